@@ -1,0 +1,3 @@
+//! The Gearman job server.
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! Gearman in Rust: the library behind `libgearman.so.8`, and the protocol
+//! that the job server and the tools share.
+//!
+//! Layers, arrows pointing one way: `capi -> engine -> net -> protocol -> buf`.
+//! See `src/ARCHITECTURE.md`.
+
+pub mod protocol;

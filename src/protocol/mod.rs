@@ -1,0 +1,14 @@
+//! The Gearman wire protocol: the table of commands, incremental decoding,
+//! encoding, the admin text, and the limits. Shared by library, server, tools
+//! and fuzz targets.
+//!
+//! Must not: do I/O, know sockets, jobs or tasks, or allocate for bytes that
+//! have not arrived.
+
+pub mod admin;
+pub mod command;
+pub mod limits;
+pub mod packet;
+
+pub use command::{Command, Sender};
+pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode};

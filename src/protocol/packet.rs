@@ -1,0 +1,394 @@
+//! Binary packets: decoding in place, as bytes arrive, and encoding.
+//!
+//! A packet is a 12-byte header and a payload of NUL-separated arguments with,
+//! for some commands, a body of any bytes at the end. Decoding borrows from the
+//! receive buffer and says as early as it can what it knows, so that a caller
+//! can receive a large body straight into the memory that will keep it.
+//!
+//! Must not: allocate, copy payloads, or interpret arguments.
+
+use super::command::Command;
+use super::limits::{HEADER_SIZE, MAX_ARGS, MAX_ARGS_SIZE, MAX_PAYLOAD};
+use thiserror::Error;
+
+/// Which way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Magic {
+    /// `\0REQ`: to the server.
+    Request,
+    /// `\0RES`: from the server.
+    Response,
+}
+
+impl Magic {
+    /// The four bytes on the wire.
+    pub const fn bytes(self) -> [u8; 4] {
+        match self {
+            Magic::Request => *b"\0REQ",
+            Magic::Response => *b"\0RES",
+        }
+    }
+}
+
+/// Why bytes are not a packet. The connection cannot be read any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ProtocolError {
+    /// The first four bytes are neither magic.
+    #[error("invalid magic {0:02x?}")]
+    Magic([u8; 4]),
+    /// The number names no command.
+    #[error("unknown command number {0}")]
+    Command(u32),
+    /// The declared payload is larger than the protocol allows.
+    #[error("declared payload of {0} bytes is too large")]
+    TooLarge(u32),
+    /// The fixed arguments do not end within 8192 bytes.
+    #[error("arguments of {} are longer than {MAX_ARGS_SIZE} bytes", .0.name())]
+    ArgumentsTooLong(Command),
+    /// The payload ended before the last fixed argument did.
+    #[error("{} has fewer arguments than it needs", .0.name())]
+    MissingArgument(Command),
+}
+
+/// The fixed part of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Which way the packet goes.
+    pub magic: Magic,
+    /// What it says.
+    pub command: Command,
+    /// Bytes of payload after the header.
+    pub length: u32,
+}
+
+impl Header {
+    /// Reads a header.
+    ///
+    /// # Errors
+    /// Unknown magic or number, or a length above [`MAX_PAYLOAD`].
+    pub fn parse(bytes: &[u8; HEADER_SIZE]) -> Result<Header, ProtocolError> {
+        let [m0, m1, m2, m3, c0, c1, c2, c3, l0, l1, l2, l3] = *bytes;
+        let magic = match [m0, m1, m2, m3] {
+            m if m == Magic::Request.bytes() => Magic::Request,
+            m if m == Magic::Response.bytes() => Magic::Response,
+            m => return Err(ProtocolError::Magic(m)),
+        };
+        let number = u32::from_be_bytes([c0, c1, c2, c3]);
+        let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        match Command::from_number(number) {
+            None | Some(Command::Text) => Err(ProtocolError::Command(number)),
+            Some(_) if length > MAX_PAYLOAD => Err(ProtocolError::TooLarge(length)),
+            Some(command) => Ok(Header { magic, command, length }),
+        }
+    }
+
+    /// The twelve bytes on the wire.
+    pub fn bytes(self) -> [u8; HEADER_SIZE] {
+        let mut out = [0; HEADER_SIZE];
+        out[..4].copy_from_slice(&self.magic.bytes());
+        out[4..8].copy_from_slice(&self.command.number().to_be_bytes());
+        out[8..].copy_from_slice(&self.length.to_be_bytes());
+        out
+    }
+}
+
+/// A packet whose header and fixed arguments are in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// The packet's header.
+    pub header: Header,
+    /// What has arrived of the payload, never more than `header.length`.
+    payload: &'a [u8],
+    /// Where each argument ends, counted from the payload's start.
+    ends: [u16; MAX_ARGS],
+}
+
+impl<'a> Packet<'a> {
+    /// The packet's command.
+    pub fn command(&self) -> Command {
+        self.header.command
+    }
+
+    /// The argument with this index, without its NUL; empty when the command
+    /// has no such argument.
+    pub fn arg(&self, index: usize) -> &'a [u8] {
+        let spec = self.header.command.spec();
+        if index >= spec.args {
+            return &[];
+        }
+        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) + 1 };
+        let end = usize::from(self.ends[index]);
+        self.payload.get(start..end).unwrap_or(&[])
+    }
+
+    /// The argument up to its first NUL: peers differ in whether they end the
+    /// last argument of a packet with one.
+    pub fn text_arg(&self, index: usize) -> &'a [u8] {
+        until_nul(self.arg(index))
+    }
+
+    /// Where the body starts in the payload.
+    fn body_offset(&self) -> usize {
+        let spec = self.header.command.spec();
+        match (spec.body, spec.args) {
+            (false, _) => self.payload.len(),
+            (true, 0) => 0,
+            (true, args) => usize::from(self.ends[args - 1]) + 1,
+        }
+    }
+
+    /// What has arrived of the body.
+    pub fn body(&self) -> &'a [u8] {
+        self.payload.get(self.body_offset()..).unwrap_or(&[])
+    }
+
+    /// The body's whole size.
+    pub fn body_size(&self) -> usize {
+        if self.header.command.spec().body {
+            self.header.length as usize - self.body_offset()
+        } else {
+            0
+        }
+    }
+}
+
+/// The bytes before the first NUL, all of them without one.
+pub fn until_nul(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+/// What the bytes at hand amount to.
+#[derive(Clone, Copy, Debug)]
+pub enum Decoded<'a> {
+    /// Nothing can be said before the buffer holds `need` bytes in all.
+    Incomplete {
+        /// Bytes that the buffer must hold before the next try.
+        need: usize,
+    },
+    /// Header and arguments are here, the body is not yet.
+    Head {
+        /// The packet; its `body()` is what has arrived.
+        packet: Packet<'a>,
+        /// Bytes of header and arguments: where the body starts in the buffer.
+        used: usize,
+    },
+    /// A whole packet.
+    Whole {
+        /// The packet.
+        packet: Packet<'a>,
+        /// Bytes of the buffer that it took.
+        used: usize,
+    },
+}
+
+/// Reads the packet at the start of `buffer`.
+///
+/// # Errors
+/// When no further bytes can make a packet of it.
+pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
+    let Some((head, rest)) = buffer.split_first_chunk::<HEADER_SIZE>() else {
+        return Ok(Decoded::Incomplete { need: HEADER_SIZE });
+    };
+    let header = Header::parse(head)?;
+    let spec = header.command.spec();
+    let length = header.length as usize;
+    let payload = &rest[..length.min(rest.len())];
+    let whole = payload.len() == length;
+    let mut ends = [0u16; MAX_ARGS];
+
+    if !spec.body {
+        if length > MAX_ARGS_SIZE {
+            return Err(ProtocolError::ArgumentsTooLong(header.command));
+        }
+        if !whole {
+            return Ok(Decoded::Incomplete { need: HEADER_SIZE + length });
+        }
+        let mut start = 0;
+        for (index, end) in ends.iter_mut().enumerate().take(spec.args) {
+            let rest = payload.get(start..).unwrap_or(&[]);
+            let stop = match rest.iter().position(|&b| b == 0) {
+                Some(at) if index + 1 < spec.args => start + at,
+                // Some servers send an error code without a text.
+                None if index + 1 < spec.args && header.command != Command::Error => {
+                    return Err(ProtocolError::MissingArgument(header.command));
+                }
+                _ => length.max(start),
+            };
+            *end = stop as u16;
+            start = stop + 1;
+        }
+        return Ok(Decoded::Whole {
+            packet: Packet { header, payload, ends },
+            used: HEADER_SIZE + length,
+        });
+    }
+
+    let mut start = 0;
+    for end in ends.iter_mut().take(spec.args) {
+        let searched = &payload[..payload.len().min(MAX_ARGS_SIZE)];
+        let Some(at) = searched.get(start..).and_then(|r| r.iter().position(|&b| b == 0)) else {
+            return if payload.len() >= MAX_ARGS_SIZE {
+                Err(ProtocolError::ArgumentsTooLong(header.command))
+            } else if whole {
+                Err(ProtocolError::MissingArgument(header.command))
+            } else {
+                Ok(Decoded::Incomplete { need: HEADER_SIZE + payload.len() + 1 })
+            };
+        };
+        *end = (start + at) as u16;
+        start += at + 1;
+    }
+    let packet = Packet { header, payload, ends };
+    Ok(if whole {
+        Decoded::Whole { packet, used: HEADER_SIZE + length }
+    } else {
+        Decoded::Head { packet, used: HEADER_SIZE + start }
+    })
+}
+
+/// Appends header and arguments of a packet whose body of `body_size` bytes
+/// follows. Every argument but a bodiless command's last is followed by a NUL.
+///
+/// The caller guarantees that arguments hold no NUL bytes and that the payload
+/// stays within [`MAX_PAYLOAD`].
+pub fn encode_head(
+    out: &mut Vec<u8>,
+    magic: Magic,
+    command: Command,
+    args: &[&[u8]],
+    body_size: usize,
+) {
+    let spec = command.spec();
+    debug_assert_eq!(args.len(), spec.args, "{}", spec.name);
+    let separators = if spec.body { args.len() } else { args.len().saturating_sub(1) };
+    let size = args.iter().map(|a| a.len()).sum::<usize>() + separators + body_size;
+    debug_assert!(size <= MAX_PAYLOAD as usize);
+    out.extend_from_slice(&Header { magic, command, length: size as u32 }.bytes());
+    for (index, arg) in args.iter().enumerate() {
+        out.extend_from_slice(arg);
+        if index < separators {
+            out.push(0);
+        }
+    }
+}
+
+/// Appends a whole packet. See [`encode_head`].
+pub fn encode(out: &mut Vec<u8>, magic: Magic, command: Command, args: &[&[u8]], body: &[u8]) {
+    encode_head(out, magic, command, args, body.len());
+    out.extend_from_slice(body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(&mut out, Magic::Request, command, args, body);
+        out
+    }
+
+    fn whole(buffer: &[u8]) -> (Packet<'_>, usize) {
+        match decode(buffer) {
+            Ok(Decoded::Whole { packet, used }) => (packet, used),
+            other => panic!("not a whole packet: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn submit_job_survives_the_round_trip() {
+        let bytes = packet(Command::SubmitJob, &[b"reverse", b"u1"], b"a\0b");
+        let (p, used) = whole(&bytes);
+        assert_eq!(used, bytes.len());
+        assert_eq!((p.arg(0), p.arg(1), p.body()), (&b"reverse"[..], &b"u1"[..], &b"a\0b"[..]));
+        assert_eq!(p.body_size(), 3);
+    }
+
+    #[test]
+    fn the_wire_form_is_the_documented_one() {
+        let bytes = packet(Command::CanDo, &[b"abc"], b"");
+        assert_eq!(bytes, b"\0REQ\0\0\0\x01\0\0\0\x03abc");
+    }
+
+    #[test]
+    fn the_last_argument_of_a_bodiless_packet_keeps_its_nul_bytes() {
+        let bytes = b"\0RES\0\0\0\x0e\0\0\0\x04H:1\0";
+        let (p, _) = whole(bytes);
+        assert_eq!(p.arg(0), b"H:1\0");
+        assert_eq!(p.text_arg(0), b"H:1");
+    }
+
+    #[test]
+    fn every_split_of_a_packet_is_incomplete_or_a_head() {
+        let bytes = packet(Command::WorkComplete, &[b"H:x:1"], b"result");
+        for cut in 0..bytes.len() {
+            match decode(&bytes[..cut]).expect("no error before the end") {
+                Decoded::Incomplete { need } => assert!(need > cut && need <= bytes.len()),
+                Decoded::Head { packet, used } => {
+                    assert_eq!(packet.arg(0), b"H:x:1");
+                    assert_eq!(used, 12 + 6);
+                    assert_eq!(packet.body(), &bytes[used..cut]);
+                    assert_eq!(packet.body_size(), 6);
+                }
+                Decoded::Whole { .. } => panic!("whole at {cut}"),
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_after_a_packet_are_left_alone() {
+        let mut bytes = packet(Command::EchoReq, &[], b"x");
+        let size = bytes.len();
+        bytes.extend_from_slice(b"\0REQ");
+        assert_eq!(whole(&bytes).1, size);
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        let error = |b: &[u8]| decode(b).expect_err("must fail").to_string();
+        assert_eq!(error(b"status\n\0\0\0\0\0\0"), "invalid magic [73, 74, 61, 74]");
+        assert_eq!(error(b"\0REQ\0\0\0\x63\0\0\0\0"), "unknown command number 99");
+        assert_eq!(error(b"\0REQ\0\0\0\0\0\0\0\0"), "unknown command number 0");
+        assert_eq!(
+            error(b"\0REQ\0\0\0\x07\xff\xff\xff\xff"),
+            "declared payload of 4294967295 bytes is too large"
+        );
+        assert_eq!(
+            error(b"\0REQ\0\0\0\x07\0\0\0\x04\0bcd"),
+            "SUBMIT_JOB has fewer arguments than it needs"
+        );
+        assert_eq!(
+            error(b"\0REQ\0\0\0\x17\0\0\0\x03abc"),
+            "CAN_DO_TIMEOUT has fewer arguments than it needs"
+        );
+    }
+
+    #[test]
+    fn arguments_must_end_within_their_limit() {
+        let long = vec![b'f'; MAX_ARGS_SIZE + 1];
+        let bytes = packet(Command::SubmitJob, &[&long, b""], b"");
+        assert_eq!(
+            decode(&bytes).unwrap_err(),
+            ProtocolError::ArgumentsTooLong(Command::SubmitJob)
+        );
+        let bytes = packet(Command::CanDo, &[&long], b"");
+        assert_eq!(
+            decode(&bytes[..12]).unwrap_err(),
+            ProtocolError::ArgumentsTooLong(Command::CanDo)
+        );
+    }
+
+    #[test]
+    fn an_error_without_a_text_has_an_empty_one() {
+        let (p, _) = whole(b"\0RES\0\0\0\x13\0\0\0\x04oops");
+        assert_eq!((p.arg(0), p.arg(1)), (&b"oops"[..], &b""[..]));
+    }
+
+    #[test]
+    fn empty_arguments_are_empty() {
+        let (p, _) = whole(b"\0RES\0\0\0\x14\0\0\0\x07H\x001\x000\0\0");
+        assert_eq!((p.arg(0), p.arg(1), p.arg(2)), (&b"H"[..], &b"1"[..], &b"0"[..]));
+        assert_eq!((p.arg(3), p.arg(4)), (&b""[..], &b""[..]));
+    }
+}
