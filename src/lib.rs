@@ -4,4 +4,5 @@
 //! Layers, arrows pointing one way: `capi -> engine -> net -> protocol -> buf`.
 //! See `src/ARCHITECTURE.md`.
 
+pub mod capi;
 pub mod protocol;
