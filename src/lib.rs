@@ -5,6 +5,7 @@
 //! See `src/ARCHITECTURE.md`.
 
 pub mod buf;
+pub mod capi;
 pub mod engine;
 pub mod net;
 pub mod protocol;
