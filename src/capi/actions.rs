@@ -4,7 +4,7 @@
 //! under its C++ name, so a program may link to it.
 //!
 //! Must not: know how a task is built. The code that owns tasks keeps a [`Pause`]
-//! in each and says in [`pause_of`] where.
+//! in each and says in `pause_of` where.
 
 use super::types::*;
 use std::cell::Cell;
