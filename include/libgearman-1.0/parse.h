@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 /* Calls `callback` for each server of a list such as
- * "host:4730,other,[::1]:4731,/run/gearmand.sock", in its order, with the host
+ * `host:4730,other,[::1]:4731,/run/gearmand.sock`, in its order, with the host
  * (valid during the call) and the port, which is 0 where the list has none.
  *
  * A NULL list is one call with a NULL host; an empty one, one call with an
