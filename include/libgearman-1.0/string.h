@@ -23,8 +23,8 @@ struct gearman_string_t {
 #define gearman_string_param_null NULL, 0
 #define gearman_string_param_cstr(X) (X), ((X) ? strlen(X) : 0)
 
-/* For a string literal. */
-#ifndef gearman_literal_param
+/* For a string literal; in C++ only, as C programs may have their own. */
+#if defined(__cplusplus) && !defined(gearman_literal_param)
 #define gearman_literal_param(X) (X), (sizeof(X) - 1)
 #define gearman_literal_param_size(X) (sizeof(X) - 1)
 #endif
