@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/* The context that was given to `gearman_worker_define_function` with the
+/* The context that was given to gearman_worker_define_function() with the
  * aggregator, or NULL. (The name is misspelt; it is what programs link to.)
  *
  * Requires: `aggregator` is NULL or what the aggregator function got, during its call.

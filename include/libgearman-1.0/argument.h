@@ -16,7 +16,7 @@ struct gearman_argument_t {
 extern "C" {
 #endif
 
-/* Makes the argument of `gearman_execute`: `value_size` bytes at `value`, which
+/* Makes the argument of gearman_execute(): `value_size` bytes at `value`, which
  * may hold any bytes. Nothing is copied: the memory has to live until the call
  * that the argument is passed to returns.
  *

@@ -52,23 +52,23 @@ extern "C" {
 #endif
 
 /* A function that sends its results itself: the same as
- * `gearman_function_create_v2`.
+ * gearman_function_create_v2().
  */
 GEARMAN_API gearman_function_t gearman_function_create(gearman_function_fn *func);
 
 /* A function that returns its result in memory that the library frees, as
- * `gearman_worker_add_function` takes it.
+ * gearman_worker_add_function() takes it.
  */
 GEARMAN_API gearman_function_t gearman_function_create_v1(gearman_worker_fn *func);
 
-/* A function that sends its results itself, with `gearman_job_send_data` and
+/* A function that sends its results itself, with gearman_job_send_data() and
  * its like, and returns how it ended: SUCCESS, ERROR to have the job run again,
  * FATAL, or WORK_EXCEPTION.
  */
 GEARMAN_API gearman_function_t gearman_function_create_v2(gearman_function_fn *func);
 
 /* A function that splits a workload: `func` sends each part with
- * `gearman_job_send_data`, and `aggregator` puts the results of the parts
+ * gearman_job_send_data(), and `aggregator` puts the results of the parts
  * together.
  */
 GEARMAN_API

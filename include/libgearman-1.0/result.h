@@ -31,7 +31,7 @@ GEARMAN_API bool gearman_result_boolean(const gearman_result_st *result);
  */
 GEARMAN_API gearman_string_t gearman_result_string(const gearman_result_st *result);
 
-/* Stores a copy of the bytes of `arg`, as `gearman_result_store_value` does.
+/* Stores a copy of the bytes of `arg`, as gearman_result_store_value() does.
  *
  * Requires: `result` is NULL or a live result; `arg.c_str` is NULL or `arg.size` bytes,
  * which may be the result's own.

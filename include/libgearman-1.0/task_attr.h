@@ -36,7 +36,7 @@ struct gearman_task_attr_t {
 extern "C" {
 #endif
 
-/* Attributes of a task that `gearman_execute` waits for. */
+/* Attributes of a task that gearman_execute() waits for. */
 GEARMAN_API gearman_task_attr_t gearman_task_attr_init(gearman_job_priority_t priority);
 
 /* Attributes of a background task that the server is to start at `epoch`, in
@@ -46,7 +46,7 @@ GEARMAN_API
 gearman_task_attr_t gearman_task_attr_init_epoch(time_t epoch,
                                                  gearman_job_priority_t priority);
 
-/* Attributes of a task that runs in the background: `gearman_execute` returns
+/* Attributes of a task that runs in the background: gearman_execute() returns
  * as soon as the server has given it a handle.
  */
 GEARMAN_API gearman_task_attr_t gearman_task_attr_init_background(gearman_job_priority_t priority);

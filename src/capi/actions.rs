@@ -58,7 +58,7 @@ static PAUSE: gearman_actions_t = gearman_actions_t {
     fail_fn: Some(pause),
 };
 
-/// Callbacks that make `gearman_client_run_tasks` return PAUSE once for each
+/// Callbacks that make gearman_client_run_tasks() return PAUSE once for each
 /// status and failure, and for each event that brings data. There are none for
 /// workload and creation. The set is static.
 #[unsafe(export_name = "_Z21gearman_actions_pausev")]
