@@ -230,24 +230,48 @@ fn pkg_config_builds_a_program_both_ways() {
     }
 }
 
-/// Uses a callback, a struct by value and a macro of the version header.
-const PROGRAM: &str = r#"
+/// Passes and gets structs of every size by value, uses a callback, and prints.
+const PROGRAM: &str = include_str!("shipped/program.c");
+
+#[test]
+fn the_archive_lives_with_another_rust_archive() {
+    let directory = fresh("two-archives");
+    fs::write(directory.join("other.rs"), OTHER).unwrap();
+    fs::write(directory.join("main.c"), OTHER_MAIN).unwrap();
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    run(Command::new(rustc).current_dir(&directory).args([
+        "--edition=2024",
+        "--crate-type=staticlib",
+        "other.rs",
+    ]));
+    run(Command::new("cc")
+        .current_dir(&directory)
+        .args(["main.c", "libother.a"])
+        .arg(under_prefix("lib/libgearman.a"))
+        .arg(format!("-I{}", under_prefix("include").display()))
+        .args(["-lgcc_s", "-lpthread", "-lm", "-ldl", "-omain"]));
+    assert_eq!(run(&mut Command::new(directory.join("main"))), "other\nGEARMAN_TIMEOUT\n");
+}
+
+const OTHER: &str = r#"
+#[unsafe(no_mangle)]
+pub extern "C" fn other() {
+    let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new("other")));
+    println!("{}", caught.unwrap_err().downcast_ref::<&str>().unwrap());
+}
+"#;
+
+const OTHER_MAIN: &str = r#"
 #include <libgearman/gearman.h>
 #include <stdio.h>
 
-static gearman_return_t show(const char *host, in_port_t port, void *context)
-{
-  printf(" %s:%d", host, port);
-  return gearman_continue(GEARMAN_PAUSE) ? GEARMAN_SUCCESS : *(gearman_return_t *)context;
-}
+void other(void);
 
 int main(void)
 {
-  gearman_return_t rc = GEARMAN_FATAL;
-  printf("%s %s", gearman_version(), LIBGEARMAN_VERSION_STRING);
-  rc = gearman_parse_servers("a:1,[::1]:4730", show, &rc);
-  puts("");
-  return gearman_failed(rc) || gearman_id_valid(GEARMAN_ID_INITIALIZER);
+  other();
+  fflush(stdout);
+  return puts(gearman_strerror(GEARMAN_TIMEOUT)) < 0;
 }
 "#;
 
