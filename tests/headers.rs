@@ -51,6 +51,9 @@ fn the_committed_headers_are_fresh() {
         .filter(|(path, text)| fs::read_to_string(include.join(path)).ok() != Some((*text).clone()))
         .map(|(path, _)| path.clone())
         .collect();
+    let mut files = Vec::new();
+    generate::walk(&include, &mut files);
+    assert_eq!(files.len(), headers.len(), "a header without a prelude");
     assert!(stale.is_empty(), "run GEARMAN_UPDATE_HEADERS=1 cargo test --test headers: {stale:?}");
 }
 

@@ -70,7 +70,8 @@ pub(crate) fn headers() -> BTreeMap<PathBuf, String> {
     headers
 }
 
-fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+/// Adds every file below `directory`.
+pub(crate) fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { walk(&path, found) } else { found.push(path) }
