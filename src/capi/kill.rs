@@ -12,9 +12,9 @@ use libc::{c_int, c_short};
 /// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
 const CHECK_TIMEOUT: c_int = 1500;
 
-/// Asks the worker that `handle` belongs to to stop; `gearman_worker_id` gives
+/// Asks the worker that `handle` belongs to to stop; gearman_worker_id() gives
 /// the handle. May be called from a signal handler. The request stays: every
-/// later `gearman_worker_work` returns at once.
+/// later gearman_worker_work() returns at once.
 ///
 /// INTERRUPT lets the worker finish its job and then return SHUTDOWN_GRACEFUL;
 /// KILL makes it return SHUTDOWN; KILLWAIT is KILL and then CHECK; CHECK waits up

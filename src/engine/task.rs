@@ -109,13 +109,17 @@ impl Handle {
     /// No handle yet.
     pub const EMPTY: Handle = Handle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
 
-    /// The handle, cut to the size that the C API has for it.
-    pub fn new(text: &[u8]) -> Handle {
+    /// Sets the handle, cut to the size that the C API has for it.
+    pub fn set(&mut self, text: &[u8]) {
         let len = text.len().min(JOB_HANDLE_SIZE - 1);
-        let mut handle = Handle::EMPTY;
-        handle.bytes[..len].copy_from_slice(&text[..len]);
-        handle.len = len as u8;
-        handle
+        self.bytes[..len].copy_from_slice(&text[..len]);
+        self.bytes[len] = 0;
+        self.len = len as u8;
+    }
+
+    fn clear(&mut self) {
+        self.bytes[0] = 0;
+        self.len = 0;
     }
 
     /// The handle without its NUL.
@@ -134,8 +138,6 @@ impl Handle {
 pub struct Event {
     /// The packet's command.
     pub command: Command,
-    /// The job handle of JOB_CREATED.
-    pub handle: Option<Handle>,
     /// The fields of a status packet.
     pub status: Option<Status>,
     /// The packet's body, where somebody will look at it.
@@ -153,7 +155,6 @@ impl Event {
     pub fn new(command: Command) -> Event {
         Event {
             command,
-            handle: None,
             status: None,
             data: None,
             size: 0,
@@ -196,7 +197,7 @@ pub struct Task {
     /// What the server last said of its job.
     pub status: Status,
     /// The whole packet, or all of it but a body that stands in `workload`.
-    pub packet: Box<[u8]>,
+    pub packet: Vec<u8>,
     pub(super) function_len: u16,
     pub(super) unique_at: u16,
     pub(super) unique_len: u8,
@@ -218,7 +219,7 @@ pub struct Task {
     pub wants_hook: bool,
     /// Asking the hook for memory failed.
     pub hook_failed: bool,
-    /// The exception that the job raised.
+    /// The exception that the job raised, and a NUL.
     pub exception: Option<Box<[u8]>>,
     /// The connection it was sent on.
     pub conn: Option<u32>,
@@ -243,16 +244,17 @@ pub struct Task {
 }
 
 impl Task {
-    pub(super) fn new(kind: TaskKind, command: Command, packet: Box<[u8]>) -> Task {
+    /// A task that is nothing yet. `begin` makes it one.
+    pub(super) fn blank() -> Task {
         Task {
             token: Token::NONE,
-            kind,
+            kind: TaskKind::Do,
             state: TaskState::New,
-            command,
+            command: Command::Unused,
             code: ReturnCode::UNKNOWN_STATE,
             callbacks: Callbacks::default(),
             status: Status::default(),
-            packet,
+            packet: Vec::new(),
             function_len: 0,
             unique_at: 0,
             unique_len: 0,
@@ -281,6 +283,42 @@ impl Task {
         }
     }
 
+    /// Makes a task of memory that was one before, or of a blank one. The packet
+    /// is empty and keeps its room: field by field, since this is done for every
+    /// single call.
+    pub(super) fn begin(&mut self, kind: TaskKind, command: Command) {
+        self.token = Token::NONE;
+        self.kind = kind;
+        self.state = TaskState::New;
+        self.command = command;
+        self.code = ReturnCode::UNKNOWN_STATE;
+        self.callbacks = Callbacks::default();
+        self.status = Status::default();
+        self.packet.clear();
+        self.function_len = 0;
+        self.unique_at = 0;
+        self.unique_len = 0;
+        self.workload = Workload::None;
+        self.streamed = None;
+        self.handle.clear();
+        self.data = None;
+        self.data_size = 0;
+        self.result = None;
+        self.hooked = None;
+        self.wants_hook = false;
+        self.hook_failed = false;
+        self.exception = None;
+        self.conn = None;
+        self.stream = None;
+        self.ended = false;
+        self.on_stack = 0;
+        self.offered = false;
+        self.listed = false;
+        self.indexed = false;
+        self.backlog = None;
+        self.chain = NIL;
+    }
+
     /// The function name with its namespace; NUL follows it in memory.
     pub fn function_name(&self) -> &[u8] {
         &self.packet[HEADER_SIZE..][..usize::from(self.function_len)]
@@ -291,9 +329,57 @@ impl Task {
         &self.packet[usize::from(self.unique_at)..][..usize::from(self.unique_len)]
     }
 
+    /// The function name and the NUL after it, for C.
+    pub fn function_name_with_nul(&self) -> &[u8] {
+        let len = match self.function_len {
+            // A question about a job: what it asks about stands there.
+            0 => self.packet.len() - HEADER_SIZE,
+            len => usize::from(len) + 1,
+        };
+        &self.packet[HEADER_SIZE..][..len]
+    }
+
+    /// The unique id and the NUL after it, for C.
+    pub fn unique_with_nul(&self) -> &[u8] {
+        match self.unique_at {
+            0 => b"\0",
+            at => &self.packet[usize::from(at)..][..usize::from(self.unique_len) + 1],
+        }
+    }
+
+    /// Whether a callback is running for it.
+    pub fn is_called_back(&self) -> bool {
+        self.on_stack != 0
+    }
+
+    /// Whether it waits for a server. A task whose last packet has come does
+    /// not, though its callback may be due.
+    pub fn awaits_server(&self) -> bool {
+        !matches!(
+            self.state,
+            TaskState::Complete | TaskState::Exception | TaskState::Fail | TaskState::Finished
+        )
+    }
+
     /// Whether it waits for the server or for its caller.
     pub fn is_active(&self) -> bool {
         self.state != TaskState::Finished
+    }
+
+    /// Replaces the body of a packet that was not sent yet.
+    pub(super) fn set_workload(&mut self, workload: crate::buf::Borrowed) {
+        self.packet.truncate(self.head_size(&self.packet));
+        let size = self.packet.len() - HEADER_SIZE + workload.as_slice().len();
+        self.packet[8..HEADER_SIZE].copy_from_slice(&(size as u32).to_be_bytes());
+        self.workload = Workload::Borrowed(workload);
+        self.streamed = None;
+    }
+
+    /// Where the body starts in a whole packet.
+    fn head_size(&self, packet: &[u8]) -> usize {
+        let args = self.command.spec().args;
+        let mut nuls = packet.iter().enumerate().skip(HEADER_SIZE).filter(|(_, b)| **b == 0);
+        nuls.nth(args - 1).map_or(packet.len(), |(at, _)| at + 1)
     }
 
     /// Whether the library keeps what its job sends.
