@@ -64,7 +64,7 @@ int main(int argc, char **argv)
   journal_every_event(client);
   gearman_job_handle_t handle;
   show("do_background", gearman_client_do_background(client, "wait", "waiter", "x", 1, handle));
-  wait_for_jobs(server_port, "wait", 1, 1);
+  wait_for_status(server_port, handle);
   log.name = "status of a running job";
   task = gearman_client_add_task_status(client, NULL, &log, handle, &rc);
   show("run_tasks", gearman_client_run_tasks(client));

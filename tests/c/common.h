@@ -330,6 +330,26 @@ static inline int packet_recv(int fd)
   return header[7];
 }
 
+/* Returns when the server has got the job's first status (the function "wait" sends 3/5). */
+static inline void wait_for_status(in_port_t port, const char *handle)
+{
+  long long since = now_ms();
+  int fd = connect_to(port);
+  size_t size = strlen(handle);
+  for (;;)
+  {
+    unsigned char header[12] = {0, 'R', 'E', 'Q', 0, 0, 0, GET_STATUS, 0, 0, 0, 0};
+    header[11] = (unsigned char)size;
+    write_all(fd, header, sizeof(header));
+    write_all(fd, handle, size);
+    if (packet_recv(fd) != STATUS_RES) die("wait_for_status");
+    /* HANDLE NUL KNOWN NUL RUNNING NUL NUMERATOR ... */
+    if (packet_size > size + 5 && packet_body[size + 5] != '0') break;
+    breathe(since);
+  }
+  close(fd);
+}
+
 /* A process that accepts one connection after the other and plays `play` on each. */
 static inline pid_t scripted_server(in_port_t *port, void (*play)(int fd, int connection))
 {
