@@ -1,13 +1,10 @@
-/* A non-blocking client: run_tasks and wait until all is done, do* and background calls, the
- * option afterwards. */
+/* A non-blocking client: run_tasks and wait until all is done. */
 #include "common.h"
 
 int main(int argc, char **argv)
 {
   static journal logs[3];
   gearman_return_t rc;
-  size_t size;
-  gearman_job_handle_t handle;
   setup(argc, argv);
   worker_process worker = worker_start(server_port);
   gearman_client_st *client = client_for(server_port);
@@ -35,15 +32,6 @@ int main(int argc, char **argv)
          yes(gearman_client_has_option(client, GEARMAN_CLIENT_NON_BLOCKING)));
   gearman_client_task_free_all(client);
   gearman_client_clear_fn(client);
-
-  void *result = gearman_client_do(client, "reverse", NULL, "abc", 3, &size, &rc);
-  printf("do: %s %s\n", rc_name(rc), bytes(result, size));
-  free(result);
-  show("do_background", gearman_client_do_background(client, "echo", NULL, "x", 1, handle));
-  printf("handle %s\n", handle);
-  show("echo", gearman_client_echo(client, "x", 1));
-  printf("still non-blocking %s\n",
-         yes(gearman_client_has_option(client, GEARMAN_CLIENT_NON_BLOCKING)));
 
   gearman_client_free(client);
   worker_stop(&worker);
