@@ -1,5 +1,5 @@
-/* Calls into the library from inside a task's callback: adding tasks, freeing the task, running
- * tasks, do and do_background, another client; deeper nesting. */
+/* Calls into the library from inside a task's callback: adding tasks, using another client,
+ * changing callbacks and context. */
 #include "common.h"
 
 static gearman_client_st *client;
@@ -28,14 +28,6 @@ static gearman_return_t add_in_created(gearman_task_st *task)
     gearman_client_add_task(client, NULL, NULL, "echo", NULL, "from created", 12, &rc);
     show("  add_task in created_fn", rc);
   }
-  return GEARMAN_SUCCESS;
-}
-
-static gearman_return_t free_it(gearman_task_st *task)
-{
-  printf("  complete %s, freeing the task\n",
-         bytes(gearman_task_data(task), gearman_task_data_size(task)));
-  gearman_task_free(task);
   return GEARMAN_SUCCESS;
 }
 
@@ -108,14 +100,6 @@ int main(int argc, char **argv)
   show("run_tasks", gearman_client_run_tasks(client));
   printf("context changed %s\n", yes(gearman_task_context(second) == client));
   gearman_client_free(client);
-
-  if (getenv("TRY_FREE_IT"))
-  {
-    start("freeing the task in complete_fn", free_it);
-    gearman_client_add_task(client, NULL, NULL, "echo", NULL, "x", 1, &rc);
-    show("run_tasks", gearman_client_run_tasks(client));
-    gearman_client_free(client);
-  }
   worker_stop(&worker);
   return 0;
 }
