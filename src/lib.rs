@@ -4,4 +4,8 @@
 //! Layers, arrows pointing one way: `capi -> engine -> net -> protocol -> buf`.
 //! See `src/ARCHITECTURE.md`.
 
+pub mod buf;
+pub mod capi;
+pub mod engine;
+pub mod net;
 pub mod protocol;

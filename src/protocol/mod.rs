@@ -8,7 +8,9 @@
 pub mod admin;
 pub mod command;
 pub mod limits;
+pub mod number;
 pub mod packet;
+pub mod servers;
 
 pub use command::{Command, Sender};
 pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode};

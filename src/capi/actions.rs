@@ -1,0 +1,96 @@
+//! `actions.h`: the one set of callbacks that the library exports.
+//!
+//! The header declares no function; the original exports this one by accident,
+//! under its C++ name, so a program may link to it.
+//!
+//! Must not: know how a task is built. The code that owns tasks keeps a [`Pause`]
+//! in each and says in [`pause_of`] where.
+
+use super::types::*;
+use std::cell::Cell;
+
+/// What pausing needs to know of a task.
+#[derive(Debug, Default)]
+pub struct Pause {
+    /// Whether the last callback of this set paused.
+    pub paused: Cell<bool>,
+    /// Bytes that `gearman_task_data_size` gives at this moment.
+    pub data_size: Cell<usize>,
+}
+
+impl Pause {
+    /// PAUSE, and SUCCESS when the same event is offered again.
+    fn step(&self, wanted: bool) -> gearman_return_t {
+        let pause = wanted && !self.paused.get();
+        self.paused.set(pause);
+        if pause { gearman_return_t::PAUSE } else { gearman_return_t::SUCCESS }
+    }
+}
+
+/// The state of a live task.
+///
+/// # Safety
+/// `task` is NULL or a live task.
+unsafe fn pause_of<'a>(task: *mut gearman_task_st) -> Option<&'a Pause> {
+    let _ = task;
+    None
+}
+
+/// # Safety
+/// `task` is NULL or a live task.
+unsafe extern "C-unwind" fn pause(task: *mut gearman_task_st) -> gearman_return_t {
+    // SAFETY: as the caller promised.
+    let state = unsafe { pause_of(task) };
+    state.map_or(gearman_return_t::SUCCESS, |state| state.step(true))
+}
+
+/// # Safety
+/// `task` is NULL or a live task.
+unsafe extern "C-unwind" fn pause_for_data(task: *mut gearman_task_st) -> gearman_return_t {
+    // SAFETY: as the caller promised.
+    let state = unsafe { pause_of(task) };
+    state.map_or(gearman_return_t::SUCCESS, |state| state.step(state.data_size.get() != 0))
+}
+
+static PAUSE: gearman_actions_t = gearman_actions_t {
+    workload_fn: None,
+    created_fn: None,
+    data_fn: Some(pause_for_data),
+    warning_fn: Some(pause_for_data),
+    status_fn: Some(pause),
+    complete_fn: Some(pause_for_data),
+    exception_fn: Some(pause_for_data),
+    fail_fn: Some(pause),
+};
+
+/// Callbacks that make `gearman_client_run_tasks` return PAUSE once for each
+/// status and failure, and for each event that brings data. There are none for
+/// workload and creation. The set is static.
+#[unsafe(export_name = "_Z21gearman_actions_pausev")]
+pub extern "C-unwind" fn gearman_actions_pause() -> *const gearman_actions_t {
+    &raw const PAUSE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_event_pauses_once() {
+        let task = Pause::default();
+        let codes = [true, true, false, true, false].map(|wanted| task.step(wanted).0);
+        assert_eq!(codes, [38, 0, 0, 38, 0]);
+    }
+
+    #[test]
+    fn the_set_is_complete_and_takes_null() {
+        // SAFETY: the set is static.
+        let set = unsafe { &*gearman_actions_pause() };
+        assert!(set.workload_fn.is_none() && set.created_fn.is_none());
+        for callback in [set.data_fn, set.warning_fn, set.status_fn, set.complete_fn, set.fail_fn] {
+            // SAFETY: NULL is allowed.
+            let code = unsafe { callback.unwrap()(std::ptr::null_mut()) };
+            assert_eq!(code, gearman_return_t::SUCCESS);
+        }
+    }
+}

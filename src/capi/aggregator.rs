@@ -1,0 +1,48 @@
+//! `aggregator.h`: what an aggregator function gets.
+
+use libc::c_void;
+
+/// What an aggregator function is called with. Opaque in C; it lives on the
+/// library's stack for the length of the call.
+#[derive(Debug)]
+pub struct gearman_aggregator_st {
+    context: *mut c_void,
+}
+
+impl gearman_aggregator_st {
+    /// For one call of an aggregator, with the context that was given when its
+    /// function was defined.
+    pub fn new(context: *mut c_void) -> gearman_aggregator_st {
+        gearman_aggregator_st { context }
+    }
+}
+
+/// The context that was given to `gearman_worker_define_function` with the
+/// aggregator, or NULL. (The name is misspelt; it is what programs link to.)
+///
+/// # Safety
+/// `aggregator` is NULL or what the aggregator function got, during its call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_aggegator_context(
+    aggregator: *mut gearman_aggregator_st,
+) -> *mut c_void {
+    // SAFETY: the caller passes NULL or a live aggregator.
+    unsafe { aggregator.as_ref() }.map_or(std::ptr::null_mut(), |it| it.context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_comes_back() {
+        let mut context = 0u8;
+        let pointer = (&raw mut context).cast();
+        let mut aggregator = gearman_aggregator_st::new(pointer);
+        // SAFETY: the aggregator lives on this stack; NULL is allowed.
+        unsafe {
+            assert_eq!(gearman_aggegator_context(&raw mut aggregator), pointer);
+            assert!(gearman_aggegator_context(std::ptr::null_mut()).is_null());
+        }
+    }
+}

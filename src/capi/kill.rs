@@ -1,0 +1,163 @@
+//! `kill.h`: stopping a worker from another thread or from a signal handler.
+//!
+//! Everything here is async-signal-safe: poll(2), write(2) and nothing else, and
+//! `errno` is put back. Nobody closes a descriptor here (another thread may have
+//! got its number meanwhile): the byte in the pipe says which stop is asked for,
+//! and the worker leaves it there, so that a stop stays asked for.
+
+use super::types::{gearman_id_t, gearman_return_t, gearman_signal_t};
+use libc::{c_int, c_short};
+
+/// The byte for "finish the job at hand, then stop": `gearman_worker_work`
+/// returns SHUTDOWN_GRACEFUL.
+pub const STOP_GRACEFUL: u8 = b'1';
+/// The byte for "stop": `gearman_worker_work` returns SHUTDOWN.
+pub const STOP_NOW: u8 = b'0';
+
+/// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
+const CHECK_TIMEOUT: c_int = 1500;
+
+/// Asks the worker that `handle` belongs to to stop; `gearman_worker_id` gives
+/// the handle. May be called from a signal handler. The request stays: every
+/// later `gearman_worker_work` returns at once.
+///
+/// INTERRUPT lets the worker finish its job and then return SHUTDOWN_GRACEFUL;
+/// KILL makes it return SHUTDOWN; KILLWAIT is KILL and then CHECK; CHECK waits up
+/// to 1.5 s for a request to be pending and returns SUCCESS.
+///
+/// COULD_NOT_CONNECT when the handle has no descriptors, nobody listens any more,
+/// or `sig` is no such signal.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn gearman_kill(
+    handle: gearman_id_t,
+    sig: gearman_signal_t,
+) -> gearman_return_t {
+    if handle.read_fd <= 0 || handle.write_fd <= 0 {
+        return gearman_return_t::COULD_NOT_CONNECT;
+    }
+    // SAFETY: the calling thread's own errno.
+    let errno = unsafe { *libc::__errno_location() };
+    let done = match sig {
+        gearman_signal_t::SIGNAL_CHECK => check(handle),
+        gearman_signal_t::SIGNAL_INTERRUPT => ask(handle, STOP_GRACEFUL),
+        gearman_signal_t::SIGNAL_KILL => ask(handle, STOP_NOW),
+        gearman_signal_t::SIGNAL_KILLWAIT => ask(handle, STOP_NOW).and_then(|()| check(handle)),
+        _ => None,
+    };
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+    match done {
+        Some(()) => gearman_return_t::SUCCESS,
+        None => gearman_return_t::COULD_NOT_CONNECT,
+    }
+}
+
+/// Whether `handle` has a descriptor at all.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn gearman_id_valid(handle: gearman_id_t) -> bool {
+    handle.read_fd > 0 || handle.write_fd > 0
+}
+
+/// A handle that belongs to no worker.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn gearman_id_initialize() -> gearman_id_t {
+    gearman_id_t { read_fd: -1, write_fd: -1 }
+}
+
+/// Writes the byte, unless the descriptor is no open pipe with a reader: a write
+/// would then raise SIGPIPE, or go to whatever has the number now. A full pipe
+/// holds requests enough.
+fn ask(handle: gearman_id_t, stop: u8) -> Option<()> {
+    let events = wait_for(handle.write_fd, libc::POLLOUT, 0)?;
+    if events & (libc::POLLERR | libc::POLLNVAL) != 0 {
+        return None;
+    }
+    if events & libc::POLLOUT == 0 {
+        return Some(());
+    }
+    loop {
+        // SAFETY: one byte at the address of a local.
+        if unsafe { libc::write(handle.write_fd, (&raw const stop).cast(), 1) } == 1 {
+            return Some(());
+        }
+        // SAFETY: the calling thread's own errno.
+        match unsafe { *libc::__errno_location() } {
+            libc::EINTR => {}
+            libc::EAGAIN => return Some(()),
+            _ => return None,
+        }
+    }
+}
+
+/// Gives a request time to appear; how it ends makes no difference.
+fn check(handle: gearman_id_t) -> Option<()> {
+    wait_for(handle.read_fd, libc::POLLIN, CHECK_TIMEOUT).map(|_| ())
+}
+
+/// Waits for events on one descriptor and returns those that came; none after
+/// the timeout. A signal starts the wait again; `None` is a failed call.
+fn wait_for(fd: c_int, events: c_short, timeout: c_int) -> Option<c_short> {
+    let mut poll = libc::pollfd { fd, events, revents: 0 };
+    loop {
+        // SAFETY: one pollfd, alive for the call.
+        if unsafe { libc::poll(&raw mut poll, 1, timeout) } >= 0 {
+            return Some(poll.revents);
+        }
+        // SAFETY: the calling thread's own errno.
+        if unsafe { *libc::__errno_location() } != libc::EINTR {
+            return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, pipe};
+    use std::os::fd::AsRawFd;
+
+    const GONE: gearman_return_t = gearman_return_t::COULD_NOT_CONNECT;
+
+    #[test]
+    fn each_signal_writes_its_byte() {
+        let (mut reader, writer) = pipe().unwrap();
+        let id = gearman_id_t { read_fd: reader.as_raw_fd(), write_fd: writer.as_raw_fd() };
+        let stops = [
+            gearman_signal_t::SIGNAL_INTERRUPT,
+            gearman_signal_t::SIGNAL_KILL,
+            gearman_signal_t::SIGNAL_KILLWAIT,
+            gearman_signal_t::SIGNAL_CHECK,
+        ];
+        for stop in stops {
+            assert_eq!(gearman_kill(id, stop), gearman_return_t::SUCCESS);
+        }
+        assert_eq!(gearman_kill(id, gearman_signal_t(9)), GONE);
+        drop(writer);
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, [STOP_GRACEFUL, STOP_NOW, STOP_NOW]);
+    }
+
+    #[test]
+    fn a_handle_that_nobody_listens_to_is_refused() {
+        let stop = gearman_signal_t::SIGNAL_KILL;
+        assert_eq!(gearman_kill(gearman_id_initialize(), stop), GONE);
+        assert_eq!(gearman_kill(gearman_id_t { read_fd: 0, write_fd: 0 }, stop), GONE);
+        let closed = gearman_id_t { read_fd: 900_000, write_fd: 900_001 };
+        assert_eq!(gearman_kill(closed, stop), GONE);
+        let (reader, writer) = pipe().unwrap();
+        let id = gearman_id_t { read_fd: reader.as_raw_fd(), write_fd: writer.as_raw_fd() };
+        drop(reader);
+        assert_eq!(gearman_kill(id, stop), GONE);
+    }
+
+    #[test]
+    fn one_descriptor_makes_a_handle_valid() {
+        for (read_fd, write_fd, valid) in
+            [(0, 0, false), (1, -1, true), (-1, 1, true), (0, -1, false), (-1, -1, false)]
+        {
+            assert_eq!(gearman_id_valid(gearman_id_t { read_fd, write_fd }), valid);
+        }
+        assert_eq!(gearman_id_initialize(), gearman_id_t { read_fd: -1, write_fd: -1 });
+    }
+}

@@ -1,0 +1,26 @@
+//! The C API: `extern` functions, one file (or a few) per public header, and the
+//! only place that holds raw pointers from C.
+//!
+//! It adapts every historical oddity to the clean engine, which knows none of
+//! them. Every exported function keeps our panics inside ([`guard`]), takes NULL
+//! without harm, and never calls another exported function: in a shared library
+//! such a call can be interposed. The files named `a_b.rs` share the header of
+//! `a.rs`; `tests/headers.rs` generates the headers from them.
+
+#![allow(non_camel_case_types)]
+
+pub mod actions;
+pub mod aggregator;
+pub mod argument;
+pub mod callbacks;
+pub mod enums;
+pub mod function;
+pub mod guard;
+pub mod kill;
+pub mod parse;
+pub mod result;
+pub mod status;
+pub mod strerror;
+pub mod task_attr;
+pub mod types;
+pub mod util;

@@ -1,0 +1,95 @@
+//! `parse.h`: walking a list of servers.
+//!
+//! Must not: hold anything with a destructor across the callback, which may
+//! leave with longjmp.
+
+use super::types::{gearman_parse_server_fn, gearman_return_t};
+use crate::protocol::servers::{MAX_HOST, parse_server_list};
+use libc::{c_char, c_void};
+use std::ffi::CStr;
+
+/// Calls `callback` for each server of a list such as
+/// "host:4730,other,[::1]:4731,/run/gearmand.sock", in its order, with the host
+/// (valid during the call) and the port, which is 0 where the list has none.
+///
+/// A NULL list is one call with a NULL host; an empty one, one call with an
+/// empty host. Returns the first code that is not SUCCESS, after which it calls
+/// no more; INVALID_ARGUMENT when `callback` is NULL.
+///
+/// # Safety
+/// `servers` is NULL or NUL-terminated and stays unchanged until the return.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_parse_servers(
+    servers: *const c_char,
+    callback: gearman_parse_server_fn,
+    context: *mut c_void,
+) -> gearman_return_t {
+    let Some(callback) = callback else {
+        return gearman_return_t::INVALID_ARGUMENT;
+    };
+    if servers.is_null() {
+        // SAFETY: the caller's function, with the caller's context.
+        return unsafe { callback(servers, 0, context) };
+    }
+    // SAFETY: not NULL, so a C string, and it stays while the slice is used.
+    let list = unsafe { CStr::from_ptr(servers) }.to_bytes();
+    for (host, port) in parse_server_list(list) {
+        let mut terminated = [0u8; MAX_HOST + 1];
+        terminated[..host.len()].copy_from_slice(host);
+        // SAFETY: the caller's function; the host is NUL-terminated and outlives the
+        // call; nothing here needs dropping if the call does not return.
+        let code = unsafe { callback(terminated.as_ptr().cast(), port, context) };
+        if code != gearman_return_t::SUCCESS {
+            return code;
+        }
+    }
+    gearman_return_t::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libc::in_port_t;
+    use std::ffi::CString;
+    use std::ptr;
+
+    type Calls = Vec<(Option<CString>, in_port_t)>;
+
+    unsafe extern "C-unwind" fn note(
+        host: *const c_char,
+        port: in_port_t,
+        context: *mut c_void,
+    ) -> gearman_return_t {
+        // SAFETY: the tests pass a vector, and the library NULL or a C string.
+        let (calls, host) = unsafe {
+            let host = (!host.is_null()).then(|| CStr::from_ptr(host).to_owned());
+            (&mut *context.cast::<Calls>(), host)
+        };
+        calls.push((host, port));
+        if port == 9 { gearman_return_t::PAUSE } else { gearman_return_t::SUCCESS }
+    }
+
+    #[test]
+    fn a_code_ends_the_walk() {
+        let mut calls = Calls::new();
+        let context = (&raw mut calls).cast();
+        // SAFETY: literal lists, and a callback that takes this context.
+        let codes = unsafe {
+            [
+                gearman_parse_servers(c"a:1,[::1]:9,c".as_ptr(), Some(note), context),
+                gearman_parse_servers(ptr::null(), Some(note), context),
+                gearman_parse_servers(c"a".as_ptr(), None, context),
+            ]
+        };
+        assert_eq!(
+            codes,
+            [
+                gearman_return_t::PAUSE,
+                gearman_return_t::SUCCESS,
+                gearman_return_t::INVALID_ARGUMENT
+            ]
+        );
+        let expected = [(Some(c"a".to_owned()), 1), (Some(c"::1".to_owned()), 9), (None, 0)];
+        assert_eq!(calls, expected);
+    }
+}

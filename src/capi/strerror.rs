@@ -1,0 +1,37 @@
+//! `strerror.h`: the names of the return codes.
+
+use super::types::gearman_return_t;
+use libc::c_char;
+use std::ffi::CStr;
+
+/// The name of a return code; `GEARMAN_MAX_RETURN` for a number that is none.
+/// The aliases FAIL, FATAL and ERROR share their number with an earlier name.
+pub fn name(rc: gearman_return_t) -> &'static CStr {
+    let known = rc.0.min(gearman_return_t::MAX_RETURN.0);
+    gearman_return_t::TABLE[known as usize].0
+}
+
+/// The name of a return code, such as "GEARMAN_TIMEOUT"; "GEARMAN_MAX_RETURN"
+/// for a number that is no code.
+///
+/// The string is static.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn gearman_strerror(rc: gearman_return_t) -> *const c_char {
+    name(rc).as_ptr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_at_its_own_number() {
+        for (index, (_, value)) in gearman_return_t::TABLE.iter().enumerate().take(54) {
+            assert_eq!(index, *value as usize);
+        }
+        assert_eq!(name(gearman_return_t::WORK_FAIL), c"GEARMAN_WORK_FAIL");
+        assert_eq!(name(gearman_return_t::FATAL), c"GEARMAN_WORK_FAIL");
+        assert_eq!(name(gearman_return_t(54)), c"GEARMAN_MAX_RETURN");
+        assert_eq!(name(gearman_return_t(u32::MAX)), c"GEARMAN_MAX_RETURN");
+    }
+}

@@ -1,0 +1,233 @@
+//! Adding tasks: checking arguments and encoding the packet.
+//!
+//! Must not: do I/O.
+
+use super::Client;
+use crate::at;
+use crate::buf::{Borrowed, Owned, Workload};
+use crate::engine::ReturnCode;
+use crate::engine::handles::NIL;
+use crate::engine::slab::Id;
+use crate::engine::task::{Callbacks, Handle, Task, TaskKind, Token};
+use crate::engine::unique::Unique;
+use crate::net::Transport;
+use crate::protocol::limits::{FUNCTION_MAX_SIZE, HEADER_SIZE, MAX_PAYLOAD, UNIQUE_SIZE};
+use crate::protocol::packet::encode_head;
+use crate::protocol::{Command, Magic};
+
+/// A body up to this size is copied into the packet; a larger one is sent from
+/// where it is.
+const INLINE: usize = 4096;
+
+/// The body of a new task.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// To be copied: the caller may use its memory again at once.
+    Copy(&'a [u8]),
+    /// Lent until the task is removed.
+    Lent(Borrowed),
+    /// To be sent by the task's `workload_fn`.
+    Streamed(usize),
+}
+
+impl Body<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Body::Copy(bytes) => bytes,
+            Body::Lent(bytes) => bytes.as_slice(),
+            Body::Streamed(_) => &[],
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Body::Streamed(size) => *size,
+            _ => self.bytes().len(),
+        }
+    }
+}
+
+/// What a task is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NewTask<'a> {
+    /// Which call makes it.
+    pub kind: TaskKind,
+    /// One of the SUBMIT commands.
+    pub command: Command,
+    /// The function, without namespace.
+    pub function: &'a [u8],
+    /// The unique id as the caller gave it.
+    pub unique: &'a [u8],
+    /// The body.
+    pub body: Body<'a>,
+    /// When to run, for SUBMIT_JOB_EPOCH, in seconds.
+    pub epoch: i64,
+    /// The reducer's function, for SUBMIT_REDUCE_JOB.
+    pub reducer: &'a [u8],
+    /// The callbacks it has.
+    pub callbacks: Callbacks,
+    /// What the layer above keeps for it.
+    pub token: Token,
+}
+
+impl<T: Transport> Client<T> {
+    /// Adds a task. Nothing is sent before the next run.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for names that are empty or too long,
+    /// `ARGUMENT_TOO_LARGE` for a body beyond the protocol's limit,
+    /// `MEMORY_ALLOCATION_FAILURE`.
+    pub fn add(&mut self, new: &NewTask<'_>) -> Result<Id, ReturnCode> {
+        let full = new.function.len() + self.link.settings.namespace_len();
+        if new.function.is_empty() {
+            return Err(self.invalid("invalid function"));
+        }
+        if new.function.len() > FUNCTION_MAX_SIZE || full > FUNCTION_MAX_SIZE {
+            return Err(self.invalid("function name longer then GEARMAN_MAX_FUNCTION_SIZE"));
+        }
+        let Some(unique) = Unique::choose(new.unique, new.body.bytes(), &mut self.uuids) else {
+            return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
+        };
+        let size = new.body.size();
+        if size > MAX_PAYLOAD as usize - 4 * FUNCTION_MAX_SIZE {
+            return Err(self.link.error.set(
+                ReturnCode::ARGUMENT_TOO_LARGE,
+                at!("add_task"),
+                "workload is larger than a packet can be",
+            ));
+        }
+
+        let inline = !matches!(new.body, Body::Streamed(_)) && size <= INLINE;
+        let room = HEADER_SIZE + full + UNIQUE_SIZE + 32 + if inline { size } else { 0 };
+        let mut packet = Vec::with_capacity(room + new.reducer.len());
+        self.encode_submit(&mut packet, new, unique.as_slice(), size);
+        let workload = if inline {
+            packet.extend_from_slice(new.body.bytes());
+            Workload::None
+        } else {
+            match new.body {
+                Body::Copy(bytes) => match Owned::copy_of(bytes) {
+                    Ok(copy) => Workload::Owned(copy),
+                    Err(_) => return Err(self.out_of_memory("add_task")),
+                },
+                Body::Lent(bytes) => Workload::Borrowed(bytes),
+                Body::Streamed(_) => Workload::None,
+            }
+        };
+        let mut task = Task::new(new.kind, new.command, packet.into_boxed_slice());
+        task.function_len = full as u16;
+        task.unique_at = (HEADER_SIZE + full + 1) as u16;
+        task.unique_len = unique.as_slice().len() as u8;
+        task.workload = workload;
+        task.streamed = match new.body {
+            Body::Streamed(size) => Some(size),
+            _ => None,
+        };
+        task.callbacks = new.callbacks;
+        task.token = new.token;
+        Ok(self.enlist(task))
+    }
+
+    fn encode_submit(&self, out: &mut Vec<u8>, new: &NewTask<'_>, unique: &[u8], size: usize) {
+        let namespaced;
+        let function = if self.link.settings.namespace.is_some() {
+            namespaced = self.link.settings.qualified(new.function);
+            &namespaced[..]
+        } else {
+            new.function
+        };
+        let request = Magic::Request;
+        match new.command {
+            Command::SubmitJobEpoch => {
+                let when = new.epoch.to_string();
+                encode_head(out, request, new.command, &[function, unique, when.as_bytes()], size);
+            }
+            Command::SubmitReduceJob | Command::SubmitReduceJobBackground => {
+                let reducer = self.link.settings.qualified(new.reducer);
+                encode_head(out, request, new.command, &[function, unique, &reducer, b""], size);
+            }
+            _ => encode_head(out, request, new.command, &[function, unique], size),
+        }
+    }
+
+    /// Adds a request for the state of a job, by handle.
+    pub fn add_status(
+        &mut self,
+        handle: &[u8],
+        kind: TaskKind,
+        callbacks: Callbacks,
+        token: Token,
+    ) -> Id {
+        let handle = Handle::new(handle);
+        let id = self.add_question(Command::GetStatus, handle.as_slice(), kind, callbacks, token);
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.handle = handle;
+        }
+        id
+    }
+
+    /// Adds a request for the state of a job, by unique id.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for an id that is too long.
+    pub fn add_status_by_unique(
+        &mut self,
+        unique: &[u8],
+        kind: TaskKind,
+        callbacks: Callbacks,
+        token: Token,
+    ) -> Result<Id, ReturnCode> {
+        if unique.len() > UNIQUE_SIZE {
+            return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
+        }
+        // Servers keep 63 bytes of a unique id.
+        let unique = &unique[..unique.len().min(UNIQUE_SIZE - 1)];
+        let id = self.add_question(Command::GetStatusUnique, unique, kind, callbacks, token);
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.unique_at = HEADER_SIZE as u16;
+            task.unique_len = unique.len() as u8;
+        }
+        Ok(id)
+    }
+
+    fn add_question(
+        &mut self,
+        command: Command,
+        about: &[u8],
+        kind: TaskKind,
+        callbacks: Callbacks,
+        token: Token,
+    ) -> Id {
+        let mut packet = Vec::with_capacity(HEADER_SIZE + about.len() + 1);
+        encode_head(&mut packet, Magic::Request, command, &[about], 0);
+        // For C, which reads the argument from here; `question_size` cuts it off.
+        packet.push(0);
+        let mut task = Task::new(kind, command, packet.into_boxed_slice());
+        task.callbacks = callbacks;
+        task.token = token;
+        self.enlist(task)
+    }
+
+    fn enlist(&mut self, mut task: Task) -> Id {
+        task.prev = self.last;
+        task.next = NIL;
+        let id = self.tasks.insert(Box::new(task));
+        match self.tasks.id_at(self.last).and_then(|last| self.tasks.get_mut(last)) {
+            Some(last) => last.next = id.index(),
+            None => self.first = id.index(),
+        }
+        self.last = id.index();
+        self.new.push_back(id);
+        self.active += 1;
+        id
+    }
+
+    fn invalid(&mut self, text: &str) -> ReturnCode {
+        self.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("add_task"), text)
+    }
+
+    pub(super) fn out_of_memory(&mut self, function: &'static str) -> ReturnCode {
+        let at = crate::engine::error::At { function, file: file!(), line: line!() };
+        self.link.error.set(ReturnCode::MEMORY_ALLOCATION_FAILURE, at, "out of memory")
+    }
+}

@@ -1,0 +1,338 @@
+//! From packets to tasks: finding the task that a packet belongs to, and what
+//! the packet does to it.
+//!
+//! Must not: receive.
+
+use super::read::Incoming;
+use super::run::Step;
+use super::{Client, Expect, TaskLinks};
+use crate::at;
+use crate::buf::Owned;
+use crate::engine::ReturnCode;
+use crate::engine::handles::{NIL, hash};
+use crate::engine::slab::Id;
+use crate::engine::task::{Callbacks, Event, Handle, Status, Task, TaskState};
+use crate::net::Transport;
+use crate::protocol::{Command, Packet};
+
+impl<T: Transport> Client<T> {
+    /// Handles a packet. With `whole` false its body comes apart from it.
+    pub(super) fn on_packet(
+        &mut self,
+        key: usize,
+        packet: &Packet<'_>,
+        whole: bool,
+        deliver: bool,
+    ) -> Result<Option<Step>, ReturnCode> {
+        let command = packet.command();
+        match command {
+            Command::JobCreated => {
+                let owed = self.take_owed(key, |e| matches!(e, Expect::Created(_)));
+                let Some(Expect::Created(id)) = owed else { return Ok(None) };
+                let mut event = Event::new(command);
+                event.handle = Some(Handle::new(packet.text_arg(0)));
+                Ok(self.route(id, event, deliver))
+            }
+            Command::StatusRes | Command::StatusResUnique => {
+                let owed = self.take_owed(key, |e| matches!(e, Expect::Status(_)));
+                let Some(Expect::Status(id)) = owed else { return Ok(None) };
+                let mut event = Event::new(command);
+                event.status = Some(Status {
+                    known: number(packet.arg(1)) != 0,
+                    running: number(packet.arg(2)) != 0,
+                    numerator: number(packet.arg(3)),
+                    denominator: number(packet.arg(4)),
+                    clients: number(packet.arg(5)),
+                });
+                Ok(self.route(id, event, deliver))
+            }
+            Command::Error => self.on_error(key, packet, deliver),
+            Command::EchoRes => {
+                self.on_echo_packet(key, packet, whole);
+                Ok(None)
+            }
+            Command::OptionRes => {
+                self.on_option(key);
+                Ok(None)
+            }
+            Command::WorkStatus
+            | Command::WorkFail
+            | Command::WorkData
+            | Command::WorkWarning
+            | Command::WorkComplete
+            | Command::WorkException => Ok(self.on_work(key, packet, whole, deliver)),
+            _ => {
+                // Nothing that a client asks for; skipped like a packet for a
+                // task that nobody waits for any more.
+                if !whole {
+                    self.servers[key].incoming = Incoming::Skip(packet.body_size());
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The unfinished task on this connection that a job handle stands for.
+    fn find(&self, key: usize, handle: &[u8]) -> Option<Id> {
+        let mut slot = self.index.first(hash(handle));
+        while slot != NIL {
+            let id = self.tasks.id_at(slot)?;
+            let task = self.tasks.get(id)?;
+            if !task.ended && task.conn == Some(key as u32) && task.handle.as_slice() == handle {
+                return Some(id);
+            }
+            slot = task.chain;
+        }
+        None
+    }
+
+    /// Whether a callback of the packet's task will receive the body itself.
+    pub(super) fn streams(&self, key: usize, packet: &Packet<'_>) -> bool {
+        self.unbuffered && packet.body_size() > 0 && {
+            let which = callback_of(packet.command());
+            which != Callbacks::EXCEPTION
+                && self
+                    .find(key, packet.arg(0))
+                    .and_then(|id| self.tasks.get(id))
+                    .is_some_and(|t| !t.collects() && t.callbacks.has(which))
+        }
+    }
+
+    /// Whether the packet completes a result that belongs into hook memory.
+    pub(super) fn needs_hook(&self, key: usize, packet: &Packet<'_>) -> bool {
+        packet.command() == Command::WorkComplete
+            && self
+                .find(key, packet.arg(0))
+                .and_then(|id| self.tasks.get(id))
+                .is_some_and(|t| t.wants_hook && (packet.body_size() > 0 || t.result.is_some()))
+    }
+
+    fn on_work(
+        &mut self,
+        key: usize,
+        packet: &Packet<'_>,
+        whole: bool,
+        deliver: bool,
+    ) -> Option<Step> {
+        let command = packet.command();
+        let missing = if whole { 0 } else { packet.body_size() };
+        let Some(id) = self.find(key, packet.text_arg(0)) else {
+            if missing > 0 {
+                self.servers[key].incoming = Incoming::Skip(missing);
+            }
+            return None;
+        };
+        let streams = !whole && self.streams(key, packet);
+        let needs_hook = !whole && self.needs_hook(key, packet);
+        let task = self.tasks.get_mut(id)?;
+        if matches!(command, Command::WorkComplete | Command::WorkFail | Command::WorkException) {
+            task.ended = true;
+        }
+        let which = callback_of(command);
+        let mut event = Event::new(command);
+        event.size = packet.body_size();
+        if command == Command::WorkStatus {
+            event.status = Some(Status {
+                numerator: number(packet.arg(1)),
+                denominator: number(packet.arg(2)),
+                ..task.status
+            });
+        }
+        let collects =
+            task.collects() && matches!(command, Command::WorkData | Command::WorkComplete);
+        let wanted = task.callbacks.has(which) || command == Command::WorkException;
+
+        if needs_hook {
+            self.servers[key].incoming = Incoming::Alloc { task: id, asked: false, missing };
+            return None;
+        }
+        if streams {
+            event.streamed = Some(key as u32);
+            self.servers[key].incoming = Incoming::Stream { task: id, missing };
+            return self.route(id, event, deliver);
+        }
+        if missing > 0 {
+            self.servers[key].incoming = if collects {
+                Incoming::Result { task: id, event, missing }
+            } else if wanted {
+                Incoming::Event { task: id, event, missing }
+            } else {
+                self.servers[key].incoming = Incoming::Skip(missing);
+                return self.route(id, event, deliver);
+            };
+            return None;
+        }
+        let body = packet.body();
+        if collects {
+            if !body.is_empty() && task.result.get_or_insert_default().extend(body).is_err() {
+                task.hook_failed = true;
+            }
+        } else if wanted && !body.is_empty() {
+            match Owned::copy_of(body) {
+                Ok(copy) => event.data = Some(copy),
+                Err(_) => {
+                    self.out_of_memory("gearman_packet_unpack");
+                }
+            }
+        }
+        self.route(id, event, deliver)
+    }
+
+    /// A server refused a request.
+    fn on_error(
+        &mut self,
+        key: usize,
+        packet: &Packet<'_>,
+        deliver: bool,
+    ) -> Result<Option<Step>, ReturnCode> {
+        let name = packet.arg(0);
+        let named = ReturnCode::from_server(name).unwrap_or(ReturnCode::SERVER_ERROR);
+        let text = format!(
+            "{}:{}",
+            String::from_utf8_lossy(name),
+            String::from_utf8_lossy(packet.text_arg(1))
+        );
+        let owed = self.servers[key].owed.pop_front().map(|o| o.what);
+        match owed {
+            Some(Expect::Greeting) => Ok(None),
+            Some(Expect::Exchange(number) | Expect::Line(number)) => {
+                self.link.error.set(named, at!("gearman_client"), &text);
+                self.on_refusal(number);
+                Ok(None)
+            }
+            Some(Expect::Created(id) | Expect::Status(id)) => {
+                self.link.error.set(named, at!("_client_run_tasks"), &text);
+                let mut event = Event::new(Command::Error);
+                event.error = named;
+                if self.tasks.get(id).is_none() {
+                    return Ok(None);
+                }
+                match self.route(id, event, deliver) {
+                    Some(step) => Ok(Some(step)),
+                    None => {
+                        self.refused = Some((id, named));
+                        Ok(None)
+                    }
+                }
+            }
+            None => {
+                // Nothing was asked: the server gives up on the connection.
+                self.link.close(key);
+                Err(self.link.error.set(named, at!("_client_run_tasks"), &text))
+            }
+        }
+    }
+
+    /// Gives an event to its task: at once, or later when a callback of the task
+    /// is due or running, or when none may be called now.
+    pub(super) fn route(&mut self, id: Id, event: Event, deliver: bool) -> Option<Step> {
+        let task = self.tasks.get_mut(id)?;
+        if !task.is_active() {
+            return None;
+        }
+        let waits = task.offered
+            || task.on_stack != 0
+            || task.backlog.as_ref().is_some_and(|b| !b.is_empty());
+        let calls = task.callbacks.has(callback_of(event.command));
+        if waits || (calls && !deliver) {
+            task.backlog.get_or_insert_default().push_back(event);
+            self.list(id);
+            return None;
+        }
+        self.apply(id, event)
+    }
+
+    /// What an event does to its task. The task's callback is called, if it has
+    /// one for it.
+    pub(super) fn apply(&mut self, id: Id, event: Event) -> Option<Step> {
+        let task = self.tasks.get_mut(id)?;
+        task.data = event.data;
+        task.data_size = event.size;
+        task.stream = event.streamed;
+        if let Some(status) = event.status {
+            task.status = status;
+        }
+        match event.command {
+            Command::JobCreated => {
+                task.status.known = true;
+                task.state = TaskState::Created;
+                if let Some(handle) = event.handle {
+                    task.handle = handle;
+                    if !task.ends_when_created() {
+                        task.hash = hash(handle.as_slice());
+                        task.indexed = true;
+                        self.index.insert(id.index(), &mut TaskLinks(&mut self.tasks));
+                    }
+                }
+            }
+            Command::WorkData => {
+                task.status.known = true;
+                task.status.running = true;
+                task.state = TaskState::Data;
+            }
+            Command::WorkWarning => task.state = TaskState::Warning,
+            Command::WorkStatus => task.state = TaskState::Status,
+            Command::StatusRes | Command::StatusResUnique => {
+                task.code = ReturnCode::SUCCESS;
+                task.state = TaskState::Status;
+            }
+            Command::WorkComplete => end(task, ReturnCode::SUCCESS, TaskState::Complete),
+            Command::WorkException => {
+                task.exception = task.data.as_ref().map(|d| d.as_slice().into());
+                task.result = None;
+                end(task, ReturnCode::WORK_EXCEPTION, TaskState::Exception);
+            }
+            Command::WorkFail => {
+                task.result = None;
+                end(task, ReturnCode::WORK_FAIL, TaskState::Fail);
+            }
+            Command::Error => {
+                task.code = event.error;
+                self.finish(id);
+                return None;
+            }
+            _ => return None,
+        }
+        self.notify(id)
+    }
+
+    /// Calls the callback that a task's state asks for, or goes on without.
+    fn notify(&mut self, id: Id) -> Option<Step> {
+        let task = self.tasks.get(id)?;
+        match task.state.callback() {
+            Some(which) if task.callbacks.has(which) => self.call(id, which),
+            _ => {
+                self.delivered(id);
+                None
+            }
+        }
+    }
+}
+
+fn end(task: &mut Task, code: ReturnCode, state: TaskState) {
+    task.status.known = false;
+    task.status.running = false;
+    task.code = code;
+    task.state = state;
+}
+
+/// The callback that a packet calls for.
+fn callback_of(command: Command) -> Callbacks {
+    match command {
+        Command::JobCreated => Callbacks::CREATED,
+        Command::WorkData => Callbacks::DATA,
+        Command::WorkWarning => Callbacks::WARNING,
+        Command::WorkStatus | Command::StatusRes | Command::StatusResUnique => Callbacks::STATUS,
+        Command::WorkComplete => Callbacks::COMPLETE,
+        Command::WorkException => Callbacks::EXCEPTION,
+        Command::WorkFail => Callbacks::FAIL,
+        _ => Callbacks::default(),
+    }
+}
+
+/// A decimal number, read as C's `atoi` would; empty is 0, as some servers send.
+fn number(text: &[u8]) -> u32 {
+    text.iter()
+        .take_while(|b| b.is_ascii_digit())
+        .fold(0, |n: u32, &b| n.wrapping_mul(10).wrapping_add(u32::from(b - b'0')))
+}

@@ -1,0 +1,375 @@
+//! [`Client`]: the state machine of a client.
+//!
+//! `step` runs tasks until it is done, would wait in non-blocking mode, or needs
+//! user code; then it returns and keeps no state on the stack. User code may
+//! call anything on the same client before `resume` comes back, or may never
+//! come back: whatever is looked up afterwards may be gone, and a ticket that
+//! nobody holds any more is ignored.
+//!
+//! Must not: call user code.
+
+mod add;
+mod dispatch;
+mod read;
+mod request;
+mod run;
+mod stream;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+pub use add::{Body, NewTask};
+pub use request::Broadcast;
+pub use run::{Run, Step, Ticket, Upcall};
+
+use super::ReturnCode;
+use super::handles::{HandleIndex, Links, NIL};
+use super::link::Link;
+use super::slab::{Id, Slab};
+use super::task::{Task, TaskKind, TaskState};
+use super::uuid::UuidSource;
+use crate::net::Transport;
+use read::Incoming;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// A reply that a connection owes, in the order of the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expect {
+    /// JOB_CREATED for a task.
+    Created(Id),
+    /// STATUS_RES or STATUS_RES_UNIQUE for a task.
+    Status(Id),
+    /// OPTION_RES for an option that is sent on every connection.
+    Greeting,
+    /// The reply to the exchange with this number.
+    Exchange(u32),
+    /// The line of text that answers the exchange with this number.
+    Line(u32),
+}
+
+/// An owed reply, and where in the sent stream its request ends.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    what: Expect,
+    end: u64,
+}
+
+/// A body that is being sent from a task's memory.
+#[derive(Clone, Copy, Debug)]
+struct Sending {
+    task: Id,
+    sent: usize,
+}
+
+/// What a client keeps for a connection, beside the link's [`Conn`].
+///
+/// [`Conn`]: super::link::Conn
+#[derive(Debug, Default)]
+struct Server {
+    owed: VecDeque<Owed>,
+    /// Bytes of packets that were buffered or sent on this connection.
+    written: u64,
+    /// The large body that is going out, after the buffered bytes.
+    sending: Option<Sending>,
+    /// A task whose `workload_fn` sends the body: bytes still missing.
+    streaming_out: Option<(Id, usize)>,
+    /// The body that is coming in.
+    incoming: Incoming,
+    /// The run in which it could not be used.
+    failed_in: u64,
+    /// Tasks that were sent on it and are not finished.
+    inflight: usize,
+}
+
+/// A client.
+#[derive(Debug)]
+pub struct Client<T: Transport> {
+    /// The connections.
+    pub link: Link<T>,
+    servers: Vec<Server>,
+    tasks: Slab<Task>,
+    first: u32,
+    last: u32,
+    /// Tasks to be sent, in the order in which they were added.
+    new: VecDeque<Id>,
+    /// How many of those are finished or gone.
+    stale_new: usize,
+    /// Tasks with a callback to be called or events to be looked at.
+    todo: VecDeque<Id>,
+    /// By job handle, over all connections.
+    index: HandleIndex,
+    uuids: UuidSource,
+    /// Tasks that are not finished.
+    active: usize,
+    /// Those of them whose callback is running.
+    on_stack: usize,
+    last_ticket: u32,
+    last_run: u64,
+    last_exchange: u32,
+    /// A task that a server refused, for the run to end with that code.
+    refused: Option<(Id, ReturnCode)>,
+    /// The reply to an exchange that is being waited for.
+    reply: Option<(u32, request::Reply)>,
+    /// The last time looked at the clock; good enough to note when a server was
+    /// heard of.
+    clock: Instant,
+    /// Hand bodies to callbacks as they arrive, not as a whole.
+    pub unbuffered: bool,
+    /// Free added tasks when they are finished.
+    pub free_tasks: bool,
+}
+
+impl<T: Transport> Client<T> {
+    /// A client without servers.
+    pub fn new(net: T) -> Client<T> {
+        let clock = net.now();
+        Client {
+            link: Link::new(net),
+            servers: Vec::new(),
+            tasks: Slab::new(),
+            first: NIL,
+            last: NIL,
+            new: VecDeque::new(),
+            stale_new: 0,
+            refused: None,
+            todo: VecDeque::new(),
+            index: HandleIndex::default(),
+            uuids: UuidSource::default(),
+            active: 0,
+            on_stack: 0,
+            last_ticket: 0,
+            last_run: 0,
+            last_exchange: 0,
+            reply: None,
+            clock,
+            unbuffered: false,
+            free_tasks: false,
+        }
+    }
+
+    /// Adds a server, to be tried before those added earlier.
+    ///
+    /// # Errors
+    /// `GETADDRINFO`.
+    pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
+        self.link.add_server(host, port)?;
+        self.servers.push(Server::default());
+        Ok(())
+    }
+
+    /// Closes and forgets all servers. Tasks that were sent are lost.
+    pub fn remove_servers(&mut self) {
+        for key in 0..self.servers.len() {
+            self.lose(key, ReturnCode::LOST_CONNECTION);
+        }
+        self.link.remove_servers();
+        self.servers.clear();
+    }
+
+    /// A task, unless it is gone.
+    pub fn task(&self, id: Id) -> Option<&Task> {
+        self.tasks.get(id)
+    }
+
+    /// A task, unless it is gone.
+    pub fn task_mut(&mut self, id: Id) -> Option<&mut Task> {
+        self.tasks.get_mut(id)
+    }
+
+    /// The first task in the order of adding.
+    pub fn first_task(&self) -> Option<Id> {
+        self.tasks.id_at(self.first)
+    }
+
+    /// The task added after this one.
+    pub fn next_task(&self, id: Id) -> Option<Id> {
+        self.tasks.id_at(self.tasks.get(id)?.next)
+    }
+
+    /// How many tasks there are.
+    pub fn task_count(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether any task is not finished.
+    pub fn has_active_tasks(&self) -> bool {
+        self.active > 0
+    }
+
+    /// Removes a task, finished or not. A reply to it is ignored when it comes.
+    pub fn remove_task(&mut self, id: Id) -> Option<Box<Task>> {
+        self.finish(id);
+        let task = self.tasks.remove(id)?;
+        self.unlink(task.prev, task.next);
+        if task.on_stack != 0 {
+            self.on_stack = self.on_stack.saturating_sub(1);
+        }
+        Some(task)
+    }
+
+    fn unlink(&mut self, prev: u32, next: u32) {
+        match self.tasks.id_at(prev).and_then(|id| self.tasks.get_mut(id)) {
+            Some(task) => task.next = next,
+            None => self.first = next,
+        }
+        match self.tasks.id_at(next).and_then(|id| self.tasks.get_mut(id)) {
+            Some(task) => task.prev = prev,
+            None => self.last = prev,
+        }
+    }
+
+    /// Ends a task's part in connections and indexes. It stays in the list.
+    fn finish(&mut self, id: Id) {
+        self.discard_rest(id);
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        if !task.is_active() {
+            return;
+        }
+        let was_new = task.state == TaskState::New;
+        let (conn, indexed) = (task.conn.take(), std::mem::take(&mut task.indexed));
+        let mid_send = task.state == TaskState::Submit || task.state == TaskState::Workload;
+        task.state = TaskState::Finished;
+        task.offered = false;
+        self.active -= 1;
+        if indexed {
+            self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
+        }
+        if was_new {
+            self.stale_new += 1;
+            if self.stale_new > 64 && self.stale_new * 2 > self.new.len() {
+                let tasks = &self.tasks;
+                self.new.retain(|&id| tasks.get(id).is_some_and(|t| t.state == TaskState::New));
+                self.stale_new = 0;
+            }
+        }
+        if let Some(key) = conn.map(|c| c as usize) {
+            self.servers[key].inflight -= 1;
+            // Half a packet went out: nothing else can follow it.
+            if mid_send && self.is_sending(key, id) {
+                self.lose(key, ReturnCode::LOST_CONNECTION);
+                self.link.close(key);
+            }
+        }
+    }
+
+    fn is_sending(&self, key: usize, id: Id) -> bool {
+        let server = &self.servers[key];
+        server.sending.is_some_and(|s| s.task == id)
+            || server.streaming_out.is_some_and(|(task, _)| task == id)
+    }
+
+    /// Gives up what was going on over a connection that is closed or about to
+    /// be. Tasks whose packet did not go out whole go back to be sent again;
+    /// the others end with `code`. Returns how many those are.
+    fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
+        let unsent = self.link.conns[key].unsent() as u64;
+        let server = &mut self.servers[key];
+        let went_out = server.written - unsent;
+        let owed = std::mem::take(&mut server.owed);
+        let sending = server.sending.take().map(|s| s.task);
+        let streaming = server.streaming_out.take().map(|(task, _)| task);
+        server.incoming = Incoming::None;
+        server.written = 0;
+        let mut again = Vec::new();
+        for Owed { what, end } in owed {
+            if let Expect::Created(id) | Expect::Status(id) = what
+                && (end > went_out || sending == Some(id))
+                && streaming != Some(id)
+                && let Some(task) = self.tasks.get_mut(id)
+                && matches!(task.state, TaskState::Submit | TaskState::Work)
+            {
+                task.state = TaskState::New;
+                task.conn = None;
+                self.servers[key].inflight -= 1;
+                again.push(id);
+            }
+        }
+        for id in again.into_iter().rev() {
+            self.new.push_front(id);
+        }
+        if self.servers[key].inflight == 0 {
+            return 0;
+        }
+        let lost: Vec<Id> = self
+            .tasks
+            .iter()
+            .filter(|(_, t)| t.conn == Some(key as u32) && t.is_active())
+            .map(|(id, _)| id)
+            .collect();
+        let mut count = 0;
+        for id in lost {
+            if let Some(task) = self.tasks.get_mut(id) {
+                // A callback that is due is still called; its data is here.
+                let due = task.offered || task.on_stack != 0;
+                if due
+                    && matches!(
+                        task.state,
+                        TaskState::Complete | TaskState::Exception | TaskState::Fail
+                    )
+                {
+                    continue;
+                }
+                task.code = code;
+            }
+            count += 1;
+            self.finish(id);
+        }
+        count
+    }
+
+    /// Notices a fork. The child's tasks that were sent are its parent's.
+    fn check_fork(&mut self) {
+        if self.link.forked() {
+            for key in 0..self.servers.len() {
+                self.lose(key, ReturnCode::LOST_CONNECTION);
+            }
+        }
+    }
+
+    /// Waits until any connection is ready: the helper of non-blocking mode.
+    ///
+    /// # Errors
+    /// `NO_ACTIVE_FDS`, `TIMEOUT`, or `IO_WAIT` for a signal.
+    pub fn wait(&mut self) -> Result<(), ReturnCode> {
+        self.check_fork();
+        super::link::wait_any(&mut self.link)
+    }
+
+    /// Whether `step` has work that needs no waiting for.
+    pub fn has_buffered_work(&self) -> bool {
+        !self.todo.is_empty()
+            || self.link.conns.iter().any(|c| c.readable || !c.inbuf.is_empty())
+            || !self.new.is_empty()
+    }
+
+    /// The function's kind of removal that `FREE_TASKS` asks for.
+    fn frees(&self, kind: TaskKind) -> bool {
+        self.free_tasks && kind == TaskKind::Add
+    }
+}
+
+/// The slab, seen by the handle index.
+struct TaskLinks<'a>(&'a mut Slab<Task>);
+
+impl TaskLinks<'_> {
+    fn at(&self, slot: u32) -> Option<&Task> {
+        self.0.get(self.0.id_at(slot)?)
+    }
+}
+
+impl Links for TaskLinks<'_> {
+    fn next(&self, slot: u32) -> u32 {
+        self.at(slot).map_or(NIL, |t| t.chain)
+    }
+
+    fn set_next(&mut self, slot: u32, next: u32) {
+        if let Some(task) = self.0.id_at(slot).and_then(|id| self.0.get_mut(id)) {
+            task.chain = next;
+        }
+    }
+
+    fn hash(&self, slot: u32) -> u32 {
+        self.at(slot).map_or(0, |t| t.hash)
+    }
+}

@@ -1,0 +1,346 @@
+//! Receiving: from bytes to packets, and large bodies into the memory that will
+//! keep them.
+//!
+//! Must not: decide what a packet means for its task; `dispatch` does.
+
+use super::run::{Run, Step};
+use super::{Client, Expect};
+use crate::at;
+use crate::buf::Owned;
+use crate::engine::ReturnCode;
+use crate::engine::link::{Fill, State};
+use crate::engine::slab::Id;
+use crate::engine::task::Event;
+use crate::net::Transport;
+use crate::protocol::packet::decode;
+use crate::protocol::{Decoded, Packet, ProtocolError, admin};
+
+/// A body up to this size is awaited in the receive buffer; a larger one is
+/// received into memory of its own.
+pub(super) const SMALL_BODY: usize = 16 * 1024;
+
+/// Where the rest of a packet's body goes.
+#[derive(Debug, Default)]
+pub(super) enum Incoming {
+    /// No body is under way.
+    #[default]
+    None,
+    /// Nobody wants it.
+    Skip(usize),
+    /// Into the event that it belongs to.
+    Event { task: Id, event: Event, missing: usize },
+    /// Behind the collected result of a task. `last` when it completes it.
+    Result { task: Id, event: Event, missing: usize },
+    /// Waits for the caller's hook to give memory of this many bytes in all.
+    Alloc { task: Id, asked: bool, missing: usize },
+    /// Into memory that the caller's hook gave.
+    Hooked { task: Id, missing: usize },
+    /// The callback of this task receives it.
+    Stream { task: Id, missing: usize },
+    /// The answer to an echo.
+    Echo { exchange: u32, data: Owned, missing: usize },
+}
+
+impl Incoming {
+    /// Whether only user code can make it go on.
+    pub(super) fn is_stalled(&self) -> bool {
+        matches!(self, Incoming::Stream { .. } | Incoming::Alloc { asked: true, .. })
+    }
+}
+
+/// Whether packets can be read again.
+enum Body {
+    /// No body is under way any more.
+    Done,
+    /// It waits for bytes, or for user code.
+    Waits,
+    /// It needs user code.
+    Call(Step),
+}
+
+impl<T: Transport> Client<T> {
+    /// Reads every connection that may have something.
+    pub(super) fn read_all(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
+        for key in 0..self.servers.len() {
+            let conn = &self.link.conns[key];
+            if conn.state != State::Up || (!conn.readable && conn.inbuf.is_empty()) {
+                continue;
+            }
+            match self.read(key, true) {
+                Ok(None) => {}
+                Ok(Some(step)) => return Ok(Some(step)),
+                Err(code) => {
+                    self.connection_failed(key, code, run)?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads one connection until it has nothing more. With `deliver` false no
+    /// user code is asked for: what needs it is put off.
+    ///
+    /// # Errors
+    /// The connection is closed or cannot be read any further, or the server
+    /// reported an error for a task.
+    pub(super) fn read(&mut self, key: usize, deliver: bool) -> Result<Option<Step>, ReturnCode> {
+        while self.link.conns[key].state == State::Up {
+            match self.read_body(key, deliver)? {
+                Body::Done => {}
+                Body::Waits => return Ok(None),
+                Body::Call(step) => return Ok(Some(step)),
+            }
+            // Taken out so that tasks can change while a packet is borrowed.
+            let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
+            let (used, outcome) = self.read_packet(key, inbuf.unread(), deliver);
+            inbuf.read(used);
+            if self.link.conns[key].state == State::Up {
+                self.link.conns[key].inbuf = inbuf;
+            }
+            match outcome {
+                Ok(Some(step)) => return Ok(Some(step)),
+                Ok(None) if used > 0 => self.link.conns[key].heard = self.clock,
+                Ok(None) => {
+                    if self.link.fill(key)? == Fill::Empty {
+                        return Ok(None);
+                    }
+                }
+                Err(code) => return Err(code),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the packet or line at the start of the buffer. Returns how many
+    /// bytes it took, 0 when more are needed.
+    fn read_packet(
+        &mut self,
+        key: usize,
+        bytes: &[u8],
+        deliver: bool,
+    ) -> (usize, Result<Option<Step>, ReturnCode>) {
+        if bytes.first().is_some_and(|&b| admin::is_text(b)) && self.expects_text(key) {
+            return match admin::line(bytes) {
+                admin::Line::Whole(line, used) => {
+                    self.on_line(key, line);
+                    (used, Ok(None))
+                }
+                admin::Line::Incomplete => (0, Ok(None)),
+                admin::Line::TooLong => {
+                    (0, Err(self.nonsense(key, ReturnCode::INVALID_PACKET, "a line without end")))
+                }
+            };
+        }
+        match decode(bytes) {
+            Ok(Decoded::Incomplete { .. }) => (0, Ok(None)),
+            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= SMALL_BODY => (0, Ok(None)),
+            Ok(Decoded::Head { packet, used }) => {
+                (used, self.on_packet(key, &packet, false, deliver))
+            }
+            Ok(Decoded::Whole { packet, used }) if self.takes_body_apart(key, &packet) => {
+                let head = used - packet.body_size();
+                (head, self.on_packet(key, &packet, false, deliver))
+            }
+            Ok(Decoded::Whole { packet, used }) => {
+                (used, self.on_packet(key, &packet, true, deliver))
+            }
+            Err(error) => {
+                let code = match error {
+                    ProtocolError::Magic(_) => ReturnCode::INVALID_MAGIC,
+                    ProtocolError::Command(_) => ReturnCode::INVALID_COMMAND,
+                    _ => ReturnCode::INVALID_PACKET,
+                };
+                (0, Err(self.nonsense(key, code, &error.to_string())))
+            }
+        }
+    }
+
+    /// Closes a connection that cannot be read any further.
+    #[cold]
+    fn nonsense(&mut self, key: usize, code: ReturnCode, text: &str) -> ReturnCode {
+        let conn = &self.link.conns[key];
+        let text = format!("{}:{} sent nonsense: {text}", conn.host, conn.port);
+        self.link.close(key);
+        self.link.error.set(code, at!("gearman_connection_st::receiving"), &text)
+    }
+
+    /// Moves the body that is under way on.
+    fn read_body(&mut self, key: usize, deliver: bool) -> Result<Body, ReturnCode> {
+        loop {
+            let incoming = std::mem::take(&mut self.servers[key].incoming);
+            let next = match incoming {
+                Incoming::None => return Ok(Body::Done),
+                Incoming::Skip(missing) => {
+                    let inbuf = &mut self.link.conns[key].inbuf;
+                    let n = missing.min(inbuf.unread().len());
+                    inbuf.read(n);
+                    if n == missing {
+                        return Ok(Body::Done);
+                    }
+                    self.servers[key].incoming = Incoming::Skip(missing - n);
+                    if self.link.fill(key)? == Fill::Empty {
+                        return Ok(Body::Waits);
+                    }
+                    continue;
+                }
+                Incoming::Event { task, mut event, missing } => {
+                    let data = event.data.get_or_insert_default();
+                    let got = self.receive(key, data, missing)?;
+                    if got == missing {
+                        self.link.conns[key].heard = self.clock;
+                        match self.route(task, event, deliver) {
+                            Some(step) => return Ok(Body::Call(step)),
+                            None => return Ok(Body::Done),
+                        }
+                    }
+                    (got, Incoming::Event { task, event, missing: missing - got })
+                }
+                Incoming::Result { task, event, missing } => {
+                    let mut result =
+                        self.tasks.get_mut(task).and_then(|t| t.result.take()).unwrap_or_default();
+                    let got = self.receive(key, &mut result, missing)?;
+                    match self.tasks.get_mut(task) {
+                        Some(found) => found.result = Some(result),
+                        None => {
+                            self.servers[key].incoming = Incoming::Skip(missing - got);
+                            continue;
+                        }
+                    }
+                    if got == missing {
+                        self.link.conns[key].heard = self.clock;
+                        match self.route(task, event, deliver) {
+                            Some(step) => return Ok(Body::Call(step)),
+                            None => return Ok(Body::Done),
+                        }
+                    }
+                    (got, Incoming::Result { task, event, missing: missing - got })
+                }
+                Incoming::Echo { exchange, mut data, missing } => {
+                    let got = self.receive(key, &mut data, missing)?;
+                    if got == missing {
+                        self.link.conns[key].heard = self.clock;
+                        self.on_echo(exchange, data.as_slice());
+                        return Ok(Body::Done);
+                    }
+                    (got, Incoming::Echo { exchange, data, missing: missing - got })
+                }
+                Incoming::Hooked { task, missing } => {
+                    let Some(mut memory) = self.tasks.get(task).and_then(|t| t.hooked) else {
+                        self.servers[key].incoming = Incoming::Skip(missing);
+                        continue;
+                    };
+                    let inbuf = &mut self.link.conns[key].inbuf;
+                    let n = missing.min(inbuf.unread().len());
+                    memory.extend(&inbuf.unread()[..n]);
+                    inbuf.read(n);
+                    let mut got = n;
+                    if got < missing && self.link.conns[key].readable {
+                        let limit = missing - got;
+                        let result = self.link.net.recv_hooked(key, &mut memory, limit);
+                        got += self.link.received(key, limit, result)?;
+                    }
+                    if let Some(found) = self.tasks.get_mut(task) {
+                        found.hooked = Some(memory);
+                    }
+                    if got == missing {
+                        self.link.conns[key].heard = self.clock;
+                        let event = Event::new(crate::protocol::Command::WorkComplete);
+                        match self.route(task, event, deliver) {
+                            Some(step) => return Ok(Body::Call(step)),
+                            None => return Ok(Body::Done),
+                        }
+                    }
+                    (got, Incoming::Hooked { task, missing: missing - got })
+                }
+                Incoming::Alloc { task, missing, .. } => {
+                    let Some(found) = self.tasks.get(task) else {
+                        self.servers[key].incoming = Incoming::Skip(missing);
+                        continue;
+                    };
+                    let size = found.result.as_ref().map_or(0, Owned::len) + missing + 1;
+                    if deliver {
+                        self.servers[key].incoming = Incoming::Alloc { task, asked: true, missing };
+                        return Ok(Body::Call(self.call_alloc(task, size)));
+                    }
+                    // No user code may be asked now: the caller copies later.
+                    let event = Event::new(crate::protocol::Command::WorkComplete);
+                    self.servers[key].incoming = Incoming::Result { task, event, missing };
+                    continue;
+                }
+                stream @ Incoming::Stream { .. } => {
+                    self.servers[key].incoming = stream;
+                    return Ok(Body::Waits);
+                }
+            };
+            let (got, incoming) = next;
+            self.servers[key].incoming = incoming;
+            if got == 0 && !self.link.conns[key].readable {
+                return Ok(Body::Waits);
+            }
+        }
+    }
+
+    /// Moves up to `missing` bytes of a body into `into`: first what is in the
+    /// receive buffer, then straight from the socket.
+    fn receive(
+        &mut self,
+        key: usize,
+        into: &mut Owned,
+        missing: usize,
+    ) -> Result<usize, ReturnCode> {
+        // All of it at once: the memory is only touched as bytes arrive.
+        if into.reserve(missing).is_err() {
+            self.link.close(key);
+            return Err(self.out_of_memory("gearman_connection_st::receiving"));
+        }
+        let inbuf = &mut self.link.conns[key].inbuf;
+        let mut got = missing.min(inbuf.unread().len());
+        if into.extend(&inbuf.unread()[..got]).is_err() {
+            return Err(self.out_of_memory("gearman_connection_st::receiving"));
+        }
+        inbuf.read(got);
+        if got < missing && self.link.conns[key].readable {
+            let limit = missing - got;
+            let result = self.link.net.recv_owned(key, into, limit);
+            got += self.link.received(key, limit, result)?;
+        }
+        Ok(got)
+    }
+
+    /// The hook has given memory for the result that a connection waits with.
+    pub(super) fn give_memory(&mut self, id: Id, memory: Option<crate::buf::HookBuf>) {
+        for server in &mut self.servers {
+            let Incoming::Alloc { task, missing, .. } = server.incoming else { continue };
+            if task != id {
+                continue;
+            }
+            let found = self.tasks.get_mut(id);
+            server.incoming = match (found, memory) {
+                (Some(task), Some(mut memory)) => {
+                    if let Some(collected) = task.result.take() {
+                        memory.extend(collected.as_slice());
+                    }
+                    task.hooked = Some(memory);
+                    Incoming::Hooked { task: id, missing }
+                }
+                (Some(task), None) => {
+                    task.hook_failed = true;
+                    let event = Event::new(crate::protocol::Command::WorkComplete);
+                    Incoming::Result { task: id, event, missing }
+                }
+                (None, _) => Incoming::Skip(missing),
+            };
+        }
+    }
+
+    /// Whether text is due on a connection.
+    fn expects_text(&self, key: usize) -> bool {
+        matches!(self.servers[key].owed.front().map(|o| o.what), Some(Expect::Line(_)))
+    }
+
+    /// Whether a whole packet's body is to be handed on like one that is still
+    /// to come.
+    fn takes_body_apart(&self, key: usize, packet: &Packet<'_>) -> bool {
+        self.streams(key, packet) || self.needs_hook(key, packet)
+    }
+}

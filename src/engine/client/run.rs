@@ -1,0 +1,359 @@
+//! The loop of `run_tasks` and of every call that waits for one task.
+//!
+//! Must not: keep anything on the stack between two steps but [`Run`], which is
+//! plain data.
+
+use super::{Client, Expect};
+use crate::buf::HookBuf;
+use crate::engine::ReturnCode;
+use crate::engine::link::{State, Wait};
+use crate::engine::slab::Id;
+use crate::engine::task::{Callbacks, TaskState};
+use crate::net::Transport;
+use std::time::{Duration, Instant};
+
+/// User code that a step needs. Plain data: it is alive while that code runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upcall {
+    /// A callback of a task. Come back with [`Client::resume`].
+    Callback(Id, Callbacks),
+    /// Memory for a result from the caller's hook, in bytes, a NUL included.
+    /// Come back with [`Client::resume_alloc`].
+    Alloc(Id, usize),
+    /// A finished task is to be freed. Nothing to come back with.
+    Release(Id),
+}
+
+/// Stands for one upcall. One that nobody holds any more is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    task: Id,
+    number: u32,
+}
+
+impl Ticket {
+    /// The task that the upcall is for.
+    pub fn task(self) -> Id {
+        self.task
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The operation is over, with this code.
+    Done(ReturnCode),
+    /// User code is needed; then `step` again.
+    Call(Upcall, Ticket),
+}
+
+/// One call of `run_tasks`, or of a function that waits for one task.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    pub(super) number: u64,
+    /// Return when this task is finished.
+    pub(super) until: Option<Id>,
+    blocking: bool,
+    /// When it began, where there is a time limit.
+    began: Option<Instant>,
+}
+
+impl<T: Transport> Client<T> {
+    /// Begins a run of all tasks. In non-blocking mode it does not wait.
+    pub fn run_all(&mut self) -> Run {
+        let blocking = !self.link.settings.non_blocking;
+        self.begin(None, blocking)
+    }
+
+    /// Begins a run that ends with one task, and waits in either mode.
+    pub fn run_until(&mut self, task: Id) -> Run {
+        self.begin(Some(task), true)
+    }
+
+    /// Begins a run that ends with one task, waiting only in blocking mode.
+    pub fn run_until_unless_non_blocking(&mut self, task: Id) -> Run {
+        let blocking = !self.link.settings.non_blocking;
+        self.begin(Some(task), blocking)
+    }
+
+    fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
+        self.check_fork();
+        self.last_run += 1;
+        self.clock = self.link.net.now();
+        let began = self.link.settings.timeout.map(|_| self.clock);
+        Run { number: self.last_run, until, blocking, began }
+    }
+
+    /// Goes on until the run is over or needs user code.
+    pub fn step(&mut self, run: &mut Run) -> Step {
+        self.check_fork();
+        loop {
+            if let Some(step) = self.next_todo() {
+                return step;
+            }
+            if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
+                return Step::Done(ReturnCode::SUCCESS);
+            }
+            if let Some((_, code)) = self.refused.take()
+                && run.until.is_none()
+            {
+                return Step::Done(code);
+            }
+            match self.submit(run) {
+                Ok(None) => {}
+                Ok(Some(step)) => return step,
+                Err(code) => return Step::Done(code),
+            }
+            match self.read_all(run) {
+                Ok(None) => {}
+                Ok(Some(step)) => return step,
+                Err(code) => return Step::Done(code),
+            }
+            if !self.todo.is_empty() || self.refused.is_some() {
+                continue;
+            }
+            if self.active == self.on_stack {
+                return Step::Done(ReturnCode::SUCCESS);
+            }
+            if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
+                continue;
+            }
+            if !run.blocking || !self.can_progress() {
+                return Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT));
+            }
+            let until = self.deadline(run);
+            match self.link.wait(until) {
+                Ok(Wait::Ready | Wait::Woken) => self.clock = self.link.net.now(),
+                Ok(Wait::Interrupted) => {
+                    return Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT));
+                }
+                Ok(Wait::TimedOut) => {
+                    if let Some(code) = self.timed_out(run) {
+                        return Step::Done(code);
+                    }
+                }
+                Err(code) => return Step::Done(code),
+            }
+        }
+    }
+
+    /// Whether waiting can bring anything: a connection whose body a callback
+    /// on the stack is reading is nobody else's until that callback returns.
+    fn can_progress(&self) -> bool {
+        self.link
+            .conns
+            .iter()
+            .zip(&self.servers)
+            .any(|(conn, server)| conn.state != State::Down && !server.incoming.is_stalled())
+    }
+
+    /// When waiting has to end: the first of the connect deadlines and, for each
+    /// connection that owes something, the longest silence.
+    fn deadline(&self, run: &Run) -> Option<Instant> {
+        let connect = self.link.connect_deadline();
+        let silence = run.began.and_then(|began| self.silence_ends(began));
+        match (connect, silence) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn silence_ends(&self, began: Instant) -> Option<Instant> {
+        let timeout = self.link.settings.timeout?;
+        self.link
+            .conns
+            .iter()
+            .zip(&self.servers)
+            .filter(|(conn, server)| conn.state == State::Up && server.inflight > 0)
+            .map(|(conn, _)| conn.heard.max(began) + timeout)
+            .min()
+            .or_else(|| began.checked_add(timeout))
+    }
+
+    /// Decides what a passed deadline means.
+    fn timed_out(&mut self, run: &Run) -> Option<ReturnCode> {
+        let now = self.link.net.now();
+        self.clock = now;
+        let over =
+            run.began.and_then(|began| self.silence_ends(began)).is_some_and(|end| end <= now);
+        if over {
+            return Some(self.link.timed_out());
+        }
+        // Only a connection attempt took too long; the next server is tried.
+        for key in 0..self.link.conns.len() {
+            if self.link.conns[key].deadline.is_some_and(|d| d <= now) {
+                self.link.conns[key].writable = true;
+            }
+        }
+        None
+    }
+
+    /// How long an attempt to connect may take: what is left of the time limit,
+    /// shared by the servers that were not tried yet.
+    pub(super) fn patience(&self, run: &Run) -> Option<Duration> {
+        let timeout = self.link.settings.timeout?;
+        let began = run.began?;
+        let spent = self.clock.saturating_duration_since(began);
+        let left = timeout.saturating_sub(spent);
+        let untried = self.servers.iter().filter(|s| s.failed_in != run.number).count().max(1);
+        Some((left / untried as u32).max(timeout / 10))
+    }
+
+    /// The next callback to make, from the list of tasks that have one.
+    fn next_todo(&mut self) -> Option<Step> {
+        while let Some(&id) = self.todo.front() {
+            self.todo.pop_front();
+            let Some(task) = self.tasks.get_mut(id) else { continue };
+            task.listed = false;
+            if task.on_stack != 0 {
+                continue;
+            }
+            if let Some(step) = self.drive(id) {
+                return Some(step);
+            }
+        }
+        None
+    }
+
+    /// Makes sure that a later step looks at a task.
+    pub(super) fn list(&mut self, id: Id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && !task.listed
+        {
+            task.listed = true;
+            self.todo.push_back(id);
+        }
+    }
+
+    /// Calls a task's callback.
+    pub(super) fn call(&mut self, id: Id, which: Callbacks) -> Option<Step> {
+        self.last_ticket = self.last_ticket.wrapping_add(1).max(1);
+        let number = self.last_ticket;
+        let task = self.tasks.get_mut(id)?;
+        task.on_stack = number;
+        task.offered = true;
+        self.on_stack += 1;
+        Some(Step::Call(Upcall::Callback(id, which), Ticket { task: id, number }))
+    }
+
+    pub(super) fn call_alloc(&mut self, id: Id, size: usize) -> Step {
+        Step::Call(Upcall::Alloc(id, size), Ticket { task: id, number: 0 })
+    }
+
+    pub(super) fn call_release(id: Id) -> Step {
+        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0 })
+    }
+
+    /// A callback has returned. `SUCCESS` lets the task go on; with any other
+    /// code the run is to end with that code, and the callback will be offered
+    /// again. Returns that code, if it ends the run.
+    pub fn resume(&mut self, ticket: Ticket, code: ReturnCode) -> Option<ReturnCode> {
+        self.check_fork();
+        let Some(task) = self.tasks.get_mut(ticket.task) else {
+            return code.failed().then_some(code);
+        };
+        if task.on_stack != ticket.number || ticket.number == 0 {
+            return code.failed().then_some(code);
+        }
+        task.on_stack = 0;
+        self.on_stack -= 1;
+        if code.failed() {
+            self.list_first(ticket.task);
+            return Some(code);
+        }
+        self.delivered(ticket.task)
+    }
+
+    /// A callback was left without returning: it counts as having succeeded.
+    pub fn abandon(&mut self, ticket: Ticket) {
+        self.resume(ticket, ReturnCode::SUCCESS);
+    }
+
+    fn list_first(&mut self, id: Id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && !task.listed
+        {
+            task.listed = true;
+            self.todo.push_front(id);
+        }
+    }
+
+    /// The hook has given memory, or has none to give.
+    pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) {
+        self.give_memory(ticket.task, memory);
+    }
+
+    /// Ends a task that its callback has seen to the end, or moves it on.
+    pub(super) fn delivered(&mut self, id: Id) -> Option<ReturnCode> {
+        let task = self.tasks.get_mut(id)?;
+        task.offered = false;
+        match task.state {
+            TaskState::Workload => return self.workload_sent(id),
+            TaskState::Created if task.ends_when_created() => self.finish_delivered(id),
+            TaskState::Status if task.asks_status() => self.finish_delivered(id),
+            TaskState::Created | TaskState::Data | TaskState::Warning | TaskState::Status => {
+                task.state = TaskState::Work;
+                self.let_go_of_data(id);
+            }
+            TaskState::Complete | TaskState::Exception | TaskState::Fail => {
+                self.finish_delivered(id);
+            }
+            TaskState::New | TaskState::Submit | TaskState::Work | TaskState::Finished => {}
+        }
+        self.list(id);
+        None
+    }
+
+    fn finish_delivered(&mut self, id: Id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && task.code == ReturnCode::UNKNOWN_STATE
+        {
+            task.code = ReturnCode::SUCCESS;
+        }
+        self.let_go_of_data(id);
+        self.finish(id);
+    }
+
+    fn let_go_of_data(&mut self, id: Id) {
+        self.discard_rest(id);
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.data = None;
+            task.data_size = 0;
+        }
+    }
+
+    /// Looks at a task that is on the list: offers its callback again, takes the
+    /// next event of its backlog, or frees it.
+    fn drive(&mut self, id: Id) -> Option<Step> {
+        loop {
+            let task = self.tasks.get_mut(id)?;
+            if task.offered {
+                let which = task.state.callback()?;
+                return self.call(id, which);
+            }
+            if !task.is_active() {
+                let kind = task.kind;
+                let ended_well = task.conn.is_none();
+                return (ended_well && self.frees(kind)).then(|| Self::call_release(id));
+            }
+            let event = task.backlog.as_mut().and_then(|b| b.pop_front())?;
+            if let Some(step) = self.apply(id, event) {
+                return Some(step);
+            }
+        }
+    }
+
+    /// Takes the first owed reply of a kind off a connection's list.
+    pub(super) fn take_owed(
+        &mut self,
+        key: usize,
+        fits: impl Fn(Expect) -> bool,
+    ) -> Option<Expect> {
+        let owed = &mut self.servers[key].owed;
+        let at = match owed.front() {
+            Some(first) if fits(first.what) => 0,
+            _ => owed.iter().position(|o| fits(o.what))?,
+        };
+        owed.remove(at).map(|o| o.what)
+    }
+}

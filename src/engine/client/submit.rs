@@ -1,0 +1,225 @@
+//! Choosing a server for new tasks and sending their packets.
+//!
+//! Must not: read.
+
+use super::run::{Run, Step};
+use super::{Client, Expect, Owed, Sending};
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::link::{Flush, State};
+use crate::engine::slab::Id;
+use crate::engine::task::TaskState;
+use crate::net::{Liveness, Transport};
+use crate::protocol::limits::HEADER_SIZE;
+
+/// Packets are gathered up to this size before they are sent.
+const BATCH: usize = 128 * 1024;
+
+/// Where a task can go.
+enum Choice {
+    /// To this connection.
+    Use(usize),
+    /// A connection has to get ready first.
+    Wait,
+}
+
+impl<T: Transport> Client<T> {
+    /// Sends what can be sent: new tasks, and what waits in connections.
+    pub(super) fn submit(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
+        for key in 0..self.servers.len() {
+            if self.link.conns[key].writable {
+                self.on_writable(key, run)?;
+            }
+            if let Some(step) = self.offer_workload(key) {
+                return Ok(Some(step));
+            }
+        }
+        while let Some(&id) = self.new.front() {
+            if self.tasks.get(id).is_none_or(|t| t.state != TaskState::New) {
+                self.new.pop_front();
+                self.stale_new = self.stale_new.saturating_sub(1);
+                continue;
+            }
+            match self.choose(run)? {
+                Choice::Wait => break,
+                Choice::Use(key) => {
+                    self.new.pop_front();
+                    self.put(key, id);
+                    if self.must_flush(key) {
+                        self.push_out(key, run)?;
+                    }
+                    if let Some(step) = self.offer_workload(key) {
+                        return Ok(Some(step));
+                    }
+                }
+            }
+        }
+        for key in 0..self.servers.len() {
+            if !self.link.conns[key].out.is_empty() && !self.link.conns[key].is_blocked() {
+                self.push_out(key, run)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The poller said that a connection can be written to.
+    fn on_writable(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+        self.link.conns[key].writable = false;
+        if self.link.conns[key].state == State::Connecting {
+            match self.link.finish_connect(key) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(code) => return self.connection_failed(key, code, run),
+            }
+        }
+        self.push_out(key, run)
+    }
+
+    /// A connection was closed on an error. That ends the run if a task was lost
+    /// with it; tasks that were not sent yet go to the next server.
+    pub(super) fn connection_failed(
+        &mut self,
+        key: usize,
+        code: ReturnCode,
+        run: &Run,
+    ) -> Result<(), ReturnCode> {
+        self.servers[key].failed_in = run.number;
+        let lost = self.lose(key, code);
+        if lost > 0 && run.until.is_none() { Err(code) } else { Ok(()) }
+    }
+
+    /// The first server, last added first, that can take a packet now.
+    fn choose(&mut self, run: &Run) -> Result<Choice, ReturnCode> {
+        if self.servers.is_empty() {
+            return Err(self.link.error.set(
+                ReturnCode::NO_SERVERS,
+                at!("_client_run_task"),
+                "no servers provided",
+            ));
+        }
+        let mut busy = false;
+        for key in self.link.keys() {
+            if self.servers[key].failed_in == run.number {
+                continue;
+            }
+            if self.link.look(key, self.clock) == Liveness::Dead {
+                // Nothing was sent on it, so trying again is safe.
+                self.link.ended(key);
+                self.link.error.reset();
+                self.lose(key, ReturnCode::LOST_CONNECTION);
+            }
+            match self.link.conns[key].state {
+                State::Up if self.is_busy(key) => busy = true,
+                State::Up => return Ok(Choice::Use(key)),
+                State::Connecting => return Ok(Choice::Wait),
+                State::Down => match self.open(key, run) {
+                    Ok(()) => return Ok(Choice::Wait),
+                    Err(_) => self.servers[key].failed_in = run.number,
+                },
+            }
+        }
+        if busy {
+            return Ok(Choice::Wait);
+        }
+        let code = match self.link.error.code() {
+            code @ (ReturnCode::GETADDRINFO | ReturnCode::LOST_CONNECTION) => code,
+            _ => ReturnCode::COULD_NOT_CONNECT,
+        };
+        if let Some(task) = self.new.front().and_then(|&id| self.tasks.get_mut(id)) {
+            task.code = code;
+        }
+        Err(code)
+    }
+
+    fn open(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+        let patience = self.patience(run);
+        self.link.open(key, patience)?;
+        self.greet(key);
+        Ok(())
+    }
+
+    /// Introduces this client on a fresh connection.
+    pub(super) fn greet(&mut self, key: usize) {
+        let replies = self.link.greet(key);
+        let end = self.link.conns[key].out.unsent().len() as u64;
+        let server = &mut self.servers[key];
+        server.written = end;
+        for _ in 0..replies {
+            server.owed.push_back(Owed { what: Expect::Greeting, end });
+        }
+    }
+
+    /// Whether a connection is in the middle of something, so that no packet can
+    /// follow yet.
+    pub(super) fn is_busy(&self, key: usize) -> bool {
+        let server = &self.servers[key];
+        server.sending.is_some()
+            || server.streaming_out.is_some()
+            || self.link.conns[key].is_blocked()
+    }
+
+    fn must_flush(&self, key: usize) -> bool {
+        self.servers[key].sending.is_some()
+            || self.servers[key].streaming_out.is_some()
+            || self.link.conns[key].out.unsent().len() >= BATCH
+    }
+
+    /// Appends a task's packet to a connection.
+    fn put(&mut self, key: usize, id: Id) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        let size = if task.asks_status() {
+            // Without the NUL that is there for C.
+            task.packet.len() - 1
+        } else {
+            task.packet.len()
+        };
+        debug_assert!(size >= HEADER_SIZE);
+        self.link.conns[key].out.bytes().extend_from_slice(&task.packet[..size]);
+        let server = &mut self.servers[key];
+        server.written += size as u64;
+        server.inflight += 1;
+        let body = task.workload.as_slice().len();
+        task.conn = Some(key as u32);
+        task.state = TaskState::Work;
+        if body > 0 {
+            task.state = TaskState::Submit;
+            server.sending = Some(Sending { task: id, sent: 0 });
+        } else if let Some(missing) = task.streamed.filter(|&n| n > 0) {
+            task.state = TaskState::Workload;
+            server.streaming_out = Some((id, missing));
+        }
+        let what = if task.asks_status() { Expect::Status(id) } else { Expect::Created(id) };
+        server.owed.push_back(Owed { what, end: server.written });
+    }
+
+    /// Sends what a connection has to send.
+    pub(super) fn push_out(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+        match self.flush(key) {
+            Ok(_) => Ok(()),
+            Err(code) => self.connection_failed(key, code, run),
+        }
+    }
+
+    /// Sends buffered bytes and the large body behind them. On an error the
+    /// connection is closed; the caller has to `lose` it.
+    pub(super) fn flush(&mut self, key: usize) -> Result<Flush, ReturnCode> {
+        let Some(Sending { task: id, mut sent }) = self.servers[key].sending else {
+            return self.link.flush(key, &[], &mut 0);
+        };
+        let Some(task) = self.tasks.get_mut(id) else {
+            // `finish` closes the connection of a task that goes half sent.
+            self.servers[key].sending = None;
+            return Ok(Flush::Done);
+        };
+        let flushed = self.link.flush(key, task.workload.as_slice(), &mut sent)?;
+        if flushed == Flush::Done {
+            self.servers[key].sending = None;
+            task.state = TaskState::Work;
+            // Its memory is free again while the job runs.
+            task.workload = crate::buf::Workload::None;
+        } else {
+            self.servers[key].sending = Some(Sending { task: id, sent });
+        }
+        Ok(flushed)
+    }
+}

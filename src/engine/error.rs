@@ -1,0 +1,231 @@
+//! [`ErrorState`]: a handle's last error, and the log lines it has yet to give.
+//!
+//! The text keeps the original's shape, which people search their logs for:
+//! `function(GEARMAN_CODE) message -> libgearman/file:line: pid(n)`.
+//!
+//! Must not: call a log function; `capi` drains the queue.
+
+use super::ReturnCode;
+use std::ffi::CString;
+use std::io;
+
+/// The longest error text, with its NUL (`GEARMAN_MAX_ERROR_SIZE`).
+const MAX_TEXT: usize = 2048;
+
+/// Where in the library an error was noticed.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    /// The function that a user knows, or the one that noticed.
+    pub function: &'static str,
+    /// The source file.
+    pub file: &'static str,
+    /// The line in it.
+    pub line: u32,
+}
+
+/// The place where it stands, reported as being in the function named.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! at {
+    ($function:literal) => {
+        $crate::engine::error::At { function: $function, file: file!(), line: line!() }
+    };
+}
+
+/// A handle's last error.
+#[derive(Debug, Default)]
+pub struct ErrorState {
+    code: ReturnCode,
+    errno: i32,
+    text: Option<CString>,
+    /// Lines for the log function, oldest first.
+    log: Vec<CString>,
+    /// Whether a log function wants them.
+    pub wants_log: bool,
+}
+
+impl ErrorState {
+    /// Forgets the last error.
+    pub fn reset(&mut self) {
+        if self.text.is_some() || self.code.failed() || self.errno != 0 {
+            self.code = ReturnCode::SUCCESS;
+            self.errno = 0;
+            self.text = None;
+        }
+    }
+
+    /// The last error's code, `SUCCESS` without one.
+    pub fn code(&self) -> ReturnCode {
+        self.code
+    }
+
+    /// The system error behind it, 0 without one.
+    pub fn errno(&self) -> i32 {
+        self.errno
+    }
+
+    /// The last error's text. Its address holds until the next error.
+    pub fn text(&self) -> Option<&CString> {
+        self.text.as_ref()
+    }
+
+    /// Lines to hand to the log function, oldest first.
+    pub fn take_log(&mut self) -> Vec<CString> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// Whether there are lines to hand out.
+    pub fn has_log(&self) -> bool {
+        !self.log.is_empty()
+    }
+
+    /// Records an error with its text and returns its code.
+    #[cold]
+    pub fn set(&mut self, code: ReturnCode, at: At, text: &str) -> ReturnCode {
+        self.errno = 0;
+        self.record(code, at, code.name(), text)
+    }
+
+    /// Records a system error, folded into a code, and returns that.
+    #[cold]
+    pub fn set_io(&mut self, error: &io::Error, at: At, text: &str) -> ReturnCode {
+        let code = fold(error);
+        self.set_io_as(code, error, at, text)
+    }
+
+    /// Records a system error under a code and returns that.
+    #[cold]
+    pub fn set_io_as(
+        &mut self,
+        code: ReturnCode,
+        error: &io::Error,
+        at: At,
+        text: &str,
+    ) -> ReturnCode {
+        let shown = system_text(error);
+        self.record(code, at, &shown, text);
+        self.errno = error.raw_os_error().unwrap_or(0);
+        code
+    }
+
+    /// Records that a host has no address.
+    #[cold]
+    pub fn set_lookup(&mut self, host: &str, port: u16, error: &io::Error) -> ReturnCode {
+        // The resolver's words, without what Rust says before them.
+        let why = system_text(error);
+        let why = why.strip_prefix("failed to lookup address information: ").unwrap_or(&why);
+        let pid = std::process::id();
+        self.keep(ReturnCode::GETADDRINFO, format!("{host}:{port} getaddrinfo:{why} pid({pid})"))
+    }
+
+    /// Records a code with nothing but its name for a text.
+    pub fn set_named(&mut self, code: ReturnCode) -> ReturnCode {
+        self.keep(code, code.name().to_owned())
+    }
+
+    /// Records a code that carries no text of its own.
+    pub fn set_code(&mut self, code: ReturnCode) -> ReturnCode {
+        self.code = code;
+        code
+    }
+
+    fn record(&mut self, code: ReturnCode, at: At, shown: &str, text: &str) -> ReturnCode {
+        let file = at.file.rsplit('/').next().unwrap_or(at.file);
+        let (space, function, line) =
+            (if text.is_empty() { "" } else { " " }, at.function, at.line);
+        let pid = std::process::id();
+        let full =
+            format!("{function}({shown}){space}{text} -> libgearman/{file}:{line}: pid({pid})");
+        self.keep(code, full)
+    }
+
+    fn keep(&mut self, code: ReturnCode, full: String) -> ReturnCode {
+        let mut bytes: Vec<u8> = full.into_bytes();
+        bytes.retain(|&b| b != 0);
+        bytes.truncate(MAX_TEXT - 1);
+        // Cannot fail: the NUL bytes are gone.
+        let full = CString::new(bytes).unwrap_or_default();
+        if self.wants_log {
+            self.log.push(full.clone());
+        }
+        self.code = code;
+        self.text = Some(full);
+        code
+    }
+}
+
+/// The code that a system error is reported as.
+pub fn fold(error: &io::Error) -> ReturnCode {
+    match error.raw_os_error() {
+        Some(libc::EFAULT | libc::ENOMEM) => ReturnCode::MEMORY_ALLOCATION_FAILURE,
+        Some(libc::EINVAL) => ReturnCode::INVALID_ARGUMENT,
+        Some(libc::ECONNRESET | libc::EHOSTDOWN | libc::EPIPE) => ReturnCode::LOST_CONNECTION,
+        Some(libc::ECONNREFUSED | libc::ENETUNREACH | libc::ETIMEDOUT | libc::EHOSTUNREACH) => {
+            ReturnCode::COULD_NOT_CONNECT
+        }
+        _ => ReturnCode::ERRNO,
+    }
+}
+
+/// The system's words for an error, without Rust's number after them.
+pub fn system_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> At {
+        At { function: "gearman_test", file: "src/engine/some.rs", line: 7 }
+    }
+
+    #[test]
+    fn the_text_has_the_shape_that_people_search_for() {
+        let mut error = ErrorState::default();
+        let code = error.set(ReturnCode::TIMEOUT, at(), "timeout reached");
+        assert_eq!(code, ReturnCode::TIMEOUT);
+        let pid = std::process::id();
+        assert_eq!(
+            error.text().expect("set").to_str(),
+            Ok(format!(
+                "gearman_test(GEARMAN_TIMEOUT) timeout reached -> libgearman/some.rs:7: pid({pid})"
+            )
+            .as_str())
+        );
+        error.reset();
+        assert_eq!((error.code(), error.text()), (ReturnCode::SUCCESS, None));
+    }
+
+    #[test]
+    fn a_system_error_shows_the_systems_words() {
+        let mut error = ErrorState::default();
+        let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+        assert_eq!(error.set_io(&refused, at(), "connect"), ReturnCode::COULD_NOT_CONNECT);
+        assert_eq!(error.errno(), libc::ECONNREFUSED);
+        let text = error.text().expect("set").to_str().expect("text").to_owned();
+        assert!(text.starts_with("gearman_test(Connection refused) connect -> "), "{text}");
+    }
+
+    #[test]
+    fn a_text_never_grows_beyond_its_limit() {
+        let mut error = ErrorState::default();
+        error.set(ReturnCode::SERVER_ERROR, at(), &"x".repeat(10_000));
+        assert_eq!(error.text().expect("set").as_bytes().len(), MAX_TEXT - 1);
+    }
+
+    #[test]
+    fn lines_are_kept_only_for_a_log_function() {
+        let mut error = ErrorState::default();
+        error.set(ReturnCode::TIMEOUT, at(), "");
+        assert!(!error.has_log());
+        error.wants_log = true;
+        error.set(ReturnCode::TIMEOUT, at(), "");
+        assert_eq!(error.take_log().len(), 1);
+        assert!(!error.has_log());
+    }
+}

@@ -1,0 +1,176 @@
+//! [`HandleIndex`]: from a job handle to the tasks that wait for it, in constant
+//! time and without memory of its own per task.
+//!
+//! A chained hash table whose links stand in the tasks themselves. Several
+//! tasks may share a handle, when their jobs were coalesced; they are found in
+//! the order in which they were added.
+//!
+//! Must not: own or compare handles; the caller's closures do.
+
+/// No task.
+pub const NIL: u32 = u32::MAX;
+
+/// Buckets of slot numbers; `next` links are kept by the caller.
+#[derive(Debug, Default)]
+pub struct HandleIndex {
+    buckets: Vec<u32>,
+    len: usize,
+}
+
+/// FNV-1a: handles are short and differ in their last bytes.
+pub fn hash(handle: &[u8]) -> u32 {
+    handle.iter().fold(0x811c_9dc5, |h, &b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+}
+
+/// The caller's tasks, by slot: their links and their handles' hashes.
+pub trait Links {
+    /// The slot after this one in its chain.
+    fn next(&self, slot: u32) -> u32;
+    /// Sets the slot after this one.
+    fn set_next(&mut self, slot: u32, next: u32);
+    /// The hash of this slot's handle.
+    fn hash(&self, slot: u32) -> u32;
+}
+
+impl HandleIndex {
+    /// How many tasks are in the index.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no task is in the index.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn bucket(&self, hash: u32) -> usize {
+        hash as usize & (self.buckets.len() - 1)
+    }
+
+    /// The first slot of the chain that a hash belongs to, or [`NIL`].
+    pub fn first(&self, hash: u32) -> u32 {
+        if self.buckets.is_empty() { NIL } else { self.buckets[self.bucket(hash)] }
+    }
+
+    /// Adds a slot behind all others of its chain.
+    pub fn insert(&mut self, slot: u32, links: &mut impl Links) {
+        if self.len >= self.buckets.len() {
+            self.grow(links);
+        }
+        self.link(slot, links);
+        self.len += 1;
+    }
+
+    fn link(&mut self, slot: u32, links: &mut impl Links) {
+        links.set_next(slot, NIL);
+        let bucket = self.bucket(links.hash(slot));
+        let mut last = self.buckets[bucket];
+        if last == NIL {
+            self.buckets[bucket] = slot;
+            return;
+        }
+        while links.next(last) != NIL {
+            last = links.next(last);
+        }
+        links.set_next(last, slot);
+    }
+
+    /// Takes a slot out, if it is in.
+    pub fn remove(&mut self, slot: u32, links: &mut impl Links) {
+        if self.buckets.is_empty() {
+            return;
+        }
+        let bucket = self.bucket(links.hash(slot));
+        let mut at = self.buckets[bucket];
+        let mut before = NIL;
+        while at != NIL && at != slot {
+            before = at;
+            at = links.next(at);
+        }
+        if at == NIL {
+            return;
+        }
+        let after = links.next(slot);
+        if before == NIL {
+            self.buckets[bucket] = after;
+        } else {
+            links.set_next(before, after);
+        }
+        links.set_next(slot, NIL);
+        self.len -= 1;
+        if self.len == 0 && self.buckets.len() > 1024 {
+            self.buckets = Vec::new();
+        }
+    }
+
+    fn grow(&mut self, links: &mut impl Links) {
+        let size = (self.buckets.len() * 4).max(16);
+        let old = std::mem::replace(&mut self.buckets, vec![NIL; size]);
+        for mut slot in old {
+            while slot != NIL {
+                let next = links.next(slot);
+                self.link(slot, links);
+                slot = next;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Tasks(Vec<(u32, u32)>);
+
+    impl Links for Tasks {
+        fn next(&self, slot: u32) -> u32 {
+            self.0[slot as usize].1
+        }
+        fn set_next(&mut self, slot: u32, next: u32) {
+            self.0[slot as usize].1 = next;
+        }
+        fn hash(&self, slot: u32) -> u32 {
+            self.0[slot as usize].0
+        }
+    }
+
+    fn chain(index: &HandleIndex, tasks: &Tasks, hash: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut slot = index.first(hash);
+        while slot != NIL {
+            if tasks.hash(slot) == hash {
+                found.push(slot);
+            }
+            slot = tasks.next(slot);
+        }
+        found
+    }
+
+    #[test]
+    fn equal_handles_are_found_in_the_order_they_came() {
+        let mut tasks = Tasks((0..100).map(|n| (n % 3, NIL)).collect());
+        let mut index = HandleIndex::default();
+        for slot in 0..100 {
+            index.insert(slot, &mut tasks);
+        }
+        assert_eq!(index.len(), 100);
+        let expected: Vec<u32> = (0..100).filter(|n| n % 3 == 1).collect();
+        assert_eq!(chain(&index, &tasks, 1), expected);
+    }
+
+    #[test]
+    fn removing_takes_out_one_and_only_one() {
+        let mut tasks = Tasks((0..50).map(|n| (n / 2, NIL)).collect());
+        let mut index = HandleIndex::default();
+        for slot in 0..50 {
+            index.insert(slot, &mut tasks);
+        }
+        index.remove(10, &mut tasks);
+        index.remove(10, &mut tasks);
+        assert_eq!(chain(&index, &tasks, 5), [11]);
+        for slot in 0..50 {
+            index.remove(slot, &mut tasks);
+        }
+        assert!(index.is_empty());
+    }
+}

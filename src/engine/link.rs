@@ -1,0 +1,486 @@
+//! [`Link`]: the connections of one handle, as streams of packets.
+//!
+//! It connects, sends and receives, keeps what has been received but not yet
+//! read, and knows which connections may hold more. The last server added is
+//! the first to be tried, so lists are walked backwards.
+//!
+//! Must not: know what a packet means. Client and worker keep what belongs to a
+//! connection beside it, under the same number.
+
+use super::ReturnCode;
+use super::error::{ErrorState, system_text};
+use super::settings::Settings;
+use crate::at;
+use crate::net::{Address, Liveness, Transport, WAKE_KEY, Waited, address};
+use crate::protocol::limits::{DEFAULT_HOST, DEFAULT_PORT};
+use std::io;
+use std::time::{Duration, Instant};
+
+mod buffers;
+mod connection;
+
+pub use buffers::{InBuf, OutBuf};
+pub use connection::{Conn, State};
+
+/// An idle connection is looked at before it is written to when it was last
+/// heard of this long ago: a peer that is gone is then found before anything
+/// was sent, and trying again is safe.
+const LOOK_AFTER: Duration = Duration::from_millis(10);
+
+/// How sending went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// All is with the kernel.
+    Done,
+    /// The rest waits for room, or for the connection to be made.
+    Blocked,
+}
+
+/// How receiving went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// New bytes are in the buffer.
+    Data,
+    /// Nothing has arrived.
+    Empty,
+}
+
+/// How waiting went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Something can be done.
+    Ready,
+    /// The deadline has passed.
+    TimedOut,
+    /// A signal came, and signals are to end waits.
+    Interrupted,
+    /// The wake-up pipe was written to.
+    Woken,
+}
+
+/// The connections of one client or worker.
+#[derive(Debug)]
+pub struct Link<T> {
+    /// The sockets.
+    pub net: T,
+    /// In the order in which servers were added.
+    pub conns: Vec<Conn>,
+    /// What the handle was told.
+    pub settings: Settings,
+    /// The last error and the log.
+    pub error: ErrorState,
+    /// Set when the wake-up pipe was reported.
+    woken: bool,
+}
+
+impl<T: Transport> Link<T> {
+    /// No servers.
+    pub fn new(net: T) -> Link<T> {
+        Link {
+            net,
+            conns: Vec::new(),
+            settings: Settings::default(),
+            error: ErrorState::default(),
+            woken: false,
+        }
+    }
+
+    /// Adds a server: an empty host is the default one, port 0 the default port,
+    /// a host that starts with `/` a Unix socket. Looks the host up.
+    ///
+    /// # Errors
+    /// `GETADDRINFO` when the host has no address.
+    pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
+        let host = if host.is_empty() { DEFAULT_HOST } else { host };
+        let port = if port == 0 { DEFAULT_PORT } else { port };
+        let addresses = match self.net.resolve(host, port) {
+            Ok(addresses) => addresses,
+            Err(e) => {
+                return Err(self.error.set_lookup(host, port, &e));
+            }
+        };
+        self.conns.push(Conn::new(host.to_owned(), port, addresses));
+        Ok(())
+    }
+
+    /// Closes and forgets every server.
+    pub fn remove_servers(&mut self) {
+        for key in 0..self.conns.len() {
+            self.net.close(key);
+        }
+        self.conns.clear();
+    }
+
+    /// The numbers of the connections, the last server first.
+    pub fn keys(&self) -> std::iter::Rev<std::ops::Range<usize>> {
+        (0..self.conns.len()).rev()
+    }
+
+    /// Whether any connection is open or opening.
+    pub fn any_open(&self) -> bool {
+        self.conns.iter().any(|c| c.state != State::Down)
+    }
+
+    /// Closes a connection. What was not sent or read is lost.
+    pub fn close(&mut self, key: usize) {
+        self.net.close(key);
+        self.conns[key].reset();
+    }
+
+    /// Notices a fork: every connection of the parent is let go, silently.
+    /// Returns true once in the child.
+    pub fn forked(&mut self) -> bool {
+        if !self.net.forked() {
+            return false;
+        }
+        for conn in &mut self.conns {
+            conn.reset();
+        }
+        self.woken = false;
+        true
+    }
+
+    /// Whether an idle connection that is about to be written to is still good.
+    /// Costs a system call only after a pause.
+    pub fn look(&mut self, key: usize, now: Instant) -> Liveness {
+        let conn = &mut self.conns[key];
+        if conn.state != State::Up || now.saturating_duration_since(conn.heard) < LOOK_AFTER {
+            return Liveness::Quiet;
+        }
+        let liveness = self.net.liveness(key);
+        self.conns[key].heard = now;
+        if liveness == Liveness::Readable {
+            self.conns[key].readable = true;
+        }
+        liveness
+    }
+
+    /// Starts connecting, with `patience` until it has to be done.
+    ///
+    /// # Errors
+    /// `COULD_NOT_CONNECT`, or what looking the name up again said.
+    pub fn open(&mut self, key: usize, patience: Option<Duration>) -> Result<(), ReturnCode> {
+        if self.settings.tls {
+            return Err(self.error.set(
+                ReturnCode::COULD_NOT_CONNECT,
+                at!("gearman_connection_st::connect"),
+                "TLS was asked for, and this libgearman was built without it",
+            ));
+        }
+        let now = self.net.now();
+        let conn = &mut self.conns[key];
+        // The addresses of `add_server` serve once; later the name is asked
+        // again, since a server may have moved.
+        if conn.used_addresses && address::is_name(&conn.host) {
+            match self.net.resolve(&conn.host, conn.port) {
+                Ok(addresses) => conn.addresses = addresses,
+                Err(e) => {
+                    return Err(self.error.set_lookup(&conn.host, conn.port, &e));
+                }
+            }
+        }
+        conn.used_addresses = true;
+        conn.next_address = 0;
+        // Looking the name up counts, but connecting gets a tenth at least.
+        conn.deadline = patience.and_then(|p| {
+            let spent = self.net.now().saturating_duration_since(now);
+            now.checked_add(spent + p.saturating_sub(spent).max(p / 10))
+        });
+        self.connect_next(key, None)
+    }
+
+    /// Tries the remaining addresses in turn.
+    fn connect_next(&mut self, key: usize, mut last: Option<io::Error>) -> Result<(), ReturnCode> {
+        loop {
+            let conn = &mut self.conns[key];
+            let Some(address) = conn.addresses.get(conn.next_address) else {
+                self.close(key);
+                let conn = &self.conns[key];
+                let why = last.map(|e| format!(": {}", system_text(&e))).unwrap_or_default();
+                let text = format!("Connection to {}:{} failed{why}", conn.host, conn.port);
+                return Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text));
+            };
+            let address: Address = address.clone();
+            conn.next_address += 1;
+            match self.net.connect(key, &address) {
+                Ok(()) => {
+                    self.conns[key].state = State::Connecting;
+                    return Ok(());
+                }
+                Err(e) => last = Some(e),
+            }
+        }
+    }
+
+    /// Looks whether connecting has ended. Returns whether it has.
+    ///
+    /// # Errors
+    /// `COULD_NOT_CONNECT` when no address is left.
+    pub fn finish_connect(&mut self, key: usize) -> Result<bool, ReturnCode> {
+        match self.net.finish_connect(key) {
+            Ok(()) => {
+                let now = self.net.now();
+                let conn = &mut self.conns[key];
+                conn.state = State::Up;
+                conn.deadline = None;
+                conn.heard = now;
+                Ok(true)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                if self.conns[key].deadline.is_some_and(|d| d <= self.net.now()) {
+                    self.connect_timed_out(key)
+                } else {
+                    Ok(false)
+                }
+            }
+            Err(e) => {
+                self.connect_next(key, Some(e))?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn connect_timed_out(&mut self, key: usize) -> Result<bool, ReturnCode> {
+        self.close(key);
+        let conn = &self.conns[key];
+        let text = format!("Connection to {}:{} failed: timed out", conn.host, conn.port);
+        Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text))
+    }
+
+    /// Sends what is buffered, and then `body`, of which `sent` bytes have gone
+    /// before.
+    ///
+    /// # Errors
+    /// `LOST_CONNECTION` and others; the connection is closed then.
+    pub fn flush(
+        &mut self,
+        key: usize,
+        body: &[u8],
+        sent: &mut usize,
+    ) -> Result<Flush, ReturnCode> {
+        loop {
+            let conn = &mut self.conns[key];
+            if conn.state != State::Up {
+                return Ok(Flush::Blocked);
+            }
+            let head = conn.out.unsent();
+            let rest = &body[*sent..];
+            if head.is_empty() && rest.is_empty() {
+                if conn.wants_writable {
+                    conn.wants_writable = false;
+                    self.net.want_writable(key, false);
+                }
+                return Ok(Flush::Done);
+            }
+            let result = if head.is_empty() {
+                self.net.send(key, rest, &[])
+            } else {
+                self.net.send(key, head, rest)
+            };
+            match result {
+                Ok(n) => {
+                    let of_head = n.min(head.len());
+                    *sent += n - of_head;
+                    conn.out.sent(of_head);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    conn.writable = false;
+                    if !conn.wants_writable {
+                        conn.wants_writable = true;
+                        self.net.want_writable(key, true);
+                    }
+                    return Ok(Flush::Blocked);
+                }
+                Err(e) => return Err(self.broken(key, &e, at!("flush"))),
+            }
+        }
+    }
+
+    /// Closes a connection that failed, and says so.
+    #[cold]
+    fn broken(&mut self, key: usize, error: &io::Error, at: super::error::At) -> ReturnCode {
+        let conn = &self.conns[key];
+        let text = format!("lost connection to {}:{}", conn.host, conn.port);
+        self.close(key);
+        self.error.set_io_as(ReturnCode::LOST_CONNECTION, error, at, &text)
+    }
+
+    /// Closes a connection that the peer closed, and says so.
+    #[cold]
+    pub fn ended(&mut self, key: usize) -> ReturnCode {
+        self.close(key);
+        self.error.set(
+            ReturnCode::LOST_CONNECTION,
+            at!("recv_socket"),
+            "lost connection to server (EOF)",
+        )
+    }
+
+    /// Folds what a receive into the caller's own memory returned: how many
+    /// bytes came, 0 for none yet.
+    ///
+    /// # Errors
+    /// As [`Link::fill`].
+    pub fn received(
+        &mut self,
+        key: usize,
+        asked: usize,
+        result: io::Result<usize>,
+    ) -> Result<usize, ReturnCode> {
+        match result {
+            Ok(0) if asked > 0 => Err(self.ended(key)),
+            Ok(n) => {
+                // A short read has emptied the socket: the poller will tell.
+                if n < asked {
+                    self.conns[key].readable = false;
+                }
+                Ok(n)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.conns[key].readable = false;
+                Ok(0)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Err(e) => Err(self.broken(key, &e, at!("recv_socket"))),
+        }
+    }
+
+    /// Receives once into the connection's buffer, if there may be something.
+    ///
+    /// # Errors
+    /// `LOST_CONNECTION` and others; the connection is closed then.
+    pub fn fill(&mut self, key: usize) -> Result<Fill, ReturnCode> {
+        let conn = &mut self.conns[key];
+        if !conn.readable || conn.state != State::Up {
+            return Ok(Fill::Empty);
+        }
+        let space = conn.inbuf.space();
+        let asked = space.len();
+        let result = self.net.recv(key, space);
+        let got = self.received(key, asked, result)?;
+        if got == 0 {
+            return Ok(Fill::Empty);
+        }
+        self.conns[key].inbuf.filled(got);
+        Ok(Fill::Data)
+    }
+
+    /// Waits until something can be done or `until` has come. Notices remembered
+    /// readiness first, without a system call.
+    ///
+    /// # Errors
+    /// The poller's.
+    pub fn wait(&mut self, until: Option<Instant>) -> Result<Wait, ReturnCode> {
+        if self.conns.iter().any(|c| c.readable || c.writable) {
+            return Ok(Wait::Ready);
+        }
+        self.poll(until)
+    }
+
+    /// Waits until one connection is ready or `until` has come. What others have
+    /// become ready for is remembered.
+    ///
+    /// # Errors
+    /// The poller's.
+    pub fn wait_on(&mut self, key: usize, until: Option<Instant>) -> Result<Wait, ReturnCode> {
+        loop {
+            let conn = &self.conns[key];
+            if conn.readable || conn.writable {
+                return Ok(Wait::Ready);
+            }
+            match self.poll(until)? {
+                Wait::Ready => {}
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// Waits once, whatever is remembered. Signals that are not to end waits do
+    /// not.
+    fn poll(&mut self, until: Option<Instant>) -> Result<Wait, ReturnCode> {
+        loop {
+            match self.net.wait(until) {
+                Ok(Waited::Ready) => {
+                    self.note_ready();
+                    return Ok(if self.take_woken() { Wait::Woken } else { Wait::Ready });
+                }
+                Ok(Waited::Interrupted) if self.settings.stop_on_signal => {
+                    return Ok(Wait::Interrupted);
+                }
+                Ok(Waited::TimedOut | Waited::Interrupted) => {
+                    if until.is_some_and(|t| t <= self.net.now()) {
+                        return Ok(Wait::TimedOut);
+                    }
+                }
+                Err(e) => return Err(self.error.set_io(&e, at!("gearman_wait"), "poll")),
+            }
+        }
+    }
+
+    fn take_woken(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
+    }
+
+    fn note_ready(&mut self) {
+        while let Some(ready) = self.net.next_ready() {
+            if ready.key == WAKE_KEY {
+                self.woken = true;
+            } else if let Some(conn) = self.conns.get_mut(ready.key) {
+                conn.readable |= ready.readable && conn.state == State::Up;
+                conn.writable |= ready.writable || ready.readable;
+            }
+        }
+    }
+
+    /// Says that the time limit has passed.
+    #[cold]
+    pub fn timed_out(&mut self) -> ReturnCode {
+        let polled = self.conns.iter().filter(|c| c.state != State::Down).count();
+        let text = format!(
+            "timeout reached, {polled} servers were poll(), no servers were available, pipe:false"
+        );
+        self.error.set(ReturnCode::TIMEOUT, at!("gearman_wait"), &text)
+    }
+
+    /// The earliest connect deadline.
+    pub fn connect_deadline(&self) -> Option<Instant> {
+        self.conns.iter().filter_map(|c| c.deadline).min()
+    }
+
+    /// Appends the packets that introduce the handle to a server. Returns how
+    /// many replies they will bring.
+    pub fn greet(&mut self, key: usize) -> usize {
+        use crate::protocol::{Command, Magic, encode};
+        let conn = &mut self.conns[key];
+        if !self.settings.identifier.is_empty() {
+            let id = &self.settings.identifier[..];
+            encode(conn.out.bytes(), Magic::Request, Command::SetClientId, &[id], &[]);
+        }
+        for option in &self.settings.server_options {
+            encode(conn.out.bytes(), Magic::Request, Command::OptionReq, &[option], &[]);
+        }
+        self.settings.server_options.len()
+    }
+}
+
+/// Waits until any connection is ready: the helper of non-blocking mode.
+///
+/// # Errors
+/// `NO_ACTIVE_FDS` without an open connection, `TIMEOUT`, `IO_WAIT` for a
+/// signal.
+pub fn wait_any<T: Transport>(link: &mut Link<T>) -> Result<(), ReturnCode> {
+    if !link.any_open() {
+        return Err(link.error.set(
+            ReturnCode::NO_ACTIVE_FDS,
+            at!("gearman_wait"),
+            "no active file descriptors",
+        ));
+    }
+    let deadline = link.settings.deadline(link.net.now());
+    match link.wait(deadline)? {
+        Wait::Ready | Wait::Woken => Ok(()),
+        Wait::Interrupted => Err(link.error.set_code(ReturnCode::IO_WAIT)),
+        Wait::TimedOut => Err(link.timed_out()),
+    }
+}

@@ -1,0 +1,151 @@
+//! What a connection has received but not read, and has to send but could not.
+//!
+//! Must not: keep memory that a burst needed once the burst is over.
+
+/// Room that a connection's receive buffer starts with.
+const START: usize = 16 * 1024;
+/// Room that it grows to while the peer fills it.
+const MOST: usize = 256 * 1024;
+
+/// Received bytes that were not read yet.
+#[derive(Debug, Default)]
+pub struct InBuf {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl InBuf {
+    /// The unread bytes.
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Whether every byte was read.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Counts `n` unread bytes as read.
+    pub fn read(&mut self, n: usize) {
+        self.start += n;
+        debug_assert!(self.start <= self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Room to receive into, never empty.
+    pub(super) fn space(&mut self) -> &mut [u8] {
+        if self.end == self.bytes.len() {
+            if self.start > 0 {
+                self.bytes.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            }
+            // Full although nothing is left to move: the peer is faster, or one
+            // packet's arguments are long.
+            if self.bytes.len() - self.end < START / 2 {
+                let size = (self.bytes.len() * 2).clamp(START, MOST.max(self.end + START));
+                self.bytes.resize(size, 0);
+            }
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// Counts `n` bytes of the room as received.
+    pub(super) fn filled(&mut self, n: usize) {
+        self.end += n;
+        debug_assert!(self.end <= self.bytes.len());
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = InBuf::default();
+    }
+}
+
+/// Bytes to send.
+#[derive(Debug, Default)]
+pub struct OutBuf {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl OutBuf {
+    /// Where packets are appended.
+    pub fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// What was not sent yet.
+    pub fn unsent(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Whether everything was sent.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+
+    /// Counts `n` bytes as sent.
+    pub(super) fn sent(&mut self, n: usize) {
+        self.start += n;
+        if self.is_empty() {
+            self.start = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > MOST {
+                self.bytes = Vec::new();
+            }
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = OutBuf::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(buffer: &mut InBuf, bytes: &[u8]) {
+        let mut bytes = bytes;
+        while !bytes.is_empty() {
+            let space = buffer.space();
+            let n = space.len().min(bytes.len());
+            space[..n].copy_from_slice(&bytes[..n]);
+            buffer.filled(n);
+            bytes = &bytes[n..];
+        }
+    }
+
+    #[test]
+    fn bytes_come_out_as_they_went_in() {
+        let mut buffer = InBuf::default();
+        let all: Vec<u8> = (0..100_000u32).flat_map(u32::to_be_bytes).collect();
+        let mut out = Vec::new();
+        for (n, part) in all.chunks(7777).enumerate() {
+            put(&mut buffer, part);
+            let take = buffer.unread().len() * (n % 3) / 2;
+            out.extend_from_slice(&buffer.unread()[..take]);
+            buffer.read(take);
+        }
+        out.extend_from_slice(buffer.unread());
+        assert!(out == all);
+    }
+
+    #[test]
+    fn an_emptied_out_buffer_starts_over() {
+        let mut buffer = OutBuf::default();
+        buffer.bytes().extend_from_slice(b"abcdef");
+        buffer.sent(2);
+        assert_eq!(buffer.unsent(), b"cdef");
+        buffer.bytes().extend_from_slice(b"g");
+        buffer.sent(5);
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.bytes().len(), 0);
+    }
+}

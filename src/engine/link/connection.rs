@@ -1,0 +1,95 @@
+//! [`Conn`]: one server of a handle, and the state of the connection to it.
+//!
+//! Must not: do I/O.
+
+use super::buffers::{InBuf, OutBuf};
+use crate::net::Address;
+use std::time::Instant;
+
+/// Whether a connection can carry packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not connected.
+    Down,
+    /// Being connected. What is to be sent is buffered.
+    Connecting,
+    /// Connected.
+    Up,
+}
+
+/// One server.
+#[derive(Debug)]
+pub struct Conn {
+    /// The host as it was given, or a Unix socket's path.
+    pub host: String,
+    /// The port, which a Unix socket ignores.
+    pub port: u16,
+    pub(super) addresses: Vec<Address>,
+    pub(super) next_address: usize,
+    pub(super) used_addresses: bool,
+    /// Whether it can carry packets.
+    pub state: State,
+    /// When connecting has to be done.
+    pub deadline: Option<Instant>,
+    /// When a complete packet last came, or the connection was made.
+    pub heard: Instant,
+    /// Received, not read.
+    pub inbuf: InBuf,
+    /// To be sent.
+    pub out: OutBuf,
+    /// The socket may hold more than was received.
+    pub readable: bool,
+    /// The poller said that it can be written to, or that connecting has ended.
+    pub writable: bool,
+    pub(super) wants_writable: bool,
+    /// Bytes that were buffered when the connection was closed.
+    unsent_when_closed: usize,
+}
+
+impl Conn {
+    pub(super) fn new(host: String, port: u16, addresses: Vec<Address>) -> Conn {
+        Conn {
+            host,
+            port,
+            addresses,
+            next_address: 0,
+            used_addresses: false,
+            state: State::Down,
+            deadline: None,
+            heard: Instant::now(),
+            inbuf: InBuf::default(),
+            out: OutBuf::default(),
+            readable: false,
+            writable: false,
+            wants_writable: false,
+            unsent_when_closed: 0,
+        }
+    }
+
+    /// Bytes that are buffered or, on a closed connection, were.
+    pub fn unsent(&self) -> usize {
+        match self.state {
+            State::Down => self.unsent_when_closed,
+            State::Connecting | State::Up => self.out.unsent().len(),
+        }
+    }
+
+    /// Whether what is buffered has to wait for the poller.
+    pub fn is_blocked(&self) -> bool {
+        self.state != State::Up || self.wants_writable
+    }
+
+    /// Back to not being connected.
+    pub(super) fn reset(&mut self) {
+        if self.state != State::Down {
+            self.unsent_when_closed = self.out.unsent().len();
+        }
+        self.state = State::Down;
+        self.deadline = None;
+        self.inbuf.clear();
+        self.out.clear();
+        self.readable = false;
+        self.writable = false;
+        self.wants_writable = false;
+    }
+}

@@ -1,0 +1,105 @@
+//! What a client and a worker alike can be told: namespace, identifier, server
+//! options, timeout, modes.
+//!
+//! Must not: do I/O.
+
+use super::ReturnCode;
+use crate::protocol::limits::MAX_IDENTIFIER;
+use std::ffi::CString;
+use std::time::{Duration, Instant};
+
+/// Settings of one handle.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Put before every function name on the wire. Never empty.
+    pub namespace: Option<CString>,
+    /// Sent as SET_CLIENT_ID on every connection.
+    pub identifier: Vec<u8>,
+    /// Sent as OPTION_REQ on every connection.
+    pub server_options: Vec<Vec<u8>>,
+    /// No time limit without one.
+    pub timeout: Option<Duration>,
+    /// Return instead of waiting.
+    pub non_blocking: bool,
+    /// Let a signal end a wait.
+    pub stop_on_signal: bool,
+    /// TLS was asked for, which this build cannot do: connecting must fail.
+    pub tls: bool,
+}
+
+impl Settings {
+    /// The moment at which a silence that began at `start` has lasted too long.
+    pub fn deadline(&self, start: Instant) -> Option<Instant> {
+        start.checked_add(self.timeout?)
+    }
+
+    /// The function name as it goes on the wire.
+    pub fn qualified(&self, function: &[u8]) -> Vec<u8> {
+        let prefix = self.namespace.as_ref().map_or(&b""[..], |n| n.as_bytes());
+        [prefix, function].concat()
+    }
+
+    /// Length of the namespace.
+    pub fn namespace_len(&self) -> usize {
+        self.namespace.as_ref().map_or(0, |n| n.as_bytes().len())
+    }
+
+    /// Sets or, with no bytes, clears the namespace. It ends at the first NUL.
+    pub fn set_namespace(&mut self, namespace: &[u8]) {
+        let text = crate::protocol::packet::until_nul(namespace);
+        self.namespace = CString::new(text).ok().filter(|n| !n.is_empty());
+    }
+
+    /// Sets the identifier.
+    ///
+    /// # Errors
+    /// `ARGUMENT_TOO_LARGE` beyond 254 bytes, `INVALID_ARGUMENT` for none or for
+    /// bytes that are not printable.
+    pub fn set_identifier(&mut self, id: &[u8]) -> Result<(), (ReturnCode, &'static str)> {
+        if id.is_empty() {
+            return Err((ReturnCode::INVALID_ARGUMENT, "identifier is empty"));
+        }
+        if id.len() > MAX_IDENTIFIER {
+            return Err((
+                ReturnCode::ARGUMENT_TOO_LARGE,
+                "identifier is longer than GEARMAN_MAX_IDENTIFIER",
+            ));
+        }
+        if !id.iter().all(u8::is_ascii_graphic) {
+            return Err((
+                ReturnCode::INVALID_ARGUMENT,
+                "identifier holds a character that is not printable",
+            ));
+        }
+        self.identifier = id.to_vec();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_goes_before_every_function() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.qualified(b"f"), b"f");
+        settings.set_namespace(b"ns-");
+        assert_eq!((settings.qualified(b"f"), settings.namespace_len()), (b"ns-f".to_vec(), 3));
+        settings.set_namespace(b"");
+        assert_eq!(settings.namespace, None);
+    }
+
+    #[test]
+    fn an_identifier_is_printable_and_short() {
+        let mut settings = Settings::default();
+        let code = |r: Result<(), (ReturnCode, _)>| r.map_err(|(code, _)| code);
+        assert_eq!(code(settings.set_identifier(b"me")), Ok(()));
+        assert_eq!(code(settings.set_identifier(b"a b")), Err(ReturnCode::INVALID_ARGUMENT));
+        assert_eq!(
+            code(settings.set_identifier(&[b'x'; 255])),
+            Err(ReturnCode::ARGUMENT_TOO_LARGE)
+        );
+        assert_eq!(settings.identifier, b"me");
+    }
+}

@@ -1,0 +1,320 @@
+//! [`Task`]: one request of a client, from being added to being finished.
+//!
+//! A task carries only what it uses: its packet is encoded once, when it is
+//! added, and function name and unique id are read from there.
+//!
+//! Must not: do I/O, or know which callbacks a caller has, beyond whether there
+//! is one.
+
+use super::ReturnCode;
+use super::handles::NIL;
+use crate::buf::{HookBuf, Owned, Workload};
+use crate::protocol::Command;
+use crate::protocol::limits::{HEADER_SIZE, JOB_HANDLE_SIZE};
+use std::collections::VecDeque;
+
+/// What the layer above keeps for a task; the engine only carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token(pub *mut std::ffi::c_void);
+
+impl Token {
+    /// Nothing is kept.
+    pub const NONE: Token = Token(std::ptr::null_mut());
+}
+
+/// How far a task has come, by the numbers of `gearman_task_state_t`.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    New,
+    Submit,
+    Workload,
+    Work,
+    Created,
+    Data,
+    Warning,
+    Status,
+    Complete,
+    Exception,
+    Fail,
+    Finished,
+}
+
+/// Which call made a task, which decides who frees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskKind {
+    /// One of the `add_task` functions.
+    Add,
+    /// `execute`: the caller owns it, the library collects its result.
+    Execute,
+    /// A call that waits for this one task and then removes it.
+    Do,
+}
+
+/// The callbacks that a task has, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Callbacks(pub u8);
+
+impl Callbacks {
+    /// Asks for the workload.
+    pub const WORKLOAD: Callbacks = Callbacks(1);
+    /// The job exists.
+    pub const CREATED: Callbacks = Callbacks(2);
+    /// A piece of the result.
+    pub const DATA: Callbacks = Callbacks(4);
+    /// A warning.
+    pub const WARNING: Callbacks = Callbacks(8);
+    /// Progress, or the answer to a status request.
+    pub const STATUS: Callbacks = Callbacks(16);
+    /// The job is done.
+    pub const COMPLETE: Callbacks = Callbacks(32);
+    /// The job raised an exception.
+    pub const EXCEPTION: Callbacks = Callbacks(64);
+    /// The job failed.
+    pub const FAIL: Callbacks = Callbacks(128);
+
+    /// Whether the callback of `one` is there.
+    pub fn has(self, one: Callbacks) -> bool {
+        self.0 & one.0 != 0
+    }
+}
+
+impl TaskState {
+    /// The callback that is due in this state.
+    pub fn callback(self) -> Option<Callbacks> {
+        Some(match self {
+            TaskState::Workload => Callbacks::WORKLOAD,
+            TaskState::Created => Callbacks::CREATED,
+            TaskState::Data => Callbacks::DATA,
+            TaskState::Warning => Callbacks::WARNING,
+            TaskState::Status => Callbacks::STATUS,
+            TaskState::Complete => Callbacks::COMPLETE,
+            TaskState::Exception => Callbacks::EXCEPTION,
+            TaskState::Fail => Callbacks::FAIL,
+            TaskState::New | TaskState::Submit | TaskState::Work | TaskState::Finished => {
+                return None;
+            }
+        })
+    }
+}
+
+/// A job handle, NUL-terminated.
+#[derive(Clone, Copy, Debug)]
+pub struct Handle {
+    bytes: [u8; JOB_HANDLE_SIZE],
+    len: u8,
+}
+
+impl Handle {
+    /// No handle yet.
+    pub const EMPTY: Handle = Handle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
+
+    /// The handle, cut to the size that the C API has for it.
+    pub fn new(text: &[u8]) -> Handle {
+        let len = text.len().min(JOB_HANDLE_SIZE - 1);
+        let mut handle = Handle::EMPTY;
+        handle.bytes[..len].copy_from_slice(&text[..len]);
+        handle.len = len as u8;
+        handle
+    }
+
+    /// The handle without its NUL.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// The handle with its NUL and what follows, as C gets it.
+    pub fn bytes(&self) -> &[u8; JOB_HANDLE_SIZE] {
+        &self.bytes
+    }
+}
+
+/// Something a server said about a task.
+#[derive(Debug)]
+pub struct Event {
+    /// The packet's command.
+    pub command: Command,
+    /// The job handle of JOB_CREATED.
+    pub handle: Option<Handle>,
+    /// The fields of a status packet.
+    pub status: Option<Status>,
+    /// The packet's body, where somebody will look at it.
+    pub data: Option<Owned>,
+    /// The size of the packet's body, whether or not it is here.
+    pub size: usize,
+    /// The connection that the body is to be received from, by a callback.
+    pub streamed: Option<u32>,
+    /// The code of an ERROR packet.
+    pub error: ReturnCode,
+}
+
+impl Event {
+    /// An event that carries nothing but its kind.
+    pub fn new(command: Command) -> Event {
+        Event {
+            command,
+            handle: None,
+            status: None,
+            data: None,
+            size: 0,
+            streamed: None,
+            error: ReturnCode::SUCCESS,
+        }
+    }
+}
+
+/// The numbers in a status packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The server knows the job.
+    pub known: bool,
+    /// A worker has it.
+    pub running: bool,
+    /// Progress.
+    pub numerator: u32,
+    /// Progress when done.
+    pub denominator: u32,
+    /// Clients waiting for it.
+    pub clients: u32,
+}
+
+/// A request of a client.
+#[derive(Debug)]
+pub struct Task {
+    /// What the layer above keeps.
+    pub token: Token,
+    /// Which call made it.
+    pub kind: TaskKind,
+    /// How far it has come.
+    pub state: TaskState,
+    /// What its packet asks.
+    pub command: Command,
+    /// How it ended; `UNKNOWN_STATE` before.
+    pub code: ReturnCode,
+    /// The callbacks it has.
+    pub callbacks: Callbacks,
+    /// What the server last said of its job.
+    pub status: Status,
+    /// The whole packet, or all of it but a body that stands in `workload`.
+    pub packet: Box<[u8]>,
+    pub(super) function_len: u16,
+    pub(super) unique_at: u16,
+    pub(super) unique_len: u8,
+    /// The body, when it is large or somebody else's.
+    pub workload: Workload,
+    /// The declared size of a body that `workload_fn` will send.
+    pub streamed: Option<usize>,
+    /// The job's handle.
+    pub handle: Handle,
+    /// The body of the packet that a callback is called for.
+    pub data: Option<Owned>,
+    /// The size of that body, also when it is not in memory.
+    pub data_size: usize,
+    /// The collected result of a `Do` or `Execute` task.
+    pub result: Option<Owned>,
+    /// The result in memory of the caller's allocator hook.
+    pub hooked: Option<HookBuf>,
+    /// The result belongs into the caller's hook's memory.
+    pub wants_hook: bool,
+    /// Asking the hook for memory failed.
+    pub hook_failed: bool,
+    /// The exception that the job raised.
+    pub exception: Option<Box<[u8]>>,
+    /// The connection it was sent on.
+    pub conn: Option<u32>,
+    /// The connection that its running callback receives a body from.
+    pub(super) stream: Option<u32>,
+    /// Its last packet has come, though perhaps not been looked at.
+    pub(super) ended: bool,
+    /// The ticket of the callback that is running for it; 0 when none is.
+    pub(super) on_stack: u32,
+    /// Its callback is to be called (again).
+    pub(super) offered: bool,
+    /// It stands in the client's list of tasks with something to do.
+    pub(super) listed: bool,
+    /// It is in the handle index.
+    pub(super) indexed: bool,
+    /// Events that came while a callback was due or running.
+    pub(super) backlog: Option<VecDeque<Event>>,
+    pub(super) chain: u32,
+    pub(super) hash: u32,
+    pub(super) prev: u32,
+    pub(super) next: u32,
+}
+
+impl Task {
+    pub(super) fn new(kind: TaskKind, command: Command, packet: Box<[u8]>) -> Task {
+        Task {
+            token: Token::NONE,
+            kind,
+            state: TaskState::New,
+            command,
+            code: ReturnCode::UNKNOWN_STATE,
+            callbacks: Callbacks::default(),
+            status: Status::default(),
+            packet,
+            function_len: 0,
+            unique_at: 0,
+            unique_len: 0,
+            workload: Workload::None,
+            streamed: None,
+            handle: Handle::EMPTY,
+            data: None,
+            data_size: 0,
+            result: None,
+            hooked: None,
+            wants_hook: false,
+            hook_failed: false,
+            exception: None,
+            conn: None,
+            stream: None,
+            ended: false,
+            on_stack: 0,
+            offered: false,
+            listed: false,
+            indexed: false,
+            backlog: None,
+            chain: NIL,
+            hash: 0,
+            prev: NIL,
+            next: NIL,
+        }
+    }
+
+    /// The function name with its namespace; NUL follows it in memory.
+    pub fn function_name(&self) -> &[u8] {
+        &self.packet[HEADER_SIZE..][..usize::from(self.function_len)]
+    }
+
+    /// The unique id; NUL follows it in memory.
+    pub fn unique(&self) -> &[u8] {
+        &self.packet[usize::from(self.unique_at)..][..usize::from(self.unique_len)]
+    }
+
+    /// Whether it waits for the server or for its caller.
+    pub fn is_active(&self) -> bool {
+        self.state != TaskState::Finished
+    }
+
+    /// Whether the library keeps what its job sends.
+    pub(super) fn collects(&self) -> bool {
+        self.kind != TaskKind::Add
+    }
+
+    /// Whether the answer to its packet is the end of it.
+    pub(super) fn ends_when_created(&self) -> bool {
+        matches!(
+            self.command,
+            Command::SubmitJobBg
+                | Command::SubmitJobHighBg
+                | Command::SubmitJobLowBg
+                | Command::SubmitJobEpoch
+                | Command::SubmitReduceJobBackground
+        )
+    }
+
+    /// Whether it asks for the state of a job.
+    pub fn asks_status(&self) -> bool {
+        matches!(self.command, Command::GetStatus | Command::GetStatusUnique)
+    }
+}

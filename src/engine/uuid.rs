@@ -1,0 +1,105 @@
+//! [`UuidSource`]: the unique ids of tasks that were given none.
+//!
+//! Version-1 UUIDs, as programs know them from the original, with a random node
+//! (RFC 4122, section 4.5) instead of the machine's address. One source is one
+//! random node and clock sequence, and counts; another process, or the same
+//! after fork, draws its own: equal ids would coalesce different jobs in silence.
+//!
+//! Must not: be shared by two handles.
+
+use crate::net::{fork, random};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Length of a UUID's text (`GEARMAN_MAX_UUID_SIZE`).
+pub const UUID_SIZE: usize = 36;
+
+/// 100-nanosecond steps from the Gregorian reform to the Unix epoch.
+const GREGORIAN_OFFSET: u64 = 0x01b2_1dd2_1381_4000;
+
+/// Makes unique ids.
+#[derive(Debug, Default)]
+pub struct UuidSource {
+    /// The fork generation that the node was drawn in; 0 before the first id.
+    generation: u64,
+    time: u64,
+    /// The text after the time fields: clock sequence and node.
+    tail: [u8; 17],
+}
+
+impl UuidSource {
+    /// The next id, as text.
+    pub fn generate(&mut self) -> [u8; UUID_SIZE] {
+        let generation = fork::generation();
+        if self.generation != generation {
+            self.reseed(generation);
+        }
+        self.time += 1;
+        let t = self.time;
+        let mut out = [b'-'; UUID_SIZE];
+        hex(&mut out[0..8], t & 0xffff_ffff);
+        hex(&mut out[9..13], (t >> 32) & 0xffff);
+        hex(&mut out[14..18], ((t >> 48) & 0x0fff) | 0x1000);
+        out[19..36].copy_from_slice(&self.tail);
+        out
+    }
+
+    #[cold]
+    fn reseed(&mut self, generation: u64) {
+        // Mixed with what differs between processes, for kernels whose generator
+        // is not ready yet.
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u64(generation);
+        hasher.write_u32(std::process::id());
+        let seed = [random() ^ hasher.finish(), random() ^ hasher.finish()];
+        let clock = (seed[1] & 0x3fff) | 0x8000;
+        // The multicast bit says that the node is no machine's address.
+        let node = (seed[0] & 0xffff_ffff_ffff) | 0x0100_0000_0000;
+        self.tail = [b'-'; 17];
+        hex(&mut self.tail[0..4], clock);
+        hex(&mut self.tail[5..17], node);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.time = GREGORIAN_OFFSET + (now.as_nanos() / 100) as u64;
+        self.generation = generation;
+    }
+}
+
+fn hex(out: &mut [u8], mut value: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in out.iter_mut().rev() {
+        *byte = DIGITS[(value & 15) as usize];
+        value >>= 4;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn an_id_has_the_shape_of_a_version_1_uuid() {
+        let id = UuidSource::default().generate();
+        let text = std::str::from_utf8(&id).expect("text");
+        for (at, c) in text.chars().enumerate() {
+            match at {
+                8 | 13 | 18 | 23 => assert_eq!(c, '-', "{text}"),
+                14 => assert_eq!(c, '1', "{text}"),
+                19 => assert!("89ab".contains(c), "{text}"),
+                _ => assert!(c.is_ascii_hexdigit(), "{text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn sources_and_ids_never_agree() {
+        let mut seen = HashSet::new();
+        for _ in 0..20 {
+            let mut source = UuidSource::default();
+            for _ in 0..1000 {
+                assert!(seen.insert(source.generate()));
+            }
+        }
+    }
+}

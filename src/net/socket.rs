@@ -1,0 +1,116 @@
+//! One connected stream, TCP or Unix, and the system calls on it.
+//!
+//! Must not: wait.
+
+use super::{Address, Liveness};
+use mio::net::{TcpStream, UnixStream};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// A non-blocking, close-on-exec stream.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Starts connecting.
+    pub(super) fn connect(address: &Address) -> io::Result<Socket> {
+        match address {
+            Address::Inet(address) => {
+                let stream = TcpStream::connect(*address)?;
+                stream.set_nodelay(true)?;
+                set_keepalive(stream.as_raw_fd());
+                Ok(Socket::Tcp(stream))
+            }
+            Address::Unix(path) => Ok(Socket::Unix(UnixStream::connect(path)?)),
+        }
+    }
+
+    /// Why connecting failed, or `WouldBlock` while it goes on.
+    pub(super) fn finish_connect(&self) -> io::Result<()> {
+        let (error, peer) = match self {
+            Socket::Tcp(s) => (s.take_error()?, s.peer_addr().map(drop)),
+            Socket::Unix(s) => (s.take_error()?, s.peer_addr().map(drop)),
+        };
+        if let Some(error) = error {
+            return Err(error);
+        }
+        peer.map_err(|e| match e.raw_os_error() {
+            Some(libc::ENOTCONN) => io::ErrorKind::WouldBlock.into(),
+            _ => e,
+        })
+    }
+
+    pub(super) fn as_source(&mut self) -> &mut dyn mio::event::Source {
+        match self {
+            Socket::Tcp(s) => s,
+            Socket::Unix(s) => s,
+        }
+    }
+
+    fn fd(&self) -> RawFd {
+        match self {
+            Socket::Tcp(s) => s.as_raw_fd(),
+            Socket::Unix(s) => s.as_raw_fd(),
+        }
+    }
+
+    /// Sends both slices. Never raises SIGPIPE: a shared library must not
+    /// change the program's signal handlers, and `write` would.
+    pub(super) fn send(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
+        let mut parts = [iovec(head), iovec(body)];
+        // SAFETY: an all-zero msghdr is a valid empty one.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = parts.as_mut_ptr();
+        message.msg_iovlen = if body.is_empty() { 1 } else { 2 };
+        // SAFETY: the message points at `parts`, whose slices outlive the call.
+        let sent = unsafe { libc::sendmsg(self.fd(), &message, libc::MSG_NOSIGNAL) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Receives into memory that need not be initialised.
+    pub(super) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        // SAFETY: `space` is writable for its length.
+        let got = unsafe { libc::recv(self.fd(), space.as_mut_ptr().cast(), space.len(), 0) };
+        usize::try_from(got).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Looks at what has arrived without taking it.
+    pub(super) fn liveness(&self) -> Liveness {
+        let mut byte = 0u8;
+        // SAFETY: writes at most one byte, into `byte`.
+        let got = unsafe {
+            libc::recv(self.fd(), (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT)
+        };
+        match got {
+            0 => Liveness::Dead,
+            1.. => Liveness::Readable,
+            _ => match io::Error::last_os_error().kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Liveness::Quiet,
+                _ => Liveness::Dead,
+            },
+        }
+    }
+}
+
+fn iovec(bytes: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
+}
+
+/// Best effort: a connection without keepalive still works.
+fn set_keepalive(fd: RawFd) {
+    let on: libc::c_int = 1;
+    // SAFETY: passes one int, with its size.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_KEEPALIVE,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! [`WakePipe`]: the pipe through which `gearman_kill` stops a worker, also
+//! from a signal handler.
+//!
+//! Must not: interpret the bytes.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// A non-blocking, close-on-exec pipe.
+#[derive(Debug)]
+pub struct WakePipe {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+impl WakePipe {
+    /// Makes a pipe.
+    ///
+    /// # Errors
+    /// When the process is out of descriptors.
+    pub fn new() -> io::Result<WakePipe> {
+        let mut fds = [-1; 2];
+        // SAFETY: writes two descriptors into `fds`.
+        if unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: pipe2 made both, and nobody else owns them.
+        let [read, write] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        Ok(WakePipe { read, write })
+    }
+
+    /// The end to read from.
+    pub fn read_fd(&self) -> RawFd {
+        self.read.as_raw_fd()
+    }
+
+    /// The end to write to.
+    pub fn write_fd(&self) -> RawFd {
+        self.write.as_raw_fd()
+    }
+
+    /// Takes one byte, if there is one.
+    pub fn take(&self) -> Option<u8> {
+        let mut byte = 0u8;
+        // SAFETY: writes at most one byte, into `byte`.
+        let got = unsafe { libc::read(self.read_fd(), (&raw mut byte).cast(), 1) };
+        (got == 1).then_some(byte)
+    }
+}

@@ -1,0 +1,108 @@
+//! Lists of job servers: `host:port,host,[::1]:4730,/run/gearmand.sock`.
+//!
+//! Reads a list exactly as the original does, and understands IPv6 addresses
+//! where the original's reading made no sense: in brackets, or a whole entry
+//! that is nothing else. A path needs no rule, as it has no colon.
+//!
+//! Must not: look up or check anything; a wrong host fails when it is used.
+
+use super::number::leading_integer;
+use std::net::Ipv6Addr;
+
+/// Bytes of a host name that count; the rest of a longer one is dropped.
+pub const MAX_HOST: usize = 1024;
+/// Bytes of a port that count.
+const MAX_PORT_TEXT: usize = 31;
+
+/// The servers of a list, each a host and a port. An empty host stands for the
+/// default host, and port 0 for the default port. Every comma separates two
+/// entries, so an empty list is one entry. Numbers that do not fit a port wrap
+/// around, and what is no number is 0.
+pub fn parse_server_list(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
+    list.split(|&b| b == b',').map(entry)
+}
+
+fn entry(text: &[u8]) -> (&[u8], u16) {
+    if is_ipv6(text) {
+        return (text, 0);
+    }
+    if let Some((host, rest)) = bracketed(text) {
+        return (host, port(rest));
+    }
+    let colon = text.iter().position(|&b| b == b':').unwrap_or(text.len());
+    let (host, rest) = text.split_at(colon);
+    (&host[..host.len().min(MAX_HOST)], port(rest))
+}
+
+/// `[address]` and what follows it: nothing, or a colon and a port.
+fn bracketed(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = text.strip_prefix(b"[")?;
+    let (host, rest) = text.split_at(text.iter().position(|&b| b == b']')?);
+    let rest = &rest[1..];
+    (is_ipv6(host) && matches!(rest.first(), None | Some(b':'))).then_some((host, rest))
+}
+
+/// An IPv6 address, with or without a zone (`fe80::1%eth0`).
+fn is_ipv6(text: &[u8]) -> bool {
+    let address = text.split(|&b| b == b'%').next().unwrap_or(text);
+    std::str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok())
+        && text.len() <= MAX_HOST
+}
+
+/// The port in `:port` or in nothing. Truncating is the original's `atoi` put
+/// into 16 bits.
+fn port(text: &[u8]) -> u16 {
+    let digits = text.strip_prefix(b":").unwrap_or_default();
+    leading_integer(&digits[..digits.len().min(MAX_PORT_TEXT)]) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(list: &str) -> Vec<(String, u16)> {
+        parse_server_list(list.as_bytes())
+            .map(|(host, port)| (String::from_utf8(host.to_vec()).unwrap(), port))
+            .collect()
+    }
+
+    fn same(list: &str, expected: &[(&str, u16)]) {
+        let expected: Vec<_> = expected.iter().map(|(h, p)| (h.to_string(), *p)).collect();
+        assert_eq!(parsed(list), expected, "{list:?}");
+    }
+
+    #[test]
+    fn old_lists_read_as_they_always_did() {
+        same("", &[("", 0)]);
+        same("a", &[("a", 0)]);
+        same("a:1,b:2,", &[("a", 1), ("b", 2), ("", 0)]);
+        same("a,,b", &[("a", 0), ("", 0), ("b", 0)]);
+        same(":", &[("", 0)]);
+        same(":1", &[("", 1)]);
+        same(" a : 12 , b ", &[(" a ", 12), (" b ", 0)]);
+        same("a:x", &[("a", 0)]);
+        same("a:5x", &[("a", 5)]);
+        same("a:99999", &[("a", 34463)]);
+        same("a:-1", &[("a", 65535)]);
+        same("a:1:2", &[("a", 1)]);
+        same("a:010", &[("a", 10)]);
+        same("a:1;b:2", &[("a", 1)]);
+        same("/tmp/x.sock", &[("/tmp/x.sock", 0)]);
+        same("[x]:1", &[("[x]", 1)]);
+    }
+
+    #[test]
+    fn ipv6_addresses_are_hosts() {
+        same("[::1]:4730,[fe80::1%eth0]", &[("::1", 4730), ("fe80::1%eth0", 0)]);
+        same("::1,b", &[("::1", 0), ("b", 0)]);
+        same("[::1]4730", &[("[", 0)]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut() {
+        let host = "h".repeat(MAX_HOST);
+        same(&format!("{host}hh:9"), &[(&host, 9)]);
+        same(&format!("a:{}9", "0".repeat(30)), &[("a", 9)]);
+        same(&format!("a:{}9", "0".repeat(31)), &[("a", 0)]);
+    }
+}
