@@ -150,6 +150,7 @@ programs! {
     nonblocking_worker
     null_arguments
     parse_servers
+    parse_servers_ipv6
     reentrancy
     server_options
     servers

@@ -375,9 +375,9 @@ fn number_between(text: &str, before: &str, after: &str) -> Option<usize> {
 /// `-> dir/file.cc:123`
 fn source_position(text: &str) -> Option<usize> {
     let rest = text.strip_prefix("-> ")?;
-    let word = rest.find([' ', '\n']).unwrap_or(rest.len());
-    let (path, line) = rest[..word].rsplit_once(':')?;
-    let line = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let word = &rest[..rest.find([' ', '\n']).unwrap_or(rest.len())];
+    let (path, line) = word.split_once(':')?;
+    let line = digits(line);
     (!path.is_empty() && line > 0).then_some(3 + path.len() + 1 + line)
 }
 
