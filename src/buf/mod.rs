@@ -14,5 +14,5 @@ mod owned;
 mod workload;
 
 pub use hooked::HookBuf;
-pub use owned::Owned;
+pub use owned::{OutOfMemory, Owned};
 pub use workload::{Borrowed, Workload};

@@ -137,6 +137,21 @@ impl Owned {
         self.len += more;
     }
 
+    /// Puts a NUL, which does not count, after the last byte, for those who read
+    /// the bytes as a C string. It stays until the buffer changes.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`], only if nothing was ever allocated.
+    pub fn terminate(&mut self) -> Result<(), OutOfMemory> {
+        if self.capacity == 0 {
+            self.reserve_exact(0)?;
+        }
+        // SAFETY: there is always one byte more than `capacity`, and
+        // `len <= capacity`.
+        unsafe { self.ptr.as_ptr().add(self.len).write(0) };
+        Ok(())
+    }
+
     /// Hands the memory to C, with a NUL after the last byte. Null when nothing
     /// was ever allocated. The receiver calls `free`.
     pub fn into_raw(self) -> *mut u8 {
@@ -194,6 +209,18 @@ mod tests {
         assert!(!empty.is_null());
         // SAFETY: came from malloc.
         unsafe { libc::free(empty.cast()) };
+    }
+
+    #[test]
+    fn a_nul_can_follow_without_counting() {
+        let mut buffer = Owned::new();
+        buffer.terminate().expect("memory");
+        assert!(buffer.is_empty());
+        buffer.extend(b"ab").expect("memory");
+        buffer.terminate().expect("memory");
+        // SAFETY: just terminated, and the bytes hold no other NUL.
+        let text = unsafe { std::ffi::CStr::from_ptr(buffer.as_ptr().cast()) };
+        assert_eq!((text, buffer.len()), (c"ab", 2));
     }
 
     #[test]

@@ -4,34 +4,29 @@
 //! under its C++ name, so a program may link to it.
 //!
 //! Must not: know how a task is built. The code that owns tasks keeps a [`Pause`]
-//! in each and says in [`pause_of`] where.
+//! in each and says in `pause_of` where.
 
 use super::types::*;
 use std::cell::Cell;
 
-/// What pausing needs to know of a task.
+/// Whether the last callback of this set paused: kept in each task.
 #[derive(Debug, Default)]
-pub struct Pause {
-    /// Whether the last callback of this set paused.
-    pub paused: Cell<bool>,
-    /// Bytes that `gearman_task_data_size` gives at this moment.
-    pub data_size: Cell<usize>,
-}
+pub struct Pause(Cell<bool>);
 
 impl Pause {
     /// PAUSE, and SUCCESS when the same event is offered again.
     fn step(&self, wanted: bool) -> gearman_return_t {
-        let pause = wanted && !self.paused.get();
-        self.paused.set(pause);
+        let pause = wanted && !self.0.get();
+        self.0.set(pause);
         if pause { gearman_return_t::PAUSE } else { gearman_return_t::SUCCESS }
     }
 }
 
-/// The state of a live task.
+/// A task's flag, and the bytes of data that its event brought.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
-unsafe fn pause_of<'a>(task: *mut gearman_task_st) -> Option<&'a Pause> {
+unsafe fn pause_of<'a>(task: *mut gearman_task_st) -> Option<(&'a Pause, usize)> {
     let _ = task;
     None
 }
@@ -41,7 +36,7 @@ unsafe fn pause_of<'a>(task: *mut gearman_task_st) -> Option<&'a Pause> {
 unsafe extern "C-unwind" fn pause(task: *mut gearman_task_st) -> gearman_return_t {
     // SAFETY: as the caller promised.
     let state = unsafe { pause_of(task) };
-    state.map_or(gearman_return_t::SUCCESS, |state| state.step(true))
+    state.map_or(gearman_return_t::SUCCESS, |(flag, _)| flag.step(true))
 }
 
 /// # Safety
@@ -49,7 +44,7 @@ unsafe extern "C-unwind" fn pause(task: *mut gearman_task_st) -> gearman_return_
 unsafe extern "C-unwind" fn pause_for_data(task: *mut gearman_task_st) -> gearman_return_t {
     // SAFETY: as the caller promised.
     let state = unsafe { pause_of(task) };
-    state.map_or(gearman_return_t::SUCCESS, |state| state.step(state.data_size.get() != 0))
+    state.map_or(gearman_return_t::SUCCESS, |(flag, size)| flag.step(size != 0))
 }
 
 static PAUSE: gearman_actions_t = gearman_actions_t {
@@ -63,7 +58,7 @@ static PAUSE: gearman_actions_t = gearman_actions_t {
     fail_fn: Some(pause),
 };
 
-/// Callbacks that make `gearman_client_run_tasks` return PAUSE once for each
+/// Callbacks that make gearman_client_run_tasks() return PAUSE once for each
 /// status and failure, and for each event that brings data. There are none for
 /// workload and creation. The set is static.
 #[unsafe(export_name = "_Z21gearman_actions_pausev")]

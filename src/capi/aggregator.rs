@@ -17,7 +17,7 @@ impl gearman_aggregator_st {
     }
 }
 
-/// The context that was given to `gearman_worker_define_function` with the
+/// The context that was given to gearman_worker_define_function() with the
 /// aggregator, or NULL. (The name is misspelt; it is what programs link to.)
 ///
 /// # Safety

@@ -3,7 +3,7 @@
 use super::types::{gearman_argument_t, gearman_string_t};
 use libc::c_char;
 
-/// Makes the argument of `gearman_execute`: `value_size` bytes at `value`, which
+/// Makes the argument of gearman_execute(): `value_size` bytes at `value`, which
 /// may hold any bytes. Nothing is copied: the memory has to live until the call
 /// that the argument is passed to returns.
 ///

@@ -106,7 +106,7 @@ c_enum! {
     gearman_function_kind_t, "GEARMAN_WORKER_FUNCTION_" {
         NULL = 0, V1 = 1, V2 = 2, PARTITION = 3,
     }
-    /// What `gearman_kill` is to do (`signal.h`).
+    /// What gearman_kill() is to do (`signal.h`).
     gearman_signal_t, "GEARMAN_" {
         SIGNAL_CHECK = 0, SIGNAL_INTERRUPT = 1, SIGNAL_KILL = 2, SIGNAL_KILLWAIT = 3,
         INTERRUPT = 1, KILL = 2,

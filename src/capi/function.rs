@@ -19,14 +19,14 @@ fn function(
 }
 
 /// A function that sends its results itself: the same as
-/// `gearman_function_create_v2`.
+/// gearman_function_create_v2().
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_function_create(func: gearman_function_fn) -> gearman_function_t {
     create_v2(func)
 }
 
 /// A function that returns its result in memory that the library frees, as
-/// `gearman_worker_add_function` takes it.
+/// gearman_worker_add_function() takes it.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_function_create_v1(func: gearman_worker_fn) -> gearman_function_t {
     function(gearman_function_kind_t::V1, |callback| {
@@ -34,7 +34,7 @@ pub extern "C-unwind" fn gearman_function_create_v1(func: gearman_worker_fn) -> 
     })
 }
 
-/// A function that sends its results itself, with `gearman_job_send_data` and
+/// A function that sends its results itself, with gearman_job_send_data() and
 /// its like, and returns how it ended: SUCCESS, ERROR to have the job run again,
 /// FATAL, or WORK_EXCEPTION.
 #[unsafe(no_mangle)]
@@ -45,7 +45,7 @@ pub extern "C-unwind" fn gearman_function_create_v2(
 }
 
 /// A function that splits a workload: `func` sends each part with
-/// `gearman_job_send_data`, and `aggregator` puts the results of the parts
+/// gearman_job_send_data(), and `aggregator` puts the results of the parts
 /// together.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_function_create_partition(

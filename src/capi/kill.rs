@@ -8,18 +8,18 @@
 use super::types::{gearman_id_t, gearman_return_t, gearman_signal_t};
 use libc::{c_int, c_short};
 
-/// The byte for "finish the job at hand, then stop": `gearman_worker_work`
+/// The byte for "finish the job at hand, then stop": gearman_worker_work()
 /// returns SHUTDOWN_GRACEFUL.
 pub const STOP_GRACEFUL: u8 = b'1';
-/// The byte for "stop": `gearman_worker_work` returns SHUTDOWN.
+/// The byte for "stop": gearman_worker_work() returns SHUTDOWN.
 pub const STOP_NOW: u8 = b'0';
 
 /// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
 const CHECK_TIMEOUT: c_int = 1500;
 
-/// Asks the worker that `handle` belongs to to stop; `gearman_worker_id` gives
+/// Asks the worker that `handle` belongs to to stop; gearman_worker_id() gives
 /// the handle. May be called from a signal handler. The request stays: every
-/// later `gearman_worker_work` returns at once.
+/// later gearman_worker_work() returns at once.
 ///
 /// INTERRUPT lets the worker finish its job and then return SHUTDOWN_GRACEFUL;
 /// KILL makes it return SHUTDOWN; KILLWAIT is KILL and then CHECK; CHECK waits up

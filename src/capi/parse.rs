@@ -9,7 +9,7 @@ use libc::{c_char, c_void};
 use std::ffi::CStr;
 
 /// Calls `callback` for each server of a list such as
-/// "host:4730,other,[::1]:4731,/run/gearmand.sock", in its order, with the host
+/// `host:4730,other,[::1]:4731,/run/gearmand.sock`, in its order, with the host
 /// (valid during the call) and the port, which is 0 where the list has none.
 ///
 /// A NULL list is one call with a NULL host; an empty one, one call with an
@@ -33,7 +33,9 @@ pub unsafe extern "C-unwind" fn gearman_parse_servers(
     }
     // SAFETY: not NULL, so a C string, and it stays while the slice is used.
     let list = unsafe { CStr::from_ptr(servers) }.to_bytes();
-    for (host, port) in parse_server_list(list) {
+    let servers = parse_server_list(list);
+    no_destructor(&servers);
+    for (host, port) in servers {
         let mut terminated = [0u8; MAX_HOST + 1];
         terminated[..host.len()].copy_from_slice(host);
         // SAFETY: the caller's function; the host is NUL-terminated and outlives the
@@ -44,6 +46,11 @@ pub unsafe extern "C-unwind" fn gearman_parse_servers(
         }
     }
     gearman_return_t::SUCCESS
+}
+
+/// Fails to compile for a type that would leak when a callback does not return.
+const fn no_destructor<T>(_: &T) {
+    const { assert!(!std::mem::needs_drop::<T>()) }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! value and says so.
 
 use super::types::{gearman_return_t, gearman_string_t};
+use crate::buf::{OutOfMemory, Owned};
 use crate::protocol::number::leading_integer;
 use libc::{c_char, c_void};
 
@@ -22,8 +23,8 @@ enum Value {
     #[default]
     Null,
     Integer(i64),
-    /// The bytes, and a NUL after them for those who print the value.
-    Binary(Vec<u8>),
+    /// Always terminated, for those who print the value.
+    Binary(Owned),
 }
 
 impl gearman_result_st {
@@ -32,36 +33,29 @@ impl gearman_result_st {
         gearman_result_st { value: Value::Null }
     }
 
-    /// Stores a copy of `bytes`.
-    pub fn store(&mut self, bytes: &[u8]) -> Result<(), gearman_return_t> {
-        let mut copy = Vec::new();
-        let size = bytes.len().checked_add(1);
-        if size.is_none_or(|size| copy.try_reserve_exact(size).is_err()) {
-            return Err(gearman_return_t::MEMORY_ALLOCATION_FAILURE);
-        }
-        copy.extend_from_slice(bytes);
-        copy.push(0);
-        // Only now: `bytes` may be the old value.
-        self.value = Value::Binary(copy);
+    /// Makes the result these bytes, without copying them.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; the old value stays.
+    pub fn give(&mut self, mut bytes: Owned) -> Result<(), OutOfMemory> {
+        bytes.terminate()?;
+        self.value = Value::Binary(bytes);
         Ok(())
     }
 
-    /// The bytes, without the NUL, if the result is of the binary type.
+    /// The bytes, if the result is of the binary type.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.value {
-            Value::Binary(bytes) => bytes.split_last().map(|(_, bytes)| bytes),
+            Value::Binary(bytes) => Some(bytes.as_slice()),
             Value::Null | Value::Integer(_) => None,
         }
     }
 
-    /// Takes the bytes, leaving the result empty: for sending without a copy.
+    /// Takes the bytes, leaving the result empty: for sending them without a copy.
     /// A number or nothing has none.
-    pub fn take(&mut self) -> Option<Vec<u8>> {
+    pub fn take(&mut self) -> Option<Owned> {
         match std::mem::take(&mut self.value) {
-            Value::Binary(mut bytes) => {
-                bytes.pop();
-                Some(bytes)
-            }
+            Value::Binary(bytes) => Some(bytes),
             Value::Null | Value::Integer(_) => None,
         }
     }
@@ -70,7 +64,7 @@ impl gearman_result_st {
         match &self.value {
             Value::Null => 0,
             Value::Integer(value) => *value,
-            Value::Binary(bytes) => leading_integer(bytes),
+            Value::Binary(bytes) => leading_integer(bytes.as_slice()),
         }
     }
 
@@ -78,7 +72,7 @@ impl gearman_result_st {
         match &self.value {
             Value::Null => false,
             Value::Integer(value) => *value != 0,
-            Value::Binary(bytes) => bytes.len() > 1,
+            Value::Binary(bytes) => !bytes.is_empty(),
         }
     }
 }
@@ -120,7 +114,7 @@ pub unsafe extern "C-unwind" fn gearman_result_string(
     }
 }
 
-/// Stores a copy of the bytes of `arg`, as `gearman_result_store_value` does.
+/// Stores a copy of the bytes of `arg`, as gearman_result_store_value() does.
 ///
 /// # Safety
 /// `result` is NULL or a live result; `arg.c_str` is NULL or `arg.size` bytes,
@@ -215,20 +209,19 @@ unsafe fn store(
     if result.is_null() || (value.is_null() && size != 0) {
         return gearman_return_t::INVALID_ARGUMENT;
     }
-    let mut fresh = gearman_result_st::new();
     let bytes = match size {
         0 => &[][..],
         // SAFETY: not NULL, and the caller promises that many bytes. They may be
         // inside `*result`, which nothing borrows until they are copied.
         _ => unsafe { std::slice::from_raw_parts(value.cast::<u8>(), size) },
     };
-    match fresh.store(bytes) {
-        Ok(()) => {
-            // SAFETY: not NULL, so live and ours to change.
-            unsafe { *result = fresh };
-            gearman_return_t::SUCCESS
-        }
-        Err(code) => code,
+    let stored = Owned::copy_of(bytes).and_then(|copy| {
+        // SAFETY: not NULL, so live and ours to change.
+        unsafe { (*result).give(copy) }
+    });
+    match stored {
+        Ok(()) => gearman_return_t::SUCCESS,
+        Err(OutOfMemory) => gearman_return_t::MEMORY_ALLOCATION_FAILURE,
     }
 }
 

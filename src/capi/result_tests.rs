@@ -5,7 +5,7 @@ use std::ptr;
 
 fn binary(bytes: &[u8]) -> gearman_result_st {
     let mut result = gearman_result_st::new();
-    result.store(bytes).unwrap();
+    result.give(Owned::copy_of(bytes).unwrap()).unwrap();
     result
 }
 
@@ -53,8 +53,8 @@ fn a_result_can_store_a_part_of_itself() {
     };
     assert_eq!(rc, gearman_return_t::SUCCESS);
     assert_eq!(result.bytes(), Some(&b"cdef"[..]));
-    assert_eq!(result.take().as_deref(), Some(&b"cdef"[..]));
-    assert_eq!(result.take(), None);
+    assert_eq!(result.take().unwrap().as_slice(), b"cdef");
+    assert!(result.take().is_none() && result.bytes().is_none());
 }
 
 #[test]

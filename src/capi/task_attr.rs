@@ -6,7 +6,7 @@
 use super::types::{gearman_job_priority_t, gearman_task_attr_kind_t, gearman_task_attr_t};
 use libc::time_t;
 
-/// Attributes of a task that `gearman_execute` waits for.
+/// Attributes of a task that gearman_execute() waits for.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_task_attr_init(
     priority: gearman_job_priority_t,
@@ -24,7 +24,7 @@ pub extern "C-unwind" fn gearman_task_attr_init_epoch(
     gearman_task_attr_t { kind: gearman_task_attr_kind_t::EPOCH, priority, epoch }
 }
 
-/// Attributes of a task that runs in the background: `gearman_execute` returns
+/// Attributes of a task that runs in the background: gearman_execute() returns
 /// as soon as the server has given it a handle.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_task_attr_init_background(

@@ -95,7 +95,7 @@ pub struct gearman_string_t {
     pub size: usize,
 }
 
-/// A named argument of `gearman_execute`.
+/// A named argument of gearman_execute().
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct gearman_argument_t {
@@ -105,7 +105,7 @@ pub struct gearman_argument_t {
     pub value: gearman_string_t,
 }
 
-/// How `gearman_execute` is to run a task.
+/// How gearman_execute() is to run a task.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct gearman_task_attr_t {
@@ -201,7 +201,7 @@ pub struct gearman_status_t {
 pub struct gearman_id_t {
     /// Where the worker listens.
     pub read_fd: c_int,
-    /// Where `gearman_kill` writes.
+    /// Where gearman_kill() writes.
     pub write_fd: c_int,
 }
 

@@ -6,6 +6,7 @@
 //! Must not: call a log function; `capi` drains the queue.
 
 use super::ReturnCode;
+use std::collections::VecDeque;
 use std::ffi::CString;
 use std::io;
 
@@ -39,7 +40,7 @@ pub struct ErrorState {
     errno: i32,
     text: Option<CString>,
     /// Lines for the log function, oldest first.
-    log: Vec<CString>,
+    log: VecDeque<CString>,
     /// Whether a log function wants them.
     pub wants_log: bool,
 }
@@ -69,9 +70,9 @@ impl ErrorState {
         self.text.as_ref()
     }
 
-    /// Lines to hand to the log function, oldest first.
-    pub fn take_log(&mut self) -> Vec<CString> {
-        std::mem::take(&mut self.log)
+    /// The next line to hand to the log function.
+    pub fn take_log_line(&mut self) -> Option<CString> {
+        self.log.pop_front()
     }
 
     /// Whether there are lines to hand out.
@@ -146,7 +147,7 @@ impl ErrorState {
         // Cannot fail: the NUL bytes are gone.
         let full = CString::new(bytes).unwrap_or_default();
         if self.wants_log {
-            self.log.push(full.clone());
+            self.log.push_back(full.clone());
         }
         self.code = code;
         self.text = Some(full);
@@ -225,7 +226,7 @@ mod tests {
         assert!(!error.has_log());
         error.wants_log = true;
         error.set(ReturnCode::TIMEOUT, at(), "");
-        assert_eq!(error.take_log().len(), 1);
+        assert!(error.take_log_line().is_some());
         assert!(!error.has_log());
     }
 }

@@ -218,7 +218,7 @@ pub struct Task {
     pub wants_hook: bool,
     /// Asking the hook for memory failed.
     pub hook_failed: bool,
-    /// The exception that the job raised.
+    /// The exception that the job raised, and a NUL.
     pub exception: Option<Box<[u8]>>,
     /// The connection it was sent on.
     pub conn: Option<u32>,
@@ -291,9 +291,59 @@ impl Task {
         &self.packet[usize::from(self.unique_at)..][..usize::from(self.unique_len)]
     }
 
+    /// The function name and the NUL after it, for C.
+    pub fn function_name_with_nul(&self) -> &[u8] {
+        let len = match self.function_len {
+            // A question about a job: what it asks about stands there.
+            0 => self.packet.len() - HEADER_SIZE,
+            len => usize::from(len) + 1,
+        };
+        &self.packet[HEADER_SIZE..][..len]
+    }
+
+    /// The unique id and the NUL after it, for C.
+    pub fn unique_with_nul(&self) -> &[u8] {
+        match self.unique_at {
+            0 => b"\0",
+            at => &self.packet[usize::from(at)..][..usize::from(self.unique_len) + 1],
+        }
+    }
+
+    /// Whether a callback is running for it.
+    pub fn is_called_back(&self) -> bool {
+        self.on_stack != 0
+    }
+
+    /// Whether it waits for a server. A task whose last packet has come does
+    /// not, though its callback may be due.
+    pub fn awaits_server(&self) -> bool {
+        !matches!(
+            self.state,
+            TaskState::Complete | TaskState::Exception | TaskState::Fail | TaskState::Finished
+        )
+    }
+
     /// Whether it waits for the server or for its caller.
     pub fn is_active(&self) -> bool {
         self.state != TaskState::Finished
+    }
+
+    /// Replaces the body of a packet that was not sent yet.
+    pub(super) fn set_workload(&mut self, workload: crate::buf::Borrowed) {
+        let mut packet = std::mem::take(&mut self.packet).into_vec();
+        packet.truncate(self.head_size(&packet));
+        let size = packet.len() - HEADER_SIZE + workload.as_slice().len();
+        packet[8..HEADER_SIZE].copy_from_slice(&(size as u32).to_be_bytes());
+        self.packet = packet.into_boxed_slice();
+        self.workload = Workload::Borrowed(workload);
+        self.streamed = None;
+    }
+
+    /// Where the body starts in a whole packet.
+    fn head_size(&self, packet: &[u8]) -> usize {
+        let args = self.command.spec().args;
+        let mut nuls = packet.iter().enumerate().skip(HEADER_SIZE).filter(|(_, b)| **b == 0);
+        nuls.nth(args - 1).map_or(packet.len(), |(at, _)| at + 1)
     }
 
     /// Whether the library keeps what its job sends.

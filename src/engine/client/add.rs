@@ -28,6 +28,8 @@ pub enum Body<'a> {
     Lent(Borrowed),
     /// To be sent by the task's `workload_fn`.
     Streamed(usize),
+    /// A pointer and a size that make no sense together.
+    Invalid,
 }
 
 impl Body<'_> {
@@ -35,7 +37,7 @@ impl Body<'_> {
         match self {
             Body::Copy(bytes) => bytes,
             Body::Lent(bytes) => bytes.as_slice(),
-            Body::Streamed(_) => &[],
+            Body::Streamed(_) | Body::Invalid => &[],
         }
     }
 
@@ -85,9 +87,15 @@ impl<T: Transport> Client<T> {
         if new.function.len() > FUNCTION_MAX_SIZE || full > FUNCTION_MAX_SIZE {
             return Err(self.invalid("function name longer then GEARMAN_MAX_FUNCTION_SIZE"));
         }
+        if new.reducer.len() + self.link.settings.namespace_len() > FUNCTION_MAX_SIZE {
+            return Err(self.invalid("reducer name longer then GEARMAN_MAX_FUNCTION_SIZE"));
+        }
         let Some(unique) = Unique::choose(new.unique, new.body.bytes(), &mut self.uuids) else {
             return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
         };
+        if matches!(new.body, Body::Invalid) {
+            return Err(self.invalid("invalid workload"));
+        }
         let size = new.body.size();
         if size > MAX_PAYLOAD as usize - 4 * FUNCTION_MAX_SIZE {
             return Err(self.link.error.set(
@@ -111,7 +119,7 @@ impl<T: Transport> Client<T> {
                     Err(_) => return Err(self.out_of_memory("add_task")),
                 },
                 Body::Lent(bytes) => Workload::Borrowed(bytes),
-                Body::Streamed(_) => Workload::None,
+                Body::Streamed(_) | Body::Invalid => Workload::None,
             }
         };
         let mut task = Task::new(new.kind, new.command, packet.into_boxed_slice());

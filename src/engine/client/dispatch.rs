@@ -278,7 +278,7 @@ impl<T: Transport> Client<T> {
             }
             Command::WorkComplete => end(task, ReturnCode::SUCCESS, TaskState::Complete),
             Command::WorkException => {
-                task.exception = task.data.as_ref().map(|d| d.as_slice().into());
+                task.exception = task.data.as_ref().map(|d| [d.as_slice(), b"\0"].concat().into());
                 task.result = None;
                 end(task, ReturnCode::WORK_EXCEPTION, TaskState::Exception);
             }

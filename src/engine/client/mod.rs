@@ -28,10 +28,11 @@ use super::link::Link;
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
+use crate::buf::Borrowed;
 use crate::net::Transport;
 use read::Incoming;
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A reply that a connection owes, in the order of the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,9 +193,9 @@ impl<T: Transport> Client<T> {
         self.tasks.len()
     }
 
-    /// Whether any task is not finished.
-    pub fn has_active_tasks(&self) -> bool {
-        self.active > 0
+    /// Whether any task waits for a server.
+    pub fn awaits_servers(&self) -> bool {
+        self.active > 0 && self.tasks.iter().any(|(_, task)| task.awaits_server())
     }
 
     /// Removes a task, finished or not. A reply to it is ignored when it comes.
@@ -343,7 +344,35 @@ impl<T: Transport> Client<T> {
             || !self.new.is_empty()
     }
 
-    /// The function's kind of removal that `FREE_TASKS` asks for.
+    /// A descriptor that is readable when a step has something to do; -1 when
+    /// there is none.
+    pub fn poll_fd(&mut self) -> i32 {
+        self.check_fork();
+        self.link.net.poll_fd().unwrap_or(-1)
+    }
+
+    /// How long until a deadline has to be looked at.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        if self.active == 0 {
+            return None;
+        }
+        let now = self.link.net.now();
+        let connect = self.link.connect_deadline().map(|d| d.saturating_duration_since(now));
+        match (connect, self.link.settings.timeout) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Replaces the workload of a task that was not sent yet.
+    pub fn replace_workload(&mut self, id: Id, workload: Borrowed) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        if task.state == TaskState::New && !task.asks_status() {
+            task.set_workload(workload);
+        }
+    }
+
+    /// Whether tasks of a kind are freed when they are finished.
     fn frees(&self, kind: TaskKind) -> bool {
         self.free_tasks && kind == TaskKind::Add
     }

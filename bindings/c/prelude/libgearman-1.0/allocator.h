@@ -1,0 +1,13 @@
+/* A set of allocators. No function takes the struct: see
+ * gearman_client_set_memory_allocators() and its like. */
+#pragma once
+
+#include <libgearman-1.0/constants.h>
+
+struct gearman_allocator_t {
+  gearman_calloc_fn *calloc;
+  gearman_free_fn *free;
+  gearman_malloc_fn *malloc;
+  gearman_realloc_fn *realloc;
+  void *context; /* Passed to each of them. */
+};

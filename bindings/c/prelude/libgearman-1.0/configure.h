@@ -1,0 +1,4 @@
+/* Historical: only the version macros. */
+#pragma once
+
+#include <libgearman/version.h>

@@ -1,0 +1,4 @@
+/* Historical: only allocator.h. */
+#pragma once
+
+#include <libgearman-1.0/allocator.h>

@@ -1,0 +1,9 @@
+/* What this library has beyond the original's API. For event loops: wait until
+ * the descriptor is readable or the timeout has passed, unless work is buffered
+ * already; then call gearman_client_run_tasks() or gearman_worker_work() again.
+ * gearman.h does not include this header. */
+#pragma once
+
+#include <libgearman-1.0/constants.h>
+
+@prototypes extension gearman_client_poll_fd gearman_client_has_buffered_work gearman_client_next_timeout gearman_worker_poll_fd gearman_worker_has_buffered_work gearman_worker_next_timeout

@@ -1,0 +1,6 @@
+/* Lists of servers. */
+#pragma once
+
+#include <libgearman-1.0/constants.h>
+
+@prototypes parse

@@ -1,0 +1,9 @@
+/* Tasks: one job each, as a client sees it. */
+#pragma once
+
+#include <libgearman-1.0/actions.h>
+#include <libgearman-1.0/constants.h>
+#include <libgearman-1.0/interface/task.h>
+#include <libgearman-1.0/string.h>
+
+@prototypes task

@@ -1,0 +1,6 @@
+/* What the library is. */
+#pragma once
+
+#include <libgearman-1.0/constants.h>
+
+@prototypes util

@@ -1,0 +1,18 @@
+/* What gearman_kill() is to do. */
+
+/* Generated from bindings/c/prelude/libgearman-1.0/signal.h and src/capi: change those, then run
+ * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
+#pragma once
+
+enum gearman_signal_t {
+  GEARMAN_SIGNAL_CHECK,
+  GEARMAN_SIGNAL_INTERRUPT,
+  GEARMAN_SIGNAL_KILL,
+  GEARMAN_SIGNAL_KILLWAIT,
+  GEARMAN_INTERRUPT = GEARMAN_SIGNAL_INTERRUPT,
+  GEARMAN_KILL = GEARMAN_SIGNAL_KILL
+};
+
+#ifndef __cplusplus
+typedef enum gearman_signal_t gearman_signal_t;
+#endif

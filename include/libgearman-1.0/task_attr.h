@@ -1,0 +1,56 @@
+/* How gearman_execute() is to run a task; and walking over tasks. */
+
+/* Generated from bindings/c/prelude/libgearman-1.0/task_attr.h and src/capi: change those, then run
+ * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
+#pragma once
+
+#ifdef __cplusplus
+#include <ctime>
+#else
+#include <time.h>
+#endif
+
+#include <libgearman-1.0/constants.h>
+
+enum gearman_task_attr_kind_t {
+  GEARMAN_TASK_ATTR_FOREGROUND,
+  GEARMAN_TASK_ATTR_BACKGROUND,
+  GEARMAN_TASK_ATTR_EPOCH
+};
+
+struct gearman_task_attr_epoch_t {
+  time_t value; /* Seconds since 1970. */
+};
+
+/* Made by the functions below. */
+struct gearman_task_attr_t {
+  enum gearman_task_attr_kind_t kind;
+  gearman_job_priority_t priority;
+  union {
+    char bytes[sizeof(struct gearman_task_attr_epoch_t)];
+    struct gearman_task_attr_epoch_t epoch; /* For the EPOCH kind. */
+  } options;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Attributes of a task that gearman_execute() waits for. */
+GEARMAN_API gearman_task_attr_t gearman_task_attr_init(gearman_job_priority_t priority);
+
+/* Attributes of a background task that the server is to start at `epoch`, in
+ * seconds since 1970. The server keeps no priority for such a task.
+ */
+GEARMAN_API
+gearman_task_attr_t gearman_task_attr_init_epoch(time_t epoch,
+                                                 gearman_job_priority_t priority);
+
+/* Attributes of a task that runs in the background: gearman_execute() returns
+ * as soon as the server has given it a handle.
+ */
+GEARMAN_API gearman_task_attr_t gearman_task_attr_init_background(gearman_job_priority_t priority);
+
+#ifdef __cplusplus
+}
+#endif

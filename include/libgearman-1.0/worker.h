@@ -1,0 +1,36 @@
+/* Workers: offering functions and running jobs. */
+
+/* Generated from bindings/c/prelude/libgearman-1.0/worker.h and src/capi: change those, then run
+ * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
+#pragma once
+
+#include <libgearman-1.0/constants.h>
+#include <libgearman-1.0/function.h>
+#include <libgearman-1.0/interface/worker.h>
+#include <libgearman-1.0/kill.h>
+
+/* Historical: no function takes these. */
+enum gearman_worker_state_t {
+  GEARMAN_WORKER_STATE_START,
+  GEARMAN_WORKER_STATE_FUNCTION_SEND,
+  GEARMAN_WORKER_STATE_CONNECT,
+  GEARMAN_WORKER_STATE_GRAB_JOB_SEND,
+  GEARMAN_WORKER_STATE_GRAB_JOB_RECV,
+  GEARMAN_WORKER_STATE_PRE_SLEEP
+};
+
+/* Historical: no function takes these. */
+enum gearman_worker_universal_t {
+  GEARMAN_WORKER_WORK_UNIVERSAL_GRAB_JOB,
+  GEARMAN_WORKER_WORK_UNIVERSAL_FUNCTION,
+  GEARMAN_WORKER_WORK_UNIVERSAL_COMPLETE,
+  GEARMAN_WORKER_WORK_UNIVERSAL_FAIL
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef __cplusplus
+}
+#endif

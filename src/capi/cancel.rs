@@ -1,0 +1,38 @@
+//! `cancel.h`: cancelling a job.
+//!
+//! Must not: wait for the job's end.
+
+use super::client_block::ClientBlock;
+use super::text::CStrArg;
+use super::types::*;
+use crate::engine::ReturnCode;
+
+/// Cancels a job: the servers are asked in turn, by their admin text, until one
+/// knows the handle. Waits for the answer, also in non-blocking mode.
+///
+/// Returns SUCCESS, JOB_NOT_FOUND when no server knows the job, INVALID_ARGUMENT
+/// for what is no handle.
+///
+/// # Safety
+/// `client_shell` is NULL or a live client; `job_handle` is NULL or
+/// NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_cancel_job(
+    client_shell: *mut gearman_client_st,
+    job_handle: gearman_job_handle_mut,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client_shell) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let handle = job_handle.cast_const().bytes();
+        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            engine.link.error.reset();
+            engine.cancel(handle).err().unwrap_or_default()
+        });
+        // The client is not touched any more, whatever the log function does.
+        let _ = ClientBlock::flush_log(block);
+        code.into()
+    }
+}

@@ -1,0 +1,540 @@
+//! `client.h`: a client's life, its servers, and what it can be told.
+//!
+//! Must not: run tasks; `client_single.rs` and `client_tasks.rs` do.
+
+use super::callbacks::*;
+use super::client_block::ClientBlock;
+use super::task_block::TaskBlock;
+use super::text::{CStrArg, error_text};
+use super::types::*;
+use crate::engine::ReturnCode;
+use crate::protocol::servers::parse_server_list;
+use libc::{c_char, c_int, c_void, in_port_t};
+use std::ptr;
+use std::time::Duration;
+
+/// Makes a client, in `client` or, when that is NULL, in memory of the library.
+/// The memory need not be initialised. Servers of the environment's
+/// `GEARMAN_SERVERS` are added.
+///
+/// Returns the client, or NULL when `GEARMAN_SERVERS` names a host that has no
+/// address. Free it with gearman_client_free() in either case of memory.
+///
+/// # Safety
+/// `client` is NULL or writable memory that is not a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_create(
+    client: *mut gearman_client_st,
+) -> *mut gearman_client_st {
+    // SAFETY: the caller guarantees the memory.
+    unsafe { create(client) }
+}
+
+unsafe fn create(client: *mut gearman_client_st) -> *mut gearman_client_st {
+    let block = ClientBlock::create(client);
+    // SAFETY: the block was made just now.
+    unsafe {
+        if let Some(servers) = std::env::var_os("GEARMAN_SERVERS") {
+            let servers = std::os::unix::ffi::OsStrExt::as_bytes(servers.as_os_str());
+            if add_servers(block, servers).failed() {
+                free(block);
+                return ptr::null_mut();
+            }
+        }
+        (*block).shell
+    }
+}
+
+/// Makes a client like `from`: its servers in the same order, its settings and
+/// its callbacks, but not its tasks, server options, TLS files and allocators.
+/// With `from` NULL this is gearman_client_create().
+///
+/// # Safety
+/// As for gearman_client_create(); `from` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_clone(
+    client: *mut gearman_client_st,
+    from: *const gearman_client_st,
+) -> *mut gearman_client_st {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(source) = ClientBlock::peek(from) else {
+            return create(client);
+        };
+        let block = ClientBlock::create(client);
+        let copy = &mut *block;
+        copy.actions = source.actions.clone();
+        copy.log_fn = source.log_fn;
+        copy.log_context = source.log_context;
+        copy.generate_unique = source.generate_unique;
+        copy.no_new = source.no_new;
+        let (to, from) = (&mut copy.engine, &source.engine);
+        to.free_tasks = from.free_tasks;
+        to.unbuffered = from.unbuffered;
+        to.link.settings = from.link.settings.clone();
+        to.link.settings.server_options.clear();
+        to.link.error.wants_log = from.link.error.wants_log;
+        for server in &from.link.conns {
+            if to.add_server(&server.host, server.port).is_err() {
+                free(block);
+                return ptr::null_mut();
+            }
+        }
+        copy.shell
+    }
+}
+
+/// Frees a client with its tasks, and closes its connections. In a forked child
+/// the connections stay the parent's. May be called inside a callback of the
+/// client. NULL is fine.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_free(client: *mut gearman_client_st) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe {
+        if let Some(block) = ClientBlock::enter(client)
+            && !(*block).is_freed()
+        {
+            free(block);
+        }
+    }
+}
+
+/// Frees what stands behind a client, and its tasks.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+pub(super) unsafe fn free(block: *mut ClientBlock) {
+    // SAFETY: the caller guarantees the block; after `Gone` it is not touched.
+    unsafe {
+        if free_tasks(block).is_err() {
+            return;
+        }
+        let this = &mut *block;
+        this.guarded((), |engine| engine.remove_servers());
+        if this.own_shell._impl.is_null() {
+            (*this.shell).options.is_initialized = 0;
+            (*this.shell)._impl = ptr::null_mut();
+        }
+        if this.mark_freed() {
+            drop(Box::from_raw(block));
+        }
+    }
+}
+
+/// Frees every task of a client.
+///
+/// # Errors
+/// When user code that this calls freed the client.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::frames::Gone<()>> {
+    // SAFETY: the caller guarantees the block, and each round finds a live task.
+    unsafe {
+        let mut after = None;
+        loop {
+            let engine = &(*block).engine;
+            let next = match after {
+                None => engine.first_task(),
+                Some(id) => engine.next_task(id),
+            };
+            let Some(id) = next else { return Ok(()) };
+            let token = engine.task(id).map_or(ptr::null_mut(), |t| t.token.0);
+            if token.is_null() {
+                // The task of a call that waits for it: that call removes it.
+                after = Some(id);
+                continue;
+            }
+            TaskBlock::free(token.cast())?;
+            if (*block).engine.task(id).is_some() {
+                // Being freed further down the stack.
+                after = Some(id);
+            }
+        }
+    }
+}
+
+/// The text of the last error, "function(GEARMAN_CODE) text -> file:line:
+/// pid(n)". It stays valid until the next call on the client. NULL for NULL.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_error(
+    client: *const gearman_client_st,
+) -> *const c_char {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }.map_or(ptr::null(), |b| error_text(&b.engine.link.error))
+}
+
+/// The code of the last error. INVALID_ARGUMENT for NULL.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_error_code(
+    client: *const gearman_client_st,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }
+        .map_or(gearman_return_t::INVALID_ARGUMENT, |b| b.engine.link.error.code().into())
+}
+
+/// The `errno` of the last error, 0 if it was none of the system's. EINVAL for
+/// NULL.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_errno(client: *const gearman_client_st) -> c_int {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }.map_or(libc::EINVAL, |b| b.engine.link.error.errno())
+}
+
+/// The time limit in milliseconds; -1 for none, which is the default.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_timeout(client: *mut gearman_client_st) -> c_int {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }
+        .and_then(|b| b.engine.link.settings.timeout)
+        .map_or(-1, |t| c_int::try_from(t.as_millis()).unwrap_or(c_int::MAX))
+}
+
+/// Sets the time limit in milliseconds: the longest that connecting may take,
+/// and the longest silence of a server that something is waited for from.
+/// Negative is no limit; 0 does not wait.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_timeout(
+    client: *mut gearman_client_st,
+    timeout: c_int,
+) {
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+    }
+}
+
+/// Asks for TLS. The library has none yet: with `ssl` true connecting fails
+/// with a clear error, and nothing is ever sent in the clear.
+///
+/// # Safety
+/// `client` is NULL or a live client; the names are NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_ssl(
+    client: *mut gearman_client_st,
+    ssl: c_bool,
+    ca_file: *const c_char,
+    certificate: *const c_char,
+    key_file: *const c_char,
+) {
+    let _ = (ca_file, certificate, key_file);
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.engine.link.settings.tls = ssl != 0;
+    }
+}
+
+/// The pointer set by gearman_client_set_context(), or NULL.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_context(
+    client: *const gearman_client_st,
+) -> *mut c_void {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }.map_or(ptr::null_mut(), |b| b.context)
+}
+
+/// Keeps a pointer of the program's with the client. It is never freed.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_context(
+    client: *mut gearman_client_st,
+    context: *mut c_void,
+) {
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.context = context;
+    }
+}
+
+/// Sets the function that gets the client's log lines: one per error, from
+/// level ERROR on; NULL for none.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_log_fn(
+    client: *mut gearman_client_st,
+    function: gearman_log_fn,
+    context: *mut c_void,
+    verbose: gearman_verbose_t,
+) {
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.log_fn = function;
+        block.log_context = context;
+        block.engine.link.error.wants_log =
+            function.is_some() && verbose.0 >= gearman_verbose_t::ERROR.0;
+    }
+}
+
+/// Sets the function that allocates results which the program will own; NULL
+/// for `malloc`. Such a result has a NUL after its last byte.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_workload_malloc_fn(
+    client: *mut gearman_client_st,
+    function: gearman_malloc_fn,
+    context: *mut c_void,
+) {
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.hooks.malloc = function;
+        block.hooks.malloc_context = context;
+    }
+}
+
+/// Sets the function that frees workloads which the program gave to tasks; NULL
+/// for `free`.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_workload_free_fn(
+    client: *mut gearman_client_st,
+    function: gearman_free_fn,
+    context: *mut c_void,
+) {
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.hooks.free = function;
+        block.hooks.free_context = context;
+    }
+}
+
+/// Sets both workload functions at once. All four are given, or all are NULL for
+/// the system's; otherwise WORK_FAIL is returned and nothing changes. The
+/// library never calls `realloc_fn` and `calloc_fn`.
+///
+/// # Safety
+/// `client` is NULL or a live client; the functions have their declared types.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_memory_allocators(
+    client: *mut gearman_client_st,
+    malloc_fn: gearman_malloc_fn,
+    free_fn: gearman_free_fn,
+    realloc_fn: gearman_realloc_fn,
+    calloc_fn: gearman_calloc_fn,
+    context: *mut c_void,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live client.
+    let Some(block) = (unsafe { ClientBlock::peek(client) }) else {
+        return gearman_return_t::INVALID_ARGUMENT;
+    };
+    match block.hooks.set_all(malloc_fn, free_fn, realloc_fn, calloc_fn, context) {
+        Ok(()) => gearman_return_t::SUCCESS,
+        Err(()) => gearman_return_t::FATAL,
+    }
+}
+
+/// Adds a server, to be tried before those that were added earlier. NULL or ""
+/// is localhost, port 0 is 4730, a host that starts with "/" is a Unix socket.
+/// The host is looked up here; nothing is sent.
+///
+/// Returns SUCCESS, GETADDRINFO for a host without an address, INVALID_ARGUMENT
+/// for a NULL client.
+///
+/// # Safety
+/// `client` is NULL or a live client; `host` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_server(
+    client: *mut gearman_client_st,
+    host: *const c_char,
+    port: in_port_t,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let code = add_server(block, host.bytes(), port);
+        match ClientBlock::flush_log(block) {
+            Ok(()) | Err(_) => code.into(),
+        }
+    }
+}
+
+unsafe fn add_server(block: *mut ClientBlock, host: &[u8], port: u16) -> ReturnCode {
+    let host = String::from_utf8_lossy(host);
+    // SAFETY: the caller guarantees a live block.
+    unsafe { &mut *block }.guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+        engine.add_server(&host, port).err().unwrap_or_default()
+    })
+}
+
+/// Adds the servers of a list, "host[:port][,host[:port]]...", in its order:
+/// the last one will be tried first. IPv6 addresses stand in brackets. Stops at
+/// the first that has no address, and returns its error.
+///
+/// # Safety
+/// `client` is NULL or a live client; `servers` is NULL, which is localhost, or
+/// NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_servers(
+    client: *mut gearman_client_st,
+    servers: *const c_char,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let code = add_servers(block, servers.bytes());
+        match ClientBlock::flush_log(block) {
+            Ok(()) | Err(_) => code.into(),
+        }
+    }
+}
+
+unsafe fn add_servers(block: *mut ClientBlock, servers: &[u8]) -> ReturnCode {
+    for (host, port) in parse_server_list(servers) {
+        // SAFETY: the caller guarantees a live block.
+        let code = unsafe { add_server(block, host, port) };
+        if code.failed() {
+            return code;
+        }
+    }
+    ReturnCode::SUCCESS
+}
+
+/// Closes the connections and forgets all servers. Tasks that were sent end
+/// with LOST_CONNECTION.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_remove_servers(client: *mut gearman_client_st) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe {
+        if let Some(block) = ClientBlock::enter(client) {
+            (*block).guarded((), |engine| engine.remove_servers());
+        }
+    }
+}
+
+/// Waits until a connection can be read or written, for non-blocking mode.
+///
+/// Returns SUCCESS, TIMEOUT, NO_ACTIVE_FDS without an open connection, or
+/// IO_WAIT for a signal under GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_wait(
+    client: *mut gearman_client_st,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live client.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let code = (*block)
+            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.wait().err().unwrap_or_default());
+        match ClientBlock::flush_log(block) {
+            Ok(()) | Err(_) => code.into(),
+        }
+    }
+}
+
+/// Whether both clients' first servers have the same host and port.
+///
+/// # Safety
+/// Both are NULL or live clients.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_compare(
+    first: *const gearman_client_st,
+    second: *const gearman_client_st,
+) -> bool {
+    // One after the other, since they may be the same.
+    let server = |client| {
+        // SAFETY: the caller guarantees live clients, which are only looked at.
+        let block = unsafe { ClientBlock::peek(client) }?;
+        block.engine.link.conns.last().map(|c| (c.host.clone(), c.port))
+    };
+    server(first).is_some_and(|one| server(second) == Some(one))
+}
+
+/// Sets the prefix that is put before every function name; no bytes for none.
+///
+/// # Safety
+/// `client` is NULL or a live client; `namespace_key` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_namespace(
+    client: *mut gearman_client_st,
+    namespace_key: *const c_char,
+    namespace_key_size: usize,
+) {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        if let Some(block) = ClientBlock::peek(client) {
+            let namespace = namespace_key.sized(namespace_key_size);
+            block.engine.link.settings.set_namespace(namespace);
+        }
+    }
+}
+
+/// The prefix set by gearman_client_set_namespace(), valid until it is set
+/// again; NULL without one. (The original declares this and never exported it.)
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_namespace(
+    client: *mut gearman_client_st,
+) -> *const c_char {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }
+        .and_then(|b| b.engine.link.settings.namespace.as_ref())
+        .map_or(ptr::null(), |n| n.as_ptr())
+}
+
+/// Sets the identifier that servers show in their list of workers, from the next
+/// connection on.
+///
+/// Returns SUCCESS, ARGUMENT_TOO_LARGE beyond 254 bytes, INVALID_ARGUMENT for
+/// none, and for characters that are not printable.
+///
+/// # Safety
+/// `client` is NULL or a live client; `id` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_identifier(
+    client: *mut gearman_client_st,
+    id: *const c_char,
+    id_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let code = super::text::set_identifier(&mut (*block).engine.link, id.sized(id_size));
+        match ClientBlock::flush_log(block) {
+            Ok(()) | Err(_) => code.into(),
+        }
+    }
+}

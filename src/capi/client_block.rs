@@ -1,0 +1,370 @@
+//! What stands behind a `gearman_client_st`: the engine's client, and what C
+//! gave for it. And the loop that runs the engine and makes its upcalls.
+//!
+//! The block is pinned: `_impl` points at it for the client's whole life, and
+//! after an upcall only the block is touched, never the caller's shell.
+//!
+//! Must not: borrow the block while user code runs.
+
+use super::callbacks::*;
+use super::frames::{Block, Frames, Gone, Purpose, upcall};
+use super::guard::guard;
+use super::hooks::Hooks;
+use super::task_block::TaskBlock;
+use super::types::*;
+use crate::at;
+use crate::buf::HookBuf;
+use crate::engine::ReturnCode;
+use crate::engine::client::{Client, Run, Step, Ticket, Upcall};
+use crate::engine::slab::Id;
+use crate::engine::task::{Callbacks, Token};
+use crate::net::MioNet;
+use libc::{c_char, c_void};
+use std::ffi::CString;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// The engine's client over real sockets.
+pub(super) type Engine = Client<MioNet>;
+
+/// What stands behind a `gearman_client_st`.
+pub(super) struct ClientBlock {
+    /// The shell that C has when it brought none of its own.
+    pub(super) own_shell: gearman_client_st,
+    /// The shell that C has.
+    pub(super) shell: *mut gearman_client_st,
+    frames: Frames<Option<Ticket>>,
+    pub(super) engine: Engine,
+    /// Copied into each task that is added.
+    pub(super) actions: Rc<gearman_actions_t>,
+    pub(super) hooks: Hooks,
+    pub(super) context: *mut c_void,
+    pub(super) log_fn: gearman_log_fn,
+    pub(super) log_context: *mut c_void,
+    pub(super) task_context_free_fn: gearman_task_context_free_fn,
+    /// The handle of the last background job.
+    pub(super) do_handle: [c_char; 64],
+    /// Flags that only the option functions look at.
+    pub(super) generate_unique: bool,
+    pub(super) no_new: bool,
+    pub(super) exceptions: bool,
+    /// A panic of ours was caught: the engine is not used again.
+    pub(super) broken: bool,
+}
+
+impl Block for ClientBlock {
+    type Ticket = Option<Ticket>;
+
+    fn frames(&mut self) -> &mut Frames<Option<Ticket>> {
+        &mut self.frames
+    }
+}
+
+/// An upcall that no step waits for.
+pub(super) const UNTICKETED: Purpose<Option<Ticket>> = Purpose { ticket: None, single: None };
+
+impl ClientBlock {
+    /// A client without servers, behind the caller's shell or its own.
+    pub(super) fn create(shell: *mut gearman_client_st) -> *mut ClientBlock {
+        let empty = gearman_client_st {
+            options: shell_options { is_allocated: 1, is_initialized: 1 },
+            _impl: std::ptr::null_mut(),
+        };
+        let block = Box::into_raw(Box::new(ClientBlock {
+            own_shell: empty,
+            shell,
+            frames: Frames::new(),
+            engine: Engine::new(MioNet::new()),
+            actions: Rc::new(NO_ACTIONS),
+            hooks: Hooks::NONE,
+            context: std::ptr::null_mut(),
+            log_fn: None,
+            log_context: std::ptr::null_mut(),
+            task_context_free_fn: None,
+            do_handle: [0; 64],
+            generate_unique: false,
+            no_new: false,
+            exceptions: false,
+            broken: false,
+        }));
+        // SAFETY: the block was made above; a shell that C brought is its own
+        // writable memory of this type, which need not be initialised.
+        unsafe {
+            if shell.is_null() {
+                (*block).shell = &raw mut (*block).own_shell;
+                (*block).own_shell._impl = block.cast();
+            } else {
+                shell.write(gearman_client_st {
+                    options: shell_options { is_allocated: 0, is_initialized: 1 },
+                    _impl: block.cast(),
+                });
+            }
+        }
+        block
+    }
+
+    /// The block behind a shell, entered: what user code left unfinished by not
+    /// returning is settled first. None for NULL and for a freed client.
+    ///
+    /// # Safety
+    /// `shell` is NULL or a client that was created and not freed, or freed by a
+    /// call that is still on the stack.
+    pub(super) unsafe fn enter(shell: *const gearman_client_st) -> Option<*mut ClientBlock> {
+        // SAFETY: the caller guarantees a readable shell.
+        let block: *mut ClientBlock = unsafe { shell.as_ref() }?._impl.cast();
+        let block = NonNull::new(block)?.as_ptr();
+        // SAFETY: `_impl` is the block of a live client; nobody borrows it, since
+        // borrows end before user code runs.
+        unsafe { ClientBlock::settle(block) };
+        Some(block)
+    }
+
+    /// The block behind a shell, just to look at.
+    ///
+    /// # Safety
+    /// As for [`ClientBlock::enter`]; the borrow ends before anything else is
+    /// called on the client.
+    pub(super) unsafe fn peek<'a>(shell: *const gearman_client_st) -> Option<&'a mut ClientBlock> {
+        // SAFETY: as in `enter`.
+        unsafe { shell.as_ref()?._impl.cast::<ClientBlock>().as_mut() }
+    }
+
+    /// Settles upcalls that were left without returning.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn settle(block: *mut ClientBlock) {
+        // SAFETY: the caller guarantees it.
+        let this = unsafe { &mut *block };
+        this.frames.prune();
+        while let Some(purpose) = this.frames.take_abandoned() {
+            if let Some(ticket) = purpose.ticket {
+                this.engine.abandon(ticket);
+            }
+            if let Some(id) = purpose.single {
+                this.engine.remove_task(id);
+            }
+        }
+    }
+
+    /// Whether nothing more may be done with the engine.
+    pub(super) fn is_unusable(&self) -> bool {
+        self.broken || self.frames.freed
+    }
+
+    /// Whether it was freed and only calls on the stack keep it.
+    pub(super) fn is_freed(&self) -> bool {
+        self.frames.freed
+    }
+
+    /// Marks the client as freed. Returns whether its block can go now.
+    pub(super) fn mark_freed(&mut self) -> bool {
+        self.frames.freed = true;
+        self.frames.is_empty()
+    }
+
+    /// Runs our own code on the engine, with a panic kept inside: the client is
+    /// unusable then, and `fallback` is the result.
+    pub(super) fn guarded<R>(&mut self, fallback: R, body: impl FnOnce(&mut Engine) -> R) -> R {
+        if self.is_unusable() {
+            return fallback;
+        }
+        let engine = &raw mut self.engine;
+        let mut panicked = None;
+        // SAFETY: `engine` is exclusively borrowed through `self`, and after a
+        // panic it is only ever told an error text.
+        let result = guard(
+            |text| {
+                panicked = Some(text.to_owned());
+                None
+            },
+            || Some(body(unsafe { &mut *engine })),
+        );
+        match result {
+            Some(result) => result,
+            None => {
+                self.broken = true;
+                let text = panicked.unwrap_or_default();
+                self.engine.link.error.set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), &text);
+                fallback
+            }
+        }
+    }
+
+    /// Hands the log function the lines that are waiting, oldest first.
+    ///
+    /// # Errors
+    /// [`Gone`] when it freed the client.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn flush_log(block: *mut ClientBlock) -> Result<(), Gone<()>> {
+        loop {
+            // SAFETY: the caller guarantees it, and after an upcall that
+            // succeeded the block is still there.
+            let this = unsafe { &mut *block };
+            if !this.engine.link.error.has_log() {
+                return Ok(());
+            }
+            let Some(line) = this.engine.link.error.take_log_line() else { return Ok(()) };
+            let (Some(log_fn), context) = (this.log_fn, this.log_context) else { continue };
+            let line = line.into_raw();
+            // SAFETY: `line` is a NUL-terminated string of ours; a jump out of
+            // the function leaks it.
+            let result = unsafe {
+                upcall(block, UNTICKETED, move || {
+                    log_fn(line, gearman_verbose_t::ERROR, context);
+                })
+            };
+            // SAFETY: `line` came from `into_raw` and is freed once.
+            drop(unsafe { CString::from_raw(line) });
+            result?;
+        }
+    }
+
+    /// Runs the engine until `run` is over, making its upcalls. `single` is the
+    /// task that the calling function waits for and will remove.
+    ///
+    /// # Errors
+    /// [`Gone`] when user code freed the client.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn drive(
+        block: *mut ClientBlock,
+        mut run: Run,
+        single: Option<Id>,
+    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        loop {
+            let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
+            // SAFETY: the caller guarantees the block; each upcall below returns
+            // before the next round.
+            let step = unsafe { (*block).guarded(broken, |engine| engine.step(&mut run)) };
+            // SAFETY: as above, nothing is borrowed.
+            unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
+            match step {
+                Step::Done(code) => return Ok(code),
+                Step::Call(Upcall::Callback(id, which), ticket) => {
+                    // SAFETY: as above.
+                    let code = unsafe {
+                        ClientBlock::call_back(
+                            block,
+                            id,
+                            which,
+                            Purpose { ticket: Some(ticket), single },
+                        )
+                    }?;
+                    // SAFETY: as above.
+                    let ended =
+                        unsafe { (*block).guarded(None, |engine| engine.resume(ticket, code)) };
+                    if let Some(code) = ended {
+                        // SAFETY: as above.
+                        unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(code))?;
+                        return Ok(code);
+                    }
+                }
+                Step::Call(Upcall::Alloc(_, size), ticket) => {
+                    let purpose = Purpose { ticket: Some(ticket), single };
+                    // SAFETY: as above.
+                    let memory = unsafe { (*block).hooks.allocate(block, purpose, size) }
+                        .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    let memory = NonNull::new(memory.cast::<u8>())
+                        // SAFETY: the hook gave `size` bytes, which are ours to
+                        // write until they are given to C or back to the hook.
+                        .map(|ptr| unsafe { HookBuf::new(ptr, size) });
+                    // SAFETY: as above.
+                    unsafe {
+                        (*block).guarded((), |engine| engine.resume_alloc(ticket, memory));
+                    }
+                }
+                Step::Call(Upcall::Release(id), _) => {
+                    // SAFETY: as above.
+                    let token = unsafe { (*block).engine.task(id).map(|t| t.token) };
+                    if let Some(Token(task)) = token
+                        && !task.is_null()
+                    {
+                        // SAFETY: a task's token is its live block.
+                        unsafe { TaskBlock::free(task.cast()) }
+                            .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls a task's callback.
+    unsafe fn call_back(
+        block: *mut ClientBlock,
+        id: Id,
+        which: Callbacks,
+        purpose: Purpose<Option<Ticket>>,
+    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        // SAFETY: `drive`'s caller guarantees the block.
+        let token = unsafe { (*block).engine.task(id).map(|t| t.token) };
+        let Some(Token(task)) = token else { return Ok(ReturnCode::SUCCESS) };
+        let Some(task) = NonNull::new(task.cast::<TaskBlock>()) else {
+            return Ok(ReturnCode::SUCCESS);
+        };
+        // SAFETY: a task's token is its live block.
+        let (shell, actions) = unsafe { (task.as_ref().shell, *task.as_ref().actions) };
+        let function = match which {
+            Callbacks::WORKLOAD => actions.workload_fn,
+            Callbacks::CREATED => actions.created_fn,
+            Callbacks::DATA => actions.data_fn,
+            Callbacks::WARNING => actions.warning_fn,
+            Callbacks::STATUS => actions.status_fn,
+            Callbacks::COMPLETE => actions.complete_fn,
+            Callbacks::EXCEPTION => actions.exception_fn,
+            Callbacks::FAIL => actions.fail_fn,
+            _ => None,
+        };
+        let Some(function) = function else { return Ok(ReturnCode::SUCCESS) };
+        // SAFETY: the function is the user's, called as its type says with the
+        // live shell of a task; the closure holds two pointers.
+        let result = unsafe { upcall(block, purpose, move || function(shell)) };
+        match result {
+            Ok(code) => Ok(code.into()),
+            Err(Gone(code)) => Err(Gone(code.into())),
+        }
+    }
+}
+
+/// No callbacks.
+pub(super) const NO_ACTIONS: gearman_actions_t = gearman_actions_t {
+    workload_fn: None,
+    created_fn: None,
+    data_fn: None,
+    warning_fn: None,
+    status_fn: None,
+    complete_fn: None,
+    exception_fn: None,
+    fail_fn: None,
+};
+
+/// Which callbacks are there.
+pub(super) fn callbacks_of(actions: &gearman_actions_t) -> Callbacks {
+    let each = [
+        (actions.workload_fn.is_some(), Callbacks::WORKLOAD),
+        (actions.created_fn.is_some(), Callbacks::CREATED),
+        (actions.data_fn.is_some(), Callbacks::DATA),
+        (actions.warning_fn.is_some(), Callbacks::WARNING),
+        (actions.status_fn.is_some(), Callbacks::STATUS),
+        (actions.complete_fn.is_some(), Callbacks::COMPLETE),
+        (actions.exception_fn.is_some(), Callbacks::EXCEPTION),
+        (actions.fail_fn.is_some(), Callbacks::FAIL),
+    ];
+    let bits = each.iter().filter(|(there, _)| *there).fold(0, |bits, (_, one)| bits | one.0);
+    Callbacks(bits)
+}
+
+impl From<ReturnCode> for gearman_return_t {
+    fn from(code: ReturnCode) -> gearman_return_t {
+        gearman_return_t(code.0)
+    }
+}
+
+impl From<gearman_return_t> for ReturnCode {
+    fn from(code: gearman_return_t) -> ReturnCode {
+        ReturnCode(code.0)
+    }
+}

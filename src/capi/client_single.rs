@@ -1,0 +1,590 @@
+//! `client.h`: calls that wait for one job or one answer.
+//!
+//! Each adds a task that C never sees, runs until it is finished, and removes it.
+//! Tasks that were queued before may be started meanwhile, and their callbacks
+//! delivered; what is unfinished stays for the next run.
+//!
+//! Must not: return to C with its task still there.
+
+use super::client_block::{ClientBlock, UNTICKETED};
+use super::frames::Gone;
+use super::text::{CStrArg, put};
+use super::types::*;
+use crate::at;
+use crate::buf::Borrowed;
+use crate::engine::ReturnCode;
+use crate::engine::client::{Body, Broadcast, NewTask};
+use crate::engine::slab::Id;
+use crate::engine::task::{Callbacks, Task, TaskKind, Token};
+use crate::protocol::Command;
+use libc::{c_char, c_void};
+use std::ptr;
+
+/// The body that a workload pointer and a size stand for, or that they make no
+/// sense together.
+///
+/// # Safety
+/// As for [`Borrowed::new`].
+unsafe fn lent<'a>(workload: *const c_void, size: usize) -> Body<'a> {
+    if workload.is_null() != (size == 0) {
+        return Body::Invalid;
+    }
+    // SAFETY: the caller guarantees it.
+    Body::Lent(unsafe { Borrowed::new(workload.cast(), size) })
+}
+
+fn submit<'a>(
+    command: Command,
+    function: &'a [u8],
+    unique: &'a [u8],
+    body: Body<'a>,
+) -> NewTask<'a> {
+    NewTask {
+        kind: TaskKind::Do,
+        command,
+        function,
+        unique,
+        body,
+        epoch: 0,
+        reducer: b"",
+        callbacks: Callbacks::default(),
+        token: Token::NONE,
+    }
+}
+
+/// Runs until a single task is finished, and removes it. The code is the run's
+/// if that failed before the task ended, and the task's otherwise.
+///
+/// # Errors
+/// [`Gone`] when user code freed the client, and the task with it.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+unsafe fn finish(
+    block: *mut ClientBlock,
+    id: Id,
+) -> Result<(ReturnCode, Option<Box<Task>>), Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees the block, also after an upcall that did not
+    // say `Gone`.
+    unsafe {
+        let run = (*block).engine.run_until(id);
+        let code = ClientBlock::drive(block, run, Some(id))?;
+        let task = (*block).guarded(None, |engine| engine.remove_task(id));
+        let ended = task.as_ref().map_or(ReturnCode::UNKNOWN_STATE, |t| t.code);
+        let settled = ended != ReturnCode::UNKNOWN_STATE && ended != ReturnCode::COULD_NOT_CONNECT;
+        Ok((if settled { ended } else { code }, task))
+    }
+}
+
+/// Submits a foreground job, waits, and hands out its result.
+unsafe fn run_job(
+    client: *mut gearman_client_st,
+    command: Command,
+    (function, unique): (*const c_char, *const c_char),
+    (workload, size): (*const c_void, usize),
+    result_size: *mut usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut c_void {
+    let (mut unused_size, mut unused_code) = (0, gearman_return_t::SUCCESS);
+    let result_size = if result_size.is_null() { &raw mut unused_size } else { result_size };
+    let ret_ptr = if ret_ptr.is_null() { &raw mut unused_code } else { ret_ptr };
+    // SAFETY: the caller guarantees a live client, strings, and a workload that
+    // is readable until this returns; both out-pointers are writable.
+    unsafe {
+        *result_size = 0;
+        let Some(block) = ClientBlock::enter(client) else {
+            *ret_ptr = gearman_return_t::INVALID_ARGUMENT;
+            return ptr::null_mut();
+        };
+        let wants_hook = (*block).hooks.malloc.is_some();
+        let new = submit(command, function.bytes(), unique.bytes(), lent(workload, size));
+        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            engine.link.error.reset();
+            let id = engine.add(&new)?;
+            if let Some(task) = engine.task_mut(id) {
+                task.wants_hook = wants_hook;
+            }
+            Ok(id)
+        });
+        let outcome = match added {
+            Ok(id) => finish(block, id),
+            Err(code) => Ok((code, None)),
+        };
+        let (mut code, task) = match outcome {
+            Ok(outcome) => outcome,
+            Err(Gone(code)) => {
+                *ret_ptr = code.into();
+                return ptr::null_mut();
+            }
+        };
+        let mut result = ptr::null_mut();
+        if let Some(task) = task {
+            match hand_out(block, task, code) {
+                Ok((pointer, size)) => {
+                    result = pointer;
+                    *result_size = size;
+                }
+                Err(failed) => code = failed,
+            }
+        }
+        if code.failed() && (*block).engine.link.error.code() != code {
+            (*block).engine.link.error.set_named(code);
+        }
+        *ret_ptr = code.into();
+        // The client is not touched any more, whatever the log function does.
+        let _ = ClientBlock::flush_log(block);
+        result
+    }
+}
+
+/// The memory of a finished task's result, which becomes the caller's.
+unsafe fn hand_out(
+    block: *mut ClientBlock,
+    mut task: Box<Task>,
+    code: ReturnCode,
+) -> Result<(*mut c_void, usize), ReturnCode> {
+    let (hooked, collected) = (task.hooked.take(), task.result.take());
+    let hook_failed = task.hook_failed;
+    drop(task);
+    // SAFETY: `run_job` guarantees the block.
+    unsafe {
+        let hooks = (*block).hooks;
+        if code.failed() || hook_failed {
+            if let Some(memory) = hooked {
+                // Nothing of the client is touched here afterwards but its error.
+                let _ = hooks.release(block, UNTICKETED, memory.as_ptr().cast());
+            }
+            if !hook_failed {
+                return Ok((ptr::null_mut(), 0));
+            }
+            return Err((*block).engine.link.error.set(
+                ReturnCode::MEMORY_ALLOCATION_FAILURE,
+                at!("gearman_client_do"),
+                "custom workload_fn failed to allocate memory",
+            ));
+        }
+        if let Some(mut memory) = hooked {
+            let size = memory.len();
+            memory.extend(b"\0");
+            return Ok((memory.as_ptr().cast(), size));
+        }
+        let Some(bytes) = collected else { return Ok((ptr::null_mut(), 0)) };
+        if hooks.malloc.is_none() {
+            let size = bytes.len();
+            return Ok((bytes.into_raw().cast(), size));
+        }
+        // Only when the result came while no hook could be asked.
+        let size = bytes.len();
+        let bytes = bytes.into_raw();
+        let memory = hooks.allocate(block, UNTICKETED, size + 1);
+        let memory = memory.unwrap_or_else(|Gone(memory)| memory);
+        if !memory.is_null() {
+            ptr::copy_nonoverlapping(bytes, memory.cast(), size + 1);
+        }
+        libc::free(bytes.cast());
+        Ok((memory, if memory.is_null() { 0 } else { size }))
+    }
+}
+
+/// Submits a job of normal priority and waits until it is done, also in
+/// non-blocking mode. The workload is only borrowed.
+///
+/// Returns the result, which the caller frees (with `free`, or as its
+/// allocator asks), and its size in bytes: the job's data and its final
+/// result, joined. NULL with SUCCESS for a job that returned nothing, NULL
+/// with WORK_FAIL, WORK_EXCEPTION, TIMEOUT or another code otherwise. The
+/// codes WORK_DATA, WORK_STATUS and PAUSE are never returned.
+///
+/// # Safety
+/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+/// `workload` is readable for its size until this returns; the out-pointers are
+/// NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do(
+    client: *mut gearman_client_st,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    result_size: *mut usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut c_void {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { run_job(client, Command::SubmitJob, names, workload, result_size, ret_ptr) }
+}
+
+/// Like gearman_client_do(), with high priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+/// `workload` is readable for its size until this returns; the out-pointers are
+/// NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do_high(
+    client: *mut gearman_client_st,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    result_size: *mut usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut c_void {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { run_job(client, Command::SubmitJobHigh, names, workload, result_size, ret_ptr) }
+}
+
+/// Like gearman_client_do(), with low priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+/// `workload` is readable for its size until this returns; the out-pointers are
+/// NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do_low(
+    client: *mut gearman_client_st,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    result_size: *mut usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut c_void {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { run_job(client, Command::SubmitJobLow, names, workload, result_size, ret_ptr) }
+}
+
+/// Submits a background job and waits until the server has it.
+unsafe fn run_background(
+    client: *mut gearman_client_st,
+    command: Command,
+    (function, unique): (*const c_char, *const c_char),
+    (workload, size): (*const c_void, usize),
+    job_handle: *mut c_char,
+) -> gearman_return_t {
+    // SAFETY: as in `run_job`; `job_handle` is NULL or has room for a handle.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let function = function.bytes();
+        let new = submit(command, function, unique.bytes(), lent(workload, size));
+        (*block).do_handle[0] = 0;
+        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            engine.link.error.reset();
+            if function.is_empty() {
+                return Err(engine.link.error.set(
+                    ReturnCode::INVALID_ARGUMENT,
+                    at!("_client_do_background"),
+                    "function argument was empty",
+                ));
+            }
+            engine.add(&new)
+        });
+        let code = match added {
+            Err(code) => code,
+            Ok(id) => match finish(block, id) {
+                Err(Gone(code)) => return code.into(),
+                Ok((code, task)) => {
+                    let handle = task.map(|t| t.handle);
+                    let bytes = handle.as_ref().map_or(&[0; 64], |h| h.bytes());
+                    let bytes = bytes.as_ptr().cast::<c_char>();
+                    ptr::copy_nonoverlapping(bytes, (*block).do_handle.as_mut_ptr(), 64);
+                    if !job_handle.is_null() {
+                        ptr::copy_nonoverlapping(bytes, job_handle, 64);
+                    }
+                    code
+                }
+            },
+        };
+        // As in `run_job`.
+        let _ = ClientBlock::flush_log(block);
+        code.into()
+    }
+}
+
+/// Submits a background job of normal priority and waits until the server
+/// has acknowledged it, also in non-blocking mode. The workload is only
+/// borrowed; `job_handle`, unless NULL, gets the job's handle.
+///
+/// # Safety
+/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+/// `workload` is readable for its size until this returns; `job_handle` is NULL
+/// or has room for 64 bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do_background(
+    client: *mut gearman_client_st,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    job_handle: gearman_job_handle_mut,
+) -> gearman_return_t {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { run_background(client, Command::SubmitJobBg, names, workload, job_handle) }
+}
+
+/// Like gearman_client_do_background(), with high priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+/// `workload` is readable for its size until this returns; `job_handle` is NULL
+/// or has room for 64 bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do_high_background(
+    client: *mut gearman_client_st,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    job_handle: gearman_job_handle_mut,
+) -> gearman_return_t {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { run_background(client, Command::SubmitJobHighBg, names, workload, job_handle) }
+}
+
+/// Like gearman_client_do_background(), with low priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+/// `workload` is readable for its size until this returns; `job_handle` is NULL
+/// or has room for 64 bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do_low_background(
+    client: *mut gearman_client_st,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    job_handle: gearman_job_handle_mut,
+) -> gearman_return_t {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { run_background(client, Command::SubmitJobLowBg, names, workload, job_handle) }
+}
+
+/// The handle of the job that the last call of a `*_background` function made,
+/// valid until the next; "" before and after one that failed. NULL for NULL.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do_job_handle(
+    client: *mut gearman_client_st,
+) -> *const c_char {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }.map_or(ptr::null(), |b| b.do_handle.as_ptr())
+}
+
+/// Deprecated: always 0 of 0, since gearman_client_do() never returns in the
+/// middle of a job.
+///
+/// # Safety
+/// The out-pointers are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_do_status(
+    client: *mut gearman_client_st,
+    numerator: *mut u32,
+    denominator: *mut u32,
+) {
+    let _ = client;
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        put(numerator, 0);
+        put(denominator, 0);
+    }
+}
+
+/// Asks for the state of a job by its handle, and waits for the answer, also in
+/// non-blocking mode. Each out-pointer may be NULL.
+///
+/// Returns SUCCESS, also for a job that the server does not know. If `is_known`
+/// and `is_running` are both NULL the code tells instead: IN_PROGRESS for a
+/// running job, JOB_EXISTS for a waiting one, SUCCESS for an unknown one.
+///
+/// # Safety
+/// `client` is NULL or a live client; `job_handle` is NULL or NUL-terminated;
+/// the out-pointers are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_job_status(
+    client: *mut gearman_client_st,
+    job_handle: gearman_job_handle_const,
+    is_known: *mut bool,
+    is_running: *mut bool,
+    numerator: *mut u32,
+    denominator: *mut u32,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let handle = job_handle.bytes();
+        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            engine.link.error.reset();
+            if handle.is_empty() {
+                return Err(engine.link.error.set(
+                    ReturnCode::INVALID_ARGUMENT,
+                    at!("gearman_client_job_status"),
+                    "job_handle was empty",
+                ));
+            }
+            Ok(engine.add_status(handle, TaskKind::Do, Callbacks::default(), Token::NONE))
+        });
+        let (mut code, task) = match added.map(|id| finish(block, id)) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(Gone(code))) => return code.into(),
+            Err(code) => (code, None),
+        };
+        let status = match task {
+            Some(task) if !code.failed() => task.status,
+            _ => Default::default(),
+        };
+        put(is_known, status.known);
+        put(is_running, status.running);
+        put(numerator, status.numerator);
+        put(denominator, status.denominator);
+        if is_known.is_null() && is_running.is_null() && !code.failed() {
+            code = match status {
+                s if s.running => ReturnCode::IN_PROGRESS,
+                s if s.known => ReturnCode::JOB_EXISTS,
+                _ => code,
+            };
+        }
+        // As in `run_job`.
+        let _ = ClientBlock::flush_log(block);
+        code.into()
+    }
+}
+
+/// Asks for the state of a job by its unique id, and waits for the answer, also
+/// in non-blocking mode. `unique` is NUL-terminated; `unique_length` is ignored,
+/// as it always was.
+///
+/// # Safety
+/// `client` is NULL or a live client; `unique` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_unique_status(
+    client: *mut gearman_client_st,
+    unique: *const c_char,
+    unique_length: usize,
+) -> gearman_status_t {
+    let _ = unique_length;
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return status_of(ReturnCode::INVALID_ARGUMENT, &Default::default());
+        };
+        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            engine.link.error.reset();
+            if unique.is_null() {
+                return Err(engine.link.error.set(
+                    ReturnCode::INVALID_ARGUMENT,
+                    at!("gearman_client_unique_status"),
+                    "unique was NULL",
+                ));
+            }
+            engine.add_status_by_unique(
+                unique.bytes(),
+                TaskKind::Do,
+                Callbacks::default(),
+                Token::NONE,
+            )
+        });
+        let (code, task) = match added.map(|id| finish(block, id)) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(Gone(code))) => return status_of(code, &Default::default()),
+            Err(code) => (code, None),
+        };
+        let status = match task {
+            Some(task) if !code.failed() => task.status,
+            _ => Default::default(),
+        };
+        // As in `run_job`.
+        let _ = ClientBlock::flush_log(block);
+        status_of(code, &status)
+    }
+}
+
+fn status_of(code: ReturnCode, status: &crate::engine::task::Status) -> gearman_status_t {
+    gearman_status_t {
+        version_: gearman_status_version_t::V1,
+        status_: gearman_status_v1_t {
+            result_rc: code.into(),
+            is_known: u8::from(status.known),
+            is_running: u8::from(status.running),
+            numerator: status.numerator,
+            denominator: status.denominator,
+            client_count: status.clients,
+        },
+    }
+}
+
+/// Sends bytes to every server and waits, also in non-blocking mode, until each
+/// has sent them back.
+///
+/// Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
+/// server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+///
+/// # Safety
+/// `client` is NULL or a live client; `workload` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_echo(
+    client: *mut gearman_client_st,
+    workload: *const c_void,
+    workload_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let null = workload.is_null();
+        let data = workload.sized(workload_size);
+        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            if data.is_empty() {
+                let text = if null { "workload was NULL" } else { "workload_size was 0" };
+                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
+            }
+            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
+        });
+        // As in `run_job`.
+        let _ = ClientBlock::flush_log(block);
+        code.into()
+    }
+}
+
+/// Turns a server option such as "exceptions" on: at every server, now and on
+/// every later connection. Waits for the answers, also in non-blocking mode.
+///
+/// Returns whether at least one server accepted it and none refused it; one that
+/// is down is told when it is back.
+///
+/// # Safety
+/// `client` is NULL or a live client; `option_arg` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
+    client: *mut gearman_client_st,
+    option_arg: *const c_char,
+    option_arg_size: usize,
+) -> bool {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else { return false };
+        let option = option_arg.sized(option_arg_size);
+        if option.is_empty() {
+            return false;
+        }
+        let accepted = (*block).request_option(option);
+        if accepted && option == b"exceptions" {
+            (*block).exceptions = true;
+        }
+        // As in `run_job`.
+        let _ = ClientBlock::flush_log(block);
+        accepted
+    }
+}

@@ -1,0 +1,524 @@
+//! `client.h`: tasks that run concurrently, and the callbacks they get.
+//!
+//! Must not: send anything before the next run.
+
+use super::callbacks::*;
+use super::client_block::{ClientBlock, NO_ACTIONS, callbacks_of};
+use super::frames::Gone;
+use super::task_block::TaskBlock;
+use super::text::{CStrArg, put};
+use super::types::*;
+use crate::engine::ReturnCode;
+use crate::engine::client::{Body, NewTask};
+use crate::engine::slab::Id;
+use crate::engine::task::{Callbacks, TaskKind, Token};
+use crate::protocol::Command;
+use libc::{c_char, c_void};
+use std::ptr;
+use std::rc::Rc;
+
+/// Makes a task block, lets `add` add its task, and gives C its shell.
+///
+/// # Safety
+/// `client` is NULL or a live client, `shell` NULL or writable memory that is no
+/// live task, `ret_ptr` NULL or writable.
+pub(super) unsafe fn add(
+    client: *mut gearman_client_st,
+    shell: *mut gearman_task_st,
+    context: *mut c_void,
+    ret_ptr: *mut gearman_return_t,
+    actions: Option<Rc<gearman_actions_t>>,
+    add: impl FnOnce(&mut super::client_block::Engine, Callbacks, Token) -> Result<Id, ReturnCode>,
+) -> Result<*mut TaskBlock, gearman_return_t> {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
+            return Err(gearman_return_t::INVALID_ARGUMENT);
+        };
+        let actions = actions.unwrap_or_else(|| (*block).actions.clone());
+        let callbacks = callbacks_of(&actions);
+        // A shell that C brought is only written to once the task is there.
+        let task = TaskBlock::create(block, context, actions);
+        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            add(engine, callbacks, TaskBlock::token(task))
+        });
+        let code = match added {
+            Ok(id) => {
+                (*task).id = id;
+                (*task).move_to(shell);
+                ReturnCode::SUCCESS
+            }
+            Err(code) => {
+                TaskBlock::discard(task);
+                code
+            }
+        };
+        put(ret_ptr, code.into());
+        match ClientBlock::flush_log(block) {
+            Ok(()) if !code.failed() => Ok(task),
+            Ok(()) | Err(Gone(())) => Err(code.into()),
+        }
+    }
+}
+
+/// What all six functions that add a job do.
+unsafe fn add_job(
+    client: *mut gearman_client_st,
+    (shell, context): (*mut gearman_task_st, *mut c_void),
+    command: Command,
+    (function, unique): (*const c_char, *const c_char),
+    (workload, size): (*const c_void, usize),
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    // SAFETY: the caller guarantees a live client, strings, and a workload that
+    // is readable now.
+    unsafe {
+        let (function, unique) = (function.bytes(), unique.bytes());
+        let streamable = ClientBlock::peek(client).is_some_and(|b| b.actions.workload_fn.is_some());
+        let body = match (workload.is_null(), size) {
+            (true, 0) => Body::Copy(b""),
+            (true, size) if streamable => Body::Streamed(size),
+            (true, _) | (false, 0) => Body::Invalid,
+            (false, size) => Body::Copy(workload.sized(size)),
+        };
+        let task = add(client, shell, context, ret_ptr, None, |engine, callbacks, token| {
+            engine.add(&NewTask {
+                kind: TaskKind::Add,
+                command,
+                function,
+                unique,
+                body,
+                epoch: 0,
+                reducer: b"",
+                callbacks,
+                token,
+            })
+        });
+        task.map_or(ptr::null_mut(), |task| (*task).shell)
+    }
+}
+
+/// Adds a foreground job of normal priority, to be sent by the next
+/// gearman_client_run_tasks(). The workload is copied; with a
+/// workload function set, NULL and a size leave it to that function. The
+/// task gets the client's callbacks of this moment.
+///
+/// Returns the task, in `task` or in memory of the library; NULL and the code
+/// in `ret_ptr` when an argument is invalid. Free it with gearman_task_free(),
+/// unless GEARMAN_CLIENT_FREE_TASKS is on.
+///
+/// # Safety
+/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
+/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
+/// for its size; `ret_ptr` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task(
+    client: *mut gearman_client_st,
+    task: *mut gearman_task_st,
+    context: *mut c_void,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { add_job(client, (task, context), Command::SubmitJob, names, workload, ret_ptr) }
+}
+
+/// Like gearman_client_add_task(), with high priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
+/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
+/// for its size; `ret_ptr` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task_high(
+    client: *mut gearman_client_st,
+    task: *mut gearman_task_st,
+    context: *mut c_void,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { add_job(client, (task, context), Command::SubmitJobHigh, names, workload, ret_ptr) }
+}
+
+/// Like gearman_client_add_task(), with low priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
+/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
+/// for its size; `ret_ptr` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task_low(
+    client: *mut gearman_client_st,
+    task: *mut gearman_task_st,
+    context: *mut c_void,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { add_job(client, (task, context), Command::SubmitJobLow, names, workload, ret_ptr) }
+}
+
+/// Like gearman_client_add_task(), for a background job: the task is finished
+/// when the server has it.
+///
+/// # Safety
+/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
+/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
+/// for its size; `ret_ptr` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task_background(
+    client: *mut gearman_client_st,
+    task: *mut gearman_task_st,
+    context: *mut c_void,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { add_job(client, (task, context), Command::SubmitJobBg, names, workload, ret_ptr) }
+}
+
+/// Like gearman_client_add_task_background(), with high priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
+/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
+/// for its size; `ret_ptr` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task_high_background(
+    client: *mut gearman_client_st,
+    task: *mut gearman_task_st,
+    context: *mut c_void,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { add_job(client, (task, context), Command::SubmitJobHighBg, names, workload, ret_ptr) }
+}
+
+/// Like gearman_client_add_task_background(), with low priority.
+///
+/// # Safety
+/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
+/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
+/// for its size; `ret_ptr` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task_low_background(
+    client: *mut gearman_client_st,
+    task: *mut gearman_task_st,
+    context: *mut c_void,
+    function_name: *const c_char,
+    unique: *const c_char,
+    workload: *const c_void,
+    workload_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    let (names, workload) = ((function_name, unique), (workload, workload_size));
+    // SAFETY: the caller guarantees all of it.
+    unsafe { add_job(client, (task, context), Command::SubmitJobLowBg, names, workload, ret_ptr) }
+}
+
+/// Adds a request for the state of a job by its handle. The answer comes with the
+/// status callback and stays with the task.
+///
+/// Returns the task, or NULL with the code in `ret_ptr`.
+///
+/// # Safety
+/// As for gearman_client_add_task(); `job_handle` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
+    client: *mut gearman_client_st,
+    task: *mut gearman_task_st,
+    context: *mut c_void,
+    job_handle: *const c_char,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        if job_handle.is_null() {
+            put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
+            return ptr::null_mut();
+        }
+        let handle = job_handle.bytes();
+        let task = add(client, task, context, ret_ptr, None, |engine, callbacks, token| {
+            Ok(engine.add_status(handle, TaskKind::Add, callbacks, token))
+        });
+        task.map_or(ptr::null_mut(), |task| (*task).shell)
+    }
+}
+
+/// Adds a request for the state of a job by its unique id.
+///
+/// Returns the task, or NULL with the code in `ret_ptr`.
+///
+/// # Safety
+/// As for gearman_client_add_task(); `unique_handle` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
+    client: *mut gearman_client_st,
+    task_ptr: *mut gearman_task_st,
+    unique_handle: *const c_char,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_task_st {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        if unique_handle.is_null() {
+            put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
+            return ptr::null_mut();
+        }
+        let unique = unique_handle.bytes();
+        let context = ptr::null_mut();
+        let task = add(client, task_ptr, context, ret_ptr, None, |engine, callbacks, token| {
+            engine.add_status_by_unique(unique, TaskKind::Add, callbacks, token)
+        });
+        task.map_or(ptr::null_mut(), |task| (*task).shell)
+    }
+}
+
+/// Runs the tasks that were added, in the order of adding, and calls their
+/// callbacks. In non-blocking mode it returns IO_WAIT instead of waiting; call
+/// gearman_client_wait() and then it again.
+///
+/// Returns SUCCESS when every task is finished, however its job ended: that is
+/// told by the task. A code other than SUCCESS from a callback ends the run and
+/// is returned; the next run offers that callback the same event again. Other
+/// codes are the connection's: COULD_NOT_CONNECT, LOST_CONNECTION, TIMEOUT.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_run_tasks(
+    client: *mut gearman_client_st,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live client.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        run(block).unwrap_or_else(|Gone(code)| code).into()
+    }
+}
+
+/// Runs all tasks of a client.
+///
+/// # Errors
+/// [`Gone`] when user code freed the client.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees it.
+    unsafe {
+        if (*block).engine.task_count() == 0 {
+            return Ok(ReturnCode::SUCCESS);
+        }
+        let run = (*block).engine.run_all();
+        ClientBlock::drive(block, run, None)
+    }
+}
+
+/// Frees every task of a client.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_task_free_all(client: *mut gearman_client_st) {
+    // SAFETY: the caller guarantees a live client, which is not touched after.
+    unsafe {
+        if let Some(block) = ClientBlock::enter(client) {
+            let _ = super::client::free_tasks(block);
+        }
+    }
+}
+
+/// Whether the client has any task, finished or not.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_has_tasks(client: *const gearman_client_st) -> bool {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }.is_some_and(|b| b.engine.task_count() > 0)
+}
+
+/// Whether any task still waits for something from a server.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_has_active_tasks(
+    client: *mut gearman_client_st,
+) -> bool {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::peek(client) }.is_some_and(|b| b.engine.awaits_servers())
+}
+
+/// Sets the function that is called with a task and its context when a task
+/// with a context is freed; NULL for none.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_task_context_free_fn(
+    client: *mut gearman_client_st,
+    function: gearman_task_context_free_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.task_context_free_fn = function;
+    }
+}
+
+/// Changes the callbacks that tasks will get.
+unsafe fn set_callback(client: *mut gearman_client_st, set: impl FnOnce(&mut gearman_actions_t)) {
+    // SAFETY: the callers guarantee a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        set(Rc::make_mut(&mut block.actions));
+    }
+}
+
+/// Sets the callback that sends the workload of a task which was added
+/// without one.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_workload_fn(
+    client: *mut gearman_client_st,
+    function: gearman_workload_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.workload_fn = function) }
+}
+
+/// Sets the callback for a job that the server has accepted.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_created_fn(
+    client: *mut gearman_client_st,
+    function: gearman_created_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.created_fn = function) }
+}
+
+/// Sets the callback for a piece of a result.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_data_fn(
+    client: *mut gearman_client_st,
+    function: gearman_data_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.data_fn = function) }
+}
+
+/// Sets the callback for a warning.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_warning_fn(
+    client: *mut gearman_client_st,
+    function: gearman_warning_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.warning_fn = function) }
+}
+
+/// Sets the callback for progress and for answers to status requests.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_status_fn(
+    client: *mut gearman_client_st,
+    function: gearman_universal_status_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.status_fn = function) }
+}
+
+/// Sets the callback for a job that is done.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_complete_fn(
+    client: *mut gearman_client_st,
+    function: gearman_complete_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.complete_fn = function) }
+}
+
+/// Sets the callback for a job that raised an exception.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_exception_fn(
+    client: *mut gearman_client_st,
+    function: gearman_exception_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.exception_fn = function) }
+}
+
+/// Sets the callback for a job that failed.
+/// NULL for none. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client; `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_fail_fn(
+    client: *mut gearman_client_st,
+    function: gearman_fail_fn,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { set_callback(client, |actions| actions.fail_fn = function) }
+}
+
+/// Clears all callbacks. Tasks that were added before keep what they have.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_clear_fn(client: *mut gearman_client_st) {
+    // SAFETY: the caller guarantees a live client.
+    if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.actions = Rc::new(NO_ACTIONS);
+    }
+}

@@ -1,0 +1,219 @@
+//! `execute.h`: running one task with attributes, and map/reduce.
+//!
+//! Must not: use the client's callbacks; the library collects the result.
+
+use super::client_block::{ClientBlock, NO_ACTIONS};
+use super::client_tasks::add;
+use super::text::CStrArg;
+use super::types::*;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::client::{Body, NewTask};
+use crate::engine::task::TaskKind;
+use crate::protocol::Command;
+use libc::{c_char, c_void};
+use std::ptr;
+use std::rc::Rc;
+
+/// What the attributes of a task ask for; the defaults without any.
+struct Attributes {
+    kind: gearman_task_attr_kind_t,
+    priority: gearman_job_priority_t,
+    epoch: i64,
+}
+
+impl Attributes {
+    fn of(attr: Option<&gearman_task_attr_t>) -> Attributes {
+        attr.map_or(
+            Attributes {
+                kind: gearman_task_attr_kind_t::FOREGROUND,
+                priority: gearman_job_priority_t::NORMAL,
+                epoch: 0,
+            },
+            |attr| Attributes { kind: attr.kind, priority: attr.priority, epoch: attr.epoch },
+        )
+    }
+
+    fn command(&self) -> Command {
+        let background = self.kind == gearman_task_attr_kind_t::BACKGROUND;
+        if self.kind == gearman_task_attr_kind_t::EPOCH {
+            return Command::SubmitJobEpoch;
+        }
+        match (self.priority, background) {
+            (gearman_job_priority_t::HIGH, false) => Command::SubmitJobHigh,
+            (gearman_job_priority_t::HIGH, true) => Command::SubmitJobHighBg,
+            (gearman_job_priority_t::LOW, false) => Command::SubmitJobLow,
+            (gearman_job_priority_t::LOW, true) => Command::SubmitJobLowBg,
+            (_, false) => Command::SubmitJob,
+            (_, true) => Command::SubmitJobBg,
+        }
+    }
+}
+
+/// The workload in a named argument.
+///
+/// # Safety
+/// The argument's value is readable for its size while the result is used.
+unsafe fn body_of<'a>(arguments: Option<&gearman_argument_t>) -> Body<'a> {
+    match arguments.map(|a| (a.value.c_str, a.value.size)) {
+        None => Body::Copy(b""),
+        Some((value, size)) if value.is_null() != (size == 0) => Body::Invalid,
+        // SAFETY: the caller guarantees it.
+        Some((value, size)) => Body::Copy(unsafe { value.sized(size) }),
+    }
+}
+
+/// Adds a task whose result the library collects, and runs until it is finished.
+unsafe fn run(
+    client: *mut gearman_client_st,
+    context: *mut c_void,
+    new: NewTask<'_>,
+) -> *mut gearman_task_st {
+    // SAFETY: the callers guarantee a live client.
+    unsafe {
+        let actions = Some(Rc::new(NO_ACTIONS));
+        let added = add(client, ptr::null_mut(), context, ptr::null_mut(), actions, {
+            |engine, _, token| {
+                engine.link.error.reset();
+                engine.add(&NewTask { token, ..new })
+            }
+        });
+        let Ok(task) = added else { return ptr::null_mut() };
+        let (block, id, shell) = ((*task).client, (*task).id, (*task).shell);
+        let run = (*block).engine.run_until_unless_non_blocking(id);
+        match ClientBlock::drive(block, run, None) {
+            Ok(code) => {
+                // The task tells how it ended; an error before that is the client's.
+                if code.failed() && code != ReturnCode::IO_WAIT {
+                    (*block).engine.link.error.set_code(code);
+                }
+                shell
+            }
+            Err(_) => ptr::null_mut(),
+        }
+    }
+}
+
+/// Runs one task, and returns it when it is finished: at once for a background
+/// or epoch task, when its job is done for a foreground one. In non-blocking
+/// mode it returns the unfinished task; gearman_client_run_tasks() goes on. The
+/// result is collected for gearman_task_result().
+///
+/// `task_attr` may be NULL for a foreground task of normal priority; the context
+/// is then ignored. `arguments` may be NULL for no workload.
+///
+/// Returns NULL when an argument is invalid, with the error in the client.
+///
+/// # Safety
+/// `client` is NULL or a live client; the strings are readable for their sizes;
+/// `task_attr` and `arguments` are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_execute(
+    client: *mut gearman_client_st,
+    function_name: *const c_char,
+    function_name_length: usize,
+    unique: *const c_char,
+    unique_length: usize,
+    workload: *mut gearman_task_attr_t,
+    arguments: *mut gearman_argument_t,
+    context: *mut c_void,
+) -> *mut gearman_task_st {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
+        let function = function_name.sized(function_name_length);
+        if function.is_empty() {
+            return refuse(block, "function_name was NULL");
+        }
+        let attributes = Attributes::of(workload.as_ref());
+        let context = if workload.is_null() { ptr::null_mut() } else { context };
+        run(
+            client,
+            context,
+            NewTask {
+                kind: TaskKind::Execute,
+                command: attributes.command(),
+                function,
+                unique: unique.sized(unique_length),
+                body: body_of(arguments.as_ref()),
+                epoch: attributes.epoch,
+                reducer: b"",
+                callbacks: Default::default(),
+                token: crate::engine::task::Token::NONE,
+            },
+        )
+    }
+}
+
+/// Runs one task through a partition function, which splits its workload into
+/// jobs for `function_name` and puts their results together.
+///
+/// Foreground or background as `task_attr` says; its priority is ignored, and
+/// EPOCH is refused. Returns as gearman_execute() does.
+///
+/// # Safety
+/// As for gearman_execute().
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
+    client: *mut gearman_client_st,
+    partition_function: *const c_char,
+    partition_function_length: usize,
+    function_name: *const c_char,
+    function_name_length: usize,
+    unique_str: *const c_char,
+    unique_length: usize,
+    workload: *mut gearman_task_attr_t,
+    arguments: *mut gearman_argument_t,
+    context: *mut c_void,
+) -> *mut gearman_task_st {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
+        let splitter = partition_function.sized(partition_function_length);
+        let reducer = function_name.sized(function_name_length);
+        if splitter.is_empty() {
+            return refuse(block, "partition_function was NULL");
+        }
+        if reducer.is_empty() {
+            return refuse(block, "function_name was NULL");
+        }
+        let attributes = Attributes::of(workload.as_ref());
+        let command = match attributes.kind {
+            gearman_task_attr_kind_t::FOREGROUND => Command::SubmitReduceJob,
+            gearman_task_attr_kind_t::BACKGROUND => Command::SubmitReduceJobBackground,
+            _ => return refuse(block, "EPOCH is not currently supported for partitions"),
+        };
+        let body = match body_of(arguments.as_ref()) {
+            Body::Copy([]) => Body::Invalid,
+            body => body,
+        };
+        run(
+            client,
+            context,
+            NewTask {
+                kind: TaskKind::Execute,
+                command,
+                function: splitter,
+                unique: unique_str.sized(unique_length),
+                body,
+                epoch: 0,
+                reducer,
+                callbacks: Default::default(),
+                token: crate::engine::task::Token::NONE,
+            },
+        )
+    }
+}
+
+/// Says in the client's error why an argument is invalid.
+unsafe fn refuse(block: *mut ClientBlock, text: &str) -> *mut gearman_task_st {
+    // SAFETY: the callers guarantee a live block, which is not touched after.
+    unsafe {
+        let at = at!("gearman_execute");
+        (*block).guarded((), |engine| {
+            engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at, text);
+        });
+        let _ = ClientBlock::flush_log(block);
+    }
+    ptr::null_mut()
+}

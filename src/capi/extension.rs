@@ -1,0 +1,52 @@
+//! `extension.h`: what this library has beyond the original: the hooks that an
+//! event loop needs to drive a client without threads.
+//!
+//! Must not: wait.
+
+use super::client_block::ClientBlock;
+use super::types::*;
+use libc::c_int;
+
+/// A descriptor that becomes readable when a non-blocking client has something
+/// to do. It belongs to the client and may change after a fork; it must only be
+/// waited for. -1 when there is none.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_poll_fd(client: *mut gearman_client_st) -> c_int {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::enter(client).map(|b| (*b).guarded(-1, |engine| engine.poll_fd())) }
+        .unwrap_or(-1)
+}
+
+/// Whether gearman_client_run_tasks() can go on without anything new arriving:
+/// call it before waiting for the descriptor.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_has_buffered_work(
+    client: *mut gearman_client_st,
+) -> bool {
+    // SAFETY: the caller guarantees a live client.
+    unsafe { ClientBlock::enter(client).map(|b| (*b).guarded(false, |e| e.has_buffered_work())) }
+        .unwrap_or(false)
+}
+
+/// Milliseconds after which gearman_client_run_tasks() should be called even
+/// though the descriptor did not become readable: the next deadline. -1 for none.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_next_timeout(
+    client: *mut gearman_client_st,
+) -> c_int {
+    // SAFETY: the caller guarantees a live client.
+    let next = unsafe {
+        ClientBlock::enter(client).and_then(|b| (*b).guarded(None, |engine| engine.next_timeout()))
+    };
+    // Rounded up: called early, it would only have to be called again.
+    next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
+}

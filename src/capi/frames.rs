@@ -1,0 +1,261 @@
+//! Calling user code, and finding out afterwards what it did to us.
+//!
+//! User code that is called from here may call any function on the same handle,
+//! free it, or never come back (longjmp, a C++ exception, `exit`). So a call
+//! leaves only plain data on the stack, and notes itself in the handle's
+//! [`Frames`]; whoever enters the handle next can tell from the stack whether a
+//! noted call is still under way.
+//!
+//! Must not: have a destructor alive across a call.
+
+use std::mem::needs_drop;
+
+/// What an upcall that never came back was for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purpose<T> {
+    /// The engine's ticket for it.
+    pub(super) ticket: T,
+    /// The single task, if any, that the interrupted call was waiting for.
+    pub(super) single: Option<crate::engine::slab::Id>,
+}
+
+/// Stands on the stack while user code runs, to be recognised there.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Mark {
+    magic: u64,
+    serial: u64,
+}
+
+const MAGIC: u64 = 0x6765_6172_6d61_6e21;
+
+/// A mark further away than this may be on another stack: it is not looked at.
+const SAME_STACK: usize = 1 << 20;
+
+#[derive(Debug)]
+struct Frame<T> {
+    /// Where its mark stands.
+    address: usize,
+    /// Whose stack that is.
+    thread: libc::pthread_t,
+    serial: u64,
+    purpose: Purpose<T>,
+}
+
+impl<T> Frame<T> {
+    /// Whether the call may still be under way, seen from a function whose own
+    /// variables are at `here`. Stacks grow downwards, so a frame below `here`
+    /// is gone; one above is there if nobody has overwritten its mark.
+    fn is_alive(&self, here: usize, thread: libc::pthread_t) -> bool {
+        if self.thread != thread {
+            return true;
+        }
+        if self.address <= here {
+            return false;
+        }
+        if self.address - here > SAME_STACK {
+            return true;
+        }
+        // SAFETY: between `here`, which is on this thread's stack, and an older
+        // part of the same stack everything is mapped.
+        let mark = unsafe { std::ptr::read_volatile(self.address as *const Mark) };
+        mark.magic == MAGIC && mark.serial == self.serial
+    }
+}
+
+/// The upcalls of one handle that have not returned.
+#[derive(Debug)]
+pub(super) struct Frames<T> {
+    list: Vec<Frame<T>>,
+    last_serial: u64,
+    /// Calls that were left without returning, for the handle to settle.
+    abandoned: Vec<Purpose<T>>,
+    /// The handle was freed; its block goes with the last frame.
+    pub(super) freed: bool,
+}
+
+impl<T: Copy> Frames<T> {
+    pub(super) const fn new() -> Frames<T> {
+        Frames { list: Vec::new(), last_serial: 0, abandoned: Vec::new(), freed: false }
+    }
+
+    /// Whether no upcall is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Notes which upcalls were left without returning. Call on entry.
+    pub(super) fn prune(&mut self) {
+        if !self.list.is_empty() {
+            self.look_at_stack();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_at_stack(&mut self) {
+        let local = 0u8;
+        let here = &raw const local as usize;
+        // SAFETY: has no preconditions.
+        let thread = unsafe { libc::pthread_self() };
+        while let Some(last) = self.list.last() {
+            if last.is_alive(here, thread) {
+                break;
+            }
+            self.abandoned.push(last.purpose);
+            self.list.pop();
+        }
+    }
+
+    /// Takes one upcall that was left without returning.
+    pub(super) fn take_abandoned(&mut self) -> Option<Purpose<T>> {
+        self.abandoned.pop()
+    }
+
+    /// Notes an upcall whose mark is at `mark`.
+    fn enter(&mut self, mark: *mut Mark, purpose: Purpose<T>) -> u64 {
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        // SAFETY: `mark` is the caller's live local.
+        unsafe { mark.write_volatile(Mark { magic: MAGIC, serial }) };
+        // SAFETY: has no preconditions.
+        let thread = unsafe { libc::pthread_self() };
+        self.list.push(Frame { address: mark as usize, thread, serial, purpose });
+        serial
+    }
+
+    /// An upcall has returned. Those that it made in turn and that never did are
+    /// abandoned.
+    fn leave(&mut self, serial: u64) {
+        while let Some(frame) = self.list.pop() {
+            if frame.serial == serial {
+                return;
+            }
+            self.abandoned.push(frame.purpose);
+        }
+    }
+}
+
+/// A handle's pinned block.
+pub(super) trait Block: Sized {
+    /// What the engine gives out for an upcall.
+    type Ticket: Copy;
+
+    /// The block's upcalls.
+    fn frames(&mut self) -> &mut Frames<Self::Ticket>;
+}
+
+/// The handle was freed while user code ran: nothing of it may be touched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone<R>(pub(super) R);
+
+/// Calls user code.
+///
+/// # Errors
+/// [`Gone`] with the result when that code freed the handle; its block is freed
+/// here with the last upcall.
+///
+/// # Safety
+/// `block` is live, was made by `Box`, and is not borrowed; `call` runs user
+/// code and holds nothing but plain data.
+pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
+    block: *mut B,
+    purpose: Purpose<B::Ticket>,
+    call: F,
+) -> Result<R, Gone<R>> {
+    const {
+        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<Mark>());
+        assert!(!needs_drop::<Purpose<B::Ticket>>());
+    }
+    let mut mark = Mark { magic: 0, serial: 0 };
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    let serial = unsafe { (*block).frames().enter(&raw mut mark, purpose) };
+    let result = call();
+    // SAFETY: a block with a noted upcall is not freed.
+    let frames = unsafe { (*block).frames() };
+    frames.leave(serial);
+    mark.magic = 0;
+    std::hint::black_box(&mark);
+    if !frames.freed {
+        return Ok(result);
+    }
+    if frames.is_empty() {
+        // SAFETY: it came from `Box`, it was freed by its user, and this was the
+        // last call that kept it.
+        drop(unsafe { Box::from_raw(block) });
+    }
+    Err(Gone(result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Handle {
+        frames: Frames<u32>,
+    }
+
+    impl Block for Handle {
+        type Ticket = u32;
+        fn frames(&mut self) -> &mut Frames<u32> {
+            &mut self.frames
+        }
+    }
+
+    fn purpose(ticket: u32) -> Purpose<u32> {
+        Purpose { ticket, single: None }
+    }
+
+    #[test]
+    fn a_call_inside_a_call_finds_the_outer_one_alive() {
+        let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
+        // SAFETY: the block is live and from `Box`; the closures hold pointers.
+        unsafe {
+            let seen = upcall(block, purpose(1), || {
+                (*block).frames.prune();
+                let inner = upcall(block, purpose(2), || {
+                    (*block).frames.prune();
+                    (*block).frames.list.len()
+                });
+                (inner.unwrap_or(0), (*block).frames.list.len())
+            });
+            assert_eq!(seen.unwrap_or_default(), (2, 1));
+            assert!((*block).frames.is_empty());
+            assert!((*block).frames.take_abandoned().is_none());
+            drop(Box::from_raw(block));
+        }
+    }
+
+    #[test]
+    fn a_freed_handle_lives_until_its_last_call_returns() {
+        let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
+        // SAFETY: as above; the outermost `upcall` frees the block.
+        unsafe {
+            let result = upcall(block, purpose(1), || {
+                let inner = upcall(block, purpose(2), || {
+                    (*block).frames.freed = true;
+                    7
+                });
+                match inner {
+                    Err(Gone(7)) => (*block).frames.list.len(),
+                    _ => 99,
+                }
+            });
+            assert!(matches!(result, Err(Gone(1))));
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_jumped_out_of_is_found() {
+        let mut frames: Frames<u32> = Frames::new();
+        #[inline(never)]
+        fn enter_deep(frames: &mut Frames<u32>) {
+            let mut mark = Mark { magic: 0, serial: 0 };
+            frames.enter(&raw mut mark, purpose(5));
+        }
+        enter_deep(&mut frames);
+        frames.prune();
+        assert!(frames.is_empty());
+        assert_eq!(frames.take_abandoned().map(|p| p.ticket), Some(5));
+    }
+}

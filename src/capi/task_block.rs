@@ -1,0 +1,167 @@
+//! What stands behind a `gearman_task_st`: the link between C's pointer and the
+//! engine's task, and what only C cares about.
+//!
+//! Must not: copy what the engine's task knows.
+
+use super::client_block::{ClientBlock, UNTICKETED};
+use super::frames::{Gone, upcall};
+use super::result::gearman_result_st;
+use super::types::*;
+use crate::engine::slab::Id;
+use crate::engine::task::{Task, Token};
+use libc::c_void;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+
+/// What stands behind a `gearman_task_st`.
+pub(super) struct TaskBlock {
+    /// The shell that C has when it brought none of its own.
+    own_shell: gearman_task_st,
+    /// The shell that C has.
+    pub(super) shell: *mut gearman_task_st,
+    pub(super) client: *mut ClientBlock,
+    pub(super) id: Id,
+    pub(super) context: *mut c_void,
+    /// The client's callbacks when the task was added.
+    pub(super) actions: Rc<gearman_actions_t>,
+    /// The collected result, once C has asked for it.
+    pub(super) result: Option<Box<gearman_result_st>>,
+    /// A workload that C gave, to be released with the task.
+    pub(super) given: *mut c_void,
+    /// Its context is being freed: freeing it again does nothing.
+    freeing: bool,
+}
+
+impl TaskBlock {
+    /// A block for a task that is about to be added, behind its own shell.
+    pub(super) fn create(
+        client: *mut ClientBlock,
+        context: *mut c_void,
+        actions: Rc<gearman_actions_t>,
+    ) -> *mut TaskBlock {
+        let own = gearman_task_st {
+            options: task_shell_options { is_allocated: 1 },
+            _impl: ptr::null_mut(),
+        };
+        let block = Box::into_raw(Box::new(TaskBlock {
+            own_shell: own,
+            shell: ptr::null_mut(),
+            client,
+            id: Id::NONE,
+            context,
+            actions,
+            result: None,
+            given: ptr::null_mut(),
+            freeing: false,
+        }));
+        // SAFETY: the block was made above.
+        unsafe {
+            (*block).shell = &raw mut (*block).own_shell;
+            (*block).own_shell._impl = block.cast();
+        }
+        block
+    }
+
+    /// Moves the task into a shell that C brought, if it did.
+    ///
+    /// # Safety
+    /// The block is live behind its own shell; `shell` is NULL or writable.
+    pub(super) unsafe fn move_to(&mut self, shell: *mut gearman_task_st) {
+        if shell.is_null() {
+            return;
+        }
+        self.own_shell._impl = ptr::null_mut();
+        self.shell = shell;
+        // SAFETY: the caller guarantees it; it need not be initialised.
+        unsafe {
+            shell.write(gearman_task_st {
+                options: task_shell_options { is_allocated: 0 },
+                _impl: ptr::from_mut(self).cast(),
+            });
+        }
+    }
+
+    /// What the engine keeps for this block.
+    pub(super) fn token(block: *mut TaskBlock) -> Token {
+        Token(block.cast())
+    }
+
+    /// Undoes `create` for a task that could not be added.
+    ///
+    /// # Safety
+    /// `block` came from `create` and was given to nobody else.
+    pub(super) unsafe fn discard(block: *mut TaskBlock) {
+        // SAFETY: the caller guarantees it.
+        drop(unsafe { Box::from_raw(block) });
+    }
+
+    /// The block behind a shell.
+    ///
+    /// # Safety
+    /// `shell` is NULL or a task that was added and not freed. The borrow ends
+    /// before anything else is called on the task or its client.
+    pub(super) unsafe fn peek<'a>(shell: *const gearman_task_st) -> Option<&'a mut TaskBlock> {
+        // SAFETY: the caller guarantees a live shell, and `_impl` is its block.
+        unsafe { shell.as_ref()?._impl.cast::<TaskBlock>().as_mut() }
+    }
+
+    /// The engine's task behind a shell.
+    ///
+    /// # Safety
+    /// As for [`TaskBlock::peek`].
+    pub(super) unsafe fn task<'a>(shell: *const gearman_task_st) -> Option<&'a mut Task> {
+        // SAFETY: the caller guarantees the task, and a task's client outlives it.
+        unsafe {
+            let block = TaskBlock::peek(shell)?;
+            (*block.client).engine.task_mut(block.id)
+        }
+    }
+
+    /// Frees a task: its context by the client's function for that, a workload
+    /// that was given by the free hook, and the task.
+    ///
+    /// # Errors
+    /// [`Gone`] when that code freed the client.
+    ///
+    /// # Safety
+    /// `block` is a live task's, and nothing of it or its client is borrowed.
+    pub(super) unsafe fn free(block: *mut TaskBlock) -> Result<(), Gone<()>> {
+        // SAFETY: the caller guarantees it.
+        let this = unsafe { &mut *block };
+        if std::mem::replace(&mut this.freeing, true) {
+            return Ok(());
+        }
+        let client = this.client;
+        let (shell, context) = (this.shell, std::mem::replace(&mut this.context, ptr::null_mut()));
+        // SAFETY: a task's client outlives it.
+        let free_fn = unsafe { (*client).task_context_free_fn };
+        if let (Some(free_fn), false) = (free_fn, context.is_null()) {
+            // The function may still ask the task for its context.
+            this.context = context;
+            // SAFETY: the user's function, called as its type says; the closure
+            // holds plain pointers.
+            unsafe { upcall(client, UNTICKETED, move || free_fn(shell, context)) }?;
+        }
+        // SAFETY: `freeing` keeps the block alive while its client is.
+        let given = unsafe { std::mem::replace(&mut (*block).given, ptr::null_mut()) };
+        // SAFETY: the client is live, or `upcall` would have said `Gone`.
+        let id = unsafe { (*block).id };
+        // SAFETY: as above.
+        let removed = unsafe { (*client).guarded(None, |engine| engine.remove_task(id)) };
+        drop(removed);
+        // SAFETY: the block came from `Box`, and with `freeing` set nobody else
+        // frees it; a shell that C brought is live until the task is freed.
+        unsafe {
+            let this = Box::from_raw(block);
+            if this.own_shell._impl.is_null() {
+                (*shell).options.is_allocated = 0;
+                (*shell)._impl = ptr::null_mut();
+            }
+        }
+        if let Some(given) = NonNull::new(given) {
+            // SAFETY: the program gave this memory to be freed by its hook.
+            unsafe { (*client).hooks.release(client, UNTICKETED, given.as_ptr()) }?;
+        }
+        Ok(())
+    }
+}

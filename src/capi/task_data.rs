@@ -1,0 +1,213 @@
+//! `task.h`: workloads and results of tasks.
+//!
+//! Must not: keep memory that was taken.
+
+use super::client_block::{ClientBlock, UNTICKETED};
+use super::frames::Gone;
+use super::result::gearman_result_st;
+use super::task_block::TaskBlock;
+use super::text::{CStrArg, put};
+use super::types::*;
+use crate::buf::Borrowed;
+use crate::engine::ReturnCode;
+use libc::c_void;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// Gives the task a workload to send, before it is run. The memory becomes the
+/// library's: it is freed with the task, by the client's workload free function.
+///
+/// # Safety
+/// `task` is NULL or a live task; `workload` is readable for its size until the
+/// task is freed, and nobody else frees it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_task_give_workload(
+    task: *mut gearman_task_st,
+    workload: *const c_void,
+    workload_size: usize,
+) {
+    // SAFETY: the caller guarantees all of it; the block is not touched after
+    // the release of an earlier gift.
+    unsafe {
+        let Some(block) = TaskBlock::peek(task) else { return };
+        let (client, id) = (block.client, block.id);
+        let before = std::mem::replace(&mut block.given, workload.cast_mut());
+        let lent = Borrowed::new(workload.cast(), workload_size);
+        (*client).guarded((), |engine| engine.replace_workload(id, lent));
+        if !before.is_null() {
+            // Neither task nor client is touched any more.
+            let _ = (*client).hooks.release(client, UNTICKETED, before);
+        }
+    }
+}
+
+/// Sends a piece of the workload, from inside the task's workload callback.
+/// Returns how many bytes went out, which in non-blocking mode may be fewer;
+/// 0 and the code in `ret_ptr` on an error.
+///
+/// # Safety
+/// `task` is NULL or a live task; `workload` is readable for its size; `ret_ptr`
+/// is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_task_send_workload(
+    task: *mut gearman_task_st,
+    workload: *const c_void,
+    workload_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> usize {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = TaskBlock::peek(task) else {
+            put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
+            return 0;
+        };
+        let (client, id) = (block.client, block.id);
+        let bytes = workload.sized(workload_size);
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        let sent = (*client).guarded(broken, |engine| engine.send_workload(id, bytes));
+        finish(client, sent, ret_ptr)
+    }
+}
+
+/// Receives a piece of the data that the task's callback was called for, with
+/// GEARMAN_CLIENT_UNBUFFERED_RESULT on. Waits for at least one byte, unless in
+/// non-blocking mode. Returns how many bytes came, 0 at the end of the data;
+/// 0 and the code in `ret_ptr` on an error.
+///
+/// # Safety
+/// `task` is NULL or a live task; `data` is writable for its size; `ret_ptr` is
+/// NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_task_recv_data(
+    task: *mut gearman_task_st,
+    data: *mut c_void,
+    data_size: usize,
+    ret_ptr: *mut gearman_return_t,
+) -> usize {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = TaskBlock::peek(task) else {
+            put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
+            return 0;
+        };
+        let (client, id) = (block.client, block.id);
+        let space: &mut [MaybeUninit<u8>] = if data.is_null() || data_size == 0 {
+            &mut []
+        } else {
+            std::slice::from_raw_parts_mut(data.cast(), data_size)
+        };
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        let got = (*client).guarded(broken, |engine| engine.recv_data(id, space));
+        finish(client, got, ret_ptr)
+    }
+}
+
+/// Reports a count or a code, and drains the log.
+unsafe fn finish(
+    client: *mut ClientBlock,
+    outcome: Result<usize, ReturnCode>,
+    ret_ptr: *mut gearman_return_t,
+) -> usize {
+    let (count, code) = match outcome {
+        Ok(count) => (count, ReturnCode::SUCCESS),
+        Err(code) => (0, code),
+    };
+    // SAFETY: the callers guarantee both; the client is not touched after.
+    unsafe {
+        put(ret_ptr, code.into());
+        let _ = ClientBlock::flush_log(client);
+    }
+    count
+}
+
+/// The data that the callback was called for, valid until it returns; NULL
+/// without any.
+///
+/// # Safety
+/// `task` is NULL or a live task.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_task_data(task: *const gearman_task_st) -> *const c_void {
+    // SAFETY: the caller guarantees a live task.
+    unsafe { TaskBlock::task(task) }
+        .and_then(|t| t.data.as_ref())
+        .map_or(ptr::null(), |data| data.as_ptr().cast())
+}
+
+/// The size in bytes of the data that the callback was called for.
+///
+/// # Safety
+/// `task` is NULL or a live task.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_task_data_size(task: *const gearman_task_st) -> usize {
+    // SAFETY: the caller guarantees a live task.
+    unsafe { TaskBlock::task(task) }.map_or(0, |t| t.data_size)
+}
+
+/// Takes the data that the callback was called for: the caller frees it, with
+/// `free` or as its allocator asks. NULL and 0 without any.
+///
+/// # Safety
+/// `task` is NULL or a live task; `data_size` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_task_take_data(
+    task: *mut gearman_task_st,
+    data_size: *mut usize,
+) -> *mut c_void {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        put(data_size, 0);
+        let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
+        let (client, id) = (block.client, block.id);
+        let hooks = (*client).hooks;
+        let Some(found) = (*client).engine.task_mut(id) else { return ptr::null_mut() };
+        let Some(size) = found.data.as_ref().map(|d| d.len()) else { return ptr::null_mut() };
+        if hooks.malloc.is_none() {
+            found.data_size = 0;
+            put(data_size, size);
+            return found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast());
+        }
+        // The data stays until the hook has given memory: a hook that was jumped
+        // out of is asked again.
+        let memory = match hooks.allocate(client, UNTICKETED, size + 1) {
+            Ok(memory) => memory,
+            Err(Gone(_)) => return ptr::null_mut(),
+        };
+        let found = (*client).engine.task_mut(id);
+        let data = found.and_then(|t| {
+            t.data_size = 0;
+            t.data.take()
+        });
+        let Some(data) = data.filter(|_| !memory.is_null()) else { return memory };
+        ptr::copy_nonoverlapping(data.as_ptr(), memory.cast(), size);
+        memory.cast::<u8>().add(size).write(0);
+        put(data_size, size);
+        memory
+    }
+}
+
+/// The collected result of a task of gearman_execute(), valid until the task is
+/// freed; NULL for other tasks, and when the job returned nothing.
+///
+/// # Safety
+/// `task` is NULL or a live task.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_task_result(
+    task: *mut gearman_task_st,
+) -> *mut gearman_result_st {
+    // SAFETY: the caller guarantees a live task.
+    unsafe {
+        let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
+        let found = (*block.client).engine.task_mut(block.id);
+        if let Some(bytes) = found.and_then(|t| t.result.take()) {
+            let result = block.result.get_or_insert_default();
+            let all = match result.bytes() {
+                Some(before) => result.store(&[before, bytes.as_slice()].concat()),
+                None => result.store(bytes.as_slice()),
+            };
+            if all.is_err() {
+                return ptr::null_mut();
+            }
+        }
+        block.result.as_deref_mut().map_or(ptr::null_mut(), ptr::from_mut)
+    }
+}

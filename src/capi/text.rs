@@ -1,0 +1,84 @@
+//! C strings in, C strings out: what client and worker share of it.
+//!
+//! Must not: keep a pointer that C gave.
+
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::error::ErrorState;
+use crate::engine::link::Link;
+use crate::net::Transport;
+use libc::{c_char, c_void};
+use std::ffi::CStr;
+
+/// Reads bytes that C points at.
+pub(super) trait CStrArg {
+    /// The bytes before the NUL; none for NULL.
+    ///
+    /// # Safety
+    /// NULL, or NUL-terminated and unchanged while the result is used.
+    unsafe fn bytes<'a>(self) -> &'a [u8];
+
+    /// `size` bytes; none for NULL.
+    ///
+    /// # Safety
+    /// NULL, or readable for `size` bytes and unchanged while the result is used.
+    unsafe fn sized<'a>(self, size: usize) -> &'a [u8];
+}
+
+impl CStrArg for *const c_char {
+    unsafe fn bytes<'a>(self) -> &'a [u8] {
+        if self.is_null() {
+            return &[];
+        }
+        // SAFETY: the caller guarantees a NUL-terminated string.
+        unsafe { CStr::from_ptr(self) }.to_bytes()
+    }
+
+    unsafe fn sized<'a>(self, size: usize) -> &'a [u8] {
+        // SAFETY: the caller guarantees it.
+        unsafe { self.cast::<c_void>().sized(size) }
+    }
+}
+
+impl CStrArg for *const c_void {
+    unsafe fn bytes<'a>(self) -> &'a [u8] {
+        // SAFETY: the caller guarantees it.
+        unsafe { self.cast::<c_char>().bytes() }
+    }
+
+    unsafe fn sized<'a>(self, size: usize) -> &'a [u8] {
+        if self.is_null() || size == 0 {
+            return &[];
+        }
+        // SAFETY: the caller guarantees `size` readable bytes.
+        unsafe { std::slice::from_raw_parts(self.cast(), size) }
+    }
+}
+
+/// Writes through an out-pointer of C, which may be NULL.
+///
+/// # Safety
+/// `out` is NULL or writable; it need not be initialised.
+pub(super) unsafe fn put<T>(out: *mut T, value: T) {
+    if !out.is_null() {
+        // SAFETY: the caller guarantees it.
+        unsafe { out.write(value) };
+    }
+}
+
+/// What C is shown of a handle's last error.
+pub(super) fn error_text(error: &ErrorState) -> *const c_char {
+    match error.text() {
+        Some(text) => text.as_ptr(),
+        None if error.code().failed() => super::strerror::name(error.code().into()).as_ptr(),
+        None => c"GEARMAN_UNKNOWN_STATE".as_ptr(),
+    }
+}
+
+/// Sets a handle's identifier, or says in its error why not.
+pub(super) fn set_identifier<T: Transport>(link: &mut Link<T>, id: &[u8]) -> ReturnCode {
+    match link.settings.set_identifier(id) {
+        Ok(()) => ReturnCode::SUCCESS,
+        Err((code, text)) => link.error.set(code, at!("gearman_set_identifier"), text),
+    }
+}

@@ -1,0 +1,52 @@
+//! Running C and C++ compilers over sources that tests make up.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The headers of this library.
+pub(crate) fn include() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("include")
+}
+
+/// Whether `program` can be run; says so on stderr when it cannot, because the
+/// test then leaves something out.
+pub(crate) fn have(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// Runs a compiler on `source`, given on its standard input, in the language that
+/// `-x` in `args` names. Returns what it printed, or what it had to say against
+/// the source.
+pub(crate) fn compile(program: &str, args: &[&str], source: &str) -> Result<String, String> {
+    let mut child = Command::new(program)
+        .args(args)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{program}: {error}"))?;
+    child.stdin.take().unwrap().write_all(source.as_bytes()).map_err(|error| error.to_string())?;
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(format!("{program} {args:?}\n{}", text(&output.stderr)))
+    }
+}
+
+/// Whether the distribution's own headers are there to compare with.
+pub(crate) fn have_original_headers() -> bool {
+    let found =
+        compile("gcc", &["-x", "c", "-fsyntax-only"], "#include <libgearman/gearman.h>").is_ok();
+    if !found {
+        eprintln!("skipped: the original's headers are not installed (libgearman-dev)");
+    }
+    found
+}
