@@ -37,7 +37,7 @@ int main(int argc, char **argv)
   gearman_worker_st *worker = worker_for(server_port);
   show("worker", gearman_worker_set_identifier(worker, "a-worker", 8));
   gearman_worker_register(worker, "one", 0);
-  gearman_worker_set_timeout(worker, 50);
+  gearman_worker_set_timeout(worker, 10000);
   gearman_return_t rc;
   gearman_job_st *job = gearman_worker_grab_job(worker, NULL, &rc);
   printf("grab_job: %s %s\n", job == NULL ? "no job" : "a job", rc_name(rc));
