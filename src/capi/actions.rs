@@ -3,9 +3,9 @@
 //! The header declares no function; the original exports this one by accident,
 //! under its C++ name, so a program may link to it.
 //!
-//! Must not: know how a task is built. The code that owns tasks keeps a [`Pause`]
-//! in each and says in `pause_of` where.
+//! Must not: keep state of its own; each task has a [`Pause`].
 
+use super::task_block::TaskBlock;
 use super::types::*;
 use std::cell::Cell;
 
@@ -27,8 +27,11 @@ impl Pause {
 /// # Safety
 /// `task` is NULL or a live task.
 unsafe fn pause_of<'a>(task: *mut gearman_task_st) -> Option<(&'a Pause, usize)> {
-    let _ = task;
-    None
+    // SAFETY: as the caller promised; the two borrows are of different objects.
+    unsafe {
+        let size = TaskBlock::task(task)?.data_size;
+        Some((&TaskBlock::peek(task)?.pause, size))
+    }
 }
 
 /// # Safety

@@ -3,6 +3,7 @@
 //!
 //! Must not: copy what the engine's task knows.
 
+use super::actions::Pause;
 use super::client_block::{ClientBlock, UNTICKETED};
 use super::frames::{Gone, upcall};
 use super::result::gearman_result_st;
@@ -26,6 +27,8 @@ pub(super) struct TaskBlock {
     pub(super) actions: Rc<gearman_actions_t>,
     /// The collected result, once C has asked for it.
     pub(super) result: Option<Box<gearman_result_st>>,
+    /// For the callbacks of `gearman_actions_pause()`.
+    pub(super) pause: Pause,
     /// A workload that C gave, to be released with the task.
     pub(super) given: *mut c_void,
     /// Its context is being freed: freeing it again does nothing.
@@ -51,6 +54,7 @@ impl TaskBlock {
             context,
             actions,
             result: None,
+            pause: Pause::default(),
             given: ptr::null_mut(),
             freeing: false,
         }));

@@ -200,9 +200,11 @@ pub unsafe extern "C-unwind" fn gearman_task_result(
         let found = (*block.client).engine.task_mut(block.id);
         if let Some(bytes) = found.and_then(|t| t.result.take()) {
             let result = block.result.get_or_insert_default();
-            let all = match result.bytes() {
-                Some(before) => result.store(&[before, bytes.as_slice()].concat()),
-                None => result.store(bytes.as_slice()),
+            let all = match result.take() {
+                Some(mut before) => {
+                    before.extend(bytes.as_slice()).and_then(|()| result.give(before))
+                }
+                None => result.give(bytes),
             };
             if all.is_err() {
                 return ptr::null_mut();
