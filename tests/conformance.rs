@@ -134,6 +134,7 @@ programs! {
     job_helpers
     job_requeued
     job_sends
+    kill_before_work
     kill_worker
     loaded_library
     log_lines
