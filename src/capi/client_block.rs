@@ -222,8 +222,9 @@ impl ClientBlock {
         }
     }
 
-    /// Runs the engine until `run` is over, making its upcalls. `single` is the
-    /// task that the calling function waits for and will remove.
+    /// Makes the upcall that `step` asks for and runs the engine on until `run` is
+    /// over. `single` is the task that the calling function waits for and will
+    /// remove.
     ///
     /// # Errors
     /// [`Gone`] when user code freed the client.
@@ -233,14 +234,11 @@ impl ClientBlock {
     pub(super) unsafe fn drive(
         block: *mut ClientBlock,
         mut run: Run,
+        mut step: Step,
         single: Option<Id>,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         loop {
-            let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
-            // SAFETY: the caller guarantees the block; each upcall below returns
-            // before the next round.
-            let step = unsafe { (*block).guarded(broken, |engine| engine.step(&mut run)) };
-            // SAFETY: as above, nothing is borrowed.
+            // SAFETY: the caller guarantees the block; nothing is borrowed.
             unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
             match step {
                 Step::Done(code) => return Ok(code),
@@ -289,6 +287,8 @@ impl ClientBlock {
                     }
                 }
             }
+            // SAFETY: as above; every upcall has returned.
+            step = unsafe { (*block).guarded(BROKEN, |engine| engine.step(&mut run)) };
         }
     }
 
@@ -328,6 +328,9 @@ impl ClientBlock {
         }
     }
 }
+
+/// What an unusable client's step is.
+pub(super) const BROKEN: Step = Step::Done(ReturnCode::UNKNOWN_STATE);
 
 /// No callbacks.
 pub(super) const NO_ACTIONS: gearman_actions_t = gearman_actions_t {

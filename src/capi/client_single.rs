@@ -6,12 +6,12 @@
 //!
 //! Must not: return to C with its task still there.
 
-use super::client_block::{ClientBlock, UNTICKETED};
+use super::client_block::{ClientBlock, Engine, UNTICKETED};
 use super::frames::Gone;
 use super::text::{CStrArg, put};
 use super::types::*;
 use crate::at;
-use crate::buf::Borrowed;
+use crate::buf::{Borrowed, HookBuf, Owned};
 use crate::engine::ReturnCode;
 use crate::engine::client::{Body, Broadcast, NewTask};
 use crate::engine::slab::Id;
@@ -52,27 +52,45 @@ fn submit<'a>(
     }
 }
 
-/// Runs until a single task is finished, and removes it. The code is the run's
-/// if that failed before the task ended, and the task's otherwise.
+/// Adds a task, runs until it is finished, takes what is wanted of it, and
+/// removes it. The code is the run's if that failed before the task ended, and
+/// the task's otherwise.
 ///
 /// # Errors
 /// [`Gone`] when user code freed the client, and the task with it.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-unsafe fn finish(
+unsafe fn run_single<R>(
     block: *mut ClientBlock,
-    id: Id,
-) -> Result<(ReturnCode, Option<Box<Task>>), Gone<ReturnCode>> {
+    add: impl FnOnce(&mut Engine) -> Result<Id, ReturnCode>,
+    take: impl FnOnce(&mut Task) -> R,
+) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
     // SAFETY: the caller guarantees the block, also after an upcall that did not
     // say `Gone`.
     unsafe {
-        let run = (*block).engine.run_until(id);
-        let code = ClientBlock::drive(block, run, Some(id))?;
-        let task = (*block).guarded(None, |engine| engine.remove_task(id));
-        let ended = task.as_ref().map_or(ReturnCode::UNKNOWN_STATE, |t| t.code);
-        let settled = ended != ReturnCode::UNKNOWN_STATE && ended != ReturnCode::COULD_NOT_CONNECT;
-        Ok((if settled { ended } else { code }, task))
+        let started = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            engine.link.error.reset();
+            let id = add(engine)?;
+            let mut run = engine.run_until(id);
+            let step = engine.step(&mut run);
+            Ok((id, run, step))
+        });
+        let (id, run, step) = match started {
+            Ok(started) => started,
+            Err(code) => return Ok((code, None)),
+        };
+        let code = ClientBlock::drive(block, run, step, Some(id))?;
+        Ok((*block).guarded((ReturnCode::UNKNOWN_STATE, None), |engine| {
+            let Some(mut task) = engine.remove_task(id) else { return (code, None) };
+            let ended = match task.code {
+                ReturnCode::UNKNOWN_STATE | ReturnCode::COULD_NOT_CONNECT => code,
+                ended => ended,
+            };
+            let taken = take(&mut task);
+            engine.recycle(task);
+            (ended, Some(taken))
+        }))
     }
 }
 
@@ -98,19 +116,22 @@ unsafe fn run_job(
         };
         let wants_hook = (*block).hooks.malloc.is_some();
         let new = submit(command, function.bytes(), unique.bytes(), lent(workload, size));
-        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
-            engine.link.error.reset();
-            let id = engine.add(&new)?;
-            if let Some(task) = engine.task_mut(id) {
-                task.wants_hook = wants_hook;
-            }
-            Ok(id)
-        });
-        let outcome = match added {
-            Ok(id) => finish(block, id),
-            Err(code) => Ok((code, None)),
-        };
-        let (mut code, task) = match outcome {
+        let outcome = run_single(
+            block,
+            |engine| {
+                let id = engine.add(&new)?;
+                if let (true, Some(task)) = (wants_hook, engine.task_mut(id)) {
+                    task.wants_hook = true;
+                }
+                Ok(id)
+            },
+            |task| Memory {
+                hooked: task.hooked.take(),
+                collected: task.result.take(),
+                hook_failed: task.hook_failed,
+            },
+        );
+        let (mut code, memory) = match outcome {
             Ok(outcome) => outcome,
             Err(Gone(code)) => {
                 *ret_ptr = code.into();
@@ -118,8 +139,8 @@ unsafe fn run_job(
             }
         };
         let mut result = ptr::null_mut();
-        if let Some(task) = task {
-            match hand_out(block, task, code) {
+        if let Some(memory) = memory {
+            match hand_out(block, memory, code) {
                 Ok((pointer, size)) => {
                     result = pointer;
                     *result_size = size;
@@ -137,15 +158,23 @@ unsafe fn run_job(
     }
 }
 
-/// The memory of a finished task's result, which becomes the caller's.
+/// Where the result of a job is.
+struct Memory {
+    /// In memory of the caller's hook.
+    hooked: Option<HookBuf>,
+    /// In our own.
+    collected: Option<Owned>,
+    /// There was none to be had.
+    hook_failed: bool,
+}
+
+/// The memory of a finished job's result, which becomes the caller's.
 unsafe fn hand_out(
     block: *mut ClientBlock,
-    mut task: Box<Task>,
+    memory: Memory,
     code: ReturnCode,
 ) -> Result<(*mut c_void, usize), ReturnCode> {
-    let (hooked, collected) = (task.hooked.take(), task.result.take());
-    let hook_failed = task.hook_failed;
-    drop(task);
+    let Memory { hooked, collected, hook_failed } = memory;
     // SAFETY: `run_job` guarantees the block.
     unsafe {
         let hooks = (*block).hooks;
@@ -271,33 +300,31 @@ unsafe fn run_background(
         };
         let function = function.bytes();
         let new = submit(command, function, unique.bytes(), lent(workload, size));
-        (*block).do_handle[0] = 0;
-        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
-            engine.link.error.reset();
-            if function.is_empty() {
-                return Err(engine.link.error.set(
-                    ReturnCode::INVALID_ARGUMENT,
-                    at!("_client_do_background"),
-                    "function argument was empty",
-                ));
-            }
-            engine.add(&new)
-        });
-        let code = match added {
-            Err(code) => code,
-            Ok(id) => match finish(block, id) {
-                Err(Gone(code)) => return code.into(),
-                Ok((code, task)) => {
-                    let handle = task.map(|t| t.handle);
-                    let bytes = handle.as_ref().map_or(&[0; 64], |h| h.bytes());
-                    let bytes = bytes.as_ptr().cast::<c_char>();
-                    ptr::copy_nonoverlapping(bytes, (*block).do_handle.as_mut_ptr(), 64);
-                    if !job_handle.is_null() {
-                        ptr::copy_nonoverlapping(bytes, job_handle, 64);
-                    }
-                    code
+        let do_handle = (*block).do_handle.as_mut_ptr();
+        *do_handle = 0;
+        let outcome = run_single(
+            block,
+            |engine| {
+                if function.is_empty() {
+                    return Err(engine.link.error.set(
+                        ReturnCode::INVALID_ARGUMENT,
+                        at!("_client_do_background"),
+                        "function argument was empty",
+                    ));
+                }
+                engine.add(&new)
+            },
+            |task| {
+                let handle = task.handle.bytes().as_ptr().cast::<c_char>();
+                ptr::copy_nonoverlapping(handle, do_handle, 64);
+                if !job_handle.is_null() {
+                    ptr::copy_nonoverlapping(handle, job_handle, 64);
                 }
             },
+        );
+        let code = match outcome {
+            Ok((code, _)) => code,
+            Err(Gone(code)) => return code.into(),
         };
         // As in `run_job`.
         let _ = ClientBlock::flush_log(block);
@@ -424,26 +451,25 @@ pub unsafe extern "C-unwind" fn gearman_client_job_status(
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let handle = job_handle.bytes();
-        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
-            engine.link.error.reset();
-            if handle.is_empty() {
-                return Err(engine.link.error.set(
-                    ReturnCode::INVALID_ARGUMENT,
-                    at!("gearman_client_job_status"),
-                    "job_handle was empty",
-                ));
-            }
-            Ok(engine.add_status(handle, TaskKind::Do, Callbacks::default(), Token::NONE))
-        });
-        let (mut code, task) = match added.map(|id| finish(block, id)) {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(Gone(code))) => return code.into(),
-            Err(code) => (code, None),
+        let outcome = run_single(
+            block,
+            |engine| {
+                if handle.is_empty() {
+                    return Err(engine.link.error.set(
+                        ReturnCode::INVALID_ARGUMENT,
+                        at!("gearman_client_job_status"),
+                        "job_handle was empty",
+                    ));
+                }
+                Ok(engine.add_status(handle, TaskKind::Do, Callbacks::default(), Token::NONE))
+            },
+            |task| task.status,
+        );
+        let (mut code, status) = match outcome {
+            Ok(outcome) => outcome,
+            Err(Gone(code)) => return code.into(),
         };
-        let status = match task {
-            Some(task) if !code.failed() => task.status,
-            _ => Default::default(),
-        };
+        let status = status.filter(|_| !code.failed()).unwrap_or_default();
         put(is_known, status.known);
         put(is_running, status.running);
         put(numerator, status.numerator);
@@ -479,31 +505,26 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
         let Some(block) = ClientBlock::enter(client) else {
             return status_of(ReturnCode::INVALID_ARGUMENT, &Default::default());
         };
-        let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
-            engine.link.error.reset();
-            if unique.is_null() {
-                return Err(engine.link.error.set(
-                    ReturnCode::INVALID_ARGUMENT,
-                    at!("gearman_client_unique_status"),
-                    "unique was NULL",
-                ));
-            }
-            engine.add_status_by_unique(
-                unique.bytes(),
-                TaskKind::Do,
-                Callbacks::default(),
-                Token::NONE,
-            )
-        });
-        let (code, task) = match added.map(|id| finish(block, id)) {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(Gone(code))) => return status_of(code, &Default::default()),
-            Err(code) => (code, None),
+        let outcome = run_single(
+            block,
+            |engine| {
+                if unique.is_null() {
+                    return Err(engine.link.error.set(
+                        ReturnCode::INVALID_ARGUMENT,
+                        at!("gearman_client_unique_status"),
+                        "unique was NULL",
+                    ));
+                }
+                let (kind, callbacks) = (TaskKind::Do, Callbacks::default());
+                engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE)
+            },
+            |task| task.status,
+        );
+        let (code, status) = match outcome {
+            Ok(outcome) => outcome,
+            Err(Gone(code)) => return status_of(code, &Default::default()),
         };
-        let status = match task {
-            Some(task) if !code.failed() => task.status,
-            _ => Default::default(),
-        };
+        let status = status.filter(|_| !code.failed()).unwrap_or_default();
         // As in `run_job`.
         let _ = ClientBlock::flush_log(block);
         status_of(code, &status)

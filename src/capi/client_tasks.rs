@@ -3,7 +3,7 @@
 //! Must not: send anything before the next run.
 
 use super::callbacks::*;
-use super::client_block::{ClientBlock, NO_ACTIONS, callbacks_of};
+use super::client_block::{BROKEN, ClientBlock, NO_ACTIONS, callbacks_of};
 use super::frames::Gone;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
@@ -333,8 +333,9 @@ pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<Ret
         if (*block).engine.task_count() == 0 {
             return Ok(ReturnCode::SUCCESS);
         }
-        let run = (*block).engine.run_all();
-        ClientBlock::drive(block, run, None)
+        let mut run = (*block).engine.run_all();
+        let step = (*block).guarded(BROKEN, |engine| engine.step(&mut run));
+        ClientBlock::drive(block, run, step, None)
     }
 }
 

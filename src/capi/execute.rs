@@ -2,7 +2,7 @@
 //!
 //! Must not: use the client's callbacks; the library collects the result.
 
-use super::client_block::{ClientBlock, NO_ACTIONS};
+use super::client_block::{BROKEN, ClientBlock, NO_ACTIONS};
 use super::client_tasks::add;
 use super::text::CStrArg;
 use super::types::*;
@@ -80,8 +80,9 @@ unsafe fn run(
         });
         let Ok(task) = added else { return ptr::null_mut() };
         let (block, id, shell) = ((*task).client, (*task).id, (*task).shell);
-        let run = (*block).engine.run_until_unless_non_blocking(id);
-        match ClientBlock::drive(block, run, None) {
+        let mut run = (*block).engine.run_until_unless_non_blocking(id);
+        let step = (*block).guarded(BROKEN, |engine| engine.step(&mut run));
+        match ClientBlock::drive(block, run, step, None) {
             Ok(code) => {
                 // The task tells how it ended; an error before that is the client's.
                 if code.failed() && code != ReturnCode::IO_WAIT {

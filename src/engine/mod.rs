@@ -18,6 +18,8 @@ pub mod link;
 pub mod settings;
 pub mod slab;
 pub mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod unique;
 pub mod uuid;
 

@@ -109,13 +109,17 @@ impl Handle {
     /// No handle yet.
     pub const EMPTY: Handle = Handle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
 
-    /// The handle, cut to the size that the C API has for it.
-    pub fn new(text: &[u8]) -> Handle {
+    /// Sets the handle, cut to the size that the C API has for it.
+    pub fn set(&mut self, text: &[u8]) {
         let len = text.len().min(JOB_HANDLE_SIZE - 1);
-        let mut handle = Handle::EMPTY;
-        handle.bytes[..len].copy_from_slice(&text[..len]);
-        handle.len = len as u8;
-        handle
+        self.bytes[..len].copy_from_slice(&text[..len]);
+        self.bytes[len] = 0;
+        self.len = len as u8;
+    }
+
+    fn clear(&mut self) {
+        self.bytes[0] = 0;
+        self.len = 0;
     }
 
     /// The handle without its NUL.
@@ -134,8 +138,6 @@ impl Handle {
 pub struct Event {
     /// The packet's command.
     pub command: Command,
-    /// The job handle of JOB_CREATED.
-    pub handle: Option<Handle>,
     /// The fields of a status packet.
     pub status: Option<Status>,
     /// The packet's body, where somebody will look at it.
@@ -153,7 +155,6 @@ impl Event {
     pub fn new(command: Command) -> Event {
         Event {
             command,
-            handle: None,
             status: None,
             data: None,
             size: 0,
@@ -196,7 +197,7 @@ pub struct Task {
     /// What the server last said of its job.
     pub status: Status,
     /// The whole packet, or all of it but a body that stands in `workload`.
-    pub packet: Box<[u8]>,
+    pub packet: Vec<u8>,
     pub(super) function_len: u16,
     pub(super) unique_at: u16,
     pub(super) unique_len: u8,
@@ -243,16 +244,17 @@ pub struct Task {
 }
 
 impl Task {
-    pub(super) fn new(kind: TaskKind, command: Command, packet: Box<[u8]>) -> Task {
+    /// A task that is nothing yet. `begin` makes it one.
+    pub(super) fn blank() -> Task {
         Task {
             token: Token::NONE,
-            kind,
+            kind: TaskKind::Do,
             state: TaskState::New,
-            command,
+            command: Command::Unused,
             code: ReturnCode::UNKNOWN_STATE,
             callbacks: Callbacks::default(),
             status: Status::default(),
-            packet,
+            packet: Vec::new(),
             function_len: 0,
             unique_at: 0,
             unique_len: 0,
@@ -279,6 +281,42 @@ impl Task {
             prev: NIL,
             next: NIL,
         }
+    }
+
+    /// Makes a task of memory that was one before, or of a blank one. The packet
+    /// is empty and keeps its room: field by field, since this is done for every
+    /// single call.
+    pub(super) fn begin(&mut self, kind: TaskKind, command: Command) {
+        self.token = Token::NONE;
+        self.kind = kind;
+        self.state = TaskState::New;
+        self.command = command;
+        self.code = ReturnCode::UNKNOWN_STATE;
+        self.callbacks = Callbacks::default();
+        self.status = Status::default();
+        self.packet.clear();
+        self.function_len = 0;
+        self.unique_at = 0;
+        self.unique_len = 0;
+        self.workload = Workload::None;
+        self.streamed = None;
+        self.handle.clear();
+        self.data = None;
+        self.data_size = 0;
+        self.result = None;
+        self.hooked = None;
+        self.wants_hook = false;
+        self.hook_failed = false;
+        self.exception = None;
+        self.conn = None;
+        self.stream = None;
+        self.ended = false;
+        self.on_stack = 0;
+        self.offered = false;
+        self.listed = false;
+        self.indexed = false;
+        self.backlog = None;
+        self.chain = NIL;
     }
 
     /// The function name with its namespace; NUL follows it in memory.
@@ -330,11 +368,9 @@ impl Task {
 
     /// Replaces the body of a packet that was not sent yet.
     pub(super) fn set_workload(&mut self, workload: crate::buf::Borrowed) {
-        let mut packet = std::mem::take(&mut self.packet).into_vec();
-        packet.truncate(self.head_size(&packet));
-        let size = packet.len() - HEADER_SIZE + workload.as_slice().len();
-        packet[8..HEADER_SIZE].copy_from_slice(&(size as u32).to_be_bytes());
-        self.packet = packet.into_boxed_slice();
+        self.packet.truncate(self.head_size(&self.packet));
+        let size = self.packet.len() - HEADER_SIZE + workload.as_slice().len();
+        self.packet[8..HEADER_SIZE].copy_from_slice(&(size as u32).to_be_bytes());
         self.workload = Workload::Borrowed(workload);
         self.streamed = None;
     }

@@ -8,10 +8,12 @@ use crate::buf::{Borrowed, Owned, Workload};
 use crate::engine::ReturnCode;
 use crate::engine::handles::NIL;
 use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, Handle, Task, TaskKind, Token};
+use crate::engine::task::{Callbacks, Task, TaskKind, Token};
 use crate::engine::unique::Unique;
 use crate::net::Transport;
-use crate::protocol::limits::{FUNCTION_MAX_SIZE, HEADER_SIZE, MAX_PAYLOAD, UNIQUE_SIZE};
+use crate::protocol::limits::{
+    FUNCTION_MAX_SIZE, HEADER_SIZE, JOB_HANDLE_SIZE, MAX_PAYLOAD, UNIQUE_SIZE,
+};
 use crate::protocol::packet::encode_head;
 use crate::protocol::{Command, Magic};
 
@@ -106,34 +108,40 @@ impl<T: Transport> Client<T> {
         }
 
         let inline = !matches!(new.body, Body::Streamed(_)) && size <= INLINE;
-        let room = HEADER_SIZE + full + UNIQUE_SIZE + 32 + if inline { size } else { 0 };
-        let mut packet = Vec::with_capacity(room + new.reducer.len());
-        self.encode_submit(&mut packet, new, unique.as_slice(), size);
-        let workload = if inline {
-            packet.extend_from_slice(new.body.bytes());
-            Workload::None
-        } else {
-            match new.body {
-                Body::Copy(bytes) => match Owned::copy_of(bytes) {
-                    Ok(copy) => Workload::Owned(copy),
-                    Err(_) => return Err(self.out_of_memory("add_task")),
-                },
-                Body::Lent(bytes) => Workload::Borrowed(bytes),
-                Body::Streamed(_) | Body::Invalid => Workload::None,
-            }
+        let workload = match new.body {
+            Body::Copy(bytes) if !inline => match Owned::copy_of(bytes) {
+                Ok(copy) => Workload::Owned(copy),
+                Err(_) => return Err(self.out_of_memory("add_task")),
+            },
+            Body::Lent(bytes) if !inline => Workload::Borrowed(bytes),
+            _ => Workload::None,
         };
-        let mut task = Task::new(new.kind, new.command, packet.into_boxed_slice());
+        let mut task = self.blank_task(new.kind, new.command);
+        let unique = unique.as_slice();
+        // Exactly what a plain submit needs: the task keeps it.
+        let body = if inline { size } else { 0 };
+        task.packet.reserve_exact(HEADER_SIZE + full + unique.len() + 2 + body);
+        self.encode_submit(&mut task.packet, new, unique, size);
+        if inline {
+            task.packet.extend_from_slice(new.body.bytes());
+        }
         task.function_len = full as u16;
         task.unique_at = (HEADER_SIZE + full + 1) as u16;
-        task.unique_len = unique.as_slice().len() as u8;
+        task.unique_len = unique.len() as u8;
         task.workload = workload;
-        task.streamed = match new.body {
-            Body::Streamed(size) => Some(size),
-            _ => None,
-        };
+        if let Body::Streamed(size) = new.body {
+            task.streamed = Some(size);
+        }
         task.callbacks = new.callbacks;
         task.token = new.token;
         Ok(self.enlist(task))
+    }
+
+    /// A task to fill in: one that was removed before, if there is one.
+    fn blank_task(&mut self, kind: TaskKind, command: Command) -> Box<Task> {
+        let mut task = self.spare.take().unwrap_or_else(|| Box::new(Task::blank()));
+        task.begin(kind, command);
+        task
     }
 
     fn encode_submit(&self, out: &mut Vec<u8>, new: &NewTask<'_>, unique: &[u8], size: usize) {
@@ -166,10 +174,10 @@ impl<T: Transport> Client<T> {
         callbacks: Callbacks,
         token: Token,
     ) -> Id {
-        let handle = Handle::new(handle);
-        let id = self.add_question(Command::GetStatus, handle.as_slice(), kind, callbacks, token);
+        let handle = &handle[..handle.len().min(JOB_HANDLE_SIZE - 1)];
+        let id = self.add_question(Command::GetStatus, handle, kind, callbacks, token);
         if let Some(task) = self.tasks.get_mut(id) {
-            task.handle = handle;
+            task.handle.set(handle);
         }
         id
     }
@@ -206,20 +214,19 @@ impl<T: Transport> Client<T> {
         callbacks: Callbacks,
         token: Token,
     ) -> Id {
-        let mut packet = Vec::with_capacity(HEADER_SIZE + about.len() + 1);
-        encode_head(&mut packet, Magic::Request, command, &[about], 0);
-        // For C, which reads the argument from here; `question_size` cuts it off.
-        packet.push(0);
-        let mut task = Task::new(kind, command, packet.into_boxed_slice());
+        let mut task = self.blank_task(kind, command);
+        encode_head(&mut task.packet, Magic::Request, command, &[about], 0);
+        // For C, which reads the argument from here; it is not sent.
+        task.packet.push(0);
         task.callbacks = callbacks;
         task.token = token;
         self.enlist(task)
     }
 
-    fn enlist(&mut self, mut task: Task) -> Id {
+    fn enlist(&mut self, mut task: Box<Task>) -> Id {
         task.prev = self.last;
         task.next = NIL;
-        let id = self.tasks.insert(Box::new(task));
+        let id = self.tasks.insert(task);
         match self.tasks.id_at(self.last).and_then(|last| self.tasks.get_mut(last)) {
             Some(last) => last.next = id.index(),
             None => self.first = id.index(),

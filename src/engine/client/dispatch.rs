@@ -11,7 +11,7 @@ use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::handles::{NIL, hash};
 use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, Event, Handle, Status, Task, TaskState};
+use crate::engine::task::{Callbacks, Event, Status, Task, TaskState};
 use crate::net::Transport;
 use crate::protocol::{Command, Packet};
 
@@ -29,9 +29,11 @@ impl<T: Transport> Client<T> {
             Command::JobCreated => {
                 let owed = self.take_owed(key, |e| matches!(e, Expect::Created(_)));
                 let Some(Expect::Created(id)) = owed else { return Ok(None) };
-                let mut event = Event::new(command);
-                event.handle = Some(Handle::new(packet.text_arg(0)));
-                Ok(self.route(id, event, deliver))
+                // It is the first thing a task hears: nothing can be due before.
+                if !self.name(id, packet.text_arg(0)) {
+                    return Ok(None);
+                }
+                Ok(self.route(id, Event::new(command), deliver))
             }
             Command::StatusRes | Command::StatusResUnique => {
                 let owed = self.take_owed(key, |e| matches!(e, Expect::Status(_)));
@@ -70,6 +72,19 @@ impl<T: Transport> Client<T> {
                 Ok(None)
             }
         }
+    }
+
+    /// Gives a task its handle, under which its packets will be found at once,
+    /// even while its callback for the handle is put off.
+    fn name(&mut self, id: Id, handle: &[u8]) -> bool {
+        let Some(task) = self.tasks.get_mut(id) else { return false };
+        task.handle.set(handle);
+        if task.is_active() && !task.ends_when_created() {
+            task.hash = hash(task.handle.as_slice());
+            task.indexed = true;
+            self.index.insert(id.index(), &mut TaskLinks(&mut self.tasks));
+        }
+        true
     }
 
     /// The unfinished task on this connection that a job handle stands for.
@@ -256,14 +271,6 @@ impl<T: Transport> Client<T> {
             Command::JobCreated => {
                 task.status.known = true;
                 task.state = TaskState::Created;
-                if let Some(handle) = event.handle {
-                    task.handle = handle;
-                    if !task.ends_when_created() {
-                        task.hash = hash(handle.as_slice());
-                        task.indexed = true;
-                        self.index.insert(id.index(), &mut TaskLinks(&mut self.tasks));
-                    }
-                }
             }
             Command::WorkData => {
                 task.status.known = true;

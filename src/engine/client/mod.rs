@@ -28,7 +28,7 @@ use super::link::Link;
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
-use crate::buf::Borrowed;
+use crate::buf::{Borrowed, Workload};
 use crate::net::Transport;
 use read::Incoming;
 use std::collections::VecDeque;
@@ -101,6 +101,8 @@ pub struct Client<T: Transport> {
     /// By job handle, over all connections.
     index: HandleIndex,
     uuids: UuidSource,
+    /// A removed task, for the next call: its memory is used again.
+    spare: Option<Box<Task>>,
     /// Tasks that are not finished.
     active: usize,
     /// Those of them whose callback is running.
@@ -137,6 +139,7 @@ impl<T: Transport> Client<T> {
             todo: VecDeque::new(),
             index: HandleIndex::default(),
             uuids: UuidSource::default(),
+            spare: None,
             active: 0,
             on_stack: 0,
             last_ticket: 0,
@@ -207,6 +210,17 @@ impl<T: Transport> Client<T> {
             self.on_stack = self.on_stack.saturating_sub(1);
         }
         Some(task)
+    }
+
+    /// Takes back the memory of a task that was removed.
+    pub fn recycle(&mut self, mut task: Box<Task>) {
+        const KEPT: usize = 8 * 1024;
+        if self.spare.is_none() && task.packet.capacity() <= KEPT {
+            task.workload = Workload::None;
+            task.data = None;
+            task.result = None;
+            self.spare = Some(task);
+        }
     }
 
     fn unlink(&mut self, prev: u32, next: u32) {

@@ -90,6 +90,12 @@ impl<T: Transport> Client<T> {
                 Body::Waits => return Ok(None),
                 Body::Call(step) => return Ok(Some(step)),
             }
+            if self.link.conns[key].inbuf.is_empty() {
+                if self.link.fill(key)? == Fill::Empty {
+                    return Ok(None);
+                }
+                continue;
+            }
             // Taken out so that tasks can change while a packet is borrowed.
             let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
             let (used, outcome) = self.read_packet(key, inbuf.unread(), deliver);
@@ -167,6 +173,9 @@ impl<T: Transport> Client<T> {
     /// Moves the body that is under way on.
     fn read_body(&mut self, key: usize, deliver: bool) -> Result<Body, ReturnCode> {
         loop {
+            if matches!(self.servers[key].incoming, Incoming::None) {
+                return Ok(Body::Done);
+            }
             let incoming = std::mem::take(&mut self.servers[key].incoming);
             let next = match incoming {
                 Incoming::None => return Ok(Body::Done),

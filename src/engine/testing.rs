@@ -1,0 +1,548 @@
+//! [`ScriptNet`]: a [`Transport`] that plays a script, for tests of the engine.
+//!
+//! It has a clock of its own, which moves only while something waits, and a
+//! scripted peer per connection, held by the test through [`World`]:
+//!
+//! ```ignore
+//! let (net, world) = ScriptNet::new();
+//! world.peer(0).expects(&grab).sends(&no_job).pauses(100).closes();
+//! ```
+//!
+//! A peer's script goes on while the engine waits, one `sends` per wait, so
+//! that a packet can be cut at any byte. Bytes that a script does not expect, and
+//! a wait that nothing can ever end, fail the test.
+//!
+//! Must not: be lenient.
+
+use crate::buf::{HookBuf, Owned};
+use crate::net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
+use crate::protocol::{Command, Decoded, Magic, decode, encode};
+use std::cell::{RefCell, RefMut};
+use std::collections::VecDeque;
+use std::io;
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How a peer meets an attempt to connect.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Connect {
+    /// It accepts by the next wait.
+    Accept,
+    /// It refuses by the next wait.
+    Refuse,
+    /// It never says anything.
+    Ignore,
+}
+
+/// What a peer does next.
+#[derive(Debug)]
+enum Act {
+    Expect(Vec<u8>),
+    Send(Vec<u8>),
+    Pause(Duration),
+    Close,
+}
+
+/// One connection as its peer sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    connects: VecDeque<Connect>,
+    script: VecDeque<Act>,
+    /// When the pause under way ends.
+    resumes: Option<Instant>,
+    open: bool,
+    met: Option<Connect>,
+    /// Arrived at the engine's side, not received yet.
+    inbox: VecDeque<u8>,
+    closed: bool,
+    /// How many bytes each send takes; all of them when there is no entry.
+    room: VecDeque<usize>,
+    wants_writable: bool,
+    /// Sent by the engine, not expected by the script yet.
+    sent: Vec<u8>,
+    /// How often the engine connected.
+    pub(crate) connected: usize,
+}
+
+/// Everything that a script says and counts.
+#[derive(Debug)]
+struct State {
+    now: Instant,
+    peers: Vec<Peer>,
+    ready: VecDeque<Ready>,
+    wake: VecDeque<(Instant, u8)>,
+    /// Bytes in the wake-up pipe.
+    woken: Vec<u8>,
+    interrupts: usize,
+    forked: bool,
+    calls: Calls,
+}
+
+/// How many system calls there would have been.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) send: usize,
+    pub(crate) recv: usize,
+    pub(crate) wait: usize,
+    pub(crate) connect: usize,
+}
+
+/// The engine's side of the script.
+#[derive(Debug)]
+pub(crate) struct ScriptNet(Rc<RefCell<State>>);
+
+/// The test's side of the script.
+#[derive(Clone, Debug)]
+pub(crate) struct World(Rc<RefCell<State>>);
+
+/// A packet from a server.
+pub(crate) fn response(command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8> {
+    packet(Magic::Response, command, args, body)
+}
+
+/// A packet to a server.
+pub(crate) fn request(command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8> {
+    packet(Magic::Request, command, args, body)
+}
+
+fn packet(magic: Magic, command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(&mut out, magic, command, args, body);
+    out
+}
+
+impl ScriptNet {
+    /// A transport and the test's side of it.
+    pub(crate) fn new() -> (ScriptNet, World) {
+        let state = Rc::new(RefCell::new(State {
+            now: Instant::now(),
+            peers: Vec::new(),
+            ready: VecDeque::new(),
+            wake: VecDeque::new(),
+            woken: Vec::new(),
+            interrupts: 0,
+            forked: false,
+            calls: Calls::default(),
+        }));
+        (ScriptNet(Rc::clone(&state)), World(state))
+    }
+}
+
+impl World {
+    /// The peer of the connection with this number.
+    pub(crate) fn peer(&self, key: usize) -> RefMut<'_, Peer> {
+        RefMut::map(self.0.borrow_mut(), |state| {
+            if state.peers.len() <= key {
+                state.peers.resize_with(key + 1, Peer::default);
+            }
+            &mut state.peers[key]
+        })
+    }
+
+    /// The clock's time.
+    pub(crate) fn now(&self) -> Instant {
+        self.0.borrow().now
+    }
+
+    /// Lets time pass while nobody waits.
+    pub(crate) fn sleep(&self, milliseconds: u64) {
+        self.0.borrow_mut().now += Duration::from_millis(milliseconds);
+    }
+
+    /// Writes a byte to the wake-up pipe after so many milliseconds.
+    pub(crate) fn wakes_after(&self, milliseconds: u64, byte: u8) {
+        let mut state = self.0.borrow_mut();
+        let at = state.now + Duration::from_millis(milliseconds);
+        state.wake.push_back((at, byte));
+    }
+
+    /// A signal ends the next wait.
+    pub(crate) fn interrupts(&self) {
+        self.0.borrow_mut().interrupts += 1;
+    }
+
+    /// From now on the engine runs in a forked child.
+    pub(crate) fn forks(&self) {
+        self.0.borrow_mut().forked = true;
+    }
+
+    /// How many system calls there would have been since the last question.
+    pub(crate) fn take_calls(&self) -> Calls {
+        std::mem::take(&mut self.0.borrow_mut().calls)
+    }
+
+    /// Fails unless every script was played to its end and nothing more was
+    /// sent.
+    pub(crate) fn is_over(&self) {
+        let mut state = self.0.borrow_mut();
+        for (key, peer) in state.peers.iter_mut().enumerate() {
+            peer.see(key);
+            assert!(peer.script.is_empty(), "peer {key} still has {:?}", peer.script);
+            assert!(peer.sent.is_empty(), "peer {key} was sent {}", packets(&peer.sent));
+        }
+    }
+}
+
+impl Peer {
+    /// How the next attempts to connect go; accepted when nothing is said.
+    pub(crate) fn meets(&mut self, how: &[Connect]) -> &mut Peer {
+        self.connects.extend(how);
+        self
+    }
+
+    /// The script goes on once exactly these bytes were sent.
+    pub(crate) fn expects(&mut self, bytes: &[u8]) -> &mut Peer {
+        self.script.push_back(Act::Expect(bytes.to_vec()));
+        self
+    }
+
+    /// These bytes arrive together.
+    pub(crate) fn sends(&mut self, bytes: &[u8]) -> &mut Peer {
+        self.script.push_back(Act::Send(bytes.to_vec()));
+        self
+    }
+
+    /// The script goes on so many milliseconds later.
+    pub(crate) fn pauses(&mut self, milliseconds: u64) -> &mut Peer {
+        self.script.push_back(Act::Pause(Duration::from_millis(milliseconds)));
+        self
+    }
+
+    /// The peer closes the connection; the script goes on with the next one.
+    pub(crate) fn closes(&mut self) -> &mut Peer {
+        self.script.push_back(Act::Close);
+        self
+    }
+
+    /// How many bytes the next sends take; 0 is "not now".
+    pub(crate) fn takes(&mut self, sizes: &[usize]) -> &mut Peer {
+        self.room.extend(sizes);
+        self
+    }
+
+    /// Whether the engine holds the connection open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Takes what was sent and not expected.
+    pub(crate) fn take_sent(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// Crosses off what the script expects and the engine has sent.
+    fn see(&mut self, key: usize) {
+        while let Some(Act::Expect(bytes)) = self.script.front() {
+            let n = bytes.len().min(self.sent.len());
+            assert!(
+                bytes[..n] == self.sent[..n],
+                "peer {key} expects {}\nand was sent {}",
+                packets(bytes),
+                packets(&self.sent)
+            );
+            if n < bytes.len() {
+                return;
+            }
+            self.sent.drain(..n);
+            self.script.pop_front();
+        }
+    }
+
+    /// Plays the script up to the next thing that the engine can notice.
+    fn play(&mut self, key: usize, now: Instant) -> Option<Ready> {
+        if !self.open {
+            return None;
+        }
+        match self.met.take() {
+            Some(Connect::Ignore) => {
+                self.met = Some(Connect::Ignore);
+                return None;
+            }
+            Some(how) => {
+                self.closed = matches!(how, Connect::Refuse);
+                return Some(Ready { key, readable: self.closed, writable: true });
+            }
+            None => {}
+        }
+        let writable = self.wants_writable && self.room.front().is_none_or(|&n| n > 0);
+        let mut readable = false;
+        loop {
+            self.see(key);
+            match self.script.front() {
+                Some(Act::Pause(pause)) => {
+                    if now < *self.resumes.get_or_insert(now + *pause) {
+                        break;
+                    }
+                    self.resumes = None;
+                    self.script.pop_front();
+                }
+                Some(Act::Send(bytes)) => {
+                    self.inbox.extend(bytes);
+                    self.script.pop_front();
+                    readable = true;
+                    break;
+                }
+                Some(Act::Close) => {
+                    self.closed = true;
+                    self.script.pop_front();
+                    readable = true;
+                    break;
+                }
+                Some(Act::Expect(_)) | None => break,
+            }
+        }
+        (readable || writable).then_some(Ready { key, readable, writable })
+    }
+
+    fn shut(&mut self) {
+        self.open = false;
+        self.closed = false;
+        self.met = None;
+        self.inbox.clear();
+        self.wants_writable = false;
+    }
+
+    fn take(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        assert!(self.open, "received on a closed connection");
+        let n = most.min(self.inbox.len());
+        if n == 0 && !self.closed {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(self.inbox.drain(..n).collect())
+    }
+}
+
+/// What bytes are, in words, for a failing test.
+fn packets(mut bytes: &[u8]) -> String {
+    let mut text = Vec::new();
+    while let Ok(Decoded::Whole { packet, used }) = decode(bytes) {
+        let payload = String::from_utf8_lossy(&bytes[12..used]).into_owned();
+        text.push(format!("{} {payload:?}", packet.command().name()));
+        bytes = &bytes[used..];
+    }
+    if !bytes.is_empty() || text.is_empty() {
+        text.push(format!("{:?}", String::from_utf8_lossy(bytes)));
+    }
+    text.join(", ")
+}
+
+impl ScriptNet {
+    fn peer(&mut self, key: usize) -> RefMut<'_, Peer> {
+        RefMut::map(self.0.borrow_mut(), |state| {
+            if state.peers.len() <= key {
+                state.peers.resize_with(key + 1, Peer::default);
+            }
+            &mut state.peers[key]
+        })
+    }
+
+    fn receive(&mut self, key: usize, most: usize) -> io::Result<Vec<u8>> {
+        self.0.borrow_mut().calls.recv += 1;
+        self.peer(key).take(most)
+    }
+}
+
+impl Transport for ScriptNet {
+    fn now(&self) -> Instant {
+        self.0.borrow().now
+    }
+
+    fn forked(&mut self) -> bool {
+        let mut state = self.0.borrow_mut();
+        let forked = std::mem::take(&mut state.forked);
+        if forked {
+            state.peers.iter_mut().for_each(Peer::shut);
+            state.ready.clear();
+        }
+        forked
+    }
+
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<Address>> {
+        if host.ends_with(".invalid") {
+            return Err(io::Error::other("Name or service not known"));
+        }
+        Ok(vec![Address::Inet(([127, 0, 0, 1], port).into())])
+    }
+
+    fn connect(&mut self, key: usize, _: &Address) -> io::Result<()> {
+        self.0.borrow_mut().calls.connect += 1;
+        let mut peer = self.peer(key);
+        peer.shut();
+        peer.open = true;
+        peer.connected += 1;
+        peer.sent.clear();
+        peer.met = Some(peer.connects.pop_front().unwrap_or(Connect::Accept));
+        Ok(())
+    }
+
+    fn finish_connect(&mut self, key: usize) -> io::Result<()> {
+        let peer = self.peer(key);
+        if peer.met.is_some() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if peer.closed {
+            return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().calls.send += 1;
+        let mut peer = self.peer(key);
+        assert!(peer.open, "sent on a closed connection");
+        if peer.closed {
+            return Err(io::Error::from_raw_os_error(libc::EPIPE));
+        }
+        let all = [head, body].concat();
+        let room = peer.room.pop_front().unwrap_or(all.len());
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let n = room.min(all.len());
+        peer.sent.extend_from_slice(&all[..n]);
+        Ok(n)
+    }
+
+    fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.receive(key, space.len())?;
+        space[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+
+    fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize> {
+        let bytes = self.receive(key, limit)?;
+        into.extend(&bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn recv_hooked(&mut self, key: usize, into: &mut HookBuf, limit: usize) -> io::Result<usize> {
+        let bytes = self.receive(key, limit)?;
+        into.extend(&bytes);
+        Ok(bytes.len())
+    }
+
+    fn recv_raw(&mut self, key: usize, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        let bytes = self.receive(key, space.len())?;
+        for (to, from) in space.iter_mut().zip(&bytes) {
+            to.write(*from);
+        }
+        Ok(bytes.len())
+    }
+
+    fn liveness(&mut self, key: usize) -> Liveness {
+        // What the peer did while nobody waited has arrived by now.
+        let now = self.0.borrow().now;
+        let mut peer = self.peer(key);
+        peer.play(key, now);
+        match (peer.inbox.is_empty(), peer.closed || !peer.open) {
+            (false, _) => Liveness::Readable,
+            (true, true) => Liveness::Dead,
+            (true, false) => Liveness::Quiet,
+        }
+    }
+
+    fn want_writable(&mut self, key: usize, wanted: bool) {
+        self.peer(key).wants_writable = wanted;
+    }
+
+    fn close(&mut self, key: usize) {
+        self.peer(key).shut();
+    }
+
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
+        let mut state = self.0.borrow_mut();
+        let state = &mut *state;
+        state.calls.wait += 1;
+        if state.interrupts > 0 {
+            state.interrupts -= 1;
+            return Ok(Waited::Interrupted);
+        }
+        loop {
+            let now = state.now;
+            let ready = state.peers.iter_mut().enumerate().filter_map(|(k, p)| p.play(k, now));
+            state.ready.extend(ready);
+            while let Some(&(at, byte)) = state.wake.front()
+                && at <= now
+            {
+                state.wake.pop_front();
+                state.woken.push(byte);
+                state.ready.push_back(Ready { key: WAKE_KEY, readable: true, writable: false });
+            }
+            if !state.ready.is_empty() {
+                return Ok(Waited::Ready);
+            }
+            let open = state.peers.iter().filter(|p| p.open);
+            let next = open.filter_map(|p| p.resumes).chain(state.wake.front().map(|w| w.0)).min();
+            match (next, until) {
+                (Some(next), None) => state.now = next,
+                (Some(next), Some(until)) if next < until => state.now = next,
+                (_, Some(until)) => {
+                    state.now = now.max(until);
+                    return Ok(Waited::TimedOut);
+                }
+                (None, None) => {
+                    let left: Vec<_> =
+                        state.peers.iter().map(|p| (&p.script, packets(&p.sent))).collect();
+                    panic!("waits for ever; scripts and what was sent: {left:?}");
+                }
+            }
+        }
+    }
+
+    fn next_ready(&mut self) -> Option<Ready> {
+        self.0.borrow_mut().ready.pop_front()
+    }
+
+    fn poll_fd(&mut self) -> io::Result<i32> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::link::{Fill, Flush, Link, State, Wait};
+
+    #[test]
+    fn a_script_is_played_as_far_as_the_engine_goes_along() {
+        let (net, world) = ScriptNet::new();
+        let mut link = Link::new(net);
+        link.add_server("localhost", 0).expect("address");
+        world.peer(0).expects(b"ping").pauses(50).sends(b"po").sends(b"ng").closes();
+        link.open(0, None).expect("starts");
+        assert_eq!(link.wait(None), Ok(Wait::Ready));
+        assert_eq!(link.finish_connect(0), Ok(true));
+        link.conns[0].writable = false;
+        assert_eq!(link.flush(0, b"ping", &mut 0), Ok(Flush::Done));
+        let before = world.now();
+        let mut got = Vec::new();
+        while link.conns[0].state == State::Up {
+            assert_eq!(link.wait(None), Ok(Wait::Ready));
+            link.conns[0].writable = false;
+            while link.fill(0) == Ok(Fill::Data) {}
+            let inbuf = &mut link.conns[0].inbuf;
+            got.extend_from_slice(inbuf.unread());
+            inbuf.read(inbuf.unread().len());
+        }
+        assert_eq!(got, b"pong");
+        assert_eq!(world.now() - before, Duration::from_millis(50));
+        world.is_over();
+        assert_eq!(world.take_calls(), Calls { send: 1, recv: 3, wait: 4, connect: 1 });
+    }
+
+    #[test]
+    #[should_panic(expected = "peer 0 expects")]
+    fn bytes_that_nobody_expects_fail_the_test() {
+        let (net, world) = ScriptNet::new();
+        let mut link = Link::new(net);
+        link.add_server("localhost", 0).expect("address");
+        world.peer(0).expects(b"ping");
+        link.open(0, None).expect("starts");
+        assert_eq!(link.wait(None), Ok(Wait::Ready));
+        assert_eq!(link.finish_connect(0), Ok(true));
+        link.conns[0].writable = false;
+        assert_eq!(link.flush(0, b"pang", &mut 0), Ok(Flush::Done));
+        let _ = link.wait(None);
+    }
+}
