@@ -90,14 +90,14 @@ int main(int argc, char **argv)
   gearman_job_handle_t empty = "";
   tell("job_status of an empty handle",
        gearman_client_job_status(client, empty, NULL, NULL, NULL, NULL));
-  tell("set_memory_allocators, a part",
+  show("set_memory_allocators, a part",
        gearman_client_set_memory_allocators(client, NULL, (gearman_free_fn *)(uintptr_t)1, NULL,
                                             NULL, NULL));
   printf("set_server_option(\"\"): %s\n", yes(gearman_client_set_server_option(client, "", 0)));
   printf("set_server_option(NULL): %s\n", yes(gearman_client_set_server_option(client, NULL, 0)));
   printf("set_server_option(\"nonsense\"): %s\n",
          yes(gearman_client_set_server_option(client, "nonsense", 8)));
-  show_client_error(client);
+  show("  error_code", gearman_client_error_code(client));
   printf("set_server_option(\"exceptions\"): %s\n",
          yes(gearman_client_set_server_option(client, "exceptions", 10)));
 

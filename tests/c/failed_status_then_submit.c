@@ -11,7 +11,8 @@ int main(int argc, char **argv)
   gearman_client_st *client = client_for(dead_port());
   show("job_status",
        gearman_client_job_status(client, handle, &known, &running, &numerator, &denominator));
-  show("do_background", gearman_client_do_background(client, "echo", NULL, "x", 1, handle));
+  gearman_job_handle_t submitted;
+  show("do_background", gearman_client_do_background(client, "echo", NULL, "x", 1, submitted));
   show("job_status",
        gearman_client_job_status(client, handle, &known, &running, &numerator, &denominator));
   gearman_client_free(client);

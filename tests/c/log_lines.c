@@ -40,10 +40,6 @@ static void client_at(gearman_verbose_t verbose)
   free(gearman_client_do(client, "echo", NULL, "x", 1, NULL, &rc));
   printf("  bad host\n");
   gearman_client_add_server(client, "no-such-host.invalid", 1);
-  printf("  unknown option\n");
-  gearman_client_remove_servers(client);
-  gearman_client_add_server(client, "127.0.0.1", server_port);
-  gearman_client_set_server_option(client, "nonsense", 8);
   printf("  free\n");
   gearman_client_free(client);
 }

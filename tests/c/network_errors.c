@@ -58,9 +58,9 @@ static void every_call(const char *label, in_port_t port, int timeout)
   gearman_client_free(client);
 
   client = fresh(port, timeout);
-  printf("set_server_option: %s\n",
-         yes(gearman_client_set_server_option(client, "exceptions", 10)));
-  show_client_error(client);
+  bool accepted = gearman_client_set_server_option(client, "exceptions", 10);
+  printf("set_server_option: %s\n", yes(accepted));
+  if (!accepted) show_client_error(client);
   gearman_client_free(client);
 
   client = fresh(port, timeout);
@@ -94,7 +94,13 @@ static void stay_silent(int fd, int connection)
 static void refuse(int fd, int connection)
 {
   (void)connection;
-  while (packet_recv(fd) >= 0) packet_send(fd, SERVER_ERROR, "QUEUE_ERROR\0the queue is full", 29);
+  for (int type; (type = packet_recv(fd)) >= 0;)
+    if (type == ECHO_REQ)
+      packet_send(fd, ECHO_RES, packet_body, packet_size);
+    else if (type == OPTION_REQ)
+      packet_send(fd, OPTION_RES, packet_body, packet_size);
+    else
+      packet_send(fd, SERVER_ERROR, "QUEUE_ERROR\0the queue is full", 29);
 }
 
 static void scripted(const char *label, void (*play)(int, int), int timeout)
@@ -112,7 +118,7 @@ int main(int argc, char **argv)
   every_call("nobody listens", dead_port(), -1);
   scripted("closes after the request", close_after_request, 5000);
   scripted("stays silent", stay_silent, 100);
-  scripted("answers ERROR", refuse, 5000);
+  scripted("answers ERROR to a job", refuse, 5000);
 
   printf("== hosts\n");
   gearman_client_st *client = gearman_client_create(NULL);

@@ -14,7 +14,6 @@ int main(int argc, char **argv)
   printf("EXCEPTIONS: %s\n", yes(gearman_client_set_server_option(client, "EXCEPTIONS", 10)));
   printf("exceptions again: %s\n", yes(gearman_client_set_server_option(client, "exceptions", 10)));
   printf("unknown: %s\n", yes(gearman_client_set_server_option(client, "unknown", 7)));
-  printf("  %s\n", text(gearman_client_error(client)));
   printf("options 0x%x has EXCEPTION %s\n", (unsigned)gearman_client_options(client),
          yes(gearman_client_has_option(client, GEARMAN_CLIENT_EXCEPTION)));
   free(gearman_client_do(client, "exception", NULL, "x", 1, &size, &rc));
@@ -49,7 +48,6 @@ int main(int argc, char **argv)
   gearman_worker_st *worker = worker_for(server_port);
   printf("worker exceptions: %s\n", yes(gearman_worker_set_server_option(worker, "exceptions", 10)));
   printf("worker unknown: %s\n", yes(gearman_worker_set_server_option(worker, "unknown", 7)));
-  show_worker_error(worker);
   show("worker echo", gearman_worker_echo(worker, "ping", 4));
   show("worker large echo", gearman_worker_echo(worker, large, sizeof(large)));
   show("worker echo of nothing", gearman_worker_echo(worker, NULL, 0));

@@ -42,7 +42,8 @@ int main(int argc, char **argv)
              ? "no task, "
              : "a task, ");
   printf("%s\n", rc_name(rc));
-  show("run_tasks", gearman_client_run_tasks(client));
+  while ((rc = gearman_client_run_tasks(client)) == GEARMAN_IO_WAIT) {}
+  show("run_tasks", rc);
   gearman_client_free(client);
   worker_stop(&worker);
   return 0;
