@@ -60,13 +60,13 @@ impl Broker {
         let job = &mut self.jobs[id];
         (job.stage, job.due) = (Stage::Delayed, due);
         self.functions[job.function].delayed += 1;
-        self.delayed_timers.start(due, id);
+        self.delayed_timers.start(id, job);
     }
 
     pub(super) fn end_delay(&mut self, id: Id<Job>) {
         let job = &self.jobs[id];
         self.functions[job.function].delayed -= 1;
-        self.delayed_timers.stop(job.due, id);
+        self.delayed_timers.stop(id, job);
     }
 
     /// Hands a queued job to a worker, for `timeout` milliseconds if not 0.
@@ -78,7 +78,7 @@ impl Broker {
         job.due = 0;
         if timeout > 0 {
             job.due = now.ticks + u64::from(timeout);
-            self.running_timers.start(job.due, id);
+            self.running_timers.start(id, job);
         }
         self.connections[worker].running.push_back(self.jobs.slab_mut(), id);
     }
@@ -87,7 +87,7 @@ impl Broker {
         self.connections[worker].running.remove(self.jobs.slab_mut(), id);
         let job = &self.jobs[id];
         self.functions[job.function].running -= 1;
-        self.running_timers.stop(job.due, id);
+        self.running_timers.stop(id, job);
     }
 
     /// Takes a running job from its worker, who lost it, and gives it to the

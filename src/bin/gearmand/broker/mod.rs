@@ -18,6 +18,8 @@ mod job;
 mod lifecycle;
 mod list;
 mod slab;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod view;
 

@@ -17,31 +17,32 @@ pub(crate) struct Now {
     pub(crate) unix: u64,
 }
 
-/// The timers of one clock.
+/// The timers of one clock. Of jobs that are due at the same time the one with
+/// the lower number comes first: it is the one that came first.
 #[derive(Default)]
 pub(super) struct Timers {
-    due: BTreeSet<(u64, Id<Job>)>,
+    due: BTreeSet<(u64, u32, Id<Job>)>,
 }
 
 impl Timers {
-    /// Starts a timer.
-    pub(super) fn start(&mut self, due: u64, job: Id<Job>) {
-        self.due.insert((due, job));
+    /// Starts the timer of a job, for the time that it names.
+    pub(super) fn start(&mut self, id: Id<Job>, job: &Job) {
+        self.due.insert((job.due, job.number, id));
     }
 
-    /// Stops a timer, if it was started.
-    pub(super) fn stop(&mut self, due: u64, job: Id<Job>) {
-        self.due.remove(&(due, job));
+    /// Stops the timer of a job, if it was started.
+    pub(super) fn stop(&mut self, id: Id<Job>, job: &Job) {
+        self.due.remove(&(job.due, job.number, id));
     }
 
     /// When the next timer fires.
     pub(super) fn next(&self) -> Option<u64> {
-        self.due.first().map(|&(due, _)| due)
+        self.due.first().map(|&(due, ..)| due)
     }
 
     /// Takes out a job whose timer fires by `now`.
     pub(super) fn pop(&mut self, now: u64) -> Option<Id<Job>> {
-        let &(due, job) = self.due.first()?;
+        let &(due, _, job) = self.due.first()?;
         if due > now {
             return None;
         }
