@@ -117,9 +117,10 @@ pub(crate) struct Options {
     #[arg(short = 'v', action = ArgAction::Count)]
     more_verbose: u8,
 
-    /// How many sleeping workers to wake per job; 0 is all of them.
-    #[arg(short = 'w', long, value_name = "N", default_value_t = 0)]
-    pub(crate) worker_wakeup: u8,
+    /// How many sleeping workers to wake per job; 0 is all of them. Default is
+    /// one, and more if the job still waits a moment later.
+    #[arg(short = 'w', long, value_name = "N")]
+    pub(crate) worker_wakeup: Option<u8>,
 
     /// Check the arguments and exit.
     #[arg(long, hide = true)]

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::broker::{Broker, Config};
+use crate::broker::{Broker, Config, Wakeup};
 use crate::daemon;
-use crate::log::{Level, Log};
+use crate::log::Log;
 use crate::options::Options;
 use crate::server::{Keepalive, Server, bind};
 
@@ -26,17 +26,14 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if options.daemon_child {
         daemon::detach()?;
     }
-    let mut log = open_log(options)?;
+    let log = open_log(options)?;
     limit_files(options.file_descriptors)?;
     let listeners = bind(&options.listen, options.port, options.backlog)?;
     let port = listeners[0].local_addr()?.port();
-    for listener in &listeners {
-        log.write(Level::Info, format_args!("Listening on {}", listener.local_addr()?));
-    }
     let broker = Broker::new(Config {
         handle_prefix: handle_prefix(options),
         attempts: attempts(options.job_retries),
-        wakeup: options.worker_wakeup,
+        wakeup: wakeup(options.worker_wakeup),
         exceptions: options.exceptions,
     });
     let keepalive = Keepalive {
@@ -91,6 +88,16 @@ fn handle_prefix(options: &Options) -> String {
 /// makes no sense.
 fn attempts(retries: i16) -> Option<u8> {
     u8::try_from(retries).ok().map(|attempts| attempts.max(1))
+}
+
+/// The original wakes everybody unless told otherwise; here that must be asked
+/// for.
+fn wakeup(limit: Option<u8>) -> Wakeup {
+    match limit {
+        None => Wakeup::AsNeeded,
+        Some(0) => Wakeup::All,
+        Some(count) => Wakeup::AtMost(count),
+    }
 }
 
 /// A file that says something about a running server and goes with it.

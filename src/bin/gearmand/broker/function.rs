@@ -12,7 +12,8 @@ use super::connection::{Ability, Asleep, ByFunction};
 use super::index::Index;
 use super::job::{Job, PRIORITIES, Place};
 use super::list::List;
-use super::slab::{Id, Slab};
+use super::slab::{Id, Key, Slab};
+use super::waking::Alarm;
 
 /// One function.
 pub(crate) struct Function {
@@ -30,6 +31,8 @@ pub(crate) struct Function {
     pub(super) abilities: List<Ability, ByFunction>,
     /// Those of them whose worker sleeps, the longest asleep first.
     pub(super) sleepers: List<Ability, Asleep>,
+    /// When it is to be seen whether its waiting jobs need more workers awake.
+    pub(super) alarm: Option<Alarm>,
     /// How often workers said that they offer it.
     pub(super) offers: u32,
     /// Rises from function to function.
@@ -46,6 +49,7 @@ impl Function {
             limits: [0; PRIORITIES],
             abilities: List::new(),
             sleepers: List::new(),
+            alarm: None,
             offers: 0,
             number,
         }
@@ -110,6 +114,11 @@ impl Functions {
     /// The function of this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<Id<Function>> {
         self.by_name.find(self.tag(name), |id| *self.slab[id].name == *name)
+    }
+
+    /// The function that a key means, if it still exists.
+    pub(super) fn find_key(&self, key: Key<Function>) -> Option<Id<Function>> {
+        self.slab.find(key)
     }
 
     /// The function of this name, which exists from now on.

@@ -1,13 +1,12 @@
 //! What happens to a job between its submission and its end: queued, delayed,
-//! handed out, lost by its worker, finished; and whom each step wakes.
+//! handed out, lost by its worker, finished.
 //!
 //! Every change of a job's stage is here, with the lists, counters and timers
 //! that follow it.
 //!
-//! Must not: parse packets.
+//! Must not: parse packets, or decide whom a new job wakes.
 
 use super::connection::{Connection, Waiter};
-use super::function::Function;
 use super::job::{Job, Stage};
 use super::slab::Id;
 use super::timers::Now;
@@ -140,38 +139,6 @@ impl Broker {
     ) {
         for waiter in self.jobs[id].waiters.iter(&self.waiters) {
             out.send(self.key(self.waiters[waiter].connection), command, args, body);
-        }
-    }
-
-    /// Wakes sleeping workers because a function has a job for them: all, or as
-    /// many as configured, the longest asleep first.
-    ///
-    /// While a function has waiting jobs, either none of its workers sleeps or
-    /// one is awake and will ask: so this is called whenever a job is queued,
-    /// and whenever a worker that may have been woken for it goes away.
-    pub(super) fn wake(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
-        let mut woken = 0;
-        while let Some(ability) = self.functions[function].sleepers.front() {
-            let worker = self.abilities[ability].connection;
-            self.rouse(worker);
-            out.send(self.key(worker), Command::Noop, &[], b"");
-            woken += 1;
-            if woken == u32::from(self.config.wakeup) {
-                break;
-            }
-        }
-    }
-
-    /// Counts a worker as awake.
-    pub(super) fn rouse(&mut self, worker: Id<Connection>) {
-        if !std::mem::take(&mut self.connections[worker].sleeping) {
-            return;
-        }
-        let mut next = self.connections[worker].abilities.front();
-        while let Some(ability) = next {
-            let function = self.abilities[ability].function;
-            self.functions[function].sleepers.remove(&mut self.abilities, ability);
-            next = self.connections[worker].abilities.after(&self.abilities, ability);
         }
     }
 }

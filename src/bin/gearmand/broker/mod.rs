@@ -22,12 +22,14 @@ mod slab;
 mod tests;
 mod timers;
 mod view;
+mod waking;
 
 pub(crate) use connection::ConnectionKey;
 pub(crate) use control::{Cancelled, Dropped};
 pub(crate) use job::MAX_PREFIX;
 pub(crate) use timers::Now;
 pub(crate) use view::FunctionView;
+pub(crate) use waking::Wakeup;
 
 use connection::{Ability, Connection, Waiter};
 use function::{Function, Functions};
@@ -36,6 +38,7 @@ use index::Index;
 use job::{Jobs, PRIORITIES};
 use slab::{Id, Slab};
 use timers::Timers;
+use waking::Alarms;
 
 /// What an administrator can set.
 #[derive(Clone, Debug)]
@@ -44,8 +47,8 @@ pub(crate) struct Config {
     pub(crate) handle_prefix: String,
     /// How often a job may be handed out before it fails; `None` is without end.
     pub(crate) attempts: Option<u8>,
-    /// How many sleeping workers a job wakes; 0 wakes all.
-    pub(crate) wakeup: u8,
+    /// Which sleeping workers a job wakes.
+    pub(crate) wakeup: Wakeup,
     /// Whether connections get WORK_EXCEPTION packets without asking.
     pub(crate) exceptions: bool,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Broker {
     running_timers: Timers,
     /// Jobs for later, on `Now::unix`.
     delayed_timers: Timers,
+    /// Functions whose jobs may need more workers awake.
+    alarms: Alarms,
 }
 
 impl Broker {
@@ -89,6 +94,7 @@ impl Broker {
             queued: [0; PRIORITIES],
             running_timers: Timers::default(),
             delayed_timers: Timers::default(),
+            alarms: Alarms::default(),
         }
     }
 
@@ -115,6 +121,7 @@ impl Broker {
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Now, out: &mut dyn Outbox) {
+        self.alarms.set_clock(now);
         while let Some(job) = self.running_timers.pop(now.ticks) {
             self.requeue(job, out);
         }
@@ -122,11 +129,13 @@ impl Broker {
             self.end_delay(job);
             self.enqueue(job, out);
         }
+        self.sound_alarms(out);
     }
 
     /// When [`Broker::tick`] has something to do next, as a time on both clocks.
     pub(crate) fn next_due(&self) -> (Option<u64>, Option<u64>) {
-        (self.running_timers.next(), self.delayed_timers.next())
+        let ticks = [self.running_timers.next(), self.alarms.next()].into_iter().flatten().min();
+        (ticks, self.delayed_timers.next())
     }
 
     /// How many jobs there are.

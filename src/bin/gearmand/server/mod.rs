@@ -65,7 +65,7 @@ impl Server {
     pub(crate) fn new(
         mut listeners: Vec<TcpListener>,
         broker: Broker,
-        log: Log,
+        mut log: Log,
         keepalive: Keepalive,
         output_limit: usize,
     ) -> io::Result<Server> {
@@ -75,6 +75,10 @@ impl Server {
         }
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        // Only now: who waits for this line may send a signal next.
+        for listener in &listeners {
+            log.write(Level::Info, format_args!("Listening on {}", listener.local_addr()?));
+        }
         Ok(Server {
             poll,
             signals,

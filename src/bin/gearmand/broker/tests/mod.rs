@@ -18,7 +18,7 @@ mod submitting;
 
 use std::collections::HashMap;
 
-use super::{Broker, Cancelled, Config, ConnectionKey, Dropped, Now, Outbox};
+use super::{Broker, Cancelled, Config, ConnectionKey, Dropped, Now, Outbox, Wakeup};
 use gearman::protocol::{Command, Decoded, Magic, decode, encode};
 
 /// Keeps what is sent, by receiver.
@@ -59,8 +59,12 @@ impl World {
     }
 
     fn with(change: impl FnOnce(&mut Config)) -> World {
-        let mut config =
-            Config { handle_prefix: "H".into(), attempts: None, wakeup: 0, exceptions: false };
+        let mut config = Config {
+            handle_prefix: "H".into(),
+            attempts: None,
+            wakeup: Wakeup::All,
+            exceptions: false,
+        };
         change(&mut config);
         let now = Now { ticks: 1_000_000, unix: 1_800_000_000 };
         World { broker: Broker::new(config), mailbox: Mailbox::default(), now }

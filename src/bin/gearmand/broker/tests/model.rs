@@ -90,8 +90,8 @@ impl Model {
     pub(super) fn submit(&mut self, from: usize, new: Job, due: Option<u64>) {
         let same = |job: &Job| {
             let same_payload = new.unique != "-" || job.payload == new.payload;
-            let joinable = !new.unique.is_empty() && !(new.unique == "-" && new.payload.is_empty());
-            joinable && job.function == new.function && job.unique == new.unique && same_payload
+            let is_single = new.unique.is_empty() || new.unique == "-" && new.payload.is_empty();
+            !is_single && job.function == new.function && job.unique == new.unique && same_payload
         };
         let joined = self.jobs.iter().find(|(_, job)| same(job)).map(|(&number, _)| number);
         let background = new.background;

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::super::Broker;
 use super::super::job::Stage;
+use super::super::{Broker, Function};
+use super::Wakeup;
 
 impl Broker {
     /// Checks that the broker agrees with itself.
@@ -72,14 +73,19 @@ impl Broker {
 
     /// No wake-up is lost: beside waiting jobs either nobody sleeps, or somebody
     /// is awake who will ask.
-    fn recount_sleepers(&self, function: &super::super::Function) {
+    fn recount_sleepers(&self, function: &Function) {
         let is_asleep = |id| self.connections[self.abilities[id].connection].sleeping;
         let all: Vec<_> = function.abilities.iter(&self.abilities).collect();
         let asleep = all.iter().filter(|&&id| is_asleep(id)).count();
         assert_eq!(asleep, function.sleepers.len() as usize);
         assert!(function.sleepers.iter(&self.abilities).all(is_asleep));
         if function.queued() > 0 && asleep > 0 {
-            assert!(self.config.wakeup > 0 && asleep < all.len(), "a lost wake-up");
+            let is_fine = match self.config.wakeup {
+                Wakeup::All => false,
+                Wakeup::AtMost(_) => asleep < all.len(),
+                Wakeup::AsNeeded => function.alarm.is_some(),
+            };
+            assert!(is_fine, "a lost wake-up");
         }
     }
 

@@ -45,7 +45,8 @@ impl Simulation {
     fn new(seed: u64) -> Simulation {
         let mut random = Random(seed);
         let attempts = random.pick(&[None, Some(1), Some(3)]);
-        let wakeup = random.pick(&[0, 0, 1, 2]);
+        let wakeup =
+            random.pick(&[Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(1), Wakeup::AtMost(2)]);
         let world = World::with(|config| {
             config.attempts = attempts;
             config.wakeup = wakeup;
