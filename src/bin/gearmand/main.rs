@@ -15,6 +15,11 @@ mod startup;
 
 use std::process::ExitCode;
 
+/// The C library's allocator gives memory back only from its end: one small
+/// allocation made while a queue was full keeps all of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let options = match options::parse() {
         Ok(options) => options,
