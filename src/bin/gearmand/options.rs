@@ -89,8 +89,8 @@ pub(crate) struct Options {
     #[arg(short = 'P', long, visible_alias = "pidfile", value_name = "FILE")]
     pub(crate) pid_file: Option<PathBuf>,
 
-    /// Port to listen on; 0 is any free one.
-    #[arg(short = 'p', long, default_value_t = DEFAULT_PORT)]
+    /// Port to listen on, by number or as a service; 0 is any free one.
+    #[arg(short = 'p', long, default_value_t = DEFAULT_PORT, value_parser = parse_port)]
     pub(crate) port: u16,
 
     /// File to write the port to, once the server listens.
@@ -192,6 +192,25 @@ fn parse_prefix(text: &str) -> Result<String, String> {
     }
 }
 
+/// A port, or the TCP port of a service that the system knows by this name.
+fn parse_port(text: &str) -> Result<u16, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(port);
+    }
+    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
+    find_service(&services, text).ok_or_else(|| "neither a port nor a known service".into())
+}
+
+/// Looks a name up in lines of `name port/tcp alias...  # comment`.
+fn find_service(services: &str, wanted: &str) -> Option<u16> {
+    services.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (name, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
+        let is_it = name == wanted || words.any(|alias| alias == wanted);
+        is_it.then(|| port.parse().ok()).flatten()
+    })
+}
+
 /// Reads the command line. An error is the code to exit with; what there is to
 /// say about it has been said.
 pub(crate) fn parse() -> Result<Options, ExitCode> {
@@ -243,6 +262,14 @@ mod tests {
         ] {
             assert_eq!(options(line).level(), level, "{line}");
         }
+    }
+
+    #[test]
+    fn a_service_is_found_by_name_and_alias() {
+        let services = "# comment\nssh 22/tcp\ngearman\t4730/tcp job # x\ngearman 4731/udp\n";
+        assert_eq!(find_service(services, "gearman"), Some(4730));
+        assert_eq!(find_service(services, "job"), Some(4730));
+        assert_eq!(find_service(services, "x"), None);
     }
 
     #[test]
