@@ -6,6 +6,7 @@
 //!
 //! Must not: know what packets do; that is the broker's.
 
+mod accepting;
 mod conversation;
 mod listener;
 mod peer;
@@ -33,8 +34,6 @@ const LISTENERS: usize = usize::MAX / 2;
 const EVENTS: usize = 1024;
 /// Size of the buffer that connections share for receiving.
 const SCRATCH: usize = 256 << 10;
-/// How long accepting rests when there is no room for another connection.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Longest sleep while jobs wait for a time of day: the clock may be set.
 const CALENDAR_NAP: Duration = Duration::from_secs(5);
 
@@ -50,8 +49,12 @@ pub(crate) struct Server {
     scratch: Vec<u8>,
     /// Connections that have something to say.
     ready: Vec<usize>,
+    /// An empty list to fill in the next turn; only its memory matters.
+    served: Vec<usize>,
     /// When to accept again after there was no room.
     accept_again: Option<Instant>,
+    /// Whether it was said that there is no room.
+    is_full: bool,
     started: Instant,
     running: bool,
     draining: bool,
@@ -89,7 +92,9 @@ impl Server {
             log,
             scratch: vec![0; SCRATCH],
             ready: Vec::new(),
+            served: Vec::new(),
             accept_again: None,
+            is_full: false,
             started: Instant::now(),
             running: true,
             draining: false,
@@ -143,9 +148,10 @@ impl Server {
             self.accept_all();
         }
         self.broker.tick(self.now(), &mut self.peers);
-        for index in std::mem::take(&mut self.ready) {
-            self.serve(index);
-        }
+        // Those who are not done get into line again, behind the others.
+        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
+        ready.drain(..).for_each(|index| self.serve(index));
+        self.served = ready;
         // Closing connections can give others something to send, and sending
         // can find connections that are to be closed.
         loop {
@@ -210,55 +216,4 @@ impl Server {
             }
         }
     }
-
-    fn accept_all(&mut self) {
-        self.accept_again = None;
-        (0..self.listeners.len()).for_each(|index| self.accept(index));
-    }
-
-    /// Accepts whoever waits at a listener.
-    fn accept(&mut self, index: usize) {
-        while let Some(listener) = self.listeners.get(index) {
-            match listener.accept() {
-                Ok((stream, address)) => {
-                    listener::prepare(&stream, self.keepalive);
-                    self.log.write(Level::Info, format_args!("Accepted connection from {address}"));
-                    self.welcome(stream, &address.ip().to_string());
-                }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
-                Err(e) if is_full(&e) => {
-                    // The poller will not call again for those who wait already.
-                    if self.accept_again.is_none() {
-                        self.log.write(Level::Error, format_args!("accept: {e}"));
-                    }
-                    self.accept_again = Some(Instant::now() + ACCEPT_REST);
-                    return;
-                }
-                // That one is gone; the next may be there.
-                Err(e) => self.log.write(Level::Warning, format_args!("accept: {e}")),
-            }
-        }
-    }
-
-    fn welcome(&mut self, stream: mio::net::TcpStream, address: &str) {
-        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&stream);
-        let key = self.broker.connect(descriptor, address);
-        let mut peer = Peer::new(stream, key);
-        match peer.register(self.poll.registry(), Token(key.index())) {
-            Ok(()) => self.peers.insert(peer),
-            Err(error) => {
-                self.log.write(Level::Error, format_args!("register: {error}"));
-                self.broker.disconnect(key, &mut self.peers);
-            }
-        }
-    }
-}
-
-/// Whether accepting failed for want of something that may come back.
-fn is_full(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let found = error.raw_os_error();
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
-        .iter()
-        .any(|e| found == Some(e.raw_os_error()))
 }
