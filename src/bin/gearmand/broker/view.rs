@@ -27,7 +27,7 @@ pub(crate) struct FunctionView<'a> {
 
 /// A job.
 pub(crate) struct JobView {
-    pub(crate) handle: super::job::Handle,
+    pub(crate) handle: super::jobs::Handle,
     pub(crate) retries: u8,
     /// Whether it runs although nobody waits for it any more.
     pub(crate) ignored: bool,
