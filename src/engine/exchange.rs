@@ -93,7 +93,8 @@ pub(super) fn broadcast<T>(asker: &mut impl Ask<T>, what: Broadcast<'_>) -> Resu
             (Broadcast::Echo(_), Ok(Reply::Refused)) => {
                 return Err(link.error.set(
                     ReturnCode::INVALID_COMMAND,
-                    at!("gearman_echo"),
+                    // The function that the original names.
+                    at!("success"),
                     "Wrong command sent in response to ECHO request",
                 ));
             }
@@ -106,15 +107,10 @@ pub(super) fn broadcast<T>(asker: &mut impl Ask<T>, what: Broadcast<'_>) -> Resu
             }
             (Broadcast::Echo(_), Err(code)) => return Err(code),
             (Broadcast::Option(_), Ok(Reply::Accepted)) => accepted = true,
-            (Broadcast::Option(option), Ok(_)) => {
+            (Broadcast::Option(_), Ok(_)) => {
                 let conn = &link.conns[key];
-                let option = String::from_utf8_lossy(option);
-                let text = format!("{}:{} Invalid option {option}", conn.host, conn.port);
-                return Err(link.error.set(
-                    ReturnCode::UNKNOWN_OPTION,
-                    at!("gearman_server_option"),
-                    &text,
-                ));
+                let text = format!("{}:{} Invalid option UNKNOWN_OPTION", conn.host, conn.port);
+                return Err(link.error.set(ReturnCode::UNKNOWN_OPTION, at!("success"), &text));
             }
             (Broadcast::Option(_), Err(code)) => down = Some(code),
         }

@@ -6,16 +6,18 @@
 //! Must not: know what a token stands for.
 
 use super::Worker;
+use crate::at;
 use crate::engine::ReturnCode;
 use crate::net::Transport;
 use crate::protocol::limits::FUNCTION_MAX_SIZE;
 use crate::protocol::{Command, Magic, encode};
 
 /// A function that a worker offers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Function {
-    /// With the namespace that was set when it was added.
+    /// With the namespace that was set when it was added, of this length.
     name: Box<[u8]>,
+    namespace: usize,
     /// How many milliseconds the server gives a job; 0 for ever.
     timeout: u32,
     /// What the layer above runs for a job; `None` when jobs are only grabbed.
@@ -28,9 +30,9 @@ impl Function {
         &self.name
     }
 
-    /// How many milliseconds the server gives a job; 0 for ever.
-    pub fn timeout(&self) -> u32 {
-        self.timeout
+    /// The name that the program knows it by.
+    fn own_name(&self) -> &[u8] {
+        &self.name[self.namespace..]
     }
 
     /// What the layer above runs.
@@ -62,14 +64,31 @@ impl<T: Transport> Worker<T> {
         token: Option<u64>,
     ) -> Result<(), ReturnCode> {
         self.check_fork();
-        let name = self.link.settings.qualified(name);
-        if name.len() == self.link.settings.namespace_len() || name.len() > FUNCTION_MAX_SIZE {
-            return Err(ReturnCode::INVALID_ARGUMENT);
+        let wrong = match name.len() {
+            0 => "invalid function",
+            1..=FUNCTION_MAX_SIZE => "",
+            _ => "function name longer then GEARMAN_MAX_FUNCTION_SIZE",
+        };
+        if !wrong.is_empty() {
+            let at = at!("_worker_function_create");
+            return Err(self.link.error.set(ReturnCode::INVALID_ARGUMENT, at, wrong));
         }
-        let function = Function { name: name.into(), timeout, token };
+        let name = self.link.settings.qualified(name).into();
+        let namespace = self.link.settings.namespace_len();
+        self.offer(Function { name, namespace, timeout, token });
+        Ok(())
+    }
+
+    /// Offers what another worker does, under the same tokens.
+    pub fn offer_same<U: Transport>(&mut self, other: &Worker<U>) {
+        for function in &other.functions {
+            self.offer(function.clone());
+        }
+    }
+
+    fn offer(&mut self, function: Function) {
         self.tell_all(|out| function.announce(out));
         self.functions.push(function);
-        Ok(())
     }
 
     /// Takes back the function that was added last under a name. Returns its
@@ -79,12 +98,12 @@ impl<T: Transport> Worker<T> {
     /// `NO_REGISTERED_FUNCTION`.
     pub fn remove_function(&mut self, name: &[u8]) -> Result<Option<u64>, ReturnCode> {
         self.check_fork();
-        let name = self.link.settings.qualified(name);
-        let Some(at) = self.functions.iter().rposition(|f| f.name() == name) else {
+        let Some(at) = self.functions.iter().rposition(|f| f.own_name() == name) else {
             return Err(ReturnCode::NO_REGISTERED_FUNCTION);
         };
-        self.tell_all(|out| encode(out, Magic::Request, Command::CantDo, &[&name], b""));
-        Ok(self.functions.remove(at).token)
+        let function = self.functions.remove(at);
+        self.tell_all(|out| encode(out, Magic::Request, Command::CantDo, &[&function.name], b""));
+        Ok(function.token)
     }
 
     /// Takes back every function.
@@ -103,13 +122,7 @@ impl<T: Transport> Worker<T> {
 
     /// Whether a function of this name, given without the namespace, is offered.
     pub fn has_function(&self, name: &[u8]) -> bool {
-        let name = self.link.settings.qualified(name);
-        self.function(&name).is_some()
-    }
-
-    /// The functions, the oldest first.
-    pub fn functions(&self) -> &[Function] {
-        &self.functions
+        self.functions.iter().any(|f| f.own_name() == name)
     }
 
     /// The function that is called for a name on the wire: the newest.

@@ -62,8 +62,10 @@ impl<T: Transport> Worker<T> {
             }
         }
         let deadline = match self.link.settings.timeout {
-            Some(_) => self.link.settings.deadline(self.link.net.now()),
-            None => None,
+            Some(_) if self.sleep_ends || !sleeps => {
+                self.link.settings.deadline(self.link.net.now())
+            }
+            _ => None,
         };
         Call {
             number: self.last_call,

@@ -37,6 +37,7 @@ use crate::at;
 use crate::net::Transport;
 use crate::protocol::Command;
 use server::Server;
+use std::time::Duration;
 use stop::Stop;
 
 /// A worker.
@@ -46,6 +47,8 @@ pub struct Worker<T: Transport> {
     pub link: Link<T>,
     /// Which packet asks for a job: GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL.
     pub grabs_with: Command,
+    /// Whether the time limit ends a sleep.
+    pub sleep_ends: bool,
     servers: Vec<Server>,
     /// The oldest first.
     functions: Vec<Function>,
@@ -66,6 +69,7 @@ impl<T: Transport> Worker<T> {
         Worker {
             link,
             grabs_with: Command::GrabJobAll,
+            sleep_ends: true,
             servers: Vec::new(),
             functions: Vec::new(),
             jobs: Slab::new(),
@@ -155,6 +159,21 @@ impl<T: Transport> Worker<T> {
     pub fn has_buffered_work(&self) -> bool {
         self.servers.iter().any(|s| s.pending.is_some())
             || self.link.conns.iter().any(|c| c.readable || c.writable || !c.inbuf.is_empty())
+    }
+
+    /// A descriptor that is readable when a call has something to do; -1 when
+    /// there is none.
+    pub fn poll_fd(&mut self) -> i32 {
+        self.check_fork();
+        self.link.net.poll_fd().unwrap_or(-1)
+    }
+
+    /// How long until a deadline has to be looked at: connecting takes too long,
+    /// or a server that is down can be tried again.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        let rests = self.servers.iter().filter_map(|s| s.rests_until).min();
+        let next = self.link.connect_deadline().into_iter().chain(rests).min()?;
+        Some(next.saturating_duration_since(self.link.net.now()))
     }
 
     /// Notices a fork. The child's jobs are its parent's, and so are the stops

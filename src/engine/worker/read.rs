@@ -152,7 +152,9 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    fn assigned(&mut self, key: usize, job: Box<Job>) {
+    fn assigned(&mut self, key: usize, mut job: Box<Job>) {
+        // Programs read workloads as text; without the NUL they had no right to.
+        let _ = job.workload.terminate();
         let id = self.jobs.insert(job);
         self.servers[key].pending = Some(id);
     }

@@ -8,7 +8,6 @@ mod trouble;
 
 use super::*;
 use crate::engine::testing::{ScriptNet, World, request, response};
-use std::time::Duration;
 
 /// The token of the function `f`.
 const TOKEN: u64 = 7;

@@ -28,6 +28,13 @@ pub struct Ticket {
     number: u32,
 }
 
+impl Ticket {
+    /// The job that the function runs for.
+    pub fn job(self) -> Id {
+        self.job
+    }
+}
+
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

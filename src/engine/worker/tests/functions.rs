@@ -71,6 +71,8 @@ fn the_namespace_is_part_of_the_name_on_the_wire() {
     world.peer(0).expects(&hello).sends(&job);
     let (id, _) = step(&mut worker).expect("a job");
     assert_eq!(worker.job(id).expect("kept").function(), b"ns-f");
+    worker.link.settings.set_namespace(b"");
+    assert!(worker.has_function(b"f"), "its name stays when the namespace changes");
 }
 
 #[test]
