@@ -13,7 +13,7 @@
 pub mod client;
 pub mod code;
 pub mod error;
-mod exchange;
+pub mod exchange;
 pub mod handles;
 pub mod link;
 pub mod settings;

@@ -208,7 +208,7 @@ impl<T: Transport> Worker<T> {
         call.turn = None;
         let answered = self.servers.iter().any(|s| s.answered_in == call.number);
         if !call.sleeps && answered {
-            return Err(self.link.error.set_code(ReturnCode::NO_JOBS));
+            return Err(ReturnCode::NO_JOBS);
         }
         if call.sleeps {
             for key in 0..self.servers.len() {
@@ -291,7 +291,11 @@ impl<T: Transport> Worker<T> {
             call.turn = None;
         }
         if !call.blocking {
-            return Err(self.link.error.set_code(instead));
+            // That there is no job is no error.
+            return Err(match instead {
+                ReturnCode::NO_JOBS => instead,
+                code => self.link.error.set_code(code),
+            });
         }
         if call.deadline.is_some_and(|d| d <= now) {
             return Err(self.out_of_time(call));

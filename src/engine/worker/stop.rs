@@ -5,7 +5,8 @@
 
 use super::Worker;
 use crate::engine::ReturnCode;
-use crate::net::Transport;
+use crate::net::{MioNet, Transport};
+use std::os::fd::RawFd;
 
 /// The byte for "finish the job at hand, then stop".
 pub const STOP_GRACEFUL: u8 = b'1';
@@ -63,5 +64,14 @@ impl<T: Transport> Worker<T> {
                 self.disconnect(key);
             }
         }
+    }
+}
+
+impl Worker<MioNet> {
+    /// The ends of the wake-up pipe, to read and to write; none when a forked
+    /// child could not make its own.
+    pub fn wake_fds(&mut self) -> Option<(RawFd, RawFd)> {
+        self.check_fork();
+        self.link.net.wake_pipe().map(|pipe| (pipe.read_fd(), pipe.write_fd()))
     }
 }
