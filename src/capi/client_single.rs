@@ -126,7 +126,7 @@ unsafe fn run_job(
                 Ok(id)
             },
             |task| Memory {
-                hooked: task.hooked.take(),
+                hooked: task.rare().and_then(|r| r.hooked),
                 collected: task.result.take(),
                 hook_failed: task.hook_failed,
             },
