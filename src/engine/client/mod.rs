@@ -10,6 +10,7 @@
 
 mod add;
 mod dispatch;
+mod quick;
 mod read;
 mod request;
 mod run;
@@ -19,6 +20,7 @@ mod submit;
 mod tests;
 
 pub use add::{Body, NewTask};
+pub use quick::Submitted;
 pub use request::Broadcast;
 pub use run::{Run, Step, Ticket, Upcall};
 
