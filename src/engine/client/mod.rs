@@ -96,6 +96,8 @@ pub struct Client<T: Transport> {
     new: VecDeque<Id>,
     /// How many of those are finished or gone.
     stale_new: usize,
+    /// How many connections are in the middle of a body from a `workload_fn`.
+    streaming: usize,
     /// Tasks with a callback to be called or events to be looked at.
     todo: VecDeque<Id>,
     /// By job handle, over all connections.
@@ -135,6 +137,7 @@ impl<T: Transport> Client<T> {
             last: NIL,
             new: VecDeque::new(),
             stale_new: 0,
+            streaming: 0,
             refused: None,
             todo: VecDeque::new(),
             index: HandleIndex::default(),
@@ -284,6 +287,7 @@ impl<T: Transport> Client<T> {
         let owed = std::mem::take(&mut server.owed);
         let sending = server.sending.take().map(|s| s.task);
         let streaming = server.streaming_out.take().map(|(task, _)| task);
+        self.streaming -= usize::from(streaming.is_some());
         server.incoming = Incoming::None;
         server.written = 0;
         let mut again = Vec::new();
