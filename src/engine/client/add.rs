@@ -128,9 +128,11 @@ impl<T: Transport> Client<T> {
         task.function_len = full as u16;
         task.unique_at = (HEADER_SIZE + full + 1) as u16;
         task.unique_len = unique.len() as u8;
-        task.workload = workload;
+        if !matches!(workload, Workload::None) {
+            task.rare_mut().workload = workload;
+        }
         if let Body::Streamed(size) = new.body {
-            task.streamed = Some(size);
+            task.rare_mut().streamed = Some(size);
         }
         task.callbacks = new.callbacks;
         task.token = new.token;

@@ -24,12 +24,13 @@ pub use run::{Run, Step, Ticket, Upcall};
 
 use super::ReturnCode;
 use super::handles::{HandleIndex, Links, NIL};
-use super::link::Link;
+use super::link::{Link, State};
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
-use crate::buf::{Borrowed, Workload};
+use crate::buf::Borrowed;
 use crate::net::Transport;
+use crate::protocol::{Command, Magic, encode};
 use read::Incoming;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -219,7 +220,7 @@ impl<T: Transport> Client<T> {
     pub fn recycle(&mut self, mut task: Box<Task>) {
         const KEPT: usize = 8 * 1024;
         if self.spare.is_none() && task.packet.capacity() <= KEPT {
-            task.workload = Workload::None;
+            task.drop_workload();
             task.data = None;
             task.result = None;
             self.spare = Some(task);
@@ -387,6 +388,21 @@ impl<T: Transport> Client<T> {
         let Some(task) = self.tasks.get_mut(id) else { return };
         if task.state == TaskState::New && !task.asks_status() {
             task.set_workload(workload);
+        }
+    }
+
+    /// Tells the servers that are connected the identifier, with whatever is
+    /// sent to them next.
+    pub fn repeat_identifier(&mut self) {
+        self.check_fork();
+        for key in 0..self.servers.len() {
+            if self.link.conns[key].state == State::Up && !self.is_busy(key) {
+                let out = self.link.conns[key].out.bytes();
+                let before = out.len();
+                let id = &self.link.settings.identifier[..];
+                encode(out, Magic::Request, Command::SetClientId, &[id], &[]);
+                self.servers[key].written += (out.len() - before) as u64;
+            }
         }
     }
 

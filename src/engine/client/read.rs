@@ -234,7 +234,8 @@ impl<T: Transport> Client<T> {
                     (got, Incoming::Echo { exchange, data, missing: missing - got })
                 }
                 Incoming::Hooked { task, missing } => {
-                    let Some(mut memory) = self.tasks.get(task).and_then(|t| t.hooked) else {
+                    let Some(mut memory) = self.tasks.get(task).and_then(|t| t.rare()?.hooked)
+                    else {
                         self.servers[key].incoming = Incoming::Skip(missing);
                         continue;
                     };
@@ -249,7 +250,7 @@ impl<T: Transport> Client<T> {
                         got += self.link.received(key, limit, result)?;
                     }
                     if let Some(found) = self.tasks.get_mut(task) {
-                        found.hooked = Some(memory);
+                        found.rare_mut().hooked = Some(memory);
                     }
                     if got == missing {
                         self.link.conns[key].heard = self.clock;
@@ -329,7 +330,7 @@ impl<T: Transport> Client<T> {
                     if let Some(collected) = task.result.take() {
                         memory.extend(collected.as_slice());
                     }
-                    task.hooked = Some(memory);
+                    task.rare_mut().hooked = Some(memory);
                     Incoming::Hooked { task: id, missing }
                 }
                 (Some(task), None) => {

@@ -344,7 +344,7 @@ impl<T: Transport> Client<T> {
                 let ended_well = task.conn.is_none();
                 return (ended_well && self.frees(kind)).then(|| Self::call_release(id));
             }
-            let event = task.backlog.as_mut().and_then(|b| b.pop_front())?;
+            let event = task.next_event()?;
             if let Some(step) = self.apply(id, event) {
                 return Some(step);
             }

@@ -185,13 +185,13 @@ impl<T: Transport> Client<T> {
         let server = &mut self.servers[key];
         server.written += size as u64;
         server.inflight += 1;
-        let body = task.workload.as_slice().len();
+        let body = task.workload().len();
         task.conn = Some(key as u32);
         task.state = TaskState::Work;
         if body > 0 {
             task.state = TaskState::Submit;
             server.sending = Some(Sending { task: id, sent: 0 });
-        } else if let Some(missing) = task.streamed.filter(|&n| n > 0) {
+        } else if let Some(missing) = task.streamed() {
             task.state = TaskState::Workload;
             server.streaming_out = Some((id, missing));
             self.streaming += 1;
@@ -219,12 +219,12 @@ impl<T: Transport> Client<T> {
             self.servers[key].sending = None;
             return Ok(Flush::Done);
         };
-        let flushed = self.link.flush(key, task.workload.as_slice(), &mut sent)?;
+        let flushed = self.link.flush(key, task.workload(), &mut sent)?;
         if flushed == Flush::Done {
             self.servers[key].sending = None;
             task.state = TaskState::Work;
             // Its memory is free again while the job runs.
-            task.workload = crate::buf::Workload::None;
+            task.drop_workload();
         } else {
             self.servers[key].sending = Some(Sending { task: id, sent });
         }

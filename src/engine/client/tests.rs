@@ -429,7 +429,7 @@ fn a_workload_beyond_the_socket_s_room_goes_out_in_parts_by_reference() {
     world.peer(0).expects(&submit(&body)).sends(&created()).sends(&complete(b""));
     let id = client.add(&new_task(TaskKind::Add, &body)).expect("valid");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    assert!(client.task(id).expect("kept").workload.as_slice().is_empty());
+    assert!(client.task(id).expect("kept").workload().is_empty());
     world.is_over();
 }
 
