@@ -3,6 +3,7 @@
 //! Must not: know what connections are for.
 
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ impl Server {
                     self.is_full = false;
                     listener::prepare(&stream, self.keepalive);
                     self.log.write(Level::Info, format_args!("Accepted connection from {address}"));
-                    self.welcome(stream, &address.ip().to_string());
+                    self.welcome(stream, address);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_full(&e) => {
@@ -48,10 +49,10 @@ impl Server {
         }
     }
 
-    fn welcome(&mut self, stream: TcpStream, address: &str) {
+    fn welcome(&mut self, stream: TcpStream, address: SocketAddr) {
         let descriptor = stream.as_raw_fd();
-        let key = self.broker.connect(descriptor, address);
-        let mut peer = Peer::new(stream, key);
+        let key = self.broker.connect(descriptor, &address.ip().to_string());
+        let mut peer = Peer::new(stream, address, key);
         match peer.register(self.poll.registry(), Token(key.index())) {
             Ok(()) => self.peers.insert(peer),
             Err(error) => {

@@ -168,7 +168,8 @@ impl Server {
 
     fn close(&mut self, mut peer: Peer) {
         let why = peer.doom.take().unwrap_or_default();
-        self.log.write(Level::Info, format_args!("Closing {:?}: {why}", peer.key));
+        self.log
+            .write(Level::Info, format_args!("Closing connection from {}: {why}", peer.address));
         peer.deregister(self.poll.registry());
         self.broker.disconnect(peer.key, &mut self.peers);
         if self.accept_again.is_some() {
