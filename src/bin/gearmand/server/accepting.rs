@@ -11,6 +11,7 @@ use mio::Token;
 use mio::net::TcpStream;
 
 use super::peer::Peer;
+use super::peers::Outlet;
 use super::{Server, listener};
 use crate::log::Level;
 
@@ -57,7 +58,8 @@ impl Server {
             Ok(()) => self.peers.insert(peer),
             Err(error) => {
                 self.log.write(Level::Error, format_args!("register: {error}"));
-                self.broker.disconnect(key, &mut self.peers);
+                let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+                self.broker.disconnect(key, outlet);
             }
         }
     }
