@@ -164,6 +164,7 @@ programs! {
     task_state_after_run
     unbuffered_result
     uniques
+    uniques_across_fork
     work_results
     worker_clone
     worker_life
