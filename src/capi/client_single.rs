@@ -201,6 +201,8 @@ unsafe fn hand_out(
     unsafe {
         let hooks = (*block).hooks;
         if code.failed() || hook_failed {
+            // Nothing with a destructor may be alive while the hook runs.
+            drop(collected);
             if let Some(memory) = hooked {
                 // Nothing of the client is touched here afterwards but its error.
                 let _ = hooks.release(block, UNTICKETED, memory.as_ptr().cast());
