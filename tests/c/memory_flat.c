@@ -23,6 +23,19 @@ static void one_round(void)
   free(gearman_client_do(client, "", NULL, "abc", 3, &size, &rc));
 }
 
+static void one_round_of_handles(void)
+{
+  gearman_client_st *other = client_for(server_port);
+  gearman_client_st *copy = gearman_client_clone(NULL, other);
+  gearman_client_echo(copy, "x", 1);
+  gearman_client_free(other);
+  gearman_client_free(copy);
+  gearman_worker_st *idle = worker_for(server_port);
+  gearman_worker_add_function(idle, "idle", 0, job_echo, NULL);
+  gearman_worker_free(gearman_worker_clone(NULL, idle));
+  gearman_worker_free(idle);
+}
+
 int main(int argc, char **argv)
 {
   setup(argc, argv);
@@ -35,19 +48,10 @@ int main(int argc, char **argv)
   size_t after = mallinfo2().uordblks;
   printf("calls: memory flat %s\n", yes(after < before + 8192));
 
+  /* What malloc keeps ready for the next round counts as used. */
+  for (int x = 0; x < 3; ++x) one_round_of_handles();
   before = mallinfo2().uordblks;
-  for (int x = 0; x < rounds; ++x)
-  {
-    gearman_client_st *other = client_for(server_port);
-    gearman_client_st *copy = gearman_client_clone(NULL, other);
-    gearman_client_echo(copy, "x", 1);
-    gearman_client_free(other);
-    gearman_client_free(copy);
-    gearman_worker_st *idle = worker_for(server_port);
-    gearman_worker_add_function(idle, "idle", 0, job_echo, NULL);
-    gearman_worker_free(gearman_worker_clone(NULL, idle));
-    gearman_worker_free(idle);
-  }
+  for (int x = 0; x < rounds; ++x) one_round_of_handles();
   after = mallinfo2().uordblks;
   printf("handles: memory flat %s\n", yes(after < before + 8192));
   gearman_client_free(client);
