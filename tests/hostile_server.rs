@@ -5,3 +5,9 @@ mod hostile;
 
 #[path = "hostile/closing.rs"]
 mod closing;
+#[path = "hostile/malformed.rs"]
+mod malformed;
+#[path = "hostile/order.rs"]
+mod order;
+#[path = "hostile/outcomes.rs"]
+mod outcomes;

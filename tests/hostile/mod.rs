@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Far beyond what any of these tests takes: only a hang reaches it.
-const FOR_EVER: Duration = Duration::from_secs(60);
+const FOR_EVER: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 60 });
 
 /// Runs a test in a thread of its own, and fails when it hangs.
 #[track_caller]
