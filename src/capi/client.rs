@@ -66,6 +66,7 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
         copy.actions = source.actions.clone();
         copy.log_fn = source.log_fn;
         copy.log_context = source.log_context;
+        copy.timeout = source.timeout;
         copy.generate_unique = source.generate_unique;
         copy.no_new = source.no_new;
         let (to, from) = (&mut copy.engine, &source.engine);
@@ -194,16 +195,14 @@ pub unsafe extern "C-unwind" fn gearman_client_errno(client: *const gearman_clie
     unsafe { ClientBlock::peek(client) }.map_or(libc::EINVAL, |b| b.engine.link.error.errno())
 }
 
-/// The time limit in milliseconds; -1 for none, which is the default.
+/// The time limit in milliseconds, as it was set; -1, the default, is none.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_timeout(client: *mut gearman_client_st) -> c_int {
     // SAFETY: the caller guarantees a live client.
-    unsafe { ClientBlock::peek(client) }
-        .and_then(|b| b.engine.link.settings.timeout)
-        .map_or(-1, |t| c_int::try_from(t.as_millis()).unwrap_or(c_int::MAX))
+    unsafe { ClientBlock::peek(client) }.map_or(-1, |b| b.timeout)
 }
 
 /// Sets the time limit in milliseconds: the longest that connecting may take,
@@ -219,6 +218,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_timeout(
 ) {
     // SAFETY: the caller guarantees a live client.
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
+        block.timeout = timeout;
         block.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
     }
 }
@@ -513,8 +513,8 @@ pub unsafe extern "C-unwind" fn gearman_client_namespace(
         .map_or(ptr::null(), |n| n.as_ptr())
 }
 
-/// Sets the identifier that servers show in their list of workers, from the next
-/// connection on.
+/// Sets the identifier that servers show in their list of workers. Servers that
+/// are connected hear of it with whatever is sent to them next.
 ///
 /// Returns SUCCESS, ARGUMENT_TOO_LARGE beyond 254 bytes, INVALID_ARGUMENT for
 /// none, and for characters that are not printable.
@@ -532,7 +532,14 @@ pub unsafe extern "C-unwind" fn gearman_client_set_identifier(
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
-        let code = super::text::set_identifier(&mut (*block).engine.link, id.sized(id_size));
+        let id = id.sized(id_size);
+        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            let code = super::text::set_identifier(&mut engine.link, id);
+            if !code.failed() {
+                engine.repeat_identifier();
+            }
+            code
+        });
         match ClientBlock::flush_log(block) {
             Ok(()) | Err(_) => code.into(),
         }

@@ -19,7 +19,7 @@ use crate::engine::client::{Client, Run, Step, Ticket, Upcall};
 use crate::engine::slab::Id;
 use crate::engine::task::{Callbacks, Token};
 use crate::net::MioNet;
-use libc::{c_char, c_void};
+use libc::{c_char, c_int, c_void};
 use std::ffi::CString;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -44,7 +44,8 @@ pub(super) struct ClientBlock {
     pub(super) task_context_free_fn: gearman_task_context_free_fn,
     /// The handle of the last background job.
     pub(super) do_handle: [c_char; 64],
-    /// Flags that only the option functions look at.
+    /// What was set, and is shown again, whatever it means to the engine.
+    pub(super) timeout: c_int,
     pub(super) generate_unique: bool,
     pub(super) no_new: bool,
     pub(super) exceptions: bool,
@@ -82,6 +83,7 @@ impl ClientBlock {
             log_context: std::ptr::null_mut(),
             task_context_free_fn: None,
             do_handle: [0; 64],
+            timeout: -1,
             generate_unique: false,
             no_new: false,
             exceptions: false,

@@ -454,11 +454,11 @@ pub unsafe extern "C-unwind" fn gearman_client_job_status(
         let outcome = run_single(
             block,
             |engine| {
-                if handle.is_empty() {
+                if job_handle.is_null() {
                     return Err(engine.link.error.set(
                         ReturnCode::INVALID_ARGUMENT,
                         at!("gearman_client_job_status"),
-                        "job_handle was empty",
+                        "job_handle was NULL",
                     ));
                 }
                 Ok(engine.add_status(handle, TaskKind::Do, Callbacks::default(), Token::NONE))

@@ -66,12 +66,13 @@ pub(super) unsafe fn put<T>(out: *mut T, value: T) {
     }
 }
 
-/// What C is shown of a handle's last error.
+/// What C is shown of a handle's last error: NULL without one, and just the
+/// code's name for a code that came without a text.
 pub(super) fn error_text(error: &ErrorState) -> *const c_char {
     match error.text() {
         Some(text) => text.as_ptr(),
         None if error.code().failed() => super::strerror::name(error.code().into()).as_ptr(),
-        None => c"GEARMAN_UNKNOWN_STATE".as_ptr(),
+        None => std::ptr::null(),
     }
 }
 

@@ -428,7 +428,8 @@ impl<T: Transport> Link<T> {
                 self.woken = true;
             } else if let Some(conn) = self.conns.get_mut(ready.key) {
                 conn.readable |= ready.readable && conn.state == State::Up;
-                conn.writable |= ready.writable || ready.readable;
+                // An attempt to connect that failed may only be readable.
+                conn.writable |= ready.writable || conn.state == State::Connecting;
             }
         }
     }

@@ -57,19 +57,16 @@ impl Settings {
     /// bytes that are not printable.
     pub fn set_identifier(&mut self, id: &[u8]) -> Result<(), (ReturnCode, &'static str)> {
         if id.is_empty() {
-            return Err((ReturnCode::INVALID_ARGUMENT, "identifier is empty"));
+            return Err((ReturnCode::INVALID_ARGUMENT, "id was empty"));
         }
         if id.len() > MAX_IDENTIFIER {
             return Err((
                 ReturnCode::ARGUMENT_TOO_LARGE,
-                "identifier is longer than GEARMAN_MAX_IDENTIFIER",
+                "id_size was greater then GEARMAN_MAX_ECHO_SIZE",
             ));
         }
         if !id.iter().all(u8::is_ascii_graphic) {
-            return Err((
-                ReturnCode::INVALID_ARGUMENT,
-                "identifier holds a character that is not printable",
-            ));
+            return Err((ReturnCode::INVALID_ARGUMENT, "Invalid character found in identifier"));
         }
         self.identifier = id.to_vec();
         Ok(())

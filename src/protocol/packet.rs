@@ -252,6 +252,7 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
 ///
 /// The caller guarantees that arguments hold no NUL bytes and that the payload
 /// stays within [`MAX_PAYLOAD`].
+#[inline]
 pub fn encode_head(
     out: &mut Vec<u8>,
     magic: Magic,
@@ -264,6 +265,8 @@ pub fn encode_head(
     let separators = if spec.body { args.len() } else { args.len().saturating_sub(1) };
     let size = args.iter().map(|a| a.len()).sum::<usize>() + separators + body_size;
     debug_assert!(size <= MAX_PAYLOAD as usize);
+    // Makes room once, not argument by argument.
+    out.reserve(HEADER_SIZE + size - body_size);
     out.extend_from_slice(&Header { magic, command, length: size as u32 }.bytes());
     for (index, arg) in args.iter().enumerate() {
         out.extend_from_slice(arg);

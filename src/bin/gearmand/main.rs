@@ -1,3 +1,36 @@
 //! The Gearman job server.
+//!
+//! `options` says what was asked for, `startup` brings it about, `server` is
+//! the event loop, `admin` the text protocol, and `broker` everything that the
+//! job server is about. Arrows point one way: `server -> admin -> broker`.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod admin;
+mod broker;
+mod daemon;
+mod log;
+mod options;
+mod server;
+mod startup;
+
+use std::process::ExitCode;
+
+/// The C library's allocator gives memory back only from its end: one small
+/// allocation made while a queue was full keeps all of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let options = match options::parse() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let run = if options.daemon && !options.daemon_child { daemon::launch } else { startup::run };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gearmand: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

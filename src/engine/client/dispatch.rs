@@ -30,7 +30,7 @@ impl<T: Transport> Client<T> {
                 let owed = self.take_owed(key, |e| matches!(e, Expect::Created(_)));
                 let Some(Expect::Created(id)) = owed else { return Ok(None) };
                 // It is the first thing a task hears: nothing can be due before.
-                if !self.name(id, packet.text_arg(0)) {
+                if self.name(id, packet.text_arg(0)) {
                     return Ok(None);
                 }
                 Ok(self.route(id, Event::new(command), deliver))
@@ -75,16 +75,29 @@ impl<T: Transport> Client<T> {
     }
 
     /// Gives a task its handle, under which its packets will be found at once,
-    /// even while its callback for the handle is put off.
+    /// even while its callback for the handle is put off. Returns whether that
+    /// was all there is to do: the task is gone, or has no such callback.
     fn name(&mut self, id: Id, handle: &[u8]) -> bool {
-        let Some(task) = self.tasks.get_mut(id) else { return false };
+        let Some(task) = self.tasks.get_mut(id) else { return true };
+        if !task.is_active() {
+            return true;
+        }
         task.handle.set(handle);
-        if task.is_active() && !task.ends_when_created() {
+        let calls = task.callbacks.has(Callbacks::CREATED);
+        task.status.known = true;
+        if !task.ends_when_created() {
             task.hash = hash(task.handle.as_slice());
             task.indexed = true;
             self.index.insert(id.index(), &mut TaskLinks(&mut self.tasks));
+        } else if !calls {
+            task.code = ReturnCode::SUCCESS;
+            let kind = task.kind;
+            self.finish(id);
+            if self.frees(kind) {
+                self.list(id);
+            }
         }
-        true
+        !calls
     }
 
     /// The unfinished task on this connection that a job handle stands for.
@@ -268,10 +281,7 @@ impl<T: Transport> Client<T> {
             task.status = status;
         }
         match event.command {
-            Command::JobCreated => {
-                task.status.known = true;
-                task.state = TaskState::Created;
-            }
+            Command::JobCreated => task.state = TaskState::Created,
             Command::WorkData => {
                 task.status.known = true;
                 task.status.running = true;

@@ -24,12 +24,13 @@ pub use run::{Run, Step, Ticket, Upcall};
 
 use super::ReturnCode;
 use super::handles::{HandleIndex, Links, NIL};
-use super::link::Link;
+use super::link::{Link, State};
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
 use crate::buf::{Borrowed, Workload};
 use crate::net::Transport;
+use crate::protocol::{Command, Magic, encode};
 use read::Incoming;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -96,6 +97,8 @@ pub struct Client<T: Transport> {
     new: VecDeque<Id>,
     /// How many of those are finished or gone.
     stale_new: usize,
+    /// How many connections are in the middle of a body from a `workload_fn`.
+    streaming: usize,
     /// Tasks with a callback to be called or events to be looked at.
     todo: VecDeque<Id>,
     /// By job handle, over all connections.
@@ -135,6 +138,7 @@ impl<T: Transport> Client<T> {
             last: NIL,
             new: VecDeque::new(),
             stale_new: 0,
+            streaming: 0,
             refused: None,
             todo: VecDeque::new(),
             index: HandleIndex::default(),
@@ -284,6 +288,7 @@ impl<T: Transport> Client<T> {
         let owed = std::mem::take(&mut server.owed);
         let sending = server.sending.take().map(|s| s.task);
         let streaming = server.streaming_out.take().map(|(task, _)| task);
+        self.streaming -= usize::from(streaming.is_some());
         server.incoming = Incoming::None;
         server.written = 0;
         let mut again = Vec::new();
@@ -383,6 +388,21 @@ impl<T: Transport> Client<T> {
         let Some(task) = self.tasks.get_mut(id) else { return };
         if task.state == TaskState::New && !task.asks_status() {
             task.set_workload(workload);
+        }
+    }
+
+    /// Tells the servers that are connected the identifier, with whatever is
+    /// sent to them next.
+    pub fn repeat_identifier(&mut self) {
+        self.check_fork();
+        for key in 0..self.servers.len() {
+            if self.link.conns[key].state == State::Up && !self.is_busy(key) {
+                let out = self.link.conns[key].out.bytes();
+                let before = out.len();
+                let id = &self.link.settings.identifier[..];
+                encode(out, Magic::Request, Command::SetClientId, &[id], &[]);
+                self.servers[key].written += (out.len() - before) as u64;
+            }
         }
     }
 

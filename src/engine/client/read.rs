@@ -85,13 +85,16 @@ impl<T: Transport> Client<T> {
     /// reported an error for a task.
     pub(super) fn read(&mut self, key: usize, deliver: bool) -> Result<Option<Step>, ReturnCode> {
         while self.link.conns[key].state == State::Up {
-            match self.read_body(key, deliver)? {
-                Body::Done => {}
-                Body::Waits => return Ok(None),
-                Body::Call(step) => return Ok(Some(step)),
+            if !matches!(self.servers[key].incoming, Incoming::None) {
+                match self.read_body(key, deliver)? {
+                    Body::Done => {}
+                    Body::Waits => return Ok(None),
+                    Body::Call(step) => return Ok(Some(step)),
+                }
             }
-            if self.link.conns[key].inbuf.is_empty() {
-                if self.link.fill(key)? == Fill::Empty {
+            let conn = &self.link.conns[key];
+            if conn.inbuf.is_empty() {
+                if !conn.readable || self.link.fill(key)? == Fill::Empty {
                     return Ok(None);
                 }
                 continue;
@@ -173,9 +176,6 @@ impl<T: Transport> Client<T> {
     /// Moves the body that is under way on.
     fn read_body(&mut self, key: usize, deliver: bool) -> Result<Body, ReturnCode> {
         loop {
-            if matches!(self.servers[key].incoming, Incoming::None) {
-                return Ok(Body::Done);
-            }
             let incoming = std::mem::take(&mut self.servers[key].incoming);
             let next = match incoming {
                 Incoming::None => return Ok(Body::Done),

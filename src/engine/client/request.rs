@@ -78,7 +78,7 @@ impl<T: Transport> Client<T> {
                 (Broadcast::Echo(_), Ok(Reply::Refused)) => {
                     return Err(self.link.error.set(
                         ReturnCode::INVALID_COMMAND,
-                        at!("gearman_echo"),
+                        at!("success"),
                         "Wrong command sent in response to ECHO request",
                     ));
                 }
@@ -91,13 +91,13 @@ impl<T: Transport> Client<T> {
                 }
                 (Broadcast::Echo(_), Err(code)) => return Err(code),
                 (Broadcast::Option(_), Ok(Reply::Accepted)) => accepted = true,
-                (Broadcast::Option(option), Ok(_)) => {
+                (Broadcast::Option(_), Ok(_)) => {
                     let conn = &self.link.conns[key];
-                    let option = String::from_utf8_lossy(option);
-                    let text = format!("{}:{} Invalid option {option}", conn.host, conn.port);
+                    let text = format!("{}:{} Invalid option UNKNOWN_OPTION", conn.host, conn.port);
                     return Err(self.link.error.set(
                         ReturnCode::UNKNOWN_OPTION,
-                        at!("gearman_server_option"),
+                        // The function that the original names.
+                        at!("success"),
                         &text,
                     ));
                 }

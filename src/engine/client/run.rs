@@ -99,10 +99,12 @@ impl<T: Transport> Client<T> {
             {
                 return Step::Done(code);
             }
-            match self.submit(run) {
-                Ok(None) => {}
-                Ok(Some(step)) => return step,
-                Err(code) => return Step::Done(code),
+            if self.may_send() {
+                match self.submit(run) {
+                    Ok(None) => {}
+                    Ok(Some(step)) => return step,
+                    Err(code) => return Step::Done(code),
+                }
             }
             match self.read_all(run) {
                 Ok(None) => {}
@@ -356,10 +358,12 @@ impl<T: Transport> Client<T> {
         fits: impl Fn(Expect) -> bool,
     ) -> Option<Expect> {
         let owed = &mut self.servers[key].owed;
-        let at = match owed.front() {
-            Some(first) if fits(first.what) => 0,
-            _ => owed.iter().position(|o| fits(o.what))?,
-        };
+        if let Some(first) = owed.front()
+            && fits(first.what)
+        {
+            return owed.pop_front().map(|o| o.what);
+        }
+        let at = owed.iter().position(|o| fits(o.what))?;
         owed.remove(at).map(|o| o.what)
     }
 }

@@ -49,7 +49,7 @@ impl<T: Transport> Client<T> {
             }
             _ => {
                 task.state = TaskState::Work;
-                self.servers[key].streaming_out = None;
+                self.streaming -= usize::from(self.servers[key].streaming_out.take().is_some());
                 self.list(id);
                 None
             }

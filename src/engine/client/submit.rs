@@ -24,6 +24,13 @@ enum Choice {
 }
 
 impl<T: Transport> Client<T> {
+    /// Whether `submit` could find anything to do.
+    pub(super) fn may_send(&self) -> bool {
+        !self.new.is_empty()
+            || self.streaming > 0
+            || self.link.conns.iter().any(|c| c.writable || !c.out.is_empty())
+    }
+
     /// Sends what can be sent: new tasks, and what waits in connections.
     pub(super) fn submit(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
         for key in 0..self.servers.len() {
@@ -187,6 +194,7 @@ impl<T: Transport> Client<T> {
         } else if let Some(missing) = task.streamed.filter(|&n| n > 0) {
             task.state = TaskState::Workload;
             server.streaming_out = Some((id, missing));
+            self.streaming += 1;
         }
         let what = if task.asks_status() { Expect::Status(id) } else { Expect::Created(id) };
         server.owed.push_back(Owed { what, end: server.written });

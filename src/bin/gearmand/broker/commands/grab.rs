@@ -1,0 +1,91 @@
+//! GRAB_JOB*, PRE_SLEEP: a worker asks for a job, or wants to be told of one.
+//!
+//! Must not: know why a worker has the functions that it has.
+
+use super::super::connection::{Ability, Connection};
+use super::super::job::PRIORITIES;
+use super::super::slab::Id;
+use super::super::timers::Now;
+use super::super::{Broker, Outbox};
+use gearman::protocol::Command;
+use gearman::protocol::limits::UNIQUE_SIZE;
+
+impl Broker {
+    /// Hands out the most urgent job that the worker can do; among equally
+    /// urgent ones its functions take turns.
+    pub(super) fn grab(
+        &mut self,
+        worker: Id<Connection>,
+        grab: Command,
+        now: Now,
+        out: &mut dyn Outbox,
+    ) {
+        self.rouse(worker);
+        let Some((ability, priority)) = self.most_urgent(worker) else {
+            return self.reply(worker, Command::NoJob, &[], b"", out);
+        };
+        let abilities = &mut self.connections[worker].abilities;
+        abilities.remove(&mut self.abilities, ability);
+        abilities.push_back(&mut self.abilities, ability);
+
+        let Ability { function, timeout, .. } = self.abilities[ability];
+        let job = self.functions[function].queues[priority].front();
+        let job = job.expect("most_urgent looked into this queue");
+        self.start(job, worker, timeout, now);
+
+        let handle = self.jobs.handle(job);
+        let (found, name) = (&self.jobs[job], &self.functions[function].name);
+        let (unique, reducer, body) = (found.unique(), found.reducer(), found.payload());
+        // One of the very largest size is accepted, but the buffer that workers
+        // have for it needs room for a NUL.
+        let unique = &unique[..unique.len().min(UNIQUE_SIZE - 1)];
+        match grab {
+            Command::GrabJob => {
+                self.reply(worker, Command::JobAssign, &[&handle, name], body, out);
+            }
+            Command::GrabJobAll if !reducer.is_empty() => {
+                let args: [&[u8]; 4] = [&handle, name, unique, reducer];
+                self.reply(worker, Command::JobAssignAll, &args, body, out);
+            }
+            _ => {
+                let args: [&[u8]; 3] = [&handle, name, unique];
+                self.reply(worker, Command::JobAssignUniq, &args, body, out);
+            }
+        }
+    }
+
+    /// The worker's first function with a job of the highest priority that any
+    /// of its functions has a job of. Costs at most one look at each of the
+    /// worker's own functions.
+    fn most_urgent(&self, worker: Id<Connection>) -> Option<(Id<Ability>, usize)> {
+        let highest = (0..PRIORITIES).find(|&p| self.queued[p] > 0)?;
+        let mut best: Option<(Id<Ability>, usize)> = None;
+        for ability in self.connections[worker].abilities.iter(&self.abilities) {
+            let queues = &self.functions[self.abilities[ability].function].queues;
+            let limit = best.map_or(PRIORITIES, |(_, priority)| priority);
+            if let Some(priority) = (highest..limit).find(|&p| !queues[p].is_empty()) {
+                best = Some((ability, priority));
+                if priority == highest {
+                    break;
+                }
+            }
+        }
+        best
+    }
+
+    /// Promises the worker one NOOP when there is a job for it, which may be now.
+    pub(super) fn pre_sleep(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
+        if self.most_urgent(worker).is_some() {
+            return self.reply(worker, Command::Noop, &[], b"", out);
+        }
+        if std::mem::replace(&mut self.connections[worker].sleeping, true) {
+            return;
+        }
+        let mut next = self.connections[worker].abilities.front();
+        while let Some(ability) = next {
+            let function = self.abilities[ability].function;
+            self.functions[function].sleepers.push_back(&mut self.abilities, ability);
+            next = self.connections[worker].abilities.after(&self.abilities, ability);
+        }
+    }
+}

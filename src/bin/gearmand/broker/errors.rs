@@ -1,0 +1,19 @@
+//! The errors that the server answers, code and text as clients know them.
+//!
+//! Must not: hold errors of the event loop or of start-up.
+
+/// The code and the text of an ERROR packet.
+pub(super) type Refusal = (&'static [u8], &'static [u8]);
+
+pub(super) const COMMAND: Refusal = (b"INVALID_COMMAND", b"Command not expected");
+pub(super) const MAGIC: Refusal = (b"INVALID_MAGIC", b"Request magic expected");
+pub(super) const ARGUMENTS: Refusal =
+    (b"INVALID_ARGUMENTS", b"The packet has fewer arguments than its command needs");
+pub(super) const OPTION: Refusal = (b"UNKNOWN_OPTION", b"Server does not recognize given option");
+pub(super) const UNIQUE: Refusal = (b"ARGUMENT_TOO_LARGE", b"Unique value too large");
+pub(super) const EPOCH: Refusal = (b"INVALID_ARGUMENTS", b"Epoch value too large");
+pub(super) const QUEUE_FULL: Refusal = (b"QUEUE_ERROR", b"Job queue is full");
+pub(super) const RESULT: Refusal = (b"JOB_NOT_FOUND", b"Job given in work result not found");
+pub(super) const DATA: Refusal = (b"JOB_NOT_FOUND", b"Job does not exist on server");
+pub(super) const EXCEPTION: Refusal =
+    (b"JOB_NOT_FOUND", b"An exception was received for a job that does not exist");

@@ -1,0 +1,157 @@
+//! The broker: connections, functions, jobs, priorities, unique ids, timers.
+//!
+//! A pure state machine: (connection, packet, time) in, (connection, packet)
+//! out through an [`Outbox`]. Every packet costs the same whatever the number
+//! of jobs, functions, connections or sleeping workers that exist; what grows
+//! is only what the packet itself is about (a worker's own functions, the
+//! clients that wait for one job).
+//!
+//! Must not: do I/O, read a clock, or know how packets are framed.
+
+mod commands;
+mod connection;
+mod control;
+mod errors;
+mod function;
+mod index;
+mod job;
+mod jobs;
+mod lifecycle;
+mod list;
+mod slab;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod view;
+mod waking;
+
+pub(crate) use connection::ConnectionKey;
+pub(crate) use control::{Cancelled, Dropped};
+pub(crate) use jobs::MAX_PREFIX;
+pub(crate) use timers::Now;
+pub(crate) use view::FunctionView;
+pub(crate) use waking::Wakeup;
+
+use connection::{Ability, Connection, Waiter};
+use function::{Function, Functions};
+use gearman::protocol::Command;
+use index::Index;
+use job::PRIORITIES;
+use jobs::Jobs;
+use slab::{Id, Slab};
+use timers::Timers;
+use waking::Alarms;
+
+/// What an administrator can set.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// What handles start with.
+    pub(crate) handle_prefix: String,
+    /// How often a job may be handed out before it fails; `None` is without end.
+    pub(crate) attempts: Option<u8>,
+    /// Which sleeping workers a job wakes.
+    pub(crate) wakeup: Wakeup,
+    /// Whether connections get WORK_EXCEPTION packets without asking.
+    pub(crate) exceptions: bool,
+}
+
+/// Where packets go.
+pub(crate) trait Outbox {
+    /// Sends a packet to a connection that has not been disconnected.
+    fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]);
+}
+
+/// The state machine.
+pub(crate) struct Broker {
+    config: Config,
+    connections: Slab<Connection>,
+    functions: Functions,
+    jobs: Jobs,
+    waiters: Slab<Waiter>,
+    abilities: Slab<Ability>,
+    /// Abilities by (connection, function).
+    abilities_index: Index<Ability>,
+    /// Waiting jobs of all functions by priority, so that a worker who asks in
+    /// vain is answered at once.
+    queued: [usize; PRIORITIES],
+    /// Running jobs whose worker limited their time, on `Now::ticks`.
+    running_timers: Timers,
+    /// Jobs for later, on `Now::unix`.
+    delayed_timers: Timers,
+    /// Functions whose jobs may need more workers awake.
+    alarms: Alarms,
+}
+
+impl Broker {
+    /// A broker that knows nobody.
+    pub(crate) fn new(config: Config) -> Broker {
+        Broker {
+            jobs: Jobs::new(&config.handle_prefix),
+            config,
+            connections: Slab::new(),
+            functions: Functions::new(),
+            waiters: Slab::new(),
+            abilities: Slab::new(),
+            abilities_index: Index::new(),
+            queued: [0; PRIORITIES],
+            running_timers: Timers::default(),
+            delayed_timers: Timers::default(),
+            alarms: Alarms::default(),
+        }
+    }
+
+    /// Gets to know a peer. Descriptor and address are shown to administrators.
+    pub(crate) fn connect(&mut self, descriptor: i32, address: &str) -> ConnectionKey {
+        let connection = Connection::new(descriptor, address, self.config.exceptions);
+        let id = self.connections.insert(connection);
+        self.connections.key(id)
+    }
+
+    /// Forgets a peer: its jobs go to other workers, and jobs that only it
+    /// waited for are dropped.
+    pub(crate) fn disconnect(&mut self, key: ConnectionKey, out: &mut dyn Outbox) {
+        let Some(connection) = self.connections.find(key) else { return };
+        // First what it waits for: a job that it runs for itself is not requeued.
+        while let Some(waiter) = self.connections[connection].waiters.front() {
+            let job = self.waiters[waiter].job;
+            self.detach(waiter);
+            self.drop_if_abandoned(job);
+        }
+        self.forget_abilities(connection, out);
+        self.connections.remove(connection);
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Now, out: &mut dyn Outbox) {
+        self.alarms.set_clock(now);
+        while let Some(job) = self.running_timers.pop(now.ticks) {
+            self.requeue(job, out);
+        }
+        while let Some(job) = self.delayed_timers.pop(now.unix) {
+            self.end_delay(job);
+            self.enqueue(job, out);
+        }
+        self.sound_alarms(out);
+    }
+
+    /// When [`Broker::tick`] has something to do next, as a time on both clocks.
+    pub(crate) fn next_due(&self) -> (Option<u64>, Option<u64>) {
+        let ticks = [self.running_timers.next(), self.alarms.next()].into_iter().flatten().min();
+        (ticks, self.delayed_timers.next())
+    }
+
+    /// How many jobs there are.
+    pub(crate) fn job_count(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn key(&self, connection: Id<Connection>) -> ConnectionKey {
+        self.connections.key(connection)
+    }
+
+    fn ability_tag(connection: Id<Connection>, function: Id<Function>) -> u32 {
+        // Neither is chosen by a peer: multiplying by odd numbers is enough.
+        (connection.index() as u32).wrapping_mul(0x9E37_79B1)
+            ^ (function.index() as u32).wrapping_mul(0x85EB_CA77)
+    }
+}

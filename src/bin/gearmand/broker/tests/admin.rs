@@ -1,0 +1,92 @@
+//! What administrators do to functions and jobs.
+
+use super::*;
+
+#[test]
+fn a_cancelled_job_that_waits_is_gone_and_its_client_knows() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.mail(client);
+    assert_eq!(world.broker.cancel(b"H:1", &mut world.mailbox), Cancelled::Yes);
+    assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
+    assert_eq!(world.broker.cancel(b"H:1", &mut world.mailbox), Cancelled::Unknown);
+    assert_eq!(world.drain(worker), [""; 0]);
+}
+
+#[test]
+fn the_worker_of_a_cancelled_job_learns_of_it_when_it_reports() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.drain(worker);
+    world.mail(client);
+    assert_eq!(world.broker.cancel(b"H:1", &mut world.mailbox), Cancelled::Yes);
+    let late = world.ask(worker, Command::WorkComplete, &["H:1", "done"]);
+    assert_eq!(late, ["ERROR JOB_NOT_FOUND Job given in work result not found"]);
+    assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
+}
+
+#[test]
+fn a_cancelled_job_for_later_does_not_come() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    let due = (world.now.unix + 10).to_string();
+    world.send(client, Command::SubmitJobEpoch, &["f", "u", &due, "x"]);
+    world.broker.cancel(b"H:1", &mut world.mailbox);
+    assert_eq!(world.broker.next_due(), (None, None));
+    world.pass(20_000);
+    assert_eq!(world.drain(worker), [""; 0]);
+}
+
+#[test]
+fn a_function_in_use_is_not_dropped() {
+    let mut world = World::new();
+    let worker = world.worker(&["f"]);
+    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::InUse);
+    world.disconnect(worker);
+    assert_eq!(world.broker.drop_function(b"F", &mut world.mailbox), Dropped::Yes);
+    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Unknown);
+}
+
+#[test]
+fn a_dropped_function_takes_its_waiting_jobs_along() {
+    let mut world = World::new();
+    let client = world.connect();
+    let later = (world.now.unix + 10).to_string();
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.send(client, Command::SubmitJobEpoch, &["f", "", &later, "x"]);
+    world.send(client, BG, &["other", "", "x"]);
+    world.mail(client);
+    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Yes);
+    assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
+    assert_eq!(world.broker.job_count(), 1);
+    assert_eq!(world.ask(client, BG, &["f", "u", "x"]), ["JOB_CREATED H:4"]);
+}
+
+#[test]
+fn a_created_function_is_listed() {
+    let mut world = World::new();
+    world.broker.create_function(b"f");
+    assert_eq!(world.status("f"), Some((0, 0, 0)));
+}
+
+#[test]
+fn jobs_are_listed_with_their_retries_and_their_stage() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    world.send(client, Command::SubmitJob, &["f", "a", "1"]);
+    world.send(worker, Command::GrabJob, &[]);
+    world.send(worker, Command::ResetAbilities, &[]);
+    world.send(worker, Command::CanDo, &["f"]);
+    world.send(worker, Command::GrabJob, &[]);
+    world.send(client, BG, &["f", "b", "2"]);
+    world.disconnect(client);
+    let seen: Vec<_> = world
+        .broker
+        .jobs()
+        .map(|job| (job.handle.to_vec(), job.retries, job.ignored, job.queued))
+        .collect();
+    assert_eq!(seen, [(b"H:1".to_vec(), 1, true, false), (b"H:2".to_vec(), 0, false, true)]);
+    assert_eq!(world.broker.uniques().collect::<Vec<_>>(), [b"a", b"b"]);
+}

@@ -1,0 +1,231 @@
+//! The broker's rules once more, in the plainest words: searches instead of
+//! indexes, clones instead of links. The simulation compares the two.
+//!
+//! Must not: be clever, or share code with the broker.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Where the model believes a job to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    Delayed { due: u64 },
+    Queued,
+    Running { worker: usize, since: u64, deadline: Option<u64> },
+}
+
+/// What the model believes of a job.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) function: String,
+    pub(super) unique: String,
+    pub(super) payload: String,
+    pub(super) priority: usize,
+    pub(super) background: bool,
+    pub(super) waiters: Vec<usize>,
+    pub(super) place: Place,
+    pub(super) retries: u8,
+}
+
+/// What the model believes of a connection.
+#[derive(Default)]
+pub(super) struct Connection {
+    /// Functions, and whether their time is limited.
+    pub(super) functions: BTreeMap<String, bool>,
+    pub(super) sleeping: bool,
+    pub(super) exceptions: bool,
+}
+
+/// A whole job server.
+pub(super) struct Model {
+    pub(super) jobs: BTreeMap<u32, Job>,
+    pub(super) queues: BTreeMap<(String, usize), VecDeque<u32>>,
+    pub(super) connections: BTreeMap<usize, Connection>,
+    /// What each connection must get, NOOP aside.
+    pub(super) mail: BTreeMap<usize, Vec<String>>,
+    pub(super) attempts: Option<u8>,
+    pub(super) last_job: u32,
+    /// Jobs that ended, to ask about.
+    pub(super) ended: BTreeSet<u32>,
+}
+
+/// The time limit of functions that have one, in milliseconds.
+pub(super) const TIMEOUT: u64 = 1000;
+
+impl Model {
+    pub(super) fn new(attempts: Option<u8>) -> Model {
+        Model {
+            jobs: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            mail: BTreeMap::new(),
+            attempts,
+            last_job: 0,
+            ended: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn expect(&mut self, who: usize, text: impl Into<String>) {
+        self.mail.entry(who).or_default().push(text.into());
+    }
+
+    fn expect_all(&mut self, job: u32, text: &str) {
+        for waiter in self.jobs[&job].waiters.clone() {
+            self.expect(waiter, text);
+        }
+    }
+
+    pub(super) fn remove(&mut self, job: u32) {
+        self.jobs.remove(&job);
+        self.ended.insert(job);
+        self.queues.values_mut().for_each(|queue| queue.retain(|&queued| queued != job));
+    }
+
+    fn enqueue(&mut self, number: u32) {
+        let job = self.jobs.get_mut(&number).expect("a job to queue");
+        job.place = Place::Queued;
+        self.queues.entry((job.function.clone(), job.priority)).or_default().push_back(number);
+    }
+
+    /// A submission; `due` is in the future if given.
+    pub(super) fn submit(&mut self, from: usize, new: Job, due: Option<u64>) {
+        let same = |job: &Job| {
+            let same_payload = new.unique != "-" || job.payload == new.payload;
+            let is_single = new.unique.is_empty() || new.unique == "-" && new.payload.is_empty();
+            !is_single && job.function == new.function && job.unique == new.unique && same_payload
+        };
+        let joined = self.jobs.iter().find(|(_, job)| same(job)).map(|(&number, _)| number);
+        let background = new.background;
+        let number = joined.unwrap_or_else(|| {
+            self.last_job += 1;
+            self.jobs.insert(self.last_job, new);
+            self.last_job
+        });
+        let job = self.jobs.get_mut(&number).expect("a job to join");
+        job.background |= background;
+        if !background {
+            job.waiters.push(from);
+        }
+        self.expect(from, format!("JOB_CREATED H:{number}"));
+        match due {
+            _ if joined.is_some() => {}
+            Some(due) => self.jobs.get_mut(&number).expect("new").place = Place::Delayed { due },
+            None => self.enqueue(number),
+        }
+    }
+
+    /// The jobs that a worker may be given: the first of the queues of the
+    /// highest priority that any of its functions has a job of.
+    pub(super) fn candidates(&self, worker: usize) -> Vec<u32> {
+        let functions: Vec<_> = self.connections[&worker].functions.keys().collect();
+        (0..3)
+            .map(|priority| {
+                let first =
+                    |f: &&String| self.queues.get(&((*f).clone(), priority))?.front().copied();
+                functions.iter().filter_map(first).collect::<Vec<_>>()
+            })
+            .find(|firsts| !firsts.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// A worker was given a job.
+    pub(super) fn assign(&mut self, number: u32, worker: usize, now: u64) {
+        self.queues.values_mut().for_each(|queue| queue.retain(|&queued| queued != number));
+        let job = self.jobs.get_mut(&number).expect("an assigned job");
+        let limited = self.connections[&worker].functions[&job.function];
+        let deadline = limited.then_some(now + TIMEOUT);
+        job.place = Place::Running { worker, since: now, deadline };
+    }
+
+    /// The jobs that a worker runs, the oldest first.
+    pub(super) fn running(&self, worker: usize) -> Vec<u32> {
+        let mut jobs: Vec<_> = self
+            .jobs
+            .iter()
+            .filter_map(|(&number, job)| match job.place {
+                Place::Running { worker: w, since, .. } if w == worker => Some((since, number)),
+                _ => None,
+            })
+            .collect();
+        jobs.sort_unstable();
+        jobs.into_iter().map(|(_, number)| number).collect()
+    }
+
+    fn is_abandoned(&self, number: u32) -> bool {
+        let job = &self.jobs[&number];
+        !job.background && job.waiters.is_empty()
+    }
+
+    /// A worker lost a job.
+    pub(super) fn lose(&mut self, number: u32) {
+        let job = self.jobs.get_mut(&number).expect("a lost job");
+        job.retries += 1;
+        let exhausted = self.attempts.is_some_and(|most| job.retries >= most);
+        if self.is_abandoned(number) {
+            self.remove(number);
+        } else if exhausted {
+            self.fail(number);
+        } else {
+            self.enqueue(number);
+        }
+    }
+
+    pub(super) fn fail(&mut self, number: u32) {
+        self.expect_all(number, &format!("WORK_FAIL H:{number}"));
+        self.remove(number);
+    }
+
+    /// A worker reports on a job: the packet's name, and what follows the handle.
+    pub(super) fn report(&mut self, worker: usize, number: u32, name: &str, rest: &str) {
+        if !self.running(worker).contains(&number) {
+            let text = match name {
+                "WORK_DATA" | "WORK_WARNING" => "Job does not exist on server",
+                "WORK_EXCEPTION" => "An exception was received for a job that does not exist",
+                _ => "Job given in work result not found",
+            };
+            return self.expect(worker, format!("ERROR JOB_NOT_FOUND {text}"));
+        }
+        for waiter in self.jobs[&number].waiters.clone() {
+            if name == "WORK_EXCEPTION" && !self.connections[&waiter].exceptions {
+                self.expect(waiter, format!("WORK_FAIL H:{number}\\x00"));
+            } else {
+                self.expect(waiter, format!("{name} H:{number}{rest}"));
+            }
+        }
+        if matches!(name, "WORK_COMPLETE" | "WORK_FAIL" | "WORK_EXCEPTION") {
+            self.remove(number);
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, who: usize) {
+        self.mail.remove(&who);
+        for number in self.jobs.keys().copied().collect::<Vec<_>>() {
+            let job = self.jobs.get_mut(&number).expect("a listed job");
+            job.waiters.retain(|&waiter| waiter != who);
+            let running = matches!(job.place, Place::Running { .. });
+            if self.is_abandoned(number) && !running {
+                self.remove(number);
+            }
+        }
+        self.running(who).into_iter().for_each(|number| self.lose(number));
+        self.connections.remove(&who);
+    }
+
+    /// Does what is due on either clock.
+    pub(super) fn tick(&mut self, ticks: u64, unix: u64) {
+        let mut late = Vec::new();
+        let mut due_now = Vec::new();
+        for (&number, job) in &self.jobs {
+            match job.place {
+                Place::Running { deadline: Some(deadline), .. } if deadline <= ticks => {
+                    late.push((deadline, number));
+                }
+                Place::Delayed { due } if due <= unix => due_now.push((due, number)),
+                _ => {}
+            }
+        }
+        late.sort_unstable();
+        due_now.sort_unstable();
+        late.into_iter().for_each(|(_, number)| self.lose(number));
+        due_now.into_iter().for_each(|(_, number)| self.enqueue(number));
+    }
+}

@@ -1,0 +1,125 @@
+//! WORK_*: who hears of it, and when a job is over.
+
+use super::*;
+
+/// A client, a worker, and the job `H:1` that it runs for the client.
+fn running() -> (World, ConnectionKey, ConnectionKey) {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.send(worker, Command::GrabJob, &[]);
+    world.mail(client);
+    world.mail(worker);
+    (world, client, worker)
+}
+
+#[test]
+fn what_a_worker_reports_reaches_the_client_as_it_was_sent() {
+    let (mut world, client, worker) = running();
+    world.send(worker, Command::WorkStatus, &["H:1", "abc", "-7"]);
+    world.send(worker, Command::WorkData, &["H:1", "a\0b"]);
+    world.send(worker, Command::WorkWarning, &["H:1", "w"]);
+    world.send(worker, Command::WorkComplete, &["H:1", ""]);
+    assert_eq!(
+        world.mail(client),
+        [
+            "WORK_STATUS H:1 abc -7",
+            "WORK_DATA H:1 a\\x00b",
+            "WORK_WARNING H:1 w",
+            "WORK_COMPLETE H:1 ",
+        ]
+    );
+    assert_eq!(world.mail(worker), [""; 0]);
+}
+
+#[test]
+fn a_failure_keeps_the_nul_that_its_worker_sent() {
+    let (mut world, client, worker) = running();
+    world.send(worker, Command::WorkFail, &["H:1\0"]);
+    assert_eq!(world.mail(client), ["WORK_FAIL H:1\\x00"]);
+    assert_eq!(world.status("f"), Some((0, 0, 1)));
+}
+
+#[test]
+fn an_exception_is_a_failure_to_clients_that_did_not_ask_for_it() {
+    let (mut world, client, worker) = running();
+    world.send(worker, Command::WorkException, &["H:1", "boo"]);
+    assert_eq!(world.mail(client), ["WORK_FAIL H:1\\x00"]);
+}
+
+#[test]
+fn an_exception_reaches_clients_that_asked_for_it_in_any_spelling() {
+    for option in ["exceptions", "EXceptions", "exceptions\0"] {
+        let (mut world, client, worker) = running();
+        let answer = world.ask(client, Command::OptionReq, &[option]);
+        assert_eq!(
+            answer,
+            [format!("OPTION_RES {}", option.escape_default()).replace("\\u{0}", "\\x00")]
+        );
+        world.send(worker, Command::WorkException, &["H:1", "boo"]);
+        assert_eq!(world.mail(client), ["WORK_EXCEPTION H:1 boo"]);
+    }
+}
+
+#[test]
+fn exceptions_can_be_on_for_everybody() {
+    let mut world = World::with(|config| config.exceptions = true);
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.send(worker, Command::GrabJob, &[]);
+    world.send(worker, Command::WorkException, &["H:1", "boo"]);
+    assert_eq!(world.mail(client), ["JOB_CREATED H:1", "WORK_EXCEPTION H:1 boo"]);
+}
+
+#[test]
+fn other_options_are_refused() {
+    let (mut world, client, _) = running();
+    for option in ["", "exceptionsx", "foo"] {
+        assert_eq!(
+            world.ask(client, Command::OptionReq, &[option]),
+            ["ERROR UNKNOWN_OPTION Server does not recognize given option"]
+        );
+    }
+}
+
+#[test]
+fn an_exception_ends_the_job_so_that_a_failure_after_it_finds_none() {
+    let (mut world, client, worker) = running();
+    world.send(worker, Command::WorkException, &["H:1", "boo"]);
+    world.send(worker, Command::WorkFail, &["H:1"]);
+    assert_eq!(world.mail(worker), ["ERROR JOB_NOT_FOUND Job given in work result not found"]);
+    assert_eq!(world.mail(client).len(), 1);
+}
+
+#[test]
+fn reports_on_jobs_that_the_worker_does_not_have_are_refused() {
+    let (mut world, client, _) = running();
+    let stranger = world.worker(&["f"]);
+    for handle in ["H:1", "H:2", ""] {
+        for command in [Command::WorkComplete, Command::WorkData, Command::WorkWarning] {
+            world.send(stranger, command, &[handle, "x"]);
+        }
+        world.send(stranger, Command::WorkException, &[handle, "x"]);
+        world.send(stranger, Command::WorkFail, &[handle]);
+        world.send(stranger, Command::WorkStatus, &[handle, "1", "2"]);
+        assert_eq!(
+            world.mail(stranger),
+            [
+                "ERROR JOB_NOT_FOUND Job given in work result not found",
+                "ERROR JOB_NOT_FOUND Job does not exist on server",
+                "ERROR JOB_NOT_FOUND Job does not exist on server",
+                "ERROR JOB_NOT_FOUND An exception was received for a job that does not exist",
+                "ERROR JOB_NOT_FOUND Job given in work result not found",
+                "ERROR JOB_NOT_FOUND Job given in work result not found",
+            ]
+        );
+    }
+    assert_eq!(world.mail(client), [""; 0]);
+}
+
+#[test]
+fn an_echo_comes_back_as_it_was() {
+    let (mut world, client, _) = running();
+    assert_eq!(world.ask(client, Command::EchoReq, &["a\0b"]), ["ECHO_RES a\\x00b"]);
+    assert_eq!(world.ask(client, Command::EchoReq, &[""]), ["ECHO_RES "]);
+}

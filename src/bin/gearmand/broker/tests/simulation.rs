@@ -1,0 +1,295 @@
+//! Random clients, workers, disconnects and time, from a seed. After every step
+//! the broker must have sent exactly what the model says, agree with itself, and
+//! have let nobody sleep beside a job.
+//!
+//! A failure prints its seed; `GEARMAND_SEED=n cargo test simulation` plays it
+//! again, and `GEARMAND_STEPS=n` plays longer.
+
+use std::collections::BTreeMap;
+
+use super::model::{Job, Model, Place};
+use super::*;
+
+const FUNCTIONS: [&str; 4] = ["a", "b", "c", "d"];
+const UNIQUES: [&str; 5] = ["", "", "-", "u", "v"];
+const SEEDS: u64 = 24;
+const STEPS: u64 = 1000;
+
+/// SplitMix64: small, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+struct Simulation {
+    random: Random,
+    world: World,
+    model: Model,
+    /// The broker's keys by the model's numbers.
+    keys: BTreeMap<usize, ConnectionKey>,
+    next_connection: usize,
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Simulation {
+        let mut random = Random(seed);
+        let attempts = random.pick(&[None, Some(1), Some(3)]);
+        let wakeup =
+            random.pick(&[Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(1), Wakeup::AtMost(2)]);
+        let world = World::with(|config| {
+            config.attempts = attempts;
+            config.wakeup = wakeup;
+        });
+        let model = Model::new(attempts);
+        Simulation { random, world, model, keys: BTreeMap::new(), next_connection: 0 }
+    }
+
+    fn connect(&mut self) {
+        let key = self.world.connect();
+        self.keys.insert(self.next_connection, key);
+        self.model.connections.insert(self.next_connection, model::Connection::default());
+        self.next_connection += 1;
+    }
+
+    fn step(&mut self) {
+        // No two things happen at the same moment, so that order is never a tie.
+        let pass = self.random.pick(&[1, 1, 1, 1, 1, 7, 300, 2000]);
+        self.world.pass(pass);
+        self.model.tick(self.world.now.ticks, self.world.now.unix);
+        self.compare();
+        if self.keys.len() < 2 || (self.keys.len() < 12 && self.random.below(20) == 0) {
+            return self.connect();
+        }
+        let numbers: Vec<usize> = self.keys.keys().copied().collect();
+        let who = self.random.pick(&numbers);
+        match self.random.below(40) {
+            0 => {
+                let key = self.keys.remove(&who).expect("picked");
+                self.world.disconnect(key);
+                self.model.disconnect(who);
+            }
+            1..=3 => self.can_do(who),
+            4 => self.cant_do(who),
+            5 => {
+                self.send(who, Command::ResetAbilities, &[]);
+                self.connection(who).functions.clear();
+                self.model.running(who).into_iter().for_each(|job| self.model.lose(job));
+            }
+            6..=9 => {
+                self.connection(who).sleeping = true;
+                self.send(who, Command::PreSleep, &[]);
+            }
+            10..=18 => self.grab(who),
+            19..=28 => self.submit(who),
+            29 => self.submit_for_later(who),
+            30..=35 => self.report(who),
+            36 => {
+                self.send(who, Command::OptionReq, &["exceptions"]);
+                self.connection(who).exceptions = true;
+                self.model.expect(who, "OPTION_RES exceptions");
+            }
+            37 => self.cancel(),
+            _ => self.get_status(who),
+        }
+        self.compare();
+    }
+
+    fn connection(&mut self, who: usize) -> &mut model::Connection {
+        self.model.connections.get_mut(&who).expect("a connection of the model")
+    }
+
+    fn send(&mut self, who: usize, command: Command, parts: &[&str]) {
+        self.world.send(self.keys[&who], command, parts);
+    }
+
+    fn can_do(&mut self, who: usize) {
+        let function = self.random.pick(&FUNCTIONS);
+        let limited = self.random.below(3) == 0;
+        match limited {
+            true => self.send(who, Command::CanDoTimeout, &[function, "1000"]),
+            false => self.send(who, Command::CanDo, &[function]),
+        }
+        self.connection(who).functions.insert(function.into(), limited);
+    }
+
+    fn cant_do(&mut self, who: usize) {
+        let function = self.random.pick(&FUNCTIONS);
+        self.send(who, Command::CantDo, &[function]);
+        if self.connection(who).functions.remove(function).is_some() {
+            for job in self.model.running(who) {
+                if self.model.jobs[&job].function == function {
+                    self.model.lose(job);
+                }
+            }
+        }
+    }
+
+    fn grab(&mut self, who: usize) {
+        let candidates = self.model.candidates(who);
+        self.connection(who).sleeping = false;
+        self.send(who, Command::GrabJobUniq, &[]);
+        let key = self.keys[&who];
+        let mail = self.world.mail(key);
+        let Some(first) = candidates.first() else { return assert_eq!(mail, ["NO_JOB"]) };
+        let text = |number: &u32| {
+            let job = &self.model.jobs[number];
+            format!("JOB_ASSIGN_UNIQ H:{number} {} {} {}", job.function, job.unique, job.payload)
+        };
+        let given = candidates.iter().find(|&number| mail == [text(number)]);
+        let given = *given.unwrap_or_else(|| panic!("{mail:?} is not like {}", text(first)));
+        self.model.assign(given, who, self.world.now.ticks);
+    }
+
+    fn submit(&mut self, who: usize) {
+        let (command, priority, background) = self.random.pick(&[
+            (Command::SubmitJobHigh, 0, false),
+            (Command::SubmitJob, 1, false),
+            (Command::SubmitJobLow, 2, false),
+            (Command::SubmitJobHighBg, 0, true),
+            (Command::SubmitJobBg, 1, true),
+            (Command::SubmitJobLowBg, 2, true),
+        ]);
+        let job = self.new_job(priority, background);
+        self.send(who, command, &[&job.function, &job.unique, &job.payload]);
+        self.model.submit(who, job, None);
+    }
+
+    fn submit_for_later(&mut self, who: usize) {
+        let job = self.new_job(1, true);
+        let due = self.world.now.unix + self.random.below(5) as u64;
+        let time = due.to_string();
+        self.send(who, Command::SubmitJobEpoch, &[&job.function, &job.unique, &time, &job.payload]);
+        self.model.submit(who, job, (due > self.world.now.unix).then_some(due));
+    }
+
+    fn new_job(&mut self, priority: usize, background: bool) -> Job {
+        Job {
+            function: self.random.pick(&FUNCTIONS).into(),
+            unique: self.random.pick(&UNIQUES).into(),
+            payload: self.random.pick(&["", "x", "y", "z"]).into(),
+            priority,
+            background,
+            waiters: Vec::new(),
+            place: Place::Queued,
+            retries: 0,
+        }
+    }
+
+    /// Mostly about a job that the worker has, sometimes about another.
+    fn report(&mut self, who: usize) {
+        let running = self.model.running(who);
+        let number = match running.is_empty() || self.random.below(10) == 0 {
+            true => self.random.below(self.model.last_job as usize + 2) as u32,
+            false => self.random.pick(&running),
+        };
+        let handle = format!("H:{number}");
+        let (command, rest) = self.random.pick(&[
+            (Command::WorkComplete, &["done"][..]),
+            (Command::WorkComplete, &["done"]),
+            (Command::WorkData, &["data"]),
+            (Command::WorkWarning, &["careful"]),
+            (Command::WorkException, &["boo"]),
+            (Command::WorkFail, &[]),
+            (Command::WorkStatus, &["1", "2"]),
+        ]);
+        self.send(who, command, &[&[&handle[..]], rest].concat());
+        let rest: String = rest.iter().map(|part| format!(" {part}")).collect();
+        self.model.report(who, number, command.name(), &rest);
+    }
+
+    fn cancel(&mut self) {
+        let number = self.random.below(self.model.last_job as usize + 2) as u32;
+        let handle = format!("H:{number}");
+        let cancelled = self.world.broker.cancel(handle.as_bytes(), &mut self.world.mailbox);
+        assert_eq!(cancelled == Cancelled::Yes, self.model.jobs.contains_key(&number));
+        if cancelled == Cancelled::Yes {
+            self.model.fail(number);
+        }
+    }
+
+    fn get_status(&mut self, who: usize) {
+        let number = self.random.below(self.model.last_job as usize + 2) as u32;
+        let key = self.keys[&who];
+        let answer = self.world.ask(key, Command::GetStatus, &[&format!("H:{number}")]);
+        let job = self.model.jobs.get(&number);
+        let running = job.is_some_and(|job| matches!(job.place, Place::Running { .. }));
+        let (known, running) = (u8::from(job.is_some()), u8::from(running));
+        let expected = format!("STATUS_RES H:{number} {known} {running} ");
+        assert!(answer.len() == 1 && answer[0].starts_with(&expected), "{answer:?}");
+    }
+
+    /// Everybody got what the model says, and nobody a NOOP who did not sleep.
+    fn compare(&mut self) {
+        for (&who, &key) in &self.keys {
+            let mut mail = self.world.mail(key);
+            let woken = mail.iter().filter(|text| *text == "NOOP").count();
+            mail.retain(|text| text != "NOOP");
+            assert_eq!(mail, self.model.mail.remove(&who).unwrap_or_default(), "connection {who}");
+            let connection = self.model.connections.get_mut(&who).expect("of the model");
+            assert!(woken <= usize::from(connection.sleeping), "woken {woken} times");
+            connection.sleeping &= woken == 0;
+        }
+        assert!(self.world.mailbox.mail.is_empty(), "mail for nobody");
+        assert_eq!(self.world.broker.job_count(), self.model.jobs.len());
+        self.world.broker.recount();
+    }
+
+    /// Lets workers do everything that is left: nothing may be lost.
+    fn finish(&mut self) {
+        self.world.pass(10_000);
+        self.model.tick(self.world.now.ticks, self.world.now.unix);
+        self.compare();
+        for who in self.keys.keys().copied().collect::<Vec<_>>() {
+            for job in self.model.running(who) {
+                self.send(who, Command::WorkComplete, &[&format!("H:{job}"), ""]);
+                self.model.report(who, job, "WORK_COMPLETE", " ");
+                self.compare();
+            }
+        }
+        let worker = self.world.worker(&FUNCTIONS);
+        while !self.model.jobs.is_empty() {
+            let job = self.world.ask(worker, Command::GrabJobUniq, &[]);
+            let number: u32 =
+                job[0][18..].split(' ').next().and_then(|n| n.parse().ok()).expect("a job");
+            self.world.send(worker, Command::WorkComplete, &[&format!("H:{number}"), ""]);
+            for who in self.model.jobs[&number].waiters.clone() {
+                self.model.expect(who, format!("WORK_COMPLETE H:{number} "));
+            }
+            self.model.remove(number);
+            self.compare();
+        }
+        assert_eq!(self.world.ask(worker, Command::GrabJob, &[]), ["NO_JOB"]);
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn a_random_crowd_is_served_as_the_model_says() {
+    let steps = variable("GEARMAND_STEPS").unwrap_or(STEPS);
+    let seeds = variable("GEARMAND_SEED").map_or(0..SEEDS, |seed| seed..seed + 1);
+    for seed in seeds {
+        let played = std::panic::catch_unwind(|| {
+            let mut simulation = Simulation::new(seed);
+            (0..steps).for_each(|_| simulation.step());
+            simulation.finish();
+        });
+        if let Err(panic) = played {
+            eprintln!("play it again with GEARMAND_SEED={seed} GEARMAND_STEPS={steps}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! PRE_SLEEP and NOOP: nobody is told twice, and nobody sleeps beside a job.
+
+use super::*;
+
+fn sleeper(world: &mut World, functions: &[&str]) -> ConnectionKey {
+    let worker = world.worker(functions);
+    assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
+    worker
+}
+
+#[test]
+fn a_sleeper_is_woken_once_however_many_jobs_come() {
+    let mut world = World::new();
+    let worker = sleeper(&mut world, &["f", "g"]);
+    ["f", "f", "g"].iter().for_each(|function| world.background(function, "x"));
+    assert_eq!(world.mail(worker), ["NOOP"]);
+}
+
+#[test]
+fn every_sleeper_of_the_function_is_woken() {
+    let mut world = World::new();
+    let workers = [(); 3].map(|()| sleeper(&mut world, &["f"]));
+    let other = sleeper(&mut world, &["g"]);
+    world.background("f", "x");
+    workers.iter().for_each(|&worker| assert_eq!(world.mail(worker), ["NOOP"]));
+    assert_eq!(world.mail(other), [""; 0]);
+}
+
+#[test]
+fn who_goes_to_sleep_beside_a_job_is_woken_at_once_each_time() {
+    let mut world = World::new();
+    world.background("f", "x");
+    let worker = world.worker(&["f"]);
+    for _ in 0..2 {
+        assert_eq!(world.ask(worker, Command::PreSleep, &[]), ["NOOP"]);
+    }
+    world.background("f", "x");
+    assert_eq!(world.mail(worker), [""; 0]);
+}
+
+#[test]
+fn saying_good_night_twice_changes_nothing() {
+    let mut world = World::new();
+    let worker = sleeper(&mut world, &["f"]);
+    world.send(worker, Command::PreSleep, &[]);
+    world.background("f", "x");
+    assert_eq!(world.mail(worker), ["NOOP"]);
+}
+
+#[test]
+fn who_asks_for_a_job_does_not_sleep_any_more() {
+    let mut world = World::new();
+    let worker = sleeper(&mut world, &["f"]);
+    assert_eq!(world.ask(worker, Command::GrabJob, &[]), ["NO_JOB"]);
+    world.background("f", "x");
+    assert_eq!(world.mail(worker), [""; 0]);
+}
+
+#[test]
+fn a_limit_wakes_as_many_and_the_longest_asleep_first() {
+    let mut world = World::with(|config| config.wakeup = Wakeup::AtMost(1));
+    let workers = [(); 3].map(|()| sleeper(&mut world, &["f"]));
+    for expected in 0..3 {
+        world.background("f", "x");
+        let woken: Vec<_> = workers.iter().map(|&worker| world.mail(worker).len()).collect();
+        assert_eq!(woken.iter().sum::<usize>(), 1);
+        assert_eq!(woken[expected], 1);
+    }
+}
+
+#[test]
+fn another_sleeper_is_woken_when_the_woken_one_goes_away() {
+    let away: [fn(&mut World, ConnectionKey); 3] = [
+        |world, worker| world.disconnect(worker),
+        |world, worker| world.send(worker, Command::CantDo, &["f"]),
+        |world, worker| world.send(worker, Command::ResetAbilities, &[]),
+    ];
+    for away in away {
+        let mut world = World::with(|config| config.wakeup = Wakeup::AtMost(1));
+        let (first, second) = (sleeper(&mut world, &["f"]), sleeper(&mut world, &["f"]));
+        world.background("f", "x");
+        assert_eq!(world.mail(first), ["NOOP"]);
+        away(&mut world, first);
+        assert_eq!(world.mail(second), ["NOOP"]);
+    }
+}
+
+#[test]
+fn a_function_that_is_offered_in_sleep_counts() {
+    let mut world = World::new();
+    let worker = sleeper(&mut world, &["f"]);
+    world.send(worker, Command::CanDo, &["g"]);
+    world.background("g", "x");
+    assert_eq!(world.mail(worker), ["NOOP"]);
+}
+
+#[test]
+fn offering_a_function_in_sleep_whose_job_waits_wakes() {
+    let mut world = World::new();
+    world.background("g", "x");
+    let worker = sleeper(&mut world, &["f"]);
+    assert_eq!(world.ask(worker, Command::CanDo, &["g"]), ["NOOP"]);
+}
+
+#[test]
+fn a_function_that_is_taken_back_in_sleep_does_not_wake() {
+    let mut world = World::new();
+    let worker = sleeper(&mut world, &["f", "g"]);
+    world.send(worker, Command::CantDo, &["f"]);
+    world.background("f", "x");
+    assert_eq!(world.mail(worker), [""; 0]);
+    world.background("g", "x");
+    assert_eq!(world.mail(worker), ["NOOP"]);
+}
+
+/// Lets the time pass after which more workers are woken; returns who was.
+fn woken_after(world: &mut World, millis: u64, workers: &[ConnectionKey]) -> usize {
+    world.pass(millis);
+    workers.iter().map(|&worker| world.mail(worker).len()).sum()
+}
+
+#[test]
+fn as_needed_one_is_woken_and_more_only_while_the_job_waits() {
+    let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
+    let workers: Vec<_> = (0..100).map(|_| sleeper(&mut world, &["f"])).collect();
+    world.background("f", "x");
+    assert_eq!(world.mail(workers[0]), ["NOOP"], "the longest asleep, at once");
+    assert_eq!(woken_after(&mut world, 1, &workers), 0);
+    assert_eq!(woken_after(&mut world, 1, &workers), 4);
+    assert_eq!(woken_after(&mut world, 2, &workers), 16);
+    assert_eq!(world.drain(workers[7]), ["x"]);
+    assert_eq!(woken_after(&mut world, 100, &workers), 0);
+    assert_eq!(world.broker.next_due(), (None, None));
+}
+
+#[test]
+fn as_needed_everybody_is_woken_in_the_end() {
+    let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
+    let workers: Vec<_> = (0..100).map(|_| sleeper(&mut world, &["f"])).collect();
+    world.background("f", "x");
+    let woken: usize = (0..10).map(|_| woken_after(&mut world, 2, &workers)).sum();
+    assert_eq!(woken, 100);
+    assert_eq!(world.broker.next_due(), (None, None));
+}
+
+#[test]
+fn as_needed_a_job_that_is_taken_at_once_wakes_nobody_for_the_next_one_early() {
+    let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
+    let workers: Vec<_> = (0..10).map(|_| sleeper(&mut world, &["f"])).collect();
+    world.background("f", "1");
+    assert_eq!(world.drain(workers[0]), ["1"]);
+    world.pass(1);
+    world.background("f", "2");
+    assert_eq!(world.mail(workers[1]), ["NOOP"]);
+    assert_eq!(woken_after(&mut world, 1, &workers), 0, "the first job's alarm");
+    assert_eq!(woken_after(&mut world, 2, &workers), 4, "its own");
+}
+
+#[test]
+fn as_needed_jobs_that_keep_coming_do_not_put_the_alarm_off() {
+    let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
+    let workers: Vec<_> = (0..100).map(|_| sleeper(&mut world, &["f"])).collect();
+    for _ in 0..4 {
+        world.background("f", "x");
+        world.pass(1);
+    }
+    let woken = woken_after(&mut world, 0, &workers);
+    assert_eq!(woken, 4 + 4 + 16, "one each, and two alarms");
+}

@@ -1,0 +1,151 @@
+//! SUBMIT_*: what is answered, and what makes it into a queue.
+
+use super::*;
+
+#[test]
+fn every_kind_of_submission_is_answered_with_a_handle() {
+    let mut world = World::new();
+    let client = world.connect();
+    for (number, command) in [
+        Command::SubmitJob,
+        Command::SubmitJobBg,
+        Command::SubmitJobHigh,
+        Command::SubmitJobHighBg,
+        Command::SubmitJobLow,
+        Command::SubmitJobLowBg,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = world.ask(client, command, &["f", "", "x"]);
+        assert_eq!(answer, [format!("JOB_CREATED H:{}", number + 1)]);
+    }
+    assert_eq!(
+        world.ask(client, Command::SubmitJobEpoch, &["f", "", "1", "x"]),
+        ["JOB_CREATED H:7"]
+    );
+    for (command, handle) in
+        [(Command::SubmitReduceJob, "H:8"), (Command::SubmitReduceJobBackground, "H:9")]
+    {
+        let answer = world.ask(client, command, &["f", "", "r", "", "x"]);
+        assert_eq!(answer, [format!("JOB_CREATED {handle}")]);
+    }
+    assert_eq!(world.status("f"), Some((9, 0, 0)));
+}
+
+#[test]
+fn a_unique_may_be_64_bytes_long_and_no_longer() {
+    let mut world = World::new();
+    let client = world.connect();
+    let worker = world.worker(&["f"]);
+    let unique = "u".repeat(64);
+    assert_eq!(world.ask(client, BG, &["f", &unique, "x"]), ["JOB_CREATED H:1"]);
+    assert_eq!(
+        world.ask(client, BG, &["f", &"u".repeat(65), "x"]),
+        ["ERROR ARGUMENT_TOO_LARGE Unique value too large"]
+    );
+    // The worker's buffer has room for 63 and a NUL.
+    let cut = &unique[..63];
+    assert_eq!(
+        world.ask(worker, Command::GrabJobUniq, &[]),
+        [format!("JOB_ASSIGN_UNIQ H:1 f {cut} x")]
+    );
+}
+
+#[test]
+fn uniques_that_differ_in_their_last_byte_only_are_different() {
+    let mut world = World::new();
+    let client = world.connect();
+    let (a, b) = ("u".repeat(63) + "a", "u".repeat(63) + "b");
+    assert_eq!(world.ask(client, BG, &["f", &a, "x"]), ["JOB_CREATED H:1"]);
+    assert_eq!(world.ask(client, BG, &["f", &b, "x"]), ["JOB_CREATED H:2"]);
+}
+
+#[test]
+fn a_function_may_have_an_empty_name() {
+    let mut world = World::new();
+    world.background("", "x");
+    let worker = world.worker(&[""]);
+    assert_eq!(world.ask(worker, Command::GrabJob, &[]), ["JOB_ASSIGN H:1  x"]);
+}
+
+#[test]
+fn a_full_queue_refuses_by_priority_and_counts_running_jobs() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    world.broker.limit_queue(b"f", [1, 2, 0]);
+    let full = ["ERROR QUEUE_ERROR Job queue is full"];
+    assert_eq!(world.ask(client, BG, &["f", "a", "1"]), ["JOB_CREATED H:1"]);
+    world.send(worker, Command::GrabJob, &[]);
+    assert_eq!(world.ask(client, Command::SubmitJobHighBg, &["f", "b", "2"]), full);
+    assert_eq!(world.ask(client, BG, &["f", "b", "2"]), ["JOB_CREATED H:2"]);
+    assert_eq!(world.ask(client, BG, &["f", "c", "3"]), full);
+    assert_eq!(world.ask(client, Command::SubmitJobLowBg, &["f", "c", "3"]), ["JOB_CREATED H:3"]);
+    // Joining needs no room.
+    assert_eq!(world.ask(client, Command::SubmitJobHigh, &["f", "a", "1"]), ["JOB_CREATED H:1"]);
+}
+
+#[test]
+fn a_job_for_later_waits_for_its_second_and_wakes_a_sleeper_then() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    world.send(worker, Command::PreSleep, &[]);
+    let due = (world.now.unix + 10).to_string();
+    assert_eq!(
+        world.ask(client, Command::SubmitJobEpoch, &["f", "", &due, "x"]),
+        ["JOB_CREATED H:1"]
+    );
+    assert_eq!(world.status("f"), Some((1, 0, 1)));
+    world.pass(9_000);
+    assert_eq!(world.mail(worker), [""; 0]);
+    world.pass(1_000);
+    assert_eq!(world.mail(worker), ["NOOP"]);
+    assert_eq!(world.drain(worker), ["x"]);
+}
+
+#[test]
+fn a_time_that_is_past_or_no_number_is_now() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    for time in ["0", "-5", "junk"] {
+        world.send(client, Command::SubmitJobEpoch, &["f", "", time, time]);
+    }
+    assert_eq!(world.drain(worker), ["0", "-5", "junk"]);
+}
+
+#[test]
+fn a_time_that_no_clock_shows_is_refused() {
+    let mut world = World::new();
+    let client = world.connect();
+    let answer =
+        world.ask(client, Command::SubmitJobEpoch, &["f", "", "99999999999999999999", "x"]);
+    assert_eq!(answer, ["ERROR INVALID_ARGUMENTS Epoch value too large"]);
+}
+
+#[test]
+fn a_reducer_reaches_only_the_worker_that_asks_for_all() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    for unique in ["1", "2", "3"] {
+        world.send(client, Command::SubmitReduceJob, &["f", unique, "red", "unused", "x"]);
+    }
+    world.send(client, Command::SubmitReduceJob, &["f", "4", "", "unused", "x"]);
+    assert_eq!(world.ask(worker, Command::GrabJobAll, &[]), ["JOB_ASSIGN_ALL H:1 f 1 red x"]);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["JOB_ASSIGN_UNIQ H:2 f 2 x"]);
+    assert_eq!(world.ask(worker, Command::GrabJob, &[]), ["JOB_ASSIGN H:3 f x"]);
+    assert_eq!(world.ask(worker, Command::GrabJobAll, &[]), ["JOB_ASSIGN_UNIQ H:4 f 4 x"]);
+}
+
+#[test]
+fn commands_that_no_peer_may_send_are_refused() {
+    let mut world = World::new();
+    let client = world.connect();
+    let refused = ["ERROR INVALID_COMMAND Command not expected"];
+    let sched = ["f", "u", "*", "*", "*", "*", "*", "x"];
+    assert_eq!(world.ask(client, Command::SubmitJobSched, &sched), refused);
+    for command in [Command::AllYours, Command::Noop, Command::NoJob, Command::Unused] {
+        assert_eq!(world.ask(client, command, &[]), refused, "{}", command.name());
+    }
+    world.send_as(Magic::Response, client, Command::GrabJob, &[]);
+    assert_eq!(world.mail(client), ["ERROR INVALID_MAGIC Request magic expected"]);
+}

@@ -1,0 +1,151 @@
+//! From bytes to packets and lines: what a connection said is taken apart in
+//! the buffer that it was received into, and handed to the broker or to the
+//! text protocol.
+//!
+//! Must not: wait, or send; answers are left in the connections' buffers.
+
+use super::Server;
+use super::peer::Received;
+use crate::admin;
+use crate::broker::{ConnectionKey, Now};
+use crate::log::Level;
+use gearman::protocol::admin::{Line, is_text, line};
+use gearman::protocol::limits::HEADER_SIZE;
+use gearman::protocol::{Decoded, Header, ProtocolError, decode};
+
+/// What the start of a buffer led to.
+enum Step {
+    /// This many bytes are dealt with.
+    Used(usize),
+    /// The buffer must hold this many bytes first.
+    Need(usize),
+    /// No sense can be made of it, and never will.
+    Broken(String),
+}
+
+impl Server {
+    /// Receives once from a connection and handles what came.
+    pub(super) fn serve(&mut self, index: usize) {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        peer.queued = false;
+        if !peer.is_ready() {
+            return;
+        }
+        let key = peer.key;
+        let received = if peer.input.len() >= peer.need {
+            // Handled as far as the peer reads its answers; now it reads on.
+            Ok(Received::Nothing)
+        } else if peer.input.is_empty() {
+            peer.receive(&mut self.scratch)
+        } else {
+            peer.receive_more()
+        };
+        match received {
+            Err(error) => return self.peers.doom(index, error.to_string()),
+            Ok(Received::End) => return self.peers.doom(index, "the peer closed it".into()),
+            Ok(Received::Bytes(count)) if peer.input.is_empty() => {
+                let scratch = std::mem::take(&mut self.scratch);
+                let used = self.handle(key, &scratch[..count]);
+                if let Some(peer) = self.peers.get_mut(index) {
+                    peer.input.extend_from_slice(&scratch[used..count]);
+                }
+                self.scratch = scratch;
+            }
+            Ok(_) => {
+                let input = std::mem::take(&mut peer.input);
+                let used = self.handle(key, &input);
+                if let Some(peer) = self.peers.get_mut(index) {
+                    peer.input = input;
+                    peer.consume(used);
+                }
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(index)
+            && peer.is_ready()
+            && !std::mem::replace(&mut peer.queued, true)
+        {
+            self.ready.push(index);
+        }
+    }
+
+    /// Handles what a connection said, until there is too little of it or too
+    /// much waits to be sent. Returns how much of it is dealt with.
+    fn handle(&mut self, key: ConnectionKey, input: &[u8]) -> usize {
+        let now = self.now();
+        let mut used = 0;
+        loop {
+            let Some(peer) = self.peers.get_mut(key.index()) else { return used };
+            if peer.doom.is_some() {
+                return input.len();
+            }
+            let rest = &input[used..];
+            if peer.is_crowded() || rest.is_empty() {
+                peer.need = 1;
+                return used;
+            }
+            let step = if peer.need > rest.len() {
+                Step::Need(peer.need)
+            } else if is_text(rest[0]) {
+                self.handle_line(key, rest)
+            } else {
+                self.handle_packet(key, rest, now)
+            };
+            let Some(peer) = self.peers.get_mut(key.index()) else { return used };
+            match step {
+                Step::Used(count) => {
+                    used += count;
+                    peer.need = 1;
+                }
+                Step::Need(need) => {
+                    peer.need = need;
+                    return used;
+                }
+                Step::Broken(why) => {
+                    self.peers.doom(key.index(), why);
+                    return input.len();
+                }
+            }
+        }
+    }
+
+    fn handle_line(&mut self, key: ConnectionKey, input: &[u8]) -> Step {
+        let (text, used) = match line(input) {
+            Line::Incomplete => return Step::Need(input.len() + 1),
+            Line::TooLong => return Step::Broken("a line without end".into()),
+            Line::Whole(text, used) => (text, used),
+        };
+        let mut reply = Vec::new();
+        let level = self.log.level().name();
+        let answer = admin::answer(text, level, &mut self.broker, &mut self.peers, &mut reply);
+        if let Err(admin::TooManyWords) = answer {
+            return Step::Broken("a line of too many words".into());
+        }
+        self.peers.append(key, |output| output.append(&mut reply));
+        Step::Used(used)
+    }
+
+    fn handle_packet(&mut self, key: ConnectionKey, input: &[u8], now: Now) -> Step {
+        match decode(input) {
+            Ok(Decoded::Whole { packet, used }) => {
+                self.log
+                    .write(Level::Debug, format_args!("{} from {key:?}", packet.command().name()));
+                self.broker.packet(key, &packet, now, &mut self.peers);
+                Step::Used(used)
+            }
+            Ok(Decoded::Head { packet, .. }) => {
+                Step::Need(HEADER_SIZE + packet.header.length as usize)
+            }
+            Ok(Decoded::Incomplete { need }) => Step::Need(need),
+            // The packet is all there: what follows it can be read.
+            Err(ProtocolError::MissingArgument(_)) => {
+                self.broker.incomplete_packet(key, &mut self.peers);
+                let header = input.first_chunk().map(Header::parse);
+                match header {
+                    Some(Ok(header)) => Step::Used(HEADER_SIZE + header.length as usize),
+                    _ => Step::Broken("an incomplete packet".into()),
+                }
+            }
+            Err(error) => Step::Broken(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The event loop: one thread, one poller.
+//!
+//! A turn waits, notes what is ready, receives once from each connection that
+//! has something, handles what came in place, and sends once to each connection
+//! that got something. Whoever has more to say is served again next turn.
+//!
+//! Must not: know what packets do; that is the broker's.
+
+mod accepting;
+mod conversation;
+mod listener;
+mod peer;
+mod peers;
+
+pub(crate) use listener::{Keepalive, bind};
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook_mio::v1_0::Signals;
+
+use crate::broker::{Broker, Now};
+use crate::log::{Level, Log};
+use peer::Peer;
+use peers::Peers;
+
+const SIGNALS: Token = Token(usize::MAX);
+/// Listeners have the numbers from here on, connections those from 0.
+const LISTENERS: usize = usize::MAX / 2;
+/// Events per turn.
+const EVENTS: usize = 1024;
+/// Size of the buffer that connections share for receiving.
+const SCRATCH: usize = 256 << 10;
+/// Longest sleep while jobs wait for a time of day: the clock may be set.
+const CALENDAR_NAP: Duration = Duration::from_secs(5);
+
+/// The server.
+pub(crate) struct Server {
+    poll: Poll,
+    signals: Signals,
+    listeners: Vec<TcpListener>,
+    keepalive: Keepalive,
+    broker: Broker,
+    peers: Peers,
+    log: Log,
+    scratch: Vec<u8>,
+    /// Connections that have something to say.
+    ready: Vec<usize>,
+    /// An empty list to fill in the next turn; only its memory matters.
+    served: Vec<usize>,
+    /// When to accept again after there was no room.
+    accept_again: Option<Instant>,
+    /// Whether it was said that there is no room.
+    is_full: bool,
+    started: Instant,
+    running: bool,
+    draining: bool,
+}
+
+impl Server {
+    /// A server that is ready to run.
+    ///
+    /// # Errors
+    /// When the system refuses a poller or a signal handler.
+    pub(crate) fn new(
+        mut listeners: Vec<TcpListener>,
+        broker: Broker,
+        mut log: Log,
+        keepalive: Keepalive,
+        output_limit: usize,
+    ) -> io::Result<Server> {
+        let poll = Poll::new()?;
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            poll.registry().register(listener, Token(LISTENERS + index), Interest::READABLE)?;
+        }
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?;
+        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        // Only now: who waits for this line may send a signal next.
+        for listener in &listeners {
+            log.write(Level::Info, format_args!("Listening on {}", listener.local_addr()?));
+        }
+        Ok(Server {
+            poll,
+            signals,
+            listeners,
+            keepalive,
+            broker,
+            peers: Peers::new(output_limit),
+            log,
+            scratch: vec![0; SCRATCH],
+            ready: Vec::new(),
+            served: Vec::new(),
+            accept_again: None,
+            is_full: false,
+            started: Instant::now(),
+            running: true,
+            draining: false,
+        })
+    }
+
+    /// Serves until a signal ends it.
+    ///
+    /// # Errors
+    /// When waiting for events fails.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        while self.running && !(self.draining && self.broker.job_count() == 0) {
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            for event in &events {
+                match event.token() {
+                    SIGNALS => self.take_signals(),
+                    Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
+                    Token(index) => {
+                        let Some(peer) = self.peers.get_mut(index) else { continue };
+                        if event.is_writable() {
+                            peer.writable();
+                            self.peers.mark_dirty(index);
+                        }
+                        if event.is_readable() || event.is_error() {
+                            self.note_readable(index, event.is_read_closed() || event.is_error());
+                        }
+                    }
+                }
+            }
+            self.turn();
+        }
+        self.log.write(Level::Info, format_args!("Shutdown complete"));
+        Ok(())
+    }
+
+    fn note_readable(&mut self, index: usize, closed: bool) {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        peer.readable(closed);
+        if peer.is_ready() && !std::mem::replace(&mut peer.queued, true) {
+            self.ready.push(index);
+        }
+    }
+
+    /// Everything of a turn that is not waiting.
+    fn turn(&mut self) {
+        if self.accept_again.is_some_and(|at| at <= Instant::now()) {
+            self.accept_all();
+        }
+        self.broker.tick(self.now(), &mut self.peers);
+        // Those who are not done get into line again, behind the others.
+        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
+        ready.drain(..).for_each(|index| self.serve(index));
+        self.served = ready;
+        // Closing connections can give others something to send, and sending
+        // can find connections that are to be closed.
+        loop {
+            let ready = &mut self.ready;
+            self.peers.flush(self.poll.registry(), |index, peer| {
+                if !std::mem::replace(&mut peer.queued, true) {
+                    ready.push(index);
+                }
+            });
+            let Some(peer) = self.peers.pop_doomed() else { break };
+            self.close(peer);
+        }
+    }
+
+    fn close(&mut self, mut peer: Peer) {
+        let why = peer.doom.take().unwrap_or_default();
+        self.log.write(Level::Info, format_args!("Closing {:?}: {why}", peer.key));
+        peer.deregister(self.poll.registry());
+        self.broker.disconnect(peer.key, &mut self.peers);
+        if self.accept_again.is_some() {
+            drop(peer);
+            self.accept_all();
+        }
+    }
+
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { ticks: self.started.elapsed().as_millis() as u64, unix: unix.as_secs() }
+    }
+
+    /// How long to wait for events at most.
+    fn patience(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let (ticks, unix) = self.broker.next_due();
+        let running = ticks.map(|due| {
+            // A millisecond more: the clock's own fraction has been cut off.
+            let due = Duration::from_millis(due.saturating_add(1));
+            due.saturating_sub(self.started.elapsed())
+        });
+        let delayed = unix.map(|due| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Duration::from_secs(due).saturating_sub(now).min(CALENDAR_NAP)
+        });
+        let accept = self.accept_again.map(|at| at.saturating_duration_since(Instant::now()));
+        [running, delayed, accept].into_iter().flatten().min()
+    }
+
+    fn take_signals(&mut self) {
+        let pending: Vec<_> = self.signals.pending().collect();
+        for signal in pending {
+            match signal {
+                SIGHUP => self.log.reopen(),
+                SIGUSR1 => {
+                    self.log.write(Level::Notice, format_args!("SIGUSR1, finishing all jobs"));
+                    self.draining = true;
+                    self.accept_again = None;
+                    self.listeners.clear();
+                }
+                _ => self.running = false,
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! One connection's socket and its two buffers.
+//!
+//! The poller is edge-triggered: it says once that there is something to read,
+//! and what was left unread must be remembered here.
+//!
+//! Must not: understand what the bytes mean.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use crate::broker::ConnectionKey;
+
+/// Bytes waiting to be sent at which a peer's own requests wait too.
+const CROWDED: usize = 1 << 20;
+/// A buffer larger than this is given back when it is empty.
+const KEPT: usize = 16 << 10;
+/// Largest receive into a connection's own buffer.
+const CHUNK: usize = 1 << 20;
+
+/// How a receive ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// This many bytes came.
+    Bytes(usize),
+    /// None for now.
+    Nothing,
+    /// None ever again.
+    End,
+}
+
+/// A connection.
+pub(super) struct Peer {
+    stream: TcpStream,
+    pub(super) key: ConnectionKey,
+    /// Received and not understood yet: a part of a packet, or whole ones while
+    /// the peer is crowded.
+    pub(super) input: Vec<u8>,
+    /// Bytes that `input` must hold before it is worth another look.
+    pub(super) need: usize,
+    output: Vec<u8>,
+    /// How much of `output` is sent.
+    sent: usize,
+    /// Whether there may be bytes in the socket.
+    unread: bool,
+    /// Whether the peer will send no more.
+    half_closed: bool,
+    /// Whether the socket took less than it was given, and has not called since.
+    blocked: bool,
+    /// Whether the poller watches for that call.
+    watching: bool,
+    /// Whether the connection is in the queue of those to be served.
+    pub(super) queued: bool,
+    /// Whether the connection is in the list of those with something to send.
+    pub(super) dirty: bool,
+    /// Why the connection is to be closed.
+    pub(super) doom: Option<String>,
+}
+
+impl Peer {
+    /// A connection that has said nothing yet.
+    pub(super) fn new(stream: TcpStream, key: ConnectionKey) -> Peer {
+        Peer {
+            stream,
+            key,
+            input: Vec::new(),
+            need: 1,
+            output: Vec::new(),
+            sent: 0,
+            unread: false,
+            half_closed: false,
+            blocked: false,
+            watching: false,
+            queued: false,
+            dirty: false,
+            doom: None,
+        }
+    }
+
+    /// Starts watching for bytes to read.
+    ///
+    /// # Errors
+    /// As the system call.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.stream, token, Interest::READABLE)
+    }
+
+    /// Stops watching.
+    pub(super) fn deregister(&mut self, registry: &Registry) {
+        // The socket is about to be closed, which does it too.
+        let _ = registry.deregister(&mut self.stream);
+    }
+
+    /// Notes that there is something to read, or that there will be no more.
+    pub(super) fn readable(&mut self, half_closed: bool) {
+        self.unread = true;
+        self.half_closed |= half_closed;
+    }
+
+    /// Notes that the socket takes bytes again.
+    pub(super) fn writable(&mut self) {
+        self.blocked = false;
+    }
+
+    /// Whether serving the connection could do something.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_crowded() && (self.unread || self.input.len() >= self.need)
+    }
+
+    /// Whether more answers wait than a peer may pile up by asking.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.backlog() >= CROWDED
+    }
+
+    /// Bytes that wait to be sent.
+    pub(super) fn backlog(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    /// Where answers are appended.
+    pub(super) fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Receives once, into `buffer`.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        match self.stream.read(buffer) {
+            Ok(0) => Ok(Received::End),
+            Ok(n) => {
+                // A short read has emptied the socket, and the next byte will be
+                // an event; but the end that already came will not be another.
+                self.unread = n == buffer.len() || self.half_closed;
+                Ok(Received::Bytes(n))
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                self.unread = false;
+                Ok(Received::Nothing)
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Received::Nothing),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Receives once, behind what is in `input`. Memory is taken for what may
+    /// come now, not for what a packet's header promises.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive_more(&mut self) -> io::Result<Received> {
+        let have = self.input.len();
+        let chunk = self.need.saturating_sub(have).clamp(KEPT, CHUNK);
+        let mut input = std::mem::take(&mut self.input);
+        input.resize(have + chunk, 0);
+        let received = self.receive(&mut input[have..]);
+        let came = if let Ok(Received::Bytes(n)) = received { n } else { 0 };
+        input.truncate(have + came);
+        self.input = input;
+        received
+    }
+
+    /// Forgets the first bytes of `input`.
+    pub(super) fn consume(&mut self, used: usize) {
+        if used == self.input.len() {
+            self.input.clear();
+            if self.input.capacity() > KEPT {
+                self.input = Vec::new();
+            }
+        } else {
+            self.input.drain(..used);
+        }
+    }
+
+    /// Sends what waits, as far as the socket takes it; watches for the moment
+    /// when it takes more only after it did not take all.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.blocked || self.backlog() == 0 {
+            return Ok(());
+        }
+        let mut blocked = false;
+        while self.backlog() > 0 && !blocked {
+            let rest = self.backlog();
+            match self.stream.write(&self.output[self.sent..]) {
+                Ok(n) => {
+                    self.sent += n;
+                    blocked = n < rest;
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => blocked = true,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if blocked {
+            self.blocked = true;
+            if self.sent > self.output.len() / 2 {
+                self.output.drain(..self.sent);
+                self.sent = 0;
+            }
+            self.watching = true;
+            let both = Interest::READABLE | Interest::WRITABLE;
+            return registry.reregister(&mut self.stream, token, both);
+        }
+        self.sent = 0;
+        self.output.clear();
+        if self.output.capacity() > KEPT {
+            self.output = Vec::new();
+        }
+        if std::mem::take(&mut self.watching) {
+            registry.reregister(&mut self.stream, token, Interest::READABLE)?;
+        }
+        Ok(())
+    }
+}

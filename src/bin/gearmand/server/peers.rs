@@ -1,0 +1,110 @@
+//! All connections by the broker's index, and the packets on their way to them.
+//!
+//! Must not: read from sockets.
+
+use mio::{Registry, Token};
+
+use super::peer::Peer;
+use crate::broker::{ConnectionKey, Outbox};
+use gearman::protocol::{Command, Magic, encode};
+
+/// The connections.
+pub(super) struct Peers {
+    slots: Vec<Option<Peer>>,
+    /// Those with something to send.
+    dirty: Vec<usize>,
+    /// Those to be closed.
+    doomed: Vec<usize>,
+    /// Bytes that may wait for one of them.
+    output_limit: usize,
+}
+
+impl Peers {
+    /// No connections, which may each make `output_limit` bytes wait.
+    pub(super) fn new(output_limit: usize) -> Peers {
+        Peers { slots: Vec::new(), dirty: Vec::new(), doomed: Vec::new(), output_limit }
+    }
+
+    /// Adds a connection at its key's place.
+    pub(super) fn insert(&mut self, peer: Peer) {
+        let index = peer.key.index();
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        self.slots[index] = Some(peer);
+    }
+
+    /// The connection at a place.
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Peer> {
+        self.slots.get_mut(index)?.as_mut()
+    }
+
+    /// Notes that a connection has something to send.
+    pub(super) fn mark_dirty(&mut self, index: usize) {
+        if let Some(Some(peer)) = self.slots.get_mut(index)
+            && !std::mem::replace(&mut peer.dirty, true)
+        {
+            self.dirty.push(index);
+        }
+    }
+
+    /// Notes that a connection is to be closed, and why. The first reason stays.
+    pub(super) fn doom(&mut self, index: usize, why: String) {
+        if let Some(Some(peer)) = self.slots.get_mut(index)
+            && peer.doom.is_none()
+        {
+            peer.doom = Some(why);
+            self.doomed.push(index);
+        }
+    }
+
+    /// Sends what waits. `ready` is called for each connection that can be
+    /// served again because of it.
+    pub(super) fn flush(&mut self, registry: &Registry, mut ready: impl FnMut(usize, &mut Peer)) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for index in dirty.drain(..) {
+            let Some(Some(peer)) = self.slots.get_mut(index) else { continue };
+            peer.dirty = false;
+            if let Err(error) = peer.flush(registry, Token(index)) {
+                self.doom(index, error.to_string());
+            } else if peer.is_ready() {
+                ready(index, peer);
+            }
+        }
+        self.dirty = dirty;
+    }
+
+    /// Takes out a connection that is to be closed.
+    pub(super) fn pop_doomed(&mut self) -> Option<Peer> {
+        let index = self.doomed.pop()?;
+        let peer = self.slots[index].take();
+        while let Some(None) = self.slots.last() {
+            self.slots.pop();
+        }
+        if self.slots.len() * 4 < self.slots.capacity() {
+            self.slots.shrink_to(self.slots.len() * 2);
+        }
+        peer
+    }
+
+    /// Appends to a connection's answers, unless it is to be closed or has let
+    /// too many wait.
+    pub(super) fn append(&mut self, to: ConnectionKey, write: impl FnOnce(&mut Vec<u8>)) {
+        let index = to.index();
+        let Some(Some(peer)) = self.slots.get_mut(index) else { return };
+        if peer.key != to || peer.doom.is_some() {
+            return;
+        }
+        if peer.backlog() > self.output_limit {
+            return self.doom(index, "it does not read what it is sent".into());
+        }
+        write(peer.output());
+        self.mark_dirty(index);
+    }
+}
+
+impl Outbox for Peers {
+    fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+        self.append(to, |output| encode(output, Magic::Response, command, args, body));
+    }
+}

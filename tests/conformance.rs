@@ -1,0 +1,236 @@
+//! The C programs of `tests/c`, each run on the distribution's libgearman and on ours: what they
+//! print must be the same, or what `PROGRAM.differs` says.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use support::{Checker, Library, OWN_GEARMAND, Outcome};
+
+const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
+
+/// Returns true, and says why, when the peers of a test are not installed.
+fn skipped() -> bool {
+    match support::missing_peer() {
+        Some(reason) => {
+            println!("skipped: {reason}");
+            true
+        }
+        None => false,
+    }
+}
+
+/// What ours has to print: what the original prints, or what `PROGRAM.differs` says.
+fn wanted(program: &str) -> String {
+    support::meant_to_differ(program).unwrap_or_else(|| {
+        let original = support::run(program, Library::Original, ORIGINAL_GEARMAND, Checker::None);
+        original.assert_ended_well(&format!("{program} on the original"));
+        original.stdout
+    })
+}
+
+fn assert_as_wanted(program: &str, wanted: &str, ours: &Outcome) {
+    if let Some(difference) = support::difference(wanted, &ours.stdout) {
+        panic!("{program} prints something else {difference}stderr:\n{}", ours.stderr);
+    }
+    ours.assert_ended_well(program);
+}
+
+/// The same binary on both libraries, with the distribution's job server.
+fn same_as_original(program: &str) {
+    if skipped() {
+        return;
+    }
+    let wanted = wanted(program);
+    let ours = support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
+    assert_as_wanted(program, &wanted, &ours);
+}
+
+/// Our library with our job server.
+fn with_own_server(program: &str) {
+    if skipped() {
+        return;
+    }
+    let Some(gearmand) = OWN_GEARMAND else {
+        println!("skipped: the package is built without its job server");
+        return;
+    };
+    let wanted = wanted(program);
+    let ours = support::run(program, Library::Ours, gearmand, Checker::None);
+    assert_as_wanted(program, &wanted, &ours);
+}
+
+/// Our library under valgrind, all processes of the program included.
+fn without_memory_errors(program: &str) {
+    if skipped() {
+        return;
+    }
+    if !support::has_valgrind() {
+        println!("skipped: valgrind is not installed");
+        return;
+    }
+    support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::Memcheck)
+        .assert_ended_well(&format!("{program} under valgrind"));
+}
+
+macro_rules! programs {
+    ($($program:ident)*) => {
+        const PROGRAMS: &[&str] = &[$(stringify!($program)),*];
+
+        mod same_as_original {
+            $(#[test]
+            fn $program() {
+                super::same_as_original(stringify!($program));
+            })*
+        }
+
+        mod with_own_server {
+            $(#[test]
+            fn $program() {
+                super::with_own_server(stringify!($program));
+            })*
+        }
+
+        mod without_memory_errors {
+            $(#[test]
+            fn $program() {
+                super::without_memory_errors(stringify!($program));
+            })*
+        }
+    };
+}
+
+programs! {
+    aggregator_context
+    allocators
+    argument_errors
+    background_jobs
+    callback_codes
+    callback_io_wait
+    callbacks_per_event
+    cancel_job
+    client_clone
+    client_life
+    client_namespace
+    client_set_ssl
+    client_timeouts
+    clone_server_order
+    do_results
+    exception_without_option
+    exceptions
+    execute
+    failed_job_then_work
+    failed_status_then_submit
+    fork_in_callback
+    free_client_in_callback
+    free_task_in_callback
+    free_tasks
+    free_unsent_task
+    give_workload
+    grab_job
+    identifier
+    job_helpers
+    job_requeued
+    job_sends
+    kill_before_work
+    kill_worker
+    loaded_library
+    log_lines
+    longjmp_client
+    longjmp_worker
+    map_reduce
+    memory_flat
+    namespaces
+    nested_run_tasks
+    network_errors
+    nonblocking_client
+    nonblocking_do
+    nonblocking_grab_job
+    nonblocking_worker
+    null_arguments
+    parse_servers
+    parse_servers_ipv6
+    reentrancy
+    server_options
+    servers
+    signals
+    static_functions
+    status_task_then_submit
+    streaming_workload
+    task_is_finished
+    task_order
+    task_state_after_run
+    unbuffered_result
+    uniques
+    work_results
+    worker_clone
+    worker_life
+    worker_no_servers_up
+    worker_server_added_later
+    worker_servers
+    worker_set_ssl
+    worker_timeouts
+}
+
+#[test]
+fn no_program_is_forgotten() {
+    assert_eq!(support::programs_in_dir(), PROGRAMS);
+}
+
+/// Each name of the ledger is used by a program other than the one that only passes NULL: linked,
+/// or looked up where the original's library lacks it.
+#[test]
+fn every_function_is_called() {
+    if skipped() {
+        return;
+    }
+    let mut used = BTreeSet::new();
+    for program in PROGRAMS.iter().filter(|program| **program != "null_arguments") {
+        let output = Command::new("nm")
+            .args(["--dynamic", "--undefined-only", "--format=just-symbols"])
+            .arg(support::compiled(program))
+            .output()
+            .expect("nm starts");
+        assert!(output.status.success());
+        used.extend(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned));
+        let source = fs::read_to_string(support::source(program)).expect("the source");
+        let looked_up = source.split("dlsym(RTLD_DEFAULT, \"").skip(1);
+        used.extend(looked_up.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+    }
+    let ledger = concat!(env!("CARGO_MANIFEST_DIR"), "/bindings/c/symbols.txt");
+    let ledger = fs::read_to_string(ledger).expect("the ledger of names");
+    let (original, _ours) = ledger.split_once("# Ours:").expect("two blocks of names");
+    let unused: Vec<_> = original
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && !used.contains(*line))
+        .collect();
+    assert!(unused.is_empty(), "no program calls {unused:?}");
+}
+
+/// With LD_PRELOAD the dynamic linker takes ours for the library that the program names, and maps
+/// no other one.
+#[test]
+fn preloaded_library_is_the_only_one() {
+    if skipped() {
+        return;
+    }
+    let outcome =
+        support::run("loaded_library", Library::Preloaded, ORIGINAL_GEARMAND, Checker::None);
+    outcome.assert_ended_well("loaded_library");
+    let own = fs::canonicalize(support::own_library()).expect("the library's path");
+    assert_eq!(outcome.stderr.lines().collect::<Vec<_>>(), [own.to_str().expect("UTF-8")]);
+    assert!(outcome.stdout.contains("libgearman files mapped: 1\n"), "{}", outcome.stdout);
+}
+
+#[test]
+fn normalising_replaces_what_changes() {
+    let text = "f(GEARMAN_TIMEOUT) late -> libgearman/a.cc:12: pid(345) H:a-b.c:7, H:: 127.0.0.1:80\n\
+                0a1b2c3d-0000-1111-2222-333344445555 xH:a:1 -> nowhere";
+    assert_eq!(
+        support::normalise(text),
+        "f(GEARMAN_TIMEOUT) late -> FILE:LINE: pid(PID) HANDLE, H:: 127.0.0.1:PORT\n\
+         UUID xH:a:1 -> nowhere"
+    );
+}

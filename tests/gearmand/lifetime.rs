@@ -1,0 +1,237 @@
+//! From the command line to the end: start, signals, files.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use super::support::*;
+
+/// A directory of this test's own, removed at the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("gearmand-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory");
+        Directory(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain path").into()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn gearmand(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    command.args(arguments).stdin(Stdio::null()).output().expect("gearmand runs")
+}
+
+#[test]
+fn a_signal_to_stop_ends_it_with_success() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start(&[]);
+        let mut peer = server.connect();
+        peer.settle();
+        server.signal(signal);
+        assert!(server.wait().success(), "{signal}");
+        peer.expect_closed();
+    }
+}
+
+#[test]
+fn draining_serves_those_who_are_there_until_no_job_is_left() {
+    let mut server = Server::start(&[]);
+    let mut worker = server.connect();
+    worker.ask(&request(18, &["f", "", "1"]), &response(8, &["H:t:1"]));
+    server.signal("USR1");
+    server.wait_for_line("SIGUSR1");
+    worker.settle();
+    assert!(std::net::TcpStream::connect(server.address).is_err(), "it still accepts");
+    worker.ask(&request(18, &["f", "", "2"]), &response(8, &["H:t:2"]));
+    worker.send(&request(1, &["f"]));
+    for (number, payload) in [(1, "1"), (2, "2")] {
+        let handle = format!("H:t:{number}");
+        worker.ask(&request(9, NOTHING), &response(11, &[&handle, "f", payload]));
+        worker.send(&request(13, &[&handle, ""]));
+    }
+    assert!(server.wait().success());
+}
+
+#[test]
+fn an_idle_server_that_drains_ends_at_once() {
+    let mut server = Server::start(&[]);
+    server.signal("USR1");
+    assert!(server.wait().success());
+}
+
+#[test]
+fn the_log_is_opened_anew_for_whoever_moved_it_away() {
+    let directory = Directory::new("reopen");
+    let (log, port) = (directory.file("log"), directory.file("port"));
+    let daemon = gearmand(&[
+        "-d",
+        "-L",
+        "127.0.0.1",
+        "-p",
+        "0",
+        "-l",
+        &log,
+        "--verbose",
+        "NOTICE",
+        "--port-file",
+        &port,
+    ]);
+    assert!(daemon.status.success());
+    let server = Daemon::find(&port);
+    fs::rename(&log, directory.file("old")).expect("moved");
+    server.signal("HUP");
+    // A signal is handled before what is sent after it is answered, or with it.
+    server.ask("version\n");
+    server.signal("HUP");
+    server.ask("version\n");
+    let old = fs::read_to_string(directory.file("old")).expect("the old log");
+    assert!(old.contains("reopening log file"), "{old}");
+    assert!(fs::exists(&log).expect("looks"), "no new log");
+}
+
+/// A server in the background, killed at the end.
+struct Daemon {
+    pid: String,
+    port: u16,
+}
+
+impl Daemon {
+    fn find(port_file: &str) -> Daemon {
+        let port = fs::read_to_string(port_file).expect("the port file");
+        let mut daemon = Daemon { pid: String::new(), port: port.trim().parse().expect("a port") };
+        daemon.pid = daemon.ask("getpid\n").trim_start_matches("OK ").trim().into();
+        daemon
+    }
+
+    fn ask(&self, line: &str) -> String {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("connects");
+        stream.write_all(line.as_bytes()).expect("sends");
+        stream.shutdown(std::net::Shutdown::Write).expect("half closes");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answers");
+        answer
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid]).status();
+        assert!(status.expect("kill runs").success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.signal("KILL");
+    }
+}
+
+#[test]
+fn a_daemon_listens_when_its_parent_returns() {
+    let directory = Directory::new("daemon");
+    let (pid_file, port_file) = (directory.file("pid"), directory.file("port"));
+    let started = gearmand(&[
+        "-d",
+        "-v",
+        "-L",
+        "127.0.0.1",
+        "-p",
+        "0",
+        "-l",
+        "none",
+        "--pidfile",
+        &pid_file,
+        "--port-file",
+        &port_file,
+    ]);
+    assert!(started.status.success());
+    let daemon = Daemon::find(&port_file);
+    assert_eq!(fs::read_to_string(&pid_file).expect("the pid file").trim(), daemon.pid);
+    assert_eq!(daemon.ask("version\n"), concat!("OK ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn a_daemon_that_cannot_listen_is_an_error_of_the_command() {
+    let server = Server::start(&[]);
+    let port = server.address.port().to_string();
+    for mode in [&[][..], &["-d"]] {
+        let arguments = [mode, &["-L", "127.0.0.1", "-p", &port, "-l", "none"]].concat();
+        let failed = gearmand(&arguments);
+        assert_eq!(failed.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert!(said.contains("in use"), "{said}");
+    }
+}
+
+#[test]
+fn its_files_are_gone_when_it_ends() {
+    let directory = Directory::new("files");
+    let (pid_file, port_file) = (directory.file("pid"), directory.file("port"));
+    let mut server = Server::start(&["-P", &pid_file, "--port-file", &port_file]);
+    server.connect().settle();
+    let pid = fs::read_to_string(&pid_file).expect("the pid file");
+    assert_eq!(pid, format!("{}\n", server.pid()));
+    let port = fs::read_to_string(&port_file).expect("the port file");
+    assert_eq!(port, format!("{}\n", server.address.port()));
+    server.signal("TERM");
+    server.wait();
+    assert!(!fs::exists(&pid_file).expect("looks") && !fs::exists(&port_file).expect("looks"));
+}
+
+#[test]
+fn version_and_help_are_printed() {
+    let version = gearmand(&["--version"]);
+    assert!(version.status.success());
+    assert_eq!(
+        String::from_utf8_lossy(&version.stdout),
+        concat!(
+            "gearmand ",
+            env!("CARGO_PKG_VERSION"),
+            " - https://github.com/gearman/gearmand/issues\n"
+        )
+    );
+    assert!(String::from_utf8_lossy(&gearmand(&["-h"]).stdout).contains("--job-retries"));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name() {
+    for (arguments, name) in [
+        (&["--syslog"][..], "--syslog"),
+        (&["-q", "libsqlite3"], "libsqlite3"),
+        (&["--nonsense"], "--nonsense"),
+        (&["-j", "256"], "256"),
+        (&["-l", "/nonexistent/log", "-p", "0"], "/nonexistent/log"),
+    ] {
+        let refused = gearmand(arguments);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains(name), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn options_of_the_broker_reach_it() {
+    let server = Server::start(&["-j", "1", "-w", "1", "--exceptions", "-t", "8", "-R"]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
+    worker.send(&request(1, &["f"]));
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    drop(worker);
+    client.expect(&response(14, &["H:t:1"]));
+    let mut worker = server.connect();
+    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:2"]));
+    worker.send(&request(1, &["f"]));
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:2", "f", "x"]));
+    worker.send(&request(25, &["H:t:2", "boo"]));
+    client.expect(&response(25, &["H:t:2", "boo"]));
+}

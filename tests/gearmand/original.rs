@@ -1,0 +1,306 @@
+//! The same bytes to the original server and to ours: the answers must be equal,
+//! except where ours differs on purpose. What differs on purpose has a test of
+//! its own elsewhere and is not played here.
+//!
+//! The original here is the one that Debian packages, 1.1.20.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use super::support::*;
+
+const ORIGINAL: &str = "/usr/sbin/gearmand";
+
+/// The original on a port that was free a moment ago, or nothing where there is
+/// no original.
+fn original() -> Option<Server> {
+    if !Path::new(ORIGINAL).exists() {
+        eprintln!("skipped: there is no {ORIGINAL}");
+        return None;
+    }
+    let port =
+        TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let mut command = Command::new(ORIGINAL);
+    // Without -R it empties function by function, as later versions do not.
+    command.args(["-R", "--listen", "127.0.0.1", "--port", &port.to_string()]);
+    command.args(["--log-file", "stderr", "--verbose", "INFO", "--job-handle-prefix", "H:t"]);
+    command.args(["--pid-file", "/dev/null"]);
+    Some(Server::run(command))
+}
+
+/// Bytes that one of several connections sends.
+type Turn = (usize, Vec<u8>);
+
+/// Plays turns; after each, what every connection got.
+fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
+    let mut peers: Vec<_> = (0..connections).map(|_| server.connect()).collect();
+    peers.iter_mut().for_each(|peer| {
+        peer.settle();
+    });
+    let mut heard = Vec::new();
+    for (who, bytes) in turns {
+        peers[*who].send(bytes);
+        // The sender first: what it caused has happened when it is answered.
+        for listener in std::iter::once(*who).chain((0..connections).filter(|n| n != who)) {
+            let text = peers[listener].transcript().escape_ascii().to_string();
+            heard.push(format!("{} -> {listener} hears {text}", bytes.escape_ascii()));
+        }
+    }
+    heard
+}
+
+#[track_caller]
+fn compare(connections: usize, turns: &[Turn]) {
+    let Some(original) = original() else { return };
+    let theirs = play(&original, connections, turns);
+    let ours = play(&Server::start(&["-w", "0"]), connections, turns);
+    for (theirs, ours) in theirs.iter().zip(&ours) {
+        assert_eq!(theirs, ours, "the original is on the left");
+    }
+}
+
+#[test]
+fn the_way_of_jobs_is_the_same() {
+    compare(
+        3,
+        &[
+            (0, request(7, &["f", "u", "x"])),
+            (0, request(7, &["f", "u", "y"])),
+            (1, request(7, &["f", "u", "z"])),
+            (0, request(15, &["H:t:1"])),
+            (0, request(41, &["u"])),
+            (2, request(1, &["f"])),
+            (2, request(30, NOTHING)),
+            (2, request(9, NOTHING)),
+            (2, request(12, &["H:t:1", "3", "7"])),
+            (0, request(15, &["H:t:1"])),
+            (0, request(41, &["u"])),
+            (2, request(12, &["H:t:1", "abc", "-7"])),
+            (0, request(15, &["H:t:1"])),
+            (2, request(12, &["H:t:1", "99999999999", "12x"])),
+            (0, request(15, &["H:t:1"])),
+            (2, request(28, &["H:t:1", "a", "b"])),
+            (2, request(29, &["H:t:1", "w"])),
+            (1, request(13, &["H:t:1", "not mine"])),
+            (2, request(13, &["H:t:1", "done"])),
+            (2, request(13, &["H:t:1", "again"])),
+            (0, request(15, &["H:t:1"])),
+        ],
+    );
+}
+
+#[test]
+fn failures_and_exceptions_are_the_same() {
+    let mut turns = vec![(2, request(1, &["f"])), (1, request(26, &["exceptions"]))];
+    for number in 1..=3 {
+        let handle = format!("H:t:{number}");
+        turns.push((0, request(7, &["f", "u", "x"])));
+        turns.push((1, request(7, &["f", "u", "x"])));
+        turns.push((2, request(39, NOTHING)));
+        turns.push(match number {
+            1 => (2, request(14, &[&handle])),
+            2 => (2, request(14, &[format!("{handle}\0")])),
+            _ => (2, request(25, &[&handle[..], "boo"])),
+        });
+        turns.push((2, request(14, &[&handle])));
+    }
+    for option in ["exceptions", "EXceptions\0", "foo", "", &"x".repeat(64)] {
+        turns.push((0, request(26, &[option])));
+    }
+    compare(3, &turns);
+}
+
+#[test]
+fn refusals_are_the_same() {
+    let mut turns = Vec::new();
+    for number in [5, 6, 8, 10, 11, 17, 19, 20, 24, 27, 31, 35, 40, 42] {
+        turns.push((0, request(number, &["a"; 8])));
+    }
+    turns.push((0, response(16, &["a response"])));
+    for handle in ["H:t:1", "", "nonsense", "H:t:1\0", &"h".repeat(63)] {
+        turns.push((0, request(15, &[handle])));
+        turns.push((0, request(41, &[handle])));
+        turns.push((0, request(14, &[handle])));
+        turns.push((0, request(13, &[handle, "x"])));
+        turns.push((0, request(25, &[handle, "x"])));
+        turns.push((0, request(28, &[handle, "x"])));
+        turns.push((0, request(29, &[handle, "x"])));
+        turns.push((0, request(12, &[handle, "1", "2"])));
+    }
+    turns.push((0, request(7, &["f", &"u".repeat(65), "x"])));
+    turns.push((0, request(7, &["f", &"u".repeat(63), "x"])));
+    turns.push((0, request(16, NOTHING)));
+    turns.push((0, request(16, &["a", "b"])));
+    turns.push((0, request(9, &["a payload nobody needs"])));
+    compare(1, &turns);
+}
+
+#[test]
+fn nonsense_closes_the_connection_in_both() {
+    for bytes in [request(0, NOTHING), request(43, NOTHING), request(1000, &["x"])] {
+        compare(2, &[(0, bytes)]);
+    }
+}
+
+#[test]
+fn uniques_and_dashes_coalesce_alike() {
+    let mut turns: Vec<Turn> = Vec::new();
+    for (function, unique, payload) in [
+        ("f", "u", "1"),
+        ("f", "u", "2"),
+        ("g", "u", "3"),
+        ("f", "-", "x"),
+        ("f", "-", "x"),
+        ("f", "-", "y"),
+        ("f", "-", ""),
+        ("f", "-", ""),
+        ("f", "", "x"),
+        ("f", "", "x"),
+        ("", "", ""),
+    ] {
+        turns.push((0, request(18, &[function, unique, payload])));
+    }
+    for unique in ["u", "-", "", "v"] {
+        turns.push((0, request(41, &[unique])));
+    }
+    turns.extend(["f", "g", ""].map(|function| (1, request(1, &[function]))));
+    turns.extend((0..4).map(|_| (1, request(30, NOTHING))));
+    compare(2, &turns);
+}
+
+#[test]
+fn functions_take_turns_alike() {
+    let mut turns: Vec<Turn> = ["a", "b", "c"].map(|f| (1, request(1, &[f]))).into();
+    for round in 0..3 {
+        for function in ["a", "b", "c"] {
+            turns.push((0, request(18, &[function, "", &format!("{function}{round}")])));
+        }
+    }
+    turns.extend((0..10).map(|_| (1, request(9, NOTHING))));
+    compare(2, &turns);
+}
+
+#[test]
+fn sleepers_are_woken_alike() {
+    compare(
+        3,
+        &[
+            (1, request(1, &["f"])),
+            (1, request(4, NOTHING)),
+            (2, request(4, NOTHING)),
+            (2, request(4, NOTHING)),
+            (2, request(1, &["f"])),
+            (0, request(18, &["f", "", "1"])),
+            (0, request(18, &["f", "", "2"])),
+            (1, request(4, NOTHING)),
+            (1, request(4, NOTHING)),
+            (1, request(9, NOTHING)),
+            (1, request(9, NOTHING)),
+            (1, request(9, NOTHING)),
+            (1, request(2, &["f"])),
+            (1, request(4, NOTHING)),
+            (0, request(18, &["f", "", "3"])),
+        ],
+    );
+}
+
+#[test]
+fn reducers_are_handed_out_alike() {
+    let mut turns: Vec<Turn> = vec![(1, request(1, &["f"]))];
+    for (unique, reducer) in [("1", "r"), ("2", "r"), ("3", "r"), ("4", "")] {
+        turns.push((0, request(37, &["f", unique, reducer, "unused", "x"])));
+    }
+    turns.extend([39, 30, 9, 39, 39].map(|grab| (1, request(grab, NOTHING))));
+    turns.push((0, request(38, &["f", "5", "r", "", "x"])));
+    turns.push((1, request(39, NOTHING)));
+    compare(2, &turns);
+}
+
+#[test]
+fn the_text_protocol_is_the_same() {
+    let lines = [
+        "status",
+        "STATUS x",
+        "prioritystatus",
+        "show jobs",
+        "show unique jobs",
+        "show",
+        "show foo",
+        "show unique",
+        "show unique foo",
+        "show jobs x",
+        "show unique jobs x",
+        "cancel",
+        "cancel job",
+        "cancel job H:x",
+        "cancel foo H:x",
+        "create",
+        "create function",
+        "create foo x",
+        "create function a b",
+        "create function abc",
+        "create function abd",
+        "create function zz",
+        "create function aa",
+        "status",
+        "prioritystatus",
+        "drop",
+        "drop function",
+        "drop function nothing",
+        "drop function ABC",
+        "drop foo x",
+        "status",
+        "maxqueue",
+        "maxqueue nothing",
+        "maxqueue zz 1",
+        "maxqueue zz 1 2",
+        "maxqueue zz 1 2 3",
+        "verbose",
+        "verbose x",
+        "shutdown",
+        "",
+        " status",
+        "foo",
+        "foo bar",
+        "FOO",
+        "a b c d e",
+        "a+b%c&d",
+        "status\tx",
+        "status\r",
+        "ver\0sion",
+    ];
+    // With "\r\n": of a function's name the original cuts two bytes, whatever they are.
+    let turns: Vec<Turn> = lines.map(|line| (0, format!("{line}\r\n").into_bytes())).into();
+    compare(1, &turns);
+}
+
+#[test]
+fn lists_count_alike() {
+    let admin = |line: &str| (2, format!("{line}\r\n").into_bytes());
+    let mut turns = vec![
+        (0, request(18, &["f", "1", ""])),
+        (0, request(32, &["f", "2", ""])),
+        (0, request(34, &["g", "3", ""])),
+        (0, request(36, &["g", "4", "4000000000", ""])),
+        (1, request(1, &["f"])),
+        (1, request(1, &["f"])),
+        (1, request(23, &["h", "5000"])),
+        admin("status"),
+        admin("prioritystatus"),
+        (1, request(9, NOTHING)),
+        admin("status"),
+        admin("prioritystatus"),
+        (1, request(2, &["f"])),
+        admin("status"),
+        (1, request(3, NOTHING)),
+        admin("status"),
+        admin("drop function f"),
+        admin("maxqueue g 2"),
+        (0, request(18, &["g", "5", ""])),
+        (0, request(18, &["g", "3", ""])),
+    ];
+    turns.extend(["maxqueue g 3 4", "maxqueue g x", "maxqueue g"].map(admin));
+    turns.push((0, request(18, &["g", "6", ""])));
+    compare(3, &turns);
+}

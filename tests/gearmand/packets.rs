@@ -1,0 +1,133 @@
+//! Packets over a socket: the way of a job, and how bytes become packets.
+
+use std::io::Write;
+use std::net::Shutdown;
+
+use super::support::*;
+
+#[test]
+fn a_job_goes_from_client_to_worker_and_back() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["reverse"])).send(&request(4, NOTHING)).settle();
+    client.ask(&request(7, &["reverse", "u", "abc"]), &response(8, &["H:t:1"]));
+    worker.expect(&response(6, NOTHING));
+    worker.ask(&request(30, NOTHING), &response(31, &["H:t:1", "reverse", "u", "abc"]));
+    worker.send(&request(12, &["H:t:1", "1", "2"]));
+    client.expect(&response(12, &["H:t:1", "1", "2"]));
+    worker.send(&request(13, &["H:t:1", "cba"]));
+    client.expect(&response(13, &["H:t:1", "cba"]));
+    worker.ask(&request(9, NOTHING), &response(10, NOTHING));
+}
+
+#[test]
+fn binary_and_text_are_mixed_on_one_connection_in_one_segment() {
+    let server = Server::start(&[]);
+    let question =
+        [&request(16, &["a"])[..], b"version\r\n", &request(16, &["b"]), b"nonsense\n"].concat();
+    let answer = [
+        &response(17, &["a"])[..],
+        concat!("OK ", env!("CARGO_PKG_VERSION"), "\n").as_bytes(),
+        &response(17, &["b"]),
+        b"ERR UNKNOWN_COMMAND Unknown+server+commandnonsense\r\n",
+    ]
+    .concat();
+    server.connect().ask(&question, &answer);
+}
+
+#[test]
+fn a_packet_may_come_byte_by_byte() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for byte in [request(18, &["f", "u", "abc"]), b"getpid\n".to_vec()].concat() {
+        client.send(&[byte]);
+    }
+    client.expect(&response(8, &["H:t:1"]));
+    client.expect(format!("OK {}\n", server.pid()).as_bytes());
+}
+
+#[test]
+fn a_payload_of_many_megabytes_passes_both_ways() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    let payload = "0123456789abcdef".repeat(1 << 19);
+    client.ask(&request(7, &["f", "u", &payload]), &response(8, &["H:t:1"]));
+    worker.send(&request(1, &["f"]));
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", &payload]));
+    worker.send(&request(13, &["H:t:1", &payload]));
+    client.expect(&response(13, &["H:t:1", &payload]));
+}
+
+#[test]
+fn thousands_of_requests_may_be_sent_before_an_answer_is_read() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let mut sender = client.stream.try_clone().expect("another handle");
+    let count = 50_000;
+    // From another thread: a peer that does not read is not read either.
+    let sending = std::thread::spawn(move || {
+        for number in 0..count {
+            sender.write_all(&request(16, &[format!("{number:0100}")])).expect("sends");
+        }
+    });
+    for number in 0..count {
+        client.expect(&response(17, &[format!("{number:0100}")]));
+    }
+    sending.join().expect("sent");
+}
+
+#[test]
+fn what_was_asked_before_closing_is_answered() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.send(&request(16, &["last words"]));
+    client.stream.shutdown(Shutdown::Write).expect("half closed");
+    client.expect(&response(17, &["last words"])).expect_closed();
+}
+
+#[test]
+fn a_packet_with_too_few_arguments_is_refused_and_what_follows_is_read() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let text = "The packet has fewer arguments than its command needs";
+    // PROTOCOL says three arguments, the protocol that is spoken has four.
+    client.send(&request(37, &["f", "u", "reducer", "data"]));
+    client.expect(&response(19, &["INVALID_ARGUMENTS", text])).settle();
+    client.send(&request(7, &["f"]));
+    client.expect(&response(19, &["INVALID_ARGUMENTS", text])).settle();
+}
+
+#[test]
+fn a_connection_that_makes_no_sense_is_closed() {
+    let server = Server::start(&[]);
+    let long = "f".repeat(9000);
+    let cases = [
+        b"\0XXX\0\0\0\x07\0\0\0\0".to_vec(),
+        request(0, NOTHING),
+        request(43, NOTHING),
+        request(u32::MAX, NOTHING),
+        b"\0REQ\0\0\0\x07\xff\xff\xff\xff".to_vec(),
+        request(1, &[&long]),
+        request(7, &[&long[..], "", ""]),
+        b"one two three four five six\n".to_vec(),
+        long.as_bytes().to_vec(),
+    ];
+    for bytes in cases {
+        let mut peer = server.connect();
+        peer.settle().send(&bytes).expect_closed();
+    }
+    server.connect().settle();
+}
+
+#[test]
+fn ipv6_peers_are_served_and_shown_by_their_address() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    command.args(["-L", "::1", "-p", "0", "-l", "stderr", "-v"]);
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: no IPv6 on this machine");
+        return;
+    }
+    let server = Server::run(command);
+    let list = server.connect().list("workers");
+    assert!(list.ends_with(" ::1 - :\n.\n"), "{list}");
+}

@@ -1,0 +1,204 @@
+//! Starting servers, and speaking bytes to them.
+
+use std::fmt::Display;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+/// How long anything may take before a test fails. Nothing waits that long when
+/// all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server, killed at the end.
+pub(crate) struct Server {
+    child: Child,
+    /// Its standard error, line by line.
+    lines: Receiver<String>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Ours, with more arguments, on a free port. Its handles start with `H:t`.
+    pub(crate) fn start(arguments: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+        command.args(["--listen", "127.0.0.1", "--port", "0"]);
+        command.args(["--log-file", "stderr", "--verbose", "INFO", "--job-handle-prefix", "H:t"]);
+        command.args(arguments);
+        Server::run(command)
+    }
+
+    /// A server that says on standard error where it listens.
+    pub(crate) fn run(mut command: Command) -> Server {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
+        let stderr = child.stderr.take().expect("a pipe");
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            // Read to the end even when nobody listens: a full pipe blocks.
+            BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| {
+                let _ = sender.send(line);
+            });
+        });
+        let mut server = Server { child, lines, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let line = server.wait_for_line("Listening on ");
+        let address = line.split("Listening on ").nth(1).and_then(|rest| rest.split(' ').next());
+        server.address = address.and_then(|a| a.parse().ok()).expect("an address in the log");
+        server
+    }
+
+    /// The next line of the log that has this in it.
+    pub(crate) fn wait_for_line(&self, part: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(part) => return line,
+                Ok(_) => {}
+                Err(error) => panic!("no {part:?} in the log: {error}"),
+            }
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Peer {
+        let stream = TcpStream::connect(self.address).expect("connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
+        stream.set_nodelay(true).expect("sets nodelay");
+        Peer { stream }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        // The end of its log is the end of the process.
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        self.child.wait().expect("the server ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A connection.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+}
+
+impl Peer {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> &mut Peer {
+        self.stream.write_all(bytes).expect("the server takes it");
+        self
+    }
+
+    /// Reads as many bytes as expected; they must be these.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, bytes: &[u8]) -> &mut Peer {
+        let mut got = vec![0; bytes.len()];
+        let mut filled = 0;
+        while filled < got.len() {
+            match self.stream.read(&mut got[filled..]) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        assert_eq!(got[..filled].escape_ascii().to_string(), bytes.escape_ascii().to_string());
+        self
+    }
+
+    /// Asks something and expects the answer.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, question: &[u8], answer: &[u8]) -> &mut Peer {
+        self.send(question).expect(answer)
+    }
+
+    /// Waits until the server has handled all that was sent, and has sent no
+    /// more than was expected.
+    #[track_caller]
+    pub(crate) fn settle(&mut self) -> &mut Peer {
+        self.ask(&request(16, &["settled?"]), &response(17, &["settled?"]))
+    }
+
+    /// Everything up to the answer to a question that is asked now.
+    pub(crate) fn transcript(&mut self) -> Vec<u8> {
+        self.send(&request(16, &["-- end of transcript --"]));
+        let end = response(17, &["-- end of transcript --"]);
+        let mut got = Vec::new();
+        let mut buffer = [0; 4096];
+        while !got.ends_with(&end) {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => {
+                    got.extend_from_slice(b"(closed)");
+                    return got;
+                }
+                Ok(n) => got.extend_from_slice(&buffer[..n]),
+                Err(e) if e.kind() == ErrorKind::ConnectionReset => {
+                    got.extend_from_slice(b"(closed)");
+                    return got;
+                }
+                Err(e) => panic!("{e} after {}", got.escape_ascii()),
+            }
+        }
+        got.truncate(got.len() - end.len());
+        got
+    }
+
+    /// A text line, and the answer up to a line that is only a full stop.
+    pub(crate) fn list(&mut self, line: &str) -> String {
+        self.send(format!("{line}\n").as_bytes());
+        let mut text = String::new();
+        let mut byte = [0];
+        while text != ".\n" && !text.ends_with("\n.\n") {
+            self.stream.read_exact(&mut byte).expect("a list");
+            text.push(char::from(byte[0]));
+        }
+        text
+    }
+
+    /// The server closes the connection.
+    #[track_caller]
+    pub(crate) fn expect_closed(&mut self) {
+        match self.stream.read(&mut [0]) {
+            Ok(0) => {}
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
+            other => panic!("not closed: {other:?}"),
+        }
+    }
+}
+
+fn packet(magic: &[u8], number: u32, parts: &[impl Display]) -> Vec<u8> {
+    let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+    let payload = parts.join("\0");
+    let mut bytes = magic.to_vec();
+    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(payload.as_bytes());
+    bytes
+}
+
+/// A packet to the server. Parts are joined by NUL.
+pub(crate) fn request(number: u32, parts: &[impl Display]) -> Vec<u8> {
+    packet(b"\0REQ", number, parts)
+}
+
+/// A packet from the server.
+pub(crate) fn response(number: u32, parts: &[impl Display]) -> Vec<u8> {
+    packet(b"\0RES", number, parts)
+}
+
+/// A packet without a payload.
+pub(crate) const NOTHING: &[&str] = &[];

@@ -1,0 +1,39 @@
+//! What the server does by itself when time passes. These tests wait for real
+//! seconds: the protocol's units leave no other way. The rules themselves are
+//! tested in the broker, without a clock.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::support::*;
+
+#[test]
+fn a_job_for_later_wakes_a_sleeping_worker_when_its_time_has_come() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).send(&request(4, NOTHING)).settle();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let due = now + 1;
+    client.ask(&request(36, &["f", "", &due.to_string(), "x"]), &response(8, &["H:t:1"]));
+    worker.expect(&response(6, NOTHING));
+    let woken = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    assert!(woken >= due, "woken too early");
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+}
+
+#[test]
+fn a_job_that_takes_too_long_is_given_to_another_worker() {
+    let server = Server::start(&[]);
+    let (mut client, mut slow, mut next) = (server.connect(), server.connect(), server.connect());
+    slow.send(&request(23, &["f", "1000"]));
+    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
+    let began = Instant::now();
+    slow.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    next.send(&request(1, &["f"])).send(&request(4, NOTHING));
+    next.expect(&response(6, NOTHING));
+    assert!(began.elapsed().as_millis() >= 1000, "{:?}", began.elapsed());
+    next.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    let gone = response(19, &["JOB_NOT_FOUND", "Job given in work result not found"]);
+    slow.ask(&request(13, &["H:t:1", "late"]), &gone);
+    next.send(&request(13, &["H:t:1", "in time"]));
+    client.expect(&response(13, &["H:t:1", "in time"]));
+}
