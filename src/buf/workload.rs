@@ -38,9 +38,10 @@ impl Borrowed {
 }
 
 /// The body of a packet to send.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Workload {
     /// Nothing, or all of it was sent and let go.
+    #[default]
     None,
     /// A copy of the caller's bytes.
     Owned(Owned),

@@ -6,16 +6,16 @@
 //!
 //! Must not: return to C with its task still there.
 
-use super::client_block::{ClientBlock, Engine, UNTICKETED};
+use super::client_block::{BROKEN, ClientBlock, Engine, UNTICKETED};
 use super::frames::Gone;
 use super::text::{CStrArg, put};
 use super::types::*;
 use crate::at;
 use crate::buf::{Borrowed, HookBuf, Owned};
 use crate::engine::ReturnCode;
-use crate::engine::client::{Body, Broadcast, NewTask};
+use crate::engine::client::{Body, Broadcast, NewTask, Run, Step, Submitted};
 use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, Task, TaskKind, Token};
+use crate::engine::task::{Callbacks, Handle, Task, TaskKind, Token};
 use crate::protocol::Command;
 use libc::{c_char, c_void};
 use std::ptr;
@@ -80,6 +80,28 @@ unsafe fn run_single<R>(
             Ok(started) => started,
             Err(code) => return Ok((code, None)),
         };
+        finish_single(block, id, run, step, take)
+    }
+}
+
+/// Goes on with a single task's run until it is finished, takes what is wanted
+/// of it, and removes it.
+///
+/// # Errors
+/// As for [`run_single`].
+///
+/// # Safety
+/// `block` is live and not borrowed.
+unsafe fn finish_single<R>(
+    block: *mut ClientBlock,
+    id: Id,
+    run: Run,
+    step: Step,
+    take: impl FnOnce(&mut Task) -> R,
+) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees the block, also after an upcall that did not
+    // say `Gone`.
+    unsafe {
         let code = ClientBlock::drive(block, run, step, Some(id))?;
         Ok((*block).guarded((ReturnCode::UNKNOWN_STATE, None), |engine| {
             let Some(mut task) = engine.remove_task(id) else { return (code, None) };
@@ -126,7 +148,7 @@ unsafe fn run_job(
                 Ok(id)
             },
             |task| Memory {
-                hooked: task.hooked.take(),
+                hooked: task.rare().and_then(|r| r.hooked),
                 collected: task.result.take(),
                 hook_failed: task.hook_failed,
             },
@@ -300,31 +322,38 @@ unsafe fn run_background(
         };
         let function = function.bytes();
         let new = submit(command, function, unique.bytes(), lent(workload, size));
-        let do_handle = (*block).do_handle.as_mut_ptr();
-        *do_handle = 0;
-        let outcome = run_single(
-            block,
-            |engine| {
-                if function.is_empty() {
-                    return Err(engine.link.error.set(
-                        ReturnCode::INVALID_ARGUMENT,
-                        at!("_client_do_background"),
-                        "function argument was empty",
-                    ));
+        (*block).do_handle[0] = 0;
+        let submitted = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            engine.link.error.reset();
+            if function.is_empty() {
+                return Err(engine.link.error.set(
+                    ReturnCode::INVALID_ARGUMENT,
+                    at!("_client_do_background"),
+                    "function argument was empty",
+                ));
+            }
+            engine.submit_background(&new)
+        });
+        let keep = |handle: &Handle| {
+            let handle = handle.bytes().as_ptr().cast::<c_char>();
+            ptr::copy_nonoverlapping(handle, (*block).do_handle.as_mut_ptr(), 64);
+            if !job_handle.is_null() {
+                ptr::copy_nonoverlapping(handle, job_handle, 64);
+            }
+        };
+        let code = match submitted {
+            Err(code) => code,
+            Ok(Submitted::Created(handle)) => {
+                keep(&handle);
+                ReturnCode::SUCCESS
+            }
+            Ok(Submitted::Task(id, mut run)) => {
+                let step = (*block).guarded(BROKEN, |engine| engine.step(&mut run));
+                match finish_single(block, id, run, step, |task| keep(&task.handle)) {
+                    Ok((code, _)) => code,
+                    Err(Gone(code)) => return code.into(),
                 }
-                engine.add(&new)
-            },
-            |task| {
-                let handle = task.handle.bytes().as_ptr().cast::<c_char>();
-                ptr::copy_nonoverlapping(handle, do_handle, 64);
-                if !job_handle.is_null() {
-                    ptr::copy_nonoverlapping(handle, job_handle, 64);
-                }
-            },
-        );
-        let code = match outcome {
-            Ok((code, _)) => code,
-            Err(Gone(code)) => return code.into(),
+            }
         };
         // As in `run_job`.
         let _ = ClientBlock::flush_log(block);

@@ -188,7 +188,7 @@ fn state_name(state: TaskState) -> &'static CStr {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_task_has_exception(task: *const gearman_task_st) -> bool {
     // SAFETY: the caller guarantees a live task.
-    unsafe { TaskBlock::task(task) }.is_some_and(|t| t.exception.is_some())
+    unsafe { TaskBlock::task(task) }.is_some_and(|t| t.exception().is_some())
 }
 
 /// The exception that the job raised, valid until the task is freed; NULL and 0
@@ -201,7 +201,7 @@ pub unsafe extern "C-unwind" fn gearman_task_exception(
     task: *const gearman_task_st,
 ) -> gearman_string_t {
     // SAFETY: the caller guarantees a live task.
-    match unsafe { TaskBlock::task(task) }.and_then(|t| t.exception.as_ref()) {
+    match unsafe { TaskBlock::task(task) }.and_then(|t| t.exception()) {
         // The NUL that stands after it for C is not part of it.
         Some(text) => gearman_string_t { c_str: text.as_ptr().cast(), size: text.len() - 1 },
         None => gearman_string_t { c_str: ptr::null(), size: 0 },

@@ -8,7 +8,7 @@
 //! connection beside it, under the same number.
 
 use super::ReturnCode;
-use super::error::{ErrorState, system_text};
+use super::error::ErrorState;
 use super::settings::Settings;
 use crate::at;
 use crate::net::{Address, Liveness, Transport, WAKE_KEY, Waited, address};
@@ -186,28 +186,25 @@ impl<T: Transport> Link<T> {
             let spent = self.net.now().saturating_duration_since(now);
             now.checked_add(spent + p.saturating_sub(spent).max(p / 10))
         });
-        self.connect_next(key, None)
+        self.connect_next(key)
     }
 
     /// Tries the remaining addresses in turn.
-    fn connect_next(&mut self, key: usize, mut last: Option<io::Error>) -> Result<(), ReturnCode> {
+    fn connect_next(&mut self, key: usize) -> Result<(), ReturnCode> {
         loop {
             let conn = &mut self.conns[key];
             let Some(address) = conn.addresses.get(conn.next_address) else {
                 self.close(key);
                 let conn = &self.conns[key];
-                let why = last.map(|e| format!(": {}", system_text(&e))).unwrap_or_default();
-                let text = format!("Connection to {}:{} failed{why}", conn.host, conn.port);
+                let text = format!("Connection to {}:{} failed", conn.host, conn.port);
                 return Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text));
             };
             let address: Address = address.clone();
             conn.next_address += 1;
-            match self.net.connect(key, &address) {
-                Ok(()) => {
-                    self.conns[key].state = State::Connecting;
-                    return Ok(());
-                }
-                Err(e) => last = Some(e),
+            // Only the last attempt's outcome counts.
+            if self.net.connect(key, &address).is_ok() {
+                self.conns[key].state = State::Connecting;
+                return Ok(());
             }
         }
     }
@@ -233,8 +230,8 @@ impl<T: Transport> Link<T> {
                     Ok(false)
                 }
             }
-            Err(e) => {
-                self.connect_next(key, Some(e))?;
+            Err(_) => {
+                self.connect_next(key)?;
                 Ok(false)
             }
         }
@@ -243,7 +240,7 @@ impl<T: Transport> Link<T> {
     fn connect_timed_out(&mut self, key: usize) -> Result<bool, ReturnCode> {
         self.close(key);
         let conn = &self.conns[key];
-        let text = format!("Connection to {}:{} failed: timed out", conn.host, conn.port);
+        let text = format!("Connection to {}:{} failed", conn.host, conn.port);
         Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text))
     }
 

@@ -179,6 +179,21 @@ pub struct Status {
     pub clients: u32,
 }
 
+/// What few tasks have, so that the others need no room for it.
+#[derive(Debug, Default)]
+pub struct Rare {
+    /// The body, when it is large or somebody else's.
+    pub workload: Workload,
+    /// The declared size of a body that `workload_fn` will send.
+    pub streamed: Option<usize>,
+    /// The result in memory of the caller's allocator hook.
+    pub hooked: Option<HookBuf>,
+    /// The exception that the job raised, and a NUL.
+    pub exception: Option<Box<[u8]>>,
+    /// Events that came while a callback was due or running.
+    pub(super) backlog: VecDeque<Event>,
+}
+
 /// A request of a client.
 #[derive(Debug)]
 pub struct Task {
@@ -201,10 +216,8 @@ pub struct Task {
     pub(super) function_len: u16,
     pub(super) unique_at: u16,
     pub(super) unique_len: u8,
-    /// The body, when it is large or somebody else's.
-    pub workload: Workload,
-    /// The declared size of a body that `workload_fn` will send.
-    pub streamed: Option<usize>,
+    /// What few tasks have.
+    rare: Option<Box<Rare>>,
     /// The job's handle.
     pub handle: Handle,
     /// The body of the packet that a callback is called for.
@@ -213,14 +226,10 @@ pub struct Task {
     pub data_size: usize,
     /// The collected result of a `Do` or `Execute` task.
     pub result: Option<Owned>,
-    /// The result in memory of the caller's allocator hook.
-    pub hooked: Option<HookBuf>,
     /// The result belongs into the caller's hook's memory.
     pub wants_hook: bool,
     /// Asking the hook for memory failed.
     pub hook_failed: bool,
-    /// The exception that the job raised, and a NUL.
-    pub exception: Option<Box<[u8]>>,
     /// The connection it was sent on.
     pub conn: Option<u32>,
     /// The connection that its running callback receives a body from.
@@ -235,8 +244,6 @@ pub struct Task {
     pub(super) listed: bool,
     /// It is in the handle index.
     pub(super) indexed: bool,
-    /// Events that came while a callback was due or running.
-    pub(super) backlog: Option<VecDeque<Event>>,
     pub(super) chain: u32,
     pub(super) hash: u32,
     pub(super) prev: u32,
@@ -258,16 +265,13 @@ impl Task {
             function_len: 0,
             unique_at: 0,
             unique_len: 0,
-            workload: Workload::None,
-            streamed: None,
+            rare: None,
             handle: Handle::EMPTY,
             data: None,
             data_size: 0,
             result: None,
-            hooked: None,
             wants_hook: false,
             hook_failed: false,
-            exception: None,
             conn: None,
             stream: None,
             ended: false,
@@ -275,7 +279,6 @@ impl Task {
             offered: false,
             listed: false,
             indexed: false,
-            backlog: None,
             chain: NIL,
             hash: 0,
             prev: NIL,
@@ -298,16 +301,13 @@ impl Task {
         self.function_len = 0;
         self.unique_at = 0;
         self.unique_len = 0;
-        self.workload = Workload::None;
-        self.streamed = None;
+        self.rare = None;
         self.handle.clear();
         self.data = None;
         self.data_size = 0;
         self.result = None;
-        self.hooked = None;
         self.wants_hook = false;
         self.hook_failed = false;
-        self.exception = None;
         self.conn = None;
         self.stream = None;
         self.ended = false;
@@ -315,8 +315,49 @@ impl Task {
         self.offered = false;
         self.listed = false;
         self.indexed = false;
-        self.backlog = None;
         self.chain = NIL;
+    }
+
+    /// What few tasks have, if this one does.
+    pub fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    /// What few tasks have, made if need be.
+    pub fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The body that is sent from memory of its own.
+    pub fn workload(&self) -> &[u8] {
+        self.rare().map_or(&[], |r| r.workload.as_slice())
+    }
+
+    /// Lets that body go.
+    pub(super) fn drop_workload(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.workload = Workload::None;
+        }
+    }
+
+    /// The bytes that `workload_fn` has to send.
+    pub(super) fn streamed(&self) -> Option<usize> {
+        self.rare().and_then(|r| r.streamed).filter(|&n| n > 0)
+    }
+
+    /// The exception that the job raised, and a NUL.
+    pub fn exception(&self) -> Option<&[u8]> {
+        self.rare().and_then(|r| r.exception.as_deref())
+    }
+
+    /// Whether events wait to be looked at.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.rare().is_some_and(|r| !r.backlog.is_empty())
+    }
+
+    /// The next event that waits.
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.rare.as_mut().and_then(|r| r.backlog.pop_front())
     }
 
     /// The function name with its namespace; NUL follows it in memory.
@@ -371,8 +412,9 @@ impl Task {
         self.packet.truncate(self.head_size(&self.packet));
         let size = self.packet.len() - HEADER_SIZE + workload.as_slice().len();
         self.packet[8..HEADER_SIZE].copy_from_slice(&(size as u32).to_be_bytes());
-        self.workload = Workload::Borrowed(workload);
-        self.streamed = None;
+        let rare = self.rare_mut();
+        rare.workload = Workload::Borrowed(workload);
+        rare.streamed = None;
     }
 
     /// Where the body starts in a whole packet.

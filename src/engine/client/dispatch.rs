@@ -258,12 +258,10 @@ impl<T: Transport> Client<T> {
         if !task.is_active() {
             return None;
         }
-        let waits = task.offered
-            || task.on_stack != 0
-            || task.backlog.as_ref().is_some_and(|b| !b.is_empty());
+        let waits = task.offered || task.on_stack != 0 || task.has_backlog();
         let calls = task.callbacks.has(callback_of(event.command));
         if waits || (calls && !deliver) {
-            task.backlog.get_or_insert_default().push_back(event);
+            task.rare_mut().backlog.push_back(event);
             self.list(id);
             return None;
         }
@@ -295,7 +293,8 @@ impl<T: Transport> Client<T> {
             }
             Command::WorkComplete => end(task, ReturnCode::SUCCESS, TaskState::Complete),
             Command::WorkException => {
-                task.exception = task.data.as_ref().map(|d| [d.as_slice(), b"\0"].concat().into());
+                let text = task.data.as_ref().map(|d| [d.as_slice(), b"\0"].concat().into());
+                task.rare_mut().exception = text;
                 task.result = None;
                 end(task, ReturnCode::WORK_EXCEPTION, TaskState::Exception);
             }

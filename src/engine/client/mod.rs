@@ -10,6 +10,7 @@
 
 mod add;
 mod dispatch;
+mod quick;
 mod read;
 mod request;
 mod run;
@@ -19,6 +20,7 @@ mod submit;
 mod tests;
 
 pub use add::{Body, NewTask};
+pub use quick::Submitted;
 pub use request::Broadcast;
 pub use run::{Run, Step, Ticket, Upcall};
 
@@ -28,7 +30,7 @@ use super::link::{Link, State};
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
-use crate::buf::{Borrowed, Workload};
+use crate::buf::Borrowed;
 use crate::net::Transport;
 use crate::protocol::{Command, Magic, encode};
 use read::Incoming;
@@ -220,7 +222,7 @@ impl<T: Transport> Client<T> {
     pub fn recycle(&mut self, mut task: Box<Task>) {
         const KEPT: usize = 8 * 1024;
         if self.spare.is_none() && task.packet.capacity() <= KEPT {
-            task.workload = Workload::None;
+            task.drop_workload();
             task.data = None;
             task.result = None;
             self.spare = Some(task);

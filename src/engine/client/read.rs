@@ -42,6 +42,11 @@ pub(super) enum Incoming {
 }
 
 impl Incoming {
+    /// Whether it can go on, even without another byte.
+    fn goes_on(&self) -> bool {
+        !matches!(self, Incoming::None) && !self.is_stalled()
+    }
+
     /// Whether only user code can make it go on.
     pub(super) fn is_stalled(&self) -> bool {
         matches!(self, Incoming::Stream { .. } | Incoming::Alloc { asked: true, .. })
@@ -63,7 +68,9 @@ impl<T: Transport> Client<T> {
     pub(super) fn read_all(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
         for key in 0..self.servers.len() {
             let conn = &self.link.conns[key];
-            if conn.state != State::Up || (!conn.readable && conn.inbuf.is_empty()) {
+            let due =
+                conn.readable || !conn.inbuf.is_empty() || self.servers[key].incoming.goes_on();
+            if conn.state != State::Up || !due {
                 continue;
             }
             match self.read(key, true) {
@@ -234,7 +241,8 @@ impl<T: Transport> Client<T> {
                     (got, Incoming::Echo { exchange, data, missing: missing - got })
                 }
                 Incoming::Hooked { task, missing } => {
-                    let Some(mut memory) = self.tasks.get(task).and_then(|t| t.hooked) else {
+                    let Some(mut memory) = self.tasks.get(task).and_then(|t| t.rare()?.hooked)
+                    else {
                         self.servers[key].incoming = Incoming::Skip(missing);
                         continue;
                     };
@@ -249,7 +257,7 @@ impl<T: Transport> Client<T> {
                         got += self.link.received(key, limit, result)?;
                     }
                     if let Some(found) = self.tasks.get_mut(task) {
-                        found.hooked = Some(memory);
+                        found.rare_mut().hooked = Some(memory);
                     }
                     if got == missing {
                         self.link.conns[key].heard = self.clock;
@@ -329,7 +337,7 @@ impl<T: Transport> Client<T> {
                     if let Some(collected) = task.result.take() {
                         memory.extend(collected.as_slice());
                     }
-                    task.hooked = Some(memory);
+                    task.rare_mut().hooked = Some(memory);
                     Incoming::Hooked { task: id, missing }
                 }
                 (Some(task), None) => {

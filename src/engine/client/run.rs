@@ -76,6 +76,13 @@ impl<T: Transport> Client<T> {
         self.begin(Some(task), blocking)
     }
 
+    /// Begins a run that ends with one task and counts the time since `began`.
+    pub(super) fn run_until_since(&mut self, task: Id, began: Option<Instant>) -> Run {
+        let mut run = self.begin(Some(task), true);
+        run.began = began.or(run.began);
+        run
+    }
+
     fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
         self.check_fork();
         self.last_run += 1;
@@ -344,7 +351,7 @@ impl<T: Transport> Client<T> {
                 let ended_well = task.conn.is_none();
                 return (ended_well && self.frees(kind)).then(|| Self::call_release(id));
             }
-            let event = task.backlog.as_mut().and_then(|b| b.pop_front())?;
+            let event = task.next_event()?;
             if let Some(step) = self.apply(id, event) {
                 return Some(step);
             }

@@ -182,16 +182,23 @@ impl<T: Transport> Client<T> {
         };
         debug_assert!(size >= HEADER_SIZE);
         self.link.conns[key].out.bytes().extend_from_slice(&task.packet[..size]);
+        self.account(key, id, size);
+    }
+
+    /// Notes that a task's packet of `size` bytes, without a large body, was
+    /// appended to a connection.
+    pub(super) fn account(&mut self, key: usize, id: Id, size: usize) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
         let server = &mut self.servers[key];
         server.written += size as u64;
         server.inflight += 1;
-        let body = task.workload.as_slice().len();
+        let body = task.workload().len();
         task.conn = Some(key as u32);
         task.state = TaskState::Work;
         if body > 0 {
             task.state = TaskState::Submit;
             server.sending = Some(Sending { task: id, sent: 0 });
-        } else if let Some(missing) = task.streamed.filter(|&n| n > 0) {
+        } else if let Some(missing) = task.streamed() {
             task.state = TaskState::Workload;
             server.streaming_out = Some((id, missing));
             self.streaming += 1;
@@ -219,12 +226,12 @@ impl<T: Transport> Client<T> {
             self.servers[key].sending = None;
             return Ok(Flush::Done);
         };
-        let flushed = self.link.flush(key, task.workload.as_slice(), &mut sent)?;
+        let flushed = self.link.flush(key, task.workload(), &mut sent)?;
         if flushed == Flush::Done {
             self.servers[key].sending = None;
             task.state = TaskState::Work;
             // Its memory is free again while the job runs.
-            task.workload = crate::buf::Workload::None;
+            task.drop_workload();
         } else {
             self.servers[key].sending = Some(Sending { task: id, sent });
         }
