@@ -69,6 +69,8 @@ pub struct Link<T> {
     pub settings: Settings,
     /// The last error and the log.
     pub error: ErrorState,
+    /// Whether waits also end by the wake-up pipe.
+    pub has_wake_pipe: bool,
     /// Set when the wake-up pipe was reported.
     woken: bool,
 }
@@ -81,6 +83,7 @@ impl<T: Transport> Link<T> {
             conns: Vec::new(),
             settings: Settings::default(),
             error: ErrorState::default(),
+            has_wake_pipe: false,
             woken: false,
         }
     }
@@ -436,7 +439,8 @@ impl<T: Transport> Link<T> {
     pub fn timed_out(&mut self) -> ReturnCode {
         let polled = self.conns.iter().filter(|c| c.state != State::Down).count();
         let text = format!(
-            "timeout reached, {polled} servers were poll(), no servers were available, pipe:false"
+            "timeout reached, {polled} servers were poll(), no servers were available, pipe:{}",
+            self.has_wake_pipe
         );
         self.error.set(ReturnCode::TIMEOUT, at!("gearman_wait"), &text)
     }

@@ -36,12 +36,22 @@ pub(crate) enum Connect {
 }
 
 /// What a peer does next.
-#[derive(Debug)]
 enum Act {
     Expect(Vec<u8>),
     Send(Vec<u8>),
     Pause(Duration),
     Close,
+}
+
+impl std::fmt::Debug for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Act::Expect(bytes) => write!(f, "expects {}", packets(bytes)),
+            Act::Send(bytes) => write!(f, "sends {}", packets(bytes)),
+            Act::Pause(pause) => write!(f, "pauses {pause:?}"),
+            Act::Close => write!(f, "closes"),
+        }
+    }
 }
 
 /// One connection as its peer sees it.
@@ -155,6 +165,11 @@ impl World {
         let mut state = self.0.borrow_mut();
         let at = state.now + Duration::from_millis(milliseconds);
         state.wake.push_back((at, byte));
+    }
+
+    /// Puts a byte into the wake-up pipe without a word from the poller.
+    pub(crate) fn writes(&self, byte: u8) {
+        self.0.borrow_mut().woken.push(byte);
     }
 
     /// A signal ends the next wait.
@@ -492,6 +507,14 @@ impl Transport for ScriptNet {
 
     fn next_ready(&mut self) -> Option<Ready> {
         self.0.borrow_mut().ready.pop_front()
+    }
+
+    fn take_wake(&mut self) -> Option<u8> {
+        self.0.borrow_mut().woken.pop()
+    }
+
+    fn put_wake(&mut self, byte: u8) {
+        self.0.borrow_mut().woken.push(byte);
     }
 
     fn poll_fd(&mut self) -> io::Result<i32> {

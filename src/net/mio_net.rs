@@ -225,6 +225,16 @@ impl Transport for MioNet {
         })
     }
 
+    fn take_wake(&mut self) -> Option<u8> {
+        self.wake.as_ref()?.take()
+    }
+
+    fn put_wake(&mut self, byte: u8) {
+        if let Some(pipe) = &self.wake {
+            pipe.put(byte);
+        }
+    }
+
     fn poll_fd(&mut self) -> io::Result<i32> {
         Ok(self.poller()?.as_raw_fd())
     }

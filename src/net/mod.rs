@@ -136,6 +136,12 @@ pub trait Transport {
     /// Takes one readiness that the last wait found.
     fn next_ready(&mut self) -> Option<Ready>;
 
+    /// Takes a byte out of the wake-up pipe.
+    fn take_wake(&mut self) -> Option<u8>;
+
+    /// Puts a byte back into the wake-up pipe.
+    fn put_wake(&mut self, byte: u8);
+
     /// A descriptor that is readable when a wait would not block.
     ///
     /// # Errors

@@ -19,9 +19,9 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
+pub use super::exchange::Broadcast;
 pub use add::{Body, NewTask};
 pub use quick::Submitted;
-pub use request::Broadcast;
 pub use run::{Run, Step, Ticket, Upcall};
 
 use super::ReturnCode;
@@ -118,7 +118,7 @@ pub struct Client<T: Transport> {
     /// A task that a server refused, for the run to end with that code.
     refused: Option<(Id, ReturnCode)>,
     /// The reply to an exchange that is being waited for.
-    reply: Option<(u32, request::Reply)>,
+    reply: Option<(u32, super::exchange::Reply)>,
     /// The last time looked at the clock; good enough to note when a server was
     /// heard of.
     clock: Instant,

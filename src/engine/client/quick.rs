@@ -79,7 +79,9 @@ impl<T: Transport> Client<T> {
     fn quiet_connection(&mut self) -> Option<usize> {
         let key = self.servers.len().checked_sub(1)?;
         let (conn, server) = (&self.link.conns[key], &self.servers[key]);
-        let quiet = self.active == 0
+        // A signal that is to end the wait is a surprise of its own.
+        let quiet = !self.link.settings.stop_on_signal
+            && self.active == 0
             && self.todo.is_empty()
             && conn.state == State::Up
             && !conn.readable
