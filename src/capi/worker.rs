@@ -81,7 +81,6 @@ pub(super) unsafe fn clone(
         copy.last_token = source.last_token;
         copy.log_fn = source.log_fn;
         copy.log_context = source.log_context;
-        copy.timeout = source.timeout;
         copy.changed = source.changed;
         copy.grabs_unique = source.grabs_unique;
         copy.grabs_all = source.grabs_all;
@@ -91,6 +90,7 @@ pub(super) unsafe fn clone(
         to.link.settings.server_options.clear();
         to.link.settings.non_blocking = false;
         to.link.error.wants_log = from.link.error.wants_log;
+        to.grabs_with = from.grabs_with;
         to.offer_same(from);
         for server in &from.link.conns {
             if to.add_server(&server.host, server.port).is_err() {
@@ -98,8 +98,7 @@ pub(super) unsafe fn clone(
                 return ptr::null_mut();
             }
         }
-        let timeout_returns = from.sleep_ends;
-        copy.apply_settings(timeout_returns);
+        copy.set_time_limit(source.timeout, source.engine.sleep_ends);
         copy.shell
     }
 }

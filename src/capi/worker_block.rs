@@ -15,10 +15,8 @@ use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use crate::engine::worker::{Ticket, Worker};
 use crate::net::MioNet;
-use crate::protocol::Command;
 use libc::{c_int, c_void};
 use std::ptr::{self, NonNull};
-use std::time::Duration;
 
 /// The engine's worker over real sockets.
 pub(super) type Engine = Worker<MioNet>;
@@ -259,18 +257,6 @@ impl WorkerBlock {
                 }
             }
         }
-    }
-
-    /// Hands the engine what options and time limit amount to.
-    pub(super) fn apply_settings(&mut self, timeout_returns: bool) {
-        let limit = u64::try_from(self.timeout).ok().map(Duration::from_millis);
-        self.engine.link.settings.timeout = limit;
-        self.engine.sleep_ends = timeout_returns;
-        self.engine.grabs_with = match (self.grabs_all, self.grabs_unique) {
-            (true, _) => Command::GrabJobAll,
-            (false, true) => Command::GrabJobUniq,
-            (false, false) => Command::GrabJob,
-        };
     }
 
     /// Whether the library allocated the shell.

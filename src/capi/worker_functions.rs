@@ -36,7 +36,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_register(
     }
 }
 
-/// Takes back the function that was added last under a name.
+/// Takes back a function, and those of the same name that were added before.
 ///
 /// Returns SUCCESS or NO_REGISTERED_FUNCTION.
 ///
@@ -54,16 +54,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_unregister(
         };
         let this = &mut *block;
         let name = function_name.bytes();
-        let removed =
-            this.guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| engine.remove_function(name));
-        let code = match removed {
-            Ok(token) => {
-                this.definitions.retain(|d| Some(d.token) != token);
-                this.changed = true;
-                ReturnCode::SUCCESS
-            }
-            Err(code) => code,
-        };
+        let code = this.guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            engine.remove_function(name).err().unwrap_or_default()
+        });
+        if !code.failed() {
+            let (definitions, engine) = (&mut this.definitions, &this.engine);
+            definitions.retain(|definition| engine.has_token(definition.token));
+            this.changed = true;
+        }
         WorkerBlock::leave(block, code)
     }
 }

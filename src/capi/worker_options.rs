@@ -6,9 +6,12 @@
 use super::enums::gearman_worker_options_t as Options;
 use super::types::*;
 use super::worker_block::WorkerBlock;
+use crate::protocol::Command;
 use libc::c_int;
+use std::time::Duration;
 
-/// The options that gearman_worker_set_options() turns on and off.
+/// The options that gearman_worker_set_options() turns on and off, in the order
+/// in which it does.
 const SETTABLE: [Options; 7] = [
     Options::NON_BLOCKING,
     Options::GRAB_UNIQ,
@@ -45,28 +48,36 @@ impl WorkerBlock {
         }
     }
 
-    fn set_options(&mut self, options: Options, on: bool) {
-        let mut timeout_returns = self.engine.sleep_ends;
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
-            let settings = &mut self.engine.link.settings;
-            match one {
-                Options::NON_BLOCKING => settings.non_blocking = on,
-                Options::STOP_WAIT_ON_SIGNAL => settings.stop_on_signal = on,
-                Options::GRAB_UNIQ => self.grabs_unique = on,
-                Options::GRAB_ALL => self.grabs_all = on,
-                Options::IDENTIFIER => self.identified = on,
-                // Never back to plain text.
-                Options::SSL if on => settings.tls = true,
-                Options::TIMEOUT_RETURN => {
-                    timeout_returns = on;
-                    if !on {
-                        self.timeout = WAIT_TIMEOUT;
-                    }
-                }
-                _ => {}
+    fn set_option(&mut self, one: Options, on: bool) {
+        let settings = &mut self.engine.link.settings;
+        match one {
+            Options::NON_BLOCKING => settings.non_blocking = on,
+            Options::STOP_WAIT_ON_SIGNAL => settings.stop_on_signal = on,
+            // Never back to plain text.
+            Options::SSL => settings.tls |= on,
+            Options::IDENTIFIER => self.identified = on,
+            // The last of these calls chooses the packet, whatever the flags say.
+            Options::GRAB_UNIQ => {
+                self.grabs_unique = on;
+                self.engine.grabs_with = if on { Command::GrabJobUniq } else { Command::GrabJob };
             }
+            Options::GRAB_ALL => {
+                self.grabs_all = on;
+                self.engine.grabs_with = if on { Command::GrabJobAll } else { Command::GrabJob };
+            }
+            Options::TIMEOUT_RETURN => {
+                let limit = if on { self.timeout } else { WAIT_TIMEOUT };
+                self.set_time_limit(limit, on);
+            }
+            _ => {}
         }
-        self.apply_settings(timeout_returns);
+    }
+
+    /// Sets the time limit, and whether it ends a sleep.
+    pub(super) fn set_time_limit(&mut self, timeout: c_int, ends_sleep: bool) {
+        self.timeout = timeout;
+        self.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+        self.engine.sleep_ends = ends_sleep;
     }
 }
 
@@ -97,13 +108,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.set_options(Options(!options.0), false);
-        block.set_options(options, true);
+        for one in SETTABLE {
+            block.set_option(one, has(options, one));
+        }
     }
 }
 
-/// Turns options on. GRAB_ALL, GRAB_UNIQ and neither of them choose the packet
-/// that asks for jobs: GRAB_JOB_ALL, GRAB_JOB_UNIQ or GRAB_JOB.
+/// Turns options on. GRAB_ALL and GRAB_UNIQ choose the packet that asks for jobs,
+/// GRAB_JOB_ALL (the default) or GRAB_JOB_UNIQ: the last one that was turned on,
+/// or GRAB_JOB after either was turned off.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -114,7 +127,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.set_options(options, true);
+        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+            block.set_option(one, true);
+        }
     }
 }
 
@@ -130,7 +145,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_remove_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.set_options(options, false);
+        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+            block.set_option(one, false);
+        }
     }
 }
 
@@ -158,7 +175,6 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_timeout(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.timeout = timeout;
-        block.apply_settings(true);
+        block.set_time_limit(timeout, true);
     }
 }

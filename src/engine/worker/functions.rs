@@ -91,19 +91,25 @@ impl<T: Transport> Worker<T> {
         self.functions.push(function);
     }
 
-    /// Takes back the function that was added last under a name. Returns its
-    /// token.
+    /// Takes back every function of a name.
     ///
     /// # Errors
     /// `NO_REGISTERED_FUNCTION`.
-    pub fn remove_function(&mut self, name: &[u8]) -> Result<Option<u64>, ReturnCode> {
+    pub fn remove_function(&mut self, name: &[u8]) -> Result<(), ReturnCode> {
         self.check_fork();
-        let Some(at) = self.functions.iter().rposition(|f| f.own_name() == name) else {
-            return Err(ReturnCode::NO_REGISTERED_FUNCTION);
-        };
-        let function = self.functions.remove(at);
-        self.tell_all(|out| encode(out, Magic::Request, Command::CantDo, &[&function.name], b""));
-        Ok(function.token)
+        let mut found = Err(ReturnCode::NO_REGISTERED_FUNCTION);
+        // One CANT_DO for each CAN_DO: servers count them.
+        while let Some(at) = self.functions.iter().rposition(|f| f.own_name() == name) {
+            let name = self.functions.remove(at).name;
+            self.tell_all(|out| encode(out, Magic::Request, Command::CantDo, &[&name], b""));
+            found = Ok(());
+        }
+        found
+    }
+
+    /// Whether a function with this token is offered.
+    pub fn has_token(&self, token: u64) -> bool {
+        self.functions.iter().any(|f| f.token == Some(token))
     }
 
     /// Takes back every function.

@@ -67,10 +67,12 @@ impl<T: Transport> Worker<T> {
             }
             _ => None,
         };
+        let blocking = !self.link.settings.non_blocking;
         Call {
             number: self.last_call,
-            sleeps,
-            blocking: !self.link.settings.non_blocking,
+            // Without blocking the caller sleeps, and servers must know.
+            sleeps: sleeps || !blocking,
+            blocking,
             deadline,
             turn: None,
             lost: false,
@@ -228,12 +230,12 @@ impl<T: Transport> Worker<T> {
         self.pause(call, if answered { ReturnCode::NO_JOBS } else { ReturnCode::IO_WAIT })
     }
 
-    /// No server can be reached. A call that was the first to find out returns;
-    /// one that lost a good connection and has a time limit tries until then.
+    /// No server can be reached. A call that is to sleep for so long at most tries
+    /// until then; without a limit the program is told.
     fn all_down(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
         let tried = self.servers.iter().all(|s| s.failed_in == call.number);
         let failure = call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT);
-        let retries = call.lost && call.sleeps && call.deadline.is_some();
+        let retries = call.sleeps && call.blocking && call.deadline.is_some();
         if retries {
             self.servers.iter_mut().for_each(|s| s.failed_in = 0);
         } else if tried || !call.blocking {

@@ -143,6 +143,19 @@ fn grab_asks_once_and_does_not_sleep() {
 }
 
 #[test]
+fn a_non_blocking_grab_has_its_caller_woken() {
+    let (mut worker, world) = worker(1);
+    worker.link.settings.non_blocking = true;
+    world.peer(0).expects(&hello()).pauses(5).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(worker.grab(), Err(ReturnCode::IO_WAIT));
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    world.peer(0).pauses(60_000).sends(&noop());
+    assert_eq!(worker.wait(), Ok(()));
+    world.is_over();
+}
+
+#[test]
 fn each_way_of_asking_takes_each_kind_of_answer() {
     let commands = [Command::GrabJob, Command::GrabJobUniq, Command::GrabJobAll];
     let answers = [

@@ -14,12 +14,17 @@ fn the_newest_of_one_name_is_called_and_every_one_is_announced() {
         Step::Call(upcall, _) => assert_eq!(upcall.token, 8),
         done => panic!("{done:?}"),
     }
-    assert_eq!(worker.remove_function(b"f"), Ok(Some(8)));
-    assert!(worker.has_function(b"f"));
-    assert_eq!(worker.remove_function(b"f"), Ok(Some(TOKEN)));
+    assert!(worker.has_function(b"f") && worker.has_token(TOKEN) && worker.has_token(8));
+    assert_eq!(worker.remove_function(b"f"), Ok(()));
+    assert!(!worker.has_function(b"f") && !worker.has_token(TOKEN));
     assert_eq!(worker.remove_function(b"f"), Err(ReturnCode::NO_REGISTERED_FUNCTION));
-    assert!(!worker.has_function(b"f"));
     assert_eq!(work(&mut worker), ReturnCode::NO_REGISTERED_FUNCTIONS);
+    worker.add_function(b"g", 0, None).expect("a good name");
+    let cant_do = request(Command::CantDo, &[b"f"], b"");
+    let can_do = request(Command::CanDo, &[b"g"], b"");
+    world.peer(0).expects(&[&cant_do[..], &cant_do, &can_do, &grab()].concat()).sends(&no_job());
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    world.is_over();
 }
 
 #[test]

@@ -22,14 +22,17 @@ fn a_refused_connection_is_reported_and_tried_again_after_a_pause() {
 }
 
 #[test]
-fn with_a_time_limit_a_server_that_stays_down_is_named_in_time() {
+fn with_a_time_limit_work_sleeps_that_long_although_every_server_is_down() {
     let (mut worker, world) = worker(1);
-    timeout(&mut worker, 50);
-    world.peer(0).meets(&[Connect::Refuse]);
-    assert_eq!(work(&mut worker), ReturnCode::COULD_NOT_CONNECT);
+    timeout(&mut worker, 550);
+    world.peer(0).meets(&[Connect::Refuse; 9]);
     let began = world.now();
-    assert_eq!(work(&mut worker), ReturnCode::COULD_NOT_CONNECT);
-    assert_eq!(world.now() - began, Duration::from_millis(50));
+    for calls in 1..3 {
+        assert_eq!(work(&mut worker), ReturnCode::COULD_NOT_CONNECT);
+        assert_eq!(world.now() - began, calls * Duration::from_millis(550));
+    }
+    assert_eq!(world.peer(0).connected, 4, "at 0, 100, 300 and 700 ms");
+    assert_eq!(worker.grab(), Err(ReturnCode::COULD_NOT_CONNECT));
     let text = worker.link.error.text().expect("set").to_string_lossy().into_owned();
     assert!(text.contains("Connection to 127.0.0.1:4730 failed"), "{text}");
 }
