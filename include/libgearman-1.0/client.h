@@ -169,7 +169,7 @@ gearman_return_t gearman_client_add_server(gearman_client_st *client,
                                            const char *host,
                                            in_port_t port);
 
-/* Adds the servers of a list, "host[:port][,host[:port]]...", in its order:
+/* Adds the servers of a list, "host:port,host,...", in its order:
  * the last one will be tried first. IPv6 addresses stand in brackets. Stops at
  * the first that has no address, and returns its error.
  *

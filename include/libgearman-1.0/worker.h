@@ -167,7 +167,7 @@ gearman_return_t gearman_worker_add_server(gearman_worker_st *worker,
                                            const char *host,
                                            in_port_t port);
 
-/* Adds the servers of a list, "host[:port][,host[:port]]...", in its order:
+/* Adds the servers of a list, "host:port,host,...", in its order:
  * the last one will be asked first. IPv6 addresses stand in brackets. Stops at
  * the first that has no address, and returns its error.
  *
