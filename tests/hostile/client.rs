@@ -25,7 +25,9 @@ pub(crate) enum Event {
     Fail,
 }
 
-/// A task that was added, and what its callbacks were told.
+/// A task that was added, and what its callbacks were told. Keep it for as long as
+/// the task may run.
+#[must_use]
 pub(crate) struct Added {
     pub(crate) task: *mut gearman_task_st,
     events: Box<Vec<Event>>,
