@@ -150,6 +150,7 @@ programs! {
     nonblocking_grab_job
     nonblocking_worker
     null_arguments
+    option_with_one_server_down
     parse_servers
     parse_servers_ipv6
     reentrancy
@@ -160,10 +161,12 @@ programs! {
     status_task_then_submit
     streaming_workload
     task_is_finished
+    task_lost_or_refused
     task_order
     task_state_after_run
     unbuffered_result
     uniques
+    uniques_across_fork
     work_results
     worker_clone
     worker_life

@@ -11,6 +11,19 @@
 extern "C" {
 #endif
 
+/* Cancels a job: the servers are asked in turn, by their admin text, until one
+ * knows the handle. Waits for the answer, also in non-blocking mode.
+ *
+ * Returns SUCCESS, JOB_NOT_FOUND when no server knows the job, INVALID_ARGUMENT
+ * for what is no handle.
+ *
+ * Requires: `client_shell` is NULL or a live client; `job_handle` is NULL or
+ * NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_cancel_job(gearman_client_st *client_shell,
+                                           gearman_job_handle_t job_handle);
+
 #ifdef __cplusplus
 }
 #endif

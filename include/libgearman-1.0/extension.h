@@ -13,6 +13,50 @@
 extern "C" {
 #endif
 
+/* A descriptor that becomes readable when a non-blocking client has something
+ * to do. It belongs to the client and may change after a fork; it must only be
+ * waited for. -1 when there is none.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API int gearman_client_poll_fd(gearman_client_st *client);
+
+/* Whether gearman_client_run_tasks() can go on without anything new arriving:
+ * call it before waiting for the descriptor.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API bool gearman_client_has_buffered_work(gearman_client_st *client);
+
+/* Milliseconds after which gearman_client_run_tasks() should be called even
+ * though the descriptor did not become readable: the next deadline. -1 for none.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API int gearman_client_next_timeout(gearman_client_st *client);
+
+/* A descriptor that becomes readable when a non-blocking worker has something
+ * to do. It belongs to the worker and may change after a fork; it must only be
+ * waited for. -1 when there is none.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API int gearman_worker_poll_fd(gearman_worker_st *worker);
+
+/* Whether gearman_worker_work() can go on without anything new arriving: call
+ * it before waiting for the descriptor.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API bool gearman_worker_has_buffered_work(gearman_worker_st *worker);
+
+/* Milliseconds after which gearman_worker_work() should be called even though
+ * the descriptor did not become readable: the next deadline. -1 for none.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API int gearman_worker_next_timeout(gearman_worker_st *worker);
+
 #ifdef __cplusplus
 }
 #endif

@@ -51,6 +51,13 @@ gearman_task_attr_t gearman_task_attr_init_epoch(time_t epoch,
  */
 GEARMAN_API gearman_task_attr_t gearman_task_attr_init_background(gearman_job_priority_t priority);
 
+/* The task that was added to the client after this one, or NULL: for an
+ * aggregator, which gets the first.
+ *
+ * Requires: `task` is NULL or a live task.
+ */
+GEARMAN_API gearman_task_st *gearman_next(gearman_task_st *task);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,4 @@
-//! `client.h`: calls that wait for one job or one answer.
+//! `client.h`: calls that wait for one job.
 //!
 //! Each adds a task that C never sees, runs until it is finished, and removes it.
 //! Tasks that were queued before may be started meanwhile, and their callbacks
@@ -6,16 +6,16 @@
 //!
 //! Must not: return to C with its task still there.
 
-use super::client_block::{ClientBlock, Engine, UNTICKETED};
+use super::client_block::{BROKEN, ClientBlock, Engine, UNTICKETED};
 use super::frames::Gone;
 use super::text::{CStrArg, put};
 use super::types::*;
 use crate::at;
 use crate::buf::{Borrowed, HookBuf, Owned};
 use crate::engine::ReturnCode;
-use crate::engine::client::{Body, Broadcast, NewTask};
+use crate::engine::client::{Body, NewTask, Run, Step, Submitted};
 use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, Task, TaskKind, Token};
+use crate::engine::task::{Callbacks, Handle, Task, TaskKind, Token};
 use crate::protocol::Command;
 use libc::{c_char, c_void};
 use std::ptr;
@@ -61,7 +61,7 @@ fn submit<'a>(
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-unsafe fn run_single<R>(
+pub(super) unsafe fn run_single<R>(
     block: *mut ClientBlock,
     add: impl FnOnce(&mut Engine) -> Result<Id, ReturnCode>,
     take: impl FnOnce(&mut Task) -> R,
@@ -80,6 +80,28 @@ unsafe fn run_single<R>(
             Ok(started) => started,
             Err(code) => return Ok((code, None)),
         };
+        finish_single(block, id, run, step, take)
+    }
+}
+
+/// Goes on with a single task's run until it is finished, takes what is wanted
+/// of it, and removes it.
+///
+/// # Errors
+/// As for [`run_single`].
+///
+/// # Safety
+/// `block` is live and not borrowed.
+unsafe fn finish_single<R>(
+    block: *mut ClientBlock,
+    id: Id,
+    run: Run,
+    step: Step,
+    take: impl FnOnce(&mut Task) -> R,
+) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees the block, also after an upcall that did not
+    // say `Gone`.
+    unsafe {
         let code = ClientBlock::drive(block, run, step, Some(id))?;
         Ok((*block).guarded((ReturnCode::UNKNOWN_STATE, None), |engine| {
             let Some(mut task) = engine.remove_task(id) else { return (code, None) };
@@ -179,6 +201,8 @@ unsafe fn hand_out(
     unsafe {
         let hooks = (*block).hooks;
         if code.failed() || hook_failed {
+            // Nothing with a destructor may be alive while the hook runs.
+            drop(collected);
             if let Some(memory) = hooked {
                 // Nothing of the client is touched here afterwards but its error.
                 let _ = hooks.release(block, UNTICKETED, memory.as_ptr().cast());
@@ -300,31 +324,38 @@ unsafe fn run_background(
         };
         let function = function.bytes();
         let new = submit(command, function, unique.bytes(), lent(workload, size));
-        let do_handle = (*block).do_handle.as_mut_ptr();
-        *do_handle = 0;
-        let outcome = run_single(
-            block,
-            |engine| {
-                if function.is_empty() {
-                    return Err(engine.link.error.set(
-                        ReturnCode::INVALID_ARGUMENT,
-                        at!("_client_do_background"),
-                        "function argument was empty",
-                    ));
+        (*block).do_handle[0] = 0;
+        let submitted = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            engine.link.error.reset();
+            if function.is_empty() {
+                return Err(engine.link.error.set(
+                    ReturnCode::INVALID_ARGUMENT,
+                    at!("_client_do_background"),
+                    "function argument was empty",
+                ));
+            }
+            engine.submit_background(&new)
+        });
+        let keep = |handle: &Handle| {
+            let handle = handle.bytes().as_ptr().cast::<c_char>();
+            ptr::copy_nonoverlapping(handle, (*block).do_handle.as_mut_ptr(), 64);
+            if !job_handle.is_null() {
+                ptr::copy_nonoverlapping(handle, job_handle, 64);
+            }
+        };
+        let code = match submitted {
+            Err(code) => code,
+            Ok(Submitted::Created(handle)) => {
+                keep(&handle);
+                ReturnCode::SUCCESS
+            }
+            Ok(Submitted::Task(id, mut run)) => {
+                let step = (*block).guarded(BROKEN, |engine| engine.step(&mut run));
+                match finish_single(block, id, run, step, |task| keep(&task.handle)) {
+                    Ok((code, _)) => code,
+                    Err(Gone(code)) => return code.into(),
                 }
-                engine.add(&new)
-            },
-            |task| {
-                let handle = task.handle.bytes().as_ptr().cast::<c_char>();
-                ptr::copy_nonoverlapping(handle, do_handle, 64);
-                if !job_handle.is_null() {
-                    ptr::copy_nonoverlapping(handle, job_handle, 64);
-                }
-            },
-        );
-        let code = match outcome {
-            Ok((code, _)) => code,
-            Err(Gone(code)) => return code.into(),
+            }
         };
         // As in `run_job`.
         let _ = ClientBlock::flush_log(block);
@@ -423,189 +454,5 @@ pub unsafe extern "C-unwind" fn gearman_client_do_status(
     unsafe {
         put(numerator, 0);
         put(denominator, 0);
-    }
-}
-
-/// Asks for the state of a job by its handle, and waits for the answer, also in
-/// non-blocking mode. Each out-pointer may be NULL.
-///
-/// Returns SUCCESS, also for a job that the server does not know. If `is_known`
-/// and `is_running` are both NULL the code tells instead: IN_PROGRESS for a
-/// running job, JOB_EXISTS for a waiting one, SUCCESS for an unknown one.
-///
-/// # Safety
-/// `client` is NULL or a live client; `job_handle` is NULL or NUL-terminated;
-/// the out-pointers are NULL or writable.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_job_status(
-    client: *mut gearman_client_st,
-    job_handle: gearman_job_handle_const,
-    is_known: *mut bool,
-    is_running: *mut bool,
-    numerator: *mut u32,
-    denominator: *mut u32,
-) -> gearman_return_t {
-    // SAFETY: the caller guarantees all of it.
-    unsafe {
-        let Some(block) = ClientBlock::enter(client) else {
-            return gearman_return_t::INVALID_ARGUMENT;
-        };
-        let handle = job_handle.bytes();
-        let outcome = run_single(
-            block,
-            |engine| {
-                if job_handle.is_null() {
-                    return Err(engine.link.error.set(
-                        ReturnCode::INVALID_ARGUMENT,
-                        at!("gearman_client_job_status"),
-                        "job_handle was NULL",
-                    ));
-                }
-                Ok(engine.add_status(handle, TaskKind::Do, Callbacks::default(), Token::NONE))
-            },
-            |task| task.status,
-        );
-        let (mut code, status) = match outcome {
-            Ok(outcome) => outcome,
-            Err(Gone(code)) => return code.into(),
-        };
-        let status = status.filter(|_| !code.failed()).unwrap_or_default();
-        put(is_known, status.known);
-        put(is_running, status.running);
-        put(numerator, status.numerator);
-        put(denominator, status.denominator);
-        if is_known.is_null() && is_running.is_null() && !code.failed() {
-            code = match status {
-                s if s.running => ReturnCode::IN_PROGRESS,
-                s if s.known => ReturnCode::JOB_EXISTS,
-                _ => code,
-            };
-        }
-        // As in `run_job`.
-        let _ = ClientBlock::flush_log(block);
-        code.into()
-    }
-}
-
-/// Asks for the state of a job by its unique id, and waits for the answer, also
-/// in non-blocking mode. `unique` is NUL-terminated; `unique_length` is ignored,
-/// as it always was.
-///
-/// # Safety
-/// `client` is NULL or a live client; `unique` is NULL or NUL-terminated.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_unique_status(
-    client: *mut gearman_client_st,
-    unique: *const c_char,
-    unique_length: usize,
-) -> gearman_status_t {
-    let _ = unique_length;
-    // SAFETY: the caller guarantees both.
-    unsafe {
-        let Some(block) = ClientBlock::enter(client) else {
-            return status_of(ReturnCode::INVALID_ARGUMENT, &Default::default());
-        };
-        let outcome = run_single(
-            block,
-            |engine| {
-                if unique.is_null() {
-                    return Err(engine.link.error.set(
-                        ReturnCode::INVALID_ARGUMENT,
-                        at!("gearman_client_unique_status"),
-                        "unique was NULL",
-                    ));
-                }
-                let (kind, callbacks) = (TaskKind::Do, Callbacks::default());
-                engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE)
-            },
-            |task| task.status,
-        );
-        let (code, status) = match outcome {
-            Ok(outcome) => outcome,
-            Err(Gone(code)) => return status_of(code, &Default::default()),
-        };
-        let status = status.filter(|_| !code.failed()).unwrap_or_default();
-        // As in `run_job`.
-        let _ = ClientBlock::flush_log(block);
-        status_of(code, &status)
-    }
-}
-
-fn status_of(code: ReturnCode, status: &crate::engine::task::Status) -> gearman_status_t {
-    gearman_status_t {
-        version_: gearman_status_version_t::V1,
-        status_: gearman_status_v1_t {
-            result_rc: code.into(),
-            is_known: u8::from(status.known),
-            is_running: u8::from(status.running),
-            numerator: status.numerator,
-            denominator: status.denominator,
-            client_count: status.clients,
-        },
-    }
-}
-
-/// Sends bytes to every server and waits, also in non-blocking mode, until each
-/// has sent them back.
-///
-/// Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
-/// server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
-///
-/// # Safety
-/// `client` is NULL or a live client; `workload` is readable for its size.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_echo(
-    client: *mut gearman_client_st,
-    workload: *const c_void,
-    workload_size: usize,
-) -> gearman_return_t {
-    // SAFETY: the caller guarantees both.
-    unsafe {
-        let Some(block) = ClientBlock::enter(client) else {
-            return gearman_return_t::INVALID_ARGUMENT;
-        };
-        let null = workload.is_null();
-        let data = workload.sized(workload_size);
-        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-            if data.is_empty() {
-                let text = if null { "workload was NULL" } else { "workload_size was 0" };
-                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
-            }
-            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
-        });
-        // As in `run_job`.
-        let _ = ClientBlock::flush_log(block);
-        code.into()
-    }
-}
-
-/// Turns a server option such as "exceptions" on: at every server, now and on
-/// every later connection. Waits for the answers, also in non-blocking mode.
-///
-/// Returns whether at least one server accepted it and none refused it; one that
-/// is down is told when it is back.
-///
-/// # Safety
-/// `client` is NULL or a live client; `option_arg` is readable for its size.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
-    client: *mut gearman_client_st,
-    option_arg: *const c_char,
-    option_arg_size: usize,
-) -> bool {
-    // SAFETY: the caller guarantees both.
-    unsafe {
-        let Some(block) = ClientBlock::enter(client) else { return false };
-        let option = option_arg.sized(option_arg_size);
-        if option.is_empty() {
-            return false;
-        }
-        let accepted = (*block).request_option(option);
-        if accepted && option == b"exceptions" {
-            (*block).exceptions = true;
-        }
-        // As in `run_job`.
-        let _ = ClientBlock::flush_log(block);
-        accepted
     }
 }

@@ -98,4 +98,19 @@ impl Hooks {
             }
         }
     }
+
+    /// Frees what a function returned whose handle is gone: nothing is left that
+    /// a call could be noted in.
+    ///
+    /// # Safety
+    /// `memory` is NULL or from these hooks, and not used again.
+    pub(super) unsafe fn release_orphan(self, memory: *mut c_void) {
+        match self.free {
+            _ if memory.is_null() => {}
+            // SAFETY: the hook is the user's, called as its type says.
+            Some(hook) => unsafe { hook(memory, self.free_context) },
+            // SAFETY: without a hook the memory is malloc's.
+            None => unsafe { libc::free(memory) },
+        }
+    }
 }

@@ -6,13 +6,8 @@
 //! and the worker leaves it there, so that a stop stays asked for.
 
 use super::types::{gearman_id_t, gearman_return_t, gearman_signal_t};
+use crate::engine::worker::{STOP_GRACEFUL, STOP_NOW};
 use libc::{c_int, c_short};
-
-/// The byte for "finish the job at hand, then stop": gearman_worker_work()
-/// returns SHUTDOWN_GRACEFUL.
-pub const STOP_GRACEFUL: u8 = b'1';
-/// The byte for "stop": gearman_worker_work() returns SHUTDOWN.
-pub const STOP_NOW: u8 = b'0';
 
 /// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
 const CHECK_TIMEOUT: c_int = 1500;

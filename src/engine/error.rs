@@ -119,9 +119,13 @@ impl ErrorState {
         self.keep(ReturnCode::GETADDRINFO, format!("{host}:{port} getaddrinfo:{why} pid({pid})"))
     }
 
-    /// Records a code with nothing but its name for a text.
+    /// Records a code with nothing but its name for a text. That a job failed is
+    /// no error of the library's: it is not logged.
     pub fn set_named(&mut self, code: ReturnCode) -> ReturnCode {
-        self.keep(code, code.name().to_owned())
+        let wanted = std::mem::take(&mut self.wants_log);
+        self.keep(code, code.name().to_owned());
+        self.wants_log = wanted;
+        code
     }
 
     /// Records a code that carries no text of its own.
@@ -169,7 +173,7 @@ pub fn fold(error: &io::Error) -> ReturnCode {
 }
 
 /// The system's words for an error, without Rust's number after them.
-pub fn system_text(error: &io::Error) -> String {
+fn system_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
         Some(end) => text[..end].to_owned(),

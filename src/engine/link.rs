@@ -8,7 +8,7 @@
 //! connection beside it, under the same number.
 
 use super::ReturnCode;
-use super::error::{ErrorState, system_text};
+use super::error::ErrorState;
 use super::settings::Settings;
 use crate::at;
 use crate::net::{Address, Liveness, Transport, WAKE_KEY, Waited, address};
@@ -69,6 +69,8 @@ pub struct Link<T> {
     pub settings: Settings,
     /// The last error and the log.
     pub error: ErrorState,
+    /// Whether waits also end by the wake-up pipe.
+    pub has_wake_pipe: bool,
     /// Set when the wake-up pipe was reported.
     woken: bool,
 }
@@ -81,6 +83,7 @@ impl<T: Transport> Link<T> {
             conns: Vec::new(),
             settings: Settings::default(),
             error: ErrorState::default(),
+            has_wake_pipe: false,
             woken: false,
         }
     }
@@ -186,28 +189,25 @@ impl<T: Transport> Link<T> {
             let spent = self.net.now().saturating_duration_since(now);
             now.checked_add(spent + p.saturating_sub(spent).max(p / 10))
         });
-        self.connect_next(key, None)
+        self.connect_next(key)
     }
 
     /// Tries the remaining addresses in turn.
-    fn connect_next(&mut self, key: usize, mut last: Option<io::Error>) -> Result<(), ReturnCode> {
+    fn connect_next(&mut self, key: usize) -> Result<(), ReturnCode> {
         loop {
             let conn = &mut self.conns[key];
             let Some(address) = conn.addresses.get(conn.next_address) else {
                 self.close(key);
                 let conn = &self.conns[key];
-                let why = last.map(|e| format!(": {}", system_text(&e))).unwrap_or_default();
-                let text = format!("Connection to {}:{} failed{why}", conn.host, conn.port);
+                let text = format!("Connection to {}:{} failed", conn.host, conn.port);
                 return Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text));
             };
             let address: Address = address.clone();
             conn.next_address += 1;
-            match self.net.connect(key, &address) {
-                Ok(()) => {
-                    self.conns[key].state = State::Connecting;
-                    return Ok(());
-                }
-                Err(e) => last = Some(e),
+            // Only the last attempt's outcome counts.
+            if self.net.connect(key, &address).is_ok() {
+                self.conns[key].state = State::Connecting;
+                return Ok(());
             }
         }
     }
@@ -233,8 +233,8 @@ impl<T: Transport> Link<T> {
                     Ok(false)
                 }
             }
-            Err(e) => {
-                self.connect_next(key, Some(e))?;
+            Err(_) => {
+                self.connect_next(key)?;
                 Ok(false)
             }
         }
@@ -243,7 +243,7 @@ impl<T: Transport> Link<T> {
     fn connect_timed_out(&mut self, key: usize) -> Result<bool, ReturnCode> {
         self.close(key);
         let conn = &self.conns[key];
-        let text = format!("Connection to {}:{} failed: timed out", conn.host, conn.port);
+        let text = format!("Connection to {}:{} failed", conn.host, conn.port);
         Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text))
     }
 
@@ -331,8 +331,9 @@ impl<T: Transport> Link<T> {
         match result {
             Ok(0) if asked > 0 => Err(self.ended(key)),
             Ok(n) => {
-                // A short read has emptied the socket: the poller will tell.
-                if n < asked {
+                // A short read has emptied the socket, and the poller will tell of
+                // more; but it has nothing to tell after the end.
+                if n < asked && !self.conns[key].closed {
                     self.conns[key].readable = false;
                 }
                 Ok(n)
@@ -428,6 +429,7 @@ impl<T: Transport> Link<T> {
                 self.woken = true;
             } else if let Some(conn) = self.conns.get_mut(ready.key) {
                 conn.readable |= ready.readable && conn.state == State::Up;
+                conn.closed |= ready.closed && conn.state == State::Up;
                 // An attempt to connect that failed may only be readable.
                 conn.writable |= ready.writable || conn.state == State::Connecting;
             }
@@ -439,7 +441,8 @@ impl<T: Transport> Link<T> {
     pub fn timed_out(&mut self) -> ReturnCode {
         let polled = self.conns.iter().filter(|c| c.state != State::Down).count();
         let text = format!(
-            "timeout reached, {polled} servers were poll(), no servers were available, pipe:false"
+            "timeout reached, {polled} servers were poll(), no servers were available, pipe:{}",
+            self.has_wake_pipe
         );
         self.error.set(ReturnCode::TIMEOUT, at!("gearman_wait"), &text)
     }

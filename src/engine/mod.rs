@@ -13,6 +13,7 @@
 pub mod client;
 pub mod code;
 pub mod error;
+pub mod exchange;
 pub mod handles;
 pub mod link;
 pub mod settings;
@@ -22,5 +23,6 @@ pub mod task;
 pub(crate) mod testing;
 pub mod unique;
 pub mod uuid;
+pub mod worker;
 
 pub use code::ReturnCode;

@@ -36,12 +36,22 @@ pub(crate) enum Connect {
 }
 
 /// What a peer does next.
-#[derive(Debug)]
 enum Act {
     Expect(Vec<u8>),
     Send(Vec<u8>),
     Pause(Duration),
     Close,
+}
+
+impl std::fmt::Debug for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Act::Expect(bytes) => write!(f, "expects {}", packets(bytes)),
+            Act::Send(bytes) => write!(f, "sends {}", packets(bytes)),
+            Act::Pause(pause) => write!(f, "pauses {pause:?}"),
+            Act::Close => write!(f, "closes"),
+        }
+    }
 }
 
 /// One connection as its peer sees it.
@@ -157,6 +167,11 @@ impl World {
         state.wake.push_back((at, byte));
     }
 
+    /// Puts a byte into the wake-up pipe without a word from the poller.
+    pub(crate) fn writes(&self, byte: u8) {
+        self.0.borrow_mut().woken.push(byte);
+    }
+
     /// A signal ends the next wait.
     pub(crate) fn interrupts(&self) {
         self.0.borrow_mut().interrupts += 1;
@@ -261,7 +276,12 @@ impl Peer {
             }
             Some(how) => {
                 self.closed = matches!(how, Connect::Refuse);
-                return Some(Ready { key, readable: self.closed, writable: true });
+                return Some(Ready {
+                    key,
+                    readable: self.closed,
+                    writable: true,
+                    closed: self.closed,
+                });
             }
             None => {}
         }
@@ -292,7 +312,8 @@ impl Peer {
                 Some(Act::Expect(_)) | None => break,
             }
         }
-        (readable || writable).then_some(Ready { key, readable, writable })
+        let closed = self.closed;
+        (readable || writable).then_some(Ready { key, readable, writable, closed })
     }
 
     fn shut(&mut self) {
@@ -467,7 +488,12 @@ impl Transport for ScriptNet {
             {
                 state.wake.pop_front();
                 state.woken.push(byte);
-                state.ready.push_back(Ready { key: WAKE_KEY, readable: true, writable: false });
+                state.ready.push_back(Ready {
+                    key: WAKE_KEY,
+                    readable: true,
+                    writable: false,
+                    closed: false,
+                });
             }
             if !state.ready.is_empty() {
                 return Ok(Waited::Ready);
@@ -492,6 +518,14 @@ impl Transport for ScriptNet {
 
     fn next_ready(&mut self) -> Option<Ready> {
         self.0.borrow_mut().ready.pop_front()
+    }
+
+    fn take_wake(&mut self) -> Option<u8> {
+        self.0.borrow_mut().woken.pop()
+    }
+
+    fn put_wake(&mut self, byte: u8) {
+        self.0.borrow_mut().woken.push(byte);
     }
 
     fn poll_fd(&mut self) -> io::Result<i32> {

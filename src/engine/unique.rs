@@ -29,7 +29,7 @@ impl Unique {
     /// of the workload, and 64 bytes lose the last. None for longer ones.
     pub fn choose(given: &[u8], workload: &[u8], uuids: &mut UuidSource) -> Option<Unique> {
         match given {
-            b"" => Some(Unique::of(&uuids.generate())),
+            b"" => Some(Unique::of(uuids.generate())),
             b"#" => Some(Unique::of(murmur3(workload).to_string().as_bytes())),
             _ if given.len() > UNIQUE_SIZE => None,
             _ => Some(Unique::of(given)),

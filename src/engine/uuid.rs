@@ -19,30 +19,40 @@ pub const UUID_SIZE: usize = 36;
 const GREGORIAN_OFFSET: u64 = 0x01b2_1dd2_1381_4000;
 
 /// Makes unique ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct UuidSource {
     /// The fork generation that the node was drawn in; 0 before the first id.
     generation: u64,
     time: u64,
-    /// The text after the time fields: clock sequence and node.
-    tail: [u8; 17],
+    /// The last id.
+    text: [u8; UUID_SIZE],
+}
+
+impl Default for UuidSource {
+    fn default() -> UuidSource {
+        UuidSource { generation: 0, time: 0, text: [b'-'; UUID_SIZE] }
+    }
 }
 
 impl UuidSource {
     /// The next id, as text.
-    pub fn generate(&mut self) -> [u8; UUID_SIZE] {
+    pub fn generate(&mut self) -> &[u8; UUID_SIZE] {
         let generation = fork::generation();
         if self.generation != generation {
             self.reseed(generation);
         }
         self.time += 1;
-        let t = self.time;
-        let mut out = [b'-'; UUID_SIZE];
-        hex(&mut out[0..8], t & 0xffff_ffff);
-        hex(&mut out[9..13], (t >> 32) & 0xffff);
-        hex(&mut out[14..18], ((t >> 48) & 0x0fff) | 0x1000);
-        out[19..36].copy_from_slice(&self.tail);
-        out
+        if self.time as u32 == 0 {
+            self.write_high_time();
+        }
+        hex(&mut self.text[0..8], self.time & 0xffff_ffff);
+        &self.text
+    }
+
+    /// The part of the time that changes every seven minutes.
+    fn write_high_time(&mut self) {
+        hex(&mut self.text[9..13], (self.time >> 32) & 0xffff);
+        hex(&mut self.text[14..18], ((self.time >> 48) & 0x0fff) | 0x1000);
     }
 
     #[cold]
@@ -56,11 +66,11 @@ impl UuidSource {
         let clock = (seed[1] & 0x3fff) | 0x8000;
         // The multicast bit says that the node is no machine's address.
         let node = (seed[0] & 0xffff_ffff_ffff) | 0x0100_0000_0000;
-        self.tail = [b'-'; 17];
-        hex(&mut self.tail[0..4], clock);
-        hex(&mut self.tail[5..17], node);
+        hex(&mut self.text[19..23], clock);
+        hex(&mut self.text[24..36], node);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.time = GREGORIAN_OFFSET + (now.as_nanos() / 100) as u64;
+        self.write_high_time();
         self.generation = generation;
     }
 }
@@ -80,8 +90,9 @@ mod tests {
 
     #[test]
     fn an_id_has_the_shape_of_a_version_1_uuid() {
-        let id = UuidSource::default().generate();
-        let text = std::str::from_utf8(&id).expect("text");
+        let mut source = UuidSource::default();
+        let id = source.generate();
+        let text = std::str::from_utf8(id).expect("text");
         for (at, c) in text.chars().enumerate() {
             match at {
                 8 | 13 | 18 | 23 => assert_eq!(c, '-', "{text}"),
@@ -98,7 +109,7 @@ mod tests {
         for _ in 0..20 {
             let mut source = UuidSource::default();
             for _ in 0..1000 {
-                assert!(seen.insert(source.generate()));
+                assert!(seen.insert(*source.generate()));
             }
         }
     }

@@ -218,11 +218,23 @@ impl Transport for MioNet {
     fn next_ready(&mut self) -> Option<Ready> {
         let event = self.events.iter().nth(self.taken)?;
         self.taken += 1;
+        let closed = event.is_read_closed() || event.is_error();
         Some(Ready {
             key: event.token().0,
-            readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+            readable: event.is_readable() || closed,
             writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+            closed,
         })
+    }
+
+    fn take_wake(&mut self) -> Option<u8> {
+        self.wake.as_ref()?.take()
+    }
+
+    fn put_wake(&mut self, byte: u8) {
+        if let Some(pipe) = &self.wake {
+            pipe.put(byte);
+        }
     }
 
     fn poll_fd(&mut self) -> io::Result<i32> {

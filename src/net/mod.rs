@@ -31,6 +31,9 @@ pub struct Ready {
     pub readable: bool,
     /// Bytes can be sent, or connecting has ended.
     pub writable: bool,
+    /// The peer has closed or the connection broke: there will be no further
+    /// report, so it has to be read to its end.
+    pub closed: bool,
 }
 
 /// The key under which a wake-up pipe reports.
@@ -135,6 +138,12 @@ pub trait Transport {
 
     /// Takes one readiness that the last wait found.
     fn next_ready(&mut self) -> Option<Ready>;
+
+    /// Takes a byte out of the wake-up pipe.
+    fn take_wake(&mut self) -> Option<u8>;
+
+    /// Puts a byte back into the wake-up pipe.
+    fn put_wake(&mut self, byte: u8);
 
     /// A descriptor that is readable when a wait would not block.
     ///

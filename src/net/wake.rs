@@ -46,4 +46,10 @@ impl WakePipe {
         let got = unsafe { libc::read(self.read_fd(), (&raw mut byte).cast(), 1) };
         (got == 1).then_some(byte)
     }
+
+    /// Puts one byte in, unless there is no room: then others are there.
+    pub fn put(&self, byte: u8) {
+        // SAFETY: reads one byte, from `byte`.
+        unsafe { libc::write(self.write_fd(), (&raw const byte).cast(), 1) };
+    }
 }

@@ -350,10 +350,18 @@ static inline void wait_for_status(in_port_t port, const char *handle)
   close(fd);
 }
 
+/* In a new child: ends it with its parent, also when that is gone already. */
+static inline void die_with(pid_t parent)
+{
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(0);
+}
+
 /* A process that accepts one connection after the other and plays `play` on each. */
 static inline pid_t scripted_server(in_port_t *port, void (*play)(int fd, int connection))
 {
   int listener = listen_any(port);
+  pid_t parent = getpid();
   fflush(stdout);
   pid_t pid = fork();
   if (pid < 0) die("fork");
@@ -362,7 +370,7 @@ static inline pid_t scripted_server(in_port_t *port, void (*play)(int fd, int co
     close(listener);
     return pid;
   }
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  die_with(parent);
   for (int connection = 0;; ++connection)
   {
     int fd = accept(listener, NULL, NULL);
@@ -564,13 +572,14 @@ static inline worker_process worker_start_nth(in_port_t port, int nth)
 {
   worker_process self;
   int pipe_fds[2];
+  pid_t parent = getpid();
   if (pipe(pipe_fds) != 0) die("pipe");
   fflush(stdout);
   self.pid = fork();
   if (self.pid < 0) die("fork");
   if (self.pid == 0)
   {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    die_with(parent);
     signal(SIGTERM, exit_quietly);
     close(pipe_fds[1]);
     gearman_worker_st *worker = gearman_worker_create(NULL);
@@ -642,13 +651,14 @@ static inline side_process aside(void (*body)(void *argument), void *argument)
 {
   side_process self;
   int pipe_fds[2];
+  pid_t parent = getpid();
   if (pipe(pipe_fds) != 0) die("pipe");
   fflush(stdout);
   self.pid = fork();
   if (self.pid < 0) die("fork");
   if (self.pid == 0)
   {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    die_with(parent);
     dup2(pipe_fds[1], STDOUT_FILENO);
     close(pipe_fds[0]);
     close(pipe_fds[1]);

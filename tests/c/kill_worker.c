@@ -44,8 +44,10 @@ int main(int argc, char **argv)
   setup(argc, argv);
   while_waiting("INTERRUPT", GEARMAN_SIGNAL_INTERRUPT);
   while_waiting("KILL", GEARMAN_SIGNAL_KILL);
+  while_waiting("KILLWAIT", GEARMAN_SIGNAL_KILLWAIT);
 
   gearman_worker_st *worker = idle_worker();
+  show("CHECK of a live worker", gearman_kill(gearman_worker_id(worker), GEARMAN_SIGNAL_CHECK));
   gearman_worker_st *other = gearman_worker_clone(NULL, worker);
   gearman_id_t a = gearman_worker_id(worker), b = gearman_worker_id(other);
   printf("a clone has pipes of its own %s\n", yes(a.read_fd != b.read_fd && a.write_fd != b.write_fd));

@@ -23,6 +23,19 @@ static void one_round(void)
   free(gearman_client_do(client, "", NULL, "abc", 3, &size, &rc));
 }
 
+static void handles_come_and_go(void)
+{
+  gearman_client_st *other = client_for(server_port);
+  gearman_client_st *copy = gearman_client_clone(NULL, other);
+  gearman_client_echo(copy, "x", 1);
+  gearman_client_free(other);
+  gearman_client_free(copy);
+  gearman_worker_st *idle = worker_for(server_port);
+  gearman_worker_add_function(idle, "idle", 0, job_echo, NULL);
+  gearman_worker_free(gearman_worker_clone(NULL, idle));
+  gearman_worker_free(idle);
+}
+
 int main(int argc, char **argv)
 {
   setup(argc, argv);
@@ -35,19 +48,9 @@ int main(int argc, char **argv)
   size_t after = mallinfo2().uordblks;
   printf("calls: memory flat %s\n", yes(after < before + 8192));
 
+  for (int x = 0; x < 20; ++x) handles_come_and_go();
   before = mallinfo2().uordblks;
-  for (int x = 0; x < rounds; ++x)
-  {
-    gearman_client_st *other = client_for(server_port);
-    gearman_client_st *copy = gearman_client_clone(NULL, other);
-    gearman_client_echo(copy, "x", 1);
-    gearman_client_free(other);
-    gearman_client_free(copy);
-    gearman_worker_st *idle = worker_for(server_port);
-    gearman_worker_add_function(idle, "idle", 0, job_echo, NULL);
-    gearman_worker_free(gearman_worker_clone(NULL, idle));
-    gearman_worker_free(idle);
-  }
+  for (int x = 0; x < rounds; ++x) handles_come_and_go();
   after = mallinfo2().uordblks;
   printf("handles: memory flat %s\n", yes(after < before + 8192));
   gearman_client_free(client);

@@ -45,8 +45,6 @@ int main(int argc, char **argv)
   show("add a list", gearman_client_add_servers(client, list));
   submit("the first one is down", client);
   show("echo with one down", gearman_client_echo(client, "x", 1));
-  printf("option with one down: %s\n",
-         yes(gearman_client_set_server_option(client, "exceptions", 10)));
   gearman_client_free(client);
 
   printf("== default host and port\n");

@@ -220,6 +220,18 @@ fn what_cannot_be_done_is_refused_by_name() {
 }
 
 #[test]
+fn the_log_tells_of_connections_and_of_accepted_jobs() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.ask(&request(18, &["f", "u", "x"]), &response(8, &["H:t:1"]));
+    let address = client.stream.local_addr().expect("an address");
+    server.wait_for_line(&format!("Accepted connection from {address}"));
+    server.wait_for_line("accepted,f,u,0");
+    drop(client);
+    server.wait_for_line(&format!("Disconnected {address}"));
+}
+
+#[test]
 fn options_of_the_broker_reach_it() {
     let server = Server::start(&["-j", "1", "-w", "1", "--exceptions", "-t", "8", "-R"]);
     let (mut client, mut worker) = (server.connect(), server.connect());

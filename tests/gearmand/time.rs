@@ -21,6 +21,20 @@ fn a_job_for_later_wakes_a_sleeping_worker_when_its_time_has_come() {
 }
 
 #[test]
+fn a_job_that_the_woken_worker_does_not_take_wakes_the_others() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let mut workers: Vec<_> = (0..30).map(|_| server.connect()).collect();
+    for worker in &mut workers {
+        worker.send(&request(1, &["f"])).send(&request(4, NOTHING)).settle();
+    }
+    client.ask(&request(18, &["f", "", "x"]), &response(8, &["H:t:1"]));
+    for worker in &mut workers {
+        worker.expect(&response(6, NOTHING));
+    }
+}
+
+#[test]
 fn a_job_that_takes_too_long_is_given_to_another_worker() {
     let server = Server::start(&[]);
     let (mut client, mut slow, mut next) = (server.connect(), server.connect(), server.connect());

@@ -7,6 +7,7 @@ use crate::at;
 use crate::buf::{Borrowed, Owned, Workload};
 use crate::engine::ReturnCode;
 use crate::engine::handles::NIL;
+use crate::engine::settings::Settings;
 use crate::engine::slab::Id;
 use crate::engine::task::{Callbacks, Task, TaskKind, Token};
 use crate::engine::unique::Unique;
@@ -82,6 +83,12 @@ impl<T: Transport> Client<T> {
     /// `ARGUMENT_TOO_LARGE` for a body beyond the protocol's limit,
     /// `MEMORY_ALLOCATION_FAILURE`.
     pub fn add(&mut self, new: &NewTask<'_>) -> Result<Id, ReturnCode> {
+        let unique = self.check(new)?;
+        self.add_checked(new, unique.as_slice())
+    }
+
+    /// Checks the arguments of a new task and chooses its unique id.
+    pub(super) fn check(&mut self, new: &NewTask<'_>) -> Result<Unique, ReturnCode> {
         let full = new.function.len() + self.link.settings.namespace_len();
         if new.function.is_empty() {
             return Err(self.invalid("invalid function"));
@@ -107,7 +114,22 @@ impl<T: Transport> Client<T> {
             ));
         }
 
-        let inline = !matches!(new.body, Body::Streamed(_)) && size <= INLINE;
+        Ok(unique)
+    }
+
+    /// Whether a new task's body is copied into its packet.
+    pub(super) fn is_inline(new: &NewTask<'_>) -> bool {
+        !matches!(new.body, Body::Streamed(_)) && new.body.size() <= INLINE
+    }
+
+    /// Adds a task whose arguments were checked.
+    pub(super) fn add_checked(
+        &mut self,
+        new: &NewTask<'_>,
+        unique: &[u8],
+    ) -> Result<Id, ReturnCode> {
+        let full = new.function.len() + self.link.settings.namespace_len();
+        let (size, inline) = (new.body.size(), Self::is_inline(new));
         let workload = match new.body {
             Body::Copy(bytes) if !inline => match Owned::copy_of(bytes) {
                 Ok(copy) => Workload::Owned(copy),
@@ -117,14 +139,10 @@ impl<T: Transport> Client<T> {
             _ => Workload::None,
         };
         let mut task = self.blank_task(new.kind, new.command);
-        let unique = unique.as_slice();
         // Exactly what a plain submit needs: the task keeps it.
         let body = if inline { size } else { 0 };
         task.packet.reserve_exact(HEADER_SIZE + full + unique.len() + 2 + body);
-        self.encode_submit(&mut task.packet, new, unique, size);
-        if inline {
-            task.packet.extend_from_slice(new.body.bytes());
-        }
+        Self::encode_submit(&self.link.settings, &mut task.packet, new, unique);
         task.function_len = full as u16;
         task.unique_at = (HEADER_SIZE + full + 1) as u16;
         task.unique_len = unique.len() as u8;
@@ -146,10 +164,17 @@ impl<T: Transport> Client<T> {
         task
     }
 
-    fn encode_submit(&self, out: &mut Vec<u8>, new: &NewTask<'_>, unique: &[u8], size: usize) {
+    /// Appends a submit's packet, all but a body that is not inline.
+    pub(super) fn encode_submit(
+        settings: &Settings,
+        out: &mut Vec<u8>,
+        new: &NewTask<'_>,
+        unique: &[u8],
+    ) {
+        let size = new.body.size();
         let namespaced;
-        let function = if self.link.settings.namespace.is_some() {
-            namespaced = self.link.settings.qualified(new.function);
+        let function = if settings.namespace.is_some() {
+            namespaced = settings.qualified(new.function);
             &namespaced[..]
         } else {
             new.function
@@ -161,10 +186,13 @@ impl<T: Transport> Client<T> {
                 encode_head(out, request, new.command, &[function, unique, when.as_bytes()], size);
             }
             Command::SubmitReduceJob | Command::SubmitReduceJobBackground => {
-                let reducer = self.link.settings.qualified(new.reducer);
+                let reducer = settings.qualified(new.reducer);
                 encode_head(out, request, new.command, &[function, unique, &reducer, b""], size);
             }
             _ => encode_head(out, request, new.command, &[function, unique], size),
+        }
+        if Self::is_inline(new) {
+            out.extend_from_slice(new.body.bytes());
         }
     }
 

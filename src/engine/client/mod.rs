@@ -10,6 +10,7 @@
 
 mod add;
 mod dispatch;
+mod quick;
 mod read;
 mod request;
 mod run;
@@ -18,8 +19,9 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
+pub use super::exchange::Broadcast;
 pub use add::{Body, NewTask};
-pub use request::Broadcast;
+pub use quick::Submitted;
 pub use run::{Run, Step, Ticket, Upcall};
 
 use super::ReturnCode;
@@ -44,8 +46,10 @@ enum Expect {
     Status(Id),
     /// OPTION_RES for an option that is sent on every connection.
     Greeting,
-    /// The reply to the exchange with this number.
-    Exchange(u32),
+    /// ECHO_RES for the exchange with this number.
+    Echo(u32),
+    /// OPTION_RES for the exchange with this number.
+    Option(u32),
     /// The line of text that answers the exchange with this number.
     Line(u32),
 }
@@ -116,7 +120,7 @@ pub struct Client<T: Transport> {
     /// A task that a server refused, for the run to end with that code.
     refused: Option<(Id, ReturnCode)>,
     /// The reply to an exchange that is being waited for.
-    reply: Option<(u32, request::Reply)>,
+    reply: Option<(u32, super::exchange::Reply)>,
     /// The last time looked at the clock; good enough to note when a server was
     /// heard of.
     clock: Instant,

@@ -42,6 +42,11 @@ pub(super) enum Incoming {
 }
 
 impl Incoming {
+    /// Whether it can go on, even without another byte.
+    fn goes_on(&self) -> bool {
+        !matches!(self, Incoming::None) && !self.is_stalled()
+    }
+
     /// Whether only user code can make it go on.
     pub(super) fn is_stalled(&self) -> bool {
         matches!(self, Incoming::Stream { .. } | Incoming::Alloc { asked: true, .. })
@@ -63,7 +68,9 @@ impl<T: Transport> Client<T> {
     pub(super) fn read_all(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
         for key in 0..self.servers.len() {
             let conn = &self.link.conns[key];
-            if conn.state != State::Up || (!conn.readable && conn.inbuf.is_empty()) {
+            let due =
+                conn.readable || !conn.inbuf.is_empty() || self.servers[key].incoming.goes_on();
+            if conn.state != State::Up || !due {
                 continue;
             }
             match self.read(key, true) {

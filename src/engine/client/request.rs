@@ -10,110 +10,21 @@ use super::{Client, Expect, Owed};
 use crate::at;
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
-use crate::engine::link::{Flush, State, Wait};
+use crate::engine::exchange::{self, Ask, Broadcast, Reply};
+use crate::engine::link::{Flush, Link, State, Wait};
 use crate::net::{Liveness, Transport};
-use crate::protocol::packet::encode_head;
-use crate::protocol::{Command, Magic, Packet};
+use crate::protocol::Packet;
 
 use super::read::Incoming;
-
-/// A question to every server.
-#[derive(Clone, Copy, Debug)]
-pub enum Broadcast<'a> {
-    /// Send these bytes back.
-    Echo(&'a [u8]),
-    /// Turn this option on, now and on every later connection.
-    Option(&'a [u8]),
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(super) enum Reply {
-    /// OPTION_RES.
-    Accepted,
-    /// ECHO_RES with its body.
-    Echo(Owned),
-    /// A line of text.
-    Line(Vec<u8>),
-    /// ERROR, already recorded as the handle's error.
-    Refused,
-}
 
 impl<T: Transport> Client<T> {
     /// Asks every server.
     ///
     /// # Errors
-    /// For an echo: the first server's that cannot be asked or sends something
-    /// else back (`ECHO_DATA_CORRUPTION`). For an option: `UNKNOWN_OPTION`
-    /// when a server refuses it; a server that is down will be told when it is
-    /// back, but when none can be asked the last one's error is returned.
+    /// As [`exchange::broadcast`].
     pub fn broadcast(&mut self, what: Broadcast<'_>) -> Result<(), ReturnCode> {
         self.check_fork();
-        if self.servers.is_empty() {
-            let at = match what {
-                Broadcast::Echo(_) => at!("gearman_echo"),
-                Broadcast::Option(_) => at!("gearman_server_option"),
-            };
-            return Err(self.link.error.set(ReturnCode::NO_SERVERS, at, "no servers provided"));
-        }
-        let run = self.run_all();
-        let keys: Vec<usize> = self.link.keys().collect();
-        let mut accepted = false;
-        let mut down = None;
-        for key in keys {
-            let reply = match what {
-                Broadcast::Echo(data) => {
-                    self.exchange(key, &run, Expect::Exchange, data, |out, size| {
-                        encode_head(out, Magic::Request, Command::EchoReq, &[], size);
-                    })
-                }
-                Broadcast::Option(option) => {
-                    self.exchange(key, &run, Expect::Exchange, b"", |out, _| {
-                        encode_head(out, Magic::Request, Command::OptionReq, &[option], 0);
-                    })
-                }
-            };
-            match (what, reply) {
-                (Broadcast::Echo(data), Ok(Reply::Echo(echo))) if echo.as_slice() == data => {}
-                (Broadcast::Echo(_), Ok(Reply::Refused)) => {
-                    return Err(self.link.error.set(
-                        ReturnCode::INVALID_COMMAND,
-                        at!("success"),
-                        "Wrong command sent in response to ECHO request",
-                    ));
-                }
-                (Broadcast::Echo(_), Ok(_)) => {
-                    return Err(self.link.error.set(
-                        ReturnCode::ECHO_DATA_CORRUPTION,
-                        at!("gearman_echo"),
-                        "corruption during echo",
-                    ));
-                }
-                (Broadcast::Echo(_), Err(code)) => return Err(code),
-                (Broadcast::Option(_), Ok(Reply::Accepted)) => accepted = true,
-                (Broadcast::Option(_), Ok(_)) => {
-                    let conn = &self.link.conns[key];
-                    let text = format!("{}:{} Invalid option UNKNOWN_OPTION", conn.host, conn.port);
-                    return Err(self.link.error.set(
-                        ReturnCode::UNKNOWN_OPTION,
-                        // The function that the original names.
-                        at!("success"),
-                        &text,
-                    ));
-                }
-                (Broadcast::Option(_), Err(code)) => down = Some(code),
-            }
-        }
-        if let Broadcast::Option(option) = what {
-            if !accepted {
-                return Err(down.unwrap_or(ReturnCode::NO_SERVERS));
-            }
-            let options = &mut self.link.settings.server_options;
-            if !options.iter().any(|o| o == option) {
-                options.push(option.to_vec());
-            }
-        }
-        Ok(())
+        exchange::broadcast(self, what)
     }
 
     /// Cancels a job, by the server's admin text.
@@ -142,7 +53,7 @@ impl<T: Transport> Client<T> {
         let mut failure = None;
         let mut answered = false;
         for key in keys {
-            let reply = self.exchange(key, &run, Expect::Line, b"", |out, _| {
+            let reply = self.exchange(key, &run, Expect::Line, b"", |out| {
                 out.extend_from_slice(b"cancel job ");
                 out.extend_from_slice(handle);
                 out.push(b'\n');
@@ -170,7 +81,7 @@ impl<T: Transport> Client<T> {
         run: &Run,
         expect: fn(u32) -> Expect,
         body: &[u8],
-        encode: impl FnOnce(&mut Vec<u8>, usize),
+        encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Reply, ReturnCode> {
         self.make_ready(key, run)?;
         self.last_exchange = self.last_exchange.wrapping_add(1);
@@ -178,7 +89,7 @@ impl<T: Transport> Client<T> {
         self.reply = None;
         let conn = &mut self.link.conns[key];
         let before = conn.out.unsent().len();
-        encode(conn.out.bytes(), body.len());
+        encode(conn.out.bytes());
         let size = (conn.out.unsent().len() - before) as u64;
         let server = &mut self.servers[key];
         server.written += size;
@@ -259,15 +170,17 @@ impl<T: Transport> Client<T> {
 
     /// ECHO_RES has come, or begun to.
     pub(super) fn on_echo_packet(&mut self, key: usize, packet: &Packet<'_>, whole: bool) {
-        let owed = self.take_owed(key, |e| matches!(e, Expect::Exchange(_)));
-        let number = match owed {
-            Some(Expect::Exchange(number)) => number,
-            _ => 0,
+        let missing = packet.body_size();
+        let owed = self.take_owed(key, |e| matches!(e, Expect::Echo(_)));
+        let Some(Expect::Echo(number)) = owed else {
+            if !whole {
+                self.servers[key].incoming = Incoming::Skip(missing);
+            }
+            return;
         };
         if whole {
             self.on_echo(number, packet.body());
         } else {
-            let missing = packet.body_size();
             self.servers[key].incoming =
                 Incoming::Echo { exchange: number, data: Owned::new(), missing };
         }
@@ -284,8 +197,8 @@ impl<T: Transport> Client<T> {
 
     /// OPTION_RES has come, for an option of the greeting or of an exchange.
     pub(super) fn on_option(&mut self, key: usize) {
-        let owed = self.take_owed(key, |e| matches!(e, Expect::Greeting | Expect::Exchange(_)));
-        if let Some(Expect::Exchange(number)) = owed {
+        let owed = self.take_owed(key, |e| matches!(e, Expect::Greeting | Expect::Option(_)));
+        if let Some(Expect::Option(number)) = owed {
             self.reply = Some((number, Reply::Accepted));
         }
     }
@@ -301,5 +214,20 @@ impl<T: Transport> Client<T> {
         if let Some(Expect::Line(number)) = owed {
             self.reply = Some((number, Reply::Line(line.to_vec())));
         }
+    }
+}
+
+impl<T: Transport> Ask<T> for Client<T> {
+    fn link(&mut self) -> &mut Link<T> {
+        &mut self.link
+    }
+
+    fn ask(&mut self, key: usize, what: Broadcast<'_>) -> Result<Reply, ReturnCode> {
+        let run = self.run_all();
+        let expect = match what {
+            Broadcast::Echo(_) => Expect::Echo,
+            Broadcast::Option(_) => Expect::Option,
+        };
+        self.exchange(key, &run, expect, what.body(), |out| what.encode(out))
     }
 }

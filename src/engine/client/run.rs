@@ -76,6 +76,13 @@ impl<T: Transport> Client<T> {
         self.begin(Some(task), blocking)
     }
 
+    /// Begins a run that ends with one task and counts the time since `began`.
+    pub(super) fn run_until_since(&mut self, task: Id, began: Option<Instant>) -> Run {
+        let mut run = self.begin(Some(task), true);
+        run.began = began.or(run.began);
+        run
+    }
+
     fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
         self.check_fork();
         self.last_run += 1;

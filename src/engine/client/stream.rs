@@ -147,7 +147,11 @@ impl<T: Transport> Client<T> {
         space: &mut [MaybeUninit<u8>],
     ) -> Result<usize, ReturnCode> {
         self.check_fork();
-        let Some(key) = self.tasks.get(id).and_then(|t| t.stream).map(|key| key as usize) else {
+        let task = self.tasks.get(id);
+        if task.is_some_and(|t| t.on_stack != 0 && t.data_size == 0) {
+            return Ok(0);
+        }
+        let Some(key) = task.and_then(|t| t.stream).map(|key| key as usize) else {
             return Err(self.link.error.set(
                 ReturnCode::INVALID_ARGUMENT,
                 at!("gearman_task_recv_data"),

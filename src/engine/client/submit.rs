@@ -182,6 +182,13 @@ impl<T: Transport> Client<T> {
         };
         debug_assert!(size >= HEADER_SIZE);
         self.link.conns[key].out.bytes().extend_from_slice(&task.packet[..size]);
+        self.account(key, id, size);
+    }
+
+    /// Notes that a task's packet of `size` bytes, without a large body, was
+    /// appended to a connection.
+    pub(super) fn account(&mut self, key: usize, id: Id, size: usize) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
         let server = &mut self.servers[key];
         server.written += size as u64;
         server.inflight += 1;

@@ -615,3 +615,69 @@ fn adding_and_removing_for_ever_keeps_no_memory() {
     assert_eq!(client.task_count(), 0);
     assert!(client.new.len() < 1000);
 }
+
+#[test]
+fn a_background_job_over_a_quiet_connection_makes_no_task() {
+    let (mut client, world) = client(1);
+    let new = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Do, b"in") };
+    let bytes = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
+    world.peer(0).expects(&bytes).sends(&created());
+    let Ok(Submitted::Task(id, mut run)) = client.submit_background(&new) else {
+        panic!("there is no connection yet");
+    };
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    client.remove_task(id);
+    world.take_calls();
+    world.peer(0).expects(&bytes).sends(&created());
+    let Ok(Submitted::Created(handle)) = client.submit_background(&new) else {
+        panic!("the connection is quiet");
+    };
+    assert_eq!(handle.as_slice(), HANDLE);
+    let calls = world.take_calls();
+    assert_eq!((calls.send, calls.wait, calls.recv), (1, 1, 1));
+    assert_eq!(client.task_count(), 0);
+    world.is_over();
+}
+
+#[test]
+fn a_background_job_that_meets_a_surprise_becomes_a_task() {
+    let job = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
+    let refused = response(Command::Error, &[b"QUEUE_ERROR", b"full"], b"");
+    for surprise in 0..5 {
+        let (mut client, world) = client(1);
+        client.link.settings.timeout = Some(Duration::from_millis(100));
+        let new = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Do, b"in") };
+        world.peer(0).expects(&job).sends(&created());
+        let mut code = ReturnCode::SUCCESS;
+        for round in 0..2 {
+            if round == 1 {
+                match surprise {
+                    0 => world.peer(0).expects(&job).sends(&created()[..5]).sends(&created()[5..]),
+                    1 => world.peer(0).expects(&job).sends(&refused),
+                    2 => world.peer(0).expects(&job).closes(),
+                    3 => world.peer(0).takes(&[3, 0]).expects(&job).sends(&created()),
+                    _ => world.peer(0).expects(&job).pauses(101),
+                };
+            }
+            let began = world.now();
+            match client.submit_background(&new).expect("valid") {
+                Submitted::Created(_) => code = ReturnCode::SUCCESS,
+                Submitted::Task(id, mut run) => {
+                    let Step::Done(run_code) = client.step(&mut run) else { panic!("no callback") };
+                    let task = client.remove_task(id).expect("there");
+                    code =
+                        if task.code == ReturnCode::UNKNOWN_STATE { run_code } else { task.code };
+                }
+            }
+            assert!(world.now() - began < Duration::from_millis(150), "surprise {surprise}");
+        }
+        let expected = [
+            ReturnCode::SUCCESS,
+            ReturnCode::QUEUE_ERROR,
+            ReturnCode::LOST_CONNECTION,
+            ReturnCode::SUCCESS,
+            ReturnCode::TIMEOUT,
+        ];
+        assert_eq!(code, expected[surprise], "surprise {surprise}");
+    }
+}

@@ -55,10 +55,13 @@ pub(crate) struct Config {
     pub(crate) exceptions: bool,
 }
 
-/// Where packets go.
+/// Where packets go, and what is worth a line in a log.
 pub(crate) trait Outbox {
     /// Sends a packet to a connection that has not been disconnected.
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]);
+
+    /// Hears of an accepted submission; `due` is 0 if it is not for later.
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64);
 }
 
 /// The state machine.

@@ -3,6 +3,7 @@
 //! Must not: know what connections are for.
 
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use mio::Token;
 use mio::net::TcpStream;
 
 use super::peer::Peer;
+use super::peers::Outlet;
 use super::{Server, listener};
 use crate::log::Level;
 
@@ -31,7 +33,7 @@ impl Server {
                     self.is_full = false;
                     listener::prepare(&stream, self.keepalive);
                     self.log.write(Level::Info, format_args!("Accepted connection from {address}"));
-                    self.welcome(stream, &address.ip().to_string());
+                    self.welcome(stream, address);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_full(&e) => {
@@ -48,15 +50,16 @@ impl Server {
         }
     }
 
-    fn welcome(&mut self, stream: TcpStream, address: &str) {
+    fn welcome(&mut self, stream: TcpStream, address: SocketAddr) {
         let descriptor = stream.as_raw_fd();
-        let key = self.broker.connect(descriptor, address);
-        let mut peer = Peer::new(stream, key);
+        let key = self.broker.connect(descriptor, &address.ip().to_string());
+        let mut peer = Peer::new(stream, address, key);
         match peer.register(self.poll.registry(), Token(key.index())) {
             Ok(()) => self.peers.insert(peer),
             Err(error) => {
                 self.log.write(Level::Error, format_args!("register: {error}"));
-                self.broker.disconnect(key, &mut self.peers);
+                let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+                self.broker.disconnect(key, outlet);
             }
         }
     }

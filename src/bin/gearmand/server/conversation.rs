@@ -6,6 +6,7 @@
 
 use super::Server;
 use super::peer::Received;
+use super::peers::Outlet;
 use crate::admin;
 use crate::broker::{ConnectionKey, Now};
 use crate::log::Level;
@@ -116,7 +117,8 @@ impl Server {
         };
         let mut reply = Vec::new();
         let level = self.log.level().name();
-        let answer = admin::answer(text, level, &mut self.broker, &mut self.peers, &mut reply);
+        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        let answer = admin::answer(text, level, &mut self.broker, outlet, &mut reply);
         if let Err(admin::TooManyWords) = answer {
             return Step::Broken("a line of too many words".into());
         }
@@ -129,7 +131,8 @@ impl Server {
             Ok(Decoded::Whole { packet, used }) => {
                 self.log
                     .write(Level::Debug, format_args!("{} from {key:?}", packet.command().name()));
-                self.broker.packet(key, &packet, now, &mut self.peers);
+                let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+                self.broker.packet(key, &packet, now, outlet);
                 Step::Used(used)
             }
             Ok(Decoded::Head { packet, .. }) => {
@@ -138,7 +141,8 @@ impl Server {
             Ok(Decoded::Incomplete { need }) => Step::Need(need),
             // The packet is all there: what follows it can be read.
             Err(ProtocolError::MissingArgument(_)) => {
-                self.broker.incomplete_packet(key, &mut self.peers);
+                let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+                self.broker.incomplete_packet(key, outlet);
                 let header = input.first_chunk().map(Header::parse);
                 match header {
                     Some(Ok(header)) => Step::Used(HEADER_SIZE + header.length as usize),

@@ -25,7 +25,7 @@ use signal_hook_mio::v1_0::Signals;
 use crate::broker::{Broker, Now};
 use crate::log::{Level, Log};
 use peer::Peer;
-use peers::Peers;
+use peers::{Outlet, Peers};
 
 const SIGNALS: Token = Token(usize::MAX);
 /// Listeners have the numbers from here on, connections those from 0.
@@ -147,7 +147,8 @@ impl Server {
         if self.accept_again.is_some_and(|at| at <= Instant::now()) {
             self.accept_all();
         }
-        self.broker.tick(self.now(), &mut self.peers);
+        let now = self.now();
+        self.broker.tick(now, &mut Outlet { peers: &mut self.peers, log: &mut self.log });
         // Those who are not done get into line again, behind the others.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         ready.drain(..).for_each(|index| self.serve(index));
@@ -168,9 +169,10 @@ impl Server {
 
     fn close(&mut self, mut peer: Peer) {
         let why = peer.doom.take().unwrap_or_default();
-        self.log.write(Level::Info, format_args!("Closing {:?}: {why}", peer.key));
+        self.log.write(Level::Info, format_args!("Disconnected {}: {why}", peer.address));
         peer.deregister(self.poll.registry());
-        self.broker.disconnect(peer.key, &mut self.peers);
+        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        self.broker.disconnect(peer.key, outlet);
         if self.accept_again.is_some() {
             drop(peer);
             self.accept_all();

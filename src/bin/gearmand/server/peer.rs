@@ -6,6 +6,7 @@
 //! Must not: understand what the bytes mean.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -33,6 +34,7 @@ pub(super) enum Received {
 /// A connection.
 pub(super) struct Peer {
     stream: TcpStream,
+    pub(super) address: SocketAddr,
     pub(super) key: ConnectionKey,
     /// Received and not understood yet: a part of a packet, or whole ones while
     /// the peer is crowded.
@@ -60,9 +62,10 @@ pub(super) struct Peer {
 
 impl Peer {
     /// A connection that has said nothing yet.
-    pub(super) fn new(stream: TcpStream, key: ConnectionKey) -> Peer {
+    pub(super) fn new(stream: TcpStream, address: SocketAddr, key: ConnectionKey) -> Peer {
         Peer {
             stream,
+            address,
             key,
             input: Vec::new(),
             need: 1,

@@ -6,6 +6,7 @@ use mio::{Registry, Token};
 
 use super::peer::Peer;
 use crate::broker::{ConnectionKey, Outbox};
+use crate::log::{Level, Log};
 use gearman::protocol::{Command, Magic, encode};
 
 /// The connections.
@@ -103,8 +104,19 @@ impl Peers {
     }
 }
 
-impl Outbox for Peers {
+/// The way from the broker to the connections, and to the log.
+pub(super) struct Outlet<'a> {
+    pub(super) peers: &'a mut Peers,
+    pub(super) log: &'a mut Log,
+}
+
+impl Outbox for Outlet<'_> {
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
-        self.append(to, |output| encode(output, Magic::Response, command, args, body));
+        self.peers.append(to, |output| encode(output, Magic::Response, command, args, body));
+    }
+
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+        let (function, unique) = (function.escape_ascii(), unique.escape_ascii());
+        self.log.write(Level::Notice, format_args!("accepted,{function},{unique},{due}"));
     }
 }

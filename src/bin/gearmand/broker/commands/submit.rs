@@ -97,6 +97,9 @@ impl Broker {
     ) {
         let handle = self.jobs.handle(job);
         self.reply(from, Command::JobCreated, &[&handle], b"", out);
+        let found = &self.jobs[job];
+        let name = &self.functions[found.function].name;
+        out.accepted(name, found.unique(), epoch.unwrap_or(0));
         if self.jobs[job].stage != Stage::Admitted {
             return;
         }

@@ -25,6 +25,7 @@ use gearman::protocol::{Command, Decoded, Magic, decode, encode};
 #[derive(Default)]
 struct Mailbox {
     mail: HashMap<usize, (ConnectionKey, Vec<String>)>,
+    accepted: Vec<String>,
 }
 
 impl Outbox for Mailbox {
@@ -40,6 +41,11 @@ impl Outbox for Mailbox {
         let (key, mail) = self.mail.entry(to.index()).or_insert((to, Vec::new()));
         assert_eq!(*key, to, "sent to a connection that is gone");
         mail.push(text);
+    }
+
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+        let unique = unique.escape_ascii();
+        self.accepted.push(format!("{} {unique} {due}", function.escape_ascii()));
     }
 }
 

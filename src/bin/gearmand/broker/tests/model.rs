@@ -3,7 +3,7 @@
 //!
 //! Must not: be clever, or share code with the broker.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Where the model believes a job to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,8 +44,6 @@ pub(super) struct Model {
     pub(super) mail: BTreeMap<usize, Vec<String>>,
     pub(super) attempts: Option<u8>,
     pub(super) last_job: u32,
-    /// Jobs that ended, to ask about.
-    pub(super) ended: BTreeSet<u32>,
 }
 
 /// The time limit of functions that have one, in milliseconds.
@@ -60,7 +58,6 @@ impl Model {
             mail: BTreeMap::new(),
             attempts,
             last_job: 0,
-            ended: BTreeSet::new(),
         }
     }
 
@@ -76,7 +73,6 @@ impl Model {
 
     pub(super) fn remove(&mut self, job: u32) {
         self.jobs.remove(&job);
-        self.ended.insert(job);
         self.queues.values_mut().for_each(|queue| queue.retain(|&queued| queued != job));
     }
 

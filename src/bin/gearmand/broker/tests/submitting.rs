@@ -137,6 +137,17 @@ fn a_reducer_reaches_only_the_worker_that_asks_for_all() {
 }
 
 #[test]
+fn every_accepted_submission_is_heard_of_and_no_refused_one() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.send(client, BG, &["f", "u", "x"]);
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.send(client, Command::SubmitJobEpoch, &["g", "", "1900000000", "x"]);
+    world.send(client, BG, &["f", &"u".repeat(65), "x"]);
+    assert_eq!(world.mailbox.accepted, ["f u 0", "f u 0", "g  1900000000"]);
+}
+
+#[test]
 fn commands_that_no_peer_may_send_are_refused() {
     let mut world = World::new();
     let client = world.connect();

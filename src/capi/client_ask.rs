@@ -1,0 +1,199 @@
+//! `client.h`: questions to servers, each of which waits for its answer.
+//!
+//! Must not: leave a task behind.
+
+use super::client_block::ClientBlock;
+use super::client_single::run_single;
+use super::frames::Gone;
+use super::text::{CStrArg, put};
+use super::types::*;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::client::Broadcast;
+use crate::engine::task::{Callbacks, Status, TaskKind, Token};
+use libc::{c_char, c_void};
+
+/// Asks for the state of a job by its handle, and waits for the answer, also in
+/// non-blocking mode. Each out-pointer may be NULL.
+///
+/// Returns SUCCESS, also for a job that the server does not know. If `is_known`
+/// and `is_running` are both NULL the code tells instead: IN_PROGRESS for a
+/// running job, JOB_EXISTS for a waiting one, SUCCESS for an unknown one.
+///
+/// # Safety
+/// `client` is NULL or a live client; `job_handle` is NULL or NUL-terminated;
+/// the out-pointers are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_job_status(
+    client: *mut gearman_client_st,
+    job_handle: gearman_job_handle_const,
+    is_known: *mut bool,
+    is_running: *mut bool,
+    numerator: *mut u32,
+    denominator: *mut u32,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let handle = job_handle.bytes();
+        let outcome = run_single(
+            block,
+            |engine| {
+                if job_handle.is_null() {
+                    return Err(engine.link.error.set(
+                        ReturnCode::INVALID_ARGUMENT,
+                        at!("gearman_client_job_status"),
+                        "job_handle was NULL",
+                    ));
+                }
+                Ok(engine.add_status(handle, TaskKind::Do, Callbacks::default(), Token::NONE))
+            },
+            |task| task.status,
+        );
+        let (mut code, status) = match outcome {
+            Ok(outcome) => outcome,
+            Err(Gone(code)) => return code.into(),
+        };
+        let status = status.filter(|_| !code.failed()).unwrap_or_default();
+        put(is_known, status.known);
+        put(is_running, status.running);
+        put(numerator, status.numerator);
+        put(denominator, status.denominator);
+        if is_known.is_null() && is_running.is_null() && !code.failed() {
+            code = match status {
+                s if s.running => ReturnCode::IN_PROGRESS,
+                s if s.known => ReturnCode::JOB_EXISTS,
+                _ => code,
+            };
+        }
+        // The client is not touched any more, whatever the log function does.
+        let _ = ClientBlock::flush_log(block);
+        code.into()
+    }
+}
+
+/// Asks for the state of a job by its unique id, and waits for the answer, also
+/// in non-blocking mode. `unique` is NUL-terminated; `unique_length` is ignored,
+/// as it always was.
+///
+/// # Safety
+/// `client` is NULL or a live client; `unique` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_unique_status(
+    client: *mut gearman_client_st,
+    unique: *const c_char,
+    unique_length: usize,
+) -> gearman_status_t {
+    let _ = unique_length;
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return status_of(ReturnCode::INVALID_ARGUMENT, &Default::default());
+        };
+        let outcome = run_single(
+            block,
+            |engine| {
+                if unique.is_null() {
+                    return Err(engine.link.error.set(
+                        // What the original says here, and nowhere else.
+                        ReturnCode::UNKNOWN_STATE,
+                        at!("gearman_client_unique_status"),
+                        "unique was NULL",
+                    ));
+                }
+                let (kind, callbacks) = (TaskKind::Do, Callbacks::default());
+                engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE)
+            },
+            |task| task.status,
+        );
+        let (code, status) = match outcome {
+            Ok(outcome) => outcome,
+            Err(Gone(code)) => return status_of(code, &Default::default()),
+        };
+        let status = status.filter(|_| !code.failed()).unwrap_or_default();
+        // The client is not touched any more, whatever the log function does.
+        let _ = ClientBlock::flush_log(block);
+        status_of(code, &status)
+    }
+}
+
+fn status_of(code: ReturnCode, status: &Status) -> gearman_status_t {
+    gearman_status_t {
+        version_: gearman_status_version_t::V1,
+        status_: gearman_status_v1_t {
+            result_rc: code.into(),
+            is_known: u8::from(status.known),
+            is_running: u8::from(status.running),
+            numerator: status.numerator,
+            denominator: status.denominator,
+            client_count: status.clients,
+        },
+    }
+}
+
+/// Sends bytes to every server and waits, also in non-blocking mode, until each
+/// has sent them back.
+///
+/// Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
+/// server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+///
+/// # Safety
+/// `client` is NULL or a live client; `workload` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_echo(
+    client: *mut gearman_client_st,
+    workload: *const c_void,
+    workload_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let null = workload.is_null();
+        let data = workload.sized(workload_size);
+        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            if data.is_empty() {
+                let text = if null { "workload was NULL" } else { "workload_size was 0" };
+                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
+            }
+            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
+        });
+        // The client is not touched any more, whatever the log function does.
+        let _ = ClientBlock::flush_log(block);
+        code.into()
+    }
+}
+
+/// Turns a server option such as "exceptions" on: at every server, now and on
+/// every later connection. Waits for the answers, also in non-blocking mode.
+///
+/// Returns whether at least one server accepted it and none refused it; one that
+/// is down is told when it is back.
+///
+/// # Safety
+/// `client` is NULL or a live client; `option_arg` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
+    client: *mut gearman_client_st,
+    option_arg: *const c_char,
+    option_arg_size: usize,
+) -> bool {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = ClientBlock::enter(client) else { return false };
+        let option = option_arg.sized(option_arg_size);
+        if option.is_empty() {
+            return false;
+        }
+        let accepted = (*block).request_option(option);
+        if accepted && option == b"exceptions" {
+            (*block).exceptions = true;
+        }
+        // The client is not touched any more, whatever the log function does.
+        let _ = ClientBlock::flush_log(block);
+        accepted
+    }
+}

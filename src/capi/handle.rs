@@ -1,0 +1,86 @@
+//! What the blocks of a client and of a worker have in common: keeping panics in
+//! and draining the log.
+//!
+//! Must not: borrow a block while user code runs.
+
+use super::callbacks::gearman_log_fn;
+use super::enums::gearman_verbose_t;
+use super::frames::{Block, Gone, Purpose, upcall};
+use super::guard::guard;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::error::ErrorState;
+use libc::c_void;
+use std::ffi::CString;
+
+/// A block with an engine behind it.
+pub(super) trait Handle: Block {
+    /// The state machine.
+    type Engine;
+    /// An upcall that no step waits for.
+    const UNTICKETED: Purpose<Self::Ticket>;
+
+    fn engine(&mut self) -> &mut Self::Engine;
+
+    fn error(&mut self) -> &mut ErrorState;
+
+    /// The log function and its context.
+    fn log(&self) -> (gearman_log_fn, *mut c_void);
+
+    /// Whether a panic of ours was caught: the engine is not used again.
+    fn broken(&mut self) -> &mut bool;
+}
+
+/// Runs our own code on the engine, with a panic kept inside: the handle is
+/// unusable then, and `fallback` is the result.
+pub(super) fn guarded<H: Handle, R>(
+    handle: &mut H,
+    fallback: R,
+    body: impl FnOnce(&mut H::Engine) -> R,
+) -> R {
+    if *handle.broken() || handle.frames().freed {
+        return fallback;
+    }
+    let mut panicked = None;
+    let engine = handle.engine();
+    let result = guard(
+        |text| {
+            panicked = Some(text.to_owned());
+            None
+        },
+        || Some(body(engine)),
+    );
+    if let Some(result) = result {
+        return result;
+    }
+    *handle.broken() = true;
+    let text = panicked.unwrap_or_default();
+    handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), &text);
+    fallback
+}
+
+/// Hands the log function the lines that are waiting, oldest first.
+///
+/// # Errors
+/// [`Gone`] when it freed the handle.
+///
+/// # Safety
+/// `block` is live, was made by `Box`, and is not borrowed.
+pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+    loop {
+        // SAFETY: the caller guarantees it, and after an upcall that succeeded
+        // the block is still there.
+        let this = unsafe { &mut *block };
+        let Some(line) = this.error().take_log_line() else { return Ok(()) };
+        let (Some(log_fn), context) = this.log() else { continue };
+        let line = line.into_raw();
+        // SAFETY: `line` is a NUL-terminated string of ours; a jump out of the
+        // function leaks it.
+        let result = unsafe {
+            upcall(block, H::UNTICKETED, move || log_fn(line, gearman_verbose_t::ERROR, context))
+        };
+        // SAFETY: `line` came from `into_raw` and is freed once.
+        drop(unsafe { CString::from_raw(line) });
+        result?;
+    }
+}

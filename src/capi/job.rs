@@ -1,0 +1,357 @@
+//! `job.h`: what a job is, and telling the server about it.
+//!
+//! Strings and workload are borrowed from the job and valid until it is freed.
+//! Every send has reached the kernel when it returns, in either mode and
+//! whatever the worker's time limit.
+//!
+//! Must not: run a function.
+
+use super::client_block::ClientBlock;
+use super::frames::Gone;
+use super::handle::Handle as _;
+use super::job_block::JobBlock;
+use super::reduce;
+use super::text::{CStrArg, put};
+use super::types::*;
+use super::worker_block::WorkerBlock;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::worker::{Job, Report};
+use libc::{c_char, c_void};
+use std::ptr;
+
+/// Frees a job of gearman_worker_grab_job(). A job that is not finished stays
+/// with this worker until its connection is closed. A job whose function is
+/// running is freed after it returned. NULL is fine.
+///
+/// # Safety
+/// `job` is NULL or a job whose worker was not freed; a job in the library's
+/// memory was not freed before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
+    // SAFETY: the caller guarantees a live job.
+    unsafe {
+        let Some(block) = JobBlock::peek(job).map(ptr::from_mut) else { return };
+        WorkerBlock::settle((*block).worker);
+        if !(*block).running || (*block).abandoned {
+            JobBlock::free(block);
+        }
+    }
+}
+
+/// Frees every job of a worker, but those whose function is running.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker_st) {
+    // SAFETY: the caller guarantees a live worker.
+    unsafe {
+        if let Some(block) = WorkerBlock::enter(worker) {
+            WorkerBlock::free_jobs(block, |job| !job.running || job.abandoned);
+        }
+    }
+}
+
+/// Sends a report about a job, after looking at its bytes.
+unsafe fn send(
+    job: *mut gearman_job_st,
+    report: Report,
+    bytes: *const c_void,
+    size: usize,
+) -> gearman_return_t {
+    // SAFETY: the callers guarantee a live job and readable bytes.
+    unsafe {
+        let Some(block) = JobBlock::peek(job).map(ptr::from_mut) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let (worker, id) = ((*block).worker, (*block).id);
+        WorkerBlock::settle(worker);
+        let mut at = at!("gearman_job_send");
+        let refused = if report == Report::Exception && size == 0 {
+            at = at!("gearman_job_send_exception");
+            "No exception was provided"
+        } else if bytes.is_null() && size != 0 {
+            "a size without bytes"
+        } else if report == Report::Complete && reduce::is_partitioned(block) {
+            "a partitioned job is completed by its aggregator"
+        } else {
+            ""
+        };
+        let code = if !refused.is_empty() {
+            (*worker).engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at, refused)
+        } else if report == Report::Data && reduce::is_partitioned(block) {
+            reduce::add(block, bytes.sized(size))
+        } else {
+            (*worker).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+                engine.send(id, report, bytes.sized(size))
+            })
+        };
+        WorkerBlock::leave(worker, code)
+    }
+}
+
+/// Sends a piece of the result. In a partition function it becomes a job for
+/// the function that the client named.
+///
+/// Returns SUCCESS, also after the job's end, when nothing is sent any more;
+/// LOST_CONNECTION when the server has given the job away.
+///
+/// # Safety
+/// `job` is NULL or a live job; `data` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_send_data(
+    job: *mut gearman_job_st,
+    data: *const c_void,
+    data_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe { send(job, Report::Data, data, data_size) }
+}
+
+/// Sends a warning. Returns as gearman_job_send_data() does.
+///
+/// # Safety
+/// `job` is NULL or a live job; `warning` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_send_warning(
+    job: *mut gearman_job_st,
+    warning: *const c_void,
+    warning_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe { send(job, Report::Warning, warning, warning_size) }
+}
+
+/// Sends how far the job has come. Returns as gearman_job_send_data() does.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_send_status(
+    job: *mut gearman_job_st,
+    numerator: u32,
+    denominator: u32,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live job.
+    unsafe { send(job, Report::Status { numerator, denominator }, ptr::null(), 0) }
+}
+
+/// Ends the job with the (rest of the) result. INVALID_ARGUMENT for a
+/// partitioned job, which its aggregator completes; else it returns as
+/// gearman_job_send_data() does.
+///
+/// # Safety
+/// `job` is NULL or a live job; `result` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_send_complete(
+    job: *mut gearman_job_st,
+    result: *const c_void,
+    result_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe { send(job, Report::Complete, result, result_size) }
+}
+
+/// Ends the job with an exception, whose text must not be empty. Clients that did
+/// not ask for exceptions see a failure. Returns as gearman_job_send_data()
+/// does.
+///
+/// # Safety
+/// `job` is NULL or a live job; `exception` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_send_exception(
+    job: *mut gearman_job_st,
+    exception: *const c_void,
+    exception_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe { send(job, Report::Exception, exception, exception_size) }
+}
+
+/// Ends the job as failed. Returns as gearman_job_send_data() does.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_send_fail(
+    job: *mut gearman_job_st,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live job.
+    unsafe { send(job, Report::Fail, ptr::null(), 0) }
+}
+
+/// One of a job's texts, each of which a NUL follows.
+unsafe fn text(job: *const gearman_job_st, which: impl FnOnce(&Job) -> &[u8]) -> *const c_char {
+    // SAFETY: the callers guarantee a live job.
+    unsafe { JobBlock::job(job) }.map_or(ptr::null(), |job| which(job).as_ptr().cast())
+}
+
+/// The job's handle; NULL for NULL.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_handle(job: *const gearman_job_st) -> *const c_char {
+    // SAFETY: the caller guarantees a live job.
+    unsafe { text(job, Job::handle) }
+}
+
+/// The name of the job's function as the server has it, with the namespace; NULL
+/// for NULL.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_function_name(
+    job: *const gearman_job_st,
+) -> *const c_char {
+    // SAFETY: the caller guarantees a live job.
+    unsafe { text(job, Job::function) }
+}
+
+/// The job's unique id; "" without GRAB_UNIQ and GRAB_ALL, NULL for NULL.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -> *const c_char {
+    // SAFETY: the caller guarantees a live job.
+    unsafe { text(job, Job::unique) }
+}
+
+/// The job's workload, which may hold any bytes, and a NUL after them; NULL when
+/// it is empty or was taken.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st) -> *const c_void {
+    // SAFETY: the caller guarantees a live job.
+    unsafe { JobBlock::job(job) }
+        .filter(|job| !job.workload.is_empty())
+        .map_or(ptr::null(), |job| job.workload.as_ptr().cast())
+}
+
+/// The workload's size in bytes.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_job_st) -> usize {
+    // SAFETY: the caller guarantees a live job.
+    unsafe { JobBlock::job(job) }.map_or(0, |job| job.workload.len())
+}
+
+/// Takes the workload: the caller frees it, with `free` or as its allocator asks.
+/// NULL and 0 when it is empty.
+///
+/// # Safety
+/// `job` is NULL or a live job; `data_size` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_take_workload(
+    job: *mut gearman_job_st,
+    data_size: *mut usize,
+) -> *mut c_void {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        put(data_size, 0);
+        let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
+        let (worker, id) = (block.worker, block.id);
+        WorkerBlock::settle(worker);
+        let hooks = (*worker).hooks;
+        let size = (*worker).engine.job(id).map_or(0, |job| job.workload.len());
+        if size == 0 {
+            return ptr::null_mut();
+        }
+        // The workload stays until the hook has given memory: a hook that was
+        // jumped out of is asked again.
+        let memory = if hooks.malloc.is_none() {
+            ptr::null_mut()
+        } else {
+            match hooks.allocate(worker, WorkerBlock::UNTICKETED, size + 1) {
+                Ok(memory) if !memory.is_null() => memory,
+                Ok(_) | Err(Gone(_)) => return ptr::null_mut(),
+            }
+        };
+        let taken = (*worker).engine.job_mut(id).map(|job| std::mem::take(&mut job.workload));
+        let Some(workload) = taken else { return memory };
+        put(data_size, size);
+        if memory.is_null() {
+            return workload.into_raw().cast();
+        }
+        ptr::copy_nonoverlapping(workload.as_ptr(), memory.cast(), size);
+        memory.cast::<u8>().add(size).write(0);
+        memory
+    }
+}
+
+/// A new worker like the job's, which the caller frees; see
+/// gearman_worker_clone().
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_clone_worker(
+    job: *mut gearman_job_st,
+) -> *mut gearman_worker_st {
+    // SAFETY: the caller guarantees a live job.
+    unsafe {
+        let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
+        super::worker::clone(ptr::null_mut(), (*block.worker).shell)
+    }
+}
+
+/// A client of the servers that the job's worker has, with its namespace. It
+/// belongs to the job and is freed with it; a second call returns the same. NULL
+/// for NULL, and when a server has no address any more.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_use_client(
+    job: *mut gearman_job_st,
+) -> *mut gearman_client_st {
+    // SAFETY: the caller guarantees a live job.
+    unsafe {
+        let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
+        if block.client.is_null() {
+            let Some(client) = client_of(block.worker) else { return ptr::null_mut() };
+            let settings = &(*block.worker).engine.link.settings;
+            (*client).engine.link.settings.namespace = settings.namespace.clone();
+            block.client = client;
+        }
+        (*block.client).shell
+    }
+}
+
+/// A client of a worker's servers, in the same order.
+///
+/// # Safety
+/// `worker` is live and not borrowed.
+pub(super) unsafe fn client_of(worker: *mut WorkerBlock) -> Option<*mut ClientBlock> {
+    let client = ClientBlock::create(ptr::null_mut());
+    // SAFETY: the caller guarantees the worker; the client was made just now.
+    unsafe {
+        let (engine, link) = (&mut (*client).engine, &(*worker).engine.link);
+        engine.link.settings.tls = link.settings.tls;
+        engine.link.settings.identifier = link.settings.identifier.clone();
+        for server in &link.conns {
+            if engine.add_server(&server.host, server.port).is_err() {
+                super::client::free(client);
+                return None;
+            }
+        }
+    }
+    Some(client)
+}
+
+/// The text of the last error of the job's worker; see gearman_worker_error().
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_job_error(job: *mut gearman_job_st) -> *const c_char {
+    // SAFETY: the caller guarantees a live job, and its worker outlives it.
+    unsafe { JobBlock::peek(job).map_or(ptr::null(), |block| (*block.worker).error_text()) }
+}

@@ -1,0 +1,119 @@
+//! What stands behind a `gearman_job_st`: the link between C's pointer and the
+//! engine's job, and what only C cares about.
+//!
+//! Must not: copy what the engine's job knows.
+
+use super::client_block::ClientBlock;
+use super::types::*;
+use super::worker_block::WorkerBlock;
+use crate::engine::slab::Id;
+use crate::engine::worker::Job;
+use std::ptr;
+
+/// What stands behind a `gearman_job_st`.
+pub(super) struct JobBlock {
+    /// The shell that C has when it brought none of its own.
+    own_shell: gearman_job_st,
+    /// The shell that C has.
+    pub(super) shell: *mut gearman_job_st,
+    pub(super) worker: *mut WorkerBlock,
+    pub(super) id: Id,
+    /// The client that C asked for, or null.
+    pub(super) client: *mut ClientBlock,
+    /// The client that sends the parts of a partitioned job, or null.
+    pub(super) reducer: *mut ClientBlock,
+    /// Its function is on the stack: freeing it is left to the worker.
+    pub(super) running: bool,
+    /// Its function was left without returning.
+    pub(super) abandoned: bool,
+}
+
+impl JobBlock {
+    /// A block for a job of the engine, behind the caller's shell or its own.
+    ///
+    /// # Safety
+    /// `worker` is live and not borrowed; `shell` is NULL or writable.
+    pub(super) unsafe fn create(
+        worker: *mut WorkerBlock,
+        shell: *mut gearman_job_st,
+        id: Id,
+    ) -> *mut JobBlock {
+        let block = Box::into_raw(Box::new(JobBlock {
+            own_shell: gearman_job_st {
+                options: shell_options { is_allocated: 1, is_initialized: 1 },
+                _impl: ptr::null_mut(),
+            },
+            shell,
+            worker,
+            id,
+            client: ptr::null_mut(),
+            reducer: ptr::null_mut(),
+            running: false,
+            abandoned: false,
+        }));
+        // SAFETY: the caller guarantees both.
+        unsafe {
+            if shell.is_null() {
+                (*block).own_shell._impl = block.cast();
+                (*block).shell = &raw mut (*block).own_shell;
+            } else {
+                shell.write(gearman_job_st {
+                    options: shell_options { is_allocated: 0, is_initialized: 1 },
+                    _impl: block.cast(),
+                });
+            }
+            (*worker).jobs.push(block);
+        }
+        block
+    }
+
+    /// The block behind a shell.
+    ///
+    /// # Safety
+    /// `shell` is NULL or a job that was not freed. The borrow ends before
+    /// anything else is called on the job or its worker.
+    pub(super) unsafe fn peek<'a>(shell: *const gearman_job_st) -> Option<&'a mut JobBlock> {
+        // SAFETY: the caller guarantees a live shell, and `_impl` is its block.
+        unsafe { shell.as_ref()?._impl.cast::<JobBlock>().as_mut() }
+    }
+
+    /// The engine's job behind a shell.
+    ///
+    /// # Safety
+    /// As for [`JobBlock::peek`].
+    pub(super) unsafe fn job<'a>(shell: *const gearman_job_st) -> Option<&'a mut Job> {
+        // SAFETY: the caller guarantees the job, and a job's worker outlives it.
+        unsafe {
+            let block = JobBlock::peek(shell)?;
+            (*block.worker).engine.job_mut(block.id)
+        }
+    }
+
+    /// Frees a job with its clients. The server is told nothing.
+    ///
+    /// # Safety
+    /// `block` is a live job's, and nothing of it or its worker is borrowed.
+    pub(super) unsafe fn free(block: *mut JobBlock) {
+        // SAFETY: the caller guarantees it; it came from `Box` and leaves the
+        // list here, so it is freed once. A client that is in use further down
+        // the stack is freed with its last call.
+        unsafe {
+            let this = Box::from_raw(block);
+            let worker = &mut *this.worker;
+            if let Some(at) = worker.jobs.iter().rposition(|&job| job == block) {
+                worker.jobs.remove(at);
+            }
+            let removed = worker.guarded(None, |engine| engine.remove_job(this.id));
+            drop(removed);
+            if this.own_shell._impl.is_null() {
+                (*this.shell).options.is_initialized = 0;
+                (*this.shell)._impl = ptr::null_mut();
+            }
+            for client in [this.client, this.reducer] {
+                if !client.is_null() {
+                    super::client::free(client);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Partitioned jobs: the parts that a partition function sends, and putting
+//! their results together.
+//!
+//! A job that names a reducer has a client of its own. Each piece of data that
+//! its function sends becomes a task for the reducer's function; when the
+//! function has returned, the tasks are run and the aggregator gets them.
+//!
+//! Must not: borrow a block while the aggregator runs.
+
+use super::aggregator::gearman_aggregator_st;
+use super::client_block::{ClientBlock, NO_ACTIONS};
+use super::client_tasks;
+use super::frames::{Gone, Purpose, upcall};
+use super::job::client_of;
+use super::job_block::JobBlock;
+use super::result::gearman_result_st;
+use super::task_block::TaskBlock;
+use super::types::*;
+use super::worker_block::{Definition, Run, WorkerBlock};
+use crate::at;
+use crate::buf::Owned;
+use crate::engine::ReturnCode;
+use crate::engine::client::{Body, NewTask};
+use crate::engine::task::TaskKind;
+use crate::engine::worker::{Outcome, Ticket};
+use crate::protocol::Command;
+use std::ptr;
+use std::rc::Rc;
+
+/// Whether data that is sent for a job goes to a reducer.
+///
+/// # Safety
+/// `block` is a live job's, and its worker is not borrowed.
+pub(super) unsafe fn is_partitioned(block: *mut JobBlock) -> bool {
+    // SAFETY: the caller guarantees it; a job's worker outlives it.
+    unsafe {
+        let engine = &(*(*block).worker).engine;
+        engine.job((*block).id).is_some_and(|job| !job.reducer().is_empty() && !job.is_finished())
+    }
+}
+
+/// Makes a task for the reducer's function out of a piece of data.
+///
+/// # Safety
+/// `block` is a live job's; neither its worker nor its client is borrowed.
+pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
+    // SAFETY: the caller guarantees it; user code is not called here.
+    unsafe {
+        let (worker, id) = ((*block).worker, (*block).id);
+        if (*block).reducer.is_null() {
+            match client_of(worker) {
+                Some(client) => (*block).reducer = client,
+                None => return refuse(worker, ReturnCode::GETADDRINFO, "a server has no address"),
+            }
+        }
+        let client = (*block).reducer;
+        // A copy: the worker may not be borrowed while the client is at work.
+        let Some(reducer) = (*worker).engine.job(id).map(|job| job.reducer().to_vec()) else {
+            return ReturnCode::LOST_CONNECTION;
+        };
+        let actions = Some(Rc::new(NO_ACTIONS));
+        let (none, no_code) = (ptr::null_mut(), ptr::null_mut());
+        let added = client_tasks::add((*client).shell, none, none.cast(), no_code, actions, {
+            |engine, callbacks, token| {
+                engine.add(&NewTask {
+                    kind: TaskKind::Execute,
+                    command: Command::SubmitJob,
+                    function: &reducer,
+                    unique: b"",
+                    body: Body::Copy(data),
+                    epoch: 0,
+                    reducer: b"",
+                    callbacks,
+                    token,
+                })
+            }
+        });
+        match added {
+            Ok(_) => ReturnCode::SUCCESS,
+            Err(code) => refuse(worker, code.into(), "the part could not be added"),
+        }
+    }
+}
+
+/// How a job ends, and its result if the parts made one: `outcome` and nothing
+/// when no part was sent.
+///
+/// # Errors
+/// [`Gone`] when the aggregator freed the worker.
+///
+/// # Safety
+/// The blocks are live and not borrowed.
+pub(super) unsafe fn outcome(
+    worker: *mut WorkerBlock,
+    job: *mut JobBlock,
+    definition: Definition,
+    purpose: Purpose<Option<Ticket>>,
+    outcome: Outcome,
+    result: &[u8],
+) -> Result<(Outcome, Option<Owned>), Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees the blocks.
+    unsafe {
+        if !matches!(outcome, Outcome::Complete(_)) || !is_partitioned(job) {
+            return Ok((outcome, None));
+        }
+        if !result.is_empty() {
+            let code = add(job, result);
+            if code.failed() {
+                return Ok((Outcome::Fail(code), None));
+            }
+        }
+        if (*job).reducer.is_null() {
+            return Ok((outcome, Some(Owned::new())));
+        }
+        let code = run_parts(job);
+        if code.failed() {
+            return Ok((Outcome::Fail(code), None));
+        }
+        let Run::Partition(_, Some(aggregate)) = definition.run else {
+            return Ok((outcome, Some(Owned::new())));
+        };
+        // The aggregator's objects are pinned on the heap: a jump out of it leaks
+        // them, and no destructor of ours is on the stack.
+        let aggregator = Box::into_raw(Box::new(gearman_aggregator_st::new(definition.context)));
+        let value = Box::into_raw(Box::new(gearman_result_st::new()));
+        let first = first_task((*job).reducer);
+        let called = upcall(worker, purpose, move || aggregate(aggregator, first, value));
+        drop(Box::from_raw(aggregator));
+        let mut value = Box::from_raw(value);
+        // Its code makes no difference, as it never did.
+        match called {
+            Err(Gone(code)) => Err(Gone(code.into())),
+            Ok(_) => Ok((outcome, Some(value.take().unwrap_or_default()))),
+        }
+    }
+}
+
+/// Runs the parts of a job. Any that fails fails the job.
+unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
+    // SAFETY: the caller guarantees a live job whose client is not borrowed. The
+    // client has no callbacks and no hooks, so it cannot be gone afterwards.
+    unsafe {
+        let (worker, client) = ((*job).worker, (*job).reducer);
+        let code = client_tasks::run(client).unwrap_or_else(|Gone(code)| code);
+        if code.failed() {
+            return refuse(worker, code, "the parts of the job could not be run");
+        }
+        let engine = &(*client).engine;
+        let mut next = engine.first_task();
+        while let Some(id) = next {
+            match engine.task(id).map(|task| task.code) {
+                Some(ReturnCode::SUCCESS) | None => {}
+                Some(code) => return code,
+            }
+            next = engine.next_task(id);
+        }
+        ReturnCode::SUCCESS
+    }
+}
+
+/// The first of a client's tasks, as the aggregator gets it.
+unsafe fn first_task(client: *mut ClientBlock) -> *mut gearman_task_st {
+    // SAFETY: the caller guarantees a live client; a task's token is its block.
+    unsafe {
+        let engine = &(*client).engine;
+        let token = engine.first_task().and_then(|id| engine.task(id)).map(|task| task.token);
+        let block = token.and_then(|token| token.0.cast::<TaskBlock>().as_ref());
+        block.map_or(ptr::null_mut(), |block| block.shell)
+    }
+}
+
+unsafe fn refuse(worker: *mut WorkerBlock, code: ReturnCode, text: &str) -> ReturnCode {
+    // SAFETY: the callers guarantee a live worker that nobody borrows.
+    unsafe { (*worker).engine.link.error.set(code, at!("gearman_job_send_data"), text) }
+}

@@ -1,0 +1,266 @@
+//! What stands behind a `gearman_worker_st`: the engine's worker, and what C gave
+//! for it.
+//!
+//! The block is pinned: `_impl` points at it for the worker's whole life, and
+//! after an upcall only the block is touched, never the caller's shell.
+//!
+//! Must not: borrow the block while user code runs.
+
+use super::frames::{Block, Frames, Gone, Purpose};
+use super::handle::{self, Handle};
+use super::hooks::Hooks;
+use super::job_block::JobBlock;
+use super::types::*;
+use crate::engine::ReturnCode;
+use crate::engine::error::ErrorState;
+use crate::engine::worker::{Ticket, Worker};
+use crate::net::MioNet;
+use libc::{c_int, c_void};
+use std::ptr::{self, NonNull};
+
+/// The engine's worker over real sockets.
+pub(super) type Engine = Worker<MioNet>;
+
+/// What a function that a worker offers runs.
+#[derive(Clone, Copy)]
+pub(super) struct Definition {
+    /// What the engine knows it by.
+    pub(super) token: u64,
+    pub(super) run: Run,
+    pub(super) context: *mut c_void,
+}
+
+/// The pointers of a function, by its kind.
+#[derive(Clone, Copy)]
+pub(super) enum Run {
+    /// Returns its result.
+    V1(NonNullFn<gearman_worker_fn>),
+    /// Sends its results itself.
+    V2(NonNullFn<gearman_function_fn>),
+    /// Splits its workload; the aggregator may be missing.
+    Partition(NonNullFn<gearman_function_fn>, gearman_aggregator_fn),
+}
+
+/// The pointer in a nullable function type.
+pub(super) type NonNullFn<F> = <F as IntoIterator>::Item;
+
+/// What stands behind a `gearman_worker_st`.
+pub(super) struct WorkerBlock {
+    /// The shell that C has when it brought none of its own.
+    own_shell: gearman_worker_st,
+    /// The shell that C has.
+    pub(super) shell: *mut gearman_worker_st,
+    frames: Frames<Option<Ticket>>,
+    pub(super) engine: Engine,
+    pub(super) definitions: Vec<Definition>,
+    pub(super) last_token: u64,
+    /// The jobs that C knows, the oldest first.
+    pub(super) jobs: Vec<*mut JobBlock>,
+    pub(super) hooks: Hooks,
+    pub(super) context: *mut c_void,
+    pub(super) log_fn: gearman_log_fn,
+    pub(super) log_context: *mut c_void,
+    /// The time limit as it was given.
+    pub(super) timeout: c_int,
+    /// Flags that only the option functions look at.
+    pub(super) changed: bool,
+    pub(super) grabs_unique: bool,
+    pub(super) grabs_all: bool,
+    pub(super) identified: bool,
+    /// Whether any call has asked for a job: before, there is no error text.
+    pub(super) has_run: bool,
+    /// A panic of ours was caught: the engine is not used again.
+    broken: bool,
+}
+
+impl Block for WorkerBlock {
+    type Ticket = Option<Ticket>;
+
+    fn frames(&mut self) -> &mut Frames<Option<Ticket>> {
+        &mut self.frames
+    }
+}
+
+impl Handle for WorkerBlock {
+    type Engine = Engine;
+    const UNTICKETED: Purpose<Option<Ticket>> = Purpose { ticket: None, single: None };
+
+    fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    fn error(&mut self) -> &mut ErrorState {
+        &mut self.engine.link.error
+    }
+
+    fn log(&self) -> (gearman_log_fn, *mut c_void) {
+        (self.log_fn, self.log_context)
+    }
+
+    fn broken(&mut self) -> &mut bool {
+        &mut self.broken
+    }
+}
+
+impl WorkerBlock {
+    /// A worker without servers and functions, behind the caller's shell or its
+    /// own. None when the process is out of descriptors.
+    pub(super) fn create(shell: *mut gearman_worker_st) -> Option<*mut WorkerBlock> {
+        let net = MioNet::with_wake_pipe().ok()?;
+        let own_shell = gearman_worker_st {
+            options: shell_options { is_allocated: 1, is_initialized: 1 },
+            _impl: ptr::null_mut(),
+        };
+        let mut engine = Engine::new(net);
+        engine.sleep_ends = false;
+        let block = Box::into_raw(Box::new(WorkerBlock {
+            own_shell,
+            shell,
+            frames: Frames::new(),
+            engine,
+            definitions: Vec::new(),
+            last_token: 0,
+            jobs: Vec::new(),
+            hooks: Hooks::NONE,
+            context: ptr::null_mut(),
+            log_fn: None,
+            log_context: ptr::null_mut(),
+            timeout: -1,
+            changed: false,
+            grabs_unique: true,
+            grabs_all: true,
+            identified: false,
+            has_run: false,
+            broken: false,
+        }));
+        // SAFETY: the block was made above; a shell that C brought is its own
+        // writable memory of this type, which need not be initialised.
+        unsafe {
+            if shell.is_null() {
+                (*block).shell = &raw mut (*block).own_shell;
+                (*block).own_shell._impl = block.cast();
+            } else {
+                shell.write(gearman_worker_st {
+                    options: shell_options { is_allocated: 0, is_initialized: 1 },
+                    _impl: block.cast(),
+                });
+            }
+        }
+        Some(block)
+    }
+
+    /// The block behind a shell, entered: what user code left unfinished by not
+    /// returning is settled first. None for NULL and for a freed worker.
+    ///
+    /// # Safety
+    /// `shell` is NULL or a worker that was created and not freed, or freed by a
+    /// call that is still on the stack.
+    pub(super) unsafe fn enter(shell: *const gearman_worker_st) -> Option<*mut WorkerBlock> {
+        // SAFETY: the caller guarantees a readable shell.
+        let block: *mut WorkerBlock = unsafe { shell.as_ref() }?._impl.cast();
+        let block = NonNull::new(block)?.as_ptr();
+        // SAFETY: `_impl` is the block of a live worker; nobody borrows it, since
+        // borrows end before user code runs.
+        unsafe { WorkerBlock::settle(block) };
+        Some(block)
+    }
+
+    /// The block behind a shell, just to look at.
+    ///
+    /// # Safety
+    /// As for [`WorkerBlock::enter`]; the borrow ends before anything else is
+    /// called on the worker.
+    pub(super) unsafe fn peek<'a>(shell: *const gearman_worker_st) -> Option<&'a mut WorkerBlock> {
+        // SAFETY: as in `enter`.
+        unsafe { shell.as_ref()?._impl.cast::<WorkerBlock>().as_mut() }
+    }
+
+    /// Settles functions that were left without returning: their jobs go back to
+    /// the server with the next call, which also frees them.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn settle(block: *mut WorkerBlock) {
+        // SAFETY: the caller guarantees it.
+        let this = unsafe { &mut *block };
+        this.frames.prune();
+        while let Some(purpose) = this.frames.take_abandoned() {
+            let Some(ticket) = purpose.ticket else { continue };
+            this.engine.abandon(ticket);
+            for job in &this.jobs {
+                // SAFETY: the list holds live blocks.
+                let job = unsafe { &mut **job };
+                job.abandoned |= job.id == ticket.job();
+            }
+        }
+    }
+
+    /// Runs our own code on the engine; see [`handle::guarded`].
+    pub(super) fn guarded<R>(&mut self, fallback: R, body: impl FnOnce(&mut Engine) -> R) -> R {
+        handle::guarded(self, fallback, body)
+    }
+
+    /// Hands out log lines and then `code`; the worker is not touched after.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn leave(block: *mut WorkerBlock, code: ReturnCode) -> gearman_return_t {
+        // SAFETY: the caller guarantees it.
+        match unsafe { handle::flush_log(block) } {
+            Ok(()) | Err(Gone(())) => code.into(),
+        }
+    }
+
+    /// Whether it was freed and only calls on the stack keep it.
+    pub(super) fn is_freed(&self) -> bool {
+        self.frames.freed
+    }
+
+    /// Frees the worker with its jobs, and closes its connections.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn free(block: *mut WorkerBlock) {
+        // SAFETY: the caller guarantees it; freeing a job calls nothing on its
+        // worker, and a shell that C brought is live until the worker is freed.
+        unsafe {
+            WorkerBlock::free_jobs(block, |_| true);
+            let this = &mut *block;
+            this.guarded((), |engine| engine.remove_servers());
+            if this.own_shell._impl.is_null() {
+                (*this.shell).options.is_initialized = 0;
+                (*this.shell)._impl = ptr::null_mut();
+            }
+            this.frames.freed = true;
+            if this.frames.is_empty() {
+                drop(Box::from_raw(block));
+            }
+        }
+    }
+
+    /// Frees the jobs that are to be freed.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn free_jobs(block: *mut WorkerBlock, which: impl Fn(&JobBlock) -> bool) {
+        let mut at = 0;
+        loop {
+            // SAFETY: the caller guarantees the block, and the list holds live
+            // jobs; it is read anew after each was freed.
+            unsafe {
+                let jobs = &(*block).jobs;
+                let Some(&job) = jobs.get(at) else { return };
+                if which(&*job) {
+                    JobBlock::free(job);
+                } else {
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    /// Whether the library allocated the shell.
+    pub(super) fn is_allocated(&self) -> bool {
+        !self.own_shell._impl.is_null()
+    }
+}

@@ -1,0 +1,227 @@
+//! `worker.h`: the functions that a worker offers.
+//!
+//! Nothing is sent here: servers are told with the next call that asks for jobs.
+//!
+//! Must not: call a function.
+
+use super::text::CStrArg;
+use super::types::*;
+use super::worker_block::{Definition, Run, WorkerBlock};
+use crate::at;
+use crate::engine::ReturnCode;
+use libc::{c_char, c_void};
+
+/// Offers a function without one to call: for programs that use
+/// gearman_worker_grab_job(). `timeout` is how many milliseconds the server
+/// gives a job before it gives it to another worker; 0 for no limit.
+///
+/// Returns SUCCESS, or INVALID_ARGUMENT for a name that is empty or longer than
+/// 512 bytes.
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_register(
+    worker: *mut gearman_worker_st,
+    function_name: *const c_char,
+    timeout: u32,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let code = add(block, function_name.bytes(), timeout, None);
+        WorkerBlock::leave(block, code)
+    }
+}
+
+/// Takes back a function, and those of the same name that were added before.
+///
+/// Returns SUCCESS or NO_REGISTERED_FUNCTION.
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_unregister(
+    worker: *mut gearman_worker_st,
+    function_name: *const c_char,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let this = &mut *block;
+        let name = function_name.bytes();
+        let code = this.guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            engine.remove_function(name).err().unwrap_or_default()
+        });
+        if !code.failed() {
+            let (definitions, engine) = (&mut this.definitions, &this.engine);
+            definitions.retain(|definition| engine.has_token(definition.token));
+            this.changed = true;
+        }
+        WorkerBlock::leave(block, code)
+    }
+}
+
+/// Takes back every function.
+///
+/// Returns SUCCESS or NO_REGISTERED_FUNCTIONS.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_unregister_all(
+    worker: *mut gearman_worker_st,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live worker.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let this = &mut *block;
+        let code = this.guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            engine.remove_all_functions().err().unwrap_or_default()
+        });
+        if !code.failed() {
+            this.definitions.clear();
+            this.changed = true;
+        }
+        WorkerBlock::leave(block, code)
+    }
+}
+
+/// Whether a function of this name is offered.
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `function_name` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_function_exist(
+    worker: *mut gearman_worker_st,
+    function_name: *const c_char,
+    function_length: usize,
+) -> bool {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let name = function_name.sized(function_length);
+        WorkerBlock::peek(worker).is_some_and(|b| b.engine.has_function(name))
+    }
+}
+
+/// Offers a function of the first kind: it returns its result in memory that the
+/// library frees, with the workload free function if one is set. One of the
+/// same name that was added before is not called any more.
+///
+/// `timeout` is how many milliseconds the server gives a job before it gives it
+/// to another worker; 0 for no limit.
+///
+/// Returns SUCCESS, or INVALID_ARGUMENT for a missing function and for a name
+/// that is empty or longer than 512 bytes.
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated;
+/// `function` has its declared type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_add_function(
+    worker: *mut gearman_worker_st,
+    function_name: *const c_char,
+    timeout: u32,
+    function: gearman_worker_fn,
+    context: *mut c_void,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let at = at!("gearman_worker_add_function");
+        let code = if function_name.is_null() {
+            refuse(block, at, "function name not given")
+        } else if let Some(function) = function {
+            add(block, function_name.bytes(), timeout, Some((Run::V1(function), context)))
+        } else {
+            refuse(block, at, "function not given")
+        };
+        WorkerBlock::leave(block, code)
+    }
+}
+
+/// Offers a function of any kind, as the gearman_function_create functions make
+/// them. One of the same name that was added before is not called any more.
+///
+/// `timeout` is how many milliseconds the server gives a job before it gives it
+/// to another worker; 0 for no limit.
+///
+/// Returns SUCCESS, or INVALID_ARGUMENT for a missing function, an unknown kind,
+/// and for a name that is empty or longer than 512 bytes.
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `function_name` is readable for its size;
+/// `function` is one of the functions' results.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_define_function(
+    worker: *mut gearman_worker_st,
+    function_name: *const c_char,
+    function_name_length: usize,
+    function: gearman_function_t,
+    timeout: u32,
+    context: *mut c_void,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees all of it; `kind` names the member.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let name = function_name.sized(function_name_length);
+        let at = at!("gearman_worker_define_function");
+        let run = match function.kind {
+            gearman_function_kind_t::V1 => function.callback.function_v1.func.map(Run::V1),
+            gearman_function_kind_t::V2 => function.callback.function_v2.func.map(Run::V2),
+            gearman_function_kind_t::PARTITION => {
+                let partitioner = function.callback.partitioner;
+                partitioner.func.map(|func| Run::Partition(func, partitioner.aggregator))
+            }
+            _ => None,
+        };
+        let code = if name.is_empty() {
+            refuse(block, at, "function name not given")
+        } else if function.kind == gearman_function_kind_t::NULL {
+            add(block, name, timeout, None)
+        } else if let Some(run) = run {
+            add(block, name, timeout, Some((run, context)))
+        } else {
+            refuse(block, at, "function not given")
+        };
+        WorkerBlock::leave(block, code)
+    }
+}
+
+unsafe fn refuse(block: *mut WorkerBlock, at: crate::engine::error::At, text: &str) -> ReturnCode {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe { (*block).engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at, text) }
+}
+
+unsafe fn add(
+    block: *mut WorkerBlock,
+    name: &[u8],
+    timeout: u32,
+    run: Option<(Run, *mut c_void)>,
+) -> ReturnCode {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    let this = unsafe { &mut *block };
+    this.last_token += 1;
+    let token = this.last_token;
+    let added = this.guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+        engine.add_function(name, timeout, run.map(|_| token))
+    });
+    if let Err(code) = added {
+        return code;
+    }
+    if let Some((run, context)) = run {
+        this.definitions.push(Definition { token, run, context });
+    }
+    this.changed = true;
+    ReturnCode::SUCCESS
+}

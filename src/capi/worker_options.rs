@@ -1,0 +1,180 @@
+//! `worker.h`: a worker's options, as bits, and its time limit, which one of them
+//! depends on.
+//!
+//! Must not: know how an option works; each is a field of the engine.
+
+use super::enums::gearman_worker_options_t as Options;
+use super::types::*;
+use super::worker_block::WorkerBlock;
+use crate::protocol::Command;
+use libc::c_int;
+use std::time::Duration;
+
+/// The options that gearman_worker_set_options() turns on and off, in the order
+/// in which it does.
+const SETTABLE: [Options; 7] = [
+    Options::NON_BLOCKING,
+    Options::GRAB_UNIQ,
+    Options::TIMEOUT_RETURN,
+    Options::GRAB_ALL,
+    Options::SSL,
+    Options::IDENTIFIER,
+    Options::STOP_WAIT_ON_SIGNAL,
+];
+
+/// The time limit when TIMEOUT_RETURN is taken away
+/// (`GEARMAN_WORKER_WAIT_TIMEOUT`).
+const WAIT_TIMEOUT: c_int = 10_000;
+
+fn has(options: Options, one: Options) -> bool {
+    options.0 & one.0 != 0
+}
+
+impl WorkerBlock {
+    fn option(&self, one: Options) -> bool {
+        let settings = &self.engine.link.settings;
+        match one {
+            Options::ALLOCATED => self.is_allocated(),
+            Options::PACKET_INIT => true,
+            Options::CHANGE => self.changed,
+            Options::NON_BLOCKING => settings.non_blocking,
+            Options::GRAB_UNIQ => self.grabs_unique,
+            Options::TIMEOUT_RETURN => self.engine.sleep_ends,
+            Options::GRAB_ALL => self.grabs_all,
+            Options::SSL => settings.tls,
+            Options::IDENTIFIER => self.identified,
+            Options::STOP_WAIT_ON_SIGNAL => settings.stop_on_signal,
+            _ => false,
+        }
+    }
+
+    fn set_option(&mut self, one: Options, on: bool) {
+        let settings = &mut self.engine.link.settings;
+        match one {
+            Options::NON_BLOCKING => settings.non_blocking = on,
+            Options::STOP_WAIT_ON_SIGNAL => settings.stop_on_signal = on,
+            // Never back to plain text.
+            Options::SSL => settings.tls |= on,
+            Options::IDENTIFIER => self.identified = on,
+            // The last of these calls chooses the packet, whatever the flags say.
+            Options::GRAB_UNIQ => {
+                self.grabs_unique = on;
+                self.engine.grabs_with = if on { Command::GrabJobUniq } else { Command::GrabJob };
+            }
+            Options::GRAB_ALL => {
+                self.grabs_all = on;
+                self.engine.grabs_with = if on { Command::GrabJobAll } else { Command::GrabJob };
+            }
+            Options::TIMEOUT_RETURN => {
+                let limit = if on { self.timeout } else { WAIT_TIMEOUT };
+                self.set_time_limit(limit, on);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sets the time limit, and whether it ends a sleep.
+    pub(super) fn set_time_limit(&mut self, timeout: c_int, ends_sleep: bool) {
+        self.timeout = timeout;
+        self.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+        self.engine.sleep_ends = ends_sleep;
+    }
+}
+
+/// The options that are on, as bits. 0 for NULL.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_options(
+    worker: *const gearman_worker_st,
+) -> gearman_worker_options_t {
+    // SAFETY: the caller guarantees a live worker.
+    let Some(block) = (unsafe { WorkerBlock::peek(worker) }) else { return Options(0) };
+    let always = [Options::ALLOCATED, Options::PACKET_INIT, Options::CHANGE];
+    let shown = always.into_iter().chain(SETTABLE);
+    Options(shown.filter(|one| block.option(*one)).fold(0, |bits, one| bits | one.0))
+}
+
+/// Turns every option that can be set on or off as its bit says. Without
+/// TIMEOUT_RETURN the time limit becomes 10,000 ms.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_set_options(
+    worker: *mut gearman_worker_st,
+    options: gearman_worker_options_t,
+) {
+    // SAFETY: the caller guarantees a live worker.
+    if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
+        for one in SETTABLE {
+            block.set_option(one, has(options, one));
+        }
+    }
+}
+
+/// Turns options on. GRAB_ALL and GRAB_UNIQ choose the packet that asks for jobs,
+/// GRAB_JOB_ALL (the default) or GRAB_JOB_UNIQ: the last one that was turned on,
+/// or GRAB_JOB after either was turned off.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_add_options(
+    worker: *mut gearman_worker_st,
+    options: gearman_worker_options_t,
+) {
+    // SAFETY: the caller guarantees a live worker.
+    if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
+        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+            block.set_option(one, true);
+        }
+    }
+}
+
+/// Turns options off. SSL stays. Without TIMEOUT_RETURN the time limit becomes
+/// 10,000 ms, and gearman_worker_work() does not return because of it.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_remove_options(
+    worker: *mut gearman_worker_st,
+    options: gearman_worker_options_t,
+) {
+    // SAFETY: the caller guarantees a live worker.
+    if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
+        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+            block.set_option(one, false);
+        }
+    }
+}
+
+/// The time limit in milliseconds; -1 for none, which is the default. 0 for
+/// NULL.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_timeout(worker: *mut gearman_worker_st) -> c_int {
+    // SAFETY: the caller guarantees a live worker.
+    unsafe { WorkerBlock::peek(worker) }.map_or(0, |b| b.timeout)
+}
+
+/// Sets the time limit in milliseconds, after which gearman_worker_work()
+/// returns TIMEOUT when there was nothing to do, and turns TIMEOUT_RETURN on.
+/// Negative is no limit; 0 does not wait. Sending results is not limited.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_set_timeout(
+    worker: *mut gearman_worker_st,
+    timeout: c_int,
+) {
+    // SAFETY: the caller guarantees a live worker.
+    if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
+        block.set_time_limit(timeout, true);
+    }
+}

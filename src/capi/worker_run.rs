@@ -1,0 +1,290 @@
+//! `worker.h`: asking for jobs and running them.
+//!
+//! Must not: borrow the worker's block while a function of the program runs.
+
+use super::frames::{Gone, Purpose, upcall};
+use super::handle::flush_log;
+use super::job_block::JobBlock;
+use super::reduce;
+use super::text::{CStrArg, put};
+use super::types::*;
+use super::worker_block::{Definition, Run, WorkerBlock};
+use crate::at;
+use crate::buf::Owned;
+use crate::engine::ReturnCode;
+use crate::engine::exchange::Broadcast;
+use crate::engine::slab::Id;
+use crate::engine::worker::{Outcome, Step, Ticket};
+use libc::{c_char, c_void};
+use std::ptr;
+
+/// Waits for one job, calls its function, and tells the server how it ended. The
+/// result is on its way when this returns, and no job is asked for in advance.
+///
+/// Returns SUCCESS when a job was done, or its function asked for it to be done
+/// again; the function's own code when it failed; TIMEOUT when there was nothing
+/// to do for that long; SHUTDOWN and SHUTDOWN_GRACEFUL after gearman_kill();
+/// COULD_NOT_CONNECT when no server can be reached (the next call makes a pause
+/// before it tries again); NO_SERVERS, NO_REGISTERED_FUNCTIONS; in non-blocking
+/// mode IO_WAIT, and NO_JOBS when no server has one.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_work(
+    worker: *mut gearman_worker_st,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live worker.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        match work(block) {
+            Ok(code) => WorkerBlock::leave(block, code),
+            Err(Gone(code)) => code.into(),
+        }
+    }
+}
+
+/// What a function of the first kind gave back.
+#[derive(Clone, Copy)]
+struct Returned {
+    result: *mut c_void,
+    size: usize,
+    code: gearman_return_t,
+}
+
+unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees a live block that nobody borrows; after each
+    // upcall that succeeded it is still there.
+    unsafe {
+        begin(block);
+        let step = (*block).guarded(Step::Done(ReturnCode::UNKNOWN_STATE), |engine| {
+            let mut call = engine.begin_work();
+            engine.step(&mut call)
+        });
+        let (next, ticket) = match step {
+            Step::Done(code) => return Ok(code),
+            Step::Call(next, ticket) => (next, ticket),
+        };
+        let definitions = &(*block).definitions;
+        let Some(&definition) = definitions.iter().rev().find(|d| d.token == next.token) else {
+            return Ok((*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+                engine.finish(ticket, Outcome::Retry, b"")
+            }));
+        };
+        let job = JobBlock::create(block, ptr::null_mut(), next.job);
+        (*job).running = true;
+        if let Err(Gone(())) = flush_log(block) {
+            return Err(Gone(ReturnCode::SUCCESS));
+        }
+        run(block, job, definition, ticket)
+    }
+}
+
+/// Frees what functions that were left without returning had, and notes that
+/// servers are going to be told about functions.
+unsafe fn begin(block: *mut WorkerBlock) {
+    // SAFETY: the callers guarantee a live block that nobody borrows.
+    unsafe {
+        WorkerBlock::free_jobs(block, |job| job.abandoned);
+        (*block).has_run = true;
+        (*block).changed &= (*block).engine.link.conns.is_empty();
+    }
+}
+
+/// Calls a job's function and ends the job.
+unsafe fn run(
+    block: *mut WorkerBlock,
+    job: *mut JobBlock,
+    definition: Definition,
+    ticket: Ticket,
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: as in `work`; a job that runs is not freed, unless with its worker.
+    unsafe {
+        let (shell, context) = ((*job).shell, definition.context);
+        let purpose = Purpose { ticket: Some(ticket), single: None };
+        let hooks = (*block).hooks;
+        let mut returned =
+            Returned { result: ptr::null_mut(), size: 0, code: gearman_return_t::SUCCESS };
+        let outcome = match definition.run {
+            Run::V1(function) => {
+                let call = move || {
+                    let (mut size, mut code) = (0, gearman_return_t::SUCCESS);
+                    let result = function(shell, context, &raw mut size, &raw mut code);
+                    Returned { result, size, code }
+                };
+                returned = match upcall(block, purpose, call) {
+                    Ok(returned) => returned,
+                    Err(Gone(returned)) => {
+                        hooks.release_orphan(returned.result);
+                        return Err(Gone(returned.code.into()));
+                    }
+                };
+                outcome_v1(returned.code.into())
+            }
+            Run::V2(function) | Run::Partition(function, _) => {
+                let code = upcall(block, purpose, move || function(shell, context))
+                    .map_err(|Gone(code)| Gone(code.into()))?;
+                outcome_v2(&mut *block, code.into())
+            }
+        };
+        let result = returned.result.cast_const().sized(returned.size);
+        let (outcome, reduced) = reduce::outcome(block, job, definition, purpose, outcome, result)?;
+        let body = reduced.as_ref().map_or(result, Owned::as_slice);
+        let code = (*block)
+            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, outcome, body));
+        drop(reduced);
+        (*job).running = false;
+        JobBlock::free(job);
+        if !returned.result.is_null() {
+            hooks
+                .release(block, Purpose { ticket: None, single: None }, returned.result)
+                .map_err(|Gone(())| Gone(code))?;
+        }
+        Ok(code)
+    }
+}
+
+fn outcome_v1(code: ReturnCode) -> Outcome {
+    match code {
+        ReturnCode::SUCCESS | ReturnCode::SHUTDOWN => Outcome::Complete(code),
+        ReturnCode::LOST_CONNECTION => Outcome::Retry,
+        code => Outcome::Fail(code),
+    }
+}
+
+fn outcome_v2(block: &mut WorkerBlock, code: ReturnCode) -> Outcome {
+    match code {
+        ReturnCode::SUCCESS | ReturnCode::SHUTDOWN => Outcome::Complete(code),
+        ReturnCode::WORK_ERROR => Outcome::Retry,
+        ReturnCode::WORK_FAIL | ReturnCode::WORK_EXCEPTION => Outcome::Fail(ReturnCode::WORK_FAIL),
+        code => {
+            let text = format!("Worker returned invalid gearman_return_t:  {}", code.name());
+            let error = &mut block.engine.link.error;
+            error.set(ReturnCode::INVALID_ARGUMENT, at!("callback"), &text);
+            Outcome::Retry
+        }
+    }
+}
+
+/// Asks every server for a job and returns it without calling its function; it
+/// does not sleep. Send its result with gearman_job_send_complete() or
+/// gearman_job_send_fail(), then free it with gearman_job_free().
+///
+/// Returns the job, in `job` or in memory of the library, or NULL with the code
+/// in `ret_ptr`: NO_JOBS when no server has one, IO_WAIT in non-blocking mode,
+/// and those of gearman_worker_work().
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `job` is NULL or memory that is not a live
+/// job; `ret_ptr` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
+    worker: *mut gearman_worker_st,
+    job: *mut gearman_job_st,
+    ret_ptr: *mut gearman_return_t,
+) -> *mut gearman_job_st {
+    // SAFETY: the caller guarantees all of it.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
+            return ptr::null_mut();
+        };
+        begin(block);
+        let grabbed: Result<Id, ReturnCode> =
+            (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| engine.grab());
+        let (shell, code) = match grabbed {
+            Ok(id) => ((*JobBlock::create(block, job, id)).shell, ReturnCode::SUCCESS),
+            Err(code) => (ptr::null_mut(), code),
+        };
+        put(ret_ptr, code.into());
+        match flush_log(block) {
+            Ok(()) => shell,
+            Err(Gone(())) => ptr::null_mut(),
+        }
+    }
+}
+
+/// Waits until a connection can be read or written, for non-blocking mode.
+///
+/// Returns SUCCESS, TIMEOUT, NO_ACTIVE_FDS without an open connection, SHUTDOWN
+/// and SHUTDOWN_GRACEFUL after gearman_kill(), or IO_WAIT for a signal under
+/// GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_wait(
+    worker: *mut gearman_worker_st,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live worker.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let code = (*block)
+            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.wait().err().unwrap_or_default());
+        WorkerBlock::leave(block, code)
+    }
+}
+
+/// Sends bytes to every server and waits, also in non-blocking mode, until each
+/// has sent them back.
+///
+/// Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
+/// server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `workload` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_echo(
+    worker: *mut gearman_worker_st,
+    workload: *const c_void,
+    workload_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        let null = workload.is_null();
+        let data = workload.sized(workload_size);
+        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            if data.is_empty() && !engine.link.conns.is_empty() {
+                let text = if null { "workload was NULL" } else { "workload_size was 0" };
+                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
+            }
+            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
+        });
+        WorkerBlock::leave(block, code)
+    }
+}
+
+/// Turns a server option such as "exceptions" on: at every server, now and on
+/// every later connection. Waits for the answers, also in non-blocking mode.
+///
+/// Returns whether at least one server accepted it and none refused it; one that
+/// is down is told when it is back.
+///
+/// # Safety
+/// `worker` is NULL or a live worker; `option_arg` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
+    worker: *mut gearman_worker_st,
+    option_arg: *const c_char,
+    option_arg_size: usize,
+) -> bool {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else { return false };
+        let option = option_arg.sized(option_arg_size);
+        if option.is_empty() && !(*block).engine.link.conns.is_empty() {
+            return false;
+        }
+        let accepted =
+            (*block).guarded(false, |engine| engine.broadcast(Broadcast::Option(option)).is_ok());
+        WorkerBlock::leave(block, ReturnCode::SUCCESS);
+        accepted
+    }
+}

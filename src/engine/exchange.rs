@@ -1,0 +1,128 @@
+//! Questions that a client and a worker alike put to every server: echo, and
+//! turning an option on.
+//!
+//! Must not: know how a question is sent or how its reply is found; [`Ask`] is
+//! what client and worker bring along.
+
+use super::ReturnCode;
+use super::link::Link;
+use crate::at;
+use crate::buf::Owned;
+use crate::protocol::packet::encode_head;
+use crate::protocol::{Command, Magic};
+
+/// A question to every server.
+#[derive(Clone, Copy, Debug)]
+pub enum Broadcast<'a> {
+    /// Send these bytes back.
+    Echo(&'a [u8]),
+    /// Turn this option on, now and on every later connection.
+    Option(&'a [u8]),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// OPTION_RES.
+    Accepted,
+    /// ECHO_RES with its body.
+    Echo(Owned),
+    /// A line of text.
+    Line(Vec<u8>),
+    /// ERROR, already recorded as the handle's error.
+    Refused,
+}
+
+impl<'a> Broadcast<'a> {
+    /// Appends the question's packet up to its body.
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        match self {
+            Broadcast::Echo(data) => {
+                encode_head(out, Magic::Request, Command::EchoReq, &[], data.len());
+            }
+            Broadcast::Option(option) => {
+                encode_head(out, Magic::Request, Command::OptionReq, &[option], 0);
+            }
+        }
+    }
+
+    /// The body that follows.
+    pub(super) fn body(self) -> &'a [u8] {
+        match self {
+            Broadcast::Echo(data) => data,
+            Broadcast::Option(_) => b"",
+        }
+    }
+}
+
+/// Someone who can ask one server and wait for its reply.
+pub(super) trait Ask<T> {
+    /// The connections.
+    fn link(&mut self) -> &mut Link<T>;
+
+    /// Asks one server.
+    ///
+    /// # Errors
+    /// Why it cannot be asked, or did not answer.
+    fn ask(&mut self, key: usize, what: Broadcast<'_>) -> Result<Reply, ReturnCode>;
+}
+
+/// Asks every server.
+///
+/// # Errors
+/// For an echo: the first server's that cannot be asked or sends something else
+/// back (`ECHO_DATA_CORRUPTION`). For an option: `UNKNOWN_OPTION` when a server
+/// refuses it; a server that is down will be told when it is back, but when
+/// none can be asked the last one's error is returned.
+pub(super) fn broadcast<T>(asker: &mut impl Ask<T>, what: Broadcast<'_>) -> Result<(), ReturnCode> {
+    let servers = asker.link().conns.len();
+    if servers == 0 {
+        let at = match what {
+            Broadcast::Echo(_) => at!("gearman_echo"),
+            Broadcast::Option(_) => at!("gearman_server_option"),
+        };
+        return Err(asker.link().error.set(ReturnCode::NO_SERVERS, at, "no servers provided"));
+    }
+    let mut accepted = false;
+    let mut down = None;
+    for key in (0..servers).rev() {
+        let reply = asker.ask(key, what);
+        let link = asker.link();
+        match (what, reply) {
+            (Broadcast::Echo(data), Ok(Reply::Echo(echo))) if echo.as_slice() == data => {}
+            (Broadcast::Echo(_), Ok(Reply::Refused)) => {
+                return Err(link.error.set(
+                    ReturnCode::INVALID_COMMAND,
+                    // The function that the original names.
+                    at!("success"),
+                    "Wrong command sent in response to ECHO request",
+                ));
+            }
+            (Broadcast::Echo(_), Ok(_)) => {
+                return Err(link.error.set(
+                    ReturnCode::ECHO_DATA_CORRUPTION,
+                    at!("gearman_echo"),
+                    "corruption during echo",
+                ));
+            }
+            (Broadcast::Echo(_), Err(code)) => return Err(code),
+            (Broadcast::Option(_), Ok(Reply::Accepted)) => accepted = true,
+            (Broadcast::Option(_), Ok(_)) => {
+                let conn = &link.conns[key];
+                let text = format!("{}:{} Invalid option UNKNOWN_OPTION", conn.host, conn.port);
+                return Err(link.error.set(ReturnCode::UNKNOWN_OPTION, at!("success"), &text));
+            }
+            (Broadcast::Option(_), Err(code)) => down = Some(code),
+        }
+    }
+    if let Broadcast::Option(option) = what {
+        if !accepted {
+            return Err(down.unwrap_or(ReturnCode::NO_SERVERS));
+        }
+        let options = &mut asker.link().settings.server_options;
+        if !options.iter().any(|o| o == option) {
+            options.push(option.to_vec());
+        }
+    }
+    Ok(())
+}

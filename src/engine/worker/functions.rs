@@ -1,0 +1,154 @@
+//! The functions that a worker offers, and telling servers about them.
+//!
+//! Nothing is sent here: a change is buffered on every open connection and goes
+//! out with the next packet; a fresh connection is told everything.
+//!
+//! Must not: know what a token stands for.
+
+use super::Worker;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::net::Transport;
+use crate::protocol::limits::FUNCTION_MAX_SIZE;
+use crate::protocol::{Command, Magic, encode};
+
+/// A function that a worker offers.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// With the namespace that was set when it was added, of this length.
+    name: Box<[u8]>,
+    namespace: usize,
+    /// How many milliseconds the server gives a job; 0 for ever.
+    timeout: u32,
+    /// What the layer above runs for a job; `None` when jobs are only grabbed.
+    token: Option<u64>,
+}
+
+impl Function {
+    /// The name on the wire, namespace included.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// The name that the program knows it by.
+    fn own_name(&self) -> &[u8] {
+        &self.name[self.namespace..]
+    }
+
+    /// What the layer above runs.
+    pub fn token(&self) -> Option<u64> {
+        self.token
+    }
+
+    fn announce(&self, out: &mut Vec<u8>) {
+        if self.timeout == 0 {
+            encode(out, Magic::Request, Command::CanDo, &[&self.name], b"");
+        } else {
+            let timeout = self.timeout.to_string();
+            let args: &[&[u8]] = &[&self.name, timeout.as_bytes()];
+            encode(out, Magic::Request, Command::CanDoTimeout, args, b"");
+        }
+    }
+}
+
+impl<T: Transport> Worker<T> {
+    /// Offers a function, named without the namespace. One of the same name
+    /// stays, but is not called any more.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a name that is empty or too long.
+    pub fn add_function(
+        &mut self,
+        name: &[u8],
+        timeout: u32,
+        token: Option<u64>,
+    ) -> Result<(), ReturnCode> {
+        self.check_fork();
+        let wrong = match name.len() {
+            0 => "invalid function",
+            1..=FUNCTION_MAX_SIZE => "",
+            _ => "function name longer then GEARMAN_MAX_FUNCTION_SIZE",
+        };
+        if !wrong.is_empty() {
+            let at = at!("_worker_function_create");
+            return Err(self.link.error.set(ReturnCode::INVALID_ARGUMENT, at, wrong));
+        }
+        let name = self.link.settings.qualified(name).into();
+        let namespace = self.link.settings.namespace_len();
+        self.offer(Function { name, namespace, timeout, token });
+        Ok(())
+    }
+
+    /// Offers what another worker does, under the same tokens.
+    pub fn offer_same<U: Transport>(&mut self, other: &Worker<U>) {
+        for function in &other.functions {
+            self.offer(function.clone());
+        }
+    }
+
+    fn offer(&mut self, function: Function) {
+        self.tell_all(|out| function.announce(out));
+        self.functions.push(function);
+    }
+
+    /// Takes back every function of a name.
+    ///
+    /// # Errors
+    /// `NO_REGISTERED_FUNCTION`.
+    pub fn remove_function(&mut self, name: &[u8]) -> Result<(), ReturnCode> {
+        self.check_fork();
+        let mut found = Err(ReturnCode::NO_REGISTERED_FUNCTION);
+        // One CANT_DO for each CAN_DO: servers count them.
+        while let Some(at) = self.functions.iter().rposition(|f| f.own_name() == name) {
+            let name = self.functions.remove(at).name;
+            self.tell_all(|out| encode(out, Magic::Request, Command::CantDo, &[&name], b""));
+            found = Ok(());
+        }
+        found
+    }
+
+    /// Whether a function with this token is offered.
+    pub fn has_token(&self, token: u64) -> bool {
+        self.functions.iter().any(|f| f.token == Some(token))
+    }
+
+    /// Takes back every function.
+    ///
+    /// # Errors
+    /// `NO_REGISTERED_FUNCTIONS` when there is none.
+    pub fn remove_all_functions(&mut self) -> Result<(), ReturnCode> {
+        self.check_fork();
+        if self.functions.is_empty() {
+            return Err(ReturnCode::NO_REGISTERED_FUNCTIONS);
+        }
+        self.tell_all(|out| encode(out, Magic::Request, Command::ResetAbilities, &[], b""));
+        self.functions.clear();
+        Ok(())
+    }
+
+    /// Whether a function of this name, given without the namespace, is offered.
+    pub fn has_function(&self, name: &[u8]) -> bool {
+        self.functions.iter().any(|f| f.own_name() == name)
+    }
+
+    /// The function that is called for a name on the wire: the newest.
+    pub(super) fn function(&self, name: &[u8]) -> Option<&Function> {
+        self.functions.iter().rev().find(|f| f.name() == name)
+    }
+
+    /// Tells a fresh connection about every function, the newest first.
+    pub(super) fn announce(&mut self, key: usize) {
+        let out = self.link.conns[key].out.bytes();
+        for function in self.functions.iter().rev() {
+            function.announce(out);
+        }
+    }
+
+    fn tell_all(&mut self, packet: impl Fn(&mut Vec<u8>)) {
+        for conn in &mut self.link.conns {
+            if conn.state != crate::engine::link::State::Down {
+                packet(conn.out.bytes());
+            }
+        }
+    }
+}

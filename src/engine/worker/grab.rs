@@ -1,0 +1,368 @@
+//! Asking servers for a job, one after another, and waiting for one.
+//!
+//! Must not: keep anything on the stack between two steps but [`Call`], which is
+//! plain data.
+
+use super::Worker;
+use super::server::{Owed, Queue};
+use super::stop::Stop;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::link::{State, Wait};
+use crate::engine::slab::Id;
+use crate::net::Transport;
+use crate::protocol::{Command, Magic, encode};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to answer, or to be connected to, before the next
+/// one is asked.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// One call of `work` or `grab_job`.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    number: u64,
+    /// Sleep until there is a job, or only ask once.
+    sleeps: bool,
+    blocking: bool,
+    /// When its time is over.
+    deadline: Option<Instant>,
+    /// The server that is waited for, and until when the others wait with it.
+    turn: Option<(usize, Instant)>,
+    /// A connection was lost meanwhile.
+    lost: bool,
+    /// Why a server could not be used.
+    failure: Option<ReturnCode>,
+    /// Until when a stop waits for an answer that is outstanding.
+    stops_at: Option<Instant>,
+}
+
+/// What to do next.
+enum Next {
+    Take(Id),
+    /// The answer of this server is awaited, or a connection to it.
+    Await(usize),
+    /// Every server was asked, or is not to be waited for.
+    AllAsked,
+}
+
+impl<T: Transport> Worker<T> {
+    /// Begins a call that waits for a job.
+    pub fn begin_work(&mut self) -> Call {
+        self.begin(true)
+    }
+
+    fn begin(&mut self, sleeps: bool) -> Call {
+        self.check_fork();
+        self.link.error.reset();
+        self.last_call += 1;
+        for key in 0..self.servers.len() {
+            if self.servers[key].abandoned {
+                self.disconnect(key);
+            }
+        }
+        let deadline = match self.link.settings.timeout {
+            Some(_) if self.sleep_ends || !sleeps => {
+                self.link.settings.deadline(self.link.net.now())
+            }
+            _ => None,
+        };
+        let blocking = !self.link.settings.non_blocking;
+        Call {
+            number: self.last_call,
+            // Without blocking the caller sleeps, and servers must know.
+            sleeps: sleeps || !blocking,
+            blocking,
+            deadline,
+            turn: None,
+            lost: false,
+            failure: None,
+            stops_at: None,
+        }
+    }
+
+    /// Asks every server once.
+    ///
+    /// # Errors
+    /// `NO_JOBS` when none has a job, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
+    /// and whatever keeps servers from being asked.
+    pub fn grab(&mut self) -> Result<Id, ReturnCode> {
+        let mut call = self.begin(false);
+        self.next_job(&mut call)
+    }
+
+    /// Goes on until there is a job, or a reason to return without one.
+    pub(super) fn next_job(&mut self, call: &mut Call) -> Result<Id, ReturnCode> {
+        if self.servers.is_empty() {
+            return Err(self.link.error.set_code(ReturnCode::NO_SERVERS));
+        }
+        if self.functions.is_empty() {
+            return Err(self.link.error.set(
+                ReturnCode::NO_REGISTERED_FUNCTIONS,
+                at!("gearman_worker_grab_job"),
+                "no functions have been registered",
+            ));
+        }
+        if self.stop.is_some() {
+            // A stronger request may have come.
+            self.note_stop();
+        }
+        loop {
+            self.heed_stop(call)?;
+            match self.ask(call)? {
+                Next::Take(job) => return Ok(job),
+                Next::Await(key) => self.await_turn(call, key)?,
+                Next::AllAsked => self.all_asked(call)?,
+            }
+            self.serve(call)?;
+        }
+    }
+
+    /// Ends the call when a stop was asked for. A job that a server may be
+    /// giving us right now is still run, unless it takes too long to come.
+    fn heed_stop(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+        let Some(stop) = self.stop else { return Ok(()) };
+        let comes = self.servers.iter().any(|s| s.asks() || s.pending.is_some());
+        if stop == Stop::Graceful && comes && call.blocking {
+            let now = self.link.net.now();
+            if now < *call.stops_at.get_or_insert(now + GRACE) {
+                return Ok(());
+            }
+        }
+        self.give_back();
+        Err(self.link.error.set_code(stop.code()))
+    }
+
+    /// Takes a job that has come, or asks the next server.
+    fn ask(&mut self, call: &mut Call) -> Result<Next, ReturnCode> {
+        for key in self.link.keys() {
+            if let Some(job) = self.servers[key].pending.take() {
+                return Ok(Next::Take(job));
+            }
+        }
+        for key in self.link.keys() {
+            let server = &self.servers[key];
+            if server.answered_in == call.number || server.passed_over {
+                continue;
+            }
+            match self.link.conns[key].state {
+                State::Down => {
+                    if self.stop.is_some() || server.failed_in == call.number || self.rests(key) {
+                        continue;
+                    }
+                    match self.connect(key) {
+                        Ok(()) => return Ok(Next::Await(key)),
+                        Err(code) => self.fail(call, key, code),
+                    }
+                }
+                State::Connecting => return Ok(Next::Await(key)),
+                State::Up => {
+                    if !server.asks() && self.stop.is_none() {
+                        let command = self.grabs_with;
+                        self.servers[key].owed.push_back(Owed::Grab);
+                        self.servers[key].noop = false;
+                        if let Err(code) = self.tell(key, command) {
+                            self.lose(call, key, code);
+                            continue;
+                        }
+                    }
+                    return Ok(Next::Await(key));
+                }
+            }
+        }
+        Ok(Next::AllAsked)
+    }
+
+    /// Whether a server that is down is left alone for a while. No clock is read
+    /// while everything is well.
+    fn rests(&mut self, key: usize) -> bool {
+        let Some(until) = self.servers[key].rests_until else { return false };
+        let rests = self.link.net.now() < until;
+        if !rests {
+            self.servers[key].rests_until = None;
+        }
+        rests
+    }
+
+    /// Buffers a packet without arguments and sends what is buffered.
+    fn tell(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
+        encode(self.link.conns[key].out.bytes(), Magic::Request, command, &[], b"");
+        self.link.flush(key, &[], &mut 0).map(drop)
+    }
+
+    /// Waits for the server whose turn it is.
+    fn await_turn(&mut self, call: &mut Call, key: usize) -> Result<(), ReturnCode> {
+        if self.servers.len() > 1 && call.turn.is_none_or(|(turn, _)| turn != key) {
+            call.turn = Some((key, self.link.net.now() + self.grace()));
+        }
+        self.pause(call, ReturnCode::IO_WAIT)
+    }
+
+    /// The grace that a server gets: every server is to be asked before the
+    /// call's time is over.
+    fn grace(&self) -> Duration {
+        let share = self.link.settings.timeout.map(|t| t / (self.servers.len() as u32 + 1));
+        share.unwrap_or(GRACE).min(GRACE)
+    }
+
+    /// No server has a job now.
+    fn all_asked(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+        call.turn = None;
+        let answered = self.servers.iter().any(|s| s.answered_in == call.number);
+        if !call.sleeps && answered {
+            return Err(ReturnCode::NO_JOBS);
+        }
+        if call.sleeps {
+            for key in 0..self.servers.len() {
+                if self.servers[key].queue == Queue::Empty
+                    && self.link.conns[key].state == State::Up
+                {
+                    self.servers[key].queue = Queue::Watched;
+                    if let Err(code) = self.tell(key, Command::PreSleep) {
+                        self.lose(call, key, code);
+                    }
+                }
+            }
+        }
+        if !self.link.any_open() {
+            self.all_down(call)?;
+        }
+        self.pause(call, if answered { ReturnCode::NO_JOBS } else { ReturnCode::IO_WAIT })
+    }
+
+    /// No server can be reached. A call that is to sleep for so long at most tries
+    /// until then; without a limit the program is told.
+    fn all_down(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+        let tried = self.servers.iter().all(|s| s.failed_in == call.number);
+        let failure = call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT);
+        let retries = call.sleeps && call.blocking && call.deadline.is_some();
+        if retries {
+            self.servers.iter_mut().for_each(|s| s.failed_in = 0);
+        } else if tried || !call.blocking {
+            return Err(self.unreachable(failure));
+        }
+        Ok(())
+    }
+
+    /// Says that no server can be reached, if nothing has said so yet.
+    fn unreachable(&mut self, code: ReturnCode) -> ReturnCode {
+        if self.link.error.code() != code
+            && let Some(conn) = self.link.conns.last()
+        {
+            let text = format!("Connection to {}:{} failed", conn.host, conn.port);
+            self.link.error.set(code, at!("flush"), &text);
+        }
+        code
+    }
+
+    /// Waits until something has come, the time is up, or somebody else is to be
+    /// asked. In non-blocking mode only looks, and returns with `instead`.
+    fn pause(&mut self, call: &mut Call, instead: ReturnCode) -> Result<(), ReturnCode> {
+        let until = if call.blocking { self.pause_ends(call) } else { Some(self.link.net.now()) };
+        match self.link.wait(until)? {
+            Wait::Ready => Ok(()),
+            Wait::Woken => {
+                self.note_stop();
+                Ok(())
+            }
+            Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
+            Wait::TimedOut => self.pause_ended(call, instead),
+        }
+    }
+
+    fn pause_ends(&self, call: &Call) -> Option<Instant> {
+        let down = self.link.conns.iter().zip(&self.servers);
+        let rest = down.filter(|(c, _)| c.state == State::Down).filter_map(|(_, s)| s.rests_until);
+        let mut until = self.link.connect_deadline();
+        for moment in rest.chain(call.deadline).chain(call.turn.map(|t| t.1)).chain(call.stops_at) {
+            until = Some(until.map_or(moment, |u| u.min(moment)));
+        }
+        until
+    }
+
+    fn pause_ended(&mut self, call: &mut Call, instead: ReturnCode) -> Result<(), ReturnCode> {
+        let now = self.link.net.now();
+        for conn in &mut self.link.conns {
+            // `serve` finds out that connecting took too long.
+            conn.writable |= conn.deadline.is_some_and(|d| d <= now);
+        }
+        if let Some((key, until)) = call.turn
+            && until <= now
+        {
+            self.servers[key].passed_over = true;
+            call.turn = None;
+        }
+        if !call.blocking {
+            // That there is no job is no error.
+            return Err(match instead {
+                ReturnCode::NO_JOBS => instead,
+                code => self.link.error.set_code(code),
+            });
+        }
+        if call.deadline.is_some_and(|d| d <= now) {
+            return Err(self.out_of_time(call));
+        }
+        Ok(())
+    }
+
+    fn out_of_time(&mut self, call: &Call) -> ReturnCode {
+        if self.link.any_open() {
+            return self.link.timed_out();
+        }
+        if !call.lost {
+            return self.unreachable(call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT));
+        }
+        self.link.error.set(
+            ReturnCode::TIMEOUT,
+            at!("gearman_worker_grab_job"),
+            "Option timeout return reached",
+        )
+    }
+
+    /// Does what connections have become ready for.
+    pub(super) fn serve(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+        for key in 0..self.servers.len() {
+            if self.link.conns[key].state == State::Connecting
+                && self.link.conns[key].writable
+                && let Err(code) = self.finish_connect(key)
+            {
+                self.fail(call, key, code);
+            }
+            let conn = &mut self.link.conns[key];
+            if conn.state != State::Up {
+                continue;
+            }
+            if std::mem::take(&mut conn.writable)
+                && !conn.out.is_empty()
+                && let Err(code) = self.link.flush(key, &[], &mut 0)
+            {
+                self.lose(call, key, code);
+                continue;
+            }
+            if self.link.conns[key].readable
+                && let Err(code) = self.read(key, call.number)
+            {
+                if self.link.conns[key].state == State::Up || code != ReturnCode::LOST_CONNECTION {
+                    return Err(code);
+                }
+                self.lose(call, key, code);
+            }
+        }
+        Ok(())
+    }
+
+    /// A server could not be connected to.
+    fn fail(&mut self, call: &mut Call, key: usize, code: ReturnCode) {
+        self.lost(key);
+        self.servers[key].failed_in = call.number;
+        call.failure = Some(code);
+    }
+
+    /// A connection broke. It is made again, in this call if it can be.
+    fn lose(&mut self, call: &mut Call, key: usize, code: ReturnCode) {
+        self.lost(key);
+        self.servers[key].answered_in = 0;
+        call.lost = true;
+        call.failure = Some(code);
+    }
+}

@@ -1,0 +1,201 @@
+//! [`Worker`]: the state machine of a worker.
+//!
+//! [`Worker::step`] asks servers for a job until one gives it, and then returns
+//! for the job's function to be called; [`Worker::finish`] tells the server how
+//! that went. Between the two nothing is kept but the job: the function may call
+//! anything on the same worker, or may never come back.
+//!
+//! One question (GRAB) is outstanding per connection at most, and one connection
+//! is asked at a time, so that no server hands out a job that nobody is waiting
+//! for. A server that is slow to answer is passed over; its job, when it
+//! comes after all, is the next one to be handed out.
+//!
+//! Must not: call user code.
+
+mod functions;
+mod grab;
+mod job;
+mod read;
+mod request;
+mod send;
+mod server;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod work;
+
+pub use functions::Function;
+pub use grab::Call;
+pub use job::{Job, Report};
+pub use stop::{STOP_GRACEFUL, STOP_NOW};
+pub use work::{Outcome, Step, Ticket, Upcall};
+
+use super::ReturnCode;
+use super::link::{Link, Wait};
+use super::slab::{Id, Slab};
+use crate::at;
+use crate::net::Transport;
+use crate::protocol::Command;
+use server::Server;
+use std::time::Duration;
+use stop::Stop;
+
+/// A worker.
+#[derive(Debug)]
+pub struct Worker<T: Transport> {
+    /// The connections.
+    pub link: Link<T>,
+    /// Which packet asks for a job: GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL.
+    pub grabs_with: Command,
+    /// Whether the time limit ends a sleep.
+    pub sleep_ends: bool,
+    servers: Vec<Server>,
+    /// The oldest first.
+    functions: Vec<Function>,
+    jobs: Slab<Job>,
+    stop: Option<Stop>,
+    last_call: u64,
+    last_life: u32,
+    last_ticket: u32,
+    last_exchange: u32,
+    reply: Option<(u32, super::exchange::Reply)>,
+}
+
+impl<T: Transport> Worker<T> {
+    /// A worker without servers.
+    pub fn new(net: T) -> Worker<T> {
+        let mut link = Link::new(net);
+        link.has_wake_pipe = true;
+        Worker {
+            link,
+            grabs_with: Command::GrabJobAll,
+            sleep_ends: true,
+            servers: Vec::new(),
+            functions: Vec::new(),
+            jobs: Slab::new(),
+            stop: None,
+            last_call: 0,
+            last_life: 0,
+            last_ticket: 0,
+            last_exchange: 0,
+            reply: None,
+        }
+    }
+
+    /// Adds a server, to be asked before those added earlier.
+    ///
+    /// # Errors
+    /// `GETADDRINFO`.
+    pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
+        self.check_fork();
+        self.link.add_server(host, port)?;
+        let life = self.next_life();
+        self.servers.push(Server::new(life));
+        Ok(())
+    }
+
+    /// Closes and forgets every server. Their jobs are lost.
+    pub fn remove_servers(&mut self) {
+        self.check_fork();
+        for key in 0..self.servers.len() {
+            self.disconnect(key);
+        }
+        self.link.remove_servers();
+        self.servers.clear();
+    }
+
+    /// A number for the life of a connection that no other has had.
+    fn next_life(&mut self) -> u32 {
+        self.last_life = self.last_life.wrapping_add(1);
+        self.last_life
+    }
+
+    /// A job, unless it is gone.
+    pub fn job(&self, id: Id) -> Option<&Job> {
+        self.jobs.get(id)
+    }
+
+    /// A job, unless it is gone.
+    pub fn job_mut(&mut self, id: Id) -> Option<&mut Job> {
+        self.jobs.get_mut(id)
+    }
+
+    /// Forgets a job. Its server is told nothing.
+    pub fn remove_job(&mut self, id: Id) -> Option<Box<Job>> {
+        self.jobs.remove(id)
+    }
+
+    /// Waits until something has come: the helper of non-blocking mode.
+    ///
+    /// # Errors
+    /// `NO_ACTIVE_FDS`, `TIMEOUT`, `IO_WAIT` for a signal, and the stop that was
+    /// asked for.
+    pub fn wait(&mut self) -> Result<(), ReturnCode> {
+        self.check_fork();
+        if !self.link.any_open() {
+            let at = at!("gearman_wait");
+            let text = "no active file descriptors";
+            return Err(self.link.error.set(ReturnCode::NO_ACTIVE_FDS, at, text));
+        }
+        if let Some(stop) = self.stop {
+            return Err(self.link.error.set_code(stop.code()));
+        }
+        let deadline = self.link.settings.deadline(self.link.net.now());
+        match self.link.wait(deadline)? {
+            Wait::Ready => Ok(()),
+            Wait::Woken => {
+                self.note_stop();
+                match self.stop {
+                    Some(stop) => Err(self.link.error.set_code(stop.code())),
+                    None => Ok(()),
+                }
+            }
+            Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
+            Wait::TimedOut => Err(self.link.timed_out()),
+        }
+    }
+
+    /// Whether a call has work that needs no waiting for.
+    pub fn has_buffered_work(&self) -> bool {
+        self.servers.iter().any(|s| s.pending.is_some())
+            || self.link.conns.iter().any(|c| c.readable || c.writable || !c.inbuf.is_empty())
+    }
+
+    /// A descriptor that is readable when a call has something to do; -1 when
+    /// there is none.
+    pub fn poll_fd(&mut self) -> i32 {
+        self.check_fork();
+        self.link.net.poll_fd().unwrap_or(-1)
+    }
+
+    /// How long until a deadline has to be looked at: connecting takes too long,
+    /// or a server that is down can be tried again.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        let rests = self.servers.iter().filter_map(|s| s.rests_until).min();
+        let next = self.link.connect_deadline().into_iter().chain(rests).min()?;
+        Some(next.saturating_duration_since(self.link.net.now()))
+    }
+
+    /// Notices a fork. The child's jobs are its parent's, and so are the stops
+    /// that were asked for.
+    fn check_fork(&mut self) {
+        if self.link.forked() {
+            for key in 0..self.servers.len() {
+                self.forget(key);
+                self.servers[key].rests_until = None;
+            }
+            self.stop = None;
+        }
+    }
+
+    /// Whether an unfinished job of this life of a connection is at hand.
+    fn has_jobs(&self, key: usize) -> bool {
+        let server = &self.servers[key];
+        self.jobs.iter().any(|(id, job)| {
+            job.conn == key
+                && job.life == server.life
+                && !job.finished
+                && server.pending != Some(id)
+        })
+    }
+}

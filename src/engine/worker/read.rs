@@ -1,0 +1,294 @@
+//! Receiving: from bytes to packets, and a job's body into the memory that will
+//! keep it.
+//!
+//! Must not: wait.
+
+use super::Worker;
+use super::job::Job;
+use super::server::{Incoming, Owed, Queue};
+use crate::at;
+use crate::buf::Owned;
+use crate::engine::ReturnCode;
+use crate::engine::exchange::Reply;
+use crate::engine::link::{Fill, State};
+use crate::net::Transport;
+use crate::protocol::packet::decode;
+use crate::protocol::{Command, Decoded, Packet, ProtocolError};
+
+/// A body up to this size is awaited in the receive buffer; a larger one is
+/// received into memory of its own.
+const SMALL_BODY: usize = 16 * 1024;
+
+impl<T: Transport> Worker<T> {
+    /// Reads one connection until it has nothing more.
+    ///
+    /// # Errors
+    /// `LOST_CONNECTION`, or a packet that cannot be made sense of. The caller
+    /// looks whether the connection is still up.
+    pub(super) fn read(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
+        // A packet that makes no sense does not hide those after it.
+        let mut outcome = Ok(());
+        while self.link.conns[key].state == State::Up {
+            if !self.read_body(key)? {
+                break;
+            }
+            // Taken out so that servers and jobs can change while a packet is
+            // borrowed.
+            let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
+            let (used, one) = self.read_packet(key, inbuf.unread(), call);
+            inbuf.read(used);
+            if self.link.conns[key].state == State::Up {
+                self.link.conns[key].inbuf = inbuf;
+            }
+            outcome = outcome.and(one);
+            if used == 0 && one.is_ok() && self.link.fill(key)? == Fill::Empty {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// Reads the packet at the start of the buffer. Returns how many bytes it
+    /// took, 0 when more are needed.
+    fn read_packet(
+        &mut self,
+        key: usize,
+        bytes: &[u8],
+        call: u64,
+    ) -> (usize, Result<(), ReturnCode>) {
+        match decode(bytes) {
+            Ok(Decoded::Incomplete { .. }) => (0, Ok(())),
+            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= SMALL_BODY => (0, Ok(())),
+            Ok(Decoded::Head { packet, used }) => {
+                self.servers[key].passed_over = false;
+                (used, self.on_packet(key, &packet, packet.body_size(), call))
+            }
+            Ok(Decoded::Whole { packet, used }) => {
+                self.servers[key].passed_over = false;
+                (used, self.on_packet(key, &packet, 0, call))
+            }
+            Err(error) => {
+                let code = match error {
+                    ProtocolError::Magic(_) => ReturnCode::INVALID_MAGIC,
+                    ProtocolError::Command(_) => ReturnCode::INVALID_COMMAND,
+                    _ => ReturnCode::INVALID_PACKET,
+                };
+                let conn = &self.link.conns[key];
+                let text = format!("{}:{} sent nonsense: {error}", conn.host, conn.port);
+                self.link.close(key);
+                self.lost(key);
+                let at = at!("gearman_connection_st::receiving");
+                (0, Err(self.link.error.set(code, at, &text)))
+            }
+        }
+    }
+
+    /// What a packet means; `missing` bytes of its body are still to come.
+    fn on_packet(
+        &mut self,
+        key: usize,
+        packet: &Packet<'_>,
+        missing: usize,
+        call: u64,
+    ) -> Result<(), ReturnCode> {
+        match packet.command() {
+            Command::Noop => {
+                self.servers[key].noop = true;
+                self.wake(key);
+                Ok(())
+            }
+            Command::NoJob if self.take_owed(key, |o| o == Owed::Grab).is_some() => {
+                let server = &mut self.servers[key];
+                if std::mem::take(&mut server.noop) {
+                    // The server said that there is something: ask again.
+                    server.queue = Queue::Unknown;
+                } else {
+                    server.queue = Queue::Empty;
+                    server.answered_in = call;
+                }
+                Ok(())
+            }
+            Command::JobAssign | Command::JobAssignUniq | Command::JobAssignAll
+                if self.take_owed(key, |o| o == Owed::Grab).is_some() =>
+            {
+                self.servers[key].queue = Queue::Unknown;
+                let mut job = Box::new(Job::new(packet, key, self.servers[key].life));
+                if missing > 0 {
+                    self.servers[key].incoming = Some(Incoming::Job { job, missing });
+                    return Ok(());
+                }
+                match Owned::copy_of(packet.body()) {
+                    Ok(body) => job.workload = body,
+                    Err(_) => return Err(self.out_of_memory(key)),
+                }
+                self.assigned(key, job);
+                Ok(())
+            }
+            Command::OptionRes => {
+                let owed = self.take_owed(key, |o| o != Owed::Grab);
+                if let Some(Owed::Exchange(number)) = owed {
+                    self.reply = Some((number, Reply::Accepted));
+                }
+                Ok(())
+            }
+            Command::EchoRes => self.on_echo(key, packet, missing),
+            Command::Error => self.on_error(key, packet),
+            other => {
+                if missing > 0 {
+                    self.servers[key].incoming = Some(Incoming::Skip(missing));
+                }
+                Err(self.unexpected(other))
+            }
+        }
+    }
+
+    /// There may be jobs now.
+    fn wake(&mut self, key: usize) {
+        let server = &mut self.servers[key];
+        server.queue = Queue::Unknown;
+        if !server.asks() {
+            server.answered_in = 0;
+            server.noop = false;
+        }
+    }
+
+    fn assigned(&mut self, key: usize, mut job: Box<Job>) {
+        // Programs read workloads as text; without the NUL they had no right to.
+        let _ = job.workload.terminate();
+        let id = self.jobs.insert(job);
+        self.servers[key].pending = Some(id);
+    }
+
+    fn on_echo(
+        &mut self,
+        key: usize,
+        packet: &Packet<'_>,
+        missing: usize,
+    ) -> Result<(), ReturnCode> {
+        let exchange = match self.take_owed(key, |o| matches!(o, Owed::Exchange(_))) {
+            Some(Owed::Exchange(number)) => number,
+            _ => 0,
+        };
+        if missing > 0 {
+            let data = Owned::new();
+            self.servers[key].incoming = Some(Incoming::Echo { exchange, data, missing });
+        } else if exchange != 0 {
+            let Ok(copy) = Owned::copy_of(packet.body()) else {
+                return Err(self.out_of_memory(key));
+            };
+            self.reply = Some((exchange, Reply::Echo(copy)));
+        }
+        Ok(())
+    }
+
+    /// A server refused something: the question that it owes an answer to, or a
+    /// report about a job that it does not know any more.
+    fn on_error(&mut self, key: usize, packet: &Packet<'_>) -> Result<(), ReturnCode> {
+        let name = packet.arg(0);
+        let about_a_job = matches!(name, b"JOB_NOT_FOUND" | b"not_worker");
+        let owed = if about_a_job { None } else { self.servers[key].owed.pop_front() };
+        match owed {
+            Some(Owed::Greeting) => Ok(()),
+            Some(Owed::Exchange(number)) => {
+                let code = ReturnCode::from_server(name).unwrap_or(ReturnCode::SERVER_ERROR);
+                let text = String::from_utf8_lossy(packet.text_arg(1));
+                self.link.error.set(code, at!("gearman_worker"), &text);
+                self.reply = Some((number, Reply::Refused));
+                Ok(())
+            }
+            Some(Owed::Grab) | None => Err(self.unexpected(Command::Error)),
+        }
+    }
+
+    #[cold]
+    fn unexpected(&mut self, command: Command) -> ReturnCode {
+        let text = format!("unexpected packet:GEARMAN_{}", command.name());
+        self.link.error.set(ReturnCode::UNEXPECTED_PACKET, at!("gearman_worker_grab_job"), &text)
+    }
+
+    #[cold]
+    fn out_of_memory(&mut self, key: usize) -> ReturnCode {
+        // The server must give the job to somebody who has room for it.
+        self.disconnect(key);
+        self.link.error.set(
+            ReturnCode::MEMORY_ALLOCATION_FAILURE,
+            at!("gearman_connection_st::receiving"),
+            "out of memory",
+        )
+    }
+
+    /// Moves the body that is under way on. Returns whether packets can be read
+    /// again.
+    fn read_body(&mut self, key: usize) -> Result<bool, ReturnCode> {
+        while let Some(incoming) = self.servers[key].incoming.take() {
+            let (got, rest) = match incoming {
+                Incoming::Skip(missing) => {
+                    let inbuf = &mut self.link.conns[key].inbuf;
+                    let got = missing.min(inbuf.unread().len());
+                    inbuf.read(got);
+                    if got < missing && got == 0 && self.link.fill(key)? == Fill::Data {
+                        self.servers[key].incoming = Some(Incoming::Skip(missing));
+                        continue;
+                    }
+                    (got, (got < missing).then(|| Incoming::Skip(missing - got)))
+                }
+                Incoming::Job { mut job, missing } => {
+                    let got = self.receive(key, &mut job.workload, missing)?;
+                    if got == missing {
+                        self.assigned(key, job);
+                        (got, None)
+                    } else {
+                        (got, Some(Incoming::Job { job, missing: missing - got }))
+                    }
+                }
+                Incoming::Echo { exchange, mut data, missing } => {
+                    let got = self.receive(key, &mut data, missing)?;
+                    if got == missing {
+                        self.reply = Some((exchange, Reply::Echo(data)));
+                        (got, None)
+                    } else {
+                        (got, Some(Incoming::Echo { exchange, data, missing: missing - got }))
+                    }
+                }
+            };
+            self.servers[key].incoming = rest;
+            if got == 0 && !self.link.conns[key].readable {
+                return Ok(self.servers[key].incoming.is_none());
+            }
+        }
+        Ok(true)
+    }
+
+    /// Moves up to `missing` bytes of a body into `into`: first what is in the
+    /// receive buffer, then straight from the socket.
+    fn receive(
+        &mut self,
+        key: usize,
+        into: &mut Owned,
+        missing: usize,
+    ) -> Result<usize, ReturnCode> {
+        // All of it at once: the memory is only touched as bytes arrive.
+        if into.reserve(missing).is_err() {
+            return Err(self.out_of_memory(key));
+        }
+        let inbuf = &mut self.link.conns[key].inbuf;
+        let mut got = missing.min(inbuf.unread().len());
+        if into.extend(&inbuf.unread()[..got]).is_err() {
+            return Err(self.out_of_memory(key));
+        }
+        inbuf.read(got);
+        if got < missing && self.link.conns[key].readable {
+            let limit = missing - got;
+            let result = self.link.net.recv_owned(key, into, limit);
+            got += self.link.received(key, limit, result)?;
+        }
+        Ok(got)
+    }
+
+    /// Takes the first owed reply of a kind off a connection's list.
+    pub(super) fn take_owed(&mut self, key: usize, fits: impl Fn(Owed) -> bool) -> Option<Owed> {
+        let owed = &mut self.servers[key].owed;
+        let at = owed.iter().position(|&o| fits(o))?;
+        owed.remove(at)
+    }
+}

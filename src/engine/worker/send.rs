@@ -1,0 +1,117 @@
+//! Telling a server about a job.
+//!
+//! A report has reached the kernel when sending it returns. It waits for its own
+//! connection only, in either mode, and no time limit ends it: half a packet
+//! would spoil the connection.
+//!
+//! Must not: touch other connections.
+
+use super::Worker;
+use super::job::Report;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::link::{Flush, State, Wait};
+use crate::engine::slab::Id;
+use crate::net::Transport;
+use crate::protocol::limits::MAX_PAYLOAD;
+use crate::protocol::packet::encode_head;
+use crate::protocol::{Command, Magic};
+
+impl<T: Transport> Worker<T> {
+    /// Sends a report. After a final one every other is ignored, with SUCCESS.
+    /// `LOST_CONNECTION` when the job's connection is gone: the server has given
+    /// the job to somebody else.
+    pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
+        self.check_fork();
+        let Some(job) = self.jobs.get(id) else {
+            return self.gone();
+        };
+        if job.finished {
+            return ReturnCode::SUCCESS;
+        }
+        let (key, life) = (job.conn, job.life);
+        if !self.is_alive(key, life) || self.link.conns[key].state != State::Up {
+            return self.gone();
+        }
+        if body.len() > MAX_PAYLOAD as usize - job.handle().len() - 1 {
+            return self.link.error.set(
+                ReturnCode::ARGUMENT_TOO_LARGE,
+                at!("gearman_job_send"),
+                "a packet holds less than 4 GiB",
+            );
+        }
+        let out = self.link.conns[key].out.bytes();
+        put(out, report, job.handle(), body.len());
+        if let Err(code) = self.push(key, body) {
+            return code;
+        }
+        if report.is_final()
+            && let Some(job) = self.jobs.get_mut(id)
+        {
+            job.finished = true;
+        }
+        ReturnCode::SUCCESS
+    }
+
+    fn gone(&mut self) -> ReturnCode {
+        self.link.error.set(
+            ReturnCode::LOST_CONNECTION,
+            at!("gearman_job_send"),
+            "the connection that the job came on is gone",
+        )
+    }
+
+    /// Sends what is buffered and `body` after it, all of it.
+    pub(super) fn push(&mut self, key: usize, body: &[u8]) -> Result<(), ReturnCode> {
+        let mut sent = 0;
+        loop {
+            match self.link.flush(key, body, &mut sent) {
+                Ok(Flush::Done) => return Ok(()),
+                Ok(Flush::Blocked) => self.attend(key)?,
+                Err(code) => {
+                    self.lost(key);
+                    return Err(code);
+                }
+            }
+        }
+    }
+
+    /// Waits for one connection and takes in what comes on it: a server that
+    /// cannot get rid of its packets does not read ours.
+    pub(super) fn attend(&mut self, key: usize) -> Result<(), ReturnCode> {
+        match self.link.wait_on(key, None)? {
+            Wait::Woken => self.note_stop(),
+            Wait::Ready | Wait::TimedOut | Wait::Interrupted => {}
+        }
+        let conn = &mut self.link.conns[key];
+        conn.writable = false;
+        if conn.readable
+            && let Err(code) = self.read(key, 0)
+            && self.link.conns[key].state != State::Up
+        {
+            if code == ReturnCode::LOST_CONNECTION {
+                self.lost(key);
+            }
+            return Err(code);
+        }
+        Ok(())
+    }
+}
+
+/// Appends a report's packet up to its body.
+fn put(out: &mut Vec<u8>, report: Report, handle: &[u8], body: usize) {
+    let command = match report {
+        Report::Data => Command::WorkData,
+        Report::Warning => Command::WorkWarning,
+        Report::Complete => Command::WorkComplete,
+        Report::Exception => Command::WorkException,
+        Report::Fail => Command::WorkFail,
+        Report::Status { numerator, denominator } => {
+            let (numerator, denominator) = (numerator.to_string(), denominator.to_string());
+            let args: &[&[u8]] = &[handle, numerator.as_bytes(), denominator.as_bytes()];
+            encode_head(out, Magic::Request, Command::WorkStatus, args, 0);
+            return;
+        }
+    };
+    encode_head(out, Magic::Request, command, &[handle], body);
+}

@@ -1,0 +1,172 @@
+//! [`Server`]: what a worker keeps for a connection, beside the link's `Conn`;
+//! making connections and losing them.
+//!
+//! Must not: ask for jobs.
+
+use super::Worker;
+use super::job::Job;
+use crate::buf::Owned;
+use crate::engine::ReturnCode;
+use crate::engine::link::State;
+use crate::engine::slab::Id;
+use crate::net::Transport;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// How long an attempt to connect may take at least: it goes on behind other
+/// servers' jobs, so a shorter time limit of a call need not end it.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The pause before the first new attempt to reach a server that is down; it
+/// doubles with each failure.
+const FIRST_REST: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+/// A connection that held this long was a good one: there is no pause when it is
+/// lost.
+const GOOD_LIFE: Duration = Duration::from_secs(1);
+
+/// A reply that a server owes, in the order of the questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// OPTION_RES for an option that is sent on every connection.
+    Greeting,
+    /// The answer to GRAB.
+    Grab,
+    /// The reply to the exchange with this number.
+    Exchange(u32),
+}
+
+/// What is known about a server's queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Queue {
+    /// It may hold a job.
+    #[default]
+    Unknown,
+    /// It held none.
+    Empty,
+    /// It held none, and the server was told to wake us: PRE_SLEEP was sent.
+    Watched,
+}
+
+/// Where the rest of a packet's body goes.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Job { job: Box<Job>, missing: usize },
+    Echo { exchange: u32, data: Owned, missing: usize },
+    Skip(usize),
+}
+
+/// What a worker keeps for a connection.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    /// Names the connection: no other connection of the worker has the same.
+    pub(super) life: u32,
+    pub(super) owed: VecDeque<Owed>,
+    pub(super) queue: Queue,
+    /// A NOOP came while a question was outstanding: its answer may be older.
+    pub(super) noop: bool,
+    /// Slow to answer: others are asked without waiting for it.
+    pub(super) passed_over: bool,
+    /// The call in which it answered that it has no job.
+    pub(super) answered_in: u64,
+    /// The call in which it could not be used.
+    pub(super) failed_in: u64,
+    /// Given to us, not handed out yet.
+    pub(super) pending: Option<Id>,
+    pub(super) incoming: Option<Incoming>,
+    /// A job's function was left without returning: the server must give the
+    /// job to somebody else.
+    pub(super) abandoned: bool,
+    /// Failures in a row, and until when nobody tries again.
+    failures: u32,
+    pub(super) rests_until: Option<Instant>,
+    /// When the connection was made.
+    since: Option<Instant>,
+}
+
+impl Server {
+    /// Whether a GRAB is outstanding.
+    pub(super) fn asks(&self) -> bool {
+        self.owed.contains(&Owed::Grab)
+    }
+
+    /// A server that was not connected to yet.
+    pub(super) fn new(life: u32) -> Server {
+        Server { life, ..Server::default() }
+    }
+
+    fn rest(&mut self, now: Instant) {
+        let doublings = self.failures.min(10);
+        self.failures += 1;
+        self.rests_until = Some(now + (FIRST_REST * (1 << doublings)).min(LONGEST_REST));
+    }
+}
+
+impl<T: Transport> Worker<T> {
+    /// Starts connecting, in the background.
+    ///
+    /// # Errors
+    /// Why that failed at once.
+    pub(super) fn connect(&mut self, key: usize) -> Result<(), ReturnCode> {
+        let patience = self.link.settings.timeout.unwrap_or_default().max(PATIENCE);
+        self.link.open(key, Some(patience))?;
+        let replies = self.link.greet(key);
+        self.announce(key);
+        let server = &mut self.servers[key];
+        server.owed.extend(std::iter::repeat_n(Owed::Greeting, replies));
+        Ok(())
+    }
+
+    /// Looks whether connecting has ended.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub(super) fn finish_connect(&mut self, key: usize) -> Result<(), ReturnCode> {
+        self.link.conns[key].writable = false;
+        if self.link.finish_connect(key)? {
+            let server = &mut self.servers[key];
+            server.since = Some(self.link.conns[key].heard);
+            server.rests_until = None;
+            server.passed_over = false;
+        }
+        Ok(())
+    }
+
+    /// Closes a connection on purpose.
+    pub(super) fn disconnect(&mut self, key: usize) {
+        self.link.close(key);
+        self.forget(key);
+    }
+
+    /// A connection was lost or could not be made. Trying again waits, unless it
+    /// was a good one.
+    pub(super) fn lost(&mut self, key: usize) {
+        debug_assert!(self.link.conns[key].state == State::Down);
+        let now = self.link.net.now();
+        let server = &mut self.servers[key];
+        let was_good = server.since.is_some_and(|since| now - since >= GOOD_LIFE);
+        if was_good {
+            server.failures = 0;
+        } else {
+            server.rest(now);
+        }
+        self.forget(key);
+    }
+
+    /// Forgets what belonged to a connection.
+    pub(super) fn forget(&mut self, key: usize) {
+        let life = self.next_life();
+        let server = &mut self.servers[key];
+        server.life = life;
+        server.owed.clear();
+        server.queue = Queue::Unknown;
+        server.noop = false;
+        server.passed_over = false;
+        server.incoming = None;
+        server.abandoned = false;
+        server.since = None;
+        if let Some(job) = server.pending.take() {
+            self.jobs.remove(job);
+        }
+    }
+}

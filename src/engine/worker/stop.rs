@@ -1,0 +1,77 @@
+//! Stop requests: bytes that another thread or a signal handler has written to
+//! the wake-up pipe.
+//!
+//! Must not: be forgotten. A request holds for every later call.
+
+use super::Worker;
+use crate::engine::ReturnCode;
+use crate::net::{MioNet, Transport};
+use std::os::fd::RawFd;
+
+/// The byte for "finish the job at hand, then stop".
+pub const STOP_GRACEFUL: u8 = b'1';
+/// The byte for "stop".
+pub const STOP_NOW: u8 = b'0';
+
+/// A stop that was asked for. The stronger is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stop {
+    Graceful,
+    Now,
+}
+
+impl Stop {
+    fn from_byte(byte: u8) -> Stop {
+        if byte == STOP_NOW { Stop::Now } else { Stop::Graceful }
+    }
+
+    fn byte(self) -> u8 {
+        match self {
+            Stop::Graceful => STOP_GRACEFUL,
+            Stop::Now => STOP_NOW,
+        }
+    }
+
+    pub(super) fn code(self) -> ReturnCode {
+        match self {
+            Stop::Graceful => ReturnCode::SHUTDOWN_GRACEFUL,
+            Stop::Now => ReturnCode::SHUTDOWN,
+        }
+    }
+}
+
+impl<T: Transport> Worker<T> {
+    /// Reads the wake-up pipe. The strongest request goes back into it, where
+    /// `gearman_kill` with CHECK looks for one.
+    pub(super) fn note_stop(&mut self) {
+        let before = self.stop;
+        let mut any = false;
+        while let Some(byte) = self.link.net.take_wake() {
+            any = true;
+            self.stop = self.stop.max(Some(Stop::from_byte(byte)));
+        }
+        if let Some(stop) = self.stop.filter(|_| any || before.is_some()) {
+            self.link.net.put_wake(stop.byte());
+        }
+    }
+
+    /// Gives jobs that were asked for and that nobody will run back to their
+    /// servers, by closing connections that no job at hand needs.
+    pub(super) fn give_back(&mut self) {
+        for key in 0..self.servers.len() {
+            let server = &self.servers[key];
+            if (server.asks() || server.pending.is_some()) && !self.has_jobs(key) {
+                self.disconnect(key);
+            }
+        }
+    }
+}
+
+impl Worker<MioNet> {
+    /// The ends of the wake-up pipe, to read and to write; none when a forked
+    /// child could not make its own.
+    pub fn wake_fds(&mut self) -> Option<(RawFd, RawFd)> {
+        self.check_fork();
+        self.link.net.wake_pipe().map(|pipe| (pipe.read_fd(), pipe.write_fd()))
+    }
+}

@@ -1,0 +1,95 @@
+//! The worker against scripted servers. Each file looks at one side of it.
+
+mod asking;
+mod functions;
+mod jobs;
+mod stops;
+mod trouble;
+
+use super::*;
+use crate::engine::testing::{ScriptNet, World, request, response};
+
+/// The token of the function `f`.
+const TOKEN: u64 = 7;
+
+/// A worker of so many servers that offers the function `f`.
+fn worker(servers: u16) -> (Worker<ScriptNet>, World) {
+    let (net, world) = ScriptNet::new();
+    let mut worker = Worker::new(net);
+    for n in 0..servers {
+        worker.add_server("127.0.0.1", 4730 + n).expect("numeric");
+    }
+    worker.add_function(b"f", 0, Some(TOKEN)).expect("a good name");
+    (worker, world)
+}
+
+fn timeout(worker: &mut Worker<ScriptNet>, milliseconds: u64) {
+    worker.link.settings.timeout = Some(Duration::from_millis(milliseconds));
+}
+
+fn can_do() -> Vec<u8> {
+    request(Command::CanDo, &[b"f"], b"")
+}
+
+fn grab() -> Vec<u8> {
+    request(Command::GrabJobAll, &[], b"")
+}
+
+/// What a fresh connection sends first.
+fn hello() -> Vec<u8> {
+    [can_do(), grab()].concat()
+}
+
+fn pre_sleep() -> Vec<u8> {
+    request(Command::PreSleep, &[], b"")
+}
+
+fn no_job() -> Vec<u8> {
+    response(Command::NoJob, &[], b"")
+}
+
+fn noop() -> Vec<u8> {
+    response(Command::Noop, &[], b"")
+}
+
+fn assign(handle: &str) -> Vec<u8> {
+    response(Command::JobAssignUniq, &[handle.as_bytes(), b"f", b"u"], b"work")
+}
+
+fn complete(handle: &str, body: &[u8]) -> Vec<u8> {
+    request(Command::WorkComplete, &[handle.as_bytes()], body)
+}
+
+/// One call up to its job or its end.
+fn step(worker: &mut Worker<ScriptNet>) -> Result<(Id, Ticket), ReturnCode> {
+    let mut call = worker.begin_work();
+    match worker.step(&mut call) {
+        Step::Done(code) => Err(code),
+        Step::Call(upcall, ticket) => {
+            assert_eq!(upcall.token, TOKEN);
+            Ok((upcall.job, ticket))
+        }
+    }
+}
+
+/// One call whose function returns `ok`.
+fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
+    match step(worker) {
+        Err(code) => code,
+        Ok((job, ticket)) => {
+            let done = Outcome::Complete(ReturnCode::SUCCESS);
+            let code = worker.finish(ticket, done, b"ok");
+            worker.remove_job(job);
+            code
+        }
+    }
+}
+
+/// The handle of the job that a call is given.
+fn taken(worker: &mut Worker<ScriptNet>) -> String {
+    let (job, ticket) = step(worker).expect("a job");
+    let handle = String::from_utf8_lossy(worker.job(job).expect("kept").handle()).into_owned();
+    worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
+    worker.remove_job(job);
+    handle
+}

@@ -1,0 +1,223 @@
+//! Whom a worker asks for jobs, when, and how often.
+
+use super::*;
+use crate::engine::testing::Calls;
+
+#[test]
+fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    let (id, ticket) = step(&mut worker).expect("a job");
+    let job = worker.job(id).expect("kept");
+    assert_eq!((job.handle(), job.function(), job.unique()), (&b"H:1"[..], &b"f"[..], &b"u"[..]));
+    assert_eq!(job.workload.as_slice(), b"work");
+    let code = worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
+    assert_eq!(code, ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_job_of_a_busy_queue_costs_four_system_calls() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello());
+    for n in 0..10 {
+        let handle = format!("H:{n}");
+        world.peer(0).sends(&assign(&handle)).expects(&complete(&handle, b"ok")).expects(&grab());
+    }
+    world.peer(0).sends(&assign("H:10"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.take_calls();
+    for _ in 0..10 {
+        assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+        assert_eq!(world.take_calls(), Calls { send: 2, recv: 1, wait: 1, connect: 0 });
+    }
+}
+
+#[test]
+fn the_last_server_is_asked_first_and_the_others_only_when_it_has_nothing() {
+    let (mut worker, world) = worker(2);
+    world.peer(1).expects(&hello()).sends(&assign("H:b")).expects(&complete("H:b", b"ok"));
+    assert_eq!(taken(&mut worker), "H:b");
+    world.peer(1).expects(&grab()).sends(&no_job());
+    world.peer(0).expects(&hello()).sends(&assign("H:a")).expects(&complete("H:a", b"ok"));
+    assert_eq!(taken(&mut worker), "H:a");
+    world.is_over();
+}
+
+#[test]
+fn an_idle_worker_sleeps_until_it_is_woken() {
+    let (mut worker, world) = worker(1);
+    world
+        .peer(0)
+        .expects(&hello())
+        .sends(&no_job())
+        .expects(&pre_sleep())
+        .pauses(60_000)
+        .sends(&noop())
+        .expects(&grab())
+        .sends(&assign("H:1"))
+        .expects(&complete("H:1", b"ok"));
+    assert_eq!(taken(&mut worker), "H:1");
+    world.is_over();
+}
+
+#[test]
+fn two_idle_servers_cost_nothing() {
+    let (mut worker, world) = worker(2);
+    timeout(&mut worker, 10_000);
+    for key in 0..2 {
+        world.peer(key).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    }
+    let began = world.now();
+    assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
+    assert_eq!(world.now() - began, Duration::from_secs(10));
+    let calls = world.take_calls();
+    assert!(calls.send + calls.recv + calls.wait < 15, "{calls:?}");
+    world.is_over();
+}
+
+#[test]
+fn a_noop_before_the_answer_asks_once_more_and_never_sleeps_before_the_answer() {
+    let (mut worker, world) = worker(1);
+    timeout(&mut worker, 1000);
+    world
+        .peer(0)
+        .expects(&hello())
+        .sends(&noop())
+        .pauses(10)
+        .sends(&no_job())
+        .expects(&grab())
+        .sends(&no_job())
+        .expects(&pre_sleep());
+    assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
+    world.is_over();
+}
+
+#[test]
+fn a_late_answer_is_waited_for_and_not_asked_for_again() {
+    let (mut worker, world) = worker(1);
+    timeout(&mut worker, 100);
+    world.peer(0).expects(&hello()).pauses(350).sends(&no_job()).expects(&pre_sleep());
+    for _ in 0..4 {
+        assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
+    }
+    world.is_over();
+    world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_silent_server_blocks_no_other_and_its_job_comes_next() {
+    let (mut worker, world) = worker(2);
+    world.peer(1).expects(&hello()).pauses(5_000).sends(&assign("H:late"));
+    world.peer(0).expects(&hello());
+    for n in 0..3 {
+        let handle = format!("H:{n}");
+        world.peer(0).sends(&assign(&handle)).expects(&complete(&handle, b"ok")).expects(&grab());
+    }
+    let began = world.now();
+    for n in 0..3 {
+        assert_eq!(taken(&mut worker), format!("H:{n}"));
+    }
+    assert!(world.now() - began < Duration::from_millis(500), "one grace, not three");
+    world.peer(1).expects(&complete("H:late", b"ok"));
+    world.sleep(5_000);
+    world.peer(0).sends(&no_job());
+    assert_eq!(taken(&mut worker), "H:late");
+    world.is_over();
+}
+
+#[test]
+fn grab_asks_once_and_does_not_sleep() {
+    let (mut worker, world) = worker(2);
+    for key in 0..2 {
+        world.peer(key).expects(&hello()).sends(&no_job());
+    }
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    world.peer(1).expects(&grab()).sends(&assign("H:1"));
+    let job = worker.grab().expect("a job");
+    world.peer(1).expects(&complete("H:1", b"x"));
+    assert_eq!(worker.send(job, Report::Complete, b"x"), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_non_blocking_grab_has_its_caller_woken() {
+    let (mut worker, world) = worker(1);
+    worker.link.settings.non_blocking = true;
+    world.peer(0).expects(&hello()).pauses(5).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(worker.grab(), Err(ReturnCode::IO_WAIT));
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    world.peer(0).pauses(60_000).sends(&noop());
+    assert_eq!(worker.wait(), Ok(()));
+    world.is_over();
+}
+
+#[test]
+fn each_way_of_asking_takes_each_kind_of_answer() {
+    let commands = [Command::GrabJob, Command::GrabJobUniq, Command::GrabJobAll];
+    let answers = [
+        (response(Command::JobAssign, &[b"H:1", b"f"], b"w"), &b""[..], &b""[..]),
+        (response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], b"w"), b"u", b""),
+        (response(Command::JobAssignAll, &[b"H:1", b"f", b"u", b"r"], b"w"), b"u", b"r"),
+    ];
+    for command in commands {
+        for (answer, unique, reducer) in &answers {
+            let (mut worker, world) = worker(1);
+            worker.grabs_with = command;
+            let hello = [can_do(), request(command, &[], b"")].concat();
+            world.peer(0).expects(&hello).sends(answer);
+            let (id, _) = step(&mut worker).expect("a job");
+            let job = worker.job(id).expect("kept");
+            assert_eq!((job.unique(), job.reducer()), (*unique, *reducer));
+            assert_eq!(job.workload.as_slice(), b"w");
+        }
+    }
+}
+
+#[test]
+fn non_blocking_mode_returns_instead_of_waiting() {
+    let (mut worker, world) = worker(1);
+    worker.link.settings.non_blocking = true;
+    world.peer(0).expects(&hello()).pauses(10).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(work(&mut worker), ReturnCode::NO_JOBS);
+    world.peer(0).expects(&grab()).pauses(10).sends(&assign("H:1"));
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    assert_eq!(worker.wait(), Ok(()));
+    world.peer(0).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_job_cut_anywhere_with_long_pauses_is_delivered_once() {
+    let whole = assign("H:1");
+    for cut in 1..whole.len() {
+        let (mut worker, world) = worker(1);
+        timeout(&mut worker, 100);
+        world.peer(0).expects(&hello()).sends(&whole[..cut]).pauses(250).sends(&whole[cut..]);
+        world.peer(0).expects(&complete("H:1", b"ok"));
+        let codes: Vec<ReturnCode> = (0..3).map(|_| work(&mut worker)).collect();
+        let expected = [ReturnCode::TIMEOUT, ReturnCode::TIMEOUT, ReturnCode::SUCCESS];
+        assert_eq!(codes, expected, "cut at {cut}");
+        world.is_over();
+    }
+}
+
+#[test]
+fn a_large_workload_arrives_in_pieces() {
+    let (mut worker, world) = worker(1);
+    let body: Vec<u8> = (0..300_000u32).map(|n| (n % 251) as u8).collect();
+    let packet = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
+    world.peer(0).expects(&hello());
+    for part in packet.chunks(70_001) {
+        world.peer(0).sends(part).pauses(1);
+    }
+    let (id, _) = step(&mut worker).expect("a job");
+    assert!(worker.job(id).expect("kept").workload.as_slice() == body);
+}

@@ -1,0 +1,90 @@
+//! What servers are told about a worker's functions.
+
+use super::*;
+
+#[test]
+fn the_newest_of_one_name_is_called_and_every_one_is_announced() {
+    let (mut worker, world) = worker(1);
+    worker.add_function(b"f", 5000, Some(8)).expect("again");
+    let timed = request(Command::CanDoTimeout, &[b"f", b"5000"], b"");
+    let hello = [timed, can_do(), grab()].concat();
+    world.peer(0).expects(&hello).sends(&assign("H:1"));
+    let mut call = worker.begin_work();
+    match worker.step(&mut call) {
+        Step::Call(upcall, _) => assert_eq!(upcall.token, 8),
+        done => panic!("{done:?}"),
+    }
+    assert!(worker.has_function(b"f") && worker.has_token(TOKEN) && worker.has_token(8));
+    assert_eq!(worker.remove_function(b"f"), Ok(()));
+    assert!(!worker.has_function(b"f") && !worker.has_token(TOKEN));
+    assert_eq!(worker.remove_function(b"f"), Err(ReturnCode::NO_REGISTERED_FUNCTION));
+    assert_eq!(work(&mut worker), ReturnCode::NO_REGISTERED_FUNCTIONS);
+    worker.add_function(b"g", 0, None).expect("a good name");
+    let cant_do = request(Command::CantDo, &[b"f"], b"");
+    let can_do = request(Command::CanDo, &[b"g"], b"");
+    world.peer(0).expects(&[&cant_do[..], &cant_do, &can_do, &grab()].concat()).sends(&no_job());
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    world.is_over();
+}
+
+#[test]
+fn a_change_goes_out_with_the_next_question() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello()).sends(&no_job());
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    world.take_calls();
+    worker.add_function(b"g", 0, None).expect("a good name");
+    worker.remove_function(b"g").expect("is there");
+    worker.remove_all_functions().expect("are there");
+    worker.add_function(b"h", 0, None).expect("a good name");
+    assert_eq!(world.take_calls().send, 0);
+    let changes = [
+        request(Command::CanDo, &[b"g"], b""),
+        request(Command::CantDo, &[b"g"], b""),
+        request(Command::ResetAbilities, &[], b""),
+        request(Command::CanDo, &[b"h"], b""),
+        grab(),
+    ];
+    world.peer(0).expects(&changes.concat()).sends(&no_job());
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    assert_eq!(world.take_calls().send, 1);
+    world.is_over();
+}
+
+#[test]
+fn a_new_connection_is_told_everything_again() {
+    let (mut worker, world) = worker(1);
+    worker.add_function(b"g", 0, None).expect("a good name");
+    let hello = [request(Command::CanDo, &[b"g"], b""), hello()].concat();
+    world.peer(0).expects(&hello).closes();
+    world.peer(0).expects(&hello).sends(&no_job());
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    assert_eq!(world.peer(0).connected, 2);
+    world.is_over();
+}
+
+#[test]
+fn the_namespace_is_part_of_the_name_on_the_wire() {
+    let (net, world) = ScriptNet::new();
+    let mut worker = Worker::new(net);
+    worker.add_server("127.0.0.1", 0).expect("numeric");
+    worker.link.settings.set_namespace(b"ns-");
+    worker.add_function(b"f", 0, Some(TOKEN)).expect("a good name");
+    assert!(worker.has_function(b"f") && !worker.has_function(b"ns-f"));
+    let hello = [request(Command::CanDo, &[b"ns-f"], b""), grab()].concat();
+    let job = response(Command::JobAssignUniq, &[b"H:1", b"ns-f", b"u"], b"");
+    world.peer(0).expects(&hello).sends(&job);
+    let (id, _) = step(&mut worker).expect("a job");
+    assert_eq!(worker.job(id).expect("kept").function(), b"ns-f");
+    worker.link.settings.set_namespace(b"");
+    assert!(worker.has_function(b"f"), "its name stays when the namespace changes");
+}
+
+#[test]
+fn bad_names_are_refused() {
+    let (mut worker, _) = worker(0);
+    assert_eq!(worker.add_function(b"", 0, None), Err(ReturnCode::INVALID_ARGUMENT));
+    assert_eq!(worker.add_function(&[b'x'; 513], 0, None), Err(ReturnCode::INVALID_ARGUMENT));
+    assert_eq!(worker.add_function(&[b'x'; 512], 0, None), Ok(()));
+    assert_eq!(work(&mut worker), ReturnCode::NO_SERVERS);
+}

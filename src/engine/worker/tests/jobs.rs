@@ -1,0 +1,151 @@
+//! What servers are told about jobs.
+
+use super::*;
+
+/// A worker that was given the job `H:1`.
+fn with_job() -> (Worker<ScriptNet>, World, Id, Ticket) {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1"));
+    let (id, ticket) = step(&mut worker).expect("a job");
+    world.is_over();
+    (worker, world, id, ticket)
+}
+
+#[test]
+fn each_report_has_its_packet_and_after_the_last_one_all_is_silence() {
+    let (mut worker, world, id, ticket) = with_job();
+    let status = Report::Status { numerator: 3, denominator: 10 };
+    let reports = [
+        (Report::Data, &b"d"[..], request(Command::WorkData, &[b"H:1"], b"d")),
+        (Report::Warning, b"w", request(Command::WorkWarning, &[b"H:1"], b"w")),
+        (status, b"", request(Command::WorkStatus, &[b"H:1", b"3", b"10"], b"")),
+        (Report::Complete, b"c", complete("H:1", b"c")),
+    ];
+    for (report, body, packet) in &reports {
+        world.peer(0).expects(packet);
+        assert_eq!(worker.send(id, *report, body), ReturnCode::SUCCESS);
+        world.is_over();
+    }
+    for report in [Report::Data, Report::Fail, Report::Exception, Report::Complete] {
+        assert_eq!(worker.send(id, report, b"x"), ReturnCode::SUCCESS);
+    }
+    let code = worker.finish(ticket, Outcome::Fail(ReturnCode::WORK_FAIL), b"");
+    assert_eq!(code, ReturnCode::WORK_FAIL);
+    world.is_over();
+}
+
+#[test]
+fn a_failure_carries_the_handle_without_a_nul() {
+    let (mut worker, world, _, ticket) = with_job();
+    world.peer(0).expects(b"\0REQ\0\0\0\x0e\0\0\0\x03H:1");
+    let code = worker.finish(ticket, Outcome::Fail(ReturnCode::TIMEOUT), b"ignored");
+    assert_eq!(code, ReturnCode::TIMEOUT);
+    // The next call is not a no-op.
+    world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    world.is_over();
+}
+
+#[test]
+fn a_job_to_be_retried_is_given_back_by_closing() {
+    let (mut worker, world, id, ticket) = with_job();
+    assert_eq!(worker.finish(ticket, Outcome::Retry, b""), ReturnCode::SUCCESS);
+    assert!(!world.peer(0).is_open());
+    assert_eq!(worker.send(id, Report::Data, b"x"), ReturnCode::LOST_CONNECTION);
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn an_abandoned_job_is_given_back_by_the_next_call() {
+    let (mut worker, world, _, ticket) = with_job();
+    worker.abandon(ticket);
+    assert!(world.peer(0).is_open());
+    world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(world.peer(0).connected, 2);
+    assert_eq!(
+        worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"late"),
+        ReturnCode::SUCCESS
+    );
+    world.is_over();
+}
+
+#[test]
+fn a_function_may_work_on_the_same_worker() {
+    let (mut worker, world, _, outer) = with_job();
+    world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    world.peer(0).expects(&complete("H:1", b"outer"));
+    let done = Outcome::Complete(ReturnCode::SHUTDOWN);
+    assert_eq!(worker.finish(outer, done, b"outer"), ReturnCode::SHUTDOWN);
+    world.is_over();
+}
+
+#[test]
+fn a_full_socket_is_waited_for_whatever_the_time_limit() {
+    let (mut worker, world, id, _) = with_job();
+    timeout(&mut worker, 10);
+    worker.link.settings.non_blocking = true;
+    let body = vec![b'x'; 5000];
+    world.peer(0).takes(&[0, 7, 0, 1000, 0]).expects(&complete("H:1", &body));
+    assert_eq!(worker.send(id, Report::Complete, &body), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn what_comes_while_a_report_is_sent_is_kept() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1"));
+    let first = worker.grab().expect("a job");
+    timeout(&mut worker, 10);
+    world.peer(0).expects(&grab());
+    assert_eq!(worker.grab(), Err(ReturnCode::TIMEOUT));
+    world.peer(0).takes(&[5, 0]).sends(&assign("H:2")).expects(&complete("H:1", b""));
+    assert_eq!(worker.send(first, Report::Complete, b""), ReturnCode::SUCCESS);
+    let second = worker.grab().expect("the job that came meanwhile");
+    assert_eq!(worker.job(second).expect("kept").handle(), b"H:2");
+    world.is_over();
+}
+
+#[test]
+fn a_job_of_a_lost_connection_cannot_be_reported() {
+    let (mut worker, world, id, ticket) = with_job();
+    world.peer(0).closes();
+    timeout(&mut worker, 50);
+    world.peer(0).expects(&hello());
+    assert_eq!(worker.grab(), Err(ReturnCode::TIMEOUT));
+    assert_eq!(worker.send(id, Report::Data, b"x"), ReturnCode::LOST_CONNECTION);
+    let done = Outcome::Complete(ReturnCode::SUCCESS);
+    assert_eq!(worker.finish(ticket, done, b""), ReturnCode::LOST_CONNECTION);
+}
+
+#[test]
+fn a_server_added_later_does_not_inherit_jobs() {
+    let (mut worker, world, id, _) = with_job();
+    worker.remove_servers();
+    worker.add_server("127.0.0.1", 0).expect("numeric");
+    assert_eq!(worker.send(id, Report::Data, b"x"), ReturnCode::LOST_CONNECTION);
+    world.is_over();
+}
+
+#[test]
+fn a_forked_child_leaves_its_parents_jobs_alone() {
+    let (mut worker, world, id, _) = with_job();
+    world.forks();
+    assert_eq!(worker.send(id, Report::Complete, b"x"), ReturnCode::LOST_CONNECTION);
+    assert_eq!(world.peer(0).take_sent(), b"");
+    world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    world.is_over();
+}
+
+#[test]
+fn a_job_for_nobody_is_given_back() {
+    let (mut worker, world) = worker(1);
+    let job = response(Command::JobAssignUniq, &[b"H:1", b"other", b"u"], b"");
+    world.peer(0).expects(&hello()).sends(&job);
+    assert_eq!(work(&mut worker), ReturnCode::INVALID_FUNCTION_NAME);
+    assert!(!world.peer(0).is_open());
+}

@@ -1,0 +1,136 @@
+//! Running jobs: from a job to the function that is called for it, and from the
+//! function's end to what the server is told.
+//!
+//! Must not: call the function.
+
+use super::Worker;
+use super::grab::Call;
+use super::job::Report;
+use crate::at;
+use crate::engine::ReturnCode;
+use crate::engine::slab::Id;
+use crate::net::Transport;
+
+/// The function that a step needs to be called. Plain data: it is alive while
+/// that function runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upcall {
+    /// What to do.
+    pub job: Id,
+    /// What the layer above runs for it.
+    pub token: u64,
+}
+
+/// Stands for one call of a function. One that nobody holds any more is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    job: Id,
+    number: u32,
+}
+
+impl Ticket {
+    /// The job that the function runs for.
+    pub fn job(self) -> Id {
+        self.job
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The call is over, with this code and without a job.
+    Done(ReturnCode),
+    /// A function is to be called; then [`Worker::finish`] ends the call.
+    Call(Upcall, Ticket),
+}
+
+/// How a job's function ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The job is done; `work` returns this code.
+    Complete(ReturnCode),
+    /// The job has failed; `work` returns this code.
+    Fail(ReturnCode),
+    /// Somebody else is to do the job: its connection is closed, so that the
+    /// server gives it away.
+    Retry,
+}
+
+impl<T: Transport> Worker<T> {
+    /// Goes on until there is a job with a function, or a reason to return.
+    pub fn step(&mut self, call: &mut Call) -> Step {
+        self.check_fork();
+        let id = match self.next_job(call) {
+            Ok(id) => id,
+            Err(code) => return Step::Done(code),
+        };
+        let token = self
+            .jobs
+            .get(id)
+            .and_then(|job| self.function(job.function()))
+            .and_then(|function| function.token());
+        let (Some(token), Some(job)) = (token, self.jobs.get_mut(id)) else {
+            let key = self.jobs.get(id).map(|job| job.conn);
+            self.jobs.remove(id);
+            // The server must give the job to somebody who knows the function.
+            if let Some(key) = key {
+                self.disconnect(key);
+            }
+            return Step::Done(self.link.error.set(
+                ReturnCode::INVALID_FUNCTION_NAME,
+                at!("gearman_worker_work"),
+                "Function not found",
+            ));
+        };
+        self.last_ticket = self.last_ticket.wrapping_add(1).max(1);
+        let number = self.last_ticket;
+        job.running = number;
+        Step::Call(Upcall { job: id, token }, Ticket { job: id, number })
+    }
+
+    /// A function has returned: tells the server, unless the function has done
+    /// so, and returns the call's code. The job stays until it is removed.
+    pub fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) -> ReturnCode {
+        self.check_fork();
+        let Some(job) = self.jobs.get_mut(ticket.job).filter(|j| j.running == ticket.number) else {
+            return match outcome {
+                Outcome::Complete(code) | Outcome::Fail(code) => code,
+                Outcome::Retry => ReturnCode::SUCCESS,
+            };
+        };
+        job.running = 0;
+        let (report, body, code) = match outcome {
+            Outcome::Complete(code) => (Report::Complete, result, code),
+            Outcome::Fail(code) => (Report::Fail, &b""[..], code),
+            Outcome::Retry => {
+                let (key, life, finished) = (job.conn, job.life, job.finished);
+                if !finished && self.is_alive(key, life) {
+                    self.disconnect(key);
+                }
+                return ReturnCode::SUCCESS;
+            }
+        };
+        match self.send(ticket.job, report, body) {
+            ReturnCode::SUCCESS => code,
+            failed => failed,
+        }
+    }
+
+    /// A function was left without returning. The job is not run again here; the
+    /// next call closes its connection, so that the server gives it away.
+    pub fn abandon(&mut self, ticket: Ticket) {
+        let Some(job) = self.jobs.get_mut(ticket.job).filter(|j| j.running == ticket.number) else {
+            return;
+        };
+        job.running = 0;
+        let (key, life, finished) = (job.conn, job.life, job.finished);
+        if !finished && self.is_alive(key, life) {
+            self.servers[key].abandoned = true;
+        }
+    }
+
+    /// Whether a connection is still in this life.
+    pub(super) fn is_alive(&self, key: usize, life: u32) -> bool {
+        self.servers.get(key).is_some_and(|server| server.life == life)
+    }
+}
