@@ -1,8 +1,8 @@
 //! The client's C API, with what its callbacks were told.
 
 use gearman::capi::client::*;
-use gearman::capi::client_ask::*;
 use gearman::capi::client_options::*;
+use gearman::capi::client_ask::*;
 use gearman::capi::client_servers::*;
 use gearman::capi::client_setters::*;
 use gearman::capi::client_single::*;
@@ -28,9 +28,7 @@ pub(crate) enum Event {
     Fail,
 }
 
-/// A task that was added, and what its callbacks were told. Keep it for as long as
-/// the task may run.
-#[must_use]
+/// A task that was added, and what its callbacks were told.
 pub(crate) struct Added {
     pub(crate) task: *mut gearman_task_st,
     events: Box<Vec<Event>>,
