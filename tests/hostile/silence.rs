@@ -262,6 +262,11 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
 /// Longer than a connection counts as just used.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Every operation with each of these.
+fn each_with<T: Copy>(others: [T; 2]) -> impl Iterator<Item = (Operation, T)> {
+    Operation::ALL.into_iter().flat_map(move |operation| others.map(|other| (operation, other)))
+}
+
 #[test]
 fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() {
     never_hangs(|| {
@@ -282,7 +287,8 @@ fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() 
 #[test]
 fn a_connection_that_was_reset_while_it_was_idle_is_made_again() {
     never_hangs(|| {
-        for operation in Operation::ALL {
+        // Whether it is noticed before the request is sent or by sending it.
+        for (operation, pause) in each_with([PAUSE, Duration::ZERO]) {
             let step = Arc::new(Barrier::new(2));
             let server = {
                 let step = step.clone();
@@ -304,7 +310,7 @@ fn a_connection_that_was_reset_while_it_was_idle_is_made_again() {
             assert!(client.background(b"work").is_ok());
             step.wait();
             step.wait();
-            thread::sleep(PAUSE);
+            thread::sleep(pause);
             let code = operation.run(&mut client);
             assert_eq!(code, Code::SUCCESS, "{operation:?}: {}", client.error());
             client.assert_usable();
