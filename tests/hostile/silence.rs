@@ -262,11 +262,6 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
 /// Longer than a connection counts as just used.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Every operation with each of these.
-fn each_with<T: Copy>(others: [T; 2]) -> impl Iterator<Item = (Operation, T)> {
-    Operation::ALL.into_iter().flat_map(move |operation| others.map(|other| (operation, other)))
-}
-
 #[test]
 fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() {
     never_hangs(|| {
@@ -284,36 +279,64 @@ fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() 
     });
 }
 
+/// What an operation ends with that comes this long after its connection was reset.
+#[track_caller]
+fn after_a_reset(operation: Operation, pause: Duration) -> Code {
+    let step = Arc::new(Barrier::new(2));
+    let server = {
+        let step = step.clone();
+        Server::new(move |mut peer| {
+            let Some(request) = peer.next() else { return };
+            if peer.number > 0 {
+                peer.say(&operation.answer());
+                peer.serve();
+                return;
+            }
+            let answer = peer.right_answer(&request);
+            peer.say(&answer);
+            step.wait();
+            peer.reset();
+            step.wait();
+        })
+    };
+    let mut client = Client::of(&[server.port]);
+    assert!(client.background(b"work").is_ok());
+    step.wait();
+    step.wait();
+    thread::sleep(pause);
+    let code = operation.run(&mut client);
+    if code == Code::SUCCESS {
+        client.assert_usable();
+    }
+    code
+}
+
 #[test]
 fn a_connection_that_was_reset_while_it_was_idle_is_made_again() {
     never_hangs(|| {
-        // Whether it is noticed before the request is sent or by sending it.
-        for (operation, pause) in each_with([PAUSE, Duration::ZERO]) {
-            let step = Arc::new(Barrier::new(2));
-            let server = {
-                let step = step.clone();
-                Server::new(move |mut peer| {
-                    let Some(request) = peer.next() else { return };
-                    if peer.number > 0 {
-                        peer.say(&operation.answer());
-                        peer.serve();
-                        return;
-                    }
-                    let answer = peer.right_answer(&request);
-                    peer.say(&answer);
-                    step.wait();
-                    peer.reset();
-                    step.wait();
-                })
-            };
-            let mut client = Client::of(&[server.port]);
-            assert!(client.background(b"work").is_ok());
-            step.wait();
-            step.wait();
-            thread::sleep(pause);
-            let code = operation.run(&mut client);
-            assert_eq!(code, Code::SUCCESS, "{operation:?}: {}", client.error());
-            client.assert_usable();
+        for operation in Operation::ALL {
+            assert_eq!(after_a_reset(operation, PAUSE), Code::SUCCESS, "{operation:?}");
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_turns_out_to_be_reset_when_a_job_is_sent_is_made_again() {
+    // Nothing went out, so trying again is safe.
+    never_hangs(|| {
+        for operation in FOR_ONE_SERVER {
+            let code = after_a_reset(operation, Duration::ZERO);
+            assert_eq!(code, Code::SUCCESS, "{operation:?}");
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_turns_out_to_be_reset_when_a_question_is_sent_is_lost() {
+    never_hangs(|| {
+        for operation in [Operation::Echo, Operation::ServerOption, Operation::CancelJob] {
+            let code = after_a_reset(operation, Duration::ZERO);
+            assert_eq!(code, Code::LOST_CONNECTION, "{operation:?}");
         }
     });
 }
