@@ -82,8 +82,8 @@ struct Server {
     streaming_out: Option<(Id, usize)>,
     /// The body that is coming in.
     incoming: Incoming,
-    /// The run that last connected to it.
-    opened_in: u64,
+    /// A packet has come on this connection.
+    proven: bool,
     /// The run in which it could not be used.
     failed_in: u64,
     /// Tasks that were sent on it and are not finished.
@@ -118,6 +118,9 @@ pub struct Client<T: Transport> {
     on_stack: usize,
     last_ticket: u32,
     last_run: u64,
+    /// The last run ended only because it must not wait: the next one is the same,
+    /// and remembers which servers failed.
+    to_be_continued: bool,
     last_exchange: u32,
     /// A task that a server refused, for the run to end with that code.
     refused: Option<(Id, ReturnCode)>,
@@ -154,6 +157,7 @@ impl<T: Transport> Client<T> {
             on_stack: 0,
             last_ticket: 0,
             last_run: 0,
+            to_be_continued: false,
             last_exchange: 0,
             reply: None,
             clock,

@@ -115,7 +115,10 @@ impl<T: Transport> Client<T> {
             }
             match outcome {
                 Ok(Some(step)) => return Ok(Some(step)),
-                Ok(None) if used > 0 => self.link.conns[key].heard = self.clock,
+                Ok(None) if used > 0 => {
+                    self.link.conns[key].heard = self.clock;
+                    self.servers[key].proven = true;
+                }
                 Ok(None) => {
                     if self.link.fill(key)? == Fill::Empty {
                         return Ok(None);

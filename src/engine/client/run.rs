@@ -85,7 +85,8 @@ impl<T: Transport> Client<T> {
 
     fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
         self.check_fork();
-        self.last_run += 1;
+        let continues = std::mem::take(&mut self.to_be_continued) && until.is_none();
+        self.last_run += u64::from(!continues);
         self.clock = self.link.net.now();
         let began = self.link.settings.timeout.map(|_| self.clock);
         Run { number: self.last_run, until, blocking, began }
@@ -139,6 +140,7 @@ impl<T: Transport> Client<T> {
                 }
             }
             if !run.blocking || !self.can_progress() {
+                self.to_be_continued = run.until.is_none();
                 return Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT));
             }
             let until = self.deadline(run);

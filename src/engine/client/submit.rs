@@ -90,9 +90,9 @@ impl<T: Transport> Client<T> {
         code: ReturnCode,
         run: &Run,
     ) -> Result<(), ReturnCode> {
-        // A connection from before this run may only have gone stale: its server
-        // gets another chance.
-        if self.servers[key].opened_in == run.number {
+        // A connection that has worked may only have gone stale: its server gets
+        // another chance.
+        if !self.servers[key].proven {
             self.servers[key].failed_in = run.number;
         }
         let lost = self.lose(key, code);
@@ -145,7 +145,7 @@ impl<T: Transport> Client<T> {
 
     fn open(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
         let patience = self.patience(run);
-        self.servers[key].opened_in = run.number;
+        self.servers[key].proven = false;
         self.link.open(key, patience)?;
         self.greet(key);
         Ok(())
