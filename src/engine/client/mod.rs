@@ -360,11 +360,13 @@ impl<T: Transport> Client<T> {
         super::link::wait_any(&mut self.link)
     }
 
-    /// Whether `step` has work that needs no waiting for.
+    /// Whether `step` has work that needs no waiting for. New tasks that wait
+    /// for a connection attempt are none.
     pub fn has_buffered_work(&self) -> bool {
+        let connecting = self.link.conns.iter().any(|c| c.state == State::Connecting);
         !self.todo.is_empty()
             || self.link.conns.iter().any(|c| c.readable || !c.inbuf.is_empty())
-            || !self.new.is_empty()
+            || (!self.new.is_empty() && !connecting)
     }
 
     /// A descriptor that is readable when a step has something to do; -1 when

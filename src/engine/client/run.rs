@@ -56,6 +56,8 @@ pub struct Run {
     blocking: bool,
     /// When it began, where there is a time limit.
     began: Option<Instant>,
+    /// A run that does not wait has asked the poller what is ready.
+    looked: bool,
 }
 
 impl<T: Transport> Client<T> {
@@ -88,7 +90,7 @@ impl<T: Transport> Client<T> {
         self.last_run += 1;
         self.clock = self.link.net.now();
         let began = self.link.settings.timeout.map(|_| self.clock);
-        Run { number: self.last_run, until, blocking, began }
+        Run { number: self.last_run, until, blocking, began, looked: false }
     }
 
     /// Goes on until the run is over or needs user code.
@@ -127,10 +129,13 @@ impl<T: Transport> Client<T> {
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
             }
-            if !run.blocking || !self.can_progress() {
+            if !self.can_progress() || (!run.blocking && run.looked) {
                 return Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT));
             }
-            let until = self.deadline(run);
+            // Without waiting, one look is enough: what became ready since the
+            // last call is all that a caller's own event loop has seen.
+            let until = if run.blocking { self.deadline(run) } else { Some(self.link.net.now()) };
+            run.looked = true;
             match self.link.wait(until) {
                 Ok(Wait::Ready | Wait::Woken) => {
                     // Without a limit nobody measures silences, and the time of
