@@ -32,7 +32,7 @@ for option in "$@"; do
     case $option in
         --no-install) install=no ;;
         --help)
-            sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'
+            sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
             exit 0
             ;;
         *)

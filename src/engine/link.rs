@@ -372,7 +372,9 @@ impl<T: Transport> Link<T> {
         if got == 0 {
             return Ok(Fill::Empty);
         }
-        self.conns[key].inbuf.filled(got);
+        let conn = &mut self.conns[key];
+        conn.inbuf.filled(got);
+        conn.partial = false;
         Ok(Fill::Data)
     }
 

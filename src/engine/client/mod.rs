@@ -372,7 +372,7 @@ impl<T: Transport> Client<T> {
     /// Whether `step` has work that needs no waiting for.
     pub fn has_buffered_work(&self) -> bool {
         !self.todo.is_empty()
-            || self.link.conns.iter().any(|c| c.readable || !c.inbuf.is_empty())
+            || self.link.conns.iter().any(|c| c.readable || (!c.inbuf.is_empty() && !c.partial))
             || (!self.new.is_empty() && !(0..self.servers.len()).any(|key| self.is_waited_for(key)))
     }
 

@@ -121,6 +121,7 @@ impl<T: Transport> Client<T> {
                 }
                 Ok(None) => {
                     if self.link.fill(key)? == Fill::Empty {
+                        self.link.conns[key].partial = true;
                         return Ok(None);
                     }
                 }

@@ -37,6 +37,9 @@ pub struct Conn {
     pub(super) looked: Instant,
     /// Received, not read.
     pub inbuf: InBuf,
+    /// What is received ends in the middle of a packet: it can only be read when
+    /// more has come.
+    pub partial: bool,
     /// To be sent.
     pub out: OutBuf,
     /// The socket may hold more than was received.
@@ -63,6 +66,7 @@ impl Conn {
             heard: Instant::now(),
             looked: Instant::now(),
             inbuf: InBuf::default(),
+            partial: false,
             out: OutBuf::default(),
             readable: false,
             closed: false,
@@ -93,6 +97,7 @@ impl Conn {
         self.state = State::Down;
         self.deadline = None;
         self.inbuf.clear();
+        self.partial = false;
         self.out.clear();
         self.readable = false;
         self.closed = false;
