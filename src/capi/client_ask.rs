@@ -97,7 +97,8 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
             |engine| {
                 if unique.is_null() {
                     return Err(engine.link.error.set(
-                        ReturnCode::INVALID_ARGUMENT,
+                        // What the original says here, and nowhere else.
+                        ReturnCode::UNKNOWN_STATE,
                         at!("gearman_client_unique_status"),
                         "unique was NULL",
                     ));

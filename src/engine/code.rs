@@ -22,9 +22,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The code that a server's ERROR packet names, without `GEARMAN_`.
-            pub fn from_server(name: &[u8]) -> Option<ReturnCode> {
-                let name = name.strip_prefix(b"GEARMAN_").unwrap_or(name);
+            fn by_name(name: &[u8]) -> Option<ReturnCode> {
                 $(if name == stringify!($name).as_bytes() {
                     return Some(ReturnCode::$name);
                 })*
@@ -92,6 +90,37 @@ codes! {
 }
 
 impl ReturnCode {
+    /// The code that a server's ERROR packet names, with or without `GEARMAN_`.
+    /// None for a name that is no error: success, "go on", "wait", "stop", or the
+    /// outcome of a job, which have packets of their own.
+    pub fn from_server(name: &[u8]) -> Option<ReturnCode> {
+        let name = name.strip_prefix(b"GEARMAN_").unwrap_or(name);
+        ReturnCode::by_name(name).filter(|code| {
+            !matches!(
+                *code,
+                ReturnCode::SUCCESS
+                    | ReturnCode::IO_WAIT
+                    | ReturnCode::SHUTDOWN
+                    | ReturnCode::SHUTDOWN_GRACEFUL
+                    | ReturnCode::JOB_EXISTS
+                    | ReturnCode::WORK_ERROR
+                    | ReturnCode::WORK_DATA
+                    | ReturnCode::WORK_WARNING
+                    | ReturnCode::WORK_STATUS
+                    | ReturnCode::WORK_EXCEPTION
+                    | ReturnCode::WORK_FAIL
+                    | ReturnCode::NO_JOBS
+                    | ReturnCode::NEED_WORKLOAD_FN
+                    | ReturnCode::PAUSE
+                    | ReturnCode::UNKNOWN_STATE
+                    | ReturnCode::FLUSH_DATA
+                    | ReturnCode::IGNORE_PACKET
+                    | ReturnCode::IN_PROGRESS
+                    | ReturnCode::MAX_RETURN
+            )
+        })
+    }
+
     /// Whether the code is not `SUCCESS`.
     pub fn failed(self) -> bool {
         self != ReturnCode::SUCCESS
@@ -115,5 +144,7 @@ mod tests {
         assert_eq!(ReturnCode::from_server(b"QUEUE_ERROR"), Some(ReturnCode::QUEUE_ERROR));
         assert_eq!(ReturnCode::from_server(b"JOB_NOT_FOUND"), Some(ReturnCode::JOB_NOT_FOUND));
         assert_eq!(ReturnCode::from_server(b"surprise"), None);
+        assert_eq!(ReturnCode::from_server(b"SUCCESS"), None);
+        assert_eq!(ReturnCode::from_server(b"GEARMAN_IO_WAIT"), None);
     }
 }

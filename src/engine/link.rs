@@ -331,8 +331,9 @@ impl<T: Transport> Link<T> {
         match result {
             Ok(0) if asked > 0 => Err(self.ended(key)),
             Ok(n) => {
-                // A short read has emptied the socket: the poller will tell.
-                if n < asked {
+                // A short read has emptied the socket, and the poller will tell of
+                // more; but it has nothing to tell after the end.
+                if n < asked && !self.conns[key].closed {
                     self.conns[key].readable = false;
                 }
                 Ok(n)
@@ -428,6 +429,7 @@ impl<T: Transport> Link<T> {
                 self.woken = true;
             } else if let Some(conn) = self.conns.get_mut(ready.key) {
                 conn.readable |= ready.readable && conn.state == State::Up;
+                conn.closed |= ready.closed && conn.state == State::Up;
                 // An attempt to connect that failed may only be readable.
                 conn.writable |= ready.writable || conn.state == State::Connecting;
             }

@@ -276,7 +276,12 @@ impl Peer {
             }
             Some(how) => {
                 self.closed = matches!(how, Connect::Refuse);
-                return Some(Ready { key, readable: self.closed, writable: true });
+                return Some(Ready {
+                    key,
+                    readable: self.closed,
+                    writable: true,
+                    closed: self.closed,
+                });
             }
             None => {}
         }
@@ -307,7 +312,8 @@ impl Peer {
                 Some(Act::Expect(_)) | None => break,
             }
         }
-        (readable || writable).then_some(Ready { key, readable, writable })
+        let closed = self.closed;
+        (readable || writable).then_some(Ready { key, readable, writable, closed })
     }
 
     fn shut(&mut self) {
@@ -482,7 +488,12 @@ impl Transport for ScriptNet {
             {
                 state.wake.pop_front();
                 state.woken.push(byte);
-                state.ready.push_back(Ready { key: WAKE_KEY, readable: true, writable: false });
+                state.ready.push_back(Ready {
+                    key: WAKE_KEY,
+                    readable: true,
+                    writable: false,
+                    closed: false,
+                });
             }
             if !state.ready.is_empty() {
                 return Ok(Waited::Ready);

@@ -218,10 +218,12 @@ impl Transport for MioNet {
     fn next_ready(&mut self) -> Option<Ready> {
         let event = self.events.iter().nth(self.taken)?;
         self.taken += 1;
+        let closed = event.is_read_closed() || event.is_error();
         Some(Ready {
             key: event.token().0,
-            readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+            readable: event.is_readable() || closed,
             writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+            closed,
         })
     }
 

@@ -31,6 +31,9 @@ pub struct Ready {
     pub readable: bool,
     /// Bytes can be sent, or connecting has ended.
     pub writable: bool,
+    /// The peer has closed or the connection broke: there will be no further
+    /// report, so it has to be read to its end.
+    pub closed: bool,
 }
 
 /// The key under which a wake-up pipe reports.

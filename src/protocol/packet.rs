@@ -188,6 +188,7 @@ pub enum Decoded<'a> {
 /// When no further bytes can make a packet of it.
 pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let Some((head, rest)) = buffer.split_first_chunk::<HEADER_SIZE>() else {
+        check_start(buffer)?;
         return Ok(Decoded::Incomplete { need: HEADER_SIZE });
     };
     let header = Header::parse(head)?;
@@ -245,6 +246,20 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     } else {
         Decoded::Head { packet, used: HEADER_SIZE + start }
     })
+}
+
+/// Refuses bytes that can be no packet, however few there are: a peer that sent
+/// them may be waiting for an answer.
+#[cold]
+fn check_start(bytes: &[u8]) -> Result<(), ProtocolError> {
+    let bytes = &bytes[..bytes.len().min(4)];
+    let possible = [Magic::Request, Magic::Response].iter().any(|m| m.bytes().starts_with(bytes));
+    if possible {
+        return Ok(());
+    }
+    let mut magic = [0; 4];
+    magic[..bytes.len()].copy_from_slice(bytes);
+    Err(ProtocolError::Magic(magic))
 }
 
 /// Appends header and arguments of a packet whose body of `body_size` bytes
@@ -366,6 +381,13 @@ mod tests {
             error(b"\0REQ\0\0\0\x17\0\0\0\x03abc"),
             "CAN_DO_TIMEOUT has fewer arguments than it needs"
         );
+    }
+
+    #[test]
+    fn a_wrong_magic_is_noticed_before_a_whole_header_is_there() {
+        assert_eq!(decode(b"OK").unwrap_err(), ProtocolError::Magic(*b"OK\0\0"));
+        assert!(decode(b"\0REX").is_err());
+        assert!(decode(b"\0RE").is_ok() && decode(b"").is_ok());
     }
 
     #[test]

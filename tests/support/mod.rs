@@ -179,9 +179,6 @@ impl Outcome {
 pub(crate) fn run(program: &str, library: Library, gearmand: &str, checker: Checker) -> Outcome {
     let executable = compiled(program);
     let servers = [Server::start(gearmand), Server::start(gearmand)];
-    let name = unique_name(program);
-    let (out, err) = (name.with_extension("out"), name.with_extension("err"));
-
     let mut command = match checker {
         Checker::None => Command::new(&executable),
         Checker::Memcheck => {
@@ -195,7 +192,13 @@ pub(crate) fn run(program: &str, library: Library, gearmand: &str, checker: Chec
             command
         }
     };
-    command.args(servers.iter().map(|server| server.port.to_string()));
+    command.args(servers.iter().map(|server| server.port.to_string())).stdin(Stdio::null());
+    put_on(&mut command, library);
+    finish(command, program, if checker == Checker::None { 30 } else { 120 })
+}
+
+/// Has a command find the given library, and nothing else of the caller's environment.
+pub(crate) fn put_on(command: &mut Command, library: Library) {
     command.env_remove("LD_LIBRARY_PATH").env_remove("LD_PRELOAD").env_remove("GEARMAN_SERVERS");
     match library {
         Library::Original => {}
@@ -206,13 +209,17 @@ pub(crate) fn run(program: &str, library: Library, gearmand: &str, checker: Chec
             command.env("LD_PRELOAD", own_library());
         }
     }
+}
+
+/// Runs a command to its end, at most for so many seconds, and ends what it left running.
+pub(crate) fn finish(mut command: Command, name: &str, seconds: u64) -> Outcome {
+    let name = unique_name(name);
+    let (out, err) = (name.with_extension("out"), name.with_extension("err"));
     command
-        .stdin(Stdio::null())
         .stdout(File::create(&out).expect("a file for stdout"))
         .stderr(File::create(&err).expect("a file for stderr"))
         .process_group(0);
 
-    let seconds = if checker == Checker::None { 30 } else { 120 };
     let mut child = command.spawn().expect("the program starts");
     let status = wait_at_most(&mut child, Duration::from_secs(seconds));
     end_group(&child);
@@ -251,14 +258,14 @@ fn end_group(child: &Child) {
 }
 
 /// A job server on a free loopback port, ended when dropped.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
     /// Starts one and waits until it accepts connections.
-    fn start(gearmand: &str) -> Self {
+    pub(crate) fn start(gearmand: &str) -> Self {
         for _ in 0..10 {
             if let Some(server) = Self::try_start(gearmand, free_port()) {
                 return server;

@@ -223,7 +223,7 @@ impl<T: Transport> Client<T> {
         let owed = self.servers[key].owed.pop_front().map(|o| o.what);
         match owed {
             Some(Expect::Greeting) => Ok(None),
-            Some(Expect::Exchange(number) | Expect::Line(number)) => {
+            Some(Expect::Echo(number) | Expect::Option(number) | Expect::Line(number)) => {
                 self.link.error.set(named, at!("gearman_client"), &text);
                 self.on_refusal(number);
                 Ok(None)

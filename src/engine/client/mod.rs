@@ -46,8 +46,10 @@ enum Expect {
     Status(Id),
     /// OPTION_RES for an option that is sent on every connection.
     Greeting,
-    /// The reply to the exchange with this number.
-    Exchange(u32),
+    /// ECHO_RES for the exchange with this number.
+    Echo(u32),
+    /// OPTION_RES for the exchange with this number.
+    Option(u32),
     /// The line of text that answers the exchange with this number.
     Line(u32),
 }

@@ -170,15 +170,17 @@ impl<T: Transport> Client<T> {
 
     /// ECHO_RES has come, or begun to.
     pub(super) fn on_echo_packet(&mut self, key: usize, packet: &Packet<'_>, whole: bool) {
-        let owed = self.take_owed(key, |e| matches!(e, Expect::Exchange(_)));
-        let number = match owed {
-            Some(Expect::Exchange(number)) => number,
-            _ => 0,
+        let missing = packet.body_size();
+        let owed = self.take_owed(key, |e| matches!(e, Expect::Echo(_)));
+        let Some(Expect::Echo(number)) = owed else {
+            if !whole {
+                self.servers[key].incoming = Incoming::Skip(missing);
+            }
+            return;
         };
         if whole {
             self.on_echo(number, packet.body());
         } else {
-            let missing = packet.body_size();
             self.servers[key].incoming =
                 Incoming::Echo { exchange: number, data: Owned::new(), missing };
         }
@@ -195,8 +197,8 @@ impl<T: Transport> Client<T> {
 
     /// OPTION_RES has come, for an option of the greeting or of an exchange.
     pub(super) fn on_option(&mut self, key: usize) {
-        let owed = self.take_owed(key, |e| matches!(e, Expect::Greeting | Expect::Exchange(_)));
-        if let Some(Expect::Exchange(number)) = owed {
+        let owed = self.take_owed(key, |e| matches!(e, Expect::Greeting | Expect::Option(_)));
+        if let Some(Expect::Option(number)) = owed {
             self.reply = Some((number, Reply::Accepted));
         }
     }
@@ -222,6 +224,10 @@ impl<T: Transport> Ask<T> for Client<T> {
 
     fn ask(&mut self, key: usize, what: Broadcast<'_>) -> Result<Reply, ReturnCode> {
         let run = self.run_all();
-        self.exchange(key, &run, Expect::Exchange, what.body(), |out| what.encode(out))
+        let expect = match what {
+            Broadcast::Echo(_) => Expect::Echo,
+            Broadcast::Option(_) => Expect::Option,
+        };
+        self.exchange(key, &run, expect, what.body(), |out| what.encode(out))
     }
 }

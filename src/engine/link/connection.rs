@@ -39,6 +39,8 @@ pub struct Conn {
     pub out: OutBuf,
     /// The socket may hold more than was received.
     pub readable: bool,
+    /// The peer has closed it, though there may be bytes before the end.
+    pub(super) closed: bool,
     /// The poller said that it can be written to, or that connecting has ended.
     pub writable: bool,
     pub(super) wants_writable: bool,
@@ -60,6 +62,7 @@ impl Conn {
             inbuf: InBuf::default(),
             out: OutBuf::default(),
             readable: false,
+            closed: false,
             writable: false,
             wants_writable: false,
             unsent_when_closed: 0,
@@ -89,6 +92,7 @@ impl Conn {
         self.inbuf.clear();
         self.out.clear();
         self.readable = false;
+        self.closed = false;
         self.writable = false;
         self.wants_writable = false;
     }

@@ -1,0 +1,114 @@
+/* Drives a client from a poll(2) loop: one thread, any number of other
+ * descriptors, and no call that waits.
+ *
+ *   nonblocking_poll SERVERS TEXT...
+ *
+ * Prints each text turned around, as the results arrive. The three functions
+ * that an event loop needs are in libgearman-1.0/extension.h; the original
+ * library does not have them.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <libgearman/gearman.h>
+#include <libgearman-1.0/extension.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static gearman_return_t on_data(gearman_task_st *task)
+{
+  size_t size= gearman_task_data_size(task);
+  if (size > 0)
+  {
+    fwrite(gearman_task_data(task), 1, size, stdout);
+  }
+  return GEARMAN_SUCCESS;
+}
+
+static gearman_return_t on_complete(gearman_task_st *task)
+{
+  gearman_return_t rc= on_data(task);
+  putchar('\n');
+  return rc;
+}
+
+int main(int argc, char *argv[])
+{
+  if (argc < 3)
+  {
+    fprintf(stderr, "usage: %s SERVERS TEXT...\n", argv[0]);
+    return EXIT_FAILURE;
+  }
+  int status= EXIT_FAILURE;
+
+  gearman_client_st *client= gearman_client_create(NULL);
+  if (client == NULL)
+  {
+    fprintf(stderr, "gearman_client_create() failed\n");
+    return EXIT_FAILURE;
+  }
+  gearman_client_add_options(client, GEARMAN_CLIENT_NON_BLOCKING | GEARMAN_CLIENT_FREE_TASKS);
+  gearman_client_set_timeout(client, 30 * 1000);
+  gearman_client_set_data_fn(client, on_data);
+  gearman_client_set_complete_fn(client, on_complete);
+
+  if (gearman_failed(gearman_client_add_servers(client, argv[1])))
+  {
+    fprintf(stderr, "%s\n", gearman_client_error(client));
+    goto done;
+  }
+  for (int x= 2; x < argc; x++)
+  {
+    gearman_return_t rc;
+    if (gearman_client_add_task(client, NULL, NULL, "reverse", NULL,
+                                argv[x], strlen(argv[x]), &rc) == NULL)
+    {
+      fprintf(stderr, "%s: %s\n", gearman_strerror(rc), gearman_client_error(client));
+      goto done;
+    }
+  }
+
+  gearman_return_t rc;
+  while ((rc= gearman_client_run_tasks(client)) == GEARMAN_IO_WAIT)
+  {
+    /* Something has been received already: no descriptor will announce it. */
+    if (gearman_client_has_buffered_work(client))
+    {
+      continue;
+    }
+
+    /* Ask for the descriptor each time: it may change. A program's own
+     * descriptors would stand next to it. */
+    struct pollfd fds[1];
+    fds[0].fd= gearman_client_poll_fd(client);
+    fds[0].events= POLLIN;
+    fds[0].revents= 0;
+    if (poll(fds, 1, gearman_client_next_timeout(client)) == -1 && errno != EINTR)
+    {
+      perror("poll");
+      goto done;
+    }
+
+    /* Readable, or too late, or neither: run_tasks() finds out. */
+  }
+
+  if (gearman_failed(rc))
+  {
+    fprintf(stderr, "%s: %s\n", gearman_strerror(rc), gearman_client_error(client));
+    goto done;
+  }
+  if (fflush(stdout) != 0 || ferror(stdout))
+  {
+    perror("stdout");
+    goto done;
+  }
+  status= EXIT_SUCCESS;
+
+done:
+  gearman_client_free(client);
+
+  return status;
+}

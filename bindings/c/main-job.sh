@@ -1,0 +1,106 @@
+#!/bin/sh
+# The main job, from nothing: builds the library and the job server, installs the
+# library under a private prefix, compiles the example worker and client against
+# it with pkg-config, and has the worker do the client's job. Prints
+#
+#   !dlroW olleH
+#
+# Needs a Rust toolchain and a C compiler. Writes below target/ only and listens
+# on a free port of 127.0.0.1. CARGO, CC and PKG_CONFIG name the tools.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
+work=$target/main-job
+prefix=$work/prefix
+cargo=${CARGO:-cargo}
+cc=${CC:-cc}
+pkg_config=${PKG_CONFIG:-pkg-config}
+
+say() {
+    printf 'main job: %s\n' "$*" >&2
+}
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# Only what this script started, by process id.
+worker=
+server=
+stop_all() {
+    for pid in $worker $server; do
+        kill "$pid" 2>/dev/null || :
+        wait "$pid" 2>/dev/null || :
+    done
+}
+trap stop_all EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+command -v "$cargo" >/dev/null || fail "$cargo is missing: install a Rust toolchain"
+command -v "$cc" >/dev/null || fail "$cc is missing: install a C compiler, or name one in CC"
+
+rm -rf "$work"
+mkdir -p "$work"
+
+say "building the library"
+CARGO_TARGET_DIR=$target sh "$here/install.sh" --prefix="$prefix"
+say "building gearmand"
+(cd "$root" && "$cargo" build --release --bin gearmand --target-dir "$target")
+
+# Both lists of flags of the installed gearmand.pc.
+flags() {
+    if command -v "$pkg_config" >/dev/null; then
+        PKG_CONFIG_PATH=$prefix/lib/pkgconfig "$pkg_config" --cflags --libs gearmand
+        return
+    fi
+    say "$pkg_config is missing: reading gearmand.pc without it"
+    # Its only variables are these two.
+    sed -n -e 's/^Cflags: //p' -e 's/^Libs: //p' "$prefix/lib/pkgconfig/gearmand.pc" |
+        sed -e "s|\${includedir}|$prefix/include|" -e "s|\${libdir}|$prefix/lib|"
+}
+
+say "compiling the examples"
+flags=$(flags)
+for program in reverse_worker reverse_client; do
+    # The flags are words.
+    # shellcheck disable=SC2086
+    "$cc" -std=c99 -Wall -o "$work/$program" "$here/examples/$program.c" $flags
+done
+
+say "starting gearmand"
+"$target/release/gearmand" --listen=127.0.0.1 --port=0 --port-file="$work/port" \
+    --log-file="$work/gearmand.log" &
+server=$!
+# The file appears, whole, when the server listens.
+tries=0
+until [ -f "$work/port" ]; do
+    kill -0 "$server" 2>/dev/null || fail "gearmand ended: $(cat "$work/gearmand.log")"
+    tries=$((tries + 1))
+    [ "$tries" -le 300 ] || fail "gearmand does not listen after 30 seconds"
+    sleep 0.1
+done
+servers=127.0.0.1:$(cat "$work/port")
+
+say "starting the worker and the client on $servers"
+export LD_LIBRARY_PATH="$prefix/lib"
+"$work/reverse_worker" "$servers" &
+worker=$!
+# The job waits until the worker has registered.
+result=$("$work/reverse_client" "$servers") || fail "the client failed"
+
+# Both end by themselves when asked to.
+kill "$worker"
+wait "$worker" || fail "the worker ended with code $?"
+worker=
+kill "$server"
+wait "$server" || fail "gearmand ended with code $?"
+server=
+
+printf '%s\n' "$result"
+[ "$result" = '!dlroW olleH' ] || fail "that is not the text turned around"

@@ -1,0 +1,161 @@
+//! What must hold for any bytes: the bodies of the fuzz targets, which
+//! `tests/fuzz.rs` also runs on generated input. Each panics when it does not.
+
+#![allow(dead_code, reason = "every target uses one of them")]
+
+use gearman::protocol::admin::{Line, line, words};
+use gearman::protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
+use gearman::protocol::servers::{MAX_HOST, parse_server_list};
+use gearman::protocol::{Decoded, Packet, ProtocolError, decode, encode};
+
+/// Longer input is decoded at some of its prefixes only: every one of them would
+/// make the work grow with the square of the size.
+const EVERY_PREFIX: usize = 512;
+
+/// Bytes decode to the same packet however they were split on their way, and no
+/// earlier than they can.
+pub(crate) fn packets(data: &[u8]) {
+    let mut rest = data;
+    while let Some(used) = packet(rest) {
+        rest = &rest[used..];
+    }
+}
+
+/// Decodes the first packet at every prefix. Returns its size, if it is whole.
+fn packet(data: &[u8]) -> Option<usize> {
+    let last = decode(data);
+    check(data, &last);
+
+    let step = data.len().div_ceil(EVERY_PREFIX).max(1);
+    let mut needed = HEADER_SIZE;
+    let mut head_used = None;
+    for length in (0..data.len()).step_by(step) {
+        let prefix = &data[..length];
+        let now = decode(prefix);
+        check(prefix, &now);
+        match now {
+            Ok(Decoded::Incomplete { need }) => {
+                assert!(head_used.is_none(), "a head was taken back at {length}");
+                assert!(need >= needed, "{need} bytes after {needed} at {length}");
+                needed = need;
+            }
+            Ok(Decoded::Head { packet, used }) => {
+                assert!(length >= needed, "a head of {length} bytes, {needed} were needed");
+                assert!(head_used.replace(used).is_none_or(|before| before == used));
+                assert_agrees(&packet, &last, length);
+            }
+            Ok(Decoded::Whole { packet, used }) => {
+                assert!(length >= needed, "a packet of {length} bytes, {needed} were needed");
+                let Ok(Decoded::Whole { packet: whole, used: whole_used }) = &last else {
+                    panic!("whole at {length}, then {last:?}");
+                };
+                assert_eq!(used, *whole_used);
+                assert_eq!(parts(&packet), parts(whole));
+            }
+            // Nothing that arrives later can mend a packet.
+            Err(error) => assert_eq!(Some(&error), last.as_ref().err(), "at {length}"),
+        }
+    }
+    match last {
+        Ok(Decoded::Whole { packet, used }) => {
+            round_trip(&packet, &data[..used]);
+            Some(used)
+        }
+        _ => None,
+    }
+}
+
+/// What must hold for one answer.
+fn check(data: &[u8], decoded: &Result<Decoded<'_>, ProtocolError>) {
+    match decoded {
+        Ok(Decoded::Incomplete { need }) => assert!(*need > data.len()),
+        Ok(Decoded::Head { packet, used }) => {
+            assert!(*used <= data.len());
+            let total = HEADER_SIZE + packet.header.length as usize;
+            assert!(total > data.len(), "not whole, with all its bytes here");
+            assert_eq!(used + packet.body_size(), total);
+            assert_eq!(packet.body().len(), data.len() - used);
+        }
+        Ok(Decoded::Whole { packet, used }) => {
+            assert!(*used <= data.len());
+            assert_eq!(*used, HEADER_SIZE + packet.header.length as usize);
+            assert_eq!(packet.body().len(), packet.body_size());
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A head knows what the whole packet will say, but for the rest of its body.
+fn assert_agrees(head: &Packet<'_>, last: &Result<Decoded<'_>, ProtocolError>, length: usize) {
+    let (Ok(Decoded::Head { packet, .. }) | Ok(Decoded::Whole { packet, .. })) = last else {
+        panic!("a head at {length}, then {last:?}");
+    };
+    assert_eq!(head.header, packet.header);
+    assert_eq!(args(head), args(packet));
+    assert_eq!(head.body_size(), packet.body_size());
+    assert!(packet.body().starts_with(head.body()));
+}
+
+fn args<'a>(packet: &Packet<'a>) -> Vec<&'a [u8]> {
+    (0..packet.command().spec().args).map(|index| packet.arg(index)).collect()
+}
+
+fn parts<'a>(packet: &Packet<'a>) -> (gearman::protocol::Header, Vec<&'a [u8]>, &'a [u8]) {
+    (packet.header, args(packet), packet.body())
+}
+
+/// Encoding what was decoded gives the same bytes.
+fn round_trip(packet: &Packet<'_>, bytes: &[u8]) {
+    let args = args(packet);
+    let spec = packet.command().spec();
+    let separators = if spec.body { args.len() } else { args.len().saturating_sub(1) };
+    let payload = args.iter().map(|arg| arg.len()).sum::<usize>() + separators + packet.body_size();
+    if payload != packet.header.length as usize {
+        // Bytes after the last argument of a command that has none, or an
+        // argument that is missing where that is forgiven.
+        return;
+    }
+    let mut again = Vec::new();
+    encode(&mut again, packet.header.magic, packet.command(), &args, packet.body());
+    assert_eq!(again, bytes);
+}
+
+/// Text splits into the same lines and words however it was split on its way.
+pub(crate) fn admin(data: &[u8]) {
+    let mut rest = data;
+    while let Line::Whole(text, used) = line(rest) {
+        assert!((1..=rest.len()).contains(&used));
+        assert_eq!(rest[used - 1], b'\n');
+        assert!(!text.contains(&b'\n') && rest.starts_with(text));
+        for prefix in used.saturating_sub(3)..used {
+            match line(&rest[..prefix]) {
+                Line::Incomplete => assert!(prefix < MAX_TEXT_LINE),
+                Line::TooLong => assert!(prefix >= MAX_TEXT_LINE),
+                Line::Whole(..) => panic!("a line without its end"),
+            }
+        }
+        let joined: usize = words(text)
+            .inspect(|word| assert!(!word.is_empty() && !word.contains(&b' ')))
+            .inspect(|word| assert!(!word.contains(&b'\t')))
+            .map(<[u8]>::len)
+            .sum();
+        let blanks = text.iter().filter(|&&byte| matches!(byte, b' ' | b'\t')).count();
+        assert_eq!(joined + blanks, text.len(), "a byte of the line is in no word");
+        rest = &rest[used..];
+    }
+    assert_eq!(matches!(line(rest), Line::TooLong), rest.len() >= MAX_TEXT_LINE);
+}
+
+/// A list has one entry per comma and one more; hosts are parts of the list.
+pub(crate) fn servers(data: &[u8]) {
+    let commas = data.iter().filter(|&&byte| byte == b',').count();
+    let mut entries = 0;
+    let range = data.as_ptr_range();
+    for (host, _port) in parse_server_list(data) {
+        entries += 1;
+        let part = host.as_ptr_range();
+        assert!(range.start <= part.start && part.end <= range.end);
+        assert!(host.len() <= MAX_HOST && !host.contains(&b','));
+    }
+    assert_eq!(entries, commas + 1);
+}

@@ -1,0 +1,8 @@
+//! Lines of the text protocol: see `bodies::admin`.
+
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::admin(data));

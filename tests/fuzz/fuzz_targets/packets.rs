@@ -1,0 +1,8 @@
+//! Packets off the wire: see `bodies::packets`.
+
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::packets(data));

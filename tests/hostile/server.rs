@@ -1,0 +1,225 @@
+//! A job server on loopback that follows a script.
+//!
+//! Each connection is a thread that runs the script with a [`Peer`]; when the
+//! script returns, the connection is closed. A script ends early when its client
+//! is gone, and everything ends when the [`Server`] is dropped.
+
+use super::packets::{self, Command};
+use gearman::protocol::packet::{Decoded, decode};
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+/// What a client asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// [`Command::Text`] for a line.
+    pub(crate) command: Command,
+    pub(crate) args: Vec<Vec<u8>>,
+    /// The body, or the line.
+    pub(crate) body: Vec<u8>,
+}
+
+/// The connections that are open, as the server's owner sees them.
+type Open = Arc<Mutex<HashMap<usize, TcpStream>>>;
+
+/// One connection, as a script sees it.
+pub(crate) struct Peer {
+    /// How many connections there were before this one.
+    pub(crate) number: usize,
+    stream: TcpStream,
+    received: Vec<u8>,
+    jobs: usize,
+    open: Open,
+}
+
+impl Peer {
+    /// The next request; none when the client is gone.
+    pub(crate) fn next(&mut self) -> Option<Request> {
+        loop {
+            if let Some(request) = self.buffered() {
+                return Some(request);
+            }
+            let mut chunk = [0; 64 * 1024];
+            match self.stream.read(&mut chunk) {
+                Ok(n @ 1..) => self.received.extend_from_slice(&chunk[..n]),
+                _ => return None,
+            }
+        }
+    }
+
+    fn buffered(&mut self) -> Option<Request> {
+        if self.received.first().is_some_and(|&first| first != 0) {
+            let end = self.received.iter().position(|&b| b == b'\n')?;
+            let line = self.received.drain(..=end).take(end).collect();
+            return Some(Request { command: Command::Text, args: Vec::new(), body: line });
+        }
+        let Ok(Decoded::Whole { packet, used }) = decode(&self.received) else { return None };
+        let command = packet.command();
+        let args = (0..command.spec().args).map(|i| packet.arg(i).to_vec()).collect();
+        let body = packet.body().to_vec();
+        self.received.drain(..used);
+        Some(Request { command, args, body })
+    }
+
+    /// Sends bytes. A client that is gone does not matter.
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Sends each byte in a segment of its own.
+    pub(crate) fn say_byte_by_byte(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.say(&[*byte]);
+        }
+    }
+
+    /// Answers like a right server until the client is gone. A foreground job's
+    /// result is its workload.
+    pub(crate) fn serve(&mut self) {
+        while let Some(request) = self.next() {
+            let answer = self.right_answer(&request);
+            self.say(&answer);
+        }
+    }
+
+    /// What a right server answers.
+    pub(crate) fn right_answer(&mut self, request: &Request) -> Vec<u8> {
+        match request.command {
+            Command::SubmitJob | Command::SubmitJobHigh | Command::SubmitJobLow => {
+                let handle = self.new_handle();
+                [packets::created(&handle), packets::complete(&handle, &request.body)].concat()
+            }
+            Command::SubmitJobBg | Command::SubmitJobHighBg | Command::SubmitJobLowBg => {
+                packets::created(&self.new_handle())
+            }
+            Command::GetStatus => packets::status(&request.args[0]),
+            Command::GetStatusUnique => packets::unique_status(&request.args[0]),
+            Command::EchoReq => packets::echo(&request.body),
+            Command::OptionReq => packets::option(&request.args[0]),
+            Command::Text => b"OK\r\n".to_vec(),
+            other => panic!("a client sent {other:?}"),
+        }
+    }
+
+    fn new_handle(&mut self) -> Vec<u8> {
+        self.jobs += 1;
+        format!("H:right:{}.{}", self.number, self.jobs).into_bytes()
+    }
+
+    /// Waits until the client is gone, and reads nothing that it sends.
+    pub(crate) fn ignore(&mut self) {
+        let mut poll =
+            libc::pollfd { fd: self.stream.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+        // SAFETY: `poll` is one entry with a live descriptor.
+        while unsafe { libc::poll(&raw mut poll, 1, -1) } < 0 {}
+    }
+
+    /// Closes the connection with RST.
+    pub(crate) fn reset(self) {
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        // SAFETY: the option's value is a live `linger` of that size.
+        let failed = unsafe {
+            libc::setsockopt(
+                self.stream.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_LINGER,
+                (&raw const linger).cast(),
+                size_of_val(&linger) as libc::socklen_t,
+            )
+        };
+        assert_eq!(failed, 0);
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // The other descriptor of the connection would keep it open.
+        self.open.lock().unwrap().remove(&self.number);
+    }
+}
+
+/// A scripted server.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    listener: Arc<TcpListener>,
+    open: Open,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Runs `script` for each connection.
+    pub(crate) fn new(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
+        let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let port = listener.local_addr().unwrap().port();
+        let open = Open::default();
+        let thread = {
+            let (listener, open) = (listener.clone(), open.clone());
+            thread::spawn(move || accept(&listener, &open, &script))
+        };
+        Server { port, listener, open, thread: Some(thread) }
+    }
+
+    /// The script for the first connection; later ones are answered rightly.
+    pub(crate) fn first(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
+        Server::new(move |mut peer| if peer.number == 0 { script(peer) } else { peer.serve() })
+    }
+
+    /// Answers everything rightly.
+    pub(crate) fn right() -> Server {
+        Server::new(|mut peer| peer.serve())
+    }
+
+    /// Answers the first request with these bytes, and all others rightly.
+    pub(crate) fn answering(bytes: Vec<u8>) -> Server {
+        Server::first(move |mut peer| {
+            if peer.next().is_some() {
+                peer.say(&bytes);
+                peer.serve();
+            }
+        })
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.open.lock().unwrap().len()
+    }
+}
+
+fn accept<S: Fn(Peer) + Clone + Send + 'static>(listener: &TcpListener, open: &Open, script: &S) {
+    let mut peers = Vec::new();
+    for number in 0.. {
+        let Ok((stream, _)) = listener.accept() else { break };
+        stream.set_nodelay(true).unwrap();
+        open.lock().unwrap().insert(number, stream.try_clone().unwrap());
+        let peer = Peer { number, stream, received: Vec::new(), jobs: 0, open: open.clone() };
+        let script = script.clone();
+        peers.push(thread::spawn(move || script(peer)));
+    }
+    for peer in peers {
+        peer.join().expect("a script panicked");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Ends `accept` and every `read`.
+        // SAFETY: a live descriptor.
+        unsafe { libc::shutdown(self.listener.as_raw_fd(), libc::SHUT_RDWR) };
+        for stream in self.open.lock().unwrap().values() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        let ended = self.thread.take().unwrap().join();
+        if !thread::panicking() {
+            ended.expect("the server panicked");
+        }
+    }
+}
+
+/// A port that nothing listens on.
+pub(crate) fn closed_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,53 @@
+<?php
+// Background jobs, and what the server knows of them.
+
+require __DIR__ . '/common.php';
+
+$client = client();
+$handles = [];
+foreach (['doBackground', 'doHighBackground', 'doLowBackground'] as $method) {
+    $handles[$method] = $client->$method('wait', $method, "unique $method");
+    show($method, preg_match('/^H:.+:\d+$/', $handles[$method]), $client->returnCode());
+    show('status', $client->jobStatus($handles[$method]));
+    // A client of its own: the original's may send nothing more after this.
+    show('status by unique', client()->jobStatusByUniqueKey("unique $method"));
+}
+show('same unique', $client->doBackground('wait', 'x', 'unique doBackground') === $handles['doBackground']);
+show('unknown', $client->jobStatus('H:nobody:1'));
+show('unknown unique', client()->jobStatusByUniqueKey('nobody'));
+
+// A worker that says how far it is, and then waits until it is told to go on.
+$order = tempnam(sys_get_temp_dir(), 'gearman');
+$pid = start_worker([
+    'wait' => function (GearmanJob $job) use ($order) {
+        file_put_contents($order, $job->workload() . "\n", FILE_APPEND);
+    },
+    'slow' => function (GearmanJob $job) {
+        $job->sendStatus(1, 2);
+        // Answers when the client has seen that status.
+        $other = client();
+        $other->doNormal('seen', '-');
+        $job->sendStatus(2, 2);
+    },
+]);
+
+$slow = $client->doBackground('slow', '-');
+$seen = in_child(function () use ($slow) {
+    $worker = new GearmanWorker();
+    $worker->addServers(servers());
+    $worker->addFunction('seen', function () use ($slow) {
+        show('running', client()->jobStatus($slow));
+    });
+    $worker->work();
+});
+show('seen', ended($seen));
+stop_worker($pid);
+// The children shared the old client's connection, which the original shuts down
+// when one of them ends.
+$client = client();
+foreach ($handles as $method => $handle) {
+    show('afterwards', $client->jobStatus($handle));
+}
+show('afterwards', $client->jobStatus($slow));
+echo file_get_contents($order);
+unlink($order);

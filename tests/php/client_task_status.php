@@ -1,0 +1,14 @@
+<?php
+// Asking for the state of jobs by tasks.
+
+require __DIR__ . '/common.php';
+
+$client = client();
+$client->setStatusCallback(function (GearmanTask $task, $context) {
+    show("status of $context", $task->isKnown(), $task->isRunning(), $task->taskNumerator(), $task->taskDenominator());
+});
+$handle = $client->doBackground('nobody does this', 'x');
+$client->addTaskStatus($handle, 'a queued job');
+show('run', $client->runTasks(), $client->returnCode());
+$client->addTaskStatus('H:nobody:1', 'an unknown job');
+show('run', $client->runTasks(), $client->returnCode());

@@ -1,0 +1,38 @@
+<?php
+// An exception thrown inside a worker's function.
+
+require __DIR__ . '/common.php';
+
+$outcome = tempnam(sys_get_temp_dir(), 'gearman');
+$pid = in_child(function () use ($outcome) {
+    $worker = new GearmanWorker();
+    $worker->addServers(servers());
+    $worker->addFunction('throws', function (GearmanJob $job) {
+        throw new RuntimeException('thrown for ' . $job->workload());
+    });
+    $worker->addFunction('works', fn() => 'fine');
+    for ($x = 0; $x < 3; $x++) {
+        try {
+            $text = json_encode([@$worker->work(), $worker->returnCode()]);
+        } catch (RuntimeException $exception) {
+            $text = 'caught: ' . $exception->getMessage();
+        }
+        file_put_contents($outcome, "$text\n", FILE_APPEND);
+    }
+});
+
+$client = client();
+show('throws', @$client->doNormal('throws', 'a'), $client->returnCode());
+show('works', @$client->doNormal('works', 'b'), $client->returnCode());
+$client->setExceptionCallback(function (GearmanTask $task) {
+    show('exception', $task->data());
+});
+$client->setFailCallback(function (GearmanTask $task) {
+    show('fail', $task->data());
+});
+$client->enableExceptionHandler();
+$client->addTask('throws', 'c');
+show('run', @$client->runTasks(), $client->returnCode());
+show('worker ended', ended($pid));
+echo file_get_contents($outcome);
+unlink($outcome);

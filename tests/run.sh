@@ -1,0 +1,173 @@
+#!/bin/sh
+# Runs every check and every test:
+#
+#   tests/run.sh [--no-install]
+#
+# As root on a system with apt-get, it first installs the test peers that are
+# missing: the original Gearman, PHP with its extension, compilers, valgrind.
+# --no-install leaves the system as it is. Without a peer the tests that need it
+# are left out, and the end of the output names each of them and says why.
+#
+# CI=true also builds the cargo-c that the install test needs (minutes; it stays
+# below target/). TEST_ARGS holds further arguments for the test programs.
+set -eu
+
+cd "$(dirname "$0")/.."
+cargo=${CARGO:-cargo}
+target=${CARGO_TARGET_DIR:-$PWD/target}
+log=$target/test.log
+mkdir -p "$target"
+
+# The Debian packages of the peers.
+peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
+    php8.2-cli php8.2-gearman libgearman-client-perl
+    gcc g++ clang binutils pkg-config valgrind strace'
+# The version of cargo-c that goes with the oldest Rust this package builds with,
+# and the library that building it needs.
+cargo_c=0.10.24+cargo-0.98.0
+cargo_c_needs=libssl-dev
+
+install=yes
+for option in "$@"; do
+    case $option in
+        --no-install) install=no ;;
+        --help)
+            sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'
+            exit 0
+            ;;
+        *)
+            echo "$0: unknown option $option (see --help)" >&2
+            exit 2
+            ;;
+    esac
+done
+
+headline() {
+    printf '\n== %s\n' "$*"
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# Those of the packages that are not installed.
+missing() {
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
+            printf '%s ' "$package"
+    done
+}
+
+may_install() {
+    [ "$install" = yes ] && has apt-get && [ "$(id -u)" -eq 0 ]
+}
+
+gearmands() {
+    # By name alone: nothing is done to them.
+    ps -e -o pid= -o comm= | awk '$2 == "gearmand" { print $1 }'
+}
+
+# Installing the original's job server would start one. The policy file is how
+# Debian is told not to; where there is one already, it decides.
+apt_install() {
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then
+        policy=
+    else
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 130' INT TERM HUP
+    fi
+    before=$(gearmands)
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
+        for package in "$@"; do
+            # Together or not at all is apt-get's way: one that this system
+            # does not have must not cost the others.
+            DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y --no-install-recommends "$package" || :
+        done
+    if [ -n "$policy" ]; then
+        rm -f "$policy"
+        trap - EXIT INT TERM HUP
+    fi
+    for pid in $(gearmands); do
+        case " $(echo "$before" | tr '\n' ' ') " in
+            *" $pid "*) ;;
+            *) echo "note: a gearmand runs since the installation, process $pid" ;;
+        esac
+    done
+}
+
+headline "test peers"
+if has dpkg-query; then
+    wanted=$peers
+    if [ "${CI:-}" = true ]; then
+        wanted="$wanted $cargo_c_needs"
+    fi
+    # The lists are words.
+    # shellcheck disable=SC2046,SC2086
+    lacking=$(missing $wanted)
+    if [ -n "$lacking" ] && may_install; then
+        apt-get update
+        # shellcheck disable=SC2086
+        apt_install $lacking
+        # shellcheck disable=SC2086
+        lacking=$(missing $wanted)
+    fi
+    if [ -n "$lacking" ]; then
+        echo "not installed: $lacking"
+    else
+        echo "all installed"
+    fi
+else
+    echo "not a Debian system: the tests use what they find"
+fi
+
+PATH=$target/tools/bin:$PATH
+export PATH
+if ! "$cargo" cinstall --version >/dev/null 2>&1; then
+    if [ "${CI:-}" = true ]; then
+        "$cargo" install cargo-c --version "$cargo_c" --locked --root "$target/tools" \
+            --target-dir "$target/tools/build"
+    else
+        echo "no cargo-c: cargo install cargo-c --version $cargo_c --locked"
+    fi
+fi
+
+headline "format"
+"$cargo" fmt --check
+rustfmt --check --edition 2024 tests/fuzz/fuzz_targets/*.rs
+
+headline "lints"
+"$cargo" clippy --locked --all-targets -- -D warnings
+"$cargo" clippy --locked --no-default-features --lib -- -D warnings
+
+headline "documentation"
+RUSTDOCFLAGS='-D warnings' "$cargo" doc --locked --no-deps
+
+headline "main job"
+sh bindings/c/main-job.sh
+
+headline "tests"
+# A pipe would hide cargo's exit code from a POSIX shell: keep it in a file.
+rm -f "$log.code"
+{
+    # shellcheck disable=SC2086
+    "$cargo" test --locked --no-fail-fast -- --show-output ${TEST_ARGS:-} 2>&1 && echo 0 >"$log.code" ||
+        echo 1 >"$log.code"
+} | tee "$log"
+
+headline "left out"
+awk '
+    / stdout ----$/ { test = $2 }
+    /^skipped: / { print test ": " substr($0, 10); found = 1 }
+    END { if (!found) print "nothing" }
+' "$log" | sort -u
+
+headline "in all"
+awk '
+    /^test result: / { passed += $4; failed += $6; ignored += $8 }
+    END { print passed " passed; " failed " failed; " ignored " ignored" }
+' "$log"
+exit "$(cat "$log.code")"
