@@ -63,6 +63,16 @@ impl Owned {
         self.len
     }
 
+    /// How many bytes fit without growing.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Forgets the bytes and keeps the memory.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
     /// Whether no byte is written.
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -103,8 +103,7 @@ impl JobBlock {
             if let Some(at) = worker.jobs.iter().rposition(|&job| job == block) {
                 worker.jobs.remove(at);
             }
-            let removed = worker.guarded(None, |engine| engine.remove_job(this.id));
-            drop(removed);
+            worker.guarded((), |engine| engine.remove_job(this.id));
             if this.own_shell._impl.is_null() {
                 (*this.shell).options.is_initialized = 0;
                 (*this.shell)._impl = ptr::null_mut();

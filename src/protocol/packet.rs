@@ -9,6 +9,7 @@
 
 use super::command::Command;
 use super::limits::{HEADER_SIZE, MAX_ARGS, MAX_ARGS_SIZE, MAX_PAYLOAD};
+use crate::buf::find;
 use thiserror::Error;
 
 /// Which way a packet goes.
@@ -121,6 +122,13 @@ impl<'a> Packet<'a> {
         self.payload.get(start..end).unwrap_or(&[])
     }
 
+    /// All arguments of a packet with a body, each with its NUL, and where each
+    /// one ends.
+    pub fn arguments(&self) -> (&'a [u8], &[u16]) {
+        let bytes = self.payload.get(..self.body_offset()).unwrap_or(&[]);
+        (bytes, &self.ends[..self.header.command.spec().args])
+    }
+
     /// The argument up to its first NUL: peers differ in whether they end the
     /// last argument of a packet with one.
     pub fn text_arg(&self, index: usize) -> &'a [u8] {
@@ -154,8 +162,7 @@ impl<'a> Packet<'a> {
 
 /// The bytes before the first NUL, all of them without one.
 pub fn until_nul(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-    &bytes[..end]
+    &bytes[..find(0, bytes).unwrap_or(bytes.len())]
 }
 
 /// What the bytes at hand amount to.
@@ -208,7 +215,7 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
         let mut start = 0;
         for (index, end) in ends.iter_mut().enumerate().take(spec.args) {
             let rest = payload.get(start..).unwrap_or(&[]);
-            let stop = match rest.iter().position(|&b| b == 0) {
+            let stop = match find(0, rest) {
                 Some(at) if index + 1 < spec.args => start + at,
                 // Some servers send an error code without a text.
                 None if index + 1 < spec.args && header.command != Command::Error => {
@@ -228,7 +235,7 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let mut start = 0;
     for end in ends.iter_mut().take(spec.args) {
         let searched = &payload[..payload.len().min(MAX_ARGS_SIZE)];
-        let Some(at) = searched.get(start..).and_then(|r| r.iter().position(|&b| b == 0)) else {
+        let Some(at) = searched.get(start..).and_then(|rest| find(0, rest)) else {
             return if payload.len() >= MAX_ARGS_SIZE {
                 Err(ProtocolError::ArgumentsTooLong(header.command))
             } else if whole {

@@ -53,6 +53,8 @@ pub struct Worker<T: Transport> {
     /// The oldest first.
     functions: Vec<Function>,
     jobs: Slab<Job>,
+    /// The memory of the last job.
+    spare: Option<Box<Job>>,
     stop: Option<Stop>,
     last_call: u64,
     last_life: u32,
@@ -73,6 +75,7 @@ impl<T: Transport> Worker<T> {
             servers: Vec::new(),
             functions: Vec::new(),
             jobs: Slab::new(),
+            spare: None,
             stop: None,
             last_call: 0,
             last_life: 0,
@@ -121,8 +124,10 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Forgets a job. Its server is told nothing.
-    pub fn remove_job(&mut self, id: Id) -> Option<Box<Job>> {
-        self.jobs.remove(id)
+    pub fn remove_job(&mut self, id: Id) {
+        if let Some(job) = self.jobs.remove(id) {
+            self.spare = job.recycle();
+        }
     }
 
     /// Waits until something has come: the helper of non-blocking mode.

@@ -28,20 +28,31 @@ impl<T: Transport> Worker<T> {
     pub(super) fn read(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
         // A packet that makes no sense does not hide those after it.
         let mut outcome = Ok(());
-        while self.link.conns[key].state == State::Up {
-            if !self.read_body(key)? {
+        loop {
+            if self.servers[key].incoming.is_some() && !self.read_body(key)? {
                 break;
             }
             // Taken out so that servers and jobs can change while a packet is
             // borrowed.
             let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
-            let (used, one) = self.read_packet(key, inbuf.unread(), call);
-            inbuf.read(used);
-            if self.link.conns[key].state == State::Up {
-                self.link.conns[key].inbuf = inbuf;
+            loop {
+                let unread = inbuf.unread();
+                if unread.is_empty() || self.servers[key].incoming.is_some() {
+                    break;
+                }
+                let (used, one) = self.read_packet(key, unread, call);
+                outcome = outcome.and(one);
+                inbuf.read(used);
+                if used == 0 {
+                    break;
+                }
             }
-            outcome = outcome.and(one);
-            if used == 0 && one.is_ok() && self.link.fill(key)? == Fill::Empty {
+            let conn = &mut self.link.conns[key];
+            if conn.state != State::Up {
+                break;
+            }
+            conn.inbuf = inbuf;
+            if self.servers[key].incoming.is_none() && self.link.fill(key)? == Fill::Empty {
                 break;
             }
         }
@@ -112,14 +123,14 @@ impl<T: Transport> Worker<T> {
                 if self.take_owed(key, |o| o == Owed::Grab).is_some() =>
             {
                 self.servers[key].queue = Queue::Unknown;
-                let mut job = Box::new(Job::new(packet, key, self.servers[key].life));
+                let life = self.servers[key].life;
+                let mut job = Job::new(self.spare.take(), packet, key, life);
                 if missing > 0 {
                     self.servers[key].incoming = Some(Incoming::Job { job, missing });
                     return Ok(());
                 }
-                match Owned::copy_of(packet.body()) {
-                    Ok(body) => job.workload = body,
-                    Err(_) => return Err(self.out_of_memory(key)),
+                if job.workload.extend(packet.body()).is_err() {
+                    return Err(self.out_of_memory(key));
                 }
                 self.assigned(key, job);
                 Ok(())
@@ -288,6 +299,9 @@ impl<T: Transport> Worker<T> {
     /// Takes the first owed reply of a kind off a connection's list.
     pub(super) fn take_owed(&mut self, key: usize, fits: impl Fn(Owed) -> bool) -> Option<Owed> {
         let owed = &mut self.servers[key].owed;
+        if owed.front().is_some_and(|&o| fits(o)) {
+            return owed.pop_front();
+        }
         let at = owed.iter().position(|&o| fits(o))?;
         owed.remove(at)
     }

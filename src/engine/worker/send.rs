@@ -23,6 +23,11 @@ impl<T: Transport> Worker<T> {
     /// the job to somebody else.
     pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
         self.check_fork();
+        self.report(id, report, body)
+    }
+
+    /// Sends a report, with forks already looked for.
+    pub(super) fn report(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
         let Some(job) = self.jobs.get(id) else {
             return self.gone();
         };

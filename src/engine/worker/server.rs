@@ -166,7 +166,7 @@ impl<T: Transport> Worker<T> {
         server.abandoned = false;
         server.since = None;
         if let Some(job) = server.pending.take() {
-            self.jobs.remove(job);
+            self.remove_job(job);
         }
     }
 }

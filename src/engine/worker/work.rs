@@ -57,9 +57,9 @@ pub enum Outcome {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Goes on until there is a job with a function, or a reason to return.
+    /// Goes on until there is a job with a function, or a reason to return. Comes
+    /// right after [`Worker::begin_work`].
     pub fn step(&mut self, call: &mut Call) -> Step {
-        self.check_fork();
         let id = match self.next_job(call) {
             Ok(id) => id,
             Err(code) => return Step::Done(code),
@@ -71,7 +71,7 @@ impl<T: Transport> Worker<T> {
             .and_then(|function| function.token());
         let (Some(token), Some(job)) = (token, self.jobs.get_mut(id)) else {
             let key = self.jobs.get(id).map(|job| job.conn);
-            self.jobs.remove(id);
+            self.remove_job(id);
             // The server must give the job to somebody who knows the function.
             if let Some(key) = key {
                 self.disconnect(key);
@@ -110,7 +110,7 @@ impl<T: Transport> Worker<T> {
                 return ReturnCode::SUCCESS;
             }
         };
-        match self.send(ticket.job, report, body) {
+        match self.report(ticket.job, report, body) {
             ReturnCode::SUCCESS => code,
             failed => failed,
         }
