@@ -132,11 +132,13 @@ unsafe fn run(
         let result = returned.result.cast_const().sized(returned.size);
         let (outcome, reduced) = reduce::outcome(block, job, definition, purpose, outcome, result)?;
         let body = reduced.as_ref().map_or(result, Owned::as_slice);
-        let code = (*block)
-            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, outcome, body));
+        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+            let code = engine.finish(ticket, outcome, body);
+            engine.remove_job(ticket.job());
+            code
+        });
         drop(reduced);
-        (*job).running = false;
-        JobBlock::free(job);
+        JobBlock::discard(job);
         if !returned.result.is_null() {
             hooks
                 .release(block, Purpose { ticket: None, single: None }, returned.result)

@@ -264,8 +264,9 @@ impl<T: Transport> Link<T> {
                 return Ok(Flush::Blocked);
             }
             let head = conn.out.unsent();
-            let rest = &body[*sent..];
-            if head.is_empty() && rest.is_empty() {
+            let rest = body.get(*sent..).unwrap_or(&[]);
+            let all = head.len() + rest.len();
+            if all == 0 {
                 if conn.wants_writable {
                     conn.wants_writable = false;
                     self.net.want_writable(key, false);
@@ -282,6 +283,9 @@ impl<T: Transport> Link<T> {
                     let of_head = n.min(head.len());
                     *sent += n - of_head;
                     conn.out.sent(of_head);
+                    if n == all && !conn.wants_writable {
+                        return Ok(Flush::Done);
+                    }
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {

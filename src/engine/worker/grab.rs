@@ -122,7 +122,7 @@ impl<T: Transport> Worker<T> {
     /// giving us right now is still run, unless it takes too long to come.
     fn heed_stop(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
         let Some(stop) = self.stop else { return Ok(()) };
-        let comes = self.servers.iter().any(|s| s.asks() || s.pending.is_some());
+        let comes = (0..self.servers.len()).any(|key| self.is_giving(key));
         if stop == Stop::Graceful && comes && call.blocking {
             let now = self.link.net.now();
             if now < *call.stops_at.get_or_insert(now + GRACE) {
@@ -135,10 +135,8 @@ impl<T: Transport> Worker<T> {
 
     /// Takes a job that has come, or asks the next server.
     fn ask(&mut self, call: &mut Call) -> Result<Next, ReturnCode> {
-        for key in self.link.keys() {
-            if let Some(job) = self.servers[key].pending.take() {
-                return Ok(Next::Take(job));
-            }
+        if let Some(job) = self.ready.pop_front() {
+            return Ok(Next::Take(job));
         }
         for key in self.link.keys() {
             let server = &self.servers[key];
@@ -271,11 +269,14 @@ impl<T: Transport> Worker<T> {
     }
 
     fn pause_ends(&self, call: &Call) -> Option<Instant> {
-        let down = self.link.conns.iter().zip(&self.servers);
-        let rest = down.filter(|(c, _)| c.state == State::Down).filter_map(|(_, s)| s.rests_until);
-        let mut until = self.link.connect_deadline();
-        for moment in rest.chain(call.deadline).chain(call.turn.map(|t| t.1)).chain(call.stops_at) {
-            until = Some(until.map_or(moment, |u| u.min(moment)));
+        let mut until = earlier(call.deadline, call.turn.map(|(_, end)| end));
+        until = earlier(until, call.stops_at);
+        for (conn, server) in self.link.conns.iter().zip(&self.servers) {
+            match conn.state {
+                State::Up => {}
+                State::Connecting => until = earlier(until, conn.deadline),
+                State::Down => until = earlier(until, server.rests_until),
+            }
         }
         until
     }
@@ -364,5 +365,13 @@ impl<T: Transport> Worker<T> {
         self.servers[key].answered_in = 0;
         call.lost = true;
         call.failure = Some(code);
+    }
+}
+
+/// The earlier of two moments, where none is never.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -37,6 +37,7 @@ use crate::at;
 use crate::net::Transport;
 use crate::protocol::Command;
 use server::Server;
+use std::collections::VecDeque;
 use std::time::Duration;
 use stop::Stop;
 
@@ -53,6 +54,8 @@ pub struct Worker<T: Transport> {
     /// The oldest first.
     functions: Vec<Function>,
     jobs: Slab<Job>,
+    /// Jobs that have come and were not handed out.
+    ready: VecDeque<Id>,
     /// The memory of the last job.
     spare: Option<Box<Job>>,
     stop: Option<Stop>,
@@ -75,6 +78,7 @@ impl<T: Transport> Worker<T> {
             servers: Vec::new(),
             functions: Vec::new(),
             jobs: Slab::new(),
+            ready: VecDeque::new(),
             spare: None,
             stop: None,
             last_call: 0,
@@ -162,7 +166,7 @@ impl<T: Transport> Worker<T> {
 
     /// Whether a call has work that needs no waiting for.
     pub fn has_buffered_work(&self) -> bool {
-        self.servers.iter().any(|s| s.pending.is_some())
+        !self.ready.is_empty()
             || self.link.conns.iter().any(|c| c.readable || c.writable || !c.inbuf.is_empty())
     }
 
@@ -197,10 +201,7 @@ impl<T: Transport> Worker<T> {
     fn has_jobs(&self, key: usize) -> bool {
         let server = &self.servers[key];
         self.jobs.iter().any(|(id, job)| {
-            job.conn == key
-                && job.life == server.life
-                && !job.finished
-                && server.pending != Some(id)
+            job.conn == key && job.life == server.life && !job.finished && !self.ready.contains(&id)
         })
     }
 }

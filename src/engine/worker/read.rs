@@ -32,29 +32,36 @@ impl<T: Transport> Worker<T> {
             if self.servers[key].incoming.is_some() && !self.read_body(key)? {
                 break;
             }
-            // Taken out so that servers and jobs can change while a packet is
-            // borrowed.
-            let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
-            loop {
-                let unread = inbuf.unread();
-                if unread.is_empty() || self.servers[key].incoming.is_some() {
-                    break;
-                }
-                let (used, one) = self.read_packet(key, unread, call);
-                outcome = outcome.and(one);
-                inbuf.read(used);
-                if used == 0 {
-                    break;
-                }
+            if !self.link.conns[key].inbuf.is_empty() {
+                outcome = outcome.and(self.read_packets(key, call));
             }
-            let conn = &mut self.link.conns[key];
+            let conn = &self.link.conns[key];
             if conn.state != State::Up {
                 break;
             }
-            conn.inbuf = inbuf;
             if self.servers[key].incoming.is_none() && self.link.fill(key)? == Fill::Empty {
                 break;
             }
+        }
+        outcome
+    }
+
+    /// Reads the packets in the buffer, until one's body is to be received apart.
+    fn read_packets(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
+        let mut outcome = Ok(());
+        // Taken out so that servers and jobs can change while a packet is borrowed.
+        let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
+        loop {
+            let (used, one) = self.read_packet(key, inbuf.unread(), call);
+            outcome = outcome.and(one);
+            inbuf.read(used);
+            if used == 0 || inbuf.is_empty() || self.servers[key].incoming.is_some() {
+                break;
+            }
+        }
+        let conn = &mut self.link.conns[key];
+        if conn.state == State::Up {
+            conn.inbuf = inbuf;
         }
         outcome
     }
@@ -132,7 +139,7 @@ impl<T: Transport> Worker<T> {
                 if job.workload.extend(packet.body()).is_err() {
                     return Err(self.out_of_memory(key));
                 }
-                self.assigned(key, job);
+                self.assigned(job);
                 Ok(())
             }
             Command::OptionRes => {
@@ -163,11 +170,11 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    fn assigned(&mut self, key: usize, mut job: Box<Job>) {
+    fn assigned(&mut self, mut job: Box<Job>) {
         // Programs read workloads as text; without the NUL they had no right to.
         let _ = job.workload.terminate();
         let id = self.jobs.insert(job);
-        self.servers[key].pending = Some(id);
+        self.ready.push_back(id);
     }
 
     fn on_echo(
@@ -246,7 +253,7 @@ impl<T: Transport> Worker<T> {
                 Incoming::Job { mut job, missing } => {
                     let got = self.receive(key, &mut job.workload, missing)?;
                     if got == missing {
-                        self.assigned(key, job);
+                        self.assigned(job);
                         (got, None)
                     } else {
                         (got, Some(Incoming::Job { job, missing: missing - got }))
