@@ -2,6 +2,9 @@
 
 use gearman::capi::client::*;
 use gearman::capi::client_options::*;
+use gearman::capi::client_ask::*;
+use gearman::capi::client_servers::*;
+use gearman::capi::client_setters::*;
 use gearman::capi::client_single::*;
 use gearman::capi::client_tasks::*;
 use gearman::capi::task::*;
