@@ -121,8 +121,9 @@ impl JobBlock {
         unsafe {
             let mut this = Box::from_raw(block);
             let worker = &mut *this.worker;
-            if let Some(at) = worker.jobs.iter().rposition(|&job| job == block) {
-                worker.jobs.remove(at);
+            // Nearly always it is the last.
+            if worker.jobs.pop_if(|job| *job == block).is_none() {
+                worker.jobs.retain(|&job| job != block);
             }
             let clients = [this.client, this.reducer];
             if this.own_shell._impl.is_null() {

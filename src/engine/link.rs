@@ -132,10 +132,13 @@ impl<T: Transport> Link<T> {
 
     /// Notices a fork: every connection of the parent is let go, silently.
     /// Returns true once in the child.
+    #[inline]
     pub fn forked(&mut self) -> bool {
-        if !self.net.forked() {
-            return false;
-        }
+        self.net.forked() && self.let_go()
+    }
+
+    #[cold]
+    fn let_go(&mut self) -> bool {
         for conn in &mut self.conns {
             conn.reset();
         }
@@ -299,6 +302,16 @@ impl<T: Transport> Link<T> {
                 Err(e) => return Err(self.broken(key, &e, at!("flush"))),
             }
         }
+    }
+
+    /// Sends a small packet while nothing is buffered. What does not go out now,
+    /// for whatever reason, is buffered. Returns whether all did.
+    pub fn send_now(&mut self, key: usize, packet: &[u8]) -> bool {
+        let sent = self.net.send(key, packet, &[]).unwrap_or(0);
+        if sent < packet.len() {
+            self.conns[key].out.bytes().extend_from_slice(&packet[sent..]);
+        }
+        sent == packet.len()
     }
 
     /// Closes a connection that failed, and says so.

@@ -1,8 +1,8 @@
 //! The client's C API, with what its callbacks were told.
 
 use gearman::capi::client::*;
-use gearman::capi::client_options::*;
 use gearman::capi::client_ask::*;
+use gearman::capi::client_options::*;
 use gearman::capi::client_servers::*;
 use gearman::capi::client_setters::*;
 use gearman::capi::client_single::*;

@@ -1,7 +1,6 @@
 //! Asking servers for a job, one after another, and waiting for one.
 //!
-//! Must not: keep anything on the stack between two steps but [`Call`], which is
-//! plain data.
+//! Must not: run a job.
 
 use super::Worker;
 use super::server::{Owed, Queue};
@@ -18,9 +17,9 @@ use std::time::{Duration, Instant};
 /// one is asked.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// One call of `work` or `grab_job`.
-#[derive(Clone, Copy, Debug)]
-pub struct Call {
+/// One call of `work` or `grab_job`, until it has a job.
+#[derive(Debug)]
+struct Call {
     number: u64,
     /// Sleep until there is a job, or only ask once.
     sleeps: bool,
@@ -47,28 +46,33 @@ enum Next {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Begins a call that waits for a job.
-    pub fn begin_work(&mut self) -> Call {
-        self.begin(true)
+    /// Asks every server once.
+    ///
+    /// # Errors
+    /// `NO_JOBS` when none has a job, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
+    /// and whatever keeps servers from being asked.
+    pub fn grab(&mut self) -> Result<Id, ReturnCode> {
+        self.next_job(false)
     }
 
-    fn begin(&mut self, sleeps: bool) -> Call {
+    /// Goes on until there is a job, or a reason to return without one. `sleeps`
+    /// when none is no reason.
+    pub(super) fn next_job(&mut self, sleeps: bool) -> Result<Id, ReturnCode> {
         self.check_fork();
         self.link.error.reset();
-        self.last_call += 1;
-        for key in 0..self.servers.len() {
-            if self.servers[key].abandoned {
-                self.disconnect(key);
-            }
-        }
         let deadline = match self.link.settings.timeout {
             Some(_) if self.sleep_ends || !sleeps => {
                 self.link.settings.deadline(self.link.net.now())
             }
             _ => None,
         };
+        let quick = self.quick_job(deadline);
+        if let Ok(Some(job)) = quick {
+            return Ok(job);
+        }
+        self.last_call += 1;
         let blocking = !self.link.settings.non_blocking;
-        Call {
+        let mut call = Call {
             number: self.last_call,
             // Without blocking the caller sleeps, and servers must know.
             sleeps: sleeps || !blocking,
@@ -78,21 +82,15 @@ impl<T: Transport> Worker<T> {
             lost: false,
             failure: None,
             stops_at: None,
+        };
+        if let Err(code) = quick {
+            self.lose(&mut call, 0, code);
         }
+        self.find_job(&mut call)
     }
 
-    /// Asks every server once.
-    ///
-    /// # Errors
-    /// `NO_JOBS` when none has a job, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
-    /// and whatever keeps servers from being asked.
-    pub fn grab(&mut self) -> Result<Id, ReturnCode> {
-        let mut call = self.begin(false);
-        self.next_job(&mut call)
-    }
-
-    /// Goes on until there is a job, or a reason to return without one.
-    pub(super) fn next_job(&mut self, call: &mut Call) -> Result<Id, ReturnCode> {
+    /// The ordinary way to a job.
+    fn find_job(&mut self, call: &mut Call) -> Result<Id, ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set_code(ReturnCode::NO_SERVERS));
         }
@@ -107,6 +105,13 @@ impl<T: Transport> Worker<T> {
             // A stronger request may have come.
             self.note_stop();
         }
+        for key in 0..self.servers.len() {
+            if self.servers[key].abandoned {
+                self.disconnect(key);
+            }
+        }
+        // What the quick way left unread is not reported again.
+        self.serve(call)?;
         loop {
             self.heed_stop(call)?;
             match self.ask(call)? {
@@ -321,7 +326,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Does what connections have become ready for.
-    pub(super) fn serve(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+    fn serve(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].state == State::Connecting
                 && self.link.conns[key].writable
@@ -340,7 +345,8 @@ impl<T: Transport> Worker<T> {
                 self.lose(call, key, code);
                 continue;
             }
-            if self.link.conns[key].readable
+            let conn = &self.link.conns[key];
+            if (conn.readable || !conn.inbuf.is_empty())
                 && let Err(code) = self.read(key, call.number)
             {
                 if self.link.conns[key].state == State::Up || code != ReturnCode::LOST_CONNECTION {

@@ -113,6 +113,11 @@ impl Job {
         self.part(0)
     }
 
+    /// The job handle with its NUL.
+    pub(super) fn handle_and_nul(&self) -> &[u8] {
+        &self.text[..usize::from(self.parts[0].1) + 1]
+    }
+
     /// The function's name as it is on the wire. A NUL follows.
     pub fn function(&self) -> &[u8] {
         self.part(1)

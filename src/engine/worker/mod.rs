@@ -1,6 +1,6 @@
 //! [`Worker`]: the state machine of a worker.
 //!
-//! [`Worker::step`] asks servers for a job until one gives it, and then returns
+//! [`Worker::work`] asks servers for a job until one gives it, and then returns
 //! for the job's function to be called; [`Worker::finish`] tells the server how
 //! that went. Between the two nothing is kept but the job: the function may call
 //! anything on the same worker, or may never come back.
@@ -15,6 +15,7 @@
 mod functions;
 mod grab;
 mod job;
+mod quick;
 mod read;
 mod request;
 mod send;
@@ -25,7 +26,6 @@ mod tests;
 mod work;
 
 pub use functions::Function;
-pub use grab::Call;
 pub use job::{Job, Report};
 pub use stop::{STOP_GRACEFUL, STOP_NOW};
 pub use work::{Outcome, Step, Ticket, Upcall};

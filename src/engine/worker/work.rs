@@ -4,14 +4,13 @@
 //! Must not: call the function.
 
 use super::Worker;
-use super::grab::Call;
 use super::job::Report;
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::slab::Id;
 use crate::net::Transport;
 
-/// The function that a step needs to be called. Plain data: it is alive while
+/// The function that is to be called. Plain data: it is alive while
 /// that function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upcall {
@@ -35,7 +34,7 @@ impl Ticket {
     }
 }
 
-/// How a step ended.
+/// What comes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The call is over, with this code and without a job.
@@ -57,10 +56,9 @@ pub enum Outcome {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Goes on until there is a job with a function, or a reason to return. Comes
-    /// right after [`Worker::begin_work`].
-    pub fn step(&mut self, call: &mut Call) -> Step {
-        let id = match self.next_job(call) {
+    /// Waits for a job with a function, or for a reason to return.
+    pub fn work(&mut self) -> Step {
+        let id = match self.next_job(true) {
             Ok(id) => id,
             Err(code) => return Step::Done(code),
         };
