@@ -3,6 +3,7 @@
 //! Must not: copy.
 
 /// Where `byte` first stands in `bytes`.
+#[inline]
 pub fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
     let start = bytes.as_ptr();
     // SAFETY: `memchr` reads at most the slice's bytes.

@@ -339,6 +339,7 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// As [`Link::fill`].
+    #[inline]
     pub fn received(
         &mut self,
         key: usize,

@@ -67,6 +67,7 @@ impl Header {
     ///
     /// # Errors
     /// Unknown magic or number, or a length above [`MAX_PAYLOAD`].
+    #[inline]
     pub fn parse(bytes: &[u8; HEADER_SIZE]) -> Result<Header, ProtocolError> {
         let [m0, m1, m2, m3, c0, c1, c2, c3, l0, l1, l2, l3] = *bytes;
         let magic = match [m0, m1, m2, m3] {
@@ -84,6 +85,7 @@ impl Header {
     }
 
     /// The twelve bytes on the wire.
+    #[inline]
     pub fn bytes(self) -> [u8; HEADER_SIZE] {
         let mut out = [0; HEADER_SIZE];
         out[..4].copy_from_slice(&self.magic.bytes());
@@ -124,6 +126,7 @@ impl<'a> Packet<'a> {
 
     /// All arguments of a packet with a body, each with its NUL, and where each
     /// one ends.
+    #[inline]
     pub fn arguments(&self) -> (&'a [u8], &[u16]) {
         let bytes = self.payload.get(..self.body_offset()).unwrap_or(&[]);
         (bytes, &self.ends[..self.header.command.spec().args])
@@ -136,6 +139,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Where the body starts in the payload.
+    #[inline]
     fn body_offset(&self) -> usize {
         let spec = self.header.command.spec();
         match (spec.body, spec.args) {
@@ -146,11 +150,13 @@ impl<'a> Packet<'a> {
     }
 
     /// What has arrived of the body.
+    #[inline]
     pub fn body(&self) -> &'a [u8] {
         self.payload.get(self.body_offset()..).unwrap_or(&[])
     }
 
     /// The body's whole size.
+    #[inline]
     pub fn body_size(&self) -> usize {
         if self.header.command.spec().body {
             self.header.length as usize - self.body_offset()
@@ -193,6 +199,7 @@ pub enum Decoded<'a> {
 ///
 /// # Errors
 /// When no further bytes can make a packet of it.
+#[inline]
 pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let Some((head, rest)) = buffer.split_first_chunk::<HEADER_SIZE>() else {
         check_start(buffer)?;
@@ -233,8 +240,8 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     }
 
     let mut start = 0;
-    for end in ends.iter_mut().take(spec.args) {
-        let searched = &payload[..payload.len().min(MAX_ARGS_SIZE)];
+    let searched = &payload[..payload.len().min(MAX_ARGS_SIZE)];
+    for end in &mut ends[..spec.args] {
         let Some(at) = searched.get(start..).and_then(|rest| find(0, rest)) else {
             return if payload.len() >= MAX_ARGS_SIZE {
                 Err(ProtocolError::ArgumentsTooLong(header.command))
