@@ -11,3 +11,5 @@ mod malformed;
 mod order;
 #[path = "hostile/outcomes.rs"]
 mod outcomes;
+#[path = "hostile/silence.rs"]
+mod silence;

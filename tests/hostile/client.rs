@@ -1,4 +1,10 @@
 //! The client's C API, with what its callbacks were told.
+//!
+//! Every call here is sound for the same reason: the shell is a live client until it
+//! is dropped, texts and workloads live until the call returns, and what callbacks
+//! are given outlives it.
+
+#![allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 
 use gearman::capi::client::*;
 use gearman::capi::client_ask::*;
@@ -28,19 +34,22 @@ pub(crate) enum Event {
     Fail,
 }
 
+/// What the callbacks of a task were told. Its address is the task's context.
+#[derive(Default)]
+struct Events(Vec<Event>);
+
 /// A task that was added, and what its callbacks were told.
 pub(crate) struct Added {
     pub(crate) task: *mut gearman_task_st,
-    events: Box<Vec<Event>>,
+    events: Box<Events>,
 }
 
 impl Added {
     pub(crate) fn events(&self) -> &[Event] {
-        &self.events
+        &self.events.0
     }
 
     pub(crate) fn code(&self) -> Code {
-        // SAFETY: tests keep the client, and with it the task.
         unsafe { gearman_task_return(self.task) }
     }
 }
@@ -50,13 +59,11 @@ pub(crate) struct Client {
     shell: Box<gearman_client_st>,
 }
 
-/// SAFETY for all calls below: the shell is a live client; texts live until the call returns.
 impl Client {
     /// A client of the servers on these ports; the last one is tried first.
     pub(crate) fn of(ports: &[u16]) -> Client {
         let shell = Box::new(MaybeUninit::<gearman_client_st>::uninit());
         let shell = Box::into_raw(shell).cast::<gearman_client_st>();
-        // SAFETY: memory for a client, initialized by the call.
         let mut client = unsafe {
             assert_eq!(gearman_client_create(shell), shell);
             Client { shell: Box::from_raw(shell) }
@@ -118,7 +125,6 @@ impl Client {
             assert!(result.is_null() && size == 0, "{code:?} with {size} bytes at {result:?}");
             return Err(code);
         }
-        // SAFETY: the result is malloc's and ours, or nothing.
         let bytes = unsafe { bytes(result, size) };
         unsafe { libc::free(result) };
         Ok(bytes)
@@ -144,7 +150,7 @@ impl Client {
 
     /// Adds a foreground task, to be run later.
     pub(crate) fn add(&mut self, workload: &[u8]) -> Added {
-        let mut events = Box::new(Vec::new());
+        let mut events = Box::new(Events::default());
         let mut code = Code::UNKNOWN_STATE;
         let task = unsafe {
             let (client, (workload, length)) = (self.raw(), lend(workload));
@@ -167,7 +173,7 @@ impl Client {
 
     /// Adds a question for the state of a job, to be asked later.
     pub(crate) fn add_status(&mut self, handle: &[u8]) -> Added {
-        let mut events = Box::new(Vec::new());
+        let mut events = Box::new(Events::default());
         let mut code = Code::UNKNOWN_STATE;
         let handle = CString::new(handle).unwrap();
         let task = unsafe {
@@ -292,7 +298,6 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // SAFETY: it is live, and not used any more.
         unsafe { gearman_client_free(self.raw()) }
     }
 }
@@ -307,7 +312,6 @@ unsafe fn bytes(start: *const c_void, size: usize) -> Vec<u8> {
         assert_eq!(size, 0);
         return Vec::new();
     }
-    // SAFETY: the caller guarantees it.
     unsafe { std::slice::from_raw_parts(start.cast::<u8>(), size) }.to_vec()
 }
 
@@ -315,18 +319,16 @@ fn text(start: *const c_char) -> String {
     if start.is_null() {
         return String::new();
     }
-    // SAFETY: the library's texts end with NUL.
     unsafe { CStr::from_ptr(start) }.to_string_lossy().into_owned()
 }
 
 /// Notes an event for the task, in the vector that its context points at.
 unsafe fn note(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
-    // SAFETY: a live task; its context outlives it.
     unsafe {
         let data = bytes(gearman_task_data(task), gearman_task_data_size(task));
-        let events = gearman_task_context(task).cast::<Vec<Event>>();
+        let events = gearman_task_context(task).cast::<Events>();
         if let Some(events) = events.as_mut() {
-            events.push(event(data));
+            events.0.push(event(data));
         }
     }
     Code::SUCCESS

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod operation;
 pub(crate) mod packets;
 pub(crate) mod server;
+pub(crate) mod worker;
 
 use std::panic;
 use std::sync::mpsc;
@@ -14,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Far beyond what any of these tests takes: only a hang reaches it.
-const FOR_EVER: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 60 });
+const FOR_EVER: Duration = Duration::from_secs(60);
 
 /// Runs a test in a thread of its own, and fails when it hangs.
 #[track_caller]
@@ -29,4 +30,18 @@ pub(crate) fn never_hangs(test: impl FnOnce() + Send + 'static) {
     if let Ok(Err(panic)) = runner.join() {
         panic::resume_unwind(panic);
     }
+}
+
+/// Tries every case in a thread of its own: most of the time they wait.
+#[track_caller]
+pub(crate) fn for_each_at_once<T: Send>(
+    cases: impl IntoIterator<Item = T>,
+    test: impl Fn(T) + Send + Sync,
+) {
+    thread::scope(|scope| {
+        let test = &test;
+        for case in cases {
+            scope.spawn(move || test(case));
+        }
+    });
 }

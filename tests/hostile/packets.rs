@@ -78,6 +78,22 @@ pub(crate) fn option(name: &[u8]) -> Vec<u8> {
     packet(Command::OptionRes, &[name], b"")
 }
 
+pub(crate) fn assign(handle: &[u8], function: &[u8], workload: &[u8]) -> Vec<u8> {
+    packet(Command::JobAssign, &[handle, function], workload)
+}
+
+pub(crate) fn assign_uniq(handle: &[u8], function: &[u8], unique: &[u8], body: &[u8]) -> Vec<u8> {
+    packet(Command::JobAssignUniq, &[handle, function, unique], body)
+}
+
+pub(crate) fn no_job() -> Vec<u8> {
+    packet(Command::NoJob, &[], b"")
+}
+
+pub(crate) fn noop() -> Vec<u8> {
+    packet(Command::Noop, &[], b"")
+}
+
 /// One after the other.
 pub(crate) fn all(packets: &[Vec<u8>]) -> Vec<u8> {
     packets.concat()

@@ -23,8 +23,17 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
+impl Request {
+    pub(crate) fn is_grab(&self) -> bool {
+        matches!(self.command, Command::GrabJob | Command::GrabJobUniq | Command::GrabJobAll)
+    }
+}
+
 /// The connections that are open, as the server's owner sees them.
 type Open = Arc<Mutex<HashMap<usize, TcpStream>>>;
+
+/// Every request, in the order of its arrival.
+type Asked = Arc<Mutex<Vec<Request>>>;
 
 /// One connection, as a script sees it.
 pub(crate) struct Peer {
@@ -34,6 +43,7 @@ pub(crate) struct Peer {
     received: Vec<u8>,
     jobs: usize,
     open: Open,
+    asked: Asked,
 }
 
 impl Peer {
@@ -41,6 +51,7 @@ impl Peer {
     pub(crate) fn next(&mut self) -> Option<Request> {
         loop {
             if let Some(request) = self.buffered() {
+                self.asked.lock().unwrap().push(request.clone());
                 return Some(request);
             }
             let mut chunk = [0; 64 * 1024];
@@ -63,6 +74,16 @@ impl Peer {
         let body = packet.body().to_vec();
         self.received.drain(..used);
         Some(Request { command, args, body })
+    }
+
+    /// The next request for a job, after whatever else a worker has to say.
+    pub(crate) fn next_grab(&mut self) -> Option<Request> {
+        loop {
+            let request = self.next()?;
+            if request.is_grab() {
+                return Some(request);
+            }
+        }
     }
 
     /// Sends bytes. A client that is gone does not matter.
@@ -101,6 +122,16 @@ impl Peer {
             Command::EchoReq => packets::echo(&request.body),
             Command::OptionReq => packets::option(&request.args[0]),
             Command::Text => b"OK\r\n".to_vec(),
+            Command::GrabJob | Command::GrabJobUniq | Command::GrabJobAll => {
+                packets::assign_uniq(&self.new_handle(), b"f", b"u", b"right work")
+            }
+            Command::PreSleep => packets::packet(Command::Noop, &[], b""),
+            Command::CanDo
+            | Command::CantDo
+            | Command::ResetAbilities
+            | Command::WorkData
+            | Command::WorkComplete
+            | Command::WorkFail => Vec::new(),
             other => panic!("a client sent {other:?}"),
         }
     }
@@ -108,6 +139,11 @@ impl Peer {
     fn new_handle(&mut self) -> Vec<u8> {
         self.jobs += 1;
         format!("H:right:{}.{}", self.number, self.jobs).into_bytes()
+    }
+
+    /// Receives part of what the client sends.
+    pub(crate) fn receive_some(&mut self) {
+        let _ = self.stream.read(&mut [0; 1000]);
     }
 
     /// Waits until the client is gone, and reads nothing that it sends.
@@ -147,6 +183,7 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     listener: Arc<TcpListener>,
     open: Open,
+    asked: Asked,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -155,12 +192,12 @@ impl Server {
     pub(crate) fn new(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
         let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let port = listener.local_addr().unwrap().port();
-        let open = Open::default();
+        let (open, asked) = (Open::default(), Asked::default());
         let thread = {
-            let (listener, open) = (listener.clone(), open.clone());
-            thread::spawn(move || accept(&listener, &open, &script))
+            let (listener, open, asked) = (listener.clone(), open.clone(), asked.clone());
+            thread::spawn(move || accept(&listener, &open, &asked, &script))
         };
-        Server { port, listener, open, thread: Some(thread) }
+        Server { port, listener, open, asked, thread: Some(thread) }
     }
 
     /// The script for the first connection; later ones are answered rightly.
@@ -183,19 +220,39 @@ impl Server {
         })
     }
 
+    /// What was asked until now, without what workers say of their functions.
+    pub(crate) fn asked(&self) -> Vec<Request> {
+        let asked = self.asked.lock().unwrap();
+        let told = [Command::CanDo, Command::CantDo, Command::ResetAbilities];
+        asked.iter().filter(|request| !told.contains(&request.command)).cloned().collect()
+    }
+
+    /// The results that workers have sent until now, as (handle, result).
+    pub(crate) fn results(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let asked = self.asked();
+        let results = asked.into_iter().filter(|request| request.command == Command::WorkComplete);
+        results.map(|mut request| (request.args.remove(0), request.body)).collect()
+    }
+
     /// How many connections are open.
     pub(crate) fn connections(&self) -> usize {
         self.open.lock().unwrap().len()
     }
 }
 
-fn accept<S: Fn(Peer) + Clone + Send + 'static>(listener: &TcpListener, open: &Open, script: &S) {
+fn accept<S: Fn(Peer) + Clone + Send + 'static>(
+    listener: &TcpListener,
+    open: &Open,
+    asked: &Asked,
+    script: &S,
+) {
     let mut peers = Vec::new();
     for number in 0.. {
         let Ok((stream, _)) = listener.accept() else { break };
         stream.set_nodelay(true).unwrap();
         open.lock().unwrap().insert(number, stream.try_clone().unwrap());
-        let peer = Peer { number, stream, received: Vec::new(), jobs: 0, open: open.clone() };
+        let (received, open, asked) = (Vec::new(), open.clone(), asked.clone());
+        let peer = Peer { number, stream, received, jobs: 0, open, asked };
         let script = script.clone();
         peers.push(thread::spawn(move || script(peer)));
     }
