@@ -9,10 +9,12 @@
 //! Must not: call allocator hooks. They are user code, and only `capi` may call
 //! user code; a hook-owned buffer therefore has no destructor.
 
+mod find;
 mod hooked;
 mod owned;
 mod workload;
 
+pub use find::find;
 pub use hooked::HookBuf;
 pub use owned::{OutOfMemory, Owned};
 pub use workload::{Borrowed, Workload};

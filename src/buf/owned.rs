@@ -52,6 +52,7 @@ impl Owned {
     }
 
     /// The bytes written so far.
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: `ptr` is valid for `len` initialised bytes (dangling only
         // while `len` is 0), and `self` is borrowed for the slice's life.
@@ -61,6 +62,16 @@ impl Owned {
     /// How many bytes are written.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many bytes fit without growing.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Forgets the bytes and keeps the memory.
+    pub fn clear(&mut self) {
+        self.len = 0;
     }
 
     /// Whether no byte is written.
@@ -93,6 +104,7 @@ impl Owned {
     ///
     /// # Errors
     /// [`OutOfMemory`]; the buffer is unchanged.
+    #[inline]
     pub fn reserve(&mut self, more: usize) -> Result<(), OutOfMemory> {
         if self.capacity - self.len >= more {
             return Ok(());
@@ -105,6 +117,7 @@ impl Owned {
     ///
     /// # Errors
     /// [`OutOfMemory`]; the buffer is unchanged.
+    #[inline]
     pub fn extend(&mut self, bytes: &[u8]) -> Result<(), OutOfMemory> {
         self.reserve(bytes.len())?;
         // SAFETY: `reserve` made room for `bytes.len()` bytes after `len`, and a
@@ -142,6 +155,7 @@ impl Owned {
     ///
     /// # Errors
     /// [`OutOfMemory`], only if nothing was ever allocated.
+    #[inline]
     pub fn terminate(&mut self) -> Result<(), OutOfMemory> {
         if self.capacity == 0 {
             self.reserve_exact(0)?;

@@ -8,19 +8,18 @@
 
 use super::callbacks::*;
 use super::frames::{Block, Frames, Gone, Purpose, upcall};
-use super::guard::guard;
+use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::task_block::TaskBlock;
 use super::types::*;
-use crate::at;
 use crate::buf::HookBuf;
 use crate::engine::ReturnCode;
 use crate::engine::client::{Client, Run, Step, Ticket, Upcall};
+use crate::engine::error::ErrorState;
 use crate::engine::slab::Id;
 use crate::engine::task::{Callbacks, Token};
 use crate::net::MioNet;
 use libc::{c_char, c_int, c_void};
-use std::ffi::CString;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -58,6 +57,27 @@ impl Block for ClientBlock {
 
     fn frames(&mut self) -> &mut Frames<Option<Ticket>> {
         &mut self.frames
+    }
+}
+
+impl Handle for ClientBlock {
+    type Engine = Engine;
+    const UNTICKETED: Purpose<Option<Ticket>> = UNTICKETED;
+
+    fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    fn error(&mut self) -> &mut ErrorState {
+        &mut self.engine.link.error
+    }
+
+    fn log(&self) -> (gearman_log_fn, *mut c_void) {
+        (self.log_fn, self.log_context)
+    }
+
+    fn broken(&mut self) -> &mut bool {
+        &mut self.broken
     }
 }
 
@@ -149,11 +169,6 @@ impl ClientBlock {
         }
     }
 
-    /// Whether nothing more may be done with the engine.
-    pub(super) fn is_unusable(&self) -> bool {
-        self.broken || self.frames.freed
-    }
-
     /// Whether it was freed and only calls on the stack keep it.
     pub(super) fn is_freed(&self) -> bool {
         self.frames.freed
@@ -165,63 +180,21 @@ impl ClientBlock {
         self.frames.is_empty()
     }
 
-    /// Runs our own code on the engine, with a panic kept inside: the client is
-    /// unusable then, and `fallback` is the result.
+    /// Runs our own code on the engine; see [`handle::guarded`].
     pub(super) fn guarded<R>(&mut self, fallback: R, body: impl FnOnce(&mut Engine) -> R) -> R {
-        if self.is_unusable() {
-            return fallback;
-        }
-        let engine = &raw mut self.engine;
-        let mut panicked = None;
-        // SAFETY: `engine` is exclusively borrowed through `self`, and after a
-        // panic it is only ever told an error text.
-        let result = guard(
-            |text| {
-                panicked = Some(text.to_owned());
-                None
-            },
-            || Some(body(unsafe { &mut *engine })),
-        );
-        match result {
-            Some(result) => result,
-            None => {
-                self.broken = true;
-                let text = panicked.unwrap_or_default();
-                self.engine.link.error.set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), &text);
-                fallback
-            }
-        }
+        handle::guarded(self, fallback, body)
     }
 
-    /// Hands the log function the lines that are waiting, oldest first.
+    /// Hands out log lines; see [`handle::flush_log`].
     ///
     /// # Errors
-    /// [`Gone`] when it freed the client.
+    /// [`Gone`] when the log function freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn flush_log(block: *mut ClientBlock) -> Result<(), Gone<()>> {
-        loop {
-            // SAFETY: the caller guarantees it, and after an upcall that
-            // succeeded the block is still there.
-            let this = unsafe { &mut *block };
-            if !this.engine.link.error.has_log() {
-                return Ok(());
-            }
-            let Some(line) = this.engine.link.error.take_log_line() else { return Ok(()) };
-            let (Some(log_fn), context) = (this.log_fn, this.log_context) else { continue };
-            let line = line.into_raw();
-            // SAFETY: `line` is a NUL-terminated string of ours; a jump out of
-            // the function leaks it.
-            let result = unsafe {
-                upcall(block, UNTICKETED, move || {
-                    log_fn(line, gearman_verbose_t::ERROR, context);
-                })
-            };
-            // SAFETY: `line` came from `into_raw` and is freed once.
-            drop(unsafe { CString::from_raw(line) });
-            result?;
-        }
+        // SAFETY: the caller guarantees it.
+        unsafe { handle::flush_log(block) }
     }
 
     /// Makes the upcall that `step` asks for and runs the engine on until `run` is

@@ -38,7 +38,7 @@ impl JobBlock {
         shell: *mut gearman_job_st,
         id: Id,
     ) -> *mut JobBlock {
-        let block = Box::into_raw(Box::new(JobBlock {
+        let fresh = JobBlock {
             own_shell: gearman_job_st {
                 options: shell_options { is_allocated: 1, is_initialized: 1 },
                 _impl: ptr::null_mut(),
@@ -50,8 +50,16 @@ impl JobBlock {
             reducer: ptr::null_mut(),
             running: false,
             abandoned: false,
-        }));
+        };
         // SAFETY: the caller guarantees both.
+        let block = match unsafe { (*worker).spare.take() } {
+            Some(mut spare) => {
+                *spare = fresh;
+                Box::into_raw(spare)
+            }
+            None => Box::into_raw(Box::new(fresh)),
+        };
+        // SAFETY: as above; the block is the one that was made just now.
         unsafe {
             if shell.is_null() {
                 (*block).own_shell._impl = block.cast();
@@ -94,22 +102,38 @@ impl JobBlock {
     /// # Safety
     /// `block` is a live job's, and nothing of it or its worker is borrowed.
     pub(super) unsafe fn free(block: *mut JobBlock) {
-        // SAFETY: the caller guarantees it; it came from `Box` and leaves the
-        // list here, so it is freed once. A client that is in use further down
-        // the stack is freed with its last call.
+        // SAFETY: the caller guarantees it; a job's worker outlives it.
         unsafe {
-            let this = Box::from_raw(block);
+            let id = (*block).id;
+            (*(*block).worker).guarded((), |engine| engine.remove_job(id));
+            JobBlock::discard(block);
+        }
+    }
+
+    /// Frees what stands behind a job that the engine has removed.
+    ///
+    /// # Safety
+    /// As for [`JobBlock::free`].
+    pub(super) unsafe fn discard(block: *mut JobBlock) {
+        // SAFETY: the caller guarantees it; the block came from `Box` and leaves
+        // the list here, so it is freed once. A client that is in use further
+        // down the stack is freed with its last call.
+        unsafe {
+            let mut this = Box::from_raw(block);
             let worker = &mut *this.worker;
-            if let Some(at) = worker.jobs.iter().rposition(|&job| job == block) {
-                worker.jobs.remove(at);
+            // Nearly always it is the last.
+            if worker.jobs.pop_if(|job| *job == block).is_none() {
+                worker.jobs.retain(|&job| job != block);
             }
-            let removed = worker.guarded(None, |engine| engine.remove_job(this.id));
-            drop(removed);
+            let clients = [this.client, this.reducer];
             if this.own_shell._impl.is_null() {
                 (*this.shell).options.is_initialized = 0;
                 (*this.shell)._impl = ptr::null_mut();
             }
-            for client in [this.client, this.reducer] {
+            // Freeing it twice then finds nothing.
+            this.own_shell._impl = ptr::null_mut();
+            worker.spare = Some(this);
+            for client in clients {
                 if !client.is_null() {
                     super::client::free(client);
                 }

@@ -82,8 +82,7 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
     }
 }
 
-/// How a job ends, and its result if the parts made one: `outcome` and nothing
-/// when no part was sent.
+/// How a partitioned job ends, and its result if the parts made one.
 ///
 /// # Errors
 /// [`Gone`] when the aggregator freed the worker.
@@ -100,7 +99,7 @@ pub(super) unsafe fn outcome(
 ) -> Result<(Outcome, Option<Owned>), Gone<ReturnCode>> {
     // SAFETY: the caller guarantees the blocks.
     unsafe {
-        if !matches!(outcome, Outcome::Complete(_)) || !is_partitioned(job) {
+        if !matches!(outcome, Outcome::Complete(_)) {
             return Ok((outcome, None));
         }
         if !result.is_empty() {

@@ -56,6 +56,8 @@ pub(super) struct WorkerBlock {
     pub(super) last_token: u64,
     /// The jobs that C knows, the oldest first.
     pub(super) jobs: Vec<*mut JobBlock>,
+    /// The memory of the last job.
+    pub(super) spare: Option<Box<JobBlock>>,
     pub(super) hooks: Hooks,
     pub(super) context: *mut c_void,
     pub(super) log_fn: gearman_log_fn,
@@ -121,6 +123,7 @@ impl WorkerBlock {
             definitions: Vec::new(),
             last_token: 0,
             jobs: Vec::new(),
+            spare: None,
             hooks: Hooks::NONE,
             context: ptr::null_mut(),
             log_fn: None,

@@ -8,7 +8,7 @@ use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
 use super::types::*;
-use super::worker_block::{Definition, Run, WorkerBlock};
+use super::worker_block::{Definition, Engine, Run, WorkerBlock};
 use crate::at;
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
@@ -59,10 +59,7 @@ unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> 
     // upcall that succeeded it is still there.
     unsafe {
         begin(block);
-        let step = (*block).guarded(Step::Done(ReturnCode::UNKNOWN_STATE), |engine| {
-            let mut call = engine.begin_work();
-            engine.step(&mut call)
-        });
+        let step = (*block).guarded(Step::Done(ReturnCode::UNKNOWN_STATE), Engine::work);
         let (next, ticket) = match step {
             Step::Done(code) => return Ok(code),
             Step::Call(next, ticket) => (next, ticket),
@@ -130,13 +127,14 @@ unsafe fn run(
             }
         };
         let result = returned.result.cast_const().sized(returned.size);
-        let (outcome, reduced) = reduce::outcome(block, job, definition, purpose, outcome, result)?;
-        let body = reduced.as_ref().map_or(result, Owned::as_slice);
-        let code = (*block)
-            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, outcome, body));
-        drop(reduced);
-        (*job).running = false;
-        JobBlock::free(job);
+        let code = if reduce::is_partitioned(job) {
+            let (outcome, reduced) =
+                reduce::outcome(block, job, definition, purpose, outcome, result)?;
+            end(block, ticket, outcome, reduced.as_ref().map_or(result, Owned::as_slice))
+        } else {
+            end(block, ticket, outcome, result)
+        };
+        JobBlock::discard(job);
         if !returned.result.is_null() {
             hooks
                 .release(block, Purpose { ticket: None, single: None }, returned.result)
@@ -144,6 +142,21 @@ unsafe fn run(
         }
         Ok(code)
     }
+}
+
+/// Tells the server how a job ended, and forgets the job.
+unsafe fn end(
+    block: *mut WorkerBlock,
+    ticket: Ticket,
+    outcome: Outcome,
+    result: &[u8],
+) -> ReturnCode {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe { &mut *block }.guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+        let code = engine.finish(ticket, outcome, result);
+        engine.remove_job(ticket.job());
+        code
+    })
 }
 
 fn outcome_v1(code: ReturnCode) -> Outcome {

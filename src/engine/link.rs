@@ -132,10 +132,13 @@ impl<T: Transport> Link<T> {
 
     /// Notices a fork: every connection of the parent is let go, silently.
     /// Returns true once in the child.
+    #[inline]
     pub fn forked(&mut self) -> bool {
-        if !self.net.forked() {
-            return false;
-        }
+        self.net.forked() && self.let_go()
+    }
+
+    #[cold]
+    fn let_go(&mut self) -> bool {
         for conn in &mut self.conns {
             conn.reset();
         }
@@ -273,8 +276,9 @@ impl<T: Transport> Link<T> {
                 return Ok(Flush::Blocked);
             }
             let head = conn.out.unsent();
-            let rest = &body[*sent..];
-            if head.is_empty() && rest.is_empty() {
+            let rest = body.get(*sent..).unwrap_or(&[]);
+            let all = head.len() + rest.len();
+            if all == 0 {
                 if conn.wants_writable {
                     conn.wants_writable = false;
                     self.net.want_writable(key, false);
@@ -291,6 +295,9 @@ impl<T: Transport> Link<T> {
                     let of_head = n.min(head.len());
                     *sent += n - of_head;
                     conn.out.sent(of_head);
+                    if n == all && !conn.wants_writable {
+                        return Ok(Flush::Done);
+                    }
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -304,6 +311,16 @@ impl<T: Transport> Link<T> {
                 Err(e) => return Err(self.broken(key, &e, at!("flush"))),
             }
         }
+    }
+
+    /// Sends a small packet while nothing is buffered. What does not go out now,
+    /// for whatever reason, is buffered. Returns whether all did.
+    pub fn send_now(&mut self, key: usize, packet: &[u8]) -> bool {
+        let sent = self.net.send(key, packet, &[]).unwrap_or(0);
+        if sent < packet.len() {
+            self.conns[key].out.bytes().extend_from_slice(&packet[sent..]);
+        }
+        sent == packet.len()
     }
 
     /// Closes a connection that failed, and says so.
@@ -331,6 +348,7 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// As [`Link::fill`].
+    #[inline]
     pub fn received(
         &mut self,
         key: usize,

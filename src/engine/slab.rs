@@ -53,6 +53,7 @@ impl<T> Slab<T> {
     }
 
     /// Adds a value.
+    #[inline]
     pub fn insert(&mut self, value: Box<T>) -> Id {
         match self.free.pop() {
             Some(index) => {
@@ -69,12 +70,14 @@ impl<T> Slab<T> {
     }
 
     /// The value, unless it was removed.
+    #[inline]
     pub fn get(&self, id: Id) -> Option<&T> {
         let slot = self.slots.get(id.index as usize)?;
         if slot.generation == id.generation { slot.value.as_deref() } else { None }
     }
 
     /// The value, unless it was removed.
+    #[inline]
     pub fn get_mut(&mut self, id: Id) -> Option<&mut T> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation == id.generation { slot.value.as_deref_mut() } else { None }
@@ -88,6 +91,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes a value out. Memory goes back when the last one has gone.
+    #[inline]
     pub fn remove(&mut self, id: Id) -> Option<Box<T>> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation != id.generation {

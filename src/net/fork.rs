@@ -16,6 +16,7 @@ static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// A number that differs between a process and its forked children.
+#[inline]
 pub fn generation() -> u64 {
     let page = PAGE.load(Ordering::Acquire);
     if page.is_null() {

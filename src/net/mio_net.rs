@@ -86,6 +86,20 @@ impl MioNet {
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    /// Closes what a forked child has inherited.
+    #[cold]
+    fn let_go(&mut self) -> bool {
+        self.generation = fork::generation();
+        // Dropping only closes: no deregistering, no shutdown, no bytes.
+        self.sockets.clear();
+        self.poll = None;
+        self.taken = usize::MAX;
+        if self.wake.is_some() {
+            self.wake = WakePipe::new().ok();
+        }
+        true
+    }
+
     fn set_interest(&mut self, key: usize, interest: Interest) {
         if let (Some(poll), Some(Some(socket))) = (&self.poll, self.sockets.get_mut(key)) {
             // Only fails for a descriptor that is not registered, and then the
@@ -106,20 +120,9 @@ impl Transport for MioNet {
         Instant::now()
     }
 
+    #[inline]
     fn forked(&mut self) -> bool {
-        let generation = fork::generation();
-        if generation == self.generation {
-            return false;
-        }
-        self.generation = generation;
-        // Dropping only closes: no deregistering, no shutdown, no bytes.
-        self.sockets.clear();
-        self.poll = None;
-        self.taken = usize::MAX;
-        if self.wake.is_some() {
-            self.wake = WakePipe::new().ok();
-        }
-        true
+        fork::generation() != self.generation && self.let_go()
     }
 
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<Address>> {
@@ -202,7 +205,9 @@ impl Transport for MioNet {
 
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
         let timeout = until.map(|t| t.saturating_duration_since(Instant::now()));
-        self.poller()?;
+        if self.poll.is_none() {
+            self.poller()?;
+        }
         let (Some(poll), events) = (&mut self.poll, &mut self.events) else {
             return Err(io::ErrorKind::NotConnected.into());
         };

@@ -61,11 +61,18 @@ impl Socket {
     /// Sends both slices. Never raises SIGPIPE: a shared library must not
     /// change the program's signal handlers, and `write` would.
     pub(super) fn send(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
+        if body.is_empty() {
+            // SAFETY: `head` is readable for its length.
+            let sent = unsafe {
+                libc::send(self.fd(), head.as_ptr().cast(), head.len(), libc::MSG_NOSIGNAL)
+            };
+            return usize::try_from(sent).map_err(|_| io::Error::last_os_error());
+        }
         let mut parts = [iovec(head), iovec(body)];
         // SAFETY: an all-zero msghdr is a valid empty one.
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
         message.msg_iov = parts.as_mut_ptr();
-        message.msg_iovlen = if body.is_empty() { 1 } else { 2 };
+        message.msg_iovlen = 2;
         // SAFETY: the message points at `parts`, whose slices outlive the call.
         let sent = unsafe { libc::sendmsg(self.fd(), &message, libc::MSG_NOSIGNAL) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())

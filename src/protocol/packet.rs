@@ -9,6 +9,7 @@
 
 use super::command::Command;
 use super::limits::{HEADER_SIZE, MAX_ARGS, MAX_ARGS_SIZE, MAX_PAYLOAD};
+use crate::buf::find;
 use thiserror::Error;
 
 /// Which way a packet goes.
@@ -66,6 +67,7 @@ impl Header {
     ///
     /// # Errors
     /// Unknown magic or number, or a length above [`MAX_PAYLOAD`].
+    #[inline]
     pub fn parse(bytes: &[u8; HEADER_SIZE]) -> Result<Header, ProtocolError> {
         let [m0, m1, m2, m3, c0, c1, c2, c3, l0, l1, l2, l3] = *bytes;
         let magic = match [m0, m1, m2, m3] {
@@ -83,6 +85,7 @@ impl Header {
     }
 
     /// The twelve bytes on the wire.
+    #[inline]
     pub fn bytes(self) -> [u8; HEADER_SIZE] {
         let mut out = [0; HEADER_SIZE];
         out[..4].copy_from_slice(&self.magic.bytes());
@@ -121,6 +124,14 @@ impl<'a> Packet<'a> {
         self.payload.get(start..end).unwrap_or(&[])
     }
 
+    /// All arguments of a packet with a body, each with its NUL, and where each
+    /// one ends.
+    #[inline]
+    pub fn arguments(&self) -> (&'a [u8], &[u16]) {
+        let bytes = self.payload.get(..self.body_offset()).unwrap_or(&[]);
+        (bytes, &self.ends[..self.header.command.spec().args])
+    }
+
     /// The argument up to its first NUL: peers differ in whether they end the
     /// last argument of a packet with one.
     pub fn text_arg(&self, index: usize) -> &'a [u8] {
@@ -128,6 +139,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Where the body starts in the payload.
+    #[inline]
     fn body_offset(&self) -> usize {
         let spec = self.header.command.spec();
         match (spec.body, spec.args) {
@@ -138,11 +150,13 @@ impl<'a> Packet<'a> {
     }
 
     /// What has arrived of the body.
+    #[inline]
     pub fn body(&self) -> &'a [u8] {
         self.payload.get(self.body_offset()..).unwrap_or(&[])
     }
 
     /// The body's whole size.
+    #[inline]
     pub fn body_size(&self) -> usize {
         if self.header.command.spec().body {
             self.header.length as usize - self.body_offset()
@@ -154,8 +168,7 @@ impl<'a> Packet<'a> {
 
 /// The bytes before the first NUL, all of them without one.
 pub fn until_nul(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-    &bytes[..end]
+    &bytes[..find(0, bytes).unwrap_or(bytes.len())]
 }
 
 /// What the bytes at hand amount to.
@@ -186,6 +199,7 @@ pub enum Decoded<'a> {
 ///
 /// # Errors
 /// When no further bytes can make a packet of it.
+#[inline]
 pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let Some((head, rest)) = buffer.split_first_chunk::<HEADER_SIZE>() else {
         check_start(buffer)?;
@@ -208,7 +222,7 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
         let mut start = 0;
         for (index, end) in ends.iter_mut().enumerate().take(spec.args) {
             let rest = payload.get(start..).unwrap_or(&[]);
-            let stop = match rest.iter().position(|&b| b == 0) {
+            let stop = match find(0, rest) {
                 Some(at) if index + 1 < spec.args => start + at,
                 // Some servers send an error code without a text.
                 None if index + 1 < spec.args && header.command != Command::Error => {
@@ -226,9 +240,9 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     }
 
     let mut start = 0;
-    for end in ends.iter_mut().take(spec.args) {
-        let searched = &payload[..payload.len().min(MAX_ARGS_SIZE)];
-        let Some(at) = searched.get(start..).and_then(|r| r.iter().position(|&b| b == 0)) else {
+    let searched = &payload[..payload.len().min(MAX_ARGS_SIZE)];
+    for end in &mut ends[..spec.args] {
+        let Some(at) = searched.get(start..).and_then(|rest| find(0, rest)) else {
             return if payload.len() >= MAX_ARGS_SIZE {
                 Err(ProtocolError::ArgumentsTooLong(header.command))
             } else if whole {

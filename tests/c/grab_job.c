@@ -33,6 +33,8 @@ static void by_options(unsigned remove)
   show("send_complete", gearman_job_send_complete(job, "x", 1));
   gearman_job_free(job);
   gearman_worker_free(worker);
+  /* The next job has the same unique id and must not join this one. */
+  wait_for_jobs(server_port, "grabbed", 0, 0);
 }
 
 int main(int argc, char **argv)

@@ -17,6 +17,7 @@ pub struct InBuf {
 
 impl InBuf {
     /// The unread bytes.
+    #[inline]
     pub fn unread(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
@@ -27,6 +28,7 @@ impl InBuf {
     }
 
     /// Counts `n` unread bytes as read.
+    #[inline]
     pub fn read(&mut self, n: usize) {
         self.start += n;
         debug_assert!(self.start <= self.end);
@@ -37,6 +39,7 @@ impl InBuf {
     }
 
     /// Room to receive into, never empty.
+    #[inline]
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.end == self.bytes.len() {
             if self.start > 0 {
@@ -55,6 +58,7 @@ impl InBuf {
     }
 
     /// Counts `n` bytes of the room as received.
+    #[inline]
     pub(super) fn filled(&mut self, n: usize) {
         self.end += n;
         debug_assert!(self.end <= self.bytes.len());
@@ -80,6 +84,7 @@ impl OutBuf {
     }
 
     /// What was not sent yet.
+    #[inline]
     pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
@@ -90,6 +95,7 @@ impl OutBuf {
     }
 
     /// Counts `n` bytes as sent.
+    #[inline]
     pub(super) fn sent(&mut self, n: usize) {
         self.start += n;
         if self.is_empty() {

@@ -1,7 +1,6 @@
 //! Asking servers for a job, one after another, and waiting for one.
 //!
-//! Must not: keep anything on the stack between two steps but [`Call`], which is
-//! plain data.
+//! Must not: run a job.
 
 use super::Worker;
 use super::server::{Owed, Queue};
@@ -18,9 +17,9 @@ use std::time::{Duration, Instant};
 /// one is asked.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// One call of `work` or `grab_job`.
-#[derive(Clone, Copy, Debug)]
-pub struct Call {
+/// One call of `work` or `grab_job`, until it has a job.
+#[derive(Debug)]
+struct Call {
     number: u64,
     /// Sleep until there is a job, or only ask once.
     sleeps: bool,
@@ -47,28 +46,33 @@ enum Next {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Begins a call that waits for a job.
-    pub fn begin_work(&mut self) -> Call {
-        self.begin(true)
+    /// Asks every server once.
+    ///
+    /// # Errors
+    /// `NO_JOBS` when none has a job, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
+    /// and whatever keeps servers from being asked.
+    pub fn grab(&mut self) -> Result<Id, ReturnCode> {
+        self.next_job(false)
     }
 
-    fn begin(&mut self, sleeps: bool) -> Call {
+    /// Goes on until there is a job, or a reason to return without one. `sleeps`
+    /// when none is no reason.
+    pub(super) fn next_job(&mut self, sleeps: bool) -> Result<Id, ReturnCode> {
         self.check_fork();
         self.link.error.reset();
-        self.last_call += 1;
-        for key in 0..self.servers.len() {
-            if self.servers[key].abandoned {
-                self.disconnect(key);
-            }
-        }
         let deadline = match self.link.settings.timeout {
             Some(_) if self.sleep_ends || !sleeps => {
                 self.link.settings.deadline(self.link.net.now())
             }
             _ => None,
         };
+        let quick = self.quick_job(deadline);
+        if let Ok(Some(job)) = quick {
+            return Ok(job);
+        }
+        self.last_call += 1;
         let blocking = !self.link.settings.non_blocking;
-        Call {
+        let mut call = Call {
             number: self.last_call,
             // Without blocking the caller sleeps, and servers must know.
             sleeps: sleeps || !blocking,
@@ -78,21 +82,15 @@ impl<T: Transport> Worker<T> {
             lost: false,
             failure: None,
             stops_at: None,
+        };
+        if let Err(code) = quick {
+            self.lose(&mut call, 0, code);
         }
+        self.find_job(&mut call)
     }
 
-    /// Asks every server once.
-    ///
-    /// # Errors
-    /// `NO_JOBS` when none has a job, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
-    /// and whatever keeps servers from being asked.
-    pub fn grab(&mut self) -> Result<Id, ReturnCode> {
-        let mut call = self.begin(false);
-        self.next_job(&mut call)
-    }
-
-    /// Goes on until there is a job, or a reason to return without one.
-    pub(super) fn next_job(&mut self, call: &mut Call) -> Result<Id, ReturnCode> {
+    /// The ordinary way to a job.
+    fn find_job(&mut self, call: &mut Call) -> Result<Id, ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set_code(ReturnCode::NO_SERVERS));
         }
@@ -107,6 +105,13 @@ impl<T: Transport> Worker<T> {
             // A stronger request may have come.
             self.note_stop();
         }
+        for key in 0..self.servers.len() {
+            if self.servers[key].abandoned {
+                self.disconnect(key);
+            }
+        }
+        // What the quick way left unread is not reported again.
+        self.serve(call)?;
         loop {
             self.heed_stop(call)?;
             match self.ask(call)? {
@@ -122,7 +127,7 @@ impl<T: Transport> Worker<T> {
     /// giving us right now is still run, unless it takes too long to come.
     fn heed_stop(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
         let Some(stop) = self.stop else { return Ok(()) };
-        let comes = self.servers.iter().any(|s| s.asks() || s.pending.is_some());
+        let comes = (0..self.servers.len()).any(|key| self.is_giving(key));
         if stop == Stop::Graceful && comes && call.blocking {
             let now = self.link.net.now();
             if now < *call.stops_at.get_or_insert(now + GRACE) {
@@ -135,10 +140,8 @@ impl<T: Transport> Worker<T> {
 
     /// Takes a job that has come, or asks the next server.
     fn ask(&mut self, call: &mut Call) -> Result<Next, ReturnCode> {
-        for key in self.link.keys() {
-            if let Some(job) = self.servers[key].pending.take() {
-                return Ok(Next::Take(job));
-            }
+        if let Some(job) = self.ready.pop_front() {
+            return Ok(Next::Take(job));
         }
         for key in self.link.keys() {
             let server = &self.servers[key];
@@ -271,11 +274,14 @@ impl<T: Transport> Worker<T> {
     }
 
     fn pause_ends(&self, call: &Call) -> Option<Instant> {
-        let down = self.link.conns.iter().zip(&self.servers);
-        let rest = down.filter(|(c, _)| c.state == State::Down).filter_map(|(_, s)| s.rests_until);
-        let mut until = self.link.connect_deadline();
-        for moment in rest.chain(call.deadline).chain(call.turn.map(|t| t.1)).chain(call.stops_at) {
-            until = Some(until.map_or(moment, |u| u.min(moment)));
+        let mut until = earlier(call.deadline, call.turn.map(|(_, end)| end));
+        until = earlier(until, call.stops_at);
+        for (conn, server) in self.link.conns.iter().zip(&self.servers) {
+            match conn.state {
+                State::Up => {}
+                State::Connecting => until = earlier(until, conn.deadline),
+                State::Down => until = earlier(until, server.rests_until),
+            }
         }
         until
     }
@@ -320,7 +326,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Does what connections have become ready for.
-    pub(super) fn serve(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+    fn serve(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].state == State::Connecting
                 && self.link.conns[key].writable
@@ -339,7 +345,8 @@ impl<T: Transport> Worker<T> {
                 self.lose(call, key, code);
                 continue;
             }
-            if self.link.conns[key].readable
+            let conn = &self.link.conns[key];
+            if (conn.readable || !conn.inbuf.is_empty())
                 && let Err(code) = self.read(key, call.number)
             {
                 if self.link.conns[key].state == State::Up || code != ReturnCode::LOST_CONNECTION {
@@ -364,5 +371,13 @@ impl<T: Transport> Worker<T> {
         self.servers[key].answered_in = 0;
         call.lost = true;
         call.failure = Some(code);
+    }
+}
+
+/// The earlier of two moments, where none is never.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -3,15 +3,19 @@
 //! Must not: do I/O.
 
 use crate::buf::Owned;
-use crate::protocol::{Command, Packet};
+use crate::protocol::Packet;
+
+/// A workload's memory up to this size is kept for the next job.
+const KEPT: usize = 16 * 1024;
 
 /// A job. Its texts and its workload stay where they are until it is removed,
 /// and each is followed by a NUL: C holds pointers to them.
 #[derive(Debug)]
 pub struct Job {
     /// Handle, function, unique id and reducer, a NUL after each.
-    text: Box<[u8]>,
-    ends: [u16; 4],
+    text: Vec<u8>,
+    /// Where each starts and ends.
+    parts: [(u16, u16); 4],
     /// The body.
     pub workload: Owned,
     /// The connection that it came on, and which life of that connection: after
@@ -54,39 +58,64 @@ impl Report {
 }
 
 impl Job {
-    /// The job of a JOB_ASSIGN packet of any kind, without its body.
-    pub(super) fn new(packet: &Packet<'_>, conn: usize, life: u32) -> Job {
-        let parts: [&[u8]; 4] = match packet.command() {
-            Command::JobAssign => [packet.arg(0), packet.arg(1), b"", b""],
-            Command::JobAssignUniq => [packet.arg(0), packet.arg(1), packet.arg(2), b""],
-            _ => [packet.arg(0), packet.arg(1), packet.arg(2), packet.arg(3)],
-        };
-        let mut text = Vec::with_capacity(parts.iter().map(|p| p.len() + 1).sum());
-        let ends = parts.map(|part| {
-            text.extend_from_slice(part);
-            text.push(0);
-            // Arguments end within 8192 bytes, as `decode` sees to.
-            (text.len() - 1) as u16
-        });
+    /// A job that stands for nothing yet.
+    fn empty() -> Job {
         Job {
-            text: text.into_boxed_slice(),
-            ends,
+            text: Vec::new(),
+            parts: [(0, 0); 4],
             workload: Owned::new(),
-            conn,
-            life,
+            conn: 0,
+            life: 0,
             finished: false,
             running: 0,
         }
     }
 
+    /// The job of a JOB_ASSIGN packet of any kind, without its body, in the memory
+    /// of an earlier one if there is one.
+    pub(super) fn new(
+        spare: Option<Box<Job>>,
+        packet: &Packet<'_>,
+        conn: usize,
+        life: u32,
+    ) -> Box<Job> {
+        let mut job = spare.unwrap_or_else(|| Box::new(Job::empty()));
+        let (text, ends) = packet.arguments();
+        job.text.clear();
+        job.text.extend_from_slice(text);
+        // What the packet does not have is empty: it stands on the last NUL.
+        let last = text.len().saturating_sub(1) as u16;
+        let mut start = 0;
+        for (index, part) in job.parts.iter_mut().enumerate() {
+            *part = match ends.get(index) {
+                Some(&end) => (start, end),
+                None => (last, last),
+            };
+            start = part.1 + 1;
+        }
+        (job.conn, job.life, job.finished, job.running) = (conn, life, false, 0);
+        job
+    }
+
+    /// Whether its memory is small enough to be kept for the next job.
+    pub(super) fn recycle(mut self: Box<Job>) -> Option<Box<Job>> {
+        self.workload.clear();
+        (self.workload.capacity() <= KEPT).then_some(self)
+    }
+
     fn part(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) + 1 };
-        &self.text[start..usize::from(self.ends[index])]
+        let (start, end) = self.parts[index];
+        &self.text[usize::from(start)..usize::from(end)]
     }
 
     /// The job handle. A NUL follows.
     pub fn handle(&self) -> &[u8] {
         self.part(0)
+    }
+
+    /// The job handle with its NUL.
+    pub(super) fn handle_and_nul(&self) -> &[u8] {
+        &self.text[..usize::from(self.parts[0].1) + 1]
     }
 
     /// The function's name as it is on the wire. A NUL follows.

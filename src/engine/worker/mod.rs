@@ -1,6 +1,6 @@
 //! [`Worker`]: the state machine of a worker.
 //!
-//! [`Worker::step`] asks servers for a job until one gives it, and then returns
+//! [`Worker::work`] asks servers for a job until one gives it, and then returns
 //! for the job's function to be called; [`Worker::finish`] tells the server how
 //! that went. Between the two nothing is kept but the job: the function may call
 //! anything on the same worker, or may never come back.
@@ -15,6 +15,7 @@
 mod functions;
 mod grab;
 mod job;
+mod quick;
 mod read;
 mod request;
 mod send;
@@ -25,7 +26,6 @@ mod tests;
 mod work;
 
 pub use functions::Function;
-pub use grab::Call;
 pub use job::{Job, Report};
 pub use stop::{STOP_GRACEFUL, STOP_NOW};
 pub use work::{Outcome, Step, Ticket, Upcall};
@@ -37,6 +37,7 @@ use crate::at;
 use crate::net::Transport;
 use crate::protocol::Command;
 use server::Server;
+use std::collections::VecDeque;
 use std::time::Duration;
 use stop::Stop;
 
@@ -53,6 +54,10 @@ pub struct Worker<T: Transport> {
     /// The oldest first.
     functions: Vec<Function>,
     jobs: Slab<Job>,
+    /// Jobs that have come and were not handed out.
+    ready: VecDeque<Id>,
+    /// The memory of the last job.
+    spare: Option<Box<Job>>,
     stop: Option<Stop>,
     last_call: u64,
     last_life: u32,
@@ -73,6 +78,8 @@ impl<T: Transport> Worker<T> {
             servers: Vec::new(),
             functions: Vec::new(),
             jobs: Slab::new(),
+            ready: VecDeque::new(),
+            spare: None,
             stop: None,
             last_call: 0,
             last_life: 0,
@@ -121,8 +128,10 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Forgets a job. Its server is told nothing.
-    pub fn remove_job(&mut self, id: Id) -> Option<Box<Job>> {
-        self.jobs.remove(id)
+    pub fn remove_job(&mut self, id: Id) {
+        if let Some(job) = self.jobs.remove(id) {
+            self.spare = job.recycle();
+        }
     }
 
     /// Waits until something has come: the helper of non-blocking mode.
@@ -157,7 +166,7 @@ impl<T: Transport> Worker<T> {
 
     /// Whether a call has work that needs no waiting for.
     pub fn has_buffered_work(&self) -> bool {
-        self.servers.iter().any(|s| s.pending.is_some())
+        !self.ready.is_empty()
             || self.link.conns.iter().any(|c| c.readable || c.writable || !c.inbuf.is_empty())
     }
 
@@ -192,10 +201,7 @@ impl<T: Transport> Worker<T> {
     fn has_jobs(&self, key: usize) -> bool {
         let server = &self.servers[key];
         self.jobs.iter().any(|(id, job)| {
-            job.conn == key
-                && job.life == server.life
-                && !job.finished
-                && server.pending != Some(id)
+            job.conn == key && job.life == server.life && !job.finished && !self.ready.contains(&id)
         })
     }
 }

@@ -28,22 +28,40 @@ impl<T: Transport> Worker<T> {
     pub(super) fn read(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
         // A packet that makes no sense does not hide those after it.
         let mut outcome = Ok(());
-        while self.link.conns[key].state == State::Up {
-            if !self.read_body(key)? {
+        loop {
+            if self.servers[key].incoming.is_some() && !self.read_body(key)? {
                 break;
             }
-            // Taken out so that servers and jobs can change while a packet is
-            // borrowed.
-            let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
+            if !self.link.conns[key].inbuf.is_empty() {
+                outcome = outcome.and(self.read_packets(key, call));
+            }
+            let conn = &self.link.conns[key];
+            if conn.state != State::Up {
+                break;
+            }
+            if self.servers[key].incoming.is_none() && self.link.fill(key)? == Fill::Empty {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// Reads the packets in the buffer, until one's body is to be received apart.
+    fn read_packets(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
+        let mut outcome = Ok(());
+        // Taken out so that servers and jobs can change while a packet is borrowed.
+        let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
+        loop {
             let (used, one) = self.read_packet(key, inbuf.unread(), call);
-            inbuf.read(used);
-            if self.link.conns[key].state == State::Up {
-                self.link.conns[key].inbuf = inbuf;
-            }
             outcome = outcome.and(one);
-            if used == 0 && one.is_ok() && self.link.fill(key)? == Fill::Empty {
+            inbuf.read(used);
+            if used == 0 || inbuf.is_empty() || self.servers[key].incoming.is_some() {
                 break;
             }
+        }
+        let conn = &mut self.link.conns[key];
+        if conn.state == State::Up {
+            conn.inbuf = inbuf;
         }
         outcome
     }
@@ -112,16 +130,16 @@ impl<T: Transport> Worker<T> {
                 if self.take_owed(key, |o| o == Owed::Grab).is_some() =>
             {
                 self.servers[key].queue = Queue::Unknown;
-                let mut job = Box::new(Job::new(packet, key, self.servers[key].life));
+                let life = self.servers[key].life;
+                let mut job = Job::new(self.spare.take(), packet, key, life);
                 if missing > 0 {
                     self.servers[key].incoming = Some(Incoming::Job { job, missing });
                     return Ok(());
                 }
-                match Owned::copy_of(packet.body()) {
-                    Ok(body) => job.workload = body,
-                    Err(_) => return Err(self.out_of_memory(key)),
+                if job.workload.extend(packet.body()).is_err() {
+                    return Err(self.out_of_memory(key));
                 }
-                self.assigned(key, job);
+                self.assigned(job);
                 Ok(())
             }
             Command::OptionRes => {
@@ -152,11 +170,11 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    fn assigned(&mut self, key: usize, mut job: Box<Job>) {
+    fn assigned(&mut self, mut job: Box<Job>) {
         // Programs read workloads as text; without the NUL they had no right to.
         let _ = job.workload.terminate();
         let id = self.jobs.insert(job);
-        self.servers[key].pending = Some(id);
+        self.ready.push_back(id);
     }
 
     fn on_echo(
@@ -235,7 +253,7 @@ impl<T: Transport> Worker<T> {
                 Incoming::Job { mut job, missing } => {
                     let got = self.receive(key, &mut job.workload, missing)?;
                     if got == missing {
-                        self.assigned(key, job);
+                        self.assigned(job);
                         (got, None)
                     } else {
                         (got, Some(Incoming::Job { job, missing: missing - got }))
@@ -288,6 +306,9 @@ impl<T: Transport> Worker<T> {
     /// Takes the first owed reply of a kind off a connection's list.
     pub(super) fn take_owed(&mut self, key: usize, fits: impl Fn(Owed) -> bool) -> Option<Owed> {
         let owed = &mut self.servers[key].owed;
+        if owed.front().is_some_and(|&o| fits(o)) {
+            return owed.pop_front();
+        }
         let at = owed.iter().position(|&o| fits(o))?;
         owed.remove(at)
     }

@@ -7,15 +7,14 @@
 //! Must not: touch other connections.
 
 use super::Worker;
-use super::job::Report;
+use super::job::{Job, Report};
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::link::{Flush, State, Wait};
 use crate::engine::slab::Id;
 use crate::net::Transport;
 use crate::protocol::limits::MAX_PAYLOAD;
-use crate::protocol::packet::encode_head;
-use crate::protocol::{Command, Magic};
+use crate::protocol::{Command, Header, Magic, encode};
 
 impl<T: Transport> Worker<T> {
     /// Sends a report. After a final one every other is ignored, with SUCCESS.
@@ -23,25 +22,31 @@ impl<T: Transport> Worker<T> {
     /// the job to somebody else.
     pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
         self.check_fork();
+        self.report(id, report, body)
+    }
+
+    /// Sends a report, with forks already looked for.
+    pub(super) fn report(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
         let Some(job) = self.jobs.get(id) else {
             return self.gone();
         };
         if job.finished {
             return ReturnCode::SUCCESS;
         }
-        let (key, life) = (job.conn, job.life);
-        if !self.is_alive(key, life) || self.link.conns[key].state != State::Up {
+        let key = job.conn;
+        let conn = self.link.conns.get_mut(key);
+        let alive = self.servers.get(key).is_some_and(|server| server.life == job.life);
+        let Some(conn) = conn.filter(|conn| alive && conn.state == State::Up) else {
             return self.gone();
-        }
-        if body.len() > MAX_PAYLOAD as usize - job.handle().len() - 1 {
+        };
+        if body.len() > MAX_PAYLOAD as usize - job.handle_and_nul().len() {
             return self.link.error.set(
                 ReturnCode::ARGUMENT_TOO_LARGE,
                 at!("gearman_job_send"),
                 "a packet holds less than 4 GiB",
             );
         }
-        let out = self.link.conns[key].out.bytes();
-        put(out, report, job.handle(), body.len());
+        put(conn.out.bytes(), report, job, body.len());
         if let Err(code) = self.push(key, body) {
             return code;
         }
@@ -99,19 +104,25 @@ impl<T: Transport> Worker<T> {
 }
 
 /// Appends a report's packet up to its body.
-fn put(out: &mut Vec<u8>, report: Report, handle: &[u8], body: usize) {
+fn put(out: &mut Vec<u8>, report: Report, job: &Job, body: usize) {
     let command = match report {
         Report::Data => Command::WorkData,
         Report::Warning => Command::WorkWarning,
         Report::Complete => Command::WorkComplete,
         Report::Exception => Command::WorkException,
-        Report::Fail => Command::WorkFail,
+        Report::Fail => {
+            encode(out, Magic::Request, Command::WorkFail, &[job.handle()], b"");
+            return;
+        }
         Report::Status { numerator, denominator } => {
             let (numerator, denominator) = (numerator.to_string(), denominator.to_string());
-            let args: &[&[u8]] = &[handle, numerator.as_bytes(), denominator.as_bytes()];
-            encode_head(out, Magic::Request, Command::WorkStatus, args, 0);
+            let args: &[&[u8]] = &[job.handle(), numerator.as_bytes(), denominator.as_bytes()];
+            encode(out, Magic::Request, Command::WorkStatus, args, b"");
             return;
         }
     };
-    encode_head(out, Magic::Request, command, &[handle], body);
+    let handle = job.handle_and_nul();
+    let length = (handle.len() + body) as u32;
+    out.extend_from_slice(&Header { magic: Magic::Request, command, length }.bytes());
+    out.extend_from_slice(handle);
 }

@@ -8,7 +8,6 @@ use super::job::Job;
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::link::State;
-use crate::engine::slab::Id;
 use crate::net::Transport;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -71,8 +70,6 @@ pub(super) struct Server {
     pub(super) answered_in: u64,
     /// The call in which it could not be used.
     pub(super) failed_in: u64,
-    /// Given to us, not handed out yet.
-    pub(super) pending: Option<Id>,
     pub(super) incoming: Option<Incoming>,
     /// A job's function was left without returning: the server must give the
     /// job to somebody else.
@@ -165,8 +162,15 @@ impl<T: Transport> Worker<T> {
         server.incoming = None;
         server.abandoned = false;
         server.since = None;
-        if let Some(job) = server.pending.take() {
-            self.jobs.remove(job);
+        if !self.ready.is_empty() {
+            let (jobs, spare) = (&mut self.jobs, &mut self.spare);
+            self.ready.retain(|&id| match jobs.get(id) {
+                Some(job) if job.conn != key => true,
+                _ => {
+                    *spare = jobs.remove(id).and_then(Job::recycle);
+                    false
+                }
+            });
         }
     }
 }

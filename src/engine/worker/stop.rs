@@ -5,6 +5,7 @@
 
 use super::Worker;
 use crate::engine::ReturnCode;
+use crate::engine::slab::Id;
 use crate::net::{MioNet, Transport};
 use std::os::fd::RawFd;
 
@@ -55,12 +56,18 @@ impl<T: Transport> Worker<T> {
         }
     }
 
+    /// Whether a server has been asked for a job, or gave one that was not handed
+    /// out.
+    pub(super) fn is_giving(&self, key: usize) -> bool {
+        let came = |&id: &Id| self.jobs.get(id).is_some_and(|job| job.conn == key);
+        self.servers[key].asks() || self.ready.iter().any(came)
+    }
+
     /// Gives jobs that were asked for and that nobody will run back to their
     /// servers, by closing connections that no job at hand needs.
     pub(super) fn give_back(&mut self) {
         for key in 0..self.servers.len() {
-            let server = &self.servers[key];
-            if (server.asks() || server.pending.is_some()) && !self.has_jobs(key) {
+            if self.is_giving(key) && !self.has_jobs(key) {
                 self.disconnect(key);
             }
         }

@@ -62,8 +62,7 @@ fn complete(handle: &str, body: &[u8]) -> Vec<u8> {
 
 /// One call up to its job or its end.
 fn step(worker: &mut Worker<ScriptNet>) -> Result<(Id, Ticket), ReturnCode> {
-    let mut call = worker.begin_work();
-    match worker.step(&mut call) {
+    match worker.work() {
         Step::Done(code) => Err(code),
         Step::Call(upcall, ticket) => {
             assert_eq!(upcall.token, TOKEN);

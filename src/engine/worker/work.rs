@@ -4,14 +4,13 @@
 //! Must not: call the function.
 
 use super::Worker;
-use super::grab::Call;
 use super::job::Report;
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::slab::Id;
 use crate::net::Transport;
 
-/// The function that a step needs to be called. Plain data: it is alive while
+/// The function that is to be called. Plain data: it is alive while
 /// that function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upcall {
@@ -35,7 +34,7 @@ impl Ticket {
     }
 }
 
-/// How a step ended.
+/// What comes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The call is over, with this code and without a job.
@@ -57,10 +56,9 @@ pub enum Outcome {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Goes on until there is a job with a function, or a reason to return.
-    pub fn step(&mut self, call: &mut Call) -> Step {
-        self.check_fork();
-        let id = match self.next_job(call) {
+    /// Waits for a job with a function, or for a reason to return.
+    pub fn work(&mut self) -> Step {
+        let id = match self.next_job(true) {
             Ok(id) => id,
             Err(code) => return Step::Done(code),
         };
@@ -71,7 +69,7 @@ impl<T: Transport> Worker<T> {
             .and_then(|function| function.token());
         let (Some(token), Some(job)) = (token, self.jobs.get_mut(id)) else {
             let key = self.jobs.get(id).map(|job| job.conn);
-            self.jobs.remove(id);
+            self.remove_job(id);
             // The server must give the job to somebody who knows the function.
             if let Some(key) = key {
                 self.disconnect(key);
@@ -110,7 +108,7 @@ impl<T: Transport> Worker<T> {
                 return ReturnCode::SUCCESS;
             }
         };
-        match self.send(ticket.job, report, body) {
+        match self.report(ticket.job, report, body) {
             ReturnCode::SUCCESS => code,
             failed => failed,
         }

@@ -9,8 +9,7 @@ fn the_newest_of_one_name_is_called_and_every_one_is_announced() {
     let timed = request(Command::CanDoTimeout, &[b"f", b"5000"], b"");
     let hello = [timed, can_do(), grab()].concat();
     world.peer(0).expects(&hello).sends(&assign("H:1"));
-    let mut call = worker.begin_work();
-    match worker.step(&mut call) {
+    match worker.work() {
         Step::Call(upcall, _) => assert_eq!(upcall.token, 8),
         done => panic!("{done:?}"),
     }
