@@ -1,8 +1,12 @@
 //! What ships: the files that an installation gives, the names that they export,
 //! and programs that build against them.
 
+#[path = "shipped/examples.rs"]
+mod examples;
 #[path = "shipped/installed.rs"]
 mod installed;
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod support;
 
 use installed::*;
 use std::collections::BTreeSet;

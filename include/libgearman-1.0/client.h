@@ -155,55 +155,6 @@ gearman_return_t gearman_client_set_memory_allocators(gearman_client_st *client,
                                                       gearman_calloc_fn *calloc_fn,
                                                       void *context);
 
-/* Adds a server, to be tried before those that were added earlier. NULL or ""
- * is localhost, port 0 is 4730, a host that starts with "/" is a Unix socket.
- * The host is looked up here; nothing is sent.
- *
- * Returns SUCCESS, GETADDRINFO for a host without an address, INVALID_ARGUMENT
- * for a NULL client.
- *
- * Requires: `client` is NULL or a live client; `host` is NULL or NUL-terminated.
- */
-GEARMAN_API
-gearman_return_t gearman_client_add_server(gearman_client_st *client,
-                                           const char *host,
-                                           in_port_t port);
-
-/* Adds the servers of a list, "host[:port][,host[:port]]...", in its order:
- * the last one will be tried first. IPv6 addresses stand in brackets. Stops at
- * the first that has no address, and returns its error.
- *
- * Requires: `client` is NULL or a live client; `servers` is NULL, which is localhost, or
- * NUL-terminated.
- */
-GEARMAN_API
-gearman_return_t gearman_client_add_servers(gearman_client_st *client,
-                                            const char *servers);
-
-/* Closes the connections and forgets all servers. Tasks that were sent end
- * with LOST_CONNECTION.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API void gearman_client_remove_servers(gearman_client_st *client);
-
-/* Waits until a connection can be read or written, for non-blocking mode.
- *
- * Returns SUCCESS, TIMEOUT, NO_ACTIVE_FDS without an open connection, or
- * IO_WAIT for a signal under GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API gearman_return_t gearman_client_wait(gearman_client_st *client);
-
-/* Whether both clients' first servers have the same host and port.
- *
- * Requires: Both are NULL or live clients.
- */
-GEARMAN_API
-bool gearman_client_compare(const gearman_client_st *first,
-                            const gearman_client_st *second);
-
 /* Sets the prefix that is put before every function name; no bytes for none.
  *
  * Requires: `client` is NULL or a live client; `namespace_key` is readable for its size.
@@ -232,6 +183,61 @@ GEARMAN_API
 gearman_return_t gearman_client_set_identifier(gearman_client_st *client,
                                                const char *id,
                                                size_t id_size);
+
+/* Asks for the state of a job by its handle, and waits for the answer, also in
+ * non-blocking mode. Each out-pointer may be NULL.
+ *
+ * Returns SUCCESS, also for a job that the server does not know. If `is_known`
+ * and `is_running` are both NULL the code tells instead: IN_PROGRESS for a
+ * running job, JOB_EXISTS for a waiting one, SUCCESS for an unknown one.
+ *
+ * Requires: `client` is NULL or a live client; `job_handle` is NULL or NUL-terminated;
+ * the out-pointers are NULL or writable.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_job_status(gearman_client_st *client,
+                                           const gearman_job_handle_t job_handle,
+                                           bool *is_known,
+                                           bool *is_running,
+                                           uint32_t *numerator,
+                                           uint32_t *denominator);
+
+/* Asks for the state of a job by its unique id, and waits for the answer, also
+ * in non-blocking mode. `unique` is NUL-terminated; `unique_length` is ignored,
+ * as it always was.
+ *
+ * Requires: `client` is NULL or a live client; `unique` is NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_status_t gearman_client_unique_status(gearman_client_st *client,
+                                              const char *unique,
+                                              size_t unique_length);
+
+/* Sends bytes to every server and waits, also in non-blocking mode, until each
+ * has sent them back.
+ *
+ * Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
+ * server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+ *
+ * Requires: `client` is NULL or a live client; `workload` is readable for its size.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_echo(gearman_client_st *client,
+                                     const void *workload,
+                                     size_t workload_size);
+
+/* Turns a server option such as "exceptions" on: at every server, now and on
+ * every later connection. Waits for the answers, also in non-blocking mode.
+ *
+ * Returns whether at least one server accepted it and none refused it; one that
+ * is down is told when it is back.
+ *
+ * Requires: `client` is NULL or a live client; `option_arg` is readable for its size.
+ */
+GEARMAN_API
+bool gearman_client_set_server_option(gearman_client_st *client,
+                                      const char *option_arg,
+                                      size_t option_arg_size);
 
 /* The options that are on, as bits. EXCEPTION is never shown. For NULL the
  * number of GEARMAN_WORKER_MAX, as programs know it.
@@ -272,6 +278,139 @@ bool gearman_client_has_option(gearman_client_st *client,
 GEARMAN_API
 void gearman_client_remove_options(gearman_client_st *client,
                                    gearman_client_options_t options);
+
+/* Adds a server, to be tried before those that were added earlier. NULL or ""
+ * is localhost, port 0 is 4730, a host that starts with "/" is a Unix socket.
+ * The host is looked up here; nothing is sent.
+ *
+ * Returns SUCCESS, GETADDRINFO for a host without an address, INVALID_ARGUMENT
+ * for a NULL client.
+ *
+ * Requires: `client` is NULL or a live client; `host` is NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_add_server(gearman_client_st *client,
+                                           const char *host,
+                                           in_port_t port);
+
+/* Adds the servers of a list, "host:port,host,...", in its order:
+ * the last one will be tried first. IPv6 addresses stand in brackets. Stops at
+ * the first that has no address, and returns its error.
+ *
+ * Requires: `client` is NULL or a live client; `servers` is NULL, which is localhost, or
+ * NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_add_servers(gearman_client_st *client,
+                                            const char *servers);
+
+/* Closes the connections and forgets all servers. Tasks that were sent end
+ * with LOST_CONNECTION.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API void gearman_client_remove_servers(gearman_client_st *client);
+
+/* Waits until a connection can be read or written, for non-blocking mode.
+ *
+ * Returns SUCCESS, TIMEOUT, NO_ACTIVE_FDS without an open connection, or
+ * IO_WAIT for a signal under GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API gearman_return_t gearman_client_wait(gearman_client_st *client);
+
+/* Whether both clients' first servers have the same host and port.
+ *
+ * Requires: Both are NULL or live clients.
+ */
+GEARMAN_API
+bool gearman_client_compare(const gearman_client_st *first,
+                            const gearman_client_st *second);
+
+/* Sets the function that is called with a task and its context when a task
+ * with a context is freed; NULL for none.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API
+void gearman_client_set_task_context_free_fn(gearman_client_st *client,
+                                             gearman_task_context_free_fn *function);
+
+/* Sets the callback that sends the workload of a task which was added
+ * without one.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API
+void gearman_client_set_workload_fn(gearman_client_st *client,
+                                    gearman_workload_fn *function);
+
+/* Sets the callback for a job that the server has accepted.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API
+void gearman_client_set_created_fn(gearman_client_st *client,
+                                   gearman_created_fn *function);
+
+/* Sets the callback for a piece of a result.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API void gearman_client_set_data_fn(gearman_client_st *client, gearman_data_fn *function);
+
+/* Sets the callback for a warning.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API
+void gearman_client_set_warning_fn(gearman_client_st *client,
+                                   gearman_warning_fn *function);
+
+/* Sets the callback for progress and for answers to status requests.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API
+void gearman_client_set_status_fn(gearman_client_st *client,
+                                  gearman_universal_status_fn *function);
+
+/* Sets the callback for a job that is done.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API
+void gearman_client_set_complete_fn(gearman_client_st *client,
+                                    gearman_complete_fn *function);
+
+/* Sets the callback for a job that raised an exception.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API
+void gearman_client_set_exception_fn(gearman_client_st *client,
+                                     gearman_exception_fn *function);
+
+/* Sets the callback for a job that failed.
+ * NULL for none. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client; `function` has its declared type.
+ */
+GEARMAN_API void gearman_client_set_fail_fn(gearman_client_st *client, gearman_fail_fn *function);
+
+/* Clears all callbacks. Tasks that were added before keep what they have.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API void gearman_client_clear_fn(gearman_client_st *client);
 
 /* Submits a job of normal priority and waits until it is done, also in
  * non-blocking mode. The workload is only borrowed.
@@ -385,61 +524,6 @@ GEARMAN_API
 void gearman_client_do_status(gearman_client_st *client,
                               uint32_t *numerator,
                               uint32_t *denominator);
-
-/* Asks for the state of a job by its handle, and waits for the answer, also in
- * non-blocking mode. Each out-pointer may be NULL.
- *
- * Returns SUCCESS, also for a job that the server does not know. If `is_known`
- * and `is_running` are both NULL the code tells instead: IN_PROGRESS for a
- * running job, JOB_EXISTS for a waiting one, SUCCESS for an unknown one.
- *
- * Requires: `client` is NULL or a live client; `job_handle` is NULL or NUL-terminated;
- * the out-pointers are NULL or writable.
- */
-GEARMAN_API
-gearman_return_t gearman_client_job_status(gearman_client_st *client,
-                                           const gearman_job_handle_t job_handle,
-                                           bool *is_known,
-                                           bool *is_running,
-                                           uint32_t *numerator,
-                                           uint32_t *denominator);
-
-/* Asks for the state of a job by its unique id, and waits for the answer, also
- * in non-blocking mode. `unique` is NUL-terminated; `unique_length` is ignored,
- * as it always was.
- *
- * Requires: `client` is NULL or a live client; `unique` is NULL or NUL-terminated.
- */
-GEARMAN_API
-gearman_status_t gearman_client_unique_status(gearman_client_st *client,
-                                              const char *unique,
-                                              size_t unique_length);
-
-/* Sends bytes to every server and waits, also in non-blocking mode, until each
- * has sent them back.
- *
- * Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
- * server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
- *
- * Requires: `client` is NULL or a live client; `workload` is readable for its size.
- */
-GEARMAN_API
-gearman_return_t gearman_client_echo(gearman_client_st *client,
-                                     const void *workload,
-                                     size_t workload_size);
-
-/* Turns a server option such as "exceptions" on: at every server, now and on
- * every later connection. Waits for the answers, also in non-blocking mode.
- *
- * Returns whether at least one server accepted it and none refused it; one that
- * is down is told when it is back.
- *
- * Requires: `client` is NULL or a live client; `option_arg` is readable for its size.
- */
-GEARMAN_API
-bool gearman_client_set_server_option(gearman_client_st *client,
-                                      const char *option_arg,
-                                      size_t option_arg_size);
 
 /* Adds a foreground job of normal priority, to be sent by the next
  * gearman_client_run_tasks(). The workload is copied; with a
@@ -601,90 +685,6 @@ GEARMAN_API bool gearman_client_has_tasks(const gearman_client_st *client);
  * Requires: `client` is NULL or a live client.
  */
 GEARMAN_API bool gearman_client_has_active_tasks(gearman_client_st *client);
-
-/* Sets the function that is called with a task and its context when a task
- * with a context is freed; NULL for none.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API
-void gearman_client_set_task_context_free_fn(gearman_client_st *client,
-                                             gearman_task_context_free_fn *function);
-
-/* Sets the callback that sends the workload of a task which was added
- * without one.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API
-void gearman_client_set_workload_fn(gearman_client_st *client,
-                                    gearman_workload_fn *function);
-
-/* Sets the callback for a job that the server has accepted.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API
-void gearman_client_set_created_fn(gearman_client_st *client,
-                                   gearman_created_fn *function);
-
-/* Sets the callback for a piece of a result.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API void gearman_client_set_data_fn(gearman_client_st *client, gearman_data_fn *function);
-
-/* Sets the callback for a warning.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API
-void gearman_client_set_warning_fn(gearman_client_st *client,
-                                   gearman_warning_fn *function);
-
-/* Sets the callback for progress and for answers to status requests.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API
-void gearman_client_set_status_fn(gearman_client_st *client,
-                                  gearman_universal_status_fn *function);
-
-/* Sets the callback for a job that is done.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API
-void gearman_client_set_complete_fn(gearman_client_st *client,
-                                    gearman_complete_fn *function);
-
-/* Sets the callback for a job that raised an exception.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API
-void gearman_client_set_exception_fn(gearman_client_st *client,
-                                     gearman_exception_fn *function);
-
-/* Sets the callback for a job that failed.
- * NULL for none. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client; `function` has its declared type.
- */
-GEARMAN_API void gearman_client_set_fail_fn(gearman_client_st *client, gearman_fail_fn *function);
-
-/* Clears all callbacks. Tasks that were added before keep what they have.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API void gearman_client_clear_fn(gearman_client_st *client);
 
 #ifdef __cplusplus
 }

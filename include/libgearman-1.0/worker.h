@@ -167,7 +167,7 @@ gearman_return_t gearman_worker_add_server(gearman_worker_st *worker,
                                            const char *host,
                                            in_port_t port);
 
-/* Adds the servers of a list, "host[:port][,host[:port]]...", in its order:
+/* Adds the servers of a list, "host:port,host,...", in its order:
  * the last one will be asked first. IPv6 addresses stand in brackets. Stops at
  * the first that has no address, and returns its error.
  *
@@ -237,7 +237,7 @@ gearman_return_t gearman_worker_register(gearman_worker_st *worker,
                                          const char *function_name,
                                          uint32_t timeout);
 
-/* Takes back the function that was added last under a name.
+/* Takes back a function, and those of the same name that were added before.
  *
  * Returns SUCCESS or NO_REGISTERED_FUNCTION.
  *
@@ -319,8 +319,9 @@ GEARMAN_API
 void gearman_worker_set_options(gearman_worker_st *worker,
                                 gearman_worker_options_t options);
 
-/* Turns options on. GRAB_ALL, GRAB_UNIQ and neither of them choose the packet
- * that asks for jobs: GRAB_JOB_ALL, GRAB_JOB_UNIQ or GRAB_JOB.
+/* Turns options on. GRAB_ALL and GRAB_UNIQ choose the packet that asks for jobs,
+ * GRAB_JOB_ALL (the default) or GRAB_JOB_UNIQ: the last one that was turned on,
+ * or GRAB_JOB after either was turned off.
  *
  * Requires: `worker` is NULL or a live worker.
  */

@@ -320,7 +320,7 @@ unsafe fn add_server(block: *mut WorkerBlock, host: &[u8], port: u16) -> ReturnC
     })
 }
 
-/// Adds the servers of a list, "host[:port][,host[:port]]...", in its order:
+/// Adds the servers of a list, "host:port,host,...", in its order:
 /// the last one will be asked first. IPv6 addresses stand in brackets. Stops at
 /// the first that has no address, and returns its error.
 ///

@@ -1,7 +1,7 @@
 //! Questions that a client and a worker alike put to every server: echo, and
 //! turning an option on.
 //!
-//! Must not: know how a question is sent or how its reply is found; [`Ask`] is
+//! Must not: know how a question is sent or how its reply is found; `Ask` is
 //! what client and worker bring along.
 
 use super::ReturnCode;

@@ -147,11 +147,14 @@ impl<T: Transport> Link<T> {
     /// Costs a system call only after a pause.
     pub fn look(&mut self, key: usize, now: Instant) -> Liveness {
         let conn = &mut self.conns[key];
-        if conn.state != State::Up || now.saturating_duration_since(conn.heard) < LOOK_AFTER {
+        let last = conn.heard.max(conn.looked);
+        if conn.state != State::Up || now.saturating_duration_since(last) < LOOK_AFTER {
             return Liveness::Quiet;
         }
         let liveness = self.net.liveness(key);
-        self.conns[key].heard = now;
+        if liveness != Liveness::Dead {
+            self.conns[key].looked = now;
+        }
         if liveness == Liveness::Readable {
             self.conns[key].readable = true;
         }
@@ -198,9 +201,7 @@ impl<T: Transport> Link<T> {
             let conn = &mut self.conns[key];
             let Some(address) = conn.addresses.get(conn.next_address) else {
                 self.close(key);
-                let conn = &self.conns[key];
-                let text = format!("Connection to {}:{} failed", conn.host, conn.port);
-                return Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text));
+                return Err(self.unreachable(key));
             };
             let address: Address = address.clone();
             conn.next_address += 1;
@@ -210,6 +211,13 @@ impl<T: Transport> Link<T> {
                 return Ok(());
             }
         }
+    }
+
+    #[cold]
+    fn unreachable(&mut self, key: usize) -> ReturnCode {
+        let conn = &self.conns[key];
+        let text = format!("Connection to {}:{} failed", conn.host, conn.port);
+        self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text)
     }
 
     /// Looks whether connecting has ended. Returns whether it has.
@@ -241,10 +249,11 @@ impl<T: Transport> Link<T> {
     }
 
     fn connect_timed_out(&mut self, key: usize) -> Result<bool, ReturnCode> {
+        // Without a limit of the caller's it is the server's failure.
+        let code =
+            if self.settings.timeout.is_some() { self.timed_out() } else { self.unreachable(key) };
         self.close(key);
-        let conn = &self.conns[key];
-        let text = format!("Connection to {}:{} failed", conn.host, conn.port);
-        Err(self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text))
+        Err(code)
     }
 
     /// Sends what is buffered, and then `body`, of which `sent` bytes have gone
@@ -447,6 +456,27 @@ impl<T: Transport> Link<T> {
         self.error.set(ReturnCode::TIMEOUT, at!("gearman_wait"), &text)
     }
 
+    /// Has attempts to connect that take too long looked at by the next step.
+    pub fn end_attempts(&mut self) {
+        let now = self.net.now();
+        for conn in &mut self.conns {
+            conn.writable |= conn.deadline.is_some_and(|d| d <= now);
+        }
+    }
+
+    /// Notes what has become ready, without waiting. Returns whether anything
+    /// has.
+    ///
+    /// # Errors
+    /// The poller's.
+    pub fn harvest(&mut self) -> Result<bool, ReturnCode> {
+        if !self.any_open() {
+            return Ok(false);
+        }
+        let now = self.net.now();
+        Ok(!matches!(self.poll(Some(now))?, Wait::TimedOut))
+    }
+
     /// The earliest connect deadline.
     pub fn connect_deadline(&self) -> Option<Instant> {
         self.conns.iter().filter_map(|c| c.deadline).min()
@@ -481,8 +511,19 @@ pub fn wait_any<T: Transport>(link: &mut Link<T>) -> Result<(), ReturnCode> {
             "no active file descriptors",
         ));
     }
-    let deadline = link.settings.deadline(link.net.now());
-    match link.wait(deadline)? {
+    let limit = link.settings.deadline(link.net.now());
+    let connect = link.connect_deadline();
+    // An attempt to connect that takes too long is news: the next run tries the
+    // next server.
+    let until = match (limit, connect) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    match link.wait(until)? {
+        Wait::TimedOut if connect.is_some_and(|c| limit.is_none_or(|l| c < l)) => {
+            link.end_attempts();
+            Ok(())
+        }
         Wait::Ready | Wait::Woken => Ok(()),
         Wait::Interrupted => Err(link.error.set_code(ReturnCode::IO_WAIT)),
         Wait::TimedOut => Err(link.timed_out()),

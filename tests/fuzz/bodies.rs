@@ -52,7 +52,11 @@ fn packet(data: &[u8]) -> Option<usize> {
                 assert_eq!(used, *whole_used);
                 assert_eq!(parts(&packet), parts(whole));
             }
-            // Nothing that arrives later can mend a packet.
+            // Nothing that arrives later can mend a packet. (A wrong magic that is
+            // not whole yet is told as far as it is there.)
+            Err(ProtocolError::Magic(_)) => {
+                assert!(matches!(last, Err(ProtocolError::Magic(_))), "{last:?}");
+            }
             Err(error) => assert_eq!(Some(&error), last.as_ref().err(), "at {length}"),
         }
     }

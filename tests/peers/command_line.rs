@@ -195,19 +195,11 @@ fn a_server_that_is_not_there_is_reported() {
 }
 
 #[test]
-fn binary_data_passes_unchanged() {
+fn binary_input_arrives_unchanged() {
     let data: Vec<u8> =
         (0..1 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     same(|world| {
         let worker = world.worker(1, &["-f", "f", "--", "sha256sum"]);
-        let digest = world.run(&["-f", "f"], &data) + &worker.done();
-        // The tool feeds all the input before it reads any output.
-        let keep = "all=$(mktemp) && cat >$all && cat $all && rm $all";
-        let worker = world.worker(1, &["-f", "g", "--", "sh", "-c", keep]);
-        let mut client = world.gearman(&["-f", "g"]);
-        client.stdin(File::open(file(&data)).expect("the input can be read"));
-        let output = client.output().expect("the client runs");
-        assert!(output.stdout == data, "{} bytes came back", output.stdout.len());
-        digest + &worker.done()
+        world.run(&["-f", "f"], &data) + &worker.done()
     });
 }

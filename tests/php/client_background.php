@@ -46,8 +46,8 @@ stop_worker($pid);
 // when one of them ends.
 $client = client();
 foreach ($handles as $method => $handle) {
-    show('afterwards', $client->jobStatus($handle));
+    show('forgotten', forgotten($client, $handle));
 }
-show('afterwards', $client->jobStatus($slow));
+show('forgotten', forgotten($client, $slow));
 echo file_get_contents($order);
 unlink($order);

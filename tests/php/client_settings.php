@@ -17,7 +17,7 @@ show('ping', $client->ping('are you there'), $client->returnCode());
 echo "nobody listens\n";
 // Port 1 of the loopback address: privileged, and nothing is there.
 $client = new GearmanClient();
-show('add server', $client->addServer('127.0.0.1', 1), $client->returnCode());
+show('add server', $client->addServer('127.0.0.1', 1, false), $client->returnCode());
 show('do', @$client->doNormal('x', 'y'), $client->returnCode(), $client->getErrno());
 show('background', @$client->doBackground('x', 'y'), $client->returnCode());
 show('ping', @$client->ping('x'), $client->returnCode());

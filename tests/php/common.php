@@ -93,6 +93,19 @@ function ended(int $pid): int
     return pcntl_wifexited($status) ? pcntl_wexitstatus($status) : -pcntl_wtermsig($status);
 }
 
+// Waits until the server has forgotten a job: what a worker has sent may still be
+// on its way when another connection asks.
+function forgotten(GearmanClient $client, string $handle): bool
+{
+    for ($tries = 0; $tries < 10000; $tries++) {
+        if ($client->jobStatus($handle)[0] === false) {
+            return true;
+        }
+        usleep(1000);
+    }
+    return false;
+}
+
 // 10 MiB in which every byte value and every pair of them occurs.
 function ten_megabytes(): string
 {

@@ -30,7 +30,8 @@ $client->setCompleteCallback(function (GearmanTask $task) use (&$got) {
 $client->addTask('reverse', $payload);
 show('task', $client->runTasks(), strlen($got), $got === strrev($payload));
 $got = '';
-$client->addTask('data', $payload);
-show('task in pieces', $client->runTasks(), strlen($got), $got === $payload);
+$piece = substr($payload, 0, 3 << 20);
+$client->addTask('data', $piece);
+show('task in pieces', $client->runTasks(), strlen($got), $got === $piece);
 
 stop_worker($pid);

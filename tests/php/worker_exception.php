@@ -11,13 +11,14 @@ $pid = in_child(function () use ($outcome) {
         throw new RuntimeException('thrown for ' . $job->workload());
     });
     $worker->addFunction('works', fn() => 'fine');
-    for ($x = 0; $x < 3; $x++) {
+    // Until two were caught: the original's call after a failed job does nothing.
+    for ($caught = 0; $caught < 2;) {
         try {
-            $text = json_encode([@$worker->work(), $worker->returnCode()]);
+            @$worker->work();
         } catch (RuntimeException $exception) {
-            $text = 'caught: ' . $exception->getMessage();
+            $caught++;
+            file_put_contents($outcome, 'caught: ' . $exception->getMessage() . "\n", FILE_APPEND);
         }
-        file_put_contents($outcome, "$text\n", FILE_APPEND);
     }
 });
 

@@ -38,6 +38,6 @@ foreach ($ways as $way => $function) {
         show('second worker', $job->workload(), $job->handle() === $handle);
     });
     show('work', @$worker->work(), $worker->returnCode());
-    show('afterwards', $client->jobStatus($handle)[0]);
+    show('forgotten', forgotten($client, $handle));
     unset($worker);
 }

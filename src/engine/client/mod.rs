@@ -82,6 +82,8 @@ struct Server {
     streaming_out: Option<(Id, usize)>,
     /// The body that is coming in.
     incoming: Incoming,
+    /// The run that last connected to it.
+    opened_in: u64,
     /// The run in which it could not be used.
     failed_in: u64,
     /// Tasks that were sent on it and are not finished.
@@ -326,12 +328,15 @@ impl<T: Transport> Client<T> {
             if let Some(task) = self.tasks.get_mut(id) {
                 // A callback that is due is still called; its data is here.
                 let due = task.offered || task.on_stack != 0;
+                task.stream = None;
                 if due
                     && matches!(
                         task.state,
                         TaskState::Complete | TaskState::Exception | TaskState::Fail
                     )
                 {
+                    task.conn = None;
+                    self.servers[key].inflight -= 1;
                     continue;
                 }
                 task.code = code;
@@ -364,7 +369,16 @@ impl<T: Transport> Client<T> {
     pub fn has_buffered_work(&self) -> bool {
         !self.todo.is_empty()
             || self.link.conns.iter().any(|c| c.readable || !c.inbuf.is_empty())
-            || !self.new.is_empty()
+            || (!self.new.is_empty() && !(0..self.servers.len()).any(|key| self.is_waited_for(key)))
+    }
+
+    /// Whether new tasks have to wait for a connection to get ready.
+    fn is_waited_for(&self, key: usize) -> bool {
+        match self.link.conns[key].state {
+            State::Down => false,
+            State::Connecting => !self.link.conns[key].writable,
+            State::Up => self.is_busy(key),
+        }
     }
 
     /// A descriptor that is readable when a step has something to do; -1 when

@@ -21,7 +21,7 @@ impl<T: Transport> Client<T> {
     /// Asks every server.
     ///
     /// # Errors
-    /// As [`exchange::broadcast`].
+    /// As `exchange::broadcast`.
     pub fn broadcast(&mut self, what: Broadcast<'_>) -> Result<(), ReturnCode> {
         self.check_fork();
         exchange::broadcast(self, what)

@@ -127,6 +127,17 @@ impl<T: Transport> Client<T> {
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
             }
+            // A connection broke under a task that was not sent: it goes elsewhere.
+            if !self.new.is_empty() && !self.link.any_open() {
+                continue;
+            }
+            if !run.blocking {
+                match self.link.harvest() {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(code) => return Step::Done(code),
+                }
+            }
             if !run.blocking || !self.can_progress() {
                 return Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT));
             }
@@ -195,11 +206,7 @@ impl<T: Transport> Client<T> {
             return Some(self.link.timed_out());
         }
         // Only a connection attempt took too long; the next server is tried.
-        for key in 0..self.link.conns.len() {
-            if self.link.conns[key].deadline.is_some_and(|d| d <= now) {
-                self.link.conns[key].writable = true;
-            }
-        }
+        self.link.end_attempts();
         None
     }
 

@@ -90,7 +90,11 @@ impl<T: Transport> Client<T> {
         code: ReturnCode,
         run: &Run,
     ) -> Result<(), ReturnCode> {
-        self.servers[key].failed_in = run.number;
+        // A connection from before this run may only have gone stale: its server
+        // gets another chance.
+        if self.servers[key].opened_in == run.number {
+            self.servers[key].failed_in = run.number;
+        }
         let lost = self.lose(key, code);
         if lost > 0 && run.until.is_none() { Err(code) } else { Ok(()) }
     }
@@ -129,7 +133,8 @@ impl<T: Transport> Client<T> {
             return Ok(Choice::Wait);
         }
         let code = match self.link.error.code() {
-            code @ (ReturnCode::GETADDRINFO | ReturnCode::LOST_CONNECTION) => code,
+            code
+            @ (ReturnCode::GETADDRINFO | ReturnCode::LOST_CONNECTION | ReturnCode::TIMEOUT) => code,
             _ => ReturnCode::COULD_NOT_CONNECT,
         };
         if let Some(task) = self.new.front().and_then(|&id| self.tasks.get_mut(id)) {
@@ -140,6 +145,7 @@ impl<T: Transport> Client<T> {
 
     fn open(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
         let patience = self.patience(run);
+        self.servers[key].opened_in = run.number;
         self.link.open(key, patience)?;
         self.greet(key);
         Ok(())

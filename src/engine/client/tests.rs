@@ -259,7 +259,8 @@ fn a_late_answer_to_a_removed_task_is_ignored() {
 fn non_blocking_mode_returns_instead_of_waiting() {
     let (mut client, world) = client(1);
     client.link.settings.non_blocking = true;
-    world.peer(0).expects(&submit(b"")).sends(&created()).sends(&complete(b""));
+    world.peer(0).expects(&submit(b"")).pauses(10).sends(&created());
+    world.peer(0).pauses(10).sends(&complete(b""));
     client.add(&new_task(TaskKind::Add, b"")).expect("valid");
     let mut rounds = 0;
     loop {
@@ -680,4 +681,37 @@ fn a_background_job_that_meets_a_surprise_becomes_a_task() {
         ];
         assert_eq!(code, expected[surprise], "surprise {surprise}");
     }
+}
+
+#[test]
+fn servers_removed_inside_a_callback_leave_its_task_alone() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&submit(b"")).sends(&[created(), complete(b"x")].concat());
+    let callbacks = Callbacks::COMPLETE;
+    let id = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let mut run = client.run_all();
+    let (_, ticket) = next_call(&mut client, &mut run);
+    client.remove_servers();
+    assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+}
+
+#[test]
+fn a_client_without_blocking_has_work_until_it_has_to_wait() {
+    let (mut client, world) = client(1);
+    client.link.settings.non_blocking = true;
+    world.peer(0).expects(&submit(b"")).pauses(10).sends(&created());
+    world.peer(0).pauses(10).sends(&complete(b""));
+    assert!(!client.has_buffered_work());
+    client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+    assert!(client.has_buffered_work());
+    let mut rounds = 0;
+    while run_all(&mut client) == ReturnCode::IO_WAIT {
+        assert!(!client.has_buffered_work());
+        client.wait().expect("something happens");
+        rounds += 1;
+        assert!(rounds < 10);
+    }
+    world.is_over();
 }

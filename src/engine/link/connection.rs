@@ -33,6 +33,8 @@ pub struct Conn {
     pub deadline: Option<Instant>,
     /// When a complete packet last came, or the connection was made.
     pub heard: Instant,
+    /// When it was last looked at before it was written to.
+    pub(super) looked: Instant,
     /// Received, not read.
     pub inbuf: InBuf,
     /// To be sent.
@@ -59,6 +61,7 @@ impl Conn {
             state: State::Down,
             deadline: None,
             heard: Instant::now(),
+            looked: Instant::now(),
             inbuf: InBuf::default(),
             out: OutBuf::default(),
             readable: false,

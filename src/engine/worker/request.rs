@@ -17,7 +17,7 @@ impl<T: Transport> Worker<T> {
     /// Asks every server.
     ///
     /// # Errors
-    /// As [`exchange::broadcast`].
+    /// As `exchange::broadcast`.
     pub fn broadcast(&mut self, what: Broadcast<'_>) -> Result<(), ReturnCode> {
         self.check_fork();
         exchange::broadcast(self, what)

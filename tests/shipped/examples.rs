@@ -1,0 +1,114 @@
+//! The examples for users: built as they would be, and run on a job server.
+
+use crate::installed::{fresh, have, root, run, under_prefix};
+use crate::support::{self, OWN_GEARMAND, Outcome, Server};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// Builds every example with the flags that pkg-config gives.
+fn examples() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let flags = run(Command::new("pkg-config")
+            .args(["--cflags", "--libs", "gearmand"])
+            .env("PKG_CONFIG_PATH", under_prefix("lib/pkgconfig"))
+            .env("PKG_CONFIG_SYSROOT_DIR", crate::installed::installed()));
+        let directory = fresh("examples");
+        let sources = root().join("bindings/c/examples");
+        for entry in std::fs::read_dir(sources).expect("the examples can be listed") {
+            let source = entry.expect("an entry").path();
+            run(Command::new("cc")
+                .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-o"])
+                .arg(directory.join(source.file_stem().expect("a stem")))
+                .arg(&source)
+                .args(flags.split_whitespace()));
+        }
+        directory
+    })
+}
+
+fn example(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(examples().join(name));
+    command.args(arguments).stdin(Stdio::null());
+    command.env("LD_LIBRARY_PATH", under_prefix("lib")).env_remove("GEARMAN_SERVERS");
+    command
+}
+
+/// A job server of ours with the example worker on it.
+struct World {
+    servers: String,
+    worker: Child,
+    _server: Server,
+}
+
+impl World {
+    /// None, and the reason on the output, when something is missing.
+    fn new() -> Option<World> {
+        if !have("pkg-config", &["--version"]) {
+            return None;
+        }
+        let Some(gearmand) = OWN_GEARMAND else {
+            println!("skipped: the package is built without its job server");
+            return None;
+        };
+        let server = Server::start(gearmand);
+        let servers = format!("127.0.0.1:{}", server.port);
+        let worker = example("reverse_worker", &[&servers]).spawn().expect("the worker starts");
+        Some(World { servers, worker, _server: server })
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
+        let command = example(name, &[&[&*self.servers], arguments].concat());
+        let outcome = support::finish(command, name, 30);
+        outcome.assert_ended_well(name);
+        outcome
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.worker.kill();
+        let _ = self.worker.wait();
+    }
+}
+
+#[test]
+fn the_client_prints_what_the_worker_turned_around() {
+    let Some(world) = World::new() else { return };
+    assert_eq!(world.run("reverse_client", &[]).stdout, "!dlroW olleH\n");
+    assert_eq!(world.run("reverse_client", &["abc"]).stdout, "cba\n");
+}
+
+#[test]
+fn the_worker_ends_well_by_sigterm() {
+    let Some(mut world) = World::new() else { return };
+    // The answer says that the worker is up and its signal handler is set.
+    world.run("reverse_client", &[]);
+    let pid = libc::pid_t::try_from(world.worker.id()).expect("a process id");
+    // SAFETY: kill takes numbers only; the child has not been waited for.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+    assert!(world.worker.wait().expect("the worker ends").success());
+}
+
+#[test]
+fn concurrent_tasks_print_in_the_order_of_their_texts() {
+    let Some(world) = World::new() else { return };
+    assert_eq!(world.run("concurrent_tasks", &["one", "two", "three"]).stdout, "eno\nowt\neerht\n");
+}
+
+#[test]
+fn a_poll_loop_drives_a_client() {
+    let Some(world) = World::new() else { return };
+    let printed = world.run("nonblocking_poll", &["one", "two", "three"]).stdout;
+    let mut lines: Vec<&str> = printed.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["eerht", "eno", "owt"]);
+}
+
+#[test]
+fn the_state_of_a_background_job_ends_with_done() {
+    let Some(world) = World::new() else { return };
+    let printed = world.run("background_status", &["reverse", "text"]).stdout;
+    assert!(printed.starts_with("queued HANDLE\n") && printed.ends_with("done\n"), "{printed}");
+}
