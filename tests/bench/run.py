@@ -283,7 +283,7 @@ def flat(bench, table):
         values = {name: bench.run(name, port, command, 1_000_000)["growth_kib"]
                   for name in bench.libraries}
         table.add(f"memory gained from the 100,000th to the 1,000,000th {what}", "KiB",
-                  values, 64, "ours")
+                  values, 16, "ours")
 
 
 GROUPS = {
