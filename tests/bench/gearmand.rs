@@ -28,8 +28,10 @@ impl Server {
     fn start(program: &str) -> Server {
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+        // A file of its own: the original unlinks what is there.
+        let pid_file = format!("{}/bench-{port}.pid", env!("CARGO_TARGET_TMPDIR"));
         let mut child = Command::new(program)
-            .args(["-L", "127.0.0.1", "-p", &port.to_string(), "-l", "stderr", "-P", "/dev/null"])
+            .args(["-L", "127.0.0.1", "-p", &port.to_string(), "-l", "stderr", "-P", &pid_file])
             .args(["--verbose", "INFO"])
             .stderr(Stdio::piped())
             .spawn()

@@ -25,7 +25,10 @@ fn original() -> Option<Server> {
     // Without -R it empties function by function, as later versions do not.
     command.args(["-R", "--listen", "127.0.0.1", "--port", &port.to_string()]);
     command.args(["--log-file", "stderr", "--verbose", "INFO", "--job-handle-prefix", "H:t"]);
-    command.args(["--pid-file", "/dev/null"]);
+    // A file of its own: the original unlinks what is there, and run by root that
+    // must not be a device.
+    let pid_file = format!("{}/original-{port}.pid", env!("CARGO_TARGET_TMPDIR"));
+    command.args(["--pid-file", &pid_file]);
     Some(Server::run(command))
 }
 
