@@ -117,6 +117,9 @@ unsafe fn finish_single<R>(
 }
 
 /// Submits a foreground job, waits, and hands out its result.
+///
+/// # Safety
+/// As for gearman_client_do().
 unsafe fn run_job(
     client: *mut gearman_client_st,
     command: Command,
@@ -191,6 +194,9 @@ struct Memory {
 }
 
 /// The memory of a finished job's result, which becomes the caller's.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn hand_out(
     block: *mut ClientBlock,
     memory: Memory,

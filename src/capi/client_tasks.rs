@@ -62,6 +62,9 @@ pub(super) unsafe fn add(
 }
 
 /// What all six functions that add a job do.
+///
+/// # Safety
+/// As for gearman_client_add_task().
 unsafe fn add_job(
     client: *mut gearman_client_st,
     (shell, context): (*mut gearman_task_st, *mut c_void),

@@ -207,6 +207,9 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
 }
 
 /// Says in the client's error why an argument is invalid.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn refuse(block: *mut ClientBlock, text: &str) -> *mut gearman_task_st {
     // SAFETY: the callers guarantee a live block, which is not touched after.
     unsafe {

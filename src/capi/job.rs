@@ -54,6 +54,9 @@ pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker
 }
 
 /// Sends a report about a job, after looking at its bytes.
+///
+/// # Safety
+/// `job` is NULL or a live job; `bytes` is NULL or readable for its size.
 unsafe fn send(
     job: *mut gearman_job_st,
     report: Report,

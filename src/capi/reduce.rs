@@ -135,6 +135,9 @@ pub(super) unsafe fn outcome(
 }
 
 /// Runs the parts of a job. Any that fails fails the job.
+///
+/// # Safety
+/// `job` is live and has a reducer, whose client is not borrowed.
 unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
     // SAFETY: the caller guarantees a live job whose client is not borrowed. The
     // client has no callbacks and no hooks, so it cannot be gone afterwards.
@@ -158,6 +161,9 @@ unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
 }
 
 /// The first of a client's tasks, as the aggregator gets it.
+///
+/// # Safety
+/// `client` is live.
 unsafe fn first_task(client: *mut ClientBlock) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees a live client; a task's token is its block.
     unsafe {
@@ -168,6 +174,10 @@ unsafe fn first_task(client: *mut ClientBlock) -> *mut gearman_task_st {
     }
 }
 
+/// Says in the worker's error why a report is refused.
+///
+/// # Safety
+/// `worker` is live and not borrowed.
 unsafe fn refuse(worker: *mut WorkerBlock, code: ReturnCode, text: &str) -> ReturnCode {
     // SAFETY: the callers guarantee a live worker that nobody borrows.
     unsafe { (*worker).engine.link.error.set(code, at!("gearman_job_send_data"), text) }

@@ -103,6 +103,9 @@ pub unsafe extern "C-unwind" fn gearman_task_recv_data(
 }
 
 /// Reports a count or a code, and drains the log.
+///
+/// # Safety
+/// `client` is live and not borrowed; `ret_ptr` is NULL or writable.
 unsafe fn finish(
     client: *mut ClientBlock,
     outcome: Result<usize, ReturnCode>,

@@ -312,6 +312,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_server(
     }
 }
 
+/// Adds one server of a program.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn add_server(block: *mut WorkerBlock, host: &[u8], port: u16) -> ReturnCode {
     let host = String::from_utf8_lossy(host);
     // SAFETY: the caller guarantees a live block.
@@ -342,6 +346,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_servers(
     }
 }
 
+/// Adds the servers of a list, up to the first that has no address.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn add_servers(block: *mut WorkerBlock, servers: &[u8]) -> ReturnCode {
     for (host, port) in parse_server_list(servers) {
         // SAFETY: the caller guarantees a live block.

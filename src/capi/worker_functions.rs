@@ -198,6 +198,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
     }
 }
 
+/// Says in the worker's error why an argument is invalid.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn refuse(block: *mut WorkerBlock, at: crate::engine::error::At, text: &str) -> ReturnCode {
     // SAFETY: the caller guarantees a live block that nobody borrows.
     unsafe { (*block).engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at, text) }

@@ -54,6 +54,13 @@ struct Returned {
     code: gearman_return_t,
 }
 
+/// Waits for a job, calls its function and ends the job.
+///
+/// # Errors
+/// [`Gone`] when the function freed the worker.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> {
     // SAFETY: the caller guarantees a live block that nobody borrows; after each
     // upcall that succeeded it is still there.
@@ -81,6 +88,9 @@ unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> 
 
 /// Frees what functions that were left without returning had, and notes that
 /// servers are going to be told about functions.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn begin(block: *mut WorkerBlock) {
     // SAFETY: the callers guarantee a live block that nobody borrows.
     unsafe {
@@ -91,6 +101,9 @@ unsafe fn begin(block: *mut WorkerBlock) {
 }
 
 /// Calls a job's function and ends the job.
+///
+/// # Safety
+/// `block` is live and not borrowed, and `job` is one of its live jobs.
 unsafe fn run(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
@@ -145,6 +158,9 @@ unsafe fn run(
 }
 
 /// Tells the server how a job ended, and forgets the job.
+///
+/// # Safety
+/// `block` is live and not borrowed.
 unsafe fn end(
     block: *mut WorkerBlock,
     ticket: Ticket,
