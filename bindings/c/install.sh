@@ -60,7 +60,10 @@ sed -e '/^#/d' -e '/^$/d' "$root/bindings/c/symbols.txt" >"$work/names"
 sed 's/^/--undefined=/' "$work/names" >"$work/roots"
 "${LD:-ld}" -r --force-group-allocation -o "$work/libgearman.o" "@$work/roots" \
     "$target/release/libgearman.a"
-"${OBJCOPY:-objcopy}" --keep-global-symbols="$work/names" --strip-debug "$work/libgearman.o"
+# Rust's own objects carry LLVM bitcode, for which a linker that has a plugin for
+# another LLVM would take the whole archive.
+"${OBJCOPY:-objcopy}" --remove-section=.llvmbc --remove-section=.llvmcmd \
+    --keep-global-symbols="$work/names" --strip-debug "$work/libgearman.o"
 "${AR:-ar}" rcs "$work/libgearman.a" "$work/libgearman.o"
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
