@@ -292,7 +292,7 @@ impl<T: Transport> Client<T> {
     /// be. Tasks whose packet did not go out whole go back to be sent again;
     /// the others end with `code`. Returns how many those are.
     fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
-        let unsent = self.link.conns[key].unsent() as u64;
+        let unsent = self.link.conns[key].take_unsent() as u64;
         let server = &mut self.servers[key];
         let went_out = server.written - unsent;
         let owed = std::mem::take(&mut server.owed);

@@ -715,3 +715,15 @@ fn a_client_without_blocking_has_work_until_it_has_to_wait() {
     }
     world.is_over();
 }
+
+#[test]
+fn what_was_not_sent_on_a_lost_connection_is_told_once() {
+    let (mut client, world) = client(1);
+    client.link.settings.timeout = Some(Duration::from_millis(50));
+    world.peer(0).meets(&[Connect::Ignore]);
+    client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+    assert_eq!(client.broadcast(Broadcast::Option(b"exceptions")), Err(ReturnCode::TIMEOUT));
+    world.peer(0).takes(&[3, 0]).closes();
+    assert!(run_all(&mut client).failed());
+    client.remove_servers();
+}

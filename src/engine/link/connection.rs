@@ -76,10 +76,11 @@ impl Conn {
         }
     }
 
-    /// Bytes that are buffered or, on a closed connection, were.
-    pub fn unsent(&self) -> usize {
+    /// Bytes that are buffered or, on a closed connection, were: these are told
+    /// once.
+    pub fn take_unsent(&mut self) -> usize {
         match self.state {
-            State::Down => self.unsent_when_closed,
+            State::Down => std::mem::take(&mut self.unsent_when_closed),
             State::Connecting | State::Up => self.out.unsent().len(),
         }
     }
