@@ -12,7 +12,7 @@ pub const MAX_PAYLOAD: u32 = u32::MAX - 1;
 pub const JOB_HANDLE_SIZE: usize = 64;
 /// A unique id with its NUL (`GEARMAN_MAX_UNIQUE_SIZE`).
 pub const UNIQUE_SIZE: usize = 64;
-/// The longest function name, namespace included (`GEARMAN_FUNCTION_MAX_SIZE`).
+/// The longest function name, without a namespace (`GEARMAN_FUNCTION_MAX_SIZE`).
 pub const FUNCTION_MAX_SIZE: usize = 512;
 /// The longest client identifier (`GEARMAN_MAX_IDENTIFIER`).
 pub const MAX_IDENTIFIER: usize = 254;

@@ -13,7 +13,7 @@ use crate::engine::task::{Callbacks, Task, TaskKind, Token};
 use crate::engine::unique::Unique;
 use crate::net::Transport;
 use crate::protocol::limits::{
-    FUNCTION_MAX_SIZE, HEADER_SIZE, JOB_HANDLE_SIZE, MAX_PAYLOAD, UNIQUE_SIZE,
+    FUNCTION_MAX_SIZE, HEADER_SIZE, JOB_HANDLE_SIZE, MAX_ARGS_SIZE, MAX_PAYLOAD, UNIQUE_SIZE,
 };
 use crate::protocol::packet::encode_head;
 use crate::protocol::{Command, Magic};
@@ -93,10 +93,10 @@ impl<T: Transport> Client<T> {
         if new.function.is_empty() {
             return Err(self.invalid("invalid function"));
         }
-        if new.function.len() > FUNCTION_MAX_SIZE || full > FUNCTION_MAX_SIZE {
+        if new.function.len() > FUNCTION_MAX_SIZE || full > MAX_ARGS_SIZE / 4 {
             return Err(self.invalid("function name longer then GEARMAN_MAX_FUNCTION_SIZE"));
         }
-        if new.reducer.len() + self.link.settings.namespace_len() > FUNCTION_MAX_SIZE {
+        if new.reducer.len() > FUNCTION_MAX_SIZE {
             return Err(self.invalid("reducer name longer then GEARMAN_MAX_FUNCTION_SIZE"));
         }
         let Some(unique) = Unique::choose(new.unique, new.body.bytes(), &mut self.uuids) else {

@@ -178,8 +178,11 @@ impl<T: Transport> Client<T> {
 
     /// Closes and forgets all servers. Tasks that were sent are lost.
     pub fn remove_servers(&mut self) {
-        for key in 0..self.servers.len() {
-            self.lose(key, ReturnCode::LOST_CONNECTION);
+        let keys = 0..self.servers.len();
+        let lost: usize = keys.map(|key| self.lose(key, ReturnCode::LOST_CONNECTION)).sum();
+        if lost > 0 {
+            // A run that this happens in has to say so.
+            self.refused = Some((Id::NONE, ReturnCode::LOST_CONNECTION));
         }
         self.link.remove_servers();
         self.servers.clear();

@@ -87,6 +87,7 @@ impl<T: Transport> Client<T> {
         self.check_fork();
         let continues = std::mem::take(&mut self.to_be_continued) && until.is_none();
         self.last_run += u64::from(!continues);
+        self.refused = None;
         self.clock = self.link.net.now();
         let began = self.link.settings.timeout.map(|_| self.clock);
         Run { number: self.last_run, until, blocking, began }

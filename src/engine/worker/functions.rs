@@ -8,6 +8,7 @@
 use super::Worker;
 use crate::at;
 use crate::engine::ReturnCode;
+use crate::engine::link::State;
 use crate::net::Transport;
 use crate::protocol::limits::FUNCTION_MAX_SIZE;
 use crate::protocol::{Command, Magic, encode};
@@ -145,9 +146,29 @@ impl<T: Transport> Worker<T> {
     }
 
     fn tell_all(&mut self, packet: impl Fn(&mut Vec<u8>)) {
-        for conn in &mut self.link.conns {
-            if conn.state != crate::engine::link::State::Down {
-                packet(conn.out.bytes());
+        for (conn, server) in self.link.conns.iter().zip(&mut self.servers) {
+            if conn.state != State::Down {
+                packet(&mut server.news);
+            }
+        }
+        self.has_news = true;
+    }
+
+    /// Tells the servers what has changed since they were asked last.
+    pub(super) fn spread_news(&mut self) {
+        if !std::mem::take(&mut self.has_news) {
+            return;
+        }
+        for key in 0..self.servers.len() {
+            let news = std::mem::take(&mut self.servers[key].news);
+            let conn = &mut self.link.conns[key];
+            if conn.state == State::Down || news.is_empty() {
+                continue;
+            }
+            conn.out.bytes().extend_from_slice(&news);
+            // It goes out with the question, unless there is nothing to ask for.
+            if self.functions.is_empty() && self.link.flush(key, &[], &mut 0).is_err() {
+                self.lost(key);
             }
         }
     }

@@ -60,6 +60,7 @@ impl<T: Transport> Worker<T> {
     pub(super) fn next_job(&mut self, sleeps: bool) -> Result<Id, ReturnCode> {
         self.check_fork();
         self.link.error.reset();
+        self.spread_news();
         let deadline = match self.link.settings.timeout {
             Some(_) if self.sleep_ends || !sleeps => {
                 self.link.settings.deadline(self.link.net.now())

@@ -52,6 +52,8 @@ pub struct Worker<T: Transport> {
     pub sleep_ends: bool,
     servers: Vec<Server>,
     /// The oldest first.
+    /// Some server has something to hear of functions.
+    has_news: bool,
     functions: Vec<Function>,
     jobs: Slab<Job>,
     /// Jobs that have come and were not handed out.
@@ -76,6 +78,7 @@ impl<T: Transport> Worker<T> {
             grabs_with: Command::GrabJobAll,
             sleep_ends: true,
             servers: Vec::new(),
+            has_news: false,
             functions: Vec::new(),
             jobs: Slab::new(),
             ready: VecDeque::new(),

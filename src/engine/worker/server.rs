@@ -71,6 +71,9 @@ pub(super) struct Server {
     /// The call in which it could not be used.
     pub(super) failed_in: u64,
     pub(super) incoming: Option<Incoming>,
+    /// What it is to hear of functions before it is asked next: not sooner, since
+    /// taking a function back takes its running jobs back too.
+    pub(super) news: Vec<u8>,
     /// A job's function was left without returning: the server must give the
     /// job to somebody else.
     pub(super) abandoned: bool,
@@ -110,6 +113,7 @@ impl<T: Transport> Worker<T> {
         let replies = self.link.greet(key);
         self.announce(key);
         let server = &mut self.servers[key];
+        server.news.clear();
         server.owed.extend(std::iter::repeat_n(Owed::Greeting, replies));
         Ok(())
     }

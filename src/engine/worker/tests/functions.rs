@@ -87,3 +87,18 @@ fn bad_names_are_refused() {
     assert_eq!(worker.add_function(&[b'x'; 512], 0, None), Ok(()));
     assert_eq!(work(&mut worker), ReturnCode::NO_SERVERS);
 }
+
+#[test]
+fn a_function_that_takes_itself_back_still_delivers_its_result() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1"));
+    let Step::Call(_, ticket) = worker.work() else { panic!("a job") };
+    worker.remove_all_functions().expect("are there");
+    world.peer(0).expects(&complete("H:1", b"ok"));
+    let outcome = Outcome::Complete(ReturnCode::SUCCESS);
+    assert_eq!(worker.finish(ticket, outcome, b"ok"), ReturnCode::SUCCESS);
+    world.is_over();
+    world.peer(0).expects(&request(Command::ResetAbilities, &[], b""));
+    assert_eq!(worker.work(), Step::Done(ReturnCode::NO_REGISTERED_FUNCTIONS));
+    world.is_over();
+}
