@@ -212,11 +212,13 @@ def instructions_per_call(bench, table):
                                   ("worked job", "work", 0.4), ("do", "do", None)):
         if command in bench.options.skip:
             continue
-        values = {}
-        for name in bench.libraries:
+
+        def one(name):
             few, many = (instructions(bench, name, port, command, n) for n in (1_000, 3_000))
-            values[name] = (many - few) / 2_000
-        table.add(f"user instructions per {what}", "count", values, target)
+            return (many - few) / 2_000
+
+        table.add(f"user instructions per {what}", "count",
+                  bench.alternating(one, bench.options.repeat), target)
 
 
 def system_calls(bench, name, port, command, n):

@@ -86,9 +86,10 @@ impl Peer {
         }
     }
 
-    /// Sends bytes. A client that is gone does not matter.
-    pub(crate) fn say(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+    /// Sends bytes. Returns whether the client is still there, which most scripts
+    /// need not know.
+    pub(crate) fn say(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
     }
 
     /// Sends each byte in a segment of its own.
