@@ -727,3 +727,19 @@ fn what_was_not_sent_on_a_lost_connection_is_told_once() {
     assert!(run_all(&mut client).failed());
     client.remove_servers();
 }
+
+#[test]
+fn a_run_in_which_servers_are_removed_says_that_tasks_were_lost() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&created());
+    let callbacks = Callbacks::CREATED;
+    for body in [b"1", b"2"] {
+        client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, body) }).expect("valid");
+    }
+    let mut run = client.run_all();
+    let (_, ticket) = next_call(&mut client, &mut run);
+    client.remove_servers();
+    assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::LOST_CONNECTION));
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+}
