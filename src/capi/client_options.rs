@@ -29,7 +29,7 @@ impl ClientBlock {
     fn option(&self, one: Options) -> bool {
         let settings = &self.engine.link.settings;
         match one {
-            // SAFETY: not needed: the block's own shell is the allocated one.
+            // The block's own shell is the one that the library allocated.
             Options::ALLOCATED => !self.own_shell._impl.is_null(),
             Options::NON_BLOCKING => settings.non_blocking,
             Options::STOP_WAIT_ON_SIGNAL => settings.stop_on_signal,

@@ -518,6 +518,14 @@ impl<T: Transport> Link<T> {
     }
 }
 
+/// The earlier of two limits, either of which may not be there.
+pub fn earlier<L: Ord>(one: Option<L>, other: Option<L>) -> Option<L> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// Waits until any connection is ready: the helper of non-blocking mode.
 ///
 /// # Errors
@@ -535,11 +543,7 @@ pub fn wait_any<T: Transport>(link: &mut Link<T>) -> Result<(), ReturnCode> {
     let connect = link.connect_deadline();
     // An attempt to connect that takes too long is news: the next run tries the
     // next server.
-    let until = match (limit, connect) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
-    match link.wait(until)? {
+    match link.wait(earlier(limit, connect))? {
         Wait::TimedOut if connect.is_some_and(|c| limit.is_none_or(|l| c < l)) => {
             link.end_attempts();
             Ok(())

@@ -26,7 +26,7 @@ pub use run::{Run, Step, Ticket, Upcall};
 
 use super::ReturnCode;
 use super::handles::{HandleIndex, Links, NIL};
-use super::link::{Link, State};
+use super::link::{Link, State, earlier};
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
@@ -402,10 +402,7 @@ impl<T: Transport> Client<T> {
         }
         let now = self.link.net.now();
         let connect = self.link.connect_deadline().map(|d| d.saturating_duration_since(now));
-        match (connect, self.link.settings.timeout) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        earlier(connect, self.link.settings.timeout)
     }
 
     /// Replaces the workload of a task that was not sent yet.

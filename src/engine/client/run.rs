@@ -6,7 +6,7 @@
 use super::{Client, Expect};
 use crate::buf::HookBuf;
 use crate::engine::ReturnCode;
-use crate::engine::link::{State, Wait};
+use crate::engine::link::{State, Wait, earlier};
 use crate::engine::slab::Id;
 use crate::engine::task::{Callbacks, TaskState};
 use crate::net::Transport;
@@ -181,10 +181,7 @@ impl<T: Transport> Client<T> {
     fn deadline(&self, run: &Run) -> Option<Instant> {
         let connect = self.link.connect_deadline();
         let silence = run.began.and_then(|began| self.silence_ends(began));
-        match (connect, silence) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        earlier(connect, silence)
     }
 
     fn silence_ends(&self, began: Instant) -> Option<Instant> {
