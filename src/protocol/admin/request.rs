@@ -1,0 +1,173 @@
+//! [`Request`]: a line of the text protocol that asks a server something, and
+//! how its reply ends.
+//!
+//! Must not: send.
+
+use crate::protocol::limits::MAX_TEXT_LINE;
+
+/// How the reply to a request ends. A refusal is one line in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// With its first line.
+    Line,
+    /// With a line that is only a full stop.
+    List,
+}
+
+/// Why something cannot be named in a text request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoWord {
+    /// Blanks divide the words of a line, and control characters end it.
+    #[error("a name in an admin command has no blanks and no control characters")]
+    Divided,
+    /// Servers close the connection.
+    #[error("an admin command is shorter than {MAX_TEXT_LINE} bytes")]
+    TooLong,
+}
+
+/// A line for a server, and what to expect of its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    line: Vec<u8>,
+    framing: Framing,
+}
+
+impl Request {
+    /// A request of fixed words.
+    const fn fixed(framing: Framing) -> Request {
+        Request { line: Vec::new(), framing }
+    }
+
+    fn words(words: &[&[u8]], framing: Framing) -> Result<Request, NoWord> {
+        let mut request = Request::fixed(framing);
+        for (number, word) in words.iter().enumerate() {
+            if word.iter().any(|b| *b == b' ' || b.is_ascii_control()) {
+                return Err(NoWord::Divided);
+            }
+            if number > 0 {
+                request.line.push(b' ');
+            }
+            request.line.extend_from_slice(word);
+        }
+        // The original cuts two bytes off the end of some lines, whatever they
+        // are.
+        request.line.extend_from_slice(b"\r\n");
+        if request.line.len() > MAX_TEXT_LINE { Err(NoWord::TooLong) } else { Ok(request) }
+    }
+
+    fn text(text: &str, framing: Framing) -> Request {
+        Request { line: format!("{text}\r\n").into_bytes(), framing }
+    }
+
+    /// Every function with its jobs, those that run, and its workers.
+    pub fn status() -> Request {
+        Request::text("status", Framing::List)
+    }
+
+    /// Every function with its waiting jobs by priority, and its workers.
+    pub fn priority_status() -> Request {
+        Request::text("prioritystatus", Framing::List)
+    }
+
+    /// Every connection with the functions that it offers.
+    pub fn workers() -> Request {
+        Request::text("workers", Framing::List)
+    }
+
+    /// The handle of every job, and its state in numbers.
+    pub fn show_jobs() -> Request {
+        Request::text("show jobs", Framing::List)
+    }
+
+    /// The unique id of every job.
+    pub fn show_unique_jobs() -> Request {
+        Request::text("show unique jobs", Framing::List)
+    }
+
+    /// The server's process id.
+    pub fn getpid() -> Request {
+        Request::text("getpid", Framing::Line)
+    }
+
+    /// The server's version.
+    pub fn version() -> Request {
+        Request::text("version", Framing::Line)
+    }
+
+    /// The server's log level.
+    pub fn verbose() -> Request {
+        Request::text("verbose", Framing::Line)
+    }
+
+    /// Cancel the job with this handle.
+    ///
+    /// # Errors
+    /// When it is no word.
+    pub fn cancel_job(handle: &[u8]) -> Result<Request, NoWord> {
+        Request::words(&[b"cancel", b"job", handle], Framing::Line)
+    }
+
+    /// Let a function be known.
+    ///
+    /// # Errors
+    /// When its name is no word.
+    pub fn create_function(name: &[u8]) -> Result<Request, NoWord> {
+        Request::words(&[b"create", b"function", name], Framing::Line)
+    }
+
+    /// Forget a function that nobody uses.
+    ///
+    /// # Errors
+    /// When its name is no word.
+    pub fn drop_function(name: &[u8]) -> Result<Request, NoWord> {
+        Request::words(&[b"drop", b"function", name], Framing::Line)
+    }
+
+    /// Limit how many jobs of a function may wait: one number for each priority,
+    /// or three, for high, normal and low. Without numbers there is no limit.
+    ///
+    /// # Errors
+    /// When the function's name is no word.
+    pub fn max_queue(function: &[u8], limits: &[u32]) -> Result<Request, NoWord> {
+        let numbers: Vec<String> = limits.iter().map(u32::to_string).collect();
+        let mut words: Vec<&[u8]> = vec![b"maxqueue", function];
+        words.extend(numbers.iter().map(String::as_bytes));
+        Request::words(&words, Framing::Line)
+    }
+
+    /// The bytes to send.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// How the reply ends.
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_a_line() {
+        let request = Request::cancel_job(b"H:a:1").expect("a word");
+        assert_eq!(
+            (request.line(), request.framing()),
+            (&b"cancel job H:a:1\r\n"[..], Framing::Line)
+        );
+        assert_eq!(Request::show_jobs().line(), b"show jobs\r\n");
+        let limits = Request::max_queue(b"f", &[1, 2, 3]).expect("words");
+        assert_eq!(limits.line(), b"maxqueue f 1 2 3\r\n");
+    }
+
+    #[test]
+    fn a_name_is_one_word() {
+        for name in [&b"a b"[..], b"a\n", b"a\tb", b"\0"] {
+            assert_eq!(Request::create_function(name), Err(NoWord::Divided));
+        }
+        assert!(Request::drop_function(b"").is_ok());
+        assert_eq!(Request::drop_function(&[b'a'; MAX_TEXT_LINE]), Err(NoWord::TooLong));
+    }
+}
