@@ -13,6 +13,7 @@ use clap::{ArgAction, Parser};
 
 use crate::broker::MAX_PREFIX;
 use crate::log::Level;
+use gearman::net::address::service_port;
 use gearman::protocol::limits::DEFAULT_PORT;
 
 const VERSION: &str =
@@ -197,18 +198,7 @@ fn parse_port(text: &str) -> Result<u16, String> {
     if let Ok(port) = text.parse() {
         return Ok(port);
     }
-    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
-    find_service(&services, text).ok_or_else(|| "neither a port nor a known service".into())
-}
-
-/// Looks a name up in lines of `name port/tcp alias...  # comment`.
-fn find_service(services: &str, wanted: &str) -> Option<u16> {
-    services.lines().find_map(|line| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let (name, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
-        let is_it = name == wanted || words.any(|alias| alias == wanted);
-        is_it.then(|| port.parse().ok()).flatten()
-    })
+    service_port(text).ok_or_else(|| "neither a port nor a known service".into())
 }
 
 /// Reads the command line. An error is the code to exit with; what there is to
@@ -262,14 +252,6 @@ mod tests {
         ] {
             assert_eq!(options(line).level(), level, "{line}");
         }
-    }
-
-    #[test]
-    fn a_service_is_found_by_name_and_alias() {
-        let services = "# comment\nssh 22/tcp\ngearman\t4730/tcp job # x\ngearman 4731/udp\n";
-        assert_eq!(find_service(services, "gearman"), Some(4730));
-        assert_eq!(find_service(services, "job"), Some(4730));
-        assert_eq!(find_service(services, "x"), None);
     }
 
     #[test]
