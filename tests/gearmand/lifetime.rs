@@ -84,6 +84,7 @@ fn the_log_is_opened_anew_for_whoever_moved_it_away() {
         &log,
         "--verbose",
         "NOTICE",
+        "--pid-file=none",
         "--port-file",
         &port,
     ]);
@@ -206,7 +207,7 @@ fn version_and_help_are_printed() {
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     for (arguments, name) in [
-        (&["--syslog"][..], "--syslog"),
+        (&["--ssl"][..], "--ssl"),
         (&["-q", "libsqlite3"], "libsqlite3"),
         (&["--nonsense"], "--nonsense"),
         (&["-j", "256"], "256"),

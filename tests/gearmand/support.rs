@@ -26,6 +26,9 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
         command.args(["--listen", "127.0.0.1", "--port", "0"]);
         command.args(["--log-file", "stderr", "--verbose", "INFO", "--job-handle-prefix", "H:t"]);
+        if !arguments.contains(&"-P") {
+            command.arg("--pid-file=none");
+        }
         command.args(arguments);
         Server::run(command)
     }

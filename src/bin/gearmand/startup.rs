@@ -12,54 +12,65 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::broker::{Broker, Config, Wakeup};
 use crate::daemon;
 use crate::log::Log;
-use crate::options::Options;
+use crate::options::{FileChoice, Jobs, Network, Options, Process};
 use crate::server::{Keepalive, Server, bind};
-
-/// Where log lines go if nothing else is said.
-const LOG_FILE: &str = "/var/log/gearmand.log";
 
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting or from going on.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    if options.daemon_child {
+    let Options { process, network, jobs, .. } = options;
+    if process.daemon_child {
         daemon::detach()?;
     }
-    let log = open_log(options)?;
-    limit_files(options.file_descriptors)?;
-    let listeners = bind(&options.listen, options.port, options.backlog)?;
+    let log = open_log(process)?;
+    limit_files(process.file_descriptors)?;
+    if process.coredump {
+        allow_core_dumps()?;
+    }
+    let listeners = bind(&network.listen, network.port, network.backlog)?;
     let port = listeners[0].local_addr()?.port();
     let broker = Broker::new(Config {
-        handle_prefix: handle_prefix(options),
-        attempts: attempts(options.job_retries),
-        wakeup: wakeup(options.worker_wakeup),
-        exceptions: options.exceptions,
+        handle_prefix: handle_prefix(jobs),
+        attempts: attempts(jobs.job_retries),
+        wakeup: wakeup(jobs.worker_wakeup),
+        exceptions: jobs.exceptions,
     });
-    let keepalive = Keepalive {
-        idle: options.keepalive_idle,
-        interval: options.keepalive_interval,
-        count: options.keepalive_count,
-    };
+    let keepalive = keepalive(network);
     let keep_stderr = log.is_stderr();
-    let server = Server::new(listeners, broker, log, keepalive, options.output_limit)?;
+    let server = Server::new(listeners, broker, log, keepalive, network.output_limit)?;
 
-    let _pid_file = Announcement::write(options.pid_file.as_deref(), std::process::id())?;
-    let _port_file = Announcement::write(options.port_file.as_deref(), port)?;
-    if options.daemon_child {
+    let _pid_file = match process.pid_file() {
+        None => None,
+        Some(FileChoice::Named(path)) => Some(Announcement::write(path, std::process::id())?),
+        Some(FileChoice::Default(path)) => Announcement::write(path, std::process::id()).ok(),
+    };
+    let port_file = network.port_file.as_deref();
+    let _port_file = port_file.map(|path| Announcement::write(path, port)).transpose()?;
+    if process.daemon_child {
         daemon::ready(keep_stderr)?;
     }
     server.run()
 }
 
-fn open_log(options: &Options) -> io::Result<Log> {
-    let level = options.level();
-    match &options.log_file {
-        Some(path) => Log::open(path, level)
+fn open_log(process: &Process) -> io::Result<Log> {
+    let level = process.level();
+    match process.log_file() {
+        FileChoice::Named(path) => Log::open(path, level)
             .map_err(|e| io::Error::new(e.kind(), format!("log file {}: {e}", path.display()))),
-        // Nobody asked for this file, so nobody misses it.
-        None => Ok(Log::open(Path::new(LOG_FILE), level).unwrap_or_else(|_| Log::stderr(level))),
+        FileChoice::Default(path) => {
+            Ok(Log::open(path, level).unwrap_or_else(|_| Log::stderr(level)))
+        }
     }
+}
+
+/// Lets a crash leave as large a core dump as the user may have.
+fn allow_core_dumps() -> io::Result<()> {
+    let mut limit = getrlimit(Resource::Core);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Core, limit)
+        .map_err(|e| io::Error::new(e.kind(), format!("core dump limit: {e}")))
 }
 
 /// Allows as many open files as asked for, or as the user may have.
@@ -76,12 +87,23 @@ fn limit_files(wanted: Option<u64>) -> io::Result<()> {
         .map_err(|e| io::Error::new(e.kind(), format!("file descriptor limit: {e}")))
 }
 
-fn handle_prefix(options: &Options) -> String {
-    options.job_handle_prefix.clone().unwrap_or_else(|| {
+fn handle_prefix(jobs: &Jobs) -> String {
+    jobs.job_handle_prefix.clone().unwrap_or_else(|| {
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
         format!("H:{}", host.chars().take(crate::broker::MAX_PREFIX / 4).collect::<String>())
     })
+}
+
+/// A peer that vanished without a word is missed after two minutes, unless other
+/// numbers are given; the systems' own let it occupy a job for two hours.
+fn keepalive(network: &Network) -> Keepalive {
+    let or = |given: i32, default| u32::try_from(given).unwrap_or(default);
+    Keepalive {
+        idle: or(network.keepalive_idle, 60),
+        interval: or(network.keepalive_interval, 10),
+        count: or(network.keepalive_count, 6),
+    }
 }
 
 /// The option counts attempts; -1 is without limit, and less than one attempt
@@ -105,14 +127,13 @@ struct Announcement(PathBuf);
 
 impl Announcement {
     /// Writes the file in one step: who reads it reads all of it.
-    fn write(path: Option<&Path>, what: impl ToString) -> io::Result<Option<Announcement>> {
-        let Some(path) = path else { return Ok(None) };
+    fn write(path: &Path, what: impl ToString) -> io::Result<Announcement> {
         let failed = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
         let mut fresh = path.as_os_str().to_owned();
         fresh.push(".new");
         fs::write(&fresh, format!("{}\n", what.to_string())).map_err(failed)?;
         fs::rename(&fresh, path).map_err(failed)?;
-        Ok(Some(Announcement(path.to_path_buf())))
+        Ok(Announcement(path.to_path_buf()))
     }
 }
 

@@ -94,30 +94,56 @@ fn listen(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// When to ask a silent peer whether it is still there; -1 leaves a value to
-/// the system.
+/// When to ask a silent peer whether it is still there; 0 leaves a value to the
+/// system.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keepalive {
     /// Seconds of silence before the first question.
-    pub(crate) idle: i32,
+    pub(crate) idle: u32,
     /// Seconds between questions.
-    pub(crate) interval: i32,
+    pub(crate) interval: u32,
     /// Questions without an answer.
-    pub(crate) count: i32,
+    pub(crate) count: u32,
 }
 
 /// Sets what every connection gets. A socket that refuses is still a socket.
 pub(super) fn prepare(stream: &TcpStream, keepalive: Keepalive) {
-    let positive = |value: i32| u32::try_from(value).ok().filter(|&value| value > 0);
+    let seconds = |count: u32| Duration::from_secs(count.into());
     let _ = stream.set_nodelay(true);
     let _ = sockopt::set_socket_keepalive(stream, true);
-    if let Some(seconds) = positive(keepalive.idle) {
-        let _ = sockopt::set_tcp_keepidle(stream, Duration::from_secs(seconds.into()));
+    if keepalive.idle > 0 {
+        let _ = sockopt::set_tcp_keepidle(stream, seconds(keepalive.idle));
     }
-    if let Some(seconds) = positive(keepalive.interval) {
-        let _ = sockopt::set_tcp_keepintvl(stream, Duration::from_secs(seconds.into()));
+    if keepalive.interval > 0 {
+        let _ = sockopt::set_tcp_keepintvl(stream, seconds(keepalive.interval));
     }
-    if let Some(count) = positive(keepalive.count) {
-        let _ = sockopt::set_tcp_keepcnt(stream, count);
+    if keepalive.count > 0 {
+        let _ = sockopt::set_tcp_keepcnt(stream, keepalive.count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keepalive_was_asked_for_reaches_the_socket() {
+        let names = ["127.0.0.1".to_string()];
+        let listener = bind(&names, 0, 1).expect("listens").remove(0);
+        let address = listener.local_addr().expect("an address");
+        let _peer = std::net::TcpStream::connect(address).expect("connects");
+        let (stream, _) = loop {
+            match listener.accept() {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                accepted => break accepted.expect("accepts"),
+            }
+        };
+        let before = sockopt::tcp_keepintvl(&stream).expect("a number");
+        prepare(&stream, Keepalive { idle: 61, interval: 0, count: 7 });
+        assert!(sockopt::socket_keepalive(&stream).expect("a flag"));
+        assert_eq!(sockopt::tcp_keepidle(&stream).expect("a number").as_secs(), 61);
+        assert_eq!(sockopt::tcp_keepintvl(&stream).expect("a number"), before);
+        assert_eq!(sockopt::tcp_keepcnt(&stream).expect("a number"), 7);
+        assert!(stream.nodelay().expect("a flag"));
     }
 }
