@@ -4,10 +4,14 @@
 
 #[path = "gearmand/admin.rs"]
 mod admin;
+#[path = "gearmand/extra.rs"]
+mod extra;
 #[path = "gearmand/hostile.rs"]
 mod hostile;
 #[path = "gearmand/lifetime.rs"]
 mod lifetime;
+#[path = "gearmand/long_lists.rs"]
+mod long_lists;
 #[path = "gearmand/original.rs"]
 mod original;
 #[path = "gearmand/packets.rs"]

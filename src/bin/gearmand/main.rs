@@ -10,6 +10,7 @@ mod broker;
 mod daemon;
 mod log;
 mod options;
+mod percent;
 mod server;
 mod startup;
 

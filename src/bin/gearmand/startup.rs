@@ -39,7 +39,14 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     });
     let keepalive = keepalive(network);
     let keep_stderr = log.is_stderr();
-    let server = Server::new(listeners, broker, log, keepalive, network.output_limit)?;
+    let server = Server::new(
+        listeners,
+        broker,
+        log,
+        keepalive,
+        network.output_limit,
+        process.allow_shutdown,
+    )?;
 
     let _pid_file = match process.pid_file() {
         None => None,

@@ -18,7 +18,6 @@ const PID_FILE: &str = "/var/gearmand.pid";
 pub(crate) struct Process {
     /// Let administrators end the server with the text command "shutdown".
     #[arg(long)]
-    #[allow(dead_code, reason = "the text command comes with the next change")]
     pub(crate) allow_shutdown: bool,
 
     /// Check the arguments and exit.

@@ -9,11 +9,13 @@
 mod accepting;
 mod conversation;
 mod listener;
+mod listing;
 mod peer;
 mod peers;
 
 pub(crate) use listener::{Keepalive, bind};
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -49,6 +51,8 @@ pub(crate) struct Server {
     scratch: Vec<u8>,
     /// Connections that have something to say.
     ready: Vec<usize>,
+    /// Connections for which a list can be written on.
+    listing: VecDeque<usize>,
     /// An empty list to fill in the next turn; only its memory matters.
     served: Vec<usize>,
     /// When to accept again after there was no room.
@@ -58,6 +62,7 @@ pub(crate) struct Server {
     started: Instant,
     running: bool,
     draining: bool,
+    allow_shutdown: bool,
 }
 
 impl Server {
@@ -71,6 +76,7 @@ impl Server {
         mut log: Log,
         keepalive: Keepalive,
         output_limit: usize,
+        allow_shutdown: bool,
     ) -> io::Result<Server> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
@@ -92,12 +98,14 @@ impl Server {
             log,
             scratch: vec![0; SCRATCH],
             ready: Vec::new(),
+            listing: VecDeque::new(),
             served: Vec::new(),
             accept_again: None,
             is_full: false,
             started: Instant::now(),
             running: true,
             draining: false,
+            allow_shutdown,
         })
     }
 
@@ -153,14 +161,16 @@ impl Server {
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         ready.drain(..).for_each(|index| self.serve(index));
         self.served = ready;
+        self.write_list();
         // Closing connections can give others something to send, and sending
         // can find connections that are to be closed.
         loop {
-            let ready = &mut self.ready;
+            let (ready, listing) = (&mut self.ready, &mut self.listing);
             self.peers.flush(self.poll.registry(), |index, peer| {
-                if !std::mem::replace(&mut peer.queued, true) {
+                if peer.is_ready() && !std::mem::replace(&mut peer.queued, true) {
                     ready.push(index);
                 }
+                listing::go_on(index, peer, listing);
             });
             let Some(peer) = self.peers.pop_doomed() else { break };
             self.close(peer);
@@ -186,7 +196,7 @@ impl Server {
 
     /// How long to wait for events at most.
     fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || !self.listing.is_empty() {
             return Some(Duration::ZERO);
         }
         let (ticks, unix) = self.broker.next_due();
@@ -210,12 +220,22 @@ impl Server {
                 SIGHUP => self.log.reopen(),
                 SIGUSR1 => {
                     self.log.write(Level::Notice, format_args!("SIGUSR1, finishing all jobs"));
-                    self.draining = true;
-                    self.accept_again = None;
-                    self.listeners.clear();
+                    self.drain();
                 }
-                _ => self.running = false,
+                _ => self.stop(),
             }
         }
+    }
+
+    /// Ends with this turn.
+    fn stop(&mut self) {
+        self.running = false;
+    }
+
+    /// Ends once all jobs are done.
+    fn drain(&mut self) {
+        self.draining = true;
+        self.accept_again = None;
+        self.listeners.clear();
     }
 }

@@ -9,6 +9,9 @@ use crate::broker::{ConnectionKey, Outbox};
 use crate::log::{Level, Log};
 use gearman::protocol::{Command, Magic, encode};
 
+/// Why a connection ends that its peer has closed.
+pub(super) const CLOSED: &str = "the peer closed it";
+
 /// The connections.
 pub(super) struct Peers {
     slots: Vec<Option<Peer>>,
@@ -59,8 +62,8 @@ impl Peers {
         }
     }
 
-    /// Sends what waits. `ready` is called for each connection that can be
-    /// served again because of it.
+    /// Sends what waits. `ready` is called for each connection that may be served
+    /// again because of it.
     pub(super) fn flush(&mut self, registry: &Registry, mut ready: impl FnMut(usize, &mut Peer)) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for index in dirty.drain(..) {
@@ -68,7 +71,9 @@ impl Peers {
             peer.dirty = false;
             if let Err(error) = peer.flush(registry, Token(index)) {
                 self.doom(index, error.to_string());
-            } else if peer.is_ready() {
+            } else if peer.ended && peer.backlog() == 0 {
+                self.doom(index, CLOSED.into());
+            } else {
                 ready(index, peer);
             }
         }
