@@ -8,6 +8,7 @@
 mod admin;
 mod broker;
 mod daemon;
+mod http;
 mod log;
 mod options;
 mod percent;

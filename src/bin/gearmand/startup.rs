@@ -5,14 +5,16 @@
 
 use std::fs;
 use std::io;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::broker::{Broker, Config, Wakeup};
 use crate::daemon;
+use crate::http::{Limits, Listeners};
 use crate::log::Log;
-use crate::options::{FileChoice, Jobs, Network, Options, Process};
+use crate::options::{FileChoice, Http, Jobs, Network, Options, Process, Protocol};
 use crate::server::{Keepalive, Server, bind};
 
 /// Runs the server until it is told to stop.
@@ -20,7 +22,7 @@ use crate::server::{Keepalive, Server, bind};
 /// # Errors
 /// What keeps it from starting or from going on.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let Options { process, network, jobs, .. } = options;
+    let Options { process, network, jobs, http, .. } = options;
     if process.daemon_child {
         daemon::detach()?;
     }
@@ -31,6 +33,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let listeners = bind(&network.listen, network.port, network.backlog)?;
     let port = listeners[0].local_addr()?.port();
+    let http = listen_http(http, network)?;
     let broker = Broker::new(Config {
         handle_prefix: handle_prefix(jobs),
         attempts: attempts(jobs.job_retries),
@@ -39,7 +42,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     });
     let keepalive = keepalive(network);
     let keep_stderr = log.is_stderr();
-    let server = Server::new(
+    let mut server = Server::new(
         listeners,
         broker,
         log,
@@ -47,6 +50,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         network.output_limit,
         process.allow_shutdown,
     )?;
+    if let Some(listeners) = http {
+        let limits = Limits { packet: network.max_packet_size, result: network.output_limit };
+        server.speak_http(listeners, limits)?;
+    }
 
     let _pid_file = match process.pid_file() {
         None => None,
@@ -59,6 +66,33 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         daemon::ready(keep_stderr)?;
     }
     server.run()
+}
+
+/// Opens what HTTP is to be spoken at, if it is to be spoken.
+fn listen_http(http: &Http, network: &Network) -> io::Result<Option<Listeners>> {
+    let is_path = |name: &&String| name.contains('/');
+    let mut names = match &http.http_listen[..] {
+        [] => network.listen.iter().filter(|name| !is_path(name)).cloned().collect(),
+        named => named.to_vec(),
+    };
+    // Who listens on Unix sockets alone does not want the world to come in here.
+    if names.is_empty() && !network.listen.is_empty() {
+        names.push("localhost".into());
+    }
+    let open = |what: &str, port| -> io::Result<Vec<TcpListener>> {
+        let opened = bind(&names, port, network.backlog)
+            .map_err(|e| io::Error::new(e.kind(), format!("{what}: {e}")))?;
+        Ok(opened.into_iter().map(TcpListener::from).collect())
+    };
+    let mut listeners = Listeners::default();
+    if let Some(Protocol::Http) = http.protocol {
+        listeners.jobs = open("HTTP", http.http_port)?;
+    }
+    if let Some(port) = http.metrics_port {
+        listeners.metrics = open("metrics", port)?;
+    }
+    let is_asked = http.protocol.is_some() || http.metrics_port.is_some();
+    Ok(is_asked.then_some(listeners))
 }
 
 fn open_log(process: &Process) -> io::Result<Log> {

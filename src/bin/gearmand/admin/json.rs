@@ -96,7 +96,7 @@ struct Function<'a> {
 }
 
 impl<'a> Function<'a> {
-    fn new(function: FunctionView<'a>) -> Function<'a> {
+    fn new(function: FunctionView<&'a [u8]>) -> Function<'a> {
         let [high, normal, low] = function.queued;
         let totals = function.totals;
         Function {

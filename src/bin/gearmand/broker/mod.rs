@@ -28,12 +28,14 @@ mod waking;
 
 pub(crate) use connection::ConnectionKey;
 pub(crate) use control::{Cancelled, Dropped};
+#[cfg(test)]
+pub(crate) use function::Totals;
 pub(crate) use job::Priority;
 pub(crate) use jobs::MAX_PREFIX;
 pub(crate) use timers::Now;
 pub(crate) use view::{
-    ConnectionView, ConnectionWalk, FunctionView, FunctionWalk, JobView, JobWalk, PeerView, State,
-    Step, Table, TableWalk,
+    ConnectionView, ConnectionWalk, Counts, FunctionView, FunctionWalk, JobView, JobWalk, PeerView,
+    State, Step, Table, TableWalk,
 };
 pub(crate) use waking::Wakeup;
 

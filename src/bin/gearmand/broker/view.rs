@@ -37,9 +37,9 @@ pub(crate) struct PeerView<'a> {
     pub(crate) client_id: &'a [u8],
 }
 
-/// A function and its counts.
-pub(crate) struct FunctionView<'a> {
-    pub(crate) name: &'a [u8],
+/// A function and its counts; its name can be borrowed or not.
+pub(crate) struct FunctionView<Name> {
+    pub(crate) name: Name,
     /// Jobs that wait for a worker, by priority.
     pub(crate) queued: [u32; 3],
     /// Jobs that wait for their time.
@@ -53,7 +53,16 @@ pub(crate) struct FunctionView<'a> {
     pub(crate) totals: Totals,
 }
 
-impl FunctionView<'_> {
+impl FunctionView<&[u8]> {
+    /// The same with a name of its own.
+    pub(crate) fn into_owned(self) -> FunctionView<Vec<u8>> {
+        let FunctionView { name, queued, delayed, running, offers, paused, oldest, totals } = self;
+        let name = name.to_vec();
+        FunctionView { name, queued, delayed, running, offers, paused, oldest, totals }
+    }
+}
+
+impl<Name> FunctionView<Name> {
     /// Jobs of any state.
     pub(crate) fn total(&self) -> u32 {
         self.queued.iter().sum::<u32>() + self.delayed + self.running
@@ -168,7 +177,7 @@ pub(crate) struct FunctionWalk {
 
 impl FunctionWalk {
     /// The next step.
-    pub(crate) fn step<'a>(&mut self, broker: &'a Broker) -> Step<FunctionView<'a>> {
+    pub(crate) fn step<'a>(&mut self, broker: &'a Broker) -> Step<FunctionView<&'a [u8]>> {
         let Some(function) = broker.functions.behind(self.last) else { return Step::End };
         self.last = Some(function.rank);
         Step::One(broker.view_function(function))
@@ -308,7 +317,7 @@ impl Broker {
         }
     }
 
-    fn view_function<'a>(&'a self, function: &'a Function) -> FunctionView<'a> {
+    fn view_function<'a>(&'a self, function: &'a Function) -> FunctionView<&'a [u8]> {
         let heads = function.queues.iter().filter_map(|queue| queue.front());
         let since = heads.map(|job| self.jobs[job].moment).min();
         FunctionView {

@@ -12,7 +12,7 @@ mod process;
 mod queue;
 mod values;
 
-pub(crate) use http::Http;
+pub(crate) use http::{Http, Protocol};
 pub(crate) use jobs::Jobs;
 pub(crate) use network::Network;
 pub(crate) use process::{FileChoice, Process};
@@ -102,8 +102,6 @@ impl Options {
     /// What can be parsed and yet not be done.
     fn check(&self) -> Result<(), String> {
         let asked = [
-            (self.http.protocol.is_some(), "--protocol"),
-            (self.http.metrics_port.is_some(), "--metrics-port"),
             (self.network.ssl, "--ssl"),
             (self.process.syslog, "--syslog"),
             (self.process.user.is_some(), "--user"),

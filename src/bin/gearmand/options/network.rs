@@ -47,7 +47,6 @@ pub(crate) struct Network {
     /// Largest packet that a peer may send, without its header.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAYLOAD)))]
-    #[allow(dead_code, reason = "packets are limited with the next change")]
     pub(crate) max_packet_size: u32,
 
     /// Bytes that may wait for a peer that does not read, before it is

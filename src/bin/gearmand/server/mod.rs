@@ -8,6 +8,7 @@
 
 mod accepting;
 mod conversation;
+mod front;
 mod listener;
 mod listing;
 mod peer;
@@ -20,16 +21,19 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::net::TcpListener;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::broker::{Broker, Now};
+use crate::http::{Front, Limits, Link, Listeners, Phase};
 use crate::log::{Level, Log};
+use front::Desk;
 use peer::Peer;
 use peers::{Outlet, Peers};
 
 const SIGNALS: Token = Token(usize::MAX);
+const FRONT: Token = Token(usize::MAX - 1);
 /// Listeners have the numbers from here on, connections those from 0.
 const LISTENERS: usize = usize::MAX / 2;
 /// Events per turn.
@@ -63,6 +67,8 @@ pub(crate) struct Server {
     running: bool,
     draining: bool,
     allow_shutdown: bool,
+    /// Where those call who speak HTTP, if anybody can.
+    desk: Option<Desk>,
 }
 
 impl Server {
@@ -106,6 +112,7 @@ impl Server {
             running: true,
             draining: false,
             allow_shutdown,
+            desk: None,
         })
     }
 
@@ -115,6 +122,7 @@ impl Server {
     /// When waiting for events fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
+        self.enter(Phase::Serving);
         while self.running && !(self.draining && self.broker.job_count() == 0) {
             match self.poll.poll(&mut events, self.patience()) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
@@ -123,6 +131,7 @@ impl Server {
             for event in &events {
                 match event.token() {
                     SIGNALS => self.take_signals(),
+                    FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
                     Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
                     Token(index) => {
                         let Some(peer) = self.peers.get_mut(index) else { continue };
@@ -138,8 +147,33 @@ impl Server {
             }
             self.turn();
         }
+        if let Some(desk) = self.desk.take() {
+            drop(self.peers);
+            desk.close();
+        }
         self.log.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
+    }
+
+    /// Speaks HTTP too, in a thread that starts now.
+    ///
+    /// # Errors
+    /// When the system refuses what that needs.
+    pub(crate) fn speak_http(&mut self, listeners: Listeners, limits: Limits) -> io::Result<()> {
+        let names = [("HTTP", &listeners.jobs), ("Metrics", &listeners.metrics)];
+        for (name, listener) in
+            names.iter().flat_map(|(name, all)| all.iter().map(move |l| (name, l)))
+        {
+            let address = listener.local_addr()?;
+            self.log.write(Level::Info, format_args!("{name} at {address}"));
+        }
+        let (link, requests) = Link::new(Waker::new(self.poll.registry(), FRONT)?);
+        self.desk = Some(Desk::new(Front::start(listeners, limits, link)?, requests));
+        Ok(())
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.desk.iter().for_each(|desk| desk.enter(phase));
     }
 
     fn note_readable(&mut self, index: usize, closed: bool) {
@@ -162,6 +196,7 @@ impl Server {
         ready.drain(..).for_each(|index| self.serve(index));
         self.served = ready;
         self.write_list();
+        self.serve_front();
         // Closing connections can give others something to send, and sending
         // can find connections that are to be closed.
         loop {
@@ -196,7 +231,8 @@ impl Server {
 
     /// How long to wait for events at most.
     fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.listing.is_empty() {
+        let is_called = self.desk.as_ref().is_some_and(Desk::is_busy);
+        if !self.ready.is_empty() || !self.listing.is_empty() || is_called {
             return Some(Duration::ZERO);
         }
         let (ticks, unix) = self.broker.next_due();
@@ -235,6 +271,7 @@ impl Server {
     /// Ends once all jobs are done.
     fn drain(&mut self) {
         self.draining = true;
+        self.enter(Phase::Draining);
         self.accept_again = None;
         self.listeners.clear();
     }

@@ -4,6 +4,7 @@
 
 use mio::{Registry, Token};
 
+use super::front::Callers;
 use super::peer::Peer;
 use crate::broker::{ConnectionKey, Outbox};
 use crate::log::{Level, Log};
@@ -19,6 +20,8 @@ pub(super) struct Peers {
     dirty: Vec<usize>,
     /// Those to be closed.
     doomed: Vec<usize>,
+    /// Those without a socket.
+    pub(super) callers: Callers,
     /// Bytes that may wait for one of them.
     output_limit: usize,
 }
@@ -26,7 +29,13 @@ pub(super) struct Peers {
 impl Peers {
     /// No connections, which may each make `output_limit` bytes wait.
     pub(super) fn new(output_limit: usize) -> Peers {
-        Peers { slots: Vec::new(), dirty: Vec::new(), doomed: Vec::new(), output_limit }
+        Peers {
+            slots: Vec::new(),
+            dirty: Vec::new(),
+            doomed: Vec::new(),
+            callers: Callers::default(),
+            output_limit,
+        }
     }
 
     /// Adds a connection at its key's place.
@@ -97,7 +106,11 @@ impl Peers {
     /// too many wait.
     pub(super) fn append(&mut self, to: ConnectionKey, write: impl FnOnce(&mut Vec<u8>)) {
         let index = to.index();
-        let Some(Some(peer)) = self.slots.get_mut(index) else { return };
+        let Some(Some(peer)) = self.slots.get_mut(index) else {
+            let mut packet = Vec::new();
+            write(&mut packet);
+            return self.callers.send(to, packet, self.output_limit);
+        };
         if peer.key != to || peer.doom.is_some() {
             return;
         }

@@ -178,7 +178,7 @@ impl World {
     }
 
     /// A function as administrators see it.
-    fn function(&self, name: &str) -> Option<FunctionView<'_>> {
+    fn function(&self, name: &str) -> Option<FunctionView<&[u8]>> {
         let mut walk = FunctionWalk::default();
         walked(|| walk.step(&self.broker)).into_iter().find(|f| f.name == name.as_bytes())
     }
