@@ -13,7 +13,7 @@ use super::super::timers::Now;
 use super::super::{Broker, Outbox};
 use super::parse_number;
 use gearman::protocol::Command;
-use gearman::protocol::limits::UNIQUE_SIZE;
+use gearman::protocol::limits::{JOB_HANDLE_SIZE, MAX_ARGS_SIZE, MAX_PAYLOAD, UNIQUE_SIZE};
 
 /// What a client asks for.
 pub(super) struct Submission<'a> {
@@ -25,6 +25,16 @@ pub(super) struct Submission<'a> {
     pub(super) payload: &'a [u8],
     pub(super) priority: Priority,
     pub(super) background: bool,
+}
+
+impl Submission<'_> {
+    /// Whether a worker can be told all of it: JOB_ASSIGN_ALL has a handle beside
+    /// what came.
+    fn fits_into_a_packet(&self) -> bool {
+        let names = self.function.len() + self.unique.len() + self.reducer.len() + 3;
+        let arguments = JOB_HANDLE_SIZE + names;
+        arguments <= MAX_ARGS_SIZE && arguments + self.payload.len() <= MAX_PAYLOAD as usize
+    }
 }
 
 /// When a job is to run. What is no number, or negative, is the past; what is
@@ -55,6 +65,12 @@ impl Broker {
         submission: &Submission<'_>,
     ) -> Result<Id<Job>, Refusal> {
         let &Submission { unique, reducer, payload, priority, background, .. } = submission;
+        if self.draining {
+            return Err(errors::DRAINING);
+        }
+        if !submission.fits_into_a_packet() {
+            return Err(errors::JOB_SIZE);
+        }
         if unique.len() > UNIQUE_SIZE {
             return Err(errors::UNIQUE);
         }
