@@ -6,12 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod announcement;
 mod broker;
 mod daemon;
 mod log;
 mod options;
+mod privileges;
 mod server;
 mod startup;
+mod systemd;
 
 use std::process::ExitCode;
 

@@ -105,8 +105,6 @@ impl Options {
             (self.http.protocol.is_some(), "--protocol"),
             (self.http.metrics_port.is_some(), "--metrics-port"),
             (self.network.ssl, "--ssl"),
-            (self.process.syslog, "--syslog"),
-            (self.process.user.is_some(), "--user"),
         ];
         if let Some((_, name)) = asked.iter().find(|(asked, _)| *asked) {
             return Err(format!("{name} is not supported by this build"));

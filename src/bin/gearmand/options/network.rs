@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::foreign::{Foreign, Foreigners};
-use super::values::parse_port;
+use super::values::{parse_mode, parse_port};
 use gearman::protocol::limits::{DEFAULT_PORT, MAX_PAYLOAD};
 
 #[derive(Debug, Args)]
@@ -47,7 +47,6 @@ pub(crate) struct Network {
     /// Largest packet that a peer may send, without its header.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAYLOAD)))]
-    #[allow(dead_code, reason = "packets are limited with the next change")]
     pub(crate) max_packet_size: u32,
 
     /// Bytes that may wait for a peer that does not read, before it is
@@ -63,6 +62,10 @@ pub(crate) struct Network {
     /// File to write the port to, once the server listens.
     #[arg(long, value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
+
+    /// Who may use Unix sockets, as an octal mode.
+    #[arg(long, value_name = "MODE", default_value = "660", value_parser = parse_mode)]
+    pub(crate) socket_mode: u32,
 
     /// Speak TLS.
     #[arg(long, help_heading = "TLS, not in this build")]
