@@ -140,3 +140,27 @@ fn wakeup(limit: Option<u8>) -> Wakeup {
         Some(count) => Wakeup::AtMost(count),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_vanished_peer_is_missed_after_two_minutes_unless_told_otherwise() {
+        let keepalive = |line: &str| {
+            let options = Options::try_parse_from(line.split(' ')).expect("parses");
+            let Keepalive { idle, interval, count } = keepalive(&options.network);
+            (idle, interval, count)
+        };
+        assert_eq!(keepalive("gearmand"), (60, 10, 6));
+        let all = "gearmand --keepalive --keepalive-idle 5 --keepalive-interval 0";
+        assert_eq!(keepalive(all), (5, 0, 6));
+    }
+
+    #[test]
+    fn a_job_is_handed_out_at_least_once() {
+        let counts = [-1, 0, 1, 2, 255].map(attempts);
+        assert_eq!(counts, [None, Some(1), Some(1), Some(2), Some(255)]);
+    }
+}

@@ -15,13 +15,11 @@ pub(crate) struct Http {
 
     /// Port of the HTTP front end, by number or as a service.
     #[arg(long, value_name = "PORT", default_value_t = 8080, value_parser = parse_port)]
-    #[allow(dead_code, reason = "the front end comes with the next change")]
     pub(crate) http_port: u16,
 
     /// Address or name at which HTTP is spoken, metrics too; may be given more
     /// than once. Default is the addresses of --listen.
     #[arg(long, value_name = "ADDRESS")]
-    #[allow(dead_code, reason = "the front end comes with the next change")]
     pub(crate) http_listen: Vec<String>,
 
     /// Port at which /metrics, /healthz and /readyz are answered, by number or as

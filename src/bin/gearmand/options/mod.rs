@@ -7,6 +7,7 @@ mod config_file;
 mod foreign;
 mod http;
 mod jobs;
+mod manual;
 mod network;
 mod process;
 mod queue;
@@ -130,6 +131,10 @@ pub(crate) fn parse() -> Result<Options, ExitCode> {
             ExitCode::FAILURE
         }
     })?;
+    if options.process.generate_man {
+        let written = manual::write(&mut std::io::stdout());
+        return Err(if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     if options.process.check_args {
         return Err(ExitCode::SUCCESS);
     }

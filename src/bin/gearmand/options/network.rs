@@ -19,7 +19,6 @@ pub(crate) struct Network {
 
     /// Accepted for compatibility: keepalive is always on.
     #[arg(long)]
-    #[allow(dead_code, reason = "it is there to be accepted")]
     keepalive: bool,
 
     /// Seconds of silence before keepalive asks the peer; -1 is 60, 0

@@ -63,61 +63,64 @@ pub(crate) fn path(name: &str) -> Option<&Path> {
 /// # Errors
 /// As [`bind`].
 pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: u16) -> io::Result<Vec<TcpListener>> {
-    let addresses = resolve(names)?;
+    let places = resolve(names)?;
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
-        match bind_all(&addresses, names.is_empty(), port, backlog) {
+        match bind_all(&places, port, backlog) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {}
             result => return result,
         }
     }
 }
 
-fn resolve(names: &[&str]) -> io::Result<Vec<IpAddr>> {
+/// An address, and whether another one will do on a machine that does not have
+/// its family.
+type Place = (IpAddr, bool);
+
+fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
     if names.is_empty() {
-        return Ok(vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]);
+        return Ok(vec![
+            (Ipv4Addr::UNSPECIFIED.into(), true),
+            (Ipv6Addr::UNSPECIFIED.into(), true),
+        ]);
     }
-    let mut addresses = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
     for name in names {
         let host = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
         let found = (host, 0)
             .to_socket_addrs()
             .map_err(|e| io::Error::new(e.kind(), format!("listen on {name}: {e}")))?;
+        let is_name = host.parse::<IpAddr>().is_err();
         for address in found.map(|found| found.ip()) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
+            match places.iter_mut().find(|(known, _)| *known == address) {
+                Some((_, is_optional)) => *is_optional &= is_name,
+                None => places.push((address, is_name)),
             }
         }
     }
-    Ok(addresses)
+    Ok(places)
 }
 
-fn bind_all(
-    addresses: &[IpAddr],
-    any: bool,
-    mut port: u16,
-    backlog: u16,
-) -> io::Result<Vec<TcpListener>> {
+fn bind_all(places: &[Place], mut port: u16, backlog: u16) -> io::Result<Vec<TcpListener>> {
     let mut listeners: Vec<TcpListener> = Vec::new();
-    for &address in addresses {
+    let mut missing = None;
+    for &(address, is_optional) in places {
         let address = SocketAddr::new(address, port);
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("listen on {address}: {e}"));
         match listen(address, backlog) {
             Ok(listener) => {
                 port = listener.local_addr()?.port();
                 listeners.push(listener);
             }
-            // A machine without one of the families is still a machine.
-            Err(error) if any && is_family_missing(&error) && address.is_ipv6() => {}
-            Err(error) => {
-                return Err(io::Error::new(error.kind(), format!("listen on {address}: {error}")));
-            }
+            Err(error) if is_optional && is_family_missing(&error) => missing = Some(named(error)),
+            Err(error) => return Err(named(error)),
         }
     }
-    if listeners.is_empty() {
-        return Err(io::Error::other("no address to listen on"));
+    match missing {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
     }
-    Ok(listeners)
 }
 
 fn is_family_missing(error: &io::Error) -> bool {
