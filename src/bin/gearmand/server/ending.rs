@@ -44,7 +44,7 @@ impl Server {
     }
 
     /// Takes on nobody and no job any more, and ends when what is here is done.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         systemd::stopping();
         self.broker.drain();
         self.accept_again = None;

@@ -28,13 +28,18 @@ pub(super) struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Whether a worker can be told all of it: JOB_ASSIGN_ALL has a handle beside
-    /// what came.
+    /// Whether a worker can be told all of it.
     fn fits_into_a_packet(&self) -> bool {
-        let names = self.function.len() + self.unique.len() + self.reducer.len() + 3;
-        let arguments = JOB_HANDLE_SIZE + names;
-        arguments <= MAX_ARGS_SIZE && arguments + self.payload.len() <= MAX_PAYLOAD as usize
+        let names = self.function.len() + self.unique.len() + self.reducer.len();
+        fit_into_a_packet(names, self.payload.len())
     }
+}
+
+/// Whether there is room for three names of this many bytes and a payload in
+/// JOB_ASSIGN_ALL, which has a handle beside them.
+fn fit_into_a_packet(names: usize, payload: usize) -> bool {
+    let arguments = JOB_HANDLE_SIZE + names + 3;
+    arguments <= MAX_ARGS_SIZE && arguments + payload <= MAX_PAYLOAD as usize
 }
 
 /// When a job is to run. What is no number, or negative, is the past; what is
@@ -123,5 +128,18 @@ impl Broker {
             Some(due) if due > now.unix => self.delay(job, due),
             _ => self.enqueue(job, out),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_as_large_as_the_packet_that_hands_it_out_can_be() {
+        let room = MAX_PAYLOAD as usize - JOB_HANDLE_SIZE - 3;
+        assert!(fit_into_a_packet(10, room - 10) && !fit_into_a_packet(10, room - 9));
+        let room = MAX_ARGS_SIZE - JOB_HANDLE_SIZE - 3;
+        assert!(fit_into_a_packet(room, 0) && !fit_into_a_packet(room + 1, 0));
     }
 }
