@@ -6,14 +6,17 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod announcement;
 mod broker;
 mod daemon;
 mod http;
 mod log;
 mod options;
 mod percent;
+mod privileges;
 mod server;
 mod startup;
+mod systemd;
 
 use std::process::ExitCode;
 

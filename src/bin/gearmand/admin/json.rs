@@ -223,7 +223,7 @@ pub(super) fn server(context: &Context<'_>, text: &mut Vec<u8>) {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
         uptime: context.uptime,
-        draining: context.draining,
+        draining: context.broker.is_draining(),
         connections: counts.connections,
         functions: counts.functions,
         jobs: counts.jobs,

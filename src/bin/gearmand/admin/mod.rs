@@ -30,8 +30,6 @@ pub(crate) struct Context<'a> {
     pub(crate) allow_shutdown: bool,
     /// Seconds since the server started.
     pub(crate) uptime: u64,
-    /// Whether the server ends once its jobs are done.
-    pub(crate) draining: bool,
 }
 
 /// What is to be done beside sending the text of the answer.

@@ -12,6 +12,7 @@ mod buckets;
 mod commands;
 mod connection;
 mod control;
+mod drain;
 mod errors;
 mod function;
 mod index;
@@ -96,6 +97,8 @@ pub(crate) struct Broker {
     now: Now,
     /// How many connections there ever were.
     connected: u64,
+    /// Whether no job is taken on any more.
+    draining: bool,
 }
 
 impl Broker {
@@ -116,6 +119,7 @@ impl Broker {
             alarms: Alarms::default(),
             now: Now::default(),
             connected: 0,
+            draining: false,
         }
     }
 

@@ -115,7 +115,7 @@ fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
 fn refused(code: &[u8], text: &[u8]) -> Response {
     let text = String::from_utf8_lossy(text);
     match code {
-        b"QUEUE_ERROR" => {
+        b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL" => {
             let mut response = explain(StatusCode::SERVICE_UNAVAILABLE, &text);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             response

@@ -15,7 +15,6 @@ pub(crate) struct Jobs {
 
     /// Accepted for compatibility: tables grow and shrink by themselves.
     #[arg(long, value_name = "N", default_value_t = 991)]
-    #[allow(dead_code, reason = "it is there to be accepted")]
     hashtable_buckets: u32,
 
     /// What job handles start with. Default is "H:" and the host's name.
@@ -30,7 +29,6 @@ pub(crate) struct Jobs {
 
     /// Accepted for compatibility: functions always take turns.
     #[arg(short = 'R', long)]
-    #[allow(dead_code, reason = "it is there to be accepted")]
     round_robin: bool,
 
     /// How many sleeping workers to wake per job; 0 is all of them. Default is

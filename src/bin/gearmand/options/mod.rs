@@ -7,6 +7,7 @@ mod config_file;
 mod foreign;
 mod http;
 mod jobs;
+mod manual;
 mod network;
 mod process;
 mod queue;
@@ -101,11 +102,7 @@ impl Options {
 
     /// What can be parsed and yet not be done.
     fn check(&self) -> Result<(), String> {
-        let asked = [
-            (self.network.ssl, "--ssl"),
-            (self.process.syslog, "--syslog"),
-            (self.process.user.is_some(), "--user"),
-        ];
+        let asked = [(self.network.ssl, "--ssl")];
         if let Some((_, name)) = asked.iter().find(|(asked, _)| *asked) {
             return Err(format!("{name} is not supported by this build"));
         }
@@ -130,6 +127,10 @@ pub(crate) fn parse() -> Result<Options, ExitCode> {
             ExitCode::FAILURE
         }
     })?;
+    if options.process.generate_man {
+        let written = manual::write(&mut std::io::stdout());
+        return Err(if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     if options.process.check_args {
         return Err(ExitCode::SUCCESS);
     }

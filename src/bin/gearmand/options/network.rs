@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::foreign::{Foreign, Foreigners};
-use super::values::parse_port;
+use super::values::{parse_mode, parse_port};
 use gearman::protocol::limits::{DEFAULT_PORT, MAX_PAYLOAD};
 
 #[derive(Debug, Args)]
@@ -19,7 +19,6 @@ pub(crate) struct Network {
 
     /// Accepted for compatibility: keepalive is always on.
     #[arg(long)]
-    #[allow(dead_code, reason = "it is there to be accepted")]
     keepalive: bool,
 
     /// Seconds of silence before keepalive asks the peer; -1 is 60, 0
@@ -62,6 +61,10 @@ pub(crate) struct Network {
     /// File to write the port to, once the server listens.
     #[arg(long, value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
+
+    /// Who may use Unix sockets, as an octal mode.
+    #[arg(long, value_name = "MODE", default_value = "660", value_parser = parse_mode)]
+    pub(crate) socket_mode: u32,
 
     /// Speak TLS.
     #[arg(long, help_heading = "TLS, not in this build")]

@@ -55,13 +55,16 @@ pub(crate) struct Process {
     #[arg(short = 'P', long, visible_alias = "pidfile", value_name = "FILE")]
     pid_file: Option<PathBuf>,
 
-    /// Log to syslog.
+    /// Print the manual page and exit.
+    #[arg(long, hide = true)]
+    pub(super) generate_man: bool,
+
+    /// Log to syslog, and to a file only if --log-file names one.
     #[arg(long)]
     pub(crate) syslog: bool,
 
     /// Accepted for compatibility: one thread does it all.
     #[arg(short = 't', long, value_name = "N", default_value_t = 4)]
-    #[allow(dead_code, reason = "it is there to be accepted")]
     threads: u32,
 
     /// User to become once what needs root is done.

@@ -12,6 +12,14 @@ pub(super) fn parse_prefix(text: &str) -> Result<String, String> {
     }
 }
 
+/// The mode of a file, in octal digits.
+pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("not an octal number up to 777".into()),
+    }
+}
+
 /// A port, or the TCP port of a service that the system knows by this name;
 /// this one's own name is known everywhere.
 pub(super) fn parse_port(text: &str) -> Result<u16, String> {
