@@ -23,7 +23,16 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) format: Format,
     /// In the order in which they were given.
-    pub(crate) requests: Vec<(&'static Operation, Request)>,
+    pub(crate) requests: Vec<Asked>,
+}
+
+/// An operation with its values.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) operation: &'static Operation,
+    pub(crate) request: Request,
+    /// What to ask first for JSON.
+    pub(crate) json: Option<Request>,
 }
 
 const SECTIONS: &[Section] = &[
@@ -39,6 +48,7 @@ const SECTIONS: &[Section] = &[
             "The first operation that was not done decides.",
         ],
     ),
+    ("Servers", &["Operations with (*) are unknown to gearmand 1.1 and 2.0, which refuse them."]),
     (
         "Output",
         &[
@@ -125,8 +135,11 @@ pub(crate) fn command() -> Command {
     OPERATIONS.iter().fold(command, |command, operation| command.arg(argument(operation)))
 }
 
+/// What stands for a value that was left out: nobody can give it.
+const NO_VALUE: &str = "\0";
+
 fn argument(operation: &Operation) -> Arg {
-    let (names, least) = operation.values;
+    let (names, least, most) = operation.values;
     let arg = Arg::new(operation.name)
         .long(operation.name)
         .help(operation.help)
@@ -136,14 +149,12 @@ fn argument(operation: &Operation) -> Arg {
     let arg = match operation.name {
         // Short forms that nothing of the original's begins with but this.
         "getpid" => arg.aliases(["g", "ge"]),
+        "cancel-job" => arg.aliases(["ca", "can", "canc", "cance", "cancel", "cancel-"]),
         _ => arg,
     };
-    match names {
-        // Each time it is given has to have a place of its own.
-        [] => arg.num_args(0).default_missing_value(""),
-        [name] => arg.value_name(name),
-        _ => arg.num_args(least..=least + 3).value_names(names.iter().copied()),
-    }
+    // Each time it is given has to have a place of its own, and a value is one.
+    let arg = if least == 0 { arg.default_missing_value(NO_VALUE) } else { arg };
+    arg.num_args(least..=most).value_names(names.iter().copied())
 }
 
 /// Reads the command line. An error is how to end; what there is to say about it
@@ -197,7 +208,7 @@ fn read(matches: &ArgMatches) -> Result<Options, String> {
 
 /// The operations in the order in which they were given: clap keeps them by
 /// name, with the place of each value on the command line.
-fn requests(matches: &ArgMatches) -> Result<Vec<(&'static Operation, Request)>, String> {
+fn requests(matches: &ArgMatches) -> Result<Vec<Asked>, String> {
     let mut requests = Vec::new();
     for operation in OPERATIONS {
         let Some(occurrences) = matches.get_occurrences::<OsString>(operation.name) else {
@@ -205,15 +216,17 @@ fn requests(matches: &ArgMatches) -> Result<Vec<(&'static Operation, Request)>, 
         };
         let mut places = matches.indices_of(operation.name).into_iter().flatten();
         for values in occurrences {
-            let values: Vec<&[u8]> = values.map(|value| value.as_bytes()).collect();
-            let place = places.by_ref().take(values.len().max(1)).last();
-            let request = (operation.request)(&values)
-                .map_err(|error| format!("--{}: {error}", operation.name))?;
-            requests.push((place, operation, request));
+            let mut values: Vec<&[u8]> = values.map(|value| value.as_bytes()).collect();
+            let place = places.by_ref().take(values.len()).last();
+            values.retain(|&value| value != NO_VALUE.as_bytes());
+            let named = |error| format!("--{}: {error}", operation.name);
+            let request = (operation.request)(&values).map_err(named)?;
+            let json = operation.json.map(|json| (json.request)(&values)).transpose();
+            requests.push((place, Asked { operation, request, json: json.map_err(named)? }));
         }
     }
-    requests.sort_by_key(|(place, ..)| *place);
-    Ok(requests.into_iter().map(|(_, operation, request)| (operation, request)).collect())
+    requests.sort_by_key(|(place, _)| *place);
+    Ok(requests.into_iter().map(|(_, asked)| asked).collect())
 }
 
 #[cfg(test)]
@@ -224,7 +237,7 @@ mod tests {
         let arguments = ["gearadmin"].into_iter().chain(line.split(' ').filter(|w| !w.is_empty()));
         let matches = command().try_get_matches_from(arguments).map_err(|e| e.to_string())?;
         let options = read(&matches)?;
-        let lines = options.requests.iter().map(|(_, r)| String::from_utf8_lossy(r.line()));
+        let lines = options.requests.iter().map(|a| String::from_utf8_lossy(a.request.line()));
         Ok(lines.collect::<String>().replace("\r\n", ";"))
     }
 
@@ -248,6 +261,10 @@ mod tests {
             "--maxqueue f 1 2 3 --status --maxqueue g --getpid --maxqueue h 7",
             "maxqueue f 1 2 3;status;maxqueue g;getpid;maxqueue h 7;",
         );
+        asks(
+            "--jobs --cancel-unique f 1 --jobs f --pause f --shutdown",
+            "jobs;cancelunique f 1;jobs f;pause function f;shutdown;",
+        );
     }
 
     #[test]
@@ -262,6 +279,7 @@ mod tests {
             ("--server-vers", "version;"),
             ("--server-verb", "verbose;"),
             ("--ca x", "cancel job x;"),
+            ("--cancel x", "cancel job x;"),
             ("--cr=x", "create function x;"),
             ("--d x", "drop function x;"),
             ("--ho a --po 1 --status", "status;"),

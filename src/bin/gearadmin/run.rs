@@ -9,8 +9,8 @@ use gearman::engine::admin::Admin;
 use gearman::net::MioNet;
 use gearman::protocol::admin::Reply;
 
-use crate::options::Options;
-use crate::show;
+use crate::options::{Asked, Options};
+use crate::show::{self, Format};
 use crate::tools::Exit;
 
 /// Does every operation, until the server is lost. The first that was not done
@@ -27,19 +27,20 @@ pub(crate) fn run(options: &Options) -> Exit {
     admin.link.settings.timeout = options.timeout;
     let mut exit = Exit::Done;
     let mut output = io::stdout().lock();
-    for (operation, request) in &options.requests {
-        let reply = match admin.ask(request) {
-            Ok(reply) => reply,
+    for asked in &options.requests {
+        let shown = match ask(&mut admin, asked, options.format) {
+            Ok((reply, shown)) => {
+                if let Reply::Refused(why) = &reply {
+                    exit = exit.or(Exit::Refused);
+                    say(&String::from_utf8_lossy(why));
+                }
+                shown
+            }
             Err(code) => {
                 say(&trouble(&admin, code, &server.to_string()));
                 return exit.or(Exit::from_code(code));
             }
         };
-        if let Reply::Refused(why) = &reply {
-            exit = exit.or(Exit::Refused);
-            say(&String::from_utf8_lossy(why));
-        }
-        let shown = show::show(operation, &reply, options.format);
         if let Err(error) = output.write_all(&shown).and_then(|()| output.flush()) {
             // A reader that has seen enough is no error worth telling.
             if error.kind() != io::ErrorKind::BrokenPipe {
@@ -49,6 +50,24 @@ pub(crate) fn run(options: &Options) -> Exit {
         }
     }
     exit
+}
+
+/// Asks, and makes what is printed of the answer. For JSON a server is asked for
+/// JSON first; one that has none says so.
+fn ask(
+    admin: &mut Admin<MioNet>,
+    asked: &Asked,
+    format: Format,
+) -> Result<(Reply, Vec<u8>), ReturnCode> {
+    if let (Format::Json, Some(request), Some(json)) = (format, &asked.json, asked.operation.json) {
+        let reply = admin.ask(request)?;
+        if let Some(shown) = show::from_json(asked.operation, json.member, &reply) {
+            return Ok((reply, shown));
+        }
+    }
+    let reply = admin.ask(&asked.request)?;
+    let shown = show::show(asked.operation, &reply, format);
+    Ok((reply, shown))
 }
 
 fn say(text: &str) {

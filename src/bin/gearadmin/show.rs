@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use gearman::protocol::admin::{Reply, Row};
+use gearman::protocol::percent::unescape;
 use serde_json::{Map, Value, json};
 
 use crate::operations::{Column, Kind, Operation, Shape, WORKERS};
@@ -36,12 +37,38 @@ pub(crate) fn show(operation: &Operation, reply: &Reply, format: Format) -> Vec<
         (Format::Table, Reply::List(_), Shape::Workers) => {
             table(WORKERS, reply.rows().map(|row| cells(WORKERS, &worker(&row))).collect())
         }
+        (Format::Table, Reply::List(_), Shape::EscapedRows(columns)) => {
+            table(columns, reply.rows().map(|row| escaped_cells(columns, &row)).collect())
+        }
+        (Format::Table, Reply::Done(text), Shape::Object) => {
+            let object: Map<String, Value> = serde_json::from_slice(text).unwrap_or_default();
+            let lines = object.iter().map(|(name, value)| vec![name.clone(), plain(value)]);
+            table(&[], lines.collect())
+        }
         (_, Reply::List(text), _) => text.clone(),
         (_, Reply::Done(text), _) => {
             let mut line = if text.is_empty() { b"OK".to_vec() } else { text.clone() };
             line.push(b'\n');
             line
         }
+    }
+}
+
+/// An answer in JSON as it is printed: None when it is none.
+pub(crate) fn from_json(operation: &Operation, member: &str, reply: &Reply) -> Option<Vec<u8>> {
+    let Reply::Done(text) = reply else { return None };
+    let mut object: Map<String, Value> = serde_json::from_slice(text).ok()?;
+    let result = object.remove(member)?;
+    let mut line = json!({"operation": operation.name, "result": result}).to_string();
+    line.push('\n');
+    Some(line.into_bytes())
+}
+
+/// A value without the quotes of JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => printable(text.as_bytes()),
+        value => value.to_string(),
     }
 }
 
@@ -63,6 +90,16 @@ fn cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
     cells.map(printable).collect()
 }
 
+/// A row's cells as text, from fields that may be escaped.
+fn escaped_cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
+    let fields: Vec<Vec<u8>> = row.iter().map(|field| unescaped(field)).collect();
+    cells(columns, &fields.iter().map(Vec::as_slice).collect())
+}
+
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    unescape(field).unwrap_or_else(|_| field.to_vec())
+}
+
 /// Text that does nothing to a terminal: names come from whoever submits jobs.
 fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -70,8 +107,9 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 fn table(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<u8> {
-    let titles = columns.iter().map(|column| column.title.to_owned()).collect();
-    let lines: Vec<Vec<String>> = std::iter::once(titles).chain(rows).collect();
+    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    let titles = (!titles.is_empty()).then_some(titles);
+    let lines: Vec<Vec<String>> = titles.into_iter().chain(rows).collect();
     let count = lines.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
         .map(|at| lines.iter().filter_map(|l| l.get(at)).map(|c| c.chars().count()).max())
@@ -116,7 +154,22 @@ fn as_json(operation: &Operation, reply: &Reply) -> Value {
             let rows = reply.rows().map(|row| Value::Object(fields(columns, &row)));
             object.insert("result".into(), rows.collect());
         }
-        (Reply::List(text), Shape::Done | Shape::Value(_)) => put(&mut object, "result", text),
+        (Reply::List(_), Shape::EscapedRows(columns)) => {
+            let rows = reply.rows().map(|row| {
+                let row: Vec<Vec<u8>> = row.iter().map(|field| unescaped(field)).collect();
+                Value::Object(fields(columns, &row.iter().map(Vec::as_slice).collect()))
+            });
+            object.insert("result".into(), rows.collect());
+        }
+        (Reply::Done(text), Shape::Object) => match serde_json::from_slice::<Value>(text) {
+            Ok(value) => {
+                object.insert("result".into(), value);
+            }
+            Err(_) => put(&mut object, "result", text),
+        },
+        (Reply::List(text), Shape::Done | Shape::Value(_) | Shape::Object) => {
+            put(&mut object, "result", text)
+        }
         (Reply::Done(text), Shape::Value(kind)) => field(&mut object, "result", kind, text),
         (Reply::Done(text), _) if text.is_empty() => {
             object.insert("result".into(), "OK".into());

@@ -4,6 +4,7 @@
 //! Must not: send.
 
 use crate::protocol::limits::MAX_TEXT_LINE;
+use crate::protocol::percent;
 
 /// How the reply to a request ends. A refusal is one line in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +34,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request of fixed words.
-    const fn fixed(framing: Framing) -> Request {
-        Request { line: Vec::new(), framing }
-    }
-
     fn words(words: &[&[u8]], framing: Framing) -> Result<Request, NoWord> {
-        let mut request = Request::fixed(framing);
+        let mut request = Request { line: Vec::new(), framing };
         for (number, word) in words.iter().enumerate() {
             if word.iter().any(|b| *b == b' ' || b.is_ascii_control()) {
                 return Err(NoWord::Divided);
@@ -53,6 +49,18 @@ impl Request {
         // are.
         request.line.extend_from_slice(b"\r\n");
         if request.line.len() > MAX_TEXT_LINE { Err(NoWord::TooLong) } else { Ok(request) }
+    }
+
+    /// A request whose names may be of any bytes.
+    fn escaped(words: &[&str], names: &[&[u8]], framing: Framing) -> Result<Request, NoWord> {
+        let mut line: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        for name in names {
+            let mut word = Vec::new();
+            percent::escape(name, &mut word);
+            line.push(word);
+        }
+        let line: Vec<&[u8]> = line.iter().map(Vec::as_slice).collect();
+        Request::words(&line, framing)
     }
 
     fn text(text: &str, framing: Framing) -> Request {
@@ -135,6 +143,68 @@ impl Request {
         Request::words(&words, Framing::Line)
     }
 
+    /// Every job with its function, unique id, priority, state, age and worker:
+    /// of one function, or of all. Not known to the original, like those below.
+    ///
+    /// # Errors
+    /// When the function's name is too long, here and below.
+    pub fn jobs(function: Option<&[u8]>) -> Result<Request, NoWord> {
+        Request::escaped(&["jobs"], function.as_slice(), Framing::List)
+    }
+
+    /// What `jobs` lists, and more, as JSON.
+    ///
+    /// # Errors
+    /// As for `jobs`.
+    pub fn json_jobs(function: Option<&[u8]>) -> Result<Request, NoWord> {
+        Request::escaped(&["json", "jobs"], function.as_slice(), Framing::Line)
+    }
+
+    /// What `status` lists, and more, as JSON.
+    pub fn json_status() -> Request {
+        Request::text("json status", Framing::Line)
+    }
+
+    /// What `workers` lists, and more, as JSON.
+    pub fn json_workers() -> Request {
+        Request::text("json workers", Framing::Line)
+    }
+
+    /// What a server says of itself, as JSON.
+    pub fn json_server() -> Request {
+        Request::text("json server", Framing::Line)
+    }
+
+    /// Cancel the job of a function with this unique id.
+    ///
+    /// # Errors
+    /// As for `jobs`.
+    pub fn cancel_unique(function: &[u8], unique: &[u8]) -> Result<Request, NoWord> {
+        Request::escaped(&["cancelunique"], &[function, unique], Framing::Line)
+    }
+
+    /// Hand no more jobs of a function out.
+    ///
+    /// # Errors
+    /// As for `jobs`.
+    pub fn pause_function(name: &[u8]) -> Result<Request, NoWord> {
+        Request::escaped(&["pause", "function"], &[name], Framing::Line)
+    }
+
+    /// Hand jobs of a function out again.
+    ///
+    /// # Errors
+    /// As for `jobs`.
+    pub fn resume_function(name: &[u8]) -> Result<Request, NoWord> {
+        Request::escaped(&["resume", "function"], &[name], Framing::Line)
+    }
+
+    /// End the server, at once or once its jobs are done. It has to have been
+    /// started so that it obeys.
+    pub fn shutdown(gracefully: bool) -> Request {
+        Request::text(if gracefully { "shutdown graceful" } else { "shutdown" }, Framing::Line)
+    }
+
     /// The bytes to send.
     pub fn line(&self) -> &[u8] {
         &self.line
@@ -160,6 +230,17 @@ mod tests {
         assert_eq!(Request::show_jobs().line(), b"show jobs\r\n");
         let limits = Request::max_queue(b"f", &[1, 2, 3]).expect("words");
         assert_eq!(limits.line(), b"maxqueue f 1 2 3\r\n");
+    }
+
+    #[test]
+    fn our_own_commands_take_any_name() {
+        let line = |request: Result<Request, NoWord>| {
+            String::from_utf8(request.expect("short").line().to_vec()).expect("text")
+        };
+        assert_eq!(line(Request::jobs(None)), "jobs\r\n");
+        assert_eq!(line(Request::json_jobs(Some(b"a b"))), "json jobs a%20b\r\n");
+        assert_eq!(line(Request::cancel_unique(b"f", b"1%\xff")), "cancelunique f 1%25%FF\r\n");
+        assert_eq!(line(Request::pause_function(b"f")), "pause function f\r\n");
     }
 
     #[test]

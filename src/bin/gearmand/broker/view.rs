@@ -1,83 +1,359 @@
-//! What an administrator may see.
+//! What an administrator may see: connections, functions and jobs, one at a
+//! time, so that whoever shows many of them can stop and go on later. What
+//! exists all the time is seen once; what comes or goes meanwhile, maybe.
 //!
 //! Must not: change anything, or know how it is shown.
 
-use super::Broker;
-use super::job::Stage;
+use std::collections::VecDeque;
 
-/// A connection and the functions that it offers.
+use super::buckets::{BUCKETS, Hash};
+use super::function::{Function, Rank, Totals};
+use super::job::{Job, Priority, Stage};
+use super::jobs::Handle;
+use super::slab::{Id, Key};
+use super::{Broker, ConnectionKey};
+
+/// Bytes of a payload that decide where a job stands among the uniques.
+const HASHED: usize = 64 << 10;
+
+/// A connection and what it is doing.
 pub(crate) struct ConnectionView<'a> {
-    pub(crate) descriptor: i32,
-    pub(crate) address: &'a str,
-    pub(crate) client_id: &'a [u8],
+    pub(crate) peer: PeerView<'a>,
+    /// The functions that it offers.
     pub(crate) functions: Vec<&'a [u8]>,
+    pub(crate) sleeping: bool,
+    /// Jobs that it works on.
+    pub(crate) running: usize,
+    /// Submissions whose results it waits for.
+    pub(crate) waiting: usize,
 }
 
-/// A function and its counts.
-pub(crate) struct FunctionView<'a> {
-    pub(crate) name: &'a [u8],
-    /// Waiting jobs by priority; those for later count as normal ones.
+/// Who a connection is.
+#[derive(Clone, Copy)]
+pub(crate) struct PeerView<'a> {
+    pub(crate) descriptor: i32,
+    pub(crate) address: &'a str,
+    /// What it called itself, or nothing.
+    pub(crate) client_id: &'a [u8],
+}
+
+/// A function and its counts; its name can be borrowed or not.
+pub(crate) struct FunctionView<Name> {
+    pub(crate) name: Name,
+    /// Jobs that wait for a worker, by priority.
     pub(crate) queued: [u32; 3],
+    /// Jobs that wait for their time.
+    pub(crate) delayed: u32,
     pub(crate) running: u32,
     /// How often workers said that they offer it.
     pub(crate) offers: u32,
-    /// Rises from function to function.
-    pub(crate) number: u32,
+    pub(crate) paused: bool,
+    /// Milliseconds that the longest waiting of its queued jobs has waited.
+    pub(crate) oldest: Option<u64>,
+    pub(crate) totals: Totals,
+}
+
+impl FunctionView<&[u8]> {
+    /// The same with a name of its own.
+    pub(crate) fn into_owned(self) -> FunctionView<Vec<u8>> {
+        let FunctionView { name, queued, delayed, running, offers, paused, oldest, totals } = self;
+        let name = name.to_vec();
+        FunctionView { name, queued, delayed, running, offers, paused, oldest, totals }
+    }
+}
+
+impl<Name> FunctionView<Name> {
+    /// Jobs of any state.
+    pub(crate) fn total(&self) -> u32 {
+        self.queued.iter().sum::<u32>() + self.delayed + self.running
+    }
 }
 
 /// A job.
-pub(crate) struct JobView {
-    pub(crate) handle: super::jobs::Handle,
+pub(crate) struct JobView<'a> {
+    pub(crate) handle: Handle,
+    pub(crate) function: &'a [u8],
+    pub(crate) unique: &'a [u8],
+    pub(crate) priority: Priority,
+    pub(crate) state: State<'a>,
+    /// Seconds since it was submitted.
+    pub(crate) age: u32,
     pub(crate) retries: u8,
+    pub(crate) background: bool,
+    pub(crate) numerator: u32,
+    pub(crate) denominator: u32,
+    /// Submissions that wait for it.
+    pub(crate) clients: usize,
+    /// Size of its payload.
+    pub(crate) bytes: usize,
+}
+
+/// Where a job is in its life.
+#[derive(Clone, Copy)]
+pub(crate) enum State<'a> {
+    /// It waits for a worker.
+    Queued,
+    /// It waits for a worker, and for its function to be resumed.
+    Paused,
+    /// It waits for this second since 1970.
+    Delayed(u64),
+    /// This peer works on it.
+    Running(PeerView<'a>),
+}
+
+impl JobView<'_> {
     /// Whether it runs although nobody waits for it any more.
-    pub(crate) ignored: bool,
-    pub(crate) queued: bool,
+    pub(crate) fn is_ignored(&self) -> bool {
+        !self.background && self.clients == 0 && matches!(self.state, State::Running(_))
+    }
+}
+
+/// How many there are.
+pub(crate) struct Counts {
+    pub(crate) connections: usize,
+    pub(crate) functions: usize,
+    pub(crate) jobs: usize,
+    pub(crate) running: usize,
+    pub(crate) delayed: usize,
+}
+
+/// One step of a walk.
+pub(crate) enum Step<T> {
+    /// The next one.
+    One(T),
+    /// None, but there may be more.
+    None,
+    /// There are no more.
+    End,
+}
+
+impl<T> Step<T> {
+    /// The same step with something made of the one that it came by.
+    pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U) -> Step<U> {
+        match self {
+            Step::One(one) => Step::One(make(one)),
+            Step::None => Step::None,
+            Step::End => Step::End,
+        }
+    }
+}
+
+/// A walk over all connections, the newest first.
+pub(crate) struct ConnectionWalk {
+    /// Those still to be seen, the newest last.
+    left: Vec<ConnectionKey>,
+}
+
+impl ConnectionWalk {
+    /// A walk over those that are there now.
+    pub(crate) fn new(broker: &Broker) -> ConnectionWalk {
+        let mut all: Vec<_> = broker.connections.iter().map(|(id, c)| (c.number, id)).collect();
+        all.sort_unstable();
+        ConnectionWalk { left: all.into_iter().map(|(_, id)| broker.key(id)).collect() }
+    }
+
+    /// The next step.
+    pub(crate) fn step<'a>(&mut self, broker: &'a Broker) -> Step<ConnectionView<'a>> {
+        let Some(key) = self.left.pop() else { return Step::End };
+        let Some(id) = broker.connections.find(key) else { return Step::None };
+        let connection = &broker.connections[id];
+        let abilities = connection.abilities.iter(&broker.abilities);
+        let name = |ability| &*broker.functions[broker.abilities[ability].function].name;
+        Step::One(ConnectionView {
+            peer: broker.peer(id),
+            functions: abilities.map(name).collect(),
+            sleeping: connection.sleeping,
+            running: connection.running.len() as usize,
+            waiting: connection.waiters.len() as usize,
+        })
+    }
+}
+
+/// A walk over all functions, in the original's order.
+#[derive(Default)]
+pub(crate) struct FunctionWalk {
+    last: Option<Rank>,
+}
+
+impl FunctionWalk {
+    /// The next step.
+    pub(crate) fn step<'a>(&mut self, broker: &'a Broker) -> Step<FunctionView<&'a [u8]>> {
+        let Some(function) = broker.functions.behind(self.last) else { return Step::End };
+        self.last = Some(function.rank);
+        Step::One(broker.view_function(function))
+    }
+}
+
+/// A walk over jobs, in no particular order.
+#[derive(Default)]
+pub(crate) struct JobWalk {
+    place: usize,
+    /// Whether only the jobs of one function are meant, and of which; of none
+    /// if it does not exist.
+    only: Option<Option<Key<Function>>>,
+}
+
+impl JobWalk {
+    /// A walk over the jobs of one function.
+    pub(crate) fn of_function(broker: &Broker, name: &[u8]) -> JobWalk {
+        let found = broker.functions.find(name).map(|id| broker.functions.key(id));
+        JobWalk { place: 0, only: Some(found) }
+    }
+
+    /// The next step.
+    pub(crate) fn step<'a>(&mut self, broker: &'a Broker) -> Step<JobView<'a>> {
+        self.next(broker).map(|id| broker.view_job(id))
+    }
+
+    fn next(&mut self, broker: &Broker) -> Step<Id<Job>> {
+        let function = self.only.map(|key| key.and_then(|key| broker.functions.find_key(key)));
+        if function == Some(None) {
+            return Step::End;
+        }
+        let Some(id) = broker.jobs.first_from(self.place) else { return Step::End };
+        self.place = id.index() + 1;
+        match function {
+            Some(function) if Some(broker.jobs[id].function) != function => Step::None,
+            _ => Step::One(id),
+        }
+    }
+}
+
+/// What a walk in the original's order goes by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// The table of jobs by handle.
+    Handles,
+    /// The table of jobs by unique, in which "-" stands for the payload.
+    Uniques,
+}
+
+/// A walk over all jobs in the order of one of the original's tables: by bucket,
+/// in a bucket the newest first.
+pub(crate) struct TableWalk {
+    table: Table,
+    /// Finds all jobs; done before the first of them is shown.
+    search: JobWalk,
+    is_sorted: bool,
+    /// The jobs of each bucket, until it is shown.
+    buckets: VecDeque<Vec<(u32, Key<Job>)>>,
+    /// What is left of the bucket that is being shown, the newest last.
+    shown: Vec<(u32, Key<Job>)>,
+}
+
+impl TableWalk {
+    /// A walk that has not begun.
+    pub(crate) fn new(table: Table) -> TableWalk {
+        TableWalk {
+            table,
+            search: JobWalk::default(),
+            is_sorted: false,
+            buckets: vec![Vec::new(); BUCKETS as usize].into(),
+            shown: Vec::new(),
+        }
+    }
+
+    /// The next step.
+    pub(crate) fn step<'a>(&mut self, broker: &'a Broker) -> Step<JobView<'a>> {
+        if self.is_sorted {
+            return self.show(broker);
+        }
+        match self.search.next(broker) {
+            Step::One(id) => {
+                let job = &broker.jobs[id];
+                let hash = match (self.table, job.unique()) {
+                    (Table::Handles, _) => Hash::default().with(&broker.jobs.handle(id)),
+                    (Table::Uniques, b"-") => {
+                        let payload = job.payload();
+                        Hash::default().with(&payload[..payload.len().min(HASHED)])
+                    }
+                    (Table::Uniques, unique) => Hash::default().with(unique),
+                };
+                let bucket = &mut self.buckets[usize::from(hash.bucket())];
+                bucket.push((job.number, broker.jobs.key(id)));
+            }
+            Step::None => {}
+            Step::End => self.is_sorted = true,
+        }
+        Step::None
+    }
+
+    fn show<'a>(&mut self, broker: &'a Broker) -> Step<JobView<'a>> {
+        if let Some((_, key)) = self.shown.pop() {
+            return match broker.jobs.find(key) {
+                Some(id) => Step::One(broker.view_job(id)),
+                None => Step::None,
+            };
+        }
+        match self.buckets.pop_front() {
+            Some(bucket) => {
+                self.shown = bucket;
+                self.shown.sort_unstable();
+                Step::None
+            }
+            None => Step::End,
+        }
+    }
 }
 
 impl Broker {
-    /// Every connection.
-    pub(crate) fn connections(&self) -> impl Iterator<Item = ConnectionView<'_>> {
-        self.connections.iter().map(|(_, c)| ConnectionView {
-            descriptor: c.descriptor,
-            address: &c.address,
-            client_id: &c.client_id,
-            functions: c
-                .abilities
-                .iter(&self.abilities)
-                .map(|ability| &*self.functions[self.abilities[ability].function].name)
-                .collect(),
-        })
+    /// How many there are of everything.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            connections: self.connections.len(),
+            functions: self.functions.len(),
+            jobs: self.jobs.len(),
+            running: self.running,
+            delayed: self.delayed_timers.len(),
+        }
     }
 
-    /// Every function.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = FunctionView<'_>> {
-        self.functions.iter().map(|(_, f)| {
-            let [high, normal, low] = [0, 1, 2].map(|p: usize| f.queues[p].len());
-            FunctionView {
-                name: &f.name,
-                queued: [high, normal + f.delayed, low],
-                running: f.running,
-                offers: f.offers,
-                number: f.number,
-            }
-        })
+    fn peer(&self, id: Id<super::Connection>) -> PeerView<'_> {
+        let connection = &self.connections[id];
+        PeerView {
+            descriptor: connection.descriptor,
+            address: &connection.address,
+            client_id: &connection.client_id,
+        }
     }
 
-    /// Every job.
-    pub(crate) fn jobs(&self) -> impl Iterator<Item = JobView> {
-        self.jobs.iter().map(|(id, job)| {
-            let running = matches!(job.stage, Stage::Running(_));
-            JobView {
-                handle: self.jobs.handle(id),
-                retries: job.retries,
-                ignored: running && job.is_abandoned(),
-                queued: !running,
-            }
-        })
+    fn view_function<'a>(&'a self, function: &'a Function) -> FunctionView<&'a [u8]> {
+        let heads = function.queues.iter().filter_map(|queue| queue.front());
+        let since = heads.map(|job| self.jobs[job].moment).min();
+        FunctionView {
+            name: &function.name,
+            queued: [0, 1, 2].map(|priority: usize| function.queues[priority].len()),
+            delayed: function.delayed,
+            running: function.running,
+            offers: function.offers,
+            paused: function.paused,
+            oldest: since.map(|since| self.now.ticks.saturating_sub(since)),
+            totals: function.totals,
+        }
     }
 
-    /// The unique of every job.
-    pub(crate) fn uniques(&self) -> impl Iterator<Item = &[u8]> {
-        self.jobs.iter().map(|(_, job)| job.unique())
+    fn view_job(&self, id: Id<Job>) -> JobView<'_> {
+        let job = &self.jobs[id];
+        let function = &self.functions[job.function];
+        let seconds = (self.now.ticks / 1000) as u32;
+        JobView {
+            handle: self.jobs.handle(id),
+            function: &function.name,
+            unique: job.unique(),
+            priority: job.priority,
+            state: match job.stage {
+                Stage::Delayed => State::Delayed(job.moment),
+                Stage::Running(worker) => State::Running(self.peer(worker)),
+                Stage::Admitted | Stage::Queued if function.paused => State::Paused,
+                Stage::Admitted | Stage::Queued => State::Queued,
+            },
+            age: seconds.saturating_sub(job.submitted),
+            retries: job.retries,
+            background: job.background,
+            numerator: job.numerator,
+            denominator: job.denominator,
+            clients: job.waiters.len() as usize,
+            bytes: job.payload().len(),
+        }
     }
 }

@@ -1,0 +1,170 @@
+//! From the packets of a call to its response: one status per outcome.
+//!
+//! A result that comes in pieces is kept until it is whole, because only then
+//! its status is known. From a megabyte on, or if the client asked for it, it is
+//! passed on as it comes; if such a job fails, its response breaks off.
+//!
+//! Must not: know how a request was made.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::StatusCode;
+use hyper::body::{Body, Bytes, Frame};
+use hyper::header::{HeaderValue, RETRY_AFTER};
+
+use super::link::Call;
+use super::reply::{Response, explain, in_pieces, with_body};
+use gearman::protocol::{Command, Decoded, decode};
+
+/// How large a result is kept until it is whole.
+const KEPT: usize = 1 << 20;
+
+/// What a client asks for beside its job.
+pub(super) struct Wish {
+    /// To hear only that the job was accepted.
+    pub(super) background: bool,
+    /// Whether its result can be passed on as it comes.
+    pub(super) stream: bool,
+    /// Whether it is to be, from the first piece on.
+    pub(super) at_once: bool,
+    /// Bytes of a result that is kept until it is whole.
+    pub(super) limit: usize,
+}
+
+/// What a packet means to somebody who waits for a job.
+enum News {
+    /// The job has this handle.
+    Created(Vec<u8>),
+    /// A piece of its result.
+    Piece(Vec<u8>),
+    /// The end, and what the packet was.
+    End(Command, Vec<u8>),
+    /// There will be no job: a code and a text.
+    Refused(Vec<u8>, Vec<u8>),
+    /// Nothing.
+    Other,
+}
+
+fn read(packet: &[u8]) -> News {
+    let Ok(Decoded::Whole { packet, .. }) = decode(packet) else { return News::Other };
+    let command = packet.command();
+    match command {
+        Command::JobCreated => News::Created(packet.arg(0).to_vec()),
+        Command::WorkData => News::Piece(packet.body().to_vec()),
+        Command::WorkComplete | Command::WorkException => {
+            News::End(command, packet.body().to_vec())
+        }
+        Command::WorkFail => News::End(command, Vec::new()),
+        Command::Error => News::Refused(packet.arg(0).to_vec(), packet.arg(1).to_vec()),
+        // Progress and warnings are not part of the result.
+        _ => News::Other,
+    }
+}
+
+/// Waits for the outcome of a call.
+pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
+    let mut handle = Vec::new();
+    let mut result = Vec::new();
+    while let Some(packet) = call.next().await {
+        match read(&packet) {
+            News::Created(created) => {
+                handle = created;
+                if wish.background {
+                    let accepted = with_body(StatusCode::ACCEPTED, Bytes::new());
+                    return about(accepted, &handle, Command::JobCreated);
+                }
+            }
+            News::Piece(piece) => {
+                result.extend_from_slice(&piece);
+                if wish.stream && (wish.at_once || result.len() > KEPT) {
+                    let pieces = Pieces { call, next: Some(result.into()), is_over: false };
+                    return about(in_pieces(StatusCode::OK, pieces), &handle, Command::WorkData);
+                }
+                if result.len() > wish.limit {
+                    let why = "The result is too large to be kept.";
+                    return explain(StatusCode::INTERNAL_SERVER_ERROR, why);
+                }
+            }
+            News::End(command, rest) => {
+                result.extend_from_slice(&rest);
+                let status = match command {
+                    Command::WorkComplete => StatusCode::OK,
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                return about(with_body(status, result), &handle, command);
+            }
+            News::Refused(code, text) => return refused(&code, &text),
+            News::Other => {}
+        }
+    }
+    explain(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down.")
+}
+
+/// Adds what the original's responses say about a job.
+fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
+    let headers = response.headers_mut();
+    if let Ok(handle) = HeaderValue::from_bytes(handle) {
+        headers.insert("x-gearman-job-handle", handle);
+    }
+    headers.insert("x-gearman-command", HeaderValue::from_static(command.name()));
+    response
+}
+
+fn refused(code: &[u8], text: &[u8]) -> Response {
+    let text = String::from_utf8_lossy(text);
+    match code {
+        b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL" => {
+            let mut response = explain(StatusCode::SERVICE_UNAVAILABLE, &text);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+        _ => explain(StatusCode::BAD_REQUEST, &text),
+    }
+}
+
+/// A result that is passed on as it comes.
+pub(super) struct Pieces {
+    call: Call,
+    /// What has come before.
+    next: Option<Bytes>,
+    is_over: bool,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        loop {
+            if let Some(bytes) = self.next.take()
+                && !bytes.is_empty()
+            {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if self.is_over {
+                return Poll::Ready(None);
+            }
+            let packet = ready!(self.call.answers.poll_recv(context));
+            let Some(packet) = packet else { return Poll::Ready(Some(Err(broken()))) };
+            self.call.arrived(&packet);
+            match read(&packet) {
+                News::Piece(piece) => self.next = Some(piece.into()),
+                News::End(Command::WorkComplete, rest) => {
+                    self.next = Some(rest.into());
+                    self.is_over = true;
+                }
+                News::End(..) => return Poll::Ready(Some(Err(broken()))),
+                News::Created(_) | News::Refused(..) | News::Other => {}
+            }
+        }
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("the job failed")
+}
