@@ -8,7 +8,7 @@
 //!
 //! Must not: have a destructor alive across a call.
 
-use std::mem::needs_drop;
+use std::mem::{MaybeUninit, needs_drop};
 
 /// Stands on the stack while user code runs, to be recognised there.
 #[derive(Clone, Copy)]
@@ -19,6 +19,19 @@ struct Mark {
 }
 
 const MAGIC: u64 = 0x6765_6172_6d61_6e21;
+
+/// A mark stands at the far end of this much room. The room is more than our
+/// functions use of the stack between being called and looking at it: after a jump,
+/// the mark of a call from the same place is then below what looks, and not in the
+/// part of its stack that nobody has written to yet.
+const ROOM: usize = 3 * 1024;
+
+/// A mark and the room above it.
+#[repr(C)]
+struct Berth {
+    mark: Mark,
+    room: [u8; ROOM],
+}
 
 /// A mark further away than this may be on another stack: it is not looked at.
 const SAME_STACK: usize = 1 << 20;
@@ -148,24 +161,28 @@ pub(super) struct Gone<R>(pub(super) R);
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed; `call` runs user
 /// code and holds nothing but plain data.
+// With a frame of its own, so that the room is nobody else's.
+#[inline(never)]
 pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     block: *mut B,
     purpose: B::Purpose,
     call: F,
 ) -> Result<R, Gone<R>> {
     const {
-        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<Mark>());
+        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<Berth>());
         assert!(!needs_drop::<B::Purpose>());
     }
-    let mut mark = Mark { magic: 0, serial: 0 };
+    let mut berth = MaybeUninit::<Berth>::uninit();
+    // SAFETY: only a field's address is taken.
+    let mark = unsafe { &raw mut (*berth.as_mut_ptr()).mark };
     // SAFETY: the caller guarantees a live block that nobody borrows.
-    let serial = unsafe { (*block).frames().enter(&raw mut mark, purpose) };
+    let serial = unsafe { (*block).frames().enter(mark, purpose) };
     let result = call();
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
     frames.leave(serial);
-    mark.magic = 0;
-    std::hint::black_box(&mark);
+    // SAFETY: it is our own variable still. It is not recognised any more.
+    unsafe { (&raw mut (*mark).magic).write_volatile(0) };
     if !frames.freed {
         return Ok(result);
     }
