@@ -138,6 +138,7 @@ programs! {
     kill_worker
     loaded_library
     log_lines
+    longjmp_and_call_at_once
     longjmp_client
     longjmp_worker
     map_reduce

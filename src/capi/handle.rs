@@ -5,7 +5,7 @@
 
 use super::callbacks::gearman_log_fn;
 use super::enums::gearman_verbose_t;
-use super::frames::{Block, Gone, Purpose, upcall};
+use super::frames::{Block, Gone, upcall};
 use super::guard::guard;
 use crate::at;
 use crate::engine::ReturnCode;
@@ -18,7 +18,7 @@ pub(super) trait Handle: Block {
     /// The state machine.
     type Engine;
     /// An upcall that no step waits for.
-    const UNTICKETED: Purpose<Self::Ticket>;
+    const UNTICKETED: Self::Purpose;
 
     fn engine(&mut self) -> &mut Self::Engine;
 
@@ -66,7 +66,20 @@ pub(super) fn guarded<H: Handle, R>(
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
+#[inline]
 pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe { if (*block).error().has_log() { hand_out(block) } else { Ok(()) } }
+}
+
+/// Hands the log function its lines.
+///
+/// # Errors
+/// # Safety
+/// As for [`flush_log`].
+#[cold]
+#[inline(never)]
+unsafe fn hand_out<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
     loop {
         // SAFETY: the caller guarantees it, and after an upcall that succeeded
         // the block is still there.

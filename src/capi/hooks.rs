@@ -7,7 +7,7 @@
 //! Must not: hold memory.
 
 use super::callbacks::*;
-use super::frames::{Block, Gone, Purpose, upcall};
+use super::frames::{Block, Gone, upcall};
 use libc::c_void;
 
 /// The hooks of one handle; without one, `malloc` and `free`.
@@ -59,7 +59,7 @@ impl Hooks {
     pub(super) unsafe fn allocate<B: Block>(
         self,
         block: *mut B,
-        purpose: Purpose<B::Ticket>,
+        purpose: B::Purpose,
         size: usize,
     ) -> Result<*mut c_void, Gone<*mut c_void>> {
         match self.malloc {
@@ -83,7 +83,7 @@ impl Hooks {
     pub(super) unsafe fn release<B: Block>(
         self,
         block: *mut B,
-        purpose: Purpose<B::Ticket>,
+        purpose: B::Purpose,
         memory: *mut c_void,
     ) -> Result<(), Gone<()>> {
         match self.free {

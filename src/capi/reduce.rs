@@ -10,7 +10,7 @@
 use super::aggregator::gearman_aggregator_st;
 use super::client_block::{ClientBlock, NO_ACTIONS};
 use super::client_tasks;
-use super::frames::{Gone, Purpose, upcall};
+use super::frames::{Gone, upcall};
 use super::job::client_of;
 use super::job_block::JobBlock;
 use super::result::gearman_result_st;
@@ -35,7 +35,7 @@ pub(super) unsafe fn is_partitioned(block: *mut JobBlock) -> bool {
     // SAFETY: the caller guarantees it; a job's worker outlives it.
     unsafe {
         let engine = &(*(*block).worker).engine;
-        engine.job((*block).id).is_some_and(|job| !job.reducer().is_empty() && !job.is_finished())
+        engine.job((*block).id).is_some_and(|job| job.reduces() && !job.is_finished())
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) unsafe fn outcome(
     worker: *mut WorkerBlock,
     job: *mut JobBlock,
     definition: Definition,
-    purpose: Purpose<Option<Ticket>>,
+    purpose: Option<Ticket>,
     outcome: Outcome,
     result: &[u8],
 ) -> Result<(Outcome, Option<Owned>), Gone<ReturnCode>> {

@@ -49,13 +49,21 @@ pub struct ErrorState {
 
 impl ErrorState {
     /// Forgets the last error.
+    #[inline]
     pub fn reset(&mut self) {
-        if self.text.is_some() || self.code.failed() || self.errno != 0 {
-            self.code = ReturnCode::SUCCESS;
-            self.errno = 0;
-            self.text = None;
-            self.words = None;
+        // Without a code there is neither a text nor a system error.
+        if self.code.failed() {
+            self.forget();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget(&mut self) {
+        self.code = ReturnCode::SUCCESS;
+        self.errno = 0;
+        self.text = None;
+        self.words = None;
     }
 
     /// The last error's code, `SUCCESS` without one.
@@ -147,6 +155,7 @@ impl ErrorState {
 
     /// Records a code that carries no text of its own.
     pub fn set_code(&mut self, code: ReturnCode) -> ReturnCode {
+        debug_assert!(code.failed());
         self.code = code;
         code
     }

@@ -175,7 +175,7 @@ impl Pool<'_> {
         }
         if self.options.arguments.is_empty() {
             let mut stdout = io::stdout().lock();
-            stdout.write_all(job.workload.as_slice())?;
+            stdout.write_all(job.workload())?;
             stdout.flush()?;
             self.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"");
             return Ok(());
@@ -257,7 +257,7 @@ impl Pool<'_> {
                 && ready.next() == Some(true)
                 && let Some(job) = self.worker.job(running.ticket.job())
             {
-                running.feed(job.workload.as_slice());
+                running.feed(job.workload());
             }
             if has_stdout && ready.next() == Some(true) {
                 running.read();
