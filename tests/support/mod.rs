@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -274,6 +274,18 @@ impl Server {
         panic!("{gearmand} does not start");
     }
 
+    /// Starts one on a port where another has been.
+    pub(crate) fn start_at(gearmand: &str, port: u16) -> Self {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(20) {
+            if let Some(server) = Self::try_start(gearmand, port) {
+                return server;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("{gearmand} does not start again");
+    }
+
     /// None when the port was taken by somebody else in the meantime.
     fn try_start(gearmand: &str, port: u16) -> Option<Self> {
         let mut child = Command::new(gearmand)
@@ -289,14 +301,27 @@ impl Server {
             if child.try_wait().expect("the job server can be waited for").is_some() {
                 return None;
             }
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Some(Self { child, port });
+            match process_behind(port) {
+                Some(id) if id == child.id() => return Some(Self { child, port }),
+                // Somebody else's server was faster.
+                Some(_) => break,
+                None => {}
             }
             sleep(Duration::from_millis(2));
         }
         Self { child, port };
         None
     }
+}
+
+/// The process id that a job server tells of itself.
+fn process_behind(port: u16) -> Option<u32> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.write_all(b"getpid\n").ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    line.strip_prefix("OK ")?.trim_end().parse().ok()
 }
 
 impl Drop for Server {

@@ -75,6 +75,7 @@ pub(crate) fn command() -> Command {
         .about("Asks a Gearman job server about its jobs, and tells it what to do")
         .disable_help_flag(true)
         .infer_long_args(true)
+        .args_override_self(true)
         .next_line_help(false)
         .after_help(manual::after_help(SECTIONS))
         .arg(
@@ -83,8 +84,7 @@ pub(crate) fn command() -> Command {
                 .long("host")
                 .value_name("HOST")
                 .help("Connect to the host: a name, an address, HOST:PORT, [IPV6]:PORT, or the path of a Unix socket [default: localhost]")
-                .value_parser(servers::parse_list)
-                .overrides_with("host"),
+                .value_parser(servers::parse_list),
         )
         .arg(
             Arg::new("port")
@@ -92,8 +92,7 @@ pub(crate) fn command() -> Command {
                 .long("port")
                 .value_name("PORT")
                 .help("Port number or service to use for connection [default: 4730]")
-                .value_parser(servers::parse_port)
-                .overrides_with("port"),
+                .value_parser(servers::parse_port),
         )
         .arg(
             Arg::new("timeout")

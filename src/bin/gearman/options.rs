@@ -22,6 +22,7 @@ use crate::tools::{Exit, NO_TLS, VERSION};
 /// whose standard output is its result.
 #[derive(Debug, Parser)]
 #[command(name = "gearman", version = VERSION, disable_help_flag = true)]
+#[command(args_override_self = true)]
 #[command(
     override_usage = "gearman [options] [<data>...]\n       gearman -w [options] [[--] <command> [<args>...]]"
 )]

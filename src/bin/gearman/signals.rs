@@ -21,7 +21,7 @@ impl Signals {
     pub(crate) fn new(signals: &[i32]) -> io::Result<Signals> {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
-        SignalDelivery::with_pipe(read, write, SignalOnly::default(), signals).map(Signals)
+        SignalDelivery::with_pipe(read, write, SignalOnly, signals).map(Signals)
     }
 
     /// The signals that have come since.

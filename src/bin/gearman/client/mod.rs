@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
             body: Body::Copy(data),
             epoch: self.options.when.unwrap_or_default(),
             reducer: b"",
-            callbacks: Callbacks(u8::MAX & !Callbacks::WORKLOAD.0),
+            callbacks: Callbacks(!Callbacks::WORKLOAD.0),
             token: Token::NONE,
         });
         if self.jobs.is_empty() {
@@ -386,7 +386,8 @@ impl<'a> Session<'a> {
         };
         let connect = if steps { self.client.link.connect_deadline() } else { None };
         let tick = self.output.progress().map(|_| Instant::now() + progress::TICK);
-        let until = first([silence, connect, self.hint.due(), self.outage.until(), tick]);
+        let again = if steps { None } else { self.outage.until() };
+        let until = first([silence, connect, self.hint.due(), again, tick]);
 
         let mut descriptors = Vec::new();
         let input = self.input.descriptor().filter(|_| self.starved);

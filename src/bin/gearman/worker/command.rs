@@ -52,10 +52,9 @@ impl Running {
             .process_group(0)
             .spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        for fd in [stdin.as_ref().map(AsFd::as_fd), stdout.as_ref().map(AsFd::as_fd)] {
-            if let Some(fd) = fd {
-                ioctl_fionbio(fd, true)?;
-            }
+        let pipes = [stdin.as_ref().map(AsFd::as_fd), stdout.as_ref().map(AsFd::as_fd)];
+        for pipe in pipes.into_iter().flatten() {
+            ioctl_fionbio(pipe, true)?;
         }
         Ok(Running { ticket, child, stdin, fed: 0, stdout, output: Vec::new(), status: None })
     }

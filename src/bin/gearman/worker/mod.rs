@@ -195,21 +195,22 @@ impl Pool<'_> {
     /// Tells the server how a job has ended.
     fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) {
         self.idle_since = Instant::now();
-        let (failed, told) = (matches!(outcome, Outcome::Fail(_)), self.options.verbose);
-        let code = self.worker.finish(ticket, outcome, result);
-        if let Some(job) = self.worker.job(ticket.job()) {
-            if matches!(code, ReturnCode::SUCCESS | ReturnCode::WORK_FAIL) {
+        self.worker.look_at_servers();
+        let failed = matches!(outcome, Outcome::Fail(_));
+        let job = self.worker.job(ticket.job()).map(name).unwrap_or_default();
+        match self.worker.finish(ticket, outcome, result) {
+            ReturnCode::SUCCESS | ReturnCode::WORK_FAIL => {
                 self.done += 1;
-                if told && !failed {
-                    say(&format!("{}: done", name(job)));
+                if self.options.verbose && !failed {
+                    say(&format!("{job}: done"));
                 }
-            } else {
+            }
+            // The server gives it to somebody else: nothing was done.
+            code => {
                 let why = self.worker.link.error.words().unwrap_or(code.name());
-                say(&format!("{}: the result is lost: {why}", name(job)));
-                // The server gives it to somebody else: nothing was done.
+                say(&format!("{job}: the result is lost: {why}"));
             }
         }
-        self.worker.remove_job(ticket.job());
     }
 
     /// Waits until there is something to do, and does what concerns commands.
