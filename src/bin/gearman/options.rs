@@ -31,7 +31,7 @@ struct Table {
     #[arg(short, long, value_name = "NAME")]
     function: Vec<OsString>,
 
-    /// Job server: a name, an address (IPv6 in brackets), or the path of a Unix
+    /// Job server [default: localhost]: a name, an address (IPv6 in brackets), or the path of a Unix
     /// socket; with or without a port, as HOST:PORT. May be given more than once,
     /// or be a list with commas; the last one is tried first.
     #[arg(short, long, value_name = "HOST", value_parser = servers::parse_list)]
@@ -281,12 +281,23 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
         let printed = manual::print(command(), SECTIONS);
         return Err(if printed.is_ok() { Exit::Done } else { Exit::System });
     }
-    let variable = |name: &str| env::var(name).ok().filter(|list| !list.is_empty());
-    let (only, further) = (variable("GEARMAN_SERVER"), variable("GEARMAN_SERVERS"));
-    table.read(after_dashes, only.as_deref(), further.as_deref()).map_err(|error| {
+    let options = variable("GEARMAN_SERVER").and_then(|only| {
+        let further = variable("GEARMAN_SERVERS")?;
+        table.read(after_dashes, only.as_deref(), further.as_deref())
+    });
+    options.map_err(|error| {
         crate::say(&format!("{error}\nFor more information, try '--help'."));
         Exit::Usage
     })
+}
+
+/// A variable of the environment. An empty one is none.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match env::var_os(name).map(OsString::into_string) {
+        Some(Err(_)) => Err(format!("{name} is not UTF-8")),
+        Some(Ok(text)) if !text.is_empty() => Ok(Some(text)),
+        Some(Ok(_)) | None => Ok(None),
+    }
 }
 
 impl Table {
