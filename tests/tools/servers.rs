@@ -2,7 +2,10 @@
 
 use crate::processes::*;
 use crate::support::Server;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::time::Duration;
 
 /// Submits a job and says where it went: whether the server has it.
 #[track_caller]
@@ -63,7 +66,7 @@ fn the_environment_names_servers() {
 
 #[test]
 fn an_ipv6_address_stands_in_brackets() {
-    let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
         println!("skipped: this machine has no IPv6");
         return;
     };
@@ -74,7 +77,7 @@ fn an_ipv6_address_stands_in_brackets() {
         command.env_remove("GEARMAND_PORT");
         command
     });
-    wait_for("the server", || std::net::TcpStream::connect(("::1", port)).ok());
+    wait_for("the server", || TcpStream::connect(("::1", port)).ok());
     for host in [format!("[::1]:{port}"), format!("127.0.0.1:1,[::1]:{port}")] {
         assert_eq!(run(submit(&["-h", &host]), b"").code, Some(0));
         assert_eq!(
@@ -113,6 +116,28 @@ fn the_first_server_that_is_there_gets_the_job() {
     reaches(&two, submit(&["-h", &list]));
     drop(two);
     reaches(&one, submit(&["-h", &list]));
+}
+
+/// A port whose connections are never accepted, nor refused: its queue is full.
+fn swallows_connections() -> (TcpListener, Vec<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    // SAFETY: changes the length of the queue of an open descriptor.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let address = listener.local_addr().expect("an address");
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+    let queued = std::iter::from_fn(connect).collect();
+    (listener, queued)
+}
+
+#[test]
+fn a_server_that_does_not_even_refuse_is_passed_by() {
+    let (swallows, _queued) = swallows_connections();
+    let address = swallows.local_addr().expect("an address");
+    let server = Server::start(GEARMAND);
+    let list = format!("127.0.0.1:{},{address}", server.port);
+    reaches(&server, submit(&["-t", "2000", "-h", &list]));
+    let done = run(submit(&["-t", "200", "-h", &address.to_string()]), b"");
+    assert_eq!(done.code, Some(4), "{}", done.stderr);
 }
 
 #[test]

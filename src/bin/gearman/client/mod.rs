@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gearman::engine::ReturnCode;
 use gearman::engine::client::{Body, Client, NewTask, Step, Upcall};
@@ -35,6 +35,9 @@ use job::Job;
 use outage::Outage;
 use output::Output;
 
+/// How long connecting may take, where no limit was given.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How a run of the client ended.
 enum Ending {
     Ended(Exit),
@@ -50,7 +53,8 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
     let pid_file = PidFile::write(options.pid_file.as_deref())?;
     let mut client = Client::new(MioNet::new());
     client.link.settings.non_blocking = true;
-    client.link.settings.timeout = options.timeout;
+    // The loop here measures silences: this is for connecting alone.
+    client.link.settings.timeout = Some(options.timeout.unwrap_or(PATIENCE));
     client.link.settings.server_options.push(b"exceptions".to_vec());
     for server in &options.servers {
         if client.add_server(&server.host, server.port).is_err() {
@@ -339,6 +343,10 @@ impl<'a> Session<'a> {
     /// once there was one; anything else ends.
     fn no_server(&mut self, code: ReturnCode) -> io::Result<()> {
         let streams = self.reached && self.options.division != Division::Whole;
+        let code = match code {
+            ReturnCode::TIMEOUT if self.options.timeout.is_none() => ReturnCode::COULD_NOT_CONNECT,
+            code => code,
+        };
         let why = outage::explain(&self.client, code);
         if streams && !self.outage.is_too_long(self.options.timeout) {
             if self.outage.goes_on() {
@@ -386,7 +394,8 @@ impl<'a> Session<'a> {
         };
         let connect = if steps { self.client.link.connect_deadline() } else { None };
         let tick = self.output.progress().map(|_| Instant::now() + progress::TICK);
-        let again = if steps { None } else { self.outage.until() };
+        // Where an attempt is under way, its time has come and is over.
+        let again = self.outage.until().filter(|at| !steps || *at > Instant::now());
         let until = first([silence, connect, self.hint.due(), again, tick]);
 
         let mut descriptors = Vec::new();

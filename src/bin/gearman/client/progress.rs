@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::job::Job;
 
@@ -30,7 +31,13 @@ pub(crate) struct Progress {
 /// A style from a template that is right.
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template);
-    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ").with_key(
+        "rate",
+        |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // Where a rate cannot be written nobody can be told.
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        },
+    )
 }
 
 impl Progress {
@@ -41,7 +48,7 @@ impl Progress {
         }
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let total = bars.add(ProgressBar::no_length());
-        total.set_style(style("{spinner} {pos} done, {msg}, {per_sec}, {elapsed}"));
+        total.set_style(style("{spinner} {pos} done, {msg}, {rate}, {elapsed}"));
         let mut progress = Progress { bars, total, jobs: HashMap::new(), sent: 0, failed: 0 };
         progress.show_counts();
         Some(progress)
@@ -50,7 +57,7 @@ impl Progress {
     /// How many jobs there will be, now that it is known.
     pub(crate) fn expect(&mut self, jobs: u64) {
         self.total.set_length(jobs);
-        self.total.set_style(style("[{bar:24}] {pos}/{len} done, {msg}, {per_sec}, {elapsed}"));
+        self.total.set_style(style("[{bar:24}] {pos}/{len} done, {msg}, {rate}, {elapsed}"));
     }
 
     /// How many jobs were sent.
