@@ -18,6 +18,9 @@ use super::listener::{Listener, SocketFile};
 /// on every address.
 const PORT_TRIES: usize = 16;
 
+/// What may stand before a path; one that does not start at the root needs it.
+const UNIX: &str = "unix:";
+
 /// Where and how to listen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding<'a> {
@@ -39,13 +42,16 @@ pub(crate) struct Binding<'a> {
 pub(crate) fn bind(binding: Binding<'_>) -> io::Result<Vec<Listener>> {
     let Binding { names, port, backlog, mode } = binding;
     let hosts: Vec<&str> = names.iter().map(String::as_str).filter(|n| path(n).is_none()).collect();
+    if names.iter().any(|name| name.is_empty() || name == UNIX) {
+        return Err(io::Error::other("--listen: there is no address, name or path"));
+    }
     let mut listeners = Vec::new();
     if names.is_empty() || !hosts.is_empty() {
         listeners.extend(bind_tcp(&hosts, port, backlog)?.into_iter().map(Listener::Tcp));
     }
     for path in names.iter().filter_map(|name| path(name)) {
         let listener = listen_unix(path, backlog, mode).map_err(|error| {
-            io::Error::new(error.kind(), format!("listen on {}: {error}", path.display()))
+            io::Error::new(error.kind(), format!("--listen {}: {error}", path.display()))
         })?;
         listeners.push(listener);
     }
@@ -54,7 +60,7 @@ pub(crate) fn bind(binding: Binding<'_>) -> io::Result<Vec<Listener>> {
 
 /// The path that a name stands for, if it is not a host's.
 pub(crate) fn path(name: &str) -> Option<&Path> {
-    let path = name.strip_prefix("unix:");
+    let path = name.strip_prefix(UNIX);
     path.or_else(|| name.starts_with('/').then_some(name)).map(Path::new)
 }
 
@@ -90,7 +96,7 @@ fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
         let host = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
         let found = (host, 0)
             .to_socket_addrs()
-            .map_err(|e| io::Error::new(e.kind(), format!("listen on {name}: {e}")))?;
+            .map_err(|e| io::Error::new(e.kind(), format!("--listen {name}: {e}")))?;
         let is_name = host.parse::<IpAddr>().is_err();
         for address in found.map(|found| found.ip()) {
             match places.iter_mut().find(|(known, _)| *known == address) {
@@ -244,9 +250,13 @@ mod tests {
     #[test]
     fn what_cannot_be_listened_on_is_named() {
         let long = format!("/tmp/{}", "x".repeat(200));
-        for name in ["192.0.2.1", "no such host", "/nonexistent/socket", &long] {
+        for name in ["192.0.2.1", "no such host", "/nonexistent/socket", &long, "relative/path"] {
             let error = bind_to(&[name]).expect_err(name);
             assert!(error.to_string().contains(name), "{error}");
+        }
+        for name in ["", "unix:"] {
+            let error = bind_to(&["127.0.0.1", name]).expect_err(name);
+            assert!(error.to_string().starts_with("--listen: there is no"), "{error}");
         }
     }
 }
