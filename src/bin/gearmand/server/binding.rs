@@ -80,16 +80,14 @@ pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: u16) -> io::Result<Ve
     }
 }
 
-/// An address, and whether another one will do on a machine that does not have
-/// its family.
-type Place = (IpAddr, bool);
+/// An address without a port, and whether another one will do on a machine that
+/// does not have its family.
+type Place = (SocketAddr, bool);
 
 fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
     if names.is_empty() {
-        return Ok(vec![
-            (Ipv4Addr::UNSPECIFIED.into(), true),
-            (Ipv6Addr::UNSPECIFIED.into(), true),
-        ]);
+        let every: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        return Ok(every.map(|address| (SocketAddr::new(address, 0), true)).into());
     }
     let mut places: Vec<Place> = Vec::new();
     for name in names {
@@ -98,7 +96,7 @@ fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
             .to_socket_addrs()
             .map_err(|e| io::Error::new(e.kind(), format!("--listen {name}: {e}")))?;
         let is_name = host.parse::<IpAddr>().is_err();
-        for address in found.map(|found| found.ip()) {
+        for address in found {
             match places.iter_mut().find(|(known, _)| *known == address) {
                 Some((_, is_optional)) => *is_optional &= is_name,
                 None => places.push((address, is_name)),
@@ -111,8 +109,8 @@ fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
 fn bind_all(places: &[Place], mut port: u16, backlog: u16) -> io::Result<Vec<TcpListener>> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut missing = None;
-    for &(address, is_optional) in places {
-        let address = SocketAddr::new(address, port);
+    for &(mut address, is_optional) in places {
+        address.set_port(port);
         let named = |e: io::Error| io::Error::new(e.kind(), format!("listen on {address}: {e}"));
         match listen(address, backlog) {
             Ok(listener) => {
