@@ -82,9 +82,9 @@ impl Foreign for Tls {
     const OPTIONS: &'static [super::foreign::Group] = &[(
         "TLS, not in this build",
         &[
-            ("ssl-ca-file", Some(("FILE", None)), "Certificates to trust."),
-            ("ssl-certificate", Some(("FILE", None)), "The server's certificate."),
-            ("ssl-key", Some(("FILE", None)), "The certificate's key."),
+            ("ssl-ca-file", Some(("FILE", None)), "Certificates to trust"),
+            ("ssl-certificate", Some(("FILE", None)), "The server's certificate"),
+            ("ssl-key", Some(("FILE", None)), "The certificate's key"),
         ],
     )];
 }

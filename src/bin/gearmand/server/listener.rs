@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
-use mio::{Interest, Registry, Token};
 use nix::unistd::User;
 use rustix::net::sockopt;
 
@@ -65,7 +64,8 @@ impl Listener {
             .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.path.display())))
     }
 
-    fn source(&mut self) -> &mut dyn Source {
+    /// What the poller watches.
+    pub(super) fn as_source(&mut self) -> &mut dyn Source {
         match self {
             Listener::Tcp(listener) => listener,
             Listener::Unix(listener, _) => listener,
@@ -89,25 +89,6 @@ impl fmt::Display for Listener {
                 }
             }
         }
-    }
-}
-
-impl Source for Listener {
-    fn register(&mut self, registry: &Registry, token: Token, wanted: Interest) -> io::Result<()> {
-        self.source().register(registry, token, wanted)
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        wanted: Interest,
-    ) -> io::Result<()> {
-        self.source().reregister(registry, token, wanted)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.source().deregister(registry)
     }
 }
 
