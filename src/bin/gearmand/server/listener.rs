@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::User;
 use rustix::net::sockopt;
 
@@ -38,8 +40,10 @@ impl Listener {
             }
             Listener::Unix(listener, _) => {
                 let (stream, _) = listener.accept()?;
-                let peer = sockopt::socket_peercred(&stream).ok();
-                let process = peer.map_or(0, |peer| peer.pid.as_raw_nonzero().get());
+                // Not with rustix: to it no process is 0, which is what processes
+                // of other containers are.
+                let peer = getsockopt(&stream, PeerCredentials).ok();
+                let process = peer.map_or(0, |peer| peer.pid());
                 Ok((Stream::Unix(stream), Origin::Local(process)))
             }
         }

@@ -22,7 +22,7 @@ pub(super) enum Stream {
 pub(super) enum Origin {
     /// Somebody at an address.
     Inet(SocketAddr),
-    /// A process of this machine, by its id.
+    /// A process of this machine, by its id; 0 if that cannot be seen from here.
     Local(i32),
 }
 
