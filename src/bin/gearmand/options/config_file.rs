@@ -88,7 +88,7 @@ fn entries(text: &str, command: &Command) -> Result<Vec<Entry>, String> {
         let words = words(text).ok_or(format!("line {line}: a quote that does not end"))?;
         for word in words {
             match entries.last_mut() {
-                Some(entry) if wants_value && !word.starts_with("--") => {
+                Some(entry) if wants_value && !is_option(&word) => {
                     entry.words.push(word);
                     wants_value = false;
                 }
@@ -125,7 +125,15 @@ fn takes_value(command: &Command, word: &str) -> bool {
                 && letters.next().is_none()
         }
     };
-    command.get_arguments().find(is_it).is_some_and(|arg| arg.get_action().takes_values())
+    command
+        .get_arguments()
+        .find(is_it)
+        .is_some_and(|arg| arg.get_action().takes_values() && !arg.is_require_equals_set())
+}
+
+/// Whether a word cannot be the value of the one before.
+fn is_option(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -144,6 +152,14 @@ mod tests {
             found.expect("good"),
             ["--port=4731", "--listen", "127.0.0.1", "--verbose=INFO"]
         );
+    }
+
+    #[test]
+    fn only_what_can_be_a_value_is_taken_for_one() {
+        let text = "--verbose -R --job-retries -1\n--store-queue-on-shutdown -d";
+        let found = read_with(text, "gearmand -R");
+        let expected = ["--verbose", "--job-retries", "-1", "--store-queue-on-shutdown", "-d"];
+        assert_eq!(found.expect("good"), expected);
     }
 
     #[test]
