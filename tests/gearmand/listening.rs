@@ -114,6 +114,20 @@ fn a_socket_that_systemd_opened_is_used() {
 }
 
 #[test]
+fn a_daemon_gets_the_sockets_of_the_one_that_started_it() {
+    let directory = Directory::new("activated-daemon");
+    let port_file = directory.file("port");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let mut command = activated(listener.into(), &["--daemon", "--port-file", &port_file]);
+    let status = command.stderr(Stdio::null()).status().expect("starts");
+    assert!(status.success());
+    let daemon = Daemon::find(&port_file);
+    assert_eq!(daemon.port, port);
+    assert!(daemon.ask("version\n").starts_with("OK "));
+}
+
+#[test]
 fn a_unix_socket_that_systemd_opened_stays_when_the_server_ends() {
     let directory = Directory::new("activated");
     let path = directory.file("gearmand.sock");

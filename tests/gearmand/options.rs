@@ -104,8 +104,7 @@ fn a_value_that_makes_no_sense_is_named_with_its_option() {
         ("--listen", "no such host"),
         ("--log-file", "/nonexistent/log"),
     ] {
-        let name = if option == "--listen" { "listen on" } else { option.trim_start_matches('-') };
-        let name = name.replace("log-file", "log file");
+        let name = option.trim_start_matches('-').replace("log-file", "log file");
         let other = if option == "--port" { "-b1" } else { "-p0" };
         let refused = gearmand(&["--pid-file=none", other, &format!("{option}={value}")]);
         assert_refused(&refused, &[&name, value]);

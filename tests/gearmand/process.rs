@@ -1,7 +1,7 @@
 //! What the process is: its user, its limits, its files.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -50,6 +50,23 @@ fn it_becomes_another_user_for_good() {
     for file in [&socket, &pid_file] {
         assert!(!Path::new(file).exists(), "{file} is still there");
     }
+}
+
+#[test]
+fn a_pid_file_that_was_made_for_its_user_is_used() {
+    if !is_root() {
+        return;
+    }
+    let (name, uid, gid) = NOBODY;
+    let directory = Directory::new("made-pid");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("readable");
+    let pid_file = directory.file("pid");
+    fs::write(&pid_file, "").expect("written");
+    std::os::unix::fs::chown(&pid_file, Some(uid), Some(gid)).expect("given away");
+    let server = Server::start(&["-u", name, "-P", &pid_file]);
+    server.connect().settle();
+    let pid = fs::read_to_string(&pid_file).expect("the pid file");
+    assert_eq!(pid.trim(), server.pid().to_string());
 }
 
 #[test]

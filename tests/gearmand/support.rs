@@ -105,7 +105,7 @@ impl Drop for Server {
 /// A server in the background, killed at the end.
 pub(crate) struct Daemon {
     pub(crate) pid: String,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Daemon {

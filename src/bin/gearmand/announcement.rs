@@ -4,7 +4,7 @@
 //! Must not: touch what is not a regular file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// A file that is removed at the end, if it still says the same.
@@ -45,10 +45,16 @@ impl Announcement {
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
-    fs::write(&fresh, text)?;
-    fs::rename(&fresh, path).inspect_err(|_| {
-        let _ = fs::remove_file(&fresh);
-    })
+    match fs::write(&fresh, text) {
+        // The file may have been made for this user where nothing else can be.
+        Err(e) if e.kind() == ErrorKind::PermissionDenied && path.exists() => fs::write(path, text),
+        result => {
+            result?;
+            fs::rename(&fresh, path).inspect_err(|_| {
+                let _ = fs::remove_file(&fresh);
+            })
+        }
+    }
 }
 
 fn open_special(path: &Path) -> io::Result<File> {

@@ -3,13 +3,17 @@
 //!
 //! Must not: know which options there are; that is asked of clap.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory};
+use clap::{ArgAction, ArgMatches, Command, CommandFactory};
 
 use super::Options;
+
+/// Two ways to say the same.
+const LEVELS: [&str; 2] = ["verbose", "more_verbose"];
 
 /// One option of the file, with its value if that is a word of its own.
 struct Entry {
@@ -36,28 +40,34 @@ pub(super) fn arguments(
 ) -> Result<Vec<String>, String> {
     let command = Options::command();
     let mut found = Vec::new();
+    let mut seen = HashSet::new();
     for entry in entries(text, &command).map_err(|why| format!("{}, {why}", path.display()))? {
         let wrong = |why: &str| format!("{}, line {}: {why}", path.display(), entry.line);
         // By itself, so that what is wrong with it has a line.
         let line = std::iter::once("gearmand").chain(entry.words.iter().map(String::as_str));
         let matches = command.clone().try_get_matches_from(line);
         let matches = matches.map_err(|error| wrong(&summary(&error, &entry)))?;
-        let given = |matches: &ArgMatches, id: &str| {
-            matches.value_source(id) == Some(ValueSource::CommandLine)
+        let Some(arg) = command.get_arguments().find(|arg| is_given(&matches, arg.get_id())) else {
+            continue;
         };
-        if given(&matches, "config_file") {
+        let id = arg.get_id().as_str();
+        if id == "config_file" {
             return Err(wrong("a configuration file cannot name another"));
         }
-        let is_overridden = matches
-            .ids()
-            .map(clap::Id::as_str)
-            .filter(|id| command.get_arguments().any(|arg| arg.get_id() == id))
-            .any(|id| given(&matches, id) && given(command_line, id));
-        if !is_overridden {
+        let is_single = matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue);
+        if !seen.insert(id.to_string()) && is_single {
+            return Err(wrong(&format!("'{}' is there already", entry.words[0])));
+        }
+        let same = if LEVELS.contains(&id) { &LEVELS[..] } else { &[id] };
+        if !same.iter().any(|id| is_given(command_line, id)) {
             found.extend(entry.words);
         }
     }
     Ok(found)
+}
+
+fn is_given(matches: &ArgMatches, id: impl AsRef<str>) -> bool {
+    matches.value_source(id.as_ref()) == Some(ValueSource::CommandLine)
 }
 
 /// The first sentence of an error, which names what is wrong.
@@ -75,10 +85,10 @@ fn entries(text: &str, command: &Command) -> Result<Vec<Entry>, String> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wants_value = false;
     for (line, text) in (1..).zip(text.lines()) {
-        let words = shlex::split(text).ok_or(format!("line {line}: a quote that does not end"))?;
+        let words = words(text).ok_or(format!("line {line}: a quote that does not end"))?;
         for word in words {
             match entries.last_mut() {
-                Some(entry) if wants_value && !word.starts_with("--") => {
+                Some(entry) if wants_value && !is_option(&word) => {
                     entry.words.push(word);
                     wants_value = false;
                 }
@@ -90,6 +100,15 @@ fn entries(text: &str, command: &Command) -> Result<Vec<Entry>, String> {
         }
     }
     Ok(entries)
+}
+
+/// The words of a line. One that has nothing to do with quotes and comments is
+/// read as the original would: a backslash is a backslash.
+fn words(line: &str) -> Option<Vec<String>> {
+    if line.contains(['\'', '"', '#']) {
+        return shlex::split(line);
+    }
+    Some(line.split_whitespace().map(String::from).collect())
 }
 
 /// Whether an option's value would be the next word.
@@ -106,7 +125,15 @@ fn takes_value(command: &Command, word: &str) -> bool {
                 && letters.next().is_none()
         }
     };
-    command.get_arguments().find(is_it).is_some_and(|arg| arg.get_action().takes_values())
+    command
+        .get_arguments()
+        .find(is_it)
+        .is_some_and(|arg| arg.get_action().takes_values() && !arg.is_require_equals_set())
+}
+
+/// Whether a word cannot be the value of the one before.
+fn is_option(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -128,6 +155,21 @@ mod tests {
     }
 
     #[test]
+    fn only_what_can_be_a_value_is_taken_for_one() {
+        let text = "--verbose -R --job-retries -1\n--store-queue-on-shutdown -d";
+        let found = read_with(text, "gearmand -R");
+        let expected = ["--verbose", "--job-retries", "-1", "--store-queue-on-shutdown", "-d"];
+        assert_eq!(found.expect("good"), expected);
+    }
+
+    #[test]
+    fn a_backslash_without_quotes_is_one() {
+        let found = read_with("--mysql-password=a\\b\n--redis-prefix 'a\\b'", "gearmand");
+        let expected = ["--mysql-password=a\\b", "--redis-prefix", "a\\b"];
+        assert_eq!(found.expect("good"), expected);
+    }
+
+    #[test]
     fn comments_and_quotes_are_understood() {
         let text = "# --port=1\n--log-file='/a b' # why\r\n-P \"c d\"\n-v # more\n--verbose\n-R\n";
         let found = read_with(text, "gearmand");
@@ -140,6 +182,8 @@ mod tests {
         let text = "-p 1 --listen ::1 -L ::2 --verbose=INFO -d --pidfile=a";
         let found = read_with(text, "gearmand --port 2 -L 127.0.0.1 -P b");
         assert_eq!(found.expect("good"), ["--verbose=INFO", "-d"]);
+        let found = read_with(text, "gearmand -vv");
+        assert!(!found.expect("good").contains(&"--verbose=INFO".to_string()));
     }
 
     #[test]
@@ -150,6 +194,7 @@ mod tests {
             ("-d x", "c, line 1: unexpected argument 'x' found"),
             ("-d\n--port=x\n", "c, line 2: invalid value 'x' for '--port <PORT>': neither"),
             ("-d\n--port", "c, line 2: a value is required for '--port <PORT>'"),
+            ("-d\n-p1\n--port=2", "c, line 3: '--port=2' is there already"),
             ("--config-file=d", "c, line 1: a configuration file cannot"),
             ("--help", "c, line 1: '--help' has no place here"),
             ("-d\n--log-file='x\n", "c, line 2: a quote that does not end"),

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
+use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 /// An option: its long name, the name and the default of its value if it takes
 /// one, and what it says.
@@ -41,7 +41,8 @@ impl<T: Foreign> Args for Foreigners<T> {
             for &(long, value, help) in rows {
                 let arg = Arg::new(long).long(long).help(help).help_heading(headline);
                 command = command.arg(match value {
-                    None => arg.action(ArgAction::SetTrue),
+                    // Versions differ in whether a switch may be told which way.
+                    None => arg.num_args(0..=1).require_equals(true).value_name("BOOL"),
                     Some((name, default)) => arg.value_name(name).default_value(default),
                 });
             }

@@ -186,7 +186,8 @@ mod tests {
             "--libpq-conninfo c --libpq-table t --redis-server h --redis-port 6379",
             "--redis-password p --redis-prefix x --mysql-host h --mysql-port 3306 --mysql-user u",
             "--mysql-password p --mysql-db d --mysql-table t --libmemcached-servers h",
-            "--libmemcached-prefix p --libtokyocabinet-file f --libtokyocabinet-optimize",
+            "--libmemcached-prefix p --libtokyocabinet-file f --libtokyocabinet-optimize -R",
+            "--libtokyocabinet-optimize=true",
             "--libdrizzle-host h --libdrizzle-port 1 --libdrizzle-uds s --libdrizzle-user u",
             "--libdrizzle-password p --libdrizzle-db d --libdrizzle-table t --libdrizzle-mysql",
         ] {

@@ -38,8 +38,8 @@ pub(crate) struct Network {
     #[arg(value_parser = clap::value_parser!(i32).range(-1..))]
     pub(crate) keepalive_count: i32,
 
-    /// Address, name or path of a Unix socket to listen on; may be given more
-    /// than once. Default is every address.
+    /// Address, name or path of a Unix socket (/path, or unix:path) to listen on;
+    /// may be given more than once. Default is every address.
     #[arg(short = 'L', long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<String>,
 
@@ -82,9 +82,9 @@ impl Foreign for Tls {
     const OPTIONS: &'static [super::foreign::Group] = &[(
         "TLS, not in this build",
         &[
-            ("ssl-ca-file", Some(("FILE", None)), "Certificates to trust."),
-            ("ssl-certificate", Some(("FILE", None)), "The server's certificate."),
-            ("ssl-key", Some(("FILE", None)), "The certificate's key."),
+            ("ssl-ca-file", Some(("FILE", None)), "Certificates to trust"),
+            ("ssl-certificate", Some(("FILE", None)), "The server's certificate"),
+            ("ssl-key", Some(("FILE", None)), "The certificate's key"),
         ],
     )];
 }

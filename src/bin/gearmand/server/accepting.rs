@@ -14,6 +14,8 @@ use super::peers::Outlet;
 use super::stream::{Origin, Stream};
 use crate::log::Level;
 
+/// How many are accepted from a listener before those who are here get their turn.
+const STAMPEDE: usize = 64;
 /// How long accepting rests when there is no room for another connection.
 const REST: Duration = Duration::from_millis(100);
 /// How often that is said.
@@ -28,7 +30,8 @@ impl Server {
 
     /// Accepts whoever waits at a listener.
     pub(super) fn accept(&mut self, index: usize) {
-        while let Some(listener) = self.listeners.get(index) {
+        for _ in 0..STAMPEDE {
+            let Some(listener) = self.listeners.get(index) else { return };
             match listener.accept(self.settings.keepalive) {
                 Ok((stream, origin)) => {
                     self.log.write(Level::Info, format_args!("Accepted connection from {origin}"));
@@ -48,6 +51,8 @@ impl Server {
                 Err(e) => self.log.complain(Level::Warning, format_args!("accept: {e}")),
             }
         }
+        // The poller will not call again for the others.
+        self.accept_again = Some(Instant::now());
     }
 
     fn welcome(&mut self, stream: Stream, origin: Origin) {

@@ -18,6 +18,9 @@ use super::listener::{Listener, SocketFile};
 /// on every address.
 const PORT_TRIES: usize = 16;
 
+/// What may stand before a path; one that does not start at the root needs it.
+const UNIX: &str = "unix:";
+
 /// Where and how to listen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding<'a> {
@@ -39,13 +42,16 @@ pub(crate) struct Binding<'a> {
 pub(crate) fn bind(binding: Binding<'_>) -> io::Result<Vec<Listener>> {
     let Binding { names, port, backlog, mode } = binding;
     let hosts: Vec<&str> = names.iter().map(String::as_str).filter(|n| path(n).is_none()).collect();
+    if names.iter().any(|name| name.is_empty() || name == UNIX) {
+        return Err(io::Error::other("--listen: there is no address, name or path"));
+    }
     let mut listeners = Vec::new();
     if names.is_empty() || !hosts.is_empty() {
         listeners.extend(bind_tcp(&hosts, port, backlog)?.into_iter().map(Listener::Tcp));
     }
     for path in names.iter().filter_map(|name| path(name)) {
         let listener = listen_unix(path, backlog, mode).map_err(|error| {
-            io::Error::new(error.kind(), format!("listen on {}: {error}", path.display()))
+            io::Error::new(error.kind(), format!("--listen {}: {error}", path.display()))
         })?;
         listeners.push(listener);
     }
@@ -54,7 +60,7 @@ pub(crate) fn bind(binding: Binding<'_>) -> io::Result<Vec<Listener>> {
 
 /// The path that a name stands for, if it is not a host's.
 pub(crate) fn path(name: &str) -> Option<&Path> {
-    let path = name.strip_prefix("unix:");
+    let path = name.strip_prefix(UNIX);
     path.or_else(|| name.starts_with('/').then_some(name)).map(Path::new)
 }
 
@@ -74,25 +80,23 @@ pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: u16) -> io::Result<Ve
     }
 }
 
-/// An address, and whether another one will do on a machine that does not have
-/// its family.
-type Place = (IpAddr, bool);
+/// An address without a port, and whether another one will do on a machine that
+/// does not have its family.
+type Place = (SocketAddr, bool);
 
 fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
     if names.is_empty() {
-        return Ok(vec![
-            (Ipv4Addr::UNSPECIFIED.into(), true),
-            (Ipv6Addr::UNSPECIFIED.into(), true),
-        ]);
+        let every: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        return Ok(every.map(|address| (SocketAddr::new(address, 0), true)).into());
     }
     let mut places: Vec<Place> = Vec::new();
     for name in names {
         let host = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
         let found = (host, 0)
             .to_socket_addrs()
-            .map_err(|e| io::Error::new(e.kind(), format!("listen on {name}: {e}")))?;
+            .map_err(|e| io::Error::new(e.kind(), format!("--listen {name}: {e}")))?;
         let is_name = host.parse::<IpAddr>().is_err();
-        for address in found.map(|found| found.ip()) {
+        for address in found {
             match places.iter_mut().find(|(known, _)| *known == address) {
                 Some((_, is_optional)) => *is_optional &= is_name,
                 None => places.push((address, is_name)),
@@ -105,8 +109,8 @@ fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
 fn bind_all(places: &[Place], mut port: u16, backlog: u16) -> io::Result<Vec<TcpListener>> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut missing = None;
-    for &(address, is_optional) in places {
-        let address = SocketAddr::new(address, port);
+    for &(mut address, is_optional) in places {
+        address.set_port(port);
         let named = |e: io::Error| io::Error::new(e.kind(), format!("listen on {address}: {e}"));
         match listen(address, backlog) {
             Ok(listener) => {
@@ -244,9 +248,13 @@ mod tests {
     #[test]
     fn what_cannot_be_listened_on_is_named() {
         let long = format!("/tmp/{}", "x".repeat(200));
-        for name in ["192.0.2.1", "no such host", "/nonexistent/socket", &long] {
+        for name in ["192.0.2.1", "no such host", "/nonexistent/socket", &long, "relative/path"] {
             let error = bind_to(&[name]).expect_err(name);
             assert!(error.to_string().contains(name), "{error}");
+        }
+        for name in ["", "unix:"] {
+            let error = bind_to(&["127.0.0.1", name]).expect_err(name);
+            assert!(error.to_string().starts_with("--listen: there is no"), "{error}");
         }
     }
 }

@@ -35,7 +35,7 @@ impl Server {
             if count > 0 {
                 self.log.write(
                     Level::Warning,
-                    format_args!("{count} jobs are lost that nobody here does"),
+                    format_args!("jobs lost that nobody here does: {count}"),
                 );
             }
             Instant::now() + FAREWELL
@@ -61,7 +61,7 @@ impl Server {
                 SIGHUP => self.log.reopen(),
                 SIGUSR1 => {
                     let count = self.broker.job_count();
-                    self.log.write(Level::Notice, format_args!("SIGUSR1, finishing {count} jobs"));
+                    self.log.write(Level::Notice, format_args!("SIGUSR1, jobs to finish: {count}"));
                     self.drain();
                 }
                 _ => self.stop(),

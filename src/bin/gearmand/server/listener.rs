@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
-use mio::{Interest, Registry, Token};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::User;
 use rustix::net::sockopt;
 
@@ -39,8 +40,10 @@ impl Listener {
             }
             Listener::Unix(listener, _) => {
                 let (stream, _) = listener.accept()?;
-                let peer = sockopt::socket_peercred(&stream).ok();
-                let process = peer.map_or(0, |peer| peer.pid.as_raw_nonzero().get());
+                // Not with rustix: to it no process is 0, which is what processes
+                // of other containers are.
+                let peer = getsockopt(&stream, PeerCredentials).ok();
+                let process = peer.map_or(0, |peer| peer.pid());
                 Ok((Stream::Unix(stream), Origin::Local(process)))
             }
         }
@@ -65,7 +68,8 @@ impl Listener {
             .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.path.display())))
     }
 
-    fn source(&mut self) -> &mut dyn Source {
+    /// What the poller watches.
+    pub(super) fn as_source(&mut self) -> &mut dyn Source {
         match self {
             Listener::Tcp(listener) => listener,
             Listener::Unix(listener, _) => listener,
@@ -89,25 +93,6 @@ impl fmt::Display for Listener {
                 }
             }
         }
-    }
-}
-
-impl Source for Listener {
-    fn register(&mut self, registry: &Registry, token: Token, wanted: Interest) -> io::Result<()> {
-        self.source().register(registry, token, wanted)
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        wanted: Interest,
-    ) -> io::Result<()> {
-        self.source().reregister(registry, token, wanted)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.source().deregister(registry)
     }
 }
 

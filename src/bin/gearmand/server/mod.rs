@@ -107,7 +107,8 @@ impl Server {
     ) -> io::Result<Server> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
-            poll.registry().register(listener, Token(LISTENERS + index), Interest::READABLE)?;
+            let (source, token) = (listener.as_source(), Token(LISTENERS + index));
+            poll.registry().register(source, token, Interest::READABLE)?;
         }
         let mut signals = ending::catch_signals()?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;

@@ -104,13 +104,13 @@ impl Peer {
     /// # Errors
     /// As the system call.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.stream, token, Interest::READABLE)
+        registry.register(self.stream.as_source(), token, Interest::READABLE)
     }
 
     /// Stops watching.
     pub(super) fn deregister(&mut self, registry: &Registry) {
         // The socket is about to be closed, which does it too.
-        let _ = registry.deregister(&mut self.stream);
+        let _ = registry.deregister(self.stream.as_source());
     }
 
     /// Notes that there is something to read, or that there will be no more.
@@ -251,7 +251,7 @@ impl Peer {
             }
             self.watching = true;
             let both = Interest::READABLE | Interest::WRITABLE;
-            return registry.reregister(&mut self.stream, token, both);
+            return registry.reregister(self.stream.as_source(), token, both);
         }
         self.sent = 0;
         self.output.clear();
@@ -259,7 +259,7 @@ impl Peer {
             self.output = Vec::new();
         }
         if std::mem::take(&mut self.watching) {
-            registry.reregister(&mut self.stream, token, Interest::READABLE)?;
+            registry.reregister(self.stream.as_source(), token, Interest::READABLE)?;
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
-use mio::{Interest, Registry, Token};
 
 /// A connected socket.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(super) enum Stream {
 pub(super) enum Origin {
     /// Somebody at an address.
     Inet(SocketAddr),
-    /// A process of this machine, by its id.
+    /// A process of this machine, by its id; 0 if that cannot be seen from here.
     Local(i32),
 }
 
@@ -92,29 +91,11 @@ impl AsRawFd for Stream {
 }
 
 impl Stream {
-    fn source(&mut self) -> &mut dyn Source {
+    /// What the poller watches.
+    pub(super) fn as_source(&mut self) -> &mut dyn Source {
         match self {
             Stream::Tcp(stream) => stream,
             Stream::Unix(stream) => stream,
         }
-    }
-}
-
-impl Source for Stream {
-    fn register(&mut self, registry: &Registry, token: Token, wanted: Interest) -> io::Result<()> {
-        self.source().register(registry, token, wanted)
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        wanted: Interest,
-    ) -> io::Result<()> {
-        self.source().reregister(registry, token, wanted)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.source().deregister(registry)
     }
 }
