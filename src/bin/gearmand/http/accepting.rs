@@ -136,7 +136,6 @@ async fn converse(stream: TcpStream, address: IpAddr, purpose: Purpose, shared: 
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(HEAD_SIZE)
-        .pipeline_flush(true)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(Patient::new(stream)), service);
     let mut connection = pin!(connection);
