@@ -222,6 +222,8 @@ fn a_full_queue_is_service_unavailable() {
     let response = client.post("/f", &[BACKGROUND], b"2");
     assert_eq!((response.status, response.text()), (503, "Job queue is full\n"));
     assert_eq!(response.header("retry-after"), Some("1"));
+    assert_eq!(response.header("x-gearman-command"), Some("ERROR"));
+    assert_eq!(response.header("x-gearman-job-handle"), None);
 }
 
 #[test]

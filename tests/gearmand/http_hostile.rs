@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use super::http_support::*;
-use super::support::*;
 
 const BACKGROUND: &str = "X-Gearman-Background: true";
 

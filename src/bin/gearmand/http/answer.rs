@@ -102,10 +102,12 @@ pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
     explain(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down.")
 }
 
-/// Adds what the original's responses say about a job.
+/// Adds what the original's responses say about a job, if there is one.
 fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
     let headers = response.headers_mut();
-    if let Ok(handle) = HeaderValue::from_bytes(handle) {
+    if !handle.is_empty()
+        && let Ok(handle) = HeaderValue::from_bytes(handle)
+    {
         headers.insert("x-gearman-job-handle", handle);
     }
     headers.insert("x-gearman-command", HeaderValue::from_static(command.name()));
@@ -113,15 +115,13 @@ fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
 }
 
 fn refused(code: &[u8], text: &[u8]) -> Response {
-    let text = String::from_utf8_lossy(text);
-    match code {
-        b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL" => {
-            let mut response = explain(StatusCode::SERVICE_UNAVAILABLE, &text);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
-        }
-        _ => explain(StatusCode::BAD_REQUEST, &text),
+    let is_for_now = matches!(code, b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL");
+    let status = if is_for_now { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
+    let mut response = explain(status, &String::from_utf8_lossy(text));
+    if is_for_now {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    about(response, b"", Command::Error)
 }
 
 /// A result that is passed on as it comes.
