@@ -19,7 +19,7 @@ const PIECE_TIME: Duration = Duration::from_micros(300);
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Writes the next line, if there is one.
-type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> Step<()> + Send>;
+type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> Step<()>>;
 
 /// A list that is being written.
 pub(crate) struct List {

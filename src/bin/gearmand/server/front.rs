@@ -4,14 +4,18 @@
 //! Must not: know HTTP.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::mpsc::Receiver;
 
+use mio::Waker;
+use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
-use super::Server;
 use super::peers::Outlet;
+use super::{FRONT, Server};
 use crate::broker::{ConnectionKey, FunctionView, FunctionWalk, Step};
-use crate::http::{Caller, Figures, Front, Phase, Request};
+use crate::http::{Caller, Figures, Front, Limits, Link, Listeners, Phase, Request};
+use crate::log::Level;
 use gearman::protocol::{Decoded, decode};
 
 /// Requests that are handled in one turn.
@@ -73,11 +77,6 @@ impl Desk {
         Desk { requests, front, counts: VecDeque::new(), is_called: false }
     }
 
-    /// Tells which part of its life the server is in.
-    pub(super) fn enter(&self, phase: Phase) {
-        self.front.enter(phase);
-    }
-
     /// Whether there is something to do.
     pub(super) fn is_busy(&self) -> bool {
         self.is_called || !self.counts.is_empty()
@@ -92,6 +91,30 @@ impl Desk {
 }
 
 impl Server {
+    /// Speaks HTTP too, in a thread that starts now.
+    ///
+    /// # Errors
+    /// When the system refuses what that needs.
+    pub(crate) fn speak_http(&mut self, listeners: Listeners, limits: Limits) -> io::Result<()> {
+        for (name, listeners) in [("HTTP", &listeners.jobs), ("Metrics", &listeners.metrics)] {
+            for listener in listeners {
+                // What is accepted there inherits both.
+                self.settings.keepalive.set(listener);
+                let _ = sockopt::set_tcp_nodelay(listener, true);
+                let address = listener.local_addr()?;
+                self.log.write(Level::Info, format_args!("{name} at {address}"));
+            }
+        }
+        let (link, requests) = Link::new(Waker::new(self.poll.registry(), FRONT)?);
+        self.desk = Some(Desk::new(Front::start(listeners, limits, link)?, requests));
+        Ok(())
+    }
+
+    /// Tells the front end which part of its life the server is in.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.desk.iter().for_each(|desk| desk.front.enter(phase));
+    }
+
     /// Does a turn's share of what was asked for.
     pub(super) fn serve_front(&mut self) {
         let Some(mut desk) = self.desk.take() else { return };
