@@ -162,7 +162,7 @@ fn a_drained_server_delivers_the_last_result_and_takes_no_more() {
     client.send(post("/f", &[], b"x"));
     let (handle, _) = take(&mut worker);
     http.server.signal("USR1");
-    http.server.wait_for_line("finishing");
+    http.server.wait_for_line("SIGUSR1");
     idle.expect_closed();
     while std::net::TcpStream::connect(http.jobs).is_ok() {}
     let ready = http.probe("/readyz");

@@ -82,8 +82,8 @@ pub(crate) struct Broker {
     abilities: Slab<Ability>,
     /// Abilities by (connection, function).
     abilities_index: Index<Ability>,
-    /// Waiting jobs of all functions that are not paused by priority, so that a worker who asks in
-    /// vain is answered at once.
+    /// Jobs that wait for a worker, without those of paused functions, by
+    /// priority, so that a worker who asks in vain is answered at once.
     queued: [usize; PRIORITIES],
     /// Jobs that a worker has.
     running: usize,

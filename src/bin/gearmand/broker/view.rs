@@ -273,7 +273,10 @@ impl TableWalk {
                 bucket.push((job.number, broker.jobs.key(id)));
             }
             Step::None => {}
-            Step::End => self.is_sorted = true,
+            Step::End => {
+                self.is_sorted = true;
+                self.buckets.retain(|bucket| !bucket.is_empty());
+            }
         }
         Step::None
     }
