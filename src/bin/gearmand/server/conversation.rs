@@ -177,6 +177,7 @@ impl Server {
             Err(error) => Step::Broken(error.to_string()),
         }
     }
+
     /// Answers a packet that is too large. The connection stays: its bytes are
     /// received and forgotten, so that whoever sends them gets to the answer.
     fn refuse_size(&mut self, key: ConnectionKey, packet: &Packet<'_>) {
