@@ -48,9 +48,7 @@ fn a_background_job_is_answered_at_once() {
 #[test]
 fn a_failed_job_has_a_status_of_its_own() {
     let http = HttpServer::start(&[]);
-    let (mut client, mut worker) = (http.connect(), http.worker("f"));
-    client.send(post("/f", &[], b"x"));
-    let (handle, _) = take(&mut worker);
+    let (mut client, mut worker, handle) = http.running(post("/f", &[], b"x"));
     worker.send(&request(14, &[&handle]));
     let response = client.read();
     assert_eq!((response.status, &response.body[..]), (500, &b""[..]));
@@ -68,9 +66,7 @@ fn a_failed_job_has_a_status_of_its_own() {
 #[test]
 fn progress_and_warnings_are_not_part_of_the_result_and_pieces_are() {
     let http = HttpServer::start(&[]);
-    let (mut client, mut worker) = (http.connect(), http.worker("f"));
-    client.send(post("/f", &[], b"x"));
-    let (handle, _) = take(&mut worker);
+    let (mut client, mut worker, handle) = http.running(post("/f", &[], b"x"));
     worker.send(&request(12, &[&handle[..], "1", "2"]));
     worker.send(&report(28, &handle, b"one, "));
     worker.send(&report(29, &handle, b"careful"));
@@ -85,9 +81,7 @@ fn progress_and_warnings_are_not_part_of_the_result_and_pieces_are() {
 #[test]
 fn pieces_of_a_job_that_fails_come_with_the_failure() {
     let http = HttpServer::start(&[]);
-    let (mut client, mut worker) = (http.connect(), http.worker("f"));
-    client.send(post("/f", &[], b"x"));
-    let (handle, _) = take(&mut worker);
+    let (mut client, mut worker, handle) = http.running(post("/f", &[], b"x"));
     worker.send(&report(28, &handle, b"half a result"));
     worker.send(&request(14, &[&handle]));
     let response = client.read();
@@ -97,9 +91,8 @@ fn pieces_of_a_job_that_fails_come_with_the_failure() {
 #[test]
 fn pieces_are_passed_on_as_they_come_where_that_is_asked_for() {
     let http = HttpServer::start(&[]);
-    let (mut client, mut worker) = (http.connect(), http.worker("f"));
-    client.send(post("/f", &["X-Gearman-Stream: true"], b"x"));
-    let (handle, _) = take(&mut worker);
+    let (mut client, mut worker, handle) =
+        http.running(post("/f", &["X-Gearman-Stream: true"], b"x"));
     worker.send(&report(28, &handle, b"one"));
     let head = client.read_head();
     assert_eq!((head.status, head.header("transfer-encoding")), (200, Some("chunked")));
@@ -118,9 +111,8 @@ fn pieces_are_passed_on_as_they_come_where_that_is_asked_for() {
 #[test]
 fn a_result_that_was_passed_on_breaks_off_when_its_job_fails() {
     let http = HttpServer::start(&[]);
-    let (mut client, mut worker) = (http.connect(), http.worker("f"));
-    client.send(post("/f", &["X-Gearman-Stream: true"], b"x"));
-    let (handle, _) = take(&mut worker);
+    let (mut client, mut worker, handle) =
+        http.running(post("/f", &["X-Gearman-Stream: true"], b"x"));
     worker.send(&report(28, &handle, b"one"));
     let mut response = client.read_head();
     assert_eq!(client.read_chunk().as_deref(), Some(&b"one"[..]));
@@ -135,9 +127,8 @@ fn large_results_in_pieces_are_passed_on_to_http_1_1_and_kept_for_1_0() {
     let http = HttpServer::start(&[]);
     let piece = vec![b'p'; 300_000];
     for (version, encoding) in [("1.1", Some("chunked")), ("1.0", None)] {
-        let (mut client, mut worker) = (http.connect(), http.worker("f"));
-        client.send(format!("GET /f HTTP/{version}\r\nHost: x\r\n\r\n"));
-        let (handle, _) = take(&mut worker);
+        let (mut client, mut worker, handle) =
+            http.running(format!("GET /f HTTP/{version}\r\nHost: x\r\n\r\n"));
         for _ in 0..8 {
             worker.send(&report(28, &handle, &piece));
         }

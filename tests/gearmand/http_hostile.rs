@@ -123,9 +123,8 @@ fn a_body_that_breaks_off_submits_nothing() {
 #[test]
 fn a_result_that_nobody_reads_is_bounded() {
     let http = HttpServer::start(&["--output-limit", "4000000"]);
-    let (mut client, mut worker) = (http.connect(), http.worker("f"));
-    client.send(post("/f", &["X-Gearman-Stream: true"], b"x"));
-    let (handle, _) = take(&mut worker);
+    let (mut client, mut worker, handle) =
+        http.running(post("/f", &["X-Gearman-Stream: true"], b"x"));
     let piece = vec![b'p'; 1_000_000];
     for _ in 0..64 {
         worker.send(&report(28, &handle, &piece));

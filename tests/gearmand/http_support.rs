@@ -41,6 +41,15 @@ impl HttpServer {
         worker.send(&request(1, &[function])).settle();
         worker
     }
+
+    /// A client that has sent a request for `f`, the worker that has its job, and
+    /// the job's handle.
+    pub(crate) fn running(&self, request: impl AsRef<[u8]>) -> (Http, Peer, String) {
+        let (mut client, mut worker) = (self.connect(), self.worker("f"));
+        client.send(request);
+        let (handle, _) = take(&mut worker);
+        (client, worker, handle)
+    }
 }
 
 /// Takes the next job, which must come, and returns its handle and its payload.

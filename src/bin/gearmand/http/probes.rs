@@ -79,3 +79,47 @@ async fn metrics(shared: &Shared) -> Response {
         Err(error) => explain(StatusCode::INTERNAL_SERVER_ERROR, &error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Limits, Link};
+    use super::*;
+    use http_body_util::BodyExt;
+    use mio::{Poll, Token, Waker};
+    use tokio::sync::watch;
+
+    /// What is answered in a phase by a server whose event loop has ended.
+    fn answer_to(path: &str, phase: Phase) -> (u16, String) {
+        let poll = Poll::new().expect("a poller");
+        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
+        let (link, _) = Link::new(waker);
+        let (_sender, phase) = watch::channel(phase);
+        let shared = Shared { link, limits: Limits { packet: 0, result: 0 }, phase };
+        let request = Request::builder().uri(path).body(()).expect("a request");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(async {
+            let response = answer(&request, &shared).await;
+            let status = response.status().as_u16();
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            (status, String::from_utf8(body.into()).expect("text"))
+        })
+    }
+
+    #[test]
+    fn a_server_is_not_ready_before_it_serves_and_afterwards() {
+        for (phase, text) in [
+            (Phase::Loading, "loading\n"),
+            (Phase::Draining, "draining\n"),
+            (Phase::Ending, "ending\n"),
+        ] {
+            assert_eq!(answer_to("/readyz", phase), (503, text.into()), "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_an_event_loop_is_not_well() {
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(answer_to(path, Phase::Serving), (503, "ending\n".into()), "{path}");
+        }
+    }
+}
