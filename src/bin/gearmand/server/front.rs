@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::peers::Outlet;
 use super::{FRONT, Server};
-use crate::broker::{ConnectionKey, FunctionView, FunctionWalk, Step};
+use crate::broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
 use crate::http::{Caller, Figures, Front, Limits, Link, Listeners, Phase, Request};
 use crate::log::Level;
 use gearman::protocol::{Decoded, decode};
@@ -60,6 +60,24 @@ struct Count {
     walk: FunctionWalk,
     functions: Vec<FunctionView<Vec<u8>>>,
     to: oneshot::Sender<Figures>,
+}
+
+impl Count {
+    fn new(to: oneshot::Sender<Figures>) -> Count {
+        Count { walk: FunctionWalk::default(), functions: Vec::new(), to }
+    }
+
+    /// Counts a turn's share. Returns whether that was the last.
+    fn go_on(&mut self, broker: &Broker) -> bool {
+        for _ in 0..FUNCTIONS {
+            match self.walk.step(broker) {
+                Step::One(function) => self.functions.push(function.into_owned()),
+                Step::None => {}
+                Step::End => return true,
+            }
+        }
+        false
+    }
 }
 
 /// The event loop's side of the front end.
@@ -129,14 +147,7 @@ impl Server {
             });
         }
         if let Some(count) = desk.counts.front_mut()
-            && (0..FUNCTIONS).any(|_| match count.walk.step(&self.broker) {
-                Step::One(function) => {
-                    count.functions.push(function.into_owned());
-                    false
-                }
-                Step::None => false,
-                Step::End => true,
-            })
+            && count.go_on(&self.broker)
             && let Some(Count { functions, to, .. }) = desk.counts.pop_front()
         {
             let counts = self.broker.counts();
@@ -156,13 +167,7 @@ impl Server {
                     self.broker.disconnect(key, outlet);
                 }
             }
-            Request::Figures(to) => {
-                counts.push_back(Count {
-                    walk: FunctionWalk::default(),
-                    functions: Vec::new(),
-                    to,
-                });
-            }
+            Request::Figures(to) => counts.push_back(Count::new(to)),
             Request::Ping(to) => {
                 let _ = to.send(());
             }
