@@ -105,6 +105,16 @@ fn half_requests_hold_nobody_up() {
 }
 
 #[test]
+fn running_out_of_descriptors_ends_when_somebody_leaves() {
+    let http = HttpServer::start(&["-f", "40"]);
+    // No more wait than the backlog has room for.
+    let idle: Vec<Http> = (0..45).map(|_| http.connect()).collect();
+    http.server.wait_for_line("HTTP: accept:");
+    drop(idle);
+    is_well(&http);
+}
+
+#[test]
 fn a_body_that_breaks_off_submits_nothing() {
     let http = HttpServer::start(&[]);
     for (length, body) in [("Content-Length: 9", "half"), ("Transfer-Encoding: chunked", "zz\r\n")]
