@@ -18,7 +18,7 @@ fn original() -> Option<Server> {
     original_with(&[])
 }
 
-fn original_with(arguments: &[&str]) -> Option<Server> {
+pub(crate) fn original_with(arguments: &[&str]) -> Option<Server> {
     if !Path::new(ORIGINAL).exists() {
         eprintln!("skipped: there is no {ORIGINAL}");
         return None;

@@ -77,7 +77,7 @@ fn as_json(what: &[u8], rest: &[&[u8]], context: &Context<'_>, text: &mut Vec<u8
     match (&what.to_ascii_lowercase()[..], rest) {
         (b"jobs", [] | [_]) => return Answer::List(json::jobs(walk(context, rest), text)),
         (b"status", []) => return Answer::List(json::status(text)),
-        (b"workers", []) => return Answer::List(json::workers(context, text)),
+        (b"workers", []) => return Answer::List(json::workers(text)),
         (b"server", []) => json::server(context, text),
         _ => text.extend_from_slice(b"ERR UNKNOWN_JSON_ARGUMENTS\r\n"),
     }

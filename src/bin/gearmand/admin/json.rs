@@ -5,6 +5,8 @@
 //!
 //! Must not: change anything.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::Context;
@@ -12,12 +14,18 @@ use super::lists::{self, List};
 use crate::broker::{
     ConnectionView, ConnectionWalk, FunctionView, FunctionWalk, JobView, JobWalk, PeerView, State,
 };
-use std::borrow::Cow;
 
 /// The bytes of a name that is not UTF-8, in hexadecimal.
 fn hex(name: &[u8]) -> Option<String> {
-    let is_text = str::from_utf8(name).is_ok();
-    (!is_text).then(|| name.iter().map(|byte| format!("{byte:02x}")).collect())
+    (!is_text(name)).then(|| all_hex(name))
+}
+
+fn is_text(name: &[u8]) -> bool {
+    str::from_utf8(name).is_ok()
+}
+
+fn all_hex(name: &[u8]) -> String {
+    name.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(name: &[u8]) -> Cow<'_, str> {
@@ -60,12 +68,11 @@ struct Connection<'a> {
 impl<'a> Connection<'a> {
     fn new(connection: ConnectionView<'a>) -> Connection<'a> {
         let names = &connection.functions;
-        let is_text = names.iter().all(|name| str::from_utf8(name).is_ok());
-        let all = |name: &&[u8]| name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let all_text = names.iter().all(|name| is_text(name));
         Connection {
             peer: Peer::new(connection.peer),
             functions: names.iter().map(|name| text(name)).collect(),
-            functions_hex: (!is_text).then(|| names.iter().map(all).collect()),
+            functions_hex: (!all_text).then(|| names.iter().map(|name| all_hex(name)).collect()),
             sleeping: connection.sleeping,
             running: connection.running,
             waiting: connection.waiting,
@@ -191,10 +198,11 @@ fn write(text: &mut Vec<u8>, value: &impl Serialize) {
 }
 
 /// `json workers`.
-pub(super) fn workers(context: &Context<'_>, text: &mut Vec<u8>) -> List {
+pub(super) fn workers(text: &mut Vec<u8>) -> List {
     text.extend_from_slice(b"{\"workers\":[");
-    let mut walk = ConnectionWalk::new(context.broker);
+    let mut walk = None;
     List::json(Box::new(move |broker, text| {
+        let walk = walk.get_or_insert_with(|| ConnectionWalk::new(broker));
         walk.step(broker).map(|c| write(text, &Connection::new(c)))
     }))
 }

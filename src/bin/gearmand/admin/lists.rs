@@ -19,7 +19,7 @@ const PIECE_TIME: Duration = Duration::from_micros(300);
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Writes the next line, if there is one.
-type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> Step<()> + Send>;
+type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> Step<()>>;
 
 /// A list that is being written.
 pub(crate) struct List {
@@ -83,9 +83,10 @@ fn append(text: &mut Vec<u8>, what: impl Display) {
 }
 
 /// `workers`: every connection with the functions that it offers.
-pub(super) fn workers(broker: &Broker) -> List {
-    let mut walk = ConnectionWalk::new(broker);
+pub(super) fn workers() -> List {
+    let mut walk = None;
     List::lines(Box::new(move |broker, text| {
+        let walk = walk.get_or_insert_with(|| ConnectionWalk::new(broker));
         walk.step(broker).map(|connection| {
             peer(text, connection.peer);
             text.extend_from_slice(b" :");

@@ -56,7 +56,7 @@ pub(crate) fn answer(line: &[u8], context: &mut Context<'_>, text: &mut Vec<u8>)
     let lower = words[0].to_ascii_lowercase();
     let arguments = &words[1..];
     match (&lower[..], arguments) {
-        (b"workers", _) => return Answer::List(lists::workers(context.broker)),
+        (b"workers", _) => return Answer::List(lists::workers()),
         (b"status", _) => return Answer::List(lists::status()),
         (b"prioritystatus", _) => return Answer::List(lists::priority_status()),
         (b"show", [what @ .., last]) => return show(what, last, text),

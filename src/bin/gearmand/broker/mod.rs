@@ -26,6 +26,7 @@ mod tests;
 mod timers;
 mod view;
 mod waking;
+mod walks;
 
 pub(crate) use connection::ConnectionKey;
 pub(crate) use control::{Cancelled, Dropped};
@@ -34,11 +35,9 @@ pub(crate) use function::Totals;
 pub(crate) use job::Priority;
 pub(crate) use jobs::MAX_PREFIX;
 pub(crate) use timers::Now;
-pub(crate) use view::{
-    ConnectionView, ConnectionWalk, Counts, FunctionView, FunctionWalk, JobView, JobWalk, PeerView,
-    State, Step, Table, TableWalk,
-};
+pub(crate) use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
 pub(crate) use waking::Wakeup;
+pub(crate) use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
 
 use connection::{Ability, Connection, Waiter};
 use function::{Function, Functions};
@@ -82,8 +81,8 @@ pub(crate) struct Broker {
     abilities: Slab<Ability>,
     /// Abilities by (connection, function).
     abilities_index: Index<Ability>,
-    /// Waiting jobs of all functions that are not paused by priority, so that a worker who asks in
-    /// vain is answered at once.
+    /// Jobs that wait for a worker, without those of paused functions, by
+    /// priority, so that a worker who asks in vain is answered at once.
     queued: [usize; PRIORITIES],
     /// Jobs that a worker has.
     running: usize,

@@ -231,9 +231,8 @@ impl<T> Slab<T> {
         let mut offset = place % CHUNK;
         for at in place / CHUNK..self.chunks.len() {
             let slots = self.chunks[at].as_ref().map_or(&[][..], |chunk| &chunk.slots);
-            let rest = slots.iter().enumerate().skip(offset);
-            if let Some((found, _)) = rest.into_iter().find(|(_, s)| matches!(s, Slot::Used { .. }))
-            {
+            let mut rest = slots.iter().enumerate().skip(offset);
+            if let Some((found, _)) = rest.find(|(_, slot)| matches!(slot, Slot::Used { .. })) {
                 return Some(Id::new(at * CHUNK + found));
             }
             offset = 0;

@@ -123,9 +123,6 @@ async fn accept_all(
 }
 
 async fn converse(stream: TcpStream, address: IpAddr, purpose: Purpose, shared: Arc<Shared>) {
-    // A socket that refuses is still a socket.
-    let _ = stream.set_nodelay(true);
-    let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
     let peer = Peer { descriptor: stream.as_raw_fd(), address };
     let mut phase = shared.phase.clone();
     let service = service_fn(|request| {
@@ -136,7 +133,6 @@ async fn converse(stream: TcpStream, address: IpAddr, purpose: Purpose, shared: 
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(HEAD_SIZE)
-        .pipeline_flush(true)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(Patient::new(stream)), service);
     let mut connection = pin!(connection);

@@ -38,25 +38,26 @@ enum News {
     /// The job has this handle.
     Created(Vec<u8>),
     /// A piece of its result.
-    Piece(Vec<u8>),
+    Piece(Bytes),
     /// The end, and what the packet was.
-    End(Command, Vec<u8>),
+    End(Command, Bytes),
     /// There will be no job: a code and a text.
     Refused(Vec<u8>, Vec<u8>),
     /// Nothing.
     Other,
 }
 
-fn read(packet: &[u8]) -> News {
-    let Ok(Decoded::Whole { packet, .. }) = decode(packet) else { return News::Other };
+fn read(bytes: Vec<u8>) -> News {
+    let bytes = Bytes::from(bytes);
+    let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { return News::Other };
+    // The body is the end of the packet; it is not copied.
+    let body = || bytes.slice(bytes.len() - packet.body().len()..);
     let command = packet.command();
     match command {
         Command::JobCreated => News::Created(packet.arg(0).to_vec()),
-        Command::WorkData => News::Piece(packet.body().to_vec()),
-        Command::WorkComplete | Command::WorkException => {
-            News::End(command, packet.body().to_vec())
-        }
-        Command::WorkFail => News::End(command, Vec::new()),
+        Command::WorkData => News::Piece(body()),
+        Command::WorkComplete | Command::WorkException => News::End(command, body()),
+        Command::WorkFail => News::End(command, Bytes::new()),
         Command::Error => News::Refused(packet.arg(0).to_vec(), packet.arg(1).to_vec()),
         // Progress and warnings are not part of the result.
         _ => News::Other,
@@ -68,7 +69,7 @@ pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
     let mut handle = Vec::new();
     let mut result = Vec::new();
     while let Some(packet) = call.next().await {
-        match read(&packet) {
+        match read(packet) {
             News::Created(created) => {
                 handle = created;
                 if wish.background {
@@ -88,12 +89,17 @@ pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
                 }
             }
             News::End(command, rest) => {
-                result.extend_from_slice(&rest);
+                let whole = if result.is_empty() {
+                    rest
+                } else {
+                    result.extend_from_slice(&rest);
+                    result.into()
+                };
                 let status = match command {
                     Command::WorkComplete => StatusCode::OK,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
-                return about(with_body(status, result), &handle, command);
+                return about(with_body(status, whole), &handle, command);
             }
             News::Refused(code, text) => return refused(&code, &text),
             News::Other => {}
@@ -102,10 +108,12 @@ pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
     explain(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down.")
 }
 
-/// Adds what the original's responses say about a job.
+/// Adds what the original's responses say about a job, if there is one.
 fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
     let headers = response.headers_mut();
-    if let Ok(handle) = HeaderValue::from_bytes(handle) {
+    if !handle.is_empty()
+        && let Ok(handle) = HeaderValue::from_bytes(handle)
+    {
         headers.insert("x-gearman-job-handle", handle);
     }
     headers.insert("x-gearman-command", HeaderValue::from_static(command.name()));
@@ -113,15 +121,13 @@ fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
 }
 
 fn refused(code: &[u8], text: &[u8]) -> Response {
-    let text = String::from_utf8_lossy(text);
-    match code {
-        b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL" => {
-            let mut response = explain(StatusCode::SERVICE_UNAVAILABLE, &text);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
-        }
-        _ => explain(StatusCode::BAD_REQUEST, &text),
+    let is_for_now = matches!(code, b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL");
+    let status = if is_for_now { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
+    let mut response = explain(status, &String::from_utf8_lossy(text));
+    if is_for_now {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    about(response, b"", Command::Error)
 }
 
 /// A result that is passed on as it comes.
@@ -152,10 +158,10 @@ impl Body for Pieces {
             let packet = ready!(self.call.answers.poll_recv(context));
             let Some(packet) = packet else { return Poll::Ready(Some(Err(broken()))) };
             self.call.arrived(&packet);
-            match read(&packet) {
-                News::Piece(piece) => self.next = Some(piece.into()),
+            match read(packet) {
+                News::Piece(piece) => self.next = Some(piece),
                 News::End(Command::WorkComplete, rest) => {
-                    self.next = Some(rest.into());
+                    self.next = Some(rest);
                     self.is_over = true;
                 }
                 News::End(..) => return Poll::Ready(Some(Err(broken()))),

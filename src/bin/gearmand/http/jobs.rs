@@ -57,6 +57,7 @@ async fn submit(
         None => DEFAULT_UNIQUE,
     };
     let background = flag(&head.headers, "x-gearman-background")?;
+    let at_once = flag(&head.headers, "x-gearman-stream")?;
     let command = command(&head.headers, background)?;
     // Each argument has a NUL behind it.
     let arguments = function.len() + unique.len() + 2;
@@ -77,7 +78,7 @@ async fn submit(
         background,
         // Only HTTP/1.1 can tell a body that broke off from one that is whole.
         stream: head.version >= Version::HTTP_11 && head.method != Method::HEAD,
-        at_once: flag(&head.headers, "x-gearman-stream")?,
+        at_once,
         limit: shared.limits.result,
     };
     Ok((call, wish))

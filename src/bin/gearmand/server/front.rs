@@ -4,14 +4,18 @@
 //! Must not: know HTTP.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::mpsc::Receiver;
 
+use mio::Waker;
+use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
-use super::Server;
 use super::peers::Outlet;
-use crate::broker::{ConnectionKey, FunctionView, FunctionWalk, Step};
-use crate::http::{Caller, Figures, Front, Phase, Request};
+use super::{FRONT, Server};
+use crate::broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
+use crate::http::{Caller, Figures, Front, Limits, Link, Listeners, Phase, Request};
+use crate::log::Level;
 use gearman::protocol::{Decoded, decode};
 
 /// Requests that are handled in one turn.
@@ -58,6 +62,24 @@ struct Count {
     to: oneshot::Sender<Figures>,
 }
 
+impl Count {
+    fn new(to: oneshot::Sender<Figures>) -> Count {
+        Count { walk: FunctionWalk::default(), functions: Vec::new(), to }
+    }
+
+    /// Counts a turn's share. Returns whether that was the last.
+    fn go_on(&mut self, broker: &Broker) -> bool {
+        for _ in 0..FUNCTIONS {
+            match self.walk.step(broker) {
+                Step::One(function) => self.functions.push(function.into_owned()),
+                Step::None => {}
+                Step::End => return true,
+            }
+        }
+        false
+    }
+}
+
 /// The event loop's side of the front end.
 pub(super) struct Desk {
     requests: Receiver<Request>,
@@ -71,11 +93,6 @@ impl Desk {
     /// A desk at which nobody has called yet.
     pub(super) fn new(front: Front, requests: Receiver<Request>) -> Desk {
         Desk { requests, front, counts: VecDeque::new(), is_called: false }
-    }
-
-    /// Tells which part of its life the server is in.
-    pub(super) fn enter(&self, phase: Phase) {
-        self.front.enter(phase);
     }
 
     /// Whether there is something to do.
@@ -92,6 +109,30 @@ impl Desk {
 }
 
 impl Server {
+    /// Speaks HTTP too, in a thread that starts now.
+    ///
+    /// # Errors
+    /// When the system refuses what that needs.
+    pub(crate) fn speak_http(&mut self, listeners: Listeners, limits: Limits) -> io::Result<()> {
+        for (name, listeners) in [("HTTP", &listeners.jobs), ("Metrics", &listeners.metrics)] {
+            for listener in listeners {
+                // What is accepted there inherits both.
+                self.settings.keepalive.set(listener);
+                let _ = sockopt::set_tcp_nodelay(listener, true);
+                let address = listener.local_addr()?;
+                self.log.write(Level::Info, format_args!("{name} at {address}"));
+            }
+        }
+        let (link, requests) = Link::new(Waker::new(self.poll.registry(), FRONT)?);
+        self.desk = Some(Desk::new(Front::start(listeners, limits, link)?, requests));
+        Ok(())
+    }
+
+    /// Tells the front end which part of its life the server is in.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.desk.iter().for_each(|desk| desk.front.enter(phase));
+    }
+
     /// Does a turn's share of what was asked for.
     pub(super) fn serve_front(&mut self) {
         let Some(mut desk) = self.desk.take() else { return };
@@ -106,14 +147,7 @@ impl Server {
             });
         }
         if let Some(count) = desk.counts.front_mut()
-            && (0..FUNCTIONS).any(|_| match count.walk.step(&self.broker) {
-                Step::One(function) => {
-                    count.functions.push(function.into_owned());
-                    false
-                }
-                Step::None => false,
-                Step::End => true,
-            })
+            && count.go_on(&self.broker)
             && let Some(Count { functions, to, .. }) = desk.counts.pop_front()
         {
             let counts = self.broker.counts();
@@ -133,13 +167,7 @@ impl Server {
                     self.broker.disconnect(key, outlet);
                 }
             }
-            Request::Figures(to) => {
-                counts.push_back(Count {
-                    walk: FunctionWalk::default(),
-                    functions: Vec::new(),
-                    to,
-                });
-            }
+            Request::Figures(to) => counts.push_back(Count::new(to)),
             Request::Ping(to) => {
                 let _ = to.send(());
             }

@@ -30,21 +30,16 @@ pub(super) fn go_on(index: usize, peer: &mut Peer, line: &mut VecDeque<usize>) {
 }
 
 impl Server {
-    /// Begins a list; a short one is also at its end then.
+    /// Gets a list into line.
     pub(super) fn begin_list(&mut self, to: ConnectionKey, list: List) {
         let Some(peer) = self.peers.get_mut(to.index()) else { return };
-        peer.listing = Some(Box::new(Listing { list, held: Vec::new(), in_line: false }));
-        self.write_piece(to.index());
+        peer.listing = Some(Box::new(Listing { list, held: Vec::new(), in_line: true }));
+        self.listing.push_back(to.index());
     }
 
     /// Writes one piece of the list whose turn it is.
     pub(super) fn write_list(&mut self) {
-        if let Some(index) = self.listing.pop_front() {
-            self.write_piece(index);
-        }
-    }
-
-    fn write_piece(&mut self, index: usize) {
+        let Some(index) = self.listing.pop_front() else { return };
         let Some(peer) = self.peers.get_mut(index) else { return };
         let Some(listing) = &mut peer.listing else { return };
         listing.in_line = false;

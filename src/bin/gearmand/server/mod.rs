@@ -24,11 +24,11 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::broker::{Broker, Now};
-use crate::http::{Front, Limits, Link, Listeners, Phase};
+use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
 use crate::systemd;
 use front::Desk;
@@ -178,27 +178,6 @@ impl Server {
         }
         self.log.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
-    }
-
-    /// Speaks HTTP too, in a thread that starts now.
-    ///
-    /// # Errors
-    /// When the system refuses what that needs.
-    pub(crate) fn speak_http(&mut self, listeners: Listeners, limits: Limits) -> io::Result<()> {
-        let names = [("HTTP", &listeners.jobs), ("Metrics", &listeners.metrics)];
-        for (name, listener) in
-            names.iter().flat_map(|(name, all)| all.iter().map(move |l| (name, l)))
-        {
-            let address = listener.local_addr()?;
-            self.log.write(Level::Info, format_args!("{name} at {address}"));
-        }
-        let (link, requests) = Link::new(Waker::new(self.poll.registry(), FRONT)?);
-        self.desk = Some(Desk::new(Front::start(listeners, limits, link)?, requests));
-        Ok(())
-    }
-
-    fn enter(&self, phase: Phase) {
-        self.desk.iter().for_each(|desk| desk.enter(phase));
     }
 
     fn note_readable(&mut self, index: usize, closed: bool) {
