@@ -52,7 +52,7 @@ impl Hooks {
     /// Allocates `size` bytes.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the handle.
+    /// [`Gone`] when the hook freed the handle; the memory goes back at once.
     ///
     /// # Safety
     /// As for [`upcall`].
@@ -61,12 +61,17 @@ impl Hooks {
         block: *mut B,
         purpose: B::Purpose,
         size: usize,
-    ) -> Result<*mut c_void, Gone<*mut c_void>> {
+    ) -> Result<*mut c_void, Gone<()>> {
         match self.malloc {
             // SAFETY: the caller guarantees the block; the hook is the user's,
             // called as its type says.
             Some(hook) => unsafe {
-                upcall(block, purpose, move || hook(size, self.malloc_context))
+                upcall(block, purpose, move || hook(size, self.malloc_context)).map_err(
+                    |Gone(memory)| {
+                        self.release_orphan(memory);
+                        Gone(())
+                    },
+                )
             },
             // SAFETY: malloc takes any size.
             None => Ok(unsafe { libc::malloc(size) }),

@@ -4,6 +4,7 @@
 //! Must not: copy what the engine's job knows.
 
 use super::client_block::ClientBlock;
+use super::reduce::Aggregation;
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::engine::slab::Id;
@@ -22,6 +23,9 @@ pub(super) struct JobBlock {
     pub(super) client: *mut ClientBlock,
     /// The client that sends the parts of a partitioned job, or null.
     pub(super) reducer: *mut ClientBlock,
+    /// What the aggregator of such a job got, while it runs or if it was left
+    /// without returning; else null.
+    pub(super) aggregation: *mut Aggregation,
     /// Its function is on the stack: freeing it is left to the worker.
     pub(super) running: bool,
     /// Its function was left without returning.
@@ -52,6 +56,7 @@ impl JobBlock {
                 id,
                 client: ptr::null_mut(),
                 reducer: ptr::null_mut(),
+                aggregation: ptr::null_mut(),
                 running: false,
                 abandoned: false,
             })),
@@ -131,6 +136,9 @@ impl JobBlock {
             }
             // Freeing it twice then finds nothing.
             this.own_shell._impl = ptr::null_mut();
+            if this.abandoned {
+                this.forget_aggregation();
+            }
             (this.running, this.abandoned) = (false, false);
             let clients = [&mut this.client, &mut this.reducer]
                 .map(|client| std::mem::replace(client, ptr::null_mut()));
@@ -140,6 +148,20 @@ impl JobBlock {
                     super::client::free(client);
                 }
             }
+        }
+    }
+
+    /// Frees what an aggregator got that was left without returning.
+    ///
+    /// # Safety
+    /// That aggregator is not on the stack.
+    #[cold]
+    unsafe fn forget_aggregation(&mut self) {
+        let aggregation = std::mem::replace(&mut self.aggregation, ptr::null_mut());
+        if !aggregation.is_null() {
+            // SAFETY: it came from `Box`, and who would have freed it is not there
+            // any more.
+            drop(unsafe { Box::from_raw(aggregation) });
         }
     }
 }

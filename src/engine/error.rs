@@ -7,7 +7,7 @@
 
 use super::ReturnCode;
 use std::collections::VecDeque;
-use std::ffi::CString;
+use std::ffi::{CString, c_char};
 use std::io;
 
 /// The longest error text, with its NUL (`GEARMAN_MAX_ERROR_SIZE`).
@@ -43,6 +43,8 @@ pub struct ErrorState {
     words: Option<String>,
     /// Lines for the log function, oldest first.
     log: VecDeque<CString>,
+    /// Lines that the log function has, or had when it was left without returning.
+    lent: Vec<CString>,
     /// Whether a log function wants them.
     pub wants_log: bool,
 }
@@ -88,9 +90,23 @@ impl ErrorState {
         self.text.as_ref()
     }
 
-    /// The next line to hand to the log function.
-    pub fn take_log_line(&mut self) -> Option<CString> {
-        self.log.pop_front()
+    /// The next line to hand to the log function. It stays where it is until
+    /// [`ErrorState::take_back`].
+    pub fn lend_log_line(&mut self) -> Option<*const c_char> {
+        let line = self.log.pop_front()?;
+        let lent = line.as_ptr();
+        self.lent.push(line);
+        Some(lent)
+    }
+
+    /// Frees what was lent, while no log function is under way.
+    pub fn forget_lent(&mut self) {
+        self.lent.clear();
+    }
+
+    /// Frees a line that the log function had.
+    pub fn take_back(&mut self, lent: *const c_char) {
+        self.lent.retain(|line| line.as_ptr() != lent);
     }
 
     /// Whether there are lines to hand out.
@@ -257,7 +273,9 @@ mod tests {
         assert!(!error.has_log());
         error.wants_log = true;
         error.set(ReturnCode::TIMEOUT, at(), "");
-        assert!(error.take_log_line().is_some());
+        let line = error.lend_log_line().expect("a line");
+        error.take_back(line);
+        assert!(error.lent.is_empty());
         assert!(!error.has_log());
     }
 }
