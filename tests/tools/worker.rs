@@ -190,14 +190,8 @@ fn a_second_signal_ends_a_worker_at_once() {
     let client = Running::start(gearman(&server, &["-f", "f", "x"]));
     assert_eq!(worker.complaint(), "started");
     worker.signal("TERM");
-    let pid = worker.child.id();
-    let caught = || {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let pending = status.lines().find(|line| line.starts_with("ShdPnd:"))?.to_owned();
-        (pending.ends_with("0000000000000000")).then_some(())
-    };
-    wait_for("the first signal", caught);
-    worker.signal("TERM");
+    // Another one: two of the same can arrive as one.
+    worker.signal("INT");
     assert_eq!(worker.end().code, Some(1));
     // The server has the job again.
     scripted(&server, 1, |_, _| Ok(b"elsewhere".to_vec())).join().expect("another worker");

@@ -96,6 +96,8 @@ struct Session<'a> {
     hint: Hint,
     outage: Outage,
     signals: Option<Signals>,
+    /// A signal has come.
+    told_to_stop: bool,
     /// When a server was last heard of, or something sent to one.
     heard: Instant,
     /// A server has taken a job.
@@ -134,6 +136,7 @@ impl<'a> Session<'a> {
             hint: Hint::new(options),
             outage: Outage::default(),
             signals,
+            told_to_stop: false,
             heard: Instant::now(),
             reached: false,
             exit: Exit::Done,
@@ -427,11 +430,13 @@ impl<'a> Session<'a> {
         Ok(self.heed_signals())
     }
 
-    /// The first signal ends reading lines, anything else the process.
+    /// Where lines are read the first signal ends that, and anything else the
+    /// process.
     fn heed_signals(&mut self) -> Option<i32> {
         let pending = self.signals.as_mut().map(Signals::pending).unwrap_or_default();
         for signal in pending {
-            if self.input.descriptor().is_none() {
+            let was_told = std::mem::replace(&mut self.told_to_stop, true);
+            if was_told || !matches!(self.input, Input::Lines(..)) {
                 return Some(signal);
             }
             self.input.stop();
