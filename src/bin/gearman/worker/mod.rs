@@ -109,18 +109,22 @@ impl Pool<'_> {
     /// Adds servers. One without an address is looked up again later: a worker
     /// may be started before its network is there.
     fn add_servers(&mut self, servers: Vec<Server>) {
+        let again = self.looks_up_at.is_some();
         for server in servers {
             if self.worker.add_server(&server.host, server.port).is_ok() {
+                if again {
+                    say(&format!("{server}: has an address now"));
+                }
                 continue;
             }
-            if self.looks_up_at.is_none() {
+            if !again {
                 let why = self.worker.link.error.words().unwrap_or_default();
                 say(&format!("{server}: {why}; trying again"));
             }
             self.unknown.push(server);
         }
-        let again = (!self.unknown.is_empty()).then(|| Instant::now() + jittered(LOOK_UP_AGAIN));
-        self.looks_up_at = again;
+        self.looks_up_at =
+            (!self.unknown.is_empty()).then(|| Instant::now() + jittered(LOOK_UP_AGAIN));
     }
 
     /// How many more jobs can be taken.
