@@ -6,7 +6,7 @@
 //!
 //! Must not: borrow the block while user code runs.
 
-use super::frames::{Block, Frames, Gone, Purpose};
+use super::frames::{Block, Frames, Gone};
 use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::job_block::JobBlock;
@@ -76,7 +76,7 @@ pub(super) struct WorkerBlock {
 }
 
 impl Block for WorkerBlock {
-    type Ticket = Option<Ticket>;
+    type Purpose = Option<Ticket>;
 
     fn frames(&mut self) -> &mut Frames<Option<Ticket>> {
         &mut self.frames
@@ -85,7 +85,7 @@ impl Block for WorkerBlock {
 
 impl Handle for WorkerBlock {
     type Engine = Engine;
-    const UNTICKETED: Purpose<Option<Ticket>> = Purpose { ticket: None, single: None };
+    const UNTICKETED: Option<Ticket> = None;
 
     fn engine(&mut self) -> &mut Engine {
         &mut self.engine
@@ -183,14 +183,23 @@ impl WorkerBlock {
     ///
     /// # Safety
     /// `block` is live and not borrowed.
+    #[inline]
     pub(super) unsafe fn settle(block: *mut WorkerBlock) {
         // SAFETY: the caller guarantees it.
         let this = unsafe { &mut *block };
-        this.frames.prune();
-        while let Some(purpose) = this.frames.take_abandoned() {
-            let Some(ticket) = purpose.ticket else { continue };
-            this.engine.abandon(ticket);
-            for job in &this.jobs {
+        if !this.frames.is_quiet() {
+            this.settle_calls();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_calls(&mut self) {
+        self.frames.prune();
+        while let Some(purpose) = self.frames.take_abandoned() {
+            let Some(ticket) = purpose else { continue };
+            self.engine.abandon(ticket);
+            for job in &self.jobs {
                 // SAFETY: the list holds live blocks.
                 let job = unsafe { &mut **job };
                 job.abandoned |= job.id == ticket.job();
