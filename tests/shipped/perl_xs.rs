@@ -2,7 +2,7 @@
 
 use crate::installed::{have, installed, root, run, under_prefix};
 use crate::php_extension::copied;
-use crate::support::{OWN_GEARMAND, Server, trial};
+use crate::support::{self, OWN_GEARMAND, Server, trial};
 use std::process::Command;
 
 /// Subtests of the module's test that passed.
@@ -34,12 +34,13 @@ fn a_perl_module_builds_against_the_installed_library_and_passes_its_tests() {
             .env("PKG_CONFIG_SYSROOT_DIR", installed()));
         run(Command::new("make").current_dir(&directory));
         let server = Server::start(gearmand);
-        let tap = run(Command::new("perl")
-            .arg("-Mblib")
-            .arg(source.join("t/probe.t"))
-            .current_dir(&directory)
-            .env("GEARMAN_TEST_PORT", server.port.to_string())
-            .env("LD_LIBRARY_PATH", under_prefix("lib")));
+        let mut tests = Command::new("perl");
+        tests.arg("-Mblib").arg(source.join("t/probe.t")).current_dir(&directory);
+        tests.env("GEARMAN_TEST_PORT", server.port.to_string());
+        tests.env("LD_LIBRARY_PATH", under_prefix("lib"));
+        let outcome = support::finish(tests, "probe.t", 120);
+        outcome.assert_ended_well("probe.t");
+        let tap = outcome.stdout;
         assert!(passed(&tap) >= 9 && !tap.contains("not ok"), "{tap}");
     });
 }

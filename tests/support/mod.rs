@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
@@ -353,6 +353,22 @@ impl Server {
             }
         }
         panic!("{gearmand} does not start");
+    }
+
+    /// The answer to a text command that is answered by a list.
+    pub(crate) fn ask(&self, command: &str) -> String {
+        let mut stream =
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time limit");
+        writeln!(stream, "{command}").expect("the command is sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b".\n") {
+            let mut piece = [0; 4096];
+            let size = stream.read(&mut piece).expect("an answer");
+            assert_ne!(size, 0, "the answer to {command} ends with a dot");
+            answer.extend_from_slice(&piece[..size]);
+        }
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// None when the port was taken by somebody else in the meantime.
