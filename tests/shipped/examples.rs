@@ -2,6 +2,7 @@
 
 use crate::installed::{fresh, have, root, run, under_prefix};
 use crate::support::{self, OWN_GEARMAND, Outcome, Server};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -45,6 +46,11 @@ struct World {
 impl World {
     /// None, and the reason on the output, when something is missing.
     fn new() -> Option<World> {
+        World::with("reverse_worker")
+    }
+
+    /// With another worker than the simplest.
+    fn with(worker: &str) -> Option<World> {
         if !have("pkg-config", &["--version"]) {
             return None;
         }
@@ -54,8 +60,21 @@ impl World {
         };
         let server = Server::start(gearmand);
         let servers = format!("127.0.0.1:{}", server.port);
-        let worker = example("reverse_worker", &[&servers]).spawn().expect("the worker starts");
+        let mut worker = example(worker, &[&servers]);
+        let worker = worker.stdout(Stdio::piped()).spawn().expect("the worker starts");
         Some(World { servers, worker, _server: server })
+    }
+
+    /// Ends the worker by SIGTERM. What it printed.
+    fn stop_worker(&mut self) -> String {
+        let pid = libc::pid_t::try_from(self.worker.id()).expect("a process id");
+        // SAFETY: kill takes numbers only; the child has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        assert!(self.worker.wait().expect("the worker ends").success());
+        let mut printed = String::new();
+        let output = self.worker.stdout.as_mut().expect("its output");
+        output.read_to_string(&mut printed).expect("text");
+        printed
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
@@ -85,10 +104,21 @@ fn the_worker_ends_well_by_sigterm() {
     let Some(mut world) = World::new() else { return };
     // The answer says that the worker is up and its signal handler is set.
     world.run("reverse_client", &[]);
-    let pid = libc::pid_t::try_from(world.worker.id()).expect("a process id");
-    // SAFETY: kill takes numbers only; the child has not been waited for.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
-    assert!(world.worker.wait().expect("the worker ends").success());
+    world.stop_worker();
+}
+
+#[test]
+fn a_poll_loop_drives_a_worker() {
+    let Some(mut world) = World::with("worker_poll") else { return };
+    for text in ["one", "two", "three"] {
+        let reversed: String = text.chars().rev().collect();
+        assert_eq!(world.run("reverse_client", &[text]).stdout, reversed + "\n");
+    }
+    // It sleeps between its jobs: a few waits for each packet, not one after another.
+    let printed = world.stop_worker();
+    let waits = printed.strip_prefix("3 jobs, ").and_then(|rest| rest.strip_suffix(" waits\n"));
+    let waits: u32 = waits.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{printed}"));
+    assert!((1..100).contains(&waits), "{waits}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
     let (id, ticket) = step(&mut worker).expect("a job");
     let job = worker.job(id).expect("kept");
     assert_eq!((job.handle(), job.function(), job.unique()), (&b"H:1"[..], &b"f"[..], &b"u"[..]));
-    assert_eq!(job.workload.as_slice(), b"work");
+    assert_eq!(job.workload(), b"work");
     let code = worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
     assert_eq!(code, ReturnCode::SUCCESS);
     world.is_over();
@@ -172,7 +172,7 @@ fn each_way_of_asking_takes_each_kind_of_answer() {
             let (id, _) = step(&mut worker).expect("a job");
             let job = worker.job(id).expect("kept");
             assert_eq!((job.unique(), job.reducer()), (*unique, *reducer));
-            assert_eq!(job.workload.as_slice(), b"w");
+            assert_eq!(job.workload(), b"w");
         }
     }
 }
@@ -219,5 +219,5 @@ fn a_large_workload_arrives_in_pieces() {
         world.peer(0).sends(part).pauses(1);
     }
     let (id, _) = step(&mut worker).expect("a job");
-    assert!(worker.job(id).expect("kept").workload.as_slice() == body);
+    assert!(worker.job(id).expect("kept").workload() == body);
 }
