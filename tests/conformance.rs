@@ -159,6 +159,7 @@ programs! {
     option_with_one_server_down
     parse_servers
     parse_servers_ipv6
+    rarely_asked
     reentrancy
     server_options
     servers

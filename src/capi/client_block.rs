@@ -85,6 +85,20 @@ impl Handle for ClientBlock {
         (self.log_fn, self.log_context)
     }
 
+    #[cold]
+    #[inline(never)]
+    fn settle_calls(&mut self) {
+        self.frames.prune();
+        while let Some(purpose) = self.frames.take_abandoned() {
+            if let Some(ticket) = purpose.ticket {
+                self.engine.abandon(ticket);
+            }
+            if let Some(id) = purpose.single {
+                self.engine.remove_task(id);
+            }
+        }
+    }
+
     fn broken(&mut self) -> &mut bool {
         &mut self.broken
     }
@@ -158,33 +172,6 @@ impl ClientBlock {
     pub(super) unsafe fn peek<'a>(shell: *const gearman_client_st) -> Option<&'a mut ClientBlock> {
         // SAFETY: as in `enter`.
         unsafe { shell.as_ref()?._impl.cast::<ClientBlock>().as_mut() }
-    }
-
-    /// Settles upcalls that were left without returning.
-    ///
-    /// # Safety
-    /// `block` is live and not borrowed.
-    #[inline]
-    pub(super) unsafe fn settle(block: *mut ClientBlock) {
-        // SAFETY: the caller guarantees it.
-        let this = unsafe { &mut *block };
-        if !this.frames.is_quiet() {
-            this.settle_calls();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn settle_calls(&mut self) {
-        self.frames.prune();
-        while let Some(purpose) = self.frames.take_abandoned() {
-            if let Some(ticket) = purpose.ticket {
-                self.engine.abandon(ticket);
-            }
-            if let Some(id) = purpose.single {
-                self.engine.remove_task(id);
-            }
-        }
     }
 
     /// Whether it was freed and only calls on the stack keep it.

@@ -26,6 +26,23 @@ pub(super) trait Handle: Block {
     /// The log function and its context.
     fn log(&self) -> (gearman_log_fn, *mut c_void);
 
+    /// Settles calls that were left without returning: tasks go on, jobs go back to
+    /// their server with the next call.
+    fn settle_calls(&mut self);
+
+    /// Settles what user code left unfinished by not returning, if there is any.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    #[inline]
+    unsafe fn settle(block: *mut Self) {
+        // SAFETY: the caller guarantees it.
+        let this = unsafe { &mut *block };
+        if !this.frames().is_quiet() {
+            this.settle_calls();
+        }
+    }
+
     /// Whether a panic of ours was caught: the engine is not used again.
     fn broken(&mut self) -> &mut bool;
 }

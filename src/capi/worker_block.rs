@@ -99,6 +99,21 @@ impl Handle for WorkerBlock {
         (self.log_fn, self.log_context)
     }
 
+    #[cold]
+    #[inline(never)]
+    fn settle_calls(&mut self) {
+        self.frames.prune();
+        while let Some(purpose) = self.frames.take_abandoned() {
+            let Some(ticket) = purpose else { continue };
+            self.engine.abandon(ticket);
+            for job in &self.jobs {
+                // SAFETY: the list holds live blocks.
+                let job = unsafe { &mut **job };
+                job.abandoned |= job.id == ticket.job();
+            }
+        }
+    }
+
     fn broken(&mut self) -> &mut bool {
         &mut self.broken
     }
@@ -176,35 +191,6 @@ impl WorkerBlock {
     pub(super) unsafe fn peek<'a>(shell: *const gearman_worker_st) -> Option<&'a mut WorkerBlock> {
         // SAFETY: as in `enter`.
         unsafe { shell.as_ref()?._impl.cast::<WorkerBlock>().as_mut() }
-    }
-
-    /// Settles functions that were left without returning: their jobs go back to
-    /// the server with the next call, which also frees them.
-    ///
-    /// # Safety
-    /// `block` is live and not borrowed.
-    #[inline]
-    pub(super) unsafe fn settle(block: *mut WorkerBlock) {
-        // SAFETY: the caller guarantees it.
-        let this = unsafe { &mut *block };
-        if !this.frames.is_quiet() {
-            this.settle_calls();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn settle_calls(&mut self) {
-        self.frames.prune();
-        while let Some(purpose) = self.frames.take_abandoned() {
-            let Some(ticket) = purpose else { continue };
-            self.engine.abandon(ticket);
-            for job in &self.jobs {
-                // SAFETY: the list holds live blocks.
-                let job = unsafe { &mut **job };
-                job.abandoned |= job.id == ticket.job();
-            }
-        }
     }
 
     /// Runs our own code on the engine; see [`handle::guarded`].

@@ -1,51 +1,9 @@
 /* Freeing the task itself, other tasks and the client inside every kind of callback, and using what
  * was freed there. */
-#include "common.h"
+#include "every_callback.h"
 
-enum kind { CREATED, DATA, WARNING, STATUS, COMPLETE, EXCEPTION, FAIL, KINDS };
-
-static const struct
-{
-  const char *name;
-  const char *function; /* a job that calls it */
-} kinds[KINDS] = {
-    {"created", "everything"},  {"data", "everything"},     {"warning", "everything"},
-    {"status", "everything"},   {"complete", "everything"}, {"exception", "exception"},
-    {"fail", "fail"},
-};
-
-static enum kind where;
-static void (*action)(gearman_task_st *task);
-static gearman_client_st *client;
-static gearman_task_st *victim, *other;
-static int victims, others, contexts;
-
-static gearman_return_t call(enum kind kind, gearman_task_st *task)
-{
-  if (task == other)
-  {
-    ++others;
-    return GEARMAN_SUCCESS;
-  }
-  ++victims;
-  if (kind == where && action != NULL)
-  {
-    void (*once)(gearman_task_st *) = action;
-    action = NULL;
-    once(task);
-  }
-  return GEARMAN_SUCCESS;
-}
-
-#define CALLBACK(name, kind) \
-  static gearman_return_t name(gearman_task_st *task) { return call(kind, task); }
-CALLBACK(at_created, CREATED)
-CALLBACK(at_data, DATA)
-CALLBACK(at_warning, WARNING)
-CALLBACK(at_status, STATUS)
-CALLBACK(at_complete, COMPLETE)
-CALLBACK(at_exception, EXCEPTION)
-CALLBACK(at_fail, FAIL)
+static gearman_task_st *other;
+static int contexts;
 
 static void free_context(gearman_task_st *task, void *context)
 {
@@ -54,27 +12,18 @@ static void free_context(gearman_task_st *task, void *context)
   ++contexts;
 }
 
-static void make_client(void)
+static void make_client_with_contexts(void)
 {
-  client = client_for(server_port);
-  gearman_client_add_options(client, GEARMAN_CLIENT_EXCEPTION);
-  gearman_client_set_created_fn(client, at_created);
-  gearman_client_set_data_fn(client, at_data);
-  gearman_client_set_warning_fn(client, at_warning);
-  gearman_client_set_status_fn(client, at_status);
-  gearman_client_set_complete_fn(client, at_complete);
-  gearman_client_set_exception_fn(client, at_exception);
-  gearman_client_set_fail_fn(client, at_fail);
+  make_client();
+  contexts = 0;
   gearman_client_set_task_context_free_fn(client, free_context);
 }
 
-/* A victim of the function that calls `where`, and a task beside it. */
+/* A task of the function that calls `where`, and one beside it. */
 static void add_both(void)
 {
   gearman_return_t rc;
-  victims = others = contexts = 0;
-  other = NULL;
-  victim = gearman_client_add_task(client, NULL, &contexts, kinds[where].function, NULL, "abc", 3, &rc);
+  outer = gearman_client_add_task(client, NULL, &contexts, kinds[where].function, NULL, "abc", 3, &rc);
   other = gearman_client_add_task(client, NULL, &contexts, "echo", NULL, "def", 3, &rc);
 }
 
@@ -133,13 +82,13 @@ static void in_every_callback(const char *what, void (*how)(gearman_task_st *),
   for (int kind = CREATED; kind < KINDS; ++kind)
   {
     where = (enum kind)kind;
-    make_client();
+    make_client_with_contexts();
     gearman_client_add_options(client, options);
     add_both();
     action = how;
     printf("-- %s\n", kinds[kind].name);
     show("  run_tasks", gearman_client_run_tasks(client));
-    printf("  callbacks of the task: %d, contexts freed: %d\n", victims, contexts);
+    printf("  callbacks of the task: %d, contexts freed: %d\n", calls, contexts);
     if (!client_lives) continue;
     do_after_it();
     gearman_client_free(client);
@@ -183,36 +132,36 @@ static void elsewhere(void)
   gearman_return_t rc;
   size_t size;
   printf("== the task, in its context's free function\n");
-  make_client();
+  make_client_with_contexts();
   where = COMPLETE;
   gearman_client_set_task_context_free_fn(client, free_again);
   add_both();
-  gearman_task_free(victim);
+  gearman_task_free(outer);
   printf("  contexts freed: %d\n", contexts);
   gearman_client_free(client);
   printf("  contexts freed in the end: %d\n", contexts);
 
   printf("== the client, in a context's free function\n");
-  make_client();
+  make_client_with_contexts();
   gearman_client_set_task_context_free_fn(client, free_client_with_context);
   add_both();
-  gearman_task_free(victim);
+  gearman_task_free(outer);
   printf("  contexts freed: %d\n", contexts);
 
   printf("== the client, in the log function\n");
-  make_client();
+  make_client_with_contexts();
   gearman_client_set_log_fn(client, free_client_with_log, NULL, GEARMAN_VERBOSE_ERROR);
   show("  echo", gearman_client_echo(client, NULL, 0));
 
   printf("== the client, in the allocator of a result\n");
-  make_client();
+  make_client_with_contexts();
   gearman_client_clear_fn(client);
   gearman_client_set_workload_malloc_fn(client, free_client_with_memory, NULL);
   void *result = gearman_client_do(client, "reverse", NULL, "abc", 3, &size, &rc);
   printf("  do: %s\n", bytes(result, size));
 
   printf("== the client, in a callback under do\n");
-  make_client();
+  make_client_with_contexts();
   where = COMPLETE;
   add_both();
   action = free_client;

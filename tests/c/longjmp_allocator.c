@@ -1,22 +1,13 @@
 /* Leaving an allocator hook by longjmp: what memory was asked for is still there and can be asked
  * for again; a do() that was left gives its job up, and the client does the next one. */
-#include "common.h"
-
-#include <setjmp.h>
-
-static jmp_buf back;
-static bool jump;
+#include "jumping.h"
 static int asked;
 
 static void *hook_malloc(size_t size, void *context)
 {
   (void)context;
   ++asked;
-  if (jump)
-  {
-    jump = false;
-    longjmp(back, 1);
-  }
+  leave();
   return malloc(size);
 }
 
@@ -24,11 +15,7 @@ static void hook_free(void *pointer, void *context)
 {
   (void)context;
   free(pointer);
-  if (jump)
-  {
-    jump = false;
-    longjmp(back, 1);
-  }
+  leave();
 }
 
 static void take_data(gearman_task_st *task)
@@ -61,21 +48,6 @@ static void run_left(gearman_client_st *client)
 {
   if (setjmp(back) == 0)
     show("  run_tasks", gearman_client_run_tasks(client));
-  else
-    printf("  jumped\n");
-}
-
-static void do_once(gearman_client_st *client, const char *workload)
-{
-  size_t size;
-  gearman_return_t rc;
-  if (setjmp(back) == 0)
-  {
-    void *result =
-        gearman_client_do(client, "reverse", NULL, workload, strlen(workload), &size, &rc);
-    printf("  do: %s %s\n", rc_name(rc), bytes(result, size));
-    free(result);
-  }
   else
     printf("  jumped\n");
 }

@@ -1,33 +1,21 @@
 /* Calling the library again right after a longjmp out of user code, from the same place and with
  * nothing in between: what the call that was left has put on the stack is still there. */
-#include "common.h"
+#include "jumping.h"
 
-#include <setjmp.h>
-
-static jmp_buf back;
-static bool jump;
 static int runs;
 
 static void *work(gearman_job_st *job, void *context, size_t *size, gearman_return_t *ret)
 {
   ++runs;
-  if (jump)
-  {
-    jump = false;
-    longjmp(back, 1);
-  }
+  leave();
   return job_echo(job, context, size, ret);
 }
 
-static gearman_return_t leave(gearman_task_st *task)
+static gearman_return_t on_task(gearman_task_st *task)
 {
   (void)task;
   ++runs;
-  if (jump)
-  {
-    jump = false;
-    longjmp(back, 1);
-  }
+  leave();
   return GEARMAN_SUCCESS;
 }
 
@@ -48,7 +36,7 @@ int main(int argc, char **argv)
   gearman_worker_free(worker);
 
   runs = 0;
-  gearman_client_set_created_fn(client, leave);
+  gearman_client_set_created_fn(client, on_task);
   gearman_task_st *task =
       gearman_client_add_task_background(client, NULL, NULL, "left", NULL, "abc", 3, &rc);
   jump = true;

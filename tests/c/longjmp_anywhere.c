@@ -1,20 +1,6 @@
 /* Leaving by longjmp what the other programs do not: a callback under a do(), the log function, the
  * callback of gearman_parse_servers, and the aggregator of a partitioned job. */
-#include "common.h"
-
-#include <setjmp.h>
-
-static jmp_buf back;
-static bool jump;
-
-static void leave(void)
-{
-  if (jump)
-  {
-    jump = false;
-    longjmp(back, 1);
-  }
-}
+#include "jumping.h"
 
 static gearman_return_t on_task(gearman_task_st *task)
 {
@@ -38,21 +24,6 @@ static gearman_return_t on_server(const char *host, in_port_t port, void *contex
   printf("  server %s %d\n", host, port);
   leave();
   return GEARMAN_SUCCESS;
-}
-
-static void do_once(gearman_client_st *client, const char *workload)
-{
-  size_t size;
-  gearman_return_t rc;
-  if (setjmp(back) == 0)
-  {
-    void *result =
-        gearman_client_do(client, "reverse", NULL, workload, strlen(workload), &size, &rc);
-    printf("  do: %s %s\n", rc_name(rc), bytes(result, size));
-    free(result);
-  }
-  else
-    printf("  jumped\n");
 }
 
 static void in_client(void)

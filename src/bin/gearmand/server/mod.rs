@@ -7,27 +7,36 @@
 //! Must not: know what packets do; that is the broker's.
 
 mod accepting;
+mod binding;
 mod conversation;
+mod ending;
+mod front;
 mod listener;
+mod listing;
 mod peer;
 mod peers;
+mod stream;
 
-pub(crate) use listener::{Keepalive, bind};
+pub(crate) use binding::{Binding, bind, bind_tcp, path};
+pub(crate) use listener::{Keepalive, Listener};
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::broker::{Broker, Now};
-use crate::log::{Level, Log};
-use peer::Peer;
+use crate::http::Phase;
+use crate::log::{Level, Log, Throttle};
+use crate::systemd;
+use front::Desk;
+use peer::{Doom, Peer};
 use peers::{Outlet, Peers};
 
 const SIGNALS: Token = Token(usize::MAX);
+const FRONT: Token = Token(usize::MAX - 1);
 /// Listeners have the numbers from here on, connections those from 0.
 const LISTENERS: usize = usize::MAX / 2;
 /// Events per turn.
@@ -37,27 +46,52 @@ const SCRATCH: usize = 256 << 10;
 /// Longest sleep while jobs wait for a time of day: the clock may be set.
 const CALENDAR_NAP: Duration = Duration::from_secs(5);
 
+/// What is the same for all connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) keepalive: Keepalive,
+    /// Bytes that may wait for a peer.
+    pub(crate) output_limit: usize,
+    /// Bytes that a packet may have after its header.
+    pub(crate) packet_limit: u32,
+    /// Whether `shutdown` is a text command.
+    pub(crate) allow_shutdown: bool,
+}
+
 /// The server.
 pub(crate) struct Server {
     poll: Poll,
     signals: Signals,
-    listeners: Vec<TcpListener>,
-    keepalive: Keepalive,
+    listeners: Vec<Listener>,
+    settings: Settings,
     broker: Broker,
     peers: Peers,
     log: Log,
     scratch: Vec<u8>,
     /// Connections that have something to say.
     ready: Vec<usize>,
+    /// Connections for which a list can be written on.
+    listing: VecDeque<usize>,
     /// An empty list to fill in the next turn; only its memory matters.
     served: Vec<usize>,
     /// When to accept again after there was no room.
     accept_again: Option<Instant>,
-    /// Whether it was said that there is no room.
-    is_full: bool,
+    /// How often it is said that there is no room.
+    no_room: Throttle,
+    /// When to say next that the server is alive, if somebody wants to know.
+    heartbeat: Option<Heartbeat>,
     started: Instant,
     running: bool,
-    draining: bool,
+    /// Until when the last results may take their way, once all jobs are done.
+    farewell: Option<Instant>,
+    /// Where those call who speak HTTP, if anybody can.
+    desk: Option<Desk>,
+}
+
+/// A sign of life, and when the next one is due.
+struct Heartbeat {
+    period: Duration,
+    next: Instant,
 }
 
 impl Server {
@@ -66,38 +100,42 @@ impl Server {
     /// # Errors
     /// When the system refuses a poller or a signal handler.
     pub(crate) fn new(
-        mut listeners: Vec<TcpListener>,
+        mut listeners: Vec<Listener>,
         broker: Broker,
         mut log: Log,
-        keepalive: Keepalive,
-        output_limit: usize,
+        settings: Settings,
     ) -> io::Result<Server> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
-            poll.registry().register(listener, Token(LISTENERS + index), Interest::READABLE)?;
+            let (source, token) = (listener.as_source(), Token(LISTENERS + index));
+            poll.registry().register(source, token, Interest::READABLE)?;
         }
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?;
+        let mut signals = ending::catch_signals()?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         // Only now: who waits for this line may send a signal next.
         for listener in &listeners {
-            log.write(Level::Info, format_args!("Listening on {}", listener.local_addr()?));
+            log.write(Level::Info, format_args!("Listening on {listener}"));
         }
         Ok(Server {
             poll,
             signals,
             listeners,
-            keepalive,
+            settings,
             broker,
-            peers: Peers::new(output_limit),
+            peers: Peers::new(settings.output_limit),
             log,
             scratch: vec![0; SCRATCH],
             ready: Vec::new(),
+            listing: VecDeque::new(),
             served: Vec::new(),
             accept_again: None,
-            is_full: false,
+            no_room: Throttle::new(1, accepting::NO_ROOM_PERIOD),
+            heartbeat: systemd::heartbeat()
+                .map(|period| Heartbeat { period, next: Instant::now() + period }),
             started: Instant::now(),
             running: true,
-            draining: false,
+            farewell: None,
+            desk: None,
         })
     }
 
@@ -107,7 +145,8 @@ impl Server {
     /// When waiting for events fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
-        while self.running && !(self.draining && self.broker.job_count() == 0) {
+        self.enter(Phase::Serving);
+        while self.running && !self.is_finished() {
             match self.poll.poll(&mut events, self.patience()) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
@@ -115,6 +154,7 @@ impl Server {
             for event in &events {
                 match event.token() {
                     SIGNALS => self.take_signals(),
+                    FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
                     Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
                     Token(index) => {
                         let Some(peer) = self.peers.get_mut(index) else { continue };
@@ -129,6 +169,12 @@ impl Server {
                 }
             }
             self.turn();
+        }
+        systemd::stopping();
+        self.log.report_all_suppressed();
+        if let Some(desk) = self.desk.take() {
+            drop(self.peers);
+            desk.close();
         }
         self.log.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
@@ -153,14 +199,29 @@ impl Server {
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         ready.drain(..).for_each(|index| self.serve(index));
         self.served = ready;
+        self.write_list();
+        self.serve_front();
+        self.flush();
+        self.log.report_suppressed();
+        if let Some(heartbeat) = &mut self.heartbeat
+            && heartbeat.next <= Instant::now()
+        {
+            systemd::alive();
+            heartbeat.next = Instant::now() + heartbeat.period;
+        }
+    }
+
+    /// Sends what there is to send, and closes what is to be closed.
+    fn flush(&mut self) {
         // Closing connections can give others something to send, and sending
         // can find connections that are to be closed.
         loop {
-            let ready = &mut self.ready;
+            let (ready, listing) = (&mut self.ready, &mut self.listing);
             self.peers.flush(self.poll.registry(), |index, peer| {
-                if !std::mem::replace(&mut peer.queued, true) {
+                if peer.is_ready() && !std::mem::replace(&mut peer.queued, true) {
                     ready.push(index);
                 }
+                listing::go_on(index, peer, listing);
             });
             let Some(peer) = self.peers.pop_doomed() else { break };
             self.close(peer);
@@ -168,8 +229,16 @@ impl Server {
     }
 
     fn close(&mut self, mut peer: Peer) {
-        let why = peer.doom.take().unwrap_or_default();
-        self.log.write(Level::Info, format_args!("Disconnected {}: {why}", peer.address));
+        match peer.doom.take() {
+            Some(Doom { why, is_fault: true }) => {
+                let origin = peer.origin;
+                self.log.complain(Level::Error, format_args!("Disconnected {origin}: {why}"));
+            }
+            Some(Doom { why, .. }) => {
+                self.log.write(Level::Info, format_args!("Disconnected {}: {why}", peer.origin));
+            }
+            None => {}
+        }
         peer.deregister(self.poll.registry());
         let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
         self.broker.disconnect(peer.key, outlet);
@@ -186,7 +255,8 @@ impl Server {
 
     /// How long to wait for events at most.
     fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        let is_called = self.desk.as_ref().is_some_and(Desk::is_busy);
+        if !self.ready.is_empty() || !self.listing.is_empty() || is_called {
             return Some(Duration::ZERO);
         }
         let (ticks, unix) = self.broker.next_due();
@@ -200,22 +270,9 @@ impl Server {
             Duration::from_secs(due).saturating_sub(now).min(CALENDAR_NAP)
         });
         let accept = self.accept_again.map(|at| at.saturating_duration_since(Instant::now()));
-        [running, delayed, accept].into_iter().flatten().min()
-    }
-
-    fn take_signals(&mut self) {
-        let pending: Vec<_> = self.signals.pending().collect();
-        for signal in pending {
-            match signal {
-                SIGHUP => self.log.reopen(),
-                SIGUSR1 => {
-                    self.log.write(Level::Notice, format_args!("SIGUSR1, finishing all jobs"));
-                    self.draining = true;
-                    self.accept_again = None;
-                    self.listeners.clear();
-                }
-                _ => self.running = false,
-            }
-        }
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        let heartbeat = self.heartbeat.as_ref().map(|heartbeat| until(heartbeat.next));
+        let farewell = self.farewell.map(until);
+        [running, delayed, accept, heartbeat, farewell].into_iter().flatten().min()
     }
 }

@@ -4,10 +4,14 @@
 
 use mio::{Registry, Token};
 
-use super::peer::Peer;
+use super::front::Callers;
+use super::peer::{Doom, Peer};
 use crate::broker::{ConnectionKey, Outbox};
 use crate::log::{Level, Log};
 use gearman::protocol::{Command, Magic, encode};
+
+/// Why a connection ends that its peer has closed.
+pub(super) const CLOSED: &str = "the peer closed it";
 
 /// The connections.
 pub(super) struct Peers {
@@ -16,6 +20,8 @@ pub(super) struct Peers {
     dirty: Vec<usize>,
     /// Those to be closed.
     doomed: Vec<usize>,
+    /// Those without a socket.
+    pub(super) callers: Callers,
     /// Bytes that may wait for one of them.
     output_limit: usize,
 }
@@ -23,7 +29,13 @@ pub(super) struct Peers {
 impl Peers {
     /// No connections, which may each make `output_limit` bytes wait.
     pub(super) fn new(output_limit: usize) -> Peers {
-        Peers { slots: Vec::new(), dirty: Vec::new(), doomed: Vec::new(), output_limit }
+        Peers {
+            slots: Vec::new(),
+            dirty: Vec::new(),
+            doomed: Vec::new(),
+            callers: Callers::default(),
+            output_limit,
+        }
     }
 
     /// Adds a connection at its key's place.
@@ -49,18 +61,29 @@ impl Peers {
         }
     }
 
-    /// Notes that a connection is to be closed, and why. The first reason stays.
+    /// Notes that a connection is to be closed because it has come to its end,
+    /// and how. The first reason stays.
     pub(super) fn doom(&mut self, index: usize, why: String) {
+        self.close(index, Doom { why, is_fault: false });
+    }
+
+    /// Notes that a connection is to be closed for what the peer did, or did not
+    /// do.
+    pub(super) fn condemn(&mut self, index: usize, why: String) {
+        self.close(index, Doom { why, is_fault: true });
+    }
+
+    fn close(&mut self, index: usize, doom: Doom) {
         if let Some(Some(peer)) = self.slots.get_mut(index)
             && peer.doom.is_none()
         {
-            peer.doom = Some(why);
+            peer.doom = Some(doom);
             self.doomed.push(index);
         }
     }
 
-    /// Sends what waits. `ready` is called for each connection that can be
-    /// served again because of it.
+    /// Sends what waits. `ready` is called for each connection that may be served
+    /// again because of it.
     pub(super) fn flush(&mut self, registry: &Registry, mut ready: impl FnMut(usize, &mut Peer)) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for index in dirty.drain(..) {
@@ -68,11 +91,18 @@ impl Peers {
             peer.dirty = false;
             if let Err(error) = peer.flush(registry, Token(index)) {
                 self.doom(index, error.to_string());
-            } else if peer.is_ready() {
+            } else if peer.ended && peer.backlog() == 0 {
+                self.doom(index, CLOSED.into());
+            } else {
                 ready(index, peer);
             }
         }
         self.dirty = dirty;
+    }
+
+    /// Whether nothing waits to be sent to anybody.
+    pub(super) fn is_all_sent(&self) -> bool {
+        self.slots.iter().flatten().all(|peer| peer.backlog() == 0)
     }
 
     /// Takes out a connection that is to be closed.
@@ -92,12 +122,16 @@ impl Peers {
     /// too many wait.
     pub(super) fn append(&mut self, to: ConnectionKey, write: impl FnOnce(&mut Vec<u8>)) {
         let index = to.index();
-        let Some(Some(peer)) = self.slots.get_mut(index) else { return };
+        let Some(Some(peer)) = self.slots.get_mut(index) else {
+            let mut packet = Vec::new();
+            write(&mut packet);
+            return self.callers.send(to, packet, self.output_limit);
+        };
         if peer.key != to || peer.doom.is_some() {
             return;
         }
         if peer.backlog() > self.output_limit {
-            return self.doom(index, "it does not read what it is sent".into());
+            return self.condemn(index, "it does not read what it is sent".into());
         }
         write(peer.output());
         self.mark_dirty(index);
@@ -110,8 +144,25 @@ pub(super) struct Outlet<'a> {
     pub(super) log: &'a mut Log,
 }
 
+impl Outlet<'_> {
+    #[cold]
+    fn report_refusal(&mut self, to: ConnectionKey, args: &[&[u8]]) {
+        if let Some(peer) = self.peers.get_mut(to.index()) {
+            let origin = peer.origin;
+            let why = args.join(&b' ');
+            self.log.complain(
+                Level::Info,
+                format_args!("Refused a packet from {origin}: {}", why.escape_ascii()),
+            );
+        }
+    }
+}
+
 impl Outbox for Outlet<'_> {
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+        if command == Command::Error {
+            self.report_refusal(to, args);
+        }
         self.peers.append(to, |output| encode(output, Magic::Response, command, args, body));
     }
 

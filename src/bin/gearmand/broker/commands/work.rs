@@ -5,8 +5,9 @@
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, Stage};
+use super::super::lifecycle::End;
 use super::super::slab::Id;
-use super::super::{Broker, Outbox};
+use super::super::{Broker, ConnectionKey, Outbox};
 use super::parse_number;
 use gearman::protocol::{Command, Packet};
 
@@ -21,6 +22,29 @@ impl Broker {
     fn running_job(&self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
         let job = self.jobs.find_handle(packet.text_arg(0))?;
         (self.jobs[job].stage == Stage::Running(worker)).then_some(job)
+    }
+
+    /// A packet that is too large to be taken. What it said about a job is lost,
+    /// so the job has failed.
+    pub(crate) fn oversized_packet(
+        &mut self,
+        from: ConnectionKey,
+        packet: &Packet<'_>,
+        out: &mut dyn Outbox,
+    ) {
+        let is_result = matches!(
+            packet.command(),
+            Command::WorkData
+                | Command::WorkWarning
+                | Command::WorkComplete
+                | Command::WorkException
+        );
+        if let Some(from) = self.connections.find(from)
+            && is_result
+            && let Some(job) = self.running_job(from, packet)
+        {
+            self.fail(job, out);
+        }
     }
 
     /// WORK_STATUS. The text goes on as it came.
@@ -60,7 +84,8 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let id = self.running_job(worker, packet).ok_or(errors::RESULT)?;
         self.forward(id, packet.command(), &[packet.arg(0)], packet.body(), out);
-        self.finish(id);
+        let is_done = packet.command() == Command::WorkComplete;
+        self.finish(id, if is_done { End::Completed } else { End::Failed });
         Ok(())
     }
 
@@ -83,7 +108,7 @@ impl Broker {
                 self.reply(client, Command::WorkFail, &[&failed], b"", out);
             }
         }
-        self.finish(id);
+        self.finish(id, End::Failed);
         Ok(())
     }
 }
