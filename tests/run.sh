@@ -20,7 +20,8 @@ mkdir -p "$target"
 
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
-    php8.2-cli php8.2-gearman libgearman-client-perl
+    php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman libfcgi-bin libperl-dev
+    libgearman-client-perl
     gcc g++ clang binutils pkg-config valgrind strace curl'
 # The version of cargo-c that goes with the oldest Rust this package builds with,
 # and the library that building it needs.

@@ -17,6 +17,18 @@ fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
 }
 
 #[test]
+fn nothing_is_asked_while_a_large_job_arrives() {
+    let (mut worker, world) = worker(1);
+    let body = vec![b'x'; 100_000];
+    let job = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
+    let (first, rest) = job.split_at(40_000);
+    world.peer(0).expects(&hello()).sends(first).pauses(100).sends(rest);
+    world.peer(0).expects(&complete("H:1", b"ok"));
+    assert_eq!(taken(&mut worker), "H:1");
+    world.is_over();
+}
+
+#[test]
 fn a_job_of_a_busy_queue_costs_four_system_calls() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello());
