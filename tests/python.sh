@@ -172,6 +172,8 @@ for python in $pythons; do
     if environment "$name" "$python" &&
         "$work/$name/bin/pip" install -q pytest "$work"/dist/audited/libgearman-*.whl; then
         suite "$name" "$servers"
+        # One version of Python is enough for the distribution's server.
+        servers=$ours
     else
         check "the_wheel_installs_into_$python" false
     fi

@@ -81,6 +81,16 @@ class BuildNative(build_ext):
             module = Path(self.get_ext_fullpath("libgearman._native"))
             shutil.copy2(carried, module.with_name(SONAME))
 
+    def build_extensions(self) -> None:
+        # Some builds of Python have the linker note their own directory in every
+        # module: nothing here is found there.
+        for name in ("linker_so", "linker_so_cxx"):
+            command = getattr(self.compiler, name, None)
+            if command:
+                kept = [word for word in command if not word.startswith("-Wl,-rpath,")]
+                setattr(self.compiler, name, kept)
+        super().build_extensions()
+
     def build_library(self, manifest: Path) -> Path:
         """Builds the shared library and gives a copy of it under its own name."""
         target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")

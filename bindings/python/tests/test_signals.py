@@ -16,9 +16,11 @@ from libgearman import Client, Job, UsageError, Worker
 # Runs in a process of its own; signals of the test's own would hit pytest. A
 # thread sends the signal when the main thread is at rest inside this package.
 PREAMBLE = """
-import os, signal, sys, threading, time
+import os, signal, sys, threading, time, warnings
 import libgearman
 from libgearman import Client, Worker
+# A fork beside another thread, which the tests do on purpose.
+warnings.simplefilter("ignore", DeprecationWarning)
 address, name = sys.argv[1:]
 main, number = threading.main_thread().ident, threading.get_native_id()
 package = os.path.dirname(libgearman.__file__)

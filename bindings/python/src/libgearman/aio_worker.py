@@ -60,8 +60,10 @@ class AsyncWorker:
         self._jobs: set[asyncio.Task[None]] = set()
         # Jobs to be given back, which takes closing the connections.
         self._returned: list[Job] = []
-        self._stopped = False
-        self._wake: asyncio.Event | None = None
+        # Under way from the beginning of `run` to its end: done, when it is to end.
+        self._running: asyncio.Future[None] | None = None
+        self._coming: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._watched = -1
 
     def __repr__(self) -> str:
@@ -85,7 +87,7 @@ class AsyncWorker:
 
     def close(self) -> None:
         """Closes the connections and frees everything. Not while `run` is under way."""
-        if self._wake is not None:
+        if self._running is not None:
             raise UsageError(f"{self!r} is running: stop it first")
         self._worker.close()
 
@@ -132,9 +134,8 @@ class AsyncWorker:
         For the event loop's own thread: from another one, use
         ``loop.call_soon_threadsafe(worker.stop)``.
         """
-        self._stopped = True
-        if self._wake is not None:
-            self._wake.set()
+        if self._running is not None and not self._running.done():
+            self._running.set_result(None)
 
     async def run(self, *, stop_on: Iterable[int] = ()) -> None:
         """Does jobs until `stop`, or until one of the signals ``stop_on`` comes.
@@ -142,28 +143,28 @@ class AsyncWorker:
         When it is cancelled, the functions at work are cancelled too, and their
         jobs go back to the servers.
         """
-        if self._wake is not None:
+        if self._running is not None:
             raise UsageError(f"{self!r} is running already")
         loop = asyncio.get_running_loop()
         signals = [int(number) for number in stop_on]
-        self._stopped = False
-        self._wake = asyncio.Event()
+        self._running = loop.create_future()
         try:
             for number in signals:
                 loop.add_signal_handler(number, self.stop)
-            while not self._stopped:
-                pause = self._take_jobs()
-                await self._rest(loop, pause)
+            self._go_on()
+            await self._running
+            self._rest()
             if self._jobs:
                 await asyncio.wait(self._jobs)
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
-            self._watch(loop, -1)
+            self._rest()
             await self._abandon_jobs()
-            # A job that a server has given us and nobody has begun goes back.
-            self._hang_up()
-            self._wake = None
+            self._running = None
+            if not self.closed:
+                # A job that a server has given us and nobody has begun goes back.
+                self._hang_up()
 
     async def _abandon_jobs(self) -> None:
         jobs = list(self._jobs)
@@ -207,35 +208,56 @@ class AsyncWorker:
             return 0
         return milliseconds / 1000 if milliseconds >= 0 else None
 
-    async def _rest(self, loop: asyncio.AbstractEventLoop, pause: float | None) -> None:
-        """Waits for a job, for the end of one, for `stop`, or for so long."""
-        assert self._wake is not None
-        if pause == 0:
-            await asyncio.sleep(0)
-            return
-        descriptor = lib.gearman_worker_poll_fd(self._worker._pointer)
-        self._watch(loop, descriptor if self._has_room() else -1)
-        timer = None if pause is None else loop.call_later(pause, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
-        self._wake.clear()
+    # The event loop.
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
-        if descriptor == self._watched or self._wake is None:
+    def _go_on(self) -> None:
+        """Does what can be done now, and arranges for being called again.
+
+        The loop calls this itself when the descriptor is readable. Were it only
+        told to somebody who is called later, the loop would find the descriptor
+        readable once more, and tell of it after what was there has been read.
+        """
+        self._rest(watching=True)
+        if self._running is None or self._running.done():
             return
+        try:
+            pause = self._take_jobs()
+        except Exception as error:
+            self._running.set_exception(error)
+            return
+        if pause == 0:
+            self._come_soon()
+        elif pause is not None:
+            self._timer = self._running.get_loop().call_later(pause, self._go_on)
+        room = self._has_room()
+        self._watch(lib.gearman_worker_poll_fd(self._worker._pointer) if room else -1)
+
+    def _come_soon(self) -> None:
+        if self._coming is None and self._running is not None:
+            self._coming = self._running.get_loop().call_soon(self._go_on)
+
+    def _watch(self, descriptor: int) -> None:
+        if descriptor == self._watched or self._running is None:
+            return
+        loop = self._running.get_loop()
         if self._watched >= 0:
             loop.remove_reader(self._watched)
         if descriptor >= 0:
-            loop.add_reader(descriptor, self._wake.set)
+            loop.add_reader(descriptor, self._go_on)
         self._watched = descriptor
+
+    def _rest(self, *, watching: bool = False) -> None:
+        """Takes back what was arranged, but for the descriptor with ``watching``."""
+        for arranged in (self._coming, self._timer):
+            if arranged is not None:
+                arranged.cancel()
+        self._coming = self._timer = None
+        if not watching:
+            self._watch(-1)
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._jobs.discard(task)
-        if self._wake is not None:
-            self._wake.set()
+        self._come_soon()
 
     async def _do(self, job: Job) -> None:
         """Does one job."""
