@@ -21,7 +21,8 @@ mkdir -p "$target"
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     php8.2-cli php8.2-gearman libgearman-client-perl
-    gcc g++ clang binutils pkg-config valgrind strace'
+    gcc g++ clang binutils pkg-config valgrind strace
+    python3-venv python3-dev'
 # The version of cargo-c that goes with the oldest Rust this package builds with,
 # and the library that building it needs.
 cargo_c=0.10.24+cargo-0.98.0
@@ -157,6 +158,11 @@ rm -f "$log.code"
     "$cargo" test --locked --no-fail-fast -- --show-output ${TEST_ARGS:-} 2>&1 && echo 0 >"$log.code" ||
         echo 1 >"$log.code"
 } | tee "$log"
+
+headline "Python binding"
+{
+    sh tests/python.sh 2>&1 || echo 1 >"$log.code"
+} | tee -a "$log"
 
 headline "left out"
 awk '

@@ -82,8 +82,8 @@ class Handle:
         self._pointer = pointer
         # At the interpreter's exit nothing is freed: another thread may still
         # be using it, and the system closes its connections anyway.
-        self._finalizer = weakref.finalize(self, getattr(lib, f"{self._kind}_destroy"), pointer)
-        self._finalizer.atexit = False  # type: ignore[misc]
+        self._finalizer: Any = weakref.finalize(self, getattr(lib, f"{self._kind}_destroy"), pointer)
+        self._finalizer.atexit = False
         self._closed = False
         try:
             self._settle_in(chosen, timeout, namespace, identifier)
