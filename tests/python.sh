@@ -79,7 +79,9 @@ environment() {
 }
 
 pythons=${PYTHONS:-$(find_pythons)}
-builder=$(echo $pythons | cut -d' ' -f1)
+# The list is words, of which the first one is wanted.
+# shellcheck disable=SC2086
+builder=$(printf '%s\n' $pythons | head -n 1)
 [ -n "$builder" ] || skip "no Python from 3.9 on"
 environment build "$builder" >"$work/log" 2>&1 || skip "Python's venv does not work: $(tail -n 1 "$work/log")"
 tools="$work/build/bin"

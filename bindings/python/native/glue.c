@@ -14,7 +14,16 @@
 #include <unistd.h>
 
 /* What came for a task; Python's EventKind has the same numbers. */
-enum { EVENT_CREATED, EVENT_DATA, EVENT_WARNING, EVENT_STATUS, EVENT_COMPLETE, EVENT_EXCEPTION, EVENT_FAIL };
+enum
+{
+  EVENT_CREATED,
+  EVENT_DATA,
+  EVENT_WARNING,
+  EVENT_STATUS,
+  EVENT_COMPLETE,
+  EVENT_EXCEPTION,
+  EVENT_FAIL
+};
 
 /* Written in Python. */
 int py_task_event(uintptr_t key, int kind, gearman_task_st *task, const void *data, size_t size);
@@ -28,13 +37,41 @@ static gearman_return_t task_event(gearman_task_st *task, int kind)
                                          gearman_task_data(task), gearman_task_data_size(task));
 }
 
-static gearman_return_t on_created(gearman_task_st *task) { return task_event(task, EVENT_CREATED); }
-static gearman_return_t on_data(gearman_task_st *task) { return task_event(task, EVENT_DATA); }
-static gearman_return_t on_warning(gearman_task_st *task) { return task_event(task, EVENT_WARNING); }
-static gearman_return_t on_status(gearman_task_st *task) { return task_event(task, EVENT_STATUS); }
-static gearman_return_t on_complete(gearman_task_st *task) { return task_event(task, EVENT_COMPLETE); }
-static gearman_return_t on_exception(gearman_task_st *task) { return task_event(task, EVENT_EXCEPTION); }
-static gearman_return_t on_fail(gearman_task_st *task) { return task_event(task, EVENT_FAIL); }
+static gearman_return_t on_created(gearman_task_st *task)
+{
+  return task_event(task, EVENT_CREATED);
+}
+
+static gearman_return_t on_data(gearman_task_st *task)
+{
+  return task_event(task, EVENT_DATA);
+}
+
+static gearman_return_t on_warning(gearman_task_st *task)
+{
+  return task_event(task, EVENT_WARNING);
+}
+
+static gearman_return_t on_status(gearman_task_st *task)
+{
+  return task_event(task, EVENT_STATUS);
+}
+
+static gearman_return_t on_complete(gearman_task_st *task)
+{
+  return task_event(task, EVENT_COMPLETE);
+}
+
+static gearman_return_t on_exception(gearman_task_st *task)
+{
+  return task_event(task, EVENT_EXCEPTION);
+}
+
+static gearman_return_t on_fail(gearman_task_st *task)
+{
+  return task_event(task, EVENT_FAIL);
+}
+
 
 static void on_freed(gearman_task_st *task, void *context)
 {

@@ -86,7 +86,7 @@ def test_what_a_worker_raises_arrives_with_type_message_and_traceback(
     assert error.message == "integer division or modulo by zero"
     assert error.traceback is not None
     assert error.traceback.startswith("Traceback (most recent call last):")
-    assert "return b\"%d\" % (1 // len(job.workload))" in error.traceback
+    assert 'return b"%d" % (1 // len(job.workload))' in error.traceback
     assert str(error) == "ZeroDivisionError: integer division or modulo by zero"
     assert error.code is ReturnCode.WORK_EXCEPTION
 
@@ -471,7 +471,12 @@ def test_a_closed_client_says_so(server: Server) -> None:
     client.close()
     client.close()
     assert client.closed and "closed" in repr(client)
-    for use in (client.echo, client.run_tasks, lambda: client.do("f"), lambda: list(client.events())):
+    for use in (
+        client.echo,
+        client.run_tasks,
+        lambda: client.do("f"),
+        lambda: list(client.events()),
+    ):
         with pytest.raises(ClosedError, match="closed"):
             use()
 

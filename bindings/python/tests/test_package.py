@@ -60,7 +60,9 @@ def test_every_public_name_is_documented() -> None:
         assert value.__doc__, name
         if isinstance(value, type) and value.__module__.startswith("libgearman"):
             for member, attribute in vars(value).items():
-                if not member.startswith("_") and (callable(attribute) or hasattr(attribute, "fget")):
+                if not member.startswith("_") and (
+                    callable(attribute) or hasattr(attribute, "fget")
+                ):
                     assert attribute.__doc__, f"{name}.{member}"
 
 

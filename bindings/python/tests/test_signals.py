@@ -158,9 +158,7 @@ print(len(attempts), len(set(attempts)))
 
 
 @pytest.mark.parametrize("when", ["waiting", "working"])
-def test_a_stop_signal_ends_run_after_the_job_at_hand(
-    server: Server, name: str, when: str
-) -> None:
+def test_a_stop_signal_ends_run_after_the_job_at_hand(server: Server, name: str, when: str) -> None:
     script = f"""
 worker = Worker(address)
 finished = []

@@ -75,9 +75,7 @@ def test_each_event_comes_once_with_what_belongs_to_it(
     assert kind is EventKind.EXCEPTION and b"LookupError" in body
 
 
-def test_a_finished_task_tells_what_became_of_it(
-    server: Server, client: Client, name: str
-) -> None:
+def test_a_finished_task_tells_what_became_of_it(server: Server, client: Client, name: str) -> None:
     with working_on(server, {name: everything}):
         good, bad, raised = (client.add_task(name, how) for how in (b"", b"fail", b"raise"))
         client.run_tasks()
@@ -249,9 +247,7 @@ def test_do_leaves_other_tasks_to_their_own_run(server: Server, client: Client, 
     assert client.tasks == [other]
 
 
-def test_jobs_may_be_submitted_inside_a_callback(
-    server: Server, client: Client, name: str
-) -> None:
+def test_jobs_may_be_submitted_inside_a_callback(server: Server, client: Client, name: str) -> None:
     inner: list[bytes] = []
 
     def nest(event: Event) -> None:
@@ -336,6 +332,24 @@ def test_a_task_whose_server_is_lost_ends_with_an_error_event(
         assert task.code is ReturnCode.LOST_CONNECTION
         with pytest.raises(ConnectionFailed):
             task.result()
+
+
+def test_what_a_callback_raises_at_such_an_end_comes_out_too(
+    own_server: Callable[..., Server], name: str
+) -> None:
+    server = own_server()
+
+    def note(event: Event) -> None:
+        if event.kind is EventKind.CREATED:
+            server.stop()
+        else:
+            raise KeyError(event.kind)
+
+    with Client(server.address, timeout=LONG) as client:
+        task = client.add_task(name, on_event=note)
+        with pytest.raises(KeyError):
+            client.run_tasks()
+        assert task.done and client.tasks == []
 
 
 @pytest.mark.parametrize("run", [Client.run_tasks, lambda client: list(client.events())])

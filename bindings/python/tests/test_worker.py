@@ -146,9 +146,7 @@ def test_a_job_may_be_ended_before_its_function_returns(
         assert caught.value.body == b"body"
 
 
-def test_reports_take_bytes_and_numbers_that_fit(
-    server: Server, client: Client, name: str
-) -> None:
+def test_reports_take_bytes_and_numbers_that_fit(server: Server, client: Client, name: str) -> None:
     errors: list[type[Exception]] = []
 
     def wrong(job: Job) -> None:
@@ -222,9 +220,7 @@ def test_an_interruption_of_a_function_comes_out_and_its_job_goes_back(
     assert seen == [handle]
 
 
-def test_a_function_of_the_same_name_is_replaced(
-    server: Server, client: Client, name: str
-) -> None:
+def test_a_function_of_the_same_name_is_replaced(server: Server, client: Client, name: str) -> None:
     with Worker(server.address) as worker:
         worker.add_function(name, lambda job: b"old")
         worker.add_function(name, lambda job: b"new")
@@ -383,6 +379,36 @@ def test_a_worker_closed_in_its_function_gives_the_job_back(
         other.add_function(name, lambda job: seen.append(job.workload))
         assert other.work()
     assert seen == [b"again"]
+
+
+def test_run_ends_when_a_function_closes_its_worker(
+    server: Server, client: Client, name: str
+) -> None:
+    client.do_background(name)
+    with Worker(server.address) as worker:
+        worker.add_function(name, lambda job: worker.close())
+        worker.run()
+        assert worker.closed and not worker.stopped
+
+
+def test_a_job_whose_server_is_lost_is_a_connection_failure(
+    own_server: Callable[..., Server], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = own_server()
+    with Client(server.address) as client:
+        client.do_background(name)
+    with Worker(server.address) as worker:
+
+        @worker.function(name)
+        def outlive(job: Job) -> bytes:
+            server.stop()
+            # Until the connection's end has arrived, reports can be sent.
+            while True:
+                job.send_status(1, 2)
+
+        with pytest.raises(ConnectionFailed):
+            worker.work()
+    assert "could not be sent" in caplog.text
 
 
 def test_namespace_and_identifier(server: Server, name: str) -> None:

@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
-from types import TracebackType
 from typing import AsyncIterator, Callable, Union
 
 from . import arguments
 from ._native import lib
+from .aio_handle import AsyncHandle
 from .arguments import Data, Name, Seconds, Servers
 from .client import Client
 from .codes import EventKind, Priority
-from .errors import ClosedError, GearmanError, UsageError
+from .errors import ClosedError, UsageError
 from .task import Event, JobStatus, Task
 
 # What a task's owner hears: its events, or why there will be no more.
@@ -29,7 +29,7 @@ _Listener = Callable[[_News], object]
 _LAST = (EventKind.COMPLETE, EventKind.EXCEPTION, EventKind.FAIL, EventKind.ERROR)
 
 
-class AsyncClient:
+class AsyncClient(AsyncHandle):
     """Submits jobs from an event loop, any number of them at a time.
 
     The arguments are a `Client`'s. Host names are looked up at once, which waits.
@@ -47,7 +47,7 @@ class AsyncClient:
         identifier: Name | None = None,
         exceptions: bool = True,
     ) -> None:
-        self._client = Client(
+        self._handle = self._client = Client(
             servers,
             timeout=timeout,
             namespace=namespace,
@@ -61,25 +61,6 @@ class AsyncClient:
         self._watched = -1
         # When the silence began that the time limit is about.
         self._began = 0.0
-
-    def __repr__(self) -> str:
-        return repr(self._client).replace("Client", "AsyncClient", 1)
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._client.closed
 
     def close(self) -> None:
         """Closes the connections. Whoever waits for a job gets a `ClosedError`."""
@@ -224,7 +205,8 @@ class AsyncClient:
         try:
             done = self._client._step()
             left = None if done else self._client._time_left(self._began)
-        except GearmanError as error:
+        except Exception as error:
+            # Whoever waits has to hear of it, whatever it is.
             self._rest()
             self._give_up(error)
             return
@@ -259,5 +241,3 @@ class AsyncClient:
         self._coming = self._timer = None
         if not watching:
             self._watch(-1)
-
-

@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from types import TracebackType
 from typing import Any, AsyncIterator, Awaitable, Callable, Iterable, TypeVar, Union, overload
 
 from . import arguments
 from ._native import ffi, lib
+from .aio_handle import AsyncHandle
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import ReturnCode
 from .errors import ConnectionFailed, ServerError, UsageError, error_of
 from .job import Job
-from .worker import Worker, fail_job
+from .worker import Worker, fail_job, offering
 
 log = logging.getLogger("libgearman.worker")
 
@@ -32,7 +32,7 @@ _Call = TypeVar("_Call", bound=AsyncFunction)
 _PAUSE = 1.0
 
 
-class AsyncWorker:
+class AsyncWorker(AsyncHandle):
     """Does jobs in an event loop, up to ``concurrency`` of them at a time.
 
     The other arguments are a `Client`'s. Host names are looked up at once, which
@@ -52,10 +52,11 @@ class AsyncWorker:
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         self._concurrency = concurrency
-        self._worker = Worker(servers, namespace=namespace, identifier=identifier)
+        self._handle = self._worker = Worker(servers, namespace=namespace, identifier=identifier)
         lib.gearman_worker_add_options(self._worker._pointer, lib.GEARMAN_WORKER_NON_BLOCKING)
         self._servers = list(self._worker._servers)
-        self._prefix = "" if namespace is None else _text(arguments.name(namespace, "namespace"))
+        prefix = b"" if namespace is None else arguments.name(namespace, "namespace")
+        self._prefix = arguments.shown(prefix)
         self._functions: dict[str, AsyncFunction] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         # Jobs to be given back, which takes closing the connections.
@@ -66,30 +67,11 @@ class AsyncWorker:
         self._timer: asyncio.TimerHandle | None = None
         self._watched = -1
 
-    def __repr__(self) -> str:
-        return repr(self._worker).replace("Worker", "AsyncWorker", 1)
-
-    async def __aenter__(self) -> AsyncWorker:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._worker.closed
-
     def close(self) -> None:
         """Closes the connections and frees everything. Not while `run` is under way."""
         if self._running is not None:
             raise UsageError(f"{self!r} is running: stop it first")
-        self._worker.close()
+        super().close()
 
     @overload
     def function(self, name: _Call) -> _Call: ...
@@ -103,15 +85,7 @@ class AsyncWorker:
         self, name: Name | _Call | None = None, *, timeout: Seconds = None
     ) -> _Call | Callable[[_Call], _Call]:
         """Offers the decorated function, under its own name or another one."""
-        if callable(name):
-            self.add_function(name.__name__, name)
-            return name
-
-        def decorate(call: _Call) -> _Call:
-            self.add_function(call.__name__ if name is None else name, call, timeout=timeout)
-            return call
-
-        return decorate
+        return offering(self.add_function, name, timeout)
 
     def add_function(self, name: Name, call: AsyncFunction, *, timeout: Seconds = None) -> None:
         """Offers a function, as `Worker.add_function` does. It must be asynchronous."""
@@ -120,7 +94,7 @@ class AsyncWorker:
             raise TypeError(f"call must be callable, not {type(call).__name__}")
         if not inspect.iscoroutinefunction(call) and not inspect.isasyncgenfunction(call):
             raise TypeError(f"{call!r} is not asynchronous: use a Worker for it")
-        text = _text(encoded)
+        text = arguments.shown(encoded)
         limit = 0 if timeout is None else arguments.milliseconds(timeout)
         with self._worker._use() as pointer:
             if text in self._functions:
@@ -131,8 +105,8 @@ class AsyncWorker:
     def stop(self) -> None:
         """Has `run` return when the jobs at hand are done.
 
-        For the event loop's own thread: from another one, use
-        ``loop.call_soon_threadsafe(worker.stop)``.
+        It does nothing when `run` is not under way. For the event loop's own
+        thread: from another one, use ``loop.call_soon_threadsafe(worker.stop)``.
         """
         if self._running is not None and not self._running.done():
             self._running.set_result(None)
@@ -296,7 +270,3 @@ def _free(job: Job) -> None:
     pointer, job._pointer = job._pointer, None
     with job._worker._use():
         lib.gearman_job_free(pointer)
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")

@@ -49,12 +49,14 @@ def name(value: Name, what: str) -> bytes:
     return encoded
 
 
+def shown(wire: bytes) -> str:
+    """A name of the wire as text. Bytes that are not UTF-8 survive a way back through name()."""
+    return wire.decode("utf-8", "surrogateescape")
+
+
 def text(pointer: Any) -> str:
-    """A string of the library's. Bytes that are not UTF-8 survive a way back through name()."""
-    if pointer == ffi.NULL:
-        return ""
-    raw: bytes = ffi.string(pointer)
-    return raw.decode("utf-8", "surrogateescape")
+    """A string of the library's as text."""
+    return "" if pointer == ffi.NULL else shown(ffi.string(pointer))
 
 
 def milliseconds(seconds: Seconds, what: str = "timeout") -> int:

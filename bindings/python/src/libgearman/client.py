@@ -119,9 +119,8 @@ class Client(Handle):
         not collected: ``on_event`` and `events` see them, `Task.result` does not.
         """
         name = arguments.name(function, "function")
-        task = Task(
-            self, arguments_text(name), context=context, on_event=on_event, keep_data=keep_data
-        )
+        shown = arguments.shown(name)
+        task = Task(self, shown, context=context, on_event=on_event, keep_data=keep_data)
         return self._add(task, name, workload, unique, priority, background=False)
 
     def add_background_task(
@@ -139,7 +138,7 @@ class Client(Handle):
         name = arguments.name(function, "function")
         task = Task(
             self,
-            arguments_text(name),
+            arguments.shown(name),
             context=context,
             on_event=on_event,
             ends_with=EventKind.CREATED,
@@ -165,7 +164,7 @@ class Client(Handle):
         subject = arguments.name(handle or unique or "", "the handle or unique id")
         task = Task(
             self,
-            arguments_text(subject),
+            arguments.shown(subject),
             context=context,
             on_event=on_event,
             ends_with=EventKind.STATUS,
@@ -196,10 +195,8 @@ class Client(Handle):
         id_ = ffi.NULL if unique is None else arguments.name(unique, "unique")
         code = ffi.new("gearman_return_t *")
         with self._use() as pointer:
-            made = lib.add_task(
-                pointer, self._announce(task), name, id_, data, size, Priority(priority),
-                background, code,
-            )  # fmt: skip
+            key, rank = self._announce(task), Priority(priority)
+            made = lib.add_task(pointer, key, name, id_, data, size, rank, background, code)
             return self._added(task, made, code[0])
 
     def _add_at(
@@ -209,9 +206,7 @@ class Client(Handle):
         id_ = ffi.NULL if unique is None else arguments.name(unique, "unique")
         with self._use() as pointer:
             lib.gearman_client_add_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
-            made = lib.add_epoch_task(
-                pointer, self._announce(task), name, id_, data, size, epoch
-            )
+            made = lib.add_epoch_task(pointer, self._announce(task), name, id_, data, size, epoch)
             lib.gearman_client_remove_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
             return self._added(task, made, lib.gearman_client_error_code(pointer))
 
@@ -402,8 +397,3 @@ class Client(Handle):
             task._discarded = task._code is None
             self._forget(task)
         super()._free()
-
-
-def arguments_text(name: bytes) -> str:
-    """A name of the wire as text."""
-    return name.decode("utf-8", "surrogateescape")

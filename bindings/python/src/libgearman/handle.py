@@ -82,8 +82,10 @@ class Handle:
         self._pointer = pointer
         # At the interpreter's exit nothing is freed: another thread may still
         # be using it, and the system closes its connections anyway.
-        self._finalizer: Any = weakref.finalize(self, getattr(lib, f"{self._kind}_destroy"), pointer)
-        self._finalizer.atexit = False
+        destroy = getattr(lib, f"{self._kind}_destroy")
+        self._finalizer = weakref.finalize(self, destroy, pointer)
+        # Not an assignment: not every type checker knows of the attribute.
+        setattr(self._finalizer, "atexit", False)
         self._closed = False
         try:
             self._settle_in(chosen, timeout, namespace, identifier)
@@ -143,8 +145,8 @@ class Handle:
     def close(self) -> None:
         """Closes the connections and frees everything. More than once is fine.
 
-        Inside one of its own callbacks it takes effect when that has returned,
-        and the call that the callback belongs to raises `ClosedError`.
+        Inside one of its own callbacks or functions it takes effect when that
+        has returned, and ends the call that it belongs to.
         """
         if self._closed:
             return

@@ -30,6 +30,7 @@ Result = Union[Data, Iterator[Data], None]
 WorkerFunction = Callable[[Job], Result]
 
 _Call = TypeVar("_Call", bound=WorkerFunction)
+_Any = TypeVar("_Any", bound=Callable[..., Any])
 
 
 class Function:
@@ -76,6 +77,21 @@ def fail_job(job: Job, exception: Exception) -> ReturnCode:
     return ReturnCode.SUCCESS
 
 
+def offering(
+    add: Callable[..., None], name: Name | _Any | None, timeout: Seconds
+) -> _Any | Callable[[_Any], _Any]:
+    """What the decorator `function` gives: of a worker, or an asynchronous one."""
+    if callable(name):
+        add(name.__name__, name)
+        return name
+
+    def decorate(call: _Any) -> _Any:
+        add(call.__name__ if name is None else name, call, timeout=timeout)
+        return call
+
+    return decorate
+
+
 def _report(job: Job, send: Callable[[], None]) -> None:
     try:
         send()
@@ -104,7 +120,8 @@ class Worker(Handle):
         identifier: Name | None = None,
     ) -> None:
         self._functions: dict[str, Function] = {}
-        self._stopping = threading.Lock()
+        # Held again by a signal's handler that stops the worker.
+        self._stopping = threading.RLock()
         self._stopped = False
         super().__init__(servers, timeout, namespace, identifier)
         lib.gearman_worker_add_options(self._pointer, lib.GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL)
@@ -123,19 +140,9 @@ class Worker(Handle):
         self, name: Name | _Call | None = None, *, timeout: Seconds = None
     ) -> _Call | Callable[[_Call], _Call]:
         """Offers the decorated function, under its own name or another one."""
-        if callable(name):
-            self.add_function(name.__name__, name)
-            return name
+        return offering(self.add_function, name, timeout)
 
-        def decorate(call: _Call) -> _Call:
-            self.add_function(call.__name__ if name is None else name, call, timeout=timeout)
-            return call
-
-        return decorate
-
-    def add_function(
-        self, name: Name, call: WorkerFunction, *, timeout: Seconds = None
-    ) -> None:
+    def add_function(self, name: Name, call: WorkerFunction, *, timeout: Seconds = None) -> None:
         """Offers a function. One of the same name is replaced.
 
         It is called with a `Job` and returns the result as bytes, or None for an
@@ -151,7 +158,7 @@ class Worker(Handle):
             raise TypeError(f"call must be callable, not {type(call).__name__}")
         if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
             raise TypeError(f"{call!r} is asynchronous: use an AsyncWorker for it")
-        text = encoded.decode("utf-8", "surrogateescape")
+        text = arguments.shown(encoded)
         limit = 0 if timeout is None else arguments.milliseconds(timeout)
         with self._use() as pointer:
             self._withdraw(pointer, text)
@@ -163,7 +170,7 @@ class Worker(Handle):
     def remove_function(self, name: Name) -> None:
         """Takes a function back."""
         encoded = arguments.name(name, "name")
-        text = encoded.decode("utf-8", "surrogateescape")
+        text = arguments.shown(encoded)
         with self._use() as pointer:
             if not self._withdraw(pointer, text):
                 raise KeyError(text)
@@ -172,8 +179,7 @@ class Worker(Handle):
         function = self._functions.pop(text, None)
         if function is None:
             return False
-        encoded = text.encode("utf-8", "surrogateescape")
-        self._check(lib.gearman_worker_unregister(pointer, encoded))
+        self._check(lib.gearman_worker_unregister(pointer, arguments.name(text, "name")))
         return True
 
     @property
@@ -185,8 +191,9 @@ class Worker(Handle):
         """Waits for one job and does it.
 
         Returns whether there was one: not after `timeout`, and not after `stop`.
-        Raises `ConnectionFailed` when no server can be reached; the next call
-        makes a pause before it tries again. A `KeyboardInterrupt` or `SystemExit`
+        Raises `ConnectionFailed` when no server can be reached, and when a job's
+        server is lost before its end is sent; the next call makes a pause before
+        it tries again. A `KeyboardInterrupt` or `SystemExit`
         that comes while a job is done gives the job back to its server.
         """
         with self._use() as pointer:
@@ -225,7 +232,7 @@ class Worker(Handle):
         with self._use():
             self._notice_fork()
             with stopped_by(self._id, stop_on):
-                while not self._stopped:
+                while not self._stopped and not self._closed:
                     try:
                         self.work()
                     except ConnectionFailed as error:
@@ -258,5 +265,3 @@ class Worker(Handle):
         with self._stopping:
             super()._free()
         self._functions.clear()
-
-
