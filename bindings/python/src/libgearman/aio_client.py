@@ -47,25 +47,21 @@ class AsyncClient(AsyncHandle):
         identifier: Name | None = None,
         exceptions: bool = True,
     ) -> None:
-        self._handle = self._client = Client(
+        self._client = Client(
             servers,
             timeout=timeout,
             namespace=namespace,
             identifier=identifier,
             exceptions=exceptions,
         )
+        super().__init__(self._client)
         self._listeners: dict[Task, _Listener] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._coming: asyncio.Handle | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._watched = -1
         # When the silence began that the time limit is about.
         self._began = 0.0
 
     def close(self) -> None:
         """Closes the connections. Whoever waits for a job gets a `ClosedError`."""
-        self._rest()
-        self._client.close()
+        super().close()
         self._give_up(ClosedError(f"{self!r} was closed"))
 
     async def do(
@@ -168,6 +164,8 @@ class AsyncClient(AsyncHandle):
         if self._loop is not loop:
             if self._listeners:
                 raise UsageError(f"{self!r} is in use by another event loop")
+            # What was arranged with a loop before is over with it.
+            self._rest()
             self._loop = loop
         if not self._listeners:
             self._began = time.monotonic()
@@ -193,14 +191,9 @@ class AsyncClient(AsyncHandle):
 
     # The event loop.
 
-    def _come_soon(self) -> None:
-        if self._coming is None and self._loop is not None:
-            self._coming = self._loop.call_soon(self._go_on)
-
     def _go_on(self) -> None:
-        """Does what can be done now, and arranges for being called again."""
         self._rest(watching=True)
-        if self._client.closed or self._loop is None:
+        if self._client.closed:
             return
         try:
             done = self._client._step()
@@ -221,23 +214,4 @@ class AsyncClient(AsyncHandle):
         self._watch(lib.gearman_client_poll_fd(pointer))
         limits = (lib.gearman_client_next_timeout(pointer), arguments.milliseconds(left))
         wait = min((one for one in limits if one >= 0), default=None)
-        if wait is not None:
-            self._timer = self._loop.call_later(wait / 1000, self._go_on)
-
-    def _watch(self, descriptor: int) -> None:
-        if descriptor == self._watched or self._loop is None:
-            return
-        if self._watched >= 0:
-            self._loop.remove_reader(self._watched)
-        if descriptor >= 0:
-            self._loop.add_reader(descriptor, self._go_on)
-        self._watched = descriptor
-
-    def _rest(self, *, watching: bool = False) -> None:
-        """Takes back what was arranged, but for the descriptor with ``watching``."""
-        for arranged in (self._coming, self._timer):
-            if arranged is not None:
-                arranged.cancel()
-        self._coming = self._timer = None
-        if not watching:
-            self._watch(-1)
+        self._come_after(None if wait is None else wait / 1000)

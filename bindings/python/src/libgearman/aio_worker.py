@@ -52,7 +52,8 @@ class AsyncWorker(AsyncHandle):
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         self._concurrency = concurrency
-        self._handle = self._worker = Worker(servers, namespace=namespace, identifier=identifier)
+        self._worker = Worker(servers, namespace=namespace, identifier=identifier)
+        super().__init__(self._worker)
         lib.gearman_worker_add_options(self._worker._pointer, lib.GEARMAN_WORKER_NON_BLOCKING)
         self._servers = list(self._worker._servers)
         prefix = b"" if namespace is None else arguments.name(namespace, "namespace")
@@ -63,9 +64,6 @@ class AsyncWorker(AsyncHandle):
         self._returned: list[Job] = []
         # Under way from the beginning of `run` to its end: done, when it is to end.
         self._running: asyncio.Future[None] | None = None
-        self._coming: asyncio.Handle | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._watched = -1
 
     def close(self) -> None:
         """Closes the connections and frees everything. Not while `run` is under way."""
@@ -119,7 +117,7 @@ class AsyncWorker(AsyncHandle):
         """
         if self._running is not None:
             raise UsageError(f"{self!r} is running already")
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         signals = [int(number) for number in stop_on]
         self._running = loop.create_future()
         try:
@@ -185,12 +183,6 @@ class AsyncWorker(AsyncHandle):
     # The event loop.
 
     def _go_on(self) -> None:
-        """Does what can be done now, and arranges for being called again.
-
-        The loop calls this itself when the descriptor is readable. Were it only
-        told to somebody who is called later, the loop would find the descriptor
-        readable once more, and tell of it after what was there has been read.
-        """
         self._rest(watching=True)
         if self._running is None or self._running.done():
             return
@@ -201,37 +193,15 @@ class AsyncWorker(AsyncHandle):
             return
         if pause == 0:
             self._come_soon()
-        elif pause is not None:
-            self._timer = self._running.get_loop().call_later(pause, self._go_on)
+        else:
+            self._come_after(pause)
         room = self._has_room()
         self._watch(lib.gearman_worker_poll_fd(self._worker._pointer) if room else -1)
 
-    def _come_soon(self) -> None:
-        if self._coming is None and self._running is not None:
-            self._coming = self._running.get_loop().call_soon(self._go_on)
-
-    def _watch(self, descriptor: int) -> None:
-        if descriptor == self._watched or self._running is None:
-            return
-        loop = self._running.get_loop()
-        if self._watched >= 0:
-            loop.remove_reader(self._watched)
-        if descriptor >= 0:
-            loop.add_reader(descriptor, self._go_on)
-        self._watched = descriptor
-
-    def _rest(self, *, watching: bool = False) -> None:
-        """Takes back what was arranged, but for the descriptor with ``watching``."""
-        for arranged in (self._coming, self._timer):
-            if arranged is not None:
-                arranged.cancel()
-        self._coming = self._timer = None
-        if not watching:
-            self._watch(-1)
-
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._jobs.discard(task)
-        self._come_soon()
+        if self._running is not None:
+            self._come_soon()
 
     async def _do(self, job: Job) -> None:
         """Does one job."""
