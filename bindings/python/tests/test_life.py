@@ -10,7 +10,7 @@ import weakref
 
 import pytest
 
-from conftest import LONG, Server, working_on
+from conftest import LONG, Server, until, working_on
 from libgearman import Client, Job, JobException, Worker, callbacks
 
 
@@ -110,8 +110,7 @@ def test_a_forgotten_client_is_freed_with_its_tasks(server: Server, name: str) -
     gc.collect()
     assert reference() is None and not finalizer.alive
     assert len(callbacks.tasks) == 0
-    while f"forgotten-{os.getpid()}" in server.ask("workers"):
-        pass
+    until(lambda: f"forgotten-{os.getpid()}" not in server.ask("workers"))
 
 
 def test_a_forgotten_worker_is_freed_with_its_functions(server: Server, name: str) -> None:
@@ -191,11 +190,17 @@ def test_workers_can_be_processes_of_multiprocessing(server: Server, name: str) 
 import multiprocessing, signal, sys
 from libgearman import *
 address, name = sys.argv[1:]
+context = multiprocessing.get_context("fork")
+everybody = context.Barrier(3)
 def serve(address, name):
     with Worker(address) as worker:
-        worker.add_function(name, lambda job: job.workload)
+        @worker.function(name)
+        def act(job):
+            # The first three jobs can only be done together.
+            if job.workload in (b"00", b"10", b"20"):
+                everybody.wait()
+            return job.workload
         worker.run(stop_on=[signal.SIGTERM])
-context = multiprocessing.get_context("fork")
 children = [context.Process(target=serve, args=(address, name)) for _ in range(3)]
 for child in children:
     child.start()

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from conftest import LONG, Server
+from conftest import LONG, Server, until
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```(python|text)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -34,8 +34,7 @@ def start(code: str, server: Server, output: int) -> subprocess.Popen[str]:
 def test_an_example_prints_what_stands_below_it(server: Server, number: int) -> None:
     workers = [start(code, server, subprocess.DEVNULL) for code in WORKERS]
     try:
-        while not all(server.workers(function) for function in ("reverse", "shout")):
-            assert all(worker.poll() is None for worker in workers)
+        until(lambda: all(server.workers(function) for function in ("reverse", "shout")))
         code, expected = PROGRAMS[number]
         program = start(code, server, subprocess.PIPE)
         output, _ = program.communicate(timeout=LONG)

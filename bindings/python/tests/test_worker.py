@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from typing import Callable, Iterator
 
 import pytest
 
-from conftest import LONG, Server, free_port, working_on
+from conftest import LONG, Server, free_port, until, working_on
 from libgearman import (
     Client,
     ClosedError,
@@ -238,12 +237,11 @@ def test_a_function_can_be_taken_back(server: Server, name: str) -> None:
         worker.add_function(name, lambda job: None)
         worker.add_function(f"{name}-other", lambda job: None)
         assert not worker.work()
-        worker.echo()
-        assert server.workers(name) == 1
+        until(lambda: server.workers(name) == 1)
         worker.remove_function(name)
         assert not worker.work()
-        worker.echo()
-        assert (server.workers(name), server.workers(f"{name}-other")) == (0, 1)
+        until(lambda: server.workers(name) == 0)
+        assert server.workers(f"{name}-other") == 1
         with pytest.raises(KeyError):
             worker.remove_function(name)
 
@@ -438,8 +436,7 @@ def test_a_job_that_takes_too_long_goes_to_another_worker(
             for _ in client.events():
                 break
             assert first.wait(LONG)
-            while server.running(name):
-                time.sleep(0.01)
+            until(lambda: server.running(name) == 0)
             with working_on(server, {name: lambda job: b"the other"}):
                 client.run_tasks()
             assert task.result() == b"the other"
