@@ -4,7 +4,8 @@
 #   tests/run.sh [--no-install]
 #
 # As root on a system with apt-get, it first installs the test peers that are
-# missing: the original Gearman, PHP with its extension, compilers, valgrind.
+# missing: the original Gearman, PHP with its extension, compilers, valgrind, what
+# building Python modules takes.
 # --no-install leaves the system as it is. Without a peer the tests that need it
 # are left out, and the end of the output names each of them and says why.
 #

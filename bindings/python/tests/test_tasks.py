@@ -281,6 +281,28 @@ def test_a_task_may_discard_itself(server: Server, client: Client, name: str) ->
     assert client.tasks == [] and not any(task.done for task in tasks)
 
 
+def test_a_task_discarded_under_do_is_waited_for_no_more(
+    server: Server, client: Client, name: str
+) -> None:
+    with working_on(server, {name: everything}):
+        with pytest.raises(ClosedError, match="was discarded"):
+            client.do(name, on_event=lambda event: event.task.discard())
+        assert client.do(name) == b"dataend"
+
+
+def test_events_can_be_taken_inside_a_callback(server: Server, client: Client, name: str) -> None:
+    inner: list[EventKind] = []
+
+    def nest(event: Event) -> None:
+        if event.kind is EventKind.DATA:
+            client.add_task(name)
+            inner.extend(one.kind for one in client.events())
+
+    with working_on(server, {name: everything}):
+        assert client.do(name, on_event=nest) == b"dataend"
+    assert inner[0] is EventKind.CREATED and inner[-1] is EventKind.COMPLETE
+
+
 def test_a_client_may_be_closed_inside_a_callback(
     server: Server, client: Client, name: str
 ) -> None:

@@ -3,7 +3,7 @@
 Every job is a task of the library, the waiting ones too: only a task can be gone
 on with after a signal has ended a wait.
 
-Must not: know how a wait in an event loop is done; `aio` does.
+Must not: know how a wait in an event loop is done; `aio_client` does.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Client(Handle):
         exceptions: bool = True,
     ) -> None:
         self._tasks: dict[int, Task] = {}
+        # Those that the library leaves to us when they are finished.
+        self._unfreed: set[Task] = set()
         # What events() has not given yet, while or after it is under way.
         self._events: deque[Event] = deque()
         self._iterating = False
@@ -208,7 +210,9 @@ class Client(Handle):
             lib.gearman_client_add_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
             made = lib.add_epoch_task(pointer, self._announce(task), name, id_, data, size, epoch)
             lib.gearman_client_remove_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
-            return self._added(task, made, lib.gearman_client_error_code(pointer))
+            self._added(task, made, lib.gearman_client_error_code(pointer))
+            self._unfreed.add(task)
+            return task
 
     def _announce(self, task: Task) -> int:
         """Makes a task known to the callbacks."""
@@ -253,7 +257,8 @@ class Client(Handle):
             while not done:
                 while self._events:
                     yield self._events.popleft()
-                done = self._step() and not self._events and not self._tasks
+                # Whoever took the last events may have added tasks.
+                done = self._step() and not self._events
                 if not done and not self._events:
                     self._sleep(self._time_left(start))
         finally:
@@ -303,7 +308,8 @@ class Client(Handle):
                 # The others go on with a later run, as soon as this one is done.
                 task._ends_run = len(self._tasks) > 1
                 start = time.monotonic()
-                while not task.done:
+                # A callback may have discarded it.
+                while not task.done and task._pointer is not None:
                     self._advance(start)
         finally:
             task.discard()
@@ -348,17 +354,19 @@ class Client(Handle):
         raise_stashed()
         if self._closed:
             raise ClosedError(f"{self!r} was closed meanwhile")
-        self._sweep()
+        goes_on = code in (ReturnCode.IO_WAIT, ReturnCode.PAUSE)
+        # Tasks that were lost or refused end with an error of the run, not before.
+        self._free_finished(list(self._unfreed) if goes_on else self.tasks)
         if code == ReturnCode.SUCCESS:
             return True
-        if code in (ReturnCode.IO_WAIT, ReturnCode.PAUSE) or len(self._tasks) < tasks:
+        if goes_on or len(self._tasks) < tasks:
             # The code may be of a task that has ended with it, and says so.
             return False
         raise error_of(code, text)
 
-    def _sweep(self) -> None:
-        """Frees the finished tasks that the library does not free itself."""
-        for task in self.tasks:
+    def _free_finished(self, tasks: list[Task]) -> None:
+        """Frees those that are finished: the library does not free all of them itself."""
+        for task in tasks:
             if task._pointer is not None and lib.gearman_task_is_finished(task._pointer):
                 lib.gearman_task_free(task._pointer)
         raise_stashed()
@@ -384,6 +392,7 @@ class Client(Handle):
 
     def _forget(self, task: Task) -> None:
         self._tasks.pop(task._key, None)
+        self._unfreed.discard(task)
         callbacks.tasks.pop(task._key, None)
 
     def _take_event(self, event: Event) -> None:

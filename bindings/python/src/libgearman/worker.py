@@ -1,6 +1,6 @@
 """The worker: offering functions and doing jobs.
 
-Must not: know event loops; `aio` does.
+Must not: know event loops; `aio_worker` does.
 """
 
 from __future__ import annotations
