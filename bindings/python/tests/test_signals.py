@@ -22,6 +22,8 @@ from libgearman import Client, Worker
 # A fork beside another thread, which the tests do on purpose.
 warnings.simplefilter("ignore", DeprecationWarning)
 address, name = sys.argv[1:]
+# Tests that run in the background of a shell begin with Control-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 main, number = threading.main_thread().ident, threading.get_native_id()
 package = os.path.dirname(libgearman.__file__)
 def is_waiting():
