@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
     // Whole inputs are read first, while a signal still ends the program.
     daemon::detach(options)?;
     let input = Input::open(options)?;
-    let ending = Session::new(options, client, input)?.run();
+    let ending = Submitter::new(options, client, input)?.run();
     drop(pid_file);
     match ending? {
         Ending::Ended(exit) => Ok(exit),
@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
     }
 }
 
-struct Session<'a> {
+struct Submitter<'a> {
     options: &'a Options,
     client: Client<MioNet>,
     input: Input,
@@ -105,8 +105,12 @@ struct Session<'a> {
     exit: Exit,
 }
 
-impl<'a> Session<'a> {
-    fn new(options: &'a Options, client: Client<MioNet>, input: Input) -> io::Result<Session<'a>> {
+impl<'a> Submitter<'a> {
+    fn new(
+        options: &'a Options,
+        client: Client<MioNet>,
+        input: Input,
+    ) -> io::Result<Submitter<'a>> {
         let lines = matches!(input, Input::Lines(..));
         let window = match options.jobs {
             Some(jobs) => jobs.get(),
@@ -123,7 +127,7 @@ impl<'a> Session<'a> {
         if let (Some(progress), Some(left)) = (output.progress(), input.left()) {
             progress.expect((left * options.functions.len()) as u64);
         }
-        Ok(Session {
+        Ok(Submitter {
             options,
             client,
             input,
