@@ -4,7 +4,8 @@
 #   tests/run.sh [--no-install]
 #
 # As root on a system with apt-get, it first installs the test peers that are
-# missing: the original Gearman, PHP with its extension, compilers, valgrind.
+# missing: the original Gearman, PHP with its extension, compilers, valgrind, what
+# building Python modules takes.
 # --no-install leaves the system as it is. Without a peer the tests that need it
 # are left out, and the end of the output names each of them and says why.
 #
@@ -20,8 +21,10 @@ mkdir -p "$target"
 
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
-    php8.2-cli php8.2-gearman libgearman-client-perl
-    gcc g++ clang binutils pkg-config valgrind strace'
+    php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman libfcgi-bin
+    libgearman-client-perl libperl-dev
+    python3-venv python3-dev
+    gcc g++ clang binutils pkg-config valgrind strace curl'
 # The version of cargo-c that goes with the oldest Rust this package builds with,
 # and the library that building it needs.
 cargo_c=0.10.24+cargo-0.98.0
@@ -157,6 +160,11 @@ rm -f "$log.code"
     "$cargo" test --locked --no-fail-fast -- --show-output ${TEST_ARGS:-} 2>&1 && echo 0 >"$log.code" ||
         echo 1 >"$log.code"
 } | tee "$log"
+
+headline "Python binding"
+{
+    sh tests/python.sh 2>&1 || echo 1 >"$log.code"
+} | tee -a "$log"
 
 headline "left out"
 awk '

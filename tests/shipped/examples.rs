@@ -39,8 +39,8 @@ fn example(name: &str, arguments: &[&str]) -> Command {
 /// A job server of ours with the example worker on it.
 struct World {
     servers: String,
-    worker: Child,
-    _server: Server,
+    worker: Running,
+    server: Server,
 }
 
 impl World {
@@ -62,19 +62,29 @@ impl World {
         let servers = format!("127.0.0.1:{}", server.port);
         let mut worker = example(worker, &[&servers]);
         let worker = worker.stdout(Stdio::piped()).spawn().expect("the worker starts");
-        Some(World { servers, worker, _server: server })
+        let worker = Running(worker);
+        Some(World { servers, worker, server })
     }
 
     /// Ends the worker by SIGTERM. What it printed.
     fn stop_worker(&mut self) -> String {
-        let pid = libc::pid_t::try_from(self.worker.id()).expect("a process id");
+        let pid = libc::pid_t::try_from(self.worker.0.id()).expect("a process id");
         // SAFETY: kill takes numbers only; the child has not been waited for.
         assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
-        assert!(self.worker.wait().expect("the worker ends").success());
+        assert!(self.worker.0.wait().expect("the worker ends").success());
         let mut printed = String::new();
-        let output = self.worker.stdout.as_mut().expect("its output");
+        let output = self.worker.0.stdout.as_mut().expect("its output");
         output.read_to_string(&mut printed).expect("text");
         printed
+    }
+
+    /// What the server says of a function: how many jobs there are, how many run,
+    /// and how many workers there are.
+    fn status(&self, function: &str) -> String {
+        let listing = self.server.ask("status");
+        let mut lines = listing.lines();
+        let found = lines.find_map(|line| line.strip_prefix(function)?.strip_prefix('\t'));
+        found.unwrap_or_default().to_owned()
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
@@ -85,10 +95,13 @@ impl World {
     }
 }
 
-impl Drop for World {
+/// A program that is killed when the value is dropped.
+struct Running(Child);
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.worker.kill();
-        let _ = self.worker.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -141,4 +154,34 @@ fn the_state_of_a_background_job_ends_with_done() {
     let Some(world) = World::new() else { return };
     let printed = world.run("background_status", &["reverse", "text"]).stdout;
     assert!(printed.starts_with("queued HANDLE\n") && printed.ends_with("done\n"), "{printed}");
+}
+
+#[test]
+fn words_are_counted_by_map_and_reduce() {
+    let Some(world) = World::new() else { return };
+    // One runs the partition function and waits for the other.
+    let workers: Vec<Running> = (0..2)
+        .map(|_| example("word_count", &[&world.servers, "worker"]))
+        .map(|mut worker| Running(worker.spawn().expect("the worker starts")))
+        .collect();
+    let text = fresh("word-count").join("text");
+    std::fs::write(&text, "one two three\n\n  four five\nsix\n").expect("the text is written");
+    let mut count = example("word_count", &[&world.servers, "count"]);
+    count.stdin(std::fs::File::open(&text).expect("the text"));
+    let outcome = support::finish(count, "word_count", 30);
+    outcome.assert_ended_well("word_count");
+    assert_eq!(outcome.stdout, "6 words\n");
+    drop(workers);
+}
+
+#[test]
+fn a_delayed_job_is_done_when_its_time_comes() {
+    let Some(world) = World::new() else { return };
+    for seconds in ["1", "3600"] {
+        let printed = world.run("delayed", &[seconds, "reverse", "text"]).stdout;
+        assert_eq!(printed, "HANDLE\n");
+    }
+    // The worker does what is there for now, and the job of the first second.
+    world.run("reverse_client", &[]);
+    support::wait_for("the job of the first second", || world.status("reverse") == "1\t0\t1");
 }
