@@ -1,6 +1,7 @@
 //! The C programs of `tests/c`, each run on the distribution's libgearman and on ours: what they
 //! print must be the same, or what `PROGRAM.differs` says.
 
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
 use std::collections::BTreeSet;
