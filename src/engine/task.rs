@@ -363,6 +363,31 @@ impl Task {
         self.rare().is_some_and(|r| !r.backlog.is_empty())
     }
 
+    /// Whether the last packet about it is here, though its callbacks may still be
+    /// due: it needs its connection no more.
+    pub(super) fn has_its_end(&self) -> bool {
+        let due = self.offered || self.on_stack != 0;
+        let at_its_end = match self.state {
+            TaskState::Complete | TaskState::Exception | TaskState::Fail => true,
+            TaskState::Created => self.ends_when_created(),
+            TaskState::Status => self.asks_status(),
+            _ => false,
+        };
+        let ends = |event: &Event| match event.command {
+            // A callback was to receive the body from the connection.
+            _ if event.streamed.is_some() => false,
+            Command::WorkComplete
+            | Command::WorkException
+            | Command::WorkFail
+            | Command::StatusRes
+            | Command::StatusResUnique
+            | Command::Error => true,
+            Command::JobCreated => self.ends_when_created(),
+            _ => false,
+        };
+        due && at_its_end || self.rare().and_then(|r| r.backlog.back()).is_some_and(ends)
+    }
+
     /// The next event that waits.
     pub(super) fn next_event(&mut self) -> Option<Event> {
         self.rare.as_mut().and_then(|r| r.backlog.pop_front())

@@ -338,15 +338,9 @@ impl<T: Transport> Client<T> {
         let mut count = 0;
         for id in lost {
             if let Some(task) = self.tasks.get_mut(id) {
-                // A callback that is due is still called; its data is here.
-                let due = task.offered || task.on_stack != 0;
                 task.stream = None;
-                if due
-                    && matches!(
-                        task.state,
-                        TaskState::Complete | TaskState::Exception | TaskState::Fail
-                    )
-                {
+                // Its callback is still called; the data for it is here.
+                if task.has_its_end() {
                     task.conn = None;
                     self.servers[key].inflight -= 1;
                     continue;
