@@ -146,6 +146,7 @@ programs! {
     job_requeued
     job_sends
     kill_before_work
+    kill_from_handler
     kill_worker
     loaded_library
     log_lines

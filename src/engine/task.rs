@@ -236,6 +236,8 @@ pub struct Task {
     pub(super) stream: Option<u32>,
     /// Its last packet has come, though perhaps not been looked at.
     pub(super) ended: bool,
+    /// It was lost, and no run has said so yet.
+    pub(super) unreported: bool,
     /// The ticket of the callback that is running for it; 0 when none is.
     pub(super) on_stack: u32,
     /// Its callback is to be called (again).
@@ -275,6 +277,7 @@ impl Task {
             conn: None,
             stream: None,
             ended: false,
+            unreported: false,
             on_stack: 0,
             offered: false,
             listed: false,
@@ -311,6 +314,7 @@ impl Task {
         self.conn = None;
         self.stream = None;
         self.ended = false;
+        self.unreported = false;
         self.on_stack = 0;
         self.offered = false;
         self.listed = false;

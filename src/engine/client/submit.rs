@@ -96,7 +96,11 @@ impl<T: Transport> Client<T> {
             self.servers[key].failed_in = run.number;
         }
         let lost = self.lose(key, code);
-        if lost > 0 && run.until.is_none() { Err(code) } else { Ok(()) }
+        if lost > 0 && run.until.is_none() {
+            self.report();
+            return Err(code);
+        }
+        Ok(())
     }
 
     /// The first server, last added first, that can take a packet now.

@@ -107,3 +107,66 @@ fn a_background_job_that_was_created_outlives_its_connection() {
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     world.is_over();
 }
+
+#[test]
+fn a_task_that_was_lost_between_runs_is_told_by_the_next_run() {
+    let (mut client, world) = client(1);
+    client.link.settings.non_blocking = true;
+    let lost = client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    while client.task(lost).is_some_and(|task| task.conn.is_none()) {
+        assert_eq!(run_all(&mut client), ReturnCode::IO_WAIT);
+    }
+    assert_eq!(world.peer(0).take_sent(), submit(b"1"));
+    client.remove_servers();
+    assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
+    assert_eq!(client.task(lost).expect("kept").code, ReturnCode::LOST_CONNECTION);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+}
+
+#[test]
+fn a_task_that_was_lost_during_a_single_call_is_told_by_the_next_run() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&created()).closes();
+    client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"2")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::LOST_CONNECTION);
+    client.remove_task(id);
+    world.peer(0).expects(&submit(b"3")).sends(&created()).sends(&complete(b""));
+    let next = client.add(&new_task(TaskKind::Add, b"3")).expect("valid");
+    assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
+    assert_eq!(client.task(next).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn tasks_that_were_refused_during_a_single_call_are_told_by_the_next_run() {
+    let (mut client, world) = client(1);
+    let refusal = response(Command::Error, &[b"QUEUE_ERROR", b"full"], b"");
+    world
+        .peer(0)
+        .expects(&[submit(b"1"), submit(b"2"), submit(b"3")].concat())
+        .sends(&[&refusal[..], &refusal, &created(), &complete(b"")].concat());
+    client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    client.add(&new_task(TaskKind::Add, b"2")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"3")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(run_all(&mut client), ReturnCode::QUEUE_ERROR);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_lost_task_that_was_freed_is_told_to_nobody() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&created()).closes();
+    let freed = client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"2")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    client.remove_task(id);
+    client.remove_task(freed);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}
