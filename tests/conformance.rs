@@ -127,6 +127,7 @@ programs! {
     client_set_ssl
     client_timeouts
     clone_server_order
+    counted_names
     do_results
     exception_without_option
     exceptions
@@ -141,6 +142,7 @@ programs! {
     free_unsent_task
     give_workload
     grab_job
+    huge_sizes
     identifier
     job_helpers
     job_requeued
