@@ -8,6 +8,7 @@
 # --no-install leaves the system as it is. Without a peer the tests that need it
 # are left out, and the end of the output names each of them and says why.
 #
+# The section "packages" is tests/packages.sh, which takes minutes and wants root.
 # CI=true also builds the cargo-c that the install test needs (minutes; it stays
 # below target/). TEST_ARGS holds further arguments for the test programs.
 set -eu
@@ -16,12 +17,14 @@ cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 target=${CARGO_TARGET_DIR:-$PWD/target}
 log=$target/test.log
+packages_log=$target/packages.log
 mkdir -p "$target"
 
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     php8.2-cli php8.2-gearman libgearman-client-perl
-    gcc g++ clang binutils pkg-config valgrind strace'
+    gcc g++ clang binutils pkg-config valgrind strace
+    debhelper debootstrap dpkg-dev iproute2 lintian'
 # The version of cargo-c that goes with the oldest Rust this package builds with,
 # and the library that building it needs.
 cargo_c=0.10.24+cargo-0.98.0
@@ -158,16 +161,24 @@ rm -f "$log.code"
         echo 1 >"$log.code"
 } | tee "$log"
 
+headline "packages"
+rm -f "$packages_log.code"
+{
+    sh tests/packages.sh 2>&1 && echo 0 >"$packages_log.code" || echo 1 >"$packages_log.code"
+} | tee "$packages_log"
+
 headline "left out"
 awk '
     / stdout ----$/ { test = $2 }
+    FNR == 1 { test = FNR == NR ? "" : "packages" }
     /^skipped: / { print test ": " substr($0, 10); found = 1 }
     END { if (!found) print "nothing" }
-' "$log" | sort -u
+' "$log" "$packages_log" | sort -u
 
 headline "in all"
 awk '
     /^test result: / { passed += $4; failed += $6; ignored += $8 }
+    /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed += $1; failed += $3; ignored += $5 }
     END { print passed " passed; " failed " failed; " ignored " ignored" }
-' "$log"
-exit "$(cat "$log.code")"
+' "$log" "$packages_log"
+[ "$(cat "$log.code")" -eq 0 ] && [ "$(cat "$packages_log.code")" -eq 0 ]
