@@ -10,7 +10,7 @@ use std::process::Command;
 
 use super::support::*;
 
-const ORIGINAL: &str = "/usr/sbin/gearmand";
+pub(crate) const ORIGINAL: &str = "/usr/sbin/gearmand";
 
 /// The original on a port that was free a moment ago, or nothing where there is
 /// no original.

@@ -6,12 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod announcement;
 mod broker;
 mod daemon;
 mod log;
 mod options;
+mod privileges;
 mod server;
 mod startup;
+mod systemd;
 
 use std::process::ExitCode;
 
@@ -25,7 +28,8 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    let run = if options.daemon && !options.daemon_child { daemon::launch } else { startup::run };
+    let detaches = options.process.daemon && !options.process.daemon_child;
+    let run = if detaches { daemon::launch } else { startup::run };
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -11,6 +11,7 @@
 mod commands;
 mod connection;
 mod control;
+mod drain;
 mod errors;
 mod function;
 mod index;
@@ -83,6 +84,8 @@ pub(crate) struct Broker {
     delayed_timers: Timers,
     /// Functions whose jobs may need more workers awake.
     alarms: Alarms,
+    /// Whether no job is taken on any more.
+    draining: bool,
 }
 
 impl Broker {
@@ -100,6 +103,7 @@ impl Broker {
             running_timers: Timers::default(),
             delayed_timers: Timers::default(),
             alarms: Alarms::default(),
+            draining: false,
         }
     }
 

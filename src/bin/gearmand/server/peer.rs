@@ -6,11 +6,11 @@
 //! Must not: understand what the bytes mean.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
 
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use rustix::buffer::spare_capacity;
 
+use super::stream::{Origin, Stream};
 use crate::broker::ConnectionKey;
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.
@@ -31,16 +31,26 @@ pub(super) enum Received {
     End,
 }
 
+/// Why a connection is to be closed.
+#[derive(Debug)]
+pub(super) struct Doom {
+    pub(super) why: String,
+    /// Whether the peer is to blame.
+    pub(super) is_fault: bool,
+}
+
 /// A connection.
 pub(super) struct Peer {
-    stream: TcpStream,
-    pub(super) address: SocketAddr,
+    stream: Stream,
+    pub(super) origin: Origin,
     pub(super) key: ConnectionKey,
     /// Received and not understood yet: a part of a packet, or whole ones while
     /// the peer is crowded.
     pub(super) input: Vec<u8>,
     /// Bytes that `input` must hold before it is worth another look.
     pub(super) need: usize,
+    /// Bytes to come, or at the start of `input`, that nobody wants.
+    pub(super) skip: usize,
     output: Vec<u8>,
     /// How much of `output` is sent.
     sent: usize,
@@ -57,18 +67,19 @@ pub(super) struct Peer {
     /// Whether the connection is in the list of those with something to send.
     pub(super) dirty: bool,
     /// Why the connection is to be closed.
-    pub(super) doom: Option<String>,
+    pub(super) doom: Option<Doom>,
 }
 
 impl Peer {
     /// A connection that has said nothing yet.
-    pub(super) fn new(stream: TcpStream, address: SocketAddr, key: ConnectionKey) -> Peer {
+    pub(super) fn new(stream: Stream, origin: Origin, key: ConnectionKey) -> Peer {
         Peer {
             stream,
-            address,
+            origin,
             key,
             input: Vec::new(),
             need: 1,
+            skip: 0,
             output: Vec::new(),
             sent: 0,
             unread: false,
@@ -86,13 +97,13 @@ impl Peer {
     /// # Errors
     /// As the system call.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.stream, token, Interest::READABLE)
+        registry.register(self.stream.as_source(), token, Interest::READABLE)
     }
 
     /// Stops watching.
     pub(super) fn deregister(&mut self, registry: &Registry) {
         // The socket is about to be closed, which does it too.
-        let _ = registry.deregister(&mut self.stream);
+        let _ = registry.deregister(self.stream.as_source());
     }
 
     /// Notes that there is something to read, or that there will be no more.
@@ -131,12 +142,18 @@ impl Peer {
     /// # Errors
     /// When the connection is broken.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
-        match self.stream.read(buffer) {
+        let read = self.stream.read(buffer);
+        self.note_received(read, buffer.len())
+    }
+
+    /// What a receive into this much room has led to.
+    fn note_received(&mut self, read: io::Result<usize>, room: usize) -> io::Result<Received> {
+        match read {
             Ok(0) => Ok(Received::End),
             Ok(n) => {
                 // A short read has emptied the socket, and the next byte will be
                 // an event; but the end that already came will not be another.
-                self.unread = n == buffer.len() || self.half_closed;
+                self.unread = n == room || self.half_closed;
                 Ok(Received::Bytes(n))
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
@@ -148,21 +165,19 @@ impl Peer {
         }
     }
 
-    /// Receives once, behind what is in `input`. Memory is taken for what may
-    /// come now, not for what a packet's header promises.
+    /// Receives once, behind what is in `input`. Memory is taken by what has
+    /// come, not by what a packet's header promises: the buffer doubles at most,
+    /// and what is not filled is not touched.
     ///
     /// # Errors
     /// When the connection is broken.
     pub(super) fn receive_more(&mut self) -> io::Result<Received> {
         let have = self.input.len();
-        let chunk = self.need.saturating_sub(have).clamp(KEPT, CHUNK);
-        let mut input = std::mem::take(&mut self.input);
-        input.resize(have + chunk, 0);
-        let received = self.receive(&mut input[have..]);
-        let came = if let Ok(Received::Bytes(n)) = received { n } else { 0 };
-        input.truncate(have + came);
-        self.input = input;
-        received
+        let wanted = self.need.saturating_sub(have).clamp(KEPT, CHUNK);
+        self.input.reserve(wanted.min(have.max(KEPT)));
+        let room = self.input.capacity() - have;
+        let read = rustix::io::read(&self.stream, spare_capacity(&mut self.input));
+        self.note_received(read.map_err(io::Error::from), room)
     }
 
     /// Forgets the first bytes of `input`.
@@ -207,7 +222,7 @@ impl Peer {
             }
             self.watching = true;
             let both = Interest::READABLE | Interest::WRITABLE;
-            return registry.reregister(&mut self.stream, token, both);
+            return registry.reregister(self.stream.as_source(), token, both);
         }
         self.sent = 0;
         self.output.clear();
@@ -215,7 +230,7 @@ impl Peer {
             self.output = Vec::new();
         }
         if std::mem::take(&mut self.watching) {
-            registry.reregister(&mut self.stream, token, Interest::READABLE)?;
+            registry.reregister(self.stream.as_source(), token, Interest::READABLE)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, Stage};
 use super::super::slab::Id;
-use super::super::{Broker, Outbox};
+use super::super::{Broker, ConnectionKey, Outbox};
 use super::parse_number;
 use gearman::protocol::{Command, Packet};
 
@@ -21,6 +21,29 @@ impl Broker {
     fn running_job(&self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
         let job = self.jobs.find_handle(packet.text_arg(0))?;
         (self.jobs[job].stage == Stage::Running(worker)).then_some(job)
+    }
+
+    /// A packet that is too large to be taken. What it said about a job is lost,
+    /// so the job has failed.
+    pub(crate) fn oversized_packet(
+        &mut self,
+        from: ConnectionKey,
+        packet: &Packet<'_>,
+        out: &mut dyn Outbox,
+    ) {
+        let is_result = matches!(
+            packet.command(),
+            Command::WorkData
+                | Command::WorkWarning
+                | Command::WorkComplete
+                | Command::WorkException
+        );
+        if let Some(from) = self.connections.find(from)
+            && is_result
+            && let Some(job) = self.running_job(from, packet)
+        {
+            self.fail(job, out);
+        }
     }
 
     /// WORK_STATUS. The text goes on as it came.
