@@ -3,14 +3,14 @@
 # chroot of the distribution, in which they replace its own packages and make room
 # for them again, with PHP at work all the while.
 #
-#   tests/packages.sh [--suite=NAME] [--fresh] [--built]
+#   tests/packages.sh [--suite=NAME]... [--fresh] [--built]
 #
 # Needs root, debhelper, debootstrap, lintian and a network, and takes minutes.
-# NAME is a Debian release; without it, that of this machine. The chroot is built from
-# the mirror that apt is set up with here, and what does not change of it is kept
-# below target/packages for the next time; --fresh makes it anew. --built takes
-# the packages that are in target/debs already. No service of this
-# machine is touched: what runs in the chroot has a process tree, mounts and a
+# NAME is a Debian release, this machine's or a later one; without any it is this
+# machine's. The chroot is built from the mirror that apt is set up with here, and what
+# does not change of it is kept below target/packages for the next time; --fresh makes
+# it anew. --built takes the packages that are in target/debs already. No service of
+# this machine is touched: what runs in the chroot has a process tree, mounts and a
 # loopback of its own, which end with it.
 set -eu
 
@@ -23,13 +23,13 @@ work=$target/packages
 debs=$target/debs
 root=$work/root
 log=$work/log
-suite=
+suites=
 fresh=no
 built=no
 
 for option in "$@"; do
     case $option in
-        --suite=*) suite=${option#*=} ;;
+        --suite=*) suites="$suites ${option#*=}" ;;
         --fresh) fresh=yes ;;
         --built) built=yes ;;
         --help)
@@ -51,7 +51,7 @@ finish() {
     echo "$passed passed, $failed failed, $skipped skipped"
     # A failure is worth a look inside.
     [ "$failed" -eq 0 ] || exit 1
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     exit 0
 }
 
@@ -68,7 +68,7 @@ inside() {
     [ "$1" = network ] || network=--net
     shift
     # shellcheck disable=SC2016,SC2086
-    unshare --mount --pid --fork --kill-child $network sh -c '
+    unshare --mount --pid --fork --kill-child $network sh -ec '
         [ -z "$1" ] || ip link set lo up
         mount -t proc proc "$0/proc"
         shift
@@ -90,9 +90,12 @@ need() {
 for tool in dpkg-buildpackage dh debootstrap lintian unshare ip apt-get gcc pkg-config; do
     command -v "$tool" >/dev/null || need "$tool is not installed"
 done
+unshare --mount --pid --fork true 2>/dev/null || need "namespaces cannot be made here"
+rm -f "$work/null"
+mknod "$work/null" c 1 3 2>/dev/null || need "device files cannot be made here"
+rm "$work/null"
 here_suite=$(. /etc/os-release && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-}") ||
     need "this is not a Debian system"
-suite=${suite:-$here_suite}
 
 if [ "$built" = no ]; then
     must "one command builds the packages" bindings/packaging/build-debs.sh --output="$debs"
@@ -106,7 +109,10 @@ check "lintian has nothing to say" lintian --fail-on error,warning,info --displa
     --suppress-tags initial-upload-closes-no-bugs,hardening-no-fortify-functions \
     "$debs"/*.deb "$debs"/dbgsym/*.deb
 
-. "$here/chroot.sh"
-. "$here/scenario.sh"
-. "$here/boot.sh"
+for suite in ${suites:-$here_suite}; do
+    echo "-- Debian $suite"
+    . "$here/chroot.sh"
+    . "$here/scenario.sh"
+    . "$here/boot.sh"
+done
 finish

@@ -93,7 +93,8 @@ is_purged() {
     systemctl start "$unit"
     runs
     pid=$(main_pid)
-    dpkg --purge "$unit"
+    # The metapackage depends on it.
+    dpkg --purge gearman "$unit"
     [ ! -e "/proc/$pid" ]
     [ "$(systemctl show --property=LoadState --value "$unit")" != loaded ]
 }

@@ -3,8 +3,8 @@
 
 # What the distribution gives; `php-gearman` stands for its PHP's own version of it.
 # The C library's headers are for this machine's compiler, which is not installed again.
-wanted='libgearman-dev gearman-tools gearman-job-server php-cli php-gearman
-    logrotate libc6-dev'
+wanted='libgearman-dev gearman-tools gearman-job-server gearman libgearman-doc
+    php-cli php-gearman logrotate libc6-dev'
 base=$work/base-$suite.tar
 [ "$fresh" = no ] || rm -f "$base"
 
@@ -21,7 +21,9 @@ bootstrap() {
         mirror=$(mirror)
     fi
     [ -n "$mirror" ] || { echo "apt knows no source of $here_suite"; return 1; }
-    debootstrap --variant=minbase "$suite" "$root" "$mirror"
+    # It mounts, too: in namespaces as well.
+    unshare --mount --pid --fork --kill-child \
+        debootstrap --variant=minbase "$suite" "$root" "$mirror"
     cp /etc/hosts "$root/etc/hosts"
     # How to reach the mirror, which includes a proxy if there is one.
     apt-config dump | grep '^Acquire::' >"$root/etc/apt/apt.conf.d/90here" || :
@@ -46,10 +48,10 @@ unpack() {
     apt update
 }
 
-rm -rf "$root"
+rm -rf --one-file-system "$root"
 mkdir -p "$root"
 if [ -f "$base" ] && ! unpack >"$log" 2>&1; then
-    rm -rf "$root" "$base"
+    rm -rf --one-file-system "$root" "$base"
     mkdir -p "$root"
 fi
 if [ ! -f "$base" ]; then

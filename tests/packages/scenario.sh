@@ -16,8 +16,14 @@ deb() {
 
 multiarch=$(gcc -print-multiarch)
 own_version=$(dpkg-deb -f $(deb libgearman8) Version)
-php_version=$(version php-gearman)
-# As apt takes them: NAME=VERSION.
+# PHP's extension goes by the name of its PHP's version: php8.2-gearman.
+extension=$(inside alone dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 'php[0-9]*-gearman' |
+    sed -n 's/^ii //p')
+# What stays the distribution's, as apt takes it: NAME=VERSION.
+others=
+for package in "$extension" gearman libgearman-doc; do
+    others="$others $package=$(version "$package")"
+done
 originals_by_version=
 for package in $originals; do
     originals_by_version="$originals_by_version $package=$(version "$package")"
@@ -67,14 +73,9 @@ are_installed() {
         found=$(version "${package%=*}")
         wanted_version=$own_version
         case $package in *=*) wanted_version=${package#*=} ;; esac
-        [ "$found" = "$wanted_version" ] ||
+        [ -n "$found" ] && [ "$found" = "$wanted_version" ] ||
             { echo "$package: found version '$found'"; return 1; }
     done
-}
-
-php_is_untouched() {
-    [ "$(version php-gearman)" = "$php_version" ] || return 1
-    inside alone php -m | grep -qx gearman
 }
 
 # Every dependency is met, every file as it was packed.
@@ -148,10 +149,11 @@ linker_finds_ours() {
 }
 
 compiles() {
-    # shellcheck disable=SC2046
-    gcc --sysroot="$root" -o "$root/job/client" "$root/usr/share/doc/libgearman-dev/examples/reverse_client.c" \
-        $(PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/$multiarch/pkgconfig" \
-            pkg-config --cflags --libs gearmand)
+    flags=$(PKG_CONFIG_SYSROOT_DIR="$root" \
+        PKG_CONFIG_LIBDIR="$root/usr/lib/$multiarch/pkgconfig" pkg-config --cflags --libs gearmand)
+    # shellcheck disable=SC2086
+    gcc --sysroot="$root" -o "$root/job/client" \
+        "$root/usr/share/doc/libgearman-dev/examples/reverse_client.c" $flags
 }
 
 # What an administrator changed, and what the server left behind.
@@ -179,7 +181,6 @@ is_set_up() {
 }
 
 purge_all() {
-    # shellcheck disable=SC2086
     apt --auto-remove purge "$@"
 }
 
@@ -199,7 +200,7 @@ must "PHP's job is done with the distribution's" main_job
 leave_traces
 must "apt-get puts ours in their place" install_ours
 check "all of them are installed" are_installed $ours
-check "PHP's extension is the distribution's, unchanged" php_is_untouched
+check "PHP's extension and whatever else depends on them stay" are_installed $others
 check "dependencies are met and files are whole" all_is_well $ours
 check "no file of the distribution's is left" no_original_is_left
 check "the loader finds our library, and no other" linker_finds_ours
