@@ -110,6 +110,8 @@ programs! {
     callback_codes
     callback_io_wait
     callbacks_per_event
+    calls_in_a_function
+    calls_in_any_callback
     cancel_job
     client_clone
     client_life
@@ -125,6 +127,7 @@ programs! {
     failed_status_then_submit
     fork_in_callback
     free_client_in_callback
+    free_in_any_callback
     free_task_in_callback
     free_tasks
     free_unsent_task
@@ -138,6 +141,9 @@ programs! {
     kill_worker
     loaded_library
     log_lines
+    longjmp_allocator
+    longjmp_and_call_at_once
+    longjmp_anywhere
     longjmp_client
     longjmp_worker
     map_reduce
@@ -153,12 +159,14 @@ programs! {
     option_with_one_server_down
     parse_servers
     parse_servers_ipv6
+    rarely_asked
     reentrancy
     server_options
     servers
     signals
     static_functions
     status_task_then_submit
+    stop_wait_on_signal
     streaming_workload
     task_is_finished
     task_lost_or_refused

@@ -23,9 +23,11 @@ mkdir -p "$target"
 
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
-    php8.2-cli php8.2-gearman libgearman-client-perl
-    gcc g++ clang binutils pkg-config valgrind strace
-    debhelper debootstrap dpkg-dev iproute2 lintian'
+    php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman libfcgi-bin libperl-dev
+    libgearman-client-perl
+    gcc g++ clang binutils pkg-config valgrind strace curl'
+# What building and proving the packages needs.
+packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
 # The version of cargo-c that goes with the oldest Rust this package builds with,
 # and the library that building it needs.
 cargo_c=0.10.24+cargo-0.98.0
@@ -105,7 +107,7 @@ apt_install() {
 
 headline "test peers"
 if has dpkg-query; then
-    wanted=$peers
+    wanted="$peers $packaging"
     if [ "${CI:-}" = true ]; then
         wanted="$wanted $cargo_c_needs"
     fi

@@ -1,16 +1,19 @@
 //! The Gearman job server.
 //!
 //! `options` says what was asked for, `startup` brings it about, `server` is
-//! the event loop, `admin` the text protocol, and `broker` everything that the
-//! job server is about. Arrows point one way: `server -> admin -> broker`.
+//! the event loop, `admin` the text protocol, `http` the front end in a thread of
+//! its own, and `broker` everything that the job server is about. Arrows point
+//! one way: `server -> admin, http -> broker`.
 #![forbid(unsafe_code)]
 
 mod admin;
 mod announcement;
 mod broker;
 mod daemon;
+mod http;
 mod log;
 mod options;
+mod percent;
 mod privileges;
 mod server;
 mod startup;

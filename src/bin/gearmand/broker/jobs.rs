@@ -217,6 +217,7 @@ mod tests {
             payload,
             priority: Priority::Normal,
             background: true,
+            submitted: 0,
         }
     }
 

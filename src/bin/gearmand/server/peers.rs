@@ -4,10 +4,14 @@
 
 use mio::{Registry, Token};
 
+use super::front::Callers;
 use super::peer::{Doom, Peer};
 use crate::broker::{ConnectionKey, Outbox};
 use crate::log::{Level, Log};
 use gearman::protocol::{Command, Magic, encode};
+
+/// Why a connection ends that its peer has closed.
+pub(super) const CLOSED: &str = "the peer closed it";
 
 /// The connections.
 pub(super) struct Peers {
@@ -16,6 +20,8 @@ pub(super) struct Peers {
     dirty: Vec<usize>,
     /// Those to be closed.
     doomed: Vec<usize>,
+    /// Those without a socket.
+    pub(super) callers: Callers,
     /// Bytes that may wait for one of them.
     output_limit: usize,
 }
@@ -23,7 +29,13 @@ pub(super) struct Peers {
 impl Peers {
     /// No connections, which may each make `output_limit` bytes wait.
     pub(super) fn new(output_limit: usize) -> Peers {
-        Peers { slots: Vec::new(), dirty: Vec::new(), doomed: Vec::new(), output_limit }
+        Peers {
+            slots: Vec::new(),
+            dirty: Vec::new(),
+            doomed: Vec::new(),
+            callers: Callers::default(),
+            output_limit,
+        }
     }
 
     /// Adds a connection at its key's place.
@@ -70,8 +82,8 @@ impl Peers {
         }
     }
 
-    /// Sends what waits. `ready` is called for each connection that can be
-    /// served again because of it.
+    /// Sends what waits. `ready` is called for each connection that may be served
+    /// again because of it.
     pub(super) fn flush(&mut self, registry: &Registry, mut ready: impl FnMut(usize, &mut Peer)) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for index in dirty.drain(..) {
@@ -79,7 +91,9 @@ impl Peers {
             peer.dirty = false;
             if let Err(error) = peer.flush(registry, Token(index)) {
                 self.doom(index, error.to_string());
-            } else if peer.is_ready() {
+            } else if peer.ended && peer.backlog() == 0 {
+                self.doom(index, CLOSED.into());
+            } else {
                 ready(index, peer);
             }
         }
@@ -108,7 +122,11 @@ impl Peers {
     /// too many wait.
     pub(super) fn append(&mut self, to: ConnectionKey, write: impl FnOnce(&mut Vec<u8>)) {
         let index = to.index();
-        let Some(Some(peer)) = self.slots.get_mut(index) else { return };
+        let Some(Some(peer)) = self.slots.get_mut(index) else {
+            let mut packet = Vec::new();
+            write(&mut packet);
+            return self.callers.send(to, packet, self.output_limit);
+        };
         if peer.key != to || peer.doom.is_some() {
             return;
         }

@@ -5,6 +5,7 @@
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, Stage};
+use super::super::lifecycle::End;
 use super::super::slab::Id;
 use super::super::{Broker, ConnectionKey, Outbox};
 use super::parse_number;
@@ -83,7 +84,8 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let id = self.running_job(worker, packet).ok_or(errors::RESULT)?;
         self.forward(id, packet.command(), &[packet.arg(0)], packet.body(), out);
-        self.finish(id);
+        let is_done = packet.command() == Command::WorkComplete;
+        self.finish(id, if is_done { End::Completed } else { End::Failed });
         Ok(())
     }
 
@@ -106,7 +108,7 @@ impl Broker {
                 self.reply(client, Command::WorkFail, &[&failed], b"", out);
             }
         }
-        self.finish(id);
+        self.finish(id, End::Failed);
         Ok(())
     }
 }
