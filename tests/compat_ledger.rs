@@ -105,6 +105,10 @@ fn exists(pin: &str) -> bool {
         let program = root().join("tests/c").join(pin);
         return ["c", "cpp"].iter().any(|language| program.with_extension(language).is_file());
     };
+    if place.ends_with(".py") {
+        let source = fs::read_to_string(root().join(place)).unwrap_or_default();
+        return source.contains(&format!("def {function}("));
+    }
     let files = if place.starts_with("tests/") {
         files_of_integration_test(&root().join(place))
     } else {

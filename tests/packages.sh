@@ -12,6 +12,8 @@
 # it anew. --built takes the packages that are in target/debs already. No service of
 # this machine is touched: what runs in the chroot has a process tree, mounts and a
 # loopback of its own, which end with it.
+#
+# tests/run.sh counts the line "test result: ..." and lists those "skipped: ...".
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -48,7 +50,9 @@ skipped=0
 
 # The last line, and how this ends.
 finish() {
-    echo "$passed passed, $failed failed, $skipped skipped"
+    outcome=ok
+    [ "$failed" -eq 0 ] || outcome=FAILED
+    echo "test result: $outcome. $passed passed; $failed failed; $skipped ignored"
     # A failure is worth a look inside.
     [ "$failed" -eq 0 ] || exit 1
     rm -rf --one-file-system "$root"
@@ -56,7 +60,7 @@ finish() {
 }
 
 skip() {
-    echo "skipped: $*"
+    printf -- '---- packages stdout ----\nskipped: %s\n' "$*"
     skipped=$((skipped + 1))
 }
 

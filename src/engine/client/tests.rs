@@ -551,6 +551,26 @@ fn an_option_is_on_when_one_server_of_two_can_be_asked_and_is_repeated_on_connec
 }
 
 #[test]
+fn a_remembered_option_goes_out_with_the_first_packet_and_may_be_refused() {
+    for answer in [
+        response(Command::OptionRes, &[b"exceptions"], b""),
+        response(Command::Error, &[b"UNKNOWN_OPTION", b"not here"], b""),
+    ] {
+        let (mut client, world) = client(1);
+        client.link.settings.remember_option(b"exceptions");
+        client.link.settings.remember_option(b"exceptions");
+        let ask = request(Command::OptionReq, &[b"exceptions"], b"");
+        world
+            .peer(0)
+            .expects(&[ask, submit(b"")].concat())
+            .sends(&[answer, created(), complete(b"")].concat());
+        client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+        assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+        world.is_over();
+    }
+}
+
+#[test]
 fn an_echo_that_comes_back_changed_is_told() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&request(Command::EchoReq, &[], b"abc")).sends(&response(

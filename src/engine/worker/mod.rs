@@ -177,7 +177,8 @@ impl<T: Transport> Worker<T> {
     /// Whether a call has work that needs no waiting for.
     pub fn has_buffered_work(&self) -> bool {
         !self.ready.is_empty()
-            || self.link.conns.iter().any(|c| c.readable || c.writable || !c.inbuf.is_empty())
+            || (self.link.conns.iter())
+                .any(|c| c.readable || c.writable || (!c.inbuf.is_empty() && !c.partial))
     }
 
     /// A descriptor that is readable when a call has something to do; -1 when

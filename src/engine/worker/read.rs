@@ -40,6 +40,8 @@ impl<T: Transport> Worker<T> {
                 break;
             }
             if self.servers[key].incoming.is_none() && self.link.fill(key)? == Fill::Empty {
+                // What is left is the beginning of a packet, if anything.
+                self.link.conns[key].partial = true;
                 break;
             }
         }

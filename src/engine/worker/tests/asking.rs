@@ -207,6 +207,22 @@ fn non_blocking_mode_returns_instead_of_waiting() {
 }
 
 #[test]
+fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
+    let (mut worker, world) = worker(1);
+    worker.link.settings.non_blocking = true;
+    let whole = assign("H:1");
+    let (begin, end) = whole.split_at(15);
+    world.peer(0).expects(&hello()).sends(begin);
+    assert_eq!(worker.grab(), Err(ReturnCode::IO_WAIT));
+    assert!(!worker.has_buffered_work());
+    world.peer(0).sends(end);
+    assert_eq!(worker.wait(), Ok(()));
+    assert!(worker.has_buffered_work());
+    assert!(worker.grab().is_ok());
+    world.is_over();
+}
+
+#[test]
 fn a_job_cut_anywhere_with_long_pauses_is_delivered_once() {
     let whole = assign("H:1");
     for cut in 1..whole.len() {
