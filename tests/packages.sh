@@ -66,13 +66,18 @@ skip() {
 
 # What runs in the chroot runs in namespaces that end with it: nothing stays mounted
 # or running, however this script ends. `inside network` keeps this machine's
-# network; with `inside alone` there is a loopback and nothing else.
+# network; with `inside alone` there is a loopback and nothing else. Nothing goes on
+# for ever: a job that nobody does would.
 inside() {
     network=
-    [ "$1" = network ] || network=--net
+    limit=900
+    if [ "$1" = alone ]; then
+        network=--net
+        limit=180
+    fi
     shift
     # shellcheck disable=SC2016,SC2086
-    unshare --mount --pid --fork --kill-child $network sh -ec '
+    timeout --foreground --kill-after=5 "$limit" unshare --mount --pid --fork --kill-child $network sh -ec '
         [ -z "$1" ] || ip link set lo up
         mount -t proc proc "$0/proc"
         shift
