@@ -56,12 +56,12 @@ export SOURCE_DATE_EPOCH
 # debhelper wants debian/ at the top, where this package does not have it. Times are
 # kept, so that cargo finds what it built before.
 tree=$work/gearman
-rm -rf "$work/gearman" "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes
+rm -rf "$tree" "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes
 mkdir -p "$tree"
 (cd "$root" && tar -c --exclude=tests/fuzz -f - Cargo.toml Cargo.lock build.rs src include tests \
     bindings/c bindings/packaging README.md CHANGELOG.md LICENSE) | tar -x -C "$tree" -f -
 cp -R "$here/debian" "$tree/debian"
-sed -i "s/@maintainer@/$maintainer/" "$tree/debian/control"
+sed -i "s|@maintainer@|$maintainer|" "$tree/debian/control"
 cat >"$tree/debian/changelog" <<EOF
 gearman ($version-1) unstable; urgency=medium
 
@@ -74,14 +74,19 @@ CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
 CARGO_TARGET_DIR=$work/target
 export CARGO_HOME CARGO_TARGET_DIR
 [ ! -d "$HOME/.rustup" ] || export RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}"
-# The only step that may need the network.
-(cd "$tree" && "${CARGO:-cargo}" fetch --locked --quiet)
+# The only step that may need the network, and that only for what no build has fetched.
+(cd "$tree" && "${CARGO:-cargo}" fetch --locked --quiet \
+    --target "$(rustc --version --verbose | sed -n 's/^host: //p')")
 
 (cd "$tree" && dpkg-buildpackage --build=binary --no-sign)
 
-rm -rf "$output"/*.deb "$output/dbgsym"
+# Of an older version nothing may stay for apt-get to find; of others' everything.
 mkdir -p "$output/dbgsym"
+for package in $(sed -n 's/^Package: //p' "$tree/debian/control"); do
+    rm -f "$output/$package"_*.deb "$output/dbgsym/$package"-dbgsym_*.deb
+done
 mv "$work"/*-dbgsym_*.deb "$output/dbgsym/"
-mv "$work"/*.deb "$output/"
-echo "in $output:"
-(cd "$output" && ls -1 -- *.deb)
+for deb in "$work"/*.deb; do
+    mv "$deb" "$output/"
+    echo "$output/${deb##*/}"
+done
