@@ -1,13 +1,17 @@
 //! The C programs of `tests/c`, each run on the distribution's libgearman and on ours: what they
 //! print must be the same, or what `PROGRAM.differs` says.
 
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use support::{Checker, Library, OWN_GEARMAND, Outcome};
+use support::{Checker, Library, OWN_GEARMAND, Outcome, trial};
+
+/// The programs as a consumer of the library.
+const CONSUMER: &str = "C and C++ programs built on the original's headers";
 
 const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
 
@@ -44,8 +48,10 @@ fn same_as_original(program: &str) {
         return;
     }
     let wanted = wanted(program);
-    let ours = support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
-    assert_as_wanted(program, &wanted, &ours);
+    trial(CONSUMER, Library::Ours.how(), "`tests/c`, the original's job server", || {
+        let ours = support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
+        assert_as_wanted(program, &wanted, &ours);
+    });
 }
 
 /// Our library with our job server.
@@ -58,8 +64,10 @@ fn with_own_server(program: &str) {
         return;
     };
     let wanted = wanted(program);
-    let ours = support::run(program, Library::Ours, gearmand, Checker::None);
-    assert_as_wanted(program, &wanted, &ours);
+    trial(CONSUMER, Library::Ours.how(), "`tests/c`, our job server", || {
+        let ours = support::run(program, Library::Ours, gearmand, Checker::None);
+        assert_as_wanted(program, &wanted, &ours);
+    });
 }
 
 /// Our library under valgrind, all processes of the program included.

@@ -139,7 +139,8 @@ install_library() {
     }
 }
 
-# suite NAME SERVERS: pytest in an environment, and its counts.
+# suite NAME SERVERS HOW: pytest in an environment, and its counts; how the library
+# comes to the tests, for the table of consumers.
 suite() {
     echo "running the tests in $1"
     report=$work/$1.xml
@@ -159,6 +160,9 @@ except (OSError, xml.etree.ElementTree.ParseError):
     number = {"tests": 1, "failures": 0, "errors": 1, "skipped": 0}
 bad = number["failures"] + number["errors"]
 print(number["tests"] - bad - number["skipped"], bad, number["skipped"])' "$report")
+    run=$(($(echo "$counts" | cut -d' ' -f1) + $(echo "$counts" | cut -d' ' -f2)))
+    python_version=$("$work/$1/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    echo "consumer: the Python binding, Python $python_version | $3 | \`bindings/python/tests\` | $(echo "$counts" | cut -d' ' -f1)/$run"
     passed=$((passed + $(echo "$counts" | cut -d' ' -f1)))
     failed=$((failed + $(echo "$counts" | cut -d' ' -f2)))
     skipped=$((skipped + $(echo "$counts" | cut -d' ' -f3)))
@@ -173,7 +177,7 @@ for python in $pythons; do
     name=wheel-$number
     if environment "$name" "$python" &&
         "$work/$name/bin/pip" install -q pytest "$work"/dist/audited/libgearman-*.whl; then
-        suite "$name" "$servers"
+        suite "$name" "$servers" "in the wheel"
         # One version of Python is enough for the distribution's server.
         servers=$ours
     else
@@ -190,7 +194,7 @@ LIBGEARMAN_EXPECTED_LIBRARY=$work/prefix/lib/libgearman.so.8
 export PKG_CONFIG_PATH LD_LIBRARY_PATH LIBGEARMAN_EXPECTED_LIBRARY
 check the_source_distribution_installs \
     "$work/source/bin/pip" install -q pytest "$work/dist/libgearman-$version.tar.gz"
-suite source "$ours"
+suite source "$ours" "installed, by pkg-config"
 
 outcome=ok
 [ "$failed" -eq 0 ] || outcome=FAILED

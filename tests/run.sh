@@ -180,6 +180,25 @@ fi
     sh tests/packages.sh $suites 2>&1 || echo 1 >"$log.code"
 } | tee -a "$log"
 
+headline "consumers"
+consumers=$target/consumers.md
+awk -f tests/consumers.awk "$log" | LC_ALL=C sort >"$consumers"
+cat "$consumers"
+if [ "${UPDATE_CONSUMERS:-}" = 1 ]; then
+    sed '/^## Consumers, counted/,$ { /^| .*[0-9] |$/d; }' src/COMPAT.md >"$target/COMPAT.md"
+    cat "$target/COMPAT.md" "$consumers" >src/COMPAT.md
+fi
+# Another machine may have another Python, or lack a peer: there it is a note.
+sed -n '/^## Consumers, counted/,$ { /^| .*[0-9] |$/p; }' src/COMPAT.md |
+    LC_ALL=C sort | LC_ALL=C comm -23 - "$consumers" >"$target/consumers.missing"
+if [ -s "$target/consumers.missing" ]; then
+    echo "src/COMPAT.md says otherwise (UPDATE_CONSUMERS=1 writes it anew):"
+    cat "$target/consumers.missing"
+    if [ "${CI:-}" = true ]; then
+        echo 1 >"$log.code"
+    fi
+fi
+
 headline "left out"
 awk '
     / stdout ----$/ { test = $2 }
