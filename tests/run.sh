@@ -26,7 +26,7 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman libfcgi-bin
     libgearman-client-perl libperl-dev
     python3-venv python3-dev
-    gcc g++ clang binutils pkg-config valgrind strace curl'
+    gcc g++ clang binutils pkg-config valgrind strace tmux curl'
 # What building and proving the packages takes.
 packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
 # The version of cargo-c that goes with the oldest Rust this package builds with,

@@ -13,13 +13,14 @@ mod daemon;
 mod http;
 mod log;
 mod options;
-mod percent;
 mod privileges;
 mod server;
 mod startup;
 mod systemd;
 
 use std::process::ExitCode;
+
+use gearman::protocol::percent;
 
 /// The C library's allocator gives memory back only from its end: one small
 /// allocation made while a queue was full keeps all of it.
