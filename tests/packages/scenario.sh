@@ -58,6 +58,16 @@ EOF
     diff -u "$work/wanted" "$work/said"
 }
 
+# php_at_work WHAT ARGUMENT... : checks that job with our library, and lets
+# tests/consumers.awk count it.
+php_at_work() {
+    what=$1
+    shift
+    check "$what" main_job "$@"
+    echo "consumer: $extension of Debian $suite | from the packages, in the place of Debian's |" \
+        "\`tests/packages.sh\` | $((code == 0))/1"
+}
+
 # --- What is looked at
 
 are_newer() {
@@ -206,7 +216,7 @@ check "no file of the distribution's is left" no_original_is_left
 check "the loader finds our library, and no other" linker_finds_ours
 check "options, user, log and queue directory are kept" traces_are_kept
 must "a C program compiles against the headers" compiles
-check "PHP's job is done, and the tools' and the C program's" main_job /job/client 127.0.0.1
+php_at_work "PHP's job is done, and the tools' and the C program's" /job/client 127.0.0.1
 check "the service goes through its life" inside alone sh /job/service.sh
 
 # --- And back
@@ -225,7 +235,7 @@ must "ours are installed where there was nothing" install_ours
 check "user, options and directories are there" is_set_up
 must "apt-get installs PHP's extension beside them" apt install php-gearman
 check "and keeps ours" are_installed $ours
-check "PHP's job is done, and the tools'" main_job
+php_at_work "PHP's job is done, and the tools'"
 must "apt-get asks nothing on the way to the distribution's" install_originals
 check "those are installed" are_installed $originals_by_version
 
