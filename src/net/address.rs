@@ -2,6 +2,7 @@
 //!
 //! Must not: connect.
 
+use crate::protocol::limits::DEFAULT_PORT;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -38,9 +39,11 @@ pub fn resolve(host: &str, port: u16) -> io::Result<Vec<Address>> {
     Ok(found)
 }
 
-/// The TCP port of a service, by a name that the system knows it by.
+/// The TCP port of a service, by a name that the system knows it by; Gearman's
+/// own is known everywhere.
 pub fn service_port(name: &str) -> Option<u16> {
-    find_service(&std::fs::read_to_string("/etc/services").ok()?, name)
+    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
+    find_service(&services, name).or_else(|| (name == "gearman").then_some(DEFAULT_PORT))
 }
 
 /// Looks a name up in lines of `name port/tcp alias...  # comment`.
@@ -63,6 +66,7 @@ mod tests {
         assert_eq!(find_service(services, "gearman"), Some(4730));
         assert_eq!(find_service(services, "job"), Some(4730));
         assert_eq!(find_service(services, "x"), None);
+        assert!(service_port("gearman").is_some() && service_port("no-such-service").is_none());
     }
 
     #[test]

@@ -136,7 +136,7 @@ pub trait Transport {
     /// The poller's.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited>;
 
-    /// What the last wait found. Each is given out once.
+    /// What the last wait found. To be asked for once after it.
     fn ready(&mut self) -> impl Iterator<Item = Ready>;
 
     /// Takes a byte out of the wake-up pipe.

@@ -4,7 +4,6 @@
 
 use crate::broker::MAX_PREFIX;
 use gearman::net::address::service_port;
-use gearman::protocol::limits::DEFAULT_PORT;
 
 pub(super) fn parse_prefix(text: &str) -> Result<String, String> {
     match text.len() {
@@ -21,13 +20,10 @@ pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
     }
 }
 
-/// A port, or the TCP port of a service that the system knows by this name;
-/// this one's own name is known everywhere.
+/// A port, or the TCP port of a service by this name.
 pub(super) fn parse_port(text: &str) -> Result<u16, String> {
     if let Ok(port) = text.parse() {
         return Ok(port);
     }
-    service_port(text)
-        .or_else(|| (text == "gearman").then_some(DEFAULT_PORT))
-        .ok_or_else(|| "neither a port nor a known service".into())
+    service_port(text).ok_or_else(|| "neither a port nor a known service".into())
 }
