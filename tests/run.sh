@@ -9,8 +9,10 @@
 # --no-install leaves the system as it is. Without a peer the tests that need it
 # are left out, and the end of the output names each of them and says why.
 #
-# CI=true also builds the cargo-c that the install test needs (minutes; it stays
-# below target/). TEST_ARGS holds further arguments for the test programs.
+# The section "packages" is tests/packages.sh, which takes minutes and wants root.
+# CI=true lets it look at Debian 13, too, and also builds the cargo-c that the
+# install test needs (minutes; it stays below target/). TEST_ARGS holds further
+# arguments for the test programs.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -25,6 +27,8 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     libgearman-client-perl libperl-dev
     python3-venv python3-dev
     gcc g++ clang binutils pkg-config valgrind strace tmux curl'
+# What building and proving the packages takes.
+packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
 # The version of cargo-c that goes with the oldest Rust this package builds with,
 # and the library that building it needs.
 cargo_c=0.10.24+cargo-0.98.0
@@ -104,7 +108,7 @@ apt_install() {
 
 headline "test peers"
 if has dpkg-query; then
-    wanted=$peers
+    wanted="$peers $packaging"
     if [ "${CI:-}" = true ]; then
         wanted="$wanted $cargo_c_needs"
     fi
@@ -164,6 +168,16 @@ rm -f "$log.code"
 headline "Python binding"
 {
     sh tests/python.sh 2>&1 || echo 1 >"$log.code"
+} | tee -a "$log"
+
+headline "packages"
+suites=
+if [ "${CI:-}" = true ]; then
+    suites='--suite=bookworm --suite=trixie'
+fi
+{
+    # shellcheck disable=SC2086
+    sh tests/packages.sh $suites 2>&1 || echo 1 >"$log.code"
 } | tee -a "$log"
 
 headline "consumers"
