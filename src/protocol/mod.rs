@@ -13,4 +13,4 @@ pub mod packet;
 pub mod servers;
 
 pub use command::{Command, Sender};
-pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode};
+pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode, encode_head};

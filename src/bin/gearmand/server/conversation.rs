@@ -4,11 +4,13 @@
 //!
 //! Must not: wait, or send; answers are left in the connections' buffers.
 
+use bytes::Bytes;
+
 use super::Server;
 use super::peer::Received;
 use super::peers::Outlet;
 use crate::admin;
-use crate::broker::{ConnectionKey, Now};
+use crate::broker::{ConnectionKey, Incoming, Now};
 use crate::log::Level;
 use gearman::protocol::admin::{Line, is_text, line};
 use gearman::protocol::limits::HEADER_SIZE;
@@ -37,7 +39,7 @@ impl Server {
             // Handled as far as the peer reads its answers; now it reads on.
             Ok(Received::Nothing)
         } else if peer.input.is_empty() {
-            peer.receive(&mut self.scratch)
+            peer.receive_into(&mut self.scratch)
         } else {
             peer.receive_more()
         };
@@ -46,19 +48,20 @@ impl Server {
             Ok(Received::End) => return self.peers.doom(index, "the peer closed it".into()),
             Ok(Received::Bytes(count)) if peer.input.is_empty() => {
                 let scratch = std::mem::take(&mut self.scratch);
-                let used = self.handle(key, &scratch[..count]);
+                let used = self.handle(key, &scratch[..count], None);
                 if let Some(peer) = self.peers.get_mut(index) {
-                    peer.input.extend_from_slice(&scratch[used..count]);
+                    peer.keep(&scratch[used..count]);
                 }
                 self.scratch = scratch;
             }
-            Ok(_) => {
-                let input = std::mem::take(&mut peer.input);
-                let used = self.handle(key, &input);
-                if let Some(peer) = self.peers.get_mut(index) {
-                    peer.input = input;
-                    peer.consume(used);
-                }
+            Ok(_) => self.handle_input(key),
+        }
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        if peer.is_amid_large() && peer.doom.is_none() {
+            match peer.receive_more() {
+                Err(error) => return self.peers.doom(index, error.to_string()),
+                Ok(Received::End) => return self.peers.doom(index, "the peer closed it".into()),
+                Ok(_) => self.handle_input(key),
             }
         }
         if let Some(peer) = self.peers.get_mut(index)
@@ -69,9 +72,29 @@ impl Server {
         }
     }
 
+    /// Handles what a connection's own buffer holds. A large packet keeps the
+    /// memory that it came in.
+    fn handle_input(&mut self, key: ConnectionKey) {
+        let Some(peer) = self.peers.get_mut(key.index()) else { return };
+        let (input, used) = if let Some(large) = peer.take_large() {
+            let memory = Bytes::from(large);
+            let used = self.handle(key, &memory, Some(&memory));
+            (if used == 0 { memory.into() } else { Vec::new() }, 0)
+        } else {
+            let input = std::mem::take(&mut peer.input);
+            let used = self.handle(key, &input, None);
+            (input, used)
+        };
+        if let Some(peer) = self.peers.get_mut(key.index()) {
+            peer.input = input;
+            peer.consume(used);
+        }
+    }
+
     /// Handles what a connection said, until there is too little of it or too
-    /// much waits to be sent. Returns how much of it is dealt with.
-    fn handle(&mut self, key: ConnectionKey, input: &[u8]) -> usize {
+    /// much waits to be sent. Returns how much of it is dealt with. `memory` is
+    /// what it lies in, if that can be kept.
+    fn handle(&mut self, key: ConnectionKey, input: &[u8], memory: Option<&Bytes>) -> usize {
         let now = self.now();
         let mut used = 0;
         loop {
@@ -89,7 +112,7 @@ impl Server {
             } else if is_text(rest[0]) {
                 self.handle_line(key, rest)
             } else {
-                self.handle_packet(key, rest, now)
+                self.handle_packet(key, rest, memory, now)
             };
             let Some(peer) = self.peers.get_mut(key.index()) else { return used };
             match step {
@@ -122,17 +145,23 @@ impl Server {
         if let Err(admin::TooManyWords) = answer {
             return Step::Broken("a line of too many words".into());
         }
-        self.peers.append(key, |output| output.append(&mut reply));
+        self.peers.append(key, false, |output| output.bytes().append(&mut reply));
         Step::Used(used)
     }
 
-    fn handle_packet(&mut self, key: ConnectionKey, input: &[u8], now: Now) -> Step {
+    fn handle_packet(
+        &mut self,
+        key: ConnectionKey,
+        input: &[u8],
+        memory: Option<&Bytes>,
+        now: Now,
+    ) -> Step {
         match decode(input) {
             Ok(Decoded::Whole { packet, used }) => {
                 self.log
                     .write(Level::Debug, format_args!("{} from {key:?}", packet.command().name()));
                 let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-                self.broker.packet(key, &packet, now, outlet);
+                self.broker.packet(key, Incoming { packet: &packet, memory }, now, outlet);
                 Step::Used(used)
             }
             Ok(Decoded::Head { packet, .. }) => {

@@ -9,6 +9,7 @@
 mod accepting;
 mod conversation;
 mod listener;
+mod outgoing;
 mod peer;
 mod peers;
 
@@ -120,7 +121,7 @@ impl Server {
                         let Some(peer) = self.peers.get_mut(index) else { continue };
                         if event.is_writable() {
                             peer.writable();
-                            self.peers.mark_dirty(index);
+                            self.peers.mark_dirty(index, true);
                         }
                         if event.is_readable() || event.is_error() {
                             self.note_readable(index, event.is_read_closed() || event.is_error());

@@ -5,19 +5,22 @@
 //!
 //! Must not: understand what the bytes mean.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use rustix::buffer::spare_capacity;
 
+use super::outgoing::Outgoing;
 use crate::broker::ConnectionKey;
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.
 const CROWDED: usize = 1 << 20;
-/// A buffer larger than this is given back when it is empty.
+/// A buffer larger than this is given back when it is empty; a packet larger than
+/// this gets memory of its own.
 const KEPT: usize = 16 << 10;
-/// Largest receive into a connection's own buffer.
+/// Most memory that is taken for bytes of a large packet before they came.
 const CHUNK: usize = 1 << 20;
 
 /// How a receive ended.
@@ -41,9 +44,10 @@ pub(super) struct Peer {
     pub(super) input: Vec<u8>,
     /// Bytes that `input` must hold before it is worth another look.
     pub(super) need: usize,
-    output: Vec<u8>,
-    /// How much of `output` is sent.
-    sent: usize,
+    /// The size of the large packet that the peer sent lately, else 0. It is
+    /// trusted to send another one.
+    proven: usize,
+    output: Outgoing,
     /// Whether there may be bytes in the socket.
     unread: bool,
     /// Whether the peer will send no more.
@@ -54,8 +58,9 @@ pub(super) struct Peer {
     watching: bool,
     /// Whether the connection is in the queue of those to be served.
     pub(super) queued: bool,
-    /// Whether the connection is in the list of those with something to send.
-    pub(super) dirty: bool,
+    /// Whether the connection is in the list of those with something to send,
+    /// and in the list of those with something urgent.
+    listed: [bool; 2],
     /// Why the connection is to be closed.
     pub(super) doom: Option<String>,
 }
@@ -69,14 +74,14 @@ impl Peer {
             key,
             input: Vec::new(),
             need: 1,
-            output: Vec::new(),
-            sent: 0,
+            proven: 0,
+            output: Outgoing::default(),
             unread: false,
             half_closed: false,
             blocked: false,
             watching: false,
             queued: false,
-            dirty: false,
+            listed: [false; 2],
             doom: None,
         }
     }
@@ -93,6 +98,11 @@ impl Peer {
     pub(super) fn deregister(&mut self, registry: &Registry) {
         // The socket is about to be closed, which does it too.
         let _ = registry.deregister(&mut self.stream);
+    }
+
+    /// Whether the connection is in one of the lists of those to be sent to.
+    pub(super) fn listed(&mut self, urgent: bool) -> &mut bool {
+        &mut self.listed[usize::from(urgent)]
     }
 
     /// Notes that there is something to read, or that there will be no more.
@@ -118,12 +128,49 @@ impl Peer {
 
     /// Bytes that wait to be sent.
     pub(super) fn backlog(&self) -> usize {
-        self.output.len() - self.sent
+        self.output.len()
     }
 
     /// Where answers are appended.
-    pub(super) fn output(&mut self) -> &mut Vec<u8> {
+    pub(super) fn output(&mut self) -> &mut Outgoing {
         &mut self.output
+    }
+
+    /// Receives once into a buffer that connections share. From a peer that sends
+    /// large packets only as much as it takes to know the next one's size: the
+    /// rest goes to where it stays.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive_into(&mut self, scratch: &mut [u8]) -> io::Result<Received> {
+        let most = if self.proven > 0 { KEPT } else { scratch.len() };
+        self.receive(&mut scratch[..most])
+    }
+
+    /// Keeps what was not dealt with of a receive: the beginning of a packet for
+    /// which `need` is set.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        if self.need > KEPT {
+            self.input.reserve_exact(self.need.min(bytes.len() + self.proven));
+        } else if self.unread {
+            // More small packets came than were asked for.
+            self.proven = 0;
+        }
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// Whether more of a large packet may have come already.
+    pub(super) fn is_amid_large(&self) -> bool {
+        self.unread && self.need > KEPT && self.input.len() < self.need
+    }
+
+    /// Takes `input` if it is one whole large packet, and nothing else.
+    pub(super) fn take_large(&mut self) -> Option<Vec<u8>> {
+        if self.need <= KEPT || self.input.len() != self.need {
+            return None;
+        }
+        self.proven = self.need.min(CHUNK);
+        Some(std::mem::take(&mut self.input))
     }
 
     /// Receives once, into `buffer`.
@@ -131,12 +178,18 @@ impl Peer {
     /// # Errors
     /// When the connection is broken.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
-        match self.stream.read(buffer) {
+        let read = self.stream.read(buffer);
+        self.note_received(read, buffer.len())
+    }
+
+    /// What a receive into this much room has led to.
+    fn note_received(&mut self, read: io::Result<usize>, room: usize) -> io::Result<Received> {
+        match read {
             Ok(0) => Ok(Received::End),
             Ok(n) => {
                 // A short read has emptied the socket, and the next byte will be
                 // an event; but the end that already came will not be another.
-                self.unread = n == buffer.len() || self.half_closed;
+                self.unread = n == room || self.half_closed;
                 Ok(Received::Bytes(n))
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
@@ -148,21 +201,23 @@ impl Peer {
         }
     }
 
-    /// Receives once, behind what is in `input`. Memory is taken for what may
-    /// come now, not for what a packet's header promises.
+    /// Receives once, behind what is in `input`. Memory is taken by what has come,
+    /// now or before, not by what a packet's header promises; and a large packet's
+    /// ends where the packet ends: it is kept as it is.
     ///
     /// # Errors
     /// When the connection is broken.
     pub(super) fn receive_more(&mut self) -> io::Result<Received> {
         let have = self.input.len();
-        let chunk = self.need.saturating_sub(have).clamp(KEPT, CHUNK);
-        let mut input = std::mem::take(&mut self.input);
-        input.resize(have + chunk, 0);
-        let received = self.receive(&mut input[have..]);
-        let came = if let Ok(Received::Bytes(n)) = received { n } else { 0 };
-        input.truncate(have + came);
-        self.input = input;
-        received
+        if self.need > KEPT {
+            let missing = self.need.saturating_sub(have);
+            self.input.reserve_exact(missing.min(have.max(KEPT).max(self.proven)));
+        } else {
+            self.input.reserve(KEPT);
+        }
+        let room = self.input.capacity() - have;
+        let read = rustix::io::read(&self.stream, spare_capacity(&mut self.input));
+        self.note_received(read.map_err(io::Error::from), room)
     }
 
     /// Forgets the first bytes of `input`.
@@ -186,33 +241,11 @@ impl Peer {
         if self.blocked || self.backlog() == 0 {
             return Ok(());
         }
-        let mut blocked = false;
-        while self.backlog() > 0 && !blocked {
-            let rest = self.backlog();
-            match self.stream.write(&self.output[self.sent..]) {
-                Ok(n) => {
-                    self.sent += n;
-                    blocked = n < rest;
-                }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => blocked = true,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        if blocked {
+        if !self.output.send(&mut self.stream)? {
             self.blocked = true;
-            if self.sent > self.output.len() / 2 {
-                self.output.drain(..self.sent);
-                self.sent = 0;
-            }
             self.watching = true;
             let both = Interest::READABLE | Interest::WRITABLE;
             return registry.reregister(&mut self.stream, token, both);
-        }
-        self.sent = 0;
-        self.output.clear();
-        if self.output.capacity() > KEPT {
-            self.output = Vec::new();
         }
         if std::mem::take(&mut self.watching) {
             registry.reregister(&mut self.stream, token, Interest::READABLE)?;

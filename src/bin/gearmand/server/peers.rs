@@ -2,16 +2,20 @@
 //!
 //! Must not: read from sockets.
 
+use bytes::Bytes;
 use mio::{Registry, Token};
 
+use super::outgoing::Outgoing;
 use super::peer::Peer;
-use crate::broker::{ConnectionKey, Outbox};
+use crate::broker::{ConnectionKey, Outbox, SHARED};
 use crate::log::{Level, Log};
-use gearman::protocol::{Command, Magic, encode};
+use gearman::protocol::{Command, Magic, encode, encode_head};
 
 /// The connections.
 pub(super) struct Peers {
     slots: Vec<Option<Peer>>,
+    /// Those with something to send that somebody's next step depends on.
+    urgent: Vec<usize>,
     /// Those with something to send.
     dirty: Vec<usize>,
     /// Those to be closed.
@@ -23,7 +27,8 @@ pub(super) struct Peers {
 impl Peers {
     /// No connections, which may each make `output_limit` bytes wait.
     pub(super) fn new(output_limit: usize) -> Peers {
-        Peers { slots: Vec::new(), dirty: Vec::new(), doomed: Vec::new(), output_limit }
+        let (urgent, dirty, doomed) = (Vec::new(), Vec::new(), Vec::new());
+        Peers { slots: Vec::new(), urgent, dirty, doomed, output_limit }
     }
 
     /// Adds a connection at its key's place.
@@ -40,12 +45,13 @@ impl Peers {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    /// Notes that a connection has something to send.
-    pub(super) fn mark_dirty(&mut self, index: usize) {
+    /// Notes that a connection has something to send. Urgent is what makes
+    /// somebody go on.
+    pub(super) fn mark_dirty(&mut self, index: usize, urgent: bool) {
         if let Some(Some(peer)) = self.slots.get_mut(index)
-            && !std::mem::replace(&mut peer.dirty, true)
+            && !std::mem::replace(peer.listed(urgent), true)
         {
-            self.dirty.push(index);
+            self.list(urgent).push(index);
         }
     }
 
@@ -59,20 +65,27 @@ impl Peers {
         }
     }
 
-    /// Sends what waits. `ready` is called for each connection that can be
+    /// Sends what waits, the urgent first: while the rest is on its way, who got
+    /// it can already answer. `ready` is called for each connection that can be
     /// served again because of it.
     pub(super) fn flush(&mut self, registry: &Registry, mut ready: impl FnMut(usize, &mut Peer)) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for index in dirty.drain(..) {
-            let Some(Some(peer)) = self.slots.get_mut(index) else { continue };
-            peer.dirty = false;
-            if let Err(error) = peer.flush(registry, Token(index)) {
-                self.doom(index, error.to_string());
-            } else if peer.is_ready() {
-                ready(index, peer);
+        for urgent in [true, false] {
+            let mut indexes = std::mem::take(self.list(urgent));
+            for index in indexes.drain(..) {
+                let Some(Some(peer)) = self.slots.get_mut(index) else { continue };
+                *peer.listed(urgent) = false;
+                if let Err(error) = peer.flush(registry, Token(index)) {
+                    self.doom(index, error.to_string());
+                } else if peer.is_ready() {
+                    ready(index, peer);
+                }
             }
+            *self.list(urgent) = indexes;
         }
-        self.dirty = dirty;
+    }
+
+    fn list(&mut self, urgent: bool) -> &mut Vec<usize> {
+        if urgent { &mut self.urgent } else { &mut self.dirty }
     }
 
     /// Takes out a connection that is to be closed.
@@ -90,7 +103,12 @@ impl Peers {
 
     /// Appends to a connection's answers, unless it is to be closed or has let
     /// too many wait.
-    pub(super) fn append(&mut self, to: ConnectionKey, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn append(
+        &mut self,
+        to: ConnectionKey,
+        urgent: bool,
+        write: impl FnOnce(&mut Outgoing),
+    ) {
         let index = to.index();
         let Some(Some(peer)) = self.slots.get_mut(index) else { return };
         if peer.key != to || peer.doom.is_some() {
@@ -100,8 +118,13 @@ impl Peers {
             return self.doom(index, "it does not read what it is sent".into());
         }
         write(peer.output());
-        self.mark_dirty(index);
+        self.mark_dirty(index, urgent);
     }
+}
+
+/// Whether somebody's work begins with such a packet, or goes on.
+fn is_urgent(command: Command) -> bool {
+    !matches!(command, Command::JobCreated | Command::NoJob)
 }
 
 /// The way from the broker to the connections, and to the log.
@@ -112,7 +135,19 @@ pub(super) struct Outlet<'a> {
 
 impl Outbox for Outlet<'_> {
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
-        self.peers.append(to, |output| encode(output, Magic::Response, command, args, body));
+        self.peers.append(to, is_urgent(command), |output| {
+            encode(output.bytes(), Magic::Response, command, args, body);
+        });
+    }
+
+    fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
+        if body.len() < SHARED {
+            return self.send(to, command, args, body);
+        }
+        self.peers.append(to, is_urgent(command), |output| {
+            encode_head(output.bytes(), Magic::Response, command, args, body.len());
+            output.push_body(body.clone());
+        });
     }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {

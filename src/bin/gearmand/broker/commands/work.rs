@@ -6,7 +6,7 @@ use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, Stage};
 use super::super::slab::Id;
-use super::super::{Broker, Outbox};
+use super::super::{Broker, Incoming, Outbox};
 use super::parse_number;
 use gearman::protocol::{Command, Packet};
 
@@ -21,6 +21,15 @@ impl Broker {
     fn running_job(&self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
         let job = self.jobs.find_handle(packet.text_arg(0))?;
         (self.jobs[job].stage == Stage::Running(worker)).then_some(job)
+    }
+
+    /// Sends a packet with a handle and a body to all that wait for a job.
+    fn forward_body(&self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
+        let (command, handle) = (incoming.packet.command(), incoming.packet.arg(0));
+        for waiter in self.jobs[id].waiters.iter(&self.waiters) {
+            let client = self.waiters[waiter].connection;
+            self.pass_on(client, command, &[handle], incoming, out);
+        }
     }
 
     /// WORK_STATUS. The text goes on as it came.
@@ -42,11 +51,11 @@ impl Broker {
     pub(super) fn work_data(
         &mut self,
         worker: Id<Connection>,
-        packet: &Packet<'_>,
+        incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::DATA)?;
-        self.forward(id, packet.command(), &[packet.arg(0)], packet.body(), out);
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::DATA)?;
+        self.forward_body(id, incoming, out);
         Ok(())
     }
 
@@ -55,11 +64,11 @@ impl Broker {
     pub(super) fn work_end(
         &mut self,
         worker: Id<Connection>,
-        packet: &Packet<'_>,
+        incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::RESULT)?;
-        self.forward(id, packet.command(), &[packet.arg(0)], packet.body(), out);
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::RESULT)?;
+        self.forward_body(id, incoming, out);
         self.finish(id);
         Ok(())
     }
@@ -69,16 +78,16 @@ impl Broker {
     pub(super) fn work_exception(
         &mut self,
         worker: Id<Connection>,
-        packet: &Packet<'_>,
+        incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::EXCEPTION)?;
-        let handle = packet.arg(0);
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::EXCEPTION)?;
+        let handle = incoming.packet.arg(0);
         let failed = [handle, b"\0"].concat();
         for waiter in self.jobs[id].waiters.iter(&self.waiters) {
             let client = self.waiters[waiter].connection;
             if self.connections[client].exceptions {
-                self.reply(client, Command::WorkException, &[handle], packet.body(), out);
+                self.pass_on(client, Command::WorkException, &[handle], incoming, out);
             } else {
                 self.reply(client, Command::WorkFail, &[&failed], b"", out);
             }
