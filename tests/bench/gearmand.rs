@@ -20,6 +20,8 @@ mod load;
 mod report;
 #[path = "gearmand/server.rs"]
 mod server;
+#[path = "gearmand/soak.rs"]
+mod soak;
 
 use cases::{CASES, Case, Scale};
 use report::Runs;
@@ -31,12 +33,19 @@ struct Wanted {
     cases: Vec<&'static Case>,
     runs: Option<usize>,
     scale: Scale,
+    /// Seconds of soaking instead.
+    soak: Option<u64>,
 }
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
     // Without cargo bench's own argument this is a test that it still works.
-    let mut wanted =
-        Wanted { kinds: Vec::new(), cases: Vec::new(), runs: Some(1), scale: Scale(1000) };
+    let mut wanted = Wanted {
+        kinds: Vec::new(),
+        cases: Vec::new(),
+        runs: Some(1),
+        scale: Scale(1000),
+        soak: None,
+    };
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
         match &argument[..] {
@@ -44,6 +53,10 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
             "--runs" => {
                 let count = arguments.next().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
                 wanted.runs = Some(count.ok_or("--runs needs a number")?);
+            }
+            "--soak" => {
+                let seconds = arguments.next().and_then(|n| n.parse().ok());
+                wanted.soak = Some(seconds.ok_or("--soak needs a number of seconds")?);
             }
             "ours" => wanted.kinds.push(Kind::Ours),
             "original" => wanted.kinds.push(Kind::Original),
@@ -73,6 +86,9 @@ fn main() {
             std::process::exit(2);
         }
     };
+    if let Some(seconds) = wanted.soak {
+        return soak::run(seconds);
+    }
     for kind in &wanted.kinds {
         if !kind.is_installed() {
             println!("skipped: there is no {}", kind.program());

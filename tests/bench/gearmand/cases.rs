@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Queueing, Shape, drain};
-use super::load::{CAN_DO, ECHO_REQ, GRAB_JOB_UNIQ, Load, NO_JOB, PRE_SLEEP, Play, say};
+use super::load::{ECHO_REQ, Load, Play, say};
 use super::report::{Figure, Target, median, percentile};
 use super::server::{Kind, Server, ask_list, cpu_of};
 

@@ -40,7 +40,6 @@ impl Kind {
 
 /// A running server, killed at the end.
 pub(crate) struct Server {
-    pub(crate) kind: Kind,
     child: Child,
     pub(crate) port: u16,
 }
@@ -60,7 +59,7 @@ impl Server {
             .args(arguments)
             .spawn()
             .expect("the server starts");
-        let server = Server { kind, child, port };
+        let server = Server { child, port };
         let began = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(began.elapsed() < PATIENCE, "{} does not listen", kind.program());
@@ -97,24 +96,6 @@ impl Server {
         let mut answer = Vec::new();
         ask_list(&mut stream, command, &mut answer);
         answer
-    }
-
-    /// The counts of a function in `status`: total, running, workers.
-    pub(crate) fn status(&self, function: &str) -> [u64; 3] {
-        let text = String::from_utf8(self.list("status")).expect("text");
-        let line = text.lines().find_map(|line| line.strip_prefix(function)?.strip_prefix('\t'));
-        let mut counts =
-            line.unwrap_or("0\t0\t0").split('\t').map(|n| n.parse().expect("a number"));
-        std::array::from_fn(|_| counts.next().expect("three numbers"))
-    }
-
-    /// Waits until a function's counts are as wanted.
-    pub(crate) fn wait_for(&self, function: &str, wanted: impl Fn([u64; 3]) -> bool) {
-        let began = Instant::now();
-        while !wanted(self.status(function)) {
-            assert!(began.elapsed() < PATIENCE, "{function} stays {:?}", self.status(function));
-            thread::sleep(Duration::from_millis(10));
-        }
     }
 }
 
