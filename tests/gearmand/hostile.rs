@@ -17,7 +17,7 @@ fn a_promise_of_four_gigabytes_takes_no_memory() {
     let server = Server::start(&[]);
     server.connect().settle();
     let before = resident(&server);
-    let peers: Vec<_> = (0..50)
+    let mut peers: Vec<_> = (0..50)
         .map(|_| {
             let mut peer = server.connect();
             peer.send(b"\0REQ\0\0\0\x07\xff\xff\xff\xfefunction\0unique\0start");
@@ -25,9 +25,82 @@ fn a_promise_of_four_gigabytes_takes_no_memory() {
         })
         .collect();
     server.connect().settle();
+    // Byte by byte, it takes no more.
+    for peer in &mut peers {
+        peer.send(b"x");
+    }
+    server.connect().settle();
     let after = resident(&server);
     assert!(after < before + 10_000, "{before} kB became {after} kB");
-    drop(peers);
+}
+
+#[test]
+fn a_packet_that_is_too_large_is_refused_and_what_follows_is_read() {
+    let server = Server::start(&["--max-packet-size", "1000"]);
+    let mut peer = server.connect();
+    peer.settle();
+    let before = resident(&server);
+    let limit = "A packet may have 1000 bytes, this one has";
+    // At once with what follows, and in pieces.
+    let mut bytes = request(18, &["f", "", &"x".repeat(2000)]);
+    bytes.extend(request(18, &["f", "", "small"]));
+    peer.send(&bytes);
+    peer.expect(&response(19, &["ARGUMENT_TOO_LARGE", &format!("{limit} 2003")]));
+    peer.expect(&response(8, &["H:t:1"]));
+    let large = 64 << 20;
+    peer.send(&request(18, &["f", "", &"x".repeat(large)]));
+    peer.expect(&response(19, &["ARGUMENT_TOO_LARGE", &format!("{limit} {}", large + 3)]));
+    peer.settle();
+    let after = resident(&server);
+    assert!(after < before + 10_000, "{before} kB became {after} kB");
+    // One of the largest size is taken.
+    peer.ask(&request(18, &["f", "", &"x".repeat(997)]), &response(8, &["H:t:2"]));
+}
+
+#[test]
+fn a_job_whose_result_is_too_large_has_failed() {
+    let server = Server::start(&["--max-packet-size", "1000"]);
+    for (number, packet) in [(1, 13), (2, 25), (3, 28), (4, 29)] {
+        let handle = format!("H:t:{number}");
+        let (mut client, mut worker) = (server.connect(), server.connect());
+        client.ask(&request(7, &["f", "", "x"]), &response(8, &[&handle]));
+        worker.send(&request(1, &["f"]));
+        worker.ask(&request(9, NOTHING), &response(11, &[&handle, "f", "x"]));
+        let result = request(packet, &[&handle, &"x".repeat(2000)]);
+        let text = format!("A packet may have 1000 bytes, this one has {}", result.len() - 12);
+        worker.ask(&result, &response(19, &["ARGUMENT_TOO_LARGE", &text])).settle();
+        client.expect(&response(14, &[&handle])).settle();
+    }
+}
+
+#[test]
+fn names_that_no_worker_could_be_told_are_refused() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let refused = ["ARGUMENT_TOO_LARGE", "No packet to a worker can hold this job"];
+    client.ask(&request(18, &[&"f".repeat(8150), "", ""]), &response(19, &refused));
+    client.ask(&request(18, &[&"f".repeat(8100), "", ""]), &response(8, &["H:t:1"]));
+}
+
+#[test]
+fn a_flood_of_refused_packets_is_not_a_flood_of_lines() {
+    let mut server = Server::start(&[]);
+    let mut peer = server.connect();
+    let count = 1000;
+    peer.send(&request(24, NOTHING).repeat(count));
+    peer.expect(&response(19, &["INVALID_COMMAND", "Command not expected"]).repeat(count));
+    server.signal("TERM");
+    let lines = server.remaining_lines();
+    let told = lines.iter().filter(|line| line.contains("Refused a packet from 127.0.0.1")).count();
+    let suppressed: usize = lines
+        .iter()
+        .filter_map(|line| {
+            line.split("suppressed ").nth(1)?.split(' ').next()?.parse::<usize>().ok()
+        })
+        .sum();
+    assert_eq!(told + suppressed, count);
+    assert!((10..count / 2).contains(&told), "{told} lines");
+    server.wait();
 }
 
 #[test]
@@ -92,11 +165,46 @@ fn garbage_from_many_peers_hurts_nobody_else() {
 
 #[test]
 fn running_out_of_descriptors_ends_when_somebody_leaves() {
-    let server = Server::start(&["-f", "24"]);
+    let mut server = Server::start(&["-f", "24"]);
     let mut peers: Vec<_> = (0..40).map(|_| server.connect()).collect();
-    server.wait_for_line("accept");
+    server.wait_for_line("accept:");
     peers[0].settle();
-    // Those who came first go, and the last one, who waited, is served.
-    peers.drain(..30);
+    // Those who came first go one by one, and each time somebody who waited is
+    // served; until the last one is, there is always one too many.
+    for _ in 0..30 {
+        drop(peers.remove(0));
+        peers[0].settle();
+    }
     peers.last_mut().expect("ten are left").settle();
+    server.signal("TERM");
+    let lines = server.remaining_lines();
+    let complaints = lines.iter().filter(|line| line.contains("accept:")).count();
+    assert!(complaints <= 2, "{complaints} more lines about the same");
+    server.wait();
+}
+
+#[test]
+fn the_memory_of_a_queue_that_is_worked_off_is_given_back() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    let before = resident(&server);
+    let payload = "x".repeat(100_000);
+    for number in 1..=1000 {
+        client.ask(&request(18, &["f", "", &payload]), &response(8, &[format!("H:t:{number}")]));
+    }
+    let full = resident(&server);
+    assert!(full > before + 90_000, "{before} kB became {full} kB");
+    worker.send(&request(1, &["f"]));
+    for number in 1..=1000 {
+        let handle = format!("H:t:{number}");
+        worker.ask(&request(9, NOTHING), &response(11, &[&handle[..], "f", &payload]));
+        worker.send(&request(13, &[&handle[..], ""]));
+    }
+    worker.settle();
+    let began = std::time::Instant::now();
+    // Of 100 MB a tenth is more than any allocator keeps for itself.
+    while resident(&server) > before + 10_000 {
+        assert!(began.elapsed() < PATIENCE, "{full} kB became {} kB", resident(&server));
+        client.settle();
+    }
 }

@@ -1,36 +1,8 @@
-//! From the command line to the end: start, signals, files.
+//! From the start to a signal that ends it: daemons, logs, files.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
 use super::support::*;
-
-/// A directory of this test's own, removed at the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Directory {
-        let path = std::env::temp_dir().join(format!("gearmand-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).expect("a directory");
-        Directory(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain path").into()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn gearmand(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
-    command.args(arguments).stdin(Stdio::null()).output().expect("gearmand runs")
-}
 
 #[test]
 fn a_signal_to_stop_ends_it_with_success() {
@@ -42,32 +14,6 @@ fn a_signal_to_stop_ends_it_with_success() {
         assert!(server.wait().success(), "{signal}");
         peer.expect_closed();
     }
-}
-
-#[test]
-fn draining_serves_those_who_are_there_until_no_job_is_left() {
-    let mut server = Server::start(&[]);
-    let mut worker = server.connect();
-    worker.ask(&request(18, &["f", "", "1"]), &response(8, &["H:t:1"]));
-    server.signal("USR1");
-    server.wait_for_line("SIGUSR1");
-    worker.settle();
-    assert!(std::net::TcpStream::connect(server.address).is_err(), "it still accepts");
-    worker.ask(&request(18, &["f", "", "2"]), &response(8, &["H:t:2"]));
-    worker.send(&request(1, &["f"]));
-    for (number, payload) in [(1, "1"), (2, "2")] {
-        let handle = format!("H:t:{number}");
-        worker.ask(&request(9, NOTHING), &response(11, &[&handle, "f", payload]));
-        worker.send(&request(13, &[&handle, ""]));
-    }
-    assert!(server.wait().success());
-}
-
-#[test]
-fn an_idle_server_that_drains_ends_at_once() {
-    let mut server = Server::start(&[]);
-    server.signal("USR1");
-    assert!(server.wait().success());
 }
 
 #[test]
@@ -84,6 +30,7 @@ fn the_log_is_opened_anew_for_whoever_moved_it_away() {
         &log,
         "--verbose",
         "NOTICE",
+        "--pid-file=none",
         "--port-file",
         &port,
     ]);
@@ -98,42 +45,6 @@ fn the_log_is_opened_anew_for_whoever_moved_it_away() {
     let old = fs::read_to_string(directory.file("old")).expect("the old log");
     assert!(old.contains("reopening log file"), "{old}");
     assert!(fs::exists(&log).expect("looks"), "no new log");
-}
-
-/// A server in the background, killed at the end.
-struct Daemon {
-    pid: String,
-    port: u16,
-}
-
-impl Daemon {
-    fn find(port_file: &str) -> Daemon {
-        let port = fs::read_to_string(port_file).expect("the port file");
-        let mut daemon = Daemon { pid: String::new(), port: port.trim().parse().expect("a port") };
-        daemon.pid = daemon.ask("getpid\n").trim_start_matches("OK ").trim().into();
-        daemon
-    }
-
-    fn ask(&self, line: &str) -> String {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("connects");
-        stream.write_all(line.as_bytes()).expect("sends");
-        stream.shutdown(std::net::Shutdown::Write).expect("half closes");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answers");
-        answer
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.pid]).status();
-        assert!(status.expect("kill runs").success());
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        self.signal("KILL");
-    }
 }
 
 #[test]
@@ -206,7 +117,7 @@ fn version_and_help_are_printed() {
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     for (arguments, name) in [
-        (&["--syslog"][..], "--syslog"),
+        (&["--ssl"][..], "--ssl"),
         (&["-q", "libsqlite3"], "libsqlite3"),
         (&["--nonsense"], "--nonsense"),
         (&["-j", "256"], "256"),

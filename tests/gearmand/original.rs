@@ -10,11 +10,11 @@ use std::process::Command;
 
 use super::support::*;
 
-const ORIGINAL: &str = "/usr/sbin/gearmand";
+pub(crate) const ORIGINAL: &str = "/usr/sbin/gearmand";
 
 /// The original on a port that was free a moment ago, or nothing where there is
 /// no original.
-fn original() -> Option<Server> {
+pub(super) fn original() -> Option<Server> {
     if !Path::new(ORIGINAL).exists() {
         eprintln!("skipped: there is no {ORIGINAL}");
         return None;
@@ -33,10 +33,10 @@ fn original() -> Option<Server> {
 }
 
 /// Bytes that one of several connections sends.
-type Turn = (usize, Vec<u8>);
+pub(super) type Turn = (usize, Vec<u8>);
 
 /// Plays turns; after each, what every connection got.
-fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
+pub(super) fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
     let mut peers: Vec<_> = (0..connections).map(|_| server.connect()).collect();
     peers.iter_mut().for_each(|peer| {
         peer.settle();

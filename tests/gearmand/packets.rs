@@ -143,6 +143,29 @@ fn thousands_of_requests_may_be_sent_before_an_answer_is_read() {
 }
 
 #[test]
+fn ten_thousand_jobs_of_one_client_are_all_answered() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    let count = 10_000;
+    let handle = |number: usize| format!("H:t:{number}");
+    worker.send(&request(1, &["f"])).settle();
+    for number in 1..=count {
+        client.send(&request(7, &["f", &format!("u{number}"), "x"]));
+        client.expect(&response(8, &[handle(number)]));
+    }
+    let mut admin = server.connect();
+    assert_eq!(admin.list("status"), format!("f\t{count}\t0\t1\n.\n"));
+    for number in 1..=count {
+        let job = response(11, &[&handle(number)[..], "f", "x"]);
+        worker.ask(&request(9, NOTHING), &job).send(&request(13, &[&handle(number)[..], "done"]));
+    }
+    for number in 1..=count {
+        client.expect(&response(13, &[&handle(number)[..], "done"]));
+    }
+    assert_eq!(admin.list("status"), "f\t0\t0\t1\n.\n");
+}
+
+#[test]
 fn what_was_asked_before_closing_is_answered() {
     let server = Server::start(&[]);
     let mut client = server.connect();

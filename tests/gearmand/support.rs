@@ -1,9 +1,11 @@
 //! Starting servers, and speaking bytes to them.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -26,6 +28,9 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
         command.args(["--listen", "127.0.0.1", "--port", "0"]);
         command.args(["--log-file", "stderr", "--verbose", "INFO", "--job-handle-prefix", "H:t"]);
+        if !arguments.contains(&"-P") {
+            command.arg("--pid-file=none");
+        }
         command.args(arguments);
         Server::run(command)
     }
@@ -77,6 +82,11 @@ impl Server {
         assert!(status.expect("kill runs").success());
     }
 
+    /// What is left of its log once it has ended.
+    pub(crate) fn remaining_lines(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect()
+    }
+
     /// Waits until it ends.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         // The end of its log is the end of the process.
@@ -89,6 +99,41 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A server in the background, killed at the end.
+pub(crate) struct Daemon {
+    pub(crate) pid: String,
+    pub(crate) port: u16,
+}
+
+impl Daemon {
+    pub(crate) fn find(port_file: &str) -> Daemon {
+        let port = fs::read_to_string(port_file).expect("the port file");
+        let mut daemon = Daemon { pid: String::new(), port: port.trim().parse().expect("a port") };
+        daemon.pid = daemon.ask("getpid\n").trim_start_matches("OK ").trim().into();
+        daemon
+    }
+
+    pub(crate) fn ask(&self, line: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connects");
+        stream.write_all(line.as_bytes()).expect("sends");
+        stream.shutdown(std::net::Shutdown::Write).expect("half closes");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answers");
+        answer
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid]).status();
+        assert!(status.expect("kill runs").success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.signal("KILL");
     }
 }
 
@@ -202,3 +247,34 @@ pub(crate) fn response(number: u32, parts: &[impl Display]) -> Vec<u8> {
 
 /// A packet without a payload.
 pub(crate) const NOTHING: &[&str] = &[];
+
+/// A directory of this test's own, removed at the end.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("gearmand-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory");
+        Directory(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain path").into()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs ours to its end.
+pub(crate) fn gearmand(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    command.args(arguments).stdin(Stdio::null()).output().expect("gearmand runs")
+}

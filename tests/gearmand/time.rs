@@ -2,9 +2,14 @@
 //! seconds: the protocol's units leave no other way. The rules themselves are
 //! tested in the broker, without a clock.
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::support::*;
+
+/// The original's tool, as Debian packages it.
+const TOOL: &str = "/usr/bin/gearman";
 
 #[test]
 fn a_job_for_later_wakes_a_sleeping_worker_when_its_time_has_come() {
@@ -18,6 +23,25 @@ fn a_job_for_later_wakes_a_sleeping_worker_when_its_time_has_come() {
     let woken = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     assert!(woken >= due, "woken too early");
     worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+}
+
+#[test]
+fn jobs_for_later_start_in_the_order_of_their_times_and_soon_after_them() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).send(&request(4, NOTHING)).settle();
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let (early, late) = (now().as_secs() + 1, now().as_secs() + 2);
+    client.ask(&request(36, &["f", "", &late.to_string(), "late"]), &response(8, &["H:t:1"]));
+    client.ask(&request(36, &["f", "", &early.to_string(), "early"]), &response(8, &["H:t:2"]));
+    for (due, handle, payload) in [(early, "H:t:2", "early"), (late, "H:t:1", "late")] {
+        worker.expect(&response(6, NOTHING));
+        // 0.3 s on a machine with nothing else to do.
+        assert!(now().as_secs_f64() - (due as f64) < 2.0, "{payload} started too late");
+        worker.ask(&request(9, NOTHING), &response(11, &[handle, "f", payload]));
+        worker.send(&request(13, &[handle, ""]));
+        worker.ask(&request(9, NOTHING), &response(10, NOTHING)).send(&request(4, NOTHING));
+    }
 }
 
 #[test]
@@ -50,4 +74,52 @@ fn a_job_that_takes_too_long_is_given_to_another_worker() {
     slow.ask(&request(13, &["H:t:1", "late"]), &gone);
     next.send(&request(13, &["H:t:1", "in time"]));
     client.expect(&response(13, &["H:t:1", "in time"]));
+}
+
+/// A worker process that was not made here.
+struct Process(Child);
+
+impl Process {
+    fn work(server: &Server) -> Process {
+        let mut command = Command::new(TOOL);
+        let port = server.address.port().to_string();
+        command.args(["-h", "127.0.0.1", "-p", &port, "-w", "-f", "f", "--", "cat"]);
+        let worker = Process(command.stdout(Stdio::null()).spawn().expect("the tool starts"));
+        server.wait_for_line("PRE_SLEEP from");
+        worker
+    }
+
+    fn stop(&self) {
+        let pid = self.0.id().to_string();
+        let status = Command::new("kill").args(["-s", "STOP", &pid]).status();
+        assert!(status.expect("kill runs").success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_job_does_not_wait_for_a_worker_that_sleeps_and_was_stopped() {
+    if !Path::new(TOOL).exists() {
+        eprintln!("skipped: there is no {TOOL}");
+        return;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    command.args(["-L", "127.0.0.1", "-p", "0", "-l", "stderr", "-vv", "--pid-file=none"]);
+    command.args(["--job-handle-prefix", "H:t"]);
+    let server = Server::run(command);
+    let stopped = Process::work(&server);
+    stopped.stop();
+    let _healthy = Process::work(&server);
+    let mut client = server.connect();
+    for number in 1..=5 {
+        let handle = format!("H:t:{number}");
+        client.ask(&request(7, &["f", "", "x"]), &response(8, &[&handle]));
+        client.expect(&response(13, &[&handle, "x"]));
+    }
 }

@@ -3,29 +3,31 @@
 //! `options` says what was asked for, `startup` brings it about, `server` is
 //! the event loop, `admin` the text protocol, and `broker` everything that the
 //! job server is about. Arrows point one way: `server -> admin -> broker`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod admin;
+mod announcement;
 mod broker;
 mod daemon;
 mod log;
+mod memory;
 mod options;
+#[cfg(test)]
+mod play;
+mod privileges;
 mod server;
 mod startup;
+mod systemd;
 
 use std::process::ExitCode;
-
-/// The C library's allocator gives memory back only from its end: one small
-/// allocation made while a queue was full keeps all of it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let options = match options::parse() {
         Ok(options) => options,
         Err(code) => return code,
     };
-    let run = if options.daemon && !options.daemon_child { daemon::launch } else { startup::run };
+    let detaches = options.process.daemon && !options.process.daemon_child;
+    let run = if detaches { daemon::launch } else { startup::run };
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

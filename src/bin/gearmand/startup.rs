@@ -1,87 +1,128 @@
-//! From options to a running server and back: limits, log, listeners, the files
-//! that say who and where the server is.
+//! From options to a running server and back: limits, listeners, user, log, the
+//! files that say who and where the server is, in this order.
 //!
 //! Must not: know the protocol or the event loop's insides.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
+use crate::announcement::Announcement;
 use crate::broker::{Broker, Config, Wakeup};
 use crate::daemon;
-use crate::log::Log;
-use crate::options::Options;
-use crate::server::{Keepalive, Server, bind};
-
-/// Where log lines go if nothing else is said.
-const LOG_FILE: &str = "/var/log/gearmand.log";
+use crate::log::{Level, Log};
+use crate::options::{FileChoice, Jobs, Network, Options, Process};
+use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
+use crate::server::{Binding, Keepalive, Listener, Server, Settings, bind};
+use crate::systemd;
 
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting or from going on.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    if options.daemon_child {
+    let Options { process, network, jobs, .. } = options;
+    if process.daemon_child {
         daemon::detach()?;
     }
-    let log = open_log(options)?;
-    limit_files(options.file_descriptors)?;
-    let listeners = bind(&options.listen, options.port, options.backlog)?;
-    let port = listeners[0].local_addr()?.port();
+    let user = process.user.as_deref().map(find_user).transpose()?;
+    limit_files(process.file_descriptors)?;
+    // Before the user is changed: some ports are root's.
+    let listeners = listen(network)?;
+    if let Some(user) = &user {
+        listeners.iter().try_for_each(|listener| listener.give_to(user))?;
+        become_user(user)?;
+    }
+    if process.coredump {
+        allow_core_dumps()?;
+    }
+    let mut log = open_log(process)?;
+    let (pid, level) = (std::process::id(), log.level().name());
+    log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
+    let port = listeners.iter().find_map(Listener::port);
     let broker = Broker::new(Config {
-        handle_prefix: handle_prefix(options),
-        attempts: attempts(options.job_retries),
-        wakeup: wakeup(options.worker_wakeup),
-        exceptions: options.exceptions,
+        handle_prefix: handle_prefix(jobs),
+        attempts: attempts(jobs.job_retries),
+        wakeup: wakeup(jobs.worker_wakeup),
+        exceptions: jobs.exceptions,
     });
-    let keepalive = Keepalive {
-        idle: options.keepalive_idle,
-        interval: options.keepalive_interval,
-        count: options.keepalive_count,
-    };
     let keep_stderr = log.is_stderr();
-    let server = Server::new(listeners, broker, log, keepalive, options.output_limit)?;
+    let server = Server::new(listeners, broker, log, settings(network))?;
 
-    let _pid_file = Announcement::write(options.pid_file.as_deref(), std::process::id())?;
-    let _port_file = Announcement::write(options.port_file.as_deref(), port)?;
-    if options.daemon_child {
+    let _pid_file = match process.pid_file() {
+        None => None,
+        Some(FileChoice::Named(path)) => Some(Announcement::write(path, pid)?),
+        Some(FileChoice::Default(path)) => Announcement::write(path, pid).ok(),
+    };
+    let _port_file = match (&network.port_file, port) {
+        (None, _) => None,
+        (Some(path), Some(port)) => Some(Announcement::write(path, port)?),
+        (Some(path), None) => {
+            return Err(io::Error::other(format!(
+                "--port-file {}: there is no port",
+                path.display()
+            )));
+        }
+    };
+    if process.daemon_child {
         daemon::ready(keep_stderr)?;
     }
+    systemd::ready();
     server.run()
 }
 
-fn open_log(options: &Options) -> io::Result<Log> {
-    let level = options.level();
-    match &options.log_file {
-        Some(path) => Log::open(path, level)
-            .map_err(|e| io::Error::new(e.kind(), format!("log file {}: {e}", path.display()))),
-        // Nobody asked for this file, so nobody misses it.
-        None => Ok(Log::open(Path::new(LOG_FILE), level).unwrap_or_else(|_| Log::stderr(level))),
+/// The listeners that systemd opened; without any, those that were asked for.
+fn listen(network: &Network) -> io::Result<Vec<Listener>> {
+    let inherited = systemd::listeners()?;
+    if !inherited.is_empty() {
+        return Ok(inherited);
     }
+    bind(Binding {
+        names: &network.listen,
+        port: network.port,
+        backlog: network.backlog,
+        mode: network.socket_mode,
+    })
 }
 
-/// Allows as many open files as asked for, or as the user may have.
-fn limit_files(wanted: Option<u64>) -> io::Result<()> {
-    let mut limit = getrlimit(Resource::Nofile);
-    match wanted {
-        Some(wanted) => {
-            let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
-            limit = Rlimit { current: Some(wanted), maximum };
-        }
-        None => limit.current = limit.maximum,
-    }
-    setrlimit(Resource::Nofile, limit)
-        .map_err(|e| io::Error::new(e.kind(), format!("file descriptor limit: {e}")))
+fn open_log(process: &Process) -> io::Result<Log> {
+    let level = process.level();
+    let log = match process.log_file() {
+        FileChoice::Named(path) => Log::open(path, level)
+            .map_err(|e| io::Error::new(e.kind(), format!("log file {}: {e}", path.display())))?,
+        FileChoice::Default(_) if process.syslog => return Ok(Log::syslog(level)),
+        FileChoice::Default(path) => Log::open(path, level).unwrap_or_else(|error| {
+            let path = path.display();
+            eprintln!("gearmand: log file {path}: {error}; switching to standard error");
+            Log::stderr(level)
+        }),
+    };
+    Ok(if process.syslog { log.with_syslog() } else { log })
 }
 
-fn handle_prefix(options: &Options) -> String {
-    options.job_handle_prefix.clone().unwrap_or_else(|| {
+fn handle_prefix(jobs: &Jobs) -> String {
+    jobs.job_handle_prefix.clone().unwrap_or_else(|| {
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
         format!("H:{}", host.chars().take(crate::broker::MAX_PREFIX / 4).collect::<String>())
     })
+}
+
+fn settings(network: &Network) -> Settings {
+    Settings {
+        keepalive: keepalive(network),
+        output_limit: network.output_limit,
+        packet_limit: network.max_packet_size,
+    }
+}
+
+/// A peer that vanished without a word is missed after two minutes, unless other
+/// numbers are given; the systems' own let it occupy a job for two hours.
+fn keepalive(network: &Network) -> Keepalive {
+    let or = |given: i32, default| u32::try_from(given).unwrap_or(default);
+    Keepalive {
+        idle: or(network.keepalive_idle, 60),
+        interval: or(network.keepalive_interval, 10),
+        count: or(network.keepalive_count, 6),
+    }
 }
 
 /// The option counts attempts; -1 is without limit, and less than one attempt
@@ -100,25 +141,26 @@ fn wakeup(limit: Option<u8>) -> Wakeup {
     }
 }
 
-/// A file that says something about a running server and goes with it.
-struct Announcement(PathBuf);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
 
-impl Announcement {
-    /// Writes the file in one step: who reads it reads all of it.
-    fn write(path: Option<&Path>, what: impl ToString) -> io::Result<Option<Announcement>> {
-        let Some(path) = path else { return Ok(None) };
-        let failed = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-        let mut fresh = path.as_os_str().to_owned();
-        fresh.push(".new");
-        fs::write(&fresh, format!("{}\n", what.to_string())).map_err(failed)?;
-        fs::rename(&fresh, path).map_err(failed)?;
-        Ok(Some(Announcement(path.to_path_buf())))
+    #[test]
+    fn a_vanished_peer_is_missed_after_two_minutes_unless_told_otherwise() {
+        let keepalive = |line: &str| {
+            let options = Options::try_parse_from(line.split(' ')).expect("parses");
+            let Keepalive { idle, interval, count } = keepalive(&options.network);
+            (idle, interval, count)
+        };
+        assert_eq!(keepalive("gearmand"), (60, 10, 6));
+        let all = "gearmand --keepalive --keepalive-idle 5 --keepalive-interval 0";
+        assert_eq!(keepalive(all), (5, 0, 6));
     }
-}
 
-impl Drop for Announcement {
-    fn drop(&mut self) {
-        // Somebody may have been faster.
-        let _ = fs::remove_file(&self.0);
+    #[test]
+    fn a_job_is_handed_out_at_least_once() {
+        let counts = [-1, 0, 1, 2, 255].map(attempts);
+        assert_eq!(counts, [None, Some(1), Some(1), Some(2), Some(255)]);
     }
 }

@@ -11,8 +11,12 @@ pub(super) const ARGUMENTS: Refusal =
     (b"INVALID_ARGUMENTS", b"The packet has fewer arguments than its command needs");
 pub(super) const OPTION: Refusal = (b"UNKNOWN_OPTION", b"Server does not recognize given option");
 pub(super) const UNIQUE: Refusal = (b"ARGUMENT_TOO_LARGE", b"Unique value too large");
+pub(super) const JOB_SIZE: Refusal =
+    (b"ARGUMENT_TOO_LARGE", b"No packet to a worker can hold this job");
 pub(super) const EPOCH: Refusal = (b"INVALID_ARGUMENTS", b"Epoch value too large");
 pub(super) const QUEUE_FULL: Refusal = (b"QUEUE_ERROR", b"Job queue is full");
+pub(super) const DRAINING: Refusal =
+    (b"SHUTDOWN_GRACEFUL", b"The server finishes its jobs and takes no new ones");
 pub(super) const RESULT: Refusal = (b"JOB_NOT_FOUND", b"Job given in work result not found");
 pub(super) const DATA: Refusal = (b"JOB_NOT_FOUND", b"Job does not exist on server");
 pub(super) const EXCEPTION: Refusal =

@@ -11,6 +11,7 @@
 mod commands;
 mod connection;
 mod control;
+mod drain;
 mod errors;
 mod function;
 mod index;
@@ -18,6 +19,9 @@ mod job;
 mod jobs;
 mod lifecycle;
 mod list;
+#[cfg(all(fuzzing, not(test)))]
+#[path = "tests/recount.rs"]
+mod recount;
 mod slab;
 #[cfg(test)]
 mod tests;
@@ -108,6 +112,8 @@ pub(crate) struct Broker {
     delayed_timers: Timers,
     /// Functions whose jobs may need more workers awake.
     alarms: Alarms,
+    /// Whether no job is taken on any more.
+    draining: bool,
 }
 
 impl Broker {
@@ -125,6 +131,7 @@ impl Broker {
             running_timers: Timers::default(),
             delayed_timers: Timers::default(),
             alarms: Alarms::default(),
+            draining: false,
         }
     }
 

@@ -50,7 +50,7 @@ impl Timers {
         Some(job)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn len(&self) -> usize {
         self.due.len()
     }

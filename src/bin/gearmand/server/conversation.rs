@@ -10,15 +10,16 @@ use super::Server;
 use super::peer::Received;
 use super::peers::Outlet;
 use crate::admin;
-use crate::broker::{ConnectionKey, Incoming, Now};
+use crate::broker::{ConnectionKey, Incoming, Now, Outbox};
 use crate::log::Level;
 use gearman::protocol::admin::{Line, is_text, line};
 use gearman::protocol::limits::HEADER_SIZE;
-use gearman::protocol::{Decoded, Header, ProtocolError, decode};
+use gearman::protocol::{Command, Decoded, Header, Packet, ProtocolError, decode};
 
 /// What the start of a buffer led to.
 enum Step {
-    /// This many bytes are dealt with.
+    /// This many bytes are dealt with. There may be fewer yet: what comes of
+    /// them later is not looked at.
     Used(usize),
     /// The buffer must hold this many bytes first.
     Need(usize),
@@ -102,6 +103,9 @@ impl Server {
             if peer.doom.is_some() {
                 return input.len();
             }
+            let skipped = peer.skip.min(input.len() - used);
+            peer.skip -= skipped;
+            used += skipped;
             let rest = &input[used..];
             if peer.is_crowded() || rest.is_empty() {
                 peer.need = 1;
@@ -117,7 +121,7 @@ impl Server {
             let Some(peer) = self.peers.get_mut(key.index()) else { return used };
             match step {
                 Step::Used(count) => {
-                    used += count;
+                    peer.skip = count;
                     peer.need = 1;
                 }
                 Step::Need(need) => {
@@ -125,7 +129,7 @@ impl Server {
                     return used;
                 }
                 Step::Broken(why) => {
-                    self.peers.doom(key.index(), why);
+                    self.peers.condemn(key.index(), why);
                     return input.len();
                 }
             }
@@ -157,6 +161,12 @@ impl Server {
         now: Now,
     ) -> Step {
         match decode(input) {
+            Ok(Decoded::Whole { packet, .. } | Decoded::Head { packet, .. })
+                if packet.header.length > self.settings.packet_limit =>
+            {
+                self.refuse_size(key, &packet);
+                Step::Used(HEADER_SIZE + packet.header.length as usize)
+            }
             Ok(Decoded::Whole { packet, used }) => {
                 self.log
                     .write(Level::Debug, format_args!("{} from {key:?}", packet.command().name()));
@@ -180,5 +190,15 @@ impl Server {
             }
             Err(error) => Step::Broken(error.to_string()),
         }
+    }
+
+    /// Answers a packet that is too large. The connection stays: its bytes are
+    /// received and forgotten, so that whoever sends them gets to the answer.
+    fn refuse_size(&mut self, key: ConnectionKey, packet: &Packet<'_>) {
+        let limit = self.settings.packet_limit;
+        let why = format!("A packet may have {limit} bytes, this one has {}", packet.header.length);
+        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        outlet.send(key, Command::Error, &[b"ARGUMENT_TOO_LARGE", why.as_bytes()], b"");
+        self.broker.oversized_packet(key, packet, outlet);
     }
 }

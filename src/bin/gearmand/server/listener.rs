@@ -2,122 +2,200 @@
 //!
 //! Must not: know what connections are for.
 
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::unistd::User;
+use rustix::net::sockopt;
 
-/// How many free ports are tried before giving up on finding one that is free
-/// on every address.
-const PORT_TRIES: usize = 16;
+use super::stream::{Origin, Stream};
 
-/// Opens a listener per address; without any, on all IPv4 and IPv6 addresses.
-/// Port 0 becomes the same free port on each.
-///
-/// # Errors
-/// When an address cannot be resolved or listened on.
-pub(crate) fn bind(names: &[String], port: u16, backlog: u16) -> io::Result<Vec<TcpListener>> {
-    let addresses = resolve(names)?;
-    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
-    loop {
-        tries -= 1;
-        match bind_all(&addresses, names.is_empty(), port, backlog) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
-            result => return result,
+/// A socket that connections come from.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    /// A Unix socket, and its file if that goes with it.
+    Unix(UnixListener, Option<SocketFile>),
+}
+
+impl Listener {
+    /// Accepts somebody who waits.
+    ///
+    /// # Errors
+    /// As the system call.
+    pub(super) fn accept(&self, keepalive: Keepalive) -> io::Result<(Stream, Origin)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, address) = listener.accept()?;
+                let _ = stream.set_nodelay(true);
+                keepalive.set(&stream);
+                Ok((Stream::Tcp(stream), Origin::Inet(address)))
+            }
+            Listener::Unix(listener, _) => {
+                let (stream, _) = listener.accept()?;
+                // Not with rustix: to it no process is 0, which is what processes
+                // of other containers are.
+                let peer = getsockopt(&stream, PeerCredentials).ok();
+                let process = peer.map_or(0, |peer| peer.pid());
+                Ok((Stream::Unix(stream), Origin::Local(process)))
+            }
+        }
+    }
+
+    /// Its port, if it has one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match self {
+            Listener::Tcp(listener) => Some(listener.local_addr().ok()?.port()),
+            Listener::Unix(..) => None,
+        }
+    }
+
+    /// Makes the file of a Unix socket a user's.
+    ///
+    /// # Errors
+    /// As the system call.
+    pub(crate) fn give_to(&self, user: &User) -> io::Result<()> {
+        let Listener::Unix(_, Some(file)) = self else { return Ok(()) };
+        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+        std::os::unix::fs::lchown(&file.path, Some(uid), Some(gid))
+            .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.path.display())))
+    }
+
+    /// What the poller watches.
+    pub(super) fn as_source(&mut self) -> &mut dyn Source {
+        match self {
+            Listener::Tcp(listener) => listener,
+            Listener::Unix(listener, _) => listener,
         }
     }
 }
 
-fn resolve(names: &[String]) -> io::Result<Vec<IpAddr>> {
-    if names.is_empty() {
-        return Ok(vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]);
-    }
-    let mut addresses = Vec::new();
-    for name in names {
-        let found = (name.as_str(), 0)
-            .to_socket_addrs()
-            .map_err(|e| io::Error::new(e.kind(), format!("address {name}: {e}")))?;
-        for address in found.map(|found| found.ip()) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listener::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(f),
+                Err(error) => error.fmt(f),
+            },
+            Listener::Unix(listener, _) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                match path {
+                    Some(path) => path.display().fmt(f),
+                    None => f.write_str("a Unix socket without a name"),
+                }
             }
         }
     }
-    Ok(addresses)
 }
 
-fn bind_all(
-    addresses: &[IpAddr],
-    any: bool,
-    mut port: u16,
-    backlog: u16,
-) -> io::Result<Vec<TcpListener>> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
-    for &address in addresses {
-        let address = SocketAddr::new(address, port);
-        match listen(address, backlog) {
-            Ok(listener) => {
-                port = listener.local_addr()?.port();
-                listeners.push(listener);
-            }
-            // A machine without one of the families is still a machine.
-            Err(error) if any && is_family_missing(&error) && address.is_ipv6() => {}
-            Err(error) => {
-                return Err(io::Error::new(error.kind(), format!("listen on {address}: {error}")));
-            }
+/// The file of a Unix socket, removed at the end if it is still the same one.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// The file that is at a path now.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn new(path: PathBuf) -> io::Result<SocketFile> {
+        let identity = identity(&path)?;
+        Ok(SocketFile { path, identity })
+    }
+}
+
+fn identity(path: &std::path::Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            // The directory may not be ours any more; then the next server does it.
+            let _ = std::fs::remove_file(&self.path);
         }
     }
-    if listeners.is_empty() {
-        return Err(io::Error::other("no address to listen on"));
-    }
-    Ok(listeners)
 }
 
-fn is_family_missing(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let found = error.raw_os_error();
-    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|e| found == Some(e.raw_os_error()))
-}
-
-fn listen(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
-    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    if address.is_ipv6() {
-        sockopt::set_ipv6_v6only(&socket, true)?;
-    }
-    net::bind(&socket, &address)?;
-    net::listen(&socket, i32::from(backlog))?;
-    Ok(TcpListener::from_std(socket.into()))
-}
-
-/// When to ask a silent peer whether it is still there; -1 leaves a value to
-/// the system.
+/// When to ask a silent peer whether it is still there; 0 leaves a value to the
+/// system.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keepalive {
     /// Seconds of silence before the first question.
-    pub(crate) idle: i32,
+    pub(crate) idle: u32,
     /// Seconds between questions.
-    pub(crate) interval: i32,
+    pub(crate) interval: u32,
     /// Questions without an answer.
-    pub(crate) count: i32,
+    pub(crate) count: u32,
 }
 
-/// Sets what every connection gets. A socket that refuses is still a socket.
-pub(super) fn prepare(stream: &TcpStream, keepalive: Keepalive) {
-    let positive = |value: i32| u32::try_from(value).ok().filter(|&value| value > 0);
-    let _ = stream.set_nodelay(true);
-    let _ = sockopt::set_socket_keepalive(stream, true);
-    if let Some(seconds) = positive(keepalive.idle) {
-        let _ = sockopt::set_tcp_keepidle(stream, Duration::from_secs(seconds.into()));
+impl Keepalive {
+    /// Sets it. A socket that refuses is still a socket.
+    fn set(self, socket: impl AsFd + Copy) {
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        let _ = sockopt::set_socket_keepalive(socket, true);
+        if self.idle > 0 {
+            let _ = sockopt::set_tcp_keepidle(socket, seconds(self.idle));
+        }
+        if self.interval > 0 {
+            let _ = sockopt::set_tcp_keepintvl(socket, seconds(self.interval));
+        }
+        if self.count > 0 {
+            let _ = sockopt::set_tcp_keepcnt(socket, self.count);
+        }
     }
-    if let Some(seconds) = positive(keepalive.interval) {
-        let _ = sockopt::set_tcp_keepintvl(stream, Duration::from_secs(seconds.into()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::binding::bind_tcp;
+    use super::*;
+
+    #[test]
+    fn what_keepalive_was_asked_for_reaches_an_accepted_socket() {
+        let listener = bind_tcp(&["127.0.0.1"], 0, 1).expect("listens").remove(0);
+        let address = listener.local_addr().expect("an address");
+        let listener = Listener::Tcp(listener);
+        let _peer = std::net::TcpStream::connect(address).expect("connects");
+        let keepalive = Keepalive { idle: 61, interval: 0, count: 7 };
+        let (stream, origin) = loop {
+            match listener.accept(keepalive) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                accepted => break accepted.expect("accepts"),
+            }
+        };
+        assert_eq!(origin.host(), "127.0.0.1");
+        let untouched = std::net::TcpStream::connect(address).expect("connects");
+        assert!(sockopt::socket_keepalive(&stream).expect("a flag"));
+        assert_eq!(sockopt::tcp_keepidle(&stream).expect("a number").as_secs(), 61);
+        assert_eq!(
+            sockopt::tcp_keepintvl(&stream).expect("a number"),
+            sockopt::tcp_keepintvl(&untouched).expect("a number")
+        );
+        assert_eq!(sockopt::tcp_keepcnt(&stream).expect("a number"), 7);
+        assert!(sockopt::tcp_nodelay(&stream).expect("a flag"));
     }
-    if let Some(count) = positive(keepalive.count) {
-        let _ = sockopt::set_tcp_keepcnt(stream, count);
+
+    #[test]
+    fn addresses_of_both_families_are_shown_as_such() {
+        let origin = Origin::Inet("[2001:db8::1]:4730".parse().expect("an address"));
+        assert_eq!(
+            (origin.host(), origin.to_string()),
+            ("2001:db8::1".into(), "[2001:db8::1]:4730".into())
+        );
+        assert_eq!(Origin::Local(7).host(), "unix:7");
     }
 }

@@ -7,25 +7,29 @@
 //! Must not: know what packets do; that is the broker's.
 
 mod accepting;
+mod binding;
 mod conversation;
+mod ending;
 mod listener;
 mod outgoing;
 mod peer;
 mod peers;
+mod stream;
 
-pub(crate) use listener::{Keepalive, bind};
+pub(crate) use binding::{Binding, bind};
+pub(crate) use listener::{Keepalive, Listener};
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::broker::{Broker, Now};
-use crate::log::{Level, Log};
-use peer::Peer;
+use crate::log::{Level, Log, Throttle};
+use crate::memory::Tide;
+use crate::systemd;
+use peer::{Doom, Peer};
 use peers::{Outlet, Peers};
 
 const SIGNALS: Token = Token(usize::MAX);
@@ -38,12 +42,22 @@ const SCRATCH: usize = 256 << 10;
 /// Longest sleep while jobs wait for a time of day: the clock may be set.
 const CALENDAR_NAP: Duration = Duration::from_secs(5);
 
+/// What is the same for all connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) keepalive: Keepalive,
+    /// Bytes that may wait for a peer.
+    pub(crate) output_limit: usize,
+    /// Bytes that a packet may have after its header.
+    pub(crate) packet_limit: u32,
+}
+
 /// The server.
 pub(crate) struct Server {
     poll: Poll,
     signals: Signals,
-    listeners: Vec<TcpListener>,
-    keepalive: Keepalive,
+    listeners: Vec<Listener>,
+    settings: Settings,
     broker: Broker,
     peers: Peers,
     log: Log,
@@ -54,11 +68,21 @@ pub(crate) struct Server {
     served: Vec<usize>,
     /// When to accept again after there was no room.
     accept_again: Option<Instant>,
-    /// Whether it was said that there is no room.
-    is_full: bool,
+    /// How often it is said that there is no room.
+    no_room: Throttle,
+    /// When to say next that the server is alive, if somebody wants to know.
+    heartbeat: Option<Heartbeat>,
     started: Instant,
+    tide: Tide,
     running: bool,
-    draining: bool,
+    /// Until when the last results may take their way, once all jobs are done.
+    farewell: Option<Instant>,
+}
+
+/// A sign of life, and when the next one is due.
+struct Heartbeat {
+    period: Duration,
+    next: Instant,
 }
 
 impl Server {
@@ -67,38 +91,41 @@ impl Server {
     /// # Errors
     /// When the system refuses a poller or a signal handler.
     pub(crate) fn new(
-        mut listeners: Vec<TcpListener>,
+        mut listeners: Vec<Listener>,
         broker: Broker,
         mut log: Log,
-        keepalive: Keepalive,
-        output_limit: usize,
+        settings: Settings,
     ) -> io::Result<Server> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
-            poll.registry().register(listener, Token(LISTENERS + index), Interest::READABLE)?;
+            let (source, token) = (listener.as_source(), Token(LISTENERS + index));
+            poll.registry().register(source, token, Interest::READABLE)?;
         }
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?;
+        let mut signals = ending::catch_signals()?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         // Only now: who waits for this line may send a signal next.
         for listener in &listeners {
-            log.write(Level::Info, format_args!("Listening on {}", listener.local_addr()?));
+            log.write(Level::Info, format_args!("Listening on {listener}"));
         }
         Ok(Server {
             poll,
             signals,
             listeners,
-            keepalive,
+            settings,
             broker,
-            peers: Peers::new(output_limit),
+            peers: Peers::new(settings.output_limit),
             log,
             scratch: vec![0; SCRATCH],
             ready: Vec::new(),
             served: Vec::new(),
             accept_again: None,
-            is_full: false,
+            no_room: Throttle::new(1, accepting::NO_ROOM_PERIOD),
+            heartbeat: systemd::heartbeat()
+                .map(|period| Heartbeat { period, next: Instant::now() + period }),
             started: Instant::now(),
+            tide: Tide::default(),
             running: true,
-            draining: false,
+            farewell: None,
         })
     }
 
@@ -108,7 +135,7 @@ impl Server {
     /// When waiting for events fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
-        while self.running && !(self.draining && self.broker.job_count() == 0) {
+        while self.running && !self.is_finished() {
             match self.poll.poll(&mut events, self.patience()) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
@@ -131,6 +158,8 @@ impl Server {
             }
             self.turn();
         }
+        systemd::stopping();
+        self.log.report_all_suppressed();
         self.log.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
     }
@@ -154,6 +183,19 @@ impl Server {
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         ready.drain(..).for_each(|index| self.serve(index));
         self.served = ready;
+        self.flush();
+        self.log.report_suppressed();
+        self.tide.note(self.broker.job_count());
+        if let Some(heartbeat) = &mut self.heartbeat
+            && heartbeat.next <= Instant::now()
+        {
+            systemd::alive();
+            heartbeat.next = Instant::now() + heartbeat.period;
+        }
+    }
+
+    /// Sends what there is to send, and closes what is to be closed.
+    fn flush(&mut self) {
         // Closing connections can give others something to send, and sending
         // can find connections that are to be closed.
         loop {
@@ -169,8 +211,16 @@ impl Server {
     }
 
     fn close(&mut self, mut peer: Peer) {
-        let why = peer.doom.take().unwrap_or_default();
-        self.log.write(Level::Info, format_args!("Disconnected {}: {why}", peer.address));
+        match peer.doom.take() {
+            Some(Doom { why, is_fault: true }) => {
+                let origin = peer.origin;
+                self.log.complain(Level::Error, format_args!("Disconnected {origin}: {why}"));
+            }
+            Some(Doom { why, .. }) => {
+                self.log.write(Level::Info, format_args!("Disconnected {}: {why}", peer.origin));
+            }
+            None => {}
+        }
         peer.deregister(self.poll.registry());
         let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
         self.broker.disconnect(peer.key, outlet);
@@ -201,22 +251,10 @@ impl Server {
             Duration::from_secs(due).saturating_sub(now).min(CALENDAR_NAP)
         });
         let accept = self.accept_again.map(|at| at.saturating_duration_since(Instant::now()));
-        [running, delayed, accept].into_iter().flatten().min()
-    }
-
-    fn take_signals(&mut self) {
-        let pending: Vec<_> = self.signals.pending().collect();
-        for signal in pending {
-            match signal {
-                SIGHUP => self.log.reopen(),
-                SIGUSR1 => {
-                    self.log.write(Level::Notice, format_args!("SIGUSR1, finishing all jobs"));
-                    self.draining = true;
-                    self.accept_again = None;
-                    self.listeners.clear();
-                }
-                _ => self.running = false,
-            }
-        }
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        let heartbeat = self.heartbeat.as_ref().map(|heartbeat| until(heartbeat.next));
+        let farewell = self.farewell.map(until);
+        let memory = self.tide.due().map(until);
+        [running, delayed, accept, heartbeat, farewell, memory].into_iter().flatten().min()
     }
 }

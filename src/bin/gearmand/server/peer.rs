@@ -6,13 +6,12 @@
 //! Must not: understand what the bytes mean.
 
 use std::io::{self, ErrorKind, Read};
-use std::net::SocketAddr;
 
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use rustix::buffer::spare_capacity;
 
 use super::outgoing::Outgoing;
+use super::stream::{Origin, Stream};
 use crate::broker::ConnectionKey;
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.
@@ -34,10 +33,18 @@ pub(super) enum Received {
     End,
 }
 
+/// Why a connection is to be closed.
+#[derive(Debug)]
+pub(super) struct Doom {
+    pub(super) why: String,
+    /// Whether the peer is to blame.
+    pub(super) is_fault: bool,
+}
+
 /// A connection.
 pub(super) struct Peer {
-    stream: TcpStream,
-    pub(super) address: SocketAddr,
+    stream: Stream,
+    pub(super) origin: Origin,
     pub(super) key: ConnectionKey,
     /// Received and not understood yet: a part of a packet, or whole ones while
     /// the peer is crowded.
@@ -47,6 +54,8 @@ pub(super) struct Peer {
     /// The size of the large packet that the peer sent lately, else 0. It is
     /// trusted to send another one.
     proven: usize,
+    /// Bytes to come, or at the start of `input`, that nobody wants.
+    pub(super) skip: usize,
     output: Outgoing,
     /// Whether there may be bytes in the socket.
     unread: bool,
@@ -62,19 +71,20 @@ pub(super) struct Peer {
     /// and in the list of those with something urgent.
     listed: [bool; 2],
     /// Why the connection is to be closed.
-    pub(super) doom: Option<String>,
+    pub(super) doom: Option<Doom>,
 }
 
 impl Peer {
     /// A connection that has said nothing yet.
-    pub(super) fn new(stream: TcpStream, address: SocketAddr, key: ConnectionKey) -> Peer {
+    pub(super) fn new(stream: Stream, origin: Origin, key: ConnectionKey) -> Peer {
         Peer {
             stream,
-            address,
+            origin,
             key,
             input: Vec::new(),
             need: 1,
             proven: 0,
+            skip: 0,
             output: Outgoing::default(),
             unread: false,
             half_closed: false,
@@ -91,13 +101,13 @@ impl Peer {
     /// # Errors
     /// As the system call.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.stream, token, Interest::READABLE)
+        registry.register(self.stream.as_source(), token, Interest::READABLE)
     }
 
     /// Stops watching.
     pub(super) fn deregister(&mut self, registry: &Registry) {
         // The socket is about to be closed, which does it too.
-        let _ = registry.deregister(&mut self.stream);
+        let _ = registry.deregister(self.stream.as_source());
     }
 
     /// Whether the connection is in one of the lists of those to be sent to.
@@ -245,10 +255,10 @@ impl Peer {
             self.blocked = true;
             self.watching = true;
             let both = Interest::READABLE | Interest::WRITABLE;
-            return registry.reregister(&mut self.stream, token, both);
+            return registry.reregister(self.stream.as_source(), token, both);
         }
         if std::mem::take(&mut self.watching) {
-            registry.reregister(&mut self.stream, token, Interest::READABLE)?;
+            registry.reregister(self.stream.as_source(), token, Interest::READABLE)?;
         }
         Ok(())
     }

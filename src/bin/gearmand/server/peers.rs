@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mio::{Registry, Token};
 
 use super::outgoing::Outgoing;
-use super::peer::Peer;
+use super::peer::{Doom, Peer};
 use crate::broker::{ConnectionKey, Outbox, SHARED};
 use crate::log::{Level, Log};
 use gearman::protocol::{Command, Magic, encode, encode_head};
@@ -55,12 +55,23 @@ impl Peers {
         }
     }
 
-    /// Notes that a connection is to be closed, and why. The first reason stays.
+    /// Notes that a connection is to be closed because it has come to its end,
+    /// and how. The first reason stays.
     pub(super) fn doom(&mut self, index: usize, why: String) {
+        self.close(index, Doom { why, is_fault: false });
+    }
+
+    /// Notes that a connection is to be closed for what the peer did, or did not
+    /// do.
+    pub(super) fn condemn(&mut self, index: usize, why: String) {
+        self.close(index, Doom { why, is_fault: true });
+    }
+
+    fn close(&mut self, index: usize, doom: Doom) {
         if let Some(Some(peer)) = self.slots.get_mut(index)
             && peer.doom.is_none()
         {
-            peer.doom = Some(why);
+            peer.doom = Some(doom);
             self.doomed.push(index);
         }
     }
@@ -86,6 +97,11 @@ impl Peers {
 
     fn list(&mut self, urgent: bool) -> &mut Vec<usize> {
         if urgent { &mut self.urgent } else { &mut self.dirty }
+    }
+
+    /// Whether nothing waits to be sent to anybody.
+    pub(super) fn is_all_sent(&self) -> bool {
+        self.slots.iter().flatten().all(|peer| peer.backlog() == 0)
     }
 
     /// Takes out a connection that is to be closed.
@@ -115,7 +131,7 @@ impl Peers {
             return;
         }
         if peer.backlog() > self.output_limit {
-            return self.doom(index, "it does not read what it is sent".into());
+            return self.condemn(index, "it does not read what it is sent".into());
         }
         write(peer.output());
         self.mark_dirty(index, urgent);
@@ -133,8 +149,25 @@ pub(super) struct Outlet<'a> {
     pub(super) log: &'a mut Log,
 }
 
+impl Outlet<'_> {
+    #[cold]
+    fn report_refusal(&mut self, to: ConnectionKey, args: &[&[u8]]) {
+        if let Some(peer) = self.peers.get_mut(to.index()) {
+            let origin = peer.origin;
+            let why = args.join(&b' ');
+            self.log.complain(
+                Level::Info,
+                format_args!("Refused a packet from {origin}: {}", why.escape_ascii()),
+            );
+        }
+    }
+}
+
 impl Outbox for Outlet<'_> {
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+        if command == Command::Error {
+            self.report_refusal(to, args);
+        }
         self.peers.append(to, is_urgent(command), |output| {
             encode(output.bytes(), Magic::Response, command, args, body);
         });

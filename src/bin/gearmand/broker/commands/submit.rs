@@ -15,7 +15,7 @@ use super::super::timers::Now;
 use super::super::{Broker, Outbox};
 use super::parse_number;
 use gearman::protocol::Command;
-use gearman::protocol::limits::UNIQUE_SIZE;
+use gearman::protocol::limits::{JOB_HANDLE_SIZE, MAX_ARGS_SIZE, MAX_PAYLOAD, UNIQUE_SIZE};
 
 /// What a client asks for.
 pub(super) struct Submission<'a> {
@@ -29,6 +29,21 @@ pub(super) struct Submission<'a> {
     pub(super) memory: Option<&'a Bytes>,
     pub(super) priority: Priority,
     pub(super) background: bool,
+}
+
+impl Submission<'_> {
+    /// Whether a worker can be told all of it.
+    fn fits_into_a_packet(&self) -> bool {
+        let names = self.function.len() + self.unique.len() + self.reducer.len();
+        fit_into_a_packet(names, self.payload.len())
+    }
+}
+
+/// Whether there is room for three names of this many bytes and a payload in
+/// JOB_ASSIGN_ALL, which has a handle beside them.
+fn fit_into_a_packet(names: usize, payload: usize) -> bool {
+    let arguments = JOB_HANDLE_SIZE + names + 3;
+    arguments <= MAX_ARGS_SIZE && arguments + payload <= MAX_PAYLOAD as usize
 }
 
 /// When a job is to run. What is no number, or negative, is the past; what is
@@ -59,6 +74,12 @@ impl Broker {
         submission: &Submission<'_>,
     ) -> Result<Id<Job>, Refusal> {
         let &Submission { unique, reducer, payload, memory, priority, background, .. } = submission;
+        if self.draining {
+            return Err(errors::DRAINING);
+        }
+        if !submission.fits_into_a_packet() {
+            return Err(errors::JOB_SIZE);
+        }
         if unique.len() > UNIQUE_SIZE {
             return Err(errors::UNIQUE);
         }
@@ -112,5 +133,18 @@ impl Broker {
             Some(due) if due > now.unix => self.delay(job, due),
             _ => self.enqueue(job, out),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_as_large_as_the_packet_that_hands_it_out_can_be() {
+        let room = MAX_PAYLOAD as usize - JOB_HANDLE_SIZE - 3;
+        assert!(fit_into_a_packet(10, room - 10) && !fit_into_a_packet(10, room - 9));
+        let room = MAX_ARGS_SIZE - JOB_HANDLE_SIZE - 3;
+        assert!(fit_into_a_packet(room, 0) && !fit_into_a_packet(room + 1, 0));
     }
 }

@@ -6,7 +6,7 @@ use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, Stage};
 use super::super::slab::Id;
-use super::super::{Broker, Incoming, Outbox};
+use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
 use gearman::protocol::{Command, Packet};
 
@@ -29,6 +29,29 @@ impl Broker {
         for waiter in self.jobs[id].waiters.iter(&self.waiters) {
             let client = self.waiters[waiter].connection;
             self.pass_on(client, command, &[handle], incoming, out);
+        }
+    }
+
+    /// A packet that is too large to be taken. What it said about a job is lost,
+    /// so the job has failed.
+    pub(crate) fn oversized_packet(
+        &mut self,
+        from: ConnectionKey,
+        packet: &Packet<'_>,
+        out: &mut dyn Outbox,
+    ) {
+        let is_result = matches!(
+            packet.command(),
+            Command::WorkData
+                | Command::WorkWarning
+                | Command::WorkComplete
+                | Command::WorkException
+        );
+        if let Some(from) = self.connections.find(from)
+            && is_result
+            && let Some(job) = self.running_job(from, packet)
+        {
+            self.fail(job, out);
         }
     }
 

@@ -6,6 +6,7 @@
 mod abilities;
 mod admin;
 mod coalescing;
+mod draining;
 mod model;
 mod order;
 mod recount;

@@ -1,14 +1,27 @@
 //! Log lines: a level, the time, one line of text.
 //!
-//! Owns the file that they go to, and opens it anew when told to.
+//! Owns the file that they go to, and opens it anew when told to. They may go to
+//! the system's log as well.
 //!
 //! Must not: be called for every packet at a level that is on by default.
 
-use std::fmt::{self, Arguments};
+mod syslog;
+mod throttle;
+mod timestamp;
+
+pub(crate) use throttle::Throttle;
+
+use std::fmt::Arguments;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use syslog::Syslog;
+use timestamp::Timestamp;
+
+/// Lines per second about what peers do wrong.
+const COMPLAINTS: u32 = 10;
 
 /// How important a line is. The names are the original's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -58,6 +71,8 @@ enum Sink {
 pub(crate) struct Log {
     level: Level,
     sink: Sink,
+    syslog: Option<Syslog>,
+    complaints: Throttle,
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -65,6 +80,11 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 impl Log {
+    fn new(level: Level, sink: Sink) -> Log {
+        let complaints = Throttle::new(COMPLAINTS, Duration::from_secs(1));
+        Log { level, sink, syslog: None, complaints }
+    }
+
     /// A log to a file, or to what `stderr` and `none` stand for.
     ///
     /// # Errors
@@ -75,12 +95,22 @@ impl Log {
             Some("none") => Sink::Nowhere,
             _ => Sink::File(path.to_path_buf(), open(path)?),
         };
-        Ok(Log { level, sink })
+        Ok(Log::new(level, sink))
     }
 
     /// A log to standard error.
     pub(crate) fn stderr(level: Level) -> Log {
-        Log { level, sink: Sink::Stderr }
+        Log::new(level, Sink::Stderr)
+    }
+
+    /// The same log, and to the system's as well.
+    pub(crate) fn with_syslog(self) -> Log {
+        Log { syslog: Some(Syslog::new()), ..self }
+    }
+
+    /// A log to the system's only.
+    pub(crate) fn syslog(level: Level) -> Log {
+        Log::new(level, Sink::Nowhere).with_syslog()
     }
 
     /// Whether lines go to standard error.
@@ -120,58 +150,37 @@ impl Log {
             Sink::Stderr => io::stderr().write_all(line.as_bytes()),
             Sink::File(_, file) => file.write_all(line.as_bytes()),
         };
-    }
-}
-
-/// A moment, shown as UTC.
-struct Timestamp {
-    seconds: u64,
-    micros: u32,
-}
-
-impl Timestamp {
-    fn now() -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp { seconds: since.as_secs(), micros: since.subsec_micros() }
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut days, second) = (self.seconds / 86_400, self.seconds % 86_400);
-        let mut year = 1970;
-        let is_leap = |year: u64| {
-            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-        };
-        while days >= 365 + u64::from(is_leap(year)) {
-            days -= 365 + u64::from(is_leap(year));
-            year += 1;
+        if let Some(syslog) = &mut self.syslog {
+            syslog.write(level, line.trim_end());
         }
-        let february = 28 + u64::from(is_leap(year));
-        let mut month = 1;
-        for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-            if days < length {
-                break;
+    }
+
+    /// Writes a line about what a peer did wrong, unless there were too many of
+    /// them lately: a peer must not be able to fill the disk.
+    pub(crate) fn complain(&mut self, level: Level, text: Arguments<'_>) {
+        if level > self.level {
+            return;
+        }
+        self.report_suppressed();
+        if self.complaints.admits(Instant::now()) {
+            self.write(level, text);
+        }
+    }
+
+    /// Says how many lines about peers were left out, once the flood is over.
+    pub(crate) fn report_suppressed(&mut self) {
+        if self.complaints.has_suppressed() && self.complaints.is_over(Instant::now()) {
+            self.report_all_suppressed();
+        }
+    }
+
+    /// Says so in any case.
+    pub(crate) fn report_all_suppressed(&mut self) {
+        match self.complaints.take_suppressed() {
+            0 => {}
+            count => {
+                self.write(Level::Error, format_args!("suppressed {count} more lines about peers"));
             }
-            days -= length;
-            month += 1;
         }
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        let (day, micros) = (days + 1, self.micros);
-        write!(f, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_shown_as_its_date() {
-        let show = |seconds| Timestamp { seconds, micros: 7 }.to_string();
-        assert_eq!(show(0), "1970-01-01 00:00:00.000007");
-        assert_eq!(show(951_782_400), "2000-02-29 00:00:00.000007");
-        assert_eq!(show(1_704_067_199), "2023-12-31 23:59:59.000007");
-        assert_eq!(show(1_795_313_718), "2026-11-22 02:15:18.000007");
     }
 }

@@ -1,0 +1,35 @@
+//! Options of what speaks HTTP: the front end for jobs, and the metrics.
+//!
+//! Must not: open ports.
+
+use clap::{Args, ValueEnum};
+
+use super::values::parse_port;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "HTTP")]
+pub(crate) struct Http {
+    /// Further protocol to speak: http.
+    #[arg(short = 'r', long, value_name = "NAME", ignore_case = true, hide_possible_values = true)]
+    pub(crate) protocol: Option<Protocol>,
+
+    /// Port of the HTTP front end, by number or as a service.
+    #[arg(long, value_name = "PORT", default_value_t = 8080, value_parser = parse_port)]
+    pub(crate) http_port: u16,
+
+    /// Address or name at which HTTP is spoken, metrics too; may be given more
+    /// than once. Default is the addresses of --listen.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http_listen: Vec<String>,
+
+    /// Port at which /metrics, /healthz and /readyz are answered, by number or as
+    /// a service; 0 is any free one. Without it they are nowhere.
+    #[arg(long, value_name = "PORT", value_parser = parse_port)]
+    pub(crate) metrics_port: Option<u16>,
+}
+
+/// What can be spoken beside Gearman's own protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    Http,
+}

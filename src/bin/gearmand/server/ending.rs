@@ -1,0 +1,90 @@
+//! How the server ends: at once, or when it has finished its jobs; and the signals
+//! that say so.
+//!
+//! Must not: decide what becomes of a job; that is the broker's.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
+use signal_hook_mio::v1_0::Signals;
+
+use super::Server;
+use super::peers::Outlet;
+use crate::log::Level;
+use crate::systemd;
+
+/// How long the last results of a server that has finished its jobs may take to
+/// reach those who wait for them.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+impl Server {
+    /// Whether the server drains, and nothing is left that it could still do: no
+    /// job, and no result that has not left.
+    pub(super) fn is_finished(&mut self) -> bool {
+        if !self.broker.is_drained() {
+            return false;
+        }
+        let end = *self.farewell.get_or_insert_with(|| {
+            let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+            let count = self.broker.give_up_jobs(outlet);
+            if count > 0 {
+                self.log.write(
+                    Level::Warning,
+                    format_args!("jobs lost that nobody here does: {count}"),
+                );
+            }
+            Instant::now() + FAREWELL
+        });
+        self.flush();
+        self.peers.is_all_sent() || end <= Instant::now()
+    }
+
+    /// Takes on nobody and no job any more, and ends when what is here is done.
+    pub(super) fn drain(&mut self) {
+        systemd::stopping();
+        self.broker.drain();
+        self.accept_again = None;
+        self.listeners.clear();
+    }
+
+    /// Does what signals have asked for.
+    pub(super) fn take_signals(&mut self) {
+        let pending: Vec<_> = self.signals.pending().collect();
+        for signal in pending {
+            match signal {
+                SIGHUP => self.log.reopen(),
+                SIGUSR1 => {
+                    let count = self.broker.job_count();
+                    self.log.write(Level::Notice, format_args!("SIGUSR1, jobs to finish: {count}"));
+                    self.drain();
+                }
+                _ => self.running = false,
+            }
+        }
+    }
+}
+
+/// Starts watching for signals.
+///
+/// # Errors
+/// When the system refuses a handler.
+pub(super) fn catch_signals() -> io::Result<Signals> {
+    end_at_a_second_signal()?;
+    Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])
+}
+
+/// A first signal to end lets the server finish its turn; a second one does not
+/// even wait for that.
+fn end_at_a_second_signal() -> io::Result<()> {
+    let is_first_over = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // In this order: the first one finds the flag not set yet.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_first_over))?;
+        flag::register(signal, Arc::clone(&is_first_over))?;
+    }
+    Ok(())
+}

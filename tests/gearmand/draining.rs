@@ -1,0 +1,88 @@
+//! SIGUSR1: what can be finished is finished, and then the server ends.
+
+use super::support::*;
+
+const REFUSED: &[&str] =
+    &["SHUTDOWN_GRACEFUL", "The server finishes its jobs and takes no new ones"];
+
+/// A server that drains while a worker has the first job, which a client waits
+/// for.
+fn draining_server() -> (Server, Peer, Peer) {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).settle();
+    client.ask(&request(7, &["f", "", "1"]), &response(8, &["H:t:1"]));
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
+    server.signal("USR1");
+    server.wait_for_line("SIGUSR1, jobs to finish: 1");
+    (server, client, worker)
+}
+
+#[test]
+fn an_idle_server_ends_at_once() {
+    let mut server = Server::start(&[]);
+    let peer = server.connect();
+    server.signal("USR1");
+    assert!(server.wait().success());
+    drop(peer);
+}
+
+#[test]
+fn what_runs_or_waits_for_a_worker_that_is_here_is_done() {
+    let mut server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).settle();
+    client.ask(&request(7, &["f", "", "1"]), &response(8, &["H:t:1"]));
+    client.ask(&request(18, &["f", "", "2"]), &response(8, &["H:t:2"]));
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
+    server.signal("USR1");
+    server.wait_for_line("SIGUSR1, jobs to finish: 2");
+    client.settle();
+    assert!(std::net::TcpStream::connect(server.address).is_err(), "it still accepts");
+    client.ask(&request(7, &["f", "", "3"]), &response(19, REFUSED));
+    worker.send(&request(13, &["H:t:1", "done"]));
+    client.expect(&response(13, &["H:t:1", "done"]));
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:2", "f", "2"]));
+    worker.send(&request(13, &["H:t:2", ""]));
+    assert!(server.wait().success());
+}
+
+#[test]
+fn what_nobody_here_does_holds_nobody_up() {
+    let mut server = Server::start(&[]);
+    let mut client = server.connect();
+    client.ask(&request(7, &["f", "", "1"]), &response(8, &["H:t:1"]));
+    client.ask(&request(18, &["f", "", "2"]), &response(8, &["H:t:2"]));
+    client.ask(&request(36, &["f", "", "4000000000", "3"]), &response(8, &["H:t:3"]));
+    server.signal("USR1");
+    // Whoever waits is told.
+    client.expect(&response(14, &["H:t:1"]));
+    server.wait_for_line("jobs lost that nobody here does: 3");
+    assert!(server.wait().success());
+}
+
+#[test]
+fn a_job_whose_worker_leaves_while_all_is_finished_is_failed() {
+    let (mut server, mut client, worker) = draining_server();
+    drop(worker);
+    client.expect(&response(14, &["H:t:1"]));
+    assert!(server.wait().success());
+}
+
+#[test]
+fn a_signal_to_stop_does_not_wait_for_jobs() {
+    let (mut server, _client, mut worker) = draining_server();
+    worker.settle();
+    server.signal("TERM");
+    assert!(server.wait().success());
+}
+
+#[test]
+fn a_second_signal_to_stop_does_not_wait_for_anything() {
+    let mut server = Server::start(&[]);
+    // Stopped, it cannot act on the first one before the second one comes.
+    for signal in ["STOP", "TERM", "INT", "CONT"] {
+        server.signal(signal);
+    }
+    assert_eq!(server.wait().code(), Some(1));
+}
