@@ -28,7 +28,7 @@ enum Step {
 }
 
 impl Server {
-    /// Receives once from a connection and handles what came.
+    /// Receives from a connection and handles what came.
     pub(super) fn serve(&mut self, index: usize) {
         let Some(peer) = self.peers.get_mut(index) else { return };
         peer.queued = false;
@@ -36,7 +36,7 @@ impl Server {
             return;
         }
         let key = peer.key;
-        let received = if peer.input.len() >= peer.need {
+        let mut received = if peer.input.len() >= peer.need {
             // Handled as far as the peer reads its answers; now it reads on.
             Ok(Received::Nothing)
         } else if peer.input.is_empty() {
@@ -44,26 +44,27 @@ impl Server {
         } else {
             peer.receive_more()
         };
-        match received {
-            Err(error) => return self.peers.doom(index, error.to_string()),
-            Ok(Received::End) => return self.peers.doom(index, "the peer closed it".into()),
-            Ok(Received::Bytes(count)) if peer.input.is_empty() => {
-                let scratch = std::mem::take(&mut self.scratch);
-                let used = self.handle(key, &scratch[..count], None);
-                if let Some(peer) = self.peers.get_mut(index) {
-                    peer.keep(&scratch[used..count]);
-                }
-                self.scratch = scratch;
-            }
-            Ok(_) => self.handle_input(key),
-        }
-        let Some(peer) = self.peers.get_mut(index) else { return };
-        if peer.is_amid_large() && peer.doom.is_none() {
-            match peer.receive_more() {
+        // Twice at most: the rest of a large packet may have come with its head.
+        for is_first in [true, false] {
+            let Some(peer) = self.peers.get_mut(index) else { return };
+            match received {
                 Err(error) => return self.peers.doom(index, error.to_string()),
                 Ok(Received::End) => return self.peers.doom(index, "the peer closed it".into()),
+                Ok(Received::Bytes(count)) if peer.input.is_empty() => {
+                    let scratch = std::mem::take(&mut self.scratch);
+                    let used = self.handle(key, &scratch[..count], None);
+                    if let Some(peer) = self.peers.get_mut(index) {
+                        peer.keep(&scratch[used..count]);
+                    }
+                    self.scratch = scratch;
+                }
                 Ok(_) => self.handle_input(key),
             }
+            let Some(peer) = self.peers.get_mut(index) else { return };
+            if !is_first || !peer.is_amid_large() || peer.doom.is_some() {
+                break;
+            }
+            received = peer.receive_more();
         }
         if let Some(peer) = self.peers.get_mut(index)
             && peer.is_ready()
@@ -121,6 +122,9 @@ impl Server {
             let Some(peer) = self.peers.get_mut(key.index()) else { return used };
             match step {
                 Step::Used(count) => {
+                    if count <= rest.len() {
+                        peer.note_size(count);
+                    }
                     peer.skip = count;
                     peer.need = 1;
                 }

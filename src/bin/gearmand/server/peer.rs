@@ -179,8 +179,14 @@ impl Peer {
         if self.need <= KEPT || self.input.len() != self.need {
             return None;
         }
-        self.proven = self.need.min(CHUNK);
         Some(std::mem::take(&mut self.input))
+    }
+
+    /// Notes that there was a whole packet of this size.
+    pub(super) fn note_size(&mut self, size: usize) {
+        if size > KEPT {
+            self.proven = size.min(CHUNK);
+        }
     }
 
     /// Receives once, into `buffer`.
