@@ -1,13 +1,17 @@
 //! The C programs of `tests/c`, each run on the distribution's libgearman and on ours: what they
 //! print must be the same, or what `PROGRAM.differs` says.
 
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use support::{Checker, Library, OWN_GEARMAND, Outcome};
+use support::{Checker, Library, OWN_GEARMAND, Outcome, trial};
+
+/// The programs as a consumer of the library.
+const CONSUMER: &str = "C and C++ programs built on the original's headers";
 
 const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
 
@@ -44,8 +48,10 @@ fn same_as_original(program: &str) {
         return;
     }
     let wanted = wanted(program);
-    let ours = support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
-    assert_as_wanted(program, &wanted, &ours);
+    trial(CONSUMER, Library::Ours.how(), "`tests/c`, the original's job server", || {
+        let ours = support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
+        assert_as_wanted(program, &wanted, &ours);
+    });
 }
 
 /// Our library with our job server.
@@ -58,8 +64,10 @@ fn with_own_server(program: &str) {
         return;
     };
     let wanted = wanted(program);
-    let ours = support::run(program, Library::Ours, gearmand, Checker::None);
-    assert_as_wanted(program, &wanted, &ours);
+    trial(CONSUMER, Library::Ours.how(), "`tests/c`, our job server", || {
+        let ours = support::run(program, Library::Ours, gearmand, Checker::None);
+        assert_as_wanted(program, &wanted, &ours);
+    });
 }
 
 /// Our library under valgrind, all processes of the program included.
@@ -110,6 +118,8 @@ programs! {
     callback_codes
     callback_io_wait
     callbacks_per_event
+    calls_in_a_function
+    calls_in_any_callback
     cancel_job
     client_clone
     client_life
@@ -125,6 +135,7 @@ programs! {
     failed_status_then_submit
     fork_in_callback
     free_client_in_callback
+    free_in_any_callback
     free_task_in_callback
     free_tasks
     free_unsent_task
@@ -138,6 +149,9 @@ programs! {
     kill_worker
     loaded_library
     log_lines
+    longjmp_allocator
+    longjmp_and_call_at_once
+    longjmp_anywhere
     longjmp_client
     longjmp_worker
     map_reduce
@@ -153,12 +167,14 @@ programs! {
     option_with_one_server_down
     parse_servers
     parse_servers_ipv6
+    rarely_asked
     reentrancy
     server_options
     servers
     signals
     static_functions
     status_task_then_submit
+    stop_wait_on_signal
     streaming_workload
     task_is_finished
     task_lost_or_refused

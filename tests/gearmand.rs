@@ -6,12 +6,28 @@
 mod admin;
 #[path = "gearmand/draining.rs"]
 mod draining;
+#[path = "gearmand/extra.rs"]
+mod extra;
 #[path = "gearmand/hostile.rs"]
 mod hostile;
+#[path = "gearmand/http.rs"]
+mod http;
+#[path = "gearmand/http_connections.rs"]
+mod http_connections;
+#[path = "gearmand/http_hostile.rs"]
+mod http_hostile;
+#[path = "gearmand/http_original.rs"]
+mod http_original;
+#[path = "gearmand/http_support.rs"]
+mod http_support;
 #[path = "gearmand/lifetime.rs"]
 mod lifetime;
 #[path = "gearmand/listening.rs"]
 mod listening;
+#[path = "gearmand/long_lists.rs"]
+mod long_lists;
+#[path = "gearmand/metrics.rs"]
+mod metrics;
 #[path = "gearmand/options.rs"]
 mod options;
 #[path = "gearmand/original.rs"]

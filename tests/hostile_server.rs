@@ -13,3 +13,5 @@ mod order;
 mod outcomes;
 #[path = "hostile/silence.rs"]
 mod silence;
+#[path = "hostile/unix.rs"]
+mod unix;

@@ -9,3 +9,5 @@ mod worker_answers;
 mod worker_closing;
 #[path = "hostile/worker_silence.rs"]
 mod worker_silence;
+#[path = "hostile/worker_unix.rs"]
+mod worker_unix;

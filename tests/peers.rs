@@ -8,6 +8,8 @@ mod command_line;
 mod mapped;
 #[path = "peers/php.rs"]
 mod php;
+#[path = "peers/php_fpm.rs"]
+mod php_fpm;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
@@ -17,15 +19,17 @@ use support::{Library, OWN_GEARMAND, Server};
 /// The original's job server.
 const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
 
-/// A library, and the job server to use it with.
+/// A library, and the job servers to use it with.
 struct World {
     library: Library,
     server: Server,
+    /// For stories of two servers.
+    other: Server,
 }
 
 impl World {
     fn new(library: Library, gearmand: &str) -> World {
-        World { library, server: Server::start(gearmand) }
+        World { library, server: Server::start(gearmand), other: Server::start(gearmand) }
     }
 }
 
@@ -45,10 +49,16 @@ fn same_on(libraries: &[Library], story: impl Fn(&World) -> String) {
         return;
     }
     let wanted = story(&World::new(Library::Original, ORIGINAL_GEARMAND));
+    gives_on(libraries, &wanted, story);
+}
+
+/// A story has to give `wanted` on every one of `libraries`, with the original's
+/// job server and with ours.
+fn gives_on(libraries: &[Library], wanted: &str, story: impl Fn(&World) -> String) {
     for gearmand in [Some(ORIGINAL_GEARMAND), OWN_GEARMAND].into_iter().flatten() {
         for &library in libraries {
             let got = story(&World::new(library, gearmand));
-            if let Some(difference) = support::difference(&wanted, &got) {
+            if let Some(difference) = support::difference(wanted, &got) {
                 panic!("{library:?} with {gearmand}: {difference}");
             }
         }

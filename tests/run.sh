@@ -4,8 +4,8 @@
 #   tests/run.sh [--no-install]
 #
 # As root on a system with apt-get, it first installs the test peers that are
-# missing: the original Gearman, PHP with its extension, compilers, valgrind, Node;
-# and, below target/, clients from PyPI and npm.
+# missing: the original Gearman, PHP with its extension, compilers, valgrind, Node,
+# what building Python modules takes; and, below target/, clients from PyPI and npm.
 # --no-install leaves the system as it is. Without a peer the tests that need it
 # are left out, and the end of the output names each of them and says why.
 #
@@ -21,8 +21,10 @@ mkdir -p "$target"
 
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
-    php8.2-cli php8.2-gearman libgearman-client-perl
-    gcc g++ clang binutils pkg-config valgrind strace python3-venv'
+    php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman libfcgi-bin
+    libgearman-client-perl libperl-dev
+    python3-venv python3-dev
+    gcc g++ clang binutils pkg-config valgrind strace curl'
 # Clients from elsewhere, below target/tools: of PyPI, each with a Python of its
 # own as both are called gearman there, and of npm.
 python_clients='gearman3==0.2.1 pygearman==0.2.6'
@@ -181,6 +183,30 @@ rm -f "$log.code"
     "$cargo" test --locked --no-fail-fast -- --show-output ${TEST_ARGS:-} 2>&1 && echo 0 >"$log.code" ||
         echo 1 >"$log.code"
 } | tee "$log"
+
+headline "Python binding"
+{
+    sh tests/python.sh 2>&1 || echo 1 >"$log.code"
+} | tee -a "$log"
+
+headline "consumers"
+consumers=$target/consumers.md
+awk -f tests/consumers.awk "$log" | LC_ALL=C sort >"$consumers"
+cat "$consumers"
+if [ "${UPDATE_CONSUMERS:-}" = 1 ]; then
+    sed '/^## Consumers, counted/,$ { /^| .*[0-9] |$/d; }' src/COMPAT.md >"$target/COMPAT.md"
+    cat "$target/COMPAT.md" "$consumers" >src/COMPAT.md
+fi
+# Another machine may have another Python, or lack a peer: there it is a note.
+sed -n '/^## Consumers, counted/,$ { /^| .*[0-9] |$/p; }' src/COMPAT.md |
+    LC_ALL=C sort | LC_ALL=C comm -23 - "$consumers" >"$target/consumers.missing"
+if [ -s "$target/consumers.missing" ]; then
+    echo "src/COMPAT.md says otherwise (UPDATE_CONSUMERS=1 writes it anew):"
+    cat "$target/consumers.missing"
+    if [ "${CI:-}" = true ]; then
+        echo 1 >"$log.code"
+    fi
+fi
 
 headline "left out"
 awk '

@@ -5,6 +5,10 @@
 mod examples;
 #[path = "shipped/installed.rs"]
 mod installed;
+#[path = "shipped/perl_xs.rs"]
+mod perl_xs;
+#[path = "shipped/php_extension.rs"]
+mod php_extension;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 

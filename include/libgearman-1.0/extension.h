@@ -35,6 +35,21 @@ GEARMAN_API bool gearman_client_has_buffered_work(gearman_client_st *client);
  */
 GEARMAN_API int gearman_client_next_timeout(gearman_client_st *client);
 
+/* Has a server option such as "exceptions" turned on with every connection that
+ * the client makes from now on: the request goes out in front of the
+ * connection's first packet. Unlike gearman_client_set_server_option() it waits
+ * for nothing and does not ask servers that are connected to already. A server
+ * that refuses the option goes on without it.
+ *
+ * Returns SUCCESS, or INVALID_ARGUMENT for an empty option.
+ *
+ * Requires: `client` is NULL or a live client; `option` is readable for its size.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_greet_with_option(gearman_client_st *client,
+                                                  const char *option,
+                                                  size_t option_size);
+
 /* A descriptor that becomes readable when a non-blocking worker has something
  * to do. It belongs to the worker and may change after a fork; it must only be
  * waited for. -1 when there is none.

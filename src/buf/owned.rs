@@ -59,6 +59,14 @@ impl Owned {
         unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 
+    /// The bytes written so far, to change them.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: as in `as_slice`, and `self` is borrowed alone for the slice's
+        // life.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len) }
+    }
+
     /// How many bytes are written.
     pub fn len(&self) -> usize {
         self.len
@@ -72,6 +80,11 @@ impl Owned {
     /// Forgets the bytes and keeps the memory.
     pub fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// Forgets the bytes from the one at `len` on, and keeps the memory.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
     }
 
     /// Whether no byte is written.
@@ -106,9 +119,12 @@ impl Owned {
     /// [`OutOfMemory`]; the buffer is unchanged.
     #[inline]
     pub fn reserve(&mut self, more: usize) -> Result<(), OutOfMemory> {
-        if self.capacity - self.len >= more {
-            return Ok(());
-        }
+        if self.capacity - self.len >= more { Ok(()) } else { self.grow(more) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, more: usize) -> Result<(), OutOfMemory> {
         let ahead = if self.len == 0 { more } else { more.max(self.len) };
         self.reserve_exact(ahead).or_else(|_| self.reserve_exact(more))
     }
@@ -117,7 +133,7 @@ impl Owned {
     ///
     /// # Errors
     /// [`OutOfMemory`]; the buffer is unchanged.
-    #[inline]
+    #[inline(always)]
     pub fn extend(&mut self, bytes: &[u8]) -> Result<(), OutOfMemory> {
         self.reserve(bytes.len())?;
         // SAFETY: `reserve` made room for `bytes.len()` bytes after `len`, and a

@@ -2,8 +2,8 @@
 
 use libc::c_void;
 
-/// What an aggregator function is called with. Opaque in C; it lives on the
-/// library's stack for the length of the call.
+/// What an aggregator function is called with. Opaque in C; it lives for the
+/// length of the call.
 #[derive(Debug)]
 pub struct gearman_aggregator_st {
     context: *mut c_void,

@@ -7,7 +7,7 @@
 //! Must not: borrow the block while user code runs.
 
 use super::callbacks::*;
-use super::frames::{Block, Frames, Gone, Purpose, upcall};
+use super::frames::{Block, Frames, Gone, upcall};
 use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::task_block::TaskBlock;
@@ -32,7 +32,7 @@ pub(super) struct ClientBlock {
     pub(super) own_shell: gearman_client_st,
     /// The shell that C has.
     pub(super) shell: *mut gearman_client_st,
-    frames: Frames<Option<Ticket>>,
+    frames: Frames<Purpose>,
     pub(super) engine: Engine,
     /// Copied into each task that is added.
     pub(super) actions: Rc<gearman_actions_t>,
@@ -52,17 +52,26 @@ pub(super) struct ClientBlock {
     pub(super) broken: bool,
 }
 
-impl Block for ClientBlock {
-    type Ticket = Option<Ticket>;
+/// What an upcall was for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purpose {
+    /// The engine's ticket for it; none when no step waits for it.
+    ticket: Option<Ticket>,
+    /// The task, if any, that the interrupted call was waiting for.
+    single: Option<Id>,
+}
 
-    fn frames(&mut self) -> &mut Frames<Option<Ticket>> {
+impl Block for ClientBlock {
+    type Purpose = Purpose;
+
+    fn frames(&mut self) -> &mut Frames<Purpose> {
         &mut self.frames
     }
 }
 
 impl Handle for ClientBlock {
     type Engine = Engine;
-    const UNTICKETED: Purpose<Option<Ticket>> = UNTICKETED;
+    const UNTICKETED: Purpose = UNTICKETED;
 
     fn engine(&mut self) -> &mut Engine {
         &mut self.engine
@@ -76,13 +85,27 @@ impl Handle for ClientBlock {
         (self.log_fn, self.log_context)
     }
 
+    #[cold]
+    #[inline(never)]
+    fn settle_calls(&mut self) {
+        self.frames.prune();
+        while let Some(purpose) = self.frames.take_abandoned() {
+            if let Some(ticket) = purpose.ticket {
+                self.engine.abandon(ticket);
+            }
+            if let Some(id) = purpose.single {
+                self.engine.remove_task(id);
+            }
+        }
+    }
+
     fn broken(&mut self) -> &mut bool {
         &mut self.broken
     }
 }
 
 /// An upcall that no step waits for.
-pub(super) const UNTICKETED: Purpose<Option<Ticket>> = Purpose { ticket: None, single: None };
+pub(super) const UNTICKETED: Purpose = Purpose { ticket: None, single: None };
 
 impl ClientBlock {
     /// A client without servers, behind the caller's shell or its own.
@@ -149,24 +172,6 @@ impl ClientBlock {
     pub(super) unsafe fn peek<'a>(shell: *const gearman_client_st) -> Option<&'a mut ClientBlock> {
         // SAFETY: as in `enter`.
         unsafe { shell.as_ref()?._impl.cast::<ClientBlock>().as_mut() }
-    }
-
-    /// Settles upcalls that were left without returning.
-    ///
-    /// # Safety
-    /// `block` is live and not borrowed.
-    pub(super) unsafe fn settle(block: *mut ClientBlock) {
-        // SAFETY: the caller guarantees it.
-        let this = unsafe { &mut *block };
-        this.frames.prune();
-        while let Some(purpose) = this.frames.take_abandoned() {
-            if let Some(ticket) = purpose.ticket {
-                this.engine.abandon(ticket);
-            }
-            if let Some(id) = purpose.single {
-                this.engine.remove_task(id);
-            }
-        }
     }
 
     /// Whether it was freed and only calls on the stack keep it.
@@ -272,7 +277,7 @@ impl ClientBlock {
         block: *mut ClientBlock,
         id: Id,
         which: Callbacks,
-        purpose: Purpose<Option<Ticket>>,
+        purpose: Purpose,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         // SAFETY: `drive`'s caller guarantees the block.
         let token = unsafe { (*block).engine.task(id).map(|t| t.token) };

@@ -236,7 +236,7 @@ unsafe fn hand_out(
         let size = bytes.len();
         let bytes = bytes.into_raw();
         let memory = hooks.allocate(block, UNTICKETED, size + 1);
-        let memory = memory.unwrap_or_else(|Gone(memory)| memory);
+        let memory = memory.unwrap_or(ptr::null_mut());
         if !memory.is_null() {
             ptr::copy_nonoverlapping(bytes, memory.cast(), size + 1);
         }

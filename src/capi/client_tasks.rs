@@ -332,7 +332,7 @@ pub unsafe extern "C-unwind" fn gearman_client_run_tasks(
 pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<ReturnCode>> {
     // SAFETY: the caller guarantees it.
     unsafe {
-        if (*block).engine.task_count() == 0 {
+        if (*block).guarded(false, |engine| engine.task_count() == 0) {
             return Ok(ReturnCode::SUCCESS);
         }
         let mut run = (*block).engine.run_all();

@@ -158,4 +158,22 @@ mod tests {
         assert_eq!(gearman_client_options_t::STOP_WAIT_ON_SIGNAL.0, 0x400);
         assert_eq!(gearman_worker_options_t::STOP_WAIT_ON_SIGNAL.0, 0x2000);
     }
+
+    /// The layers may not share a table: each has its own, and both are the same.
+    #[test]
+    fn the_engine_has_the_same_return_codes() {
+        use crate::engine::ReturnCode;
+        let aliases = [c"GEARMAN_FAIL", c"GEARMAN_FATAL", c"GEARMAN_ERROR"];
+        let mut numbers = 0..=gearman_return_t::MAX_RETURN.0;
+        for (name, value) in gearman_return_t::TABLE {
+            if aliases.contains(name) {
+                continue;
+            }
+            assert_eq!(numbers.next(), Some(*value), "{name:?}");
+            assert_eq!(name.to_str(), Ok(ReturnCode(*value).name()));
+        }
+        assert_eq!(numbers.next(), None, "a code is missing");
+        let beyond = gearman_return_t::MAX_RETURN.0 + 1;
+        assert_eq!(ReturnCode(beyond).name(), ReturnCode::MAX_RETURN.name());
+    }
 }

@@ -1,11 +1,13 @@
 //! `extension.h`: what this library has beyond the original: the hooks that an
-//! event loop needs to drive a client without threads.
+//! event loop needs to drive a client without threads, and server options that
+//! nothing waits for.
 //!
 //! Must not: wait.
 
 use super::client_block::ClientBlock;
+use super::text::CStrArg;
 use super::types::*;
-use libc::c_int;
+use libc::{c_char, c_int};
 
 /// A descriptor that becomes readable when a non-blocking client has something
 /// to do. It belongs to the client and may change after a fork; it must only be
@@ -49,4 +51,33 @@ pub unsafe extern "C-unwind" fn gearman_client_next_timeout(
     };
     // Rounded up: called early, it would only have to be called again.
     next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
+}
+
+/// Has a server option such as "exceptions" turned on with every connection that
+/// the client makes from now on: the request goes out in front of the
+/// connection's first packet. Unlike gearman_client_set_server_option() it waits
+/// for nothing and does not ask servers that are connected to already. A server
+/// that refuses the option goes on without it.
+///
+/// Returns SUCCESS, or INVALID_ARGUMENT for an empty option.
+///
+/// # Safety
+/// `client` is NULL or a live client; `option` is readable for its size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_greet_with_option(
+    client: *mut gearman_client_st,
+    option: *const c_char,
+    option_size: usize,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let option = option.sized(option_size);
+        match ClientBlock::enter(client) {
+            Some(block) if !option.is_empty() => {
+                (*block).guarded((), |engine| engine.link.settings.remember_option(option));
+                gearman_return_t::SUCCESS
+            }
+            _ => gearman_return_t::INVALID_ARGUMENT,
+        }
+    }
 }

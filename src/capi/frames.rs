@@ -8,16 +8,7 @@
 //!
 //! Must not: have a destructor alive across a call.
 
-use std::mem::needs_drop;
-
-/// What an upcall that never came back was for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Purpose<T> {
-    /// The engine's ticket for it.
-    pub(super) ticket: T,
-    /// The single task, if any, that the interrupted call was waiting for.
-    pub(super) single: Option<crate::engine::slab::Id>,
-}
+use std::mem::{MaybeUninit, needs_drop};
 
 /// Stands on the stack while user code runs, to be recognised there.
 #[derive(Clone, Copy)]
@@ -29,20 +20,34 @@ struct Mark {
 
 const MAGIC: u64 = 0x6765_6172_6d61_6e21;
 
+/// A mark stands at the far end of this much room. The room is more than our
+/// functions use of the stack between being called and looking at it: after a jump,
+/// the mark of a call from the same place is then below what looks, and not in the
+/// part of its stack that nobody has written to yet.
+const ROOM: usize = 3 * 1024;
+
+/// A mark and the room above it.
+#[repr(C)]
+struct Berth {
+    mark: Mark,
+    room: [u8; ROOM],
+}
+
 /// A mark further away than this may be on another stack: it is not looked at.
 const SAME_STACK: usize = 1 << 20;
 
 #[derive(Debug)]
-struct Frame<T> {
+struct Frame<P> {
     /// Where its mark stands.
     address: usize,
     /// Whose stack that is.
     thread: libc::pthread_t,
     serial: u64,
-    purpose: Purpose<T>,
+    /// What the call was for, in case that it never comes back.
+    purpose: P,
 }
 
-impl<T> Frame<T> {
+impl<P> Frame<P> {
     /// Whether the call may still be under way, seen from a function whose own
     /// variables are at `here`. Stacks grow downwards, so a frame below `here`
     /// is gone; one above is there if nobody has overwritten its mark.
@@ -65,17 +70,17 @@ impl<T> Frame<T> {
 
 /// The upcalls of one handle that have not returned.
 #[derive(Debug)]
-pub(super) struct Frames<T> {
-    list: Vec<Frame<T>>,
+pub(super) struct Frames<P> {
+    list: Vec<Frame<P>>,
     last_serial: u64,
     /// Calls that were left without returning, for the handle to settle.
-    abandoned: Vec<Purpose<T>>,
+    abandoned: Vec<P>,
     /// The handle was freed; its block goes with the last frame.
     pub(super) freed: bool,
 }
 
-impl<T: Copy> Frames<T> {
-    pub(super) const fn new() -> Frames<T> {
+impl<P: Copy> Frames<P> {
+    pub(super) const fn new() -> Frames<P> {
         Frames { list: Vec::new(), last_serial: 0, abandoned: Vec::new(), freed: false }
     }
 
@@ -84,16 +89,16 @@ impl<T: Copy> Frames<T> {
         self.list.is_empty()
     }
 
-    /// Notes which upcalls were left without returning. Call on entry.
-    pub(super) fn prune(&mut self) {
-        if !self.list.is_empty() {
-            self.look_at_stack();
-        }
+    /// Whether nothing is under way or left to settle: then there is nothing to
+    /// do on entry.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.list.is_empty() && self.abandoned.is_empty()
     }
 
-    #[cold]
+    /// Notes which upcalls were left without returning. Call on entry.
     #[inline(never)]
-    fn look_at_stack(&mut self) {
+    pub(super) fn prune(&mut self) {
         let local = 0u8;
         let here = &raw const local as usize;
         // SAFETY: has no preconditions.
@@ -108,12 +113,12 @@ impl<T: Copy> Frames<T> {
     }
 
     /// Takes one upcall that was left without returning.
-    pub(super) fn take_abandoned(&mut self) -> Option<Purpose<T>> {
+    pub(super) fn take_abandoned(&mut self) -> Option<P> {
         self.abandoned.pop()
     }
 
     /// Notes an upcall whose mark is at `mark`.
-    fn enter(&mut self, mark: *mut Mark, purpose: Purpose<T>) -> u64 {
+    fn enter(&mut self, mark: *mut Mark, purpose: P) -> u64 {
         self.last_serial += 1;
         let serial = self.last_serial;
         // SAFETY: `mark` is the caller's live local.
@@ -127,22 +132,20 @@ impl<T: Copy> Frames<T> {
     /// An upcall has returned. Those that it made in turn and that never did are
     /// abandoned.
     fn leave(&mut self, serial: u64) {
-        while let Some(frame) = self.list.pop() {
-            if frame.serial == serial {
-                return;
-            }
+        while let Some(frame) = self.list.pop_if(|frame| frame.serial != serial) {
             self.abandoned.push(frame.purpose);
         }
+        self.list.pop();
     }
 }
 
 /// A handle's pinned block.
 pub(super) trait Block: Sized {
-    /// What the engine gives out for an upcall.
-    type Ticket: Copy;
+    /// What has to be known of an upcall that never came back.
+    type Purpose: Copy;
 
     /// The block's upcalls.
-    fn frames(&mut self) -> &mut Frames<Self::Ticket>;
+    fn frames(&mut self) -> &mut Frames<Self::Purpose>;
 }
 
 /// The handle was freed while user code ran: nothing of it may be touched.
@@ -158,24 +161,28 @@ pub(super) struct Gone<R>(pub(super) R);
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed; `call` runs user
 /// code and holds nothing but plain data.
+// With a frame of its own, so that the room is nobody else's.
+#[inline(never)]
 pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     block: *mut B,
-    purpose: Purpose<B::Ticket>,
+    purpose: B::Purpose,
     call: F,
 ) -> Result<R, Gone<R>> {
     const {
-        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<Mark>());
-        assert!(!needs_drop::<Purpose<B::Ticket>>());
+        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<Berth>());
+        assert!(!needs_drop::<B::Purpose>());
     }
-    let mut mark = Mark { magic: 0, serial: 0 };
+    let mut berth = MaybeUninit::<Berth>::uninit();
+    // SAFETY: only a field's address is taken.
+    let mark = unsafe { &raw mut (*berth.as_mut_ptr()).mark };
     // SAFETY: the caller guarantees a live block that nobody borrows.
-    let serial = unsafe { (*block).frames().enter(&raw mut mark, purpose) };
+    let serial = unsafe { (*block).frames().enter(mark, purpose) };
     let result = call();
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
     frames.leave(serial);
-    mark.magic = 0;
-    std::hint::black_box(&mark);
+    // SAFETY: it is our own variable still. It is not recognised any more.
+    unsafe { (&raw mut (*mark).magic).write_volatile(0) };
     if !frames.freed {
         return Ok(result);
     }
@@ -196,14 +203,10 @@ mod tests {
     }
 
     impl Block for Handle {
-        type Ticket = u32;
+        type Purpose = u32;
         fn frames(&mut self) -> &mut Frames<u32> {
             &mut self.frames
         }
-    }
-
-    fn purpose(ticket: u32) -> Purpose<u32> {
-        Purpose { ticket, single: None }
     }
 
     #[test]
@@ -211,9 +214,9 @@ mod tests {
         let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
         // SAFETY: the block is live and from `Box`; the closures hold pointers.
         unsafe {
-            let seen = upcall(block, purpose(1), || {
+            let seen = upcall(block, 1, || {
                 (*block).frames.prune();
-                let inner = upcall(block, purpose(2), || {
+                let inner = upcall(block, 2, || {
                     (*block).frames.prune();
                     (*block).frames.list.len()
                 });
@@ -231,8 +234,8 @@ mod tests {
         let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
         // SAFETY: as above; the outermost `upcall` frees the block.
         unsafe {
-            let result = upcall(block, purpose(1), || {
-                let inner = upcall(block, purpose(2), || {
+            let result = upcall(block, 1, || {
+                let inner = upcall(block, 2, || {
                     (*block).frames.freed = true;
                     7
                 });
@@ -251,11 +254,11 @@ mod tests {
         #[inline(never)]
         fn enter_deep(frames: &mut Frames<u32>) {
             let mut mark = Mark { magic: 0, serial: 0 };
-            frames.enter(&raw mut mark, purpose(5));
+            frames.enter(&raw mut mark, 5);
         }
         enter_deep(&mut frames);
         frames.prune();
         assert!(frames.is_empty());
-        assert_eq!(frames.take_abandoned().map(|p| p.ticket), Some(5));
+        assert_eq!(frames.take_abandoned(), Some(5));
     }
 }

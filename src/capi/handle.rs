@@ -5,20 +5,19 @@
 
 use super::callbacks::gearman_log_fn;
 use super::enums::gearman_verbose_t;
-use super::frames::{Block, Gone, Purpose, upcall};
+use super::frames::{Block, Gone, upcall};
 use super::guard::guard;
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use libc::c_void;
-use std::ffi::CString;
 
 /// A block with an engine behind it.
 pub(super) trait Handle: Block {
     /// The state machine.
     type Engine;
     /// An upcall that no step waits for.
-    const UNTICKETED: Purpose<Self::Ticket>;
+    const UNTICKETED: Self::Purpose;
 
     fn engine(&mut self) -> &mut Self::Engine;
 
@@ -26,6 +25,23 @@ pub(super) trait Handle: Block {
 
     /// The log function and its context.
     fn log(&self) -> (gearman_log_fn, *mut c_void);
+
+    /// Settles calls that were left without returning: tasks go on, jobs go back to
+    /// their server with the next call.
+    fn settle_calls(&mut self);
+
+    /// Settles what user code left unfinished by not returning, if there is any.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    #[inline]
+    unsafe fn settle(block: *mut Self) {
+        // SAFETY: the caller guarantees it.
+        let this = unsafe { &mut *block };
+        if !this.frames().is_quiet() {
+            this.settle_calls();
+        }
+    }
 
     /// Whether a panic of ours was caught: the engine is not used again.
     fn broken(&mut self) -> &mut bool;
@@ -66,21 +82,41 @@ pub(super) fn guarded<H: Handle, R>(
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
+#[inline]
 pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe { if (*block).error().has_log() { hand_out(block) } else { Ok(()) } }
+}
+
+/// Hands the log function its lines.
+///
+/// # Errors
+/// # Safety
+/// As for [`flush_log`].
+#[cold]
+#[inline(never)]
+unsafe fn hand_out<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    let this = unsafe { &mut *block };
+    if this.frames().is_empty() {
+        // Lines of log functions that were left without returning.
+        this.error().forget_lent();
+    }
     loop {
         // SAFETY: the caller guarantees it, and after an upcall that succeeded
         // the block is still there.
         let this = unsafe { &mut *block };
-        let Some(line) = this.error().take_log_line() else { return Ok(()) };
-        let (Some(log_fn), context) = this.log() else { continue };
-        let line = line.into_raw();
-        // SAFETY: `line` is a NUL-terminated string of ours; a jump out of the
-        // function leaks it.
-        let result = unsafe {
-            upcall(block, H::UNTICKETED, move || log_fn(line, gearman_verbose_t::ERROR, context))
-        };
-        // SAFETY: `line` came from `into_raw` and is freed once.
-        drop(unsafe { CString::from_raw(line) });
-        result?;
+        let Some(line) = this.error().lend_log_line() else { return Ok(()) };
+        if let (Some(log_fn), context) = this.log() {
+            // SAFETY: `line` is a NUL-terminated string that the handle keeps until
+            // it is taken back, or to its end.
+            unsafe {
+                upcall(block, H::UNTICKETED, move || {
+                    log_fn(line, gearman_verbose_t::ERROR, context);
+                })
+            }?;
+        }
+        // SAFETY: as above.
+        unsafe { (*block).error().take_back(line) };
     }
 }

@@ -7,7 +7,7 @@
 //! Must not: hold memory.
 
 use super::callbacks::*;
-use super::frames::{Block, Gone, Purpose, upcall};
+use super::frames::{Block, Gone, upcall};
 use libc::c_void;
 
 /// The hooks of one handle; without one, `malloc` and `free`.
@@ -52,21 +52,26 @@ impl Hooks {
     /// Allocates `size` bytes.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the handle.
+    /// [`Gone`] when the hook freed the handle; the memory goes back at once.
     ///
     /// # Safety
     /// As for [`upcall`].
     pub(super) unsafe fn allocate<B: Block>(
         self,
         block: *mut B,
-        purpose: Purpose<B::Ticket>,
+        purpose: B::Purpose,
         size: usize,
-    ) -> Result<*mut c_void, Gone<*mut c_void>> {
+    ) -> Result<*mut c_void, Gone<()>> {
         match self.malloc {
             // SAFETY: the caller guarantees the block; the hook is the user's,
             // called as its type says.
             Some(hook) => unsafe {
-                upcall(block, purpose, move || hook(size, self.malloc_context))
+                upcall(block, purpose, move || hook(size, self.malloc_context)).map_err(
+                    |Gone(memory)| {
+                        self.release_orphan(memory);
+                        Gone(())
+                    },
+                )
             },
             // SAFETY: malloc takes any size.
             None => Ok(unsafe { libc::malloc(size) }),
@@ -83,7 +88,7 @@ impl Hooks {
     pub(super) unsafe fn release<B: Block>(
         self,
         block: *mut B,
-        purpose: Purpose<B::Ticket>,
+        purpose: B::Purpose,
         memory: *mut c_void,
     ) -> Result<(), Gone<()>> {
         match self.free {

@@ -232,8 +232,9 @@ pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -
 pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st) -> *const c_void {
     // SAFETY: the caller guarantees a live job.
     unsafe { JobBlock::job(job) }
-        .filter(|job| !job.workload.is_empty())
-        .map_or(ptr::null(), |job| job.workload.as_ptr().cast())
+        .map(|job| job.workload())
+        .filter(|workload| !workload.is_empty())
+        .map_or(ptr::null(), |workload| workload.as_ptr().cast())
 }
 
 /// The workload's size in bytes.
@@ -243,7 +244,7 @@ pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_job_st) -> usize {
     // SAFETY: the caller guarantees a live job.
-    unsafe { JobBlock::job(job) }.map_or(0, |job| job.workload.len())
+    unsafe { JobBlock::job(job) }.map_or(0, |job| job.workload().len())
 }
 
 /// Takes the workload: the caller frees it, with `free` or as its allocator asks.
@@ -263,28 +264,27 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
         let (worker, id) = (block.worker, block.id);
         WorkerBlock::settle(worker);
         let hooks = (*worker).hooks;
-        let size = (*worker).engine.job(id).map_or(0, |job| job.workload.len());
+        let size = (*worker).engine.job(id).map_or(0, |job| job.workload().len());
         if size == 0 {
             return ptr::null_mut();
         }
-        // The workload stays until the hook has given memory: a hook that was
-        // jumped out of is asked again.
-        let memory = if hooks.malloc.is_none() {
-            ptr::null_mut()
-        } else {
-            match hooks.allocate(worker, WorkerBlock::UNTICKETED, size + 1) {
-                Ok(memory) if !memory.is_null() => memory,
-                Ok(_) | Err(Gone(_)) => return ptr::null_mut(),
-            }
-        };
-        let taken = (*worker).engine.job_mut(id).map(|job| std::mem::take(&mut job.workload));
-        let Some(workload) = taken else { return memory };
-        put(data_size, size);
-        if memory.is_null() {
-            return workload.into_raw().cast();
+        if hooks.malloc.is_none()
+            && let Some(body) = (*worker).engine.job_mut(id).and_then(Job::take_body)
+        {
+            put(data_size, size);
+            return body.into_raw().cast();
         }
-        ptr::copy_nonoverlapping(workload.as_ptr(), memory.cast(), size);
+        // The workload stays until there is memory for it: a hook that was jumped
+        // out of is asked again.
+        let memory = match hooks.allocate(worker, WorkerBlock::UNTICKETED, size + 1) {
+            Ok(memory) if !memory.is_null() => memory,
+            Ok(_) | Err(Gone(_)) => return ptr::null_mut(),
+        };
+        let Some(job) = (*worker).engine.job_mut(id) else { return memory };
+        put(data_size, size);
+        ptr::copy_nonoverlapping(job.workload().as_ptr(), memory.cast(), size);
         memory.cast::<u8>().add(size).write(0);
+        job.drop_workload();
         memory
     }
 }

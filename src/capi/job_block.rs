@@ -4,6 +4,7 @@
 //! Must not: copy what the engine's job knows.
 
 use super::client_block::ClientBlock;
+use super::reduce::Aggregation;
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::engine::slab::Id;
@@ -22,6 +23,9 @@ pub(super) struct JobBlock {
     pub(super) client: *mut ClientBlock,
     /// The client that sends the parts of a partitioned job, or null.
     pub(super) reducer: *mut ClientBlock,
+    /// What the aggregator of such a job got, while it runs or if it was left
+    /// without returning; else null.
+    pub(super) aggregation: *mut Aggregation,
     /// Its function is on the stack: freeing it is left to the worker.
     pub(super) running: bool,
     /// Its function was left without returning.
@@ -38,29 +42,29 @@ impl JobBlock {
         shell: *mut gearman_job_st,
         id: Id,
     ) -> *mut JobBlock {
-        let fresh = JobBlock {
-            own_shell: gearman_job_st {
-                options: shell_options { is_allocated: 1, is_initialized: 1 },
-                _impl: ptr::null_mut(),
-            },
-            shell,
-            worker,
-            id,
-            client: ptr::null_mut(),
-            reducer: ptr::null_mut(),
-            running: false,
-            abandoned: false,
-        };
         // SAFETY: the caller guarantees both.
         let block = match unsafe { (*worker).spare.take() } {
-            Some(mut spare) => {
-                *spare = fresh;
-                Box::into_raw(spare)
-            }
-            None => Box::into_raw(Box::new(fresh)),
+            // `discard` left it as a fresh one is.
+            Some(spare) => Box::into_raw(spare),
+            None => Box::into_raw(Box::new(JobBlock {
+                own_shell: gearman_job_st {
+                    options: shell_options { is_allocated: 1, is_initialized: 1 },
+                    _impl: ptr::null_mut(),
+                },
+                shell: ptr::null_mut(),
+                worker,
+                id,
+                client: ptr::null_mut(),
+                reducer: ptr::null_mut(),
+                aggregation: ptr::null_mut(),
+                running: false,
+                abandoned: false,
+            })),
         };
         // SAFETY: as above; the block is the one that was made just now.
         unsafe {
+            (*block).id = id;
+            (*block).shell = shell;
             if shell.is_null() {
                 (*block).own_shell._impl = block.cast();
                 (*block).shell = &raw mut (*block).own_shell;
@@ -114,30 +118,50 @@ impl JobBlock {
     ///
     /// # Safety
     /// As for [`JobBlock::free`].
+    #[inline(always)]
     pub(super) unsafe fn discard(block: *mut JobBlock) {
         // SAFETY: the caller guarantees it; the block came from `Box` and leaves
         // the list here, so it is freed once. A client that is in use further
         // down the stack is freed with its last call.
         unsafe {
-            let mut this = Box::from_raw(block);
+            let this = &mut *block;
             let worker = &mut *this.worker;
             // Nearly always it is the last.
             if worker.jobs.pop_if(|job| *job == block).is_none() {
                 worker.jobs.retain(|&job| job != block);
             }
-            let clients = [this.client, this.reducer];
             if this.own_shell._impl.is_null() {
                 (*this.shell).options.is_initialized = 0;
                 (*this.shell)._impl = ptr::null_mut();
             }
             // Freeing it twice then finds nothing.
             this.own_shell._impl = ptr::null_mut();
-            worker.spare = Some(this);
+            if this.abandoned {
+                this.forget_aggregation();
+            }
+            (this.running, this.abandoned) = (false, false);
+            let clients = [&mut this.client, &mut this.reducer]
+                .map(|client| std::mem::replace(client, ptr::null_mut()));
+            worker.spare = Some(Box::from_raw(block));
             for client in clients {
                 if !client.is_null() {
                     super::client::free(client);
                 }
             }
+        }
+    }
+
+    /// Frees what an aggregator got that was left without returning.
+    ///
+    /// # Safety
+    /// That aggregator is not on the stack.
+    #[cold]
+    unsafe fn forget_aggregation(&mut self) {
+        let aggregation = std::mem::replace(&mut self.aggregation, ptr::null_mut());
+        if !aggregation.is_null() {
+            // SAFETY: it came from `Box`, and who would have freed it is not there
+            // any more.
+            drop(unsafe { Box::from_raw(aggregation) });
         }
     }
 }

@@ -10,7 +10,7 @@
 use super::aggregator::gearman_aggregator_st;
 use super::client_block::{ClientBlock, NO_ACTIONS};
 use super::client_tasks;
-use super::frames::{Gone, Purpose, upcall};
+use super::frames::{Gone, upcall};
 use super::job::client_of;
 use super::job_block::JobBlock;
 use super::result::gearman_result_st;
@@ -27,6 +27,12 @@ use crate::protocol::Command;
 use std::ptr;
 use std::rc::Rc;
 
+/// What an aggregator is called with.
+pub(super) struct Aggregation {
+    aggregator: gearman_aggregator_st,
+    value: gearman_result_st,
+}
+
 /// Whether data that is sent for a job goes to a reducer.
 ///
 /// # Safety
@@ -35,7 +41,7 @@ pub(super) unsafe fn is_partitioned(block: *mut JobBlock) -> bool {
     // SAFETY: the caller guarantees it; a job's worker outlives it.
     unsafe {
         let engine = &(*(*block).worker).engine;
-        engine.job((*block).id).is_some_and(|job| !job.reducer().is_empty() && !job.is_finished())
+        engine.job((*block).id).is_some_and(|job| job.reduces() && !job.is_finished())
     }
 }
 
@@ -93,7 +99,7 @@ pub(super) unsafe fn outcome(
     worker: *mut WorkerBlock,
     job: *mut JobBlock,
     definition: Definition,
-    purpose: Purpose<Option<Ticket>>,
+    purpose: Option<Ticket>,
     outcome: Outcome,
     result: &[u8],
 ) -> Result<(Outcome, Option<Owned>), Gone<ReturnCode>> {
@@ -118,18 +124,26 @@ pub(super) unsafe fn outcome(
         let Run::Partition(_, Some(aggregate)) = definition.run else {
             return Ok((outcome, Some(Owned::new())));
         };
-        // The aggregator's objects are pinned on the heap: a jump out of it leaks
-        // them, and no destructor of ours is on the stack.
-        let aggregator = Box::into_raw(Box::new(gearman_aggregator_st::new(definition.context)));
-        let value = Box::into_raw(Box::new(gearman_result_st::new()));
+        // On the heap: no destructor of ours may be on the stack. It is the job's
+        // until the aggregator returns, and if that does not.
+        let aggregation = Box::into_raw(Box::new(Aggregation {
+            aggregator: gearman_aggregator_st::new(definition.context),
+            value: gearman_result_st::new(),
+        }));
+        (*job).aggregation = aggregation;
         let first = first_task((*job).reducer);
+        let (aggregator, value) =
+            (&raw mut (*aggregation).aggregator, &raw mut (*aggregation).value);
         let called = upcall(worker, purpose, move || aggregate(aggregator, first, value));
-        drop(Box::from_raw(aggregator));
-        let mut value = Box::from_raw(value);
+        let mut aggregation = Box::from_raw(aggregation);
+        if called.is_ok() {
+            // Otherwise the job is gone.
+            (*job).aggregation = ptr::null_mut();
+        }
         // Its code makes no difference, as it never did.
         match called {
             Err(Gone(code)) => Err(Gone(code.into())),
-            Ok(_) => Ok((outcome, Some(value.take().unwrap_or_default()))),
+            Ok(_) => Ok((outcome, Some(aggregation.value.take().unwrap_or_default()))),
         }
     }
 }

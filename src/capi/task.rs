@@ -6,6 +6,7 @@
 //! Must not: do I/O.
 
 use super::frames::Gone;
+use super::handle::Handle as _;
 use super::task_block::TaskBlock;
 use super::types::*;
 use crate::engine::ReturnCode;

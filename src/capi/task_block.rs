@@ -137,22 +137,22 @@ impl TaskBlock {
         }
         let client = this.client;
         let (shell, context) = (this.shell, std::mem::replace(&mut this.context, ptr::null_mut()));
-        // SAFETY: a task's client outlives it.
-        let free_fn = unsafe { (*client).task_context_free_fn };
+        // SAFETY: a task's client outlives it, but for the call of this function.
+        let (free_fn, hooks) = unsafe { ((*client).task_context_free_fn, (*client).hooks) };
+        let mut called = Ok(());
         if let (Some(free_fn), false) = (free_fn, context.is_null()) {
             // The function may still ask the task for its context.
             this.context = context;
             // SAFETY: the user's function, called as its type says; the closure
             // holds plain pointers.
-            unsafe { upcall(client, UNTICKETED, move || free_fn(shell, context)) }?;
+            called = unsafe { upcall(client, UNTICKETED, move || free_fn(shell, context)) };
         }
-        // SAFETY: `freeing` keeps the block alive while its client is.
-        let given = unsafe { std::mem::replace(&mut (*block).given, ptr::null_mut()) };
-        // SAFETY: the client is live, or `upcall` would have said `Gone`.
-        let id = unsafe { (*block).id };
-        // SAFETY: as above.
-        let removed = unsafe { (*client).guarded(None, |engine| engine.remove_task(id)) };
-        drop(removed);
+        // SAFETY: `freeing` keeps the block alive, whatever becomes of its client.
+        let (id, given) = unsafe { ((*block).id, (*block).given) };
+        if called.is_ok() {
+            // SAFETY: the client is live, or `upcall` would have said `Gone`.
+            drop(unsafe { (*client).guarded(None, |engine| engine.remove_task(id)) });
+        }
         // SAFETY: the block came from `Box`, and with `freeing` set nobody else
         // frees it; a shell that C brought is live until the task is freed.
         unsafe {
@@ -162,10 +162,16 @@ impl TaskBlock {
                 (*shell)._impl = ptr::null_mut();
             }
         }
-        if let Some(given) = NonNull::new(given) {
-            // SAFETY: the program gave this memory to be freed by its hook.
-            unsafe { (*client).hooks.release(client, UNTICKETED, given.as_ptr()) }?;
+        // SAFETY: the program gave this memory to be freed by its hook; the client is
+        // only used while it is live.
+        unsafe {
+            match NonNull::new(given) {
+                Some(given) if called.is_ok() => hooks.release(client, UNTICKETED, given.as_ptr()),
+                _ => {
+                    hooks.release_orphan(given);
+                    called
+                }
+            }
         }
-        Ok(())
     }
 }

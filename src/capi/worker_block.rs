@@ -6,7 +6,7 @@
 //!
 //! Must not: borrow the block while user code runs.
 
-use super::frames::{Block, Frames, Gone, Purpose};
+use super::frames::{Block, Frames, Gone};
 use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::job_block::JobBlock;
@@ -76,7 +76,7 @@ pub(super) struct WorkerBlock {
 }
 
 impl Block for WorkerBlock {
-    type Ticket = Option<Ticket>;
+    type Purpose = Option<Ticket>;
 
     fn frames(&mut self) -> &mut Frames<Option<Ticket>> {
         &mut self.frames
@@ -85,7 +85,7 @@ impl Block for WorkerBlock {
 
 impl Handle for WorkerBlock {
     type Engine = Engine;
-    const UNTICKETED: Purpose<Option<Ticket>> = Purpose { ticket: None, single: None };
+    const UNTICKETED: Option<Ticket> = None;
 
     fn engine(&mut self) -> &mut Engine {
         &mut self.engine
@@ -97,6 +97,21 @@ impl Handle for WorkerBlock {
 
     fn log(&self) -> (gearman_log_fn, *mut c_void) {
         (self.log_fn, self.log_context)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_calls(&mut self) {
+        self.frames.prune();
+        while let Some(purpose) = self.frames.take_abandoned() {
+            let Some(ticket) = purpose else { continue };
+            self.engine.abandon(ticket);
+            for job in &self.jobs {
+                // SAFETY: the list holds live blocks.
+                let job = unsafe { &mut **job };
+                job.abandoned |= job.id == ticket.job();
+            }
+        }
     }
 
     fn broken(&mut self) -> &mut bool {
@@ -176,26 +191,6 @@ impl WorkerBlock {
     pub(super) unsafe fn peek<'a>(shell: *const gearman_worker_st) -> Option<&'a mut WorkerBlock> {
         // SAFETY: as in `enter`.
         unsafe { shell.as_ref()?._impl.cast::<WorkerBlock>().as_mut() }
-    }
-
-    /// Settles functions that were left without returning: their jobs go back to
-    /// the server with the next call, which also frees them.
-    ///
-    /// # Safety
-    /// `block` is live and not borrowed.
-    pub(super) unsafe fn settle(block: *mut WorkerBlock) {
-        // SAFETY: the caller guarantees it.
-        let this = unsafe { &mut *block };
-        this.frames.prune();
-        while let Some(purpose) = this.frames.take_abandoned() {
-            let Some(ticket) = purpose.ticket else { continue };
-            this.engine.abandon(ticket);
-            for job in &this.jobs {
-                // SAFETY: the list holds live blocks.
-                let job = unsafe { &mut **job };
-                job.abandoned |= job.id == ticket.job();
-            }
-        }
     }
 
     /// Runs our own code on the engine; see [`handle::guarded`].

@@ -2,8 +2,8 @@
 //!
 //! Must not: borrow the worker's block while a function of the program runs.
 
-use super::frames::{Gone, Purpose, upcall};
-use super::handle::flush_log;
+use super::frames::{Gone, upcall};
+use super::handle::{Handle as _, flush_log};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
@@ -73,16 +73,14 @@ unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> 
         };
         let definitions = &(*block).definitions;
         let Some(&definition) = definitions.iter().rev().find(|d| d.token == next.token) else {
-            return Ok((*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-                engine.finish(ticket, Outcome::Retry, b"")
-            }));
+            return Ok(give_back(block, ticket));
         };
         let job = JobBlock::create(block, ptr::null_mut(), next.job);
         (*job).running = true;
         if let Err(Gone(())) = flush_log(block) {
             return Err(Gone(ReturnCode::SUCCESS));
         }
-        run(block, job, definition, ticket)
+        run(block, job, definition, ticket, next.reduces)
     }
 }
 
@@ -100,7 +98,7 @@ unsafe fn begin(block: *mut WorkerBlock) {
     }
 }
 
-/// Calls a job's function and ends the job.
+/// Calls a job's function and ends the job, which may have a reducer.
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
@@ -109,11 +107,12 @@ unsafe fn run(
     job: *mut JobBlock,
     definition: Definition,
     ticket: Ticket,
+    reduces: bool,
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
     // SAFETY: as in `work`; a job that runs is not freed, unless with its worker.
     unsafe {
         let (shell, context) = ((*job).shell, definition.context);
-        let purpose = Purpose { ticket: Some(ticket), single: None };
+        let purpose = Some(ticket);
         let hooks = (*block).hooks;
         let mut returned =
             Returned { result: ptr::null_mut(), size: 0, code: gearman_return_t::SUCCESS };
@@ -140,39 +139,35 @@ unsafe fn run(
             }
         };
         let result = returned.result.cast_const().sized(returned.size);
-        let code = if reduce::is_partitioned(job) {
-            let (outcome, reduced) =
-                reduce::outcome(block, job, definition, purpose, outcome, result)?;
-            end(block, ticket, outcome, reduced.as_ref().map_or(result, Owned::as_slice))
+        let (outcome, reduced) = if reduces && reduce::is_partitioned(job) {
+            reduce::outcome(block, job, definition, purpose, outcome, result)?
         } else {
-            end(block, ticket, outcome, result)
+            (outcome, None)
         };
+        let result = reduced.as_ref().map_or(result, Owned::as_slice);
+        let code = (*block)
+            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, outcome, result));
+        drop(reduced);
         JobBlock::discard(job);
         if !returned.result.is_null() {
             hooks
-                .release(block, Purpose { ticket: None, single: None }, returned.result)
+                .release(block, WorkerBlock::UNTICKETED, returned.result)
                 .map_err(|Gone(())| Gone(code))?;
         }
         Ok(code)
     }
 }
 
-/// Tells the server how a job ended, and forgets the job.
+/// Gives a job back whose function is not there.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-unsafe fn end(
-    block: *mut WorkerBlock,
-    ticket: Ticket,
-    outcome: Outcome,
-    result: &[u8],
-) -> ReturnCode {
+#[cold]
+#[inline(never)]
+unsafe fn give_back(block: *mut WorkerBlock, ticket: Ticket) -> ReturnCode {
     // SAFETY: the caller guarantees a live block that nobody borrows.
-    unsafe { &mut *block }.guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-        let code = engine.finish(ticket, outcome, result);
-        engine.remove_job(ticket.job());
-        code
-    })
+    unsafe { &mut *block }
+        .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, Outcome::Retry, b""))
 }
 
 fn outcome_v1(code: ReturnCode) -> Outcome {

@@ -7,7 +7,7 @@
 
 use super::ReturnCode;
 use std::collections::VecDeque;
-use std::ffi::CString;
+use std::ffi::{CString, c_char};
 use std::io;
 
 /// The longest error text, with its NUL (`GEARMAN_MAX_ERROR_SIZE`).
@@ -41,18 +41,28 @@ pub struct ErrorState {
     text: Option<CString>,
     /// Lines for the log function, oldest first.
     log: VecDeque<CString>,
+    /// Lines that the log function has, or had when it was left without returning.
+    lent: Vec<CString>,
     /// Whether a log function wants them.
     pub wants_log: bool,
 }
 
 impl ErrorState {
     /// Forgets the last error.
+    #[inline]
     pub fn reset(&mut self) {
-        if self.text.is_some() || self.code.failed() || self.errno != 0 {
-            self.code = ReturnCode::SUCCESS;
-            self.errno = 0;
-            self.text = None;
+        // Without a code there is neither a text nor a system error.
+        if self.code.failed() {
+            self.forget();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget(&mut self) {
+        self.code = ReturnCode::SUCCESS;
+        self.errno = 0;
+        self.text = None;
     }
 
     /// The last error's code, `SUCCESS` without one.
@@ -70,9 +80,23 @@ impl ErrorState {
         self.text.as_ref()
     }
 
-    /// The next line to hand to the log function.
-    pub fn take_log_line(&mut self) -> Option<CString> {
-        self.log.pop_front()
+    /// The next line to hand to the log function. It stays where it is until
+    /// [`ErrorState::take_back`].
+    pub fn lend_log_line(&mut self) -> Option<*const c_char> {
+        let line = self.log.pop_front()?;
+        let lent = line.as_ptr();
+        self.lent.push(line);
+        Some(lent)
+    }
+
+    /// Frees what was lent, while no log function is under way.
+    pub fn forget_lent(&mut self) {
+        self.lent.clear();
+    }
+
+    /// Frees a line that the log function had.
+    pub fn take_back(&mut self, lent: *const c_char) {
+        self.lent.retain(|line| line.as_ptr() != lent);
     }
 
     /// Whether there are lines to hand out.
@@ -130,6 +154,7 @@ impl ErrorState {
 
     /// Records a code that carries no text of its own.
     pub fn set_code(&mut self, code: ReturnCode) -> ReturnCode {
+        debug_assert!(code.failed());
         self.code = code;
         code
     }
@@ -230,7 +255,9 @@ mod tests {
         assert!(!error.has_log());
         error.wants_log = true;
         error.set(ReturnCode::TIMEOUT, at(), "");
-        assert!(error.take_log_line().is_some());
+        let line = error.lend_log_line().expect("a line");
+        error.take_back(line);
+        assert!(error.lent.is_empty());
         assert!(!error.has_log());
     }
 }

@@ -119,10 +119,7 @@ pub(super) fn broadcast<T>(asker: &mut impl Ask<T>, what: Broadcast<'_>) -> Resu
         if !accepted {
             return Err(down.unwrap_or(ReturnCode::NO_SERVERS));
         }
-        let options = &mut asker.link().settings.server_options;
-        if !options.iter().any(|o| o == option) {
-            options.push(option.to_vec());
-        }
+        asker.link().settings.remember_option(option);
     }
     Ok(())
 }

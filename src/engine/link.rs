@@ -264,6 +264,7 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// `LOST_CONNECTION` and others; the connection is closed then.
+    #[inline(always)]
     pub fn flush(
         &mut self,
         key: usize,
@@ -291,36 +292,64 @@ impl<T: Transport> Link<T> {
                 self.net.send(key, head, rest)
             };
             match result {
-                Ok(n) => {
-                    let of_head = n.min(head.len());
-                    *sent += n - of_head;
-                    conn.out.sent(of_head);
-                    if n == all && !conn.wants_writable {
-                        return Ok(Flush::Done);
+                Ok(n) if n == all && !conn.wants_writable => {
+                    *sent += rest.len();
+                    conn.out.sent_all();
+                    return Ok(Flush::Done);
+                }
+                result => {
+                    if self.sent_a_part(key, result, sent)? == Flush::Blocked {
+                        return Ok(Flush::Blocked);
                     }
                 }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    conn.writable = false;
-                    if !conn.wants_writable {
-                        conn.wants_writable = true;
-                        self.net.want_writable(key, true);
-                    }
-                    return Ok(Flush::Blocked);
-                }
-                Err(e) => return Err(self.broken(key, &e, at!("flush"))),
             }
         }
     }
 
-    /// Sends a small packet while nothing is buffered. What does not go out now,
-    /// for whatever reason, is buffered. Returns whether all did.
-    pub fn send_now(&mut self, key: usize, packet: &[u8]) -> bool {
-        let sent = self.net.send(key, packet, &[]).unwrap_or(0);
-        if sent < packet.len() {
-            self.conns[key].out.bytes().extend_from_slice(&packet[sent..]);
+    /// What becomes of a send that did not take everything. `Done` is to try
+    /// again.
+    #[cold]
+    #[inline(never)]
+    fn sent_a_part(
+        &mut self,
+        key: usize,
+        result: io::Result<usize>,
+        sent: &mut usize,
+    ) -> Result<Flush, ReturnCode> {
+        let conn = &mut self.conns[key];
+        match result {
+            Ok(n) => {
+                let of_head = n.min(conn.out.unsent().len());
+                *sent += n - of_head;
+                conn.out.sent(of_head);
+                Ok(Flush::Done)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(Flush::Done),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                conn.writable = false;
+                if !conn.wants_writable {
+                    conn.wants_writable = true;
+                    self.net.want_writable(key, true);
+                }
+                Ok(Flush::Blocked)
+            }
+            Err(e) => Err(self.broken(key, &e, at!("flush"))),
         }
-        sent == packet.len()
+    }
+
+    /// Sends a packet while nothing is buffered. None when all of it has gone.
+    /// Otherwise, for whatever reason, how much of its body has: what is left of its
+    /// head is buffered.
+    #[inline(always)]
+    pub fn send_now(&mut self, key: usize, head: &[u8], body: &[u8]) -> Option<usize> {
+        let result = self.net.send(key, head, body);
+        if matches!(result, Ok(n) if n == head.len() + body.len()) {
+            return None;
+        }
+        let sent = result.unwrap_or(0);
+        let rest = head.get(sent..).unwrap_or(&[]);
+        self.conns[key].out.bytes().extend_from_slice(rest);
+        Some(sent.saturating_sub(head.len()))
     }
 
     /// Closes a connection that failed, and says so.
@@ -356,15 +385,28 @@ impl<T: Transport> Link<T> {
         result: io::Result<usize>,
     ) -> Result<usize, ReturnCode> {
         match result {
-            Ok(0) if asked > 0 => Err(self.ended(key)),
-            Ok(n) => {
+            Ok(n) if n > 0 => {
                 // A short read has emptied the socket, and the poller will tell of
                 // more; but it has nothing to tell after the end.
-                if n < asked && !self.conns[key].closed {
-                    self.conns[key].readable = false;
-                }
+                let conn = &mut self.conns[key];
+                conn.readable &= n == asked || conn.closed;
                 Ok(n)
             }
+            other => self.received_nothing(key, asked, other),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn received_nothing(
+        &mut self,
+        key: usize,
+        asked: usize,
+        result: io::Result<usize>,
+    ) -> Result<usize, ReturnCode> {
+        match result {
+            Ok(_) if asked > 0 => Err(self.ended(key)),
+            Ok(_) => Ok(0),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                 self.conns[key].readable = false;
                 Ok(0)
@@ -378,6 +420,7 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// `LOST_CONNECTION` and others; the connection is closed then.
+    #[inline(always)]
     pub fn fill(&mut self, key: usize) -> Result<Fill, ReturnCode> {
         let conn = &mut self.conns[key];
         if !conn.readable || conn.state != State::Up {
@@ -401,6 +444,7 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// The poller's.
+    #[inline]
     pub fn wait(&mut self, until: Option<Instant>) -> Result<Wait, ReturnCode> {
         if self.conns.iter().any(|c| c.readable || c.writable) {
             return Ok(Wait::Ready);
@@ -428,32 +472,48 @@ impl<T: Transport> Link<T> {
 
     /// Waits once, whatever is remembered. Signals that are not to end waits do
     /// not.
-    fn poll(&mut self, until: Option<Instant>) -> Result<Wait, ReturnCode> {
+    ///
+    /// # Errors
+    /// The poller's.
+    #[inline(always)]
+    pub fn poll(&mut self, until: Option<Instant>) -> Result<Wait, ReturnCode> {
         loop {
             match self.net.wait(until) {
                 Ok(Waited::Ready) => {
                     self.note_ready();
-                    return Ok(if self.take_woken() { Wait::Woken } else { Wait::Ready });
+                    let woken = std::mem::take(&mut self.woken);
+                    return Ok(if woken { Wait::Woken } else { Wait::Ready });
                 }
-                Ok(Waited::Interrupted) if self.settings.stop_on_signal => {
-                    return Ok(Wait::Interrupted);
-                }
-                Ok(Waited::TimedOut | Waited::Interrupted) => {
-                    if until.is_some_and(|t| t <= self.net.now()) {
-                        return Ok(Wait::TimedOut);
+                other => {
+                    if let Some(wait) = self.nothing_ready(other, until)? {
+                        return Ok(wait);
                     }
                 }
-                Err(e) => return Err(self.error.set_io(&e, at!("gearman_wait"), "poll")),
             }
         }
     }
 
-    fn take_woken(&mut self) -> bool {
-        std::mem::take(&mut self.woken)
+    /// How a wait goes on that found nothing; None is to wait again.
+    #[cold]
+    #[inline(never)]
+    fn nothing_ready(
+        &mut self,
+        waited: io::Result<Waited>,
+        until: Option<Instant>,
+    ) -> Result<Option<Wait>, ReturnCode> {
+        match waited {
+            Ok(Waited::Interrupted) if self.settings.stop_on_signal => Ok(Some(Wait::Interrupted)),
+            Ok(_) => {
+                let over = until.is_some_and(|t| t <= self.net.now());
+                Ok(over.then_some(Wait::TimedOut))
+            }
+            Err(e) => Err(self.error.set_io(&e, at!("gearman_wait"), "poll")),
+        }
     }
 
+    #[inline]
     fn note_ready(&mut self) {
-        while let Some(ready) = self.net.next_ready() {
+        for ready in self.net.ready() {
             if ready.key == WAKE_KEY {
                 self.woken = true;
             } else if let Some(conn) = self.conns.get_mut(ready.key) {

@@ -33,6 +33,13 @@ impl Settings {
         start.checked_add(self.timeout?)
     }
 
+    /// Has an option asked for on every later connection, once.
+    pub fn remember_option(&mut self, option: &[u8]) {
+        if !self.server_options.iter().any(|o| o == option) {
+            self.server_options.push(option.to_vec());
+        }
+    }
+
     /// The function name as it goes on the wire.
     pub fn qualified(&self, function: &[u8]) -> Vec<u8> {
         let prefix = self.namespace.as_ref().map_or(&b""[..], |n| n.as_bytes());

@@ -53,7 +53,7 @@ impl<T> Slab<T> {
     }
 
     /// Adds a value.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, value: Box<T>) -> Id {
         match self.free.pop() {
             Some(index) => {
@@ -91,7 +91,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes a value out. Memory goes back when the last one has gone.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, id: Id) -> Option<Box<T>> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation != id.generation {
@@ -100,7 +100,7 @@ impl<T> Slab<T> {
         let value = slot.value.take()?;
         slot.generation = slot.generation.wrapping_add(1).max(1);
         self.free.push(id.index);
-        if self.free.len() == self.slots.len() && self.free.capacity() > 1024 {
+        if self.free.capacity() > 1024 && self.free.len() == self.slots.len() {
             self.free.shrink_to(1024);
         }
         Some(value)

@@ -345,6 +345,14 @@ impl Task {
         self.rare().and_then(|r| r.streamed).filter(|&n| n > 0)
     }
 
+    /// Whether `workload_fn` has not begun: of the body, `missing` bytes are due.
+    pub(super) fn waits_for_workload(&self, missing: usize) -> bool {
+        self.state == TaskState::Workload
+            && self.streamed() == Some(missing)
+            && !self.offered
+            && self.on_stack == 0
+    }
+
     /// The exception that the job raised, and a NUL.
     pub fn exception(&self) -> Option<&[u8]> {
         self.rare().and_then(|r| r.exception.as_deref())

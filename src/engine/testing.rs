@@ -516,8 +516,8 @@ impl Transport for ScriptNet {
         }
     }
 
-    fn next_ready(&mut self) -> Option<Ready> {
-        self.0.borrow_mut().ready.pop_front()
+    fn ready(&mut self) -> impl Iterator<Item = Ready> {
+        std::mem::take(&mut self.0.borrow_mut().ready).into_iter()
     }
 
     fn take_wake(&mut self) -> Option<u8> {

@@ -23,8 +23,6 @@ use std::time::Instant;
 pub struct MioNet {
     poll: Option<Poll>,
     events: Events,
-    /// How many events of the last wait were taken.
-    taken: usize,
     sockets: Vec<Option<Socket>>,
     wake: Option<WakePipe>,
     generation: u64,
@@ -39,7 +37,6 @@ impl MioNet {
         MioNet {
             poll: None,
             events: Events::with_capacity(0),
-            taken: 0,
             sockets: Vec::new(),
             wake: None,
             generation: fork::generation(),
@@ -74,7 +71,6 @@ impl MioNet {
             }
             self.poll = Some(poll);
             self.events = Events::with_capacity(EVENTS);
-            self.taken = 0;
         }
         self.poll.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -93,7 +89,7 @@ impl MioNet {
         // Dropping only closes: no deregistering, no shutdown, no bytes.
         self.sockets.clear();
         self.poll = None;
-        self.taken = usize::MAX;
+        self.events.clear();
         if self.wake.is_some() {
             self.wake = WakePipe::new().ok();
         }
@@ -150,10 +146,12 @@ impl Transport for MioNet {
         Ok(())
     }
 
+    #[inline(always)]
     fn send(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize> {
         self.socket(key)?.send(head, body)
     }
 
+    #[inline]
     fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
         // SAFETY: the bytes are initialised and stay so: the kernel only
         // overwrites them.
@@ -203,6 +201,7 @@ impl Transport for MioNet {
         }
     }
 
+    #[inline]
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
         let timeout = until.map(|t| t.saturating_duration_since(Instant::now()));
         if self.poll.is_none() {
@@ -211,7 +210,6 @@ impl Transport for MioNet {
         let (Some(poll), events) = (&mut self.poll, &mut self.events) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        self.taken = 0;
         match poll.poll(events, timeout) {
             Ok(()) if events.is_empty() => Ok(Waited::TimedOut),
             Ok(()) => Ok(Waited::Ready),
@@ -220,15 +218,16 @@ impl Transport for MioNet {
         }
     }
 
-    fn next_ready(&mut self) -> Option<Ready> {
-        let event = self.events.iter().nth(self.taken)?;
-        self.taken += 1;
-        let closed = event.is_read_closed() || event.is_error();
-        Some(Ready {
-            key: event.token().0,
-            readable: event.is_readable() || closed,
-            writable: event.is_writable() || event.is_write_closed() || event.is_error(),
-            closed,
+    #[inline]
+    fn ready(&mut self) -> impl Iterator<Item = Ready> {
+        self.events.iter().map(|event| {
+            let closed = event.is_read_closed() || event.is_error();
+            Ready {
+                key: event.token().0,
+                readable: event.is_readable() || closed,
+                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                closed,
+            }
         })
     }
 

@@ -136,8 +136,8 @@ pub trait Transport {
     /// The poller's.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited>;
 
-    /// Takes one readiness that the last wait found.
-    fn next_ready(&mut self) -> Option<Ready>;
+    /// What the last wait found. To be asked for once after it.
+    fn ready(&mut self) -> impl Iterator<Item = Ready>;
 
     /// Takes a byte out of the wake-up pipe.
     fn take_wake(&mut self) -> Option<u8>;

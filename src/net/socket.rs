@@ -60,14 +60,19 @@ impl Socket {
 
     /// Sends both slices. Never raises SIGPIPE: a shared library must not
     /// change the program's signal handlers, and `write` would.
+    #[inline(always)]
     pub(super) fn send(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
-        if body.is_empty() {
-            // SAFETY: `head` is readable for its length.
-            let sent = unsafe {
-                libc::send(self.fd(), head.as_ptr().cast(), head.len(), libc::MSG_NOSIGNAL)
-            };
-            return usize::try_from(sent).map_err(|_| io::Error::last_os_error());
+        if !body.is_empty() {
+            return self.send_both(head, body);
         }
+        // SAFETY: `head` is readable for its length.
+        let sent =
+            unsafe { libc::send(self.fd(), head.as_ptr().cast(), head.len(), libc::MSG_NOSIGNAL) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+
+    #[inline(never)]
+    fn send_both(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
         let mut parts = [iovec(head), iovec(body)];
         // SAFETY: an all-zero msghdr is a valid empty one.
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };

@@ -100,11 +100,16 @@ impl Header {
 pub struct Packet<'a> {
     /// The packet's header.
     pub header: Header,
-    /// What has arrived of the payload, never more than `header.length`.
-    payload: &'a [u8],
-    /// Where each argument ends, counted from the payload's start.
-    ends: [u16; MAX_ARGS],
+    /// What has arrived of it, and nothing of the next.
+    bytes: &'a [u8],
+    ends: Ends,
+    /// Where the body starts: at the packet's end for a command without.
+    body_at: u32,
 }
+
+/// Where each argument of a packet ends, counted from the packet's start; 0 for those
+/// that its command does not have.
+pub type Ends = [u16; MAX_ARGS];
 
 impl<'a> Packet<'a> {
     /// The packet's command.
@@ -119,17 +124,33 @@ impl<'a> Packet<'a> {
         if index >= spec.args {
             return &[];
         }
-        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) + 1 };
+        let start = if index == 0 { HEADER_SIZE } else { usize::from(self.ends[index - 1]) + 1 };
         let end = usize::from(self.ends[index]);
-        self.payload.get(start..end).unwrap_or(&[])
+        self.bytes.get(start..end).unwrap_or(&[])
     }
 
-    /// All arguments of a packet with a body, each with its NUL, and where each
-    /// one ends.
+    /// What has arrived of the packet, header included.
     #[inline]
-    pub fn arguments(&self) -> (&'a [u8], &[u16]) {
-        let bytes = self.payload.get(..self.body_offset()).unwrap_or(&[]);
-        (bytes, &self.ends[..self.header.command.spec().args])
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether all of it has arrived.
+    #[inline]
+    pub fn is_whole(&self) -> bool {
+        self.bytes.len() == HEADER_SIZE + self.header.length as usize
+    }
+
+    /// Bytes of header and arguments: where the body starts.
+    #[inline]
+    pub fn head_size(&self) -> usize {
+        self.body_at as usize
+    }
+
+    /// Where each argument ends.
+    #[inline]
+    pub fn ends(&self) -> Ends {
+        self.ends
     }
 
     /// The argument up to its first NUL: peers differ in whether they end the
@@ -138,31 +159,16 @@ impl<'a> Packet<'a> {
         until_nul(self.arg(index))
     }
 
-    /// Where the body starts in the payload.
-    #[inline]
-    fn body_offset(&self) -> usize {
-        let spec = self.header.command.spec();
-        match (spec.body, spec.args) {
-            (false, _) => self.payload.len(),
-            (true, 0) => 0,
-            (true, args) => usize::from(self.ends[args - 1]) + 1,
-        }
-    }
-
     /// What has arrived of the body.
     #[inline]
     pub fn body(&self) -> &'a [u8] {
-        self.payload.get(self.body_offset()..).unwrap_or(&[])
+        self.bytes.get(self.body_at as usize..).unwrap_or(&[])
     }
 
     /// The body's whole size.
     #[inline]
     pub fn body_size(&self) -> usize {
-        if self.header.command.spec().body {
-            self.header.length as usize - self.body_offset()
-        } else {
-            0
-        }
+        HEADER_SIZE + self.header.length as usize - self.body_at as usize
     }
 }
 
@@ -199,77 +205,92 @@ pub enum Decoded<'a> {
 ///
 /// # Errors
 /// When no further bytes can make a packet of it.
-#[inline]
+// It is on every packet's way, and where a packet is not handed on its parts need
+// not be put together.
+#[inline(always)]
 pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
-    let Some((head, rest)) = buffer.split_first_chunk::<HEADER_SIZE>() else {
-        check_start(buffer)?;
-        return Ok(Decoded::Incomplete { need: HEADER_SIZE });
+    let Some(head) = buffer.first_chunk::<HEADER_SIZE>() else {
+        return check_start(buffer);
     };
     let header = Header::parse(head)?;
     let spec = header.command.spec();
     let length = header.length as usize;
-    let payload = &rest[..length.min(rest.len())];
-    let whole = payload.len() == length;
-    let mut ends = [0u16; MAX_ARGS];
-
     if !spec.body {
-        if length > MAX_ARGS_SIZE {
-            return Err(ProtocolError::ArgumentsTooLong(header.command));
-        }
-        if !whole {
-            return Ok(Decoded::Incomplete { need: HEADER_SIZE + length });
-        }
-        let mut start = 0;
-        for (index, end) in ends.iter_mut().enumerate().take(spec.args) {
-            let rest = payload.get(start..).unwrap_or(&[]);
-            let stop = match find(0, rest) {
-                Some(at) if index + 1 < spec.args => start + at,
-                // Some servers send an error code without a text.
-                None if index + 1 < spec.args && header.command != Command::Error => {
-                    return Err(ProtocolError::MissingArgument(header.command));
-                }
-                _ => length.max(start),
-            };
-            *end = stop as u16;
-            start = stop + 1;
-        }
-        return Ok(Decoded::Whole {
-            packet: Packet { header, payload, ends },
-            used: HEADER_SIZE + length,
-        });
+        return decode_bodiless(header, buffer);
     }
-
-    let mut start = 0;
-    let searched = &payload[..payload.len().min(MAX_ARGS_SIZE)];
+    let whole = HEADER_SIZE + length;
+    let bytes = &buffer[..whole.min(buffer.len())];
+    let searched = &bytes[..bytes.len().min(HEADER_SIZE + MAX_ARGS_SIZE)];
+    let mut ends: Ends = [0; MAX_ARGS];
+    let mut start = HEADER_SIZE;
     for end in &mut ends[..spec.args] {
         let Some(at) = searched.get(start..).and_then(|rest| find(0, rest)) else {
-            return if payload.len() >= MAX_ARGS_SIZE {
-                Err(ProtocolError::ArgumentsTooLong(header.command))
-            } else if whole {
-                Err(ProtocolError::MissingArgument(header.command))
-            } else {
-                Ok(Decoded::Incomplete { need: HEADER_SIZE + payload.len() + 1 })
-            };
+            return endless_argument(header, bytes.len() - HEADER_SIZE);
         };
         *end = (start + at) as u16;
         start += at + 1;
     }
-    let packet = Packet { header, payload, ends };
-    Ok(if whole {
-        Decoded::Whole { packet, used: HEADER_SIZE + length }
-    } else {
-        Decoded::Head { packet, used: HEADER_SIZE + start }
+    let packet = Packet { header, bytes, ends, body_at: start as u32 };
+    if bytes.len() < whole {
+        return Ok(Decoded::Head { packet, used: start });
+    }
+    Ok(Decoded::Whole { packet, used: whole })
+}
+
+/// Reads a packet without a body, whose last argument is the rest of the payload.
+fn decode_bodiless(header: Header, buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
+    let spec = header.command.spec();
+    let length = header.length as usize;
+    if length > MAX_ARGS_SIZE {
+        return Err(ProtocolError::ArgumentsTooLong(header.command));
+    }
+    let whole = HEADER_SIZE + length;
+    let Some(bytes) = buffer.get(..whole) else {
+        return Ok(Decoded::Incomplete { need: whole });
+    };
+    let mut ends: Ends = [0; MAX_ARGS];
+    let mut start = HEADER_SIZE;
+    for (index, end) in ends.iter_mut().enumerate().take(spec.args) {
+        let rest = bytes.get(start..).unwrap_or(&[]);
+        let stop = match find(0, rest) {
+            Some(at) if index + 1 < spec.args => start + at,
+            // Some servers send an error code without a text.
+            None if index + 1 < spec.args && header.command != Command::Error => {
+                return Err(ProtocolError::MissingArgument(header.command));
+            }
+            _ => whole.max(start),
+        };
+        *end = stop as u16;
+        start = stop + 1;
+    }
+    Ok(Decoded::Whole {
+        packet: Packet { header, bytes, ends, body_at: whole as u32 },
+        used: whole,
     })
 }
 
-/// Refuses bytes that can be no packet, however few there are: a peer that sent
-/// them may be waiting for an answer.
+/// An argument does not end in what has arrived of a packet with a body.
 #[cold]
-fn check_start(bytes: &[u8]) -> Result<(), ProtocolError> {
+#[inline(never)]
+fn endless_argument<'a>(header: Header, arrived: usize) -> Result<Decoded<'a>, ProtocolError> {
+    if arrived >= MAX_ARGS_SIZE {
+        Err(ProtocolError::ArgumentsTooLong(header.command))
+    } else if arrived == header.length as usize {
+        Err(ProtocolError::MissingArgument(header.command))
+    } else {
+        Ok(Decoded::Incomplete { need: HEADER_SIZE + arrived + 1 })
+    }
+}
+
+/// Looks at bytes that are too few for a header, and refuses those that can be no
+/// packet: a peer that sent them may be waiting for an answer.
+#[cold]
+#[inline(never)]
+fn check_start<'a>(bytes: &[u8]) -> Result<Decoded<'a>, ProtocolError> {
     let bytes = &bytes[..bytes.len().min(4)];
     let possible = [Magic::Request, Magic::Response].iter().any(|m| m.bytes().starts_with(bytes));
     if possible {
-        return Ok(());
+        return Ok(Decoded::Incomplete { need: HEADER_SIZE });
     }
     let mut magic = [0; 4];
     magic[..bytes.len()].copy_from_slice(bytes);

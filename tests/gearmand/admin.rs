@@ -74,8 +74,8 @@ fn lists_show_functions_jobs_and_workers() {
     worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
     assert_eq!(admin.list("status"), "f\t2\t1\t1\ng\t0\t0\t1\n.\n");
     assert_eq!(admin.list("prioritystatus"), "f\t0\t0\t1\t1\ng\t0\t0\t0\t1\n.\n");
-    assert_eq!(admin.list("show jobs"), "H:t:1\t0\t0\t0\nH:t:2\t0\t0\t1\n.\n");
-    assert_eq!(admin.list("show unique jobs"), "high\nlow\n.\n");
+    assert_eq!(admin.list("show jobs"), "H:t:2\t0\t0\t1\nH:t:1\t0\t0\t0\n.\n");
+    assert_eq!(admin.list("show unique jobs"), "low\nhigh\n.\n");
     let workers = admin.list("workers");
     assert!(workers.contains(" 127.0.0.1 my id : g f\n"), "{workers}");
     assert!(workers.contains(" 127.0.0.1 - :\n"), "{workers}");

@@ -89,7 +89,7 @@ fn both_families_are_listened_on_and_shown() {
     server.wait_for_line(&format!("Accepted connection from {own}"));
     let workers = peer.list("workers");
     let addresses: Vec<&str> = workers.lines().filter_map(|line| line.split(' ').nth(1)).collect();
-    assert_eq!(addresses, ["127.0.0.1", "::1"], "{workers}");
+    assert_eq!(addresses, ["::1", "127.0.0.1"], "{workers}");
 }
 
 /// A shell that hands its standard input on as the first of systemd's sockets.

@@ -15,6 +15,10 @@ pub(crate) const ORIGINAL: &str = "/usr/sbin/gearmand";
 /// The original on a port that was free a moment ago, or nothing where there is
 /// no original.
 pub(super) fn original() -> Option<Server> {
+    original_with(&[])
+}
+
+pub(crate) fn original_with(arguments: &[&str]) -> Option<Server> {
     if !Path::new(ORIGINAL).exists() {
         eprintln!("skipped: there is no {ORIGINAL}");
         return None;
@@ -29,6 +33,7 @@ pub(super) fn original() -> Option<Server> {
     // must not be a device.
     let pid_file = format!("{}/original-{port}.pid", env!("CARGO_TARGET_TMPDIR"));
     command.args(["--pid-file", &pid_file]);
+    command.args(arguments);
     Some(Server::run(command))
 }
 
@@ -234,14 +239,40 @@ fn the_text_protocol_is_the_same() {
         "show unique foo",
         "show jobs x",
         "show unique jobs x",
+        "show a b c",
+        "show jobs x y",
+        "SHOW JOBS",
+        "Show Unique JOBS",
+        "show  jobs",
+        "show jobs ",
+        "show jobs      x",
+        "show   unique    jobs",
+        "status      ",
+        "create  function x",
+        "create function x ",
+        "drop function x ",
+        "cancel job ",
+        "cancel  job    H:t:1",
+        "cancel ",
+        "maxqueue ",
+        "maxqueue  1",
+        "workers\t",
         "cancel",
         "cancel job",
         "cancel job H:x",
+        "cancel foo",
         "cancel foo H:x",
+        "cancel job H:x y",
+        "cancel a b c",
+        "cancel unique f u",
+        "CANCEL JOB H:x",
         "create",
         "create function",
         "create foo x",
         "create function a b",
+        "create function  ",
+        "create  function x",
+        "CREATE FUNCTION abc",
         "create function abc",
         "create function abd",
         "create function zz",
@@ -253,16 +284,28 @@ fn the_text_protocol_is_the_same() {
         "drop function nothing",
         "drop function ABC",
         "drop foo x",
+        "drop function a b",
+        "drop a",
         "status",
         "maxqueue",
         "maxqueue nothing",
         "maxqueue zz 1",
         "maxqueue zz 1 2",
         "maxqueue zz 1 2 3",
+        "maxqueue zz a b c",
+        "maxqueue zz -1",
+        "maxqueue zz 99999999999",
+        "maxqueue zz 4294967295 1 x",
+        "status a b c d",
+        "prioritystatus x",
         "verbose",
         "verbose x",
         "shutdown",
+        "shutdown graceful",
+        "help",
         "",
+        " ",
+        "  a",
         " status",
         "foo",
         "foo bar",
@@ -306,4 +349,90 @@ fn lists_count_alike() {
     turns.extend(["maxqueue g 3 4", "maxqueue g x", "maxqueue g"].map(admin));
     turns.push((0, request(18, &["g", "6", ""])));
     compare(3, &turns);
+}
+
+#[test]
+fn too_many_words_and_endless_lines_close_the_connection_in_both() {
+    for line in ["a b c d e f\r\n", "status a b c d e\r\n", "a b c d e \r\n"] {
+        compare(2, &[(0, line.as_bytes().to_vec())]);
+    }
+}
+
+#[test]
+fn lists_are_in_the_same_order() {
+    let admin = |line: &str| (1, format!("{line}\r\n").into_bytes());
+    let mut turns = Vec::new();
+    let mut jobs = Vec::new();
+    for number in 0..120 {
+        let function = ["a_function", "größe", "f", "another-one", ""][number % 5];
+        let unique = match number % 6 {
+            0 => String::new(),
+            1 => "-".into(),
+            2 => format!("ü{number}"),
+            _ => format!("a unique of number {}", number / 2),
+        };
+        let payload = if number % 4 == 0 { String::new() } else { format!("größe {number}") };
+        jobs.extend(request(18, &[function, &unique, &payload]));
+        jobs.extend(request(18, &[format!("only {number}"), "same".into(), payload]));
+    }
+    turns.push((0, jobs));
+    turns.extend(["status", "prioritystatus", "show jobs", "show unique jobs"].map(admin));
+    compare(2, &turns);
+}
+
+/// Plays the same to a server where each connection is known before the next
+/// comes; descriptors are no news.
+fn workers_list(server: &Server) -> Vec<String> {
+    let mut peers = Vec::new();
+    let mut heard = Vec::new();
+    for number in 0..5 {
+        let mut peer = server.connect();
+        if number > 0 {
+            ["f", "g", "h"].iter().for_each(|f| {
+                peer.send(&request(1, &[f]));
+            });
+        }
+        if number > 1 {
+            peer.send(&request(22, &[format!("a worker of number {number}")]));
+        }
+        peer.settle();
+        peers.push(peer);
+    }
+    let mut ask = |peers: &mut Vec<Peer>| {
+        let list = peers[0].list("workers x");
+        let without_descriptor = |line: &str| line.split_once(' ').map(|(_, rest)| rest.into());
+        heard.extend(list.lines().map(|line| without_descriptor(line).unwrap_or(line.to_string())));
+    };
+    ask(&mut peers);
+    for function in ["f", "g", "h", "h"] {
+        peers[0].send(&request(18, &[function, "", ""])).expect(b"").transcript();
+        peers[1].send(&request(9, NOTHING)).transcript();
+        ask(&mut peers);
+    }
+    peers[2].send(&request(2, &["g"])).settle();
+    peers[3].send(&request(3, NOTHING)).settle();
+    ask(&mut peers);
+    heard
+}
+
+#[test]
+fn workers_are_listed_alike() {
+    // With one thread its connections are in one list.
+    let Some(original) = original_with(&["--threads", "1"]) else { return };
+    assert_eq!(workers_list(&original), workers_list(&Server::start(&["-w", "0"])));
+}
+
+#[test]
+fn single_values_have_the_same_form() {
+    let Some(original) = original() else { return };
+    for server in [&original, &Server::start(&[])] {
+        let mut peer = server.connect();
+        peer.ask(b"getpid\r\n", format!("OK {}\n", server.pid()).as_bytes());
+        peer.ask(b"GETPID x\n", format!("OK {}\n", server.pid()).as_bytes());
+        peer.send(b"version\r\n");
+        let version = String::from_utf8(peer.transcript()).expect("text");
+        assert!(version.starts_with("OK ") && version.ends_with('\n'), "{version:?}");
+        assert!(!version.contains('\r'), "{version:?}");
+        peer.ask(b"verbose\r\n", b"OK INFO\n");
+    }
 }

@@ -205,13 +205,31 @@ impl Peer {
     /// A text line, and the answer up to a line that is only a full stop.
     pub(crate) fn list(&mut self, line: &str) -> String {
         self.send(format!("{line}\n").as_bytes());
-        let mut text = String::new();
-        let mut byte = [0];
-        while text != ".\n" && !text.ends_with("\n.\n") {
-            self.stream.read_exact(&mut byte).expect("a list");
-            text.push(char::from(byte[0]));
+        self.read_until(|text| text == b".\n" || text.ends_with(b"\n.\n"))
+    }
+
+    /// A text line, and the line that answers it.
+    pub(crate) fn line(&mut self, line: &str) -> String {
+        self.send(format!("{line}\n").as_bytes());
+        self.read_until(|_| true)
+    }
+
+    /// Reads lines, and nothing behind them, until what was read is an answer.
+    fn read_until(&mut self, is_answer: impl Fn(&[u8]) -> bool) -> String {
+        let (mut text, mut buffer) = (Vec::new(), [0; 16384]);
+        loop {
+            let there = self.stream.peek(&mut buffer).expect("an answer");
+            assert!(there > 0, "closed behind {}", text.escape_ascii());
+            let have = text.len();
+            let end = buffer[..there].iter().position(|&byte| {
+                text.push(byte);
+                byte == b'\n' && is_answer(&text)
+            });
+            self.stream.read_exact(&mut buffer[..text.len() - have]).expect("what is there");
+            if end.is_some() {
+                return String::from_utf8(text).expect("text");
+            }
         }
-        text
     }
 
     /// The server closes the connection.

@@ -36,7 +36,11 @@ pub(crate) enum Event {
 
 /// What the callbacks of a task were told. Its address is the task's context.
 #[derive(Default)]
-struct Events(Vec<Event>);
+struct Events {
+    list: Vec<Event>,
+    /// What is left of a workload that a callback sends.
+    unsent: Vec<u8>,
+}
 
 /// A task that was added, and what its callbacks were told.
 pub(crate) struct Added {
@@ -46,7 +50,7 @@ pub(crate) struct Added {
 
 impl Added {
     pub(crate) fn events(&self) -> &[Event] {
-        &self.events.0
+        &self.events.list
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -62,27 +66,63 @@ pub(crate) struct Client {
 impl Client {
     /// A client of the servers on these ports; the last one is tried first.
     pub(crate) fn of(ports: &[u16]) -> Client {
+        let mut client = Client::new();
+        for &port in ports {
+            client.add_server(c"127.0.0.1", port);
+        }
+        client
+    }
+
+    /// A client of a server that listens anywhere.
+    pub(crate) fn at(host: &CStr, port: u16) -> Client {
+        let mut client = Client::new();
+        client.add_server(host, port);
+        client
+    }
+
+    fn add_server(&mut self, host: &CStr, port: u16) {
+        let code = unsafe { gearman_client_add_server(self.raw(), host.as_ptr(), port) };
+        assert_eq!(code, Code::SUCCESS);
+    }
+
+    fn new() -> Client {
         let shell = Box::new(MaybeUninit::<gearman_client_st>::uninit());
         let shell = Box::into_raw(shell).cast::<gearman_client_st>();
         let mut client = unsafe {
             assert_eq!(gearman_client_create(shell), shell);
             Client { shell: Box::from_raw(shell) }
         };
-        for &port in ports {
-            let code =
-                unsafe { gearman_client_add_server(client.raw(), c"127.0.0.1".as_ptr(), port) };
-            assert_eq!(code, Code::SUCCESS);
-        }
         unsafe {
+            gearman_client_set_workload_fn(client.raw(), Some(on_workload));
             gearman_client_set_created_fn(client.raw(), Some(on_created));
-            gearman_client_set_data_fn(client.raw(), Some(on_data));
-            gearman_client_set_warning_fn(client.raw(), Some(on_warning));
             gearman_client_set_status_fn(client.raw(), Some(on_status));
-            gearman_client_set_complete_fn(client.raw(), Some(on_complete));
             gearman_client_set_exception_fn(client.raw(), Some(on_exception));
             gearman_client_set_fail_fn(client.raw(), Some(on_fail));
         }
+        client.set_buffered();
         client
+    }
+
+    /// Callbacks get their data as a whole.
+    pub(crate) fn set_buffered(&mut self) {
+        unsafe {
+            let unbuffered = gearman_client_options_t::UNBUFFERED_RESULT;
+            gearman_client_remove_options(self.raw(), unbuffered);
+            gearman_client_set_data_fn(self.raw(), Some(on_data));
+            gearman_client_set_warning_fn(self.raw(), Some(on_warning));
+            gearman_client_set_complete_fn(self.raw(), Some(on_complete));
+        }
+    }
+
+    /// Callbacks are called before their data has come, and receive it in small
+    /// pieces.
+    pub(crate) fn set_unbuffered(&mut self) {
+        unsafe {
+            gearman_client_add_options(self.raw(), gearman_client_options_t::UNBUFFERED_RESULT);
+            gearman_client_set_data_fn(self.raw(), Some(on_data_to_receive));
+            gearman_client_set_warning_fn(self.raw(), Some(on_warning_to_receive));
+            gearman_client_set_complete_fn(self.raw(), Some(on_complete_to_receive));
+        }
     }
 
     pub(crate) fn raw(&mut self) -> *mut gearman_client_st {
@@ -166,6 +206,20 @@ impl Client {
                 length,
                 code,
             )
+        };
+        assert_eq!(code, Code::SUCCESS);
+        Added { task, events }
+    }
+
+    /// The same, with a workload that a callback sends.
+    pub(crate) fn add_streamed(&mut self, workload: &[u8]) -> Added {
+        let mut events = Box::new(Events { unsent: workload.to_vec(), ..Events::default() });
+        let mut code = Code::UNKNOWN_STATE;
+        let task = unsafe {
+            let (task, context) = (ptr::null_mut(), (&raw mut *events).cast());
+            let (client, function, code) = (self.raw(), c"f".as_ptr(), &raw mut code);
+            let (unique, none, size) = (ptr::null(), ptr::null(), workload.len());
+            gearman_client_add_task(client, task, context, function, unique, none, size, code)
         };
         assert_eq!(code, Code::SUCCESS);
         Added { task, events }
@@ -256,10 +310,8 @@ impl Client {
 
     /// The result of a task run by gearman_execute, or the client's error.
     pub(crate) fn execute(&mut self, workload: &[u8]) -> Result<Vec<u8>, Code> {
-        use gearman::capi::{execute::gearman_execute, result::*};
-        let value = gearman_string_t { c_str: workload.as_ptr().cast(), size: workload.len() };
-        let name = gearman_string_t { c_str: ptr::null(), size: 0 };
-        let mut argument = gearman_argument_t { name, value };
+        use gearman::capi::execute::gearman_execute;
+        let mut argument = argument(workload);
         unsafe {
             let (client, argument) = (self.raw(), &raw mut argument);
             let (none, nothing) = (ptr::null(), ptr::null_mut());
@@ -273,8 +325,39 @@ impl Client {
                 argument,
                 nothing,
             );
-            assert!(!task.is_null());
-            let outcome = match gearman_client_error_code(client) {
+            self.outcome(task)
+        }
+    }
+
+    /// The same by gearman_execute_by_partition.
+    pub(crate) fn partition(&mut self, workload: &[u8]) -> Result<Vec<u8>, Code> {
+        use gearman::capi::execute::gearman_execute_by_partition;
+        let mut argument = argument(workload);
+        unsafe {
+            let (client, argument) = (self.raw(), &raw mut argument);
+            let (none, nothing) = (ptr::null(), ptr::null_mut());
+            let task = gearman_execute_by_partition(
+                client,
+                c"split".as_ptr(),
+                5,
+                c"f".as_ptr(),
+                1,
+                none,
+                0,
+                ptr::null_mut(),
+                argument,
+                nothing,
+            );
+            self.outcome(task)
+        }
+    }
+
+    /// What an executed task has come to. It is freed.
+    unsafe fn outcome(&mut self, task: *mut gearman_task_st) -> Result<Vec<u8>, Code> {
+        use gearman::capi::result::*;
+        assert!(!task.is_null());
+        unsafe {
+            let outcome = match gearman_client_error_code(self.raw()) {
                 _ if gearman_task_return(task) == Code::SUCCESS => {
                     let result = gearman_task_result(task);
                     Ok(bytes(gearman_result_value(result).cast(), gearman_result_size(result)))
@@ -302,6 +385,13 @@ impl Drop for Client {
     }
 }
 
+fn argument(value: &[u8]) -> gearman_argument_t {
+    gearman_argument_t {
+        name: gearman_string_t { c_str: ptr::null(), size: 0 },
+        value: gearman_string_t { c_str: value.as_ptr().cast(), size: value.len() },
+    }
+}
+
 fn lend(bytes: &[u8]) -> (*const c_void, usize) {
     if bytes.is_empty() { (ptr::null(), 0) } else { (bytes.as_ptr().cast(), bytes.len()) }
 }
@@ -322,16 +412,19 @@ fn text(start: *const c_char) -> String {
     unsafe { CStr::from_ptr(start) }.to_string_lossy().into_owned()
 }
 
-/// Notes an event for the task, in the vector that its context points at.
-unsafe fn note(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
+/// Notes an event for the task, in the list that its context points at.
+unsafe fn push(task: *mut gearman_task_st, event: Event) -> Code {
     unsafe {
-        let data = bytes(gearman_task_data(task), gearman_task_data_size(task));
-        let events = gearman_task_context(task).cast::<Events>();
-        if let Some(events) = events.as_mut() {
-            events.0.push(event(data));
+        if let Some(events) = gearman_task_context(task).cast::<Events>().as_mut() {
+            events.list.push(event);
         }
     }
     Code::SUCCESS
+}
+
+/// Notes an event with the data that came with it.
+unsafe fn note(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
+    unsafe { push(task, event(bytes(gearman_task_data(task), gearman_task_data_size(task)))) }
 }
 
 unsafe extern "C-unwind" fn on_created(task: *mut gearman_task_st) -> Code {
@@ -363,4 +456,54 @@ unsafe extern "C-unwind" fn on_exception(task: *mut gearman_task_st) -> Code {
 
 unsafe extern "C-unwind" fn on_fail(task: *mut gearman_task_st) -> Code {
     unsafe { note(task, |_| Event::Fail) }
+}
+
+/// Sends what is left of the workload, byte by byte.
+unsafe extern "C-unwind" fn on_workload(task: *mut gearman_task_st) -> Code {
+    unsafe {
+        let events = &mut *gearman_task_context(task).cast::<Events>();
+        while let Some(&byte) = events.unsent.first() {
+            let mut code = Code::UNKNOWN_STATE;
+            let bytes = (&raw const byte).cast();
+            let sent = gearman_task_send_workload(task, bytes, 1, &raw mut code);
+            if code != Code::SUCCESS {
+                assert_eq!(sent, 0);
+                return code;
+            }
+            events.unsent.drain(..sent);
+        }
+        Code::SUCCESS
+    }
+}
+
+/// Receives a body, three bytes at a time, and notes it.
+unsafe fn receive(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
+    let mut body = Vec::new();
+    loop {
+        let (mut piece, mut code) = ([0u8; 3], Code::UNKNOWN_STATE);
+        let got = unsafe {
+            let space = piece.as_mut_ptr().cast();
+            gearman_task_recv_data(task, space, piece.len(), &raw mut code)
+        };
+        if code != Code::SUCCESS {
+            assert_eq!(got, 0);
+            return code;
+        }
+        if got == 0 {
+            return unsafe { push(task, event(body)) };
+        }
+        body.extend_from_slice(&piece[..got]);
+    }
+}
+
+unsafe extern "C-unwind" fn on_data_to_receive(task: *mut gearman_task_st) -> Code {
+    unsafe { receive(task, Event::Data) }
+}
+
+unsafe extern "C-unwind" fn on_warning_to_receive(task: *mut gearman_task_st) -> Code {
+    unsafe { receive(task, Event::Warning) }
+}
+
+unsafe extern "C-unwind" fn on_complete_to_receive(task: *mut gearman_task_st) -> Code {
+    unsafe { receive(task, Event::Complete) }
 }

@@ -1,7 +1,7 @@
 //! Every call of a client that talks to a server, behind one face, so that each
 //! way of misbehaving can be tried on all of them.
 
-use super::client::{Client, Code};
+use super::client::{Client, Code, Event};
 use super::packets::{self, HANDLE, all};
 
 /// A call, with the answer that it wants.
@@ -18,12 +18,18 @@ pub(crate) enum Operation {
     ServerOption,
     CancelJob,
     Execute,
+    /// A job whose parts a reducer gets.
+    ExecuteByPartition,
+    /// A task whose workload a callback sends byte by byte.
+    StreamedWorkload,
+    /// A task whose callbacks receive their data themselves.
+    UnbufferedResult,
 }
 
 use Operation::*;
 
 impl Operation {
-    pub(crate) const ALL: [Operation; 11] = [
+    pub(crate) const ALL: [Operation; 14] = [
         Do,
         Background,
         RunTasks,
@@ -35,10 +41,21 @@ impl Operation {
         ServerOption,
         CancelJob,
         Execute,
+        ExecuteByPartition,
+        StreamedWorkload,
+        UnbufferedResult,
     ];
 
     /// Those that submit one foreground job.
-    pub(crate) const FOREGROUND: [Operation; 4] = [Do, RunTasks, RunTasksNonBlocking, Execute];
+    pub(crate) const FOREGROUND: [Operation; 7] = [
+        Do,
+        RunTasks,
+        RunTasksNonBlocking,
+        Execute,
+        ExecuteByPartition,
+        StreamedWorkload,
+        UnbufferedResult,
+    ];
 
     /// The whole right answer.
     pub(crate) fn answer(self) -> Vec<u8> {
@@ -49,7 +66,8 @@ impl Operation {
             Echo => packets::echo(b"hello"),
             ServerOption => packets::option(b"exceptions"),
             CancelJob => b"OK\r\n".to_vec(),
-            Do | RunTasks | RunTasksNonBlocking | Execute => all(&[
+            Do | RunTasks | RunTasksNonBlocking | Execute | ExecuteByPartition
+            | StreamedWorkload | UnbufferedResult => all(&[
                 packets::created(HANDLE),
                 packets::work_status(HANDLE, b"1", b"2"),
                 packets::data(HANDLE, b"half "),
@@ -65,6 +83,7 @@ impl Operation {
         match self {
             Do => checked(client.job(b"work"), b"half done".to_vec()),
             Execute => checked(client.execute(b"work"), b"half done".to_vec()),
+            ExecuteByPartition => checked(client.partition(b"work"), b"half done".to_vec()),
             Background => checked(client.background(b"work"), "H:scripted:1".to_owned()),
             JobStatus => checked(client.job_status(HANDLE), (true, true, 3, 7)),
             UniqueStatus => checked(client.unique_status(c"u"), (true, true, 3, 7)),
@@ -78,6 +97,22 @@ impl Operation {
                     client.add(b"work")
                 };
                 let code = client.run_tasks();
+                free(client, added);
+                code
+            }
+            StreamedWorkload => {
+                let added = client.add_streamed(b"work");
+                let code = client.run_tasks();
+                assert_done(code, &added);
+                free(client, added);
+                code
+            }
+            UnbufferedResult => {
+                client.set_unbuffered();
+                let added = client.add(b"work");
+                let code = client.run_tasks();
+                assert_done(code, &added);
+                client.set_buffered();
                 free(client, added);
                 code
             }
@@ -97,6 +132,13 @@ fn free(client: &mut Client, added: super::client::Added) {
     // SAFETY: a task of this client, live until here.
     unsafe { gearman::capi::client_tasks::gearman_client_task_free_all(client.raw()) };
     drop(added);
+}
+
+#[track_caller]
+fn assert_done(code: Code, added: &super::client::Added) {
+    if code == Code::SUCCESS {
+        assert_eq!(added.events().last(), Some(&Event::Complete(b"done".to_vec())));
+    }
 }
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! A job server on loopback that follows a script.
+//! A job server, on loopback or on a Unix socket, that follows a script.
 //!
 //! Each connection is a thread that runs the script with a [`Peer`]; when the
 //! script returns, the connection is closed. A script ends early when its client
@@ -7,9 +7,12 @@
 use super::packets::{self, Command};
 use gearman::protocol::packet::{Decoded, decode};
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -111,7 +114,10 @@ impl Peer {
     /// What a right server answers.
     pub(crate) fn right_answer(&mut self, request: &Request) -> Vec<u8> {
         match request.command {
-            Command::SubmitJob | Command::SubmitJobHigh | Command::SubmitJobLow => {
+            Command::SubmitJob
+            | Command::SubmitJobHigh
+            | Command::SubmitJobLow
+            | Command::SubmitReduceJob => {
                 let handle = self.new_handle();
                 [packets::created(&handle), packets::complete(&handle, &request.body)].concat()
             }
@@ -179,10 +185,49 @@ impl Drop for Peer {
     }
 }
 
+/// Where clients come in.
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// The next client. None when nobody listens any more.
+    fn accept(&self) -> Option<TcpStream> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept().ok()?;
+                stream.set_nodelay(true).unwrap();
+                Some(stream)
+            }
+            // Whatever is done with a stream here works on any kind of socket.
+            Listener::Unix(listener) => Some(OwnedFd::from(listener.accept().ok()?.0).into()),
+        }
+    }
+
+    fn fd(&self) -> RawFd {
+        match self {
+            Listener::Tcp(listener) => listener.as_raw_fd(),
+            Listener::Unix(listener) => listener.as_raw_fd(),
+        }
+    }
+}
+
+/// A path for a Unix socket that nobody has had.
+pub(crate) fn fresh_path() -> CString {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed);
+    let name = format!("hostile-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    CString::new(path.into_os_string().into_encoded_bytes()).unwrap()
+}
+
 /// A scripted server.
 pub(crate) struct Server {
+    /// What a client calls its host: an address, or the path of a Unix socket.
+    pub(crate) host: CString,
     pub(crate) port: u16,
-    listener: Arc<TcpListener>,
+    listener: Arc<Listener>,
     open: Open,
     asked: Asked,
     thread: Option<JoinHandle<()>>,
@@ -191,14 +236,30 @@ pub(crate) struct Server {
 impl Server {
     /// Runs `script` for each connection.
     pub(crate) fn new(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
-        let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (open, asked) = (Open::default(), Asked::default());
+        Server::on(Listener::Tcp(listener), c"127.0.0.1".into(), port, script)
+    }
+
+    /// The same on a Unix socket.
+    pub(crate) fn on_unix(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
+        let path = fresh_path();
+        let listener = UnixListener::bind(path.to_str().unwrap()).unwrap();
+        Server::on(Listener::Unix(listener), path, 0, script)
+    }
+
+    fn on<S: Fn(Peer) + Clone + Send + 'static>(
+        listener: Listener,
+        host: CString,
+        port: u16,
+        script: S,
+    ) -> Server {
+        let (listener, open, asked) = (Arc::new(listener), Open::default(), Asked::default());
         let thread = {
             let (listener, open, asked) = (listener.clone(), open.clone(), asked.clone());
             thread::spawn(move || accept(&listener, &open, &asked, &script))
         };
-        Server { port, listener, open, asked, thread: Some(thread) }
+        Server { host, port, listener, open, asked, thread: Some(thread) }
     }
 
     /// The script for the first connection; later ones are answered rightly.
@@ -242,15 +303,14 @@ impl Server {
 }
 
 fn accept<S: Fn(Peer) + Clone + Send + 'static>(
-    listener: &TcpListener,
+    listener: &Listener,
     open: &Open,
     asked: &Asked,
     script: &S,
 ) {
     let mut peers = Vec::new();
     for number in 0.. {
-        let Ok((stream, _)) = listener.accept() else { break };
-        stream.set_nodelay(true).unwrap();
+        let Some(stream) = listener.accept() else { break };
         open.lock().unwrap().insert(number, stream.try_clone().unwrap());
         let (received, open, asked) = (Vec::new(), open.clone(), asked.clone());
         let peer = Peer { number, stream, received, jobs: 0, open, asked };
@@ -266,9 +326,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Ends `accept` and every `read`.
         // SAFETY: a live descriptor.
-        unsafe { libc::shutdown(self.listener.as_raw_fd(), libc::SHUT_RDWR) };
+        unsafe { libc::shutdown(self.listener.fd(), libc::SHUT_RDWR) };
         for stream in self.open.lock().unwrap().values() {
             let _ = stream.shutdown(Shutdown::Both);
+        }
+        if let Listener::Unix(_) = *self.listener {
+            let _ = std::fs::remove_file(self.host.to_str().unwrap());
         }
         let ended = self.thread.take().unwrap().join();
         if !thread::panicking() {

@@ -128,7 +128,7 @@ fn connecting_takes_no_longer_than_the_timeout() {
 }
 
 /// Operations that go to one server, and so can go to another one.
-const FOR_ONE_SERVER: [Operation; 8] = [
+const FOR_ONE_SERVER: [Operation; 11] = [
     Operation::Do,
     Operation::Background,
     Operation::RunTasks,
@@ -137,6 +137,9 @@ const FOR_ONE_SERVER: [Operation; 8] = [
     Operation::JobStatus,
     Operation::UniqueStatus,
     Operation::Execute,
+    Operation::ExecuteByPartition,
+    Operation::StreamedWorkload,
+    Operation::UnbufferedResult,
 ];
 
 #[test]

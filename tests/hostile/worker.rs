@@ -44,6 +44,15 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker for the servers on these ports; the last one is asked first.
     pub(crate) fn of(ports: &[u16]) -> Worker {
+        Worker::for_all(ports.iter().map(|&port| (c"127.0.0.1", port)))
+    }
+
+    /// A worker for a server that listens anywhere.
+    pub(crate) fn at(host: &CStr, port: u16) -> Worker {
+        Worker::for_all([(host, port)])
+    }
+
+    fn for_all<'a>(servers: impl IntoIterator<Item = (&'a CStr, u16)>) -> Worker {
         let shell = Box::new(MaybeUninit::<gearman_worker_st>::uninit());
         let shell = Box::into_raw(shell).cast::<gearman_worker_st>();
         let context = Box::new(Context { seen: Vec::new(), result: None, gate: None });
@@ -51,9 +60,8 @@ impl Worker {
             assert_eq!(gearman_worker_create(shell), shell);
             Worker { shell: Box::from_raw(shell), context }
         };
-        for &port in ports {
-            let host = c"127.0.0.1".as_ptr();
-            let code = unsafe { gearman_worker_add_server(worker.raw(), host, port) };
+        for (host, port) in servers {
+            let code = unsafe { gearman_worker_add_server(worker.raw(), host.as_ptr(), port) };
             assert_eq!(code, Code::SUCCESS);
         }
         let context = (&raw mut *worker.context).cast();

@@ -1,6 +1,6 @@
 //! The original's `gearman` tool as client and as worker, with ours preloaded.
 
-use crate::support::{self, Library, put_on};
+use crate::support::{self, Library, put_on, trial};
 use crate::{World, have, same_on};
 use std::fs::File;
 use std::io::Write;
@@ -17,7 +17,10 @@ const PATIENCE: u64 = 20;
 /// Plays a story on the original and on ours. A story returns what it printed.
 fn same(story: impl Fn(&World) -> String) {
     if have(&[(GEARMAN, "gearman-tools")]) {
-        same_on(&[Library::Preloaded], story);
+        let how = Library::Preloaded.how();
+        trial("Debian's `gearman`", how, "`tests/peers/command_line.rs`", || {
+            same_on(&[Library::Preloaded], story);
+        });
     }
 }
 

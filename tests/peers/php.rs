@@ -1,40 +1,70 @@
-//! Debian's PHP extension, unchanged: the scripts of `tests/php` on the original
-//! and on ours.
+//! Debian's PHP extension, unchanged: the scripts of `bindings/php/tests` on the
+//! original and on ours.
 
-use crate::support::{self, Library, put_on};
-use crate::{ORIGINAL_GEARMAND, World, have, same_on};
+use crate::support::{self, Library, put_on, trial};
+use crate::{ORIGINAL_GEARMAND, World, gives_on, have};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const PHP: &str = "/usr/bin/php8.2";
 const EXTENSION: &str = "/usr/lib/php/20220829/gearman.so";
 
-fn installed() -> bool {
+pub(crate) fn installed() -> bool {
     have(&[(PHP, "php8.2-cli"), (EXTENSION, "php8.2-gearman")])
 }
 
-fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/php")
+pub(crate) fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bindings/php/tests")
 }
 
 impl World {
-    /// Runs a script to its end and returns what it printed.
-    fn php(&self, script: &str) -> String {
+    fn php_command(&self, script: &str) -> Command {
         let mut command = Command::new(PHP);
         command.args(["-d", "display_errors=stderr", "-d", "log_errors=0"]);
         command.arg(directory().join(script).with_extension("php"));
-        command.arg(self.server.port.to_string()).stdin(Stdio::null());
+        command.args([&self.server, &self.other].map(|server| server.port.to_string()));
+        command.stdin(Stdio::null());
         put_on(&mut command, self.library);
-        let outcome = support::finish(command, script, 120);
+        command
+    }
+
+    /// Runs a script to its end and returns what it printed.
+    fn php(&self, script: &str) -> String {
+        let outcome = support::finish(self.php_command(script), script, 120);
         outcome.assert_ended_well(&format!("{script} on {:?}", self.library));
         assert_eq!(outcome.stderr, "", "{script} on {:?}", self.library);
         outcome.stdout
     }
+
+    /// Starts a script, which is killed when the value is dropped.
+    pub(crate) fn start_php(&self, script: &str) -> Running {
+        Running(self.php_command(script).spawn().expect("php starts"))
+    }
 }
 
+/// A script that runs.
+pub(crate) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What the script gives on the original, or what its file says where ours is
+/// meant to differ, it has to give on ours in whatever way that is loaded.
 fn same(script: &str) {
-    if installed() {
-        same_on(&[Library::Ours, Library::Preloaded], |world| world.php(script));
+    if !installed() || !have(&[(ORIGINAL_GEARMAND, "gearman-job-server")]) {
+        return;
+    }
+    let wanted = support::meant_to_differ_in(&directory(), script)
+        .unwrap_or_else(|| World::new(Library::Original, ORIGINAL_GEARMAND).php(script));
+    for &library in Library::ways() {
+        trial("Debian's `php8.2-gearman`, php-cli", library.how(), "`bindings/php/tests`", || {
+            gives_on(&[library], &wanted, |world| world.php(script));
+        });
     }
 }
 
@@ -56,10 +86,20 @@ scripts! {
     client_settings
     client_task_status
     client_tasks
+    fork_keeps_connection
+    forked_workers
+    memory_limit
+    nonblocking_client
     payload
+    payload_100_mb
+    procedural
+    signals
+    streaming
+    two_servers
     worker
     worker_exception
     worker_exit
+    worker_with_one_server_away
 }
 
 /// Run in another way, or by the others.
@@ -68,8 +108,9 @@ const OTHER_SCRIPTS: [&str; 2] = ["common", "maps"];
 #[test]
 fn every_script_is_run() {
     let mut found: Vec<String> = std::fs::read_dir(directory())
-        .expect("tests/php can be listed")
+        .expect("the scripts can be listed")
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "php"))
         .map(|path| path.file_stem().expect("a stem").to_string_lossy().into_owned())
         .filter(|name| !OTHER_SCRIPTS.contains(&name.as_str()))
         .collect();
@@ -83,8 +124,41 @@ fn only_our_library_is_mapped() {
         return;
     }
     let own = support::own_library().canonicalize().expect("our library");
-    for library in [Library::Ours, Library::Preloaded] {
+    for &library in Library::ways() {
         let printed = World::new(library, ORIGINAL_GEARMAND).php("maps");
-        assert_eq!(printed, format!("ping: true\nmapped: {}\n", own.display()), "{library:?}");
+        let place = support::original_library();
+        let mapped = if library == Library::InPlace { &place } else { &own };
+        assert_eq!(printed, format!("ping: true\nmapped: {}\n", mapped.display()), "{library:?}");
     }
+}
+
+/// Every function and every method that the extension has, in lower case, each on
+/// a line.
+const NAMES: &str = r#"
+    $extension = new ReflectionExtension('gearman');
+    foreach ($extension->getFunctions() as $function) echo strtolower($function->name), "\n";
+    foreach ($extension->getClasses() as $class) {
+        if ($class->name === 'GearmanException') continue;
+        foreach ($class->getMethods() as $method) {
+            if (!str_starts_with($method->name, '__')) echo strtolower($method->name), "\n";
+        }
+    }
+"#;
+
+#[test]
+fn every_function_and_method_is_called() {
+    if !installed() {
+        return;
+    }
+    let output = Command::new(PHP).args(["-r", NAMES]).output().expect("php runs");
+    let names = String::from_utf8(output.stdout).expect("names are text");
+    let source: String = SCRIPTS
+        .iter()
+        .map(|script| directory().join(script).with_extension("php"))
+        .map(|path| std::fs::read_to_string(path).expect("a script").to_lowercase())
+        .collect();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: BTreeSet<&str> = source.split(|c| !is_word(c)).collect();
+    let missing: Vec<&str> = names.lines().filter(|name| !words.contains(name)).collect();
+    assert!(names.lines().count() > 100 && missing.is_empty(), "{missing:?}");
 }

@@ -2,6 +2,7 @@
 
 use crate::installed::{fresh, have, root, run, under_prefix};
 use crate::support::{self, OWN_GEARMAND, Outcome, Server};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -38,13 +39,18 @@ fn example(name: &str, arguments: &[&str]) -> Command {
 /// A job server of ours with the example worker on it.
 struct World {
     servers: String,
-    worker: Child,
-    _server: Server,
+    worker: Running,
+    server: Server,
 }
 
 impl World {
     /// None, and the reason on the output, when something is missing.
     fn new() -> Option<World> {
+        World::with("reverse_worker")
+    }
+
+    /// With another worker than the simplest.
+    fn with(worker: &str) -> Option<World> {
         if !have("pkg-config", &["--version"]) {
             return None;
         }
@@ -54,8 +60,31 @@ impl World {
         };
         let server = Server::start(gearmand);
         let servers = format!("127.0.0.1:{}", server.port);
-        let worker = example("reverse_worker", &[&servers]).spawn().expect("the worker starts");
-        Some(World { servers, worker, _server: server })
+        let mut worker = example(worker, &[&servers]);
+        let worker = worker.stdout(Stdio::piped()).spawn().expect("the worker starts");
+        let worker = Running(worker);
+        Some(World { servers, worker, server })
+    }
+
+    /// Ends the worker by SIGTERM. What it printed.
+    fn stop_worker(&mut self) -> String {
+        let pid = libc::pid_t::try_from(self.worker.0.id()).expect("a process id");
+        // SAFETY: kill takes numbers only; the child has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        assert!(self.worker.0.wait().expect("the worker ends").success());
+        let mut printed = String::new();
+        let output = self.worker.0.stdout.as_mut().expect("its output");
+        output.read_to_string(&mut printed).expect("text");
+        printed
+    }
+
+    /// What the server says of a function: how many jobs there are, how many run,
+    /// and how many workers there are.
+    fn status(&self, function: &str) -> String {
+        let listing = self.server.ask("status");
+        let mut lines = listing.lines();
+        let found = lines.find_map(|line| line.strip_prefix(function)?.strip_prefix('\t'));
+        found.unwrap_or_default().to_owned()
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
@@ -66,10 +95,13 @@ impl World {
     }
 }
 
-impl Drop for World {
+/// A program that is killed when the value is dropped.
+struct Running(Child);
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.worker.kill();
-        let _ = self.worker.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -85,10 +117,21 @@ fn the_worker_ends_well_by_sigterm() {
     let Some(mut world) = World::new() else { return };
     // The answer says that the worker is up and its signal handler is set.
     world.run("reverse_client", &[]);
-    let pid = libc::pid_t::try_from(world.worker.id()).expect("a process id");
-    // SAFETY: kill takes numbers only; the child has not been waited for.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
-    assert!(world.worker.wait().expect("the worker ends").success());
+    world.stop_worker();
+}
+
+#[test]
+fn a_poll_loop_drives_a_worker() {
+    let Some(mut world) = World::with("worker_poll") else { return };
+    for text in ["one", "two", "three"] {
+        let reversed: String = text.chars().rev().collect();
+        assert_eq!(world.run("reverse_client", &[text]).stdout, reversed + "\n");
+    }
+    // It sleeps between its jobs: a few waits for each packet, not one after another.
+    let printed = world.stop_worker();
+    let waits = printed.strip_prefix("3 jobs, ").and_then(|rest| rest.strip_suffix(" waits\n"));
+    let waits: u32 = waits.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{printed}"));
+    assert!((1..100).contains(&waits), "{waits}");
 }
 
 #[test]
@@ -111,4 +154,34 @@ fn the_state_of_a_background_job_ends_with_done() {
     let Some(world) = World::new() else { return };
     let printed = world.run("background_status", &["reverse", "text"]).stdout;
     assert!(printed.starts_with("queued HANDLE\n") && printed.ends_with("done\n"), "{printed}");
+}
+
+#[test]
+fn words_are_counted_by_map_and_reduce() {
+    let Some(world) = World::new() else { return };
+    // One runs the partition function and waits for the other.
+    let workers: Vec<Running> = (0..2)
+        .map(|_| example("word_count", &[&world.servers, "worker"]))
+        .map(|mut worker| Running(worker.spawn().expect("the worker starts")))
+        .collect();
+    let text = fresh("word-count").join("text");
+    std::fs::write(&text, "one two three\n\n  four five\nsix\n").expect("the text is written");
+    let mut count = example("word_count", &[&world.servers, "count"]);
+    count.stdin(std::fs::File::open(&text).expect("the text"));
+    let outcome = support::finish(count, "word_count", 30);
+    outcome.assert_ended_well("word_count");
+    assert_eq!(outcome.stdout, "6 words\n");
+    drop(workers);
+}
+
+#[test]
+fn a_delayed_job_is_done_when_its_time_comes() {
+    let Some(world) = World::new() else { return };
+    for seconds in ["1", "3600"] {
+        let printed = world.run("delayed", &[seconds, "reverse", "text"]).stdout;
+        assert_eq!(printed, "HANDLE\n");
+    }
+    // The worker does what is there for now, and the job of the first second.
+    world.run("reverse_client", &[]);
+    support::wait_for("the job of the first second", || world.status("reverse") == "1\t0\t1");
 }

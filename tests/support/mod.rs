@@ -4,9 +4,11 @@
 //! then runs on is a matter of `LD_LIBRARY_PATH` alone.
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -66,7 +68,12 @@ pub(crate) fn source(program: &str) -> PathBuf {
 /// What ours is meant to print when that differs from the original: the part of
 /// `PROGRAM.differs` after the reason.
 pub(crate) fn meant_to_differ(program: &str) -> Option<String> {
-    let text = fs::read_to_string(programs_dir().join(format!("{program}.differs"))).ok()?;
+    meant_to_differ_in(&programs_dir(), program)
+}
+
+/// The same for a program of another directory.
+pub(crate) fn meant_to_differ_in(directory: &Path, program: &str) -> Option<String> {
+    let text = fs::read_to_string(directory.join(format!("{program}.differs"))).ok()?;
     let (reason, expected) =
         text.split_once("\n---\n").unwrap_or_else(|| panic!("{program}.differs has no line ---"));
     assert!(!reason.trim().is_empty(), "{program}.differs gives no reason");
@@ -138,6 +145,40 @@ pub(crate) enum Library {
     Ours,
     /// Ours, put in front of the distribution's by `LD_PRELOAD`.
     Preloaded,
+    /// Ours, in the very place of the distribution's: mounted over its file, for
+    /// the program and its children alone. Needs root.
+    InPlace,
+}
+
+impl Library {
+    /// How the program comes to use this library, for people.
+    pub(crate) fn how(self) -> &'static str {
+        match self {
+            Library::Original => "the original",
+            Library::Ours => "LD_LIBRARY_PATH",
+            Library::Preloaded => "LD_PRELOAD",
+            Library::InPlace => "in its place",
+        }
+    }
+
+    /// Every way to use ours that this user has.
+    pub(crate) fn ways() -> &'static [Library] {
+        // SAFETY: geteuid has no preconditions.
+        if unsafe { libc::geteuid() } == 0 {
+            &[Library::Ours, Library::Preloaded, Library::InPlace]
+        } else {
+            println!("skipped: only root can mount our library in the original's place");
+            &[Library::Ours, Library::Preloaded]
+        }
+    }
+}
+
+/// Runs one case of a consumer's suite. What it prints is counted for the table
+/// of consumers in `src/COMPAT.md`: see `tests/consumers.awk`.
+pub(crate) fn trial(consumer: &str, how: &str, suite: &str, case: impl FnOnce()) {
+    println!("consumer: {consumer} | {how} | {suite} | 0/1");
+    case();
+    println!("consumer: {consumer} | {how} | {suite} | 1/0");
 }
 
 /// How a program is started.
@@ -208,7 +249,38 @@ pub(crate) fn put_on(command: &mut Command, library: Library) {
         Library::Preloaded => {
             command.env("LD_PRELOAD", own_library());
         }
+        Library::InPlace => mount_own_library(command),
     }
+}
+
+/// The distribution's library.
+pub(crate) fn original_library() -> PathBuf {
+    let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let link = Path::new("/usr/lib").join(triplet).join("libgearman.so.8");
+    link.canonicalize().expect("the distribution's library")
+}
+
+/// Has a command see ours where the distribution's library is.
+fn mount_own_library(command: &mut Command) {
+    let name = |path: PathBuf| CString::new(path.into_os_string().into_vec()).expect("no NUL");
+    let own = name(own_library().canonicalize().expect("our library"));
+    let place = name(original_library());
+    let check = |result| if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+    let mount = move || {
+        let no_text = std::ptr::null();
+        let private = libc::MS_REC | libc::MS_PRIVATE;
+        // SAFETY: unshare takes a number; mount takes strings that end with NUL
+        // and live in the closure, and allows NULL where nothing is to be said.
+        unsafe {
+            check(libc::unshare(libc::CLONE_NEWNS))?;
+            check(libc::mount(no_text, c"/".as_ptr(), no_text, private, no_text.cast()))?;
+            let bind = libc::MS_BIND;
+            check(libc::mount(own.as_ptr(), place.as_ptr(), no_text, bind, no_text.cast()))
+        }
+    };
+    // SAFETY: between fork and exec the closure makes three system calls and
+    // allocates nothing.
+    unsafe { command.pre_exec(mount) };
 }
 
 /// Runs a command to its end, at most for so many seconds, and ends what it left running.
@@ -249,6 +321,15 @@ fn wait_at_most(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     None
 }
 
+/// Waits until something is so.
+pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
+        sleep(Duration::from_millis(2));
+    }
+}
+
 /// Ends what is left of a child's process group.
 fn end_group(child: &Child) {
     let group = libc::pid_t::try_from(child.id()).expect("a process id");
@@ -272,6 +353,22 @@ impl Server {
             }
         }
         panic!("{gearmand} does not start");
+    }
+
+    /// The answer to a text command that is answered by a list.
+    pub(crate) fn ask(&self, command: &str) -> String {
+        let mut stream =
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time limit");
+        writeln!(stream, "{command}").expect("the command is sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b".\n") {
+            let mut piece = [0; 4096];
+            let size = stream.read(&mut piece).expect("an answer");
+            assert_ne!(size, 0, "the answer to {command} ends with a dot");
+            answer.extend_from_slice(&piece[..size]);
+        }
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// None when the port was taken by somebody else in the meantime.

@@ -1,17 +1,20 @@
 //! The Gearman job server.
 //!
 //! `options` says what was asked for, `startup` brings it about, `server` is
-//! the event loop, `admin` the text protocol, and `broker` everything that the
-//! job server is about. Arrows point one way: `server -> admin -> broker`.
+//! the event loop, `admin` the text protocol, `http` the front end in a thread of
+//! its own, and `broker` everything that the job server is about. Arrows point
+//! one way: `server -> admin, http -> broker`.
 #![deny(unsafe_code)]
 
 mod admin;
 mod announcement;
 mod broker;
 mod daemon;
+mod http;
 mod log;
 mod memory;
 mod options;
+mod percent;
 #[cfg(test)]
 mod play;
 mod privileges;

@@ -9,7 +9,7 @@
 //! Must not: expect an answer to be a certain one; that is what the model of the
 //! simulation is for.
 
-use crate::admin;
+use crate::admin::{self, Answer, Context};
 use crate::broker::{Broker, Config, ConnectionKey, Now, Outbox, Wakeup};
 use gearman::protocol::{Command, Decoded, Magic, ProtocolError, decode, encode};
 
@@ -149,7 +149,17 @@ fn step(
         }
         6..=9 => {
             let line = [LINES[who % LINES.len()], script.word()?].concat();
-            let _ = admin::answer(&line, "INFO", broker, stage, &mut Vec::new());
+            let mut context = Context {
+                broker,
+                packets: stage,
+                level: "INFO",
+                allow_shutdown: who >= 128,
+                uptime: 1,
+            };
+            let mut text = Vec::new();
+            if let Answer::List(mut list) = admin::answer(&line, &mut context, &mut text) {
+                while !list.write_piece(broker, &mut text) {}
+            }
         }
         number => packet(number % 45, key, script, broker, stage, *now)?,
     }

@@ -4,14 +4,16 @@
 //! Must not: know the protocol or the event loop's insides.
 
 use std::io;
+use std::net::TcpListener;
 
 use crate::announcement::Announcement;
 use crate::broker::{Broker, Config, Wakeup};
 use crate::daemon;
+use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
-use crate::options::{FileChoice, Jobs, Network, Options, Process};
+use crate::options::{FileChoice, Http, Jobs, Network, Options, Process, Protocol};
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
-use crate::server::{Binding, Keepalive, Listener, Server, Settings, bind};
+use crate::server::{Binding, Keepalive, Listener, Server, Settings, bind, bind_tcp, path};
 use crate::systemd;
 
 /// Runs the server until it is told to stop.
@@ -19,7 +21,7 @@ use crate::systemd;
 /// # Errors
 /// What keeps it from starting or from going on.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let Options { process, network, jobs, .. } = options;
+    let Options { process, network, jobs, http, .. } = options;
     if process.daemon_child {
         daemon::detach()?;
     }
@@ -27,6 +29,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     limit_files(process.file_descriptors)?;
     // Before the user is changed: some ports are root's.
     let listeners = listen(network)?;
+    let http = listen_http(http, network)?;
     if let Some(user) = &user {
         listeners.iter().try_for_each(|listener| listener.give_to(user))?;
         become_user(user)?;
@@ -45,7 +48,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         exceptions: jobs.exceptions,
     });
     let keep_stderr = log.is_stderr();
-    let server = Server::new(listeners, broker, log, settings(network))?;
+    let settings = settings(process, network);
+    let mut server = Server::new(listeners, broker, log, settings)?;
+    if let Some(listeners) = http {
+        let limits = Limits { packet: network.max_packet_size, result: network.output_limit };
+        server.speak_http(listeners, limits)?;
+    }
 
     let _pid_file = match process.pid_file() {
         None => None,
@@ -83,6 +91,31 @@ fn listen(network: &Network) -> io::Result<Vec<Listener>> {
     })
 }
 
+/// Opens what HTTP is to be spoken at, if it is to be spoken.
+fn listen_http(http: &Http, network: &Network) -> io::Result<Option<Listeners>> {
+    let named = if http.http_listen.is_empty() { &network.listen } else { &http.http_listen };
+    let hosts = named.iter().map(String::as_str).filter(|name| path(name).is_none());
+    let mut names: Vec<&str> = hosts.collect();
+    // Who listens on Unix sockets alone does not want the world to come in here.
+    if names.is_empty() && !named.is_empty() {
+        names.push("localhost");
+    }
+    let open = |what: &str, port| -> io::Result<Vec<TcpListener>> {
+        let opened = bind_tcp(&names, port, network.backlog)
+            .map_err(|e| io::Error::new(e.kind(), format!("{what}: {e}")))?;
+        Ok(opened.into_iter().map(TcpListener::from).collect())
+    };
+    let mut listeners = Listeners::default();
+    if let Some(Protocol::Http) = http.protocol {
+        listeners.jobs = open("HTTP", http.http_port)?;
+    }
+    if let Some(port) = http.metrics_port {
+        listeners.metrics = open("metrics", port)?;
+    }
+    let is_asked = http.protocol.is_some() || http.metrics_port.is_some();
+    Ok(is_asked.then_some(listeners))
+}
+
 fn open_log(process: &Process) -> io::Result<Log> {
     let level = process.level();
     let log = match process.log_file() {
@@ -106,11 +139,12 @@ fn handle_prefix(jobs: &Jobs) -> String {
     })
 }
 
-fn settings(network: &Network) -> Settings {
+fn settings(process: &Process, network: &Network) -> Settings {
     Settings {
         keepalive: keepalive(network),
         output_limit: network.output_limit,
         packet_limit: network.max_packet_size,
+        allow_shutdown: process.allow_shutdown,
     }
 }
 

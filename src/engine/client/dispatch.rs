@@ -16,11 +16,13 @@ use crate::net::Transport;
 use crate::protocol::{Command, Packet};
 
 impl<T: Transport> Client<T> {
-    /// Handles a packet. With `whole` false its body comes apart from it.
+    /// Handles a packet about `task`, if it is about one. With `whole` false its body
+    /// comes apart from it.
     pub(super) fn on_packet(
         &mut self,
         key: usize,
         packet: &Packet<'_>,
+        task: Option<Id>,
         whole: bool,
         deliver: bool,
     ) -> Result<Option<Step>, ReturnCode> {
@@ -62,7 +64,7 @@ impl<T: Transport> Client<T> {
             | Command::WorkData
             | Command::WorkWarning
             | Command::WorkComplete
-            | Command::WorkException => Ok(self.on_work(key, packet, whole, deliver)),
+            | Command::WorkException => Ok(self.on_work(key, packet, task, whole, deliver)),
             _ => {
                 // Nothing that a client asks for; skipped like a packet for a
                 // task that nobody waits for any more.
@@ -100,6 +102,19 @@ impl<T: Transport> Client<T> {
         !calls
     }
 
+    /// The unfinished task that a packet is about, for packets that name a job.
+    pub(super) fn task_of(&self, key: usize, packet: &Packet<'_>) -> Option<Id> {
+        match packet.command() {
+            Command::WorkStatus
+            | Command::WorkFail
+            | Command::WorkData
+            | Command::WorkWarning
+            | Command::WorkComplete
+            | Command::WorkException => self.find(key, packet.text_arg(0)),
+            _ => None,
+        }
+    }
+
     /// The unfinished task on this connection that a job handle stands for.
     fn find(&self, key: usize, handle: &[u8]) -> Option<Id> {
         let mut slot = self.index.first(hash(handle));
@@ -115,22 +130,20 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether a callback of the packet's task will receive the body itself.
-    pub(super) fn streams(&self, key: usize, packet: &Packet<'_>) -> bool {
+    pub(super) fn streams(&self, task: Option<Id>, packet: &Packet<'_>) -> bool {
         self.unbuffered && packet.body_size() > 0 && {
             let which = callback_of(packet.command());
             which != Callbacks::EXCEPTION
-                && self
-                    .find(key, packet.arg(0))
+                && task
                     .and_then(|id| self.tasks.get(id))
                     .is_some_and(|t| !t.collects() && t.callbacks.has(which))
         }
     }
 
     /// Whether the packet completes a result that belongs into hook memory.
-    pub(super) fn needs_hook(&self, key: usize, packet: &Packet<'_>) -> bool {
+    pub(super) fn needs_hook(&self, task: Option<Id>, packet: &Packet<'_>) -> bool {
         packet.command() == Command::WorkComplete
-            && self
-                .find(key, packet.arg(0))
+            && task
                 .and_then(|id| self.tasks.get(id))
                 .is_some_and(|t| t.wants_hook && (packet.body_size() > 0 || t.result.is_some()))
     }
@@ -139,19 +152,20 @@ impl<T: Transport> Client<T> {
         &mut self,
         key: usize,
         packet: &Packet<'_>,
+        task: Option<Id>,
         whole: bool,
         deliver: bool,
     ) -> Option<Step> {
         let command = packet.command();
         let missing = if whole { 0 } else { packet.body_size() };
-        let Some(id) = self.find(key, packet.text_arg(0)) else {
+        let Some(id) = task else {
             if missing > 0 {
                 self.servers[key].incoming = Incoming::Skip(missing);
             }
             return None;
         };
-        let streams = !whole && self.streams(key, packet);
-        let needs_hook = !whole && self.needs_hook(key, packet);
+        let streams = !whole && self.streams(task, packet);
+        let needs_hook = !whole && self.needs_hook(task, packet);
         let task = self.tasks.get_mut(id)?;
         if matches!(command, Command::WorkComplete | Command::WorkFail | Command::WorkException) {
             task.ended = true;

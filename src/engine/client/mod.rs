@@ -300,17 +300,22 @@ impl<T: Transport> Client<T> {
         let went_out = server.written - unsent;
         let owed = std::mem::take(&mut server.owed);
         let sending = server.sending.take().map(|s| s.task);
-        let streaming = server.streaming_out.take().map(|(task, _)| task);
+        let streaming = server.streaming_out.take();
         self.streaming -= usize::from(streaming.is_some());
         server.incoming = Incoming::None;
         server.written = 0;
         let mut again = Vec::new();
         for Owed { what, end } in owed {
             if let Expect::Created(id) | Expect::Status(id) = what
-                && (end > went_out || sending == Some(id))
-                && streaming != Some(id)
                 && let Some(task) = self.tasks.get_mut(id)
-                && matches!(task.state, TaskState::Submit | TaskState::Work)
+                && match streaming.filter(|&(streamed, _)| streamed == id) {
+                    // Whoever sends the body cannot be asked for its start again.
+                    Some((_, missing)) => task.waits_for_workload(missing),
+                    None => {
+                        (end > went_out || sending == Some(id))
+                            && matches!(task.state, TaskState::Submit | TaskState::Work)
+                    }
+                }
             {
                 task.state = TaskState::New;
                 task.conn = None;

@@ -13,7 +13,7 @@ use crate::engine::slab::Id;
 use crate::engine::task::Event;
 use crate::net::Transport;
 use crate::protocol::packet::decode;
-use crate::protocol::{Decoded, Packet, ProtocolError, admin};
+use crate::protocol::{Decoded, ProtocolError, admin};
 
 /// A body up to this size is awaited in the receive buffer; a larger one is
 /// received into memory of its own.
@@ -155,14 +155,15 @@ impl<T: Transport> Client<T> {
             Ok(Decoded::Incomplete { .. }) => (0, Ok(None)),
             Ok(Decoded::Head { packet, .. }) if packet.body_size() <= SMALL_BODY => (0, Ok(None)),
             Ok(Decoded::Head { packet, used }) => {
-                (used, self.on_packet(key, &packet, false, deliver))
-            }
-            Ok(Decoded::Whole { packet, used }) if self.takes_body_apart(key, &packet) => {
-                let head = used - packet.body_size();
-                (head, self.on_packet(key, &packet, false, deliver))
+                let task = self.task_of(key, &packet);
+                (used, self.on_packet(key, &packet, task, false, deliver))
             }
             Ok(Decoded::Whole { packet, used }) => {
-                (used, self.on_packet(key, &packet, true, deliver))
+                let task = self.task_of(key, &packet);
+                // Then the body is handed on like one that is still to come.
+                let apart = self.streams(task, &packet) || self.needs_hook(task, &packet);
+                let used = if apart { used - packet.body_size() } else { used };
+                (used, self.on_packet(key, &packet, task, !apart, deliver))
             }
             Err(error) => {
                 let code = match error {
@@ -357,11 +358,5 @@ impl<T: Transport> Client<T> {
     /// Whether text is due on a connection.
     fn expects_text(&self, key: usize) -> bool {
         matches!(self.servers[key].owed.front().map(|o| o.what), Some(Expect::Line(_)))
-    }
-
-    /// Whether a whole packet's body is to be handed on like one that is still
-    /// to come.
-    fn takes_body_apart(&self, key: usize, packet: &Packet<'_>) -> bool {
-        self.streams(key, packet) || self.needs_hook(key, packet)
     }
 }

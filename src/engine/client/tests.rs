@@ -457,6 +457,25 @@ fn a_workload_function_sends_the_body_in_pieces() {
 }
 
 #[test]
+fn a_streamed_task_is_sent_again_when_nothing_of_its_body_has_gone() {
+    let (mut client, world) = client(2);
+    let whole = submit(b"abcdef");
+    world.peer(1).takes(&[5, 0]).expects(&whole[..5]).closes();
+    world.peer(0).expects(&whole).sends(&created()).sends(&complete(b""));
+    let callbacks = Callbacks::WORKLOAD;
+    let body = Body::Streamed(6);
+    let id =
+        client.add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let mut run = client.run_all();
+    let (which, ticket) = next_call(&mut client, &mut run);
+    assert_eq!(which, Callbacks::WORKLOAD);
+    assert_eq!(client.send_workload(id, b"abcdef"), Ok(6));
+    assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    world.is_over();
+}
+
+#[test]
 fn a_workload_function_that_stops_short_fails_the_task_and_the_connection() {
     let (mut client, world) = client(1);
     let callbacks = Callbacks::WORKLOAD;
@@ -529,6 +548,26 @@ fn an_option_is_on_when_one_server_of_two_can_be_asked_and_is_repeated_on_connec
     client.add(&new_task(TaskKind::Add, b"")).expect("valid");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     world.is_over();
+}
+
+#[test]
+fn a_remembered_option_goes_out_with_the_first_packet_and_may_be_refused() {
+    for answer in [
+        response(Command::OptionRes, &[b"exceptions"], b""),
+        response(Command::Error, &[b"UNKNOWN_OPTION", b"not here"], b""),
+    ] {
+        let (mut client, world) = client(1);
+        client.link.settings.remember_option(b"exceptions");
+        client.link.settings.remember_option(b"exceptions");
+        let ask = request(Command::OptionReq, &[b"exceptions"], b"");
+        world
+            .peer(0)
+            .expects(&[ask, submit(b"")].concat())
+            .sends(&[answer, created(), complete(b"")].concat());
+        client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+        assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+        world.is_over();
+    }
 }
 
 #[test]

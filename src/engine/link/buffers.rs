@@ -42,19 +42,25 @@ impl InBuf {
     #[inline]
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.end == self.bytes.len() {
-            if self.start > 0 {
-                self.bytes.copy_within(self.start..self.end, 0);
-                self.end -= self.start;
-                self.start = 0;
-            }
-            // Full although nothing is left to move: the peer is faster, or one
-            // packet's arguments are long.
-            if self.bytes.len() - self.end < START / 2 {
-                let size = (self.bytes.len() * 2).clamp(START, MOST.max(self.end + START));
-                self.bytes.resize(size, 0);
-            }
+            self.make_room();
         }
         &mut self.bytes[self.end..]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        // Full although nothing is left to move: the peer is faster, or one
+        // packet's arguments are long.
+        if self.bytes.len() - self.end < START / 2 {
+            let size = (self.bytes.len() * 2).clamp(START, MOST.max(self.end + START));
+            self.bytes.resize(size, 0);
+        }
     }
 
     /// Counts `n` bytes of the room as received.
@@ -95,15 +101,20 @@ impl OutBuf {
     }
 
     /// Counts `n` bytes as sent.
-    #[inline]
     pub(super) fn sent(&mut self, n: usize) {
         self.start += n;
         if self.is_empty() {
-            self.start = 0;
-            self.bytes.clear();
-            if self.bytes.capacity() > MOST {
-                self.bytes = Vec::new();
-            }
+            self.sent_all();
+        }
+    }
+
+    /// Counts everything as sent.
+    #[inline]
+    pub(super) fn sent_all(&mut self) {
+        self.start = 0;
+        self.bytes.clear();
+        if self.bytes.capacity() > MOST {
+            self.bytes = Vec::new();
         }
     }
 

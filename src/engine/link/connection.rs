@@ -55,6 +55,7 @@ pub struct Conn {
 
 impl Conn {
     pub(super) fn new(host: String, port: u16, addresses: Vec<Address>) -> Conn {
+        let now = Instant::now();
         Conn {
             host,
             port,
@@ -63,8 +64,8 @@ impl Conn {
             used_addresses: false,
             state: State::Down,
             deadline: None,
-            heard: Instant::now(),
-            looked: Instant::now(),
+            heard: now,
+            looked: now,
             inbuf: InBuf::default(),
             partial: false,
             out: OutBuf::default(),

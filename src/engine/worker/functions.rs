@@ -155,10 +155,17 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Tells the servers what has changed since they were asked last.
+    #[inline]
     pub(super) fn spread_news(&mut self) {
-        if !std::mem::take(&mut self.has_news) {
-            return;
+        if self.has_news {
+            self.spread_all();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn spread_all(&mut self) {
+        self.has_news = false;
         for key in 0..self.servers.len() {
             let news = std::mem::take(&mut self.servers[key].news);
             let conn = &mut self.link.conns[key];

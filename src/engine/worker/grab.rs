@@ -57,6 +57,7 @@ impl<T: Transport> Worker<T> {
 
     /// Goes on until there is a job, or a reason to return without one. `sleeps`
     /// when none is no reason.
+    #[inline(always)]
     pub(super) fn next_job(&mut self, sleeps: bool) -> Result<Id, ReturnCode> {
         self.check_fork();
         self.link.error.reset();
@@ -67,10 +68,21 @@ impl<T: Transport> Worker<T> {
             }
             _ => None,
         };
-        let quick = self.quick_job(deadline);
-        if let Ok(Some(job)) = quick {
-            return Ok(job);
+        match self.quick_job(deadline) {
+            Ok(Some(job)) => Ok(job),
+            quick => self.search(sleeps, deadline, quick.err()),
         }
+    }
+
+    /// Looks for a job the ordinary way. `lost` is why the quick way has lost the
+    /// only server's connection, if it has.
+    #[inline(never)]
+    fn search(
+        &mut self,
+        sleeps: bool,
+        deadline: Option<Instant>,
+        lost: Option<ReturnCode>,
+    ) -> Result<Id, ReturnCode> {
         self.last_call += 1;
         let blocking = !self.link.settings.non_blocking;
         let mut call = Call {
@@ -84,7 +96,7 @@ impl<T: Transport> Worker<T> {
             failure: None,
             stops_at: None,
         };
-        if let Err(code) = quick {
+        if let Some(code) = lost {
             self.lose(&mut call, 0, code);
         }
         self.find_job(&mut call)

@@ -2,22 +2,29 @@
 //!
 //! Must not: do I/O.
 
-use crate::buf::Owned;
-use crate::protocol::Packet;
+use crate::buf::{OutOfMemory, Owned};
+use crate::protocol::limits::{HEADER_SIZE, MAX_ARGS, MAX_PAYLOAD};
+use crate::protocol::packet::Ends;
+use crate::protocol::{Command, Header, Magic, Packet};
 
-/// A workload's memory up to this size is kept for the next job.
+/// Memory up to this size is kept for the next job.
 const KEPT: usize = 16 * 1024;
 
 /// A job. Its texts and its workload stay where they are until it is removed,
 /// and each is followed by a NUL: C holds pointers to them.
 #[derive(Debug)]
 pub struct Job {
-    /// Handle, function, unique id and reducer, a NUL after each.
-    text: Vec<u8>,
-    /// Where each starts and ends.
-    parts: [(u16, u16); 4],
-    /// The body.
-    pub workload: Owned,
+    /// Its packet: the header, then handle, function, unique id and reducer, a NUL
+    /// after each, then the body, unless that was received apart. A report about the
+    /// job begins with the same bytes but for the header, which is therefore
+    /// overwritten with the report's.
+    packet: Owned,
+    /// Where each of the four ends, 0 for those that the packet did not have.
+    ends: Ends,
+    /// Where the body starts.
+    body_at: usize,
+    /// The body that was received apart.
+    pub(super) body: Owned,
     /// The connection that it came on, and which life of that connection: after
     /// a reconnect the server has given the job to somebody else.
     pub(super) conn: usize,
@@ -61,9 +68,10 @@ impl Job {
     /// A job that stands for nothing yet.
     fn empty() -> Job {
         Job {
-            text: Vec::new(),
-            parts: [(0, 0); 4],
-            workload: Owned::new(),
+            packet: Owned::new(),
+            ends: [0; MAX_ARGS],
+            body_at: 0,
+            body: Owned::new(),
             conn: 0,
             life: 0,
             finished: false,
@@ -71,51 +79,87 @@ impl Job {
         }
     }
 
-    /// The job of a JOB_ASSIGN packet of any kind, without its body, in the memory
-    /// of an earlier one if there is one.
+    /// The job of a JOB_ASSIGN packet of any kind, in the memory of an earlier one if
+    /// there is one. Without the body if that has not arrived as a whole.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    #[inline(always)]
     pub(super) fn new(
         spare: Option<Box<Job>>,
         packet: &Packet<'_>,
         conn: usize,
         life: u32,
-    ) -> Box<Job> {
+    ) -> Result<Box<Job>, OutOfMemory> {
         let mut job = spare.unwrap_or_else(|| Box::new(Job::empty()));
-        let (text, ends) = packet.arguments();
-        job.text.clear();
-        job.text.extend_from_slice(text);
-        // What the packet does not have is empty: it stands on the last NUL.
-        let last = text.len().saturating_sub(1) as u16;
-        let mut start = 0;
-        for (index, part) in job.parts.iter_mut().enumerate() {
-            *part = match ends.get(index) {
-                Some(&end) => (start, end),
-                None => (last, last),
-            };
-            start = part.1 + 1;
-        }
+        let bytes = packet.bytes();
+        job.packet.clear();
+        job.packet.extend(if packet.is_whole() { bytes } else { &bytes[..packet.head_size()] })?;
+        job.packet.terminate()?;
+        job.ends = packet.ends();
+        job.body_at = packet.head_size();
         (job.conn, job.life, job.finished, job.running) = (conn, life, false, 0);
-        job
+        Ok(job)
     }
 
-    /// Whether its memory is small enough to be kept for the next job.
-    pub(super) fn recycle(mut self: Box<Job>) -> Option<Box<Job>> {
-        self.workload.clear();
-        (self.workload.capacity() <= KEPT).then_some(self)
+    /// The head of a report about the job, whose body has so many bytes: header
+    /// and handle. None when no packet holds that much.
+    #[inline(always)]
+    pub(super) fn report(&mut self, command: Command, body: usize) -> Option<&[u8]> {
+        // The NUL that a body follows.
+        let nul = usize::from(command.spec().body);
+        let end = usize::from(self.ends[0]) + nul;
+        let size = end - HEADER_SIZE + body;
+        if size > MAX_PAYLOAD as usize {
+            return None;
+        }
+        let header = Header { magic: Magic::Request, command, length: size as u32 };
+        let head = &mut self.packet.as_mut_slice()[..end];
+        head[..HEADER_SIZE].copy_from_slice(&header.bytes());
+        Some(head)
     }
 
+    /// Its memory, if that is small enough to be kept for the next job.
+    #[inline]
+    pub(super) fn recycle(self: Box<Job>) -> Option<Box<Job>> {
+        let kept = self.packet.capacity() <= KEPT && self.body.capacity() == 0;
+        kept.then_some(self)
+    }
+
+    #[inline]
     fn part(&self, index: usize) -> &[u8] {
-        let (start, end) = self.parts[index];
-        &self.text[usize::from(start)..usize::from(end)]
+        let start = if index == 0 { HEADER_SIZE } else { usize::from(self.ends[index - 1]) + 1 };
+        let packet = self.packet.as_slice();
+        match packet.get(start..usize::from(self.ends[index])) {
+            Some(part) => part,
+            // What the packet did not have is empty: it stands on the last NUL.
+            None => &packet[self.body_at - 1..][..0],
+        }
+    }
+
+    /// The workload. A NUL follows.
+    pub fn workload(&self) -> &[u8] {
+        if self.body.is_empty() {
+            &self.packet.as_slice()[self.body_at..]
+        } else {
+            self.body.as_slice()
+        }
+    }
+
+    /// Takes the workload, if it has memory of its own.
+    pub fn take_body(&mut self) -> Option<Owned> {
+        (!self.body.is_empty()).then(|| std::mem::take(&mut self.body))
+    }
+
+    /// Forgets the workload.
+    pub fn drop_workload(&mut self) {
+        self.packet.truncate(self.body_at);
+        self.body = Owned::new();
     }
 
     /// The job handle. A NUL follows.
     pub fn handle(&self) -> &[u8] {
         self.part(0)
-    }
-
-    /// The job handle with its NUL.
-    pub(super) fn handle_and_nul(&self) -> &[u8] {
-        &self.text[..usize::from(self.parts[0].1) + 1]
     }
 
     /// The function's name as it is on the wire. A NUL follows.
@@ -132,6 +176,13 @@ impl Job {
     /// NUL follows.
     pub fn reducer(&self) -> &[u8] {
         self.part(3)
+    }
+
+    /// Whether there is such a function.
+    #[inline]
+    pub fn reduces(&self) -> bool {
+        // What the packet did not have ends at 0, before what it had.
+        usize::from(self.ends[3]) > usize::from(self.ends[2]) + 1
     }
 
     /// Whether a final packet was sent.

@@ -131,10 +131,17 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Forgets a job. Its server is told nothing.
+    #[inline]
     pub fn remove_job(&mut self, id: Id) {
         if let Some(job) = self.jobs.remove(id) {
-            self.spare = job.recycle();
+            self.recycle(job);
         }
+    }
+
+    /// Keeps the memory of a job for the next one.
+    #[inline(always)]
+    fn recycle(&mut self, job: Box<Job>) {
+        self.spare = job.recycle();
     }
 
     /// Waits until something has come: the helper of non-blocking mode.
@@ -170,7 +177,8 @@ impl<T: Transport> Worker<T> {
     /// Whether a call has work that needs no waiting for.
     pub fn has_buffered_work(&self) -> bool {
         !self.ready.is_empty()
-            || self.link.conns.iter().any(|c| c.readable || c.writable || !c.inbuf.is_empty())
+            || (self.link.conns.iter())
+                .any(|c| c.readable || c.writable || (!c.inbuf.is_empty() && !c.partial))
     }
 
     /// A descriptor that is readable when a call has something to do; -1 when
@@ -190,14 +198,21 @@ impl<T: Transport> Worker<T> {
 
     /// Notices a fork. The child's jobs are its parent's, and so are the stops
     /// that were asked for.
+    #[inline]
     fn check_fork(&mut self) {
         if self.link.forked() {
-            for key in 0..self.servers.len() {
-                self.forget(key);
-                self.servers[key].rests_until = None;
-            }
-            self.stop = None;
+            self.disown();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn disown(&mut self) {
+        for key in 0..self.servers.len() {
+            self.forget(key);
+            self.servers[key].rests_until = None;
+        }
+        self.stop = None;
     }
 
     /// Whether an unfinished job of this life of a connection is at hand.

@@ -21,17 +21,36 @@ impl<T: Transport> Worker<T> {
     ///
     /// # Errors
     /// When the connection was lost on the way.
+    #[inline(always)]
     pub(super) fn quick_job(&mut self, until: Option<Instant>) -> Result<Option<Id>, ReturnCode> {
         if !self.is_quiet() {
             return Ok(None);
         }
         let ask = Header { magic: Magic::Request, command: self.grabs_with, length: 0 };
-        let sent = self.link.send_now(0, &ask.bytes());
-        self.servers[0].owed.push_back(Owed::Grab);
-        if !sent {
-            return self.link.flush(0, &[], &mut 0).map(|_| None);
+        let sent = self.link.send_now(0, &ask.bytes(), &[]).is_none();
+        let answer = if sent { self.quick_answer(until) } else { Ok(None) };
+        match answer {
+            Ok(Some(_)) => answer,
+            _ => self.surprised(sent, answer),
         }
-        match self.link.wait(until) {
+    }
+
+    /// Leaves the question with the ordinary way of asking.
+    #[cold]
+    #[inline(never)]
+    fn surprised(
+        &mut self,
+        sent: bool,
+        answer: Result<Option<Id>, ReturnCode>,
+    ) -> Result<Option<Id>, ReturnCode> {
+        self.servers[0].owed.push_back(Owed::Grab);
+        if sent { answer } else { self.link.flush(0, &[], &mut 0).map(|_| None) }
+    }
+
+    /// Waits once for a whole job.
+    #[inline(always)]
+    fn quick_answer(&mut self, until: Option<Instant>) -> Result<Option<Id>, ReturnCode> {
+        match self.link.poll(until) {
             Ok(Wait::Ready) => {}
             Ok(Wait::Woken) => {
                 self.note_stop();
@@ -53,13 +72,11 @@ impl<T: Transport> Worker<T> {
             return Ok(None);
         }
         let server = &mut self.servers[0];
-        let mut job = Job::new(self.spare.take(), &packet, 0, server.life);
-        // Too little memory is a surprise.
-        if job.workload.extend(packet.body()).and_then(|()| job.workload.terminate()).is_err() {
+        let Ok(job) = Job::new(self.spare.take(), &packet, 0, server.life) else {
+            // Too little memory is a surprise.
             return Ok(None);
-        }
+        };
         conn.inbuf.read(used);
-        server.owed.pop_front();
         server.queue = Queue::Unknown;
         Ok(Some(self.jobs.insert(job)))
     }

@@ -40,6 +40,8 @@ impl<T: Transport> Worker<T> {
                 break;
             }
             if self.servers[key].incoming.is_none() && self.link.fill(key)? == Fill::Empty {
+                // What is left is the beginning of a packet, if anything.
+                self.link.conns[key].partial = true;
                 break;
             }
         }
@@ -131,13 +133,12 @@ impl<T: Transport> Worker<T> {
             {
                 self.servers[key].queue = Queue::Unknown;
                 let life = self.servers[key].life;
-                let mut job = Job::new(self.spare.take(), packet, key, life);
+                let Ok(job) = Job::new(self.spare.take(), packet, key, life) else {
+                    return Err(self.out_of_memory(key));
+                };
                 if missing > 0 {
                     self.servers[key].incoming = Some(Incoming::Job { job, missing });
                     return Ok(());
-                }
-                if job.workload.extend(packet.body()).is_err() {
-                    return Err(self.out_of_memory(key));
                 }
                 self.assigned(job);
                 Ok(())
@@ -170,9 +171,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    fn assigned(&mut self, mut job: Box<Job>) {
-        // Programs read workloads as text; without the NUL they had no right to.
-        let _ = job.workload.terminate();
+    fn assigned(&mut self, job: Box<Job>) {
         let id = self.jobs.insert(job);
         self.ready.push_back(id);
     }
@@ -251,8 +250,11 @@ impl<T: Transport> Worker<T> {
                     (got, (got < missing).then(|| Incoming::Skip(missing - got)))
                 }
                 Incoming::Job { mut job, missing } => {
-                    let got = self.receive(key, &mut job.workload, missing)?;
+                    let got = self.receive(key, &mut job.body, missing)?;
                     if got == missing {
+                        // Programs read workloads as text; without the NUL they had
+                        // no right to.
+                        let _ = job.body.terminate();
                         self.assigned(job);
                         (got, None)
                     } else {

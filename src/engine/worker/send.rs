@@ -8,13 +8,13 @@
 
 use super::Worker;
 use super::job::{Job, Report};
+use super::server::Server;
 use crate::at;
 use crate::engine::ReturnCode;
-use crate::engine::link::{Flush, State, Wait};
+use crate::engine::link::{Flush, Link, State, Wait};
 use crate::engine::slab::Id;
 use crate::net::Transport;
-use crate::protocol::limits::MAX_PAYLOAD;
-use crate::protocol::{Command, Header, Magic, encode};
+use crate::protocol::{Command, Magic, encode};
 
 impl<T: Transport> Worker<T> {
     /// Sends a report. After a final one every other is ignored, with SUCCESS.
@@ -22,32 +22,17 @@ impl<T: Transport> Worker<T> {
     /// the job to somebody else.
     pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
         self.check_fork();
-        self.report(id, report, body)
-    }
-
-    /// Sends a report, with forks already looked for.
-    pub(super) fn report(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
-        let Some(job) = self.jobs.get(id) else {
+        let Some(job) = self.jobs.get_mut(id) else {
             return self.gone();
         };
         if job.finished {
             return ReturnCode::SUCCESS;
         }
+        let told = tell(&mut self.link, &self.servers, job, report, body);
         let key = job.conn;
-        let conn = self.link.conns.get_mut(key);
-        let alive = self.servers.get(key).is_some_and(|server| server.life == job.life);
-        let Some(conn) = conn.filter(|conn| alive && conn.state == State::Up) else {
-            return self.gone();
-        };
-        if body.len() > MAX_PAYLOAD as usize - job.handle_and_nul().len() {
-            return self.link.error.set(
-                ReturnCode::ARGUMENT_TOO_LARGE,
-                at!("gearman_job_send"),
-                "a packet holds less than 4 GiB",
-            );
-        }
-        put(conn.out.bytes(), report, job, body.len());
-        if let Err(code) = self.push(key, body) {
+        if told != Told::All
+            && let Err(code) = self.tell_on(key, body, told)
+        {
             return code;
         }
         if report.is_final()
@@ -58,6 +43,36 @@ impl<T: Transport> Worker<T> {
         ReturnCode::SUCCESS
     }
 
+    /// Sends the last report of a job that is not looked up any more.
+    #[inline(always)]
+    pub(super) fn conclude(&mut self, job: &mut Job, report: Report, body: &[u8]) -> ReturnCode {
+        if job.finished {
+            return ReturnCode::SUCCESS;
+        }
+        match tell(&mut self.link, &self.servers, job, report, body) {
+            Told::All => ReturnCode::SUCCESS,
+            told => self.tell_on(job.conn, body, told).err().unwrap_or_default(),
+        }
+    }
+
+    /// Goes on with a report that could not be sent at once.
+    #[cold]
+    #[inline(never)]
+    fn tell_on(&mut self, key: usize, body: &[u8], told: Told) -> Result<(), ReturnCode> {
+        match told {
+            Told::All => Ok(()),
+            Told::UpTo(sent) => self.push_from(key, body, sent),
+            Told::Gone => Err(self.gone()),
+            Told::TooLarge => Err(self.link.error.set(
+                ReturnCode::ARGUMENT_TOO_LARGE,
+                at!("gearman_job_send"),
+                "a packet holds less than 4 GiB",
+            )),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
     fn gone(&mut self) -> ReturnCode {
         self.link.error.set(
             ReturnCode::LOST_CONNECTION,
@@ -68,7 +83,11 @@ impl<T: Transport> Worker<T> {
 
     /// Sends what is buffered and `body` after it, all of it.
     pub(super) fn push(&mut self, key: usize, body: &[u8]) -> Result<(), ReturnCode> {
-        let mut sent = 0;
+        self.push_from(key, body, 0)
+    }
+
+    /// The same, when the first bytes of `body` have gone before.
+    fn push_from(&mut self, key: usize, body: &[u8], mut sent: usize) -> Result<(), ReturnCode> {
         loop {
             match self.link.flush(key, body, &mut sent) {
                 Ok(Flush::Done) => return Ok(()),
@@ -103,26 +122,51 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// Appends a report's packet up to its body.
-fn put(out: &mut Vec<u8>, report: Report, job: &Job, body: usize) {
+/// How far telling a server has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// The kernel has all of it.
+    All,
+    /// So many bytes of the body have gone; what is left of the head is buffered.
+    UpTo(usize),
+    /// The job's connection is gone.
+    Gone,
+    /// No packet holds that much.
+    TooLarge,
+}
+
+/// Sends a report as far as it goes at once.
+#[inline(always)]
+fn tell<T: Transport>(
+    link: &mut Link<T>,
+    servers: &[Server],
+    job: &mut Job,
+    report: Report,
+    body: &[u8],
+) -> Told {
+    let key = job.conn;
+    let alive = servers.get(key).is_some_and(|server| server.life == job.life);
+    let conn = link.conns.get_mut(key);
+    let Some(conn) = conn.filter(|conn| alive && conn.state == State::Up) else {
+        return Told::Gone;
+    };
     let command = match report {
         Report::Data => Command::WorkData,
         Report::Warning => Command::WorkWarning,
         Report::Complete => Command::WorkComplete,
         Report::Exception => Command::WorkException,
-        Report::Fail => {
-            encode(out, Magic::Request, Command::WorkFail, &[job.handle()], b"");
-            return;
-        }
+        Report::Fail => Command::WorkFail,
         Report::Status { numerator, denominator } => {
             let (numerator, denominator) = (numerator.to_string(), denominator.to_string());
             let args: &[&[u8]] = &[job.handle(), numerator.as_bytes(), denominator.as_bytes()];
-            encode(out, Magic::Request, Command::WorkStatus, args, b"");
-            return;
+            encode(conn.out.bytes(), Magic::Request, Command::WorkStatus, args, b"");
+            return Told::UpTo(0);
         }
     };
-    let handle = job.handle_and_nul();
-    let length = (handle.len() + body) as u32;
-    out.extend_from_slice(&Header { magic: Magic::Request, command, length }.bytes());
-    out.extend_from_slice(handle);
+    let Some(head) = job.report(command, body.len()) else { return Told::TooLarge };
+    if conn.out.is_empty() {
+        return link.send_now(key, head, body).map_or(Told::All, Told::UpTo);
+    }
+    conn.out.bytes().extend_from_slice(head);
+    Told::UpTo(0)
 }

@@ -85,9 +85,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Whether a GRAB is outstanding.
+    /// Whether a GRAB is outstanding, or the job that answered it is still on its
+    /// way. Asking once more meanwhile would bring a job that nobody called for,
+    /// or an answer that nobody reads: closed over unread bytes, a connection
+    /// takes the last result with it.
     pub(super) fn asks(&self) -> bool {
-        self.owed.contains(&Owed::Grab)
+        self.owed.contains(&Owed::Grab) || matches!(self.incoming, Some(Incoming::Job { .. }))
     }
 
     /// A server that was not connected to yet.

@@ -75,12 +75,7 @@ fn step(worker: &mut Worker<ScriptNet>) -> Result<(Id, Ticket), ReturnCode> {
 fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
     match step(worker) {
         Err(code) => code,
-        Ok((job, ticket)) => {
-            let done = Outcome::Complete(ReturnCode::SUCCESS);
-            let code = worker.finish(ticket, done, b"ok");
-            worker.remove_job(job);
-            code
-        }
+        Ok((_, ticket)) => worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok"),
     }
 }
 
@@ -89,6 +84,5 @@ fn taken(worker: &mut Worker<ScriptNet>) -> String {
     let (job, ticket) = step(worker).expect("a job");
     let handle = String::from_utf8_lossy(worker.job(job).expect("kept").handle()).into_owned();
     worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
-    worker.remove_job(job);
     handle
 }

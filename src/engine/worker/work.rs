@@ -4,7 +4,7 @@
 //! Must not: call the function.
 
 use super::Worker;
-use super::job::Report;
+use super::job::{Job, Report};
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::slab::Id;
@@ -18,6 +18,8 @@ pub struct Upcall {
     pub job: Id,
     /// What the layer above runs for it.
     pub token: u64,
+    /// Whether its results go through a reducer.
+    pub reduces: bool,
 }
 
 /// Stands for one call of a function. One that nobody holds any more is ignored.
@@ -55,6 +57,16 @@ pub enum Outcome {
     Retry,
 }
 
+impl Outcome {
+    /// What the call returns, unless telling the server fails.
+    fn code(self) -> ReturnCode {
+        match self {
+            Outcome::Complete(code) | Outcome::Fail(code) => code,
+            Outcome::Retry => ReturnCode::SUCCESS,
+        }
+    }
+}
+
 impl<T: Transport> Worker<T> {
     /// Waits for a job with a function, or for a reason to return.
     pub fn work(&mut self) -> Step {
@@ -83,35 +95,38 @@ impl<T: Transport> Worker<T> {
         self.last_ticket = self.last_ticket.wrapping_add(1).max(1);
         let number = self.last_ticket;
         job.running = number;
-        Step::Call(Upcall { job: id, token }, Ticket { job: id, number })
+        let reduces = job.reduces();
+        Step::Call(Upcall { job: id, token, reduces }, Ticket { job: id, number })
     }
 
     /// A function has returned: tells the server, unless the function has done
-    /// so, and returns the call's code. The job stays until it is removed.
+    /// so, forgets the job, and returns the call's code.
+    #[inline(always)]
     pub fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) -> ReturnCode {
         self.check_fork();
-        let Some(job) = self.jobs.get_mut(ticket.job).filter(|j| j.running == ticket.number) else {
-            return match outcome {
-                Outcome::Complete(code) | Outcome::Fail(code) => code,
-                Outcome::Retry => ReturnCode::SUCCESS,
-            };
+        let Some(mut job) = self.jobs.remove(ticket.job) else { return outcome.code() };
+        let code = if job.running == ticket.number {
+            self.end(&mut job, outcome, result)
+        } else {
+            outcome.code()
         };
-        job.running = 0;
-        let (report, body, code) = match outcome {
-            Outcome::Complete(code) => (Report::Complete, result, code),
-            Outcome::Fail(code) => (Report::Fail, &b""[..], code),
+        self.recycle(job);
+        code
+    }
+
+    #[inline(always)]
+    fn end(&mut self, job: &mut Job, outcome: Outcome, result: &[u8]) -> ReturnCode {
+        let sent = match outcome {
+            Outcome::Complete(_) => self.conclude(job, Report::Complete, result),
+            Outcome::Fail(_) => self.conclude(job, Report::Fail, b""),
             Outcome::Retry => {
-                let (key, life, finished) = (job.conn, job.life, job.finished);
-                if !finished && self.is_alive(key, life) {
-                    self.disconnect(key);
+                if !job.finished && self.is_alive(job.conn, job.life) {
+                    self.disconnect(job.conn);
                 }
-                return ReturnCode::SUCCESS;
+                ReturnCode::SUCCESS
             }
         };
-        match self.report(ticket.job, report, body) {
-            ReturnCode::SUCCESS => code,
-            failed => failed,
-        }
+        if sent.failed() { sent } else { outcome.code() }
     }
 
     /// A function was left without returning. The job is not run again here; the

@@ -1,10 +1,15 @@
 //! The text protocol: one line in, an answer of the original's bytes out.
 //!
-//! A command is one arm of the match in [`answer`]. Lists are in `lists`.
+//! A command is one arm of the match in [`answer`]; those that the original does
+//! not have are in `extra`, lists in `lists` and, as JSON, in `json`.
 //!
 //! Must not: know connections; the answer is a piece of text for whoever asked.
 
+mod extra;
+mod json;
 mod lists;
+
+pub(crate) use lists::List;
 
 use crate::broker::{Broker, Cancelled, Dropped, Outbox};
 
@@ -12,66 +17,99 @@ use crate::broker::{Broker, Cancelled, Dropped, Outbox};
 const MAX_WORDS: usize = 5;
 
 const OK: &[u8] = b"OK\r\n";
+const UNKNOWN_JOB: &[u8] = b"ERR UNKNOWN_JOB\r\n";
+const UNKNOWN_FUNCTION: &[u8] = b"ERR function not found\r\n";
 
-/// A line that no answer is possible to: the connection is to be closed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooManyWords;
+/// What a command can ask and change.
+pub(crate) struct Context<'a> {
+    pub(crate) broker: &'a mut Broker,
+    pub(crate) packets: &'a mut dyn Outbox,
+    /// The name of the log level.
+    pub(crate) level: &'a str,
+    /// Whether `shutdown` is a command.
+    pub(crate) allow_shutdown: bool,
+    /// Seconds since the server started.
+    pub(crate) uptime: u64,
+}
+
+/// What is to be done beside sending the text of the answer.
+pub(crate) enum Answer {
+    /// Nothing.
+    Text,
+    /// The answer goes on with this list.
+    List(List),
+    /// The server is to end.
+    Stop,
+    /// The server is to end once its jobs are done.
+    Drain,
+    /// There is no answer: the connection is to be closed.
+    TooManyWords,
+}
 
 /// Answers a line, which comes without its end.
-pub(crate) fn answer(
-    line: &[u8],
-    level: &str,
-    broker: &mut Broker,
-    packets: &mut dyn Outbox,
-    text: &mut Vec<u8>,
-) -> Result<(), TooManyWords> {
-    // The original's strings end at a NUL. Only single blanks divide words, so
-    // that an empty word is one too.
-    let line = gearman::protocol::packet::until_nul(line);
-    let words: Vec<&[u8]> = line.split(|&b| b == b' ').collect();
+pub(crate) fn answer(line: &[u8], context: &mut Context<'_>, text: &mut Vec<u8>) -> Answer {
+    // The original's strings end at a NUL.
+    let words = split(gearman::protocol::packet::until_nul(line));
     if words.len() > MAX_WORDS {
-        return Err(TooManyWords);
+        return Answer::TooManyWords;
     }
     let lower = words[0].to_ascii_lowercase();
     let arguments = &words[1..];
     match (&lower[..], arguments) {
-        (b"workers", _) => lists::workers(broker, text),
-        (b"status", _) => lists::status(broker, text),
-        (b"prioritystatus", _) => lists::priority_status(broker, text),
-        (b"show", [what @ .., last]) => show(broker, what, last, text),
-        (b"cancel", [what, handle]) => cancel(broker, what, handle, packets, text),
+        (b"workers", _) => return Answer::List(lists::workers()),
+        (b"status", _) => return Answer::List(lists::status()),
+        (b"prioritystatus", _) => return Answer::List(lists::priority_status()),
+        (b"show", [what @ .., last]) => return show(what, last, text),
+        (b"cancel", [what, handle, more @ ..]) => {
+            text.extend_from_slice(match more {
+                [] if what.eq_ignore_ascii_case(b"job") => {
+                    cancelled(context.broker.cancel(handle, context.packets))
+                }
+                _ => b"ERR UNKNOWN_ERROR\r\n",
+            });
+        }
         (b"create", [what, name]) if what.eq_ignore_ascii_case(b"function") => {
-            broker.create_function(name);
+            context.broker.create_function(name);
             text.extend_from_slice(OK);
         }
         (b"drop", [what, name]) if what.eq_ignore_ascii_case(b"function") => {
-            text.extend_from_slice(match broker.drop_function(name, packets) {
+            text.extend_from_slice(match context.broker.drop_function(name, context.packets) {
                 Dropped::Yes => OK,
-                Dropped::Unknown => b"ERR function not found\r\n",
+                Dropped::Unknown => UNKNOWN_FUNCTION,
                 Dropped::InUse => b"ERR there are still connected workers or executing clients\r\n",
             });
         }
         (b"maxqueue", [name, limits @ ..]) => {
-            broker.limit_queue(name, parse_limits(limits));
+            context.broker.limit_queue(name, parse_limits(limits));
             text.extend_from_slice(OK);
         }
-        (b"create" | b"drop" | b"maxqueue", _) => {
-            text.extend_from_slice(
-                b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+",
-            );
-            text.extend_from_slice(&lower);
-            text.extend_from_slice(b"\r\n");
-        }
+        (b"create" | b"drop" | b"maxqueue", _) => incomplete(&lower, text),
         (b"getpid", _) => one_line(text, &std::process::id().to_string()),
-        (b"verbose", _) => one_line(text, level),
+        (b"verbose", _) => one_line(text, context.level),
         (b"version", _) => one_line(text, env!("CARGO_PKG_VERSION")),
         _ => {
-            text.extend_from_slice(b"ERR UNKNOWN_COMMAND Unknown+server+command");
-            text.extend_from_slice(words[0]);
-            text.extend_from_slice(b"\r\n");
+            return extra::answer(&lower, arguments, context, text).unwrap_or_else(|| {
+                text.extend_from_slice(b"ERR UNKNOWN_COMMAND Unknown+server+command");
+                text.extend_from_slice(words[0]);
+                text.extend_from_slice(b"\r\n");
+                Answer::Text
+            });
         }
     }
-    Ok(())
+    Answer::Text
+}
+
+/// The words of a line, between which any number of blanks stands. Blanks before
+/// the first and behind the last divide them from an empty word.
+fn split(mut line: &[u8]) -> Vec<&[u8]> {
+    let mut words = Vec::new();
+    while let Some(end) = line.iter().position(|&b| b == b' ') {
+        words.push(&line[..end]);
+        let blanks = line[end..].iter().take_while(|&&b| b == b' ').count();
+        line = &line[end + blanks..];
+    }
+    words.push(line);
+    words
 }
 
 /// An answer of one value, whose line ends like those of lists do.
@@ -79,32 +117,33 @@ fn one_line(text: &mut Vec<u8>, value: &str) {
     text.extend_from_slice(format!("OK {value}\n").as_bytes());
 }
 
-fn show(broker: &Broker, what: &[&[u8]], last: &[u8], text: &mut Vec<u8>) {
+/// The answer to too few or too many words.
+fn incomplete(command: &[u8], text: &mut Vec<u8>) {
+    text.extend_from_slice(
+        b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+",
+    );
+    text.extend_from_slice(command);
+    text.extend_from_slice(b"\r\n");
+}
+
+fn show(what: &[&[u8]], last: &[u8], text: &mut Vec<u8>) -> Answer {
     match what {
-        [] if last.eq_ignore_ascii_case(b"jobs") => lists::jobs(broker, text),
+        [] if last.eq_ignore_ascii_case(b"jobs") => return Answer::List(lists::show_jobs()),
         [unique]
             if unique.eq_ignore_ascii_case(b"unique") && last.eq_ignore_ascii_case(b"jobs") =>
         {
-            lists::uniques(broker, text);
+            return Answer::List(lists::show_unique_jobs());
         }
         _ => text.extend_from_slice(b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"),
     }
+    Answer::Text
 }
 
-fn cancel(
-    broker: &mut Broker,
-    what: &[u8],
-    handle: &[u8],
-    packets: &mut dyn Outbox,
-    text: &mut Vec<u8>,
-) {
-    if !what.eq_ignore_ascii_case(b"job") {
-        return text.extend_from_slice(b"ERR UNKNOWN_ERROR\r\n");
-    }
-    text.extend_from_slice(match broker.cancel(handle, packets) {
+fn cancelled(how: Cancelled) -> &'static [u8] {
+    match how {
         Cancelled::Yes => OK,
-        Cancelled::Unknown => b"ERR UNKNOWN_JOB\r\n",
-    });
+        Cancelled::Unknown => UNKNOWN_JOB,
+    }
 }
 
 /// The limits of `maxqueue`: one number is for every priority, else they are
@@ -123,6 +162,13 @@ fn parse_limits(words: &[&[u8]]) -> [u32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_blanks_divide_words() {
+        assert_eq!(split(b"a  b c"), [b"a", b"b", b"c"]);
+        assert_eq!(split(b"  a "), [&b""[..], b"a", b""]);
+        assert_eq!(split(b""), [b""]);
+    }
 
     #[test]
     fn limits_are_given_together_or_by_priority() {

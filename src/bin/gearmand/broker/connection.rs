@@ -16,6 +16,8 @@ pub(crate) const MAX_CLIENT_ID: usize = 127;
 
 /// One peer. It may be client, worker and administrator at once.
 pub(crate) struct Connection {
+    /// Rises from connection to connection.
+    pub(super) number: u64,
     /// What the `workers` list shows as descriptor.
     pub(super) descriptor: i32,
     /// The peer's address without its port.
@@ -36,8 +38,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A peer that has said nothing yet.
-    pub(super) fn new(descriptor: i32, address: &str, exceptions: bool) -> Connection {
+    pub(super) fn new(number: u64, descriptor: i32, address: &str, exceptions: bool) -> Connection {
         Connection {
+            number,
             descriptor,
             address: address.into(),
             client_id: Box::default(),

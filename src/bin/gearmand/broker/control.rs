@@ -40,6 +40,52 @@ impl Broker {
         }
     }
 
+    /// Ends the job of a function that has this unique, as [`Broker::cancel`]
+    /// does.
+    pub(crate) fn cancel_unique(
+        &mut self,
+        function: &[u8],
+        unique: &[u8],
+        out: &mut dyn Outbox,
+    ) -> Cancelled {
+        // Without a payload a dash finds nothing: it names no job.
+        let function = self.functions.find(function);
+        match function.and_then(|function| self.jobs.find_joinable(function, unique, b"")) {
+            Some(job) => {
+                self.fail(job, out);
+                Cancelled::Yes
+            }
+            None => Cancelled::Unknown,
+        }
+    }
+
+    /// Keeps the waiting jobs of a function back from now on. Returns whether
+    /// there is such a function.
+    pub(crate) fn pause(&mut self, name: &[u8]) -> bool {
+        let Some(id) = self.functions.find(name) else { return false };
+        let function = &mut self.functions[id];
+        if !std::mem::replace(&mut function.paused, true) {
+            for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
+                *all -= queue.len() as usize;
+            }
+        }
+        true
+    }
+
+    /// Hands the waiting jobs of a function out again. Returns whether there is
+    /// such a function.
+    pub(crate) fn resume(&mut self, name: &[u8], out: &mut dyn Outbox) -> bool {
+        let Some(id) = self.functions.find(name) else { return false };
+        let function = &mut self.functions[id];
+        if std::mem::replace(&mut function.paused, false) {
+            for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
+                *all += queue.len() as usize;
+            }
+            self.wake_for_all(id, out);
+        }
+        true
+    }
+
     /// Lets a function exist.
     pub(crate) fn create_function(&mut self, name: &[u8]) {
         self.functions.get_or_create(name);

@@ -3,7 +3,7 @@
 //! While it drains, no job is taken on. Those that workers have, and those that
 //! wait for a function with a worker, are seen through, background jobs too:
 //! they are kept in memory only, and there will be no later. What is left then
-//! is what nobody here does, and jobs for later.
+//! is what nobody here does, what is kept back, and jobs for later.
 //!
 //! Must not: end anything by itself.
 
@@ -14,6 +14,11 @@ impl Broker {
     /// From now on takes on no job.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Whether it takes on no job.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// Whether it drains, and all is done that can be.
@@ -31,5 +36,5 @@ impl Broker {
 }
 
 fn is_done(function: &Function) -> bool {
-    function.running == 0 && (function.queued() == 0 || function.abilities.is_empty())
+    function.running == 0 && (function.available() == 0 || function.abilities.is_empty())
 }

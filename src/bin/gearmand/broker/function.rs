@@ -6,8 +6,12 @@
 //!
 //! Must not: send packets.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Bound;
 
+use super::buckets::bucket;
 use super::connection::{Ability, Asleep, ByFunction};
 use super::index::Index;
 use super::job::{Job, PRIORITIES, Place};
@@ -24,6 +28,8 @@ pub(crate) struct Function {
     pub(super) delayed: u32,
     /// Jobs that a worker has.
     pub(super) running: u32,
+    /// Whether its waiting jobs are kept back.
+    pub(super) paused: bool,
     /// How many jobs there may be before one of this priority is refused;
     /// 0 is without end.
     pub(super) limits: [u32; PRIORITIES],
@@ -35,12 +41,35 @@ pub(crate) struct Function {
     pub(super) alarm: Option<Alarm>,
     /// How often workers said that they offer it.
     pub(super) offers: u32,
-    /// Rises from function to function.
-    pub(super) number: u32,
+    /// Its place in the order in which functions are listed.
+    pub(super) rank: Rank,
+    /// What became of its jobs.
+    pub(super) totals: Totals,
+}
+
+/// Where a function stands in lists: by the original's bucket, in a bucket the
+/// newest first.
+pub(crate) type Rank = (u16, Reverse<u32>);
+
+/// Jobs counted since the function exists: every one that was submitted is
+/// still there, or was completed, failed or abandoned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Jobs that were new; a submission that joined one is not counted.
+    pub(crate) submitted: u64,
+    /// Jobs whose worker said that it did them.
+    pub(crate) completed: u64,
+    /// Jobs that their worker gave up, or the server or an administrator did.
+    pub(crate) failed: u64,
+    /// How often a worker lost a job that then waited again.
+    pub(crate) retried: u64,
+    /// Jobs that were dropped because nobody waited for them any more.
+    pub(crate) abandoned: u64,
 }
 
 impl Function {
     fn new(name: &[u8], number: u32) -> Function {
+        let rank = (bucket(name), Reverse(number));
         Function {
             name: name.into(),
             queues: [const { List::new() }; PRIORITIES],
@@ -50,14 +79,21 @@ impl Function {
             abilities: List::new(),
             sleepers: List::new(),
             alarm: None,
+            paused: false,
             offers: 0,
-            number,
+            rank,
+            totals: Totals::default(),
         }
     }
 
     /// Jobs that wait for a worker.
     pub(crate) fn queued(&self) -> u32 {
         self.queues.iter().map(List::len).sum()
+    }
+
+    /// Those of them that a worker can have now.
+    pub(super) fn available(&self) -> u32 {
+        if self.paused { 0 } else { self.queued() }
     }
 
     /// Jobs of any state.
@@ -70,6 +106,7 @@ impl Function {
 pub(crate) struct Functions {
     slab: Slab<Function>,
     by_name: Index<Function>,
+    by_rank: BTreeMap<Rank, Id<Function>>,
     hasher: RandomState,
     created: u32,
 }
@@ -102,6 +139,7 @@ impl Functions {
         Functions {
             slab: Slab::new(),
             by_name: Index::new(),
+            by_rank: BTreeMap::new(),
             hasher: RandomState::new(),
             created: 0,
         }
@@ -114,6 +152,13 @@ impl Functions {
     /// The function of this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<Id<Function>> {
         self.by_name.find(self.tag(name), |id| *self.slab[id].name == *name)
+    }
+
+    /// The first function behind a rank, or of all, in the order of lists.
+    pub(super) fn behind(&self, rank: Option<Rank>) -> Option<&Function> {
+        let start = rank.map_or(Bound::Unbounded, Bound::Excluded);
+        let (_, &id) = self.by_rank.range((start, Bound::Unbounded)).next()?;
+        Some(&self.slab[id])
     }
 
     /// The function that a key means, if it still exists.
@@ -130,6 +175,7 @@ impl Functions {
         self.created = self.created.wrapping_add(1);
         let id = self.slab.insert(Function::new(name, self.created));
         self.by_name.insert(tag, id);
+        self.by_rank.insert(self.slab[id].rank, id);
         id
     }
 
@@ -138,5 +184,6 @@ impl Functions {
         let function = self.slab.remove(id);
         debug_assert!(function.total() == 0 && function.abilities.is_empty());
         self.by_name.remove(self.tag(&function.name), id);
+        self.by_rank.remove(&function.rank);
     }
 }

@@ -66,8 +66,12 @@ pub(crate) struct Job {
     /// The next newer and the next older job of other functions with the same
     /// unique.
     pub(super) same_unique: (Option<Id<Job>>, Option<Id<Job>>),
-    /// When its timer fires; what that means depends on the stage.
-    pub(super) due: u64,
+    /// For a delayed job the second at which its time has come, for a running one
+    /// the tick at which its time is up or 0, for a queued one the tick since
+    /// which it waits.
+    pub(super) moment: u64,
+    /// When it was submitted, in seconds of `Now::ticks`.
+    pub(super) submitted: u32,
 }
 
 linked!(Job, Place, place);
@@ -83,6 +87,8 @@ pub(super) struct NewJob<'a> {
     pub(super) memory: Option<&'a Bytes>,
     pub(super) priority: Priority,
     pub(super) background: bool,
+    /// Seconds of `Now::ticks`.
+    pub(super) submitted: u32,
 }
 
 impl Job {
@@ -105,7 +111,8 @@ impl Job {
             numerator: 0,
             denominator: 0,
             same_unique: (None, None),
-            due: 0,
+            moment: 0,
+            submitted: new.submitted,
         }
     }
 

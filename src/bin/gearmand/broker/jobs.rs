@@ -218,6 +218,7 @@ mod tests {
             memory: None,
             priority: Priority::Normal,
             background: true,
+            submitted: 0,
         }
     }
 

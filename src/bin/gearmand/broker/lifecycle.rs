@@ -13,6 +13,17 @@ use super::timers::Now;
 use super::{Broker, Outbox};
 use gearman::protocol::Command;
 
+/// How a job ended.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// Its worker did it.
+    Completed,
+    /// It will not be done.
+    Failed,
+    /// Nobody wanted it any more.
+    Abandoned,
+}
+
 impl Broker {
     /// Lets one more submission wait for a job.
     pub(super) fn attach(&mut self, connection: Id<Connection>, job: Id<Job>) {
@@ -34,30 +45,34 @@ impl Broker {
     pub(super) fn drop_if_abandoned(&mut self, job: Id<Job>) {
         let found = &self.jobs[job];
         if found.is_abandoned() && !matches!(found.stage, Stage::Running(_)) {
-            self.finish(job);
+            self.finish(job, End::Abandoned);
         }
     }
 
     /// Makes a job available to workers, as the last of its queue.
     pub(super) fn enqueue(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
         let job = &mut self.jobs[id];
-        job.stage = Stage::Queued;
+        (job.stage, job.moment) = (Stage::Queued, self.now.ticks);
         let (function, priority) = (job.function, job.priority as usize);
-        self.queued[priority] += 1;
+        if !self.functions[function].paused {
+            self.queued[priority] += 1;
+        }
         self.functions[function].queues[priority].push_back(self.jobs.slab_mut(), id);
         self.wake(function, out);
     }
 
     fn dequeue(&mut self, id: Id<Job>) {
         let (function, priority) = (self.jobs[id].function, self.jobs[id].priority as usize);
-        self.queued[priority] -= 1;
+        if !self.functions[function].paused {
+            self.queued[priority] -= 1;
+        }
         self.functions[function].queues[priority].remove(self.jobs.slab_mut(), id);
     }
 
     /// Keeps a job until its time comes.
     pub(super) fn delay(&mut self, id: Id<Job>, due: u64) {
         let job = &mut self.jobs[id];
-        (job.stage, job.due) = (Stage::Delayed, due);
+        (job.stage, job.moment) = (Stage::Delayed, due);
         self.functions[job.function].delayed += 1;
         self.delayed_timers.start(id, job);
     }
@@ -74,9 +89,10 @@ impl Broker {
         let job = &mut self.jobs[id];
         job.stage = Stage::Running(worker);
         self.functions[job.function].running += 1;
-        job.due = 0;
+        self.running += 1;
+        job.moment = 0;
         if timeout > 0 {
-            job.due = now.ticks + u64::from(timeout);
+            job.moment = now.ticks + u64::from(timeout);
             self.running_timers.start(id, job);
         }
         self.connections[worker].running.push_back(self.jobs.slab_mut(), id);
@@ -86,6 +102,7 @@ impl Broker {
         self.connections[worker].running.remove(self.jobs.slab_mut(), id);
         let job = &self.jobs[id];
         self.functions[job.function].running -= 1;
+        self.running -= 1;
         self.running_timers.stop(id, job);
     }
 
@@ -98,11 +115,12 @@ impl Broker {
         (job.numerator, job.denominator) = (0, 0);
         let exhausted = self.config.attempts.is_some_and(|most| job.retries >= most);
         if job.is_abandoned() {
-            self.finish(id);
+            self.finish(id, End::Abandoned);
         } else if exhausted {
             self.fail(id, out);
         } else {
             self.stop(id, worker);
+            self.functions[self.jobs[id].function].totals.retried += 1;
             self.enqueue(id, out);
         }
     }
@@ -111,11 +129,17 @@ impl Broker {
     pub(super) fn fail(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
         let handle = self.jobs.handle(id);
         self.forward(id, Command::WorkFail, &[&handle], b"", out);
-        self.finish(id);
+        self.finish(id, End::Failed);
     }
 
     /// Forgets a job of whatever stage.
-    pub(super) fn finish(&mut self, id: Id<Job>) {
+    pub(super) fn finish(&mut self, id: Id<Job>, end: End) {
+        let totals = &mut self.functions[self.jobs[id].function].totals;
+        match end {
+            End::Completed => totals.completed += 1,
+            End::Failed => totals.failed += 1,
+            End::Abandoned => totals.abandoned += 1,
+        }
         match self.jobs[id].stage {
             Stage::Admitted => {}
             Stage::Queued => self.dequeue(id),

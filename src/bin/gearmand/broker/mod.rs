@@ -8,6 +8,7 @@
 //!
 //! Must not: do I/O, read a clock, or know how packets are framed.
 
+mod buckets;
 mod commands;
 mod connection;
 mod control;
@@ -28,13 +29,18 @@ mod tests;
 mod timers;
 mod view;
 mod waking;
+mod walks;
 
 pub(crate) use connection::ConnectionKey;
 pub(crate) use control::{Cancelled, Dropped};
+#[cfg(test)]
+pub(crate) use function::Totals;
+pub(crate) use job::Priority;
 pub(crate) use jobs::MAX_PREFIX;
 pub(crate) use timers::Now;
-pub(crate) use view::FunctionView;
+pub(crate) use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
 pub(crate) use waking::Wakeup;
+pub(crate) use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
 
 use bytes::Bytes;
 use connection::{Ability, Connection, Waiter};
@@ -103,15 +109,21 @@ pub(crate) struct Broker {
     abilities: Slab<Ability>,
     /// Abilities by (connection, function).
     abilities_index: Index<Ability>,
-    /// Waiting jobs of all functions by priority, so that a worker who asks in
-    /// vain is answered at once.
+    /// Jobs that wait for a worker, without those of paused functions, by
+    /// priority, so that a worker who asks in vain is answered at once.
     queued: [usize; PRIORITIES],
+    /// Jobs that a worker has.
+    running: usize,
     /// Running jobs whose worker limited their time, on `Now::ticks`.
     running_timers: Timers,
     /// Jobs for later, on `Now::unix`.
     delayed_timers: Timers,
     /// Functions whose jobs may need more workers awake.
     alarms: Alarms,
+    /// The time when it was last told.
+    now: Now,
+    /// How many connections there ever were.
+    connected: u64,
     /// Whether no job is taken on any more.
     draining: bool,
 }
@@ -128,16 +140,21 @@ impl Broker {
             abilities: Slab::new(),
             abilities_index: Index::new(),
             queued: [0; PRIORITIES],
+            running: 0,
             running_timers: Timers::default(),
             delayed_timers: Timers::default(),
             alarms: Alarms::default(),
+            now: Now::default(),
+            connected: 0,
             draining: false,
         }
     }
 
     /// Gets to know a peer. Descriptor and address are shown to administrators.
     pub(crate) fn connect(&mut self, descriptor: i32, address: &str) -> ConnectionKey {
-        let connection = Connection::new(descriptor, address, self.config.exceptions);
+        self.connected = self.connected.wrapping_add(1);
+        let connection =
+            Connection::new(self.connected, descriptor, address, self.config.exceptions);
         let id = self.connections.insert(connection);
         self.connections.key(id)
     }
@@ -158,7 +175,7 @@ impl Broker {
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Now, out: &mut dyn Outbox) {
-        self.alarms.set_clock(now);
+        self.now = now;
         while let Some(job) = self.running_timers.pop(now.ticks) {
             self.requeue(job, out);
         }

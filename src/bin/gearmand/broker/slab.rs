@@ -226,6 +226,20 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The first value from a place on, for who looks at a few at a time.
+    pub(crate) fn first_from(&self, place: usize) -> Option<Id<T>> {
+        let mut offset = place % CHUNK;
+        for at in place / CHUNK..self.chunks.len() {
+            let slots = self.chunks[at].as_ref().map_or(&[][..], |chunk| &chunk.slots);
+            let mut rest = slots.iter().enumerate().skip(offset);
+            if let Some((found, _)) = rest.find(|(_, slot)| matches!(slot, Slot::Used { .. })) {
+                return Some(Id::new(at * CHUNK + found));
+            }
+            offset = 0;
+        }
+        None
+    }
+
     /// Every value, by place.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
         self.chunks.iter().enumerate().flat_map(|(at, chunk)| {

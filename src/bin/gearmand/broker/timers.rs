@@ -27,12 +27,12 @@ pub(super) struct Timers {
 impl Timers {
     /// Starts the timer of a job, for the time that it names.
     pub(super) fn start(&mut self, id: Id<Job>, job: &Job) {
-        self.due.insert((job.due, job.number, id));
+        self.due.insert((job.moment, job.number, id));
     }
 
     /// Stops the timer of a job, if it was started.
     pub(super) fn stop(&mut self, id: Id<Job>, job: &Job) {
-        self.due.remove(&(job.due, job.number, id));
+        self.due.remove(&(job.moment, job.number, id));
     }
 
     /// When the next timer fires.
@@ -50,7 +50,7 @@ impl Timers {
         Some(job)
     }
 
-    #[cfg(any(test, fuzzing))]
+    /// How many have been started.
     pub(super) fn len(&self) -> usize {
         self.due.len()
     }

@@ -17,7 +17,6 @@ use std::collections::VecDeque;
 use super::connection::Connection;
 use super::function::Function;
 use super::slab::{Id, Key};
-use super::timers::Now;
 use super::{Broker, Outbox};
 use gearman::protocol::Command;
 
@@ -51,15 +50,9 @@ pub(super) struct Alarms {
     /// One entry per function with an alarm. The alarm itself says when: it can
     /// have been put off since the entry was made.
     queue: VecDeque<(u64, Key<Function>)>,
-    /// `Now::ticks` when it was last heard of.
-    clock: u64,
 }
 
 impl Alarms {
-    pub(super) fn set_clock(&mut self, now: Now) {
-        self.clock = now.ticks;
-    }
-
     /// When the next alarm is to be looked at.
     pub(super) fn next(&self) -> Option<u64> {
         self.queue.front().map(|&(due, _)| due)
@@ -69,6 +62,9 @@ impl Alarms {
 impl Broker {
     /// Wakes sleeping workers because a function has a job for them.
     pub(super) fn wake(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
+        if self.functions[function].paused {
+            return;
+        }
         match self.config.wakeup {
             Wakeup::All => self.wake_some(function, u32::MAX, out),
             Wakeup::AtMost(count) => self.wake_some(function, count.into(), out),
@@ -76,6 +72,19 @@ impl Broker {
                 self.wake_some(function, 1, out);
                 self.set_alarm(function);
             }
+        }
+    }
+
+    /// Wakes as many sleeping workers as if every waiting job of a function came
+    /// now.
+    pub(super) fn wake_for_all(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
+        let waiting = self.functions[function].available();
+        match self.config.wakeup {
+            Wakeup::AtMost(count) => {
+                self.wake_some(function, waiting.saturating_mul(count.into()), out);
+            }
+            Wakeup::All | Wakeup::AsNeeded if waiting > 0 => self.wake(function, out),
+            Wakeup::All | Wakeup::AsNeeded => {}
         }
     }
 
@@ -91,7 +100,7 @@ impl Broker {
 
     fn set_alarm(&mut self, id: Id<Function>) {
         let key = self.functions.key(id);
-        let due = self.alarms.clock + PATIENCE;
+        let due = self.now.ticks + PATIENCE;
         let function = &mut self.functions[id];
         if function.sleepers.is_empty() {
             return;
@@ -111,7 +120,7 @@ impl Broker {
 
     /// Wakes more workers for the functions whose alarm is due.
     pub(super) fn sound_alarms(&mut self, out: &mut dyn Outbox) {
-        let clock = self.alarms.clock;
+        let clock = self.now.ticks;
         while let Some(&(due, key)) = self.alarms.queue.front() {
             if due > clock {
                 break;
@@ -121,11 +130,11 @@ impl Broker {
             let Some(mut alarm) = self.functions[id].alarm.take() else { continue };
             if alarm.due <= clock {
                 let function = &self.functions[id];
-                if function.queued() > 0 {
+                if function.available() > 0 {
                     self.wake_some(id, alarm.count, out);
                 }
                 let function = &self.functions[id];
-                if function.queued() == 0 || function.sleepers.is_empty() {
+                if function.available() == 0 || function.sleepers.is_empty() {
                     continue;
                 }
                 let count = alarm.count.saturating_mul(GROWTH);

@@ -13,7 +13,7 @@ mod process;
 mod queue;
 mod values;
 
-pub(crate) use http::Http;
+pub(crate) use http::{Http, Protocol};
 pub(crate) use jobs::Jobs;
 pub(crate) use network::Network;
 pub(crate) use process::{FileChoice, Process};
@@ -102,11 +102,7 @@ impl Options {
 
     /// What can be parsed and yet not be done.
     fn check(&self) -> Result<(), String> {
-        let asked = [
-            (self.http.protocol.is_some(), "--protocol"),
-            (self.http.metrics_port.is_some(), "--metrics-port"),
-            (self.network.ssl, "--ssl"),
-        ];
+        let asked = [(self.network.ssl, "--ssl")];
         if let Some((_, name)) = asked.iter().find(|(asked, _)| *asked) {
             return Err(format!("{name} is not supported by this build"));
         }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::Server;
 use super::peer::Received;
-use super::peers::Outlet;
-use crate::admin;
+use super::peers::{CLOSED, Outlet};
+use crate::admin::{self, Answer, Context};
 use crate::broker::{ConnectionKey, Incoming, Now, Outbox};
 use crate::log::Level;
 use gearman::protocol::admin::{Line, is_text, line};
@@ -49,7 +49,12 @@ impl Server {
             let Some(peer) = self.peers.get_mut(index) else { return };
             match received {
                 Err(error) => return self.peers.doom(index, error.to_string()),
-                Ok(Received::End) => return self.peers.doom(index, "the peer closed it".into()),
+                // It may still read what it asked for.
+                Ok(Received::End) if peer.backlog() > 0 => {
+                    peer.ended = true;
+                    return;
+                }
+                Ok(Received::End) => return self.peers.doom(index, CLOSED.into()),
                 Ok(Received::Bytes(count)) if peer.input.is_empty() => {
                     let scratch = std::mem::take(&mut self.scratch);
                     let used = self.handle(key, &scratch[..count], None);
@@ -108,7 +113,7 @@ impl Server {
             peer.skip -= skipped;
             used += skipped;
             let rest = &input[used..];
-            if peer.is_crowded() || rest.is_empty() {
+            if peer.is_crowded() || peer.listing.is_some() || rest.is_empty() {
                 peer.need = 1;
                 return used;
             }
@@ -148,12 +153,22 @@ impl Server {
         };
         let mut reply = Vec::new();
         let level = self.log.level().name();
-        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-        let answer = admin::answer(text, level, &mut self.broker, outlet, &mut reply);
-        if let Err(admin::TooManyWords) = answer {
-            return Step::Broken("a line of too many words".into());
-        }
+        let mut context = Context {
+            broker: &mut self.broker,
+            packets: &mut Outlet { peers: &mut self.peers, log: &mut self.log },
+            level,
+            allow_shutdown: self.settings.allow_shutdown,
+            uptime: self.started.elapsed().as_secs(),
+        };
+        let answer = admin::answer(text, &mut context, &mut reply);
         self.peers.append(key, false, |output| output.bytes().append(&mut reply));
+        match answer {
+            Answer::Text => {}
+            Answer::List(list) => self.begin_list(key, list),
+            Answer::Stop => self.stop(),
+            Answer::Drain => self.drain(),
+            Answer::TooManyWords => return Step::Broken("a line of too many words".into()),
+        }
         Step::Used(used)
     }
 

@@ -14,6 +14,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::Server;
 use super::peers::Outlet;
+use crate::http::Phase;
 use crate::log::Level;
 use crate::systemd;
 
@@ -46,6 +47,7 @@ impl Server {
     /// Takes on nobody and no job any more, and ends when what is here is done.
     pub(super) fn drain(&mut self) {
         systemd::stopping();
+        self.enter(Phase::Draining);
         self.broker.drain();
         self.accept_again = None;
         self.listeners.clear();
@@ -62,9 +64,14 @@ impl Server {
                     self.log.write(Level::Notice, format_args!("SIGUSR1, jobs to finish: {count}"));
                     self.drain();
                 }
-                _ => self.running = false,
+                _ => self.stop(),
             }
         }
+    }
+
+    /// Ends with this turn.
+    pub(super) fn stop(&mut self) {
+        self.running = false;
     }
 }
 

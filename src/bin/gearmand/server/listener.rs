@@ -144,7 +144,7 @@ pub(crate) struct Keepalive {
 
 impl Keepalive {
     /// Sets it. A socket that refuses is still a socket.
-    fn set(self, socket: impl AsFd + Copy) {
+    pub(super) fn set(self, socket: impl AsFd + Copy) {
         let seconds = |count: u32| Duration::from_secs(count.into());
         let _ = sockopt::set_socket_keepalive(socket, true);
         if self.idle > 0 {

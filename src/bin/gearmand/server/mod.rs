@@ -10,15 +10,18 @@ mod accepting;
 mod binding;
 mod conversation;
 mod ending;
+mod front;
 mod listener;
+mod listing;
 mod outgoing;
 mod peer;
 mod peers;
 mod stream;
 
-pub(crate) use binding::{Binding, bind};
+pub(crate) use binding::{Binding, bind, bind_tcp, path};
 pub(crate) use listener::{Keepalive, Listener};
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -26,13 +29,16 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::broker::{Broker, Now};
+use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
 use crate::memory::Tide;
 use crate::systemd;
+use front::Desk;
 use peer::{Doom, Peer};
 use peers::{Outlet, Peers};
 
 const SIGNALS: Token = Token(usize::MAX);
+const FRONT: Token = Token(usize::MAX - 1);
 /// Listeners have the numbers from here on, connections those from 0.
 const LISTENERS: usize = usize::MAX / 2;
 /// Events per turn.
@@ -50,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) output_limit: usize,
     /// Bytes that a packet may have after its header.
     pub(crate) packet_limit: u32,
+    /// Whether `shutdown` is a text command.
+    pub(crate) allow_shutdown: bool,
 }
 
 /// The server.
@@ -64,6 +72,8 @@ pub(crate) struct Server {
     scratch: Vec<u8>,
     /// Connections that have something to say.
     ready: Vec<usize>,
+    /// Connections for which a list can be written on.
+    listing: VecDeque<usize>,
     /// An empty list to fill in the next turn; only its memory matters.
     served: Vec<usize>,
     /// When to accept again after there was no room.
@@ -77,6 +87,8 @@ pub(crate) struct Server {
     running: bool,
     /// Until when the last results may take their way, once all jobs are done.
     farewell: Option<Instant>,
+    /// Where those call who speak HTTP, if anybody can.
+    desk: Option<Desk>,
 }
 
 /// A sign of life, and when the next one is due.
@@ -117,6 +129,7 @@ impl Server {
             log,
             scratch: vec![0; SCRATCH],
             ready: Vec::new(),
+            listing: VecDeque::new(),
             served: Vec::new(),
             accept_again: None,
             no_room: Throttle::new(1, accepting::NO_ROOM_PERIOD),
@@ -126,6 +139,7 @@ impl Server {
             tide: Tide::default(),
             running: true,
             farewell: None,
+            desk: None,
         })
     }
 
@@ -135,6 +149,7 @@ impl Server {
     /// When waiting for events fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
+        self.enter(Phase::Serving);
         while self.running && !self.is_finished() {
             match self.poll.poll(&mut events, self.patience()) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
@@ -143,6 +158,7 @@ impl Server {
             for event in &events {
                 match event.token() {
                     SIGNALS => self.take_signals(),
+                    FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
                     Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
                     Token(index) => {
                         let Some(peer) = self.peers.get_mut(index) else { continue };
@@ -160,6 +176,10 @@ impl Server {
         }
         systemd::stopping();
         self.log.report_all_suppressed();
+        if let Some(desk) = self.desk.take() {
+            drop(self.peers);
+            desk.close();
+        }
         self.log.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
     }
@@ -183,6 +203,8 @@ impl Server {
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         ready.drain(..).for_each(|index| self.serve(index));
         self.served = ready;
+        self.write_list();
+        self.serve_front();
         self.flush();
         self.log.report_suppressed();
         self.tide.note(self.broker.job_count());
@@ -199,11 +221,12 @@ impl Server {
         // Closing connections can give others something to send, and sending
         // can find connections that are to be closed.
         loop {
-            let ready = &mut self.ready;
+            let (ready, listing) = (&mut self.ready, &mut self.listing);
             self.peers.flush(self.poll.registry(), |index, peer| {
-                if !std::mem::replace(&mut peer.queued, true) {
+                if peer.is_ready() && !std::mem::replace(&mut peer.queued, true) {
                     ready.push(index);
                 }
+                listing::go_on(index, peer, listing);
             });
             let Some(peer) = self.peers.pop_doomed() else { break };
             self.close(peer);
@@ -237,7 +260,8 @@ impl Server {
 
     /// How long to wait for events at most.
     fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        let is_called = self.desk.as_ref().is_some_and(Desk::is_busy);
+        if !self.ready.is_empty() || !self.listing.is_empty() || is_called {
             return Some(Duration::ZERO);
         }
         let (ticks, unix) = self.broker.next_due();

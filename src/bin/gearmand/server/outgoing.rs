@@ -43,6 +43,30 @@ impl Outgoing {
         self.bodies.push_back((self.bytes.len(), body));
     }
 
+    /// Appends what waits elsewhere, of which nothing is sent yet.
+    pub(super) fn append(&mut self, other: Outgoing) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
+        self.body_bytes += other.body_bytes;
+    }
+
+    /// All of it, for whoever is in this process.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        if self.bodies.is_empty() {
+            return self.bytes;
+        }
+        let mut all = Vec::with_capacity(self.len());
+        let mut from = self.sent;
+        for (place, body) in &self.bodies {
+            all.extend_from_slice(&self.bytes[from..*place]);
+            all.extend_from_slice(body);
+            from = *place;
+        }
+        all.extend_from_slice(&self.bytes[from..]);
+        all
+    }
+
     /// Sends what waits, as far as the socket takes it. Returns whether that was
     /// all.
     ///

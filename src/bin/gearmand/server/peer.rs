@@ -10,9 +10,10 @@ use std::io::{self, ErrorKind, Read};
 use mio::{Interest, Registry, Token};
 use rustix::buffer::spare_capacity;
 
+use super::listing::Listing;
 use super::outgoing::Outgoing;
 use super::stream::{Origin, Stream};
-use crate::broker::ConnectionKey;
+use crate::broker::{Broker, ConnectionKey};
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.
 const CROWDED: usize = 1 << 20;
@@ -61,6 +62,10 @@ pub(super) struct Peer {
     unread: bool,
     /// Whether the peer will send no more.
     half_closed: bool,
+    /// Whether that was read: the connection ends with what waits to be sent.
+    pub(super) ended: bool,
+    /// A list that is being written for the peer. Its requests wait meanwhile.
+    pub(super) listing: Option<Box<Listing>>,
     /// Whether the socket took less than it was given, and has not called since.
     blocked: bool,
     /// Whether the poller watches for that call.
@@ -88,6 +93,8 @@ impl Peer {
             output: Outgoing::default(),
             unread: false,
             half_closed: false,
+            ended: false,
+            listing: None,
             blocked: false,
             watching: false,
             queued: false,
@@ -128,7 +135,10 @@ impl Peer {
 
     /// Whether serving the connection could do something.
     pub(super) fn is_ready(&self) -> bool {
-        !self.is_crowded() && (self.unread || self.input.len() >= self.need)
+        !self.is_crowded()
+            && self.listing.is_none()
+            && !self.ended
+            && (self.unread || self.input.len() >= self.need)
     }
 
     /// Whether more answers wait than a peer may pile up by asking.
@@ -138,12 +148,27 @@ impl Peer {
 
     /// Bytes that wait to be sent.
     pub(super) fn backlog(&self) -> usize {
-        self.output.len()
+        let held = self.listing.as_ref().map_or(0, |listing| listing.held.len());
+        self.output.len() + held
     }
 
-    /// Where answers are appended.
+    /// Where answers are appended: behind a list that is being written.
     pub(super) fn output(&mut self) -> &mut Outgoing {
-        &mut self.output
+        match &mut self.listing {
+            Some(listing) => &mut listing.held,
+            None => &mut self.output,
+        }
+    }
+
+    /// Writes the next piece of the list. Returns whether that was the end.
+    pub(super) fn write_list(&mut self, broker: &Broker) -> bool {
+        let Some(listing) = &mut self.listing else { return true };
+        if !listing.list.write_piece(broker, self.output.bytes()) {
+            return false;
+        }
+        self.output.append(std::mem::take(&mut listing.held));
+        self.listing = None;
+        true
     }
 
     /// Receives once into a buffer that connections share. From a peer that sends
@@ -254,7 +279,7 @@ impl Peer {
     /// # Errors
     /// When the connection is broken.
     pub(super) fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        if self.blocked || self.backlog() == 0 {
+        if self.blocked || self.output.len() == 0 {
             return Ok(());
         }
         if !self.output.send(&mut self.stream)? {

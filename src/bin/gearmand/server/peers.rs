@@ -5,11 +5,15 @@
 use bytes::Bytes;
 use mio::{Registry, Token};
 
+use super::front::Callers;
 use super::outgoing::Outgoing;
 use super::peer::{Doom, Peer};
 use crate::broker::{ConnectionKey, Outbox, SHARED};
 use crate::log::{Level, Log};
 use gearman::protocol::{Command, Magic, encode, encode_head};
+
+/// Why a connection ends that its peer has closed.
+pub(super) const CLOSED: &str = "the peer closed it";
 
 /// The connections.
 pub(super) struct Peers {
@@ -20,6 +24,8 @@ pub(super) struct Peers {
     dirty: Vec<usize>,
     /// Those to be closed.
     doomed: Vec<usize>,
+    /// Those without a socket.
+    pub(super) callers: Callers,
     /// Bytes that may wait for one of them.
     output_limit: usize,
 }
@@ -27,8 +33,14 @@ pub(super) struct Peers {
 impl Peers {
     /// No connections, which may each make `output_limit` bytes wait.
     pub(super) fn new(output_limit: usize) -> Peers {
-        let (urgent, dirty, doomed) = (Vec::new(), Vec::new(), Vec::new());
-        Peers { slots: Vec::new(), urgent, dirty, doomed, output_limit }
+        Peers {
+            slots: Vec::new(),
+            urgent: Vec::new(),
+            dirty: Vec::new(),
+            doomed: Vec::new(),
+            callers: Callers::default(),
+            output_limit,
+        }
     }
 
     /// Adds a connection at its key's place.
@@ -77,7 +89,7 @@ impl Peers {
     }
 
     /// Sends what waits, the urgent first: while the rest is on its way, who got
-    /// it can already answer. `ready` is called for each connection that can be
+    /// it can already answer. `ready` is called for each connection that may be
     /// served again because of it.
     pub(super) fn flush(&mut self, registry: &Registry, mut ready: impl FnMut(usize, &mut Peer)) {
         for urgent in [true, false] {
@@ -87,7 +99,9 @@ impl Peers {
                 *peer.listed(urgent) = false;
                 if let Err(error) = peer.flush(registry, Token(index)) {
                     self.doom(index, error.to_string());
-                } else if peer.is_ready() {
+                } else if peer.ended && peer.backlog() == 0 {
+                    self.doom(index, CLOSED.into());
+                } else {
                     ready(index, peer);
                 }
             }
@@ -126,7 +140,11 @@ impl Peers {
         write: impl FnOnce(&mut Outgoing),
     ) {
         let index = to.index();
-        let Some(Some(peer)) = self.slots.get_mut(index) else { return };
+        let Some(Some(peer)) = self.slots.get_mut(index) else {
+            let mut packet = Outgoing::default();
+            write(&mut packet);
+            return self.callers.send(to, packet.into_bytes(), self.output_limit);
+        };
         if peer.key != to || peer.doom.is_some() {
             return;
         }

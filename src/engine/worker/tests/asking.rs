@@ -10,9 +10,21 @@ fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
     let (id, ticket) = step(&mut worker).expect("a job");
     let job = worker.job(id).expect("kept");
     assert_eq!((job.handle(), job.function(), job.unique()), (&b"H:1"[..], &b"f"[..], &b"u"[..]));
-    assert_eq!(job.workload.as_slice(), b"work");
+    assert_eq!(job.workload(), b"work");
     let code = worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
     assert_eq!(code, ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn nothing_is_asked_while_a_large_job_arrives() {
+    let (mut worker, world) = worker(1);
+    let body = vec![b'x'; 100_000];
+    let job = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
+    let (first, rest) = job.split_at(40_000);
+    world.peer(0).expects(&hello()).sends(first).pauses(100).sends(rest);
+    world.peer(0).expects(&complete("H:1", b"ok"));
+    assert_eq!(taken(&mut worker), "H:1");
     world.is_over();
 }
 
@@ -172,7 +184,7 @@ fn each_way_of_asking_takes_each_kind_of_answer() {
             let (id, _) = step(&mut worker).expect("a job");
             let job = worker.job(id).expect("kept");
             assert_eq!((job.unique(), job.reducer()), (*unique, *reducer));
-            assert_eq!(job.workload.as_slice(), b"w");
+            assert_eq!(job.workload(), b"w");
         }
     }
 }
@@ -191,6 +203,22 @@ fn non_blocking_mode_returns_instead_of_waiting() {
     assert_eq!(worker.wait(), Ok(()));
     world.peer(0).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
+    let (mut worker, world) = worker(1);
+    worker.link.settings.non_blocking = true;
+    let whole = assign("H:1");
+    let (begin, end) = whole.split_at(15);
+    world.peer(0).expects(&hello()).sends(begin);
+    assert_eq!(worker.grab(), Err(ReturnCode::IO_WAIT));
+    assert!(!worker.has_buffered_work());
+    world.peer(0).sends(end);
+    assert_eq!(worker.wait(), Ok(()));
+    assert!(worker.has_buffered_work());
+    assert!(worker.grab().is_ok());
     world.is_over();
 }
 
@@ -219,5 +247,5 @@ fn a_large_workload_arrives_in_pieces() {
         world.peer(0).sends(part).pauses(1);
     }
     let (id, _) = step(&mut worker).expect("a job");
-    assert!(worker.job(id).expect("kept").workload.as_slice() == body);
+    assert!(worker.job(id).expect("kept").workload() == body);
 }

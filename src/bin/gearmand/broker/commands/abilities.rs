@@ -59,7 +59,7 @@ impl Broker {
         self.abilities_index.insert(Self::ability_tag(worker, function), id);
         self.functions[function].abilities.push_back(&mut self.abilities, id);
         let sleeping = self.connections[worker].sleeping;
-        if sleeping && self.functions[function].queued() > 0 {
+        if sleeping && self.functions[function].available() > 0 {
             self.rouse(worker);
             self.reply(worker, Command::Noop, &[], b"", out);
         } else if sleeping {
@@ -107,7 +107,7 @@ impl Broker {
         self.abilities_index.remove(Self::ability_tag(connection, function), id);
         self.abilities.remove(id);
         // The worker may have been the one that was woken for a waiting job.
-        if self.functions[function].queued() > 0 {
+        if self.functions[function].available() > 0 {
             self.wake(function, out);
         }
     }

@@ -59,7 +59,11 @@ impl Broker {
         let highest = (0..PRIORITIES).find(|&p| self.queued[p] > 0)?;
         let mut best: Option<(Id<Ability>, usize)> = None;
         for ability in self.connections[worker].abilities.iter(&self.abilities) {
-            let queues = &self.functions[self.abilities[ability].function].queues;
+            let function = &self.functions[self.abilities[ability].function];
+            if function.paused {
+                continue;
+            }
+            let queues = &function.queues;
             let limit = best.map_or(PRIORITIES, |(_, priority)| priority);
             if let Some(priority) = (highest..limit).find(|&p| !queues[p].is_empty()) {
                 best = Some((ability, priority));

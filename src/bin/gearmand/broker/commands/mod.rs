@@ -29,7 +29,7 @@ impl Broker {
         out: &mut dyn Outbox,
     ) {
         let Some(from) = self.connections.find(from) else { return };
-        self.alarms.set_clock(now);
+        self.now = now;
         if packet.packet.header.magic != Magic::Request {
             return self.refuse(from, errors::MAGIC, out);
         }

@@ -103,6 +103,7 @@ impl Broker {
                     memory,
                     priority,
                     background,
+                    submitted: (self.now.ticks / 1000) as u32,
                 })
             }
         };
@@ -129,6 +130,7 @@ impl Broker {
         if self.jobs[job].stage != Stage::Admitted {
             return;
         }
+        self.functions[found.function].totals.submitted += 1;
         match epoch {
             Some(due) if due > now.unix => self.delay(job, due),
             _ => self.enqueue(job, out),

@@ -5,6 +5,7 @@
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, Stage};
+use super::super::lifecycle::End;
 use super::super::slab::Id;
 use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
@@ -92,7 +93,8 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let id = self.running_job(worker, incoming.packet).ok_or(errors::RESULT)?;
         self.forward_body(id, incoming, out);
-        self.finish(id);
+        let is_done = incoming.packet.command() == Command::WorkComplete;
+        self.finish(id, if is_done { End::Completed } else { End::Failed });
         Ok(())
     }
 
@@ -115,7 +117,7 @@ impl Broker {
                 self.reply(client, Command::WorkFail, &[&failed], b"", out);
             }
         }
-        self.finish(id);
+        self.finish(id, End::Failed);
         Ok(())
     }
 }

@@ -30,17 +30,17 @@ fn a_name_ends_at_its_nul() {
 }
 
 #[test]
-fn connections_are_listed_with_what_they_offer_newest_first() {
+fn connections_are_listed_with_the_functions_that_they_offer() {
     let mut world = World::new();
     let worker = world.worker(&["b", "a"]);
     world.send(worker, Command::SetClientId, &[&"x".repeat(200)]);
     world.connect();
-    let seen: Vec<_> = world
-        .broker
-        .connections()
-        .map(|c| (c.client_id.len(), c.functions.concat(), c.address, c.descriptor))
+    let mut walk = ConnectionWalk::new(&world.broker);
+    let seen: Vec<_> = walked(|| walk.step(&world.broker))
+        .into_iter()
+        .map(|c| (c.peer.client_id.len(), c.functions.concat(), c.peer.address, c.peer.descriptor))
         .collect();
-    assert_eq!(seen, [(127, b"ab".to_vec(), "127.0.0.1", 7), (0, vec![], "127.0.0.1", 7)]);
+    assert_eq!(seen, [(0, vec![], "127.0.0.1", 7), (127, b"ab".to_vec(), "127.0.0.1", 7)]);
 }
 
 #[test]
@@ -53,5 +53,5 @@ fn a_key_of_a_connection_that_is_gone_does_nothing() {
     world.send(gone, BG, &["f", "", "x"]);
     world.disconnect(gone);
     assert_eq!(world.mail(other), [""; 0]);
-    assert_eq!(world.broker.connections().count(), 1);
+    assert_eq!(world.broker.counts().connections, 1);
 }

@@ -82,11 +82,43 @@ fn jobs_are_listed_with_their_retries_and_their_stage() {
     world.send(worker, Command::GrabJob, &[]);
     world.send(client, BG, &["f", "b", "2"]);
     world.disconnect(client);
-    let seen: Vec<_> = world
-        .broker
-        .jobs()
-        .map(|job| (job.handle.to_vec(), job.retries, job.ignored, job.queued))
-        .collect();
-    assert_eq!(seen, [(b"H:1".to_vec(), 1, true, false), (b"H:2".to_vec(), 0, false, true)]);
-    assert_eq!(world.broker.uniques().collect::<Vec<_>>(), [b"a", b"b"]);
+    let jobs = world.jobs();
+    let seen: Vec<_> =
+        jobs.iter().map(|job| (&*job.handle, job.unique, job.retries, job.is_ignored())).collect();
+    assert_eq!(seen, [(&b"H:1"[..], &b"a"[..], 1, true), (b"H:2", b"b", 0, false)]);
+    assert!(matches!(jobs[0].state, State::Running(_)));
+    assert!(matches!(jobs[1].state, State::Queued));
+}
+
+#[test]
+fn a_job_is_cancelled_by_its_function_and_unique() {
+    let mut world = World::new();
+    let client = world.connect();
+    for function in ["f", "g"] {
+        world.send(client, Command::SubmitJob, &[function, "u", "x"]);
+    }
+    world.mail(client);
+    let mut cancel = |function: &str, unique: &str| {
+        world.broker.cancel_unique(function.as_bytes(), unique.as_bytes(), &mut world.mailbox)
+    };
+    assert_eq!(cancel("h", "u"), Cancelled::Unknown);
+    assert_eq!(cancel("g", "v"), Cancelled::Unknown);
+    assert_eq!(cancel("g", "u"), Cancelled::Yes);
+    assert_eq!(cancel("g", "u"), Cancelled::Unknown);
+    assert_eq!(world.mail(client), ["WORK_FAIL H:2"]);
+    assert_eq!(world.jobs().len(), 1);
+}
+
+#[test]
+fn a_unique_that_is_no_name_cancels_nothing() {
+    let mut world = World::new();
+    let client = world.connect();
+    for (unique, payload) in [("", "x"), ("-", "x"), ("-", ""), ("", "")] {
+        world.send(client, BG, &["f", unique, payload]);
+    }
+    for unique in [&b""[..], b"-"] {
+        let how = world.broker.cancel_unique(b"f", unique, &mut world.mailbox);
+        assert_eq!(how, Cancelled::Unknown);
+    }
+    assert_eq!(world.jobs().len(), 4);
 }

@@ -64,3 +64,13 @@ fn those_who_wait_for_what_is_given_up_are_told() {
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
     assert_eq!(world.broker.job_count(), 0);
 }
+
+#[test]
+fn a_paused_function_is_not_waited_for() {
+    let mut world = World::new();
+    world.worker(&["f"]);
+    world.background("f", "x");
+    world.broker.pause(b"f");
+    world.broker.drain();
+    assert!(world.broker.is_drained());
+}

@@ -9,6 +9,7 @@ mod coalescing;
 mod draining;
 mod model;
 mod order;
+mod pausing;
 mod recount;
 mod results;
 mod retries;
@@ -16,10 +17,15 @@ mod simulation;
 mod sleeping;
 mod status;
 mod submitting;
+mod totals;
+mod walks;
 
 use std::collections::HashMap;
 
-use super::{Broker, Cancelled, Config, ConnectionKey, Dropped, Now, Outbox, Wakeup};
+use super::{
+    Broker, Cancelled, Config, ConnectionKey, ConnectionWalk, Dropped, FunctionView, FunctionWalk,
+    JobView, JobWalk, Now, Outbox, State, Step, Table, TableWalk, Wakeup,
+};
 use gearman::protocol::{Command, Decoded, Magic, decode, encode};
 
 /// Keeps what is sent, by receiver.
@@ -47,6 +53,18 @@ impl Outbox for Mailbox {
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
         let unique = unique.escape_ascii();
         self.accepted.push(format!("{} {unique} {due}", function.escape_ascii()));
+    }
+}
+
+/// All that a walk comes by.
+fn walked<T>(mut step: impl FnMut() -> Step<T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    loop {
+        match step() {
+            Step::One(one) => seen.push(one),
+            Step::None => {}
+            Step::End => return seen,
+        }
     }
 }
 
@@ -157,8 +175,18 @@ impl World {
 
     /// One line of `status`: total, running, workers.
     fn status(&self, function: &str) -> Option<(u32, u32, u32)> {
-        let mut all = self.broker.functions();
-        let found = all.find(|f| f.name == function.as_bytes())?;
-        Some((found.queued.iter().sum::<u32>() + found.running, found.running, found.offers))
+        self.function(function).map(|f| (f.total(), f.running, f.offers))
+    }
+
+    /// A function as administrators see it.
+    fn function(&self, name: &str) -> Option<FunctionView<&[u8]>> {
+        let mut walk = FunctionWalk::default();
+        walked(|| walk.step(&self.broker)).into_iter().find(|f| f.name == name.as_bytes())
+    }
+
+    /// All jobs as administrators see them.
+    fn jobs(&self) -> Vec<JobView<'_>> {
+        let mut walk = JobWalk::default();
+        walked(|| walk.step(&self.broker))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Must not: be clever, or share code with the broker.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Where the model believes a job to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +43,19 @@ pub(super) struct Model {
     /// What each connection must get, NOOP aside.
     pub(super) mail: BTreeMap<usize, Vec<String>>,
     pub(super) attempts: Option<u8>,
+    /// Functions whose jobs are kept back.
+    pub(super) paused: BTreeSet<String>,
+    /// Jobs submitted, completed, failed, retried and abandoned.
+    pub(super) totals: BTreeMap<String, [u64; 5]>,
     pub(super) last_job: u32,
 }
+
+/// The places in `Model::totals`.
+const SUBMITTED: usize = 0;
+const COMPLETED: usize = 1;
+const FAILED: usize = 2;
+const RETRIED: usize = 3;
+const ABANDONED: usize = 4;
 
 /// The time limit of functions that have one, in milliseconds.
 pub(super) const TIMEOUT: u64 = 1000;
@@ -57,6 +68,8 @@ impl Model {
             connections: BTreeMap::new(),
             mail: BTreeMap::new(),
             attempts,
+            paused: BTreeSet::new(),
+            totals: BTreeMap::new(),
             last_job: 0,
         }
     }
@@ -71,8 +84,13 @@ impl Model {
         }
     }
 
-    pub(super) fn remove(&mut self, job: u32) {
-        self.jobs.remove(&job);
+    fn count(&mut self, function: &str, what: usize) {
+        self.totals.entry(function.into()).or_default()[what] += 1;
+    }
+
+    fn remove(&mut self, job: u32, end: usize) {
+        let function = self.jobs.remove(&job).expect("a job to remove").function;
+        self.count(&function, end);
         self.queues.values_mut().for_each(|queue| queue.retain(|&queued| queued != job));
     }
 
@@ -93,6 +111,7 @@ impl Model {
         let background = new.background;
         let number = joined.unwrap_or_else(|| {
             self.last_job += 1;
+            self.totals.entry(new.function.clone()).or_default()[SUBMITTED] += 1;
             self.jobs.insert(self.last_job, new);
             self.last_job
         });
@@ -112,7 +131,8 @@ impl Model {
     /// The jobs that a worker may be given: the first of the queues of the
     /// highest priority that any of its functions has a job of.
     pub(super) fn candidates(&self, worker: usize) -> Vec<u32> {
-        let functions: Vec<_> = self.connections[&worker].functions.keys().collect();
+        let offered = self.connections[&worker].functions.keys();
+        let functions: Vec<_> = offered.filter(|&f| !self.paused.contains(f)).collect();
         (0..3)
             .map(|priority| {
                 let first =
@@ -157,17 +177,25 @@ impl Model {
         job.retries += 1;
         let exhausted = self.attempts.is_some_and(|most| job.retries >= most);
         if self.is_abandoned(number) {
-            self.remove(number);
+            self.remove(number, ABANDONED);
         } else if exhausted {
             self.fail(number);
         } else {
+            let function = self.jobs[&number].function.clone();
+            self.count(&function, RETRIED);
             self.enqueue(number);
         }
     }
 
     pub(super) fn fail(&mut self, number: u32) {
         self.expect_all(number, &format!("WORK_FAIL H:{number}"));
-        self.remove(number);
+        self.remove(number, FAILED);
+    }
+
+    /// A worker that the model does not know did a job.
+    pub(super) fn complete(&mut self, number: u32) {
+        self.expect_all(number, &format!("WORK_COMPLETE H:{number} "));
+        self.remove(number, COMPLETED);
     }
 
     /// A worker reports on a job: the packet's name, and what follows the handle.
@@ -188,7 +216,8 @@ impl Model {
             }
         }
         if matches!(name, "WORK_COMPLETE" | "WORK_FAIL" | "WORK_EXCEPTION") {
-            self.remove(number);
+            let is_done = name == "WORK_COMPLETE";
+            self.remove(number, if is_done { COMPLETED } else { FAILED });
         }
     }
 
@@ -199,7 +228,7 @@ impl Model {
             job.waiters.retain(|&waiter| waiter != who);
             let running = matches!(job.place, Place::Running { .. });
             if self.is_abandoned(number) && !running {
-                self.remove(number);
+                self.remove(number, ABANDONED);
             }
         }
         self.running(who).into_iter().for_each(|number| self.lose(number));

@@ -32,16 +32,20 @@ impl Broker {
             match job.stage {
                 Stage::Admitted => panic!("a job that was never accepted"),
                 Stage::Delayed => delayed += 1,
-                Stage::Queued => queued[job.priority as usize] += 1,
+                Stage::Queued => {
+                    queued[job.priority as usize] +=
+                        usize::from(!self.functions[job.function].paused);
+                }
                 Stage::Running(worker) => {
                     *running.entry(worker.index()).or_insert(0) += 1;
-                    timed += usize::from(job.due > 0);
+                    timed += usize::from(job.moment > 0);
                 }
             }
             let is_running = matches!(job.stage, Stage::Running(_));
             assert!(is_running || !job.is_abandoned(), "a job that nobody wants");
         }
         assert_eq!(queued, self.queued);
+        assert_eq!(running.values().sum::<u32>() as usize, self.running);
         assert_eq!(delayed, self.delayed_timers.len());
         assert_eq!(timed, self.running_timers.len());
         assert_eq!(waiters, self.waiters.len());
@@ -59,11 +63,17 @@ impl Broker {
             total += function.total() as usize;
             for (priority, queue) in function.queues.iter().enumerate() {
                 assert_eq!(queue.iter(&self.jobs).count(), queue.len() as usize);
+                let mut since = 0;
                 for job in queue.iter(&self.jobs).map(|job| &self.jobs[job]) {
+                    assert!(since <= job.moment, "the first has not waited longest");
+                    since = job.moment;
                     assert_eq!((job.function, job.priority as usize), (id, priority));
                     assert_eq!(job.stage, Stage::Queued);
                 }
             }
+            let totals = function.totals;
+            let ended = totals.completed + totals.failed + totals.abandoned;
+            assert_eq!(totals.submitted, ended + u64::from(function.total()));
             let offers = function.abilities.iter(&self.abilities).map(|a| self.abilities[a].count);
             assert_eq!(offers.sum::<u32>(), function.offers);
             self.recount_sleepers(function);
@@ -79,7 +89,7 @@ impl Broker {
         let asleep = all.iter().filter(|&&id| is_asleep(id)).count();
         assert_eq!(asleep, function.sleepers.len() as usize);
         assert!(function.sleepers.iter(&self.abilities).all(is_asleep));
-        if function.queued() > 0 && asleep > 0 {
+        if function.available() > 0 && asleep > 0 {
             let is_fine = match self.config.wakeup {
                 Wakeup::All => false,
                 Wakeup::AtMost(_) => asleep < all.len(),

@@ -73,7 +73,7 @@ impl Simulation {
         }
         let numbers: Vec<usize> = self.keys.keys().copied().collect();
         let who = self.random.pick(&numbers);
-        match self.random.below(40) {
+        match self.random.below(44) {
             0 => {
                 let key = self.keys.remove(&who).expect("picked");
                 self.world.disconnect(key);
@@ -100,6 +100,9 @@ impl Simulation {
                 self.model.expect(who, "OPTION_RES exceptions");
             }
             37 => self.cancel(),
+            38 => self.cancel_unique(),
+            39 => self.pause(),
+            40 | 41 => self.resume(),
             _ => self.get_status(who),
         }
         self.compare();
@@ -218,6 +221,31 @@ impl Simulation {
         }
     }
 
+    fn cancel_unique(&mut self) {
+        let (function, unique) = (self.random.pick(&FUNCTIONS), self.random.pick(&UNIQUES));
+        let is_it = |job: &Job| {
+            job.function == function && job.unique == unique && !matches!(unique, "" | "-")
+        };
+        let number = self.model.jobs.iter().find(|(_, job)| is_it(job)).map(|(&number, _)| number);
+        let (broker, mailbox) = (&mut self.world.broker, &mut self.world.mailbox);
+        let cancelled = broker.cancel_unique(function.as_bytes(), unique.as_bytes(), mailbox);
+        assert_eq!(cancelled == Cancelled::Yes, number.is_some());
+        number.into_iter().for_each(|number| self.model.fail(number));
+    }
+
+    fn pause(&mut self) {
+        let function = self.random.pick(&FUNCTIONS);
+        if self.world.broker.pause(function.as_bytes()) {
+            self.model.paused.insert(function.into());
+        }
+    }
+
+    fn resume(&mut self) {
+        let function = self.random.pick(&FUNCTIONS);
+        self.world.broker.resume(function.as_bytes(), &mut self.world.mailbox);
+        self.model.paused.remove(function);
+    }
+
     fn get_status(&mut self, who: usize) {
         let number = self.random.below(self.model.last_job as usize + 2) as u32;
         let key = self.keys[&who];
@@ -242,6 +270,13 @@ impl Simulation {
         }
         assert!(self.world.mailbox.mail.is_empty(), "mail for nobody");
         assert_eq!(self.world.broker.job_count(), self.model.jobs.len());
+        for name in FUNCTIONS {
+            let Some(found) = self.world.function(name) else { continue };
+            let t = found.totals;
+            let totals = [t.submitted, t.completed, t.failed, t.retried, t.abandoned];
+            assert_eq!(totals, self.model.totals.get(name).copied().unwrap_or_default(), "{name}");
+            assert_eq!(found.paused, self.model.paused.contains(name), "{name}");
+        }
         self.world.broker.recount();
     }
 
@@ -257,16 +292,18 @@ impl Simulation {
                 self.compare();
             }
         }
+        for name in FUNCTIONS {
+            self.world.broker.resume(name.as_bytes(), &mut self.world.mailbox);
+        }
+        self.model.paused.clear();
+        self.compare();
         let worker = self.world.worker(&FUNCTIONS);
         while !self.model.jobs.is_empty() {
             let job = self.world.ask(worker, Command::GrabJobUniq, &[]);
             let number: u32 =
                 job[0][18..].split(' ').next().and_then(|n| n.parse().ok()).expect("a job");
             self.world.send(worker, Command::WorkComplete, &[&format!("H:{number}"), ""]);
-            for who in self.model.jobs[&number].waiters.clone() {
-                self.model.expect(who, format!("WORK_COMPLETE H:{number} "));
-            }
-            self.model.remove(number);
+            self.model.complete(number);
             self.compare();
         }
         assert_eq!(self.world.ask(worker, Command::GrabJob, &[]), ["NO_JOB"]);

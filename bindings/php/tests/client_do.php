@@ -53,6 +53,7 @@ show('info', $client->doNormal('info', 'some workload', 'my unique'), $client->r
 show('numbers', $client->doNormal('reverse', 12345), $client->returnCode());
 show('empty workload', @$client->doNormal('reverse', ''), $client->returnCode());
 show('binary', bin2hex($client->doNormal('reverse', "\0\x01\xff\0")), $client->returnCode());
+show('status and handle', $client->doStatus(), $client->doJobHandle());
 show('after all', $client->doNormal('reverse', 'abc'), $client->returnCode());
 
 stop_worker($pid);

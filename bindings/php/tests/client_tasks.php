@@ -37,8 +37,17 @@ function callback(string $event): Closure
 function prepared(): GearmanClient
 {
     $client = client();
-    foreach (['created', 'data', 'warning', 'status', 'complete', 'exception', 'fail'] as $event) {
-        $client->{"set{$event}Callback"}(callback($event));
+    $setters = [
+        'created' => 'setCreatedCallback',
+        'data' => 'setDataCallback',
+        'warning' => 'setWarningCallback',
+        'status' => 'setStatusCallback',
+        'complete' => 'setCompleteCallback',
+        'exception' => 'setExceptionCallback',
+        'fail' => 'setFailCallback',
+    ];
+    foreach ($setters as $event => $setter) {
+        $client->$setter(callback($event));
     }
     return $client;
 }

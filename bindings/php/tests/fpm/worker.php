@@ -1,0 +1,9 @@
+<?php
+// The worker for the requests; it works until it is killed.
+
+$worker = new GearmanWorker();
+$worker->addServers('127.0.0.1:' . $_SERVER['argv'][1]);
+$worker->addFunction('reverse', fn(GearmanJob $job) => strrev($job->workload()));
+while (true) {
+    @$worker->work();
+}

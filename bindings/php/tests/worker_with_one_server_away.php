@@ -1,0 +1,21 @@
+<?php
+// A worker starts although one of its servers is away.
+
+require __DIR__ . '/common.php';
+
+// Port 1 of the loopback address: privileged, and nothing is there.
+$away = '127.0.0.1:1';
+client()->doBackground('f', 'although one is away');
+foreach ([servers() . ",$away", "$away," . servers(), $away] as $servers) {
+    $worker = new GearmanWorker();
+    $worker->setTimeout(2000);
+    try {
+        show('add', $worker->addServers($servers), $worker->returnCode());
+    } catch (GearmanException $exception) {
+        show('refused', $exception->getMessage());
+        continue;
+    }
+    $worker->addFunction('f', fn(GearmanJob $job) => show('job', $job->workload()));
+    show('work', @$worker->work(), $worker->returnCode());
+    client()->doBackground('f', 'another');
+}

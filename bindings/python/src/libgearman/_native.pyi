@@ -1,0 +1,19 @@
+# The extension module that ffi_build.py describes.
+from typing import Any, Callable, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+class _FFI:
+    NULL: Any
+    errno: int
+    buffer: Any
+    def cast(self, kind: str, value: Any) -> Any: ...
+    def def_extern(
+        self, name: str = ..., error: Any = ..., onerror: Callable[[Any, Any, Any], Any] = ...
+    ) -> Callable[[_F], _F]: ...
+    def from_buffer(self, value: Any) -> Any: ...
+    def new(self, kind: str, init: Any = ...) -> Any: ...
+    def string(self, pointer: Any) -> bytes: ...
+
+ffi: _FFI
+lib: Any

@@ -1,0 +1,217 @@
+"""The client for asyncio: no thread, and no wait but the event loop's.
+
+The library says which descriptor to watch, whether it has something to do
+already, and when to come back; the loop does the rest.
+
+Must not: call what waits inside the library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from typing import AsyncIterator, Callable, Union
+
+from . import arguments
+from ._native import lib
+from .aio_handle import AsyncHandle
+from .arguments import Data, Name, Seconds, Servers
+from .client import Client
+from .codes import EventKind, Priority
+from .errors import ClosedError, UsageError
+from .task import Event, JobStatus, Task
+
+# What a task's owner hears: its events, or why there will be no more.
+_News = Union[Event, Exception]
+_Listener = Callable[[_News], object]
+
+_LAST = (EventKind.COMPLETE, EventKind.EXCEPTION, EventKind.FAIL, EventKind.ERROR)
+
+
+class AsyncClient(AsyncHandle):
+    """Submits jobs from an event loop, any number of them at a time.
+
+    The arguments are a `Client`'s. Host names are looked up at once, which waits.
+    A client belongs to one event loop. It is an asynchronous context manager.
+
+    Cancelling one of its calls gives the job up; a worker may still do it.
+    """
+
+    def __init__(
+        self,
+        servers: Servers | None = None,
+        *,
+        timeout: Seconds = None,
+        namespace: Name | None = None,
+        identifier: Name | None = None,
+        exceptions: bool = True,
+    ) -> None:
+        self._client = Client(
+            servers,
+            timeout=timeout,
+            namespace=namespace,
+            identifier=identifier,
+            exceptions=exceptions,
+        )
+        super().__init__(self._client)
+        self._listeners: dict[Task, _Listener] = {}
+        # When the silence began that the time limit is about.
+        self._began = 0.0
+
+    def close(self) -> None:
+        """Closes the connections. Whoever waits for a job gets a `ClosedError`."""
+        super().close()
+        self._give_up(ClosedError(f"{self!r} was closed"))
+
+    async def do(
+        self,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+        priority: Priority = Priority.NORMAL,
+    ) -> bytes:
+        """Submits a job, waits for it and returns its result; raises as `Client.do` does."""
+        task = await self._finish(
+            lambda: self._client.add_task(function, workload, unique=unique, priority=priority)
+        )
+        return task.result()
+
+    async def do_background(
+        self,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+        priority: Priority = Priority.NORMAL,
+        at: datetime | float | None = None,
+    ) -> str:
+        """Submits a job that nobody waits for, and returns its handle; see `Client`."""
+        task = await self._finish(
+            lambda: self._client.add_background_task(
+                function, workload, unique=unique, priority=priority, at=at
+            )
+        )
+        task.result()
+        return task.handle
+
+    async def stream(
+        self,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+        priority: Priority = Priority.NORMAL,
+    ) -> AsyncIterator[Event]:
+        """Submits a job and gives its events as they come, the last one too.
+
+        Pieces of the result are in the events only. A job that fails is an event
+        like any other: ``event.task.error()`` says what it was.
+        """
+        news: asyncio.Queue[_News] = asyncio.Queue()
+        task = self._submit(
+            lambda: self._client.add_task(
+                function, workload, unique=unique, priority=priority, keep_data=False
+            ),
+            news.put_nowait,
+        )
+        try:
+            while True:
+                one = await news.get()
+                if isinstance(one, Exception):
+                    raise one
+                yield one
+                if one.kind in _LAST:
+                    return
+        finally:
+            self._let_go(task)
+
+    async def status(self, handle: Name) -> JobStatus:
+        """What the server knows about a job, by its handle."""
+        task = await self._finish(lambda: self._client.add_status_task(handle))
+        task.result()
+        return task.status
+
+    async def unique_status(self, unique: Name) -> JobStatus:
+        """What the server knows about a job, by its unique id. It does not count clients."""
+        task = await self._finish(lambda: self._client.add_status_task(unique=unique))
+        task.result()
+        return task.status
+
+    # Tasks and who waits for them.
+
+    async def _finish(self, add: Callable[[], Task]) -> Task:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def listen(news: _News) -> None:
+            if done.done():
+                return
+            if isinstance(news, Exception):
+                done.set_exception(news)
+            elif news.task.done:
+                done.set_result(None)
+
+        task = self._submit(add, listen)
+        try:
+            await done
+        finally:
+            self._let_go(task)
+        return task
+
+    def _submit(self, add: Callable[[], Task], listener: _Listener) -> Task:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._listeners:
+                raise UsageError(f"{self!r} is in use by another event loop")
+            # What was arranged with a loop before is over with it.
+            self._rest()
+            self._loop = loop
+        if not self._listeners:
+            self._began = time.monotonic()
+        task = add()
+        task._on_event = listener
+        self._listeners[task] = listener
+        # Everything that is added in this turn of the loop goes out together.
+        self._come_soon()
+        return task
+
+    def _let_go(self, task: Task) -> None:
+        self._listeners.pop(task, None)
+        if not self._client.closed:
+            task.discard()
+
+    def _give_up(self, reason: Exception) -> None:
+        listeners, self._listeners = self._listeners, {}
+        for task, listener in listeners.items():
+            if not self._client.closed:
+                task.discard()
+            if not task.done:
+                listener(reason)
+
+    # The event loop.
+
+    def _go_on(self) -> None:
+        self._rest(watching=True)
+        if self._client.closed:
+            return
+        try:
+            done = self._client._step()
+            left = None if done else self._client._time_left(self._began)
+        except Exception as error:
+            # Whoever waits has to hear of it, whatever it is.
+            self._rest()
+            self._give_up(error)
+            return
+        if done:
+            # A server that goes away while nothing is asked of it is noticed later.
+            self._rest()
+            return
+        pointer = self._client._pointer
+        if lib.gearman_client_has_buffered_work(pointer):
+            self._come_soon()
+            return
+        self._watch(lib.gearman_client_poll_fd(pointer))
+        limits = (lib.gearman_client_next_timeout(pointer), arguments.milliseconds(left))
+        wait = min((one for one in limits if one >= 0), default=None)
+        self._come_after(None if wait is None else wait / 1000)

@@ -1,0 +1,92 @@
+"""What the asynchronous client and worker share: their life, and their place in
+an event loop.
+
+The loop watches the library's descriptor, and calls `_go_on` when that is
+readable, when a time has passed, or in its next turn.
+
+Must not: know tasks or jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TypeVar
+
+from .handle import Handle
+
+Self = TypeVar("Self", bound="AsyncHandle")
+
+
+class AsyncHandle:
+    """The common part of `AsyncClient` and `AsyncWorker`."""
+
+    def __init__(self, handle: Handle) -> None:
+        # The blocking one, whose calls that wait are not used.
+        self._handle = handle
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._coming: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watched = -1
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._handle).replace(type(self._handle).__name__, type(self).__name__, 1)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._handle.closed
+
+    def close(self) -> None:
+        """Closes the connections and frees everything."""
+        self._rest()
+        self._handle.close()
+
+    def _go_on(self) -> None:
+        """Does what can be done now, and arranges for being called again.
+
+        The loop calls it itself when the descriptor is readable. Were somebody
+        only told to do it in the next turn, the loop would find the descriptor
+        readable once more, and tell of what has been read by then.
+        """
+        raise NotImplementedError
+
+    def _come_soon(self) -> None:
+        """Arranges for `_go_on` in the next turn."""
+        if self._coming is None and self._loop is not None:
+            self._coming = self._loop.call_soon(self._go_on)
+
+    def _come_after(self, seconds: float | None) -> None:
+        """Arranges for `_go_on` after a time, if there is one."""
+        if seconds is not None and self._loop is not None:
+            self._timer = self._loop.call_later(seconds, self._go_on)
+
+    def _watch(self, descriptor: int) -> None:
+        """Arranges for `_go_on` when this descriptor is readable; -1 for none."""
+        if descriptor == self._watched or self._loop is None:
+            return
+        if self._watched >= 0 and not self._loop.is_closed():
+            self._loop.remove_reader(self._watched)
+        if descriptor >= 0:
+            self._loop.add_reader(descriptor, self._go_on)
+        self._watched = descriptor
+
+    def _rest(self, *, watching: bool = False) -> None:
+        """Takes back what was arranged, but for the descriptor with ``watching``."""
+        for arranged in (self._coming, self._timer):
+            if arranged is not None:
+                arranged.cancel()
+        self._coming = self._timer = None
+        if not watching:
+            self._watch(-1)

@@ -1,0 +1,408 @@
+"""The client: submitting jobs and asking for their state.
+
+Every job is a task of the library, the waiting ones too: only a task can be gone
+on with after a signal has ended a wait.
+
+Must not: know how a wait in an event loop is done; `aio_client` does.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from datetime import datetime
+from typing import Any, Iterator
+
+from . import arguments, callbacks
+from ._native import ffi, lib
+from .arguments import Data, Name, Seconds, Servers
+from .callbacks import raise_stashed
+from .codes import EventKind, Priority, ReturnCode
+from .errors import ClosedError, TimedOut, UsageError, error_of
+from .handle import Handle
+from .task import Event, EventFunction, JobStatus, Task
+
+
+class Client(Handle):
+    """Submits jobs.
+
+    ``servers`` is ``"host:port,host,..."`` or a list; the last server is tried
+    first, as in every language on the library. None is the environment's
+    ``GEARMAN_SERVERS``, or localhost. ``timeout`` is in seconds.
+
+    With ``exceptions`` the servers are asked, in front of the first job, to pass
+    the exceptions of workers on. Without, such a job is a `JobFailed`.
+
+    A client belongs to one thread at a time. It is a context manager.
+    """
+
+    _kind = "client"
+
+    def __init__(
+        self,
+        servers: Servers | None = None,
+        *,
+        timeout: Seconds = None,
+        namespace: Name | None = None,
+        identifier: Name | None = None,
+        exceptions: bool = True,
+    ) -> None:
+        self._tasks: dict[int, Task] = {}
+        # Those that the library leaves to us when they are finished.
+        self._unfreed: set[Task] = set()
+        # What events() has not given yet, while or after it is under way.
+        self._events: deque[Event] = deque()
+        self._iterating = False
+        self._heard = 0.0
+        super().__init__(servers, timeout, namespace, identifier)
+        options = lib.GEARMAN_CLIENT_FREE_TASKS | lib.GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL
+        lib.gearman_client_add_options(self._pointer, options)
+        if exceptions:
+            self._check(lib.gearman_client_greet_with_option(self._pointer, b"exceptions", 10))
+
+    # One job.
+
+    def do(
+        self,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+        priority: Priority = Priority.NORMAL,
+        on_event: EventFunction | None = None,
+    ) -> bytes:
+        """Submits a job, waits for it and returns its result.
+
+        Raises `JobFailed` or `JobException` when the job did not end well, and
+        another `GearmanError` when its end is not known. Then, and when the wait
+        is interrupted, the job is given up; a worker may still do it.
+        """
+        task = self.add_task(
+            function, workload, unique=unique, priority=priority, on_event=on_event
+        )
+        return self._wait_for(task).result()
+
+    def do_background(
+        self,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+        priority: Priority = Priority.NORMAL,
+        at: datetime | float | None = None,
+    ) -> str:
+        """Submits a job that nobody waits for, and returns its handle.
+
+        ``at`` is when the server may start it; the server keeps no priority for
+        such a job. A `datetime` without a zone is local time.
+        """
+        task = self.add_background_task(function, workload, unique=unique, priority=priority, at=at)
+        self._wait_for(task).result()
+        return task.handle
+
+    # Many jobs at a time.
+
+    def add_task(
+        self,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+        priority: Priority = Priority.NORMAL,
+        on_event: EventFunction | None = None,
+        context: Any = None,
+        keep_data: bool = True,
+    ) -> Task:
+        """Adds a job, to be submitted by `run_tasks`, `events` or the next call that waits.
+
+        ``on_event`` is called with each `Event` of the task; what it raises ends
+        the call that waits. With ``keep_data=False`` pieces of the result are
+        not collected: ``on_event`` and `events` see them, `Task.result` does not.
+        """
+        name = arguments.name(function, "function")
+        shown = arguments.shown(name)
+        task = Task(self, shown, context=context, on_event=on_event, keep_data=keep_data)
+        return self._add(task, name, workload, unique, priority, background=False)
+
+    def add_background_task(
+        self,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+        priority: Priority = Priority.NORMAL,
+        at: datetime | float | None = None,
+        on_event: EventFunction | None = None,
+        context: Any = None,
+    ) -> Task:
+        """Adds a job that nobody waits for: the task is done when it has a handle."""
+        name = arguments.name(function, "function")
+        task = Task(
+            self,
+            arguments.shown(name),
+            context=context,
+            on_event=on_event,
+            ends_with=EventKind.CREATED,
+        )
+        if at is not None:
+            return self._add_at(task, name, workload, unique, arguments.epoch(at))
+        return self._add(task, name, workload, unique, priority, background=True)
+
+    def add_status_task(
+        self,
+        handle: Name | None = None,
+        *,
+        unique: Name | None = None,
+        on_event: EventFunction | None = None,
+        context: Any = None,
+    ) -> Task:
+        """Adds a question for a job's state, by its handle or its unique id.
+
+        The answer is `Task.status`.
+        """
+        if (handle is None) == (unique is None):
+            raise TypeError("give either a job's handle or its unique id")
+        subject = arguments.name(handle or unique or "", "the handle or unique id")
+        task = Task(
+            self,
+            arguments.shown(subject),
+            context=context,
+            on_event=on_event,
+            ends_with=EventKind.STATUS,
+        )
+        code = ffi.new("gearman_return_t *")
+        with self._use() as pointer:
+            key = self._announce(task)
+            if unique is None:
+                context_pointer = ffi.cast("void *", key)
+                made = lib.gearman_client_add_task_status(
+                    pointer, ffi.NULL, context_pointer, subject, code
+                )
+            else:
+                made = lib.add_unique_status_task(pointer, key, subject, code)
+            return self._added(task, made, code[0])
+
+    def _add(
+        self,
+        task: Task,
+        name: bytes,
+        workload: Data,
+        unique: Name | None,
+        priority: Priority,
+        *,
+        background: bool,
+    ) -> Task:
+        data, size = arguments.payload(workload, "workload")
+        id_ = ffi.NULL if unique is None else arguments.name(unique, "unique")
+        code = ffi.new("gearman_return_t *")
+        with self._use() as pointer:
+            key, rank = self._announce(task), Priority(priority)
+            made = lib.add_task(pointer, key, name, id_, data, size, rank, background, code)
+            return self._added(task, made, code[0])
+
+    def _add_at(
+        self, task: Task, name: bytes, workload: Data, unique: Name | None, epoch: int
+    ) -> Task:
+        data, size = arguments.payload(workload, "workload")
+        id_ = ffi.NULL if unique is None else arguments.name(unique, "unique")
+        with self._use() as pointer:
+            lib.gearman_client_add_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
+            made = lib.add_epoch_task(pointer, self._announce(task), name, id_, data, size, epoch)
+            lib.gearman_client_remove_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
+            self._added(task, made, lib.gearman_client_error_code(pointer))
+            self._unfreed.add(task)
+            return task
+
+    def _announce(self, task: Task) -> int:
+        """Makes a task known to the callbacks."""
+        task._key = callbacks.new_key()
+        callbacks.tasks[task._key] = self._tasks[task._key] = task
+        return task._key
+
+    def _added(self, task: Task, made: Any, code: int) -> Task:
+        if made == ffi.NULL:
+            self._forget(task)
+            self._check(code)
+            raise UsageError(f"{task!r} could not be added")
+        task._pointer = made
+        task.unique = arguments.text(lib.gearman_task_unique(made))
+        raise_stashed()
+        return task
+
+    def run_tasks(self) -> None:
+        """Runs all tasks to their ends.
+
+        Raises what an ``on_event`` raised, and a `GearmanError` when tasks cannot
+        go on, because no server can be reached or the time is over; they are kept
+        then, and the next run goes on. How each task ended it tells itself.
+        """
+        with self._use():
+            start = time.monotonic()
+            while not self._advance(start):
+                pass
+
+    def events(self) -> Iterator[Event]:
+        """Runs all tasks and gives each event when it comes.
+
+        Tasks may be added meanwhile. An iteration that was left is taken up by
+        the next one. Raises as `run_tasks` does.
+        """
+        if self._iterating:
+            raise UsageError("events() is already under way")
+        self._iterating = True
+        try:
+            start = time.monotonic()
+            done = False
+            while not done:
+                while self._events:
+                    yield self._events.popleft()
+                # Whoever took the last events may have added tasks.
+                done = self._step() and not self._events
+                if not done and not self._events:
+                    self._sleep(self._time_left(start))
+        finally:
+            self._iterating = False
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks that are not finished, in the order of adding."""
+        return list(self._tasks.values())
+
+    def discard_tasks(self) -> None:
+        """Gives all unfinished tasks up."""
+        for task in self.tasks:
+            task.discard()
+
+    # Questions.
+
+    def status(self, handle: Name) -> JobStatus:
+        """What the server knows about a job, by its handle."""
+        name = arguments.name(handle, "handle")
+        known, running = ffi.new("bool *"), ffi.new("bool *")
+        numerator, denominator = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+        self._ask(lib.gearman_client_job_status, name, known, running, numerator, denominator)
+        return JobStatus(known[0], running[0], numerator[0], denominator[0])
+
+    def unique_status(self, unique: Name) -> JobStatus:
+        """What the server knows about a job, by its unique id."""
+        name = arguments.name(unique, "unique")
+        known, running = ffi.new("bool *"), ffi.new("bool *")
+        numbers = ffi.new("uint32_t[3]")
+        self._ask(lib.unique_status, name, known, running, numbers, numbers + 1, numbers + 2)
+        return JobStatus(known[0], running[0], numbers[0], numbers[1], numbers[2])
+
+    def cancel(self, handle: Name) -> None:
+        """Has a server forget a job that no worker has begun.
+
+        Raises `ServerError` when no server knows it.
+        """
+        self._ask(lib.gearman_client_cancel_job, arguments.name(handle, "handle"))
+
+    # Running.
+
+    def _wait_for(self, task: Task) -> Task:
+        """Runs until one task is done. It is given up when that cannot be."""
+        try:
+            with self._use():
+                # The others go on with a later run, as soon as this one is done.
+                task._ends_run = len(self._tasks) > 1
+                start = time.monotonic()
+                # A callback may have discarded it.
+                while not task.done and task._pointer is not None:
+                    self._advance(start)
+        finally:
+            task.discard()
+        return task
+
+    def _advance(self, start: float) -> bool:
+        """One run that waits, up to the next signal. Whether everything is done."""
+        left = self._time_left(start)
+        if left is not None:
+            # Signals do not end silences, and each run would begin a new one.
+            self._limit(left)
+        tasks = len(self._tasks)
+        try:
+            code = lib.gearman_client_run_tasks(self._pointer)
+        finally:
+            if left is not None:
+                self._limit(self._timeout)
+        return self._outcome(code, tasks)
+
+    def _time_left(self, start: float) -> Seconds:
+        """What is left of the time limit, which is the longest silence."""
+        if self._timeout is None:
+            return None
+        left = self._timeout - (time.monotonic() - max(start, self._heard))
+        if left <= 0 < self._timeout:
+            raise TimedOut(f"nothing came for {self._timeout} seconds", ReturnCode.TIMEOUT)
+        return max(left, 0)
+
+    def _step(self) -> bool:
+        """One run that does not wait. Whether everything is done."""
+        with self._use() as pointer:
+            tasks = len(self._tasks)
+            lib.gearman_client_add_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
+            try:
+                code = lib.gearman_client_run_tasks(pointer)
+            finally:
+                lib.gearman_client_remove_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
+            return self._outcome(code, tasks)
+
+    def _outcome(self, code: int, tasks: int) -> bool:
+        text = self._error_text()
+        raise_stashed()
+        if self._closed:
+            raise ClosedError(f"{self!r} was closed meanwhile")
+        goes_on = code in (ReturnCode.IO_WAIT, ReturnCode.PAUSE)
+        # Tasks that were lost or refused end with an error of the run, not before.
+        self._free_finished(list(self._unfreed) if goes_on else self.tasks)
+        if code == ReturnCode.SUCCESS:
+            return True
+        if goes_on or len(self._tasks) < tasks:
+            # The code may be of a task that has ended with it, and says so.
+            return False
+        raise error_of(code, text)
+
+    def _free_finished(self, tasks: list[Task]) -> None:
+        """Frees those that are finished: the library does not free all of them itself."""
+        for task in tasks:
+            if task._pointer is not None and lib.gearman_task_is_finished(task._pointer):
+                lib.gearman_task_free(task._pointer)
+        raise_stashed()
+
+    def _sleep(self, limit: Seconds) -> None:
+        """Waits until there is something to do. Signals are handled meanwhile."""
+        with self._use() as pointer:
+            if lib.gearman_client_has_buffered_work(pointer):
+                return
+            poll = select.poll()
+            poll.register(lib.gearman_client_poll_fd(pointer), select.POLLIN)
+            limits = (lib.gearman_client_next_timeout(pointer), arguments.milliseconds(limit))
+            poll.poll(min((one for one in limits if one >= 0), default=None))
+
+    def _discard(self, task: Task) -> None:
+        if task._pointer is None:
+            return
+        with self._use():
+            # A task that has just been told of its end is finished, not given up.
+            task._discarded = task._code is None
+            lib.gearman_task_free(task._pointer)
+            raise_stashed()
+
+    def _forget(self, task: Task) -> None:
+        self._tasks.pop(task._key, None)
+        self._unfreed.discard(task)
+        callbacks.tasks.pop(task._key, None)
+
+    def _take_event(self, event: Event) -> None:
+        self._heard = time.monotonic()
+        if self._iterating:
+            self._events.append(event)
+
+    def _free(self) -> None:
+        for task in self.tasks:
+            task._pointer = None
+            task._discarded = task._code is None
+            self._forget(task)
+        super()._free()

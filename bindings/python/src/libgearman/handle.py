@@ -1,0 +1,258 @@
+"""What clients and workers share: their life, their servers, their settings.
+
+A handle belongs to one thread at a time, as the library asks: use from a second
+thread meanwhile is refused. Closing inside one of the handle's own callbacks
+takes effect when the library has returned.
+
+Must not: know tasks or jobs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from types import TracebackType
+from typing import Any, Callable, ClassVar, TypeVar
+
+from . import arguments
+from ._native import ffi, lib
+from .arguments import Data, Name, Seconds, Servers
+from .callbacks import raise_stashed
+from .codes import ReturnCode
+from .errors import ClosedError, GearmanError, UsageError, error_of
+
+Self = TypeVar("Self", bound="Handle")
+
+
+class _Use:
+    """One call, or several, on a handle by one thread."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def __enter__(self) -> Any:
+        handle = self._handle
+        if not handle._lock.acquire(blocking=False):
+            raise UsageError(f"{handle!r} is in use by another thread")
+        if handle._closed:
+            handle._lock.release()
+            raise ClosedError(f"{handle!r} is closed")
+        handle._depth += 1
+        return handle._pointer
+
+    def __exit__(self, *_: object) -> None:
+        handle = self._handle
+        handle._depth -= 1
+        if handle._closed and handle._depth == 0:
+            handle._free()
+        handle._lock.release()
+
+
+class Handle:
+    """The common part of `Client` and `Worker`."""
+
+    #: The middle of the library's function names.
+    _kind: ClassVar[str]
+
+    def __init__(
+        self,
+        servers: Servers | None,
+        timeout: Seconds,
+        namespace: Name | None,
+        identifier: Name | None,
+    ) -> None:
+        # What `close` and `__repr__` need comes first: anything below may fail.
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._closed = True
+        self._pointer: Any = None
+        self._servers: list[tuple[bytes, int | None]] = []
+        chosen = None if servers is None else arguments.servers(servers)
+        self._timeout: Seconds = None
+        pointer = self._function("create")(ffi.NULL)
+        if pointer == ffi.NULL:
+            raise GearmanError(
+                f"no {self._kind} could be made: GEARMAN_SERVERS names a host without an "
+                "address, or there are no descriptors left",
+                ReturnCode.GETADDRINFO,
+            )
+        self._pointer = pointer
+        # At the interpreter's exit nothing is freed: another thread may still
+        # be using it, and the system closes its connections anyway.
+        destroy = getattr(lib, f"{self._kind}_destroy")
+        self._finalizer = weakref.finalize(self, destroy, pointer)
+        # Not an assignment: not every type checker knows of the attribute.
+        setattr(self._finalizer, "atexit", False)
+        self._closed = False
+        try:
+            self._settle_in(chosen, timeout, namespace, identifier)
+        except BaseException:
+            self.close()
+            raise
+
+    def _settle_in(
+        self,
+        chosen: list[tuple[bytes, int | None]] | None,
+        timeout: Seconds,
+        namespace: Name | None,
+        identifier: Name | None,
+    ) -> None:
+        getattr(lib, f"{self._kind}_listen")(self._pointer)
+        self.timeout = timeout
+        if namespace is not None:
+            self.set_namespace(namespace)
+        if identifier is not None:
+            self.set_identifier(identifier)
+        if chosen is not None:
+            self._function("remove_servers")(self._pointer)
+            self._add_servers(chosen)
+        elif not os.environ.get("GEARMAN_SERVERS"):
+            self._add_servers([(b"localhost", 4730)])
+        else:
+            self._servers = [(os.fsencode(os.environ["GEARMAN_SERVERS"]), None)]
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(lib, f"gearman_{self._kind}_{name}")
+        return function
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        where = ",".join(
+            host.decode("utf-8", "backslashreplace") + (f":{port}" if port else "")
+            for host, port in self._servers
+        )
+        state = " closed" if self._closed else ""
+        return f"<libgearman.{type(self).__name__} {where}{state}>"
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Closes the connections and frees everything. More than once is fine.
+
+        Inside one of its own callbacks or functions it takes effect when that
+        has returned, and ends the call that it belongs to.
+        """
+        if self._closed:
+            return
+        with self._use():
+            self._closed = True
+
+    def _free(self) -> None:
+        self._finalizer()
+        self._pointer = None
+
+    def _use(self) -> _Use:
+        return _Use(self)
+
+    def _error_text(self) -> str:
+        return arguments.text(self._function("error")(self._pointer))
+
+    def _check(self, code: int) -> None:
+        """Raises what a callback raised, or the error that a code stands for."""
+        raise_stashed()
+        if code != ReturnCode.SUCCESS:
+            raise error_of(code, self._error_text() or arguments.text(lib.gearman_strerror(code)))
+
+    def _ask(self, function: Callable[..., int], *values: Any) -> None:
+        """Calls a function that waits, again after each signal that was not an exception."""
+        with self._use() as pointer:
+            code: int = ReturnCode.IO_WAIT
+            while code == ReturnCode.IO_WAIT:
+                code = function(pointer, *values)
+                raise_stashed()
+            self._check(code)
+
+    @property
+    def timeout(self) -> Seconds:
+        """Seconds, or None for no limit.
+
+        A client's is the longest that connecting and a server's silence may
+        take; a worker's is how long it waits for a job.
+        """
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, seconds: Seconds) -> None:
+        limit = arguments.milliseconds(seconds)
+        with self._use() as pointer:
+            self._function("set_timeout")(pointer, limit)
+            self._timeout = seconds
+
+    def _limit(self, seconds: Seconds) -> None:
+        """Sets the library's time limit and leaves the program's as it is."""
+        self._function("set_timeout")(self._pointer, arguments.milliseconds(seconds))
+
+    def set_namespace(self, namespace: Name | None) -> None:
+        """Sets the prefix of all function names, for functions and jobs from now on."""
+        key = b"" if namespace is None else arguments.name(namespace, "namespace")
+        with self._use() as pointer:
+            self._function("set_namespace")(pointer, key, len(key))
+
+    def set_identifier(self, identifier: Name) -> None:
+        """Sets the name under which servers list this program."""
+        encoded = arguments.name(identifier, "identifier")
+        with self._use() as pointer:
+            self._check(self._function("set_identifier")(pointer, encoded, len(encoded)))
+
+    def add_servers(self, servers: Servers) -> None:
+        """Adds servers, as in the constructor. Hosts are looked up at once, nothing is sent."""
+        chosen = arguments.servers(servers)
+        with self._use():
+            self._add_servers(chosen)
+
+    def _add_servers(self, chosen: list[tuple[bytes, int | None]]) -> None:
+        for host, port in chosen:
+            if port is None:
+                self._check(self._function("add_servers")(self._pointer, host))
+            else:
+                self._check(self._function("add_server")(self._pointer, host, port))
+            self._servers.append((host, port))
+
+    def remove_servers(self) -> None:
+        """Closes the connections and forgets all servers."""
+        with self._use() as pointer:
+            self._function("remove_servers")(pointer)
+            self._servers = []
+
+    def echo(self, data: Data = b"ping") -> None:
+        """Has every server send bytes back, or raises what is wrong with one."""
+        pointer, size = arguments.payload(data, "data")
+        if not size:
+            raise ValueError("data must not be empty")
+        self._ask(self._function("echo"), pointer, size)
+
+    def set_server_option(self, option: Name) -> None:
+        """Turns an option of the servers on, now and on every later connection."""
+        encoded = arguments.name(option, "option")
+        function = self._function("set_server_option")
+
+        def ask(pointer: Any, text: bytes, size: int) -> int:
+            if function(pointer, text, size):
+                return ReturnCode.SUCCESS
+            return _code_in(self._error_text())
+
+        self._ask(ask, encoded, len(encoded))
+
+
+def _code_in(text: str) -> int:
+    """The code that an error text names, where the library has no function for it."""
+    for code in ReturnCode:
+        if f"(GEARMAN_{code.name})" in text or text == f"GEARMAN_{code.name}":
+            return code
+    return ReturnCode.COULD_NOT_CONNECT

@@ -1,0 +1,93 @@
+"""Jobs, as a worker's function sees them.
+
+Must not: decide how a job ends; the worker does, by what its function returns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import arguments
+from ._native import ffi, lib
+from .arguments import Data
+from .callbacks import raise_stashed
+from .codes import ReturnCode
+from .errors import ClosedError, error_of
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+
+class Job:
+    """One job. It can be used until its function has returned."""
+
+    def __init__(self, worker: Worker, pointer: Any) -> None:
+        self._worker = worker
+        self._pointer = pointer
+        #: The name of the job's function as the server has it, with the namespace.
+        self.function = arguments.text(lib.gearman_job_function_name(pointer))
+        #: The job's handle.
+        self.handle = arguments.text(lib.gearman_job_handle(pointer))
+        #: The job's unique id.
+        self.unique = arguments.text(lib.gearman_job_unique(pointer))
+        self._workload: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<libgearman.Job {self.function!r} {self.handle}>"
+
+    def _alive(self) -> Any:
+        if self._pointer is None:
+            raise ClosedError(f"{self!r} is over: its function has returned")
+        return self._pointer
+
+    @property
+    def workload(self) -> bytes:
+        """What the client sent."""
+        if self._workload is None:
+            pointer = self._alive()
+            with self._worker._use():
+                size = lib.gearman_job_workload_size(pointer)
+                data = lib.gearman_job_workload(pointer)
+                self._workload = ffi.buffer(data, size)[:] if size else b""
+        return self._workload
+
+    def send_data(self, data: Data) -> None:
+        """Sends a piece of the result. It is on its way when this returns."""
+        self._send(lib.gearman_job_send_data, *arguments.payload(data, "data"))
+
+    def send_warning(self, data: Data) -> None:
+        """Sends a warning."""
+        self._send(lib.gearman_job_send_warning, *arguments.payload(data, "data"))
+
+    def send_status(self, numerator: int, denominator: int) -> None:
+        """Sends how far the job is: two numbers from 0 to 2**32 - 1."""
+        self._send(lib.gearman_job_send_status, numerator, denominator)
+
+    def send_complete(self, result: Data = b"") -> None:
+        """Ends the job with a result, before its function returns.
+
+        What is sent or returned after that is dropped.
+        """
+        self._send(lib.gearman_job_send_complete, *arguments.payload(result, "result"))
+
+    def send_fail(self) -> None:
+        """Ends the job as failed, before its function returns."""
+        self._send(lib.gearman_job_send_fail)
+
+    def send_exception(self, body: Data) -> None:
+        """Ends the job with an exception of any form, before its function returns.
+
+        A function that raises does this in this package's own form.
+        """
+        pointer, size = arguments.payload(body, "body")
+        if not size:
+            raise ValueError("body must not be empty")
+        self._send(lib.gearman_job_send_exception, pointer, size)
+
+    def _send(self, function: Any, *values: Any) -> None:
+        pointer = self._alive()
+        with self._worker._use():
+            code = function(pointer, *values)
+            raise_stashed()
+            if code != ReturnCode.SUCCESS:
+                raise error_of(code, self._worker._error_text())

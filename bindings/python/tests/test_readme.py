@@ -1,0 +1,51 @@
+"""The README's examples, run as they stand there but for the server's address."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from conftest import LONG, Server, until
+
+README = pathlib.Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```(python|text)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+#: Each example, with what it prints.
+EXAMPLES = [
+    (code, BLOCKS[n + 1][1] if n + 1 < len(BLOCKS) and BLOCKS[n + 1][0] == "text" else "")
+    for n, (kind, code) in enumerate(BLOCKS)
+    if kind == "python"
+]
+WORKERS = [code for code, output in EXAMPLES if not output]
+PROGRAMS = [(code, output) for code, output in EXAMPLES if output]
+
+
+def start(code: str, server: Server, output: int) -> subprocess.Popen[str]:
+    assert "localhost:4730" in code
+    code = code.replace("localhost:4730", server.address)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=output, text=True)
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+def test_an_example_prints_what_stands_below_it(server: Server, number: int) -> None:
+    workers = [start(code, server, subprocess.DEVNULL) for code in WORKERS]
+    try:
+        until(lambda: all(server.workers(function) for function in ("reverse", "shout")))
+        code, expected = PROGRAMS[number]
+        program = start(code, server, subprocess.PIPE)
+        output, _ = program.communicate(timeout=LONG)
+        assert (output, program.returncode) == (expected, 0)
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        codes = [worker.wait(LONG) for worker in workers]
+    # The first one is stopped by force, the second one in order.
+    assert codes == [-signal.SIGTERM, 0]
+
+
+def test_there_are_examples_of_both_kinds() -> None:
+    assert (len(WORKERS), len(PROGRAMS)) == (2, 4)

@@ -1,0 +1,125 @@
+//! What those ask who watch over the server: `/metrics`, `/healthz`, `/readyz`.
+//!
+//! Must not: know what is counted.
+
+use std::time::Duration;
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::accepting::Shared;
+use super::reply::{Response, explain, method_not_allowed, with_body};
+use super::{Phase, metrics};
+
+/// How long the event loop may take for a sign of life.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What is wrong if it takes longer.
+const SILENT: &str = "the event loop does not answer";
+
+/// Answers a request.
+pub(super) async fn answer<B>(request: &Request<B>, shared: &Shared) -> Response {
+    let path = request.uri().path();
+    if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
+        let why = "There are /metrics, /healthz and /readyz.";
+        return explain(StatusCode::NOT_FOUND, why);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return method_not_allowed("GET, HEAD");
+    }
+    match path {
+        "/metrics" => metrics(shared).await,
+        "/healthz" => healthy(shared).await.map_or_else(|unwell| unwell, |()| ok()),
+        _ => ready(shared).await,
+    }
+}
+
+fn ok() -> Response {
+    explain(StatusCode::OK, "ok")
+}
+
+fn unwell(why: &str) -> Response {
+    explain(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+async fn healthy(shared: &Shared) -> Result<(), Response> {
+    match timeout(PATIENCE, shared.link.ping()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(unwell("ending")),
+        Err(_) => Err(unwell(SILENT)),
+    }
+}
+
+async fn ready(shared: &Shared) -> Response {
+    let phase = *shared.phase.borrow();
+    match phase {
+        Phase::Loading => unwell("loading"),
+        Phase::Serving => healthy(shared).await.map_or_else(|unwell| unwell, |()| ok()),
+        Phase::Draining => unwell("draining"),
+        Phase::Ending => unwell("ending"),
+    }
+}
+
+async fn metrics(shared: &Shared) -> Response {
+    let figures = match timeout(PATIENCE, shared.link.figures()).await {
+        Ok(Ok(figures)) => figures,
+        Ok(Err(_)) => return unwell("ending"),
+        Err(_) => return unwell(SILENT),
+    };
+    // With thousands of functions it takes a while, and others wait here too.
+    let text = spawn_blocking(move || metrics::text(&figures).map_err(|error| error.to_string()));
+    match text.await.unwrap_or_else(|error| Err(error.to_string())) {
+        Ok(text) => {
+            let mut response = with_body(StatusCode::OK, text);
+            let kind = HeaderValue::from_static(prometheus::TEXT_FORMAT);
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+        }
+        Err(error) => explain(StatusCode::INTERNAL_SERVER_ERROR, &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Limits, Link};
+    use super::*;
+    use http_body_util::BodyExt;
+    use mio::{Poll, Token, Waker};
+    use tokio::sync::watch;
+
+    /// What is answered in a phase by a server whose event loop has ended.
+    fn answer_to(path: &str, phase: Phase) -> (u16, String) {
+        let poll = Poll::new().expect("a poller");
+        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
+        let (link, _) = Link::new(waker);
+        let (_sender, phase) = watch::channel(phase);
+        let shared = Shared { link, limits: Limits { packet: 0, result: 0 }, phase };
+        let request = Request::builder().uri(path).body(()).expect("a request");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(async {
+            let response = answer(&request, &shared).await;
+            let status = response.status().as_u16();
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            (status, String::from_utf8(body.into()).expect("text"))
+        })
+    }
+
+    #[test]
+    fn a_server_is_not_ready_before_it_serves_and_afterwards() {
+        for (phase, text) in [
+            (Phase::Loading, "loading\n"),
+            (Phase::Draining, "draining\n"),
+            (Phase::Ending, "ending\n"),
+        ] {
+            assert_eq!(answer_to("/readyz", phase), (503, text.into()), "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_an_event_loop_is_not_well() {
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(answer_to(path, Phase::Serving), (503, "ending\n".into()), "{path}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Responses: what all of them have, and those that explain themselves.
+//!
+//! Must not: know where a result comes from.
+
+use http_body_util::{Either, Full};
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, SERVER};
+
+use super::answer::Pieces;
+
+/// A body that is there, or one that comes in pieces.
+pub(super) type Body = Either<Full<Bytes>, Pieces>;
+/// A response.
+pub(super) type Response = hyper::Response<Body>;
+
+/// A response with this body.
+pub(super) fn with_body(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    build(status, Either::Left(Full::new(body.into())))
+}
+
+/// A response whose body comes in pieces.
+pub(super) fn in_pieces(status: StatusCode, pieces: Pieces) -> Response {
+    build(status, Either::Right(pieces))
+}
+
+fn build(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let server = HeaderValue::from_static(concat!("Gearman/", env!("CARGO_PKG_VERSION")));
+    response.headers_mut().insert(SERVER, server);
+    response
+}
+
+/// A response that says in a line of text why there is no better one.
+pub(super) fn explain(status: StatusCode, why: &str) -> Response {
+    let mut response = with_body(status, format!("{why}\n"));
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
+}
+
+/// The response to a method that is none of these.
+pub(super) fn method_not_allowed(methods: &'static str) -> Response {
+    let mut response =
+        explain(StatusCode::METHOD_NOT_ALLOWED, &format!("The methods are {methods}."));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}

@@ -1,0 +1,131 @@
+//! What Prometheus and those who watch over the server are told.
+
+use std::collections::BTreeMap;
+
+use super::http_support::*;
+use super::support::*;
+
+/// The value of each series, by its name and labels.
+fn scrape(http: &HttpServer) -> BTreeMap<String, f64> {
+    let response = http.probe("/metrics");
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("content-type"), Some("text/plain; version=0.0.4"));
+    let series = response.text().lines().filter(|line| !line.starts_with('#'));
+    let pairs = series.map(|line| {
+        let (name, value) = line.rsplit_once(' ').expect("a value");
+        (name.to_string(), value.parse().expect("a number"))
+    });
+    let all: BTreeMap<String, f64> = pairs.collect();
+    let lines = response.text().lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(all.len(), lines, "no series comes twice");
+    all
+}
+
+#[test]
+fn figures_follow_the_jobs() {
+    let http = HttpServer::start(&[]);
+    let (mut client, mut worker) = (http.server.connect(), http.worker("f"));
+    for number in 1..=5 {
+        let handle = format!("H:t:{number}");
+        client.ask(&request(18, &["f", "", "x"]), &response(8, &[handle]));
+    }
+    client.ask(&request(36, &["g", "", "4000000000", "x"]), &response(8, &["H:t:6"]));
+    let handles = [(); 3].map(|()| take(&mut worker).0);
+    worker.send(&report(13, &handles[0], b"")).send(&request(14, &[&handles[1]])).settle();
+    client.ask(b"pause function g\n", b"OK\r\n");
+    let all = scrape(&http);
+    for (series, value) in [
+        ("gearman_up", 1.0),
+        (concat!("gearman_version_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1.0),
+        ("gearman_jobs{function=\"f\"}", 3.0),
+        ("gearman_jobs_running{function=\"f\"}", 1.0),
+        ("gearman_jobs_waiting{function=\"f\"}", 2.0),
+        ("gearman_workers{function=\"f\"}", 1.0),
+        ("gearman_jobs_submitted_total{function=\"f\"}", 5.0),
+        ("gearman_jobs_completed_total{function=\"f\"}", 1.0),
+        ("gearman_jobs_failed_total{function=\"f\"}", 1.0),
+        ("gearman_jobs_retried_total{function=\"f\"}", 0.0),
+        ("gearman_jobs_delayed{function=\"g\"}", 1.0),
+        ("gearman_function_paused{function=\"f\"}", 0.0),
+        ("gearman_function_paused{function=\"g\"}", 1.0),
+        ("gearman_oldest_waiting_job_age_seconds{function=\"g\"}", 0.0),
+        ("gearman_connections", 2.0),
+        ("gearman_functions", 2.0),
+    ] {
+        assert_eq!(all.get(series), Some(&value), "{series}: {all:#?}");
+    }
+    drop(worker);
+    while scrape(&http)["gearman_jobs_retried_total{function=\"f\"}"] < 1.0 {}
+    let age = |http| scrape(http)["gearman_oldest_waiting_job_age_seconds{function=\"f\"}"];
+    let first = age(&http);
+    while age(&http) <= first {}
+}
+
+#[test]
+fn the_process_has_figures_too() {
+    let http = HttpServer::start(&[]);
+    let all = scrape(&http);
+    for series in
+        ["process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"]
+    {
+        assert!(all[series] > 0.0, "{series}");
+    }
+}
+
+#[test]
+fn figures_of_many_functions_are_complete() {
+    let http = HttpServer::start(&[]);
+    let mut admin = http.server.connect();
+    let functions = 3000;
+    let lines = (0..functions).map(|n| format!("create function f{n}\n"));
+    admin.send(lines.collect::<String>().as_bytes()).transcript();
+    let all = scrape(&http);
+    let jobs = all.keys().filter(|name| name.starts_with("gearman_jobs{")).count();
+    assert_eq!(jobs, functions);
+}
+
+#[test]
+fn a_server_that_is_well_says_so() {
+    let http = HttpServer::start(&[]);
+    for path in ["/healthz", "/readyz"] {
+        let response = http.probe(path);
+        assert_eq!((response.status, response.text()), (200, "ok\n"), "{path}");
+    }
+    let response = http.probe("/nothing");
+    assert_eq!(response.status, 404);
+    assert!(response.text().contains("/metrics"), "{response:?}");
+    let response = Http::connect(http.metrics).post("/metrics", &[], b"");
+    assert_eq!((response.status, response.header("allow")), (405, Some("GET, HEAD")));
+    let mut client = Http::connect(http.metrics);
+    client.send("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(client.read_head().status, 200);
+}
+
+#[test]
+fn metrics_need_no_front_end_and_the_front_end_no_metrics() {
+    let server = Server::start(&["--metrics-port", "0"]);
+    let line = server.wait_for_line("Metrics at ");
+    let address = line.split_once("Metrics at ").expect("found").1.parse().expect("an address");
+    let answer = Http::connect(address).ask("GET /readyz HTTP/1.0\r\n\r\n");
+    assert_eq!(answer.status, 200);
+    let server = Server::start(&["-r", "http", "--http-port", "0"]);
+    let line = server.wait_for_line("HTTP at ");
+    let address = line.split_once("HTTP at ").expect("found").1.parse().expect("an address");
+    let answer =
+        Http::connect(address).ask("GET /metrics HTTP/1.0\r\nX-Gearman-Background: true\r\n\r\n");
+    // There it is a function like any other.
+    assert_eq!(answer.status, 202);
+}
+
+#[test]
+fn a_port_that_is_taken_ends_the_start_by_name() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gearmand"))
+        .args(["--listen", "127.0.0.1", "--port", "0", "--log-file", "stderr"])
+        .args(["--metrics-port", &port])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains(&port) && text.contains("metrics"), "{text}");
+}
