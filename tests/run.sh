@@ -24,7 +24,7 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman libfcgi-bin
     libgearman-client-perl libperl-dev
     python3-venv python3-dev
-    gcc g++ clang binutils pkg-config valgrind strace curl'
+    gcc g++ clang binutils pkg-config valgrind strace tmux curl'
 # Clients from elsewhere, below target/tools: of PyPI, each with a Python of its
 # own as both are called gearman there, and of npm.
 python_clients='gearman3==0.2.1 pygearman==0.2.6'

@@ -10,6 +10,7 @@ pub mod command;
 pub mod limits;
 pub mod number;
 pub mod packet;
+pub mod percent;
 pub mod servers;
 
 pub use command::{Command, Sender};

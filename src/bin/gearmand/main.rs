@@ -14,7 +14,6 @@ mod http;
 mod log;
 mod memory;
 mod options;
-mod percent;
 #[cfg(test)]
 mod play;
 mod privileges;
@@ -24,6 +23,7 @@ mod systemd;
 
 use std::process::ExitCode;
 
+use gearman::protocol::percent;
 fn main() -> ExitCode {
     let options = match options::parse() {
         Ok(options) => options,

@@ -8,9 +8,9 @@
 mod admin;
 #[path = "../../../src/bin/gearmand/broker/mod.rs"]
 mod broker;
-#[path = "../../../src/bin/gearmand/percent.rs"]
-mod percent;
 #[path = "../../../src/bin/gearmand/play.rs"]
 mod play;
+
+use gearman::protocol::percent;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| play::play(data));
