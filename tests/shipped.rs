@@ -31,6 +31,15 @@ fn the_ledger_is_sorted_in_its_blocks() {
     assert!(blocks.iter().all(|block| block.is_sorted()));
 }
 
+/// Else the packages do not build, which takes minutes to find out.
+#[test]
+fn the_packages_list_of_symbols_has_the_names_of_the_ledger() {
+    let list = root().join("bindings/packaging/debian/libgearman8.symbols");
+    let text = fs::read_to_string(list).unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix(' ')?.split_once("@Base "));
+    assert_same(&names.map(|(name, _)| name.to_owned()).collect(), &ledger());
+}
+
 #[test]
 fn the_shared_library_exports_the_ledger() {
     assert_same(&defined(&["-D"], &under_prefix("lib/libgearman.so.8.0.0")), &ledger());

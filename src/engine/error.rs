@@ -39,6 +39,8 @@ pub struct ErrorState {
     code: ReturnCode,
     errno: i32,
     text: Option<CString>,
+    /// The words for it alone: the system's, the resolver's, or whose it is.
+    words: Option<String>,
     /// Lines for the log function, oldest first.
     log: VecDeque<CString>,
     /// Lines that the log function has, or had when it was left without returning.
@@ -63,6 +65,7 @@ impl ErrorState {
         self.code = ReturnCode::SUCCESS;
         self.errno = 0;
         self.text = None;
+        self.words = None;
     }
 
     /// The last error's code, `SUCCESS` without one.
@@ -73,6 +76,13 @@ impl ErrorState {
     /// The system error behind it, 0 without one.
     pub fn errno(&self) -> i32 {
         self.errno
+    }
+
+    /// The words for the last error alone, without its code and the place where
+    /// it was noticed: the system's, the resolver's or the server's, where it is
+    /// theirs.
+    pub fn words(&self) -> Option<&str> {
+        self.words.as_deref()
     }
 
     /// The last error's text. Its address holds until the next error.
@@ -108,7 +118,9 @@ impl ErrorState {
     #[cold]
     pub fn set(&mut self, code: ReturnCode, at: At, text: &str) -> ReturnCode {
         self.errno = 0;
-        self.record(code, at, code.name(), text)
+        self.record(code, at, code.name(), text);
+        self.words = Some(text.to_owned());
+        code
     }
 
     /// Records a system error, folded into a code, and returns that.
@@ -130,6 +142,7 @@ impl ErrorState {
         let shown = system_text(error);
         self.record(code, at, &shown, text);
         self.errno = error.raw_os_error().unwrap_or(0);
+        self.words = Some(shown);
         code
     }
 
@@ -140,7 +153,11 @@ impl ErrorState {
         let why = system_text(error);
         let why = why.strip_prefix("failed to lookup address information: ").unwrap_or(&why);
         let pid = std::process::id();
-        self.keep(ReturnCode::GETADDRINFO, format!("{host}:{port} getaddrinfo:{why} pid({pid})"))
+        let text = format!("{host}:{port} getaddrinfo:{why} pid({pid})");
+        let words = why.to_owned();
+        self.keep(ReturnCode::GETADDRINFO, text);
+        self.words = Some(words);
+        ReturnCode::GETADDRINFO
     }
 
     /// Records a code with nothing but its name for a text. That a job failed is
@@ -180,6 +197,7 @@ impl ErrorState {
         }
         self.code = code;
         self.text = Some(full);
+        self.words = None;
         code
     }
 }
@@ -198,7 +216,7 @@ pub fn fold(error: &io::Error) -> ReturnCode {
 }
 
 /// The system's words for an error, without Rust's number after them.
-fn system_text(error: &io::Error) -> String {
+pub(super) fn system_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
         Some(end) => text[..end].to_owned(),

@@ -184,7 +184,9 @@ impl<T: Transport> Link<T> {
             match self.net.resolve(&conn.host, conn.port) {
                 Ok(addresses) => conn.addresses = addresses,
                 Err(e) => {
-                    return Err(self.error.set_lookup(&conn.host, conn.port, &e));
+                    let code = self.error.set_lookup(&conn.host, conn.port, &e);
+                    conn.trouble = Some(e);
+                    return Err(code);
                 }
             }
         }
@@ -209,9 +211,12 @@ impl<T: Transport> Link<T> {
             let address: Address = address.clone();
             conn.next_address += 1;
             // Only the last attempt's outcome counts.
-            if self.net.connect(key, &address).is_ok() {
-                self.conns[key].state = State::Connecting;
-                return Ok(());
+            match self.net.connect(key, &address) {
+                Ok(()) => {
+                    self.conns[key].state = State::Connecting;
+                    return Ok(());
+                }
+                Err(e) => self.conns[key].trouble = Some(e),
             }
         }
     }
@@ -235,6 +240,7 @@ impl<T: Transport> Link<T> {
                 conn.state = State::Up;
                 conn.deadline = None;
                 conn.heard = now;
+                conn.trouble = None;
                 Ok(true)
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -244,7 +250,8 @@ impl<T: Transport> Link<T> {
                     Ok(false)
                 }
             }
-            Err(_) => {
+            Err(e) => {
+                self.conns[key].trouble = Some(e);
                 self.connect_next(key)?;
                 Ok(false)
             }
@@ -256,6 +263,7 @@ impl<T: Transport> Link<T> {
         let code =
             if self.settings.timeout.is_some() { self.timed_out() } else { self.unreachable(key) };
         self.close(key);
+        self.conns[key].trouble = Some(io::ErrorKind::TimedOut.into());
         Err(code)
     }
 
@@ -333,7 +341,7 @@ impl<T: Transport> Link<T> {
                 }
                 Ok(Flush::Blocked)
             }
-            Err(e) => Err(self.broken(key, &e, at!("flush"))),
+            Err(e) => Err(self.broken(key, e, at!("flush"))),
         }
     }
 
@@ -354,17 +362,21 @@ impl<T: Transport> Link<T> {
 
     /// Closes a connection that failed, and says so.
     #[cold]
-    fn broken(&mut self, key: usize, error: &io::Error, at: super::error::At) -> ReturnCode {
+    fn broken(&mut self, key: usize, error: io::Error, at: super::error::At) -> ReturnCode {
         let conn = &self.conns[key];
         let text = format!("lost connection to {}:{}", conn.host, conn.port);
         self.close(key);
-        self.error.set_io_as(ReturnCode::LOST_CONNECTION, error, at, &text)
+        let code = self.error.set_io_as(ReturnCode::LOST_CONNECTION, &error, at, &text);
+        self.conns[key].trouble = Some(error);
+        code
     }
 
     /// Closes a connection that the peer closed, and says so.
     #[cold]
     pub fn ended(&mut self, key: usize) -> ReturnCode {
         self.close(key);
+        let closed = io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
+        self.conns[key].trouble = Some(closed);
         self.error.set(
             ReturnCode::LOST_CONNECTION,
             at!("recv_socket"),
@@ -412,7 +424,7 @@ impl<T: Transport> Link<T> {
                 Ok(0)
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(0),
-            Err(e) => Err(self.broken(key, &e, at!("recv_socket"))),
+            Err(e) => Err(self.broken(key, e, at!("recv_socket"))),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Must not: connect.
 
+use crate::protocol::limits::DEFAULT_PORT;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -38,9 +39,35 @@ pub fn resolve(host: &str, port: u16) -> io::Result<Vec<Address>> {
     Ok(found)
 }
 
+/// The TCP port of a service, by a name that the system knows it by; Gearman's
+/// own is known everywhere.
+pub fn service_port(name: &str) -> Option<u16> {
+    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
+    find_service(&services, name).or_else(|| (name == "gearman").then_some(DEFAULT_PORT))
+}
+
+/// Looks a name up in lines of `name port/tcp alias...  # comment`.
+fn find_service(services: &str, wanted: &str) -> Option<u16> {
+    services.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (name, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
+        let is_it = name == wanted || words.any(|alias| alias == wanted);
+        is_it.then(|| port.parse().ok()).flatten()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_found_by_name_and_alias() {
+        let services = "# comment\nssh 22/tcp\ngearman\t4730/tcp job # x\ngearman 4731/udp\n";
+        assert_eq!(find_service(services, "gearman"), Some(4730));
+        assert_eq!(find_service(services, "job"), Some(4730));
+        assert_eq!(find_service(services, "x"), None);
+        assert!(service_port("gearman").is_some() && service_port("no-such-service").is_none());
+    }
 
     #[test]
     fn numbers_and_paths_need_no_resolver() {

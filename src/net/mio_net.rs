@@ -15,7 +15,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Instant;
 
 /// Sockets and poller of one client or worker.
@@ -56,6 +56,16 @@ impl MioNet {
     /// The wake-up pipe, if there is one.
     pub fn wake_pipe(&self) -> Option<&WakePipe> {
         self.wake.as_ref()
+    }
+
+    /// The descriptor of [`Transport::poll_fd`], borrowed.
+    ///
+    /// # Errors
+    /// When there is no poller and none can be made.
+    pub fn poller_fd(&mut self) -> io::Result<BorrowedFd<'_>> {
+        let fd = self.poller()?.as_raw_fd();
+        // SAFETY: the poller owns the descriptor, and is borrowed for as long.
+        Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
     fn poller(&mut self) -> io::Result<&mut Poll> {

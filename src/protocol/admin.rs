@@ -2,6 +2,12 @@
 //!
 //! Must not: know what a command does.
 
+mod reply;
+mod request;
+
+pub use reply::{Reply, ReplyEnd, Row};
+pub use request::{Framing, NoWord, Request};
+
 use super::limits::MAX_TEXT_LINE;
 
 /// A peer's next bytes are text when the first of them is not NUL.

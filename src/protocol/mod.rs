@@ -10,7 +10,8 @@ pub mod command;
 pub mod limits;
 pub mod number;
 pub mod packet;
+pub mod percent;
 pub mod servers;
 
 pub use command::{Command, Sender};
-pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode};
+pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode, encode_head};

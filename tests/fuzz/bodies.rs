@@ -3,10 +3,10 @@
 
 #![allow(dead_code, reason = "every target uses one of them")]
 
-use gearman::protocol::admin::{Line, line, words};
+use gearman::protocol::admin::{Framing, Line, ReplyEnd, line, words};
 use gearman::protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
 use gearman::protocol::servers::{MAX_HOST, parse_server_list};
-use gearman::protocol::{Decoded, Packet, ProtocolError, decode, encode};
+use gearman::protocol::{Decoded, Packet, ProtocolError, decode, encode, percent};
 
 /// Longer input is decoded at some of its prefixes only: every one of them would
 /// make the work grow with the square of the size.
@@ -148,6 +148,29 @@ pub(crate) fn admin(data: &[u8]) {
         rest = &rest[used..];
     }
     assert_eq!(matches!(line(rest), Line::TooLong), rest.len() >= MAX_TEXT_LINE);
+    replies(data);
+    let mut text = Vec::new();
+    percent::escape(data, &mut text);
+    assert!(std::str::from_utf8(&text).is_ok() && !text.contains(&b' '));
+    assert_eq!(percent::unescape(&text).as_deref(), Ok(data));
+}
+
+/// A reply ends at the same byte however it was split on its way.
+fn replies(data: &[u8]) {
+    for framing in [Framing::Line, Framing::List] {
+        let whole = ReplyEnd::new(framing).find(data);
+        let end = whole.as_ref().map_or(data.len().min(EVERY_PREFIX), |(_, used)| *used);
+        let mut bit_by_bit = ReplyEnd::new(framing);
+        for prefix in end.saturating_sub(EVERY_PREFIX)..end {
+            assert_eq!(bit_by_bit.find(&data[..prefix]), None);
+        }
+        if let Some((reply, used)) = whole {
+            assert_eq!(data[used - 1], b'\n');
+            let fields: usize = reply.rows().map(|row| row.len()).sum();
+            assert!(fields <= used);
+            assert_eq!(bit_by_bit.find(data), Some((reply, used)));
+        }
+    }
 }
 
 /// A list has one entry per comma and one more; hosts are parts of the list.

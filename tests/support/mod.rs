@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
@@ -355,6 +355,18 @@ impl Server {
         panic!("{gearmand} does not start");
     }
 
+    /// Starts one on a port where another has been.
+    pub(crate) fn start_at(gearmand: &str, port: u16) -> Self {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(20) {
+            if let Some(server) = Self::try_start(gearmand, port) {
+                return server;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("{gearmand} does not start again");
+    }
+
     /// The answer to a text command that is answered by a list.
     pub(crate) fn ask(&self, command: &str) -> String {
         let mut stream =
@@ -386,14 +398,27 @@ impl Server {
             if child.try_wait().expect("the job server can be waited for").is_some() {
                 return None;
             }
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Some(Self { child, port });
+            match process_behind(port) {
+                Some(id) if id == child.id() => return Some(Self { child, port }),
+                // Somebody else's server was faster.
+                Some(_) => break,
+                None => {}
             }
             sleep(Duration::from_millis(2));
         }
         Self { child, port };
         None
     }
+}
+
+/// The process id that a job server tells of itself.
+fn process_behind(port: u16) -> Option<u32> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.write_all(b"getpid\n").ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    line.strip_prefix("OK ")?.trim_end().parse().ok()
 }
 
 impl Drop for Server {

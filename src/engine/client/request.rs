@@ -13,7 +13,7 @@ use crate::engine::ReturnCode;
 use crate::engine::exchange::{self, Ask, Broadcast, Reply};
 use crate::engine::link::{Flush, Link, State, Wait};
 use crate::net::{Liveness, Transport};
-use crate::protocol::Packet;
+use crate::protocol::{Packet, admin};
 
 use super::read::Incoming;
 
@@ -33,14 +33,14 @@ impl<T: Transport> Client<T> {
     /// `JOB_NOT_FOUND` when no server knows it, or why none could be asked.
     pub fn cancel(&mut self, handle: &[u8]) -> Result<(), ReturnCode> {
         self.check_fork();
-        let printable = handle.iter().all(u8::is_ascii_graphic);
-        if handle.is_empty() || !printable {
+        let request = admin::Request::cancel_job(handle).ok().filter(|_| !handle.is_empty());
+        let Some(request) = request else {
             return Err(self.link.error.set(
                 ReturnCode::INVALID_ARGUMENT,
                 at!("gearman_client_cancel_job"),
                 "not a job handle",
             ));
-        }
+        };
         if self.servers.is_empty() {
             return Err(self.link.error.set(
                 ReturnCode::NO_SERVERS,
@@ -54,9 +54,7 @@ impl<T: Transport> Client<T> {
         let mut answered = false;
         for key in keys {
             let reply = self.exchange(key, &run, Expect::Line, b"", |out| {
-                out.extend_from_slice(b"cancel job ");
-                out.extend_from_slice(handle);
-                out.push(b'\n');
+                out.extend_from_slice(request.line());
             });
             match reply {
                 Ok(Reply::Line(line)) if line.starts_with(b"OK") => return Ok(()),

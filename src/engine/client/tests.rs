@@ -610,9 +610,9 @@ fn an_exchange_puts_off_what_arrives_for_tasks() {
 #[test]
 fn cancelling_asks_by_text_and_reads_the_line() {
     let (mut client, world) = client(1);
-    world.peer(0).expects(b"cancel job H:1\n").sends(b"OK\r\n");
+    world.peer(0).expects(b"cancel job H:1\r\n").sends(b"OK\r\n");
     assert_eq!(client.cancel(HANDLE), Ok(()));
-    world.peer(0).expects(b"cancel job H:1\n").sends(b"ERR UNKNOWN_JOB\r\n");
+    world.peer(0).expects(b"cancel job H:1\r\n").sends(b"ERR UNKNOWN_JOB\r\n");
     assert_eq!(client.cancel(HANDLE), Err(ReturnCode::JOB_NOT_FOUND));
     assert_eq!(client.cancel(b"H:1\nshutdown"), Err(ReturnCode::INVALID_ARGUMENT));
     world.is_over();

@@ -3,7 +3,9 @@
 //! Must not: do I/O.
 
 use super::buffers::{InBuf, OutBuf};
+use crate::engine::error::system_text;
 use crate::net::Address;
+use std::io;
 use std::time::Instant;
 
 /// Whether a connection can carry packets.
@@ -51,6 +53,8 @@ pub struct Conn {
     pub(super) wants_writable: bool,
     /// Bytes that were buffered when the connection was closed.
     unsent_when_closed: usize,
+    /// Why it could not be made, or broke; none while it is up.
+    pub(super) trouble: Option<io::Error>,
 }
 
 impl Conn {
@@ -74,7 +78,14 @@ impl Conn {
             writable: false,
             wants_writable: false,
             unsent_when_closed: 0,
+            trouble: None,
         }
+    }
+
+    /// Why the last attempt to connect failed, or the connection broke, in the
+    /// system's words. None when it is up, or was closed on purpose.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.as_ref().map(system_text)
     }
 
     /// Bytes that are buffered or, on a closed connection, were: these are told

@@ -91,7 +91,7 @@ impl<T: Transport> Worker<T> {
             sleeps: sleeps || !blocking,
             blocking,
             deadline,
-            turn: None,
+            turn: self.turn.take().filter(|_| !blocking),
             lost: false,
             failure: None,
             stops_at: None,
@@ -99,7 +99,12 @@ impl<T: Transport> Worker<T> {
         if let Some(code) = lost {
             self.lose(&mut call, 0, code);
         }
-        self.find_job(&mut call)
+        let found = self.find_job(&mut call);
+        if found == Err(ReturnCode::IO_WAIT) {
+            // The next call waits on for the same server.
+            self.turn = call.turn;
+        }
+        found
     }
 
     /// The ordinary way to a job.
@@ -310,6 +315,7 @@ impl<T: Transport> Worker<T> {
         {
             self.servers[key].passed_over = true;
             call.turn = None;
+            return Ok(());
         }
         if !call.blocking {
             // That there is no job is no error.

@@ -38,7 +38,7 @@ use crate::net::Transport;
 use crate::protocol::Command;
 use server::Server;
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use stop::Stop;
 
 /// A worker.
@@ -61,6 +61,8 @@ pub struct Worker<T: Transport> {
     /// The memory of the last job.
     spare: Option<Box<Job>>,
     stop: Option<Stop>,
+    /// The server that non-blocking calls wait for, and until when.
+    turn: Option<(usize, Instant)>,
     last_call: u64,
     last_life: u32,
     last_ticket: u32,
@@ -84,6 +86,7 @@ impl<T: Transport> Worker<T> {
             ready: VecDeque::new(),
             spare: None,
             stop: None,
+            turn: None,
             last_call: 0,
             last_life: 0,
             last_ticket: 0,
@@ -112,6 +115,7 @@ impl<T: Transport> Worker<T> {
         }
         self.link.remove_servers();
         self.servers.clear();
+        self.turn = None;
     }
 
     /// A number for the life of a connection that no other has had.
@@ -188,11 +192,12 @@ impl<T: Transport> Worker<T> {
         self.link.net.poll_fd().unwrap_or(-1)
     }
 
-    /// How long until a deadline has to be looked at: connecting takes too long,
-    /// or a server that is down can be tried again.
+    /// How long until a deadline has to be looked at: connecting or an answer
+    /// takes too long, or a server that is down can be tried again.
     pub fn next_timeout(&self) -> Option<Duration> {
         let rests = self.servers.iter().filter_map(|s| s.rests_until).min();
-        let next = self.link.connect_deadline().into_iter().chain(rests).min()?;
+        let turn = self.turn.map(|(_, end)| end);
+        let next = self.link.connect_deadline().into_iter().chain(rests).chain(turn).min()?;
         Some(next.saturating_duration_since(self.link.net.now()))
     }
 
@@ -213,6 +218,7 @@ impl<T: Transport> Worker<T> {
             self.servers[key].rests_until = None;
         }
         self.stop = None;
+        self.turn = None;
     }
 
     /// Whether an unfinished job of this life of a connection is at hand.

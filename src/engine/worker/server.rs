@@ -8,7 +8,7 @@ use super::job::Job;
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::link::State;
-use crate::net::Transport;
+use crate::net::{Liveness, Transport};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -134,6 +134,19 @@ impl<T: Transport> Worker<T> {
             server.passed_over = false;
         }
         Ok(())
+    }
+
+    /// Looks whether the servers that are connected are still there, for a caller
+    /// that has not asked for a job in a while: what is sent to one that is not
+    /// would be lost unnoticed.
+    pub fn look_at_servers(&mut self) {
+        let now = self.link.net.now();
+        for key in 0..self.servers.len() {
+            if self.link.look(key, now) == Liveness::Dead {
+                self.link.ended(key);
+                self.lost(key);
+            }
+        }
     }
 
     /// Closes a connection on purpose.

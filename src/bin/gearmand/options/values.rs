@@ -3,7 +3,7 @@
 //! Must not: know options.
 
 use crate::broker::MAX_PREFIX;
-use gearman::protocol::limits::DEFAULT_PORT;
+use gearman::net::address::service_port;
 
 pub(super) fn parse_prefix(text: &str) -> Result<String, String> {
     match text.len() {
@@ -20,37 +20,10 @@ pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
     }
 }
 
-/// A port, or the TCP port of a service that the system knows by this name;
-/// this one's own name is known everywhere.
+/// A port, or the TCP port of a service by this name.
 pub(super) fn parse_port(text: &str) -> Result<u16, String> {
     if let Ok(port) = text.parse() {
         return Ok(port);
     }
-    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
-    find_service(&services, text)
-        .or_else(|| (text == "gearman").then_some(DEFAULT_PORT))
-        .ok_or_else(|| "neither a port nor a known service".into())
-}
-
-/// Looks a name up in lines of `name port/tcp alias...  # comment`.
-fn find_service(services: &str, wanted: &str) -> Option<u16> {
-    services.lines().find_map(|line| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let (name, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
-        let is_it = name == wanted || words.any(|alias| alias == wanted);
-        is_it.then(|| port.parse().ok()).flatten()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_service_is_found_by_name_and_alias() {
-        let services = "# comment\nssh 22/tcp\ngearman\t4730/tcp job # x\ngearman 4731/udp\n";
-        assert_eq!(find_service(services, "gearman"), Some(4730));
-        assert_eq!(find_service(services, "job"), Some(4730));
-        assert_eq!(find_service(services, "x"), None);
-    }
+    service_port(text).ok_or_else(|| "neither a port nor a known service".into())
 }

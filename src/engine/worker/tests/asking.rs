@@ -207,6 +207,20 @@ fn non_blocking_mode_returns_instead_of_waiting() {
 }
 
 #[test]
+fn non_blocking_mode_passes_a_silent_server_over() {
+    let (mut worker, world) = worker(2);
+    worker.link.settings.non_blocking = true;
+    world.peer(1).expects(&hello());
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    let pause = worker.next_timeout().expect("the silent server's time");
+    world.sleep(pause.as_millis() as u64 + 1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
 fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
     let (mut worker, world) = worker(1);
     worker.link.settings.non_blocking = true;

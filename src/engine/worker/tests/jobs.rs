@@ -149,3 +149,14 @@ fn a_job_for_nobody_is_given_back() {
     assert_eq!(work(&mut worker), ReturnCode::INVALID_FUNCTION_NAME);
     assert!(!world.peer(0).is_open());
 }
+
+#[test]
+fn a_server_that_left_during_a_job_is_noticed_before_its_result_is_sent() {
+    let (mut worker, world, _, ticket) = with_job();
+    world.peer(0).closes();
+    world.sleep(20);
+    worker.look_at_servers();
+    let done = Outcome::Complete(ReturnCode::SUCCESS);
+    assert_eq!(worker.finish(ticket, done, b"x"), ReturnCode::LOST_CONNECTION);
+    world.is_over();
+}

@@ -35,22 +35,20 @@ impl Broker {
 
         let handle = self.jobs.handle(job);
         let (found, name) = (&self.jobs[job], &self.functions[function].name);
-        let (unique, reducer, body) = (found.unique(), found.reducer(), found.payload());
+        let (unique, reducer) = (found.unique(), found.reducer());
         // One of the very largest size is accepted, but the buffer that workers
         // have for it needs room for a NUL.
         let unique = &unique[..unique.len().min(UNIQUE_SIZE - 1)];
-        match grab {
-            Command::GrabJob => {
-                self.reply(worker, Command::JobAssign, &[&handle, name], body, out);
-            }
-            Command::GrabJobAll if !reducer.is_empty() => {
-                let args: [&[u8]; 4] = [&handle, name, unique, reducer];
-                self.reply(worker, Command::JobAssignAll, &args, body, out);
-            }
-            _ => {
-                let args: [&[u8]; 3] = [&handle, name, unique];
-                self.reply(worker, Command::JobAssignUniq, &args, body, out);
-            }
+        let (command, count) = match grab {
+            Command::GrabJob => (Command::JobAssign, 2),
+            Command::GrabJobAll if !reducer.is_empty() => (Command::JobAssignAll, 4),
+            _ => (Command::JobAssignUniq, 3),
+        };
+        let args: [&[u8]; 4] = [&handle, name, unique, reducer];
+        let args = &args[..count];
+        match found.shared_payload() {
+            Some(payload) => out.send_shared(self.key(worker), command, args, &payload),
+            None => self.reply(worker, command, args, found.payload(), out),
         }
     }
 

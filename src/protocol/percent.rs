@@ -4,11 +4,11 @@
 
 /// A percent sign that no two hexadecimal digits follow.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub struct Malformed;
 
 /// Appends a name such that it is one word of UTF-8 text: blanks, control
 /// characters, percent signs and what is not UTF-8 are escaped.
-pub(crate) fn escape(name: &[u8], text: &mut Vec<u8>) {
+pub fn escape(name: &[u8], text: &mut Vec<u8>) {
     for chunk in name.utf8_chunks() {
         for &byte in chunk.valid().as_bytes() {
             match byte {
@@ -28,7 +28,7 @@ fn escape_byte(byte: u8, text: &mut Vec<u8>) {
 ///
 /// # Errors
 /// When a percent sign stands before anything but two hexadecimal digits.
-pub(crate) fn unescape(text: &[u8]) -> Result<Vec<u8>, Malformed> {
+pub fn unescape(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut name = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, behind @ ..] = rest {

@@ -1,0 +1,160 @@
+//! [`Admin`]: one connection on which a server is asked in text.
+//!
+//! Questions are asked one after another, and each waits for its whole answer:
+//! what ends it is in the protocol, not a silence.
+//!
+//! Must not: know what a question means.
+
+use super::ReturnCode;
+use super::error::ErrorState;
+use super::link::{Fill, Flush, Link, State, Wait};
+use crate::at;
+use crate::net::Transport;
+use crate::protocol::admin::{Reply, ReplyEnd, Request};
+use std::time::Instant;
+
+/// A server to ask in text.
+#[derive(Debug)]
+pub struct Admin<T: Transport> {
+    /// The connection. Its settings' time limit is the longest silence.
+    pub link: Link<T>,
+}
+
+impl<T: Transport> Admin<T> {
+    /// A server that is not connected to yet.
+    ///
+    /// # Errors
+    /// `GETADDRINFO`, and the text to it.
+    pub fn new(net: T, host: &str, port: u16) -> Result<Admin<T>, ErrorState> {
+        let mut link = Link::new(net);
+        match link.add_server(host, port) {
+            Ok(()) => Ok(Admin { link }),
+            Err(_) => Err(link.error),
+        }
+    }
+
+    /// Asks, and waits for the whole answer. Connects first, if need be.
+    ///
+    /// # Errors
+    /// `COULD_NOT_CONNECT`, `LOST_CONNECTION` when the server closes before its
+    /// answer is whole, `TIMEOUT`. The connection is closed then.
+    pub fn ask(&mut self, request: &Request) -> Result<Reply, ReturnCode> {
+        let outcome = self.exchange(request);
+        if outcome.is_err() {
+            // What comes late would be taken for the next answer.
+            self.link.close(0);
+        }
+        outcome
+    }
+
+    fn exchange(&mut self, request: &Request) -> Result<Reply, ReturnCode> {
+        self.link.error.reset();
+        self.connect()?;
+        self.link.conns[0].out.bytes().extend_from_slice(request.line());
+        while self.link.flush(0, &[], &mut 0)? == Flush::Blocked {
+            let until = self.silence_ends();
+            self.wait(until)?;
+        }
+        let mut end = ReplyEnd::new(request.framing());
+        loop {
+            let conn = &mut self.link.conns[0];
+            if let Some((reply, used)) = end.find(conn.inbuf.unread()) {
+                conn.inbuf.read(used);
+                return Ok(reply);
+            }
+            if self.link.fill(0)? == Fill::Empty {
+                let until = self.silence_ends();
+                self.wait(until)?;
+            }
+        }
+    }
+
+    fn connect(&mut self) -> Result<(), ReturnCode> {
+        if self.link.conns[0].state == State::Down {
+            let patience = self.link.settings.timeout;
+            self.link.open(0, patience)?;
+        }
+        while self.link.conns[0].state == State::Connecting {
+            let until = self.link.conns[0].deadline;
+            if self.link.wait_on(0, until)? == Wait::Interrupted {
+                return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
+            }
+            self.link.conns[0].writable = false;
+            self.link.finish_connect(0)?;
+        }
+        Ok(())
+    }
+
+    fn silence_ends(&self) -> Option<Instant> {
+        self.link.settings.deadline(self.link.net.now())
+    }
+
+    /// Waits for bytes or for room.
+    fn wait(&mut self, until: Option<Instant>) -> Result<(), ReturnCode> {
+        match self.link.wait_on(0, until)? {
+            Wait::Ready | Wait::Woken => {
+                self.link.conns[0].writable = false;
+                Ok(())
+            }
+            Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
+            Wait::TimedOut => {
+                let limit = self.link.settings.timeout.unwrap_or_default();
+                let text = format!("no answer within {} ms", limit.as_millis());
+                Err(self.link.error.set(ReturnCode::TIMEOUT, at!("gearman_admin"), &text))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{Connect, ScriptNet, World};
+    use std::time::Duration;
+
+    fn admin() -> (Admin<ScriptNet>, World) {
+        let (net, world) = ScriptNet::new();
+        (Admin::new(net, "a", 1).expect("an address"), world)
+    }
+
+    #[test]
+    fn an_answer_is_read_to_its_end() {
+        let (mut admin, world) = admin();
+        world.peer(0).expects(b"status\r\n").sends(b"f\t1").pauses(5000).sends(b"\t0\t2\n.\n");
+        world.peer(0).expects(b"version\r\n").sends(b"OK 2\n");
+        let status = admin.ask(&Request::status());
+        assert_eq!(status, Ok(Reply::List(b"f\t1\t0\t2\n.\n".to_vec())));
+        assert_eq!(admin.ask(&Request::version()), Ok(Reply::Done(b"2".to_vec())));
+        assert_eq!(world.peer(0).connected, 1);
+        world.is_over();
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let (mut admin, world) = admin();
+        world.peer(0).expects(b"status\r\n").sends(b"f\t1\t0\t2\n").closes();
+        assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::LOST_CONNECTION));
+        assert_eq!(admin.link.conns[0].trouble().as_deref(), Some("closed by the server"));
+    }
+
+    #[test]
+    fn the_limit_is_the_longest_silence() {
+        let (mut admin, world) = admin();
+        admin.link.settings.timeout = Some(Duration::from_millis(300));
+        world.peer(0).expects(b"status\r\n");
+        for _ in 0..3 {
+            world.peer(0).pauses(200).sends(b"f\t1\t0\t2\n");
+        }
+        world.peer(0).pauses(400).sends(b".\n");
+        assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::TIMEOUT));
+        assert_eq!(admin.link.conns[0].state, State::Down);
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_told_with_its_reason() {
+        let (mut admin, world) = admin();
+        world.peer(0).meets(&[Connect::Refuse]);
+        assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::COULD_NOT_CONNECT));
+        assert!(admin.link.conns[0].trouble().is_some());
+    }
+}

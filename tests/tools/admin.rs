@@ -1,0 +1,299 @@
+//! `gearadmin`: what is shared is printed as the original prints it, and the rest.
+
+use crate::processes::*;
+use crate::support::{Server, normalise};
+
+fn admin(server: &Server, args: &[&str]) -> Done {
+    run(
+        tool(GEARADMIN, ["-h", "127.0.0.1", "-p", &server.port.to_string()].iter().chain(args)),
+        b"",
+    )
+}
+
+fn original(server: &Server, args: &[&str]) -> Done {
+    let port = server.port.to_string();
+    run(tool(ORIGINAL_GEARADMIN, ["-h", "127.0.0.1", "-p", &port].iter().chain(args)), b"")
+}
+
+/// Plays a story with each server if the original tool is there to compare with.
+fn beside_the_original(story: impl Fn(&Server)) {
+    if have(ORIGINAL_GEARADMIN, "gearman-tools") {
+        with_each_server(story);
+    }
+}
+
+/// What the original prints for a command that changes nothing, ours prints too.
+#[track_caller]
+fn same(server: &Server, args: &[&str]) {
+    let (wanted, got) = (original(server, args), admin(server, args));
+    assert_eq!(got.text(), wanted.text(), "{args:?}");
+    assert_eq!((got.stderr.as_str(), got.code), ("", Some(0)), "{args:?}");
+}
+
+/// A server with queued, running and delayed jobs, and workers.
+fn busy(server: &Server) -> Vec<Running> {
+    for args in [
+        &["-b", "-f", "queue", "-u", "one", "x"][..],
+        &["-b", "-I", "-f", "queue", "-u", "two", "x"],
+        &["-b", "-L", "-f", "other", "-u", "three", "x"],
+    ] {
+        assert_eq!(run(gearman(server, args), b"").code, Some(0));
+    }
+    let script = "echo started >&2; sleep 1000";
+    let worker = worker(server, &["-f", "run", "-f", "idle", "--", "sh", "-c", script]);
+    let client = Running::start(gearman(server, &["-f", "run", "-u", "four", "x"]));
+    assert_eq!(worker.complaint(), "started");
+    vec![worker, client]
+}
+
+#[test]
+fn lists_are_printed_as_the_original_prints_them() {
+    beside_the_original(|server| {
+        let _running = busy(server);
+        for operation in ["--status", "--priority-status", "--show-jobs", "--show-unique-jobs"] {
+            same(server, &[operation]);
+        }
+        // Each is a connection itself, under a number of its own.
+        let fd = |text: String| -> String {
+            let lines =
+                text.lines().map(|line| line.split_once(' ').map_or(line, |(_, rest)| rest));
+            let mut lines: Vec<&str> = lines.collect();
+            lines.sort_unstable();
+            lines.join("\n")
+        };
+        let (wanted, got) = (original(server, &["--workers"]), admin(server, &["--workers"]));
+        assert_eq!(fd(got.text()), fd(wanted.text()));
+        assert!(got.text().contains("run") && got.text().ends_with("\n.\n"));
+    });
+}
+
+#[test]
+fn values_are_printed_as_the_original_prints_them() {
+    beside_the_original(|server| {
+        for operation in ["--getpid", "--server-version", "--server-verbose"] {
+            same(server, &[operation]);
+        }
+    });
+}
+
+#[test]
+fn changes_are_told_as_the_original_tells_them() {
+    beside_the_original(|server| {
+        let changes = |tool: fn(&Server, &[&str]) -> Done| -> Vec<String> {
+            let created = run(gearman(server, &["-v", "-b", "-f", "g", "x"]), b"").text();
+            let handle = created.trim().rsplit(' ').next().expect("a handle").to_owned();
+            [["--create-function", "f"], ["--drop-function", "f"], ["--cancel-job", &handle]]
+                .map(|args| tool(server, &args).text())
+                .to_vec()
+        };
+        assert_eq!(changes(admin), changes(original));
+        assert_eq!(changes(admin), ["OK\n", "OK\n", "OK\n"]);
+    });
+}
+
+#[test]
+fn a_created_function_has_its_whole_name() {
+    with_each_server(|server| {
+        admin(server, &["--create-function", "whole"]).printed("OK\n");
+        admin(server, &["--status"]).printed("whole\t0\t0\t0\n.\n");
+    });
+}
+
+#[test]
+fn operations_are_done_in_their_order() {
+    with_each_server(|server| {
+        let done = admin(
+            server,
+            &[
+                "--create-function",
+                "f",
+                "--status",
+                "--drop-function",
+                "f",
+                "--status",
+                "--create-function",
+                "g",
+            ],
+        );
+        assert_eq!(done.text().replace("f\t0\t0\t0\n", "F\n"), "OK\nF\n.\nOK\n.\nOK\n");
+    });
+}
+
+#[test]
+fn a_refusal_is_told_and_the_rest_is_done() {
+    with_each_server(|server| {
+        let done = admin(server, &["--cancel-job", "H:x:1", "--create-function", "f"]);
+        assert_eq!(
+            (done.text().as_str(), done.stderr.as_str(), done.code),
+            ("OK\n", "Error: UNKNOWN_JOB\n", Some(5))
+        );
+    });
+}
+
+#[test]
+fn a_server_that_is_not_there_is_3_and_a_silent_one_4() {
+    let done = run(tool(GEARADMIN, ["-h", "127.0.0.1", "-p", "1", "--status"]), b"");
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (Some(3), "Error: cannot connect to 127.0.0.1:1: Connection refused\n")
+    );
+    let done = run(tool(GEARADMIN, ["-h", "no-such-host.invalid", "--status"]), b"");
+    assert_eq!(done.code, Some(3));
+    assert!(done.stderr.contains("no-such-host.invalid"), "{}", done.stderr);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let done = run(tool(GEARADMIN, ["-h", &address, "-t", "100", "--status"]), b"");
+    assert_eq!(
+        (done.code, done.stderr),
+        (Some(4), format!("Error: {address} did not answer within 100 ms\n"))
+    );
+}
+
+#[test]
+fn a_reply_is_read_to_its_end() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut peer, _) = listener.accept().expect("a connection");
+        let mut question = [0; 8];
+        peer.read_exact(&mut question).expect("a question");
+        assert_eq!(&question, b"status\r\n");
+        for piece in ["f\t1\t0", "\t0\n.", "\n"] {
+            // Longer than the original waits.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            peer.write_all(piece.as_bytes()).expect("written");
+        }
+    });
+    run(tool(GEARADMIN, ["-h", &address, "--status"]), b"").printed("f\t1\t0\t0\n.\n");
+    server.join().expect("the server ends");
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let server = Server::start(GEARMAND);
+    for (args, complaint) in [
+        (&[][..], "No option execution operation given"),
+        (&["--nix"], "--nix"),
+        (&["--server"], "--server"),
+        (&["-S", "--status"], "TLS"),
+        (&["--create-function", "a b"], "no blanks"),
+        (&["--create-function"], "--create-function"),
+        (&["--maxqueue", "f", "many"], "many is no limit"),
+    ] {
+        let done = admin(&server, args);
+        assert_eq!((done.code, done.text().as_str()), (Some(2), ""), "{args:?}");
+        assert!(done.stderr.contains(complaint), "{args:?}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn queues_can_be_limited() {
+    with_each_server(|server| {
+        let submit = |option| run(gearman(server, &["-b", option, "-f", "f", "x"]), b"").code;
+        assert_eq!(submit("-b"), Some(0));
+        // Of every priority, of all but the low ones, and of none.
+        admin(server, &["--maxqueue", "f", "1"]).printed("OK\n");
+        assert_eq!(["-I", "-b", "-L"].map(submit), [Some(5); 3]);
+        admin(server, &["--maxqueue", "f", "1", "1", "0"]).printed("OK\n");
+        assert_eq!(["-I", "-b", "-L"].map(submit), [Some(5), Some(5), Some(0)]);
+        admin(server, &["--maxqueue", "f"]).printed("OK\n");
+        assert_eq!(["-I", "-b", "-L"].map(submit), [Some(0); 3]);
+    });
+}
+
+#[test]
+fn json_is_the_same_for_every_server() {
+    with_each_server(|server| {
+        let _running = busy(server);
+        let text =
+            admin(server, &["--json", "--status", "--cancel-job", "H:x:1", "--getpid"]).text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].starts_with("{\"operation\":\"status\",\"result\":[{"), "{text}");
+        for part in ["\"function\":\"queue\",\"total\":2,\"running\":0", "\"workers\":1"] {
+            assert!(lines[0].contains(part), "{part} in {text}");
+        }
+        assert_eq!(lines[1], "{\"operation\":\"cancel-job\",\"error\":\"UNKNOWN_JOB\"}");
+        assert!(lines[2].starts_with("{\"operation\":\"getpid\",\"result\":"), "{text}");
+        let jobs = normalise(&admin(server, &["--json", "--show-jobs"]).text());
+        assert!(
+            jobs.contains(
+                "{\"handle\":\"HANDLE\",\"retries\":0,\"ignored\":false,\"queued\":true}"
+            ),
+            "{jobs}"
+        );
+    });
+}
+
+#[test]
+fn our_server_lists_jobs_with_all_that_is_known() {
+    let server = Server::start(GEARMAND);
+    let _running = busy(&server);
+    let text = normalise(&admin(&server, &["--jobs", "run"]).text());
+    let line = text.lines().next().expect("a job");
+    let fields: Vec<&str> = line.split('\t').collect();
+    assert_eq!(fields[..5], ["HANDLE", "run", "four", "normal", "running"], "{text}");
+    assert_eq!(admin(&server, &["--jobs"]).text().lines().count(), 5);
+    let json = admin(&server, &["--json", "--jobs", "queue"]).text();
+    assert!(json.starts_with("{\"operation\":\"jobs\",\"result\":[{\"handle\":"), "{json}");
+    assert!(json.contains("\"bytes\":1"), "{json}");
+}
+
+#[test]
+fn our_server_cancels_by_unique_id() {
+    let server = Server::start(GEARMAND);
+    assert_eq!(run(gearman(&server, &["-b", "-f", "a b", "-u", "x %", "y"]), b"").code, Some(0));
+    admin(&server, &["--cancel-unique", "a b", "x %", "--show-jobs"]).printed("OK\n.\n");
+    assert_eq!(admin(&server, &["--cancel-unique", "a b", "x %"]).code, Some(5));
+}
+
+#[test]
+fn our_server_pauses_functions() {
+    let server = Server::start(GEARMAND);
+    admin(&server, &["--create-function", "f", "--pause-function", "f"]).printed("OK\nOK\n");
+    let client = Running::start(gearman(&server, &["-f", "f", "x"]));
+    let _worker = worker(&server, &["-f", "f", "--", "cat"]);
+    let state = || admin(&server, &["--jobs"]).text();
+    wait_for("the job", || state().contains("\tpaused\t").then_some(()));
+    admin(&server, &["--resume-function", "f"]).printed("OK\n");
+    client.end().printed("x");
+}
+
+#[test]
+fn our_server_tells_of_itself_and_the_original_refuses() {
+    with_each_server(|server| {
+        let done = admin(server, &["--server-info"]);
+        if done.code == Some(0) {
+            assert!(done.text().starts_with("{\"version\":\""), "{done:?}");
+        } else {
+            assert_eq!((done.code, done.text().as_str()), (Some(5), ""));
+            assert!(done.stderr.contains("UNKNOWN_COMMAND"), "{}", done.stderr);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_allows_it_is_shut_down() {
+    let refuses = Server::start(GEARMAND);
+    assert_eq!(admin(&refuses, &["--shutdown"]).code, Some(5));
+    let directory = scratch();
+    let port_file = directory.join("port");
+    let server = Running::start(tool(
+        GEARMAND,
+        [
+            "-L",
+            "127.0.0.1",
+            "-p",
+            "0",
+            "--allow-shutdown",
+            "--log-file",
+            "none",
+            "--port-file",
+            port_file.to_str().expect("text"),
+        ],
+    ));
+    let port = wait_for("the server", || std::fs::read_to_string(&port_file).ok());
+    run(tool(GEARADMIN, ["-p", port.trim(), "--shutdown"]), b"").printed("OK\n");
+    assert_eq!(server.end().code, Some(0));
+}

@@ -1,0 +1,175 @@
+//! Exit codes, for scripts.
+
+use crate::processes::*;
+use crate::support::Server;
+use std::net::TcpListener;
+
+/// Runs `gearman` and expects a code, and a complaint with something in it.
+#[track_caller]
+fn ends(server: &Server, args: &[&str], code: i32, complaint: &str) {
+    let done = run(gearman(server, args), b"");
+    assert_eq!(done.code, Some(code), "{args:?}: {}", done.stderr);
+    assert!(done.stderr.contains(complaint), "{args:?}: {}", done.stderr);
+    assert_eq!(done.stdout, b"");
+}
+
+#[test]
+fn a_failed_job_is_1() {
+    with_each_server(|server| {
+        let _worker = worker(server, &["-f", "f", "--", "false"]);
+        ends(server, &["-f", "f", "x"], 1, "Job failed");
+    });
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let server = Server::start(GEARMAND);
+    for (args, complaint) in [
+        (&["x"][..], "No Functions"),
+        (&["-f", "f", ""], "argument 1 is empty"),
+        (&["-f", "", "x"], "without a name"),
+        (&["-S", "-f", "f", "x"], "TLS"),
+        (&["-t", "soon", "-f", "f", "x"], "soon"),
+        (&["-Q"], "-Q"),
+        (&["-f", "f", "-u", &"x".repeat(65), "y"], "unique"),
+        (&["-f", &"x".repeat(600), "y"], "function"),
+        (&["-h", "a:b", "-f", "f", "x"], "a:b"),
+    ] {
+        ends(&server, args, 2, complaint);
+    }
+}
+
+#[test]
+fn help_and_version_are_0() {
+    for option in ["-H", "--help"] {
+        let done = run(tool(GEARMAN, [option]), b"");
+        assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+        let text = done.text();
+        for part in ["-f, --function", "--progress", "Exit status", "5  the server refused"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+    for program in [GEARMAN, GEARADMIN] {
+        let done = run(tool(program, ["--version"]), b"");
+        assert!(done.text().contains(env!("CARGO_PKG_VERSION")));
+        assert_eq!(done.code, Some(0));
+    }
+}
+
+#[test]
+fn manual_pages_say_what_help_says() {
+    for program in [GEARMAN, GEARADMIN] {
+        let page = run(tool(program, ["--generate-man"]), b"").text();
+        let help = run(tool(program, ["--help"]), b"").text();
+        assert!(page.starts_with(".ie") || page.contains(".TH"), "{page}");
+        for word in help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2)
+        {
+            let name = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+            let escaped = name.replace('-', "\\-");
+            assert!(page.contains(name) || page.contains(&escaped), "{word} in the manual");
+        }
+        for section in [".SH OPTIONS", ".SH \"EXIT STATUS\"", ".SH EXAMPLES"] {
+            assert!(page.contains(section), "{section} in {page}");
+        }
+    }
+}
+
+#[test]
+fn no_server_is_3() {
+    for args in [&["-f", "f", "x"][..], &["-b", "-f", "f", "x"], &["-n", "-f", "f"]] {
+        let mut all = vec!["-h", "127.0.0.1:1"];
+        all.extend(args);
+        let done = run(tool(GEARMAN, all), b"line\n");
+        assert_eq!(done.code, Some(3));
+        assert_eq!(done.stderr, "gearman: cannot connect to 127.0.0.1:1: Connection refused\n");
+    }
+    let done = run(tool(GEARMAN, ["-h", "no-such-host.invalid", "-f", "f", "x"]), b"");
+    assert_eq!(done.code, Some(3));
+    assert!(done.stderr.contains("no-such-host.invalid"), "{}", done.stderr);
+}
+
+#[test]
+fn a_lost_server_is_3() {
+    let server = Server::start(GEARMAND);
+    let client = Running::start(gearman(&server, &["-v", "-f", "f", "x"]));
+    assert!(client.line().starts_with("Task created"));
+    drop(server);
+    let done = client.end();
+    assert_eq!(done.code, Some(3));
+    assert!(done.stderr.contains("the connection was lost"), "{}", done.stderr);
+}
+
+#[test]
+fn silence_is_4() {
+    with_each_server(|server| {
+        ends(server, &["-t", "100", "-f", "nobody", "x"], 4, "within 100 ms (GEARMAN_TIMEOUT)");
+    });
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let done = run(tool(GEARMAN, ["-h", &address, "-t", "100", "-b", "-f", "f", "x"]), b"");
+    assert_eq!(done.code, Some(4), "{}", done.stderr);
+}
+
+#[test]
+fn a_full_queue_is_5() {
+    with_each_server(|server| {
+        let port = server.port.to_string();
+        assert_eq!(run(gearman(server, &["-b", "-f", "f", "x"]), b"").code, Some(0));
+        run(tool(GEARADMIN, ["-p", &port, "--maxqueue", "f", "1"]), b"").printed("OK\n");
+        ends(server, &["-b", "-f", "f", "y"], 5, "the server refused the job");
+        ends(server, &["-f", "f", "y"], 5, "Job queue is full");
+    });
+}
+
+#[test]
+fn unwritable_output_is_6() {
+    with_each_server(|server| {
+        let _worker = worker(server, &["-f", "f", "--", "cat"]);
+        let mut command = gearman(server, &["-f", "f", "x"]);
+        command
+            .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device"));
+        let output = command.output().expect("runs");
+        assert_eq!(output.status.code(), Some(6));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+    });
+}
+
+#[test]
+fn the_first_failure_decides() {
+    with_each_server(|server| {
+        let worker = scripted(server, 3, |data, _| match data {
+            b"bad" => Err(()),
+            data => Ok(data.to_vec()),
+        });
+        let done = run(gearman(server, &["-j", "1", "-f", "f", "good", "bad", "also good"]), b"");
+        worker.join().expect("the worker ends");
+        assert_eq!((done.text().as_str(), done.code), ("goodalso good", Some(1)));
+    });
+}
+
+#[test]
+fn a_ping_is_0_or_tells_why_not() {
+    with_each_server(|server| {
+        let done = run(gearman(server, &["--ping"]), b"");
+        assert_eq!(done.code, Some(0));
+        assert!(done.text().starts_with(&format!("127.0.0.1:{} is alive (", server.port)));
+        let json = run(gearman(server, &["--ping", "--json"]), b"").text();
+        let start =
+            format!("{{\"server\":\"127.0.0.1:{}\",\"alive\":true,\"milliseconds\":", server.port);
+        assert!(json.starts_with(&start), "{json}");
+    });
+    let done = run(tool(GEARMAN, ["--ping", "-h", "127.0.0.1:1"]), b"");
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (Some(3), "gearman: 127.0.0.1:1: Connection refused\n")
+    );
+    // One that accepts and says nothing has 2 seconds.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let began = std::time::Instant::now();
+    let done = run(tool(GEARMAN, ["--ping", "-h", &address]), b"");
+    assert_eq!((done.code, done.text().as_str()), (Some(4), ""), "{}", done.stderr);
+    assert!(began.elapsed() >= std::time::Duration::from_secs(2));
+    let done = run(tool(GEARMAN, ["--ping", "-t", "50", "-h", &address]), b"");
+    assert_eq!(done.code, Some(4));
+}

@@ -1,0 +1,252 @@
+//! Starting the tools, and workers whose every word a test decides.
+
+use crate::support::Server;
+use gearman::engine::ReturnCode;
+use gearman::engine::slab::Id;
+use gearman::engine::worker::{Outcome, Report, Step, Worker};
+use gearman::net::MioNet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+pub(crate) const GEARMAN: &str = env!("CARGO_BIN_EXE_gearman");
+pub(crate) const GEARADMIN: &str = env!("CARGO_BIN_EXE_gearadmin");
+pub(crate) const GEARMAND: &str = env!("CARGO_BIN_EXE_gearmand");
+/// The original's, where a distribution puts them.
+pub(crate) const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
+pub(crate) const ORIGINAL_GEARADMIN: &str = "/usr/bin/gearadmin";
+
+/// How long anything may take before a test fails. Nothing waits that long when
+/// all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Whether a program of a package is there; says what to install when it is not.
+pub(crate) fn have(program: &str, package: &str) -> bool {
+    let there = Path::new(program).exists();
+    if !there {
+        println!("skipped: {program} is missing: install {package}");
+    }
+    there
+}
+
+/// Plays a story with our server, and with the original's if it is there.
+pub(crate) fn with_each_server(story: impl Fn(&Server)) {
+    story(&Server::start(GEARMAND));
+    if have(ORIGINAL_GEARMAND, "gearman-job-server") {
+        story(&Server::start(ORIGINAL_GEARMAND));
+    }
+}
+
+/// A directory of its own for each call.
+pub(crate) fn scratch() -> PathBuf {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let path =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tools-{}-{call}", std::process::id()));
+    fs::create_dir_all(&path).expect("a directory");
+    path
+}
+
+/// Waits until something is there.
+#[track_caller]
+pub(crate) fn wait_for<R>(what: &str, mut look: impl FnMut() -> Option<R>) -> R {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited too long for {what}");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// A tool with arguments, and none of the caller's environment that it heeds.
+pub(crate) fn tool<A: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).env_remove("GEARMAN_SERVER").env_remove("GEARMAN_SERVERS");
+    command
+}
+
+/// `gearman` for one server.
+pub(crate) fn gearman(server: &Server, args: &[&str]) -> Command {
+    let port = server.port.to_string();
+    tool(GEARMAN, ["-h", "127.0.0.1", "-p", &port].iter().chain(args))
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("text")
+    }
+
+    /// Printed this, said nothing else, and ended well.
+    #[track_caller]
+    pub(crate) fn printed(&self, text: &str) {
+        assert_eq!((self.text().as_str(), self.stderr.as_str(), self.code), (text, "", Some(0)));
+    }
+}
+
+/// Runs a program to its end.
+#[track_caller]
+pub(crate) fn run(command: Command, input: &[u8]) -> Done {
+    let mut running = Running::start(command);
+    let mut stdin = running.child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    let feeder = thread::spawn(move || {
+        // A program need not read it all.
+        let _ = stdin.write_all(&input);
+    });
+    let done = running.end();
+    feeder.join().expect("the feeder ends");
+    done
+}
+
+/// A program that runs, ended with its whole group when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<String>>,
+    lines: Receiver<String>,
+    errors: Receiver<String>,
+}
+
+impl Running {
+    /// Starts it with pipes all around, as the leader of a process group.
+    pub(crate) fn start(mut command: Command) -> Running {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("the program starts");
+        let (out, err) =
+            (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+        let (sender, lines) = channel();
+        let stdout = thread::spawn(move || collect(out, |line| drop(sender.send(line))));
+        let (sender, errors) = channel();
+        let stderr = thread::spawn(move || {
+            let all = collect(err, |line| drop(sender.send(line)));
+            String::from_utf8_lossy(&all).into_owned()
+        });
+        Running { child, stdout: Some(stdout), stderr: Some(stderr), lines, errors }
+    }
+
+    /// The pipe to its input.
+    pub(crate) fn stdin(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().expect("open")
+    }
+
+    /// The next line that it prints.
+    #[track_caller]
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line")
+    }
+
+    /// The next line that it complains with.
+    #[track_caller]
+    pub(crate) fn complaint(&self) -> String {
+        self.errors.recv_timeout(PATIENCE).expect("a complaint")
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits until it ends.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Done {
+        let status =
+            wait_for("the end of a program", || self.child.try_wait().expect("can be waited for"));
+        let stdout = self.stdout.take().expect("not joined").join().expect("reads");
+        let stderr = self.stderr.take().expect("not joined").join().expect("reads");
+        Done { code: status.code(), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // A group that is gone, or another's by now, is left alone: the child was
+        // reaped then.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // SAFETY: kill takes numbers only; the child is not reaped, so that its
+            // number is nobody else's.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Reads to the end, and tells each line.
+fn collect(from: impl Read, tell: impl Fn(String)) -> Vec<u8> {
+    let (mut from, mut all) = (BufReader::new(from), Vec::new());
+    loop {
+        let start = all.len();
+        match from.read_until(b'\n', &mut all) {
+            Ok(0) | Err(_) => return all,
+            Ok(_) => {
+                let line = String::from_utf8_lossy(&all[start..]);
+                tell(line.strip_suffix('\n').unwrap_or(&line).to_owned());
+            }
+        }
+    }
+}
+
+/// Starts a worker of the tool.
+pub(crate) fn worker(server: &Server, args: &[&str]) -> Running {
+    let mut all = vec!["-w"];
+    all.extend(args);
+    Running::start(gearman(server, &all))
+}
+
+/// What a worker in the test says about a job.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(Report, &[u8]);
+
+/// A worker in the test that does so many jobs of the function `f`: what `job`
+/// does with the data is all that is told, and its result ends the job, unless
+/// it told an end itself.
+pub(crate) fn scripted(
+    server: &Server,
+    jobs: usize,
+    mut job: impl FnMut(&[u8], Tell<'_>) -> Result<Vec<u8>, ()> + Send + 'static,
+) -> JoinHandle<()> {
+    let port = server.port;
+    thread::spawn(move || {
+        let mut worker = Worker::new(MioNet::new());
+        worker.add_server("127.0.0.1", port).expect("an address");
+        worker.add_function(b"f", 0, Some(1)).expect("a name");
+        for _ in 0..jobs {
+            let Step::Call(upcall, ticket) = worker.work() else { panic!("no job") };
+            let id: Id = upcall.job;
+            let data = worker.job(id).expect("a job").workload().to_vec();
+            let outcome = job(&data, &mut |report, body| {
+                worker.send(id, report, body);
+            });
+            let (outcome, result) = match outcome {
+                Ok(result) => (Outcome::Complete(ReturnCode::SUCCESS), result),
+                Err(()) => (Outcome::Fail(ReturnCode::WORK_FAIL), Vec::new()),
+            };
+            worker.finish(ticket, outcome, &result);
+            worker.remove_job(id);
+        }
+    })
+}

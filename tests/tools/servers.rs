@@ -1,0 +1,151 @@
+//! Naming servers: `-h`, `-p`, lists, addresses, paths and the environment.
+
+use crate::processes::*;
+use crate::support::Server;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::time::Duration;
+
+/// Submits a job and says where it went: whether the server has it.
+#[track_caller]
+fn reaches(server: &Server, command: Command) {
+    let port = server.port.to_string();
+    let done = run(command, b"");
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    let admin = tool(GEARADMIN, ["-p", &port, "--status", "--cancel-job", handle(&done)]);
+    assert!(run(admin, b"").text().starts_with("f\t1\t0\t0\n"));
+}
+
+fn handle(done: &Done) -> &str {
+    let text = std::str::from_utf8(&done.stdout).expect("text");
+    text.trim().strip_prefix("Task created: ").expect("a handle")
+}
+
+fn submit(before: &[&str]) -> Command {
+    tool(GEARMAN, before.iter().chain(&["-v", "-b", "-f", "f", "x"]))
+}
+
+#[test]
+fn a_server_is_named_in_many_ways() {
+    let server = Server::start(GEARMAND);
+    let port = server.port.to_string();
+    let full = format!("127.0.0.1:{port}");
+    for options in [
+        &["-h", "localhost", "-p", &port][..],
+        &["-p", &port, "-h", "localhost"],
+        &["-h", &full],
+        &["--host", &full],
+        &["--host=127.0.0.1", "--port", &port],
+        &["-p", &port],
+        &["-h", "127.0.0.1", "-p", &port, "-h", "127.0.0.1:1"],
+        &["-h", &format!("{full},127.0.0.1:1")],
+        &["-p", "1", "-p", &port],
+        &["-p", &port, "-p", "1"],
+    ] {
+        reaches(&server, submit(options));
+    }
+}
+
+#[test]
+fn the_environment_names_servers() {
+    let server = Server::start(GEARMAND);
+    let full = format!("127.0.0.1:{}", server.port);
+    let mut command = submit(&[]);
+    command.env("GEARMAN_SERVERS", &full);
+    reaches(&server, command);
+    // The singular one takes the place of options.
+    let mut command = submit(&["-h", "127.0.0.1:1"]);
+    command.env("GEARMAN_SERVER", &full);
+    reaches(&server, command);
+    // The plural one stands behind them.
+    let mut command = submit(&["-h", "127.0.0.1:1"]);
+    command.env("GEARMAN_SERVERS", &full);
+    reaches(&server, command);
+}
+
+#[test]
+fn an_ipv6_address_stands_in_brackets() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        println!("skipped: this machine has no IPv6");
+        return;
+    };
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let mut command = tool(GEARMAND, ["-L", "::1", "-p", &port.to_string(), "--log-file", "none"]);
+    let _server = Running::start({
+        command.env_remove("GEARMAND_PORT");
+        command
+    });
+    wait_for("the server", || TcpStream::connect(("::1", port)).ok());
+    for host in [format!("[::1]:{port}"), format!("127.0.0.1:1,[::1]:{port}")] {
+        assert_eq!(run(submit(&["-h", &host]), b"").code, Some(0));
+        assert_eq!(
+            run(tool(GEARMAN, ["--ping", "-h", &format!("[::1]:{port}")]), b"").code,
+            Some(0)
+        );
+    }
+    let admin = ["-h", &format!("[::1]:{port}"), "--status"];
+    assert!(run(tool(GEARADMIN, admin), b"").text().starts_with("f\t2\t"));
+    assert!(
+        run(tool(GEARADMIN, ["-h", "::1", "-p", &port.to_string(), "--getpid"]), b"").code
+            == Some(0)
+    );
+}
+
+#[test]
+fn a_path_is_a_unix_socket() {
+    let path = scratch().join("gearmand.sock");
+    let path = path.to_str().expect("text");
+    let _server = Running::start(tool(GEARMAND, ["-L", path, "--log-file", "none"]));
+    wait_for("the server", || std::os::unix::net::UnixStream::connect(path).ok());
+    run(tool(GEARMAN, ["-h", path, "-b", "-f", "f", "x"]), b"").printed("");
+    run(tool(GEARMAN, ["-h", path, "-w", "-c", "1", "-f", "f"]), b"").printed("x");
+    run(tool(GEARADMIN, ["-h", path, "--status"]), b"").printed("f\t0\t0\t0\n.\n");
+    let done = run(tool(GEARMAN, ["-h", "/no/such/socket", "-f", "f", "x"]), b"");
+    assert_eq!(
+        done.stderr,
+        "gearman: cannot connect to /no/such/socket: No such file or directory\n"
+    );
+}
+
+#[test]
+fn the_first_server_that_is_there_gets_the_job() {
+    let (one, two) = (Server::start(GEARMAND), Server::start(GEARMAND));
+    let list = format!("127.0.0.1:{},127.0.0.1:{}", one.port, two.port);
+    reaches(&two, submit(&["-h", &list]));
+    drop(two);
+    reaches(&one, submit(&["-h", &list]));
+}
+
+/// A port whose connections are never accepted, nor refused: its queue is full.
+fn swallows_connections() -> (TcpListener, Vec<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    // SAFETY: changes the length of the queue of an open descriptor.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let address = listener.local_addr().expect("an address");
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+    let queued = std::iter::from_fn(connect).collect();
+    (listener, queued)
+}
+
+#[test]
+fn a_server_that_does_not_even_refuse_is_passed_by() {
+    let (swallows, _queued) = swallows_connections();
+    let address = swallows.local_addr().expect("an address");
+    let server = Server::start(GEARMAND);
+    let list = format!("127.0.0.1:{},{address}", server.port);
+    reaches(&server, submit(&["-t", "2000", "-h", &list]));
+    let done = run(submit(&["-t", "200", "-h", &address.to_string()]), b"");
+    assert_eq!(done.code, Some(4), "{}", done.stderr);
+}
+
+#[test]
+fn a_worker_works_for_every_server() {
+    let (one, two) = (Server::start(GEARMAND), Server::start(GEARMAND));
+    let other = format!("127.0.0.1:{}", two.port);
+    let _worker = worker(&one, &["-h", &other, "-f", "f", "--", "cat"]);
+    for server in [&one, &two] {
+        run(gearman(server, &["-f", "f", "x"]), b"").printed("x");
+    }
+}

@@ -1,0 +1,153 @@
+//! What is shown on a terminal: tmux is one.
+
+use crate::processes::*;
+use crate::support::Server;
+use gearman::engine::worker::Report;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::channel;
+
+const TMUX: &str = "/usr/bin/tmux";
+
+/// A terminal with a program in it, ended when dropped.
+struct Terminal {
+    socket: PathBuf,
+}
+
+impl Terminal {
+    /// Starts a shell line. The screen stays when it has ended.
+    fn start(line: &str) -> Terminal {
+        let terminal = Terminal { socket: scratch().join("tmux") };
+        let line = format!("{line}; echo \"code $?\"; cat");
+        let status = terminal
+            .tmux(&[
+                "-f",
+                "/dev/null",
+                "new-session",
+                "-d",
+                "-x",
+                "100",
+                "-y",
+                "20",
+                "sh",
+                "-c",
+                &line,
+            ])
+            .status();
+        assert!(status.expect("tmux runs").success());
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> Command {
+        let mut command = tool(TMUX, ["-S".as_ref(), self.socket.as_os_str()]);
+        command.args(args).env_remove("TMUX").env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
+        command
+    }
+
+    /// What the screen shows.
+    fn screen(&self) -> String {
+        let output = self.tmux(&["capture-pane", "-p"]).output().expect("tmux runs");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Waits until the screen shows all of this.
+    #[track_caller]
+    fn shows(&self, parts: &[&str]) -> String {
+        wait_for(&format!("a screen with {parts:?}"), || {
+            let screen = self.screen();
+            parts.iter().all(|part| screen.contains(part)).then_some(screen)
+        })
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]).output();
+    }
+}
+
+fn line(program: &str, server: &Server, rest: &str) -> String {
+    format!("'{program}' -h 127.0.0.1 -p {} {rest}", server.port)
+}
+
+#[test]
+fn progress_shows_jobs_and_how_far_each_is() {
+    if !have(TMUX, "tmux") {
+        return;
+    }
+    with_each_server(|server| {
+        let (go, told_to) = channel();
+        let worker = scripted(server, 2, move |data, tell| {
+            for (numerator, denominator) in [(25, 100), (3, 0)] {
+                tell(Report::Status { numerator, denominator }, b"");
+                told_to.recv().expect("told to");
+            }
+            Ok([data, b" is done\n"].concat())
+        });
+        let terminal = Terminal::start(&line(GEARMAN, server, "--progress -j 1 -f f one two"));
+        let screen = terminal.shows(&["0/2 done, 1 sent", "25% (25/100)", "=>"]);
+        assert!(screen.contains("f H:"), "{screen}");
+        assert!(!screen.contains("Complete"), "{screen}");
+        go.send(()).expect("the worker listens");
+        let screen = terminal.shows(&["0/2 done, 1 sent", " 3"]);
+        assert!(screen.contains("f H:"), "{screen}");
+        go.send(()).expect("the worker listens");
+        // The result stands above the bar, which goes on below it.
+        let screen = terminal.shows(&["one is done\n", "1/2 done, 2 sent", "25% (25/100)"]);
+        assert!(screen.starts_with("one is done\n"), "{screen}");
+        (0..2).for_each(|_| go.send(()).expect("the worker listens"));
+        let screen = terminal.shows(&["two is done\n", "2/2 done, 2 sent", "/s", "code 0"]);
+        assert!(!screen.contains("25%"), "bars of jobs are gone: {screen}");
+        worker.join().expect("the worker ends");
+    });
+}
+
+#[test]
+fn progress_of_lines_knows_its_end_when_the_input_ends() {
+    if !have(TMUX, "tmux") {
+        return;
+    }
+    with_each_server(|server| {
+        let worker = scripted(server, 3, |data, _| match data {
+            b"2" => Err(()),
+            _ => Ok(Vec::new()),
+        });
+        let terminal =
+            Terminal::start(&format!("seq 1 3 | {}", line(GEARMAN, server, "--progress -N -f f")));
+        terminal.shows(&["Job failed", "3/3 done, 3 sent, 1 failed", "code 1"]);
+        worker.join().expect("the worker ends");
+    });
+}
+
+#[test]
+fn progress_is_for_terminals_only() {
+    let server = Server::start(GEARMAND);
+    let worker = scripted(&server, 1, |_, tell| {
+        tell(Report::Status { numerator: 1, denominator: 2 }, b"");
+        Ok(Vec::new())
+    });
+    run(gearman(&server, &["--progress", "-f", "f", "x"]), b"").printed("50% Complete\n");
+    worker.join().expect("the worker ends");
+}
+
+#[test]
+fn lists_are_tables_on_a_terminal() {
+    if !have(TMUX, "tmux") {
+        return;
+    }
+    with_each_server(|server| {
+        for name in ["short", "a_longer_name"] {
+            assert_eq!(run(gearman(server, &["-b", "-f", name, "x"]), b"").code, Some(0));
+        }
+        let terminal = Terminal::start(&line(GEARADMIN, server, "--status --show-unique-jobs"));
+        let screen = terminal.shows(&["code 0"]);
+        for part in [
+            "FUNCTION       TOTAL  RUNNING  WORKERS\n",
+            "short              1        0        0\n",
+            "a_longer_name      1        0        0\n",
+            "\nUNIQUE\n",
+        ] {
+            assert!(screen.contains(part), "{part:?} in\n{screen}");
+        }
+    });
+}
