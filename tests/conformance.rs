@@ -136,6 +136,7 @@ programs! {
     failed_status_then_submit
     fork_in_callback
     free_client_in_callback
+    free_client_in_free_hook
     free_in_any_callback
     free_task_in_callback
     free_tasks
