@@ -78,6 +78,8 @@ impl Broker {
     /// Promises the worker one NOOP when there is a job for it, which may be now.
     pub(super) fn pre_sleep(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
         if self.most_urgent(worker).is_some() {
+            // It may have said so before, when another was woken for that job.
+            self.rouse(worker);
             return self.reply(worker, Command::Noop, &[], b"", out);
         }
         if std::mem::replace(&mut self.connections[worker].sleeping, true) {
