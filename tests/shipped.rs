@@ -142,6 +142,18 @@ fn pkg_config_builds_a_program_both_ways() {
 const PROGRAM: &str = include_str!("shipped/program.c");
 
 #[test]
+fn the_shared_library_leaves_nothing_behind_when_it_is_unloaded() {
+    let program = fresh("unload").join("unload");
+    run(Command::new("cc")
+        .arg(root().join("tests/shipped/unload.c"))
+        .arg("-o")
+        .arg(&program)
+        .arg("-ldl"));
+    let printed = run(Command::new(&program).arg(under_prefix("lib/libgearman.so.8")));
+    assert_eq!(printed, "used yes, mapped no, growing no\n");
+}
+
+#[test]
 fn the_archive_lives_with_another_rust_archive() {
     let directory = fresh("two-archives");
     fs::write(directory.join("other.rs"), OTHER).unwrap();
