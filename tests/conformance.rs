@@ -127,6 +127,7 @@ programs! {
     client_set_ssl
     client_timeouts
     clone_server_order
+    counted_names
     do_results
     exception_without_option
     exceptions
@@ -135,17 +136,20 @@ programs! {
     failed_status_then_submit
     fork_in_callback
     free_client_in_callback
+    free_client_in_free_hook
     free_in_any_callback
     free_task_in_callback
     free_tasks
     free_unsent_task
     give_workload
     grab_job
+    huge_sizes
     identifier
     job_helpers
     job_requeued
     job_sends
     kill_before_work
+    kill_from_handler
     kill_worker
     loaded_library
     log_lines

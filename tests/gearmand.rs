@@ -36,6 +36,8 @@ mod original;
 mod packets;
 #[path = "gearmand/process.rs"]
 mod process;
+#[path = "gearmand/states.rs"]
+mod states;
 #[path = "gearmand/support.rs"]
 mod support;
 #[path = "gearmand/time.rs"]

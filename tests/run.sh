@@ -4,13 +4,15 @@
 #   tests/run.sh [--no-install]
 #
 # As root on a system with apt-get, it first installs the test peers that are
-# missing: the original Gearman, PHP with its extension, compilers, valgrind, what
-# building Python modules takes.
+# missing: the original Gearman, PHP with its extension, compilers, valgrind, Node,
+# what building Python modules takes; and, below target/, clients from PyPI and npm.
 # --no-install leaves the system as it is. Without a peer the tests that need it
 # are left out, and the end of the output names each of them and says why.
 #
-# CI=true also builds the cargo-c that the install test needs (minutes; it stays
-# below target/). TEST_ARGS holds further arguments for the test programs.
+# The section "packages" is tests/packages.sh, which takes minutes and wants root.
+# CI=true lets it look at Debian 13, too, and also builds the cargo-c that the
+# install test needs (minutes; it stays below target/). TEST_ARGS holds further
+# arguments for the test programs.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -25,6 +27,12 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     libgearman-client-perl libperl-dev
     python3-venv python3-dev
     gcc g++ clang binutils pkg-config valgrind strace tmux curl'
+# What building and proving the packages takes.
+packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
+# Clients from elsewhere, below target/tools: of PyPI, each with a Python of its
+# own as both are called gearman there, and of npm.
+python_clients='gearman3==0.2.1 pygearman==0.2.6'
+node_clients='gearman@2.1.0 gearmanode@0.9.2'
 # The version of cargo-c that goes with the oldest Rust this package builds with,
 # and the library that building it needs.
 cargo_c=0.10.24+cargo-0.98.0
@@ -104,10 +112,12 @@ apt_install() {
 
 headline "test peers"
 if has dpkg-query; then
-    wanted=$peers
+    wanted="$peers $packaging"
     if [ "${CI:-}" = true ]; then
         wanted="$wanted $cargo_c_needs"
     fi
+    # Other packagings of Node have npm in them, and do not go with this one.
+    has npm || wanted="$wanted nodejs npm"
     # The lists are words.
     # shellcheck disable=SC2046,SC2086
     lacking=$(missing $wanted)
@@ -125,6 +135,23 @@ if has dpkg-query; then
     fi
 else
     echo "not a Debian system: the tests use what they find"
+fi
+
+if [ "$install" = yes ]; then
+    for client in $python_clients; do
+        home=$target/tools/${client%%==*}
+        if has python3 && [ ! -e "$home/installed" ]; then
+            { python3 -m venv "$home" && "$home/bin/pip" install -q "$client" &&
+                touch "$home/installed"; } ||
+                { rm -rf "$home"; echo "not installed: $client"; }
+        fi
+    done
+    # The tests name the directory of each package.
+    # shellcheck disable=SC2086
+    if has npm && [ ! -d "$target/tools/node/node_modules/gearmanode" ]; then
+        npm install --prefix "$target/tools/node" --ignore-scripts --no-audit --no-fund \
+            --loglevel error $node_clients || echo "not installed: $node_clients"
+    fi
 fi
 
 PATH=$target/tools/bin:$PATH
@@ -164,6 +191,16 @@ rm -f "$log.code"
 headline "Python binding"
 {
     sh tests/python.sh 2>&1 || echo 1 >"$log.code"
+} | tee -a "$log"
+
+headline "packages"
+suites=
+if [ "${CI:-}" = true ]; then
+    suites='--suite=bookworm --suite=trixie'
+fi
+{
+    # shellcheck disable=SC2086
+    sh tests/packages.sh $suites 2>&1 || echo 1 >"$log.code"
 } | tee -a "$log"
 
 headline "consumers"

@@ -31,6 +31,15 @@ fn the_ledger_is_sorted_in_its_blocks() {
     assert!(blocks.iter().all(|block| block.is_sorted()));
 }
 
+/// Else the packages do not build, which takes minutes to find out.
+#[test]
+fn the_packages_list_of_symbols_has_the_names_of_the_ledger() {
+    let list = root().join("bindings/packaging/debian/libgearman8.symbols");
+    let text = fs::read_to_string(list).unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix(' ')?.split_once("@Base "));
+    assert_same(&names.map(|(name, _)| name.to_owned()).collect(), &ledger());
+}
+
 #[test]
 fn the_shared_library_exports_the_ledger() {
     assert_same(&defined(&["-D"], &under_prefix("lib/libgearman.so.8.0.0")), &ledger());
@@ -131,6 +140,18 @@ fn pkg_config_builds_a_program_both_ways() {
 
 /// Passes and gets structs of every size by value, uses a callback, and prints.
 const PROGRAM: &str = include_str!("shipped/program.c");
+
+#[test]
+fn the_shared_library_leaves_nothing_behind_when_it_is_unloaded() {
+    let program = fresh("unload").join("unload");
+    run(Command::new("cc")
+        .arg(root().join("tests/shipped/unload.c"))
+        .arg("-o")
+        .arg(&program)
+        .arg("-ldl"));
+    let printed = run(Command::new(&program).arg(under_prefix("lib/libgearman.so.8")));
+    assert_eq!(printed, "used yes, mapped no, growing no\n");
+}
 
 #[test]
 fn the_archive_lives_with_another_rust_archive() {

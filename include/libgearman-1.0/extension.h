@@ -41,7 +41,8 @@ GEARMAN_API int gearman_client_next_timeout(gearman_client_st *client);
  * for nothing and does not ask servers that are connected to already. A server
  * that refuses the option goes on without it.
  *
- * Returns SUCCESS, or INVALID_ARGUMENT for an empty option.
+ * Returns SUCCESS, or INVALID_ARGUMENT for an empty option and for one that is longer
+ * than an argument can be.
  *
  * Requires: `client` is NULL or a live client; `option` is readable for its size.
  */

@@ -217,7 +217,8 @@ gearman_return_t gearman_worker_set_identifier(gearman_worker_st *worker,
 
 /* The descriptors that gearman_kill() stops this worker by. They are the
  * worker's, from its making to its freeing; a forked child gets others with
- * its first call. Both are -1 for NULL.
+ * its first call. Both are -1 for NULL. May be called from a signal handler, and
+ * while another thread uses the worker.
  *
  * Requires: `worker` is NULL or a live worker.
  */

@@ -22,7 +22,8 @@ impl Borrowed {
     /// nobody writes to, until the last copy of the result is gone.
     pub unsafe fn new(ptr: *const u8, len: usize) -> Borrowed {
         match NonNull::new(ptr.cast_mut()) {
-            Some(ptr) => Borrowed { ptr, len },
+            // More than a slice may be is too much for a packet, too.
+            Some(ptr) => Borrowed { ptr, len: len.min(isize::MAX as usize) },
             None => Borrowed::EMPTY,
         }
     }

@@ -166,11 +166,15 @@ unsafe fn run_job(
         let mut result = ptr::null_mut();
         if let Some(memory) = memory {
             match hand_out(block, memory, code) {
-                Ok((pointer, size)) => {
+                Ok(Ok((pointer, size))) => {
                     result = pointer;
                     *result_size = size;
                 }
-                Err(failed) => code = failed,
+                Ok(Err(failed)) => code = failed,
+                Err(Gone(())) => {
+                    *ret_ptr = code.into();
+                    return ptr::null_mut();
+                }
             }
         }
         if code.failed() && (*block).engine.link.error.code() != code {
@@ -193,7 +197,11 @@ struct Memory {
     hook_failed: bool,
 }
 
-/// The memory of a finished job's result, which becomes the caller's.
+/// The memory of a finished job's result, which becomes the caller's, or why there is
+/// none.
+///
+/// # Errors
+/// [`Gone`] when a hook freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -201,7 +209,7 @@ unsafe fn hand_out(
     block: *mut ClientBlock,
     memory: Memory,
     code: ReturnCode,
-) -> Result<(*mut c_void, usize), ReturnCode> {
+) -> Result<Result<(*mut c_void, usize), ReturnCode>, Gone<()>> {
     let Memory { hooked, collected, hook_failed } = memory;
     // SAFETY: `run_job` guarantees the block.
     unsafe {
@@ -210,38 +218,38 @@ unsafe fn hand_out(
             // Nothing with a destructor may be alive while the hook runs.
             drop(collected);
             if let Some(memory) = hooked {
-                // Nothing of the client is touched here afterwards but its error.
-                let _ = hooks.release(block, UNTICKETED, memory.as_ptr().cast());
+                hooks.release(block, UNTICKETED, memory.as_ptr().cast())?;
             }
             if !hook_failed {
-                return Ok((ptr::null_mut(), 0));
+                return Ok(Ok((ptr::null_mut(), 0)));
             }
-            return Err((*block).engine.link.error.set(
+            return Ok(Err((*block).engine.link.error.set(
                 ReturnCode::MEMORY_ALLOCATION_FAILURE,
                 at!("gearman_client_do"),
                 "custom workload_fn failed to allocate memory",
-            ));
+            )));
         }
         if let Some(mut memory) = hooked {
             let size = memory.len();
             memory.extend(b"\0");
-            return Ok((memory.as_ptr().cast(), size));
+            return Ok(Ok((memory.as_ptr().cast(), size)));
         }
-        let Some(bytes) = collected else { return Ok((ptr::null_mut(), 0)) };
+        let Some(bytes) = collected else { return Ok(Ok((ptr::null_mut(), 0))) };
         if hooks.malloc.is_none() {
             let size = bytes.len();
-            return Ok((bytes.into_raw().cast(), size));
+            return Ok(Ok((bytes.into_raw().cast(), size)));
         }
         // Only when the result came while no hook could be asked.
         let size = bytes.len();
         let bytes = bytes.into_raw();
         let memory = hooks.allocate(block, UNTICKETED, size + 1);
-        let memory = memory.unwrap_or(ptr::null_mut());
-        if !memory.is_null() {
+        if let Ok(memory) = memory
+            && !memory.is_null()
+        {
             ptr::copy_nonoverlapping(bytes, memory.cast(), size + 1);
         }
         libc::free(bytes.cast());
-        Ok((memory, if memory.is_null() { 0 } else { size }))
+        memory.map(|memory| Ok((memory, if memory.is_null() { 0 } else { size })))
     }
 }
 

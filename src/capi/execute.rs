@@ -122,7 +122,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
     // SAFETY: the caller guarantees all of it.
     unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
-        let function = function_name.sized(function_name_length);
+        let function = function_name.name(function_name_length);
         if function.is_empty() {
             return refuse(block, "function_name was NULL");
         }
@@ -135,7 +135,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
                 kind: TaskKind::Execute,
                 command: attributes.command(),
                 function,
-                unique: unique.sized(unique_length),
+                unique: unique.name(unique_length),
                 body: body_of(arguments.as_ref()),
                 epoch: attributes.epoch,
                 reducer: b"",
@@ -170,8 +170,8 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     // SAFETY: the caller guarantees all of it.
     unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
-        let splitter = partition_function.sized(partition_function_length);
-        let reducer = function_name.sized(function_name_length);
+        let splitter = partition_function.name(partition_function_length);
+        let reducer = function_name.name(function_name_length);
         if splitter.is_empty() {
             return refuse(block, "partition_function was NULL");
         }
@@ -195,7 +195,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
                 kind: TaskKind::Execute,
                 command,
                 function: splitter,
-                unique: unique_str.sized(unique_length),
+                unique: unique_str.name(unique_length),
                 body,
                 epoch: 0,
                 reducer,

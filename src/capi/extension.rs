@@ -7,6 +7,7 @@
 use super::client_block::ClientBlock;
 use super::text::CStrArg;
 use super::types::*;
+use crate::protocol::limits::MAX_ARGS_SIZE;
 use libc::{c_char, c_int};
 
 /// A descriptor that becomes readable when a non-blocking client has something
@@ -59,7 +60,8 @@ pub unsafe extern "C-unwind" fn gearman_client_next_timeout(
 /// for nothing and does not ask servers that are connected to already. A server
 /// that refuses the option goes on without it.
 ///
-/// Returns SUCCESS, or INVALID_ARGUMENT for an empty option.
+/// Returns SUCCESS, or INVALID_ARGUMENT for an empty option and for one that is longer
+/// than an argument can be.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `option` is readable for its size.
@@ -73,7 +75,7 @@ pub unsafe extern "C-unwind" fn gearman_client_greet_with_option(
     unsafe {
         let option = option.sized(option_size);
         match ClientBlock::enter(client) {
-            Some(block) if !option.is_empty() => {
+            Some(block) if (1..=MAX_ARGS_SIZE).contains(&option.len()) => {
                 (*block).guarded((), |engine| engine.link.settings.remember_option(option));
                 gearman_return_t::SUCCESS
             }

@@ -94,7 +94,7 @@ pub unsafe extern "C-unwind" fn gearman_task_recv_data(
         let space: &mut [MaybeUninit<u8>] = if data.is_null() || data_size == 0 {
             &mut []
         } else {
-            std::slice::from_raw_parts_mut(data.cast(), data_size)
+            std::slice::from_raw_parts_mut(data.cast(), data_size.min(isize::MAX as usize))
         };
         let broken = Err(ReturnCode::UNKNOWN_STATE);
         let got = (*client).guarded(broken, |engine| engine.recv_data(id, space));

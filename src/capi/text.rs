@@ -7,6 +7,7 @@ use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use crate::engine::link::Link;
 use crate::net::Transport;
+use crate::protocol::packet::until_nul;
 use libc::{c_char, c_void};
 use std::ffi::CStr;
 
@@ -23,6 +24,19 @@ pub(super) trait CStrArg {
     /// # Safety
     /// NULL, or readable for `size` bytes and unchanged while the result is used.
     unsafe fn sized<'a>(self, size: usize) -> &'a [u8];
+
+    /// A name of at most `size` bytes that ends at its first NUL, for those who count
+    /// it; none for NULL.
+    ///
+    /// # Safety
+    /// As for [`CStrArg::sized`].
+    unsafe fn name<'a>(self, size: usize) -> &'a [u8]
+    where
+        Self: Sized,
+    {
+        // SAFETY: the caller guarantees it.
+        until_nul(unsafe { self.sized(size) })
+    }
 }
 
 impl CStrArg for *const c_char {
@@ -50,8 +64,9 @@ impl CStrArg for *const c_void {
         if self.is_null() || size == 0 {
             return &[];
         }
-        // SAFETY: the caller guarantees `size` readable bytes.
-        unsafe { std::slice::from_raw_parts(self.cast(), size) }
+        // SAFETY: the caller guarantees `size` readable bytes; what no object can be is
+        // cut to what a slice may be, and refused by its size.
+        unsafe { std::slice::from_raw_parts(self.cast(), size.min(isize::MAX as usize)) }
     }
 }
 

@@ -438,18 +438,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_identifier(
 
 /// The descriptors that gearman_kill() stops this worker by. They are the
 /// worker's, from its making to its freeing; a forked child gets others with
-/// its first call. Both are -1 for NULL.
+/// its first call. Both are -1 for NULL. May be called from a signal handler, and
+/// while another thread uses the worker.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_id(worker: *mut gearman_worker_st) -> gearman_id_t {
     // SAFETY: the caller guarantees a live worker.
-    let block = unsafe { WorkerBlock::enter(worker) };
-    // SAFETY: as above; the block is live and not borrowed.
-    let block = block.map(|block| unsafe { &mut *block });
-    block.and_then(|b| b.guarded(None, |engine| engine.wake_fds())).map_or(
-        gearman_id_t { read_fd: -1, write_fd: -1 },
-        |(read_fd, write_fd)| gearman_id_t { read_fd, write_fd },
-    )
+    let id = unsafe { WorkerBlock::id_of(worker) };
+    id.unwrap_or(gearman_id_t { read_fd: -1, write_fd: -1 })
 }

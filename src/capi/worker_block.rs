@@ -14,7 +14,7 @@ use super::types::*;
 use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use crate::engine::worker::{Ticket, Worker};
-use crate::net::MioNet;
+use crate::net::{MioNet, fork};
 use libc::{c_int, c_void};
 use std::ptr::{self, NonNull};
 
@@ -58,6 +58,11 @@ pub(super) struct WorkerBlock {
     pub(super) jobs: Vec<*mut JobBlock>,
     /// The memory of the last job.
     pub(super) spare: Option<Box<JobBlock>>,
+    /// The ends of the wake-up pipe, and the process that they belong to: a signal
+    /// handler or another thread may read both at any time. They are written while
+    /// nobody else can know the worker, or in a forked child that has only one thread.
+    pub(super) id: gearman_id_t,
+    pub(super) generation: u64,
     pub(super) hooks: Hooks,
     pub(super) context: *mut c_void,
     pub(super) log_fn: gearman_log_fn,
@@ -128,6 +133,8 @@ impl WorkerBlock {
             options: shell_options { is_allocated: 1, is_initialized: 1 },
             _impl: ptr::null_mut(),
         };
+        let pipe = net.wake_pipe()?;
+        let id = gearman_id_t { read_fd: pipe.read_fd(), write_fd: pipe.write_fd() };
         let mut engine = Engine::new(net);
         engine.sleep_ends = false;
         let block = Box::into_raw(Box::new(WorkerBlock {
@@ -139,6 +146,8 @@ impl WorkerBlock {
             last_token: 0,
             jobs: Vec::new(),
             spare: None,
+            id,
+            generation: fork::generation(),
             hooks: Hooks::NONE,
             context: ptr::null_mut(),
             log_fn: None,
@@ -191,6 +200,32 @@ impl WorkerBlock {
     pub(super) unsafe fn peek<'a>(shell: *const gearman_worker_st) -> Option<&'a mut WorkerBlock> {
         // SAFETY: as in `enter`.
         unsafe { shell.as_ref()?._impl.cast::<WorkerBlock>().as_mut() }
+    }
+
+    /// The descriptors that stop the worker. Only looks at it, unless this is the
+    /// first call in a forked child.
+    ///
+    /// # Safety
+    /// `shell` is NULL or a live worker, which another thread may be using, or the
+    /// code that a signal handler has interrupted.
+    pub(super) unsafe fn id_of(shell: *const gearman_worker_st) -> Option<gearman_id_t> {
+        // SAFETY: the caller guarantees a readable shell; who uses the worker
+        // changes neither it nor, in the same process, the two fields.
+        let (id, generation) = unsafe {
+            let block: *mut WorkerBlock = shell.as_ref()?._impl.cast();
+            let block = NonNull::new(block)?.as_ptr();
+            ((&raw const (*block).id).read(), (&raw const (*block).generation).read())
+        };
+        if generation == fork::generation() {
+            return Some(id);
+        }
+        // SAFETY: the thread that forked is the only one that there is, and the
+        // worker is live.
+        let this = unsafe { &mut *WorkerBlock::enter(shell)? };
+        let (read_fd, write_fd) = this.guarded(None, |engine| engine.wake_fds())?;
+        this.id = gearman_id_t { read_fd, write_fd };
+        this.generation = fork::generation();
+        Some(this.id)
     }
 
     /// Runs our own code on the engine; see [`handle::guarded`].

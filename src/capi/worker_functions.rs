@@ -105,7 +105,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_function_exist(
 ) -> bool {
     // SAFETY: the caller guarantees both.
     unsafe {
-        let name = function_name.sized(function_length);
+        let name = function_name.name(function_length);
         WorkerBlock::peek(worker).is_some_and(|b| b.engine.has_function(name))
     }
 }
@@ -174,7 +174,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
-        let name = function_name.sized(function_name_length);
+        let name = function_name.name(function_name_length);
         let at = at!("gearman_worker_define_function");
         let run = match function.kind {
             gearman_function_kind_t::V1 => function.callback.function_v1.func.map(Run::V1),

@@ -8,6 +8,7 @@ use super::ReturnCode;
 use super::link::Link;
 use crate::at;
 use crate::buf::Owned;
+use crate::protocol::limits::{MAX_ARGS_SIZE, MAX_PAYLOAD};
 use crate::protocol::packet::encode_head;
 use crate::protocol::{Command, Magic};
 
@@ -43,6 +44,19 @@ impl<'a> Broadcast<'a> {
             Broadcast::Option(option) => {
                 encode_head(out, Magic::Request, Command::OptionReq, &[option], 0);
             }
+        }
+    }
+
+    /// Why no packet can hold it, if none can.
+    fn is_too_large(self) -> Option<&'static str> {
+        match self {
+            Broadcast::Echo(data) if data.len() > MAX_PAYLOAD as usize => {
+                Some("workload is larger than a packet can be")
+            }
+            Broadcast::Option(option) if option.len() > MAX_ARGS_SIZE => {
+                Some("option is longer than an argument can be")
+            }
+            Broadcast::Echo(_) | Broadcast::Option(_) => None,
         }
     }
 
@@ -82,6 +96,10 @@ pub(super) fn broadcast<T>(asker: &mut impl Ask<T>, what: Broadcast<'_>) -> Resu
             Broadcast::Option(_) => at!("gearman_server_option"),
         };
         return Err(asker.link().error.set(ReturnCode::NO_SERVERS, at, "no servers provided"));
+    }
+    if let Some(text) = what.is_too_large() {
+        let at = at!("gearman_universal");
+        return Err(asker.link().error.set(ReturnCode::ARGUMENT_TOO_LARGE, at, text));
     }
     let mut accepted = false;
     let mut down = None;

@@ -236,6 +236,8 @@ pub struct Task {
     pub(super) stream: Option<u32>,
     /// Its last packet has come, though perhaps not been looked at.
     pub(super) ended: bool,
+    /// It was lost, and no run has said so yet.
+    pub(super) unreported: bool,
     /// The ticket of the callback that is running for it; 0 when none is.
     pub(super) on_stack: u32,
     /// Its callback is to be called (again).
@@ -275,6 +277,7 @@ impl Task {
             conn: None,
             stream: None,
             ended: false,
+            unreported: false,
             on_stack: 0,
             offered: false,
             listed: false,
@@ -311,6 +314,7 @@ impl Task {
         self.conn = None;
         self.stream = None;
         self.ended = false;
+        self.unreported = false;
         self.on_stack = 0;
         self.offered = false;
         self.listed = false;
@@ -361,6 +365,31 @@ impl Task {
     /// Whether events wait to be looked at.
     pub(super) fn has_backlog(&self) -> bool {
         self.rare().is_some_and(|r| !r.backlog.is_empty())
+    }
+
+    /// Whether the last packet about it is here, though its callbacks may still be
+    /// due: it needs its connection no more.
+    pub(super) fn has_its_end(&self) -> bool {
+        let due = self.offered || self.on_stack != 0;
+        let at_its_end = match self.state {
+            TaskState::Complete | TaskState::Exception | TaskState::Fail => true,
+            TaskState::Created => self.ends_when_created(),
+            TaskState::Status => self.asks_status(),
+            _ => false,
+        };
+        let ends = |event: &Event| match event.command {
+            // A callback was to receive the body from the connection.
+            _ if event.streamed.is_some() => false,
+            Command::WorkComplete
+            | Command::WorkException
+            | Command::WorkFail
+            | Command::StatusRes
+            | Command::StatusResUnique
+            | Command::Error => true,
+            Command::JobCreated => self.ends_when_created(),
+            _ => false,
+        };
+        due && at_its_end || self.rare().and_then(|r| r.backlog.back()).is_some_and(ends)
     }
 
     /// The next event that waits.

@@ -2,7 +2,8 @@
 //!
 //! One page of the process is marked `MADV_WIPEONFORK`: the kernel hands a
 //! child a page of zeros in its place. A reader that finds zero writes the next
-//! generation there, and whatever remembers an older generation is inherited.
+//! generation there, and whatever remembers an older generation is inherited. The
+//! page is the library's own, so that it goes when the library is unloaded.
 //!
 //! Must not: install fork handlers, which would outlive a library that is
 //! unloaded.
@@ -10,6 +11,12 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+/// The largest page that a supported system has.
+const LARGEST_PAGE: usize = 64 * 1024;
+
+/// Room with a whole page in it, wherever it is loaded: zeros that come from no file,
+/// of which only that page is ever touched.
+static ROOM: [AtomicU64; 2 * LARGEST_PAGE / 8] = [const { AtomicU64::new(0) }; _];
 /// The wiped page's first word, null before the first call.
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 /// The last generation that was given out; inherited by children.
@@ -22,8 +29,7 @@ pub fn generation() -> u64 {
     if page.is_null() {
         return first_generation();
     }
-    // SAFETY: `PAGE` is only ever set to a mapping that is never unmapped, is
-    // large enough and aligned for an `AtomicU64`, and starts as zero.
+    // SAFETY: `PAGE` is only ever set to a word of `ROOM`.
     let word = unsafe { &*page };
     match word.load(Ordering::Relaxed) {
         0 => next_generation(word),
@@ -42,36 +48,21 @@ fn next_generation(word: &AtomicU64) -> u64 {
 
 #[cold]
 fn first_generation() -> u64 {
-    // SAFETY: an anonymous mapping of one page at an address the kernel picks.
-    let mapped = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            4096,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
+    // SAFETY: has no preconditions.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = usize::try_from(page).unwrap_or(0);
+    let skip = ROOM.as_ptr().cast::<u8>().align_offset(page.max(8).next_power_of_two()) / 8;
+    let word = match ROOM.get(skip) {
+        Some(word) if page <= LARGEST_PAGE => ptr::from_ref(word).cast_mut(),
+        _ => return u64::from(std::process::id()),
     };
-    if mapped == libc::MAP_FAILED {
-        return u64::from(std::process::id());
-    }
-    // SAFETY: advises about the mapping made above.
-    if unsafe { libc::madvise(mapped, 4096, libc::MADV_WIPEONFORK) } != 0 {
+    // SAFETY: advises about one page that lies within `ROOM`. Wiping it in a child sets
+    // atomics there to zero, which every reader expects.
+    if unsafe { libc::madvise(word.cast(), page, libc::MADV_WIPEONFORK) } != 0 {
         // A kernel before 4.14: ask for the process id each time.
-        // SAFETY: unmaps the mapping made above, which nobody else knows.
-        unsafe { libc::munmap(mapped, 4096) };
         return u64::from(std::process::id());
     }
-    let page: *mut AtomicU64 = mapped.cast();
-    match PAGE.compare_exchange(ptr::null_mut(), page, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => {}
-        Err(_) => {
-            // Another thread was first.
-            // SAFETY: unmaps the mapping made above, which nobody else knows.
-            unsafe { libc::munmap(mapped, 4096) };
-        }
-    }
+    PAGE.store(word, Ordering::Release);
     generation()
 }
 

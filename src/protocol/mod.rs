@@ -14,4 +14,4 @@ pub mod percent;
 pub mod servers;
 
 pub use command::{Command, Sender};
-pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode};
+pub use packet::{Decoded, Header, Magic, Packet, ProtocolError, decode, encode, encode_head};

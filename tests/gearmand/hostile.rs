@@ -182,3 +182,29 @@ fn running_out_of_descriptors_ends_when_somebody_leaves() {
     assert!(complaints <= 2, "{complaints} more lines about the same");
     server.wait();
 }
+
+#[test]
+fn the_memory_of_a_queue_that_is_worked_off_is_given_back() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    let before = resident(&server);
+    let payload = "x".repeat(100_000);
+    for number in 1..=1000 {
+        client.ask(&request(18, &["f", "", &payload]), &response(8, &[format!("H:t:{number}")]));
+    }
+    let full = resident(&server);
+    assert!(full > before + 90_000, "{before} kB became {full} kB");
+    worker.send(&request(1, &["f"]));
+    for number in 1..=1000 {
+        let handle = format!("H:t:{number}");
+        worker.ask(&request(9, NOTHING), &response(11, &[&handle[..], "f", &payload]));
+        worker.send(&request(13, &[&handle[..], ""]));
+    }
+    worker.settle();
+    let began = std::time::Instant::now();
+    // Of 100 MB a tenth is more than any allocator keeps for itself.
+    while resident(&server) > before + 10_000 {
+        assert!(began.elapsed() < PATIENCE, "{full} kB became {} kB", resident(&server));
+        client.settle();
+    }
+}

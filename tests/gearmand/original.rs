@@ -14,7 +14,7 @@ pub(crate) const ORIGINAL: &str = "/usr/sbin/gearmand";
 
 /// The original on a port that was free a moment ago, or nothing where there is
 /// no original.
-fn original() -> Option<Server> {
+pub(super) fn original() -> Option<Server> {
     original_with(&[])
 }
 
@@ -38,10 +38,10 @@ pub(crate) fn original_with(arguments: &[&str]) -> Option<Server> {
 }
 
 /// Bytes that one of several connections sends.
-type Turn = (usize, Vec<u8>);
+pub(super) type Turn = (usize, Vec<u8>);
 
 /// Plays turns; after each, what every connection got.
-fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
+pub(super) fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
     let mut peers: Vec<_> = (0..connections).map(|_| server.connect()).collect();
     peers.iter_mut().for_each(|peer| {
         peer.settle();

@@ -59,6 +59,72 @@ fn a_payload_of_many_megabytes_passes_both_ways() {
 }
 
 #[test]
+fn large_and_small_packets_in_a_row_arrive_as_they_were_sent() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).settle();
+    // Around the sizes at which the server handles them in another way, twice, as
+    // it treats who has sent a large one before differently.
+    let sizes = [0, 1, 16 << 10, (16 << 10) + 1, 100_000, 3 << 20, 5, 40_000, 100_000, 2 << 20, 7];
+    let payloads: Vec<String> = (1..=sizes.len())
+        .map(|n| {
+            (0..).map(|i: usize| char::from(b'a' + (i * n % 23) as u8)).take(sizes[n - 1]).collect()
+        })
+        .collect();
+    for (number, payload) in (1..).zip(&payloads) {
+        client.send(&request(7, &["f", &format!("u{number}"), payload]));
+    }
+    for (number, payload) in (1..).zip(&payloads) {
+        let handle = format!("H:t:{number}");
+        client.expect(&response(8, &[&handle]));
+        worker.send(&request(30, NOTHING));
+        worker.expect(&response(31, &[&handle, "f", &format!("u{number}"), payload]));
+    }
+    for (number, payload) in (1..).zip(&payloads) {
+        worker.send(&request(28, &[&format!("H:t:{number}"), payload]));
+    }
+    for (number, payload) in (1..).zip(&payloads) {
+        client.expect(&response(28, &[&format!("H:t:{number}"), payload]));
+    }
+}
+
+#[test]
+fn a_large_result_goes_to_everybody_who_waits_also_to_the_slow() {
+    let server = Server::start(&[]);
+    let payload = "0123456789abcdef".repeat(1 << 17);
+    let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.ask(&request(7, &["f", "u", &payload]), &response(8, &["H:t:1"]));
+    }
+    let mut worker = server.connect();
+    worker.send(&request(1, &["f"]));
+    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", &payload]));
+    // The job is over, and its worker gone, before anybody reads.
+    worker.send(&request(13, &["H:t:1", &payload])).settle();
+    drop(worker);
+    for client in &mut clients {
+        client.expect(&response(13, &["H:t:1", &payload])).settle();
+    }
+}
+
+#[test]
+fn a_large_job_is_handed_out_again_as_it_came() {
+    let server = Server::start(&[]);
+    let payload = "0123456789abcdef".repeat(1 << 14);
+    let mut client = server.connect();
+    client.ask(&request(37, &["f", "u", "r", "", &payload]), &response(8, &["H:t:1"]));
+    for _ in 0..3 {
+        let mut worker = server.connect();
+        worker.send(&request(1, &["f"]));
+        worker.ask(&request(39, NOTHING), &response(40, &["H:t:1", "f", "u", "r", &payload]));
+    }
+    // A unique of the same payload joins it.
+    client.ask(&request(7, &["f", "u", &payload]), &response(8, &["H:t:1"]));
+    client.ask(&request(7, &["g", "-", &payload]), &response(8, &["H:t:2"]));
+    client.ask(&request(7, &["g", "-", &payload]), &response(8, &["H:t:2"])).settle();
+}
+
+#[test]
 fn thousands_of_requests_may_be_sent_before_an_answer_is_read() {
     let server = Server::start(&[]);
     let mut client = server.connect();
@@ -74,6 +140,29 @@ fn thousands_of_requests_may_be_sent_before_an_answer_is_read() {
         client.expect(&response(17, &[format!("{number:0100}")]));
     }
     sending.join().expect("sent");
+}
+
+#[test]
+fn ten_thousand_jobs_of_one_client_are_all_answered() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    let count = 10_000;
+    let handle = |number: usize| format!("H:t:{number}");
+    worker.send(&request(1, &["f"])).settle();
+    for number in 1..=count {
+        client.send(&request(7, &["f", &format!("u{number}"), "x"]));
+        client.expect(&response(8, &[handle(number)]));
+    }
+    let mut admin = server.connect();
+    assert_eq!(admin.list("status"), format!("f\t{count}\t0\t1\n.\n"));
+    for number in 1..=count {
+        let job = response(11, &[&handle(number)[..], "f", "x"]);
+        worker.ask(&request(9, NOTHING), &job).send(&request(13, &[&handle(number)[..], "done"]));
+    }
+    for number in 1..=count {
+        client.expect(&response(13, &[&handle(number)[..], "done"]));
+    }
+    assert_eq!(admin.list("status"), "f\t0\t0\t1\n.\n");
 }
 
 #[test]

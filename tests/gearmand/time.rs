@@ -26,6 +26,25 @@ fn a_job_for_later_wakes_a_sleeping_worker_when_its_time_has_come() {
 }
 
 #[test]
+fn jobs_for_later_start_in_the_order_of_their_times_and_soon_after_them() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).send(&request(4, NOTHING)).settle();
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let (early, late) = (now().as_secs() + 1, now().as_secs() + 2);
+    client.ask(&request(36, &["f", "", &late.to_string(), "late"]), &response(8, &["H:t:1"]));
+    client.ask(&request(36, &["f", "", &early.to_string(), "early"]), &response(8, &["H:t:2"]));
+    for (due, handle, payload) in [(early, "H:t:2", "early"), (late, "H:t:1", "late")] {
+        worker.expect(&response(6, NOTHING));
+        // 0.3 s on a machine with nothing else to do.
+        assert!(now().as_secs_f64() - (due as f64) < 2.0, "{payload} started too late");
+        worker.ask(&request(9, NOTHING), &response(11, &[handle, "f", payload]));
+        worker.send(&request(13, &[handle, ""]));
+        worker.ask(&request(9, NOTHING), &response(10, NOTHING)).send(&request(4, NOTHING));
+    }
+}
+
+#[test]
 fn a_job_that_the_woken_worker_does_not_take_wakes_the_others() {
     let server = Server::start(&[]);
     let mut client = server.connect();

@@ -21,9 +21,12 @@ const READY: &[u8] = b"ready\n";
 /// When it ended instead; it has said why on standard error.
 pub(crate) fn launch(_: &Options) -> io::Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
-    // Sockets that were opened for this process are for the new one.
-    if std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string()) {
-        command.env_remove("LISTEN_PID");
+    // Sockets that were opened for this process are for the new one, and so is the
+    // question whether it is alive.
+    for name in ["LISTEN_PID", "WATCHDOG_PID"] {
+        if std::env::var(name).is_ok_and(|pid| pid == std::process::id().to_string()) {
+            command.env_remove(name);
+        }
     }
     let mut child = command
         .args(std::env::args_os().skip(1))

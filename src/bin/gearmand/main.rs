@@ -4,7 +4,7 @@
 //! the event loop, `admin` the text protocol, `http` the front end in a thread of
 //! its own, and `broker` everything that the job server is about. Arrows point
 //! one way: `server -> admin, http -> broker`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod admin;
 mod announcement;
@@ -12,7 +12,10 @@ mod broker;
 mod daemon;
 mod http;
 mod log;
+mod memory;
 mod options;
+#[cfg(test)]
+mod play;
 mod privileges;
 mod server;
 mod startup;
@@ -21,12 +24,6 @@ mod systemd;
 use std::process::ExitCode;
 
 use gearman::protocol::percent;
-
-/// The C library's allocator gives memory back only from its end: one small
-/// allocation made while a queue was full keeps all of it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let options = match options::parse() {
         Ok(options) => options,

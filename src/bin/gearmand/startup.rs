@@ -70,10 +70,11 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             )));
         }
     };
+    // Before the process that systemd started ends.
+    systemd::ready();
     if process.daemon_child {
         daemon::ready(keep_stderr)?;
     }
-    systemd::ready();
     server.run()
 }
 

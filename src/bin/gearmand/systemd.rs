@@ -40,19 +40,20 @@ fn take(inherited: &mut ListenFd, index: usize) -> io::Result<Listener> {
     }
 }
 
-/// The server answers.
+/// The server answers, and this is its process: systemd may have started another
+/// that is about to end.
 pub(crate) fn ready() {
-    notify(NotifyState::Ready);
+    notify(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
 }
 
 /// The server ends.
 pub(crate) fn stopping() {
-    notify(NotifyState::Stopping);
+    notify(&[NotifyState::Stopping]);
 }
 
 /// The server is alive.
 pub(crate) fn alive() {
-    notify(NotifyState::Watchdog);
+    notify(&[NotifyState::Watchdog]);
 }
 
 /// How often [`alive`] is to be said, if at all: twice as often as it is looked
@@ -61,7 +62,7 @@ pub(crate) fn heartbeat() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|period| period / 2)
 }
 
-fn notify(state: NotifyState<'_>) {
+fn notify(states: &[NotifyState<'_>]) {
     // Nobody may be listening, and the server runs all the same.
-    let _ = sd_notify::notify(&[state]);
+    let _ = sd_notify::notify(states);
 }

@@ -99,12 +99,7 @@ impl<T: Transport> Client<T> {
         if new.reducer.len() > FUNCTION_MAX_SIZE {
             return Err(self.invalid("reducer name longer then GEARMAN_MAX_FUNCTION_SIZE"));
         }
-        let Some(unique) = Unique::choose(new.unique, new.body.bytes(), &mut self.uuids) else {
-            return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
-        };
-        if matches!(new.body, Body::Invalid) {
-            return Err(self.invalid("invalid workload"));
-        }
+        // Before the bytes are looked at, for the unique id "#".
         let size = new.body.size();
         if size > MAX_PAYLOAD as usize - 4 * FUNCTION_MAX_SIZE {
             return Err(self.link.error.set(
@@ -113,7 +108,12 @@ impl<T: Transport> Client<T> {
                 "workload is larger than a packet can be",
             ));
         }
-
+        let Some(unique) = Unique::choose(new.unique, new.body.bytes(), &mut self.uuids) else {
+            return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
+        };
+        if matches!(new.body, Body::Invalid) {
+            return Err(self.invalid("invalid workload"));
+        }
         Ok(unique)
     }
 

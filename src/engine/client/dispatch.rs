@@ -252,7 +252,9 @@ impl<T: Transport> Client<T> {
                 match self.route(id, event, deliver) {
                     Some(step) => Ok(Some(step)),
                     None => {
-                        self.refused = Some((id, named));
+                        if let Some((before, _)) = self.refused.replace((id, named)) {
+                            self.note_unreported(before);
+                        }
                         Ok(None)
                     }
                 }

@@ -116,6 +116,9 @@ pub struct Client<T: Transport> {
     active: usize,
     /// Those of them whose callback is running.
     on_stack: usize,
+    /// Added tasks that were lost or refused while no run of all tasks was there
+    /// to say so: the next one does, when everything else is done.
+    unreported: usize,
     last_ticket: u32,
     last_run: u64,
     /// The last run ended only because it must not wait: the next one is the same,
@@ -155,6 +158,7 @@ impl<T: Transport> Client<T> {
             spare: None,
             active: 0,
             on_stack: 0,
+            unreported: 0,
             last_ticket: 0,
             last_run: 0,
             to_be_continued: false,
@@ -178,11 +182,8 @@ impl<T: Transport> Client<T> {
 
     /// Closes and forgets all servers. Tasks that were sent are lost.
     pub fn remove_servers(&mut self) {
-        let keys = 0..self.servers.len();
-        let lost: usize = keys.map(|key| self.lose(key, ReturnCode::LOST_CONNECTION)).sum();
-        if lost > 0 {
-            // A run that this happens in has to say so.
-            self.refused = Some((Id::NONE, ReturnCode::LOST_CONNECTION));
+        for key in 0..self.servers.len() {
+            self.lose(key, ReturnCode::LOST_CONNECTION);
         }
         self.link.remove_servers();
         self.servers.clear();
@@ -226,6 +227,7 @@ impl<T: Transport> Client<T> {
         if task.on_stack != 0 {
             self.on_stack = self.on_stack.saturating_sub(1);
         }
+        self.unreported -= usize::from(task.unreported);
         Some(task)
     }
 
@@ -338,15 +340,9 @@ impl<T: Transport> Client<T> {
         let mut count = 0;
         for id in lost {
             if let Some(task) = self.tasks.get_mut(id) {
-                // A callback that is due is still called; its data is here.
-                let due = task.offered || task.on_stack != 0;
                 task.stream = None;
-                if due
-                    && matches!(
-                        task.state,
-                        TaskState::Complete | TaskState::Exception | TaskState::Fail
-                    )
-                {
+                // Its callback is still called; the data for it is here.
+                if task.has_its_end() {
                     task.conn = None;
                     self.servers[key].inflight -= 1;
                     continue;
@@ -355,8 +351,40 @@ impl<T: Transport> Client<T> {
             }
             count += 1;
             self.finish(id);
+            self.note_unreported(id);
         }
         count
+    }
+
+    /// Notes an added task that has ended badly while nobody was told. A single call
+    /// has a result of its own.
+    fn note_unreported(&mut self, id: Id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && task.kind == TaskKind::Add
+            && !task.unreported
+        {
+            task.unreported = true;
+            self.unreported += 1;
+        }
+    }
+
+    /// How one of those tasks ended, if there are any: then all are reported.
+    fn report(&mut self) -> Option<ReturnCode> {
+        if self.unreported == 0 {
+            return None;
+        }
+        self.unreported = 0;
+        let mut code = None;
+        let mut next = self.first_task();
+        while let Some(id) = next {
+            if let Some(task) = self.tasks.get_mut(id)
+                && std::mem::take(&mut task.unreported)
+            {
+                code = code.or(Some(task.code));
+            }
+            next = self.next_task(id);
+        }
+        code
     }
 
     /// Notices a fork. The child's tasks that were sent are its parent's.
@@ -365,6 +393,8 @@ impl<T: Transport> Client<T> {
             for key in 0..self.servers.len() {
                 self.lose(key, ReturnCode::LOST_CONNECTION);
             }
+            // The parent has them.
+            self.report();
         }
     }
 

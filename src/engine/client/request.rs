@@ -126,6 +126,9 @@ impl<T: Transport> Client<T> {
     /// Connects, if need be, and finishes what is half sent.
     fn make_ready(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
         if self.link.look(key, self.clock) == Liveness::Dead {
+            // What was received before the end still counts. Whatever it says, the
+            // connection is given up.
+            let _ = self.read(key, false);
             self.link.ended(key);
             self.lose(key, ReturnCode::LOST_CONNECTION);
         }

@@ -4,6 +4,7 @@
 //! plain data.
 
 use super::{Client, Expect};
+use crate::at;
 use crate::buf::HookBuf;
 use crate::engine::ReturnCode;
 use crate::engine::link::{State, Wait, earlier};
@@ -87,7 +88,9 @@ impl<T: Transport> Client<T> {
         self.check_fork();
         let continues = std::mem::take(&mut self.to_be_continued) && until.is_none();
         self.last_run += u64::from(!continues);
-        self.refused = None;
+        if let Some((id, _)) = self.refused.take() {
+            self.note_unreported(id);
+        }
         self.clock = self.link.net.now();
         let began = self.link.settings.timeout.map(|_| self.clock);
         Run { number: self.last_run, until, blocking, began }
@@ -103,10 +106,12 @@ impl<T: Transport> Client<T> {
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 return Step::Done(ReturnCode::SUCCESS);
             }
-            if let Some((_, code)) = self.refused.take()
-                && run.until.is_none()
-            {
-                return Step::Done(code);
+            if let Some((id, code)) = self.refused.take() {
+                if run.until.is_none() {
+                    self.report();
+                    return Step::Done(code);
+                }
+                self.note_unreported(id);
             }
             if self.may_send() {
                 match self.submit(run) {
@@ -124,7 +129,7 @@ impl<T: Transport> Client<T> {
                 continue;
             }
             if self.active == self.on_stack {
-                return Step::Done(ReturnCode::SUCCESS);
+                return Step::Done(self.all_done(run));
             }
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
@@ -163,6 +168,20 @@ impl<T: Transport> Client<T> {
                 }
                 Err(code) => return Step::Done(code),
             }
+        }
+    }
+
+    /// What a run returns that has nothing left to do.
+    fn all_done(&mut self, run: &Run) -> ReturnCode {
+        if run.until.is_some() {
+            return ReturnCode::SUCCESS;
+        }
+        match self.report() {
+            Some(code) if self.link.error.code() != code => {
+                let text = "tasks were lost or refused since the last run of all tasks";
+                self.link.error.set(code, at!("gearman_client_run_tasks"), text)
+            }
+            code => code.unwrap_or(ReturnCode::SUCCESS),
         }
     }
 

@@ -96,7 +96,11 @@ impl<T: Transport> Client<T> {
             self.servers[key].failed_in = run.number;
         }
         let lost = self.lose(key, code);
-        if lost > 0 && run.until.is_none() { Err(code) } else { Ok(()) }
+        if lost > 0 && run.until.is_none() {
+            self.report();
+            return Err(code);
+        }
+        Ok(())
     }
 
     /// The first server, last added first, that can take a packet now.
@@ -114,6 +118,9 @@ impl<T: Transport> Client<T> {
                 continue;
             }
             if self.link.look(key, self.clock) == Liveness::Dead {
+                if self.ends_unread(key) {
+                    return Ok(Choice::Wait);
+                }
                 // Nothing was sent on it, so trying again is safe.
                 self.link.ended(key);
                 self.link.error.reset();
@@ -141,6 +148,15 @@ impl<T: Transport> Client<T> {
             task.code = code;
         }
         Err(code)
+    }
+
+    /// Whether a connection that has ended holds packets that were received and not
+    /// read: they come first, and reading on from them finds the end.
+    fn ends_unread(&mut self, key: usize) -> bool {
+        let unread =
+            !self.link.conns[key].inbuf.is_empty() && !self.servers[key].incoming.is_stalled();
+        self.link.conns[key].readable |= unread;
+        unread
     }
 
     fn open(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {

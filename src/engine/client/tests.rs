@@ -5,6 +5,8 @@ use crate::engine::task::{Callbacks, TaskKind, Token};
 use crate::engine::testing::{Connect, ScriptNet, World, request, response};
 use crate::protocol::Command;
 
+mod lost;
+
 const HANDLE: &[u8] = b"H:1";
 
 fn client(servers: usize) -> (Client<ScriptNet>, World) {

@@ -10,7 +10,7 @@ use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::link::State;
 use crate::net::Transport;
-use crate::protocol::limits::FUNCTION_MAX_SIZE;
+use crate::protocol::limits::{FUNCTION_MAX_SIZE, MAX_ARGS_SIZE};
 use crate::protocol::{Command, Magic, encode};
 
 /// A function that a worker offers.
@@ -65,9 +65,10 @@ impl<T: Transport> Worker<T> {
         token: Option<u64>,
     ) -> Result<(), ReturnCode> {
         self.check_fork();
+        let full = name.len() + self.link.settings.namespace_len();
         let wrong = match name.len() {
             0 => "invalid function",
-            1..=FUNCTION_MAX_SIZE => "",
+            1..=FUNCTION_MAX_SIZE if full <= MAX_ARGS_SIZE / 4 => "",
             _ => "function name longer then GEARMAN_MAX_FUNCTION_SIZE",
         };
         if !wrong.is_empty() {

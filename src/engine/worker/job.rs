@@ -109,7 +109,7 @@ impl Job {
         // The NUL that a body follows.
         let nul = usize::from(command.spec().body);
         let end = usize::from(self.ends[0]) + nul;
-        let size = end - HEADER_SIZE + body;
+        let size = (end - HEADER_SIZE).saturating_add(body);
         if size > MAX_PAYLOAD as usize {
             return None;
         }

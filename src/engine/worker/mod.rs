@@ -51,9 +51,9 @@ pub struct Worker<T: Transport> {
     /// Whether the time limit ends a sleep.
     pub sleep_ends: bool,
     servers: Vec<Server>,
-    /// The oldest first.
     /// Some server has something to hear of functions.
     has_news: bool,
+    /// The oldest first.
     functions: Vec<Function>,
     jobs: Slab<Job>,
     /// Jobs that have come and were not handed out.

@@ -271,6 +271,8 @@ impl<T: Transport> Worker<T> {
                     }
                 }
             };
+            // Others were asked while it was slow to come.
+            self.servers[key].passed_over &= rest.is_some();
             self.servers[key].incoming = rest;
             if got == 0 && !self.link.conns[key].readable {
                 return Ok(self.servers[key].incoming.is_none());

@@ -117,7 +117,14 @@ impl<T: Transport> Worker<T> {
     #[inline(always)]
     fn end(&mut self, job: &mut Job, outcome: Outcome, result: &[u8]) -> ReturnCode {
         let sent = match outcome {
-            Outcome::Complete(_) => self.conclude(job, Report::Complete, result),
+            Outcome::Complete(_) => match self.conclude(job, Report::Complete, result) {
+                // The client must not wait for a result that cannot be sent.
+                ReturnCode::ARGUMENT_TOO_LARGE => {
+                    let told = self.conclude(job, Report::Fail, b"");
+                    if told.failed() { told } else { ReturnCode::ARGUMENT_TOO_LARGE }
+                }
+                code => code,
+            },
             Outcome::Fail(_) => self.conclude(job, Report::Fail, b""),
             Outcome::Retry => {
                 if !job.finished && self.is_alive(job.conn, job.life) {

@@ -2,6 +2,9 @@
 //!
 //! Must not: find jobs, or decide what happens to one.
 
+use bytes::Bytes;
+
+use super::SHARED;
 use super::connection::{ByJob, Connection, Waiter};
 use super::function::Function;
 use super::list::{Links, List, linked};
@@ -45,8 +48,7 @@ pub(crate) struct Job {
     /// The counter in its handle.
     pub(super) number: u32,
     pub(super) function: Id<Function>,
-    /// Unique, reducer and payload, one behind the other.
-    text: Box<[u8]>,
+    text: Text,
     reducer_len: u16,
     unique_len: u8,
     pub(super) priority: Priority,
@@ -81,6 +83,8 @@ pub(super) struct NewJob<'a> {
     pub(super) unique: &'a [u8],
     pub(super) reducer: &'a [u8],
     pub(super) payload: &'a [u8],
+    /// What all of these lie in, if it can be kept.
+    pub(super) memory: Option<&'a Bytes>,
     pub(super) priority: Priority,
     pub(super) background: bool,
     /// Seconds of `Now::ticks`.
@@ -93,7 +97,7 @@ impl Job {
         Job {
             number,
             function: new.function,
-            text: [new.unique, new.reducer, new.payload].concat().into(),
+            text: Text::new(new),
             // Both were checked: a unique is at most 64 bytes long, and all
             // arguments of a packet together are at most 8192.
             reducer_len: new.reducer.len() as u16,
@@ -114,23 +118,81 @@ impl Job {
 
     /// The unique id, maybe empty.
     pub(crate) fn unique(&self) -> &[u8] {
-        &self.text[..usize::from(self.unique_len)]
+        let (bytes, [start, ..]) = self.parts();
+        &bytes[start..][..usize::from(self.unique_len)]
     }
 
     /// The reducer, empty if there is none.
     pub(crate) fn reducer(&self) -> &[u8] {
-        &self.text[usize::from(self.unique_len)..][..usize::from(self.reducer_len)]
+        let (bytes, [_, start, _]) = self.parts();
+        &bytes[start..][..usize::from(self.reducer_len)]
     }
 
     /// What the worker is to work on.
     pub(crate) fn payload(&self) -> &[u8] {
-        &self.text[usize::from(self.unique_len) + usize::from(self.reducer_len)..]
+        let (bytes, [.., start]) = self.parts();
+        &bytes[start..]
+    }
+
+    /// A large payload, to be kept for as long as it takes to send it.
+    pub(crate) fn shared_payload(&self) -> Option<Bytes> {
+        match &self.text {
+            Text::Small(_) => None,
+            Text::Large(large) => Some(large.memory.slice(large.starts[2]..)),
+        }
+    }
+
+    /// All bytes, and where unique, reducer and payload begin in them.
+    fn parts(&self) -> (&[u8], [usize; 3]) {
+        match &self.text {
+            Text::Small(bytes) => {
+                let reducer = usize::from(self.unique_len);
+                (bytes, [0, reducer, reducer + usize::from(self.reducer_len)])
+            }
+            Text::Large(large) => (&large.memory, large.starts),
+        }
     }
 
     /// Whether nobody would learn of its result, nor wants it done anyway.
     pub(crate) fn is_abandoned(&self) -> bool {
         !self.background && self.waiters.is_empty()
     }
+}
+
+/// The bytes of a job, in no more room than a pointer and a length.
+enum Text {
+    /// Unique, reducer and payload, one behind the other.
+    Small(Box<[u8]>),
+    /// With a payload that is passed on by reference.
+    Large(Box<Large>),
+}
+
+struct Large {
+    /// As the small ones; or the packet that the job came in, as it came.
+    memory: Bytes,
+    starts: [usize; 3],
+}
+
+impl Text {
+    fn new(new: NewJob<'_>) -> Text {
+        let parts = [new.unique, new.reducer, new.payload];
+        if new.payload.len() < SHARED {
+            return Text::Small(parts.concat().into());
+        }
+        let (memory, starts) = match new.memory {
+            Some(memory) => (memory.clone(), parts.map(|part| place(memory, part))),
+            None => {
+                let reducer = new.unique.len();
+                (parts.concat().into(), [0, reducer, reducer + new.reducer.len()])
+            }
+        };
+        Text::Large(Box::new(Large { memory, starts }))
+    }
+}
+
+/// Where a part of some memory begins in it; an empty one may lie anywhere.
+fn place(memory: &[u8], part: &[u8]) -> usize {
+    if part.is_empty() { 0 } else { part.as_ptr() as usize - memory.as_ptr() as usize }
 }
 
 #[cfg(test)]

@@ -215,6 +215,7 @@ mod tests {
             unique,
             reducer: b"",
             payload,
+            memory: None,
             priority: Priority::Normal,
             background: true,
             submitted: 0,

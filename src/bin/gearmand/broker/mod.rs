@@ -20,6 +20,9 @@ mod job;
 mod jobs;
 mod lifecycle;
 mod list;
+#[cfg(all(fuzzing, not(test)))]
+#[path = "tests/recount.rs"]
+mod recount;
 mod slab;
 #[cfg(test)]
 mod tests;
@@ -39,9 +42,10 @@ pub(crate) use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, S
 pub(crate) use waking::Wakeup;
 pub(crate) use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
 
+use bytes::Bytes;
 use connection::{Ability, Connection, Waiter};
 use function::{Function, Functions};
-use gearman::protocol::Command;
+use gearman::protocol::{Command, Packet};
 use index::Index;
 use job::PRIORITIES;
 use jobs::Jobs;
@@ -62,10 +66,34 @@ pub(crate) struct Config {
     pub(crate) exceptions: bool,
 }
 
+/// From this size on, a body is passed on and kept in the memory that it came
+/// in.
+pub(crate) const SHARED: usize = 16 << 10;
+
+/// A packet as it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Incoming<'a> {
+    /// The packet.
+    pub(crate) packet: &'a Packet<'a>,
+    /// What it lies in, if that can be kept: memory of its own.
+    pub(crate) memory: Option<&'a Bytes>,
+}
+
+impl<'a> From<&'a Packet<'a>> for Incoming<'a> {
+    fn from(packet: &'a Packet<'a>) -> Incoming<'a> {
+        Incoming { packet, memory: None }
+    }
+}
+
 /// Where packets go, and what is worth a line in a log.
 pub(crate) trait Outbox {
     /// Sends a packet to a connection that has not been disconnected.
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]);
+
+    /// Sends a packet whose body can be kept instead of copied.
+    fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
+        self.send(to, command, args, body);
+    }
 
     /// Hears of an accepted submission; `due` is 0 if it is not for later.
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64);

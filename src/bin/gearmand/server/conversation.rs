@@ -4,11 +4,13 @@
 //!
 //! Must not: wait, or send; answers are left in the connections' buffers.
 
+use bytes::Bytes;
+
 use super::Server;
 use super::peer::Received;
 use super::peers::{CLOSED, Outlet};
 use crate::admin::{self, Answer, Context};
-use crate::broker::{ConnectionKey, Now, Outbox};
+use crate::broker::{ConnectionKey, Incoming, Now, Outbox};
 use crate::log::Level;
 use gearman::protocol::admin::{Line, is_text, line};
 use gearman::protocol::limits::HEADER_SIZE;
@@ -26,7 +28,7 @@ enum Step {
 }
 
 impl Server {
-    /// Receives once from a connection and handles what came.
+    /// Receives from a connection and handles what came.
     pub(super) fn serve(&mut self, index: usize) {
         let Some(peer) = self.peers.get_mut(index) else { return };
         peer.queued = false;
@@ -34,38 +36,40 @@ impl Server {
             return;
         }
         let key = peer.key;
-        let received = if peer.input.len() >= peer.need {
+        let mut received = if peer.input.len() >= peer.need {
             // Handled as far as the peer reads its answers; now it reads on.
             Ok(Received::Nothing)
         } else if peer.input.is_empty() {
-            peer.receive(&mut self.scratch)
+            peer.receive_into(&mut self.scratch)
         } else {
             peer.receive_more()
         };
-        match received {
-            Err(error) => return self.peers.doom(index, error.to_string()),
-            // It may still read what it asked for.
-            Ok(Received::End) if peer.backlog() > 0 => {
-                peer.ended = true;
-                return;
-            }
-            Ok(Received::End) => return self.peers.doom(index, CLOSED.into()),
-            Ok(Received::Bytes(count)) if peer.input.is_empty() => {
-                let scratch = std::mem::take(&mut self.scratch);
-                let used = self.handle(key, &scratch[..count]);
-                if let Some(peer) = self.peers.get_mut(index) {
-                    peer.input.extend_from_slice(&scratch[used..count]);
+        // Twice at most: the rest of a large packet may have come with its head.
+        for is_first in [true, false] {
+            let Some(peer) = self.peers.get_mut(index) else { return };
+            match received {
+                Err(error) => return self.peers.doom(index, error.to_string()),
+                // It may still read what it asked for.
+                Ok(Received::End) if peer.backlog() > 0 => {
+                    peer.ended = true;
+                    return;
                 }
-                self.scratch = scratch;
-            }
-            Ok(_) => {
-                let input = std::mem::take(&mut peer.input);
-                let used = self.handle(key, &input);
-                if let Some(peer) = self.peers.get_mut(index) {
-                    peer.input = input;
-                    peer.consume(used);
+                Ok(Received::End) => return self.peers.doom(index, CLOSED.into()),
+                Ok(Received::Bytes(count)) if peer.input.is_empty() => {
+                    let scratch = std::mem::take(&mut self.scratch);
+                    let used = self.handle(key, &scratch[..count], None);
+                    if let Some(peer) = self.peers.get_mut(index) {
+                        peer.keep(&scratch[used..count]);
+                    }
+                    self.scratch = scratch;
                 }
+                Ok(_) => self.handle_input(key),
             }
+            let Some(peer) = self.peers.get_mut(index) else { return };
+            if !is_first || !peer.is_amid_large() || peer.doom.is_some() {
+                break;
+            }
+            received = peer.receive_more();
         }
         if let Some(peer) = self.peers.get_mut(index)
             && peer.is_ready()
@@ -75,9 +79,29 @@ impl Server {
         }
     }
 
+    /// Handles what a connection's own buffer holds. A large packet keeps the
+    /// memory that it came in.
+    fn handle_input(&mut self, key: ConnectionKey) {
+        let Some(peer) = self.peers.get_mut(key.index()) else { return };
+        let (input, used) = if let Some(large) = peer.take_large() {
+            let memory = Bytes::from(large);
+            let used = self.handle(key, &memory, Some(&memory));
+            (if used == 0 { memory.into() } else { Vec::new() }, 0)
+        } else {
+            let input = std::mem::take(&mut peer.input);
+            let used = self.handle(key, &input, None);
+            (input, used)
+        };
+        if let Some(peer) = self.peers.get_mut(key.index()) {
+            peer.input = input;
+            peer.consume(used);
+        }
+    }
+
     /// Handles what a connection said, until there is too little of it or too
-    /// much waits to be sent. Returns how much of it is dealt with.
-    fn handle(&mut self, key: ConnectionKey, input: &[u8]) -> usize {
+    /// much waits to be sent. Returns how much of it is dealt with. `memory` is
+    /// what it lies in, if that can be kept.
+    fn handle(&mut self, key: ConnectionKey, input: &[u8], memory: Option<&Bytes>) -> usize {
         let now = self.now();
         let mut used = 0;
         loop {
@@ -98,11 +122,14 @@ impl Server {
             } else if is_text(rest[0]) {
                 self.handle_line(key, rest)
             } else {
-                self.handle_packet(key, rest, now)
+                self.handle_packet(key, rest, memory, now)
             };
             let Some(peer) = self.peers.get_mut(key.index()) else { return used };
             match step {
                 Step::Used(count) => {
+                    if count <= rest.len() {
+                        peer.note_size(count);
+                    }
                     peer.skip = count;
                     peer.need = 1;
                 }
@@ -134,7 +161,7 @@ impl Server {
             uptime: self.started.elapsed().as_secs(),
         };
         let answer = admin::answer(text, &mut context, &mut reply);
-        self.peers.append(key, |output| output.append(&mut reply));
+        self.peers.append(key, false, |output| output.bytes().append(&mut reply));
         match answer {
             Answer::Text => {}
             Answer::List(list) => self.begin_list(key, list),
@@ -145,7 +172,13 @@ impl Server {
         Step::Used(used)
     }
 
-    fn handle_packet(&mut self, key: ConnectionKey, input: &[u8], now: Now) -> Step {
+    fn handle_packet(
+        &mut self,
+        key: ConnectionKey,
+        input: &[u8],
+        memory: Option<&Bytes>,
+        now: Now,
+    ) -> Step {
         match decode(input) {
             Ok(Decoded::Whole { packet, .. } | Decoded::Head { packet, .. })
                 if packet.header.length > self.settings.packet_limit =>
@@ -157,7 +190,7 @@ impl Server {
                 self.log
                     .write(Level::Debug, format_args!("{} from {key:?}", packet.command().name()));
                 let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-                self.broker.packet(key, &packet, now, outlet);
+                self.broker.packet(key, Incoming { packet: &packet, memory }, now, outlet);
                 Step::Used(used)
             }
             Ok(Decoded::Head { packet, .. }) => {

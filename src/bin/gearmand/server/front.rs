@@ -182,7 +182,7 @@ impl Server {
         let mut rest = packets;
         while let Ok(Decoded::Whole { packet, used }) = decode(rest) {
             let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-            self.broker.packet(key, &packet, now, outlet);
+            self.broker.packet(key, (&packet).into(), now, outlet);
             rest = &rest[used..];
         }
         debug_assert!(rest.is_empty(), "the front end sends whole packets");

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use super::Server;
+use super::outgoing::Outgoing;
 use super::peer::Peer;
 use crate::admin::List;
 use crate::broker::ConnectionKey;
@@ -14,7 +15,7 @@ use crate::broker::ConnectionKey;
 pub(super) struct Listing {
     pub(super) list: List,
     /// What the peer is to get behind it.
-    pub(super) held: Vec<u8>,
+    pub(super) held: Outgoing,
     /// Whether the connection is in line for the next piece.
     in_line: bool,
 }
@@ -33,7 +34,7 @@ impl Server {
     /// Gets a list into line.
     pub(super) fn begin_list(&mut self, to: ConnectionKey, list: List) {
         let Some(peer) = self.peers.get_mut(to.index()) else { return };
-        peer.listing = Some(Box::new(Listing { list, held: Vec::new(), in_line: true }));
+        peer.listing = Some(Box::new(Listing { list, held: Outgoing::default(), in_line: true }));
         self.listing.push_back(to.index());
     }
 
@@ -48,6 +49,6 @@ impl Server {
         }
         // What is written is sent, and then it is seen how to go on.
         peer.write_list(&self.broker);
-        self.peers.mark_dirty(index);
+        self.peers.mark_dirty(index, false);
     }
 }

@@ -13,6 +13,7 @@ mod ending;
 mod front;
 mod listener;
 mod listing;
+mod outgoing;
 mod peer;
 mod peers;
 mod stream;
@@ -30,6 +31,7 @@ use signal_hook_mio::v1_0::Signals;
 use crate::broker::{Broker, Now};
 use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
+use crate::memory::Tide;
 use crate::systemd;
 use front::Desk;
 use peer::{Doom, Peer};
@@ -81,6 +83,7 @@ pub(crate) struct Server {
     /// When to say next that the server is alive, if somebody wants to know.
     heartbeat: Option<Heartbeat>,
     started: Instant,
+    tide: Tide,
     running: bool,
     /// Until when the last results may take their way, once all jobs are done.
     farewell: Option<Instant>,
@@ -133,6 +136,7 @@ impl Server {
             heartbeat: systemd::heartbeat()
                 .map(|period| Heartbeat { period, next: Instant::now() + period }),
             started: Instant::now(),
+            tide: Tide::default(),
             running: true,
             farewell: None,
             desk: None,
@@ -160,7 +164,7 @@ impl Server {
                         let Some(peer) = self.peers.get_mut(index) else { continue };
                         if event.is_writable() {
                             peer.writable();
-                            self.peers.mark_dirty(index);
+                            self.peers.mark_dirty(index, true);
                         }
                         if event.is_readable() || event.is_error() {
                             self.note_readable(index, event.is_read_closed() || event.is_error());
@@ -203,6 +207,7 @@ impl Server {
         self.serve_front();
         self.flush();
         self.log.report_suppressed();
+        self.tide.note(self.broker.job_count());
         if let Some(heartbeat) = &mut self.heartbeat
             && heartbeat.next <= Instant::now()
         {
@@ -273,6 +278,7 @@ impl Server {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let heartbeat = self.heartbeat.as_ref().map(|heartbeat| until(heartbeat.next));
         let farewell = self.farewell.map(until);
-        [running, delayed, accept, heartbeat, farewell].into_iter().flatten().min()
+        let memory = self.tide.due().map(until);
+        [running, delayed, accept, heartbeat, farewell, memory].into_iter().flatten().min()
     }
 }

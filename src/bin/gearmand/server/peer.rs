@@ -5,20 +5,22 @@
 //!
 //! Must not: understand what the bytes mean.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 
 use mio::{Interest, Registry, Token};
 use rustix::buffer::spare_capacity;
 
 use super::listing::Listing;
+use super::outgoing::Outgoing;
 use super::stream::{Origin, Stream};
 use crate::broker::{Broker, ConnectionKey};
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.
 const CROWDED: usize = 1 << 20;
-/// A buffer larger than this is given back when it is empty.
+/// A buffer larger than this is given back when it is empty; a packet larger than
+/// this gets memory of its own.
 const KEPT: usize = 16 << 10;
-/// Largest receive into a connection's own buffer.
+/// Most memory that is taken for bytes of a large packet before they came.
 const CHUNK: usize = 1 << 20;
 
 /// How a receive ended.
@@ -50,11 +52,12 @@ pub(super) struct Peer {
     pub(super) input: Vec<u8>,
     /// Bytes that `input` must hold before it is worth another look.
     pub(super) need: usize,
+    /// The size of the large packet that the peer sent lately, else 0. It is
+    /// trusted to send another one.
+    proven: usize,
     /// Bytes to come, or at the start of `input`, that nobody wants.
     pub(super) skip: usize,
-    output: Vec<u8>,
-    /// How much of `output` is sent.
-    sent: usize,
+    output: Outgoing,
     /// Whether there may be bytes in the socket.
     unread: bool,
     /// Whether the peer will send no more.
@@ -69,8 +72,9 @@ pub(super) struct Peer {
     watching: bool,
     /// Whether the connection is in the queue of those to be served.
     pub(super) queued: bool,
-    /// Whether the connection is in the list of those with something to send.
-    pub(super) dirty: bool,
+    /// Whether the connection is in the list of those with something to send,
+    /// and in the list of those with something urgent.
+    listed: [bool; 2],
     /// Why the connection is to be closed.
     pub(super) doom: Option<Doom>,
 }
@@ -84,9 +88,9 @@ impl Peer {
             key,
             input: Vec::new(),
             need: 1,
+            proven: 0,
             skip: 0,
-            output: Vec::new(),
-            sent: 0,
+            output: Outgoing::default(),
             unread: false,
             half_closed: false,
             ended: false,
@@ -94,7 +98,7 @@ impl Peer {
             blocked: false,
             watching: false,
             queued: false,
-            dirty: false,
+            listed: [false; 2],
             doom: None,
         }
     }
@@ -111,6 +115,11 @@ impl Peer {
     pub(super) fn deregister(&mut self, registry: &Registry) {
         // The socket is about to be closed, which does it too.
         let _ = registry.deregister(self.stream.as_source());
+    }
+
+    /// Whether the connection is in one of the lists of those to be sent to.
+    pub(super) fn listed(&mut self, urgent: bool) -> &mut bool {
+        &mut self.listed[usize::from(urgent)]
     }
 
     /// Notes that there is something to read, or that there will be no more.
@@ -140,15 +149,11 @@ impl Peer {
     /// Bytes that wait to be sent.
     pub(super) fn backlog(&self) -> usize {
         let held = self.listing.as_ref().map_or(0, |listing| listing.held.len());
-        self.unsent() + held
-    }
-
-    fn unsent(&self) -> usize {
-        self.output.len() - self.sent
+        self.output.len() + held
     }
 
     /// Where answers are appended: behind a list that is being written.
-    pub(super) fn output(&mut self) -> &mut Vec<u8> {
+    pub(super) fn output(&mut self) -> &mut Outgoing {
         match &mut self.listing {
             Some(listing) => &mut listing.held,
             None => &mut self.output,
@@ -158,12 +163,55 @@ impl Peer {
     /// Writes the next piece of the list. Returns whether that was the end.
     pub(super) fn write_list(&mut self, broker: &Broker) -> bool {
         let Some(listing) = &mut self.listing else { return true };
-        if !listing.list.write_piece(broker, &mut self.output) {
+        if !listing.list.write_piece(broker, self.output.bytes()) {
             return false;
         }
-        self.output.append(&mut listing.held);
+        self.output.append(std::mem::take(&mut listing.held));
         self.listing = None;
         true
+    }
+
+    /// Receives once into a buffer that connections share. From a peer that sends
+    /// large packets only as much as it takes to know the next one's size: the
+    /// rest goes to where it stays.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive_into(&mut self, scratch: &mut [u8]) -> io::Result<Received> {
+        let most = if self.proven > 0 { KEPT } else { scratch.len() };
+        self.receive(&mut scratch[..most])
+    }
+
+    /// Keeps what was not dealt with of a receive: the beginning of a packet for
+    /// which `need` is set.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        if self.need > KEPT {
+            self.input.reserve_exact(self.need.min(bytes.len() + self.proven));
+        } else if self.unread {
+            // More small packets came than were asked for.
+            self.proven = 0;
+        }
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// Whether more of a large packet may have come already.
+    pub(super) fn is_amid_large(&self) -> bool {
+        self.unread && self.need > KEPT && self.input.len() < self.need
+    }
+
+    /// Takes `input` if it is one whole large packet, and nothing else.
+    pub(super) fn take_large(&mut self) -> Option<Vec<u8>> {
+        if self.need <= KEPT || self.input.len() != self.need {
+            return None;
+        }
+        Some(std::mem::take(&mut self.input))
+    }
+
+    /// Notes that there was a whole packet of this size.
+    pub(super) fn note_size(&mut self, size: usize) {
+        if size > KEPT {
+            self.proven = size.min(CHUNK);
+        }
     }
 
     /// Receives once, into `buffer`.
@@ -194,16 +242,20 @@ impl Peer {
         }
     }
 
-    /// Receives once, behind what is in `input`. Memory is taken by what has
-    /// come, not by what a packet's header promises: the buffer doubles at most,
-    /// and what is not filled is not touched.
+    /// Receives once, behind what is in `input`. Memory is taken by what has come,
+    /// now or before, not by what a packet's header promises; and a large packet's
+    /// ends where the packet ends: it is kept as it is.
     ///
     /// # Errors
     /// When the connection is broken.
     pub(super) fn receive_more(&mut self) -> io::Result<Received> {
         let have = self.input.len();
-        let wanted = self.need.saturating_sub(have).clamp(KEPT, CHUNK);
-        self.input.reserve(wanted.min(have.max(KEPT)));
+        if self.need > KEPT {
+            let missing = self.need.saturating_sub(have);
+            self.input.reserve_exact(missing.min(have.max(KEPT).max(self.proven)));
+        } else {
+            self.input.reserve(KEPT);
+        }
         let room = self.input.capacity() - have;
         let read = rustix::io::read(&self.stream, spare_capacity(&mut self.input));
         self.note_received(read.map_err(io::Error::from), room)
@@ -227,36 +279,14 @@ impl Peer {
     /// # Errors
     /// When the connection is broken.
     pub(super) fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        if self.blocked || self.unsent() == 0 {
+        if self.blocked || self.output.len() == 0 {
             return Ok(());
         }
-        let mut blocked = false;
-        while self.unsent() > 0 && !blocked {
-            let rest = self.unsent();
-            match self.stream.write(&self.output[self.sent..]) {
-                Ok(n) => {
-                    self.sent += n;
-                    blocked = n < rest;
-                }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => blocked = true,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        if blocked {
+        if !self.output.send(&mut self.stream)? {
             self.blocked = true;
-            if self.sent > self.output.len() / 2 {
-                self.output.drain(..self.sent);
-                self.sent = 0;
-            }
             self.watching = true;
             let both = Interest::READABLE | Interest::WRITABLE;
             return registry.reregister(self.stream.as_source(), token, both);
-        }
-        self.sent = 0;
-        self.output.clear();
-        if self.output.capacity() > KEPT {
-            self.output = Vec::new();
         }
         if std::mem::take(&mut self.watching) {
             registry.reregister(self.stream.as_source(), token, Interest::READABLE)?;

@@ -2,13 +2,15 @@
 //!
 //! Must not: read from sockets.
 
+use bytes::Bytes;
 use mio::{Registry, Token};
 
 use super::front::Callers;
+use super::outgoing::Outgoing;
 use super::peer::{Doom, Peer};
-use crate::broker::{ConnectionKey, Outbox};
+use crate::broker::{ConnectionKey, Outbox, SHARED};
 use crate::log::{Level, Log};
-use gearman::protocol::{Command, Magic, encode};
+use gearman::protocol::{Command, Magic, encode, encode_head};
 
 /// Why a connection ends that its peer has closed.
 pub(super) const CLOSED: &str = "the peer closed it";
@@ -16,6 +18,8 @@ pub(super) const CLOSED: &str = "the peer closed it";
 /// The connections.
 pub(super) struct Peers {
     slots: Vec<Option<Peer>>,
+    /// Those with something to send that somebody's next step depends on.
+    urgent: Vec<usize>,
     /// Those with something to send.
     dirty: Vec<usize>,
     /// Those to be closed.
@@ -31,6 +35,7 @@ impl Peers {
     pub(super) fn new(output_limit: usize) -> Peers {
         Peers {
             slots: Vec::new(),
+            urgent: Vec::new(),
             dirty: Vec::new(),
             doomed: Vec::new(),
             callers: Callers::default(),
@@ -52,12 +57,13 @@ impl Peers {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    /// Notes that a connection has something to send.
-    pub(super) fn mark_dirty(&mut self, index: usize) {
+    /// Notes that a connection has something to send. Urgent is what makes
+    /// somebody go on.
+    pub(super) fn mark_dirty(&mut self, index: usize, urgent: bool) {
         if let Some(Some(peer)) = self.slots.get_mut(index)
-            && !std::mem::replace(&mut peer.dirty, true)
+            && !std::mem::replace(peer.listed(urgent), true)
         {
-            self.dirty.push(index);
+            self.list(urgent).push(index);
         }
     }
 
@@ -82,22 +88,29 @@ impl Peers {
         }
     }
 
-    /// Sends what waits. `ready` is called for each connection that may be served
-    /// again because of it.
+    /// Sends what waits, the urgent first: while the rest is on its way, who got
+    /// it can already answer. `ready` is called for each connection that may be
+    /// served again because of it.
     pub(super) fn flush(&mut self, registry: &Registry, mut ready: impl FnMut(usize, &mut Peer)) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for index in dirty.drain(..) {
-            let Some(Some(peer)) = self.slots.get_mut(index) else { continue };
-            peer.dirty = false;
-            if let Err(error) = peer.flush(registry, Token(index)) {
-                self.doom(index, error.to_string());
-            } else if peer.ended && peer.backlog() == 0 {
-                self.doom(index, CLOSED.into());
-            } else {
-                ready(index, peer);
+        for urgent in [true, false] {
+            let mut indexes = std::mem::take(self.list(urgent));
+            for index in indexes.drain(..) {
+                let Some(Some(peer)) = self.slots.get_mut(index) else { continue };
+                *peer.listed(urgent) = false;
+                if let Err(error) = peer.flush(registry, Token(index)) {
+                    self.doom(index, error.to_string());
+                } else if peer.ended && peer.backlog() == 0 {
+                    self.doom(index, CLOSED.into());
+                } else {
+                    ready(index, peer);
+                }
             }
+            *self.list(urgent) = indexes;
         }
-        self.dirty = dirty;
+    }
+
+    fn list(&mut self, urgent: bool) -> &mut Vec<usize> {
+        if urgent { &mut self.urgent } else { &mut self.dirty }
     }
 
     /// Whether nothing waits to be sent to anybody.
@@ -120,12 +133,17 @@ impl Peers {
 
     /// Appends to a connection's answers, unless it is to be closed or has let
     /// too many wait.
-    pub(super) fn append(&mut self, to: ConnectionKey, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn append(
+        &mut self,
+        to: ConnectionKey,
+        urgent: bool,
+        write: impl FnOnce(&mut Outgoing),
+    ) {
         let index = to.index();
         let Some(Some(peer)) = self.slots.get_mut(index) else {
-            let mut packet = Vec::new();
+            let mut packet = Outgoing::default();
             write(&mut packet);
-            return self.callers.send(to, packet, self.output_limit);
+            return self.callers.send(to, packet.into_bytes(), self.output_limit);
         };
         if peer.key != to || peer.doom.is_some() {
             return;
@@ -134,8 +152,13 @@ impl Peers {
             return self.condemn(index, "it does not read what it is sent".into());
         }
         write(peer.output());
-        self.mark_dirty(index);
+        self.mark_dirty(index, urgent);
     }
+}
+
+/// Whether somebody's work begins with such a packet, or goes on.
+fn is_urgent(command: Command) -> bool {
+    !matches!(command, Command::JobCreated | Command::NoJob)
 }
 
 /// The way from the broker to the connections, and to the log.
@@ -163,7 +186,19 @@ impl Outbox for Outlet<'_> {
         if command == Command::Error {
             self.report_refusal(to, args);
         }
-        self.peers.append(to, |output| encode(output, Magic::Response, command, args, body));
+        self.peers.append(to, is_urgent(command), |output| {
+            encode(output.bytes(), Magic::Response, command, args, body);
+        });
+    }
+
+    fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
+        if body.len() < SHARED {
+            return self.send(to, command, args, body);
+        }
+        self.peers.append(to, is_urgent(command), |output| {
+            encode_head(output.bytes(), Magic::Response, command, args, body.len());
+            output.push_body(body.clone());
+        });
     }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {

@@ -263,3 +263,19 @@ fn a_large_workload_arrives_in_pieces() {
     let (id, _) = step(&mut worker).expect("a job");
     assert!(worker.job(id).expect("kept").workload() == body);
 }
+
+#[test]
+fn a_server_whose_large_job_was_slow_to_come_is_asked_again() {
+    let (mut worker, world) = worker(2);
+    let body = vec![7; 100_000];
+    let packet = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
+    let (begin, end) = packet.split_at(50_000);
+    world.peer(1).expects(&hello()).sends(begin).pauses(300).sends(end);
+    world.peer(1).expects(&complete("H:1", b"ok"));
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(taken(&mut worker), "H:1");
+    world.peer(1).expects(&grab()).sends(&assign("H:2"));
+    world.peer(1).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    world.is_over();
+}

@@ -35,22 +35,20 @@ impl Broker {
 
         let handle = self.jobs.handle(job);
         let (found, name) = (&self.jobs[job], &self.functions[function].name);
-        let (unique, reducer, body) = (found.unique(), found.reducer(), found.payload());
+        let (unique, reducer) = (found.unique(), found.reducer());
         // One of the very largest size is accepted, but the buffer that workers
         // have for it needs room for a NUL.
         let unique = &unique[..unique.len().min(UNIQUE_SIZE - 1)];
-        match grab {
-            Command::GrabJob => {
-                self.reply(worker, Command::JobAssign, &[&handle, name], body, out);
-            }
-            Command::GrabJobAll if !reducer.is_empty() => {
-                let args: [&[u8]; 4] = [&handle, name, unique, reducer];
-                self.reply(worker, Command::JobAssignAll, &args, body, out);
-            }
-            _ => {
-                let args: [&[u8]; 3] = [&handle, name, unique];
-                self.reply(worker, Command::JobAssignUniq, &args, body, out);
-            }
+        let (command, count) = match grab {
+            Command::GrabJob => (Command::JobAssign, 2),
+            Command::GrabJobAll if !reducer.is_empty() => (Command::JobAssignAll, 4),
+            _ => (Command::JobAssignUniq, 3),
+        };
+        let args: [&[u8]; 4] = [&handle, name, unique, reducer];
+        let args = &args[..count];
+        match found.shared_payload() {
+            Some(payload) => out.send_shared(self.key(worker), command, args, &payload),
+            None => self.reply(worker, command, args, found.payload(), out),
         }
     }
 
@@ -80,6 +78,8 @@ impl Broker {
     /// Promises the worker one NOOP when there is a job for it, which may be now.
     pub(super) fn pre_sleep(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
         if self.most_urgent(worker).is_some() {
+            // It may have said so before, when another was woken for that job.
+            self.rouse(worker);
             return self.reply(worker, Command::Noop, &[], b"", out);
         }
         if std::mem::replace(&mut self.connections[worker].sleeping, true) {

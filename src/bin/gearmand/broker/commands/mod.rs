@@ -15,8 +15,8 @@ use super::errors::{self, Refusal};
 use super::job::Priority;
 use super::slab::Id;
 use super::timers::Now;
-use super::{Broker, ConnectionKey, Outbox};
-use gearman::protocol::{Command, Magic, Packet};
+use super::{Broker, ConnectionKey, Incoming, Outbox, SHARED};
+use gearman::protocol::{Command, Magic};
 use submit::Submission;
 
 impl Broker {
@@ -24,13 +24,13 @@ impl Broker {
     pub(crate) fn packet(
         &mut self,
         from: ConnectionKey,
-        packet: &Packet<'_>,
+        packet: Incoming<'_>,
         now: Now,
         out: &mut dyn Outbox,
     ) {
         let Some(from) = self.connections.find(from) else { return };
         self.now = now;
-        if packet.header.magic != Magic::Request {
+        if packet.packet.header.magic != Magic::Request {
             return self.refuse(from, errors::MAGIC, out);
         }
         let handled = self.dispatch(from, packet, now, out);
@@ -49,17 +49,19 @@ impl Broker {
     fn dispatch(
         &mut self,
         from: Id<Connection>,
-        packet: &Packet<'_>,
+        incoming: Incoming<'_>,
         now: Now,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
         use Priority::{High, Low, Normal};
+        let packet = incoming.packet;
         let submit = |priority, background| Submission {
             function: packet.arg(0),
             unique: packet.arg(1),
             reducer: b"",
             epoch: None,
             payload: packet.body(),
+            memory: incoming.memory,
             priority,
             background,
         };
@@ -96,9 +98,9 @@ impl Broker {
             }
 
             Command::WorkStatus => return self.work_status(from, packet, out),
-            Command::WorkData | Command::WorkWarning => return self.work_data(from, packet, out),
-            Command::WorkComplete | Command::WorkFail => return self.work_end(from, packet, out),
-            Command::WorkException => return self.work_exception(from, packet, out),
+            Command::WorkData | Command::WorkWarning => return self.work_data(from, incoming, out),
+            Command::WorkComplete | Command::WorkFail => return self.work_end(from, incoming, out),
+            Command::WorkException => return self.work_exception(from, incoming, out),
 
             Command::EchoReq => self.echo(from, packet.body(), out),
             Command::OptionReq => return self.option(from, packet, out),
@@ -134,6 +136,25 @@ impl Broker {
         out: &mut dyn Outbox,
     ) {
         out.send(self.key(to), command, args, body);
+    }
+
+    /// Sends a packet with a body as it came, which is not copied where it can be
+    /// kept.
+    fn pass_on(
+        &self,
+        to: Id<Connection>,
+        command: Command,
+        args: &[&[u8]],
+        from: Incoming<'_>,
+        out: &mut dyn Outbox,
+    ) {
+        let body = from.packet.body();
+        match from.memory {
+            Some(memory) if body.len() >= SHARED => {
+                out.send_shared(self.key(to), command, args, &memory.slice_ref(body));
+            }
+            _ => out.send(self.key(to), command, args, body),
+        }
     }
 
     fn refuse(&self, to: Id<Connection>, (code, text): Refusal, out: &mut dyn Outbox) {

@@ -5,6 +5,8 @@
 //!
 //! Must not: decide what becomes of a job afterwards.
 
+use bytes::Bytes;
+
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, NewJob, Priority, Stage};
@@ -23,6 +25,8 @@ pub(super) struct Submission<'a> {
     /// Seconds since 1970.
     pub(super) epoch: Option<u64>,
     pub(super) payload: &'a [u8],
+    /// What all of these lie in, if it can be kept.
+    pub(super) memory: Option<&'a Bytes>,
     pub(super) priority: Priority,
     pub(super) background: bool,
 }
@@ -69,7 +73,7 @@ impl Broker {
         from: Id<Connection>,
         submission: &Submission<'_>,
     ) -> Result<Id<Job>, Refusal> {
-        let &Submission { unique, reducer, payload, priority, background, .. } = submission;
+        let &Submission { unique, reducer, payload, memory, priority, background, .. } = submission;
         if self.draining {
             return Err(errors::DRAINING);
         }
@@ -96,6 +100,7 @@ impl Broker {
                     unique,
                     reducer,
                     payload,
+                    memory,
                     priority,
                     background,
                     submitted: (self.now.ticks / 1000) as u32,

@@ -7,7 +7,7 @@ use super::super::errors::{self, Refusal};
 use super::super::job::{Job, Stage};
 use super::super::lifecycle::End;
 use super::super::slab::Id;
-use super::super::{Broker, ConnectionKey, Outbox};
+use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
 use gearman::protocol::{Command, Packet};
 
@@ -22,6 +22,15 @@ impl Broker {
     fn running_job(&self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
         let job = self.jobs.find_handle(packet.text_arg(0))?;
         (self.jobs[job].stage == Stage::Running(worker)).then_some(job)
+    }
+
+    /// Sends a packet with a handle and a body to all that wait for a job.
+    fn forward_body(&self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
+        let (command, handle) = (incoming.packet.command(), incoming.packet.arg(0));
+        for waiter in self.jobs[id].waiters.iter(&self.waiters) {
+            let client = self.waiters[waiter].connection;
+            self.pass_on(client, command, &[handle], incoming, out);
+        }
     }
 
     /// A packet that is too large to be taken. What it said about a job is lost,
@@ -66,11 +75,11 @@ impl Broker {
     pub(super) fn work_data(
         &mut self,
         worker: Id<Connection>,
-        packet: &Packet<'_>,
+        incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::DATA)?;
-        self.forward(id, packet.command(), &[packet.arg(0)], packet.body(), out);
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::DATA)?;
+        self.forward_body(id, incoming, out);
         Ok(())
     }
 
@@ -79,12 +88,12 @@ impl Broker {
     pub(super) fn work_end(
         &mut self,
         worker: Id<Connection>,
-        packet: &Packet<'_>,
+        incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::RESULT)?;
-        self.forward(id, packet.command(), &[packet.arg(0)], packet.body(), out);
-        let is_done = packet.command() == Command::WorkComplete;
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::RESULT)?;
+        self.forward_body(id, incoming, out);
+        let is_done = incoming.packet.command() == Command::WorkComplete;
         self.finish(id, if is_done { End::Completed } else { End::Failed });
         Ok(())
     }
@@ -94,16 +103,16 @@ impl Broker {
     pub(super) fn work_exception(
         &mut self,
         worker: Id<Connection>,
-        packet: &Packet<'_>,
+        incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::EXCEPTION)?;
-        let handle = packet.arg(0);
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::EXCEPTION)?;
+        let handle = incoming.packet.arg(0);
         let failed = [handle, b"\0"].concat();
         for waiter in self.jobs[id].waiters.iter(&self.waiters) {
             let client = self.waiters[waiter].connection;
             if self.connections[client].exceptions {
-                self.reply(client, Command::WorkException, &[handle], packet.body(), out);
+                self.pass_on(client, Command::WorkException, &[handle], incoming, out);
             } else {
                 self.reply(client, Command::WorkFail, &[&failed], b"", out);
             }

@@ -129,7 +129,7 @@ impl World {
         encode(&mut bytes, magic, command, args, body.first().unwrap_or(&&b""[..]));
         match decode(&bytes) {
             Ok(Decoded::Whole { packet, .. }) => {
-                self.broker.packet(from, &packet, self.now, &mut self.mailbox);
+                self.broker.packet(from, (&packet).into(), self.now, &mut self.mailbox);
             }
             other => panic!("not a packet: {other:?}"),
         }

@@ -48,6 +48,19 @@ fn saying_good_night_twice_changes_nothing() {
 }
 
 #[test]
+fn saying_good_night_again_beside_another_s_job_is_answered_by_one_noop() {
+    let mut world = World::with(|config| config.wakeup = Wakeup::AtMost(1));
+    let first = sleeper(&mut world, &["f"]);
+    let second = sleeper(&mut world, &["f"]);
+    world.background("f", "x");
+    assert_eq!((world.mail(first), world.mail(second)), (vec!["NOOP".into()], vec![]));
+    assert_eq!(world.ask(second, Command::PreSleep, &[]), ["NOOP"]);
+    // It is awake now, and counts as such.
+    world.background("f", "y");
+    assert_eq!(world.mail(second), [""; 0]);
+}
+
+#[test]
 fn who_asks_for_a_job_does_not_sleep_any_more() {
     let mut world = World::new();
     let worker = sleeper(&mut world, &["f"]);

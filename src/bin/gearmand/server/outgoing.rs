@@ -1,0 +1,206 @@
+//! What waits to be sent to a peer: small packets one behind the other in a
+//! buffer, and between them large bodies, which stay in the memory that they came
+//! in, however many peers get them.
+//!
+//! Must not: wait.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Write};
+
+use bytes::{Buf, Bytes};
+
+/// A buffer larger than this is given back when it is empty.
+const KEPT: usize = 16 << 10;
+/// Pieces that are sent with one call.
+const PIECES: usize = 32;
+
+/// What waits to be sent.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    bytes: Vec<u8>,
+    /// How much of `bytes` is sent.
+    sent: usize,
+    /// Large bodies, each with the place in `bytes` before which it is sent.
+    bodies: VecDeque<(usize, Bytes)>,
+    /// Bytes of all bodies.
+    body_bytes: usize,
+}
+
+impl Outgoing {
+    /// How many bytes wait.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.sent + self.body_bytes
+    }
+
+    /// Where packets are appended.
+    pub(super) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Appends a body without copying it.
+    pub(super) fn push_body(&mut self, body: Bytes) {
+        self.body_bytes += body.len();
+        self.bodies.push_back((self.bytes.len(), body));
+    }
+
+    /// Appends what waits elsewhere, of which nothing is sent yet.
+    pub(super) fn append(&mut self, other: Outgoing) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
+        self.body_bytes += other.body_bytes;
+    }
+
+    /// All of it, for whoever is in this process.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        if self.bodies.is_empty() {
+            return self.bytes;
+        }
+        let mut all = Vec::with_capacity(self.len());
+        let mut from = self.sent;
+        for (place, body) in &self.bodies {
+            all.extend_from_slice(&self.bytes[from..*place]);
+            all.extend_from_slice(body);
+            from = *place;
+        }
+        all.extend_from_slice(&self.bytes[from..]);
+        all
+    }
+
+    /// Sends what waits, as far as the socket takes it. Returns whether that was
+    /// all.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn send(&mut self, socket: &mut impl Write) -> io::Result<bool> {
+        while self.len() > 0 {
+            let (offered, result) = self.offer(socket);
+            match result {
+                Ok(count) => {
+                    self.advance(count);
+                    if count < offered {
+                        self.compact();
+                        return Ok(false);
+                    }
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.sent = 0;
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+        }
+        Ok(true)
+    }
+
+    /// One send: how much was offered, and how much the socket took.
+    fn offer(&self, socket: &mut impl Write) -> (usize, io::Result<usize>) {
+        if self.bodies.is_empty() {
+            let rest = &self.bytes[self.sent..];
+            return (rest.len(), socket.write(rest));
+        }
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let (mut count, mut from) = (0, self.sent);
+        for (place, body) in self.bodies.iter().take(PIECES / 2) {
+            pieces[count] = IoSlice::new(&self.bytes[from..*place]);
+            pieces[count + 1] = IoSlice::new(body);
+            (count, from) = (count + 2, *place);
+        }
+        if count < PIECES {
+            pieces[count] = IoSlice::new(&self.bytes[from..]);
+            count += 1;
+        }
+        let pieces = &pieces[..count];
+        (pieces.iter().map(|piece| piece.len()).sum(), socket.write_vectored(pieces))
+    }
+
+    /// Counts this many bytes as sent.
+    fn advance(&mut self, mut count: usize) {
+        loop {
+            let end = self.bodies.front().map_or(self.bytes.len(), |&(place, _)| place);
+            let small = count.min(end - self.sent);
+            self.sent += small;
+            count -= small;
+            let Some((_, body)) = self.bodies.front_mut() else { return };
+            if count == 0 {
+                return;
+            }
+            let large = count.min(body.len());
+            body.advance(large);
+            self.body_bytes -= large;
+            count -= large;
+            if body.is_empty() {
+                self.bodies.pop_front();
+            }
+        }
+    }
+
+    /// Gives up the part of the buffer that is sent, if it is most of it.
+    fn compact(&mut self) {
+        if self.sent > self.bytes.len() / 2 {
+            self.bytes.drain(..self.sent);
+            self.bodies.iter_mut().for_each(|(place, _)| *place -= self.sent);
+            self.sent = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket that takes so many bytes per call, and now and then none.
+    struct Narrow {
+        width: usize,
+        calls: usize,
+        taken: Vec<u8>,
+    }
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.calls += 1;
+            if self.calls.is_multiple_of(3) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let count = bytes.len().min(self.width);
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+            let joined = pieces.iter().flat_map(|piece| piece.iter().copied());
+            self.write(&joined.collect::<Vec<_>>())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn packets_and_bodies_arrive_in_order_however_little_the_socket_takes() {
+        for width in [1, 2, 3, 7, 50, 1000] {
+            let mut socket = Narrow { width, calls: 0, taken: Vec::new() };
+            let mut outgoing = Outgoing::default();
+            let mut expected = Vec::new();
+            for number in 0_u8..100 {
+                let (head, body) = (vec![number; usize::from(number % 5)], [number ^ 255; 10]);
+                outgoing.bytes().extend_from_slice(&head);
+                expected.extend_from_slice(&head);
+                if number % 3 > 0 {
+                    outgoing.push_body(Bytes::copy_from_slice(&body));
+                    expected.extend_from_slice(&body);
+                }
+                // Sending goes on while more is appended.
+                outgoing.send(&mut socket).expect("a socket that does not break");
+                assert_eq!(outgoing.len(), expected.len() - socket.taken.len());
+            }
+            while !outgoing.send(&mut socket).expect("a socket that does not break") {}
+            assert_eq!(socket.taken, expected, "{width} bytes per call");
+            assert_eq!(outgoing.len(), 0);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What has come for tasks when their connection is lost.
+
+use super::*;
+
+/// Two tasks whose ends come together; the callback of the first ends the run, so
+/// that the second's end stays in the receive buffer.
+fn interrupted(client: &mut Client<ScriptNet>, world: &World) -> Id {
+    let ends = [
+        response(Command::JobCreated, &[b"a"], b""),
+        response(Command::JobCreated, &[b"b"], b""),
+        response(Command::WorkComplete, &[b"a"], b"one"),
+        response(Command::WorkComplete, &[b"b"], b"two"),
+    ];
+    world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&ends.concat());
+    let callbacks = Callbacks::COMPLETE;
+    let mut add =
+        |body| client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, body) }).expect("valid");
+    add(b"1");
+    let second = add(b"2");
+    let mut run = client.run_all();
+    let (_, ticket) = next_call(client, &mut run);
+    assert_eq!(client.resume(ticket, ReturnCode::PAUSE), Some(ReturnCode::PAUSE));
+    second
+}
+
+/// Runs to the end with every callback succeeding, and counts those.
+fn run_with_callbacks(client: &mut Client<ScriptNet>) -> (ReturnCode, usize) {
+    let mut run = client.run_all();
+    for calls in 0.. {
+        match client.step(&mut run) {
+            Step::Done(code) => return (code, calls),
+            Step::Call(_, ticket) => assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None),
+        }
+    }
+    unreachable!("runs end")
+}
+
+#[test]
+fn a_result_that_was_received_is_not_lost_with_its_connection() {
+    let (mut client, world) = client(1);
+    let second = interrupted(&mut client, &world);
+    world.peer(0).closes();
+    world.sleep(1000);
+    world.peer(0).expects(&submit(b"3")).sends(&created()).sends(&complete(b""));
+    let third = client.add(&new_task(TaskKind::Add, b"3")).expect("valid");
+    assert_eq!(run_with_callbacks(&mut client), (ReturnCode::SUCCESS, 2));
+    for id in [second, third] {
+        assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    }
+    assert_eq!(world.peer(0).connected, 2);
+    world.is_over();
+}
+
+#[test]
+fn a_question_on_a_connection_that_has_ended_loses_no_result() {
+    let (mut client, world) = client(1);
+    let second = interrupted(&mut client, &world);
+    world.peer(0).closes();
+    world.sleep(1000);
+    world.peer(0).expects(&request(Command::EchoReq, &[], b"x")).sends(&response(
+        Command::EchoRes,
+        &[],
+        b"x",
+    ));
+    assert_eq!(client.broadcast(Broadcast::Echo(b"x")), Ok(()));
+    assert_eq!(run_with_callbacks(&mut client), (ReturnCode::SUCCESS, 2));
+    assert_eq!(client.task(second).expect("kept").code, ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_result_that_was_put_off_outlives_its_connection() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&submit(b"1")).sends(&created());
+    let callbacks = Callbacks::DATA;
+    let task = NewTask { callbacks, ..new_task(TaskKind::Add, b"1") };
+    let id = client.add(&task).expect("valid");
+    world.peer(0).sends(&response(Command::WorkData, &[HANDLE], b"part"));
+    let mut run = client.run_all();
+    let (_, ticket) = next_call(&mut client, &mut run);
+    // A question inside the callback reads on: first the task's end, then the
+    // connection's.
+    world.peer(0).expects(&request(Command::EchoReq, &[], b"x")).sends(&complete(b"")).closes();
+    assert!(client.broadcast(Broadcast::Echo(b"x")).is_err());
+    assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_background_job_that_was_created_outlives_its_connection() {
+    let (mut client, world) = client(1);
+    let submit = request(Command::SubmitJobBg, &[b"f", b"u"], b"");
+    world.peer(0).expects(&submit).sends(&created());
+    let task = NewTask {
+        command: Command::SubmitJobBg,
+        callbacks: Callbacks::CREATED,
+        ..new_task(TaskKind::Add, b"")
+    };
+    let id = client.add(&task).expect("valid");
+    let mut run = client.run_all();
+    let (_, ticket) = next_call(&mut client, &mut run);
+    assert_eq!(client.resume(ticket, ReturnCode::PAUSE), Some(ReturnCode::PAUSE));
+    client.remove_servers();
+    assert_eq!(run_with_callbacks(&mut client), (ReturnCode::SUCCESS, 1));
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_task_that_was_lost_between_runs_is_told_by_the_next_run() {
+    let (mut client, world) = client(1);
+    client.link.settings.non_blocking = true;
+    let lost = client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    while client.task(lost).is_some_and(|task| task.conn.is_none()) {
+        assert_eq!(run_all(&mut client), ReturnCode::IO_WAIT);
+    }
+    assert_eq!(world.peer(0).take_sent(), submit(b"1"));
+    client.remove_servers();
+    assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
+    assert_eq!(client.task(lost).expect("kept").code, ReturnCode::LOST_CONNECTION);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+}
+
+#[test]
+fn a_task_that_was_lost_during_a_single_call_is_told_by_the_next_run() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&created()).closes();
+    client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"2")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::LOST_CONNECTION);
+    client.remove_task(id);
+    world.peer(0).expects(&submit(b"3")).sends(&created()).sends(&complete(b""));
+    let next = client.add(&new_task(TaskKind::Add, b"3")).expect("valid");
+    assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
+    assert_eq!(client.task(next).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn tasks_that_were_refused_during_a_single_call_are_told_by_the_next_run() {
+    let (mut client, world) = client(1);
+    let refusal = response(Command::Error, &[b"QUEUE_ERROR", b"full"], b"");
+    world
+        .peer(0)
+        .expects(&[submit(b"1"), submit(b"2"), submit(b"3")].concat())
+        .sends(&[&refusal[..], &refusal, &created(), &complete(b"")].concat());
+    client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    client.add(&new_task(TaskKind::Add, b"2")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"3")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(run_all(&mut client), ReturnCode::QUEUE_ERROR);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_lost_task_that_was_freed_is_told_to_nobody() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&created()).closes();
+    let freed = client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"2")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    client.remove_task(id);
+    client.remove_task(freed);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}

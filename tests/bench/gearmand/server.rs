@@ -1,0 +1,130 @@
+//! Servers under measurement: starting one, and reading what it has cost so far.
+//!
+//! Must not: load them.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The distribution's server.
+const ORIGINAL: &str = "/usr/sbin/gearmand";
+const OURS: &str = env!("CARGO_BIN_EXE_gearmand");
+
+/// How long a server may take for anything before the benchmark gives up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Original,
+    Ours,
+}
+
+impl Kind {
+    /// The path of its program.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Kind::Original => ORIGINAL,
+            Kind::Ours => OURS,
+        }
+    }
+
+    pub(crate) fn is_installed(self) -> bool {
+        Path::new(self.program()).exists()
+    }
+}
+
+/// A running server, killed at the end.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// Starts one on a free port and waits until it listens.
+    pub(crate) fn start(kind: Kind, arguments: &[&str]) -> Server {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
+        let port = port.expect("a free port").port();
+        // A file of its own: the original unlinks what is there.
+        let pid_file = format!("{}/bench-{port}.pid", env!("CARGO_TARGET_TMPDIR"));
+        // At the default level: a line per job, as from NOTICE on, is not what is
+        // measured.
+        let child = Command::new(kind.program())
+            .args(["-L", "127.0.0.1", "-p", &port.to_string(), "-l", "none", "-P", &pid_file])
+            .args(["--backlog", "1024", "--file-descriptors", "20000"])
+            .args(arguments)
+            .spawn()
+            .expect("the server starts");
+        let server = Server { child, port };
+        let began = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(began.elapsed() < PATIENCE, "{} does not listen", kind.program());
+            thread::sleep(Duration::from_millis(2));
+        }
+        server
+    }
+
+    /// A connection that waits for its answers.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("connects");
+        stream.set_nodelay(true).expect("sets nodelay");
+        stream.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
+        stream
+    }
+
+    /// Seconds of processor time so far.
+    pub(crate) fn cpu(&self) -> f64 {
+        cpu_of(&self.child.id().to_string())
+    }
+
+    /// Bytes in use.
+    pub(crate) fn memory(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
+        let kilobytes = line.split_whitespace().nth(1).expect("a number");
+        kilobytes.parse::<f64>().expect("a number") * 1024.0
+    }
+
+    /// What a text command that answers with a list answers.
+    pub(crate) fn list(&self, command: &str) -> Vec<u8> {
+        let mut stream = self.connect();
+        let mut answer = Vec::new();
+        ask_list(&mut stream, command, &mut answer);
+        answer
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks for a list over a connection; appends the answer.
+pub(crate) fn ask_list(stream: &mut TcpStream, command: &str, answer: &mut Vec<u8>) {
+    stream.write_all(format!("{command}\n").as_bytes()).expect("sends");
+    let mut buffer = [0; 65536];
+    while !(answer == b".\n" || answer.ends_with(b"\n.\n")) {
+        let count = stream.read(&mut buffer).expect("an answer in time");
+        assert!(count > 0, "the server closed the connection");
+        answer.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// Seconds of processor time of a process, all its threads together.
+pub(crate) fn cpu_of(process: &str) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
+    let nanoseconds = threads.map(|thread| {
+        let path = thread.expect("a thread").path().join("schedstat");
+        // A thread that ended meanwhile was none of those that do the work.
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or(0.0)
+    });
+    nanoseconds.sum::<f64>() / 1e9
+}

@@ -1,0 +1,115 @@
+#!/bin/sh
+# Runs inside the chroot of tests/packages.sh when systemd has booted there, with the
+# distribution's job server running: puts the debs in /debs in its place and takes the
+# unit through its life. Prints lines as checks.sh does, between two of its own.
+set -eu
+
+cd "$(dirname "$0")"
+log=/job/booted.check
+. ./checks.sh
+
+unit=gearman-job-server
+default=/etc/default/$unit
+drop_in=/etc/systemd/system/$unit.service.d/hardening.conf
+own_version=$(dpkg-deb -f /debs/gearman-job-server_*.deb Version)
+
+finish() {
+    [ "$failed" -eq 0 ] || systemctl status --no-pager --lines=20 "$unit" || :
+    echo "that was all"
+    exit
+}
+
+is_active() {
+    [ "$(systemctl is-active "$unit")" = active ]
+}
+
+answers_as() {
+    gearadmin --server-version | grep -F "$1"
+}
+
+main_pid() {
+    systemctl show --property=MainPID --value "$unit"
+}
+
+# One process, the one that systemd knows, of our binary and under the right user.
+runs() {
+    is_active
+    [ "$(readlink "/proc/$(main_pid)/exe")" = /usr/sbin/gearmand ]
+    [ "$(stat -c %U "/proc/$(main_pid)")" = gearman ]
+    [ "$(cat /run/gearman/gearmand.pid)" = "$(main_pid)" ]
+    answers_as "${own_version%-*}"
+}
+
+does_jobs() {
+    gearman -w -f shout -- tr a-z A-Z &
+    worker=$!
+    said=$(printf hello | gearman -f shout)
+    kill "$worker"
+    [ "$said" = HELLO ]
+}
+
+is_well_formed() {
+    found=$(systemd-analyze --man=no verify "$unit.service" 2>&1) || :
+    echo "$found"
+    [ -z "$found" ]
+}
+
+reloads() {
+    before=$(main_pid)
+    systemctl reload "$unit"
+    runs
+    [ "$(main_pid)" = "$before" ]
+}
+
+comes_back() {
+    before=$(main_pid)
+    kill -KILL "$before"
+    is_another() { is_active && [ "$(main_pid)" != "$before" ]; }
+    until_true is_another
+    runs
+}
+
+runs_in_the_foreground() {
+    echo 'PARAMS="--listen=localhost"' >"$default"
+    systemctl restart "$unit"
+    runs
+}
+
+runs_hardened() {
+    install -D -m 644 "/usr/share/doc/$unit/examples/hardening.conf" "$drop_in"
+    systemctl daemon-reload
+    systemctl restart "$unit"
+    runs
+    does_jobs
+}
+
+stops() {
+    systemctl stop "$unit"
+    [ "$(systemctl show --property=ActiveState,Result --value "$unit" | xargs)" = "success inactive" ]
+    [ ! -e /run/gearman ]
+}
+
+is_purged() {
+    systemctl start "$unit"
+    runs
+    pid=$(main_pid)
+    # The metapackage depends on it.
+    dpkg --purge gearman "$unit"
+    [ ! -e "/proc/$pid" ]
+    [ "$(systemctl show --property=LoadState --value "$unit")" != loaded ]
+}
+
+echo "systemd has booted"
+check "the distribution's service runs" is_active
+must "the packages are installed while it does" sh -c 'dpkg --install /debs/*.deb </dev/null'
+check "our service runs, with the distribution's options" runs
+check "jobs are done" does_jobs
+check "systemd finds nothing wrong in the unit" is_well_formed
+check "it reloads" reloads
+check "it comes back when it was killed" comes_back
+check "it runs without --daemon as well" runs_in_the_foreground
+check "it runs hardened" runs_hardened
+check "hardened it has an exposure of at most 1.5 of 10" systemd-analyze security --threshold=15 "$unit"
+check "it stops" stops
+check "purging the package ends it" is_purged
+finish
