@@ -1,7 +1,7 @@
 //! Where the server can be reached, and how it gets there.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -71,6 +71,18 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let refused = gearmand(&["-L", &path, "-l", "stderr", "--pid-file=none"]);
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(fs::read_to_string(&path).expect("still there"), "precious");
+}
+
+#[test]
+fn a_crowd_that_comes_at_once_waits_to_be_accepted() {
+    let server = Server::start(&[]);
+    // Nobody accepts meanwhile, however fast this machine is.
+    server.signal("STOP");
+    let crowd: io::Result<Vec<TcpStream>> =
+        (0..100).map(|_| TcpStream::connect_timeout(&server.address, PATIENCE)).collect();
+    server.signal("CONT");
+    assert_eq!(crowd.expect("room for all of them").len(), 100);
+    server.connect().settle();
 }
 
 #[test]

@@ -10,11 +10,17 @@ use super::foreign::{Foreign, Foreigners};
 use super::values::{parse_mode, parse_port};
 use gearman::protocol::limits::{DEFAULT_PORT, MAX_PAYLOAD};
 
+/// The original's 32 are too few when all workers of a restarted server come back
+/// at once: each that finds the queue full loses a second or more. This is what
+/// Linux allows unless it is told otherwise.
+const BACKLOG: u16 = 4096;
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct Network {
-    /// Number of connections that may wait to be accepted.
-    #[arg(short = 'b', long, value_name = "N", default_value_t = 32)]
+    /// Number of connections that may wait to be accepted, if the system allows
+    /// so many.
+    #[arg(short = 'b', long, value_name = "N", default_value_t = BACKLOG)]
     pub(crate) backlog: u16,
 
     /// Accepted for compatibility: keepalive is always on.
