@@ -51,7 +51,9 @@ pub(crate) fn parse_list(text: &str) -> Result<ServerList, String> {
         } else if port > 0 && (entry == full || entry == bracketed_full) {
             Ok((host, Some(port)))
         } else {
-            Err(format!("{entry:?} is not HOST, HOST:PORT, [IPV6]:PORT or the path of a socket"))
+            let forms =
+                "HOST, HOST:PORT, [IPV6]:PORT (a port is 1 to 65535) or the path of a socket";
+            Err(format!("{entry:?} is not {forms}"))
         }
     });
     servers.collect::<Result<_, _>>().map(ServerList)
