@@ -23,7 +23,6 @@ mod systemd;
 
 use std::process::ExitCode;
 
-use gearman::protocol::percent;
 fn main() -> ExitCode {
     let options = match options::parse() {
         Ok(options) => options,

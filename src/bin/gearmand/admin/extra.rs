@@ -5,7 +5,7 @@
 
 use super::{Answer, Context, OK, UNKNOWN_FUNCTION, cancelled, incomplete, json, lists};
 use crate::broker::JobWalk;
-use crate::percent::{Malformed, unescape};
+use gearman::protocol::percent::{Malformed, unescape};
 
 /// Answers a command whose first word is in lower case; `None` if it is none of
 /// these.

@@ -11,7 +11,7 @@ use crate::broker::{
     Broker, ConnectionWalk, FunctionWalk, JobView, JobWalk, PeerView, Priority, State, Step, Table,
     TableWalk,
 };
-use crate::percent;
+use gearman::protocol::percent;
 
 /// How long it may take to write a piece.
 const PIECE_TIME: Duration = Duration::from_micros(300);

@@ -15,8 +15,8 @@ use super::accepting::{Peer, Shared};
 use super::answer::{self, Wish};
 use super::link::Call;
 use super::reply::{Response, explain, method_not_allowed};
-use crate::percent::unescape;
 use gearman::protocol::limits::MAX_ARGS_SIZE;
+use gearman::protocol::percent::unescape;
 use gearman::protocol::{Command, Magic, encode};
 
 /// How long a peer may be silent in the middle of a body.

@@ -13,7 +13,7 @@ use prometheus::{Encoder, TextEncoder};
 
 use super::Figures;
 use crate::broker::FunctionView;
-use crate::percent::escape;
+use gearman::protocol::percent::escape;
 
 type Function = FunctionView<Vec<u8>>;
 
