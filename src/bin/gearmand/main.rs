@@ -10,6 +10,7 @@ mod admin;
 mod announcement;
 mod broker;
 mod daemon;
+mod habit;
 mod http;
 mod log;
 mod memory;

@@ -10,7 +10,7 @@
 //! simulation is for.
 
 use crate::admin::{self, Answer, Context};
-use crate::broker::{Broker, Config, ConnectionKey, Now, Outbox, Wakeup};
+use crate::broker::{Broker, Config, ConnectionKey, LINGER, Now, Outbox, Wakeup};
 use gearman::protocol::{Command, Decoded, Magic, ProtocolError, decode, encode};
 
 /// Connections at a time.
@@ -107,6 +107,8 @@ pub(crate) fn play(data: &[u8]) {
         attempts: [None, Some(1), Some(2), Some(255)][setting % 4],
         wakeup: [Wakeup::AsNeeded, Wakeup::All, Wakeup::AtMost(1), Wakeup::AtMost(2)]
             [setting / 4 % 4],
+        // Sometimes as long as a play.
+        linger: [LINGER, 10_000][setting / 16 % 2],
         exceptions: setting >= 128,
     });
     let mut stage = Stage::default();
@@ -149,6 +151,7 @@ fn step(
         }
         6..=9 => {
             let line = [LINES[who % LINES.len()], script.word()?].concat();
+            broker.interrupt(key, stage);
             let mut context = Context {
                 broker,
                 packets: stage,

@@ -7,7 +7,7 @@ use std::io;
 use std::net::TcpListener;
 
 use crate::announcement::Announcement;
-use crate::broker::{Broker, Config, Wakeup};
+use crate::broker::{Broker, Config, LINGER, Wakeup};
 use crate::daemon;
 use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
@@ -45,6 +45,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         handle_prefix: handle_prefix(jobs),
         attempts: attempts(jobs.job_retries),
         wakeup: wakeup(jobs.worker_wakeup),
+        linger: LINGER,
         exceptions: jobs.exceptions,
     });
     let keep_stderr = log.is_stderr();

@@ -19,6 +19,7 @@ mod index;
 mod job;
 mod jobs;
 mod lifecycle;
+mod lingering;
 mod list;
 #[cfg(all(fuzzing, not(test)))]
 #[path = "tests/recount.rs"]
@@ -37,6 +38,7 @@ pub(crate) use control::{Cancelled, Dropped};
 pub(crate) use function::Totals;
 pub(crate) use job::Priority;
 pub(crate) use jobs::MAX_PREFIX;
+pub(crate) use lingering::MOMENT as LINGER;
 pub(crate) use timers::Now;
 pub(crate) use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
 pub(crate) use waking::Wakeup;
@@ -49,11 +51,12 @@ use gearman::protocol::{Command, Packet};
 use index::Index;
 use job::PRIORITIES;
 use jobs::Jobs;
+use lingering::Lingerers;
 use slab::{Id, Slab};
 use timers::Timers;
 use waking::Alarms;
 
-/// What an administrator can set.
+/// What a broker is set up with.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// What handles start with.
@@ -62,6 +65,9 @@ pub(crate) struct Config {
     pub(crate) attempts: Option<u8>,
     /// Which sleeping workers a job wakes.
     pub(crate) wakeup: Wakeup,
+    /// Milliseconds that a worker may be kept waiting for NO_JOB when a job for it
+    /// is expected ([`LINGER`]); with 0 none is.
+    pub(crate) linger: u64,
     /// Whether connections get WORK_EXCEPTION packets without asking.
     pub(crate) exceptions: bool,
 }
@@ -126,6 +132,8 @@ pub(crate) struct Broker {
     connected: u64,
     /// Whether no job is taken on any more.
     draining: bool,
+    /// Workers whose question for a job is not answered yet.
+    lingerers: Lingerers,
 }
 
 impl Broker {
@@ -150,6 +158,7 @@ impl Broker {
         }
     }
 
+            lingerers: Lingerers::default(),
     /// Gets to know a peer. Descriptor and address are shown to administrators.
     pub(crate) fn connect(&mut self, descriptor: i32, address: &str) -> ConnectionKey {
         self.connected = self.connected.wrapping_add(1);
@@ -188,8 +197,9 @@ impl Broker {
 
     /// When [`Broker::tick`] has something to do next, as a time on both clocks.
     pub(crate) fn next_due(&self) -> (Option<u64>, Option<u64>) {
-        let ticks = [self.running_timers.next(), self.alarms.next()].into_iter().flatten().min();
-        (ticks, self.delayed_timers.next())
+        let ticks = [self.running_timers.next(), self.alarms.next(), self.lingerers.next()];
+        (ticks.into_iter().flatten().min(), self.delayed_timers.next())
+        self.end_waits(out);
     }
 
     /// How many jobs there are.

@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use super::connection::Connection;
+use super::connection::{Connection, Rest};
 use super::function::Function;
 use super::slab::{Id, Key};
 use super::{Broker, Outbox};
@@ -62,7 +62,8 @@ impl Alarms {
 impl Broker {
     /// Wakes sleeping workers because a function has a job for them.
     pub(super) fn wake(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
-        if self.functions[function].paused {
+        self.serve_lingerers(function, out);
+        if self.functions[function].available() == 0 {
             return;
         }
         match self.config.wakeup {
@@ -78,6 +79,7 @@ impl Broker {
     /// Wakes as many sleeping workers as if every waiting job of a function came
     /// now.
     pub(super) fn wake_for_all(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
+        self.serve_lingerers(function, out);
         let waiting = self.functions[function].available();
         match self.config.wakeup {
             Wakeup::AtMost(count) => {
@@ -145,9 +147,9 @@ impl Broker {
         }
     }
 
-    /// Counts a worker as awake.
+    /// Counts a worker as one that does not wait for a job.
     pub(super) fn rouse(&mut self, worker: Id<Connection>) {
-        if !std::mem::take(&mut self.connections[worker].sleeping) {
+        if std::mem::replace(&mut self.connections[worker].rest, Rest::Awake) == Rest::Awake {
             return;
         }
         let mut next = self.connections[worker].abilities.front();

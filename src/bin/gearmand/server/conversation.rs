@@ -152,6 +152,8 @@ impl Server {
             Line::Whole(text, used) => (text, used),
         };
         let mut reply = Vec::new();
+        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        self.broker.interrupt(key, outlet);
         let level = self.log.level().name();
         let mut context = Context {
             broker: &mut self.broker,
@@ -217,6 +219,7 @@ impl Server {
         let limit = self.settings.packet_limit;
         let why = format!("A packet may have {limit} bytes, this one has {}", packet.header.length);
         let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        self.broker.interrupt(key, outlet);
         outlet.send(key, Command::Error, &[b"ARGUMENT_TOO_LARGE", why.as_bytes()], b"");
         self.broker.oversized_packet(key, packet, outlet);
     }

@@ -2,7 +2,7 @@
 //!
 //! Must not: hand out jobs.
 
-use super::super::connection::{Ability, Connection};
+use super::super::connection::{Ability, Connection, Rest};
 use super::super::function::Function;
 use super::super::slab::Id;
 use super::super::{Broker, Outbox};
@@ -58,7 +58,7 @@ impl Broker {
         let id = self.abilities.insert(Ability::new(worker, function));
         self.abilities_index.insert(Self::ability_tag(worker, function), id);
         self.functions[function].abilities.push_back(&mut self.abilities, id);
-        let sleeping = self.connections[worker].sleeping;
+        let sleeping = self.connections[worker].rest == Rest::Sleeps;
         if sleeping && self.functions[function].available() > 0 {
             self.rouse(worker);
             self.reply(worker, Command::Noop, &[], b"", out);
@@ -98,7 +98,7 @@ impl Broker {
 
     fn remove_ability(&mut self, id: Id<Ability>, out: &mut dyn Outbox) {
         let Ability { connection, function, count, .. } = self.abilities[id];
-        if self.connections[connection].sleeping {
+        if self.connections[connection].rest != Rest::Awake {
             self.functions[function].sleepers.remove(&mut self.abilities, id);
         }
         self.connections[connection].abilities.remove(&mut self.abilities, id);

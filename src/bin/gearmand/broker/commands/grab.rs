@@ -2,7 +2,7 @@
 //!
 //! Must not: know why a worker has the functions that it has.
 
-use super::super::connection::{Ability, Connection};
+use super::super::connection::{Ability, Connection, Rest};
 use super::super::job::PRIORITIES;
 use super::super::slab::Id;
 use super::super::timers::Now;
@@ -13,7 +13,7 @@ use gearman::protocol::limits::UNIQUE_SIZE;
 impl Broker {
     /// Hands out the most urgent job that the worker can do; among equally
     /// urgent ones its functions take turns.
-    pub(super) fn grab(
+    pub(in super::super) fn grab(
         &mut self,
         worker: Id<Connection>,
         grab: Command,
@@ -22,8 +22,9 @@ impl Broker {
     ) {
         self.rouse(worker);
         let Some((ability, priority)) = self.most_urgent(worker) else {
-            return self.reply(worker, Command::NoJob, &[], b"", out);
+            return self.answer_in_vain(worker, grab, out);
         };
+        self.note_job(worker);
         let abilities = &mut self.connections[worker].abilities;
         abilities.remove(&mut self.abilities, ability);
         abilities.push_back(&mut self.abilities, ability);
@@ -77,12 +78,13 @@ impl Broker {
 
     /// Promises the worker one NOOP when there is a job for it, which may be now.
     pub(super) fn pre_sleep(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
+        self.note_sleep(worker);
         if self.most_urgent(worker).is_some() {
             // It may have said so before, when another was woken for that job.
             self.rouse(worker);
             return self.reply(worker, Command::Noop, &[], b"", out);
         }
-        if std::mem::replace(&mut self.connections[worker].sleeping, true) {
+        if std::mem::replace(&mut self.connections[worker].rest, Rest::Sleeps) == Rest::Sleeps {
             return;
         }
         let mut next = self.connections[worker].abilities.front();

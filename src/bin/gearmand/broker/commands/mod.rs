@@ -30,6 +30,10 @@ impl Broker {
     ) {
         let Some(from) = self.connections.find(from) else { return };
         self.now = now;
+        self.end_wait(from, out);
+        if packet.packet.command() != Command::PreSleep {
+            self.note_other_business(from);
+        }
         if packet.packet.header.magic != Magic::Request {
             return self.refuse(from, errors::MAGIC, out);
         }
@@ -40,7 +44,8 @@ impl Broker {
     }
 
     /// Answers a packet that has fewer arguments than its command needs.
-    pub(crate) fn incomplete_packet(&self, from: ConnectionKey, out: &mut dyn Outbox) {
+    pub(crate) fn incomplete_packet(&mut self, from: ConnectionKey, out: &mut dyn Outbox) {
+        self.interrupt(from, out);
         if let Some(from) = self.connections.find(from) {
             self.refuse(from, errors::ARGUMENTS, out);
         }
@@ -127,7 +132,7 @@ impl Broker {
     }
 
     /// Sends a packet to a connection.
-    fn reply(
+    pub(super) fn reply(
         &self,
         to: Id<Connection>,
         command: Command,

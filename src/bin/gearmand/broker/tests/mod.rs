@@ -7,6 +7,7 @@ mod abilities;
 mod admin;
 mod coalescing;
 mod draining;
+mod lingering;
 mod model;
 mod order;
 mod pausing;
@@ -24,7 +25,7 @@ use std::collections::HashMap;
 
 use super::{
     Broker, Cancelled, Config, ConnectionKey, ConnectionWalk, Dropped, FunctionView, FunctionWalk,
-    JobView, JobWalk, Now, Outbox, State, Step, Table, TableWalk, Wakeup,
+    JobView, JobWalk, LINGER, Now, Outbox, State, Step, Table, TableWalk, Wakeup,
 };
 use gearman::protocol::{Command, Decoded, Magic, decode, encode};
 
@@ -96,6 +97,7 @@ impl World {
     }
 
     /// A new connection.
+            linger: LINGER,
     fn connect(&mut self) -> ConnectionKey {
         let key = self.broker.connect(7, "127.0.0.1");
         self.mailbox.mail.remove(&key.index());

@@ -32,6 +32,8 @@ pub(super) struct Connection {
     /// Functions, and whether their time is limited.
     pub(super) functions: BTreeMap<String, bool>,
     pub(super) sleeping: bool,
+    /// Since when its question for a job is not answered, if it is not.
+    pub(super) lingers: Option<u64>,
     pub(super) exceptions: bool,
 }
 
@@ -126,6 +128,23 @@ impl Model {
             Some(due) => self.jobs.get_mut(&number).expect("new").place = Place::Delayed { due },
             None => self.enqueue(number),
         }
+    }
+
+    /// Whether a worker may be given a job that comes while it lingers: the first
+    /// of any of its queues, for of several that come in one step the first one
+    /// finds it.
+    pub(super) fn is_for(&self, number: u32, worker: usize) -> bool {
+        let Some(job) = self.jobs.get(&number) else { return false };
+        let queue = self.queues.get(&(job.function.clone(), job.priority));
+        queue.is_some_and(|queue| queue.front() == Some(&number))
+            && self.connections[&worker].functions.contains_key(&job.function)
+            && !self.paused.contains(&job.function)
+    }
+
+    /// What a worker hears that is given a job.
+    pub(super) fn assignment(&self, number: u32) -> String {
+        let job = &self.jobs[&number];
+        format!("JOB_ASSIGN_UNIQ H:{number} {} {} {}", job.function, job.unique, job.payload)
     }
 
     /// The jobs that a worker may be given: the first of the queues of the

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use crate::broker::connection::Rest;
 use crate::broker::job::Stage;
 use crate::broker::{Broker, Function, Wakeup};
 
@@ -84,11 +85,17 @@ impl Broker {
     /// No wake-up is lost: beside waiting jobs either nobody sleeps, or somebody
     /// is awake who will ask.
     fn recount_sleepers(&self, function: &Function) {
-        let is_asleep = |id| self.connections[self.abilities[id].connection].sleeping;
+        let rest = |id| self.connections[self.abilities[id].connection].rest;
+        let is_asleep = |id| rest(id) != Rest::Awake;
+        let lingers = |id: &_| matches!(rest(*id), Rest::Lingers { .. });
         let all: Vec<_> = function.abilities.iter(&self.abilities).collect();
         let asleep = all.iter().filter(|&&id| is_asleep(id)).count();
         assert_eq!(asleep, function.sleepers.len() as usize);
         assert!(function.sleepers.iter(&self.abilities).all(is_asleep));
+        let sleepers: Vec<_> = function.sleepers.iter(&self.abilities).collect();
+        let lingering = sleepers.iter().take_while(|id| lingers(id)).count();
+        assert!(!sleepers[lingering..].iter().any(lingers), "a lingerer behind a sleeper");
+        assert!(lingering == 0 || function.available() == 0, "who lingers has not got a job");
         if function.available() > 0 && asleep > 0 {
             let is_fine = match self.config.wakeup {
                 Wakeup::All => false,

@@ -39,6 +39,12 @@ struct Simulation {
     /// The broker's keys by the model's numbers.
     keys: BTreeMap<usize, ConnectionKey>,
     next_connection: usize,
+    /// How many of ten times nobody submits anything, but a worker asks.
+    leisure: usize,
+    /// Milliseconds that workers may linger.
+    linger: u64,
+    /// How many jobs were given to those who lingered.
+    lingered: usize,
 }
 
 impl Simulation {
@@ -47,12 +53,25 @@ impl Simulation {
         let attempts = random.pick(&[None, Some(1), Some(3)]);
         let wakeup =
             random.pick(&[Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(1), Wakeup::AtMost(2)]);
+        // As long as some steps take, for in no step two things happen.
+        let linger = random.pick(&[LINGER, 300, 100_000]);
+        let leisure = random.pick(&[0, 5, 7]);
         let world = World::with(|config| {
             config.attempts = attempts;
             config.wakeup = wakeup;
+            config.linger = linger;
         });
         let model = Model::new(attempts);
-        Simulation { random, world, model, keys: BTreeMap::new(), next_connection: 0 }
+        Simulation {
+            random,
+            world,
+            model,
+            keys: BTreeMap::new(),
+            next_connection: 0,
+            leisure,
+            linger,
+            lingered: 0,
+        }
     }
 
     fn connect(&mut self) {
@@ -63,17 +82,14 @@ impl Simulation {
     }
 
     fn step(&mut self) {
-        // No two things happen at the same moment, so that order is never a tie.
         let pass = self.random.pick(&[1, 1, 1, 1, 1, 7, 300, 2000]);
-        self.world.pass(pass);
-        self.model.tick(self.world.now.ticks, self.world.now.unix);
-        self.compare();
+        self.pass(pass);
         if self.keys.len() < 2 || (self.keys.len() < 12 && self.random.below(20) == 0) {
             return self.connect();
         }
         let numbers: Vec<usize> = self.keys.keys().copied().collect();
         let who = self.random.pick(&numbers);
-        match self.random.below(44) {
+        match self.random.below(45) {
             0 => {
                 let key = self.keys.remove(&who).expect("picked");
                 self.world.disconnect(key);
@@ -86,12 +102,10 @@ impl Simulation {
                 self.connection(who).functions.clear();
                 self.model.running(who).into_iter().for_each(|job| self.model.lose(job));
             }
-            6..=9 => {
-                self.connection(who).sleeping = true;
-                self.send(who, Command::PreSleep, &[]);
-            }
+            6..=9 => self.sleep(who),
             10..=18 => self.grab(who),
-            19..=28 => self.submit(who),
+            19..=28 if self.random.below(10) >= self.leisure => self.submit(who),
+            19..=28 => self.grab(who),
             29 => self.submit_for_later(who),
             30..=35 => self.report(who),
             36 => {
@@ -103,8 +117,16 @@ impl Simulation {
             38 => self.cancel_unique(),
             39 => self.pause(),
             40 | 41 => self.resume(),
+            42 => self.work_closely(who),
             _ => self.get_status(who),
         }
+        self.compare();
+    }
+
+    /// No two things happen at the same moment, so that order is never a tie.
+    fn pass(&mut self, millis: u64) {
+        self.world.pass(millis);
+        self.model.tick(self.world.now.ticks, self.world.now.unix);
         self.compare();
     }
 
@@ -113,7 +135,19 @@ impl Simulation {
     }
 
     fn send(&mut self, who: usize, command: Command, parts: &[&str]) {
+        if self.connection(who).lingers.take().is_some() {
+            self.model.expect(who, "NO_JOB");
+        }
         self.world.send(self.keys[&who], command, parts);
+    }
+
+    /// Sends a packet and returns what its sender got that the model does not say.
+    fn ask(&mut self, who: usize, command: Command, parts: &[&str]) -> Vec<String> {
+        self.send(who, command, parts);
+        let mail = self.world.mail(self.keys[&who]);
+        let before = self.model.mail.remove(&who).unwrap_or_default();
+        assert_eq!(mail[..before.len()], before);
+        mail[before.len()..].to_vec()
     }
 
     fn can_do(&mut self, who: usize) {
@@ -141,17 +175,60 @@ impl Simulation {
     fn grab(&mut self, who: usize) {
         let candidates = self.model.candidates(who);
         self.connection(who).sleeping = false;
-        self.send(who, Command::GrabJobUniq, &[]);
-        let key = self.keys[&who];
-        let mail = self.world.mail(key);
-        let Some(first) = candidates.first() else { return assert_eq!(mail, ["NO_JOB"]) };
-        let text = |number: &u32| {
-            let job = &self.model.jobs[number];
-            format!("JOB_ASSIGN_UNIQ H:{number} {} {} {}", job.function, job.unique, job.payload)
-        };
+        let mail = self.ask(who, Command::GrabJobUniq, &[]);
+        let Some(first) = candidates.first() else { return self.ask_in_vain(who, &mail) };
+        let text = |number: &u32| self.model.assignment(*number);
         let given = candidates.iter().find(|&number| mail == [text(number)]);
         let given = *given.unwrap_or_else(|| panic!("{mail:?} is not like {}", text(first)));
         self.model.assign(given, who, self.world.now.ticks);
+    }
+
+    /// There is no job: it says so at once, or lets the worker linger.
+    fn ask_in_vain(&mut self, who: usize, mail: &[String]) {
+        if mail.is_empty() {
+            self.connection(who).lingers = Some(self.world.now.ticks);
+        } else {
+            assert_eq!(mail, ["NO_JOB"]);
+        }
+    }
+
+    /// A worker and a client go hand in hand for a while, as long as there are no
+    /// other jobs: after some of that the worker lingers.
+    fn work_closely(&mut self, who: usize) {
+        for _ in 0..6 {
+            let functions = self.connection(who).functions.keys().cloned().collect::<Vec<_>>();
+            if functions.is_empty() || !self.model.candidates(who).is_empty() {
+                return;
+            }
+            self.grab(who);
+            self.pass(1);
+            if self.connection(who).lingers.is_none() {
+                self.sleep(who);
+                self.pass(1);
+            }
+            let function = self.random.below(functions.len());
+            let job = Job { function: functions[function].clone(), ..self.new_job(1, true) };
+            let client = *self.keys.keys().find(|&&key| key != who).expect("two connections");
+            let parts = [&job.function[..], &job.unique, &job.payload];
+            self.send(client, Command::SubmitJobBg, &parts);
+            self.model.submit(client, job, None);
+            self.pass(1);
+            if self.model.running(who).is_empty() {
+                self.grab(who);
+                self.pass(1);
+            }
+            for number in self.model.running(who) {
+                self.send(who, Command::WorkComplete, &[&format!("H:{number}"), ""]);
+                self.model.report(who, number, "WORK_COMPLETE", " ");
+                self.pass(1);
+            }
+        }
+        self.grab(who);
+    }
+
+    fn sleep(&mut self, who: usize) {
+        self.connection(who).sleeping = true;
+        self.send(who, Command::PreSleep, &[]);
     }
 
     fn submit(&mut self, who: usize) {
@@ -248,8 +325,7 @@ impl Simulation {
 
     fn get_status(&mut self, who: usize) {
         let number = self.random.below(self.model.last_job as usize + 2) as u32;
-        let key = self.keys[&who];
-        let answer = self.world.ask(key, Command::GetStatus, &[&format!("H:{number}")]);
+        let answer = self.ask(who, Command::GetStatus, &[&format!("H:{number}")]);
         let job = self.model.jobs.get(&number);
         let running = job.is_some_and(|job| matches!(job.place, Place::Running { .. }));
         let (known, running) = (u8::from(job.is_some()), u8::from(running));
@@ -257,10 +333,52 @@ impl Simulation {
         assert!(answer.len() == 1 && answer[0].starts_with(&expected), "{answer:?}");
     }
 
+    /// Those who linger have got a job that came for them, or hear in time that
+    /// there is none.
+    fn look_at_lingerers(&mut self, mails: &mut BTreeMap<usize, Vec<String>>) {
+        let now = self.world.now.ticks;
+        let mut given = Vec::new();
+        for (&who, mail) in mails {
+            let Some(since) = self.model.connections[&who].lingers else { continue };
+            let is_over = now >= since + self.linger;
+            let answer = mail.iter().position(|text| {
+                text == "NO_JOB" && is_over || text.starts_with("JOB_ASSIGN_UNIQ")
+            });
+            let Some(answer) = answer else {
+                assert!(!is_over, "{who} lingers for too long");
+                continue;
+            };
+            self.connection(who).lingers = None;
+            match &mail.remove(answer)[..] {
+                "NO_JOB" => {}
+                job => given.push((who, job.to_string())),
+            }
+        }
+        // In which order they got them is not known here.
+        while !given.is_empty() {
+            let fits = given.iter().enumerate().find_map(|(place, (who, text))| {
+                let mut jobs = self.model.jobs.keys();
+                let job = jobs.find(|&&job| {
+                    self.model.is_for(job, *who) && self.model.assignment(job) == *text
+                });
+                job.map(|&job| (place, job))
+            });
+            let (place, job) = fits.unwrap_or_else(|| panic!("{given:?} are not for them"));
+            self.model.assign(job, given.remove(place).0, now);
+            self.lingered += 1;
+        }
+        for (&who, connection) in &self.model.connections {
+            let is_lost = connection.lingers.is_some() && !self.model.candidates(who).is_empty();
+            assert!(!is_lost, "{who} lingers beside a job");
+        }
+    }
+
     /// Everybody got what the model says, and nobody a NOOP who did not sleep.
     fn compare(&mut self) {
-        for (&who, &key) in &self.keys {
-            let mut mail = self.world.mail(key);
+        let keys = self.keys.iter();
+        let mut mails = keys.map(|(&who, &key)| (who, self.world.mail(key))).collect();
+        self.look_at_lingerers(&mut mails);
+        for (who, mut mail) in mails {
             let woken = mail.iter().filter(|text| *text == "NOOP").count();
             mail.retain(|text| text != "NOOP");
             assert_eq!(mail, self.model.mail.remove(&who).unwrap_or_default(), "connection {who}");
@@ -282,9 +400,7 @@ impl Simulation {
 
     /// Lets workers do everything that is left: nothing may be lost.
     fn finish(&mut self) {
-        self.world.pass(10_000);
-        self.model.tick(self.world.now.ticks, self.world.now.unix);
-        self.compare();
+        self.pass(200_000);
         for who in self.keys.keys().copied().collect::<Vec<_>>() {
             for job in self.model.running(who) {
                 self.send(who, Command::WorkComplete, &[&format!("H:{job}"), ""]);
@@ -318,15 +434,22 @@ fn variable(name: &str) -> Option<u64> {
 fn a_random_crowd_is_served_as_the_model_says() {
     let steps = variable("GEARMAND_STEPS").unwrap_or(STEPS);
     let seeds = variable("GEARMAND_SEED").map_or(0..SEEDS, |seed| seed..seed + 1);
+    let mut lingered = 0;
     for seed in seeds {
         let played = std::panic::catch_unwind(|| {
             let mut simulation = Simulation::new(seed);
             (0..steps).for_each(|_| simulation.step());
             simulation.finish();
+            simulation.lingered
         });
-        if let Err(panic) = played {
-            eprintln!("play it again with GEARMAND_SEED={seed} GEARMAND_STEPS={steps}");
-            std::panic::resume_unwind(panic);
+        match played {
+            Ok(count) => lingered += count,
+            Err(panic) => {
+                eprintln!("play it again with GEARMAND_SEED={seed} GEARMAND_STEPS={steps}");
+                std::panic::resume_unwind(panic);
+            }
         }
     }
+    // Else the play has become one that does not put this to the test.
+    assert!(lingered > 10 || variable("GEARMAND_SEED").is_some(), "{lingered} lingered");
 }
