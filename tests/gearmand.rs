@@ -32,6 +32,8 @@ mod metrics;
 mod options;
 #[path = "gearmand/original.rs"]
 mod original;
+#[path = "gearmand/pace.rs"]
+mod pace;
 #[path = "gearmand/packets.rs"]
 mod packets;
 #[path = "gearmand/process.rs"]

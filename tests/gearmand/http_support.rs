@@ -56,7 +56,7 @@ impl HttpServer {
 pub(crate) fn take(worker: &mut Peer) -> (String, Vec<u8>) {
     loop {
         worker.send(&request(9, NOTHING));
-        match read_packet(worker) {
+        match worker.packet() {
             (11, body) => {
                 let text = body.clone();
                 let mut parts = text.splitn(3, |&byte| byte == 0);
@@ -71,15 +71,6 @@ pub(crate) fn take(worker: &mut Peer) -> (String, Vec<u8>) {
             other => panic!("not a job: {other:?}"),
         }
     }
-}
-
-fn read_packet(peer: &mut Peer) -> (u32, Vec<u8>) {
-    let mut header = [0; 12];
-    peer.stream.read_exact(&mut header).expect("a header");
-    let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four"));
-    let mut body = vec![0; number(8) as usize];
-    peer.stream.read_exact(&mut body).expect("a body");
-    (number(4), body)
 }
 
 /// A packet whose last part is bytes.

@@ -202,6 +202,16 @@ impl Peer {
         got
     }
 
+    /// The next packet: its number and what follows the header.
+    pub(crate) fn packet(&mut self) -> (u32, Vec<u8>) {
+        let mut header = [0; 12];
+        self.stream.read_exact(&mut header).expect("a header");
+        let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four"));
+        let mut body = vec![0; number(8) as usize];
+        self.stream.read_exact(&mut body).expect("a body");
+        (number(4), body)
+    }
+
     /// A text line, and the answer up to a line that is only a full stop.
     pub(crate) fn list(&mut self, line: &str) -> String {
         self.send(format!("{line}\n").as_bytes());

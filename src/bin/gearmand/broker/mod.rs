@@ -96,6 +96,12 @@ pub(crate) trait Outbox {
     /// Sends a packet to a connection that has not been disconnected.
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]);
 
+    /// Sends a packet that is likely to be followed soon by another one to the
+    /// same connection, for which it may wait a moment.
+    fn send_with_next(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+        self.send(to, command, args, body);
+    }
+
     /// Sends a packet whose body can be kept instead of copied.
     fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
         self.send(to, command, args, body);
@@ -126,14 +132,14 @@ pub(crate) struct Broker {
     delayed_timers: Timers,
     /// Functions whose jobs may need more workers awake.
     alarms: Alarms,
+    /// Workers whose question for a job is not answered yet.
+    lingerers: Lingerers,
     /// The time when it was last told.
     now: Now,
     /// How many connections there ever were.
     connected: u64,
     /// Whether no job is taken on any more.
     draining: bool,
-    /// Workers whose question for a job is not answered yet.
-    lingerers: Lingerers,
 }
 
 impl Broker {
@@ -152,13 +158,13 @@ impl Broker {
             running_timers: Timers::default(),
             delayed_timers: Timers::default(),
             alarms: Alarms::default(),
+            lingerers: Lingerers::default(),
             now: Now::default(),
             connected: 0,
             draining: false,
         }
     }
 
-            lingerers: Lingerers::default(),
     /// Gets to know a peer. Descriptor and address are shown to administrators.
     pub(crate) fn connect(&mut self, descriptor: i32, address: &str) -> ConnectionKey {
         self.connected = self.connected.wrapping_add(1);
@@ -193,13 +199,13 @@ impl Broker {
             self.enqueue(job, out);
         }
         self.sound_alarms(out);
+        self.end_waits(out);
     }
 
     /// When [`Broker::tick`] has something to do next, as a time on both clocks.
     pub(crate) fn next_due(&self) -> (Option<u64>, Option<u64>) {
         let ticks = [self.running_timers.next(), self.alarms.next(), self.lingerers.next()];
         (ticks.into_iter().flatten().min(), self.delayed_timers.next())
-        self.end_waits(out);
     }
 
     /// How many jobs there are.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Server;
 use super::peer::Received;
-use super::peers::{CLOSED, Outlet};
+use super::peers::{CLOSED, Kind, Outlet};
 use crate::admin::{self, Answer, Context};
 use crate::broker::{ConnectionKey, Incoming, Now, Outbox};
 use crate::log::Level;
@@ -163,7 +163,7 @@ impl Server {
             uptime: self.started.elapsed().as_secs(),
         };
         let answer = admin::answer(text, &mut context, &mut reply);
-        self.peers.append(key, false, |output| output.bytes().append(&mut reply));
+        self.peers.append(key, Kind::Answer, |output| output.bytes().append(&mut reply));
         match answer {
             Answer::Text => {}
             Answer::List(list) => self.begin_list(key, list),

@@ -16,6 +16,7 @@ mod listing;
 mod outgoing;
 mod peer;
 mod peers;
+mod piggyback;
 mod stream;
 
 pub(crate) use binding::{Binding, bind, bind_tcp, path};
@@ -198,6 +199,7 @@ impl Server {
             self.accept_all();
         }
         let now = self.now();
+        self.peers.tick(now.ticks);
         self.broker.tick(now, &mut Outlet { peers: &mut self.peers, log: &mut self.log });
         // Those who are not done get into line again, behind the others.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
@@ -265,6 +267,7 @@ impl Server {
             return Some(Duration::ZERO);
         }
         let (ticks, unix) = self.broker.next_due();
+        let ticks = [ticks, self.peers.next_due()].into_iter().flatten().min();
         let running = ticks.map(|due| {
             // A millisecond more: the clock's own fraction has been cut off.
             let due = Duration::from_millis(due.saturating_add(1));

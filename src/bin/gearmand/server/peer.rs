@@ -12,6 +12,7 @@ use rustix::buffer::spare_capacity;
 
 use super::listing::Listing;
 use super::outgoing::Outgoing;
+use super::piggyback::Piggyback;
 use super::stream::{Origin, Stream};
 use crate::broker::{Broker, ConnectionKey};
 
@@ -58,6 +59,8 @@ pub(super) struct Peer {
     /// Bytes to come, or at the start of `input`, that nobody wants.
     pub(super) skip: usize,
     output: Outgoing,
+    /// Acknowledgements in `output` that wait for something to follow them.
+    pub(super) piggyback: Piggyback,
     /// Whether there may be bytes in the socket.
     unread: bool,
     /// Whether the peer will send no more.
@@ -91,6 +94,7 @@ impl Peer {
             proven: 0,
             skip: 0,
             output: Outgoing::default(),
+            piggyback: Piggyback::default(),
             unread: false,
             half_closed: false,
             ended: false,
@@ -120,6 +124,11 @@ impl Peer {
     /// Whether the connection is in one of the lists of those to be sent to.
     pub(super) fn listed(&mut self, urgent: bool) -> &mut bool {
         &mut self.listed[usize::from(urgent)]
+    }
+
+    /// Whether the connection is in any of these lists.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed != [false; 2]
     }
 
     /// Notes that there is something to read, or that there will be no more.

@@ -2,12 +2,15 @@
 //!
 //! Must not: read from sockets.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use mio::{Registry, Token};
 
 use super::front::Callers;
 use super::outgoing::Outgoing;
 use super::peer::{Doom, Peer};
+use super::piggyback::Fate;
 use crate::broker::{ConnectionKey, Outbox, SHARED};
 use crate::log::{Level, Log};
 use gearman::protocol::{Command, Magic, encode, encode_head};
@@ -24,6 +27,10 @@ pub(super) struct Peers {
     dirty: Vec<usize>,
     /// Those to be closed.
     doomed: Vec<usize>,
+    /// Those whose acknowledgements wait, and until when; some have got them since.
+    waiting: VecDeque<(u64, usize)>,
+    /// The time of this turn, as `Now::ticks`.
+    now: u64,
     /// Those without a socket.
     pub(super) callers: Callers,
     /// Bytes that may wait for one of them.
@@ -38,6 +45,8 @@ impl Peers {
             urgent: Vec::new(),
             dirty: Vec::new(),
             doomed: Vec::new(),
+            waiting: VecDeque::new(),
+            now: 0,
             callers: Callers::default(),
             output_limit,
         }
@@ -118,6 +127,29 @@ impl Peers {
         self.slots.iter().flatten().all(|peer| peer.backlog() == 0)
     }
 
+    /// Tells the time. What has waited for long enough is to be sent.
+    pub(super) fn tick(&mut self, now: u64) {
+        self.now = now;
+        while let Some(&(due, index)) = self.waiting.front() {
+            let peer = self.slots.get_mut(index).and_then(Option::as_mut);
+            let piggyback = peer.map(|peer| &mut peer.piggyback);
+            // Mostly it is gone by now, with what it waited for.
+            if let Some(piggyback) = piggyback.filter(|piggyback| piggyback.waits_until(due)) {
+                if due > now {
+                    break;
+                }
+                piggyback.expire();
+                self.mark_dirty(index, false);
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    /// When something has waited long enough.
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.waiting.front().map(|&(due, _)| due)
+    }
+
     /// Takes out a connection that is to be closed.
     pub(super) fn pop_doomed(&mut self) -> Option<Peer> {
         let index = self.doomed.pop()?;
@@ -136,7 +168,7 @@ impl Peers {
     pub(super) fn append(
         &mut self,
         to: ConnectionKey,
-        urgent: bool,
+        kind: Kind,
         write: impl FnOnce(&mut Outgoing),
     ) {
         let index = to.index();
@@ -152,13 +184,52 @@ impl Peers {
             return self.condemn(index, "it does not read what it is sent".into());
         }
         write(peer.output());
-        self.mark_dirty(index, urgent);
+        let is_alone = !peer.is_listed() && !peer.piggyback.is_waiting();
+        match kind {
+            Kind::Acknowledgement => match peer.piggyback.acknowledge(self.now, is_alone) {
+                Fate::Goes => self.mark_dirty(index, false),
+                Fate::Waits(due) => self.waiting.push_back((due, index)),
+                Fate::Joins => {}
+            },
+            Kind::Report { is_last } => {
+                peer.piggyback.report(self.now, is_last);
+                self.mark_dirty(index, true);
+            }
+            Kind::Answer | Kind::Call => {
+                peer.piggyback.answer();
+                self.mark_dirty(index, kind == Kind::Call);
+            }
+        }
     }
 }
 
-/// Whether somebody's work begins with such a packet, or goes on.
-fn is_urgent(command: Command) -> bool {
-    !matches!(command, Command::JobCreated | Command::NoJob)
+/// What is sent, as far as it matters for when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The acknowledgement of a submission whose result is waited for. It may wait
+    /// for what comes next.
+    Acknowledgement,
+    /// What nobody's work depends on.
+    Answer,
+    /// What a worker reports.
+    Report { is_last: bool },
+    /// What somebody's work begins with, or goes on.
+    Call,
+}
+
+impl Kind {
+    fn of(command: Command) -> Kind {
+        match command {
+            Command::JobCreated | Command::NoJob => Kind::Answer,
+            Command::WorkComplete | Command::WorkFail | Command::WorkException => {
+                Kind::Report { is_last: true }
+            }
+            Command::WorkData | Command::WorkWarning | Command::WorkStatus => {
+                Kind::Report { is_last: false }
+            }
+            _ => Kind::Call,
+        }
+    }
 }
 
 /// The way from the broker to the connections, and to the log.
@@ -186,7 +257,13 @@ impl Outbox for Outlet<'_> {
         if command == Command::Error {
             self.report_refusal(to, args);
         }
-        self.peers.append(to, is_urgent(command), |output| {
+        self.peers.append(to, Kind::of(command), |output| {
+            encode(output.bytes(), Magic::Response, command, args, body);
+        });
+    }
+
+    fn send_with_next(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+        self.peers.append(to, Kind::Acknowledgement, |output| {
             encode(output.bytes(), Magic::Response, command, args, body);
         });
     }
@@ -195,7 +272,7 @@ impl Outbox for Outlet<'_> {
         if body.len() < SHARED {
             return self.send(to, command, args, body);
         }
-        self.peers.append(to, is_urgent(command), |output| {
+        self.peers.append(to, Kind::of(command), |output| {
             encode_head(output.bytes(), Magic::Response, command, args, body.len());
             output.push_body(body.clone());
         });

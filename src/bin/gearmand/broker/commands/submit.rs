@@ -62,7 +62,7 @@ impl Broker {
         out: &mut dyn Outbox,
     ) {
         match self.admit(from, &submission) {
-            Ok(job) => self.accept(from, job, submission.epoch, now, out),
+            Ok(job) => self.accept(from, job, &submission, now, out),
             Err(refusal) => self.refuse(from, refusal, out),
         }
     }
@@ -118,12 +118,16 @@ impl Broker {
         &mut self,
         from: Id<Connection>,
         job: Id<Job>,
-        epoch: Option<u64>,
+        submission: &Submission<'_>,
         now: Now,
         out: &mut dyn Outbox,
     ) {
-        let handle = self.jobs.handle(job);
-        self.reply(from, Command::JobCreated, &[&handle], b"", out);
+        let &Submission { epoch, background, .. } = submission;
+        let (key, handle) = (self.key(from), self.jobs.handle(job));
+        match background {
+            true => out.send(key, Command::JobCreated, &[&handle], b""),
+            false => out.send_with_next(key, Command::JobCreated, &[&handle], b""),
+        }
         let found = &self.jobs[job];
         let name = &self.functions[found.function].name;
         out.accepted(name, found.unique(), epoch.unwrap_or(0));

@@ -34,6 +34,8 @@ use gearman::protocol::{Command, Decoded, Magic, decode, encode};
 struct Mailbox {
     mail: HashMap<usize, (ConnectionKey, Vec<String>)>,
     accepted: Vec<String>,
+    /// Packets that could wait for the next one.
+    patient: Vec<String>,
 }
 
 impl Outbox for Mailbox {
@@ -49,6 +51,12 @@ impl Outbox for Mailbox {
         let (key, mail) = self.mail.entry(to.index()).or_insert((to, Vec::new()));
         assert_eq!(*key, to, "sent to a connection that is gone");
         mail.push(text);
+    }
+
+    fn send_with_next(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+        self.send(to, command, args, body);
+        let (_, mail) = &self.mail[&to.index()];
+        self.patient.extend(mail.last().cloned());
     }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
@@ -89,6 +97,7 @@ impl World {
             handle_prefix: "H".into(),
             attempts: None,
             wakeup: Wakeup::All,
+            linger: LINGER,
             exceptions: false,
         };
         change(&mut config);
@@ -97,7 +106,6 @@ impl World {
     }
 
     /// A new connection.
-            linger: LINGER,
     fn connect(&mut self) -> ConnectionKey {
         let key = self.broker.connect(7, "127.0.0.1");
         self.mailbox.mail.remove(&key.index());

@@ -160,3 +160,16 @@ fn commands_that_no_peer_may_send_are_refused() {
     world.send_as(Magic::Response, client, Command::GrabJob, &[]);
     assert_eq!(world.mail(client), ["ERROR INVALID_MAGIC Request magic expected"]);
 }
+
+#[test]
+fn only_the_acknowledgement_of_a_job_that_somebody_waits_for_may_wait() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.send(client, Command::SubmitJobBg, &["f", "v", "x"]);
+    // One job now, and each submission has its own answer.
+    world.send(client, Command::SubmitJobBg, &["f", "u", "x"]);
+    world.send(client, Command::SubmitJobHigh, &["f", "v", "x"]);
+    assert_eq!(world.mailbox.patient, ["JOB_CREATED H:1", "JOB_CREATED H:2"]);
+    assert_eq!(world.mail(client).len(), 4);
+}

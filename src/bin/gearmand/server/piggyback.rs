@@ -1,0 +1,192 @@
+//! Acknowledgements that wait for what follows them.
+//!
+//! JOB_CREATED for a job that somebody waits for is followed by what its worker
+//! reports, and where jobs are short that is soon. Most clients do nothing with
+//! the first before the second has come, and for them one send does for both. But
+//! some do not go on before they have it. So it waits only at peers that were seen
+//! to say nothing because of it (see [`Habit`]), and only a moment.
+//!
+//! What a peer says because of a result, it does not say because of an
+//! acknowledgement: who keeps a number of jobs under way submits one for each
+//! result.
+//!
+//! Must not: send.
+
+use crate::habit::Habit;
+
+/// Milliseconds that an acknowledgement may wait.
+const MOMENT: u64 = 10;
+
+/// Where the last acknowledgement is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Last {
+    /// Followed by something else, or of no interest.
+    #[default]
+    Settled,
+    /// On its way since then, alone.
+    Sent(u64),
+    /// Waiting until then at most.
+    Held(u64),
+}
+
+/// What is known of a peer and its acknowledgements.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Piggyback {
+    last: Last,
+    /// Results that the peer has not answered with a submission yet.
+    results: u8,
+    silence: Habit,
+}
+
+/// What is to become of an acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is sent in this turn.
+    Goes,
+    /// It may wait until then.
+    Waits(u64),
+    /// It goes with what is there already.
+    Joins,
+}
+
+impl Piggyback {
+    /// A submission is acknowledged. `is_alone` is whether nothing else is to be
+    /// sent to the peer.
+    pub(super) fn acknowledge(&mut self, now: u64, is_alone: bool) -> Fate {
+        let is_answer = self.results > 0;
+        self.results = self.results.saturating_sub(1);
+        if !is_alone {
+            return Fate::Joins;
+        }
+        if matches!(self.last, Last::Sent(_)) && !is_answer {
+            self.silence.refute();
+        }
+        if self.silence.rely() {
+            self.last = Last::Held(now + MOMENT);
+            return Fate::Waits(now + MOMENT);
+        }
+        self.last = Last::Sent(now);
+        Fate::Goes
+    }
+
+    /// The peer gets a worker's report; `is_last` is whether the job ends with it.
+    pub(super) fn report(&mut self, now: u64, is_last: bool) {
+        if let Last::Sent(since) = std::mem::take(&mut self.last) {
+            match now < since + MOMENT {
+                true => self.silence.confirm(),
+                false => self.silence.refute(),
+            }
+        }
+        self.results = self.results.saturating_add(is_last.into());
+    }
+
+    /// The peer gets an answer to something else.
+    pub(super) fn answer(&mut self) {
+        if let Last::Sent(_) = std::mem::take(&mut self.last) {
+            self.silence.refute();
+        }
+    }
+
+    /// Whether an acknowledgement waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.last, Last::Held(_))
+    }
+
+    /// Whether one waits that can wait until then.
+    pub(super) fn waits_until(&self, due: u64) -> bool {
+        self.last == Last::Held(due)
+    }
+
+    /// The one that waits has waited long enough.
+    pub(super) fn expire(&mut self) {
+        self.last = Last::Settled;
+        self.silence.refute();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that has waited for so many results, one after the other.
+    fn after(jobs: usize) -> Piggyback {
+        let mut client = Piggyback::default();
+        for _ in 0..jobs {
+            client.acknowledge(0, true);
+            client.report(0, true);
+        }
+        client
+    }
+
+    #[test]
+    fn it_waits_where_results_have_followed_at_once() {
+        assert_eq!(after(3).acknowledge(0, true), Fate::Goes);
+        let mut client = after(4);
+        assert_eq!(client.acknowledge(5, true), Fate::Waits(5 + MOMENT));
+        assert!(client.is_waiting() && client.waits_until(5 + MOMENT));
+        client.report(6, true);
+        assert!(!client.is_waiting());
+    }
+
+    #[test]
+    fn it_goes_where_results_come_later() {
+        let mut client = Piggyback::default();
+        for _ in 0..10 {
+            assert_eq!(client.acknowledge(0, true), Fate::Goes);
+            client.report(MOMENT, true);
+        }
+    }
+
+    #[test]
+    fn it_goes_again_after_it_has_waited_in_vain() {
+        let mut client = after(4);
+        client.acknowledge(0, true);
+        client.expire();
+        client.report(MOMENT, true);
+        assert_eq!(client.acknowledge(MOMENT, true), Fate::Goes);
+    }
+
+    #[test]
+    fn it_goes_to_who_submits_because_of_it() {
+        let mut client = after(3);
+        for _ in 0..10 {
+            // One job after the other, and their results at the end.
+            assert_eq!(client.acknowledge(0, true), Fate::Goes);
+        }
+        (0..10).for_each(|_| client.report(0, true));
+        for _ in 0..3 {
+            assert_eq!(client.acknowledge(0, true), Fate::Goes);
+            client.report(0, true);
+        }
+    }
+
+    #[test]
+    fn it_goes_to_who_asks_something_because_of_it() {
+        let mut client = after(3);
+        for _ in 0..10 {
+            assert_eq!(client.acknowledge(0, true), Fate::Goes);
+            client.answer();
+            client.report(0, true);
+        }
+    }
+
+    #[test]
+    fn it_waits_at_who_submits_because_of_results() {
+        // Four jobs under way at a time; two results come, and two submissions
+        // after them, one by one.
+        let mut client = Piggyback::default();
+        client.acknowledge(0, true);
+        (0..3).for_each(|_| assert_eq!(client.acknowledge(0, false), Fate::Joins));
+        let mut last = Fate::Goes;
+        for _ in 0..10 {
+            (0..2).for_each(|_| client.report(0, true));
+            (0..2).for_each(|_| last = client.acknowledge(0, !client.is_waiting()));
+        }
+        assert_eq!(last, Fate::Joins, "the one before it waits");
+    }
+
+    #[test]
+    fn it_joins_what_is_sent_anyway() {
+        assert_eq!(after(4).acknowledge(0, false), Fate::Joins);
+    }
+}

@@ -1,0 +1,161 @@
+//! Jobs that follow each other closely: fewer packets, and none too few.
+//!
+//! What is shown here depends on who is how fast, and happens often, not always: so
+//! jobs are done until it is seen.
+
+use std::io::Read;
+use std::time::Instant;
+
+use super::support::*;
+
+const NO_JOB: u32 = 10;
+const JOB_ASSIGN: u32 = 11;
+
+/// A client and a worker, one job at a time.
+struct Pair {
+    client: Peer,
+    worker: Peer,
+    jobs: usize,
+    began: Instant,
+}
+
+impl Pair {
+    fn new(server: &Server) -> Pair {
+        let (client, mut worker) = (server.connect(), server.connect());
+        worker.send(&request(1, &["f"])).ask(&request(9, NOTHING), &response(NO_JOB, NOTHING));
+        worker.send(&request(4, NOTHING)).settle();
+        Pair { client, worker, jobs: 0, began: Instant::now() }
+    }
+
+    fn handle(&self) -> String {
+        format!("H:t:{}", self.jobs)
+    }
+
+    fn submit(&mut self) {
+        assert!(self.began.elapsed() < PATIENCE, "not seen with {} jobs", self.jobs);
+        self.jobs += 1;
+        self.client.send(&request(7, &["f", "", "x"]));
+    }
+
+    /// The worker asks as often as it is told that there is no job. Returns whether
+    /// it was.
+    fn take(&mut self) -> bool {
+        let mut was_told = false;
+        loop {
+            match self.worker.packet().0 {
+                JOB_ASSIGN => return was_told,
+                NO_JOB => {
+                    was_told = true;
+                    self.worker.ask(&request(4, NOTHING), &response(6, NOTHING));
+                    self.worker.send(&request(9, NOTHING));
+                }
+                other => panic!("packet {other}"),
+            }
+        }
+    }
+
+    /// The worker does its job, and asks for the next in the same breath.
+    fn finish(&mut self) {
+        let handle = self.handle();
+        self.worker.send(&[request(13, &[&handle[..], "y"]), request(9, NOTHING)].concat());
+    }
+
+    /// What the client gets for a job that is done.
+    fn answers(&self) -> Vec<u8> {
+        let handle = self.handle();
+        [response(8, &[&handle[..]]), response(13, &[&handle[..], "y"])].concat()
+    }
+
+    /// A whole job. Returns whether the worker was told before that there is none.
+    fn play(&mut self) -> bool {
+        self.submit();
+        let was_told = self.take();
+        self.finish();
+        let answers = self.answers();
+        self.client.expect(&answers);
+        was_told
+    }
+}
+
+/// A pair whose worker is awake and has asked for its second job.
+fn start(server: &Server) -> Pair {
+    let mut pair = Pair::new(server);
+    pair.submit();
+    pair.worker.expect(&response(6, NOTHING)).send(&request(9, NOTHING));
+    pair.take();
+    pair.finish();
+    let answers = pair.answers();
+    pair.client.expect(&answers);
+    pair
+}
+
+#[test]
+fn the_next_job_comes_without_a_word_that_there_is_none() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    while pair.play() {}
+}
+
+#[test]
+fn who_waited_for_a_job_in_vain_is_told_so() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    while pair.play() {}
+    pair.worker.expect(&response(NO_JOB, NOTHING)).settle();
+    // It sleeps like anybody else.
+    pair.worker.send(&request(4, NOTHING)).settle();
+    pair.submit();
+    pair.worker.expect(&response(6, NOTHING));
+}
+
+#[test]
+fn lines_of_text_are_answered_after_the_question_for_a_job() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    while pair.play() {}
+    let pid = format!("OK {}\n", server.pid());
+    pair.worker.send(b"getpid\n");
+    pair.worker.expect(&[response(NO_JOB, NOTHING), pid.into_bytes()].concat());
+}
+
+/// Plays until the acknowledgement comes with the result.
+fn until_joined(pair: &mut Pair) {
+    loop {
+        pair.submit();
+        pair.take();
+        pair.finish();
+        let answers = pair.answers();
+        let mut got = vec![0; answers.len()];
+        let count = pair.client.stream.read(&mut got).expect("an answer");
+        assert_eq!(
+            got[..count].escape_ascii().to_string(),
+            answers[..count].escape_ascii().to_string()
+        );
+        if count == answers.len() {
+            return;
+        }
+        pair.client.expect(&answers[count..]);
+    }
+}
+
+#[test]
+fn acknowledgement_and_result_come_together() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    until_joined(&mut pair);
+}
+
+#[test]
+fn an_acknowledgement_comes_also_when_no_result_does() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    for _ in 0..3 {
+        until_joined(&mut pair);
+        pair.submit();
+        pair.take();
+        let handle = pair.handle();
+        pair.client.expect(&response(8, &[&handle[..]])).settle();
+        pair.finish();
+        pair.client.expect(&response(13, &[&handle[..], "y"]));
+    }
+}
