@@ -203,7 +203,14 @@ impl Server {
         self.broker.tick(now, &mut Outlet { peers: &mut self.peers, log: &mut self.log });
         // Those who are not done get into line again, behind the others.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
-        ready.drain(..).for_each(|index| self.serve(index));
+        for index in ready.drain(..) {
+            self.serve(index);
+            // Copying it is most of its cost, and least while the processor still
+            // has it at hand.
+            if self.peers.take_large() {
+                self.flush();
+            }
+        }
         self.served = ready;
         self.write_list();
         self.serve_front();

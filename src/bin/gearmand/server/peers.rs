@@ -31,6 +31,8 @@ pub(super) struct Peers {
     waiting: VecDeque<(u64, usize)>,
     /// The time of this turn, as `Now::ticks`.
     now: u64,
+    /// Whether a large body is to be sent.
+    has_large: bool,
     /// Those without a socket.
     pub(super) callers: Callers,
     /// Bytes that may wait for one of them.
@@ -47,6 +49,7 @@ impl Peers {
             doomed: Vec::new(),
             waiting: VecDeque::new(),
             now: 0,
+            has_large: false,
             callers: Callers::default(),
             output_limit,
         }
@@ -148,6 +151,11 @@ impl Peers {
     /// When something has waited long enough.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.waiting.front().map(|&(due, _)| due)
+    }
+
+    /// Whether a large body is to be sent. Says so once.
+    pub(super) fn take_large(&mut self) -> bool {
+        std::mem::take(&mut self.has_large)
     }
 
     /// Takes out a connection that is to be closed.
@@ -276,6 +284,7 @@ impl Outbox for Outlet<'_> {
             encode_head(output.bytes(), Magic::Response, command, args, body.len());
             output.push_body(body.clone());
         });
+        self.peers.has_large = true;
     }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
