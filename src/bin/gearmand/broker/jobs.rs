@@ -9,6 +9,7 @@ use std::ops::{Deref, Index as At, IndexMut as AtMut};
 use super::function::Function;
 use super::index::Index;
 use super::job::{Job, NewJob};
+use super::numbers::Numbers;
 use super::slab::{Id, Slab};
 use gearman::protocol::limits::JOB_HANDLE_SIZE;
 
@@ -34,7 +35,7 @@ pub(crate) const MAX_PREFIX: usize = JOB_HANDLE_SIZE - 1 - 1 - 10;
 /// All jobs.
 pub(crate) struct Jobs {
     slab: Slab<Job>,
-    by_number: Index<Job>,
+    by_number: Numbers,
     /// Those that another submission can join.
     by_function_and_unique: Index<Job>,
     /// The newest of each unique.
@@ -87,7 +88,7 @@ impl Jobs {
     pub(super) fn new(prefix: &str) -> Jobs {
         Jobs {
             slab: Slab::new(),
-            by_number: Index::new(),
+            by_number: Numbers::new(),
             by_function_and_unique: Index::new(),
             by_unique: Index::new(),
             hasher: RandomState::new(),
@@ -118,7 +119,7 @@ impl Jobs {
     pub(crate) fn find_handle(&self, handle: &[u8]) -> Option<Id<Job>> {
         let digits = handle.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b":")?;
         let number: u32 = str::from_utf8(digits).ok()?.parse().ok()?;
-        let found = self.by_number.find(number, |id| self.slab[id].number == number)?;
+        let found = self.by_number.find(number)?;
         // The number alone could be spelled in other ways, such as `+1` or `01`.
         (*self.handle(found) == *handle).then_some(found)
     }
@@ -172,7 +173,7 @@ impl Jobs {
     fn next_number(&mut self) -> u32 {
         loop {
             self.last_number = self.last_number.checked_add(1).unwrap_or(1);
-            if self.by_number.find(self.last_number, |_| true).is_none() {
+            if self.by_number.find(self.last_number).is_none() {
                 return self.last_number;
             }
         }
@@ -181,7 +182,7 @@ impl Jobs {
     /// Forgets a job that is in no list any more.
     pub(super) fn remove(&mut self, id: Id<Job>) -> Job {
         let job = self.slab.remove(id);
-        self.by_number.remove(job.number, id);
+        self.by_number.remove(job.number);
         if let Some(key) = joinable(job.unique(), job.payload()) {
             let tag = self.tag((job.function.index(), key));
             self.by_function_and_unique.remove(tag, id);

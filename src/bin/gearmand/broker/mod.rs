@@ -21,6 +21,7 @@ mod jobs;
 mod lifecycle;
 mod lingering;
 mod list;
+mod numbers;
 #[cfg(all(fuzzing, not(test)))]
 #[path = "tests/recount.rs"]
 mod recount;

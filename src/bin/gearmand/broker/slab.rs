@@ -26,6 +26,12 @@ impl<T> Id<T> {
         Id(NonZeroU32::new(place).expect("one more than an index"), PhantomData)
     }
 
+    /// The first ids that a slab gives out.
+    #[cfg(test)]
+    pub(crate) fn first(count: usize) -> Vec<Id<T>> {
+        (0..count).map(Id::new).collect()
+    }
+
     /// The place as a number, dense from zero.
     pub(crate) fn index(self) -> usize {
         self.0.get() as usize - 1
