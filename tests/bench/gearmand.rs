@@ -16,6 +16,8 @@ mod cases;
 mod crowd;
 #[path = "gearmand/load.rs"]
 mod load;
+#[path = "gearmand/relay.rs"]
+mod relay;
 #[path = "gearmand/report.rs"]
 mod report;
 #[path = "gearmand/server.rs"]

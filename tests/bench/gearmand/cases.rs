@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Queueing, Shape, drain};
 use super::load::{ECHO_REQ, Load, Play, say};
+use super::relay::relay;
 use super::report::{Figure, Target, median, percentile};
 use super::server::{Kind, Server, ask_list, cpu_of};
 
@@ -60,6 +61,8 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
+/// What no server can be much cheaper than.
+const RELAY: &str = "a relay that only passes bytes on, us per job";
 /// The binding target: processor time of the server.
 const CPU: Target = Target::RatioAtMost(0.33);
 
@@ -120,6 +123,7 @@ fn lone(kind: Kind, scale: Scale) -> Vec<Figure> {
     let trip = round_trip(scale.of(20_000));
     figures.push(Figure::new("a loopback round trip, p50 us", trip, Target::None));
     figures.push(Figure::new("latency of a job in round trips", p50 / trip, Target::None));
+    figures.push(Figure::new(RELAY, relay(1, 1, 64, jobs), Target::None));
     figures
 }
 
@@ -164,7 +168,10 @@ fn crowd(kind: Kind, scale: Scale) -> Vec<Figure> {
 fn large(kind: Kind, scale: Scale) -> Vec<Figure> {
     let server = Server::start(kind, &[]);
     let shape = Shape { payload: 100_000, ..shape(8, 4, 8) };
-    foreground(&server, shape, scale.of(20_000), Target::RatioAtLeast(1.5)).0
+    let jobs = scale.of(20_000);
+    let (mut figures, _) = foreground(&server, shape, jobs, Target::RatioAtLeast(1.5));
+    figures.push(Figure::new(RELAY, relay(8, 4, 100_000, jobs), Target::None));
+    figures
 }
 
 /// Queues jobs, works them off, and looks at the memory before, between and

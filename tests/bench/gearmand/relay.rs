@@ -1,0 +1,107 @@
+//! The yardstick for what passing a job on costs at the least: a relay that knows
+//! nothing of jobs. What a client says it sends to the client's worker, and what
+//! that answers, back.
+//!
+//! Must not: be a server.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use super::load::{JOB_ASSIGN_UNIQ, Load, Play, WORK_COMPLETE, say};
+
+/// Microseconds of processor time per job of a relay between so many clients,
+/// with so many jobs each, and as many workers.
+pub(crate) fn relay(pairs: usize, outstanding: usize, payload: usize, jobs: usize) -> f64 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listens");
+    let port = listener.local_addr().expect("an address").port();
+    let relay = thread::spawn(move || pass_on(&listener, pairs));
+    let mut load = Load::new();
+    (0..2 * pairs).for_each(|_| {
+        load.connect(port);
+    });
+    let mut play = Pairs { pairs, payload: vec![b'x'; payload], left: jobs };
+    for client in (0..pairs).cycle().take(pairs * outstanding) {
+        say(load.output(client), JOB_ASSIGN_UNIQ, &[&play.payload]);
+    }
+    load.run(&mut play);
+    drop(load);
+    relay.join().expect("the relay ends") * 1e6 / jobs as f64
+}
+
+/// Clients, and behind them their workers.
+struct Pairs {
+    pairs: usize,
+    payload: Vec<u8>,
+    left: usize,
+}
+
+impl Play for Pairs {
+    fn hear(&mut self, who: usize, _: u32, _: &[u8], size: usize, out: &mut Vec<u8>) {
+        assert_eq!(size, self.payload.len());
+        let is_client = who < self.pairs;
+        self.left = self.left.saturating_sub(is_client.into());
+        say(out, if is_client { JOB_ASSIGN_UNIQ } else { WORK_COMPLETE }, &[&self.payload]);
+    }
+
+    fn is_over(&self) -> bool {
+        self.left == 0
+    }
+}
+
+/// Passes bytes on until a connection ends. Returns seconds of processor time.
+fn pass_on(listener: &TcpListener, pairs: usize) -> f64 {
+    let mut poll = Poll::new().expect("a poller");
+    let mut ends: Vec<(TcpStream, Vec<u8>)> = Vec::new();
+    for number in 0..2 * pairs {
+        let (stream, _) = listener.accept().expect("accepts");
+        stream.set_nodelay(true).expect("sets nodelay");
+        stream.set_nonblocking(true).expect("does not block");
+        let mut stream = TcpStream::from_std(stream);
+        let both = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut stream, Token(number), both).expect("registers");
+        ends.push((stream, Vec::new()));
+    }
+    let before = own_seconds();
+    let mut events = Events::with_capacity(1024);
+    let mut scratch = vec![0; 256 << 10];
+    loop {
+        poll.poll(&mut events, None).expect("waits");
+        for event in &events {
+            let Token(from) = event.token();
+            let to = (from + pairs) % (2 * pairs);
+            if event.is_writable() {
+                let waiting = std::mem::take(&mut ends[from].1);
+                send(&mut ends[from], &waiting);
+            }
+            while event.is_readable() {
+                let count = match ends[from].0.read(&mut scratch) {
+                    Ok(count) if count > 0 => count,
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                    _ => return own_seconds() - before,
+                };
+                send(&mut ends[to], &scratch[..count]);
+                if count < scratch.len() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Sends as much as the socket takes; the rest waits.
+fn send((stream, waiting): &mut (TcpStream, Vec<u8>), bytes: &[u8]) {
+    let sent = if waiting.is_empty() { stream.write(bytes).unwrap_or(0) } else { 0 };
+    waiting.extend_from_slice(&bytes[sent..]);
+}
+
+/// Seconds of processor time of this thread.
+fn own_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").expect("schedstat");
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
+    nanoseconds.expect("a number") / 1e9
+}
