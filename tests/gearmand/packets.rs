@@ -89,6 +89,33 @@ fn large_and_small_packets_in_a_row_arrive_as_they_were_sent() {
 }
 
 #[test]
+fn results_of_all_sizes_and_the_questions_behind_them_may_be_cut_anywhere() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker, mut other) =
+        (server.connect(), server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).ask(&request(9, NOTHING), &response(10, NOTHING));
+    let sizes = [100_000, 100_000, 100_000, 90_000, 20_000, 1_100_000, 20_000, 100_000, 3, 100_000];
+    // How much of a result's packet comes first.
+    let cuts = [1, 11, 12, 20, 16 << 10, 50_000, usize::MAX];
+    let mut number = 0;
+    for cut in cuts {
+        for size in sizes {
+            number += 1;
+            let (handle, result) = (format!("H:t:{number}"), "0123456789".repeat(size / 10));
+            client.ask(&request(7, &["f", "", "x"]), &response(8, &[&handle]));
+            worker.ask(&request(9, NOTHING), &response(11, &[&handle, "f", "x"]));
+            let packet = [request(13, &[&handle, &result]), request(16, &["next"])].concat();
+            let (first, rest) = packet.split_at(cut.min(packet.len()));
+            worker.send(first);
+            // It has been received, and perhaps handled, before the rest comes.
+            other.settle();
+            worker.send(rest).expect(&response(17, &["next"]));
+            client.expect(&response(13, &[&handle, &result]));
+        }
+    }
+}
+
+#[test]
 fn a_large_result_goes_to_everybody_who_waits_also_to_the_slow() {
     let server = Server::start(&[]);
     let payload = "0123456789abcdef".repeat(1 << 17);

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::Server;
-use super::peer::Received;
+use super::peer::{LARGE, Received, SLACK};
 use super::peers::{CLOSED, Kind, Outlet};
 use crate::admin::{self, Answer, Context};
 use crate::broker::{ConnectionKey, Incoming, Now, Outbox};
@@ -27,6 +27,14 @@ enum Step {
     Broken(String),
 }
 
+/// Whether a buffer is there for little else than one large packet, which is
+/// whole.
+fn fills(input: &Vec<u8>) -> bool {
+    let Some(Ok(header)) = input.first_chunk().map(Header::parse) else { return false };
+    let size = HEADER_SIZE + header.length as usize;
+    size > LARGE && size <= input.len() && input.capacity() - size <= SLACK + size / 8
+}
+
 impl Server {
     /// Receives from a connection and handles what came.
     pub(super) fn serve(&mut self, index: usize) {
@@ -39,8 +47,10 @@ impl Server {
         let mut received = if peer.input.len() >= peer.need {
             // Handled as far as the peer reads its answers; now it reads on.
             Ok(Received::Nothing)
+        } else if peer.expects_large() {
+            peer.receive_large(&mut self.landing)
         } else if peer.input.is_empty() {
-            peer.receive_into(&mut self.scratch)
+            peer.receive(&mut self.scratch)
         } else {
             peer.receive_more()
         };
@@ -83,18 +93,23 @@ impl Server {
     /// memory that it came in.
     fn handle_input(&mut self, key: ConnectionKey) {
         let Some(peer) = self.peers.get_mut(key.index()) else { return };
-        let (input, used) = if let Some(large) = peer.take_large() {
-            let memory = Bytes::from(large);
+        let input = std::mem::take(&mut peer.input);
+        let (input, used) = if peer.skip == 0 && fills(&input) {
+            let memory = Bytes::from(input);
             let used = self.handle(key, &memory, Some(&memory));
-            (if used == 0 { memory.into() } else { Vec::new() }, 0)
+            match used {
+                0 => (memory.into(), 0),
+                used => (memory[used..].to_vec(), 0),
+            }
         } else {
-            let input = std::mem::take(&mut peer.input);
             let used = self.handle(key, &input, None);
             (input, used)
         };
         if let Some(peer) = self.peers.get_mut(key.index()) {
             peer.input = input;
-            peer.consume(used);
+            if let Some(memory) = peer.consume(used) {
+                self.landing = memory;
+            }
         }
     }
 
@@ -222,5 +237,43 @@ impl Server {
         self.broker.interrupt(key, outlet);
         outlet.send(key, Command::Error, &[b"ARGUMENT_TOO_LARGE", why.as_bytes()], b"");
         self.broker.oversized_packet(key, packet, outlet);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gearman::protocol::{Magic, encode};
+
+    /// A packet with a body of this size, in memory with this much room behind it.
+    fn packet(body: usize, room: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Magic::Request, Command::EchoReq, &[], &vec![b'x'; body]);
+        let mut exact = Vec::with_capacity(bytes.len() + room);
+        exact.append(&mut bytes);
+        exact
+    }
+
+    #[test]
+    fn a_large_packet_fills_its_memory_but_for_what_a_small_one_behind_it_needs() {
+        assert!(fills(&packet(100_000, 0)));
+        let mut input = packet(100_000, SLACK);
+        input.extend_from_slice(&packet(0, 0));
+        assert!(fills(&input));
+        assert!(fills(&packet(LARGE, 0)) && !fills(&packet(LARGE - HEADER_SIZE, 0)));
+    }
+
+    #[test]
+    fn memory_that_holds_little_of_what_it_could_is_not_kept_for_it() {
+        assert!(!fills(&packet(100_000, 20_000)));
+        assert!(!fills(&[packet(100_000, 0), packet(100_000, 0)].concat()));
+    }
+
+    #[test]
+    fn a_packet_that_is_not_whole_fills_nothing() {
+        let mut input = packet(100_000, 0);
+        input.pop();
+        assert!(!fills(&input));
+        assert!(!fills(&Vec::new()) && !fills(&b"status\n".to_vec()));
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct Server {
     peers: Peers,
     log: Log,
     scratch: Vec<u8>,
+    /// Memory for the next large packet, which keeps it.
+    landing: Vec<u8>,
     /// Connections that have something to say.
     ready: Vec<usize>,
     /// Connections for which a list can be written on.
@@ -129,6 +131,7 @@ impl Server {
             peers: Peers::new(settings.output_limit),
             log,
             scratch: vec![0; SCRATCH],
+            landing: Vec::new(),
             ready: Vec::new(),
             listing: VecDeque::new(),
             served: Vec::new(),

@@ -20,9 +20,12 @@ use crate::broker::{Broker, ConnectionKey};
 const CROWDED: usize = 1 << 20;
 /// A buffer larger than this is given back when it is empty; a packet larger than
 /// this gets memory of its own.
-const KEPT: usize = 16 << 10;
+pub(super) const LARGE: usize = 16 << 10;
 /// Most memory that is taken for bytes of a large packet before they came.
 const CHUNK: usize = 1 << 20;
+/// Room behind a large packet for the small one that may follow it: who has done a
+/// job asks for the next.
+pub(super) const SLACK: usize = 256;
 
 /// How a receive ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,21 +183,30 @@ impl Peer {
         true
     }
 
-    /// Receives once into a buffer that connections share. From a peer that sends
-    /// large packets only as much as it takes to know the next one's size: the
-    /// rest goes to where it stays.
+    /// Whether the peer's next packet is probably large.
+    pub(super) fn expects_large(&self) -> bool {
+        self.proven > 0 && self.input.is_empty()
+    }
+
+    /// Receives once, what is probably a large packet of the same size as the last
+    /// one, into memory that it can keep.
     ///
     /// # Errors
     /// When the connection is broken.
-    pub(super) fn receive_into(&mut self, scratch: &mut [u8]) -> io::Result<Received> {
-        let most = if self.proven > 0 { KEPT } else { scratch.len() };
-        self.receive(&mut scratch[..most])
+    pub(super) fn receive_large(&mut self, landing: &mut Vec<u8>) -> io::Result<Received> {
+        let room = self.proven + SLACK;
+        self.input = std::mem::take(landing);
+        self.input.clear();
+        if self.input.capacity() < room || self.input.capacity() > room + room / 8 {
+            self.input = Vec::with_capacity(room);
+        }
+        self.receive_behind()
     }
 
     /// Keeps what was not dealt with of a receive: the beginning of a packet for
     /// which `need` is set.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
-        if self.need > KEPT {
+        if self.need > LARGE {
             self.input.reserve_exact(self.need.min(bytes.len() + self.proven));
         } else if self.unread {
             // More small packets came than were asked for.
@@ -205,20 +217,12 @@ impl Peer {
 
     /// Whether more of a large packet may have come already.
     pub(super) fn is_amid_large(&self) -> bool {
-        self.unread && self.need > KEPT && self.input.len() < self.need
-    }
-
-    /// Takes `input` if it is one whole large packet, and nothing else.
-    pub(super) fn take_large(&mut self) -> Option<Vec<u8>> {
-        if self.need <= KEPT || self.input.len() != self.need {
-            return None;
-        }
-        Some(std::mem::take(&mut self.input))
+        self.unread && self.need > LARGE && self.input.len() < self.need
     }
 
     /// Notes that there was a whole packet of this size.
     pub(super) fn note_size(&mut self, size: usize) {
-        if size > KEPT {
+        if size > LARGE {
             self.proven = size.min(CHUNK);
         }
     }
@@ -259,27 +263,36 @@ impl Peer {
     /// When the connection is broken.
     pub(super) fn receive_more(&mut self) -> io::Result<Received> {
         let have = self.input.len();
-        if self.need > KEPT {
+        if self.need > LARGE {
             let missing = self.need.saturating_sub(have);
-            self.input.reserve_exact(missing.min(have.max(KEPT).max(self.proven)));
+            self.input.reserve_exact(missing.min(have.max(LARGE).max(self.proven)));
         } else {
-            self.input.reserve(KEPT);
+            self.input.reserve(LARGE);
         }
-        let room = self.input.capacity() - have;
+        self.receive_behind()
+    }
+
+    /// Receives once into the room that `input` has.
+    fn receive_behind(&mut self) -> io::Result<Received> {
+        let room = self.input.capacity() - self.input.len();
         let read = rustix::io::read(&self.stream, spare_capacity(&mut self.input));
         self.note_received(read.map_err(io::Error::from), room)
     }
 
-    /// Forgets the first bytes of `input`.
-    pub(super) fn consume(&mut self, used: usize) {
-        if used == self.input.len() {
-            self.input.clear();
-            if self.input.capacity() > KEPT {
-                self.input = Vec::new();
-            }
-        } else {
+    /// Forgets the first bytes of `input`. Returns memory that a large packet was
+    /// expected in, but did not come.
+    pub(super) fn consume(&mut self, used: usize) -> Option<Vec<u8>> {
+        if self.input.capacity() <= LARGE || self.need > LARGE {
             self.input.drain(..used);
+            return None;
         }
+        if self.unread {
+            // More small packets came than there was room for.
+            self.proven = 0;
+        }
+        let rest = self.input[used..].to_vec();
+        let memory = std::mem::replace(&mut self.input, rest);
+        (memory.capacity() <= CHUNK + SLACK).then_some(memory)
     }
 
     /// Sends what waits, as far as the socket takes it; watches for the moment
@@ -301,5 +314,76 @@ impl Peer {
             registry.reregister(self.stream.as_source(), token, Interest::READABLE)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use mio::net::UnixStream;
+
+    use super::*;
+    use crate::broker::{Config, LINGER, Wakeup};
+
+    /// A peer that has sent a packet of so many bytes, and the socket at its end.
+    fn peer(proven: usize) -> (Peer, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let mut broker = Broker::new(Config {
+            handle_prefix: "H".into(),
+            attempts: None,
+            wakeup: Wakeup::All,
+            linger: LINGER,
+            exceptions: false,
+        });
+        let key = broker.connect(7, "local");
+        let mut peer = Peer::new(Stream::Unix(ours), Origin::Local(7), key);
+        peer.note_size(proven);
+        (peer, theirs)
+    }
+
+    #[test]
+    fn the_next_large_packet_is_received_at_once_with_the_small_one_behind_it() {
+        let (mut peer, mut socket) = peer(100_000);
+        socket.write_all(&vec![b'x'; 100_012]).expect("sends");
+        assert!(peer.expects_large());
+        let received = peer.receive_large(&mut Vec::new()).expect("receives");
+        assert_eq!(received, Received::Bytes(100_012));
+        assert_eq!(peer.input.len(), 100_012);
+    }
+
+    #[test]
+    fn memory_goes_round_where_it_is_not_needed() {
+        let (mut peer, mut socket) = peer(100_000);
+        let mut landing = Vec::new();
+        for _ in 0..3 {
+            socket.write_all(b"small").expect("sends");
+            let before = landing.as_ptr();
+            peer.receive_large(&mut landing).expect("receives");
+            assert!(before == peer.input.as_ptr() || landing.capacity() == 0);
+            // The beginning of something small stays, and takes little.
+            landing = peer.consume(3).expect("the memory");
+            assert_eq!((&peer.input[..], landing.capacity()), (&b"ll"[..], 100_000 + SLACK));
+            assert!(peer.input.capacity() < 100);
+            peer.consume(2);
+        }
+        assert!(peer.expects_large(), "now and then something small comes, too");
+    }
+
+    #[test]
+    fn who_sends_many_small_packets_is_no_sender_of_large_ones_any_more() {
+        let (mut peer, mut socket) = peer(LARGE + 1);
+        socket.write_all(&vec![b'x'; 2 * LARGE]).expect("sends");
+        peer.receive_large(&mut Vec::new()).expect("receives");
+        peer.consume(peer.input.len());
+        assert!(!peer.expects_large());
+    }
+
+    #[test]
+    fn very_large_memory_is_not_kept_for_the_next_one() {
+        let (mut peer, _socket) = peer(0);
+        peer.input = Vec::with_capacity(CHUNK * 2);
+        assert!(peer.consume(0).is_none());
+        assert_eq!(peer.input.capacity(), 0);
     }
 }
