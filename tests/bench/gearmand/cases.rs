@@ -45,6 +45,12 @@ pub(crate) const CASES: &[Case] = &[
         runs: 3,
     },
     Case {
+        name: "loops",
+        about: "the same as busy with two servers that share nothing (ours only)",
+        run: loops,
+        runs: 5,
+    },
+    Case {
         name: "queue",
         about: "background jobs of 64 bytes with a unique id",
         run: queue,
@@ -158,6 +164,30 @@ fn round_trip(count: usize) -> f64 {
 fn busy(kind: Kind, scale: Scale) -> Vec<Figure> {
     let server = Server::start(kind, &[]);
     foreground(&server, shape(8, 16, 8), scale.of(150_000), Target::RatioAtLeast(2.5)).0
+}
+
+/// What a second event loop could bring at the most: two processes, which need no
+/// lock, nor ever wait for each other.
+fn loops(kind: Kind, scale: Scale) -> Vec<Figure> {
+    if kind == Kind::Original {
+        return Vec::new();
+    }
+    let servers = [Server::start(kind, &[]), Server::start(kind, &[])];
+    let ports = [servers[0].port, servers[1].port];
+    let jobs = scale.of(150_000);
+    let one = measure(&servers[0], &mut Crowd::new(ports[0], shape(8, 16, 8)), jobs);
+    let two = measure(&servers[0], &mut Crowd::between(&ports, shape(8, 16, 8)), jobs);
+    vec![
+        Figure::new("jobs per second with one", one.rate, Target::None),
+        Figure::new("jobs per second with two", two.rate, Target::None),
+        // What it would take to be worth it.
+        Figure::new("two beside one", two.rate / one.rate, Target::None),
+        Figure::new(
+            "cores in use with one",
+            one.rate * (one.server + one.load) / 1e6,
+            Target::None,
+        ),
+    ]
 }
 
 fn crowd(kind: Kind, scale: Scale) -> Vec<Figure> {

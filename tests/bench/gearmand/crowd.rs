@@ -46,14 +46,21 @@ struct Party {
 impl Crowd {
     /// Connects everybody; the workers ask and go to sleep.
     pub(crate) fn new(port: u16, shape: Shape) -> Crowd {
+        Crowd::between(&[port], shape)
+    }
+
+    /// The same with several servers, each with its share of the clients and of the
+    /// workers.
+    pub(crate) fn between(ports: &[u16], shape: Shape) -> Crowd {
+        let port = |number| ports[number % ports.len()];
         let mut load = Load::new();
         let share = (shape.functions.len() / shape.workers.max(1)).max(1);
         let clients = 0..shape.clients;
-        clients.clone().for_each(|_| {
-            load.connect(port);
+        clients.clone().for_each(|number| {
+            load.connect(port(number));
         });
         for number in 0..shape.workers {
-            let who = load.connect(port);
+            let who = load.connect(port(number));
             let out = load.output(who);
             let offered = shape.functions.iter().cycle().skip(number * share).take(share);
             offered.for_each(|function| say(out, CAN_DO, &[function.as_bytes()]));
