@@ -3,7 +3,6 @@
 //! Must not: send packets, or decide what happens to a job.
 
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::io::Write;
 use std::ops::{Deref, Index as At, IndexMut as AtMut};
 
 use super::function::Function;
@@ -30,7 +29,10 @@ impl Deref for Handle {
 
 /// The longest prefix of handles: the counter, a colon and the NUL that a
 /// client adds must still fit.
-pub(crate) const MAX_PREFIX: usize = JOB_HANDLE_SIZE - 1 - 1 - 10;
+pub(crate) const MAX_PREFIX: usize = JOB_HANDLE_SIZE - 1 - 1 - DIGITS;
+
+/// Digits of the largest number.
+const DIGITS: usize = 10;
 
 /// All jobs.
 pub(crate) struct Jobs {
@@ -108,20 +110,33 @@ impl Jobs {
 
     /// The handle of a job.
     pub(crate) fn handle(&self, id: Id<Job>) -> Handle {
+        let mut digits = [0; DIGITS];
+        let (mut first, mut number) = (DIGITS, self.slab[id].number);
+        // By hand: it is done twice for each job, and formatting takes its time.
+        while number > 0 {
+            first -= 1;
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
         let mut handle = Handle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
-        let mut rest = &mut handle.bytes[..];
-        write!(rest, "{}:{}", self.prefix, self.slab[id].number).expect("the prefix was checked");
-        handle.len = JOB_HANDLE_SIZE - rest.len();
+        for part in [self.prefix.as_bytes(), b":", &digits[first..]] {
+            handle.bytes[handle.len..][..part.len()].copy_from_slice(part);
+            handle.len += part.len();
+        }
         handle
     }
 
     /// The job with this handle.
     pub(crate) fn find_handle(&self, handle: &[u8]) -> Option<Id<Job>> {
         let digits = handle.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b":")?;
-        let number: u32 = str::from_utf8(digits).ok()?.parse().ok()?;
-        let found = self.by_number.find(number)?;
-        // The number alone could be spelled in other ways, such as `+1` or `01`.
-        (*self.handle(found) == *handle).then_some(found)
+        // Other spellings of a number, such as `+1` or `01`, are not its handle.
+        if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > DIGITS {
+            return None;
+        }
+        let number = digits.iter().try_fold(0_u64, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
+        });
+        self.by_number.find(u32::try_from(number?).ok()?)
     }
 
     /// The job that a submission like this joins.
@@ -230,7 +245,18 @@ mod tests {
         let id = jobs.insert(new(functions.get_or_create(b"f"), b"", b""));
         assert_eq!(*jobs.handle(id), *b"H:host:1");
         assert_eq!(jobs.find_handle(b"H:host:1"), Some(id));
-        for wrong in [&b"H:host:01"[..], b"H:host:+1", b"H:host:2", b"H:host:", b"h:host:1", b""] {
+        for wrong in [
+            &b"H:host:01"[..],
+            b"H:host:+1",
+            b"H:host:1x",
+            b"H:host:2",
+            b"H:host:0",
+            b"H:host:4294967297",
+            b"H:host:18446744073709551617",
+            b"H:host:",
+            b"h:host:1",
+            b"",
+        ] {
             assert_eq!(jobs.find_handle(wrong), None, "{wrong:?}");
         }
     }
@@ -277,5 +303,7 @@ mod tests {
             jobs[id].number
         });
         assert_eq!(numbers, [u32::MAX, 2]);
+        let last = jobs.find_handle(b"H:4294967295").expect("the last number");
+        assert_eq!(*jobs.handle(last), *b"H:4294967295");
     }
 }
