@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Queueing, Shape, drain};
 use super::load::{ECHO_REQ, Load, Play, say};
-use super::relay::relay;
+use super::relay::{own_seconds, relay};
 use super::report::{Figure, Target, median, percentile};
 use super::server::{Kind, Server, ask_list, cpu_of};
 
@@ -126,7 +126,7 @@ fn lone(kind: Kind, scale: Scale) -> Vec<Figure> {
     figures.push(Figure::new("latency of a job, p50 us", p50, Target::AtMost(80.0)));
     let p99 = percentile(&mut latencies, 0.99);
     figures.push(Figure::new("latency of a job, p99 us", p99, Target::None));
-    let trip = round_trip(scale.of(20_000));
+    let (trip, _) = round_trip(scale.of(20_000));
     figures.push(Figure::new("a loopback round trip, p50 us", trip, Target::None));
     figures.push(Figure::new("latency of a job in round trips", p50 / trip, Target::None));
     figures.push(Figure::new(RELAY, relay(1, 1, 64, jobs), Target::None));
@@ -134,17 +134,20 @@ fn lone(kind: Kind, scale: Scale) -> Vec<Figure> {
 }
 
 /// Microseconds from a byte to its echo, between two threads that sleep until it
-/// comes: the yardstick of this machine at this moment.
-fn round_trip(count: usize) -> f64 {
+/// comes: the yardstick of this machine at this moment. And those of processor time
+/// that the echo takes.
+fn round_trip(count: usize) -> (f64, f64) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listens");
     let address = listener.local_addr().expect("an address");
     let echo = thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("accepts");
         stream.set_nodelay(true).expect("sets nodelay");
+        let before = own_seconds();
         let mut byte = [0];
         while stream.read_exact(&mut byte).is_ok() {
             stream.write_all(&byte).expect("echoes");
         }
+        own_seconds() - before
     });
     let mut stream = TcpStream::connect(address).expect("connects");
     stream.set_nodelay(true).expect("sets nodelay");
@@ -157,8 +160,8 @@ fn round_trip(count: usize) -> f64 {
         })
         .collect();
     drop(stream);
-    echo.join().expect("the echo ends");
-    median(&mut times)
+    let seconds = echo.join().expect("the echo ends");
+    (median(&mut times), seconds * 1e6 / count as f64)
 }
 
 fn busy(kind: Kind, scale: Scale) -> Vec<Figure> {
@@ -227,6 +230,8 @@ fn fill_and_drain(server: &Server, jobs: usize) -> Vec<Figure> {
         drain(server.port, "queue", jobs);
         Vec::new()
     });
+    // Each job is a question and an answer.
+    let (_, echo) = round_trip(jobs.min(20_000));
     thread::sleep(Duration::from_secs(10));
     let after = server.memory();
     vec![
@@ -237,6 +242,7 @@ fn fill_and_drain(server: &Server, jobs: usize) -> Vec<Figure> {
             Target::AtMost(1.3),
         ),
         Figure::new("working off, server CPU, us per job", drained.server, CPU),
+        Figure::new("an echo that does nothing else, us", echo, Target::None),
         Figure::new("bytes per queued job", (full - before) / jobs as f64, Target::AtMost(300.0)),
         Figure::new("memory before, KiB", before / 1024.0, Target::None),
         Figure::new("memory when full, KiB", full / 1024.0, Target::None),

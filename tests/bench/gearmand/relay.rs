@@ -100,7 +100,7 @@ fn send((stream, waiting): &mut (TcpStream, Vec<u8>), bytes: &[u8]) {
 }
 
 /// Seconds of processor time of this thread.
-fn own_seconds() -> f64 {
+pub(crate) fn own_seconds() -> f64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat").expect("schedstat");
     let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
     nanoseconds.expect("a number") / 1e9
