@@ -263,6 +263,23 @@ fn now_and_then_the_habit_is_looked_at_again() {
 }
 
 #[test]
+fn between_long_jobs_it_is_told_that_there_is_none_for_another_server_may_have_one() {
+    let mut world = World::new();
+    let worker = lingerer(&mut world, &["f"]);
+    for _ in 0..3 {
+        world.background("f", "x");
+        let job = world.mail(worker);
+        world.pass(10);
+        done(&mut world, worker, &job);
+        // Its next job comes at once, as always; but another waits elsewhere.
+        assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
+        assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
+        wake_for_one(&mut world, worker, "f");
+        assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
+    }
+}
+
+#[test]
 fn without_a_moment_nobody_lingers() {
     let mut world = World::with(|config| config.linger = 0);
     let worker = prompt(&mut world, &["f"]);
