@@ -4,6 +4,7 @@
 //! jobs are done until it is seen.
 
 use std::io::Read;
+use std::net::Shutdown;
 use std::time::Instant;
 
 use super::support::*;
@@ -79,7 +80,12 @@ impl Pair {
 
 /// A pair whose worker is awake and has asked for its second job.
 fn start(server: &Server) -> Pair {
-    let mut pair = Pair::new(server);
+    start_after(server, 0)
+}
+
+/// The same, with a server that has had so many jobs.
+fn start_after(server: &Server, jobs: usize) -> Pair {
+    let mut pair = Pair { jobs, ..Pair::new(server) };
     pair.submit();
     pair.worker.expect(&response(6, NOTHING)).send(&request(9, NOTHING));
     pair.take();
@@ -116,6 +122,34 @@ fn lines_of_text_are_answered_after_the_question_for_a_job() {
     let pid = format!("OK {}\n", server.pid());
     pair.worker.send(b"getpid\n");
     pair.worker.expect(&[response(NO_JOB, NOTHING), pid.into_bytes()].concat());
+}
+
+#[test]
+fn who_says_no_more_while_it_waits_for_a_job_is_told_that_there_is_none() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    while pair.play() {}
+    pair.worker.stream.shutdown(Shutdown::Write).expect("half closes");
+    pair.worker.expect(&response(NO_JOB, NOTHING)).expect_closed();
+}
+
+#[test]
+fn who_goes_away_while_it_waits_for_a_job_takes_none_with_it() {
+    // A job that is taken once more than it was done has failed.
+    let server = Server::start(&["--job-retries", "1"]);
+    for round in 0..30 {
+        let mut pair = start_after(&server, 7 * round);
+        (0..5).for_each(|_| _ = pair.play());
+        // It has asked, and is gone when the job comes.
+        drop(std::mem::replace(&mut pair.worker, server.connect()));
+        pair.submit();
+        pair.worker.send(&request(1, &["f"])).send(&request(9, NOTHING));
+        pair.take();
+        pair.finish();
+        let answers = pair.answers();
+        pair.client.expect(&answers);
+        assert_eq!(pair.jobs, 7 * (round + 1), "jobs per round");
+    }
 }
 
 /// Plays until the acknowledgement comes with the result.
@@ -157,5 +191,23 @@ fn an_acknowledgement_comes_also_when_no_result_does() {
         pair.client.expect(&response(8, &[&handle[..]])).settle();
         pair.finish();
         pair.client.expect(&response(13, &[&handle[..], "y"]));
+    }
+}
+
+#[test]
+fn an_acknowledgement_that_waits_is_sent_when_the_server_ends() {
+    for how in ["signal", "word"] {
+        let mut server = Server::start(&["--allow-shutdown"]);
+        let mut pair = start(&server);
+        until_joined(&mut pair);
+        pair.submit();
+        pair.take();
+        match how {
+            "signal" => server.signal("TERM"),
+            _ => drop(server.connect().send(b"shutdown\n")),
+        }
+        let handle = pair.handle();
+        pair.client.expect(&response(8, &[&handle[..]])).expect_closed();
+        assert!(server.wait().success());
     }
 }

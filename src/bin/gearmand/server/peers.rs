@@ -148,6 +148,13 @@ impl Peers {
         }
     }
 
+    /// Lets nothing wait any longer.
+    pub(super) fn release(&mut self) {
+        for (_, index) in std::mem::take(&mut self.waiting) {
+            self.mark_dirty(index, false);
+        }
+    }
+
     /// When something has waited long enough.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.waiting.front().map(|&(due, _)| due)
