@@ -134,22 +134,17 @@ fn who_says_no_more_while_it_waits_for_a_job_is_told_that_there_is_none() {
 }
 
 #[test]
-fn who_goes_away_while_it_waits_for_a_job_takes_none_with_it() {
-    // A job that is taken once more than it was done has failed.
-    let server = Server::start(&["--job-retries", "1"]);
-    for round in 0..30 {
-        let mut pair = start_after(&server, 7 * round);
-        (0..5).for_each(|_| _ = pair.play());
-        // It has asked, and is gone when the job comes.
-        drop(std::mem::replace(&mut pair.worker, server.connect()));
-        pair.submit();
-        pair.worker.send(&request(1, &["f"])).send(&request(9, NOTHING));
-        pair.take();
-        pair.finish();
-        let answers = pair.answers();
-        pair.client.expect(&answers);
-        assert_eq!(pair.jobs, 7 * (round + 1), "jobs per round");
-    }
+fn what_makes_no_sense_is_answered_after_the_question_for_a_job() {
+    let server = Server::start(&["--max-packet-size", "1000"]);
+    let mut pair = start(&server);
+    while pair.play() {}
+    let why: &[_] = &["ARGUMENT_TOO_LARGE", "A packet may have 1000 bytes, this one has 1001"];
+    pair.worker.send(&request(16, &["x".repeat(1001)]));
+    pair.worker.expect(&[response(NO_JOB, NOTHING), response(19, why)].concat());
+    let mut pair = start_after(&server, pair.jobs);
+    while pair.play() {}
+    pair.worker.send(b"\0BAD\0\0\0\0\0\0\0\0");
+    pair.worker.expect(&response(NO_JOB, NOTHING)).expect_closed();
 }
 
 /// Plays until the acknowledgement comes with the result.

@@ -4,6 +4,8 @@
 //!
 //! Must not: wait, or send; answers are left in the connections' buffers.
 
+use std::io;
+
 use bytes::Bytes;
 
 use super::Server;
@@ -48,11 +50,7 @@ impl Server {
         for is_first in [true, false] {
             let Some(peer) = self.peers.get_mut(index) else { return };
             match received {
-                Err(error) => {
-                    self.end_wait(key);
-                    return self.peers.doom(index, error.to_string());
-                }
-                Ok(Received::End) => return self.hear_the_end(key),
+                Err(_) | Ok(Received::End) => return self.hear_the_end(key, received.err()),
                 Ok(Received::Bytes(count)) if peer.input.is_empty() => {
                     let scratch = std::mem::take(&mut self.scratch);
                     let used = self.handle(key, &scratch[..count], None);
@@ -77,13 +75,15 @@ impl Server {
         }
     }
 
-    /// A connection says no more. It may still read what it asked for.
-    fn hear_the_end(&mut self, key: ConnectionKey) {
+    /// A connection says no more. If it is not broken, it may still read what it
+    /// asked for.
+    fn hear_the_end(&mut self, key: ConnectionKey, error: Option<io::Error>) {
         self.end_wait(key);
         let Some(peer) = self.peers.get_mut(key.index()) else { return };
-        peer.ended = peer.backlog() > 0;
-        if !peer.ended {
-            self.peers.doom(key.index(), CLOSED.into());
+        match error {
+            Some(error) => self.peers.doom(key.index(), error.to_string()),
+            None if peer.backlog() > 0 => peer.ended = true,
+            None => self.peers.doom(key.index(), CLOSED.into()),
         }
     }
 
