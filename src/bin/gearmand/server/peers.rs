@@ -199,7 +199,7 @@ impl Peers {
             return self.condemn(index, "it does not read what it is sent".into());
         }
         write(peer.output());
-        let is_alone = !peer.is_listed() && !peer.piggyback.is_waiting();
+        let is_alone = !peer.is_listed();
         match kind {
             Kind::Acknowledgement => match peer.piggyback.acknowledge(self.now, is_alone) {
                 Fate::Goes => self.mark_dirty(index, false),

@@ -54,18 +54,19 @@ pub(super) enum Fate {
 
 impl Piggyback {
     /// A submission is acknowledged. `is_alone` is whether nothing else is to be
-    /// sent to the peer.
+    /// sent to the peer in this turn.
     pub(super) fn acknowledge(&mut self, now: u64, is_alone: bool) -> Fate {
         let before = self.under_way;
         self.under_way = before.saturating_add(1);
         // Of a full number some have ended, and this is one in their place.
         let is_refill = before < self.most && before > self.most / 2;
         self.most = self.most.max(self.under_way);
+        if self.is_waiting() {
+            // It goes on without the one that waits.
+            self.silence.confirm(now);
+            return Fate::Joins;
+        }
         if !is_alone {
-            if self.is_waiting() {
-                // It goes on without the one that waits.
-                self.silence.confirm(now);
-            }
             return Fate::Joins;
         }
         if matches!(self.last, Last::Sent(_)) && !is_refill {
@@ -151,10 +152,11 @@ mod tests {
     #[test]
     fn it_goes_again_after_it_has_waited_in_vain() {
         let mut client = after(4);
-        client.acknowledge(0, true);
+        assert_eq!(client.acknowledge(0, true), Fate::Waits(MOMENT));
         client.expire();
-        client.report(MOMENT, true);
-        assert_eq!(client.acknowledge(MOMENT, true), Fate::Goes);
+        assert!(!client.is_waiting());
+        client.report(1, true);
+        assert_eq!(client.acknowledge(1, true), Fate::Goes);
     }
 
     #[test]
@@ -205,7 +207,9 @@ mod tests {
         let mut client = after(4);
         for turn in 0..100 {
             assert_eq!(client.acknowledge(turn, true), Fate::Waits(turn + MOMENT));
-            assert_eq!(client.acknowledge(turn, false), Fate::Joins);
+            // Which is not put off by that.
+            assert_eq!(client.acknowledge(turn, true), Fate::Joins);
+            assert!(client.waits_until(turn + MOMENT));
             (0..2).for_each(|_| client.report(turn + 1, true));
         }
     }
@@ -230,7 +234,7 @@ mod tests {
         let mut last = Fate::Goes;
         for _ in 0..10 {
             (0..2).for_each(|_| client.report(0, true));
-            (0..2).for_each(|_| last = client.acknowledge(0, !client.is_waiting()));
+            (0..2).for_each(|_| last = client.acknowledge(0, true));
         }
         assert_eq!(last, Fate::Joins, "the one before it waits");
     }
