@@ -222,6 +222,11 @@ mod tests {
             client.answer();
             client.report(0, true);
         }
+        // What it had shown before does not count any more.
+        for _ in 0..3 {
+            assert_eq!(client.acknowledge(0, true), Fate::Goes);
+            client.report(0, true);
+        }
     }
 
     #[test]
@@ -229,6 +234,8 @@ mod tests {
         // Four jobs under way at a time; two results come, and two submissions
         // after them, one by one.
         let mut client = Piggyback::default();
+        // It has had more of them before.
+        play_set(&mut client, 20, 0);
         client.acknowledge(0, true);
         (0..3).for_each(|_| assert_eq!(client.acknowledge(0, false), Fate::Joins));
         let mut last = Fate::Goes;
