@@ -43,13 +43,25 @@ fn have(files: &[(&str, &str)]) -> bool {
 }
 
 /// What a story gives on the original; then every one of `libraries` has to give
-/// the same, with the original's job server and with ours.
+/// the same, with the original's job server and with ours. So has the original's
+/// with our job server.
 fn same_on(libraries: &[Library], story: impl Fn(&World) -> String) {
     if !have(&[(ORIGINAL_GEARMAND, "gearman-job-server")]) {
         return;
     }
     let wanted = story(&World::new(Library::Original, ORIGINAL_GEARMAND));
+    serves_the_original(&wanted, &story);
     gives_on(libraries, &wanted, story);
+}
+
+/// A story of the original's library and ours of the job servers has to give
+/// `wanted`.
+fn serves_the_original(wanted: &str, story: impl Fn(&World) -> String) {
+    let Some(gearmand) = OWN_GEARMAND else { return };
+    let got = story(&World::new(Library::Original, gearmand));
+    if let Some(difference) = support::difference(wanted, &got) {
+        panic!("the original with {gearmand}: {difference}");
+    }
 }
 
 /// A story has to give `wanted` on every one of `libraries`, with the original's

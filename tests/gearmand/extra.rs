@@ -107,6 +107,76 @@ fn the_lists_come_as_json() {
 }
 
 #[test]
+fn every_count_of_a_function_is_in_its_place() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker, mut admin) =
+        (server.connect(), server.connect(), server.connect());
+    // 3 of normal priority, 4 of low and 5 of high, 6 for later; and 8 of high that
+    // their client waits for.
+    let mut jobs = [18, 18, 18].to_vec();
+    jobs.extend([[34; 4].as_slice(), &[32; 5], &[36; 6]].concat());
+    jobs.extend([21; 8]);
+    for (number, packet) in jobs.iter().enumerate() {
+        let mut parts = vec!["f", "", "x"];
+        if *packet == 36 {
+            parts.insert(2, "4000000000");
+        }
+        client.ask(&request(*packet, &parts), &response(8, &[format!("H:t:{}", number + 1)]));
+    }
+    let mut other = server.connect();
+    for _ in 0..2 {
+        other.send(&request(1, &["f"]));
+    }
+    other.settle();
+    worker.send(&request(1, &["f"])).settle();
+    let take = |worker: &mut Peer| {
+        worker.send(&request(9, NOTHING));
+        let (number, body) = worker.packet();
+        assert_eq!(number, 11);
+        let end = body.iter().position(|&byte| byte == 0).expect("a handle");
+        String::from_utf8(body[..end].to_vec()).expect("text")
+    };
+    // Of the 13 urgent ones 2 are done, 1 fails, and 1 is lost once.
+    for packet in [13, 13, 14] {
+        let handle = take(&mut worker);
+        let parts = if packet == 13 { vec![&handle[..], "y"] } else { vec![&handle[..]] };
+        worker.send(&request(packet, &parts)).settle();
+    }
+    take(&mut worker);
+    worker.send(&request(2, &["f"])).send(&request(1, &["f"])).settle();
+    let running = [(); 7].map(|()| take(&mut worker));
+    assert_eq!(admin.list("status"), "f\t23\t7\t3\n.\n");
+    assert_eq!(admin.list("prioritystatus"), "f\t3\t9\t4\t3\n.\n");
+    let mut status = json(&mut admin, "json status")["functions"][0].take();
+    assert!(status["oldest"].take().is_u64());
+    let expected = json!({
+        "function": "f", "total": 23, "running": 7, "high": 3, "normal": 3, "low": 4,
+        "delayed": 6, "workers": 3, "paused": false, "oldest": null, "submitted": 26,
+        "completed": 2, "failed": 1, "retried": 1, "abandoned": 0,
+    });
+    assert_eq!(status, expected);
+    let about = json(&mut admin, "json server");
+    for (name, count) in [("jobs", 23), ("running", 7), ("queued", 10), ("delayed", 6)] {
+        assert_eq!(about[name], count, "{name}");
+    }
+    let of = |kind: &str, what: &str| {
+        let all = json(&mut server.connect(), "json jobs");
+        let jobs = all["jobs"].as_array().expect("jobs").clone();
+        jobs.into_iter().filter(|job| job[kind] == what).collect::<Vec<_>>()
+    };
+    let counts = ["high", "normal", "low"].map(|priority| of("priority", priority).len());
+    assert_eq!(counts, [10, 9, 4]);
+    assert_eq!(of("state", "running").len(), running.len());
+    // The lost one stands behind the others.
+    let lost: Vec<_> =
+        of("priority", "high").into_iter().filter(|job| job["retries"] == 1).collect();
+    assert!(lost.len() == 1 && lost[0]["state"] == "queued", "{lost:?}");
+    // Of those for whom a client waited nobody wants the waiting ones any more.
+    drop(client);
+    while json(&mut admin, "json status")["functions"][0]["abandoned"] == 0 {}
+}
+
+#[test]
 fn names_of_any_bytes_are_shown_without_loss() {
     let server = Server::start(&[]);
     let mut admin = server.connect();

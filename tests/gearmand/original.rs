@@ -352,6 +352,28 @@ fn lists_count_alike() {
 }
 
 #[test]
+fn jobs_are_listed_alike_while_they_run_and_after_they_were_lost() {
+    let admin = |line: &str| (2, format!("{line}\r\n").into_bytes());
+    let lists = ["show jobs", "show unique jobs", "status", "prioritystatus"].map(admin);
+    let mut turns = vec![
+        (0, request(18, &["f", "1", ""])),
+        (0, request(21, &["f", "2", ""])),
+        (0, request(36, &["g", "3", "4000000000", ""])),
+        (0, request(7, &["f", "4", ""])),
+    ];
+    turns.extend(lists.clone());
+    turns.extend([(1, request(1, &["f"])), (1, request(30, NOTHING)), (1, request(30, NOTHING))]);
+    turns.extend(lists.clone());
+    turns.push((1, request(2, &["f"])));
+    turns.extend(lists.clone());
+    turns.extend([(1, request(1, &["f"])), (1, request(30, NOTHING)), (1, request(30, NOTHING))]);
+    turns.extend(lists.clone());
+    turns.push((1, request(3, NOTHING)));
+    turns.extend(lists);
+    compare(3, &turns);
+}
+
+#[test]
 fn too_many_words_and_endless_lines_close_the_connection_in_both() {
     for line in ["a b c d e f\r\n", "status a b c d e\r\n", "a b c d e \r\n"] {
         compare(2, &[(0, line.as_bytes().to_vec())]);

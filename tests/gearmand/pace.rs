@@ -3,8 +3,8 @@
 //! What is shown here depends on who is how fast, and happens often, not always: so
 //! jobs are done until it is seen.
 
-use std::io::Read;
-use std::time::Instant;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
 
 use super::support::*;
 
@@ -79,7 +79,12 @@ impl Pair {
 
 /// A pair whose worker is awake and has asked for its second job.
 fn start(server: &Server) -> Pair {
-    let mut pair = Pair::new(server);
+    start_after(server, 0)
+}
+
+/// The same, with a server that has had so many jobs.
+fn start_after(server: &Server, jobs: usize) -> Pair {
+    let mut pair = Pair { jobs, ..Pair::new(server) };
     pair.submit();
     pair.worker.expect(&response(6, NOTHING)).send(&request(9, NOTHING));
     pair.take();
@@ -118,23 +123,47 @@ fn lines_of_text_are_answered_after_the_question_for_a_job() {
     pair.worker.expect(&[response(NO_JOB, NOTHING), pid.into_bytes()].concat());
 }
 
-/// Plays until the acknowledgement comes with the result.
-fn until_joined(pair: &mut Pair) {
-    loop {
-        pair.submit();
-        pair.take();
+#[test]
+fn who_says_no_more_while_it_waits_for_a_job_is_told_that_there_is_none() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    while pair.play() {}
+    pair.worker.stream.shutdown(Shutdown::Write).expect("half closes");
+    pair.worker.expect(&response(NO_JOB, NOTHING)).expect_closed();
+}
+
+#[test]
+fn what_makes_no_sense_is_answered_after_the_question_for_a_job() {
+    let server = Server::start(&["--max-packet-size", "1000"]);
+    let mut pair = start(&server);
+    while pair.play() {}
+    let why: &[_] = &["ARGUMENT_TOO_LARGE", "A packet may have 1000 bytes, this one has 1001"];
+    pair.worker.send(&request(16, &["x".repeat(1001)]));
+    pair.worker.expect(&[response(NO_JOB, NOTHING), response(19, why)].concat());
+    let mut pair = start_after(&server, pair.jobs);
+    while pair.play() {}
+    pair.worker.send(b"\0BAD\0\0\0\0\0\0\0\0");
+    pair.worker.expect(&response(NO_JOB, NOTHING)).expect_closed();
+}
+
+/// Begins a job. Returns whether it is acknowledged before it is done.
+fn begin(pair: &mut Pair) -> bool {
+    pair.submit();
+    pair.take();
+    // Then the turn is over in which the job came.
+    pair.worker.settle();
+    pair.client.stream.set_nonblocking(true).expect("nonblocking");
+    let there = pair.client.stream.peek(&mut [0]);
+    pair.client.stream.set_nonblocking(false).expect("blocking");
+    there.is_ok()
+}
+
+/// Plays until an acknowledgement waits; the job is not done yet.
+fn until_it_waits(pair: &mut Pair) {
+    while begin(pair) {
         pair.finish();
         let answers = pair.answers();
-        let mut got = vec![0; answers.len()];
-        let count = pair.client.stream.read(&mut got).expect("an answer");
-        assert_eq!(
-            got[..count].escape_ascii().to_string(),
-            answers[..count].escape_ascii().to_string()
-        );
-        if count == answers.len() {
-            return;
-        }
-        pair.client.expect(&answers[count..]);
+        pair.client.expect(&answers);
     }
 }
 
@@ -142,20 +171,56 @@ fn until_joined(pair: &mut Pair) {
 fn acknowledgement_and_result_come_together() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    until_joined(&mut pair);
+    until_it_waits(&mut pair);
+    pair.finish();
+    let answers = pair.answers();
+    pair.client.expect(&answers).settle();
+}
+
+#[test]
+fn who_asks_something_because_of_an_acknowledgement_gets_it_at_once() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    for _ in 0..30 {
+        assert!(begin(&mut pair), "job {}", pair.jobs);
+        let handle = pair.handle();
+        pair.client.expect(&response(8, &[&handle[..]])).settle();
+        pair.finish();
+        pair.client.expect(&response(13, &[&handle[..], "y"]));
+    }
 }
 
 #[test]
 fn an_acknowledgement_comes_also_when_no_result_does() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
+    let mut waited = PATIENCE;
     for _ in 0..3 {
-        until_joined(&mut pair);
-        pair.submit();
-        pair.take();
+        until_it_waits(&mut pair);
+        let began = Instant::now();
         let handle = pair.handle();
-        pair.client.expect(&response(8, &[&handle[..]])).settle();
+        pair.client.expect(&response(8, &[&handle[..]]));
+        waited = waited.min(began.elapsed());
+        pair.client.settle();
         pair.finish();
         pair.client.expect(&response(13, &[&handle[..], "y"]));
+    }
+    // It is 10 ms where the machine has nothing else to do.
+    assert!(waited < Duration::from_millis(500), "{waited:?}");
+}
+
+#[test]
+fn an_acknowledgement_that_waits_is_sent_when_the_server_ends() {
+    for how in ["signal", "word"] {
+        let mut server = Server::start(&["--allow-shutdown"]);
+        let mut pair = start(&server);
+        until_it_waits(&mut pair);
+        match how {
+            "signal" => server.signal("TERM"),
+            _ => drop(server.connect().send(b"shutdown\n")),
+        }
+        let handle = pair.handle();
+        pair.client.expect(&response(8, &[&handle[..]])).expect_closed();
+        assert!(server.wait().success());
     }
 }

@@ -34,14 +34,16 @@ fn jobs_for_later_start_in_the_order_of_their_times_and_soon_after_them() {
     let (early, late) = (now().as_secs() + 1, now().as_secs() + 2);
     client.ask(&request(36, &["f", "", &late.to_string(), "late"]), &response(8, &["H:t:1"]));
     client.ask(&request(36, &["f", "", &early.to_string(), "early"]), &response(8, &["H:t:2"]));
+    let mut delays = Vec::new();
     for (due, handle, payload) in [(early, "H:t:2", "early"), (late, "H:t:1", "late")] {
         worker.expect(&response(6, NOTHING));
-        // 0.3 s on a machine with nothing else to do.
-        assert!(now().as_secs_f64() - (due as f64) < 2.0, "{payload} started too late");
+        delays.push(now().as_secs_f64() - due as f64);
         worker.ask(&request(9, NOTHING), &response(11, &[handle, "f", payload]));
         worker.send(&request(13, &[handle, ""]));
         worker.ask(&request(9, NOTHING), &response(10, NOTHING)).send(&request(4, NOTHING));
     }
+    // One of the two may have met a machine that had something else to do.
+    assert!(delays.iter().any(|delay| (0.0..0.3).contains(delay)), "{delays:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! original and on ours.
 
 use crate::support::{self, Library, put_on, trial};
-use crate::{ORIGINAL_GEARMAND, World, gives_on, have};
+use crate::{ORIGINAL_GEARMAND, World, gives_on, have, serves_the_original};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -59,8 +59,11 @@ fn same(script: &str) {
     if !installed() || !have(&[(ORIGINAL_GEARMAND, "gearman-job-server")]) {
         return;
     }
-    let wanted = support::meant_to_differ_in(&directory(), script)
-        .unwrap_or_else(|| World::new(Library::Original, ORIGINAL_GEARMAND).php(script));
+    let wanted = support::meant_to_differ_in(&directory(), script).unwrap_or_else(|| {
+        let wanted = World::new(Library::Original, ORIGINAL_GEARMAND).php(script);
+        serves_the_original(&wanted, |world| world.php(script));
+        wanted
+    });
     for &library in Library::ways() {
         trial("Debian's `php8.2-gearman`, php-cli", library.how(), "`bindings/php/tests`", || {
             gives_on(&[library], &wanted, |world| world.php(script));

@@ -95,6 +95,9 @@ fn requests_of_one_process_are_answered() {
     }
     let (wanted, _) = told(Library::Original, ORIGINAL_GEARMAND);
     assert!(wanted.contains("!dlroW olleH"), "{wanted}");
+    if let Some(own) = support::OWN_GEARMAND {
+        assert_eq!(wanted, told(Library::Original, own).0, "the original with {own}");
+    }
     for &library in Library::ways() {
         trial(
             "Debian's `php8.2-gearman`, php-fpm",

@@ -10,6 +10,9 @@
 const PROOF: u8 = 4;
 /// How often a habit is relied on before it is looked at again.
 const CREDIT: u8 = 64;
+/// For how many milliseconds: a peer that has given it up is served like any other
+/// after that time, however long it takes over each thing that it does.
+const TRUST: u64 = 10;
 
 /// One habit of one peer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,14 +21,17 @@ pub(crate) struct Habit {
     seen: u8,
     /// How often it may be relied on.
     credit: u8,
+    /// Until when it may be relied on.
+    until: u64,
 }
 
 impl Habit {
     /// The peer did it.
-    pub(crate) fn confirm(&mut self) {
+    pub(crate) fn confirm(&mut self, now: u64) {
         self.seen = (self.seen + 1).min(PROOF);
         if self.seen == PROOF {
             self.credit = CREDIT;
+            self.until = now + TRUST;
         }
     }
 
@@ -36,13 +42,14 @@ impl Habit {
 
     /// Relies on it once more, if the peer has the habit. After the last time
     /// one look is enough to renew it.
-    pub(crate) fn rely(&mut self) -> bool {
+    pub(crate) fn rely(&mut self, now: u64) -> bool {
         let Some(left) = self.credit.checked_sub(1) else { return false };
-        self.credit = left;
-        if left == 0 {
+        let is_recent = now < self.until;
+        self.credit = if is_recent { left } else { 0 };
+        if self.credit == 0 {
             self.seen = PROOF - 1;
         }
-        true
+        is_recent
     }
 }
 
@@ -53,7 +60,7 @@ mod tests {
     /// A habit that is just proven.
     fn proven() -> Habit {
         let mut habit = Habit::default();
-        (0..PROOF).for_each(|_| habit.confirm());
+        (0..PROOF).for_each(|_| habit.confirm(0));
         habit
     }
 
@@ -61,28 +68,38 @@ mod tests {
     fn it_takes_some_in_a_row() {
         let mut habit = Habit::default();
         for _ in 0..3 {
-            (1..PROOF).for_each(|_| habit.confirm());
-            assert!(!habit.rely());
+            (1..PROOF).for_each(|_| habit.confirm(0));
+            assert!(!habit.rely(0));
             habit.refute();
         }
-        assert!(proven().rely());
+        assert!(proven().rely(0));
     }
 
     #[test]
     fn one_failure_ends_it() {
         let mut habit = proven();
         habit.refute();
-        assert!(!habit.rely());
-        habit.confirm();
-        assert!(!habit.rely());
+        assert!(!habit.rely(0));
+        habit.confirm(0);
+        assert!(!habit.rely(0));
     }
 
     #[test]
     fn it_is_looked_at_again_after_a_while_and_renewed_by_one_look() {
         let mut habit = proven();
-        (0..CREDIT).for_each(|_| assert!(habit.rely()));
-        assert!(!habit.rely());
-        habit.confirm();
-        assert!(habit.rely());
+        (0..CREDIT).for_each(|_| assert!(habit.rely(0)));
+        assert!(!habit.rely(0));
+        habit.confirm(0);
+        assert!(habit.rely(0));
+    }
+
+    #[test]
+    fn it_is_looked_at_again_after_a_few_milliseconds_even_if_it_was_not_relied_on() {
+        let mut habit = proven();
+        assert!(habit.rely(TRUST - 1));
+        assert!(!habit.rely(TRUST));
+        assert!(!habit.rely(TRUST - 1), "once it is to be looked at, it is");
+        habit.confirm(TRUST);
+        assert!(habit.rely(2 * TRUST - 1));
     }
 }

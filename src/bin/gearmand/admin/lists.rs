@@ -128,13 +128,13 @@ pub(super) fn priority_status() -> List {
 }
 
 /// `show jobs`: every job with its retries, whether nobody wants it, and
-/// whether it waits.
+/// whether it is done without anybody waiting, and so would be kept in a queue on
+/// disk. Whether it runs is not to be seen.
 pub(super) fn show_jobs() -> List {
     let mut walk = TableWalk::new(Table::Handles);
     List::lines(Box::new(move |broker, text| {
         walk.step(broker).map(|job| {
-            let is_queued = !matches!(job.state, State::Running(_));
-            let (ignored, queued) = (u8::from(job.is_ignored()), u8::from(is_queued));
+            let (ignored, queued) = (u8::from(job.is_ignored()), u8::from(job.background));
             fields(text, &job.handle, &[&job.retries, &ignored, &queued]);
         })
     }))

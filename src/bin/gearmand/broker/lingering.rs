@@ -9,7 +9,8 @@
 //! knows nothing. So only those wait who have a [`Habit`]: lately their next job
 //! came within that moment, and they had nothing better to do meanwhile, for they
 //! went to sleep as soon as they were told that there is none. And whatever else
-//! such a worker says ends its wait.
+//! such a worker says ends its wait. Where jobs take so long that the saving is
+//! nothing to them, the habit is looked at after each, and nobody waits.
 //!
 //! Must not: decide which job a worker gets.
 
@@ -47,7 +48,7 @@ impl Broker {
     ) {
         let (key, now) = (self.key(worker), self.now.ticks);
         let connection = &mut self.connections[worker];
-        if !connection.promptness.rely() {
+        if !connection.promptness.rely(now) {
             connection.vain = Vain::Told(now);
             return self.reply(worker, Command::NoJob, &[], b"", out);
         }
@@ -79,7 +80,7 @@ impl Broker {
         let connection = &mut self.connections[worker];
         if let Vain::Slept(since) = std::mem::take(&mut connection.vain) {
             match now < since + moment {
-                true => connection.promptness.confirm(),
+                true => connection.promptness.confirm(now),
                 false => connection.promptness.refute(),
             }
         }

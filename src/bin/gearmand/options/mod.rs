@@ -196,6 +196,47 @@ mod tests {
     }
 
     #[test]
+    fn each_short_option_is_the_long_one_that_it_was() {
+        for (short, long) in [
+            ("-b 7", "--backlog 7"),
+            ("-d", "--daemon"),
+            ("-f 7", "--file-descriptors 7"),
+            ("-j 7", "--job-retries 7"),
+            ("-l f", "--log-file f"),
+            ("-L ::1", "--listen ::1"),
+            ("-P f", "--pid-file f"),
+            ("-P f", "--pidfile f"),
+            ("-p 7", "--port 7"),
+            ("-q redis", "--queue-type redis"),
+            ("-r http", "--protocol http"),
+            ("-R", "--round-robin"),
+            ("-t 7", "--threads 7"),
+            ("-u root", "--user root"),
+            ("-w 7", "--worker-wakeup 7"),
+        ] {
+            let all = [short, long, ""].map(|option| {
+                let line = format!("gearmand {option}");
+                format!("{:?}", options(line.trim_end()))
+            });
+            assert_eq!(all[0], all[1]);
+            assert!(all[0] != all[2] || short == "-R", "{short} changes nothing");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_in_the_original_where_that_makes_sense() {
+        let Options { process, network, jobs, http, .. } = options("gearmand");
+        assert_eq!((network.port, http.http_port, jobs.job_retries), (4730, 8080, -1));
+        assert_eq!((process.level(), process.daemon, process.syslog), (Level::Error, false, false));
+        assert_eq!((jobs.worker_wakeup, jobs.exceptions), (None, false));
+        let (log, pid) = (process.log_file(), process.pid_file());
+        assert_eq!(log, FileChoice::Default("/var/log/gearmand.log".as_ref()));
+        assert_eq!(pid, Some(FileChoice::Default("/var/gearmand.pid".as_ref())));
+        assert!(network.listen.is_empty() && http.protocol.is_none());
+        assert_eq!((network.max_packet_size, network.backlog), (u32::MAX - 1, 4096));
+    }
+
+    #[test]
     fn the_environment_has_a_word_only_about_the_default_port() {
         let port = |line: &str, environment| {
             let mut options = options(line);

@@ -4,6 +4,8 @@
 //!
 //! Must not: wait, or send; answers are left in the connections' buffers.
 
+use std::io;
+
 use bytes::Bytes;
 
 use super::Server;
@@ -58,13 +60,7 @@ impl Server {
         for is_first in [true, false] {
             let Some(peer) = self.peers.get_mut(index) else { return };
             match received {
-                Err(error) => return self.peers.doom(index, error.to_string()),
-                // It may still read what it asked for.
-                Ok(Received::End) if peer.backlog() > 0 => {
-                    peer.ended = true;
-                    return;
-                }
-                Ok(Received::End) => return self.peers.doom(index, CLOSED.into()),
+                Err(_) | Ok(Received::End) => return self.hear_the_end(key, received.err()),
                 Ok(Received::Bytes(count)) if peer.input.is_empty() => {
                     let scratch = std::mem::take(&mut self.scratch);
                     let used = self.handle(key, &scratch[..count], None);
@@ -87,6 +83,25 @@ impl Server {
         {
             self.ready.push(index);
         }
+    }
+
+    /// A connection says no more. If it is not broken, it may still read what it
+    /// asked for.
+    fn hear_the_end(&mut self, key: ConnectionKey, error: Option<io::Error>) {
+        self.end_wait(key);
+        let Some(peer) = self.peers.get_mut(key.index()) else { return };
+        match error {
+            Some(error) => self.peers.doom(key.index(), error.to_string()),
+            None if peer.backlog() > 0 => peer.ended = true,
+            None => self.peers.doom(key.index(), CLOSED.into()),
+        }
+    }
+
+    /// Lets a worker wait no longer for a job, which it would take with it when its
+    /// connection is closed.
+    fn end_wait(&mut self, key: ConnectionKey) {
+        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        self.broker.interrupt(key, outlet);
     }
 
     /// Handles what a connection's own buffer holds. A large packet keeps the
@@ -153,6 +168,7 @@ impl Server {
                     return used;
                 }
                 Step::Broken(why) => {
+                    self.end_wait(key);
                     self.peers.condemn(key.index(), why);
                     return input.len();
                 }
@@ -167,8 +183,7 @@ impl Server {
             Line::Whole(text, used) => (text, used),
         };
         let mut reply = Vec::new();
-        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-        self.broker.interrupt(key, outlet);
+        self.end_wait(key);
         let level = self.log.level().name();
         let mut context = Context {
             broker: &mut self.broker,
@@ -233,8 +248,8 @@ impl Server {
     fn refuse_size(&mut self, key: ConnectionKey, packet: &Packet<'_>) {
         let limit = self.settings.packet_limit;
         let why = format!("A packet may have {limit} bytes, this one has {}", packet.header.length);
+        self.end_wait(key);
         let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-        self.broker.interrupt(key, outlet);
         outlet.send(key, Command::Error, &[b"ARGUMENT_TOO_LARGE", why.as_bytes()], b"");
         self.broker.oversized_packet(key, packet, outlet);
     }

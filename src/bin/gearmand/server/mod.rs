@@ -179,6 +179,8 @@ impl Server {
             self.turn();
         }
         systemd::stopping();
+        self.peers.release();
+        self.flush();
         self.log.report_all_suppressed();
         if let Some(desk) = self.desk.take() {
             drop(self.peers);

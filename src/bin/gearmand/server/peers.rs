@@ -148,6 +148,13 @@ impl Peers {
         }
     }
 
+    /// Lets nothing wait any longer.
+    pub(super) fn release(&mut self) {
+        for (_, index) in std::mem::take(&mut self.waiting) {
+            self.mark_dirty(index, false);
+        }
+    }
+
     /// When something has waited long enough.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.waiting.front().map(|&(due, _)| due)
@@ -192,7 +199,7 @@ impl Peers {
             return self.condemn(index, "it does not read what it is sent".into());
         }
         write(peer.output());
-        let is_alone = !peer.is_listed() && !peer.piggyback.is_waiting();
+        let is_alone = !peer.is_listed();
         match kind {
             Kind::Acknowledgement => match peer.piggyback.acknowledge(self.now, is_alone) {
                 Fate::Goes => self.mark_dirty(index, false),

@@ -55,6 +55,26 @@ fn the_next_job_is_the_answer() {
     world.background("f", "next");
     assert_eq!(world.mail(worker), ["JOB_ASSIGN_UNIQ H:5 f  next"]);
     assert_eq!(world.status("f"), Some((1, 1, 1)));
+    // Nothing is left to wake up for.
+    world.pass(0);
+    assert_eq!(world.broker.next_due(), (None, None));
+}
+
+#[test]
+fn a_wait_is_not_cut_short_by_the_end_of_the_one_before_it() {
+    let mut world = World::new();
+    let worker = lingerer(&mut world, &["f"]);
+    world.pass(LINGER - 1);
+    world.background("f", "next");
+    let job = world.mail(worker);
+    done(&mut world, worker, &job);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
+    for _ in 1..LINGER {
+        world.pass(1);
+        assert_eq!(world.mail(worker), [""; 0]);
+    }
+    world.pass(1);
+    assert_eq!(world.mail(worker), ["NO_JOB"]);
 }
 
 #[test]
@@ -120,6 +140,24 @@ fn who_gets_its_jobs_later_is_answered_at_once() {
 }
 
 #[test]
+fn one_job_that_comes_later_takes_away_what_a_worker_has_shown() {
+    let mut world = World::new();
+    let worker = world.worker(&["f"]);
+    for _ in 1..PROOF {
+        fall_asleep(&mut world, worker);
+        wake_for_one(&mut world, worker, "f");
+    }
+    fall_asleep(&mut world, worker);
+    world.pass(LINGER);
+    wake_for_one(&mut world, worker, "f");
+    for _ in 1..PROOF {
+        fall_asleep(&mut world, worker);
+        wake_for_one(&mut world, worker, "f");
+    }
+    fall_asleep(&mut world, worker);
+}
+
+#[test]
 fn who_may_have_had_a_job_of_another_server_is_answered_at_once() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
@@ -131,6 +169,10 @@ fn who_may_have_had_a_job_of_another_server_is_answered_at_once() {
         // It sleeps, but only after something else.
         assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
         world.send(worker, Command::SetClientId, &["busy"]);
+        assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
+        wake_for_one(&mut world, worker, "f");
+        assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
+        world.broker.interrupt(worker, &mut world.mailbox);
         assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
         wake_for_one(&mut world, worker, "f");
     }
@@ -205,14 +247,20 @@ fn it_gets_a_job_of_any_of_its_functions() {
 
 #[test]
 fn it_gets_no_job_of_a_paused_function_before_that_goes_on() {
-    let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
-    world.broker.pause(b"f");
-    world.background("f", "1");
-    world.background("f", "2");
-    assert_eq!(world.mail(worker), [""; 0]);
-    world.broker.resume(b"f", &mut world.mailbox);
-    assert_eq!(world.mail(worker), ["JOB_ASSIGN_UNIQ H:5 f  1"]);
+    for wakeup in [Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(2)] {
+        let mut world = World::with(|config| config.wakeup = wakeup);
+        let workers = [0; 2].map(|_| prompt(&mut world, &["f"]));
+        for worker in workers {
+            assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
+        }
+        world.broker.pause(b"f");
+        (1..=3).for_each(|job| world.background("f", &job.to_string()));
+        workers.iter().for_each(|&worker| assert_eq!(world.mail(worker), [""; 0]));
+        world.broker.resume(b"f", &mut world.mailbox);
+        let jobs = workers.map(|worker| world.mail(worker));
+        assert_eq!(jobs[1], ["JOB_ASSIGN_UNIQ H:9 f  1"]);
+        assert_eq!(jobs[0], ["JOB_ASSIGN_UNIQ H:10 f  2"]);
+    }
 }
 
 #[test]
@@ -260,6 +308,23 @@ fn now_and_then_the_habit_is_looked_at_again() {
     assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
     wake_for_one(&mut world, worker, "f");
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
+}
+
+#[test]
+fn between_long_jobs_it_is_told_that_there_is_none_for_another_server_may_have_one() {
+    let mut world = World::new();
+    let worker = lingerer(&mut world, &["f"]);
+    for _ in 0..3 {
+        world.background("f", "x");
+        let job = world.mail(worker);
+        world.pass(10);
+        done(&mut world, worker, &job);
+        // Its next job comes at once, as always; but another waits elsewhere.
+        assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
+        assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
+        wake_for_one(&mut world, worker, "f");
+        assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
+    }
 }
 
 #[test]
