@@ -48,6 +48,18 @@ fn what_runs_or_waits_for_a_worker_that_is_here_is_done() {
 }
 
 #[test]
+fn the_last_result_arrives_whole_however_slowly_it_is_read() {
+    let (mut server, mut client, mut worker) = draining_server();
+    // More than sockets hold by themselves.
+    let result = "x".repeat(24 << 20);
+    worker.send(&request(13, &["H:t:1", &result])).settle();
+    let (number, body) = client.packet();
+    assert_eq!((number, body.len()), (13, "H:t:1".len() + 1 + result.len()));
+    client.expect_closed();
+    assert!(server.wait().success());
+}
+
+#[test]
 fn what_nobody_here_does_holds_nobody_up() {
     let mut server = Server::start(&[]);
     let mut client = server.connect();

@@ -31,10 +31,10 @@ impl Pair {
         format!("H:t:{}", self.jobs)
     }
 
-    fn submit(&mut self) {
+    fn submit(&mut self, jobs: usize) {
         assert!(self.began.elapsed() < PATIENCE, "not seen with {} jobs", self.jobs);
-        self.jobs += 1;
-        self.client.send(&request(7, &["f", "", "x"]));
+        self.jobs += jobs;
+        self.client.send(&request(7, &["f", "", "x"]).repeat(jobs));
     }
 
     /// The worker asks as often as it is told that there is no job. Returns whether
@@ -68,7 +68,7 @@ impl Pair {
 
     /// A whole job. Returns whether the worker was told before that there is none.
     fn play(&mut self) -> bool {
-        self.submit();
+        self.submit(1);
         let was_told = self.take();
         self.finish();
         let answers = self.answers();
@@ -85,7 +85,7 @@ fn start(server: &Server) -> Pair {
 /// The same, with a server that has had so many jobs.
 fn start_after(server: &Server, jobs: usize) -> Pair {
     let mut pair = Pair { jobs, ..Pair::new(server) };
-    pair.submit();
+    pair.submit(1);
     pair.worker.expect(&response(6, NOTHING)).send(&request(9, NOTHING));
     pair.take();
     pair.finish();
@@ -109,7 +109,7 @@ fn who_waited_for_a_job_in_vain_is_told_so() {
     pair.worker.expect(&response(NO_JOB, NOTHING)).settle();
     // It sleeps like anybody else.
     pair.worker.send(&request(4, NOTHING)).settle();
-    pair.submit();
+    pair.submit(1);
     pair.worker.expect(&response(6, NOTHING));
 }
 
@@ -146,9 +146,10 @@ fn what_makes_no_sense_is_answered_after_the_question_for_a_job() {
     pair.worker.expect(&response(NO_JOB, NOTHING)).expect_closed();
 }
 
-/// Begins a job. Returns whether it is acknowledged before it is done.
-fn begin(pair: &mut Pair) -> bool {
-    pair.submit();
+/// Begins the first of some jobs that are submitted at once. Returns whether it is
+/// acknowledged before it is done.
+fn begin(pair: &mut Pair, jobs: usize) -> bool {
+    pair.submit(jobs);
     pair.take();
     // Then the turn is over in which the job came.
     pair.worker.settle();
@@ -160,7 +161,7 @@ fn begin(pair: &mut Pair) -> bool {
 
 /// Plays until an acknowledgement waits; the job is not done yet.
 fn until_it_waits(pair: &mut Pair) {
-    while begin(pair) {
+    while begin(pair, 1) {
         pair.finish();
         let answers = pair.answers();
         pair.client.expect(&answers);
@@ -182,7 +183,7 @@ fn who_asks_something_because_of_an_acknowledgement_gets_it_at_once() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     for _ in 0..30 {
-        assert!(begin(&mut pair), "job {}", pair.jobs);
+        assert!(begin(&mut pair, 1), "job {}", pair.jobs);
         let handle = pair.handle();
         pair.client.expect(&response(8, &[&handle[..]])).settle();
         pair.finish();
@@ -222,5 +223,25 @@ fn an_acknowledgement_that_waits_is_sent_when_the_server_ends() {
         let handle = pair.handle();
         pair.client.expect(&response(8, &[&handle[..]])).expect_closed();
         assert!(server.wait().success());
+    }
+}
+
+#[test]
+fn who_submits_several_at_once_needs_no_acknowledgement_before_their_results() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    let mut is_known = true;
+    while is_known {
+        is_known = begin(&mut pair, 2);
+        let [first, second] = [pair.jobs - 1, pair.jobs].map(|number| format!("H:t:{number}"));
+        let finish = |worker: &mut Peer, handle: &str| {
+            worker.send(&[request(13, &[handle, "y"]), request(9, NOTHING)].concat());
+        };
+        finish(&mut pair.worker, &first);
+        pair.take();
+        finish(&mut pair.worker, &second);
+        let created = [&first, &second].map(|handle| response(8, &[handle]));
+        let done = [&first, &second].map(|handle| response(13, &[&handle[..], "y"]));
+        pair.client.expect(&[created.concat(), done.concat()].concat());
     }
 }
