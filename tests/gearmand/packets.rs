@@ -89,6 +89,26 @@ fn large_and_small_packets_in_a_row_arrive_as_they_were_sent() {
 }
 
 #[test]
+fn a_large_job_and_the_packet_behind_it_are_kept_apart() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(1, &["f"])).settle();
+    // Of a size that comes in one piece; and it comes with what is behind it once
+    // the server knows the size.
+    let payload = "0123456789".repeat(2000);
+    for number in 1..=10 {
+        let handle = format!("H:t:{number}");
+        let job = request(37, &["f", "u", "r", "", &payload]);
+        client.send(&[job, request(16, &["behind it"])].concat());
+        client.expect(&[response(8, &[&handle]), response(17, &["behind it"])].concat());
+        worker.send(&request(39, NOTHING));
+        worker.expect(&response(40, &[&handle, "f", "u", "r", &payload]));
+        worker.send(&request(13, &[&handle[..], ""]));
+        client.expect(&response(13, &[&handle[..], ""]));
+    }
+}
+
+#[test]
 fn results_of_all_sizes_and_the_questions_behind_them_may_be_cut_anywhere() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut other) =

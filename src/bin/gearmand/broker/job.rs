@@ -168,7 +168,8 @@ enum Text {
 }
 
 struct Large {
-    /// As the small ones; or the packet that the job came in, as it came.
+    /// As the small ones; or the packet that the job came in, as it came. The
+    /// payload is its end.
     memory: Bytes,
     starts: [usize; 3],
 }
@@ -180,7 +181,11 @@ impl Text {
             return Text::Small(parts.concat().into());
         }
         let (memory, starts) = match new.memory {
-            Some(memory) => (memory.clone(), parts.map(|part| place(memory, part))),
+            Some(memory) => {
+                let starts = parts.map(|part| place(memory, part));
+                // Behind the packet there may be what came after it.
+                (memory.slice(..starts[2] + new.payload.len()), starts)
+            }
             None => {
                 let reducer = new.unique.len();
                 (parts.concat().into(), [0, reducer, reducer + new.reducer.len()])
