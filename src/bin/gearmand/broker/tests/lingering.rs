@@ -275,6 +275,19 @@ fn it_gets_the_job_that_another_worker_lost() {
 }
 
 #[test]
+fn it_is_shown_as_one_that_does_not_sleep() {
+    let mut world = World::new();
+    let worker = lingerer(&mut world, &["f"]);
+    let sleeping = |world: &World| {
+        let mut walk = ConnectionWalk::new(&world.broker);
+        walked(|| walk.step(&world.broker)).iter().map(|c| c.sleeping).collect::<Vec<_>>()
+    };
+    assert_eq!(sleeping(&world), [false]);
+    world.send(worker, Command::PreSleep, &[]);
+    assert_eq!(sleeping(&world), [true]);
+}
+
+#[test]
 fn one_that_goes_away_is_forgotten() {
     let mut world = World::new();
     let worker = lingerer(&mut world, &["f"]);
