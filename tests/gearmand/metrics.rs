@@ -87,6 +87,8 @@ fn figures_of_many_functions_are_complete() {
 #[test]
 fn a_server_that_is_well_says_so() {
     let http = HttpServer::start(&[]);
+    // It is ready when it serves, and it has said before where.
+    http.server.connect().settle();
     for path in ["/healthz", "/readyz"] {
         let response = http.probe(path);
         assert_eq!((response.status, response.text()), (200, "ok\n"), "{path}");
@@ -106,6 +108,7 @@ fn metrics_need_no_front_end_and_the_front_end_no_metrics() {
     let server = Server::start(&["--metrics-port", "0"]);
     let line = server.wait_for_line("Metrics at ");
     let address = line.split_once("Metrics at ").expect("found").1.parse().expect("an address");
+    server.connect().settle();
     let answer = Http::connect(address).ask("GET /readyz HTTP/1.0\r\n\r\n");
     assert_eq!(answer.status, 200);
     let server = Server::start(&["-r", "http", "--http-port", "0"]);
