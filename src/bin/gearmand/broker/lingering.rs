@@ -24,7 +24,7 @@ use super::{Broker, ConnectionKey, Outbox};
 use gearman::protocol::Command;
 
 /// Milliseconds that an answer may wait.
-pub(crate) const MOMENT: u64 = 2;
+pub(crate) const MOMENT: u64 = 4;
 
 /// Those who linger, by the end of their wait. Some have got a job since.
 #[derive(Default)]
