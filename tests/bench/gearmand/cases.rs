@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Queueing, Shape, drain};
 use super::load::{ECHO_REQ, Load, Play, say};
-use super::relay::{own_seconds, relay};
+use super::relay::relay;
 use super::report::{Figure, Target, median, percentile};
-use super::server::{Kind, Server, ask_list, cpu_of};
+use super::server::{Kind, Server, ask_list, cpu_of, own_seconds};
 
 /// How much is done: everything, or as little as shows that it works.
 #[derive(Clone, Copy)]

@@ -4,7 +4,6 @@
 //!
 //! Must not: be a server.
 
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
@@ -13,6 +12,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::load::{JOB_ASSIGN_UNIQ, Load, Play, WORK_COMPLETE, say};
+use super::server::own_seconds;
 
 /// Microseconds of processor time per job of a relay between so many clients,
 /// with so many jobs each, and as many workers.
@@ -97,11 +97,4 @@ fn pass_on(listener: &TcpListener, pairs: usize) -> f64 {
 fn send((stream, waiting): &mut (TcpStream, Vec<u8>), bytes: &[u8]) {
     let sent = if waiting.is_empty() { stream.write(bytes).unwrap_or(0) } else { 0 };
     waiting.extend_from_slice(&bytes[sent..]);
-}
-
-/// Seconds of processor time of this thread.
-pub(crate) fn own_seconds() -> f64 {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").expect("schedstat");
-    let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
-    nanoseconds.expect("a number") / 1e9
 }

@@ -120,11 +120,17 @@ pub(crate) fn ask_list(stream: &mut TcpStream, command: &str, answer: &mut Vec<u
 /// Seconds of processor time of a process, all its threads together.
 pub(crate) fn cpu_of(process: &str) -> f64 {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
-    let nanoseconds = threads.map(|thread| {
-        let path = thread.expect("a thread").path().join("schedstat");
-        // A thread that ended meanwhile was none of those that do the work.
-        let text = fs::read_to_string(path).unwrap_or_default();
-        text.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or(0.0)
-    });
-    nanoseconds.sum::<f64>() / 1e9
+    threads.map(|thread| thread_seconds(&thread.expect("a thread").path())).sum()
+}
+
+/// The same of the thread that asks.
+pub(crate) fn own_seconds() -> f64 {
+    thread_seconds(Path::new("/proc/thread-self"))
+}
+
+fn thread_seconds(thread: &Path) -> f64 {
+    // A thread that ended meanwhile was none of those that do the work.
+    let text = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
+    nanoseconds.unwrap_or(0.0) / 1e9
 }

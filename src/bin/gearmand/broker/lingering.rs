@@ -54,15 +54,8 @@ impl Broker {
             return self.reply(worker, Command::NoJob, &[], b"", out);
         }
         let until = now + self.config.linger;
-        connection.rest = Rest::Lingers { grab, until };
         self.lingerers.queue.push_back((until, key));
-        // Before all who sleep: who asks already is the fastest to have it.
-        let mut next = self.connections[worker].abilities.front();
-        while let Some(ability) = next {
-            let function = self.abilities[ability].function;
-            self.functions[function].sleepers.push_front(&mut self.abilities, ability);
-            next = self.connections[worker].abilities.after(&self.abilities, ability);
-        }
+        self.lay_down(worker, Rest::Lingers { grab, until });
     }
 
     /// Hands a function's waiting jobs to those who linger.

@@ -90,15 +90,10 @@ impl Numbers {
 mod tests {
     use super::*;
 
-    /// As many ids as are asked for; what they mean does not matter here.
-    fn ids(count: usize) -> Vec<Id<Job>> {
-        Id::first(count)
-    }
-
     #[test]
     fn each_number_finds_its_job_and_no_other_number_does() {
         let mut numbers = Numbers::new();
-        let ids = ids(1000);
+        let ids = Id::first(1000);
         for (number, &id) in (3..).step_by(7).zip(&ids) {
             numbers.insert(number, id);
         }
@@ -112,7 +107,7 @@ mod tests {
     #[test]
     fn a_number_that_was_removed_is_free_again() {
         let mut numbers = Numbers::new();
-        let ids = ids(2);
+        let ids = Id::first(2);
         numbers.insert(u32::MAX, ids[0]);
         numbers.remove(u32::MAX);
         assert_eq!(numbers.find(u32::MAX), None);
@@ -123,7 +118,7 @@ mod tests {
     #[test]
     fn pages_go_with_their_last_job_but_for_the_latest() {
         let mut numbers = Numbers::new();
-        let ids = ids(10 * PAGE as usize);
+        let ids = Id::first(10 * PAGE as usize);
         (0..).zip(&ids).for_each(|(number, &id)| numbers.insert(number, id));
         assert_eq!(numbers.pages.len(), 10);
         (0..10 * PAGE).filter(|number| number % PAGE > 0).for_each(|number| numbers.remove(number));

@@ -147,6 +147,22 @@ impl Broker {
         }
     }
 
+    /// Counts a worker that did not wait for a job as one that does, in this way.
+    /// Who lingers stands before all who sleep: it has asked already, and is the
+    /// fastest to have a job.
+    pub(super) fn lay_down(&mut self, worker: Id<Connection>, rest: Rest) {
+        self.connections[worker].rest = rest;
+        let mut next = self.connections[worker].abilities.front();
+        while let Some(ability) = next {
+            let sleepers = &mut self.functions[self.abilities[ability].function].sleepers;
+            match rest {
+                Rest::Lingers { .. } => sleepers.push_front(&mut self.abilities, ability),
+                Rest::Awake | Rest::Sleeps => sleepers.push_back(&mut self.abilities, ability),
+            }
+            next = self.connections[worker].abilities.after(&self.abilities, ability);
+        }
+    }
+
     /// Counts a worker as one that does not wait for a job.
     pub(super) fn rouse(&mut self, worker: Id<Connection>) {
         if std::mem::replace(&mut self.connections[worker].rest, Rest::Awake) == Rest::Awake {

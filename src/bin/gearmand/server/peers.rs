@@ -254,6 +254,19 @@ pub(super) struct Outlet<'a> {
 }
 
 impl Outlet<'_> {
+    fn write(
+        &mut self,
+        kind: Kind,
+        to: ConnectionKey,
+        command: Command,
+        args: &[&[u8]],
+        body: &[u8],
+    ) {
+        self.peers.append(to, kind, |output| {
+            encode(output.bytes(), Magic::Response, command, args, body);
+        });
+    }
+
     #[cold]
     fn report_refusal(&mut self, to: ConnectionKey, args: &[&[u8]]) {
         if let Some(peer) = self.peers.get_mut(to.index()) {
@@ -272,15 +285,11 @@ impl Outbox for Outlet<'_> {
         if command == Command::Error {
             self.report_refusal(to, args);
         }
-        self.peers.append(to, Kind::of(command), |output| {
-            encode(output.bytes(), Magic::Response, command, args, body);
-        });
+        self.write(Kind::of(command), to, command, args, body);
     }
 
     fn send_with_next(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
-        self.peers.append(to, Kind::Acknowledgement, |output| {
-            encode(output.bytes(), Magic::Response, command, args, body);
-        });
+        self.write(Kind::Acknowledgement, to, command, args, body);
     }
 
     fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {

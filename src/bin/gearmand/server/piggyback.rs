@@ -100,7 +100,7 @@ impl Piggyback {
     }
 
     /// Whether an acknowledgement waits.
-    pub(super) fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         matches!(self.last, Last::Held(_))
     }
 

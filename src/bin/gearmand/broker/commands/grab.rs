@@ -84,14 +84,8 @@ impl Broker {
             self.rouse(worker);
             return self.reply(worker, Command::Noop, &[], b"", out);
         }
-        if std::mem::replace(&mut self.connections[worker].rest, Rest::Sleeps) == Rest::Sleeps {
-            return;
-        }
-        let mut next = self.connections[worker].abilities.front();
-        while let Some(ability) = next {
-            let function = self.abilities[ability].function;
-            self.functions[function].sleepers.push_back(&mut self.abilities, ability);
-            next = self.connections[worker].abilities.after(&self.abilities, ability);
+        if self.connections[worker].rest != Rest::Sleeps {
+            self.lay_down(worker, Rest::Sleeps);
         }
     }
 }

@@ -30,13 +30,19 @@ fn fall_asleep(world: &mut World, worker: ConnectionKey) {
     assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
 }
 
+/// So many jobs follow each other closely, each a moment after the worker was told
+/// that there is none.
+fn work_closely(world: &mut World, worker: ConnectionKey, function: &str, jobs: usize) {
+    for _ in 0..jobs {
+        fall_asleep(world, worker);
+        wake_for_one(world, worker, function);
+    }
+}
+
 /// A worker whose jobs have followed each other closely; it is awake.
 fn prompt(world: &mut World, functions: &[&str]) -> ConnectionKey {
     let worker = world.worker(functions);
-    for _ in 0..PROOF {
-        fall_asleep(world, worker);
-        wake_for_one(world, worker, functions[0]);
-    }
+    work_closely(world, worker, functions[0], PROOF);
     worker
 }
 
@@ -120,10 +126,7 @@ fn who_lingered_in_vain_has_to_show_its_habit_again() {
     let worker = lingerer(&mut world, &["f"]);
     world.pass(LINGER);
     world.mail(worker);
-    for _ in 0..PROOF {
-        fall_asleep(&mut world, worker);
-        wake_for_one(&mut world, worker, "f");
-    }
+    work_closely(&mut world, worker, "f", PROOF);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
 }
 
@@ -143,17 +146,11 @@ fn who_gets_its_jobs_later_is_answered_at_once() {
 fn one_job_that_comes_later_takes_away_what_a_worker_has_shown() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
-    for _ in 1..PROOF {
-        fall_asleep(&mut world, worker);
-        wake_for_one(&mut world, worker, "f");
-    }
+    work_closely(&mut world, worker, "f", PROOF - 1);
     fall_asleep(&mut world, worker);
     world.pass(LINGER);
     wake_for_one(&mut world, worker, "f");
-    for _ in 1..PROOF {
-        fall_asleep(&mut world, worker);
-        wake_for_one(&mut world, worker, "f");
-    }
+    work_closely(&mut world, worker, "f", PROOF - 1);
     fall_asleep(&mut world, worker);
 }
 
