@@ -38,6 +38,8 @@ mod pace;
 mod packets;
 #[path = "gearmand/process.rs"]
 mod process;
+#[path = "support/random.rs"]
+mod random;
 #[path = "gearmand/states.rs"]
 mod states;
 #[path = "gearmand/support.rs"]

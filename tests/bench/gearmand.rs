@@ -16,6 +16,8 @@ mod cases;
 mod crowd;
 #[path = "gearmand/load.rs"]
 mod load;
+#[path = "../support/random.rs"]
+mod random;
 #[path = "gearmand/relay.rs"]
 mod relay;
 #[path = "gearmand/report.rs"]

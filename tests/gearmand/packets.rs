@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::Shutdown;
 
+use super::random::Random;
 use super::support::*;
 
 #[test]
@@ -135,19 +136,10 @@ fn results_of_all_sizes_and_the_questions_behind_them_may_be_cut_anywhere() {
     }
 }
 
-/// SplitMix64: a number below `end`.
-fn random(state: &mut u64, end: usize) -> usize {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) % end as u64) as usize
-}
-
 #[test]
 fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
     for seed in 0..20 {
-        let (state, cuts) = (&mut { seed }, &mut (seed + 1000));
+        let (mut sizes, mut cuts) = (Random(seed), Random(seed + 1000));
         let server = Server::start(&[]);
         let (mut peer, mut other) = (server.connect(), server.connect());
         let (mut said, mut answers) = (request(1, &["f"]), Vec::new());
@@ -155,7 +147,7 @@ fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
         for number in 1..=40 {
             let mut text = |letter: &str| {
                 let around = [0, 10, 16 << 10, 50_000, 100_000, 100_000, 300_000];
-                let size = around[random(state, around.len())] + random(state, 80);
+                let size = around[sizes.below(around.len())] + sizes.below(80);
                 letter.repeat(size.saturating_sub(40))
             };
             let (handle, payload, result) = (format!("H:t:{number}"), text("p"), text("r"));
@@ -171,11 +163,11 @@ fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
             scope.spawn(move || {
                 let mut rest = &said[..];
                 while !rest.is_empty() {
-                    let most = [30, 20_000, 120_000, 500_000][random(cuts, 4)];
-                    let (piece, behind) = rest.split_at((1 + random(cuts, most)).min(rest.len()));
+                    let most = [30, 20_000, 120_000, 500_000][cuts.below(4)];
+                    let (piece, behind) = rest.split_at((1 + cuts.below(most)).min(rest.len()));
                     writer.write_all(piece).expect("the server takes it");
                     // Mostly the server has received it before there is more.
-                    if random(cuts, 4) > 0 {
+                    if cuts.below(4) > 0 {
                         other.settle();
                     }
                     rest = behind;

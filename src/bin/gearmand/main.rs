@@ -18,6 +18,9 @@ mod options;
 #[cfg(test)]
 mod play;
 mod privileges;
+#[cfg(test)]
+#[path = "../../../tests/support/random.rs"]
+mod random;
 mod server;
 mod startup;
 mod systemd;

@@ -204,26 +204,18 @@ fn packet(
 #[cfg(test)]
 mod tests {
     use super::play;
+    use crate::random::Random;
 
     /// Plays of so many bytes at most, and how many of them.
-    const LENGTH: u64 = 400;
+    const LENGTH: usize = 400;
     const PLAYS: u64 = 2000;
-
-    /// SplitMix64.
-    fn next(state: &mut u64) -> u64 {
-        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
 
     #[test]
     fn whatever_is_said_the_broker_agrees_with_itself() {
         for seed in 0..PLAYS {
-            let mut state = seed;
-            let length = next(&mut state) % LENGTH;
-            let data: Vec<u8> = (0..length).map(|_| next(&mut state) as u8).collect();
+            let mut random = Random(seed);
+            let length = random.below(LENGTH);
+            let data: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
             if let Err(panic) = std::panic::catch_unwind(|| play(&data)) {
                 eprintln!("play {seed}: {}", data.escape_ascii());
                 std::panic::resume_unwind(panic);

@@ -19,6 +19,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::load::*;
+use super::random::Random;
 use super::server::{Kind, Server, ask_list};
 
 const CLIENTS: usize = 200;
@@ -31,18 +32,7 @@ const STATUS_LIMIT: Duration = Duration::from_secs(2);
 /// How long the last jobs may take when nobody leaves any more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % end as u64) as usize
-    }
-
     /// Mostly small, some large, and now and then larger than any buffer.
     fn size(&mut self) -> usize {
         match self.below(100) {

@@ -9,24 +9,14 @@ use std::collections::BTreeMap;
 
 use super::model::{Job, Model, Place};
 use super::*;
+use crate::random::Random;
 
 const FUNCTIONS: [&str; 4] = ["a", "b", "c", "d"];
 const UNIQUES: [&str; 5] = ["", "", "-", "u", "v"];
 const SEEDS: u64 = 24;
 const STEPS: u64 = 1000;
 
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % end as u64) as usize
-    }
-
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
