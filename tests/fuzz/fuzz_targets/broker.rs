@@ -8,6 +8,8 @@
 mod admin;
 #[path = "../../../src/bin/gearmand/broker/mod.rs"]
 mod broker;
+#[path = "../../../src/bin/gearmand/habit.rs"]
+mod habit;
 #[path = "../../../src/bin/gearmand/play.rs"]
 mod play;
 
