@@ -5,11 +5,16 @@ use std::io::Write;
 
 use super::support::*;
 
+/// What the kernel says of a server's memory under a name.
+fn memory_status(server: &Server, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("status");
+    let line = status.lines().find(|line| line.starts_with(name)).expect(name);
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
 /// Kilobytes of memory that a server has in use.
 fn resident(server: &Server) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("status");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
-    line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).expect("kilobytes")
+    memory_status(server, "VmRSS:")
 }
 
 #[test]
@@ -207,4 +212,11 @@ fn the_memory_of_a_queue_that_is_worked_off_is_given_back() {
         assert!(began.elapsed() < PATIENCE, "{full} kB became {} kB", resident(&server));
         client.settle();
     }
+}
+
+#[test]
+fn no_huge_page_fills_the_holes_that_jobs_leave() {
+    let server = Server::start(&[]);
+    server.connect().settle();
+    assert_eq!(memory_status(&server, "THP_enabled:"), 0);
 }

@@ -28,6 +28,7 @@ mod systemd;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    memory::use_small_pages();
     let options = match options::parse() {
         Ok(options) => options,
         Err(code) => return code,

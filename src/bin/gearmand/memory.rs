@@ -5,6 +5,10 @@
 //! more, and would stay as large as the queue was. So the event loop says how many
 //! jobs there are, and a while after most of them are gone all is given back.
 //!
+//! It stays given back only where memory comes in small pages. Of a huge page all is
+//! resident for the sake of any byte of it, and the kernel makes huge pages of what
+//! lies around small holes, holes included.
+//!
 //! Must not: be called for every job.
 #![allow(unsafe_code)]
 
@@ -24,6 +28,13 @@ pub(crate) struct Tide {
     /// Most jobs that there were since memory was given back.
     high: usize,
     due: Option<Instant>,
+}
+
+/// Asks the kernel to do without huge pages in this process, whatever the system's
+/// setting. The allocator does not ask for any: that was settled when it was built.
+pub(crate) fn use_small_pages() {
+    // Where that cannot be had, the server is just larger.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 impl Tide {
