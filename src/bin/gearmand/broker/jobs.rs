@@ -38,10 +38,11 @@ const DIGITS: usize = 10;
 pub(crate) struct Jobs {
     slab: Slab<Job>,
     by_number: Numbers,
-    /// Those that another submission can join.
-    by_function_and_unique: Index<Job>,
-    /// The newest of each unique.
+    /// The newest of each unique that identifies a job.
     by_unique: Index<Job>,
+    /// Those that another submission can join and `by_unique` does not hold. Few
+    /// uniques are used with several functions: most jobs stand in one index.
+    by_function_and_unique: Index<Job>,
     hasher: RandomState,
     prefix: Box<str>,
     last_number: u32,
@@ -91,8 +92,8 @@ impl Jobs {
         Jobs {
             slab: Slab::new(),
             by_number: Numbers::new(),
-            by_function_and_unique: Index::new(),
             by_unique: Index::new(),
+            by_function_and_unique: Index::new(),
             hasher: RandomState::new(),
             prefix: prefix.into(),
             last_number: 0,
@@ -139,6 +140,13 @@ impl Jobs {
         self.by_number.find(u32::try_from(number?).ok()?)
     }
 
+    /// The tag of a job in the index by function and unique, if it can be joined.
+    fn joining_tag(&self, id: Id<Job>) -> Option<u32> {
+        let job = &self.slab[id];
+        let key = joinable(job.unique(), job.payload())?;
+        Some(self.tag((job.function.index(), key)))
+    }
+
     /// The job that a submission like this joins.
     pub(super) fn find_joinable(
         &self,
@@ -147,6 +155,14 @@ impl Jobs {
         payload: &[u8],
     ) -> Option<Id<Job>> {
         let key = joinable(unique, payload)?;
+        if is_name(unique) {
+            let newest = self.find_unique(unique)?;
+            if self.slab[newest].function == function {
+                return Some(newest);
+            }
+            // The others, if there are any.
+            self.slab[newest].same_unique.1?;
+        }
         self.by_function_and_unique.find(self.tag((function.index(), key)), |id| {
             let job = &self.slab[id];
             job.function == function && joinable(job.unique(), job.payload()) == Some(key)
@@ -155,10 +171,11 @@ impl Jobs {
 
     /// The newest job with this unique, of whatever function.
     pub(crate) fn find_unique(&self, unique: &[u8]) -> Option<Id<Job>> {
-        if !is_name(unique) {
-            return None;
-        }
-        self.by_unique.find(self.tag(unique), |id| self.slab[id].unique() == unique)
+        is_name(unique).then(|| self.newest(self.tag(unique), unique))?
+    }
+
+    fn newest(&self, tag: u32, unique: &[u8]) -> Option<Id<Job>> {
+        self.by_unique.find(tag, |id| self.slab[id].unique() == unique)
     }
 
     /// Adds a job, which `find_joinable` did not find.
@@ -166,22 +183,34 @@ impl Jobs {
         let number = self.next_number();
         let id = self.slab.insert(Job::new(number, new));
         self.by_number.insert(number, id);
-        if let Some(key) = joinable(new.unique, new.payload) {
-            let tag = self.tag((new.function.index(), key));
-            self.by_function_and_unique.insert(tag, id);
-        }
         if is_name(new.unique) {
             let tag = self.tag(new.unique);
-            match self.find_unique(new.unique) {
+            match self.newest(tag, new.unique) {
                 Some(older) => {
                     self.slab[id].same_unique.1 = Some(older);
                     self.slab[older].same_unique.0 = Some(id);
                     self.by_unique.replace(tag, older, id);
+                    self.let_join(older);
                 }
                 None => self.by_unique.insert(tag, id),
             }
+        } else {
+            self.let_join(id);
         }
         id
+    }
+
+    /// Takes a job into the index by function and unique, if it can be joined.
+    fn let_join(&mut self, id: Id<Job>) {
+        if let Some(tag) = self.joining_tag(id) {
+            self.by_function_and_unique.insert(tag, id);
+        }
+    }
+
+    fn let_none_join(&mut self, id: Id<Job>) {
+        if let Some(tag) = self.joining_tag(id) {
+            self.by_function_and_unique.remove(tag, id);
+        }
     }
 
     /// The next number that no living job has.
@@ -196,25 +225,25 @@ impl Jobs {
 
     /// Forgets a job that is in no list any more.
     pub(super) fn remove(&mut self, id: Id<Job>) -> Job {
+        let job = &self.slab[id];
+        let (newer, older) = job.same_unique;
+        let tag = is_name(job.unique()).then(|| self.tag(job.unique()));
+        match (tag, newer, older) {
+            (Some(tag), None, None) => self.by_unique.remove(tag, id),
+            (Some(tag), None, Some(older)) => {
+                self.by_unique.replace(tag, id, older);
+                self.let_none_join(older);
+            }
+            _ => self.let_none_join(id),
+        }
+        if let Some(older) = older {
+            self.slab[older].same_unique.0 = newer;
+        }
+        if let Some(newer) = newer {
+            self.slab[newer].same_unique.1 = older;
+        }
         let job = self.slab.remove(id);
         self.by_number.remove(job.number);
-        if let Some(key) = joinable(job.unique(), job.payload()) {
-            let tag = self.tag((job.function.index(), key));
-            self.by_function_and_unique.remove(tag, id);
-        }
-        if is_name(job.unique()) {
-            let (newer, older) = job.same_unique;
-            if let Some(older) = older {
-                self.slab[older].same_unique.0 = newer;
-            }
-            match (newer, older) {
-                (Some(newer), _) => self.slab[newer].same_unique.1 = older,
-                (None, Some(older)) => {
-                    self.by_unique.replace(self.tag(job.unique()), id, older);
-                }
-                (None, None) => self.by_unique.remove(self.tag(job.unique()), id),
-            }
-        }
         job
     }
 }
@@ -276,6 +305,30 @@ mod tests {
         assert_eq!(jobs.find_unique(b"u"), Some(ids[0]));
         jobs.remove(ids[0]);
         assert_eq!(jobs.find_unique(b"u"), None);
+    }
+
+    #[test]
+    fn each_function_has_its_own_job_of_a_unique_whatever_comes_and_goes() {
+        let mut functions = Functions::new();
+        let mut jobs = Jobs::new("H");
+        let functions: Vec<_> =
+            [b"a", b"b", b"c", b"d"].iter().map(|name| functions.get_or_create(*name)).collect();
+        let mut living = [None; 4];
+        // Each job comes and goes while each set of the others is there.
+        for step in 0..64 {
+            for turn in [step % 4, step / 4 % 4, step / 16] {
+                living[turn] = match living[turn].take() {
+                    None => Some(jobs.insert(new(functions[turn], b"u", b""))),
+                    Some(id) => {
+                        jobs.remove(id);
+                        None
+                    }
+                };
+                let found = functions.iter().map(|&f| jobs.find_joinable(f, b"u", b""));
+                assert!(found.eq(living), "after step {step}");
+                assert_eq!(jobs.find_unique(b"u").is_some(), jobs.len() > 0);
+            }
+        }
     }
 
     #[test]
