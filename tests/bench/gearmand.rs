@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench gearmand` measures everything; names of cases after
 //! `--` measure these, `ours` or `original` one of the two, `--runs N` says how
-//! often. `--soak SECONDS` puts ours under a crowd that comes and goes and
+//! often. `--against PROGRAM` puts another server, such as an earlier build of
+//! ours, in the original's place. `--soak SECONDS` puts ours under a crowd that comes and goes and
 //! checks that nothing is lost.
 //!
 //! The load speaks the protocol by itself, from one thread of this process. Only
@@ -39,6 +40,8 @@ struct Wanted {
     scale: Scale,
     /// Seconds of soaking instead.
     soak: Option<u64>,
+    /// The server to compare with.
+    against: Option<String>,
 }
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
@@ -49,6 +52,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
         runs: Some(1),
         scale: Scale(1000),
         soak: None,
+        against: None,
     };
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
@@ -61,6 +65,9 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
             "--soak" => {
                 let seconds = arguments.next().and_then(|n| n.parse().ok());
                 wanted.soak = Some(seconds.ok_or("--soak needs a number of seconds")?);
+            }
+            "--against" => {
+                wanted.against = Some(arguments.next().ok_or("--against needs a program")?);
             }
             "ours" => wanted.kinds.push(Kind::Ours),
             "original" => wanted.kinds.push(Kind::Original),
@@ -92,6 +99,9 @@ fn main() {
     };
     if let Some(seconds) = wanted.soak {
         return soak::run(seconds);
+    }
+    if let Some(program) = wanted.against {
+        Kind::replace_original(program);
     }
     for kind in &wanted.kinds {
         if !kind.is_installed() {

@@ -7,11 +7,12 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The distribution's server.
-const ORIGINAL: &str = "/usr/sbin/gearmand";
+/// The distribution's server, or what stands in its place.
+static ORIGINAL: OnceLock<String> = OnceLock::new();
 const OURS: &str = env!("CARGO_BIN_EXE_gearmand");
 
 /// How long a server may take for anything before the benchmark gives up.
@@ -28,9 +29,14 @@ impl Kind {
     /// The path of its program.
     pub(crate) fn program(self) -> &'static str {
         match self {
-            Kind::Original => ORIGINAL,
+            Kind::Original => ORIGINAL.get_or_init(|| "/usr/sbin/gearmand".into()),
             Kind::Ours => OURS,
         }
+    }
+
+    /// Measures another program in the original's place.
+    pub(crate) fn replace_original(program: String) {
+        ORIGINAL.set(program).expect("it is replaced once, before it is used");
     }
 
     pub(crate) fn is_installed(self) -> bool {
