@@ -176,7 +176,7 @@ impl Server {
     }
 
     fn open_call(&mut self, caller: Caller, packets: &[u8]) {
-        let now = self.now();
+        let now = self.now;
         let key = self.broker.connect(caller.descriptor, &caller.address.to_string());
         self.peers.callers.insert(key, caller);
         let mut rest = packets;

@@ -86,6 +86,8 @@ pub(crate) struct Server {
     /// When to say next that the server is alive, if somebody wants to know.
     heartbeat: Option<Heartbeat>,
     started: Instant,
+    /// The time of this turn.
+    now: Now,
     tide: Tide,
     running: bool,
     /// Until when the last results may take their way, once all jobs are done.
@@ -140,6 +142,7 @@ impl Server {
             heartbeat: systemd::heartbeat()
                 .map(|period| Heartbeat { period, next: Instant::now() + period }),
             started: Instant::now(),
+            now: Now::default(),
             tide: Tide::default(),
             running: true,
             farewell: None,
@@ -203,9 +206,9 @@ impl Server {
         if self.accept_again.is_some_and(|at| at <= Instant::now()) {
             self.accept_all();
         }
-        let now = self.now();
-        self.peers.tick(now.ticks);
-        self.broker.tick(now, &mut Outlet { peers: &mut self.peers, log: &mut self.log });
+        self.now = self.read_clocks();
+        self.peers.tick(self.now.ticks);
+        self.broker.tick(self.now, &mut Outlet { peers: &mut self.peers, log: &mut self.log });
         // Those who are not done get into line again, behind the others.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         for index in ready.drain(..) {
@@ -267,7 +270,7 @@ impl Server {
         }
     }
 
-    fn now(&self) -> Now {
+    fn read_clocks(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { ticks: self.started.elapsed().as_millis() as u64, unix: unix.as_secs() }
     }
