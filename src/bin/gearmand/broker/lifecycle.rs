@@ -92,7 +92,8 @@ impl Broker {
         self.running += 1;
         job.moment = 0;
         if timeout > 0 {
-            job.moment = now.ticks + u64::from(timeout);
+            // Of the millisecond that is running, a part has passed already.
+            job.moment = now.ticks + u64::from(timeout) + 1;
             self.running_timers.start(id, job);
         }
         self.connections[worker].running.push_back(self.jobs.slab_mut(), id);

@@ -132,7 +132,9 @@ impl Server {
     /// much waits to be sent. Returns how much of it is dealt with. `memory` is
     /// what it lies in, if that can be kept.
     fn handle(&mut self, key: ConnectionKey, input: &[u8], memory: Option<&Bytes>) -> usize {
-        let now = self.now;
+        // What a worker has so many milliseconds for begins when it is handed out; for
+        // seconds the turn's time will do.
+        let now = Now { ticks: self.ticks(), ..self.now };
         let mut used = 0;
         loop {
             let Some(peer) = self.peers.get_mut(key.index()) else { return used };

@@ -18,6 +18,7 @@ mod peer;
 mod peers;
 mod piggyback;
 mod stream;
+mod timer;
 
 pub(crate) use binding::{Binding, bind, bind_tcp, path};
 pub(crate) use listener::{Keepalive, Listener};
@@ -37,9 +38,11 @@ use crate::systemd;
 use front::Desk;
 use peer::{Doom, Peer};
 use peers::{Outlet, Peers};
+use timer::Timer;
 
 const SIGNALS: Token = Token(usize::MAX);
 const FRONT: Token = Token(usize::MAX - 1);
+const TIMER: Token = Token(usize::MAX - 2);
 /// Listeners have the numbers from here on, connections those from 0.
 const LISTENERS: usize = usize::MAX / 2;
 /// Events per turn.
@@ -65,6 +68,7 @@ pub(crate) struct Settings {
 pub(crate) struct Server {
     poll: Poll,
     signals: Signals,
+    timer: Timer,
     listeners: Vec<Listener>,
     settings: Settings,
     broker: Broker,
@@ -120,6 +124,7 @@ impl Server {
         }
         let mut signals = ending::catch_signals()?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let timer = Timer::new(poll.registry(), TIMER)?;
         // Only now: who waits for this line may send a signal next.
         for listener in &listeners {
             log.write(Level::Info, format_args!("Listening on {listener}"));
@@ -127,6 +132,7 @@ impl Server {
         Ok(Server {
             poll,
             signals,
+            timer,
             listeners,
             settings,
             broker,
@@ -158,13 +164,15 @@ impl Server {
         let mut events = Events::with_capacity(EVENTS);
         self.enter(Phase::Serving);
         while self.running && !self.is_finished() {
-            match self.poll.poll(&mut events, self.patience()) {
+            let patience = self.patience()?;
+            match self.poll.poll(&mut events, patience) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
             for event in &events {
                 match event.token() {
                     SIGNALS => self.take_signals(),
+                    TIMER => self.timer.rang(),
                     FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
                     Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
                     Token(index) => {
@@ -270,33 +278,45 @@ impl Server {
         }
     }
 
-    fn read_clocks(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { ticks: self.started.elapsed().as_millis() as u64, unix: unix.as_secs() }
+    /// The time now, as `Now::ticks`.
+    fn ticks(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
     }
 
-    /// How long to wait for events at most.
-    fn patience(&self) -> Option<Duration> {
+    fn read_clocks(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { ticks: self.ticks(), unix: unix.as_secs() }
+    }
+
+    /// How long to wait for events: not at all, or until there are some. What is due
+    /// at a time is one, too.
+    ///
+    /// # Errors
+    /// When the system does not set the timer.
+    fn patience(&mut self) -> io::Result<Option<Duration>> {
         let is_called = self.desk.as_ref().is_some_and(Desk::is_busy);
-        if !self.ready.is_empty() || !self.listing.is_empty() || is_called {
-            return Some(Duration::ZERO);
-        }
+        let is_busy = !self.ready.is_empty() || !self.listing.is_empty() || is_called;
+        let may_wait = !is_busy
+            && match self.next_due() {
+                Some(due) => self.timer.ring_by(due)?,
+                None => true,
+            };
+        Ok(if may_wait { None } else { Some(Duration::ZERO) })
+    }
+
+    /// When there is something to do next, if nothing happens before.
+    fn next_due(&self) -> Option<Instant> {
         let (ticks, unix) = self.broker.next_due();
         let ticks = [ticks, self.peers.next_due()].into_iter().flatten().min();
-        let running = ticks.map(|due| {
-            // A millisecond more: the clock's own fraction has been cut off.
-            let due = Duration::from_millis(due.saturating_add(1));
-            due.saturating_sub(self.started.elapsed())
-        });
+        let running = ticks.and_then(|due| self.started.checked_add(Duration::from_millis(due)));
         let delayed = unix.map(|due| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            Duration::from_secs(due).saturating_sub(now).min(CALENDAR_NAP)
+            Instant::now() + Duration::from_secs(due).saturating_sub(now).min(CALENDAR_NAP)
         });
-        let accept = self.accept_again.map(|at| at.saturating_duration_since(Instant::now()));
-        let until = |at: Instant| at.saturating_duration_since(Instant::now());
-        let heartbeat = self.heartbeat.as_ref().map(|heartbeat| until(heartbeat.next));
-        let farewell = self.farewell.map(until);
-        let memory = self.tide.due().map(until);
-        [running, delayed, accept, heartbeat, farewell, memory].into_iter().flatten().min()
+        let heartbeat = self.heartbeat.as_ref().map(|heartbeat| heartbeat.next);
+        [running, delayed, self.accept_again, heartbeat, self.farewell, self.tide.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

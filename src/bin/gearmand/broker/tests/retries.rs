@@ -113,7 +113,8 @@ fn a_job_that_takes_too_long_goes_to_the_next_worker() {
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
     world.mail(client);
     assert_eq!(world.drain(slow), ["x"]);
-    world.pass(2_499);
+    // One more than 2,500: the first one had begun already.
+    world.pass(2_500);
     assert_eq!(world.status("f"), Some((1, 1, 1)));
     world.pass(1);
     assert_eq!(world.status("f"), Some((1, 0, 1)));
@@ -132,13 +133,13 @@ fn a_timeout_counts_as_an_attempt() {
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
     world.drain(slow);
     world.mail(client);
-    world.pass(1_000);
+    world.pass(1_001);
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
 }
 
 #[test]
 fn a_timeout_is_at_least_a_second_and_none_if_it_is_not_positive() {
-    for (timeout, after_999, after_1000, at_last) in
+    for (timeout, after_1000, after_1001, at_last) in
         [("5", 1, 0, 0), ("0", 1, 1, 1), ("-5", 1, 1, 1), ("junk", 1, 1, 1)]
     {
         let mut world = World::new();
@@ -146,7 +147,7 @@ fn a_timeout_is_at_least_a_second_and_none_if_it_is_not_positive() {
         world.send(worker, Command::CanDoTimeout, &["f", timeout]);
         world.background("f", "x");
         world.drain(worker);
-        for (millis, running) in [(999, after_999), (1, after_1000), (86_400_000, at_last)] {
+        for (millis, running) in [(1_000, after_1000), (1, after_1001), (86_400_000, at_last)] {
             world.pass(millis);
             assert_eq!(world.status("f"), Some((1, running, 1)), "{timeout} after {millis}");
         }
