@@ -195,7 +195,13 @@ fn loops(kind: Kind, scale: Scale) -> Vec<Figure> {
 
 fn crowd(kind: Kind, scale: Scale) -> Vec<Figure> {
     let server = Server::start(kind, &[]);
-    foreground(&server, shape(50, 4, 50), scale.of(150_000), Target::RatioAtLeast(2.0)).0
+    let jobs = scale.of(150_000);
+    let (mut figures, _) = foreground(&server, shape(50, 4, 50), jobs, Target::RatioAtLeast(2.0));
+    // Each job is handed out and its result received, and with three others it is
+    // received and its result handed on: two and a half calls. A relay makes four.
+    let calls = relay(50, 1, 64, jobs) * 2.5 / 4.0;
+    figures.push(Figure::new("the same calls in a relay, us", calls, Target::None));
+    figures
 }
 
 fn large(kind: Kind, scale: Scale) -> Vec<Figure> {
