@@ -171,7 +171,7 @@ impl Jobs {
 
     /// The newest job with this unique, of whatever function.
     pub(crate) fn find_unique(&self, unique: &[u8]) -> Option<Id<Job>> {
-        is_name(unique).then(|| self.newest(self.tag(unique), unique))?
+        is_name(unique).then(|| self.newest(self.tag(unique), unique)).flatten()
     }
 
     fn newest(&self, tag: u32, unique: &[u8]) -> Option<Id<Job>> {
@@ -253,6 +253,7 @@ mod tests {
     use super::*;
     use crate::broker::function::Functions;
     use crate::broker::job::Priority;
+    use crate::random::Random;
 
     fn new<'a>(function: Id<Function>, unique: &'a [u8], payload: &'a [u8]) -> NewJob<'a> {
         NewJob {
@@ -310,24 +311,26 @@ mod tests {
     #[test]
     fn each_function_has_its_own_job_of_a_unique_whatever_comes_and_goes() {
         let mut functions = Functions::new();
+        let functions = [b"a", b"b", b"c", b"d"].map(|name| functions.get_or_create(name));
         let mut jobs = Jobs::new("H");
-        let functions: Vec<_> =
-            [b"a", b"b", b"c", b"d"].iter().map(|name| functions.get_or_create(*name)).collect();
-        let mut living = [None; 4];
-        // Each job comes and goes while each set of the others is there.
-        for step in 0..64 {
-            for turn in [step % 4, step / 4 % 4, step / 16] {
-                living[turn] = match living[turn].take() {
-                    None => Some(jobs.insert(new(functions[turn], b"u", b""))),
-                    Some(id) => {
-                        jobs.remove(id);
-                        None
-                    }
-                };
-                let found = functions.iter().map(|&f| jobs.find_joinable(f, b"u", b""));
-                assert!(found.eq(living), "after step {step}");
-                assert_eq!(jobs.find_unique(b"u").is_some(), jobs.len() > 0);
+        // The living ones, the oldest first.
+        let mut living: Vec<(Id<Function>, Id<Job>)> = Vec::new();
+        let mut random = Random(1);
+        for step in 0..2000 {
+            let function = functions[random.below(functions.len())];
+            match living.iter().position(|&(owner, _)| owner == function) {
+                None => living.push((function, jobs.insert(new(function, b"u", b"")))),
+                Some(place) => {
+                    jobs.remove(living.remove(place).1);
+                }
             }
+            for function in functions {
+                let expected = living.iter().find(|&&(owner, _)| owner == function);
+                let found = jobs.find_joinable(function, b"u", b"");
+                assert_eq!(found, expected.map(|&(_, job)| job), "after step {step}");
+            }
+            let newest = living.last().map(|&(_, job)| job);
+            assert_eq!(jobs.find_unique(b"u"), newest, "after step {step}");
         }
     }
 

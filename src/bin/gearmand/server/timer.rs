@@ -1,4 +1,4 @@
-//! The timer: one that the poller watches beside the connections.
+//! The timer that the poller watches beside the connections.
 //!
 //! A poller that is told how long to wait sets a timer of the kernel's for each wait,
 //! and clears it. While jobs come by the thousand something is always due within
