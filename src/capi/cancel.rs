@@ -2,10 +2,13 @@
 //!
 //! Must not: wait for the job's end.
 
-use super::client_block::ClientBlock;
+use super::cancellation;
+use super::client_block::{ClientBlock, UNTICKETED};
 use super::text::CStrArg;
 use super::types::*;
+use super::waiting::block_on;
 use crate::engine::ReturnCode;
+use crate::engine::client::Cancelling;
 
 /// Cancels a job: the servers are asked in turn, by their admin text, until one
 /// knows the handle. Waits for the answer, also in non-blocking mode.
@@ -22,17 +25,20 @@ pub unsafe extern "C-unwind" fn gearman_client_cancel_job(
     job_handle: gearman_job_handle_mut,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client_shell) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let handle = job_handle.cast_const().bytes();
-        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-            engine.link.error.reset();
-            engine.cancel(handle).err().unwrap_or_default()
-        });
+        (*block).engine.link.error.reset();
+        let mut call = Cancelling::default();
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        let cancelled =
+            block_on(block, UNTICKETED, broken, |engine| engine.poll_cancel(&mut call, handle));
+        let Ok(outcome) = cancelled else { return gearman_return_t::SUCCESS };
+        let code = outcome.err().unwrap_or_default();
         // The client is not touched any more, whatever the log function does.
         let _ = ClientBlock::flush_log(block);
         code.into()
-    }
+    })
 }

@@ -3,6 +3,7 @@
 //! Must not: run tasks; `client_single.rs` and `client_tasks.rs` do.
 
 use super::callbacks::*;
+use super::cancellation;
 use super::client_block::ClientBlock;
 use super::client_servers::add_servers;
 use super::task_block::TaskBlock;
@@ -27,7 +28,7 @@ pub unsafe extern "C-unwind" fn gearman_client_create(
     client: *mut gearman_client_st,
 ) -> *mut gearman_client_st {
     // SAFETY: the caller guarantees the memory.
-    unsafe { create(client) }
+    unsafe { cancellation::disabled(|| create(client)) }
 }
 
 unsafe fn create(client: *mut gearman_client_st) -> *mut gearman_client_st {
@@ -57,7 +58,7 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
     from: *const gearman_client_st,
 ) -> *mut gearman_client_st {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(source) = ClientBlock::peek(from) else {
             return create(client);
         };
@@ -82,7 +83,7 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
             }
         }
         copy.shell
-    }
+    })
 }
 
 /// Frees a client with its tasks, and closes its connections. In a forked child
@@ -94,13 +95,13 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_free(client: *mut gearman_client_st) {
     // SAFETY: the caller guarantees a live client.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client)
             && !(*block).is_freed()
         {
             free(block);
         }
-    }
+    })
 }
 
 /// Frees what stands behind a client, and its tasks.

@@ -2,6 +2,7 @@
 //!
 //! Must not: leave a task behind.
 
+use super::cancellation;
 use super::client_block::ClientBlock;
 use super::client_single::run_single;
 use super::frames::Gone;
@@ -33,7 +34,7 @@ pub unsafe extern "C-unwind" fn gearman_client_job_status(
     denominator: *mut u32,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -71,7 +72,7 @@ pub unsafe extern "C-unwind" fn gearman_client_job_status(
         // The client is not touched any more, whatever the log function does.
         let _ = ClientBlock::flush_log(block);
         code.into()
-    }
+    })
 }
 
 /// Asks for the state of a job by its unique id, and waits for the answer, also
@@ -88,7 +89,7 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
 ) -> gearman_status_t {
     let _ = unique_length;
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return status_of(ReturnCode::INVALID_ARGUMENT, &Default::default());
         };
@@ -116,7 +117,7 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
         // The client is not touched any more, whatever the log function does.
         let _ = ClientBlock::flush_log(block);
         status_of(code, &status)
-    }
+    })
 }
 
 fn status_of(code: ReturnCode, status: &Status) -> gearman_status_t {
@@ -148,23 +149,25 @@ pub unsafe extern "C-unwind" fn gearman_client_echo(
     workload_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let null = workload.is_null();
         let data = workload.sized(workload_size);
-        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-            if data.is_empty() {
-                let text = if null { "workload was NULL" } else { "workload_size was 0" };
-                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
+        let code = if data.is_empty() {
+            let text = if null { "workload was NULL" } else { "workload_size was 0" };
+            (*block).engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text)
+        } else {
+            match ClientBlock::broadcast(block, Broadcast::Echo(data)) {
+                Ok(outcome) => outcome.err().unwrap_or_default(),
+                Err(Gone(())) => return gearman_return_t::SUCCESS,
             }
-            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
-        });
+        };
         // The client is not touched any more, whatever the log function does.
         let _ = ClientBlock::flush_log(block);
         code.into()
-    }
+    })
 }
 
 /// Turns a server option such as "exceptions" on: at every server, now and on
@@ -182,18 +185,18 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
     option_arg_size: usize,
 ) -> bool {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else { return false };
         let option = option_arg.sized(option_arg_size);
         if option.is_empty() {
             return false;
         }
-        let accepted = (*block).request_option(option);
+        let Ok(accepted) = ClientBlock::request_option(block, option) else { return false };
         if accepted && option == b"exceptions" {
             (*block).exceptions = true;
         }
         // The client is not touched any more, whatever the log function does.
         let _ = ClientBlock::flush_log(block);
         accepted
-    }
+    })
 }

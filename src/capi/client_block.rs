@@ -12,16 +12,18 @@ use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::task_block::TaskBlock;
 use super::types::*;
+use super::waiting::wait;
 use crate::buf::HookBuf;
 use crate::engine::ReturnCode;
 use crate::engine::client::{Client, Run, Step, Ticket, Upcall};
-use crate::engine::error::ErrorState;
+use crate::engine::link::Link;
 use crate::engine::slab::Id;
 use crate::engine::task::{Callbacks, Token};
 use crate::net::MioNet;
 use libc::{c_char, c_int, c_void};
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::task::Poll;
 
 /// The engine's client over real sockets.
 pub(super) type Engine = Client<MioNet>;
@@ -77,8 +79,8 @@ impl Handle for ClientBlock {
         &mut self.engine
     }
 
-    fn error(&mut self) -> &mut ErrorState {
-        &mut self.engine.link.error
+    fn link_of(engine: &mut Engine) -> &mut Link<MioNet> {
+        &mut engine.link
     }
 
     fn log(&self) -> (gearman_log_fn, *mut c_void) {
@@ -90,6 +92,7 @@ impl Handle for ClientBlock {
     fn settle_calls(&mut self) {
         self.frames.prune();
         while let Some(purpose) = self.frames.take_abandoned() {
+            self.engine.abandon_wait();
             if let Some(ticket) = purpose.ticket {
                 self.engine.abandon(ticket);
             }
@@ -202,8 +205,8 @@ impl ClientBlock {
         unsafe { handle::flush_log(block) }
     }
 
-    /// Makes the upcall that `step` asks for and runs the engine on until `run` is
-    /// over. `single` is the task that the calling function waits for and will
+    /// Makes the upcall or the wait that `step` asks for and runs the engine on until
+    /// `run` is over. `single` is the task that the calling function waits for and will
     /// remove.
     ///
     /// # Errors
@@ -214,15 +217,20 @@ impl ClientBlock {
     pub(super) unsafe fn drive(
         block: *mut ClientBlock,
         mut run: Run,
-        mut step: Step,
+        mut step: Poll<Step>,
         single: Option<Id>,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         loop {
             // SAFETY: the caller guarantees the block; nothing is borrowed.
             unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
             match step {
-                Step::Done(code) => return Ok(code),
-                Step::Call(Upcall::Callback(id, which), ticket) => {
+                Poll::Pending => {
+                    let purpose = Purpose { ticket: None, single };
+                    // SAFETY: as above.
+                    unsafe { wait(block, purpose) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                }
+                Poll::Ready(Step::Done(code)) => return Ok(code),
+                Poll::Ready(Step::Call(Upcall::Callback(id, which), ticket)) => {
                     // SAFETY: as above.
                     let code = unsafe {
                         ClientBlock::call_back(
@@ -241,7 +249,7 @@ impl ClientBlock {
                         return Ok(code);
                     }
                 }
-                Step::Call(Upcall::Alloc(_, size), ticket) => {
+                Poll::Ready(Step::Call(Upcall::Alloc(_, size), ticket)) => {
                     let purpose = Purpose { ticket: Some(ticket), single };
                     // SAFETY: as above.
                     let memory = unsafe { (*block).hooks.allocate(block, purpose, size) }
@@ -255,7 +263,7 @@ impl ClientBlock {
                         (*block).guarded((), |engine| engine.resume_alloc(ticket, memory));
                     }
                 }
-                Step::Call(Upcall::Release(id), _) => {
+                Poll::Ready(Step::Call(Upcall::Release(id), _)) => {
                     // SAFETY: as above.
                     let token = unsafe { (*block).engine.task(id).map(|t| t.token) };
                     if let Some(Token(task)) = token
@@ -268,7 +276,7 @@ impl ClientBlock {
                 }
             }
             // SAFETY: as above; every upcall has returned.
-            step = unsafe { (*block).guarded(BROKEN, |engine| engine.step(&mut run)) };
+            step = unsafe { (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run)) };
         }
     }
 
@@ -310,7 +318,7 @@ impl ClientBlock {
 }
 
 /// What an unusable client's step is.
-pub(super) const BROKEN: Step = Step::Done(ReturnCode::UNKNOWN_STATE);
+pub(super) const BROKEN: Poll<Step> = Poll::Ready(Step::Done(ReturnCode::UNKNOWN_STATE));
 
 /// No callbacks.
 pub(super) const NO_ACTIONS: gearman_actions_t = gearman_actions_t {

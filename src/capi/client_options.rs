@@ -2,9 +2,13 @@
 //!
 //! Must not: know how an option works; each is a field of the engine.
 
-use super::client_block::ClientBlock;
+use super::cancellation;
+use super::client_block::{ClientBlock, UNTICKETED};
 use super::enums::gearman_client_options_t as Options;
+use super::frames::Gone;
 use super::types::*;
+use super::waiting::block_on;
+use crate::engine::ReturnCode;
 use crate::engine::client::Broadcast;
 
 /// The options that gearman_client_set_options() turns on and off, in the order
@@ -65,7 +69,12 @@ impl ClientBlock {
             // SAFETY: the caller guarantees the block, and no user code ran.
             let this = unsafe { &mut *block };
             if one == Options::EXCEPTION {
-                this.exceptions = this.request_option(b"exceptions");
+                // SAFETY: as above; nothing is borrowed meanwhile.
+                match unsafe { ClientBlock::request_option(block, b"exceptions") } {
+                    // SAFETY: the client is still there.
+                    Ok(accepted) => unsafe { (*block).exceptions = accepted },
+                    Err(Gone(())) => return,
+                }
             } else {
                 this.set_flag(one, true);
             }
@@ -78,9 +87,38 @@ impl ClientBlock {
         }
     }
 
-    /// Asks the servers for an option.
-    pub(super) fn request_option(&mut self, option: &[u8]) -> bool {
-        self.guarded(false, |engine| engine.broadcast(Broadcast::Option(option)).is_ok())
+    /// Asks the servers for an option. Returns whether it is on.
+    ///
+    /// # Errors
+    /// [`Gone`] when a signal handler freed the client.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn request_option(
+        block: *mut ClientBlock,
+        option: &[u8],
+    ) -> Result<bool, Gone<()>> {
+        // SAFETY: the caller guarantees it.
+        unsafe { ClientBlock::broadcast(block, Broadcast::Option(option)) }.map(|o| o.is_ok())
+    }
+
+    /// Asks every server.
+    ///
+    /// # Errors
+    /// [`Gone`] when a signal handler freed the client.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    pub(super) unsafe fn broadcast(
+        block: *mut ClientBlock,
+        what: Broadcast<'_>,
+    ) -> Result<Result<(), ReturnCode>, Gone<()>> {
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        // SAFETY: the caller guarantees a live block that nobody borrows.
+        unsafe {
+            let mut call = (*block).engine.begin_broadcast();
+            block_on(block, UNTICKETED, broken, |engine| engine.poll_broadcast(&mut call, what))
+        }
     }
 }
 
@@ -114,14 +152,14 @@ pub unsafe extern "C-unwind" fn gearman_client_set_options(
     options: gearman_client_options_t,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client) {
             (*block).remove_options(Options(!options.0));
             ClientBlock::add_options(block, options);
             // The client is not touched any more, whatever the log function does.
             let _ = ClientBlock::flush_log(block);
         }
-    }
+    })
 }
 
 /// Turns options on. With EXCEPTION the servers are asked, and that waits.
@@ -134,13 +172,13 @@ pub unsafe extern "C-unwind" fn gearman_client_add_options(
     options: gearman_client_options_t,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client) {
             ClientBlock::add_options(block, options);
             // As above.
             let _ = ClientBlock::flush_log(block);
         }
-    }
+    })
 }
 
 /// Whether one option is on.

@@ -2,10 +2,13 @@
 //!
 //! Must not: send anything but what waiting for a connection needs.
 
-use super::client_block::ClientBlock;
+use super::cancellation;
+use super::client_block::{ClientBlock, UNTICKETED};
 use super::text::CStrArg;
 use super::types::*;
+use super::waiting::block_on;
 use crate::engine::ReturnCode;
+use crate::engine::link::Limit;
 use crate::protocol::servers::parse_server_list;
 use libc::{c_char, in_port_t};
 
@@ -25,7 +28,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_server(
     port: in_port_t,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -33,7 +36,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_server(
         match ClientBlock::flush_log(block) {
             Ok(()) | Err(_) => code.into(),
         }
-    }
+    })
 }
 
 /// Adds one server of a program.
@@ -61,7 +64,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_servers(
     servers: *const c_char,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -69,7 +72,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_servers(
         match ClientBlock::flush_log(block) {
             Ok(()) | Err(_) => code.into(),
         }
-    }
+    })
 }
 
 /// Adds the servers of a list, up to the first that has no address.
@@ -95,11 +98,11 @@ pub(super) unsafe fn add_servers(block: *mut ClientBlock, servers: &[u8]) -> Ret
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_remove_servers(client: *mut gearman_client_st) {
     // SAFETY: the caller guarantees a live client.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client) {
             (*block).guarded((), |engine| engine.remove_servers());
         }
-    }
+    })
 }
 
 /// Waits until a connection can be read or written, for non-blocking mode.
@@ -114,16 +117,18 @@ pub unsafe extern "C-unwind" fn gearman_client_wait(
     client: *mut gearman_client_st,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees a live client.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
-        let code = (*block)
-            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.wait().err().unwrap_or_default());
+        let mut limit = Limit::default();
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        let waited = block_on(block, UNTICKETED, broken, |engine| engine.poll_any(&mut limit));
+        let Ok(outcome) = waited else { return gearman_return_t::SUCCESS };
         match ClientBlock::flush_log(block) {
-            Ok(()) | Err(_) => code.into(),
+            Ok(()) | Err(_) => outcome.err().unwrap_or_default().into(),
         }
-    }
+    })
 }
 
 /// Whether both clients' first servers have the same host and port.

@@ -6,10 +6,12 @@
 //!
 //! Must not: return to C with its task still there.
 
+use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, Engine, UNTICKETED};
 use super::frames::Gone;
 use super::text::{CStrArg, put};
 use super::types::*;
+use super::waiting::wait;
 use crate::at;
 use crate::buf::{Borrowed, HookBuf, Owned};
 use crate::engine::ReturnCode;
@@ -19,6 +21,7 @@ use crate::engine::task::{Callbacks, Handle, Task, TaskKind, Token};
 use crate::protocol::Command;
 use libc::{c_char, c_void};
 use std::ptr;
+use std::task::Poll;
 
 /// The body that a workload pointer and a size stand for, or that they make no
 /// sense together.
@@ -73,7 +76,7 @@ pub(super) unsafe fn run_single<R>(
             engine.link.error.reset();
             let id = add(engine)?;
             let mut run = engine.run_until(id);
-            let step = engine.step(&mut run);
+            let step = engine.poll_step(&mut run);
             Ok((id, run, step))
         });
         let (id, run, step) = match started {
@@ -96,7 +99,7 @@ unsafe fn finish_single<R>(
     block: *mut ClientBlock,
     id: Id,
     run: Run,
-    step: Step,
+    step: Poll<Step>,
     take: impl FnOnce(&mut Task) -> R,
 ) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
     // SAFETY: the caller guarantees the block, also after an upcall that did not
@@ -278,7 +281,11 @@ pub unsafe extern "C-unwind" fn gearman_client_do(
 ) -> *mut c_void {
     let (names, workload) = ((function_name, unique), (workload, workload_size));
     // SAFETY: the caller guarantees all of it.
-    unsafe { run_job(client, Command::SubmitJob, names, workload, result_size, ret_ptr) }
+    unsafe {
+        cancellation::disabled(|| {
+            run_job(client, Command::SubmitJob, names, workload, result_size, ret_ptr)
+        })
+    }
 }
 
 /// Like gearman_client_do(), with high priority.
@@ -299,7 +306,11 @@ pub unsafe extern "C-unwind" fn gearman_client_do_high(
 ) -> *mut c_void {
     let (names, workload) = ((function_name, unique), (workload, workload_size));
     // SAFETY: the caller guarantees all of it.
-    unsafe { run_job(client, Command::SubmitJobHigh, names, workload, result_size, ret_ptr) }
+    unsafe {
+        cancellation::disabled(|| {
+            run_job(client, Command::SubmitJobHigh, names, workload, result_size, ret_ptr)
+        })
+    }
 }
 
 /// Like gearman_client_do(), with low priority.
@@ -320,7 +331,11 @@ pub unsafe extern "C-unwind" fn gearman_client_do_low(
 ) -> *mut c_void {
     let (names, workload) = ((function_name, unique), (workload, workload_size));
     // SAFETY: the caller guarantees all of it.
-    unsafe { run_job(client, Command::SubmitJobLow, names, workload, result_size, ret_ptr) }
+    unsafe {
+        cancellation::disabled(|| {
+            run_job(client, Command::SubmitJobLow, names, workload, result_size, ret_ptr)
+        })
+    }
 }
 
 /// Submits a background job and waits until the server has it.
@@ -339,7 +354,8 @@ unsafe fn run_background(
         let function = function.bytes();
         let new = submit(command, function, unique.bytes(), lent(workload, size));
         (*block).do_handle[0] = 0;
-        let submitted = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        let mut submitted = (*block).guarded(broken, |engine| {
             engine.link.error.reset();
             if function.is_empty() {
                 return Err(engine.link.error.set(
@@ -350,6 +366,12 @@ unsafe fn run_background(
             }
             engine.submit_background(&new)
         });
+        while let Ok(Submitted::Asked(asked)) = submitted {
+            if let Err(Gone(())) = wait(block, UNTICKETED) {
+                return gearman_return_t::SUCCESS;
+            }
+            submitted = (*block).guarded(broken, |engine| engine.acknowledged(&new, &asked));
+        }
         let keep = |handle: &Handle| {
             let handle = handle.bytes().as_ptr().cast::<c_char>();
             ptr::copy_nonoverlapping(handle, (*block).do_handle.as_mut_ptr(), 64);
@@ -363,8 +385,10 @@ unsafe fn run_background(
                 keep(&handle);
                 ReturnCode::SUCCESS
             }
+            // The loop above has gone on with it.
+            Ok(Submitted::Asked(_)) => ReturnCode::UNKNOWN_STATE,
             Ok(Submitted::Task(id, mut run)) => {
-                let step = (*block).guarded(BROKEN, |engine| engine.step(&mut run));
+                let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
                 match finish_single(block, id, run, step, |task| keep(&task.handle)) {
                     Ok((code, _)) => code,
                     Err(Gone(code)) => return code.into(),
@@ -396,7 +420,11 @@ pub unsafe extern "C-unwind" fn gearman_client_do_background(
 ) -> gearman_return_t {
     let (names, workload) = ((function_name, unique), (workload, workload_size));
     // SAFETY: the caller guarantees all of it.
-    unsafe { run_background(client, Command::SubmitJobBg, names, workload, job_handle) }
+    unsafe {
+        cancellation::disabled(|| {
+            run_background(client, Command::SubmitJobBg, names, workload, job_handle)
+        })
+    }
 }
 
 /// Like gearman_client_do_background(), with high priority.
@@ -416,7 +444,11 @@ pub unsafe extern "C-unwind" fn gearman_client_do_high_background(
 ) -> gearman_return_t {
     let (names, workload) = ((function_name, unique), (workload, workload_size));
     // SAFETY: the caller guarantees all of it.
-    unsafe { run_background(client, Command::SubmitJobHighBg, names, workload, job_handle) }
+    unsafe {
+        cancellation::disabled(|| {
+            run_background(client, Command::SubmitJobHighBg, names, workload, job_handle)
+        })
+    }
 }
 
 /// Like gearman_client_do_background(), with low priority.
@@ -436,7 +468,11 @@ pub unsafe extern "C-unwind" fn gearman_client_do_low_background(
 ) -> gearman_return_t {
     let (names, workload) = ((function_name, unique), (workload, workload_size));
     // SAFETY: the caller guarantees all of it.
-    unsafe { run_background(client, Command::SubmitJobLowBg, names, workload, job_handle) }
+    unsafe {
+        cancellation::disabled(|| {
+            run_background(client, Command::SubmitJobLowBg, names, workload, job_handle)
+        })
+    }
 }
 
 /// The handle of the job that the last call of a `*_background` function made,

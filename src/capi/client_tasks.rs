@@ -2,6 +2,7 @@
 //!
 //! Must not: send anything before the next run.
 
+use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, callbacks_of};
 use super::frames::Gone;
 use super::task_block::TaskBlock;
@@ -314,12 +315,12 @@ pub unsafe extern "C-unwind" fn gearman_client_run_tasks(
     client: *mut gearman_client_st,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees a live client.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         run(block).unwrap_or_else(|Gone(code)| code).into()
-    }
+    })
 }
 
 /// Runs all tasks of a client.
@@ -336,7 +337,7 @@ pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<Ret
             return Ok(ReturnCode::SUCCESS);
         }
         let mut run = (*block).engine.run_all();
-        let step = (*block).guarded(BROKEN, |engine| engine.step(&mut run));
+        let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
         ClientBlock::drive(block, run, step, None)
     }
 }
@@ -348,11 +349,11 @@ pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<Ret
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_task_free_all(client: *mut gearman_client_st) {
     // SAFETY: the caller guarantees a live client, which is not touched after.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client) {
             let _ = super::client::free_tasks(block);
         }
-    }
+    })
 }
 
 /// Whether the client has any task, finished or not.

@@ -2,6 +2,7 @@
 //!
 //! Must not: use the client's callbacks; the library collects the result.
 
+use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, NO_ACTIONS};
 use super::client_tasks::add;
 use super::text::CStrArg;
@@ -81,7 +82,7 @@ unsafe fn run(
         let Ok(task) = added else { return ptr::null_mut() };
         let (block, id, shell) = ((*task).client, (*task).id, (*task).shell);
         let mut run = (*block).engine.run_until_unless_non_blocking(id);
-        let step = (*block).guarded(BROKEN, |engine| engine.step(&mut run));
+        let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
         match ClientBlock::drive(block, run, step, None) {
             Ok(code) => {
                 // The task tells how it ended; an error before that is the client's.
@@ -120,7 +121,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
     context: *mut c_void,
 ) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
         let function = function_name.name(function_name_length);
         if function.is_empty() {
@@ -143,7 +144,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
                 token: crate::engine::task::Token::NONE,
             },
         )
-    }
+    })
 }
 
 /// Runs one task through a partition function, which splits its workload into
@@ -168,7 +169,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     context: *mut c_void,
 ) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
         let splitter = partition_function.name(partition_function_length);
         let reducer = function_name.name(function_name_length);
@@ -203,7 +204,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
                 token: crate::engine::task::Token::NONE,
             },
         )
-    }
+    })
 }
 
 /// Says in the client's error why an argument is invalid.

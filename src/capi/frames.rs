@@ -8,6 +8,8 @@
 //!
 //! Must not: have a destructor alive across a call.
 
+use super::cancellation;
+use crate::net::WaitCall;
 use std::mem::{MaybeUninit, needs_drop};
 
 /// Stands on the stack while user code runs, to be recognised there.
@@ -72,6 +74,8 @@ impl<P> Frame<P> {
 #[derive(Debug)]
 pub(super) struct Frames<P> {
     list: Vec<Frame<P>>,
+    /// The wait that is under way, which is the commonest call by far.
+    wait: Option<Frame<P>>,
     last_serial: u64,
     /// Calls that were left without returning, for the handle to settle.
     abandoned: Vec<P>,
@@ -81,19 +85,19 @@ pub(super) struct Frames<P> {
 
 impl<P: Copy> Frames<P> {
     pub(super) const fn new() -> Frames<P> {
-        Frames { list: Vec::new(), last_serial: 0, abandoned: Vec::new(), freed: false }
+        Frames { list: Vec::new(), wait: None, last_serial: 0, abandoned: Vec::new(), freed: false }
     }
 
     /// Whether no upcall is under way.
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.wait.is_none()
     }
 
     /// Whether nothing is under way or left to settle: then there is nothing to
     /// do on entry.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
-        self.list.is_empty() && self.abandoned.is_empty()
+        self.is_empty() && self.abandoned.is_empty()
     }
 
     /// Notes which upcalls were left without returning. Call on entry.
@@ -103,6 +107,9 @@ impl<P: Copy> Frames<P> {
         let here = &raw const local as usize;
         // SAFETY: has no preconditions.
         let thread = unsafe { libc::pthread_self() };
+        if let Some(wait) = self.wait.take_if(|wait| !wait.is_alive(here, thread)) {
+            self.abandoned.push(wait.purpose);
+        }
         while let Some(last) = self.list.last() {
             if last.is_alive(here, thread) {
                 break;
@@ -119,14 +126,22 @@ impl<P: Copy> Frames<P> {
 
     /// Notes an upcall whose mark is at `mark`.
     fn enter(&mut self, mark: *mut Mark, purpose: P) -> u64 {
+        let frame = self.mark(mark, purpose);
+        let serial = frame.serial;
+        self.list.push(frame);
+        serial
+    }
+
+    /// Writes a mark.
+    #[inline(always)]
+    fn mark(&mut self, mark: *mut Mark, purpose: P) -> Frame<P> {
         self.last_serial += 1;
         let serial = self.last_serial;
         // SAFETY: `mark` is the caller's live local.
         unsafe { mark.write_volatile(Mark { magic: MAGIC, serial }) };
         // SAFETY: has no preconditions.
         let thread = unsafe { libc::pthread_self() };
-        self.list.push(Frame { address: mark as usize, thread, serial, purpose });
-        serial
+        Frame { address: mark as usize, thread, serial, purpose }
     }
 
     /// An upcall has returned. Those that it made in turn and that never did are
@@ -177,7 +192,12 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     let mark = unsafe { &raw mut (*berth.as_mut_ptr()).mark };
     // SAFETY: the caller guarantees a live block that nobody borrows.
     let serial = unsafe { (*block).frames().enter(mark, purpose) };
+    // User code and waits run with the program's own setting.
+    let begun = cancellation::end();
     let result = call();
+    if begun {
+        cancellation::begin();
+    }
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
     frames.leave(serial);
@@ -186,12 +206,67 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     if !frames.freed {
         return Ok(result);
     }
-    if frames.is_empty() {
-        // SAFETY: it came from `Box`, it was freed by its user, and this was the
-        // last call that kept it.
-        drop(unsafe { Box::from_raw(block) });
-    }
+    // SAFETY: it came from `Box`, and it was freed by its user.
+    unsafe { drop_after_last(block) };
     Err(Gone(result))
+}
+
+/// Makes the system call of a wait, noted like a call of user code.
+///
+/// # Errors
+/// [`Gone`] when a signal handler freed the handle.
+///
+/// # Safety
+/// As for [`upcall`]; `call` is a wait of this block.
+#[inline(never)]
+pub(super) unsafe fn wait<B: Block>(
+    block: *mut B,
+    purpose: B::Purpose,
+    call: WaitCall,
+) -> Result<i32, Gone<i32>> {
+    let mut berth = MaybeUninit::<Berth>::uninit();
+    // SAFETY: only a field's address is taken.
+    let mark = unsafe { &raw mut (*berth.as_mut_ptr()).mark };
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    let frames = unsafe { (*block).frames() };
+    if frames.wait.is_some() {
+        // A signal handler waits on the handle whose wait it has interrupted.
+        // SAFETY: the caller guarantees the block.
+        return unsafe { upcall(block, purpose, move || call.make()) };
+    }
+    frames.wait = Some(frames.mark(mark, purpose));
+    let begun = cancellation::end();
+    let result = call.make();
+    if begun {
+        cancellation::begin();
+    }
+    // SAFETY: a block with a noted wait is not freed.
+    let frames = unsafe { (*block).frames() };
+    frames.wait = None;
+    // SAFETY: it is our own variable still. It is not recognised any more.
+    unsafe { (&raw mut (*mark).magic).write_volatile(0) };
+    if frames.freed {
+        // SAFETY: it came from `Box`, and it was freed by its user.
+        unsafe { drop_after_last(block) };
+        return Err(Gone(result));
+    }
+    Ok(result)
+}
+
+/// Frees the block of a handle that was freed, after the last call that kept it.
+///
+/// # Safety
+/// `block` came from `Box`, its user has freed it, and it is not touched after.
+#[cold]
+#[inline(never)]
+unsafe fn drop_after_last<B: Block>(block: *mut B) {
+    // SAFETY: the caller guarantees the block, which nothing else keeps when no call
+    // is under way. Closing its connections must not end the thread.
+    unsafe {
+        if (*block).frames().is_empty() {
+            cancellation::disabled(|| drop(Box::from_raw(block)));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 //! Must not: borrow a block while user code runs.
 
 use super::callbacks::gearman_log_fn;
+use super::cancellation;
 use super::enums::gearman_verbose_t;
 use super::frames::{Block, Gone, upcall};
 use super::guard::guard;
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
+use crate::engine::link::Link;
+use crate::net::MioNet;
 use libc::c_void;
 
 /// A block with an engine behind it.
@@ -21,7 +24,18 @@ pub(super) trait Handle: Block {
 
     fn engine(&mut self) -> &mut Self::Engine;
 
-    fn error(&mut self) -> &mut ErrorState;
+    /// An engine's connections.
+    fn link_of(engine: &mut Self::Engine) -> &mut Link<MioNet>;
+
+    /// The engine's connections.
+    fn link(&mut self) -> &mut Link<MioNet> {
+        Self::link_of(self.engine())
+    }
+
+    /// The handle's last error, and the lines for its log function.
+    fn error(&mut self) -> &mut ErrorState {
+        &mut self.link().error
+    }
 
     /// The log function and its context.
     fn log(&self) -> (gearman_log_fn, *mut c_void);
@@ -54,25 +68,36 @@ pub(super) fn guarded<H: Handle, R>(
     fallback: R,
     body: impl FnOnce(&mut H::Engine) -> R,
 ) -> R {
+    guarded_or(handle, || fallback, body)
+}
+
+/// The same, with a `fallback` that is made when it is needed.
+#[inline(always)]
+pub(super) fn guarded_or<H: Handle, R>(
+    handle: &mut H,
+    fallback: impl FnOnce() -> R,
+    body: impl FnOnce(&mut H::Engine) -> R,
+) -> R {
     if *handle.broken() || handle.frames().freed {
-        return fallback;
+        return fallback();
     }
-    let mut panicked = None;
-    let engine = handle.engine();
-    let result = guard(
-        |text| {
-            panicked = Some(text.to_owned());
-            None
-        },
-        || Some(body(engine)),
-    );
-    if let Some(result) = result {
-        return result;
+    let begun = cancellation::begin();
+    let result = guard(|| body(handle.engine()));
+    if begun {
+        cancellation::end();
     }
+    result.unwrap_or_else(|text| {
+        break_down(handle, &text);
+        fallback()
+    })
+}
+
+/// Marks a handle as unusable after a panic.
+#[cold]
+#[inline(never)]
+fn break_down<H: Handle>(handle: &mut H, text: &str) {
     *handle.broken() = true;
-    let text = panicked.unwrap_or_default();
-    handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), &text);
-    fallback
+    handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), text);
 }
 
 /// Hands the log function the lines that are waiting, oldest first.

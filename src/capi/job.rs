@@ -6,6 +6,7 @@
 //!
 //! Must not: run a function.
 
+use super::cancellation;
 use super::client_block::ClientBlock;
 use super::frames::Gone;
 use super::handle::Handle as _;
@@ -19,6 +20,7 @@ use crate::engine::ReturnCode;
 use crate::engine::worker::{Job, Report};
 use libc::{c_char, c_void};
 use std::ptr;
+use std::task::Poll;
 
 /// Frees a job of gearman_worker_grab_job(). A job that is not finished stays
 /// with this worker until its connection is closed. A job whose function is
@@ -30,13 +32,13 @@ use std::ptr;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
     // SAFETY: the caller guarantees a live job.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = JobBlock::peek(job).map(ptr::from_mut) else { return };
         WorkerBlock::settle((*block).worker);
         if !(*block).running || (*block).abandoned {
             JobBlock::free(block);
         }
-    }
+    })
 }
 
 /// Frees every job of a worker, but those whose function is running.
@@ -46,11 +48,11 @@ pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker_st) {
     // SAFETY: the caller guarantees a live worker.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::enter(worker) {
             WorkerBlock::free_jobs(block, |job| !job.running || job.abandoned);
         }
-    }
+    })
 }
 
 /// Sends a report about a job, after looking at its bytes.
@@ -86,9 +88,13 @@ unsafe fn send(
         } else if report == Report::Data && reduce::is_partitioned(block) {
             reduce::add(block, bytes.sized(size))
         } else {
-            (*worker).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-                engine.send(id, report, bytes.sized(size))
-            })
+            let bytes = bytes.sized(size);
+            let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
+            let sent = (*worker).guarded(broken, |engine| engine.poll_send(id, report, bytes));
+            match WorkerBlock::send_on(worker, None, sent, bytes) {
+                Ok(code) => code,
+                Err(Gone(code)) => return code.into(),
+            }
         };
         WorkerBlock::leave(worker, code)
     }
@@ -109,7 +115,7 @@ pub unsafe extern "C-unwind" fn gearman_job_send_data(
     data_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe { send(job, Report::Data, data, data_size) }
+    unsafe { cancellation::point(|| send(job, Report::Data, data, data_size)) }
 }
 
 /// Sends a warning. Returns as gearman_job_send_data() does.
@@ -123,7 +129,7 @@ pub unsafe extern "C-unwind" fn gearman_job_send_warning(
     warning_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe { send(job, Report::Warning, warning, warning_size) }
+    unsafe { cancellation::point(|| send(job, Report::Warning, warning, warning_size)) }
 }
 
 /// Sends how far the job has come. Returns as gearman_job_send_data() does.
@@ -137,7 +143,11 @@ pub unsafe extern "C-unwind" fn gearman_job_send_status(
     denominator: u32,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees a live job.
-    unsafe { send(job, Report::Status { numerator, denominator }, ptr::null(), 0) }
+    unsafe {
+        cancellation::disabled(|| {
+            send(job, Report::Status { numerator, denominator }, ptr::null(), 0)
+        })
+    }
 }
 
 /// Ends the job with the (rest of the) result. INVALID_ARGUMENT for a
@@ -153,7 +163,7 @@ pub unsafe extern "C-unwind" fn gearman_job_send_complete(
     result_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe { send(job, Report::Complete, result, result_size) }
+    unsafe { cancellation::point(|| send(job, Report::Complete, result, result_size)) }
 }
 
 /// Ends the job with an exception, whose text must not be empty. Clients that did
@@ -169,7 +179,7 @@ pub unsafe extern "C-unwind" fn gearman_job_send_exception(
     exception_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe { send(job, Report::Exception, exception, exception_size) }
+    unsafe { cancellation::point(|| send(job, Report::Exception, exception, exception_size)) }
 }
 
 /// Ends the job as failed. Returns as gearman_job_send_data() does.
@@ -181,7 +191,7 @@ pub unsafe extern "C-unwind" fn gearman_job_send_fail(
     job: *mut gearman_job_st,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees a live job.
-    unsafe { send(job, Report::Fail, ptr::null(), 0) }
+    unsafe { cancellation::point(|| send(job, Report::Fail, ptr::null(), 0)) }
 }
 
 /// One of a job's texts, each of which a NUL follows.
@@ -299,10 +309,10 @@ pub unsafe extern "C-unwind" fn gearman_job_clone_worker(
     job: *mut gearman_job_st,
 ) -> *mut gearman_worker_st {
     // SAFETY: the caller guarantees a live job.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
         super::worker::clone(ptr::null_mut(), (*block.worker).shell)
-    }
+    })
 }
 
 /// A client of the servers that the job's worker has, with its namespace. It
@@ -316,7 +326,7 @@ pub unsafe extern "C-unwind" fn gearman_job_use_client(
     job: *mut gearman_job_st,
 ) -> *mut gearman_client_st {
     // SAFETY: the caller guarantees a live job.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
         if block.client.is_null() {
             let Some(client) = client_of(block.worker) else { return ptr::null_mut() };
@@ -325,7 +335,7 @@ pub unsafe extern "C-unwind" fn gearman_job_use_client(
             block.client = client;
         }
         (*block.client).shell
-    }
+    })
 }
 
 /// A client of a worker's servers, in the same order.

@@ -117,7 +117,8 @@ pub(super) unsafe fn outcome(
         if (*job).reducer.is_null() {
             return Ok((outcome, Some(Owned::new())));
         }
-        let code = run_parts(job);
+        // Noted as a call of user code, in case that the thread is cancelled meanwhile.
+        let code = upcall(worker, purpose, move || run_parts(job))?;
         if code.failed() {
             return Ok((Outcome::Fail(code), None));
         }

@@ -5,6 +5,7 @@
 //!
 //! Must not: do I/O.
 
+use super::cancellation;
 use super::frames::Gone;
 use super::handle::Handle as _;
 use super::task_block::TaskBlock;
@@ -25,14 +26,14 @@ use std::ptr;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_task_free(task: *mut gearman_task_st) {
     // SAFETY: the caller guarantees a live task.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = TaskBlock::peek(task).map(ptr::from_mut) else { return };
         super::client_block::ClientBlock::settle((*block).client);
         match TaskBlock::free(block) {
             // Neither task nor client is touched any more.
             Ok(()) | Err(Gone(())) => {}
         }
-    }
+    })
 }
 
 /// The pointer that the task was added with, or NULL.

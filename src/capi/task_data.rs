@@ -2,14 +2,18 @@
 //!
 //! Must not: keep memory that was taken.
 
+use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
 use super::frames::Gone;
 use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
 use super::types::*;
+use super::waiting::block_on;
 use crate::buf::Borrowed;
 use crate::engine::ReturnCode;
+use crate::engine::client::Piece;
+use crate::engine::link::Limit;
 use libc::c_void;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -56,17 +60,20 @@ pub unsafe extern "C-unwind" fn gearman_task_send_workload(
     ret_ptr: *mut gearman_return_t,
 ) -> usize {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = TaskBlock::peek(task) else {
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return 0;
         };
         let (client, id) = (block.client, block.id);
         let bytes = workload.sized(workload_size);
+        let mut piece = Piece::default();
         let broken = Err(ReturnCode::UNKNOWN_STATE);
-        let sent = (*client).guarded(broken, |engine| engine.send_workload(id, bytes));
+        let sent = block_on(client, UNTICKETED, broken, |engine| {
+            engine.poll_send_workload(id, bytes, &mut piece)
+        });
         finish(client, sent, ret_ptr)
-    }
+    })
 }
 
 /// Receives a piece of the data that the task's callback was called for, with
@@ -85,7 +92,7 @@ pub unsafe extern "C-unwind" fn gearman_task_recv_data(
     ret_ptr: *mut gearman_return_t,
 ) -> usize {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = TaskBlock::peek(task) else {
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return 0;
@@ -96,24 +103,29 @@ pub unsafe extern "C-unwind" fn gearman_task_recv_data(
         } else {
             std::slice::from_raw_parts_mut(data.cast(), data_size.min(isize::MAX as usize))
         };
+        let mut limit = Limit::default();
         let broken = Err(ReturnCode::UNKNOWN_STATE);
-        let got = (*client).guarded(broken, |engine| engine.recv_data(id, space));
+        let got = block_on(client, UNTICKETED, broken, |engine| {
+            engine.poll_recv_data(id, space, &mut limit)
+        });
         finish(client, got, ret_ptr)
-    }
+    })
 }
 
-/// Reports a count or a code, and drains the log.
+/// Reports a count or a code, and drains the log. Nothing is touched when the client
+/// was freed meanwhile.
 ///
 /// # Safety
-/// `client` is live and not borrowed; `ret_ptr` is NULL or writable.
+/// `client` is live, unless it was freed, and not borrowed; `ret_ptr` is NULL or writable.
 unsafe fn finish(
     client: *mut ClientBlock,
-    outcome: Result<usize, ReturnCode>,
+    outcome: Result<Result<usize, ReturnCode>, Gone<()>>,
     ret_ptr: *mut gearman_return_t,
 ) -> usize {
     let (count, code) = match outcome {
-        Ok(count) => (count, ReturnCode::SUCCESS),
-        Err(code) => (0, code),
+        Ok(Ok(count)) => (count, ReturnCode::SUCCESS),
+        Ok(Err(code)) => (0, code),
+        Err(Gone(())) => return 0,
     };
     // SAFETY: the callers guarantee both; the client is not touched after.
     unsafe {

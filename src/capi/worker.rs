@@ -2,6 +2,7 @@
 //!
 //! Must not: ask for jobs; `worker_run.rs` does.
 
+use super::cancellation;
 use super::text::{self, CStrArg};
 use super::types::*;
 use super::worker_block::WorkerBlock;
@@ -25,7 +26,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_create(
     worker: *mut gearman_worker_st,
 ) -> *mut gearman_worker_st {
     // SAFETY: the caller guarantees the memory.
-    unsafe { create(worker) }
+    unsafe { cancellation::disabled(|| create(worker)) }
 }
 
 unsafe fn create(worker: *mut gearman_worker_st) -> *mut gearman_worker_st {
@@ -56,12 +57,12 @@ pub unsafe extern "C-unwind" fn gearman_worker_clone(
     from: *const gearman_worker_st,
 ) -> *mut gearman_worker_st {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if WorkerBlock::peek(from).is_none() {
             return create(worker);
         }
         clone(worker, from)
-    }
+    })
 }
 
 /// Clones a worker.
@@ -113,13 +114,13 @@ pub(super) unsafe fn clone(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_free(worker: *mut gearman_worker_st) {
     // SAFETY: the caller guarantees a live worker.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::enter(worker)
             && !(*block).is_freed()
         {
             WorkerBlock::free(block);
         }
-    }
+    })
 }
 
 /// The text of the last error, "function(GEARMAN_CODE) text -> file:line:
@@ -303,13 +304,13 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_server(
     port: in_port_t,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let code = add_server(block, host.bytes(), port);
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// Adds one server of a program.
@@ -337,13 +338,13 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_servers(
     servers: *const c_char,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let code = add_servers(block, servers.bytes());
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// Adds the servers of a list, up to the first that has no address.
@@ -369,11 +370,11 @@ unsafe fn add_servers(block: *mut WorkerBlock, servers: &[u8]) -> ReturnCode {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_remove_servers(worker: *mut gearman_worker_st) {
     // SAFETY: the caller guarantees a live worker.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::enter(worker) {
             (*block).guarded((), |engine| engine.remove_servers());
         }
-    }
+    })
 }
 
 /// Sets the prefix that is put before the names of functions which are added

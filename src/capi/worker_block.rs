@@ -11,12 +11,14 @@ use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::job_block::JobBlock;
 use super::types::*;
+use super::waiting::{block_on, wait};
 use crate::engine::ReturnCode;
-use crate::engine::error::ErrorState;
+use crate::engine::link::Link;
 use crate::engine::worker::{Ticket, Worker};
 use crate::net::{MioNet, fork};
 use libc::{c_int, c_void};
 use std::ptr::{self, NonNull};
+use std::task::Poll;
 
 /// The engine's worker over real sockets.
 pub(super) type Engine = Worker<MioNet>;
@@ -96,8 +98,8 @@ impl Handle for WorkerBlock {
         &mut self.engine
     }
 
-    fn error(&mut self) -> &mut ErrorState {
-        &mut self.engine.link.error
+    fn link_of(engine: &mut Engine) -> &mut Link<MioNet> {
+        &mut engine.link
     }
 
     fn log(&self) -> (gearman_log_fn, *mut c_void) {
@@ -109,6 +111,7 @@ impl Handle for WorkerBlock {
     fn settle_calls(&mut self) {
         self.frames.prune();
         while let Some(purpose) = self.frames.take_abandoned() {
+            self.engine.abandon_wait();
             let Some(ticket) = purpose else { continue };
             self.engine.abandon(ticket);
             for job in &self.jobs {
@@ -242,6 +245,47 @@ impl WorkerBlock {
         match unsafe { handle::flush_log(block) } {
             Ok(()) | Err(Gone(())) => code.into(),
         }
+    }
+
+    /// Goes on with a packet until its server has taken all of it. `body` is what the
+    /// call was begun with.
+    ///
+    /// # Errors
+    /// [`Gone`] when a signal handler freed the worker.
+    ///
+    /// # Safety
+    /// `block` is live and not borrowed.
+    #[inline]
+    pub(super) unsafe fn send_on(
+        block: *mut WorkerBlock,
+        purpose: Option<Ticket>,
+        sent: Poll<ReturnCode>,
+        body: &[u8],
+    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        match sent {
+            Poll::Ready(code) => Ok(code),
+            // SAFETY: the caller guarantees it.
+            Poll::Pending => unsafe { WorkerBlock::push(block, purpose, body) },
+        }
+    }
+
+    /// # Errors
+    /// # Safety
+    /// As for [`WorkerBlock::send_on`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn push(
+        block: *mut WorkerBlock,
+        purpose: Option<Ticket>,
+        body: &[u8],
+    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        let broken = ReturnCode::UNKNOWN_STATE;
+        // SAFETY: the caller guarantees a live block that nobody borrows.
+        unsafe {
+            wait(block, purpose)
+                .and_then(|()| block_on(block, purpose, broken, |engine| engine.poll_push(body)))
+        }
+        .map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
     }
 
     /// Whether it was freed and only calls on the stack keep it.

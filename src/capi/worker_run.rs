@@ -2,21 +2,24 @@
 //!
 //! Must not: borrow the worker's block while a function of the program runs.
 
+use super::cancellation;
 use super::frames::{Gone, upcall};
-use super::handle::{Handle as _, flush_log};
+use super::handle::{Handle as _, flush_log, guarded_or};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
 use super::types::*;
+use super::waiting::block_on;
 use super::worker_block::{Definition, Engine, Run, WorkerBlock};
 use crate::at;
-use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::exchange::Broadcast;
+use crate::engine::link::Limit;
 use crate::engine::slab::Id;
-use crate::engine::worker::{Outcome, Step, Ticket};
+use crate::engine::worker::{Outcome, Search, Step, Ticket};
 use libc::{c_char, c_void};
 use std::ptr;
+use std::task::Poll;
 
 /// Waits for one job, calls its function, and tells the server how it ended. The
 /// result is on its way when this returns, and no job is asked for in advance.
@@ -34,16 +37,19 @@ use std::ptr;
 pub unsafe extern "C-unwind" fn gearman_worker_work(
     worker: *mut gearman_worker_st,
 ) -> gearman_return_t {
+    let several = cancellation::begin_point();
     // SAFETY: the caller guarantees a live worker.
-    unsafe {
-        let Some(block) = WorkerBlock::enter(worker) else {
-            return gearman_return_t::INVALID_ARGUMENT;
-        };
-        match work(block) {
-            Ok(code) => WorkerBlock::leave(block, code),
-            Err(Gone(code)) => code.into(),
+    let code = unsafe {
+        match WorkerBlock::enter(worker) {
+            None => gearman_return_t::INVALID_ARGUMENT,
+            Some(block) => match work(block, several) {
+                Ok(code) => WorkerBlock::leave(block, code),
+                Err(Gone(code)) => code.into(),
+            },
         }
-    }
+    };
+    cancellation::end_point(several);
+    code
 }
 
 /// What a function of the first kind gave back.
@@ -61,15 +67,23 @@ struct Returned {
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> {
+#[inline(always)]
+unsafe fn work(block: *mut WorkerBlock, several: bool) -> Result<ReturnCode, Gone<ReturnCode>> {
     // SAFETY: the caller guarantees a live block that nobody borrows; after each
     // upcall that succeeded it is still there.
     unsafe {
         begin(block);
-        let step = (*block).guarded(Step::Done(ReturnCode::UNKNOWN_STATE), Engine::work);
+        let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
+        let step = if several {
+            work_cancellably(block)
+        } else {
+            // No other thread can cancel this one, so it may sleep inside the engine.
+            Ok(guarded_or(&mut *block, || broken, Engine::work))
+        };
         let (next, ticket) = match step {
-            Step::Done(code) => return Ok(code),
-            Step::Call(next, ticket) => (next, ticket),
+            Ok(Step::Call(next, ticket)) => (next, ticket),
+            Ok(Step::Done(code)) => return Ok(code),
+            Err(Gone(())) => return Err(Gone(ReturnCode::SUCCESS)),
         };
         let definitions = &(*block).definitions;
         let Some(&definition) = definitions.iter().rev().find(|d| d.token == next.token) else {
@@ -82,6 +96,21 @@ unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> 
         }
         run(block, job, definition, ticket, next.reduces)
     }
+}
+
+/// Gets a job in a process of several threads.
+///
+/// # Errors
+/// [`Gone`] when a signal handler freed the worker.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+#[inline(never)]
+unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<Step, Gone<()>> {
+    let mut search = Search::for_work();
+    let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe { block_on(block, None, broken, |engine| engine.poll_work(&mut search)) }
 }
 
 /// Frees what functions that were left without returning had, and notes that
@@ -144,10 +173,25 @@ unsafe fn run(
         } else {
             (outcome, None)
         };
-        let result = reduced.as_ref().map_or(result, Owned::as_slice);
-        let code = (*block)
-            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, outcome, result));
-        drop(reduced);
+        // As memory of C: nothing with a destructor may be alive during a wait.
+        let reduced = reduced.map(|reduced| {
+            let size = reduced.len();
+            (reduced.into_raw().cast::<c_void>(), size)
+        });
+        let result = reduced.map_or(result, |(memory, size)| memory.cast_const().sized(size));
+        let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
+        let sent = (*block).guarded(broken, |engine| engine.poll_finish(ticket, outcome, result));
+        let sent = WorkerBlock::send_on(block, purpose, sent, result);
+        if let Some((memory, _)) = reduced {
+            libc::free(memory);
+        }
+        let code = match sent {
+            Ok(code) => code,
+            Err(Gone(code)) => {
+                hooks.release_orphan(returned.result);
+                return Err(Gone(code));
+            }
+        };
         JobBlock::discard(job);
         if !returned.result.is_null() {
             hooks
@@ -210,14 +254,16 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
     ret_ptr: *mut gearman_return_t,
 ) -> *mut gearman_job_st {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return ptr::null_mut();
         };
         begin(block);
-        let grabbed: Result<Id, ReturnCode> =
-            (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| engine.grab());
+        let mut search = Search::for_grab();
+        let broken: Result<Id, ReturnCode> = Err(ReturnCode::UNKNOWN_STATE);
+        let grabbed = block_on(block, None, broken, |engine| engine.poll_job(&mut search));
+        let Ok(grabbed) = grabbed else { return ptr::null_mut() };
         let (shell, code) = match grabbed {
             Ok(id) => ((*JobBlock::create(block, job, id)).shell, ReturnCode::SUCCESS),
             Err(code) => (ptr::null_mut(), code),
@@ -227,7 +273,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
             Ok(()) => shell,
             Err(Gone(())) => ptr::null_mut(),
         }
-    }
+    })
 }
 
 /// Waits until a connection can be read or written, for non-blocking mode.
@@ -243,13 +289,35 @@ pub unsafe extern "C-unwind" fn gearman_worker_wait(
     worker: *mut gearman_worker_st,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees a live worker.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
-        let code = (*block)
-            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.wait().err().unwrap_or_default());
-        WorkerBlock::leave(block, code)
+        let mut limit = Limit::default();
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        match block_on(block, None, broken, |engine| engine.poll_any(&mut limit)) {
+            Ok(outcome) => WorkerBlock::leave(block, outcome.err().unwrap_or_default()),
+            Err(Gone(())) => gearman_return_t::SUCCESS,
+        }
+    })
+}
+
+/// Asks every server.
+///
+/// # Errors
+/// [`Gone`] when a signal handler freed the worker.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+unsafe fn broadcast(
+    block: *mut WorkerBlock,
+    what: Broadcast<'_>,
+) -> Result<Result<(), ReturnCode>, Gone<()>> {
+    let broken = Err(ReturnCode::UNKNOWN_STATE);
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe {
+        let mut call = (*block).engine.begin_broadcast();
+        block_on(block, None, broken, |engine| engine.poll_broadcast(&mut call, what))
     }
 }
 
@@ -268,21 +336,23 @@ pub unsafe extern "C-unwind" fn gearman_worker_echo(
     workload_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let null = workload.is_null();
         let data = workload.sized(workload_size);
-        let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-            if data.is_empty() && !engine.link.conns.is_empty() {
-                let text = if null { "workload was NULL" } else { "workload_size was 0" };
-                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
-            }
-            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
-        });
-        WorkerBlock::leave(block, code)
-    }
+        let link = &mut (*block).engine.link;
+        if data.is_empty() && !link.conns.is_empty() {
+            let text = if null { "workload was NULL" } else { "workload_size was 0" };
+            let code = link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
+            return WorkerBlock::leave(block, code);
+        }
+        match broadcast(block, Broadcast::Echo(data)) {
+            Ok(outcome) => WorkerBlock::leave(block, outcome.err().unwrap_or_default()),
+            Err(Gone(())) => gearman_return_t::SUCCESS,
+        }
+    })
 }
 
 /// Turns a server option such as "exceptions" on: at every server, now and on
@@ -300,15 +370,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
     option_arg_size: usize,
 ) -> bool {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::point(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else { return false };
         let option = option_arg.sized(option_arg_size);
         if option.is_empty() && !(*block).engine.link.conns.is_empty() {
             return false;
         }
-        let accepted =
-            (*block).guarded(false, |engine| engine.broadcast(Broadcast::Option(option)).is_ok());
+        let Ok(outcome) = broadcast(block, Broadcast::Option(option)) else { return false };
         WorkerBlock::leave(block, ReturnCode::SUCCESS);
-        accepted
-    }
+        outcome.is_ok()
+    })
 }

@@ -11,16 +11,18 @@ use super::ReturnCode;
 use super::error::ErrorState;
 use super::settings::Settings;
 use crate::at;
-use crate::net::{Address, Liveness, Transport, WAKE_KEY, Waited, address};
+use crate::net::{Address, Liveness, Transport, Waited, address};
 use crate::protocol::limits::{DEFAULT_HOST, DEFAULT_PORT};
 use std::io;
 use std::time::{Duration, Instant};
 
 mod buffers;
 mod connection;
+mod waiting;
 
 pub use buffers::{InBuf, OutBuf};
 pub use connection::{Conn, State};
+pub use waiting::{Limit, Wait, poll_any};
 
 /// An idle connection is looked at before it is written to when it was last
 /// heard of this long ago: a peer that is gone is then found before anything
@@ -45,19 +47,6 @@ pub enum Fill {
     Empty,
 }
 
-/// How waiting went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Something can be done.
-    Ready,
-    /// The deadline has passed.
-    TimedOut,
-    /// A signal came, and signals are to end waits.
-    Interrupted,
-    /// The wake-up pipe was written to.
-    Woken,
-}
-
 /// The connections of one client or worker.
 #[derive(Debug)]
 pub struct Link<T> {
@@ -73,6 +62,10 @@ pub struct Link<T> {
     pub has_wake_pipe: bool,
     /// Set when the wake-up pipe was reported.
     woken: bool,
+    /// When the wait that a call asked for has to end.
+    waits_until: Option<Instant>,
+    /// How the last wait ended, if that was not by something that is noted elsewhere.
+    outcome: Option<io::Result<Waited>>,
 }
 
 impl<T: Transport> Link<T> {
@@ -85,6 +78,8 @@ impl<T: Transport> Link<T> {
             error: ErrorState::default(),
             has_wake_pipe: false,
             woken: false,
+            waits_until: None,
+            outcome: None,
         }
     }
 
@@ -143,6 +138,7 @@ impl<T: Transport> Link<T> {
             conn.reset();
         }
         self.woken = false;
+        self.outcome = None;
         true
     }
 
@@ -451,92 +447,6 @@ impl<T: Transport> Link<T> {
         Ok(Fill::Data)
     }
 
-    /// Waits until something can be done or `until` has come. Notices remembered
-    /// readiness first, without a system call.
-    ///
-    /// # Errors
-    /// The poller's.
-    #[inline]
-    pub fn wait(&mut self, until: Option<Instant>) -> Result<Wait, ReturnCode> {
-        if self.conns.iter().any(|c| c.readable || c.writable) {
-            return Ok(Wait::Ready);
-        }
-        self.poll(until)
-    }
-
-    /// Waits until one connection is ready or `until` has come. What others have
-    /// become ready for is remembered.
-    ///
-    /// # Errors
-    /// The poller's.
-    pub fn wait_on(&mut self, key: usize, until: Option<Instant>) -> Result<Wait, ReturnCode> {
-        loop {
-            let conn = &self.conns[key];
-            if conn.readable || conn.writable {
-                return Ok(Wait::Ready);
-            }
-            match self.poll(until)? {
-                Wait::Ready => {}
-                other => return Ok(other),
-            }
-        }
-    }
-
-    /// Waits once, whatever is remembered. Signals that are not to end waits do
-    /// not.
-    ///
-    /// # Errors
-    /// The poller's.
-    #[inline(always)]
-    pub fn poll(&mut self, until: Option<Instant>) -> Result<Wait, ReturnCode> {
-        loop {
-            match self.net.wait(until) {
-                Ok(Waited::Ready) => {
-                    self.note_ready();
-                    let woken = std::mem::take(&mut self.woken);
-                    return Ok(if woken { Wait::Woken } else { Wait::Ready });
-                }
-                other => {
-                    if let Some(wait) = self.nothing_ready(other, until)? {
-                        return Ok(wait);
-                    }
-                }
-            }
-        }
-    }
-
-    /// How a wait goes on that found nothing; None is to wait again.
-    #[cold]
-    #[inline(never)]
-    fn nothing_ready(
-        &mut self,
-        waited: io::Result<Waited>,
-        until: Option<Instant>,
-    ) -> Result<Option<Wait>, ReturnCode> {
-        match waited {
-            Ok(Waited::Interrupted) if self.settings.stop_on_signal => Ok(Some(Wait::Interrupted)),
-            Ok(_) => {
-                let over = until.is_some_and(|t| t <= self.net.now());
-                Ok(over.then_some(Wait::TimedOut))
-            }
-            Err(e) => Err(self.error.set_io(&e, at!("gearman_wait"), "poll")),
-        }
-    }
-
-    #[inline]
-    fn note_ready(&mut self) {
-        for ready in self.net.ready() {
-            if ready.key == WAKE_KEY {
-                self.woken = true;
-            } else if let Some(conn) = self.conns.get_mut(ready.key) {
-                conn.readable |= ready.readable && conn.state == State::Up;
-                conn.closed |= ready.closed && conn.state == State::Up;
-                // An attempt to connect that failed may only be readable.
-                conn.writable |= ready.writable || conn.state == State::Connecting;
-            }
-        }
-    }
-
     /// Says that the time limit has passed.
     #[cold]
     pub fn timed_out(&mut self) -> ReturnCode {
@@ -546,27 +456,6 @@ impl<T: Transport> Link<T> {
             self.has_wake_pipe
         );
         self.error.set(ReturnCode::TIMEOUT, at!("gearman_wait"), &text)
-    }
-
-    /// Has attempts to connect that take too long looked at by the next step.
-    pub fn end_attempts(&mut self) {
-        let now = self.net.now();
-        for conn in &mut self.conns {
-            conn.writable |= conn.deadline.is_some_and(|d| d <= now);
-        }
-    }
-
-    /// Notes what has become ready, without waiting. Returns whether anything
-    /// has.
-    ///
-    /// # Errors
-    /// The poller's.
-    pub fn harvest(&mut self) -> Result<bool, ReturnCode> {
-        if !self.any_open() {
-            return Ok(false);
-        }
-        let now = self.net.now();
-        Ok(!matches!(self.poll(Some(now))?, Wait::TimedOut))
     }
 
     /// The earliest connect deadline.
@@ -595,33 +484,5 @@ pub fn earlier<L: Ord>(one: Option<L>, other: Option<L>) -> Option<L> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
-    }
-}
-
-/// Waits until any connection is ready: the helper of non-blocking mode.
-///
-/// # Errors
-/// `NO_ACTIVE_FDS` without an open connection, `TIMEOUT`, `IO_WAIT` for a
-/// signal.
-pub fn wait_any<T: Transport>(link: &mut Link<T>) -> Result<(), ReturnCode> {
-    if !link.any_open() {
-        return Err(link.error.set(
-            ReturnCode::NO_ACTIVE_FDS,
-            at!("gearman_wait"),
-            "no active file descriptors",
-        ));
-    }
-    let limit = link.settings.deadline(link.net.now());
-    let connect = link.connect_deadline();
-    // An attempt to connect that takes too long is news: the next run tries the
-    // next server.
-    match link.wait(earlier(limit, connect))? {
-        Wait::TimedOut if connect.is_some_and(|c| limit.is_none_or(|l| c < l)) => {
-            link.end_attempts();
-            Ok(())
-        }
-        Wait::Ready | Wait::Woken => Ok(()),
-        Wait::Interrupted => Err(link.error.set_code(ReturnCode::IO_WAIT)),
-        Wait::TimedOut => Err(link.timed_out()),
     }
 }

@@ -14,6 +14,8 @@
 //!
 //! Must not: be lenient.
 
+mod blocking;
+
 use crate::buf::{HookBuf, Owned};
 use crate::net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
 use crate::protocol::{Command, Decoded, Magic, decode, encode};

@@ -9,10 +9,11 @@
 //! Must not: interpret bytes.
 
 use super::socket::Socket;
+use super::wait_call::{self, WaitCall};
 use super::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited, WakePipe, address, fork};
 use crate::buf::{HookBuf, Owned};
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Poll, Token};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -22,7 +23,10 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct MioNet {
     poll: Option<Poll>,
-    events: Events,
+    /// Where waits leave what they found.
+    events: Box<[libc::epoll_event]>,
+    /// How many of those the last wait found.
+    found: usize,
     sockets: Vec<Option<Socket>>,
     wake: Option<WakePipe>,
     generation: u64,
@@ -36,7 +40,8 @@ impl MioNet {
     pub fn new() -> MioNet {
         MioNet {
             poll: None,
-            events: Events::with_capacity(0),
+            events: Box::default(),
+            found: 0,
             sockets: Vec::new(),
             wake: None,
             generation: fork::generation(),
@@ -80,9 +85,44 @@ impl MioNet {
                 )?;
             }
             self.poll = Some(poll);
-            self.events = Events::with_capacity(EVENTS);
+            self.events = vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into();
         }
         self.poll.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// The system call that waits until a connection is ready or `until` has come.
+    /// It is made outside, so that nothing with a destructor is alive meanwhile, and
+    /// its result comes back through [`MioNet::end_wait`].
+    ///
+    /// # Errors
+    /// When there is no poller and none can be made.
+    #[inline(always)]
+    pub fn begin_wait(&mut self, until: Option<Instant>) -> io::Result<WaitCall> {
+        self.found = 0;
+        if self.poll.is_none() {
+            self.poller()?;
+        }
+        match &self.poll {
+            Some(poll) => Ok(WaitCall::new(poll.as_raw_fd(), &mut self.events, until)),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Notes what the wait found: the number of events, or an `errno` below zero.
+    ///
+    /// # Errors
+    /// The poller's.
+    #[inline(always)]
+    pub fn end_wait(&mut self, result: i32) -> io::Result<Waited> {
+        match result {
+            0 => Ok(Waited::TimedOut),
+            1.. => {
+                self.found = (result as usize).min(self.events.len());
+                Ok(Waited::Ready)
+            }
+            _ if result == -libc::EINTR => Ok(Waited::Interrupted),
+            _ => Err(io::Error::from_raw_os_error(-result)),
+        }
     }
 
     fn socket(&self, key: usize) -> io::Result<&Socket> {
@@ -99,7 +139,7 @@ impl MioNet {
         // Dropping only closes: no deregistering, no shutdown, no bytes.
         self.sockets.clear();
         self.poll = None;
-        self.events.clear();
+        self.found = 0;
         if self.wake.is_some() {
             self.wake = WakePipe::new().ok();
         }
@@ -211,34 +251,16 @@ impl Transport for MioNet {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
-        let timeout = until.map(|t| t.saturating_duration_since(Instant::now()));
-        if self.poll.is_none() {
-            self.poller()?;
-        }
-        let (Some(poll), events) = (&mut self.poll, &mut self.events) else {
-            return Err(io::ErrorKind::NotConnected.into());
-        };
-        match poll.poll(events, timeout) {
-            Ok(()) if events.is_empty() => Ok(Waited::TimedOut),
-            Ok(()) => Ok(Waited::Ready),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(Waited::Interrupted),
-            Err(e) => Err(e),
-        }
+        let call = self.begin_wait(until)?;
+        self.end_wait(call.make())
     }
 
     #[inline]
     fn ready(&mut self) -> impl Iterator<Item = Ready> {
-        self.events.iter().map(|event| {
-            let closed = event.is_read_closed() || event.is_error();
-            Ready {
-                key: event.token().0,
-                readable: event.is_readable() || closed,
-                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
-                closed,
-            }
-        })
+        let found = std::mem::take(&mut self.found);
+        self.events[..found].iter().map(wait_call::ready)
     }
 
     fn take_wake(&mut self) -> Option<u8> {

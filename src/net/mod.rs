@@ -10,11 +10,13 @@ pub mod fork;
 mod mio_net;
 mod random;
 mod socket;
+mod wait_call;
 mod wake;
 
 pub use address::Address;
 pub use mio_net::MioNet;
 pub use random::random;
+pub use wait_call::WaitCall;
 pub use wake::WakePipe;
 
 use crate::buf::{HookBuf, Owned};

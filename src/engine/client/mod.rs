@@ -21,12 +21,14 @@ mod tests;
 
 pub use super::exchange::Broadcast;
 pub use add::{Body, NewTask};
-pub use quick::Submitted;
+pub use quick::{Asked, Submitted};
+pub use request::{Cancelling, Exchange};
 pub use run::{Run, Step, Ticket, Upcall};
+pub use stream::Piece;
 
 use super::ReturnCode;
 use super::handles::{HandleIndex, Links, NIL};
-use super::link::{Link, State, earlier};
+use super::link::{Limit, Link, State, earlier};
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
@@ -35,6 +37,7 @@ use crate::net::Transport;
 use crate::protocol::{Command, Magic, encode};
 use read::Incoming;
 use std::collections::VecDeque;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// A reply that a connection owes, in the order of the requests.
@@ -127,6 +130,10 @@ pub struct Client<T: Transport> {
     last_exchange: u32,
     /// A task that a server refused, for the run to end with that code.
     refused: Option<(Id, ReturnCode)>,
+    /// The connection on which an exchange or an upload has gone half out.
+    half_sent: Option<usize>,
+    /// The connection on which a background job was submitted without a task.
+    quick: Option<usize>,
     /// The reply to an exchange that is being waited for.
     reply: Option<(u32, super::exchange::Reply)>,
     /// The last time looked at the clock; good enough to note when a server was
@@ -163,6 +170,8 @@ impl<T: Transport> Client<T> {
             last_run: 0,
             to_be_continued: false,
             last_exchange: 0,
+            half_sent: None,
+            quick: None,
             reply: None,
             clock,
             unbuffered: false,
@@ -398,13 +407,37 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Waits until any connection is ready: the helper of non-blocking mode.
+    /// Makes a call that may have to wait, and sleeps where it must: for callers whose
+    /// thread nobody cancels.
+    pub fn block<R>(&mut self, mut call: impl FnMut(&mut Self) -> Poll<R>) -> R {
+        loop {
+            match call(self) {
+                Poll::Ready(result) => return result,
+                Poll::Pending => self.link.sleep(),
+            }
+        }
+    }
+
+    /// Whether any connection is ready: the helper of non-blocking mode.
     ///
     /// # Errors
     /// `NO_ACTIVE_FDS`, `TIMEOUT`, or `IO_WAIT` for a signal.
-    pub fn wait(&mut self) -> Result<(), ReturnCode> {
+    pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         self.check_fork();
-        super::link::wait_any(&mut self.link)
+        super::link::poll_any(&mut self.link, limit)
+    }
+
+    /// A call was left in the middle of its wait and will not go on: what it had half
+    /// sent goes with its connection, and a reply to it is ignored.
+    pub fn abandon_wait(&mut self) {
+        self.link.forget_wait();
+        if let Some(key) = self.half_sent.take() {
+            self.lose(key, ReturnCode::LOST_CONNECTION);
+            self.link.close(key);
+        }
+        if let Some(key) = self.quick.take() {
+            self.owe_nobody(key);
+        }
     }
 
     /// Whether `step` has work that needs no waiting for.

@@ -7,25 +7,41 @@
 //!
 //! Must not: handle any surprise itself.
 
-use super::Client;
 use super::run::Run;
+use super::{Client, Expect, Owed};
 use crate::engine::ReturnCode;
-use crate::engine::link::{Fill, Flush, State, Wait};
+use crate::engine::link::{Fill, Flush, State};
 use crate::engine::slab::Id;
 use crate::engine::task::Handle;
+use crate::engine::unique::Unique;
 use crate::net::{Liveness, Transport};
 use crate::protocol::{Command, Decoded, decode};
 
 use super::add::NewTask;
 use super::read::Incoming;
+use std::task::Poll;
+use std::time::Instant;
 
-/// What became of a background job.
+/// What became of a background job. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub enum Submitted {
     /// The server has it under this handle.
     Created(Handle),
+    /// The server was asked: wait, and go on with [`Client::acknowledged`].
+    Asked(Asked),
     /// It is a task like any other: go on with this run until it is finished.
     Task(Id, Run),
+}
+
+/// A submission that went out without a task. Plain data.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    key: usize,
+    unique: Unique,
+    /// The size of its packet.
+    size: usize,
+    /// When the call began, where there is a time limit.
+    began: Option<Instant>,
 }
 
 impl<T: Transport> Client<T> {
@@ -48,17 +64,14 @@ impl<T: Transport> Client<T> {
         let size = out.len();
         let id = match self.link.flush(key, &[], &mut 0) {
             Ok(Flush::Done) => {
-                let awaited = self.await_created(key);
-                if let Ok(Some(handle)) = awaited {
-                    self.servers[key].written += size as u64;
-                    return Ok(Submitted::Created(handle));
-                }
-                let id = self.add_checked(new, unique.as_slice())?;
-                self.account(key, id, size);
-                if let Err(code) = awaited {
-                    self.lose(key, code);
-                }
-                id
+                self.servers[key].written += size as u64;
+                self.quick = Some(key);
+                let until = self.link.settings.deadline(self.clock);
+                let asked = Asked { key, unique, size, began };
+                return match self.link.poll_wait_on(key, until) {
+                    Poll::Pending => Ok(Submitted::Asked(asked)),
+                    Poll::Ready(_) => self.acknowledged(new, &asked),
+                };
             }
             Ok(Flush::Blocked) => {
                 let id = self.add_checked(new, unique.as_slice())?;
@@ -73,6 +86,41 @@ impl<T: Transport> Client<T> {
         };
         let run = self.run_until_since(id, began);
         Ok(Submitted::Task(id, run))
+    }
+
+    /// Goes on with a submission when the wait for its acknowledgement is over.
+    ///
+    /// # Errors
+    /// `MEMORY_ALLOCATION_FAILURE`.
+    pub fn acknowledged(
+        &mut self,
+        new: &NewTask<'_>,
+        asked: &Asked,
+    ) -> Result<Submitted, ReturnCode> {
+        let &Asked { key, unique, size, began } = asked;
+        self.quick = None;
+        let read = self.read_created(key);
+        if let Ok(Some(handle)) = read {
+            return Ok(Submitted::Created(handle));
+        }
+        self.servers[key].written -= size as u64;
+        let id = self.add_checked(new, unique.as_slice())?;
+        self.account(key, id, size);
+        if let Err(code) = read {
+            self.lose(key, code);
+        }
+        let run = self.run_until_since(id, began);
+        Ok(Submitted::Task(id, run))
+    }
+
+    /// The acknowledgement of a submission that was abandoned will have no taker.
+    pub(super) fn owe_nobody(&mut self, key: usize) {
+        if let Some(server) = self.servers.get_mut(key)
+            && self.link.conns[key].state == State::Up
+        {
+            let end = server.written;
+            server.owed.push_back(Owed { what: Expect::Created(Id::NONE), end });
+        }
     }
 
     /// The connection that a run would choose, if nothing at all is going on.
@@ -93,12 +141,10 @@ impl<T: Transport> Client<T> {
         (quiet && self.link.look(key, self.clock) == Liveness::Quiet).then_some(key)
     }
 
-    /// Waits once for JOB_CREATED. None for anything else, which is left unread.
-    fn await_created(&mut self, key: usize) -> Result<Option<Handle>, ReturnCode> {
-        let until = self.link.settings.deadline(self.clock);
-        if !matches!(self.link.wait_on(key, until), Ok(Wait::Ready))
-            || self.link.fill(key)? == Fill::Empty
-        {
+    /// Reads JOB_CREATED, if that is what has come. None for anything else, which is left
+    /// unread.
+    fn read_created(&mut self, key: usize) -> Result<Option<Handle>, ReturnCode> {
+        if self.link.fill(key)? == Fill::Empty {
             return Ok(None);
         }
         let conn = &mut self.link.conns[key];

@@ -1,7 +1,7 @@
 //! Questions to servers that no task stands for: echo, options, cancelling.
 //!
-//! They wait in either mode, serve only the connection that they ask on, and
-//! call no user code: what arrives for tasks meanwhile is put off.
+//! They are waited for in either mode, serve only the connection that they ask on,
+//! and call no user code: what arrives for tasks meanwhile is put off.
 //!
 //! Must not: be used while a connection is in the middle of a streamed body.
 
@@ -10,121 +10,177 @@ use super::{Client, Expect, Owed};
 use crate::at;
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
-use crate::engine::exchange::{self, Ask, Broadcast, Reply};
-use crate::engine::link::{Flush, Link, State, Wait};
+use crate::engine::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
+use crate::engine::link::{Flush, Limit, Link, State, Wait};
 use crate::net::{Liveness, Transport};
 use crate::protocol::{Packet, admin};
+use std::task::{Poll, ready};
 
 use super::read::Incoming;
 
+/// One question to one server, as far as it has come. Plain data.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    key: usize,
+    run: Run,
+    stage: Stage,
+    limit: Limit,
+    /// Names the question, once it was put.
+    number: u32,
+    /// Bytes of its body that have gone.
+    sent: usize,
+}
+
+/// How far a question has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The connection gets ready.
+    Connects,
+    /// The question goes out.
+    Sends,
+    /// The reply is awaited.
+    Receives,
+}
+
+/// A job being cancelled. Plain data.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cancelling {
+    /// How many servers are still to be asked, once that is known.
+    left: Option<usize>,
+    exchange: Option<Exchange>,
+    /// Whether any server has answered, and why the last one that did not.
+    answered: bool,
+    failure: Option<ReturnCode>,
+}
+
 impl<T: Transport> Client<T> {
+    /// A question to every server that is not put yet.
+    pub fn begin_broadcast(&mut self) -> Broadcasting<Exchange> {
+        self.check_fork();
+        Broadcasting::new()
+    }
+
     /// Asks every server.
     ///
     /// # Errors
-    /// As `exchange::broadcast`.
+    /// As `exchange::poll_broadcast`.
+    pub fn poll_broadcast(
+        &mut self,
+        call: &mut Broadcasting<Exchange>,
+        what: Broadcast<'_>,
+    ) -> Poll<Result<(), ReturnCode>> {
+        exchange::poll_broadcast(self, call, what)
+    }
+
+    /// Asks every server, and sleeps for as long as that takes.
+    ///
+    /// # Errors
+    /// As `exchange::poll_broadcast`.
     pub fn broadcast(&mut self, what: Broadcast<'_>) -> Result<(), ReturnCode> {
-        self.check_fork();
-        exchange::broadcast(self, what)
+        let mut call = self.begin_broadcast();
+        self.block(|client| client.poll_broadcast(&mut call, what))
     }
 
     /// Cancels a job, by the server's admin text.
     ///
     /// # Errors
     /// `JOB_NOT_FOUND` when no server knows it, or why none could be asked.
-    pub fn cancel(&mut self, handle: &[u8]) -> Result<(), ReturnCode> {
-        self.check_fork();
+    pub fn poll_cancel(
+        &mut self,
+        call: &mut Cancelling,
+        handle: &[u8],
+    ) -> Poll<Result<(), ReturnCode>> {
+        let at = at!("gearman_client_cancel_job");
         let request = admin::Request::cancel_job(handle).ok().filter(|_| !handle.is_empty());
         let Some(request) = request else {
-            return Err(self.link.error.set(
-                ReturnCode::INVALID_ARGUMENT,
-                at!("gearman_client_cancel_job"),
-                "not a job handle",
-            ));
+            let code = ReturnCode::INVALID_ARGUMENT;
+            return Poll::Ready(Err(self.link.error.set(code, at, "not a job handle")));
         };
-        if self.servers.is_empty() {
-            return Err(self.link.error.set(
-                ReturnCode::NO_SERVERS,
-                at!("gearman_client_cancel_job"),
-                "no servers provided",
-            ));
-        }
-        let run = self.run_all();
-        let keys: Vec<usize> = self.link.keys().collect();
-        let mut failure = None;
-        let mut answered = false;
-        for key in keys {
-            let reply = self.exchange(key, &run, Expect::Line, b"", |out| {
-                out.extend_from_slice(request.line());
-            });
+        let mut left = match call.left {
+            Some(left) => left,
+            None => {
+                self.check_fork();
+                if self.servers.is_empty() {
+                    let code = ReturnCode::NO_SERVERS;
+                    return Poll::Ready(Err(self.link.error.set(code, at, "no servers provided")));
+                }
+                self.servers.len()
+            }
+        };
+        while let Some(key) = left.min(self.servers.len()).checked_sub(1) {
+            call.left = Some(left);
+            let mut exchange = match call.exchange {
+                Some(exchange) => exchange,
+                None => self.begin_exchange(key),
+            };
+            let reply = self.poll_exchange(&mut exchange, Question::Line(request.line()));
+            call.exchange = Some(exchange);
+            let reply = ready!(reply);
+            call.exchange = None;
+            left = key;
             match reply {
-                Ok(Reply::Line(line)) if line.starts_with(b"OK") => return Ok(()),
-                Ok(_) => answered = true,
-                Err(code) => failure = Some(code),
+                Ok(Reply::Line(line)) if line.starts_with(b"OK") => return Poll::Ready(Ok(())),
+                Ok(_) => call.answered = true,
+                Err(code) => call.failure = Some(code),
             }
         }
-        match failure {
-            Some(code) if !answered => Err(code),
-            _ => Err(self.link.error.set(
-                ReturnCode::JOB_NOT_FOUND,
-                at!("gearman_client_cancel_job"),
-                "no server knows the job",
-            )),
-        }
-    }
-
-    /// Sends one question on one connection and waits for its reply.
-    fn exchange(
-        &mut self,
-        key: usize,
-        run: &Run,
-        expect: fn(u32) -> Expect,
-        body: &[u8],
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<Reply, ReturnCode> {
-        self.make_ready(key, run)?;
-        self.last_exchange = self.last_exchange.wrapping_add(1);
-        let number = self.last_exchange;
-        self.reply = None;
-        let conn = &mut self.link.conns[key];
-        let before = conn.out.unsent().len();
-        encode(conn.out.bytes());
-        let size = (conn.out.unsent().len() - before) as u64;
-        let server = &mut self.servers[key];
-        server.written += size;
-        server.owed.push_back(Owed { what: expect(number), end: server.written });
-        let mut sent = 0;
-        loop {
-            match self.link.flush(key, body, &mut sent) {
-                Ok(Flush::Done) => break,
-                Ok(Flush::Blocked) => {
-                    if let Err(code) = self.serve(key) {
-                        // Half a packet went out: nothing can follow it.
-                        self.lose(key, ReturnCode::LOST_CONNECTION);
-                        self.link.close(key);
-                        return Err(code);
-                    }
-                }
-                Err(code) => {
-                    self.lose(key, code);
-                    return Err(code);
-                }
+        Poll::Ready(Err(match call.failure {
+            Some(code) if !call.answered => code,
+            _ => {
+                let text = "no server knows the job";
+                self.link.error.set(ReturnCode::JOB_NOT_FOUND, at, text)
             }
-        }
-        loop {
-            if let Some((replied, reply)) = self.reply.take()
-                && replied == number
-            {
-                return Ok(reply);
-            }
-            if self.link.conns[key].state != State::Up {
-                return Err(ReturnCode::LOST_CONNECTION);
-            }
-            self.serve(key)?;
-        }
+        }))
     }
 
     /// Connects, if need be, and finishes what is half sent.
-    fn make_ready(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+    fn poll_ready(&mut self, exchange: &mut Exchange) -> Poll<Result<(), ReturnCode>> {
+        let key = exchange.key;
+        if !exchange.limit.is_running() {
+            self.reach(key, &exchange.run)?;
+        }
+        while self.link.conns[key].state == State::Connecting {
+            let until = self.link.conns[key].deadline;
+            exchange.limit.or_begin(|| until);
+            let wait = ready!(self.link.poll_wait_on(key, until));
+            exchange.limit.end();
+            match wait? {
+                Wait::Interrupted => {
+                    return Poll::Ready(Err(self.link.error.set_code(ReturnCode::IO_WAIT)));
+                }
+                Wait::Ready | Wait::Woken | Wait::TimedOut => {}
+            }
+            self.link.conns[key].writable = false;
+            if let Err(code) = self.link.finish_connect(key) {
+                self.lose(key, code);
+                return Poll::Ready(Err(code));
+            }
+        }
+        loop {
+            if exchange.limit.is_running() {
+                ready!(self.poll_serve(key, &mut exchange.limit))?;
+            }
+            let server = &self.servers[key];
+            if server.streaming_out.is_some() || server.incoming.is_stalled() {
+                return Poll::Ready(Err(self.link.error.set(
+                    ReturnCode::INVALID_ARGUMENT,
+                    at!("gearman_universal"),
+                    "the connection is in the middle of a streamed workload or result",
+                )));
+            }
+            match self.flush(key) {
+                Ok(Flush::Done) => return Poll::Ready(Ok(())),
+                Ok(Flush::Blocked) => self.begin_silence(&mut exchange.limit),
+                Err(code) => {
+                    self.lose(key, code);
+                    return Poll::Ready(Err(code));
+                }
+            }
+        }
+    }
+
+    /// Begins to connect to a server, if it is not connected to, or not any more.
+    fn reach(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
         if self.link.look(key, self.clock) == Liveness::Dead {
             // What was received before the end still counts. Whatever it says, the
             // connection is given up.
@@ -137,33 +193,54 @@ impl<T: Transport> Client<T> {
             self.link.open(key, patience)?;
             self.greet(key);
         }
-        while self.link.conns[key].state == State::Connecting {
-            let until = self.link.conns[key].deadline;
-            match self.link.wait_on(key, until)? {
-                Wait::Interrupted => return Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
-                Wait::Ready | Wait::Woken | Wait::TimedOut => {}
-            }
-            self.link.conns[key].writable = false;
-            if let Err(code) = self.link.finish_connect(key) {
-                self.lose(key, code);
-                return Err(code);
-            }
-        }
+        Ok(())
+    }
+
+    /// Puts a question behind what the connection has to send.
+    fn put_question(&mut self, key: usize, question: Question<'_>) -> u32 {
+        self.last_exchange = self.last_exchange.wrapping_add(1);
+        let number = self.last_exchange;
+        self.reply = None;
+        let conn = &mut self.link.conns[key];
+        let before = conn.out.unsent().len();
+        question.encode(conn.out.bytes());
+        let size = (conn.out.unsent().len() - before) as u64;
+        let what = match question {
+            Question::Packet(Broadcast::Echo(_)) => Expect::Echo(number),
+            Question::Packet(Broadcast::Option(_)) => Expect::Option(number),
+            Question::Line(_) => Expect::Line(number),
+        };
+        let server = &mut self.servers[key];
+        server.written += size;
+        server.owed.push_back(Owed { what, end: server.written });
+        number
+    }
+
+    /// Sends a question that was put.
+    fn poll_question(
+        &mut self,
+        exchange: &mut Exchange,
+        body: &[u8],
+    ) -> Poll<Result<(), ReturnCode>> {
+        let key = exchange.key;
         loop {
-            let server = &self.servers[key];
-            if server.streaming_out.is_some() || server.incoming.is_stalled() {
-                return Err(self.link.error.set(
-                    ReturnCode::INVALID_ARGUMENT,
-                    at!("gearman_universal"),
-                    "the connection is in the middle of a streamed workload or result",
-                ));
+            if exchange.limit.is_running() {
+                // Half a packet may have gone: nothing can follow it.
+                self.half_sent = Some(key);
+                let served = ready!(self.poll_serve(key, &mut exchange.limit));
+                self.half_sent = None;
+                if let Err(code) = served {
+                    self.lose(key, ReturnCode::LOST_CONNECTION);
+                    self.link.close(key);
+                    return Poll::Ready(Err(code));
+                }
             }
-            match self.flush(key) {
-                Ok(Flush::Done) => return Ok(()),
-                Ok(Flush::Blocked) => self.serve(key)?,
+            match self.link.flush(key, body, &mut exchange.sent) {
+                Ok(Flush::Done) => return Poll::Ready(Ok(())),
+                Ok(Flush::Blocked) => self.begin_silence(&mut exchange.limit),
                 Err(code) => {
                     self.lose(key, code);
-                    return Err(code);
+                    return Poll::Ready(Err(code));
                 }
             }
         }
@@ -219,16 +296,43 @@ impl<T: Transport> Client<T> {
 }
 
 impl<T: Transport> Ask<T> for Client<T> {
+    type Exchange = Exchange;
+
     fn link(&mut self) -> &mut Link<T> {
         &mut self.link
     }
 
-    fn ask(&mut self, key: usize, what: Broadcast<'_>) -> Result<Reply, ReturnCode> {
+    fn begin_exchange(&mut self, key: usize) -> Exchange {
         let run = self.run_all();
-        let expect = match what {
-            Broadcast::Echo(_) => Expect::Echo,
-            Broadcast::Option(_) => Expect::Option,
-        };
-        self.exchange(key, &run, expect, what.body(), |out| what.encode(out))
+        let (stage, limit) = (Stage::Connects, Limit::default());
+        Exchange { key, run, stage, limit, number: 0, sent: 0 }
+    }
+
+    fn poll_exchange(
+        &mut self,
+        exchange: &mut Exchange,
+        question: Question<'_>,
+    ) -> Poll<Result<Reply, ReturnCode>> {
+        let key = exchange.key;
+        if exchange.stage == Stage::Connects {
+            ready!(self.poll_ready(exchange))?;
+            exchange.number = self.put_question(key, question);
+            exchange.stage = Stage::Sends;
+        }
+        if exchange.stage == Stage::Sends {
+            ready!(self.poll_question(exchange, question.body()))?;
+            exchange.stage = Stage::Receives;
+        }
+        loop {
+            if let Some((replied, reply)) = self.reply.take()
+                && replied == exchange.number
+            {
+                return Poll::Ready(Ok(reply));
+            }
+            if self.link.conns[key].state != State::Up {
+                return Poll::Ready(Err(ReturnCode::LOST_CONNECTION));
+            }
+            ready!(self.poll_serve(key, &mut exchange.limit))?;
+        }
     }
 }

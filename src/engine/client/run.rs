@@ -11,6 +11,7 @@ use crate::engine::link::{State, Wait, earlier};
 use crate::engine::slab::Id;
 use crate::engine::task::{Callbacks, TaskState};
 use crate::net::Transport;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 /// User code that a step needs. Plain data: it is alive while that code runs.
@@ -57,6 +58,8 @@ pub struct Run {
     blocking: bool,
     /// When it began, where there is a time limit.
     began: Option<Instant>,
+    /// It has asked for a wait, which is over by now.
+    waits: bool,
 }
 
 impl<T: Transport> Client<T> {
@@ -93,43 +96,53 @@ impl<T: Transport> Client<T> {
         }
         self.clock = self.link.net.now();
         let began = self.link.settings.timeout.map(|_| self.clock);
-        Run { number: self.last_run, until, blocking, began }
+        Run { number: self.last_run, until, blocking, began, waits: false }
     }
 
-    /// Goes on until the run is over or needs user code.
+    /// Goes on until the run is over or needs user code, and sleeps where it must.
     pub fn step(&mut self, run: &mut Run) -> Step {
+        self.block(|client| client.poll_step(run))
+    }
+
+    /// Goes on until the run is over, needs user code, or has to wait.
+    pub fn poll_step(&mut self, run: &mut Run) -> Poll<Step> {
         self.check_fork();
+        // Without a limit nobody measures silences, and the time of the call's begin is
+        // good enough.
+        if std::mem::take(&mut run.waits) && run.began.is_some() {
+            self.clock = self.link.net.now();
+        }
         loop {
             if let Some(step) = self.next_todo() {
-                return step;
+                return Poll::Ready(step);
             }
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
-                return Step::Done(ReturnCode::SUCCESS);
+                return Poll::Ready(Step::Done(ReturnCode::SUCCESS));
             }
             if let Some((id, code)) = self.refused.take() {
                 if run.until.is_none() {
                     self.report();
-                    return Step::Done(code);
+                    return Poll::Ready(Step::Done(code));
                 }
                 self.note_unreported(id);
             }
             if self.may_send() {
                 match self.submit(run) {
                     Ok(None) => {}
-                    Ok(Some(step)) => return step,
-                    Err(code) => return Step::Done(code),
+                    Ok(Some(step)) => return Poll::Ready(step),
+                    Err(code) => return Poll::Ready(Step::Done(code)),
                 }
             }
             match self.read_all(run) {
                 Ok(None) => {}
-                Ok(Some(step)) => return step,
-                Err(code) => return Step::Done(code),
+                Ok(Some(step)) => return Poll::Ready(step),
+                Err(code) => return Poll::Ready(Step::Done(code)),
             }
             if !self.todo.is_empty() || self.refused.is_some() {
                 continue;
             }
             if self.active == self.on_stack {
-                return Step::Done(self.all_done(run));
+                return Poll::Ready(Step::Done(self.all_done(run)));
             }
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
@@ -142,31 +155,27 @@ impl<T: Transport> Client<T> {
                 match self.link.harvest() {
                     Ok(true) => continue,
                     Ok(false) => {}
-                    Err(code) => return Step::Done(code),
+                    Err(code) => return Poll::Ready(Step::Done(code)),
                 }
             }
             if !run.blocking || !self.can_progress() {
                 self.to_be_continued = run.until.is_none();
-                return Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT));
+                return Poll::Ready(Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
             }
             let until = self.deadline(run);
-            match self.link.wait(until) {
-                Ok(Wait::Ready | Wait::Woken) => {
-                    // Without a limit nobody measures silences, and the time of
-                    // the call's begin is good enough.
-                    if run.began.is_some() {
-                        self.clock = self.link.net.now();
-                    }
-                }
+            let wait = self.link.poll_wait(until);
+            run.waits = wait.is_pending();
+            match ready!(wait) {
+                Ok(Wait::Ready | Wait::Woken) => {}
                 Ok(Wait::Interrupted) => {
-                    return Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT));
+                    return Poll::Ready(Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
                 }
                 Ok(Wait::TimedOut) => {
                     if let Some(code) = self.timed_out(run) {
-                        return Step::Done(code);
+                        return Poll::Ready(Step::Done(code));
                     }
                 }
-                Err(code) => return Step::Done(code),
+                Err(code) => return Poll::Ready(Step::Done(code)),
             }
         }
     }

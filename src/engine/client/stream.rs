@@ -10,11 +10,20 @@ use super::read::Incoming;
 use super::run::Step;
 use crate::at;
 use crate::engine::ReturnCode;
-use crate::engine::link::{Flush, State, Wait};
+use crate::engine::link::{Flush, Limit, State, Wait};
 use crate::engine::slab::Id;
 use crate::engine::task::{Callbacks, TaskState};
 use crate::net::Transport;
 use std::mem::MaybeUninit;
+use std::task::{Poll, ready};
+
+/// A piece of a workload that is being sent. Plain data.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Piece {
+    /// Bytes of it that have gone.
+    sent: usize,
+    limit: Limit,
+}
 
 impl<T: Transport> Client<T> {
     /// Asks the `workload_fn` of the task whose body is due on a connection.
@@ -63,48 +72,56 @@ impl<T: Transport> Client<T> {
     /// `INVALID_ARGUMENT` when none was asked for, `DATA_TOO_LARGE` for more than
     /// was declared, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
     /// `LOST_CONNECTION`.
-    pub fn send_workload(&mut self, id: Id, bytes: &[u8]) -> Result<usize, ReturnCode> {
+    pub fn poll_send_workload(
+        &mut self,
+        id: Id,
+        bytes: &[u8],
+        call: &mut Piece,
+    ) -> Poll<Result<usize, ReturnCode>> {
         self.check_fork();
         let due = self.tasks.get(id).and_then(|t| t.conn).map(|key| key as usize);
         let (key, missing) = match due.map(|key| (key, self.servers[key].streaming_out)) {
             Some((key, Some((task, missing)))) if task == id => (key, missing),
             _ => {
-                return Err(self.link.error.set(
+                return Poll::Ready(Err(self.link.error.set(
                     ReturnCode::INVALID_ARGUMENT,
                     at!("gearman_task_send_workload"),
                     "no workload is due for this task",
-                ));
+                )));
             }
         };
         if bytes.len() > missing {
-            return Err(self.link.error.set(
+            return Poll::Ready(Err(self.link.error.set(
                 ReturnCode::DATA_TOO_LARGE,
                 at!("gearman_task_send_workload"),
                 "more bytes than the workload's declared size",
-            ));
+            )));
         }
-        let mut sent = 0;
         loop {
-            let flushed = self.link.flush(key, bytes, &mut sent);
-            match flushed {
-                Ok(Flush::Done) => break,
-                Ok(Flush::Blocked) if self.link.settings.non_blocking => break,
-                Ok(Flush::Blocked) => {}
-                Err(code) => {
-                    self.lose(key, code);
-                    return Err(code);
+            if call.limit.is_running() {
+                self.half_sent = Some(key);
+                let served = ready!(self.poll_serve(key, &mut call.limit));
+                self.half_sent = None;
+                if let Err(code) = served {
+                    self.note_sent(key, call.sent);
+                    return Poll::Ready(Err(code));
                 }
             }
-            if let Err(code) = self.serve(key) {
-                self.note_sent(key, sent);
-                return Err(code);
+            match self.link.flush(key, bytes, &mut call.sent) {
+                Ok(Flush::Done) => break,
+                Ok(Flush::Blocked) if self.link.settings.non_blocking => break,
+                Ok(Flush::Blocked) => self.begin_silence(&mut call.limit),
+                Err(code) => {
+                    self.lose(key, code);
+                    return Poll::Ready(Err(code));
+                }
             }
         }
-        self.note_sent(key, sent);
-        if sent == 0 && !bytes.is_empty() {
-            return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
+        self.note_sent(key, call.sent);
+        if call.sent == 0 && !bytes.is_empty() {
+            return Poll::Ready(Err(self.link.error.set_code(ReturnCode::IO_WAIT)));
         }
-        Ok(sent)
+        Poll::Ready(Ok(call.sent))
     }
 
     fn note_sent(&mut self, key: usize, sent: usize) {
@@ -113,26 +130,41 @@ impl<T: Transport> Client<T> {
         }
     }
 
+    /// Begins the longest silence that a connection may keep.
+    pub(super) fn begin_silence(&mut self, limit: &mut Limit) {
+        limit.or_begin(|| self.link.settings.deadline(self.link.net.now()));
+    }
+
     /// Waits for one connection and reads what comes on it, putting user code
-    /// off.
-    pub(super) fn serve(&mut self, key: usize) -> Result<(), ReturnCode> {
-        let until = self.link.settings.deadline(self.link.net.now());
-        match self.link.wait_on(key, until)? {
-            Wait::Ready | Wait::Woken => {}
-            Wait::Interrupted => return Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
-            Wait::TimedOut => {
-                return Err(self.link.timed_out());
-            }
-        }
+    /// off. The silence begins with the first call.
+    pub(super) fn poll_serve(
+        &mut self,
+        key: usize,
+        limit: &mut Limit,
+    ) -> Poll<Result<(), ReturnCode>> {
+        ready!(self.poll_silence(key, limit))?;
         self.clock = self.link.net.now();
         self.link.conns[key].writable = false;
         if self.link.conns[key].readable
             && let Err(code) = self.read(key, false)
         {
             self.lose(key, code);
-            return Err(code);
+            return Poll::Ready(Err(code));
         }
-        Ok(())
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for one connection, for as long as its silence may last.
+    fn poll_silence(&mut self, key: usize, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
+        let (settings, net) = (&self.link.settings, &self.link.net);
+        let until = limit.or_begin(|| settings.deadline(net.now()));
+        let wait = ready!(self.link.poll_wait_on(key, until));
+        limit.end();
+        Poll::Ready(match wait? {
+            Wait::Ready | Wait::Woken => Ok(()),
+            Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
+            Wait::TimedOut => Err(self.link.timed_out()),
+        })
     }
 
     /// Receives a piece of the body that a callback was called for. Returns how
@@ -141,42 +173,43 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// `INVALID_ARGUMENT` when the task has no body to receive, `IO_WAIT` in
     /// non-blocking mode, `TIMEOUT`, `LOST_CONNECTION`.
-    pub fn recv_data(
+    pub fn poll_recv_data(
         &mut self,
         id: Id,
         space: &mut [MaybeUninit<u8>],
-    ) -> Result<usize, ReturnCode> {
+        limit: &mut Limit,
+    ) -> Poll<Result<usize, ReturnCode>> {
         self.check_fork();
         let task = self.tasks.get(id);
         if task.is_some_and(|t| t.on_stack != 0 && t.data_size == 0) {
-            return Ok(0);
+            return Poll::Ready(Ok(0));
         }
         let Some(key) = task.and_then(|t| t.stream).map(|key| key as usize) else {
-            return Err(self.link.error.set(
+            return Poll::Ready(Err(self.link.error.set(
                 ReturnCode::INVALID_ARGUMENT,
                 at!("gearman_task_recv_data"),
                 "no data is due for this task",
-            ));
+            )));
         };
         loop {
             let Incoming::Stream { task, missing } = self.servers[key].incoming else {
-                return Ok(0);
+                return Poll::Ready(Ok(0));
             };
             if task != id || space.is_empty() {
-                return Ok(0);
+                return Poll::Ready(Ok(0));
             }
             let inbuf = &mut self.link.conns[key].inbuf;
             let mut got = missing.min(space.len()).min(inbuf.unread().len());
             space[..got].write_copy_of_slice(&inbuf.unread()[..got]);
             inbuf.read(got);
-            let limit = (missing - got).min(space.len() - got);
-            if limit > 0 && self.link.conns[key].readable {
-                let result = self.link.net.recv_raw(key, &mut space[got..got + limit]);
-                match self.link.received(key, limit, result) {
+            let most = (missing - got).min(space.len() - got);
+            if most > 0 && self.link.conns[key].readable {
+                let result = self.link.net.recv_raw(key, &mut space[got..got + most]);
+                match self.link.received(key, most, result) {
                     Ok(n) => got += n,
                     Err(code) => {
                         self.lose(key, code);
-                        return Err(code);
+                        return Poll::Ready(Err(code));
                     }
                 }
             }
@@ -186,20 +219,13 @@ impl<T: Transport> Client<T> {
                 Incoming::Stream { task, missing: missing - got }
             };
             if got > 0 {
-                return Ok(got);
+                return Poll::Ready(Ok(got));
             }
             if self.link.settings.non_blocking {
-                return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
+                return Poll::Ready(Err(self.link.error.set_code(ReturnCode::IO_WAIT)));
             }
             // The body is all that can come: nothing is read here.
-            let until = self.link.settings.deadline(self.link.net.now());
-            match self.link.wait_on(key, until)? {
-                Wait::Ready | Wait::Woken => {}
-                Wait::Interrupted => return Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
-                Wait::TimedOut => {
-                    return Err(self.link.timed_out());
-                }
-            }
+            ready!(self.poll_silence(key, limit))?;
         }
     }
 

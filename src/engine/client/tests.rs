@@ -664,14 +664,14 @@ fn a_background_job_over_a_quiet_connection_makes_no_task() {
     let new = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Do, b"in") };
     let bytes = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
     world.peer(0).expects(&bytes).sends(&created());
-    let Ok(Submitted::Task(id, mut run)) = client.submit_background(&new) else {
+    let Ok(Submitted::Task(id, mut run)) = client.submit_and_wait(&new) else {
         panic!("there is no connection yet");
     };
     assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
     client.remove_task(id);
     world.take_calls();
     world.peer(0).expects(&bytes).sends(&created());
-    let Ok(Submitted::Created(handle)) = client.submit_background(&new) else {
+    let Ok(Submitted::Created(handle)) = client.submit_and_wait(&new) else {
         panic!("the connection is quiet");
     };
     assert_eq!(handle.as_slice(), HANDLE);
@@ -702,7 +702,8 @@ fn a_background_job_that_meets_a_surprise_becomes_a_task() {
                 };
             }
             let began = world.now();
-            match client.submit_background(&new).expect("valid") {
+            match client.submit_and_wait(&new).expect("valid") {
+                Submitted::Asked(_) => unreachable!("it was gone on with"),
                 Submitted::Created(_) => code = ReturnCode::SUCCESS,
                 Submitted::Task(id, mut run) => {
                     let Step::Done(run_code) = client.step(&mut run) else { panic!("no callback") };

@@ -7,19 +7,21 @@ use super::server::{Owed, Queue};
 use super::stop::Stop;
 use crate::at;
 use crate::engine::ReturnCode;
-use crate::engine::link::{State, Wait};
+use crate::engine::link::{State, Wait, earlier};
 use crate::engine::slab::Id;
 use crate::net::Transport;
 use crate::protocol::{Command, Magic, encode};
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to answer, or to be connected to, before the next
 /// one is asked.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// One call of `work` or `grab_job`, until it has a job.
-#[derive(Debug)]
-struct Call {
+/// One call of `work` or `grab_job`, until it has a job. Plain data.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    stage: Stage,
     number: u64,
     /// Sleep until there is a job, or only ask once.
     sleeps: bool,
@@ -36,6 +38,46 @@ struct Call {
     stops_at: Option<Instant>,
 }
 
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was asked.
+    Begins,
+    /// The only server was asked, and nothing else is going on.
+    AsksQuickly,
+    /// The next server can be asked.
+    Asks,
+    /// Nothing can be asked before something has come. In non-blocking mode the call
+    /// then returns this code.
+    Pauses(ReturnCode),
+}
+
+impl Search {
+    /// A call that goes on until there is a job.
+    pub const fn for_work() -> Search {
+        Search::new(true)
+    }
+
+    /// A call that asks every server once.
+    pub const fn for_grab() -> Search {
+        Search::new(false)
+    }
+
+    const fn new(sleeps: bool) -> Search {
+        Search {
+            stage: Stage::Begins,
+            number: 0,
+            sleeps,
+            blocking: true,
+            deadline: None,
+            turn: None,
+            lost: false,
+            failure: None,
+            stops_at: None,
+        }
+    }
+}
+
 /// What to do next.
 enum Next {
     Take(Id),
@@ -46,31 +88,60 @@ enum Next {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Asks every server once.
+    /// Asks every server once, and sleeps until each has answered.
     ///
     /// # Errors
-    /// `NO_JOBS` when none has a job, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
-    /// and whatever keeps servers from being asked.
+    /// As [`Worker::poll_job`].
     pub fn grab(&mut self) -> Result<Id, ReturnCode> {
-        self.next_job(false)
+        let mut search = Search::for_grab();
+        self.block(|worker| worker.poll_job(&mut search))
     }
 
-    /// Goes on until there is a job, or a reason to return without one. `sleeps`
-    /// when none is no reason.
+    /// Goes on until there is a job, or a reason to return without one.
+    ///
+    /// # Errors
+    /// `NO_JOBS` when no server has one and the call does not sleep, `IO_WAIT` in
+    /// non-blocking mode, `TIMEOUT`, and whatever keeps servers from being asked.
+    #[inline]
+    pub fn poll_job(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
+        match call.stage {
+            Stage::Begins => {
+                let deadline = self.begin_job(call.sleeps);
+                let asked = self.ask_quickly();
+                let quick = if asked { self.poll_quick(deadline) } else { Poll::Ready(Ok(None)) };
+                self.poll_begun(call, deadline, quick)
+            }
+            Stage::AsksQuickly => {
+                let quick = self.poll_quick(call.deadline);
+                self.poll_begun(call, call.deadline, quick)
+            }
+            Stage::Asks | Stage::Pauses(_) => self.poll_search(call),
+        }
+    }
+
+    /// Looks at what has to be looked at before a job is asked for. Returns when the call's
+    /// time is over.
     #[inline(always)]
-    pub(super) fn next_job(&mut self, sleeps: bool) -> Result<Id, ReturnCode> {
+    pub(super) fn begin_job(&mut self, sleeps: bool) -> Option<Instant> {
         self.check_fork();
         self.link.error.reset();
         self.spread_news();
-        let deadline = match self.link.settings.timeout {
-            Some(_) if self.sleep_ends || !sleeps => {
-                self.link.settings.deadline(self.link.net.now())
-            }
-            _ => None,
-        };
-        match self.quick_job(deadline) {
-            Ok(Some(job)) => Ok(job),
-            quick => self.search(sleeps, deadline, quick.err()),
+        self.link.settings.timeout.filter(|_| self.sleep_ends || !sleeps)?;
+        self.link.settings.deadline(self.link.net.now())
+    }
+
+    /// Goes on with a call when the quick way has come to something.
+    #[inline]
+    pub(super) fn poll_begun(
+        &mut self,
+        call: &mut Search,
+        deadline: Option<Instant>,
+        quick: Poll<Result<Option<Id>, ReturnCode>>,
+    ) -> Poll<Result<Id, ReturnCode>> {
+        (call.stage, call.deadline) = (Stage::AsksQuickly, deadline);
+        match ready!(quick) {
+            Ok(Some(job)) => Poll::Ready(Ok(job)),
+            quick => self.search(call, quick.err()),
         }
     }
 
@@ -79,36 +150,35 @@ impl<T: Transport> Worker<T> {
     #[inline(never)]
     fn search(
         &mut self,
-        sleeps: bool,
-        deadline: Option<Instant>,
+        call: &mut Search,
         lost: Option<ReturnCode>,
-    ) -> Result<Id, ReturnCode> {
+    ) -> Poll<Result<Id, ReturnCode>> {
         self.last_call += 1;
-        let blocking = !self.link.settings.non_blocking;
-        let mut call = Call {
-            number: self.last_call,
-            // Without blocking the caller sleeps, and servers must know.
-            sleeps: sleeps || !blocking,
-            blocking,
-            deadline,
-            turn: self.turn.take().filter(|_| !blocking),
-            lost: false,
-            failure: None,
-            stops_at: None,
-        };
+        call.number = self.last_call;
+        call.blocking = !self.link.settings.non_blocking;
+        // Without blocking the caller sleeps, and servers must know.
+        call.sleeps |= !call.blocking;
+        call.turn = self.turn.take().filter(|_| !call.blocking);
         if let Some(code) = lost {
-            self.lose(&mut call, 0, code);
+            self.lose(call, 0, code);
         }
-        let found = self.find_job(&mut call);
+        self.begin_search(call)?;
+        call.stage = Stage::Asks;
+        self.poll_search(call)
+    }
+
+    /// Goes on with the ordinary way to a job.
+    fn poll_search(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
+        let found = ready!(self.poll_find(call));
         if found == Err(ReturnCode::IO_WAIT) {
             // The next call waits on for the same server.
             self.turn = call.turn;
         }
-        found
+        Poll::Ready(found)
     }
 
-    /// The ordinary way to a job.
-    fn find_job(&mut self, call: &mut Call) -> Result<Id, ReturnCode> {
+    /// Looks whether there is anything to ask, and at what came before.
+    fn begin_search(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set_code(ReturnCode::NO_SERVERS));
         }
@@ -129,21 +199,29 @@ impl<T: Transport> Worker<T> {
             }
         }
         // What the quick way left unread is not reported again.
-        self.serve(call)?;
+        self.serve(call)
+    }
+
+    /// Asks servers until there is a job.
+    fn poll_find(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
         loop {
-            self.heed_stop(call)?;
-            match self.ask(call)? {
-                Next::Take(job) => return Ok(job),
-                Next::Await(key) => self.await_turn(call, key)?,
-                Next::AllAsked => self.all_asked(call)?,
+            if let Stage::Pauses(instead) = call.stage {
+                ready!(self.poll_pause(call, instead))?;
+                call.stage = Stage::Asks;
+                self.serve(call)?;
             }
-            self.serve(call)?;
+            self.heed_stop(call)?;
+            call.stage = Stage::Pauses(match self.ask(call)? {
+                Next::Take(job) => return Poll::Ready(Ok(job)),
+                Next::Await(key) => self.await_turn(call, key),
+                Next::AllAsked => self.all_asked(call)?,
+            });
         }
     }
 
     /// Ends the call when a stop was asked for. A job that a server may be
     /// giving us right now is still run, unless it takes too long to come.
-    fn heed_stop(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+    fn heed_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let Some(stop) = self.stop else { return Ok(()) };
         let comes = (0..self.servers.len()).any(|key| self.is_giving(key));
         if stop == Stop::Graceful && comes && call.blocking {
@@ -157,7 +235,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Takes a job that has come, or asks the next server.
-    fn ask(&mut self, call: &mut Call) -> Result<Next, ReturnCode> {
+    fn ask(&mut self, call: &mut Search) -> Result<Next, ReturnCode> {
         if let Some(job) = self.ready.pop_front() {
             return Ok(Next::Take(job));
         }
@@ -211,12 +289,12 @@ impl<T: Transport> Worker<T> {
         self.link.flush(key, &[], &mut 0).map(drop)
     }
 
-    /// Waits for the server whose turn it is.
-    fn await_turn(&mut self, call: &mut Call, key: usize) -> Result<(), ReturnCode> {
+    /// The server whose turn it is has to be waited for.
+    fn await_turn(&mut self, call: &mut Search, key: usize) -> ReturnCode {
         if self.servers.len() > 1 && call.turn.is_none_or(|(turn, _)| turn != key) {
             call.turn = Some((key, self.link.net.now() + self.grace()));
         }
-        self.pause(call, ReturnCode::IO_WAIT)
+        ReturnCode::IO_WAIT
     }
 
     /// The grace that a server gets: every server is to be asked before the
@@ -227,7 +305,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// No server has a job now.
-    fn all_asked(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+    fn all_asked(&mut self, call: &mut Search) -> Result<ReturnCode, ReturnCode> {
         call.turn = None;
         let answered = self.servers.iter().any(|s| s.answered_in == call.number);
         if !call.sleeps && answered {
@@ -248,12 +326,12 @@ impl<T: Transport> Worker<T> {
         if !self.link.any_open() {
             self.all_down(call)?;
         }
-        self.pause(call, if answered { ReturnCode::NO_JOBS } else { ReturnCode::IO_WAIT })
+        Ok(if answered { ReturnCode::NO_JOBS } else { ReturnCode::IO_WAIT })
     }
 
     /// No server can be reached. A call that is to sleep for so long at most tries
     /// until then; without a limit the program is told.
-    fn all_down(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+    fn all_down(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let tried = self.servers.iter().all(|s| s.failed_in == call.number);
         let failure = call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT);
         let retries = call.sleeps && call.blocking && call.deadline.is_some();
@@ -276,11 +354,20 @@ impl<T: Transport> Worker<T> {
         code
     }
 
-    /// Waits until something has come, the time is up, or somebody else is to be
+    /// Waits until something has come, the time is up, or another server is to be
     /// asked. In non-blocking mode only looks, and returns with `instead`.
-    fn pause(&mut self, call: &mut Call, instead: ReturnCode) -> Result<(), ReturnCode> {
-        let until = if call.blocking { self.pause_ends(call) } else { Some(self.link.net.now()) };
-        match self.link.wait(until)? {
+    fn poll_pause(
+        &mut self,
+        call: &mut Search,
+        instead: ReturnCode,
+    ) -> Poll<Result<(), ReturnCode>> {
+        let wait = if call.blocking {
+            let until = self.pause_ends(call);
+            ready!(self.link.poll_wait(until))?
+        } else {
+            self.link.glance()?
+        };
+        Poll::Ready(match wait {
             Wait::Ready => Ok(()),
             Wait::Woken => {
                 self.note_stop();
@@ -288,10 +375,10 @@ impl<T: Transport> Worker<T> {
             }
             Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
             Wait::TimedOut => self.pause_ended(call, instead),
-        }
+        })
     }
 
-    fn pause_ends(&self, call: &Call) -> Option<Instant> {
+    fn pause_ends(&self, call: &Search) -> Option<Instant> {
         let mut until = earlier(call.deadline, call.turn.map(|(_, end)| end));
         until = earlier(until, call.stops_at);
         for (conn, server) in self.link.conns.iter().zip(&self.servers) {
@@ -304,7 +391,7 @@ impl<T: Transport> Worker<T> {
         until
     }
 
-    fn pause_ended(&mut self, call: &mut Call, instead: ReturnCode) -> Result<(), ReturnCode> {
+    fn pause_ended(&mut self, call: &mut Search, instead: ReturnCode) -> Result<(), ReturnCode> {
         let now = self.link.net.now();
         for conn in &mut self.link.conns {
             // `serve` finds out that connecting took too long.
@@ -330,7 +417,7 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    fn out_of_time(&mut self, call: &Call) -> ReturnCode {
+    fn out_of_time(&mut self, call: &Search) -> ReturnCode {
         if self.link.any_open() {
             return self.link.timed_out();
         }
@@ -345,7 +432,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Does what connections have become ready for.
-    fn serve(&mut self, call: &mut Call) -> Result<(), ReturnCode> {
+    fn serve(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].state == State::Connecting
                 && self.link.conns[key].writable
@@ -378,25 +465,17 @@ impl<T: Transport> Worker<T> {
     }
 
     /// A server could not be connected to.
-    fn fail(&mut self, call: &mut Call, key: usize, code: ReturnCode) {
+    fn fail(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
         self.servers[key].failed_in = call.number;
         call.failure = Some(code);
     }
 
     /// A connection broke. It is made again, in this call if it can be.
-    fn lose(&mut self, call: &mut Call, key: usize, code: ReturnCode) {
+    fn lose(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
         self.servers[key].answered_in = 0;
         call.lost = true;
         call.failure = Some(code);
-    }
-}
-
-/// The earlier of two moments, where none is never.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

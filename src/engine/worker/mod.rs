@@ -26,18 +26,21 @@ mod tests;
 mod work;
 
 pub use functions::Function;
+pub use grab::Search;
 pub use job::{Job, Report};
+pub use request::Exchange;
 pub use stop::{STOP_GRACEFUL, STOP_NOW};
 pub use work::{Outcome, Step, Ticket, Upcall};
 
 use super::ReturnCode;
-use super::link::{Link, Wait};
+use super::link::{Limit, Link, Wait};
 use super::slab::{Id, Slab};
 use crate::at;
 use crate::net::Transport;
 use crate::protocol::Command;
 use server::Server;
 use std::collections::VecDeque;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 use stop::Stop;
 
@@ -68,6 +71,10 @@ pub struct Worker<T: Transport> {
     last_ticket: u32,
     last_exchange: u32,
     reply: Option<(u32, super::exchange::Reply)>,
+    /// The packet that the call under way waits to send.
+    push: Option<send::Push>,
+    /// The only server was asked for a job, and its answer is not noted as owed.
+    quick: bool,
 }
 
 impl<T: Transport> Worker<T> {
@@ -92,6 +99,8 @@ impl<T: Transport> Worker<T> {
             last_ticket: 0,
             last_exchange: 0,
             reply: None,
+            push: None,
+            quick: false,
         }
     }
 
@@ -148,23 +157,46 @@ impl<T: Transport> Worker<T> {
         self.spare = job.recycle();
     }
 
-    /// Waits until something has come: the helper of non-blocking mode.
+    /// Makes a call that may have to wait, and sleeps where it must: for callers whose
+    /// thread nobody cancels.
+    pub fn block<R>(&mut self, mut call: impl FnMut(&mut Self) -> Poll<R>) -> R {
+        loop {
+            match call(self) {
+                Poll::Ready(result) => return result,
+                Poll::Pending => self.link.sleep(),
+            }
+        }
+    }
+
+    /// A call was left in the middle of its wait and will not go on: what it had half
+    /// sent goes with its connection, and an answer that it had asked for is taken by
+    /// the next call.
+    pub fn abandon_wait(&mut self) {
+        self.link.forget_wait();
+        if let Some(push) = self.push.take() {
+            self.disconnect(push.key());
+        }
+        self.owe_answer();
+    }
+
+    /// Whether something has come: the helper of non-blocking mode.
     ///
     /// # Errors
     /// `NO_ACTIVE_FDS`, `TIMEOUT`, `IO_WAIT` for a signal, and the stop that was
     /// asked for.
-    pub fn wait(&mut self) -> Result<(), ReturnCode> {
+    pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         self.check_fork();
         if !self.link.any_open() {
             let at = at!("gearman_wait");
             let text = "no active file descriptors";
-            return Err(self.link.error.set(ReturnCode::NO_ACTIVE_FDS, at, text));
+            return Poll::Ready(Err(self.link.error.set(ReturnCode::NO_ACTIVE_FDS, at, text)));
         }
         if let Some(stop) = self.stop {
-            return Err(self.link.error.set_code(stop.code()));
+            return Poll::Ready(Err(self.link.error.set_code(stop.code())));
         }
-        let deadline = self.link.settings.deadline(self.link.net.now());
-        match self.link.wait(deadline)? {
+        let (settings, net) = (&self.link.settings, &self.link.net);
+        let until = limit.or_begin(|| settings.deadline(net.now()));
+        Poll::Ready(match ready!(self.link.poll_wait(until))? {
             Wait::Ready => Ok(()),
             Wait::Woken => {
                 self.note_stop();
@@ -175,7 +207,7 @@ impl<T: Transport> Worker<T> {
             }
             Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
             Wait::TimedOut => Err(self.link.timed_out()),
-        }
+        })
     }
 
     /// Whether a call has work that needs no waiting for.

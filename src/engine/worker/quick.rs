@@ -14,50 +14,67 @@ use crate::engine::link::{Fill, State, Wait};
 use crate::engine::slab::Id;
 use crate::net::Transport;
 use crate::protocol::{Command, Decoded, Header, Magic, decode};
+use std::task::{Poll, ready};
 use std::time::Instant;
 
 impl<T: Transport> Worker<T> {
-    /// Asks the only server and waits once. None for anything but a whole job.
+    /// Asks the only server, if nothing else is going on. Its answer is to be waited for
+    /// then.
+    #[inline(always)]
+    pub(super) fn ask_quickly(&mut self) -> bool {
+        if !self.is_quiet() {
+            return false;
+        }
+        let ask = Header { magic: Magic::Request, command: self.grabs_with, length: 0 };
+        self.quick = true;
+        if self.link.send_now(0, &ask.bytes(), &[]).is_some() {
+            // The ordinary way sends the rest.
+            self.owe_answer();
+            return false;
+        }
+        true
+    }
+
+    /// Waits once for the answer. None for anything but a whole job: the ordinary way
+    /// of asking goes on then.
     ///
     /// # Errors
     /// When the connection was lost on the way.
     #[inline(always)]
-    pub(super) fn quick_job(&mut self, until: Option<Instant>) -> Result<Option<Id>, ReturnCode> {
-        if !self.is_quiet() {
-            return Ok(None);
-        }
-        let ask = Header { magic: Magic::Request, command: self.grabs_with, length: 0 };
-        let sent = self.link.send_now(0, &ask.bytes(), &[]).is_none();
-        let answer = if sent { self.quick_answer(until) } else { Ok(None) };
-        match answer {
-            Ok(Some(_)) => answer,
-            _ => self.surprised(sent, answer),
-        }
-    }
-
-    /// Leaves the question with the ordinary way of asking.
-    #[cold]
-    #[inline(never)]
-    fn surprised(
+    pub(super) fn poll_quick(
         &mut self,
-        sent: bool,
-        answer: Result<Option<Id>, ReturnCode>,
-    ) -> Result<Option<Id>, ReturnCode> {
-        self.servers[0].owed.push_back(Owed::Grab);
-        if sent { answer } else { self.link.flush(0, &[], &mut 0).map(|_| None) }
-    }
-
-    /// Waits once for a whole job.
-    #[inline(always)]
-    fn quick_answer(&mut self, until: Option<Instant>) -> Result<Option<Id>, ReturnCode> {
-        match self.link.poll(until) {
-            Ok(Wait::Ready) => {}
+        until: Option<Instant>,
+    ) -> Poll<Result<Option<Id>, ReturnCode>> {
+        let answer = match ready!(self.link.poll_wait(until)) {
+            Ok(Wait::Ready) => self.quick_answer(),
             Ok(Wait::Woken) => {
                 self.note_stop();
-                return Ok(None);
+                Ok(None)
             }
-            _ => return Ok(None),
+            _ => Ok(None),
+        };
+        if matches!(answer, Ok(Some(_))) {
+            self.quick = false;
+        } else {
+            self.owe_answer();
         }
+        Poll::Ready(answer)
+    }
+
+    /// Leaves the answer to the ordinary way of asking, if it was asked for here.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn owe_answer(&mut self) {
+        if std::mem::take(&mut self.quick)
+            && let Some(server) = self.servers.first_mut()
+        {
+            server.owed.push_back(Owed::Grab);
+        }
+    }
+
+    /// Reads a whole job.
+    #[inline(always)]
+    fn quick_answer(&mut self) -> Result<Option<Id>, ReturnCode> {
         if self.link.fill(0)? == Fill::Empty {
             return Ok(None);
         }

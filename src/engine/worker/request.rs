@@ -1,52 +1,98 @@
 //! Questions to servers that have nothing to do with jobs: echo and options.
 //!
-//! They wait in either mode, and serve only the connection that they ask on.
+//! They are waited for in either mode, and serve only the connection that they ask on.
 //!
 //! Must not: lose what arrives for jobs meanwhile.
 
 use super::Worker;
+use super::send::Push;
 use super::server::Owed;
 use crate::at;
 use crate::engine::ReturnCode;
-use crate::engine::exchange::{self, Ask, Broadcast, Reply};
-use crate::engine::link::{Link, State, Wait};
+use crate::engine::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
+use crate::engine::link::{Limit, Link, State, Wait, earlier};
 use crate::net::Transport;
+use std::task::{Poll, ready};
 use std::time::Instant;
 
+/// One question to one server, as far as it has come. Plain data.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    key: usize,
+    stage: Stage,
+    limit: Limit,
+    /// Names the question, once it was put.
+    number: u32,
+}
+
+/// How far a question has come.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// The connection is being made.
+    Connects,
+    /// The question goes out.
+    Sends,
+    /// The reply is awaited.
+    Receives,
+}
+
+impl Exchange {
+    /// The question has gone out, if nothing went wrong.
+    fn have_sent(&mut self, code: ReturnCode) -> Result<(), ReturnCode> {
+        self.stage = Stage::Receives;
+        if code.failed() { Err(code) } else { Ok(()) }
+    }
+}
+
 impl<T: Transport> Worker<T> {
+    /// A question to every server that is not put yet.
+    pub fn begin_broadcast(&mut self) -> Broadcasting<Exchange> {
+        self.check_fork();
+        Broadcasting::new()
+    }
+
     /// Asks every server.
     ///
     /// # Errors
-    /// As `exchange::broadcast`.
-    pub fn broadcast(&mut self, what: Broadcast<'_>) -> Result<(), ReturnCode> {
-        self.check_fork();
-        exchange::broadcast(self, what)
+    /// As `exchange::poll_broadcast`.
+    pub fn poll_broadcast(
+        &mut self,
+        call: &mut Broadcasting<Exchange>,
+        what: Broadcast<'_>,
+    ) -> Poll<Result<(), ReturnCode>> {
+        exchange::poll_broadcast(self, call, what)
     }
 
     /// Connects, if need be.
-    fn make_ready(&mut self, key: usize) -> Result<(), ReturnCode> {
+    fn poll_ready(&mut self, exchange: &mut Exchange) -> Poll<Result<(), ReturnCode>> {
+        let key = exchange.key;
         if self.link.conns[key].state == State::Down
             && let Err(code) = self.connect(key)
         {
             self.lost(key);
-            return Err(code);
+            return Poll::Ready(Err(code));
         }
-        let until = self.link.settings.deadline(self.link.net.now());
+        let (settings, net) = (&self.link.settings, &self.link.net);
+        let until = exchange.limit.or_begin(|| settings.deadline(net.now()));
         while self.link.conns[key].state == State::Connecting {
-            let deadline = self.link.conns[key].deadline;
-            let until = deadline.into_iter().chain(until).min();
-            self.await_on(key, until)?;
+            let until = earlier(self.link.conns[key].deadline, until);
+            ready!(self.poll_await_on(key, until))?;
             if let Err(code) = self.finish_connect(key) {
                 self.lost(key);
-                return Err(code);
+                return Poll::Ready(Err(code));
             }
         }
-        Ok(())
+        exchange.limit.end();
+        Poll::Ready(Ok(()))
     }
 
     /// Waits for one connection, within a silence.
-    fn await_on(&mut self, key: usize, until: Option<Instant>) -> Result<(), ReturnCode> {
-        match self.link.wait_on(key, until)? {
+    fn poll_await_on(
+        &mut self,
+        key: usize,
+        until: Option<Instant>,
+    ) -> Poll<Result<(), ReturnCode>> {
+        Poll::Ready(match ready!(self.link.poll_wait_on(key, until))? {
             Wait::Ready => Ok(()),
             Wait::Woken => {
                 self.note_stop();
@@ -57,49 +103,85 @@ impl<T: Transport> Worker<T> {
             Wait::TimedOut if self.link.conns[key].state == State::Connecting => {
                 let now = self.link.net.now();
                 if self.link.conns[key].deadline.is_some_and(|d| d <= now) {
-                    return Ok(());
+                    return Poll::Ready(Ok(()));
                 }
                 Err(self.link.timed_out())
             }
             Wait::TimedOut => Err(self.link.timed_out()),
+        })
+    }
+
+    /// Puts a question behind what the connection has to send.
+    fn put_question(&mut self, key: usize, question: Question<'_>) -> u32 {
+        self.last_exchange = self.last_exchange.wrapping_add(1).max(1);
+        let number = self.last_exchange;
+        self.reply = None;
+        question.encode(self.link.conns[key].out.bytes());
+        self.servers[key].owed.push_back(Owed::Exchange(number));
+        number
+    }
+
+    /// Waits for something to come on a connection, and reads it.
+    fn poll_reply(&mut self, key: usize, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
+        let (settings, net) = (&self.link.settings, &self.link.net);
+        let until = limit.or_begin(|| settings.deadline(net.now()));
+        let awaited = ready!(self.poll_await_on(key, until));
+        limit.end();
+        awaited?;
+        self.link.conns[key].writable = false;
+        if let Err(code) = self.read(key, 0) {
+            if self.link.conns[key].state != State::Up && code == ReturnCode::LOST_CONNECTION {
+                self.lost(key);
+            }
+            return Poll::Ready(Err(code));
         }
+        Poll::Ready(Ok(()))
     }
 }
 
 impl<T: Transport> Ask<T> for Worker<T> {
+    type Exchange = Exchange;
+
     fn link(&mut self) -> &mut Link<T> {
         &mut self.link
     }
 
-    fn ask(&mut self, key: usize, what: Broadcast<'_>) -> Result<Reply, ReturnCode> {
-        self.make_ready(key)?;
-        self.last_exchange = self.last_exchange.wrapping_add(1).max(1);
-        let number = self.last_exchange;
-        self.reply = None;
-        what.encode(self.link.conns[key].out.bytes());
-        self.servers[key].owed.push_back(Owed::Exchange(number));
-        self.push(key, what.body())?;
+    fn begin_exchange(&mut self, key: usize) -> Exchange {
+        Exchange { key, stage: Stage::Connects, limit: Limit::default(), number: 0 }
+    }
+
+    fn poll_exchange(
+        &mut self,
+        exchange: &mut Exchange,
+        question: Question<'_>,
+    ) -> Poll<Result<Reply, ReturnCode>> {
+        let key = exchange.key;
+        if let Stage::Connects = exchange.stage {
+            ready!(self.poll_ready(exchange))?;
+            exchange.number = self.put_question(key, question);
+            exchange.stage = Stage::Sends;
+            let sent = self.poll_flush(Push::of_buffered(key), question.body());
+            exchange.have_sent(ready!(sent))?;
+        }
+        if let Stage::Sends = exchange.stage {
+            let sent = self.poll_push(question.body());
+            exchange.have_sent(ready!(sent))?;
+        }
         loop {
             match self.reply.take() {
-                Some((replied, reply)) if replied == number => return Ok(reply),
+                Some((replied, reply)) if replied == exchange.number => {
+                    return Poll::Ready(Ok(reply));
+                }
                 _ => {}
             }
             if self.link.conns[key].state != State::Up {
-                return Err(self.link.error.set(
+                return Poll::Ready(Err(self.link.error.set(
                     ReturnCode::LOST_CONNECTION,
                     at!("gearman_universal"),
                     "lost connection to server",
-                ));
+                )));
             }
-            let until = self.link.settings.deadline(self.link.net.now());
-            self.await_on(key, until)?;
-            self.link.conns[key].writable = false;
-            if let Err(code) = self.read(key, 0) {
-                if self.link.conns[key].state != State::Up && code == ReturnCode::LOST_CONNECTION {
-                    self.lost(key);
-                }
-                return Err(code);
-            }
+            ready!(self.poll_reply(key, &mut exchange.limit))?;
         }
     }
 }

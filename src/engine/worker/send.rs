@@ -15,53 +15,120 @@ use crate::engine::link::{Flush, Link, State, Wait};
 use crate::engine::slab::Id;
 use crate::net::Transport;
 use crate::protocol::{Command, Magic, encode};
+use std::task::{Poll, ready};
+
+/// A packet on its way to a server that has to be waited for. Half of it may have gone:
+/// nothing else can follow it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Push {
+    key: usize,
+    /// Bytes of the body that have gone.
+    sent: usize,
+    /// Whether the packet has the body that the call was made with.
+    has_body: bool,
+    /// A job that is finished once the packet has gone.
+    finishes: Option<Id>,
+    /// What the call returns then.
+    code: ReturnCode,
+}
+
+impl Push {
+    /// What a connection has buffered, and a body behind it.
+    pub(super) fn of_buffered(key: usize) -> Push {
+        Push { key, sent: 0, has_body: true, finishes: None, code: ReturnCode::SUCCESS }
+    }
+
+    /// The connection that it goes out on.
+    pub(super) fn key(self) -> usize {
+        self.key
+    }
+}
 
 impl<T: Transport> Worker<T> {
     /// Sends a report. After a final one every other is ignored, with SUCCESS.
-    /// `LOST_CONNECTION` when the job's connection is gone: the server has given
-    /// the job to somebody else.
-    pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
+    /// `LOST_CONNECTION` when the job's connection is gone: the server has given the job
+    /// to another worker. While it is `Pending`, [`Worker::poll_push`] goes on with it.
+    pub fn poll_send(&mut self, id: Id, report: Report, body: &[u8]) -> Poll<ReturnCode> {
         self.check_fork();
         let Some(job) = self.jobs.get_mut(id) else {
-            return self.gone();
+            return Poll::Ready(self.gone());
         };
         if job.finished {
-            return ReturnCode::SUCCESS;
+            return Poll::Ready(ReturnCode::SUCCESS);
         }
         let told = tell(&mut self.link, &self.servers, job, report, body);
-        let key = job.conn;
-        if told != Told::All
-            && let Err(code) = self.tell_on(key, body, told)
-        {
-            return code;
+        if told == Told::All {
+            job.finished = report.is_final();
+            return Poll::Ready(ReturnCode::SUCCESS);
         }
-        if report.is_final()
-            && let Some(job) = self.jobs.get_mut(id)
-        {
-            job.finished = true;
+        let (key, finishes) = (job.conn, report.is_final().then_some(id));
+        match self.push_after(key, told) {
+            Ok(push) => self.poll_flush(Push { finishes, ..push }, body),
+            Err(code) => Poll::Ready(code),
         }
-        ReturnCode::SUCCESS
     }
 
-    /// Sends the last report of a job that is not looked up any more.
+    /// Sends a report, and sleeps until its server has taken it.
+    pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
+        let sent = self.poll_send(id, report, body);
+        self.sleep_until_sent(sent, body)
+    }
+
+    /// Sleeps until a server has taken what is on its way to it.
+    pub(super) fn sleep_until_sent(&mut self, sent: Poll<ReturnCode>, body: &[u8]) -> ReturnCode {
+        match sent {
+            Poll::Ready(code) => code,
+            Poll::Pending => {
+                self.link.sleep();
+                self.block(|worker| worker.poll_push(body))
+            }
+        }
+    }
+
+    /// Sends the last report of a job that is not looked up any more. The call
+    /// returns `code` when that goes well.
     #[inline(always)]
-    pub(super) fn conclude(&mut self, job: &mut Job, report: Report, body: &[u8]) -> ReturnCode {
+    pub(super) fn conclude(
+        &mut self,
+        job: &mut Job,
+        report: Report,
+        body: &[u8],
+        code: ReturnCode,
+    ) -> Poll<ReturnCode> {
         if job.finished {
-            return ReturnCode::SUCCESS;
+            return Poll::Ready(code);
         }
         match tell(&mut self.link, &self.servers, job, report, body) {
-            Told::All => ReturnCode::SUCCESS,
-            told => self.tell_on(job.conn, body, told).err().unwrap_or_default(),
+            Told::All => Poll::Ready(code),
+            told => self.conclude_later(job.conn, told, body, code),
         }
     }
 
-    /// Goes on with a report that could not be sent at once.
     #[cold]
     #[inline(never)]
-    fn tell_on(&mut self, key: usize, body: &[u8], told: Told) -> Result<(), ReturnCode> {
+    fn conclude_later(
+        &mut self,
+        key: usize,
+        told: Told,
+        body: &[u8],
+        code: ReturnCode,
+    ) -> Poll<ReturnCode> {
+        match self.push_after(key, told) {
+            Ok(push) => {
+                let has_body = !body.is_empty();
+                self.poll_flush(Push { has_body, code, ..push }, body)
+            }
+            Err(code) => Poll::Ready(code),
+        }
+    }
+
+    /// What is left of a report that could not be sent at once.
+    #[cold]
+    #[inline(never)]
+    fn push_after(&mut self, key: usize, told: Told) -> Result<Push, ReturnCode> {
         match told {
-            Told::All => Ok(()),
-            Told::UpTo(sent) => self.push_from(key, body, sent),
+            Told::All => Ok(Push::of_buffered(key)),
+            Told::UpTo(sent) => Ok(Push { sent, ..Push::of_buffered(key) }),
             Told::Gone => Err(self.gone()),
             Told::TooLarge => Err(self.link.error.set(
                 ReturnCode::ARGUMENT_TOO_LARGE,
@@ -81,29 +148,50 @@ impl<T: Transport> Worker<T> {
         )
     }
 
-    /// Sends what is buffered and `body` after it, all of it.
-    pub(super) fn push(&mut self, key: usize, body: &[u8]) -> Result<(), ReturnCode> {
-        self.push_from(key, body, 0)
+    /// Goes on with the packet that is on its way, until its server has taken all of
+    /// it. `body` is what the call was begun with.
+    pub fn poll_push(&mut self, body: &[u8]) -> Poll<ReturnCode> {
+        let Some(push) = self.push else {
+            return Poll::Ready(ReturnCode::SUCCESS);
+        };
+        let attended = ready!(self.poll_attend(push.key));
+        self.push = None;
+        match attended {
+            Ok(()) => self.poll_flush(push, body),
+            Err(code) => Poll::Ready(code),
+        }
     }
 
-    /// The same, when the first bytes of `body` have gone before.
-    fn push_from(&mut self, key: usize, body: &[u8], mut sent: usize) -> Result<(), ReturnCode> {
+    /// Sends a packet, as far as it goes at once.
+    pub(super) fn poll_flush(&mut self, mut push: Push, body: &[u8]) -> Poll<ReturnCode> {
+        let body = if push.has_body { body } else { b"" };
         loop {
-            match self.link.flush(key, body, &mut sent) {
-                Ok(Flush::Done) => return Ok(()),
-                Ok(Flush::Blocked) => self.attend(key)?,
+            match self.link.flush(push.key, body, &mut push.sent) {
+                Ok(Flush::Done) => break,
+                Ok(Flush::Blocked) => match self.poll_attend(push.key) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(code)) => return Poll::Ready(code),
+                    Poll::Pending => {
+                        self.push = Some(push);
+                        return Poll::Pending;
+                    }
+                },
                 Err(code) => {
-                    self.lost(key);
-                    return Err(code);
+                    self.lost(push.key);
+                    return Poll::Ready(code);
                 }
             }
         }
+        if let Some(job) = push.finishes.and_then(|id| self.jobs.get_mut(id)) {
+            job.finished = true;
+        }
+        Poll::Ready(push.code)
     }
 
     /// Waits for one connection and takes in what comes on it: a server that
     /// cannot get rid of its packets does not read ours.
-    pub(super) fn attend(&mut self, key: usize) -> Result<(), ReturnCode> {
-        match self.link.wait_on(key, None)? {
+    fn poll_attend(&mut self, key: usize) -> Poll<Result<(), ReturnCode>> {
+        match ready!(self.link.poll_wait_on(key, None))? {
             Wait::Woken => self.note_stop(),
             Wait::Ready | Wait::TimedOut | Wait::Interrupted => {}
         }
@@ -116,9 +204,9 @@ impl<T: Transport> Worker<T> {
             if code == ReturnCode::LOST_CONNECTION {
                 self.lost(key);
             }
-            return Err(code);
+            return Poll::Ready(Err(code));
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 }
 

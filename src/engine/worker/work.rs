@@ -4,11 +4,14 @@
 //! Must not: call the function.
 
 use super::Worker;
+use super::grab::Search;
 use super::job::{Job, Report};
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::slab::Id;
 use crate::net::Transport;
+use std::task::{Poll, ready};
+use std::time::Instant;
 
 /// The function that is to be called. Plain data: it is alive while
 /// that function runs.
@@ -68,12 +71,54 @@ impl Outcome {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Waits for a job with a function, or for a reason to return.
+    /// Gets a job with a function, and sleeps until there is one, or a reason to return.
+    /// The quick way is laid out straight, without the stages of a call that returns to
+    /// wait: that halves what a small job costs beside its system calls.
+    #[inline(always)]
     pub fn work(&mut self) -> Step {
-        let id = match self.next_job(true) {
-            Ok(id) => id,
-            Err(code) => return Step::Done(code),
+        let deadline = self.begin_job(true);
+        if !self.ask_quickly() {
+            return self.work_on(deadline, Poll::Ready(Ok(None)));
+        }
+        self.link.sleep_until(deadline);
+        match self.poll_quick(deadline) {
+            Poll::Ready(Ok(Some(id))) => self.start(id),
+            surprise => self.work_on(deadline, surprise),
+        }
+    }
+
+    /// Goes on the ordinary way, and sleeps where it must. `quick` is what the quick way
+    /// has come to.
+    #[cold]
+    #[inline(never)]
+    fn work_on(
+        &mut self,
+        deadline: Option<Instant>,
+        quick: Poll<Result<Option<Id>, ReturnCode>>,
+    ) -> Step {
+        let mut search = Search::for_work();
+        let found = match self.poll_begun(&mut search, deadline, quick) {
+            Poll::Ready(found) => found,
+            Poll::Pending => {
+                self.link.sleep();
+                self.block(|worker| worker.poll_job(&mut search))
+            }
         };
+        found.map_or_else(Step::Done, |id| self.start(id))
+    }
+
+    /// Gets a job with a function, or a reason to return.
+    #[inline]
+    pub fn poll_work(&mut self, search: &mut Search) -> Poll<Step> {
+        Poll::Ready(match ready!(self.poll_job(search)) {
+            Ok(id) => self.start(id),
+            Err(code) => Step::Done(code),
+        })
+    }
+
+    /// Finds the function of a job.
+    #[inline(always)]
+    fn start(&mut self, id: Id) -> Step {
         let token = self
             .jobs
             .get(id)
@@ -100,40 +145,52 @@ impl<T: Transport> Worker<T> {
     }
 
     /// A function has returned: tells the server, unless the function has done
-    /// so, forgets the job, and returns the call's code.
+    /// so, and forgets the job. Returns the call's code; while it is `Pending`,
+    /// [`Worker::poll_push`] goes on with it.
     #[inline(always)]
-    pub fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) -> ReturnCode {
+    pub fn poll_finish(
+        &mut self,
+        ticket: Ticket,
+        outcome: Outcome,
+        result: &[u8],
+    ) -> Poll<ReturnCode> {
         self.check_fork();
-        let Some(mut job) = self.jobs.remove(ticket.job) else { return outcome.code() };
-        let code = if job.running == ticket.number {
+        let Some(mut job) = self.jobs.remove(ticket.job) else {
+            return Poll::Ready(outcome.code());
+        };
+        let finished = if job.running == ticket.number {
             self.end(&mut job, outcome, result)
         } else {
-            outcome.code()
+            Poll::Ready(outcome.code())
         };
         self.recycle(job);
-        code
+        finished
+    }
+
+    /// A function has returned: tells the server, and sleeps until it has taken that.
+    pub fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) -> ReturnCode {
+        let finished = self.poll_finish(ticket, outcome, result);
+        self.sleep_until_sent(finished, result)
     }
 
     #[inline(always)]
-    fn end(&mut self, job: &mut Job, outcome: Outcome, result: &[u8]) -> ReturnCode {
-        let sent = match outcome {
-            Outcome::Complete(_) => match self.conclude(job, Report::Complete, result) {
+    fn end(&mut self, job: &mut Job, outcome: Outcome, result: &[u8]) -> Poll<ReturnCode> {
+        match outcome {
+            Outcome::Complete(code) => match self.conclude(job, Report::Complete, result, code) {
                 // The client must not wait for a result that cannot be sent.
-                ReturnCode::ARGUMENT_TOO_LARGE => {
-                    let told = self.conclude(job, Report::Fail, b"");
-                    if told.failed() { told } else { ReturnCode::ARGUMENT_TOO_LARGE }
+                Poll::Ready(code @ ReturnCode::ARGUMENT_TOO_LARGE) if !job.finished => {
+                    self.conclude(job, Report::Fail, b"", code)
                 }
-                code => code,
+                concluded => concluded,
             },
-            Outcome::Fail(_) => self.conclude(job, Report::Fail, b""),
+            Outcome::Fail(code) => self.conclude(job, Report::Fail, b"", code),
             Outcome::Retry => {
                 if !job.finished && self.is_alive(job.conn, job.life) {
                     self.disconnect(job.conn);
                 }
-                ReturnCode::SUCCESS
+                Poll::Ready(outcome.code())
             }
-        };
-        if sent.failed() { sent } else { outcome.code() }
+        }
     }
 
     /// A function was left without returning. The job is not run again here; the

@@ -1,0 +1,205 @@
+//! Whether the calling thread can be cancelled (pthread_cancel), and when.
+//!
+//! A cancelled thread unwinds its stack without asking anyone. It may do so where
+//! user code runs and where the library waits, because nothing but plain data is
+//! alive there; anywhere else it would pass destructors and half-changed state.
+//! So the library disables cancellation while it works, and gives the program its
+//! own setting back around each wait and each call of user code.
+//!
+//! The setting is glibc's, a word of the thread: no system call. A process of one
+//! thread has no other thread that could cancel it, and pays for two comparisons.
+//!
+//! Must not: keep thread-locals with destructors, which would pin the library in
+//! memory after dlclose.
+
+use libc::{c_char, c_int};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+unsafe extern "C-unwind" {
+    // A request that came while cancellation was disabled acts here when the thread's
+    // cancellation is asynchronous.
+    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+
+    // Acts on a request, if there is one and cancellation is enabled.
+    fn pthread_testcancel();
+}
+
+const DISABLED: c_int = 1;
+/// User code runs, or nothing was changed.
+const UNCHANGED: c_int = -1;
+
+thread_local! {
+    /// The program's setting while the library works with cancellation disabled.
+    static BEFORE: Cell<c_int> = const { Cell::new(UNCHANGED) };
+}
+
+/// Whether the process has had several threads. It stays so.
+static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
+
+/// Where glibc says whether the process has one thread; before that was looked up, a
+/// variable that says no.
+static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new((&raw const NOT_KNOWN).cast_mut());
+static NOT_KNOWN: c_char = 0;
+
+/// Whether nobody can cancel this thread.
+#[inline(always)]
+pub(super) fn is_alone() -> bool {
+    !SEVERAL_THREADS.load(Ordering::Relaxed) && (says_single() || look_up())
+}
+
+#[inline(always)]
+fn says_single() -> bool {
+    // SAFETY: the variable is glibc's or the one above, and either lives as long as the
+    // process. glibc writes it only while there is one thread, as it makes a second.
+    unsafe { SINGLE_THREADED.load(Ordering::Relaxed).read_volatile() != 0 }
+}
+
+/// Finds out where glibc says how many threads there are. A libc that does not say is
+/// taken to have several.
+#[cold]
+#[inline(never)]
+fn look_up() -> bool {
+    // SAFETY: the name is NUL-terminated.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
+    if !found.is_null() {
+        SINGLE_THREADED.store(found.cast(), Ordering::Relaxed);
+    }
+    let single = says_single();
+    SEVERAL_THREADS.store(!single, Ordering::Relaxed);
+    single
+}
+
+/// The library's work begins, or goes on after user code or a wait. Returns whether it
+/// was not at work already: then it ends with [`end`]. (A second thread is noticed by
+/// the functions that may wait or close, which are all that can end a thread.)
+#[inline(always)]
+pub(super) fn begin() -> bool {
+    SEVERAL_THREADS.load(Ordering::Relaxed) && disable()
+}
+
+/// The library's work ends, or is interrupted by user code or a wait. Returns whether
+/// cancellation was disabled: what goes on after that code [`begin`]s again then.
+#[inline(always)]
+pub(super) fn end() -> bool {
+    SEVERAL_THREADS.load(Ordering::Relaxed) && restore()
+}
+
+#[inline(never)]
+fn disable() -> bool {
+    BEFORE.with(|before| {
+        if before.get() != UNCHANGED {
+            return false;
+        }
+        let mut was = UNCHANGED;
+        // SAFETY: writes one int. Disabling never acts on a request.
+        unsafe { pthread_setcancelstate(DISABLED, &raw mut was) };
+        before.set(was);
+        true
+    })
+}
+
+#[inline(never)]
+fn restore() -> bool {
+    let was = BEFORE.with(|before| before.replace(UNCHANGED));
+    if was != UNCHANGED {
+        // SAFETY: puts back what `disable` found. The thread may end here, with nothing
+        // alive above but plain data: every caller of `end` guarantees that.
+        unsafe { pthread_setcancelstate(was, std::ptr::null_mut()) };
+    }
+    was != UNCHANGED
+}
+
+/// Runs `body` with cancellation disabled, waits and user code inside it excepted.
+///
+/// `body` and its result are plain data where the program's setting is given back.
+#[inline(always)]
+pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R) -> R {
+    let begun = !is_alone() && disable();
+    let result = body();
+    if begun {
+        restore();
+    }
+    result
+}
+
+/// Runs a call that may wait, as [`disabled`] does. It is a cancellation point even when
+/// it finds everything at hand: a loop of such calls can be cancelled.
+#[inline(always)]
+pub(super) fn point<R: Copy>(body: impl FnOnce() -> R) -> R {
+    let begun = begin_point();
+    let result = body();
+    end_point(begun);
+    result
+}
+
+/// The first half of [`point`], for calls in which every instruction counts. Returns
+/// whether the process has several threads.
+#[inline(always)]
+pub(super) fn begin_point() -> bool {
+    let several = !is_alone();
+    if several {
+        // SAFETY: nothing is alive here but the arguments of a call that has not begun.
+        unsafe { pthread_testcancel() };
+        disable();
+    }
+    several
+}
+
+/// The second half.
+#[inline(always)]
+pub(super) fn end_point(several: bool) {
+    if several {
+        restore();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting() -> c_int {
+        let mut now = UNCHANGED;
+        // SAFETY: writes one int, and is put back below.
+        unsafe { pthread_setcancelstate(DISABLED, &raw mut now) };
+        // SAFETY: as above.
+        unsafe { pthread_setcancelstate(now, std::ptr::null_mut()) };
+        now
+    }
+
+    #[test]
+    fn cancellation_is_disabled_while_the_library_works_and_not_in_user_code() {
+        const ENABLED: c_int = 0;
+        SEVERAL_THREADS.store(true, Ordering::Relaxed);
+        assert_eq!(setting(), ENABLED);
+        disabled(|| {
+            assert_eq!(setting(), DISABLED);
+            disabled(|| assert_eq!(setting(), DISABLED));
+            assert_eq!(setting(), DISABLED);
+            assert!(end());
+            assert_eq!(setting(), ENABLED);
+            assert!(!end());
+            disabled(|| assert_eq!(setting(), DISABLED));
+            assert_eq!(setting(), ENABLED);
+            assert!(begin());
+            assert_eq!(setting(), DISABLED);
+        });
+        assert_eq!(setting(), ENABLED);
+    }
+
+    #[test]
+    fn a_thread_that_disabled_its_cancellation_keeps_it_so() {
+        SEVERAL_THREADS.store(true, Ordering::Relaxed);
+        let mut before = UNCHANGED;
+        // SAFETY: writes one int.
+        unsafe { pthread_setcancelstate(DISABLED, &raw mut before) };
+        disabled(|| {
+            assert!(end());
+            assert_eq!(setting(), DISABLED);
+            assert!(begin());
+        });
+        assert_eq!(setting(), DISABLED);
+        // SAFETY: as the test found it.
+        unsafe { pthread_setcancelstate(before, std::ptr::null_mut()) };
+    }
+}

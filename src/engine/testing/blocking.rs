@@ -1,0 +1,59 @@
+//! The blocking forms of calls that only tests make so: everything else either
+//! waits in `capi` or does not wait.
+//!
+//! Must not: do more than sleep where the call must wait.
+
+use crate::engine::ReturnCode;
+use crate::engine::client::{Broadcast, Cancelling, Client, NewTask, Piece, Submitted};
+use crate::engine::link::Limit;
+use crate::engine::slab::Id;
+use crate::engine::worker::Worker;
+use crate::net::Transport;
+use std::mem::MaybeUninit;
+
+impl<T: Transport> Client<T> {
+    pub(crate) fn wait(&mut self) -> Result<(), ReturnCode> {
+        let mut limit = Limit::default();
+        self.block(|client| client.poll_any(&mut limit))
+    }
+
+    pub(crate) fn submit_and_wait(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
+        let mut submitted = self.submit_background(new)?;
+        while let Submitted::Asked(asked) = submitted {
+            self.link.sleep();
+            submitted = self.acknowledged(new, &asked)?;
+        }
+        Ok(submitted)
+    }
+
+    pub(crate) fn cancel(&mut self, handle: &[u8]) -> Result<(), ReturnCode> {
+        let mut call = Cancelling::default();
+        self.block(|client| client.poll_cancel(&mut call, handle))
+    }
+
+    pub(crate) fn send_workload(&mut self, id: Id, bytes: &[u8]) -> Result<usize, ReturnCode> {
+        let mut piece = Piece::default();
+        self.block(|client| client.poll_send_workload(id, bytes, &mut piece))
+    }
+
+    pub(crate) fn recv_data(
+        &mut self,
+        id: Id,
+        space: &mut [MaybeUninit<u8>],
+    ) -> Result<usize, ReturnCode> {
+        let mut limit = Limit::default();
+        self.block(|client| client.poll_recv_data(id, space, &mut limit))
+    }
+}
+
+impl<T: Transport> Worker<T> {
+    pub(crate) fn wait(&mut self) -> Result<(), ReturnCode> {
+        let mut limit = Limit::default();
+        self.block(|worker| worker.poll_any(&mut limit))
+    }
+
+    pub(crate) fn broadcast(&mut self, what: Broadcast<'_>) -> Result<(), ReturnCode> {
+        let mut call = self.begin_broadcast();
+        self.block(|worker| worker.poll_broadcast(&mut call, what))
+    }
+}

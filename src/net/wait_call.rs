@@ -1,0 +1,141 @@
+//! [`WaitCall`]: the system call that every wait of a blocking call ends in, apart
+//! from the state that it belongs to.
+//!
+//! A thread can be cancelled while it waits: glibc then unwinds its stack from
+//! inside the call, and may pass only frames without destructors. So the call is
+//! made by the outermost layer, with nothing but this plain value alive.
+//!
+//! mio makes the poller and registers with it; only the waiting is done here. The
+//! number that mio stores with a descriptor is its token, and a test holds it to that.
+//!
+//! Must not: be kept longer than the poller and the room for its events.
+
+use super::Ready;
+use libc::{c_int, epoll_event};
+use std::os::fd::RawFd;
+use std::time::Instant;
+
+unsafe extern "C-unwind" {
+    // libc's own declaration says that no unwinding comes out of it.
+    fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int;
+}
+
+/// One wait for one poller. Plain data.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitCall {
+    poller: RawFd,
+    events: *mut epoll_event,
+    room: c_int,
+    /// Milliseconds; -1 for ever.
+    timeout: c_int,
+}
+
+impl WaitCall {
+    #[inline(always)]
+    pub(super) fn new(
+        poller: RawFd,
+        events: &mut [epoll_event],
+        until: Option<Instant>,
+    ) -> WaitCall {
+        WaitCall {
+            poller,
+            events: events.as_mut_ptr(),
+            room: events.len() as c_int,
+            timeout: until.map_or(-1, milliseconds_to),
+        }
+    }
+
+    /// Waits. Returns the number of events found, 0 when the time was up, or the
+    /// `errno` of a failed call, below zero. A cancellation point: the thread may be
+    /// cancelled here if its cancellation is enabled.
+    #[inline(always)]
+    pub fn make(self) -> c_int {
+        // SAFETY: the poller's owner holds descriptor and room until the call's result
+        // is given to it (`MioNet::end_wait`).
+        let found = unsafe { epoll_wait(self.poller, self.events, self.room, self.timeout) };
+        if found >= 0 {
+            return found;
+        }
+        // SAFETY: the calling thread's own errno.
+        unsafe { -*libc::__errno_location() }
+    }
+}
+
+/// Milliseconds until a moment, rounded up: an early return would only wait again.
+fn milliseconds_to(until: Instant) -> c_int {
+    let left = until.saturating_duration_since(Instant::now());
+    c_int::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX)
+}
+
+/// What an event says of its connection.
+#[inline(always)]
+pub(super) fn ready(event: &epoll_event) -> Ready {
+    // The structure is packed on some machines: fields are copied, not borrowed.
+    let (bits, key) = (event.events as c_int, event.u64 as usize);
+    let has = |wanted: c_int| bits & wanted != 0;
+    let broken = has(libc::EPOLLERR);
+    let closed = has(libc::EPOLLHUP) || has(libc::EPOLLRDHUP) || broken;
+    Ready {
+        key,
+        readable: has(libc::EPOLLIN) || closed,
+        writable: has(libc::EPOLLOUT) || has(libc::EPOLLHUP) || broken,
+        closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::WAKE_KEY;
+    use mio::unix::SourceFd;
+    use mio::{Interest, Poll, Token};
+    use std::io::{Write, pipe};
+    use std::os::fd::AsRawFd;
+    use std::time::Duration;
+
+    #[test]
+    fn the_key_of_an_event_is_the_token_that_mio_registered() {
+        let poll = Poll::new().expect("a poller");
+        let (reader, mut writer) = pipe().expect("a pipe");
+        let mut events = [epoll_event { events: 0, u64: 0 }; 2];
+        for key in [0, 7, WAKE_KEY] {
+            let fd = reader.as_raw_fd();
+            let registry = poll.registry();
+            registry
+                .register(&mut SourceFd(&fd), Token(key), Interest::READABLE)
+                .expect("registers");
+            writer.write_all(b"x").expect("room");
+            let call = WaitCall::new(poll.as_raw_fd(), &mut events, None);
+            assert_eq!(call.make(), 1);
+            let wanted = Ready { key, readable: true, writable: false, closed: false };
+            assert_eq!(ready(&events[0]), wanted);
+            registry.deregister(&mut SourceFd(&fd)).expect("deregisters");
+        }
+    }
+
+    #[test]
+    fn a_closed_peer_is_readable_and_closed() {
+        let poll = Poll::new().expect("a poller");
+        let (reader, writer) = pipe().expect("a pipe");
+        let fd = reader.as_raw_fd();
+        poll.registry()
+            .register(&mut SourceFd(&fd), Token(3), Interest::READABLE)
+            .expect("registers");
+        drop(writer);
+        let mut events = [epoll_event { events: 0, u64: 0 }; 2];
+        let call = WaitCall::new(poll.as_raw_fd(), &mut events, None);
+        assert_eq!(call.make(), 1);
+        let event = ready(&events[0]);
+        assert!(event.key == 3 && event.readable && event.closed);
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_time_and_names_its_failure() {
+        let poll = Poll::new().expect("a poller");
+        let mut events = [epoll_event { events: 0, u64: 0 }; 1];
+        let soon = Some(Instant::now() + Duration::from_millis(2));
+        assert_eq!(WaitCall::new(poll.as_raw_fd(), &mut events, soon).make(), 0);
+        assert!(soon.is_some_and(|t| t <= Instant::now()));
+        assert_eq!(WaitCall::new(-1, &mut events, None).make(), -libc::EBADF);
+    }
+}
