@@ -354,24 +354,28 @@ unsafe fn run_background(
         let function = function.bytes();
         let new = submit(command, function, unique.bytes(), lent(workload, size));
         (*block).do_handle[0] = 0;
-        let broken = Err(ReturnCode::UNKNOWN_STATE);
-        let mut submitted = (*block).guarded(broken, |engine| {
+        let broken = Poll::Ready(Err(ReturnCode::UNKNOWN_STATE));
+        let submitted = (*block).guarded(broken, |engine| {
             engine.link.error.reset();
             if function.is_empty() {
-                return Err(engine.link.error.set(
+                return Poll::Ready(Err(engine.link.error.set(
                     ReturnCode::INVALID_ARGUMENT,
                     at!("_client_do_background"),
                     "function argument was empty",
-                ));
+                )));
             }
-            engine.submit_background(&new)
+            engine.poll_background(&new)
         });
-        while let Ok(Submitted::Asked(asked)) = submitted {
-            if let Err(Gone(())) = wait(block, UNTICKETED) {
-                return gearman_return_t::SUCCESS;
+        let submitted = match submitted {
+            Poll::Ready(submitted) => submitted,
+            Poll::Pending => {
+                if let Err(Gone(())) = wait(block, UNTICKETED) {
+                    return gearman_return_t::SUCCESS;
+                }
+                let broken = Err(ReturnCode::UNKNOWN_STATE);
+                (*block).guarded(broken, |engine| engine.acknowledged(&new))
             }
-            submitted = (*block).guarded(broken, |engine| engine.acknowledged(&new, &asked));
-        }
+        };
         let keep = |handle: &Handle| {
             let handle = handle.bytes().as_ptr().cast::<c_char>();
             ptr::copy_nonoverlapping(handle, (*block).do_handle.as_mut_ptr(), 64);
@@ -385,8 +389,6 @@ unsafe fn run_background(
                 keep(&handle);
                 ReturnCode::SUCCESS
             }
-            // The loop above has gone on with it.
-            Ok(Submitted::Asked(_)) => ReturnCode::UNKNOWN_STATE,
             Ok(Submitted::Task(id, mut run)) => {
                 let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
                 match finish_single(block, id, run, step, |task| keep(&task.handle)) {

@@ -12,7 +12,6 @@
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::Once;
@@ -28,36 +27,28 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// Runs `body`.
-///
-/// # Errors
-/// The text of its panic, to be stored with the handle.
+/// Runs `body`. If it panics, `fallback` gets the panic's text, to be stored
+/// with the handle, and gives the value instead.
 ///
 /// What `body` was changing may be half done: the caller marks it broken and does
 /// not use it again.
-#[inline(always)]
-pub fn guard<T>(body: impl FnOnce() -> T) -> Result<T, String> {
+pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T {
     HOOK.call_once(install);
     DEPTH.set(DEPTH.get() + 1);
     let caught = catch_unwind(AssertUnwindSafe(body));
     DEPTH.set(DEPTH.get() - 1);
-    caught.map_err(text_of)
-}
-
-/// What a panic said, and where.
-#[cold]
-#[inline(never)]
-fn text_of(payload: Box<dyn Any + Send>) -> String {
-    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (_, Some(text)) => text.as_str(),
-        _ => "panic",
-    };
-    let place = PLACE.get();
-    let text = format!("{text} ({})", String::from_utf8_lossy(&place).trim_start());
-    // A payload of a type of its own could panic again when dropped.
-    std::mem::forget(payload);
-    text
+    caught.unwrap_or_else(|payload| {
+        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(text), _) => text,
+            (_, Some(text)) => text.as_str(),
+            _ => "panic",
+        };
+        let place = PLACE.get();
+        let value = fallback(&format!("{text} ({})", String::from_utf8_lossy(&place).trim_start()));
+        // A payload of a type of its own could panic again when dropped.
+        std::mem::forget(payload);
+        value
+    })
 }
 
 fn install() {
@@ -84,15 +75,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_becomes_its_text() {
-        let text = guard(|| panic!("number {}", 7)).map(|()| "").expect_err("a panic");
+    fn a_panic_becomes_the_fallback_and_its_text() {
+        let mut text = String::new();
+        let fallback = |panic: &str| {
+            text = panic.to_owned();
+            -1
+        };
+        assert_eq!(guard(fallback, || panic!("number {}", 7)), -1);
         assert!(text.starts_with("number 7 (") && text.contains("guard.rs:"), "{text}");
-        assert_eq!(guard(|| 3), Ok(3));
+        assert_eq!(guard(|_| -1, || 3), 3);
     }
 
     #[test]
     fn guards_nest() {
-        let inner = guard(|| guard(|| panic!("inner")).map_or(1, |()| 0));
-        assert_eq!((inner, DEPTH.get()), (Ok(1), 0));
+        let inner = guard(|_| 0, || guard(|_| 1, || panic!("inner")));
+        assert_eq!((inner, DEPTH.get()), (1, 0));
     }
 }

@@ -4,7 +4,6 @@
 //! Must not: borrow a block while user code runs.
 
 use super::callbacks::gearman_log_fn;
-use super::cancellation;
 use super::enums::gearman_verbose_t;
 use super::frames::{Block, Gone, upcall};
 use super::guard::guard;
@@ -68,28 +67,23 @@ pub(super) fn guarded<H: Handle, R>(
     fallback: R,
     body: impl FnOnce(&mut H::Engine) -> R,
 ) -> R {
-    guarded_or(handle, || fallback, body)
-}
-
-/// The same, with a `fallback` that is made when it is needed.
-#[inline(always)]
-pub(super) fn guarded_or<H: Handle, R>(
-    handle: &mut H,
-    fallback: impl FnOnce() -> R,
-    body: impl FnOnce(&mut H::Engine) -> R,
-) -> R {
     if *handle.broken() || handle.frames().freed {
-        return fallback();
+        return fallback;
     }
-    let begun = cancellation::begin();
-    let result = guard(|| body(handle.engine()));
-    if begun {
-        cancellation::end();
+    let mut panicked = None;
+    let engine = handle.engine();
+    let result = guard(
+        |text| {
+            panicked = Some(text.to_owned());
+            None
+        },
+        || Some(body(engine)),
+    );
+    if let Some(result) = result {
+        return result;
     }
-    result.unwrap_or_else(|text| {
-        break_down(handle, &text);
-        fallback()
-    })
+    break_down(handle, &panicked.unwrap_or_default());
+    fallback
 }
 
 /// Marks a handle as unusable after a panic.

@@ -9,7 +9,7 @@
 //! Must not: hold anything with a destructor.
 
 use super::frames::{self, Gone};
-use super::handle::{Handle, guarded_or};
+use super::handle::{Handle, guarded};
 use std::mem::needs_drop;
 use std::task::Poll;
 
@@ -53,7 +53,7 @@ pub(super) unsafe fn block_on<H: Handle, R: Copy, F: FnMut(&mut H::Engine) -> Po
         // SAFETY: the caller guarantees a live block that nobody borrows, also after a
         // wait that did not say `Gone`.
         unsafe {
-            match guarded_or(&mut *block, || Poll::Ready(broken), &mut call) {
+            match guarded(&mut *block, Poll::Ready(broken), &mut call) {
                 Poll::Ready(result) => return Ok(result),
                 Poll::Pending => wait(block, purpose)?,
             }

@@ -4,7 +4,7 @@
 
 use super::cancellation;
 use super::frames::{Gone, upcall};
-use super::handle::{Handle as _, flush_log, guarded_or};
+use super::handle::{Handle as _, flush_log};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
@@ -78,7 +78,7 @@ unsafe fn work(block: *mut WorkerBlock, several: bool) -> Result<ReturnCode, Gon
             work_cancellably(block)
         } else {
             // No other thread can cancel this one, so it may sleep inside the engine.
-            Ok(guarded_or(&mut *block, || broken, Engine::work))
+            Ok((*block).guarded(broken, Engine::work))
         };
         let (next, ticket) = match step {
             Ok(Step::Call(next, ticket)) => (next, ticket),
@@ -89,7 +89,7 @@ unsafe fn work(block: *mut WorkerBlock, several: bool) -> Result<ReturnCode, Gon
         let Some(&definition) = definitions.iter().rev().find(|d| d.token == next.token) else {
             return Ok(give_back(block, ticket));
         };
-        let job = JobBlock::create(block, ptr::null_mut(), next.job);
+        let job = JobBlock::create(block, ptr::null_mut(), ticket.job());
         (*job).running = true;
         if let Err(Gone(())) = flush_log(block) {
             return Err(Gone(ReturnCode::SUCCESS));

@@ -73,6 +73,8 @@ impl MioNet {
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
+    #[cold]
+    #[inline(never)]
     fn poller(&mut self) -> io::Result<&mut Poll> {
         if self.poll.is_none() {
             let poll = Poll::new()?;

@@ -21,7 +21,7 @@ mod tests;
 
 pub use super::exchange::Broadcast;
 pub use add::{Body, NewTask};
-pub use quick::{Asked, Submitted};
+pub use quick::Submitted;
 pub use request::{Cancelling, Exchange};
 pub use run::{Run, Step, Ticket, Upcall};
 pub use stream::Piece;
@@ -132,8 +132,8 @@ pub struct Client<T: Transport> {
     refused: Option<(Id, ReturnCode)>,
     /// The connection on which an exchange or an upload has gone half out.
     half_sent: Option<usize>,
-    /// The connection on which a background job was submitted without a task.
-    quick: Option<usize>,
+    /// The background job that was submitted without a task.
+    quick: Option<quick::Asked>,
     /// The reply to an exchange that is being waited for.
     reply: Option<(u32, super::exchange::Reply)>,
     /// The last time looked at the clock; good enough to note when a server was
@@ -435,9 +435,7 @@ impl<T: Transport> Client<T> {
             self.lose(key, ReturnCode::LOST_CONNECTION);
             self.link.close(key);
         }
-        if let Some(key) = self.quick.take() {
-            self.owe_nobody(key);
-        }
+        self.owe_nobody();
     }
 
     /// Whether `step` has work that needs no waiting for.

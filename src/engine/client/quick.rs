@@ -27,15 +27,13 @@ use std::time::Instant;
 pub enum Submitted {
     /// The server has it under this handle.
     Created(Handle),
-    /// The server was asked: wait, and go on with [`Client::acknowledged`].
-    Asked(Asked),
     /// It is a task like any other: go on with this run until it is finished.
     Task(Id, Run),
 }
 
-/// A submission that went out without a task. Plain data.
+/// A submission that went out without a task.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub(super) struct Asked {
     key: usize,
     unique: Unique,
     /// The size of its packet.
@@ -45,18 +43,20 @@ pub struct Asked {
 }
 
 impl<T: Transport> Client<T> {
-    /// Submits a background job.
+    /// Submits a background job. While it is `Pending`, [`Client::poll_acknowledged`]
+    /// goes on with it.
     ///
     /// # Errors
     /// As for [`Client::add`].
-    pub fn submit_background(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
+    #[inline]
+    pub fn poll_background(&mut self, new: &NewTask<'_>) -> Poll<Result<Submitted, ReturnCode>> {
         let unique = self.check(new)?;
         self.check_fork();
         self.clock = self.link.net.now();
         let Some(key) = self.quiet_connection().filter(|_| Self::is_inline(new)) else {
             let id = self.add_checked(new, unique.as_slice())?;
             let run = self.run_until(id);
-            return Ok(Submitted::Task(id, run));
+            return Poll::Ready(Ok(Submitted::Task(id, run)));
         };
         let began = self.link.settings.timeout.map(|_| self.clock);
         let out = self.link.conns[key].out.bytes();
@@ -64,14 +64,9 @@ impl<T: Transport> Client<T> {
         let size = out.len();
         let id = match self.link.flush(key, &[], &mut 0) {
             Ok(Flush::Done) => {
-                self.servers[key].written += size as u64;
-                self.quick = Some(key);
-                let until = self.link.settings.deadline(self.clock);
-                let asked = Asked { key, unique, size, began };
-                return match self.link.poll_wait_on(key, until) {
-                    Poll::Pending => Ok(Submitted::Asked(asked)),
-                    Poll::Ready(_) => self.acknowledged(new, &asked),
-                };
+                self.quick = Some(Asked { key, unique, size, began });
+                self.link.want_wait(self.link.settings.deadline(self.clock));
+                return Poll::Pending;
             }
             Ok(Flush::Blocked) => {
                 let id = self.add_checked(new, unique.as_slice())?;
@@ -85,28 +80,44 @@ impl<T: Transport> Client<T> {
             }
         };
         let run = self.run_until_since(id, began);
-        Ok(Submitted::Task(id, run))
+        Poll::Ready(Ok(Submitted::Task(id, run)))
     }
 
-    /// Goes on with a submission when the wait for its acknowledgement is over.
+    /// Goes on with a submission when the wait for its acknowledgement is over. `new` is
+    /// what it was begun with.
     ///
     /// # Errors
     /// `MEMORY_ALLOCATION_FAILURE`.
-    pub fn acknowledged(
+    #[inline]
+    pub fn acknowledged(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
+        let Some(key) = self.quick.as_ref().map(|asked| asked.key) else {
+            // Only a signal handler that used the client meanwhile can have taken it.
+            return Err(self.link.error.set_code(ReturnCode::UNKNOWN_STATE));
+        };
+        match self.read_created(key) {
+            Ok(Some(handle)) => {
+                let size = self.quick.take().map_or(0, |asked| asked.size);
+                self.servers[key].written += size as u64;
+                Ok(Submitted::Created(handle))
+            }
+            surprise => self.surprised(new, surprise.err()),
+        }
+    }
+
+    /// Makes the task that a submission belongs to, in the state that it has reached.
+    #[cold]
+    #[inline(never)]
+    fn surprised(
         &mut self,
         new: &NewTask<'_>,
-        asked: &Asked,
+        lost: Option<ReturnCode>,
     ) -> Result<Submitted, ReturnCode> {
-        let &Asked { key, unique, size, began } = asked;
-        self.quick = None;
-        let read = self.read_created(key);
-        if let Ok(Some(handle)) = read {
-            return Ok(Submitted::Created(handle));
-        }
-        self.servers[key].written -= size as u64;
+        let Some(Asked { key, unique, size, began }) = self.quick.take() else {
+            return Err(self.link.error.set_code(ReturnCode::UNKNOWN_STATE));
+        };
         let id = self.add_checked(new, unique.as_slice())?;
         self.account(key, id, size);
-        if let Err(code) = read {
+        if let Some(code) = lost {
             self.lose(key, code);
         }
         let run = self.run_until_since(id, began);
@@ -114,10 +125,12 @@ impl<T: Transport> Client<T> {
     }
 
     /// The acknowledgement of a submission that was abandoned will have no taker.
-    pub(super) fn owe_nobody(&mut self, key: usize) {
-        if let Some(server) = self.servers.get_mut(key)
-            && self.link.conns[key].state == State::Up
+    pub(super) fn owe_nobody(&mut self) {
+        if let Some(Asked { key, size, .. }) = self.quick.take()
+            && self.link.conns.get(key).is_some_and(|conn| conn.state == State::Up)
         {
+            let server = &mut self.servers[key];
+            server.written += size as u64;
             let end = server.written;
             server.owed.push_back(Owed { what: Expect::Created(Id::NONE), end });
         }

@@ -47,6 +47,7 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// The poller's.
+    #[inline(always)]
     pub fn poll_wait_on(
         &mut self,
         key: usize,
@@ -68,8 +69,14 @@ impl<T: Transport> Link<T> {
         {
             return Poll::Ready(Ok(wait));
         }
-        self.waits_until = until;
+        self.want_wait(until);
         Poll::Pending
+    }
+
+    /// Asks for a wait that ends at `until`.
+    #[inline(always)]
+    pub fn want_wait(&mut self, until: Option<Instant>) {
+        self.waits_until = until;
     }
 
     #[cold]

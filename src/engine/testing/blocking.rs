@@ -10,6 +10,7 @@ use crate::engine::slab::Id;
 use crate::engine::worker::Worker;
 use crate::net::Transport;
 use std::mem::MaybeUninit;
+use std::task::Poll;
 
 impl<T: Transport> Client<T> {
     pub(crate) fn wait(&mut self) -> Result<(), ReturnCode> {
@@ -18,12 +19,13 @@ impl<T: Transport> Client<T> {
     }
 
     pub(crate) fn submit_and_wait(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
-        let mut submitted = self.submit_background(new)?;
-        while let Submitted::Asked(asked) = submitted {
-            self.link.sleep();
-            submitted = self.acknowledged(new, &asked)?;
+        match self.poll_background(new) {
+            Poll::Ready(submitted) => submitted,
+            Poll::Pending => {
+                self.link.sleep();
+                self.acknowledged(new)
+            }
         }
-        Ok(submitted)
     }
 
     pub(crate) fn cancel(&mut self, handle: &[u8]) -> Result<(), ReturnCode> {

@@ -45,7 +45,7 @@ impl<T: Transport> Worker<T> {
         &mut self,
         until: Option<Instant>,
     ) -> Poll<Result<Option<Id>, ReturnCode>> {
-        let answer = match ready!(self.link.poll_wait(until)) {
+        let answer = match ready!(self.link.poll_wait_on(0, until)) {
             Ok(Wait::Ready) => self.quick_answer(),
             Ok(Wait::Woken) => {
                 self.note_stop();

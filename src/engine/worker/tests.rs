@@ -66,7 +66,7 @@ fn step(worker: &mut Worker<ScriptNet>) -> Result<(Id, Ticket), ReturnCode> {
         Step::Done(code) => Err(code),
         Step::Call(upcall, ticket) => {
             assert_eq!(upcall.token, TOKEN);
-            Ok((upcall.job, ticket))
+            Ok((ticket.job(), ticket))
         }
     }
 }

@@ -17,8 +17,6 @@ use std::time::Instant;
 /// that function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upcall {
-    /// What to do.
-    pub job: Id,
     /// What the layer above runs for it.
     pub token: u64,
     /// Whether its results go through a reducer.
@@ -141,7 +139,7 @@ impl<T: Transport> Worker<T> {
         let number = self.last_ticket;
         job.running = number;
         let reduces = job.reduces();
-        Step::Call(Upcall { job: id, token, reduces }, Ticket { job: id, number })
+        Step::Call(Upcall { token, reduces }, Ticket { job: id, number })
     }
 
     /// A function has returned: tells the server, unless the function has done
