@@ -121,6 +121,7 @@ programs! {
     calls_in_a_function
     calls_in_any_callback
     cancel_job
+    cancelled_threads
     client_clone
     client_life
     client_namespace
