@@ -179,10 +179,15 @@ impl ClientBlock {
         self.frames.freed
     }
 
-    /// Marks the client as freed. Returns whether its block can go now.
+    /// Marks the client as freed. Returns whether its block can go now; if not, it has
+    /// no descriptors any more: a call that never returns leaks the block.
     pub(super) fn mark_freed(&mut self) -> bool {
         self.frames.freed = true;
-        self.frames.is_empty()
+        if self.frames.is_empty() {
+            return true;
+        }
+        self.engine.link.net = MioNet::new();
+        false
     }
 
     /// Runs our own code on the engine; see [`handle::guarded`].

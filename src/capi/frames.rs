@@ -6,8 +6,24 @@
 //! [`Frames`]; whoever enters the handle next can tell from the stack whether a
 //! noted call is still under way.
 //!
+//! A thread may have several stacks: its own, and those of coroutines, fibers and signal
+//! handlers. Only the thread's own stack is looked at, and only while the thread runs
+//! on it: nobody knows where another stack ends, whether it is still mapped, and
+//! whether it is suspended. A call on another stack counts as under way until it
+//! returns. So a jump inside a coroutine is not noticed: the call that was left stays noted
+//! and, when the handle is freed, the handle's block is leaked; what it held was
+//! closed and freed. The same goes for a coroutine that is destroyed while it is suspended in
+//! user code. A call on the thread's own stack that was jumped out of while the
+//! thread runs on another one is found by the next entry from the own stack.
+//!
+//! greenlet keeps the frames of suspended coroutines elsewhere and lets others run at
+//! the same addresses. No look at the stack can tell such a call from one
+//! that was jumped out of; [`Frames::all_return`] says that there are no jumps.
+//!
 //! Must not: have a destructor alive across a call.
 
+use super::own_stack;
+use std::collections::BTreeSet;
 use std::mem::{MaybeUninit, needs_drop};
 
 /// Stands on the stack while user code runs, to be recognised there.
@@ -33,14 +49,12 @@ struct Berth {
     room: [u8; ROOM],
 }
 
-/// A mark further away than this may be on another stack: it is not looked at.
-const SAME_STACK: usize = 1 << 20;
-
+/// A call that user code has not returned from.
 #[derive(Debug)]
 struct Frame<P> {
-    /// Where its mark stands.
+    /// Address of its mark.
     address: usize,
-    /// Whose stack that is.
+    /// The thread that made the call.
     thread: libc::pthread_t,
     serial: u64,
     /// What the call was for, in case that it never comes back.
@@ -48,21 +62,18 @@ struct Frame<P> {
 }
 
 impl<P> Frame<P> {
-    /// Whether the call may still be under way, seen from a function whose own
-    /// variables are at `here`. Stacks grow downwards, so a frame below `here`
-    /// is gone; one above is there if nobody has overwritten its mark.
-    fn is_alive(&self, here: usize, thread: libc::pthread_t) -> bool {
-        if self.thread != thread {
-            return true;
-        }
+    /// Whether the call is under way, seen from a function whose own variables
+    /// are at `here`. Stacks grow downwards, so a frame below `here` is gone; one above
+    /// is there if nobody has overwritten its mark.
+    ///
+    /// # Safety
+    /// `here` and the mark are both on the stack that the calling thread runs on.
+    unsafe fn is_standing(&self, here: usize) -> bool {
         if self.address <= here {
             return false;
         }
-        if self.address - here > SAME_STACK {
-            return true;
-        }
-        // SAFETY: between `here`, which is on this thread's stack, and an older
-        // part of the same stack everything is mapped.
+        // SAFETY: between `here` and an older part of the same stack everything is
+        // mapped.
         let mark = unsafe { std::ptr::read_volatile(self.address as *const Mark) };
         mark.magic == MAGIC && mark.serial == self.serial
     }
@@ -71,25 +82,38 @@ impl<P> Frame<P> {
 /// The upcalls of one handle that have not returned.
 #[derive(Debug)]
 pub(super) struct Frames<P> {
+    /// The calls in the order of entry, but those of `elsewhere`.
     list: Vec<Frame<P>>,
+    /// Serial numbers of the calls that are known to be on a stack other than their
+    /// thread's own. Only their return takes them out.
+    elsewhere: BTreeSet<u64>,
     last_serial: u64,
     /// Calls that were left without returning, for the handle to settle.
     abandoned: Vec<P>,
     /// The handle was freed; its block goes with the last frame.
     pub(super) freed: bool,
+    /// The program says that user code of this handle always returns.
+    pub(super) all_return: bool,
 }
 
 impl<P: Copy> Frames<P> {
     pub(super) const fn new() -> Frames<P> {
-        Frames { list: Vec::new(), last_serial: 0, abandoned: Vec::new(), freed: false }
+        Frames {
+            list: Vec::new(),
+            elsewhere: BTreeSet::new(),
+            last_serial: 0,
+            abandoned: Vec::new(),
+            freed: false,
+            all_return: false,
+        }
     }
 
     /// Whether no upcall is under way.
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.elsewhere.is_empty()
     }
 
-    /// Whether nothing is under way or left to settle: then there is nothing to
+    /// Whether there is nothing to find out or to settle: then there is nothing to
     /// do on entry.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
@@ -97,18 +121,37 @@ impl<P: Copy> Frames<P> {
     }
 
     /// Notes which upcalls were left without returning. Call on entry.
+    ///
+    /// Looks at each frame that was entered since this thread's last look, and at one
+    /// that is older: on the thread's own stack those above a standing one stand.
     #[inline(never)]
     pub(super) fn prune(&mut self) {
+        if self.list.is_empty() {
+            return;
+        }
         let local = 0u8;
         let here = &raw const local as usize;
         // SAFETY: has no preconditions.
         let thread = unsafe { libc::pthread_self() };
-        while let Some(last) = self.list.last() {
-            if last.is_alive(here, thread) {
+        let own = own_stack::bounds();
+        let mut at = self.list.len();
+        while at > 0 {
+            at -= 1;
+            let frame = &self.list[at];
+            if frame.thread != thread {
+                continue;
+            }
+            if self.all_return || !own.contains(&frame.address) {
+                let frame = self.list.remove(at);
+                self.elsewhere.insert(frame.serial);
+                continue;
+            }
+            // SAFETY: both addresses are on the thread's own stack, and it runs there.
+            if !own.contains(&here) || unsafe { frame.is_standing(here) } {
                 break;
             }
-            self.abandoned.push(last.purpose);
-            self.list.pop();
+            let frame = self.list.remove(at);
+            self.abandoned.push(frame.purpose);
         }
     }
 
@@ -129,13 +172,24 @@ impl<P: Copy> Frames<P> {
         serial
     }
 
-    /// An upcall has returned. Those that it made in turn and that never did are
-    /// abandoned.
+    /// An upcall has returned.
     fn leave(&mut self, serial: u64) {
-        while let Some(frame) = self.list.pop_if(|frame| frame.serial != serial) {
-            self.abandoned.push(frame.purpose);
+        if self.list.pop_if(|frame| frame.serial == serial).is_none() {
+            self.leave_among_others(serial);
         }
-        self.list.pop();
+    }
+
+    /// An upcall has returned that is not the last one of the list: younger ones are on
+    /// other stacks, or it made them in turn and they never came back.
+    #[cold]
+    #[inline(never)]
+    fn leave_among_others(&mut self, serial: u64) {
+        if !self.elsewhere.remove(&serial)
+            && let Some(at) = self.list.iter().rposition(|frame| frame.serial == serial)
+        {
+            self.list.remove(at);
+        }
+        self.prune();
     }
 }
 
@@ -260,5 +314,86 @@ mod tests {
         frames.prune();
         assert!(frames.is_empty());
         assert_eq!(frames.take_abandoned(), Some(5));
+    }
+
+    /// A call whose mark is not on the thread's own stack, as a coroutine makes it. Its
+    /// memory is given back at once: looking at it is an error that valgrind finds.
+    fn enter_elsewhere(frames: &mut Frames<u32>, purpose: u32) -> u64 {
+        let mut mark = Box::new(Mark { magic: 0, serial: 0 });
+        frames.enter(&raw mut *mark, purpose)
+    }
+
+    #[inline(never)]
+    fn enter_and_jump(frames: &mut Frames<u32>, purpose: u32) {
+        let mut mark = Mark { magic: 0, serial: 0 };
+        frames.enter(&raw mut mark, purpose);
+    }
+
+    #[test]
+    fn a_call_on_another_stack_is_under_way_until_it_returns() {
+        let mut frames = Frames::new();
+        let (first, second) = (enter_elsewhere(&mut frames, 1), enter_elsewhere(&mut frames, 2));
+        frames.prune();
+        assert!(frames.is_quiet() && !frames.is_empty());
+        frames.leave(first);
+        assert!(!frames.is_empty());
+        frames.leave(second);
+        assert!(frames.is_empty());
+        assert_eq!(frames.take_abandoned(), None);
+    }
+
+    #[test]
+    fn a_call_that_returns_leaves_those_on_other_stacks_alone() {
+        let mut frames = Frames::new();
+        let mut mark = Mark { magic: 0, serial: 0 };
+        let outer = frames.enter(&raw mut mark, 1);
+        let suspended = enter_elsewhere(&mut frames, 2);
+        frames.leave(outer);
+        assert_eq!(frames.take_abandoned(), None);
+        assert!(!frames.is_empty());
+        frames.leave(suspended);
+        assert!(frames.is_empty());
+    }
+
+    #[test]
+    fn a_call_that_was_jumped_out_of_is_found_among_suspended_ones() {
+        let mut frames = Frames::new();
+        let older = enter_elsewhere(&mut frames, 1);
+        enter_and_jump(&mut frames, 2);
+        let younger = enter_elsewhere(&mut frames, 3);
+        frames.prune();
+        assert_eq!(frames.take_abandoned(), Some(2));
+        assert_eq!(frames.take_abandoned(), None);
+        frames.leave(older);
+        frames.leave(younger);
+        assert!(frames.is_empty());
+    }
+
+    #[test]
+    fn a_call_of_another_thread_is_that_thread_s_to_judge() {
+        let mut frames = Frames::new();
+        let mut mark = Mark { magic: 0, serial: 0 };
+        let serial = frames.enter(&raw mut mark, 1);
+        let elsewhere = |frames: &mut Frames<u32>| {
+            frames.prune();
+            enter_and_jump(frames, 2);
+            frames.prune();
+            frames.take_abandoned()
+        };
+        let taken = std::thread::scope(|scope| scope.spawn(|| elsewhere(&mut frames)).join());
+        assert_eq!(taken.expect("the thread ends"), Some(2));
+        assert_eq!(frames.take_abandoned(), None);
+        frames.leave(serial);
+        assert!(frames.is_empty());
+    }
+
+    #[test]
+    fn no_call_is_taken_for_left_where_all_return() {
+        let mut frames = Frames::new();
+        frames.all_return = true;
+        enter_and_jump(&mut frames, 1);
+        frames.prune();
+        assert!(frames.is_quiet() && !frames.is_empty());
+        assert_eq!(frames.take_abandoned(), None);
     }
 }

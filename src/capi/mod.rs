@@ -34,6 +34,7 @@ mod hooks;
 pub mod job;
 mod job_block;
 pub mod kill;
+mod own_stack;
 pub mod parse;
 mod reduce;
 pub mod result;

@@ -267,7 +267,11 @@ impl WorkerBlock {
             this.frames.freed = true;
             if this.frames.is_empty() {
                 drop(Box::from_raw(block));
+                return;
             }
+            // A call that never returns leaks the block, but no descriptors.
+            this.engine.link.net = MioNet::new();
+            this.id = gearman_id_t { read_fd: -1, write_fd: -1 };
         }
     }
 
