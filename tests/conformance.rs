@@ -127,6 +127,13 @@ programs! {
     client_set_ssl
     client_timeouts
     clone_server_order
+    coroutine_client
+    coroutine_free_client
+    coroutine_jumps
+    coroutine_same_client
+    coroutine_same_worker
+    coroutine_threads
+    coroutine_worker
     counted_names
     do_results
     exception_without_option

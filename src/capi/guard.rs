@@ -32,11 +32,14 @@ static HOOK: Once = Once::new();
 ///
 /// What `body` was changing may be half done: the caller marks it broken and does
 /// not use it again.
+#[inline(always)]
 pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T {
     HOOK.call_once(install);
-    DEPTH.set(DEPTH.get() + 1);
+    // SAFETY: the guard does not outlive its thread.
+    let depth = unsafe { &*depth() };
+    depth.set(depth.get() + 1);
     let caught = catch_unwind(AssertUnwindSafe(body));
-    DEPTH.set(DEPTH.get() - 1);
+    depth.set(depth.get() - 1);
     caught.unwrap_or_else(|payload| {
         let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => text,
@@ -49,6 +52,15 @@ pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T
         std::mem::forget(payload);
         value
     })
+}
+
+/// The calling thread's counter.
+// Never inlined: between two guards of one function user code may run, and a coroutine
+// of the program's may go on in another thread after it. The compiler would use
+// the address of the first thread's counter again.
+#[inline(never)]
+fn depth() -> *const Cell<u32> {
+    DEPTH.with(std::ptr::from_ref)
 }
 
 fn install() {
