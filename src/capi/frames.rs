@@ -7,14 +7,16 @@
 //! noted call is still under way.
 //!
 //! A thread may have several stacks: its own, and those of coroutines, fibers and signal
-//! handlers. Only the thread's own stack is looked at, and only while the thread runs
-//! on it: nobody knows where another stack ends, whether it is still mapped, and
-//! whether it is suspended. A call on another stack counts as under way until it
-//! returns. So a jump inside a coroutine is not noticed: the call that was left stays noted
-//! and, when the handle is freed, the handle's block is leaked; what it held was
-//! closed and freed. The same goes for a coroutine that is destroyed while it is suspended in
-//! user code. A call on the thread's own stack that was jumped out of while the
-//! thread runs on another one is found by the next entry from the own stack.
+//! handlers. Marks are looked at only on the thread's own stack, and only while the thread
+//! runs on it: nobody knows where another stack ends, whether it is still mapped, and
+//! whether it is suspended. A call on another stack is under way until it returns, with one
+//! exception: its frame cannot be where other frames are now. So a jump inside a coroutine is
+//! noticed by the next call of the library from about the same depth of that stack, or of
+//! another one in the same memory. If no such call comes, the call that was left stays noted,
+//! and when the handle is freed, the handle's block is leaked; what it held was closed and
+//! freed. The same goes for a coroutine that is destroyed while it is suspended in user
+//! code. A call on the thread's own stack that was jumped out of while the thread runs on
+//! another one is found by the next entry from the own stack.
 //!
 //! greenlet keeps the frames of suspended coroutines elsewhere and lets others run at
 //! the same addresses. No look at the stack can tell such a call from one
@@ -23,8 +25,9 @@
 //! Must not: have a destructor alive across a call.
 
 use super::own_stack;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::mem::{MaybeUninit, needs_drop};
+use std::ops::Range;
 
 /// Stands on the stack while user code runs, to be recognised there.
 #[derive(Clone, Copy)]
@@ -44,10 +47,13 @@ const ROOM: usize = 3 * 1024;
 
 /// A mark and the room above it.
 #[repr(C)]
-struct Berth {
+struct FrameMark {
     mark: Mark,
     room: [u8; ROOM],
 }
+
+/// Bytes of a frame mark with its room: no other frame is there while its call is under way.
+const FRAME_MARK_SIZE: usize = size_of::<FrameMark>();
 
 /// A call that user code has not returned from.
 #[derive(Debug)]
@@ -79,17 +85,49 @@ impl<P> Frame<P> {
     }
 }
 
+/// What can be said of a noted call.
+enum Fate {
+    /// It is under way, as are the thread's older ones.
+    Standing,
+    /// Another thread has to say.
+    Unknown,
+    /// It is on another stack than its thread's own.
+    Elsewhere,
+    /// It was left without returning.
+    Gone,
+}
+
+/// From where the stack is looked at.
+struct Look {
+    /// The memory of the looking function's frame begins here,
+    low: usize,
+    /// and ends here.
+    here: usize,
+    thread: libc::pthread_t,
+    /// The thread's own stack.
+    own: Range<usize>,
+}
+
+impl Look {
+    /// Whether a frame mark reaches into the frame of the looking function.
+    fn overlaps(&self, address: usize) -> bool {
+        address < self.here && self.low < address + FRAME_MARK_SIZE
+    }
+}
+
 /// The upcalls of one handle that have not returned.
 #[derive(Debug)]
 pub(super) struct Frames<P> {
     /// The calls in the order of entry, but those of `elsewhere`.
     list: Vec<Frame<P>>,
-    /// Serial numbers of the calls that are known to be on a stack other than their
-    /// thread's own. Only their return takes them out.
-    elsewhere: BTreeSet<u64>,
+    /// The calls that are known to be on a stack other than their thread's own, by the
+    /// address of the mark and the serial number. No two frame marks overlap.
+    elsewhere: BTreeMap<(usize, u64), P>,
     last_serial: u64,
     /// Calls that were left without returning, for the handle to settle.
     abandoned: Vec<P>,
+    /// Whether there is anything in `elsewhere` or `abandoned`.
+    stirred: bool,
     /// The handle was freed; its block goes with the last frame.
     pub(super) freed: bool,
     /// The program says that user code of this handle always returns.
@@ -100,9 +138,10 @@ impl<P: Copy> Frames<P> {
     pub(super) const fn new() -> Frames<P> {
         Frames {
             list: Vec::new(),
-            elsewhere: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
             last_serial: 0,
             abandoned: Vec::new(),
+            stirred: false,
             freed: false,
             all_return: false,
         }
@@ -117,7 +156,7 @@ impl<P: Copy> Frames<P> {
     /// do on entry.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
-        self.list.is_empty() && self.abandoned.is_empty()
+        self.list.is_empty() && !self.stirred
     }
 
     /// Notes which upcalls were left without returning. Call on entry.
@@ -126,38 +165,100 @@ impl<P: Copy> Frames<P> {
     /// that is older: on the thread's own stack those above a standing one stand.
     #[inline(never)]
     pub(super) fn prune(&mut self) {
-        if self.list.is_empty() {
-            return;
+        // As large as the frame of an upcall, to be where one was that is gone.
+        let mut room = MaybeUninit::<FrameMark>::uninit();
+        let low = std::hint::black_box(room.as_mut_ptr()) as usize;
+        let look = Look {
+            low,
+            here: low + FRAME_MARK_SIZE,
+            // SAFETY: has no preconditions.
+            thread: unsafe { libc::pthread_self() },
+            own: if self.list.is_empty() { 0..0 } else { own_stack::bounds() },
+        };
+        if !self.all_return {
+            self.abandon_between(look.low, look.here);
         }
-        let local = 0u8;
-        let here = &raw const local as usize;
-        // SAFETY: has no preconditions.
-        let thread = unsafe { libc::pthread_self() };
-        let own = own_stack::bounds();
         let mut at = self.list.len();
         while at > 0 {
             at -= 1;
-            let frame = &self.list[at];
-            if frame.thread != thread {
-                continue;
+            match self.fate(&self.list[at], &look) {
+                Fate::Standing => break,
+                Fate::Unknown => {}
+                Fate::Elsewhere => {
+                    let frame = self.list.remove(at);
+                    self.put_elsewhere(frame);
+                }
+                Fate::Gone => {
+                    let frame = self.list.remove(at);
+                    self.abandoned.push(frame.purpose);
+                }
             }
-            if self.all_return || !own.contains(&frame.address) {
-                let frame = self.list.remove(at);
-                self.elsewhere.insert(frame.serial);
-                continue;
-            }
-            // SAFETY: both addresses are on the thread's own stack, and it runs there.
-            if !own.contains(&here) || unsafe { frame.is_standing(here) } {
-                break;
-            }
-            let frame = self.list.remove(at);
-            self.abandoned.push(frame.purpose);
         }
+        self.stirred = !self.elsewhere.is_empty() || !self.abandoned.is_empty();
+    }
+
+    /// What can be said of a call of the list.
+    fn fate(&self, frame: &Frame<P>, look: &Look) -> Fate {
+        let is_mine = frame.thread == look.thread;
+        if self.all_return {
+            return if is_mine { Fate::Elsewhere } else { Fate::Unknown };
+        }
+        if look.overlaps(frame.address) {
+            return Fate::Gone;
+        }
+        if !is_mine {
+            return Fate::Unknown;
+        }
+        if !look.own.contains(&frame.address) {
+            return Fate::Elsewhere;
+        }
+        if !look.own.contains(&look.here) {
+            // From here nothing of the own stack can be judged, and older calls there
+            // neither.
+            return Fate::Standing;
+        }
+        // SAFETY: both addresses are on the thread's own stack, and it runs there.
+        if unsafe { frame.is_standing(look.here) } { Fate::Standing } else { Fate::Gone }
+    }
+
+    /// Abandons the calls elsewhere whose frame marks reach into this memory.
+    fn abandon_between(&mut self, low: usize, high: usize) {
+        while let Some(key) = self.first_between(low, high) {
+            self.abandoned.extend(self.elsewhere.remove(&key));
+        }
+    }
+
+    /// The first call elsewhere whose frame mark reaches into this memory.
+    fn first_between(&self, low: usize, high: usize) -> Option<(usize, u64)> {
+        let from = (low.saturating_sub(FRAME_MARK_SIZE - 1), 0);
+        self.elsewhere.range(from..(high, 0)).next().map(|(&key, _)| key)
+    }
+
+    /// Moves a call to those elsewhere. Of two at the same place the older one is gone.
+    fn put_elsewhere(&mut self, frame: Frame<P>) {
+        let Frame { address, serial, purpose, .. } = frame;
+        if self.all_return {
+            // Its address says nothing.
+            self.elsewhere.insert((0, serial), purpose);
+            return;
+        }
+        while let Some(key) = self.first_between(address, address + FRAME_MARK_SIZE) {
+            if key.1 > serial {
+                self.abandoned.push(purpose);
+                return;
+            }
+            self.abandoned.extend(self.elsewhere.remove(&key));
+        }
+        self.elsewhere.insert((address, serial), purpose);
     }
 
     /// Takes one upcall that was left without returning.
     pub(super) fn take_abandoned(&mut self) -> Option<P> {
-        self.abandoned.pop()
+        let taken = self.abandoned.pop();
+        if taken.is_none() {
+            self.stirred = !self.elsewhere.is_empty();
+        }
+        taken
     }
 
     /// Notes an upcall whose mark is at `mark`.
@@ -172,10 +273,10 @@ impl<P: Copy> Frames<P> {
         serial
     }
 
-    /// An upcall has returned.
-    fn leave(&mut self, serial: u64) {
+    /// An upcall has returned whose mark is at `mark`.
+    fn leave(&mut self, mark: *mut Mark, serial: u64) {
         if self.list.pop_if(|frame| frame.serial == serial).is_none() {
-            self.leave_among_others(serial);
+            self.leave_among_others(mark as usize, serial);
         }
     }
 
@@ -183,8 +284,9 @@ impl<P: Copy> Frames<P> {
     /// other stacks, or it made them in turn and they never came back.
     #[cold]
     #[inline(never)]
-    fn leave_among_others(&mut self, serial: u64) {
-        if !self.elsewhere.remove(&serial)
+    fn leave_among_others(&mut self, address: usize, serial: u64) {
+        let place = self.elsewhere.remove(&(address, serial));
+        if place.or_else(|| self.elsewhere.remove(&(0, serial))).is_none()
             && let Some(at) = self.list.iter().rposition(|frame| frame.serial == serial)
         {
             self.list.remove(at);
@@ -223,18 +325,18 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     call: F,
 ) -> Result<R, Gone<R>> {
     const {
-        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<Berth>());
+        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<FrameMark>());
         assert!(!needs_drop::<B::Purpose>());
     }
-    let mut berth = MaybeUninit::<Berth>::uninit();
+    let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
     // SAFETY: only a field's address is taken.
-    let mark = unsafe { &raw mut (*berth.as_mut_ptr()).mark };
+    let mark = unsafe { &raw mut (*frame_mark.as_mut_ptr()).mark };
     // SAFETY: the caller guarantees a live block that nobody borrows.
     let serial = unsafe { (*block).frames().enter(mark, purpose) };
     let result = call();
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
-    frames.leave(serial);
+    frames.leave(mark, serial);
     // SAFETY: it is our own variable still. It is not recognised any more.
     unsafe { (&raw mut (*mark).magic).write_volatile(0) };
     if !frames.freed {
@@ -249,151 +351,5 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Handle {
-        frames: Frames<u32>,
-    }
-
-    impl Block for Handle {
-        type Purpose = u32;
-        fn frames(&mut self) -> &mut Frames<u32> {
-            &mut self.frames
-        }
-    }
-
-    #[test]
-    fn a_call_inside_a_call_finds_the_outer_one_alive() {
-        let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
-        // SAFETY: the block is live and from `Box`; the closures hold pointers.
-        unsafe {
-            let seen = upcall(block, 1, || {
-                (*block).frames.prune();
-                let inner = upcall(block, 2, || {
-                    (*block).frames.prune();
-                    (*block).frames.list.len()
-                });
-                (inner.unwrap_or(0), (*block).frames.list.len())
-            });
-            assert_eq!(seen.unwrap_or_default(), (2, 1));
-            assert!((*block).frames.is_empty());
-            assert!((*block).frames.take_abandoned().is_none());
-            drop(Box::from_raw(block));
-        }
-    }
-
-    #[test]
-    fn a_freed_handle_lives_until_its_last_call_returns() {
-        let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
-        // SAFETY: as above; the outermost `upcall` frees the block.
-        unsafe {
-            let result = upcall(block, 1, || {
-                let inner = upcall(block, 2, || {
-                    (*block).frames.freed = true;
-                    7
-                });
-                match inner {
-                    Err(Gone(7)) => (*block).frames.list.len(),
-                    _ => 99,
-                }
-            });
-            assert!(matches!(result, Err(Gone(1))));
-        }
-    }
-
-    #[test]
-    fn a_call_that_was_jumped_out_of_is_found() {
-        let mut frames: Frames<u32> = Frames::new();
-        #[inline(never)]
-        fn enter_deep(frames: &mut Frames<u32>) {
-            let mut mark = Mark { magic: 0, serial: 0 };
-            frames.enter(&raw mut mark, 5);
-        }
-        enter_deep(&mut frames);
-        frames.prune();
-        assert!(frames.is_empty());
-        assert_eq!(frames.take_abandoned(), Some(5));
-    }
-
-    /// A call whose mark is not on the thread's own stack, as a coroutine makes it. Its
-    /// memory is given back at once: looking at it is an error that valgrind finds.
-    fn enter_elsewhere(frames: &mut Frames<u32>, purpose: u32) -> u64 {
-        let mut mark = Box::new(Mark { magic: 0, serial: 0 });
-        frames.enter(&raw mut *mark, purpose)
-    }
-
-    #[inline(never)]
-    fn enter_and_jump(frames: &mut Frames<u32>, purpose: u32) {
-        let mut mark = Mark { magic: 0, serial: 0 };
-        frames.enter(&raw mut mark, purpose);
-    }
-
-    #[test]
-    fn a_call_on_another_stack_is_under_way_until_it_returns() {
-        let mut frames = Frames::new();
-        let (first, second) = (enter_elsewhere(&mut frames, 1), enter_elsewhere(&mut frames, 2));
-        frames.prune();
-        assert!(frames.is_quiet() && !frames.is_empty());
-        frames.leave(first);
-        assert!(!frames.is_empty());
-        frames.leave(second);
-        assert!(frames.is_empty());
-        assert_eq!(frames.take_abandoned(), None);
-    }
-
-    #[test]
-    fn a_call_that_returns_leaves_those_on_other_stacks_alone() {
-        let mut frames = Frames::new();
-        let mut mark = Mark { magic: 0, serial: 0 };
-        let outer = frames.enter(&raw mut mark, 1);
-        let suspended = enter_elsewhere(&mut frames, 2);
-        frames.leave(outer);
-        assert_eq!(frames.take_abandoned(), None);
-        assert!(!frames.is_empty());
-        frames.leave(suspended);
-        assert!(frames.is_empty());
-    }
-
-    #[test]
-    fn a_call_that_was_jumped_out_of_is_found_among_suspended_ones() {
-        let mut frames = Frames::new();
-        let older = enter_elsewhere(&mut frames, 1);
-        enter_and_jump(&mut frames, 2);
-        let younger = enter_elsewhere(&mut frames, 3);
-        frames.prune();
-        assert_eq!(frames.take_abandoned(), Some(2));
-        assert_eq!(frames.take_abandoned(), None);
-        frames.leave(older);
-        frames.leave(younger);
-        assert!(frames.is_empty());
-    }
-
-    #[test]
-    fn a_call_of_another_thread_is_that_thread_s_to_judge() {
-        let mut frames = Frames::new();
-        let mut mark = Mark { magic: 0, serial: 0 };
-        let serial = frames.enter(&raw mut mark, 1);
-        let elsewhere = |frames: &mut Frames<u32>| {
-            frames.prune();
-            enter_and_jump(frames, 2);
-            frames.prune();
-            frames.take_abandoned()
-        };
-        let taken = std::thread::scope(|scope| scope.spawn(|| elsewhere(&mut frames)).join());
-        assert_eq!(taken.expect("the thread ends"), Some(2));
-        assert_eq!(frames.take_abandoned(), None);
-        frames.leave(serial);
-        assert!(frames.is_empty());
-    }
-
-    #[test]
-    fn no_call_is_taken_for_left_where_all_return() {
-        let mut frames = Frames::new();
-        frames.all_return = true;
-        enter_and_jump(&mut frames, 1);
-        frames.prune();
-        assert!(frames.is_quiet() && !frames.is_empty());
-        assert_eq!(frames.take_abandoned(), None);
-    }
-}
+#[path = "frames_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 /* longjmp out of callbacks while others are suspended in coroutines. On the thread's own stack a
- * callback that was left counts as delivered with SUCCESS; in a coroutine it stays under way. */
+ * callback that was left counts as delivered with SUCCESS; in a coroutine it does when the library
+ * is called again there. */
 #include "coroutine.h"
 #include "jumping.h"
 
@@ -108,13 +109,13 @@ static void seen_from_a_coroutine(void)
   end();
 }
 
-/* What is kept of a client with such a call stays reachable. */
+/* What is kept of a client with a call that never returns stays reachable. */
 static gearman_client_st *kept;
 
 static void in_a_coroutine(void)
 {
   coroutine side;
-  begin("a jump in a coroutine");
+  begin("a jump in a coroutine, and no call from there after it");
   kept = client;
   gearman_task_st *left = add(jumps);
   run_aside(&side, run_and_land, (void *)"  run_tasks in the coroutine");
@@ -126,6 +127,46 @@ static void in_a_coroutine(void)
   end();
 }
 
+static void run_twice(void *where)
+{
+  run_and_land(where);
+  run_tasks(where);
+  suspend();
+  run_and_land(where);
+  run_tasks(where);
+}
+
+static void called_again(void)
+{
+  coroutine side, suspended;
+  begin("jumps in a coroutine, and calls from there after them");
+  gearman_task_st *left = add(jumps);
+  run_aside(&side, run_twice, (void *)"  run_tasks in the coroutine");
+  show("  the task that was left", gearman_task_return(left));
+  add(suspends);
+  run_aside(&suspended, run_tasks, (void *)"  run_tasks in another");
+  left = add(jumps);
+  finish(&side);
+  show("  the task that was left", gearman_task_return(left));
+  finish(&suspended);
+  end();
+}
+
+/* A coroutine on the stack of one that was left. */
+static void on_a_stack_that_is_used_again(void)
+{
+  static char stack[STACK_SIZE] __attribute__((aligned(16)));
+  coroutine first, second;
+  begin("a coroutine that never goes on, another one on its stack");
+  gearman_task_st *left = add(suspends);
+  coroutine_on(&first, stack, run_tasks, (void *)"  run_tasks in the coroutine");
+  resume(&first);
+  coroutine_on(&second, stack, run_tasks, (void *)"  run_tasks in the coroutine");
+  resume(&second);
+  show("  the task that was left", gearman_task_return(left));
+  end();
+}
+
 int main(int argc, char **argv)
 {
   setup(argc, argv);
@@ -134,6 +175,8 @@ int main(int argc, char **argv)
   in_a_nested_run();
   seen_from_a_coroutine();
   in_a_coroutine();
+  called_again();
+  on_a_stack_that_is_used_again();
   worker_stop(&worker);
   return 0;
 }
