@@ -57,8 +57,9 @@ gearman_return_t gearman_client_greet_with_option(gearman_client_st *client,
  * such callbacks, and one that has not returned is under way.
  *
  * Only a program needs it whose coroutines take turns on one stack, from which the
- * suspended ones are copied away, as Python's greenlet does: a callback that is
- * suspended there looks as if it had been left.
+ * suspended ones are copied away, as Python's greenlet does, or whose stacks are
+ * variables on the thread's own: a callback that is suspended there may look as if it
+ * had been left.
  *
  * Requires: `client` is NULL or a live client.
  */

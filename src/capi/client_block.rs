@@ -256,8 +256,16 @@ impl ClientBlock {
                         // write until they are given to C or back to the hook.
                         .map(|ptr| unsafe { HookBuf::new(ptr, size) });
                     // SAFETY: as above.
-                    unsafe {
-                        (*block).guarded((), |engine| engine.resume_alloc(ticket, memory));
+                    let unused = unsafe {
+                        (*block).guarded(None, |engine| engine.resume_alloc(ticket, memory))
+                    };
+                    if let Some(unused) = unused {
+                        // SAFETY: as above; the engine has not kept it.
+                        unsafe {
+                            let hooks = (*block).hooks;
+                            hooks.release(block, UNTICKETED, unused.as_ptr().cast())
+                        }
+                        .map_err(|_| Gone(ReturnCode::SUCCESS))?;
                     }
                 }
                 Step::Call(Upcall::Release(id), _) => {

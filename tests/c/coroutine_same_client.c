@@ -144,6 +144,53 @@ static void an_older_callback_returns_first(void)
   gearman_client_free(client);
 }
 
+/* Pieces of memory that the allocator gave and that were not freed yet. */
+static int given;
+static bool waits;
+
+static void *wait_in_malloc(size_t size, void *context)
+{
+  (void)context;
+  ++given;
+  if (waits)
+  {
+    waits = false;
+    suspend();
+  }
+  return malloc(size);
+}
+
+static void count_free(void *memory, void *context)
+{
+  (void)context;
+  --given;
+  free(memory);
+}
+
+static void do_and_free(void *what)
+{
+  gearman_return_t rc;
+  size_t size;
+  void *result = gearman_client_do(client, "reverse", NULL, "abc", 3, &size, &rc);
+  printf("  %s: %s %s\n", (const char *)what, rc_name(rc), bytes(result, size));
+  count_free(result, NULL);
+}
+
+static void in_the_allocator(void)
+{
+  coroutine side;
+  printf("-- the allocator of a result\n");
+  make_client();
+  gearman_client_set_workload_malloc_fn(client, wait_in_malloc, NULL);
+  gearman_client_set_workload_free_fn(client, count_free, NULL);
+  waits = true;
+  run_aside(&side, do_and_free, (void *)"do in the coroutine");
+  do_and_free((void *)"do");
+  finish(&side);
+  printf("  memory that was not given back: %d\n", given);
+  gearman_client_free(client);
+}
+
 int main(int argc, char **argv)
 {
   static const int first_first[] = {0, 1, 2, 3}, last_first[] = {3, 2, 1, 0}, mixed[] = {2, 0, 3, 1};
@@ -156,6 +203,7 @@ int main(int argc, char **argv)
   several("the last one goes on first", last_first);
   several("one in the middle goes on first", mixed);
   an_older_callback_returns_first();
+  in_the_allocator();
   worker_stop(&worker);
   worker_stop(&second);
   return 0;
