@@ -51,6 +51,20 @@ gearman_return_t gearman_client_greet_with_option(gearman_client_st *client,
                                                   const char *option,
                                                   size_t option_size);
 
+/* Says whether every callback of the client returns: whether none is left by longjmp
+ * or by an exception. It is false at first, and a callback that was left counts as
+ * delivered with the next call on the client. With true the library does not look for
+ * such callbacks, and one that has not returned is under way.
+ *
+ * Only a program needs it whose coroutines take turns on one stack, from which the
+ * suspended ones are copied away, as Python's greenlet does, or whose stacks are
+ * variables on the thread's own: a callback that is suspended there may look as if it
+ * had been left.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API void gearman_client_set_callbacks_return(gearman_client_st *client, bool always);
+
 /* A descriptor that becomes readable when a non-blocking worker has something
  * to do. It belongs to the worker and may change after a fork; it must only be
  * waited for. -1 when there is none.
@@ -72,6 +86,15 @@ GEARMAN_API bool gearman_worker_has_buffered_work(gearman_worker_st *worker);
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API int gearman_worker_next_timeout(gearman_worker_st *worker);
+
+/* Says whether every function of the worker returns, as
+ * gearman_client_set_callbacks_return() does for a client. Without it, and after
+ * false, the job of a function that was left goes back to its server with the next
+ * call.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API void gearman_worker_set_functions_return(gearman_worker_st *worker, bool always);
 
 #ifdef __cplusplus
 }

@@ -42,10 +42,10 @@ static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
 static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new((&raw const NOT_KNOWN).cast_mut());
 static NOT_KNOWN: c_char = 0;
 
-/// Whether nobody can cancel this thread.
+/// Whether the process has one thread, which no other can cancel.
 #[inline(always)]
 pub(super) fn is_alone() -> bool {
-    !SEVERAL_THREADS.load(Ordering::Relaxed) && (says_single() || look_up())
+    says_single() || (!SEVERAL_THREADS.load(Ordering::Relaxed) && look_up())
 }
 
 #[inline(always)]

@@ -8,6 +8,7 @@
 
 use super::callbacks::*;
 use super::frames::{Block, Frames, Gone, upcall};
+use super::guard;
 use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::task_block::TaskBlock;
@@ -117,6 +118,7 @@ impl ClientBlock {
             options: shell_options { is_allocated: 1, is_initialized: 1 },
             _impl: std::ptr::null_mut(),
         };
+        guard::prepare();
         let block = Box::into_raw(Box::new(ClientBlock {
             own_shell: empty,
             shell,
@@ -182,10 +184,15 @@ impl ClientBlock {
         self.frames.freed
     }
 
-    /// Marks the client as freed. Returns whether its block can go now.
+    /// Marks the client as freed. Returns whether its block can go now; if not, it has
+    /// no descriptors any more: a call that never returns leaks the block.
     pub(super) fn mark_freed(&mut self) -> bool {
         self.frames.freed = true;
-        self.frames.is_empty()
+        if self.frames.is_empty() {
+            return true;
+        }
+        self.engine.link.net = MioNet::new();
+        false
     }
 
     /// Runs our own code on the engine; see [`handle::guarded`].
@@ -259,8 +266,16 @@ impl ClientBlock {
                         // write until they are given to C or back to the hook.
                         .map(|ptr| unsafe { HookBuf::new(ptr, size) });
                     // SAFETY: as above.
-                    unsafe {
-                        (*block).guarded((), |engine| engine.resume_alloc(ticket, memory));
+                    let unused = unsafe {
+                        (*block).guarded(None, |engine| engine.resume_alloc(ticket, memory))
+                    };
+                    if let Some(unused) = unused {
+                        // SAFETY: as above; the engine has not kept it.
+                        unsafe {
+                            let hooks = (*block).hooks;
+                            hooks.release(block, UNTICKETED, unused.as_ptr().cast())
+                        }
+                        .map_err(|_| Gone(ReturnCode::SUCCESS))?;
                     }
                 }
                 Poll::Ready(Step::Call(Upcall::Release(id), _)) => {

@@ -1,10 +1,11 @@
 //! `extension.h`: what this library has beyond the original: the hooks that an
-//! event loop needs to drive a client without threads, and server options that
-//! nothing waits for.
+//! event loop needs to drive a client without threads, server options that
+//! nothing waits for, and what the library cannot know of the program's stacks.
 //!
 //! Must not: wait.
 
 use super::client_block::ClientBlock;
+use super::frames::Block as _;
 use super::text::CStrArg;
 use super::types::*;
 use crate::protocol::limits::MAX_ARGS_SIZE;
@@ -80,6 +81,31 @@ pub unsafe extern "C-unwind" fn gearman_client_greet_with_option(
                 gearman_return_t::SUCCESS
             }
             _ => gearman_return_t::INVALID_ARGUMENT,
+        }
+    }
+}
+
+/// Says whether every callback of the client returns: whether none is left by longjmp
+/// or by an exception. It is false at first, and a callback that was left counts as
+/// delivered with the next call on the client. With true the library does not look for
+/// such callbacks, and one that has not returned is under way.
+///
+/// Only a program needs it whose coroutines take turns on one stack, from which the
+/// suspended ones are copied away, as Python's greenlet does, or whose stacks are
+/// variables on the thread's own: a callback that is suspended there may look as if it
+/// had been left.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_callbacks_return(
+    client: *mut gearman_client_st,
+    always: c_bool,
+) {
+    // SAFETY: the caller guarantees a live client.
+    unsafe {
+        if let Some(block) = ClientBlock::enter(client) {
+            (*block).frames().all_return = always != 0;
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `extension.h`: the hooks that an event loop needs to drive a worker without
-//! threads.
+//! threads, and what the library cannot know of the program's stacks.
 //!
 //! Must not: wait.
 
+use super::frames::Block as _;
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use libc::c_int;
@@ -49,4 +50,24 @@ pub unsafe extern "C-unwind" fn gearman_worker_next_timeout(
     };
     // Rounded up: called early, it would only have to be called again.
     next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
+}
+
+/// Says whether every function of the worker returns, as
+/// gearman_client_set_callbacks_return() does for a client. Without it, and after
+/// false, the job of a function that was left goes back to its server with the next
+/// call.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_set_functions_return(
+    worker: *mut gearman_worker_st,
+    always: c_bool,
+) {
+    // SAFETY: the caller guarantees a live worker.
+    unsafe {
+        if let Some(block) = WorkerBlock::enter(worker) {
+            (*block).frames().all_return = always != 0;
+        }
+    }
 }

@@ -6,11 +6,35 @@
 //! [`Frames`]; whoever enters the handle next can tell from the stack whether a
 //! noted call is still under way.
 //!
+//! A thread may have several stacks: its own, and those of coroutines, fibers and signal
+//! handlers. Marks are looked at only on the thread's own stack, and only while the thread
+//! runs on it: nobody knows where another stack ends, whether it is still mapped, and
+//! whether it is suspended. A call on another stack is under way until it returns, with one
+//! exception: its frame cannot be where other frames are now. So a jump inside a coroutine is
+//! noticed by the next call of the library from about the same depth of that stack, or of
+//! another one in the same memory. If no such call comes, the call that was left stays noted,
+//! and when the handle is freed, the handle's block is leaked; what it held was closed and
+//! freed. The same goes for a coroutine that is destroyed while it is suspended in user
+//! code. A call on the thread's own stack that was jumped out of while the thread runs on
+//! another one is found by the next entry from the own stack.
+//!
+//! greenlet keeps the frames of suspended coroutines elsewhere and lets others run at
+//! the same addresses. No look at the stack can tell such a call from one
+//! that was jumped out of; [`Frames::all_return`] says that there are no jumps.
+//!
+//! A wait is noted like a call of user code: a thread can be cancelled in it, and a
+//! signal handler can jump out of it. Nothing is suspended in a wait, so one on another
+//! thread that has ended is over.
+//!
 //! Must not: have a destructor alive across a call.
 
 use super::cancellation;
+use super::own_stack;
+use super::thread_id::ThreadId;
 use crate::net::WaitCall;
+use std::collections::BTreeMap;
 use std::mem::{MaybeUninit, needs_drop};
+use std::ops::Range;
 
 /// Stands on the stack while user code runs, to be recognised there.
 #[derive(Clone, Copy)]
@@ -30,103 +54,235 @@ const ROOM: usize = 3 * 1024;
 
 /// A mark and the room above it.
 #[repr(C)]
-struct Berth {
+struct FrameMark {
     mark: Mark,
     room: [u8; ROOM],
 }
 
-/// A mark further away than this may be on another stack: it is not looked at.
-const SAME_STACK: usize = 1 << 20;
+/// Bytes of a frame mark with its room: no other frame is there while its call is under way.
+const FRAME_MARK_SIZE: usize = size_of::<FrameMark>();
 
+/// A call that user code has not returned from.
 #[derive(Debug)]
 struct Frame<P> {
-    /// Where its mark stands.
+    /// Address of its mark.
     address: usize,
-    /// Whose stack that is.
-    thread: libc::pthread_t,
+    /// The thread that made the call.
+    thread: ThreadId,
     serial: u64,
     /// What the call was for, in case that it never comes back.
     purpose: P,
 }
 
 impl<P> Frame<P> {
-    /// Whether the call may still be under way, seen from a function whose own
-    /// variables are at `here`. Stacks grow downwards, so a frame below `here`
-    /// is gone; one above is there if nobody has overwritten its mark.
-    fn is_alive(&self, here: usize, thread: libc::pthread_t) -> bool {
-        if self.thread != thread {
-            return true;
-        }
+    /// Whether the call is under way, seen from a function whose own variables
+    /// are at `here`. Stacks grow downwards, so a frame below `here` is gone; one above
+    /// is there if nobody has overwritten its mark.
+    ///
+    /// # Safety
+    /// `here` and the mark are both on the stack that the calling thread runs on.
+    unsafe fn is_standing(&self, here: usize) -> bool {
         if self.address <= here {
             return false;
         }
-        if self.address - here > SAME_STACK {
-            return true;
-        }
-        // SAFETY: between `here`, which is on this thread's stack, and an older
-        // part of the same stack everything is mapped.
+        // SAFETY: between `here` and an older part of the same stack everything is
+        // mapped.
         let mark = unsafe { std::ptr::read_volatile(self.address as *const Mark) };
         mark.magic == MAGIC && mark.serial == self.serial
+    }
+}
+
+/// What can be said of a noted call.
+enum Fate {
+    /// It is under way, as are the thread's older ones.
+    Standing,
+    /// Another thread has to say.
+    Unknown,
+    /// It is on another stack than its thread's own.
+    Elsewhere,
+    /// It was left without returning.
+    Gone,
+}
+
+/// From where the stack is looked at.
+struct Look {
+    /// The memory of the looking function's frame begins here,
+    low: usize,
+    /// and ends here.
+    here: usize,
+    /// The thread's own stack.
+    own: Range<usize>,
+}
+
+impl Look {
+    /// Whether a frame mark reaches into the frame of the looking function.
+    fn overlaps(&self, address: usize) -> bool {
+        address < self.here && self.low < address + FRAME_MARK_SIZE
     }
 }
 
 /// The upcalls of one handle that have not returned.
 #[derive(Debug)]
 pub(super) struct Frames<P> {
+    /// The calls in the order of entry, but those of `elsewhere`.
     list: Vec<Frame<P>>,
     /// The wait that is under way, which is the commonest call by far.
     wait: Option<Frame<P>>,
+    /// The calls that are known to be on a stack other than their thread's own, by the
+    /// address of the mark and the serial number. No two frame marks overlap.
+    elsewhere: BTreeMap<(usize, u64), P>,
     last_serial: u64,
     /// Calls that were left without returning, for the handle to settle.
     abandoned: Vec<P>,
+    /// Whether there is anything in `elsewhere` or `abandoned`.
+    stirred: bool,
     /// The handle was freed; its block goes with the last frame.
     pub(super) freed: bool,
+    /// The program says that user code of this handle always returns.
+    pub(super) all_return: bool,
 }
 
 impl<P: Copy> Frames<P> {
     pub(super) const fn new() -> Frames<P> {
-        Frames { list: Vec::new(), wait: None, last_serial: 0, abandoned: Vec::new(), freed: false }
+        Frames {
+            list: Vec::new(),
+            wait: None,
+            elsewhere: BTreeMap::new(),
+            last_serial: 0,
+            abandoned: Vec::new(),
+            stirred: false,
+            freed: false,
+            all_return: false,
+        }
     }
 
     /// Whether no upcall is under way.
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty() && self.wait.is_none()
+        self.list.is_empty() && self.wait.is_none() && self.elsewhere.is_empty()
     }
 
-    /// Whether nothing is under way or left to settle: then there is nothing to
+    /// Whether there is nothing to find out or to settle: then there is nothing to
     /// do on entry.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
-        self.is_empty() && self.abandoned.is_empty()
+        self.list.is_empty() && self.wait.is_none() && !self.stirred
     }
 
     /// Notes which upcalls were left without returning. Call on entry.
+    ///
+    /// Looks at each frame that was entered since this thread's last look, and at one
+    /// that is older: on the thread's own stack those above a standing one stand.
     #[inline(never)]
     pub(super) fn prune(&mut self) {
-        let local = 0u8;
-        let here = &raw const local as usize;
-        // SAFETY: has no preconditions.
-        let thread = unsafe { libc::pthread_self() };
-        if let Some(wait) = self.wait.take_if(|wait| !wait.is_alive(here, thread)) {
-            self.abandoned.push(wait.purpose);
+        // As large as the frame of an upcall, to be where one was that is gone.
+        let mut room = MaybeUninit::<FrameMark>::uninit();
+        let low = std::hint::black_box(room.as_mut_ptr()) as usize;
+        let look = Look {
+            low,
+            here: low + FRAME_MARK_SIZE,
+            own: if self.list.is_empty() && self.wait.is_none() {
+                0..0
+            } else {
+                own_stack::bounds()
+            },
+        };
+        if let Some(wait) = &self.wait
+            && matches!(self.fate(wait, &look), Fate::Gone)
+        {
+            self.abandoned.extend(self.wait.take().map(|wait| wait.purpose));
         }
-        while let Some(last) = self.list.last() {
-            if last.is_alive(here, thread) {
-                break;
+        if !self.all_return {
+            self.abandon_between(look.low, look.here);
+        }
+        let mut at = self.list.len();
+        while at > 0 {
+            at -= 1;
+            match self.fate(&self.list[at], &look) {
+                Fate::Standing => break,
+                Fate::Unknown => {}
+                Fate::Elsewhere => {
+                    let frame = self.list.remove(at);
+                    self.put_elsewhere(frame);
+                }
+                Fate::Gone => {
+                    let frame = self.list.remove(at);
+                    self.abandoned.push(frame.purpose);
+                }
             }
-            self.abandoned.push(last.purpose);
-            self.list.pop();
         }
+        self.stirred = !self.elsewhere.is_empty() || !self.abandoned.is_empty();
+    }
+
+    /// What can be said of a call of the list.
+    fn fate(&self, frame: &Frame<P>, look: &Look) -> Fate {
+        let is_mine = frame.thread.is_current();
+        if !is_mine && !frame.thread.exists() {
+            return Fate::Gone;
+        }
+        if self.all_return {
+            return if is_mine { Fate::Elsewhere } else { Fate::Unknown };
+        }
+        if look.overlaps(frame.address) {
+            return Fate::Gone;
+        }
+        if !is_mine {
+            return Fate::Unknown;
+        }
+        if !look.own.contains(&frame.address) {
+            return Fate::Elsewhere;
+        }
+        if !look.own.contains(&look.here) {
+            // From here nothing of the own stack can be judged, and older calls there
+            // neither.
+            return Fate::Standing;
+        }
+        // SAFETY: both addresses are on the thread's own stack, and it runs there.
+        if unsafe { frame.is_standing(look.here) } { Fate::Standing } else { Fate::Gone }
+    }
+
+    /// Abandons the calls elsewhere whose frame marks reach into this memory.
+    fn abandon_between(&mut self, low: usize, high: usize) {
+        while let Some(key) = self.first_between(low, high) {
+            self.abandoned.extend(self.elsewhere.remove(&key));
+        }
+    }
+
+    /// The first call elsewhere whose frame mark reaches into this memory.
+    fn first_between(&self, low: usize, high: usize) -> Option<(usize, u64)> {
+        let from = (low.saturating_sub(FRAME_MARK_SIZE - 1), 0);
+        self.elsewhere.range(from..(high, 0)).next().map(|(&key, _)| key)
+    }
+
+    /// Moves a call to those elsewhere. Of two at the same place the older one is gone.
+    fn put_elsewhere(&mut self, frame: Frame<P>) {
+        let Frame { address, serial, purpose, .. } = frame;
+        if self.all_return {
+            // Its address says nothing.
+            self.elsewhere.insert((0, serial), purpose);
+            return;
+        }
+        while let Some(key) = self.first_between(address, address + FRAME_MARK_SIZE) {
+            if key.1 > serial {
+                self.abandoned.push(purpose);
+                return;
+            }
+            self.abandoned.extend(self.elsewhere.remove(&key));
+        }
+        self.elsewhere.insert((address, serial), purpose);
     }
 
     /// Takes one upcall that was left without returning.
     pub(super) fn take_abandoned(&mut self) -> Option<P> {
-        self.abandoned.pop()
+        let taken = self.abandoned.pop();
+        if taken.is_none() {
+            self.stirred = !self.elsewhere.is_empty();
+        }
+        taken
     }
 
     /// Notes an upcall whose mark is at `mark`.
     fn enter(&mut self, mark: *mut Mark, purpose: P) -> u64 {
-        let frame = self.mark(mark, purpose);
+        let frame = self.note(mark, purpose);
         let serial = frame.serial;
         self.list.push(frame);
         serial
@@ -134,23 +290,33 @@ impl<P: Copy> Frames<P> {
 
     /// Writes a mark.
     #[inline(always)]
-    fn mark(&mut self, mark: *mut Mark, purpose: P) -> Frame<P> {
+    fn note(&mut self, mark: *mut Mark, purpose: P) -> Frame<P> {
         self.last_serial += 1;
         let serial = self.last_serial;
         // SAFETY: `mark` is the caller's live local.
         unsafe { mark.write_volatile(Mark { magic: MAGIC, serial }) };
-        // SAFETY: has no preconditions.
-        let thread = unsafe { libc::pthread_self() };
-        Frame { address: mark as usize, thread, serial, purpose }
+        Frame { address: mark as usize, thread: ThreadId::current(), serial, purpose }
     }
 
-    /// An upcall has returned. Those that it made in turn and that never did are
-    /// abandoned.
-    fn leave(&mut self, serial: u64) {
-        while let Some(frame) = self.list.pop_if(|frame| frame.serial != serial) {
-            self.abandoned.push(frame.purpose);
+    /// An upcall has returned whose mark is at `mark`.
+    fn leave(&mut self, mark: *mut Mark, serial: u64) {
+        if self.list.pop_if(|frame| frame.serial == serial).is_none() {
+            self.leave_among_others(mark as usize, serial);
         }
-        self.list.pop();
+    }
+
+    /// An upcall has returned that is not the last one of the list: younger ones are on
+    /// other stacks, or it made them in turn and they never came back.
+    #[cold]
+    #[inline(never)]
+    fn leave_among_others(&mut self, address: usize, serial: u64) {
+        let place = self.elsewhere.remove(&(address, serial));
+        if place.or_else(|| self.elsewhere.remove(&(0, serial))).is_none()
+            && let Some(at) = self.list.iter().rposition(|frame| frame.serial == serial)
+        {
+            self.list.remove(at);
+        }
+        self.prune();
     }
 }
 
@@ -184,15 +350,15 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     call: F,
 ) -> Result<R, Gone<R>> {
     const {
-        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<Berth>());
+        assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<FrameMark>());
         assert!(!needs_drop::<B::Purpose>());
     }
-    let mut berth = MaybeUninit::<Berth>::uninit();
+    let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
     // SAFETY: only a field's address is taken.
-    let mark = unsafe { &raw mut (*berth.as_mut_ptr()).mark };
+    let mark = unsafe { &raw mut (*frame_mark.as_mut_ptr()).mark };
     // SAFETY: the caller guarantees a live block that nobody borrows.
     let serial = unsafe { (*block).frames().enter(mark, purpose) };
-    // User code and waits run with the program's own setting.
+    // User code runs with the program's own setting.
     let begun = cancellation::end();
     let result = call();
     if begun {
@@ -200,7 +366,7 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     }
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
-    frames.leave(serial);
+    frames.leave(mark, serial);
     // SAFETY: it is our own variable still. It is not recognised any more.
     unsafe { (&raw mut (*mark).magic).write_volatile(0) };
     if !frames.freed {
@@ -224,9 +390,9 @@ pub(super) unsafe fn wait<B: Block>(
     purpose: B::Purpose,
     call: WaitCall,
 ) -> Result<i32, Gone<i32>> {
-    let mut berth = MaybeUninit::<Berth>::uninit();
+    let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
     // SAFETY: only a field's address is taken.
-    let mark = unsafe { &raw mut (*berth.as_mut_ptr()).mark };
+    let mark = unsafe { &raw mut (*frame_mark.as_mut_ptr()).mark };
     // SAFETY: the caller guarantees a live block that nobody borrows.
     let frames = unsafe { (*block).frames() };
     if frames.wait.is_some() {
@@ -234,7 +400,7 @@ pub(super) unsafe fn wait<B: Block>(
         // SAFETY: the caller guarantees the block.
         return unsafe { upcall(block, purpose, move || call.make()) };
     }
-    frames.wait = Some(frames.mark(mark, purpose));
+    frames.wait = Some(frames.note(mark, purpose));
     let begun = cancellation::end();
     let result = call.make();
     if begun {
@@ -270,70 +436,5 @@ unsafe fn drop_after_last<B: Block>(block: *mut B) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Handle {
-        frames: Frames<u32>,
-    }
-
-    impl Block for Handle {
-        type Purpose = u32;
-        fn frames(&mut self) -> &mut Frames<u32> {
-            &mut self.frames
-        }
-    }
-
-    #[test]
-    fn a_call_inside_a_call_finds_the_outer_one_alive() {
-        let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
-        // SAFETY: the block is live and from `Box`; the closures hold pointers.
-        unsafe {
-            let seen = upcall(block, 1, || {
-                (*block).frames.prune();
-                let inner = upcall(block, 2, || {
-                    (*block).frames.prune();
-                    (*block).frames.list.len()
-                });
-                (inner.unwrap_or(0), (*block).frames.list.len())
-            });
-            assert_eq!(seen.unwrap_or_default(), (2, 1));
-            assert!((*block).frames.is_empty());
-            assert!((*block).frames.take_abandoned().is_none());
-            drop(Box::from_raw(block));
-        }
-    }
-
-    #[test]
-    fn a_freed_handle_lives_until_its_last_call_returns() {
-        let block = Box::into_raw(Box::new(Handle { frames: Frames::new() }));
-        // SAFETY: as above; the outermost `upcall` frees the block.
-        unsafe {
-            let result = upcall(block, 1, || {
-                let inner = upcall(block, 2, || {
-                    (*block).frames.freed = true;
-                    7
-                });
-                match inner {
-                    Err(Gone(7)) => (*block).frames.list.len(),
-                    _ => 99,
-                }
-            });
-            assert!(matches!(result, Err(Gone(1))));
-        }
-    }
-
-    #[test]
-    fn a_call_that_was_jumped_out_of_is_found() {
-        let mut frames: Frames<u32> = Frames::new();
-        #[inline(never)]
-        fn enter_deep(frames: &mut Frames<u32>) {
-            let mut mark = Mark { magic: 0, serial: 0 };
-            frames.enter(&raw mut mark, 5);
-        }
-        enter_deep(&mut frames);
-        frames.prune();
-        assert!(frames.is_empty());
-        assert_eq!(frames.take_abandoned(), Some(5));
-    }
-}
+#[path = "frames_tests.rs"]
+mod tests;

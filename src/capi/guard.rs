@@ -4,7 +4,7 @@
 //! or a longjmp that passes through `catch_unwind` would abort the process.
 //!
 //! Nothing of a caught panic reaches stderr, which is the host's. The hook that
-//! sees to it is installed once, by the first guard; it is silent inside guards
+//! sees to it is installed once, with the first handle; it is silent inside guards
 //! only and passes every other panic on, so that it does no harm where the
 //! library is linked as Rust and shares its `std` with the program. (In the
 //! shared library `std` is a private copy, hook included.)
@@ -12,9 +12,11 @@
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
 
+use super::cancellation;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const PLACE_SIZE: usize = 48;
 
@@ -25,18 +27,28 @@ thread_local! {
     static PLACE: Cell<[u8; PLACE_SIZE]> = const { Cell::new([b' '; PLACE_SIZE]) };
 }
 
+/// The same in a process of one thread, where it costs less to find.
+static DEPTH_ALONE: AtomicU32 = AtomicU32::new(0);
+
 static HOOK: Once = Once::new();
+
+/// Installs the hook. Every handle is made after a call of this, and nothing is guarded
+/// without a handle.
+pub fn prepare() {
+    HOOK.call_once(install);
+}
 
 /// Runs `body`. If it panics, `fallback` gets the panic's text, to be stored
 /// with the handle, and gives the value instead.
 ///
 /// What `body` was changing may be half done: the caller marks it broken and does
 /// not use it again.
+#[inline(always)]
 pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T {
-    HOOK.call_once(install);
-    DEPTH.set(DEPTH.get() + 1);
+    let alone = cancellation::is_alone();
+    count(alone, 1);
     let caught = catch_unwind(AssertUnwindSafe(body));
-    DEPTH.set(DEPTH.get() - 1);
+    count(alone, u32::MAX);
     caught.unwrap_or_else(|payload| {
         let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => text,
@@ -51,10 +63,29 @@ pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T
     })
 }
 
+/// Adds to the number of guards on the thread's stack, modulo 2^32.
+#[inline(always)]
+fn count(alone: bool, change: u32) {
+    if alone {
+        let depth = DEPTH_ALONE.load(Ordering::Relaxed);
+        DEPTH_ALONE.store(depth.wrapping_add(change), Ordering::Relaxed);
+    } else {
+        count_of_several(change);
+    }
+}
+
+// Never inlined: between two guards of one function user code may run, and a coroutine
+// of the program's may go on in another thread after it. The compiler would use
+// the address of the first thread's counter again.
+#[inline(never)]
+fn count_of_several(change: u32) {
+    DEPTH.set(DEPTH.get().wrapping_add(change));
+}
+
 fn install() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-        if DEPTH.get() == 0 {
+        if DEPTH.get() == 0 && DEPTH_ALONE.load(Ordering::Relaxed) == 0 {
             previous(info);
         } else {
             PLACE.set(info.location().map_or([b' '; PLACE_SIZE], place));
@@ -76,6 +107,7 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_the_fallback_and_its_text() {
+        prepare();
         let mut text = String::new();
         let fallback = |panic: &str| {
             text = panic.to_owned();
@@ -88,6 +120,7 @@ mod tests {
 
     #[test]
     fn guards_nest() {
+        prepare();
         let inner = guard(|_| 0, || guard(|_| 1, || panic!("inner")));
         assert_eq!((inner, DEPTH.get()), (1, 0));
     }

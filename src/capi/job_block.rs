@@ -9,6 +9,7 @@ use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::engine::slab::Id;
 use crate::engine::worker::Job;
+use libc::c_void;
 use std::ptr;
 
 /// What stands behind a `gearman_job_st`.
@@ -26,6 +27,10 @@ pub(super) struct JobBlock {
     /// What the aggregator of such a job got, while it runs or if it was left
     /// without returning; else null.
     pub(super) aggregation: *mut Aggregation,
+    /// What the function gave back, while it waits to be sent; else null.
+    pub(super) result: *mut c_void,
+    /// What the aggregator made of it, in memory of malloc; else null.
+    pub(super) reduced: *mut c_void,
     /// Its function is on the stack: freeing it is left to the worker.
     pub(super) running: bool,
     /// Its function was left without returning.
@@ -57,6 +62,8 @@ impl JobBlock {
                 client: ptr::null_mut(),
                 reducer: ptr::null_mut(),
                 aggregation: ptr::null_mut(),
+                result: ptr::null_mut(),
+                reduced: ptr::null_mut(),
                 running: false,
                 abandoned: false,
             })),
@@ -137,7 +144,7 @@ impl JobBlock {
             // Freeing it twice then finds nothing.
             this.own_shell._impl = ptr::null_mut();
             if this.abandoned {
-                this.forget_aggregation();
+                this.forget_results();
             }
             (this.running, this.abandoned) = (false, false);
             let clients = [&mut this.client, &mut this.reducer]
@@ -151,12 +158,21 @@ impl JobBlock {
         }
     }
 
-    /// Frees what an aggregator got that was left without returning.
+    /// Frees what an aggregator got that was left without returning, and a result that
+    /// was to be sent when the thread was cancelled.
     ///
     /// # Safety
-    /// That aggregator is not on the stack.
+    /// Neither that aggregator nor that wait is on the stack, and the worker is live.
     #[cold]
-    unsafe fn forget_aggregation(&mut self) {
+    unsafe fn forget_results(&mut self) {
+        let result = std::mem::replace(&mut self.result, ptr::null_mut());
+        let reduced = std::mem::replace(&mut self.reduced, ptr::null_mut());
+        // SAFETY: the caller guarantees the worker; the function gave `result` for its hooks
+        // to free, `reduced` is malloc's, and neither is used again.
+        unsafe {
+            (*self.worker).hooks.release_orphan(result);
+            libc::free(reduced);
+        }
         let aggregation = std::mem::replace(&mut self.aggregation, ptr::null_mut());
         if !aggregation.is_null() {
             // SAFETY: it came from `Box`, and who would have freed it is not there

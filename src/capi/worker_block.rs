@@ -7,6 +7,7 @@
 //! Must not: borrow the block while user code runs.
 
 use super::frames::{Block, Frames, Gone};
+use super::guard;
 use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::job_block::JobBlock;
@@ -131,6 +132,7 @@ impl WorkerBlock {
     /// A worker without servers and functions, behind the caller's shell or its
     /// own. None when the process is out of descriptors.
     pub(super) fn create(shell: *mut gearman_worker_st) -> Option<*mut WorkerBlock> {
+        guard::prepare();
         let net = MioNet::with_wake_pipe().ok()?;
         let own_shell = gearman_worker_st {
             options: shell_options { is_allocated: 1, is_initialized: 1 },
@@ -311,7 +313,11 @@ impl WorkerBlock {
             this.frames.freed = true;
             if this.frames.is_empty() {
                 drop(Box::from_raw(block));
+                return;
             }
+            // A call that never returns leaks the block, but no descriptors.
+            this.engine.link.net = MioNet::new();
+            this.id = gearman_id_t { read_fd: -1, write_fd: -1 };
         }
     }
 

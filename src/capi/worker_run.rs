@@ -145,7 +145,7 @@ unsafe fn run(
         let hooks = (*block).hooks;
         let mut returned =
             Returned { result: ptr::null_mut(), size: 0, code: gearman_return_t::SUCCESS };
-        let outcome = match definition.run {
+        let mut outcome = match definition.run {
             Run::V1(function) => {
                 let call = move || {
                     let (mut size, mut code) = (0, gearman_return_t::SUCCESS);
@@ -167,31 +167,27 @@ unsafe fn run(
                 outcome_v2(&mut *block, code.into())
             }
         };
-        let result = returned.result.cast_const().sized(returned.size);
-        let (outcome, reduced) = if reduces && reduce::is_partitioned(job) {
-            reduce::outcome(block, job, definition, purpose, outcome, result)?
-        } else {
-            (outcome, None)
-        };
+        let mut result = returned.result.cast_const().sized(returned.size);
         // As memory of C: nothing with a destructor may be alive during a wait.
-        let reduced = reduced.map(|reduced| {
-            let size = reduced.len();
-            (reduced.into_raw().cast::<c_void>(), size)
-        });
-        let result = reduced.map_or(result, |(memory, size)| memory.cast_const().sized(size));
+        let mut reduced: *mut c_void = ptr::null_mut();
+        if reduces && reduce::is_partitioned(job) {
+            let made;
+            (outcome, made) = reduce::outcome(block, job, definition, purpose, outcome, result)?;
+            if let Some(made) = made {
+                let size = made.len();
+                reduced = made.into_raw().cast();
+                result = reduced.cast_const().sized(size);
+            }
+        }
         let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
         let sent = (*block).guarded(broken, |engine| engine.poll_finish(ticket, outcome, result));
-        let sent = WorkerBlock::send_on(block, purpose, sent, result);
-        if let Some((memory, _)) = reduced {
-            libc::free(memory);
-        }
         let code = match sent {
-            Ok(code) => code,
-            Err(Gone(code)) => {
-                hooks.release_orphan(returned.result);
-                return Err(Gone(code));
-            }
+            Poll::Ready(code) => code,
+            Poll::Pending => end_later(block, job, ticket, result, [returned.result, reduced])?,
         };
+        if !reduced.is_null() {
+            libc::free(reduced);
+        }
         JobBlock::discard(job);
         if !returned.result.is_null() {
             hooks
@@ -199,6 +195,40 @@ unsafe fn run(
                 .map_err(|Gone(())| Gone(code))?;
         }
         Ok(code)
+    }
+}
+
+/// Waits until the server has taken a job's result. What the function gave and what an
+/// aggregator made of it stay with the job, in case that the thread is cancelled meanwhile.
+///
+/// # Errors
+/// [`Gone`] when a signal handler freed the worker; the memory is freed then.
+///
+/// # Safety
+/// As for [`run`]; `memory` is what the function gave and what malloc gave for `result`, or
+/// NULL.
+#[cold]
+#[inline(never)]
+unsafe fn end_later(
+    block: *mut WorkerBlock,
+    job: *mut JobBlock,
+    ticket: Ticket,
+    result: &[u8],
+    memory: [*mut c_void; 2],
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees the blocks, which only `Gone` says are gone.
+    unsafe {
+        let hooks = (*block).hooks;
+        ((*job).result, (*job).reduced) = memory.into();
+        let sent = WorkerBlock::send_on(block, Some(ticket), Poll::Pending, result);
+        match sent {
+            Ok(_) => ((*job).result, (*job).reduced) = (ptr::null_mut(), ptr::null_mut()),
+            Err(Gone(_)) => {
+                hooks.release_orphan(memory[0]);
+                libc::free(memory[1]);
+            }
+        }
+        sent
     }
 }
 

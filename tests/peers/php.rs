@@ -89,6 +89,8 @@ scripts! {
     client_settings
     client_task_status
     client_tasks
+    fibers
+    fibers_same_handle
     fork_keeps_connection
     forked_workers
     memory_limit

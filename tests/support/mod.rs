@@ -37,6 +37,34 @@ pub(crate) fn missing_peer() -> Option<String> {
     None
 }
 
+/// A library beside libgearman that a program of `tests/c` uses.
+struct Companion {
+    program: &'static str,
+    header: &'static str,
+    package: &'static str,
+    flag: &'static str,
+}
+
+const COMPANIONS: [Companion; 1] = [Companion {
+    program: "boost_context",
+    header: "/usr/include/boost/context/fiber.hpp",
+    package: "libboost-context-dev",
+    flag: "-lboost_context",
+}];
+
+fn companion(program: &str) -> Option<&'static Companion> {
+    COMPANIONS.iter().find(|companion| companion.program == program)
+}
+
+/// Why this program cannot be compiled here, if it cannot.
+pub(crate) fn missing_peer_of(program: &str) -> Option<String> {
+    missing_peer().or_else(|| {
+        let Companion { header, package, .. } =
+            companion(program).filter(|companion| !Path::new(companion.header).exists())?;
+        Some(format!("{header} is missing: install {package}"))
+    })
+}
+
 /// Whether valgrind is installed.
 pub(crate) fn has_valgrind() -> bool {
     Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok()
@@ -105,6 +133,7 @@ fn compile(program: &str) -> PathBuf {
         .arg(&executable)
         .arg(&source)
         .args(["-lgearman", "-ldl", "-lpthread"])
+        .args(companion(program).map(|companion| companion.flag))
         .output()
         .expect("the compiler starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -88,9 +88,11 @@ static gearman_return_t on_job(gearman_job_st *job, void *context)
   return (gearman_return_t)py_function((uintptr_t)context, job);
 }
 
-/* Has everything that happens told to Python. */
+/* Has everything that happens told to Python. No exception crosses C, so that every callback
+ * returns, also one that greenlet has copied away meanwhile. */
 static void client_listen(gearman_client_st *client)
 {
+  gearman_client_set_callbacks_return(client, true);
   gearman_client_set_created_fn(client, on_created);
   gearman_client_set_data_fn(client, on_data);
   gearman_client_set_warning_fn(client, on_warning);
@@ -105,6 +107,7 @@ static void client_listen(gearman_client_st *client)
 static void worker_listen(gearman_worker_st *worker)
 {
   static char is_worker;
+  gearman_worker_set_functions_return(worker, true);
   gearman_worker_set_log_fn(worker, on_log, &is_worker, GEARMAN_VERBOSE_INFO);
 }
 

@@ -6,7 +6,7 @@
 use super::run::{Run, Step};
 use super::{Client, Expect};
 use crate::at;
-use crate::buf::Owned;
+use crate::buf::{HookBuf, Owned};
 use crate::engine::ReturnCode;
 use crate::engine::link::{Fill, State};
 use crate::engine::slab::Id;
@@ -330,14 +330,15 @@ impl<T: Transport> Client<T> {
     }
 
     /// The hook has given memory for the result that a connection waits with.
-    pub(super) fn give_memory(&mut self, id: Id, memory: Option<crate::buf::HookBuf>) {
+    /// Returns it when none does.
+    pub(super) fn give_memory(&mut self, id: Id, memory: Option<HookBuf>) -> Option<HookBuf> {
         for server in &mut self.servers {
             let Incoming::Alloc { task, missing, .. } = server.incoming else { continue };
             if task != id {
                 continue;
             }
-            let found = self.tasks.get_mut(id);
-            server.incoming = match (found, memory) {
+            let mut unused = None;
+            server.incoming = match (self.tasks.get_mut(id), memory) {
                 (Some(task), Some(mut memory)) => {
                     if let Some(collected) = task.result.take() {
                         memory.extend(collected.as_slice());
@@ -350,9 +351,14 @@ impl<T: Transport> Client<T> {
                     let event = Event::new(crate::protocol::Command::WorkComplete);
                     Incoming::Result { task: id, event, missing }
                 }
-                (None, _) => Incoming::Skip(missing),
+                (None, memory) => {
+                    unused = memory;
+                    Incoming::Skip(missing)
+                }
             };
+            return unused;
         }
+        memory
     }
 
     /// Whether text is due on a connection.

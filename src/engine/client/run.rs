@@ -328,9 +328,10 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The hook has given memory, or has none to give.
-    pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) {
-        self.give_memory(ticket.task, memory);
+    /// The hook has given memory, or has none to give. Returns memory that is not
+    /// needed: the task is gone, or another run has asked again meanwhile.
+    pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) -> Option<HookBuf> {
+        self.give_memory(ticket.task, memory)
     }
 
     /// Ends a task that its callback has seen to the end, or moves it on.

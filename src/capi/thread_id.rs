@@ -1,0 +1,96 @@
+//! The kernel's number of a thread, and whether a thread with that number exists.
+//!
+//! pthread's own name for a thread says nothing once the thread was joined.
+//!
+//! Must not: keep thread-locals with destructors, which would pin the library in
+//! memory after dlclose.
+
+use super::cancellation;
+use crate::net::fork;
+use std::cell::Cell;
+
+/// Names a thread of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ThreadId {
+    /// pthread's name; a forked child's thread keeps it.
+    name: libc::pthread_t,
+    number: libc::pid_t,
+}
+
+/// The only thread of a process of one thread: it has the process's number.
+const ONLY: ThreadId = ThreadId { name: 0, number: 0 };
+
+thread_local! {
+    /// The thread's number, and the process that it is of: a forked child has another.
+    static NUMBER: Cell<(u64, libc::pid_t)> = const { Cell::new((0, 0)) };
+}
+
+impl ThreadId {
+    /// The calling thread. Asks the kernel once per thread, and never in a process of
+    /// one thread.
+    #[inline(always)]
+    pub(super) fn current() -> ThreadId {
+        if cancellation::is_alone() { ONLY } else { ThreadId::of_several() }
+    }
+
+    // Never inlined, so that the address of a thread-local is not used in another thread.
+    #[inline(never)]
+    fn of_several() -> ThreadId {
+        // SAFETY: has no preconditions.
+        let name = unsafe { libc::pthread_self() };
+        let generation = fork::generation();
+        let (of, number) = NUMBER.get();
+        if of == generation && number != 0 {
+            return ThreadId { name, number };
+        }
+        // SAFETY: has no preconditions.
+        let number = unsafe { libc::gettid() };
+        NUMBER.set((generation, number));
+        ThreadId { name, number }
+    }
+
+    /// Whether it is the calling thread.
+    pub(super) fn is_current(self) -> bool {
+        if self == ThreadId::current() {
+            return true;
+        }
+        // SAFETY: have no preconditions.
+        unsafe {
+            if self == ONLY {
+                // It was alone, and is the process's first thread among several now.
+                libc::gettid() == libc::getpid()
+            } else {
+                // The number may be that of before a fork.
+                self.name == libc::pthread_self()
+            }
+        }
+    }
+
+    /// Whether the thread has not ended.
+    pub(super) fn exists(self) -> bool {
+        // SAFETY: have no preconditions; signal 0 is never sent.
+        unsafe {
+            let process = libc::getpid();
+            let number = if self == ONLY { process } else { self.number };
+            libc::syscall(libc::SYS_tgkill, process, number, 0) == 0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_exists_until_it_has_ended() {
+        let (id, existed) = std::thread::spawn(|| {
+            let id = ThreadId::of_several();
+            (id, id.exists() && id.is_current())
+        })
+        .join()
+        .expect("a thread");
+        assert!(existed && !id.exists() && !id.is_current());
+        let mine = ThreadId::of_several();
+        assert!(mine.exists() && mine.is_current() && ONLY.exists());
+    }
+}
