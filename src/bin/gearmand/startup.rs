@@ -25,7 +25,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if process.daemon_child {
         daemon::detach()?;
     }
-    let user = process.user.as_deref().map(find_user).transpose()?;
+    let user = process.user().map(find_user).transpose()?;
     limit_files(process.file_descriptors)?;
     // Before the user is changed: some ports are root's.
     let listeners = listen(network)?;
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if process.coredump {
         allow_core_dumps()?;
     }
-    let mut log = open_log(process)?;
+    let mut log = open_log(process);
     let (pid, level) = (std::process::id(), log.level().name());
     log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
     let port = listeners.iter().find_map(Listener::port);
@@ -114,23 +114,22 @@ fn listen_http(http: &Http, network: &Network) -> io::Result<Option<Listeners>> 
     if let Some(port) = http.metrics_port {
         listeners.metrics = open("metrics", port)?;
     }
-    let is_asked = http.protocol.is_some() || http.metrics_port.is_some();
+    let is_asked = http.protocol == Some(Protocol::Http) || http.metrics_port.is_some();
     Ok(is_asked.then_some(listeners))
 }
 
-fn open_log(process: &Process) -> io::Result<Log> {
+fn open_log(process: &Process) -> Log {
     let level = process.level();
     let log = match process.log_file() {
-        FileChoice::Named(path) => Log::open(path, level)
-            .map_err(|e| io::Error::new(e.kind(), format!("log file {}: {e}", path.display())))?,
-        FileChoice::Default(_) if process.syslog => return Ok(Log::syslog(level)),
-        FileChoice::Default(path) => Log::open(path, level).unwrap_or_else(|error| {
-            let path = path.display();
-            eprintln!("gearmand: log file {path}: {error}; switching to standard error");
-            Log::stderr(level)
-        }),
+        FileChoice::Default(_) if process.syslog => return Log::syslog(level),
+        FileChoice::Named(path) | FileChoice::Default(path) => Log::open(path, level)
+            .unwrap_or_else(|error| {
+                let path = path.display();
+                eprintln!("gearmand: log file {path}: {error}; switching to standard error");
+                Log::stderr(level)
+            }),
     };
-    Ok(if process.syslog { log.with_syslog() } else { log })
+    if process.syslog { log.with_syslog() } else { log }
 }
 
 fn handle_prefix(jobs: &Jobs) -> String {

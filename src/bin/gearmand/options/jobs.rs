@@ -15,6 +15,7 @@ pub(crate) struct Jobs {
 
     /// Accepted for compatibility: tables grow and shrink by themselves.
     #[arg(long, value_name = "N", default_value_t = 991)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     hashtable_buckets: u32,
 
     /// What job handles start with. Default is "H:" and the host's name.
