@@ -44,6 +44,8 @@ mod packets;
 mod process;
 #[path = "support/random.rs"]
 mod random;
+#[path = "gearmand/retries.rs"]
+mod retries;
 #[path = "gearmand/states.rs"]
 mod states;
 #[path = "gearmand/support.rs"]

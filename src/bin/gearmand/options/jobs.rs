@@ -22,8 +22,10 @@ pub(crate) struct Jobs {
     #[arg(long, value_name = "PREFIX", value_parser = parse_prefix)]
     pub(crate) job_handle_prefix: Option<String>,
 
-    /// How often a job is handed out before it fails. -1 is without limit, 0
-    /// hands it out once.
+    /// How often a job is handed out before the server gives it up, as when each
+    /// worker ended in it; 1 is once. -1 and 0 are without limit. For 0 that is
+    /// the meaning up to gearmand 2.0.0; the original's later versions take it for
+    /// once.
     #[arg(short = 'j', long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i16).range(-1..=255))]
     pub(crate) job_retries: i16,
