@@ -5,7 +5,7 @@
 use super::client_block::ClientBlock;
 use super::client_single::run_single;
 use super::frames::Gone;
-use super::text::{CStrArg, put};
+use super::text::{CStrArg, is_option, put};
 use super::types::*;
 use crate::at;
 use crate::engine::ReturnCode;
@@ -185,10 +185,8 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
     unsafe {
         let Some(block) = ClientBlock::enter(client) else { return false };
         let option = option_arg.sized(option_arg_size);
-        if option.is_empty() {
-            return false;
-        }
-        let accepted = (*block).request_option(option);
+        let is_option = is_option(&mut (*block).engine.link, option, option_arg.is_null());
+        let accepted = is_option && (*block).request_option(option);
         if accepted && option == b"exceptions" {
             (*block).exceptions = true;
         }

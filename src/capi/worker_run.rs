@@ -6,7 +6,7 @@ use super::frames::{Gone, upcall};
 use super::handle::{Handle as _, flush_log};
 use super::job_block::JobBlock;
 use super::reduce;
-use super::text::{CStrArg, put};
+use super::text::{CStrArg, is_option, put};
 use super::types::*;
 use super::worker_block::{Definition, Engine, Run, WorkerBlock};
 use crate::at;
@@ -303,11 +303,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
     unsafe {
         let Some(block) = WorkerBlock::enter(worker) else { return false };
         let option = option_arg.sized(option_arg_size);
-        if option.is_empty() && !(*block).engine.link.conns.is_empty() {
-            return false;
-        }
-        let accepted =
-            (*block).guarded(false, |engine| engine.broadcast(Broadcast::Option(option)).is_ok());
+        let accepted = is_option(&mut (*block).engine.link, option, option_arg.is_null())
+            && (*block)
+                .guarded(false, |engine| engine.broadcast(Broadcast::Option(option)).is_ok());
         WorkerBlock::leave(block, ReturnCode::SUCCESS);
         accepted
     }
