@@ -184,6 +184,7 @@ programs! {
     reentrancy
     server_options
     servers
+    setter_values
     signals
     static_functions
     status_task_then_submit

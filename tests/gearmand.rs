@@ -28,6 +28,10 @@ mod listening;
 mod long_lists;
 #[path = "gearmand/metrics.rs"]
 mod metrics;
+#[path = "gearmand/option_tables.rs"]
+mod option_tables;
+#[path = "gearmand/option_values.rs"]
+mod option_values;
 #[path = "gearmand/options.rs"]
 mod options;
 #[path = "gearmand/original.rs"]
@@ -40,6 +44,8 @@ mod packets;
 mod process;
 #[path = "support/random.rs"]
 mod random;
+#[path = "gearmand/retries.rs"]
+mod retries;
 #[path = "gearmand/states.rs"]
 mod states;
 #[path = "gearmand/support.rs"]

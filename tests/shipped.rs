@@ -11,6 +11,8 @@ mod perl_xs;
 mod php_extension;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
+#[path = "shipped/zero_retries.rs"]
+mod zero_retries;
 
 use installed::*;
 use std::collections::BTreeSet;

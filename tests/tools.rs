@@ -12,6 +12,8 @@ mod client;
 mod exits;
 #[path = "tools/lines.rs"]
 mod lines;
+#[path = "tools/option_values.rs"]
+mod option_values;
 #[path = "tools/processes.rs"]
 mod processes;
 #[path = "tools/published.rs"]

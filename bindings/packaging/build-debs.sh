@@ -61,13 +61,15 @@ mkdir -p "$tree"
 (cd "$root" && tar -c --exclude=tests/fuzz -f - Cargo.toml Cargo.lock build.rs src include tests \
     bindings/c bindings/packaging README.md CHANGELOG.md LICENSE) | tar -x -C "$tree" -f -
 cp -R "$here/debian" "$tree/debian"
-sed -i "s|@maintainer@|$maintainer|" "$tree/debian/control"
+date=$(date --utc --date="@$SOURCE_DATE_EPOCH" --rfc-email)
+sed -i "s|@maintainer@|$maintainer|; s|@version@|$version|; s|@date@|$date|" \
+    "$tree/debian/control" "$tree/debian/gearman-job-server.NEWS"
 cat >"$tree/debian/changelog" <<EOF
 gearman ($version-1) unstable; urgency=medium
 
   * Packages of the version $version.
 
- -- $maintainer  $(date --utc --date="@$SOURCE_DATE_EPOCH" --rfc-email)
+ -- $maintainer  $date
 EOF
 
 CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}

@@ -367,6 +367,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_namespace(
     unsafe {
         if let Some(block) = ClientBlock::peek(client) {
             let namespace = namespace_key.sized(namespace_key_size);
+            let namespace = (!namespace_key.is_null()).then_some(namespace);
             block.engine.link.settings.set_namespace(namespace);
         }
     }

@@ -6,7 +6,7 @@ use super::cancellation;
 use super::client_block::ClientBlock;
 use super::client_single::run_single;
 use super::frames::Gone;
-use super::text::{CStrArg, put};
+use super::text::{CStrArg, is_option, put};
 use super::types::*;
 use crate::at;
 use crate::engine::ReturnCode;
@@ -188,10 +188,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
     cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else { return false };
         let option = option_arg.sized(option_arg_size);
-        if option.is_empty() {
-            return false;
-        }
-        let Ok(accepted) = ClientBlock::request_option(block, option) else { return false };
+        let accepted = is_option(&mut (*block).engine.link, option, option_arg.is_null())
+            && match ClientBlock::request_option(block, option) {
+                Ok(accepted) => accepted,
+                Err(Gone(())) => return false,
+            };
         if accepted && option == b"exceptions" {
             (*block).exceptions = true;
         }

@@ -91,6 +91,16 @@ pub(super) fn error_text(error: &ErrorState) -> *const c_char {
     }
 }
 
+/// Whether a server option can be asked for. Without servers that is another error.
+pub(super) fn is_option<T: Transport>(link: &mut Link<T>, option: &[u8], is_null: bool) -> bool {
+    let is_one = !option.is_empty() || link.conns.is_empty();
+    if !is_one {
+        let text = if is_null { "option was NULL" } else { "option size was 0" };
+        link.error.set(ReturnCode::INVALID_ARGUMENT, at!("option"), text);
+    }
+    is_one
+}
+
 /// Sets a handle's identifier, or says in its error why not.
 pub(super) fn set_identifier<T: Transport>(link: &mut Link<T>, id: &[u8]) -> ReturnCode {
     match link.settings.set_identifier(id) {

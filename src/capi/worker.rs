@@ -392,6 +392,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_namespace(
     unsafe {
         if let Some(block) = WorkerBlock::peek(worker) {
             let namespace = namespace_key.sized(namespace_key_size);
+            let namespace = (!namespace_key.is_null()).then_some(namespace);
             block.engine.link.settings.set_namespace(namespace);
         }
     }

@@ -7,7 +7,7 @@ use super::frames::{Gone, upcall};
 use super::handle::{Handle as _, flush_log};
 use super::job_block::JobBlock;
 use super::reduce;
-use super::text::{CStrArg, put};
+use super::text::{CStrArg, is_option, put};
 use super::types::*;
 use super::waiting::block_on;
 use super::worker_block::{Definition, Engine, Run, WorkerBlock};
@@ -403,11 +403,12 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
     cancellation::point(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else { return false };
         let option = option_arg.sized(option_arg_size);
-        if option.is_empty() && !(*block).engine.link.conns.is_empty() {
-            return false;
-        }
-        let Ok(outcome) = broadcast(block, Broadcast::Option(option)) else { return false };
+        let accepted = is_option(&mut (*block).engine.link, option, option_arg.is_null())
+            && match broadcast(block, Broadcast::Option(option)) {
+                Ok(outcome) => outcome.is_ok(),
+                Err(Gone(())) => return false,
+            };
         WorkerBlock::leave(block, ReturnCode::SUCCESS);
-        outcome.is_ok()
+        accepted
     })
 }

@@ -51,10 +51,10 @@ impl Settings {
         self.namespace.as_ref().map_or(0, |n| n.as_bytes().len())
     }
 
-    /// Sets or, with no bytes, clears the namespace. It ends at the first NUL.
-    pub fn set_namespace(&mut self, namespace: &[u8]) {
-        let text = crate::protocol::packet::until_nul(namespace);
-        self.namespace = CString::new(text).ok().filter(|n| !n.is_empty());
+    /// Sets the namespace, which ends at the first NUL and may be empty, or clears it.
+    pub fn set_namespace(&mut self, namespace: Option<&[u8]>) {
+        let text = namespace.map(crate::protocol::packet::until_nul);
+        self.namespace = text.and_then(|text| CString::new(text).ok());
     }
 
     /// Sets the identifier.
@@ -88,9 +88,11 @@ mod tests {
     fn a_namespace_goes_before_every_function() {
         let mut settings = Settings::default();
         assert_eq!(settings.qualified(b"f"), b"f");
-        settings.set_namespace(b"ns-");
+        settings.set_namespace(Some(b"ns-"));
         assert_eq!((settings.qualified(b"f"), settings.namespace_len()), (b"ns-f".to_vec(), 3));
-        settings.set_namespace(b"");
+        settings.set_namespace(Some(b""));
+        assert_eq!((settings.qualified(b"f"), settings.namespace_len()), (b"f".to_vec(), 0));
+        settings.set_namespace(None);
         assert_eq!(settings.namespace, None);
     }
 

@@ -4,7 +4,7 @@
 
 use crate::protocol::limits::DEFAULT_PORT;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 /// One address to connect to.
@@ -28,6 +28,11 @@ pub fn is_name(host: &str) -> bool {
 pub fn resolve(host: &str, port: u16) -> io::Result<Vec<Address>> {
     if host.starts_with('/') {
         return Ok(vec![Address::Unix(host.into())]);
+    }
+    // The C library takes "*" for no name, which is this machine where one connects.
+    if host == "*" {
+        let this: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        return Ok(this.map(|ip| Address::Inet(SocketAddr::new(ip, port))).into());
     }
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![Address::Inet(SocketAddr::new(ip, port))]);
@@ -73,6 +78,9 @@ mod tests {
     fn numbers_and_paths_need_no_resolver() {
         assert!(!is_name("127.0.0.1") && !is_name("::1") && !is_name("/run/gearmand.sock"));
         assert!(is_name("localhost"));
+        let star = resolve("*", 1).expect("this machine");
+        let this = ["[::1]:1", "127.0.0.1:1"].map(|a| Address::Inet(a.parse().expect("literal")));
+        assert_eq!(star, this);
         assert_eq!(
             resolve("::1", 4730).expect("numeric"),
             [Address::Inet("[::1]:4730".parse().expect("literal"))]

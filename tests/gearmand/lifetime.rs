@@ -121,7 +121,7 @@ fn what_cannot_be_done_is_refused_by_name() {
         (&["-q", "libsqlite3"], "libsqlite3"),
         (&["--nonsense"], "--nonsense"),
         (&["-j", "256"], "256"),
-        (&["-l", "/nonexistent/log", "-p", "0"], "/nonexistent/log"),
+        (&["-P", "/nonexistent/pid", "-l", "none", "-p", "0"], "/nonexistent/pid"),
     ] {
         let refused = gearmand(arguments);
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}");

@@ -86,6 +86,7 @@ fn a_value_that_makes_no_sense_is_named_with_its_option() {
     for (option, value) in [
         ("--backlog", "many"),
         ("--file-descriptors", "-1"),
+        ("--http-listen", ""),
         ("--job-retries", "256"),
         ("--job-retries", "-2"),
         ("--keepalive-idle", "-2"),
@@ -102,13 +103,33 @@ fn a_value_that_makes_no_sense_is_named_with_its_option() {
         ("--verbose", "LOUD"),
         ("--worker-wakeup", "256"),
         ("--listen", "no such host"),
-        ("--log-file", "/nonexistent/log"),
     ] {
-        let name = option.trim_start_matches('-').replace("log-file", "log file");
+        let name = option.trim_start_matches('-');
         let other = if option == "--port" { "-b1" } else { "-p0" };
         let refused = gearmand(&["--pid-file=none", other, &format!("{option}={value}")]);
-        assert_refused(&refused, &[&name, value]);
+        assert_refused(&refused, &[name, value]);
     }
+}
+
+#[test]
+fn an_equal_sign_with_nothing_behind_it_is_refused_and_named() {
+    let output = gearmand(&["--pid-file=none", "--listen="]);
+    assert_refused(&output, &["'--listen' has no value behind the equal sign"]);
+    let directory = Directory::new("empty-value");
+    let file = directory.file("conf");
+    fs::write(&file, "--threads=4\n--user=\n").expect("written");
+    assert_refused(&gearmand(&["--config-file", &file]), &["line 2", "'--user' has no value"]);
+}
+
+#[test]
+fn without_its_log_file_the_log_is_standard_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    command.args(["-L", "127.0.0.1", "-p", "0", "-v", "-P", "none", "-l", "/nonexistent/log"]);
+    let server = Server::run(command);
+    server.connect().settle();
+    let arguments = ["-L", "127.0.0.1", "-p0", "-l", "/nonexistent/log", "-P", "/nonexistent/pid"];
+    let said = text(&gearmand(&arguments).stderr);
+    assert!(said.contains("/nonexistent/log") && said.contains("standard error"), "{said}");
 }
 
 #[test]

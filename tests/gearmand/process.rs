@@ -103,6 +103,14 @@ fn limits_are_those_that_were_asked_for() {
 }
 
 #[test]
+fn zero_file_descriptors_are_as_many_as_the_user_may_have() {
+    let server = Server::start(&["-f", "0"]);
+    let files = line_of(&server, "limits", "Max open files");
+    let (soft, hard) = files.split_once(' ').expect("two numbers");
+    assert!(hard.starts_with(soft), "{files}");
+}
+
+#[test]
 fn a_pid_file_that_is_a_device_stays_one() {
     use std::os::unix::fs::FileTypeExt;
     let mut server = Server::start(&["-P", "/dev/null"]);

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -65,10 +65,7 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> Peer {
-        let stream = TcpStream::connect(self.address).expect("connects");
-        stream.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
-        stream.set_nodelay(true).expect("sets nodelay");
-        Peer { stream }
+        Peer::connect(self.address)
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -116,6 +113,10 @@ impl Daemon {
         daemon
     }
 
+    pub(crate) fn connect(&self) -> Peer {
+        Peer::connect(("127.0.0.1", self.port))
+    }
+
     pub(crate) fn ask(&self, line: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connects");
         stream.write_all(line.as_bytes()).expect("sends");
@@ -143,6 +144,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    fn connect(to: impl ToSocketAddrs) -> Peer {
+        let stream = TcpStream::connect(to).expect("connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
+        stream.set_nodelay(true).expect("sets nodelay");
+        Peer { stream }
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) -> &mut Peer {
         self.stream.write_all(bytes).expect("the server takes it");
         self

@@ -34,7 +34,8 @@ done
 install_ours() {
     mkdir -p "$root/debs"
     cp "$debs"/*.deb "$root/debs/"
-    inside network sh -c 'apt-get --quiet --yes --no-install-recommends install /debs/*.deb'
+    inside network sh -c 'apt-get --quiet --yes --no-install-recommends install /debs/*.deb' \
+        >"$work/installed" 2>&1 || { cat "$work/installed"; return 1; }
 }
 
 install_originals() {
@@ -166,9 +167,17 @@ compiles() {
         "$root/usr/share/doc/libgearman-dev/examples/reverse_client.c" $flags
 }
 
+# The administrator hears what that option means, and apt-listchanges has it too.
+zero_retries_are_explained() {
+    grep "^gearman-job-server: /$default has --job-retries=0" "$work/installed"
+    zgrep -- '--job-retries=0' "$root/usr/share/doc/gearman-job-server/NEWS.Debian.gz"
+}
+
 # What an administrator changed, and what the server left behind.
 leave_traces() {
     echo '# The administrator was here.' >>"$root/$default"
+    # shellcheck disable=SC2016
+    echo 'PARAMS="$PARAMS --job-retries=0"' >>"$root/$default"
     chmod 640 "$root/$default"
     echo 'an old line' >"$root/$logs/old"
     traces >"$work/traces"
@@ -212,6 +221,7 @@ must "apt-get puts ours in their place" install_ours
 check "all of them are installed" are_installed $ours
 check "PHP's extension and whatever else depends on them stay" are_installed $others
 check "dependencies are met and files are whole" all_is_well $ours
+check "the meaning of --job-retries=0 is explained" zero_retries_are_explained
 check "no file of the distribution's is left" no_original_is_left
 check "the loader finds our library, and no other" linker_finds_ours
 check "options, user, log and queue directory are kept" traces_are_kept

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
+use gearman::protocol::limits::DEFAULT_PORT;
 
 use crate::tools::manual::{self, Section};
 use crate::tools::servers::{self, Server, ServerList};
@@ -37,15 +38,14 @@ struct Table {
     #[arg(short, long, value_name = "HOST", value_parser = servers::parse_list)]
     host: Vec<ServerList>,
 
-    /// Job server port, for hosts without one [default: 4730]. As many ports as
-    /// hosts belong to them in their order.
-    #[arg(short, long, value_name = "PORT", value_parser = servers::parse_port)]
+    /// Job server port, for hosts without one [default: 4730, also for 0]. As many
+    /// ports as hosts belong to them in their order.
+    #[arg(short, long, value_name = "PORT", value_parser = parse_port)]
     port: Vec<u16>,
 
     /// Timeout in milliseconds. Client: the longest silence of a server. Worker:
-    /// with -c, how long to wait for a job. -1 is without limit.
+    /// with -c, how long to wait for a job. A negative number is without limit.
     #[arg(short, long, value_name = "MS", allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(i64).range(-1..))]
     timeout: Option<i64>,
 
     /// Client: one job for each line of the input, submitted as it comes. Worker:
@@ -65,7 +65,7 @@ struct Table {
 
     /// Create a pidfile for the process.
     #[arg(short = 'i', long, value_name = "FILE")]
-    pid_file: Option<PathBuf>,
+    pid_file: Option<OsString>,
 
     /// Detach and run in the background. What is printed then is lost.
     #[arg(short, long)]
@@ -137,9 +137,10 @@ struct Table {
     #[arg(short, long, help_heading = "Worker options")]
     worker: bool,
 
-    /// Number of jobs for worker to run before exiting.
+    /// Number of jobs for worker to run before exiting; 0 and less is no limit.
     #[arg(short, long, value_name = "N", help_heading = "Worker options")]
-    count: Option<u64>,
+    #[arg(allow_negative_numbers = true)]
+    count: Option<i64>,
 
     /// Print help.
     #[arg(short = 'H', long, action = clap::ArgAction::Help)]
@@ -348,7 +349,7 @@ impl Table {
             timeout: self.timeout.and_then(|t| u64::try_from(t).ok()).map(Duration::from_millis),
             division,
             jobs: self.jobs,
-            pid_file: self.pid_file,
+            pid_file: self.pid_file.filter(|name| !name.is_empty()).map(PathBuf::from),
             daemon: self.daemon,
             daemon_child: self.daemon_child,
             verbose: self.verbose,
@@ -360,11 +361,16 @@ impl Table {
             when,
             json: self.json,
             progress: self.progress,
-            count: self.count.filter(|&count| count > 0),
+            count: self.count.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0),
             arguments: self.arguments,
             after_dashes,
         })
     }
+}
+
+/// The port of a server; the library takes none and 0 for the default.
+fn parse_port(text: &str) -> Result<u16, String> {
+    if matches!(text, "" | "0") { Ok(DEFAULT_PORT) } else { servers::parse_port(text) }
 }
 
 /// The servers, the last to be tried first. What `GEARMAN_SERVERS` names the

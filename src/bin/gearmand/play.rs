@@ -70,6 +70,8 @@ impl Outbox for Stage {
     }
 
     fn accepted(&mut self, _: &[u8], _: &[u8], _: u64) {}
+
+    fn gave_up(&mut self, _: &[u8], _: &[u8], _: &[u8], _: u8) {}
 }
 
 /// The bytes that are left.

@@ -7,18 +7,18 @@ use std::io;
 use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 
-/// Allows as many open files as asked for, or as the user may have.
+/// Allows as many open files as asked for, or, for 0 too, as the user may have.
 ///
 /// # Errors
 /// When the user may not have so many.
 pub(crate) fn limit_files(wanted: Option<u64>) -> io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     match wanted {
-        Some(wanted) => {
+        Some(wanted) if wanted > 0 => {
             let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
             limit = Rlimit { current: Some(wanted), maximum };
         }
-        None => limit.current = limit.maximum,
+        _ => limit.current = limit.maximum,
     }
     setrlimit(Resource::Nofile, limit).map_err(|error| {
         let wanted = wanted.unwrap_or_default();

@@ -16,6 +16,11 @@ use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::server::{Binding, Keepalive, Listener, Server, Settings, bind, bind_tcp, path};
 use crate::systemd;
 
+/// What `--job-retries=0` means here, and how to say what it means elsewhere.
+const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is handed out again \
+     without limit, as with gearmand up to 2.0.0. Later versions of the original take 0 for a \
+     single attempt: say --job-retries=1 for that, and leave the option out for no limit";
+
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
@@ -25,7 +30,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if process.daemon_child {
         daemon::detach()?;
     }
-    let user = process.user.as_deref().map(find_user).transpose()?;
+    let user = process.user().map(find_user).transpose()?;
     limit_files(process.file_descriptors)?;
     // Before the user is changed: some ports are root's.
     let listeners = listen(network)?;
@@ -37,9 +42,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if process.coredump {
         allow_core_dumps()?;
     }
-    let mut log = open_log(process)?;
+    let mut log = open_log(process);
     let (pid, level) = (std::process::id(), log.level().name());
     log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
+    warn_of_versions(jobs, &mut log);
     let port = listeners.iter().find_map(Listener::port);
     let broker = Broker::new(Config {
         handle_prefix: handle_prefix(jobs),
@@ -114,23 +120,22 @@ fn listen_http(http: &Http, network: &Network) -> io::Result<Option<Listeners>> 
     if let Some(port) = http.metrics_port {
         listeners.metrics = open("metrics", port)?;
     }
-    let is_asked = http.protocol.is_some() || http.metrics_port.is_some();
+    let is_asked = http.protocol == Some(Protocol::Http) || http.metrics_port.is_some();
     Ok(is_asked.then_some(listeners))
 }
 
-fn open_log(process: &Process) -> io::Result<Log> {
+fn open_log(process: &Process) -> Log {
     let level = process.level();
     let log = match process.log_file() {
-        FileChoice::Named(path) => Log::open(path, level)
-            .map_err(|e| io::Error::new(e.kind(), format!("log file {}: {e}", path.display())))?,
-        FileChoice::Default(_) if process.syslog => return Ok(Log::syslog(level)),
-        FileChoice::Default(path) => Log::open(path, level).unwrap_or_else(|error| {
-            let path = path.display();
-            eprintln!("gearmand: log file {path}: {error}; switching to standard error");
-            Log::stderr(level)
-        }),
+        FileChoice::Default(_) if process.syslog => return Log::syslog(level),
+        FileChoice::Named(path) | FileChoice::Default(path) => Log::open(path, level)
+            .unwrap_or_else(|error| {
+                let path = path.display();
+                eprintln!("gearmand: log file {path}: {error}; switching to standard error");
+                Log::stderr(level)
+            }),
     };
-    Ok(if process.syslog { log.with_syslog() } else { log })
+    if process.syslog { log.with_syslog() } else { log }
 }
 
 fn handle_prefix(jobs: &Jobs) -> String {
@@ -161,10 +166,21 @@ fn keepalive(network: &Network) -> Keepalive {
     }
 }
 
-/// The option counts attempts; -1 is without limit, and less than one attempt
-/// makes no sense.
+/// The option counts attempts; -1 and 0 are without limit. The original's versions
+/// disagree about 0, and what cannot lose a job is the safer meaning.
 fn attempts(retries: i16) -> Option<u8> {
-    u8::try_from(retries).ok().map(|attempts| attempts.max(1))
+    u8::try_from(retries).ok().filter(|attempts| *attempts > 0)
+}
+
+/// Tells of an option that other versions understand otherwise: in the log, at
+/// every level, and on standard error.
+fn warn_of_versions(jobs: &Jobs, log: &mut Log) {
+    if jobs.job_retries == 0 {
+        log.announce(Level::Warning, format_args!("{ZERO_RETRIES}"));
+        if !log.is_stderr() {
+            eprintln!("gearmand: {ZERO_RETRIES}");
+        }
+    }
 }
 
 /// The original wakes everybody unless told otherwise; here that must be asked
@@ -195,8 +211,8 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_handed_out_at_least_once() {
+    fn attempts_are_without_limit_where_less_than_one_was_asked_for() {
         let counts = [-1, 0, 1, 2, 255].map(attempts);
-        assert_eq!(counts, [None, Some(1), Some(1), Some(2), Some(255)]);
+        assert_eq!(counts, [None, None, Some(1), Some(2), Some(255)]);
     }
 }

@@ -118,12 +118,20 @@ impl Broker {
         if job.is_abandoned() {
             self.finish(id, End::Abandoned);
         } else if exhausted {
+            self.report_giving_up(id, out);
             self.fail(id, out);
         } else {
             self.stop(id, worker);
             self.functions[self.jobs[id].function].totals.retried += 1;
             self.enqueue(id, out);
         }
+    }
+
+    #[cold]
+    fn report_giving_up(&self, id: Id<Job>, out: &mut dyn Outbox) {
+        let job = &self.jobs[id];
+        let function = &self.functions[job.function].name;
+        out.gave_up(&self.jobs.handle(id), function, job.unique(), job.retries);
     }
 
     /// Ends a job in the server's own name: those who wait get WORK_FAIL.

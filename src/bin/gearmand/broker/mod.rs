@@ -110,6 +110,9 @@ pub(crate) trait Outbox {
 
     /// Hears of an accepted submission; `due` is 0 if it is not for later.
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64);
+
+    /// Hears of a job that failed because its attempts are used up.
+    fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
 }
 
 /// The state machine.

@@ -10,7 +10,7 @@ use std::path::Path;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command, CommandFactory};
 
-use super::Options;
+use super::{Options, empty_assignment};
 
 /// Two ways to say the same.
 const LEVELS: [&str; 2] = ["verbose", "more_verbose"];
@@ -47,6 +47,9 @@ pub(super) fn arguments(
         let line = std::iter::once("gearmand").chain(entry.words.iter().map(String::as_str));
         let matches = command.clone().try_get_matches_from(line);
         let matches = matches.map_err(|error| wrong(&summary(&error, &entry)))?;
+        if let Some(option) = empty_assignment(entry.words[0].as_ref()) {
+            return Err(wrong(&format!("'{option}' has no value behind the equal sign")));
+        }
         let Some(arg) = command.get_arguments().find(|arg| is_given(&matches, arg.get_id())) else {
             continue;
         };

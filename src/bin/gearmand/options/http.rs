@@ -2,9 +2,13 @@
 //!
 //! Must not: open ports.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
-use super::values::parse_port;
+use super::values::{parse_port, parse_port_or};
+
+/// The port of the HTTP front end if nothing else is said.
+const HTTP_PORT: u16 = 8080;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTP")]
@@ -14,12 +18,13 @@ pub(crate) struct Http {
     pub(crate) protocol: Option<Protocol>,
 
     /// Port of the HTTP front end, by number or as a service.
-    #[arg(long, value_name = "PORT", default_value_t = 8080, value_parser = parse_port)]
+    #[arg(long, value_name = "PORT", default_value_t = HTTP_PORT)]
+    #[arg(value_parser = parse_port_or::<HTTP_PORT>)]
     pub(crate) http_port: u16,
 
     /// Address or name at which HTTP is spoken, metrics too; may be given more
     /// than once. Default is the addresses of --listen.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) http_listen: Vec<String>,
 
     /// Port at which /metrics, /healthz and /readyz are answered, by number or as
@@ -32,4 +37,7 @@ pub(crate) struct Http {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     Http,
+    /// What an empty word says.
+    #[value(name = "")]
+    Nothing,
 }

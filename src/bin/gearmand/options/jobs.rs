@@ -15,14 +15,17 @@ pub(crate) struct Jobs {
 
     /// Accepted for compatibility: tables grow and shrink by themselves.
     #[arg(long, value_name = "N", default_value_t = 991)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     hashtable_buckets: u32,
 
     /// What job handles start with. Default is "H:" and the host's name.
     #[arg(long, value_name = "PREFIX", value_parser = parse_prefix)]
     pub(crate) job_handle_prefix: Option<String>,
 
-    /// How often a job is handed out before it fails. -1 is without limit, 0
-    /// hands it out once.
+    /// How often a job is handed out before the server gives it up, as when each
+    /// worker ended in it; 1 is once. -1 and 0 are without limit. For 0 that is
+    /// the meaning up to gearmand 2.0.0; the original's later versions take it for
+    /// once.
     #[arg(short = 'j', long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i16).range(-1..=255))]
     pub(crate) job_retries: i16,

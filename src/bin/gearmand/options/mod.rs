@@ -18,7 +18,7 @@ pub(crate) use jobs::Jobs;
 pub(crate) use network::Network;
 pub(crate) use process::{FileChoice, Process};
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -75,10 +75,15 @@ impl Options {
     /// environment says instead of the default port.
     fn read(line: Vec<OsString>, port: Option<&str>) -> Result<Options, Refusal> {
         let given = Options::command().try_get_matches_from(&line)?;
+        if let Some(option) = line.iter().find_map(|word| empty_assignment(word)) {
+            return Err(format!("'{option}' has no value behind the equal sign").into());
+        }
         let named = Options::from_arg_matches(&given)?.process.config_file;
-        let path = named.as_deref().unwrap_or(Path::new(CONFIG_FILE));
+        let path = Path::new(named.as_deref().unwrap_or(CONFIG_FILE.as_ref()));
         let mut all = line;
-        if let Some(text) = config_file::read(path, named.is_some())? {
+        if !path.as_os_str().is_empty()
+            && let Some(text) = config_file::read(path, named.is_some())?
+        {
             let more = config_file::arguments(&text, path, &given)?;
             all.splice(1..1, more.into_iter().map(OsString::from));
         }
@@ -91,7 +96,7 @@ impl Options {
     /// As in the original, the environment's port stands in for the default one
     /// even where that was asked for.
     fn take_port(&mut self, port: Option<&str>) -> Result<(), String> {
-        if let Some(text) = port
+        if let Some(text) = port.filter(|text| !text.is_empty())
             && self.network.port == DEFAULT_PORT
         {
             self.network.port = values::parse_port(text)
@@ -108,6 +113,14 @@ impl Options {
         }
         self.queue.refusal().map_or(Ok(()), Err)
     }
+}
+
+/// The option of a word that ends behind its equal sign. The original refuses such
+/// a word, although it takes an empty one behind the option for a value:
+/// `--listen=$UNSET` must not open the server to the world.
+fn empty_assignment(word: &OsStr) -> Option<&str> {
+    let (option, value) = word.to_str()?.split_once('=')?;
+    (option.starts_with("--") && value.is_empty()).then_some(option)
 }
 
 /// Reads the options. An error is the code to exit with; what there is to say

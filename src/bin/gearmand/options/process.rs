@@ -2,7 +2,8 @@
 //!
 //! Must not: act on them.
 
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::{ArgAction, Args};
 
@@ -25,9 +26,9 @@ pub(crate) struct Process {
     pub(super) check_args: bool,
 
     /// File with more options; those of the command line win. Default is
-    /// /etc/gearmand.conf, if there is one.
+    /// /etc/gearmand.conf, if there is one; an empty word is no file.
     #[arg(long, value_name = "FILE")]
-    pub(super) config_file: Option<PathBuf>,
+    pub(super) config_file: Option<OsString>,
 
     /// Leave a core dump when the server crashes.
     #[arg(long)]
@@ -41,19 +42,20 @@ pub(crate) struct Process {
     #[arg(long, hide = true)]
     pub(crate) daemon_child: bool,
 
-    /// Number of open files to allow. Default is as many as the user may have.
+    /// Number of open files to allow. Default, and 0, is as many as the user may
+    /// have.
     #[arg(short = 'f', long, value_name = "N")]
     pub(crate) file_descriptors: Option<u64>,
 
     /// File for log lines, or "stderr", or "none". Default is
-    /// /var/log/gearmand.log, and standard error where that cannot be written.
+    /// /var/log/gearmand.log. Where the file cannot be written it is standard error.
     #[arg(short = 'l', long, value_name = "FILE")]
-    log_file: Option<PathBuf>,
+    log_file: Option<OsString>,
 
     /// File to write the process id to, or "none". Default is /var/gearmand.pid,
     /// where that can be written.
     #[arg(short = 'P', long, visible_alias = "pidfile", value_name = "FILE")]
-    pid_file: Option<PathBuf>,
+    pid_file: Option<OsString>,
 
     /// Print the manual page and exit.
     #[arg(long, hide = true)]
@@ -69,7 +71,7 @@ pub(crate) struct Process {
 
     /// User to become once what needs root is done.
     #[arg(short = 'u', long, value_name = "USER")]
-    pub(crate) user: Option<String>,
+    user: Option<String>,
 
     /// Log level: FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG.
     /// Default is ERROR; without a value it is INFO.
@@ -100,20 +102,28 @@ impl Process {
         self.verbose.unwrap_or(more)
     }
 
+    /// The user to become, if any.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.user.as_deref().filter(|name| !name.is_empty())
+    }
+
     /// Where log lines go.
     pub(crate) fn log_file(&self) -> FileChoice<'_> {
-        choice(self.log_file.as_deref(), LOG_FILE)
+        match &self.log_file {
+            Some(name) if name.is_empty() => FileChoice::Named(Path::new("none")),
+            other => choice(other.as_deref(), LOG_FILE),
+        }
     }
 
     /// Where the process id is written to, if anywhere.
     pub(crate) fn pid_file(&self) -> Option<FileChoice<'_>> {
         match &self.pid_file {
-            Some(path) if path.as_os_str() == "none" => None,
+            Some(name) if name.is_empty() || name == "none" => None,
             other => Some(choice(other.as_deref(), PID_FILE)),
         }
     }
 }
 
-fn choice<'a>(named: Option<&'a Path>, default: &'static str) -> FileChoice<'a> {
-    named.map_or(FileChoice::Default(Path::new(default)), FileChoice::Named)
+fn choice<'a>(named: Option<&'a OsStr>, default: &'static str) -> FileChoice<'a> {
+    named.map_or(FileChoice::Default(Path::new(default)), |name| FileChoice::Named(Path::new(name)))
 }

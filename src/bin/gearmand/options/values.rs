@@ -27,3 +27,8 @@ pub(super) fn parse_port(text: &str) -> Result<u16, String> {
     }
     service_port(text).ok_or_else(|| "neither a port nor a known service".into())
 }
+
+/// The same; an empty word is the default, as in the original.
+pub(super) fn parse_port_or<const DEFAULT: u16>(text: &str) -> Result<u16, String> {
+    if text.is_empty() { Ok(DEFAULT) } else { parse_port(text) }
+}

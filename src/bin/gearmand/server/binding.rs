@@ -25,12 +25,12 @@ const UNIX: &str = "unix:";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding<'a> {
     /// Addresses, names, and paths of Unix sockets; without any it is every IPv4
-    /// and IPv6 address.
+    /// and IPv6 address, for which "*" and "" stand too.
     pub(crate) names: &'a [String],
     /// For addresses and names. 0 becomes the same free port on each.
     pub(crate) port: u16,
     /// How many may wait to be accepted.
-    pub(crate) backlog: u16,
+    pub(crate) backlog: i32,
     /// Who may use the Unix sockets.
     pub(crate) mode: u32,
 }
@@ -42,8 +42,8 @@ pub(crate) struct Binding<'a> {
 pub(crate) fn bind(binding: Binding<'_>) -> io::Result<Vec<Listener>> {
     let Binding { names, port, backlog, mode } = binding;
     let hosts: Vec<&str> = names.iter().map(String::as_str).filter(|n| path(n).is_none()).collect();
-    if names.iter().any(|name| name.is_empty() || name == UNIX) {
-        return Err(io::Error::other("--listen: there is no address, name or path"));
+    if names.iter().any(|name| name == UNIX) {
+        return Err(io::Error::other(format!("--listen {UNIX}: there is no path")));
     }
     let mut listeners = Vec::new();
     if names.is_empty() || !hosts.is_empty() {
@@ -68,7 +68,7 @@ pub(crate) fn path(name: &str) -> Option<&Path> {
 ///
 /// # Errors
 /// As [`bind`].
-pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: u16) -> io::Result<Vec<TcpListener>> {
+pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: i32) -> io::Result<Vec<TcpListener>> {
     let places = resolve(names)?;
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
@@ -85,7 +85,9 @@ pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: u16) -> io::Result<Ve
 type Place = (SocketAddr, bool);
 
 fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
-    if names.is_empty() {
+    // The C library takes "*" for every address where it looks one up to listen on,
+    // and the original passes it on.
+    if names.is_empty() || names.iter().any(|name| ["*", ""].contains(name)) {
         let every: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
         return Ok(every.map(|address| (SocketAddr::new(address, 0), true)).into());
     }
@@ -106,7 +108,7 @@ fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
     Ok(places)
 }
 
-fn bind_all(places: &[Place], mut port: u16, backlog: u16) -> io::Result<Vec<TcpListener>> {
+fn bind_all(places: &[Place], mut port: u16, backlog: i32) -> io::Result<Vec<TcpListener>> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut missing = None;
     for &(mut address, is_optional) in places {
@@ -133,7 +135,7 @@ fn is_family_missing(error: &io::Error) -> bool {
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|e| found == Some(e.raw_os_error()))
 }
 
-fn listen(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
     let socket = stream_socket(family)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
@@ -141,7 +143,7 @@ fn listen(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
     net::bind(&socket, &address)?;
-    net::listen(&socket, i32::from(backlog))?;
+    net::listen(&socket, backlog)?;
     Ok(TcpListener::from_std(socket.into()))
 }
 
@@ -150,7 +152,7 @@ fn stream_socket(family: AddressFamily) -> io::Result<std::os::fd::OwnedFd> {
     Ok(net::socket_with(family, SocketType::STREAM, flags, None)?)
 }
 
-fn listen_unix(path: &Path, backlog: u16, mode: u32) -> io::Result<Listener> {
+fn listen_unix(path: &Path, backlog: i32, mode: u32) -> io::Result<Listener> {
     remove_stale(path)?;
     let socket = stream_socket(AddressFamily::UNIX)?;
     let address = SocketAddrUnix::new(path)?;
@@ -161,7 +163,7 @@ fn listen_unix(path: &Path, backlog: u16, mode: u32) -> io::Result<Listener> {
     rustix::process::umask(before);
     bound?;
     let file = SocketFile::new(path.to_path_buf())?;
-    net::listen(&socket, i32::from(backlog))?;
+    net::listen(&socket, backlog)?;
     Ok(Listener::Unix(UnixListener::from_std(socket.into()), Some(file)))
 }
 
@@ -204,6 +206,16 @@ mod tests {
         let listeners = bind_to(&["127.0.0.1", "localhost", "127.0.0.2"]).expect("listens");
         let ports: Vec<_> = listeners.iter().map(|listener| listener.port()).collect();
         assert!(ports.len() >= 2 && ports.iter().all(|&port| port == ports[0]), "{ports:?}");
+    }
+
+    #[test]
+    fn a_star_and_an_empty_word_are_every_address() {
+        let places = |names: &[&str]| bind_to(names).expect("listens").len();
+        for names in [&["*"][..], &[""], &["127.0.0.1", "*"]] {
+            let listeners = bind_to(names).expect("listens");
+            assert!(listeners[0].to_string().starts_with("0.0.0.0:"), "{names:?}");
+            assert_eq!(listeners.len(), places(&[]), "{names:?}");
+        }
     }
 
     #[test]
@@ -252,9 +264,7 @@ mod tests {
             let error = bind_to(&[name]).expect_err(name);
             assert!(error.to_string().contains(name), "{error}");
         }
-        for name in ["", "unix:"] {
-            let error = bind_to(&["127.0.0.1", name]).expect_err(name);
-            assert!(error.to_string().starts_with("--listen: there is no"), "{error}");
-        }
+        let error = bind_to(&["127.0.0.1", "unix:"]).expect_err("no path");
+        assert_eq!(error.to_string(), "--listen unix:: there is no path");
     }
 }

@@ -307,4 +307,16 @@ impl Outbox for Outlet<'_> {
         let (function, unique) = (function.escape_ascii(), unique.escape_ascii());
         self.log.write(Level::Notice, format_args!("accepted,{function},{unique},{due}"));
     }
+
+    #[cold]
+    fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8) {
+        let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
+        self.log.complain(
+            Level::Error,
+            format_args!(
+                "Gave up job {handle} of function {function}, unique {unique}: none of {attempts} \
+                 attempts (--job-retries) ended with a result"
+            ),
+        );
+    }
 }

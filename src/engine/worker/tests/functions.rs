@@ -67,7 +67,7 @@ fn the_namespace_is_part_of_the_name_on_the_wire() {
     let (net, world) = ScriptNet::new();
     let mut worker = Worker::new(net);
     worker.add_server("127.0.0.1", 0).expect("numeric");
-    worker.link.settings.set_namespace(b"ns-");
+    worker.link.settings.set_namespace(Some(b"ns-"));
     worker.add_function(b"f", 0, Some(TOKEN)).expect("a good name");
     assert!(worker.has_function(b"f") && !worker.has_function(b"ns-f"));
     let hello = [request(Command::CanDo, &[b"ns-f"], b""), grab()].concat();
@@ -75,7 +75,7 @@ fn the_namespace_is_part_of_the_name_on_the_wire() {
     world.peer(0).expects(&hello).sends(&job);
     let (id, _) = step(&mut worker).expect("a job");
     assert_eq!(worker.job(id).expect("kept").function(), b"ns-f");
-    worker.link.settings.set_namespace(b"");
+    worker.link.settings.set_namespace(None);
     assert!(worker.has_function(b"f"), "its name stays when the namespace changes");
 }
 

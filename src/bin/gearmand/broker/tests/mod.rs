@@ -34,6 +34,7 @@ use gearman::protocol::{Command, Decoded, Magic, decode, encode};
 struct Mailbox {
     mail: HashMap<usize, (ConnectionKey, Vec<String>)>,
     accepted: Vec<String>,
+    given_up: Vec<String>,
     /// Packets that could wait for the next one.
     patient: Vec<String>,
 }
@@ -62,6 +63,11 @@ impl Outbox for Mailbox {
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
         let unique = unique.escape_ascii();
         self.accepted.push(format!("{} {unique} {due}", function.escape_ascii()));
+    }
+
+    fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8) {
+        let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
+        self.given_up.push(format!("{handle} {function} {unique} {attempts}"));
     }
 }
 

@@ -82,6 +82,7 @@ fn a_job_that_was_handed_out_often_enough_fails() {
     assert_eq!(world.drain(next), ["x"]);
     world.disconnect(next);
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
+    assert_eq!(world.mailbox.given_up, ["H:1 f u 2"]);
     assert_eq!(world.status("f"), Some((0, 0, 0)));
 }
 
