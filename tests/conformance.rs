@@ -112,6 +112,10 @@ macro_rules! programs {
 
 programs! {
     aggregator_context
+    allocator_calls_beside
+    allocator_calls_client
+    allocator_calls_worker
+    allocator_shared_buffer
     allocators
     argument_errors
     background_jobs

@@ -3,8 +3,9 @@
 //! Must not: run tasks; `client_single.rs` and `client_tasks.rs` do.
 
 use super::callbacks::*;
-use super::client_block::ClientBlock;
+use super::client_block::{ClientBlock, UNTICKETED};
 use super::client_servers::add_servers;
+use super::handle;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, error_text};
 use super::types::*;
@@ -110,7 +111,7 @@ pub unsafe extern "C-unwind" fn gearman_client_free(client: *mut gearman_client_
 pub(super) unsafe fn free(block: *mut ClientBlock) {
     // SAFETY: the caller guarantees the block; after `Gone` it is not touched.
     unsafe {
-        if free_tasks(block).is_err() {
+        if free_tasks(block).is_err() || handle::empty_bin(block, UNTICKETED).is_err() {
             return;
         }
         let this = &mut *block;
@@ -291,8 +292,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_log_fn(
     }
 }
 
-/// Sets the function that allocates results which the program will own; NULL
-/// for `malloc`. Such a result has a NUL after its last byte.
+/// Sets the function that allocates the results of gearman_client_do(), which have
+/// a NUL after their last byte, the data of callbacks, of exactly its size, and the
+/// copies of workloads of tasks; NULL for `malloc`.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `function` has its declared type.
@@ -306,11 +308,12 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_malloc_fn(
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
         block.hooks.malloc = function;
         block.hooks.malloc_context = context;
+        block.engine.hooked = block.hooks.any();
     }
 }
 
-/// Sets the function that frees workloads which the program gave to tasks; NULL
-/// for `free`.
+/// Sets the function that frees data of callbacks that was not taken and workloads
+/// of tasks, also those that the program gave; NULL for `free`.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `function` has its declared type.
@@ -324,6 +327,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_free_fn(
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
         block.hooks.free = function;
         block.hooks.free_context = context;
+        block.engine.hooked = block.hooks.any();
     }
 }
 
@@ -347,7 +351,10 @@ pub unsafe extern "C-unwind" fn gearman_client_set_memory_allocators(
         return gearman_return_t::INVALID_ARGUMENT;
     };
     match block.hooks.set_all(malloc_fn, free_fn, realloc_fn, calloc_fn, context) {
-        Ok(()) => gearman_return_t::SUCCESS,
+        Ok(()) => {
+            block.engine.hooked = block.hooks.any();
+            gearman_return_t::SUCCESS
+        }
         Err(()) => gearman_return_t::FATAL,
     }
 }

@@ -12,7 +12,7 @@ use super::handle::{self, Handle};
 use super::hooks::Hooks;
 use super::task_block::TaskBlock;
 use super::types::*;
-use crate::buf::HookBuf;
+use crate::buf::{Bin, HookBuf};
 use crate::engine::ReturnCode;
 use crate::engine::client::{Client, Run, Step, Ticket, Upcall};
 use crate::engine::error::ErrorState;
@@ -37,6 +37,7 @@ pub(super) struct ClientBlock {
     /// Copied into each task that is added.
     pub(super) actions: Rc<gearman_actions_t>,
     pub(super) hooks: Hooks,
+    bin: Bin,
     pub(super) context: *mut c_void,
     pub(super) log_fn: gearman_log_fn,
     pub(super) log_context: *mut c_void,
@@ -59,6 +60,13 @@ pub(super) struct Purpose {
     ticket: Option<Ticket>,
     /// The task, if any, that the interrupted call was waiting for.
     single: Option<Id>,
+}
+
+impl Purpose {
+    /// An upcall that no step waits for, of a call that has a task of its own.
+    pub(super) fn waiting_for(task: Id) -> Purpose {
+        Purpose { ticket: None, single: Some(task) }
+    }
 }
 
 impl Block for ClientBlock {
@@ -85,6 +93,14 @@ impl Handle for ClientBlock {
         (self.log_fn, self.log_context)
     }
 
+    fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    fn bin(&self) -> &Bin {
+        &self.bin
+    }
+
     #[cold]
     #[inline(never)]
     fn settle_calls(&mut self) {
@@ -93,8 +109,13 @@ impl Handle for ClientBlock {
             if let Some(ticket) = purpose.ticket {
                 self.engine.abandon(ticket);
             }
-            if let Some(id) = purpose.single {
-                self.engine.remove_task(id);
+            let single = purpose.single.and_then(|id| self.engine.remove_task(id));
+            if let Some(token) = single.map(|task| task.token)
+                && token != Token::NONE
+            {
+                // SAFETY: a task's token is its block. C does not know this one: the call
+                // that was to add it has not returned.
+                unsafe { TaskBlock::discard(token.0.cast()) };
             }
         }
     }
@@ -121,6 +142,7 @@ impl ClientBlock {
             engine: Engine::new(MioNet::new()),
             actions: Rc::new(NO_ACTIONS),
             hooks: Hooks::NONE,
+            bin: Bin::default(),
             context: std::ptr::null_mut(),
             log_fn: None,
             log_context: std::ptr::null_mut(),
@@ -218,8 +240,10 @@ impl ClientBlock {
         single: Option<Id>,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         loop {
+            let waiting = Purpose { ticket: None, single };
             // SAFETY: the caller guarantees the block; nothing is borrowed.
-            unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
+            unsafe { handle::flush_log_for(block, waiting) }
+                .map_err(|_| Gone(ReturnCode::SUCCESS))?;
             match step {
                 Step::Done(code) => return Ok(code),
                 Step::Call(Upcall::Callback(id, which), ticket) => {
@@ -237,7 +261,7 @@ impl ClientBlock {
                         unsafe { (*block).guarded(None, |engine| engine.resume(ticket, code)) };
                     if let Some(code) = ended {
                         // SAFETY: as above.
-                        unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(code))?;
+                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
                         return Ok(code);
                     }
                 }
@@ -246,13 +270,12 @@ impl ClientBlock {
                     // SAFETY: as above.
                     let memory = unsafe { (*block).hooks.allocate(block, purpose, size) }
                         .map_err(|_| Gone(ReturnCode::SUCCESS))?;
-                    let memory = NonNull::new(memory.cast::<u8>())
-                        // SAFETY: the hook gave `size` bytes, which are ours to
-                        // write until they are given to C or back to the hook.
-                        .map(|ptr| unsafe { HookBuf::new(ptr, size) });
                     // SAFETY: as above.
-                    unsafe {
-                        (*block).guarded((), |engine| engine.resume_alloc(ticket, memory));
+                    let ended = unsafe { (*block).give_memory(ticket, memory, size) };
+                    if let Some(code) = ended {
+                        // SAFETY: as above.
+                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
+                        return Ok(code);
                     }
                 }
                 Step::Call(Upcall::Release(id), _) => {
@@ -270,6 +293,24 @@ impl ClientBlock {
             // SAFETY: as above; every upcall has returned.
             step = unsafe { (*block).guarded(BROKEN, |engine| engine.step(&mut run)) };
         }
+    }
+
+    /// Gives the engine the memory that a hook was asked for. Returns the code that
+    /// ends the run when there is none.
+    ///
+    /// # Safety
+    /// `memory` is NULL or `size` bytes from the hook that nobody else uses.
+    unsafe fn give_memory(
+        &mut self,
+        ticket: Ticket,
+        memory: *mut c_void,
+        size: usize,
+    ) -> Option<ReturnCode> {
+        let bin = self.bin.clone();
+        // SAFETY: the caller guarantees the bytes, which are the engine's until they
+        // are handed out or in the bin.
+        let memory = NonNull::new(memory.cast()).map(|m| unsafe { HookBuf::new(m, size, bin) });
+        self.guarded(None, |engine| engine.resume_alloc(ticket, memory))
     }
 
     /// Calls a task's callback.

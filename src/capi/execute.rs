@@ -72,7 +72,11 @@ unsafe fn run(
     // SAFETY: the callers guarantee a live client.
     unsafe {
         let actions = Some(Rc::new(NO_ACTIONS));
-        let added = add(client, ptr::null_mut(), context, ptr::null_mut(), actions, {
+        let kept = match new.body {
+            Body::Copy(bytes) => (bytes.as_ptr().cast(), bytes.len()),
+            _ => (ptr::null(), 0),
+        };
+        let added = add(client, ptr::null_mut(), context, ptr::null_mut(), actions, kept, {
             |engine, _, token| {
                 engine.link.error.reset();
                 engine.add(&NewTask { token, ..new })

@@ -8,7 +8,10 @@
 
 use super::callbacks::*;
 use super::frames::{Block, Gone, upcall};
+use super::text::CStrArg;
+use crate::protocol::limits::MAX_PAYLOAD;
 use libc::c_void;
+use std::ptr;
 
 /// The hooks of one handle; without one, `malloc` and `free`.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,12 @@ impl Hooks {
         free: None,
         free_context: std::ptr::null_mut(),
     };
+
+    /// Whether there is one, so that bodies and workloads are to be in memory of
+    /// theirs.
+    pub(super) fn any(self) -> bool {
+        self.malloc.is_some() || self.free.is_some()
+    }
 
     /// Sets all four allocators or, when all are NULL, none. (The library
     /// never needs `realloc` and `calloc`.)
@@ -75,6 +84,42 @@ impl Hooks {
             },
             // SAFETY: malloc takes any size.
             None => Ok(unsafe { libc::malloc(size) }),
+        }
+    }
+
+    /// Lets `send` send bytes from a copy of them in memory of the hooks, if there are
+    /// any. Without memory for a copy they are sent from where they are.
+    ///
+    /// # Errors
+    /// [`Gone`] when a hook freed the handle.
+    ///
+    /// # Safety
+    /// As for [`upcall`]; `bytes` are readable for `size`, and `send` keeps nothing of
+    /// what it gets.
+    #[inline]
+    pub(super) unsafe fn send_copy<B: Block, R>(
+        self,
+        block: *mut B,
+        purpose: B::Purpose,
+        (bytes, size): (*const c_void, usize),
+        send: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, Gone<()>> {
+        // SAFETY: the caller guarantees the block and the bytes; the copy is as large,
+        // and nothing of it is borrowed when it goes back.
+        unsafe {
+            // What no packet can hold is not read.
+            if !self.any() || size > MAX_PAYLOAD as usize {
+                return Ok(send(bytes.sized(size)));
+            }
+            let memory = self.allocate(block, purpose, size)?;
+            if memory.is_null() {
+                return Ok(send(bytes.sized(size)));
+            }
+            let from = bytes.sized(size);
+            ptr::copy_nonoverlapping(from.as_ptr(), memory.cast(), from.len());
+            let result = send(memory.cast_const().sized(from.len()));
+            self.release(block, purpose, memory)?;
+            Ok(result)
         }
     }
 

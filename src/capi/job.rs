@@ -8,7 +8,7 @@
 
 use super::client_block::ClientBlock;
 use super::frames::Gone;
-use super::handle::Handle as _;
+use super::handle::{self, Handle as _};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
@@ -33,8 +33,11 @@ pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
     unsafe {
         let Some(block) = JobBlock::peek(job).map(ptr::from_mut) else { return };
         WorkerBlock::settle((*block).worker);
+        let worker = (*block).worker;
         if !(*block).running || (*block).abandoned {
             JobBlock::free(block);
+            // The worker is not touched any more.
+            let _ = handle::flush_log(worker);
         }
     }
 }
@@ -49,6 +52,7 @@ pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker
     unsafe {
         if let Some(block) = WorkerBlock::enter(worker) {
             WorkerBlock::free_jobs(block, |job| !job.running || job.abandoned);
+            let _ = handle::flush_log(block);
         }
     }
 }
@@ -86,9 +90,19 @@ unsafe fn send(
         } else if report == Report::Data && reduce::is_partitioned(block) {
             reduce::add(block, bytes.sized(size))
         } else {
-            (*worker).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-                engine.send(id, report, bytes.sized(size))
-            })
+            let send = |bytes: &[u8]| {
+                let broken = ReturnCode::UNKNOWN_STATE;
+                (*worker).guarded(broken, |engine| engine.send(id, report, bytes))
+            };
+            let hooks = (*worker).hooks;
+            if bytes.is_null() {
+                send(b"")
+            } else {
+                match hooks.send_copy(worker, WorkerBlock::UNTICKETED, (bytes, size), send) {
+                    Ok(code) => code,
+                    Err(Gone(())) => return gearman_return_t::LOST_CONNECTION,
+                }
+            }
         };
         WorkerBlock::leave(worker, code)
     }
@@ -223,14 +237,19 @@ pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -
     unsafe { text(job, Job::unique) }
 }
 
-/// The job's workload, which may hold any bytes, and a NUL after them; NULL when
-/// it is empty or was taken.
+/// The job's workload, which may hold any bytes, and a NUL after them, unless a hook
+/// has allocated it; NULL when it is empty or was taken.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st) -> *const c_void {
     // SAFETY: the caller guarantees a live job.
+    let hooked = unsafe { JobBlock::peek(job) }.map_or(ptr::null_mut(), |block| block.hooked);
+    if !hooked.is_null() {
+        return hooked;
+    }
+    // SAFETY: as above.
     unsafe { JobBlock::job(job) }
         .map(|job| job.workload())
         .filter(|workload| !workload.is_empty())
@@ -244,6 +263,11 @@ pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_job_st) -> usize {
     // SAFETY: the caller guarantees a live job.
+    let hooked = unsafe { JobBlock::peek(job) }.map_or(0, |block| block.hooked_size);
+    if hooked != 0 {
+        return hooked;
+    }
+    // SAFETY: as above.
     unsafe { JobBlock::job(job) }.map_or(0, |job| job.workload().len())
 }
 
@@ -262,6 +286,10 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
         put(data_size, 0);
         let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
         let (worker, id) = (block.worker, block.id);
+        if !block.hooked.is_null() {
+            put(data_size, block.hooked_size);
+            return block.take_hooked();
+        }
         WorkerBlock::settle(worker);
         let hooks = (*worker).hooks;
         let size = (*worker).engine.job(id).map_or(0, |job| job.workload().len());

@@ -3,7 +3,6 @@
 //! Must not: keep memory that was taken.
 
 use super::client_block::{ClientBlock, UNTICKETED};
-use super::frames::Gone;
 use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
@@ -133,7 +132,7 @@ pub unsafe extern "C-unwind" fn gearman_task_data(task: *const gearman_task_st) 
     // SAFETY: the caller guarantees a live task.
     unsafe { TaskBlock::task(task) }
         .and_then(|t| t.data.as_ref())
-        .map_or(ptr::null(), |data| data.as_ptr().cast())
+        .map_or(ptr::null(), |data| data.as_slice().as_ptr().cast())
 }
 
 /// The size in bytes of the data that the callback was called for.
@@ -160,31 +159,13 @@ pub unsafe extern "C-unwind" fn gearman_task_take_data(
     unsafe {
         put(data_size, 0);
         let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
-        let (client, id) = (block.client, block.id);
-        let hooks = (*client).hooks;
-        let Some(found) = (*client).engine.task_mut(id) else { return ptr::null_mut() };
-        let Some(size) = found.data.as_ref().map(|d| d.len()) else { return ptr::null_mut() };
-        if hooks.malloc.is_none() {
-            found.data_size = 0;
-            put(data_size, size);
-            return found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast());
-        }
-        // The data stays until the hook has given memory: a hook that was jumped
-        // out of is asked again.
-        let memory = match hooks.allocate(client, UNTICKETED, size + 1) {
-            Ok(memory) => memory,
-            Err(Gone(_)) => return ptr::null_mut(),
+        let found = (*block.client).engine.task_mut(block.id);
+        let Some((data, found)) = found.and_then(|t| Some((t.data.take()?, t))) else {
+            return ptr::null_mut();
         };
-        let found = (*client).engine.task_mut(id);
-        let data = found.and_then(|t| {
-            t.data_size = 0;
-            t.data.take()
-        });
-        let Some(data) = data.filter(|_| !memory.is_null()) else { return memory };
-        ptr::copy_nonoverlapping(data.as_ptr(), memory.cast(), size);
-        memory.cast::<u8>().add(size).write(0);
-        put(data_size, size);
-        memory
+        found.data_size = 0;
+        put(data_size, data.as_slice().len());
+        data.into_raw().cast()
     }
 }
 

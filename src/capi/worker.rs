@@ -226,8 +226,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_log_fn(
     }
 }
 
-/// Sets the function that allocates what gearman_job_take_workload() returns;
-/// NULL for `malloc`.
+/// Sets the function that allocates the workloads of jobs, of exactly their size, and
+/// copies of what is sent for a job; NULL for `malloc`.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `function` has its declared type.

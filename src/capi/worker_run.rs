@@ -3,7 +3,7 @@
 //! Must not: borrow the worker's block while a function of the program runs.
 
 use super::frames::{Gone, upcall};
-use super::handle::{Handle as _, flush_log};
+use super::handle::{Handle as _, flush_log, flush_log_for};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
@@ -77,7 +77,10 @@ unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> 
         };
         let job = JobBlock::create(block, ptr::null_mut(), next.job);
         (*job).running = true;
-        if let Err(Gone(())) = flush_log(block) {
+        if let Err(Gone(())) = flush_log_for(block, Some(ticket)) {
+            return Err(Gone(ReturnCode::SUCCESS));
+        }
+        if let Err(Gone(())) = JobBlock::keep_workload(job, Some(ticket)) {
             return Err(Gone(ReturnCode::SUCCESS));
         }
         run(block, job, definition, ticket, next.reduces)
@@ -145,8 +148,22 @@ unsafe fn run(
             (outcome, None)
         };
         let result = reduced.as_ref().map_or(result, Owned::as_slice);
-        let code = (*block)
-            .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, outcome, result));
+        let finish = |result: &[u8]| {
+            let broken = ReturnCode::UNKNOWN_STATE;
+            (*block).guarded(broken, |engine| engine.finish(ticket, outcome, result))
+        };
+        // What the library made itself needs no copy; what is not sent, neither.
+        let is_sent = matches!(outcome, Outcome::Complete(_))
+            && (*block).engine.job(ticket.job()).is_some_and(|job| !job.is_finished());
+        let code = if is_sent && reduced.is_none() {
+            let bytes = (result.as_ptr().cast(), result.len());
+            hooks.send_copy(block, purpose, bytes, finish).map_err(|Gone(())| {
+                hooks.release_orphan(returned.result);
+                Gone(ReturnCode::SUCCESS)
+            })?
+        } else {
+            finish(result)
+        };
         drop(reduced);
         JobBlock::discard(job);
         if !returned.result.is_null() {
@@ -219,7 +236,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
         let grabbed: Result<Id, ReturnCode> =
             (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| engine.grab());
         let (shell, code) = match grabbed {
-            Ok(id) => ((*JobBlock::create(block, job, id)).shell, ReturnCode::SUCCESS),
+            Ok(id) => {
+                let job = JobBlock::create(block, job, id);
+                let shell = (*job).shell;
+                if let Err(Gone(())) = JobBlock::keep_workload(job, None) {
+                    return ptr::null_mut();
+                }
+                (shell, ReturnCode::SUCCESS)
+            }
             Err(code) => (ptr::null_mut(), code),
         };
         put(ret_ptr, code.into());
