@@ -155,6 +155,8 @@ programs! {
     kill_before_work
     kill_from_handler
     kill_worker
+    limits
+    limits_beyond
     loaded_library
     log_lines
     longjmp_allocator

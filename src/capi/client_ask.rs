@@ -10,6 +10,7 @@ use super::types::*;
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::client::Broadcast;
+use crate::engine::exchange::refuse_nothing;
 use crate::engine::task::{Callbacks, Status, TaskKind, Token};
 use libc::{c_char, c_void};
 
@@ -96,15 +97,14 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
             block,
             |engine| {
                 if unique.is_null() {
-                    return Err(engine.link.error.set(
-                        // What the original says here, and nowhere else.
-                        ReturnCode::UNKNOWN_STATE,
-                        at!("gearman_client_unique_status"),
-                        "unique was NULL",
-                    ));
+                    // What the original says here, and nowhere else.
+                    return Err(engine.link.error.set_named(ReturnCode::UNKNOWN_STATE));
                 }
                 let (kind, callbacks) = (TaskKind::Do, Callbacks::default());
-                engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE)
+                let added =
+                    engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE);
+                // As above.
+                added.map_err(|_| engine.link.error.set_named(ReturnCode::UNKNOWN_STATE))
             },
             |task| task.status,
         );
@@ -155,11 +155,9 @@ pub unsafe extern "C-unwind" fn gearman_client_echo(
         let null = workload.is_null();
         let data = workload.sized(workload_size);
         let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-            if data.is_empty() {
-                let text = if null { "workload was NULL" } else { "workload_size was 0" };
-                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
-            }
-            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
+            let echo = Broadcast::Echo(data);
+            let done = refuse_nothing(&mut engine.link, echo, null);
+            done.and_then(|()| engine.broadcast(echo)).err().unwrap_or_default()
         });
         // The client is not touched any more, whatever the log function does.
         let _ = ClientBlock::flush_log(block);
@@ -185,10 +183,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
     unsafe {
         let Some(block) = ClientBlock::enter(client) else { return false };
         let option = option_arg.sized(option_arg_size);
-        if option.is_empty() {
-            return false;
-        }
-        let accepted = (*block).request_option(option);
+        let null = option_arg.is_null();
+        let given = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+            refuse_nothing(&mut engine.link, Broadcast::Option(option), null)
+        });
+        let accepted = given.is_ok() && (*block).request_option(option);
         if accepted && option == b"exceptions" {
             (*block).exceptions = true;
         }

@@ -4,6 +4,7 @@
 
 use super::client_block::{BROKEN, ClientBlock, NO_ACTIONS};
 use super::client_tasks::add;
+use super::task_block::TaskBlock;
 use super::text::CStrArg;
 use super::types::*;
 use crate::at;
@@ -11,6 +12,7 @@ use crate::engine::ReturnCode;
 use crate::engine::client::{Body, NewTask};
 use crate::engine::task::TaskKind;
 use crate::protocol::Command;
+use crate::protocol::limits::{FUNCTION_MAX_SIZE, UNIQUE_SIZE};
 use libc::{c_char, c_void};
 use std::ptr;
 use std::rc::Rc;
@@ -63,6 +65,10 @@ unsafe fn body_of<'a>(arguments: Option<&gearman_argument_t>) -> Body<'a> {
     }
 }
 
+/// Codes of a task that has no end yet, or whose job has failed.
+const JOB_CODES: [ReturnCode; 3] =
+    [ReturnCode::UNKNOWN_STATE, ReturnCode::WORK_FAIL, ReturnCode::WORK_EXCEPTION];
+
 /// Adds a task whose result the library collects, and runs until it is finished.
 unsafe fn run(
     client: *mut gearman_client_st,
@@ -89,8 +95,19 @@ unsafe fn run(
         match ClientBlock::drive(block, run, step, None) {
             Ok(code) => {
                 // The task tells how it ended; an error before that is the client's.
-                if code.failed() && code != ReturnCode::IO_WAIT {
+                let failed = code.failed() && code != ReturnCode::IO_WAIT;
+                if failed {
                     (*block).engine.link.error.set_code(code);
+                }
+                let ended = (*block).engine.task(id).map(|task| task.code);
+                let is_refused = matches!(
+                    ended,
+                    Some(code) if code.failed() && !JOB_CODES.contains(&code)
+                );
+                if !new.reducer.is_empty() && (failed || is_refused) {
+                    // Neither task nor client is touched any more.
+                    let _ = TaskBlock::free(task);
+                    return ptr::null_mut();
                 }
                 shell
             }
@@ -126,7 +143,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
     // SAFETY: the caller guarantees all of it.
     unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
-        let function = function_name.name(function_name_length);
+        let function = function_name.name(function_name_length, FUNCTION_MAX_SIZE);
         if function.is_empty() {
             return refuse(block, "function_name was NULL");
         }
@@ -139,7 +156,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
                 kind: TaskKind::Execute,
                 command: attributes.command(),
                 function,
-                unique: unique.name(unique_length),
+                unique: unique.name(unique_length, UNIQUE_SIZE),
                 body: body_of(arguments.as_ref()),
                 epoch: attributes.epoch,
                 reducer: b"",
@@ -154,7 +171,8 @@ pub unsafe extern "C-unwind" fn gearman_execute(
 /// jobs for `function_name` and puts their results together.
 ///
 /// Foreground or background as `task_attr` says; its priority is ignored, and
-/// EPOCH is refused. Returns as gearman_execute() does.
+/// EPOCH is refused. Returns as gearman_execute() does, but NULL also when the run
+/// fails before the task ends.
 ///
 /// # Safety
 /// As for gearman_execute().
@@ -174,8 +192,8 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     // SAFETY: the caller guarantees all of it.
     unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
-        let splitter = partition_function.name(partition_function_length);
-        let reducer = function_name.name(function_name_length);
+        let splitter = partition_function.name(partition_function_length, FUNCTION_MAX_SIZE);
+        let reducer = function_name.name(function_name_length, FUNCTION_MAX_SIZE);
         if splitter.is_empty() {
             return refuse(block, "partition_function was NULL");
         }
@@ -199,7 +217,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
                 kind: TaskKind::Execute,
                 command,
                 function: splitter,
-                unique: unique_str.name(unique_length),
+                unique: unique_str.name(unique_length, UNIQUE_SIZE),
                 body,
                 epoch: 0,
                 reducer,

@@ -12,7 +12,7 @@ use super::worker_block::{Definition, Engine, Run, WorkerBlock};
 use crate::at;
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
-use crate::engine::exchange::Broadcast;
+use crate::engine::exchange::{Broadcast, refuse_nothing};
 use crate::engine::slab::Id;
 use crate::engine::worker::{Outcome, Step, Ticket};
 use libc::{c_char, c_void};
@@ -299,11 +299,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_echo(
         let null = workload.is_null();
         let data = workload.sized(workload_size);
         let code = (*block).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-            if data.is_empty() && !engine.link.conns.is_empty() {
-                let text = if null { "workload was NULL" } else { "workload_size was 0" };
-                return engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
-            }
-            engine.broadcast(Broadcast::Echo(data)).err().unwrap_or_default()
+            let echo = Broadcast::Echo(data);
+            let done = refuse_nothing(&mut engine.link, echo, null);
+            done.and_then(|()| engine.broadcast(echo)).err().unwrap_or_default()
         });
         WorkerBlock::leave(block, code)
     }
@@ -326,12 +324,12 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
     // SAFETY: the caller guarantees both.
     unsafe {
         let Some(block) = WorkerBlock::enter(worker) else { return false };
-        let option = option_arg.sized(option_arg_size);
-        if option.is_empty() && !(*block).engine.link.conns.is_empty() {
-            return false;
-        }
-        let accepted =
-            (*block).guarded(false, |engine| engine.broadcast(Broadcast::Option(option)).is_ok());
+        let null = option_arg.is_null();
+        let option = Broadcast::Option(option_arg.sized(option_arg_size));
+        let accepted = (*block).guarded(false, |engine| {
+            let given = refuse_nothing(&mut engine.link, option, null);
+            given.and_then(|()| engine.broadcast(option)).is_ok()
+        });
         WorkerBlock::leave(block, ReturnCode::SUCCESS);
         accepted
     }
