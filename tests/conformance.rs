@@ -190,6 +190,8 @@ programs! {
     task_lost_or_refused
     task_order
     task_state_after_run
+    task_states
+    task_states_beyond
     unbuffered_result
     uniques
     uniques_across_fork

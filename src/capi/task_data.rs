@@ -70,8 +70,8 @@ pub unsafe extern "C-unwind" fn gearman_task_send_workload(
 
 /// Receives a piece of the data that the task's callback was called for, with
 /// GEARMAN_CLIENT_UNBUFFERED_RESULT on. Waits for at least one byte, unless in
-/// non-blocking mode. Returns how many bytes came, 0 at the end of the data;
-/// 0 and the code in `ret_ptr` on an error.
+/// non-blocking mode. Returns how many bytes came, 0 at the end of the data and
+/// for a task whose data is in memory; 0 and the code in `ret_ptr` on an error.
 ///
 /// # Safety
 /// `task` is NULL or a live task; `data` is writable for its size; `ret_ptr` is
@@ -146,7 +146,8 @@ pub unsafe extern "C-unwind" fn gearman_task_data_size(task: *const gearman_task
 }
 
 /// Takes the data that the callback was called for: the caller frees it, with
-/// `free` or as its allocator asks. NULL and 0 without any.
+/// `free` or as its allocator asks. NULL and 0 without any, NULL and its size for
+/// data that gearman_task_recv_data() is to receive.
 ///
 /// # Safety
 /// `task` is NULL or a live task; `data_size` is NULL or writable.
@@ -159,13 +160,10 @@ pub unsafe extern "C-unwind" fn gearman_task_take_data(
     unsafe {
         put(data_size, 0);
         let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
-        let found = (*block.client).engine.task_mut(block.id);
-        let Some((data, found)) = found.and_then(|t| Some((t.data.take()?, t))) else {
-            return ptr::null_mut();
-        };
-        found.data_size = 0;
-        put(data_size, data.as_slice().len());
-        data.into_raw().cast()
+        let Some(found) = (*block.client).engine.task_mut(block.id) else { return ptr::null_mut() };
+        // The size of data that is to be received shows here, too.
+        put(data_size, std::mem::take(&mut found.data_size));
+        found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast())
     }
 }
 

@@ -208,7 +208,7 @@ static void un_execute(size_t n, int place)
 static void un_status(size_t n, int place)
 {
   gearman_client_st *client = client_at(place);
-  gearman_client_set_timeout(client, 100);
+  gearman_client_set_timeout(client, 5000);
   gearman_status_t status = gearman_client_unique_status(client, string_of(n), n);
   code(gearman_status_return(status));
   printf(" known %s", yes(gearman_status_is_known(status)));
@@ -218,7 +218,7 @@ static void un_status_task(size_t n, int place)
 {
   gearman_return_t rc = GEARMAN_MAX_RETURN;
   gearman_client_st *client = client_at(place);
-  gearman_client_set_timeout(client, 100);
+  gearman_client_set_timeout(client, 5000);
   gearman_task_st *task = gearman_client_add_task_status_by_unique(client, NULL, string_of(n), &rc);
   printf(" %s", task == NULL ? "none" : "a task");
   code(rc);
@@ -231,7 +231,7 @@ static void ha_status(size_t n, int place)
 {
   bool known = true, running = true;
   gearman_client_st *client = client_at(place);
-  gearman_client_set_timeout(client, 100);
+  gearman_client_set_timeout(client, 5000);
   code(gearman_client_job_status(client, string_of(n), &known, &running, NULL, NULL));
   printf(" known %s", yes(known));
 }
@@ -240,7 +240,7 @@ static void ha_status_task(size_t n, int place)
 {
   gearman_return_t rc = GEARMAN_MAX_RETURN;
   gearman_client_st *client = client_at(place);
-  gearman_client_set_timeout(client, 100);
+  gearman_client_set_timeout(client, 5000);
   gearman_task_st *task = gearman_client_add_task_status(client, NULL, NULL, string_of(n), &rc);
   printf(" %s", task == NULL ? "none" : "a task");
   code(rc);
@@ -543,10 +543,11 @@ int main(int argc, char **argv)
       {
         /* How long a reducer's name may be is the server's matter. */
         if (rows[x].differs == TOO_LONG && place == LIVE) continue;
-        if (is_different(&rows[x], by, place) != DIFFERENT) continue;
+        if (is_different(&rows[x], by, place) != DIFFERENT || !is_walked()) continue;
         entry self = {&rows[x], rows[x].limit + (size_t)by, place};
         printf("%s of %zu, %s:", self.row->name, self.n, places[place]);
         in_child(run_entry, &self);
+        printf("\n");
       }
   worker_stop(&worker);
   return 0;

@@ -5,13 +5,14 @@
 
 #include "common.h"
 
+#include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 /* How long an entry may take before it counts as waiting for ever. */
-enum { PATIENCE_SECONDS = 1 };
+enum { ENTRY_TIMEOUT_SECONDS = 10 };
 
-/* Runs `entry` in a child and ends the line that it prints. */
+/* Runs `entry` in a child, and prints how that ended if not well. */
 static inline void in_child(void (*entry)(void *argument), void *argument)
 {
   int status = 0;
@@ -26,7 +27,7 @@ static inline void in_child(void (*entry)(void *argument), void *argument)
     setvbuf(stdout, NULL, _IONBF, 0);
     freopen("/dev/null", "w", stderr);
     die_with(parent);
-    alarm(PATIENCE_SECONDS);
+    alarm(ENTRY_TIMEOUT_SECONDS);
     entry(argument);
     _exit(0);
   }
@@ -37,7 +38,6 @@ static inline void in_child(void (*entry)(void *argument), void *argument)
     printf(" crash");
   else if (WEXITSTATUS(status) != 0)
     printf(" exit %d", WEXITSTATUS(status));
-  printf("\n");
 }
 
 /* Memory of which only `size` bytes (at most a page) can be read. */
@@ -58,6 +58,72 @@ static inline char *string_of(size_t length)
   memset(start, 'x', length);
   start[length] = 0;
   return start;
+}
+
+/* ---- a scripted server that writes down what it gets ------------------------------------ */
+
+static int scribe_pipe[2];
+static in_port_t scribe_port;
+static pid_t scribe_pid;
+
+enum { ALL_ASSIGN = 40, UNIQ_ASSIGN = 31, GRAB_UNIQ = 30, GRAB_ALL = 39, THE_END = 77 };
+
+/* Writes down a packet; those that only prepare something are left out. */
+static inline void scribe_note(int type)
+{
+  char line[256];
+  if (type == CAN_DO || type == CAN_DO_TIMEOUT || type == PRE_SLEEP || type == GRAB_JOB
+      || type == GRAB_UNIQ || type == GRAB_ALL || type == OPTION_REQ)
+    return;
+  int size = snprintf(line, sizeof(line), " %d(%s)", type, bytes(packet_body, packet_size));
+  if (write(scribe_pipe[1], line, (size_t)size) != size) _exit(74);
+}
+
+/* Starts it; `play` answers one packet, and returns false to close the connection. */
+static bool (*scribe_answer)(int fd, int type);
+
+static inline void scribe_play(int fd, int connection)
+{
+  int type, on = 1;
+  (void)connection;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  while ((type = packet_recv(fd)) >= 0)
+  {
+    if (type == THE_END)
+    {
+      if (write(scribe_pipe[1], "\n", 1) != 1) _exit(74);
+      return;
+    }
+    scribe_note(type);
+    if (!scribe_answer(fd, type)) return;
+  }
+}
+
+static inline void scribe_start(bool (*answer)(int fd, int type))
+{
+  scribe_answer = answer;
+  if (pipe(scribe_pipe) != 0) die("pipe");
+  scribe_pid = scripted_server(&scribe_port, scribe_play);
+}
+
+/* Prints what came on the connections that are closed by now. */
+static inline void scribe_print(void)
+{
+  char byte;
+  static const unsigned char end[12] = {0, 'R', 'E', 'Q', 0, 0, 0, THE_END, 0, 0, 0, 0};
+  int fd = connect_to(scribe_port);
+  write_all(fd, end, sizeof(end));
+  while (read(scribe_pipe[0], &byte, 1) == 1 && byte != '\n') putchar(byte);
+  close(fd);
+}
+
+/* Under a checker only a part of a table is walked: GEARMAN_TEST_SCALE percent, and at least every
+ * eighth entry. */
+static inline bool is_walked(void)
+{
+  static int turn;
+  const char *scale = getenv("GEARMAN_TEST_SCALE");
+  return scale == NULL || turn++ % 8 == 0;
 }
 
 #endif
