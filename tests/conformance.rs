@@ -152,6 +152,8 @@ programs! {
     job_helpers
     job_requeued
     job_sends
+    job_states
+    job_states_beyond
     kill_before_work
     kill_from_handler
     kill_worker
