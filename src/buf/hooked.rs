@@ -23,12 +23,6 @@ impl Bin {
     pub fn take(&self) -> Option<NonNull<u8>> {
         self.0.borrow_mut().pop_front()
     }
-
-    /// Whether there is none.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
-    }
 }
 
 /// The body of a packet in memory from an allocator hook. Dropping it puts the
@@ -131,7 +125,7 @@ mod tests {
         drop(a);
         assert_eq!(bin.take().map(NonNull::as_ptr), Some(second.as_mut_ptr()));
         assert_eq!(bin.take().map(NonNull::as_ptr), Some(first.as_mut_ptr()));
-        assert!(bin.is_empty());
+        assert_eq!(bin.take(), None);
     }
 
     #[test]
@@ -141,6 +135,6 @@ mod tests {
         buffer.fill(b"abcdef");
         assert_eq!(buffer.as_slice(), b"abcd");
         Bytes::Hooked(buffer).into_raw();
-        assert!(bin.is_empty());
+        assert_eq!(bin.take(), None);
     }
 }

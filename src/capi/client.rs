@@ -306,8 +306,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_malloc_fn(
 ) {
     // SAFETY: the caller guarantees a live client.
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        block.hooks.malloc = function;
-        block.hooks.malloc_context = context;
+        block.hooks.set_malloc(function, context);
         block.engine.hooked = block.hooks.any();
     }
 }
@@ -325,8 +324,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_free_fn(
 ) {
     // SAFETY: the caller guarantees a live client.
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        block.hooks.free = function;
-        block.hooks.free_context = context;
+        block.hooks.set_free(function, context);
         block.engine.hooked = block.hooks.any();
     }
 }

@@ -97,6 +97,10 @@ impl Handle for ClientBlock {
         self.hooks
     }
 
+    fn uses_hooks(&self) -> bool {
+        self.hooks.used
+    }
+
     fn bin(&self) -> &Bin {
         &self.bin
     }

@@ -31,6 +31,9 @@ pub(super) trait Handle: Block {
     /// The allocator hooks.
     fn hooks(&self) -> Hooks;
 
+    /// Whether there ever were any.
+    fn uses_hooks(&self) -> bool;
+
     /// Memory that is to be given back to them.
     fn bin(&self) -> &Bin;
 
@@ -113,7 +116,7 @@ pub(super) unsafe fn flush_log_for<H: Handle>(
         if (*block).error().has_log() {
             hand_out(block, purpose)?;
         }
-        if (*block).bin().is_empty() { Ok(()) } else { empty_bin(block, purpose) }
+        if (*block).uses_hooks() { empty_bin(block, purpose) } else { Ok(()) }
     }
 }
 

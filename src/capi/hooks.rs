@@ -17,9 +17,11 @@ use std::ptr;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hooks {
     pub(super) malloc: gearman_malloc_fn,
-    pub(super) malloc_context: *mut c_void,
-    pub(super) free: gearman_free_fn,
-    pub(super) free_context: *mut c_void,
+    malloc_context: *mut c_void,
+    free: gearman_free_fn,
+    free_context: *mut c_void,
+    /// Whether there ever was one: if not, nothing is to be given back, either.
+    pub(super) used: bool,
 }
 
 impl Hooks {
@@ -29,7 +31,20 @@ impl Hooks {
         malloc_context: std::ptr::null_mut(),
         free: None,
         free_context: std::ptr::null_mut(),
+        used: false,
     };
+
+    /// Sets the allocating one.
+    pub(super) fn set_malloc(&mut self, malloc: gearman_malloc_fn, context: *mut c_void) {
+        (self.malloc, self.malloc_context) = (malloc, context);
+        self.used |= self.any();
+    }
+
+    /// Sets the one that frees.
+    pub(super) fn set_free(&mut self, free: gearman_free_fn, context: *mut c_void) {
+        (self.free, self.free_context) = (free, context);
+        self.used |= self.any();
+    }
 
     /// Whether there is one, so that bodies and workloads are to be in memory of
     /// theirs.
@@ -54,7 +69,8 @@ impl Hooks {
         if given != [true; 4] && given != [false; 4] {
             return Err(());
         }
-        *self = Hooks { malloc, malloc_context: context, free, free_context: context };
+        self.set_malloc(malloc, context);
+        self.set_free(free, context);
         Ok(())
     }
 

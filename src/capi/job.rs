@@ -16,6 +16,7 @@ use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::at;
 use crate::engine::ReturnCode;
+use crate::engine::slab::Id;
 use crate::engine::worker::{Job, Report};
 use libc::{c_char, c_void};
 use std::ptr;
@@ -89,22 +90,42 @@ unsafe fn send(
             (*worker).engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at, refused)
         } else if report == Report::Data && reduce::is_partitioned(block) {
             reduce::add(block, bytes.sized(size))
-        } else {
-            let send = |bytes: &[u8]| {
-                let broken = ReturnCode::UNKNOWN_STATE;
-                (*worker).guarded(broken, |engine| engine.send(id, report, bytes))
-            };
-            let hooks = (*worker).hooks;
-            if bytes.is_null() {
-                send(b"")
-            } else {
-                match hooks.send_copy(worker, WorkerBlock::UNTICKETED, (bytes, size), send) {
-                    Ok(code) => code,
-                    Err(Gone(())) => return gearman_return_t::LOST_CONNECTION,
-                }
+        } else if (*worker).hooks.any() && !bytes.is_null() {
+            match send_by_copy(worker, id, report, (bytes, size)) {
+                Ok(code) => code,
+                Err(Gone(())) => return gearman_return_t::LOST_CONNECTION,
             }
+        } else {
+            (*worker).guarded(ReturnCode::UNKNOWN_STATE, |engine| {
+                engine.send(id, report, bytes.sized(size))
+            })
         };
         WorkerBlock::leave(worker, code)
+    }
+}
+
+/// Sends a report of a worker with hooks, from a copy in their memory.
+///
+/// # Errors
+/// [`Gone`] when a hook freed the worker.
+///
+/// # Safety
+/// `worker` is live and not borrowed; `bytes` are readable.
+#[cold]
+#[inline(never)]
+unsafe fn send_by_copy(
+    worker: *mut WorkerBlock,
+    id: Id,
+    report: Report,
+    bytes: (*const c_void, usize),
+) -> Result<ReturnCode, Gone<()>> {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe {
+        let hooks = (*worker).hooks;
+        hooks.send_copy(worker, WorkerBlock::UNTICKETED, bytes, |bytes| {
+            let broken = ReturnCode::UNKNOWN_STATE;
+            (*worker).guarded(broken, |engine| engine.send(id, report, bytes))
+        })
     }
 }
 
@@ -237,6 +258,22 @@ pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -
     unsafe { text(job, Job::unique) }
 }
 
+/// The job's workload, in memory of a hook or of the engine's job.
+///
+/// # Safety
+/// `job` is NULL or a live job, which is not freed or changed while the bytes are used.
+#[inline(always)]
+unsafe fn workload<'a>(job: *const gearman_job_st) -> &'a [u8] {
+    // SAFETY: the caller guarantees a live job, and its worker outlives it.
+    unsafe {
+        let Some(block) = JobBlock::peek(job) else { return &[] };
+        if !block.hooked.is_null() {
+            return block.hooked.cast_const().sized(block.hooked_size);
+        }
+        (*block.worker).engine.job_mut(block.id).map_or(&[], |job| job.workload())
+    }
+}
+
 /// The job's workload, which may hold any bytes, and a NUL after them, unless a hook
 /// has allocated it; NULL when it is empty or was taken.
 ///
@@ -245,15 +282,8 @@ pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st) -> *const c_void {
     // SAFETY: the caller guarantees a live job.
-    let hooked = unsafe { JobBlock::peek(job) }.map_or(ptr::null_mut(), |block| block.hooked);
-    if !hooked.is_null() {
-        return hooked;
-    }
-    // SAFETY: as above.
-    unsafe { JobBlock::job(job) }
-        .map(|job| job.workload())
-        .filter(|workload| !workload.is_empty())
-        .map_or(ptr::null(), |workload| workload.as_ptr().cast())
+    let workload = unsafe { workload(job) };
+    if workload.is_empty() { ptr::null() } else { workload.as_ptr().cast() }
 }
 
 /// The workload's size in bytes.
@@ -263,12 +293,7 @@ pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_job_st) -> usize {
     // SAFETY: the caller guarantees a live job.
-    let hooked = unsafe { JobBlock::peek(job) }.map_or(0, |block| block.hooked_size);
-    if hooked != 0 {
-        return hooked;
-    }
-    // SAFETY: as above.
-    unsafe { JobBlock::job(job) }.map_or(0, |job| job.workload().len())
+    unsafe { workload(job) }.len()
 }
 
 /// Takes the workload: the caller frees it, with `free` or as its allocator asks.

@@ -147,7 +147,8 @@ impl JobBlock {
                 this.forget_aggregation();
             }
             (this.running, this.abandoned) = (false, false);
-            if let Some(hooked) = NonNull::new(this.take_hooked()) {
+            if let Some(hooked) = NonNull::new(this.hooked) {
+                this.take_hooked();
                 worker.bin.put(hooked.cast());
             }
             let clients = [&mut this.client, &mut this.reducer]
@@ -176,7 +177,7 @@ impl JobBlock {
     ) -> Result<(), Gone<()>> {
         // SAFETY: the caller guarantees it; a job's worker outlives it.
         unsafe {
-            if (*(*block).worker).hooks.any() {
+            if (*(*block).worker).hooks.used {
                 JobBlock::hook_workload(block, purpose)
             } else {
                 Ok(())
@@ -195,10 +196,10 @@ impl JobBlock {
         unsafe {
             let (worker, id) = ((*block).worker, (*block).id);
             let size = (*worker).engine.job(id).map_or(0, |job| job.workload().len());
-            if size == 0 {
+            let hooks = (*worker).hooks;
+            if size == 0 || !hooks.any() {
                 return Ok(());
             }
-            let hooks = (*worker).hooks;
             let memory = hooks.allocate(worker, purpose, size)?;
             let job = (*worker).engine.job_mut(id).filter(|job| job.workload().len() == size);
             let Some(job) = job.filter(|_| !memory.is_null()) else {

@@ -239,8 +239,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_workload_malloc_fn(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.hooks.malloc = function;
-        block.hooks.malloc_context = context;
+        block.hooks.set_malloc(function, context);
     }
 }
 
@@ -257,8 +256,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_workload_free_fn(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.hooks.free = function;
-        block.hooks.free_context = context;
+        block.hooks.set_free(function, context);
     }
 }
 

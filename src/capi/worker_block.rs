@@ -110,6 +110,10 @@ impl Handle for WorkerBlock {
         self.hooks
     }
 
+    fn uses_hooks(&self) -> bool {
+        self.hooks.used
+    }
+
     fn bin(&self) -> &Bin {
         &self.bin
     }

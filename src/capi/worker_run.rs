@@ -10,7 +10,6 @@ use super::text::{CStrArg, put};
 use super::types::*;
 use super::worker_block::{Definition, Engine, Run, WorkerBlock};
 use crate::at;
-use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::exchange::{Broadcast, refuse_nothing};
 use crate::engine::slab::Id;
@@ -46,6 +45,27 @@ pub unsafe extern "C-unwind" fn gearman_worker_work(
     }
 }
 
+/// Does what user code has to do with a job before its function is called.
+///
+/// # Errors
+/// [`Gone`] when that code freed the worker.
+///
+/// # Safety
+/// `block` is live and not borrowed, and `job` is one of its live jobs.
+#[cold]
+#[inline(never)]
+unsafe fn prepare(
+    block: *mut WorkerBlock,
+    job: *mut JobBlock,
+    ticket: Ticket,
+) -> Result<(), Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees both, and the first call says when they are gone.
+    let done = unsafe {
+        flush_log_for(block, Some(ticket)).and_then(|()| JobBlock::keep_workload(job, Some(ticket)))
+    };
+    done.map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+}
+
 /// What a function of the first kind gave back.
 #[derive(Clone, Copy)]
 struct Returned {
@@ -77,11 +97,8 @@ unsafe fn work(block: *mut WorkerBlock) -> Result<ReturnCode, Gone<ReturnCode>> 
         };
         let job = JobBlock::create(block, ptr::null_mut(), next.job);
         (*job).running = true;
-        if let Err(Gone(())) = flush_log_for(block, Some(ticket)) {
-            return Err(Gone(ReturnCode::SUCCESS));
-        }
-        if let Err(Gone(())) = JobBlock::keep_workload(job, Some(ticket)) {
-            return Err(Gone(ReturnCode::SUCCESS));
+        if (*block).hooks.used || (*block).engine.link.error.has_log() {
+            prepare(block, job, ticket)?;
         }
         run(block, job, definition, ticket, next.reduces)
     }
@@ -142,29 +159,13 @@ unsafe fn run(
             }
         };
         let result = returned.result.cast_const().sized(returned.size);
-        let (outcome, reduced) = if reduces && reduce::is_partitioned(job) {
-            reduce::outcome(block, job, definition, purpose, outcome, result)?
+        let code = if reduces || hooks.used {
+            end_specially(block, job, definition, ticket, outcome, result)
+                .inspect_err(|_| hooks.release_orphan(returned.result))?
         } else {
-            (outcome, None)
-        };
-        let result = reduced.as_ref().map_or(result, Owned::as_slice);
-        let finish = |result: &[u8]| {
             let broken = ReturnCode::UNKNOWN_STATE;
             (*block).guarded(broken, |engine| engine.finish(ticket, outcome, result))
         };
-        // What the library made itself needs no copy; what is not sent, neither.
-        let is_sent = matches!(outcome, Outcome::Complete(_))
-            && (*block).engine.job(ticket.job()).is_some_and(|job| !job.is_finished());
-        let code = if is_sent && reduced.is_none() {
-            let bytes = (result.as_ptr().cast(), result.len());
-            hooks.send_copy(block, purpose, bytes, finish).map_err(|Gone(())| {
-                hooks.release_orphan(returned.result);
-                Gone(ReturnCode::SUCCESS)
-            })?
-        } else {
-            finish(result)
-        };
-        drop(reduced);
         JobBlock::discard(job);
         if !returned.result.is_null() {
             hooks
@@ -172,6 +173,71 @@ unsafe fn run(
                 .map_err(|Gone(())| Gone(code))?;
         }
         Ok(code)
+    }
+}
+
+/// Ends a job that may have a reducer, or whose worker has hooks, which copy what is
+/// sent.
+///
+/// # Errors
+/// [`Gone`] when user code freed the worker.
+///
+/// # Safety
+/// `block` is live and not borrowed, and `job` is one of its live jobs.
+#[cold]
+#[inline(never)]
+unsafe fn end_specially(
+    block: *mut WorkerBlock,
+    job: *mut JobBlock,
+    definition: Definition,
+    ticket: Ticket,
+    outcome: Outcome,
+    result: &[u8],
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    let broken = ReturnCode::UNKNOWN_STATE;
+    // SAFETY: the caller guarantees live blocks that nobody borrows; after user code
+    // that did not say `Gone` they are still there.
+    unsafe {
+        if !reduce::is_partitioned(job) {
+            return end_by_copy(block, ticket, outcome, result);
+        }
+        let (outcome, reduced) =
+            reduce::outcome(block, job, definition, Some(ticket), outcome, result)?;
+        let Some(reduced) = reduced else {
+            return end_by_copy(block, ticket, outcome, result);
+        };
+        // What the library made itself needs no copy.
+        let result = reduced.as_slice();
+        Ok((*block).guarded(broken, |engine| engine.finish(ticket, outcome, result)))
+    }
+}
+
+/// Ends a job with a copy of its result in memory of the worker's hooks, if it is sent.
+///
+/// # Errors
+/// # Safety
+/// As for [`end_specially`].
+unsafe fn end_by_copy(
+    block: *mut WorkerBlock,
+    ticket: Ticket,
+    outcome: Outcome,
+    result: &[u8],
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe {
+        let finish = |result: &[u8]| {
+            let broken = ReturnCode::UNKNOWN_STATE;
+            (*block).guarded(broken, |engine| engine.finish(ticket, outcome, result))
+        };
+        let is_sent = matches!(outcome, Outcome::Complete(_))
+            && (*block).engine.job(ticket.job()).is_some_and(|job| !job.is_finished());
+        if !is_sent {
+            return Ok(finish(result));
+        }
+        let bytes = (result.as_ptr().cast(), result.len());
+        let hooks = (*block).hooks;
+        let sent = hooks.send_copy(block, Some(ticket), bytes, finish);
+        sent.map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
     }
 }
 
