@@ -242,6 +242,41 @@ static void client_with(int kind)
   printf("client_free: %s\n", calls);
 }
 
+static gearman_return_t pause_once(gearman_task_st *task)
+{
+  static int turn;
+  (void)task;
+  call("complete");
+  return turn++ % 2 == 0 ? GEARMAN_PAUSE : GEARMAN_SUCCESS;
+}
+
+/* Tasks whose callback is called again, that are freed by the library, and that are never run. */
+static void other_runs(int kind)
+{
+  gearman_return_t rc;
+  gearman_client_st *client = client_for(server_port);
+  hook_client(client, kind);
+  gearman_client_set_complete_fn(client, pause_once);
+  begin();
+  gearman_client_add_task(client, NULL, NULL, "play", NULL, "d3w4c5", 6, &rc);
+  rc = gearman_client_run_tasks(client);
+  printf("a callback that refuses: %s %s\n", calls, rc_name(rc));
+  begin();
+  rc = gearman_client_run_tasks(client);
+  printf("called again: %s %s\n", calls, rc_name(rc));
+  gearman_client_clear_fn(client);
+  gearman_client_add_options(client, GEARMAN_CLIENT_FREE_TASKS);
+  begin();
+  gearman_client_add_task(client, NULL, NULL, "play", NULL, "c5", 2, &rc);
+  rc = gearman_client_run_tasks(client);
+  printf("with FREE_TASKS: %s %s\n", calls, rc_name(rc));
+  gearman_client_task_free_all(client);
+  begin();
+  gearman_client_add_task(client, NULL, NULL, "play", NULL, "c5", 2, &rc);
+  gearman_client_free(client);
+  printf("freed with the client: %s\n", calls);
+}
+
 /* Only one of the two hooks. */
 static void half_hooked(bool with_malloc)
 {
@@ -312,6 +347,7 @@ int main(int argc, char **argv)
   setup(argc, argv);
   worker_process worker = player();
   for (int kind = 0; kind < KINDS; ++kind) client_with(kind);
+  for (int kind = 0; kind < KINDS; ++kind) other_runs(kind);
   half_hooked(true);
   half_hooked(false);
   failing("c10", 0);
