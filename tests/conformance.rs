@@ -112,6 +112,10 @@ macro_rules! programs {
 
 programs! {
     aggregator_context
+    allocator_calls_beside
+    allocator_calls_client
+    allocator_calls_worker
+    allocator_shared_buffer
     allocators
     argument_errors
     background_jobs
@@ -157,9 +161,13 @@ programs! {
     job_helpers
     job_requeued
     job_sends
+    job_states
+    job_states_beyond
     kill_before_work
     kill_from_handler
     kill_worker
+    limits
+    limits_beyond
     loaded_library
     log_lines
     longjmp_allocator
@@ -194,6 +202,8 @@ programs! {
     task_lost_or_refused
     task_order
     task_state_after_run
+    task_states
+    task_states_beyond
     unbuffered_result
     uniques
     uniques_across_fork

@@ -121,8 +121,9 @@ void gearman_client_set_log_fn(gearman_client_st *client,
                                void *context,
                                gearman_verbose_t verbose);
 
-/* Sets the function that allocates results which the program will own; NULL
- * for `malloc`. Such a result has a NUL after its last byte.
+/* Sets the function that allocates the results of gearman_client_do(), which have
+ * a NUL after their last byte, the data of callbacks, of exactly its size, and the
+ * copies of workloads of tasks; NULL for `malloc`.
  *
  * Requires: `client` is NULL or a live client; `function` has its declared type.
  */
@@ -131,8 +132,8 @@ void gearman_client_set_workload_malloc_fn(gearman_client_st *client,
                                            gearman_malloc_fn *function,
                                            void *context);
 
-/* Sets the function that frees workloads which the program gave to tasks; NULL
- * for `free`.
+/* Sets the function that frees data of callbacks that was not taken and workloads
+ * of tasks, also those that the program gave; NULL for `free`.
  *
  * Requires: `client` is NULL or a live client; `function` has its declared type.
  */

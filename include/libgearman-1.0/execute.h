@@ -39,7 +39,8 @@ gearman_task_st *gearman_execute(gearman_client_st *client,
  * jobs for `function_name` and puts their results together.
  *
  * Foreground or background as `task_attr` says; its priority is ignored, and
- * EPOCH is refused. Returns as gearman_execute() does.
+ * EPOCH is refused. Returns as gearman_execute() does, but NULL also when the run
+ * fails before the task ends.
  *
  * Requires: As for gearman_execute().
  */

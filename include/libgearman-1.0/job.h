@@ -98,8 +98,8 @@ GEARMAN_API const char *gearman_job_function_name(const gearman_job_st *job);
  */
 GEARMAN_API const char *gearman_job_unique(const gearman_job_st *job);
 
-/* The job's workload, which may hold any bytes, and a NUL after them; NULL when
- * it is empty or was taken.
+/* The job's workload, which may hold any bytes, and a NUL after them, unless a hook
+ * has allocated it; NULL when it is empty or was taken.
  *
  * Requires: `job` is NULL or a live job.
  */

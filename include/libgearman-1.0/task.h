@@ -143,8 +143,8 @@ size_t gearman_task_send_workload(gearman_task_st *task,
 
 /* Receives a piece of the data that the task's callback was called for, with
  * GEARMAN_CLIENT_UNBUFFERED_RESULT on. Waits for at least one byte, unless in
- * non-blocking mode. Returns how many bytes came, 0 at the end of the data;
- * 0 and the code in `ret_ptr` on an error.
+ * non-blocking mode. Returns how many bytes came, 0 at the end of the data and
+ * for a task whose data is in memory; 0 and the code in `ret_ptr` on an error.
  *
  * Requires: `task` is NULL or a live task; `data` is writable for its size; `ret_ptr` is
  * NULL or writable.
@@ -169,7 +169,8 @@ GEARMAN_API const void *gearman_task_data(const gearman_task_st *task);
 GEARMAN_API size_t gearman_task_data_size(const gearman_task_st *task);
 
 /* Takes the data that the callback was called for: the caller frees it, with
- * `free` or as its allocator asks. NULL and 0 without any.
+ * `free` or as its allocator asks. NULL and 0 without any, NULL and its size for
+ * data that gearman_task_recv_data() is to receive.
  *
  * Requires: `task` is NULL or a live task; `data_size` is NULL or writable.
  */

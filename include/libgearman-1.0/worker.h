@@ -119,8 +119,8 @@ void gearman_worker_set_log_fn(gearman_worker_st *worker,
                                void *context,
                                gearman_verbose_t verbose);
 
-/* Sets the function that allocates what gearman_job_take_workload() returns;
- * NULL for `malloc`.
+/* Sets the function that allocates the workloads of jobs, of exactly their size, and
+ * copies of what is sent for a job; NULL for `malloc`.
  *
  * Requires: `worker` is NULL or a live worker; `function` has its declared type.
  */

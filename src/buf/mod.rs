@@ -7,7 +7,7 @@
 //! can read and fill it.
 //!
 //! Must not: call allocator hooks. They are user code, and only `capi` may call
-//! user code; a hook-owned buffer therefore has no destructor.
+//! user code; a hook-owned buffer that is dropped therefore goes into a bin.
 
 mod find;
 mod hooked;
@@ -15,6 +15,6 @@ mod owned;
 mod workload;
 
 pub use find::find;
-pub use hooked::HookBuf;
+pub use hooked::{Bin, Bytes, HookBuf};
 pub use owned::{OutOfMemory, Owned};
 pub use workload::{Borrowed, Workload};

@@ -4,8 +4,9 @@
 
 use super::callbacks::*;
 use super::cancellation;
-use super::client_block::ClientBlock;
+use super::client_block::{ClientBlock, UNTICKETED};
 use super::client_servers::add_servers;
+use super::handle;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, error_text};
 use super::types::*;
@@ -111,7 +112,7 @@ pub unsafe extern "C-unwind" fn gearman_client_free(client: *mut gearman_client_
 pub(super) unsafe fn free(block: *mut ClientBlock) {
     // SAFETY: the caller guarantees the block; after `Gone` it is not touched.
     unsafe {
-        if free_tasks(block).is_err() {
+        if free_tasks(block).is_err() || handle::empty_bin(block, UNTICKETED).is_err() {
             return;
         }
         let this = &mut *block;
@@ -292,8 +293,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_log_fn(
     }
 }
 
-/// Sets the function that allocates results which the program will own; NULL
-/// for `malloc`. Such a result has a NUL after its last byte.
+/// Sets the function that allocates the results of gearman_client_do(), which have
+/// a NUL after their last byte, the data of callbacks, of exactly its size, and the
+/// copies of workloads of tasks; NULL for `malloc`.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `function` has its declared type.
@@ -305,13 +307,13 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_malloc_fn(
 ) {
     // SAFETY: the caller guarantees a live client.
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        block.hooks.malloc = function;
-        block.hooks.malloc_context = context;
+        block.hooks.set_malloc(function, context);
+        block.engine.hooked = block.hooks.any();
     }
 }
 
-/// Sets the function that frees workloads which the program gave to tasks; NULL
-/// for `free`.
+/// Sets the function that frees data of callbacks that was not taken and workloads
+/// of tasks, also those that the program gave; NULL for `free`.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `function` has its declared type.
@@ -323,8 +325,8 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_free_fn(
 ) {
     // SAFETY: the caller guarantees a live client.
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        block.hooks.free = function;
-        block.hooks.free_context = context;
+        block.hooks.set_free(function, context);
+        block.engine.hooked = block.hooks.any();
     }
 }
 
@@ -348,7 +350,10 @@ pub unsafe extern "C-unwind" fn gearman_client_set_memory_allocators(
         return gearman_return_t::INVALID_ARGUMENT;
     };
     match block.hooks.set_all(malloc_fn, free_fn, realloc_fn, calloc_fn, context) {
-        Ok(()) => gearman_return_t::SUCCESS,
+        Ok(()) => {
+            block.engine.hooked = block.hooks.any();
+            gearman_return_t::SUCCESS
+        }
         Err(()) => gearman_return_t::FATAL,
     }
 }

@@ -6,11 +6,12 @@ use super::cancellation;
 use super::client_block::ClientBlock;
 use super::client_single::run_single;
 use super::frames::Gone;
-use super::text::{CStrArg, is_option, put};
+use super::text::{CStrArg, put};
 use super::types::*;
 use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::client::Broadcast;
+use crate::engine::exchange::refuse_nothing;
 use crate::engine::task::{Callbacks, Status, TaskKind, Token};
 use libc::{c_char, c_void};
 
@@ -97,15 +98,14 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
             block,
             |engine| {
                 if unique.is_null() {
-                    return Err(engine.link.error.set(
-                        // What the original says here, and nowhere else.
-                        ReturnCode::UNKNOWN_STATE,
-                        at!("gearman_client_unique_status"),
-                        "unique was NULL",
-                    ));
+                    // What the original says here, and nowhere else.
+                    return Err(engine.link.error.set_named(ReturnCode::UNKNOWN_STATE));
                 }
                 let (kind, callbacks) = (TaskKind::Do, Callbacks::default());
-                engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE)
+                let added =
+                    engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE);
+                // As above.
+                added.map_err(|_| engine.link.error.set_named(ReturnCode::UNKNOWN_STATE))
             },
             |task| task.status,
         );
@@ -155,14 +155,13 @@ pub unsafe extern "C-unwind" fn gearman_client_echo(
         };
         let null = workload.is_null();
         let data = workload.sized(workload_size);
-        let code = if data.is_empty() {
-            let text = if null { "workload was NULL" } else { "workload_size was 0" };
-            (*block).engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text)
-        } else {
-            match ClientBlock::broadcast(block, Broadcast::Echo(data)) {
+        let echo = Broadcast::Echo(data);
+        let code = match refuse_nothing(&mut (*block).engine.link, echo, null) {
+            Err(code) => code,
+            Ok(()) => match ClientBlock::broadcast(block, echo) {
                 Ok(outcome) => outcome.err().unwrap_or_default(),
                 Err(Gone(())) => return gearman_return_t::SUCCESS,
-            }
+            },
         };
         // The client is not touched any more, whatever the log function does.
         let _ = ClientBlock::flush_log(block);
@@ -188,7 +187,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
     cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else { return false };
         let option = option_arg.sized(option_arg_size);
-        let accepted = is_option(&mut (*block).engine.link, option, option_arg.is_null())
+        let asked = Broadcast::Option(option);
+        let refused = refuse_nothing(&mut (*block).engine.link, asked, option_arg.is_null());
+        let accepted = refused.is_ok()
             && match ClientBlock::request_option(block, option) {
                 Ok(accepted) => accepted,
                 Err(Gone(())) => return false,

@@ -14,7 +14,7 @@ use super::hooks::Hooks;
 use super::task_block::TaskBlock;
 use super::types::*;
 use super::waiting::wait;
-use crate::buf::HookBuf;
+use crate::buf::{Bin, HookBuf};
 use crate::engine::ReturnCode;
 use crate::engine::client::{Client, Run, Step, Ticket, Upcall};
 use crate::engine::link::Link;
@@ -40,6 +40,7 @@ pub(super) struct ClientBlock {
     /// Copied into each task that is added.
     pub(super) actions: Rc<gearman_actions_t>,
     pub(super) hooks: Hooks,
+    bin: Bin,
     pub(super) context: *mut c_void,
     pub(super) log_fn: gearman_log_fn,
     pub(super) log_context: *mut c_void,
@@ -62,6 +63,13 @@ pub(super) struct Purpose {
     ticket: Option<Ticket>,
     /// The task, if any, that the interrupted call was waiting for.
     single: Option<Id>,
+}
+
+impl Purpose {
+    /// An upcall that no step waits for, of a call that has a task of its own.
+    pub(super) fn waiting_for(task: Id) -> Purpose {
+        Purpose { ticket: None, single: Some(task) }
+    }
 }
 
 impl Block for ClientBlock {
@@ -88,6 +96,18 @@ impl Handle for ClientBlock {
         (self.log_fn, self.log_context)
     }
 
+    fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    fn uses_hooks(&self) -> bool {
+        self.hooks.used
+    }
+
+    fn bin(&self) -> &Bin {
+        &self.bin
+    }
+
     #[cold]
     #[inline(never)]
     fn settle_calls(&mut self) {
@@ -97,8 +117,13 @@ impl Handle for ClientBlock {
             if let Some(ticket) = purpose.ticket {
                 self.engine.abandon(ticket);
             }
-            if let Some(id) = purpose.single {
-                self.engine.remove_task(id);
+            let single = purpose.single.and_then(|id| self.engine.remove_task(id));
+            if let Some(token) = single.map(|task| task.token)
+                && token != Token::NONE
+            {
+                // SAFETY: a task's token is its block. C does not know this one: the call
+                // that was to add it has not returned.
+                unsafe { TaskBlock::discard(token.0.cast()) };
             }
         }
     }
@@ -126,6 +151,7 @@ impl ClientBlock {
             engine: Engine::new(MioNet::new()),
             actions: Rc::new(NO_ACTIONS),
             hooks: Hooks::NONE,
+            bin: Bin::default(),
             context: std::ptr::null_mut(),
             log_fn: None,
             log_context: std::ptr::null_mut(),
@@ -228,13 +254,18 @@ impl ClientBlock {
         single: Option<Id>,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         loop {
-            // SAFETY: the caller guarantees the block; nothing is borrowed.
-            unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
+            let waiting = Purpose { ticket: None, single };
+            // A task that is freed by the library gives its workload back before the
+            // body of its last packet.
+            if !matches!(step, Poll::Ready(Step::Call(Upcall::Release(_), _))) {
+                // SAFETY: the caller guarantees the block; nothing is borrowed.
+                unsafe { handle::flush_log_for(block, waiting) }
+                    .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+            }
             match step {
                 Poll::Pending => {
-                    let purpose = Purpose { ticket: None, single };
                     // SAFETY: as above.
-                    unsafe { wait(block, purpose) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    unsafe { wait(block, waiting) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
                 }
                 Poll::Ready(Step::Done(code)) => return Ok(code),
                 Poll::Ready(Step::Call(Upcall::Callback(id, which), ticket)) => {
@@ -252,7 +283,7 @@ impl ClientBlock {
                         unsafe { (*block).guarded(None, |engine| engine.resume(ticket, code)) };
                     if let Some(code) = ended {
                         // SAFETY: as above.
-                        unsafe { ClientBlock::flush_log(block) }.map_err(|_| Gone(code))?;
+                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
                         return Ok(code);
                     }
                 }
@@ -261,21 +292,12 @@ impl ClientBlock {
                     // SAFETY: as above.
                     let memory = unsafe { (*block).hooks.allocate(block, purpose, size) }
                         .map_err(|_| Gone(ReturnCode::SUCCESS))?;
-                    let memory = NonNull::new(memory.cast::<u8>())
-                        // SAFETY: the hook gave `size` bytes, which are ours to
-                        // write until they are given to C or back to the hook.
-                        .map(|ptr| unsafe { HookBuf::new(ptr, size) });
                     // SAFETY: as above.
-                    let unused = unsafe {
-                        (*block).guarded(None, |engine| engine.resume_alloc(ticket, memory))
-                    };
-                    if let Some(unused) = unused {
-                        // SAFETY: as above; the engine has not kept it.
-                        unsafe {
-                            let hooks = (*block).hooks;
-                            hooks.release(block, UNTICKETED, unused.as_ptr().cast())
-                        }
-                        .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    let ended = unsafe { (*block).give_memory(ticket, memory, size) };
+                    if let Some(code) = ended {
+                        // SAFETY: as above.
+                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
+                        return Ok(code);
                     }
                 }
                 Poll::Ready(Step::Call(Upcall::Release(id), _)) => {
@@ -293,6 +315,24 @@ impl ClientBlock {
             // SAFETY: as above; every upcall has returned.
             step = unsafe { (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run)) };
         }
+    }
+
+    /// Gives the engine the memory that a hook was asked for. Returns the code that
+    /// ends the run when there is none.
+    ///
+    /// # Safety
+    /// `memory` is NULL or `size` bytes from the hook that nobody else uses.
+    unsafe fn give_memory(
+        &mut self,
+        ticket: Ticket,
+        memory: *mut c_void,
+        size: usize,
+    ) -> Option<ReturnCode> {
+        let bin = self.bin.clone();
+        // SAFETY: the caller guarantees the bytes, which are the engine's until they
+        // are handed out or in the bin.
+        let memory = NonNull::new(memory.cast()).map(|m| unsafe { HookBuf::new(m, size, bin) });
+        self.guarded(None, |engine| engine.resume_alloc(ticket, memory))
     }
 
     /// Calls a task's callback.

@@ -7,13 +7,13 @@
 //! Must not: return to C with its task still there.
 
 use super::cancellation;
-use super::client_block::{BROKEN, ClientBlock, Engine, UNTICKETED};
+use super::client_block::{BROKEN, ClientBlock, Engine, Purpose, UNTICKETED};
 use super::frames::Gone;
 use super::text::{CStrArg, put};
 use super::types::*;
 use super::waiting::wait;
 use crate::at;
-use crate::buf::{Borrowed, HookBuf, Owned};
+use crate::buf::{Borrowed, Owned};
 use crate::engine::ReturnCode;
 use crate::engine::client::{Body, NewTask, Run, Step, Submitted};
 use crate::engine::slab::Id;
@@ -72,19 +72,32 @@ pub(super) unsafe fn run_single<R>(
     // SAFETY: the caller guarantees the block, also after an upcall that did not
     // say `Gone`.
     unsafe {
-        let started = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
-            engine.link.error.reset();
-            let id = add(engine)?;
-            let mut run = engine.run_until(id);
-            let step = engine.poll_step(&mut run);
-            Ok((id, run, step))
-        });
-        let (id, run, step) = match started {
-            Ok(started) => started,
-            Err(code) => return Ok((code, None)),
-        };
-        finish_single(block, id, run, step, take)
+        match begin_single(block, add) {
+            Ok((id, run, step)) => finish_single(block, id, run, step, take),
+            Err(code) => Ok((code, None)),
+        }
     }
+}
+
+/// Adds a single task and makes the first step of its run.
+///
+/// # Errors
+/// Why it could not be added.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+unsafe fn begin_single(
+    block: *mut ClientBlock,
+    add: impl FnOnce(&mut Engine) -> Result<Id, ReturnCode>,
+) -> Result<(Id, Run, Poll<Step>), ReturnCode> {
+    // SAFETY: the caller guarantees the block.
+    unsafe { &mut *block }.guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
+        engine.link.error.reset();
+        let id = add(engine)?;
+        let mut run = engine.run_until(id);
+        let step = engine.poll_step(&mut run);
+        Ok((id, run, step))
+    })
 }
 
 /// Goes on with a single task's run until it is finished, takes what is wanted
@@ -106,17 +119,37 @@ unsafe fn finish_single<R>(
     // say `Gone`.
     unsafe {
         let code = ClientBlock::drive(block, run, step, Some(id))?;
-        Ok((*block).guarded((ReturnCode::UNKNOWN_STATE, None), |engine| {
-            let Some(mut task) = engine.remove_task(id) else { return (code, None) };
-            let ended = match task.code {
-                ReturnCode::UNKNOWN_STATE | ReturnCode::COULD_NOT_CONNECT => code,
-                ended => ended,
-            };
-            let taken = take(&mut task);
-            engine.recycle(task);
-            (ended, Some(taken))
-        }))
+        Ok(end_single(block, id, code, take))
     }
+}
+
+/// Takes what is wanted of a single task whose run ended with `code`, and removes it.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+unsafe fn end_single<R>(
+    block: *mut ClientBlock,
+    id: Id,
+    code: ReturnCode,
+    take: impl FnOnce(&mut Task) -> R,
+) -> (ReturnCode, Option<R>) {
+    // SAFETY: the caller guarantees the block.
+    unsafe { &mut *block }.guarded((ReturnCode::UNKNOWN_STATE, None), |engine| {
+        let Some(mut task) = engine.remove_task(id) else { return (code, None) };
+        let ended = match task.code {
+            ReturnCode::UNKNOWN_STATE | ReturnCode::COULD_NOT_CONNECT => code,
+            ended => ended,
+        };
+        let taken = take(&mut task);
+        engine.recycle(task);
+        (ended, Some(taken))
+    })
+}
+
+/// What a job has sent.
+struct Collected {
+    result: Option<Owned>,
+    out_of_memory: bool,
 }
 
 /// Submits a foreground job, waits, and hands out its result.
@@ -142,41 +175,36 @@ unsafe fn run_job(
             *ret_ptr = gearman_return_t::INVALID_ARGUMENT;
             return ptr::null_mut();
         };
-        let wants_hook = (*block).hooks.malloc.is_some();
         let new = submit(command, function.bytes(), unique.bytes(), lent(workload, size));
-        let outcome = run_single(
-            block,
-            |engine| {
-                let id = engine.add(&new)?;
-                if let (true, Some(task)) = (wants_hook, engine.task_mut(id)) {
-                    task.wants_hook = true;
-                }
-                Ok(id)
-            },
-            |task| Memory {
-                hooked: task.rare().and_then(|r| r.hooked),
-                collected: task.result.take(),
-                hook_failed: task.hook_failed,
-            },
-        );
-        let (mut code, memory) = match outcome {
-            Ok(outcome) => outcome,
+        let ended = match begin_single(block, |engine| engine.add(&new)) {
+            Ok((id, run, step)) => ClientBlock::drive(block, run, step, Some(id))
+                .and_then(|code| Ok((id, code, make_room(block, id)?))),
+            Err(code) => Ok((Id::NONE, code, None)),
+        };
+        let (id, code, room) = match ended {
+            Ok(ended) => ended,
             Err(Gone(code)) => {
                 *ret_ptr = code.into();
                 return ptr::null_mut();
             }
         };
+        let take = |task: &mut Task| Collected {
+            result: task.result.take(),
+            out_of_memory: task.out_of_memory,
+        };
+        let (mut code, collected) = end_single(block, id, code, take);
         let mut result = ptr::null_mut();
-        if let Some(memory) = memory {
-            match hand_out(block, memory, code) {
-                Ok(Ok((pointer, size))) => {
+        if let Some(collected) = collected.filter(|_| !code.failed()) {
+            match hand_out(collected, room) {
+                Some((pointer, size)) => {
                     result = pointer;
                     *result_size = size;
                 }
-                Ok(Err(failed)) => code = failed,
-                Err(Gone(())) => {
-                    *ret_ptr = code.into();
-                    return ptr::null_mut();
+                None => {
+                    let text = "custom workload_fn failed to allocate memory";
+                    let error = &mut (*block).engine.link.error;
+                    code = ReturnCode::MEMORY_ALLOCATION_FAILURE;
+                    error.set(code, at!("gearman_client_do"), text);
                 }
             }
         }
@@ -190,69 +218,58 @@ unsafe fn run_job(
     }
 }
 
-/// Where the result of a job is.
-struct Memory {
-    /// In memory of the caller's hook.
-    hooked: Option<HookBuf>,
-    /// In our own.
-    collected: Option<Owned>,
-    /// There was none to be had.
-    hook_failed: bool,
-}
-
-/// The memory of a finished job's result, which becomes the caller's, or why there is
-/// none.
+/// Asks the hook, if there is one, for memory for the result of a finished job, and
+/// for a NUL. The task keeps the result meanwhile.
 ///
 /// # Errors
-/// [`Gone`] when a hook freed the client.
+/// [`Gone`] when the hook freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-unsafe fn hand_out(
+unsafe fn make_room(
     block: *mut ClientBlock,
-    memory: Memory,
-    code: ReturnCode,
-) -> Result<Result<(*mut c_void, usize), ReturnCode>, Gone<()>> {
-    let Memory { hooked, collected, hook_failed } = memory;
-    // SAFETY: `run_job` guarantees the block.
+    id: Id,
+) -> Result<Option<*mut c_void>, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees the block.
     unsafe {
         let hooks = (*block).hooks;
-        if code.failed() || hook_failed {
-            // Nothing with a destructor may be alive while the hook runs.
-            drop(collected);
-            if let Some(memory) = hooked {
-                hooks.release(block, UNTICKETED, memory.as_ptr().cast())?;
+        let task = (*block).engine.task(id).filter(|task| task.code == ReturnCode::SUCCESS);
+        let size = task.and_then(|task| task.result.as_ref()).map_or(0, Owned::len);
+        if hooks.malloc.is_none() || size == 0 {
+            return Ok(None);
+        }
+        let room = hooks.allocate(block, Purpose::waiting_for(id), size + 1);
+        room.map(Some).map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+    }
+}
+
+/// The memory of a finished job's result, which becomes the caller's, and its size.
+/// None when there was no memory for it.
+///
+/// # Safety
+/// `room`, if the hook was asked for it, is NULL or has room for the result and a NUL.
+unsafe fn hand_out(
+    Collected { result, out_of_memory }: Collected,
+    room: Option<*mut c_void>,
+) -> Option<(*mut c_void, usize)> {
+    if out_of_memory {
+        return None;
+    }
+    let Some(bytes) = result.filter(|bytes| !bytes.is_empty()) else {
+        return Some((ptr::null_mut(), 0));
+    };
+    let size = bytes.len();
+    match room {
+        None => Some((bytes.into_raw().cast(), size)),
+        Some(room) if room.is_null() => None,
+        Some(room) => {
+            // SAFETY: the caller guarantees the room.
+            unsafe {
+                ptr::copy_nonoverlapping(bytes.as_ptr(), room.cast(), size);
+                room.cast::<u8>().add(size).write(0);
             }
-            if !hook_failed {
-                return Ok(Ok((ptr::null_mut(), 0)));
-            }
-            return Ok(Err((*block).engine.link.error.set(
-                ReturnCode::MEMORY_ALLOCATION_FAILURE,
-                at!("gearman_client_do"),
-                "custom workload_fn failed to allocate memory",
-            )));
+            Some((room, size))
         }
-        if let Some(mut memory) = hooked {
-            let size = memory.len();
-            memory.extend(b"\0");
-            return Ok(Ok((memory.as_ptr().cast(), size)));
-        }
-        let Some(bytes) = collected else { return Ok(Ok((ptr::null_mut(), 0))) };
-        if hooks.malloc.is_none() {
-            let size = bytes.len();
-            return Ok(Ok((bytes.into_raw().cast(), size)));
-        }
-        // Only when the result came while no hook could be asked.
-        let size = bytes.len();
-        let bytes = bytes.into_raw();
-        let memory = hooks.allocate(block, UNTICKETED, size + 1);
-        if let Ok(memory) = memory
-            && !memory.is_null()
-        {
-            ptr::copy_nonoverlapping(bytes, memory.cast(), size + 1);
-        }
-        libc::free(bytes.cast());
-        memory.map(|memory| Ok((memory, if memory.is_null() { 0 } else { size })))
     }
 }
 

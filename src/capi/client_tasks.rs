@@ -3,11 +3,13 @@
 //! Must not: send anything before the next run.
 
 use super::cancellation;
-use super::client_block::{BROKEN, ClientBlock, callbacks_of};
+use super::client_block::{BROKEN, ClientBlock, Purpose, callbacks_of};
 use super::frames::Gone;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
 use super::types::*;
+use crate::at;
+use crate::buf::Borrowed;
 use crate::engine::ReturnCode;
 use crate::engine::client::{Body, NewTask};
 use crate::engine::slab::Id;
@@ -28,6 +30,7 @@ pub(super) unsafe fn add(
     context: *mut c_void,
     ret_ptr: *mut gearman_return_t,
     actions: Option<Rc<gearman_actions_t>>,
+    workload: (*const c_void, usize),
     add: impl FnOnce(&mut super::client_block::Engine, Callbacks, Token) -> Result<Id, ReturnCode>,
 ) -> Result<*mut TaskBlock, gearman_return_t> {
     // SAFETY: the caller guarantees all of it.
@@ -46,6 +49,10 @@ pub(super) unsafe fn add(
         let code = match added {
             Ok(id) => {
                 (*task).id = id;
+                if let Err(code) = keep_workload(task, workload) {
+                    put(ret_ptr, code);
+                    return Err(code);
+                }
                 (*task).move_to(shell);
                 ReturnCode::SUCCESS
             }
@@ -60,6 +67,48 @@ pub(super) unsafe fn add(
             Ok(()) | Err(Gone(())) => Err(code.into()),
         }
     }
+}
+
+/// Copies a new task's workload into memory of the client's hooks, if it has any, and
+/// lets the task send it from there. Without memory the task is freed.
+///
+/// # Errors
+/// `MEMORY_ALLOCATION_FAILURE`, also when the hook freed the client.
+///
+/// # Safety
+/// `task` was just added; `workload` is readable for its size.
+unsafe fn keep_workload(
+    task: *mut TaskBlock,
+    (workload, size): (*const c_void, usize),
+) -> Result<(), gearman_return_t> {
+    const FAILED: gearman_return_t = gearman_return_t::MEMORY_ALLOCATION_FAILURE;
+    // SAFETY: the caller guarantees both; the task is only touched again when neither
+    // it nor its client was freed by the hook.
+    unsafe {
+        let (client, id) = ((*task).client, (*task).id);
+        let hooks = (*client).hooks;
+        if !hooks.any() || size == 0 || workload.is_null() {
+            return Ok(());
+        }
+        // Until there is a copy the bytes are the caller's: a jump out of the hook
+        // takes the task with it.
+        let memory = hooks.allocate(client, Purpose::waiting_for(id), size).map_err(|_| FAILED)?;
+        let alive = (*client).engine.task(id).is_some();
+        if memory.is_null() || !alive {
+            hooks.release_orphan(memory);
+            if alive && TaskBlock::free(task).is_ok() {
+                let error = &mut (*client).engine.link.error;
+                error.set(ReturnCode::MEMORY_ALLOCATION_FAILURE, at!("add_task"), "no memory");
+                let _ = ClientBlock::flush_log(client);
+            }
+            return Err(FAILED);
+        }
+        ptr::copy_nonoverlapping(workload.cast::<u8>(), memory.cast(), size);
+        (*task).given = memory;
+        let lent = Borrowed::new(memory.cast(), size);
+        (*client).guarded((), |engine| engine.replace_workload(id, lent));
+    }
+    Ok(())
 }
 
 /// What all six functions that add a job do.
@@ -79,13 +128,16 @@ unsafe fn add_job(
     unsafe {
         let (function, unique) = (function.bytes(), unique.bytes());
         let streamable = ClientBlock::peek(client).is_some_and(|b| b.actions.workload_fn.is_some());
+        let hooked = ClientBlock::peek(client).is_some_and(|b| b.hooks.any());
         let body = match (workload.is_null(), size) {
+            (false, 1..) if hooked => Body::Lent(Borrowed::new(workload.cast(), size)),
             (true, 0) => Body::Copy(b""),
             (true, size) if streamable => Body::Streamed(size),
             (true, _) | (false, 0) => Body::Invalid,
             (false, size) => Body::Copy(workload.sized(size)),
         };
-        let task = add(client, shell, context, ret_ptr, None, |engine, callbacks, token| {
+        let kept = (workload, size);
+        let task = add(client, shell, context, ret_ptr, None, kept, |engine, callbacks, token| {
             engine.add(&NewTask {
                 kind: TaskKind::Add,
                 command,
@@ -264,9 +316,17 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
             return ptr::null_mut();
         }
         let handle = job_handle.bytes();
-        let task = add(client, task, context, ret_ptr, None, |engine, callbacks, token| {
-            Ok(engine.add_status(handle, TaskKind::Add, callbacks, token))
-        });
+        let task = add(
+            client,
+            task,
+            context,
+            ret_ptr,
+            None,
+            (ptr::null(), 0),
+            |engine, callbacks, token| {
+                Ok(engine.add_status(handle, TaskKind::Add, callbacks, token))
+            },
+        );
         task.map_or(ptr::null_mut(), |task| (*task).shell)
     }
 }
@@ -292,9 +352,17 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
         }
         let unique = unique_handle.bytes();
         let context = ptr::null_mut();
-        let task = add(client, task_ptr, context, ret_ptr, None, |engine, callbacks, token| {
-            engine.add_status_by_unique(unique, TaskKind::Add, callbacks, token)
-        });
+        let task = add(
+            client,
+            task_ptr,
+            context,
+            ret_ptr,
+            None,
+            (ptr::null(), 0),
+            |engine, callbacks, token| {
+                engine.add_status_by_unique(unique, TaskKind::Add, callbacks, token)
+            },
+        );
         task.map_or(ptr::null_mut(), |task| (*task).shell)
     }
 }

@@ -5,6 +5,7 @@
 use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, NO_ACTIONS};
 use super::client_tasks::add;
+use super::task_block::TaskBlock;
 use super::text::CStrArg;
 use super::types::*;
 use crate::at;
@@ -12,6 +13,7 @@ use crate::engine::ReturnCode;
 use crate::engine::client::{Body, NewTask};
 use crate::engine::task::TaskKind;
 use crate::protocol::Command;
+use crate::protocol::limits::{FUNCTION_MAX_SIZE, UNIQUE_SIZE};
 use libc::{c_char, c_void};
 use std::ptr;
 use std::rc::Rc;
@@ -64,6 +66,10 @@ unsafe fn body_of<'a>(arguments: Option<&gearman_argument_t>) -> Body<'a> {
     }
 }
 
+/// Codes of a task that has no end yet, or whose job has failed.
+const JOB_CODES: [ReturnCode; 3] =
+    [ReturnCode::UNKNOWN_STATE, ReturnCode::WORK_FAIL, ReturnCode::WORK_EXCEPTION];
+
 /// Adds a task whose result the library collects, and runs until it is finished.
 unsafe fn run(
     client: *mut gearman_client_st,
@@ -73,7 +79,11 @@ unsafe fn run(
     // SAFETY: the callers guarantee a live client.
     unsafe {
         let actions = Some(Rc::new(NO_ACTIONS));
-        let added = add(client, ptr::null_mut(), context, ptr::null_mut(), actions, {
+        let kept = match new.body {
+            Body::Copy(bytes) => (bytes.as_ptr().cast(), bytes.len()),
+            _ => (ptr::null(), 0),
+        };
+        let added = add(client, ptr::null_mut(), context, ptr::null_mut(), actions, kept, {
             |engine, _, token| {
                 engine.link.error.reset();
                 engine.add(&NewTask { token, ..new })
@@ -86,8 +96,19 @@ unsafe fn run(
         match ClientBlock::drive(block, run, step, None) {
             Ok(code) => {
                 // The task tells how it ended; an error before that is the client's.
-                if code.failed() && code != ReturnCode::IO_WAIT {
+                let failed = code.failed() && code != ReturnCode::IO_WAIT;
+                if failed {
                     (*block).engine.link.error.set_code(code);
+                }
+                let ended = (*block).engine.task(id).map(|task| task.code);
+                let is_refused = matches!(
+                    ended,
+                    Some(code) if code.failed() && !JOB_CODES.contains(&code)
+                );
+                if !new.reducer.is_empty() && (failed || is_refused) {
+                    // Neither task nor client is touched any more.
+                    let _ = TaskBlock::free(task);
+                    return ptr::null_mut();
                 }
                 shell
             }
@@ -123,7 +144,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
     // SAFETY: the caller guarantees all of it.
     cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
-        let function = function_name.name(function_name_length);
+        let function = function_name.name(function_name_length, FUNCTION_MAX_SIZE);
         if function.is_empty() {
             return refuse(block, "function_name was NULL");
         }
@@ -136,7 +157,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
                 kind: TaskKind::Execute,
                 command: attributes.command(),
                 function,
-                unique: unique.name(unique_length),
+                unique: unique.name(unique_length, UNIQUE_SIZE),
                 body: body_of(arguments.as_ref()),
                 epoch: attributes.epoch,
                 reducer: b"",
@@ -151,7 +172,8 @@ pub unsafe extern "C-unwind" fn gearman_execute(
 /// jobs for `function_name` and puts their results together.
 ///
 /// Foreground or background as `task_attr` says; its priority is ignored, and
-/// EPOCH is refused. Returns as gearman_execute() does.
+/// EPOCH is refused. Returns as gearman_execute() does, but NULL also when the run
+/// fails before the task ends.
 ///
 /// # Safety
 /// As for gearman_execute().
@@ -171,8 +193,8 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     // SAFETY: the caller guarantees all of it.
     cancellation::point(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else { return ptr::null_mut() };
-        let splitter = partition_function.name(partition_function_length);
-        let reducer = function_name.name(function_name_length);
+        let splitter = partition_function.name(partition_function_length, FUNCTION_MAX_SIZE);
+        let reducer = function_name.name(function_name_length, FUNCTION_MAX_SIZE);
         if splitter.is_empty() {
             return refuse(block, "partition_function was NULL");
         }
@@ -196,7 +218,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
                 kind: TaskKind::Execute,
                 command,
                 function: splitter,
-                unique: unique_str.name(unique_length),
+                unique: unique_str.name(unique_length, UNIQUE_SIZE),
                 body,
                 epoch: 0,
                 reducer,

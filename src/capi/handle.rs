@@ -1,5 +1,5 @@
-//! What the blocks of a client and of a worker have in common: keeping panics in
-//! and draining the log.
+//! What the blocks of a client and of a worker have in common: keeping panics in,
+//! draining the log, and giving memory back to the program's hooks.
 //!
 //! Must not: borrow a block while user code runs.
 
@@ -7,7 +7,9 @@ use super::callbacks::gearman_log_fn;
 use super::enums::gearman_verbose_t;
 use super::frames::{Block, Gone, upcall};
 use super::guard::guard;
+use super::hooks::Hooks;
 use crate::at;
+use crate::buf::Bin;
 use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use crate::engine::link::Link;
@@ -38,6 +40,15 @@ pub(super) trait Handle: Block {
 
     /// The log function and its context.
     fn log(&self) -> (gearman_log_fn, *mut c_void);
+
+    /// The allocator hooks.
+    fn hooks(&self) -> Hooks;
+
+    /// Whether there ever were any.
+    fn uses_hooks(&self) -> bool;
+
+    /// Memory that is to be given back to them.
+    fn bin(&self) -> &Bin;
 
     /// Settles calls that were left without returning: tasks go on, jobs go back to
     /// their server with the next call.
@@ -94,17 +105,59 @@ fn break_down<H: Handle>(handle: &mut H, text: &str) {
     handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), text);
 }
 
-/// Hands the log function the lines that are waiting, oldest first.
+/// Hands the log function the lines that are waiting and the free hook the memory
+/// that is not needed any more, each the oldest first.
 ///
 /// # Errors
-/// [`Gone`] when it freed the handle.
+/// [`Gone`] when one of them freed the handle.
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
 #[inline]
 pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+    // SAFETY: the caller guarantees it.
+    unsafe { flush_log_for(block, H::UNTICKETED) }
+}
+
+/// Like [`flush_log`], in the middle of a call that has something of its own, which
+/// `purpose` names: it goes when the call is left by a jump.
+///
+/// # Errors
+/// # Safety
+/// As for [`flush_log`].
+#[inline]
+pub(super) unsafe fn flush_log_for<H: Handle>(
+    block: *mut H,
+    purpose: H::Purpose,
+) -> Result<(), Gone<()>> {
     // SAFETY: the caller guarantees a live block that nobody borrows.
-    unsafe { if (*block).error().has_log() { hand_out(block) } else { Ok(()) } }
+    unsafe {
+        if (*block).error().has_log() {
+            hand_out(block, purpose)?;
+        }
+        if (*block).uses_hooks() { empty_bin(block, purpose) } else { Ok(()) }
+    }
+}
+
+/// Gives the memory in the bin back to its hook.
+///
+/// # Errors
+/// # Safety
+/// As for [`flush_log`].
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn empty_bin<H: Handle>(
+    block: *mut H,
+    purpose: H::Purpose,
+) -> Result<(), Gone<()>> {
+    loop {
+        // SAFETY: the caller guarantees a live block that nobody borrows, and after
+        // a call of the hook that succeeded it is still there.
+        let (memory, hooks) = unsafe { ((*block).bin().take(), (*block).hooks()) };
+        let Some(memory) = memory else { return Ok(()) };
+        // SAFETY: as above; what is taken out of the bin is not used again.
+        unsafe { hooks.release(block, purpose, memory.as_ptr().cast()) }?;
+    }
 }
 
 /// Hands the log function its lines.
@@ -114,7 +167,7 @@ pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>>
 /// As for [`flush_log`].
 #[cold]
 #[inline(never)]
-unsafe fn hand_out<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+unsafe fn hand_out<H: Handle>(block: *mut H, purpose: H::Purpose) -> Result<(), Gone<()>> {
     // SAFETY: the caller guarantees a live block that nobody borrows.
     let this = unsafe { &mut *block };
     if this.frames().is_empty() {
@@ -130,7 +183,7 @@ unsafe fn hand_out<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
             // SAFETY: `line` is a NUL-terminated string that the handle keeps until
             // it is taken back, or to its end.
             unsafe {
-                upcall(block, H::UNTICKETED, move || {
+                upcall(block, purpose, move || {
                     log_fn(line, gearman_verbose_t::ERROR, context);
                 })
             }?;

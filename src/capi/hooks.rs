@@ -8,15 +8,21 @@
 
 use super::callbacks::*;
 use super::frames::{Block, Gone, upcall};
+use super::text::CStrArg;
+use crate::engine::ReturnCode;
+use crate::protocol::limits::MAX_PAYLOAD;
 use libc::c_void;
+use std::ptr;
 
 /// The hooks of one handle; without one, `malloc` and `free`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hooks {
     pub(super) malloc: gearman_malloc_fn,
-    pub(super) malloc_context: *mut c_void,
-    pub(super) free: gearman_free_fn,
-    pub(super) free_context: *mut c_void,
+    malloc_context: *mut c_void,
+    free: gearman_free_fn,
+    free_context: *mut c_void,
+    /// Whether there ever was one: if not, nothing is to be given back, either.
+    pub(super) used: bool,
 }
 
 impl Hooks {
@@ -26,7 +32,26 @@ impl Hooks {
         malloc_context: std::ptr::null_mut(),
         free: None,
         free_context: std::ptr::null_mut(),
+        used: false,
     };
+
+    /// Sets the allocating one.
+    pub(super) fn set_malloc(&mut self, malloc: gearman_malloc_fn, context: *mut c_void) {
+        (self.malloc, self.malloc_context) = (malloc, context);
+        self.used |= self.any();
+    }
+
+    /// Sets the one that frees.
+    pub(super) fn set_free(&mut self, free: gearman_free_fn, context: *mut c_void) {
+        (self.free, self.free_context) = (free, context);
+        self.used |= self.any();
+    }
+
+    /// Whether there is one, so that bodies and workloads are to be in memory of
+    /// theirs.
+    pub(super) fn any(self) -> bool {
+        self.malloc.is_some() || self.free.is_some()
+    }
 
     /// Sets all four allocators or, when all are NULL, none. (The library
     /// never needs `realloc` and `calloc`.)
@@ -45,7 +70,8 @@ impl Hooks {
         if given != [true; 4] && given != [false; 4] {
             return Err(());
         }
-        *self = Hooks { malloc, malloc_context: context, free, free_context: context };
+        self.set_malloc(malloc, context);
+        self.set_free(free, context);
         Ok(())
     }
 
@@ -75,6 +101,44 @@ impl Hooks {
             },
             // SAFETY: malloc takes any size.
             None => Ok(unsafe { libc::malloc(size) }),
+        }
+    }
+
+    /// Lets `send` send bytes from a copy of them in memory of the hooks, if there are
+    /// any. Without memory for a copy they are sent from where they are.
+    ///
+    /// # Errors
+    /// [`Gone`] when a hook freed the handle, or `send` says so.
+    ///
+    /// # Safety
+    /// As for [`upcall`]; `bytes` are readable for `size`, and `send` keeps nothing of
+    /// what it gets.
+    #[inline]
+    pub(super) unsafe fn send_copy<B: Block>(
+        self,
+        block: *mut B,
+        purpose: B::Purpose,
+        (bytes, size): (*const c_void, usize),
+        send: impl FnOnce(&[u8]) -> Result<ReturnCode, Gone<ReturnCode>>,
+    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        // SAFETY: the caller guarantees the block and the bytes; the copy is as large,
+        // and nothing of it is borrowed when it goes back.
+        unsafe {
+            // What no packet can hold is not read.
+            if !self.any() || size > MAX_PAYLOAD as usize {
+                return send(bytes.sized(size));
+            }
+            let gone = |Gone(())| Gone(ReturnCode::SUCCESS);
+            let memory = self.allocate(block, purpose, size).map_err(gone)?;
+            if memory.is_null() {
+                return send(bytes.sized(size));
+            }
+            let from = bytes.sized(size);
+            ptr::copy_nonoverlapping(from.as_ptr(), memory.cast(), from.len());
+            let sent = send(memory.cast_const().sized(from.len()));
+            let code = sent.inspect_err(|_| self.release_orphan(memory))?;
+            self.release(block, purpose, memory).map_err(|Gone(())| Gone(code))?;
+            Ok(code)
         }
     }
 

@@ -9,7 +9,7 @@
 use super::cancellation;
 use super::client_block::ClientBlock;
 use super::frames::Gone;
-use super::handle::Handle as _;
+use super::handle::{self, Handle as _};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
@@ -17,6 +17,7 @@ use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::at;
 use crate::engine::ReturnCode;
+use crate::engine::slab::Id;
 use crate::engine::worker::{Job, Report};
 use libc::{c_char, c_void};
 use std::ptr;
@@ -35,8 +36,11 @@ pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
     cancellation::disabled(|| unsafe {
         let Some(block) = JobBlock::peek(job).map(ptr::from_mut) else { return };
         WorkerBlock::settle((*block).worker);
+        let worker = (*block).worker;
         if !(*block).running || (*block).abandoned {
             JobBlock::free(block);
+            // The worker is not touched any more.
+            let _ = handle::flush_log(worker);
         }
     })
 }
@@ -51,6 +55,7 @@ pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker
     cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::enter(worker) {
             WorkerBlock::free_jobs(block, |job| !job.running || job.abandoned);
+            let _ = handle::flush_log(block);
         }
     })
 }
@@ -88,15 +93,63 @@ unsafe fn send(
         } else if report == Report::Data && reduce::is_partitioned(block) {
             reduce::add(block, bytes.sized(size))
         } else {
-            let bytes = bytes.sized(size);
-            let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
-            let sent = (*worker).guarded(broken, |engine| engine.poll_send(id, report, bytes));
-            match WorkerBlock::send_on(worker, None, sent, bytes) {
+            let sent = if (*worker).hooks.any() && !bytes.is_null() {
+                send_by_copy(worker, id, report, (bytes, size))
+            } else {
+                send_bytes(worker, id, report, bytes.sized(size))
+            };
+            match sent {
                 Ok(code) => code,
-                Err(Gone(code)) => return code.into(),
+                Err(Gone(_)) => return gearman_return_t::LOST_CONNECTION,
             }
         };
         WorkerBlock::leave(worker, code)
+    }
+}
+
+/// Sends a report, and waits until its server has taken it.
+///
+/// # Errors
+/// [`Gone`] when a signal handler freed the worker.
+///
+/// # Safety
+/// `worker` is live and not borrowed.
+#[inline]
+unsafe fn send_bytes(
+    worker: *mut WorkerBlock,
+    id: Id,
+    report: Report,
+    bytes: &[u8],
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe {
+        let sent = (*worker).guarded(broken, |engine| engine.poll_send(id, report, bytes));
+        WorkerBlock::send_on(worker, None, sent, bytes)
+    }
+}
+
+/// Sends a report of a worker with hooks, from a copy in their memory.
+///
+/// # Errors
+/// [`Gone`] when a hook freed the worker.
+///
+/// # Safety
+/// `worker` is live and not borrowed; `bytes` are readable.
+#[cold]
+#[inline(never)]
+unsafe fn send_by_copy(
+    worker: *mut WorkerBlock,
+    id: Id,
+    report: Report,
+    bytes: (*const c_void, usize),
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe {
+        let hooks = (*worker).hooks;
+        hooks.send_copy(worker, WorkerBlock::UNTICKETED, bytes, |bytes| {
+            send_bytes(worker, id, report, bytes)
+        })
     }
 }
 
@@ -233,18 +286,32 @@ pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -
     unsafe { text(job, Job::unique) }
 }
 
-/// The job's workload, which may hold any bytes, and a NUL after them; NULL when
-/// it is empty or was taken.
+/// The job's workload, in memory of a hook or of the engine's job.
+///
+/// # Safety
+/// `job` is NULL or a live job, which is not freed or changed while the bytes are used.
+#[inline(always)]
+unsafe fn workload<'a>(job: *const gearman_job_st) -> &'a [u8] {
+    // SAFETY: the caller guarantees a live job, and its worker outlives it.
+    unsafe {
+        let Some(block) = JobBlock::peek(job) else { return &[] };
+        if !block.hooked.is_null() {
+            return block.hooked.cast_const().sized(block.hooked_size);
+        }
+        (*block.worker).engine.job_mut(block.id).map_or(&[], |job| job.workload())
+    }
+}
+
+/// The job's workload, which may hold any bytes, and a NUL after them, unless a hook
+/// has allocated it; NULL when it is empty or was taken.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st) -> *const c_void {
     // SAFETY: the caller guarantees a live job.
-    unsafe { JobBlock::job(job) }
-        .map(|job| job.workload())
-        .filter(|workload| !workload.is_empty())
-        .map_or(ptr::null(), |workload| workload.as_ptr().cast())
+    let workload = unsafe { workload(job) };
+    if workload.is_empty() { ptr::null() } else { workload.as_ptr().cast() }
 }
 
 /// The workload's size in bytes.
@@ -254,7 +321,7 @@ pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_job_st) -> usize {
     // SAFETY: the caller guarantees a live job.
-    unsafe { JobBlock::job(job) }.map_or(0, |job| job.workload().len())
+    unsafe { workload(job) }.len()
 }
 
 /// Takes the workload: the caller frees it, with `free` or as its allocator asks.
@@ -272,6 +339,10 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
         put(data_size, 0);
         let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
         let (worker, id) = (block.worker, block.id);
+        if !block.hooked.is_null() {
+            put(data_size, block.hooked_size);
+            return block.take_hooked();
+        }
         WorkerBlock::settle(worker);
         let hooks = (*worker).hooks;
         let size = (*worker).engine.job(id).map_or(0, |job| job.workload().len());

@@ -4,13 +4,14 @@
 //! Must not: copy what the engine's job knows.
 
 use super::client_block::ClientBlock;
+use super::frames::Gone;
 use super::reduce::Aggregation;
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::engine::slab::Id;
-use crate::engine::worker::Job;
+use crate::engine::worker::{Job, Ticket};
 use libc::c_void;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// What stands behind a `gearman_job_st`.
 pub(super) struct JobBlock {
@@ -31,6 +32,9 @@ pub(super) struct JobBlock {
     pub(super) result: *mut c_void,
     /// What the aggregator made of it, in memory of malloc; else null.
     pub(super) reduced: *mut c_void,
+    /// The workload in memory of the worker's hook, or null, and its size in bytes.
+    pub(super) hooked: *mut c_void,
+    pub(super) hooked_size: usize,
     /// Its function is on the stack: freeing it is left to the worker.
     pub(super) running: bool,
     /// Its function was left without returning.
@@ -64,6 +68,8 @@ impl JobBlock {
                 aggregation: ptr::null_mut(),
                 result: ptr::null_mut(),
                 reduced: ptr::null_mut(),
+                hooked: ptr::null_mut(),
+                hooked_size: 0,
                 running: false,
                 abandoned: false,
             })),
@@ -147,6 +153,10 @@ impl JobBlock {
                 this.forget_results();
             }
             (this.running, this.abandoned) = (false, false);
+            if let Some(hooked) = NonNull::new(this.hooked) {
+                this.take_hooked();
+                worker.bin.put(hooked.cast());
+            }
             let clients = [&mut this.client, &mut this.reducer]
                 .map(|client| std::mem::replace(client, ptr::null_mut()));
             worker.spare = Some(Box::from_raw(block));
@@ -156,6 +166,63 @@ impl JobBlock {
                 }
             }
         }
+    }
+
+    /// Moves the workload into memory of the worker's hooks, if it has any. Without
+    /// memory it stays where it is.
+    ///
+    /// # Errors
+    /// [`Gone`] when the hook freed the worker, and the job with it.
+    ///
+    /// # Safety
+    /// `block` is a live job's, and nothing of it or its worker is borrowed.
+    #[inline]
+    pub(super) unsafe fn keep_workload(
+        block: *mut JobBlock,
+        purpose: Option<Ticket>,
+    ) -> Result<(), Gone<()>> {
+        // SAFETY: the caller guarantees it; a job's worker outlives it.
+        unsafe {
+            if (*(*block).worker).hooks.used {
+                JobBlock::hook_workload(block, purpose)
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    /// # Errors
+    /// # Safety
+    /// As for [`JobBlock::keep_workload`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn hook_workload(block: *mut JobBlock, purpose: Option<Ticket>) -> Result<(), Gone<()>> {
+        // SAFETY: the caller guarantees a live job. The hook may have freed it, and
+        // then it is not in its worker's list any more.
+        unsafe {
+            let (worker, id) = ((*block).worker, (*block).id);
+            let size = (*worker).engine.job(id).map_or(0, |job| job.workload().len());
+            let hooks = (*worker).hooks;
+            if size == 0 || !hooks.any() {
+                return Ok(());
+            }
+            let memory = hooks.allocate(worker, purpose, size)?;
+            let job = (*worker).engine.job_mut(id).filter(|job| job.workload().len() == size);
+            let Some(job) = job.filter(|_| !memory.is_null()) else {
+                hooks.release_orphan(memory);
+                return Ok(());
+            };
+            ptr::copy_nonoverlapping(job.workload().as_ptr(), memory.cast(), size);
+            job.drop_workload();
+            ((*block).hooked, (*block).hooked_size) = (memory, size);
+            Ok(())
+        }
+    }
+
+    /// Takes the workload out of the job's hands, if it is in memory of a hook.
+    pub(super) fn take_hooked(&mut self) -> *mut c_void {
+        self.hooked_size = 0;
+        std::mem::replace(&mut self.hooked, ptr::null_mut())
     }
 
     /// Frees what an aggregator got that was left without returning, and a result that

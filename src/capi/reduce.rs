@@ -66,21 +66,29 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
         };
         let actions = Some(Rc::new(NO_ACTIONS));
         let (none, no_code) = (ptr::null_mut(), ptr::null_mut());
-        let added = client_tasks::add((*client).shell, none, none.cast(), no_code, actions, {
-            |engine, callbacks, token| {
-                engine.add(&NewTask {
-                    kind: TaskKind::Execute,
-                    command: Command::SubmitJob,
-                    function: &reducer,
-                    unique: b"",
-                    body: Body::Copy(data),
-                    epoch: 0,
-                    reducer: b"",
-                    callbacks,
-                    token,
-                })
-            }
-        });
+        let added = client_tasks::add(
+            (*client).shell,
+            none,
+            none.cast(),
+            no_code,
+            actions,
+            (ptr::null(), 0),
+            {
+                |engine, callbacks, token| {
+                    engine.add(&NewTask {
+                        kind: TaskKind::Execute,
+                        command: Command::SubmitJob,
+                        function: &reducer,
+                        unique: b"",
+                        body: Body::Copy(data),
+                        epoch: 0,
+                        reducer: b"",
+                        callbacks,
+                        token,
+                    })
+                }
+            },
+        );
         match added {
             Ok(_) => ReturnCode::SUCCESS,
             Err(code) => refuse(worker, code.into(), "the part could not be added"),

@@ -211,6 +211,8 @@ unsafe fn store(
     }
     let bytes = match size {
         0 => &[][..],
+        // No memory is that large.
+        _ if size > isize::MAX as usize => return gearman_return_t::MEMORY_ALLOCATION_FAILURE,
         // SAFETY: not NULL, and the caller promises that many bytes. They may be
         // inside `*result`, which nothing borrows until they are copied.
         _ => unsafe { std::slice::from_raw_parts(value.cast::<u8>(), size) },

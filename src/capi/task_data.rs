@@ -78,8 +78,8 @@ pub unsafe extern "C-unwind" fn gearman_task_send_workload(
 
 /// Receives a piece of the data that the task's callback was called for, with
 /// GEARMAN_CLIENT_UNBUFFERED_RESULT on. Waits for at least one byte, unless in
-/// non-blocking mode. Returns how many bytes came, 0 at the end of the data;
-/// 0 and the code in `ret_ptr` on an error.
+/// non-blocking mode. Returns how many bytes came, 0 at the end of the data and
+/// for a task whose data is in memory; 0 and the code in `ret_ptr` on an error.
 ///
 /// # Safety
 /// `task` is NULL or a live task; `data` is writable for its size; `ret_ptr` is
@@ -145,7 +145,7 @@ pub unsafe extern "C-unwind" fn gearman_task_data(task: *const gearman_task_st) 
     // SAFETY: the caller guarantees a live task.
     unsafe { TaskBlock::task(task) }
         .and_then(|t| t.data.as_ref())
-        .map_or(ptr::null(), |data| data.as_ptr().cast())
+        .map_or(ptr::null(), |data| data.as_slice().as_ptr().cast())
 }
 
 /// The size in bytes of the data that the callback was called for.
@@ -159,7 +159,8 @@ pub unsafe extern "C-unwind" fn gearman_task_data_size(task: *const gearman_task
 }
 
 /// Takes the data that the callback was called for: the caller frees it, with
-/// `free` or as its allocator asks. NULL and 0 without any.
+/// `free` or as its allocator asks. NULL and 0 without any, NULL and its size for
+/// data that gearman_task_recv_data() is to receive.
 ///
 /// # Safety
 /// `task` is NULL or a live task; `data_size` is NULL or writable.
@@ -172,31 +173,10 @@ pub unsafe extern "C-unwind" fn gearman_task_take_data(
     unsafe {
         put(data_size, 0);
         let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
-        let (client, id) = (block.client, block.id);
-        let hooks = (*client).hooks;
-        let Some(found) = (*client).engine.task_mut(id) else { return ptr::null_mut() };
-        let Some(size) = found.data.as_ref().map(|d| d.len()) else { return ptr::null_mut() };
-        if hooks.malloc.is_none() {
-            found.data_size = 0;
-            put(data_size, size);
-            return found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast());
-        }
-        // The data stays until the hook has given memory: a hook that was jumped
-        // out of is asked again.
-        let memory = match hooks.allocate(client, UNTICKETED, size + 1) {
-            Ok(memory) => memory,
-            Err(Gone(_)) => return ptr::null_mut(),
-        };
-        let found = (*client).engine.task_mut(id);
-        let data = found.and_then(|t| {
-            t.data_size = 0;
-            t.data.take()
-        });
-        let Some(data) = data.filter(|_| !memory.is_null()) else { return memory };
-        ptr::copy_nonoverlapping(data.as_ptr(), memory.cast(), size);
-        memory.cast::<u8>().add(size).write(0);
-        put(data_size, size);
-        memory
+        let Some(found) = (*block.client).engine.task_mut(block.id) else { return ptr::null_mut() };
+        // The size of data that is to be received shows here, too.
+        put(data_size, std::mem::take(&mut found.data_size));
+        found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast())
     }
 }
 

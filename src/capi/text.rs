@@ -7,9 +7,13 @@ use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use crate::engine::link::Link;
 use crate::net::Transport;
+use crate::protocol::limits::FUNCTION_MAX_SIZE;
 use crate::protocol::packet::until_nul;
 use libc::{c_char, c_void};
 use std::ffi::CStr;
+
+/// Stands for a name that is refused by its size.
+const TOO_LONG: &[u8] = &[b'?'; FUNCTION_MAX_SIZE + 1];
 
 /// Reads bytes that C points at.
 pub(super) trait CStrArg {
@@ -26,14 +30,17 @@ pub(super) trait CStrArg {
     unsafe fn sized<'a>(self, size: usize) -> &'a [u8];
 
     /// A name of at most `size` bytes that ends at its first NUL, for those who count
-    /// it; none for NULL.
+    /// it; none for NULL. Of one that is longer than `limit` no byte is looked at.
     ///
     /// # Safety
     /// As for [`CStrArg::sized`].
-    unsafe fn name<'a>(self, size: usize) -> &'a [u8]
+    unsafe fn name<'a>(self, size: usize, limit: usize) -> &'a [u8]
     where
         Self: Sized,
     {
+        if size > limit {
+            return TOO_LONG;
+        }
         // SAFETY: the caller guarantees it.
         until_nul(unsafe { self.sized(size) })
     }
@@ -89,16 +96,6 @@ pub(super) fn error_text(error: &ErrorState) -> *const c_char {
         None if error.code().failed() => super::strerror::name(error.code().into()).as_ptr(),
         None => std::ptr::null(),
     }
-}
-
-/// Whether a server option can be asked for. Without servers that is another error.
-pub(super) fn is_option<T: Transport>(link: &mut Link<T>, option: &[u8], is_null: bool) -> bool {
-    let is_one = !option.is_empty() || link.conns.is_empty();
-    if !is_one {
-        let text = if is_null { "option was NULL" } else { "option size was 0" };
-        link.error.set(ReturnCode::INVALID_ARGUMENT, at!("option"), text);
-    }
-    is_one
 }
 
 /// Sets a handle's identifier, or says in its error why not.

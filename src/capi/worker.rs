@@ -227,8 +227,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_log_fn(
     }
 }
 
-/// Sets the function that allocates what gearman_job_take_workload() returns;
-/// NULL for `malloc`.
+/// Sets the function that allocates the workloads of jobs, of exactly their size, and
+/// copies of what is sent for a job; NULL for `malloc`.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `function` has its declared type.
@@ -240,8 +240,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_workload_malloc_fn(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.hooks.malloc = function;
-        block.hooks.malloc_context = context;
+        block.hooks.set_malloc(function, context);
     }
 }
 
@@ -258,8 +257,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_workload_free_fn(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.hooks.free = function;
-        block.hooks.free_context = context;
+        block.hooks.set_free(function, context);
     }
 }
 

@@ -13,6 +13,7 @@ use super::hooks::Hooks;
 use super::job_block::JobBlock;
 use super::types::*;
 use super::waiting::{block_on, wait};
+use crate::buf::Bin;
 use crate::engine::ReturnCode;
 use crate::engine::link::Link;
 use crate::engine::worker::{Ticket, Worker};
@@ -67,6 +68,7 @@ pub(super) struct WorkerBlock {
     pub(super) id: gearman_id_t,
     pub(super) generation: u64,
     pub(super) hooks: Hooks,
+    pub(super) bin: Bin,
     pub(super) context: *mut c_void,
     pub(super) log_fn: gearman_log_fn,
     pub(super) log_context: *mut c_void,
@@ -105,6 +107,18 @@ impl Handle for WorkerBlock {
 
     fn log(&self) -> (gearman_log_fn, *mut c_void) {
         (self.log_fn, self.log_context)
+    }
+
+    fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    fn uses_hooks(&self) -> bool {
+        self.hooks.used
+    }
+
+    fn bin(&self) -> &Bin {
+        &self.bin
     }
 
     #[cold]
@@ -154,6 +168,7 @@ impl WorkerBlock {
             id,
             generation: fork::generation(),
             hooks: Hooks::NONE,
+            bin: Bin::default(),
             context: ptr::null_mut(),
             log_fn: None,
             log_context: ptr::null_mut(),
@@ -301,9 +316,13 @@ impl WorkerBlock {
     /// `block` is live and not borrowed.
     pub(super) unsafe fn free(block: *mut WorkerBlock) {
         // SAFETY: the caller guarantees it; freeing a job calls nothing on its
-        // worker, and a shell that C brought is live until the worker is freed.
+        // worker, and a shell that C brought is live until the worker is freed. After
+        // `Gone` nothing is touched.
         unsafe {
             WorkerBlock::free_jobs(block, |_| true);
+            if handle::empty_bin(block, WorkerBlock::UNTICKETED).is_err() {
+                return;
+            }
             let this = &mut *block;
             this.guarded((), |engine| engine.remove_servers());
             if this.own_shell._impl.is_null() {

@@ -9,6 +9,7 @@ use super::types::*;
 use super::worker_block::{Definition, Run, WorkerBlock};
 use crate::at;
 use crate::engine::ReturnCode;
+use crate::protocol::limits::FUNCTION_MAX_SIZE;
 use libc::{c_char, c_void};
 
 /// Offers a function without one to call: for programs that use
@@ -105,7 +106,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_function_exist(
 ) -> bool {
     // SAFETY: the caller guarantees both.
     unsafe {
-        let name = function_name.name(function_length);
+        let name = function_name.name(function_length, FUNCTION_MAX_SIZE);
         WorkerBlock::peek(worker).is_some_and(|b| b.engine.has_function(name))
     }
 }
@@ -174,7 +175,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
-        let name = function_name.name(function_name_length);
+        let name = function_name.name(function_name_length, FUNCTION_MAX_SIZE);
         let at = at!("gearman_worker_define_function");
         let run = match function.kind {
             gearman_function_kind_t::V1 => function.callback.function_v1.func.map(Run::V1),

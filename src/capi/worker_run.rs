@@ -4,16 +4,16 @@
 
 use super::cancellation;
 use super::frames::{Gone, upcall};
-use super::handle::{Handle as _, flush_log};
+use super::handle::{Handle as _, flush_log, flush_log_for};
 use super::job_block::JobBlock;
 use super::reduce;
-use super::text::{CStrArg, is_option, put};
+use super::text::{CStrArg, put};
 use super::types::*;
 use super::waiting::block_on;
 use super::worker_block::{Definition, Engine, Run, WorkerBlock};
 use crate::at;
 use crate::engine::ReturnCode;
-use crate::engine::exchange::Broadcast;
+use crate::engine::exchange::{Broadcast, refuse_nothing};
 use crate::engine::link::Limit;
 use crate::engine::slab::Id;
 use crate::engine::worker::{Outcome, Search, Step, Ticket};
@@ -50,6 +50,27 @@ pub unsafe extern "C-unwind" fn gearman_worker_work(
     };
     cancellation::end_point(several);
     code
+}
+
+/// Does what user code has to do with a job before its function is called.
+///
+/// # Errors
+/// [`Gone`] when that code freed the worker.
+///
+/// # Safety
+/// `block` is live and not borrowed, and `job` is one of its live jobs.
+#[cold]
+#[inline(never)]
+unsafe fn prepare(
+    block: *mut WorkerBlock,
+    job: *mut JobBlock,
+    ticket: Ticket,
+) -> Result<(), Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees both, and the first call says when they are gone.
+    let done = unsafe {
+        flush_log_for(block, Some(ticket)).and_then(|()| JobBlock::keep_workload(job, Some(ticket)))
+    };
+    done.map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
 }
 
 /// What a function of the first kind gave back.
@@ -91,8 +112,8 @@ unsafe fn work(block: *mut WorkerBlock, several: bool) -> Result<ReturnCode, Gon
         };
         let job = JobBlock::create(block, ptr::null_mut(), ticket.job());
         (*job).running = true;
-        if let Err(Gone(())) = flush_log(block) {
-            return Err(Gone(ReturnCode::SUCCESS));
+        if (*block).hooks.used || (*block).engine.link.error.has_log() {
+            prepare(block, job, ticket)?;
         }
         run(block, job, definition, ticket, next.reduces)
     }
@@ -145,7 +166,7 @@ unsafe fn run(
         let hooks = (*block).hooks;
         let mut returned =
             Returned { result: ptr::null_mut(), size: 0, code: gearman_return_t::SUCCESS };
-        let mut outcome = match definition.run {
+        let outcome = match definition.run {
             Run::V1(function) => {
                 let call = move || {
                     let (mut size, mut code) = (0, gearman_return_t::SUCCESS);
@@ -167,27 +188,22 @@ unsafe fn run(
                 outcome_v2(&mut *block, code.into())
             }
         };
-        let mut result = returned.result.cast_const().sized(returned.size);
-        // As memory of C: nothing with a destructor may be alive during a wait.
-        let mut reduced: *mut c_void = ptr::null_mut();
-        if reduces && reduce::is_partitioned(job) {
-            let made;
-            (outcome, made) = reduce::outcome(block, job, definition, purpose, outcome, result)?;
-            if let Some(made) = made {
-                let size = made.len();
-                reduced = made.into_raw().cast();
-                result = reduced.cast_const().sized(size);
+        let result = returned.result.cast_const().sized(returned.size);
+        let ended = if reduces || hooks.used {
+            end_specially(block, job, definition, ticket, outcome, returned)
+        } else {
+            let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
+            let sent =
+                (*block).guarded(broken, |engine| engine.poll_finish(ticket, outcome, result));
+            match sent {
+                Poll::Ready(code) => Ok(code),
+                Poll::Pending => {
+                    let memory = [returned.result, ptr::null_mut()];
+                    end_later(block, job, ticket, result, memory)
+                }
             }
-        }
-        let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
-        let sent = (*block).guarded(broken, |engine| engine.poll_finish(ticket, outcome, result));
-        let code = match sent {
-            Poll::Ready(code) => code,
-            Poll::Pending => end_later(block, job, ticket, result, [returned.result, reduced])?,
         };
-        if !reduced.is_null() {
-            libc::free(reduced);
-        }
+        let code = ended.inspect_err(|_| hooks.release_orphan(returned.result))?;
         JobBlock::discard(job);
         if !returned.result.is_null() {
             hooks
@@ -202,7 +218,7 @@ unsafe fn run(
 /// aggregator made of it stay with the job, in case that the thread is cancelled meanwhile.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker; the memory is freed then.
+/// [`Gone`] when a signal handler freed the worker.
 ///
 /// # Safety
 /// As for [`run`]; `memory` is what the function gave and what malloc gave for `result`, or
@@ -218,17 +234,100 @@ unsafe fn end_later(
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
     // SAFETY: the caller guarantees the blocks, which only `Gone` says are gone.
     unsafe {
-        let hooks = (*block).hooks;
         ((*job).result, (*job).reduced) = memory.into();
         let sent = WorkerBlock::send_on(block, Some(ticket), Poll::Pending, result);
-        match sent {
-            Ok(_) => ((*job).result, (*job).reduced) = (ptr::null_mut(), ptr::null_mut()),
-            Err(Gone(_)) => {
-                hooks.release_orphan(memory[0]);
-                libc::free(memory[1]);
-            }
+        if sent.is_ok() {
+            ((*job).result, (*job).reduced) = (ptr::null_mut(), ptr::null_mut());
         }
         sent
+    }
+}
+
+/// Ends a job that may have a reducer, or whose worker has hooks, which copy what is
+/// sent.
+///
+/// # Errors
+/// [`Gone`] when user code freed the worker.
+///
+/// # Safety
+/// `block` is live and not borrowed, and `job` is one of its live jobs.
+#[cold]
+#[inline(never)]
+unsafe fn end_specially(
+    block: *mut WorkerBlock,
+    job: *mut JobBlock,
+    definition: Definition,
+    ticket: Ticket,
+    outcome: Outcome,
+    returned: Returned,
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees live blocks that nobody borrows; after user code
+    // that did not say `Gone` they are still there.
+    unsafe {
+        let result = returned.result.cast_const().sized(returned.size);
+        if !reduce::is_partitioned(job) {
+            return end_by_copy(block, job, ticket, outcome, returned.result, result);
+        }
+        let reduced = reduce::outcome(block, job, definition, Some(ticket), outcome, result);
+        let (outcome, Some(reduced)) = reduced? else {
+            return end_by_copy(block, job, ticket, outcome, returned.result, result);
+        };
+        // What the library made itself needs no copy. As memory of C: nothing with a
+        // destructor may be alive during a wait.
+        let size = reduced.len();
+        let memory: *mut c_void = reduced.into_raw().cast();
+        let result = memory.cast_const().sized(size);
+        let ended = match finish(block, ticket, outcome, result) {
+            Poll::Ready(code) => Ok(code),
+            Poll::Pending => end_later(block, job, ticket, result, [returned.result, memory]),
+        };
+        libc::free(memory);
+        ended
+    }
+}
+
+/// Tells the engine how a job has ended.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+#[inline(never)]
+unsafe fn finish(
+    block: *mut WorkerBlock,
+    ticket: Ticket,
+    outcome: Outcome,
+    result: &[u8],
+) -> Poll<ReturnCode> {
+    let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
+    // SAFETY: the caller guarantees a live block that nobody borrows.
+    unsafe { &mut *block }.guarded(broken, |engine| engine.poll_finish(ticket, outcome, result))
+}
+
+/// Ends a job with a copy of its result in memory of the worker's hooks, if it is sent.
+///
+/// # Errors
+/// # Safety
+/// As for [`end_specially`]; `returned` is what the function gave, or NULL.
+unsafe fn end_by_copy(
+    block: *mut WorkerBlock,
+    job: *mut JobBlock,
+    ticket: Ticket,
+    outcome: Outcome,
+    returned: *mut c_void,
+    result: &[u8],
+) -> Result<ReturnCode, Gone<ReturnCode>> {
+    // SAFETY: the caller guarantees live blocks that nobody borrows.
+    unsafe {
+        let end = |result: &[u8]| match finish(block, ticket, outcome, result) {
+            Poll::Ready(code) => Ok(code),
+            Poll::Pending => end_later(block, job, ticket, result, [returned, ptr::null_mut()]),
+        };
+        let is_sent = matches!(outcome, Outcome::Complete(_))
+            && (*block).engine.job(ticket.job()).is_some_and(|job| !job.is_finished());
+        if !is_sent {
+            return end(result);
+        }
+        let bytes = (result.as_ptr().cast(), result.len());
+        (*block).hooks.send_copy(block, Some(ticket), bytes, end)
     }
 }
 
@@ -295,7 +394,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
         let grabbed = block_on(block, None, broken, |engine| engine.poll_job(&mut search));
         let Ok(grabbed) = grabbed else { return ptr::null_mut() };
         let (shell, code) = match grabbed {
-            Ok(id) => ((*JobBlock::create(block, job, id)).shell, ReturnCode::SUCCESS),
+            Ok(id) => {
+                let job = JobBlock::create(block, job, id);
+                let shell = (*job).shell;
+                if let Err(Gone(())) = JobBlock::keep_workload(job, None) {
+                    return ptr::null_mut();
+                }
+                (shell, ReturnCode::SUCCESS)
+            }
             Err(code) => (ptr::null_mut(), code),
         };
         put(ret_ptr, code.into());
@@ -372,13 +478,11 @@ pub unsafe extern "C-unwind" fn gearman_worker_echo(
         };
         let null = workload.is_null();
         let data = workload.sized(workload_size);
-        let link = &mut (*block).engine.link;
-        if data.is_empty() && !link.conns.is_empty() {
-            let text = if null { "workload was NULL" } else { "workload_size was 0" };
-            let code = link.error.set(ReturnCode::INVALID_ARGUMENT, at!("echo"), text);
+        let echo = Broadcast::Echo(data);
+        if let Err(code) = refuse_nothing(&mut (*block).engine.link, echo, null) {
             return WorkerBlock::leave(block, code);
         }
-        match broadcast(block, Broadcast::Echo(data)) {
+        match broadcast(block, echo) {
             Ok(outcome) => WorkerBlock::leave(block, outcome.err().unwrap_or_default()),
             Err(Gone(())) => gearman_return_t::SUCCESS,
         }
@@ -402,9 +506,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
     // SAFETY: the caller guarantees both.
     cancellation::point(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else { return false };
-        let option = option_arg.sized(option_arg_size);
-        let accepted = is_option(&mut (*block).engine.link, option, option_arg.is_null())
-            && match broadcast(block, Broadcast::Option(option)) {
+        let option = Broadcast::Option(option_arg.sized(option_arg_size));
+        let refused = refuse_nothing(&mut (*block).engine.link, option, option_arg.is_null());
+        let accepted = refused.is_ok()
+            && match broadcast(block, option) {
                 Ok(outcome) => outcome.is_ok(),
                 Err(Gone(())) => return false,
             };

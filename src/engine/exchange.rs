@@ -5,10 +5,11 @@
 //! what client and worker bring along.
 
 use super::ReturnCode;
+use super::error::At;
 use super::link::Link;
 use crate::at;
 use crate::buf::Owned;
-use crate::protocol::limits::{MAX_ARGS_SIZE, MAX_PAYLOAD};
+use crate::protocol::limits::{MAX_ARGS_SIZE, MAX_ECHO_SIZE, MAX_OPTION_SIZE};
 use crate::protocol::packet::encode_head;
 use crate::protocol::{Command, Magic};
 use std::task::{Poll, ready};
@@ -48,14 +49,17 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// Why no packet can hold it, if none can.
-    fn is_too_large(self) -> Option<&'static str> {
+    /// Why no packet can hold it, if none can. No byte of it is looked at.
+    fn is_too_large(self) -> Option<(At, &'static str)> {
         match self {
-            Broadcast::Echo(data) if data.len() > MAX_PAYLOAD as usize => {
-                Some("workload is larger than a packet can be")
+            Broadcast::Echo(data) if data.len() > MAX_ECHO_SIZE => {
+                Some((at!("echo"), "workload_size was greater then GEARMAN_MAX_ECHO_SIZE"))
+            }
+            Broadcast::Option(option) if option.len() > MAX_OPTION_SIZE => {
+                Some((at!("option"), "option was greater then GEARMAN_MAX_OPTION_SIZE"))
             }
             Broadcast::Option(option) if option.len() > MAX_ARGS_SIZE => {
-                Some("option is longer than an argument can be")
+                Some((at!("option"), "option is longer than an argument can be"))
             }
             Broadcast::Echo(_) | Broadcast::Option(_) => None,
         }
@@ -68,6 +72,28 @@ impl<'a> Broadcast<'a> {
             Broadcast::Option(_) => b"",
         }
     }
+}
+
+/// Refuses a question without bytes, unless there is no server, which is said first.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn refuse_nothing<T>(
+    link: &mut Link<T>,
+    what: Broadcast<'_>,
+    is_null: bool,
+) -> Result<(), ReturnCode> {
+    let (at, text) = match what {
+        Broadcast::Echo([]) if is_null => (at!("echo"), "workload was NULL"),
+        Broadcast::Echo([]) => (at!("echo"), "workload_size was 0"),
+        Broadcast::Option([]) if is_null => (at!("option"), "option was NULL"),
+        Broadcast::Option([]) => (at!("option"), "option size was 0"),
+        Broadcast::Echo(_) | Broadcast::Option(_) => return Ok(()),
+    };
+    if link.conns.is_empty() {
+        return Ok(());
+    }
+    Err(link.error.set(ReturnCode::INVALID_ARGUMENT, at, text))
 }
 
 /// A handle that can ask one server and knows its reply.
@@ -191,8 +217,7 @@ fn begin<T>(link: &mut Link<T>, what: Broadcast<'_>) -> Result<usize, ReturnCode
         };
         return Err(link.error.set(ReturnCode::NO_SERVERS, at, "no servers provided"));
     }
-    if let Some(text) = what.is_too_large() {
-        let at = at!("gearman_universal");
+    if let Some((at, text)) = what.is_too_large() {
         return Err(link.error.set(ReturnCode::ARGUMENT_TOO_LARGE, at, text));
     }
     Ok(link.conns.len())

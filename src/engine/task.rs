@@ -8,7 +8,7 @@
 
 use super::ReturnCode;
 use super::handles::NIL;
-use crate::buf::{HookBuf, Owned, Workload};
+use crate::buf::{Bytes, Owned, Workload};
 use crate::protocol::Command;
 use crate::protocol::limits::{HEADER_SIZE, JOB_HANDLE_SIZE};
 use std::collections::VecDeque;
@@ -141,7 +141,7 @@ pub struct Event {
     /// The fields of a status packet.
     pub status: Option<Status>,
     /// The packet's body, where somebody will look at it.
-    pub data: Option<Owned>,
+    pub data: Option<Bytes>,
     /// The size of the packet's body, whether or not it is here.
     pub size: usize,
     /// The connection that the body is to be received from, by a callback.
@@ -186,8 +186,6 @@ pub struct Rare {
     pub workload: Workload,
     /// The declared size of a body that `workload_fn` will send.
     pub streamed: Option<usize>,
-    /// The result in memory of the caller's allocator hook.
-    pub hooked: Option<HookBuf>,
     /// The exception that the job raised, and a NUL.
     pub exception: Option<Box<[u8]>>,
     /// Events that came while a callback was due or running.
@@ -221,15 +219,13 @@ pub struct Task {
     /// The job's handle.
     pub handle: Handle,
     /// The body of the packet that a callback is called for.
-    pub data: Option<Owned>,
+    pub data: Option<Bytes>,
     /// The size of that body, also when it is not in memory.
     pub data_size: usize,
     /// The collected result of a `Do` or `Execute` task.
     pub result: Option<Owned>,
-    /// The result belongs into the caller's hook's memory.
-    pub wants_hook: bool,
-    /// Asking the hook for memory failed.
-    pub hook_failed: bool,
+    /// A part of the result was dropped: there was no memory for it.
+    pub out_of_memory: bool,
     /// The connection it was sent on.
     pub conn: Option<u32>,
     /// The connection that its running callback receives a body from.
@@ -272,8 +268,7 @@ impl Task {
             data: None,
             data_size: 0,
             result: None,
-            wants_hook: false,
-            hook_failed: false,
+            out_of_memory: false,
             conn: None,
             stream: None,
             ended: false,
@@ -309,8 +304,7 @@ impl Task {
         self.data = None;
         self.data_size = 0;
         self.result = None;
-        self.wants_hook = false;
-        self.hook_failed = false;
+        self.out_of_memory = false;
         self.conn = None;
         self.stream = None;
         self.ended = false;

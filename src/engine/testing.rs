@@ -16,7 +16,7 @@
 
 mod blocking;
 
-use crate::buf::{HookBuf, Owned};
+use crate::buf::Owned;
 use crate::net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
 use crate::protocol::{Command, Decoded, Magic, decode, encode};
 use std::cell::{RefCell, RefMut};
@@ -436,12 +436,6 @@ impl Transport for ScriptNet {
     fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize> {
         let bytes = self.receive(key, limit)?;
         into.extend(&bytes).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn recv_hooked(&mut self, key: usize, into: &mut HookBuf, limit: usize) -> io::Result<usize> {
-        let bytes = self.receive(key, limit)?;
-        into.extend(&bytes);
         Ok(bytes.len())
     }
 

@@ -11,7 +11,7 @@
 use super::socket::Socket;
 use super::wait_call::{self, WaitCall};
 use super::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited, WakePipe, address, fork};
-use crate::buf::{HookBuf, Owned};
+use crate::buf::Owned;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 use std::io;
@@ -212,15 +212,6 @@ impl Transport for MioNet {
     }
 
     fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize> {
-        let space = into.spare();
-        let limit = limit.min(space.len());
-        let got = self.socket(key)?.recv(&mut space[..limit])?;
-        // SAFETY: the kernel wrote `got` bytes at the start of the spare room.
-        unsafe { into.advance(got) };
-        Ok(got)
-    }
-
-    fn recv_hooked(&mut self, key: usize, into: &mut HookBuf, limit: usize) -> io::Result<usize> {
         let space = into.spare();
         let limit = limit.min(space.len());
         let got = self.socket(key)?.recv(&mut space[..limit])?;

@@ -19,7 +19,7 @@ pub use random::random;
 pub use wait_call::WaitCall;
 pub use wake::WakePipe;
 
-use crate::buf::{HookBuf, Owned};
+use crate::buf::Owned;
 use std::io;
 use std::mem::MaybeUninit;
 use std::time::Instant;
@@ -110,12 +110,6 @@ pub trait Transport {
     /// # Errors
     /// The socket's.
     fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize>;
-
-    /// Receives at most `limit` bytes into the room that `into` has left.
-    ///
-    /// # Errors
-    /// The socket's.
-    fn recv_hooked(&mut self, key: usize, into: &mut HookBuf, limit: usize) -> io::Result<usize>;
 
     /// Receives into memory of the caller that need not be initialised.
     ///

@@ -8,6 +8,10 @@ pub const HEADER_SIZE: usize = 12;
 pub const MAX_ARGS_SIZE: usize = 8192;
 /// The largest declared payload; the value above is refused by every server.
 pub const MAX_PAYLOAD: u32 = u32::MAX - 1;
+/// The most bytes that can be sent to be sent back (`GEARMAN_MAX_ECHO_SIZE`).
+pub const MAX_ECHO_SIZE: usize = u32::MAX as usize - 128;
+/// The longest name of a server option (`GEARMAN_MAX_OPTION_SIZE`).
+pub const MAX_OPTION_SIZE: usize = u32::MAX as usize - 128;
 /// A job handle with its NUL (`GEARMAN_JOB_HANDLE_SIZE`).
 pub const JOB_HANDLE_SIZE: usize = 64;
 /// A unique id with its NUL (`GEARMAN_MAX_UNIQUE_SIZE`).

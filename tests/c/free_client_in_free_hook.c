@@ -1,9 +1,11 @@
-/* The connection is lost in the middle of a result that goes into memory of the program's: the
- * memory goes back through the program's hook, which frees the client. */
+/* The client is freed by the program's free hook: when it gets back the body of a packet, of a do()
+ * and of a task, and the workload of a task. */
 #include "common.h"
 
 static gearman_client_st *client;
 static int given, taken_back;
+/* The how manieth block that is taken back frees the client. */
+static int fatal;
 
 static void *give(size_t size, void *context)
 {
@@ -15,35 +17,49 @@ static void *give(size_t size, void *context)
 static void take_back(void *memory, void *context)
 {
   (void)context;
-  ++taken_back;
   free(memory);
-  gearman_client_free(client);
+  if (++taken_back == fatal) gearman_client_free(client);
 }
 
-static void half_a_result(int fd, int connection)
+static void begin(int nth)
 {
-  static char body[4 + 100000] = "H:1";
-  unsigned char header[12] = {0, 'R', 'E', 'S', 0, 0, 0, WORK_COMPLETE, 0, 1, 0x86, 0xa4};
-  (void)connection;
-  while (packet_recv(fd) != SUBMIT_JOB) {}
-  packet_send(fd, JOB_CREATED, "H:1", 3);
-  write_all(fd, header, sizeof(header));
-  write_all(fd, body, sizeof(body) / 2);
+  given = taken_back = 0;
+  fatal = nth;
+  client = client_for(server_port);
+  gearman_client_set_workload_malloc_fn(client, give, NULL);
+  gearman_client_set_workload_free_fn(client, take_back, NULL);
 }
+
+static void end(void) { printf("  memory given %d, taken back %d\n", given, taken_back); }
 
 int main(int argc, char **argv)
 {
   setup(argc, argv);
-  in_port_t port;
-  pid_t server = scripted_server(&port, half_a_result);
+  worker_process worker = worker_start(server_port);
   gearman_return_t rc = GEARMAN_SUCCESS;
   size_t size = 7;
-  client = client_for(port);
-  gearman_client_set_workload_malloc_fn(client, give, NULL);
-  gearman_client_set_workload_free_fn(client, take_back, NULL);
-  void *result = gearman_client_do(client, "f", NULL, "x", 1, &size, &rc);
-  printf("do: %s %s\n", rc_name(rc), bytes(result, size));
-  printf("memory given %d, taken back %d\n", given, taken_back);
-  end_process(server);
+
+  for (int nth = 1; nth < 4; ++nth)
+  {
+    begin(nth);
+    void *result = gearman_client_do(client, "chunks", NULL, "xyz", 3, &size, &rc);
+    printf("do, freed with piece %d: %s %s\n", nth, rc_name(rc), bytes(result, size));
+    end();
+  }
+  for (int nth = 1; nth < 3; ++nth)
+  {
+    begin(nth);
+    gearman_client_add_task(client, NULL, NULL, "reverse", NULL, "ab", 2, &rc);
+    gearman_client_add_task(client, NULL, NULL, "reverse", NULL, "cd", 2, &rc);
+    printf("run_tasks, freed with body %d: %s\n", nth, rc_name(gearman_client_run_tasks(client)));
+    end();
+  }
+  begin(2);
+  gearman_task_st *task = gearman_client_add_task(client, NULL, NULL, "reverse", NULL, "ab", 2, &rc);
+  gearman_client_run_tasks(client);
+  gearman_task_free(task);
+  printf("task_free, freed with its workload\n");
+  end();
+  worker_stop(&worker);
   return 0;
 }

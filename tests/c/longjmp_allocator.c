@@ -1,13 +1,22 @@
-/* Leaving an allocator hook by longjmp: what memory was asked for is still there and can be asked
- * for again; a do() that was left gives its job up, and the client does the next one. */
+/* Leaving an allocator hook by longjmp: a body or a job that memory was asked for is still there and
+ * is asked for again; a do() that was left gives its job up, and the client does the next one. */
 #include "jumping.h"
-static int asked;
+
+/* Jump at the hook call after so many. */
+static int jump_after, skip;
+
+static void count_down(void)
+{
+  if (jump_after > 0 && jump_after-- == 1)
+    jump = true;
+  else
+    leave();
+}
 
 static void *hook_malloc(size_t size, void *context)
 {
   (void)context;
-  ++asked;
-  leave();
+  count_down();
   return malloc(size);
 }
 
@@ -15,41 +24,25 @@ static void hook_free(void *pointer, void *context)
 {
   (void)context;
   free(pointer);
-  leave();
+  count_down();
 }
 
-static void take_data(gearman_task_st *task)
+static gearman_return_t look(gearman_task_st *task)
 {
-  size_t size = 0;
-  void *data = gearman_task_take_data(task, &size);
-  printf("  taken %s, hook asked %d\n", bytes(data, size), asked);
-  printf("  left %s\n", bytes(gearman_task_data(task), gearman_task_data_size(task)));
-  free(data);
-}
-
-/* Leaves the hook, but not the callback. */
-static gearman_return_t take_twice(gearman_task_st *task)
-{
-  jump = true;
-  if (setjmp(back) == 0) take_data(task);
-  printf("  jumped, data still %s\n", bytes(gearman_task_data(task), gearman_task_data_size(task)));
-  take_data(task);
+  printf("  called with %s\n", bytes(gearman_task_data(task), gearman_task_data_size(task)));
   return GEARMAN_SUCCESS;
 }
 
-/* Leaves the hook and the callback with it. */
-static gearman_return_t take_and_leave(gearman_task_st *task)
-{
-  take_data(task);
-  return GEARMAN_SUCCESS;
-}
-
-static void run_left(gearman_client_st *client)
+/* Leaves a hook that run_tasks calls, and runs the tasks again. */
+static void run_twice(gearman_client_st *client)
 {
   if (setjmp(back) == 0)
     show("  run_tasks", gearman_client_run_tasks(client));
   else
+  {
     printf("  jumped\n");
+    show("  run_tasks", gearman_client_run_tasks(client));
+  }
 }
 
 static void client_side(void)
@@ -58,29 +51,50 @@ static void client_side(void)
   gearman_client_st *client = client_for(server_port);
   gearman_client_set_workload_malloc_fn(client, hook_malloc, NULL);
   gearman_client_set_workload_free_fn(client, hook_free, NULL);
+  gearman_client_set_complete_fn(client, look);
 
-  printf("-- the result of do\n");
+  printf("-- the body of a do\n");
   jump = true;
   do_once(client, "abc");
   do_once(client, "def");
 
-  printf("-- take_data, going on in the callback\n");
-  asked = 0;
-  gearman_client_set_complete_fn(client, take_twice);
-  gearman_task_st *task = gearman_client_add_task(client, NULL, NULL, "echo", NULL, "abc", 3, &rc);
+  for (skip = 1; skip < 3; ++skip)
+  {
+    printf("-- %s\n", skip == 1 ? "giving the body of a do back" : "the result of a do");
+    jump_after = skip;
+    do_once(client, "abc");
+    do_once(client, "def");
+  }
+
+  printf("-- adding a task\n");
+  jump = true;
+  if (setjmp(back) == 0)
+    gearman_client_add_task(client, NULL, NULL, "echo", NULL, "abc", 3, &rc);
+  else
+    printf("  jumped\n");
   show("  run_tasks", gearman_client_run_tasks(client));
+  printf("  has tasks: %s\n", yes(gearman_client_has_tasks(client)));
+
+  printf("-- the body for a task\n");
+  gearman_task_st *task = gearman_client_add_task(client, NULL, NULL, "echo", NULL, "abc", 3, &rc);
+  jump = true;
+  run_twice(client);
   printf("  the task: %s\n", rc_name(gearman_task_return(task)));
   gearman_task_free(task);
 
-  printf("-- take_data, leaving the callback\n");
-  gearman_client_set_complete_fn(client, take_and_leave);
+  printf("-- giving the body for a task back\n");
   task = gearman_client_add_task(client, NULL, NULL, "echo", NULL, "abc", 3, &rc);
-  jump = true;
-  run_left(client);
-  show("  run_tasks", gearman_client_run_tasks(client));
+  jump_after = 1;
+  run_twice(client);
   printf("  the task: %s\n", rc_name(gearman_task_return(task)));
-  gearman_task_free(task);
-  gearman_client_clear_fn(client);
+
+  printf("-- freeing a task\n");
+  jump = true;
+  if (setjmp(back) == 0)
+    gearman_task_free(task);
+  else
+    printf("  jumped\n");
+  printf("  has tasks: %s\n", yes(gearman_client_has_tasks(client)));
   do_once(client, "ghi");
   gearman_client_free(client);
 }
@@ -89,12 +103,7 @@ static void *work(gearman_job_st *job, void *context, size_t *size, gearman_retu
 {
   (void)context;
   size_t workload_size;
-  void *workload;
-  jump = true;
-  if (setjmp(back) == 0) gearman_job_take_workload(job, &workload_size);
-  printf("  jumped, workload still %s\n",
-         bytes(gearman_job_workload(job), gearman_job_workload_size(job)));
-  workload = gearman_job_take_workload(job, &workload_size);
+  void *workload = gearman_job_take_workload(job, &workload_size);
   printf("  taken %s, then %s\n", bytes(workload, workload_size),
          bytes(gearman_job_workload(job), gearman_job_workload_size(job)));
   free(workload);
@@ -107,7 +116,8 @@ static void *work_and_leave_free(gearman_job_st *job, void *context, size_t *siz
 {
   (void)job;
   (void)context;
-  jump = true;
+  /* The first call is for the copy that is sent, the second gives it back. */
+  jump_after = 2;
   *ret = GEARMAN_SUCCESS;
   return answer("done", size);
 }
@@ -128,14 +138,16 @@ int main(int argc, char **argv)
   client_side();
   worker_stop(&process);
 
-  printf("-- take_workload\n");
+  printf("-- receiving a job\n");
   gearman_client_st *client = client_for(server_port);
   gearman_worker_st *worker = worker_for(server_port);
   gearman_worker_set_workload_malloc_fn(worker, hook_malloc, NULL);
   gearman_worker_set_workload_free_fn(worker, hook_free, NULL);
   gearman_worker_add_function(worker, "take", 0, work, NULL);
   gearman_client_do_background(client, "take", NULL, "abc", 3, handle);
-  show("  work", gearman_worker_work(worker));
+  jump = true;
+  work_once(worker);
+  work_once(worker);
 
   printf("-- freeing a function's result\n");
   gearman_worker_add_function(worker, "leave", 0, work_and_leave_free, NULL);

@@ -348,6 +348,10 @@ impl Client {
                 argument,
                 nothing,
             );
+            // A run that fails gives no task here.
+            if task.is_null() {
+                return Err(gearman_client_error_code(client));
+            }
             self.outcome(task)
         }
     }

@@ -7,7 +7,7 @@ use super::read::Incoming;
 use super::run::Step;
 use super::{Client, Expect, TaskLinks};
 use crate::at;
-use crate::buf::Owned;
+use crate::buf::{Bytes, Owned};
 use crate::engine::ReturnCode;
 use crate::engine::handles::{NIL, hash};
 use crate::engine::slab::Id;
@@ -140,14 +140,6 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Whether the packet completes a result that belongs into hook memory.
-    pub(super) fn needs_hook(&self, task: Option<Id>, packet: &Packet<'_>) -> bool {
-        packet.command() == Command::WorkComplete
-            && task
-                .and_then(|id| self.tasks.get(id))
-                .is_some_and(|t| t.wants_hook && (packet.body_size() > 0 || t.result.is_some()))
-    }
-
     fn on_work(
         &mut self,
         key: usize,
@@ -165,7 +157,6 @@ impl<T: Transport> Client<T> {
             return None;
         };
         let streams = !whole && self.streams(task, packet);
-        let needs_hook = !whole && self.needs_hook(task, packet);
         let task = self.tasks.get_mut(id)?;
         if matches!(command, Command::WorkComplete | Command::WorkFail | Command::WorkException) {
             task.ended = true;
@@ -180,14 +171,11 @@ impl<T: Transport> Client<T> {
                 ..task.status
             });
         }
-        let collects =
-            task.collects() && matches!(command, Command::WorkData | Command::WorkComplete);
-        let wanted = task.callbacks.has(which) || command == Command::WorkException;
+        // A body that belongs into memory of the caller's hook stays with its event
+        // until the hook was asked.
+        let collects = task.collects() && is_result(command) && !self.hooked;
+        let wanted = task.callbacks.has(which) || command == Command::WorkException || self.hooked;
 
-        if needs_hook {
-            self.servers[key].incoming = Incoming::Alloc { task: id, asked: false, missing };
-            return None;
-        }
         if streams {
             event.streamed = Some(key as u32);
             self.servers[key].incoming = Incoming::Stream { task: id, missing };
@@ -207,11 +195,11 @@ impl<T: Transport> Client<T> {
         let body = packet.body();
         if collects {
             if !body.is_empty() && task.result.get_or_insert_default().extend(body).is_err() {
-                task.hook_failed = true;
+                task.out_of_memory = true;
             }
         } else if wanted && !body.is_empty() {
             match Owned::copy_of(body) {
-                Ok(copy) => event.data = Some(copy),
+                Ok(copy) => event.data = Some(Bytes::Owned(copy)),
                 Err(_) => {
                     self.out_of_memory("gearman_packet_unpack");
                 }
@@ -275,7 +263,8 @@ impl<T: Transport> Client<T> {
             return None;
         }
         let waits = task.offered || task.on_stack != 0 || task.has_backlog();
-        let calls = task.callbacks.has(callback_of(event.command));
+        let calls =
+            task.callbacks.has(callback_of(event.command)) || self.hooked && event.data.is_some();
         if waits || (calls && !deliver) {
             task.rare_mut().backlog.push_back(event);
             self.list(id);
@@ -286,8 +275,22 @@ impl<T: Transport> Client<T> {
 
     /// What an event does to its task. The task's callback is called, if it has
     /// one for it.
-    pub(super) fn apply(&mut self, id: Id, event: Event) -> Option<Step> {
+    pub(super) fn apply(&mut self, id: Id, mut event: Event) -> Option<Step> {
         let task = self.tasks.get_mut(id)?;
+        if self.hooked
+            && let Some(Bytes::Owned(bytes)) = &event.data
+        {
+            let size = bytes.len();
+            task.rare_mut().backlog.push_front(event);
+            return self.call_alloc(id, size);
+        }
+        if task.collects()
+            && is_result(event.command)
+            && let Some(bytes) = event.data.take()
+            && task.result.get_or_insert_default().extend(bytes.as_slice()).is_err()
+        {
+            task.out_of_memory = true;
+        }
         task.data = event.data;
         task.data_size = event.size;
         task.stream = event.streamed;
@@ -346,6 +349,11 @@ fn end(task: &mut Task, code: ReturnCode, state: TaskState) {
     task.status.running = false;
     task.code = code;
     task.state = state;
+}
+
+/// Whether a packet brings a part of the job's result.
+fn is_result(command: Command) -> bool {
+    matches!(command, Command::WorkData | Command::WorkComplete)
 }
 
 /// The callback that a packet calls for.

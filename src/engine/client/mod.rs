@@ -141,6 +141,8 @@ pub struct Client<T: Transport> {
     clock: Instant,
     /// Hand bodies to callbacks as they arrive, not as a whole.
     pub unbuffered: bool,
+    /// Every body that comes for a task belongs into memory of the caller's hook.
+    pub hooked: bool,
     /// Free added tasks when they are finished.
     pub free_tasks: bool,
 }
@@ -175,6 +177,7 @@ impl<T: Transport> Client<T> {
             reply: None,
             clock,
             unbuffered: false,
+            hooked: false,
             free_tasks: false,
         }
     }

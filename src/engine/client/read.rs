@@ -6,7 +6,7 @@
 use super::run::{Run, Step};
 use super::{Client, Expect};
 use crate::at;
-use crate::buf::{HookBuf, Owned};
+use crate::buf::{Bytes, Owned};
 use crate::engine::ReturnCode;
 use crate::engine::link::{Fill, State};
 use crate::engine::slab::Id;
@@ -31,10 +31,6 @@ pub(super) enum Incoming {
     Event { task: Id, event: Event, missing: usize },
     /// Behind the collected result of a task. `last` when it completes it.
     Result { task: Id, event: Event, missing: usize },
-    /// Waits for the caller's hook to give memory of this many bytes in all.
-    Alloc { task: Id, asked: bool, missing: usize },
-    /// Into memory that the caller's hook gave.
-    Hooked { task: Id, missing: usize },
     /// The callback of this task receives it.
     Stream { task: Id, missing: usize },
     /// The answer to an echo.
@@ -49,7 +45,7 @@ impl Incoming {
 
     /// Whether only user code can make it go on.
     pub(super) fn is_stalled(&self) -> bool {
-        matches!(self, Incoming::Stream { .. } | Incoming::Alloc { asked: true, .. })
+        matches!(self, Incoming::Stream { .. })
     }
 }
 
@@ -161,7 +157,7 @@ impl<T: Transport> Client<T> {
             Ok(Decoded::Whole { packet, used }) => {
                 let task = self.task_of(key, &packet);
                 // Then the body is handed on like one that is still to come.
-                let apart = self.streams(task, &packet) || self.needs_hook(task, &packet);
+                let apart = self.streams(task, &packet);
                 let used = if apart { used - packet.body_size() } else { used };
                 (used, self.on_packet(key, &packet, task, !apart, deliver))
             }
@@ -205,8 +201,12 @@ impl<T: Transport> Client<T> {
                     continue;
                 }
                 Incoming::Event { task, mut event, missing } => {
-                    let data = event.data.get_or_insert_default();
-                    let got = self.receive(key, data, missing)?;
+                    let mut data = match event.data.take() {
+                        Some(Bytes::Owned(data)) => data,
+                        _ => Owned::new(),
+                    };
+                    let got = self.receive(key, &mut data, missing)?;
+                    event.data = Some(Bytes::Owned(data));
                     if got == missing {
                         self.link.conns[key].heard = self.clock;
                         match self.route(task, event, deliver) {
@@ -244,50 +244,6 @@ impl<T: Transport> Client<T> {
                         return Ok(Body::Done);
                     }
                     (got, Incoming::Echo { exchange, data, missing: missing - got })
-                }
-                Incoming::Hooked { task, missing } => {
-                    let Some(mut memory) = self.tasks.get(task).and_then(|t| t.rare()?.hooked)
-                    else {
-                        self.servers[key].incoming = Incoming::Skip(missing);
-                        continue;
-                    };
-                    let inbuf = &mut self.link.conns[key].inbuf;
-                    let n = missing.min(inbuf.unread().len());
-                    memory.extend(&inbuf.unread()[..n]);
-                    inbuf.read(n);
-                    let mut got = n;
-                    if got < missing && self.link.conns[key].readable {
-                        let limit = missing - got;
-                        let result = self.link.net.recv_hooked(key, &mut memory, limit);
-                        got += self.link.received(key, limit, result)?;
-                    }
-                    if let Some(found) = self.tasks.get_mut(task) {
-                        found.rare_mut().hooked = Some(memory);
-                    }
-                    if got == missing {
-                        self.link.conns[key].heard = self.clock;
-                        let event = Event::new(crate::protocol::Command::WorkComplete);
-                        match self.route(task, event, deliver) {
-                            Some(step) => return Ok(Body::Call(step)),
-                            None => return Ok(Body::Done),
-                        }
-                    }
-                    (got, Incoming::Hooked { task, missing: missing - got })
-                }
-                Incoming::Alloc { task, missing, .. } => {
-                    let Some(found) = self.tasks.get(task) else {
-                        self.servers[key].incoming = Incoming::Skip(missing);
-                        continue;
-                    };
-                    let size = found.result.as_ref().map_or(0, Owned::len) + missing + 1;
-                    if deliver {
-                        self.servers[key].incoming = Incoming::Alloc { task, asked: true, missing };
-                        return Ok(Body::Call(self.call_alloc(task, size)));
-                    }
-                    // No user code may be asked now: the caller copies later.
-                    let event = Event::new(crate::protocol::Command::WorkComplete);
-                    self.servers[key].incoming = Incoming::Result { task, event, missing };
-                    continue;
                 }
                 stream @ Incoming::Stream { .. } => {
                     self.servers[key].incoming = stream;
@@ -327,38 +283,6 @@ impl<T: Transport> Client<T> {
             got += self.link.received(key, limit, result)?;
         }
         Ok(got)
-    }
-
-    /// The hook has given memory for the result that a connection waits with.
-    /// Returns it when none does.
-    pub(super) fn give_memory(&mut self, id: Id, memory: Option<HookBuf>) -> Option<HookBuf> {
-        for server in &mut self.servers {
-            let Incoming::Alloc { task, missing, .. } = server.incoming else { continue };
-            if task != id {
-                continue;
-            }
-            let mut unused = None;
-            server.incoming = match (self.tasks.get_mut(id), memory) {
-                (Some(task), Some(mut memory)) => {
-                    if let Some(collected) = task.result.take() {
-                        memory.extend(collected.as_slice());
-                    }
-                    task.rare_mut().hooked = Some(memory);
-                    Incoming::Hooked { task: id, missing }
-                }
-                (Some(task), None) => {
-                    task.hook_failed = true;
-                    let event = Event::new(crate::protocol::Command::WorkComplete);
-                    Incoming::Result { task: id, event, missing }
-                }
-                (None, memory) => {
-                    unused = memory;
-                    Incoming::Skip(missing)
-                }
-            };
-            return unused;
-        }
-        memory
     }
 
     /// Whether text is due on a connection.

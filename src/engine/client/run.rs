@@ -5,7 +5,7 @@
 
 use super::{Client, Expect};
 use crate::at;
-use crate::buf::HookBuf;
+use crate::buf::{Bytes, HookBuf};
 use crate::engine::ReturnCode;
 use crate::engine::link::{State, Wait, earlier};
 use crate::engine::slab::Id;
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 pub enum Upcall {
     /// A callback of a task. Come back with [`Client::resume`].
     Callback(Id, Callbacks),
-    /// Memory for a result from the caller's hook, in bytes, a NUL included.
-    /// Come back with [`Client::resume_alloc`].
+    /// Memory from the caller's hook for a packet's body of this many bytes. Come
+    /// back with [`Client::resume_alloc`].
     Alloc(Id, usize),
     /// A finished task is to be freed. Nothing to come back with.
     Release(Id),
@@ -31,6 +31,8 @@ pub enum Upcall {
 pub struct Ticket {
     task: Id,
     number: u32,
+    /// It asks a hook for memory.
+    allocates: bool,
 }
 
 impl Ticket {
@@ -277,21 +279,33 @@ impl<T: Transport> Client<T> {
 
     /// Calls a task's callback.
     pub(super) fn call(&mut self, id: Id, which: Callbacks) -> Option<Step> {
-        self.last_ticket = self.last_ticket.wrapping_add(1).max(1);
-        let number = self.last_ticket;
+        let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
         task.on_stack = number;
         task.offered = true;
         self.on_stack += 1;
-        Some(Step::Call(Upcall::Callback(id, which), Ticket { task: id, number }))
+        let ticket = Ticket { task: id, number, allocates: false };
+        Some(Step::Call(Upcall::Callback(id, which), ticket))
     }
 
-    pub(super) fn call_alloc(&mut self, id: Id, size: usize) -> Step {
-        Step::Call(Upcall::Alloc(id, size), Ticket { task: id, number: 0 })
+    /// Asks the caller's hook for memory for the event that is the first of a task's
+    /// backlog.
+    pub(super) fn call_alloc(&mut self, id: Id, size: usize) -> Option<Step> {
+        let number = self.next_ticket();
+        let task = self.tasks.get_mut(id)?;
+        task.on_stack = number;
+        self.on_stack += 1;
+        let ticket = Ticket { task: id, number, allocates: true };
+        Some(Step::Call(Upcall::Alloc(id, size), ticket))
+    }
+
+    fn next_ticket(&mut self) -> u32 {
+        self.last_ticket = self.last_ticket.wrapping_add(1).max(1);
+        self.last_ticket
     }
 
     pub(super) fn call_release(id: Id) -> Step {
-        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0 })
+        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0, allocates: false })
     }
 
     /// A callback has returned. `SUCCESS` lets the task go on; with any other
@@ -314,9 +328,14 @@ impl<T: Transport> Client<T> {
         self.delivered(ticket.task)
     }
 
-    /// A callback was left without returning: it counts as having succeeded.
+    /// User code was left without returning: a callback counts as having succeeded,
+    /// and a hook is asked again by the next run.
     pub fn abandon(&mut self, ticket: Ticket) {
-        self.resume(ticket, ReturnCode::SUCCESS);
+        if ticket.allocates {
+            self.comes_back(ticket);
+        } else {
+            self.resume(ticket, ReturnCode::SUCCESS);
+        }
     }
 
     fn list_first(&mut self, id: Id) {
@@ -328,10 +347,41 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The hook has given memory, or has none to give. Returns memory that is not
-    /// needed: the task is gone, or another run has asked again meanwhile.
-    pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) -> Option<HookBuf> {
-        self.give_memory(ticket.task, memory)
+    /// Notes that a hook was left. False when its task is gone.
+    fn comes_back(&mut self, ticket: Ticket) -> bool {
+        let Some(task) = self.tasks.get_mut(ticket.task) else { return false };
+        if task.on_stack != ticket.number {
+            return false;
+        }
+        task.on_stack = 0;
+        self.on_stack -= 1;
+        self.list_first(ticket.task);
+        true
+    }
+
+    /// The hook has given memory for the body that its task waits with, or has none
+    /// to give. Then the run is to end with the code that is returned, and the next
+    /// one asks again.
+    pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) -> Option<ReturnCode> {
+        self.check_fork();
+        if !self.comes_back(ticket) {
+            return None;
+        }
+        let Some(mut memory) = memory else {
+            return Some(self.link.error.set(
+                ReturnCode::MEMORY_ALLOCATION_FAILURE,
+                at!("gearman_packet_unpack"),
+                "custom workload_fn failed to allocate memory",
+            ));
+        };
+        let task = self.tasks.get_mut(ticket.task)?;
+        if let Some(event) = task.rare_mut().backlog.front_mut()
+            && let Some(Bytes::Owned(bytes)) = &event.data
+        {
+            memory.fill(bytes.as_slice());
+            event.data = Some(Bytes::Hooked(memory));
+        }
+        None
     }
 
     /// Ends a task that its callback has seen to the end, or moves it on.

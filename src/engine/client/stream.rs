@@ -168,11 +168,11 @@ impl<T: Transport> Client<T> {
     }
 
     /// Receives a piece of the body that a callback was called for. Returns how
-    /// many bytes came: 0 at the end of the body.
+    /// many bytes came: 0 at the end of the body, and when no body is to be received.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` when the task has no body to receive, `IO_WAIT` in
-    /// non-blocking mode, `TIMEOUT`, `LOST_CONNECTION`.
+    /// `INVALID_ARGUMENT` when the task was not sent, `IO_WAIT` in non-blocking mode,
+    /// `TIMEOUT`, `LOST_CONNECTION`.
     pub fn poll_recv_data(
         &mut self,
         id: Id,
@@ -180,16 +180,17 @@ impl<T: Transport> Client<T> {
         limit: &mut Limit,
     ) -> Poll<Result<usize, ReturnCode>> {
         self.check_fork();
-        let task = self.tasks.get(id);
-        if task.is_some_and(|t| t.on_stack != 0 && t.data_size == 0) {
-            return Poll::Ready(Ok(0));
-        }
-        let Some(key) = task.and_then(|t| t.stream).map(|key| key as usize) else {
-            return Poll::Ready(Err(self.link.error.set(
-                ReturnCode::INVALID_ARGUMENT,
-                at!("gearman_task_recv_data"),
-                "no data is due for this task",
-            )));
+        let key = match self.tasks.get(id).map(|t| (t.stream, t.state)) {
+            Some((Some(key), _)) => key as usize,
+            // What has come for it is in memory.
+            Some((None, state)) if state != TaskState::New => return Poll::Ready(Ok(0)),
+            _ => {
+                return Poll::Ready(Err(self.link.error.set(
+                    ReturnCode::INVALID_ARGUMENT,
+                    at!("gearman_task_recv_data"),
+                    "the task was not sent",
+                )));
+            }
         };
         loop {
             let Incoming::Stream { task, missing } = self.servers[key].incoming else {

@@ -272,7 +272,8 @@ impl<'a> Submitter<'a> {
         }
         let mut ended = None;
         if let Some(task) = self.client.task_mut(id) {
-            let data = task.data.take().unwrap_or_default();
+            let data = task.data.take();
+            let data = data.as_ref().map_or(&b""[..], |data| data.as_slice());
             let (status, exception) = (task.status, task.exception());
             match which {
                 Callbacks::CREATED => {
@@ -282,13 +283,13 @@ impl<'a> Submitter<'a> {
                     self.hint.created(&job.handle);
                     ended = self.options.background.then_some(Exit::Done);
                 }
-                Callbacks::DATA => self.output.data(&mut job, data.as_slice())?,
-                Callbacks::WARNING => self.output.warning(&job, data.as_slice())?,
+                Callbacks::DATA => self.output.data(&mut job, data)?,
+                Callbacks::WARNING => self.output.warning(&job, data)?,
                 Callbacks::STATUS => {
                     self.output.status(&job, status.numerator, status.denominator)?;
                 }
                 Callbacks::COMPLETE => {
-                    self.output.data(&mut job, data.as_slice())?;
+                    self.output.data(&mut job, data)?;
                     self.output.complete(&mut job)?;
                     ended = Some(Exit::Done);
                 }
