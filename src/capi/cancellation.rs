@@ -12,20 +12,11 @@
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
 
+use crate::net::cancel_state::{self, DISABLED};
 use libc::{c_char, c_int};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-unsafe extern "C-unwind" {
-    // A request that came while cancellation was disabled acts here when the thread's
-    // cancellation is asynchronous.
-    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
-
-    // Acts on a request, if there is one and cancellation is enabled.
-    fn pthread_testcancel();
-}
-
-const DISABLED: c_int = 1;
 /// User code runs, or nothing was changed.
 const UNCHANGED: c_int = -1;
 
@@ -91,10 +82,7 @@ fn disable() -> bool {
         if before.get() != UNCHANGED {
             return false;
         }
-        let mut was = UNCHANGED;
-        // SAFETY: writes one int. Disabling never acts on a request.
-        unsafe { pthread_setcancelstate(DISABLED, &raw mut was) };
-        before.set(was);
+        before.set(cancel_state::set(DISABLED));
         true
     })
 }
@@ -103,9 +91,9 @@ fn disable() -> bool {
 fn restore() -> bool {
     let was = BEFORE.with(|before| before.replace(UNCHANGED));
     if was != UNCHANGED {
-        // SAFETY: puts back what `disable` found. The thread may end here, with nothing
-        // alive above but plain data: every caller of `end` guarantees that.
-        unsafe { pthread_setcancelstate(was, std::ptr::null_mut()) };
+        // The thread may end here. Nothing is alive above but plain data: every caller
+        // of `end` guarantees that.
+        cancel_state::set(was);
     }
     was != UNCHANGED
 }
@@ -139,8 +127,8 @@ pub(super) fn point<R: Copy>(body: impl FnOnce() -> R) -> R {
 pub(super) fn begin_point() -> bool {
     let several = !is_alone();
     if several {
-        // SAFETY: nothing is alive here but the arguments of a call that has not begun.
-        unsafe { pthread_testcancel() };
+        // Nothing is alive here but the arguments of a call that has not begun.
+        cancel_state::point();
         disable();
     }
     several
@@ -159,11 +147,8 @@ mod tests {
     use super::*;
 
     fn setting() -> c_int {
-        let mut now = UNCHANGED;
-        // SAFETY: writes one int, and is put back below.
-        unsafe { pthread_setcancelstate(DISABLED, &raw mut now) };
-        // SAFETY: as above.
-        unsafe { pthread_setcancelstate(now, std::ptr::null_mut()) };
+        let now = cancel_state::set(DISABLED);
+        cancel_state::set(now);
         now
     }
 
@@ -190,16 +175,13 @@ mod tests {
     #[test]
     fn a_thread_that_disabled_its_cancellation_keeps_it_so() {
         SEVERAL_THREADS.store(true, Ordering::Relaxed);
-        let mut before = UNCHANGED;
-        // SAFETY: writes one int.
-        unsafe { pthread_setcancelstate(DISABLED, &raw mut before) };
+        let before = cancel_state::set(DISABLED);
         disabled(|| {
             assert!(end());
             assert_eq!(setting(), DISABLED);
             assert!(begin());
         });
         assert_eq!(setting(), DISABLED);
-        // SAFETY: as the test found it.
-        unsafe { pthread_setcancelstate(before, std::ptr::null_mut()) };
+        cancel_state::set(before);
     }
 }

@@ -186,9 +186,13 @@ impl<P: Copy> Frames<P> {
                 own_stack::bounds()
             },
         };
-        if let Some(wait) = &self.wait
-            && matches!(self.fate(wait, &look), Fate::Gone)
-        {
+        let is_over = |wait: &Frame<P>| match self.fate(wait, &look) {
+            Fate::Gone => true,
+            // Unlike a callback it cannot go on in another thread.
+            Fate::Unknown => !wait.thread.exists(),
+            Fate::Standing | Fate::Elsewhere => false,
+        };
+        if self.wait.as_ref().is_some_and(is_over) {
             self.abandoned.extend(self.wait.take().map(|wait| wait.purpose));
         }
         if !self.all_return {
@@ -216,9 +220,6 @@ impl<P: Copy> Frames<P> {
     /// What can be said of a call of the list.
     fn fate(&self, frame: &Frame<P>, look: &Look) -> Fate {
         let is_mine = frame.thread.is_current();
-        if !is_mine && !frame.thread.exists() {
-            return Fate::Gone;
-        }
         if self.all_return {
             return if is_mine { Fate::Elsewhere } else { Fate::Unknown };
         }

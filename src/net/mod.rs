@@ -6,6 +6,7 @@
 //! Must not: know packets, jobs or tasks.
 
 pub mod address;
+pub mod cancel_state;
 pub mod fork;
 mod mio_net;
 mod random;
