@@ -127,6 +127,7 @@ programs! {
     calls_in_any_callback
     cancel_job
     cancelled_threads
+    cancelled_threads_beyond
     client_clone
     client_life
     client_namespace

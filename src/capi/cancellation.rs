@@ -12,17 +12,15 @@
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
 
-use crate::net::cancel_state::{self, DISABLED};
-use libc::{c_char, c_int};
+use crate::net::cancel_state::{self, Setting};
+use libc::c_char;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-/// User code runs, or nothing was changed.
-const UNCHANGED: c_int = -1;
-
 thread_local! {
-    /// The program's setting while the library works with cancellation disabled.
-    static BEFORE: Cell<c_int> = const { Cell::new(UNCHANGED) };
+    /// The program's setting while the library works with cancellation disabled; none
+    /// while user code runs, or the library waits.
+    static BEFORE: Cell<Option<Setting>> = const { Cell::new(None) };
 }
 
 /// Whether the process has had several threads. It stays so.
@@ -78,24 +76,19 @@ pub(super) fn end() -> bool {
 
 #[inline(never)]
 fn disable() -> bool {
-    BEFORE.with(|before| {
-        if before.get() != UNCHANGED {
-            return false;
-        }
-        before.set(cancel_state::set(DISABLED));
-        true
-    })
+    if BEFORE.get().is_some() {
+        return false;
+    }
+    BEFORE.set(Some(cancel_state::disable()));
+    true
 }
 
 #[inline(never)]
 fn restore() -> bool {
-    let was = BEFORE.with(|before| before.replace(UNCHANGED));
-    if was != UNCHANGED {
-        // The thread may end here. Nothing is alive above but plain data: every caller
-        // of `end` guarantees that.
-        cancel_state::set(was);
-    }
-    was != UNCHANGED
+    let before = BEFORE.take();
+    // The thread may end here. Nothing is alive above but plain data: every caller of
+    // `end` guarantees that.
+    before.map(cancel_state::restore).is_some()
 }
 
 /// Runs `body` with cancellation disabled, waits and user code inside it excepted.
@@ -104,7 +97,7 @@ fn restore() -> bool {
 #[inline(always)]
 pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R) -> R {
     let begun = !is_alone() && disable();
-    let result = body();
+    let result = apart(body);
     if begun {
         restore();
     }
@@ -115,73 +108,70 @@ pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R) -> R {
 /// it finds everything at hand: a loop of such calls can be cancelled.
 #[inline(always)]
 pub(super) fn point<R: Copy>(body: impl FnOnce() -> R) -> R {
-    let begun = begin_point();
-    let result = body();
-    end_point(begun);
-    result
-}
-
-/// The first half of [`point`], for calls in which every instruction counts. Returns
-/// whether the process has several threads.
-#[inline(always)]
-pub(super) fn begin_point() -> bool {
-    let several = !is_alone();
-    if several {
+    if !is_alone() {
         // Nothing is alive here but the arguments of a call that has not begun.
         cancel_state::point();
-        disable();
     }
-    several
+    disabled(body)
 }
 
-/// The second half.
-#[inline(always)]
-pub(super) fn end_point(several: bool) {
-    if several {
-        restore();
-    }
+/// Calls `body` in a frame of its own. Its caller, an exported function, then has no
+/// destructors and no panics to catch, and can be unwound at any instruction: a thread
+/// that is cancelled asynchronously may be just before or behind its work.
+#[inline(never)]
+fn apart<R>(body: impl FnOnce() -> R) -> R {
+    body()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn setting() -> c_int {
-        let now = cancel_state::set(DISABLED);
-        cancel_state::set(now);
+    fn setting() -> Setting {
+        let now = cancel_state::disable();
+        cancel_state::restore(now);
         now
+    }
+
+    /// What a thread has set that cannot be cancelled.
+    fn disabled_setting() -> Setting {
+        let before = cancel_state::disable();
+        let disabled = setting();
+        cancel_state::restore(before);
+        disabled
     }
 
     #[test]
     fn cancellation_is_disabled_while_the_library_works_and_not_in_user_code() {
-        const ENABLED: c_int = 0;
         SEVERAL_THREADS.store(true, Ordering::Relaxed);
-        assert_eq!(setting(), ENABLED);
+        let (enabled, no) = (setting(), disabled_setting());
+        assert_ne!(enabled, no);
         disabled(|| {
-            assert_eq!(setting(), DISABLED);
-            disabled(|| assert_eq!(setting(), DISABLED));
-            assert_eq!(setting(), DISABLED);
+            assert_eq!(setting(), no);
+            disabled(|| assert_eq!(setting(), no));
+            assert_eq!(setting(), no);
             assert!(end());
-            assert_eq!(setting(), ENABLED);
+            assert_eq!(setting(), enabled);
             assert!(!end());
-            disabled(|| assert_eq!(setting(), DISABLED));
-            assert_eq!(setting(), ENABLED);
+            disabled(|| assert_eq!(setting(), no));
+            assert_eq!(setting(), enabled);
             assert!(begin());
-            assert_eq!(setting(), DISABLED);
+            assert_eq!(setting(), no);
         });
-        assert_eq!(setting(), ENABLED);
+        assert_eq!(setting(), enabled);
     }
 
     #[test]
     fn a_thread_that_disabled_its_cancellation_keeps_it_so() {
         SEVERAL_THREADS.store(true, Ordering::Relaxed);
-        let before = cancel_state::set(DISABLED);
+        let before = cancel_state::disable();
+        let no = setting();
         disabled(|| {
             assert!(end());
-            assert_eq!(setting(), DISABLED);
+            assert_eq!(setting(), no);
             assert!(begin());
         });
-        assert_eq!(setting(), DISABLED);
-        cancel_state::set(before);
+        assert_eq!(setting(), no);
+        cancel_state::restore(before);
     }
 }

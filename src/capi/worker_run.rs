@@ -37,19 +37,30 @@ use std::task::Poll;
 pub unsafe extern "C-unwind" fn gearman_worker_work(
     worker: *mut gearman_worker_st,
 ) -> gearman_return_t {
-    let several = cancellation::begin_point();
+    if cancellation::is_alone() {
+        // SAFETY: the caller guarantees a live worker.
+        return unsafe { enter_and_work::<false>(worker) };
+    }
+    // SAFETY: as above.
+    cancellation::point(|| unsafe { enter_and_work::<true>(worker) })
+}
+
+/// Works off a job, in a process of several threads or of one.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[inline(never)]
+unsafe fn enter_and_work<const SEVERAL: bool>(worker: *mut gearman_worker_st) -> gearman_return_t {
     // SAFETY: the caller guarantees a live worker.
-    let code = unsafe {
-        match WorkerBlock::enter(worker) {
-            None => gearman_return_t::INVALID_ARGUMENT,
-            Some(block) => match work(block, several) {
-                Ok(code) => WorkerBlock::leave(block, code),
-                Err(Gone(code)) => code.into(),
-            },
+    unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else {
+            return gearman_return_t::INVALID_ARGUMENT;
+        };
+        match work::<SEVERAL>(block) {
+            Ok(code) => WorkerBlock::leave(block, code),
+            Err(Gone(code)) => code.into(),
         }
-    };
-    cancellation::end_point(several);
-    code
+    }
 }
 
 /// Does what user code has to do with a job before its function is called.
@@ -89,13 +100,15 @@ struct Returned {
 /// # Safety
 /// `block` is live and not borrowed.
 #[inline(always)]
-unsafe fn work(block: *mut WorkerBlock, several: bool) -> Result<ReturnCode, Gone<ReturnCode>> {
+unsafe fn work<const SEVERAL: bool>(
+    block: *mut WorkerBlock,
+) -> Result<ReturnCode, Gone<ReturnCode>> {
     // SAFETY: the caller guarantees a live block that nobody borrows; after each
     // upcall that succeeded it is still there.
     unsafe {
         begin(block);
         let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
-        let step = if several {
+        let step = if SEVERAL {
             work_cancellably(block)
         } else {
             // No other thread can cancel this one, so it may sleep inside the engine.
@@ -115,7 +128,7 @@ unsafe fn work(block: *mut WorkerBlock, several: bool) -> Result<ReturnCode, Gon
         if (*block).hooks.used || (*block).engine.link.error.has_log() {
             prepare(block, job, ticket)?;
         }
-        run(block, job, definition, ticket, next.reduces)
+        run::<SEVERAL>(block, job, definition, ticket, next.reduces)
     }
 }
 
@@ -152,7 +165,7 @@ unsafe fn begin(block: *mut WorkerBlock) {
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
-unsafe fn run(
+unsafe fn run<const SEVERAL: bool>(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
     definition: Definition,

@@ -247,7 +247,7 @@ impl Transport for MioNet {
     #[inline(always)]
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
         let call = self.begin_wait(until)?;
-        self.end_wait(call.make())
+        self.end_wait(call.make_here())
     }
 
     #[inline]

@@ -11,6 +11,7 @@ pub mod fork;
 mod mio_net;
 mod random;
 mod socket;
+mod uncancelled;
 mod wait_call;
 mod wake;
 

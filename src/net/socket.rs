@@ -2,7 +2,7 @@
 //!
 //! Must not: wait.
 
-use super::{Address, Liveness};
+use super::{Address, Liveness, uncancelled};
 use mio::net::{TcpStream, UnixStream};
 use std::io;
 use std::mem::MaybeUninit;
@@ -65,10 +65,7 @@ impl Socket {
         if !body.is_empty() {
             return self.send_both(head, body);
         }
-        // SAFETY: `head` is readable for its length.
-        let sent =
-            unsafe { libc::send(self.fd(), head.as_ptr().cast(), head.len(), libc::MSG_NOSIGNAL) };
-        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+        uncancelled::send(self.fd(), head)
     }
 
     #[inline(never)]
@@ -79,31 +76,23 @@ impl Socket {
         message.msg_iov = parts.as_mut_ptr();
         message.msg_iovlen = 2;
         // SAFETY: the message points at `parts`, whose slices outlive the call.
-        let sent = unsafe { libc::sendmsg(self.fd(), &message, libc::MSG_NOSIGNAL) };
-        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+        unsafe { uncancelled::send_message(self.fd(), &message) }
     }
 
     /// Receives into memory that need not be initialised.
     pub(super) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        // SAFETY: `space` is writable for its length.
-        let got = unsafe { libc::recv(self.fd(), space.as_mut_ptr().cast(), space.len(), 0) };
-        usize::try_from(got).map_err(|_| io::Error::last_os_error())
+        uncancelled::receive(self.fd(), space, 0)
     }
 
     /// Looks at what has arrived without taking it.
     pub(super) fn liveness(&self) -> Liveness {
-        let mut byte = 0u8;
-        // SAFETY: writes at most one byte, into `byte`.
-        let got = unsafe {
-            libc::recv(self.fd(), (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT)
-        };
-        match got {
-            0 => Liveness::Dead,
-            1.. => Liveness::Readable,
-            _ => match io::Error::last_os_error().kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Liveness::Quiet,
-                _ => Liveness::Dead,
-            },
+        let mut byte = [MaybeUninit::uninit()];
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        match uncancelled::receive(self.fd(), &mut byte, flags).map_err(|e| e.kind()) {
+            Ok(0) => Liveness::Dead,
+            Ok(_) => Liveness::Readable,
+            Err(io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Liveness::Quiet,
+            Err(_) => Liveness::Dead,
         }
     }
 }

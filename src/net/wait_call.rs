@@ -10,7 +10,7 @@
 //!
 //! Must not: be kept longer than the poller and the room for its events.
 
-use super::Ready;
+use super::{Ready, uncancelled};
 use libc::{c_int, epoll_event};
 use std::os::fd::RawFd;
 use std::time::Instant;
@@ -52,13 +52,24 @@ impl WaitCall {
     pub fn make(self) -> c_int {
         // SAFETY: the poller's owner holds descriptor and room until the call's result
         // is given to it (`MioNet::end_wait`).
-        let found = unsafe { epoll_wait(self.poller, self.events, self.room, self.timeout) };
-        if found >= 0 {
-            return found;
-        }
-        // SAFETY: the calling thread's own errno.
-        unsafe { -*libc::__errno_location() }
+        or_error(unsafe { epoll_wait(self.poller, self.events, self.room, self.timeout) })
     }
+
+    /// The same without being a cancellation point, for waits inside the engine.
+    #[inline(always)]
+    pub(super) fn make_here(self) -> c_int {
+        // SAFETY: as in `make`.
+        or_error(unsafe { uncancelled::wait(self.poller, self.events, self.room, self.timeout) })
+    }
+}
+
+#[inline(always)]
+fn or_error(found: c_int) -> c_int {
+    if found >= 0 {
+        return found;
+    }
+    // SAFETY: the calling thread's own errno.
+    unsafe { -*libc::__errno_location() }
 }
 
 /// Milliseconds until a moment, rounded up: an early return would only wait again.

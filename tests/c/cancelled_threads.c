@@ -1,35 +1,7 @@
 /* pthread_cancel of a thread that waits in the library: the thread unwinds, its clean-up
  * handler frees the handle, and the process lives. Every call that can wait, in every state of
  * its connection that it can wait in, deferred and asynchronous. */
-#include "common.h"
-
-#include <pthread.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-
-/* More than the kernel takes for a server that does not read. */
-enum { LARGE = 32 * 1024 * 1024 };
-
-static char *large;
-
-/* ---- the server: the program itself, which answers once or not at all --------------------- */
-
-static int listener;
-static in_port_t port;
-
-static void be_server(int backlog)
-{
-  struct sockaddr_in address;
-  socklen_t size = sizeof(address);
-  memset(&address, 0, size);
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, backlog) != 0)
-    die("listen");
-  getsockname(listener, (struct sockaddr *)&address, &size);
-  port = ntohs(address.sin_port);
-}
+#include "cancelling.h"
 
 #define PACKET(type, length) "\0RES\0\0\0" type "\0\0\0" length
 
@@ -47,9 +19,6 @@ typedef struct
   gearman_client_st *client;
   gearman_worker_st *worker;
 } handles;
-
-static volatile int cleaned;
-static volatile pid_t thread_id;
 
 static void clean_up(void *argument)
 {
@@ -204,32 +173,6 @@ static void *play(void *argument)
   pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
   pthread_cleanup_pop(1);
   return NULL;
-}
-
-/* The letter that the kernel gives a thread's state. */
-static char state_of(pid_t thread)
-{
-  char path[64], line[512];
-  snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
-  FILE *file = fopen(path, "r");
-  if (file == NULL) return 'X';
-  char *read = fgets(line, sizeof(line), file);
-  fclose(file);
-  char *end = read == NULL ? NULL : strrchr(line, ')');
-  return end == NULL ? 'X' : end[2];
-}
-
-/* Waits until the thread sleeps in the kernel and the server has not got anything new. */
-static void until_it_waits(int peer)
-{
-  int before = -1, now = 0;
-  for (int calm = 0; calm < 3;)
-  {
-    poll(NULL, 0, 1);
-    if (peer >= 0 && ioctl(peer, FIONREAD, &now) != 0) die("FIONREAD");
-    calm = state_of(thread_id) == 'S' && now == before && (peer < 0 || now > 0) ? calm + 1 : 0;
-    before = now;
-  }
 }
 
 static void cancel(const scene *played, int type, bool connects)
