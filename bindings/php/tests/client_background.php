@@ -45,7 +45,6 @@ $seen = in_child(function () use ($slow) {
     $worker->work();
 });
 show('seen', ended($seen));
-stop_worker($pid);
 // The children shared the old client's connection, which the original shuts down
 // when one of them ends.
 $client = client();
@@ -53,5 +52,7 @@ foreach ($handles as $method => $handle) {
     show('forgotten', forgotten($client, $handle));
 }
 show('forgotten', forgotten($client, $slow));
+// Not before: a server may give out this job ahead of those of other functions.
+stop_worker($pid);
 echo file_get_contents($order);
 unlink($order);
