@@ -5,6 +5,7 @@ use crate::engine::task::{Callbacks, TaskKind, Token};
 use crate::engine::testing::{Connect, ScriptNet, World, request, response};
 use crate::protocol::Command;
 
+mod abandoned;
 mod lost;
 
 const HANDLE: &[u8] = b"H:1";

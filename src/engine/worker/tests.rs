@@ -1,5 +1,6 @@
 //! The worker against scripted servers. Each file looks at one side of it.
 
+mod abandoned;
 mod asking;
 mod functions;
 mod jobs;

@@ -1,0 +1,85 @@
+//! Waits that are never gone on with, because their thread was cancelled.
+
+use super::*;
+use crate::engine::exchange::Broadcast;
+use std::task::Poll;
+
+/// A client whose connection is made and quiet.
+fn quiet_client() -> (Client<ScriptNet>, World) {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b"out"));
+    let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    client.remove_task(id);
+    (client, world)
+}
+
+#[test]
+fn the_acknowledgement_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
+    let (mut client, world) = quiet_client();
+    let new = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Do, b"in") };
+    let job = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
+    let second = response(Command::JobCreated, &[b"H:2"], b"");
+    world.peer(0).expects(&job).expects(&job).sends(&created()).sends(&second);
+    assert!(client.poll_background(&new).is_pending());
+    client.abandon_wait();
+    let Ok(Submitted::Task(id, mut run)) = client.submit_and_wait(&new) else {
+        panic!("the connection owes an answer");
+    };
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.task(id).expect("there").handle.as_slice(), b"H:2");
+    world.is_over();
+}
+
+#[test]
+fn a_question_that_was_left_half_sent_goes_with_its_connection() {
+    let (mut client, world) = quiet_client();
+    let echo = Broadcast::Echo(b"hello");
+    world.peer(0).takes(&[4, 0]);
+    let mut call = client.begin_broadcast();
+    assert!(client.poll_broadcast(&mut call, echo).is_pending());
+    client.abandon_wait();
+    assert!(!world.peer(0).is_open());
+    world.peer(0).take_sent();
+    let question = request(Command::EchoReq, &[], b"hello");
+    world.peer(0).expects(&question).sends(&response(Command::EchoRes, &[], b"hello"));
+    assert_eq!(client.broadcast(echo), Ok(()));
+    world.is_over();
+}
+
+#[test]
+fn the_answer_to_an_abandoned_question_is_skipped() {
+    let (mut client, world) = quiet_client();
+    let question = request(Command::EchoReq, &[], b"hello");
+    let mut call = client.begin_broadcast();
+    assert!(client.poll_broadcast(&mut call, Broadcast::Echo(b"hello")).is_pending());
+    client.abandon_wait();
+    world.peer(0).expects(&question).expects(&submit(b"next"));
+    world.peer(0).sends(&response(Command::EchoRes, &[], b"hello"));
+    world.peer(0).sends(&created()).sends(&complete(b"out"));
+    let id = client.add(&new_task(TaskKind::Do, b"next")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_wait_that_took_too_long_is_not_the_next_call_s() {
+    let (mut client, world) = quiet_client();
+    client.link.settings.timeout = Some(Duration::from_millis(50));
+    let question = request(Command::EchoReq, &[], b"hello");
+    world.peer(0).expects(&question);
+    let mut call = client.begin_broadcast();
+    assert!(client.poll_broadcast(&mut call, Broadcast::Echo(b"hello")).is_pending());
+    client.link.sleep();
+    client.abandon_wait();
+    world.peer(0).expects(&question).sends(&response(Command::EchoRes, &[], b"hello"));
+    world.peer(0).sends(&response(Command::EchoRes, &[], b"hello"));
+    let mut call = client.begin_broadcast();
+    let asked = client.poll_broadcast(&mut call, Broadcast::Echo(b"hello"));
+    assert_eq!(asked, Poll::Pending);
+    client.link.sleep();
+    let answered =
+        client.block(|client| client.poll_broadcast(&mut call, Broadcast::Echo(b"hello")));
+    assert_eq!(answered, Ok(()));
+    world.is_over();
+}
