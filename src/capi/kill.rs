@@ -7,6 +7,7 @@
 
 use super::types::{gearman_id_t, gearman_return_t, gearman_signal_t};
 use crate::engine::worker::{STOP_GRACEFUL, STOP_NOW};
+use crate::net;
 use libc::{c_int, c_short};
 
 /// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
@@ -92,11 +93,9 @@ fn check(handle: gearman_id_t) -> Option<()> {
 /// Waits for events on one descriptor and returns those that came; none after
 /// the timeout. A signal starts the wait again; `None` is a failed call.
 fn wait_for(fd: c_int, events: c_short, timeout: c_int) -> Option<c_short> {
-    let mut poll = libc::pollfd { fd, events, revents: 0 };
     loop {
-        // SAFETY: one pollfd, alive for the call.
-        if unsafe { libc::poll(&raw mut poll, 1, timeout) } >= 0 {
-            return Some(poll.revents);
+        if let Some(came) = net::wait_for(fd, events, timeout) {
+            return Some(came);
         }
         // SAFETY: the calling thread's own errno.
         if unsafe { *libc::__errno_location() } != libc::EINTR {

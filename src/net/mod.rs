@@ -18,7 +18,7 @@ mod wake;
 pub use address::Address;
 pub use mio_net::MioNet;
 pub use random::random;
-pub use wait_call::WaitCall;
+pub use wait_call::{WaitCall, wait_for};
 pub use wake::WakePipe;
 
 use crate::buf::Owned;

@@ -11,12 +11,13 @@
 //! Must not: be kept longer than the poller and the room for its events.
 
 use super::{Ready, uncancelled};
-use libc::{c_int, epoll_event};
+use libc::{c_int, c_short, epoll_event, nfds_t, pollfd};
 use std::os::fd::RawFd;
 use std::time::Instant;
 
 unsafe extern "C-unwind" {
-    // libc's own declaration says that no unwinding comes out of it.
+    // libc's own declarations say that no unwinding comes out of them.
+    fn poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
     fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int;
 }
 
@@ -61,6 +62,15 @@ impl WaitCall {
         // SAFETY: as in `make`.
         or_error(unsafe { uncancelled::wait(self.poller, self.events, self.room, self.timeout) })
     }
+}
+
+/// Waits for events on one descriptor, for at most `timeout` milliseconds. Returns those
+/// that came, none after that time; `None` is a failed call, with `errno` set. A
+/// cancellation point, and safe in a signal handler.
+pub fn wait_for(fd: RawFd, events: c_short, timeout: c_int) -> Option<c_short> {
+    let mut one = pollfd { fd, events, revents: 0 };
+    // SAFETY: one pollfd, alive for the call.
+    (unsafe { poll(&raw mut one, 1, timeout) } >= 0).then_some(one.revents)
 }
 
 #[inline(always)]

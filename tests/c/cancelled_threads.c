@@ -132,6 +132,12 @@ static void execute(handles *own)
   gearman_execute(own->client, "f", 1, NULL, 0, NULL, &argument, NULL);
 }
 
+/* Looks for a stop that nobody asks for. */
+static void kill_check(handles *own)
+{
+  for (;;) gearman_kill(gearman_worker_id(own->worker), GEARMAN_SIGNAL_CHECK);
+}
+
 /* ---- one of them, cancelled ---------------------------------------------------------------- */
 
 typedef struct
@@ -235,6 +241,8 @@ static const scene scenes[] = {
     {"execute", execute, NULL, 0, NULL},
 };
 
+static const scene check = {"kill, checking", kill_check, NULL, 0, job_echo};
+
 /* Nobody takes connections from a full backlog, so connecting takes for ever. */
 static void connecting(void)
 {
@@ -274,6 +282,8 @@ int main(int argc, char **argv)
     cancel(&scenes[x], PTHREAD_CANCEL_DEFERRED, true);
     cancel(&scenes[x], PTHREAD_CANCEL_ASYNCHRONOUS, true);
   }
+  cancel(&check, PTHREAD_CANCEL_DEFERRED, false);
+  cancel(&check, PTHREAD_CANCEL_ASYNCHRONOUS, false);
   close(listener);
   connecting();
   free(large);
