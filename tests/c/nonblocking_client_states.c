@@ -16,8 +16,7 @@ int main(int argc, char **argv)
       {"idle", 1, "l", "", 'i', "", ""},
       {"idle with two", 2, "l", "l", 'i', "", ""},
       {"done meanwhile", 1, "lh", "", 't', "H", ""},
-      {"lost while connecting", 1, "l", "", 'c', "rx", ""},
-      {"down, then up", 1, "r", "", 'f', "l", ""}};
+      {"lost while connecting", 1, "l", "", 'c', "rx", ""}};
   setup(argc, argv);
   each(states, sizeof(states) / sizeof(*states));
   return 0;

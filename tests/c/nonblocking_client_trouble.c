@@ -1,4 +1,5 @@
-/* A non-blocking client whose servers are lost, or are down beside one that is up. */
+/* A non-blocking client whose servers are lost, down beside one that is up, or back after a run
+ * has failed. */
 #include "nonblocking_client.h"
 
 int main(int argc, char **argv)
@@ -16,6 +17,7 @@ int main(int argc, char **argv)
       {"lost in the job", 1, "lh", "", 't', "rx", ""},
       {"lost in the job, up again", 1, "lh", "", 't', "Hx", ""},
       {"lost while connecting, the first up", 2, "l", "l", 'c', "", "rx"},
+      {"down, then up", 1, "r", "", 'f', "l", ""},
       {"down, down, then the first up", 2, "r", "r", 'f', "l", ""},
       {"down, down, then the second up", 2, "r", "r", 'f', "", "l"},
       {"down, tasks freed, then up", 1, "r", "", 'n', "l", ""}};
