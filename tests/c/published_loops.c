@@ -28,7 +28,6 @@ static const loop loops[] = {
     {"grabber", grabber, false, false},
     {"client: run and wait", run_and_wait, true, false},
     {"client: run and wait in PHP", run_and_wait, true, true},
-    {"client: wait ignored", wait_ignored, true, false},
     {"client: wait must succeed", wait_must_succeed, true, false},
     {"client: run and sleep", run_and_sleep, true, false},
     {"client: check", check, true, false}};

@@ -263,23 +263,6 @@ static inline void run_and_wait(void)
   }
 }
 
-/* Looks at nothing that wait says. */
-static inline void wait_ignored(void)
-{
-  gearman_client_set_timeout(client, 60);
-  for (add_task(); turn();)
-  {
-    gearman_return_t rc;
-    do
-    {
-      rc = gearman_client_run_tasks(client);
-      gearman_client_wait(client);
-    } while (turn() && gearman_continue(rc));
-    if (rc == GEARMAN_SUCCESS) add_task();
-    nap();
-  }
-}
-
 /* Takes a failing wait for the end. */
 static inline void wait_must_succeed(void)
 {
