@@ -113,9 +113,13 @@ static void body(const void *argument)
     if (*request != '-') server(&one, *request);
   /* Longer than an idle connection is trusted. */
   if (states[state].after[0] != 0) poll(NULL, 0, 20);
+  /* It does not wait: its server moves between the calls. */
+  bool steps = calls[which].call == c_execute;
+  if (steps) server(&one, STEP);
   for (int x = 0; x < 4; ++x)
   {
     rc = calls[which].call();
+    if (steps) server(&one, STEP);
     fold(&codes, "%s-%s", brief(rc), brief(wait_once()));
   }
   fold_end(&codes);

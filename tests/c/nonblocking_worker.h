@@ -179,7 +179,6 @@ static const state common_states[] = {
     {"both lost while idle, up again", 2, "l", "l", 's', "x", "x"},
     {"lost while asking", 1, "lm", "", 'g', "srx", ""},
     {"lost while asking, up again", 1, "lm", "", 'g', "sMx", ""},
-    {"lost while connecting", 1, "l", "", 'c', "rx", ""},
     {"down, then up", 1, "r", "", 'f', "l", ""},
     {"down, then up with a job", 1, "r", "", 'f', "lj", ""},
     {"down, down, then the first up", 2, "r", "r", 'f', "l", ""},

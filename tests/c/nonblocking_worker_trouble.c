@@ -11,6 +11,7 @@ int main(int argc, char **argv)
       {"up, silent", 2, "l", "lm", 0, "", ""},
       {"silent, up with a job", 2, "lm", "lj", 0, "", ""},
       {"up with a job, silent", 2, "lj", "lm", 0, "", ""},
+      {"lost while connecting", 1, "l", "", 'c', "rx", ""},
       {"option set, lost", 1, "l", "", 'o', "rx", ""},
       {"option set, lost, up again with a job", 1, "l", "", 'o', "xj", ""},
       {"two asleep, a job at the second", 2, "l", "l", 's', "", "j"}};

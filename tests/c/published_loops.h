@@ -12,6 +12,8 @@ typedef struct
 {
   volatile long turns;
   volatile int done, job_takes;
+  /* What the one who watches says. */
+  char text[128];
 } shown;
 
 static shown *seen;

@@ -278,13 +278,32 @@ static inline void inside_live(int control, in_port_t port)
 
 /* ---- for the program --------------------------------------------------------------------- */
 
+/* A port that is nobody else's for as long as the socket is open: not even while the server has
+ * no listener. */
+static inline int hold_port(in_port_t *port)
+{
+  struct sockaddr_in address;
+  socklen_t size = sizeof(address);
+  int one = 1;
+  memset(&address, 0, sizeof(address));
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0
+      || getsockname(fd, (struct sockaddr *)&address, &size) != 0
+      || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0)
+    die("hold_port");
+  *port = ntohs(address.sin_port);
+  return fd;
+}
+
 /* A server that refuses connections until told otherwise. */
 static inline stepped_server stepped_start(void)
 {
   stepped_server self;
   int ends[2];
   pid_t parent = getpid();
-  close(listen_any(&self.port));
+  int held = hold_port(&self.port);
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) die("socketpair");
   fflush(stdout);
   self.pid = fork();
@@ -298,6 +317,7 @@ static inline stepped_server stepped_start(void)
     inside_live(ends[1], self.port);
   }
   close(ends[1]);
+  close(held);
   self.control = ends[0];
   return self;
 }
