@@ -95,6 +95,7 @@ scripts! {
     forked_workers
     memory_limit
     nonblocking_client
+    nonblocking_worker
     payload
     payload_100_mb
     procedural
