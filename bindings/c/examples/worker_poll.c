@@ -91,9 +91,10 @@ int main(int argc, char *argv[])
     {
       break;
     }
-    if (rc == GEARMAN_COULD_NOT_CONNECT || rc == GEARMAN_LOST_CONNECTION)
+    if (rc == GEARMAN_NO_JOBS && gearman_worker_error(worker) != NULL)
     {
-      /* A later call connects again: a worker outlives its server. */
+      /* A server is down or was lost. A later call connects again: a worker outlives
+       * its server. */
       fprintf(stderr, "%s\n", gearman_worker_error(worker));
     }
     else if (rc != GEARMAN_IO_WAIT && rc != GEARMAN_NO_JOBS)

@@ -16,7 +16,7 @@ from .aio_handle import AsyncHandle
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import ReturnCode
-from .errors import ConnectionFailed, ServerError, UsageError, error_of
+from .errors import ServerError, UsageError, error_of
 from .job import Job
 from .worker import Worker, fail_job, offering
 
@@ -27,9 +27,6 @@ log = logging.getLogger("libgearman.worker")
 AsyncFunction = Callable[[Job], Union[Awaitable[Union[Data, None]], AsyncIterator[Data]]]
 
 _Call = TypeVar("_Call", bound=AsyncFunction)
-
-# How long to wait with every server down, where the library has no opinion.
-_PAUSE = 1.0
 
 
 class AsyncWorker(AsyncHandle):
@@ -167,15 +164,15 @@ class AsyncWorker(AsyncHandle):
 
     def _pause_after(self, pointer: Any, code: int) -> float | None:
         milliseconds = lib.gearman_worker_next_timeout(pointer)
+        text = self._worker._error_text()
         if code not in (ReturnCode.IO_WAIT, ReturnCode.NO_JOBS):
-            error = error_of(code, self._worker._error_text())
+            error = error_of(code, text)
             if isinstance(error, ServerError):
                 log.warning("%s", error)
                 return 0
-            if not isinstance(error, ConnectionFailed):
-                raise error
-            log.info("waiting for a server: %s", error)
-            return milliseconds / 1000 if milliseconds > 0 else _PAUSE
+            raise error
+        if code == ReturnCode.NO_JOBS and text:
+            log.info("waiting for a server: %s", text)
         if lib.gearman_worker_has_buffered_work(pointer):
             return 0
         return milliseconds / 1000 if milliseconds >= 0 else None
