@@ -181,14 +181,23 @@ programs! {
     namespaces
     nested_run_tasks
     network_errors
+    nonblocking_calls
     nonblocking_client
+    nonblocking_client_states
+    nonblocking_client_trouble
     nonblocking_do
     nonblocking_grab_job
+    nonblocking_grab_states
+    nonblocking_job_lost
     nonblocking_worker
+    nonblocking_worker_states
+    nonblocking_worker_trouble
+    nonblocking_worker_unwaited
     null_arguments
     option_with_one_server_down
     parse_servers
     parse_servers_ipv6
+    published_loops
     rarely_asked
     reentrancy
     server_options
@@ -208,6 +217,7 @@ programs! {
     unbuffered_result
     uniques
     uniques_across_fork
+    wait_states
     work_results
     worker_clone
     worker_life

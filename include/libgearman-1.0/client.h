@@ -312,10 +312,14 @@ gearman_return_t gearman_client_add_servers(gearman_client_st *client,
  */
 GEARMAN_API void gearman_client_remove_servers(gearman_client_st *client);
 
-/* Waits until a connection can be read or written, for non-blocking mode.
+/* Waits until something has come of what calls have left under way, for
+ * non-blocking mode: a connection that is being made or has more to send, an
+ * answer or a result that is due.
  *
- * Returns SUCCESS, TIMEOUT, NO_ACTIVE_FDS without an open connection, or
- * IO_WAIT for a signal under GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
+ * Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
+ * nothing is under way, whether connections are open or not, or what was reported
+ * was not looked at by another call; or IO_WAIT for a signal under
+ * GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
  *
  * Requires: `client` is NULL or a live client.
  */

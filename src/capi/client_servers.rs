@@ -105,10 +105,14 @@ pub unsafe extern "C-unwind" fn gearman_client_remove_servers(client: *mut gearm
     })
 }
 
-/// Waits until a connection can be read or written, for non-blocking mode.
+/// Waits until something has come of what calls have left under way, for
+/// non-blocking mode: a connection that is being made or has more to send, an
+/// answer or a result that is due.
 ///
-/// Returns SUCCESS, TIMEOUT, NO_ACTIVE_FDS without an open connection, or
-/// IO_WAIT for a signal under GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
+/// Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
+/// nothing is under way, whether connections are open or not, or what was reported
+/// was not looked at by another call; or IO_WAIT for a signal under
+/// GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

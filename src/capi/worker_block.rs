@@ -155,7 +155,7 @@ impl WorkerBlock {
         let pipe = net.wake_pipe()?;
         let id = gearman_id_t { read_fd: pipe.read_fd(), write_fd: pipe.write_fd() };
         let mut engine = Engine::new(net);
-        engine.sleep_ends = false;
+        (engine.sleep_ends, engine.tells_losses) = (false, false);
         let block = Box::into_raw(Box::new(WorkerBlock {
             own_shell,
             shell,

@@ -28,8 +28,11 @@ use std::task::Poll;
 /// again; the function's own code when it failed; TIMEOUT when there was nothing
 /// to do for that long; SHUTDOWN and SHUTDOWN_GRACEFUL after gearman_kill();
 /// COULD_NOT_CONNECT when no server can be reached (the next call makes a pause
-/// before it tries again); NO_SERVERS, NO_REGISTERED_FUNCTIONS; in non-blocking
-/// mode IO_WAIT, and NO_JOBS when no server has one.
+/// before it tries again); NO_SERVERS, NO_REGISTERED_FUNCTIONS.
+///
+/// In non-blocking mode IO_WAIT, for which gearman_worker_wait() waits, and NO_JOBS
+/// when every server had its turn and none had a job: also when servers are down or
+/// were lost. The next call begins again.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -383,8 +386,8 @@ fn outcome_v2(block: &mut WorkerBlock, code: ReturnCode) -> Outcome {
 /// gearman_job_send_fail(), then free it with gearman_job_free().
 ///
 /// Returns the job, in `job` or in memory of the library, or NULL with the code
-/// in `ret_ptr`: NO_JOBS when no server has one, IO_WAIT in non-blocking mode,
-/// and those of gearman_worker_work().
+/// in `ret_ptr`: NO_JOBS when no server has one, and those of
+/// gearman_worker_work(), also in non-blocking mode.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `job` is NULL or memory that is not a live
@@ -425,11 +428,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
     })
 }
 
-/// Waits until a connection can be read or written, for non-blocking mode.
+/// Waits until something has come of what calls have left under way, for
+/// non-blocking mode: a connection that is being made, an answer that is due, a
+/// server that is to wake the worker; or until a slow server has had its time and
+/// the next one can be asked.
 ///
-/// Returns SUCCESS, TIMEOUT, NO_ACTIVE_FDS without an open connection, SHUTDOWN
-/// and SHUTDOWN_GRACEFUL after gearman_kill(), or IO_WAIT for a signal under
-/// GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL.
+/// Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
+/// nothing is under way, whether connections are open or not, or what was reported
+/// was not looked at by another call; SHUTDOWN and SHUTDOWN_GRACEFUL after
+/// gearman_kill(); or IO_WAIT for a signal under GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

@@ -22,7 +22,7 @@ mod waiting;
 
 pub use buffers::{InBuf, OutBuf};
 pub use connection::{Conn, State};
-pub use waiting::{Limit, Wait, poll_any};
+pub use waiting::{Limit, Wait};
 
 /// An idle connection is looked at before it is written to when it was last
 /// heard of this long ago: a peer that is gone is then found before anything
@@ -229,6 +229,7 @@ impl<T: Transport> Link<T> {
     /// # Errors
     /// `COULD_NOT_CONNECT` when no address is left.
     pub fn finish_connect(&mut self, key: usize) -> Result<bool, ReturnCode> {
+        self.conns[key].reported = false;
         match self.net.finish_connect(key) {
             Ok(()) => {
                 let now = self.net.now();
@@ -330,7 +331,7 @@ impl<T: Transport> Link<T> {
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(Flush::Done),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                conn.writable = false;
+                (conn.writable, conn.reported) = (false, false);
                 if !conn.wants_writable {
                     conn.wants_writable = true;
                     self.net.want_writable(key, true);

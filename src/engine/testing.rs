@@ -232,6 +232,12 @@ impl Peer {
         self
     }
 
+    /// The peer is gone, and the engine hears of it when it sends or receives.
+    pub(crate) fn breaks(&mut self) -> &mut Peer {
+        self.closed = true;
+        self
+    }
+
     /// How many bytes the next sends take; 0 is "not now".
     pub(crate) fn takes(&mut self, sizes: &[usize]) -> &mut Peer {
         self.room.extend(sizes);

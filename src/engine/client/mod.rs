@@ -18,6 +18,7 @@ mod stream;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use super::exchange::Broadcast;
 pub use add::{Body, NewTask};
@@ -28,7 +29,7 @@ pub use stream::Piece;
 
 use super::ReturnCode;
 use super::handles::{HandleIndex, Links, NIL};
-use super::link::{Limit, Link, State, earlier};
+use super::link::{Link, State};
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
@@ -38,7 +39,7 @@ use crate::protocol::{Command, Magic, encode};
 use read::Incoming;
 use std::collections::VecDeque;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A reply that a connection owes, in the order of the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -421,15 +422,6 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Whether any connection is ready: the helper of non-blocking mode.
-    ///
-    /// # Errors
-    /// `NO_ACTIVE_FDS`, `TIMEOUT`, or `IO_WAIT` for a signal.
-    pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
-        self.check_fork();
-        super::link::poll_any(&mut self.link, limit)
-    }
-
     /// A call was left in the middle of its wait and will not go on: what it had half
     /// sent goes with its connection, and a reply to it is ignored.
     pub fn abandon_wait(&mut self) {
@@ -439,39 +431,6 @@ impl<T: Transport> Client<T> {
             self.link.close(key);
         }
         self.owe_nobody();
-    }
-
-    /// Whether `step` has work that needs no waiting for.
-    pub fn has_buffered_work(&self) -> bool {
-        !self.todo.is_empty()
-            || self.link.conns.iter().any(|c| c.readable || (!c.inbuf.is_empty() && !c.partial))
-            || (!self.new.is_empty() && !(0..self.servers.len()).any(|key| self.is_waited_for(key)))
-    }
-
-    /// Whether new tasks have to wait for a connection to get ready.
-    fn is_waited_for(&self, key: usize) -> bool {
-        match self.link.conns[key].state {
-            State::Down => false,
-            State::Connecting => !self.link.conns[key].writable,
-            State::Up => self.is_busy(key),
-        }
-    }
-
-    /// A descriptor that is readable when a step has something to do; -1 when
-    /// there is none.
-    pub fn poll_fd(&mut self) -> i32 {
-        self.check_fork();
-        self.link.net.poll_fd().unwrap_or(-1)
-    }
-
-    /// How long until a deadline has to be looked at.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        if self.active == 0 {
-            return None;
-        }
-        let now = self.link.net.now();
-        let connect = self.link.connect_deadline().map(|d| d.saturating_duration_since(now));
-        earlier(connect, self.link.settings.timeout)
     }
 
     /// Replaces the workload of a task that was not sent yet.

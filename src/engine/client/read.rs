@@ -87,6 +87,7 @@ impl<T: Transport> Client<T> {
     /// The connection is closed or cannot be read any further, or the server
     /// reported an error for a task.
     pub(super) fn read(&mut self, key: usize, deliver: bool) -> Result<Option<Step>, ReturnCode> {
+        self.link.conns[key].reported = false;
         while self.link.conns[key].state == State::Up {
             if !matches!(self.servers[key].incoming, Incoming::None) {
                 match self.read_body(key, deliver)? {

@@ -303,7 +303,7 @@ impl<T: Transport> Ask<T> for Client<T> {
     }
 
     fn begin_exchange(&mut self, key: usize) -> Exchange {
-        let run = self.run_all();
+        let run = self.begin(None, true);
         let (stage, limit) = (Stage::Connects, Limit::default());
         Exchange { key, run, stage, limit, number: 0, sent: 0 }
     }

@@ -68,7 +68,11 @@ impl<T: Transport> Client<T> {
     /// Begins a run of all tasks. In non-blocking mode it does not wait.
     pub fn run_all(&mut self) -> Run {
         let blocking = !self.link.settings.non_blocking;
-        self.begin(None, blocking)
+        let run = self.begin(None, blocking);
+        if !blocking {
+            self.look_once();
+        }
+        run
     }
 
     /// Begins a run that ends with one task, and waits in either mode.
@@ -79,7 +83,11 @@ impl<T: Transport> Client<T> {
     /// Begins a run that ends with one task, waiting only in blocking mode.
     pub fn run_until_unless_non_blocking(&mut self, task: Id) -> Run {
         let blocking = !self.link.settings.non_blocking;
-        self.begin(Some(task), blocking)
+        let run = self.begin(Some(task), blocking);
+        if !blocking {
+            self.look_once();
+        }
+        run
     }
 
     /// Begins a run that ends with one task and counts the time since `began`.
@@ -89,7 +97,7 @@ impl<T: Transport> Client<T> {
         run
     }
 
-    fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
+    pub(super) fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
         self.check_fork();
         let continues = std::mem::take(&mut self.to_be_continued) && until.is_none();
         self.last_run += u64::from(!continues);
@@ -152,13 +160,6 @@ impl<T: Transport> Client<T> {
             // A connection broke under a task that was not sent: it goes elsewhere.
             if !self.new.is_empty() && !self.link.any_open() {
                 continue;
-            }
-            if !run.blocking {
-                match self.link.harvest() {
-                    Ok(true) => continue,
-                    Ok(false) => {}
-                    Err(code) => return Poll::Ready(Step::Done(code)),
-                }
             }
             if !run.blocking || !self.can_progress() {
                 self.to_be_continued = run.until.is_none();

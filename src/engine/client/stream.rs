@@ -199,6 +199,7 @@ impl<T: Transport> Client<T> {
             if task != id || space.is_empty() {
                 return Poll::Ready(Ok(0));
             }
+            self.link.conns[key].reported = false;
             let inbuf = &mut self.link.conns[key].inbuf;
             let mut got = missing.min(space.len()).min(inbuf.unread().len());
             space[..got].write_copy_of_slice(&inbuf.unread()[..got]);

@@ -71,8 +71,9 @@ impl<T: Transport> Client<T> {
 
     /// The poller said that a connection can be written to.
     fn on_writable(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
-        self.link.conns[key].writable = false;
-        if self.link.conns[key].state == State::Connecting {
+        let conn = &mut self.link.conns[key];
+        (conn.writable, conn.reported) = (false, false);
+        if conn.state == State::Connecting {
             match self.link.finish_connect(key) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),

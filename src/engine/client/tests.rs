@@ -4,9 +4,11 @@ use super::*;
 use crate::engine::task::{Callbacks, TaskKind, Token};
 use crate::engine::testing::{Connect, ScriptNet, World, request, response};
 use crate::protocol::Command;
+use std::time::Duration;
 
 mod abandoned;
 mod lost;
+mod non_blocking;
 
 const HANDLE: &[u8] = b"H:1";
 
@@ -255,29 +257,6 @@ fn a_late_answer_to_a_removed_task_is_ignored() {
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     let task = client.remove_task(id).expect("kept");
     assert_eq!(task.result.expect("a result").as_slice(), b"new");
-    world.is_over();
-}
-
-#[test]
-fn non_blocking_mode_returns_instead_of_waiting() {
-    let (mut client, world) = client(1);
-    client.link.settings.non_blocking = true;
-    world.peer(0).expects(&submit(b"")).pauses(10).sends(&created());
-    world.peer(0).pauses(10).sends(&complete(b""));
-    client.add(&new_task(TaskKind::Add, b"")).expect("valid");
-    let mut rounds = 0;
-    loop {
-        match run_all(&mut client) {
-            ReturnCode::IO_WAIT => client.wait().expect("something happens"),
-            code => {
-                assert_eq!(code, ReturnCode::SUCCESS);
-                break;
-            }
-        }
-        rounds += 1;
-        assert!(rounds < 10);
-    }
-    assert!(rounds >= 2);
     world.is_over();
 }
 
@@ -737,25 +716,6 @@ fn servers_removed_inside_a_callback_leave_its_task_alone() {
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
-}
-
-#[test]
-fn a_client_without_blocking_has_work_until_it_has_to_wait() {
-    let (mut client, world) = client(1);
-    client.link.settings.non_blocking = true;
-    world.peer(0).expects(&submit(b"")).pauses(10).sends(&created());
-    world.peer(0).pauses(10).sends(&complete(b""));
-    assert!(!client.has_buffered_work());
-    client.add(&new_task(TaskKind::Add, b"")).expect("valid");
-    assert!(client.has_buffered_work());
-    let mut rounds = 0;
-    while run_all(&mut client) == ReturnCode::IO_WAIT {
-        assert!(!client.has_buffered_work());
-        client.wait().expect("something happens");
-        rounds += 1;
-        assert!(rounds < 10);
-    }
-    world.is_over();
 }
 
 #[test]

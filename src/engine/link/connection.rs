@@ -51,6 +51,10 @@ pub struct Conn {
     /// The poller said that it can be written to, or that connecting has ended.
     pub writable: bool,
     pub(super) wants_writable: bool,
+    /// Something is due on it, for a wait between two calls.
+    pub expected: bool,
+    /// Such a wait has said that something has come, and nobody has looked yet.
+    pub reported: bool,
     /// Bytes that were buffered when the connection was closed.
     unsent_when_closed: usize,
     /// Why it could not be made, or broke; none while it is up.
@@ -77,6 +81,8 @@ impl Conn {
             closed: false,
             writable: false,
             wants_writable: false,
+            expected: false,
+            reported: false,
             unsent_when_closed: 0,
             trouble: None,
         }
@@ -102,6 +108,11 @@ impl Conn {
         self.state != State::Up || self.wants_writable
     }
 
+    /// Whether something has come that needs no more waiting for.
+    pub fn is_ready(&self) -> bool {
+        self.readable || self.writable || (!self.inbuf.is_empty() && !self.partial)
+    }
+
     /// Back to not being connected.
     pub(super) fn reset(&mut self) {
         if self.state != State::Down {
@@ -116,5 +127,6 @@ impl Conn {
         self.closed = false;
         self.writable = false;
         self.wants_writable = false;
+        self.reported = false;
     }
 }

@@ -179,16 +179,56 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Notes what has become ready, without waiting. Returns whether anything
-    /// has.
+    /// Whether a wait makes sense: a connection is marked as expected to bring something,
+    /// and none has brought what nobody has looked at yet.
+    pub fn expects_any(&self) -> bool {
+        let conns = &self.conns;
+        conns.iter().any(|conn| conn.expected) && !conns.iter().any(|conn| conn.reported)
+    }
+
+    /// Whether something has come on a connection that is marked as expected to bring it:
+    /// the helper of non-blocking mode. What comes on others is remembered, and the wait
+    /// goes on. `TimedOut` when `grace` has come.
+    ///
+    /// What has come is reported once, and then has to be looked at by another call.
     ///
     /// # Errors
-    /// The poller's.
-    pub fn harvest(&mut self) -> Result<bool, ReturnCode> {
-        if !self.any_open() {
-            return Ok(false);
+    /// `NO_ACTIVE_FDS` when there is nothing to wait for, `TIMEOUT`, and the poller's.
+    pub fn poll_any(
+        &mut self,
+        limit: &mut Limit,
+        grace: Option<Instant>,
+    ) -> Poll<Result<Wait, ReturnCode>> {
+        if !self.expects_any() {
+            return Poll::Ready(Err(self.error.set(
+                ReturnCode::NO_ACTIVE_FDS,
+                at!("gearman_wait"),
+                "no active file descriptors",
+            )));
         }
-        Ok(self.glance()? != Wait::TimedOut)
+        let mut any = false;
+        for conn in self.conns.iter_mut().filter(|conn| conn.expected && conn.is_ready()) {
+            conn.reported = true;
+            any = true;
+        }
+        if any {
+            return Poll::Ready(Ok(Wait::Ready));
+        }
+        let (net, settings) = (&self.net, &self.settings);
+        let limit = limit.or_begin(|| settings.deadline(net.now()));
+        let connect = self.connect_deadline();
+        let wait = ready!(self.poll_news(earlier(limit, earlier(connect, grace))))?;
+        let is_over = |end: Option<Instant>| end.is_some_and(|e| limit.is_none_or(|l| e < l));
+        Poll::Ready(match wait {
+            // An attempt to connect that takes too long is news: the next run tries the
+            // next server.
+            Wait::TimedOut if is_over(connect) && grace.is_none_or(|g| connect < Some(g)) => {
+                self.end_attempts();
+                Ok(Wait::Ready)
+            }
+            Wait::TimedOut if !is_over(grace) => Err(self.timed_out()),
+            wait => Ok(wait),
+        })
     }
 
     /// What a wait would bring that takes no time.
@@ -253,36 +293,4 @@ impl Limit {
     pub fn end(&mut self) {
         self.0 = None;
     }
-}
-
-/// Whether any connection is ready: the helper of non-blocking mode.
-///
-/// # Errors
-/// `NO_ACTIVE_FDS` without an open connection, `TIMEOUT`, `IO_WAIT` for a
-/// signal.
-pub fn poll_any<T: Transport>(
-    link: &mut Link<T>,
-    limit: &mut Limit,
-) -> Poll<Result<(), ReturnCode>> {
-    if !link.any_open() {
-        return Poll::Ready(Err(link.error.set(
-            ReturnCode::NO_ACTIVE_FDS,
-            at!("gearman_wait"),
-            "no active file descriptors",
-        )));
-    }
-    let (net, settings) = (&link.net, &link.settings);
-    let limit = limit.or_begin(|| settings.deadline(net.now()));
-    let connect = link.connect_deadline();
-    // An attempt to connect that takes too long is news: the next run tries the
-    // next server.
-    Poll::Ready(match ready!(link.poll_wait(earlier(limit, connect)))? {
-        Wait::TimedOut if connect.is_some_and(|c| limit.is_none_or(|l| c < l)) => {
-            link.end_attempts();
-            Ok(())
-        }
-        Wait::Ready | Wait::Woken => Ok(()),
-        Wait::Interrupted => Err(link.error.set_code(ReturnCode::IO_WAIT)),
-        Wait::TimedOut => Err(link.timed_out()),
-    })
 }

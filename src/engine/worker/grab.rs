@@ -16,16 +16,17 @@ use std::time::{Duration, Instant};
 
 /// How long a server may take to answer, or to be connected to, before the next
 /// one is asked.
-const GRACE: Duration = Duration::from_millis(200);
+pub(super) const GRACE: Duration = Duration::from_millis(200);
 
 /// One call of `work` or `grab_job`, until it has a job. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
     stage: Stage,
-    number: u64,
+    /// Names the call, or in non-blocking mode the round.
+    pub(super) number: u64,
     /// Sleep until there is a job, or only ask once.
     sleeps: bool,
-    blocking: bool,
+    pub(super) blocking: bool,
     /// When its time is over.
     deadline: Option<Instant>,
     /// The server that is waited for, and until when the others wait with it.
@@ -47,9 +48,8 @@ enum Stage {
     AsksQuickly,
     /// The next server can be asked.
     Asks,
-    /// Nothing can be asked before something has come. In non-blocking mode the call
-    /// then returns this code.
-    Pauses(ReturnCode),
+    /// Nothing can be asked before something has come.
+    Pauses,
 }
 
 impl Search {
@@ -102,6 +102,7 @@ impl<T: Transport> Worker<T> {
     /// # Errors
     /// `NO_JOBS` when no server has one and the call does not sleep, `IO_WAIT` in
     /// non-blocking mode, `TIMEOUT`, and whatever keeps servers from being asked.
+    /// In non-blocking mode it is never `Pending`.
     #[inline]
     pub fn poll_job(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
         match call.stage {
@@ -115,7 +116,7 @@ impl<T: Transport> Worker<T> {
                 let quick = self.poll_quick(call.deadline);
                 self.poll_begun(call, call.deadline, quick)
             }
-            Stage::Asks | Stage::Pauses(_) => self.poll_search(call),
+            Stage::Asks | Stage::Pauses => self.poll_find(call),
         }
     }
 
@@ -153,32 +154,25 @@ impl<T: Transport> Worker<T> {
         call: &mut Search,
         lost: Option<ReturnCode>,
     ) -> Poll<Result<Id, ReturnCode>> {
+        call.blocking = !self.link.settings.non_blocking;
+        if !call.blocking {
+            return Poll::Ready(self.go_on_with_round(call));
+        }
+        self.end_round();
         self.last_call += 1;
         call.number = self.last_call;
-        call.blocking = !self.link.settings.non_blocking;
-        // Without blocking the caller sleeps, and servers must know.
-        call.sleeps |= !call.blocking;
-        call.turn = self.turn.take().filter(|_| !call.blocking);
         if let Some(code) = lost {
             self.lose(call, 0, code);
         }
-        self.begin_search(call)?;
+        self.begin_search()?;
+        // What the quick way left unread is not reported again.
+        self.serve(call)?;
         call.stage = Stage::Asks;
-        self.poll_search(call)
+        self.poll_find(call)
     }
 
-    /// Goes on with the ordinary way to a job.
-    fn poll_search(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
-        let found = ready!(self.poll_find(call));
-        if found == Err(ReturnCode::IO_WAIT) {
-            // The next call waits on for the same server.
-            self.turn = call.turn;
-        }
-        Poll::Ready(found)
-    }
-
-    /// Looks whether there is anything to ask, and at what came before.
-    fn begin_search(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
+    /// Looks whether there is anything to ask.
+    pub(super) fn begin_search(&mut self) -> Result<(), ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set_code(ReturnCode::NO_SERVERS));
         }
@@ -198,30 +192,30 @@ impl<T: Transport> Worker<T> {
                 self.disconnect(key);
             }
         }
-        // What the quick way left unread is not reported again.
-        self.serve(call)
+        Ok(())
     }
 
     /// Asks servers until there is a job.
     fn poll_find(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
         loop {
-            if let Stage::Pauses(instead) = call.stage {
-                ready!(self.poll_pause(call, instead))?;
+            if call.stage == Stage::Pauses {
+                ready!(self.poll_pause(call))?;
                 call.stage = Stage::Asks;
                 self.serve(call)?;
             }
             self.heed_stop(call)?;
-            call.stage = Stage::Pauses(match self.ask(call)? {
+            match self.ask(call) {
                 Next::Take(job) => return Poll::Ready(Ok(job)),
-                Next::Await(key) => self.await_turn(call, key),
+                Next::Await(key) => call.turn = self.await_turn(call.turn, key),
                 Next::AllAsked => self.all_asked(call)?,
-            });
+            }
+            call.stage = Stage::Pauses;
         }
     }
 
     /// Ends the call when a stop was asked for. A job that a server may be
     /// giving us right now is still run, unless it takes too long to come.
-    fn heed_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
+    pub(super) fn heed_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let Some(stop) = self.stop else { return Ok(()) };
         let comes = (0..self.servers.len()).any(|key| self.is_giving(key));
         if stop == Stop::Graceful && comes && call.blocking {
@@ -235,9 +229,9 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Takes a job that has come, or asks the next server.
-    fn ask(&mut self, call: &mut Search) -> Result<Next, ReturnCode> {
+    fn ask(&mut self, call: &mut Search) -> Next {
         if let Some(job) = self.ready.pop_front() {
-            return Ok(Next::Take(job));
+            return Next::Take(job);
         }
         for key in self.link.keys() {
             let server = &self.servers[key];
@@ -250,31 +244,37 @@ impl<T: Transport> Worker<T> {
                         continue;
                     }
                     match self.connect(key) {
-                        Ok(()) => return Ok(Next::Await(key)),
+                        Ok(()) => return Next::Await(key),
                         Err(code) => self.fail(call, key, code),
                     }
                 }
-                State::Connecting => return Ok(Next::Await(key)),
+                State::Connecting => return Next::Await(key),
                 State::Up => {
-                    if !server.asks() && self.stop.is_none() {
-                        let command = self.grabs_with;
-                        self.servers[key].owed.push_back(Owed::Grab);
-                        self.servers[key].noop = false;
-                        if let Err(code) = self.tell(key, command) {
-                            self.lose(call, key, code);
-                            continue;
-                        }
+                    if !server.asks()
+                        && self.stop.is_none()
+                        && let Err(code) = self.grab_from(key)
+                    {
+                        self.lose(call, key, code);
+                        continue;
                     }
-                    return Ok(Next::Await(key));
+                    return Next::Await(key);
                 }
             }
         }
-        Ok(Next::AllAsked)
+        Next::AllAsked
+    }
+
+    /// Asks a server for a job.
+    pub(super) fn grab_from(&mut self, key: usize) -> Result<(), ReturnCode> {
+        let command = self.grabs_with;
+        self.servers[key].owed.push_back(Owed::Grab);
+        self.servers[key].noop = false;
+        self.tell(key, command)
     }
 
     /// Whether a server that is down is left alone for a while. No clock is read
     /// while everything is well.
-    fn rests(&mut self, key: usize) -> bool {
+    pub(super) fn rests(&mut self, key: usize) -> bool {
         let Some(until) = self.servers[key].rests_until else { return false };
         let rests = self.link.net.now() < until;
         if !rests {
@@ -284,28 +284,34 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Buffers a packet without arguments and sends what is buffered.
-    fn tell(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
+    pub(super) fn tell(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
         encode(self.link.conns[key].out.bytes(), Magic::Request, command, &[], b"");
         self.link.flush(key, &[], &mut 0).map(drop)
     }
 
-    /// The server whose turn it is has to be waited for.
-    fn await_turn(&mut self, call: &mut Search, key: usize) -> ReturnCode {
-        if self.servers.len() > 1 && call.turn.is_none_or(|(turn, _)| turn != key) {
-            call.turn = Some((key, self.link.net.now() + self.grace()));
+    /// The server that has to be waited for, and until when the others wait with it.
+    pub(super) fn await_turn(
+        &self,
+        turn: Option<(usize, Instant)>,
+        key: usize,
+    ) -> Option<(usize, Instant)> {
+        if self.servers.len() == 1 || turn.is_some_and(|(turn, _)| turn == key) {
+            return turn;
         }
-        ReturnCode::IO_WAIT
+        Some((key, self.link.net.now() + self.grace()))
     }
 
     /// The grace that a server gets: every server is to be asked before the
-    /// call's time is over.
+    /// call's time is over. A program without blocking that never waits sleeps itself.
     fn grace(&self) -> Duration {
-        let share = self.link.settings.timeout.map(|t| t / (self.servers.len() as u32 + 1));
+        let settings = &self.link.settings;
+        let limit = settings.timeout.filter(|t| !settings.non_blocking || !t.is_zero());
+        let share = limit.map(|t| t / (self.servers.len() as u32 + 1));
         share.unwrap_or(GRACE).min(GRACE)
     }
 
     /// No server has a job now.
-    fn all_asked(&mut self, call: &mut Search) -> Result<ReturnCode, ReturnCode> {
+    fn all_asked(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         call.turn = None;
         let answered = self.servers.iter().any(|s| s.answered_in == call.number);
         if !call.sleeps && answered {
@@ -313,20 +319,24 @@ impl<T: Transport> Worker<T> {
         }
         if call.sleeps {
             for key in 0..self.servers.len() {
-                if self.servers[key].queue == Queue::Empty
-                    && self.link.conns[key].state == State::Up
-                {
-                    self.servers[key].queue = Queue::Watched;
-                    if let Err(code) = self.tell(key, Command::PreSleep) {
-                        self.lose(call, key, code);
-                    }
+                if let Err(code) = self.go_to_sleep(key) {
+                    self.lose(call, key, code);
                 }
             }
         }
         if !self.link.any_open() {
             self.all_down(call)?;
         }
-        Ok(if answered { ReturnCode::NO_JOBS } else { ReturnCode::IO_WAIT })
+        Ok(())
+    }
+
+    /// Has a server that has no job wake us when it has one.
+    pub(super) fn go_to_sleep(&mut self, key: usize) -> Result<(), ReturnCode> {
+        if self.servers[key].queue != Queue::Empty || self.link.conns[key].state != State::Up {
+            return Ok(());
+        }
+        self.servers[key].queue = Queue::Watched;
+        self.tell(key, Command::PreSleep)
     }
 
     /// No server can be reached. A call that is to sleep for so long at most tries
@@ -334,10 +344,10 @@ impl<T: Transport> Worker<T> {
     fn all_down(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let tried = self.servers.iter().all(|s| s.failed_in == call.number);
         let failure = call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT);
-        let retries = call.sleeps && call.blocking && call.deadline.is_some();
+        let retries = call.sleeps && call.deadline.is_some();
         if retries {
             self.servers.iter_mut().for_each(|s| s.failed_in = 0);
-        } else if tried || !call.blocking {
+        } else if tried {
             return Err(self.unreachable(failure));
         }
         Ok(())
@@ -355,18 +365,10 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Waits until something has come, the time is up, or another server is to be
-    /// asked. In non-blocking mode only looks, and returns with `instead`.
-    fn poll_pause(
-        &mut self,
-        call: &mut Search,
-        instead: ReturnCode,
-    ) -> Poll<Result<(), ReturnCode>> {
-        let wait = if call.blocking {
-            let until = self.pause_ends(call);
-            ready!(self.link.poll_wait(until))?
-        } else {
-            self.link.glance()?
-        };
+    /// asked.
+    fn poll_pause(&mut self, call: &mut Search) -> Poll<Result<(), ReturnCode>> {
+        let until = self.pause_ends(call);
+        let wait = ready!(self.link.poll_wait(until))?;
         Poll::Ready(match wait {
             Wait::Ready => Ok(()),
             Wait::Woken => {
@@ -374,7 +376,7 @@ impl<T: Transport> Worker<T> {
                 Ok(())
             }
             Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
-            Wait::TimedOut => self.pause_ended(call, instead),
+            Wait::TimedOut => self.pause_ended(call),
         })
     }
 
@@ -391,25 +393,16 @@ impl<T: Transport> Worker<T> {
         until
     }
 
-    fn pause_ended(&mut self, call: &mut Search, instead: ReturnCode) -> Result<(), ReturnCode> {
+    fn pause_ended(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let now = self.link.net.now();
-        for conn in &mut self.link.conns {
-            // `serve` finds out that connecting took too long.
-            conn.writable |= conn.deadline.is_some_and(|d| d <= now);
-        }
+        // `serve` finds out that connecting took too long.
+        self.link.end_attempts();
         if let Some((key, until)) = call.turn
             && until <= now
         {
             self.servers[key].passed_over = true;
             call.turn = None;
             return Ok(());
-        }
-        if !call.blocking {
-            // That there is no job is no error.
-            return Err(match instead {
-                ReturnCode::NO_JOBS => instead,
-                code => self.link.error.set_code(code),
-            });
         }
         if call.deadline.is_some_and(|d| d <= now) {
             return Err(self.out_of_time(call));
@@ -432,7 +425,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Does what connections have become ready for.
-    fn serve(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
+    pub(super) fn serve(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].state == State::Connecting
                 && self.link.conns[key].writable
@@ -444,6 +437,7 @@ impl<T: Transport> Worker<T> {
             if conn.state != State::Up {
                 continue;
             }
+            conn.reported = false;
             if std::mem::take(&mut conn.writable)
                 && !conn.out.is_empty()
                 && let Err(code) = self.link.flush(key, &[], &mut 0)
@@ -465,15 +459,19 @@ impl<T: Transport> Worker<T> {
     }
 
     /// A server could not be connected to.
-    fn fail(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
+    pub(super) fn fail(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
         self.servers[key].failed_in = call.number;
         call.failure = Some(code);
     }
 
-    /// A connection broke. It is made again, in this call if it can be.
-    fn lose(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
+    /// A connection broke. It is made again: in this call if that waits, or in the next
+    /// round.
+    pub(super) fn lose(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
+        if !call.blocking {
+            self.servers[key].failed_in = call.number;
+        }
         self.servers[key].answered_in = 0;
         call.lost = true;
         call.failure = Some(code);

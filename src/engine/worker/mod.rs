@@ -18,11 +18,13 @@ mod job;
 mod quick;
 mod read;
 mod request;
+mod rounds;
 mod send;
 mod server;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod work;
 
 pub use functions::Function;
@@ -33,15 +35,14 @@ pub use stop::{STOP_GRACEFUL, STOP_NOW};
 pub use work::{Outcome, Step, Ticket, Upcall};
 
 use super::ReturnCode;
-use super::link::{Limit, Link, Wait};
+use super::link::Link;
 use super::slab::{Id, Slab};
-use crate::at;
 use crate::net::Transport;
 use crate::protocol::Command;
 use server::Server;
 use std::collections::VecDeque;
-use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Instant;
 use stop::Stop;
 
 /// A worker.
@@ -53,6 +54,8 @@ pub struct Worker<T: Transport> {
     pub grabs_with: Command,
     /// Whether the time limit ends a sleep.
     pub sleep_ends: bool,
+    /// Whether [`Worker::finish`] says in non-blocking mode, too, that a result was lost.
+    pub tells_losses: bool,
     servers: Vec<Server>,
     /// Some server has something to hear of functions.
     has_news: bool,
@@ -64,8 +67,13 @@ pub struct Worker<T: Transport> {
     /// The memory of the last job.
     spare: Option<Box<Job>>,
     stop: Option<Stop>,
-    /// The server that non-blocking calls wait for, and until when.
+    /// The round of non-blocking calls that is under way; 0 when there is none.
+    round: u64,
+    /// The server that they wait for, and until when.
     turn: Option<(usize, Instant)>,
+    /// A program's event loop drives this worker, by what [`Worker::poll_fd`] and
+    /// [`Worker::next_timeout`] tell it.
+    in_event_loop: bool,
     last_call: u64,
     last_life: u32,
     last_ticket: u32,
@@ -86,6 +94,7 @@ impl<T: Transport> Worker<T> {
             link,
             grabs_with: Command::GrabJobAll,
             sleep_ends: true,
+            tells_losses: true,
             servers: Vec::new(),
             has_news: false,
             functions: Vec::new(),
@@ -93,7 +102,9 @@ impl<T: Transport> Worker<T> {
             ready: VecDeque::new(),
             spare: None,
             stop: None,
+            round: 0,
             turn: None,
+            in_event_loop: false,
             last_call: 0,
             last_life: 0,
             last_ticket: 0,
@@ -113,6 +124,7 @@ impl<T: Transport> Worker<T> {
         self.link.add_server(host, port)?;
         let life = self.next_life();
         self.servers.push(Server::new(life));
+        self.end_round();
         Ok(())
     }
 
@@ -124,7 +136,7 @@ impl<T: Transport> Worker<T> {
         }
         self.link.remove_servers();
         self.servers.clear();
-        self.turn = None;
+        self.end_round();
     }
 
     /// A number for the life of a connection that no other has had.
@@ -179,60 +191,6 @@ impl<T: Transport> Worker<T> {
         self.owe_answer();
     }
 
-    /// Whether something has come: the helper of non-blocking mode.
-    ///
-    /// # Errors
-    /// `NO_ACTIVE_FDS`, `TIMEOUT`, `IO_WAIT` for a signal, and the stop that was
-    /// asked for.
-    pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
-        self.check_fork();
-        if !self.link.any_open() {
-            let at = at!("gearman_wait");
-            let text = "no active file descriptors";
-            return Poll::Ready(Err(self.link.error.set(ReturnCode::NO_ACTIVE_FDS, at, text)));
-        }
-        if let Some(stop) = self.stop {
-            return Poll::Ready(Err(self.link.error.set_code(stop.code())));
-        }
-        let (settings, net) = (&self.link.settings, &self.link.net);
-        let until = limit.or_begin(|| settings.deadline(net.now()));
-        Poll::Ready(match ready!(self.link.poll_wait(until))? {
-            Wait::Ready => Ok(()),
-            Wait::Woken => {
-                self.note_stop();
-                match self.stop {
-                    Some(stop) => Err(self.link.error.set_code(stop.code())),
-                    None => Ok(()),
-                }
-            }
-            Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
-            Wait::TimedOut => Err(self.link.timed_out()),
-        })
-    }
-
-    /// Whether a call has work that needs no waiting for.
-    pub fn has_buffered_work(&self) -> bool {
-        !self.ready.is_empty()
-            || (self.link.conns.iter())
-                .any(|c| c.readable || c.writable || (!c.inbuf.is_empty() && !c.partial))
-    }
-
-    /// A descriptor that is readable when a call has something to do; -1 when
-    /// there is none.
-    pub fn poll_fd(&mut self) -> i32 {
-        self.check_fork();
-        self.link.net.poll_fd().unwrap_or(-1)
-    }
-
-    /// How long until a deadline has to be looked at: connecting or an answer
-    /// takes too long, or a server that is down can be tried again.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        let rests = self.servers.iter().filter_map(|s| s.rests_until).min();
-        let turn = self.turn.map(|(_, end)| end);
-        let next = self.link.connect_deadline().into_iter().chain(rests).chain(turn).min()?;
-        Some(next.saturating_duration_since(self.link.net.now()))
-    }
-
     /// Notices a fork. The child's jobs are its parent's, and so are the stops
     /// that were asked for.
     #[inline]
@@ -250,7 +208,7 @@ impl<T: Transport> Worker<T> {
             self.servers[key].rests_until = None;
         }
         self.stop = None;
-        self.turn = None;
+        self.end_round();
     }
 
     /// Whether an unfinished job of this life of a connection is at hand.

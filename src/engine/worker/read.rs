@@ -28,6 +28,7 @@ impl<T: Transport> Worker<T> {
     pub(super) fn read(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
         // A packet that makes no sense does not hide those after it.
         let mut outcome = Ok(());
+        self.link.conns[key].reported = false;
         loop {
             if self.servers[key].incoming.is_some() && !self.read_body(key)? {
                 break;

@@ -30,12 +30,21 @@ pub(super) struct Push {
     finishes: Option<Id>,
     /// What the call returns then.
     code: ReturnCode,
+    /// The call returns that also when the connection is lost.
+    hides_loss: bool,
 }
 
 impl Push {
     /// What a connection has buffered, and a body behind it.
     pub(super) fn of_buffered(key: usize) -> Push {
-        Push { key, sent: 0, has_body: true, finishes: None, code: ReturnCode::SUCCESS }
+        let code = ReturnCode::SUCCESS;
+        Push { key, sent: 0, has_body: true, finishes: None, code, hides_loss: false }
+    }
+
+    /// What the call returns when the packet could not be sent.
+    fn code_after(self, failure: ReturnCode) -> ReturnCode {
+        let hidden = self.hides_loss && failure == ReturnCode::LOST_CONNECTION;
+        if hidden { self.code } else { failure }
     }
 
     /// The connection that it goes out on.
@@ -113,11 +122,13 @@ impl<T: Transport> Worker<T> {
         body: &[u8],
         code: ReturnCode,
     ) -> Poll<ReturnCode> {
+        let hides_loss = self.link.settings.non_blocking && !self.tells_losses;
         match self.push_after(key, told) {
             Ok(push) => {
                 let has_body = !body.is_empty();
-                self.poll_flush(Push { has_body, code, ..push }, body)
+                self.poll_flush(Push { has_body, code, hides_loss, ..push }, body)
             }
+            Err(ReturnCode::LOST_CONNECTION) if hides_loss => Poll::Ready(code),
             Err(code) => Poll::Ready(code),
         }
     }
@@ -158,7 +169,7 @@ impl<T: Transport> Worker<T> {
         self.push = None;
         match attended {
             Ok(()) => self.poll_flush(push, body),
-            Err(code) => Poll::Ready(code),
+            Err(code) => Poll::Ready(push.code_after(code)),
         }
     }
 
@@ -170,7 +181,7 @@ impl<T: Transport> Worker<T> {
                 Ok(Flush::Done) => break,
                 Ok(Flush::Blocked) => match self.poll_attend(push.key) {
                     Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(code)) => return Poll::Ready(code),
+                    Poll::Ready(Err(code)) => return Poll::Ready(push.code_after(code)),
                     Poll::Pending => {
                         self.push = Some(push);
                         return Poll::Pending;
@@ -178,7 +189,7 @@ impl<T: Transport> Worker<T> {
                 },
                 Err(code) => {
                     self.lost(push.key);
-                    return Poll::Ready(code);
+                    return Poll::Ready(push.code_after(code));
                 }
             }
         }

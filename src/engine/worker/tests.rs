@@ -4,11 +4,14 @@ mod abandoned;
 mod asking;
 mod functions;
 mod jobs;
+mod rounds;
 mod stops;
 mod trouble;
+mod waiting;
 
 use super::*;
 use crate::engine::testing::{ScriptNet, World, request, response};
+use std::time::Duration;
 
 /// The token of the function `f`.
 const TOKEN: u64 = 7;
@@ -21,6 +24,13 @@ fn worker(servers: u16) -> (Worker<ScriptNet>, World) {
         worker.add_server("127.0.0.1", 4730 + n).expect("numeric");
     }
     worker.add_function(b"f", 0, Some(TOKEN)).expect("a good name");
+    (worker, world)
+}
+
+/// The same in non-blocking mode.
+fn non_blocking(servers: u16) -> (Worker<ScriptNet>, World) {
+    let (mut worker, world) = worker(servers);
+    worker.link.settings.non_blocking = true;
     (worker, world)
 }
 

@@ -155,19 +155,6 @@ fn grab_asks_once_and_does_not_sleep() {
 }
 
 #[test]
-fn a_non_blocking_grab_has_its_caller_woken() {
-    let (mut worker, world) = worker(1);
-    worker.link.settings.non_blocking = true;
-    world.peer(0).expects(&hello()).pauses(5).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(worker.grab(), Err(ReturnCode::IO_WAIT));
-    assert_eq!(worker.wait(), Ok(()));
-    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
-    world.peer(0).pauses(60_000).sends(&noop());
-    assert_eq!(worker.wait(), Ok(()));
-    world.is_over();
-}
-
-#[test]
 fn each_way_of_asking_takes_each_kind_of_answer() {
     let commands = [Command::GrabJob, Command::GrabJobUniq, Command::GrabJobAll];
     let answers = [
@@ -187,53 +174,6 @@ fn each_way_of_asking_takes_each_kind_of_answer() {
             assert_eq!(job.workload(), b"w");
         }
     }
-}
-
-#[test]
-fn non_blocking_mode_returns_instead_of_waiting() {
-    let (mut worker, world) = worker(1);
-    worker.link.settings.non_blocking = true;
-    world.peer(0).expects(&hello()).pauses(10).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
-    assert_eq!(worker.wait(), Ok(()));
-    assert_eq!(work(&mut worker), ReturnCode::NO_JOBS);
-    world.peer(0).expects(&grab()).pauses(10).sends(&assign("H:1"));
-    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
-    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
-    assert_eq!(worker.wait(), Ok(()));
-    world.peer(0).expects(&complete("H:1", b"ok"));
-    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
-}
-
-#[test]
-fn non_blocking_mode_passes_a_silent_server_over() {
-    let (mut worker, world) = worker(2);
-    worker.link.settings.non_blocking = true;
-    world.peer(1).expects(&hello());
-    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
-    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
-    let pause = worker.next_timeout().expect("the silent server's time");
-    world.sleep(pause.as_millis() as u64 + 1);
-    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
-}
-
-#[test]
-fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
-    let (mut worker, world) = worker(1);
-    worker.link.settings.non_blocking = true;
-    let whole = assign("H:1");
-    let (begin, end) = whole.split_at(15);
-    world.peer(0).expects(&hello()).sends(begin);
-    assert_eq!(worker.grab(), Err(ReturnCode::IO_WAIT));
-    assert!(!worker.has_buffered_work());
-    world.peer(0).sends(end);
-    assert_eq!(worker.wait(), Ok(()));
-    assert!(worker.has_buffered_work());
-    assert!(worker.grab().is_ok());
-    world.is_over();
 }
 
 #[test]

@@ -95,6 +95,29 @@ fn a_full_socket_is_waited_for_whatever_the_time_limit() {
 }
 
 #[test]
+fn a_lost_result_is_no_code_of_a_non_blocking_call_of_a_program() {
+    for (non_blocking, tells, after_loss) in [
+        (false, false, ReturnCode::LOST_CONNECTION),
+        (true, true, ReturnCode::LOST_CONNECTION),
+        (true, false, ReturnCode::SUCCESS),
+    ] {
+        // Lost before the report is sent, and with it.
+        for reports in 0..2 {
+            let (mut worker, world, id, ticket) = with_job();
+            worker.link.settings.non_blocking = non_blocking;
+            worker.tells_losses = tells;
+            world.peer(0).breaks();
+            for _ in 0..reports {
+                let sent = worker.send(id, Report::Warning, b"");
+                assert_eq!(sent, ReturnCode::LOST_CONNECTION);
+            }
+            let done = Outcome::Complete(ReturnCode::SUCCESS);
+            assert_eq!(worker.finish(ticket, done, b"ok"), after_loss, "{non_blocking} {tells}");
+        }
+    }
+}
+
+#[test]
 fn what_comes_while_a_report_is_sent_is_kept() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1"));

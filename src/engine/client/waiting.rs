@@ -1,0 +1,89 @@
+//! Waiting outside of a call: for `gearman_client_wait`, and for a program that has an
+//! event loop of its own.
+//!
+//! Must not: read or send.
+
+use super::Client;
+use super::read::Incoming;
+use crate::engine::ReturnCode;
+use crate::engine::link::{Limit, State, Wait, earlier};
+use crate::net::Transport;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+impl<T: Transport> Client<T> {
+    /// Waits until something has come of what calls have left under way.
+    ///
+    /// # Errors
+    /// `NO_ACTIVE_FDS` when nothing is under way, `TIMEOUT`, or `IO_WAIT` for a signal.
+    pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
+        self.check_fork();
+        self.mark_expected();
+        Poll::Ready(match ready!(self.link.poll_any(limit, None))? {
+            Wait::Ready | Wait::Woken | Wait::TimedOut => Ok(()),
+            Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
+        })
+    }
+
+    /// Marks the connections on which something is due.
+    fn mark_expected(&mut self) {
+        for (conn, server) in self.link.conns.iter_mut().zip(&self.servers) {
+            conn.expected = match conn.state {
+                State::Down => false,
+                State::Connecting => true,
+                State::Up => {
+                    conn.is_blocked()
+                        || !server.owed.is_empty()
+                        || server.inflight > 0
+                        || !matches!(server.incoming, Incoming::None)
+                }
+            };
+        }
+    }
+
+    /// Notes what has come, for a run that does not wait: once, when it begins, and only
+    /// if there is anything that could have.
+    #[cold]
+    pub(super) fn look_once(&mut self) {
+        self.mark_expected();
+        let conns = &self.link.conns;
+        let due = conns.iter().any(|conn| conn.expected);
+        if due && !conns.iter().any(|conn| conn.expected && conn.is_ready()) {
+            // If the poller does not work, the next wait says so.
+            let _ = self.link.glance();
+        }
+    }
+
+    /// Whether `step` has work that needs no waiting for.
+    pub fn has_buffered_work(&self) -> bool {
+        !self.todo.is_empty()
+            || self.link.conns.iter().any(|c| c.readable || (!c.inbuf.is_empty() && !c.partial))
+            || (!self.new.is_empty() && !(0..self.servers.len()).any(|key| self.is_waited_for(key)))
+    }
+
+    /// Whether new tasks have to wait for a connection to get ready.
+    fn is_waited_for(&self, key: usize) -> bool {
+        match self.link.conns[key].state {
+            State::Down => false,
+            State::Connecting => !self.link.conns[key].writable,
+            State::Up => self.is_busy(key),
+        }
+    }
+
+    /// A descriptor that is readable when a step has something to do; -1 when
+    /// there is none.
+    pub fn poll_fd(&mut self) -> i32 {
+        self.check_fork();
+        self.link.net.poll_fd().unwrap_or(-1)
+    }
+
+    /// How long until a deadline has to be looked at.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        if self.active == 0 {
+            return None;
+        }
+        let now = self.link.net.now();
+        let connect = self.link.connect_deadline().map(|d| d.saturating_duration_since(now));
+        earlier(connect, self.link.settings.timeout)
+    }
+}

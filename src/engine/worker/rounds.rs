@@ -1,0 +1,155 @@
+//! Asking servers for a job in non-blocking mode.
+//!
+//! A round goes on over several calls. In it every server has one turn, the last added
+//! first: it is connected to, asked, and asked again after a job that it gave. A call
+//! does one thing, and returns `IO_WAIT` where it would have to wait for what comes of
+//! it. When all had their turn the round ends with `NO_JOBS`: also when servers could
+//! not be reached or were lost, since programs go on after no other code.
+//!
+//! Must not: wait.
+
+use super::Worker;
+use super::grab::Search;
+use super::server::Server;
+use crate::engine::ReturnCode;
+use crate::engine::link::{State, Wait};
+use crate::engine::slab::Id;
+use crate::net::Transport;
+use std::time::Instant;
+
+impl<T: Transport> Worker<T> {
+    /// One call.
+    ///
+    /// # Errors
+    /// As [`Worker::poll_job`].
+    pub(super) fn go_on_with_round(&mut self, call: &mut Search) -> Result<Id, ReturnCode> {
+        if self.round == 0 {
+            self.last_call += 1;
+            self.round = self.last_call;
+        }
+        call.number = self.round;
+        let turn = self.take_turn(call);
+        match turn {
+            Err(ReturnCode::IO_WAIT) => {}
+            // The server that gave it may have more.
+            Ok(_) => self.turn = None,
+            Err(_) => self.end_round(),
+        }
+        turn
+    }
+
+    /// The next call begins a new round.
+    pub(super) fn end_round(&mut self) {
+        self.round = 0;
+        self.turn = None;
+    }
+
+    fn take_turn(&mut self, call: &mut Search) -> Result<Id, ReturnCode> {
+        self.begin_search()?;
+        match self.link.glance()? {
+            Wait::Ready | Wait::TimedOut => {}
+            Wait::Woken => self.note_stop(),
+            Wait::Interrupted => return Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
+        }
+        self.link.end_attempts();
+        self.serve(call)?;
+        self.heed_stop(call)?;
+        if let Some(job) = self.ready.pop_front() {
+            return Ok(job);
+        }
+        if self.turn.is_some_and(|(_, until)| until <= self.link.net.now()) {
+            self.pass_over();
+        }
+        for key in self.link.keys() {
+            if self.may_ask(key) && self.begin_turn(call, key) {
+                self.turn = self.await_turn(self.turn, key);
+                return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
+            }
+        }
+        Err(self.all_had_their_turn())
+    }
+
+    /// Whether a server has a turn in this round that is not over.
+    fn may_ask(&mut self, key: usize) -> bool {
+        let server = &self.servers[key];
+        if server.answered_in == self.round || server.passed_over {
+            return false;
+        }
+        self.link.conns[key].state != State::Down || self.may_connect(key)
+    }
+
+    /// Whether a server that is down is tried now. A program that sleeps in its own
+    /// event loop until [`Worker::next_timeout`] leaves that to the server's rest, while
+    /// another one is there; any other program sleeps between two rounds.
+    fn may_connect(&mut self, key: usize) -> bool {
+        if self.in_event_loop && self.any_up() {
+            return !self.rests(key);
+        }
+        self.may_try(&self.servers[key])
+    }
+
+    pub(super) fn any_up(&self) -> bool {
+        self.link.conns.iter().any(|conn| conn.state == State::Up)
+    }
+
+    /// Does what can be done in a server's turn. Returns whether something has to be
+    /// waited for.
+    fn begin_turn(&mut self, call: &mut Search, key: usize) -> bool {
+        match self.link.conns[key].state {
+            State::Connecting => true,
+            State::Down => match self.connect(key) {
+                Ok(()) => true,
+                Err(code) => {
+                    self.fail(call, key, code);
+                    false
+                }
+            },
+            State::Up if self.servers[key].asks() => true,
+            State::Up => match self.grab_from(key) {
+                Ok(()) => true,
+                Err(code) => {
+                    self.lose(call, key, code);
+                    false
+                }
+            },
+        }
+    }
+
+    /// The time of the server whose turn it is is over: the others do not wait with it
+    /// any longer. One that has just been connected to is asked first.
+    pub(super) fn pass_over(&mut self) {
+        let Some((key, _)) = self.turn.take() else { return };
+        let server = &mut self.servers[key];
+        server.passed_over |= server.asks() || self.link.conns[key].state == State::Connecting;
+    }
+
+    /// When the others do not wait any longer with the server whose turn it is, if
+    /// there are any that wait.
+    pub(super) fn grace_ends(&self) -> Option<Instant> {
+        let (turn, until) = self.turn?;
+        let waits = |key: usize, server: &Server| {
+            let failed = self.link.conns[key].state == State::Down && !self.may_try(server);
+            key != turn && server.answered_in != self.round && !server.passed_over && !failed
+        };
+        self.servers.iter().enumerate().any(|(key, server)| waits(key, server)).then_some(until)
+    }
+
+    /// Whether a server that is down was not tried in this round.
+    pub(super) fn may_try(&self, server: &Server) -> bool {
+        self.round == 0 || server.failed_in != self.round
+    }
+
+    /// The round is over without a job.
+    fn all_had_their_turn(&mut self) -> ReturnCode {
+        for key in 0..self.servers.len() {
+            if self.go_to_sleep(key).is_err() {
+                self.lost(key);
+            }
+        }
+        if self.servers.iter().all(|server| server.passed_over) {
+            return self.link.error.set_code(ReturnCode::IO_WAIT);
+        }
+        // That there is no job is no error.
+        ReturnCode::NO_JOBS
+    }
+}

@@ -1,0 +1,299 @@
+//! Whom a worker asks in non-blocking mode, and what its calls return meanwhile.
+
+use super::*;
+use crate::engine::testing::{Calls, Connect};
+
+const IO_WAIT: ReturnCode = ReturnCode::IO_WAIT;
+const NO_JOBS: ReturnCode = ReturnCode::NO_JOBS;
+const SUCCESS: ReturnCode = ReturnCode::SUCCESS;
+
+/// Calls and the waits between them, as published loops make them, until a call's code
+/// is another one than `IO_WAIT`. Returns how often it was that.
+fn go_on(worker: &mut Worker<ScriptNet>) -> (usize, ReturnCode) {
+    for rounds in 0..20 {
+        match work(worker) {
+            IO_WAIT => assert_eq!(worker.wait(), Ok(()), "after {rounds}"),
+            code => return (rounds, code),
+        }
+    }
+    panic!("it goes on for ever");
+}
+
+#[test]
+fn a_call_does_one_thing_and_returns() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(work(&mut worker), IO_WAIT);
+    assert_eq!(world.take_calls(), Calls { connect: 1, wait: 1, ..Calls::default() });
+    assert_eq!(worker.wait(), Ok(()));
+    world.take_calls();
+    assert_eq!(work(&mut worker), IO_WAIT);
+    assert_eq!(world.take_calls(), Calls { send: 1, wait: 1, ..Calls::default() });
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(work(&mut worker), NO_JOBS);
+    world.peer(0).expects(&grab()).pauses(10).sends(&assign("H:1"));
+    assert_eq!(work(&mut worker), IO_WAIT);
+    assert_eq!(work(&mut worker), IO_WAIT);
+    assert_eq!(worker.wait(), Ok(()));
+    world.peer(0).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_program_that_never_waits_gets_on_too() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    let codes: Vec<ReturnCode> = (0..3).map(|_| work(&mut worker)).collect();
+    assert_eq!(codes, [IO_WAIT, IO_WAIT, SUCCESS]);
+    world.is_over();
+}
+
+#[test]
+fn the_caller_of_grab_is_woken() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).expects(&hello()).pauses(5).sends(&no_job()).expects(&pre_sleep());
+    for _ in 0..2 {
+        assert_eq!(worker.grab(), Err(IO_WAIT));
+        assert_eq!(worker.wait(), Ok(()));
+    }
+    assert_eq!(worker.grab(), Err(NO_JOBS));
+    world.peer(0).pauses(60_000).sends(&noop());
+    assert_eq!(worker.wait(), Ok(()));
+    world.is_over();
+}
+
+#[test]
+fn a_round_asks_every_server_once_and_ends() {
+    let (mut worker, world) = non_blocking(3);
+    for round in 0..3 {
+        for key in 0..3 {
+            let asks = if round == 0 { hello() } else { grab() };
+            world.peer(key).expects(&asks).sends(&no_job()).expects(&pre_sleep());
+        }
+        let calls = if round == 0 { 6 } else { 3 };
+        assert_eq!(go_on(&mut worker), (calls, NO_JOBS));
+        world.is_over();
+    }
+}
+
+#[test]
+fn a_server_that_gave_a_job_is_asked_again_and_then_those_behind_it() {
+    let (mut worker, world) = non_blocking(3);
+    world.peer(2).expects(&hello()).sends(&no_job());
+    world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(go_on(&mut worker), (4, SUCCESS));
+    world.peer(1).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    world.peer(2).expects(&pre_sleep());
+    assert_eq!(go_on(&mut worker), (3, NO_JOBS));
+    world.is_over();
+}
+
+#[test]
+fn a_server_that_is_down_costs_a_turn_and_is_no_error() {
+    let (mut worker, world) = non_blocking(2);
+    world.peer(1).meets(&[Connect::Refuse; 2]);
+    world.peer(0).meets(&[Connect::Refuse; 2]);
+    for _ in 0..2 {
+        assert_eq!(go_on(&mut worker), (2, NO_JOBS));
+        assert_eq!(worker.wait(), Err(ReturnCode::NO_ACTIVE_FDS));
+    }
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    world.peer(1).meets(&[Connect::Refuse]);
+    assert_eq!(go_on(&mut worker), (3, SUCCESS), "no rest is made");
+    world.is_over();
+}
+
+#[test]
+fn a_server_that_is_lost_has_had_its_turn() {
+    let (mut worker, world) = non_blocking(2);
+    world.peer(1).expects(&hello()).closes();
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(go_on(&mut worker), (4, NO_JOBS));
+    assert_eq!(world.peer(1).connected, 1);
+    world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(go_on(&mut worker), (2, SUCCESS));
+    world.is_over();
+}
+
+#[test]
+fn a_send_that_fails_is_the_end_of_a_turn() {
+    let (mut worker, world) = non_blocking(2);
+    for key in 0..2 {
+        world.peer(key).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    }
+    assert_eq!(go_on(&mut worker).1, NO_JOBS);
+    world.peer(1).breaks();
+    world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(go_on(&mut worker), (1, SUCCESS));
+    world.is_over();
+}
+
+#[test]
+fn a_silent_server_is_passed_over_when_its_grace_ends() {
+    let (mut worker, world) = non_blocking(2);
+    world.peer(1).expects(&hello()).pauses(5_000).sends(&assign("H:late"));
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    let began = world.now();
+    assert_eq!(go_on(&mut worker), (4, SUCCESS));
+    assert_eq!(world.now() - began, Duration::from_millis(200));
+    world.peer(0).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(go_on(&mut worker), (1, NO_JOBS));
+    // Its job is taken when it comes after all.
+    world.peer(1).expects(&complete("H:late", b"ok"));
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(work(&mut worker), SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_server_that_was_slow_to_connect_to_is_asked_first() {
+    let (mut worker, world) = non_blocking(2);
+    world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), IO_WAIT);
+    assert_eq!(worker.wait(), Ok(()));
+    world.sleep(500);
+    assert_eq!(go_on(&mut worker), (1, SUCCESS));
+    world.is_over();
+}
+
+#[test]
+fn without_any_time_servers_are_still_asked_one_after_the_other() {
+    let (mut worker, world) = non_blocking(2);
+    timeout(&mut worker, 0);
+    world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(go_on(&mut worker), (2, SUCCESS));
+    assert_eq!(world.peer(0).connected, 0);
+    world.is_over();
+}
+
+#[test]
+fn nobody_waits_with_an_only_server_for_the_end_of_its_grace() {
+    let (mut worker, world) = non_blocking(1);
+    timeout(&mut worker, 1000);
+    world.peer(0).expects(&hello());
+    for _ in 0..2 {
+        assert_eq!(work(&mut worker), IO_WAIT);
+        let _ = worker.wait();
+    }
+    let began = world.now();
+    for calls in 1..3 {
+        assert_eq!(work(&mut worker), IO_WAIT);
+        assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
+        assert_eq!(world.now() - began, calls * Duration::from_secs(1));
+    }
+    world.is_over();
+}
+
+#[test]
+fn servers_that_are_all_silent_stay_asked() {
+    let (mut worker, world) = non_blocking(2);
+    timeout(&mut worker, 300);
+    for key in 0..2 {
+        world.peer(key).expects(&hello());
+    }
+    let mut codes = Vec::new();
+    for _ in 0..8 {
+        codes.push((work(&mut worker), worker.wait()));
+    }
+    assert_eq!(codes[6..], [(IO_WAIT, Err(ReturnCode::TIMEOUT)); 2], "{codes:?}");
+    world.peer(0).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(work(&mut worker), SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_blocking_call_begins_anew() {
+    let (mut worker, world) = non_blocking(2);
+    world.peer(1).expects(&hello()).sends(&no_job());
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(go_on(&mut worker).1, SUCCESS);
+    worker.link.settings.non_blocking = false;
+    world.peer(1).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    world.is_over();
+}
+
+#[test]
+fn a_stop_ends_the_round_also_when_every_server_is_down() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).meets(&[Connect::Refuse]);
+    assert_eq!(go_on(&mut worker), (1, NO_JOBS));
+    world.wakes_after(0, STOP_GRACEFUL);
+    assert_eq!(work(&mut worker), ReturnCode::SHUTDOWN_GRACEFUL);
+}
+
+#[test]
+fn in_an_event_loop_a_server_that_is_down_rests_beside_another() {
+    let (mut worker, world) = non_blocking(2);
+    assert_eq!(worker.poll_fd(), -1, "scripts have none");
+    world.peer(1).meets(&[Connect::Refuse; 2]);
+    world.peer(0).expects(&hello());
+    for n in 0..3 {
+        let handle = format!("H:{n}");
+        world.peer(0).sends(&assign(&handle)).expects(&complete(&handle, b"ok")).expects(&grab());
+        assert_eq!(go_on(&mut worker).1, SUCCESS);
+    }
+    assert_eq!(world.peer(1).connected, 1);
+    world.peer(0).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(go_on(&mut worker), (1, NO_JOBS));
+    let rest = worker.next_timeout().expect("the rest of the server that is down");
+    assert_eq!(rest, Duration::from_millis(100));
+    world.sleep(100);
+    assert_eq!(worker.next_timeout(), Some(Duration::ZERO));
+    world.peer(0).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(go_on(&mut worker), (2, NO_JOBS));
+    assert_eq!(world.peer(1).connected, 2);
+    assert_eq!(worker.next_timeout(), Some(Duration::from_millis(200)));
+    world.is_over();
+}
+
+#[test]
+fn an_event_loop_sleeps_while_every_server_is_down_or_being_connected_to() {
+    let (mut worker, world) = non_blocking(1);
+    assert_eq!(worker.next_timeout(), Some(Duration::ZERO), "to begin with");
+    world.peer(0).meets(&[Connect::Refuse, Connect::Refuse, Connect::Ignore]);
+    for rest in [100, 200] {
+        assert_eq!(go_on(&mut worker), (1, NO_JOBS));
+        assert_eq!(worker.next_timeout(), Some(Duration::from_millis(rest)));
+        world.sleep(rest);
+    }
+    assert_eq!(work(&mut worker), IO_WAIT);
+    assert_eq!(worker.next_timeout(), Some(Duration::from_secs(4)), "when connecting has to end");
+    world.sleep(4_000);
+    assert_eq!(work(&mut worker), NO_JOBS);
+    assert_eq!(worker.next_timeout(), Some(Duration::from_millis(400)));
+}
+
+#[test]
+fn an_event_loop_tries_a_good_server_that_was_lost_at_once() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep()).pauses(2_000).closes();
+    assert_eq!(go_on(&mut worker), (2, NO_JOBS));
+    assert_eq!(worker.next_timeout(), None);
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(work(&mut worker), NO_JOBS);
+    assert_eq!(worker.next_timeout(), Some(Duration::ZERO));
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(go_on(&mut worker), (2, SUCCESS));
+    world.is_over();
+}
+
+#[test]
+fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
+    let (mut worker, world) = non_blocking(1);
+    let whole = assign("H:1");
+    let (begin, end) = whole.split_at(15);
+    world.peer(0).expects(&hello()).sends(begin);
+    for _ in 0..3 {
+        assert_eq!(worker.grab(), Err(IO_WAIT));
+    }
+    assert!(!worker.has_buffered_work());
+    world.peer(0).sends(end);
+    assert_eq!(worker.wait(), Ok(()));
+    assert!(worker.has_buffered_work());
+    assert!(worker.grab().is_ok());
+    world.is_over();
+}

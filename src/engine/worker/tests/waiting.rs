@@ -1,0 +1,164 @@
+//! What `gearman_worker_wait` waits for.
+
+use super::*;
+use crate::engine::exchange::Broadcast;
+use crate::engine::testing::Connect;
+
+const NOTHING: Result<(), ReturnCode> = Err(ReturnCode::NO_ACTIVE_FDS);
+
+/// Calls with a wait between each two of them, all of which have to wait themselves.
+fn begin(worker: &mut Worker<ScriptNet>, calls: usize) {
+    for call in 1..=calls {
+        assert_eq!(work(worker), ReturnCode::IO_WAIT);
+        if call < calls {
+            assert_eq!(worker.wait(), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_due_after_calls_that_have_ended() {
+    let (mut worker, world) = worker(1);
+    assert_eq!(worker.wait(), NOTHING);
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    assert_eq!(worker.wait(), NOTHING);
+    world.peer(0).expects(&grab()).sends(&no_job());
+    assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
+    assert_eq!(worker.wait(), NOTHING);
+    world.peer(0).expects(&request(Command::EchoReq, &[], b"ping"));
+    world.peer(0).sends(&response(Command::EchoRes, &[], b"ping"));
+    assert_eq!(worker.broadcast(Broadcast::Echo(b"ping")), Ok(()));
+    world.take_calls();
+    assert_eq!(worker.wait(), NOTHING);
+    assert_eq!(world.take_calls().wait, 0);
+    world.is_over();
+}
+
+#[test]
+fn a_server_that_is_to_wake_the_worker_is_waited_for() {
+    let (mut worker, world) = worker(1);
+    timeout(&mut worker, 100);
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep()).pauses(350);
+    world.peer(0).sends(&noop());
+    assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
+    assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
+    assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
+    assert_eq!(worker.wait(), Ok(()));
+    world.is_over();
+}
+
+#[test]
+fn what_has_come_is_reported_once() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    for code in [ReturnCode::IO_WAIT, ReturnCode::IO_WAIT, ReturnCode::NO_JOBS] {
+        assert_eq!(work(&mut worker), code);
+        if code == ReturnCode::IO_WAIT {
+            assert_eq!((worker.wait(), worker.wait()), (Ok(()), NOTHING));
+        }
+    }
+    world.peer(0).pauses(10).sends(&noop());
+    assert_eq!((worker.wait(), worker.wait()), (Ok(()), NOTHING));
+    world.peer(0).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(work(&mut worker), ReturnCode::NO_JOBS);
+    world.is_over();
+}
+
+#[test]
+fn what_was_reported_has_to_be_looked_at_before_others_are_waited_for() {
+    let (mut worker, world) = worker(2);
+    timeout(&mut worker, 100);
+    for key in 0..2 {
+        world.peer(key).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    }
+    assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
+    assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
+    world.peer(0).sends(&noop());
+    assert_eq!((worker.wait(), worker.wait()), (Ok(()), NOTHING));
+    world.peer(1).expects(&grab()).sends(&no_job());
+    world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_job_at_hand_is_reported_once() {
+    let (mut worker, world) = worker(2);
+    world.peer(1).expects(&hello()).pauses(250).sends(&assign("H:late"));
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(taken(&mut worker), "H:1");
+    world.sleep(250);
+    let ping = request(Command::EchoReq, &[], b"ping");
+    for key in 0..2 {
+        world.peer(key).expects(&ping).sends(&response(Command::EchoRes, &[], b"ping"));
+    }
+    assert_eq!(worker.broadcast(Broadcast::Echo(b"ping")), Ok(()));
+    assert_eq!((worker.wait(), worker.wait()), (Ok(()), NOTHING));
+    world.peer(1).expects(&complete("H:late", b"ok"));
+    assert_eq!(taken(&mut worker), "H:late");
+    world.is_over();
+}
+
+#[test]
+fn what_comes_on_another_connection_does_not_end_the_wait() {
+    let (mut worker, world) = non_blocking(2);
+    timeout(&mut worker, 1000);
+    world.peer(1).expects(&hello()).sends(&no_job());
+    world.peer(0).expects(&hello());
+    begin(&mut worker, 4);
+    // The first has no job and was not told that we sleep; it goes.
+    world.peer(1).closes();
+    world.peer(0).pauses(50).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    let began = world.now();
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(world.now() - began, Duration::from_millis(50));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_limit_of_nothing_looks_once() {
+    let (mut worker, world) = non_blocking(1);
+    timeout(&mut worker, 0);
+    world.peer(0).expects(&hello()).pauses(10).sends(&no_job());
+    begin(&mut worker, 2);
+    assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
+    world.sleep(10);
+    assert_eq!(worker.wait(), Ok(()));
+    world.is_over();
+}
+
+#[test]
+fn connecting_that_takes_too_long_ends_a_wait() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).meets(&[Connect::Ignore]);
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    let began = world.now();
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(world.now() - began, Duration::from_secs(4));
+    assert_eq!(work(&mut worker), ReturnCode::NO_JOBS);
+}
+
+#[test]
+fn a_stop_ends_a_wait_and_is_not_asked_about_where_nothing_is_due() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).expects(&hello());
+    begin(&mut worker, 2);
+    world.wakes_after(10, STOP_NOW);
+    assert_eq!(worker.wait(), Err(ReturnCode::SHUTDOWN));
+    assert_eq!(worker.wait(), Err(ReturnCode::SHUTDOWN));
+    assert_eq!(work(&mut worker), ReturnCode::SHUTDOWN);
+    assert_eq!(worker.wait(), NOTHING);
+}
+
+#[test]
+fn nothing_is_due_in_a_forked_child() {
+    let (mut worker, world) = non_blocking(1);
+    world.peer(0).expects(&[]);
+    assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
+    world.forks();
+    assert_eq!(worker.wait(), NOTHING);
+}

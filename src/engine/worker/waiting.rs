@@ -1,0 +1,125 @@
+//! Waiting outside of a call: for `gearman_worker_wait`, and for a program that has an
+//! event loop of its own.
+//!
+//! Must not: read or send.
+
+use super::Worker;
+use super::server::{Queue, Server};
+use crate::engine::ReturnCode;
+use crate::engine::link::{Conn, Limit, State, Wait};
+use crate::net::Transport;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+impl<T: Transport> Worker<T> {
+    /// Waits until something has come of what calls have left under way, or another
+    /// server can be asked.
+    ///
+    /// # Errors
+    /// `NO_ACTIVE_FDS` when nothing is under way, `TIMEOUT`, `IO_WAIT` for a signal,
+    /// and the stop that was asked for.
+    pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
+        self.check_fork();
+        let watches = self.watches();
+        for (key, server) in self.servers.iter().enumerate() {
+            let conn = &self.link.conns[key];
+            let expected = is_due(conn, server, watches) || self.has_ready_job(key);
+            self.link.conns[key].expected = expected;
+        }
+        if let Some(stop) = self.stop.filter(|_| self.link.expects_any()) {
+            return Poll::Ready(Err(self.link.error.set_code(stop.code())));
+        }
+        if self.report_ready_jobs() {
+            return Poll::Ready(Ok(()));
+        }
+        let grace = self.grace_ends();
+        Poll::Ready(match ready!(self.link.poll_any(limit, grace))? {
+            Wait::Ready => Ok(()),
+            Wait::TimedOut => {
+                self.pass_over();
+                Ok(())
+            }
+            Wait::Woken => {
+                self.note_stop();
+                match self.stop {
+                    Some(stop) => Err(self.link.error.set_code(stop.code())),
+                    None => Ok(()),
+                }
+            }
+            Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
+        })
+    }
+
+    /// Whether a server that was told that we sleep is waited for: beside one that
+    /// something else is expected of, or when all are so.
+    fn watches(&self) -> bool {
+        let up = |(conn, _): &(&Conn, &Server)| conn.state == State::Up;
+        let mut open = self.link.conns.iter().zip(&self.servers).filter(up);
+        let sleeps = open.all(|(_, server)| server.queue == Queue::Watched || server.passed_over);
+        let connects = self.link.conns.iter().any(|conn| conn.state == State::Connecting);
+        sleeps || connects || self.servers.iter().any(Server::asks)
+    }
+
+    /// Whether a job of a connection has come that was not handed out.
+    fn has_ready_job(&self, key: usize) -> bool {
+        self.ready.iter().any(|&id| self.jobs.get(id).is_some_and(|job| job.conn == key))
+    }
+
+    /// Reports connections whose job is at hand. Returns whether there are any that were
+    /// not reported.
+    fn report_ready_jobs(&mut self) -> bool {
+        let mut any = false;
+        for &id in &self.ready {
+            if let Some(conn) = self.jobs.get(id).and_then(|j| self.link.conns.get_mut(j.conn)) {
+                any |= !std::mem::replace(&mut conn.reported, true);
+            }
+        }
+        any
+    }
+
+    /// Whether a call has work that needs no waiting for.
+    pub fn has_buffered_work(&self) -> bool {
+        !self.ready.is_empty()
+            || (self.link.conns.iter())
+                .any(|c| c.readable || c.writable || (!c.inbuf.is_empty() && !c.partial))
+    }
+
+    /// A descriptor that is readable when a call has something to do; -1 when
+    /// there is none.
+    pub fn poll_fd(&mut self) -> i32 {
+        self.check_fork();
+        self.in_event_loop = true;
+        self.link.net.poll_fd().unwrap_or(-1)
+    }
+
+    /// How long until a call has something to do though nothing comes: connecting or an
+    /// answer takes too long, or a server that is down can be tried again.
+    pub fn next_timeout(&mut self) -> Option<Duration> {
+        self.check_fork();
+        self.in_event_loop = true;
+        let now = self.link.net.now();
+        let turn = self.turn.map(|(_, end)| end);
+        // Beside others a server is tried as soon as its rest is over, else once in a round.
+        let any_up = self.any_up();
+        let asks = !self.functions.is_empty() && self.stop.is_none();
+        let rests = (self.link.conns.iter().zip(&self.servers))
+            .filter(|(conn, server)| {
+                asks && conn.state == State::Down && (any_up || self.may_try(server))
+            })
+            .map(|(_, server)| server.rests_until.unwrap_or(now));
+        let next = rests.chain(self.link.connect_deadline()).chain(turn).min()?;
+        Some(next.saturating_duration_since(now))
+    }
+}
+
+/// Whether something is due on a connection. `watches` is [`Worker::watches`].
+fn is_due(conn: &Conn, server: &Server, watches: bool) -> bool {
+    match conn.state {
+        State::Down => false,
+        State::Connecting => true,
+        State::Up => {
+            let sleeps = server.queue == Queue::Watched && watches;
+            sleeps || conn.is_blocked() || !server.owed.is_empty() || server.incoming.is_some()
+        }
+    }
+}
