@@ -15,8 +15,8 @@
 use super::cancellation;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Once, OnceLock};
 
 const PLACE_SIZE: usize = 48;
 
@@ -31,6 +31,8 @@ thread_local! {
 static DEPTH_ALONE: AtomicU32 = AtomicU32::new(0);
 
 static HOOK: Once = Once::new();
+/// The hook that was there before.
+static PREVIOUS: OnceLock<Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send>> = OnceLock::new();
 
 /// Installs the hook. Every handle is made after a call of this, and nothing is guarded
 /// without a handle.
@@ -83,14 +85,19 @@ fn count_of_several(change: u32) {
 }
 
 fn install() {
-    let previous = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-        if DEPTH.get() == 0 && DEPTH_ALONE.load(Ordering::Relaxed) == 0 {
+    let _ = PREVIOUS.set(std::panic::take_hook());
+    // A function takes no memory, which nobody would free when the library is unloaded.
+    std::panic::set_hook(Box::new(hook));
+}
+
+fn hook(info: &PanicHookInfo<'_>) {
+    if DEPTH.get() == 0 && DEPTH_ALONE.load(Ordering::Relaxed) == 0 {
+        if let Some(previous) = PREVIOUS.get() {
             previous(info);
-        } else {
-            PLACE.set(info.location().map_or([b' '; PLACE_SIZE], place));
         }
-    }));
+    } else {
+        PLACE.set(info.location().map_or([b' '; PLACE_SIZE], place));
+    }
 }
 
 fn place(location: &Location<'_>) -> [u8; PLACE_SIZE] {
