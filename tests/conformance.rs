@@ -126,6 +126,7 @@ programs! {
     calls_in_a_function
     calls_in_any_callback
     cancel_job
+    cancelled_at_random
     cancelled_threads
     cancelled_threads_beyond
     client_clone

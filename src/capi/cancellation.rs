@@ -95,7 +95,7 @@ fn restore() -> bool {
 ///
 /// `body` and its result are plain data where the program's setting is given back.
 #[inline(always)]
-pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R) -> R {
+pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
     let begun = !is_alone() && disable();
     let result = apart(body);
     if begun {
@@ -107,7 +107,7 @@ pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R) -> R {
 /// Runs a call that may wait, as [`disabled`] does. It is a cancellation point even when
 /// it finds everything at hand: a loop of such calls can be cancelled.
 #[inline(always)]
-pub(super) fn point<R: Copy>(body: impl FnOnce() -> R) -> R {
+pub(super) fn point<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
     if !is_alone() {
         // Nothing is alive here but the arguments of a call that has not begun.
         cancel_state::point();
@@ -119,7 +119,7 @@ pub(super) fn point<R: Copy>(body: impl FnOnce() -> R) -> R {
 /// destructors and no panics to catch, and can be unwound at any instruction: a thread
 /// that is cancelled asynchronously may be just before or behind its work.
 #[inline(never)]
-fn apart<R>(body: impl FnOnce() -> R) -> R {
+fn apart<R>(body: impl FnOnce() -> R + Copy) -> R {
     body()
 }
 

@@ -369,13 +369,13 @@ pub unsafe extern "C-unwind" fn gearman_client_set_namespace(
     namespace_key_size: usize,
 ) {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::peek(client) {
             let namespace = namespace_key.sized(namespace_key_size);
             let namespace = (!namespace_key.is_null()).then_some(namespace);
             block.engine.link.settings.set_namespace(namespace);
         }
-    }
+    })
 }
 
 /// The prefix set by gearman_client_set_namespace(), valid until it is set
@@ -408,7 +408,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_identifier(
     id_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -423,5 +423,5 @@ pub unsafe extern "C-unwind" fn gearman_client_set_identifier(
         match ClientBlock::flush_log(block) {
             Ok(()) | Err(_) => code.into(),
         }
-    }
+    })
 }

@@ -3,6 +3,7 @@
 //! Must not: call one.
 
 use super::callbacks::*;
+use super::cancellation;
 use super::client_block::{ClientBlock, NO_ACTIONS};
 use super::types::*;
 use std::rc::Rc;
@@ -24,11 +25,16 @@ pub unsafe extern "C-unwind" fn gearman_client_set_task_context_free_fn(
 }
 
 /// Changes the callbacks that tasks will get.
-unsafe fn set_callback(client: *mut gearman_client_st, set: impl FnOnce(&mut gearman_actions_t)) {
-    // SAFETY: the callers guarantee a live client.
-    if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        set(Rc::make_mut(&mut block.actions));
-    }
+unsafe fn set_callback(
+    client: *mut gearman_client_st,
+    set: impl FnOnce(&mut gearman_actions_t) + Copy,
+) {
+    cancellation::disabled(|| {
+        // SAFETY: the callers guarantee a live client.
+        if let Some(block) = unsafe { ClientBlock::peek(client) } {
+            set(Rc::make_mut(&mut block.actions));
+        }
+    });
 }
 
 /// Sets the callback that sends the workload of a task which was added
@@ -150,8 +156,10 @@ pub unsafe extern "C-unwind" fn gearman_client_set_fail_fn(
 /// `client` is NULL or a live client.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_clear_fn(client: *mut gearman_client_st) {
-    // SAFETY: the caller guarantees a live client.
-    if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        block.actions = Rc::new(NO_ACTIONS);
-    }
+    cancellation::disabled(|| {
+        // SAFETY: the caller guarantees a live client.
+        if let Some(block) = unsafe { ClientBlock::peek(client) } {
+            block.actions = Rc::new(NO_ACTIONS);
+        }
+    });
 }

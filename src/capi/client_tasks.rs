@@ -23,7 +23,8 @@ use std::rc::Rc;
 ///
 /// # Safety
 /// `client` is NULL or a live client, `shell` NULL or writable memory that is no
-/// live task, `ret_ptr` NULL or writable.
+/// live task, `ret_ptr` NULL or writable. Cancellation is disabled: making a unique id is
+/// a cancellation point.
 pub(super) unsafe fn add(
     client: *mut gearman_client_st,
     shell: *mut gearman_task_st,
@@ -125,7 +126,7 @@ unsafe fn add_job(
 ) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees a live client, strings, and a workload that
     // is readable now.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let (function, unique) = (function.bytes(), unique.bytes());
         let streamable = ClientBlock::peek(client).is_some_and(|b| b.actions.workload_fn.is_some());
         let hooked = ClientBlock::peek(client).is_some_and(|b| b.hooks.any());
@@ -151,7 +152,7 @@ unsafe fn add_job(
             })
         });
         task.map_or(ptr::null_mut(), |task| (*task).shell)
-    }
+    })
 }
 
 /// Adds a foreground job of normal priority, to be sent by the next
@@ -310,7 +311,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
     ret_ptr: *mut gearman_return_t,
 ) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if job_handle.is_null() {
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return ptr::null_mut();
@@ -328,7 +329,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
             },
         );
         task.map_or(ptr::null_mut(), |task| (*task).shell)
-    }
+    })
 }
 
 /// Adds a request for the state of a job by its unique id.
@@ -345,7 +346,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
     ret_ptr: *mut gearman_return_t,
 ) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if unique_handle.is_null() {
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return ptr::null_mut();
@@ -364,7 +365,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
             },
         );
         task.map_or(ptr::null_mut(), |task| (*task).shell)
-    }
+    })
 }
 
 /// Runs the tasks that were added, in the order of adding, and calls their

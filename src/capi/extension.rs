@@ -4,6 +4,7 @@
 //!
 //! Must not: wait.
 
+use super::cancellation;
 use super::client_block::ClientBlock;
 use super::frames::Block as _;
 use super::text::CStrArg;
@@ -73,7 +74,7 @@ pub unsafe extern "C-unwind" fn gearman_client_greet_with_option(
     option_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let option = option.sized(option_size);
         match ClientBlock::enter(client) {
             Some(block) if (1..=MAX_ARGS_SIZE).contains(&option.len()) => {
@@ -82,7 +83,7 @@ pub unsafe extern "C-unwind" fn gearman_client_greet_with_option(
             }
             _ => gearman_return_t::INVALID_ARGUMENT,
         }
-    }
+    })
 }
 
 /// Says whether every callback of the client returns: whether none is left by longjmp

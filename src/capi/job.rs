@@ -335,7 +335,7 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
     data_size: *mut usize,
 ) -> *mut c_void {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         put(data_size, 0);
         let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
         let (worker, id) = (block.worker, block.id);
@@ -367,7 +367,7 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
         memory.cast::<u8>().add(size).write(0);
         job.drop_workload();
         memory
-    }
+    })
 }
 
 /// A new worker like the job's, which the caller frees; see

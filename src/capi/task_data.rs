@@ -32,7 +32,7 @@ pub unsafe extern "C-unwind" fn gearman_task_give_workload(
 ) {
     // SAFETY: the caller guarantees all of it; the block is not touched after
     // the release of an earlier gift.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = TaskBlock::peek(task) else { return };
         let (client, id) = (block.client, block.id);
         let before = std::mem::replace(&mut block.given, workload.cast_mut());
@@ -42,7 +42,7 @@ pub unsafe extern "C-unwind" fn gearman_task_give_workload(
             // Neither task nor client is touched any more.
             let _ = (*client).hooks.release(client, UNTICKETED, before);
         }
-    }
+    })
 }
 
 /// Sends a piece of the workload, from inside the task's workload callback.
@@ -170,14 +170,14 @@ pub unsafe extern "C-unwind" fn gearman_task_take_data(
     data_size: *mut usize,
 ) -> *mut c_void {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         put(data_size, 0);
         let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
         let Some(found) = (*block.client).engine.task_mut(block.id) else { return ptr::null_mut() };
         // The size of data that is to be received shows here, too.
         put(data_size, std::mem::take(&mut found.data_size));
         found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast())
-    }
+    })
 }
 
 /// The collected result of a task of gearman_execute(), valid until the task is
@@ -190,7 +190,7 @@ pub unsafe extern "C-unwind" fn gearman_task_result(
     task: *mut gearman_task_st,
 ) -> *mut gearman_result_st {
     // SAFETY: the caller guarantees a live task.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
         let found = (*block.client).engine.task_mut(block.id);
         if let Some(bytes) = found.and_then(|t| t.result.take()) {
@@ -206,5 +206,5 @@ pub unsafe extern "C-unwind" fn gearman_task_result(
             }
         }
         block.result.as_deref_mut().map_or(ptr::null_mut(), ptr::from_mut)
-    }
+    })
 }

@@ -387,13 +387,13 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_namespace(
     namespace_key_size: usize,
 ) {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::peek(worker) {
             let namespace = namespace_key.sized(namespace_key_size);
             let namespace = (!namespace_key.is_null()).then_some(namespace);
             block.engine.link.settings.set_namespace(namespace);
         }
-    }
+    })
 }
 
 /// The prefix set by gearman_worker_set_namespace(), valid until it is set
@@ -426,14 +426,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_identifier(
     id_size: usize,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let code = text::set_identifier(&mut (*block).engine.link, id.sized(id_size));
         (*block).identified |= !code.failed();
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// The descriptors that gearman_kill() stops this worker by. They are the

@@ -4,6 +4,7 @@
 //!
 //! Must not: call a function.
 
+use super::cancellation;
 use super::text::CStrArg;
 use super::types::*;
 use super::worker_block::{Definition, Run, WorkerBlock};
@@ -28,13 +29,13 @@ pub unsafe extern "C-unwind" fn gearman_worker_register(
     timeout: u32,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
         let code = add(block, function_name.bytes(), timeout, None);
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// Takes back a function, and those of the same name that were added before.
@@ -49,7 +50,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_unregister(
     function_name: *const c_char,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees both.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -64,7 +65,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_unregister(
             this.changed = true;
         }
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// Takes back every function.
@@ -78,7 +79,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_unregister_all(
     worker: *mut gearman_worker_st,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees a live worker.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -91,7 +92,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_unregister_all(
             this.changed = true;
         }
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// Whether a function of this name is offered.
@@ -133,7 +134,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_function(
     context: *mut c_void,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees all of it.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -146,7 +147,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_function(
             refuse(block, at, "function not given")
         };
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// Offers a function of any kind, as the gearman_function_create functions make
@@ -171,7 +172,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
     context: *mut c_void,
 ) -> gearman_return_t {
     // SAFETY: the caller guarantees all of it; `kind` names the member.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
@@ -196,7 +197,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
             refuse(block, at, "function not given")
         };
         WorkerBlock::leave(block, code)
-    }
+    })
 }
 
 /// Says in the worker's error why an argument is invalid.

@@ -12,6 +12,7 @@ unsafe extern "C-unwind" {
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
     fn pthread_setcanceltype(kind: c_int, before: *mut c_int) -> c_int;
     fn pthread_testcancel();
+    fn poll(fds: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
 }
 
 const DISABLED: c_int = 1;
@@ -24,17 +25,24 @@ pub struct Setting {
     kind: c_int,
 }
 
-/// Keeps the thread from being cancelled, and returns what it had set before.
+/// Keeps the thread from being cancelled, and returns what it had set before. A thread
+/// that is cancelled asynchronously may end here, and pays for one system call.
+///
+/// glibc 2.36 asks for an asynchronous cancellation by a signal, and its handler does not
+/// look at the state: a request that was on its way when the state was disabled would act
+/// in every function of glibc that is a cancellation point. Such a function waits for
+/// the request, too, when the type is deferred: one is called before the state is disabled.
 #[inline]
 pub fn disable() -> Setting {
     let (mut state, mut kind) = (DISABLED, DEFERRED);
-    // The type comes first: glibc's handler does not look at the state when the signal was
-    // sent before that was disabled, but it does look at the type.
-    // SAFETY: each writes one int.
-    unsafe {
-        pthread_setcanceltype(DEFERRED, &raw mut kind);
-        pthread_setcancelstate(DISABLED, &raw mut state);
+    // SAFETY: writes one int.
+    unsafe { pthread_setcanceltype(DEFERRED, &raw mut kind) };
+    if kind != DEFERRED {
+        // SAFETY: there is nothing to poll.
+        unsafe { poll(ptr::null_mut(), 0, 0) };
     }
+    // SAFETY: writes one int.
+    unsafe { pthread_setcancelstate(DISABLED, &raw mut state) };
     Setting { state, kind }
 }
 
