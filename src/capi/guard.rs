@@ -32,7 +32,10 @@ static DEPTH_ALONE: AtomicU32 = AtomicU32::new(0);
 
 static HOOK: Once = Once::new();
 /// The hook that was there before.
-static PREVIOUS: OnceLock<Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send>> = OnceLock::new();
+static PREVIOUS: OnceLock<Hook> = OnceLock::new();
+
+/// What std calls for a panic.
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send>;
 
 /// Installs the hook. Every handle is made after a call of this, and nothing is guarded
 /// without a handle.
