@@ -240,6 +240,67 @@ bool gearman_client_set_server_option(gearman_client_st *client,
                                       const char *option_arg,
                                       size_t option_arg_size);
 
+/* Submits a background job of normal priority and waits until the server
+ * has acknowledged it, also in non-blocking mode. The workload is only
+ * borrowed; `job_handle`, unless NULL, gets the job's handle.
+ *
+ * Requires: `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+ * `workload` is readable for its size until this returns; `job_handle` is NULL
+ * or has room for 64 bytes.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_do_background(gearman_client_st *client,
+                                              const char *function_name,
+                                              const char *unique,
+                                              const void *workload,
+                                              size_t workload_size,
+                                              gearman_job_handle_t job_handle);
+
+/* Like gearman_client_do_background(), with high priority.
+ *
+ * Requires: `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+ * `workload` is readable for its size until this returns; `job_handle` is NULL
+ * or has room for 64 bytes.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_do_high_background(gearman_client_st *client,
+                                                   const char *function_name,
+                                                   const char *unique,
+                                                   const void *workload,
+                                                   size_t workload_size,
+                                                   gearman_job_handle_t job_handle);
+
+/* Like gearman_client_do_background(), with low priority.
+ *
+ * Requires: `client` is NULL or a live client; the strings are NULL or NUL-terminated;
+ * `workload` is readable for its size until this returns; `job_handle` is NULL
+ * or has room for 64 bytes.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_do_low_background(gearman_client_st *client,
+                                                  const char *function_name,
+                                                  const char *unique,
+                                                  const void *workload,
+                                                  size_t workload_size,
+                                                  gearman_job_handle_t job_handle);
+
+/* The handle of the job that the last call of a `*_background` function made,
+ * valid until the next; "" before and after one that failed. NULL for NULL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API const char *gearman_client_do_job_handle(gearman_client_st *client);
+
+/* Deprecated: always 0 of 0, since gearman_client_do() never returns in the
+ * middle of a job.
+ *
+ * Requires: The out-pointers are NULL or writable.
+ */
+GEARMAN_API
+void gearman_client_do_status(gearman_client_st *client,
+                              uint32_t *numerator,
+                              uint32_t *denominator);
+
 /* The options that are on, as bits. EXCEPTION is never shown. For NULL the
  * number of GEARMAN_WORKER_MAX, as programs know it.
  *
@@ -468,67 +529,6 @@ void *gearman_client_do_low(gearman_client_st *client,
                             size_t workload_size,
                             size_t *result_size,
                             gearman_return_t *ret_ptr);
-
-/* Submits a background job of normal priority and waits until the server
- * has acknowledged it, also in non-blocking mode. The workload is only
- * borrowed; `job_handle`, unless NULL, gets the job's handle.
- *
- * Requires: `client` is NULL or a live client; the strings are NULL or NUL-terminated;
- * `workload` is readable for its size until this returns; `job_handle` is NULL
- * or has room for 64 bytes.
- */
-GEARMAN_API
-gearman_return_t gearman_client_do_background(gearman_client_st *client,
-                                              const char *function_name,
-                                              const char *unique,
-                                              const void *workload,
-                                              size_t workload_size,
-                                              gearman_job_handle_t job_handle);
-
-/* Like gearman_client_do_background(), with high priority.
- *
- * Requires: `client` is NULL or a live client; the strings are NULL or NUL-terminated;
- * `workload` is readable for its size until this returns; `job_handle` is NULL
- * or has room for 64 bytes.
- */
-GEARMAN_API
-gearman_return_t gearman_client_do_high_background(gearman_client_st *client,
-                                                   const char *function_name,
-                                                   const char *unique,
-                                                   const void *workload,
-                                                   size_t workload_size,
-                                                   gearman_job_handle_t job_handle);
-
-/* Like gearman_client_do_background(), with low priority.
- *
- * Requires: `client` is NULL or a live client; the strings are NULL or NUL-terminated;
- * `workload` is readable for its size until this returns; `job_handle` is NULL
- * or has room for 64 bytes.
- */
-GEARMAN_API
-gearman_return_t gearman_client_do_low_background(gearman_client_st *client,
-                                                  const char *function_name,
-                                                  const char *unique,
-                                                  const void *workload,
-                                                  size_t workload_size,
-                                                  gearman_job_handle_t job_handle);
-
-/* The handle of the job that the last call of a `*_background` function made,
- * valid until the next; "" before and after one that failed. NULL for NULL.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API const char *gearman_client_do_job_handle(gearman_client_st *client);
-
-/* Deprecated: always 0 of 0, since gearman_client_do() never returns in the
- * middle of a job.
- *
- * Requires: The out-pointers are NULL or writable.
- */
-GEARMAN_API
-void gearman_client_do_status(gearman_client_st *client,
-                              uint32_t *numerator,
-                              uint32_t *denominator);
 
 /* Adds a foreground job of normal priority, to be sent by the next
  * gearman_client_run_tasks(). The workload is copied; with a

@@ -224,6 +224,62 @@ gearman_return_t gearman_worker_set_identifier(gearman_worker_st *worker,
  */
 GEARMAN_API gearman_id_t gearman_worker_id(gearman_worker_st *worker);
 
+/* Asks every server for a job and returns it without calling its function; it
+ * does not sleep. Send its result with gearman_job_send_complete() or
+ * gearman_job_send_fail(), then free it with gearman_job_free().
+ *
+ * Returns the job, in `job` or in memory of the library, or NULL with the code
+ * in `ret_ptr`: NO_JOBS when no server has one, and those of
+ * gearman_worker_work(), also in non-blocking mode.
+ *
+ * Requires: `worker` is NULL or a live worker; `job` is NULL or memory that is not a live
+ * job; `ret_ptr` is NULL or writable.
+ */
+GEARMAN_API
+gearman_job_st *gearman_worker_grab_job(gearman_worker_st *worker,
+                                        gearman_job_st *job,
+                                        gearman_return_t *ret_ptr);
+
+/* Waits until something has come of what calls have left under way, for
+ * non-blocking mode: a connection that is being made, an answer that is due, a
+ * server that is to wake the worker; or until a slow server has had its time and
+ * the next one can be asked.
+ *
+ * Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
+ * nothing is under way, whether connections are open or not, or what was reported
+ * was not looked at by another call; SHUTDOWN and SHUTDOWN_GRACEFUL after
+ * gearman_kill(); or IO_WAIT for a signal under GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API gearman_return_t gearman_worker_wait(gearman_worker_st *worker);
+
+/* Sends bytes to every server and waits, also in non-blocking mode, until each
+ * has sent them back.
+ *
+ * Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
+ * server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+ *
+ * Requires: `worker` is NULL or a live worker; `workload` is readable for its size.
+ */
+GEARMAN_API
+gearman_return_t gearman_worker_echo(gearman_worker_st *worker,
+                                     const void *workload,
+                                     size_t workload_size);
+
+/* Turns a server option such as "exceptions" on: at every server, now and on
+ * every later connection. Waits for the answers, also in non-blocking mode.
+ *
+ * Returns whether at least one server accepted it and none refused it; one that
+ * is down is told when it is back.
+ *
+ * Requires: `worker` is NULL or a live worker; `option_arg` is readable for its size.
+ */
+GEARMAN_API
+bool gearman_worker_set_server_option(gearman_worker_st *worker,
+                                      const char *option_arg,
+                                      size_t option_arg_size);
+
 /* Offers a function without one to call: for programs that use
  * gearman_worker_grab_job(). `timeout` is how many milliseconds the server
  * gives a job before it gives it to another worker; 0 for no limit.
@@ -370,62 +426,6 @@ GEARMAN_API void gearman_worker_set_timeout(gearman_worker_st *worker, int timeo
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API gearman_return_t gearman_worker_work(gearman_worker_st *worker);
-
-/* Asks every server for a job and returns it without calling its function; it
- * does not sleep. Send its result with gearman_job_send_complete() or
- * gearman_job_send_fail(), then free it with gearman_job_free().
- *
- * Returns the job, in `job` or in memory of the library, or NULL with the code
- * in `ret_ptr`: NO_JOBS when no server has one, and those of
- * gearman_worker_work(), also in non-blocking mode.
- *
- * Requires: `worker` is NULL or a live worker; `job` is NULL or memory that is not a live
- * job; `ret_ptr` is NULL or writable.
- */
-GEARMAN_API
-gearman_job_st *gearman_worker_grab_job(gearman_worker_st *worker,
-                                        gearman_job_st *job,
-                                        gearman_return_t *ret_ptr);
-
-/* Waits until something has come of what calls have left under way, for
- * non-blocking mode: a connection that is being made, an answer that is due, a
- * server that is to wake the worker; or until a slow server has had its time and
- * the next one can be asked.
- *
- * Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
- * nothing is under way, whether connections are open or not, or what was reported
- * was not looked at by another call; SHUTDOWN and SHUTDOWN_GRACEFUL after
- * gearman_kill(); or IO_WAIT for a signal under GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL.
- *
- * Requires: `worker` is NULL or a live worker.
- */
-GEARMAN_API gearman_return_t gearman_worker_wait(gearman_worker_st *worker);
-
-/* Sends bytes to every server and waits, also in non-blocking mode, until each
- * has sent them back.
- *
- * Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
- * server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
- *
- * Requires: `worker` is NULL or a live worker; `workload` is readable for its size.
- */
-GEARMAN_API
-gearman_return_t gearman_worker_echo(gearman_worker_st *worker,
-                                     const void *workload,
-                                     size_t workload_size);
-
-/* Turns a server option such as "exceptions" on: at every server, now and on
- * every later connection. Waits for the answers, also in non-blocking mode.
- *
- * Returns whether at least one server accepted it and none refused it; one that
- * is down is told when it is back.
- *
- * Requires: `worker` is NULL or a live worker; `option_arg` is readable for its size.
- */
-GEARMAN_API
-bool gearman_worker_set_server_option(gearman_worker_st *worker,
-                                      const char *option_arg,
-                                      size_t option_arg_size);
 
 #ifdef __cplusplus
 }

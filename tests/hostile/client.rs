@@ -8,6 +8,7 @@
 
 use gearman::capi::client::*;
 use gearman::capi::client_ask::*;
+use gearman::capi::client_background::*;
 use gearman::capi::client_options::*;
 use gearman::capi::client_servers::*;
 use gearman::capi::client_setters::*;

@@ -9,6 +9,7 @@
 use gearman::capi::job::*;
 use gearman::capi::types::*;
 use gearman::capi::worker::*;
+use gearman::capi::worker_ask::*;
 use gearman::capi::worker_functions::*;
 use gearman::capi::worker_options::*;
 use gearman::capi::worker_run::*;
