@@ -1,5 +1,5 @@
 //! [`HookBuf`]: memory that a program's allocator hook gave for the body of a
-//! packet, and [`Bin`], where it goes when nobody needs it any more.
+//! packet, and [`Bin`], where it goes when it is not needed any more.
 //!
 //! Must not: call a hook. `capi` gives back what is in the bin.
 
@@ -32,7 +32,7 @@ impl Bin {
 /// once. So no borrow of the bytes is kept while another body is filled.
 #[derive(Debug)]
 pub struct HookBuf {
-    /// None once the memory is somebody else's.
+    /// None once the memory was given away.
     ptr: Option<NonNull<u8>>,
     len: usize,
     capacity: usize,

@@ -321,7 +321,7 @@ impl ClientBlock {
     /// ends the run when there is none.
     ///
     /// # Safety
-    /// `memory` is NULL or `size` bytes from the hook that nobody else uses.
+    /// `memory` is NULL or `size` bytes from the hook without another user.
     unsafe fn give_memory(
         &mut self,
         ticket: Ticket,

@@ -8,7 +8,7 @@
 //!
 //! A thread may have several stacks: its own, and those of coroutines, fibers and signal
 //! handlers. Marks are looked at only on the thread's own stack, and only while the thread
-//! runs on it: nobody knows where another stack ends, whether it is still mapped, and
+//! runs on it: it is not known where another stack ends, whether it is still mapped, and
 //! whether it is suspended. A call on another stack is under way until it returns, with one
 //! exception: its frame cannot be where other frames are now. So a jump inside a coroutine is
 //! noticed by the next call of the library from about the same depth of that stack, or of
@@ -77,7 +77,7 @@ struct Frame<P> {
 impl<P> Frame<P> {
     /// Whether the call is under way, seen from a function whose own variables
     /// are at `here`. Stacks grow downwards, so a frame below `here` is gone; one above
-    /// is there if nobody has overwritten its mark.
+    /// is there if its mark was not overwritten.
     ///
     /// # Safety
     /// `here` and the mark are both on the stack that the calling thread runs on.
@@ -357,7 +357,7 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
     // SAFETY: only a field's address is taken.
     let mark = unsafe { &raw mut (*frame_mark.as_mut_ptr()).mark };
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     let serial = unsafe { (*block).frames().enter(mark, purpose) };
     // User code runs with the program's own setting.
     let begun = cancellation::end();
@@ -394,7 +394,7 @@ pub(super) unsafe fn wait<B: Block>(
     let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
     // SAFETY: only a field's address is taken.
     let mark = unsafe { &raw mut (*frame_mark.as_mut_ptr()).mark };
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     let frames = unsafe { (*block).frames() };
     if frames.wait.is_some() {
         // A signal handler waits on the handle whose wait it has interrupted.

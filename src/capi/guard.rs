@@ -89,7 +89,7 @@ fn count_of_several(change: u32) {
 
 fn install() {
     let _ = PREVIOUS.set(std::panic::take_hook());
-    // A function takes no memory, which nobody would free when the library is unloaded.
+    // A function takes no memory, which would not be freed when the library is unloaded.
     std::panic::set_hook(Box::new(hook));
 }
 

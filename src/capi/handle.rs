@@ -130,7 +130,7 @@ pub(super) unsafe fn flush_log_for<H: Handle>(
     block: *mut H,
     purpose: H::Purpose,
 ) -> Result<(), Gone<()>> {
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         if (*block).error().has_log() {
             hand_out(block, purpose)?;
@@ -151,7 +151,7 @@ pub(super) unsafe fn empty_bin<H: Handle>(
     purpose: H::Purpose,
 ) -> Result<(), Gone<()>> {
     loop {
-        // SAFETY: the caller guarantees a live block that nobody borrows, and after
+        // SAFETY: the caller guarantees a live block that is not borrowed, and after
         // a call of the hook that succeeded it is still there.
         let (memory, hooks) = unsafe { ((*block).bin().take(), (*block).hooks()) };
         let Some(memory) = memory else { return Ok(()) };
@@ -168,7 +168,7 @@ pub(super) unsafe fn empty_bin<H: Handle>(
 #[cold]
 #[inline(never)]
 unsafe fn hand_out<H: Handle>(block: *mut H, purpose: H::Purpose) -> Result<(), Gone<()>> {
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     let this = unsafe { &mut *block };
     if this.frames().is_empty() {
         // Lines of log functions that were left without returning.

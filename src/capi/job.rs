@@ -122,7 +122,7 @@ unsafe fn send_bytes(
     bytes: &[u8],
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
     let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         let sent = (*worker).guarded(broken, |engine| engine.poll_send(id, report, bytes));
         WorkerBlock::send_on(worker, None, sent, bytes)
@@ -144,7 +144,7 @@ unsafe fn send_by_copy(
     report: Report,
     bytes: (*const c_void, usize),
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         let hooks = (*worker).hooks;
         hooks.send_copy(worker, WorkerBlock::UNTICKETED, bytes, |bytes| {

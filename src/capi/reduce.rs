@@ -202,6 +202,6 @@ unsafe fn first_task(client: *mut ClientBlock) -> *mut gearman_task_st {
 /// # Safety
 /// `worker` is live and not borrowed.
 unsafe fn refuse(worker: *mut WorkerBlock, code: ReturnCode, text: &str) -> ReturnCode {
-    // SAFETY: the callers guarantee a live worker that nobody borrows.
+    // SAFETY: the callers guarantee a live worker that is not borrowed.
     unsafe { (*worker).engine.link.error.set(code, at!("gearman_job_send_data"), text) }
 }

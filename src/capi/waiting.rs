@@ -22,7 +22,7 @@ use std::task::Poll;
 /// `block` is live, was made by `Box`, and is not borrowed.
 #[inline]
 pub(super) unsafe fn wait<H: Handle>(block: *mut H, purpose: H::Purpose) -> Result<(), Gone<()>> {
-    // SAFETY: the caller guarantees a live block that nobody borrows; it keeps the
+    // SAFETY: the caller guarantees a live block that is not borrowed; it keeps the
     // poller and the room for events until the frame is left.
     unsafe {
         if let Some(call) = (*block).link().begin_wait() {
@@ -50,7 +50,7 @@ pub(super) unsafe fn block_on<H: Handle, R: Copy, F: FnMut(&mut H::Engine) -> Po
 ) -> Result<R, Gone<()>> {
     const { assert!(!needs_drop::<F>()) };
     loop {
-        // SAFETY: the caller guarantees a live block that nobody borrows, also after a
+        // SAFETY: the caller guarantees a live block that is not borrowed, also after a
         // wait that did not say `Gone`.
         unsafe {
             match guarded(&mut *block, Poll::Ready(broken), &mut call) {

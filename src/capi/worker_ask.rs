@@ -109,7 +109,7 @@ unsafe fn broadcast(
     what: Broadcast<'_>,
 ) -> Result<Result<(), ReturnCode>, Gone<()>> {
     let broken = Err(ReturnCode::UNKNOWN_STATE);
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         let mut call = (*block).engine.begin_broadcast();
         block_on(block, None, broken, |engine| engine.poll_broadcast(&mut call, what))

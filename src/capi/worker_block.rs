@@ -297,7 +297,7 @@ impl WorkerBlock {
         body: &[u8],
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         let broken = ReturnCode::UNKNOWN_STATE;
-        // SAFETY: the caller guarantees a live block that nobody borrows.
+        // SAFETY: the caller guarantees a live block that is not borrowed.
         unsafe {
             wait(block, purpose)
                 .and_then(|()| block_on(block, purpose, broken, |engine| engine.poll_push(body)))

@@ -205,7 +205,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
 /// # Safety
 /// `block` is live and not borrowed.
 unsafe fn refuse(block: *mut WorkerBlock, at: crate::engine::error::At, text: &str) -> ReturnCode {
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe { (*block).engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at, text) }
 }
 
@@ -215,7 +215,7 @@ unsafe fn add(
     timeout: u32,
     run: Option<(Run, *mut c_void)>,
 ) -> ReturnCode {
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     let this = unsafe { &mut *block };
     this.last_token += 1;
     let token = this.last_token;

@@ -103,7 +103,7 @@ struct Returned {
 unsafe fn work<const SEVERAL: bool>(
     block: *mut WorkerBlock,
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees a live block that nobody borrows; after each
+    // SAFETY: the caller guarantees a live block that is not borrowed; after each
     // upcall that succeeded it is still there.
     unsafe {
         begin(block);
@@ -143,7 +143,7 @@ unsafe fn work<const SEVERAL: bool>(
 unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<Step, Gone<()>> {
     let mut search = Search::for_work();
     let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe { block_on(block, None, broken, |engine| engine.poll_work(&mut search)) }
 }
 
@@ -153,7 +153,7 @@ unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<Step, Gone<()>> {
 /// # Safety
 /// `block` is live and not borrowed.
 pub(super) unsafe fn begin(block: *mut WorkerBlock) {
-    // SAFETY: the callers guarantee a live block that nobody borrows.
+    // SAFETY: the callers guarantee a live block that is not borrowed.
     unsafe {
         WorkerBlock::free_jobs(block, |job| job.abandoned);
         (*block).has_run = true;
@@ -274,7 +274,7 @@ unsafe fn end_specially(
     outcome: Outcome,
     returned: Returned,
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees live blocks that nobody borrows; after user code
+    // SAFETY: the caller guarantees live blocks that are not borrowed; after user code
     // that did not say `Gone` they are still there.
     unsafe {
         let result = returned.result.cast_const().sized(returned.size);
@@ -311,7 +311,7 @@ unsafe fn finish(
     result: &[u8],
 ) -> Poll<ReturnCode> {
     let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe { &mut *block }.guarded(broken, |engine| engine.poll_finish(ticket, outcome, result))
 }
 
@@ -328,7 +328,7 @@ unsafe fn end_by_copy(
     returned: *mut c_void,
     result: &[u8],
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees live blocks that nobody borrows.
+    // SAFETY: the caller guarantees live blocks that are not borrowed.
     unsafe {
         let end = |result: &[u8]| match finish(block, ticket, outcome, result) {
             Poll::Ready(code) => Ok(code),
@@ -351,7 +351,7 @@ unsafe fn end_by_copy(
 #[cold]
 #[inline(never)]
 unsafe fn give_back(block: *mut WorkerBlock, ticket: Ticket) -> ReturnCode {
-    // SAFETY: the caller guarantees a live block that nobody borrows.
+    // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe { &mut *block }
         .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, Outcome::Retry, b""))
 }

@@ -117,7 +117,7 @@ impl<T: Transport> Client<T> {
     /// Goes on until the run is over, needs user code, or has to wait.
     pub fn poll_step(&mut self, run: &mut Run) -> Poll<Step> {
         self.check_fork();
-        // Without a limit nobody measures silences, and the time of the call's begin is
+        // Without a limit silences are not measured, and the time of the call's begin is
         // good enough.
         if std::mem::take(&mut run.waits) && run.began.is_some() {
             self.clock = self.link.net.now();

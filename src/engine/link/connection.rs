@@ -53,7 +53,7 @@ pub struct Conn {
     pub(super) wants_writable: bool,
     /// Something is due on it, for a wait between two calls.
     pub expected: bool,
-    /// Such a wait has said that something has come, and nobody has looked yet.
+    /// Such a wait has said that something has come, and no call has looked yet.
     pub reported: bool,
     /// Bytes that were buffered when the connection was closed.
     unsent_when_closed: usize,

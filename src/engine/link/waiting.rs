@@ -180,7 +180,7 @@ impl<T: Transport> Link<T> {
     }
 
     /// Whether a wait makes sense: a connection is marked as expected to bring something,
-    /// and none has brought what nobody has looked at yet.
+    /// and none has brought what no call has looked at yet.
     pub fn expects_any(&self) -> bool {
         let conns = &self.conns;
         conns.iter().any(|conn| conn.expected) && !conns.iter().any(|conn| conn.reported)

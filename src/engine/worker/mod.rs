@@ -170,7 +170,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Makes a call that may have to wait, and sleeps where it must: for callers whose
-    /// thread nobody cancels.
+    /// thread is never cancelled.
     pub fn block<R>(&mut self, mut call: impl FnMut(&mut Self) -> Poll<R>) -> R {
         loop {
             match call(self) {
