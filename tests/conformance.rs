@@ -120,6 +120,8 @@ programs! {
     argument_errors
     background_jobs
     boost_context
+    broker_module
+    broker_unloaded_at_work
     callback_codes
     callback_io_wait
     callbacks_per_event

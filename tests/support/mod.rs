@@ -56,6 +56,11 @@ fn companion(program: &str) -> Option<&'static Companion> {
     COMPANIONS.iter().find(|companion| companion.program == program)
 }
 
+/// Programs that do not link libgearman but load a module that does: a source of
+/// `tests/c/modules`, built as a library beside the program.
+const MODULES: [(&str, &str); 2] =
+    [("broker_module", "broker_module.c"), ("broker_unloaded_at_work", "broker_module.c")];
+
 /// Why this program cannot be compiled here, if it cannot.
 pub(crate) fn missing_peer_of(program: &str) -> Option<String> {
     missing_peer().or_else(|| {
@@ -128,15 +133,26 @@ fn compile(program: &str) -> PathBuf {
     let cpp = source.extension().is_some_and(|extension| extension == "cpp");
     let (compiler, standard) = if cpp { ("g++", "-std=c++17") } else { ("gcc", "-std=c11") };
     let executable = scratch().join(program);
-    let output = Command::new(compiler)
-        .args([standard, "-Wall", "-Wextra", "-Werror", "-g", "-o"])
-        .arg(&executable)
-        .arg(&source)
-        .args(["-lgearman", "-ldl", "-lpthread"])
-        .args(companion(program).map(|companion| companion.flag))
-        .output()
-        .expect("the compiler starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = |source: &Path, made: &Path, args: &[&str]| {
+        let output = Command::new(compiler)
+            .args([standard, "-Wall", "-Wextra", "-Werror", "-g", "-o"])
+            .args([made, source])
+            .args(args)
+            .args(["-ldl", "-lpthread"])
+            .args(companion(program).map(|companion| companion.flag))
+            .output()
+            .expect("the compiler starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    match MODULES.iter().find(|(of, _)| *of == program) {
+        None => run(&source, &executable, &["-lgearman"]),
+        Some((_, module)) => {
+            // Optimising leaves out what the program does not use of common.h.
+            run(&source, &executable, &["-O1"]);
+            let module = programs_dir().join("modules").join(module);
+            run(&module, &executable.with_extension("so"), &["-shared", "-fPIC", "-lgearman"]);
+        }
+    }
     executable
 }
 
@@ -255,6 +271,8 @@ pub(crate) fn run(program: &str, library: Library, gearmand: &str, checker: Chec
             let mut command = Command::new("valgrind");
             command
                 .args(["--quiet", "--error-exitcode=99", "--trace-children=yes"])
+                // Job servers that the program starts.
+                .arg("--trace-children-skip=*/gearmand")
                 .args(["--leak-check=full", "--errors-for-leak-kinds=definite"])
                 .args(["--show-leak-kinds=definite", "--num-callers=30"])
                 .arg(&executable)
