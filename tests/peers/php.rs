@@ -93,6 +93,9 @@ scripts! {
     fibers_same_handle
     fork_keeps_connection
     forked_workers
+    manager
+    manual_clients
+    manual_loops
     memory_limit
     nonblocking_client
     nonblocking_worker
@@ -109,7 +112,7 @@ scripts! {
 }
 
 /// Run in another way, or by the others.
-const OTHER_SCRIPTS: [&str; 2] = ["common", "maps"];
+const OTHER_SCRIPTS: [&str; 3] = ["common", "maps", "server"];
 
 #[test]
 fn every_script_is_run() {
