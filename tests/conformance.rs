@@ -131,6 +131,7 @@ programs! {
     cancelled_at_random
     cancelled_threads
     cancelled_threads_beyond
+    check_worker
     client_clone
     client_life
     client_namespace
