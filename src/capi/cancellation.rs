@@ -6,8 +6,9 @@
 //! So the library disables cancellation while it works, and gives the program its
 //! own setting back around each wait and each call of user code.
 //!
-//! The setting is glibc's, a word of the thread: no system call. A process of one
-//! thread has no other thread that could cancel it, and pays for two comparisons.
+//! The setting is glibc's, a word of the thread: no system call, but for threads that are
+//! cancelled asynchronously (`net::cancel_state`). A process of one thread has no other
+//! thread that could cancel it, and pays for two comparisons.
 //!
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
