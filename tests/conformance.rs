@@ -129,6 +129,7 @@ programs! {
     calls_in_any_callback
     cancel_job
     cancelled_at_random
+    cancelled_by_first_thread
     cancelled_threads
     cancelled_threads_beyond
     check_worker

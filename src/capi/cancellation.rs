@@ -60,35 +60,53 @@ fn look_up() -> bool {
     single
 }
 
-/// The library's work begins, or goes on after user code or a wait. Returns whether it
-/// was not at work already: then it ends with [`end`]. (A second thread is noticed by
-/// the functions that may wait or close, which are all that can end a thread.)
-#[inline(always)]
-pub(super) fn begin() -> bool {
-    SEVERAL_THREADS.load(Ordering::Relaxed) && disable()
+/// How the library was interrupted by user code or a wait.
+#[derive(Clone, Copy)]
+pub(super) struct Interrupted {
+    /// The process had one thread.
+    alone: bool,
+    /// Cancellation was disabled, and is not for now.
+    begun: bool,
 }
 
-/// The library's work ends, or is interrupted by user code or a wait. Returns whether
-/// cancellation was disabled: what goes on after that code [`begin`]s again then.
+/// User code or a wait begins: the program's setting is in force until [`go_on`].
 #[inline(always)]
-pub(super) fn end() -> bool {
-    SEVERAL_THREADS.load(Ordering::Relaxed) && restore()
+pub(super) fn interrupt() -> Interrupted {
+    let alone = is_alone();
+    Interrupted { alone, begun: !alone && restore() }
 }
 
-#[inline(never)]
-fn disable() -> bool {
-    if BEFORE.get().is_some() {
-        return false;
+/// The library's work goes on. User code may have made the first further thread: the
+/// call that is under way then [`disabled`] nothing, but it ends what begins here.
+#[inline(always)]
+pub(super) fn go_on(interrupted: Interrupted) {
+    if interrupted.begun || (interrupted.alone && !is_alone()) {
+        disable();
     }
-    BEFORE.set(Some(cancel_state::disable()));
-    true
+}
+
+/// A call ends that was begun in a process of one thread.
+#[inline(always)]
+pub(super) fn end_alone() {
+    if SEVERAL_THREADS.load(Ordering::Relaxed) {
+        restore();
+    }
+}
+
+/// Disables cancellation. A setting that is noted already is one that a signal handler
+/// has jumped away from: it is the program's still.
+#[inline(never)]
+fn disable() {
+    if BEFORE.get().is_none() {
+        BEFORE.set(Some(cancel_state::disable()));
+    }
 }
 
 #[inline(never)]
 fn restore() -> bool {
     let before = BEFORE.take();
-    // The thread may end here. Nothing is alive above but plain data: every caller of
-    // `end` guarantees that.
+    // The thread may end here. Nothing is alive above but plain data: every caller
+    // guarantees that.
     before.map(cancel_state::restore).is_some()
 }
 
@@ -97,12 +115,29 @@ fn restore() -> bool {
 /// `body` and its result are plain data where the program's setting is given back.
 #[inline(always)]
 pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
-    let begun = !is_alone() && disable();
+    let alone = is_alone();
+    if !alone {
+        disable();
+    }
     let result = apart(body);
-    if begun {
+    if alone {
+        end_alone();
+    } else {
         restore();
     }
     result
+}
+
+/// Runs `body` with cancellation disabled, inside a call or behind its end.
+pub(super) fn disabled_inside(body: impl FnOnce()) {
+    let begins = !is_alone() && BEFORE.get().is_none();
+    if begins {
+        disable();
+    }
+    body();
+    if begins {
+        restore();
+    }
 }
 
 /// Runs a call that may wait, as [`disabled`] does. It is a cancellation point even when
@@ -142,37 +177,64 @@ mod tests {
         disabled
     }
 
+    /// What `body` finds in a process of several threads.
+    fn among_several(body: impl FnOnce(Setting, Setting)) {
+        SEVERAL_THREADS.store(true, Ordering::Relaxed);
+        let disabled = disabled_setting();
+        body(setting(), disabled);
+    }
+
     #[test]
     fn cancellation_is_disabled_while_the_library_works_and_not_in_user_code() {
-        SEVERAL_THREADS.store(true, Ordering::Relaxed);
-        let (enabled, no) = (setting(), disabled_setting());
-        assert_ne!(enabled, no);
-        disabled(|| {
-            assert_eq!(setting(), no);
-            disabled(|| assert_eq!(setting(), no));
-            assert_eq!(setting(), no);
-            assert!(end());
+        among_several(|enabled, no| {
+            assert_ne!(enabled, no);
+            disabled(|| {
+                assert_eq!(setting(), no);
+                disabled_inside(|| assert_eq!(setting(), no));
+                assert_eq!(setting(), no);
+                let interrupted = interrupt();
+                assert_eq!(setting(), enabled);
+                disabled(|| assert_eq!(setting(), no));
+                assert_eq!(setting(), enabled);
+                go_on(interrupted);
+                assert_eq!(setting(), no);
+            });
             assert_eq!(setting(), enabled);
-            assert!(!end());
-            disabled(|| assert_eq!(setting(), no));
-            assert_eq!(setting(), enabled);
-            assert!(begin());
-            assert_eq!(setting(), no);
         });
-        assert_eq!(setting(), enabled);
     }
 
     #[test]
     fn a_thread_that_disabled_its_cancellation_keeps_it_so() {
-        SEVERAL_THREADS.store(true, Ordering::Relaxed);
-        let before = cancel_state::disable();
-        let no = setting();
-        disabled(|| {
-            assert!(end());
+        among_several(|_, no| {
+            let before = cancel_state::disable();
+            disabled(|| {
+                let interrupted = interrupt();
+                assert_eq!(setting(), no);
+                go_on(interrupted);
+            });
             assert_eq!(setting(), no);
-            assert!(begin());
+            cancel_state::restore(before);
         });
-        assert_eq!(setting(), no);
-        cancel_state::restore(before);
+    }
+
+    #[test]
+    fn user_code_that_makes_the_second_thread_goes_on_without_cancellation() {
+        among_several(|enabled, no| {
+            // As a call finds it that was begun by the only thread.
+            go_on(Interrupted { alone: true, begun: false });
+            assert_eq!(setting(), no);
+            end_alone();
+            assert_eq!(setting(), enabled);
+        });
+    }
+
+    #[test]
+    fn a_call_after_a_jump_out_of_the_library_gives_the_setting_back() {
+        among_several(|enabled, no| {
+            disable();
+            // A signal handler jumps here.
+            disabled(|| assert_eq!(setting(), no));
+            assert_eq!(setting(), enabled);
+        });
     }
 }

@@ -360,11 +360,9 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     // SAFETY: the caller guarantees a live block that is not borrowed.
     let serial = unsafe { (*block).frames().enter(mark, purpose) };
     // User code runs with the program's own setting.
-    let begun = cancellation::end();
+    let interrupted = cancellation::interrupt();
     let result = call();
-    if begun {
-        cancellation::begin();
-    }
+    cancellation::go_on(interrupted);
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
     frames.leave(mark, serial);
@@ -397,16 +395,16 @@ pub(super) unsafe fn wait<B: Block>(
     // SAFETY: the caller guarantees a live block that is not borrowed.
     let frames = unsafe { (*block).frames() };
     if frames.wait.is_some() {
-        // A signal handler waits on the handle whose wait it has interrupted.
+        // Either a signal handler waits on the handle whose wait it has interrupted (the
+        // interrupted one then finds its room overwritten with events, never with anything
+        // else), or another thread's wait was abandoned and no entry has settled it yet.
         // SAFETY: the caller guarantees the block.
         return unsafe { upcall(block, purpose, move || call.make()) };
     }
     frames.wait = Some(frames.note(mark, purpose));
-    let begun = cancellation::end();
+    let interrupted = cancellation::interrupt();
     let result = call.make();
-    if begun {
-        cancellation::begin();
-    }
+    cancellation::go_on(interrupted);
     // SAFETY: a block with a noted wait is not freed.
     let frames = unsafe { (*block).frames() };
     frames.wait = None;
@@ -431,7 +429,7 @@ unsafe fn drop_after_last<B: Block>(block: *mut B) {
     // is under way. Closing its connections must not end the thread.
     unsafe {
         if (*block).frames().is_empty() {
-            cancellation::disabled(|| drop(Box::from_raw(block)));
+            cancellation::disabled_inside(|| drop(Box::from_raw(block)));
         }
     }
 }

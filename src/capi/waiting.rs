@@ -1,10 +1,11 @@
 //! The waits of blocking calls.
 //!
-//! The engine never sleeps: a call that has to wait returns, and is made again
-//! when the wait is over. The wait itself is here, made like a call of user code:
-//! noted in the handle, with nothing alive but plain data, and with the program's
-//! own setting of cancellation. A thread that is cancelled in it, or a signal handler that jumps
-//! out of it, leaves what a jump out of a callback leaves.
+//! A call of the engine that has to wait returns, and is made again when the wait is
+//! over. The wait itself is here, made like a call of user code: noted in the handle,
+//! with nothing alive but plain data, and with the program's own setting of
+//! cancellation. A thread that is cancelled in it, or a signal handler that jumps out
+//! of it, leaves what a jump out of a callback leaves. (Only a worker of a process of
+//! one thread sleeps for its next job inside the engine.)
 //!
 //! Must not: hold anything with a destructor.
 

@@ -39,7 +39,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_work(
 ) -> gearman_return_t {
     if cancellation::is_alone() {
         // SAFETY: the caller guarantees a live worker.
-        return unsafe { enter_and_work::<false>(worker) };
+        let code = unsafe { enter_and_work::<false>(worker) };
+        cancellation::end_alone();
+        return code;
     }
     // SAFETY: as above.
     cancellation::point(|| unsafe { enter_and_work::<true>(worker) })
@@ -111,7 +113,8 @@ unsafe fn work<const SEVERAL: bool>(
         let step = if SEVERAL {
             work_cancellably(block)
         } else {
-            // No other thread can cancel this one, so it may sleep inside the engine.
+            // There is no other thread that could cancel this one, and no user code runs
+            // that could make one, so it may sleep inside the engine.
             Ok((*block).guarded(broken, Engine::work))
         };
         let (next, ticket) = match step {

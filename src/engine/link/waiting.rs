@@ -60,8 +60,8 @@ impl<T: Transport> Link<T> {
         self.poll_news(until)
     }
 
-    /// What the wait brought beside ready connections. `Pending` asks for a wait.
-    /// Signals that are not to end waits do not.
+    /// What the wait brought beside ready connections. `Pending` asks for a wait. A
+    /// signal asks for another one, unless signals end waits.
     #[inline(always)]
     fn poll_news(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
         if (self.woken || self.outcome.is_some())

@@ -129,7 +129,7 @@ impl<T: Transport> Worker<T> {
         limit.end();
         awaited?;
         self.link.conns[key].writable = false;
-        if let Err(code) = self.read(key, 0) {
+        if let Err(code) = self.read(key, self.round) {
             if self.link.conns[key].state != State::Up && code == ReturnCode::LOST_CONNECTION {
                 self.lost(key);
             }

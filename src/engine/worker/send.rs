@@ -209,7 +209,7 @@ impl<T: Transport> Worker<T> {
         let conn = &mut self.link.conns[key];
         conn.writable = false;
         if conn.readable
-            && let Err(code) = self.read(key, 0)
+            && let Err(code) = self.read(key, self.round)
             && self.link.conns[key].state != State::Up
         {
             if code == ReturnCode::LOST_CONNECTION {

@@ -1,6 +1,7 @@
 //! Whom a worker asks in non-blocking mode, and what its calls return meanwhile.
 
 use super::*;
+use crate::engine::exchange::Broadcast;
 use crate::engine::testing::{Calls, Connect};
 
 const IO_WAIT: ReturnCode = ReturnCode::IO_WAIT;
@@ -87,6 +88,22 @@ fn a_server_that_gave_a_job_is_asked_again_and_then_those_behind_it() {
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     world.peer(2).expects(&pre_sleep());
     assert_eq!(go_on(&mut worker), (3, NO_JOBS));
+    world.is_over();
+}
+
+#[test]
+fn an_answer_that_comes_during_an_echo_ends_its_server_s_turn() {
+    let (mut worker, world) = non_blocking(2);
+    let question = request(Command::EchoReq, &[], b"x");
+    let answer = response(Command::EchoRes, &[], b"x");
+    world.peer(1).expects(&hello());
+    assert_eq!((work(&mut worker), worker.wait(), work(&mut worker)), (IO_WAIT, Ok(()), IO_WAIT));
+    world.peer(1).expects(&question).sends(&no_job()).sends(&answer);
+    world.peer(0).expects(&can_do()).expects(&question).sends(&answer);
+    assert_eq!(worker.broadcast(Broadcast::Echo(b"x")), Ok(()));
+    // The other server is asked, not the one that has nothing.
+    world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(go_on(&mut worker).1, SUCCESS);
     world.is_over();
 }
 
