@@ -43,7 +43,7 @@ pub(super) struct Asked {
 }
 
 impl<T: Transport> Client<T> {
-    /// Submits a background job. While it is `Pending`, [`Client::poll_acknowledged`]
+    /// Submits a background job. While it is `Pending`, [`Client::acknowledged`]
     /// goes on with it.
     ///
     /// # Errors
