@@ -24,7 +24,7 @@ thread_local! {
     static BEFORE: Cell<Option<Setting>> = const { Cell::new(None) };
 }
 
-/// Whether the process has had several threads. It stays so.
+/// Set once the process is seen to have several threads; never cleared.
 static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
 
 /// Where glibc says whether the process has one thread; before that was looked up, a

@@ -19,6 +19,9 @@ use std::ptr;
 use std::task::Poll;
 
 /// Submits a background job and waits until the server has it.
+///
+/// # Safety
+/// As for [`gearman_client_do_background`].
 unsafe fn run_background(
     client: *mut gearman_client_st,
     command: Command,

@@ -71,6 +71,9 @@ const JOB_CODES: [ReturnCode; 3] =
     [ReturnCode::UNKNOWN_STATE, ReturnCode::WORK_FAIL, ReturnCode::WORK_EXCEPTION];
 
 /// Adds a task whose result the library collects, and runs until it is finished.
+///
+/// # Safety
+/// `client` is live; what `new` points at is readable until this returns.
 unsafe fn run(
     client: *mut gearman_client_st,
     context: *mut c_void,
