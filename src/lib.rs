@@ -1,11 +1,12 @@
-//! Gearman in Rust: the library behind `libgearman.so.8`, and the protocol
-//! that the job server and the tools share.
+//! Gearman in Rust: the library behind `libgearman.so.8`.
 //!
-//! Layers, arrows pointing one way: `capi -> engine -> net -> protocol -> buf`.
+//! This crate is the C interface. What it stands on are crates of their own,
+//! shown here under short names: `capi -> engine -> net, protocol -> buf`.
 //! See `src/ARCHITECTURE.md`.
 
-pub mod buf;
+pub use gearman_buf as buf;
+pub use gearman_engine as engine;
+pub use gearman_net as net;
+pub use gearman_protocol as protocol;
+
 pub mod capi;
-pub mod engine;
-pub mod net;
-pub mod protocol;

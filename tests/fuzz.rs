@@ -3,8 +3,8 @@
 //!
 //! For a long one, with coverage: `cargo install cargo-fuzz`, then
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz packets` (or `admin`,
-//! or `servers`). The target `broker` is the job server's own, and so is its short
-//! run: `src/bin/gearmand/play.rs`.
+//! or `servers`). The target `broker` has its short
+//! run in `tests/cluster/scenario.rs`.
 
 #[path = "fuzz/bodies.rs"]
 mod bodies;

@@ -166,15 +166,15 @@ if ! "$cargo" cinstall --version >/dev/null 2>&1; then
 fi
 
 headline "format"
-"$cargo" fmt --check
+"$cargo" fmt --all --check
 rustfmt --check --edition 2024 tests/fuzz/fuzz_targets/*.rs
 
 headline "lints"
-"$cargo" clippy --locked --all-targets -- -D warnings
+"$cargo" clippy --locked --workspace --all-targets -- -D warnings
 "$cargo" clippy --locked --no-default-features --lib -- -D warnings
 
 headline "documentation"
-RUSTDOCFLAGS='-D warnings' "$cargo" doc --locked --no-deps
+RUSTDOCFLAGS='-D warnings' "$cargo" doc --locked --workspace --no-deps
 
 headline "main job"
 sh bindings/c/main-job.sh
@@ -184,7 +184,7 @@ headline "tests"
 rm -f "$log.code"
 {
     # shellcheck disable=SC2086
-    "$cargo" test --locked --no-fail-fast -- --show-output ${TEST_ARGS:-} 2>&1 && echo 0 >"$log.code" ||
+    "$cargo" test --locked --workspace --no-fail-fast -- --show-output ${TEST_ARGS:-} 2>&1 && echo 0 >"$log.code" ||
         echo 1 >"$log.code"
 } | tee "$log"
 

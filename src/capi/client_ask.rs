@@ -8,11 +8,11 @@ use super::client_single::run_single;
 use super::frames::Gone;
 use super::text::{CStrArg, put};
 use super::types::*;
-use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::client::Broadcast;
 use crate::engine::exchange::refuse_nothing;
 use crate::engine::task::{Callbacks, Status, TaskKind, Token};
+use gearman_engine::at;
 use libc::{c_char, c_void};
 
 /// Asks for the state of a job by its handle, and waits for the answer, also in

@@ -8,12 +8,12 @@ use super::enums::gearman_verbose_t;
 use super::frames::{Block, Gone, upcall};
 use super::guard::guard;
 use super::hooks::Hooks;
-use crate::at;
 use crate::buf::Bin;
 use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use crate::engine::link::Link;
 use crate::net::MioNet;
+use gearman_engine::at;
 use libc::c_void;
 
 /// A block with an engine behind it.

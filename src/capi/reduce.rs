@@ -17,13 +17,13 @@ use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::types::*;
 use super::worker_block::{Definition, Run, WorkerBlock};
-use crate::at;
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::client::{Body, NewTask};
 use crate::engine::task::TaskKind;
 use crate::engine::worker::{Outcome, Ticket};
 use crate::protocol::Command;
+use gearman_engine::at;
 use std::ptr;
 use std::rc::Rc;
 

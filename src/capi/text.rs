@@ -2,13 +2,13 @@
 //!
 //! Must not: keep a pointer that C gave.
 
-use crate::at;
 use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
 use crate::engine::link::Link;
 use crate::net::Transport;
 use crate::protocol::limits::FUNCTION_MAX_SIZE;
 use crate::protocol::packet::until_nul;
+use gearman_engine::at;
 use libc::{c_char, c_void};
 use std::ffi::CStr;
 

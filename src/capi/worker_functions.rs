@@ -8,9 +8,9 @@ use super::cancellation;
 use super::text::CStrArg;
 use super::types::*;
 use super::worker_block::{Definition, Run, WorkerBlock};
-use crate::at;
 use crate::engine::ReturnCode;
 use crate::protocol::limits::FUNCTION_MAX_SIZE;
+use gearman_engine::at;
 use libc::{c_char, c_void};
 
 /// Offers a function without one to call: for programs that use

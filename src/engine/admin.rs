@@ -9,8 +9,8 @@ use super::ReturnCode;
 use super::error::ErrorState;
 use super::link::{Fill, Flush, Link, State, Wait};
 use crate::at;
-use crate::net::Transport;
-use crate::protocol::admin::{Reply, ReplyEnd, Request};
+use gearman_net::Transport;
+use gearman_protocol::admin::{Reply, ReplyEnd, Request};
 use std::time::Instant;
 
 /// A server to ask in text.
@@ -109,7 +109,7 @@ impl<T: Transport> Admin<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::{Connect, ScriptNet, World};
+    use crate::testing::{Connect, ScriptNet, World};
     use std::time::Duration;
 
     fn admin() -> (Admin<ScriptNet>, World) {

@@ -29,7 +29,7 @@ pub struct At {
 #[doc(hidden)]
 macro_rules! at {
     ($function:literal) => {
-        $crate::engine::error::At { function: $function, file: file!(), line: line!() }
+        $crate::error::At { function: $function, file: file!(), line: line!() }
     };
 }
 

@@ -8,10 +8,10 @@ use super::ReturnCode;
 use super::error::At;
 use super::link::Link;
 use crate::at;
-use crate::buf::Owned;
-use crate::protocol::limits::{MAX_ARGS_SIZE, MAX_ECHO_SIZE, MAX_OPTION_SIZE};
-use crate::protocol::packet::encode_head;
-use crate::protocol::{Command, Magic};
+use gearman_buf::Owned;
+use gearman_protocol::limits::{MAX_ARGS_SIZE, MAX_ECHO_SIZE, MAX_OPTION_SIZE};
+use gearman_protocol::packet::encode_head;
+use gearman_protocol::{Command, Magic};
 use std::task::{Poll, ready};
 
 /// A question to every server.

@@ -11,8 +11,8 @@ use super::ReturnCode;
 use super::error::ErrorState;
 use super::settings::Settings;
 use crate::at;
-use crate::net::{Address, Liveness, Transport, Waited, address};
-use crate::protocol::limits::{DEFAULT_HOST, DEFAULT_PORT};
+use gearman_net::{Address, Liveness, Transport, Waited, address};
+use gearman_protocol::limits::{DEFAULT_HOST, DEFAULT_PORT};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -467,7 +467,7 @@ impl<T: Transport> Link<T> {
     /// Appends the packets that introduce the handle to a server. Returns how
     /// many replies they will bring.
     pub fn greet(&mut self, key: usize) -> usize {
-        use crate::protocol::{Command, Magic, encode};
+        use gearman_protocol::{Command, Magic, encode};
         let conn = &mut self.conns[key];
         if !self.settings.identifier.is_empty() {
             let id = &self.settings.identifier[..];

@@ -4,7 +4,7 @@
 //! Must not: do I/O.
 
 use super::ReturnCode;
-use crate::protocol::limits::MAX_IDENTIFIER;
+use gearman_protocol::limits::MAX_IDENTIFIER;
 use std::ffi::CString;
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ impl Settings {
 
     /// Sets the namespace, which ends at the first NUL and may be empty, or clears it.
     pub fn set_namespace(&mut self, namespace: Option<&[u8]>) {
-        let text = namespace.map(crate::protocol::packet::until_nul);
+        let text = namespace.map(gearman_protocol::packet::until_nul);
         self.namespace = text.and_then(|text| CString::new(text).ok());
     }
 

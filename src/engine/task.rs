@@ -8,9 +8,9 @@
 
 use super::ReturnCode;
 use super::handles::NIL;
-use crate::buf::{Bytes, Owned, Workload};
-use crate::protocol::Command;
-use crate::protocol::limits::{HEADER_SIZE, JOB_HANDLE_SIZE};
+use gearman_buf::{Bytes, Owned, Workload};
+use gearman_protocol::Command;
+use gearman_protocol::limits::{HEADER_SIZE, JOB_HANDLE_SIZE};
 use std::collections::VecDeque;
 
 /// What the layer above keeps for a task; the engine only carries it.
@@ -439,7 +439,7 @@ impl Task {
     }
 
     /// Replaces the body of a packet that was not sent yet.
-    pub(super) fn set_workload(&mut self, workload: crate::buf::Borrowed) {
+    pub(super) fn set_workload(&mut self, workload: gearman_buf::Borrowed) {
         self.packet.truncate(self.head_size(&self.packet));
         let size = self.packet.len() - HEADER_SIZE + workload.as_slice().len();
         self.packet[8..HEADER_SIZE].copy_from_slice(&(size as u32).to_be_bytes());

@@ -16,9 +16,9 @@
 
 mod blocking;
 
-use crate::buf::Owned;
-use crate::net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
-use crate::protocol::{Command, Decoded, Magic, decode, encode};
+use gearman_buf::Owned;
+use gearman_net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
+use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 use std::io;
@@ -538,7 +538,7 @@ impl Transport for ScriptNet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::link::{Fill, Flush, Link, State, Wait};
+    use crate::link::{Fill, Flush, Link, State, Wait};
 
     #[test]
     fn a_script_is_played_as_far_as_the_engine_goes_along() {

@@ -3,7 +3,7 @@
 //! Must not: coalesce anything; that is the server's part.
 
 use super::uuid::UuidSource;
-use crate::protocol::limits::UNIQUE_SIZE;
+use gearman_protocol::limits::UNIQUE_SIZE;
 
 /// A unique id as it goes on the wire: at most 63 bytes, without NUL.
 #[derive(Clone, Copy, Debug)]

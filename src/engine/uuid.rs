@@ -7,7 +7,7 @@
 //!
 //! Must not: be shared by two handles.
 
-use crate::net::{fork, random};
+use gearman_net::{fork, random};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::{SystemTime, UNIX_EPOCH};

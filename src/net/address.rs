@@ -2,7 +2,7 @@
 //!
 //! Must not: connect.
 
-use crate::protocol::limits::DEFAULT_PORT;
+use gearman_protocol::limits::DEFAULT_PORT;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;

@@ -11,7 +11,7 @@
 use super::socket::Socket;
 use super::wait_call::{self, WaitCall};
 use super::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited, WakePipe, address, fork};
-use crate::buf::Owned;
+use gearman_buf::Owned;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 use std::io;

@@ -107,7 +107,7 @@ pub(super) fn ready(event: &epoll_event) -> Ready {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::WAKE_KEY;
+    use crate::WAKE_KEY;
     use mio::unix::SourceFd;
     use mio::{Interest, Poll, Token};
     use std::io::{Write, pipe};

@@ -143,6 +143,6 @@ mod tests {
 
     #[test]
     fn no_row_has_more_arguments_than_a_packet_can_hold() {
-        assert!(TABLE.iter().all(|s| s.args <= crate::protocol::limits::MAX_ARGS));
+        assert!(TABLE.iter().all(|s| s.args <= crate::limits::MAX_ARGS));
     }
 }

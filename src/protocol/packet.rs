@@ -9,7 +9,7 @@
 
 use super::command::Command;
 use super::limits::{HEADER_SIZE, MAX_ARGS, MAX_ARGS_SIZE, MAX_PAYLOAD};
-use crate::buf::find;
+use gearman_buf::find;
 use thiserror::Error;
 
 /// Which way a packet goes.

@@ -3,20 +3,20 @@
 //! Must not: do I/O.
 
 use super::Client;
+use crate::ReturnCode;
 use crate::at;
-use crate::buf::{Borrowed, Owned, Workload};
-use crate::engine::ReturnCode;
-use crate::engine::handles::NIL;
-use crate::engine::settings::Settings;
-use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, Task, TaskKind, Token};
-use crate::engine::unique::Unique;
-use crate::net::Transport;
-use crate::protocol::limits::{
+use crate::handles::NIL;
+use crate::settings::Settings;
+use crate::slab::Id;
+use crate::task::{Callbacks, Task, TaskKind, Token};
+use crate::unique::Unique;
+use gearman_buf::{Borrowed, Owned, Workload};
+use gearman_net::Transport;
+use gearman_protocol::limits::{
     FUNCTION_MAX_SIZE, HEADER_SIZE, JOB_HANDLE_SIZE, MAX_ARGS_SIZE, MAX_PAYLOAD, UNIQUE_SIZE,
 };
-use crate::protocol::packet::encode_head;
-use crate::protocol::{Command, Magic};
+use gearman_protocol::packet::encode_head;
+use gearman_protocol::{Command, Magic};
 
 /// A body up to this size is copied into the packet; a larger one is sent from
 /// where it is.
@@ -272,7 +272,7 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) fn out_of_memory(&mut self, function: &'static str) -> ReturnCode {
-        let at = crate::engine::error::At { function, file: file!(), line: line!() };
+        let at = crate::error::At { function, file: file!(), line: line!() };
         self.link.error.set(ReturnCode::MEMORY_ALLOCATION_FAILURE, at, "out of memory")
     }
 }

@@ -6,14 +6,14 @@
 use super::read::Incoming;
 use super::run::Step;
 use super::{Client, Expect, TaskLinks};
+use crate::ReturnCode;
 use crate::at;
-use crate::buf::{Bytes, Owned};
-use crate::engine::ReturnCode;
-use crate::engine::handles::{NIL, hash};
-use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, Event, Status, Task, TaskState};
-use crate::net::Transport;
-use crate::protocol::{Command, Packet};
+use crate::handles::{NIL, hash};
+use crate::slab::Id;
+use crate::task::{Callbacks, Event, Status, Task, TaskState};
+use gearman_buf::{Bytes, Owned};
+use gearman_net::Transport;
+use gearman_protocol::{Command, Packet};
 
 impl<T: Transport> Client<T> {
     /// Handles a packet about `task`, if it is about one. With `whole` false its body

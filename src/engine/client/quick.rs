@@ -9,13 +9,13 @@
 
 use super::run::Run;
 use super::{Client, Expect, Owed};
-use crate::engine::ReturnCode;
-use crate::engine::link::{Fill, Flush, State};
-use crate::engine::slab::Id;
-use crate::engine::task::Handle;
-use crate::engine::unique::Unique;
-use crate::net::{Liveness, Transport};
-use crate::protocol::{Command, Decoded, decode};
+use crate::ReturnCode;
+use crate::link::{Fill, Flush, State};
+use crate::slab::Id;
+use crate::task::Handle;
+use crate::unique::Unique;
+use gearman_net::{Liveness, Transport};
+use gearman_protocol::{Command, Decoded, decode};
 
 use super::add::NewTask;
 use super::read::Incoming;

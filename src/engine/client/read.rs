@@ -5,15 +5,15 @@
 
 use super::run::{Run, Step};
 use super::{Client, Expect};
+use crate::ReturnCode;
 use crate::at;
-use crate::buf::{Bytes, Owned};
-use crate::engine::ReturnCode;
-use crate::engine::link::{Fill, State};
-use crate::engine::slab::Id;
-use crate::engine::task::Event;
-use crate::net::Transport;
-use crate::protocol::packet::decode;
-use crate::protocol::{Decoded, ProtocolError, admin};
+use crate::link::{Fill, State};
+use crate::slab::Id;
+use crate::task::Event;
+use gearman_buf::{Bytes, Owned};
+use gearman_net::Transport;
+use gearman_protocol::packet::decode;
+use gearman_protocol::{Decoded, ProtocolError, admin};
 
 /// A body up to this size is awaited in the receive buffer; a larger one is
 /// received into memory of its own.

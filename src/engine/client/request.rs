@@ -7,13 +7,13 @@
 
 use super::run::Run;
 use super::{Client, Expect, Owed};
+use crate::ReturnCode;
 use crate::at;
-use crate::buf::Owned;
-use crate::engine::ReturnCode;
-use crate::engine::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
-use crate::engine::link::{Flush, Limit, Link, State, Wait};
-use crate::net::{Liveness, Transport};
-use crate::protocol::{Packet, admin};
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
+use crate::link::{Flush, Limit, Link, State, Wait};
+use gearman_buf::Owned;
+use gearman_net::{Liveness, Transport};
+use gearman_protocol::{Packet, admin};
 use std::task::{Poll, ready};
 
 use super::read::Incoming;

@@ -4,13 +4,13 @@
 //! plain data.
 
 use super::{Client, Expect};
+use crate::ReturnCode;
 use crate::at;
-use crate::buf::{Bytes, HookBuf};
-use crate::engine::ReturnCode;
-use crate::engine::link::{State, Wait, earlier};
-use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, TaskState};
-use crate::net::Transport;
+use crate::link::{State, Wait, earlier};
+use crate::slab::Id;
+use crate::task::{Callbacks, TaskState};
+use gearman_buf::{Bytes, HookBuf};
+use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 

@@ -8,12 +8,12 @@
 use super::Client;
 use super::read::Incoming;
 use super::run::Step;
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::engine::link::{Flush, Limit, State, Wait};
-use crate::engine::slab::Id;
-use crate::engine::task::{Callbacks, TaskState};
-use crate::net::Transport;
+use crate::link::{Flush, Limit, State, Wait};
+use crate::slab::Id;
+use crate::task::{Callbacks, TaskState};
+use gearman_net::Transport;
 use std::mem::MaybeUninit;
 use std::task::{Poll, ready};
 

@@ -4,13 +4,13 @@
 
 use super::run::{Run, Step};
 use super::{Client, Expect, Owed, Sending};
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::engine::link::{Flush, State};
-use crate::engine::slab::Id;
-use crate::engine::task::TaskState;
-use crate::net::{Liveness, Transport};
-use crate::protocol::limits::HEADER_SIZE;
+use crate::link::{Flush, State};
+use crate::slab::Id;
+use crate::task::TaskState;
+use gearman_net::{Liveness, Transport};
+use gearman_protocol::limits::HEADER_SIZE;
 
 /// Packets are gathered up to this size before they are sent.
 const BATCH: usize = 128 * 1024;

@@ -1,9 +1,9 @@
 //! The client's state machine against scripted servers: no sockets, no time.
 
 use super::*;
-use crate::engine::task::{Callbacks, TaskKind, Token};
-use crate::engine::testing::{Connect, ScriptNet, World, request, response};
-use crate::protocol::Command;
+use crate::task::{Callbacks, TaskKind, Token};
+use crate::testing::{Connect, ScriptNet, World, request, response};
+use gearman_protocol::Command;
 use std::time::Duration;
 
 mod abandoned;

@@ -5,9 +5,9 @@
 
 use super::Client;
 use super::read::Incoming;
-use crate::engine::ReturnCode;
-use crate::engine::link::{Limit, State, Wait, earlier};
-use crate::net::Transport;
+use crate::ReturnCode;
+use crate::link::{Limit, State, Wait, earlier};
+use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Duration;
 

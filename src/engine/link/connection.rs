@@ -3,8 +3,8 @@
 //! Must not: do I/O.
 
 use super::buffers::{InBuf, OutBuf};
-use crate::engine::error::system_text;
-use crate::net::Address;
+use crate::error::system_text;
+use gearman_net::Address;
 use std::io;
 use std::time::Instant;
 

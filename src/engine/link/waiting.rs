@@ -8,9 +8,9 @@
 //! Must not: sleep, but in the three functions that say so.
 
 use super::{Link, State, earlier};
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::net::{MioNet, Transport, WAKE_KEY, WaitCall, Waited};
+use gearman_net::{MioNet, Transport, WAKE_KEY, WaitCall, Waited};
 use std::io;
 use std::task::{Poll, ready};
 use std::time::Instant;

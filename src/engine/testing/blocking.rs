@@ -3,12 +3,12 @@
 //!
 //! Must not: do more than sleep where the call must wait.
 
-use crate::engine::ReturnCode;
-use crate::engine::client::{Broadcast, Cancelling, Client, NewTask, Piece, Submitted};
-use crate::engine::link::Limit;
-use crate::engine::slab::Id;
-use crate::engine::worker::Worker;
-use crate::net::Transport;
+use crate::ReturnCode;
+use crate::client::{Broadcast, Cancelling, Client, NewTask, Piece, Submitted};
+use crate::link::Limit;
+use crate::slab::Id;
+use crate::worker::Worker;
+use gearman_net::Transport;
 use std::mem::MaybeUninit;
 use std::task::Poll;
 

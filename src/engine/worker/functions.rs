@@ -6,12 +6,12 @@
 //! Must not: know what a token stands for.
 
 use super::Worker;
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::engine::link::State;
-use crate::net::Transport;
-use crate::protocol::limits::{FUNCTION_MAX_SIZE, MAX_ARGS_SIZE};
-use crate::protocol::{Command, Magic, encode};
+use crate::link::State;
+use gearman_net::Transport;
+use gearman_protocol::limits::{FUNCTION_MAX_SIZE, MAX_ARGS_SIZE};
+use gearman_protocol::{Command, Magic, encode};
 
 /// A function that a worker offers.
 #[derive(Clone, Debug)]

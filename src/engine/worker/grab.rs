@@ -5,12 +5,12 @@
 use super::Worker;
 use super::server::{Owed, Queue};
 use super::stop::Stop;
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::engine::link::{State, Wait, earlier};
-use crate::engine::slab::Id;
-use crate::net::Transport;
-use crate::protocol::{Command, Magic, encode};
+use crate::link::{State, Wait, earlier};
+use crate::slab::Id;
+use gearman_net::Transport;
+use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 

@@ -2,10 +2,10 @@
 //!
 //! Must not: do I/O.
 
-use crate::buf::{OutOfMemory, Owned};
-use crate::protocol::limits::{HEADER_SIZE, MAX_ARGS, MAX_PAYLOAD};
-use crate::protocol::packet::Ends;
-use crate::protocol::{Command, Header, Magic, Packet};
+use gearman_buf::{OutOfMemory, Owned};
+use gearman_protocol::limits::{HEADER_SIZE, MAX_ARGS, MAX_PAYLOAD};
+use gearman_protocol::packet::Ends;
+use gearman_protocol::{Command, Header, Magic, Packet};
 
 /// Memory up to this size is kept for the next job.
 const KEPT: usize = 16 * 1024;

@@ -9,11 +9,11 @@
 use super::Worker;
 use super::job::Job;
 use super::server::{Owed, Queue};
-use crate::engine::ReturnCode;
-use crate::engine::link::{Fill, State, Wait};
-use crate::engine::slab::Id;
-use crate::net::Transport;
-use crate::protocol::{Command, Decoded, Header, Magic, decode};
+use crate::ReturnCode;
+use crate::link::{Fill, State, Wait};
+use crate::slab::Id;
+use gearman_net::Transport;
+use gearman_protocol::{Command, Decoded, Header, Magic, decode};
 use std::task::{Poll, ready};
 use std::time::Instant;
 

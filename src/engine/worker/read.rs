@@ -6,14 +6,14 @@
 use super::Worker;
 use super::job::Job;
 use super::server::{Incoming, Owed, Queue};
+use crate::ReturnCode;
 use crate::at;
-use crate::buf::Owned;
-use crate::engine::ReturnCode;
-use crate::engine::exchange::Reply;
-use crate::engine::link::{Fill, State};
-use crate::net::Transport;
-use crate::protocol::packet::decode;
-use crate::protocol::{Command, Decoded, Packet, ProtocolError};
+use crate::exchange::Reply;
+use crate::link::{Fill, State};
+use gearman_buf::Owned;
+use gearman_net::Transport;
+use gearman_protocol::packet::decode;
+use gearman_protocol::{Command, Decoded, Packet, ProtocolError};
 
 /// A body up to this size is awaited in the receive buffer; a larger one is
 /// received into memory of its own.

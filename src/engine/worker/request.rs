@@ -7,11 +7,11 @@
 use super::Worker;
 use super::send::Push;
 use super::server::Owed;
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::engine::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
-use crate::engine::link::{Limit, Link, State, Wait, earlier};
-use crate::net::Transport;
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
+use crate::link::{Limit, Link, State, Wait, earlier};
+use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
 

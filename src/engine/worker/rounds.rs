@@ -11,10 +11,10 @@
 use super::Worker;
 use super::grab::Search;
 use super::server::Server;
-use crate::engine::ReturnCode;
-use crate::engine::link::{State, Wait};
-use crate::engine::slab::Id;
-use crate::net::Transport;
+use crate::ReturnCode;
+use crate::link::{State, Wait};
+use crate::slab::Id;
+use gearman_net::Transport;
 use std::time::Instant;
 
 impl<T: Transport> Worker<T> {

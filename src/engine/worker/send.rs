@@ -9,12 +9,12 @@
 use super::Worker;
 use super::job::{Job, Report};
 use super::server::Server;
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::engine::link::{Flush, Link, State, Wait};
-use crate::engine::slab::Id;
-use crate::net::Transport;
-use crate::protocol::{Command, Magic, encode};
+use crate::link::{Flush, Link, State, Wait};
+use crate::slab::Id;
+use gearman_net::Transport;
+use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
 
 /// A packet on its way to a server that has to be waited for. Half of it may have gone:

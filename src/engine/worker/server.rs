@@ -5,10 +5,10 @@
 
 use super::Worker;
 use super::job::Job;
-use crate::buf::Owned;
-use crate::engine::ReturnCode;
-use crate::engine::link::State;
-use crate::net::{Liveness, Transport};
+use crate::ReturnCode;
+use crate::link::State;
+use gearman_buf::Owned;
+use gearman_net::{Liveness, Transport};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

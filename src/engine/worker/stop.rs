@@ -4,9 +4,9 @@
 //! Must not: be forgotten. A request holds for every later call.
 
 use super::Worker;
-use crate::engine::ReturnCode;
-use crate::engine::slab::Id;
-use crate::net::{MioNet, Transport};
+use crate::ReturnCode;
+use crate::slab::Id;
+use gearman_net::{MioNet, Transport};
 use std::os::fd::RawFd;
 
 /// The byte for "finish the job at hand, then stop".

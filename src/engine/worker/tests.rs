@@ -10,7 +10,7 @@ mod trouble;
 mod waiting;
 
 use super::*;
-use crate::engine::testing::{ScriptNet, World, request, response};
+use crate::testing::{ScriptNet, World, request, response};
 use std::time::Duration;
 
 /// The token of the function `f`.

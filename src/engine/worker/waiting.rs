@@ -5,9 +5,9 @@
 
 use super::Worker;
 use super::server::{Queue, Server};
-use crate::engine::ReturnCode;
-use crate::engine::link::{Conn, Limit, State, Wait};
-use crate::net::Transport;
+use crate::ReturnCode;
+use crate::link::{Conn, Limit, State, Wait};
+use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Duration;
 

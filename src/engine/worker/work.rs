@@ -6,10 +6,10 @@
 use super::Worker;
 use super::grab::Search;
 use super::job::{Job, Report};
+use crate::ReturnCode;
 use crate::at;
-use crate::engine::ReturnCode;
-use crate::engine::slab::Id;
-use crate::net::Transport;
+use crate::slab::Id;
+use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
 

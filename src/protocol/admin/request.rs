@@ -3,8 +3,8 @@
 //!
 //! Must not: send.
 
-use crate::protocol::limits::MAX_TEXT_LINE;
-use crate::protocol::percent;
+use crate::limits::MAX_TEXT_LINE;
+use crate::percent;
 
 /// How the reply to a request ends. A refusal is one line in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

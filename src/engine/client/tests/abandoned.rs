@@ -1,7 +1,7 @@
 //! Waits that are never gone on with, because their thread was cancelled.
 
 use super::*;
-use crate::engine::exchange::Broadcast;
+use crate::exchange::Broadcast;
 use std::task::Poll;
 
 /// A client whose connection is made and quiet.

@@ -1,7 +1,7 @@
 //! Calls that do not wait, and the waits between them.
 
 use super::*;
-use crate::engine::testing::Calls;
+use crate::testing::Calls;
 
 const IO_WAIT: ReturnCode = ReturnCode::IO_WAIT;
 const SUCCESS: ReturnCode = ReturnCode::SUCCESS;

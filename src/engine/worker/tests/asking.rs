@@ -1,7 +1,7 @@
 //! Whom a worker asks for jobs, when, and how often.
 
 use super::*;
-use crate::engine::testing::Calls;
+use crate::testing::Calls;
 
 #[test]
 fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {

@@ -1,8 +1,8 @@
 //! Whom a worker asks in non-blocking mode, and what its calls return meanwhile.
 
 use super::*;
-use crate::engine::exchange::Broadcast;
-use crate::engine::testing::{Calls, Connect};
+use crate::exchange::Broadcast;
+use crate::testing::{Calls, Connect};
 
 const IO_WAIT: ReturnCode = ReturnCode::IO_WAIT;
 const NO_JOBS: ReturnCode = ReturnCode::NO_JOBS;

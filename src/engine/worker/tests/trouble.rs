@@ -1,8 +1,8 @@
 //! Servers that are down, get lost or talk nonsense.
 
 use super::*;
-use crate::engine::exchange::Broadcast;
-use crate::engine::testing::Connect;
+use crate::exchange::Broadcast;
+use crate::testing::Connect;
 
 #[test]
 fn a_refused_connection_is_reported_and_tried_again_after_a_pause() {

@@ -1,8 +1,8 @@
 //! What `gearman_worker_wait` waits for.
 
 use super::*;
-use crate::engine::exchange::Broadcast;
-use crate::engine::testing::Connect;
+use crate::exchange::Broadcast;
+use crate::testing::Connect;
 
 const NOTHING: Result<(), ReturnCode> = Err(ReturnCode::NO_ACTIVE_FDS);
 

@@ -1,0 +1,8 @@
+//! gearman: submits jobs, and does them with commands: see `src/cli/gearman`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gearman_cli::gearman()
+}

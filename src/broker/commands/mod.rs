@@ -1,0 +1,202 @@
+//! What each packet from a peer does: one file per group of commands, and here
+//! the match that sends each packet to its place.
+//!
+//! Must not: touch lists, counters or timers of jobs; that is `lifecycle`.
+
+mod abilities;
+mod grab;
+mod session;
+mod status;
+mod submit;
+mod work;
+
+use super::connection::Connection;
+use super::errors::{self, Refusal};
+use super::job::Priority;
+use super::slab::Id;
+use super::timers::Now;
+use super::{Broker, ConnectionKey, Incoming, Outbox, SHARED};
+use gearman_protocol::{Command, Magic};
+use submit::Submission;
+
+impl Broker {
+    /// Handles a packet. A key that means nobody any more is ignored.
+    pub fn packet(
+        &mut self,
+        from: ConnectionKey,
+        packet: Incoming<'_>,
+        now: Now,
+        out: &mut dyn Outbox,
+    ) {
+        let Some(from) = self.connections.find(from) else { return };
+        self.now = now;
+        self.end_wait(from, out);
+        if packet.packet.command() != Command::PreSleep {
+            self.note_other_business(from);
+        }
+        if packet.packet.header.magic != Magic::Request {
+            return self.refuse(from, errors::MAGIC, out);
+        }
+        let handled = self.dispatch(from, packet, now, out);
+        if let Err(refusal) = handled {
+            self.refuse(from, refusal, out);
+        }
+    }
+
+    /// Answers a packet that has fewer arguments than its command needs.
+    pub fn incomplete_packet(&mut self, from: ConnectionKey, out: &mut dyn Outbox) {
+        self.interrupt(from, out);
+        if let Some(from) = self.connections.find(from) {
+            self.refuse(from, errors::ARGUMENTS, out);
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        from: Id<Connection>,
+        incoming: Incoming<'_>,
+        now: Now,
+        out: &mut dyn Outbox,
+    ) -> Result<(), Refusal> {
+        use Priority::{High, Low, Normal};
+        let packet = incoming.packet;
+        let submit = |priority, background| Submission {
+            function: packet.arg(0),
+            unique: packet.arg(1),
+            reducer: b"",
+            epoch: None,
+            payload: packet.body(),
+            memory: incoming.memory,
+            priority,
+            background,
+        };
+        match packet.command() {
+            Command::SubmitJob => self.submit(from, submit(Normal, false), now, out),
+            Command::SubmitJobBg => self.submit(from, submit(Normal, true), now, out),
+            Command::SubmitJobHigh => self.submit(from, submit(High, false), now, out),
+            Command::SubmitJobHighBg => self.submit(from, submit(High, true), now, out),
+            Command::SubmitJobLow => self.submit(from, submit(Low, false), now, out),
+            Command::SubmitJobLowBg => self.submit(from, submit(Low, true), now, out),
+            Command::SubmitJobEpoch => {
+                let epoch = Some(submit::parse_epoch(packet.arg(2)).ok_or(errors::EPOCH)?);
+                self.submit(from, Submission { epoch, ..submit(Normal, true) }, now, out)
+            }
+            Command::SubmitReduceJob | Command::SubmitReduceJobBackground => {
+                let background = packet.command() == Command::SubmitReduceJobBackground;
+                let reducer = packet.arg(2);
+                self.submit(from, Submission { reducer, ..submit(Normal, background) }, now, out)
+            }
+
+            Command::GetStatus => self.get_status(from, packet.text_arg(0), out),
+            Command::GetStatusUnique => self.get_status_unique(from, packet.text_arg(0), out),
+
+            Command::CanDo => self.can_do(from, packet.text_arg(0), 0, out),
+            Command::CanDoTimeout => {
+                let timeout = abilities::parse_timeout(packet.arg(1));
+                self.can_do(from, packet.text_arg(0), timeout, out)
+            }
+            Command::CantDo => self.cant_do(from, packet.text_arg(0), out),
+            Command::ResetAbilities => self.forget_abilities(from, out),
+            Command::PreSleep => self.pre_sleep(from, out),
+            Command::GrabJob | Command::GrabJobUniq | Command::GrabJobAll => {
+                self.grab(from, packet.command(), now, out)
+            }
+
+            Command::WorkStatus => return self.work_status(from, packet, out),
+            Command::WorkData | Command::WorkWarning => return self.work_data(from, incoming, out),
+            Command::WorkComplete | Command::WorkFail => return self.work_end(from, incoming, out),
+            Command::WorkException => return self.work_exception(from, incoming, out),
+
+            Command::EchoReq => self.echo(from, packet.body(), out),
+            Command::OptionReq => return self.option(from, packet, out),
+            Command::SetClientId => self.set_client_id(from, packet.text_arg(0)),
+
+            // What only a server sends, and what no server ever did.
+            Command::Text
+            | Command::Unused
+            | Command::Noop
+            | Command::JobCreated
+            | Command::NoJob
+            | Command::JobAssign
+            | Command::EchoRes
+            | Command::Error
+            | Command::StatusRes
+            | Command::AllYours
+            | Command::OptionRes
+            | Command::JobAssignUniq
+            | Command::SubmitJobSched
+            | Command::JobAssignAll
+            | Command::StatusResUnique => return Err(errors::COMMAND),
+        }
+        Ok(())
+    }
+
+    /// Sends a packet to a connection.
+    pub(super) fn reply(
+        &self,
+        to: Id<Connection>,
+        command: Command,
+        args: &[&[u8]],
+        body: &[u8],
+        out: &mut dyn Outbox,
+    ) {
+        out.send(self.key(to), command, args, body);
+    }
+
+    /// Sends a packet with a body as it came, which is not copied where it can be
+    /// kept.
+    fn pass_on(
+        &self,
+        to: Id<Connection>,
+        command: Command,
+        args: &[&[u8]],
+        from: Incoming<'_>,
+        out: &mut dyn Outbox,
+    ) {
+        let body = from.packet.body();
+        match from.memory {
+            Some(memory) if body.len() >= SHARED => {
+                out.send_shared(self.key(to), command, args, &memory.slice_ref(body));
+            }
+            _ => out.send(self.key(to), command, args, body),
+        }
+    }
+
+    fn refuse(&self, to: Id<Connection>, (code, text): Refusal, out: &mut dyn Outbox) {
+        self.reply(to, Command::Error, &[code, text], b"", out);
+    }
+}
+
+/// Reads the number at the start of an argument, as the C library's `strtol`
+/// would: blanks and a sign before it, anything after it. `None` if it does not
+/// fit into 64 bits.
+fn parse_number(text: &[u8]) -> Option<i64> {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let digits = digits.iter().take_while(|b| b.is_ascii_digit());
+    let mut number = 0_i64;
+    for digit in digits {
+        number = number.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
+    }
+    if negative { Some(number) } else { number.checked_neg() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_number;
+
+    #[test]
+    fn a_number_ends_at_the_first_other_character() {
+        assert_eq!(parse_number(b"12x"), Some(12));
+        assert_eq!(parse_number(b" -7\0"), Some(-7));
+        assert_eq!(parse_number(b"junk"), Some(0));
+        assert_eq!(parse_number(b""), Some(0));
+        assert_eq!(parse_number(b"9223372036854775807"), Some(i64::MAX));
+        assert_eq!(parse_number(b"9223372036854775808"), None);
+        assert_eq!(parse_number(b"-9223372036854775808"), Some(i64::MIN));
+    }
+}

@@ -1,0 +1,146 @@
+//! What the broker remembers of a connection, of the functions that it offers
+//! and of the jobs that it waits for.
+//!
+//! Must not: know sockets; the address and the descriptor are there to be shown.
+
+use super::function::Function;
+use super::job::{Job, Place};
+use super::list::{Links, List, linked};
+use super::slab::{Id, Key};
+use crate::habit::Habit;
+use gearman_protocol::Command;
+
+/// Names a connection outside the broker.
+pub type ConnectionKey = Key<Connection>;
+
+/// The longest client id that is kept; what is longer is cut.
+pub(crate) const MAX_CLIENT_ID: usize = 127;
+
+/// One peer. It may be client, worker and administrator at once.
+pub struct Connection {
+    /// Rises from connection to connection.
+    pub(super) number: u64,
+    /// What the `workers` list shows as descriptor.
+    pub(super) descriptor: i32,
+    /// The peer's address without its port.
+    pub(super) address: Box<str>,
+    /// What the peer called itself, nothing at first.
+    pub(super) client_id: Box<[u8]>,
+    /// Whether the peer wants WORK_EXCEPTION packets.
+    pub(super) exceptions: bool,
+    /// Whether the peer waits for a job.
+    pub(super) rest: Rest,
+    /// Whether the peer asked for a job in vain.
+    pub(super) vain: Vain,
+    /// Whether the peer's next job comes soon after it asked in vain.
+    pub(super) promptness: Habit,
+    /// The functions that the peer offers, in the order in which they are tried.
+    pub(super) abilities: List<Ability, ByConnection>,
+    /// The jobs whose packets go to this peer.
+    pub(super) waiters: List<Waiter, ByConnection>,
+    /// The jobs that this peer is running.
+    pub(super) running: List<Job, Place>,
+}
+
+impl Connection {
+    /// A peer that has said nothing yet.
+    pub(super) fn new(number: u64, descriptor: i32, address: &str, exceptions: bool) -> Connection {
+        Connection {
+            number,
+            descriptor,
+            address: address.into(),
+            client_id: Box::default(),
+            exceptions,
+            rest: Rest::Awake,
+            vain: Vain::No,
+            promptness: Habit::default(),
+            abilities: List::new(),
+            waiters: List::new(),
+            running: List::new(),
+        }
+    }
+}
+
+/// How a worker waits for a job. Who does is in the lists `sleepers` of its
+/// functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// It does not.
+    Awake,
+    /// Its question, GRAB_JOB or the like, will be answered then at the latest.
+    Lingers { grab: Command, until: u64 },
+    /// It sent PRE_SLEEP and has had no NOOP nor grabbed since.
+    Sleeps,
+}
+
+/// What came of a worker's last question for a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Vain {
+    /// A job, or the worker has had something else to say than that it sleeps.
+    #[default]
+    No,
+    /// It was told then that there is none, and has said nothing since.
+    Told(u64),
+    /// The same, and it went to sleep.
+    Slept(u64),
+}
+
+/// The lists that belong to a connection.
+pub(crate) struct ByConnection;
+/// The lists that belong to a function.
+pub(crate) struct ByFunction;
+/// The lists that belong to a job.
+pub(crate) struct ByJob;
+/// A function's list of abilities whose worker sleeps.
+pub(crate) struct Asleep;
+
+/// That a worker offers a function.
+pub(crate) struct Ability {
+    pub(super) connection: Id<Connection>,
+    pub(super) function: Id<Function>,
+    /// How often the worker said so: that is what `status` counts.
+    pub(super) count: u32,
+    /// Milliseconds that a job may run; 0 is without end.
+    pub(super) timeout: u32,
+    by_connection: Links<Ability>,
+    by_function: Links<Ability>,
+    asleep: Links<Ability>,
+}
+
+linked!(Ability, ByConnection, by_connection);
+linked!(Ability, ByFunction, by_function);
+linked!(Ability, Asleep, asleep);
+
+impl Ability {
+    /// An ability in no list yet.
+    pub(super) fn new(connection: Id<Connection>, function: Id<Function>) -> Ability {
+        Ability {
+            connection,
+            function,
+            count: 0,
+            timeout: 0,
+            by_connection: Links::new(),
+            by_function: Links::new(),
+            asleep: Links::new(),
+        }
+    }
+}
+
+/// That one submission waits for a job: each gets its own copy of each packet,
+/// also when two of them came over the same connection.
+pub(crate) struct Waiter {
+    pub(super) connection: Id<Connection>,
+    pub(super) job: Id<Job>,
+    by_connection: Links<Waiter>,
+    by_job: Links<Waiter>,
+}
+
+linked!(Waiter, ByConnection, by_connection);
+linked!(Waiter, ByJob, by_job);
+
+impl Waiter {
+    /// A waiter in no list yet.
+    pub(super) fn new(connection: Id<Connection>, job: Id<Job>) -> Waiter {
+        Waiter { connection, job, by_connection: Links::new(), by_job: Links::new() }
+    }
+}

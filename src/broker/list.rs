@@ -1,0 +1,161 @@
+//! Doubly linked lists through values that live in a [`Slab`]: joining,
+//! leaving and counting cost the same however long the list is.
+//!
+//! A value can stand in several lists at once, one for each marker type `L`
+//! for which it has links.
+//!
+//! Must not: own values; whoever removes one from the slab unlinks it first.
+
+use std::marker::PhantomData;
+
+use super::slab::{Id, Slab};
+
+/// A value's neighbours in one list.
+pub(crate) struct Links<T> {
+    prev: Option<Id<T>>,
+    next: Option<Id<T>>,
+}
+
+impl<T> Links<T> {
+    /// Links of a value that is in no list.
+    pub(crate) const fn new() -> Links<T> {
+        Links { prev: None, next: None }
+    }
+}
+
+/// A value with links for the lists of kind `L`.
+pub(crate) trait Linked<L>: Sized {
+    /// The links.
+    fn links(&self) -> &Links<Self>;
+    /// The links, to change them.
+    fn links_mut(&mut self) -> &mut Links<Self>;
+}
+
+/// Gives a type its links of one kind: `linked!(Type, Kind, field)`.
+macro_rules! linked {
+    ($type:ty, $kind:ty, $field:ident) => {
+        impl $crate::list::Linked<$kind> for $type {
+            fn links(&self) -> &$crate::list::Links<$type> {
+                &self.$field
+            }
+            fn links_mut(&mut self) -> &mut $crate::list::Links<$type> {
+                &mut self.$field
+            }
+        }
+    };
+}
+pub(crate) use linked;
+
+/// A list of values of type `T`, linked by their links of kind `L`.
+pub(crate) struct List<T, L> {
+    head: Option<Id<T>>,
+    tail: Option<Id<T>>,
+    len: u32,
+    kind: PhantomData<fn() -> L>,
+}
+
+impl<T: Linked<L>, L> List<T, L> {
+    /// A list of nothing.
+    pub(crate) const fn new() -> List<T, L> {
+        List { head: None, tail: None, len: 0, kind: PhantomData }
+    }
+
+    /// How many values the list holds.
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether the list holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// The value that came first.
+    pub(crate) fn front(&self) -> Option<Id<T>> {
+        self.head
+    }
+
+    /// The value behind this one.
+    pub(crate) fn after(&self, slab: &Slab<T>, id: Id<T>) -> Option<Id<T>> {
+        slab[id].links().next
+    }
+
+    /// Adds a value that is in no list of this kind at the end.
+    pub(crate) fn push_back(&mut self, slab: &mut Slab<T>, id: Id<T>) {
+        *slab[id].links_mut() = Links { prev: self.tail, next: None };
+        match self.tail {
+            Some(tail) => slab[tail].links_mut().next = Some(id),
+            None => self.head = Some(id),
+        }
+        self.tail = Some(id);
+        self.len += 1;
+    }
+
+    /// Adds a value that is in no list of this kind at the front.
+    pub(crate) fn push_front(&mut self, slab: &mut Slab<T>, id: Id<T>) {
+        *slab[id].links_mut() = Links { prev: None, next: self.head };
+        match self.head {
+            Some(head) => slab[head].links_mut().prev = Some(id),
+            None => self.tail = Some(id),
+        }
+        self.head = Some(id);
+        self.len += 1;
+    }
+
+    /// Takes out a value that is in this very list.
+    pub(crate) fn remove(&mut self, slab: &mut Slab<T>, id: Id<T>) {
+        let Links { prev, next } = std::mem::replace(slab[id].links_mut(), Links::new());
+        match prev {
+            Some(prev) => slab[prev].links_mut().next = next,
+            None => self.head = next,
+        }
+        match next {
+            Some(next) => slab[next].links_mut().prev = prev,
+            None => self.tail = prev,
+        }
+        self.len -= 1;
+    }
+
+    /// The values, first to last.
+    pub(crate) fn iter<'a>(
+        &self,
+        slab: &'a Slab<T>,
+    ) -> impl Iterator<Item = Id<T>> + use<'a, T, L> {
+        std::iter::successors(self.head, |&id| slab[id].links().next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Kind;
+    struct Node {
+        value: u8,
+        links: Links<Node>,
+    }
+    linked!(Node, Kind, links);
+
+    fn values(list: &List<Node, Kind>, slab: &Slab<Node>) -> Vec<u8> {
+        list.iter(slab).map(|id| slab[id].value).collect()
+    }
+
+    #[test]
+    fn values_leave_from_both_ends_and_from_the_middle() {
+        let mut slab = Slab::new();
+        let mut list = List::<Node, Kind>::new();
+        let ids: Vec<_> =
+            (0..5).map(|n| slab.insert(Node { value: n, links: Links::new() })).collect();
+        ids[1..].iter().for_each(|&id| list.push_back(&mut slab, id));
+        list.push_front(&mut slab, ids[0]);
+        assert_eq!(values(&list, &slab), [0, 1, 2, 3, 4]);
+        for (leaves, left) in
+            [(2, &[0, 1, 3, 4][..]), (0, &[1, 3, 4]), (4, &[1, 3]), (3, &[1]), (1, &[])]
+        {
+            list.remove(&mut slab, ids[leaves]);
+            assert_eq!(values(&list, &slab), left);
+            assert_eq!(list.len() as usize, left.len());
+        }
+        assert!(list.is_empty());
+    }
+}

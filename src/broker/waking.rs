@@ -1,0 +1,178 @@
+//! Whom a waiting job wakes.
+//!
+//! The rule that keeps wake-ups from being lost: while a function has waiting
+//! jobs, either none of its workers sleeps, or one is awake and will ask. So
+//! [`Broker::wake`] is called whenever a job is queued, and whenever a worker
+//! that may have been woken for it goes away.
+//!
+//! Waking everybody for every job costs as much as there are sleepers, and all
+//! but one wake for nothing. Waking one is enough, unless that one is busy with
+//! a job from another server, which this one cannot know. Hence the alarm: if
+//! jobs still wait a moment later, more workers are woken, and more again.
+//!
+//! Must not: queue or hand out jobs.
+
+use std::collections::VecDeque;
+
+use super::connection::{Connection, Rest};
+use super::function::Function;
+use super::slab::{Id, Key};
+use super::{Broker, Outbox};
+use gearman_protocol::Command;
+
+/// Which sleeping workers a job wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wakeup {
+    /// The one that has slept longest, and others if jobs still wait a little
+    /// later.
+    AsNeeded,
+    /// All of them.
+    All,
+    /// As many, those that have slept longest.
+    AtMost(u8),
+}
+
+/// Milliseconds that a woken worker has before others are woken too.
+const PATIENCE: u64 = 2;
+/// How many times as many are woken at each step.
+const GROWTH: u32 = 4;
+
+/// When more workers are to be woken for a function, and how many.
+#[derive(Clone, Copy)]
+pub(super) struct Alarm {
+    due: u64,
+    count: u32,
+}
+
+/// The functions that have an alarm.
+#[derive(Default)]
+pub(super) struct Alarms {
+    /// One entry per function with an alarm. The alarm itself says when: it can
+    /// have been put off since the entry was made.
+    queue: VecDeque<(u64, Key<Function>)>,
+}
+
+impl Alarms {
+    /// When the next alarm is to be looked at.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.queue.front().map(|&(due, _)| due)
+    }
+}
+
+impl Broker {
+    /// Wakes sleeping workers because a function has a job for them.
+    pub(super) fn wake(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
+        self.serve_lingerers(function, out);
+        if self.functions[function].available() == 0 {
+            return;
+        }
+        match self.config.wakeup {
+            Wakeup::All => self.wake_some(function, u32::MAX, out),
+            Wakeup::AtMost(count) => self.wake_some(function, count.into(), out),
+            Wakeup::AsNeeded => {
+                self.wake_some(function, 1, out);
+                self.set_alarm(function);
+            }
+        }
+    }
+
+    /// Wakes as many sleeping workers as if every waiting job of a function came
+    /// now.
+    pub(super) fn wake_for_all(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
+        self.serve_lingerers(function, out);
+        let waiting = self.functions[function].available();
+        match self.config.wakeup {
+            Wakeup::AtMost(count) => {
+                self.wake_some(function, waiting.saturating_mul(count.into()), out);
+            }
+            Wakeup::All | Wakeup::AsNeeded if waiting > 0 => self.wake(function, out),
+            Wakeup::All | Wakeup::AsNeeded => {}
+        }
+    }
+
+    /// Wakes up to `count` workers of a function, the longest asleep first.
+    fn wake_some(&mut self, function: Id<Function>, count: u32, out: &mut dyn Outbox) {
+        for _ in 0..count {
+            let Some(ability) = self.functions[function].sleepers.front() else { return };
+            let worker = self.abilities[ability].connection;
+            self.rouse(worker);
+            out.send(self.key(worker), Command::Noop, &[], b"");
+        }
+    }
+
+    fn set_alarm(&mut self, id: Id<Function>) {
+        let key = self.functions.key(id);
+        let due = self.now.ticks + PATIENCE;
+        let function = &mut self.functions[id];
+        if function.sleepers.is_empty() {
+            return;
+        }
+        // Jobs that keep coming do not put an alarm off; the first one after the
+        // queue was empty does, for the alarm was not about it.
+        let is_first = function.queued() == 1;
+        match &mut function.alarm {
+            Some(alarm) if is_first => *alarm = Alarm { due, count: GROWTH },
+            Some(_) => {}
+            None => {
+                function.alarm = Some(Alarm { due, count: GROWTH });
+                self.alarms.queue.push_back((due, key));
+            }
+        }
+    }
+
+    /// Wakes more workers for the functions whose alarm is due.
+    pub(super) fn sound_alarms(&mut self, out: &mut dyn Outbox) {
+        let clock = self.now.ticks;
+        while let Some(&(due, key)) = self.alarms.queue.front() {
+            if due > clock {
+                break;
+            }
+            self.alarms.queue.pop_front();
+            let Some(id) = self.functions.find_key(key) else { continue };
+            let Some(mut alarm) = self.functions[id].alarm.take() else { continue };
+            if alarm.due <= clock {
+                let function = &self.functions[id];
+                if function.available() > 0 {
+                    self.wake_some(id, alarm.count, out);
+                }
+                let function = &self.functions[id];
+                if function.available() == 0 || function.sleepers.is_empty() {
+                    continue;
+                }
+                let count = alarm.count.saturating_mul(GROWTH);
+                alarm = Alarm { due: clock + PATIENCE, count };
+            }
+            self.functions[id].alarm = Some(alarm);
+            self.alarms.queue.push_back((alarm.due, key));
+        }
+    }
+
+    /// Counts a worker that did not wait for a job as one that does, in this way.
+    /// Who lingers stands before all who sleep: it has asked already, and is the
+    /// fastest to have a job.
+    pub(super) fn lay_down(&mut self, worker: Id<Connection>, rest: Rest) {
+        self.connections[worker].rest = rest;
+        let mut next = self.connections[worker].abilities.front();
+        while let Some(ability) = next {
+            let sleepers = &mut self.functions[self.abilities[ability].function].sleepers;
+            match rest {
+                Rest::Lingers { .. } => sleepers.push_front(&mut self.abilities, ability),
+                Rest::Awake | Rest::Sleeps => sleepers.push_back(&mut self.abilities, ability),
+            }
+            next = self.connections[worker].abilities.after(&self.abilities, ability);
+        }
+    }
+
+    /// Counts a worker as one that does not wait for a job.
+    pub(super) fn rouse(&mut self, worker: Id<Connection>) {
+        if std::mem::replace(&mut self.connections[worker].rest, Rest::Awake) == Rest::Awake {
+            return;
+        }
+        let mut next = self.connections[worker].abilities.front();
+        while let Some(ability) = next {
+            let function = self.abilities[ability].function;
+            self.functions[function].sleepers.remove(&mut self.abilities, ability);
+            next = self.connections[worker].abilities.after(&self.abilities, ability);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Showing an answer: as the server sent it, as a table, or as JSON.
+//!
+//! Must not: ask.
+
+use std::borrow::Cow;
+
+use gearman_protocol::admin::{Reply, Row};
+use gearman_protocol::percent::unescape;
+use serde_json::{Map, Value, json};
+
+use crate::gearadmin::operations::{Column, Kind, Operation, Shape, WORKERS};
+use crate::tools::json::put;
+
+/// How answers are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// As the original shows them, for pipes.
+    Raw,
+    /// With titles and aligned columns, for people.
+    Table,
+    /// A line of JSON.
+    Json,
+}
+
+/// An answer as it is printed.
+pub(crate) fn show(operation: &Operation, reply: &Reply, format: Format) -> Vec<u8> {
+    match (format, reply, operation.shape) {
+        (Format::Json, ..) => {
+            let mut line = as_json(operation, reply).to_string();
+            line.push('\n');
+            line.into_bytes()
+        }
+        (_, Reply::Refused(_), _) => Vec::new(),
+        (Format::Table, Reply::List(_), Shape::Rows(columns)) => {
+            table(columns, reply.rows().map(|row| cells(columns, &row)).collect())
+        }
+        (Format::Table, Reply::List(_), Shape::Workers) => {
+            table(WORKERS, reply.rows().map(|row| cells(WORKERS, &worker(&row))).collect())
+        }
+        (Format::Table, Reply::List(_), Shape::EscapedRows(columns)) => {
+            table(columns, reply.rows().map(|row| escaped_cells(columns, &row)).collect())
+        }
+        (Format::Table, Reply::Done(text), Shape::Object) => {
+            let object: Map<String, Value> = serde_json::from_slice(text).unwrap_or_default();
+            let lines = object.iter().map(|(name, value)| vec![name.clone(), plain(value)]);
+            table(&[], lines.collect())
+        }
+        (_, Reply::List(text), _) => text.clone(),
+        (_, Reply::Done(text), _) => {
+            let mut line = if text.is_empty() { b"OK".to_vec() } else { text.clone() };
+            line.push(b'\n');
+            line
+        }
+    }
+}
+
+/// An answer in JSON as it is printed: None when it is none.
+pub(crate) fn from_json(operation: &Operation, member: &str, reply: &Reply) -> Option<Vec<u8>> {
+    let Reply::Done(text) = reply else { return None };
+    let mut object: Map<String, Value> = serde_json::from_slice(text).ok()?;
+    let result = object.remove(member)?;
+    let mut line = json!({"operation": operation.name, "result": result}).to_string();
+    line.push('\n');
+    Some(line.into_bytes())
+}
+
+/// A value without the quotes of JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => printable(text.as_bytes()),
+        value => value.to_string(),
+    }
+}
+
+/// The fields of a line of `workers`: `FD ADDRESS ID : FUNCTION...`.
+fn worker<'a>(row: &Row<'a>) -> Row<'a> {
+    let line = row.first().copied().unwrap_or_default();
+    let mut fields: Row<'a> = line.splitn(4, |&b| b == b' ').collect();
+    if let Some(functions) = fields.get_mut(3) {
+        let rest = functions.strip_prefix(b":").unwrap_or(functions);
+        *functions = rest.strip_prefix(b" ").unwrap_or(rest);
+    }
+    fields
+}
+
+/// A row's cells as text, one for each column.
+fn cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
+    let cells =
+        (0..columns.len().max(row.len())).map(|at| row.get(at).copied().unwrap_or_default());
+    cells.map(printable).collect()
+}
+
+/// A row's cells as text, from fields that may be escaped.
+fn escaped_cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
+    let fields: Vec<Vec<u8>> = row.iter().map(|field| unescaped(field)).collect();
+    cells(columns, &fields.iter().map(Vec::as_slice).collect())
+}
+
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    unescape(field).unwrap_or_else(|_| field.to_vec())
+}
+
+/// Text that does nothing to a terminal: names come from whoever submits jobs.
+fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn table(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<u8> {
+    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    let titles = (!titles.is_empty()).then_some(titles);
+    let lines: Vec<Vec<String>> = titles.into_iter().chain(rows).collect();
+    let count = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|at| lines.iter().filter_map(|l| l.get(at)).map(|c| c.chars().count()).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    let mut out = String::new();
+    for line in &lines {
+        let cells: Vec<Cow<'_, str>> = line
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(at, (cell, &width))| match columns.get(at).map(|column| column.kind) {
+                Some(Kind::Number | Kind::Flag) => format!("{cell:>width$}").into(),
+                _ if at + 1 == line.len() => cell.as_str().into(),
+                _ => format!("{cell:<width$}").into(),
+            })
+            .collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out.into_bytes()
+}
+
+fn as_json(operation: &Operation, reply: &Reply) -> Value {
+    let mut object = Map::new();
+    object.insert("operation".into(), operation.name.into());
+    match (reply, operation.shape) {
+        (Reply::Refused(why), _) => put(&mut object, "error", why),
+        (Reply::List(_), Shape::Workers) => {
+            let rows = reply.rows().map(|row| {
+                let row = worker(&row);
+                let mut object = fields(&WORKERS[..3], &row);
+                let functions = row.get(3).copied().unwrap_or_default();
+                let functions = functions.split(|&b| b == b' ').filter(|name| !name.is_empty());
+                let functions: Vec<Cow<'_, str>> = functions.map(String::from_utf8_lossy).collect();
+                object.insert("functions".into(), json!(functions));
+                Value::Object(object)
+            });
+            object.insert("result".into(), rows.collect());
+        }
+        (Reply::List(_), Shape::Rows(columns)) => {
+            let rows = reply.rows().map(|row| Value::Object(fields(columns, &row)));
+            object.insert("result".into(), rows.collect());
+        }
+        (Reply::List(_), Shape::EscapedRows(columns)) => {
+            let rows = reply.rows().map(|row| {
+                let row: Vec<Vec<u8>> = row.iter().map(|field| unescaped(field)).collect();
+                Value::Object(fields(columns, &row.iter().map(Vec::as_slice).collect()))
+            });
+            object.insert("result".into(), rows.collect());
+        }
+        (Reply::Done(text), Shape::Object) => match serde_json::from_slice::<Value>(text) {
+            Ok(value) => {
+                object.insert("result".into(), value);
+            }
+            Err(_) => put(&mut object, "result", text),
+        },
+        (Reply::List(text), Shape::Done | Shape::Value(_) | Shape::Object) => {
+            put(&mut object, "result", text)
+        }
+        (Reply::Done(text), Shape::Value(kind)) => field(&mut object, "result", kind, text),
+        (Reply::Done(text), _) if text.is_empty() => {
+            object.insert("result".into(), "OK".into());
+        }
+        (Reply::Done(text), _) => put(&mut object, "result", text),
+    }
+    Value::Object(object)
+}
+
+fn fields(columns: &[Column], row: &Row<'_>) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (column, bytes) in columns.iter().zip(row) {
+        field(&mut object, column.name, column.kind, bytes);
+    }
+    object
+}
+
+/// Puts a field under its name: as what it is meant to be, or else as text.
+fn field(object: &mut Map<String, Value>, name: &str, kind: Kind, bytes: &[u8]) {
+    let value = std::str::from_utf8(bytes).ok().and_then(|text| match kind {
+        Kind::Text => None,
+        Kind::Number => text.parse::<i64>().ok().map(Value::from),
+        Kind::Flag => text.parse::<u8>().ok().map(|flag| Value::from(flag != 0)),
+    });
+    match value {
+        Some(value) => {
+            object.insert(name.to_owned(), value);
+        }
+        None => put(object, name, bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gearadmin::operations::OPERATIONS;
+
+    fn shown(operation: &str, reply: &Reply, format: Format) -> String {
+        let operation = OPERATIONS.iter().find(|o| o.name == operation).expect("in the table");
+        String::from_utf8(show(operation, reply, format)).expect("text")
+    }
+
+    fn list(text: &str) -> Reply {
+        Reply::List(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_list_is_shown_in_three_ways() {
+        let reply = list("resize\t12\t1\t3\nf\t0\t0\t0\n.\n");
+        assert_eq!(shown("status", &reply, Format::Raw), "resize\t12\t1\t3\nf\t0\t0\t0\n.\n");
+        assert_eq!(
+            shown("status", &reply, Format::Table),
+            "FUNCTION  TOTAL  RUNNING  WORKERS\n\
+             resize       12        1        3\n\
+             f             0        0        0\n"
+        );
+        assert_eq!(
+            shown("status", &reply, Format::Json),
+            "{\"operation\":\"status\",\"result\":[\
+             {\"function\":\"resize\",\"total\":12,\"running\":1,\"workers\":3},\
+             {\"function\":\"f\",\"total\":0,\"running\":0,\"workers\":0}]}\n"
+        );
+    }
+
+    #[test]
+    fn connections_are_divided_at_blanks() {
+        let reply = list("31 127.0.0.1 me : a b\n33 ::1 - :\n.\n");
+        assert_eq!(
+            shown("workers", &reply, Format::Table),
+            "FD  ADDRESS    ID  FUNCTIONS\n31  127.0.0.1  me  a b\n33  ::1        -\n"
+        );
+        assert_eq!(
+            shown("workers", &reply, Format::Json),
+            "{\"operation\":\"workers\",\"result\":[\
+             {\"fd\":31,\"address\":\"127.0.0.1\",\"id\":\"me\",\"functions\":[\"a\",\"b\"]},\
+             {\"fd\":33,\"address\":\"::1\",\"id\":\"-\",\"functions\":[]}]}\n"
+        );
+    }
+
+    #[test]
+    fn values_and_refusals_are_json_too() {
+        let pid = Reply::Done(b"12".to_vec());
+        assert_eq!(
+            shown("getpid", &pid, Format::Json),
+            "{\"operation\":\"getpid\",\"result\":12}\n"
+        );
+        let refused = Reply::Refused(b"UNKNOWN_JOB".to_vec());
+        assert_eq!(
+            shown("cancel-job", &refused, Format::Json),
+            "{\"operation\":\"cancel-job\",\"error\":\"UNKNOWN_JOB\"}\n"
+        );
+        assert_eq!(shown("cancel-job", &refused, Format::Raw), "");
+    }
+
+    #[test]
+    fn a_name_does_nothing_to_a_terminal() {
+        let reply = list("\u{1b}[2Jf\t1\t0\t0\n.\n");
+        assert!(!shown("status", &reply, Format::Table).contains('\u{1b}'));
+        assert!(shown("status", &reply, Format::Raw).contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,389 @@
+//! One connection's socket and its two buffers.
+//!
+//! The poller is edge-triggered: it says once that there is something to read,
+//! and what was left unread must be remembered here.
+//!
+//! Must not: understand what the bytes mean.
+
+use std::io::{self, ErrorKind, Read};
+
+use mio::{Interest, Registry, Token};
+use rustix::buffer::spare_capacity;
+
+use super::listing::Listing;
+use super::outgoing::Outgoing;
+use super::piggyback::Piggyback;
+use super::stream::{Origin, Stream};
+use gearman_broker::{Broker, ConnectionKey};
+
+/// Bytes waiting to be sent at which a peer's own requests wait too.
+const CROWDED: usize = 1 << 20;
+/// A buffer larger than this is given back when it is empty; a packet larger than
+/// this gets memory of its own.
+pub(super) const LARGE: usize = 16 << 10;
+/// Most memory that is taken for bytes of a large packet before they came.
+const CHUNK: usize = 1 << 20;
+/// Room behind a large packet for the small one that may follow it: who has done a
+/// job asks for the next.
+pub(super) const SLACK: usize = 256;
+
+/// How a receive ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// This many bytes came.
+    Bytes(usize),
+    /// None for now.
+    Nothing,
+    /// None ever again.
+    End,
+}
+
+/// Why a connection is to be closed.
+#[derive(Debug)]
+pub(super) struct Doom {
+    pub(super) why: String,
+    /// Whether the peer is to blame.
+    pub(super) is_fault: bool,
+}
+
+/// A connection.
+pub(super) struct Peer {
+    stream: Stream,
+    pub(super) origin: Origin,
+    pub(super) key: ConnectionKey,
+    /// Received and not understood yet: a part of a packet, or whole ones while
+    /// the peer is crowded.
+    pub(super) input: Vec<u8>,
+    /// Bytes that `input` must hold before it is worth another look.
+    pub(super) need: usize,
+    /// The size of the large packet that the peer sent lately, else 0. It is
+    /// trusted to send another one.
+    proven: usize,
+    /// Bytes to come, or at the start of `input`, that nobody wants.
+    pub(super) skip: usize,
+    output: Outgoing,
+    /// Acknowledgements in `output` that wait for something to follow them.
+    pub(super) piggyback: Piggyback,
+    /// Whether there may be bytes in the socket.
+    unread: bool,
+    /// Whether the peer will send no more.
+    half_closed: bool,
+    /// Whether that was read: the connection ends with what waits to be sent.
+    pub(super) ended: bool,
+    /// A list that is being written for the peer. Its requests wait meanwhile.
+    pub(super) listing: Option<Box<Listing>>,
+    /// Whether the socket took less than it was given, and has not called since.
+    blocked: bool,
+    /// Whether the poller watches for that call.
+    watching: bool,
+    /// Whether the connection is in the queue of those to be served.
+    pub(super) queued: bool,
+    /// Whether the connection is in the list of those with something to send,
+    /// and in the list of those with something urgent.
+    listed: [bool; 2],
+    /// Why the connection is to be closed.
+    pub(super) doom: Option<Doom>,
+}
+
+impl Peer {
+    /// A connection that has said nothing yet.
+    pub(super) fn new(stream: Stream, origin: Origin, key: ConnectionKey) -> Peer {
+        Peer {
+            stream,
+            origin,
+            key,
+            input: Vec::new(),
+            need: 1,
+            proven: 0,
+            skip: 0,
+            output: Outgoing::default(),
+            piggyback: Piggyback::default(),
+            unread: false,
+            half_closed: false,
+            ended: false,
+            listing: None,
+            blocked: false,
+            watching: false,
+            queued: false,
+            listed: [false; 2],
+            doom: None,
+        }
+    }
+
+    /// Starts watching for bytes to read.
+    ///
+    /// # Errors
+    /// As the system call.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(self.stream.as_source(), token, Interest::READABLE)
+    }
+
+    /// Stops watching.
+    pub(super) fn deregister(&mut self, registry: &Registry) {
+        // The socket is about to be closed, which does it too.
+        let _ = registry.deregister(self.stream.as_source());
+    }
+
+    /// Whether the connection is in one of the lists of those to be sent to.
+    pub(super) fn listed(&mut self, urgent: bool) -> &mut bool {
+        &mut self.listed[usize::from(urgent)]
+    }
+
+    /// Whether the connection is in any of these lists.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed != [false; 2]
+    }
+
+    /// Notes that there is something to read, or that there will be no more.
+    pub(super) fn readable(&mut self, half_closed: bool) {
+        self.unread = true;
+        self.half_closed |= half_closed;
+    }
+
+    /// Notes that the socket takes bytes again.
+    pub(super) fn writable(&mut self) {
+        self.blocked = false;
+    }
+
+    /// Whether serving the connection could do something.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_crowded()
+            && self.listing.is_none()
+            && !self.ended
+            && (self.unread || self.input.len() >= self.need)
+    }
+
+    /// Whether more answers wait than a peer may pile up by asking.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.backlog() >= CROWDED
+    }
+
+    /// Bytes that wait to be sent.
+    pub(super) fn backlog(&self) -> usize {
+        let held = self.listing.as_ref().map_or(0, |listing| listing.held.len());
+        self.output.len() + held
+    }
+
+    /// Where answers are appended: behind a list that is being written.
+    pub(super) fn output(&mut self) -> &mut Outgoing {
+        match &mut self.listing {
+            Some(listing) => &mut listing.held,
+            None => &mut self.output,
+        }
+    }
+
+    /// Writes the next piece of the list. Returns whether that was the end.
+    pub(super) fn write_list(&mut self, broker: &Broker) -> bool {
+        let Some(listing) = &mut self.listing else { return true };
+        if !listing.list.write_piece(broker, self.output.bytes()) {
+            return false;
+        }
+        self.output.append(std::mem::take(&mut listing.held));
+        self.listing = None;
+        true
+    }
+
+    /// Whether the peer's next packet is probably large.
+    pub(super) fn expects_large(&self) -> bool {
+        self.proven > 0 && self.input.is_empty()
+    }
+
+    /// Receives once, what is probably a large packet of the same size as the last
+    /// one, into memory that it can keep.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive_large(&mut self, landing: &mut Vec<u8>) -> io::Result<Received> {
+        let room = self.proven + SLACK;
+        self.input = std::mem::take(landing);
+        self.input.clear();
+        if self.input.capacity() < room || self.input.capacity() > room + room / 8 {
+            self.input = Vec::with_capacity(room);
+        }
+        self.receive_behind()
+    }
+
+    /// Keeps what was not dealt with of a receive: the beginning of a packet for
+    /// which `need` is set.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        if self.need > LARGE {
+            self.input.reserve_exact(self.need.min(bytes.len() + self.proven));
+        } else if self.unread {
+            // More small packets came than were asked for.
+            self.proven = 0;
+        }
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// Whether more of a large packet may have come already.
+    pub(super) fn is_amid_large(&self) -> bool {
+        self.unread && self.need > LARGE && self.input.len() < self.need
+    }
+
+    /// Notes that there was a whole packet of this size.
+    pub(super) fn note_size(&mut self, size: usize) {
+        if size > LARGE {
+            self.proven = size.min(CHUNK);
+        }
+    }
+
+    /// Receives once, into `buffer`.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        let read = self.stream.read(buffer);
+        self.note_received(read, buffer.len())
+    }
+
+    /// What a receive into this much room has led to.
+    fn note_received(&mut self, read: io::Result<usize>, room: usize) -> io::Result<Received> {
+        match read {
+            Ok(0) => Ok(Received::End),
+            Ok(n) => {
+                // A short read has emptied the socket, and the next byte will be
+                // an event; but the end that already came will not be another.
+                self.unread = n == room || self.half_closed;
+                Ok(Received::Bytes(n))
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                self.unread = false;
+                Ok(Received::Nothing)
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Received::Nothing),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Receives once, behind what is in `input`. Memory is taken by what has come,
+    /// now or before, not by what a packet's header promises; and a large packet's
+    /// ends where the packet ends: it is kept as it is.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive_more(&mut self) -> io::Result<Received> {
+        let have = self.input.len();
+        if self.need > LARGE {
+            let missing = self.need.saturating_sub(have);
+            self.input.reserve_exact(missing.min(have.max(LARGE).max(self.proven)));
+        } else {
+            self.input.reserve(LARGE);
+        }
+        self.receive_behind()
+    }
+
+    /// Receives once into the room that `input` has.
+    fn receive_behind(&mut self) -> io::Result<Received> {
+        let room = self.input.capacity() - self.input.len();
+        let read = rustix::io::read(&self.stream, spare_capacity(&mut self.input));
+        self.note_received(read.map_err(io::Error::from), room)
+    }
+
+    /// Forgets the first bytes of `input`. Returns memory that a large packet was
+    /// expected in, but did not come.
+    pub(super) fn consume(&mut self, used: usize) -> Option<Vec<u8>> {
+        if self.input.capacity() <= LARGE || self.need > LARGE {
+            self.input.drain(..used);
+            return None;
+        }
+        if self.unread {
+            // More small packets came than there was room for.
+            self.proven = 0;
+        }
+        let rest = self.input[used..].to_vec();
+        let memory = std::mem::replace(&mut self.input, rest);
+        (memory.capacity() <= CHUNK + SLACK).then_some(memory)
+    }
+
+    /// Sends what waits, as far as the socket takes it; watches for the moment
+    /// when it takes more only after it did not take all.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.blocked || self.output.len() == 0 {
+            return Ok(());
+        }
+        if !self.output.send(&mut self.stream)? {
+            self.blocked = true;
+            self.watching = true;
+            let both = Interest::READABLE | Interest::WRITABLE;
+            return registry.reregister(self.stream.as_source(), token, both);
+        }
+        if std::mem::take(&mut self.watching) {
+            registry.reregister(self.stream.as_source(), token, Interest::READABLE)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use mio::net::UnixStream;
+
+    use super::*;
+    use gearman_broker::{Config, LINGER, Wakeup};
+
+    /// A peer that has sent a packet of so many bytes, and the socket at its end.
+    fn peer(proven: usize) -> (Peer, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let mut broker = Broker::new(Config {
+            handle_prefix: "H".into(),
+            attempts: None,
+            wakeup: Wakeup::All,
+            linger: LINGER,
+            exceptions: false,
+        });
+        let key = broker.connect(7, "local");
+        let mut peer = Peer::new(Stream::Unix(ours), Origin::Local(7), key);
+        peer.note_size(proven);
+        (peer, theirs)
+    }
+
+    #[test]
+    fn the_next_large_packet_is_received_at_once_with_the_small_one_behind_it() {
+        let (mut peer, mut socket) = peer(100_000);
+        socket.write_all(&vec![b'x'; 100_012]).expect("sends");
+        assert!(peer.expects_large());
+        let received = peer.receive_large(&mut Vec::new()).expect("receives");
+        assert_eq!(received, Received::Bytes(100_012));
+        assert_eq!(peer.input.len(), 100_012);
+    }
+
+    #[test]
+    fn memory_goes_round_where_it_is_not_needed() {
+        let (mut peer, mut socket) = peer(100_000);
+        let mut landing = Vec::new();
+        for _ in 0..3 {
+            socket.write_all(b"small").expect("sends");
+            let before = landing.as_ptr();
+            peer.receive_large(&mut landing).expect("receives");
+            assert!(before == peer.input.as_ptr() || landing.capacity() == 0);
+            // The beginning of something small stays, and takes little.
+            landing = peer.consume(3).expect("the memory");
+            assert_eq!((&peer.input[..], landing.capacity()), (&b"ll"[..], 100_000 + SLACK));
+            assert!(peer.input.capacity() < 100);
+            peer.consume(2);
+        }
+        assert!(peer.expects_large(), "now and then something small comes, too");
+    }
+
+    #[test]
+    fn who_sends_many_small_packets_is_no_sender_of_large_ones_any_more() {
+        let (mut peer, mut socket) = peer(LARGE + 1);
+        socket.write_all(&vec![b'x'; 2 * LARGE]).expect("sends");
+        peer.receive_large(&mut Vec::new()).expect("receives");
+        peer.consume(peer.input.len());
+        assert!(!peer.expects_large());
+    }
+
+    #[test]
+    fn very_large_memory_is_not_kept_for_the_next_one() {
+        let (mut peer, _socket) = peer(0);
+        peer.input = Vec::with_capacity(CHUNK * 2);
+        assert!(peer.consume(0).is_none());
+        assert_eq!(peer.input.capacity(), 0);
+    }
+}

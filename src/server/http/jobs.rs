@@ -1,0 +1,197 @@
+//! From a request to a call: the path names the function, the body is the
+//! payload, headers say the rest.
+//!
+//! Must not: know how a job ends.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::header::HeaderMap;
+use hyper::{Method, Request, StatusCode, Version};
+use tokio::time::timeout;
+
+use super::accepting::{Peer, Shared};
+use super::answer::{self, Wish};
+use super::link::Call;
+use super::reply::{Response, explain, method_not_allowed};
+use gearman_protocol::limits::MAX_ARGS_SIZE;
+use gearman_protocol::percent::unescape;
+use gearman_protocol::{Command, Magic, encode};
+
+/// How long a peer may be silent in the middle of a body.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// The unique of a request that names none: equal requests share a job, as in
+/// the original.
+const DEFAULT_UNIQUE: &[u8] = b"-";
+
+/// Answers a request.
+pub(super) async fn answer(request: Request<Incoming>, peer: Peer, shared: &Shared) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::PUT) {
+        return method_not_allowed("GET, HEAD, POST, PUT");
+    }
+    match submit(request, peer, shared).await {
+        Ok((call, wish)) => answer::wait(call, wish).await,
+        Err(Refusal(status, why)) => explain(status, &why),
+    }
+}
+
+/// Why a request leads to no call.
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn new(status: StatusCode, why: &str) -> Refusal {
+        Refusal(status, why.into())
+    }
+}
+
+async fn submit(
+    request: Request<Incoming>,
+    peer: Peer,
+    shared: &Shared,
+) -> Result<(Call, Wish), Refusal> {
+    let (head, body) = request.into_parts();
+    let function = function(head.uri.path(), head.uri.query())?;
+    let unique = match head.headers.get("x-gearman-unique") {
+        Some(value) => value.as_bytes(),
+        None => DEFAULT_UNIQUE,
+    };
+    let background = flag(&head.headers, "x-gearman-background")?;
+    let at_once = flag(&head.headers, "x-gearman-stream")?;
+    let command = command(&head.headers, background)?;
+    // Each argument has a NUL behind it.
+    let arguments = function.len() + unique.len() + 2;
+    if arguments > MAX_ARGS_SIZE {
+        return Err(Refusal::new(StatusCode::URI_TOO_LONG, "Function and unique are too long."));
+    }
+    let room = (shared.limits.packet as usize).saturating_sub(arguments);
+    let payload = receive(body, room).await?;
+
+    let mut packets = Vec::with_capacity(payload.len() + arguments + 64);
+    encode(&mut packets, Magic::Request, Command::OptionReq, &[b"exceptions"], b"");
+    encode(&mut packets, Magic::Request, command, &[&function, unique], &payload);
+    drop(payload);
+    let Ok(call) = shared.link.call(peer.descriptor, peer.address, packets) else {
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down."));
+    };
+    let wish = Wish {
+        background,
+        // Only HTTP/1.1 can tell a body that broke off from one that is whole.
+        stream: head.version >= Version::HTTP_11 && head.method != Method::HEAD,
+        at_once,
+        limit: shared.limits.result,
+    };
+    Ok((call, wish))
+}
+
+fn bad(why: &str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, why)
+}
+
+/// The function that a path names.
+fn function(path: &str, query: Option<&str>) -> Result<Vec<u8>, Refusal> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let name = unescape(path.as_bytes())
+        .map_err(|_| bad("A percent sign in a path stands before two hexadecimal digits."))?;
+    if name.is_empty() {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "The path names the function."));
+    }
+    if name.contains(&0) {
+        return Err(bad("No function has a NUL in its name."));
+    }
+    match query {
+        None => Ok(name),
+        Some(_) => Err(bad("A query means nothing here; the body is the payload.")),
+    }
+}
+
+/// A header that is `true` or `false`, and false if it is not there.
+fn flag(headers: &HeaderMap, name: &str) -> Result<bool, Refusal> {
+    match headers.get(name).map(|value| value.as_bytes()) {
+        None => Ok(false),
+        Some(value) if value.eq_ignore_ascii_case(b"false") => Ok(false),
+        Some(value) if value.eq_ignore_ascii_case(b"true") => Ok(true),
+        Some(_) => Err(bad(&format!("{name} is neither true nor false."))),
+    }
+}
+
+fn command(headers: &HeaderMap, background: bool) -> Result<Command, Refusal> {
+    let priority = headers.get("x-gearman-priority").map_or(&b"normal"[..], |v| v.as_bytes());
+    Ok(match (&priority.to_ascii_lowercase()[..], background) {
+        (b"high", false) => Command::SubmitJobHigh,
+        (b"high", true) => Command::SubmitJobHighBg,
+        (b"normal", false) => Command::SubmitJob,
+        (b"normal", true) => Command::SubmitJobBg,
+        (b"low", false) => Command::SubmitJobLow,
+        (b"low", true) => Command::SubmitJobLowBg,
+        _ => return Err(bad("x-gearman-priority is neither high nor normal nor low.")),
+    })
+}
+
+/// Receives a body of at most `limit` bytes.
+async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
+    let too_large = || {
+        let why = format!("The payload is larger than {limit} bytes.");
+        Refusal(StatusCode::PAYLOAD_TOO_LARGE, why)
+    };
+    // What is announced is only a hint: memory is taken for what comes.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let mut payload = Vec::new();
+    loop {
+        let frame = match timeout(BODY_PATIENCE, body.frame()).await {
+            Err(_) => {
+                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "The body did not come."));
+            }
+            Ok(None) => return Ok(payload),
+            Ok(Some(Err(error))) => return Err(bad(&format!("The body is broken: {error}."))),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        if let Some(bytes) = frame.data_ref() {
+            if bytes.len() > limit - payload.len() {
+                return Err(too_large());
+            }
+            payload.extend_from_slice(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status<T>(result: Result<T, Refusal>) -> Option<u16> {
+        result.err().map(|Refusal(status, _)| status.as_u16())
+    }
+
+    #[test]
+    fn the_path_names_the_function() {
+        for (path, name) in
+            [("/f", &b"f"[..]), ("/a/b/", b"a/b/"), ("//", b"/"), ("/%E9%20%25", b"\xE9 %")]
+        {
+            assert_eq!(function(path, None).ok().as_deref(), Some(name), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_function_is_refused() {
+        assert_eq!(status(function("/", None)), Some(404));
+        assert_eq!(status(function("/%", None)), Some(400));
+        assert_eq!(status(function("/a%00b", None)), Some(400));
+        assert_eq!(status(function("/a", Some("x=1"))), Some(400));
+    }
+
+    #[test]
+    fn headers_choose_the_command() {
+        let headers = |priority: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-gearman-priority", priority.parse().expect("a value"));
+            headers
+        };
+        assert_eq!(command(&HeaderMap::new(), true).ok(), Some(Command::SubmitJobBg));
+        assert_eq!(command(&headers("HIGH"), false).ok(), Some(Command::SubmitJobHigh));
+        assert_eq!(command(&headers("low"), true).ok(), Some(Command::SubmitJobLowBg));
+        assert_eq!(status(command(&headers("urgent"), true)), Some(400));
+    }
+}

@@ -1,0 +1,150 @@
+//! The way between the thread that speaks HTTP and the event loop: requests in a
+//! queue that wakes the loop, answers in a queue per call.
+//!
+//! A call is to the broker what a connection is: packets go in, packets come
+//! out, and when it ends, what waits for it is dropped.
+//!
+//! Must not: know HTTP, or what packets mean.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use mio::Waker;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use crate::log::Level;
+use gearman_broker::{Counts, FunctionView};
+
+/// What the event loop is asked for.
+pub(crate) enum Request {
+    /// A call begins, with these packets.
+    Open(Caller, Vec<u8>),
+    /// The call with this number is over.
+    Close(u64),
+    /// Everything that can be counted.
+    Figures(oneshot::Sender<Figures>),
+    /// A sign of life.
+    Ping(oneshot::Sender<()>),
+    /// A line for the log.
+    Log(Level, String),
+}
+
+/// Who called, and where its packets go.
+pub(crate) struct Caller {
+    pub(crate) number: u64,
+    /// What the `workers` list shows of it.
+    pub(crate) descriptor: i32,
+    pub(crate) address: IpAddr,
+    answers: UnboundedSender<Vec<u8>>,
+    /// Bytes of packets on their way.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Caller {
+    /// Sends a packet, unless more than `limit` bytes wait already or nobody
+    /// listens. Returns whether it was sent.
+    pub(crate) fn send(&self, packet: Vec<u8>, limit: usize) -> bool {
+        let waiting = self.waiting.fetch_add(packet.len(), Ordering::Relaxed);
+        waiting <= limit && self.answers.send(packet).is_ok()
+    }
+}
+
+/// What is known of the server at one moment, more or less.
+pub(crate) struct Figures {
+    pub(crate) functions: Vec<FunctionView<Vec<u8>>>,
+    pub(crate) counts: Counts,
+    /// Seconds since the server started.
+    pub(crate) uptime: u64,
+}
+
+/// The event loop has ended.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// The end of the way at which HTTP is spoken.
+pub(crate) struct Link {
+    requests: mpsc::Sender<Request>,
+    waker: Waker,
+    calls: AtomicU64,
+}
+
+impl Link {
+    /// A way, and its other end.
+    pub(crate) fn new(waker: Waker) -> (Arc<Link>, mpsc::Receiver<Request>) {
+        let (requests, receiver) = mpsc::channel();
+        (Arc::new(Link { requests, waker, calls: AtomicU64::new(0) }), receiver)
+    }
+
+    fn send(&self, request: Request) -> Result<(), Gone> {
+        self.requests.send(request).map_err(|_| Gone)?;
+        // A poller that cannot be woken is one that is gone.
+        self.waker.wake().map_err(|_| Gone)
+    }
+
+    /// Begins a call with these packets.
+    pub(super) fn call(
+        self: &Arc<Link>,
+        descriptor: i32,
+        address: IpAddr,
+        packets: Vec<u8>,
+    ) -> Result<Call, Gone> {
+        let (answers, receiver) = unbounded_channel();
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let caller = Caller { number, descriptor, address, answers, waiting: Arc::clone(&waiting) };
+        self.send(Request::Open(caller, packets))?;
+        Ok(Call { number, answers: receiver, waiting, link: Arc::clone(self) })
+    }
+
+    /// Everything that can be counted.
+    pub(super) async fn figures(&self) -> Result<Figures, Gone> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Request::Figures(sender))?;
+        receiver.await.map_err(|_| Gone)
+    }
+
+    /// Comes back once the event loop has seen it.
+    pub(super) async fn ping(&self) -> Result<(), Gone> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Request::Ping(sender))?;
+        receiver.await.map_err(|_| Gone)
+    }
+
+    /// Writes a line to the log.
+    pub(super) fn log(&self, level: Level, line: String) {
+        // Without an event loop there is no log.
+        let _ = self.send(Request::Log(level, line));
+    }
+}
+
+/// A call, which ends when it is dropped.
+pub(super) struct Call {
+    number: u64,
+    pub(super) answers: UnboundedReceiver<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+    link: Arc<Link>,
+}
+
+impl Call {
+    /// Notes that a packet has arrived.
+    pub(super) fn arrived(&self, packet: &[u8]) {
+        self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
+    }
+
+    /// The next packet; `None` if the event loop has given the call up.
+    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
+        let packet = self.answers.recv().await?;
+        self.arrived(&packet);
+        Some(packet)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        // An event loop that is gone has forgotten the call already.
+        let _ = self.link.send(Request::Close(self.number));
+    }
+}

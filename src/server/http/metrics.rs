@@ -1,0 +1,230 @@
+//! The figures as Prometheus reads them. The names and meanings of the first six
+//! are those of the exporters that people run beside the original, so that their
+//! dashboards go on.
+//!
+//! Must not: count anything.
+
+use std::collections::BTreeSet;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Encoder, TextEncoder};
+
+use super::Figures;
+use gearman_broker::FunctionView;
+use gearman_protocol::percent::escape;
+
+type Function = FunctionView<Vec<u8>>;
+
+/// A metric of every function: its name, what it is, and its value.
+type PerFunction = (&'static str, &'static str, fn(&Function) -> f64);
+
+const GAUGES: [PerFunction; 7] = [
+    ("gearman_jobs", "number of jobs queued or running", |f| f.total().into()),
+    ("gearman_jobs_running", "number of running jobs", |f| f.running.into()),
+    ("gearman_jobs_waiting", "number of jobs waiting for an available worker", |f| {
+        (f.total() - f.running).into()
+    }),
+    ("gearman_workers", "number of capable workers", |f| f.offers.into()),
+    ("gearman_jobs_delayed", "number of waiting jobs whose time has not come", |f| {
+        f.delayed.into()
+    }),
+    (
+        "gearman_oldest_waiting_job_age_seconds",
+        "how long the longest waiting job has waited for a worker; 0 if none waits",
+        |f| f.oldest.unwrap_or(0) as f64 / 1000.0,
+    ),
+    ("gearman_function_paused", "whether the function is paused", |f| {
+        f64::from(u8::from(f.paused))
+    }),
+];
+
+const COUNTERS: [PerFunction; 5] = [
+    ("gearman_jobs_submitted_total", "jobs accepted", |f| f.totals.submitted as f64),
+    ("gearman_jobs_completed_total", "jobs that a worker completed", |f| f.totals.completed as f64),
+    ("gearman_jobs_failed_total", "jobs that failed or were cancelled", |f| f.totals.failed as f64),
+    ("gearman_jobs_retried_total", "times a job was queued again after its worker lost it", |f| {
+        f.totals.retried as f64
+    }),
+    ("gearman_jobs_abandoned_total", "jobs dropped because nobody waited for them", |f| {
+        f.totals.abandoned as f64
+    }),
+];
+
+/// All figures in Prometheus's text format, and those of the process.
+///
+/// # Errors
+/// When the encoder refuses, which it has no reason to.
+pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
+    let mut text = Text::default();
+    text.gauge("gearman_up", "is gearman up", 1.0)?;
+    let version = label("version", env!("CARGO_PKG_VERSION").into());
+    let version = metric(MetricType::GAUGE, vec![version], 1.0);
+    text.family("gearman_version_info", "gearman version", MetricType::GAUGE, vec![version])?;
+
+    let functions = labelled(&figures.functions);
+    for (kind, metrics) in [(MetricType::GAUGE, &GAUGES[..]), (MetricType::COUNTER, &COUNTERS)] {
+        for (name, help, value) in metrics {
+            let of = |(name, function): &(LabelPair, &Function)| {
+                metric(kind, vec![name.clone()], value(function))
+            };
+            text.family(name, help, kind, functions.iter().map(of).collect())?;
+        }
+    }
+
+    let counts = &figures.counts;
+    text.gauge("gearman_connections", "number of open connections", counts.connections as f64)?;
+    text.gauge("gearman_functions", "number of known functions", counts.functions as f64)?;
+    text.gauge("gearman_uptime_seconds", "how long the server has run", figures.uptime as f64)?;
+    for family in ProcessCollector::for_self().collect() {
+        TextEncoder::new().encode(&[family], &mut text.0)?;
+    }
+    Ok(text.0)
+}
+
+/// The text so far.
+#[derive(Default)]
+struct Text(Vec<u8>);
+
+impl Text {
+    fn gauge(&mut self, name: &str, help: &str, value: f64) -> prometheus::Result<()> {
+        let only = metric(MetricType::GAUGE, Vec::new(), value);
+        self.family(name, help, MetricType::GAUGE, vec![only])
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        metrics: Vec<Metric>,
+    ) -> prometheus::Result<()> {
+        // The encoder takes a family without members for a mistake.
+        if metrics.is_empty() {
+            return Ok(());
+        }
+        let mut family = MetricFamily::default();
+        family.set_name(name.into());
+        family.set_help(help.into());
+        family.set_field_type(kind);
+        family.set_metric(metrics);
+        // One at a time, so that thousands of functions need no memory for all.
+        TextEncoder::new().encode(&[family], &mut self.0)
+    }
+}
+
+fn metric(kind: MetricType, labels: Vec<LabelPair>, value: f64) -> Metric {
+    let mut metric = Metric::from_label(labels);
+    if kind == MetricType::COUNTER {
+        let mut counter = Counter::default();
+        counter.set_value(value);
+        metric.set_counter(counter);
+    } else {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        metric.set_gauge(gauge);
+    }
+    metric
+}
+
+fn label(name: &str, value: String) -> LabelPair {
+    let mut label = LabelPair::default();
+    label.set_name(name.into());
+    label.set_value(value);
+    label
+}
+
+/// Functions with their labels. A label is text and must not come twice, or
+/// nothing at all is read: what is no text is escaped, and if that is the name
+/// of another function, marked until it is not.
+fn labelled(functions: &[Function]) -> Vec<(LabelPair, &Function)> {
+    let (text, other): (Vec<&Function>, Vec<&Function>) =
+        functions.iter().partition(|function| str::from_utf8(&function.name).is_ok());
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut all = Vec::with_capacity(functions.len());
+    for function in text.into_iter().chain(other) {
+        let mut name = String::from_utf8(function.name.clone()).unwrap_or_else(|_| {
+            let mut escaped = Vec::new();
+            escape(&function.name, &mut escaped);
+            String::from_utf8_lossy(&escaped).into_owned()
+        });
+        while !taken.insert(name.clone()) {
+            name.push('%');
+        }
+        all.push((label("function", name), function));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gearman_broker::{Counts, Totals};
+
+    fn function(name: &[u8]) -> Function {
+        FunctionView {
+            name: name.into(),
+            queued: [1, 2, 3],
+            delayed: 4,
+            running: 5,
+            offers: 6,
+            paused: true,
+            oldest: Some(1500),
+            totals: Totals { submitted: 100, completed: 50, failed: 20, retried: 7, abandoned: 15 },
+        }
+    }
+
+    fn lines(names: &[&[u8]]) -> Vec<String> {
+        let functions = names.iter().map(|name| function(name)).collect();
+        let counts = Counts { connections: 8, functions: 1, jobs: 15, running: 5, delayed: 4 };
+        let text = text(&Figures { functions, counts, uptime: 9 }).expect("encodes");
+        String::from_utf8(text).expect("text").lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn each_figure_has_its_name() {
+        let lines = lines(&[b"f"]);
+        for line in [
+            "# HELP gearman_up is gearman up",
+            "# TYPE gearman_up gauge",
+            "gearman_up 1",
+            concat!("gearman_version_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            "# TYPE gearman_jobs gauge",
+            "gearman_jobs{function=\"f\"} 15",
+            "gearman_jobs_running{function=\"f\"} 5",
+            "gearman_jobs_waiting{function=\"f\"} 10",
+            "gearman_workers{function=\"f\"} 6",
+            "gearman_jobs_delayed{function=\"f\"} 4",
+            "gearman_oldest_waiting_job_age_seconds{function=\"f\"} 1.5",
+            "gearman_function_paused{function=\"f\"} 1",
+            "# TYPE gearman_jobs_submitted_total counter",
+            "gearman_jobs_submitted_total{function=\"f\"} 100",
+            "gearman_jobs_completed_total{function=\"f\"} 50",
+            "gearman_jobs_failed_total{function=\"f\"} 20",
+            "gearman_jobs_retried_total{function=\"f\"} 7",
+            "gearman_jobs_abandoned_total{function=\"f\"} 15",
+            "gearman_connections 8",
+            "gearman_functions 1",
+            "gearman_uptime_seconds 9",
+        ] {
+            assert!(lines.iter().any(|found| found == line), "{line}: {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_functions_has_figures() {
+        assert!(lines(&[]).contains(&"gearman_up 1".into()));
+    }
+
+    #[test]
+    fn no_two_functions_share_a_label() {
+        let names = ["a\"b\\c\nd".as_bytes(), b"\xFF", b"%FF", b"%FF%"];
+        let lines = lines(&names);
+        let labels: BTreeSet<_> =
+            lines.iter().filter(|line| line.starts_with("gearman_jobs{")).collect();
+        assert_eq!(labels.len(), names.len());
+        let escaped = r#"gearman_jobs{function="a\"b\\c\nd"} 15"#;
+        assert!(lines.iter().any(|line| line == escaped), "{labels:?}");
+    }
+}

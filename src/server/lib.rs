@@ -1,0 +1,39 @@
+//! The Gearman job server.
+//!
+//! `options` says what was asked for, `startup` brings it about, `event_loop`
+//! serves connections, and `http` is the front end in a thread of its own. What
+//! the job server is about is the crate `gearman-broker`.
+#![deny(unsafe_code)]
+
+mod announcement;
+mod daemon;
+mod event_loop;
+mod http;
+mod log;
+mod memory;
+mod options;
+mod privileges;
+mod startup;
+mod systemd;
+
+pub use memory::{ALLOCATOR, Allocator};
+
+use std::process::ExitCode;
+
+/// The program `gearmand`.
+pub fn main() -> ExitCode {
+    memory::use_small_pages();
+    let options = match options::parse() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let detaches = options.process.daemon && !options.process.daemon_child;
+    let run = if detaches { daemon::launch } else { startup::run };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gearmand: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
