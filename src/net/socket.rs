@@ -80,6 +80,7 @@ impl Socket {
     }
 
     /// Receives into memory that need not be initialised.
+    #[inline]
     pub(super) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         uncancelled::receive(self.fd(), space, 0)
     }

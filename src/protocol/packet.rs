@@ -155,6 +155,7 @@ impl<'a> Packet<'a> {
 
     /// The argument up to its first NUL: peers differ in whether they end the
     /// last argument of a packet with one.
+    #[inline]
     pub fn text_arg(&self, index: usize) -> &'a [u8] {
         until_nul(self.arg(index))
     }

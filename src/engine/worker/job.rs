@@ -163,6 +163,7 @@ impl Job {
     }
 
     /// The function's name as it is on the wire. A NUL follows.
+    #[inline]
     pub fn function(&self) -> &[u8] {
         self.part(1)
     }
