@@ -41,7 +41,7 @@ pub use function::Totals;
 pub use job::Priority;
 pub use jobs::MAX_PREFIX;
 pub use lingering::MOMENT as LINGER;
-pub use timers::Now;
+pub use timers::{DriverTimer, Now};
 pub use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
 pub use waking::Wakeup;
 pub use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
@@ -51,12 +51,10 @@ use connection::{Ability, Connection, Waiter};
 use function::{Function, Functions};
 use gearman_protocol::{Command, Packet};
 use index::Index;
-use job::PRIORITIES;
+use job::{Job, PRIORITIES};
 use jobs::Jobs;
-use lingering::Lingerers;
 use slab::{Id, Slab};
-use timers::Timers;
-use waking::Alarms;
+use timers::{Timer, TimerQueue};
 
 /// What a broker is set up with.
 #[derive(Clone, Debug)]
@@ -99,9 +97,17 @@ pub trait Outbox {
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]);
 
     /// Sends a packet that is likely to be followed soon by another one to the
-    /// same connection, for which it may wait a moment.
-    fn send_with_next(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+    /// same connection, for which it may be held. Returns until when it is, at most:
+    /// the broker sets [`DriverTimer::DelayedAck`] for that time.
+    fn send_with_next(
+        &mut self,
+        to: ConnectionKey,
+        command: Command,
+        args: &[&[u8]],
+        body: &[u8],
+    ) -> Option<u64> {
         self.send(to, command, args, body);
+        None
     }
 
     /// Sends a packet whose body can be kept instead of copied.
@@ -114,6 +120,11 @@ pub trait Outbox {
 
     /// Hears of a job that failed because its attempts are used up.
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
+
+    /// Hears of a timer of the driver's that was set for `due`.
+    fn timer(&mut self, timer: DriverTimer, due: u64) {
+        let _ = (timer, due);
+    }
 }
 
 /// The state machine.
@@ -131,14 +142,10 @@ pub struct Broker {
     queued: [usize; PRIORITIES],
     /// Jobs that a worker has.
     running: usize,
-    /// Running jobs whose worker limited their time, on `Now::ticks`.
-    running_timers: Timers,
+    /// What is due on `Now::ticks`.
+    timers: TimerQueue<Timer>,
     /// Jobs for later, on `Now::unix`.
-    delayed_timers: Timers,
-    /// Functions whose jobs may need more workers awake.
-    alarms: Alarms,
-    /// Workers whose question for a job is not answered yet.
-    lingerers: Lingerers,
+    delayed: TimerQueue<Id<Job>>,
     /// The time when it was last told.
     now: Now,
     /// How many connections there ever were.
@@ -160,10 +167,8 @@ impl Broker {
             abilities_index: Index::new(),
             queued: [0; PRIORITIES],
             running: 0,
-            running_timers: Timers::default(),
-            delayed_timers: Timers::default(),
-            alarms: Alarms::default(),
-            lingerers: Lingerers::default(),
+            timers: TimerQueue::default(),
+            delayed: TimerQueue::default(),
             now: Now::default(),
             connected: 0,
             draining: false,
@@ -196,21 +201,29 @@ impl Broker {
     /// Does what is due.
     pub fn tick(&mut self, now: Now, out: &mut dyn Outbox) {
         self.now = now;
-        while let Some(job) = self.running_timers.pop(now.ticks) {
-            self.requeue(job, out);
+        while let Some((due, timer)) = self.timers.pop(now.ticks) {
+            match timer {
+                Timer::JobTimeout(job) => self.requeue(job, out),
+                Timer::WakeMore(function) => self.wake_more(function, out),
+                Timer::HeldGrab(worker) => self.expire_held_grab(worker, due, out),
+                Timer::Driver(timer) => out.timer(timer, due),
+            }
         }
-        while let Some(job) = self.delayed_timers.pop(now.unix) {
+        while let Some((_, job)) = self.delayed.pop(now.unix) {
             self.end_delay(job);
             self.enqueue(job, out);
         }
-        self.sound_alarms(out);
-        self.end_waits(out);
     }
 
     /// When [`Broker::tick`] has something to do next, as a time on both clocks.
     pub fn next_due(&self) -> (Option<u64>, Option<u64>) {
-        let ticks = [self.running_timers.next(), self.alarms.next(), self.lingerers.next()];
-        (ticks.into_iter().flatten().min(), self.delayed_timers.next())
+        (self.timers.next(), self.delayed.next())
+    }
+
+    /// Sets a timer of the driver's, for a time on `Now::ticks`. [`Broker::tick`] reports
+    /// it to [`Outbox::timer`].
+    pub fn set_timer(&mut self, due: u64, timer: DriverTimer) {
+        self.timers.set(due, 0, Timer::Driver(timer));
     }
 
     /// How many jobs there are.

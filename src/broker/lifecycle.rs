@@ -9,7 +9,7 @@
 use super::connection::{Connection, Waiter};
 use super::job::{Job, Stage};
 use super::slab::Id;
-use super::timers::Now;
+use super::timers::{Now, Timer};
 use super::{Broker, Outbox};
 use gearman_protocol::Command;
 
@@ -74,13 +74,13 @@ impl Broker {
         let job = &mut self.jobs[id];
         (job.stage, job.moment) = (Stage::Delayed, due);
         self.functions[job.function].delayed += 1;
-        self.delayed_timers.start(id, job);
+        self.delayed.set(due, job.number, id);
     }
 
     pub(super) fn end_delay(&mut self, id: Id<Job>) {
         let job = &self.jobs[id];
         self.functions[job.function].delayed -= 1;
-        self.delayed_timers.stop(id, job);
+        self.delayed.cancel(job.moment, job.number, id);
     }
 
     /// Hands a queued job to a worker, for `timeout` milliseconds if not 0.
@@ -94,7 +94,7 @@ impl Broker {
         if timeout > 0 {
             // Of the millisecond that is running, a part has passed already.
             job.moment = now.ticks + u64::from(timeout) + 1;
-            self.running_timers.start(id, job);
+            self.timers.set(job.moment, job.number, Timer::JobTimeout(id));
         }
         self.connections[worker].running.push_back(self.jobs.slab_mut(), id);
     }
@@ -104,7 +104,9 @@ impl Broker {
         let job = &self.jobs[id];
         self.functions[job.function].running -= 1;
         self.running -= 1;
-        self.running_timers.stop(id, job);
+        if job.moment > 0 {
+            self.timers.cancel(job.moment, job.number, Timer::JobTimeout(id));
+        }
     }
 
     /// Takes a running job from its worker, who lost it, and gives it to the

@@ -15,29 +15,15 @@
 //!
 //! Must not: decide which job a worker gets.
 
-use std::collections::VecDeque;
-
 use super::connection::{Connection, Rest, Vain};
 use super::function::Function;
 use super::slab::Id;
+use super::timers::Timer;
 use super::{Broker, ConnectionKey, Outbox};
 use gearman_protocol::Command;
 
 /// Milliseconds that an answer may wait.
 pub const MOMENT: u64 = 4;
-
-/// Those who linger, by the end of their wait. Some have got a job since.
-#[derive(Default)]
-pub(super) struct Lingerers {
-    queue: VecDeque<(u64, ConnectionKey)>,
-}
-
-impl Lingerers {
-    /// When somebody's wait may end.
-    pub(super) fn next(&self) -> Option<u64> {
-        self.queue.front().map(|&(until, _)| until)
-    }
-}
 
 impl Broker {
     /// Answers a worker for whom there is no job, at once or a moment later.
@@ -54,7 +40,7 @@ impl Broker {
             return self.reply(worker, Command::NoJob, &[], b"", out);
         }
         let until = now + self.config.linger;
-        self.lingerers.queue.push_back((until, key));
+        self.timers.set(until, 0, Timer::HeldGrab(key));
         self.lay_down(worker, Rest::Lingers { grab, until });
     }
 
@@ -115,18 +101,17 @@ impl Broker {
         }
     }
 
-    /// Ends the waits that have lasted long enough.
-    pub(super) fn end_waits(&mut self, out: &mut dyn Outbox) {
-        while let Some(&(due, key)) = self.lingerers.queue.front() {
-            let worker = self.connections.find(key);
-            // Mostly it has its job by now.
-            if let Some(worker) = worker.filter(|&worker| self.linger_of(worker) == Some(due)) {
-                if due > self.now.ticks {
-                    return;
-                }
-                self.end_wait(worker, out);
-            }
-            self.lingerers.queue.pop_front();
+    /// Answers a held question whose time is up, if it is still held.
+    pub(super) fn expire_held_grab(
+        &mut self,
+        worker: ConnectionKey,
+        due: u64,
+        out: &mut dyn Outbox,
+    ) {
+        if let Some(worker) = self.connections.find(worker)
+            && self.linger_of(worker) == Some(due)
+        {
+            self.end_wait(worker, out);
         }
     }
 

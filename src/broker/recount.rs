@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use crate::connection::Rest;
 use crate::job::Stage;
+use crate::timers::Timer;
 use crate::{Broker, Function, Wakeup};
 
 impl Broker {
@@ -47,8 +48,9 @@ impl Broker {
         }
         assert_eq!(queued, self.queued);
         assert_eq!(running.values().sum::<u32>() as usize, self.running);
-        assert_eq!(delayed, self.delayed_timers.len());
-        assert_eq!(timed, self.running_timers.len());
+        assert_eq!(delayed, self.delayed.len());
+        let is_timeout = |timer: &Timer| matches!(timer, Timer::JobTimeout(_));
+        assert_eq!(timed, self.timers.iter().filter(is_timeout).count());
         assert_eq!(waiters, self.waiters.len());
         for (id, connection) in self.connections.iter() {
             let theirs = running.remove(&id.index()).unwrap_or(0);

@@ -140,7 +140,7 @@ impl Broker {
             functions: self.functions.len(),
             jobs: self.jobs.len(),
             running: self.running,
-            delayed: self.delayed_timers.len(),
+            delayed: self.delayed.len(),
         }
     }
 

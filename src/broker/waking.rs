@@ -12,11 +12,10 @@
 //!
 //! Must not: queue or hand out jobs.
 
-use std::collections::VecDeque;
-
 use super::connection::{Connection, Rest};
 use super::function::Function;
 use super::slab::{Id, Key};
+use super::timers::Timer;
 use super::{Broker, Outbox};
 use gearman_protocol::Command;
 
@@ -42,21 +41,6 @@ const GROWTH: u32 = 4;
 pub(super) struct Alarm {
     due: u64,
     count: u32,
-}
-
-/// The functions that have an alarm.
-#[derive(Default)]
-pub(super) struct Alarms {
-    /// One entry per function with an alarm. The alarm itself says when: it can
-    /// have been put off since the entry was made.
-    queue: VecDeque<(u64, Key<Function>)>,
-}
-
-impl Alarms {
-    /// When the next alarm is to be looked at.
-    pub(super) fn next(&self) -> Option<u64> {
-        self.queue.front().map(|&(due, _)| due)
-    }
 }
 
 impl Broker {
@@ -115,36 +99,30 @@ impl Broker {
             Some(_) => {}
             None => {
                 function.alarm = Some(Alarm { due, count: GROWTH });
-                self.alarms.queue.push_back((due, key));
+                self.timers.set(due, 0, Timer::WakeMore(key));
             }
         }
     }
 
-    /// Wakes more workers for the functions whose alarm is due.
-    pub(super) fn sound_alarms(&mut self, out: &mut dyn Outbox) {
-        let clock = self.now.ticks;
-        while let Some(&(due, key)) = self.alarms.queue.front() {
-            if due > clock {
-                break;
+    /// Wakes more workers for a function whose alarm may be due: it can have been put
+    /// off since the timer was set.
+    pub(super) fn wake_more(&mut self, key: Key<Function>, out: &mut dyn Outbox) {
+        let now = self.now.ticks;
+        let Some(id) = self.functions.find_key(key) else { return };
+        let Some(mut alarm) = self.functions[id].alarm.take() else { return };
+        if alarm.due <= now {
+            if self.functions[id].available() > 0 {
+                self.wake_some(id, alarm.count, out);
             }
-            self.alarms.queue.pop_front();
-            let Some(id) = self.functions.find_key(key) else { continue };
-            let Some(mut alarm) = self.functions[id].alarm.take() else { continue };
-            if alarm.due <= clock {
-                let function = &self.functions[id];
-                if function.available() > 0 {
-                    self.wake_some(id, alarm.count, out);
-                }
-                let function = &self.functions[id];
-                if function.available() == 0 || function.sleepers.is_empty() {
-                    continue;
-                }
-                let count = alarm.count.saturating_mul(GROWTH);
-                alarm = Alarm { due: clock + PATIENCE, count };
+            let function = &self.functions[id];
+            if function.available() == 0 || function.sleepers.is_empty() {
+                return;
             }
-            self.functions[id].alarm = Some(alarm);
-            self.alarms.queue.push_back((alarm.due, key));
+            let count = alarm.count.saturating_mul(GROWTH);
+            alarm = Alarm { due: now + PATIENCE, count };
         }
+        self.functions[id].alarm = Some(alarm);
+        self.timers.set(alarm.due, 0, Timer::WakeMore(key));
     }
 
     /// Counts a worker that did not wait for a job as one that does, in this way.
@@ -165,8 +143,12 @@ impl Broker {
 
     /// Counts a worker as one that does not wait for a job.
     pub(super) fn rouse(&mut self, worker: Id<Connection>) {
-        if std::mem::replace(&mut self.connections[worker].rest, Rest::Awake) == Rest::Awake {
-            return;
+        match std::mem::replace(&mut self.connections[worker].rest, Rest::Awake) {
+            Rest::Awake => return,
+            Rest::Lingers { until, .. } => {
+                self.timers.cancel(until, 0, Timer::HeldGrab(self.key(worker)));
+            }
+            Rest::Sleeps => {}
         }
         let mut next = self.connections[worker].abilities.front();
         while let Some(ability) = next {

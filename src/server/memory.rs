@@ -12,7 +12,7 @@
 //! Must not: be called for every job.
 #![allow(unsafe_code)]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The C library's allocator gives memory back only from its end: one small
 /// allocation made while a queue was full keeps all of it.
@@ -22,14 +22,14 @@ pub const ALLOCATOR: Allocator = mimalloc::MiMalloc;
 pub type Allocator = mimalloc::MiMalloc;
 
 /// How long after a fall memory is given back: it could be needed again.
-const REST: Duration = Duration::from_secs(1);
+const TRIM_DELAY: Duration = Duration::from_secs(1);
 
 /// Whether there were many more jobs than there are.
 #[derive(Debug, Default)]
-pub(crate) struct Tide {
+pub(crate) struct MemoryTrimmer {
     /// Most jobs that there were since memory was given back.
     high: usize,
-    due: Option<Instant>,
+    is_due: bool,
 }
 
 /// Asks the kernel to do without huge pages in this process, whatever the system's
@@ -39,23 +39,18 @@ pub(crate) fn use_small_pages() {
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
-impl Tide {
-    /// Notes how many jobs there are, and gives memory back if it is time.
-    pub(crate) fn note(&mut self, jobs: usize) {
+impl MemoryTrimmer {
+    /// Notes how many jobs there are. Returns after how long to call
+    /// [`MemoryTrimmer::trim`], when that has become necessary.
+    pub(crate) fn note(&mut self, jobs: usize) -> Option<Duration> {
         self.high = self.high.max(jobs);
-        match self.due {
-            None if jobs * 2 < self.high => self.due = Some(Instant::now() + REST),
-            Some(due) if due <= Instant::now() => {
-                (self.high, self.due) = (jobs, None);
-                give_back();
-            }
-            _ => {}
-        }
+        (jobs * 2 < self.high && !std::mem::replace(&mut self.is_due, true)).then_some(TRIM_DELAY)
     }
 
-    /// When to look at it again, if nothing else happens.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+    /// Gives memory back.
+    pub(crate) fn trim(&mut self, jobs: usize) {
+        (self.high, self.is_due) = (jobs, false);
+        give_back();
     }
 }
 

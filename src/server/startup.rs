@@ -8,13 +8,14 @@ use std::net::TcpListener;
 
 use crate::announcement::Announcement;
 use crate::daemon;
-use crate::event_loop::{Binding, Keepalive, Listener, Server, Settings, bind, bind_tcp, path};
+use crate::event_loop::{Binding, Keepalive, Listener, Server, bind, bind_tcp, path};
 use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
 use crate::options::{FileChoice, Http, Jobs, Network, Options, Process, Protocol};
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::systemd;
 use gearman_broker::{Broker, Config, LINGER, Wakeup};
+use gearman_session::Settings;
 
 /// What `--job-retries=0` means here, and how to say what it means elsewhere.
 const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is handed out again \
@@ -56,7 +57,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     });
     let keep_stderr = log.is_stderr();
     let settings = settings(process, network);
-    let mut server = Server::new(listeners, broker, log, settings)?;
+    let mut server = Server::new(listeners, broker, log, settings, keepalive(network))?;
     if let Some(listeners) = http {
         let limits = Limits { packet: network.max_packet_size, result: network.output_limit };
         server.speak_http(listeners, limits)?;
@@ -148,7 +149,6 @@ fn handle_prefix(jobs: &Jobs) -> String {
 
 fn settings(process: &Process, network: &Network) -> Settings {
     Settings {
-        keepalive: keepalive(network),
         output_limit: network.output_limit,
         packet_limit: network.max_packet_size,
         allow_shutdown: process.allow_shutdown,

@@ -11,7 +11,7 @@ use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, NewJob, Priority, Stage};
 use super::super::slab::Id;
-use super::super::timers::Now;
+use super::super::timers::{DriverTimer, Now};
 use super::super::{Broker, Outbox};
 use super::parse_number;
 use gearman_protocol::Command;
@@ -124,9 +124,10 @@ impl Broker {
     ) {
         let &Submission { epoch, background, .. } = submission;
         let (key, handle) = (self.key(from), self.jobs.handle(job));
-        match background {
-            true => out.send(key, Command::JobCreated, &[&handle], b""),
-            false => out.send_with_next(key, Command::JobCreated, &[&handle], b""),
+        if background {
+            out.send(key, Command::JobCreated, &[&handle], b"");
+        } else if let Some(due) = out.send_with_next(key, Command::JobCreated, &[&handle], b"") {
+            self.set_timer(due, DriverTimer::DelayedAck(key));
         }
         let found = &self.jobs[job];
         let name = &self.functions[found.function].name;

@@ -53,10 +53,17 @@ impl Outbox for Mailbox {
         mail.push(text);
     }
 
-    fn send_with_next(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+    fn send_with_next(
+        &mut self,
+        to: ConnectionKey,
+        command: Command,
+        args: &[&[u8]],
+        body: &[u8],
+    ) -> Option<u64> {
         self.send(to, command, args, body);
         let (_, mail) = &self.mail[&to.index()];
         self.patient.extend(mail.last().cloned());
+        None
     }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {

@@ -6,66 +6,67 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use mio::Token;
+use mio::{Interest, Token};
 
 use super::Server;
-use super::peer::Peer;
-use super::peers::Outlet;
-use super::stream::{Origin, Stream};
+use super::stream::Stream;
 use crate::log::Level;
+use gearman_broker::DriverTimer;
+use gearman_session::Origin;
 
 /// How many are accepted from a listener before those who are here get their turn.
-const STAMPEDE: usize = 64;
-/// How long accepting rests when there is no room for another connection.
-const REST: Duration = Duration::from_millis(100);
+const ACCEPTS_PER_TURN: usize = 64;
+/// Milliseconds that accepting rests when there is no room for another connection.
+const NO_ROOM_REST_MS: u64 = 100;
 /// How often that is said.
 pub(super) const NO_ROOM_PERIOD: Duration = Duration::from_secs(10);
 
 impl Server {
     /// Accepts whoever waits anywhere.
     pub(super) fn accept_all(&mut self) {
-        self.accept_again = None;
+        self.is_full = false;
         (0..self.listeners.len()).for_each(|index| self.accept(index));
     }
 
     /// Accepts whoever waits at a listener.
     pub(super) fn accept(&mut self, index: usize) {
-        for _ in 0..STAMPEDE {
+        for _ in 0..ACCEPTS_PER_TURN {
             let Some(listener) = self.listeners.get(index) else { return };
-            match listener.accept(self.settings.keepalive) {
+            match listener.accept(self.keepalive) {
                 Ok((stream, origin)) => {
-                    self.log.write(Level::Info, format_args!("Accepted connection from {origin}"));
+                    self.jobs
+                        .journal
+                        .write(Level::Info, format_args!("Accepted connection from {origin}"));
                     self.welcome(stream, origin);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_full(&e) => {
-                    let now = Instant::now();
-                    if self.no_room.admits(now) {
-                        self.log.write(Level::Error, format_args!("accept: {e}"));
+                    if self.no_room.admits(Instant::now()) {
+                        self.jobs.journal.write(Level::Error, format_args!("accept: {e}"));
                     }
                     // The poller will not call again for those who wait already.
-                    self.accept_again = Some(now + REST);
+                    if !std::mem::replace(&mut self.is_full, true) {
+                        self.jobs.set_timer(NO_ROOM_REST_MS, DriverTimer::Accept);
+                    }
                     return;
                 }
                 // That one is gone; the next may be there.
-                Err(e) => self.log.complain(Level::Warning, format_args!("accept: {e}")),
+                Err(e) => self.jobs.journal.complain(Level::Warning, format_args!("accept: {e}")),
             }
         }
         // The poller will not call again for the others.
-        self.accept_again = Some(Instant::now());
+        self.is_accepting_due = true;
     }
 
     fn welcome(&mut self, stream: Stream, origin: Origin) {
         let descriptor = stream.as_raw_fd();
-        let key = self.broker.connect(descriptor, &origin.host());
-        let mut peer = Peer::new(stream, origin, key);
-        match peer.register(self.poll.registry(), Token(key.index())) {
-            Ok(()) => self.peers.insert(peer),
-            Err(error) => {
-                self.log.write(Level::Error, format_args!("register: {error}"));
-                let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-                self.broker.disconnect(key, outlet);
-            }
+        let key = self.jobs.connect(stream, origin, descriptor);
+        let Some(stream) = self.jobs.stream(key.index()) else { return };
+        let token = Token(key.index());
+        let registry = self.poll.registry();
+        if let Err(error) = registry.register(stream.as_source(), token, Interest::READABLE) {
+            self.jobs.journal.write(Level::Error, format_args!("register: {error}"));
+            self.jobs.disconnect(key);
         }
     }
 }

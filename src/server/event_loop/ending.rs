@@ -6,50 +6,49 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook_mio::v1_0::Signals;
 
-use super::Server;
-use super::peers::Outlet;
+use super::{LastResults, Server};
 use crate::http::Phase;
 use crate::log::Level;
 use crate::systemd;
+use gearman_broker::DriverTimer;
 
-/// How long the last results of a server that has finished its jobs may take to
-/// reach those who wait for them.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// Milliseconds that the last results of a drained server may take to reach their
+/// clients.
+const DRAIN_DEADLINE_MS: u64 = 10_000;
 
 impl Server {
     /// Whether the server drains, and nothing is left that it could still do: no
     /// job, and no result that has not left.
     pub(super) fn is_finished(&mut self) -> bool {
-        if !self.broker.is_drained() {
+        if !self.jobs.broker.is_drained() {
             return false;
         }
-        let end = *self.farewell.get_or_insert_with(|| {
-            let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-            let count = self.broker.give_up_jobs(outlet);
+        if self.last_results == LastResults::NotYet {
+            self.last_results = LastResults::Leaving;
+            let count = self.jobs.give_up_jobs();
             if count > 0 {
-                self.log.write(
+                self.jobs.journal.write(
                     Level::Warning,
                     format_args!("jobs lost that nobody here does: {count}"),
                 );
             }
-            Instant::now() + FAREWELL
-        });
+            self.jobs.set_timer(DRAIN_DEADLINE_MS, DriverTimer::DrainDeadline);
+        }
         self.flush();
-        self.peers.is_all_sent() || end <= Instant::now()
+        self.jobs.is_all_sent() || self.last_results == LastResults::Overdue
     }
 
     /// Takes on nobody and no job any more, and ends when what is here is done.
     pub(super) fn drain(&mut self) {
         systemd::stopping();
         self.enter(Phase::Draining);
-        self.broker.drain();
-        self.accept_again = None;
+        self.jobs.broker.drain();
+        self.is_accepting_due = false;
         self.listeners.clear();
     }
 
@@ -58,10 +57,12 @@ impl Server {
         let pending: Vec<_> = self.signals.pending().collect();
         for signal in pending {
             match signal {
-                SIGHUP => self.log.reopen(),
+                SIGHUP => self.jobs.journal.reopen(),
                 SIGUSR1 => {
-                    let count = self.broker.job_count();
-                    self.log.write(Level::Notice, format_args!("SIGUSR1, jobs to finish: {count}"));
+                    let count = self.jobs.broker.job_count();
+                    self.jobs
+                        .journal
+                        .write(Level::Notice, format_args!("SIGUSR1, jobs to finish: {count}"));
                     self.drain();
                 }
                 _ => self.stop(),

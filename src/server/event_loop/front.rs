@@ -11,12 +11,11 @@ use mio::Waker;
 use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
-use super::peers::Outlet;
 use super::{FRONT, Server};
 use crate::http::{Caller, Figures, Front, Limits, Link, Listeners, Phase, Request};
 use crate::log::Level;
 use gearman_broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
-use gearman_protocol::{Decoded, decode};
+use gearman_session::Bridge;
 
 /// Requests that are handled in one turn.
 const REQUESTS: usize = 256;
@@ -25,7 +24,7 @@ const FUNCTIONS: usize = 500;
 
 /// The calls.
 #[derive(Default)]
-pub(super) struct Callers {
+pub(crate) struct Callers {
     /// By the place of their key in the broker.
     by_place: HashMap<usize, (ConnectionKey, Caller)>,
     keys: HashMap<u64, ConnectionKey>,
@@ -43,8 +42,14 @@ impl Callers {
         Some(key)
     }
 
-    /// Sends a packet to a call. One that lets too much wait is given up.
-    pub(super) fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
+    /// Forgets all calls: their other ends notice.
+    pub(super) fn close(&mut self) {
+        *self = Callers::default();
+    }
+}
+
+impl Bridge for Callers {
+    fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
         if let Some((key, caller)) = self.by_place.get(&to.index())
             && *key == to
             && !caller.send(packet, limit)
@@ -117,10 +122,10 @@ impl Server {
         for (name, listeners) in [("HTTP", &listeners.jobs), ("Metrics", &listeners.metrics)] {
             for listener in listeners {
                 // What is accepted there inherits both.
-                self.settings.keepalive.set(listener);
+                self.keepalive.set(listener);
                 let _ = sockopt::set_tcp_nodelay(listener, true);
                 let address = listener.local_addr()?;
-                self.log.write(Level::Info, format_args!("{name} at {address}"));
+                self.jobs.journal.write(Level::Info, format_args!("{name} at {address}"));
             }
         }
         let (link, requests) = Link::new(Waker::new(self.poll.registry(), FRONT)?);
@@ -147,11 +152,11 @@ impl Server {
             });
         }
         if let Some(count) = desk.counts.front_mut()
-            && count.go_on(&self.broker)
+            && count.go_on(&self.jobs.broker)
             && let Some(Count { functions, to, .. }) = desk.counts.pop_front()
         {
-            let counts = self.broker.counts();
-            let uptime = self.started.elapsed().as_secs();
+            let counts = self.jobs.broker.counts();
+            let uptime = self.jobs.uptime();
             // Who asked may have gone.
             let _ = to.send(Figures { functions, counts, uptime });
         }
@@ -162,29 +167,21 @@ impl Server {
         match request {
             Request::Open(caller, packets) => self.open_call(caller, &packets),
             Request::Close(number) => {
-                if let Some(key) = self.peers.callers.remove(number) {
-                    let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-                    self.broker.disconnect(key, outlet);
+                if let Some(key) = self.jobs.bridge().remove(number) {
+                    self.jobs.disconnect(key);
                 }
             }
             Request::Figures(to) => counts.push_back(Count::new(to)),
             Request::Ping(to) => {
                 let _ = to.send(());
             }
-            Request::Log(level, line) => self.log.write(level, format_args!("{line}")),
+            Request::Log(level, line) => self.jobs.journal.write(level, format_args!("{line}")),
         }
     }
 
     fn open_call(&mut self, caller: Caller, packets: &[u8]) {
-        let now = self.now;
-        let key = self.broker.connect(caller.descriptor, &caller.address.to_string());
-        self.peers.callers.insert(key, caller);
-        let mut rest = packets;
-        while let Ok(Decoded::Whole { packet, used }) = decode(rest) {
-            let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-            self.broker.packet(key, (&packet).into(), now, outlet);
-            rest = &rest[used..];
-        }
-        debug_assert!(rest.is_empty(), "the front end sends whole packets");
+        let key = self.jobs.connect_bridged(caller.descriptor, &caller.address.to_string());
+        self.jobs.bridge().insert(key, caller);
+        self.jobs.bridged_packets(key, packets);
     }
 }

@@ -15,7 +15,8 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::User;
 use rustix::net::sockopt;
 
-use super::stream::{Origin, Stream};
+use super::stream::Stream;
+use gearman_session::Origin;
 
 /// A socket that connections come from.
 #[derive(Debug)]

@@ -1,67 +1,98 @@
 //! The event loop: one thread, one poller.
 //!
-//! A turn waits, notes what is ready, receives once from each connection that
-//! has something, handles what came in place, and sends once to each connection
-//! that got something. Whoever has more to say is served again next turn.
+//! A turn waits, notes what is ready, lets the [`JobServer`] do what there is to do,
+//! and has it send what came of that.
 //!
-//! Must not: know what packets do; that is the broker's.
+//! Must not: know what bytes mean; that is the sessions'.
 
 mod accepting;
 mod binding;
-mod conversation;
 mod ending;
 mod front;
+mod journal;
 mod listener;
-mod listing;
-mod outgoing;
-mod peer;
-mod peers;
-mod piggyback;
 mod stream;
 mod timer;
 
 pub(crate) use binding::{Binding, bind, bind_tcp, path};
 pub(crate) use listener::{Keepalive, Listener};
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mio::{Events, Interest, Poll, Token};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Registry, Token};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
-use crate::memory::Tide;
+use crate::memory::MemoryTrimmer;
 use crate::systemd;
-use front::Desk;
-use gearman_broker::{Broker, Now};
-use peer::{Doom, Peer};
-use peers::{Outlet, Peers};
+use front::{Callers, Desk};
+use gearman_broker::{Broker, DriverTimer, Now};
+use gearman_session::{Clock, Host, JobServer, Poller, Request, Settings};
+use stream::Stream;
 use timer::Timer;
 
 const SIGNALS: Token = Token(usize::MAX);
 const FRONT: Token = Token(usize::MAX - 1);
 const TIMER: Token = Token(usize::MAX - 2);
-/// Listeners have the numbers from here on, connections those from 0.
+/// Listeners have the numbers from here on, sessions those from 0.
 const LISTENERS: usize = usize::MAX / 2;
 /// Events per turn.
 const EVENTS: usize = 1024;
-/// Size of the buffer that connections share for receiving.
-const SCRATCH: usize = 256 << 10;
 /// Longest sleep while jobs wait for a time of day: the clock may be set.
-const CALENDAR_NAP: Duration = Duration::from_secs(5);
+const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(5);
 
-/// What is the same for all connections.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) keepalive: Keepalive,
-    /// Bytes that may wait for a peer.
-    pub(crate) output_limit: usize,
-    /// Bytes that a packet may have after its header.
-    pub(crate) packet_limit: u32,
-    /// Whether `shutdown` is a text command.
-    pub(crate) allow_shutdown: bool,
+/// What the event loop brings to its job server.
+struct Sockets;
+
+impl Host for Sockets {
+    type Stream = Stream;
+    type Clock = SystemClock;
+    type Journal = Log;
+    type Bridge = Callers;
+}
+
+/// The system's clocks.
+pub(crate) struct SystemClock {
+    started: Instant,
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { ticks: self.ticks(), unix: unix.as_secs() }
+    }
+
+    fn ticks(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
+
+/// The poller of one call, and whether a session ended in it.
+struct Registrar<'a> {
+    registry: &'a Registry,
+    has_closed: bool,
+}
+
+impl Poller<Stream> for Registrar<'_> {
+    fn watch_writable(
+        &mut self,
+        index: usize,
+        stream: &mut Stream,
+        wanted: bool,
+    ) -> io::Result<()> {
+        let writable = wanted.then_some(Interest::WRITABLE);
+        let interest = writable.map_or(Interest::READABLE, |w| w | Interest::READABLE);
+        self.registry.reregister(stream.as_source(), Token(index), interest)
+    }
+
+    fn closed(&mut self, mut stream: Stream) {
+        // The socket is about to be closed, which does it too.
+        let _ = self.registry.deregister(stream.as_source());
+        self.has_closed = true;
+    }
 }
 
 /// The server.
@@ -70,40 +101,36 @@ pub(crate) struct Server {
     signals: Signals,
     timer: Timer,
     listeners: Vec<Listener>,
-    settings: Settings,
-    broker: Broker,
-    peers: Peers,
-    log: Log,
-    scratch: Vec<u8>,
-    /// Memory for the next large packet, which keeps it.
-    landing: Vec<u8>,
-    /// Connections that have something to say.
-    ready: Vec<usize>,
-    /// Connections for which a list can be written on.
-    listing: VecDeque<usize>,
-    /// An empty list to fill in the next turn; only its memory matters.
-    served: Vec<usize>,
-    /// When to accept again after there was no room.
-    accept_again: Option<Instant>,
+    keepalive: Keepalive,
+    jobs: JobServer<Sockets>,
+    /// Whether to accept again although the poller does not say so: there were too many
+    /// for one turn, or there is room again.
+    is_accepting_due: bool,
+    /// Whether there was no room for a connection, and accepting rests.
+    is_full: bool,
     /// How often it is said that there is no room.
     no_room: Throttle,
-    /// When to say next that the server is alive, if somebody wants to know.
-    heartbeat: Option<Heartbeat>,
+    /// How often to say that the server is alive, if anything listens for it.
+    heartbeat: Option<Duration>,
     started: Instant,
-    /// The time of this turn.
-    now: Now,
-    tide: Tide,
+    trimmer: MemoryTrimmer,
     running: bool,
-    /// Until when the last results may take their way, once all jobs are done.
-    farewell: Option<Instant>,
-    /// Where those call who speak HTTP, if anybody can.
+    /// Whether the last results of a drained server have their time, and whether that
+    /// is over.
+    last_results: LastResults,
+    /// The HTTP bridge, if HTTP is spoken.
     desk: Option<Desk>,
 }
 
-/// A sign of life, and when the next one is due.
-struct Heartbeat {
-    period: Duration,
-    next: Instant,
+/// Where a server that drains stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LastResults {
+    /// There are jobs, or no drain.
+    NotYet,
+    /// All jobs are done; results may be on their way.
+    Leaving,
+    /// The deadline has passed.
+    Overdue,
 }
 
 impl Server {
@@ -116,6 +143,7 @@ impl Server {
         broker: Broker,
         mut log: Log,
         settings: Settings,
+        keepalive: Keepalive,
     ) -> io::Result<Server> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
@@ -125,33 +153,32 @@ impl Server {
         let mut signals = ending::catch_signals()?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let timer = Timer::new(poll.registry(), TIMER)?;
-        // Only now: who waits for this line may send a signal next.
+        // Only now: what waits for this line may send a signal next.
         for listener in &listeners {
             log.write(Level::Info, format_args!("Listening on {listener}"));
+        }
+        let started = Instant::now();
+        let clock = SystemClock { started };
+        let mut jobs = JobServer::new(broker, settings, clock, log, Callers::default());
+        let heartbeat = systemd::heartbeat();
+        if let Some(period) = heartbeat {
+            jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
         }
         Ok(Server {
             poll,
             signals,
             timer,
             listeners,
-            settings,
-            broker,
-            peers: Peers::new(settings.output_limit),
-            log,
-            scratch: vec![0; SCRATCH],
-            landing: Vec::new(),
-            ready: Vec::new(),
-            listing: VecDeque::new(),
-            served: Vec::new(),
-            accept_again: None,
+            keepalive,
+            jobs,
+            is_accepting_due: false,
+            is_full: false,
             no_room: Throttle::new(1, accepting::NO_ROOM_PERIOD),
-            heartbeat: systemd::heartbeat()
-                .map(|period| Heartbeat { period, next: Instant::now() + period }),
-            started: Instant::now(),
-            now: Now::default(),
-            tide: Tide::default(),
+            heartbeat,
+            started,
+            trimmer: MemoryTrimmer::default(),
             running: true,
-            farewell: None,
+            last_results: LastResults::NotYet,
             desk: None,
         })
     }
@@ -164,128 +191,98 @@ impl Server {
         let mut events = Events::with_capacity(EVENTS);
         self.enter(Phase::Serving);
         while self.running && !self.is_finished() {
-            let patience = self.patience()?;
-            match self.poll.poll(&mut events, patience) {
+            let timeout = self.poll_timeout()?;
+            match self.poll.poll(&mut events, timeout) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
             for event in &events {
-                match event.token() {
-                    SIGNALS => self.take_signals(),
-                    TIMER => self.timer.rang(),
-                    FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
-                    Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
-                    Token(index) => {
-                        let Some(peer) = self.peers.get_mut(index) else { continue };
-                        if event.is_writable() {
-                            peer.writable();
-                            self.peers.mark_dirty(index, true);
-                        }
-                        if event.is_readable() || event.is_error() {
-                            self.note_readable(index, event.is_read_closed() || event.is_error());
-                        }
-                    }
-                }
+                self.note(event);
             }
             self.turn();
         }
         systemd::stopping();
-        self.peers.release();
+        self.jobs.release();
         self.flush();
-        self.log.report_all_suppressed();
+        self.jobs.journal.report_all_suppressed();
         if let Some(desk) = self.desk.take() {
-            drop(self.peers);
+            self.jobs.bridge().close();
             desk.close();
         }
-        self.log.write(Level::Info, format_args!("Shutdown complete"));
+        self.jobs.journal.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
     }
 
-    fn note_readable(&mut self, index: usize, closed: bool) {
-        let Some(peer) = self.peers.get_mut(index) else { return };
-        peer.readable(closed);
-        if peer.is_ready() && !std::mem::replace(&mut peer.queued, true) {
-            self.ready.push(index);
+    fn note(&mut self, event: &Event) {
+        match event.token() {
+            SIGNALS => self.take_signals(),
+            TIMER => self.timer.rang(),
+            FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
+            Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
+            Token(index) => {
+                if event.is_writable() {
+                    self.jobs.writable(index);
+                }
+                if event.is_readable() || event.is_error() {
+                    self.jobs.readable(index, event.is_read_closed() || event.is_error());
+                }
+            }
         }
     }
 
     /// Everything of a turn that is not waiting.
     fn turn(&mut self) {
-        if self.accept_again.is_some_and(|at| at <= Instant::now()) {
+        if std::mem::take(&mut self.is_accepting_due) {
             self.accept_all();
         }
-        self.now = self.read_clocks();
-        self.peers.tick(self.now.ticks);
-        self.broker.tick(self.now, &mut Outlet { peers: &mut self.peers, log: &mut self.log });
-        // Those who are not done get into line again, behind the others.
-        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
-        for index in ready.drain(..) {
-            self.serve(index);
-            // Copying it is most of its cost, and least while the processor still
-            // has it at hand.
-            if self.peers.take_large() {
-                self.flush();
-            }
+        let mut registrar = Registrar { registry: self.poll.registry(), has_closed: false };
+        self.jobs.turn(&mut registrar);
+        let has_closed = registrar.has_closed;
+        while let Some(timer) = self.jobs.take_fired() {
+            self.fire(timer);
         }
-        self.served = ready;
-        self.write_list();
+        match self.jobs.take_request() {
+            Some(Request::Stop) => self.stop(),
+            Some(Request::Drain) => self.drain(),
+            None => {}
+        }
         self.serve_front();
         self.flush();
-        self.log.report_suppressed();
-        self.tide.note(self.broker.job_count());
-        if let Some(heartbeat) = &mut self.heartbeat
-            && heartbeat.next <= Instant::now()
-        {
-            systemd::alive();
-            heartbeat.next = Instant::now() + heartbeat.period;
+        self.note_closed(has_closed);
+        self.jobs.journal.report_suppressed();
+        if let Some(rest) = self.trimmer.note(self.jobs.broker.job_count()) {
+            self.jobs.set_timer(rest.as_millis() as u64, DriverTimer::TrimMemory);
+        }
+    }
+
+    fn fire(&mut self, timer: DriverTimer) {
+        match timer {
+            DriverTimer::DelayedAck(_) => {}
+            DriverTimer::Accept => self.accept_all(),
+            DriverTimer::Heartbeat => {
+                systemd::alive();
+                if let Some(period) = self.heartbeat {
+                    self.jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
+                }
+            }
+            DriverTimer::DrainDeadline => self.last_results = LastResults::Overdue,
+            DriverTimer::TrimMemory => self.trimmer.trim(self.jobs.broker.job_count()),
         }
     }
 
     /// Sends what there is to send, and closes what is to be closed.
     fn flush(&mut self) {
-        // Closing connections can give others something to send, and sending
-        // can find connections that are to be closed.
-        loop {
-            let (ready, listing) = (&mut self.ready, &mut self.listing);
-            self.peers.flush(self.poll.registry(), |index, peer| {
-                if peer.is_ready() && !std::mem::replace(&mut peer.queued, true) {
-                    ready.push(index);
-                }
-                listing::go_on(index, peer, listing);
-            });
-            let Some(peer) = self.peers.pop_doomed() else { break };
-            self.close(peer);
-        }
+        let mut registrar = Registrar { registry: self.poll.registry(), has_closed: false };
+        self.jobs.flush(&mut registrar);
+        let has_closed = registrar.has_closed;
+        self.note_closed(has_closed);
     }
 
-    fn close(&mut self, mut peer: Peer) {
-        match peer.doom.take() {
-            Some(Doom { why, is_fault: true }) => {
-                let origin = peer.origin;
-                self.log.complain(Level::Error, format_args!("Disconnected {origin}: {why}"));
-            }
-            Some(Doom { why, .. }) => {
-                self.log.write(Level::Info, format_args!("Disconnected {}: {why}", peer.origin));
-            }
-            None => {}
+    /// Where there was no room for a connection, there may be now.
+    fn note_closed(&mut self, has_closed: bool) {
+        if has_closed && self.is_full {
+            self.is_accepting_due = true;
         }
-        peer.deregister(self.poll.registry());
-        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
-        self.broker.disconnect(peer.key, outlet);
-        if self.accept_again.is_some() {
-            drop(peer);
-            self.accept_all();
-        }
-    }
-
-    /// The time now, as `Now::ticks`.
-    fn ticks(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
-    }
-
-    fn read_clocks(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { ticks: self.ticks(), unix: unix.as_secs() }
     }
 
     /// How long to wait for events: not at all, or until there are some. What is due
@@ -293,9 +290,9 @@ impl Server {
     ///
     /// # Errors
     /// When the system does not set the timer.
-    fn patience(&mut self) -> io::Result<Option<Duration>> {
+    fn poll_timeout(&mut self) -> io::Result<Option<Duration>> {
         let is_called = self.desk.as_ref().is_some_and(Desk::is_busy);
-        let is_busy = !self.ready.is_empty() || !self.listing.is_empty() || is_called;
+        let is_busy = self.jobs.is_busy() || self.is_accepting_due || is_called;
         let may_wait = !is_busy
             && match self.next_due() {
                 Some(due) => self.timer.ring_by(due)?,
@@ -306,17 +303,12 @@ impl Server {
 
     /// When there is something to do next, if nothing happens before.
     fn next_due(&self) -> Option<Instant> {
-        let (ticks, unix) = self.broker.next_due();
-        let ticks = [ticks, self.peers.next_due()].into_iter().flatten().min();
+        let (ticks, unix) = self.jobs.next_due();
         let running = ticks.and_then(|due| self.started.checked_add(Duration::from_millis(due)));
         let delayed = unix.map(|due| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            Instant::now() + Duration::from_secs(due).saturating_sub(now).min(CALENDAR_NAP)
+            Instant::now() + Duration::from_secs(due).saturating_sub(now).min(CALENDAR_SLEEP_MAX)
         });
-        let heartbeat = self.heartbeat.as_ref().map(|heartbeat| heartbeat.next);
-        [running, delayed, self.accept_again, heartbeat, self.farewell, self.tide.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [running, delayed].into_iter().flatten().min()
     }
 }

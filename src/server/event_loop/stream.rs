@@ -1,47 +1,24 @@
-//! An accepted connection's socket, whatever its family, and whose it is.
+//! An accepted connection's socket, whatever its family.
 //!
 //! Must not: know what is sent over it.
 
-use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
+use rustix::buffer::spare_capacity;
 
 /// A connected socket.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-/// Who is at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// Somebody at an address.
-    Inet(SocketAddr),
-    /// A process of this machine, by its id; 0 if that cannot be seen from here.
-    Local(i32),
-}
-
-impl Origin {
-    /// The origin as administrators see it: without the port, and one word.
-    pub(super) fn host(&self) -> String {
-        match self {
-            Origin::Inet(address) => address.ip().to_string(),
-            Origin::Local(_) => self.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Inet(address) => address.fmt(f),
-            Origin::Local(process) => write!(f, "unix:{process}"),
-        }
+impl gearman_session::Stream for Stream {
+    fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        Ok(rustix::io::read(&*self, spare_capacity(into))?)
     }
 }
 

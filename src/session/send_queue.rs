@@ -1,6 +1,6 @@
-//! What waits to be sent to a peer: small packets one behind the other in a
-//! buffer, and between them large bodies, which stay in the memory that they came
-//! in, however many peers get them.
+//! [`SendQueue`]: what waits to be sent to a peer. Small packets stand one behind the
+//! other in a buffer, and between them large bodies, which stay in the memory that they
+//! came in, however many peers get them.
 //!
 //! Must not: wait.
 
@@ -16,7 +16,7 @@ const PIECES: usize = 32;
 
 /// What waits to be sent.
 #[derive(Default)]
-pub(super) struct Outgoing {
+pub(crate) struct SendQueue {
     bytes: Vec<u8>,
     /// How much of `bytes` is sent.
     sent: usize,
@@ -26,33 +26,33 @@ pub(super) struct Outgoing {
     body_bytes: usize,
 }
 
-impl Outgoing {
+impl SendQueue {
     /// How many bytes wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.sent + self.body_bytes
     }
 
     /// Where packets are appended.
-    pub(super) fn bytes(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// Appends a body without copying it.
-    pub(super) fn push_body(&mut self, body: Bytes) {
+    pub(crate) fn push_body(&mut self, body: Bytes) {
         self.body_bytes += body.len();
         self.bodies.push_back((self.bytes.len(), body));
     }
 
     /// Appends what waits elsewhere, of which nothing is sent yet.
-    pub(super) fn append(&mut self, other: Outgoing) {
+    pub(crate) fn append(&mut self, other: SendQueue) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
         self.body_bytes += other.body_bytes;
     }
 
-    /// All of it, for whoever is in this process.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    /// All of it as one piece, for a receiver in this process.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         if self.bodies.is_empty() {
             return self.bytes;
         }
@@ -72,7 +72,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// When the connection is broken.
-    pub(super) fn send(&mut self, socket: &mut impl Write) -> io::Result<bool> {
+    pub(crate) fn send(&mut self, socket: &mut impl Write) -> io::Result<bool> {
         while self.len() > 0 {
             let (offered, result) = self.offer(socket);
             match result {
@@ -184,23 +184,23 @@ mod tests {
     fn packets_and_bodies_arrive_in_order_however_little_the_socket_takes() {
         for width in [1, 2, 3, 7, 50, 1000] {
             let mut socket = Narrow { width, calls: 0, taken: Vec::new() };
-            let mut outgoing = Outgoing::default();
+            let mut queue = SendQueue::default();
             let mut expected = Vec::new();
             for number in 0_u8..100 {
                 let (head, body) = (vec![number; usize::from(number % 5)], [number ^ 255; 10]);
-                outgoing.bytes().extend_from_slice(&head);
+                queue.bytes().extend_from_slice(&head);
                 expected.extend_from_slice(&head);
                 if number % 3 > 0 {
-                    outgoing.push_body(Bytes::copy_from_slice(&body));
+                    queue.push_body(Bytes::copy_from_slice(&body));
                     expected.extend_from_slice(&body);
                 }
                 // Sending goes on while more is appended.
-                outgoing.send(&mut socket).expect("a socket that does not break");
-                assert_eq!(outgoing.len(), expected.len() - socket.taken.len());
+                queue.send(&mut socket).expect("a socket that does not break");
+                assert_eq!(queue.len(), expected.len() - socket.taken.len());
             }
-            while !outgoing.send(&mut socket).expect("a socket that does not break") {}
+            while !queue.send(&mut socket).expect("a socket that does not break") {}
             assert_eq!(socket.taken, expected, "{width} bytes per call");
-            assert_eq!(outgoing.len(), 0);
+            assert_eq!(queue.len(), 0);
         }
     }
 }

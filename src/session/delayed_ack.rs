@@ -32,7 +32,7 @@ enum Last {
 
 /// What is known of a peer and its acknowledgements.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Piggyback {
+pub(crate) struct DelayedAck {
     last: Last,
     /// Jobs whose results the peer waits for.
     under_way: u32,
@@ -43,7 +43,7 @@ pub(super) struct Piggyback {
 
 /// What is to become of an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is sent in this turn.
     Goes,
     /// It may wait until then.
@@ -52,10 +52,10 @@ pub(super) enum Fate {
     Joins,
 }
 
-impl Piggyback {
+impl DelayedAck {
     /// A submission is acknowledged. `is_alone` is whether nothing else is to be
     /// sent to the peer in this turn.
-    pub(super) fn acknowledge(&mut self, now: u64, is_alone: bool) -> Fate {
+    pub(crate) fn acknowledge(&mut self, now: u64, is_alone: bool) -> Fate {
         let before = self.under_way;
         self.under_way = before.saturating_add(1);
         // Of a full number some have ended, and this is one in their place.
@@ -82,7 +82,7 @@ impl Piggyback {
     }
 
     /// The peer gets a worker's report; `is_last` is whether the job ends with it.
-    pub(super) fn report(&mut self, now: u64, is_last: bool) {
+    pub(crate) fn report(&mut self, now: u64, is_last: bool) {
         if let Last::Sent(since) = std::mem::take(&mut self.last) {
             match now < since + MOMENT {
                 true => self.silence.confirm(now),
@@ -93,7 +93,7 @@ impl Piggyback {
     }
 
     /// The peer gets an answer to something else.
-    pub(super) fn answer(&mut self) {
+    pub(crate) fn answer(&mut self) {
         if let Last::Sent(_) = std::mem::take(&mut self.last) {
             self.silence.refute();
         }
@@ -105,12 +105,12 @@ impl Piggyback {
     }
 
     /// Whether one waits that can wait until then.
-    pub(super) fn waits_until(&self, due: u64) -> bool {
+    pub(crate) fn waits_until(&self, due: u64) -> bool {
         self.last == Last::Held(due)
     }
 
     /// The one that waits has waited long enough.
-    pub(super) fn expire(&mut self) {
+    pub(crate) fn expire(&mut self) {
         self.last = Last::Settled;
         self.silence.refute();
     }
@@ -121,8 +121,8 @@ mod tests {
     use super::*;
 
     /// A client that has waited for so many results, one after the other.
-    fn after(jobs: usize) -> Piggyback {
-        let mut client = Piggyback::default();
+    fn after(jobs: usize) -> DelayedAck {
+        let mut client = DelayedAck::default();
         for _ in 0..jobs {
             client.acknowledge(0, true);
             client.report(0, true);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn it_goes_where_results_come_later() {
-        let mut client = Piggyback::default();
+        let mut client = DelayedAck::default();
         for _ in 0..10 {
             assert_eq!(client.acknowledge(0, true), Fate::Goes);
             client.report(MOMENT, true);
@@ -175,7 +175,7 @@ mod tests {
 
     /// One job after the other, each when the one before it is acknowledged, and
     /// then their results. Returns whether any acknowledgement waited.
-    fn play_set(client: &mut Piggyback, size: usize, now: u64) -> bool {
+    fn play_set(client: &mut DelayedAck, size: usize, now: u64) -> bool {
         let fates: Vec<_> = (0..size).map(|_| client.acknowledge(now, true)).collect();
         (0..size).for_each(|_| client.report(now + 1, true));
         fates.iter().any(|&fate| fate != Fate::Goes)
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn it_goes_to_who_submits_set_after_set_because_of_it() {
         for size in [2, 3, 10] {
-            let mut client = Piggyback::default();
+            let mut client = DelayedAck::default();
             assert!(!(0..20).any(|_| play_set(&mut client, size, 0)), "sets of {size}");
         }
     }
@@ -233,7 +233,7 @@ mod tests {
     fn it_waits_at_who_submits_because_of_results() {
         // Four jobs under way at a time; two results come, and two submissions
         // after them, one by one.
-        let mut client = Piggyback::default();
+        let mut client = DelayedAck::default();
         // It has had more of them before.
         play_set(&mut client, 20, 0);
         client.acknowledge(0, true);

@@ -1,17 +1,17 @@
-//! From bytes to packets and lines: what a connection said is taken apart in
-//! the buffer that it was received into, and handed to the broker or to the
-//! text protocol.
+//! From bytes to packets and lines: what a peer sent is taken apart in the buffer that
+//! it was received into, and handed to the broker or to the text protocol.
 //!
-//! Must not: wait, or send; answers are left in the connections' buffers.
+//! Must not: wait, or send; answers are left in the sessions' queues.
 
 use std::io;
 
 use bytes::Bytes;
 
-use super::Server;
-use super::peer::{LARGE, Received, SLACK};
-use super::peers::{CLOSED, Kind, Outlet};
-use crate::log::Level;
+use crate::CloseReason;
+use crate::host::{Clock, Host, Journal};
+use crate::job_server::{JobServer, Request};
+use crate::outlet::{Kind, Outlet};
+use crate::session::{LARGE, Received, SLACK};
 use gearman_admin::{Answer, Context};
 use gearman_broker::{ConnectionKey, Incoming, Now, Outbox};
 use gearman_protocol::admin::{Line, is_text, line};
@@ -37,79 +37,74 @@ fn fills(input: &Vec<u8>) -> bool {
     size > LARGE && size <= input.len() && input.capacity() - size <= SLACK + size / 8
 }
 
-impl Server {
+impl<H: Host> JobServer<H> {
     /// Receives from a connection and handles what came.
-    pub(super) fn serve(&mut self, index: usize) {
-        let Some(peer) = self.peers.get_mut(index) else { return };
-        peer.queued = false;
-        if !peer.is_ready() {
+    pub(crate) fn serve(&mut self, index: usize) {
+        let Some(session) = self.sessions.get_mut(index) else { return };
+        session.queued = false;
+        if !session.is_ready() {
             return;
         }
-        let key = peer.key;
-        let mut received = if peer.input.len() >= peer.need {
+        let key = session.key;
+        let mut received = if session.input.len() >= session.need {
             // Handled as far as the peer reads its answers; now it reads on.
             Ok(Received::Nothing)
-        } else if peer.expects_large() {
-            peer.receive_large(&mut self.landing)
-        } else if peer.input.is_empty() {
-            peer.receive(&mut self.scratch)
+        } else if session.expects_large() {
+            session.receive_large(&mut self.landing)
+        } else if session.input.is_empty() {
+            session.receive(&mut self.scratch)
         } else {
-            peer.receive_more()
+            session.receive_more()
         };
         // Twice at most: the rest of a large packet may have come with its head.
         for is_first in [true, false] {
-            let Some(peer) = self.peers.get_mut(index) else { return };
+            let Some(session) = self.sessions.get_mut(index) else { return };
             match received {
-                Err(_) | Ok(Received::End) => return self.hear_the_end(key, received.err()),
-                Ok(Received::Bytes(count)) if peer.input.is_empty() => {
+                Err(_) | Ok(Received::End) => return self.end_of_stream(key, received.err()),
+                Ok(Received::Bytes(count)) if session.input.is_empty() => {
                     let scratch = std::mem::take(&mut self.scratch);
                     let used = self.handle(key, &scratch[..count], None);
-                    if let Some(peer) = self.peers.get_mut(index) {
-                        peer.keep(&scratch[used..count]);
+                    if let Some(session) = self.sessions.get_mut(index) {
+                        session.keep(&scratch[used..count]);
                     }
                     self.scratch = scratch;
                 }
                 Ok(_) => self.handle_input(key),
             }
-            let Some(peer) = self.peers.get_mut(index) else { return };
-            if !is_first || !peer.is_amid_large() || peer.doom.is_some() {
+            let Some(session) = self.sessions.get_mut(index) else { return };
+            if !is_first || !session.is_amid_large() || session.close_reason.is_some() {
                 break;
             }
-            received = peer.receive_more();
+            received = session.receive_more();
         }
-        if let Some(peer) = self.peers.get_mut(index)
-            && peer.is_ready()
-            && !std::mem::replace(&mut peer.queued, true)
-        {
-            self.ready.push(index);
-        }
+        self.queue_if_ready(index);
     }
 
     /// A connection says no more. If it is not broken, it may still read what it
     /// asked for.
-    fn hear_the_end(&mut self, key: ConnectionKey, error: Option<io::Error>) {
+    fn end_of_stream(&mut self, key: ConnectionKey, error: Option<io::Error>) {
         self.end_wait(key);
-        let Some(peer) = self.peers.get_mut(key.index()) else { return };
+        let Some(session) = self.sessions.get_mut(key.index()) else { return };
         match error {
-            Some(error) => self.peers.doom(key.index(), error.to_string()),
-            None if peer.backlog() > 0 => peer.ended = true,
-            None => self.peers.doom(key.index(), CLOSED.into()),
+            Some(error) => self.sessions.close(key.index(), CloseReason::broken(&error)),
+            None if session.backlog() > 0 => session.ended = true,
+            None => self.sessions.close(key.index(), CloseReason::PEER_CLOSED),
         }
     }
 
     /// Lets a worker wait no longer for a job, which it would take with it when its
     /// connection is closed.
     fn end_wait(&mut self, key: ConnectionKey) {
-        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.interrupt(key, outlet);
     }
 
     /// Handles what a connection's own buffer holds. A large packet keeps the
     /// memory that it came in.
     fn handle_input(&mut self, key: ConnectionKey) {
-        let Some(peer) = self.peers.get_mut(key.index()) else { return };
-        let input = std::mem::take(&mut peer.input);
-        let (input, used) = if peer.skip == 0 && fills(&input) {
+        let Some(session) = self.sessions.get_mut(key.index()) else { return };
+        let input = std::mem::take(&mut session.input);
+        let (input, used) = if session.skip == 0 && fills(&input) {
             let memory = Bytes::from(input);
             let used = self.handle(key, &memory, Some(&memory));
             match used {
@@ -120,9 +115,9 @@ impl Server {
             let used = self.handle(key, &input, None);
             (input, used)
         };
-        if let Some(peer) = self.peers.get_mut(key.index()) {
-            peer.input = input;
-            if let Some(memory) = peer.consume(used) {
+        if let Some(session) = self.sessions.get_mut(key.index()) {
+            session.input = input;
+            if let Some(memory) = session.consume(used) {
                 self.landing = memory;
             }
         }
@@ -134,44 +129,44 @@ impl Server {
     fn handle(&mut self, key: ConnectionKey, input: &[u8], memory: Option<&Bytes>) -> usize {
         // What a worker has so many milliseconds for begins when it is handed out; for
         // seconds the turn's time will do.
-        let now = Now { ticks: self.ticks(), ..self.now };
+        let now = Now { ticks: self.clock.ticks(), ..self.now };
         let mut used = 0;
         loop {
-            let Some(peer) = self.peers.get_mut(key.index()) else { return used };
-            if peer.doom.is_some() {
+            let Some(session) = self.sessions.get_mut(key.index()) else { return used };
+            if session.close_reason.is_some() {
                 return input.len();
             }
-            let skipped = peer.skip.min(input.len() - used);
-            peer.skip -= skipped;
+            let skipped = session.skip.min(input.len() - used);
+            session.skip -= skipped;
             used += skipped;
             let rest = &input[used..];
-            if peer.is_crowded() || peer.listing.is_some() || rest.is_empty() {
-                peer.need = 1;
+            if session.is_backpressured() || session.listing.is_some() || rest.is_empty() {
+                session.need = 1;
                 return used;
             }
-            let step = if peer.need > rest.len() {
-                Step::Need(peer.need)
+            let step = if session.need > rest.len() {
+                Step::Need(session.need)
             } else if is_text(rest[0]) {
                 self.handle_line(key, rest)
             } else {
                 self.handle_packet(key, rest, memory, now)
             };
-            let Some(peer) = self.peers.get_mut(key.index()) else { return used };
+            let Some(session) = self.sessions.get_mut(key.index()) else { return used };
             match step {
                 Step::Used(count) => {
                     if count <= rest.len() {
-                        peer.note_size(count);
+                        session.note_size(count);
                     }
-                    peer.skip = count;
-                    peer.need = 1;
+                    session.skip = count;
+                    session.need = 1;
                 }
                 Step::Need(need) => {
-                    peer.need = need;
+                    session.need = need;
                     return used;
                 }
                 Step::Broken(why) => {
                     self.end_wait(key);
-                    self.peers.condemn(key.index(), why);
+                    self.sessions.close(key.index(), CloseReason::fault(why));
                     return input.len();
                 }
             }
@@ -186,21 +181,26 @@ impl Server {
         };
         let mut reply = Vec::new();
         self.end_wait(key);
-        let level = self.log.level().name();
+        let level = self.journal.level_name();
+        let uptime = self.uptime();
         let mut context = Context {
             broker: &mut self.broker,
-            packets: &mut Outlet { peers: &mut self.peers, log: &mut self.log },
+            packets: &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal },
             level,
             allow_shutdown: self.settings.allow_shutdown,
-            uptime: self.started.elapsed().as_secs(),
+            uptime,
         };
         let answer = gearman_admin::answer(text, &mut context, &mut reply);
-        self.peers.append(key, Kind::Answer, |output| output.bytes().append(&mut reply));
+        self.sessions.append(key, Kind::Answer, |output| output.bytes().append(&mut reply));
         match answer {
             Answer::Text => {}
             Answer::List(list) => self.begin_list(key, list),
-            Answer::Stop => self.stop(),
-            Answer::Drain => self.drain(),
+            Answer::Stop => self.request = Some(Request::Stop),
+            Answer::Drain => {
+                self.broker.drain();
+                // A stop that was asked for before stays.
+                self.request.get_or_insert(Request::Drain);
+            }
             Answer::TooManyWords => return Step::Broken("a line of too many words".into()),
         }
         Step::Used(used)
@@ -221,9 +221,9 @@ impl Server {
                 Step::Used(HEADER_SIZE + packet.header.length as usize)
             }
             Ok(Decoded::Whole { packet, used }) => {
-                self.log
-                    .write(Level::Debug, format_args!("{} from {key:?}", packet.command().name()));
-                let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+                self.journal.packet(key, packet.command());
+                let outlet =
+                    &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
                 self.broker.packet(key, Incoming { packet: &packet, memory }, now, outlet);
                 Step::Used(used)
             }
@@ -233,7 +233,8 @@ impl Server {
             Ok(Decoded::Incomplete { need }) => Step::Need(need),
             // The packet is all there: what follows it can be read.
             Err(ProtocolError::MissingArgument(_)) => {
-                let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+                let outlet =
+                    &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
                 self.broker.incomplete_packet(key, outlet);
                 let header = input.first_chunk().map(Header::parse);
                 match header {
@@ -251,7 +252,7 @@ impl Server {
         let limit = self.settings.packet_limit;
         let why = format!("A packet may have {limit} bytes, this one has {}", packet.header.length);
         self.end_wait(key);
-        let outlet = &mut Outlet { peers: &mut self.peers, log: &mut self.log };
+        let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         outlet.send(key, Command::Error, &[b"ARGUMENT_TOO_LARGE", why.as_bytes()], b"");
         self.broker.oversized_packet(key, packet, outlet);
     }

@@ -1,23 +1,22 @@
-//! One connection's socket and its two buffers.
+//! [`Session`]: one connection, bytes in and bytes out.
 //!
-//! The poller is edge-triggered: it says once that there is something to read,
-//! and what was left unread must be remembered here.
+//! Owns the two buffers and the backpressure between them. The driver's poller is
+//! edge-triggered: it says once that there is something to read, and what was left
+//! unread is remembered here.
 //!
 //! Must not: understand what the bytes mean.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 
-use mio::{Interest, Registry, Token};
-use rustix::buffer::spare_capacity;
-
-use super::listing::Listing;
-use super::outgoing::Outgoing;
-use super::piggyback::Piggyback;
-use super::stream::{Origin, Stream};
+use crate::CloseReason;
+use crate::delayed_ack::DelayedAck;
+use crate::host::{Origin, Poller, Stream};
+use crate::list_writer::Listing;
+use crate::send_queue::SendQueue;
 use gearman_broker::{Broker, ConnectionKey};
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.
-const CROWDED: usize = 1 << 20;
+const BACKPRESSURE_BYTES: usize = 1 << 20;
 /// A buffer larger than this is given back when it is empty; a packet larger than
 /// this gets memory of its own.
 pub(super) const LARGE: usize = 16 << 10;
@@ -38,21 +37,13 @@ pub(super) enum Received {
     End,
 }
 
-/// Why a connection is to be closed.
-#[derive(Debug)]
-pub(super) struct Doom {
-    pub(super) why: String,
-    /// Whether the peer is to blame.
-    pub(super) is_fault: bool,
-}
-
-/// A connection.
-pub(super) struct Peer {
-    stream: Stream,
+/// One connection over a byte stream.
+pub struct Session<S> {
+    pub(crate) stream: S,
     pub(super) origin: Origin,
     pub(super) key: ConnectionKey,
     /// Received and not understood yet: a part of a packet, or whole ones while
-    /// the peer is crowded.
+    /// backpressure holds them.
     pub(super) input: Vec<u8>,
     /// Bytes that `input` must hold before it is worth another look.
     pub(super) need: usize,
@@ -61,9 +52,9 @@ pub(super) struct Peer {
     proven: usize,
     /// Bytes to come, or at the start of `input`, that nobody wants.
     pub(super) skip: usize,
-    output: Outgoing,
+    output: SendQueue,
     /// Acknowledgements in `output` that wait for something to follow them.
-    pub(super) piggyback: Piggyback,
+    pub(super) delayed_ack: DelayedAck,
     /// Whether there may be bytes in the socket.
     unread: bool,
     /// Whether the peer will send no more.
@@ -81,14 +72,14 @@ pub(super) struct Peer {
     /// Whether the connection is in the list of those with something to send,
     /// and in the list of those with something urgent.
     listed: [bool; 2],
-    /// Why the connection is to be closed.
-    pub(super) doom: Option<Doom>,
+    /// Why the session ends, once that is certain.
+    pub(super) close_reason: Option<CloseReason>,
 }
 
-impl Peer {
-    /// A connection that has said nothing yet.
-    pub(super) fn new(stream: Stream, origin: Origin, key: ConnectionKey) -> Peer {
-        Peer {
+impl<S> Session<S> {
+    /// A session whose peer has said nothing yet.
+    pub(super) fn new(stream: S, origin: Origin, key: ConnectionKey) -> Session<S> {
+        Session {
             stream,
             origin,
             key,
@@ -96,8 +87,8 @@ impl Peer {
             need: 1,
             proven: 0,
             skip: 0,
-            output: Outgoing::default(),
-            piggyback: Piggyback::default(),
+            output: SendQueue::default(),
+            delayed_ack: DelayedAck::default(),
             unread: false,
             half_closed: false,
             ended: false,
@@ -106,22 +97,8 @@ impl Peer {
             watching: false,
             queued: false,
             listed: [false; 2],
-            doom: None,
+            close_reason: None,
         }
-    }
-
-    /// Starts watching for bytes to read.
-    ///
-    /// # Errors
-    /// As the system call.
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(self.stream.as_source(), token, Interest::READABLE)
-    }
-
-    /// Stops watching.
-    pub(super) fn deregister(&mut self, registry: &Registry) {
-        // The socket is about to be closed, which does it too.
-        let _ = registry.deregister(self.stream.as_source());
     }
 
     /// Whether the connection is in one of the lists of those to be sent to.
@@ -147,15 +124,15 @@ impl Peer {
 
     /// Whether serving the connection could do something.
     pub(super) fn is_ready(&self) -> bool {
-        !self.is_crowded()
+        !self.is_backpressured()
             && self.listing.is_none()
             && !self.ended
             && (self.unread || self.input.len() >= self.need)
     }
 
     /// Whether more answers wait than a peer may pile up by asking.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.backlog() >= CROWDED
+    pub(super) fn is_backpressured(&self) -> bool {
+        self.backlog() >= BACKPRESSURE_BYTES
     }
 
     /// Bytes that wait to be sent.
@@ -165,7 +142,7 @@ impl Peer {
     }
 
     /// Where answers are appended: behind a list that is being written.
-    pub(super) fn output(&mut self) -> &mut Outgoing {
+    pub(super) fn output(&mut self) -> &mut SendQueue {
         match &mut self.listing {
             Some(listing) => &mut listing.held,
             None => &mut self.output,
@@ -187,7 +164,9 @@ impl Peer {
     pub(super) fn expects_large(&self) -> bool {
         self.proven > 0 && self.input.is_empty()
     }
+}
 
+impl<S: Stream> Session<S> {
     /// Receives once, what is probably a large packet of the same size as the last
     /// one, into memory that it can keep.
     ///
@@ -275,8 +254,8 @@ impl Peer {
     /// Receives once into the room that `input` has.
     fn receive_behind(&mut self) -> io::Result<Received> {
         let room = self.input.capacity() - self.input.len();
-        let read = rustix::io::read(&self.stream, spare_capacity(&mut self.input));
-        self.note_received(read.map_err(io::Error::from), room)
+        let read = self.stream.read_spare(&mut self.input);
+        self.note_received(read, room)
     }
 
     /// Forgets the first bytes of `input`. Returns memory that a large packet was
@@ -300,18 +279,18 @@ impl Peer {
     ///
     /// # Errors
     /// When the connection is broken.
-    pub(super) fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(super) fn flush(&mut self, poller: &mut impl Poller<S>) -> io::Result<()> {
         if self.blocked || self.output.len() == 0 {
             return Ok(());
         }
+        let index = self.key.index();
         if !self.output.send(&mut self.stream)? {
             self.blocked = true;
             self.watching = true;
-            let both = Interest::READABLE | Interest::WRITABLE;
-            return registry.reregister(self.stream.as_source(), token, both);
+            return poller.watch_writable(index, &mut self.stream, true);
         }
         if std::mem::take(&mut self.watching) {
-            registry.reregister(self.stream.as_source(), token, Interest::READABLE)?;
+            poller.watch_writable(index, &mut self.stream, false)?;
         }
         Ok(())
     }
@@ -319,16 +298,46 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use mio::net::UnixStream;
+    use std::collections::VecDeque;
+    use std::io::{Read, Write};
 
     use super::*;
-    use gearman_broker::{Config, LINGER, Wakeup};
+    use gearman_broker::{Broker, Config, LINGER, Wakeup};
 
-    /// A peer that has sent a packet of so many bytes, and the socket at its end.
-    fn peer(proven: usize) -> (Peer, UnixStream) {
-        let (ours, theirs) = UnixStream::pair().expect("a pair");
+    /// A stream in memory: what the peer sent, and has not been received yet.
+    #[derive(Default)]
+    struct Memory(VecDeque<u8>);
+
+    impl Read for Memory {
+        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            self.0.read(space)
+        }
+    }
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Memory {
+        fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+            let mut space = vec![0; into.capacity() - into.len()];
+            let count = self.read(&mut space)?;
+            into.extend_from_slice(&space[..count]);
+            Ok(count)
+        }
+    }
+
+    /// A session whose peer has sent a packet of this many bytes.
+    fn session(proven: usize) -> Session<Memory> {
         let mut broker = Broker::new(Config {
             handle_prefix: "H".into(),
             attempts: None,
@@ -337,53 +346,53 @@ mod tests {
             exceptions: false,
         });
         let key = broker.connect(7, "local");
-        let mut peer = Peer::new(Stream::Unix(ours), Origin::Local(7), key);
-        peer.note_size(proven);
-        (peer, theirs)
+        let mut session = Session::new(Memory::default(), Origin::Local(7), key);
+        session.note_size(proven);
+        session
     }
 
     #[test]
     fn the_next_large_packet_is_received_at_once_with_the_small_one_behind_it() {
-        let (mut peer, mut socket) = peer(100_000);
-        socket.write_all(&vec![b'x'; 100_012]).expect("sends");
-        assert!(peer.expects_large());
-        let received = peer.receive_large(&mut Vec::new()).expect("receives");
+        let mut session = session(100_000);
+        session.stream.0.extend([b'x'; 100_012]);
+        assert!(session.expects_large());
+        let received = session.receive_large(&mut Vec::new()).expect("receives");
         assert_eq!(received, Received::Bytes(100_012));
-        assert_eq!(peer.input.len(), 100_012);
+        assert_eq!(session.input.len(), 100_012);
     }
 
     #[test]
     fn memory_goes_round_where_it_is_not_needed() {
-        let (mut peer, mut socket) = peer(100_000);
+        let mut session = session(100_000);
         let mut landing = Vec::new();
         for _ in 0..3 {
-            socket.write_all(b"small").expect("sends");
+            session.stream.0.extend(b"small");
             let before = landing.as_ptr();
-            peer.receive_large(&mut landing).expect("receives");
-            assert!(before == peer.input.as_ptr() || landing.capacity() == 0);
+            session.receive_large(&mut landing).expect("receives");
+            assert!(before == session.input.as_ptr() || landing.capacity() == 0);
             // The beginning of something small stays, and takes little.
-            landing = peer.consume(3).expect("the memory");
-            assert_eq!((&peer.input[..], landing.capacity()), (&b"ll"[..], 100_000 + SLACK));
-            assert!(peer.input.capacity() < 100);
-            peer.consume(2);
+            landing = session.consume(3).expect("the memory");
+            assert_eq!((&session.input[..], landing.capacity()), (&b"ll"[..], 100_000 + SLACK));
+            assert!(session.input.capacity() < 100);
+            session.consume(2);
         }
-        assert!(peer.expects_large(), "now and then something small comes, too");
+        assert!(session.expects_large(), "now and then something small comes, too");
     }
 
     #[test]
-    fn who_sends_many_small_packets_is_no_sender_of_large_ones_any_more() {
-        let (mut peer, mut socket) = peer(LARGE + 1);
-        socket.write_all(&vec![b'x'; 2 * LARGE]).expect("sends");
-        peer.receive_large(&mut Vec::new()).expect("receives");
-        peer.consume(peer.input.len());
-        assert!(!peer.expects_large());
+    fn a_peer_that_sends_many_small_packets_is_not_expected_to_send_large_ones() {
+        let mut session = session(LARGE + 1);
+        session.stream.0.extend([b'x'; 2 * LARGE]);
+        session.receive_large(&mut Vec::new()).expect("receives");
+        session.consume(session.input.len());
+        assert!(!session.expects_large());
     }
 
     #[test]
     fn very_large_memory_is_not_kept_for_the_next_one() {
-        let (mut peer, _socket) = peer(0);
-        peer.input = Vec::with_capacity(CHUNK * 2);
-        assert!(peer.consume(0).is_none());
-        assert_eq!(peer.input.capacity(), 0);
+        let mut session = session(0);
+        session.input = Vec::with_capacity(CHUNK * 2);
+        assert!(session.consume(0).is_none());
+        assert_eq!(session.input.capacity(), 0);
     }
 }
