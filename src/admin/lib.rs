@@ -8,6 +8,8 @@
 mod extra;
 mod json;
 mod lists;
+#[cfg(test)]
+mod tests;
 
 pub use lists::List;
 
@@ -158,25 +160,5 @@ fn parse_limits(words: &[&[u8]]) -> [u32; 3] {
     match words {
         [all] => [number(all); 3],
         _ => [0, 1, 2].map(|priority| words.get(priority).map_or(0, number)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_of_blanks_divide_words() {
-        assert_eq!(split(b"a  b c"), [b"a", b"b", b"c"]);
-        assert_eq!(split(b"  a "), [&b""[..], b"a", b""]);
-        assert_eq!(split(b""), [b""]);
-    }
-
-    #[test]
-    fn limits_are_given_together_or_by_priority() {
-        assert_eq!(parse_limits(&[]), [0; 3]);
-        assert_eq!(parse_limits(&[b"7"]), [7; 3]);
-        assert_eq!(parse_limits(&[b"1", b"9"]), [1, 9, 0]);
-        assert_eq!(parse_limits(&[b"1", b"2x", b"-3"]), [1, 2, 0]);
     }
 }

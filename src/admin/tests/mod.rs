@@ -1,0 +1,24 @@
+//! Tests of the text commands: how lines are read, and what every command answers
+//! (`transcript`) on a broker with workers and jobs (`world`).
+//!
+//! Must not: open a connection; bytes on sockets are in `tests/gearmand`.
+
+mod transcript;
+mod world;
+
+use super::*;
+
+#[test]
+fn runs_of_blanks_divide_words() {
+    assert_eq!(split(b"a  b c"), [b"a", b"b", b"c"]);
+    assert_eq!(split(b"  a "), [&b""[..], b"a", b""]);
+    assert_eq!(split(b""), [b""]);
+}
+
+#[test]
+fn limits_are_given_together_or_by_priority() {
+    assert_eq!(parse_limits(&[]), [0; 3]);
+    assert_eq!(parse_limits(&[b"7"]), [7; 3]);
+    assert_eq!(parse_limits(&[b"1", b"9"]), [1, 9, 0]);
+    assert_eq!(parse_limits(&[b"1", b"2x", b"-3"]), [1, 2, 0]);
+}

@@ -1,0 +1,150 @@
+//! [`World`]: a broker with functions, workers and jobs, the same every time, and
+//! what a command does to it, as text.
+//!
+//! Must not: know a command.
+
+use gearman_broker::{
+    Broker, Config, ConnectionKey, FunctionWalk, JobWalk, Now, Outbox, State, Step, Wakeup,
+};
+use gearman_protocol::{Command, Decoded, Magic, decode, encode};
+
+use crate::{Answer, Context, answer};
+
+/// Jobs submitted per priority to find a function's limits.
+const PROBES: usize = 9;
+
+/// Packets of the broker, as text: receiver, command, arguments.
+#[derive(Default)]
+struct Packets(Vec<String>);
+
+impl Outbox for Packets {
+    fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
+        let parts: Vec<_> =
+            args.iter().chain([&body]).map(|part| part.escape_ascii().to_string()).collect();
+        let text = format!("{} to {}: {}", command.name(), to.index(), parts.join(" "));
+        self.0.push(text.trim_end().to_string());
+    }
+
+    fn accepted(&mut self, _: &[u8], _: &[u8], _: u64) {}
+
+    fn gave_up(&mut self, _: &[u8], _: &[u8], _: &[u8], _: u8) {}
+}
+
+/// A broker with a client, two workers, and jobs in every state.
+pub(super) struct World {
+    broker: Broker,
+    packets: Packets,
+    client: ConnectionKey,
+    now: Now,
+}
+
+impl World {
+    pub(super) fn new() -> World {
+        let mut broker = Broker::new(Config {
+            handle_prefix: "H".into(),
+            attempts: None,
+            wakeup: Wakeup::All,
+            linger: 0,
+            exceptions: false,
+        });
+        let client = broker.connect(5, "10.0.0.1");
+        let now = Now { ticks: 1_000_000, unix: 1_800_000_000 };
+        let mut world = World { broker, packets: Packets::default(), client, now };
+        let worker = world.broker.connect(6, "10.0.0.2");
+        let sleeper = world.broker.connect(7, "10.0.0.3");
+        world.send(worker, Command::SetClientId, &[b"a worker"]);
+        for function in [&b"f"[..], b"n\xffm %"] {
+            world.send(worker, Command::CanDo, &[function]);
+        }
+        world.send(sleeper, Command::CanDo, &[b"p"]);
+        world.send(client, Command::SubmitJob, &[b"f", b"u", b"running"]);
+        world.send(worker, Command::GrabJob, &[]);
+        world.send(client, Command::SubmitJobHigh, &[b"f", b"u%\xff", b"queued"]);
+        world.send(client, Command::SubmitJobLowBg, &[b"n\xffm %", b"", b"queued"]);
+        world.send(client, Command::SubmitJobEpoch, &[b"f", b"v", b"1800009999", b"later"]);
+        world.send(client, Command::SubmitJob, &[b"idle", b"u", b"queued"]);
+        world.send(client, Command::SubmitJobBg, &[b"p", b"-", b"paused"]);
+        assert!(world.broker.pause(b"p"));
+        world.broker.create_function(b"e");
+        world.send(sleeper, Command::PreSleep, &[]);
+        world.now.ticks += 5000;
+        world.broker.tick(world.now, &mut world.packets);
+        world.packets.0.clear();
+        world
+    }
+
+    /// Sends a packet; a body is the last of the parts.
+    fn send(&mut self, from: ConnectionKey, command: Command, parts: &[&[u8]]) {
+        let (args, body) = match (command.spec().body, parts) {
+            (true, [args @ .., body]) => (args, *body),
+            _ => (parts, &b""[..]),
+        };
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Magic::Request, command, args, body);
+        let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { panic!("no packet") };
+        self.broker.packet(from, (&packet).into(), self.now, &mut self.packets);
+    }
+
+    /// The kind of the answer, and all its bytes.
+    pub(super) fn ask(&mut self, line: &[u8], allow_shutdown: bool) -> (&'static str, Vec<u8>) {
+        let mut text = Vec::new();
+        let mut context = Context {
+            broker: &mut self.broker,
+            packets: &mut self.packets,
+            level: "NOTICE",
+            allow_shutdown,
+            uptime: 42,
+        };
+        let kind = match answer(line, &mut context, &mut text) {
+            Answer::Text => "text",
+            Answer::Stop => "text, stop",
+            Answer::Drain => "text, drain",
+            Answer::TooManyWords => "close",
+            Answer::List(mut list) => {
+                while !list.write_piece(&self.broker, &mut text) {}
+                "list"
+            }
+        };
+        (kind, text)
+    }
+
+    /// What exists, a line for each thing. Takes the world because the limits of a
+    /// function show in what it refuses.
+    pub(super) fn into_state(mut self) -> Vec<String> {
+        let mut state = std::mem::take(&mut self.packets.0);
+        let mut functions = Vec::new();
+        let mut walk = FunctionWalk::default();
+        while let Step::One(function) = walk.step(&self.broker) {
+            let paused = if function.paused { " paused" } else { "" };
+            state.push(format!("function {}{paused}", function.name.escape_ascii()));
+            functions.push(function.name.to_vec());
+        }
+        let mut walk = JobWalk::default();
+        loop {
+            match walk.step(&self.broker) {
+                Step::One(job) => {
+                    let running = matches!(job.state, State::Running(_));
+                    let handle = job.handle.escape_ascii();
+                    state.push(format!("{} {handle}", if running { "running" } else { "job" }));
+                }
+                Step::None => {}
+                Step::End => break,
+            }
+        }
+        for function in functions {
+            let room = [Command::SubmitJobHighBg, Command::SubmitJobBg, Command::SubmitJobLowBg]
+                .map(|command| self.room(&function, command));
+            state.push(format!("room for {}: {room:?}", function.escape_ascii()));
+        }
+        state
+    }
+
+    /// How many more jobs a function takes.
+    fn room(&mut self, function: &[u8], command: Command) -> usize {
+        let before = self.broker.job_count();
+        for _ in 0..PROBES {
+            self.send(self.client, command, &[function, b"", b""]);
+        }
+        self.broker.job_count() - before
+    }
+}
