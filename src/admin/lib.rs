@@ -1,26 +1,32 @@
 //! The text protocol: one line in, an answer of the original's bytes out.
 //!
-//! A command is one arm of the match in [`answer`]; those that the original does
-//! not have are in `extra`, lists in `lists` and, as JSON, in `json`.
+//! A command is one row of the table in `commands`; what is here reads the line and
+//! goes by the row. Handlers are in `texts`, `lists` and `json`.
 //!
-//! Must not: know connections; the answer is a piece of text for whoever asked.
+//! Must not: name a command, or know connections; the answer is a piece of text for
+//! the connection that asked.
 
-mod extra;
+mod commands;
+mod form;
 mod json;
 mod lists;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use lists::List;
 
-use gearman_broker::{Broker, Cancelled, Dropped, Outbox};
+use commands::{Command, Misfit, Origin};
+use form::{Call, Handler};
+use gearman_broker::{Broker, Outbox};
+use gearman_protocol::percent::{Malformed, unescape};
 
 /// Most words that a line can have.
 const MAX_WORDS: usize = 5;
 
 const OK: &[u8] = b"OK\r\n";
-const UNKNOWN_JOB: &[u8] = b"ERR UNKNOWN_JOB\r\n";
-const UNKNOWN_FUNCTION: &[u8] = b"ERR function not found\r\n";
+const MALFORMED_ARGUMENT: &[u8] =
+    b"ERR INVALID_ARGUMENTS A+percent+sign+stands+before+two+hexadecimal+digits\r\n";
 
 /// What a command can ask and change.
 pub struct Context<'a> {
@@ -30,23 +36,23 @@ pub struct Context<'a> {
     pub packets: &'a mut dyn Outbox,
     /// The name of the log level.
     pub level: &'a str,
-    /// Whether `shutdown` is a command.
+    /// Whether the server was started with `--allow-shutdown`.
     pub allow_shutdown: bool,
     /// Seconds since the server started.
     pub uptime: u64,
 }
 
-/// What is to be done beside sending the text of the answer.
+/// What the server does besides sending the text of the answer.
 pub enum Answer {
     /// Nothing.
     Text,
-    /// The answer goes on with this list.
+    /// It sends this list behind the text.
     List(List),
-    /// The server is to end.
+    /// It stops.
     Stop,
-    /// The server is to end once its jobs are done.
+    /// It stops once its jobs are done.
     Drain,
-    /// There is no answer: the connection is to be closed.
+    /// It closes the connection; the text is empty.
     TooManyWords,
 }
 
@@ -57,50 +63,79 @@ pub fn answer(line: &[u8], context: &mut Context<'_>, text: &mut Vec<u8>) -> Ans
     if words.len() > MAX_WORDS {
         return Answer::TooManyWords;
     }
-    let lower = words[0].to_ascii_lowercase();
-    let arguments = &words[1..];
-    match (&lower[..], arguments) {
-        (b"workers", _) => return Answer::List(lists::workers()),
-        (b"status", _) => return Answer::List(lists::status()),
-        (b"prioritystatus", _) => return Answer::List(lists::priority_status()),
-        (b"show", [what @ .., last]) => return show(what, last, text),
-        (b"cancel", [what, handle, more @ ..]) => {
-            text.extend_from_slice(match more {
-                [] if what.eq_ignore_ascii_case(b"job") => {
-                    cancelled(context.broker.cancel(handle, context.packets))
-                }
-                _ => b"ERR UNKNOWN_ERROR\r\n",
-            });
+    let (word, arguments) = (words[0], &words[1..]);
+    let Some(command) = Command::find(word, context) else {
+        return unknown(word, text);
+    };
+    if let Origin::Original = command.origin {
+        return run(command, word, arguments, context, text);
+    }
+    let arguments: Result<Vec<_>, Malformed> =
+        arguments.iter().map(|word| unescape(word)).collect();
+    let Ok(arguments) = arguments else {
+        text.extend_from_slice(MALFORMED_ARGUMENT);
+        return Answer::Text;
+    };
+    let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+    run(command, word, &arguments, context, text)
+}
+
+/// Answers a command. Arguments are as its handlers read them; `word` is the first word
+/// of the line.
+fn run(
+    command: &Command,
+    word: &[u8],
+    arguments: &[&[u8]],
+    context: &mut Context<'_>,
+    text: &mut Vec<u8>,
+) -> Answer {
+    let Some((handler, values)) = command.handler(arguments) else {
+        return refuse(command, word, arguments, text);
+    };
+    let mut call = Call { context, values: &values, text };
+    match handler {
+        Handler::Text(write) => {
+            write(&mut call);
+            Answer::Text
         }
-        (b"create", [what, name]) if what.eq_ignore_ascii_case(b"function") => {
-            context.broker.create_function(name);
+        Handler::List(begin) => Answer::List(begin(&mut call)),
+        Handler::Stop => {
             text.extend_from_slice(OK);
+            Answer::Stop
         }
-        (b"drop", [what, name]) if what.eq_ignore_ascii_case(b"function") => {
-            text.extend_from_slice(match context.broker.drop_function(name, context.packets) {
-                Dropped::Yes => OK,
-                Dropped::Unknown => UNKNOWN_FUNCTION,
-                Dropped::InUse => b"ERR there are still connected workers or executing clients\r\n",
-            });
-        }
-        (b"maxqueue", [name, limits @ ..]) => {
-            context.broker.limit_queue(name, parse_limits(limits));
+        Handler::Drain => {
             text.extend_from_slice(OK);
-        }
-        (b"create" | b"drop" | b"maxqueue", _) => incomplete(&lower, text),
-        (b"getpid", _) => one_line(text, &std::process::id().to_string()),
-        (b"verbose", _) => one_line(text, context.level),
-        (b"version", _) => one_line(text, env!("CARGO_PKG_VERSION")),
-        _ => {
-            return extra::answer(&lower, arguments, context, text).unwrap_or_else(|| {
-                text.extend_from_slice(b"ERR UNKNOWN_COMMAND Unknown+server+command");
-                text.extend_from_slice(words[0]);
-                text.extend_from_slice(b"\r\n");
-                Answer::Text
-            });
+            Answer::Drain
         }
     }
+}
+
+/// The answer to arguments that have none of a command's forms.
+fn refuse(command: &Command, word: &[u8], arguments: &[&[u8]], text: &mut Vec<u8>) -> Answer {
+    match command.misfit {
+        Misfit::RefusedFrom(least, _) if arguments.len() < least => return unknown(word, text),
+        Misfit::RefusedFrom(_, line) | Misfit::Refused(line) => text.extend_from_slice(line),
+        // Ignored arguments have a form: none.
+        Misfit::Incomplete | Misfit::Ignored => incomplete(command.name, text),
+    }
     Answer::Text
+}
+
+/// The answer to a word that is not a command.
+fn unknown(word: &[u8], text: &mut Vec<u8>) -> Answer {
+    text.extend_from_slice(b"ERR UNKNOWN_COMMAND Unknown+server+command");
+    text.extend_from_slice(word);
+    text.extend_from_slice(b"\r\n");
+    Answer::Text
+}
+
+/// The answer to arguments that a command does not take.
+fn incomplete(name: &str, text: &mut Vec<u8>) {
+    text.extend_from_slice(
+        b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+",
+    );
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(b"\r\n");
 }
 
 /// The words of a line, between which any number of blanks stands. Blanks before
@@ -114,51 +149,4 @@ fn split(mut line: &[u8]) -> Vec<&[u8]> {
     }
     words.push(line);
     words
-}
-
-/// An answer of one value, whose line ends like those of lists do.
-fn one_line(text: &mut Vec<u8>, value: &str) {
-    text.extend_from_slice(format!("OK {value}\n").as_bytes());
-}
-
-/// The answer to too few or too many words.
-fn incomplete(command: &[u8], text: &mut Vec<u8>) {
-    text.extend_from_slice(
-        b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+",
-    );
-    text.extend_from_slice(command);
-    text.extend_from_slice(b"\r\n");
-}
-
-fn show(what: &[&[u8]], last: &[u8], text: &mut Vec<u8>) -> Answer {
-    match what {
-        [] if last.eq_ignore_ascii_case(b"jobs") => return Answer::List(lists::show_jobs()),
-        [unique]
-            if unique.eq_ignore_ascii_case(b"unique") && last.eq_ignore_ascii_case(b"jobs") =>
-        {
-            return Answer::List(lists::show_unique_jobs());
-        }
-        _ => text.extend_from_slice(b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"),
-    }
-    Answer::Text
-}
-
-fn cancelled(how: Cancelled) -> &'static [u8] {
-    match how {
-        Cancelled::Yes => OK,
-        Cancelled::Unknown => UNKNOWN_JOB,
-    }
-}
-
-/// The limits of `maxqueue`: one number is for every priority, else they are
-/// for HIGH, NORMAL and LOW. What is absent, no number or negative is no limit.
-fn parse_limits(words: &[&[u8]]) -> [u32; 3] {
-    let number = |word: &&[u8]| {
-        let digits = word.iter().take_while(|b| b.is_ascii_digit());
-        digits.fold(0_u32, |n, d| n.saturating_mul(10).saturating_add(u32::from(d - b'0')))
-    };
-    match words {
-        [all] => [number(all); 3],
-        _ => [0, 1, 2].map(|priority| words.get(priority).map_or(0, number)),
-    }
 }

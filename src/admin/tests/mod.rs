@@ -14,11 +14,3 @@ fn runs_of_blanks_divide_words() {
     assert_eq!(split(b"  a "), [&b""[..], b"a", b""]);
     assert_eq!(split(b""), [b""]);
 }
-
-#[test]
-fn limits_are_given_together_or_by_priority() {
-    assert_eq!(parse_limits(&[]), [0; 3]);
-    assert_eq!(parse_limits(&[b"7"]), [7; 3]);
-    assert_eq!(parse_limits(&[b"1", b"9"]), [1, 9, 0]);
-    assert_eq!(parse_limits(&[b"1", b"2x", b"-3"]), [1, 2, 0]);
-}

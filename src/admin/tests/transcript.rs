@@ -11,27 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::World;
-
-/// First words that are commands.
-const NAMES: [&str; 17] = [
-    "workers",
-    "status",
-    "prioritystatus",
-    "show",
-    "cancel",
-    "create",
-    "drop",
-    "maxqueue",
-    "getpid",
-    "verbose",
-    "version",
-    "jobs",
-    "json",
-    "cancelunique",
-    "pause",
-    "resume",
-    "shutdown",
-];
+use crate::commands::COMMANDS;
 
 /// What follows the first word, for every command.
 const ARGUMENTS: [&[u8]; 32] = [
@@ -71,7 +51,7 @@ const ARGUMENTS: [&[u8]; 32] = [
 
 fn lines() -> BTreeSet<Vec<u8>> {
     let mut lines = BTreeSet::new();
-    for name in NAMES {
+    for name in COMMANDS.iter().map(|command| command.name) {
         for arguments in ARGUMENTS {
             lines.insert([name.as_bytes(), arguments].concat());
         }
