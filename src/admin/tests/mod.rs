@@ -1,8 +1,10 @@
 //! Tests of the text commands: how lines are read, and what every command answers
-//! (`transcript`) on a broker with workers and jobs (`world`).
+//! (`transcript`) on a broker with workers and jobs (`world`), what the table of
+//! commands agrees with (`table`).
 //!
 //! Must not: open a connection; bytes on sockets are in `tests/gearmand`.
 
+mod table;
 mod transcript;
 mod world;
 
