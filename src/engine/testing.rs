@@ -477,6 +477,7 @@ impl Transport for ScriptNet {
         let mut state = self.0.borrow_mut();
         let state = &mut *state;
         state.calls.wait += 1;
+        assert!(state.calls.wait < 10_000, "waits without end");
         if state.interrupts > 0 {
             state.interrupts -= 1;
             return Ok(Waited::Interrupted);

@@ -387,6 +387,8 @@ impl<T: Transport> Worker<T> {
             match conn.state {
                 State::Up => {}
                 State::Connecting => until = earlier(until, conn.deadline),
+                // A call that does not sleep tries each server once.
+                State::Down if !call.sleeps && server.failed_in == call.number => {}
                 State::Down => until = earlier(until, server.rests_until),
             }
         }
@@ -397,6 +399,13 @@ impl<T: Transport> Worker<T> {
         let now = self.link.net.now();
         // `serve` finds out that connecting took too long.
         self.link.end_attempts();
+        // A server that has rested is tried again, by the same call too: else its rest
+        // would be over again and again.
+        for server in &mut self.servers {
+            if call.sleeps && server.rests_until.is_some_and(|until| until <= now) {
+                (server.rests_until, server.failed_in) = (None, 0);
+            }
+        }
         if let Some((key, until)) = call.turn
             && until <= now
         {

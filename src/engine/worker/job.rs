@@ -157,6 +157,11 @@ impl Job {
         self.body = Owned::new();
     }
 
+    /// The connection that it came on, by the number of its server.
+    pub fn connection(&self) -> usize {
+        self.conn
+    }
+
     /// The job handle. A NUL follows.
     pub fn handle(&self) -> &[u8] {
         self.part(0)

@@ -28,7 +28,9 @@ impl<T: Transport> Worker<T> {
         let ask = Header { magic: Magic::Request, command: self.grabs_with, length: 0 };
         self.quick = true;
         if self.link.send_now(0, &ask.bytes(), &[]).is_some() {
-            // The ordinary way sends the rest.
+            // The ordinary way sends the rest: it flushes what a report of room calls for,
+            // and none would come for a send that it did not make.
+            self.link.conns[0].writable = true;
             self.owe_answer();
             return false;
         }

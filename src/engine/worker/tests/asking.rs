@@ -219,3 +219,17 @@ fn a_server_whose_large_job_was_slow_to_come_is_asked_again() {
     assert_eq!(taken(&mut worker), "H:2");
     world.is_over();
 }
+
+#[test]
+fn a_question_that_goes_out_in_parts_goes_out_whole() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+    for sizes in [&[5][..], &[0], &[5, 0]] {
+        world.peer(0).takes(sizes).expects(&grab()).sends(&assign("H:2"));
+        world.peer(0).expects(&complete("H:2", b"ok"));
+        timeout(&mut worker, 1_000);
+        assert_eq!(taken(&mut worker), "H:2", "{sizes:?}");
+    }
+    world.is_over();
+}

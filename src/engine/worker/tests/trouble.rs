@@ -53,6 +53,21 @@ fn a_server_that_is_down_does_not_keep_others_waiting() {
 }
 
 #[test]
+fn a_server_that_fails_in_a_call_is_tried_again_by_the_same_call_when_it_has_rested() {
+    let (mut worker, world) = worker(2);
+    timeout(&mut worker, 5_000);
+    world.peer(1).meets(&[Connect::Refuse; 3]).expects(&hello()).sends(&assign("H:1"));
+    world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    let began = world.now();
+    assert!(step(&mut worker).is_ok());
+    // After 100, 200 and 400 ms, and not once more in between.
+    assert_eq!(world.now() - began, Duration::from_millis(700));
+    let calls = world.take_calls();
+    assert_eq!(calls.connect, 5);
+    assert!(calls.wait <= 16, "{} waits", calls.wait);
+}
+
+#[test]
 fn a_server_that_never_answers_the_phone_does_not_either() {
     let (mut worker, world) = worker(2);
     world.peer(1).meets(&[Connect::Ignore]);
