@@ -119,6 +119,7 @@ impl JobView<'_> {
 }
 
 /// How many there are.
+#[derive(Clone, Copy, Debug)]
 pub struct Counts {
     /// Connections.
     pub connections: usize,

@@ -4,6 +4,7 @@
 //! Must not: be used for secrets.
 
 /// SplitMix64; its field is the seed.
+#[derive(Clone, Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -119,6 +119,11 @@ impl<T: Transport> Link<T> {
         self.outcome = None;
     }
 
+    /// When the wait has to end that the call which returned `Pending` has asked for.
+    pub fn wait_deadline(&self) -> Option<Instant> {
+        self.waits_until
+    }
+
     /// Sleeps as the call that returned `Pending` has asked for.
     pub fn sleep(&mut self) {
         self.sleep_until(self.waits_until);

@@ -1,0 +1,346 @@
+//! A client of the simulation: a real client engine that makes one call after another.
+//!
+//! Must not: know the network beyond its own sockets.
+
+use std::collections::VecDeque;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use gearman_engine::ReturnCode;
+use gearman_engine::client::{Body, Exchange};
+use gearman_engine::client::{Broadcast, Client, NewTask, Run, Step, Submitted, Upcall};
+use gearman_engine::exchange::Broadcasting;
+use gearman_engine::slab::Id;
+use gearman_engine::task::{Callbacks, TaskKind, TaskState, Token};
+use gearman_net::Transport;
+use gearman_protocol::Command;
+
+use crate::books::{Books, Submission, function_name};
+use crate::network::{Host, Shared};
+use crate::script::Plan;
+use crate::transport::{FIRST_PORT, SimTransport};
+
+/// A call that a client is to make.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// One job in the foreground.
+    Do(usize),
+    /// One job in the background.
+    Background(usize),
+    /// One job in the background, at this second.
+    Later(usize, i64),
+    /// Jobs in the foreground, together.
+    Set(Vec<usize>),
+    /// An echo from all servers.
+    Echo,
+}
+
+/// A call under way.
+enum Call {
+    /// The acknowledgement of a background job without a task.
+    Asked(usize),
+    /// One task.
+    One { run: Run, task: Id, number: usize },
+    /// Tasks that run together, and what came for each.
+    Set { run: Run, tasks: Vec<(Id, usize, Vec<u8>)> },
+    /// An echo.
+    Echo(Broadcasting<Exchange>),
+}
+
+/// A client.
+pub(crate) struct ClientActor {
+    engine: Client<SimTransport>,
+    orders: VecDeque<Order>,
+    call: Option<(Call, u64)>,
+    host: Host,
+    network: Shared,
+    /// Microseconds that a call may take.
+    call_limit_us: Option<u64>,
+    /// The process is not scheduled until then.
+    pub(crate) stalled_until_us: u64,
+    stalled_us: u64,
+}
+
+const ECHO: &[u8] = b"is anybody there?";
+
+fn new_task<'a>(
+    submission: &'a Submission,
+    function: &'a str,
+    kind: TaskKind,
+    epoch: Option<i64>,
+) -> NewTask<'a> {
+    let command = match (submission.background, submission.priority) {
+        _ if epoch.is_some() => Command::SubmitJobEpoch,
+        (false, 0) => Command::SubmitJobHigh,
+        (false, 1) => Command::SubmitJob,
+        (false, _) => Command::SubmitJobLow,
+        (true, 0) => Command::SubmitJobHighBg,
+        (true, 1) => Command::SubmitJobBg,
+        (true, _) => Command::SubmitJobLowBg,
+    };
+    let collects = kind == TaskKind::Add;
+    NewTask {
+        kind,
+        command,
+        function: function.as_bytes(),
+        unique: submission.unique.as_bytes(),
+        body: Body::Copy(&submission.payload),
+        epoch: epoch.unwrap_or(0),
+        reducer: b"",
+        callbacks: if collects {
+            Callbacks(Callbacks::DATA.0 | Callbacks::COMPLETE.0 | Callbacks::FAIL.0)
+        } else {
+            Callbacks::default()
+        },
+        token: Token::NONE,
+    }
+}
+
+impl ClientActor {
+    pub(crate) fn new(network: &Shared, host: Host, epoch: Instant, plan: &Plan) -> ClientActor {
+        let mut engine = Client::new(SimTransport::new(network, host, epoch));
+        engine.link.settings.timeout = plan.timeout_ms.map(Duration::from_millis);
+        for server in 0..plan.servers {
+            // Not all in the same order.
+            let port = FIRST_PORT + ((server + host) % plan.servers) as u16;
+            engine.add_server("127.0.0.1", port).expect("an address");
+        }
+        // A limit is on silence: each packet of a job begins it anew, and connecting
+        // to each server has a share of its own.
+        let call_limit_us = plan
+            .timeout_ms
+            .map(|limit| 1000 * limit * (plan.servers as u64 + 6) + 20 * plan.job_us + 5_000_000);
+        ClientActor {
+            engine,
+            orders: VecDeque::new(),
+            call: None,
+            host,
+            network: network.clone(),
+            call_limit_us,
+            stalled_until_us: 0,
+            stalled_us: 0,
+        }
+    }
+
+    pub(crate) fn order(&mut self, order: Order) {
+        self.orders.push_back(order);
+    }
+
+    /// Whether nothing is left to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.orders.is_empty() && self.call.is_none()
+    }
+
+    /// What it is doing, in words.
+    pub(crate) fn describe(&self) -> String {
+        let call = match &self.call {
+            None => "nothing".into(),
+            Some((Call::Asked(number), since)) => format!("background {number} since {since}"),
+            Some((Call::One { number, .. }, since)) => format!("{number} since {since}"),
+            Some((Call::Set { tasks, .. }, since)) => {
+                format!("a set of {} since {since}", tasks.len())
+            }
+            Some((Call::Echo(_), since)) => format!("an echo since {since}"),
+        };
+        format!("client {} waits for {call}, {} more", self.host, self.orders.len())
+    }
+
+    /// The process is not scheduled for a while.
+    pub(crate) fn stall(&mut self, now_us: u64, for_us: u64) {
+        self.stalled_until_us = self.stalled_until_us.max(now_us + for_us);
+        self.stalled_us += for_us;
+    }
+
+    /// Whether it can go on now.
+    pub(crate) fn is_ready(&self, now_us: u64) -> bool {
+        now_us >= self.stalled_until_us
+            && (self.engine.link.net.has_reports() && self.call.is_some()
+                || self.due_us().is_some_and(|due| due <= now_us))
+    }
+
+    /// When it goes on by itself.
+    pub(crate) fn due_us(&self) -> Option<u64> {
+        let due = match &self.call {
+            None => (!self.orders.is_empty()).then_some(0),
+            Some(_) => self.engine.link.wait_deadline().map(|at| {
+                let start = self.engine.link.net.now();
+                let now = self.network.borrow().now_us();
+                now + at.saturating_duration_since(start).as_nanos().div_ceil(1000) as u64
+            }),
+        };
+        due.map(|due| due.max(self.stalled_until_us))
+    }
+
+    /// Goes on with its call, or begins the next.
+    pub(crate) fn step(&mut self, now_us: u64, books: &mut Books) {
+        match self.call.take() {
+            None => {
+                self.stalled_us = 0;
+                if let Some(order) = self.orders.pop_front() {
+                    self.begin(order, now_us, books);
+                }
+            }
+            Some((call, since)) => {
+                self.engine.link.sleep();
+                self.go_on(call, since, books);
+            }
+        }
+        if let (Some((_, since)), Some(limit)) = (&self.call, self.call_limit_us)
+            && now_us > since + limit + self.stalled_us
+        {
+            books.fail("call", format!("{} at {now_us}", self.describe()));
+        }
+    }
+
+    fn begin(&mut self, order: Order, now_us: u64, books: &mut Books) {
+        let function = |books: &Books, number| function_name(books.submission(number).function);
+        match order {
+            Order::Do(number) => {
+                let name = function(books, number);
+                let new = new_task(books.submission(number), &name, TaskKind::Do, None);
+                let task = self.engine.add(&new).expect("a task");
+                let run = self.engine.run_until(task);
+                self.go_on(Call::One { run, task, number }, now_us, books);
+            }
+            Order::Background(number) => {
+                let name = function(books, number);
+                let new = new_task(books.submission(number), &name, TaskKind::Do, None);
+                match self.engine.poll_background(&new) {
+                    Poll::Pending => self.call = Some((Call::Asked(number), now_us)),
+                    Poll::Ready(submitted) => self.submitted(submitted, number, now_us, books),
+                }
+            }
+            Order::Later(number, epoch) => {
+                let name = function(books, number);
+                let new = new_task(books.submission(number), &name, TaskKind::Do, Some(epoch));
+                let task = self.engine.add(&new).expect("a task");
+                let run = self.engine.run_until(task);
+                self.go_on(Call::One { run, task, number }, now_us, books);
+            }
+            Order::Set(numbers) => {
+                let mut tasks = Vec::new();
+                for number in numbers {
+                    let name = function(books, number);
+                    let new = new_task(books.submission(number), &name, TaskKind::Add, None);
+                    tasks.push((self.engine.add(&new).expect("a task"), number, Vec::new()));
+                }
+                let run = self.engine.run_all();
+                self.go_on(Call::Set { run, tasks }, now_us, books);
+            }
+            Order::Echo => {
+                let call = self.engine.begin_broadcast();
+                self.go_on(Call::Echo(call), now_us, books);
+            }
+        }
+    }
+
+    fn submitted(
+        &mut self,
+        submitted: Result<Submitted, ReturnCode>,
+        number: usize,
+        since: u64,
+        books: &mut Books,
+    ) {
+        match submitted {
+            Ok(Submitted::Created(handle)) => {
+                books.calls += 1;
+                books.acknowledge(handle.as_slice(), number);
+            }
+            Ok(Submitted::Task(task, run)) => {
+                self.go_on(Call::One { run, task, number }, since, books);
+            }
+            Err(code) => panic!("a submission ends with {}", code.name()),
+        }
+    }
+
+    fn go_on(&mut self, call: Call, since: u64, books: &mut Books) {
+        match call {
+            Call::Asked(number) => {
+                let name = function_name(books.submission(number).function);
+                let new = new_task(books.submission(number), &name, TaskKind::Do, None);
+                let submitted = self.engine.acknowledged(&new);
+                self.submitted(submitted, number, since, books);
+            }
+            Call::One { mut run, task, number } => match self.engine.poll_step(&mut run) {
+                Poll::Pending => self.call = Some((Call::One { run, task, number }, since)),
+                Poll::Ready(Step::Done(code)) => self.one_done(code, task, number, books),
+                Poll::Ready(Step::Call(upcall, _)) => panic!("{upcall:?} for a single job"),
+            },
+            Call::Set { run, tasks } => self.go_on_with_set(run, tasks, since, books),
+            Call::Echo(mut call) => {
+                match self.engine.poll_broadcast(&mut call, Broadcast::Echo(ECHO)) {
+                    Poll::Pending => self.call = Some((Call::Echo(call), since)),
+                    Poll::Ready(_) => books.calls += 1,
+                }
+            }
+        }
+    }
+
+    fn one_done(&mut self, code: ReturnCode, id: Id, number: usize, books: &mut Books) {
+        books.calls += 1;
+        let Some(task) = self.engine.remove_task(id) else { return };
+        let handle = task.handle.as_slice();
+        if books.submission(number).background {
+            if code == ReturnCode::SUCCESS && task.code == ReturnCode::SUCCESS && !handle.is_empty()
+            {
+                books.acknowledge(handle, number);
+            }
+            return;
+        }
+        if code != ReturnCode::SUCCESS {
+            return;
+        }
+        let result = task.result.as_ref().map_or(&b""[..], |result| result.as_slice());
+        match task.code {
+            ReturnCode::SUCCESS => books.answer(number, result, false),
+            ReturnCode::WORK_FAIL => books.answer(number, result, true),
+            // The connection was lost: no result is known.
+            _ => {}
+        }
+    }
+
+    fn go_on_with_set(
+        &mut self,
+        mut run: Run,
+        mut tasks: Vec<(Id, usize, Vec<u8>)>,
+        since: u64,
+        books: &mut Books,
+    ) {
+        loop {
+            match self.engine.poll_step(&mut run) {
+                Poll::Pending => {
+                    self.call = Some((Call::Set { run, tasks }, since));
+                    return;
+                }
+                Poll::Ready(Step::Call(Upcall::Callback(id, which), ticket)) => {
+                    let found = tasks.iter_mut().find(|(task, ..)| *task == id);
+                    let (_, number, got) = found.expect("a callback of a task of the set");
+                    if let Some(data) = self.engine.task(id).and_then(|task| task.data.as_ref()) {
+                        got.extend_from_slice(data.as_slice());
+                    }
+                    match which {
+                        Callbacks::COMPLETE => books.answer(*number, got, false),
+                        Callbacks::FAIL => books.answer(*number, got, true),
+                        _ => {}
+                    }
+                    assert_eq!(self.engine.resume(ticket, ReturnCode::SUCCESS), None);
+                }
+                Poll::Ready(Step::Call(upcall, _)) => panic!("{upcall:?} for a set"),
+                Poll::Ready(Step::Done(code)) => {
+                    books.calls += 1;
+                    let ended = tasks.iter().filter(|(id, ..)| {
+                        self.engine.task(*id).is_some_and(|t| t.state == TaskState::Finished)
+                    });
+                    let is_whole = ended.count() == tasks.len();
+                    if code == ReturnCode::SUCCESS && !is_whole {
+                        books.fail("call", "run_tasks succeeds with tasks left".into());
+                    }
+                    for (id, ..) in tasks {
+                        self.engine.remove_task(id);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What happens in a simulation: its size, its network, and a list of actions, all from
+//! one seed. An action that is left out leaves the others as they are, so that a script
+//! can be shrunk.
+//!
+//! Must not: run anything.
+
+use crate::network::Quality;
+use crate::random::Random;
+
+/// How many functions there are.
+pub(crate) const FUNCTIONS: usize = 3;
+/// How long new actions come, in microseconds.
+pub(crate) const ACTIVE_US: u64 = 3_000_000;
+
+/// A simulation from its beginning to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) seed: u64,
+    pub(crate) plan: Plan,
+    /// By time; each with its number, which stays when others are left out.
+    pub(crate) actions: Vec<Timed>,
+}
+
+/// An action and its time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timed {
+    pub(crate) number: usize,
+    /// Microseconds since the begin.
+    pub(crate) at_us: u64,
+    pub(crate) action: Action,
+}
+
+/// What is the same during a simulation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) servers: usize,
+    pub(crate) clients: usize,
+    pub(crate) workers: usize,
+    pub(crate) quality: Quality,
+    /// Whether anything breaks.
+    pub(crate) has_faults: bool,
+    /// The time limit of clients' calls, in milliseconds.
+    pub(crate) timeout_ms: Option<u64>,
+    /// Sleepers that a job wakes: as needed, all, or at most this many.
+    pub(crate) wakeup: Option<u8>,
+    /// Attempts before a job fails.
+    pub(crate) attempts: Option<u8>,
+    /// Longest run of a job, in microseconds.
+    pub(crate) job_us: u64,
+    /// Seconds that workers give a job of the last function; 0 is no limit.
+    pub(crate) job_limit_s: u32,
+    /// Whether an empty GRAB_JOB is held and JOB_CREATED is delayed.
+    pub(crate) delays_replies: bool,
+}
+
+/// How a job is submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Submit {
+    /// In the foreground, by a call that waits for this job alone.
+    Do,
+    /// In the background.
+    Background,
+    /// In the background, for so many seconds later.
+    Later(u64),
+    /// This many in the foreground, run together.
+    Set(usize),
+}
+
+/// Something that happens to a simulated cluster.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    /// A client submits.
+    Submit {
+        client: usize,
+        how: Submit,
+        function: usize,
+        /// 0 is high.
+        priority: usize,
+        /// One of a few uniques that several submissions share.
+        shared_unique: Option<usize>,
+        bytes: usize,
+    },
+    /// A client asks all servers for an echo.
+    Echo { client: usize },
+    /// A client's process ends, and another starts.
+    ClientDies { client: usize },
+    /// A worker's process ends, in the middle of a job if it has one; another starts.
+    WorkerDies { worker: usize },
+    /// A worker takes a function back, and offers it again.
+    WorkerForgets { worker: usize, function: usize, for_us: u64 },
+    /// A process is not scheduled: it reads nothing meanwhile.
+    Stall { host: usize, for_us: u64 },
+    /// A server's process is killed, or with `silent` its host loses power.
+    ServerDies { server: usize, silent: bool, for_us: u64 },
+    /// Nothing arrives from a host at a server, from the server at the host, or both.
+    BlackHole { host: usize, server: usize, there: bool, back: bool, for_us: u64 },
+    /// A host's connections to a server are reset.
+    Reset { host: usize, server: usize },
+    /// A server's calendar is set.
+    ClockJump { server: usize, by_s: i64 },
+}
+
+impl Random {
+    /// One of several.
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}
+
+impl Script {
+    /// The simulation of a seed.
+    pub(crate) fn of(seed: u64) -> Script {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5EED);
+        let plan = plan(&mut random);
+        let count = random.pick(&[5, 20, 60, 150]);
+        let mut actions: Vec<Timed> = (0..count)
+            .map(|number| Timed {
+                number,
+                at_us: random.below(ACTIVE_US as usize) as u64,
+                action: action(&mut random, &plan),
+            })
+            .collect();
+        burst(&mut random, &mut actions);
+        actions.sort_by_key(|timed| (timed.at_us, timed.number));
+        Script { seed, plan, actions }
+    }
+
+    /// The same with only some of its actions.
+    pub(crate) fn with_actions(&self, actions: Vec<Timed>) -> Script {
+        Script { actions, ..self.clone() }
+    }
+}
+
+/// Sometimes many things happen at once.
+fn burst(random: &mut Random, actions: &mut [Timed]) {
+    if random.one_in(2) {
+        let at = random.below(ACTIVE_US as usize) as u64;
+        let share = random.pick(&[2, 3]);
+        for timed in actions.iter_mut().filter(|timed| timed.number % share == 0) {
+            timed.at_us = at + timed.at_us % 5_000;
+        }
+    }
+}
+
+fn plan(random: &mut Random) -> Plan {
+    let quality = Quality {
+        delay_us: random.pick(&[50, 200, 2_000, 20_000]),
+        piece: random.pick(&[0, 0, 1_000, 50, 3]),
+        window: random.pick(&[1 << 20, 64 << 10, 9_000]),
+        short_send_in: random.pick(&[0, 0, 5, 50]),
+    };
+    let has_faults = random.below(4) > 0;
+    let timeout_ms = random.pick(&[None, Some(500), Some(3_000)]);
+    Plan {
+        servers: random.pick(&[1, 1, 2, 2, 3, 4]),
+        clients: 1 + random.below(3),
+        workers: 1 + random.below(4),
+        quality,
+        has_faults,
+        // A client that gives up takes its job with it, which is a fault too.
+        timeout_ms: timeout_ms.filter(|_| has_faults),
+        wakeup: random.pick(&[None, None, Some(0), Some(1), Some(3)]),
+        attempts: random.pick(&[None, None, None, Some(2)]),
+        job_us: random.pick(&[1, 500, 5_000, 100_000]),
+        job_limit_s: random.pick(&[0, 0, 1]),
+        delays_replies: random.below(4) > 0,
+    }
+}
+
+fn action(random: &mut Random, plan: &Plan) -> Action {
+    if plan.has_faults && random.one_in(4) {
+        return fault(random, plan);
+    }
+    if random.one_in(40) {
+        return Action::Echo { client: random.below(plan.clients) };
+    }
+    let how = match random.below(10) {
+        0..=3 => Submit::Do,
+        4..=7 => Submit::Background,
+        8 => Submit::Later(random.below(3) as u64),
+        _ => Submit::Set(1 + random.below(6)),
+    };
+    Action::Submit {
+        client: random.below(plan.clients),
+        how,
+        function: random.below(FUNCTIONS),
+        priority: random.pick(&[0, 1, 1, 1, 2]),
+        shared_unique: random.one_in(6).then(|| random.below(3)),
+        // Small pieces of a large body are many events, and one is like the other.
+        bytes: match plan.quality.piece {
+            1..100 => random.pick(&[0, 1, 20, 20, 300, 2_000]),
+            _ => random.pick(&[0, 1, 20, 20, 300, 5_000, 20_000, 70_000]),
+        },
+    }
+}
+
+fn fault(random: &mut Random, plan: &Plan) -> Action {
+    let server = random.below(plan.servers);
+    let worker = random.below(plan.workers);
+    let client = random.below(plan.clients);
+    let host = random.below(plan.clients + plan.workers);
+    let for_us = random.pick(&[1_000, 50_000, 400_000, 1_500_000]);
+    match random.below(12) {
+        0 => Action::ClientDies { client },
+        1 | 2 => Action::WorkerDies { worker },
+        3 => Action::WorkerForgets { worker, function: random.below(FUNCTIONS), for_us },
+        4 => Action::Stall { host, for_us },
+        5 => Action::ServerDies { server, silent: random.one_in(2), for_us },
+        6..=8 => {
+            let (there, back) = random.pick(&[(true, true), (true, false), (false, true)]);
+            Action::BlackHole { host, server, there, back, for_us }
+        }
+        9 | 10 => Action::Reset { host, server },
+        _ => Action::ClockJump { server, by_s: random.pick(&[-3, -1, 1, 4]) },
+    }
+}

@@ -1,0 +1,353 @@
+//! A server of the simulation: a real [`JobServer`] over simulated streams and clocks,
+//! and what it was seen to do.
+//!
+//! Must not: judge what it sees; the [`books`](crate::books) do.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use gearman_broker::{Broker, ConnectionKey, FunctionWalk, Now, Step};
+use gearman_protocol::limits::HEADER_SIZE;
+use gearman_protocol::{Command, Decoded, Packet, decode};
+use gearman_session::{
+    Clock, CloseReason, Host, JobServer, Journal, NoBridge, Origin, Poller, Settings,
+};
+
+use crate::books::HeldReplies;
+use crate::network::{LinkId, Shared, Side};
+use crate::script::FUNCTIONS;
+use crate::transport::SimStream;
+
+/// A second since 1970 at which simulations begin.
+pub(crate) const EPOCH_S: u64 = 1_800_000_000;
+/// How long an empty GRAB_JOB, and JOB_CREATED, may be held, as documented.
+const GRAB_HOLD_US: u64 = 4_000;
+const ACK_DELAY_US: u64 = 10_000;
+/// For how long after a connection took no bytes what is sent on it may be old.
+const LATE_US: u64 = 1_000_000;
+
+/// Something that a server did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// It accepted a submission.
+    Accepted { function: Vec<u8>, unique: Vec<u8>, due: u64 },
+    /// It sent a job to a worker.
+    Assigned {
+        function: Vec<u8>,
+        unique: Vec<u8>,
+        /// Maybe some time ago: a receiver, of this job or of another, took no bytes.
+        is_late: bool,
+    },
+}
+
+/// What the journal hears.
+#[derive(Debug, Default)]
+pub(crate) struct Diary {
+    deeds: Vec<Deed>,
+    /// Sessions that were closed because of what their peer did. There is no such peer.
+    pub(crate) faults: Vec<String>,
+    pub(crate) gave_up: Vec<Vec<u8>>,
+}
+
+impl Journal for Diary {
+    fn level_name(&self) -> &'static str {
+        "INFO"
+    }
+
+    fn packet(&mut self, _from: ConnectionKey, _command: Command) {}
+
+    fn closed(&mut self, origin: Origin, reason: &CloseReason) {
+        if reason.is_fault {
+            self.faults.push(format!("{origin}: {}", reason.text));
+        }
+    }
+
+    fn refused(&mut self, _origin: Origin, _why: &[u8]) {}
+
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+        let (function, unique) = (function.to_vec(), unique.to_vec());
+        self.deeds.push(Deed::Accepted { function, unique, due });
+    }
+
+    fn gave_up(&mut self, handle: &[u8], _function: &[u8], _unique: &[u8], _attempts: u8) {
+        self.gave_up.push(handle.to_vec());
+    }
+}
+
+/// A server's clocks.
+#[derive(Clone, Debug)]
+pub(crate) struct SimClock {
+    network: Shared,
+    /// Seconds that the calendar is wrong.
+    calendar_error_s: Rc<Cell<i64>>,
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Now {
+        let ticks = self.network.borrow().now_us() / 1000;
+        let unix = (EPOCH_S + ticks / 1000).saturating_add_signed(self.calendar_error_s.get());
+        Now { ticks, unix }
+    }
+}
+
+/// The types of a simulated server.
+pub(crate) struct Simulated;
+
+impl Host for Simulated {
+    type Stream = SimStream;
+    type Clock = SimClock;
+    type Journal = Diary;
+    type Bridge = NoBridge;
+}
+
+struct SimPoller {
+    closed: Vec<LinkId>,
+}
+
+impl Poller<SimStream> for SimPoller {
+    fn watch_writable(
+        &mut self,
+        _index: usize,
+        stream: &mut SimStream,
+        wanted: bool,
+    ) -> io::Result<()> {
+        stream.watch_room(wanted);
+        Ok(())
+    }
+
+    fn closed(&mut self, stream: SimStream) {
+        self.closed.push(stream.link);
+    }
+}
+
+/// What goes over a connection, for the books.
+#[derive(Debug, Default)]
+struct Tap {
+    /// Sent, and no whole packet yet.
+    sent: Vec<u8>,
+    /// Bytes to come of a body whose packet is noted.
+    to_skip: usize,
+    /// Received, and no whole packet yet.
+    received: Vec<u8>,
+    replies: HeldReplies,
+}
+
+/// A server process.
+pub(crate) struct Server {
+    pub(crate) jobs: JobServer<Simulated>,
+    network: Shared,
+    number: usize,
+    calendar_error_s: Rc<Cell<i64>>,
+    sessions: BTreeMap<LinkId, ConnectionKey>,
+    taps: BTreeMap<LinkId, Tap>,
+    held_too_long: Option<String>,
+    /// When a connection last took less than it was given; 0 is never.
+    last_blocked_us: u64,
+}
+
+impl Server {
+    /// A process that has just started, with no job.
+    pub(crate) fn new(
+        network: &Shared,
+        number: usize,
+        broker: Broker,
+        settings: Settings,
+        calendar_error_s: Rc<Cell<i64>>,
+    ) -> Server {
+        let clock =
+            SimClock { network: network.clone(), calendar_error_s: calendar_error_s.clone() };
+        Server {
+            jobs: JobServer::new(broker, settings, clock, Diary::default(), NoBridge),
+            network: network.clone(),
+            number,
+            calendar_error_s,
+            sessions: BTreeMap::new(),
+            taps: BTreeMap::new(),
+            held_too_long: None,
+            last_blocked_us: 0,
+        }
+    }
+
+    /// The server's calendar.
+    pub(crate) fn unix_s(&self) -> u64 {
+        let seconds = self.network.borrow().now_us() / 1_000_000;
+        (EPOCH_S + seconds).saturating_add_signed(self.calendar_error_s.get())
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether a turn would do something now.
+    pub(crate) fn is_ready(&self) -> bool {
+        if self.jobs.is_busy() || self.due_us().is_some_and(|due| due <= self.now_us()) {
+            return true;
+        }
+        let network = self.network.borrow();
+        network.has_accepts(self.number)
+            || self.sessions.keys().any(|&link| network.has_reports(link, Side::Server))
+    }
+
+    fn now_us(&self) -> u64 {
+        self.network.borrow().now_us()
+    }
+
+    /// When a turn has something to do by itself.
+    pub(crate) fn due_us(&self) -> Option<u64> {
+        let (ticks, unix) = self.jobs.next_due();
+        let now = self.now_us();
+        let calendar = unix.map(|due| {
+            let left = due.saturating_sub(self.unix_s());
+            // Within the second in which it is due.
+            if left == 0 { now } else { (now / 1_000_000 + left) * 1_000_000 }
+        });
+        [ticks.map(|due| due * 1000), calendar].into_iter().flatten().min()
+    }
+
+    /// One turn of an event loop. Returns what was done in it, in order as far as it
+    /// can be told: submissions are accepted before the turn's packets leave.
+    pub(crate) fn turn(&mut self) -> Vec<Deed> {
+        loop {
+            let accepted = self.network.borrow_mut().accept(self.number);
+            let Some((link, host)) = accepted else { break };
+            let stream = SimStream::new(&self.network, link);
+            let origin = Origin::Inet(([10, 0, 0, (host % 250) as u8], 4000).into());
+            let key = self.jobs.connect(stream, origin, link.0 as i32);
+            self.sessions.insert(link, key);
+        }
+        for (&link, key) in &self.sessions {
+            let reports = self.network.borrow_mut().take_reports(link, Side::Server);
+            let Some((readable, writable, closed)) = reports else { continue };
+            if writable {
+                self.jobs.writable(key.index());
+            }
+            if readable {
+                self.jobs.readable(key.index(), closed);
+            }
+        }
+        let mut poller = SimPoller { closed: Vec::new() };
+        self.jobs.turn(&mut poller);
+        self.jobs.flush(&mut poller);
+        let mut deeds = std::mem::take(&mut self.jobs.journal.deeds);
+        self.listen_in(&mut deeds);
+        for link in poller.closed {
+            self.sessions.remove(&link);
+            self.taps.remove(&link);
+        }
+        deeds
+    }
+
+    /// Reads what the server received and sent.
+    fn listen_in(&mut self, deeds: &mut Vec<Deed>) {
+        let now = self.now_us();
+        let is_traced = self.network.borrow().is_traced;
+        for (&link, key) in &self.sessions {
+            let Some(stream) = self.jobs.stream(key.index()) else { continue };
+            if stream.link != link {
+                continue;
+            }
+            let tap = self.taps.entry(link).or_default();
+            tap.received.append(&mut stream.received);
+            tap.sent.append(&mut stream.sent);
+            let replies = &mut tap.replies;
+            // What its receiver does not take is not held by the server.
+            let blocked_us = stream.blocked_us;
+            let last_blocked_us = &mut self.last_blocked_us;
+            *last_blocked_us = blocked_us.max(*last_blocked_us);
+            let number = self.number;
+            let trace = |way: &str, packet: &Packet<'_>| {
+                if is_traced {
+                    let (name, first) = (packet.command().name(), packet.text_arg(0));
+                    let first = first.escape_ascii();
+                    println!("{now:>9} us  server {number} {way} {link:?}: {name} {first}");
+                }
+            };
+            take_packets(&mut tap.received, |packet| {
+                trace("from", packet);
+                match packet.command() {
+                    Command::GrabJobAll | Command::GrabJobUniq => replies.asked_for_job(now),
+                    Command::SubmitJob
+                    | Command::SubmitJobHigh
+                    | Command::SubmitJobLow
+                    | Command::SubmitJobBg
+                    | Command::SubmitJobHighBg
+                    | Command::SubmitJobLowBg
+                    | Command::SubmitJobEpoch => replies.submitted(now),
+                    _ => {}
+                }
+            });
+            let late = &mut self.held_too_long;
+            take_heads(&mut tap.sent, &mut tap.to_skip, |packet| {
+                trace("to", packet);
+                let text = |at| packet.text_arg(at).to_vec();
+                let (took, limit) = match packet.command() {
+                    Command::JobAssignUniq | Command::JobAssignAll => {
+                        let (function, unique) = (text(1), text(2));
+                        let is_late = *last_blocked_us > 0 && *last_blocked_us + LATE_US > now;
+                        deeds.push(Deed::Assigned { function, unique, is_late });
+                        (replies.job_or_none(now), GRAB_HOLD_US)
+                    }
+                    Command::NoJob => (replies.job_or_none(now), GRAB_HOLD_US),
+                    Command::JobCreated => (replies.acknowledged(now), ACK_DELAY_US),
+                    _ => (0, 0),
+                };
+                // The server's clock counts milliseconds.
+                if took > limit + 2_000 && blocked_us < now - took {
+                    let name = packet.command().name();
+                    *late = Some(format!("{name} on {link:?} took {took} us"));
+                }
+            });
+        }
+    }
+
+    /// A reply that was held for longer than stated, if there was one.
+    pub(crate) fn held_too_long(&mut self) -> Option<String> {
+        self.held_too_long.take()
+    }
+
+    /// Which functions have jobs that a worker could have.
+    pub(crate) fn queued(&self) -> [bool; FUNCTIONS] {
+        let mut queued = [false; FUNCTIONS];
+        let mut functions = FunctionWalk::default();
+        loop {
+            match functions.step(&self.jobs.broker) {
+                Step::One(function) => {
+                    let number = usize::from(function.name[1] - b'0');
+                    queued[number] = function.queued.iter().sum::<u32>() > 0;
+                }
+                Step::None => {}
+                Step::End => return queued,
+            }
+        }
+    }
+}
+
+/// Takes whole packets off the front of a stream.
+fn take_packets(stream: &mut Vec<u8>, mut each: impl FnMut(&Packet<'_>)) {
+    let mut used = 0;
+    while let Ok(Decoded::Whole { packet, used: size }) = decode(&stream[used..]) {
+        each(&packet);
+        used += size;
+    }
+    stream.drain(..used);
+}
+
+/// The same as soon as all of a packet but its body is there. `skip` is what is still to
+/// come of the last one.
+fn take_heads(stream: &mut Vec<u8>, skip: &mut usize, mut each: impl FnMut(&Packet<'_>)) {
+    loop {
+        let skipped = (*skip).min(stream.len());
+        stream.drain(..skipped);
+        *skip -= skipped;
+        match decode(stream) {
+            Ok(Decoded::Whole { packet, .. } | Decoded::Head { packet, .. }) if *skip == 0 => {
+                each(&packet);
+                *skip = HEADER_SIZE + packet.header.length as usize;
+            }
+            _ => return,
+        }
+    }
+}

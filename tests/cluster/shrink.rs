@@ -1,0 +1,93 @@
+//! Runs simulations by seed, and makes a failing one as short as it gets.
+//!
+//! Must not: know what is simulated.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::books::Failure;
+use crate::script::{Script, Timed};
+use crate::world::{self, Summary};
+
+/// A seed that fails, and the shortest script that still does.
+#[derive(Debug)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// What the whole script came to.
+    pub failure: Failure,
+    /// What the shortest one came to.
+    pub shortest: Failure,
+    /// The numbers of its actions, and the whole of it in words.
+    pub kept: Vec<usize>,
+    script: String,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept: Vec<String> = self.kept.iter().map(ToString::to_string).collect();
+        writeln!(f, "seed {} fails: {}", self.seed, self.failure)?;
+        writeln!(f, "the shortest script that does: {}", self.shortest)?;
+        writeln!(f, "GEARMAN_CLUSTER_SEED={} GEARMAN_CLUSTER_KEEP={}", self.seed, kept.join(","))?;
+        f.write_str(&self.script)
+    }
+}
+
+/// Runs the simulation of a seed.
+///
+/// # Errors
+/// The rule that it breaks, with the shortest script that still breaks it.
+pub fn simulate(seed: u64) -> Result<Summary, Box<Report>> {
+    let script = Script::of(seed);
+    run(&script).map_err(|failure| Box::new(shrink(&script, failure)))
+}
+
+/// Runs the simulation of a seed with only these of its actions.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn replay(seed: u64, kept: &[usize]) -> Result<Summary, Failure> {
+    let script = Script::of(seed);
+    let actions = script.actions.iter().filter(|timed| kept.contains(&timed.number));
+    run(&script.with_actions(actions.copied().collect()))
+}
+
+/// A panic of what is simulated is a broken rule, too.
+fn run(script: &Script) -> Result<Summary, Failure> {
+    catch_unwind(AssertUnwindSafe(|| world::run(script))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
+        Err(Failure { rule: "panic", text: text.unwrap_or_default(), steps: 0 })
+    })
+}
+
+/// Leaves out as many actions as possible: half of them, a quarter, and so on.
+fn shrink(script: &Script, failure: Failure) -> Report {
+    let mut best = (script.clone(), failure.clone());
+    let mut size = script.actions.len().div_ceil(2);
+    while size > 0 {
+        let mut at = 0;
+        let mut has_shrunk = false;
+        while at < best.0.actions.len() {
+            let mut rest: Vec<Timed> = best.0.actions.clone();
+            rest.drain(at..(at + size).min(rest.len()));
+            let shorter = script.with_actions(rest);
+            match run(&shorter) {
+                Err(found) if found.rule == failure.rule => {
+                    best = (shorter, found);
+                    has_shrunk = true;
+                }
+                _ => at += size,
+            }
+        }
+        if !has_shrunk || size > 1 {
+            size /= 2;
+        }
+    }
+    let (shortest_script, shortest) = best;
+    let kept = shortest_script.actions.iter().map(|timed| timed.number).collect();
+    let line = |timed: &Timed| format!("  {:>8} us  {:?}", timed.at_us, timed.action);
+    let lines: Vec<String> = shortest_script.actions.iter().map(line).collect();
+    let text = format!("{:#?}\n{}", script.plan, lines.join("\n"));
+    Report { seed: script.seed, failure, shortest, kept, script: text }
+}

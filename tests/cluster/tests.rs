@@ -1,0 +1,80 @@
+//! A short run of the simulated cluster, and the long one.
+//!
+//! `GEARMAN_CLUSTER_SEED=n` runs one seed, with `GEARMAN_CLUSTER_KEEP=1,2,3` only these
+//! of its actions; with `GEARMAN_CLUSTER_TRACE=1` every packet is printed.
+//! `GEARMAN_CLUSTER_SECONDS=n` runs new seeds for so long:
+//!
+//! ```sh
+//! GEARMAN_CLUSTER_SECONDS=3600 cargo test --release -p gearman-cluster cluster -- --nocapture
+//! ```
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::{Summary, replay, simulate};
+
+/// Seeds of the short run.
+const SEEDS: u64 = 2000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn run(seed: u64, sum: &mut Summary) {
+    match simulate(seed) {
+        Ok(summary) => {
+            sum.steps += summary.steps;
+            sum.time_us += summary.time_us;
+            sum.jobs += summary.jobs;
+            sum.calls += summary.calls;
+        }
+        Err(report) => panic!("{report}"),
+    }
+}
+
+#[test]
+fn a_cluster_keeps_its_promises_whatever_breaks() {
+    let (began, mut sum) = (Instant::now(), Summary::default());
+    let mut count = 0_u64;
+    if let Some(seed) = number("GEARMAN_CLUSTER_SEED") {
+        if let Ok(kept) = std::env::var("GEARMAN_CLUSTER_KEEP") {
+            let kept: Vec<usize> = kept.split(',').filter_map(|n| n.parse().ok()).collect();
+            if let Err(failure) = replay(seed, &kept) {
+                panic!("{failure}");
+            }
+            return;
+        }
+        run(seed, &mut sum);
+        count = 1;
+    } else if let Some(seconds) = number("GEARMAN_CLUSTER_SECONDS") {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let first = now.as_secs() << 20;
+        while began.elapsed() < Duration::from_secs(seconds) {
+            run(first + count, &mut sum);
+            count += 1;
+        }
+    } else {
+        (0..SEEDS).for_each(|seed| run(seed, &mut sum));
+        count = SEEDS;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{count} seeds, {} steps ({:.0} a second), {} simulated seconds, {} jobs, {} calls",
+        sum.steps,
+        sum.steps as f64 / seconds,
+        sum.time_us / 1_000_000,
+        sum.jobs,
+        sum.calls
+    );
+}
+
+#[test]
+fn a_seed_runs_the_same_every_time() {
+    for seed in [1, 2, 3, 4, 5] {
+        let runs =
+            [simulate(seed), simulate(seed)].map(|run| run.map(|sum| (sum.digest, sum.steps)));
+        match &runs {
+            [Ok(first), Ok(second)] => assert_eq!(first, second, "seed {seed}"),
+            [Err(report), _] | [_, Err(report)] => panic!("{report}"),
+        }
+    }
+}

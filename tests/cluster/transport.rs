@@ -1,0 +1,239 @@
+//! The ends of simulated connections: a client's or worker's as the engine sees it, a
+//! server's as a session sees it.
+//!
+//! Must not: wait. Whoever drives an engine lets it go on when there is something for
+//! it, or its deadline has come.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
+use std::time::{Duration, Instant};
+
+use gearman_buf::Owned;
+use gearman_net::{Address, Liveness, Ready, Transport, Waited};
+
+use crate::network::{Host, LinkId, Shared, Side};
+
+/// The port of the first server; the others follow.
+pub(crate) const FIRST_PORT: u16 = 5000;
+
+/// A client's or worker's sockets.
+#[derive(Debug)]
+pub(crate) struct SimTransport {
+    network: Shared,
+    host: Host,
+    /// The moment that the simulation's clock counts from.
+    epoch: Instant,
+    links: Vec<Option<LinkId>>,
+}
+
+impl SimTransport {
+    pub(crate) fn new(network: &Shared, host: Host, epoch: Instant) -> SimTransport {
+        SimTransport { network: network.clone(), host, epoch, links: Vec::new() }
+    }
+
+    /// The connection under a key.
+    pub(crate) fn link(&self, key: usize) -> Option<LinkId> {
+        self.links.get(key).copied().flatten()
+    }
+
+    fn open(&self, key: usize) -> io::Result<LinkId> {
+        self.link(key).ok_or_else(|| ErrorKind::NotConnected.into())
+    }
+
+    /// Whether a wait would end at once.
+    pub(crate) fn has_reports(&self) -> bool {
+        let network = self.network.borrow();
+        self.links.iter().flatten().any(|&link| network.has_reports(link, Side::Client))
+    }
+
+    fn receive(&mut self, key: usize, most: usize) -> io::Result<Vec<u8>> {
+        let link = self.open(key)?;
+        self.network.borrow_mut().receive(link, Side::Client, most)
+    }
+}
+
+impl Drop for SimTransport {
+    fn drop(&mut self) {
+        (0..self.links.len()).for_each(|key| self.close(key));
+    }
+}
+
+impl Transport for SimTransport {
+    fn now(&self) -> Instant {
+        self.epoch + Duration::from_micros(self.network.borrow().now_us())
+    }
+
+    fn forked(&mut self) -> bool {
+        false
+    }
+
+    fn resolve(&self, _host: &str, port: u16) -> io::Result<Vec<Address>> {
+        Ok(vec![Address::Inet(([127, 0, 0, 1], port).into())])
+    }
+
+    fn connect(&mut self, key: usize, address: &Address) -> io::Result<()> {
+        self.close(key);
+        let Address::Inet(address) = address else { return Err(ErrorKind::Unsupported.into()) };
+        let server = usize::from(address.port() - FIRST_PORT);
+        let link = self.network.borrow_mut().connect(self.host, server);
+        if self.links.len() <= key {
+            self.links.resize(key + 1, None);
+        }
+        self.links[key] = Some(link);
+        Ok(())
+    }
+
+    fn finish_connect(&mut self, key: usize) -> io::Result<()> {
+        let link = self.open(key)?;
+        self.network.borrow_mut().finish_connect(link)
+    }
+
+    fn send(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize> {
+        let link = self.open(key)?;
+        self.network.borrow_mut().send(link, Side::Client, &[head, body].concat())
+    }
+
+    fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.receive(key, space.len())?;
+        space[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+
+    fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize> {
+        let bytes = self.receive(key, limit)?;
+        into.extend(&bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn recv_raw(&mut self, key: usize, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        let bytes = self.receive(key, space.len())?;
+        for (to, from) in space.iter_mut().zip(&bytes) {
+            to.write(*from);
+        }
+        Ok(bytes.len())
+    }
+
+    fn liveness(&mut self, key: usize) -> Liveness {
+        let Some(link) = self.link(key) else { return Liveness::Dead };
+        match self.network.borrow_mut().look(link, Side::Client) {
+            (true, _) => Liveness::Readable,
+            (false, true) => Liveness::Dead,
+            (false, false) => Liveness::Quiet,
+        }
+    }
+
+    fn want_writable(&mut self, key: usize, wanted: bool) {
+        if let Some(link) = self.link(key) {
+            self.network.borrow_mut().watch_room(link, Side::Client, wanted);
+        }
+    }
+
+    fn close(&mut self, key: usize) {
+        if let Some(link) = self.links.get_mut(key).and_then(Option::take) {
+            self.network.borrow_mut().close(link, Side::Client);
+        }
+    }
+
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
+        if self.has_reports() {
+            return Ok(Waited::Ready);
+        }
+        assert!(until.is_some_and(|end| end <= self.now()), "a wait that would take time");
+        Ok(Waited::TimedOut)
+    }
+
+    fn ready(&mut self) -> impl Iterator<Item = Ready> {
+        let mut found = Vec::new();
+        let mut network = self.network.borrow_mut();
+        for (key, link) in self.links.iter().enumerate() {
+            let Some(link) = *link else { continue };
+            if let Some((readable, writable, closed)) = network.take_reports(link, Side::Client) {
+                found.push(Ready { key, readable, writable, closed });
+            }
+        }
+        found.into_iter()
+    }
+
+    fn take_wake(&mut self) -> Option<u8> {
+        None
+    }
+
+    fn put_wake(&mut self, _byte: u8) {}
+
+    fn poll_fd(&mut self) -> io::Result<i32> {
+        Err(ErrorKind::Unsupported.into())
+    }
+}
+
+/// A server's end of a connection.
+#[derive(Debug)]
+pub(crate) struct SimStream {
+    network: Shared,
+    pub(crate) link: LinkId,
+    /// What was received and sent, for the books; taken after each turn.
+    pub(crate) received: Vec<u8>,
+    pub(crate) sent: Vec<u8>,
+    /// Whether the connection took less than it was given, and until when it last did.
+    is_blocked: bool,
+    pub(crate) blocked_us: u64,
+}
+
+impl SimStream {
+    pub(crate) fn new(network: &Shared, link: LinkId) -> SimStream {
+        SimStream {
+            network: network.clone(),
+            link,
+            received: Vec::new(),
+            sent: Vec::new(),
+            is_blocked: false,
+            blocked_us: 0,
+        }
+    }
+
+    pub(crate) fn watch_room(&self, wanted: bool) {
+        self.network.borrow_mut().watch_room(self.link, Side::Server, wanted);
+    }
+}
+
+impl Drop for SimStream {
+    fn drop(&mut self) {
+        self.network.borrow_mut().close(self.link, Side::Server);
+    }
+}
+
+impl Read for SimStream {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.network.borrow_mut().receive(self.link, Side::Server, space.len())?;
+        space[..bytes.len()].copy_from_slice(&bytes);
+        self.received.extend_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+impl Write for SimStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut network = self.network.borrow_mut();
+        let taken = network.send(self.link, Side::Server, bytes);
+        let is_short = taken.as_ref().map_or(0, |&count| count) < bytes.len();
+        if std::mem::replace(&mut self.is_blocked, is_short) || is_short {
+            self.blocked_us = network.now_us();
+        }
+        let count = taken?;
+        self.sent.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl gearman_session::Stream for SimStream {
+    fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        let room = into.capacity() - into.len();
+        let bytes = self.network.borrow_mut().receive(self.link, Side::Server, room)?;
+        into.extend_from_slice(&bytes);
+        self.received.extend_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}

@@ -1,0 +1,264 @@
+//! A worker of the simulation: a real worker engine whose functions take time.
+//!
+//! Must not: know the network beyond its own sockets.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use gearman_engine::ReturnCode;
+use gearman_engine::worker::{Outcome, Report, Search, Step, Ticket, Worker};
+use gearman_net::Transport;
+
+use crate::books::{Books, fails, function_name, last_piece, pieces};
+use crate::network::{Host, LinkId, Shared};
+use crate::script::{FUNCTIONS, Plan};
+use crate::transport::{FIRST_PORT, SimTransport};
+
+/// Microseconds that a worker's loop pauses after an error.
+const ERROR_PAUSE_US: u64 = 10_000;
+/// Milliseconds after which its call returns without a job, as most programs have it.
+const WORK_TIMEOUT_MS: u64 = 5_000;
+
+/// Stands for a connection that is closed.
+const GONE: LinkId = LinkId(usize::MAX);
+
+/// A job that runs.
+struct Running {
+    ticket: Ticket,
+    handle: Vec<u8>,
+    payload: Vec<u8>,
+    /// Pieces of data that are still to be sent.
+    pieces: usize,
+}
+
+/// What a worker does.
+enum State {
+    /// It waits before its next call.
+    Pauses(u64),
+    /// It asks for a job.
+    Searches(Search),
+    /// Its function runs until then, and then says something.
+    Runs(Running, u64),
+    /// What its function says waits to be sent.
+    Sends(Running, Vec<u8>),
+    /// The end of a job waits to be sent.
+    Ends(Vec<u8>, Vec<u8>),
+}
+
+/// A worker.
+pub(crate) struct WorkerActor {
+    engine: Worker<SimTransport>,
+    state: State,
+    network: Shared,
+    job_us: u64,
+    job_limit_s: u32,
+    pub(crate) host: Host,
+    /// Functions that it is to offer, and those that it offers.
+    wants: [bool; FUNCTIONS],
+    pub(crate) offers: [bool; FUNCTIONS],
+    pub(crate) stalled_until_us: u64,
+}
+
+impl WorkerActor {
+    pub(crate) fn new(network: &Shared, host: Host, epoch: Instant, plan: &Plan) -> WorkerActor {
+        let mut engine = Worker::new(SimTransport::new(network, host, epoch));
+        engine.link.settings.timeout = Some(Duration::from_millis(WORK_TIMEOUT_MS));
+        for server in 0..plan.servers {
+            engine.add_server("127.0.0.1", FIRST_PORT + server as u16).expect("an address");
+        }
+        WorkerActor {
+            engine,
+            state: State::Pauses(0),
+            network: network.clone(),
+            job_us: plan.job_us,
+            job_limit_s: plan.job_limit_s,
+            host,
+            wants: [true; FUNCTIONS],
+            offers: [false; FUNCTIONS],
+            stalled_until_us: 0,
+        }
+    }
+
+    /// Offers a function from its next call on.
+    pub(crate) fn offer(&mut self, function: usize) {
+        self.wants[function] = true;
+    }
+
+    /// Takes a function back from its next call on.
+    pub(crate) fn forget(&mut self, function: usize) {
+        self.wants[function] = false;
+    }
+
+    /// A program changes what it offers between two calls.
+    fn change_offers(&mut self) {
+        for function in 0..FUNCTIONS {
+            let (name, wanted) = (function_name(function), self.wants[function]);
+            if std::mem::replace(&mut self.offers[function], wanted) == wanted {
+                continue;
+            }
+            let limit = if function + 1 == FUNCTIONS { self.job_limit_s } else { 0 };
+            let changed = match wanted {
+                true => self.engine.add_function(name.as_bytes(), limit, Some(function as u64)),
+                false => self.engine.remove_function(name.as_bytes()),
+            };
+            changed.expect("a valid name");
+        }
+    }
+
+    /// Whether it would begin a job at once if it had one.
+    pub(crate) fn is_searching(&self) -> bool {
+        matches!(self.state, State::Searches(_))
+    }
+
+    /// Its connection to a server.
+    pub(crate) fn link(&self, server: usize) -> Option<LinkId> {
+        self.engine.link.net.link(server)
+    }
+
+    pub(crate) fn stall(&mut self, now_us: u64, for_us: u64) {
+        self.stalled_until_us = self.stalled_until_us.max(now_us + for_us);
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let state = match &self.state {
+            State::Pauses(until) => format!("pauses until {until}"),
+            State::Searches(_) => "asks for jobs".into(),
+            State::Runs(running, until) => {
+                format!("runs {} until {until}", String::from_utf8_lossy(&running.handle))
+            }
+            State::Sends(running, _) => {
+                format!("sends for {}", String::from_utf8_lossy(&running.handle))
+            }
+            State::Ends(handle, _) => format!("ends {}", String::from_utf8_lossy(handle)),
+        };
+        format!("worker {} {state}", self.host)
+    }
+
+    pub(crate) fn is_ready(&self, now_us: u64) -> bool {
+        now_us >= self.stalled_until_us
+            && (self.waits_for_network() && self.engine.link.net.has_reports()
+                || self.due_us().is_some_and(|due| due <= now_us))
+    }
+
+    fn waits_for_network(&self) -> bool {
+        matches!(self.state, State::Searches(_) | State::Sends(..) | State::Ends(..))
+    }
+
+    pub(crate) fn due_us(&self) -> Option<u64> {
+        let due = match &self.state {
+            State::Pauses(until) | State::Runs(_, until) => Some(*until),
+            State::Searches(_) | State::Sends(..) | State::Ends(..) => {
+                self.engine.link.wait_deadline().map(|at| {
+                    let left = at.saturating_duration_since(self.engine.link.net.now());
+                    self.network.borrow().now_us() + left.as_nanos().div_ceil(1000) as u64
+                })
+            }
+        };
+        due.map(|due| due.max(self.stalled_until_us))
+    }
+
+    pub(crate) fn step(&mut self, now_us: u64, books: &mut Books) {
+        match std::mem::replace(&mut self.state, State::Pauses(now_us)) {
+            State::Pauses(_) => {
+                self.change_offers();
+                self.search(Search::for_work(), now_us, books);
+            }
+            State::Searches(search) => {
+                self.engine.link.sleep();
+                self.search(search, now_us, books);
+            }
+            State::Runs(running, _) => self.say(running, now_us, books),
+            State::Sends(running, body) => {
+                self.engine.link.sleep();
+                match self.engine.poll_push(&body) {
+                    Poll::Pending => self.state = State::Sends(running, body),
+                    Poll::Ready(_) => self.run_on(running, now_us),
+                }
+            }
+            State::Ends(handle, body) => {
+                self.engine.link.sleep();
+                let code = self.engine.poll_push(&body);
+                self.ended(code, handle, body, now_us, books);
+            }
+        }
+    }
+
+    fn search(&mut self, mut search: Search, now_us: u64, books: &mut Books) {
+        match self.engine.poll_work(&mut search) {
+            Poll::Pending => self.state = State::Searches(search),
+            Poll::Ready(Step::Call(upcall, ticket)) => {
+                let function = upcall.token as usize;
+                self.begin(ticket, function, now_us, books);
+            }
+            Poll::Ready(Step::Done(code)) => {
+                let pause = if code == ReturnCode::TIMEOUT { 0 } else { ERROR_PAUSE_US };
+                self.state = State::Pauses(now_us + pause);
+            }
+        }
+    }
+
+    fn begin(&mut self, ticket: Ticket, function: usize, now_us: u64, books: &mut Books) {
+        let job = self.engine.job(ticket.job()).expect("a job that has just come");
+        let (handle, payload) = (job.handle().to_vec(), job.workload().to_vec());
+        let link = self.engine.link.net.link(job.connection());
+        // The connection of a job that has come may be closed by now.
+        let link = link.unwrap_or(GONE);
+        let limit_us = u64::from(self.job_limit_s) * 1_000_000;
+        let network = self.network.borrow();
+        books.begin(&handle, function, &payload, link, now_us, |before, since, function| {
+            let is_limited = function + 1 == FUNCTIONS && limit_us > 0;
+            // The connection of either was lost: of the one before, or of this one, whose
+            // worker does not know yet.
+            let is_lost = |link| link == GONE || !network.is_up(link);
+            is_lost(before) || is_lost(link) || is_limited && now_us >= since + limit_us
+        });
+        drop(network);
+        let pieces = pieces(&payload);
+        self.run_on(Running { ticket, handle, payload, pieces }, now_us);
+    }
+
+    /// The function runs until it has something to say.
+    fn run_on(&mut self, running: Running, now_us: u64) {
+        let digit = u64::from(running.payload.first().copied().unwrap_or(0));
+        let takes = 1 + (digit * 7 + running.payload.len() as u64) * 997 % self.job_us;
+        self.state = State::Runs(running, now_us + takes);
+    }
+
+    fn say(&mut self, mut running: Running, now_us: u64, books: &mut Books) {
+        let job = running.ticket.job();
+        if running.pieces > 0 {
+            running.pieces -= 1;
+            let body = running.payload.clone();
+            match self.engine.poll_send(job, Report::Data, &body) {
+                Poll::Pending => self.state = State::Sends(running, body),
+                Poll::Ready(_) => self.run_on(running, now_us),
+            }
+            return;
+        }
+        let (outcome, body) = match fails(&running.payload) {
+            true => (Outcome::Fail(ReturnCode::WORK_FAIL), Vec::new()),
+            false => (Outcome::Complete(ReturnCode::SUCCESS), last_piece(&running.payload)),
+        };
+        let code = self.engine.poll_finish(running.ticket, outcome, &body);
+        self.ended(code, running.handle, body, now_us, books);
+    }
+
+    fn ended(
+        &mut self,
+        code: Poll<ReturnCode>,
+        handle: Vec<u8>,
+        body: Vec<u8>,
+        now_us: u64,
+        books: &mut Books,
+    ) {
+        match code {
+            Poll::Pending => self.state = State::Ends(handle, body),
+            Poll::Ready(code) => {
+                if matches!(code, ReturnCode::SUCCESS | ReturnCode::WORK_FAIL) {
+                    books.end(&handle);
+                }
+                self.state = State::Pauses(now_us);
+            }
+        }
+    }
+}
