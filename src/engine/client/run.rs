@@ -143,6 +143,7 @@ impl<T: Transport> Client<T> {
                     Err(code) => return Poll::Ready(Step::Done(code)),
                 }
             }
+            let unsent = self.new.len();
             match self.read_all(run) {
                 Ok(None) => {}
                 Ok(Some(step)) => return Poll::Ready(step),
@@ -157,8 +158,9 @@ impl<T: Transport> Client<T> {
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
             }
-            // A connection broke under a task that was not sent: it goes elsewhere.
-            if !self.new.is_empty() && !self.link.any_open() {
+            // A connection broke under a task that was not sent, or not whole: it goes
+            // elsewhere.
+            if self.new.len() > unsent || !self.new.is_empty() && !self.link.any_open() {
                 continue;
             }
             if !run.blocking || !self.can_progress() {

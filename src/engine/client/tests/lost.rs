@@ -170,3 +170,26 @@ fn a_lost_task_that_was_freed_is_told_to_nobody() {
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     world.is_over();
 }
+
+#[test]
+fn a_task_that_went_half_out_is_sent_again_at_once_when_its_connection_ends() {
+    let (mut client, world) = client(2);
+    let echo = (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
+    for key in [0, 1] {
+        world.peer(key).expects(&echo.0).sends(&echo.1);
+    }
+    assert_eq!(client.broadcast(Broadcast::Echo(b"x")), Ok(()));
+    // The other connection is open and quiet: nothing but this loss ends the wait.
+    let body = [b'b'; 5_000];
+    world.peer(1).takes(&[100, 0, 0]).closes();
+    let id = client.add(&new_task(TaskKind::Do, &body)).expect("valid");
+    let mut run = client.run_until(id);
+    assert!(client.poll_step(&mut run).is_pending());
+    world.peer(1).take_sent();
+    world.peer(1).expects(&submit(&body)).sends(&created()).sends(&complete(b"done"));
+    client.link.sleep();
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(world.peer(1).connected, 2);
+    world.is_over();
+}
