@@ -589,6 +589,14 @@ impl Network {
         link.stage == Stage::Up && is_fine(&link.client_end) && is_fine(&link.server_end)
     }
 
+    /// Whether nothing is on its way to a server, or unread there.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.links.iter().all(|link| {
+            let end = &link.server_end;
+            !end.open || end.coming.is_empty() && end.inbox.is_empty()
+        })
+    }
+
     /// Ends that are open.
     pub(crate) fn open_ends(&self) -> usize {
         let open =

@@ -203,14 +203,14 @@ impl WorkerActor {
         let link = self.engine.link.net.link(job.connection());
         // The connection of a job that has come may be closed by now.
         let link = link.unwrap_or(GONE);
-        let limit_us = u64::from(self.job_limit_s) * 1_000_000;
         let network = self.network.borrow();
-        books.begin(&handle, function, &payload, link, now_us, |before, since, function| {
-            let is_limited = function + 1 == FUNCTIONS && limit_us > 0;
+        books.begin(&handle, function, &payload, link, now_us, |before, function| {
             // The connection of either was lost: of the one before, or of this one, whose
             // worker does not know yet.
             let is_lost = |link| link == GONE || !network.is_up(link);
-            is_lost(before) || is_lost(link) || is_limited && now_us >= since + limit_us
+            // Out of time at either, as its server counts it.
+            let is_limited = function + 1 == FUNCTIONS && self.job_limit_s > 0;
+            is_lost(before) || is_lost(link) || is_limited
         });
         drop(network);
         let pieces = pieces(&payload);

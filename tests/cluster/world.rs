@@ -196,6 +196,7 @@ impl<'a> World<'a> {
 
     fn is_done(&self) -> bool {
         self.clients.iter().all(ClientActor::is_idle)
+            && self.network.borrow().is_quiet()
             && self.servers().all(|(_, server)| server.jobs.broker.job_count() == 0)
     }
 
@@ -404,6 +405,7 @@ impl<'a> World<'a> {
             }
             Action::WorkerForgets { worker, function, for_us } => {
                 self.workers[worker].forget(function);
+                self.books.taken_back.insert(function);
                 repair_after(for_us, Repair::Offer { worker, function });
             }
             Action::Stall { host, for_us } => match host.checked_sub(self.plan.clients) {
@@ -413,9 +415,11 @@ impl<'a> World<'a> {
             Action::ServerDies { server, silent, for_us } => {
                 repair_after(for_us, Repair::Start(server));
                 let place = &mut self.places[server];
-                if place.server.take().is_some() {
+                if place.server.is_some() {
                     self.books.crashed.insert(life(server, place.life));
+                    // Before the process lets go of its connections.
                     self.network.borrow_mut().stop_server(server, silent);
+                    place.server = None;
                 }
             }
             Action::BlackHole { host, server, there, back, for_us } => {
