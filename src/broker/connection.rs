@@ -7,7 +7,7 @@ use super::function::Function;
 use super::job::{Job, Place};
 use super::list::{Links, List, linked};
 use super::slab::{Id, Key};
-use crate::habit::Habit;
+use crate::delayed::Habit;
 use gearman_protocol::Command;
 
 /// Names a connection outside the broker.

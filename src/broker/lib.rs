@@ -12,16 +12,16 @@ mod buckets;
 mod commands;
 mod connection;
 mod control;
+pub mod delayed;
 mod drain;
 mod errors;
 mod function;
-pub mod habit;
 mod index;
 mod job;
 mod jobs;
 mod lifecycle;
-mod lingering;
 mod list;
+mod long_poll;
 mod numbers;
 #[cfg(test)]
 #[path = "../../tests/support/random.rs"]
@@ -40,7 +40,7 @@ pub use control::{Cancelled, Dropped};
 pub use function::Totals;
 pub use job::Priority;
 pub use jobs::MAX_PREFIX;
-pub use lingering::MOMENT as LINGER;
+pub use long_poll::MOMENT as LINGER;
 pub use timers::{DriverTimer, Now};
 pub use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
 pub use waking::Wakeup;

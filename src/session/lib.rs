@@ -12,7 +12,6 @@
 #![forbid(unsafe_code)]
 
 mod close;
-mod delayed_ack;
 mod framing;
 mod host;
 mod job_server;

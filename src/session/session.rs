@@ -9,10 +9,10 @@
 use std::io::{self, ErrorKind};
 
 use crate::CloseReason;
-use crate::delayed_ack::DelayedAck;
 use crate::host::{Origin, Poller, Stream};
 use crate::list_writer::Listing;
 use crate::send_queue::SendQueue;
+use gearman_broker::delayed::DelayedAck;
 use gearman_broker::{Broker, ConnectionKey};
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.

@@ -3,11 +3,11 @@
 //! Must not: receive.
 
 use crate::CloseReason;
-use crate::delayed_ack::Fate;
 use crate::host::{Bridge, Host, Poller};
 use crate::outlet::Kind;
 use crate::send_queue::SendQueue;
 use crate::session::Session;
+use gearman_broker::delayed::Fate;
 use gearman_broker::{ConnectionKey, DriverTimer};
 
 /// The sessions.

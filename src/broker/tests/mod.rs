@@ -7,7 +7,7 @@ mod abilities;
 mod admin;
 mod coalescing;
 mod draining;
-mod lingering;
+mod long_poll;
 mod model;
 mod order;
 mod pausing;

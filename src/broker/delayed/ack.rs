@@ -13,7 +13,7 @@
 //!
 //! Must not: send.
 
-use gearman_broker::habit::Habit;
+use super::Habit;
 
 /// Milliseconds that an acknowledgement may wait.
 const MOMENT: u64 = 10;
@@ -32,7 +32,7 @@ enum Last {
 
 /// What is known of a peer and its acknowledgements.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct DelayedAck {
+pub struct DelayedAck {
     last: Last,
     /// Jobs whose results the peer waits for.
     under_way: u32,
@@ -43,7 +43,7 @@ pub(crate) struct DelayedAck {
 
 /// What is to become of an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub enum Fate {
     /// It is sent in this turn.
     Goes,
     /// It may wait until then.
@@ -55,7 +55,7 @@ pub(crate) enum Fate {
 impl DelayedAck {
     /// A submission is acknowledged. `is_alone` is whether nothing else is to be
     /// sent to the peer in this turn.
-    pub(crate) fn acknowledge(&mut self, now: u64, is_alone: bool) -> Fate {
+    pub fn acknowledge(&mut self, now: u64, is_alone: bool) -> Fate {
         let before = self.under_way;
         self.under_way = before.saturating_add(1);
         // Of a full number some have ended, and this is one in their place.
@@ -82,7 +82,7 @@ impl DelayedAck {
     }
 
     /// The peer gets a worker's report; `is_last` is whether the job ends with it.
-    pub(crate) fn report(&mut self, now: u64, is_last: bool) {
+    pub fn report(&mut self, now: u64, is_last: bool) {
         if let Last::Sent(since) = std::mem::take(&mut self.last) {
             match now < since + MOMENT {
                 true => self.silence.confirm(now),
@@ -93,7 +93,7 @@ impl DelayedAck {
     }
 
     /// The peer gets an answer to something else.
-    pub(crate) fn answer(&mut self) {
+    pub fn answer(&mut self) {
         if let Last::Sent(_) = std::mem::take(&mut self.last) {
             self.silence.refute();
         }
@@ -105,12 +105,12 @@ impl DelayedAck {
     }
 
     /// Whether one waits that can wait until then.
-    pub(crate) fn waits_until(&self, due: u64) -> bool {
+    pub fn waits_until(&self, due: u64) -> bool {
         self.last == Last::Held(due)
     }
 
     /// The one that waits has waited long enough.
-    pub(crate) fn expire(&mut self) {
+    pub fn expire(&mut self) {
         self.last = Last::Settled;
         self.silence.refute();
     }

@@ -6,7 +6,7 @@
 //! back before it has the next. That is saved if the answer waits.
 //!
 //! Waiting must not keep a worker from another server's jobs, of which this one
-//! knows nothing. So only those wait who have a habit ([`Habit`](crate::habit::Habit)):
+//! knows nothing. So only those wait who have a habit ([`Habit`](crate::delayed::Habit)):
 //! lately their next job came within that moment, and they had nothing better to do
 //! meanwhile, for they went to sleep as soon as they were told that there is none.
 //! And whatever else such a worker says ends its wait. Where jobs take so long that
