@@ -37,10 +37,10 @@ mod walks;
 
 pub use connection::ConnectionKey;
 pub use control::{Cancelled, Dropped};
+pub use delayed::DelayedReplies;
 pub use function::Totals;
 pub use job::Priority;
 pub use jobs::MAX_PREFIX;
-pub use long_poll::MOMENT as LINGER;
 pub use timers::{DriverTimer, Now};
 pub use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
 pub use waking::Wakeup;
@@ -65,9 +65,8 @@ pub struct Config {
     pub attempts: Option<u8>,
     /// Which sleeping workers a job wakes.
     pub wakeup: Wakeup,
-    /// Milliseconds that a worker may be kept waiting for NO_JOB when a job for it
-    /// is expected ([`LINGER`]); with 0 none is.
-    pub linger: u64,
+    /// How long replies may be held.
+    pub delayed_replies: DelayedReplies,
     /// Whether connections get WORK_EXCEPTION packets without asking.
     pub exceptions: bool,
 }
@@ -138,7 +137,7 @@ pub struct Broker {
     /// Abilities by (connection, function).
     abilities_index: Index<Ability>,
     /// Jobs that wait for a worker, without those of paused functions, by
-    /// priority, so that a worker who asks in vain is answered at once.
+    /// priority, so that an empty grab costs no search.
     queued: [usize; PRIORITIES],
     /// Jobs that a worker has.
     running: usize,
@@ -205,7 +204,7 @@ impl Broker {
             match timer {
                 Timer::JobTimeout(job) => self.requeue(job, out),
                 Timer::WakeMore(function) => self.wake_more(function, out),
-                Timer::HeldGrab(worker) => self.expire_held_grab(worker, due, out),
+                Timer::HeldGrab(worker) => self.expire_long_poll(worker, due, out),
                 Timer::Driver(timer) => out.timer(timer, due),
             }
         }
@@ -224,6 +223,11 @@ impl Broker {
     /// it to [`Outbox::timer`].
     pub fn set_timer(&mut self, due: u64, timer: DriverTimer) {
         self.timers.set(due, 0, Timer::Driver(timer));
+    }
+
+    /// How long replies may be held.
+    pub fn delayed_replies(&self) -> DelayedReplies {
+        self.config.delayed_replies
     }
 
     /// How many jobs there are.

@@ -75,9 +75,10 @@ impl<H: Host> JobServer<H> {
         journal: H::Journal,
         bridge: H::Bridge,
     ) -> JobServer<H> {
+        let delays = broker.delayed_replies();
         JobServer {
             broker,
-            sessions: Sessions::new(settings.output_limit, bridge),
+            sessions: Sessions::new(settings.output_limit, delays.ack_delay_ms, bridge),
             journal,
             settings,
             scratch: vec![0; SCRATCH],

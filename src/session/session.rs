@@ -302,7 +302,7 @@ mod tests {
     use std::io::{Read, Write};
 
     use super::*;
-    use gearman_broker::{Broker, Config, LINGER, Wakeup};
+    use gearman_broker::{Broker, Config, DelayedReplies, Wakeup};
 
     /// A stream in memory: what the peer sent, and has not been received yet.
     #[derive(Default)]
@@ -342,7 +342,7 @@ mod tests {
             handle_prefix: "H".into(),
             attempts: None,
             wakeup: Wakeup::All,
-            linger: LINGER,
+            delayed_replies: DelayedReplies::default(),
             exceptions: false,
         });
         let key = broker.connect(7, "local");

@@ -7,7 +7,7 @@ use crate::host::{Bridge, Host, Poller};
 use crate::outlet::Kind;
 use crate::send_queue::SendQueue;
 use crate::session::Session;
-use gearman_broker::delayed::Fate;
+use gearman_broker::delayed::AckFate;
 use gearman_broker::{ConnectionKey, DriverTimer};
 
 /// The sessions.
@@ -29,11 +29,13 @@ pub(crate) struct Sessions<H: Host> {
     pub(super) fired: Vec<DriverTimer>,
     /// Bytes that may wait for one of them.
     output_limit: usize,
+    /// Milliseconds that JOB_CREATED may be held.
+    ack_delay_ms: u64,
 }
 
 impl<H: Host> Sessions<H> {
     /// No sessions, of which each may make `output_limit` bytes wait.
-    pub(super) fn new(output_limit: usize, bridge: H::Bridge) -> Sessions<H> {
+    pub(super) fn new(output_limit: usize, ack_delay_ms: u64, bridge: H::Bridge) -> Sessions<H> {
         Sessions {
             slots: Vec::new(),
             urgent: Vec::new(),
@@ -44,6 +46,7 @@ impl<H: Host> Sessions<H> {
             bridge,
             fired: Vec::new(),
             output_limit,
+            ack_delay_ms,
         }
     }
 
@@ -134,7 +137,7 @@ impl<H: Host> Sessions<H> {
         let index = key.index();
         if let Some(Some(session)) = self.slots.get_mut(index)
             && session.key == key
-            && session.delayed_ack.waits_until(due)
+            && session.delayed_ack.is_held_until(due)
         {
             session.delayed_ack.expire();
             self.mark_dirty(index, false);
@@ -192,13 +195,15 @@ impl<H: Host> Sessions<H> {
         write(session.output());
         let is_alone = !session.is_listed();
         match kind {
-            Kind::Acknowledgement => match session.delayed_ack.acknowledge(self.now, is_alone) {
-                Fate::Goes => self.mark_dirty(index, false),
-                Fate::Waits(due) => return Some(due),
-                Fate::Joins => {}
-            },
+            Kind::Acknowledgement => {
+                match session.delayed_ack.acknowledge(self.now, self.ack_delay_ms, is_alone) {
+                    AckFate::Send => self.mark_dirty(index, false),
+                    AckFate::Hold(due) => return Some(due),
+                    AckFate::Join => {}
+                }
+            }
             Kind::Report { is_last } => {
-                session.delayed_ack.report(self.now, is_last);
+                session.delayed_ack.report(self.now, self.ack_delay_ms, is_last);
                 self.mark_dirty(index, true);
             }
             Kind::Answer | Kind::Call => {

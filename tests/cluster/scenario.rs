@@ -10,7 +10,8 @@
 //! simulation is for.
 
 use gearman_admin::{Answer, Context};
-use gearman_broker::{Broker, Config, ConnectionKey, LINGER, Now, Outbox, Wakeup};
+use gearman_broker::delayed::GRAB_HOLD_MS_DEFAULT;
+use gearman_broker::{Broker, Config, ConnectionKey, DelayedReplies, Now, Outbox, Wakeup};
 use gearman_protocol::{Command, Decoded, Magic, ProtocolError, decode, encode};
 
 /// Connections at a time.
@@ -110,7 +111,10 @@ pub fn run(data: &[u8]) {
         wakeup: [Wakeup::AsNeeded, Wakeup::All, Wakeup::AtMost(1), Wakeup::AtMost(2)]
             [setting / 4 % 4],
         // Sometimes as long as a scenario.
-        linger: [LINGER, 10_000][setting / 16 % 2],
+        delayed_replies: DelayedReplies {
+            grab_hold_ms: [GRAB_HOLD_MS_DEFAULT, 10_000][setting / 16 % 2],
+            ..DelayedReplies::default()
+        },
         exceptions: setting >= 128,
     });
     let mut stage = Stage::default();

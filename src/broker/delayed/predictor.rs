@@ -1,55 +1,52 @@
-//! What a peer keeps doing, and so may be expected to do again.
+//! [`Predictor`]: whether a peer will do again what it did lately.
 //!
-//! A shortcut that helps one kind of peer and costs another something is taken
-//! only while the peer is seen to be of the first kind. Where it is taken, that
-//! cannot be seen any more: so it is left out now and then.
+//! A shortcut that helps one kind of peer and costs another one something is taken
+//! only while the peer is seen to be of the first kind. Where the shortcut is taken,
+//! that cannot be seen any more: so it is left out now and then.
 //!
 //! Must not: know what it is that the peer does.
 
-/// How often in a row before it is a habit.
-const PROOF: u8 = 4;
-/// How often a habit is relied on before it is looked at again.
-const CREDIT: u8 = 64;
-/// For how many milliseconds: a peer that has given it up is served like any other
-/// after that time, however long it takes over each thing that it does.
-const TRUST: u64 = 10;
+use super::{HITS_BEFORE_PREDICTION, PREDICTION_LIFETIME_MS, PREDICTIONS_BEFORE_CHECK};
 
-/// One habit of one peer.
+/// The prediction of one behaviour of one peer.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Habit {
-    /// How often the peer did it since it last did not.
-    seen: u8,
-    /// How often it may be relied on.
-    credit: u8,
-    /// Until when it may be relied on.
-    until: u64,
+pub struct Predictor {
+    /// Hits since the last miss, up to [`HITS_BEFORE_PREDICTION`].
+    hits: u8,
+    /// How often the behaviour may still be predicted without another hit.
+    predictions_left: u8,
+    /// When the prediction has to be checked, as `Now::ticks`.
+    valid_until: u64,
 }
 
-impl Habit {
-    /// The peer did it.
-    pub fn confirm(&mut self, now: u64) {
-        self.seen = (self.seen + 1).min(PROOF);
-        if self.seen == PROOF {
-            self.credit = CREDIT;
-            self.until = now + TRUST;
+impl Predictor {
+    /// Notes that the peer did it.
+    #[inline]
+    pub fn hit(&mut self, now: u64) {
+        self.hits = (self.hits + 1).min(HITS_BEFORE_PREDICTION);
+        if self.hits == HITS_BEFORE_PREDICTION {
+            self.predictions_left = PREDICTIONS_BEFORE_CHECK;
+            self.valid_until = now + PREDICTION_LIFETIME_MS;
         }
     }
 
-    /// The peer did not do it, or was relied on in vain.
-    pub fn refute(&mut self) {
-        *self = Habit::default();
+    /// Notes that the peer did not do it, or that a prediction was wrong.
+    #[inline]
+    pub fn miss(&mut self) {
+        *self = Predictor::default();
     }
 
-    /// Relies on it once more, if the peer has the habit. After the last time
-    /// one look is enough to renew it.
-    pub fn rely(&mut self, now: u64) -> bool {
-        let Some(left) = self.credit.checked_sub(1) else { return false };
-        let is_recent = now < self.until;
-        self.credit = if is_recent { left } else { 0 };
-        if self.credit == 0 {
-            self.seen = PROOF - 1;
+    /// Whether the peer will do it. Counts as one prediction; after the last one a
+    /// single hit renews them.
+    #[inline]
+    pub fn predicts(&mut self, now: u64) -> bool {
+        let Some(left) = self.predictions_left.checked_sub(1) else { return false };
+        let is_valid = now < self.valid_until;
+        self.predictions_left = if is_valid { left } else { 0 };
+        if self.predictions_left == 0 {
+            self.hits = HITS_BEFORE_PREDICTION - 1;
         }
-        is_recent
+        is_valid
     }
 }
 
@@ -57,49 +54,48 @@ impl Habit {
 mod tests {
     use super::*;
 
-    /// A habit that is just proven.
-    fn proven() -> Habit {
-        let mut habit = Habit::default();
-        (0..PROOF).for_each(|_| habit.confirm(0));
-        habit
+    fn predicting() -> Predictor {
+        let mut predictor = Predictor::default();
+        (0..HITS_BEFORE_PREDICTION).for_each(|_| predictor.hit(0));
+        predictor
     }
 
     #[test]
-    fn it_takes_some_in_a_row() {
-        let mut habit = Habit::default();
+    fn a_prediction_takes_4_hits_in_a_row() {
+        let mut predictor = Predictor::default();
         for _ in 0..3 {
-            (1..PROOF).for_each(|_| habit.confirm(0));
-            assert!(!habit.rely(0));
-            habit.refute();
+            (1..HITS_BEFORE_PREDICTION).for_each(|_| predictor.hit(0));
+            assert!(!predictor.predicts(0));
+            predictor.miss();
         }
-        assert!(proven().rely(0));
+        assert!(predicting().predicts(0));
     }
 
     #[test]
-    fn one_failure_ends_it() {
-        let mut habit = proven();
-        habit.refute();
-        assert!(!habit.rely(0));
-        habit.confirm(0);
-        assert!(!habit.rely(0));
+    fn a_miss_ends_the_prediction() {
+        let mut predictor = predicting();
+        predictor.miss();
+        assert!(!predictor.predicts(0));
+        predictor.hit(0);
+        assert!(!predictor.predicts(0));
     }
 
     #[test]
-    fn it_is_looked_at_again_after_a_while_and_renewed_by_one_look() {
-        let mut habit = proven();
-        (0..CREDIT).for_each(|_| assert!(habit.rely(0)));
-        assert!(!habit.rely(0));
-        habit.confirm(0);
-        assert!(habit.rely(0));
+    fn a_prediction_is_checked_after_64_uses_and_renewed_by_one_hit() {
+        let mut predictor = predicting();
+        (0..PREDICTIONS_BEFORE_CHECK).for_each(|_| assert!(predictor.predicts(0)));
+        assert!(!predictor.predicts(0));
+        predictor.hit(0);
+        assert!(predictor.predicts(0));
     }
 
     #[test]
-    fn it_is_looked_at_again_after_a_few_milliseconds_even_if_it_was_not_relied_on() {
-        let mut habit = proven();
-        assert!(habit.rely(TRUST - 1));
-        assert!(!habit.rely(TRUST));
-        assert!(!habit.rely(TRUST - 1), "once it is to be looked at, it is");
-        habit.confirm(TRUST);
-        assert!(habit.rely(2 * TRUST - 1));
+    fn a_prediction_is_checked_after_10_ms_even_if_it_was_not_used() {
+        let mut predictor = predicting();
+        assert!(predictor.predicts(PREDICTION_LIFETIME_MS - 1));
+        assert!(!predictor.predicts(PREDICTION_LIFETIME_MS));
+        assert!(!predictor.predicts(PREDICTION_LIFETIME_MS - 1), "a check stays due");
+        predictor.hit(PREDICTION_LIFETIME_MS);
+        assert!(predictor.predicts(2 * PREDICTION_LIFETIME_MS - 1));
     }
 }

@@ -32,8 +32,8 @@ pub(super) struct Connection {
     /// Functions, and whether their time is limited.
     pub(super) functions: BTreeMap<String, bool>,
     pub(super) sleeping: bool,
-    /// Since when its question for a job is not answered, if it is not.
-    pub(super) lingers: Option<u64>,
+    /// Since when its grab is held, if it is.
+    pub(super) held_since: Option<u64>,
     pub(super) exceptions: bool,
 }
 
@@ -130,9 +130,8 @@ impl Model {
         }
     }
 
-    /// Whether a worker may be given a job that comes while it lingers: the first
-    /// of any of its queues, for of several that come in one step the first one
-    /// finds it.
+    /// Whether a held worker may be given this job: the first of any of its queues,
+    /// for of several that come in one step the first one ends the long poll.
     pub(super) fn is_for(&self, number: u32, worker: usize) -> bool {
         let Some(job) = self.jobs.get(&number) else { return false };
         let queue = self.queues.get(&(job.function.clone(), job.priority));
