@@ -11,6 +11,7 @@ mod lists;
 
 pub use lists::List;
 
+use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, Cancelled, Dropped, Outbox};
 
 /// Most words that a line can have.
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub allow_shutdown: bool,
     /// Seconds since the server started.
     pub uptime: u64,
+    /// What became of all replies that were held.
+    pub delayed_replies: DelayedReplyCounts,
 }
 
 /// What is to be done beside sending the text of the answer.

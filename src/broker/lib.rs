@@ -48,6 +48,7 @@ pub use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
 
 use bytes::Bytes;
 use connection::{Ability, Connection, Waiter};
+use delayed::HeldReplies;
 use function::{Function, Functions};
 use gearman_protocol::{Command, Packet};
 use index::Index;
@@ -141,6 +142,8 @@ pub struct Broker {
     queued: [usize; PRIORITIES],
     /// Jobs that a worker has.
     running: usize,
+    /// What became of the grabs that were held.
+    long_polls: HeldReplies,
     /// What is due on `Now::ticks`.
     timers: TimerQueue<Timer>,
     /// Jobs for later, on `Now::unix`.
@@ -166,6 +169,7 @@ impl Broker {
             abilities_index: Index::new(),
             queued: [0; PRIORITIES],
             running: 0,
+            long_polls: HeldReplies::default(),
             timers: TimerQueue::default(),
             delayed: TimerQueue::default(),
             now: Now::default(),
@@ -194,6 +198,7 @@ impl Broker {
             self.drop_if_abandoned(job);
         }
         self.forget_abilities(connection, out);
+        self.drop_long_poll(connection);
         self.connections.remove(connection);
     }
 
@@ -228,6 +233,11 @@ impl Broker {
     /// How long replies may be held.
     pub fn delayed_replies(&self) -> DelayedReplies {
         self.config.delayed_replies
+    }
+
+    /// What became of the grabs that were held.
+    pub fn long_polls(&self) -> HeldReplies {
+        self.long_polls
     }
 
     /// How many jobs there are.

@@ -26,6 +26,7 @@ impl Broker {
         let Some(until) = self.connections[worker].empty_grabs.grab(now, hold_ms) else {
             return self.reply(worker, Command::NoJob, &[], b"", out);
         };
+        self.long_polls.held += 1;
         self.timers.set(until, 0, Timer::HeldGrab(key));
         self.sleep_worker(worker, WorkerState::LongPoll { grab, until });
     }
@@ -36,6 +37,7 @@ impl Broker {
             let Some(ability) = self.functions[function].sleepers.front() else { return };
             let worker = self.abilities[ability].connection;
             let WorkerState::LongPoll { grab, .. } = self.connections[worker].state else { return };
+            self.long_polls.served += 1;
             self.grab(worker, grab, self.now, out);
         }
     }
@@ -43,18 +45,31 @@ impl Broker {
     /// Ends the long poll of a peer that says something that is no packet.
     pub fn interrupt(&mut self, peer: ConnectionKey, out: &mut dyn Outbox) {
         if let Some(peer) = self.connections.find(peer) {
-            self.end_long_poll(peer, out);
+            self.interrupt_long_poll(peer, out);
             self.connections[peer].empty_grabs.other_packet();
         }
     }
 
     /// Answers a held grab with NO_JOB, if there is one: what the worker says next is
     /// answered after it.
-    pub(super) fn end_long_poll(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
+    pub(super) fn interrupt_long_poll(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
         if self.long_poll_until(worker).is_some() {
+            self.long_polls.interrupted += 1;
+            self.end_long_poll(worker, out);
+        }
+    }
+
+    fn end_long_poll(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
+        self.wake_worker(worker);
+        self.connections[worker].empty_grabs.ended_without_job();
+        self.reply(worker, Command::NoJob, &[], b"", out);
+    }
+
+    /// Forgets a held grab of a connection that is gone.
+    pub(super) fn drop_long_poll(&mut self, worker: Id<Connection>) {
+        if self.long_poll_until(worker).is_some() {
+            self.long_polls.interrupted += 1;
             self.wake_worker(worker);
-            self.connections[worker].empty_grabs.ended_without_job();
-            self.reply(worker, Command::NoJob, &[], b"", out);
         }
     }
 
@@ -68,6 +83,7 @@ impl Broker {
         if let Some(worker) = self.connections.find(worker)
             && self.long_poll_until(worker) == Some(due)
         {
+            self.long_polls.expired += 1;
             self.end_long_poll(worker, out);
         }
     }

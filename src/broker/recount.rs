@@ -109,14 +109,16 @@ impl Broker {
     }
 
     fn recount_connections(&self) {
-        let (mut abilities, mut waiters) = (0, 0);
+        let (mut abilities, mut waiters, mut held) = (0, 0, 0);
         for (id, connection) in self.connections.iter() {
             abilities += connection.abilities.iter(&self.abilities).count();
             waiters += connection.waiters.iter(&self.waiters).count();
+            held += u64::from(matches!(connection.state, WorkerState::LongPoll { .. }));
             for ability in connection.abilities.iter(&self.abilities).map(|a| &self.abilities[a]) {
                 assert_eq!(ability.connection, id);
             }
         }
+        assert_eq!(held, self.long_polls.pending());
         assert_eq!(abilities, self.abilities.len());
         assert_eq!(waiters, self.waiters.len());
     }

@@ -30,7 +30,7 @@ impl Broker {
     ) {
         let Some(from) = self.connections.find(from) else { return };
         self.now = now;
-        self.end_long_poll(from, out);
+        self.interrupt_long_poll(from, out);
         if packet.packet.command() != Command::PreSleep {
             self.connections[from].empty_grabs.other_packet();
         }

@@ -48,7 +48,7 @@ mod ack;
 mod empty_grab;
 mod predictor;
 
-pub use ack::{AckFate, DelayedAck};
+pub use ack::{AckDelays, AckFate, DelayedAck};
 pub(crate) use empty_grab::EmptyGrabs;
 pub use predictor::Predictor;
 
@@ -56,6 +56,9 @@ pub use predictor::Predictor;
 pub const GRAB_HOLD_MS_DEFAULT: u64 = 4;
 /// Default limit of a delayed acknowledgement, in milliseconds.
 pub const ACK_DELAY_MS_DEFAULT: u64 = 10;
+/// Highest limit of either that can be set, in milliseconds. It is far below the time
+/// that a peer waits before it gives up.
+pub const DELAY_MS_MAX: u64 = 1000;
 /// Hits in a row before a reply is held.
 pub const HITS_BEFORE_PREDICTION: u8 = 4;
 /// Replies held in a row before one is sent at once, to see whether the prediction
@@ -78,4 +81,35 @@ impl Default for DelayedReplies {
     fn default() -> DelayedReplies {
         DelayedReplies { grab_hold_ms: GRAB_HOLD_MS_DEFAULT, ack_delay_ms: ACK_DELAY_MS_DEFAULT }
     }
+}
+
+/// What became of the replies of one kind that were held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldReplies {
+    /// Replies that were held, those that are held now included.
+    pub held: u64,
+    /// Replies that what they were held for ended in time: a grab got a job, or an
+    /// acknowledgement went out with a worker's report.
+    pub served: u64,
+    /// Replies that went out because their time was up.
+    pub expired: u64,
+    /// Replies that something else ended: another packet of the worker, another packet
+    /// to the client, the end of the connection or of the server.
+    pub interrupted: u64,
+}
+
+impl HeldReplies {
+    /// How many are held now.
+    pub fn pending(&self) -> u64 {
+        self.held - self.served - self.expired - self.interrupted
+    }
+}
+
+/// What became of all delayed replies since the server started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DelayedReplyCounts {
+    /// Empty GRAB_JOBs.
+    pub grab: HeldReplies,
+    /// JOB_CREATEDs.
+    pub ack: HeldReplies,
 }
