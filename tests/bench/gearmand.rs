@@ -4,7 +4,8 @@
 //! `cargo bench --bench gearmand` measures everything; names of cases after
 //! `--` measure these, `ours` or `original` one of the two, `--runs N` says how
 //! often. `--against PROGRAM` puts another server, such as an earlier build of
-//! ours, in the original's place. `--soak SECONDS` puts ours under a crowd that comes and goes and
+//! ours, in the original's place. `delays` measures ours with and without each delayed
+//! reply. `--soak SECONDS` puts ours under a crowd that comes and goes and
 //! checks that nothing is lost.
 //!
 //! The load speaks the protocol by itself, from one thread of this process. Only
@@ -15,6 +16,8 @@
 mod cases;
 #[path = "gearmand/crowd.rs"]
 mod crowd;
+#[path = "gearmand/delays.rs"]
+mod delays;
 #[path = "gearmand/load.rs"]
 mod load;
 #[path = "../support/random.rs"]
@@ -40,6 +43,8 @@ struct Wanted {
     scale: Scale,
     /// Seconds of soaking instead.
     soak: Option<u64>,
+    /// Ours with and without each delayed reply instead.
+    delays: bool,
     /// The server to compare with.
     against: Option<String>,
 }
@@ -52,6 +57,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
         runs: Some(1),
         scale: Scale(1000),
         soak: None,
+        delays: false,
         against: None,
     };
     let mut arguments = arguments.peekable();
@@ -69,6 +75,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
             "--against" => {
                 wanted.against = Some(arguments.next().ok_or("--against needs a program")?);
             }
+            "delays" => wanted.delays = true,
             "ours" => wanted.kinds.push(Kind::Ours),
             "original" => wanted.kinds.push(Kind::Original),
             name => match CASES.iter().find(|case| case.name == name) {
@@ -99,6 +106,9 @@ fn main() {
     };
     if let Some(seconds) = wanted.soak {
         return soak::run(seconds);
+    }
+    if wanted.delays {
+        return delays::run(wanted.runs, wanted.scale);
     }
     if let Some(program) = wanted.against {
         Kind::replace_original(program);

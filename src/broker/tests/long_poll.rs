@@ -177,6 +177,52 @@ fn a_worker_that_may_have_had_a_job_of_another_server_is_answered_at_once() {
 }
 
 #[test]
+fn the_first_grab_after_another_packet_is_answered_at_once() {
+    // After an empty grab: the worker has shown 3 hits before, and none counts now.
+    let mut world = World::new();
+    let worker = world.worker(&["f"]);
+    hit(&mut world, worker, "f", HITS - 1);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
+    world.send(worker, Command::SetClientId, &["busy"]);
+    fall_asleep(&mut world, worker);
+    wake_for_one(&mut world, worker, "f");
+    fall_asleep(&mut world, worker);
+    // And instead of waiting while its grab is held.
+    let worker = held_worker(&mut world, &["g"]);
+    assert_eq!(world.ask(worker, Command::EchoReq, &["x"]), ["NO_JOB", "ECHO_RES x"]);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
+    world.broker.recount();
+}
+
+#[test]
+fn every_held_grab_is_counted_with_its_outcome() {
+    let mut world = World::new();
+    let counts = |world: &World| {
+        let counts = world.broker.long_polls();
+        [counts.held, counts.served, counts.expired, counts.interrupted]
+    };
+    let worker = held_worker(&mut world, &["f"]);
+    assert_eq!(counts(&world), [1, 0, 0, 0]);
+    world.background("f", "x");
+    let job = world.mail(worker);
+    done(&mut world, worker, &job);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
+    assert_eq!(counts(&world), [2, 1, 0, 0]);
+    world.pass(HOLD_MS);
+    assert_eq!(counts(&world), [2, 1, 1, 0]);
+    let worker = held_worker(&mut world, &["g"]);
+    world.send(worker, Command::EchoReq, &["x"]);
+    assert_eq!(counts(&world), [3, 1, 1, 1]);
+    let worker = held_worker(&mut world, &["h"]);
+    world.broker.interrupt(worker, &mut world.mailbox);
+    let worker = held_worker(&mut world, &["i"]);
+    world.disconnect(worker);
+    assert_eq!(counts(&world), [5, 1, 1, 3]);
+    assert_eq!(world.broker.long_polls().pending(), 0);
+    world.broker.recount();
+}
+
+#[test]
 fn a_packet_of_a_held_worker_is_answered_after_its_no_job() {
     let words: [(Command, &[&str], &[&str]); 7] = [
         (Command::PreSleep, &[], &[]),

@@ -18,6 +18,7 @@ mod sleeping;
 mod status;
 mod submitting;
 mod totals;
+mod two_servers;
 mod walks;
 
 use std::collections::HashMap;

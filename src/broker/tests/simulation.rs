@@ -5,7 +5,7 @@
 //! A failure prints its seed; `GEARMAND_SEED=n cargo test simulation` plays it
 //! again, and `GEARMAND_STEPS=n` plays longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::model::{Job, Model, Place};
 use super::*;
@@ -32,8 +32,8 @@ struct Simulation {
     next_connection: usize,
     /// How many of ten times nobody submits anything, but a worker asks.
     leisure: usize,
-    /// Milliseconds that a grab may be held.
-    grab_hold_ms: u64,
+    /// Which sleeping workers a job wakes.
+    wakeup: Wakeup,
     /// Long polls that were answered by a job.
     served: usize,
 }
@@ -45,14 +45,15 @@ impl Simulation {
         let wakeup =
             random.pick(&[Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(1), Wakeup::AtMost(2)]);
         // As long as some steps take, for in no step two things happen.
-        let grab_hold_ms = random.pick(&[GRAB_HOLD_MS_DEFAULT, 300, 100_000]);
+        let grab_hold_ms =
+            random.pick(&[0, GRAB_HOLD_MS_DEFAULT, GRAB_HOLD_MS_DEFAULT, 300, 100_000]);
         let leisure = random.pick(&[0, 5, 7]);
         let world = World::with(|config| {
             config.attempts = attempts;
             config.wakeup = wakeup;
             config.delayed_replies.grab_hold_ms = grab_hold_ms;
         });
-        let model = Model::new(attempts);
+        let model = Model::new(attempts, grab_hold_ms);
         Simulation {
             random,
             world,
@@ -60,7 +61,7 @@ impl Simulation {
             keys: BTreeMap::new(),
             next_connection: 0,
             leisure,
-            grab_hold_ms,
+            wakeup,
             served: 0,
         }
     }
@@ -126,9 +127,7 @@ impl Simulation {
     }
 
     fn send(&mut self, who: usize, command: Command, parts: &[&str]) {
-        if self.connection(who).held_since.take().is_some() {
-            self.model.expect(who, "NO_JOB");
-        }
+        self.model.hear(who, command == Command::PreSleep);
         self.world.send(self.keys[&who], command, parts);
     }
 
@@ -176,11 +175,8 @@ impl Simulation {
 
     /// There is no job: NO_JOB comes at once, or the grab is held.
     fn reply_to_empty_grab(&mut self, who: usize, mail: &[String]) {
-        if mail.is_empty() {
-            self.connection(who).held_since = Some(self.world.now.ticks);
-        } else {
-            assert_eq!(mail, ["NO_JOB"]);
-        }
+        assert!(mail.is_empty() || mail == ["NO_JOB"], "{mail:?}");
+        self.model.empty_grab(who, mail.is_empty(), self.world.now.ticks);
     }
 
     /// A worker and a client go hand in hand for a while, as long as there are no
@@ -330,7 +326,7 @@ impl Simulation {
         let mut given = Vec::new();
         for (&who, mail) in mails {
             let Some(since) = self.model.connections[&who].held_since else { continue };
-            let is_over = now >= since + self.grab_hold_ms;
+            let is_over = now >= since + self.model.grab_hold_ms;
             let answer = mail.iter().position(|text| {
                 text == "NO_JOB" && is_over || text.starts_with("JOB_ASSIGN_UNIQ")
             });
@@ -340,7 +336,7 @@ impl Simulation {
             };
             self.connection(who).held_since = None;
             match &mail.remove(answer)[..] {
-                "NO_JOB" => {}
+                "NO_JOB" => self.connection(who).hits = 0,
                 job => given.push((who, job.to_string())),
             }
         }
@@ -385,7 +381,27 @@ impl Simulation {
             assert_eq!(totals, self.model.totals.get(name).copied().unwrap_or_default(), "{name}");
             assert_eq!(found.paused, self.model.paused.contains(name), "{name}");
         }
+        self.check_wakeups();
         self.world.broker.recount();
+    }
+
+    /// A held worker takes nobody's wake-up: beside a waiting job one of its workers is
+    /// awake or none sleeps, and held workers do not count as awake.
+    fn check_wakeups(&self) {
+        for name in FUNCTIONS {
+            let is_waiting = |(key, queue): (&(String, usize), &VecDeque<u32>)| {
+                key.0 == name && !queue.is_empty() && !self.model.paused.contains(name)
+            };
+            if !self.model.queues.iter().any(is_waiting) {
+                continue;
+            }
+            let all = self.model.connections.values();
+            let workers: Vec<_> = all.filter(|c| c.functions.contains_key(name)).collect();
+            let sleeping = workers.iter().filter(|c| c.sleeping).count();
+            let awake = workers.iter().filter(|c| !c.sleeping && c.held_since.is_none()).count();
+            assert!(sleeping == 0 || awake > 0, "a job of {name} wakes nobody");
+            assert!(sleeping == 0 || self.wakeup != Wakeup::All, "a job of {name} does not wake");
+        }
     }
 
     /// Lets workers do everything that is left: nothing may be lost.
