@@ -176,12 +176,16 @@ impl Twins {
     }
 
     fn turn(&mut self) {
+        let before = self.servers[0].delayed_reply_counts().ack;
         for server in &mut self.servers {
             server.turn(&mut NoPoller);
             server.flush(&mut NoPoller);
             server.recount();
         }
         self.compare();
+        let after = self.servers[0].delayed_reply_counts().ack;
+        let is_held = after.held > before.held;
+        assert!(!is_held || after.interrupted == before.interrupted, "held beside other packets");
         for worker in CLIENTS..PEERS {
             self.react(worker);
         }
@@ -266,7 +270,12 @@ impl Twins {
             2 => self.send(client, Command::SubmitJobBg, &[b"f", b""], b"x"),
             3 => self.set_full(client, !self.is_full[client]),
             4..=7 => (0..CLIENTS).for_each(|client| self.set_full(client, false)),
-            8..=20 => self.send(client, Command::SubmitJob, &[b"f", b""], b"x"),
+            // A result and an acknowledgement in one turn.
+            8..=10 => {
+                self.finish_job();
+                self.send(client, Command::SubmitJob, &[b"f", b""], b"x");
+            }
+            11..=20 => self.send(client, Command::SubmitJob, &[b"f", b""], b"x"),
             _ => self.finish_job(),
         }
         self.turn();
@@ -278,6 +287,7 @@ impl Twins {
     /// One client alone, whose results follow at once: then acknowledgements are held.
     fn settle(&mut self) {
         (0..CLIENTS).for_each(|client| self.set_full(client, false));
+        self.turn();
         while self.jobs.iter().any(Option::is_some) {
             self.finish_job();
             (0..3).for_each(|_| self.turn());
