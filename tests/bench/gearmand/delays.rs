@@ -79,7 +79,12 @@ fn print(name: &str, about: &str, costs: &mut [Vec<Cost>]) {
             of(|cost| median(&mut cost.latencies)),
             of(|cost| percentile(&mut cost.latencies, 0.99)),
         ];
-        println!("  {setting:<26} {cpu:>8.2} {rate:>8.0} {p50:>8.1} {p99:>10.1}");
+        // Only jobs that go one at a time have latencies.
+        let [p50, p99] = [p50, p99].map(|us| match us.is_nan() {
+            true => "-".to_string(),
+            false => format!("{us:.1}"),
+        });
+        println!("  {setting:<26} {cpu:>8.2} {rate:>8.0} {p50:>8} {p99:>10}");
     }
     println!("  {:<26} {:>8} {:>8} {:>8} {:>10}", "", "on", "off", "on/off", "of pairs");
     for (delay, on, off) in ROWS {
