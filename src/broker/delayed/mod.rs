@@ -88,13 +88,13 @@ impl Default for DelayedReplies {
 pub struct HeldReplies {
     /// Replies that were held, those that are held now included.
     pub held: u64,
-    /// Replies that what they were held for ended in time: a grab got a job, or an
+    /// Replies that were not held for nothing: the grab got a job, or the
     /// acknowledgement went out with a worker's report.
     pub served: u64,
     /// Replies that went out because their time was up.
     pub expired: u64,
-    /// Replies that something else ended: another packet of the worker, another packet
-    /// to the client, the end of the connection or of the server.
+    /// Replies that went out early: because of another packet of the worker, of another
+    /// packet to the client, or of the end of the connection or the server.
     pub interrupted: u64,
 }
 

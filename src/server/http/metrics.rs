@@ -19,8 +19,8 @@ use gearman_protocol::percent::escape;
 /// The metric of replies that were held, and what it is.
 const DELAYED_REPLIES: (&str, &str) = (
     "gearman_delayed_replies_total",
-    "empty GRAB_JOBs and JOB_CREATEDs that were held, and how many of these were served by \
-     what they were held for, expired, or were interrupted by another packet",
+    "replies held (grab: empty GRAB_JOB, ack: JOB_CREATED), and those of them that were served \
+     in time, expired, or were interrupted by another packet",
 );
 
 type Function = FunctionView<Vec<u8>>;
