@@ -49,11 +49,17 @@ const CASES: [Case; 4] = [
     }),
 ];
 
-/// Measures and prints everything.
-pub(crate) fn run(runs: Option<usize>, scale: Scale) {
+/// Whether there is a case of this name.
+pub(crate) fn is_case(name: &str) -> bool {
+    CASES.iter().any(|case| case.0 == name)
+}
+
+/// Measures and prints the named cases, or all if none is named.
+pub(crate) fn run(named: &[String], runs: Option<usize>, scale: Scale) {
     let runs = runs.unwrap_or(RUNS);
     println!("server CPU, us per job; medians of {runs} alternating runs");
-    for (name, about, play) in CASES {
+    let is_wanted = |case: &Case| named.is_empty() || named.iter().any(|name| name == case.0);
+    for (name, about, play) in CASES.into_iter().filter(is_wanted) {
         let mut costs: [Vec<Cost>; SETTINGS.len()] = Default::default();
         for run in 0..runs {
             // Each setting is the first of a round as often as any other.
