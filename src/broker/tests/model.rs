@@ -221,7 +221,8 @@ impl Model {
         self.queues.values_mut().for_each(|queue| queue.retain(|&queued| queued != number));
         let job = self.jobs.get_mut(&number).expect("an assigned job");
         let limited = self.connections[&worker].functions[&job.function];
-        let deadline = limited.then_some(now + TIMEOUT);
+        // Of the millisecond that is running, a part has passed already.
+        let deadline = limited.then_some(now + TIMEOUT + 1);
         job.place = Place::Running { worker, since: now, deadline };
     }
 
