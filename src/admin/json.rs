@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::lists::{self, List};
+use gearman_broker::delayed::HeldReplies;
 use gearman_broker::{
     ConnectionView, ConnectionWalk, FunctionView, FunctionWalk, JobView, JobWalk, PeerView, State,
 };
@@ -191,6 +192,30 @@ struct Server {
     running: usize,
     queued: usize,
     delayed: usize,
+    delayed_replies: DelayedReplies,
+}
+
+/// Replies that were held, by kind.
+#[derive(Serialize)]
+struct DelayedReplies {
+    grab: Held,
+    ack: Held,
+}
+
+/// What became of the held replies of one kind.
+#[derive(Serialize)]
+struct Held {
+    held: u64,
+    served: u64,
+    expired: u64,
+    interrupted: u64,
+}
+
+impl From<HeldReplies> for Held {
+    fn from(counts: HeldReplies) -> Held {
+        let HeldReplies { held, served, expired, interrupted } = counts;
+        Held { held, served, expired, interrupted }
+    }
 }
 
 fn write(text: &mut Vec<u8>, value: &impl Serialize) {
@@ -238,6 +263,10 @@ pub(super) fn server(context: &Context<'_>, text: &mut Vec<u8>) {
         running: counts.running,
         queued: counts.jobs - counts.running - counts.delayed,
         delayed: counts.delayed,
+        delayed_replies: DelayedReplies {
+            grab: context.delayed_replies.grab.into(),
+            ack: context.delayed_replies.ack.into(),
+        },
     };
     write(text, &server);
     text.push(b'\n');

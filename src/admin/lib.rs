@@ -18,6 +18,7 @@ pub use lists::List;
 
 use commands::{Command, Misfit, Origin};
 use form::{Call, Handler};
+use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, Outbox};
 use gearman_protocol::percent::{Malformed, unescape};
 
@@ -40,6 +41,8 @@ pub struct Context<'a> {
     pub allow_shutdown: bool,
     /// Seconds since the server started.
     pub uptime: u64,
+    /// What became of all replies that were held.
+    pub delayed_replies: DelayedReplyCounts,
 }
 
 /// What the server does besides sending the text of the answer.

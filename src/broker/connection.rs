@@ -7,7 +7,7 @@ use super::function::Function;
 use super::job::{Job, Place};
 use super::list::{Links, List, linked};
 use super::slab::{Id, Key};
-use crate::habit::Habit;
+use crate::delayed::EmptyGrabs;
 use gearman_protocol::Command;
 
 /// Names a connection outside the broker.
@@ -28,12 +28,10 @@ pub struct Connection {
     pub(super) client_id: Box<[u8]>,
     /// Whether the peer wants WORK_EXCEPTION packets.
     pub(super) exceptions: bool,
-    /// Whether the peer waits for a job.
-    pub(super) rest: Rest,
-    /// Whether the peer asked for a job in vain.
-    pub(super) vain: Vain,
-    /// Whether the peer's next job comes soon after it asked in vain.
-    pub(super) promptness: Habit,
+    /// Whether the peer waits for a job, and how.
+    pub(super) state: WorkerState,
+    /// The peer's grabs that found no job.
+    pub(super) empty_grabs: EmptyGrabs,
     /// The functions that the peer offers, in the order in which they are tried.
     pub(super) abilities: List<Ability, ByConnection>,
     /// The jobs whose packets go to this peer.
@@ -51,9 +49,8 @@ impl Connection {
             address: address.into(),
             client_id: Box::default(),
             exceptions,
-            rest: Rest::Awake,
-            vain: Vain::No,
-            promptness: Habit::default(),
+            state: WorkerState::Awake,
+            empty_grabs: EmptyGrabs::default(),
             abilities: List::new(),
             waiters: List::new(),
             running: List::new(),
@@ -61,28 +58,16 @@ impl Connection {
     }
 }
 
-/// How a worker waits for a job. Who does is in the lists `sleepers` of its
-/// functions.
+/// Whether a worker waits for a job, and how. A waiting worker is in the lists
+/// `sleepers` of its functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
-    /// It does not.
+pub(super) enum WorkerState {
+    /// It does not wait, or is no worker.
     Awake,
-    /// Its question, GRAB_JOB or the like, will be answered then at the latest.
-    Lingers { grab: Command, until: u64 },
-    /// It sent PRE_SLEEP and has had no NOOP nor grabbed since.
-    Sleeps,
-}
-
-/// What came of a worker's last question for a job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Vain {
-    /// A job, or the worker has had something else to say than that it sleeps.
-    #[default]
-    No,
-    /// It was told then that there is none, and has said nothing since.
-    Told(u64),
-    /// The same, and it went to sleep.
-    Slept(u64),
+    /// Its GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL is held until then at most.
+    LongPoll { grab: Command, until: u64 },
+    /// It sent PRE_SLEEP, and neither got NOOP nor asked for a job since.
+    Sleeping,
 }
 
 /// The lists that belong to a connection.

@@ -12,16 +12,16 @@ mod buckets;
 mod commands;
 mod connection;
 mod control;
+pub mod delayed;
 mod drain;
 mod errors;
 mod function;
-pub mod habit;
 mod index;
 mod job;
 mod jobs;
 mod lifecycle;
-mod lingering;
 mod list;
+mod long_poll;
 mod numbers;
 #[cfg(test)]
 #[path = "../../tests/support/random.rs"]
@@ -37,10 +37,10 @@ mod walks;
 
 pub use connection::ConnectionKey;
 pub use control::{Cancelled, Dropped};
+pub use delayed::DelayedReplies;
 pub use function::Totals;
 pub use job::Priority;
 pub use jobs::MAX_PREFIX;
-pub use lingering::MOMENT as LINGER;
 pub use timers::{DriverTimer, Now};
 pub use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
 pub use waking::Wakeup;
@@ -48,6 +48,7 @@ pub use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
 
 use bytes::Bytes;
 use connection::{Ability, Connection, Waiter};
+use delayed::HeldReplies;
 use function::{Function, Functions};
 use gearman_protocol::{Command, Packet};
 use index::Index;
@@ -65,9 +66,8 @@ pub struct Config {
     pub attempts: Option<u8>,
     /// Which sleeping workers a job wakes.
     pub wakeup: Wakeup,
-    /// Milliseconds that a worker may be kept waiting for NO_JOB when a job for it
-    /// is expected ([`LINGER`]); with 0 none is.
-    pub linger: u64,
+    /// How long replies may be held.
+    pub delayed_replies: DelayedReplies,
     /// Whether connections get WORK_EXCEPTION packets without asking.
     pub exceptions: bool,
 }
@@ -138,10 +138,12 @@ pub struct Broker {
     /// Abilities by (connection, function).
     abilities_index: Index<Ability>,
     /// Jobs that wait for a worker, without those of paused functions, by
-    /// priority, so that a worker who asks in vain is answered at once.
+    /// priority, so that an empty grab costs no search.
     queued: [usize; PRIORITIES],
     /// Jobs that a worker has.
     running: usize,
+    /// What became of the grabs that were held.
+    long_polls: HeldReplies,
     /// What is due on `Now::ticks`.
     timers: TimerQueue<Timer>,
     /// Jobs for later, on `Now::unix`.
@@ -167,6 +169,7 @@ impl Broker {
             abilities_index: Index::new(),
             queued: [0; PRIORITIES],
             running: 0,
+            long_polls: HeldReplies::default(),
             timers: TimerQueue::default(),
             delayed: TimerQueue::default(),
             now: Now::default(),
@@ -195,6 +198,7 @@ impl Broker {
             self.drop_if_abandoned(job);
         }
         self.forget_abilities(connection, out);
+        self.drop_long_poll(connection);
         self.connections.remove(connection);
     }
 
@@ -205,7 +209,7 @@ impl Broker {
             match timer {
                 Timer::JobTimeout(job) => self.requeue(job, out),
                 Timer::WakeMore(function) => self.wake_more(function, out),
-                Timer::HeldGrab(worker) => self.expire_held_grab(worker, due, out),
+                Timer::HeldGrab(worker) => self.expire_long_poll(worker, due, out),
                 Timer::Driver(timer) => out.timer(timer, due),
             }
         }
@@ -224,6 +228,16 @@ impl Broker {
     /// it to [`Outbox::timer`].
     pub fn set_timer(&mut self, due: u64, timer: DriverTimer) {
         self.timers.set(due, 0, Timer::Driver(timer));
+    }
+
+    /// How long replies may be held.
+    pub fn delayed_replies(&self) -> DelayedReplies {
+        self.config.delayed_replies
+    }
+
+    /// What became of the grabs that were held.
+    pub fn long_polls(&self) -> HeldReplies {
+        self.long_polls
     }
 
     /// How many jobs there are.

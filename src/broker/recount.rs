@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::connection::Rest;
+use crate::connection::WorkerState;
 use crate::job::Stage;
 use crate::timers::Timer;
 use crate::{Broker, Function, Wakeup};
@@ -84,24 +84,24 @@ impl Broker {
         assert_eq!(total, self.jobs.len());
     }
 
-    /// No wake-up is lost: beside waiting jobs either nobody sleeps, or somebody
-    /// is awake who will ask.
+    /// No wake-up is lost: beside waiting jobs either none of the function's workers
+    /// waits, or one is awake and will ask. No grab is held beside a waiting job.
     fn recount_sleepers(&self, function: &Function) {
-        let rest = |id| self.connections[self.abilities[id].connection].rest;
-        let is_asleep = |id| rest(id) != Rest::Awake;
-        let lingers = |id: &_| matches!(rest(*id), Rest::Lingers { .. });
+        let state = |id| self.connections[self.abilities[id].connection].state;
+        let is_waiting = |id| state(id) != WorkerState::Awake;
+        let is_held = |id: &_| matches!(state(*id), WorkerState::LongPoll { .. });
         let all: Vec<_> = function.abilities.iter(&self.abilities).collect();
-        let asleep = all.iter().filter(|&&id| is_asleep(id)).count();
-        assert_eq!(asleep, function.sleepers.len() as usize);
-        assert!(function.sleepers.iter(&self.abilities).all(is_asleep));
+        let waiting = all.iter().filter(|&&id| is_waiting(id)).count();
+        assert_eq!(waiting, function.sleepers.len() as usize);
+        assert!(function.sleepers.iter(&self.abilities).all(is_waiting));
         let sleepers: Vec<_> = function.sleepers.iter(&self.abilities).collect();
-        let lingering = sleepers.iter().take_while(|id| lingers(id)).count();
-        assert!(!sleepers[lingering..].iter().any(lingers), "a lingerer behind a sleeper");
-        assert!(lingering == 0 || function.available() == 0, "who lingers has not got a job");
-        if function.available() > 0 && asleep > 0 {
+        let held = sleepers.iter().take_while(|id| is_held(id)).count();
+        assert!(!sleepers[held..].iter().any(is_held), "a long poll behind a sleeping worker");
+        assert!(held == 0 || function.available() == 0, "a job waits beside a long poll");
+        if function.available() > 0 && waiting > 0 {
             let is_fine = match self.config.wakeup {
                 Wakeup::All => false,
-                Wakeup::AtMost(_) => asleep < all.len(),
+                Wakeup::AtMost(_) => waiting < all.len(),
                 Wakeup::AsNeeded => function.alarm.is_some(),
             };
             assert!(is_fine, "a lost wake-up");
@@ -109,14 +109,16 @@ impl Broker {
     }
 
     fn recount_connections(&self) {
-        let (mut abilities, mut waiters) = (0, 0);
+        let (mut abilities, mut waiters, mut held) = (0, 0, 0);
         for (id, connection) in self.connections.iter() {
             abilities += connection.abilities.iter(&self.abilities).count();
             waiters += connection.waiters.iter(&self.waiters).count();
+            held += u64::from(matches!(connection.state, WorkerState::LongPoll { .. }));
             for ability in connection.abilities.iter(&self.abilities).map(|a| &self.abilities[a]) {
                 assert_eq!(ability.connection, id);
             }
         }
+        assert_eq!(held, self.long_polls.pending());
         assert_eq!(abilities, self.abilities.len());
         assert_eq!(waiters, self.waiters.len());
     }

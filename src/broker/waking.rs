@@ -12,7 +12,7 @@
 //!
 //! Must not: queue or hand out jobs.
 
-use super::connection::{Connection, Rest};
+use super::connection::{Connection, WorkerState};
 use super::function::Function;
 use super::slab::{Id, Key};
 use super::timers::Timer;
@@ -46,7 +46,7 @@ pub(super) struct Alarm {
 impl Broker {
     /// Wakes sleeping workers because a function has a job for them.
     pub(super) fn wake(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
-        self.serve_lingerers(function, out);
+        self.serve_long_polls(function, out);
         if self.functions[function].available() == 0 {
             return;
         }
@@ -63,7 +63,7 @@ impl Broker {
     /// Wakes as many sleeping workers as if every waiting job of a function came
     /// now.
     pub(super) fn wake_for_all(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
-        self.serve_lingerers(function, out);
+        self.serve_long_polls(function, out);
         let waiting = self.functions[function].available();
         match self.config.wakeup {
             Wakeup::AtMost(count) => {
@@ -79,7 +79,7 @@ impl Broker {
         for _ in 0..count {
             let Some(ability) = self.functions[function].sleepers.front() else { return };
             let worker = self.abilities[ability].connection;
-            self.rouse(worker);
+            self.wake_worker(worker);
             out.send(self.key(worker), Command::Noop, &[], b"");
         }
     }
@@ -125,30 +125,31 @@ impl Broker {
         self.timers.set(alarm.due, 0, Timer::WakeMore(key));
     }
 
-    /// Counts a worker that did not wait for a job as one that does, in this way.
-    /// Who lingers stands before all who sleep: it has asked already, and is the
-    /// fastest to have a job.
-    pub(super) fn lay_down(&mut self, worker: Id<Connection>, rest: Rest) {
-        self.connections[worker].rest = rest;
+    /// Lists an awake worker among those that wait for a job. A long poll comes before
+    /// all sleeping workers: it needs no NOOP to have the job.
+    pub(super) fn sleep_worker(&mut self, worker: Id<Connection>, state: WorkerState) {
+        self.connections[worker].state = state;
         let mut next = self.connections[worker].abilities.front();
         while let Some(ability) = next {
             let sleepers = &mut self.functions[self.abilities[ability].function].sleepers;
-            match rest {
-                Rest::Lingers { .. } => sleepers.push_front(&mut self.abilities, ability),
-                Rest::Awake | Rest::Sleeps => sleepers.push_back(&mut self.abilities, ability),
+            match state {
+                WorkerState::LongPoll { .. } => sleepers.push_front(&mut self.abilities, ability),
+                WorkerState::Awake | WorkerState::Sleeping => {
+                    sleepers.push_back(&mut self.abilities, ability)
+                }
             }
             next = self.connections[worker].abilities.after(&self.abilities, ability);
         }
     }
 
-    /// Counts a worker as one that does not wait for a job.
-    pub(super) fn rouse(&mut self, worker: Id<Connection>) {
-        match std::mem::replace(&mut self.connections[worker].rest, Rest::Awake) {
-            Rest::Awake => return,
-            Rest::Lingers { until, .. } => {
+    /// Takes a worker out of the lists of those that wait for a job.
+    pub(super) fn wake_worker(&mut self, worker: Id<Connection>) {
+        match std::mem::replace(&mut self.connections[worker].state, WorkerState::Awake) {
+            WorkerState::Awake => return,
+            WorkerState::LongPoll { until, .. } => {
                 self.timers.cancel(until, 0, Timer::HeldGrab(self.key(worker)));
             }
-            Rest::Sleeps => {}
+            WorkerState::Sleeping => {}
         }
         let mut next = self.connections[worker].abilities.front();
         while let Some(ability) = next {

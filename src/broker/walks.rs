@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::buckets::{BUCKETS, Hash};
-use super::connection::Rest;
+use super::connection::WorkerState;
 use super::function::{Function, Rank};
 use super::job::Job;
 use super::slab::{Id, Key};
@@ -62,7 +62,7 @@ impl ConnectionWalk {
         Step::One(ConnectionView {
             peer: broker.peer(id),
             functions: abilities.map(name).collect(),
-            sleeping: connection.rest == Rest::Sleeps,
+            sleeping: connection.state == WorkerState::Sleeping,
             running: connection.running.len() as usize,
             waiting: connection.waiters.len() as usize,
         })

@@ -14,7 +14,7 @@ use crate::log::{Level, Log};
 use crate::options::{FileChoice, Http, Jobs, Network, Options, Process, Protocol};
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::systemd;
-use gearman_broker::{Broker, Config, LINGER, Wakeup};
+use gearman_broker::{Broker, Config, Wakeup};
 use gearman_session::Settings;
 
 /// What `--job-retries=0` means here, and how to say what it means elsewhere.
@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         handle_prefix: handle_prefix(jobs),
         attempts: attempts(jobs.job_retries),
         wakeup: wakeup(jobs.worker_wakeup),
-        linger: LINGER,
+        delayed_replies: jobs.delayed_replies(),
         exceptions: jobs.exceptions,
     });
     let keep_stderr = log.is_stderr();

@@ -182,13 +182,14 @@ impl<H: Host> JobServer<H> {
         let mut reply = Vec::new();
         self.end_wait(key);
         let level = self.journal.level_name();
-        let uptime = self.uptime();
+        let (uptime, delayed_replies) = (self.uptime(), self.delayed_reply_counts());
         let mut context = Context {
             broker: &mut self.broker,
             packets: &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal },
             level,
             allow_shutdown: self.settings.allow_shutdown,
             uptime,
+            delayed_replies,
         };
         let answer = gearman_admin::answer(text, &mut context, &mut reply);
         self.sessions.append(key, Kind::Answer, |output| output.bytes().append(&mut reply));

@@ -15,6 +15,7 @@ use crate::list_writer;
 use crate::outlet::Outlet;
 use crate::session::Session;
 use crate::sessions::Sessions;
+use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, ConnectionKey, DriverTimer, Now};
 use gearman_protocol::{Decoded, decode};
 
@@ -75,9 +76,10 @@ impl<H: Host> JobServer<H> {
         journal: H::Journal,
         bridge: H::Bridge,
     ) -> JobServer<H> {
+        let delays = broker.delayed_replies();
         JobServer {
             broker,
-            sessions: Sessions::new(settings.output_limit, bridge),
+            sessions: Sessions::new(settings.output_limit, delays.ack_delay_ms, bridge),
             journal,
             settings,
             scratch: vec![0; SCRATCH],
@@ -245,6 +247,20 @@ impl<H: Host> JobServer<H> {
     /// Whether nothing waits to be sent.
     pub fn is_all_sent(&self) -> bool {
         self.sessions.is_all_sent()
+    }
+
+    /// What became of all replies that were held.
+    pub fn delayed_reply_counts(&self) -> DelayedReplyCounts {
+        DelayedReplyCounts { grab: self.broker.long_polls(), ack: self.sessions.acks.counts() }
+    }
+
+    /// Counts everything anew, as [`Broker::recount`] does. For tests.
+    ///
+    /// # Panics
+    /// If a counter is wrong.
+    pub fn recount(&self) {
+        self.broker.recount();
+        assert_eq!(self.sessions.count_held_acks(), self.sessions.acks.counts().pending());
     }
 
     /// The time of this turn.

@@ -12,15 +12,19 @@
 #![forbid(unsafe_code)]
 
 mod close;
-mod delayed_ack;
 mod framing;
 mod host;
 mod job_server;
 mod list_writer;
 mod outlet;
+#[cfg(test)]
+#[path = "../../tests/support/random.rs"]
+mod random;
 mod send_queue;
 mod session;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use close::CloseReason;
 pub use host::{Bridge, Clock, Host, Journal, NoBridge, Origin, Poller, Stream};

@@ -9,10 +9,10 @@
 use std::io::{self, ErrorKind};
 
 use crate::CloseReason;
-use crate::delayed_ack::DelayedAck;
 use crate::host::{Origin, Poller, Stream};
 use crate::list_writer::Listing;
 use crate::send_queue::SendQueue;
+use gearman_broker::delayed::DelayedAck;
 use gearman_broker::{Broker, ConnectionKey};
 
 /// Bytes waiting to be sent at which a peer's own requests wait too.
@@ -302,7 +302,7 @@ mod tests {
     use std::io::{Read, Write};
 
     use super::*;
-    use gearman_broker::{Broker, Config, LINGER, Wakeup};
+    use gearman_broker::{Broker, Config, DelayedReplies, Wakeup};
 
     /// A stream in memory: what the peer sent, and has not been received yet.
     #[derive(Default)]
@@ -342,7 +342,7 @@ mod tests {
             handle_prefix: "H".into(),
             attempts: None,
             wakeup: Wakeup::All,
-            linger: LINGER,
+            delayed_replies: DelayedReplies::default(),
             exceptions: false,
         });
         let key = broker.connect(7, "local");

@@ -3,11 +3,11 @@
 //! Must not: receive.
 
 use crate::CloseReason;
-use crate::delayed_ack::Fate;
 use crate::host::{Bridge, Host, Poller};
 use crate::outlet::Kind;
 use crate::send_queue::SendQueue;
 use crate::session::Session;
+use gearman_broker::delayed::{AckDelays, AckFate};
 use gearman_broker::{ConnectionKey, DriverTimer};
 
 /// The sessions.
@@ -29,11 +29,13 @@ pub(crate) struct Sessions<H: Host> {
     pub(super) fired: Vec<DriverTimer>,
     /// Bytes that may wait for one of them.
     output_limit: usize,
+    /// The limit of held acknowledgements, and what became of them.
+    pub(super) acks: AckDelays,
 }
 
 impl<H: Host> Sessions<H> {
     /// No sessions, of which each may make `output_limit` bytes wait.
-    pub(super) fn new(output_limit: usize, bridge: H::Bridge) -> Sessions<H> {
+    pub(super) fn new(output_limit: usize, ack_delay_ms: u64, bridge: H::Bridge) -> Sessions<H> {
         Sessions {
             slots: Vec::new(),
             urgent: Vec::new(),
@@ -44,6 +46,7 @@ impl<H: Host> Sessions<H> {
             bridge,
             fired: Vec::new(),
             output_limit,
+            acks: AckDelays::new(ack_delay_ms),
         }
     }
 
@@ -87,7 +90,9 @@ impl<H: Host> Sessions<H> {
         if slot.as_ref().is_none_or(|session| session.key != key) {
             return None;
         }
-        slot.take()
+        let mut session = slot.take()?;
+        session.delayed_ack.release(&mut self.acks);
+        Some(session)
     }
 
     /// Sends what waits, the urgent first: while the rest is on its way, who got
@@ -103,6 +108,8 @@ impl<H: Host> Sessions<H> {
             for index in indexes.drain(..) {
                 let Some(Some(session)) = self.slots.get_mut(index) else { continue };
                 *session.listed(urgent) = false;
+                // Whatever made it be sent, it takes an acknowledgement along.
+                session.delayed_ack.release(&mut self.acks);
                 if let Err(error) = session.flush(poller) {
                     self.close(index, CloseReason::broken(&error));
                 } else if session.ended && session.backlog() == 0 {
@@ -134,9 +141,9 @@ impl<H: Host> Sessions<H> {
         let index = key.index();
         if let Some(Some(session)) = self.slots.get_mut(index)
             && session.key == key
-            && session.delayed_ack.waits_until(due)
+            && session.delayed_ack.is_held_until(due)
         {
-            session.delayed_ack.expire();
+            session.delayed_ack.expire(&mut self.acks);
             self.mark_dirty(index, false);
         }
     }
@@ -148,6 +155,12 @@ impl<H: Host> Sessions<H> {
         }
     }
 
+    /// How many acknowledgements are held now, counted one by one.
+    pub(super) fn count_held_acks(&self) -> u64 {
+        let held = self.slots.iter().flatten().filter(|session| session.delayed_ack.is_held());
+        held.count() as u64
+    }
+
     /// Whether a large body is to be sent. Says so once.
     pub(super) fn take_large(&mut self) -> bool {
         std::mem::take(&mut self.has_large)
@@ -156,7 +169,10 @@ impl<H: Host> Sessions<H> {
     /// Takes out a connection that is to be closed.
     pub(super) fn pop_closing(&mut self) -> Option<Session<H::Stream>> {
         let index = self.closing.pop()?;
-        let session = self.slots[index].take();
+        let mut session = self.slots[index].take();
+        if let Some(session) = &mut session {
+            session.delayed_ack.release(&mut self.acks);
+        }
         while let Some(None) = self.slots.last() {
             self.slots.pop();
         }
@@ -189,20 +205,23 @@ impl<H: Host> Sessions<H> {
             self.close(index, reason);
             return None;
         }
+        // What the socket did not take yet goes out before anything else.
+        let is_alone = !session.is_listed() && session.backlog() == 0;
         write(session.output());
-        let is_alone = !session.is_listed();
         match kind {
-            Kind::Acknowledgement => match session.delayed_ack.acknowledge(self.now, is_alone) {
-                Fate::Goes => self.mark_dirty(index, false),
-                Fate::Waits(due) => return Some(due),
-                Fate::Joins => {}
-            },
+            Kind::Acknowledgement => {
+                match session.delayed_ack.acknowledge(self.now, is_alone, &mut self.acks) {
+                    AckFate::Send => self.mark_dirty(index, false),
+                    AckFate::Hold(due) => return Some(due),
+                    AckFate::Join => {}
+                }
+            }
             Kind::Report { is_last } => {
-                session.delayed_ack.report(self.now, is_last);
+                session.delayed_ack.report(self.now, is_last, &mut self.acks);
                 self.mark_dirty(index, true);
             }
             Kind::Answer | Kind::Call => {
-                session.delayed_ack.answer();
+                session.delayed_ack.answer(&mut self.acks);
                 self.mark_dirty(index, kind == Kind::Call);
             }
         }

@@ -4,7 +4,8 @@
 //! `cargo bench --bench gearmand` measures everything; names of cases after
 //! `--` measure these, `ours` or `original` one of the two, `--runs N` says how
 //! often. `--against PROGRAM` puts another server, such as an earlier build of
-//! ours, in the original's place. `--soak SECONDS` puts ours under a crowd that comes and goes and
+//! ours, in the original's place. `delays` measures ours with and without each delayed
+//! reply, in the cases that are named behind it. `--soak SECONDS` puts ours under a crowd that comes and goes and
 //! checks that nothing is lost.
 //!
 //! The load speaks the protocol by itself, from one thread of this process. Only
@@ -15,6 +16,8 @@
 mod cases;
 #[path = "gearmand/crowd.rs"]
 mod crowd;
+#[path = "gearmand/delays.rs"]
+mod delays;
 #[path = "gearmand/load.rs"]
 mod load;
 #[path = "../support/random.rs"]
@@ -40,6 +43,8 @@ struct Wanted {
     scale: Scale,
     /// Seconds of soaking instead.
     soak: Option<u64>,
+    /// Ours with and without each delayed reply instead: in these cases, or in all.
+    delays: Option<Vec<String>>,
     /// The server to compare with.
     against: Option<String>,
 }
@@ -52,6 +57,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
         runs: Some(1),
         scale: Scale(1000),
         soak: None,
+        delays: None,
         against: None,
     };
     let mut arguments = arguments.peekable();
@@ -69,8 +75,12 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
             "--against" => {
                 wanted.against = Some(arguments.next().ok_or("--against needs a program")?);
             }
+            "delays" => wanted.delays = Some(Vec::new()),
             "ours" => wanted.kinds.push(Kind::Ours),
             "original" => wanted.kinds.push(Kind::Original),
+            name if wanted.delays.is_some() && delays::is_case(name) => {
+                wanted.delays.as_mut().expect("it is there").push(name.into());
+            }
             name => match CASES.iter().find(|case| case.name == name) {
                 Some(case) => wanted.cases.push(case),
                 None => {
@@ -99,6 +109,9 @@ fn main() {
     };
     if let Some(seconds) = wanted.soak {
         return soak::run(seconds);
+    }
+    if let Some(cases) = wanted.delays {
+        return delays::run(&cases, wanted.runs, wanted.scale);
     }
     if let Some(program) = wanted.against {
         Kind::replace_original(program);

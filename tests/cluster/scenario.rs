@@ -10,7 +10,8 @@
 //! simulation is for.
 
 use gearman_admin::{Answer, Context};
-use gearman_broker::{Broker, Config, ConnectionKey, LINGER, Now, Outbox, Wakeup};
+use gearman_broker::delayed::{DelayedReplyCounts, GRAB_HOLD_MS_DEFAULT};
+use gearman_broker::{Broker, Config, ConnectionKey, DelayedReplies, Now, Outbox, Wakeup};
 use gearman_protocol::{Command, Decoded, Magic, ProtocolError, decode, encode};
 
 /// Connections at a time.
@@ -110,7 +111,10 @@ pub fn run(data: &[u8]) {
         wakeup: [Wakeup::AsNeeded, Wakeup::All, Wakeup::AtMost(1), Wakeup::AtMost(2)]
             [setting / 4 % 4],
         // Sometimes as long as a scenario.
-        linger: [LINGER, 10_000][setting / 16 % 2],
+        delayed_replies: DelayedReplies {
+            grab_hold_ms: [GRAB_HOLD_MS_DEFAULT, 10_000, 0][setting / 16 % 3],
+            ..DelayedReplies::default()
+        },
         exceptions: setting >= 128,
     });
     let mut stage = Stage::default();
@@ -154,12 +158,15 @@ fn step(
         6..=9 => {
             let line = [LINES[who % LINES.len()], script.word()?].concat();
             broker.interrupt(key, stage);
+            let delayed_replies =
+                DelayedReplyCounts { grab: broker.long_polls(), ..Default::default() };
             let mut context = Context {
                 broker,
                 packets: stage,
                 level: "INFO",
                 allow_shutdown: who >= 128,
                 uptime: 1,
+                delayed_replies,
             };
             let mut text = Vec::new();
             if let Answer::List(mut list) = gearman_admin::answer(&line, &mut context, &mut text) {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
+use gearman_broker::delayed::DelayedReplies;
 use gearman_broker::{Broker, Config, Wakeup};
 use gearman_session::Settings;
 
@@ -151,7 +152,10 @@ impl<'a> World<'a> {
             handle_prefix: life(number, place.life),
             attempts: self.plan.attempts,
             wakeup,
-            linger: if self.plan.delays_replies { gearman_broker::LINGER } else { 0 },
+            delayed_replies: match self.plan.delays_replies {
+                true => DelayedReplies::default(),
+                false => DelayedReplies { grab_hold_ms: 0, ack_delay_ms: 0 },
+            },
             exceptions: false,
         });
         let settings =
@@ -296,7 +300,7 @@ impl<'a> World<'a> {
         self.turn += 1;
         let Some(server) = &mut self.places[number].server else { return };
         let deeds = server.turn();
-        server.jobs.broker.recount();
+        server.jobs.recount();
         let journal = &mut server.jobs.journal;
         if let Some(fault) = journal.faults.pop() {
             self.books.fail("call", format!("server {number} disconnects {fault}"));

@@ -49,6 +49,8 @@ fn figures_follow_the_jobs() {
         ("gearman_function_paused{function=\"f\"}", 0.0),
         ("gearman_function_paused{function=\"g\"}", 1.0),
         ("gearman_oldest_waiting_job_age_seconds{function=\"g\"}", 0.0),
+        ("gearman_delayed_replies_total{outcome=\"held\",reply=\"grab\"}", 0.0),
+        ("gearman_delayed_replies_total{outcome=\"expired\",reply=\"ack\"}", 0.0),
         ("gearman_connections", 2.0),
         ("gearman_functions", 2.0),
     ] {

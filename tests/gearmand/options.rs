@@ -84,8 +84,12 @@ fn the_port_of_the_environment_stands_in_for_the_default() {
 #[test]
 fn a_value_that_makes_no_sense_is_named_with_its_option() {
     for (option, value) in [
+        ("--ack-delay", "1001"),
+        ("--ack-delay", "10ms"),
         ("--backlog", "many"),
         ("--file-descriptors", "-1"),
+        ("--grab-hold", "-1"),
+        ("--grab-hold", "1001"),
         ("--http-listen", ""),
         ("--job-retries", "256"),
         ("--job-retries", "-2"),

@@ -1,10 +1,13 @@
-//! Jobs that follow each other closely: fewer packets, and none too few.
+//! Delayed replies of a running server: fewer packets, and none too few.
 //!
 //! What is shown here depends on who is how fast, and happens often, not always: so
 //! jobs are done until it is seen.
 
+use std::fs;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::support::*;
 
@@ -95,14 +98,14 @@ fn start_after(server: &Server, jobs: usize) -> Pair {
 }
 
 #[test]
-fn the_next_job_comes_without_a_word_that_there_is_none() {
+fn a_held_grab_is_answered_by_the_next_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     while pair.play() {}
 }
 
 #[test]
-fn who_waited_for_a_job_in_vain_is_told_so() {
+fn a_long_poll_that_expires_is_answered_with_no_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     while pair.play() {}
@@ -114,7 +117,7 @@ fn who_waited_for_a_job_in_vain_is_told_so() {
 }
 
 #[test]
-fn lines_of_text_are_answered_after_the_question_for_a_job() {
+fn a_line_of_text_is_answered_after_the_held_grab() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     while pair.play() {}
@@ -124,7 +127,7 @@ fn lines_of_text_are_answered_after_the_question_for_a_job() {
 }
 
 #[test]
-fn who_says_no_more_while_it_waits_for_a_job_is_told_that_there_is_none() {
+fn a_held_worker_that_half_closes_gets_no_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     while pair.play() {}
@@ -133,7 +136,7 @@ fn who_says_no_more_while_it_waits_for_a_job_is_told_that_there_is_none() {
 }
 
 #[test]
-fn what_makes_no_sense_is_answered_after_the_question_for_a_job() {
+fn an_invalid_packet_is_answered_after_the_held_grab() {
     let server = Server::start(&["--max-packet-size", "1000"]);
     let mut pair = start(&server);
     while pair.play() {}
@@ -159,8 +162,8 @@ fn begin(pair: &mut Pair, jobs: usize) -> bool {
     there.is_ok()
 }
 
-/// Plays until an acknowledgement waits; the job is not done yet.
-fn until_it_waits(pair: &mut Pair) {
+/// Does jobs until an acknowledgement is held; its job is not done yet.
+fn until_an_ack_is_held(pair: &mut Pair) {
     while begin(pair, 1) {
         pair.finish();
         let answers = pair.answers();
@@ -169,17 +172,17 @@ fn until_it_waits(pair: &mut Pair) {
 }
 
 #[test]
-fn acknowledgement_and_result_come_together() {
+fn a_held_acknowledgement_comes_together_with_the_result() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    until_it_waits(&mut pair);
+    until_an_ack_is_held(&mut pair);
     pair.finish();
     let answers = pair.answers();
     pair.client.expect(&answers).settle();
 }
 
 #[test]
-fn who_asks_something_because_of_an_acknowledgement_gets_it_at_once() {
+fn a_client_that_asks_something_after_the_acknowledgement_gets_it_at_once() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     for _ in 0..30 {
@@ -192,12 +195,12 @@ fn who_asks_something_because_of_an_acknowledgement_gets_it_at_once() {
 }
 
 #[test]
-fn an_acknowledgement_comes_also_when_no_result_does() {
+fn a_held_acknowledgement_comes_without_a_result_too() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     let mut waited = PATIENCE;
     for _ in 0..3 {
-        until_it_waits(&mut pair);
+        until_an_ack_is_held(&mut pair);
         let began = Instant::now();
         let handle = pair.handle();
         pair.client.expect(&response(8, &[&handle[..]]));
@@ -211,11 +214,11 @@ fn an_acknowledgement_comes_also_when_no_result_does() {
 }
 
 #[test]
-fn an_acknowledgement_that_waits_is_sent_when_the_server_ends() {
+fn a_held_acknowledgement_is_sent_when_the_server_ends() {
     for how in ["signal", "word"] {
         let mut server = Server::start(&["--allow-shutdown"]);
         let mut pair = start(&server);
-        until_it_waits(&mut pair);
+        until_an_ack_is_held(&mut pair);
         match how {
             "signal" => server.signal("TERM"),
             _ => drop(server.connect().send(b"shutdown\n")),
@@ -227,7 +230,7 @@ fn an_acknowledgement_that_waits_is_sent_when_the_server_ends() {
 }
 
 #[test]
-fn who_submits_several_at_once_needs_no_acknowledgement_before_their_results() {
+fn acknowledgements_of_two_jobs_submitted_at_once_come_with_their_results() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     let mut is_known = true;
@@ -243,5 +246,52 @@ fn who_submits_several_at_once_needs_no_acknowledgement_before_their_results() {
         let created = [&first, &second].map(|handle| response(8, &[handle]));
         let done = [&first, &second].map(|handle| response(13, &[&handle[..], "y"]));
         pair.client.expect(&[created.concat(), done.concat()].concat());
+    }
+}
+
+/// What became of the held replies of one kind: held, served, expired, interrupted.
+fn counts(server: &Server, reply: &str) -> [u64; 4] {
+    let text = server.connect().line("json server");
+    let all: Value = serde_json::from_str(&text).expect("JSON");
+    ["held", "served", "expired", "interrupted"]
+        .map(|outcome| all["delayed_replies"][reply][outcome].as_u64().expect("a count"))
+}
+
+#[test]
+fn every_held_reply_is_counted_with_its_outcome() {
+    let server = Server::start(&[]);
+    let mut pair = start(&server);
+    while pair.play() {}
+    until_an_ack_is_held(&mut pair);
+    pair.finish();
+    let answers = pair.answers();
+    pair.client.expect(&answers);
+    pair.worker.expect(&response(NO_JOB, NOTHING)).settle();
+    let [held, served, expired, interrupted] = counts(&server, "grab");
+    assert!(served > 0 && expired > 0, "{served} served, {expired} expired");
+    assert_eq!(held, served + expired + interrupted);
+    let [held, served, expired, interrupted] = counts(&server, "ack");
+    assert!(served > 0, "no acknowledgement came with its result");
+    assert_eq!(held, served + expired + interrupted);
+}
+
+#[test]
+fn a_server_with_both_delays_off_holds_nothing() {
+    let directory = Directory::new("delays-off");
+    let file = directory.file("conf");
+    fs::write(&file, "--ack-delay=0\n").expect("written");
+    let server = Server::start(&["--grab-hold", "0", "--config-file", &file]);
+    let mut pair = start(&server);
+    for _ in 0..50 {
+        assert!(pair.play(), "the worker is told that there is no job");
+    }
+    for _ in 0..50 {
+        assert!(begin(&mut pair, 1), "the acknowledgement comes before the result");
+        pair.finish();
+        let answers = pair.answers();
+        pair.client.expect(&answers);
+    }
+    for reply in ["grab", "ack"] {
+        assert_eq!(counts(&server, reply), [0; 4], "{reply}");
     }
 }

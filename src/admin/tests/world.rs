@@ -3,6 +3,7 @@
 //!
 //! Must not: know a command.
 
+use gearman_broker::delayed::{DelayedReplies, DelayedReplyCounts};
 use gearman_broker::{
     Broker, Config, ConnectionKey, FunctionWalk, JobWalk, Now, Outbox, State, Step, Wakeup,
 };
@@ -44,7 +45,7 @@ impl World {
             handle_prefix: "H".into(),
             attempts: None,
             wakeup: Wakeup::All,
-            linger: 0,
+            delayed_replies: DelayedReplies { grab_hold_ms: 0, ack_delay_ms: 0 },
             exceptions: false,
         });
         let client = broker.connect(5, "10.0.0.1");
@@ -94,6 +95,7 @@ impl World {
             level: "NOTICE",
             allow_shutdown,
             uptime: 42,
+            delayed_replies: DelayedReplyCounts::default(),
         };
         let kind = match answer(line, &mut context, &mut text) {
             Answer::Text => "text",

@@ -2,7 +2,7 @@
 //!
 //! Must not: hand out jobs.
 
-use super::super::connection::{Ability, Connection, Rest};
+use super::super::connection::{Ability, Connection, WorkerState};
 use super::super::function::Function;
 use super::super::slab::Id;
 use super::super::{Broker, Outbox};
@@ -58,9 +58,9 @@ impl Broker {
         let id = self.abilities.insert(Ability::new(worker, function));
         self.abilities_index.insert(Self::ability_tag(worker, function), id);
         self.functions[function].abilities.push_back(&mut self.abilities, id);
-        let sleeping = self.connections[worker].rest == Rest::Sleeps;
+        let sleeping = self.connections[worker].state == WorkerState::Sleeping;
         if sleeping && self.functions[function].available() > 0 {
-            self.rouse(worker);
+            self.wake_worker(worker);
             self.reply(worker, Command::Noop, &[], b"", out);
         } else if sleeping {
             self.functions[function].sleepers.push_back(&mut self.abilities, id);
@@ -98,7 +98,7 @@ impl Broker {
 
     fn remove_ability(&mut self, id: Id<Ability>, out: &mut dyn Outbox) {
         let Ability { connection, function, count, .. } = self.abilities[id];
-        if self.connections[connection].rest != Rest::Awake {
+        if self.connections[connection].state != WorkerState::Awake {
             self.functions[function].sleepers.remove(&mut self.abilities, id);
         }
         self.connections[connection].abilities.remove(&mut self.abilities, id);

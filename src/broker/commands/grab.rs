@@ -2,7 +2,7 @@
 //!
 //! Must not: know why a worker has the functions that it has.
 
-use super::super::connection::{Ability, Connection, Rest};
+use super::super::connection::{Ability, Connection, WorkerState};
 use super::super::job::PRIORITIES;
 use super::super::slab::Id;
 use super::super::timers::Now;
@@ -20,11 +20,12 @@ impl Broker {
         now: Now,
         out: &mut dyn Outbox,
     ) {
-        self.rouse(worker);
+        self.wake_worker(worker);
         let Some((ability, priority)) = self.most_urgent(worker) else {
-            return self.answer_in_vain(worker, grab, out);
+            return self.reply_to_empty_grab(worker, grab, out);
         };
-        self.note_job(worker);
+        let hold_ms = self.config.delayed_replies.grab_hold_ms;
+        self.connections[worker].empty_grabs.job(self.now.ticks, hold_ms);
         let abilities = &mut self.connections[worker].abilities;
         abilities.remove(&mut self.abilities, ability);
         abilities.push_back(&mut self.abilities, ability);
@@ -78,14 +79,14 @@ impl Broker {
 
     /// Promises the worker one NOOP when there is a job for it, which may be now.
     pub(super) fn pre_sleep(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
-        self.note_sleep(worker);
+        self.connections[worker].empty_grabs.pre_sleep();
         if self.most_urgent(worker).is_some() {
             // It may have said so before, when another was woken for that job.
-            self.rouse(worker);
+            self.wake_worker(worker);
             return self.reply(worker, Command::Noop, &[], b"", out);
         }
-        if self.connections[worker].rest != Rest::Sleeps {
-            self.lay_down(worker, Rest::Sleeps);
+        if self.connections[worker].state != WorkerState::Sleeping {
+            self.sleep_worker(worker, WorkerState::Sleeping);
         }
     }
 }

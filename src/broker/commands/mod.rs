@@ -30,9 +30,9 @@ impl Broker {
     ) {
         let Some(from) = self.connections.find(from) else { return };
         self.now = now;
-        self.end_wait(from, out);
+        self.interrupt_long_poll(from, out);
         if packet.packet.command() != Command::PreSleep {
-            self.note_other_business(from);
+            self.connections[from].empty_grabs.other_packet();
         }
         if packet.packet.header.magic != Magic::Request {
             return self.refuse(from, errors::MAGIC, out);

@@ -7,7 +7,7 @@ mod abilities;
 mod admin;
 mod coalescing;
 mod draining;
-mod lingering;
+mod long_poll;
 mod model;
 mod order;
 mod pausing;
@@ -18,13 +18,15 @@ mod sleeping;
 mod status;
 mod submitting;
 mod totals;
+mod two_servers;
 mod walks;
 
 use std::collections::HashMap;
 
 use super::{
-    Broker, Cancelled, Config, ConnectionKey, ConnectionWalk, Dropped, FunctionView, FunctionWalk,
-    JobView, JobWalk, LINGER, Now, Outbox, State, Step, Table, TableWalk, Wakeup,
+    Broker, Cancelled, Config, ConnectionKey, ConnectionWalk, DelayedReplies, Dropped,
+    FunctionView, FunctionWalk, JobView, JobWalk, Now, Outbox, State, Step, Table, TableWalk,
+    Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
@@ -34,8 +36,8 @@ struct Mailbox {
     mail: HashMap<usize, (ConnectionKey, Vec<String>)>,
     accepted: Vec<String>,
     given_up: Vec<String>,
-    /// Packets that could wait for the next one.
-    patient: Vec<String>,
+    /// Packets that may be held for the next one.
+    may_wait: Vec<String>,
 }
 
 impl Outbox for Mailbox {
@@ -62,7 +64,7 @@ impl Outbox for Mailbox {
     ) -> Option<u64> {
         self.send(to, command, args, body);
         let (_, mail) = &self.mail[&to.index()];
-        self.patient.extend(mail.last().cloned());
+        self.may_wait.extend(mail.last().cloned());
         None
     }
 
@@ -109,7 +111,7 @@ impl World {
             handle_prefix: "H".into(),
             attempts: None,
             wakeup: Wakeup::All,
-            linger: LINGER,
+            delayed_replies: DelayedReplies::default(),
             exceptions: false,
         };
         change(&mut config);

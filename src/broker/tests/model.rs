@@ -26,14 +26,29 @@ pub(super) struct Job {
     pub(super) retries: u8,
 }
 
+/// What followed an empty grab that was answered at once, and when that was.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) enum EmptyGrab {
+    #[default]
+    None,
+    Answered(u64),
+    Slept(u64),
+}
+
 /// What the model believes of a connection.
 #[derive(Default)]
 pub(super) struct Connection {
     /// Functions, and whether their time is limited.
     pub(super) functions: BTreeMap<String, bool>,
     pub(super) sleeping: bool,
-    /// Since when its question for a job is not answered, if it is not.
-    pub(super) lingers: Option<u64>,
+    /// Since when its grab is held, if it is.
+    pub(super) held_since: Option<u64>,
+    /// How its last empty grab goes on that was answered at once.
+    pub(super) empty_grab: EmptyGrab,
+    /// Empty grabs in a row that PRE_SLEEP and soon a job followed.
+    pub(super) hits: u32,
+    /// When the last of these jobs came.
+    pub(super) last_hit: u64,
     pub(super) exceptions: bool,
 }
 
@@ -45,6 +60,8 @@ pub(super) struct Model {
     /// What each connection must get, NOOP aside.
     pub(super) mail: BTreeMap<usize, Vec<String>>,
     pub(super) attempts: Option<u8>,
+    /// Milliseconds that a grab may be held.
+    pub(super) grab_hold_ms: u64,
     /// Functions whose jobs are kept back.
     pub(super) paused: BTreeSet<String>,
     /// Jobs submitted, completed, failed, retried and abandoned.
@@ -63,13 +80,14 @@ const ABANDONED: usize = 4;
 pub(super) const TIMEOUT: u64 = 1000;
 
 impl Model {
-    pub(super) fn new(attempts: Option<u8>) -> Model {
+    pub(super) fn new(attempts: Option<u8>, grab_hold_ms: u64) -> Model {
         Model {
             jobs: BTreeMap::new(),
             queues: BTreeMap::new(),
             connections: BTreeMap::new(),
             mail: BTreeMap::new(),
             attempts,
+            grab_hold_ms,
             paused: BTreeSet::new(),
             totals: BTreeMap::new(),
             last_job: 0,
@@ -130,9 +148,8 @@ impl Model {
         }
     }
 
-    /// Whether a worker may be given a job that comes while it lingers: the first
-    /// of any of its queues, for of several that come in one step the first one
-    /// finds it.
+    /// Whether a held worker may be given this job: the first of any of its queues,
+    /// for of several that come in one step the first one ends the long poll.
     pub(super) fn is_for(&self, number: u32, worker: usize) -> bool {
         let Some(job) = self.jobs.get(&number) else { return false };
         let queue = self.queues.get(&(job.function.clone(), job.priority));
@@ -162,12 +179,50 @@ impl Model {
             .unwrap_or_default()
     }
 
+    /// A worker sent a packet; it is answered behind the NO_JOB of a held grab.
+    pub(super) fn hear(&mut self, who: usize, is_pre_sleep: bool) {
+        let connection = self.connections.get_mut(&who).expect("a connection of the model");
+        if connection.held_since.take().is_some() {
+            connection.hits = 0;
+            self.expect(who, "NO_JOB");
+            return;
+        }
+        if let EmptyGrab::Answered(when) = connection.empty_grab {
+            if is_pre_sleep {
+                connection.empty_grab = EmptyGrab::Slept(when);
+            } else {
+                (connection.empty_grab, connection.hits) = (EmptyGrab::None, 0);
+            }
+        }
+    }
+
+    /// A worker's grab found no job. It may be held only if each of its last 4 was
+    /// followed by PRE_SLEEP at once and by a job less than the hold later, the last
+    /// of them less than 10 ms ago: else another server may have one for it.
+    pub(super) fn empty_grab(&mut self, who: usize, is_held: bool, now: u64) {
+        let connection = self.connections.get_mut(&who).expect("a connection of the model");
+        connection.empty_grab = EmptyGrab::None;
+        if is_held {
+            assert!(connection.hits >= 4 && now < connection.last_hit + 10, "{who} is held");
+            connection.held_since = Some(now);
+        } else {
+            connection.empty_grab = EmptyGrab::Answered(now);
+        }
+    }
+
     /// A worker was given a job.
     pub(super) fn assign(&mut self, number: u32, worker: usize, now: u64) {
+        let connection = self.connections.get_mut(&worker).expect("a worker of the model");
+        if let EmptyGrab::Slept(when) = std::mem::take(&mut connection.empty_grab) {
+            let is_hit = now < when + self.grab_hold_ms;
+            connection.hits = if is_hit { connection.hits + 1 } else { 0 };
+            connection.last_hit = now;
+        }
         self.queues.values_mut().for_each(|queue| queue.retain(|&queued| queued != number));
         let job = self.jobs.get_mut(&number).expect("an assigned job");
         let limited = self.connections[&worker].functions[&job.function];
-        let deadline = limited.then_some(now + TIMEOUT);
+        // Of the millisecond that is running, a part has passed already.
+        let deadline = limited.then_some(now + TIMEOUT + 1);
         job.place = Place::Running { worker, since: now, deadline };
     }
 

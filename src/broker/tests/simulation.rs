@@ -5,10 +5,11 @@
 //! A failure prints its seed; `GEARMAND_SEED=n cargo test simulation` plays it
 //! again, and `GEARMAND_STEPS=n` plays longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::model::{Job, Model, Place};
 use super::*;
+use crate::delayed::GRAB_HOLD_MS_DEFAULT;
 use crate::random::Random;
 
 const FUNCTIONS: [&str; 4] = ["a", "b", "c", "d"];
@@ -31,10 +32,10 @@ struct Simulation {
     next_connection: usize,
     /// How many of ten times nobody submits anything, but a worker asks.
     leisure: usize,
-    /// Milliseconds that workers may linger.
-    linger: u64,
-    /// How many jobs were given to those who lingered.
-    lingered: usize,
+    /// Which sleeping workers a job wakes.
+    wakeup: Wakeup,
+    /// Long polls that were answered by a job.
+    served: usize,
 }
 
 impl Simulation {
@@ -44,14 +45,15 @@ impl Simulation {
         let wakeup =
             random.pick(&[Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(1), Wakeup::AtMost(2)]);
         // As long as some steps take, for in no step two things happen.
-        let linger = random.pick(&[LINGER, 300, 100_000]);
+        let grab_hold_ms =
+            random.pick(&[0, GRAB_HOLD_MS_DEFAULT, GRAB_HOLD_MS_DEFAULT, 300, 100_000]);
         let leisure = random.pick(&[0, 5, 7]);
         let world = World::with(|config| {
             config.attempts = attempts;
             config.wakeup = wakeup;
-            config.linger = linger;
+            config.delayed_replies.grab_hold_ms = grab_hold_ms;
         });
-        let model = Model::new(attempts);
+        let model = Model::new(attempts, grab_hold_ms);
         Simulation {
             random,
             world,
@@ -59,8 +61,8 @@ impl Simulation {
             keys: BTreeMap::new(),
             next_connection: 0,
             leisure,
-            linger,
-            lingered: 0,
+            wakeup,
+            served: 0,
         }
     }
 
@@ -107,7 +109,7 @@ impl Simulation {
             38 => self.cancel_unique(),
             39 => self.pause(),
             40 | 41 => self.resume(),
-            42 => self.work_closely(who),
+            42 => self.hit(who),
             _ => self.get_status(who),
         }
         self.compare();
@@ -125,9 +127,7 @@ impl Simulation {
     }
 
     fn send(&mut self, who: usize, command: Command, parts: &[&str]) {
-        if self.connection(who).lingers.take().is_some() {
-            self.model.expect(who, "NO_JOB");
-        }
+        self.model.hear(who, command == Command::PreSleep);
         self.world.send(self.keys[&who], command, parts);
     }
 
@@ -166,25 +166,22 @@ impl Simulation {
         let candidates = self.model.candidates(who);
         self.connection(who).sleeping = false;
         let mail = self.ask(who, Command::GrabJobUniq, &[]);
-        let Some(first) = candidates.first() else { return self.ask_in_vain(who, &mail) };
+        let Some(first) = candidates.first() else { return self.reply_to_empty_grab(who, &mail) };
         let text = |number: &u32| self.model.assignment(*number);
         let given = candidates.iter().find(|&number| mail == [text(number)]);
         let given = *given.unwrap_or_else(|| panic!("{mail:?} is not like {}", text(first)));
         self.model.assign(given, who, self.world.now.ticks);
     }
 
-    /// There is no job: it says so at once, or lets the worker linger.
-    fn ask_in_vain(&mut self, who: usize, mail: &[String]) {
-        if mail.is_empty() {
-            self.connection(who).lingers = Some(self.world.now.ticks);
-        } else {
-            assert_eq!(mail, ["NO_JOB"]);
-        }
+    /// There is no job: NO_JOB comes at once, or the grab is held.
+    fn reply_to_empty_grab(&mut self, who: usize, mail: &[String]) {
+        assert!(mail.is_empty() || mail == ["NO_JOB"], "{mail:?}");
+        self.model.empty_grab(who, mail.is_empty(), self.world.now.ticks);
     }
 
     /// A worker and a client go hand in hand for a while, as long as there are no
-    /// other jobs: after some of that the worker lingers.
-    fn work_closely(&mut self, who: usize) {
+    /// other jobs: after some of that its grab is held.
+    fn hit(&mut self, who: usize) {
         for _ in 0..6 {
             let functions = self.connection(who).functions.keys().cloned().collect::<Vec<_>>();
             if functions.is_empty() || !self.model.candidates(who).is_empty() {
@@ -192,7 +189,7 @@ impl Simulation {
             }
             self.grab(who);
             self.pass(1);
-            if self.connection(who).lingers.is_none() {
+            if self.connection(who).held_since.is_none() {
                 self.sleep(who);
                 self.pass(1);
             }
@@ -323,24 +320,23 @@ impl Simulation {
         assert!(answer.len() == 1 && answer[0].starts_with(&expected), "{answer:?}");
     }
 
-    /// Those who linger have got a job that came for them, or hear in time that
-    /// there is none.
-    fn look_at_lingerers(&mut self, mails: &mut BTreeMap<usize, Vec<String>>) {
+    /// Held workers have got a job that came for them, or NO_JOB in time.
+    fn check_long_polls(&mut self, mails: &mut BTreeMap<usize, Vec<String>>) {
         let now = self.world.now.ticks;
         let mut given = Vec::new();
         for (&who, mail) in mails {
-            let Some(since) = self.model.connections[&who].lingers else { continue };
-            let is_over = now >= since + self.linger;
+            let Some(since) = self.model.connections[&who].held_since else { continue };
+            let is_over = now >= since + self.model.grab_hold_ms;
             let answer = mail.iter().position(|text| {
                 text == "NO_JOB" && is_over || text.starts_with("JOB_ASSIGN_UNIQ")
             });
             let Some(answer) = answer else {
-                assert!(!is_over, "{who} lingers for too long");
+                assert!(!is_over, "{who} is held for too long");
                 continue;
             };
-            self.connection(who).lingers = None;
+            self.connection(who).held_since = None;
             match &mail.remove(answer)[..] {
-                "NO_JOB" => {}
+                "NO_JOB" => self.connection(who).hits = 0,
                 job => given.push((who, job.to_string())),
             }
         }
@@ -355,11 +351,11 @@ impl Simulation {
             });
             let (place, job) = fits.unwrap_or_else(|| panic!("{given:?} are not for them"));
             self.model.assign(job, given.remove(place).0, now);
-            self.lingered += 1;
+            self.served += 1;
         }
         for (&who, connection) in &self.model.connections {
-            let is_lost = connection.lingers.is_some() && !self.model.candidates(who).is_empty();
-            assert!(!is_lost, "{who} lingers beside a job");
+            let is_lost = connection.held_since.is_some() && !self.model.candidates(who).is_empty();
+            assert!(!is_lost, "{who} is held beside a job");
         }
     }
 
@@ -367,7 +363,7 @@ impl Simulation {
     fn compare(&mut self) {
         let keys = self.keys.iter();
         let mut mails = keys.map(|(&who, &key)| (who, self.world.mail(key))).collect();
-        self.look_at_lingerers(&mut mails);
+        self.check_long_polls(&mut mails);
         for (who, mut mail) in mails {
             let woken = mail.iter().filter(|text| *text == "NOOP").count();
             mail.retain(|text| text != "NOOP");
@@ -385,7 +381,27 @@ impl Simulation {
             assert_eq!(totals, self.model.totals.get(name).copied().unwrap_or_default(), "{name}");
             assert_eq!(found.paused, self.model.paused.contains(name), "{name}");
         }
+        self.check_wakeups();
         self.world.broker.recount();
+    }
+
+    /// A held worker takes nobody's wake-up: beside a waiting job one of its workers is
+    /// awake or none sleeps, and held workers do not count as awake.
+    fn check_wakeups(&self) {
+        for name in FUNCTIONS {
+            let is_waiting = |(key, queue): (&(String, usize), &VecDeque<u32>)| {
+                key.0 == name && !queue.is_empty() && !self.model.paused.contains(name)
+            };
+            if !self.model.queues.iter().any(is_waiting) {
+                continue;
+            }
+            let all = self.model.connections.values();
+            let workers: Vec<_> = all.filter(|c| c.functions.contains_key(name)).collect();
+            let sleeping = workers.iter().filter(|c| c.sleeping).count();
+            let awake = workers.iter().filter(|c| !c.sleeping && c.held_since.is_none()).count();
+            assert!(sleeping == 0 || awake > 0, "a job of {name} wakes nobody");
+            assert!(sleeping == 0 || self.wakeup != Wakeup::All, "a job of {name} does not wake");
+        }
     }
 
     /// Lets workers do everything that is left: nothing may be lost.
@@ -424,16 +440,16 @@ fn variable(name: &str) -> Option<u64> {
 fn a_random_crowd_is_served_as_the_model_says() {
     let steps = variable("GEARMAND_STEPS").unwrap_or(STEPS);
     let seeds = variable("GEARMAND_SEED").map_or(0..SEEDS, |seed| seed..seed + 1);
-    let mut lingered = 0;
+    let mut served = 0;
     for seed in seeds {
         let played = std::panic::catch_unwind(|| {
             let mut simulation = Simulation::new(seed);
             (0..steps).for_each(|_| simulation.step());
             simulation.finish();
-            simulation.lingered
+            simulation.served
         });
         match played {
-            Ok(count) => lingered += count,
+            Ok(count) => served += count,
             Err(panic) => {
                 eprintln!("play it again with GEARMAND_SEED={seed} GEARMAND_STEPS={steps}");
                 std::panic::resume_unwind(panic);
@@ -441,5 +457,5 @@ fn a_random_crowd_is_served_as_the_model_says() {
         }
     }
     // Else the play has become one that does not put this to the test.
-    assert!(lingered > 10 || variable("GEARMAND_SEED").is_some(), "{lingered} lingered");
+    assert!(served > 10 || variable("GEARMAND_SEED").is_some(), "{served} long polls");
 }

@@ -170,6 +170,6 @@ fn only_the_acknowledgement_of_a_job_that_somebody_waits_for_may_wait() {
     // One job now, and each submission has its own answer.
     world.send(client, Command::SubmitJobBg, &["f", "u", "x"]);
     world.send(client, Command::SubmitJobHigh, &["f", "v", "x"]);
-    assert_eq!(world.mailbox.patient, ["JOB_CREATED H:1", "JOB_CREATED H:2"]);
+    assert_eq!(world.mailbox.may_wait, ["JOB_CREATED H:1", "JOB_CREATED H:2"]);
     assert_eq!(world.mail(client).len(), 4);
 }

@@ -157,8 +157,9 @@ impl Server {
         {
             let counts = self.jobs.broker.counts();
             let uptime = self.jobs.uptime();
+            let delayed_replies = self.jobs.delayed_reply_counts();
             // Who asked may have gone.
-            let _ = to.send(Figures { functions, counts, uptime });
+            let _ = to.send(Figures { functions, counts, delayed_replies, uptime });
         }
         self.desk = Some(desk);
     }

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::log::Level;
+use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Counts, FunctionView};
 
 /// What the event loop is asked for.
@@ -56,6 +57,8 @@ impl Caller {
 pub(crate) struct Figures {
     pub(crate) functions: Vec<FunctionView<Vec<u8>>>,
     pub(crate) counts: Counts,
+    /// What became of all replies that were held.
+    pub(crate) delayed_replies: DelayedReplyCounts,
     /// Seconds since the server started.
     pub(crate) uptime: u64,
 }

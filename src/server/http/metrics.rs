@@ -13,7 +13,15 @@ use prometheus::{Encoder, TextEncoder};
 
 use super::Figures;
 use gearman_broker::FunctionView;
+use gearman_broker::delayed::{DelayedReplyCounts, HeldReplies};
 use gearman_protocol::percent::escape;
+
+/// The metric of replies that were held, and what it is.
+const DELAYED_REPLIES: (&str, &str) = (
+    "gearman_delayed_replies_total",
+    "replies held (grab: empty GRAB_JOB, ack: JOB_CREATED), and those of them that were served \
+     in time, expired, or were interrupted by another packet",
+);
 
 type Function = FunctionView<Vec<u8>>;
 
@@ -73,6 +81,9 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
         }
     }
 
+    let (name, help) = DELAYED_REPLIES;
+    text.family(name, help, MetricType::COUNTER, delayed_replies(&figures.delayed_replies))?;
+
     let counts = &figures.counts;
     text.gauge("gearman_connections", "number of open connections", counts.connections as f64)?;
     text.gauge("gearman_functions", "number of known functions", counts.functions as f64)?;
@@ -81,6 +92,21 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
         TextEncoder::new().encode(&[family], &mut text.0)?;
     }
     Ok(text.0)
+}
+
+/// A series per kind of reply and outcome.
+fn delayed_replies(counts: &DelayedReplyCounts) -> Vec<Metric> {
+    let mut series = Vec::new();
+    for (reply, counts) in [("grab", counts.grab), ("ack", counts.ack)] {
+        let HeldReplies { held, served, expired, interrupted } = counts;
+        for (outcome, count) in
+            [("held", held), ("served", served), ("expired", expired), ("interrupted", interrupted)]
+        {
+            let labels = vec![label("outcome", outcome.into()), label("reply", reply.into())];
+            series.push(metric(MetricType::COUNTER, labels, count as f64));
+        }
+    }
+    series
 }
 
 /// The text so far.
@@ -178,7 +204,10 @@ mod tests {
     fn lines(names: &[&[u8]]) -> Vec<String> {
         let functions = names.iter().map(|name| function(name)).collect();
         let counts = Counts { connections: 8, functions: 1, jobs: 15, running: 5, delayed: 4 };
-        let text = text(&Figures { functions, counts, uptime: 9 }).expect("encodes");
+        let held = |held| HeldReplies { held, served: 3, expired: 2, interrupted: 1 };
+        let delayed_replies = DelayedReplyCounts { grab: held(6), ack: held(7) };
+        let text =
+            text(&Figures { functions, counts, delayed_replies, uptime: 9 }).expect("encodes");
         String::from_utf8(text).expect("text").lines().map(String::from).collect()
     }
 
@@ -204,6 +233,12 @@ mod tests {
             "gearman_jobs_failed_total{function=\"f\"} 20",
             "gearman_jobs_retried_total{function=\"f\"} 7",
             "gearman_jobs_abandoned_total{function=\"f\"} 15",
+            "# TYPE gearman_delayed_replies_total counter",
+            "gearman_delayed_replies_total{outcome=\"held\",reply=\"grab\"} 6",
+            "gearman_delayed_replies_total{outcome=\"held\",reply=\"ack\"} 7",
+            "gearman_delayed_replies_total{outcome=\"served\",reply=\"grab\"} 3",
+            "gearman_delayed_replies_total{outcome=\"expired\",reply=\"ack\"} 2",
+            "gearman_delayed_replies_total{outcome=\"interrupted\",reply=\"ack\"} 1",
             "gearman_connections 8",
             "gearman_functions 1",
             "gearman_uptime_seconds 9",

@@ -5,13 +5,28 @@
 use clap::Args;
 
 use super::values::parse_prefix;
+use gearman_broker::DelayedReplies;
+use gearman_broker::delayed::{ACK_DELAY_MS_DEFAULT, DELAY_MS_MAX, GRAB_HOLD_MS_DEFAULT};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jobs")]
 pub(crate) struct Jobs {
+    /// How many milliseconds JOB_CREATED may wait for the result of its job, at a
+    /// client that is seen to do nothing in between, so that one send does for both.
+    /// 0 sends it at once.
+    #[arg(long, value_name = "MS", default_value_t = ACK_DELAY_MS_DEFAULT)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=DELAY_MS_MAX))]
+    ack_delay: u64,
+
     /// Send exceptions also to clients that did not ask for them.
     #[arg(long)]
     pub(crate) exceptions: bool,
+
+    /// How many milliseconds GRAB_JOB may wait for a job, from a worker whose jobs
+    /// follow each other closely, before NO_JOB is the answer. 0 answers at once.
+    #[arg(long, value_name = "MS", default_value_t = GRAB_HOLD_MS_DEFAULT)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=DELAY_MS_MAX))]
+    grab_hold: u64,
 
     /// Accepted for compatibility: tables grow and shrink by themselves.
     #[arg(long, value_name = "N", default_value_t = 991)]
@@ -38,4 +53,11 @@ pub(crate) struct Jobs {
     /// one, and more if the job still waits a moment later.
     #[arg(short = 'w', long, value_name = "N")]
     pub(crate) worker_wakeup: Option<u8>,
+}
+
+impl Jobs {
+    /// How long replies may be held.
+    pub(crate) fn delayed_replies(&self) -> DelayedReplies {
+        DelayedReplies { grab_hold_ms: self.grab_hold, ack_delay_ms: self.ack_delay }
+    }
 }

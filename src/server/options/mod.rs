@@ -154,6 +154,7 @@ pub(crate) fn parse() -> Result<Options, ExitCode> {
 mod tests {
     use super::*;
     use crate::log::Level;
+    use gearman_broker::DelayedReplies;
 
     fn options(line: &str) -> Options {
         Options::try_parse_from(line.split(' ')).expect("parses")
@@ -247,6 +248,23 @@ mod tests {
         assert_eq!(pid, Some(FileChoice::Default("/var/gearmand.pid".as_ref())));
         assert!(network.listen.is_empty() && http.protocol.is_none());
         assert_eq!((network.max_packet_size, network.backlog), (u32::MAX - 1, 4096));
+    }
+
+    #[test]
+    fn delayed_replies_have_limits_from_0_to_1000_ms() {
+        let limits = |line: &str| {
+            let options = Options::try_parse_from(line.split(' ')).ok()?;
+            let DelayedReplies { grab_hold_ms, ack_delay_ms } = options.jobs.delayed_replies();
+            Some((grab_hold_ms, ack_delay_ms))
+        };
+        assert_eq!(limits("gearmand"), Some((4, 10)));
+        assert_eq!(limits("gearmand --grab-hold 0 --ack-delay=0"), Some((0, 0)));
+        assert_eq!(limits("gearmand --grab-hold=1000 --ack-delay 1000"), Some((1000, 1000)));
+        for value in ["-1", "1001", "4ms", "1.5", ""] {
+            for option in ["--grab-hold", "--ack-delay"] {
+                assert_eq!(limits(&format!("gearmand {option} {value}")), None, "{option} {value}");
+            }
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::server::{Kind, Server, ask_list, cpu_of, own_seconds};
 pub(crate) struct Scale(pub(crate) usize);
 
 impl Scale {
-    fn of(self, count: usize) -> usize {
+    pub(crate) fn of(self, count: usize) -> usize {
         (count / self.0).max(20)
     }
 }
@@ -72,21 +72,21 @@ const RELAY: &str = "a relay that only passes bytes on, us per job";
 /// The binding target: processor time of the server.
 const CPU: Target = Target::RatioAtMost(0.33);
 
-fn shape(clients: usize, outstanding: usize, workers: usize) -> Shape {
+pub(crate) fn shape(clients: usize, outstanding: usize, workers: usize) -> Shape {
     Shape { clients, outstanding, workers, functions: vec!["function".into()], payload: 64 }
 }
 
 /// What jobs cost, and how fast they were.
-struct Cost {
+pub(crate) struct Cost {
     /// Microseconds of processor time per job.
-    server: f64,
+    pub(crate) server: f64,
     load: f64,
     /// Jobs per second.
-    rate: f64,
-    latencies: Vec<f64>,
+    pub(crate) rate: f64,
+    pub(crate) latencies: Vec<f64>,
 }
 
-fn cost(server: &Server, jobs: usize, work: impl FnOnce() -> Vec<f64>) -> Cost {
+pub(crate) fn cost(server: &Server, jobs: usize, work: impl FnOnce() -> Vec<f64>) -> Cost {
     let (server_cpu, load_cpu, began) = (server.cpu(), cpu_of("self"), Instant::now());
     let latencies = work();
     let seconds = began.elapsed().as_secs_f64();
@@ -100,7 +100,7 @@ fn cost(server: &Server, jobs: usize, work: impl FnOnce() -> Vec<f64>) -> Cost {
 }
 
 /// Plays a crowd, after a tenth as many jobs for nobody's account.
-fn measure(server: &Server, crowd: &mut Crowd, jobs: usize) -> Cost {
+pub(crate) fn measure(server: &Server, crowd: &mut Crowd, jobs: usize) -> Cost {
     crowd.play((jobs / 10).max(1));
     cost(server, jobs, || crowd.play(jobs))
 }

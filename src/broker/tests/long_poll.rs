@@ -1,11 +1,12 @@
-//! A worker whose next job is expected gets it in place of NO_JOB.
+//! Long polls: a worker whose next job is predicted gets it in place of NO_JOB.
 
 use super::*;
+use crate::delayed::{GRAB_HOLD_MS_DEFAULT, HITS_BEFORE_PREDICTION, PREDICTIONS_BEFORE_CHECK};
 
-/// Jobs in close succession that a worker has to be seen with.
-const PROOF: usize = 4;
+const HITS: usize = HITS_BEFORE_PREDICTION as usize;
+const HOLD_MS: u64 = GRAB_HOLD_MS_DEFAULT;
 
-/// A job for a worker that sleeps; it is done at once, and the worker awake.
+/// A job for a sleeping worker, which does it at once and is awake then.
 fn wake_for_one(world: &mut World, worker: ConnectionKey, function: &str) {
     world.background(function, "x");
     assert_eq!(world.mail(worker), ["NOOP"]);
@@ -30,34 +31,33 @@ fn fall_asleep(world: &mut World, worker: ConnectionKey) {
     assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
 }
 
-/// So many jobs follow each other closely, each a moment after the worker was told
-/// that there is none.
-fn work_closely(world: &mut World, worker: ConnectionKey, function: &str, jobs: usize) {
+/// So many hits: each job comes at once after an empty grab and PRE_SLEEP.
+fn hit(world: &mut World, worker: ConnectionKey, function: &str, jobs: usize) {
     for _ in 0..jobs {
         fall_asleep(world, worker);
         wake_for_one(world, worker, function);
     }
 }
 
-/// A worker whose jobs have followed each other closely; it is awake.
-fn prompt(world: &mut World, functions: &[&str]) -> ConnectionKey {
+/// An awake worker whose next empty grab is held.
+fn predicted_worker(world: &mut World, functions: &[&str]) -> ConnectionKey {
     let worker = world.worker(functions);
-    work_closely(world, worker, functions[0], PROOF);
+    hit(world, worker, functions[0], HITS);
     worker
 }
 
-/// The same, and it has asked for the next.
-fn lingerer(world: &mut World, functions: &[&str]) -> ConnectionKey {
-    let worker = prompt(world, functions);
+/// A worker whose grab is held.
+fn held_worker(world: &mut World, functions: &[&str]) -> ConnectionKey {
+    let worker = predicted_worker(world, functions);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
     worker
 }
 
 #[test]
-fn the_next_job_is_the_answer() {
+fn a_held_grab_is_answered_by_the_next_job() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
-    world.pass(LINGER - 1);
+    let worker = held_worker(&mut world, &["f"]);
+    world.pass(HOLD_MS - 1);
     world.background("f", "next");
     assert_eq!(world.mail(worker), ["JOB_ASSIGN_UNIQ H:5 f  next"]);
     assert_eq!(world.status("f"), Some((1, 1, 1)));
@@ -67,15 +67,15 @@ fn the_next_job_is_the_answer() {
 }
 
 #[test]
-fn a_wait_is_not_cut_short_by_the_end_of_the_one_before_it() {
+fn a_long_poll_is_not_cut_short_by_the_timer_of_the_one_before_it() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
-    world.pass(LINGER - 1);
+    let worker = held_worker(&mut world, &["f"]);
+    world.pass(HOLD_MS - 1);
     world.background("f", "next");
     let job = world.mail(worker);
     done(&mut world, worker, &job);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
-    for _ in 1..LINGER {
+    for _ in 1..HOLD_MS {
         world.pass(1);
         assert_eq!(world.mail(worker), [""; 0]);
     }
@@ -84,7 +84,7 @@ fn a_wait_is_not_cut_short_by_the_end_of_the_one_before_it() {
 }
 
 #[test]
-fn the_answer_is_of_the_kind_that_was_asked_for() {
+fn a_held_grab_is_answered_by_the_packet_that_it_asked_for() {
     let mut world = World::new();
     for (number, (grab, answer)) in [
         (Command::GrabJob, "JOB_ASSIGN H:5 f x"),
@@ -94,7 +94,7 @@ fn the_answer_is_of_the_kind_that_was_asked_for() {
     .into_iter()
     .enumerate()
     {
-        let (worker, client) = (prompt(&mut world, &["f"]), world.connect());
+        let (worker, client) = (predicted_worker(&mut world, &["f"]), world.connect());
         assert_eq!(world.ask(worker, grab, &[]), [""; 0]);
         match grab {
             Command::GrabJobAll => {
@@ -109,11 +109,11 @@ fn the_answer_is_of_the_kind_that_was_asked_for() {
 }
 
 #[test]
-fn the_answer_is_no_job_when_none_has_come_by_then() {
+fn an_empty_grab_is_held_for_at_most_4_ms() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
-    assert_eq!(world.broker.next_due(), (Some(world.now.ticks + LINGER), None));
-    world.pass(LINGER - 1);
+    let worker = held_worker(&mut world, &["f"]);
+    assert_eq!(world.broker.next_due(), (Some(world.now.ticks + HOLD_MS), None));
+    world.pass(HOLD_MS - 1);
     assert_eq!(world.mail(worker), [""; 0]);
     world.pass(1);
     assert_eq!(world.mail(worker), ["NO_JOB"]);
@@ -121,44 +121,44 @@ fn the_answer_is_no_job_when_none_has_come_by_then() {
 }
 
 #[test]
-fn who_lingered_in_vain_has_to_show_its_habit_again() {
+fn a_worker_whose_long_poll_expired_needs_4_hits_again() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
-    world.pass(LINGER);
+    let worker = held_worker(&mut world, &["f"]);
+    world.pass(HOLD_MS);
     world.mail(worker);
-    work_closely(&mut world, worker, "f", PROOF);
+    hit(&mut world, worker, "f", HITS);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
 }
 
 #[test]
-fn who_gets_its_jobs_later_is_answered_at_once() {
+fn a_worker_whose_jobs_come_4_ms_later_is_answered_at_once() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
-    for _ in 0..2 * PROOF {
+    for _ in 0..2 * HITS {
         fall_asleep(&mut world, worker);
-        world.pass(LINGER);
+        world.pass(HOLD_MS);
         wake_for_one(&mut world, worker, "f");
     }
     fall_asleep(&mut world, worker);
 }
 
 #[test]
-fn one_job_that_comes_later_takes_away_what_a_worker_has_shown() {
+fn one_job_that_comes_4_ms_later_is_a_miss() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
-    work_closely(&mut world, worker, "f", PROOF - 1);
+    hit(&mut world, worker, "f", HITS - 1);
     fall_asleep(&mut world, worker);
-    world.pass(LINGER);
+    world.pass(HOLD_MS);
     wake_for_one(&mut world, worker, "f");
-    work_closely(&mut world, worker, "f", PROOF - 1);
+    hit(&mut world, worker, "f", HITS - 1);
     fall_asleep(&mut world, worker);
 }
 
 #[test]
-fn who_may_have_had_a_job_of_another_server_is_answered_at_once() {
+fn a_worker_that_may_have_had_a_job_of_another_server_is_answered_at_once() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
-    for _ in 0..2 * PROOF {
+    for _ in 0..2 * HITS {
         // It comes back without having slept.
         assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
         world.background("f", "x");
@@ -177,7 +177,53 @@ fn who_may_have_had_a_job_of_another_server_is_answered_at_once() {
 }
 
 #[test]
-fn whatever_else_it_says_it_hears_first_that_there_is_no_job() {
+fn the_first_grab_after_another_packet_is_answered_at_once() {
+    // After an empty grab: the worker has shown 3 hits before, and none counts now.
+    let mut world = World::new();
+    let worker = world.worker(&["f"]);
+    hit(&mut world, worker, "f", HITS - 1);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
+    world.send(worker, Command::SetClientId, &["busy"]);
+    fall_asleep(&mut world, worker);
+    wake_for_one(&mut world, worker, "f");
+    fall_asleep(&mut world, worker);
+    // And instead of waiting while its grab is held.
+    let worker = held_worker(&mut world, &["g"]);
+    assert_eq!(world.ask(worker, Command::EchoReq, &["x"]), ["NO_JOB", "ECHO_RES x"]);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
+    world.broker.recount();
+}
+
+#[test]
+fn every_held_grab_is_counted_with_its_outcome() {
+    let mut world = World::new();
+    let counts = |world: &World| {
+        let counts = world.broker.long_polls();
+        [counts.held, counts.served, counts.expired, counts.interrupted]
+    };
+    let worker = held_worker(&mut world, &["f"]);
+    assert_eq!(counts(&world), [1, 0, 0, 0]);
+    world.background("f", "x");
+    let job = world.mail(worker);
+    done(&mut world, worker, &job);
+    assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
+    assert_eq!(counts(&world), [2, 1, 0, 0]);
+    world.pass(HOLD_MS);
+    assert_eq!(counts(&world), [2, 1, 1, 0]);
+    let worker = held_worker(&mut world, &["g"]);
+    world.send(worker, Command::EchoReq, &["x"]);
+    assert_eq!(counts(&world), [3, 1, 1, 1]);
+    let worker = held_worker(&mut world, &["h"]);
+    world.broker.interrupt(worker, &mut world.mailbox);
+    let worker = held_worker(&mut world, &["i"]);
+    world.disconnect(worker);
+    assert_eq!(counts(&world), [5, 1, 1, 3]);
+    assert_eq!(world.broker.long_polls().pending(), 0);
+    world.broker.recount();
+}
+
+#[test]
+fn a_packet_of_a_held_worker_is_answered_after_its_no_job() {
     let words: [(Command, &[&str], &[&str]); 7] = [
         (Command::PreSleep, &[], &[]),
         (Command::GrabJob, &[], &["NO_JOB"]),
@@ -189,7 +235,7 @@ fn whatever_else_it_says_it_hears_first_that_there_is_no_job() {
     ];
     for (command, parts, answer) in words {
         let mut world = World::new();
-        let worker = lingerer(&mut world, &["f"]);
+        let worker = held_worker(&mut world, &["f"]);
         let mail = world.ask(worker, command, parts);
         assert_eq!(mail[0], "NO_JOB");
         assert_eq!(mail[1..].len(), answer.len(), "{mail:?}");
@@ -205,21 +251,21 @@ fn whatever_else_it_says_it_hears_first_that_there_is_no_job() {
 }
 
 #[test]
-fn what_is_no_packet_ends_the_wait_too() {
+fn bytes_that_are_no_packet_end_a_long_poll() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
+    let worker = held_worker(&mut world, &["f"]);
     world.broker.interrupt(worker, &mut world.mailbox);
     assert_eq!(world.mail(worker), ["NO_JOB"]);
-    let worker = lingerer(&mut world, &["f"]);
+    let worker = held_worker(&mut world, &["f"]);
     world.broker.incomplete_packet(worker, &mut world.mailbox);
     assert!(world.mail(worker)[0] == "NO_JOB");
 }
 
 #[test]
-fn it_has_the_job_before_anybody_who_sleeps_and_nobody_is_woken() {
+fn a_job_goes_to_the_long_poll_and_no_sleeping_worker_is_woken() {
     for wakeup in [Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(2)] {
         let mut world = World::with(|config| config.wakeup = wakeup);
-        let worker = prompt(&mut world, &["f"]);
+        let worker = predicted_worker(&mut world, &["f"]);
         let sleeper = world.worker(&["f"]);
         fall_asleep(&mut world, sleeper);
         assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
@@ -233,9 +279,9 @@ fn it_has_the_job_before_anybody_who_sleeps_and_nobody_is_woken() {
 }
 
 #[test]
-fn it_gets_a_job_of_any_of_its_functions() {
+fn a_long_poll_gets_a_job_of_any_of_its_functions() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f", "g"]);
+    let worker = held_worker(&mut world, &["f", "g"]);
     world.background("h", "x");
     assert_eq!(world.mail(worker), [""; 0]);
     world.background("g", "x");
@@ -243,10 +289,10 @@ fn it_gets_a_job_of_any_of_its_functions() {
 }
 
 #[test]
-fn it_gets_no_job_of_a_paused_function_before_that_goes_on() {
+fn a_long_poll_gets_no_job_of_a_paused_function_until_it_is_resumed() {
     for wakeup in [Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(2)] {
         let mut world = World::with(|config| config.wakeup = wakeup);
-        let workers = [0; 2].map(|_| prompt(&mut world, &["f"]));
+        let workers = [0; 2].map(|_| predicted_worker(&mut world, &["f"]));
         for worker in workers {
             assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
         }
@@ -261,9 +307,9 @@ fn it_gets_no_job_of_a_paused_function_before_that_goes_on() {
 }
 
 #[test]
-fn it_gets_the_job_that_another_worker_lost() {
+fn a_long_poll_gets_the_job_that_another_worker_lost() {
     let mut world = World::new();
-    let (worker, other) = (prompt(&mut world, &["f"]), world.worker(&["f"]));
+    let (worker, other) = (predicted_worker(&mut world, &["f"]), world.worker(&["f"]));
     world.background("f", "x");
     assert_eq!(world.ask(other, Command::GrabJobUniq, &[]).len(), 1);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
@@ -272,9 +318,9 @@ fn it_gets_the_job_that_another_worker_lost() {
 }
 
 #[test]
-fn it_is_shown_as_one_that_does_not_sleep() {
+fn a_held_worker_is_listed_as_not_sleeping() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
+    let worker = held_worker(&mut world, &["f"]);
     let sleeping = |world: &World| {
         let mut walk = ConnectionWalk::new(&world.broker);
         walked(|| walk.step(&world.broker)).iter().map(|c| c.sleeping).collect::<Vec<_>>()
@@ -285,51 +331,51 @@ fn it_is_shown_as_one_that_does_not_sleep() {
 }
 
 #[test]
-fn one_that_goes_away_is_forgotten() {
+fn a_held_worker_that_disconnects_leaves_nothing_behind() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
+    let worker = held_worker(&mut world, &["f"]);
     world.disconnect(worker);
     world.background("f", "x");
-    world.pass(LINGER);
+    world.pass(HOLD_MS);
     assert_eq!(world.status("f"), Some((1, 0, 0)));
     assert_eq!(world.broker.next_due(), (None, None));
     world.broker.recount();
 }
 
 #[test]
-fn now_and_then_the_habit_is_looked_at_again() {
+fn a_prediction_is_checked_after_64_long_polls() {
     let mut world = World::new();
-    let worker = prompt(&mut world, &["f"]);
-    let mut lingered = 0;
+    let worker = predicted_worker(&mut world, &["f"]);
+    let mut held: u8 = 0;
     loop {
         match &world.ask(worker, Command::GrabJobUniq, &[])[..] {
             [] => {
                 world.background("f", "x");
                 let job = world.mail(worker);
                 done(&mut world, worker, &job);
-                lingered += 1;
+                held += 1;
             }
             [answer] => break assert_eq!(answer, "NO_JOB"),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(lingered, 64);
-    // One look is enough.
+    assert_eq!(held, PREDICTIONS_BEFORE_CHECK);
+    // One hit renews it.
     assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
     wake_for_one(&mut world, worker, "f");
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
 }
 
 #[test]
-fn between_long_jobs_it_is_told_that_there_is_none_for_another_server_may_have_one() {
+fn a_grab_after_a_job_of_10_ms_is_answered_at_once() {
     let mut world = World::new();
-    let worker = lingerer(&mut world, &["f"]);
+    let worker = held_worker(&mut world, &["f"]);
     for _ in 0..3 {
         world.background("f", "x");
         let job = world.mail(worker);
         world.pass(10);
         done(&mut world, worker, &job);
-        // Its next job comes at once, as always; but another waits elsewhere.
+        // Its next job here comes at once, but one may wait at another server.
         assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
         assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
         wake_for_one(&mut world, worker, "f");
@@ -338,8 +384,8 @@ fn between_long_jobs_it_is_told_that_there_is_none_for_another_server_may_have_o
 }
 
 #[test]
-fn without_a_moment_nobody_lingers() {
-    let mut world = World::with(|config| config.linger = 0);
-    let worker = prompt(&mut world, &["f"]);
+fn a_hold_of_0_ms_switches_long_polls_off() {
+    let mut world = World::with(|config| config.delayed_replies.grab_hold_ms = 0);
+    let worker = predicted_worker(&mut world, &["f"]);
     fall_asleep(&mut world, worker);
 }

@@ -1,0 +1,98 @@
+//! Long polls: empty GRAB_JOBs that are held for a moment, and answered by the next
+//! job or by NO_JOB.
+//!
+//! Owns the state [`WorkerState::LongPoll`] and its timer. Which grab is held, and for
+//! how long, is a rule of [`delayed`](crate::delayed).
+//!
+//! Must not: decide which job a worker gets.
+
+use super::connection::{Connection, WorkerState};
+use super::function::Function;
+use super::slab::Id;
+use super::timers::Timer;
+use super::{Broker, ConnectionKey, Outbox};
+use gearman_protocol::Command;
+
+impl Broker {
+    /// Answers a grab for which there is no job, or holds it.
+    pub(super) fn reply_to_empty_grab(
+        &mut self,
+        worker: Id<Connection>,
+        grab: Command,
+        out: &mut dyn Outbox,
+    ) {
+        let (key, now) = (self.key(worker), self.now.ticks);
+        let hold_ms = self.config.delayed_replies.grab_hold_ms;
+        let Some(until) = self.connections[worker].empty_grabs.grab(now, hold_ms) else {
+            return self.reply(worker, Command::NoJob, &[], b"", out);
+        };
+        self.long_polls.held += 1;
+        self.timers.set(until, 0, Timer::HeldGrab(key));
+        self.sleep_worker(worker, WorkerState::LongPoll { grab, until });
+    }
+
+    /// Hands a function's waiting jobs to workers whose grab is held.
+    pub(super) fn serve_long_polls(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
+        while self.functions[function].available() > 0 {
+            let Some(ability) = self.functions[function].sleepers.front() else { return };
+            let worker = self.abilities[ability].connection;
+            let WorkerState::LongPoll { grab, .. } = self.connections[worker].state else { return };
+            self.long_polls.served += 1;
+            self.grab(worker, grab, self.now, out);
+        }
+    }
+
+    /// Ends the long poll of a peer that says something that is no packet.
+    pub fn interrupt(&mut self, peer: ConnectionKey, out: &mut dyn Outbox) {
+        if let Some(peer) = self.connections.find(peer) {
+            self.interrupt_long_poll(peer, out);
+            self.connections[peer].empty_grabs.other_packet();
+        }
+    }
+
+    /// Answers a held grab with NO_JOB, if there is one: what the worker says next is
+    /// answered after it.
+    pub(super) fn interrupt_long_poll(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
+        if self.long_poll_until(worker).is_some() {
+            self.long_polls.interrupted += 1;
+            self.end_long_poll(worker, out);
+        }
+    }
+
+    fn end_long_poll(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
+        self.wake_worker(worker);
+        self.connections[worker].empty_grabs.ended_without_job();
+        self.reply(worker, Command::NoJob, &[], b"", out);
+    }
+
+    /// Forgets a held grab of a connection that is gone.
+    pub(super) fn drop_long_poll(&mut self, worker: Id<Connection>) {
+        if self.long_poll_until(worker).is_some() {
+            self.long_polls.interrupted += 1;
+            self.wake_worker(worker);
+        }
+    }
+
+    /// Answers a held grab that was due at this time, if it is still held.
+    pub(super) fn expire_long_poll(
+        &mut self,
+        worker: ConnectionKey,
+        due: u64,
+        out: &mut dyn Outbox,
+    ) {
+        if let Some(worker) = self.connections.find(worker)
+            && self.long_poll_until(worker) == Some(due)
+        {
+            self.long_polls.expired += 1;
+            self.end_long_poll(worker, out);
+        }
+    }
+
+    /// Until when a worker's grab is held, if it is.
+    fn long_poll_until(&self, worker: Id<Connection>) -> Option<u64> {
+        match self.connections[worker].state {
+            WorkerState::LongPoll { until, .. } => Some(until),
+            WorkerState::Awake | WorkerState::Sleeping => None,
+        }
+    }
+}

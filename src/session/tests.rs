@@ -1,0 +1,353 @@
+//! Two job servers that hear the same: one delays acknowledgements, the other does
+//! not. All that the delay may change is when JOB_CREATED arrives.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
+
+use crate::random::Random;
+use crate::{Clock, CloseReason, Host, JobServer, Journal, NoBridge, Origin, Poller};
+use crate::{Settings, Stream};
+use gearman_broker::delayed::ACK_DELAY_MS_DEFAULT;
+use gearman_broker::{Broker, Config, ConnectionKey, DelayedReplies, Now, Wakeup};
+use gearman_protocol::{Command, Decoded, Magic, decode, encode};
+
+/// A stream in memory.
+#[derive(Default)]
+struct Memory {
+    /// What the peer sent, and has not been received yet.
+    input: VecDeque<u8>,
+    /// All that was ever sent to the peer.
+    output: Vec<u8>,
+    /// Whether it takes no bytes now.
+    is_full: bool,
+}
+
+impl Read for Memory {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.input.read(space)
+    }
+}
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_full {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.output.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Memory {
+    fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        let mut space = vec![0; into.capacity() - into.len()];
+        let count = self.read(&mut space)?;
+        into.extend_from_slice(&space[..count]);
+        Ok(count)
+    }
+}
+
+struct TestClock(Rc<Cell<u64>>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Now {
+        Now { ticks: self.0.get(), unix: 1_800_000_000 }
+    }
+}
+
+struct Silence;
+
+impl Journal for Silence {
+    fn level_name(&self) -> &'static str {
+        "ERROR"
+    }
+    fn packet(&mut self, _: ConnectionKey, _: Command) {}
+    fn closed(&mut self, origin: Origin, reason: &CloseReason) {
+        panic!("{origin} closed: {}", reason.text);
+    }
+    fn refused(&mut self, _: Origin, why: &[u8]) {
+        panic!("refused: {}", why.escape_ascii());
+    }
+    fn accepted(&mut self, _: &[u8], _: &[u8], _: u64) {}
+    fn gave_up(&mut self, _: &[u8], _: &[u8], _: &[u8], _: u8) {}
+}
+
+struct NoPoller;
+
+impl Poller<Memory> for NoPoller {
+    fn watch_writable(&mut self, _: usize, _: &mut Memory, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+    fn closed(&mut self, _: Memory) {}
+}
+
+struct TestHost;
+
+impl Host for TestHost {
+    type Stream = Memory;
+    type Clock = TestClock;
+    type Journal = Silence;
+    type Bridge = NoBridge;
+}
+
+fn server(ack_delay_ms: u64, clock: &Rc<Cell<u64>>) -> JobServer<TestHost> {
+    let broker = Broker::new(Config {
+        handle_prefix: "H".into(),
+        attempts: None,
+        wakeup: Wakeup::AsNeeded,
+        delayed_replies: DelayedReplies { grab_hold_ms: 0, ack_delay_ms },
+        exceptions: false,
+    });
+    let settings = Settings { output_limit: 1 << 20, packet_limit: 1 << 20, allow_shutdown: false };
+    JobServer::new(broker, settings, TestClock(clock.clone()), Silence, NoBridge)
+}
+
+const CLIENTS: usize = 3;
+const PEERS: usize = 5;
+
+/// Both servers, with the same clients, the first of the peers, and the same workers.
+struct Twins {
+    random: Random,
+    clock: Rc<Cell<u64>>,
+    /// The one that delays, and the one that does not.
+    servers: [JobServer<TestHost>; 2],
+    /// The keys of the peers, the same with both.
+    keys: Vec<ConnectionKey>,
+    /// How far each worker has read.
+    read: [usize; PEERS],
+    /// The job that each worker has.
+    jobs: [Option<Vec<u8>>; PEERS],
+    /// Since when each client lacks bytes that its twin has.
+    lacks_since: [Option<u64>; CLIENTS],
+    is_full: [bool; CLIENTS],
+}
+
+impl Twins {
+    fn new(seed: u64, ack_delay_ms: u64) -> Twins {
+        let clock = Rc::new(Cell::new(1_000));
+        let mut servers = [server(ack_delay_ms, &clock), server(0, &clock)];
+        let mut keys = Vec::new();
+        for server in &mut servers {
+            keys = (0..PEERS)
+                .map(|number| server.connect(Memory::default(), Origin::Local(number as i32), 7))
+                .collect();
+        }
+        let mut twins = Twins {
+            random: Random(seed),
+            clock,
+            servers,
+            keys,
+            read: [0; PEERS],
+            jobs: [const { None }; PEERS],
+            lacks_since: [None; CLIENTS],
+            is_full: [false; CLIENTS],
+        };
+        for worker in CLIENTS..PEERS {
+            twins.send(worker, Command::CanDo, &[b"f"], b"");
+            twins.send(worker, Command::GrabJobUniq, &[], b"");
+        }
+        twins
+    }
+
+    fn send(&mut self, from: usize, command: Command, args: &[&[u8]], body: &[u8]) {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Magic::Request, command, args, body);
+        self.send_bytes(from, &bytes);
+    }
+
+    fn send_bytes(&mut self, from: usize, bytes: &[u8]) {
+        for server in &mut self.servers {
+            server.stream(from).expect("a stream").input.extend(bytes);
+            server.readable(from, false);
+        }
+    }
+
+    fn output(&mut self, server: usize, peer: usize) -> Vec<u8> {
+        self.servers[server].stream(peer).expect("a stream").output.clone()
+    }
+
+    fn turn(&mut self) {
+        let before = self.servers[0].delayed_reply_counts().ack;
+        for server in &mut self.servers {
+            server.turn(&mut NoPoller);
+            server.flush(&mut NoPoller);
+            server.recount();
+        }
+        self.compare();
+        let after = self.servers[0].delayed_reply_counts().ack;
+        let is_held = after.held > before.held;
+        assert!(!is_held || after.interrupted == before.interrupted, "held beside other packets");
+        for worker in CLIENTS..PEERS {
+            self.react(worker);
+        }
+    }
+
+    /// What every peer got is the same, but for JOB_CREATEDs at the end of what a client
+    /// gets, which are late by less than the delay.
+    fn compare(&mut self) {
+        for peer in 0..PEERS {
+            let [delayed, plain] = [self.output(0, peer), self.output(1, peer)];
+            let late = plain.strip_prefix(&delayed[..]).expect("the same packets in order");
+            if peer >= CLIENTS {
+                assert!(late.is_empty(), "a worker's packet is late");
+                continue;
+            }
+            let mut rest = late;
+            while !rest.is_empty() {
+                let Ok(Decoded::Whole { packet, used }) = decode(rest) else { panic!("{rest:?}") };
+                assert_eq!(packet.command(), Command::JobCreated, "it is late");
+                rest = &rest[used..];
+            }
+            let since = &mut self.lacks_since[peer];
+            *since = (!late.is_empty()).then(|| since.unwrap_or(self.clock.get()));
+            let lateness = since.map_or(0, |since| self.clock.get() - since);
+            let is_in_time = lateness < ACK_DELAY_MS_DEFAULT || self.is_full[peer];
+            assert!(is_in_time, "late by {lateness} ms");
+        }
+    }
+
+    /// A worker reads what it got, and goes on as libgearman's do.
+    fn react(&mut self, worker: usize) {
+        let output = self.output(1, worker);
+        let mut requests = Vec::new();
+        while let Ok(Decoded::Whole { packet, used }) = decode(&output[self.read[worker]..]) {
+            match packet.command() {
+                Command::NoJob => requests.push(Command::PreSleep),
+                Command::Noop => requests.push(Command::GrabJobUniq),
+                Command::JobAssignUniq => self.jobs[worker] = Some(packet.arg(0).to_vec()),
+                other => panic!("a worker got {other:?}"),
+            }
+            self.read[worker] += used;
+        }
+        requests.into_iter().for_each(|command| self.send(worker, command, &[], b""));
+    }
+
+    fn pass(&mut self, millis: u64) {
+        // Every millisecond, as the server's timer would.
+        for _ in 0..millis {
+            self.clock.set(self.clock.get() + 1);
+            self.turn();
+        }
+    }
+
+    fn set_full(&mut self, client: usize, is_full: bool) {
+        self.is_full[client] = is_full;
+        for server in &mut self.servers {
+            server.stream(client).expect("a stream").is_full = is_full;
+            if !is_full {
+                server.writable(client);
+            }
+        }
+    }
+
+    fn finish_job(&mut self) {
+        let worker = CLIENTS + self.random.below(PEERS - CLIENTS);
+        if let Some(handle) = self.jobs[worker].take() {
+            let command = match self.random.below(5) {
+                0 => Command::WorkFail,
+                _ => Command::WorkComplete,
+            };
+            let body: &[u8] = if command.spec().body { b"done" } else { b"" };
+            self.send(worker, command, &[&handle], body);
+            self.send(worker, Command::GrabJobUniq, &[], b"");
+        }
+    }
+
+    fn step(&mut self) {
+        let client = self.random.below(CLIENTS);
+        match self.random.below(40) {
+            0 => self.send(client, Command::EchoReq, &[], b"here"),
+            1 => self.send_bytes(client, b"version\n"),
+            2 => self.send(client, Command::SubmitJobBg, &[b"f", b""], b"x"),
+            3 => self.set_full(client, !self.is_full[client]),
+            4..=7 => (0..CLIENTS).for_each(|client| self.set_full(client, false)),
+            // A result and an acknowledgement in one turn.
+            8..=10 => {
+                self.finish_job();
+                self.send(client, Command::SubmitJob, &[b"f", b""], b"x");
+            }
+            11..=20 => self.send(client, Command::SubmitJob, &[b"f", b""], b"x"),
+            _ => self.finish_job(),
+        }
+        self.turn();
+        (0..3).for_each(|_| self.turn());
+        let millis = [0, 0, 0, 0, 1, 1, 2, 15][self.random.below(8)];
+        self.pass(millis);
+    }
+
+    /// One client alone, whose results follow at once: then acknowledgements are held.
+    fn settle(&mut self) {
+        (0..CLIENTS).for_each(|client| self.set_full(client, false));
+        self.turn();
+        while self.jobs.iter().any(Option::is_some) {
+            self.finish_job();
+            (0..3).for_each(|_| self.turn());
+        }
+        let client = self.random.below(CLIENTS);
+        for _ in 0..6 {
+            self.send(client, Command::SubmitJob, &[b"f", b""], b"x");
+            (0..6).for_each(|_| self.turn());
+            while self.jobs.iter().any(Option::is_some) {
+                self.finish_job();
+                (0..3).for_each(|_| self.turn());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_delayed_acknowledgement_changes_no_other_packet_and_no_order() {
+    let mut held = 0;
+    for seed in 0..20 {
+        let mut twins = Twins::new(seed, ACK_DELAY_MS_DEFAULT);
+        for step in 0..500 {
+            if step % 20 == 0 {
+                twins.settle();
+            }
+            twins.step();
+        }
+        (0..CLIENTS).for_each(|client| twins.set_full(client, false));
+        twins.pass(ACK_DELAY_MS_DEFAULT);
+        assert_eq!(twins.lacks_since, [None; CLIENTS], "seed {seed}");
+        let [delayed, plain] = twins.servers.each_ref().map(|s| s.delayed_reply_counts().ack);
+        assert_eq!((delayed.pending(), plain.held), (0, 0), "seed {seed}");
+        held += delayed.held;
+    }
+    assert!(held > 100, "only {held} acknowledgements were held");
+}
+
+#[test]
+fn a_held_acknowledgement_of_a_session_that_ends_is_counted_as_interrupted() {
+    let mut twins = Twins::new(1, ACK_DELAY_MS_DEFAULT);
+    (0..4).for_each(|_| twins.turn());
+    for _ in 0..20 {
+        twins.settle();
+    }
+    let client = 0;
+    for _ in 0..6 {
+        twins.send(client, Command::SubmitJob, &[b"f", b""], b"x");
+        (0..4).for_each(|_| twins.turn());
+        if twins.lacks_since[client].is_some() {
+            break;
+        }
+        twins.finish_job();
+        twins.finish_job();
+        (0..4).for_each(|_| twins.turn());
+    }
+    let (server, key) = (&mut twins.servers[0], twins.keys[client]);
+    let before = server.delayed_reply_counts().ack;
+    assert_eq!(before.pending(), 1);
+    server.disconnect(key);
+    let after = server.delayed_reply_counts().ack;
+    assert_eq!((after.pending(), after.interrupted), (0, before.interrupted + 1));
+    server.recount();
+}
