@@ -107,6 +107,9 @@ pub struct Client<T: Transport> {
     new: VecDeque<Id>,
     /// How many of those are finished or gone.
     stale_new: usize,
+    /// A connection broke under a task that had not gone out whole: it is among them
+    /// again, and nothing that a wait could bring tells of it.
+    has_returned: bool,
     /// How many connections are in the middle of a body from a `workload_fn`.
     streaming: usize,
     /// Tasks with a callback to be called or events to be looked at.
@@ -160,6 +163,7 @@ impl<T: Transport> Client<T> {
             last: NIL,
             new: VecDeque::new(),
             stale_new: 0,
+            has_returned: false,
             streaming: 0,
             refused: None,
             todo: VecDeque::new(),
@@ -340,6 +344,7 @@ impl<T: Transport> Client<T> {
         }
         for id in again.into_iter().rev() {
             self.new.push_front(id);
+            self.has_returned = true;
         }
         if self.servers[key].inflight == 0 {
             return 0;

@@ -136,6 +136,7 @@ impl<T: Transport> Client<T> {
                 }
                 self.note_unreported(id);
             }
+            self.has_returned = false;
             if self.may_send() {
                 match self.submit(run) {
                     Ok(None) => {}
@@ -143,7 +144,6 @@ impl<T: Transport> Client<T> {
                     Err(code) => return Poll::Ready(Step::Done(code)),
                 }
             }
-            let unsent = self.new.len();
             match self.read_all(run) {
                 Ok(None) => {}
                 Ok(Some(step)) => return Poll::Ready(step),
@@ -160,7 +160,7 @@ impl<T: Transport> Client<T> {
             }
             // A connection broke under a task that was not sent, or not whole: it goes
             // elsewhere.
-            if self.new.len() > unsent || !self.new.is_empty() && !self.link.any_open() {
+            if self.has_returned || !self.new.is_empty() && !self.link.any_open() {
                 continue;
             }
             if !run.blocking || !self.can_progress() {

@@ -193,3 +193,23 @@ fn a_task_that_went_half_out_is_sent_again_at_once_when_its_connection_ends() {
     assert_eq!(world.peer(1).connected, 2);
     world.is_over();
 }
+
+#[test]
+fn a_task_on_a_connection_that_proves_broken_is_sent_again_at_once() {
+    let (mut client, world) = client(2);
+    let echo = (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
+    for key in [0, 1] {
+        world.peer(key).expects(&echo.0).sends(&echo.1);
+    }
+    assert_eq!(client.broadcast(Broadcast::Echo(b"x")), Ok(()));
+    // So soon after it was heard of that nothing looks whether it is still there.
+    world.peer(1).breaks();
+    let id = client.add(&new_task(TaskKind::Do, b"")).expect("valid");
+    let mut run = client.run_until(id);
+    assert!(client.poll_step(&mut run).is_pending());
+    world.peer(1).expects(&submit(b"")).sends(&created()).sends(&complete(b"done"));
+    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(world.peer(1).connected, 2);
+    world.is_over();
+}
