@@ -455,6 +455,7 @@ impl Network {
         let has_room = self.room(id, at) > 0;
         let end = self.links[id.0].end(at);
         end.watches_room = wanted;
+        end.blocked |= wanted && !has_room;
         end.writable |= wanted && has_room && !end.blocked;
     }
 

@@ -9,6 +9,8 @@ use crate::random::Random;
 
 /// How many functions there are.
 pub(crate) const FUNCTIONS: usize = 3;
+/// Bytes of the largest payload.
+pub(crate) const BODY_MAX: usize = 70_000;
 /// How long new actions come, in microseconds.
 pub(crate) const ACTIVE_US: u64 = 3_000_000;
 
@@ -193,7 +195,7 @@ fn action(random: &mut Random, plan: &Plan) -> Action {
         // Small pieces of a large body are many events, and one is like the other.
         bytes: match plan.quality.piece {
             1..100 => random.pick(&[0, 1, 20, 20, 300, 2_000]),
-            _ => random.pick(&[0, 1, 20, 20, 300, 5_000, 20_000, 70_000]),
+            _ => random.pick(&[0, 1, 20, 20, 300, 5_000, 20_000, BODY_MAX]),
         },
     }
 }

@@ -4,7 +4,7 @@
 //! Must not: wait. Whoever drives an engine lets it go on when there is something for
 //! it, or its deadline has come.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
@@ -221,6 +221,11 @@ impl Write for SimStream {
         let count = taken?;
         self.sent.extend_from_slice(&bytes[..count]);
         Ok(count)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let joined = pieces.iter().flat_map(|piece| piece.iter().copied());
+        self.write(&joined.collect::<Vec<_>>())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -16,7 +16,7 @@ use crate::books::{Books, Failure};
 use crate::client::{ClientActor, Order};
 use crate::network::{LinkId, Network, SERVERS, Shared};
 use crate::random::Random;
-use crate::script::{Action, FUNCTIONS, Plan, Script, Submit, Timed};
+use crate::script::{Action, BODY_MAX, FUNCTIONS, Plan, Script, Submit, Timed};
 use crate::server::Server;
 use crate::worker::WorkerActor;
 
@@ -322,7 +322,12 @@ impl<'a> World<'a> {
         }
         let now = self.now_us();
         let more = if self.plan.has_faults { STALL_PER_SERVER_US } else { 0 };
-        let limit = STALL_US + more * self.plan.servers as u64 + 8 * self.plan.quality.delay_us;
+        // A worker that asks may be about to get a job: a window of it in each round trip,
+        // from each server in turn.
+        let quality = self.plan.quality;
+        let windows = (BODY_MAX / quality.window + 1) as u64;
+        let transfer = windows * 2 * quality.delay_us * (1 + self.plan.servers as u64);
+        let limit = STALL_US + more * self.plan.servers as u64 + 8 * quality.delay_us + transfer;
         let mut stalls = BTreeMap::new();
         for (number, server) in self.servers() {
             let queued = server.queued();
