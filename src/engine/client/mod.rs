@@ -316,7 +316,8 @@ impl<T: Transport> Client<T> {
     fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
         let unsent = self.link.conns[key].take_unsent() as u64;
         let server = &mut self.servers[key];
-        let went_out = server.written - unsent;
+        // The packet of a submission without a task is counted when it has gone out.
+        let went_out = server.written.saturating_sub(unsent);
         let owed = std::mem::take(&mut server.owed);
         let sending = server.sending.take().map(|s| s.task);
         let streaming = server.streaming_out.take();
