@@ -261,7 +261,7 @@ impl<T: Transport> Client<T> {
             if task.on_stack != 0 {
                 continue;
             }
-            if let Some(step) = self.drive(id) {
+            if let Some(step) = self.advance_task(id) {
                 return Some(step);
             }
         }
@@ -426,7 +426,7 @@ impl<T: Transport> Client<T> {
 
     /// Looks at a task that is on the list: offers its callback again, takes the
     /// next event of its backlog, or frees it.
-    fn drive(&mut self, id: Id) -> Option<Step> {
+    fn advance_task(&mut self, id: Id) -> Option<Step> {
         loop {
             let task = self.tasks.get_mut(id)?;
             if task.offered {
