@@ -237,7 +237,7 @@ impl<T: Transport> Client<T> {
         self.finish(id);
         let task = self.tasks.remove(id)?;
         self.unlink(task.prev, task.next);
-        if task.on_stack != 0 {
+        if task.is_called_back() {
             self.on_stack = self.on_stack.saturating_sub(1);
         }
         self.unreported -= usize::from(task.unreported);
@@ -274,14 +274,12 @@ impl<T: Transport> Client<T> {
             return;
         }
         let was_new = task.state == TaskState::New;
-        let (conn, indexed) = (task.conn.take(), std::mem::take(&mut task.indexed));
+        let conn = task.conn.take();
         let mid_send = task.state == TaskState::Submit || task.state == TaskState::Workload;
         task.state = TaskState::Finished;
-        task.offered = false;
+        task.end_callbacks();
         self.active -= 1;
-        if indexed {
-            self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
-        }
+        self.unindex(id);
         if was_new {
             self.stale_new += 1;
             if self.stale_new > 64 && self.stale_new * 2 > self.new.len() {
@@ -297,6 +295,15 @@ impl<T: Transport> Client<T> {
                 self.lose(key, ReturnCode::LOST_CONNECTION);
                 self.link.close(key);
             }
+        }
+    }
+
+    /// Takes a task out of the handle index, if it is in.
+    fn unindex(&mut self, id: Id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && std::mem::take(&mut task.indexed)
+        {
+            self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::ReturnCode;
 use crate::at;
 use crate::link::{State, Wait, earlier};
 use crate::slab::Id;
-use crate::task::{Callbacks, TaskState};
+use crate::task::{CallbackState, Callbacks, TaskState};
 use gearman_buf::{Bytes, HookBuf};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
@@ -31,8 +31,6 @@ pub enum Upcall {
 pub struct Ticket {
     task: Id,
     number: u32,
-    /// It asks a hook for memory.
-    allocates: bool,
 }
 
 impl Ticket {
@@ -258,7 +256,7 @@ impl<T: Transport> Client<T> {
             self.todo.pop_front();
             let Some(task) = self.tasks.get_mut(id) else { continue };
             task.listed = false;
-            if task.on_stack != 0 {
+            if task.is_called_back() {
                 continue;
             }
             if let Some(step) = self.advance_task(id) {
@@ -282,10 +280,9 @@ impl<T: Transport> Client<T> {
     pub(super) fn call(&mut self, id: Id, which: Callbacks) -> Option<Step> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
-        task.on_stack = number;
-        task.offered = true;
+        task.begin_callback(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number, allocates: false };
+        let ticket = Ticket { task: id, number };
         Some(Step::Call(Upcall::Callback(id, which), ticket))
     }
 
@@ -294,9 +291,9 @@ impl<T: Transport> Client<T> {
     pub(super) fn call_alloc(&mut self, id: Id, size: usize) -> Option<Step> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
-        task.on_stack = number;
+        task.begin_allocation(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number, allocates: true };
+        let ticket = Ticket { task: id, number };
         Some(Step::Call(Upcall::Alloc(id, size), ticket))
     }
 
@@ -306,7 +303,7 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) fn call_release(id: Id) -> Step {
-        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0, allocates: false })
+        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0 })
     }
 
     /// A callback has returned. `SUCCESS` lets the task go on; with any other
@@ -314,13 +311,12 @@ impl<T: Transport> Client<T> {
     /// again. Returns that code, if it ends the run.
     pub fn resume(&mut self, ticket: Ticket, code: ReturnCode) -> Option<ReturnCode> {
         self.check_fork();
-        let Some(task) = self.tasks.get_mut(ticket.task) else {
+        let task = self.tasks.get_mut(ticket.task);
+        let Some(task) = task.filter(|t| t.callback == CallbackState::Running(ticket.number))
+        else {
             return code.failed().then_some(code);
         };
-        if task.on_stack != ticket.number || ticket.number == 0 {
-            return code.failed().then_some(code);
-        }
-        task.on_stack = 0;
+        task.end_upcall(code.failed());
         self.on_stack -= 1;
         if code.failed() {
             self.list_first(ticket.task);
@@ -332,9 +328,7 @@ impl<T: Transport> Client<T> {
     /// User code was left without returning: a callback counts as having succeeded,
     /// and a hook is asked again by the next run.
     pub fn abandon(&mut self, ticket: Ticket) {
-        if ticket.allocates {
-            self.comes_back(ticket);
-        } else {
+        if !self.end_allocation(ticket) {
             self.resume(ticket, ReturnCode::SUCCESS);
         }
     }
@@ -348,13 +342,14 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Notes that a hook was left. False when its task is gone.
-    fn comes_back(&mut self, ticket: Ticket) -> bool {
-        let Some(task) = self.tasks.get_mut(ticket.task) else { return false };
-        if task.on_stack != ticket.number {
+    /// Notes that a hook has returned, or was left. False when no task waits for it.
+    fn end_allocation(&mut self, ticket: Ticket) -> bool {
+        let task = self.tasks.get_mut(ticket.task);
+        let Some(task) = task.filter(|t| t.callback == CallbackState::Allocating(ticket.number))
+        else {
             return false;
-        }
-        task.on_stack = 0;
+        };
+        task.end_upcall(false);
         self.on_stack -= 1;
         self.list_first(ticket.task);
         true
@@ -365,7 +360,7 @@ impl<T: Transport> Client<T> {
     /// one asks again.
     pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) -> Option<ReturnCode> {
         self.check_fork();
-        if !self.comes_back(ticket) {
+        if !self.end_allocation(ticket) {
             return None;
         }
         let Some(mut memory) = memory else {
@@ -388,7 +383,7 @@ impl<T: Transport> Client<T> {
     /// Ends a task that its callback has seen to the end, or moves it on.
     pub(super) fn delivered(&mut self, id: Id) -> Option<ReturnCode> {
         let task = self.tasks.get_mut(id)?;
-        task.offered = false;
+        debug_assert!(task.callback == CallbackState::Idle);
         match task.state {
             TaskState::Workload => return self.workload_sent(id),
             TaskState::Created if task.ends_when_created() => self.finish_delivered(id),
@@ -429,8 +424,10 @@ impl<T: Transport> Client<T> {
     fn advance_task(&mut self, id: Id) -> Option<Step> {
         loop {
             let task = self.tasks.get_mut(id)?;
-            if task.offered {
-                let which = task.state.callback()?;
+            if task.callback == CallbackState::Due {
+                let which = task.state.callback();
+                debug_assert!(which.is_some(), "a callback is due in {:?}", task.state);
+                let which = which?;
                 return self.call(id, which);
             }
             if !task.is_active() {
