@@ -118,7 +118,7 @@ pub struct Client<T: Transport> {
     spare: Option<Box<Task>>,
     /// Tasks that are not finished.
     active: usize,
-    /// Those of them whose callback is running.
+    /// Those of them that user code is running for.
     on_stack: usize,
     /// Added tasks that were lost or refused while no run of all tasks was there
     /// to say so: the next one does, when everything else is done.
@@ -237,9 +237,6 @@ impl<T: Transport> Client<T> {
         self.finish(id);
         let task = self.tasks.remove(id)?;
         self.unlink(task.prev, task.next);
-        if task.is_called_back() {
-            self.on_stack = self.on_stack.saturating_sub(1);
-        }
         self.unreported -= usize::from(task.unreported);
         Some(task)
     }
@@ -278,6 +275,7 @@ impl<T: Transport> Client<T> {
         let mid_send = task.state == TaskState::Submit || task.state == TaskState::Workload;
         task.state = TaskState::Finished;
         task.end_callbacks();
+        self.on_stack -= usize::from(task.is_called_back());
         self.active -= 1;
         self.unindex(id);
         if was_new {

@@ -317,7 +317,8 @@ impl<T: Transport> Client<T> {
             return code.failed().then_some(code);
         };
         task.end_upcall(code.failed());
-        self.on_stack -= 1;
+        // One that is finished is not counted any more.
+        self.on_stack -= usize::from(task.is_active());
         if code.failed() {
             self.list_first(ticket.task);
             return Some(code);
@@ -350,7 +351,7 @@ impl<T: Transport> Client<T> {
             return false;
         };
         task.end_upcall(false);
-        self.on_stack -= 1;
+        self.on_stack -= usize::from(task.is_active());
         self.list_first(ticket.task);
         true
     }

@@ -170,3 +170,27 @@ fn a_lost_task_that_was_freed_is_told_to_nobody() {
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     world.is_over();
 }
+
+#[test]
+fn a_call_waits_for_its_result_inside_the_callback_of_a_task_that_is_lost() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&submit(b"1")).sends(&response(Command::JobCreated, &[b"a"], b""));
+    let callbacks = Callbacks::CREATED;
+    let lost = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"1") }).expect("valid");
+    let mut run = client.run_all();
+    let (_, ticket) = next_call(&mut client, &mut run);
+    world.peer(0).closes();
+    world.sleep(1000);
+    world.peer(0).expects(&submit(b"2")).pauses(50).sends(&created()).sends(&complete(b"out"));
+    let inner = client.add(&new_task(TaskKind::Do, b"2")).expect("valid");
+    assert_eq!(run_until(&mut client, inner), ReturnCode::SUCCESS);
+    let inner = client.remove_task(inner).expect("still there");
+    assert_eq!(inner.code, ReturnCode::SUCCESS);
+    assert_eq!(inner.result.as_ref().expect("a result").as_slice(), b"out");
+    assert_eq!(client.task(lost).expect("kept").code, ReturnCode::LOST_CONNECTION);
+    // Nothing is left to wait for, though the connection is up.
+    assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
+    assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}
