@@ -15,6 +15,9 @@
 //! Must not: be lenient.
 
 mod blocking;
+pub(crate) mod random;
+#[cfg(test)]
+mod tests;
 
 use gearman_buf::Owned;
 use gearman_net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
@@ -40,6 +43,7 @@ pub(crate) enum Connect {
 /// What a peer does next.
 enum Act {
     Expect(Vec<u8>),
+    Hear(&'static [Command]),
     Send(Vec<u8>),
     Pause(Duration),
     Close,
@@ -49,6 +53,7 @@ impl std::fmt::Debug for Act {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Act::Expect(bytes) => write!(f, "expects {}", packets(bytes)),
+            Act::Hear(commands) => write!(f, "hears {commands:?}"),
             Act::Send(bytes) => write!(f, "sends {}", packets(bytes)),
             Act::Pause(pause) => write!(f, "pauses {pause:?}"),
             Act::Close => write!(f, "closes"),
@@ -75,6 +80,8 @@ pub(crate) struct Peer {
     sent: Vec<u8>,
     /// How often the engine connected.
     pub(crate) connected: usize,
+    /// All that it has sent, apart for each connection.
+    pub(crate) log: Vec<Vec<u8>>,
 }
 
 /// Everything that a script says and counts.
@@ -89,6 +96,18 @@ struct State {
     interrupts: usize,
     forked: bool,
     calls: Calls,
+    stuck: Stuck,
+}
+
+/// What happens when a wait has no end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stuck {
+    /// The test fails.
+    Fails,
+    /// Every peer closes its connection.
+    Closes,
+    /// This byte is written to the wake-up pipe.
+    Wakes(u8),
 }
 
 /// How many system calls there would have been.
@@ -136,8 +155,26 @@ impl ScriptNet {
             interrupts: 0,
             forked: false,
             calls: Calls::default(),
+            stuck: Stuck::Fails,
         }));
         (ScriptNet(Rc::clone(&state)), World(state))
+    }
+}
+
+impl State {
+    /// Ends a wait that has no end. Returns whether anything was done for that.
+    fn gets_going(&mut self) -> bool {
+        match self.stuck {
+            Stuck::Fails => false,
+            Stuck::Wakes(byte) => {
+                self.wake.push_back((self.now, byte));
+                true
+            }
+            Stuck::Closes => {
+                let open = self.peers.iter_mut().filter(|peer| peer.open);
+                open.map(|peer| peer.hang_up()).count() > 0
+            }
+        }
     }
 }
 
@@ -189,6 +226,11 @@ impl World {
         std::mem::take(&mut self.0.borrow_mut().calls)
     }
 
+    /// What happens when a wait has no end; the test fails when nothing is said.
+    pub(crate) fn when_stuck(&self, stuck: Stuck) {
+        self.0.borrow_mut().stuck = stuck;
+    }
+
     /// Fails unless every script was played to its end and nothing more was
     /// sent.
     pub(crate) fn is_over(&self) {
@@ -211,6 +253,12 @@ impl Peer {
     /// The script goes on once exactly these bytes were sent.
     pub(crate) fn expects(&mut self, bytes: &[u8]) -> &mut Peer {
         self.script.push_back(Act::Expect(bytes.to_vec()));
+        self
+    }
+
+    /// The script goes on once a whole packet with one of these commands was sent.
+    pub(crate) fn hears(&mut self, commands: &'static [Command]) -> &mut Peer {
+        self.script.push_back(Act::Hear(commands));
         self
     }
 
@@ -272,6 +320,19 @@ impl Peer {
         }
     }
 
+    /// Takes what was sent up to a packet with one of these commands, if it is there.
+    fn hear(&mut self, commands: &[Command]) -> bool {
+        let mut at = 0;
+        while let Ok(Decoded::Whole { packet, used }) = decode(&self.sent[at..]) {
+            at += used;
+            if commands.contains(&packet.command()) {
+                self.sent.drain(..at);
+                return true;
+            }
+        }
+        false
+    }
+
     /// Plays the script up to the next thing that the engine can notice.
     fn play(&mut self, key: usize, now: Instant) -> Option<Ready> {
         if !self.open {
@@ -293,11 +354,24 @@ impl Peer {
             }
             None => {}
         }
+        if self.closed {
+            // The script goes on with the next connection.
+            return None;
+        }
+        if self.wants_writable && self.room.front() == Some(&0) {
+            self.room.pop_front();
+        }
         let writable = self.wants_writable && self.room.front().is_none_or(|&n| n > 0);
         let mut readable = false;
         loop {
             self.see(key);
             match self.script.front() {
+                Some(&Act::Hear(commands)) => {
+                    if !self.hear(commands) {
+                        break;
+                    }
+                    self.script.pop_front();
+                }
                 Some(Act::Pause(pause)) => {
                     if now < *self.resumes.get_or_insert(now + *pause) {
                         break;
@@ -324,6 +398,17 @@ impl Peer {
         (readable || writable).then_some(Ready { key, readable, writable, closed })
     }
 
+    /// Forgets the script and closes the connection.
+    fn hang_up(&mut self) {
+        self.script.clear();
+        self.resumes = None;
+        self.closed = false;
+        match &mut self.met {
+            Some(met) => *met = Connect::Refuse,
+            None => self.script.push_back(Act::Close),
+        }
+    }
+
     fn shut(&mut self) {
         self.open = false;
         self.closed = false;
@@ -343,7 +428,7 @@ impl Peer {
 }
 
 /// What bytes are, in words, for a failing test.
-fn packets(mut bytes: &[u8]) -> String {
+pub(crate) fn packets(mut bytes: &[u8]) -> String {
     let mut text = Vec::new();
     while let Ok(Decoded::Whole { packet, used }) = decode(bytes) {
         let payload = String::from_utf8_lossy(&bytes[12..used]).into_owned();
@@ -401,6 +486,7 @@ impl Transport for ScriptNet {
         peer.open = true;
         peer.connected += 1;
         peer.sent.clear();
+        peer.log.push(Vec::new());
         peer.met = Some(peer.connects.pop_front().unwrap_or(Connect::Accept));
         Ok(())
     }
@@ -424,12 +510,16 @@ impl Transport for ScriptNet {
             return Err(io::Error::from_raw_os_error(libc::EPIPE));
         }
         let all = [head, body].concat();
-        let room = peer.room.pop_front().unwrap_or(all.len());
-        if room == 0 {
+        if peer.room.front() == Some(&0) {
+            // However often it is tried, until the next wait.
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        let room = peer.room.pop_front().unwrap_or(all.len());
         let n = room.min(all.len());
         peer.sent.extend_from_slice(&all[..n]);
+        if let Some(log) = peer.log.last_mut() {
+            log.extend_from_slice(&all[..n]);
+        }
         Ok(n)
     }
 
@@ -500,7 +590,7 @@ impl Transport for ScriptNet {
             if !state.ready.is_empty() {
                 return Ok(Waited::Ready);
             }
-            let open = state.peers.iter().filter(|p| p.open);
+            let open = state.peers.iter().filter(|p| p.open && !p.closed && p.met.is_none());
             let next = open.filter_map(|p| p.resumes).chain(state.wake.front().map(|w| w.0)).min();
             match (next, until) {
                 (Some(next), None) => state.now = next,
@@ -509,6 +599,7 @@ impl Transport for ScriptNet {
                     state.now = now.max(until);
                     return Ok(Waited::TimedOut);
                 }
+                (None, None) if state.gets_going() => {}
                 (None, None) => {
                     let left: Vec<_> =
                         state.peers.iter().map(|p| (&p.script, packets(&p.sent))).collect();
@@ -532,53 +623,5 @@ impl Transport for ScriptNet {
 
     fn poll_fd(&mut self) -> io::Result<i32> {
         Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::link::{Fill, Flush, Link, State, Wait};
-
-    #[test]
-    fn a_script_is_played_as_far_as_the_engine_goes_along() {
-        let (net, world) = ScriptNet::new();
-        let mut link = Link::new(net);
-        link.add_server("localhost", 0).expect("address");
-        world.peer(0).expects(b"ping").pauses(50).sends(b"po").sends(b"ng").closes();
-        link.open(0, None).expect("starts");
-        assert_eq!(link.wait(None), Ok(Wait::Ready));
-        assert_eq!(link.finish_connect(0), Ok(true));
-        link.conns[0].writable = false;
-        assert_eq!(link.flush(0, b"ping", &mut 0), Ok(Flush::Done));
-        let before = world.now();
-        let mut got = Vec::new();
-        while link.conns[0].state == State::Up {
-            assert_eq!(link.wait(None), Ok(Wait::Ready));
-            link.conns[0].writable = false;
-            while link.fill(0) == Ok(Fill::Data) {}
-            let inbuf = &mut link.conns[0].inbuf;
-            got.extend_from_slice(inbuf.unread());
-            inbuf.read(inbuf.unread().len());
-        }
-        assert_eq!(got, b"pong");
-        assert_eq!(world.now() - before, Duration::from_millis(50));
-        world.is_over();
-        assert_eq!(world.take_calls(), Calls { send: 1, recv: 3, wait: 4, connect: 1 });
-    }
-
-    #[test]
-    #[should_panic(expected = "peer 0 expects")]
-    fn bytes_that_nobody_expects_fail_the_test() {
-        let (net, world) = ScriptNet::new();
-        let mut link = Link::new(net);
-        link.add_server("localhost", 0).expect("address");
-        world.peer(0).expects(b"ping");
-        link.open(0, None).expect("starts");
-        assert_eq!(link.wait(None), Ok(Wait::Ready));
-        assert_eq!(link.finish_connect(0), Ok(true));
-        link.conns[0].writable = false;
-        assert_eq!(link.flush(0, b"pang", &mut 0), Ok(Flush::Done));
-        let _ = link.wait(None);
     }
 }

@@ -123,6 +123,9 @@ pub struct Client<T: Transport> {
     /// Added tasks that were lost or refused while no run of all tasks was there
     /// to say so: the next one does, when everything else is done.
     unreported: usize,
+    /// A connection was lost since the run last began to send: tasks that waited for it
+    /// can go elsewhere.
+    lost_any: bool,
     last_ticket: u32,
     last_run: u64,
     /// The last run ended only because it must not wait: the next one is the same,
@@ -169,6 +172,7 @@ impl<T: Transport> Client<T> {
             active: 0,
             on_stack: 0,
             unreported: 0,
+            lost_any: false,
             last_ticket: 0,
             last_run: 0,
             to_be_continued: false,
@@ -277,7 +281,9 @@ impl<T: Transport> Client<T> {
         task.end_callbacks();
         self.on_stack -= usize::from(task.is_called_back());
         self.active -= 1;
-        self.unindex(id);
+        if std::mem::take(&mut task.indexed) {
+            self.unindex(id);
+        }
         if was_new {
             self.stale_new += 1;
             if self.stale_new > 64 && self.stale_new * 2 > self.new.len() {
@@ -290,19 +296,15 @@ impl<T: Transport> Client<T> {
             self.servers[key].inflight -= 1;
             // Half a packet went out: nothing else can follow it.
             if mid_send && self.is_sending(key, id) {
-                self.lose(key, ReturnCode::LOST_CONNECTION);
                 self.link.close(key);
+                self.lose(key, ReturnCode::LOST_CONNECTION);
             }
         }
     }
 
-    /// Takes a task out of the handle index, if it is in.
+    /// Takes a task out of the handle index that is not noted as indexed any more.
     fn unindex(&mut self, id: Id) {
-        if let Some(task) = self.tasks.get_mut(id)
-            && std::mem::take(&mut task.indexed)
-        {
-            self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
-        }
+        self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
     }
 
     fn is_sending(&self, key: usize, id: Id) -> bool {
@@ -315,6 +317,7 @@ impl<T: Transport> Client<T> {
     /// be. Tasks whose packet did not go out whole go back to be sent again;
     /// the others end with `code`. Returns how many those are.
     fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
+        self.lost_any = true;
         let unsent = self.link.conns[key].take_unsent() as u64;
         let server = &mut self.servers[key];
         let went_out = server.written - unsent;
@@ -432,8 +435,8 @@ impl<T: Transport> Client<T> {
     pub fn abandon_wait(&mut self) {
         self.link.forget_wait();
         if let Some(key) = self.half_sent.take() {
-            self.lose(key, ReturnCode::LOST_CONNECTION);
             self.link.close(key);
+            self.lose(key, ReturnCode::LOST_CONNECTION);
         }
         self.owe_nobody();
     }

@@ -186,6 +186,8 @@ impl<T: Transport> Client<T> {
     }
 
     /// Moves the body that is under way on, by one step.
+    #[cold]
+    #[inline(never)]
     fn read_body(&mut self, key: usize, deliver: bool) -> Result<Body, ReturnCode> {
         match std::mem::take(&mut self.servers[key].incoming) {
             Incoming::None => Ok(Body::Done),

@@ -88,11 +88,13 @@ impl<T: Transport> Client<T> {
         run
     }
 
-    /// Begins a run that ends with one task and counts the time since `began`.
+    /// Begins a run that ends with one task, for a call that began before and has looked
+    /// at the clock: at `began`, where there is a time limit.
     pub(super) fn run_until_since(&mut self, task: Id, began: Option<Instant>) -> Run {
-        let mut run = self.begin(Some(task), true);
-        run.began = began.or(run.began);
-        run
+        let clock = self.clock;
+        let run = self.begin(Some(task), true);
+        self.clock = clock;
+        Run { began, ..run }
     }
 
     pub(super) fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
@@ -134,6 +136,7 @@ impl<T: Transport> Client<T> {
                 }
                 self.note_unreported(id);
             }
+            self.lost_any = false;
             if self.may_send() {
                 match self.submit(run) {
                     Ok(None) => {}
@@ -156,7 +159,7 @@ impl<T: Transport> Client<T> {
                 continue;
             }
             // A connection broke under a task that was not sent: it goes elsewhere.
-            if !self.new.is_empty() && !self.link.any_open() {
+            if !self.new.is_empty() && (self.lost_any || !self.link.any_open()) {
                 continue;
             }
             if !run.blocking || !self.can_progress() {

@@ -194,3 +194,20 @@ fn a_call_waits_for_its_result_inside_the_callback_of_a_task_that_is_lost() {
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     world.is_over();
 }
+
+#[test]
+fn a_task_that_was_not_sent_does_not_wait_for_an_idle_connection() {
+    let (mut client, world) = client(2);
+    let (question, answer) =
+        (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
+    for key in 0..2 {
+        world.peer(key).expects(&question).sends(&answer);
+    }
+    assert_eq!(client.broadcast(crate::exchange::Broadcast::Echo(b"x")), Ok(()));
+    world.peer(1).breaks().expects(&submit(b"1")).sends(&created()).sends(&complete(b"out"));
+    let id = client.add(&new_task(TaskKind::Do, b"1")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(world.peer(1).connected, 2);
+    world.is_over();
+}
