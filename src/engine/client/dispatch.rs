@@ -157,14 +157,11 @@ impl<T: Transport> Client<T> {
             return None;
         };
         let streams = !whole && self.streams(task, packet);
-        let mut task = self.tasks.get_mut(id)?;
-        if matches!(command, Command::WorkComplete | Command::WorkFail | Command::WorkException)
-            && std::mem::take(&mut task.indexed)
-        {
+        if matches!(command, Command::WorkComplete | Command::WorkFail | Command::WorkException) {
             // The next task with this handle, if there is one, gets the next end.
             self.unindex(id);
-            task = self.tasks.get_mut(id)?;
         }
+        let task = self.tasks.get_mut(id)?;
         let which = callback_of(command);
         let mut event = Event::new(command);
         event.size = packet.body_size();

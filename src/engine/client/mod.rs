@@ -281,7 +281,7 @@ impl<T: Transport> Client<T> {
         task.end_callbacks();
         self.on_stack -= usize::from(task.is_called_back());
         self.active -= 1;
-        if std::mem::take(&mut task.indexed) {
+        if task.indexed {
             self.unindex(id);
         }
         if was_new {
@@ -302,9 +302,13 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Takes a task out of the handle index that is not noted as indexed any more.
+    /// Takes a task out of the handle index, if it is in.
     fn unindex(&mut self, id: Id) {
-        self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
+        if let Some(task) = self.tasks.get_mut(id)
+            && std::mem::take(&mut task.indexed)
+        {
+            self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
+        }
     }
 
     fn is_sending(&self, key: usize, id: Id) -> bool {
