@@ -247,7 +247,7 @@ impl ClientBlock {
     ///
     /// # Safety
     /// `block` is live and not borrowed.
-    pub(super) unsafe fn drive(
+    pub(super) unsafe fn run_steps(
         block: *mut ClientBlock,
         mut run: Run,
         mut step: Poll<Step>,
@@ -342,7 +342,7 @@ impl ClientBlock {
         which: Callbacks,
         purpose: Purpose,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
-        // SAFETY: `drive`'s caller guarantees the block.
+        // SAFETY: `run_steps`' caller guarantees the block.
         let token = unsafe { (*block).engine.task(id).map(|t| t.token) };
         let Some(Token(task)) = token else { return Ok(ReturnCode::SUCCESS) };
         let Some(task) = NonNull::new(task.cast::<TaskBlock>()) else {

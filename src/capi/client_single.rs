@@ -117,7 +117,7 @@ pub(super) unsafe fn finish_single<R>(
     // SAFETY: the caller guarantees the block, also after an upcall that did not
     // say `Gone`.
     unsafe {
-        let code = ClientBlock::drive(block, run, step, Some(id))?;
+        let code = ClientBlock::run_steps(block, run, step, Some(id))?;
         Ok(end_single(block, id, code, take))
     }
 }
@@ -176,7 +176,7 @@ unsafe fn run_job(
         };
         let new = submit(command, function.bytes(), unique.bytes(), lent(workload, size));
         let ended = match begin_single(block, |engine| engine.add(&new)) {
-            Ok((id, run, step)) => ClientBlock::drive(block, run, step, Some(id))
+            Ok((id, run, step)) => ClientBlock::run_steps(block, run, step, Some(id))
                 .and_then(|code| Ok((id, code, make_room(block, id)?))),
             Err(code) => Ok((Id::NONE, code, None)),
         };

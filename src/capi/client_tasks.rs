@@ -407,7 +407,7 @@ pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<Ret
         }
         let mut run = (*block).engine.run_all();
         let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
-        ClientBlock::drive(block, run, step, None)
+        ClientBlock::run_steps(block, run, step, None)
     }
 }
 

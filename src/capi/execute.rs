@@ -96,7 +96,7 @@ unsafe fn run(
         let (block, id, shell) = ((*task).client, (*task).id, (*task).shell);
         let mut run = (*block).engine.run_until_unless_non_blocking(id);
         let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
-        match ClientBlock::drive(block, run, step, None) {
+        match ClientBlock::run_steps(block, run, step, None) {
             Ok(code) => {
                 // The task tells how it ended; an error before that is the client's.
                 let failed = code.failed() && code != ReturnCode::IO_WAIT;

@@ -66,6 +66,12 @@ pub struct Link<T> {
     waits_until: Option<Instant>,
     /// How the last wait ended, if that was not by something that is noted elsewhere.
     outcome: Option<io::Result<Waited>>,
+    /// Every call goes the ordinary way, for the tests that compare the shortcuts with it.
+    #[cfg(test)]
+    pub(crate) shortcuts_off: bool,
+    /// How many calls were served by a shortcut alone.
+    #[cfg(test)]
+    pub(crate) shortcuts_taken: usize,
 }
 
 impl<T: Transport> Link<T> {
@@ -80,6 +86,10 @@ impl<T: Transport> Link<T> {
             woken: false,
             waits_until: None,
             outcome: None,
+            #[cfg(test)]
+            shortcuts_off: false,
+            #[cfg(test)]
+            shortcuts_taken: 0,
         }
     }
 

@@ -98,6 +98,22 @@ impl TaskState {
     }
 }
 
+/// Where a task stands with user code: its callbacks, and the caller's allocator hook.
+///
+/// The number is the ticket that the upcall was given; it is never 0. A task that is
+/// finished while its callback runs stays `Running` until that callback returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallbackState {
+    /// No user code is due or running. Events are applied as they come.
+    Idle,
+    /// The callback of the task's state returned an error, and is to be called again.
+    Due,
+    /// The callback of the task's state is running.
+    Running(u32),
+    /// The hook is asked for memory for the first event of the backlog.
+    Allocating(u32),
+}
+
 /// A job handle, NUL-terminated.
 #[derive(Clone, Copy, Debug)]
 pub struct Handle {
@@ -224,23 +240,24 @@ pub struct Task {
     pub data_size: usize,
     /// The collected result of a `Do` or `Execute` task.
     pub result: Option<Owned>,
-    /// A part of the result was dropped: there was no memory for it.
+    /// A part of the result was dropped: there was no memory for it. A fact about
+    /// `result`, whatever becomes of the task.
     pub out_of_memory: bool,
     /// The connection it was sent on.
     pub conn: Option<u32>,
-    /// The connection that its running callback receives a body from.
+    /// Where it stands with user code.
+    pub(super) callback: CallbackState,
+    /// The connection that the body stands on, in place of `data`, for the callback
+    /// that is due or running. None once the connection is lost, or the body taken.
     pub(super) stream: Option<u32>,
-    /// Its last packet has come, though perhaps not been looked at.
-    pub(super) ended: bool,
-    /// It was lost, and no run has said so yet.
+    /// It was lost or refused, and no run has said so yet. An end that its callbacks
+    /// never hear of: the event may even wait in the backlog.
     pub(super) unreported: bool,
-    /// The ticket of the callback that is running for it; 0 when none is.
-    pub(super) on_stack: u32,
-    /// Its callback is to be called (again).
-    pub(super) offered: bool,
-    /// It stands in the client's list of tasks with something to do.
+    /// It stands in the client's list of tasks with something to do. Membership: in
+    /// every state of its callbacks, an event or an end may put it there.
     pub(super) listed: bool,
-    /// It is in the handle index.
+    /// It is in the handle index, from JOB_CREATED to the last packet of its job. The
+    /// callbacks for either may come later.
     pub(super) indexed: bool,
     pub(super) chain: u32,
     pub(super) hash: u32,
@@ -270,11 +287,9 @@ impl Task {
             result: None,
             out_of_memory: false,
             conn: None,
+            callback: CallbackState::Idle,
             stream: None,
-            ended: false,
             unreported: false,
-            on_stack: 0,
-            offered: false,
             listed: false,
             indexed: false,
             chain: NIL,
@@ -306,11 +321,9 @@ impl Task {
         self.result = None;
         self.out_of_memory = false;
         self.conn = None;
+        self.callback = CallbackState::Idle;
         self.stream = None;
-        self.ended = false;
         self.unreported = false;
-        self.on_stack = 0;
-        self.offered = false;
         self.listed = false;
         self.indexed = false;
         self.chain = NIL;
@@ -347,8 +360,7 @@ impl Task {
     pub(super) fn waits_for_workload(&self, missing: usize) -> bool {
         self.state == TaskState::Workload
             && self.streamed() == Some(missing)
-            && !self.offered
-            && self.on_stack == 0
+            && self.callback == CallbackState::Idle
     }
 
     /// The exception that the job raised, and a NUL.
@@ -364,7 +376,7 @@ impl Task {
     /// Whether the last packet about it is here, though its callbacks may still be
     /// due: it needs its connection no more.
     pub(super) fn has_its_end(&self) -> bool {
-        let due = self.offered || self.on_stack != 0;
+        let due = self.callback != CallbackState::Idle;
         let at_its_end = match self.state {
             TaskState::Complete | TaskState::Exception | TaskState::Fail => true,
             TaskState::Created => self.ends_when_created(),
@@ -419,9 +431,37 @@ impl Task {
         }
     }
 
-    /// Whether a callback is running for it.
+    /// Whether user code is running for it.
     pub fn is_called_back(&self) -> bool {
-        self.on_stack != 0
+        matches!(self.callback, CallbackState::Running(_) | CallbackState::Allocating(_))
+    }
+
+    /// Its callback is called.
+    pub(super) fn begin_callback(&mut self, ticket: u32) {
+        debug_assert!(ticket != 0 && self.is_active() && !self.is_called_back());
+        self.callback = CallbackState::Running(ticket);
+    }
+
+    /// The hook is asked for memory for the first event of the backlog.
+    pub(super) fn begin_allocation(&mut self, ticket: u32) {
+        debug_assert!(ticket != 0 && self.is_active() && self.has_backlog());
+        debug_assert!(self.callback == CallbackState::Idle);
+        self.callback = CallbackState::Allocating(ticket);
+    }
+
+    /// The user code that was running has returned, or was left. With `again` the
+    /// callback is due again, unless the task was finished meanwhile.
+    pub(super) fn end_upcall(&mut self, again: bool) {
+        debug_assert!(self.is_called_back());
+        let due = again && self.is_active();
+        self.callback = if due { CallbackState::Due } else { CallbackState::Idle };
+    }
+
+    /// It is finished: no callback is called any more. One that is running goes on.
+    pub(super) fn end_callbacks(&mut self) {
+        if self.callback == CallbackState::Due {
+            self.callback = CallbackState::Idle;
+        }
     }
 
     /// Whether it waits for a server. A task whose last packet has come does

@@ -1,4 +1,4 @@
-//! [`ScriptNet`]: a [`Transport`] that plays a script, for tests of the engine.
+//! [`ScriptNet`]: a [`Transport`](gearman_net::Transport) that plays a script, for tests of the engine.
 //!
 //! It has a clock of its own, which moves only while something waits, and a
 //! scripted peer per connection, held by the test through [`World`]:
@@ -15,14 +15,16 @@
 //! Must not: be lenient.
 
 mod blocking;
+pub(crate) mod random;
+#[cfg(test)]
+mod tests;
+mod transport;
 
-use gearman_buf::Owned;
-use gearman_net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
+use gearman_net::Ready;
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 use std::io;
-use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,7 @@ pub(crate) enum Connect {
 /// What a peer does next.
 enum Act {
     Expect(Vec<u8>),
+    Hear(&'static [Command]),
     Send(Vec<u8>),
     Pause(Duration),
     Close,
@@ -49,6 +52,7 @@ impl std::fmt::Debug for Act {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Act::Expect(bytes) => write!(f, "expects {}", packets(bytes)),
+            Act::Hear(commands) => write!(f, "hears {commands:?}"),
             Act::Send(bytes) => write!(f, "sends {}", packets(bytes)),
             Act::Pause(pause) => write!(f, "pauses {pause:?}"),
             Act::Close => write!(f, "closes"),
@@ -75,6 +79,8 @@ pub(crate) struct Peer {
     sent: Vec<u8>,
     /// How often the engine connected.
     pub(crate) connected: usize,
+    /// All that it has sent, apart for each connection.
+    pub(crate) log: Vec<Vec<u8>>,
 }
 
 /// Everything that a script says and counts.
@@ -89,6 +95,18 @@ struct State {
     interrupts: usize,
     forked: bool,
     calls: Calls,
+    stuck: Stuck,
+}
+
+/// What happens when a wait has no end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stuck {
+    /// The test fails.
+    Fails,
+    /// Every peer closes its connection.
+    Closes,
+    /// This byte is written to the wake-up pipe.
+    Wakes(u8),
 }
 
 /// How many system calls there would have been.
@@ -136,8 +154,26 @@ impl ScriptNet {
             interrupts: 0,
             forked: false,
             calls: Calls::default(),
+            stuck: Stuck::Fails,
         }));
         (ScriptNet(Rc::clone(&state)), World(state))
+    }
+}
+
+impl State {
+    /// Ends a wait that has no end. Returns whether anything was done for that.
+    fn gets_going(&mut self) -> bool {
+        match self.stuck {
+            Stuck::Fails => false,
+            Stuck::Wakes(byte) => {
+                self.wake.push_back((self.now, byte));
+                true
+            }
+            Stuck::Closes => {
+                let open = self.peers.iter_mut().filter(|peer| peer.open);
+                open.map(|peer| peer.hang_up()).count() > 0
+            }
+        }
     }
 }
 
@@ -189,6 +225,11 @@ impl World {
         std::mem::take(&mut self.0.borrow_mut().calls)
     }
 
+    /// What happens when a wait has no end; the test fails when nothing is said.
+    pub(crate) fn when_stuck(&self, stuck: Stuck) {
+        self.0.borrow_mut().stuck = stuck;
+    }
+
     /// Fails unless every script was played to its end and nothing more was
     /// sent.
     pub(crate) fn is_over(&self) {
@@ -211,6 +252,12 @@ impl Peer {
     /// The script goes on once exactly these bytes were sent.
     pub(crate) fn expects(&mut self, bytes: &[u8]) -> &mut Peer {
         self.script.push_back(Act::Expect(bytes.to_vec()));
+        self
+    }
+
+    /// The script goes on once a whole packet with one of these commands was sent.
+    pub(crate) fn hears(&mut self, commands: &'static [Command]) -> &mut Peer {
+        self.script.push_back(Act::Hear(commands));
         self
     }
 
@@ -272,6 +319,19 @@ impl Peer {
         }
     }
 
+    /// Takes what was sent up to a packet with one of these commands, if it is there.
+    fn hear(&mut self, commands: &[Command]) -> bool {
+        let mut at = 0;
+        while let Ok(Decoded::Whole { packet, used }) = decode(&self.sent[at..]) {
+            at += used;
+            if commands.contains(&packet.command()) {
+                self.sent.drain(..at);
+                return true;
+            }
+        }
+        false
+    }
+
     /// Plays the script up to the next thing that the engine can notice.
     fn play(&mut self, key: usize, now: Instant) -> Option<Ready> {
         if !self.open {
@@ -293,11 +353,24 @@ impl Peer {
             }
             None => {}
         }
+        if self.closed {
+            // The script goes on with the next connection.
+            return None;
+        }
+        if self.wants_writable && self.room.front() == Some(&0) {
+            self.room.pop_front();
+        }
         let writable = self.wants_writable && self.room.front().is_none_or(|&n| n > 0);
         let mut readable = false;
         loop {
             self.see(key);
             match self.script.front() {
+                Some(&Act::Hear(commands)) => {
+                    if !self.hear(commands) {
+                        break;
+                    }
+                    self.script.pop_front();
+                }
                 Some(Act::Pause(pause)) => {
                     if now < *self.resumes.get_or_insert(now + *pause) {
                         break;
@@ -324,6 +397,17 @@ impl Peer {
         (readable || writable).then_some(Ready { key, readable, writable, closed })
     }
 
+    /// Forgets the script and closes the connection.
+    fn hang_up(&mut self) {
+        self.script.clear();
+        self.resumes = None;
+        self.closed = false;
+        match &mut self.met {
+            Some(met) => *met = Connect::Refuse,
+            None => self.script.push_back(Act::Close),
+        }
+    }
+
     fn shut(&mut self) {
         self.open = false;
         self.closed = false;
@@ -343,7 +427,7 @@ impl Peer {
 }
 
 /// What bytes are, in words, for a failing test.
-fn packets(mut bytes: &[u8]) -> String {
+pub(crate) fn packets(mut bytes: &[u8]) -> String {
     let mut text = Vec::new();
     while let Ok(Decoded::Whole { packet, used }) = decode(bytes) {
         let payload = String::from_utf8_lossy(&bytes[12..used]).into_owned();
@@ -354,232 +438,4 @@ fn packets(mut bytes: &[u8]) -> String {
         text.push(format!("{:?}", String::from_utf8_lossy(bytes)));
     }
     text.join(", ")
-}
-
-impl ScriptNet {
-    fn peer(&mut self, key: usize) -> RefMut<'_, Peer> {
-        RefMut::map(self.0.borrow_mut(), |state| {
-            if state.peers.len() <= key {
-                state.peers.resize_with(key + 1, Peer::default);
-            }
-            &mut state.peers[key]
-        })
-    }
-
-    fn receive(&mut self, key: usize, most: usize) -> io::Result<Vec<u8>> {
-        self.0.borrow_mut().calls.recv += 1;
-        self.peer(key).take(most)
-    }
-}
-
-impl Transport for ScriptNet {
-    fn now(&self) -> Instant {
-        self.0.borrow().now
-    }
-
-    fn forked(&mut self) -> bool {
-        let mut state = self.0.borrow_mut();
-        let forked = std::mem::take(&mut state.forked);
-        if forked {
-            state.peers.iter_mut().for_each(Peer::shut);
-            state.ready.clear();
-        }
-        forked
-    }
-
-    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<Address>> {
-        if host.ends_with(".invalid") {
-            return Err(io::Error::other("Name or service not known"));
-        }
-        Ok(vec![Address::Inet(([127, 0, 0, 1], port).into())])
-    }
-
-    fn connect(&mut self, key: usize, _: &Address) -> io::Result<()> {
-        self.0.borrow_mut().calls.connect += 1;
-        let mut peer = self.peer(key);
-        peer.shut();
-        peer.open = true;
-        peer.connected += 1;
-        peer.sent.clear();
-        peer.met = Some(peer.connects.pop_front().unwrap_or(Connect::Accept));
-        Ok(())
-    }
-
-    fn finish_connect(&mut self, key: usize) -> io::Result<()> {
-        let peer = self.peer(key);
-        if peer.met.is_some() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        if peer.closed {
-            return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().calls.send += 1;
-        let mut peer = self.peer(key);
-        assert!(peer.open, "sent on a closed connection");
-        if peer.closed {
-            return Err(io::Error::from_raw_os_error(libc::EPIPE));
-        }
-        let all = [head, body].concat();
-        let room = peer.room.pop_front().unwrap_or(all.len());
-        if room == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let n = room.min(all.len());
-        peer.sent.extend_from_slice(&all[..n]);
-        Ok(n)
-    }
-
-    fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.receive(key, space.len())?;
-        space[..bytes.len()].copy_from_slice(&bytes);
-        Ok(bytes.len())
-    }
-
-    fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize> {
-        let bytes = self.receive(key, limit)?;
-        into.extend(&bytes).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn recv_raw(&mut self, key: usize, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        let bytes = self.receive(key, space.len())?;
-        for (to, from) in space.iter_mut().zip(&bytes) {
-            to.write(*from);
-        }
-        Ok(bytes.len())
-    }
-
-    fn liveness(&mut self, key: usize) -> Liveness {
-        // What the peer did while nobody waited has arrived by now.
-        let now = self.0.borrow().now;
-        let mut peer = self.peer(key);
-        peer.play(key, now);
-        match (peer.inbox.is_empty(), peer.closed || !peer.open) {
-            (false, _) => Liveness::Readable,
-            (true, true) => Liveness::Dead,
-            (true, false) => Liveness::Quiet,
-        }
-    }
-
-    fn want_writable(&mut self, key: usize, wanted: bool) {
-        self.peer(key).wants_writable = wanted;
-    }
-
-    fn close(&mut self, key: usize) {
-        self.peer(key).shut();
-    }
-
-    fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
-        let mut state = self.0.borrow_mut();
-        let state = &mut *state;
-        state.calls.wait += 1;
-        assert!(state.calls.wait < 10_000, "waits without end");
-        if state.interrupts > 0 {
-            state.interrupts -= 1;
-            return Ok(Waited::Interrupted);
-        }
-        loop {
-            let now = state.now;
-            let ready = state.peers.iter_mut().enumerate().filter_map(|(k, p)| p.play(k, now));
-            state.ready.extend(ready);
-            while let Some(&(at, byte)) = state.wake.front()
-                && at <= now
-            {
-                state.wake.pop_front();
-                state.woken.push(byte);
-                state.ready.push_back(Ready {
-                    key: WAKE_KEY,
-                    readable: true,
-                    writable: false,
-                    closed: false,
-                });
-            }
-            if !state.ready.is_empty() {
-                return Ok(Waited::Ready);
-            }
-            let open = state.peers.iter().filter(|p| p.open);
-            let next = open.filter_map(|p| p.resumes).chain(state.wake.front().map(|w| w.0)).min();
-            match (next, until) {
-                (Some(next), None) => state.now = next,
-                (Some(next), Some(until)) if next < until => state.now = next,
-                (_, Some(until)) => {
-                    state.now = now.max(until);
-                    return Ok(Waited::TimedOut);
-                }
-                (None, None) => {
-                    let left: Vec<_> =
-                        state.peers.iter().map(|p| (&p.script, packets(&p.sent))).collect();
-                    panic!("waits for ever; scripts and what was sent: {left:?}");
-                }
-            }
-        }
-    }
-
-    fn ready(&mut self) -> impl Iterator<Item = Ready> {
-        std::mem::take(&mut self.0.borrow_mut().ready).into_iter()
-    }
-
-    fn take_wake(&mut self) -> Option<u8> {
-        self.0.borrow_mut().woken.pop()
-    }
-
-    fn put_wake(&mut self, byte: u8) {
-        self.0.borrow_mut().woken.push(byte);
-    }
-
-    fn poll_fd(&mut self) -> io::Result<i32> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::link::{Fill, Flush, Link, State, Wait};
-
-    #[test]
-    fn a_script_is_played_as_far_as_the_engine_goes_along() {
-        let (net, world) = ScriptNet::new();
-        let mut link = Link::new(net);
-        link.add_server("localhost", 0).expect("address");
-        world.peer(0).expects(b"ping").pauses(50).sends(b"po").sends(b"ng").closes();
-        link.open(0, None).expect("starts");
-        assert_eq!(link.wait(None), Ok(Wait::Ready));
-        assert_eq!(link.finish_connect(0), Ok(true));
-        link.conns[0].writable = false;
-        assert_eq!(link.flush(0, b"ping", &mut 0), Ok(Flush::Done));
-        let before = world.now();
-        let mut got = Vec::new();
-        while link.conns[0].state == State::Up {
-            assert_eq!(link.wait(None), Ok(Wait::Ready));
-            link.conns[0].writable = false;
-            while link.fill(0) == Ok(Fill::Data) {}
-            let inbuf = &mut link.conns[0].inbuf;
-            got.extend_from_slice(inbuf.unread());
-            inbuf.read(inbuf.unread().len());
-        }
-        assert_eq!(got, b"pong");
-        assert_eq!(world.now() - before, Duration::from_millis(50));
-        world.is_over();
-        assert_eq!(world.take_calls(), Calls { send: 1, recv: 3, wait: 4, connect: 1 });
-    }
-
-    #[test]
-    #[should_panic(expected = "peer 0 expects")]
-    fn bytes_that_nobody_expects_fail_the_test() {
-        let (net, world) = ScriptNet::new();
-        let mut link = Link::new(net);
-        link.add_server("localhost", 0).expect("address");
-        world.peer(0).expects(b"ping");
-        link.open(0, None).expect("starts");
-        assert_eq!(link.wait(None), Ok(Wait::Ready));
-        assert_eq!(link.finish_connect(0), Ok(true));
-        link.conns[0].writable = false;
-        assert_eq!(link.flush(0, b"pang", &mut 0), Ok(Flush::Done));
-        let _ = link.wait(None);
-    }
 }

@@ -10,7 +10,7 @@ use crate::ReturnCode;
 use crate::at;
 use crate::handles::{NIL, hash};
 use crate::slab::Id;
-use crate::task::{Callbacks, Event, Status, Task, TaskState};
+use crate::task::{CallbackState, Callbacks, Event, Status, Task, TaskState};
 use gearman_buf::{Bytes, Owned};
 use gearman_net::Transport;
 use gearman_protocol::{Command, Packet};
@@ -121,7 +121,7 @@ impl<T: Transport> Client<T> {
         while slot != NIL {
             let id = self.tasks.id_at(slot)?;
             let task = self.tasks.get(id)?;
-            if !task.ended && task.conn == Some(key as u32) && task.handle.as_slice() == handle {
+            if task.conn == Some(key as u32) && task.handle.as_slice() == handle {
                 return Some(id);
             }
             slot = task.chain;
@@ -157,10 +157,11 @@ impl<T: Transport> Client<T> {
             return None;
         };
         let streams = !whole && self.streams(task, packet);
-        let task = self.tasks.get_mut(id)?;
         if matches!(command, Command::WorkComplete | Command::WorkFail | Command::WorkException) {
-            task.ended = true;
+            // The next task with this handle, if there is one, gets the next end.
+            self.unindex(id);
         }
+        let task = self.tasks.get_mut(id)?;
         let which = callback_of(command);
         let mut event = Event::new(command);
         event.size = packet.body_size();
@@ -262,7 +263,7 @@ impl<T: Transport> Client<T> {
         if !task.is_active() {
             return None;
         }
-        let waits = task.offered || task.on_stack != 0 || task.has_backlog();
+        let waits = task.callback != CallbackState::Idle || task.has_backlog();
         let calls =
             task.callbacks.has(callback_of(event.command)) || self.hooked && event.data.is_some();
         if waits || (calls && !deliver) {

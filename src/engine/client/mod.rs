@@ -107,9 +107,6 @@ pub struct Client<T: Transport> {
     new: VecDeque<Id>,
     /// How many of those are finished or gone.
     stale_new: usize,
-    /// A connection broke under a task that had not gone out whole: it is among them
-    /// again, and nothing that a wait could bring tells of it.
-    has_returned: bool,
     /// How many connections are in the middle of a body from a `workload_fn`.
     streaming: usize,
     /// Tasks with a callback to be called or events to be looked at.
@@ -121,11 +118,14 @@ pub struct Client<T: Transport> {
     spare: Option<Box<Task>>,
     /// Tasks that are not finished.
     active: usize,
-    /// Those of them whose callback is running.
+    /// Those of them that user code is running for.
     on_stack: usize,
     /// Added tasks that were lost or refused while no run of all tasks was there
     /// to say so: the next one does, when everything else is done.
     unreported: usize,
+    /// A connection was lost since the run last began to send: tasks that waited for it
+    /// can go elsewhere.
+    lost_any: bool,
     last_ticket: u32,
     last_run: u64,
     /// The last run ended only because it must not wait: the next one is the same,
@@ -163,7 +163,6 @@ impl<T: Transport> Client<T> {
             last: NIL,
             new: VecDeque::new(),
             stale_new: 0,
-            has_returned: false,
             streaming: 0,
             refused: None,
             todo: VecDeque::new(),
@@ -173,6 +172,7 @@ impl<T: Transport> Client<T> {
             active: 0,
             on_stack: 0,
             unreported: 0,
+            lost_any: false,
             last_ticket: 0,
             last_run: 0,
             to_be_continued: false,
@@ -241,9 +241,6 @@ impl<T: Transport> Client<T> {
         self.finish(id);
         let task = self.tasks.remove(id)?;
         self.unlink(task.prev, task.next);
-        if task.on_stack != 0 {
-            self.on_stack = self.on_stack.saturating_sub(1);
-        }
         self.unreported -= usize::from(task.unreported);
         Some(task)
     }
@@ -278,13 +275,14 @@ impl<T: Transport> Client<T> {
             return;
         }
         let was_new = task.state == TaskState::New;
-        let (conn, indexed) = (task.conn.take(), std::mem::take(&mut task.indexed));
+        let conn = task.conn.take();
         let mid_send = task.state == TaskState::Submit || task.state == TaskState::Workload;
         task.state = TaskState::Finished;
-        task.offered = false;
+        task.end_callbacks();
+        self.on_stack -= usize::from(task.is_called_back());
         self.active -= 1;
-        if indexed {
-            self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
+        if task.indexed {
+            self.unindex(id);
         }
         if was_new {
             self.stale_new += 1;
@@ -298,9 +296,18 @@ impl<T: Transport> Client<T> {
             self.servers[key].inflight -= 1;
             // Half a packet went out: nothing else can follow it.
             if mid_send && self.is_sending(key, id) {
-                self.lose(key, ReturnCode::LOST_CONNECTION);
                 self.link.close(key);
+                self.lose(key, ReturnCode::LOST_CONNECTION);
             }
+        }
+    }
+
+    /// Takes a task out of the handle index, if it is in.
+    fn unindex(&mut self, id: Id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && std::mem::take(&mut task.indexed)
+        {
+            self.index.remove(id.index(), &mut TaskLinks(&mut self.tasks));
         }
     }
 
@@ -314,6 +321,7 @@ impl<T: Transport> Client<T> {
     /// be. Tasks whose packet did not go out whole go back to be sent again;
     /// the others end with `code`. Returns how many those are.
     fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
+        self.lost_any = true;
         let unsent = self.link.conns[key].take_unsent() as u64;
         let server = &mut self.servers[key];
         // The packet of a submission without a task is counted when it has gone out.
@@ -345,7 +353,6 @@ impl<T: Transport> Client<T> {
         }
         for id in again.into_iter().rev() {
             self.new.push_front(id);
-            self.has_returned = true;
         }
         if self.servers[key].inflight == 0 {
             return 0;
@@ -433,8 +440,8 @@ impl<T: Transport> Client<T> {
     pub fn abandon_wait(&mut self) {
         self.link.forget_wait();
         if let Some(key) = self.half_sent.take() {
-            self.lose(key, ReturnCode::LOST_CONNECTION);
             self.link.close(key);
+            self.lose(key, ReturnCode::LOST_CONNECTION);
         }
         self.owe_nobody();
     }

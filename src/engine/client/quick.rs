@@ -10,7 +10,7 @@
 use super::run::Run;
 use super::{Client, Expect, Owed};
 use crate::ReturnCode;
-use crate::link::{Fill, Flush, State};
+use crate::link::{Conn, Fill, Flush, State};
 use crate::slab::Id;
 use crate::task::Handle;
 use crate::unique::Unique;
@@ -62,25 +62,13 @@ impl<T: Transport> Client<T> {
         let out = self.link.conns[key].out.bytes();
         Self::encode_submit(&self.link.settings, out, new, unique.as_slice());
         let size = out.len();
-        let id = match self.link.flush(key, &[], &mut 0) {
-            Ok(Flush::Done) => {
-                self.quick = Some(Asked { key, unique, size, began });
-                self.link.want_wait(self.link.settings.deadline(self.clock));
-                return Poll::Pending;
-            }
-            Ok(Flush::Blocked) => {
-                let id = self.add_checked(new, unique.as_slice())?;
-                self.account(key, id, size);
-                id
-            }
-            // It did not go out whole, so it may be sent again.
-            Err(_) => {
-                self.lose(key, ReturnCode::LOST_CONNECTION);
-                self.add_checked(new, unique.as_slice())?
-            }
-        };
-        let run = self.run_until_since(id, began);
-        Poll::Ready(Ok(Submitted::Task(id, run)))
+        let flushed = self.link.flush(key, &[], &mut 0);
+        self.quick = Some(Asked { key, unique, size, began });
+        if flushed == Ok(Flush::Done) {
+            self.link.want_wait(self.link.settings.deadline(self.clock));
+            return Poll::Pending;
+        }
+        Poll::Ready(self.surprised(new, flushed.err()))
     }
 
     /// Goes on with a submission when the wait for its acknowledgement is over. `new` is
@@ -90,14 +78,24 @@ impl<T: Transport> Client<T> {
     /// `MEMORY_ALLOCATION_FAILURE`.
     #[inline]
     pub fn acknowledged(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
-        let Some(key) = self.quick.as_ref().map(|asked| asked.key) else {
+        let Some(Asked { key, size, began, .. }) = self.quick else {
             // Only a signal handler that used the client meanwhile can have taken it.
             return Err(self.link.error.set_code(ReturnCode::UNKNOWN_STATE));
         };
+        if began.is_some() {
+            // When the server was heard of counts.
+            self.clock = self.link.net.now();
+        }
         match self.read_created(key) {
             Ok(Some(handle)) => {
-                let size = self.quick.take().map_or(0, |asked| asked.size);
-                self.servers[key].written += size as u64;
+                self.quick = None;
+                #[cfg(test)]
+                {
+                    self.link.shortcuts_taken += 1;
+                }
+                let server = &mut self.servers[key];
+                server.written += size as u64;
+                debug_assert!(server.proven, "nothing was owed, and nothing has come before");
                 Ok(Submitted::Created(handle))
             }
             surprise => self.surprised(new, surprise.err()),
@@ -117,10 +115,11 @@ impl<T: Transport> Client<T> {
         };
         let id = self.add_checked(new, unique.as_slice())?;
         self.account(key, id, size);
-        if let Some(code) = lost {
-            self.lose(key, code);
-        }
         let run = self.run_until_since(id, began);
+        if let Some(code) = lost {
+            // A packet that did not go out whole is sent again.
+            self.connection_failed(key, code, &run)?;
+        }
         Ok(Submitted::Task(id, run))
     }
 
@@ -138,31 +137,45 @@ impl<T: Transport> Client<T> {
 
     /// The connection that a run would choose, if nothing at all is going on.
     fn quiet_connection(&mut self) -> Option<usize> {
-        let key = self.servers.len().checked_sub(1)?;
-        let (conn, server) = (&self.link.conns[key], &self.servers[key]);
+        #[cfg(test)]
+        if self.link.shortcuts_off {
+            return None;
+        }
+        let (conn, others) = self.link.conns.split_last()?;
+        let (key, server) = (others.len(), self.servers.last()?);
         // A signal that is to end the wait is a surprise of its own.
         let quiet = !self.link.settings.stop_on_signal
             && self.active == 0
             && self.todo.is_empty()
+            && self.refused.is_none()
+            && !self.to_be_continued
             && conn.state == State::Up
             && !conn.readable
             && !conn.writable
             && conn.inbuf.is_empty()
             && conn.out.is_empty()
             && server.owed.is_empty()
-            && matches!(server.incoming, Incoming::None);
+            && matches!(server.incoming, Incoming::None)
+            && (others.is_empty() || are_quiet(others));
         (quiet && self.link.look(key, self.clock) == Liveness::Quiet).then_some(key)
     }
 
-    /// Reads JOB_CREATED, if that is what has come. None for anything else, which is left
-    /// unread.
+    /// Reads JOB_CREATED, if that and nothing else has come. None for anything else, which
+    /// is left unread: what comes behind it, or on another connection, may be bad news that
+    /// the next call is not to stumble over.
     fn read_created(&mut self, key: usize) -> Result<Option<Handle>, ReturnCode> {
-        if self.link.fill(key)? == Fill::Empty {
+        if key > 0 && are_ready(&self.link.conns[..key]) || self.link.fill(key)? == Fill::Empty {
             return Ok(None);
         }
         let conn = &mut self.link.conns[key];
-        Ok(match decode(conn.inbuf.unread()) {
-            Ok(Decoded::Whole { packet, used }) if packet.command() == Command::JobCreated => {
+        if conn.readable {
+            return Ok(None);
+        }
+        let unread = conn.inbuf.unread();
+        Ok(match decode(unread) {
+            Ok(Decoded::Whole { packet, used })
+                if packet.command() == Command::JobCreated && used == unread.len() =>
+            {
                 let mut handle = Handle::EMPTY;
                 handle.set(packet.text_arg(0));
                 conn.inbuf.read(used);
@@ -172,4 +185,16 @@ impl<T: Transport> Client<T> {
             _ => None,
         })
     }
+}
+
+/// Whether nothing has come on any of these connections, and nothing is under way.
+#[inline(never)]
+fn are_quiet(conns: &[Conn]) -> bool {
+    conns.iter().all(Conn::is_quiet)
+}
+
+/// Whether a wait has brought anything on one of these connections.
+#[inline(never)]
+fn are_ready(conns: &[Conn]) -> bool {
+    conns.iter().any(|conn| conn.readable || conn.writable)
 }

@@ -49,10 +49,12 @@ impl Incoming {
     }
 }
 
-/// Whether packets can be read again.
+/// How one step with a body has ended.
 enum Body {
-    /// No body is under way any more.
+    /// No body is under way any more: packets can be read again.
     Done,
+    /// The next step may bring more of it.
+    GoesOn,
     /// It waits for bytes, or for user code.
     Waits,
     /// It needs user code.
@@ -92,6 +94,7 @@ impl<T: Transport> Client<T> {
             if !matches!(self.servers[key].incoming, Incoming::None) {
                 match self.read_body(key, deliver)? {
                     Body::Done => {}
+                    Body::GoesOn => continue,
                     Body::Waits => return Ok(None),
                     Body::Call(step) => return Ok(Some(step)),
                 }
@@ -182,81 +185,116 @@ impl<T: Transport> Client<T> {
         self.link.error.set(code, at!("gearman_connection_st::receiving"), &text)
     }
 
-    /// Moves the body that is under way on.
+    /// Moves the body that is under way on, by one step.
+    #[cold]
+    #[inline(never)]
     fn read_body(&mut self, key: usize, deliver: bool) -> Result<Body, ReturnCode> {
-        loop {
-            let incoming = std::mem::take(&mut self.servers[key].incoming);
-            let next = match incoming {
-                Incoming::None => return Ok(Body::Done),
-                Incoming::Skip(missing) => {
-                    let inbuf = &mut self.link.conns[key].inbuf;
-                    let n = missing.min(inbuf.unread().len());
-                    inbuf.read(n);
-                    if n == missing {
-                        return Ok(Body::Done);
-                    }
-                    self.servers[key].incoming = Incoming::Skip(missing - n);
-                    if self.link.fill(key)? == Fill::Empty {
-                        return Ok(Body::Waits);
-                    }
-                    continue;
-                }
-                Incoming::Event { task, mut event, missing } => {
-                    let mut data = match event.data.take() {
-                        Some(Bytes::Owned(data)) => data,
-                        _ => Owned::new(),
-                    };
-                    let got = self.receive(key, &mut data, missing)?;
-                    event.data = Some(Bytes::Owned(data));
-                    if got == missing {
-                        self.link.conns[key].heard = self.clock;
-                        match self.route(task, event, deliver) {
-                            Some(step) => return Ok(Body::Call(step)),
-                            None => return Ok(Body::Done),
-                        }
-                    }
-                    (got, Incoming::Event { task, event, missing: missing - got })
-                }
-                Incoming::Result { task, event, missing } => {
-                    let mut result =
-                        self.tasks.get_mut(task).and_then(|t| t.result.take()).unwrap_or_default();
-                    let got = self.receive(key, &mut result, missing)?;
-                    match self.tasks.get_mut(task) {
-                        Some(found) => found.result = Some(result),
-                        None => {
-                            self.servers[key].incoming = Incoming::Skip(missing - got);
-                            continue;
-                        }
-                    }
-                    if got == missing {
-                        self.link.conns[key].heard = self.clock;
-                        match self.route(task, event, deliver) {
-                            Some(step) => return Ok(Body::Call(step)),
-                            None => return Ok(Body::Done),
-                        }
-                    }
-                    (got, Incoming::Result { task, event, missing: missing - got })
-                }
-                Incoming::Echo { exchange, mut data, missing } => {
-                    let got = self.receive(key, &mut data, missing)?;
-                    if got == missing {
-                        self.link.conns[key].heard = self.clock;
-                        self.on_echo(exchange, data.as_slice());
-                        return Ok(Body::Done);
-                    }
-                    (got, Incoming::Echo { exchange, data, missing: missing - got })
-                }
-                stream @ Incoming::Stream { .. } => {
-                    self.servers[key].incoming = stream;
-                    return Ok(Body::Waits);
-                }
-            };
-            let (got, incoming) = next;
-            self.servers[key].incoming = incoming;
-            if got == 0 && !self.link.conns[key].readable {
-                return Ok(Body::Waits);
+        match std::mem::take(&mut self.servers[key].incoming) {
+            Incoming::None => Ok(Body::Done),
+            Incoming::Skip(missing) => self.skip_body(key, missing),
+            Incoming::Event { task, event, missing } => {
+                self.read_event_body(key, (task, event), missing, deliver)
+            }
+            Incoming::Result { task, event, missing } => {
+                self.read_result(key, (task, event), missing, deliver)
+            }
+            Incoming::Echo { exchange, data, missing } => {
+                self.read_echo(key, (exchange, data), missing)
+            }
+            stream @ Incoming::Stream { .. } => {
+                self.servers[key].incoming = stream;
+                Ok(Body::Waits)
             }
         }
+    }
+
+    /// Passes over a body that no task wants.
+    fn skip_body(&mut self, key: usize, missing: usize) -> Result<Body, ReturnCode> {
+        let inbuf = &mut self.link.conns[key].inbuf;
+        let n = missing.min(inbuf.unread().len());
+        inbuf.read(n);
+        if n == missing {
+            return Ok(Body::Done);
+        }
+        self.servers[key].incoming = Incoming::Skip(missing - n);
+        Ok(match self.link.fill(key)? {
+            Fill::Data => Body::GoesOn,
+            Fill::Empty => Body::Waits,
+        })
+    }
+
+    /// Receives a body into the event that it belongs to.
+    fn read_event_body(
+        &mut self,
+        key: usize,
+        (task, mut event): (Id, Event),
+        missing: usize,
+        deliver: bool,
+    ) -> Result<Body, ReturnCode> {
+        let mut data = match event.data.take() {
+            Some(Bytes::Owned(data)) => data,
+            _ => Owned::new(),
+        };
+        let got = self.receive(key, &mut data, missing)?;
+        event.data = Some(Bytes::Owned(data));
+        if got == missing {
+            return Ok(self.route_whole(key, task, event, deliver));
+        }
+        let rest = Incoming::Event { task, event, missing: missing - got };
+        Ok(self.read_a_part(key, got, rest))
+    }
+
+    /// Receives a body behind the collected result of its task.
+    fn read_result(
+        &mut self,
+        key: usize,
+        (task, event): (Id, Event),
+        missing: usize,
+        deliver: bool,
+    ) -> Result<Body, ReturnCode> {
+        let collected = self.tasks.get_mut(task).and_then(|t| t.result.take());
+        let mut result = collected.unwrap_or_default();
+        let got = self.receive(key, &mut result, missing)?;
+        let Some(found) = self.tasks.get_mut(task) else {
+            // The task was removed meanwhile.
+            self.servers[key].incoming = Incoming::Skip(missing - got);
+            return Ok(Body::GoesOn);
+        };
+        found.result = Some(result);
+        if got == missing {
+            return Ok(self.route_whole(key, task, event, deliver));
+        }
+        let rest = Incoming::Result { task, event, missing: missing - got };
+        Ok(self.read_a_part(key, got, rest))
+    }
+
+    /// Receives the body of ECHO_RES.
+    fn read_echo(
+        &mut self,
+        key: usize,
+        (exchange, mut data): (u32, Owned),
+        missing: usize,
+    ) -> Result<Body, ReturnCode> {
+        let got = self.receive(key, &mut data, missing)?;
+        if got == missing {
+            self.link.conns[key].heard = self.clock;
+            self.on_echo(exchange, data.as_slice());
+            return Ok(Body::Done);
+        }
+        let rest = Incoming::Echo { exchange, data, missing: missing - got };
+        Ok(self.read_a_part(key, got, rest))
+    }
+
+    /// Hands an event on whose body is complete.
+    fn route_whole(&mut self, key: usize, task: Id, event: Event, deliver: bool) -> Body {
+        self.link.conns[key].heard = self.clock;
+        self.route(task, event, deliver).map_or(Body::Done, Body::Call)
+    }
+
+    /// Keeps what is left of a body of which `got` bytes came.
+    fn read_a_part(&mut self, key: usize, got: usize, rest: Incoming) -> Body {
+        self.servers[key].incoming = rest;
+        if got == 0 && !self.link.conns[key].readable { Body::Waits } else { Body::GoesOn }
     }
 
     /// Moves up to `missing` bytes of a body into `into`: first what is in the

@@ -230,8 +230,8 @@ impl<T: Transport> Client<T> {
                 let served = ready!(self.poll_serve(key, &mut exchange.limit));
                 self.half_sent = None;
                 if let Err(code) = served {
-                    self.lose(key, ReturnCode::LOST_CONNECTION);
                     self.link.close(key);
+                    self.lose(key, ReturnCode::LOST_CONNECTION);
                     return Poll::Ready(Err(code));
                 }
             }

@@ -8,7 +8,7 @@ use crate::ReturnCode;
 use crate::at;
 use crate::link::{State, Wait, earlier};
 use crate::slab::Id;
-use crate::task::{Callbacks, TaskState};
+use crate::task::{CallbackState, Callbacks, TaskState};
 use gearman_buf::{Bytes, HookBuf};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
@@ -31,8 +31,6 @@ pub enum Upcall {
 pub struct Ticket {
     task: Id,
     number: u32,
-    /// It asks a hook for memory.
-    allocates: bool,
 }
 
 impl Ticket {
@@ -90,11 +88,13 @@ impl<T: Transport> Client<T> {
         run
     }
 
-    /// Begins a run that ends with one task and counts the time since `began`.
+    /// Begins a run that ends with one task, for a call that began before and has looked
+    /// at the clock: at `began`, where there is a time limit.
     pub(super) fn run_until_since(&mut self, task: Id, began: Option<Instant>) -> Run {
-        let mut run = self.begin(Some(task), true);
-        run.began = began.or(run.began);
-        run
+        let clock = self.clock;
+        let run = self.begin(Some(task), true);
+        self.clock = clock;
+        Run { began, ..run }
     }
 
     pub(super) fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
@@ -136,7 +136,7 @@ impl<T: Transport> Client<T> {
                 }
                 self.note_unreported(id);
             }
-            self.has_returned = false;
+            self.lost_any = false;
             if self.may_send() {
                 match self.submit(run) {
                     Ok(None) => {}
@@ -158,9 +158,8 @@ impl<T: Transport> Client<T> {
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
             }
-            // A connection broke under a task that was not sent, or not whole: it goes
-            // elsewhere.
-            if self.has_returned || !self.new.is_empty() && !self.link.any_open() {
+            // A connection broke under a task that was not sent: it goes elsewhere.
+            if !self.new.is_empty() && (self.lost_any || !self.link.any_open()) {
                 continue;
             }
             if !run.blocking || !self.can_progress() {
@@ -260,10 +259,10 @@ impl<T: Transport> Client<T> {
             self.todo.pop_front();
             let Some(task) = self.tasks.get_mut(id) else { continue };
             task.listed = false;
-            if task.on_stack != 0 {
+            if task.is_called_back() {
                 continue;
             }
-            if let Some(step) = self.drive(id) {
+            if let Some(step) = self.advance_task(id) {
                 return Some(step);
             }
         }
@@ -284,10 +283,9 @@ impl<T: Transport> Client<T> {
     pub(super) fn call(&mut self, id: Id, which: Callbacks) -> Option<Step> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
-        task.on_stack = number;
-        task.offered = true;
+        task.begin_callback(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number, allocates: false };
+        let ticket = Ticket { task: id, number };
         Some(Step::Call(Upcall::Callback(id, which), ticket))
     }
 
@@ -296,9 +294,9 @@ impl<T: Transport> Client<T> {
     pub(super) fn call_alloc(&mut self, id: Id, size: usize) -> Option<Step> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
-        task.on_stack = number;
+        task.begin_allocation(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number, allocates: true };
+        let ticket = Ticket { task: id, number };
         Some(Step::Call(Upcall::Alloc(id, size), ticket))
     }
 
@@ -308,7 +306,7 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) fn call_release(id: Id) -> Step {
-        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0, allocates: false })
+        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0 })
     }
 
     /// A callback has returned. `SUCCESS` lets the task go on; with any other
@@ -316,14 +314,14 @@ impl<T: Transport> Client<T> {
     /// again. Returns that code, if it ends the run.
     pub fn resume(&mut self, ticket: Ticket, code: ReturnCode) -> Option<ReturnCode> {
         self.check_fork();
-        let Some(task) = self.tasks.get_mut(ticket.task) else {
+        let task = self.tasks.get_mut(ticket.task);
+        let Some(task) = task.filter(|t| t.callback == CallbackState::Running(ticket.number))
+        else {
             return code.failed().then_some(code);
         };
-        if task.on_stack != ticket.number || ticket.number == 0 {
-            return code.failed().then_some(code);
-        }
-        task.on_stack = 0;
-        self.on_stack -= 1;
+        task.end_upcall(code.failed());
+        // One that is finished is not counted any more.
+        self.on_stack -= usize::from(task.is_active());
         if code.failed() {
             self.list_first(ticket.task);
             return Some(code);
@@ -334,9 +332,7 @@ impl<T: Transport> Client<T> {
     /// User code was left without returning: a callback counts as having succeeded,
     /// and a hook is asked again by the next run.
     pub fn abandon(&mut self, ticket: Ticket) {
-        if ticket.allocates {
-            self.comes_back(ticket);
-        } else {
+        if !self.end_allocation(ticket) {
             self.resume(ticket, ReturnCode::SUCCESS);
         }
     }
@@ -350,14 +346,15 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Notes that a hook was left. False when its task is gone.
-    fn comes_back(&mut self, ticket: Ticket) -> bool {
-        let Some(task) = self.tasks.get_mut(ticket.task) else { return false };
-        if task.on_stack != ticket.number {
+    /// Notes that a hook has returned, or was left. False when no task waits for it.
+    fn end_allocation(&mut self, ticket: Ticket) -> bool {
+        let task = self.tasks.get_mut(ticket.task);
+        let Some(task) = task.filter(|t| t.callback == CallbackState::Allocating(ticket.number))
+        else {
             return false;
-        }
-        task.on_stack = 0;
-        self.on_stack -= 1;
+        };
+        task.end_upcall(false);
+        self.on_stack -= usize::from(task.is_active());
         self.list_first(ticket.task);
         true
     }
@@ -367,7 +364,7 @@ impl<T: Transport> Client<T> {
     /// one asks again.
     pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) -> Option<ReturnCode> {
         self.check_fork();
-        if !self.comes_back(ticket) {
+        if !self.end_allocation(ticket) {
             return None;
         }
         let Some(mut memory) = memory else {
@@ -390,7 +387,7 @@ impl<T: Transport> Client<T> {
     /// Ends a task that its callback has seen to the end, or moves it on.
     pub(super) fn delivered(&mut self, id: Id) -> Option<ReturnCode> {
         let task = self.tasks.get_mut(id)?;
-        task.offered = false;
+        debug_assert!(task.callback == CallbackState::Idle);
         match task.state {
             TaskState::Workload => return self.workload_sent(id),
             TaskState::Created if task.ends_when_created() => self.finish_delivered(id),
@@ -428,11 +425,13 @@ impl<T: Transport> Client<T> {
 
     /// Looks at a task that is on the list: offers its callback again, takes the
     /// next event of its backlog, or frees it.
-    fn drive(&mut self, id: Id) -> Option<Step> {
+    fn advance_task(&mut self, id: Id) -> Option<Step> {
         loop {
             let task = self.tasks.get_mut(id)?;
-            if task.offered {
-                let which = task.state.callback()?;
+            if task.callback == CallbackState::Due {
+                let which = task.state.callback();
+                debug_assert!(which.is_some(), "a callback is due in {:?}", task.state);
+                let which = which?;
                 return self.call(id, which);
             }
             if !task.is_active() {

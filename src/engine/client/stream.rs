@@ -12,7 +12,7 @@ use crate::ReturnCode;
 use crate::at;
 use crate::link::{Flush, Limit, State, Wait};
 use crate::slab::Id;
-use crate::task::{Callbacks, TaskState};
+use crate::task::{CallbackState, Callbacks, TaskState};
 use gearman_net::Transport;
 use std::mem::MaybeUninit;
 use std::task::{Poll, ready};
@@ -34,7 +34,7 @@ impl<T: Transport> Client<T> {
             return None;
         }
         let task = self.tasks.get(id)?;
-        if task.offered || task.on_stack != 0 || task.state != TaskState::Workload {
+        if task.callback != CallbackState::Idle || task.state != TaskState::Workload {
             return None;
         }
         self.call(id, Callbacks::WORKLOAD)

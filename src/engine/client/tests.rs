@@ -9,6 +9,7 @@ use std::time::Duration;
 mod abandoned;
 mod lost;
 mod non_blocking;
+mod shortcut;
 
 const HANDLE: &[u8] = b"H:1";
 

@@ -108,6 +108,15 @@ impl Conn {
         self.state != State::Up || self.wants_writable
     }
 
+    /// Whether nothing is under way or has come: it is down, or up and idle.
+    pub fn is_quiet(&self) -> bool {
+        self.state != State::Connecting
+            && !self.readable
+            && !self.writable
+            && self.inbuf.is_empty()
+            && self.out.is_empty()
+    }
+
     /// Whether something has come that needs no more waiting for.
     pub fn is_ready(&self) -> bool {
         self.readable || self.writable || (!self.inbuf.is_empty() && !self.partial)

@@ -114,6 +114,12 @@ impl<T: Transport> Link<T> {
         self.outcome = Some(outcome);
     }
 
+    /// Whether the wake-up pipe was reported and no wait has said so yet.
+    #[inline]
+    pub fn is_woken(&self) -> bool {
+        self.woken
+    }
+
     /// Forgets a wait whose call will not be made again.
     pub fn forget_wait(&mut self) {
         self.outcome = None;

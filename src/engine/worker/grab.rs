@@ -3,7 +3,7 @@
 //! Must not: run a job.
 
 use super::Worker;
-use super::server::{Owed, Queue};
+use super::server::{Owed, Queue, Server};
 use super::stop::Stop;
 use crate::ReturnCode;
 use crate::at;
@@ -165,10 +165,23 @@ impl<T: Transport> Worker<T> {
             self.lose(call, 0, code);
         }
         self.begin_search()?;
+        self.send_question(call);
         // What the quick way left unread is not reported again.
         self.serve(call)?;
         call.stage = Stage::Asks;
         self.poll_find(call)
+    }
+
+    /// Sends what the quick way could not send of its question.
+    fn send_question(&mut self, call: &mut Search) {
+        let asked = self.servers.first().is_some_and(Server::asks);
+        let conn = self.link.conns.first();
+        if asked
+            && conn.is_some_and(|conn| !conn.out.is_empty() && !conn.is_blocked())
+            && let Err(code) = self.link.flush(0, &[], &mut 0)
+        {
+            self.lose(call, 0, code);
+        }
     }
 
     /// Looks whether there is anything to ask.
@@ -255,7 +268,8 @@ impl<T: Transport> Worker<T> {
                         && let Err(code) = self.grab_from(key)
                     {
                         self.lose(call, key, code);
-                        continue;
+                        // It may be back already.
+                        return self.ask(call);
                     }
                     return Next::Await(key);
                 }

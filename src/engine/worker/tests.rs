@@ -5,6 +5,7 @@ mod asking;
 mod functions;
 mod jobs;
 mod rounds;
+mod shortcut;
 mod stops;
 mod trouble;
 mod waiting;

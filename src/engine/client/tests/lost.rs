@@ -172,6 +172,47 @@ fn a_lost_task_that_was_freed_is_told_to_nobody() {
 }
 
 #[test]
+fn a_call_waits_for_its_result_inside_the_callback_of_a_task_that_is_lost() {
+    let (mut client, world) = client(1);
+    world.peer(0).expects(&submit(b"1")).sends(&response(Command::JobCreated, &[b"a"], b""));
+    let callbacks = Callbacks::CREATED;
+    let lost = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"1") }).expect("valid");
+    let mut run = client.run_all();
+    let (_, ticket) = next_call(&mut client, &mut run);
+    world.peer(0).closes();
+    world.sleep(1000);
+    world.peer(0).expects(&submit(b"2")).pauses(50).sends(&created()).sends(&complete(b"out"));
+    let inner = client.add(&new_task(TaskKind::Do, b"2")).expect("valid");
+    assert_eq!(run_until(&mut client, inner), ReturnCode::SUCCESS);
+    let inner = client.remove_task(inner).expect("still there");
+    assert_eq!(inner.code, ReturnCode::SUCCESS);
+    assert_eq!(inner.result.as_ref().expect("a result").as_slice(), b"out");
+    assert_eq!(client.task(lost).expect("kept").code, ReturnCode::LOST_CONNECTION);
+    // Nothing is left to wait for, though the connection is up.
+    assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
+    assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    world.is_over();
+}
+
+#[test]
+fn a_task_that_was_not_sent_does_not_wait_for_an_idle_connection() {
+    let (mut client, world) = client(2);
+    let (question, answer) =
+        (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
+    for key in 0..2 {
+        world.peer(key).expects(&question).sends(&answer);
+    }
+    assert_eq!(client.broadcast(crate::exchange::Broadcast::Echo(b"x")), Ok(()));
+    world.peer(1).breaks().expects(&submit(b"1")).sends(&created()).sends(&complete(b"out"));
+    let id = client.add(&new_task(TaskKind::Do, b"1")).expect("valid");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(world.peer(1).connected, 2);
+    world.is_over();
+}
+
+#[test]
 fn a_task_that_went_half_out_is_sent_again_at_once_when_its_connection_ends() {
     let (mut client, world) = client(2);
     let echo = (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
@@ -188,26 +229,6 @@ fn a_task_that_went_half_out_is_sent_again_at_once_when_its_connection_ends() {
     world.peer(1).take_sent();
     world.peer(1).expects(&submit(&body)).sends(&created()).sends(&complete(b"done"));
     client.link.sleep();
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
-    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
-    assert_eq!(world.peer(1).connected, 2);
-    world.is_over();
-}
-
-#[test]
-fn a_task_on_a_connection_that_proves_broken_is_sent_again_at_once() {
-    let (mut client, world) = client(2);
-    let echo = (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
-    for key in [0, 1] {
-        world.peer(key).expects(&echo.0).sends(&echo.1);
-    }
-    assert_eq!(client.broadcast(Broadcast::Echo(b"x")), Ok(()));
-    // So soon after it was heard of that nothing looks whether it is still there.
-    world.peer(1).breaks();
-    let id = client.add(&new_task(TaskKind::Do, b"")).expect("valid");
-    let mut run = client.run_until(id);
-    assert!(client.poll_step(&mut run).is_pending());
-    world.peer(1).expects(&submit(b"")).sends(&created()).sends(&complete(b"done"));
     assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     assert_eq!(world.peer(1).connected, 2);

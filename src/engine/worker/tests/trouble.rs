@@ -217,3 +217,29 @@ fn a_refused_option_is_named() {
     let (mut nobody, _) = super::worker(0);
     assert_eq!(nobody.broadcast(Broadcast::Echo(b"x")), Err(ReturnCode::NO_SERVERS));
 }
+
+#[test]
+fn a_server_that_was_lost_with_the_question_is_connected_to_at_once() {
+    let (mut worker, world) = worker(1);
+    worker.link.shortcuts_off = true;
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(taken(&mut worker), "H:1");
+    world.is_over();
+    // It was a good connection: nothing has it rest.
+    world.sleep(2000);
+    world.peer(0).breaks();
+    world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    world.is_over();
+}
+
+#[test]
+fn a_question_that_does_not_go_at_once_is_sent_when_there_is_room() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(taken(&mut worker), "H:1");
+    world.peer(0).takes(&[5, 0]);
+    world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
+    assert_eq!(taken(&mut worker), "H:2");
+    world.is_over();
+}

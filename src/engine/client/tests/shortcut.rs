@@ -1,0 +1,290 @@
+//! The shortcut for background jobs against the ordinary way: the same script of calls
+//! and servers is played once with each, and everything that can be seen must be the
+//! same: the bytes, the codes, the handles and results, the errors, and the time it took.
+
+use super::*;
+use crate::exchange::Broadcast;
+use crate::testing::Stuck;
+use crate::testing::random::{
+    Random, SEEDS, Seed, Turn, arrival, differences, same_for_every_seed, time_limit,
+};
+
+const SUBMITS: &[Command] =
+    &[Command::SubmitJobBg, Command::SubmitJobHighBg, Command::SubmitJobLowBg, Command::SubmitJob];
+
+/// One thing that the caller or the world does.
+#[derive(Clone, Debug)]
+enum Deed {
+    /// A background job, waited for, or left at the first wait.
+    Background {
+        command: Command,
+        size: usize,
+        abandoned: bool,
+    },
+    /// A job whose result is waited for.
+    Foreground,
+    /// So many tasks at once.
+    RunAll(usize),
+    /// A task that is removed after one step without waiting.
+    GiveUp,
+    Echo,
+    Wait,
+    NonBlocking(bool),
+    Timeout(Option<u64>),
+    Sleep(u64),
+    /// What a server says once it hears one of these commands, or unasked.
+    Server(usize, &'static [Command], Vec<Turn>),
+    Meets(usize, Connect),
+    Takes(usize, Vec<usize>),
+    Breaks(usize),
+    Interrupts,
+    Forks,
+}
+
+/// A packet that answers nothing that a background job asks, or no packet at all.
+fn strange(random: &mut Random) -> Vec<u8> {
+    match random.below(12) {
+        0..3 => response(Command::Noop, &[], b""),
+        3 => response(Command::WorkComplete, &[b"H:nobody"], b"result"),
+        4 => response(Command::WorkData, &[b"H:nobody"], &[b'x'; 20_000]),
+        5 => response(Command::EchoRes, &[], b"echo"),
+        6 => response(Command::StatusRes, &[b"H:1", b"1", b"1", b"1", b"2"], b""),
+        7 => response(Command::Error, &[b"queue_full", b"Job queue is full"], b""),
+        8 => response(Command::JobCreated, &[b"H:stray"], b""),
+        9 => b"OK\r\n".to_vec(),
+        10 => request(Command::SubmitJob, &[b"f", b"u"], b"in"),
+        _ => b"no packet at all".to_vec(),
+    }
+}
+
+/// What a server answers a job with, and how that arrives.
+fn answer(random: &mut Random, number: usize, ends: bool) -> Vec<Turn> {
+    let handle = format!("H:{number}").into_bytes();
+    let mut bytes = Vec::new();
+    if random.one_in(25) {
+        bytes.extend(strange(random));
+    }
+    match random.below(30) {
+        0 => bytes.extend(response(Command::Error, &[b"NO_NAME", b"text"], b"")),
+        1 => bytes.extend(strange(random)),
+        2 => bytes.extend(response(Command::JobCreated, &[&[b'H'; 80]], b"")),
+        3 => {}
+        _ => bytes.extend(response(Command::JobCreated, &[&handle], b"")),
+    }
+    if ends {
+        bytes.extend(response(Command::WorkData, &[&handle], b"da"));
+        bytes.extend(response(Command::WorkComplete, &[&handle], b"ta"));
+    }
+    if random.one_in(10) {
+        bytes.extend(strange(random));
+    }
+    arrival(random, &bytes)
+}
+
+/// The calls and the world of a seed.
+fn script(random: &mut Random, servers: usize) -> Vec<Deed> {
+    let mut deeds = Vec::new();
+    for number in 0..4 + random.below(16) {
+        // The last server is the first to be tried.
+        let key = if random.one_in(6) { random.below(servers) } else { servers - 1 };
+        match random.below(40) {
+            0..20 => {
+                let command = random.pick(&SUBMITS[..3]);
+                let size = random.pick(&[0, 3, 3, 3, 4096, 4097, 20_000]);
+                let abandoned = random.one_in(20);
+                deeds.push(Deed::Server(key, SUBMITS, answer(random, number, false)));
+                deeds.push(Deed::Background { command, size, abandoned });
+            }
+            20..23 => {
+                deeds.push(Deed::Server(key, SUBMITS, answer(random, number, true)));
+                deeds.push(Deed::Foreground);
+            }
+            23 => {
+                let tasks = 1 + random.below(3);
+                for task in 0..tasks {
+                    let turns = answer(random, number + 100 * task, true);
+                    deeds.push(Deed::Server(key, SUBMITS, turns));
+                }
+                deeds.push(Deed::RunAll(tasks));
+            }
+            24 => deeds.push(Deed::GiveUp),
+            25..28 => {
+                for key in 0..servers {
+                    let echo = response(Command::EchoRes, &[], b"echo");
+                    let turns = arrival(random, &echo);
+                    deeds.push(Deed::Server(key, &[Command::EchoReq], turns));
+                }
+                deeds.push(Deed::Echo);
+            }
+            28 => deeds.push(Deed::Wait),
+            29 => deeds.push(Deed::NonBlocking(random.one_in(2))),
+            30 => deeds.push(Deed::Timeout(random.pick(&[None, Some(15), Some(100), Some(1000)]))),
+            31..33 => deeds.push(Deed::Sleep(random.pick(&[1, 9, 11, 200]))),
+            33..35 => {
+                let bytes = strange(random);
+                deeds.push(Deed::Server(key, &[], arrival(random, &bytes)));
+            }
+            35 => {
+                let how = random.pick(&[Connect::Accept, Connect::Refuse, Connect::Ignore]);
+                deeds.push(Deed::Meets(key, how));
+            }
+            36 => {
+                let sizes = random.pick(&[&[0][..], &[5, 0], &[0, 0], &[5, 0, 3, 0], &[40, 0]]);
+                deeds.push(Deed::Takes(key, sizes.to_vec()));
+            }
+            37 => deeds.push(Deed::Breaks(key)),
+            38 => deeds.push(Deed::Interrupts),
+            _ if random.one_in(4) => deeds.push(Deed::Forks),
+            _ => deeds.push(Deed::Server(key, &[], vec![Turn::Closes])),
+        }
+    }
+    deeds
+}
+
+/// Goes on with a task's run to its end and removes it.
+fn finish(client: &mut Client<ScriptNet>, id: Id, mut run: Run) -> String {
+    let code = match client.step(&mut run) {
+        Step::Done(code) => code,
+        call => panic!("unexpected {call:?}"),
+    };
+    let task = client.remove_task(id).expect("there until it is removed");
+    let ended = match task.code {
+        ReturnCode::UNKNOWN_STATE | ReturnCode::COULD_NOT_CONNECT => code,
+        ended => ended,
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let result = task.result.as_ref().map(|result| text(result.as_slice()));
+    let outcome = format!("{ended:?} {} {result:?}", text(task.handle.as_slice()));
+    client.recycle(task);
+    outcome
+}
+
+fn background(client: &mut Client<ScriptNet>, command: Command, size: usize) -> String {
+    let body = vec![b'b'; size];
+    let new = NewTask { command, ..new_task(TaskKind::Do, &body) };
+    match client.submit_and_wait(&new) {
+        Err(code) => format!("{code:?}"),
+        Ok(Submitted::Task(id, run)) => finish(client, id, run),
+        Ok(Submitted::Created(handle)) => {
+            let handle = String::from_utf8_lossy(handle.as_slice()).into_owned();
+            format!("{:?} {handle} None", ReturnCode::SUCCESS)
+        }
+    }
+}
+
+/// A background job that is left at its first wait.
+fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> String {
+    let body = vec![b'b'; size];
+    let new = NewTask { command, ..new_task(TaskKind::Do, &body) };
+    let (id, step) = match client.poll_background(&new) {
+        Poll::Ready(Err(code)) => return format!("{code:?}"),
+        Poll::Ready(Ok(Submitted::Created(_))) => panic!("nothing was waited for"),
+        Poll::Ready(Ok(Submitted::Task(id, mut run))) => (id, client.poll_step(&mut run)),
+        Poll::Pending => (Id::NONE, Poll::Pending),
+    };
+    if step.is_pending() {
+        client.abandon_wait();
+    }
+    client.remove_task(id);
+    format!("{step:?}")
+}
+
+fn run_tasks(client: &mut Client<ScriptNet>, tasks: usize) -> String {
+    let add = |n| client.add(&new_task(TaskKind::Add, &[b'a' + n as u8])).expect("valid");
+    let ids: Vec<Id> = (0..tasks).map(add).collect();
+    let mut outcome = format!("{:?}", run_all(client));
+    for id in ids {
+        let task = client.remove_task(id).expect("there until it is removed");
+        let handle = String::from_utf8_lossy(task.handle.as_slice()).into_owned();
+        outcome += &format!(" {handle} {:?}", task.code);
+    }
+    outcome
+}
+
+fn give_up(client: &mut Client<ScriptNet>) -> String {
+    let id = client.add(&new_task(TaskKind::Do, b"never")).expect("valid");
+    let non_blocking = std::mem::replace(&mut client.link.settings.non_blocking, true);
+    let mut run = client.run_until_unless_non_blocking(id);
+    let step = client.step(&mut run);
+    client.link.settings.non_blocking = non_blocking;
+    client.remove_task(id);
+    format!("{step:?}")
+}
+
+fn perform(client: &mut Client<ScriptNet>, world: &World, deed: &Deed) -> String {
+    let settings = &mut client.link.settings;
+    match deed {
+        Deed::Background { command, size, abandoned: false } => background(client, *command, *size),
+        Deed::Background { command, size, abandoned: true } => abandoned(client, *command, *size),
+        Deed::Foreground => {
+            let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
+            let run = client.run_until(id);
+            finish(client, id, run)
+        }
+        Deed::RunAll(tasks) => run_tasks(client, *tasks),
+        Deed::GiveUp => give_up(client),
+        Deed::Echo => format!("{:?}", client.broadcast(Broadcast::Echo(b"echo"))),
+        Deed::Wait => format!("{:?}", client.wait()),
+        other => {
+            match other {
+                Deed::NonBlocking(on) => settings.non_blocking = *on,
+                Deed::Timeout(limit) => settings.timeout = limit.map(time_limit),
+                Deed::Sleep(milliseconds) => world.sleep(*milliseconds),
+                Deed::Server(key, [], turns) => world.peer(*key).takes_turns(turns),
+                Deed::Server(key, heard, turns) => {
+                    world.peer(*key).hears(heard).takes_turns(turns);
+                }
+                Deed::Meets(key, how) => _ = world.peer(*key).meets(&[*how]),
+                Deed::Takes(key, sizes) => _ = world.peer(*key).takes(sizes),
+                Deed::Breaks(key) => _ = world.peer(*key).breaks(),
+                Deed::Interrupts => world.interrupts(),
+                Deed::Forks => world.forks(),
+                call => unreachable!("{call:?} is a call"),
+            }
+            String::new()
+        }
+    }
+}
+
+/// Plays a script. Returns what could be seen after each deed, and how many background
+/// jobs took the shortcut to its end.
+fn play(deeds: &[Deed], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
+    let (mut client, world) = client(servers);
+    client.link.shortcuts_off = shortcuts_off;
+    world.when_stuck(Stuck::Closes);
+    let began = world.now();
+    let mut seen = Vec::new();
+    for deed in deeds {
+        client.link.error.reset();
+        let outcome = perform(&mut client, &world, deed);
+        let error = &client.link.error;
+        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.words());
+        let up: Vec<_> = client.link.conns.iter().map(|conn| conn.state).collect();
+        let logs: Vec<_> = (0..servers).map(|key| world.peer(key).log.clone()).collect();
+        let logs: Vec<_> = logs.iter().flatten().map(|log| crate::testing::packets(log)).collect();
+        let time = world.now() - began;
+        seen.push(format!("{outcome}; {error}; {time:?}; {up:?}\n    sent {logs:?}"));
+    }
+    (seen, client.link.shortcuts_taken)
+}
+
+/// Plays a seed's script both ways. Returns how often the shortcut was taken.
+///
+/// # Errors
+/// The deeds up to the first difference, and that.
+fn compare(seed: u64) -> Result<usize, String> {
+    let _seed = Seed(seed);
+    let mut random = Random(seed);
+    let servers = random.pick(&[1, 1, 2, 3]);
+    let deeds = script(&mut random, servers);
+    let (ordinary, none) = play(&deeds, servers, true);
+    let (quick, taken) = play(&deeds, servers, false);
+    assert_eq!(none, 0);
+    differences(seed, &deeds, &quick, &ordinary).map(|()| taken)
+}
+
+#[test]
+fn a_background_job_has_the_same_outcome_with_and_without_the_shortcut() {
+    let taken = same_for_every_seed(compare);
+    assert!(taken > SEEDS as usize / 2, "the shortcut was taken {taken} times");
+}

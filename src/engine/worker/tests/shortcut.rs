@@ -1,0 +1,266 @@
+//! The shortcut for a job of the only server against the ordinary way: the same script of
+//! calls and server is played once with each, and everything that can be seen must be the
+//! same: the bytes, the codes, the jobs, the errors, and the time it took.
+
+use super::*;
+use crate::exchange::Broadcast;
+use crate::testing::random::{
+    Random, SEEDS, Seed, Turn, arrival, differences, same_for_every_seed, time_limit,
+};
+use crate::testing::{Connect, Stuck, packets};
+
+const GRABS: &[Command] = &[Command::GrabJobAll, Command::GrabJobUniq, Command::GrabJob];
+
+/// How a call asks for a job.
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    /// As `gearman_worker_work` in a process of one thread.
+    Work,
+    /// As in any other process.
+    PollWork,
+    Grab,
+    /// Left at the first wait.
+    Abandoned,
+}
+
+/// How a job ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Completes(usize),
+    Fails,
+    Retries,
+    /// Its function is left without returning.
+    Left,
+}
+
+/// One thing that the caller or the world does.
+#[derive(Clone, Debug)]
+enum Deed {
+    Call(Ask, End),
+    Echo,
+    AddFunction,
+    RemoveFunction,
+    NonBlocking(bool),
+    Timeout(Option<u64>),
+    Sleep(u64),
+    /// What the server says once it hears one of these commands, or unasked.
+    Server(&'static [Command], Vec<Turn>),
+    Meets(Connect),
+    Takes(Vec<usize>),
+    Breaks,
+    Stops(u64, u8),
+    Interrupts,
+    Forks,
+}
+
+/// A packet that is no answer to GRAB_JOB, or no packet at all.
+fn strange(random: &mut Random) -> Vec<u8> {
+    match random.below(10) {
+        0..5 => noop(),
+        5 => response(Command::EchoRes, &[], b"echo"),
+        6 => response(Command::Error, &[b"not_worker", b"text"], b""),
+        7 => response(Command::JobCreated, &[b"H:stray"], b""),
+        8 => no_job(),
+        _ => b"no packet at all".to_vec(),
+    }
+}
+
+/// What the server answers GRAB_JOB with, and how that arrives.
+fn answer(random: &mut Random, number: usize) -> Vec<Turn> {
+    let handle = format!("H:{number}").into_bytes();
+    let mut bytes = Vec::new();
+    if random.one_in(20) {
+        bytes.extend(strange(random));
+    }
+    match random.below(24) {
+        0..3 => bytes.extend(no_job()),
+        3 => bytes.extend(response(Command::Error, &[b"NO_NAME", b"text"], b"")),
+        4 => bytes.extend(response(Command::JobAssign, &[&handle, b"unknown"], b"work")),
+        5 => bytes.extend(response(Command::JobAssign, &[&handle, b"f"], &[b'x'; 20_000])),
+        6 => bytes.extend(response(Command::JobAssignAll, &[&handle, b"f", b"u", b"r"], b"")),
+        7 => bytes.extend(strange(random)),
+        _ => bytes.extend(assign(&format!("H:{number}"))),
+    }
+    if random.one_in(8) {
+        bytes.extend(strange(random));
+    }
+    arrival(random, &bytes)
+}
+
+/// The calls and the world of a seed.
+fn script(random: &mut Random) -> Vec<Deed> {
+    let mut deeds = Vec::new();
+    if !random.one_in(4) {
+        deeds.push(Deed::Timeout(Some(100)));
+    }
+    for number in 0..4 + random.below(16) {
+        match random.below(40) {
+            0..26 => {
+                let ask = random.pick(&[Ask::Work, Ask::Work, Ask::PollWork, Ask::Grab]);
+                let ask = if random.one_in(20) { Ask::Abandoned } else { ask };
+                let end = match random.below(20) {
+                    0 => End::Fails,
+                    1 => End::Retries,
+                    2 => End::Left,
+                    3 => End::Completes(20_000),
+                    _ => End::Completes(2),
+                };
+                deeds.push(Deed::Server(GRABS, answer(random, number)));
+                deeds.push(Deed::Call(ask, end));
+            }
+            26..28 => {
+                let turns = arrival(random, &response(Command::EchoRes, &[], b"echo"));
+                deeds.push(Deed::Server(&[Command::EchoReq], turns));
+                deeds.push(Deed::Echo);
+            }
+            28 => deeds.push(Deed::AddFunction),
+            29 => deeds.push(Deed::RemoveFunction),
+            30 => deeds.push(Deed::NonBlocking(random.one_in(3))),
+            31 => deeds.push(Deed::Timeout(random.pick(&[None, Some(15), Some(1000)]))),
+            32 => deeds.push(Deed::Sleep(random.pick(&[1, 11, 2000]))),
+            33..35 => {
+                let bytes = strange(random);
+                let heard = random.pick(&[&[][..], &[Command::PreSleep][..]]);
+                deeds.push(Deed::Server(heard, arrival(random, &bytes)));
+            }
+            35 => {
+                let how = random.pick(&[Connect::Accept, Connect::Refuse, Connect::Ignore]);
+                deeds.push(Deed::Meets(how));
+            }
+            36 => {
+                let sizes = random.pick(&[&[0][..], &[5, 0], &[5, 0, 3, 0], &[12, 0]]);
+                deeds.push(Deed::Takes(sizes.to_vec()));
+            }
+            37 if random.one_in(4) => {
+                let byte = random.pick(&[STOP_GRACEFUL, STOP_NOW]);
+                deeds.push(Deed::Stops(random.pick(&[0, 10]), byte));
+            }
+            37 => deeds.push(Deed::Breaks),
+            38 => deeds.push(Deed::Interrupts),
+            _ if random.one_in(4) => deeds.push(Deed::Forks),
+            _ => deeds.push(Deed::Server(&[], vec![Turn::Closes])),
+        }
+    }
+    deeds
+}
+
+/// Ends a job's function.
+fn end(worker: &mut Worker<ScriptNet>, ticket: Ticket, end: End) -> String {
+    let success = ReturnCode::SUCCESS;
+    let (outcome, size) = match end {
+        End::Completes(size) => (Outcome::Complete(success), size),
+        End::Fails => (Outcome::Fail(ReturnCode::WORK_FAIL), 0),
+        End::Retries => (Outcome::Retry, 0),
+        End::Left => {
+            worker.abandon(ticket);
+            return "left".into();
+        }
+    };
+    format!("{:?}", worker.finish(ticket, outcome, &vec![b'r'; size]))
+}
+
+fn describe(worker: &Worker<ScriptNet>, id: Id) -> String {
+    let job = worker.job(id).expect("a job that was just given");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let parts = [job.handle(), job.function(), job.unique(), job.reducer()].map(text);
+    format!("{parts:?} and {} bytes", job.workload().len())
+}
+
+fn call(worker: &mut Worker<ScriptNet>, ask: Ask, how: End) -> String {
+    let step = match ask {
+        Ask::Work => worker.work(),
+        Ask::PollWork => {
+            let mut search = Search::for_work();
+            worker.block(|worker| worker.poll_work(&mut search))
+        }
+        Ask::Grab => {
+            return match worker.grab() {
+                Ok(id) => {
+                    let job = describe(worker, id);
+                    let sent = worker.send(id, Report::Complete, b"ok");
+                    worker.remove_job(id);
+                    format!("{job} {sent:?}")
+                }
+                Err(code) => format!("{code:?}"),
+            };
+        }
+        Ask::Abandoned => match worker.poll_work(&mut Search::for_work()) {
+            Poll::Ready(step) => step,
+            Poll::Pending => {
+                worker.abandon_wait();
+                return "abandoned".into();
+            }
+        },
+    };
+    match step {
+        Step::Done(code) => format!("{code:?}"),
+        Step::Call(upcall, ticket) => {
+            let job = describe(worker, ticket.job());
+            let ended = end(worker, ticket, how);
+            format!("{upcall:?} {job} {ended}")
+        }
+    }
+}
+
+fn perform(worker: &mut Worker<ScriptNet>, world: &World, deed: &Deed) -> String {
+    // A stop ends a call that waits for a job, and nothing else.
+    world.when_stuck(match deed {
+        Deed::Echo => Stuck::Closes,
+        _ => Stuck::Wakes(STOP_NOW),
+    });
+    let settings = &mut worker.link.settings;
+    match deed {
+        Deed::Call(ask, end) => return call(worker, *ask, *end),
+        Deed::Echo => return format!("{:?}", worker.broadcast(Broadcast::Echo(b"echo"))),
+        Deed::AddFunction => return format!("{:?}", worker.add_function(b"g", 0, Some(TOKEN))),
+        Deed::RemoveFunction => return format!("{:?}", worker.remove_function(b"g")),
+        Deed::NonBlocking(on) => settings.non_blocking = *on,
+        Deed::Timeout(limit) => settings.timeout = limit.map(time_limit),
+        Deed::Sleep(milliseconds) => world.sleep(*milliseconds),
+        Deed::Server([], turns) => world.peer(0).takes_turns(turns),
+        Deed::Server(heard, turns) => world.peer(0).hears(heard).takes_turns(turns),
+        Deed::Meets(how) => _ = world.peer(0).meets(&[*how]),
+        Deed::Takes(sizes) => _ = world.peer(0).takes(sizes),
+        Deed::Breaks => _ = world.peer(0).breaks(),
+        Deed::Stops(after, byte) => world.wakes_after(*after, *byte),
+        Deed::Interrupts => world.interrupts(),
+        Deed::Forks => world.forks(),
+    }
+    String::new()
+}
+
+/// Plays a script. Returns what could be seen after each deed, and how many jobs came by
+/// the shortcut.
+fn play(deeds: &[Deed], shortcuts_off: bool) -> (Vec<String>, usize) {
+    let (mut worker, world) = worker(1);
+    worker.link.shortcuts_off = shortcuts_off;
+    let began = world.now();
+    let mut seen = Vec::new();
+    for deed in deeds {
+        let outcome = perform(&mut worker, &world, deed);
+        let error = &worker.link.error;
+        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.words());
+        let (state, time) = (worker.link.conns[0].state, world.now() - began);
+        let sent: Vec<_> = world.peer(0).log.iter().map(|log| packets(log)).collect();
+        seen.push(format!("{outcome}; {error}; {time:?}; {state:?}\n    sent {sent:?}"));
+    }
+    (seen, worker.link.shortcuts_taken)
+}
+
+/// Plays a seed's script both ways. Returns how often the shortcut was taken.
+///
+/// # Errors
+/// The deeds up to the first difference, and that.
+fn compare(seed: u64) -> Result<usize, String> {
+    let _seed = Seed(seed);
+    let deeds = script(&mut Random(seed));
+    let ((ordinary, none), (quick, taken)) = (play(&deeds, true), play(&deeds, false));
+    assert_eq!(none, 0);
+    differences(seed, &deeds, &quick, &ordinary).map(|()| taken)
+}
+
+#[test]
+fn a_job_is_the_same_with_and_without_the_shortcut() {
+    let taken = same_for_every_seed(compare);
+    assert!(taken > SEEDS as usize / 2, "the shortcut was taken {taken} times");
+}
