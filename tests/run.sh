@@ -188,6 +188,13 @@ rm -f "$log.code"
         echo 1 >"$log.code"
 } | tee "$log"
 
+headline "deliberate defects"
+# In a build of their own, which no shipped program is.
+{
+    "$cargo" test --locked -p gearman-cluster --features defects defects -- --nocapture 2>&1 ||
+        echo 1 >"$log.code"
+} | tee -a "$log"
+
 headline "Python binding"
 {
     sh tests/python.sh 2>&1 || echo 1 >"$log.code"

@@ -10,6 +10,7 @@ use super::index::Index;
 use super::job::{Job, NewJob};
 use super::numbers::Numbers;
 use super::slab::{Id, Slab};
+use crate::defects::{Defect, strikes};
 use gearman_protocol::limits::JOB_HANDLE_SIZE;
 
 /// A job handle as text, without allocation.
@@ -244,6 +245,9 @@ impl Jobs {
         }
         let job = self.slab.remove(id);
         self.by_number.remove(job.number);
+        if strikes(Defect::HandleReused) {
+            self.last_number = job.number.saturating_sub(1);
+        }
         job
     }
 }

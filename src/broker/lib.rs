@@ -12,6 +12,7 @@ mod buckets;
 mod commands;
 mod connection;
 mod control;
+pub mod defects;
 pub mod delayed;
 mod drain;
 mod errors;
@@ -48,12 +49,14 @@ pub use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
 
 use bytes::Bytes;
 use connection::{Ability, Connection, Waiter};
+use defects::{Defect, strikes};
 use delayed::HeldReplies;
 use function::{Function, Functions};
 use gearman_protocol::{Command, Packet};
 use index::Index;
 use job::{Job, PRIORITIES};
 use jobs::Jobs;
+use lifecycle::End;
 use slab::{Id, Slab};
 use timers::{Timer, TimerQueue};
 
@@ -214,6 +217,10 @@ impl Broker {
             }
         }
         while let Some((_, job)) = self.delayed.pop(now.unix) {
+            if strikes(Defect::DelayedJobDropped) {
+                self.finish(job, End::Abandoned);
+                continue;
+            }
             self.end_delay(job);
             self.enqueue(job, out);
         }

@@ -11,6 +11,7 @@ use super::job::{Job, Stage};
 use super::slab::Id;
 use super::timers::{Now, Timer};
 use super::{Broker, Outbox};
+use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 
 /// How a job ended.
@@ -57,7 +58,11 @@ impl Broker {
         if !self.functions[function].paused {
             self.queued[priority] += 1;
         }
-        self.functions[function].queues[priority].push_back(self.jobs.slab_mut(), id);
+        let queue = &mut self.functions[function].queues[priority];
+        match strikes(Defect::QueueInverted) {
+            true => queue.push_front(self.jobs.slab_mut(), id),
+            false => queue.push_back(self.jobs.slab_mut(), id),
+        }
         self.wake(function, out);
     }
 
@@ -117,7 +122,7 @@ impl Broker {
         job.retries = job.retries.saturating_add(1);
         (job.numerator, job.denominator) = (0, 0);
         let exhausted = self.config.attempts.is_some_and(|most| job.retries >= most);
-        if job.is_abandoned() {
+        if job.is_abandoned() || strikes(Defect::JobLostWithWorker) {
             self.finish(id, End::Abandoned);
         } else if exhausted {
             self.report_giving_up(id, out);

@@ -11,6 +11,7 @@ use super::function::Function;
 use super::slab::Id;
 use super::timers::Timer;
 use super::{Broker, ConnectionKey, Outbox};
+use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 
 impl Broker {
@@ -82,6 +83,7 @@ impl Broker {
     ) {
         if let Some(worker) = self.connections.find(worker)
             && self.long_poll_until(worker) == Some(due)
+            && !strikes(Defect::HeldGrabForgotten)
         {
             self.long_polls.expired += 1;
             self.end_long_poll(worker, out);

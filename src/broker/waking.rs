@@ -17,6 +17,7 @@ use super::function::Function;
 use super::slab::{Id, Key};
 use super::timers::Timer;
 use super::{Broker, Outbox};
+use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 
 /// Which sleeping workers a job wakes.
@@ -80,6 +81,9 @@ impl Broker {
             let Some(ability) = self.functions[function].sleepers.front() else { return };
             let worker = self.abilities[ability].connection;
             self.wake_worker(worker);
+            if strikes(Defect::NoopDropped) {
+                continue;
+            }
             out.send(self.key(worker), Command::Noop, &[], b"");
         }
     }
@@ -107,6 +111,9 @@ impl Broker {
     /// Wakes more workers for a function whose alarm may be due: it can have been put
     /// off since the timer was set.
     pub(super) fn wake_more(&mut self, key: Key<Function>, out: &mut dyn Outbox) {
+        if strikes(Defect::MoreNotWoken) {
+            return;
+        }
         let now = self.now.ticks;
         let Some(id) = self.functions.find_key(key) else { return };
         let Some(mut alarm) = self.functions[id].alarm.take() else { return };

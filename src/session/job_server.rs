@@ -15,6 +15,7 @@ use crate::list_writer;
 use crate::outlet::Outlet;
 use crate::session::Session;
 use crate::sessions::Sessions;
+use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, ConnectionKey, DriverTimer, Now};
 use gearman_protocol::{Decoded, decode};
@@ -147,6 +148,9 @@ impl<H: Host> JobServer<H> {
     /// Notes that a session's stream takes bytes again.
     pub fn writable(&mut self, index: usize) {
         let Some(session) = self.sessions.get_mut(index) else { return };
+        if strikes(Defect::SendNotResumed) {
+            return;
+        }
         session.writable();
         self.sessions.mark_dirty(index, true);
     }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
 
 use bytes::{Buf, Bytes};
+use gearman_broker::defects::{Defect, strikes};
 
 /// A buffer larger than this is given back when it is empty.
 const KEPT: usize = 16 << 10;
@@ -77,8 +78,11 @@ impl SendQueue {
             let (offered, result) = self.offer(socket);
             match result {
                 Ok(count) => {
-                    self.advance(count);
-                    if count < offered {
+                    let is_short = count < offered;
+                    let twice =
+                        usize::from(is_short && count > 1 && strikes(Defect::ByteSentTwice));
+                    self.advance(count - twice);
+                    if is_short {
                         self.compact();
                         return Ok(false);
                     }

@@ -12,6 +12,7 @@ use crate::CloseReason;
 use crate::host::{Origin, Poller, Stream};
 use crate::list_writer::Listing;
 use crate::send_queue::SendQueue;
+use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedAck;
 use gearman_broker::{Broker, ConnectionKey};
 
@@ -191,7 +192,8 @@ impl<S: Stream> Session<S> {
             // More small packets came than were asked for.
             self.proven = 0;
         }
-        self.input.extend_from_slice(bytes);
+        let lost = usize::from(bytes.len() > 1 && strikes(Defect::PartialPacketCut));
+        self.input.extend_from_slice(&bytes[..bytes.len() - lost]);
     }
 
     /// Whether more of a large packet may have come already.

@@ -7,6 +7,7 @@ use crate::host::{Bridge, Host, Poller};
 use crate::outlet::Kind;
 use crate::send_queue::SendQueue;
 use crate::session::Session;
+use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::{AckDelays, AckFate};
 use gearman_broker::{ConnectionKey, DriverTimer};
 
@@ -142,6 +143,7 @@ impl<H: Host> Sessions<H> {
         if let Some(Some(session)) = self.slots.get_mut(index)
             && session.key == key
             && session.delayed_ack.is_held_until(due)
+            && !strikes(Defect::HeldAckForgotten)
         {
             session.delayed_ack.expire(&mut self.acks);
             self.mark_dirty(index, false);

@@ -310,6 +310,11 @@ impl HeldReplies {
         self.submissions.push_back(at_us);
     }
 
+    /// Since when the oldest GRAB_JOB, and the oldest submission, have no answer.
+    pub(crate) fn oldest(&self) -> (Option<u64>, Option<u64>) {
+        (self.grabs.front().copied(), self.submissions.front().copied())
+    }
+
     /// How long the answer to GRAB_JOB took.
     pub(crate) fn job_or_none(&mut self, at_us: u64) -> u64 {
         self.grabs.pop_front().map_or(0, |since| at_us - since)

@@ -10,6 +10,8 @@
 
 mod books;
 mod client;
+#[cfg(all(test, feature = "defects"))]
+mod defects;
 mod network;
 #[path = "../support/random.rs"]
 mod random;
@@ -24,5 +26,5 @@ mod worker;
 mod world;
 
 pub use books::Failure;
-pub use shrink::{Report, replay, simulate};
+pub use shrink::{Report, check, replay, simulate};
 pub use world::Summary;

@@ -206,17 +206,18 @@ fn fault(random: &mut Random, plan: &Plan) -> Action {
     let client = random.below(plan.clients);
     let host = random.below(plan.clients + plan.workers);
     let for_us = random.pick(&[1_000, 50_000, 400_000, 1_500_000]);
-    match random.below(12) {
+    match random.below(13) {
         0 => Action::ClientDies { client },
         1 | 2 => Action::WorkerDies { worker },
         3 => Action::WorkerForgets { worker, function: random.below(FUNCTIONS), for_us },
-        4 => Action::Stall { host, for_us },
+        4 => Action::Stall { host, for_us: 2 * for_us },
         5 => Action::ServerDies { server, silent: random.one_in(2), for_us },
         6..=8 => {
             let (there, back) = random.pick(&[(true, true), (true, false), (false, true)]);
             Action::BlackHole { host, server, there, back, for_us }
         }
         9 | 10 => Action::Reset { host, server },
+        11 => Action::Stall { host: plan.clients + worker, for_us: 2 * for_us },
         _ => Action::ClockJump { server, by_s: random.pick(&[-3, -1, 1, 4]) },
     }
 }

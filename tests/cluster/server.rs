@@ -25,6 +25,8 @@ pub(crate) const EPOCH_S: u64 = 1_800_000_000;
 /// How long an empty GRAB_JOB, and JOB_CREATED, may be held, as documented.
 const GRAB_HOLD_US: u64 = 4_000;
 const ACK_DELAY_US: u64 = 10_000;
+/// What a clock that counts milliseconds may add to that.
+const CLOCK_US: u64 = 2_000;
 /// For how long after a connection took no bytes what is sent on it may be old.
 const LATE_US: u64 = 1_000_000;
 
@@ -294,8 +296,7 @@ impl Server {
                     Command::JobCreated => (replies.acknowledged(now), ACK_DELAY_US),
                     _ => (0, 0),
                 };
-                // The server's clock counts milliseconds.
-                if took > limit + 2_000 && blocked_us < now - took {
+                if took > limit + CLOCK_US && blocked_us < now - took {
                     let name = packet.command().name();
                     *late = Some(format!("{name} on {link:?} took {took} us"));
                 }
@@ -303,9 +304,24 @@ impl Server {
         }
     }
 
-    /// A reply that was held for longer than stated, if there was one.
+    /// A reply that was held for longer than stated, if there was one, or that is.
     pub(crate) fn held_too_long(&mut self) -> Option<String> {
-        self.held_too_long.take()
+        if self.held_too_long.is_some() {
+            return self.held_too_long.take();
+        }
+        let now = self.now_us();
+        for (&link, key) in &self.sessions {
+            let (grab, submission) = self.taps.get(&link)?.replies.oldest();
+            let late =
+                |since: Option<u64>, limit| since.filter(|since| since + limit + CLOCK_US < now);
+            let stream = self.jobs.stream(key.index())?;
+            if !stream.is_blocked
+                && let Some(since) = late(grab, GRAB_HOLD_US).or(late(submission, ACK_DELAY_US))
+            {
+                return Some(format!("no reply on {link:?} since {since}"));
+            }
+        }
+        None
     }
 
     /// Which functions have jobs that a worker could have.

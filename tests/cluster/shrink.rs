@@ -42,6 +42,14 @@ pub fn simulate(seed: u64) -> Result<Summary, Box<Report>> {
     run(&script).map_err(|failure| Box::new(shrink(&script, failure)))
 }
 
+/// Runs the simulation of a seed, and shrinks nothing.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn check(seed: u64) -> Result<Summary, Failure> {
+    run(&Script::of(seed))
+}
+
 /// Runs the simulation of a seed with only these of its actions.
 ///
 /// # Errors
@@ -57,7 +65,7 @@ fn run(script: &Script) -> Result<Summary, Failure> {
     catch_unwind(AssertUnwindSafe(|| world::run(script))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
-        Err(Failure { rule: "panic", text: text.unwrap_or_default(), steps: 0 })
+        Err(Failure { rule: "panic", text: text.unwrap_or_default(), steps: world::last_steps() })
     })
 }
 

@@ -174,7 +174,7 @@ pub(crate) struct SimStream {
     pub(crate) received: Vec<u8>,
     pub(crate) sent: Vec<u8>,
     /// Whether the connection took less than it was given, and until when it last did.
-    is_blocked: bool,
+    pub(crate) is_blocked: bool,
     pub(crate) blocked_us: u64,
 }
 

@@ -16,6 +16,8 @@ use crate::transport::{FIRST_PORT, SimTransport};
 
 /// Microseconds that a worker's loop pauses after an error.
 const ERROR_PAUSE_US: u64 = 10_000;
+/// Longest run of most jobs, in microseconds.
+const SHORT_JOB_US: u64 = 300;
 /// Milliseconds after which its call returns without a job, as most programs have it.
 const WORK_TIMEOUT_MS: u64 = 5_000;
 
@@ -219,8 +221,12 @@ impl WorkerActor {
 
     /// The function runs until it has something to say.
     fn run_on(&mut self, running: Running, now_us: u64) {
+        // Most jobs are short, and now and then one is long.
         let digit = u64::from(running.payload.first().copied().unwrap_or(0));
-        let takes = 1 + (digit * 7 + running.payload.len() as u64) * 997 % self.job_us;
+        let chance = (digit * 7 + running.payload.len() as u64) * 997 + now_us;
+        let most =
+            if chance.is_multiple_of(6) { self.job_us } else { self.job_us.min(SHORT_JOB_US) };
+        let takes = 1 + chance % most;
         self.state = State::Runs(running, now_us + takes);
     }
 

@@ -32,6 +32,16 @@ const STALL_PER_SERVER_US: u64 = 400_000;
 /// Steps at which a simulation is taken for one without end.
 const STEPS_MAX: u64 = 2_000_000;
 
+thread_local! {
+    /// The steps of the simulation that runs in this thread, for when it panics.
+    static STEPS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The steps of the last simulation in this thread.
+pub(crate) fn last_steps() -> u64 {
+    STEPS.get()
+}
+
 /// What a simulation came to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary {
@@ -262,9 +272,11 @@ impl<'a> World<'a> {
             let next = self.next_us().unwrap_or(now + 1).max(now + 1);
             self.network.borrow_mut().advance(next);
             self.watch_for_stalls();
+            self.watch_held_replies();
             return self.check();
         }
         self.steps += 1;
+        STEPS.set(self.steps + self.network.borrow().steps);
         let who = ready[self.random.below(ready.len())];
         match who {
             Ready::Client(index) => self.clients[index].step(now, &mut self.books),
@@ -306,11 +318,19 @@ impl<'a> World<'a> {
             self.books.fail("call", format!("server {number} disconnects {fault}"));
         }
         self.books.given_up.extend(journal.gave_up.drain(..));
-        if let Some(text) = server.held_too_long() {
-            self.books.fail("held", format!("server {number}: {text}"));
-        }
         if !self.plan.has_faults {
             self.books.check_order(number, self.turn, &deeds);
+        }
+    }
+
+    /// No reply may be held for longer than stated.
+    fn watch_held_replies(&mut self) {
+        for (number, place) in self.places.iter_mut().enumerate() {
+            // What has come meanwhile is not held: the server has not seen it yet.
+            let server = place.server.as_mut().filter(|server| !server.is_ready());
+            if let Some(text) = server.and_then(Server::held_too_long) {
+                self.books.fail("held", format!("server {number}: {text}"));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::super::job::PRIORITIES;
 use super::super::slab::Id;
 use super::super::timers::Now;
 use super::super::{Broker, Outbox};
+use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 use gearman_protocol::limits::UNIQUE_SIZE;
 
@@ -31,6 +32,12 @@ impl Broker {
         abilities.push_back(&mut self.abilities, ability);
 
         let Ability { function, timeout, .. } = self.abilities[ability];
+        let priority = match strikes(Defect::PriorityInverted) {
+            true => {
+                self.functions[function].queues.iter().rposition(|q| !q.is_empty()).unwrap_or(0)
+            }
+            false => priority,
+        };
         let job = self.functions[function].queues[priority].front();
         let job = job.expect("most_urgent looked into this queue");
         self.start(job, worker, timeout, now);
@@ -80,7 +87,7 @@ impl Broker {
     /// Promises the worker one NOOP when there is a job for it, which may be now.
     pub(super) fn pre_sleep(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
         self.connections[worker].empty_grabs.pre_sleep();
-        if self.most_urgent(worker).is_some() {
+        if self.most_urgent(worker).is_some() && !strikes(Defect::SleeperNotTold) {
             // It may have said so before, when another was woken for that job.
             self.wake_worker(worker);
             return self.reply(worker, Command::Noop, &[], b"", out);

@@ -14,6 +14,7 @@ use super::super::slab::Id;
 use super::super::timers::{DriverTimer, Now};
 use super::super::{Broker, Outbox};
 use super::parse_number;
+use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 use gearman_protocol::limits::{JOB_HANDLE_SIZE, MAX_ARGS_SIZE, MAX_PAYLOAD, UNIQUE_SIZE};
 
@@ -88,6 +89,9 @@ impl Broker {
             Some(job) => {
                 // Whoever does not wait wants it done in any case.
                 self.jobs[job].background |= background;
+                if strikes(Defect::JoinForgotten) {
+                    return Ok(job);
+                }
                 job
             }
             None => {

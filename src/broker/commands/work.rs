@@ -9,6 +9,7 @@ use super::super::lifecycle::End;
 use super::super::slab::Id;
 use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
+use crate::defects::{Defect, strikes};
 use gearman_protocol::{Command, Packet};
 
 /// A count as the original stores it: of a number its lower 32 bits, and -1 for
@@ -27,6 +28,12 @@ impl Broker {
     /// Sends a packet with a handle and a body to all that wait for a job.
     fn forward_body(&self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
         let (command, handle) = (incoming.packet.command(), incoming.packet.arg(0));
+        if command == Command::WorkComplete
+            && strikes(Defect::ResultMisdirected)
+            && let Some((other, _)) = self.connections.iter().next()
+        {
+            return self.pass_on(other, command, &[handle], incoming, out);
+        }
         for waiter in self.jobs[id].waiters.iter(&self.waiters) {
             let client = self.waiters[waiter].connection;
             self.pass_on(client, command, &[handle], incoming, out);
@@ -94,6 +101,10 @@ impl Broker {
         let id = self.running_job(worker, incoming.packet).ok_or(errors::RESULT)?;
         self.forward_body(id, incoming, out);
         let is_done = incoming.packet.command() == Command::WorkComplete;
+        if strikes(Defect::DoneJobRequeued) {
+            self.requeue(id, out);
+            return Ok(());
+        }
         self.finish(id, if is_done { End::Completed } else { End::Failed });
         Ok(())
     }

@@ -1,0 +1,68 @@
+//! Whether the simulation finds what it is there to find: each deliberate defect, within
+//! a stated number of steps.
+//!
+//! `cargo test -p gearman-cluster --features defects defects -- --nocapture` prints the
+//! table: by which rule each was found, and after how many seeds and steps.
+
+use gearman_broker::defects::{Defect, activate};
+
+use crate::check;
+
+/// Each defect, and the steps within which it has to be found.
+const DEFECTS: [(Defect, u64); 16] = [
+    (Defect::NoopDropped, 1_000_000),
+    (Defect::HandleReused, 1_000_000),
+    (Defect::HeldGrabForgotten, 30_000_000),
+    (Defect::HeldAckForgotten, 60_000_000),
+    (Defect::ResultMisdirected, 1_000_000),
+    (Defect::JobLostWithWorker, 30_000_000),
+    (Defect::PriorityInverted, 1_000_000),
+    (Defect::QueueInverted, 1_000_000),
+    (Defect::JoinForgotten, 1_000_000),
+    (Defect::DelayedJobDropped, 1_000_000),
+    (Defect::DoneJobRequeued, 1_000_000),
+    (Defect::SleeperNotTold, 1_000_000),
+    (Defect::MoreNotWoken, 60_000_000),
+    (Defect::PartialPacketCut, 1_000_000),
+    (Defect::SendNotResumed, 1_000_000),
+    (Defect::ByteSentTwice, 1_000_000),
+];
+
+/// Runs seeds until one fails: the rule, the number of seeds, the steps of all of them.
+fn find(defect: Defect, most: u64) -> Option<(&'static str, u64, u64)> {
+    let mut steps = 0;
+    for seed in 0.. {
+        activate(Some(defect));
+        let outcome = check(seed);
+        activate(None);
+        match outcome {
+            Ok(summary) => steps += summary.steps,
+            Err(failure) => return Some((failure.rule, seed + 1, steps + failure.steps)),
+        }
+        if steps > most {
+            return None;
+        }
+    }
+    None
+}
+
+#[test]
+fn each_deliberate_defect_is_found() {
+    let mut missed = Vec::new();
+    println!("| defect | rule | seeds | steps |");
+    println!("|---|---|---|---|");
+    for (defect, most) in DEFECTS {
+        match find(defect, most) {
+            Some((rule, seeds, steps)) => println!("| {defect:?} | {rule} | {seeds} | {steps} |"),
+            None => missed.push(defect),
+        }
+    }
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+#[test]
+fn this_build_says_that_it_has_defects() {
+    let program = std::fs::read(std::env::current_exe().expect("a program")).expect("readable");
+    let marker = b"built with deliberate defects";
+    assert!(program.windows(marker.len()).any(|bytes| bytes == marker));
+}
