@@ -97,10 +97,10 @@ fn files_of_integration_test(file: &Path) -> Vec<PathBuf> {
 /// be a file, be part of its parent's, or stand beside it as `PARENT_tests.rs`.
 fn files_of_module(modules: &[&str]) -> Vec<PathBuf> {
     let base = root().join("src").join(modules.join("/"));
-    let mut files = vec![base.with_extension("rs"), base.join("mod.rs")];
+    let mut files = vec![base.with_extension("rs"), base.join("mod.rs"), base.join("lib.rs")];
     if let [parents @ .., "tests"] = modules {
         let parent = root().join("src").join(parents.join("/"));
-        files.extend([parent.with_extension("rs"), parent.join("mod.rs")]);
+        files.extend([parent.with_extension("rs"), parent.join("mod.rs"), parent.join("lib.rs")]);
         files.push(PathBuf::from(format!("{}_tests.rs", parent.display())));
     }
     files

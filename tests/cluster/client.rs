@@ -153,9 +153,7 @@ impl ClientActor {
 
     /// Whether it can go on now.
     pub(crate) fn is_ready(&self, now_us: u64) -> bool {
-        now_us >= self.stalled_until_us
-            && (self.engine.link.net.has_reports() && self.call.is_some()
-                || self.due_us().is_some_and(|due| due <= now_us))
+        now_us >= self.stalled_until_us && self.due_us().is_some_and(|due| due <= now_us)
     }
 
     /// When it goes on by itself.
@@ -168,6 +166,9 @@ impl ClientActor {
                 now + at.saturating_duration_since(start).as_nanos().div_ceil(1000) as u64
             }),
         };
+        // What has come during a stall is there when it ends.
+        let is_called = self.call.is_some() && self.engine.link.net.has_reports();
+        let due = if is_called { Some(0) } else { due };
         due.map(|due| due.max(self.stalled_until_us))
     }
 

@@ -137,9 +137,7 @@ impl WorkerActor {
     }
 
     pub(crate) fn is_ready(&self, now_us: u64) -> bool {
-        now_us >= self.stalled_until_us
-            && (self.waits_for_network() && self.engine.link.net.has_reports()
-                || self.due_us().is_some_and(|due| due <= now_us))
+        now_us >= self.stalled_until_us && self.due_us().is_some_and(|due| due <= now_us)
     }
 
     fn waits_for_network(&self) -> bool {
@@ -156,6 +154,9 @@ impl WorkerActor {
                 })
             }
         };
+        // What has come during a stall is there when it ends.
+        let is_called = self.waits_for_network() && self.engine.link.net.has_reports();
+        let due = if is_called { Some(0) } else { due };
         due.map(|due| due.max(self.stalled_until_us))
     }
 

@@ -347,7 +347,8 @@ impl<'a> World<'a> {
         let quality = self.plan.quality;
         let windows = (BODY_MAX / quality.window + 1) as u64;
         let transfer = windows * 2 * quality.delay_us * (1 + self.plan.servers as u64);
-        let limit = STALL_US + more * self.plan.servers as u64 + 8 * quality.delay_us + transfer;
+        let limit =
+            STALL_US + more * (self.plan.servers as u64 - 1) + 8 * quality.delay_us + transfer;
         let mut stalls = BTreeMap::new();
         for (number, server) in self.servers() {
             let queued = server.queued();

@@ -167,6 +167,18 @@ compiles() {
         "$root/usr/share/doc/libgearman-dev/examples/reverse_client.c" $flags
 }
 
+# The deliberate defects of the simulated cluster are a build of their own
+# (src/broker/defects.rs), which says so of itself.
+nothing_for_tests_is_shipped() {
+    # shellcheck disable=SC2086
+    for file in $(files_of $ours); do
+        ! grep -q 'built with deliberate defects' "$root/$file" || { echo "$file"; return 1; }
+    done
+    for file in usr/sbin/gearmand usr/bin/gearman usr/bin/gearadmin; do
+        [ -x "$root/$file" ] || { echo "$file is not there"; return 1; }
+    done
+}
+
 # The administrator hears what that option means, and apt-listchanges has it too.
 zero_retries_are_explained() {
     grep "^gearman-job-server: /$default has --job-retries=0" "$work/installed"
@@ -223,6 +235,7 @@ check "PHP's extension and whatever else depends on them stay" are_installed $ot
 check "dependencies are met and files are whole" all_is_well $ours
 check "the meaning of --job-retries=0 is explained" zero_retries_are_explained
 check "no file of the distribution's is left" no_original_is_left
+check "no switch for tests is in what is shipped" nothing_for_tests_is_shipped
 check "the loader finds our library, and no other" linker_finds_ours
 check "options, user, log and queue directory are kept" traces_are_kept
 must "a C program compiles against the headers" compiles
