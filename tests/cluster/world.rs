@@ -13,10 +13,10 @@ use gearman_broker::{Broker, Config, Wakeup};
 use gearman_session::Settings;
 
 use crate::books::{Books, Failure};
-use crate::client::{ClientActor, Order};
-use crate::network::{LinkId, Network, SERVERS, Shared};
+use crate::client::ClientActor;
+use crate::network::{Network, Shared};
 use crate::random::Random;
-use crate::script::{Action, BODY_MAX, FUNCTIONS, Plan, Script, Submit, Timed};
+use crate::script::{FUNCTIONS, Plan, Script, Timed};
 use crate::server::Server;
 use crate::worker::WorkerActor;
 
@@ -31,6 +31,9 @@ const STALL_US: u64 = 300_000;
 const STALL_PER_SERVER_US: u64 = 400_000;
 /// Steps at which a simulation is taken for one without end.
 const STEPS_MAX: u64 = 2_000_000;
+
+mod faults;
+mod watch;
 
 thread_local! {
     /// The steps of the simulation that runs in this thread, for when it panics.
@@ -321,181 +324,6 @@ impl<'a> World<'a> {
         if !self.plan.has_faults {
             self.books.check_order(number, self.turn, &deeds);
         }
-    }
-
-    /// No reply may be held for longer than stated.
-    fn watch_held_replies(&mut self) {
-        for (number, place) in self.places.iter_mut().enumerate() {
-            // What has come meanwhile is not held: the server has not seen it yet.
-            let server = place.server.as_mut().filter(|server| !server.is_ready());
-            if let Some(text) = server.and_then(Server::held_too_long) {
-                self.books.fail("held", format!("server {number}: {text}"));
-            }
-        }
-    }
-
-    /// A job that can be done must not wait beside a worker that asks for jobs.
-    fn watch_for_stalls(&mut self) {
-        // Where only so many are woken, one that is out of reach may be the one.
-        if self.plan.has_faults && self.plan.wakeup.is_some_and(|count| count > 0) {
-            return;
-        }
-        let now = self.now_us();
-        let more = if self.plan.has_faults { STALL_PER_SERVER_US } else { 0 };
-        // A worker that asks may be about to get a job: a window of it in each round trip,
-        // from each server in turn.
-        let quality = self.plan.quality;
-        let windows = (BODY_MAX / quality.window + 1) as u64;
-        let transfer = windows * 2 * quality.delay_us * (1 + self.plan.servers as u64);
-        let limit =
-            STALL_US + more * (self.plan.servers as u64 - 1) + 8 * quality.delay_us + transfer;
-        let mut stalls = BTreeMap::new();
-        for (number, server) in self.servers() {
-            let queued = server.queued();
-            for (index, worker) in self.workers.iter().enumerate() {
-                let Some(link) = worker.link(number) else { continue };
-                let network = self.network.borrow();
-                let can_work = worker.is_searching()
-                    && worker.stalled_until_us <= now
-                    && network.is_up(link)
-                    && network.is_clear(worker.host, SERVERS + number);
-                for function in (0..FUNCTIONS).filter(|&f| queued[f] && worker.offers[f]) {
-                    if can_work {
-                        stalls.insert((number, index, function), link);
-                    }
-                }
-            }
-        }
-        self.stalled_since.retain(|key, _| stalls.contains_key(key));
-        for (key, _) in stalls {
-            let since = *self.stalled_since.entry(key).or_insert(now);
-            if now > since + limit {
-                let (number, _, function) = key;
-                let text = format!(
-                    "a job of f{function} has waited at server {number} since {since}; {}",
-                    self.describe()
-                );
-                self.books.fail("stall", text);
-                return;
-            }
-        }
-    }
-
-    /// Does what the script and the repairs have for now.
-    fn act(&mut self, now: u64) {
-        while let Some(&&timed) = self.actions.peek() {
-            if timed.at_us > now {
-                break;
-            }
-            self.actions.next();
-            self.perform(timed, now);
-        }
-        while let Some((&(at, number), &repair)) = self.repairs.iter().next() {
-            if at > now {
-                break;
-            }
-            self.repairs.remove(&(at, number));
-            match repair {
-                Repair::Start(server) => self.start_server(server),
-                Repair::Heal { host, server, there, back } => {
-                    self.black_hole(host, server, there, back, false);
-                }
-                Repair::Offer { worker, function } => self.workers[worker].offer(function),
-            }
-        }
-    }
-
-    fn black_hole(&mut self, host: usize, server: usize, there: bool, back: bool, on: bool) {
-        let mut network = self.network.borrow_mut();
-        if there {
-            network.black_hole(host, SERVERS + server, on);
-        }
-        if back {
-            network.black_hole(SERVERS + server, host, on);
-        }
-    }
-
-    fn perform(&mut self, timed: Timed, now: u64) {
-        let mut repair_after = |for_us, repair| {
-            self.repairs.insert((now + for_us, timed.number), repair);
-        };
-        match timed.action {
-            Action::Submit { client, how, function, priority, shared_unique, bytes } => {
-                self.submit(client, how, function, priority, shared_unique, bytes);
-            }
-            Action::Echo { client } => self.clients[client].order(Order::Echo),
-            Action::ClientDies { client } => {
-                self.clients[client] =
-                    ClientActor::new(&self.network, client, self.epoch, &self.plan);
-            }
-            Action::WorkerDies { worker } => {
-                let host = self.plan.clients + worker;
-                self.workers[worker] =
-                    WorkerActor::new(&self.network, host, self.epoch, &self.plan);
-            }
-            Action::WorkerForgets { worker, function, for_us } => {
-                self.workers[worker].forget(function);
-                self.books.taken_back.insert(function);
-                repair_after(for_us, Repair::Offer { worker, function });
-            }
-            Action::Stall { host, for_us } => match host.checked_sub(self.plan.clients) {
-                None => self.clients[host].stall(now, for_us),
-                Some(worker) => self.workers[worker].stall(now, for_us),
-            },
-            Action::ServerDies { server, silent, for_us } => {
-                repair_after(for_us, Repair::Start(server));
-                let place = &mut self.places[server];
-                if place.server.is_some() {
-                    self.books.crashed.insert(life(server, place.life));
-                    // Before the process lets go of its connections.
-                    self.network.borrow_mut().stop_server(server, silent);
-                    place.server = None;
-                }
-            }
-            Action::BlackHole { host, server, there, back, for_us } => {
-                repair_after(for_us, Repair::Heal { host, server, there, back });
-                self.black_hole(host, server, there, back, true);
-            }
-            Action::Reset { host, server } => {
-                let links: Vec<LinkId> = self.network.borrow().open_links(host);
-                for link in links {
-                    let is_theirs = self.network.borrow().server_of(link) == server;
-                    if is_theirs {
-                        self.network.borrow_mut().reset(link);
-                    }
-                }
-            }
-            Action::ClockJump { server, by_s } => {
-                let error = &self.places[server].calendar_error_s;
-                error.set(error.get() + by_s);
-            }
-        }
-    }
-
-    fn submit(
-        &mut self,
-        client: usize,
-        how: Submit,
-        function: usize,
-        priority: usize,
-        shared_unique: Option<usize>,
-        bytes: usize,
-    ) {
-        let books = &mut self.books;
-        let mut enter = |background, priority| {
-            books.submit(function, shared_unique, priority, background, bytes)
-        };
-        let order = match how {
-            Submit::Do => Order::Do(enter(false, priority)),
-            Submit::Background => Order::Background(enter(true, priority)),
-            // SUBMIT_JOB_EPOCH has no priority.
-            Submit::Later(after_s) => {
-                let seconds = self.network.borrow().now_us() / 1_000_000 + after_s;
-                Order::Later(enter(true, 1), (crate::server::EPOCH_S + seconds) as i64)
-            }
-            Submit::Set(count) => Order::Set((0..count).map(|_| enter(false, priority)).collect()),
-        };
-        self.clients[client].order(order);
     }
 }
 

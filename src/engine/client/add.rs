@@ -8,7 +8,7 @@ use crate::at;
 use crate::handles::NIL;
 use crate::settings::Settings;
 use crate::slab::Id;
-use crate::task::{Callbacks, Task, TaskKind, Token};
+use crate::task::{Callbacks, Task, TaskKind, TaskState, Token};
 use crate::unique::Unique;
 use gearman_buf::{Borrowed, Owned, Workload};
 use gearman_net::Transport;
@@ -115,6 +115,14 @@ impl<T: Transport> Client<T> {
             return Err(self.invalid("invalid workload"));
         }
         Ok(unique)
+    }
+
+    /// Replaces the workload of a task that was not sent yet.
+    pub fn replace_workload(&mut self, id: Id, workload: Borrowed) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        if task.state == TaskState::New && !task.asks_status() {
+            task.set_workload(workload);
+        }
     }
 
     /// Whether a new task's body is copied into its packet.

@@ -33,7 +33,6 @@ use super::link::{Link, State};
 use super::slab::{Id, Slab};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
-use gearman_buf::Borrowed;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
 use read::Incoming;
@@ -444,14 +443,6 @@ impl<T: Transport> Client<T> {
             self.lose(key, ReturnCode::LOST_CONNECTION);
         }
         self.owe_nobody();
-    }
-
-    /// Replaces the workload of a task that was not sent yet.
-    pub fn replace_workload(&mut self, id: Id, workload: Borrowed) {
-        let Some(task) = self.tasks.get_mut(id) else { return };
-        if task.state == TaskState::New && !task.asks_status() {
-            task.set_workload(workload);
-        }
     }
 
     /// Tells the servers that are connected the identifier, with whatever is

@@ -3,7 +3,7 @@
 //! Must not: run a job.
 
 use super::Worker;
-use super::server::{Owed, Queue, Server};
+use super::server::{Owed, Queue};
 use super::stop::Stop;
 use crate::ReturnCode;
 use crate::at;
@@ -170,18 +170,6 @@ impl<T: Transport> Worker<T> {
         self.serve(call)?;
         call.stage = Stage::Asks;
         self.poll_find(call)
-    }
-
-    /// Sends what the quick way could not send of its question.
-    fn send_question(&mut self, call: &mut Search) {
-        let asked = self.servers.first().is_some_and(Server::asks);
-        let conn = self.link.conns.first();
-        if asked
-            && conn.is_some_and(|conn| !conn.out.is_empty() && !conn.is_blocked())
-            && let Err(code) = self.link.flush(0, &[], &mut 0)
-        {
-            self.lose(call, 0, code);
-        }
     }
 
     /// Looks whether there is anything to ask.

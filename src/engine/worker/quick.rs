@@ -7,8 +7,9 @@
 //! Must not: handle any surprise itself.
 
 use super::Worker;
+use super::grab::Search;
 use super::job::Job;
-use super::server::{Owed, Queue};
+use super::server::{Owed, Queue, Server};
 use crate::ReturnCode;
 use crate::link::{Fill, State, Wait};
 use crate::slab::Id;
@@ -76,6 +77,18 @@ impl<T: Transport> Worker<T> {
     fn put_off(&mut self, id: Id) -> Option<Id> {
         self.ready.push_back(id);
         None
+    }
+
+    /// Sends what the quick way could not send of its question.
+    pub(super) fn send_question(&mut self, call: &mut Search) {
+        let asked = self.servers.first().is_some_and(Server::asks);
+        let conn = self.link.conns.first();
+        if asked
+            && conn.is_some_and(|conn| !conn.out.is_empty() && !conn.is_blocked())
+            && let Err(code) = self.link.flush(0, &[], &mut 0)
+        {
+            self.lose(call, 0, code);
+        }
     }
 
     /// Leaves the answer to the ordinary way of asking, if it was asked for here.

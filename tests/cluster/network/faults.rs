@@ -1,0 +1,119 @@
+//! What breaks in the simulated network, and what is left of it afterwards.
+//!
+//! Must not: decide when.
+
+use super::{End, Event, Host, Link, LinkId, Network, SERVERS, Side, Stage};
+
+impl Network {
+    /// Resets a connection for both ends.
+    pub(crate) fn reset(&mut self, id: LinkId) {
+        for side in [Side::Client, Side::Server] {
+            if self.links[id.0].end(side).open {
+                self.plan(1, Event::Reset(id, side));
+            }
+        }
+    }
+
+    /// A server's host stops: its process with it. With `silent`, nothing says so.
+    pub(crate) fn stop_server(&mut self, server: usize, silent: bool) {
+        let listener = &mut self.listeners[server];
+        (listener.is_on, listener.listens) = (!silent, false);
+        listener.accepted.clear();
+        for index in 0..self.links.len() {
+            let (id, host) = (LinkId(index), SERVERS + server);
+            if self.links[index].server != host || !self.links[index].server_end.open {
+                continue;
+            }
+            if silent {
+                let end = &mut self.links[index].server_end;
+                (end.open, end.reset) = (false, true);
+                end.inbox.clear();
+            } else {
+                self.close(id, Side::Server);
+            }
+        }
+    }
+
+    /// A server's process listens again.
+    pub(crate) fn start_server(&mut self, server: usize) {
+        let listener = &mut self.listeners[server];
+        (listener.is_on, listener.listens) = (true, true);
+        // What a host without memory of a connection answers to it. Its peers send
+        // something sooner or later; here it is at once.
+        for index in 0..self.links.len() {
+            let link = &self.links[index];
+            if link.server == SERVERS + server
+                && !link.server_end.open
+                && link.server_end.reset
+                && link.client_end.open
+            {
+                self.plan(1000, Event::Reset(LinkId(index), Side::Client));
+            }
+        }
+    }
+
+    /// Lets nothing arrive on a way from now on, or lets what was held back arrive.
+    pub(crate) fn black_hole(&mut self, from: Host, to: Host, on: bool) {
+        if on {
+            self.black_holes.insert((from, to));
+            return;
+        }
+        self.black_holes.remove(&(from, to));
+        for index in 0..self.links.len() {
+            for side in [Side::Client, Side::Server] {
+                if self.links[index].way(side) == (from, to)
+                    && !self.links[index].end(side).coming.is_empty()
+                {
+                    self.plan(1, Event::Arrival(LinkId(index), side));
+                }
+            }
+        }
+    }
+
+    /// Whether everything arrives between two hosts.
+    pub(crate) fn is_clear(&self, a: Host, b: Host) -> bool {
+        !self.is_blocked((a, b)) && !self.is_blocked((b, a))
+    }
+
+    /// Ends all black holes.
+    pub(crate) fn heal(&mut self) {
+        for (from, to) in std::mem::take(&mut self.black_holes) {
+            self.black_hole(from, to, false);
+        }
+    }
+
+    /// A client's connections that are open at its end.
+    pub(crate) fn open_links(&self, client: Host) -> Vec<LinkId> {
+        let all = self.links.iter().enumerate();
+        all.filter(|(_, link)| link.client == client && link.client_end.open)
+            .map(|(index, _)| LinkId(index))
+            .collect()
+    }
+
+    /// The server of a connection.
+    pub(crate) fn server_of(&self, id: LinkId) -> usize {
+        self.links[id.0].server - SERVERS
+    }
+
+    /// Whether a connection is up and open at both ends.
+    pub(crate) fn is_up(&self, id: LinkId) -> bool {
+        let link = &self.links[id.0];
+        let is_fine = |end: &End| end.open && !end.reset && !end.ended;
+        link.stage == Stage::Up && is_fine(&link.client_end) && is_fine(&link.server_end)
+    }
+
+    /// Whether nothing is on its way to a server, or unread there.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.links.iter().all(|link| {
+            let end = &link.server_end;
+            !end.open || end.coming.is_empty() && end.inbox.is_empty()
+        })
+    }
+
+    /// Ends that are open.
+    pub(crate) fn open_ends(&self) -> usize {
+        let open =
+            |link: &Link| usize::from(link.client_end.open) + usize::from(link.server_end.open);
+        self.links.iter().map(open).sum()
+    }
+}
