@@ -37,8 +37,10 @@ struct Running {
 enum State {
     /// It waits before its next call.
     Pauses(u64),
-    /// It asks for a job.
+    /// It asks for a job, in a call that waits.
     Searches(Search),
+    /// Its event loop waits for news of a job, until then at most.
+    Polls(Option<u64>),
     /// Its function runs until then, and then says something.
     Runs(Running, u64),
     /// What its function says waits to be sent.
@@ -64,6 +66,8 @@ pub(crate) struct WorkerActor {
 impl WorkerActor {
     pub(crate) fn new(network: &Shared, host: Host, epoch: Instant, plan: &Plan) -> WorkerActor {
         let mut engine = Worker::new(SimTransport::new(network, host, epoch));
+        // Every other worker is driven by an event loop, without calls that wait.
+        engine.link.settings.non_blocking = host % 2 == 1;
         engine.link.settings.timeout = Some(Duration::from_millis(WORK_TIMEOUT_MS));
         for server in 0..plan.servers {
             engine.add_server("127.0.0.1", FIRST_PORT + server as u16).expect("an address");
@@ -109,7 +113,7 @@ impl WorkerActor {
 
     /// Whether it would begin a job at once if it had one.
     pub(crate) fn is_searching(&self) -> bool {
-        matches!(self.state, State::Searches(_))
+        matches!(self.state, State::Searches(_) | State::Polls(_))
     }
 
     /// Its connection to a server.
@@ -125,6 +129,7 @@ impl WorkerActor {
         let state = match &self.state {
             State::Pauses(until) => format!("pauses until {until}"),
             State::Searches(_) => "asks for jobs".into(),
+            State::Polls(until) => format!("polls for jobs until {until:?}"),
             State::Runs(running, until) => {
                 format!("runs {} until {until}", String::from_utf8_lossy(&running.handle))
             }
@@ -141,12 +146,15 @@ impl WorkerActor {
     }
 
     fn waits_for_network(&self) -> bool {
-        matches!(self.state, State::Searches(_) | State::Sends(..) | State::Ends(..))
+        !matches!(self.state, State::Pauses(_) | State::Runs(..))
     }
 
     pub(crate) fn due_us(&self) -> Option<u64> {
         let due = match &self.state {
             State::Pauses(until) | State::Runs(_, until) => Some(*until),
+            // What a program changes in its event loop it says at once.
+            State::Polls(_) if self.wants != self.offers => Some(0),
+            State::Polls(until) => *until,
             State::Searches(_) | State::Sends(..) | State::Ends(..) => {
                 self.engine.link.wait_deadline().map(|at| {
                     let left = at.saturating_duration_since(self.engine.link.net.now());
@@ -162,7 +170,7 @@ impl WorkerActor {
 
     pub(crate) fn step(&mut self, now_us: u64, books: &mut Books) {
         match std::mem::replace(&mut self.state, State::Pauses(now_us)) {
-            State::Pauses(_) => {
+            State::Pauses(_) | State::Polls(_) => {
                 self.change_offers();
                 self.search(Search::for_work(), now_us, books);
             }
@@ -192,6 +200,17 @@ impl WorkerActor {
             Poll::Ready(Step::Call(upcall, ticket)) => {
                 let function = upcall.token as usize;
                 self.begin(ticket, function, now_us, books);
+            }
+            Poll::Ready(Step::Done(code))
+                if self.engine.link.settings.non_blocking
+                    && code != ReturnCode::NO_REGISTERED_FUNCTIONS =>
+            {
+                let next = match self.engine.has_buffered_work() {
+                    true => Some(Duration::ZERO),
+                    false => self.engine.next_timeout(),
+                };
+                let next = next.map(|left| now_us + left.as_nanos().div_ceil(1000) as u64);
+                self.state = State::Polls(next.map(|at| at.max(now_us + 1)));
             }
             Poll::Ready(Step::Done(code)) => {
                 let pause = if code == ReturnCode::TIMEOUT { 0 } else { ERROR_PAUSE_US };

@@ -90,7 +90,6 @@ struct World<'a> {
     steps: u64,
     /// Since when a job waits at a server beside a worker that asks for jobs.
     stalled_since: BTreeMap<(usize, usize, usize), u64>,
-    is_settling: bool,
 }
 
 /// Runs a script.
@@ -140,7 +139,6 @@ impl<'a> World<'a> {
             turn: 0,
             steps: 0,
             stalled_since: BTreeMap::new(),
-            is_settling: false,
         };
         (0..plan.servers).for_each(|server| world.start_server(server));
         world
@@ -194,7 +192,6 @@ impl<'a> World<'a> {
 
     /// Repairs everything, and waits until all is done.
     fn settle(&mut self) -> Result<(), Failure> {
-        self.is_settling = true;
         self.network.borrow_mut().heal();
         (0..self.places.len()).for_each(|server| self.start_server(server));
         for worker in &mut self.workers {

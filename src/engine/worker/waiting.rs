@@ -98,15 +98,19 @@ impl<T: Transport> Worker<T> {
         self.check_fork();
         self.in_event_loop = true;
         let now = self.link.net.now();
-        let turn = self.turn.map(|(_, end)| end);
-        // Beside others a server is tried as soon as its rest is over, else once in a round.
+        // Beside others a server is tried as soon as its rest is over, else once in a round;
+        // but not before the turn of one that comes before it has ended.
         let any_up = self.any_up();
         let asks = !self.functions.is_empty() && self.stop.is_none();
-        let rests = (self.link.conns.iter().zip(&self.servers))
-            .filter(|(conn, server)| {
+        let rests = (self.link.conns.iter().zip(&self.servers).enumerate())
+            .filter(|(_, (conn, server))| {
                 asks && conn.state == State::Down && (any_up || self.may_try(server))
             })
-            .map(|(_, server)| server.rests_until.unwrap_or(now));
+            .map(|(key, (_, server))| {
+                let turn = self.turn.filter(|&(turn, _)| turn > key).map(|(_, end)| end);
+                server.rests_until.max(turn).unwrap_or(now)
+            });
+        let turn = self.turn.map(|(_, end)| end);
         let next = rests.chain(self.link.connect_deadline()).chain(turn).min()?;
         Some(next.saturating_duration_since(now))
     }

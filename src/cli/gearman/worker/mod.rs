@@ -221,7 +221,13 @@ impl Pool<'_> {
     /// Returns how to end, if it is time to.
     fn pause(&mut self, asks: bool) -> io::Result<Option<Exit>> {
         let now = Instant::now();
-        let retry = if asks { self.worker.next_timeout() } else { None };
+        let retry = match asks {
+            // A call that ended with an error may have left packets unread: no descriptor
+            // tells of them.
+            true if self.worker.has_buffered_work() => Some(Duration::ZERO),
+            true => self.worker.next_timeout(),
+            false => None,
+        };
         let retry = retry.map(|pause| now + if pause.is_zero() { pause } else { jittered(pause) });
         let patience = match (self.options.timeout, self.options.count) {
             (Some(limit), Some(_)) if self.running.is_empty() => self.idle_since.checked_add(limit),
