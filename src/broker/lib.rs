@@ -208,11 +208,12 @@ impl Broker {
     /// Does what is due.
     pub fn tick(&mut self, now: Now, out: &mut dyn Outbox) {
         self.now = now;
+        let mut expired = Vec::new();
         while let Some((due, timer)) = self.timers.pop(now.ticks) {
             match timer {
                 Timer::JobTimeout(job) => self.requeue(job, out),
                 Timer::WakeMore(function) => self.wake_more(function, out),
-                Timer::HeldGrab(worker) => self.expire_long_poll(worker, due, out),
+                Timer::HeldGrab(worker) => expired.push((worker, due)),
                 Timer::Driver(timer) => out.timer(timer, due),
             }
         }
@@ -223,6 +224,10 @@ impl Broker {
             }
             self.end_delay(job);
             self.enqueue(job, out);
+        }
+        // Last: one of these jobs may have been for such a worker.
+        for (worker, due) in expired {
+            self.expire_long_poll(worker, due, out);
         }
     }
 

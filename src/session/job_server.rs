@@ -111,6 +111,13 @@ impl<H: Host> JobServer<H> {
         session.map(|session| session.stream)
     }
 
+    /// Ends every session as if its connection had broken. Nothing is sent any more.
+    pub fn close_all(&mut self) {
+        for key in self.sessions.keys() {
+            self.disconnect(key);
+        }
+    }
+
     /// The stream of a session, while it lasts.
     pub fn stream(&mut self, index: usize) -> Option<&mut H::Stream> {
         self.sessions.get_mut(index).map(|session| &mut session.stream)
@@ -265,11 +272,6 @@ impl<H: Host> JobServer<H> {
     pub fn recount(&self) {
         self.broker.recount();
         assert_eq!(self.sessions.count_held_acks(), self.sessions.acks.counts().pending());
-    }
-
-    /// The time of this turn.
-    pub fn now(&self) -> Now {
-        self.now
     }
 
     /// Seconds since the server started.

@@ -29,4 +29,3 @@ mod tests;
 pub use close::CloseReason;
 pub use host::{Bridge, Clock, Host, Journal, NoBridge, Origin, Poller, Stream};
 pub use job_server::{JobServer, Request, Settings};
-pub use session::Session;

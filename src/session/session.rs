@@ -39,7 +39,7 @@ pub(super) enum Received {
 }
 
 /// One connection over a byte stream.
-pub struct Session<S> {
+pub(crate) struct Session<S> {
     pub(crate) stream: S,
     pub(super) origin: Origin,
     pub(super) key: ConnectionKey,

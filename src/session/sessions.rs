@@ -19,7 +19,7 @@ pub(crate) struct Sessions<H: Host> {
     /// Those with something to send.
     dirty: Vec<usize>,
     /// Those to be closed.
-    closing: Vec<usize>,
+    closing: Vec<ConnectionKey>,
     /// The time of this turn, as `Now::ticks`.
     now: u64,
     /// Whether a large body is to be sent.
@@ -28,7 +28,7 @@ pub(crate) struct Sessions<H: Host> {
     pub(super) bridge: H::Bridge,
     /// Timers of the driver's that are due.
     pub(super) fired: Vec<DriverTimer>,
-    /// Bytes that may wait for one of them.
+    /// Bytes that may wait to be sent to one session.
     output_limit: usize,
     /// The limit of held acknowledgements, and what became of them.
     pub(super) acks: AckDelays,
@@ -81,19 +81,24 @@ impl<H: Host> Sessions<H> {
             && session.close_reason.is_none()
         {
             session.close_reason = Some(reason);
-            self.closing.push(index);
+            self.closing.push(session.key);
         }
     }
 
     /// Takes out a session, unless its key means nothing any more.
     pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<Session<H::Stream>> {
         let slot = self.slots.get_mut(key.index())?;
-        if slot.as_ref().is_none_or(|session| session.key != key) {
-            return None;
+        let mut session = slot.take_if(|session| session.key == key);
+        if let Some(session) = &mut session {
+            session.delayed_ack.release(&mut self.acks);
         }
-        let mut session = slot.take()?;
-        session.delayed_ack.release(&mut self.acks);
-        Some(session)
+        while let Some(None) = self.slots.last() {
+            self.slots.pop();
+        }
+        if self.slots.len() * 4 < self.slots.capacity() {
+            self.slots.shrink_to(self.slots.len() * 2);
+        }
+        session
     }
 
     /// Sends what waits, the urgent first: while the rest is on its way, who got
@@ -168,20 +173,21 @@ impl<H: Host> Sessions<H> {
         std::mem::take(&mut self.has_large)
     }
 
-    /// Takes out a connection that is to be closed.
+    /// Takes out a session that is to be closed.
     pub(super) fn pop_closing(&mut self) -> Option<Session<H::Stream>> {
-        let index = self.closing.pop()?;
-        let mut session = self.slots[index].take();
-        if let Some(session) = &mut session {
-            session.delayed_ack.release(&mut self.acks);
+        // One that was removed meanwhile is none any more.
+        while let Some(key) = self.closing.pop() {
+            let session = self.remove(key);
+            if session.is_some() {
+                return session;
+            }
         }
-        while let Some(None) = self.slots.last() {
-            self.slots.pop();
-        }
-        if self.slots.len() * 4 < self.slots.capacity() {
-            self.slots.shrink_to(self.slots.len() * 2);
-        }
-        session
+        None
+    }
+
+    /// The keys of all sessions.
+    pub(super) fn keys(&self) -> Vec<ConnectionKey> {
+        self.slots.iter().flatten().map(|session| session.key).collect()
     }
 
     /// Appends to what a session sends, unless it is to be closed or has let too

@@ -45,7 +45,8 @@ impl Server {
                         self.jobs.journal.write(Level::Error, format_args!("accept: {e}"));
                     }
                     // The poller will not call again for those who wait already.
-                    if !std::mem::replace(&mut self.is_full, true) {
+                    self.is_full = true;
+                    if !std::mem::replace(&mut self.is_accepting_timed, true) {
                         self.jobs.set_timer(NO_ROOM_REST_MS, DriverTimer::Accept);
                     }
                     return;

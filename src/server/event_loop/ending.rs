@@ -34,7 +34,7 @@ impl Server {
             if count > 0 {
                 self.jobs.journal.write(
                     Level::Warning,
-                    format_args!("jobs lost that nobody here does: {count}"),
+                    format_args!("dropped {count} jobs: no connected worker can run them"),
                 );
             }
             self.jobs.set_timer(DRAIN_DEADLINE_MS, DriverTimer::DrainDeadline);

@@ -106,8 +106,10 @@ pub(crate) struct Server {
     /// Whether to accept again although the poller does not say so: there were too many
     /// for one turn, or there is room again.
     is_accepting_due: bool,
-    /// Whether there was no room for a connection, and accepting rests.
+    /// Whether there was no room for a connection.
     is_full: bool,
+    /// Whether accepting rests until a timer.
+    is_accepting_timed: bool,
     /// How often it is said that there is no room.
     no_room: Throttle,
     /// How often to say that the server is alive, if anything listens for it.
@@ -160,7 +162,8 @@ impl Server {
         let started = Instant::now();
         let clock = SystemClock { started };
         let mut jobs = JobServer::new(broker, settings, clock, log, Callers::default());
-        let heartbeat = systemd::heartbeat();
+        // Timers count milliseconds.
+        let heartbeat = systemd::heartbeat().map(|period| period.max(Duration::from_millis(1)));
         if let Some(period) = heartbeat {
             jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
         }
@@ -173,6 +176,7 @@ impl Server {
             jobs,
             is_accepting_due: false,
             is_full: false,
+            is_accepting_timed: false,
             no_room: Throttle::new(1, accepting::NO_ROOM_PERIOD),
             heartbeat,
             started,
@@ -207,6 +211,8 @@ impl Server {
         self.jobs.journal.report_all_suppressed();
         if let Some(desk) = self.desk.take() {
             self.jobs.bridge().close();
+            // A peer must not write to a server that reads no more while HTTP ends.
+            self.jobs.close_all();
             desk.close();
         }
         self.jobs.journal.write(Level::Info, format_args!("Shutdown complete"));
@@ -258,7 +264,10 @@ impl Server {
     fn fire(&mut self, timer: DriverTimer) {
         match timer {
             DriverTimer::DelayedAck(_) => {}
-            DriverTimer::Accept => self.accept_all(),
+            DriverTimer::Accept => {
+                self.is_accepting_timed = false;
+                self.accept_all();
+            }
             DriverTimer::Heartbeat => {
                 systemd::alive();
                 if let Some(period) = self.heartbeat {
