@@ -6,10 +6,10 @@
 //! | an acknowledged background job is done, unless its server crashed | `lost` |
 //! | a job is begun again only when its worker was lost or out of time | `twice` |
 //! | a result is that of the job that was asked for | `result` |
-//! | every call of a client returns, in its time | `call` |
+//! | every call of a client returns, in its time; and well, where nothing breaks | `call` |
 //! | workers get a function's jobs by priority, then in order, where nothing breaks | `order` |
 //! | a job does not wait beside an idle worker for longer than waking takes | `stall` |
-//! | a reply is not held longer than stated, nor overtaken | `held` |
+//! | a reply is not held longer than stated | `held` |
 //! | afterwards nothing is left | `left` |
 //!
 //! Must not: drive anything.
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use crate::network::LinkId;
-use crate::server::Deed;
+use crate::server::{Deed, EPOCH_S};
 
 /// A broken rule.
 #[derive(Clone, Debug)]
@@ -45,6 +45,10 @@ pub(crate) struct Submission {
     pub(crate) payload: Vec<u8>,
     pub(crate) priority: usize,
     pub(crate) background: bool,
+    /// The second before which it must not begin.
+    due_s: Option<u64>,
+    /// Handles under which it was begun.
+    handles: BTreeSet<Vec<u8>>,
 }
 
 /// What the names of functions are.
@@ -86,6 +90,8 @@ struct Begin {
     /// Whether the end was reported.
     is_done: bool,
     function: usize,
+    /// The submission whose payload it had.
+    number: usize,
 }
 
 /// A job that a server has accepted and not handed out.
@@ -116,12 +122,19 @@ pub(crate) struct Books {
     /// By server, where nothing breaks.
     waiting: BTreeMap<usize, Vec<Waiting>>,
     failure: Option<Failure>,
+    /// Whether anything breaks.
+    has_faults: bool,
     /// Jobs that were begun, and calls that returned.
     pub(crate) jobs: u64,
     pub(crate) calls: u64,
 }
 
 impl Books {
+    /// Empty books of a simulation in which something breaks, or nothing.
+    pub(crate) fn new(has_faults: bool) -> Books {
+        Books { has_faults, ..Books::default() }
+    }
+
     /// Notes that a rule is broken. The first one stays.
     pub(crate) fn fail(&mut self, rule: &'static str, text: String) {
         self.failure.get_or_insert(Failure { rule, text, steps: 0 });
@@ -149,8 +162,28 @@ impl Books {
         let mut payload = format!("{number}:").into_bytes();
         payload.resize(payload.len().max(bytes), b'x');
         self.by_unique.entry((function, unique.clone())).or_default().push(number);
-        self.submissions.push(Submission { function, unique, payload, priority, background });
+        self.submissions.push(Submission {
+            function,
+            unique,
+            payload,
+            priority,
+            background,
+            due_s: None,
+            handles: BTreeSet::new(),
+        });
         number
+    }
+
+    /// Notes that a submission is for later.
+    pub(crate) fn delay(&mut self, number: usize, due_s: u64) {
+        self.submissions[number].due_s = Some(due_s);
+    }
+
+    /// A call has ended in another way than with what it asked for.
+    pub(crate) fn disappoint(&mut self, what: &str) {
+        if !self.has_faults {
+            self.fail("call", format!("{what}, though nothing breaks"));
+        }
     }
 
     pub(crate) fn submission(&self, number: usize) -> &Submission {
@@ -170,8 +203,10 @@ impl Books {
         let key = (submission.function, submission.unique.clone());
         let is_right = |&joined: &usize| {
             let payload = &self.submissions[joined].payload;
+            let is_alone = joined == number && self.by_unique[&key].len() == 1;
             match failed {
                 true => fails(payload) || !self.given_up.is_empty(),
+                false if is_alone && !self.has_faults => !fails(payload) && got == result(payload),
                 // A worker may have been lost after some pieces; another begins anew.
                 // A submission that joins a running job misses what has been sent.
                 false if joined == number => !fails(payload) && got.ends_with(&result(payload)),
@@ -190,7 +225,7 @@ impl Books {
         }
     }
 
-    /// A worker begins a job. `is_lost` says whether a connection is not what it was.
+    /// A worker begins a job. `excuse` says why the begin before it may not have counted.
     pub(crate) fn begin(
         &mut self,
         handle: &[u8],
@@ -206,26 +241,48 @@ impl Books {
         if known.is_none_or(|known| known.payload != payload || known.function != function) {
             self.fail("result", format!("job {shown} has a payload that was not submitted"));
         }
-        let is_taken_back = self.taken_back.contains(&function);
+        self.check_begin(handle, number_of(payload), at_us);
+        let (is_taken_back, has_faults) = (self.taken_back.contains(&function), self.has_faults);
         let begins = self.begins.entry(handle.to_vec()).or_default();
-        let unexplained =
-            begins.last().filter(|last| !is_taken_back && !excuse(last.link, last.function));
+        let unexplained = begins
+            .last()
+            .filter(|last| !has_faults || !is_taken_back && !excuse(last.link, last.function));
         let text = unexplained.map(|last| {
             format!(
                 "job {shown} begins at {at_us}; its worker on {:?} began it at {}, done: {}",
                 last.link, last.at_us, last.is_done
             )
         });
-        begins.push(Begin { link, at_us, is_done: false, function });
+        let number = number_of(payload);
+        begins.push(Begin { link, at_us, is_done: false, function, number });
         if let Some(text) = text {
             self.fail("twice", text);
         }
     }
 
-    /// A worker has reported the end of a job.
-    pub(crate) fn end(&mut self, handle: &[u8]) {
-        if let Some(last) = self.begins.get_mut(handle).and_then(|begins| begins.last_mut()) {
-            last.is_done = true;
+    /// A submission is one job, unless a client had to send it again; and a job for later
+    /// waits for its time.
+    fn check_begin(&mut self, handle: &[u8], number: usize, at_us: u64) {
+        let Some(submission) = self.submissions.get_mut(number) else { return };
+        submission.handles.insert(handle.to_vec());
+        let (count, due_s) = (submission.handles.len(), submission.due_s);
+        if self.has_faults {
+            return;
+        }
+        if count > 1 {
+            self.fail("twice", format!("submission {number} has become {count} jobs"));
+        }
+        if due_s.is_some_and(|due_s| EPOCH_S + at_us / 1_000_000 < due_s) {
+            self.fail("order", format!("submission {number} begins at {at_us}, before its time"));
+        }
+    }
+
+    /// A worker has reported the end of a job that it had from this connection.
+    pub(crate) fn end(&mut self, handle: &[u8], link: LinkId) {
+        let begins = self.begins.get_mut(handle);
+        let theirs = begins.and_then(|all| all.iter_mut().rfind(|begin| begin.link == link));
+        if let Some(begin) = theirs {
+            begin.is_done = true;
         }
     }
 
@@ -274,9 +331,11 @@ impl Books {
 
     /// Whether every acknowledged background job was done.
     pub(crate) fn check_acknowledged(&mut self) {
-        let lost = self.acknowledged.iter().find(|(handle, _)| {
+        let lost = self.acknowledged.iter().find(|(handle, number)| {
             let begins = self.begins.get(*handle);
-            let is_done = begins.is_some_and(|begins| begins.iter().any(|begin| begin.is_done));
+            let begins = begins.map_or(&[][..], |begins| begins);
+            let is_done =
+                begins.iter().any(|begin| begin.is_done && self.is_job_of(begin, **number));
             !is_done && !self.given_up.contains(*handle) && !self.is_of_crashed(handle)
         });
         if let Some((handle, number)) = lost {
@@ -286,6 +345,12 @@ impl Books {
             );
             self.fail("lost", text);
         }
+    }
+
+    /// Whether a submission may have become, or joined, the job that was begun.
+    fn is_job_of(&self, begin: &Begin, number: usize) -> bool {
+        let (wanted, found) = (&self.submissions[number], &self.submissions[begin.number]);
+        wanted.function == found.function && wanted.unique == found.unique
     }
 
     fn is_of_crashed(&self, handle: &[u8]) -> bool {

@@ -174,6 +174,11 @@ impl ClientActor {
 
     /// Goes on with its call, or begins the next.
     pub(crate) fn step(&mut self, now_us: u64, books: &mut Books) {
+        if let (Some((_, since)), Some(limit)) = (&self.call, self.call_limit_us)
+            && now_us > since + limit + self.stalled_us
+        {
+            books.fail("call", format!("{} at {now_us}", self.describe()));
+        }
         match self.call.take() {
             None => {
                 self.stalled_us = 0;
@@ -185,11 +190,6 @@ impl ClientActor {
                 self.engine.link.sleep();
                 self.go_on(call, since, books);
             }
-        }
-        if let (Some((_, since)), Some(limit)) = (&self.call, self.call_limit_us)
-            && now_us > since + limit + self.stalled_us
-        {
-            books.fail("call", format!("{} at {now_us}", self.describe()));
         }
     }
 
@@ -271,7 +271,12 @@ impl ClientActor {
             Call::Echo(mut call) => {
                 match self.engine.poll_broadcast(&mut call, Broadcast::Echo(ECHO)) {
                     Poll::Pending => self.call = Some((Call::Echo(call), since)),
-                    Poll::Ready(_) => books.calls += 1,
+                    Poll::Ready(echoed) => {
+                        books.calls += 1;
+                        if let Err(code) = echoed {
+                            books.disappoint(&format!("an echo ends with {}", code.name()));
+                        }
+                    }
                 }
             }
         }
@@ -281,6 +286,12 @@ impl ClientActor {
         books.calls += 1;
         let Some(task) = self.engine.remove_task(id) else { return };
         let handle = task.handle.as_slice();
+        if code != ReturnCode::SUCCESS
+            || !matches!(task.code, ReturnCode::SUCCESS | ReturnCode::WORK_FAIL)
+        {
+            let (code, task) = (code.name(), task.code.name());
+            books.disappoint(&format!("submission {number} ends with {code}, {task}"));
+        }
         if books.submission(number).background {
             if code == ReturnCode::SUCCESS && task.code == ReturnCode::SUCCESS && !handle.is_empty()
             {
@@ -335,6 +346,9 @@ impl ClientActor {
                     let is_whole = ended.count() == tasks.len();
                     if code == ReturnCode::SUCCESS && !is_whole {
                         books.fail("call", "run_tasks succeeds with tasks left".into());
+                    }
+                    if code != ReturnCode::SUCCESS {
+                        books.disappoint(&format!("a set ends with {}", code.name()));
                     }
                     for (id, ..) in tasks {
                         self.engine.remove_task(id);

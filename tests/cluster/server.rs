@@ -51,6 +51,8 @@ pub(crate) struct Diary {
     /// Sessions that were closed because of what their peer did. There is no such peer.
     pub(crate) faults: Vec<String>,
     pub(crate) gave_up: Vec<Vec<u8>>,
+    /// Answers with ERROR.
+    pub(crate) refused: Vec<String>,
 }
 
 impl Journal for Diary {
@@ -66,7 +68,9 @@ impl Journal for Diary {
         }
     }
 
-    fn refused(&mut self, _origin: Origin, _why: &[u8]) {}
+    fn refused(&mut self, origin: Origin, why: &[u8]) {
+        self.refused.push(format!("{origin}: {}", why.escape_ascii()));
+    }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
         let (function, unique) = (function.to_vec(), unique.to_vec());
@@ -145,6 +149,8 @@ pub(crate) struct Server {
     sessions: BTreeMap<LinkId, ConnectionKey>,
     taps: BTreeMap<LinkId, Tap>,
     held_too_long: Option<String>,
+    /// Microseconds that an empty GRAB_JOB, and JOB_CREATED, may be held.
+    hold_us: (u64, u64),
     /// When a connection last took less than it was given; 0 is never.
     last_blocked_us: u64,
 }
@@ -156,6 +162,7 @@ impl Server {
         number: usize,
         broker: Broker,
         settings: Settings,
+        delays_replies: bool,
         calendar_error_s: Rc<Cell<i64>>,
     ) -> Server {
         let clock =
@@ -168,6 +175,7 @@ impl Server {
             sessions: BTreeMap::new(),
             taps: BTreeMap::new(),
             held_too_long: None,
+            hold_us: if delays_replies { (GRAB_HOLD_US, ACK_DELAY_US) } else { (0, 0) },
             last_blocked_us: 0,
         }
     }
@@ -281,7 +289,7 @@ impl Server {
                     _ => {}
                 }
             });
-            let late = &mut self.held_too_long;
+            let (late, hold_us) = (&mut self.held_too_long, self.hold_us);
             take_heads(&mut tap.sent, &mut tap.to_skip, |packet| {
                 trace("to", packet);
                 let text = |at| packet.text_arg(at).to_vec();
@@ -290,10 +298,10 @@ impl Server {
                         let (function, unique) = (text(1), text(2));
                         let is_late = *last_blocked_us > 0 && *last_blocked_us + LATE_US > now;
                         deeds.push(Deed::Assigned { function, unique, is_late });
-                        (replies.job_or_none(now), GRAB_HOLD_US)
+                        (replies.job_or_none(now), hold_us.0)
                     }
-                    Command::NoJob => (replies.job_or_none(now), GRAB_HOLD_US),
-                    Command::JobCreated => (replies.acknowledged(now), ACK_DELAY_US),
+                    Command::NoJob => (replies.job_or_none(now), hold_us.0),
+                    Command::JobCreated => (replies.acknowledged(now), hold_us.1),
                     _ => (0, 0),
                 };
                 if took > limit + CLOCK_US && blocked_us < now - took {
@@ -311,12 +319,13 @@ impl Server {
         }
         let now = self.now_us();
         for (&link, key) in &self.sessions {
-            let (grab, submission) = self.taps.get(&link)?.replies.oldest();
+            let Some(tap) = self.taps.get(&link) else { continue };
+            let (grab, submission) = tap.replies.oldest();
             let late =
                 |since: Option<u64>, limit| since.filter(|since| since + limit + CLOCK_US < now);
-            let stream = self.jobs.stream(key.index())?;
+            let Some(stream) = self.jobs.stream(key.index()) else { continue };
             if !stream.is_blocked
-                && let Some(since) = late(grab, GRAB_HOLD_US).or(late(submission, ACK_DELAY_US))
+                && let Some(since) = late(grab, self.hold_us.0).or(late(submission, self.hold_us.1))
             {
                 return Some(format!("no reply on {link:?} since {since}"));
             }

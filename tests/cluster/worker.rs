@@ -28,6 +28,8 @@ const GONE: LinkId = LinkId(usize::MAX);
 struct Running {
     ticket: Ticket,
     handle: Vec<u8>,
+    /// The connection that it came on.
+    link: LinkId,
     payload: Vec<u8>,
     /// Pieces of data that are still to be sent.
     pieces: usize,
@@ -46,7 +48,7 @@ enum State {
     /// What its function says waits to be sent.
     Sends(Running, Vec<u8>),
     /// The end of a job waits to be sent.
-    Ends(Vec<u8>, Vec<u8>),
+    Ends(Vec<u8>, LinkId, Vec<u8>),
 }
 
 /// A worker.
@@ -136,7 +138,7 @@ impl WorkerActor {
             State::Sends(running, _) => {
                 format!("sends for {}", String::from_utf8_lossy(&running.handle))
             }
-            State::Ends(handle, _) => format!("ends {}", String::from_utf8_lossy(handle)),
+            State::Ends(handle, ..) => format!("ends {}", String::from_utf8_lossy(handle)),
         };
         format!("worker {} {state}", self.host)
     }
@@ -186,10 +188,10 @@ impl WorkerActor {
                     Poll::Ready(_) => self.run_on(running, now_us),
                 }
             }
-            State::Ends(handle, body) => {
+            State::Ends(handle, link, body) => {
                 self.engine.link.sleep();
                 let code = self.engine.poll_push(&body);
-                self.ended(code, handle, body, now_us, books);
+                self.ended(code, (handle, link), body, now_us, books);
             }
         }
     }
@@ -236,7 +238,7 @@ impl WorkerActor {
         });
         drop(network);
         let pieces = pieces(&payload);
-        self.run_on(Running { ticket, handle, payload, pieces }, now_us);
+        self.run_on(Running { ticket, handle, link, payload, pieces }, now_us);
     }
 
     /// The function runs until it has something to say.
@@ -266,22 +268,22 @@ impl WorkerActor {
             false => (Outcome::Complete(ReturnCode::SUCCESS), last_piece(&running.payload)),
         };
         let code = self.engine.poll_finish(running.ticket, outcome, &body);
-        self.ended(code, running.handle, body, now_us, books);
+        self.ended(code, (running.handle, running.link), body, now_us, books);
     }
 
     fn ended(
         &mut self,
         code: Poll<ReturnCode>,
-        handle: Vec<u8>,
+        (handle, link): (Vec<u8>, LinkId),
         body: Vec<u8>,
         now_us: u64,
         books: &mut Books,
     ) {
         match code {
-            Poll::Pending => self.state = State::Ends(handle, body),
+            Poll::Pending => self.state = State::Ends(handle, link, body),
             Poll::Ready(code) => {
                 if matches!(code, ReturnCode::SUCCESS | ReturnCode::WORK_FAIL) {
-                    books.end(&handle);
+                    books.end(&handle, link);
                 }
                 self.state = State::Pauses(now_us);
             }

@@ -135,7 +135,7 @@ impl<'a> World<'a> {
             places,
             actions: script.actions.iter().peekable(),
             repairs: BTreeMap::new(),
-            books: Books::default(),
+            books: Books::new(plan.has_faults),
             turn: 0,
             steps: 0,
             stalled_since: BTreeMap::new(),
@@ -172,7 +172,14 @@ impl<'a> World<'a> {
         let settings =
             Settings { output_limit: 64 << 20, packet_limit: 64 << 20, allow_shutdown: false };
         let calendar = place.calendar_error_s.clone();
-        place.server = Some(Server::new(&self.network, number, broker, settings, calendar));
+        place.server = Some(Server::new(
+            &self.network,
+            number,
+            broker,
+            settings,
+            self.plan.delays_replies,
+            calendar,
+        ));
         self.network.borrow_mut().start_server(number);
     }
 
@@ -318,6 +325,9 @@ impl<'a> World<'a> {
             self.books.fail("call", format!("server {number} disconnects {fault}"));
         }
         self.books.given_up.extend(journal.gave_up.drain(..));
+        if let Some(refusal) = journal.refused.pop() {
+            self.books.disappoint(&format!("server {number} refuses a packet of {refusal}"));
+        }
         if !self.plan.has_faults {
             self.books.check_order(number, self.turn, &deeds);
         }

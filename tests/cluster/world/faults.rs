@@ -119,7 +119,9 @@ impl World<'_> {
             // SUBMIT_JOB_EPOCH has no priority.
             Submit::Later(after_s) => {
                 let seconds = self.network.borrow().now_us() / 1_000_000 + after_s;
-                Order::Later(enter(true, 1), (crate::server::EPOCH_S + seconds) as i64)
+                let (number, due_s) = (enter(true, 1), crate::server::EPOCH_S + seconds);
+                books.delay(number, due_s);
+                Order::Later(number, due_s as i64)
             }
             Submit::Set(count) => Order::Set((0..count).map(|_| enter(false, priority)).collect()),
         };
