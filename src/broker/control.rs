@@ -66,7 +66,8 @@ impl Broker {
         let function = &mut self.functions[id];
         if !std::mem::replace(&mut function.paused, true) {
             for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
-                *all -= queue.len() as usize;
+                let left = all.checked_sub(queue.len() as usize);
+                *all = left.expect("a paused function had more jobs than all functions");
             }
         }
         true

@@ -182,7 +182,10 @@ impl Functions {
     /// Forgets a function that has neither jobs nor workers.
     pub(super) fn remove(&mut self, id: Id<Function>) {
         let function = self.slab.remove(id);
-        debug_assert!(function.total() == 0 && function.abilities.is_empty());
+        assert!(
+            function.total() == 0 && function.abilities.is_empty() && function.sleepers.is_empty(),
+            "a function went before its jobs and its workers"
+        );
         self.by_name.remove(self.tag(&function.name), id);
         self.by_rank.remove(&function.rank);
     }

@@ -68,12 +68,11 @@ impl<T> Index<T> {
     pub(crate) fn remove(&mut self, tag: u32, id: Id<T>) {
         self.move_some();
         let hash = spread(tag);
-        for table in [&mut self.table, &mut self.old] {
-            if let Ok(entry) = table.find_entry(hash, |&e| e == (tag, id)) {
-                entry.remove();
-                break;
-            }
-        }
+        let is_removed = [&mut self.table, &mut self.old].into_iter().any(|table| {
+            let entry = table.find_entry(hash, |&e| e == (tag, id));
+            entry.map(|entry| entry.remove()).is_ok()
+        });
+        assert!(is_removed, "an index lost an entry before its value went");
         let (len, room) = (self.table.len() + self.old.len(), self.table.capacity());
         if room <= SMALL || len * 8 >= room {
             return;
@@ -93,6 +92,7 @@ impl<T> Index<T> {
                 return;
             }
         }
+        panic!("an index lost an entry before its value was replaced");
     }
 
     /// Begins to move to a table with this much room, unless one is moving: that

@@ -38,6 +38,19 @@ pub(crate) enum Stage {
     Running(Id<Connection>),
 }
 
+impl Stage {
+    /// Whether a job of this stage can go on to the next one. It can end in any stage.
+    pub(crate) fn may_become(self, next: Stage) -> bool {
+        match (self, next) {
+            (Stage::Admitted, Stage::Delayed | Stage::Queued)
+            | (Stage::Delayed, Stage::Queued)
+            | (Stage::Queued, Stage::Running(_))
+            | (Stage::Running(_), Stage::Queued) => true,
+            (_, Stage::Admitted | Stage::Delayed | Stage::Queued | Stage::Running(_)) => false,
+        }
+    }
+}
+
 /// The list that a job stands in: its queue, or its worker's running jobs.
 pub(crate) struct Place;
 
@@ -151,6 +164,11 @@ impl Job {
             }
             Text::Large(large) => (&large.memory, large.starts),
         }
+    }
+
+    /// Whether it is in no list, and no submission waits for it.
+    pub(super) fn is_unlinked(&self) -> bool {
+        self.place.is_new() && self.waiters.is_empty()
     }
 
     /// Whether nobody would learn of its result, nor wants it done anyway.

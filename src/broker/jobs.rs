@@ -243,6 +243,7 @@ impl Jobs {
             self.slab[newer].same_unique.1 = older;
         }
         let job = self.slab.remove(id);
+        assert!(job.is_unlinked(), "a job went while it was in a list or waited for");
         self.by_number.remove(job.number);
         job
     }

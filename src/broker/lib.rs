@@ -199,7 +199,11 @@ impl Broker {
         }
         self.forget_abilities(connection, out);
         self.drop_long_poll(connection);
-        self.connections.remove(connection);
+        let gone = self.connections.remove(connection);
+        assert!(
+            gone.abilities.is_empty() && gone.waiters.is_empty() && gone.running.is_empty(),
+            "a connection went before its offers, its waits and its jobs"
+        );
     }
 
     /// Does what is due.
@@ -207,7 +211,7 @@ impl Broker {
         self.now = now;
         while let Some((due, timer)) = self.timers.pop(now.ticks) {
             match timer {
-                Timer::JobTimeout(job) => self.requeue(job, out),
+                Timer::JobTimeout(job) => self.expire_job(job, due, out),
                 Timer::WakeMore(function) => self.wake_more(function, out),
                 Timer::HeldGrab(worker) => self.expire_long_poll(worker, due, out),
                 Timer::Driver(timer) => out.timer(timer, due),

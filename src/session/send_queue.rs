@@ -39,12 +39,14 @@ impl SendQueue {
 
     /// Appends a body without copying it.
     pub(crate) fn push_body(&mut self, body: Bytes) {
+        assert!(!body.is_empty(), "an empty body stood between packets");
         self.body_bytes += body.len();
         self.bodies.push_back((self.bytes.len(), body));
     }
 
     /// Appends what waits elsewhere, of which nothing is sent yet.
     pub(crate) fn append(&mut self, other: SendQueue) {
+        assert_eq!(other.sent, 0, "a part of what waits elsewhere was sent");
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
@@ -77,7 +79,9 @@ impl SendQueue {
             let (offered, result) = self.offer(socket);
             match result {
                 Ok(count) => {
+                    assert!(count <= offered, "a stream took {count} of {offered} bytes");
                     self.advance(count);
+                    self.check_counts();
                     if count < offered {
                         self.compact();
                         return Ok(false);
@@ -88,6 +92,7 @@ impl SendQueue {
                 Err(e) => return Err(e),
             }
         }
+        assert!(self.bodies.is_empty(), "a body was not sent with its bytes");
         self.sent = 0;
         self.bytes.clear();
         if self.bytes.capacity() > KEPT {
@@ -136,6 +141,21 @@ impl SendQueue {
                 self.bodies.pop_front();
             }
         }
+    }
+
+    /// Checks that the byte counts agree with the parts.
+    fn check_counts(&self) {
+        assert!(self.sent <= self.bytes.len(), "more was sent than was there");
+        debug_assert_eq!(
+            self.body_bytes,
+            self.bodies.iter().map(|(_, body)| body.len()).sum::<usize>(),
+            "the count of body bytes is wrong"
+        );
+        debug_assert!(
+            self.bodies.iter().map(|&(place, _)| place).is_sorted()
+                && self.bodies.iter().all(|&(p, _)| (self.sent..=self.bytes.len()).contains(&p)),
+            "a body stands where it cannot be sent"
+        );
     }
 
     /// Gives up the part of the buffer that is sent, if it is most of it.

@@ -143,6 +143,7 @@ impl<S> Session<S> {
 
     /// Where answers are appended: behind a list that is being written.
     pub(super) fn output(&mut self) -> &mut SendQueue {
+        assert!(self.close_reason.is_none(), "a session got a packet after its close reason");
         match &mut self.listing {
             Some(listing) => &mut listing.held,
             None => &mut self.output,
@@ -151,6 +152,7 @@ impl<S> Session<S> {
 
     /// Writes the next piece of the list. Returns whether that was the end.
     pub(super) fn write_list(&mut self, broker: &Broker) -> bool {
+        assert!(self.close_reason.is_none(), "a session got a list after its close reason");
         let Some(listing) = &mut self.listing else { return true };
         if !listing.list.write_piece(broker, self.output.bytes()) {
             return false;
@@ -185,6 +187,7 @@ impl<S: Stream> Session<S> {
     /// Keeps what was not dealt with of a receive: the beginning of a packet for
     /// which `need` is set.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
+        assert!(self.input.is_empty(), "bytes were received past those that waited");
         if self.need > LARGE {
             self.input.reserve_exact(self.need.min(bytes.len() + self.proven));
         } else if self.unread {

@@ -56,7 +56,8 @@ impl<H: Host> Sessions<H> {
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
-        self.slots[index] = Some(session);
+        let before = self.slots[index].replace(session);
+        assert!(before.is_none(), "a session began at the place of another one");
     }
 
     /// The connection at a place.
