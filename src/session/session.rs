@@ -301,53 +301,12 @@ impl<S: Stream> Session<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-    use std::io::{Read, Write};
-
     use super::*;
-    use gearman_broker::{Broker, Config, DelayedReplies, Wakeup};
-
-    /// A stream in memory: what the peer sent, and has not been received yet.
-    #[derive(Default)]
-    struct Memory(VecDeque<u8>);
-
-    impl Read for Memory {
-        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-            if self.0.is_empty() {
-                return Err(ErrorKind::WouldBlock.into());
-            }
-            self.0.read(space)
-        }
-    }
-
-    impl Write for Memory {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Stream for Memory {
-        fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-            let mut space = vec![0; into.capacity() - into.len()];
-            let count = self.read(&mut space)?;
-            into.extend_from_slice(&space[..count]);
-            Ok(count)
-        }
-    }
+    use crate::tests::host::{Memory, broker};
 
     /// A session whose peer has sent a packet of this many bytes.
     fn session(proven: usize) -> Session<Memory> {
-        let mut broker = Broker::new(Config {
-            handle_prefix: "H".into(),
-            attempts: None,
-            wakeup: Wakeup::All,
-            delayed_replies: DelayedReplies::default(),
-            exceptions: false,
-        });
+        let mut broker = broker(0);
         let key = broker.connect(7, "local");
         let mut session = Session::new(Memory::default(), Origin::Local(7), key);
         session.note_size(proven);
@@ -357,7 +316,7 @@ mod tests {
     #[test]
     fn the_next_large_packet_is_received_at_once_with_the_small_one_behind_it() {
         let mut session = session(100_000);
-        session.stream.0.extend([b'x'; 100_012]);
+        session.stream.input.extend([b'x'; 100_012]);
         assert!(session.expects_large());
         let received = session.receive_large(&mut Vec::new()).expect("receives");
         assert_eq!(received, Received::Bytes(100_012));
@@ -369,7 +328,7 @@ mod tests {
         let mut session = session(100_000);
         let mut landing = Vec::new();
         for _ in 0..3 {
-            session.stream.0.extend(b"small");
+            session.stream.input.extend(b"small");
             let before = landing.as_ptr();
             session.receive_large(&mut landing).expect("receives");
             assert!(before == session.input.as_ptr() || landing.capacity() == 0);
@@ -385,7 +344,7 @@ mod tests {
     #[test]
     fn a_peer_that_sends_many_small_packets_is_not_expected_to_send_large_ones() {
         let mut session = session(LARGE + 1);
-        session.stream.0.extend([b'x'; 2 * LARGE]);
+        session.stream.input.extend([b'x'; 2 * LARGE]);
         session.receive_large(&mut Vec::new()).expect("receives");
         session.consume(session.input.len());
         assert!(!session.expects_large());

@@ -169,18 +169,22 @@ impl<H: Host> Sessions<H> {
 
     /// Takes out a connection that is to be closed.
     pub(super) fn pop_closing(&mut self) -> Option<Session<H::Stream>> {
-        let index = self.closing.pop()?;
-        let mut session = self.slots[index].take();
-        if let Some(session) = &mut session {
-            session.delayed_ack.release(&mut self.acks);
-        }
+        let session = loop {
+            let slot = self.slots.get_mut(self.closing.pop()?);
+            // It may have been removed since, and its place taken by another one.
+            let is_meant = |session: &mut Session<_>| session.close_reason.is_some();
+            if let Some(mut session) = slot.and_then(|slot| slot.take_if(is_meant)) {
+                session.delayed_ack.release(&mut self.acks);
+                break session;
+            }
+        };
         while let Some(None) = self.slots.last() {
             self.slots.pop();
         }
         if self.slots.len() * 4 < self.slots.capacity() {
             self.slots.shrink_to(self.slots.len() * 2);
         }
-        session
+        Some(session)
     }
 
     /// Appends to what a session sends, unless it is to be closed or has let too
