@@ -190,3 +190,16 @@ impl Functions {
         self.by_rank.remove(&function.rank);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_tags_of_their_own() {
+        let functions = Functions::new();
+        let tag = |number: u32| functions.tag(number.to_string().as_bytes());
+        let tags: std::collections::HashSet<_> = (0..1000).map(tag).collect();
+        assert!(tags.len() > 990, "{}", tags.len());
+    }
+}

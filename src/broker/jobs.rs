@@ -336,6 +336,21 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_prefix_leaves_room_for_any_number_and_a_nul() {
+        let mut jobs = Jobs::new(&"h".repeat(MAX_PREFIX));
+        jobs.last_number = u32::MAX - 1;
+        let id = jobs.insert(new(Functions::new().get_or_create(b"f"), b"", b""));
+        assert_eq!(jobs.handle(id).len(), JOB_HANDLE_SIZE - 1);
+    }
+
+    #[test]
+    fn uniques_have_tags_of_their_own() {
+        let jobs = Jobs::new("H");
+        let tags: std::collections::HashSet<_> = (0..1000).map(|n| jobs.tag(n)).collect();
+        assert!(tags.len() > 990, "{}", tags.len());
+    }
+
+    #[test]
     fn a_dash_stands_for_the_payload() {
         let mut functions = Functions::new();
         let f = functions.get_or_create(b"f");

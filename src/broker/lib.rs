@@ -259,3 +259,13 @@ impl Broker {
             ^ (function.index() as u32).wrapping_mul(0x85EB_CA77)
     }
 }
+
+#[cfg(test)]
+#[test]
+fn abilities_have_tags_of_their_own() {
+    let (connections, functions) = (Id::first(30), Id::first(30));
+    let tags = connections
+        .iter()
+        .flat_map(|&worker| functions.iter().map(move |&f| Broker::ability_tag(worker, f)));
+    assert_eq!(tags.collect::<std::collections::HashSet<_>>().len(), 900);
+}
