@@ -135,8 +135,11 @@ impl Broker {
     /// Takes a job from a worker whose time for it is up.
     pub(super) fn expire_job(&mut self, id: Id<Job>, due: u64, out: &mut dyn Outbox) {
         let job = &self.jobs[id];
-        let is_valid = matches!(job.stage, Stage::Running(_)) && job.moment == due;
-        assert!(is_valid, "the timer of a job that ran before was still set");
+        assert!(
+            matches!(job.stage, Stage::Running(_)),
+            "the timer of a job fired that did not run"
+        );
+        assert_eq!(job.moment, due, "the timer of a job fired that ran before");
         self.requeue(id, out);
     }
 

@@ -175,4 +175,34 @@ mod tests {
         }
         assert!(list.is_empty());
     }
+
+    /// A list of so many values, and one that is in none.
+    fn list_of(count: u8) -> (Slab<Node>, List<Node, Kind>, Vec<Id<Node>>) {
+        let (mut slab, mut list) = (Slab::new(), List::new());
+        let ids: Vec<_> =
+            (0..=count).map(|n| slab.insert(Node { value: n, links: Links::new() })).collect();
+        ids[..count.into()].iter().for_each(|&id| list.push_back(&mut slab, id));
+        (slab, list, ids)
+    }
+
+    #[test]
+    #[should_panic = "a value joined a list while it was in one"]
+    fn the_only_value_of_a_list_cannot_join_it_again() {
+        let (mut slab, mut list, ids) = list_of(1);
+        list.push_back(&mut slab, ids[0]);
+    }
+
+    #[test]
+    #[should_panic = "a value joined a list while it was in one"]
+    fn a_value_of_a_list_cannot_join_it_again() {
+        let (mut slab, mut list, ids) = list_of(3);
+        list.push_front(&mut slab, ids[2]);
+    }
+
+    #[test]
+    #[should_panic = "a value left a list that it was not in"]
+    fn a_value_of_no_list_cannot_leave_one() {
+        let (mut slab, mut list, ids) = list_of(3);
+        list.remove(&mut slab, ids[3]);
+    }
 }

@@ -223,4 +223,68 @@ mod tests {
             assert_eq!(queue.len(), 0);
         }
     }
+
+    /// A socket that takes this many bytes and no more.
+    fn narrow(width: usize) -> Narrow {
+        Narrow { width, calls: 0, taken: Vec::new() }
+    }
+
+    /// Heads and bodies by turns, and the same as one piece.
+    fn queue_of(bodies: u8) -> (SendQueue, Vec<u8>) {
+        let (mut queue, mut all) = (SendQueue::default(), Vec::new());
+        for number in 0..bodies {
+            for _ in 0..2 {
+                let body = vec![number | 128; 5];
+                queue.bytes().push(number);
+                queue.push_body(body.clone().into());
+                all.extend([&[number], &body[..]].concat());
+            }
+        }
+        queue.bytes().extend(b"end");
+        all.extend(b"end");
+        (queue, all)
+    }
+
+    #[test]
+    fn more_bodies_than_one_call_takes_arrive_in_order() {
+        for (bodies, calls) in [(7, 1), (8, 2), (9, 2), (16, 4), (50, 10)] {
+            let (mut queue, all) = queue_of(bodies);
+            let mut socket = narrow(1000);
+            while !queue.send(&mut socket).expect("a socket that does not break") {}
+            assert_eq!(socket.taken, all);
+            // One of three takes nothing.
+            assert_eq!(socket.calls, calls, "{bodies}");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_appended_to_another_is_sent_behind_it() {
+        let ((mut queue, mut all), (other, rest)) = (queue_of(3), queue_of(4));
+        queue.append(other);
+        all.extend(rest);
+        assert_eq!(queue.len(), all.len());
+        assert_eq!(queue.into_bytes(), all);
+        let (plain, all) = queue_of(0);
+        assert_eq!(plain.into_bytes(), all);
+    }
+
+    #[test]
+    fn what_is_sent_is_given_up_when_it_is_more_than_half_of_the_buffer() {
+        for (taken, sent, left) in [(4, 4, 10), (5, 5, 10), (6, 0, 4), (9, 0, 1)] {
+            let mut queue = SendQueue::default();
+            queue.bytes().extend([b'x'; 10]);
+            assert!(!queue.send(&mut narrow(taken)).expect("a socket that does not break"));
+            assert_eq!((queue.sent, queue.bytes.len()), (sent, left), "after {taken} bytes");
+        }
+    }
+
+    #[test]
+    fn a_large_buffer_is_given_back_when_all_of_it_is_sent() {
+        for (capacity, kept) in [(16 << 10, 16 << 10), ((16 << 10) + 1, 0), (100, 100)] {
+            let mut queue = SendQueue { bytes: Vec::with_capacity(capacity), ..Default::default() };
+            queue.bytes().push(b'x');
+            assert!(queue.send(&mut narrow(1)).expect("a socket that does not break"));
+            assert_eq!(queue.bytes.capacity(), kept);
+        }
+    }
 }

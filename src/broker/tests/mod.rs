@@ -21,6 +21,7 @@ mod status;
 mod submitting;
 mod totals;
 mod two_servers;
+mod views;
 mod walks;
 
 use std::collections::HashMap;
