@@ -351,6 +351,117 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_above_16_kib_is_large_and_the_next_is_expected_to_be_no_larger_than_a_mebibyte() {
+        for (size, room) in [(LARGE, 0), (LARGE + 1, LARGE + 1 + SLACK), (5 << 20, CHUNK + SLACK)] {
+            let mut session = session(size);
+            assert_eq!(session.expects_large(), room > 0);
+            if room > 0 {
+                session.stream.input.push_back(b'x');
+                session.receive_large(&mut Vec::new()).expect("receives");
+                assert_eq!(session.input.capacity(), room);
+                assert!(!session.expects_large(), "it has something to go on with");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_used_again_if_it_fits_the_next_large_packet_but_for_an_eighth() {
+        let room = 80_000 + SLACK;
+        for (capacity, fits) in
+            [(room - 1, false), (room, true), (room + room / 8, true), (room + room / 8 + 1, false)]
+        {
+            let mut session = session(80_000);
+            session.stream.input.push_back(b'x');
+            let mut landing = Vec::with_capacity(capacity);
+            session.receive_large(&mut landing).expect("receives");
+            assert_eq!(session.input.capacity(), if fits { capacity } else { room });
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_large_packet_gets_room_for_as_much_as_the_last_one_had() {
+        for (need, capacity) in [(LARGE + 1, LARGE + 1), (50_000, 50_000), (200_000, 80_100)] {
+            let mut session = session(80_000);
+            session.need = need;
+            session.keep(&[b'x'; 100]);
+            assert_eq!((session.input.len(), session.input.capacity()), (100, capacity));
+        }
+        let mut session = session(80_000);
+        session.need = LARGE;
+        session.keep(&[b'x'; 100]);
+        assert!(session.input.capacity() < LARGE);
+    }
+
+    #[test]
+    fn small_packets_that_fill_a_receive_end_the_expectation_of_large_ones() {
+        for (unread, need, expects) in
+            [(false, 1, true), (true, 1, false), (true, LARGE, false), (true, LARGE + 1, true)]
+        {
+            let mut session = session(80_000);
+            (session.unread, session.need) = (unread, need);
+            session.keep(b"");
+            assert_eq!(session.expects_large(), expects);
+        }
+    }
+
+    #[test]
+    fn a_receive_behind_a_part_takes_room_by_what_has_come() {
+        // What there is, what is needed, what the last large packet had, and the room.
+        for (have, need, proven, capacity) in [
+            (10, LARGE, 0, 10 + LARGE),
+            (10, LARGE + 1, 0, LARGE + 1),
+            (10, 100_000, 0, 10 + LARGE),
+            (30_000, 100_000, 0, 60_000),
+            (30_000, 100_000, 50_000, 80_000),
+            (60_000, 100_000, 50_000, 100_000),
+        ] {
+            let mut session = session(proven);
+            session.input = Vec::with_capacity(have);
+            session.input.resize(have, b'x');
+            session.need = need;
+            session.stream.input.push_back(b'x');
+            session.receive_more().expect("receives");
+            assert_eq!(session.input.len(), have + 1);
+            assert_eq!(session.input.capacity(), capacity, "{have} of {need}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_amid_a_large_packet_while_more_of_it_may_have_come() {
+        for (unread, need, have, amid) in [
+            (true, LARGE + 1, LARGE, true),
+            (true, LARGE + 1, LARGE + 1, false),
+            (true, LARGE, 10, false),
+            (false, LARGE + 1, LARGE, false),
+        ] {
+            let mut session = session(0);
+            (session.unread, session.need) = (unread, need);
+            session.input = vec![b'x'; have];
+            assert_eq!(session.is_amid_large(), amid);
+        }
+    }
+
+    #[test]
+    fn only_memory_that_a_large_packet_was_expected_in_is_taken_from_a_session() {
+        for (capacity, need, taken) in [
+            (LARGE, 1, false),
+            (LARGE + 1, 1, true),
+            (LARGE + 1, LARGE, true),
+            (LARGE + 1, LARGE + 1, false),
+            (CHUNK + SLACK, 1, true),
+            (CHUNK + SLACK + 1, 1, false),
+        ] {
+            let mut session = session(0);
+            session.input = Vec::with_capacity(capacity);
+            session.input.extend_from_slice(b"small");
+            session.need = need;
+            let memory = session.consume(3);
+            assert_eq!(memory.map(|memory| memory.capacity()), taken.then_some(capacity));
+            assert_eq!(session.input, b"ll");
+        }
+    }
+
+    #[test]
     fn very_large_memory_is_not_kept_for_the_next_one() {
         let mut session = session(0);
         session.input = Vec::with_capacity(CHUNK * 2);

@@ -284,7 +284,7 @@ impl World {
 
     /// Turns until nothing is left to do.
     pub(crate) fn settle(&mut self) {
-        for _ in 0..10_000 {
+        for _ in 0..3000 {
             self.turn();
             if !self.server.is_busy() {
                 return;
