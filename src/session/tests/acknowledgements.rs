@@ -155,6 +155,14 @@ fn an_acknowledgement_is_not_held_beside_another_packet_of_its_turn() {
 }
 
 #[test]
+fn an_acknowledgement_is_not_held_for_a_session_that_is_flushed_in_this_turn() {
+    let mut pair = Pair::after(&[Command::WorkComplete]);
+    pair.world.server.writable(pair.client.index());
+    assert_eq!(pair.submit(), ["JOB_CREATED H:5"]);
+    assert_eq!(pair.counts(), [0; 4]);
+}
+
+#[test]
 fn an_acknowledgement_is_not_held_behind_what_the_peer_does_not_read() {
     let mut pair = Pair::after(&[Command::WorkComplete]);
     pair.world.stream(pair.client).room = 0;
