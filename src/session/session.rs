@@ -373,8 +373,10 @@ mod tests {
             let mut session = session(80_000);
             session.stream.input.push_back(b'x');
             let mut landing = Vec::with_capacity(capacity);
+            let before = landing.as_ptr();
             session.receive_large(&mut landing).expect("receives");
             assert_eq!(session.input.capacity(), if fits { capacity } else { room });
+            assert!(!fits || session.input.as_ptr() == before, "{capacity} for {room}");
         }
     }
 
