@@ -69,8 +69,7 @@ impl Broker {
             Wakeup::AtMost(count) => {
                 self.wake_some(function, waiting.saturating_mul(count.into()), out);
             }
-            Wakeup::All | Wakeup::AsNeeded if waiting > 0 => self.wake(function, out),
-            Wakeup::All | Wakeup::AsNeeded => {}
+            Wakeup::All | Wakeup::AsNeeded => self.wake(function, out),
         }
     }
 
