@@ -111,8 +111,6 @@ impl Broker {
         self.abilities_index.remove(Self::ability_tag(connection, function), id);
         self.abilities.remove(id);
         // The worker may have been the one that was woken for a waiting job.
-        if self.functions[function].available() > 0 {
-            self.wake(function, out);
-        }
+        self.wake(function, out);
     }
 }
