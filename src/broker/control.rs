@@ -23,7 +23,7 @@ pub enum Dropped {
     Yes,
     /// There is no such function.
     Unknown,
-    /// It has workers, or jobs that run.
+    /// It has workers.
     InUse,
 }
 
@@ -66,7 +66,8 @@ impl Broker {
         let function = &mut self.functions[id];
         if !std::mem::replace(&mut function.paused, true) {
             for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
-                *all -= queue.len() as usize;
+                let left = all.checked_sub(queue.len() as usize);
+                *all = left.expect("a paused function had more jobs than all functions");
             }
         }
         true
@@ -97,9 +98,10 @@ impl Broker {
         let found = self.functions.find(name).or_else(|| self.find_in_any_case(name));
         let Some(id) = found else { return Dropped::Unknown };
         let function = &self.functions[id];
-        if !function.abilities.is_empty() || function.running > 0 {
+        if !function.abilities.is_empty() {
             return Dropped::InUse;
         }
+        assert_eq!(function.running, 0, "a job ran of a function that no worker offers");
         let theirs = |(job, found): (_, &super::job::Job)| (found.function == id).then_some(job);
         // Jobs for later are in no list of the function; looking at all jobs is
         // what this rare command may cost.

@@ -182,8 +182,24 @@ impl Functions {
     /// Forgets a function that has neither jobs nor workers.
     pub(super) fn remove(&mut self, id: Id<Function>) {
         let function = self.slab.remove(id);
-        debug_assert!(function.total() == 0 && function.abilities.is_empty());
+        assert!(
+            function.total() == 0 && function.abilities.is_empty() && function.sleepers.is_empty(),
+            "a function went before its jobs and its workers"
+        );
         self.by_name.remove(self.tag(&function.name), id);
         self.by_rank.remove(&function.rank);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_tags_of_their_own() {
+        let functions = Functions::new();
+        let tag = |number: u32| functions.tag(number.to_string().as_bytes());
+        let tags: std::collections::HashSet<_> = (0..1000).map(tag).collect();
+        assert!(tags.len() > 990, "{}", tags.len());
     }
 }

@@ -68,12 +68,11 @@ impl<T> Index<T> {
     pub(crate) fn remove(&mut self, tag: u32, id: Id<T>) {
         self.move_some();
         let hash = spread(tag);
-        for table in [&mut self.table, &mut self.old] {
-            if let Ok(entry) = table.find_entry(hash, |&e| e == (tag, id)) {
-                entry.remove();
-                break;
-            }
-        }
+        let is_removed = [&mut self.table, &mut self.old].into_iter().any(|table| {
+            let entry = table.find_entry(hash, |&e| e == (tag, id));
+            entry.map(|entry| entry.remove()).is_ok()
+        });
+        assert!(is_removed, "an index lost an entry before its value went");
         let (len, room) = (self.table.len() + self.old.len(), self.table.capacity());
         if room <= SMALL || len * 8 >= room {
             return;
@@ -93,6 +92,7 @@ impl<T> Index<T> {
                 return;
             }
         }
+        panic!("an index lost an entry before its value was replaced");
     }
 
     /// Begins to move to a table with this much room, unless one is moving: that
@@ -135,6 +135,8 @@ impl<T> Index<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::super::slab::Slab;
     use super::*;
 
@@ -179,6 +181,63 @@ mod tests {
             assert!(!has(&index, id), "{n}");
             assert!(ids[n + 1..].iter().step_by(97).all(|&id| has(&index, id)), "{n}");
         }
+    }
+
+    #[test]
+    fn tags_in_a_row_are_spread_over_all_bits() {
+        let hashes: Vec<_> = (0..1000).map(spread).collect();
+        for bits in [|hash: u64| hash >> 57, |hash: u64| hash & 127] {
+            let seen: HashSet<_> = hashes.iter().map(|&hash| bits(hash)).collect();
+            assert_eq!(seen.len(), 128);
+        }
+    }
+
+    #[test]
+    fn a_small_index_moves_at_once_and_a_large_one_4_entries_with_each_change() {
+        let mut slab = Slab::new();
+        let mut index = Index::new();
+        let mut grew = 0;
+        for n in 0..20_000 {
+            let (room, old) = (index.table.capacity(), index.old.len());
+            let id = slab.insert(n);
+            index.insert(n, id);
+            if index.table.capacity() == room {
+                assert_eq!(index.old.len(), old.saturating_sub(STRIDE), "at {n}");
+                continue;
+            }
+            grew += 1;
+            assert_eq!(old, 0, "one move at a time");
+            assert!(index.table.capacity() >= 2 * room, "to twice the room");
+            let expected = if room < SMALL { 0 } else { n as usize };
+            assert_eq!(index.old.len(), expected, "all that was there moves");
+        }
+        assert!((8..20).contains(&grew), "{grew}");
+    }
+
+    #[test]
+    fn an_index_shrinks_to_twice_its_entries_when_an_eighth_of_its_room_is_used() {
+        let mut slab = Slab::new();
+        let mut index = Index::new();
+        let ids: Vec<_> = (0..20_000).map(|n| slab.insert(n)).collect();
+        ids.iter().for_each(|&id| index.insert(slab[id], id));
+        assert_eq!(index.unmoved, 0);
+        let (mut shrank, mut left) = (0, ids.len());
+        for &id in &ids {
+            let (room, unmoved) = (index.table.capacity(), index.unmoved);
+            index.remove(slab[id], id);
+            left -= 1;
+            let begins = index.table.capacity() != room;
+            let is_due = unmoved <= LOOKS && room > SMALL && left * 8 < room;
+            assert_eq!(begins, is_due, "{left} of {room}");
+            if begins && left > 0 {
+                shrank += 1;
+                assert!((2 * left..5 * left).contains(&index.table.capacity()) || left < 32);
+            } else if unmoved > 0 && left > 0 {
+                assert!(index.unmoved < unmoved, "some places are looked at");
+                assert!(unmoved - index.unmoved <= LOOKS, "and no more than a few");
+            }
+        }
+        assert!(shrank > 3, "{shrank}");
     }
 
     #[test]

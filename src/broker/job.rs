@@ -38,6 +38,19 @@ pub(crate) enum Stage {
     Running(Id<Connection>),
 }
 
+impl Stage {
+    /// Whether a job of this stage can go on to the next one. It can end in any stage.
+    pub(crate) fn may_become(self, next: Stage) -> bool {
+        match (self, next) {
+            (Stage::Admitted, Stage::Delayed | Stage::Queued)
+            | (Stage::Delayed, Stage::Queued)
+            | (Stage::Queued, Stage::Running(_))
+            | (Stage::Running(_), Stage::Queued) => true,
+            (_, Stage::Admitted | Stage::Delayed | Stage::Queued | Stage::Running(_)) => false,
+        }
+    }
+}
+
 /// The list that a job stands in: its queue, or its worker's running jobs.
 pub(crate) struct Place;
 
@@ -153,6 +166,11 @@ impl Job {
         }
     }
 
+    /// Whether it is in no list, and no submission waits for it.
+    pub(super) fn is_unlinked(&self) -> bool {
+        self.place.is_new() && self.waiters.is_empty()
+    }
+
     /// Whether nobody would learn of its result, nor wants it done anyway.
     pub(crate) fn is_abandoned(&self) -> bool {
         !self.background && self.waiters.is_empty()
@@ -203,6 +221,52 @@ fn place(memory: &[u8], part: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slab::Slab;
+
+    /// A job in a slab.
+    fn inserted(slab: &mut Slab<Job>) -> Id<Job> {
+        slab.insert(Job::new(
+            1,
+            NewJob {
+                function: Id::first(1)[0],
+                unique: b"",
+                reducer: b"",
+                payload: b"",
+                memory: None,
+                priority: Priority::Normal,
+                background: true,
+                submitted: 0,
+            },
+        ))
+    }
+
+    #[test]
+    fn a_job_goes_from_its_submission_to_a_queue_and_between_queue_and_worker() {
+        let running = Stage::Running(Id::first(1)[0]);
+        let stages = [Stage::Admitted, Stage::Delayed, Stage::Queued, running];
+        let nexts = stages.map(|stage| stages.map(|next| u8::from(stage.may_become(next))));
+        assert_eq!(nexts, [[0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 1, 0]]);
+    }
+
+    #[test]
+    fn a_job_is_linked_while_it_is_in_a_list_with_others() {
+        let mut slab = Slab::new();
+        let jobs = [inserted(&mut slab), inserted(&mut slab)];
+        let mut list = List::<Job, Place>::new();
+        jobs.iter().for_each(|&job| list.push_back(&mut slab, job));
+        assert!(jobs.iter().all(|&job| !slab[job].is_unlinked()));
+        jobs.iter().for_each(|&job| list.remove(&mut slab, job));
+        assert!(jobs.iter().all(|&job| slab[job].is_unlinked()));
+    }
+
+    #[test]
+    fn a_job_is_linked_while_a_submission_waits_for_it() {
+        let (mut slab, mut waiters) = (Slab::new(), Slab::new());
+        let job = inserted(&mut slab);
+        let waiter = waiters.insert(Waiter::new(Id::first(1)[0], job));
+        slab[job].waiters.push_back(&mut waiters, waiter);
+        assert!(!slab[job].is_unlinked());
+    }
 
     #[test]
     fn a_job_is_small() {

@@ -244,6 +244,7 @@ impl Jobs {
             self.slab[newer].same_unique.1 = older;
         }
         let job = self.slab.remove(id);
+        assert!(job.is_unlinked(), "a job went while it was in a list or waited for");
         self.by_number.remove(job.number);
         if strikes(Defect::HandleReused) {
             self.last_number = job.number.saturating_sub(1);
@@ -336,6 +337,21 @@ mod tests {
             let newest = living.last().map(|&(_, job)| job);
             assert_eq!(jobs.find_unique(b"u"), newest, "after step {step}");
         }
+    }
+
+    #[test]
+    fn the_longest_prefix_leaves_room_for_any_number_and_a_nul() {
+        let mut jobs = Jobs::new(&"h".repeat(MAX_PREFIX));
+        jobs.last_number = u32::MAX - 1;
+        let id = jobs.insert(new(Functions::new().get_or_create(b"f"), b"", b""));
+        assert_eq!(jobs.handle(id).len(), JOB_HANDLE_SIZE - 1);
+    }
+
+    #[test]
+    fn uniques_have_tags_of_their_own() {
+        let jobs = Jobs::new("H");
+        let tags: std::collections::HashSet<_> = (0..1000).map(|n| jobs.tag(n)).collect();
+        assert!(tags.len() > 990, "{}", tags.len());
     }
 
     #[test]

@@ -202,7 +202,11 @@ impl Broker {
         }
         self.forget_abilities(connection, out);
         self.drop_long_poll(connection);
-        self.connections.remove(connection);
+        let gone = self.connections.remove(connection);
+        assert!(
+            gone.abilities.is_empty() && gone.waiters.is_empty() && gone.running.is_empty(),
+            "a connection went before its offers, its waits and its jobs"
+        );
     }
 
     /// Does what is due.
@@ -211,7 +215,7 @@ impl Broker {
         let mut expired = Vec::new();
         while let Some((due, timer)) = self.timers.pop(now.ticks) {
             match timer {
-                Timer::JobTimeout(job) => self.requeue(job, out),
+                Timer::JobTimeout(job) => self.expire_job(job, due, out),
                 Timer::WakeMore(function) => self.wake_more(function, out),
                 Timer::HeldGrab(worker) => expired.push((worker, due)),
                 Timer::Driver(timer) => out.timer(timer, due),
@@ -266,4 +270,14 @@ impl Broker {
         (connection.index() as u32).wrapping_mul(0x9E37_79B1)
             ^ (function.index() as u32).wrapping_mul(0x85EB_CA77)
     }
+}
+
+#[cfg(test)]
+#[test]
+fn abilities_have_tags_of_their_own() {
+    let (connections, functions) = (Id::first(30), Id::first(30));
+    let tags = connections
+        .iter()
+        .flat_map(|&worker| functions.iter().map(move |&f| Broker::ability_tag(worker, f)));
+    assert_eq!(tags.collect::<std::collections::HashSet<_>>().len(), 900);
 }

@@ -6,7 +6,7 @@
 //!
 //! Must not: parse packets, or decide whom a new job wakes.
 
-use super::connection::{Connection, Waiter};
+use super::connection::{Connection, Waiter, WorkerState};
 use super::job::{Job, Stage};
 use super::slab::Id;
 use super::timers::{Now, Timer};
@@ -50,10 +50,18 @@ impl Broker {
         }
     }
 
+    /// Moves a job on to its next stage.
+    fn set_stage(&mut self, id: Id<Job>, next: Stage) {
+        let stage = &mut self.jobs[id].stage;
+        assert!(stage.may_become(next), "a job went from {stage:?} to {next:?}");
+        *stage = next;
+    }
+
     /// Makes a job available to workers, as the last of its queue.
     pub(super) fn enqueue(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
+        self.set_stage(id, Stage::Queued);
         let job = &mut self.jobs[id];
-        (job.stage, job.moment) = (Stage::Queued, self.now.ticks);
+        job.moment = self.now.ticks;
         let (function, priority) = (job.function, job.priority as usize);
         if !self.functions[function].paused {
             self.queued[priority] += 1;
@@ -67,32 +75,46 @@ impl Broker {
     }
 
     fn dequeue(&mut self, id: Id<Job>) {
+        debug_assert_eq!(self.jobs[id].stage, Stage::Queued, "a job left a queue it was not in");
         let (function, priority) = (self.jobs[id].function, self.jobs[id].priority as usize);
         if !self.functions[function].paused {
-            self.queued[priority] -= 1;
+            let queued = &mut self.queued[priority];
+            *queued = queued.checked_sub(1).expect("a job left the queues when none was counted");
         }
         self.functions[function].queues[priority].remove(self.jobs.slab_mut(), id);
     }
 
     /// Keeps a job until its time comes.
     pub(super) fn delay(&mut self, id: Id<Job>, due: u64) {
+        self.set_stage(id, Stage::Delayed);
         let job = &mut self.jobs[id];
-        (job.stage, job.moment) = (Stage::Delayed, due);
+        job.moment = due;
         self.functions[job.function].delayed += 1;
         self.delayed.set(due, job.number, id);
     }
 
+    /// Ends the delay of a job whose timer is not set any more.
     pub(super) fn end_delay(&mut self, id: Id<Job>) {
         let job = &self.jobs[id];
-        self.functions[job.function].delayed -= 1;
-        self.delayed.cancel(job.moment, job.number, id);
+        assert_eq!(job.stage, Stage::Delayed, "the delay of a job ended that was not delayed");
+        let delayed = &mut self.functions[job.function].delayed;
+        *delayed = delayed.checked_sub(1).expect("a delay ended when none was counted");
+    }
+
+    fn cancel_delay(&mut self, id: Id<Job>) {
+        let job = &self.jobs[id];
+        let was_set = self.delayed.cancel(job.moment, job.number, id);
+        assert!(was_set, "a delayed job had no timer");
+        self.end_delay(id);
     }
 
     /// Hands a queued job to a worker, for `timeout` milliseconds if not 0.
     pub(super) fn start(&mut self, id: Id<Job>, worker: Id<Connection>, timeout: u32, now: Now) {
+        let state = self.connections[worker].state;
+        assert_eq!(state, WorkerState::Awake, "a job went to a worker that waits for one");
         self.dequeue(id);
+        self.set_stage(id, Stage::Running(worker));
         let job = &mut self.jobs[id];
-        job.stage = Stage::Running(worker);
         self.functions[job.function].running += 1;
         self.running += 1;
         job.moment = 0;
@@ -107,11 +129,23 @@ impl Broker {
     fn stop(&mut self, id: Id<Job>, worker: Id<Connection>) {
         self.connections[worker].running.remove(self.jobs.slab_mut(), id);
         let job = &self.jobs[id];
-        self.functions[job.function].running -= 1;
-        self.running -= 1;
+        let running = &mut self.functions[job.function].running;
+        *running = running.checked_sub(1).expect("a job stopped when its function had none");
+        self.running = self.running.checked_sub(1).expect("a job stopped when none was counted");
         if job.moment > 0 {
             self.timers.cancel(job.moment, job.number, Timer::JobTimeout(id));
         }
+    }
+
+    /// Takes a job from a worker whose time for it is up.
+    pub(super) fn expire_job(&mut self, id: Id<Job>, due: u64, out: &mut dyn Outbox) {
+        let job = &self.jobs[id];
+        assert!(
+            matches!(job.stage, Stage::Running(_)),
+            "the timer of a job fired that did not run"
+        );
+        assert_eq!(job.moment, due, "the timer of a job fired that ran before");
+        self.requeue(id, out);
     }
 
     /// Takes a running job from its worker, who lost it, and gives it to the
@@ -159,7 +193,7 @@ impl Broker {
         match self.jobs[id].stage {
             Stage::Admitted => {}
             Stage::Queued => self.dequeue(id),
-            Stage::Delayed => self.end_delay(id),
+            Stage::Delayed => self.cancel_delay(id),
             Stage::Running(worker) => self.stop(id, worker),
         }
         while let Some(waiter) = self.jobs[id].waiters.front() {

@@ -21,6 +21,11 @@ impl<T> Links<T> {
     pub(crate) const fn new() -> Links<T> {
         Links { prev: None, next: None }
     }
+
+    /// Whether these are links of a value in no list, or of a list's only value.
+    pub(crate) fn is_new(&self) -> bool {
+        self.prev.is_none() && self.next.is_none()
+    }
 }
 
 /// A value with links for the lists of kind `L`.
@@ -80,8 +85,15 @@ impl<T: Linked<L>, L> List<T, L> {
         slab[id].links().next
     }
 
+    /// A list's only value has the links of one that is in no list.
+    fn assert_unlinked(&self, slab: &Slab<T>, id: Id<T>) {
+        let is_unlinked = slab[id].links().is_new() && self.head != Some(id);
+        assert!(is_unlinked, "a value joined a list while it was in one");
+    }
+
     /// Adds a value that is in no list of this kind at the end.
     pub(crate) fn push_back(&mut self, slab: &mut Slab<T>, id: Id<T>) {
+        self.assert_unlinked(slab, id);
         *slab[id].links_mut() = Links { prev: self.tail, next: None };
         match self.tail {
             Some(tail) => slab[tail].links_mut().next = Some(id),
@@ -93,6 +105,7 @@ impl<T: Linked<L>, L> List<T, L> {
 
     /// Adds a value that is in no list of this kind at the front.
     pub(crate) fn push_front(&mut self, slab: &mut Slab<T>, id: Id<T>) {
+        self.assert_unlinked(slab, id);
         *slab[id].links_mut() = Links { prev: None, next: self.head };
         match self.head {
             Some(head) => slab[head].links_mut().prev = Some(id),
@@ -105,15 +118,19 @@ impl<T: Linked<L>, L> List<T, L> {
     /// Takes out a value that is in this very list.
     pub(crate) fn remove(&mut self, slab: &mut Slab<T>, id: Id<T>) {
         let Links { prev, next } = std::mem::replace(slab[id].links_mut(), Links::new());
-        match prev {
-            Some(prev) => slab[prev].links_mut().next = next,
-            None => self.head = next,
-        }
-        match next {
-            Some(next) => slab[next].links_mut().prev = prev,
-            None => self.tail = prev,
-        }
-        self.len -= 1;
+        let before = match prev {
+            Some(prev) => &mut slab[prev].links_mut().next,
+            None => &mut self.head,
+        };
+        let found = std::mem::replace(before, next);
+        assert!(found == Some(id), "a value left a list that it was not in");
+        let behind = match next {
+            Some(next) => &mut slab[next].links_mut().prev,
+            None => &mut self.tail,
+        };
+        let found = std::mem::replace(behind, prev);
+        assert!(found == Some(id), "a value left a list that it was not in");
+        self.len = self.len.checked_sub(1).expect("a value left an empty list");
     }
 
     /// The values, first to last.
@@ -157,5 +174,35 @@ mod tests {
             assert_eq!(list.len() as usize, left.len());
         }
         assert!(list.is_empty());
+    }
+
+    /// A list of so many values, and one that is in none.
+    fn list_of(count: u8) -> (Slab<Node>, List<Node, Kind>, Vec<Id<Node>>) {
+        let (mut slab, mut list) = (Slab::new(), List::new());
+        let ids: Vec<_> =
+            (0..=count).map(|n| slab.insert(Node { value: n, links: Links::new() })).collect();
+        ids[..count.into()].iter().for_each(|&id| list.push_back(&mut slab, id));
+        (slab, list, ids)
+    }
+
+    #[test]
+    #[should_panic = "a value joined a list while it was in one"]
+    fn the_only_value_of_a_list_cannot_join_it_again() {
+        let (mut slab, mut list, ids) = list_of(1);
+        list.push_back(&mut slab, ids[0]);
+    }
+
+    #[test]
+    #[should_panic = "a value joined a list while it was in one"]
+    fn a_value_of_a_list_cannot_join_it_again() {
+        let (mut slab, mut list, ids) = list_of(3);
+        list.push_front(&mut slab, ids[2]);
+    }
+
+    #[test]
+    #[should_panic = "a value left a list that it was not in"]
+    fn a_value_of_no_list_cannot_leave_one() {
+        let (mut slab, mut list, ids) = list_of(3);
+        list.remove(&mut slab, ids[3]);
     }
 }

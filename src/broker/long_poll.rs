@@ -40,6 +40,8 @@ impl Broker {
             let WorkerState::LongPoll { grab, .. } = self.connections[worker].state else { return };
             self.long_polls.served += 1;
             self.grab(worker, grab, self.now, out);
+            let state = self.connections[worker].state;
+            assert_eq!(state, WorkerState::Awake, "a held grab got no job while one waited for it");
         }
     }
 
@@ -74,20 +76,21 @@ impl Broker {
         }
     }
 
-    /// Answers a held grab that was due at this time, if it is still held.
+    /// Answers a held grab that was due at this time.
     pub(super) fn expire_long_poll(
         &mut self,
         worker: ConnectionKey,
         due: u64,
         out: &mut dyn Outbox,
     ) {
-        if let Some(worker) = self.connections.find(worker)
-            && self.long_poll_until(worker) == Some(due)
-            && !strikes(Defect::HeldGrabForgotten)
-        {
-            self.long_polls.expired += 1;
-            self.end_long_poll(worker, out);
+        let worker = self.connections.find(worker);
+        let worker = worker.expect("the timer of a held grab outlived its connection");
+        // A job of the same tick may have been for it.
+        if self.long_poll_until(worker) != Some(due) || strikes(Defect::HeldGrabForgotten) {
+            return;
         }
+        self.long_polls.expired += 1;
+        self.end_long_poll(worker, out);
     }
 
     /// Until when a worker's grab is held, if it is.

@@ -55,8 +55,8 @@ impl Numbers {
             id
         });
         let page = &mut self.pages[id];
-        debug_assert!(page.jobs[(number % PAGE) as usize].is_none());
-        page.jobs[(number % PAGE) as usize] = Some(job);
+        let before = page.jobs[(number % PAGE) as usize].replace(job);
+        assert!(before.is_none(), "a job got the number of another one");
         page.used += 1;
         if let Some(before) = self.latest.replace(id)
             && before != id
@@ -67,11 +67,11 @@ impl Numbers {
 
     /// Forgets a number that a job has.
     pub(super) fn remove(&mut self, number: u32) {
-        let Some(id) = self.page(number) else { return };
+        let id = self.page(number).expect("a job went that has no page");
         let page = &mut self.pages[id];
-        if page.jobs[(number % PAGE) as usize].take().is_some() {
-            page.used -= 1;
-        }
+        let job = page.jobs[(number % PAGE) as usize].take();
+        assert!(job.is_some(), "a job went that was not on its page");
+        page.used = page.used.checked_sub(1).expect("a job went from an empty page");
         if self.latest != Some(id) {
             self.drop_if_empty(id);
         }

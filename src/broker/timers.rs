@@ -70,9 +70,9 @@ impl<T: Copy + Ord> TimerQueue<T> {
         self.due.insert((due, order, timer));
     }
 
-    /// Takes a timer back, if it is set.
-    pub(super) fn cancel(&mut self, due: u64, order: u32, timer: T) {
-        self.due.remove(&(due, order, timer));
+    /// Takes a timer back. Returns whether it was set.
+    pub(super) fn cancel(&mut self, due: u64, order: u32, timer: T) -> bool {
+        self.due.remove(&(due, order, timer))
     }
 
     /// When the next timer is due.

@@ -70,8 +70,7 @@ impl Broker {
             Wakeup::AtMost(count) => {
                 self.wake_some(function, waiting.saturating_mul(count.into()), out);
             }
-            Wakeup::All | Wakeup::AsNeeded if waiting > 0 => self.wake(function, out),
-            Wakeup::All | Wakeup::AsNeeded => {}
+            Wakeup::All | Wakeup::AsNeeded => self.wake(function, out),
         }
     }
 
@@ -80,6 +79,12 @@ impl Broker {
         for _ in 0..count {
             let Some(ability) = self.functions[function].sleepers.front() else { return };
             let worker = self.abilities[ability].connection;
+            let state = self.connections[worker].state;
+            assert_eq!(
+                state,
+                WorkerState::Sleeping,
+                "a worker was woken before held grabs were served"
+            );
             self.wake_worker(worker);
             if strikes(Defect::NoopDropped) {
                 continue;
@@ -116,7 +121,8 @@ impl Broker {
         }
         let now = self.now.ticks;
         let Some(id) = self.functions.find_key(key) else { return };
-        let Some(mut alarm) = self.functions[id].alarm.take() else { return };
+        let alarm = self.functions[id].alarm.take();
+        let mut alarm = alarm.expect("a function's alarm timer was set without an alarm");
         if alarm.due <= now {
             if self.functions[id].available() > 0 {
                 self.wake_some(id, alarm.count, out);
@@ -135,7 +141,9 @@ impl Broker {
     /// Lists an awake worker among those that wait for a job. A long poll comes before
     /// all sleeping workers: it needs no NOOP to have the job.
     pub(super) fn sleep_worker(&mut self, worker: Id<Connection>, state: WorkerState) {
-        self.connections[worker].state = state;
+        assert_ne!(state, WorkerState::Awake, "a worker was listed that does not wait");
+        let before = std::mem::replace(&mut self.connections[worker].state, state);
+        assert_eq!(before, WorkerState::Awake, "a worker was listed twice among those that wait");
         let mut next = self.connections[worker].abilities.front();
         while let Some(ability) = next {
             let sleepers = &mut self.functions[self.abilities[ability].function].sleepers;

@@ -40,12 +40,14 @@ impl SendQueue {
 
     /// Appends a body without copying it.
     pub(crate) fn push_body(&mut self, body: Bytes) {
+        assert!(!body.is_empty(), "an empty body stood between packets");
         self.body_bytes += body.len();
         self.bodies.push_back((self.bytes.len(), body));
     }
 
     /// Appends what waits elsewhere, of which nothing is sent yet.
     pub(crate) fn append(&mut self, other: SendQueue) {
+        assert_eq!(other.sent, 0, "a part of what waits elsewhere was sent");
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
@@ -78,10 +80,12 @@ impl SendQueue {
             let (offered, result) = self.offer(socket);
             match result {
                 Ok(count) => {
+                    assert!(count <= offered, "a stream took {count} of {offered} bytes");
                     let is_short = count < offered;
                     let twice =
                         usize::from(is_short && count > 1 && strikes(Defect::ByteSentTwice));
                     self.advance(count - twice);
+                    self.check_counts();
                     if is_short {
                         self.compact();
                         return Ok(false);
@@ -92,6 +96,7 @@ impl SendQueue {
                 Err(e) => return Err(e),
             }
         }
+        assert!(self.bodies.is_empty(), "a body was not sent with its bytes");
         self.sent = 0;
         self.bytes.clear();
         if self.bytes.capacity() > KEPT {
@@ -140,6 +145,21 @@ impl SendQueue {
                 self.bodies.pop_front();
             }
         }
+    }
+
+    /// Checks that the byte counts agree with the parts.
+    fn check_counts(&self) {
+        assert!(self.sent <= self.bytes.len(), "more was sent than was there");
+        debug_assert_eq!(
+            self.body_bytes,
+            self.bodies.iter().map(|(_, body)| body.len()).sum::<usize>(),
+            "the count of body bytes is wrong"
+        );
+        debug_assert!(
+            self.bodies.iter().map(|&(place, _)| place).is_sorted()
+                && self.bodies.iter().all(|&(p, _)| (self.sent..=self.bytes.len()).contains(&p)),
+            "a body stands where it cannot be sent"
+        );
     }
 
     /// Gives up the part of the buffer that is sent, if it is most of it.
@@ -205,6 +225,70 @@ mod tests {
             while !queue.send(&mut socket).expect("a socket that does not break") {}
             assert_eq!(socket.taken, expected, "{width} bytes per call");
             assert_eq!(queue.len(), 0);
+        }
+    }
+
+    /// A socket that takes this many bytes and no more.
+    fn narrow(width: usize) -> Narrow {
+        Narrow { width, calls: 0, taken: Vec::new() }
+    }
+
+    /// Heads and bodies by turns, and the same as one piece.
+    fn queue_of(bodies: u8) -> (SendQueue, Vec<u8>) {
+        let (mut queue, mut all) = (SendQueue::default(), Vec::new());
+        for number in 0..bodies {
+            for _ in 0..2 {
+                let body = vec![number | 128; 5];
+                queue.bytes().push(number);
+                queue.push_body(body.clone().into());
+                all.extend([&[number], &body[..]].concat());
+            }
+        }
+        queue.bytes().extend(b"end");
+        all.extend(b"end");
+        (queue, all)
+    }
+
+    #[test]
+    fn more_bodies_than_one_call_takes_arrive_in_order() {
+        for (bodies, calls) in [(7, 1), (8, 2), (9, 2), (16, 4), (50, 10)] {
+            let (mut queue, all) = queue_of(bodies);
+            let mut socket = narrow(1000);
+            while !queue.send(&mut socket).expect("a socket that does not break") {}
+            assert_eq!(socket.taken, all);
+            // One of three takes nothing.
+            assert_eq!(socket.calls, calls, "{bodies}");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_appended_to_another_is_sent_behind_it() {
+        let ((mut queue, mut all), (other, rest)) = (queue_of(3), queue_of(4));
+        queue.append(other);
+        all.extend(rest);
+        assert_eq!(queue.len(), all.len());
+        assert_eq!(queue.into_bytes(), all);
+        let (plain, all) = queue_of(0);
+        assert_eq!(plain.into_bytes(), all);
+    }
+
+    #[test]
+    fn what_is_sent_is_given_up_when_it_is_more_than_half_of_the_buffer() {
+        for (taken, sent, left) in [(4, 4, 10), (5, 5, 10), (6, 0, 4), (9, 0, 1)] {
+            let mut queue = SendQueue::default();
+            queue.bytes().extend([b'x'; 10]);
+            assert!(!queue.send(&mut narrow(taken)).expect("a socket that does not break"));
+            assert_eq!((queue.sent, queue.bytes.len()), (sent, left), "after {taken} bytes");
+        }
+    }
+
+    #[test]
+    fn a_large_buffer_is_given_back_when_all_of_it_is_sent() {
+        for (capacity, kept) in [(16 << 10, 16 << 10), ((16 << 10) + 1, 0), (100, 100)] {
+            let mut queue = SendQueue { bytes: Vec::with_capacity(capacity), ..Default::default() };
+            queue.bytes().push(b'x');
+            assert!(queue.send(&mut narrow(1)).expect("a socket that does not break"));
+            assert_eq!(queue.bytes.capacity(), kept);
         }
     }
 }

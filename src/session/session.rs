@@ -144,6 +144,7 @@ impl<S> Session<S> {
 
     /// Where answers are appended: behind a list that is being written.
     pub(super) fn output(&mut self) -> &mut SendQueue {
+        assert!(self.close_reason.is_none(), "a session got a packet after its close reason");
         match &mut self.listing {
             Some(listing) => &mut listing.held,
             None => &mut self.output,
@@ -152,6 +153,7 @@ impl<S> Session<S> {
 
     /// Writes the next piece of the list. Returns whether that was the end.
     pub(super) fn write_list(&mut self, broker: &Broker) -> bool {
+        assert!(self.close_reason.is_none(), "a session got a list after its close reason");
         let Some(listing) = &mut self.listing else { return true };
         if !listing.list.write_piece(broker, self.output.bytes()) {
             return false;
@@ -186,6 +188,7 @@ impl<S: Stream> Session<S> {
     /// Keeps what was not dealt with of a receive: the beginning of a packet for
     /// which `need` is set.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
+        assert!(self.input.is_empty(), "bytes were received past those that waited");
         if self.need > LARGE {
             self.input.reserve_exact(self.need.min(bytes.len() + self.proven));
         } else if self.unread {
@@ -300,53 +303,12 @@ impl<S: Stream> Session<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-    use std::io::{Read, Write};
-
     use super::*;
-    use gearman_broker::{Broker, Config, DelayedReplies, Wakeup};
-
-    /// A stream in memory: what the peer sent, and has not been received yet.
-    #[derive(Default)]
-    struct Memory(VecDeque<u8>);
-
-    impl Read for Memory {
-        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-            if self.0.is_empty() {
-                return Err(ErrorKind::WouldBlock.into());
-            }
-            self.0.read(space)
-        }
-    }
-
-    impl Write for Memory {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Stream for Memory {
-        fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-            let mut space = vec![0; into.capacity() - into.len()];
-            let count = self.read(&mut space)?;
-            into.extend_from_slice(&space[..count]);
-            Ok(count)
-        }
-    }
+    use crate::tests::host::{Memory, broker};
 
     /// A session whose peer has sent a packet of this many bytes.
     fn session(proven: usize) -> Session<Memory> {
-        let mut broker = Broker::new(Config {
-            handle_prefix: "H".into(),
-            attempts: None,
-            wakeup: Wakeup::All,
-            delayed_replies: DelayedReplies::default(),
-            exceptions: false,
-        });
+        let mut broker = broker(0);
         let key = broker.connect(7, "local");
         let mut session = Session::new(Memory::default(), Origin::Local(7), key);
         session.note_size(proven);
@@ -356,7 +318,7 @@ mod tests {
     #[test]
     fn the_next_large_packet_is_received_at_once_with_the_small_one_behind_it() {
         let mut session = session(100_000);
-        session.stream.0.extend([b'x'; 100_012]);
+        session.stream.input.extend([b'x'; 100_012]);
         assert!(session.expects_large());
         let received = session.receive_large(&mut Vec::new()).expect("receives");
         assert_eq!(received, Received::Bytes(100_012));
@@ -368,7 +330,7 @@ mod tests {
         let mut session = session(100_000);
         let mut landing = Vec::new();
         for _ in 0..3 {
-            session.stream.0.extend(b"small");
+            session.stream.input.extend(b"small");
             let before = landing.as_ptr();
             session.receive_large(&mut landing).expect("receives");
             assert!(before == session.input.as_ptr() || landing.capacity() == 0);
@@ -384,10 +346,123 @@ mod tests {
     #[test]
     fn a_peer_that_sends_many_small_packets_is_not_expected_to_send_large_ones() {
         let mut session = session(LARGE + 1);
-        session.stream.0.extend([b'x'; 2 * LARGE]);
+        session.stream.input.extend([b'x'; 2 * LARGE]);
         session.receive_large(&mut Vec::new()).expect("receives");
         session.consume(session.input.len());
         assert!(!session.expects_large());
+    }
+
+    #[test]
+    fn a_packet_above_16_kib_is_large_and_the_next_is_expected_to_be_no_larger_than_a_mebibyte() {
+        for (size, room) in [(LARGE, 0), (LARGE + 1, LARGE + 1 + SLACK), (5 << 20, CHUNK + SLACK)] {
+            let mut session = session(size);
+            assert_eq!(session.expects_large(), room > 0);
+            if room > 0 {
+                session.stream.input.push_back(b'x');
+                session.receive_large(&mut Vec::new()).expect("receives");
+                assert_eq!(session.input.capacity(), room);
+                assert!(!session.expects_large(), "it has something to go on with");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_used_again_if_it_fits_the_next_large_packet_but_for_an_eighth() {
+        let room = 80_000 + SLACK;
+        for (capacity, fits) in
+            [(room - 1, false), (room, true), (room + room / 8, true), (room + room / 8 + 1, false)]
+        {
+            let mut session = session(80_000);
+            session.stream.input.push_back(b'x');
+            let mut landing = Vec::with_capacity(capacity);
+            let before = landing.as_ptr();
+            session.receive_large(&mut landing).expect("receives");
+            assert_eq!(session.input.capacity(), if fits { capacity } else { room });
+            assert!(!fits || session.input.as_ptr() == before, "{capacity} for {room}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_large_packet_gets_room_for_as_much_as_the_last_one_had() {
+        for (need, capacity) in [(LARGE + 1, LARGE + 1), (50_000, 50_000), (200_000, 80_100)] {
+            let mut session = session(80_000);
+            session.need = need;
+            session.keep(&[b'x'; 100]);
+            assert_eq!((session.input.len(), session.input.capacity()), (100, capacity));
+        }
+        let mut session = session(80_000);
+        session.need = LARGE;
+        session.keep(&[b'x'; 100]);
+        assert!(session.input.capacity() < LARGE);
+    }
+
+    #[test]
+    fn small_packets_that_fill_a_receive_end_the_expectation_of_large_ones() {
+        for (unread, need, expects) in
+            [(false, 1, true), (true, 1, false), (true, LARGE, false), (true, LARGE + 1, true)]
+        {
+            let mut session = session(80_000);
+            (session.unread, session.need) = (unread, need);
+            session.keep(b"");
+            assert_eq!(session.expects_large(), expects);
+        }
+    }
+
+    #[test]
+    fn a_receive_behind_a_part_takes_room_by_what_has_come() {
+        // What there is, what is needed, what the last large packet had, and the room.
+        for (have, need, proven, capacity) in [
+            (10, LARGE, 0, 10 + LARGE),
+            (10, LARGE + 1, 0, LARGE + 1),
+            (10, 100_000, 0, 10 + LARGE),
+            (30_000, 100_000, 0, 60_000),
+            (30_000, 100_000, 50_000, 80_000),
+            (60_000, 100_000, 50_000, 100_000),
+        ] {
+            let mut session = session(proven);
+            session.input = Vec::with_capacity(have);
+            session.input.resize(have, b'x');
+            session.need = need;
+            session.stream.input.push_back(b'x');
+            session.receive_more().expect("receives");
+            assert_eq!(session.input.len(), have + 1);
+            assert_eq!(session.input.capacity(), capacity, "{have} of {need}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_amid_a_large_packet_while_more_of_it_may_have_come() {
+        for (unread, need, have, amid) in [
+            (true, LARGE + 1, LARGE, true),
+            (true, LARGE + 1, LARGE + 1, false),
+            (true, LARGE, 10, false),
+            (false, LARGE + 1, LARGE, false),
+        ] {
+            let mut session = session(0);
+            (session.unread, session.need) = (unread, need);
+            session.input = vec![b'x'; have];
+            assert_eq!(session.is_amid_large(), amid);
+        }
+    }
+
+    #[test]
+    fn only_memory_that_a_large_packet_was_expected_in_is_taken_from_a_session() {
+        for (capacity, need, taken) in [
+            (LARGE, 1, false),
+            (LARGE + 1, 1, true),
+            (LARGE + 1, LARGE, true),
+            (LARGE + 1, LARGE + 1, false),
+            (CHUNK + SLACK, 1, true),
+            (CHUNK + SLACK + 1, 1, false),
+        ] {
+            let mut session = session(0);
+            session.input = Vec::with_capacity(capacity);
+            session.input.extend_from_slice(b"small");
+            session.need = need;
+            let memory = session.consume(3);
+            assert_eq!(memory.map(|memory| memory.capacity()), taken.then_some(capacity));
+            assert_eq!(session.input, b"ll");
+        }
     }
 
     #[test]

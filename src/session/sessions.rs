@@ -57,7 +57,8 @@ impl<H: Host> Sessions<H> {
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
-        self.slots[index] = Some(session);
+        let before = self.slots[index].replace(session);
+        assert!(before.is_none(), "a session began at the place of another one");
     }
 
     /// The connection at a place.
@@ -234,5 +235,32 @@ impl<H: Host> Sessions<H> {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Origin;
+    use crate::tests::host::{Memory, TestBridge, TestHost, broker};
+
+    #[test]
+    fn the_places_of_sessions_that_ended_are_given_back() {
+        let (mut broker, count) = (broker(0), 1000);
+        let mut sessions = Sessions::<TestHost>::new(0, 0, TestBridge::default());
+        for place in 0..count {
+            let key = broker.connect(7, "local");
+            assert_eq!(key.index(), place);
+            sessions.insert(Session::new(Memory::default(), Origin::Local(7), key));
+        }
+        for left in (0..count).rev() {
+            let before = sessions.slots.capacity();
+            sessions.close(left, CloseReason::PEER_CLOSED);
+            assert!(sessions.pop_closing().is_some());
+            assert_eq!(sessions.slots.len(), left);
+            let expected = if left * 4 < before { left * 2 } else { before };
+            assert_eq!(sessions.slots.capacity(), expected, "{left} of {before}");
+        }
+        assert!(sessions.pop_closing().is_none());
     }
 }

@@ -58,7 +58,10 @@ impl Broker {
         let id = self.abilities.insert(Ability::new(worker, function));
         self.abilities_index.insert(Self::ability_tag(worker, function), id);
         self.functions[function].abilities.push_back(&mut self.abilities, id);
-        let sleeping = self.connections[worker].state == WorkerState::Sleeping;
+        let state = self.connections[worker].state;
+        let is_held = matches!(state, WorkerState::LongPoll { .. });
+        assert!(!is_held, "a worker offered a function while its grab was held");
+        let sleeping = state == WorkerState::Sleeping;
         if sleeping && self.functions[function].available() > 0 {
             self.wake_worker(worker);
             self.reply(worker, Command::Noop, &[], b"", out);
@@ -103,12 +106,11 @@ impl Broker {
         }
         self.connections[connection].abilities.remove(&mut self.abilities, id);
         self.functions[function].abilities.remove(&mut self.abilities, id);
-        self.functions[function].offers -= count;
+        let offers = &mut self.functions[function].offers;
+        *offers = offers.checked_sub(count).expect("a worker took back more than was offered");
         self.abilities_index.remove(Self::ability_tag(connection, function), id);
         self.abilities.remove(id);
         // The worker may have been the one that was woken for a waiting job.
-        if self.functions[function].available() > 0 {
-            self.wake(function, out);
-        }
+        self.wake(function, out);
     }
 }

@@ -137,6 +137,7 @@ impl DelayedAck {
 
     /// The time of the one that is held is up.
     pub fn expire(&mut self, delays: &mut AckDelays) {
+        assert!(self.is_held(), "the time of an acknowledgement was up that was not held");
         delays.counts.expired += 1;
         self.last = LastAck::Settled;
         self.silence.miss();

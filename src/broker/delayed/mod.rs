@@ -101,7 +101,8 @@ pub struct HeldReplies {
 impl HeldReplies {
     /// How many are held now.
     pub fn pending(&self) -> u64 {
-        self.held - self.served - self.expired - self.interrupted
+        let ended = self.served + self.expired + self.interrupted;
+        self.held.checked_sub(ended).expect("more held replies ended than were held")
     }
 }
 

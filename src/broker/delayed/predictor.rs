@@ -43,9 +43,6 @@ impl Predictor {
         let Some(left) = self.predictions_left.checked_sub(1) else { return false };
         let is_valid = now < self.valid_until;
         self.predictions_left = if is_valid { left } else { 0 };
-        if self.predictions_left == 0 {
-            self.hits = HITS_BEFORE_PREDICTION - 1;
-        }
         is_valid
     }
 }

@@ -7,7 +7,9 @@ fn while_draining_no_submission_is_taken_not_even_one_that_joins() {
     let mut world = World::new();
     let client = world.connect();
     world.ask(client, Command::SubmitJob, &["f", "u", "x"]);
+    assert!(!world.broker.is_draining());
     world.broker.drain();
+    assert!(world.broker.is_draining());
     for (command, parts) in [
         (Command::SubmitJob, &["f", "u", "x"][..]),
         (BG, &["g", "", "x"]),

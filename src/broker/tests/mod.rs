@@ -5,8 +5,10 @@
 
 mod abilities;
 mod admin;
+mod bodies;
 mod coalescing;
 mod draining;
+mod driver;
 mod long_poll;
 mod model;
 mod order;
@@ -19,12 +21,15 @@ mod status;
 mod submitting;
 mod totals;
 mod two_servers;
+mod views;
 mod walks;
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
+
 use super::{
-    Broker, Cancelled, Config, ConnectionKey, ConnectionWalk, DelayedReplies, Dropped,
+    Broker, Cancelled, Config, ConnectionKey, ConnectionWalk, DelayedReplies, DriverTimer, Dropped,
     FunctionView, FunctionWalk, JobView, JobWalk, Now, Outbox, State, Step, Table, TableWalk,
     Wakeup,
 };
@@ -38,6 +43,10 @@ struct Mailbox {
     given_up: Vec<String>,
     /// Packets that may be held for the next one.
     may_wait: Vec<String>,
+    /// The sizes of bodies that were not copied.
+    shared: Vec<usize>,
+    /// The driver's timers that fired, and for when they were set.
+    fired: Vec<(DriverTimer, u64)>,
 }
 
 impl Outbox for Mailbox {
@@ -66,6 +75,15 @@ impl Outbox for Mailbox {
         let (_, mail) = &self.mail[&to.index()];
         self.may_wait.extend(mail.last().cloned());
         None
+    }
+
+    fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
+        self.shared.push(body.len());
+        self.send(to, command, args, body);
+    }
+
+    fn timer(&mut self, timer: DriverTimer, due: u64) {
+        self.fired.push((timer, due));
     }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {

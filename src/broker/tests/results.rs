@@ -123,3 +123,31 @@ fn an_echo_comes_back_as_it_was() {
     assert_eq!(world.ask(client, Command::EchoReq, &["a\0b"]), ["ECHO_RES a\\x00b"]);
     assert_eq!(world.ask(client, Command::EchoReq, &[""]), ["ECHO_RES "]);
 }
+
+#[test]
+fn a_progress_that_is_no_64_bit_number_is_shown_as_the_largest_of_32_bits() {
+    let (mut world, client, worker) = running();
+    world.send(worker, Command::WorkStatus, &["H:1", "9223372036854775808", "7"]);
+    world.mail(client);
+    let status = world.ask(client, Command::GetStatus, &["H:1"]);
+    assert_eq!(status, ["STATUS_RES H:1 1 1 4294967295 7"]);
+}
+
+#[test]
+fn a_result_that_is_too_large_to_be_taken_fails_its_job_and_nothing_else_does() {
+    let (mut world, client, worker) = running();
+    let stranger = world.connect();
+    for (from, command, received) in [
+        (stranger, Command::WorkComplete, &[][..]),
+        (worker, Command::EchoReq, &[]),
+        (worker, Command::WorkData, &["WORK_FAIL H:1"]),
+        (worker, Command::WorkData, &[]),
+    ] {
+        let args: &[&[u8]] = if command == Command::EchoReq { &[] } else { &[b"H:1"] };
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Magic::Request, command, args, b"large");
+        let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { panic!("no packet") };
+        world.broker.oversized_packet(from, &packet, &mut world.mailbox);
+        assert_eq!(world.mail(client), received);
+    }
+}

@@ -34,6 +34,18 @@ fn every_kind_of_submission_is_answered_with_a_handle() {
 }
 
 #[test]
+fn a_reduce_job_of_a_client_that_went_is_done_only_if_it_is_a_background_job() {
+    for (command, left) in [(Command::SubmitReduceJob, 0), (Command::SubmitReduceJobBackground, 1)]
+    {
+        let mut world = World::new();
+        let client = world.connect();
+        world.send(client, command, &["f", "", "r", "", "x"]);
+        world.disconnect(client);
+        assert_eq!(world.broker.job_count(), left);
+    }
+}
+
+#[test]
 fn a_unique_may_be_64_bytes_long_and_no_longer() {
     let mut world = World::new();
     let client = world.connect();

@@ -2,113 +2,17 @@
 //! not. All that the delay may change is when JOB_CREATED arrives.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 
+use super::host::{self, Memory, TestHost, TestPoller};
 use crate::random::Random;
-use crate::{Clock, CloseReason, Host, JobServer, Journal, NoBridge, Origin, Poller};
-use crate::{Settings, Stream};
+use crate::{JobServer, Origin};
+use gearman_broker::ConnectionKey;
 use gearman_broker::delayed::ACK_DELAY_MS_DEFAULT;
-use gearman_broker::{Broker, Config, ConnectionKey, DelayedReplies, Now, Wakeup};
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
-/// A stream in memory.
-#[derive(Default)]
-struct Memory {
-    /// What the peer sent, and has not been received yet.
-    input: VecDeque<u8>,
-    /// All that was ever sent to the peer.
-    output: Vec<u8>,
-    /// Whether it takes no bytes now.
-    is_full: bool,
-}
-
-impl Read for Memory {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        self.input.read(space)
-    }
-}
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_full {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        self.output.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Stream for Memory {
-    fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-        let mut space = vec![0; into.capacity() - into.len()];
-        let count = self.read(&mut space)?;
-        into.extend_from_slice(&space[..count]);
-        Ok(count)
-    }
-}
-
-struct TestClock(Rc<Cell<u64>>);
-
-impl Clock for TestClock {
-    fn now(&self) -> Now {
-        Now { ticks: self.0.get(), unix: 1_800_000_000 }
-    }
-}
-
-struct Silence;
-
-impl Journal for Silence {
-    fn level_name(&self) -> &'static str {
-        "ERROR"
-    }
-    fn packet(&mut self, _: ConnectionKey, _: Command) {}
-    fn closed(&mut self, origin: Origin, reason: &CloseReason) {
-        panic!("{origin} closed: {}", reason.text);
-    }
-    fn refused(&mut self, _: Origin, why: &[u8]) {
-        panic!("refused: {}", why.escape_ascii());
-    }
-    fn accepted(&mut self, _: &[u8], _: &[u8], _: u64) {}
-    fn gave_up(&mut self, _: &[u8], _: &[u8], _: &[u8], _: u8) {}
-}
-
-struct NoPoller;
-
-impl Poller<Memory> for NoPoller {
-    fn watch_writable(&mut self, _: usize, _: &mut Memory, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-    fn closed(&mut self, _: Memory) {}
-}
-
-struct TestHost;
-
-impl Host for TestHost {
-    type Stream = Memory;
-    type Clock = TestClock;
-    type Journal = Silence;
-    type Bridge = NoBridge;
-}
-
 fn server(ack_delay_ms: u64, clock: &Rc<Cell<u64>>) -> JobServer<TestHost> {
-    let broker = Broker::new(Config {
-        handle_prefix: "H".into(),
-        attempts: None,
-        wakeup: Wakeup::AsNeeded,
-        delayed_replies: DelayedReplies { grab_hold_ms: 0, ack_delay_ms },
-        exceptions: false,
-    });
-    let settings = Settings { output_limit: 1 << 20, packet_limit: 1 << 20, allow_shutdown: false };
-    JobServer::new(broker, settings, TestClock(clock.clone()), Silence, NoBridge)
+    host::server(host::broker(ack_delay_ms), clock)
 }
 
 const CLIENTS: usize = 3;
@@ -178,9 +82,12 @@ impl Twins {
     fn turn(&mut self) {
         let before = self.servers[0].delayed_reply_counts().ack;
         for server in &mut self.servers {
-            server.turn(&mut NoPoller);
-            server.flush(&mut NoPoller);
+            let poller = &mut TestPoller::default();
+            server.turn(poller);
+            server.flush(poller);
             server.recount();
+            let journal = &server.journal;
+            assert!(journal.closed.is_empty() && journal.refused.is_empty());
         }
         self.compare();
         let after = self.servers[0].delayed_reply_counts().ack;
@@ -242,7 +149,7 @@ impl Twins {
     fn set_full(&mut self, client: usize, is_full: bool) {
         self.is_full[client] = is_full;
         for server in &mut self.servers {
-            server.stream(client).expect("a stream").is_full = is_full;
+            server.stream(client).expect("a stream").room = if is_full { 0 } else { usize::MAX };
             if !is_full {
                 server.writable(client);
             }

@@ -1,0 +1,128 @@
+//! What administrators see of connections, functions and jobs.
+
+use super::*;
+use crate::Priority;
+
+#[test]
+fn a_connection_is_seen_with_what_it_offers_and_does() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f", "g"]));
+    world.send(client, Command::SetClientId, &["name"]);
+    for function in ["f", "g", "h"] {
+        world.send(client, Command::SubmitJob, &[function, "", "x"]);
+    }
+    world.send(worker, Command::GrabJob, &[]);
+    world.send(worker, Command::GrabJob, &[]);
+    let seen = |world: &World| {
+        let mut walk = ConnectionWalk::new(&world.broker);
+        let all = walked(|| walk.step(&world.broker));
+        let row = |c: &crate::ConnectionView<'_>| {
+            let functions = c.functions.iter().map(|name| name.escape_ascii().to_string());
+            let functions = functions.collect::<Vec<_>>().join(" ");
+            let name = c.peer.client_id.escape_ascii();
+            format!("{name}[{functions}] {} {} {}", c.sleeping, c.running, c.waiting)
+        };
+        all.iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&world), ["[g f] false 2 0", "name[] false 0 3"]);
+    world.send(worker, Command::PreSleep, &[]);
+    assert_eq!(seen(&world), ["[g f] true 2 0", "name[] false 0 3"]);
+}
+
+#[test]
+fn a_job_is_seen_with_its_age_its_progress_and_its_clients() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    for _ in 0..2 {
+        world.send(client, Command::SubmitJobHigh, &["f", "u", "payload"]);
+    }
+    world.send(worker, Command::GrabJob, &[]);
+    world.send(worker, Command::WorkStatus, &["H:1", "3", "7"]);
+    world.pass(61_500);
+    let jobs = world.jobs();
+    let [job] = &jobs[..] else { panic!("{} jobs", jobs.len()) };
+    assert_eq!((job.age, job.numerator, job.denominator), (61, 3, 7));
+    assert_eq!((job.clients, job.bytes, job.background), (2, 7, false));
+    assert_eq!((job.function, job.unique), (&b"f"[..], &b"u"[..]));
+    assert_eq!(job.priority, Priority::High);
+    let State::Running(peer) = job.state else { panic!("it runs") };
+    assert_eq!((peer.descriptor, peer.address), (7, "127.0.0.1"));
+    assert!(!job.is_ignored());
+}
+
+#[test]
+fn a_background_job_that_runs_is_not_ignored() {
+    let mut world = World::new();
+    let worker = world.worker(&["f"]);
+    world.background("f", "x");
+    world.send(worker, Command::GrabJob, &[]);
+    assert!(!world.jobs()[0].is_ignored());
+}
+
+#[test]
+fn a_job_that_waits_is_seen_with_what_it_waits_for() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.broker.create_function(b"paused");
+    world.broker.pause(b"paused");
+    let due = world.now.unix + 10;
+    world.send(client, Command::SubmitJobEpoch, &["paused", "", &due.to_string(), "x"]);
+    world.background("paused", "x");
+    world.background("f", "x");
+    let jobs = world.jobs();
+    assert!(matches!(jobs[0].state, State::Delayed(second) if second == due));
+    assert!(matches!(jobs[1].state, State::Paused));
+    assert!(matches!(jobs[2].state, State::Queued));
+}
+
+#[test]
+fn a_function_is_seen_with_its_jobs_by_stage() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    let later = (world.now.unix + 100).to_string();
+    for command in [Command::SubmitJobHigh, Command::SubmitJobLow, Command::SubmitJobLow] {
+        world.send(client, command, &["f", "", "x"]);
+    }
+    world.pass(250);
+    (0..4).for_each(|_| world.background("f", "x"));
+    for _ in 0..5 {
+        world.send(client, Command::SubmitJobEpoch, &["f", "", &later, "x"]);
+    }
+    world.send(worker, Command::GrabJob, &[]);
+    let seen = world.function("f").expect("it exists");
+    assert_eq!((seen.queued, seen.delayed, seen.running), ([0, 4, 2], 5, 1));
+    assert_eq!((seen.total(), seen.offers, seen.paused), (12, 1, false));
+    assert_eq!(seen.oldest, Some(250));
+    assert_eq!(seen.into_owned().name, b"f");
+    let counts = world.broker.counts();
+    assert_eq!((counts.connections, counts.functions, counts.jobs), (2, 1, 12));
+    assert_eq!((counts.running, counts.delayed), (1, 5));
+}
+
+/// The payloads of all jobs in the order of a table.
+fn payloads(world: &World, table: Table) -> Vec<usize> {
+    let mut walk = TableWalk::new(table);
+    walked(|| walk.step(&world.broker)).iter().map(|job| job.bytes).collect()
+}
+
+#[test]
+fn a_dash_stands_among_the_uniques_by_the_first_64_kib_of_its_payload() {
+    let mut world = World::new();
+    let client = world.connect();
+    // The names of the original's buckets 86, 207, 614 and 937.
+    for (unique, payload) in [("a", "1"), ("-", "z"), ("b", "333"), ("-", "c")] {
+        world.send(client, BG, &["f", unique, payload]);
+    }
+    let mut walk = TableWalk::new(Table::Uniques);
+    let seen: Vec<_> =
+        walked(|| walk.step(&world.broker)).iter().map(|job| job.handle.to_vec()).collect();
+    assert_eq!(seen, [b"H:4", b"H:3", b"H:2", b"H:1"]);
+    let mut world = World::new();
+    let client = world.connect();
+    for size in [64 << 10, (64 << 10) + 1, (64 << 10) + 2] {
+        world.send(client, BG, &["f", "-", &"x".repeat(size)]);
+    }
+    let [first, second, third] = payloads(&world, Table::Uniques)[..] else { panic!("3 jobs") };
+    // One bucket, the newest first.
+    assert_eq!([first, second, third], [65_538, 65_537, 65_536]);
+}

@@ -1,0 +1,136 @@
+//! How sessions end.
+
+use std::io::ErrorKind;
+
+use super::host::{Memory, World, request};
+use crate::Origin;
+use gearman_protocol::Command;
+
+#[test]
+fn a_session_ends_when_its_peer_closes() {
+    let mut world = World::new();
+    let peer = world.connect();
+    world.end(peer);
+    world.settle();
+    assert_eq!(world.server.journal.closed, ["unix:1 the peer closed it"]);
+    assert_eq!(world.poller.closed.len(), 1);
+    assert!(world.server.stream(peer.index()).is_none());
+}
+
+#[test]
+fn a_peer_that_closes_after_its_last_request_gets_the_answer() {
+    let mut world = World::new();
+    let peer = world.connect();
+    // One report for both: the bytes, and that these are the last.
+    world.stream(peer).input.extend(request(Command::EchoReq, &[], b""));
+    world.end(peer);
+    world.settle();
+    assert_eq!(world.server.journal.closed, ["unix:1 the peer closed it"]);
+    assert_eq!(super::host::packets(&world.poller.closed[0].output), ["ECHO_RES"]);
+}
+
+#[test]
+fn a_session_of_a_peer_that_closed_ends_when_it_has_read_its_answers() {
+    let mut world = World::new();
+    let peer = world.connect();
+    world.stream(peer).room = 5;
+    world.send(peer, Command::EchoReq, &[]);
+    world.settle();
+    world.end(peer);
+    world.settle();
+    assert!(world.server.journal.closed.is_empty());
+    assert!(!world.server.is_busy(), "a session that is read past its end");
+    world.stream(peer).room = usize::MAX;
+    world.server.writable(peer.index());
+    world.settle();
+    assert_eq!(world.server.journal.closed.len(), 1);
+    assert_eq!(world.poller.closed[0].output.len(), 12);
+}
+
+#[test]
+fn a_session_ends_with_its_stream() {
+    let mut world = World::new();
+    let peer = world.connect();
+    world.stream(peer).errors.push_back(ErrorKind::ConnectionReset);
+    world.send(peer, Command::EchoReq, &[]);
+    world.settle();
+    assert_eq!(world.server.journal.closed, ["unix:1 connection reset"]);
+    assert!(world.server.journal.packets.is_empty());
+}
+
+#[test]
+fn an_interrupted_receive_is_tried_again() {
+    let mut world = World::new();
+    let peer = world.connect();
+    world.stream(peer).errors.push_back(ErrorKind::Interrupted);
+    assert_eq!(world.ask(peer, Command::EchoReq, &[], b""), ["ECHO_RES"]);
+}
+
+#[test]
+fn the_jobs_of_a_worker_whose_session_ends_go_to_the_next_one() {
+    let mut world = World::with(super::host::broker(0));
+    let (client, worker) = (world.connect(), world.worker("f"));
+    world.ask(client, Command::SubmitJob, &["f", ""], b"");
+    world.ask(worker, Command::GrabJob, &[], b"");
+    world.end(worker);
+    world.settle();
+    // One attempt is all that there is here.
+    assert_eq!(world.received(client), ["WORK_FAIL H:1"]);
+    assert!(world.server.journal.jobs.contains(&"gave up H:1 f  1".to_string()));
+}
+
+#[test]
+fn a_disconnected_session_gives_its_stream_back_once() {
+    let mut world = World::new();
+    let peer = world.connect();
+    world.send(peer, Command::EchoReq, &[]);
+    let stream = world.server.disconnect(peer).expect("its stream");
+    assert_eq!(stream.input.len(), 12);
+    assert!(world.server.disconnect(peer).is_none());
+    // Another one in its place is not meant.
+    let next = world.connect();
+    assert_eq!(next.index(), peer.index());
+    assert!(world.server.disconnect(peer).is_none());
+    assert_eq!(world.ask(next, Command::EchoReq, &[], b""), ["ECHO_RES"]);
+    assert!(world.poller.closed.is_empty() && world.server.journal.closed.is_empty());
+}
+
+#[test]
+fn a_session_in_the_place_of_one_that_was_to_be_closed_lives() {
+    let mut world = World::new();
+    let peer = world.connect();
+    world.deliver(peer, b"\0BAD\0\0\0\x07\0\0\0\0");
+    world.server.turn(&mut world.poller);
+    // The driver finds it broken before it is closed.
+    world.server.disconnect(peer);
+    let next = world.connect();
+    assert_eq!(next.index(), peer.index());
+    assert_eq!(world.ask(next, Command::EchoReq, &[], b""), ["ECHO_RES"]);
+    assert!(world.poller.closed.is_empty());
+}
+
+#[test]
+fn sessions_in_any_order_of_places_are_found() {
+    let mut world = World::new();
+    let peers: Vec<_> = (0..10).map(|_| world.connect()).collect();
+    for &peer in peers[2..].iter().rev() {
+        world.server.disconnect(peer);
+    }
+    assert_eq!(world.ask(peers[1], Command::EchoReq, &[], b""), ["ECHO_RES"]);
+    for place in 2..20 {
+        assert!(world.server.stream(place).is_none());
+    }
+}
+
+#[test]
+fn an_origin_is_shown_with_its_port_and_to_administrators_without() {
+    let inet = Origin::Inet("192.0.2.1:4730".parse().expect("an address"));
+    assert_eq!((inet.to_string(), inet.host()), ("192.0.2.1:4730".into(), "192.0.2.1".into()));
+    let local = Origin::Local(42);
+    assert_eq!((local.to_string(), local.host()), ("unix:42".into(), "unix:42".into()));
+    let mut world = World::new();
+    world.server.connect(Memory::default(), inet, 9);
+    let peer = world.connect();
+    let workers = world.ask_text(peer, "workers\n");
+    assert_eq!(workers, "7 unix:1 - :\n9 192.0.2.1 - :\n.\n");
+}

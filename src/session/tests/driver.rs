@@ -1,0 +1,115 @@
+//! What a driver asks of a job server, and is asked for.
+
+use super::host::{OUTPUT_LIMIT, World, packets, request};
+use crate::Request;
+use gearman_broker::DriverTimer;
+use gearman_protocol::Command;
+
+#[test]
+fn a_timer_of_the_driver_fires_once_when_its_time_has_come() {
+    let mut world = World::new();
+    world.server.set_timer(20, DriverTimer::Heartbeat);
+    assert_eq!(world.server.next_due(), (Some(5_020), None));
+    world.clock.set(5_019);
+    world.settle();
+    assert_eq!(world.server.take_fired(), None);
+    world.clock.set(5_020);
+    world.settle();
+    assert_eq!(world.server.take_fired(), Some(DriverTimer::Heartbeat));
+    assert_eq!(world.server.take_fired(), None);
+    assert_eq!(world.server.next_due(), (None, None));
+}
+
+#[test]
+fn a_job_for_later_is_due_on_the_calendar() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.ask(client, Command::SubmitJobEpoch, &["f", "u", "1900000000"], b"");
+    assert_eq!(world.server.next_due(), (None, Some(1_900_000_000)));
+    assert_eq!(world.server.journal.jobs, ["accepted f u 1900000000"]);
+}
+
+#[test]
+fn a_stop_and_a_drain_are_asked_for_once_and_a_stop_stays() {
+    let mut world = World::new();
+    let peer = world.connect();
+    assert_eq!(world.server.take_request(), None);
+    assert_eq!(world.ask_text(peer, "shutdown graceful\n"), "OK\r\n");
+    assert!(world.server.broker.is_draining());
+    assert_eq!(world.server.take_request(), Some(Request::Drain));
+    assert_eq!(world.server.take_request(), None);
+    world.ask_text(peer, "shutdown\n");
+    world.ask_text(peer, "shutdown graceful\n");
+    assert_eq!(world.server.take_request(), Some(Request::Stop));
+}
+
+#[test]
+fn the_jobs_that_are_left_fail_at_the_end() {
+    let mut world = World::new();
+    let client = world.connect();
+    for _ in 0..3 {
+        world.ask(client, Command::SubmitJob, &["f", ""], b"");
+    }
+    assert_eq!(world.server.give_up_jobs(), 3);
+    world.settle();
+    assert_eq!(world.received(client), ["WORK_FAIL H:1", "WORK_FAIL H:2", "WORK_FAIL H:3"]);
+    assert_eq!(world.server.give_up_jobs(), 0);
+}
+
+#[test]
+fn time_is_that_of_the_turn_and_uptime_in_seconds_since_the_start() {
+    let mut world = World::new();
+    world.clock.set(5_000 + 7_900);
+    assert_eq!(world.server.now.ticks, 5_000);
+    assert_eq!(world.server.uptime(), 7);
+    world.settle();
+    assert_eq!(world.server.now.ticks, 12_900);
+    assert_eq!(world.server.now.unix, 1_800_000_000);
+}
+
+#[test]
+fn a_server_is_busy_while_a_session_has_something_to_say() {
+    let mut world = World::new();
+    let peer = world.connect();
+    assert!(!world.server.is_busy());
+    world.send(peer, Command::EchoReq, &[]);
+    assert!(world.server.is_busy());
+    // Told twice, it is served once.
+    world.server.readable(peer.index(), false);
+    world.turn();
+    assert!(!world.server.is_busy());
+    assert_eq!(world.stream(peer).receives, 1);
+}
+
+#[test]
+fn a_connection_without_a_session_speaks_through_the_bridge() {
+    let mut world = World::new();
+    let key = world.server.connect_bridged(3, "http");
+    let both = [
+        request(Command::EchoReq, &[], b"one"),
+        request(Command::EchoReq, &[], &vec![b'x'; 20_000]),
+    ];
+    world.server.bridged_packets(key, &both.concat());
+    let sent = std::mem::take(&mut world.server.bridge().0);
+    let [(first, one, limit), (second, two, _)] = &sent[..] else { panic!("{}", sent.len()) };
+    assert_eq!((first, second, *limit), (&key, &key, OUTPUT_LIMIT));
+    assert_eq!(packets(one), ["ECHO_RES one"]);
+    assert!(packets(two)[0].ends_with("20000"));
+    let peer = world.connect();
+    assert!(world.ask_text(peer, "workers\n").contains("3 http - :\n"));
+}
+
+#[test]
+fn a_large_result_goes_over_the_bridge_in_one_piece() {
+    let mut world = World::new();
+    let (key, worker) = (world.server.connect_bridged(3, "http"), world.worker("f"));
+    let submission = request(Command::SubmitJob, &["f", ""], b"");
+    world.server.bridged_packets(key, &submission);
+    world.ask(worker, Command::GrabJob, &[], b"");
+    let body: Vec<u8> = (0..50_000_u32).map(|n| n as u8).collect();
+    world.ask(worker, Command::WorkComplete, &["H:1"], &body);
+    let sent = std::mem::take(&mut world.server.bridge().0);
+    let [(_, created, _), (_, result, _)] = &sent[..] else { panic!("{}", sent.len()) };
+    assert_eq!(packets(created), ["JOB_CREATED H:1"]);
+    assert!(result.ends_with(&body) && result.len() == 12 + 4 + body.len());
+}

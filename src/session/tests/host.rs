@@ -1,0 +1,350 @@
+//! The host of all tests here: streams in memory, a clock that tests set, a poller, a
+//! journal and a bridge that keep what they were told, and [`World`], a job server with
+//! all of these.
+//!
+//! Must not: assert what a test is about.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::rc::Rc;
+
+use crate::{Bridge, Clock, CloseReason, Host, JobServer, Journal, Origin, Poller};
+use crate::{Settings, Stream};
+use gearman_broker::{Broker, Config, ConnectionKey, DelayedReplies, Now, Wakeup};
+use gearman_protocol::{Command, Decoded, Magic, decode, encode};
+
+/// A stream in memory.
+pub(crate) struct Memory {
+    /// What the peer sent, and has not been received yet.
+    pub(crate) input: VecDeque<u8>,
+    /// Whether the peer sends nothing after that.
+    pub(crate) has_ended: bool,
+    /// What the next calls fail with.
+    pub(crate) errors: VecDeque<ErrorKind>,
+    /// All that was sent to the peer.
+    pub(crate) output: Vec<u8>,
+    /// How many bytes it takes until it is full.
+    pub(crate) room: usize,
+    /// The number of the peer, and where it is noted with each send.
+    pub(crate) sends: (i32, Rc<RefCell<Vec<i32>>>),
+    /// How often it was received from.
+    pub(crate) receives: usize,
+    /// How many milliseconds a receive takes, and the clock that shows it.
+    pub(crate) lasts: (u64, Rc<Cell<u64>>),
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory {
+            input: VecDeque::new(),
+            has_ended: false,
+            errors: VecDeque::new(),
+            output: Vec::new(),
+            room: usize::MAX,
+            sends: Default::default(),
+            receives: 0,
+            lasts: Default::default(),
+        }
+    }
+}
+
+impl Read for Memory {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        self.receives += 1;
+        let (millis, clock) = &self.lasts;
+        clock.set(clock.get() + millis);
+        if let Some(kind) = self.errors.pop_front() {
+            return Err(kind.into());
+        }
+        if self.input.is_empty() && !self.has_ended {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        // A ring buffer may give its bytes in two pieces; a socket does not.
+        self.input.make_contiguous();
+        self.input.read(space)
+    }
+}
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(kind) = self.errors.pop_front() {
+            return Err(kind.into());
+        }
+        if self.room == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = bytes.len().min(self.room);
+        self.room -= if self.room == usize::MAX { 0 } else { count };
+        self.output.extend_from_slice(&bytes[..count]);
+        self.sends.1.borrow_mut().push(self.sends.0);
+        Ok(count)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let joined: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+        self.write(&joined)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Memory {
+    fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        let mut space = vec![0; into.capacity() - into.len()];
+        let count = self.read(&mut space)?;
+        into.extend_from_slice(&space[..count]);
+        Ok(count)
+    }
+}
+
+/// A clock that tests set, in milliseconds.
+pub(crate) struct TestClock(pub(crate) Rc<Cell<u64>>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Now {
+        Now { ticks: self.0.get(), unix: 1_800_000_000 }
+    }
+}
+
+/// What was worth a line, but for packets.
+#[derive(Default)]
+pub(crate) struct Lines {
+    pub(crate) closed: Vec<String>,
+    pub(crate) refused: Vec<String>,
+    pub(crate) jobs: Vec<String>,
+    pub(crate) packets: Vec<Command>,
+}
+
+impl Journal for Lines {
+    fn level_name(&self) -> &'static str {
+        "ERROR"
+    }
+
+    fn packet(&mut self, _from: ConnectionKey, command: Command) {
+        self.packets.push(command);
+    }
+
+    fn closed(&mut self, origin: Origin, reason: &CloseReason) {
+        let fault = if reason.is_fault { "fault: " } else { "" };
+        self.closed.push(format!("{origin} {fault}{}", reason.text));
+    }
+
+    fn refused(&mut self, origin: Origin, why: &[u8]) {
+        self.refused.push(format!("{origin} {}", why.escape_ascii()));
+    }
+
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+        let [function, unique] = [function, unique].map(<[u8]>::escape_ascii);
+        self.jobs.push(format!("accepted {function} {unique} {due}"));
+    }
+
+    fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8) {
+        let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
+        self.jobs.push(format!("gave up {handle} {function} {unique} {attempts}"));
+    }
+}
+
+/// What the poller was asked for.
+#[derive(Default)]
+pub(crate) struct TestPoller {
+    /// Sessions whose streams it was to watch, or not any more.
+    pub(crate) watched: Vec<(usize, bool)>,
+    /// Streams that were given back.
+    pub(crate) closed: Vec<Memory>,
+}
+
+impl Poller<Memory> for TestPoller {
+    fn watch_writable(&mut self, index: usize, _: &mut Memory, wanted: bool) -> io::Result<()> {
+        self.watched.push((index, wanted));
+        Ok(())
+    }
+
+    fn closed(&mut self, stream: Memory) {
+        self.closed.push(stream);
+    }
+}
+
+/// What was sent to connections without a session.
+#[derive(Default)]
+pub(crate) struct TestBridge(pub(crate) Vec<(ConnectionKey, Vec<u8>, usize)>);
+
+impl Bridge for TestBridge {
+    fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
+        self.0.push((to, packet, limit));
+    }
+}
+
+pub(crate) struct TestHost;
+
+impl Host for TestHost {
+    type Stream = Memory;
+    type Clock = TestClock;
+    type Journal = Lines;
+    type Bridge = TestBridge;
+}
+
+/// A broker that holds acknowledgements for so many milliseconds, and no grabs.
+pub(crate) fn broker(ack_delay_ms: u64) -> Broker {
+    Broker::new(Config {
+        handle_prefix: "H".into(),
+        attempts: Some(1),
+        wakeup: Wakeup::AsNeeded,
+        delayed_replies: DelayedReplies { grab_hold_ms: 0, ack_delay_ms },
+        exceptions: false,
+    })
+}
+
+/// Most bytes that wait for a peer of a test.
+pub(crate) const OUTPUT_LIMIT: usize = 4 << 20;
+/// Most bytes of a packet in a test, its header aside.
+pub(crate) const PACKET_LIMIT: u32 = 2 << 20;
+
+/// A job server whose clock is this one.
+pub(crate) fn server(broker: Broker, clock: &Rc<Cell<u64>>) -> JobServer<TestHost> {
+    let settings =
+        Settings { output_limit: OUTPUT_LIMIT, packet_limit: PACKET_LIMIT, allow_shutdown: true };
+    let (journal, bridge) = (Lines::default(), TestBridge::default());
+    JobServer::new(broker, settings, TestClock(clock.clone()), journal, bridge)
+}
+
+/// A request as bytes.
+pub(crate) fn request(command: Command, args: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
+    encode(&mut bytes, Magic::Request, command, &args, body);
+    bytes
+}
+
+/// A job server and its surroundings.
+pub(crate) struct World {
+    pub(crate) server: JobServer<TestHost>,
+    pub(crate) clock: Rc<Cell<u64>>,
+    pub(crate) poller: TestPoller,
+    /// The peers in the order in which they were sent to.
+    pub(crate) sends: Rc<RefCell<Vec<i32>>>,
+    peers: i32,
+}
+
+impl World {
+    /// Without delayed replies.
+    pub(crate) fn new() -> World {
+        World::with(broker(0))
+    }
+
+    pub(crate) fn with(broker: Broker) -> World {
+        let clock = Rc::new(Cell::new(5_000));
+        let (poller, sends) = (TestPoller::default(), Rc::default());
+        World { server: server(broker, &clock), clock, poller, sends, peers: 0 }
+    }
+
+    /// A new session with peer 1, 2 and so on.
+    pub(crate) fn connect(&mut self) -> ConnectionKey {
+        self.peers += 1;
+        let sends = (self.peers, self.sends.clone());
+        let stream = Memory { sends, lasts: (0, self.clock.clone()), ..Memory::default() };
+        self.server.connect(stream, Origin::Local(self.peers), 7)
+    }
+
+    /// A session whose peer offers a function and waits for a job.
+    pub(crate) fn worker(&mut self, function: &str) -> ConnectionKey {
+        let worker = self.connect();
+        self.ask(worker, Command::CanDo, &[function], b"");
+        self.ask(worker, Command::PreSleep, &[], b"");
+        worker
+    }
+
+    pub(crate) fn stream(&mut self, of: ConnectionKey) -> &mut Memory {
+        self.server.stream(of.index()).expect("a session")
+    }
+
+    /// Bytes come from a peer.
+    pub(crate) fn deliver(&mut self, from: ConnectionKey, bytes: &[u8]) {
+        self.stream(from).input.extend(bytes);
+        self.server.readable(from.index(), false);
+    }
+
+    /// A peer sends nothing any more.
+    pub(crate) fn end(&mut self, of: ConnectionKey) {
+        self.stream(of).has_ended = true;
+        self.server.readable(of.index(), true);
+    }
+
+    pub(crate) fn send(&mut self, from: ConnectionKey, command: Command, args: &[&str]) {
+        self.deliver(from, &request(command, args, b""));
+    }
+
+    pub(crate) fn turn(&mut self) {
+        self.server.turn(&mut self.poller);
+        self.server.flush(&mut self.poller);
+        self.server.recount();
+    }
+
+    /// Turns until nothing is left to do.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..3000 {
+            self.turn();
+            if !self.server.is_busy() {
+                return;
+            }
+        }
+        panic!("a job server that is always busy");
+    }
+
+    /// Sends a packet; returns what came back.
+    pub(crate) fn ask(
+        &mut self,
+        from: ConnectionKey,
+        command: Command,
+        args: &[&str],
+        body: &[u8],
+    ) -> Vec<String> {
+        self.deliver(from, &request(command, args, body));
+        self.settle();
+        self.received(from)
+    }
+
+    /// Sends a line; returns the text that came back.
+    pub(crate) fn ask_text(&mut self, from: ConnectionKey, line: &str) -> String {
+        self.deliver(from, line.as_bytes());
+        self.settle();
+        self.text(from)
+    }
+
+    /// The text that a peer got since it last looked.
+    pub(crate) fn text(&mut self, of: ConnectionKey) -> String {
+        String::from_utf8(self.bytes(of)).expect("text")
+    }
+
+    /// What a peer got since it last looked.
+    pub(crate) fn bytes(&mut self, of: ConnectionKey) -> Vec<u8> {
+        std::mem::take(&mut self.stream(of).output)
+    }
+
+    /// The packets that a peer got since it last looked.
+    pub(crate) fn received(&mut self, of: ConnectionKey) -> Vec<String> {
+        packets(&self.bytes(of))
+    }
+}
+
+/// Packets as text: what follows the command's name is the payload, cut if it is long.
+pub(crate) fn packets(mut bytes: &[u8]) -> Vec<String> {
+    let mut all = Vec::new();
+    while !bytes.is_empty() {
+        let Ok(Decoded::Whole { packet, used }) = decode(bytes) else {
+            panic!("no packet: {}", bytes.escape_ascii());
+        };
+        let payload = &bytes[12..used];
+        let short = payload[..payload.len().min(40)].escape_ascii();
+        let name = packet.command().name();
+        all.push(match payload.len() {
+            0 => name.to_string(),
+            1..=40 => format!("{name} {short}"),
+            long => format!("{name} {short}.. {long}"),
+        });
+        bytes = &bytes[used..];
+    }
+    all
+}

@@ -1,0 +1,43 @@
+//! Large packets are received with few calls, into memory that they can keep.
+
+use super::host::{World, request};
+use gearman_broker::ConnectionKey;
+use gearman_protocol::Command;
+
+/// How many receives it takes to handle these bytes, and how many packets they are.
+fn receives(world: &mut World, peer: ConnectionKey, bytes: &[u8]) -> (usize, usize) {
+    let before = world.stream(peer).receives;
+    world.server.journal.packets.clear();
+    world.deliver(peer, bytes);
+    world.settle();
+    (world.stream(peer).receives - before, world.server.journal.packets.len())
+}
+
+#[test]
+fn small_packets_that_came_together_take_one_receive() {
+    let mut world = World::new();
+    let peer = world.connect();
+    let small = request(Command::EchoReq, &[], b"small");
+    assert_eq!(receives(&mut world, peer, &small), (1, 1));
+    assert_eq!(receives(&mut world, peer, &small.repeat(100)), (1, 100));
+}
+
+#[test]
+fn the_rest_of_a_large_packet_is_received_in_the_turn_of_its_head() {
+    let mut world = World::new();
+    let peer = world.connect();
+    let large = request(Command::EchoReq, &[], &vec![b'x'; 400_000]);
+    world.deliver(peer, &large);
+    world.turn();
+    assert_eq!(world.server.journal.packets.len(), 1);
+    assert_eq!(world.stream(peer).receives, 2);
+}
+
+#[test]
+fn a_large_packet_after_another_one_takes_one_receive() {
+    let mut world = World::new();
+    let peer = world.connect();
+    let large = request(Command::EchoReq, &[], &vec![b'x'; 400_000]);
+    receives(&mut world, peer, &large);
+    assert_eq!(receives(&mut world, peer, &large), (1, 1));
+}

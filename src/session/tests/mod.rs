@@ -1,0 +1,11 @@
+//! Tests of sessions and of the job server around them, over byte streams in memory.
+
+mod acknowledgements;
+mod closing;
+mod driver;
+mod framing;
+pub(crate) mod host;
+mod large;
+mod lists;
+mod sending;
+mod twins;
