@@ -1,6 +1,6 @@
 //! The job server without sockets, threads or a clock.
 //!
-//! [`Session`] is one connection: bytes in, packets and lines out of them, and the
+//! A session is one connection: bytes in, packets and lines out of them, and the
 //! queue of what is to be sent. [`JobServer`] is all sessions around one broker.
 //! Whoever drives it brings a [`Host`]: byte streams, a clock, and a place for what is
 //! worth a line in a log. `gearmand` brings sockets and an event loop; a simulation
