@@ -176,7 +176,7 @@ mod tests {
 
         /// Held, served, expired and interrupted acknowledgements.
         fn counts(&self) -> [u64; 4] {
-            let HeldReplies { held, served, expired, interrupted } = self.delays.counts;
+            let HeldReplies { held, served, expired, interrupted } = self.delays.counts();
             [held, served, expired, interrupted]
         }
     }
@@ -189,6 +189,24 @@ mod tests {
             client.report(0, true);
         }
         client
+    }
+
+    #[test]
+    fn a_client_that_fills_up_its_jobs_in_flight_after_two_results_is_predicted_to_be_silent() {
+        let mut client = Client::new(DELAY_MS);
+        (0..4).for_each(|_| assert_ne!(client.acknowledge(0, true), AckFate::Hold(DELAY_MS)));
+        let mut rounds = 0;
+        loop {
+            (0..2).for_each(|_| client.report(1, true));
+            let first = client.acknowledge(1, true);
+            // Submitted because of the second result, not because of the first answer.
+            client.acknowledge(1, true);
+            if first == AckFate::Hold(1 + DELAY_MS) {
+                break;
+            }
+            rounds += 1;
+            assert!(rounds <= 4, "{rounds} rounds");
+        }
     }
 
     #[test]

@@ -185,3 +185,26 @@ fn only_the_acknowledgement_of_a_job_that_somebody_waits_for_may_wait() {
     assert_eq!(world.mailbox.may_wait, ["JOB_CREATED H:1", "JOB_CREATED H:2"]);
     assert_eq!(world.mail(client).len(), 4);
 }
+
+#[test]
+fn a_job_whose_second_has_come_is_queued_at_once() {
+    let mut world = World::new();
+    let client = world.connect();
+    for (due, delayed) in [(0, 0), (1, 1)] {
+        let due = (world.now.unix + due).to_string();
+        world.ask(client, Command::SubmitJobEpoch, &["f", "", &due, "x"]);
+        assert_eq!(world.broker.counts().delayed, delayed);
+    }
+}
+
+#[test]
+fn a_job_whose_names_fit_into_no_packet_to_a_worker_is_refused() {
+    let mut world = World::new();
+    let client = world.connect();
+    let unique = "u".repeat(60);
+    for (length, unique, is_accepted) in [(3_000, &unique[..], true), (4_070, "", false)] {
+        let name = "n".repeat(length);
+        let answer = world.ask(client, Command::SubmitReduceJob, &[&name, unique, &name, "", "x"]);
+        assert_eq!(answer[0].starts_with("JOB_CREATED"), is_accepted, "{length}: {answer:?}");
+    }
+}
