@@ -284,6 +284,7 @@ mod tests {
 
     #[test]
     fn memory_that_holds_little_of_what_it_could_is_not_kept_for_it() {
+        assert!(fills(&packet(100_000, 5_000)));
         assert!(!fills(&packet(100_000, 20_000)));
         assert!(!fills(&[packet(100_000, 0), packet(100_000, 0)].concat()));
     }

@@ -81,12 +81,9 @@ impl SendQueue {
             match result {
                 Ok(count) => {
                     assert!(count <= offered, "a stream took {count} of {offered} bytes");
-                    let is_short = count < offered;
-                    let twice =
-                        usize::from(is_short && count > 1 && strikes(Defect::ByteSentTwice));
-                    self.advance(count - twice);
+                    self.advance(count - repeated(count, offered));
                     self.check_counts();
-                    if is_short {
+                    if count < offered {
                         self.compact();
                         return Ok(false);
                     }
@@ -170,6 +167,11 @@ impl SendQueue {
             self.sent = 0;
         }
     }
+}
+
+/// How many bytes are sent twice: none, but for a deliberate defect.
+fn repeated(count: usize, offered: usize) -> usize {
+    usize::from(count > 1 && count < offered && strikes(Defect::ByteSentTwice))
 }
 
 #[cfg(test)]

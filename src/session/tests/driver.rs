@@ -113,3 +113,14 @@ fn a_large_result_goes_over_the_bridge_in_one_piece() {
     assert_eq!(packets(created), ["JOB_CREATED H:1"]);
     assert!(result.ends_with(&body) && result.len() == 12 + 4 + body.len());
 }
+
+#[test]
+fn all_sessions_end_at_once_when_their_server_closes() {
+    let mut world = World::new();
+    let (client, _worker) = (world.connect(), world.worker("f"));
+    world.send(client, Command::SubmitJob, &["f", ""]);
+    world.settle();
+    world.server.close_all();
+    let counts = world.server.broker.counts();
+    assert_eq!((counts.connections, counts.jobs), (0, 0));
+}

@@ -213,3 +213,19 @@ fn the_time_for_a_job_begins_when_it_is_handed_out_not_when_the_turn_begins() {
     assert!(assigned[0].starts_with("JOB_ASSIGN"));
     assert_eq!(world.server.next_due(), (Some(5_000 + 500 + 1_000 + 1), None));
 }
+
+#[test]
+fn an_oversized_packet_that_comes_behind_another_one_and_in_parts_is_skipped() {
+    let mut world = World::new();
+    let peer = world.connect();
+    let echo = |body: &[u8]| request(Command::EchoReq, &[], body);
+    let large = echo(&vec![b'x'; PACKET_LIMIT as usize + 1]);
+    world.deliver(peer, &[&echo(b"before")[..], &large[..100]].concat());
+    world.settle();
+    world.deliver(peer, &[&large[100..], &echo(b"behind")].concat());
+    world.settle();
+    let received = world.received(peer);
+    assert_eq!(received.len(), 3, "{received:?}");
+    assert_eq!((&received[0][..], &received[2][..]), ("ECHO_RES before", "ECHO_RES behind"));
+    assert!(received[1].starts_with("ERROR"), "{received:?}");
+}
