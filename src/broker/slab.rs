@@ -297,6 +297,25 @@ mod tests {
     }
 
     #[test]
+    fn all_values_are_listed_under_their_own_places() {
+        let mut slab = Slab::new();
+        let ids: Vec<_> = (0..CHUNK * 2 + 1).map(|n| slab.insert(n)).collect();
+        let listed: Vec<_> = slab.iter().map(|(id, &n)| (id, n)).collect();
+        let expected: Vec<_> = ids.into_iter().zip(0..).collect();
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn the_table_of_chunks_shrinks_when_most_are_gone() {
+        let mut slab = Slab::new();
+        let ids: Vec<_> = (0..CHUNK * 64).map(|n| slab.insert(n)).collect();
+        for id in ids {
+            slab.remove(id);
+        }
+        assert!(slab.chunks.capacity() <= 32, "{} places", slab.chunks.capacity());
+    }
+
+    #[test]
     fn a_place_in_a_chunk_that_was_given_back_gets_a_new_generation() {
         let mut slab = Slab::new();
         let ids: Vec<_> = (0..CHUNK * 3).map(|n| slab.insert(n)).collect();
