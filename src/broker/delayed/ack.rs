@@ -192,6 +192,16 @@ mod tests {
     }
 
     #[test]
+    fn an_acknowledgement_is_held_until_its_own_time_and_not_after_its_result() {
+        let mut client = after(4);
+        assert_eq!(client.acknowledge(5, true), AckFate::Hold(5 + DELAY_MS));
+        client.report(6, true);
+        assert!(!client.ack.is_held_until(5 + DELAY_MS));
+        assert_eq!(client.acknowledge(7, true), AckFate::Hold(7 + DELAY_MS));
+        assert!(!client.ack.is_held_until(5 + DELAY_MS) && client.ack.is_held_until(7 + DELAY_MS));
+    }
+
+    #[test]
     fn a_client_that_fills_up_its_jobs_in_flight_after_two_results_is_predicted_to_be_silent() {
         let mut client = Client::new(DELAY_MS);
         (0..4).for_each(|_| assert_ne!(client.acknowledge(0, true), AckFate::Hold(DELAY_MS)));
