@@ -3,26 +3,14 @@
 //! Must not: be used for secrets.
 
 use super::{Peer, packets};
+pub(crate) use crate::random::Random;
 use std::fmt::{Debug, Formatter, Result as Written};
 use std::time::Duration;
 
 /// How many scripts are compared.
 pub(crate) const SEEDS: u64 = 3_000;
 
-/// SplitMix64; its field is the seed.
-#[derive(Clone, Debug)]
-pub(crate) struct Random(pub(crate) u64);
-
 impl Random {
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % end as u64) as usize
-    }
-
     /// True once in `times`.
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
