@@ -43,7 +43,7 @@ pub enum DriverTimer {
 /// A deadline on the clock that only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// A worker has had its time for a job.
+    /// The time limit of a running job has passed.
     JobTimeout(Id<Job>),
     /// More workers of a function may have to be woken.
     WakeMore(Key<Function>),

@@ -56,13 +56,13 @@ pub enum AckFate {
     Send,
     /// It is held until then at most.
     Hold(u64),
-    /// It goes with what is to be sent already, or with the one that is held.
+    /// It goes with a packet that is queued already, or with the one that is held.
     Join,
 }
 
 impl DelayedAck {
-    /// A submission is acknowledged. `is_alone` is whether nothing else is to be sent
-    /// to the client in this turn.
+    /// A submission is acknowledged. `is_alone` says that no other packet leaves for the
+    /// client in this turn.
     #[inline]
     pub fn acknowledge(&mut self, now: u64, is_alone: bool, delays: &mut AckDelays) -> AckFate {
         if delays.limit_ms == 0 {

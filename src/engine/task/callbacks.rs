@@ -12,7 +12,7 @@ use super::Task;
 pub(crate) enum CallbackState {
     /// No user code is due or running. Events are applied as they come.
     Idle,
-    /// The callback of the task's state returned an error, and is to be called again.
+    /// The callback of the task's state returned an error, and is due again.
     Due,
     /// The callback of the task's state is running.
     Running(u32),
