@@ -1,16 +1,15 @@
-//! What a job costs the server: ours and, where it is installed, the original,
-//! in turns.
+//! Benchmark of the job server: processor time, throughput and memory per job, beside the
+//! original where it is installed, in alternating runs.
 //!
-//! `cargo bench --bench gearmand` measures everything; names of cases after
-//! `--` measure these, `ours` or `original` one of the two, `--runs N` says how
-//! often. `--against PROGRAM` puts another server, such as an earlier build of
-//! ours, in the original's place. `delays` measures ours with and without each delayed
-//! reply, in the cases that are named behind it. `--soak SECONDS` puts ours under a crowd that comes and goes and
-//! checks that nothing is lost.
+//! `cargo bench --bench gearmand` runs all cases. Arguments after `--` select cases by name and
+//! servers (`ours`, `original`); `--runs N` sets the number of runs. `--against PROGRAM` replaces
+//! the original by another server, such as an earlier build. `delays` compares our server with
+//! and without each delayed reply, in the cases that follow. `--soak SECONDS` loads our server
+//! with clients and workers that connect and disconnect, and checks that no job is lost.
 //!
-//! The load speaks the protocol by itself, from one thread of this process. Only
-//! the server's own processor time is counted; the load's stands beside it,
-//! because on a machine with few cores they get in each other's way.
+//! The load generator has its own protocol code and runs in one thread of this process. Only the
+//! server's processor time is compared. The load's own is printed too, because on a machine with
+//! few cores the two compete.
 
 #[path = "gearmand/cases.rs"]
 mod cases;
@@ -35,23 +34,23 @@ use cases::{CASES, Case, Scale};
 use report::Runs;
 use server::Kind;
 
-/// What is to be measured.
-struct Wanted {
+/// The command line: what to measure.
+struct Settings {
     kinds: Vec<Kind>,
     cases: Vec<&'static Case>,
     runs: Option<usize>,
     scale: Scale,
-    /// Seconds of soaking instead.
+    /// Seconds of soak test, which replaces the cases.
     soak: Option<u64>,
-    /// Ours with and without each delayed reply instead: in these cases, or in all.
+    /// Cases of the comparison of delayed replies, which replaces the others; all if empty.
     delays: Option<Vec<String>>,
-    /// The server to compare with.
+    /// Program that replaces the original.
     against: Option<String>,
 }
 
-fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    // Without cargo bench's own argument this is a test that it still works.
-    let mut wanted = Wanted {
+fn parse(arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
+    // `cargo test` runs this without `--bench`: one short run shows that it works.
+    let mut settings = Settings {
         kinds: Vec::new(),
         cases: Vec::new(),
         runs: Some(1),
@@ -63,26 +62,28 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
         match &argument[..] {
-            "--bench" => (wanted.runs, wanted.scale) = (wanted.runs.filter(|&n| n > 1), Scale(1)),
+            "--bench" => {
+                (settings.runs, settings.scale) = (settings.runs.filter(|&n| n > 1), Scale(1))
+            }
             "--runs" => {
                 let count = arguments.next().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
-                wanted.runs = Some(count.ok_or("--runs needs a number")?);
+                settings.runs = Some(count.ok_or("--runs needs a number")?);
             }
             "--soak" => {
                 let seconds = arguments.next().and_then(|n| n.parse().ok());
-                wanted.soak = Some(seconds.ok_or("--soak needs a number of seconds")?);
+                settings.soak = Some(seconds.ok_or("--soak needs a number of seconds")?);
             }
             "--against" => {
-                wanted.against = Some(arguments.next().ok_or("--against needs a program")?);
+                settings.against = Some(arguments.next().ok_or("--against needs a program")?);
             }
-            "delays" => wanted.delays = Some(Vec::new()),
-            "ours" => wanted.kinds.push(Kind::Ours),
-            "original" => wanted.kinds.push(Kind::Original),
-            name if wanted.delays.is_some() && delays::is_case(name) => {
-                wanted.delays.as_mut().expect("it is there").push(name.into());
+            "delays" => settings.delays = Some(Vec::new()),
+            "ours" => settings.kinds.push(Kind::Ours),
+            "original" => settings.kinds.push(Kind::Original),
+            name if settings.delays.is_some() && delays::is_case(name) => {
+                settings.delays.as_mut().expect("it is there").push(name.into());
             }
             name => match CASES.iter().find(|case| case.name == name) {
-                Some(case) => wanted.cases.push(case),
+                Some(case) => settings.cases.push(case),
                 None => {
                     let names: Vec<_> = CASES.iter().map(|case| case.name).collect();
                     return Err(format!("{name} is no case; they are {}", names.join(", ")));
@@ -90,44 +91,44 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
             },
         }
     }
-    if wanted.kinds.is_empty() {
-        wanted.kinds = vec![Kind::Original, Kind::Ours];
+    if settings.kinds.is_empty() {
+        settings.kinds = vec![Kind::Original, Kind::Ours];
     }
-    if wanted.cases.is_empty() {
-        wanted.cases = CASES.iter().collect();
+    if settings.cases.is_empty() {
+        settings.cases = CASES.iter().collect();
     }
-    Ok(wanted)
+    Ok(settings)
 }
 
 fn main() {
-    let wanted = match parse(std::env::args().skip(1)) {
-        Ok(wanted) => wanted,
+    let settings = match parse(std::env::args().skip(1)) {
+        Ok(settings) => settings,
         Err(error) => {
             eprintln!("{error}");
             std::process::exit(2);
         }
     };
-    if let Some(seconds) = wanted.soak {
+    if let Some(seconds) = settings.soak {
         return soak::run(seconds);
     }
-    if let Some(cases) = wanted.delays {
-        return delays::run(&cases, wanted.runs, wanted.scale);
+    if let Some(cases) = settings.delays {
+        return delays::run(&cases, settings.runs, settings.scale);
     }
-    if let Some(program) = wanted.against {
+    if let Some(program) = settings.against {
         Kind::replace_original(program);
     }
-    for kind in &wanted.kinds {
+    for kind in &settings.kinds {
         if !kind.is_installed() {
             println!("skipped: there is no {}", kind.program());
         }
     }
     println!("  {:<44} {:>10} {:>10} {:>7}", "", "original", "ours", "ratio");
     let mut missed = 0;
-    for case in wanted.cases {
+    for case in settings.cases {
         let mut runs = Runs::default();
-        for _ in 0..wanted.runs.unwrap_or(case.runs) {
-            for &kind in wanted.kinds.iter().filter(|kind| kind.is_installed()) {
-                runs.add(kind, (case.run)(kind, wanted.scale));
+        for _ in 0..settings.runs.unwrap_or(case.runs) {
+            for &kind in settings.kinds.iter().filter(|kind| kind.is_installed()) {
+                runs.add(kind, (case.run)(kind, settings.scale));
             }
         }
         missed += runs.print(&format!("{}: {}", case.name, case.about));

@@ -51,7 +51,7 @@ int main(int argc, char **argv)
   show_task("after", task);
 
   log.name = "status of an unknown unique";
-  task = gearman_client_add_task_status_by_unique(client, NULL, "nobody", &rc);
+  task = gearman_client_add_task_status_by_unique(client, NULL, "absent", &rc);
   show("add_task_status_by_unique", rc);
   gearman_task_set_context(task, &log);
   show("run_tasks", gearman_client_run_tasks(client));

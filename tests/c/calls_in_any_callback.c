@@ -10,7 +10,7 @@ static void add_tasks(gearman_task_st *task)
   show("  add_task", rc);
   gearman_client_add_task_background(client, NULL, NULL, "echo", NULL, "abc", 3, &rc);
   show("  add_task_background", rc);
-  gearman_client_add_task_status(client, NULL, NULL, "H:nobody:1", &rc);
+  gearman_client_add_task_status(client, NULL, NULL, "H:absent:1", &rc);
   show("  add_task_status", rc);
 }
 
@@ -30,11 +30,11 @@ static void queries(gearman_task_st *task)
 {
   bool known, running;
   uint32_t numerator, denominator;
-  gearman_job_handle_t handle = "H:nobody:1";
+  gearman_job_handle_t handle = "H:absent:1";
   (void)task;
   show("  job_status", gearman_client_job_status(client, handle, &known, &running, &numerator,
                                                  &denominator));
-  gearman_status_t status = gearman_client_unique_status(client, "nobody", 6);
+  gearman_status_t status = gearman_client_unique_status(client, "absent", 6);
   printf("  unique_status: %s, known %s\n", rc_name(gearman_status_return(status)),
          yes(gearman_status_is_known(status)));
   gearman_argument_t argument = gearman_argument_make(NULL, 0, "abc", 3);
@@ -113,7 +113,7 @@ static void servers_removed(void)
     where = (enum kind)kind;
     make_client();
     gearman_task_st *waits =
-        gearman_client_add_task(client, NULL, NULL, "nobody", NULL, "abc", 3, &rc);
+        gearman_client_add_task(client, NULL, NULL, "absent", NULL, "abc", 3, &rc);
     outer = gearman_client_add_task(client, NULL, NULL, kinds[kind].function, NULL, "abc", 3, &rc);
     action = remove_servers;
     printf("-- %s\n", kinds[kind].name);

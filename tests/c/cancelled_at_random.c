@@ -113,11 +113,11 @@ static void run_tasks(life *own)
 static void ask(life *own)
 {
   bool known;
-  gearman_job_handle_t nobody = "H:nobody:1";
+  gearman_job_handle_t absent = "H:absent:1";
   for (;;)
   {
     gearman_client_echo(own->client, "x", 1);
-    gearman_client_job_status(own->client, nobody, &known, NULL, NULL, NULL);
+    gearman_client_job_status(own->client, absent, &known, NULL, NULL, NULL);
     gearman_client_remove_servers(own->client);
     gearman_client_add_server(own->client, "127.0.0.1", server_port);
   }

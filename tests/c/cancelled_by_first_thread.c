@@ -36,7 +36,7 @@ static gearman_return_t cancel_on_created(gearman_task_st *task)
 
 static int to_server[2], from_server[2];
 
-/* Has the server reset the connection, so that the result cannot be sent. */
+/* Makes the server reset the connection, so that the result cannot be sent. */
 static void have_reset(void)
 {
   char byte = 'x';

@@ -132,7 +132,7 @@ static void execute(handles *own)
   gearman_execute(own->client, "f", 1, NULL, 0, NULL, &argument, NULL);
 }
 
-/* Looks for a stop that nobody asks for. */
+/* Polls for a stop that is never requested. */
 static void kill_check(handles *own)
 {
   for (;;) gearman_kill(gearman_worker_id(own->worker), GEARMAN_SIGNAL_CHECK);
@@ -243,7 +243,7 @@ static const scene scenes[] = {
 
 static const scene check = {"kill, checking", kill_check, NULL, 0, job_echo};
 
-/* Nobody takes connections from a full backlog, so connecting takes for ever. */
+/* The backlog is full and nothing accepts from it, so connecting never ends. */
 static void connecting(void)
 {
   static const scene connecting_scenes[] = {

@@ -119,7 +119,7 @@ static void *submit_for_ever(void *type)
   __atomic_fetch_add(&cleaned, 1, __ATOMIC_SEQ_CST);
   pthread_setcanceltype(type == NULL ? PTHREAD_CANCEL_DEFERRED : PTHREAD_CANCEL_ASYNCHRONOUS,
                         NULL);
-  for (;;) gearman_client_do_background(client, "nobody", "same", "x", 1, NULL);
+  for (;;) gearman_client_do_background(client, "absent", "same", "x", 1, NULL);
   pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
   pthread_cleanup_pop(1);
   return NULL;

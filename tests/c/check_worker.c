@@ -288,7 +288,7 @@ int main(int argc, char **argv)
   job_server_start(&server);
   ports[0] = server.port;
 
-  ask("nobody is there", "worker_host", 100);
+  ask("no worker", "worker_host", 100);
   pid_t status_worker = start(true, 0);
   wait_for_workers(ports[0], "worker_host", 1);
   ask("status", "worker_host", 5000);

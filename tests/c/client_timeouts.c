@@ -18,14 +18,14 @@ int main(int argc, char **argv)
   gearman_client_set_timeout(client, 200);
 
   long long start = now_ms();
-  free(gearman_client_do(client, "nobody", NULL, "x", 1, NULL, &rc));
+  free(gearman_client_do(client, "absent", NULL, "x", 1, NULL, &rc));
   timed("do", rc, start, 200);
   show_client_error(client);
   gearman_client_free(client);
 
   client = client_for(server_port);
   gearman_client_set_timeout(client, 100);
-  gearman_task_st *task = gearman_client_add_task(client, NULL, NULL, "nobody", NULL, "x", 1, &rc);
+  gearman_task_st *task = gearman_client_add_task(client, NULL, NULL, "absent", NULL, "x", 1, &rc);
   start = now_ms();
   rc = gearman_client_run_tasks(client);
   timed("run_tasks", rc, start, 100);

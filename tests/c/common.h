@@ -3,7 +3,7 @@
  * printing that comes out the same on every run.
  *
  * A program is run as `PROGRAM PORT [SECOND_PORT]`; both ports belong to job servers that
- * nobody else uses. Everything it prints on stdout is compared. */
+ * no other program uses. Everything it prints on stdout is compared. */
 #ifndef GEARMAN_TESTS_COMMON_H
 #define GEARMAN_TESTS_COMMON_H
 
@@ -149,13 +149,13 @@ static inline long long now_ms(void)
 static inline void breathe(long long since)
 {
   errno = ETIMEDOUT;
-  if (now_ms() > since + 10000) die("waiting in vain");
+  if (now_ms() > since + 10000) die("no event within 10 s");
   poll(NULL, 0, 2);
 }
 
 /* ---- sockets -------------------------------------------------------------------------- */
 
-/* A port on which nobody listens. */
+/* A port without a listener. */
 static inline in_port_t dead_port(void)
 {
   struct sockaddr_in address;
@@ -600,7 +600,7 @@ static inline worker_process worker_start_nth(in_port_t port, int nth)
 
 static inline worker_process worker_start(in_port_t port) { return worker_start_nth(port, 1); }
 
-/* Lets one job of the function "wait" go on. */
+/* Releases one job of the function "wait". */
 static inline void worker_release(const worker_process *self)
 {
   if (write(self->release, "x", 1) != 1) die("worker_release");

@@ -77,7 +77,7 @@ static inline void resume(coroutine *self)
   current = self->previous;
 }
 
-/* Goes back to whoever resumed the coroutine that runs. */
+/* Switches back to the caller that resumed the running coroutine. */
 static inline void suspend(void)
 {
   coroutine *self = current;
@@ -99,7 +99,7 @@ static inline void run_aside(coroutine *self, void (*body)(void *), void *argume
   resume(self);
 }
 
-/* Lets a coroutine go on to its end. */
+/* Runs a coroutine to its end. */
 static inline void finish(coroutine *self)
 {
   while (!self->done) resume(self);

@@ -185,7 +185,7 @@ static void un_do(size_t n, int place)
 static void un_background(size_t n, int place)
 {
   gearman_job_handle_t handle = "";
-  code(gearman_client_do_background(client_at(place), "nobody", string_of(n), "abc", 3, handle));
+  code(gearman_client_do_background(client_at(place), "absent", string_of(n), "abc", 3, handle));
 }
 
 static void un_task(size_t n, int place)
@@ -334,7 +334,7 @@ static void sent_do(size_t n, int place)
 
 static void sent_background(size_t n, int place)
 {
-  code(gearman_client_do_background(client_at(place), "nobody", NULL, readable(64), n, NULL));
+  code(gearman_client_do_background(client_at(place), "absent", NULL, readable(64), n, NULL));
 }
 
 static void sent_task(size_t n, int place)
@@ -418,7 +418,7 @@ static void priority_of(size_t n, int place)
 {
   gearman_client_st *client = client_at(place);
   gearman_task_attr_t attributes = gearman_task_attr_init_background((gearman_job_priority_t)n);
-  gearman_task_st *task = gearman_execute(client, "nobody", 6, NULL, 0, &attributes, NULL, NULL);
+  gearman_task_st *task = gearman_execute(client, "absent", 6, NULL, 0, &attributes, NULL, NULL);
   executed(client, task);
 }
 

@@ -10,7 +10,7 @@ static void one_round(void)
   gearman_return_t rc;
   gearman_job_handle_t handle;
   size_t size;
-  gearman_client_do_background(client, "nobody", "always the same", "abc", 3, handle);
+  gearman_client_do_background(client, "absent", "always the same", "abc", 3, handle);
   free(gearman_client_do(client, "reverse", NULL, "abc", 3, &size, &rc));
   free(gearman_client_do(client, "fail", NULL, "abc", 3, &size, &rc));
   gearman_client_add_task(client, NULL, NULL, "everything", NULL, "abc", 3, &rc);

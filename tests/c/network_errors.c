@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 {
   setup(argc, argv);
   every_call("no servers", 0, -1, true);
-  every_call("nobody listens", dead_port(), -1, true);
+  every_call("no listener", dead_port(), -1, true);
   scripted("closes after the request", close_after_request, 5000, false);
   scripted("stays silent", stay_silent, 100, true);
   scripted("answers ERROR to a job", refuse, 5000, false);

@@ -21,7 +21,7 @@ int main(int argc, char **argv)
   strcpy(handle, "H:nowhere:1");
   show("job_status", gearman_client_job_status(client, handle, &known, &running, NULL, NULL));
   printf("unique_status: %s\n",
-         rc_name(gearman_status_return(gearman_client_unique_status(client, "nobody", 6))));
+         rc_name(gearman_status_return(gearman_client_unique_status(client, "absent", 6))));
   show("echo", gearman_client_echo(client, "x", 1));
   printf("set_server_option: %s\n",
          yes(gearman_client_set_server_option(client, "exceptions", 10)));

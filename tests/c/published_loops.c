@@ -1,5 +1,5 @@
 /* Loops that people publish, while servers are down, silent, lost and back: does each rest, and
- * does it go on when there is something to do? Turns are counted, not time. */
+ * does it resume when work is ready? Turns are counted, not time. */
 #include "published_loops.h"
 
 typedef struct

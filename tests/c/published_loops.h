@@ -7,12 +7,12 @@
 
 #include <sys/mman.h>
 
-/* What the loop's process shows to the one that watches it. */
+/* State that the loop's process shares with its observer. */
 typedef struct
 {
   volatile long turns;
   volatile int done, job_takes;
-  /* What the one who watches says. */
+  /* What the observer reports. */
   char text[128];
 } shown;
 

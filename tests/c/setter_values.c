@@ -1,4 +1,4 @@
-/* Every setter of client and worker with values that nobody thinks of: nothing, "", "*", zero,
+/* Every setter of client and worker with unusual values: nothing, "", "*", zero,
  * negative numbers, the ends of ranges, blanks, control characters, names that are too long. A line
  * for each: what it returned, the error's code, and what the getter says afterwards, each time of a
  * fresh handle. */

@@ -7,7 +7,7 @@ static void after_status_task(bool by_unique)
   gearman_client_st *client = client_for(server_port);
   gearman_client_set_timeout(client, 2000);
   if (by_unique)
-    gearman_client_add_task_status_by_unique(client, NULL, "nobody", &rc);
+    gearman_client_add_task_status_by_unique(client, NULL, "absent", &rc);
   else
     gearman_client_add_task_status(client, NULL, NULL, "H:nowhere:1", &rc);
   show("run_tasks", gearman_client_run_tasks(client));

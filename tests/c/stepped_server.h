@@ -174,7 +174,7 @@ static inline bool inside_take(int x)
   return true;
 }
 
-/* Does what there is to do at once; whether there was anything. */
+/* Does all work that is ready; returns whether any was. */
 static inline bool inside_serve(void)
 {
   bool any = false;
@@ -278,7 +278,7 @@ static inline void inside_live(int control, in_port_t port)
 
 /* ---- for the program --------------------------------------------------------------------- */
 
-/* A port that is nobody else's for as long as the socket is open: not even while the server has
+/* A port that stays reserved while the socket is open: not even while the server has
  * no listener. */
 static inline int hold_port(in_port_t *port)
 {

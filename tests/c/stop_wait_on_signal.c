@@ -52,7 +52,7 @@ static gearman_return_t client_job_status(void *client)
 {
   bool known, running;
   uint32_t numerator, denominator;
-  gearman_job_handle_t handle = "H:nobody:1";
+  gearman_job_handle_t handle = "H:absent:1";
   return gearman_client_job_status((gearman_client_st *)client, handle, &known, &running,
                                    &numerator, &denominator);
 }

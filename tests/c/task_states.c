@@ -95,7 +95,7 @@ static void until(const char *name, bool (*is_so)(void))
   {
     gearman_client_run_tasks(client);
     gearman_client_wait(client);
-    if (now_ms() > since + 10000) die("waiting in vain");
+    if (now_ms() > since + 10000) die("no event within 10 s");
   }
 }
 

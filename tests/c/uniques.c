@@ -41,8 +41,8 @@ static void seen_by_task(const char *what, const char *unique, bool background)
 static void joined(const char *what, const char *unique, const char *first, const char *second)
 {
   gearman_job_handle_t one, two;
-  gearman_client_do_background(client, "nobody works on this", unique, first, strlen(first), one);
-  gearman_client_do_background(client, "nobody works on this", unique, second, strlen(second), two);
+  gearman_client_do_background(client, "no worker does this", unique, first, strlen(first), one);
+  gearman_client_do_background(client, "no worker does this", unique, second, strlen(second), two);
   printf("%s: joined %s\n", what, yes(strcmp(one, two) == 0));
 }
 

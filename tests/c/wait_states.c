@@ -1,5 +1,5 @@
 /* gearman_client_wait() and gearman_worker_wait() after every call that can leave a connection
- * open, on blocking and non-blocking handles: whom do they wait for, if anybody? Each is called
+ * open, on blocking and non-blocking handles: which servers do they wait for? Each is called
  * three times, and the server moves before the second. */
 #include "stepped_server.h"
 

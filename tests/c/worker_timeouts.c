@@ -1,4 +1,4 @@
-/* How long gearman_worker_work waits when there is nothing to do, and what it returns then. */
+/* How long gearman_worker_work waits without a job, and what it returns then. */
 #include "common.h"
 
 static void timed(const char *what, gearman_worker_st *worker, long long at_least)

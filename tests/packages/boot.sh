@@ -31,7 +31,7 @@ EOF
 }
 
 # A control group for the boot, below the one that this script runs in: the groups that
-# systemd makes are in there, and nobody else's processes.
+# systemd makes are in there, and no other processes.
 control_group() {
     mounted=$(findmnt --noheadings --types cgroup2 --output TARGET | head -n 1)
     [ -n "$mounted" ] || return 1

@@ -7,7 +7,7 @@
 
 enum { ROUNDS = 400 };
 
-/* A client that finds nobody to talk to, and a worker. */
+/* A client without a reachable server, and a worker. */
 static int use(const char *library)
 {
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);

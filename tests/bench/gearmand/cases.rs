@@ -1,5 +1,4 @@
-//! What is measured, one function per case. Each gets a server of its own and
-//! returns its figures.
+//! The cases, one function each. A case starts its own server and returns figures.
 //!
 //! Must not: compare servers; that is `report`.
 
@@ -10,12 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Queueing, Shape, drain};
-use super::load::{ECHO_REQ, Load, Play, say};
+use super::load::{ECHO_REQ, Load, Scenario, append_request};
 use super::relay::relay;
 use super::report::{Figure, Target, median, percentile};
 use super::server::{Kind, Server, ask_list, cpu_of, own_seconds};
 
-/// How much is done: everything, or as little as shows that it works.
+/// Divisor of the number of jobs: 1 to measure, 1000 to see that a case works.
 #[derive(Clone, Copy)]
 pub(crate) struct Scale(pub(crate) usize);
 
@@ -25,12 +24,12 @@ impl Scale {
     }
 }
 
-/// One case.
+/// A named measurement.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) run: fn(Kind, Scale) -> Vec<Figure>,
-    /// Runs per server: few for what takes long and varies little.
+    /// Default number of runs per server.
     pub(crate) runs: usize,
 }
 
@@ -58,7 +57,12 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case { name: "million", about: "1,000,000 background jobs (ours only)", run: million, runs: 1 },
     Case { name: "functions", about: "10,000 functions", run: functions, runs: 3 },
-    Case { name: "idle", about: "10,000 connections that say nothing", run: idle, runs: 3 },
+    Case {
+        name: "idle",
+        about: "10,000 connections that append_request nothing",
+        run: idle,
+        runs: 3,
+    },
     Case {
         name: "sleepers",
         about: "10,000 sleeping workers of one function",
@@ -67,16 +71,16 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-/// What no server can be much cheaper than.
+/// Label of the floor: the cost of a relay that only passes bytes on.
 const RELAY: &str = "a relay that only passes bytes on, us per job";
-/// The binding target: processor time of the server.
+/// Target that decides: the server's processor time per job.
 const CPU: Target = Target::RatioAtMost(0.33);
 
 pub(crate) fn shape(clients: usize, outstanding: usize, workers: usize) -> Shape {
     Shape { clients, outstanding, workers, functions: vec!["function".into()], payload: 64 }
 }
 
-/// What jobs cost, and how fast they were.
+/// Cost and speed of a run.
 pub(crate) struct Cost {
     /// Microseconds of processor time per job.
     pub(crate) server: f64,
@@ -99,7 +103,7 @@ pub(crate) fn cost(server: &Server, jobs: usize, work: impl FnOnce() -> Vec<f64>
     }
 }
 
-/// Plays a crowd, after a tenth as many jobs for nobody's account.
+/// Measures a crowd after a warm-up of a tenth as many jobs.
 pub(crate) fn measure(server: &Server, crowd: &mut Crowd, jobs: usize) -> Cost {
     crowd.play((jobs / 10).max(1));
     cost(server, jobs, || crowd.play(jobs))
@@ -133,9 +137,8 @@ fn lone(kind: Kind, scale: Scale) -> Vec<Figure> {
     figures
 }
 
-/// Microseconds from a byte to its echo, between two threads that sleep until it
-/// comes: the yardstick of this machine at this moment. And those of processor time
-/// that the echo takes.
+/// Round trip of one byte between two blocking threads over the loopback: wall time and
+/// processor time in microseconds. It calibrates the figures to this machine at this moment.
 fn round_trip(count: usize) -> (f64, f64) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listens");
     let address = listener.local_addr().expect("an address");
@@ -169,8 +172,7 @@ fn busy(kind: Kind, scale: Scale) -> Vec<Figure> {
     foreground(&server, shape(8, 16, 8), scale.of(150_000), Target::RatioAtLeast(2.5)).0
 }
 
-/// What a second event loop could bring at the most: two processes, which need no
-/// lock, nor ever wait for each other.
+/// Upper bound for the gain of a second event loop: two processes that share nothing.
 fn loops(kind: Kind, scale: Scale) -> Vec<Figure> {
     if kind == Kind::Original {
         return Vec::new();
@@ -183,7 +185,7 @@ fn loops(kind: Kind, scale: Scale) -> Vec<Figure> {
     vec![
         Figure::new("jobs per second with one", one.rate, Target::None),
         Figure::new("jobs per second with two", two.rate, Target::None),
-        // What it would take to be worth it.
+        // The gain that would justify a second loop.
         Figure::new("two beside one", two.rate / one.rate, Target::None),
         Figure::new(
             "cores in use with one",
@@ -197,8 +199,9 @@ fn crowd(kind: Kind, scale: Scale) -> Vec<Figure> {
     let server = Server::start(kind, &[]);
     let jobs = scale.of(150_000);
     let (mut figures, _) = foreground(&server, shape(50, 4, 50), jobs, Target::RatioAtLeast(2.0));
-    // Each job is handed out and its result received, and with three others it is
-    // received and its result handed on: two and a half calls. A relay makes four.
+    // A job takes two and a half system calls: one to assign it, one to receive its result, and
+    // a quarter each to receive it and to relay its result, since four share a call. A relay
+    // makes four calls.
     let calls = relay(50, 1, 64, jobs) * 2.5 / 4.0;
     figures.push(Figure::new("the same calls in a relay, us", calls, Target::None));
     figures
@@ -213,10 +216,9 @@ fn large(kind: Kind, scale: Scale) -> Vec<Figure> {
     figures
 }
 
-/// Queues jobs, works them off, and looks at the memory before, between and
-/// after.
+/// Queues jobs and drains the queue; measures memory before, between and after.
 fn fill_and_drain(server: &Server, jobs: usize) -> Vec<Figure> {
-    // Everything that is there after the first jobs counts as the server's own.
+    // Memory after the first jobs is the baseline.
     let mut client = Queueing::new(server.port);
     client.add(1000, 64);
     drain(server.port, "queue", 1000);
@@ -236,7 +238,7 @@ fn fill_and_drain(server: &Server, jobs: usize) -> Vec<Figure> {
         drain(server.port, "queue", jobs);
         Vec::new()
     });
-    // Each job is a question and an answer.
+    // A drained job is one request and one reply.
     let (_, echo) = round_trip(jobs.min(20_000));
     thread::sleep(Duration::from_secs(10));
     let after = server.memory();
@@ -279,7 +281,7 @@ fn functions(kind: Kind, scale: Scale) -> Vec<Figure> {
     let mut crowd = Crowd::new(server.port, many);
     let cost = measure(&server, &mut crowd, jobs);
 
-    // Everybody else's packets wait for as long as the list is being made.
+    // A list must not delay the packets of other connections.
     let over = AtomicBool::new(false);
     let mut lists = Vec::new();
     let mut delays = Vec::new();
@@ -316,11 +318,11 @@ fn functions(kind: Kind, scale: Scale) -> Vec<Figure> {
     ]
 }
 
-/// Waits for so many answers of one kind.
+/// Counts down replies of one kind.
 struct Answers(u32, usize);
 
-impl Play for Answers {
-    fn hear(&mut self, _: usize, number: u32, _: &[u8], _: usize, _: &mut Vec<u8>) {
+impl Scenario for Answers {
+    fn on_packet(&mut self, _: usize, number: u32, _: &[u8], _: usize, _: &mut Vec<u8>) {
         assert_eq!(number, self.0);
         self.1 -= 1;
     }
@@ -339,8 +341,8 @@ fn idle(kind: Kind, scale: Scale) -> Vec<Figure> {
     let count = scale.of(9_900);
     let mut load = Load::new();
     for _ in 0..count {
-        let who = load.connect(server.port);
-        say(load.output(who), ECHO_REQ, &[b"here"]);
+        let index = load.connect(server.port);
+        append_request(load.output(index), ECHO_REQ, &[b"here"]);
     }
     load.run(&mut Answers(super::load::ECHO_RES, count));
     let each = (server.memory() - before) / count as f64;
@@ -356,7 +358,7 @@ fn sleepers(kind: Kind, scale: Scale) -> Vec<Figure> {
     let server = Server::start(kind, &[]);
     let few = measure(&server, &mut Crowd::new(server.port, shape(1, 1, 10)), scale.of(5_000));
     let count = scale.of(9_900);
-    // The original wakes every one of them for every job.
+    // The original wakes each of them for every job.
     let jobs = if kind == Kind::Original { 20 } else { scale.of(10_000) };
     let mut crowd = Crowd::new(server.port, Shape { workers: count, ..shape(1, 1, 0) });
     let many = measure(&server, &mut crowd, jobs);

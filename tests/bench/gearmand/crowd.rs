@@ -1,5 +1,5 @@
-//! Clients that wait for their jobs beside workers that sleep in between, as
-//! libraries do; and one client that queues without waiting.
+//! Load patterns: clients that wait for results with workers that sleep between jobs, and one
+//! client that queues background jobs.
 //!
 //! Must not: measure; that is `cases`.
 
@@ -8,28 +8,28 @@ use std::time::Instant;
 
 use super::load::*;
 
-/// What a crowd is made of.
+/// Size and payload of a crowd.
 #[derive(Clone)]
 pub(crate) struct Shape {
     pub(crate) clients: usize,
-    /// Jobs that a client has out at a time.
+    /// Unanswered jobs per client.
     pub(crate) outstanding: usize,
     pub(crate) workers: usize,
-    /// The functions in turn; each worker offers its share of them, or all of
-    /// them when there are fewer than workers.
+    /// Functions, submitted to in turn. Each worker registers its share of them, or all if there
+    /// are fewer functions than workers.
     pub(crate) functions: Vec<String>,
-    /// Bytes of a job's workload, and of its result.
+    /// Bytes of a workload and of a result.
     pub(crate) payload: usize,
 }
 
-/// A crowd on its connections.
+/// Connected clients and workers.
 pub(crate) struct Crowd {
     shape: Shape,
     load: Load,
-    party: Party,
+    state: CrowdState,
 }
 
-struct Party {
+struct CrowdState {
     clients: Range<usize>,
     outstanding: usize,
     functions: Vec<String>,
@@ -37,20 +37,19 @@ struct Party {
     goal: usize,
     submitted: usize,
     completed: usize,
-    /// When each client submitted last, and how long each of its jobs took: for
-    /// clients with one job at a time.
+    /// Time of each client's last submission, and the latencies in microseconds. Only for clients
+    /// with one job at a time.
     since: Vec<Instant>,
     pub(crate) latencies: Vec<f64>,
 }
 
 impl Crowd {
-    /// Connects everybody; the workers ask and go to sleep.
+    /// Connects all clients and workers; the workers register and sleep.
     pub(crate) fn new(port: u16, shape: Shape) -> Crowd {
         Crowd::between(&[port], shape)
     }
 
-    /// The same with several servers, each with its share of the clients and of the
-    /// workers.
+    /// Like [`Crowd::new`], with clients and workers spread over several servers.
     pub(crate) fn between(ports: &[u16], shape: Shape) -> Crowd {
         let port = |number| ports[number % ports.len()];
         let mut load = Load::new();
@@ -60,13 +59,13 @@ impl Crowd {
             load.connect(port(number));
         });
         for number in 0..shape.workers {
-            let who = load.connect(port(number));
-            let out = load.output(who);
+            let index = load.connect(port(number));
+            let out = load.output(index);
             let offered = shape.functions.iter().cycle().skip(number * share).take(share);
-            offered.for_each(|function| say(out, CAN_DO, &[function.as_bytes()]));
-            say(out, GRAB_JOB_UNIQ, &[]);
+            offered.for_each(|function| append_request(out, CAN_DO, &[function.as_bytes()]));
+            append_request(out, GRAB_JOB_UNIQ, &[]);
         }
-        let party = Party {
+        let state = CrowdState {
             since: vec![Instant::now(); shape.clients],
             clients,
             outstanding: shape.outstanding,
@@ -77,33 +76,32 @@ impl Crowd {
             completed: 0,
             latencies: Vec::new(),
         };
-        Crowd { shape, load, party }
+        Crowd { shape, load, state }
     }
 
-    /// Plays so many jobs. Returns microseconds per job, of clients that have
-    /// one job at a time.
+    /// Runs `jobs` jobs. Returns latencies in microseconds if each client has one job at a time.
     pub(crate) fn play(&mut self, jobs: usize) -> Vec<f64> {
-        let party = &mut self.party;
-        (party.goal, party.submitted, party.completed) = (jobs, 0, 0);
-        party.latencies.clear();
+        let state = &mut self.state;
+        (state.goal, state.submitted, state.completed) = (jobs, 0, 0);
+        state.latencies.clear();
         for _ in 0..self.shape.outstanding {
-            for client in party.clients.clone() {
-                party.submit(client, self.load.output(client));
+            for client in state.clients.clone() {
+                state.submit(client, self.load.output(client));
             }
         }
-        self.load.run(party);
-        std::mem::take(&mut party.latencies)
+        self.load.run(state);
+        std::mem::take(&mut state.latencies)
     }
 }
 
-impl Party {
+impl CrowdState {
     fn submit(&mut self, client: usize, out: &mut Vec<u8>) {
         if self.submitted == self.goal {
             return;
         }
         let unique = format!("unique-{:09}", self.submitted);
         let function = &self.functions[self.submitted % self.functions.len()];
-        say(out, SUBMIT_JOB, &[function.as_bytes(), unique.as_bytes(), &self.payload]);
+        append_request(out, SUBMIT_JOB, &[function.as_bytes(), unique.as_bytes(), &self.payload]);
         self.submitted += 1;
         if self.outstanding == 1 {
             self.since[client] = Instant::now();
@@ -111,25 +109,32 @@ impl Party {
     }
 }
 
-impl Play for Party {
-    fn hear(&mut self, who: usize, number: u32, payload: &[u8], size: usize, out: &mut Vec<u8>) {
+impl Scenario for CrowdState {
+    fn on_packet(
+        &mut self,
+        index: usize,
+        number: u32,
+        payload: &[u8],
+        size: usize,
+        out: &mut Vec<u8>,
+    ) {
         match number {
             JOB_CREATED => {}
             WORK_COMPLETE => {
                 assert!(size > self.payload.len(), "a short result");
                 self.completed += 1;
                 if self.outstanding == 1 {
-                    self.latencies.push(self.since[who].elapsed().as_secs_f64() * 1e6);
+                    self.latencies.push(self.since[index].elapsed().as_secs_f64() * 1e6);
                 }
-                self.submit(who, out);
+                self.submit(index, out);
             }
             JOB_ASSIGN_UNIQ => {
                 let handle = words(payload).next().expect("a handle");
-                say(out, WORK_COMPLETE, &[handle, &self.payload]);
-                say(out, GRAB_JOB_UNIQ, &[]);
+                append_request(out, WORK_COMPLETE, &[handle, &self.payload]);
+                append_request(out, GRAB_JOB_UNIQ, &[]);
             }
-            NO_JOB => say(out, PRE_SLEEP, &[]),
-            NOOP => say(out, GRAB_JOB_UNIQ, &[]),
+            NO_JOB => append_request(out, PRE_SLEEP, &[]),
+            NOOP => append_request(out, GRAB_JOB_UNIQ, &[]),
             other => panic!("packet {other}: {}", payload.escape_ascii()),
         }
     }
@@ -139,11 +144,11 @@ impl Play for Party {
     }
 }
 
-/// One client that queues background jobs: a window of them goes out at once,
-/// and the next when all of it is acknowledged.
+/// A client that queues background jobs in windows: the next window is sent when the last is
+/// acknowledged.
 pub(crate) struct Queueing {
     load: Load,
-    who: usize,
+    index: usize,
     number: usize,
 }
 
@@ -153,12 +158,11 @@ const WINDOW: usize = 200;
 impl Queueing {
     pub(crate) fn new(port: u16) -> Queueing {
         let mut load = Load::new();
-        let who = load.connect(port);
-        Queueing { load, who, number: 0 }
+        let index = load.connect(port);
+        Queueing { load, index, number: 0 }
     }
 
-    /// Queues so many more jobs of function `queue`, each with a unique id of its
-    /// own.
+    /// Queues `jobs` jobs of function `queue` with distinct unique ids.
     pub(crate) fn add(&mut self, jobs: usize, payload: usize) {
         let payload = vec![b'x'; payload];
         let mut left = jobs;
@@ -167,8 +171,8 @@ impl Queueing {
             for _ in 0..window {
                 let unique = format!("unique-{:09}", self.number);
                 self.number += 1;
-                let out = self.load.output(self.who);
-                say(out, SUBMIT_JOB_BG, &[b"queue", unique.as_bytes(), &payload]);
+                let out = self.load.output(self.index);
+                append_request(out, SUBMIT_JOB_BG, &[b"queue", unique.as_bytes(), &payload]);
             }
             self.load.run(&mut Acknowledged(window));
             left -= window;
@@ -176,11 +180,11 @@ impl Queueing {
     }
 }
 
-/// So many acknowledgements.
+/// Counts down acknowledgements.
 struct Acknowledged(usize);
 
-impl Play for Acknowledged {
-    fn hear(&mut self, _: usize, number: u32, payload: &[u8], _: usize, _: &mut Vec<u8>) {
+impl Scenario for Acknowledged {
+    fn on_packet(&mut self, _: usize, number: u32, payload: &[u8], _: usize, _: &mut Vec<u8>) {
         assert_eq!(number, JOB_CREATED, "{}", payload.escape_ascii());
         self.0 -= 1;
     }
@@ -190,32 +194,32 @@ impl Play for Acknowledged {
     }
 }
 
-/// One worker that works a queue off.
+/// A worker that drains a queue.
 pub(crate) fn drain(port: u16, function: &str, jobs: usize) {
     let mut load = Load::new();
-    let who = load.connect(port);
-    let out = load.output(who);
-    say(out, CAN_DO, &[function.as_bytes()]);
-    say(out, GRAB_JOB_UNIQ, &[]);
+    let index = load.connect(port);
+    let out = load.output(index);
+    append_request(out, CAN_DO, &[function.as_bytes()]);
+    append_request(out, GRAB_JOB_UNIQ, &[]);
     load.run(&mut Draining { left: jobs, settled: false });
 }
 
 struct Draining {
     left: usize,
-    /// Whether the server said that it has handled the last result.
+    /// Whether the server has confirmed the last result by an echo.
     settled: bool,
 }
 
-impl Play for Draining {
-    fn hear(&mut self, _: usize, number: u32, payload: &[u8], _: usize, out: &mut Vec<u8>) {
+impl Scenario for Draining {
+    fn on_packet(&mut self, _: usize, number: u32, payload: &[u8], _: usize, out: &mut Vec<u8>) {
         match number {
             JOB_ASSIGN_UNIQ => {
                 let handle = words(payload).next().expect("a handle");
-                say(out, WORK_COMPLETE, &[handle, b"result"]);
+                append_request(out, WORK_COMPLETE, &[handle, b"result"]);
                 self.left -= 1;
                 match self.left {
-                    0 => say(out, ECHO_REQ, &[b"done?"]),
-                    _ => say(out, GRAB_JOB_UNIQ, &[]),
+                    0 => append_request(out, ECHO_REQ, &[b"done?"]),
+                    _ => append_request(out, GRAB_JOB_UNIQ, &[]),
                 }
             }
             ECHO_RES => self.settled = true,

@@ -1,4 +1,4 @@
-//! What each delayed reply saves: our server with and without it, in turns.
+//! Comparison of our server with and without each delayed reply, in alternating runs.
 //!
 //! Must not: know how replies are delayed.
 
@@ -13,10 +13,10 @@ use super::load::*;
 use super::report::{median, percentile};
 use super::server::{Kind, Server};
 
-/// Runs of each setting if none are asked for.
+/// Default number of runs per setting.
 const RUNS: usize = 9;
 
-/// A setting of both delays: its name, and the arguments that make it.
+/// A setting of both delays: its name and the server's arguments.
 const SETTINGS: [(&str, &[&str]); 4] = [
     ("both on", &[]),
     ("grab hold off", &["--grab-hold", "0"]),
@@ -24,7 +24,7 @@ const SETTINGS: [(&str, &[&str]); 4] = [
     ("both off", &["--grab-hold", "0", "--ack-delay", "0"]),
 ];
 
-/// What a delay saves: its name, the setting with it, and the one without it.
+/// A compared delay: its name, the setting with it, and the setting without it.
 const ROWS: [(&str, usize, usize); 5] = [
     ("grab hold, ack delay on", 0, 1),
     ("grab hold, ack delay off", 2, 3),
@@ -33,7 +33,7 @@ const ROWS: [(&str, usize, usize); 5] = [
     ("both", 0, 3),
 ];
 
-/// A case: its name, what it is, and how to play it.
+/// A case: its name, its description, and the function that runs it.
 type Case = (&'static str, &'static str, fn(&Server, Scale) -> Cost);
 
 const CASES: [Case; 4] = [
@@ -49,24 +49,24 @@ const CASES: [Case; 4] = [
     }),
 ];
 
-/// Whether there is a case of this name.
+/// Whether a case has this name.
 pub(crate) fn is_case(name: &str) -> bool {
     CASES.iter().any(|case| case.0 == name)
 }
 
-/// Measures and prints the named cases, or all if none is named.
+/// Measures and prints the named cases; all if `names` is empty.
 pub(crate) fn run(named: &[String], runs: Option<usize>, scale: Scale) {
     let runs = runs.unwrap_or(RUNS);
     println!("server CPU, us per job; medians of {runs} alternating runs");
-    let is_wanted = |case: &Case| named.is_empty() || named.iter().any(|name| name == case.0);
-    for (name, about, play) in CASES.into_iter().filter(is_wanted) {
+    let is_selected = |case: &Case| named.is_empty() || named.iter().any(|name| name == case.0);
+    for (name, about, run_case) in CASES.into_iter().filter(is_selected) {
         let mut costs: [Vec<Cost>; SETTINGS.len()] = Default::default();
         for run in 0..runs {
-            // Each setting is the first of a round as often as any other.
+            // Settings take turns at being first in a round.
             for turn in 0..SETTINGS.len() {
                 let setting = (run + turn) % SETTINGS.len();
                 let server = Server::start(Kind::Ours, SETTINGS[setting].1);
-                costs[setting].push(play(&server, scale));
+                costs[setting].push(run_case(&server, scale));
             }
         }
         print(name, about, &mut costs);
@@ -85,7 +85,7 @@ fn print(name: &str, about: &str, costs: &mut [Vec<Cost>]) {
             of(|cost| median(&mut cost.latencies)),
             of(|cost| percentile(&mut cost.latencies, 0.99)),
         ];
-        // Only jobs that go one at a time have latencies.
+        // Latencies exist only for clients with one job at a time.
         let [p50, p99] = [p50, p99].map(|us| match us.is_nan() {
             true => "-".to_string(),
             false => format!("{us:.1}"),
@@ -106,7 +106,7 @@ fn play(server: &Server, shape: Shape, jobs: usize) -> Cost {
     measure(server, &mut Crowd::new(server.port, shape), jobs)
 }
 
-/// A client and a worker that each wait for their own socket.
+/// A client and a worker in one blocking thread each.
 fn ping_pong(server: &Server, scale: Scale) -> Cost {
     let jobs = scale.of(20_000);
     let worker = server.connect();
@@ -120,11 +120,11 @@ fn ping_pong(server: &Server, scale: Scale) -> Cost {
     cost
 }
 
-/// One job at a time. Returns microseconds per job.
+/// Submits one job at a time. Returns latencies in microseconds.
 fn submit(stream: &mut TcpStream, jobs: usize) -> Vec<f64> {
     let mut input = Packets::default();
     let mut request = Vec::new();
-    say(&mut request, SUBMIT_JOB, &[b"function", b"", &[b'x'; 64]]);
+    append_request(&mut request, SUBMIT_JOB, &[b"function", b"", &[b'x'; 64]]);
     let mut one = || {
         let began = Instant::now();
         stream.write_all(&request).expect("sends");
@@ -134,12 +134,12 @@ fn submit(stream: &mut TcpStream, jobs: usize) -> Vec<f64> {
     (0..jobs).map(|_| one()).collect()
 }
 
-/// Does jobs until its connection ends.
+/// Performs jobs until the connection closes.
 fn work(mut stream: TcpStream) {
     let mut input = Packets::default();
     let mut output = Vec::new();
-    say(&mut output, CAN_DO, &[b"function"]);
-    say(&mut output, GRAB_JOB_UNIQ, &[]);
+    append_request(&mut output, CAN_DO, &[b"function"]);
+    append_request(&mut output, GRAB_JOB_UNIQ, &[]);
     loop {
         if stream.write_all(&output).is_err() {
             return;
@@ -149,22 +149,22 @@ fn work(mut stream: TcpStream) {
         match number {
             JOB_ASSIGN_UNIQ => {
                 let handle = words(&payload).next().expect("a handle");
-                say(&mut output, WORK_COMPLETE, &[handle, &[b'x'; 64]]);
-                say(&mut output, GRAB_JOB_UNIQ, &[]);
+                append_request(&mut output, WORK_COMPLETE, &[handle, &[b'x'; 64]]);
+                append_request(&mut output, GRAB_JOB_UNIQ, &[]);
             }
-            NO_JOB => say(&mut output, PRE_SLEEP, &[]),
-            NOOP => say(&mut output, GRAB_JOB_UNIQ, &[]),
+            NO_JOB => append_request(&mut output, PRE_SLEEP, &[]),
+            NOOP => append_request(&mut output, GRAB_JOB_UNIQ, &[]),
             other => panic!("packet {other}"),
         }
     }
 }
 
-/// Packets of a stream that is waited for.
+/// Reader of packets from a blocking stream.
 #[derive(Default)]
 struct Packets(Vec<u8>);
 
 impl Packets {
-    /// The next packet's number and payload, or `None` at the end.
+    /// Returns the next packet's number and payload, or `None` at the end of the stream.
     fn next(&mut self, stream: &mut TcpStream) -> Option<(u32, Vec<u8>)> {
         loop {
             let word = |at: usize| {

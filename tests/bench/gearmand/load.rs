@@ -1,11 +1,10 @@
-//! The load: any number of connections from one thread, so that what it costs
-//! stays small beside the server, and can be said.
+//! The load generator: any number of connections in one thread, which keeps its cost small and
+//! measurable.
 //!
-//! Owns the sockets, the framing of packets and the clock of a run. Who says
-//! what is up to a [`Play`].
+//! Owns the sockets, the framing of packets and the clock of a run. A [`Scenario`] decides what is
+//! sent.
 //!
-//! Must not: know jobs, or the package's own protocol code, which is what is
-//! measured.
+//! Must not: know jobs, or use the package's own protocol code, which is under measurement.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,13 +13,13 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-/// Longest silence of a server before the benchmark gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Bytes of a packet's payload that a [`Play`] gets to see.
+/// Longest silence of a server before the benchmark fails.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
+/// Bytes of a payload that a [`Scenario`] sees.
 const SHOWN: usize = 4096;
 const HEADER: usize = 12;
 
-// The packets that a load needs, by their numbers on the wire.
+// Packet types, by their numbers on the wire.
 pub(crate) const CAN_DO: u32 = 1;
 pub(crate) const PRE_SLEEP: u32 = 4;
 pub(crate) const NOOP: u32 = 6;
@@ -34,8 +33,8 @@ pub(crate) const SUBMIT_JOB_BG: u32 = 18;
 pub(crate) const GRAB_JOB_UNIQ: u32 = 30;
 pub(crate) const JOB_ASSIGN_UNIQ: u32 = 31;
 
-/// Appends a request.
-pub(crate) fn say(out: &mut Vec<u8>, number: u32, parts: &[&[u8]]) {
+/// Appends a request packet to `out`.
+pub(crate) fn append_request(out: &mut Vec<u8>, number: u32, parts: &[&[u8]]) {
     let separators = parts.len().saturating_sub(1);
     let size = parts.iter().map(|part| part.len()).sum::<usize>() + separators;
     out.extend_from_slice(b"\0REQ");
@@ -49,16 +48,23 @@ pub(crate) fn say(out: &mut Vec<u8>, number: u32, parts: &[&[u8]]) {
     }
 }
 
-/// The arguments at the start of a payload.
+/// Splits the NUL-terminated arguments off the start of a payload.
 pub(crate) fn words(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     payload.split(|&byte| byte == 0)
 }
 
-/// Who plays what on the connections of a [`Load`].
-pub(crate) trait Play {
-    /// A connection got a packet: its number, the first bytes of its payload,
-    /// and the payload's size. What is appended to `out` is sent.
-    fn hear(&mut self, who: usize, number: u32, payload: &[u8], size: usize, out: &mut Vec<u8>);
+/// What the connections of a [`Load`] send in reply to what they receive.
+pub(crate) trait Scenario {
+    /// Handles a packet of connection `index`: its number, the first bytes of its payload, and
+    /// the payload's size in bytes. Bytes appended to `out` are sent.
+    fn on_packet(
+        &mut self,
+        index: usize,
+        number: u32,
+        payload: &[u8],
+        size: usize,
+        out: &mut Vec<u8>,
+    );
 
     /// Whether the run is over.
     fn is_over(&self) -> bool;
@@ -66,16 +72,16 @@ pub(crate) trait Play {
 
 struct Peer {
     stream: TcpStream,
-    /// The start of a packet that is not complete.
+    /// Start of an incomplete packet.
     input: Vec<u8>,
-    /// Bytes of a payload that nobody looks at.
+    /// Bytes of the current payload still to skip.
     skip: usize,
     output: Vec<u8>,
     sent: usize,
     dirty: bool,
 }
 
-/// Connections, and the loop that serves them.
+/// Connections and their event loop.
 pub(crate) struct Load {
     poll: Poll,
     peers: Vec<Peer>,
@@ -89,7 +95,7 @@ impl Load {
         Load { poll, peers: Vec::new(), scratch: vec![0; 1 << 18], dirty: Vec::new() }
     }
 
-    /// Opens a connection; they are numbered from 0.
+    /// Opens a connection and returns its index, from 0.
     pub(crate) fn connect(&mut self, port: u16) -> usize {
         let number = self.peers.len();
         let stream = std::net::TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
@@ -104,63 +110,63 @@ impl Load {
         number
     }
 
-    /// Where a connection's words are gathered until [`Load::run`] sends them.
-    pub(crate) fn output(&mut self, who: usize) -> &mut Vec<u8> {
-        self.mark(who);
-        &mut self.peers[who].output
+    /// Send buffer of a connection, flushed by [`Load::run`].
+    pub(crate) fn output(&mut self, index: usize) -> &mut Vec<u8> {
+        self.mark(index);
+        &mut self.peers[index].output
     }
 
-    fn mark(&mut self, who: usize) {
-        if !std::mem::replace(&mut self.peers[who].dirty, true) {
-            self.dirty.push(who);
+    fn mark(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.peers[index].dirty, true) {
+            self.dirty.push(index);
         }
     }
 
-    /// Sends what was gathered, and plays until it is over.
-    pub(crate) fn run(&mut self, play: &mut impl Play) {
+    /// Flushes the send buffers and runs a scenario to its end.
+    pub(crate) fn run(&mut self, scenario: &mut impl Scenario) {
         let mut events = Events::with_capacity(1024);
         self.flush();
-        while !play.is_over() {
+        while !scenario.is_over() {
             let began = Instant::now();
-            match self.poll.poll(&mut events, Some(PATIENCE)) {
+            match self.poll.poll(&mut events, Some(SILENCE_MAX)) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 result => result.expect("waits"),
             }
-            assert!(!events.is_empty() || began.elapsed() < PATIENCE, "the server is silent");
+            assert!(!events.is_empty() || began.elapsed() < SILENCE_MAX, "the server is silent");
             for event in &events {
-                let Token(who) = event.token();
-                if event.is_writable() && self.peers[who].sent < self.peers[who].output.len() {
-                    self.mark(who);
+                let Token(index) = event.token();
+                if event.is_writable() && self.peers[index].sent < self.peers[index].output.len() {
+                    self.mark(index);
                 }
                 if event.is_readable() {
-                    self.receive(who, play);
+                    self.receive(index, scenario);
                 }
             }
             self.flush();
         }
     }
 
-    /// Reads until there is nothing more, and has each packet heard.
-    fn receive(&mut self, who: usize, play: &mut impl Play) {
+    /// Reads until the socket is empty and passes each packet to the scenario.
+    fn receive(&mut self, index: usize, scenario: &mut impl Scenario) {
         loop {
-            let peer = &mut self.peers[who];
+            let peer = &mut self.peers[index];
             let count = match peer.stream.read(&mut self.scratch) {
-                Ok(0) => panic!("the server closed connection {who}"),
+                Ok(0) => panic!("the server closed connection {index}"),
                 Ok(count) => count,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(e) => panic!("connection {who}: {e}"),
+                Err(e) => panic!("connection {index}: {e}"),
             };
             let skipped = peer.skip.min(count);
             peer.skip -= skipped;
             let fresh = &self.scratch[skipped..count];
             if peer.input.is_empty() {
-                let used = peer.parse(who, fresh, play);
+                let used = peer.parse(index, fresh, scenario);
                 peer.input.extend_from_slice(&fresh[used..]);
             } else {
                 let mut input = std::mem::take(&mut peer.input);
                 input.extend_from_slice(fresh);
-                let used = peer.parse(who, &input, play);
+                let used = peer.parse(index, &input, scenario);
                 input.drain(..used);
                 peer.input = input;
             }
@@ -168,21 +174,21 @@ impl Load {
                 break;
             }
         }
-        if self.peers[who].sent < self.peers[who].output.len() {
-            self.mark(who);
+        if self.peers[index].sent < self.peers[index].output.len() {
+            self.mark(index);
         }
     }
 
     fn flush(&mut self) {
-        for who in std::mem::take(&mut self.dirty) {
-            let peer = &mut self.peers[who];
+        for index in std::mem::take(&mut self.dirty) {
+            let peer = &mut self.peers[index];
             peer.dirty = false;
             while peer.sent < peer.output.len() {
                 match peer.stream.write(&peer.output[peer.sent..]) {
                     Ok(count) => peer.sent += count,
                     Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                     Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                    Err(e) => panic!("connection {who}: {e}"),
+                    Err(e) => panic!("connection {index}: {e}"),
                 }
             }
             if peer.sent == peer.output.len() {
@@ -194,8 +200,8 @@ impl Load {
 }
 
 impl Peer {
-    /// Has the packets at the start of `bytes` heard; how many bytes they took.
-    fn parse(&mut self, who: usize, bytes: &[u8], play: &mut impl Play) -> usize {
+    /// Passes the packets at the start of `bytes` on; returns how many bytes they took.
+    fn parse(&mut self, index: usize, bytes: &[u8], scenario: &mut impl Scenario) -> usize {
         let mut used = 0;
         while let Some((header, payload)) = bytes[used..].split_first_chunk::<HEADER>() {
             let [_, _, _, _, c0, c1, c2, c3, l0, l1, l2, l3] = *header;
@@ -205,7 +211,7 @@ impl Peer {
             if payload.len() < shown {
                 break;
             }
-            play.hear(who, number, &payload[..shown], size, &mut self.output);
+            scenario.on_packet(index, number, &payload[..shown], size, &mut self.output);
             let here = size.min(payload.len());
             self.skip = size - here;
             used += HEADER + here;

@@ -1,6 +1,5 @@
-//! The yardstick for what passing a job on costs at the least: a relay that knows
-//! nothing of jobs. What a client says it sends to the client's worker, and what
-//! that answers, back.
+//! The floor for the cost of a job: a relay that copies bytes between a client and its worker and
+//! knows no jobs.
 //!
 //! Must not: be a server.
 
@@ -11,11 +10,11 @@ use std::thread;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::load::{JOB_ASSIGN_UNIQ, Load, Play, WORK_COMPLETE, say};
+use super::load::{JOB_ASSIGN_UNIQ, Load, Scenario, WORK_COMPLETE, append_request};
 use super::server::own_seconds;
 
-/// Microseconds of processor time per job of a relay between so many clients,
-/// with so many jobs each, and as many workers.
+/// Microseconds of processor time per job in a relay between `clients` clients, with
+/// `outstanding` jobs each, and as many workers.
 pub(crate) fn relay(pairs: usize, outstanding: usize, payload: usize, jobs: usize) -> f64 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listens");
     let port = listener.local_addr().expect("an address").port();
@@ -26,26 +25,30 @@ pub(crate) fn relay(pairs: usize, outstanding: usize, payload: usize, jobs: usiz
     });
     let mut play = Pairs { pairs, payload: vec![b'x'; payload], left: jobs };
     for client in (0..pairs).cycle().take(pairs * outstanding) {
-        say(load.output(client), JOB_ASSIGN_UNIQ, &[&play.payload]);
+        append_request(load.output(client), JOB_ASSIGN_UNIQ, &[&play.payload]);
     }
     load.run(&mut play);
     drop(load);
     relay.join().expect("the relay ends") * 1e6 / jobs as f64
 }
 
-/// Clients, and behind them their workers.
+/// The clients, followed by their workers.
 struct Pairs {
     pairs: usize,
     payload: Vec<u8>,
     left: usize,
 }
 
-impl Play for Pairs {
-    fn hear(&mut self, who: usize, _: u32, _: &[u8], size: usize, out: &mut Vec<u8>) {
+impl Scenario for Pairs {
+    fn on_packet(&mut self, index: usize, _: u32, _: &[u8], size: usize, out: &mut Vec<u8>) {
         assert_eq!(size, self.payload.len());
-        let is_client = who < self.pairs;
+        let is_client = index < self.pairs;
         self.left = self.left.saturating_sub(is_client.into());
-        say(out, if is_client { JOB_ASSIGN_UNIQ } else { WORK_COMPLETE }, &[&self.payload]);
+        append_request(
+            out,
+            if is_client { JOB_ASSIGN_UNIQ } else { WORK_COMPLETE },
+            &[&self.payload],
+        );
     }
 
     fn is_over(&self) -> bool {
@@ -53,7 +56,7 @@ impl Play for Pairs {
     }
 }
 
-/// Passes bytes on until a connection ends. Returns seconds of processor time.
+/// Relays bytes until a connection closes. Returns seconds of processor time.
 fn pass_on(listener: &TcpListener, pairs: usize) -> f64 {
     let mut poll = Poll::new().expect("a poller");
     let mut ends: Vec<(TcpStream, Vec<u8>)> = Vec::new();
@@ -93,7 +96,7 @@ fn pass_on(listener: &TcpListener, pairs: usize) -> f64 {
     }
 }
 
-/// Sends as much as the socket takes; the rest waits.
+/// Sends as much as the socket takes and keeps the rest.
 fn send((stream, waiting): &mut (TcpStream, Vec<u8>), bytes: &[u8]) {
     let sent = if waiting.is_empty() { stream.write(bytes).unwrap_or(0) } else { 0 };
     waiting.extend_from_slice(&bytes[sent..]);

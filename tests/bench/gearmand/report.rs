@@ -1,23 +1,23 @@
-//! Figures: medians of several runs, side by side, with their targets.
+//! Figures of a case: medians of several runs, side by side, with their targets.
 //!
 //! Must not: measure anything.
 
 use super::server::Kind;
 
-/// What a figure is meant to be.
+/// Bound that a figure should keep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
-    /// There is none; the figure is there to be seen.
+    /// None: the figure is only printed.
     None,
-    /// At most so many times the original's.
+    /// At most this multiple of the original's.
     RatioAtMost(f64),
-    /// At least so many times the original's.
+    /// At least this multiple of the original's.
     RatioAtLeast(f64),
-    /// At most this, whatever the original's is.
+    /// At most this value.
     AtMost(f64),
 }
 
-/// One figure of one run.
+/// A measured value of one run.
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
     pub(crate) value: f64,
@@ -49,7 +49,7 @@ impl Runs {
         (!values.is_empty()).then(|| median(&mut values))
     }
 
-    /// Prints a line per figure; returns how many missed their target.
+    /// Prints a line per figure and returns how many missed their targets.
     pub(crate) fn print(&self, case: &str) -> usize {
         let mut missed = 0;
         let mut names: Vec<(&str, Target)> = Vec::new();
@@ -87,12 +87,12 @@ impl Runs {
     }
 }
 
-/// The median; sorts on the way.
+/// Median; sorts `values`.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     percentile(values, 0.5)
 }
 
-/// The value that a share of all values does not exceed; sorts on the way.
+/// Percentile by a share from 0 to 1; sorts `values`.
 pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);

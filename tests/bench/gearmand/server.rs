@@ -1,4 +1,4 @@
-//! Servers under measurement: starting one, and reading what it has cost so far.
+//! Servers under measurement: starts one and reads its processor time and memory.
 //!
 //! Must not: load them.
 
@@ -11,14 +11,14 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The distribution's server, or what stands in its place.
+/// Path of the distribution's server, or of the program that replaces it.
 static ORIGINAL: OnceLock<String> = OnceLock::new();
 const OURS: &str = env!("CARGO_BIN_EXE_gearmand");
 
-/// How long a server may take for anything before the benchmark gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time limit for the start of a server and for each of its replies.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Which server.
+/// The server under measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Original,
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The path of its program.
+    /// Path of the program.
     pub(crate) fn program(self) -> &'static str {
         match self {
             Kind::Original => ORIGINAL.get_or_init(|| "/usr/sbin/gearmand".into()),
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// Measures another program in the original's place.
+    /// Replaces the original by another program.
     pub(crate) fn replace_original(program: String) {
         ORIGINAL.set(program).expect("it is replaced once, before it is used");
     }
@@ -44,21 +44,20 @@ impl Kind {
     }
 }
 
-/// A running server, killed at the end.
+/// A running server, killed when dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
 }
 
 impl Server {
-    /// Starts one on a free port and waits until it listens.
+    /// Starts a server on a free port and waits until it listens.
     pub(crate) fn start(kind: Kind, arguments: &[&str]) -> Server {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
         let port = port.expect("a free port").port();
-        // A file of its own: the original unlinks what is there.
+        // The original unlinks its pid file, so each server gets its own path.
         let pid_file = format!("{}/bench-{port}.pid", env!("CARGO_TARGET_TMPDIR"));
-        // At the default level: a line per job, as from NOTICE on, is not what is
-        // measured.
+        // At the default level: from NOTICE on the original writes a line per job.
         let child = Command::new(kind.program())
             .args(["-L", "127.0.0.1", "-p", &port.to_string(), "-l", "none", "-P", &pid_file])
             .args(["--backlog", "1024", "--file-descriptors", "20000"])
@@ -68,26 +67,26 @@ impl Server {
         let server = Server { child, port };
         let began = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(began.elapsed() < PATIENCE, "{} does not listen", kind.program());
+            assert!(began.elapsed() < START_TIMEOUT, "{} does not listen", kind.program());
             thread::sleep(Duration::from_millis(2));
         }
         server
     }
 
-    /// A connection that waits for its answers.
+    /// Opens a blocking connection.
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("connects");
         stream.set_nodelay(true).expect("sets nodelay");
-        stream.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
+        stream.set_read_timeout(Some(START_TIMEOUT)).expect("sets a timeout");
         stream
     }
 
-    /// Seconds of processor time so far.
+    /// Seconds of processor time since the start.
     pub(crate) fn cpu(&self) -> f64 {
         cpu_of(&self.child.id().to_string())
     }
 
-    /// Bytes in use.
+    /// Resident memory in bytes.
     pub(crate) fn memory(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("status");
@@ -96,7 +95,7 @@ impl Server {
         kilobytes.parse::<f64>().expect("a number") * 1024.0
     }
 
-    /// What a text command that answers with a list answers.
+    /// Reply to a text command that answers with a list.
     pub(crate) fn list(&self, command: &str) -> Vec<u8> {
         let mut stream = self.connect();
         let mut answer = Vec::new();
@@ -112,7 +111,7 @@ impl Drop for Server {
     }
 }
 
-/// Asks for a list over a connection; appends the answer.
+/// Sends a text command and appends its list to `list`.
 pub(crate) fn ask_list(stream: &mut TcpStream, command: &str, answer: &mut Vec<u8>) {
     stream.write_all(format!("{command}\n").as_bytes()).expect("sends");
     let mut buffer = [0; 65536];
@@ -123,19 +122,19 @@ pub(crate) fn ask_list(stream: &mut TcpStream, command: &str, answer: &mut Vec<u
     }
 }
 
-/// Seconds of processor time of a process, all its threads together.
+/// Seconds of processor time of a process, over all threads.
 pub(crate) fn cpu_of(process: &str) -> f64 {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
     threads.map(|thread| thread_seconds(&thread.expect("a thread").path())).sum()
 }
 
-/// The same of the thread that asks.
+/// Seconds of processor time of the calling thread.
 pub(crate) fn own_seconds() -> f64 {
     thread_seconds(Path::new("/proc/thread-self"))
 }
 
 fn thread_seconds(thread: &Path) -> f64 {
-    // A thread that ended meanwhile was none of those that do the work.
+    // A thread that has ended since was not one that works.
     let text = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
     let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
     nanoseconds.unwrap_or(0.0) / 1e9

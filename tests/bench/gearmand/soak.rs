@@ -1,12 +1,10 @@
-//! Hundreds of clients and workers that come and go for a while, with nothing
-//! lost: every foreground job is answered once, every background job is done, and
-//! done once unless a worker left with it; `status` answers throughout, and the
-//! server's memory is flat at the end.
+//! Soak test: hundreds of clients and workers that connect and disconnect while jobs run.
 //!
-//! Owns the crowd's plan, which comes from a seed, and the books that are kept of
-//! every job.
+//! Checks that every foreground job is answered once, that every background job is done (once,
+//! unless its worker disconnected), that `status` answers throughout, and that the server's memory
+//! does not grow. Owns the plan, which comes from a seed, and the record of every job.
 //!
-//! Must not: measure what jobs cost.
+//! Must not: measure the cost of jobs.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
@@ -25,15 +23,15 @@ use super::server::{Kind, Server, ask_list};
 const CLIENTS: usize = 200;
 const WORKERS: usize = 200;
 const FUNCTIONS: usize = 20;
-/// Foreground jobs that a client waits for at a time.
+/// Unanswered foreground jobs per client.
 const OUTSTANDING: usize = 4;
-/// Longest that `status` may take, on a machine that does other things too.
+/// Time limit for `status`, generous for a busy machine.
 const STATUS_LIMIT: Duration = Duration::from_secs(2);
-/// How long the last jobs may take when nobody leaves any more.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time limit for the last jobs once no peer disconnects any more.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Random {
-    /// Mostly small, some large, and now and then larger than any buffer.
+    /// Payload size in bytes: mostly small, some larger than any buffer.
     fn size(&mut self) -> usize {
         match self.below(100) {
             0 => self.below(1 << 20),
@@ -44,33 +42,33 @@ impl Random {
     }
 }
 
-/// What is known of a job, by the number that stands at the start of its payload.
+/// Record of a job, indexed by the number at the start of its payload.
 #[derive(Debug, Default)]
 struct Entry {
     size: usize,
     background: bool,
-    /// How often it was handed out.
+    /// Times it was assigned.
     started: u32,
-    /// How often a worker left without having done it.
-    deserted: u32,
-    /// How often a worker left when the server may have had its result or not.
+    /// Times a worker disconnected without completing it.
+    left_undone: u32,
+    /// Times a worker disconnected before the server confirmed its result.
     unsure: u32,
-    /// Results that the server has certainly got.
+    /// Results that the server confirmed.
     completed: u32,
-    /// Results that its client got, and whether that client left before.
+    /// Results that its client received, and whether that client disconnected first.
     answers: u32,
     abandoned: bool,
 }
 
 enum Role {
     Client {
-        /// Jobs by handle, once it is known; those without are in order.
+        /// Jobs without a handle yet, in order of submission, and jobs by handle.
         unnamed: Vec<u64>,
         waiting: HashMap<Vec<u8>, u64>,
     },
     Worker {
-        /// The job whose result was sent, until the answer to the question behind
-        /// it shows that the server has it.
+        /// Job whose result was sent and not yet confirmed: the reply to the next GRAB_JOB
+        /// confirms it.
         sent: Option<u64>,
     },
 }
@@ -80,23 +78,23 @@ struct Peer {
     input: Vec<u8>,
     output: Vec<u8>,
     role: Role,
-    /// When it leaves.
+    /// Time of disconnection.
     leaves: Instant,
 }
 
-/// The soak.
+/// A running soak test.
 struct Soak {
     port: u16,
     random: Random,
     poll: Poll,
     peers: Vec<Option<Peer>>,
     jobs: Vec<Entry>,
-    /// While the crowd still comes and goes and submits.
-    lively: bool,
-    comings: usize,
+    /// Whether peers still disconnect and submit.
+    churning: bool,
+    connections_opened: usize,
 }
 
-/// Puts ours under a crowd for so many seconds. Panics when anything is lost.
+/// Runs the soak test for `seconds`. Panics if a job is lost.
 pub(crate) fn run(seconds: u64) {
     let server = Server::start(Kind::Ours, &[]);
     let mut soak = Soak {
@@ -105,19 +103,19 @@ pub(crate) fn run(seconds: u64) {
         poll: Poll::new().expect("a poller"),
         peers: (0..CLIENTS + WORKERS).map(|_| None).collect(),
         jobs: Vec::new(),
-        lively: true,
-        comings: 0,
+        churning: true,
+        connections_opened: 0,
     };
-    // Half of the time each, so that there is a memory to compare with.
+    // The first half gives the baseline for memory in the second.
     let mut memory = Vec::new();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let asking = scope.spawn(|| poll_status(&server, &over));
         let stop = Stop(&over);
         for _ in 0..2 {
-            soak.lively = true;
+            soak.churning = true;
             soak.serve_until(Instant::now() + Duration::from_millis(seconds * 500));
-            soak.lively = false;
+            soak.churning = false;
             soak.finish(&server);
             thread::sleep(Duration::from_secs(2));
             memory.push(server.memory() / 1024.0);
@@ -131,12 +129,12 @@ pub(crate) fn run(seconds: u64) {
     assert!(memory[1] <= memory[0] * 1.25 + 4096.0, "memory grows");
 }
 
-/// Whether a line of `status` speaks of no job.
+/// Whether a line of `status` has no queued and no running job.
 fn is_idle(line: &str) -> bool {
     line == "." || line.contains("\t0\t0\t")
 }
 
-/// Says that it is over, also when a panic ends it.
+/// Sets a flag when dropped, on a panic too.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -145,7 +143,7 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Asks for `status` until told to stop; how often, and how long it took at most.
+/// Polls `status` until `over` is set. Returns how often, and the slowest reply.
 fn poll_status(server: &Server, over: &AtomicBool) -> (usize, Duration) {
     let (mut stream, mut count, mut worst) = (server.connect(), 0, Duration::ZERO);
     while !over.load(Ordering::Relaxed) {
@@ -163,16 +161,16 @@ impl Soak {
     fn serve_until(&mut self, end: Instant) {
         let mut events = Events::with_capacity(1024);
         while Instant::now() < end {
-            self.come_and_go();
+            self.renew_peers();
             self.turn(&mut events);
         }
     }
 
-    /// Lets the last jobs be done, until the server knows of none.
+    /// Serves until all jobs are settled and the server has none left.
     fn finish(&mut self, server: &Server) {
         let (began, mut events) = (Instant::now(), Events::with_capacity(1024));
-        // Those who are there stay, and those who are not come once more.
-        self.come_and_go();
+        // From here on peers are only connected, not disconnected.
+        self.renew_peers();
         loop {
             self.turn(&mut events);
             let status = String::from_utf8(server.list("status")).expect("text");
@@ -180,7 +178,7 @@ impl Soak {
             if open.is_empty() && status.lines().all(is_idle) {
                 return;
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > FINISH_TIMEOUT {
                 let first = open.first().map(|(number, job)| format!("{number}, {job:?}"));
                 panic!("{} jobs are lost, first {first:?}; {status}", open.len());
             }
@@ -193,33 +191,33 @@ impl Soak {
             result => result.expect("waits"),
         }
         for event in &*events {
-            let Token(who) = event.token();
+            let Token(index) = event.token();
             if event.is_readable() {
-                self.receive(who);
+                self.receive(index);
             }
-            self.send(who);
+            self.send(index);
         }
     }
 
-    /// Those whose time is over leave, whatever they are doing, and others come.
-    fn come_and_go(&mut self) {
+    /// Disconnects peers whose time is over and connects new ones in their place.
+    fn renew_peers(&mut self) {
         let now = Instant::now();
-        for who in 0..self.peers.len() {
-            if self.lively && self.peers[who].as_ref().is_some_and(|peer| peer.leaves < now) {
-                self.leave(who);
+        for index in 0..self.peers.len() {
+            if self.churning && self.peers[index].as_ref().is_some_and(|peer| peer.leaves < now) {
+                self.leave(index);
             }
-            if self.peers[who].is_none() {
-                self.come(who, now);
+            if self.peers[index].is_none() {
+                self.come(index, now);
             }
         }
     }
 
-    fn leave(&mut self, who: usize) {
-        let Some(peer) = self.peers[who].take() else { return };
+    fn leave(&mut self, index: usize) {
+        let Some(peer) = self.peers[index].take() else { return };
         match peer.role {
             Role::Client { unnamed, waiting } => {
                 for job in unnamed.into_iter().chain(waiting.into_values()) {
-                    // Whether a background job got that far is not known.
+                    // The server may or may not have received a background job.
                     self.jobs[job as usize].abandoned = true;
                 }
             }
@@ -231,37 +229,37 @@ impl Soak {
         }
     }
 
-    fn come(&mut self, who: usize, now: Instant) {
+    fn come(&mut self, index: usize, now: Instant) {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let stream = std::net::TcpStream::connect(address).expect("connects");
         stream.set_nodelay(true).expect("sets nodelay");
         stream.set_nonblocking(true).expect("does not block");
         let mut stream = TcpStream::from_std(stream);
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, Token(who), both).expect("registers");
+        self.poll.registry().register(&mut stream, Token(index), both).expect("registers");
         let mut output = Vec::new();
-        let role = if who < CLIENTS {
+        let role = if index < CLIENTS {
             Role::Client { unnamed: Vec::new(), waiting: HashMap::new() }
         } else {
-            // Every function has workers, also when most of them leave at once.
+            // Enough functions per worker that each function has one at any time.
             for offset in 0..3 {
-                let function = format!("f{}", (who + offset * 7) % FUNCTIONS);
-                say(&mut output, CAN_DO, &[function.as_bytes()]);
+                let function = format!("f{}", (index + offset * 7) % FUNCTIONS);
+                append_request(&mut output, CAN_DO, &[function.as_bytes()]);
             }
-            say(&mut output, GRAB_JOB_UNIQ, &[]);
+            append_request(&mut output, GRAB_JOB_UNIQ, &[]);
             Role::Worker { sent: None }
         };
         let leaves = now + Duration::from_millis(500 + self.random.below(8000) as u64);
-        self.peers[who] = Some(Peer { stream, input: Vec::new(), output, role, leaves });
-        self.comings += 1;
-        if who < CLIENTS && self.lively {
-            (0..OUTSTANDING).for_each(|_| self.submit(who));
+        self.peers[index] = Some(Peer { stream, input: Vec::new(), output, role, leaves });
+        self.connections_opened += 1;
+        if index < CLIENTS && self.churning {
+            (0..OUTSTANDING).for_each(|_| self.submit(index));
         }
-        self.send(who);
+        self.send(index);
     }
 
-    fn submit(&mut self, who: usize) {
-        if !self.lively {
+    fn submit(&mut self, index: usize) {
+        if !self.churning {
             return;
         }
         let (number, size) = (self.jobs.len() as u64, self.random.size());
@@ -271,55 +269,59 @@ impl Soak {
         payload.resize(8 + size, number as u8);
         let function = format!("f{}", self.random.below(FUNCTIONS));
         let command = if background { SUBMIT_JOB_BG } else { SUBMIT_JOB };
-        let Some(peer) = &mut self.peers[who] else { return };
+        let Some(peer) = &mut self.peers[index] else { return };
         let unique = format!("u{number}");
-        say(&mut peer.output, command, &[function.as_bytes(), unique.as_bytes(), &payload]);
+        append_request(
+            &mut peer.output,
+            command,
+            &[function.as_bytes(), unique.as_bytes(), &payload],
+        );
         if let Role::Client { unnamed, .. } = &mut peer.role {
             unnamed.push(number);
         }
     }
 
-    fn send(&mut self, who: usize) {
-        let Some(peer) = &mut self.peers[who] else { return };
+    fn send(&mut self, index: usize) {
+        let Some(peer) = &mut self.peers[index] else { return };
         let mut sent = 0;
         while sent < peer.output.len() {
             match peer.stream.write(&peer.output[sent..]) {
                 Ok(count) => sent += count,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => panic!("connection {who}: {e}"),
+                Err(e) => panic!("connection {index}: {e}"),
             }
         }
         peer.output.drain(..sent);
     }
 
-    fn receive(&mut self, who: usize) {
-        let Some(peer) = &mut self.peers[who] else { return };
+    fn receive(&mut self, index: usize) {
+        let Some(peer) = &mut self.peers[index] else { return };
         let mut buffer = [0; 65536];
         loop {
             match peer.stream.read(&mut buffer) {
-                Ok(0) => panic!("the server closed connection {who}"),
+                Ok(0) => panic!("the server closed connection {index}"),
                 Ok(count) => peer.input.extend_from_slice(&buffer[..count]),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => panic!("connection {who}: {e}"),
+                Err(e) => panic!("connection {index}: {e}"),
             }
         }
         let input = std::mem::take(&mut peer.input);
         let mut rest = &input[..];
-        while self.peers[who].is_some()
+        while self.peers[index].is_some()
             && let Some((number, payload, next)) = packet(rest)
         {
-            self.hear(who, number, payload);
+            self.on_packet(index, number, payload);
             rest = next;
         }
-        if let Some(peer) = &mut self.peers[who] {
+        if let Some(peer) = &mut self.peers[index] {
             peer.input = rest.to_vec();
         }
     }
 
-    fn hear(&mut self, who: usize, number: u32, payload: &[u8]) {
-        let peer = self.peers[who].as_mut().expect("who hears is there");
+    fn on_packet(&mut self, index: usize, number: u32, payload: &[u8]) {
+        let peer = self.peers[index].as_mut().expect("index hears is there");
         let (handle, body) = match payload.iter().position(|&byte| byte == 0) {
             Some(end) => (&payload[..end], &payload[end + 1..]),
             None => (payload, &b""[..]),
@@ -330,50 +332,50 @@ impl Soak {
                 if !self.jobs[job as usize].background {
                     waiting.insert(handle.to_vec(), job);
                 } else {
-                    self.submit(who);
+                    self.submit(index);
                 }
             }
             (Role::Client { waiting, .. }, WORK_COMPLETE) => {
                 let job = waiting.remove(handle).expect("a result of a job that is waited for");
                 assert_eq!(self.check(body), job, "another job's result");
                 self.jobs[job as usize].answers += 1;
-                self.submit(who);
+                self.submit(index);
             }
             (Role::Worker { sent }, NO_JOB) => {
                 if let Some(job) = sent.take() {
                     self.jobs[job as usize].completed += 1;
                 }
-                say(&mut peer.output, PRE_SLEEP, &[]);
+                append_request(&mut peer.output, PRE_SLEEP, &[]);
             }
-            (Role::Worker { .. }, NOOP) => say(&mut peer.output, GRAB_JOB_UNIQ, &[]),
+            (Role::Worker { .. }, NOOP) => append_request(&mut peer.output, GRAB_JOB_UNIQ, &[]),
             (Role::Worker { sent }, JOB_ASSIGN_UNIQ) => {
                 if let Some(job) = sent.take() {
                     self.jobs[job as usize].completed += 1;
                 }
                 let workload = body.splitn(3, |&byte| byte == 0).nth(2).expect("a workload");
                 let job = self.check(workload);
-                self.work(who, handle, job, workload);
+                self.work(index, handle, job, workload);
             }
             _ => panic!("packet {number}: {}", payload.escape_ascii()),
         }
     }
 
-    /// A worker does a job, or leaves in the middle of it.
-    fn work(&mut self, who: usize, handle: &[u8], job: u64, workload: &[u8]) {
+    /// Completes a job, or disconnects its worker in the middle of it.
+    fn work(&mut self, index: usize, handle: &[u8], job: u64, workload: &[u8]) {
         let entry = &mut self.jobs[job as usize];
         entry.started += 1;
-        if self.lively && self.random.below(200) == 0 {
-            entry.deserted += 1;
-            self.peers[who] = None;
+        if self.churning && self.random.below(200) == 0 {
+            entry.left_undone += 1;
+            self.peers[index] = None;
             return;
         }
-        let peer = self.peers[who].as_mut().expect("the worker is there");
-        say(&mut peer.output, WORK_COMPLETE, &[handle, workload]);
-        say(&mut peer.output, GRAB_JOB_UNIQ, &[]);
+        let peer = self.peers[index].as_mut().expect("the worker is there");
+        append_request(&mut peer.output, WORK_COMPLETE, &[handle, workload]);
+        append_request(&mut peer.output, GRAB_JOB_UNIQ, &[]);
         peer.role = Role::Worker { sent: Some(job) };
     }
 
-    /// The number of the job that a payload belongs to, which must be as it was.
+    /// Checks a payload against its record and returns the job's number.
     fn check(&self, payload: &[u8]) -> u64 {
         let (number, rest) = payload.split_first_chunk().expect("a number");
         let number = u64::from_be_bytes(*number);
@@ -386,13 +388,13 @@ impl Soak {
         let count = |of: fn(&Entry) -> bool| self.jobs.iter().filter(|&job| of(job)).count();
         for (number, job) in self.jobs.iter().enumerate() {
             assert!(job.answers <= 1, "job {number} was answered {} times", job.answers);
-            let most = 1 + job.deserted + job.unsure;
+            let most = 1 + job.left_undone + job.unsure;
             assert!(job.started <= most, "job {number} ran {} times", job.started);
         }
         println!(
             "{} connections, {} jobs: {} foreground, {} background, {} abandoned, {} run again; \
              none lost, none run twice",
-            self.comings,
+            self.connections_opened,
             self.jobs.len(),
             count(|job| !job.background),
             count(|job| job.background),
@@ -403,8 +405,7 @@ impl Soak {
 }
 
 impl Entry {
-    /// Whether nothing more must happen: it was answered or done, or nobody can
-    /// know.
+    /// Whether the job is answered or done, or its outcome cannot be known any more.
     fn is_settled(&self) -> bool {
         let is_done =
             if self.background { self.completed > 0 || self.unsure > 0 } else { self.answers > 0 };
@@ -412,7 +413,7 @@ impl Entry {
     }
 }
 
-/// The first packet: its number, its payload, and what follows it.
+/// Splits off the first packet: its number, its payload, and the rest.
 fn packet(bytes: &[u8]) -> Option<(u32, &[u8], &[u8])> {
     let (header, rest) = bytes.split_first_chunk::<12>()?;
     let [_, _, _, _, c0, c1, c2, c3, l0, l1, l2, l3] = *header;
