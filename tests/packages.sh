@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the Debian packages and proves them where they are to be used: in a fresh
-# chroot of the distribution, in which they replace its own packages and make room
-# for them again, with PHP at work all the while.
+# Builds the Debian packages and tests them in a fresh chroot of the distribution: they
+# replace the distribution's packages, and those replace them again, while PHP programs
+# keep running.
 #
 #   tests/packages.sh [--suite=NAME]... [--fresh] [--built]
 #
@@ -66,8 +66,8 @@ skip() {
 
 # What runs in the chroot runs in namespaces that end with it: nothing stays mounted
 # or running, however this script ends. `inside network` keeps this machine's
-# network; with `inside alone` there is a loopback and nothing else. Nothing goes on
-# for ever: a job that nobody does would.
+# network; `inside alone` has only a loopback interface. A time limit ends a command
+# that waits for a job without a worker.
 inside() {
     network=
     limit=900

@@ -9,7 +9,7 @@ version() {
     inside alone dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2>/dev/null | sed -n 's/^ii //p'
 }
 
-# The deb that is to be installed, by its package.
+# Path of a package's .deb file.
 deb() {
     echo "$debs/$1"_*.deb
 }
