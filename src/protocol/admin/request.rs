@@ -19,10 +19,10 @@ pub enum Framing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoWord {
     /// Blanks divide the words of a line, and control characters end it.
-    #[error("a name in an admin command has no blanks and no control characters")]
+    #[error("a name in an admin command cannot contain spaces or control characters")]
     Divided,
     /// Servers close the connection.
-    #[error("an admin command is shorter than {MAX_TEXT_LINE} bytes")]
+    #[error("an admin command has at most {MAX_TEXT_LINE} bytes, its line end included")]
     TooLong,
 }
 
