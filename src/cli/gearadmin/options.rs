@@ -15,7 +15,7 @@ use crate::gearadmin::show::Format;
 use crate::tools::generated::{self, HelpSection};
 use crate::tools::servers::{self, ServerAddress, ServerList};
 use crate::tools::timeout::{Timeout, parse_timeout};
-use crate::tools::{Exit, NO_TLS, VERSION, usage};
+use crate::tools::{Exit, NO_TLS, TOOLS_VERSION, usage};
 
 /// The options of `gearadmin`, checked.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ const GEARADMIN_SECTIONS: &[HelpSection] = &[
 /// The command line's table.
 pub(crate) fn command() -> Command {
     let command = Command::new("gearadmin")
-        .version(VERSION)
+        .version(TOOLS_VERSION)
         .about("Show the state of a Gearman job server, and control it")
         .override_usage("gearadmin [OPTIONS] OPERATION...")
         .disable_help_flag(true)

@@ -112,7 +112,7 @@ fn print_completion(command: &Command, shell: Shell) -> io::Result<()> {
         false => !argument.is_hide_set(),
     });
     let mut shown = Command::new(name.to_owned())
-        .version(crate::tools::VERSION)
+        .version(crate::tools::TOOLS_VERSION)
         .disable_help_flag(true)
         .args(offered.cloned().map(with_short_help));
     clap_complete::generate(shell, &mut shown, name, &mut script);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, ValueHint};
 
 use super::values;
-use crate::tools::VERSION;
+use crate::tools::TOOLS_VERSION;
 use crate::tools::generated::{self, HelpSection};
 use crate::tools::servers::{self, ServerList};
 use crate::tools::timeout::{Timeout, parse_timeout};
@@ -22,7 +22,7 @@ use crate::tools::timeout::{Timeout, parse_timeout};
 /// command for each job of its functions: the command reads the job's data from its
 /// standard input, and its standard output is the job's result.
 #[derive(Debug, Parser)]
-#[command(name = "gearman", version = VERSION, disable_help_flag = true)]
+#[command(name = "gearman", version = TOOLS_VERSION, disable_help_flag = true)]
 #[command(args_override_self = true)]
 #[command(
     override_usage = "gearman [OPTIONS] -f NAME [DATA]...\n       gearman -w [OPTIONS] -f NAME [--] [COMMAND [ARGUMENT]...]\n       gearman --ping [OPTIONS]"
