@@ -15,7 +15,7 @@ use crate::tools::generated::{self, HelpSection};
 use crate::tools::servers::{self, ServerList};
 use crate::tools::timeout::{Timeout, parse_timeout};
 
-/// Submit jobs to Gearman job servers, or run jobs as a worker
+/// Submit jobs to Gearman job servers, or run jobs as a worker.
 ///
 /// As a client, gearman submits each argument as a job, or without arguments its
 /// standard input as one job, and prints the results. As a worker (-w), it runs a
