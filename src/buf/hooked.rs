@@ -122,12 +122,14 @@ mod tests {
     #[test]
     fn a_dropped_buffer_puts_its_memory_into_the_bin_behind_those_dropped_before() {
         let (mut first, mut second, bin) = ([0; 4], [0; 4], Bin::default());
-        let (a, b) = (buffer(&mut first, &bin), buffer(&mut second, &bin));
+        let (mut a, mut b) = (buffer(&mut first, &bin), buffer(&mut second, &bin));
+        a.fill(b"a");
+        b.fill(b"b");
         drop(b);
         drop(a);
-        assert_eq!(bin.take().map(NonNull::as_ptr), Some(second.as_mut_ptr()));
-        assert_eq!(bin.take().map(NonNull::as_ptr), Some(first.as_mut_ptr()));
-        assert_eq!(bin.take(), None);
+        // SAFETY: the memory is one of the two arrays, which are still alive.
+        let take = || bin.take().map(|memory| unsafe { memory.read() });
+        assert_eq!([take(), take(), take()], [Some(b'b'), Some(b'a'), None]);
     }
 
     #[test]

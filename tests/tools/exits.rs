@@ -152,7 +152,9 @@ fn unwritable_output_is_6() {
             .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device"));
         let output = command.output().expect("runs");
         assert_eq!(output.status.code(), Some(6));
-        assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        let message = "gearman: cannot write to standard output: No space left on device\n";
+        assert_eq!(complaint, message);
     });
 }
 

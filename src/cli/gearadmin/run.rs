@@ -46,11 +46,7 @@ pub(crate) fn run(options: &GearadminOptions) -> Exit {
             }
         };
         if let Err(error) = output.write_all(&shown).and_then(|()| output.flush()) {
-            // A reader that closes the pipe early, such as `head`, is not an error.
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                usage::cannot_print("gearadmin", &error);
-            }
-            return exit.or(Exit::System);
+            return exit.or(usage::cannot_print("gearadmin", error));
         }
     }
     exit

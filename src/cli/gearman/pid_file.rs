@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::tools::usage::system_error;
+use crate::tools::usage::failed_to;
 
 /// A file with the process id, removed when dropped.
 #[derive(Debug)]
@@ -20,11 +20,8 @@ impl PidFile {
     pub(crate) fn write(path: Option<&Path>) -> io::Result<PidFile> {
         if let Some(path) = path {
             fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
-                let (path, why) = (path.display(), system_error(&error));
-                io::Error::new(
-                    error.kind(),
-                    format!("cannot write '{path}' for '--pid-file <FILE>': {why}"),
-                )
+                let path = path.display();
+                failed_to(&format!("write '{path}' for '--pid-file <FILE>'"), error)
             })?;
         }
         Ok(PidFile(path.map(Path::to_path_buf)))

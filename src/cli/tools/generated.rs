@@ -60,7 +60,7 @@ pub(crate) fn print_if_asked(
     let name = command().get_name().to_owned();
     Some(match printed {
         Ok(()) => Exit::Done,
-        Err(error) => usage::cannot_print(&name, &error),
+        Err(error) => usage::cannot_print(&name, error),
     })
 }
 

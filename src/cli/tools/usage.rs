@@ -26,12 +26,21 @@ pub(crate) fn refuse(program: &str, message: &str) -> Exit {
     Exit::Usage
 }
 
-/// Prints that standard output cannot be written, and returns how to exit.
-pub(crate) fn cannot_print(program: &str, error: &io::Error) -> Exit {
-    let why = system_error(error);
-    // A closed standard error leaves the exit code.
-    let _ = writeln!(io::stderr(), "{program}: cannot write to standard output: {why}");
+/// Prints that standard output cannot be written, and returns how to exit. Prints nothing
+/// if a reader such as `head` has closed the pipe.
+pub(crate) fn cannot_print(program: &str, error: io::Error) -> Exit {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        let error = failed_to("write to standard output", error);
+        // A closed standard error leaves the exit code.
+        let _ = writeln!(io::stderr(), "{program}: {error}");
+    }
     Exit::System
+}
+
+/// An error of the system with what failed: `cannot write to standard output: ...`. Keeps
+/// the kind of the error.
+pub(crate) fn failed_to(action: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot {action}: {}", system_error(&error)))
 }
 
 /// The error and its tip, without clap's prefix, usage and pointer to the help.

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use crate::gearman::options::{Division, GearmanOptions};
+use crate::tools::usage::failed_to;
 
 /// The most bytes of lines that are read at once.
 const INPUT_READ_BYTES_MAX: usize = 64 * 1024;
@@ -108,7 +109,7 @@ impl Input {
 }
 
 fn unreadable(error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("standard input: {error}"))
+    failed_to("read standard input", error)
 }
 
 /// Divides bytes, which arrive in pieces, into lines.

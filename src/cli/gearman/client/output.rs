@@ -10,6 +10,7 @@ use super::job::SubmittedJob;
 use super::progress::Progress;
 use crate::gearman::options::GearmanOptions;
 use crate::tools::json::put;
+use crate::tools::usage::failed_to;
 
 /// Prints results and events of jobs.
 #[derive(Debug)]
@@ -212,6 +213,7 @@ impl Output {
             let mut stdout = io::stdout().lock();
             stdout.write_all(bytes).and_then(|()| stdout.flush())
         })
+        .map_err(|error| failed_to("write to standard output", error))
     }
 
     fn print_error(&mut self, bytes: &[u8]) -> io::Result<()> {

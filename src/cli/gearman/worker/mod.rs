@@ -24,7 +24,7 @@ use crate::gearman::waiting::{self, WaitFor, earliest, jittered};
 use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
 use crate::tools::servers::ServerAddress;
-use crate::tools::usage::system_error;
+use crate::tools::usage::{failed_to, system_error};
 use command::RunningCommand;
 use watch::Watch;
 
@@ -182,8 +182,8 @@ impl Pool<'_> {
         }
         if self.options.arguments.is_empty() {
             let mut stdout = io::stdout().lock();
-            stdout.write_all(job.workload())?;
-            stdout.flush()?;
+            let printed = stdout.write_all(job.workload()).and_then(|()| stdout.flush());
+            printed.map_err(|error| failed_to("write to standard output", error))?;
             self.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"");
             return Ok(());
         }
@@ -329,7 +329,7 @@ impl Pool<'_> {
             notify(&format!("no job within {limit} ms (GEARMAN_TIMEOUT)"));
             return Exit::Timeout;
         }
-        notify(&format!("no server within {limit} ms"));
+        notify(&format!("no server could be reached within {limit} ms"));
         Exit::Connect
     }
 
