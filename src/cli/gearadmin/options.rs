@@ -53,8 +53,8 @@ const GEARADMIN_SECTIONS: &[HelpSection] = &[
     (
         "Servers",
         &[
-            "Operations with (*) need this gearmand. The original gearmand (1.1 and 2.0) does",
-            "not know them and refuses them.",
+            "Operations marked with (*) need the gearmand of this package. The original gearmand",
+            "(1.1 and 2.0) refuses them.",
         ],
     ),
     (

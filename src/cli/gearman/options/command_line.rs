@@ -22,6 +22,7 @@ use crate::tools::timeout::{Timeout, parse_timeout};
 /// command for each job of its functions: the command reads the job's data from its
 /// standard input, and its standard output is the job's result.
 #[derive(Debug, Parser)]
+#[allow(rustdoc::broken_intra_doc_links, reason = "in help texts, brackets are not links")]
 #[command(name = "gearman", version = TOOLS_VERSION, disable_help_flag = true)]
 #[command(args_override_self = true)]
 #[command(
@@ -68,7 +69,7 @@ pub(super) struct CommandLine {
     #[arg(short, long, value_name = "N", value_parser = values::parse_job_limit)]
     pub(super) jobs: Option<NonZeroUsize>,
 
-    /// Write the process ID to this file, and remove the file at the end.
+    /// Write the process ID to this file, and remove the file on exit.
     #[arg(short = 'i', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) pid_file: Option<OsString>,
 
@@ -144,8 +145,8 @@ pub(super) struct CommandLine {
     #[arg(short, long, help_heading = "Worker options")]
     pub(super) worker: bool,
 
-    /// Exit after this number of jobs [default: no limit]; 0 or a negative number is no
-    /// limit.
+    /// Exit after this number of jobs. Without it, or with 0 or a negative number, there is
+    /// no limit.
     #[arg(short, long, value_name = "N", help_heading = "Worker options")]
     #[arg(value_parser = values::parse_count, allow_negative_numbers = true)]
     pub(super) count: Option<i64>,
@@ -164,7 +165,7 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
     (
         "Exit status",
         &[
-            "0  every job was done; a background job was accepted",
+            "0  every job was done, or, in the background, accepted",
             "1  a job failed or raised an exception",
             "2  the command line is wrong",
             "3  no server could be reached, or a connection was lost",
