@@ -202,6 +202,7 @@ impl<'a> Submitter<'a> {
         Ok(())
     }
 
+    /// Submits a job to one function, given by its index.
     fn submit(&mut self, function: usize, data: &[u8]) -> io::Result<()> {
         let function = self.options.functions[function].as_bytes();
         let command = match (
@@ -241,7 +242,7 @@ impl<'a> Submitter<'a> {
             }
             Err(code) => {
                 let why = self.client.link.error.words().unwrap_or(code.name()).to_owned();
-                self.end_badly(&mut job, Exit::from_code(code), &why, true)?;
+                self.report_lost(&mut job, Exit::from_code(code), &why, true)?;
             }
         }
         Ok(())
@@ -389,10 +390,10 @@ impl<'a> Submitter<'a> {
     fn lose(&mut self, id: Id, exit: Exit, why: &str, first: bool) -> io::Result<()> {
         self.client.remove_task(id);
         let Some(mut job) = self.jobs.remove(&id) else { return Ok(()) };
-        self.end_badly(&mut job, exit, why, first)
+        self.report_lost(&mut job, exit, why, first)
     }
 
-    fn end_badly(
+    fn report_lost(
         &mut self,
         job: &mut SubmittedJob,
         exit: Exit,

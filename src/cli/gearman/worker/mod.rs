@@ -96,14 +96,14 @@ struct Pool<'a> {
 impl Pool<'_> {
     fn run(mut self) -> io::Result<Exit> {
         loop {
-            let asks = self.take_jobs()?;
+            let awaits_jobs = self.take_jobs()?;
             if self.running.is_empty() {
                 let has_done_all = self.options.count == Some(self.done);
                 if let Some(exit) = self.stops.or(has_done_all.then_some(Exit::Done)) {
                     return Ok(exit);
                 }
             }
-            if let Some(exit) = self.wait(asks)? {
+            if let Some(exit) = self.wait(awaits_jobs)? {
                 return Ok(exit);
             }
         }
@@ -130,15 +130,15 @@ impl Pool<'_> {
             (!self.unknown.is_empty()).then(|| Instant::now() + jittered(LOOK_UP_PAUSE));
     }
 
-    /// How many more jobs can be taken.
-    fn room(&self) -> usize {
+    /// The number of jobs that the worker can take now.
+    fn free_slots(&self) -> usize {
         let slots = self.options.jobs.map_or(1, std::num::NonZeroUsize::get);
         let free = slots.saturating_sub(self.running.len());
         match (self.stops, self.options.count) {
             (Some(_), _) => 0,
             (None, Some(count)) => {
-                let begun = self.done + self.running.len() as u64;
-                free.min(usize::try_from(count - begun).unwrap_or(free))
+                let started = self.done + self.running.len() as u64;
+                free.min(usize::try_from(count - started).unwrap_or(free))
             }
             (None, None) => free,
         }
@@ -147,7 +147,7 @@ impl Pool<'_> {
     /// Takes jobs while a server has one and a command can start. Returns whether the
     /// worker waits for a server's next job.
     fn take_jobs(&mut self) -> io::Result<bool> {
-        while self.room() > 0 {
+        while self.free_slots() > 0 {
             if self.worker.link.conns.is_empty() {
                 return Ok(false);
             }
@@ -223,9 +223,9 @@ impl Pool<'_> {
 
     /// Waits for the next event, and serves the running commands. Returns the exit code
     /// if the worker ends now.
-    fn wait(&mut self, asks: bool) -> io::Result<Option<Exit>> {
+    fn wait(&mut self, awaits_jobs: bool) -> io::Result<Option<Exit>> {
         let now = Instant::now();
-        let retry = match asks {
+        let retry = match awaits_jobs {
             // A call that ended with an error may have left packets in a buffer, for which
             // no descriptor becomes ready.
             true if self.worker.has_buffered_work() => Some(Duration::ZERO),
@@ -244,7 +244,7 @@ impl Pool<'_> {
             descriptors.extend(running.stdin().map(|fd| (fd, WaitFor::Writable)));
             descriptors.extend(running.stdout().map(|fd| (fd, WaitFor::Readable)));
         }
-        if asks {
+        if awaits_jobs {
             descriptors.push((self.worker.link.net.poller_fd()?, WaitFor::Readable));
         }
         let ready = waiting::wait(&descriptors, deadline)?;
