@@ -1,8 +1,7 @@
 //! Gearman in Rust: the library behind `libgearman.so.8`.
 //!
-//! This crate is the C interface. What it stands on are crates of their own,
-//! shown here under short names: `capi -> engine -> net, protocol -> buf`.
-//! See `src/ARCHITECTURE.md`.
+//! This crate is the C interface. The crates that it uses are re-exported under short
+//! names: `capi -> engine -> net, protocol -> buf`. See `src/ARCHITECTURE.md`.
 
 pub use gearman_buf as buf;
 pub use gearman_engine as engine;

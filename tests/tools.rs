@@ -8,6 +8,8 @@ mod support;
 mod admin;
 #[path = "tools/client.rs"]
 mod client;
+#[path = "tools/completion.rs"]
+mod completion;
 #[path = "tools/exits.rs"]
 mod exits;
 #[path = "tools/lines.rs"]

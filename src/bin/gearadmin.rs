@@ -1,4 +1,4 @@
-//! gearadmin: asks a job server in text: see `src/cli/gearadmin`.
+//! gearadmin, which sends admin commands to a job server: see `src/cli/gearadmin`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! gearman: submits jobs, and does them with commands: see `src/cli/gearman`.
+//! gearman, which submits jobs and runs jobs with commands: see `src/cli/gearman`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

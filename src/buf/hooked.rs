@@ -1,7 +1,7 @@
-//! [`HookBuf`]: memory that a program's allocator hook gave for the body of a
-//! packet, and [`Bin`], where it goes when it is not needed any more.
+//! [`HookBuf`]: the body of a packet in memory from a program's allocator hook, and [`Bin`],
+//! the queue of such memory that can be freed.
 //!
-//! Must not: call a hook. `capi` gives back what is in the bin.
+//! Must not: call a hook. `capi` empties the bin and calls the hook that frees.
 
 use super::Owned;
 use std::cell::RefCell;
@@ -9,32 +9,34 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-/// Memory to be given back to its hook, the oldest first.
+/// A queue of memory that its hook can free, the oldest first. Clones share the queue,
+/// which does not own the memory.
 #[derive(Clone, Debug, Default)]
 pub struct Bin(Rc<RefCell<VecDeque<NonNull<u8>>>>);
 
 impl Bin {
-    /// Adds memory.
+    /// Adds memory, which no buffer uses any more.
     pub fn put(&self, memory: NonNull<u8>) {
         self.0.borrow_mut().push_back(memory);
     }
 
-    /// Takes the oldest memory out.
+    /// Takes the oldest memory out of the queue. The caller has it freed.
     pub fn take(&self) -> Option<NonNull<u8>> {
         self.0.borrow_mut().pop_front()
     }
 }
 
-/// The body of a packet in memory from an allocator hook. Dropping it puts the
-/// memory into its bin.
+/// The body of a packet in memory from an allocator hook. Dropping it puts the memory into
+/// its bin.
 ///
-/// A hook may hand out the same memory twice, for two bodies that are alive at
-/// once. So no borrow of the bytes is kept while another body is filled.
+/// A hook may return the same memory for two bodies that are alive at the same time. So a
+/// borrow of the bytes must not be kept while another body is filled.
 #[derive(Debug)]
 pub struct HookBuf {
-    /// None once the memory was given away.
+    /// None once the memory was handed out.
     ptr: Option<NonNull<u8>>,
     len: usize,
+    /// In bytes.
     capacity: usize,
     bin: Bin,
 }
@@ -43,29 +45,29 @@ impl HookBuf {
     /// Wraps memory that a hook returned.
     ///
     /// # Safety
-    /// `ptr` must be valid for reading and writing `capacity` bytes until it is
-    /// given back to its hook, or handed out.
+    /// `ptr` must be valid for reading and writing `capacity` bytes until the memory is
+    /// taken out of `bin`, or handed out with [`Bytes::into_raw`].
     pub unsafe fn new(ptr: NonNull<u8>, capacity: usize, bin: Bin) -> HookBuf {
         HookBuf { ptr: Some(ptr), len: 0, capacity, bin }
     }
 
-    /// Replaces the content by as many of `bytes` as there is room for.
+    /// Replaces the content by `bytes`, cut to the capacity.
     pub fn fill(&mut self, bytes: &[u8]) {
         let Some(ptr) = self.ptr else { return };
         self.len = bytes.len().min(self.capacity);
-        // SAFETY: `new`'s caller guarantees `capacity` writable bytes; the library's
-        // own memory, which `bytes` are in, is not the hook's.
+        // SAFETY: the caller of `new` guarantees `capacity` writable bytes. `bytes` are in the
+        // library's own memory, which does not overlap memory of a hook.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), ptr.as_ptr(), self.len) };
     }
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `fill` wrote `len` bytes, and `new`'s caller guarantees that they
-        // can be read.
+        // SAFETY: `fill` has written `len` bytes, and the caller of `new` guarantees that they
+        // are readable.
         self.ptr.map_or(&[], |p| unsafe { std::slice::from_raw_parts(p.as_ptr(), self.len) })
     }
 
-    /// Hands the memory out.
+    /// Hands the memory out, to a receiver that has its hook free it.
     fn into_raw(mut self) -> *mut u8 {
         self.ptr.take().map_or(std::ptr::null_mut(), NonNull::as_ptr)
     }
@@ -79,12 +81,12 @@ impl Drop for HookBuf {
     }
 }
 
-/// The body of a packet, in memory of ours or of the program's hook.
+/// The body of a packet, in memory from `malloc` or from the program's hook.
 #[derive(Debug)]
 pub enum Bytes {
-    /// From `malloc`.
+    /// Memory from `malloc`.
     Owned(Owned),
-    /// From the hook.
+    /// Memory from the hook.
     Hooked(HookBuf),
 }
 
@@ -97,8 +99,8 @@ impl Bytes {
         }
     }
 
-    /// Hands the memory to C, which gives it back the way it was allocated. What is
-    /// ours is followed by a NUL; a hook was asked for the bytes alone.
+    /// Hands the memory to C, which frees it with `free` or with its hook. Memory from
+    /// `malloc` has a NUL behind the bytes; memory from a hook has exactly their size.
     pub fn into_raw(self) -> *mut u8 {
         match self {
             Bytes::Owned(bytes) => bytes.into_raw(),
@@ -113,23 +115,25 @@ mod tests {
 
     fn buffer(memory: &mut [u8], bin: &Bin) -> HookBuf {
         let ptr = NonNull::new(memory.as_mut_ptr()).expect("not null");
-        // SAFETY: the memory outlives the buffer.
+        // SAFETY: every test keeps its memory until the end, longer than the buffer.
         unsafe { HookBuf::new(ptr, memory.len(), bin.clone()) }
     }
 
     #[test]
-    fn dropped_memory_is_in_the_bin_in_the_order_of_dropping() {
+    fn a_dropped_buffer_puts_its_memory_into_the_bin_behind_those_dropped_before() {
         let (mut first, mut second, bin) = ([0; 4], [0; 4], Bin::default());
-        let (a, b) = (buffer(&mut first, &bin), buffer(&mut second, &bin));
+        let (mut a, mut b) = (buffer(&mut first, &bin), buffer(&mut second, &bin));
+        a.fill(b"a");
+        b.fill(b"b");
         drop(b);
         drop(a);
-        assert_eq!(bin.take().map(NonNull::as_ptr), Some(second.as_mut_ptr()));
-        assert_eq!(bin.take().map(NonNull::as_ptr), Some(first.as_mut_ptr()));
-        assert_eq!(bin.take(), None);
+        // SAFETY: the memory is one of the two arrays, which are still alive.
+        let take = || bin.take().map(|memory| unsafe { memory.read() });
+        assert_eq!([take(), take(), take()], [Some(b'b'), Some(b'a'), None]);
     }
 
     #[test]
-    fn memory_that_is_handed_out_is_not_in_the_bin() {
+    fn a_buffer_that_is_handed_out_puts_no_memory_into_the_bin() {
         let (mut memory, bin) = ([0; 4], Bin::default());
         let mut buffer = buffer(&mut memory, &bin);
         buffer.fill(b"abcdef");

@@ -1,13 +1,12 @@
-//! Memory that C may see.
+//! Memory that is shared with C programs.
 //!
-//! Results, workloads and texts that are handed to a C program must come from
-//! `malloc` or from the program's own allocator hooks, and a workload may be
-//! memory that a C program lends for the length of one call. The types here
-//! give that memory a safe API, so that the engine, which may not use `unsafe`,
-//! can read and fill it.
+//! Results, workloads and texts that a C program takes over must come from `malloc` or
+//! from the program's allocator hooks, and a workload may be memory that the program lends
+//! for one call. The types here give such memory a safe API, so that the engine can read
+//! and fill it without `unsafe`.
 //!
-//! Must not: call allocator hooks. They are user code, and only `capi` may call
-//! user code; a hook-owned buffer that is dropped therefore goes into a bin.
+//! Must not: call allocator hooks. They are user code, which only `capi` may call; memory
+//! of a hook that is dropped therefore goes into a [`Bin`].
 
 mod find;
 mod hooked;

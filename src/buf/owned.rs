@@ -1,37 +1,39 @@
 //! [`Owned`]: a growable buffer of bytes from `malloc`.
 //!
-//! Must not: abort when memory runs out. Growing returns an error.
+//! Must not: abort when memory is exhausted. Growing returns an error.
 
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-/// No memory was to be had.
+/// The allocation failed, or its size overflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("out of memory")]
 pub struct OutOfMemory;
 
-/// Bytes in memory from `malloc`, which C can take over and `free`.
+/// Bytes in memory from `malloc`, which a C program can take over and `free`.
 ///
-/// Always one byte larger than its capacity says, so that a NUL can follow the
-/// last byte.
+/// The memory is one byte larger than the capacity, so that a NUL can follow the last byte.
 #[derive(Debug)]
 pub struct Owned {
+    /// Dangling while `capacity` is 0.
     ptr: NonNull<u8>,
+    /// Initialised bytes.
     len: usize,
+    /// Bytes that fit, without the one for a NUL.
     capacity: usize,
 }
 
-// SAFETY: an `Owned` is the only owner of its memory, and malloc's memory may
-// be used and freed by any thread.
+// SAFETY: an `Owned` is the only owner of its memory, and any thread may use and free
+// memory from malloc.
 unsafe impl Send for Owned {}
 
 impl Owned {
-    /// An empty buffer that has not allocated anything.
+    /// An empty buffer, without an allocation.
     pub const fn new() -> Owned {
         Owned { ptr: NonNull::dangling(), len: 0, capacity: 0 }
     }
 
-    /// A buffer with room for `capacity` bytes.
+    /// An empty buffer for at least `capacity` bytes.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -54,35 +56,34 @@ impl Owned {
     /// The bytes written so far.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `ptr` is valid for `len` initialised bytes (dangling only
-        // while `len` is 0), and `self` is borrowed for the slice's life.
+        // SAFETY: `ptr` is valid for `len` initialised bytes (dangling only while `len` is 0),
+        // and `self` is borrowed for the life of the slice.
         unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 
-    /// The bytes written so far, to change them.
+    /// The bytes written so far, mutable.
     #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: as in `as_slice`, and `self` is borrowed alone for the slice's
-        // life.
+        // SAFETY: as in `as_slice`, and `self` is borrowed alone for the life of the slice.
         unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len) }
     }
 
-    /// How many bytes are written.
+    /// The number of bytes written.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// How many bytes fit without growing.
+    /// The number of bytes that fit without growing.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Forgets the bytes and keeps the memory.
+    /// Removes the bytes and keeps the memory.
     pub fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Forgets the bytes from the one at `len` on, and keeps the memory.
+    /// Removes the bytes behind the first `len`, and keeps the memory.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
@@ -92,12 +93,13 @@ impl Owned {
         self.len == 0
     }
 
-    /// Where the bytes are. Stays the same until the buffer grows.
+    /// The address of the bytes, valid until the buffer grows or is dropped. Dangling for a
+    /// buffer without an allocation.
     pub fn as_ptr(&self) -> *const u8 {
         self.ptr.as_ptr()
     }
 
-    /// Makes room for `more` bytes, exactly.
+    /// Grows the capacity so that exactly `more` bytes fit behind the last one.
     fn reserve_exact(&mut self, more: usize) -> Result<(), OutOfMemory> {
         if self.capacity - self.len >= more && self.capacity > 0 {
             return Ok(());
@@ -105,15 +107,16 @@ impl Owned {
         let capacity = self.len.checked_add(more).ok_or(OutOfMemory)?;
         let size = capacity.checked_add(1).ok_or(OutOfMemory)?;
         let old = if self.capacity == 0 { ptr::null_mut() } else { self.ptr.as_ptr() };
-        // SAFETY: `old` is null or came from malloc/realloc and is not freed;
-        // on failure it stays valid and stays ours.
+        // SAFETY: `old` is null or memory from realloc that `self` owns. If realloc fails, it
+        // leaves that memory as it is.
         let new = unsafe { libc::realloc(old.cast(), size) };
         self.ptr = NonNull::new(new.cast()).ok_or(OutOfMemory)?;
         self.capacity = capacity.max(1);
         Ok(())
     }
 
-    /// Makes room for `more` bytes, and for later ones when that had to grow.
+    /// Grows the capacity so that `more` bytes fit behind the last one. It at least doubles,
+    /// unless memory is short.
     ///
     /// # Errors
     /// [`OutOfMemory`]; the buffer is unchanged.
@@ -136,8 +139,8 @@ impl Owned {
     #[inline(always)]
     pub fn extend(&mut self, bytes: &[u8]) -> Result<(), OutOfMemory> {
         self.reserve(bytes.len())?;
-        // SAFETY: `reserve` made room for `bytes.len()` bytes after `len`, and a
-        // borrowed slice cannot overlap memory that `self` owns.
+        // SAFETY: `reserve` guarantees capacity for `bytes.len()` bytes after `len`, and a
+        // borrowed slice cannot overlap memory that `self`, borrowed alone, owns.
         unsafe {
             ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr.as_ptr().add(self.len), bytes.len());
         }
@@ -145,10 +148,10 @@ impl Owned {
         Ok(())
     }
 
-    /// The room after the last byte, for the kernel to write into.
+    /// The memory behind the last byte, up to the capacity, for a system call to write into.
     pub fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: the memory from `len` to `capacity` is ours, borrowed for the
-        // slice's life, and may be uninitialised.
+        // SAFETY: `self` owns the memory from `len` to `capacity` and is borrowed alone for the
+        // life of the slice, whose element type allows uninitialised bytes.
         unsafe {
             std::slice::from_raw_parts_mut(
                 self.ptr.as_ptr().add(self.len).cast(),
@@ -157,40 +160,38 @@ impl Owned {
         }
     }
 
-    /// Counts `more` bytes of [`Owned::spare`] as written.
+    /// Adds the first `more` bytes of [`Owned::spare`] to the bytes written.
     ///
     /// # Safety
-    /// The first `more` bytes of `spare()` must have been written.
+    /// The first `more` bytes of `spare()` must be initialised.
     pub unsafe fn advance(&mut self, more: usize) {
         debug_assert!(more <= self.capacity - self.len);
         self.len += more;
     }
 
-    /// Puts a NUL, which does not count, after the last byte, for those who read
-    /// the bytes as a C string. It stays until the buffer changes.
+    /// Writes a NUL behind the last byte, so that the bytes can be read as a C string. It
+    /// does not count as a byte, and is valid until the buffer changes.
     ///
     /// # Errors
-    /// [`OutOfMemory`], only if nothing was ever allocated.
+    /// [`OutOfMemory`], only for a buffer without an allocation.
     #[inline]
     pub fn terminate(&mut self) -> Result<(), OutOfMemory> {
         if self.capacity == 0 {
             self.reserve_exact(0)?;
         }
-        // SAFETY: there is always one byte more than `capacity`, and
-        // `len <= capacity`.
+        // SAFETY: an allocation has one byte more than `capacity`, and `len <= capacity`.
         unsafe { self.ptr.as_ptr().add(self.len).write(0) };
         Ok(())
     }
 
-    /// Hands the memory to C, with a NUL after the last byte. Null when nothing
-    /// was ever allocated. The receiver calls `free`.
+    /// Hands the memory to a receiver that calls `free`, with a NUL behind the last byte.
+    /// Null for a buffer without an allocation.
     pub fn into_raw(self) -> *mut u8 {
         if self.capacity == 0 {
             return ptr::null_mut();
         }
         let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: there is always one byte more than `capacity`, and
-        // `len <= capacity`.
+        // SAFETY: an allocation has one byte more than `capacity`, and `len <= capacity`.
         unsafe { this.ptr.as_ptr().add(this.len).write(0) };
         this.ptr.as_ptr()
     }
@@ -205,7 +206,7 @@ impl Default for Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         if self.capacity > 0 {
-            // SAFETY: came from realloc, and `self` is its only owner.
+            // SAFETY: the memory is from realloc, and `self` is its only owner.
             unsafe { libc::free(self.ptr.as_ptr().cast()) };
         }
     }
@@ -216,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grows_and_keeps_its_bytes() {
+    fn a_buffer_that_grows_keeps_its_bytes() {
         let mut buffer = Owned::new();
         assert!(buffer.is_empty() && buffer.as_slice().is_empty());
         for n in 0..1000u32 {
@@ -227,9 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn is_followed_by_a_nul_when_handed_to_c() {
+    fn a_buffer_that_is_handed_to_c_ends_with_a_nul() {
         let raw = Owned::copy_of(b"abc").expect("memory").into_raw();
-        // SAFETY: `into_raw` gives three bytes and a NUL from malloc.
+        // SAFETY: `into_raw` returned three bytes and a NUL, in memory from malloc.
         unsafe {
             assert_eq!(std::ffi::CStr::from_ptr(raw.cast()).to_bytes(), b"abc");
             libc::free(raw.cast());
@@ -237,24 +238,24 @@ mod tests {
         assert!(Owned::new().into_raw().is_null());
         let empty = Owned::copy_of(b"").expect("memory").into_raw();
         assert!(!empty.is_null());
-        // SAFETY: came from malloc.
+        // SAFETY: `into_raw` returned this memory from malloc, which nothing else owns.
         unsafe { libc::free(empty.cast()) };
     }
 
     #[test]
-    fn a_nul_can_follow_without_counting() {
+    fn a_terminating_nul_does_not_count_as_a_byte() {
         let mut buffer = Owned::new();
         buffer.terminate().expect("memory");
         assert!(buffer.is_empty());
         buffer.extend(b"ab").expect("memory");
         buffer.terminate().expect("memory");
-        // SAFETY: just terminated, and the bytes hold no other NUL.
+        // SAFETY: `terminate` has written a NUL, and the buffer does not change.
         let text = unsafe { std::ffi::CStr::from_ptr(buffer.as_ptr().cast()) };
         assert_eq!((text, buffer.len()), (c"ab", 2));
     }
 
     #[test]
-    fn an_impossible_size_is_an_error() {
+    fn a_size_that_overflows_is_an_error() {
         assert_eq!(Owned::with_capacity(usize::MAX).err(), Some(OutOfMemory));
         let mut buffer = Owned::copy_of(b"x").expect("memory");
         assert_eq!(buffer.reserve(usize::MAX), Err(OutOfMemory));

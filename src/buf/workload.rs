@@ -1,13 +1,11 @@
 //! [`Workload`]: the body of a packet to send, owned or lent by the caller.
 //!
-//! Must not: outlive the call that lent it; `Borrowed::new` states the bargain.
+//! Must not: be used after the call that lent its bytes; see `Borrowed::new`.
 
 use super::Owned;
 use std::ptr::NonNull;
 
-/// Bytes that a C program lends for the length of a call.
-///
-/// Plain data without a destructor.
+/// Bytes that a C program lends for one call. Plain data without a destructor.
 #[derive(Clone, Copy, Debug)]
 pub struct Borrowed {
     ptr: NonNull<u8>,
@@ -15,14 +13,14 @@ pub struct Borrowed {
 }
 
 impl Borrowed {
-    /// Wraps lent bytes; null and 0 are fine.
+    /// Wraps lent bytes. A null pointer is no bytes.
     ///
     /// # Safety
-    /// When `len` is not 0, `ptr` must be valid for reading `len` bytes, which
-    /// nobody writes to, until the last copy of the result is gone.
+    /// Unless `ptr` is null or `len` is 0, `ptr` must be valid for reading `len` bytes, which
+    /// must not be written to, while the result or a copy of it is used.
     pub unsafe fn new(ptr: *const u8, len: usize) -> Borrowed {
         match NonNull::new(ptr.cast_mut()) {
-            // More than a slice may be is too much for a packet, too.
+            // A slice has at most isize::MAX bytes; a packet has fewer.
             Some(ptr) => Borrowed { ptr, len: len.min(isize::MAX as usize) },
             None => Borrowed::EMPTY,
         }
@@ -33,7 +31,8 @@ impl Borrowed {
 
     /// The lent bytes.
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `new`'s caller guarantees the bytes; dangling only with 0.
+        // SAFETY: the caller of `new` guarantees the bytes; `ptr` is dangling only if `len` is
+        // 0.
         unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 }
@@ -41,13 +40,13 @@ impl Borrowed {
 /// The body of a packet to send.
 #[derive(Debug, Default)]
 pub enum Workload {
-    /// Nothing, or all of it was sent and let go.
+    /// No bytes, or bytes that were sent and freed.
     #[default]
     None,
     /// A copy of the caller's bytes.
     Owned(Owned),
-    /// The caller's own bytes, for as long as its call lasts. Also memory that
-    /// `gearman_task_give_workload` gave: `capi` keeps it for the task's life.
+    /// The caller's own bytes, for the length of its call. Also memory from
+    /// `gearman_task_give_workload`, which `capi` keeps for the life of the task.
     Borrowed(Borrowed),
 }
 

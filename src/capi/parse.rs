@@ -4,7 +4,7 @@
 //! leave with longjmp.
 
 use super::types::{gearman_parse_server_fn, gearman_return_t};
-use crate::protocol::servers::{MAX_HOST, parse_server_list};
+use crate::protocol::servers::{HOST_BYTES_MAX, parse_server_list};
 use libc::{c_char, c_void};
 use std::ffi::CStr;
 
@@ -36,7 +36,7 @@ pub unsafe extern "C-unwind" fn gearman_parse_servers(
     let servers = parse_server_list(list);
     no_destructor(&servers);
     for (host, port) in servers {
-        let mut terminated = [0u8; MAX_HOST + 1];
+        let mut terminated = [0u8; HOST_BYTES_MAX + 1];
         terminated[..host.len()].copy_from_slice(host);
         // SAFETY: the caller's function; the host is NUL-terminated and outlives the
         // call; nothing here needs dropping if the call does not return.

@@ -1,13 +1,16 @@
-//! gearadmin: asks a job server in text, and shows what it answers.
+//! gearadmin: sends admin commands to a job server, and prints the replies.
 //!
-//! `operations` is the table of what can be asked, `options` the command line,
-//! `run` asks, and `show` prints. The protocol is the library's.
+//! `operations` is the table of operations, `options` the command line; `run` sends the
+//! requests, and `show` formats the replies.
+//!
+//! Must not: speak the protocol, which is the engine's.
 
 mod operations;
 mod options;
 mod run;
 mod show;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the program, and returns its exit code.
@@ -17,4 +20,10 @@ pub(crate) fn main() -> ExitCode {
         Err(exit) => exit,
     };
     exit.into()
+}
+
+/// Prints a message to standard error, after the program's name.
+fn notify(text: &str) {
+    // A closed standard error leaves the exit code.
+    let _ = writeln!(std::io::stderr(), "gearadmin: {text}");
 }

@@ -1,9 +1,10 @@
-//! gearman: submits jobs from the command line, and does jobs with commands.
+//! gearman: submits jobs from the command line, and runs jobs with commands.
 //!
-//! `options` is the command line, `client` and `worker` are the two modes, `ping`
-//! is what is left. Both modes are a loop around the library's engine, which
-//! never waits itself here: the loop waits for servers, input, commands and
-//! signals alike. The protocol is the library's.
+//! `options` reads the command line; `client`, `worker` and `ping` are the three
+//! modes. Client and worker are loops around the library's engine, which never waits
+//! itself here: the loop waits for servers, input, commands and signals together.
+//!
+//! Must not: speak the protocol, which is the engine's.
 
 mod client;
 mod daemon;
@@ -18,7 +19,8 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use crate::tools::Exit;
-use options::{Mode, Options};
+use crate::tools::usage::system_error;
+use options::{GearmanOptions, Mode};
 
 /// Runs the program, and returns its exit code.
 pub(crate) fn main() -> ExitCode {
@@ -29,7 +31,7 @@ pub(crate) fn main() -> ExitCode {
     exit.into()
 }
 
-fn run(options: &Options) -> Exit {
+fn run(options: &GearmanOptions) -> Exit {
     let outcome = match options.mode {
         Mode::Ping => Ok(ping::run(options)),
         _ if options.daemon && !options.daemon_child => daemon::launch(options),
@@ -37,15 +39,16 @@ fn run(options: &Options) -> Exit {
         Mode::Worker => worker::run(options),
     };
     outcome.unwrap_or_else(|error| {
-        // A reader that has seen enough is no error worth telling.
+        // A reader that closes the pipe early, such as `head`, is not an error.
         if error.kind() != ErrorKind::BrokenPipe {
-            say(&error.to_string());
+            notify(&system_error(&error));
         }
         Exit::System
     })
 }
 
-/// Says something to whoever started the program, if somebody listens.
-fn say(text: &str) {
+/// Prints a message to standard error, after the program's name.
+fn notify(text: &str) {
+    // A closed standard error does not stop the jobs.
     let _ = writeln!(std::io::stderr(), "gearman: {text}");
 }

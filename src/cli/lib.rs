@@ -1,5 +1,4 @@
-//! The command-line tools, `gearman` and `gearadmin`, each as a function that its
-//! binary calls.
+//! The command-line tools `gearman` and `gearadmin`, each as a function for its binary.
 //!
 //! Must not: speak the protocol, or use the C functions.
 
@@ -11,12 +10,12 @@ mod tools;
 
 use std::process::ExitCode;
 
-/// The program `gearman`: submits jobs, or does them with commands.
+/// Runs `gearman`, which submits jobs, or runs jobs with commands. Returns its exit code.
 pub fn gearman() -> ExitCode {
     gearman::main()
 }
 
-/// The program `gearadmin`: asks a job server in text.
+/// Runs `gearadmin`, which sends admin commands to a job server. Returns its exit code.
 pub fn gearadmin() -> ExitCode {
     gearadmin::main()
 }

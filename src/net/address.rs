@@ -1,4 +1,4 @@
-//! Where a server is: an IP address with a port, or the path of a Unix socket.
+//! Addresses of servers: an IP address with a port, or the path of a Unix socket.
 //!
 //! Must not: connect.
 
@@ -7,32 +7,33 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-/// One address to connect to.
+/// An address to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// TCP.
+    /// An IP address and a TCP port.
     Inet(SocketAddr),
-    /// A Unix socket, named by an absolute path.
+    /// The absolute path of a Unix socket.
     Unix(PathBuf),
 }
 
-/// Whether a host needs the resolver; others always have the same address.
+/// Whether a host is looked up by the resolver: it is neither a numeric address nor a
+/// path.
 pub fn is_name(host: &str) -> bool {
     !host.starts_with('/') && host.parse::<IpAddr>().is_err()
 }
 
-/// Every address of `host`, in the resolver's order.
+/// Looks up every address of `host`, in the order of the resolver.
 ///
 /// # Errors
-/// The resolver's, with its text.
+/// Those of the resolver; `NotFound` if the name has no address.
 pub fn resolve(host: &str, port: u16) -> io::Result<Vec<Address>> {
     if host.starts_with('/') {
         return Ok(vec![Address::Unix(host.into())]);
     }
-    // The C library takes "*" for no name, which is this machine where one connects.
+    // The original passes "*" to getaddrinfo as no name, which is the loopback address.
     if host == "*" {
-        let this: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-        return Ok(this.map(|ip| Address::Inet(SocketAddr::new(ip, port))).into());
+        let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        return Ok(loopback.map(|ip| Address::Inet(SocketAddr::new(ip, port))).into());
     }
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![Address::Inet(SocketAddr::new(ip, port))]);
@@ -44,20 +45,20 @@ pub fn resolve(host: &str, port: u16) -> io::Result<Vec<Address>> {
     Ok(found)
 }
 
-/// The TCP port of a service, by a name that the system knows it by; Gearman's
-/// own is known everywhere.
+/// The TCP port of a service in `/etc/services`, by its name or an alias. `gearman` is
+/// known without an entry, too.
 pub fn service_port(name: &str) -> Option<u16> {
     let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
     find_service(&services, name).or_else(|| (name == "gearman").then_some(DEFAULT_PORT))
 }
 
-/// Looks a name up in lines of `name port/tcp alias...  # comment`.
+/// Finds a name in lines of the form `name port/tcp alias...  # comment`.
 fn find_service(services: &str, wanted: &str) -> Option<u16> {
     services.lines().find_map(|line| {
         let mut words = line.split('#').next()?.split_whitespace();
         let (name, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
-        let is_it = name == wanted || words.any(|alias| alias == wanted);
-        is_it.then(|| port.parse().ok()).flatten()
+        let matches = name == wanted || words.any(|alias| alias == wanted);
+        matches.then(|| port.parse().ok()).flatten()
     })
 }
 
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_found_by_name_and_alias() {
+    fn a_service_is_found_by_its_name_and_its_alias() {
         let services = "# comment\nssh 22/tcp\ngearman\t4730/tcp job # x\ngearman 4731/udp\n";
         assert_eq!(find_service(services, "gearman"), Some(4730));
         assert_eq!(find_service(services, "job"), Some(4730));
@@ -78,7 +79,7 @@ mod tests {
     fn numbers_and_paths_need_no_resolver() {
         assert!(!is_name("127.0.0.1") && !is_name("::1") && !is_name("/run/gearmand.sock"));
         assert!(is_name("localhost"));
-        let star = resolve("*", 1).expect("this machine");
+        let star = resolve("*", 1).expect("loopback");
         let this = ["[::1]:1", "127.0.0.1:1"].map(|a| Address::Inet(a.parse().expect("literal")));
         assert_eq!(star, this);
         assert_eq!(

@@ -1,9 +1,10 @@
-//! The C library's switch for the cancellation of the calling thread.
+//! Disabling and restoring the cancellation of the calling thread.
 //!
-//! libc's own declarations say that no unwinding comes out of these functions; where
-//! a thread is cancelled, it does.
+//! The functions are declared here because the declarations of the crate libc do not allow
+//! unwinding out of them, which is what happens when a thread is cancelled in one.
 //!
-//! Must not: give a setting back with anything alive that has a destructor.
+//! Must not: restore a setting while a value with a destructor is alive: the thread may end
+//! there.
 
 use libc::c_int;
 use std::ptr;
@@ -15,41 +16,43 @@ unsafe extern "C-unwind" {
     fn poll(fds: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
 }
 
+/// `PTHREAD_CANCEL_DISABLE`.
 const DISABLED: c_int = 1;
+/// `PTHREAD_CANCEL_DEFERRED`.
 const DEFERRED: c_int = 0;
 
-/// What a thread has set.
+/// A thread's cancellation state and type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     state: c_int,
     kind: c_int,
 }
 
-/// Keeps the thread from being cancelled, and returns what it had set before. A thread
-/// that is cancelled asynchronously may end here, and pays for one system call.
+/// Disables the cancellation of the calling thread, and returns its setting before. A
+/// thread with asynchronous cancellation may end here, and makes one more system call.
 ///
-/// glibc 2.36 asks for an asynchronous cancellation by a signal, and its handler does not
-/// look at the state: a request that was on its way when the state was disabled would act
-/// in every function of glibc that is a cancellation point. Such a function waits for
-/// the request, too, when the type is deferred: one is called before the state is disabled.
+/// glibc 2.36 requests an asynchronous cancellation by a signal, whose handler ignores the
+/// state: a request that is pending when the state is disabled would act in every function
+/// of glibc that is a cancellation point. With the deferred type such a function waits for
+/// the request, so one is called before the state is disabled.
 #[inline]
 pub fn disable() -> Setting {
     let (mut state, mut kind) = (DISABLED, DEFERRED);
-    // SAFETY: writes one int.
+    // SAFETY: the function writes one int, into `kind`.
     unsafe { pthread_setcanceltype(DEFERRED, &raw mut kind) };
     if kind != DEFERRED {
-        // SAFETY: there is nothing to poll.
+        // SAFETY: poll does not read the null pointer: the number of descriptors is 0.
         unsafe { poll(ptr::null_mut(), 0, 0) };
     }
-    // SAFETY: writes one int.
+    // SAFETY: the function writes one int, into `state`.
     unsafe { pthread_setcancelstate(DISABLED, &raw mut state) };
     Setting { state, kind }
 }
 
-/// Gives the thread back what it had set. It may end here.
+/// Restores the setting of the calling thread, which may end here.
 #[inline]
 pub fn restore(setting: Setting) {
-    // SAFETY: nothing is written.
+    // SAFETY: both functions accept null where they would write the setting before.
     unsafe {
         pthread_setcancelstate(setting.state, ptr::null_mut());
         if setting.kind != DEFERRED {
@@ -58,9 +61,9 @@ pub fn restore(setting: Setting) {
     }
 }
 
-/// Ends the thread if it is to be cancelled and can be.
+/// Ends the calling thread if it was cancelled and its cancellation is enabled.
 #[inline]
 pub fn point() {
-    // SAFETY: has no preconditions.
+    // SAFETY: pthread_testcancel has no preconditions.
     unsafe { pthread_testcancel() };
 }

@@ -1,36 +1,35 @@
-//! Noticing that the process was forked, without a system call.
+//! Detects that the process was forked, without a system call.
 //!
-//! One page of the process is marked `MADV_WIPEONFORK`: the kernel hands a
-//! child a page of zeros in its place. A reader that finds zero writes the next
-//! generation there, and whatever remembers an older generation is inherited. The
-//! page is the library's own, so that it goes when the library is unloaded.
+//! One page of the process is marked `MADV_WIPEONFORK`: in a child, the kernel replaces
+//! it by a page of zeros. A reader that finds zero writes the next generation there; an
+//! object with an older generation is inherited. The page is part of the library's data,
+//! so that it is unmapped when the library is unloaded.
 //!
-//! Must not: install fork handlers, which would outlive a library that is
-//! unloaded.
+//! Must not: install fork handlers, which would outlive an unloaded library.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-/// The largest page that a supported system has.
-const LARGEST_PAGE: usize = 64 * 1024;
+/// The largest page size of a supported system.
+const PAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// Room with a whole page in it, wherever it is loaded: zeros that come from no file,
-/// of which only that page is ever touched.
-static ROOM: [AtomicU64; 2 * LARGEST_PAGE / 8] = [const { AtomicU64::new(0) }; _];
-/// The wiped page's first word, null before the first call.
-static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
-/// The last generation that was given out; inherited by children.
-static LAST: AtomicU64 = AtomicU64::new(0);
+/// Memory that contains a whole page at any load address. It is zeros without a file
+/// behind them, and only that page is used.
+static PAGE_MEMORY: [AtomicU64; 2 * PAGE_BYTES_MAX / 8] = [const { AtomicU64::new(0) }; _];
+/// The first word of the wiped page; null before the first call.
+static GENERATION_WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
+/// The last generation; children inherit it.
+static LAST_GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// A number that differs between a process and its forked children.
+/// A number that differs between a process and its forked children. It is never 0.
 #[inline]
 pub fn generation() -> u64 {
-    let page = PAGE.load(Ordering::Acquire);
-    if page.is_null() {
+    let word = GENERATION_WORD.load(Ordering::Acquire);
+    if word.is_null() {
         return first_generation();
     }
-    // SAFETY: `PAGE` is only ever set to a word of `ROOM`.
-    let word = unsafe { &*page };
+    // SAFETY: `GENERATION_WORD` is only ever set to a word of `PAGE_MEMORY`.
+    let word = unsafe { &*word };
     match word.load(Ordering::Relaxed) {
         0 => next_generation(word),
         current => current,
@@ -39,7 +38,7 @@ pub fn generation() -> u64 {
 
 #[cold]
 fn next_generation(word: &AtomicU64) -> u64 {
-    let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    let next = LAST_GENERATION.fetch_add(1, Ordering::Relaxed) + 1;
     match word.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => next,
         Err(other_thread) => other_thread,
@@ -48,21 +47,22 @@ fn next_generation(word: &AtomicU64) -> u64 {
 
 #[cold]
 fn first_generation() -> u64 {
-    // SAFETY: has no preconditions.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    let page = usize::try_from(page).unwrap_or(0);
-    let skip = ROOM.as_ptr().cast::<u8>().align_offset(page.max(8).next_power_of_two()) / 8;
-    let word = match ROOM.get(skip) {
-        Some(word) if page <= LARGEST_PAGE => ptr::from_ref(word).cast_mut(),
+    // SAFETY: sysconf has no preconditions.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page_bytes = usize::try_from(page_bytes).unwrap_or(0);
+    let skip =
+        PAGE_MEMORY.as_ptr().cast::<u8>().align_offset(page_bytes.max(8).next_power_of_two()) / 8;
+    let word = match PAGE_MEMORY.get(skip) {
+        Some(word) if page_bytes <= PAGE_BYTES_MAX => ptr::from_ref(word).cast_mut(),
         _ => return u64::from(std::process::id()),
     };
-    // SAFETY: advises about one page that lies within `ROOM`. Wiping it in a child sets
-    // atomics there to zero, which every reader expects.
-    if unsafe { libc::madvise(word.cast(), page, libc::MADV_WIPEONFORK) } != 0 {
-        // A kernel before 4.14: ask for the process id each time.
+    // SAFETY: the page lies within `PAGE_MEMORY`, and contains atomics only. Wiping it in a
+    // child sets them to zero, which every reader of `generation` handles.
+    if unsafe { libc::madvise(word.cast(), page_bytes, libc::MADV_WIPEONFORK) } != 0 {
+        // A kernel before 4.14: the process id is read in each call.
         return u64::from(std::process::id());
     }
-    PAGE.store(word, Ordering::Release);
+    GENERATION_WORD.store(word, Ordering::Release);
     generation()
 }
 
@@ -74,15 +74,15 @@ mod tests {
     fn a_child_has_another_generation_than_its_parent() {
         let mine = generation();
         assert_eq!(generation(), mine);
-        // SAFETY: the child only reads the page and leaves by `_exit`.
+        // SAFETY: the child only reads the page and ends with `_exit`.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             let other = generation() != mine && generation() == generation();
-            // SAFETY: leaves without running destructors of the test process.
+            // SAFETY: `_exit` has no preconditions, and runs no destructors of the parent's.
             unsafe { libc::_exit(i32::from(!other)) };
         }
         let mut status = -1;
-        // SAFETY: waits for the child made above.
+        // SAFETY: `status` is a valid int during the call.
         unsafe { libc::waitpid(pid, &mut status, 0) };
         assert_eq!(status, 0);
         assert_eq!(generation(), mine);

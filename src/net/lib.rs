@@ -1,7 +1,7 @@
-//! Sockets and waiting: the only user of mio and of socket calls.
+//! Sockets and waiting: the only user of mio and of socket calls in the library.
 //!
-//! The engine talks to it through [`Transport`], so that its state machines can
-//! be driven by a script in tests.
+//! The engine uses it through [`Transport`], so that tests can drive the engine's state
+//! machines with a script instead of sockets.
 //!
 //! Must not: know packets, jobs or tasks.
 
@@ -26,126 +26,132 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::time::Instant;
 
-/// What a connection has become ready for.
+/// The events of a connection that a wait found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
-    /// Which connection: the key it was opened with, or [`WAKE_KEY`].
+    /// The key that the connection was opened with, or [`WAKE_KEY`].
     pub key: usize,
-    /// Bytes, or the end of the stream, can be received.
+    /// Bytes or the end of the stream can be received.
     pub readable: bool,
-    /// Bytes can be sent, or connecting has ended.
+    /// Bytes can be sent, or an attempt to connect has ended.
     pub writable: bool,
-    /// The peer has closed or the connection broke: there will be no further
-    /// report, so it has to be read to its end.
+    /// The peer has closed the connection, or it is broken. This is its last event: it has
+    /// to be read until its end.
     pub closed: bool,
 }
 
-/// The key under which a wake-up pipe reports.
+/// The key of a wake-up pipe in [`Ready`].
 pub const WAKE_KEY: usize = usize::MAX - 1;
 
-/// Where a wait ended.
+/// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
     /// At least one connection is ready.
     Ready,
-    /// The time was up.
+    /// The deadline has passed.
     TimedOut,
     /// A signal handler ran.
     Interrupted,
 }
 
-/// The state of an idle connection, looked at without reading from it.
+/// The state of an idle connection, found without reading from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
     /// Nothing has arrived.
     Quiet,
-    /// Bytes wait to be received.
+    /// Bytes can be received.
     Readable,
-    /// The peer closed it, or it broke.
+    /// The peer has closed it, or it is broken.
     Dead,
 }
 
-/// Sockets under keys, and one place to wait for all of them.
+/// The sockets of one client or worker, each under a key, and a wait for all of them.
 ///
-/// Errors of kind `WouldBlock` mean "not now"; `recv*` returning 0 means that
-/// the peer closed.
+/// An error of kind `WouldBlock` means that the call can be repeated after a wait. A
+/// `recv*` that returns 0 bytes means that the peer has closed the connection.
 pub trait Transport {
-    /// The clock that deadlines are measured on.
+    /// The time on the clock of all deadlines.
     fn now(&self) -> Instant;
 
-    /// Notices that this process is a forked child: closes every inherited
-    /// descriptor without a word to the peer, and returns true once.
+    /// Whether this process was forked since the last call. In the child, closes every
+    /// inherited descriptor without sending anything, and returns true once.
     fn forked(&mut self) -> bool;
 
-    /// Looks a host up. Numeric addresses and paths never ask the resolver.
+    /// Looks up the addresses of a host. Numeric addresses and paths do not use the
+    /// resolver.
     ///
     /// # Errors
-    /// The resolver's.
+    /// Those of the resolver.
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<Address>>;
 
-    /// Starts connecting `key`. It is ready for writing once that has ended.
+    /// Starts to connect a new socket, under `key`. It becomes ready for writing when the
+    /// attempt has ended.
     ///
     /// # Errors
-    /// When it failed at once.
+    /// When the attempt fails at once.
     fn connect(&mut self, key: usize, address: &Address) -> io::Result<()>;
 
-    /// Whether connecting has ended well; `WouldBlock` while it goes on.
+    /// Returns the outcome of an attempt to connect.
     ///
     /// # Errors
-    /// Why it failed.
+    /// `WouldBlock` while the attempt lasts; else why it failed.
     fn finish_connect(&mut self, key: usize) -> io::Result<()>;
 
-    /// Sends `head` and then `body`, as one system call.
+    /// Sends `head` and then `body` in one system call. Returns the number of bytes sent,
+    /// which may end in either.
     ///
     /// # Errors
-    /// The socket's.
+    /// Those of the socket.
     fn send(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize>;
 
-    /// Receives into `space`, and reports how many bytes were written there.
+    /// Receives into `space`. Returns the number of bytes received.
     ///
     /// # Errors
-    /// The socket's.
+    /// Those of the socket.
     fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize>;
 
-    /// Receives at most `limit` bytes into the room that `into` has left.
+    /// Receives at most `limit` bytes into the spare capacity of `into`. Returns the number
+    /// of bytes received.
     ///
     /// # Errors
-    /// The socket's.
+    /// Those of the socket.
     fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize>;
 
-    /// Receives into memory of the caller that need not be initialised.
+    /// Receives into memory of the caller, which may be uninitialised. Returns the number
+    /// of bytes received, which are then initialised.
     ///
     /// # Errors
-    /// The socket's.
+    /// Those of the socket.
     fn recv_raw(&mut self, key: usize, space: &mut [MaybeUninit<u8>]) -> io::Result<usize>;
 
-    /// Looks whether the peer is still there.
+    /// The state of an idle connection. Dead if `key` is not open.
     fn liveness(&mut self, key: usize) -> Liveness;
 
-    /// Whether to report `key` when it can be written to.
+    /// Sets whether waits report `key` when bytes can be sent.
     fn want_writable(&mut self, key: usize, wanted: bool);
 
-    /// Closes `key`, which need not be open.
+    /// Closes the socket under `key`, if it is open.
     fn close(&mut self, key: usize);
 
-    /// Waits until a connection is ready or `until` has come.
+    /// Waits until a connection is ready or the deadline `until` has passed. Without a
+    /// deadline the wait has no limit.
     ///
     /// # Errors
-    /// The poller's.
+    /// Those of the poller.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited>;
 
-    /// What the last wait found. To be asked for once after it.
+    /// Takes the events that the last wait found.
     fn ready(&mut self) -> impl Iterator<Item = Ready>;
 
-    /// Takes a byte out of the wake-up pipe.
+    /// Takes a byte out of the wake-up pipe, if it holds one.
     fn take_wake(&mut self) -> Option<u8>;
 
-    /// Puts a byte back into the wake-up pipe.
+    /// Puts a byte into the wake-up pipe.
     fn put_wake(&mut self, byte: u8);
 
-    /// A descriptor that is readable when a wait would not block.
+    /// A descriptor that is readable when a wait would not block. The transport owns it.
     ///
     /// # Errors
-    /// When there is no poller and none can be made.
+    /// When the poller cannot be created.
     fn poll_fd(&mut self) -> io::Result<i32>;
 }

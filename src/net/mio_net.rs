@@ -1,10 +1,9 @@
 //! [`MioNet`]: the [`Transport`] over mio.
 //!
-//! mio is edge-triggered: a connection is reported once when it becomes ready,
-//! and the engine remembers what it left unread. The poller is made with the
-//! first connection, and again in a forked child: the epoll set is shared
-//! between parent and child, so a child that took a descriptor out of it would
-//! silence its parent.
+//! mio is edge-triggered: a connection is reported once when it becomes ready, and the
+//! engine remembers which connections it has not read until they would block. The poller
+//! is created with the first connection, and again in a forked child: parent and child
+//! share the epoll set, so a descriptor that the child removed would be lost to the parent.
 //!
 //! Must not: interpret bytes.
 
@@ -23,20 +22,22 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct MioNet {
     poll: Option<Poll>,
-    /// Where waits leave what they found.
+    /// Where waits write events.
     events: Box<[libc::epoll_event]>,
-    /// How many of those the last wait found.
+    /// The number of events of the last wait.
     found: usize,
+    /// By key.
     sockets: Vec<Option<Socket>>,
     wake: Option<WakePipe>,
+    /// The generation of the process that opened the descriptors.
     generation: u64,
 }
 
-/// Events fetched by one wait; more are reported by the next.
-const EVENTS: usize = 64;
+/// The most events that one wait returns; the next wait returns the others.
+const WAIT_EVENTS_MAX: usize = 64;
 
 impl MioNet {
-    /// No sockets, no poller.
+    /// A transport without sockets. It opens no descriptor yet.
     pub fn new() -> MioNet {
         MioNet {
             poll: None,
@@ -48,7 +49,7 @@ impl MioNet {
         }
     }
 
-    /// Also waits for a wake-up pipe, which is made here.
+    /// A transport with a wake-up pipe, which its waits include.
     ///
     /// # Errors
     /// When the process is out of descriptors.
@@ -58,7 +59,7 @@ impl MioNet {
         Ok(net)
     }
 
-    /// The wake-up pipe, if there is one.
+    /// The wake-up pipe, if it was created with one.
     pub fn wake_pipe(&self) -> Option<&WakePipe> {
         self.wake.as_ref()
     }
@@ -66,10 +67,10 @@ impl MioNet {
     /// The descriptor of [`Transport::poll_fd`], borrowed.
     ///
     /// # Errors
-    /// When there is no poller and none can be made.
+    /// When the poller cannot be created.
     pub fn poller_fd(&mut self) -> io::Result<BorrowedFd<'_>> {
         let fd = self.poller()?.as_raw_fd();
-        // SAFETY: the poller owns the descriptor, and is borrowed for as long.
+        // SAFETY: the poller owns the descriptor, and `self` is borrowed as long as it is.
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
@@ -87,17 +88,17 @@ impl MioNet {
                 )?;
             }
             self.poll = Some(poll);
-            self.events = vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS].into();
+            self.events = vec![libc::epoll_event { events: 0, u64: 0 }; WAIT_EVENTS_MAX].into();
         }
         self.poll.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// The system call that waits until a connection is ready or `until` has come.
-    /// It is made outside, so that nothing with a destructor is alive meanwhile, and
-    /// its result comes back through [`MioNet::end_wait`].
+    /// Prepares the system call that waits until a connection is ready or the deadline
+    /// `until` has passed. The caller makes it, so that nothing with a destructor is alive
+    /// during the call, and gives the result to [`MioNet::end_wait`].
     ///
     /// # Errors
-    /// When there is no poller and none can be made.
+    /// When the poller cannot be created.
     #[inline(always)]
     pub fn begin_wait(&mut self, until: Option<Instant>) -> io::Result<WaitCall> {
         self.found = 0;
@@ -110,10 +111,10 @@ impl MioNet {
         }
     }
 
-    /// Notes what the wait found: the number of events, or an `errno` below zero.
+    /// Takes the result of the wait: the number of events, or a negated `errno`.
     ///
     /// # Errors
-    /// The poller's.
+    /// The failure of the call, except for `EINTR`, which is [`Waited::Interrupted`].
     #[inline(always)]
     pub fn end_wait(&mut self, result: i32) -> io::Result<Waited> {
         match result {
@@ -134,11 +135,11 @@ impl MioNet {
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Closes what a forked child has inherited.
+    /// Closes the descriptors that a forked child has inherited.
     #[cold]
-    fn let_go(&mut self) -> bool {
+    fn close_inherited(&mut self) -> bool {
         self.generation = fork::generation();
-        // Dropping only closes: no deregistering, no shutdown, no bytes.
+        // Dropping a socket only closes it: the epoll set and the peer do not notice.
         self.sockets.clear();
         self.poll = None;
         self.found = 0;
@@ -150,8 +151,8 @@ impl MioNet {
 
     fn set_interest(&mut self, key: usize, interest: Interest) {
         if let (Some(poll), Some(Some(socket))) = (&self.poll, self.sockets.get_mut(key)) {
-            // Only fails for a descriptor that is not registered, and then the
-            // next send or receive reports the broken connection.
+            // Fails only for a descriptor that is not registered; then the next send or
+            // receive returns an error.
             let _ = poll.registry().reregister(socket.as_source(), Token(key), interest);
         }
     }
@@ -170,7 +171,7 @@ impl Transport for MioNet {
 
     #[inline]
     fn forked(&mut self) -> bool {
-        fork::generation() != self.generation && self.let_go()
+        fork::generation() != self.generation && self.close_inherited()
     }
 
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<Address>> {
@@ -205,8 +206,8 @@ impl Transport for MioNet {
 
     #[inline]
     fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: the bytes are initialised and stay so: the kernel only
-        // overwrites them.
+        // SAFETY: the same memory, borrowed alone. Its bytes are initialised and stay so: the
+        // kernel only overwrites them.
         let space = unsafe { &mut *(std::ptr::from_mut(space) as *mut [MaybeUninit<u8>]) };
         self.socket(key)?.recv(space)
     }
@@ -215,7 +216,7 @@ impl Transport for MioNet {
         let space = into.spare();
         let limit = limit.min(space.len());
         let got = self.socket(key)?.recv(&mut space[..limit])?;
-        // SAFETY: the kernel wrote `got` bytes at the start of the spare room.
+        // SAFETY: the kernel wrote `got` bytes at the start of the spare capacity.
         unsafe { into.advance(got) };
         Ok(got)
     }
@@ -235,8 +236,8 @@ impl Transport for MioNet {
 
     fn close(&mut self, key: usize) {
         let Some(mut socket) = self.sockets.get_mut(key).and_then(Option::take) else { return };
-        // Closing alone would leave it in the epoll set for as long as a forked
-        // child holds a copy, but a child must not touch its parent's set.
+        // Without deregistering, the socket stays in the epoll set while a forked child has a
+        // copy of it. A child must not change its parent's set.
         if let Some(poll) = &self.poll
             && fork::generation() == self.generation
         {

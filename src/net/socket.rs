@@ -1,4 +1,4 @@
-//! One connected stream, TCP or Unix, and the system calls on it.
+//! [`Socket`]: a TCP or Unix stream, and the system calls on it.
 //!
 //! Must not: wait.
 
@@ -16,7 +16,7 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    /// Starts connecting.
+    /// Starts to connect a new stream.
     pub(super) fn connect(address: &Address) -> io::Result<Socket> {
         match address {
             Address::Inet(address) => {
@@ -29,7 +29,7 @@ impl Socket {
         }
     }
 
-    /// Why connecting failed, or `WouldBlock` while it goes on.
+    /// Returns the outcome of connecting; `WouldBlock` while it lasts.
     pub(super) fn finish_connect(&self) -> io::Result<()> {
         let (error, peer) = match self {
             Socket::Tcp(s) => (s.take_error()?, s.peer_addr().map(drop)),
@@ -58,8 +58,8 @@ impl Socket {
         }
     }
 
-    /// Sends both slices. Never raises SIGPIPE: a shared library must not
-    /// change the program's signal handlers, and `write` would.
+    /// Sends both slices. Does not raise SIGPIPE, unlike `write`: a shared library must not
+    /// depend on the program ignoring that signal.
     #[inline(always)]
     pub(super) fn send(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
         if !body.is_empty() {
@@ -71,21 +71,22 @@ impl Socket {
     #[inline(never)]
     fn send_both(&self, head: &[u8], body: &[u8]) -> io::Result<usize> {
         let mut parts = [iovec(head), iovec(body)];
-        // SAFETY: an all-zero msghdr is a valid empty one.
+        // SAFETY: all zeros is a valid msghdr: null pointers with sizes of 0.
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
         message.msg_iov = parts.as_mut_ptr();
         message.msg_iovlen = 2;
-        // SAFETY: the message points at `parts`, whose slices outlive the call.
+        // SAFETY: the message points at `parts`, and those at slices that are borrowed
+        // during the call.
         unsafe { uncancelled::send_message(self.fd(), &message) }
     }
 
-    /// Receives into memory that need not be initialised.
+    /// Receives into memory that may be uninitialised.
     #[inline]
     pub(super) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         uncancelled::receive(self.fd(), space, 0)
     }
 
-    /// Looks at what has arrived without taking it.
+    /// Peeks at the next byte, without receiving it.
     pub(super) fn liveness(&self) -> Liveness {
         let mut byte = [MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
@@ -102,10 +103,10 @@ fn iovec(bytes: &[u8]) -> libc::iovec {
     libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
 }
 
-/// Best effort: a connection without keepalive still works.
+/// Enables keepalive. An error is ignored: a connection works without it.
 fn set_keepalive(fd: RawFd) {
     let on: libc::c_int = 1;
-    // SAFETY: passes one int, with its size.
+    // SAFETY: the option is read from `on`, with its size, during the call.
     unsafe {
         libc::setsockopt(
             fd,

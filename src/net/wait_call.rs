@@ -1,14 +1,13 @@
-//! [`WaitCall`]: the system call that every wait of a blocking call ends in, apart
-//! from the state that it belongs to.
+//! [`WaitCall`]: the system call of a wait, separate from the poller that it waits for.
 //!
-//! A thread can be cancelled while it waits: glibc then unwinds its stack from
-//! inside the call, and may pass only frames without destructors. So the call is
-//! made by the outermost layer, with nothing but this plain value alive.
+//! A thread can be cancelled while it waits: glibc then unwinds its stack from inside the
+//! call, and the unwound frames must not have destructors. So the outermost layer makes
+//! the call, with only this plain value alive.
 //!
-//! mio makes the poller and registers with it; only the waiting is done here. The
-//! number that mio stores with a descriptor is its token, and a test holds it to that.
+//! mio creates the poller and registers descriptors; only the waiting is done here. It
+//! relies on mio storing a descriptor's token in its events, which a test checks.
 //!
-//! Must not: be kept longer than the poller and the room for its events.
+//! Must not: be kept longer than the poller and the memory for its events.
 
 use super::{Ready, uncancelled};
 use libc::{c_int, c_short, epoll_event, nfds_t, pollfd};
@@ -16,19 +15,19 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 unsafe extern "C-unwind" {
-    // libc's own declarations say that no unwinding comes out of them.
+    // The declarations of the crate libc do not allow unwinding out of them.
     fn poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
     fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int;
 }
 
-/// One wait for one poller. Plain data.
+/// One wait of one poller. Plain data without a destructor.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitCall {
     poller: RawFd,
     events: *mut epoll_event,
-    room: c_int,
-    /// Milliseconds; -1 for ever.
-    timeout: c_int,
+    events_max: c_int,
+    /// -1 for no limit.
+    timeout_ms: c_int,
 }
 
 impl WaitCall {
@@ -41,54 +40,57 @@ impl WaitCall {
         WaitCall {
             poller,
             events: events.as_mut_ptr(),
-            room: events.len() as c_int,
-            timeout: until.map_or(-1, milliseconds_to),
+            events_max: events.len() as c_int,
+            timeout_ms: until.map_or(-1, milliseconds_to),
         }
     }
 
-    /// Waits. Returns the number of events found, 0 when the time was up, or the
-    /// `errno` of a failed call, below zero. A cancellation point: the thread may be
-    /// cancelled here if its cancellation is enabled.
+    /// Waits. Returns the number of events found, 0 after the deadline, or the negated
+    /// `errno` of a failed call. A cancellation point: the thread may be cancelled here,
+    /// unless its cancellation is disabled.
     #[inline(always)]
     pub fn make(self) -> c_int {
-        // SAFETY: the poller's owner holds descriptor and room until the call's result
-        // is given to it (`MioNet::end_wait`).
-        or_error(unsafe { epoll_wait(self.poller, self.events, self.room, self.timeout) })
+        // SAFETY: `MioNet` keeps the descriptor open and the events in place until its
+        // `end_wait` is given the result.
+        or_error(unsafe { epoll_wait(self.poller, self.events, self.events_max, self.timeout_ms) })
     }
 
-    /// The same without being a cancellation point, for waits inside the engine.
+    /// As `make`, but not a cancellation point: for waits inside the engine.
     #[inline(always)]
     pub(super) fn make_here(self) -> c_int {
         // SAFETY: as in `make`.
-        or_error(unsafe { uncancelled::wait(self.poller, self.events, self.room, self.timeout) })
+        or_error(unsafe {
+            uncancelled::wait(self.poller, self.events, self.events_max, self.timeout_ms)
+        })
     }
 }
 
-/// Waits for events on one descriptor, for at most `timeout` milliseconds. Returns those
-/// that came, none after that time; `None` is a failed call, with `errno` set. A
-/// cancellation point, and safe in a signal handler.
-pub fn wait_for(fd: RawFd, events: c_short, timeout: c_int) -> Option<c_short> {
+/// Waits for events on one descriptor, for at most `timeout_ms` milliseconds, or without a
+/// limit if that is negative. Returns the events, 0 after the timeout, or `None` after a
+/// failed call, with `errno` set. A cancellation point, and safe in a signal handler.
+pub fn wait_for(fd: RawFd, events: c_short, timeout_ms: c_int) -> Option<c_short> {
     let mut one = pollfd { fd, events, revents: 0 };
-    // SAFETY: one pollfd, alive for the call.
-    (unsafe { poll(&raw mut one, 1, timeout) } >= 0).then_some(one.revents)
+    // SAFETY: `one` is a valid pollfd, owned by this frame during the call.
+    (unsafe { poll(&raw mut one, 1, timeout_ms) } >= 0).then_some(one.revents)
 }
 
+/// The result of a system call, or its negated `errno`.
 #[inline(always)]
 fn or_error(found: c_int) -> c_int {
     if found >= 0 {
         return found;
     }
-    // SAFETY: the calling thread's own errno.
+    // SAFETY: glibc returns a valid pointer to the calling thread's errno.
     unsafe { -*libc::__errno_location() }
 }
 
-/// Milliseconds until a moment, rounded up: an early return would only wait again.
+/// Milliseconds until a deadline, rounded up: a wait that ends early is repeated.
 fn milliseconds_to(until: Instant) -> c_int {
     let left = until.saturating_duration_since(Instant::now());
     c_int::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX)
 }
 
-/// What an event says of its connection.
+/// An event of epoll as [`Ready`].
 #[inline(always)]
 pub(super) fn ready(event: &epoll_event) -> Ready {
     // The structure is packed on some machines: fields are copied, not borrowed.
@@ -115,7 +117,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_key_of_an_event_is_the_token_that_mio_registered() {
+    fn an_events_key_is_the_token_that_mio_registered() {
         let poll = Poll::new().expect("a poller");
         let (reader, mut writer) = pipe().expect("a pipe");
         let mut events = [epoll_event { events: 0, u64: 0 }; 2];
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_peer_is_readable_and_closed() {
+    fn a_connection_whose_peer_has_closed_is_readable_and_closed() {
         let poll = Poll::new().expect("a poller");
         let (reader, writer) = pipe().expect("a pipe");
         let fd = reader.as_raw_fd();
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_with_its_time_and_names_its_failure() {
+    fn a_wait_ends_at_its_deadline_and_returns_the_errno_of_a_failure() {
         let poll = Poll::new().expect("a poller");
         let mut events = [epoll_event { events: 0, u64: 0 }; 1];
         let soon = Some(Instant::now() + Duration::from_millis(2));

@@ -1,4 +1,4 @@
-//! The text ("admin") protocol: lines of words, shared by server and library.
+//! The text ("admin") protocol: lines of words, shared by server, library and tools.
 //!
 //! Must not: know what a command does.
 
@@ -10,23 +10,23 @@ pub use request::{Framing, NoWord, Request};
 
 use super::limits::MAX_TEXT_LINE;
 
-/// A peer's next bytes are text when the first of them is not NUL.
+/// Whether a peer's next bytes are text. The first byte of a binary packet is NUL.
 pub fn is_text(first: u8) -> bool {
     first != 0
 }
 
-/// What the start of a buffer holds, read as text.
+/// The start of a buffer, read as text.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// No newline yet.
+    /// A newline has not arrived yet.
     Incomplete,
-    /// No newline within the limit: the connection cannot be read any further.
+    /// [`MAX_TEXT_LINE`] bytes without a newline. The connection cannot be read further.
     TooLong,
-    /// A line without its `\n` or `\r\n`, and the bytes that it took.
+    /// A line without its `\n` or `\r\n`, and its size in bytes with it.
     Whole(&'a [u8], usize),
 }
 
-/// Reads the line at the start of `buffer`.
+/// Reads the line at the start of `buffer`. Copies nothing.
 pub fn line(buffer: &[u8]) -> Line<'_> {
     match buffer.iter().position(|&b| b == b'\n') {
         Some(end) => {
@@ -38,7 +38,7 @@ pub fn line(buffer: &[u8]) -> Line<'_> {
     }
 }
 
-/// The words of a line, split at spaces and tabs.
+/// The words of a line, separated by spaces and tabs.
 pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|b| matches!(b, b' ' | b'\t')).filter(|w| !w.is_empty())
 }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_line_ends_are_understood() {
+    fn a_line_ends_with_a_newline_with_or_without_a_carriage_return() {
         assert_eq!(line(b"status\nx"), Line::Whole(b"status", 7));
         assert_eq!(line(b"status\r\n"), Line::Whole(b"status", 8));
         assert_eq!(line(b"stat"), Line::Incomplete);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn words_skip_runs_of_blanks() {
+    fn words_may_be_separated_by_several_spaces_and_tabs() {
         let found: Vec<&[u8]> = words(b" cancel  job\tH:1 ").collect();
         assert_eq!(found, [&b"cancel"[..], b"job", b"H:1"]);
     }

@@ -1,44 +1,45 @@
-//! The one table of commands: number, name, fixed arguments, body, sender.
+//! The table of commands: number, name, fixed arguments, body, sender.
 //!
-//! Must not: know what a command means. A new packet type is one row here; the
-//! exhaustive matches elsewhere then point at the rest.
+//! A new packet type is one row here; the compiler then reports the matches that lack it.
+//!
+//! Must not: know what a command means.
 
-/// Who may send a command.
+/// The side that may send a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// Submits jobs and asks for their state.
+    /// A client, which submits jobs and asks for their status.
     Client,
-    /// Offers functions and works.
+    /// A worker, which registers functions and runs jobs.
     Worker,
     /// The job server.
     Server,
-    /// Sent by a worker and forwarded by the server.
+    /// A worker, and the server, which forwards it to clients.
     Both,
-    /// Client or worker.
+    /// A client or a worker.
     Any,
-    /// Has a number but no implementation anywhere.
-    Nobody,
+    /// The command has a number, but no implementation sends it.
+    Unsent,
 }
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
-    /// The command that the row describes.
+    /// The command of this row.
     pub command: Command,
-    /// Its name as the protocol documents spell it.
+    /// Its name in the protocol's documentation.
     pub name: &'static str,
-    /// How many NUL-separated arguments come before the body. Without a body
-    /// the last argument is the rest of the payload.
+    /// The number of NUL-separated arguments before the body. Without a body the last
+    /// argument is the rest of the payload.
     pub args: usize,
-    /// Whether the rest of the payload is a body that may hold NUL bytes.
+    /// Whether the rest of the payload is a body, which may contain NUL bytes.
     pub body: bool,
-    /// Who may send it.
+    /// The side that may send it.
     pub sender: Sender,
 }
 
 macro_rules! commands {
     ($($variant:ident = $number:literal, $name:literal, $args:literal, $body:literal, $sender:ident;)*) => {
-        /// A packet type, by its number on the wire.
+        /// A packet type. Its value is its number on the wire.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u32)]
         #[allow(missing_docs)]
@@ -46,7 +47,7 @@ macro_rules! commands {
             $($variant = $number,)*
         }
 
-        /// The table, indexed by number.
+        /// The rows of all commands, indexed by number.
         pub const TABLE: &[Spec] = &[
             $(Spec {
                 command: Command::$variant,
@@ -65,7 +66,7 @@ commands! {
     CantDo = 2, "CANT_DO", 1, false, Worker;
     ResetAbilities = 3, "RESET_ABILITIES", 0, false, Worker;
     PreSleep = 4, "PRE_SLEEP", 0, false, Worker;
-    Unused = 5, "UNUSED", 0, false, Nobody;
+    Unused = 5, "UNUSED", 0, false, Unsent;
     Noop = 6, "NOOP", 0, false, Server;
     SubmitJob = 7, "SUBMIT_JOB", 2, true, Client;
     JobCreated = 8, "JOB_CREATED", 1, false, Server;
@@ -84,7 +85,7 @@ commands! {
     SubmitJobHigh = 21, "SUBMIT_JOB_HIGH", 2, true, Client;
     SetClientId = 22, "SET_CLIENT_ID", 1, false, Any;
     CanDoTimeout = 23, "CAN_DO_TIMEOUT", 2, false, Worker;
-    AllYours = 24, "ALL_YOURS", 0, false, Nobody;
+    AllYours = 24, "ALL_YOURS", 0, false, Unsent;
     WorkException = 25, "WORK_EXCEPTION", 1, true, Both;
     OptionReq = 26, "OPTION_REQ", 1, false, Any;
     OptionRes = 27, "OPTION_RES", 1, false, Server;
@@ -95,7 +96,7 @@ commands! {
     SubmitJobHighBg = 32, "SUBMIT_JOB_HIGH_BG", 2, true, Client;
     SubmitJobLow = 33, "SUBMIT_JOB_LOW", 2, true, Client;
     SubmitJobLowBg = 34, "SUBMIT_JOB_LOW_BG", 2, true, Client;
-    SubmitJobSched = 35, "SUBMIT_JOB_SCHED", 7, true, Nobody;
+    SubmitJobSched = 35, "SUBMIT_JOB_SCHED", 7, true, Unsent;
     SubmitJobEpoch = 36, "SUBMIT_JOB_EPOCH", 3, true, Client;
     SubmitReduceJob = 37, "SUBMIT_REDUCE_JOB", 4, true, Client;
     SubmitReduceJobBackground = 38, "SUBMIT_REDUCE_JOB_BACKGROUND", 4, true, Client;
@@ -106,7 +107,7 @@ commands! {
 }
 
 impl Command {
-    /// The command with this number, if there is one.
+    /// The command with this number. None for an unknown number.
     pub fn from_number(number: u32) -> Option<Command> {
         TABLE.get(number as usize).map(|spec| spec.command)
     }
@@ -116,12 +117,12 @@ impl Command {
         self as u32
     }
 
-    /// The command's row.
+    /// The row of the command.
     pub fn spec(self) -> &'static Spec {
         &TABLE[self as usize]
     }
 
-    /// The command's name in the protocol documents.
+    /// The name of the command in the protocol's documentation.
     pub fn name(self) -> &'static str {
         self.spec().name
     }
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_stands_at_its_own_number() {
+    fn a_row_has_the_index_of_its_commands_number() {
         for (index, spec) in TABLE.iter().enumerate() {
             assert_eq!(spec.command.number() as usize, index, "{}", spec.name);
             assert_eq!(Command::from_number(index as u32), Some(spec.command));
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_has_more_arguments_than_a_packet_can_hold() {
+    fn a_command_has_no_more_arguments_than_a_packet_can_hold() {
         assert!(TABLE.iter().all(|s| s.args <= crate::limits::MAX_ARGS));
     }
 }

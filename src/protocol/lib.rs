@@ -1,9 +1,8 @@
-//! The Gearman wire protocol: the table of commands, incremental decoding,
-//! encoding, the admin text, and the limits. Shared by library, server, tools
-//! and fuzz targets.
+//! The Gearman protocol: the table of commands, incremental decoding, encoding, the admin
+//! text, server lists, and the limits. Shared by library, server, tools and fuzz targets.
 //!
-//! Must not: do I/O, know sockets, jobs or tasks, or allocate for bytes that
-//! have not arrived.
+//! Must not: do I/O, know sockets, jobs or tasks, or allocate memory for bytes that have
+//! not arrived.
 
 pub mod admin;
 pub mod command;

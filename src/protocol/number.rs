@@ -1,10 +1,10 @@
-//! Reading numbers out of text the way `atoll` does: the original's rules for
-//! ports and results, and for what servers send.
+//! Reads numbers as C's `atoll` does, which the original uses for ports, results, and
+//! numbers from servers.
 //!
-//! Must not: fail. What is no number is 0.
+//! Must not: fail. Text that does not start with a number is 0.
 
-/// The decimal number that `text` starts with, after blanks and a sign, held
-/// within the type's limits; 0 where there is none.
+/// The decimal number at the start of `text`, after whitespace and a sign, clamped to the
+/// limits of the type. 0 without a number.
 pub fn leading_integer(text: &[u8]) -> i64 {
     let text = text.trim_ascii_start();
     let (negative, digits) = match text.split_first() {
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_number_is_zero() {
+    fn only_leading_digits_are_a_number_and_other_text_is_zero() {
         for (text, number) in [
             ("", 0),
             ("x", 0),

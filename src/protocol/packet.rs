@@ -1,18 +1,18 @@
 //! Binary packets: decoding in place, as bytes arrive, and encoding.
 //!
-//! A packet is a 12-byte header and a payload of NUL-separated arguments with,
-//! for some commands, a body of any bytes at the end. Decoding borrows from the
-//! receive buffer and says as early as it can what it knows, so that a caller
-//! can receive a large body straight into the memory that will keep it.
+//! A packet is a 12-byte header and a payload of NUL-separated arguments and, for some
+//! commands, a body of any bytes at the end. Decoding borrows from the receive buffer, and
+//! returns header and arguments before the body has arrived, so that a caller can receive a
+//! large body directly into the memory that will keep it.
 //!
-//! Must not: allocate, copy payloads, or interpret arguments.
+//! Must not: copy payloads when decoding, or interpret arguments.
 
 use super::command::Command;
 use super::limits::{HEADER_SIZE, MAX_ARGS, MAX_ARGS_SIZE, MAX_PAYLOAD};
 use gearman_buf::find;
 use thiserror::Error;
 
-/// Which way a packet goes.
+/// The direction of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Magic {
     /// `\0REQ`: to the server.
@@ -31,7 +31,7 @@ impl Magic {
     }
 }
 
-/// Why bytes are not a packet. The connection cannot be read any further.
+/// Why bytes are not a packet. The connection cannot be read further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ProtocolError {
     /// The first four bytes are neither magic.
@@ -40,7 +40,7 @@ pub enum ProtocolError {
     /// The number names no command.
     #[error("unknown command number {0}")]
     Command(u32),
-    /// The declared payload is larger than the protocol allows.
+    /// The declared payload is larger than [`MAX_PAYLOAD`].
     #[error("declared payload of {0} bytes is too large")]
     TooLarge(u32),
     /// The fixed arguments do not end within 8192 bytes.
@@ -54,11 +54,11 @@ pub enum ProtocolError {
 /// The fixed part of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Which way the packet goes.
+    /// The direction of the packet.
     pub magic: Magic,
-    /// What it says.
+    /// The packet type.
     pub command: Command,
-    /// Bytes of payload after the header.
+    /// Size of the payload behind the header, in bytes.
     pub length: u32,
 }
 
@@ -66,7 +66,7 @@ impl Header {
     /// Reads a header.
     ///
     /// # Errors
-    /// Unknown magic or number, or a length above [`MAX_PAYLOAD`].
+    /// An unknown magic or command number, or a length above [`MAX_PAYLOAD`].
     #[inline]
     pub fn parse(bytes: &[u8; HEADER_SIZE]) -> Result<Header, ProtocolError> {
         let [m0, m1, m2, m3, c0, c1, c2, c3, l0, l1, l2, l3] = *bytes;
@@ -100,15 +100,15 @@ impl Header {
 pub struct Packet<'a> {
     /// The packet's header.
     pub header: Header,
-    /// What has arrived of it, and nothing of the next.
+    /// The bytes of the packet that have arrived, header included.
     bytes: &'a [u8],
     ends: Ends,
-    /// Where the body starts: at the packet's end for a command without.
+    /// The offset of the body; for a command without one, the packet's size.
     body_at: u32,
 }
 
-/// Where each argument of a packet ends, counted from the packet's start; 0 for those
-/// that its command does not have.
+/// The offset of each argument's end from the packet's start; 0 for arguments that the
+/// command does not have.
 pub type Ends = [u16; MAX_ARGS];
 
 impl<'a> Packet<'a> {
@@ -117,8 +117,7 @@ impl<'a> Packet<'a> {
         self.header.command
     }
 
-    /// The argument with this index, without its NUL; empty when the command
-    /// has no such argument.
+    /// The argument with this index, without its NUL; empty if the command does not have it.
     pub fn arg(&self, index: usize) -> &'a [u8] {
         let spec = self.header.command.spec();
         if index >= spec.args {
@@ -129,75 +128,75 @@ impl<'a> Packet<'a> {
         self.bytes.get(start..end).unwrap_or(&[])
     }
 
-    /// What has arrived of the packet, header included.
+    /// The bytes of the packet that have arrived, header included.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Whether all of it has arrived.
+    /// Whether the whole packet has arrived.
     #[inline]
     pub fn is_whole(&self) -> bool {
         self.bytes.len() == HEADER_SIZE + self.header.length as usize
     }
 
-    /// Bytes of header and arguments: where the body starts.
+    /// Size of header and arguments in bytes, which is the offset of the body.
     #[inline]
     pub fn head_size(&self) -> usize {
         self.body_at as usize
     }
 
-    /// Where each argument ends.
+    /// The offset of each argument's end.
     #[inline]
     pub fn ends(&self) -> Ends {
         self.ends
     }
 
-    /// The argument up to its first NUL: peers differ in whether they end the
-    /// last argument of a packet with one.
+    /// The argument up to its first NUL: some peers end the last argument of a packet with
+    /// one, others do not.
     #[inline]
     pub fn text_arg(&self, index: usize) -> &'a [u8] {
         until_nul(self.arg(index))
     }
 
-    /// What has arrived of the body.
+    /// The bytes of the body that have arrived.
     #[inline]
     pub fn body(&self) -> &'a [u8] {
         self.bytes.get(self.body_at as usize..).unwrap_or(&[])
     }
 
-    /// The body's whole size.
+    /// Size of the whole body in bytes.
     #[inline]
     pub fn body_size(&self) -> usize {
         HEADER_SIZE + self.header.length as usize - self.body_at as usize
     }
 }
 
-/// The bytes before the first NUL, all of them without one.
+/// The bytes before the first NUL; all bytes if they contain none.
 pub fn until_nul(bytes: &[u8]) -> &[u8] {
     &bytes[..find(0, bytes).unwrap_or(bytes.len())]
 }
 
-/// What the bytes at hand amount to.
+/// The packet at the start of a buffer, as far as it has arrived.
 #[derive(Clone, Copy, Debug)]
 pub enum Decoded<'a> {
-    /// Nothing can be said before the buffer holds `need` bytes in all.
+    /// Header or arguments are incomplete.
     Incomplete {
-        /// Bytes that the buffer must hold before the next try.
+        /// Bytes that the buffer must hold, in all, before decoding can get further.
         need: usize,
     },
-    /// Header and arguments are here, the body is not yet.
+    /// Header and arguments have arrived, the body is incomplete.
     Head {
-        /// The packet; its `body()` is what has arrived.
+        /// The packet. Its `body()` is the part that has arrived.
         packet: Packet<'a>,
-        /// Bytes of header and arguments: where the body starts in the buffer.
+        /// Size of header and arguments in bytes, which is the offset of the body.
         used: usize,
     },
     /// A whole packet.
     Whole {
         /// The packet.
         packet: Packet<'a>,
-        /// Bytes of the buffer that it took.
+        /// Size of the packet in bytes.
         used: usize,
     },
 }
@@ -205,9 +204,9 @@ pub enum Decoded<'a> {
 /// Reads the packet at the start of `buffer`.
 ///
 /// # Errors
-/// When no further bytes can make a packet of it.
-// It is on every packet's way, and where a packet is not handed on its parts need
-// not be put together.
+/// When the bytes are not the start of a packet, whatever follows.
+// Inlined, as each packet is decoded: a caller that needs only parts of the packet does
+// not have it assembled.
 #[inline(always)]
 pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let Some(head) = buffer.first_chunk::<HEADER_SIZE>() else {
@@ -238,7 +237,7 @@ pub fn decode(buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     Ok(Decoded::Whole { packet, used: whole })
 }
 
-/// Reads a packet without a body, whose last argument is the rest of the payload.
+/// Decodes a packet without a body, whose last argument is the rest of the payload.
 fn decode_bodiless(header: Header, buffer: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let spec = header.command.spec();
     let length = header.length as usize;
@@ -255,7 +254,7 @@ fn decode_bodiless(header: Header, buffer: &[u8]) -> Result<Decoded<'_>, Protoco
         let rest = bytes.get(start..).unwrap_or(&[]);
         let stop = match find(0, rest) {
             Some(at) if index + 1 < spec.args => start + at,
-            // Some servers send an error code without a text.
+            // Some servers send an ERROR without a text.
             None if index + 1 < spec.args && header.command != Command::Error => {
                 return Err(ProtocolError::MissingArgument(header.command));
             }
@@ -270,7 +269,8 @@ fn decode_bodiless(header: Header, buffer: &[u8]) -> Result<Decoded<'_>, Protoco
     })
 }
 
-/// An argument does not end in what has arrived of a packet with a body.
+/// The result for a packet with a body, one of whose arguments does not end within the
+/// `arrived` bytes of its payload.
 #[cold]
 #[inline(never)]
 fn endless_argument<'a>(header: Header, arrived: usize) -> Result<Decoded<'a>, ProtocolError> {
@@ -283,8 +283,8 @@ fn endless_argument<'a>(header: Header, arrived: usize) -> Result<Decoded<'a>, P
     }
 }
 
-/// Looks at bytes that are too few for a header, and refuses those that can be no
-/// packet: a peer that sent them may be waiting for an answer.
+/// Decodes fewer bytes than a header. Bytes that cannot start a packet are refused at once:
+/// the peer may wait for a reply before it sends more.
 #[cold]
 #[inline(never)]
 fn check_start<'a>(bytes: &[u8]) -> Result<Decoded<'a>, ProtocolError> {
@@ -298,12 +298,14 @@ fn check_start<'a>(bytes: &[u8]) -> Result<Decoded<'a>, ProtocolError> {
     Err(ProtocolError::Magic(magic))
 }
 
-/// Appends header and arguments of a packet whose body of `body_size` bytes
-/// follows. Every argument but a bodiless command's last is followed by a NUL.
+/// Appends header and arguments of a packet to `out`. The caller sends a body of `body_size`
+/// bytes behind them. A NUL follows every argument, except the last one of a command
+/// without a body.
 ///
-/// The caller guarantees that arguments hold no NUL bytes and that the payload
-/// stays within [`MAX_PAYLOAD`].
-// With the arguments' number known the loops go away; it is on every packet's way.
+/// The caller guarantees that the arguments contain no NUL, and that the payload is at most
+/// [`MAX_PAYLOAD`] bytes.
+// Inlined, as each packet is encoded: with a known number of arguments the loops are
+// unrolled.
 #[inline(always)]
 pub fn encode_head(
     out: &mut Vec<u8>,
@@ -317,7 +319,7 @@ pub fn encode_head(
     let separators = if spec.body { args.len() } else { args.len().saturating_sub(1) };
     let size = args.iter().map(|a| a.len()).sum::<usize>() + separators + body_size;
     debug_assert!(size <= MAX_PAYLOAD as usize);
-    // Makes room once, not argument by argument.
+    // One allocation at most, not one for each argument.
     out.reserve(HEADER_SIZE + size - body_size);
     out.extend_from_slice(&Header { magic, command, length: size as u32 }.bytes());
     for (index, arg) in args.iter().enumerate() {
@@ -328,7 +330,7 @@ pub fn encode_head(
     }
 }
 
-/// Appends a whole packet. See [`encode_head`].
+/// Appends a whole packet to `out`, with the conditions of [`encode_head`].
 pub fn encode(out: &mut Vec<u8>, magic: Magic, command: Command, args: &[&[u8]], body: &[u8]) {
     encode_head(out, magic, command, args, body.len());
     out.extend_from_slice(body);
@@ -352,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn submit_job_survives_the_round_trip() {
+    fn an_encoded_submit_job_is_decoded_as_it_was() {
         let bytes = packet(Command::SubmitJob, &[b"reverse", b"u1"], b"a\0b");
         let (p, used) = whole(&bytes);
         assert_eq!(used, bytes.len());
@@ -361,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wire_form_is_the_documented_one() {
+    fn an_encoded_packet_has_the_documented_bytes() {
         let bytes = packet(Command::CanDo, &[b"abc"], b"");
         assert_eq!(bytes, b"\0REQ\0\0\0\x01\0\0\0\x03abc");
     }
@@ -375,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn every_split_of_a_packet_is_incomplete_or_a_head() {
+    fn a_packet_cut_anywhere_is_incomplete_or_a_head() {
         let bytes = packet(Command::WorkComplete, &[b"H:x:1"], b"result");
         for cut in 0..bytes.len() {
             match decode(&bytes[..cut]).expect("no error before the end") {
@@ -392,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_after_a_packet_are_left_alone() {
+    fn bytes_behind_a_packet_are_not_part_of_it() {
         let mut bytes = packet(Command::EchoReq, &[], b"x");
         let size = bytes.len();
         bytes.extend_from_slice(b"\0REQ");
@@ -400,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_by_name() {
+    fn bytes_that_are_not_a_packet_are_refused_with_the_reason() {
         let error = |b: &[u8]| decode(b).expect_err("must fail").to_string();
         assert_eq!(error(b"status\n\0\0\0\0\0\0"), "invalid magic [73, 74, 61, 74]");
         assert_eq!(error(b"\0REQ\0\0\0\x63\0\0\0\0"), "unknown command number 99");
@@ -420,14 +422,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_magic_is_noticed_before_a_whole_header_is_there() {
+    fn a_wrong_magic_is_refused_before_the_header_is_complete() {
         assert_eq!(decode(b"OK").unwrap_err(), ProtocolError::Magic(*b"OK\0\0"));
         assert!(decode(b"\0REX").is_err());
         assert!(decode(b"\0RE").is_ok() && decode(b"").is_ok());
     }
 
     #[test]
-    fn arguments_must_end_within_their_limit() {
+    fn arguments_longer_than_their_limit_are_refused() {
         let long = vec![b'f'; MAX_ARGS_SIZE + 1];
         let bytes = packet(Command::SubmitJob, &[&long, b""], b"");
         assert_eq!(
@@ -442,13 +444,13 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_a_text_has_an_empty_one() {
+    fn an_error_packet_without_a_text_has_an_empty_text() {
         let (p, _) = whole(b"\0RES\0\0\0\x13\0\0\0\x04oops");
         assert_eq!((p.arg(0), p.arg(1)), (&b"oops"[..], &b""[..]));
     }
 
     #[test]
-    fn empty_arguments_are_empty() {
+    fn an_empty_argument_is_decoded_as_empty() {
         let (p, _) = whole(b"\0RES\0\0\0\x14\0\0\0\x07H\x001\x000\0\0");
         assert_eq!((p.arg(0), p.arg(1), p.arg(2)), (&b"H"[..], &b"1"[..], &b"0"[..]));
         assert_eq!((p.arg(3), p.arg(4)), (&b""[..], &b""[..]));

@@ -1,13 +1,13 @@
-//! Names of any bytes as text: `%XX` stands for the byte XX.
+//! Percent encoding of names, which are any bytes: `%XX` is the byte XX in hexadecimal.
 //!
-//! Must not: know where names come from or go.
+//! Must not: know the admin commands that use it.
 
-/// A percent sign that no two hexadecimal digits follow.
+/// A percent sign without two hexadecimal digits behind it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Appends a name such that it is one word of UTF-8 text: blanks, control
-/// characters, percent signs and what is not UTF-8 are escaped.
+/// Appends a name as one word of UTF-8 text: spaces, control characters, percent signs and
+/// bytes that are not UTF-8 are encoded.
 pub fn escape(name: &[u8], text: &mut Vec<u8>) {
     for chunk in name.utf8_chunks() {
         for &byte in chunk.valid().as_bytes() {
@@ -24,10 +24,10 @@ fn escape_byte(byte: u8, text: &mut Vec<u8>) {
     text.extend_from_slice(format!("%{byte:02X}").as_bytes());
 }
 
-/// The name that a text stands for.
+/// Decodes a name.
 ///
 /// # Errors
-/// When a percent sign stands before anything but two hexadecimal digits.
+/// [`Malformed`] when two hexadecimal digits do not follow a percent sign.
 pub fn unescape(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut name = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_comes_back() {
+    fn a_name_of_any_bytes_is_decoded_as_it_was() {
         for name in ["plain", "größe", "a b%c\t\n\x7f", ""].map(str::as_bytes) {
             let mut text = Vec::new();
             escape(name, &mut text);
@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_text_stays_as_it_is() {
+    fn text_without_spaces_is_not_encoded() {
         let mut text = Vec::new();
         escape("größe:a/b-c_d".as_bytes(), &mut text);
         assert_eq!(text, "größe:a/b-c_d".as_bytes());
     }
 
     #[test]
-    fn a_lone_percent_sign_is_malformed() {
+    fn a_percent_sign_without_two_digits_is_malformed() {
         for text in ["%", "a%2", "%zz", "%+1", "100%"] {
             assert_eq!(unescape(text.as_bytes()), Err(Malformed), "{text}");
         }

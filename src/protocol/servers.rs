@@ -1,23 +1,22 @@
 //! Lists of job servers: `host:port,host,[::1]:4730,/run/gearmand.sock`.
 //!
-//! Reads a list exactly as the original does, and understands IPv6 addresses
-//! where the original's reading made no sense: in brackets, or a whole entry
-//! that is nothing else. A path needs no rule, as it has no colon.
+//! Reads a list exactly as the original does, except for IPv6 addresses, in brackets or as a
+//! whole entry, which the original reads as a host and a port. The path of a Unix socket
+//! needs no rule: it has no colon.
 //!
-//! Must not: look up or check anything; a wrong host fails when it is used.
+//! Must not: look up or check hosts; a wrong host fails when it is used.
 
 use super::number::leading_integer;
 use std::net::Ipv6Addr;
 
-/// Bytes of a host name that count; the rest of a longer one is dropped.
-pub const MAX_HOST: usize = 1024;
-/// Bytes of a port that count.
-const MAX_PORT_TEXT: usize = 31;
+/// The most bytes of a host name; the rest is dropped.
+pub const HOST_BYTES_MAX: usize = 1024;
+/// The most bytes of the text of a port; the rest is dropped.
+const PORT_TEXT_BYTES_MAX: usize = 31;
 
-/// The servers of a list, each a host and a port. An empty host stands for the
-/// default host, and port 0 for the default port. Every comma separates two
-/// entries, so an empty list is one entry. Numbers that do not fit a port wrap
-/// around, and what is no number is 0.
+/// The host and port of each server in a list, borrowed from it. An empty host is the
+/// default host, and port 0 the default port. Every comma separates two entries, so an
+/// empty list is one entry. A number too large for a port wraps around; other text is 0.
 pub fn parse_server_list(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
     list.split(|&b| b == b',').map(entry)
 }
@@ -31,10 +30,10 @@ fn entry(text: &[u8]) -> (&[u8], u16) {
     }
     let colon = text.iter().position(|&b| b == b':').unwrap_or(text.len());
     let (host, rest) = text.split_at(colon);
-    (&host[..host.len().min(MAX_HOST)], port(rest))
+    (&host[..host.len().min(HOST_BYTES_MAX)], port(rest))
 }
 
-/// `[address]` and what follows it: nothing, or a colon and a port.
+/// The address in brackets and the text behind it: nothing, or a colon and a port.
 fn bracketed(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text.strip_prefix(b"[")?;
     let (host, rest) = text.split_at(text.iter().position(|&b| b == b']')?);
@@ -42,18 +41,18 @@ fn bracketed(text: &[u8]) -> Option<(&[u8], &[u8])> {
     (is_ipv6(host) && matches!(rest.first(), None | Some(b':'))).then_some((host, rest))
 }
 
-/// An IPv6 address, with or without a zone (`fe80::1%eth0`).
+/// Whether the text is an IPv6 address, with or without a zone (`fe80::1%eth0`).
 fn is_ipv6(text: &[u8]) -> bool {
     let address = text.split(|&b| b == b'%').next().unwrap_or(text);
     std::str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok())
-        && text.len() <= MAX_HOST
+        && text.len() <= HOST_BYTES_MAX
 }
 
-/// The port in `:port` or in nothing. Truncating is the original's `atoi` put
-/// into 16 bits.
+/// The port in `:port`; 0 without text. The original assigns the result of `atoi` to 16
+/// bits, which truncates it in the same way.
 fn port(text: &[u8]) -> u16 {
     let digits = text.strip_prefix(b":").unwrap_or_default();
-    leading_integer(&digits[..digits.len().min(MAX_PORT_TEXT)]) as u16
+    leading_integer(&digits[..digits.len().min(PORT_TEXT_BYTES_MAX)]) as u16
 }
 
 #[cfg(test)]
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn old_lists_read_as_they_always_did() {
+    fn a_list_is_read_as_the_original_reads_it() {
         same("", &[("", 0)]);
         same("a", &[("a", 0)]);
         same("a:1,b:2,", &[("a", 1), ("b", 2), ("", 0)]);
@@ -92,15 +91,15 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_addresses_are_hosts() {
+    fn an_ipv6_address_is_a_host() {
         same("[::1]:4730,[fe80::1%eth0]", &[("::1", 4730), ("fe80::1%eth0", 0)]);
         same("::1,b", &[("::1", 0), ("b", 0)]);
         same("[::1]4730", &[("[", 0)]);
     }
 
     #[test]
-    fn what_is_too_long_is_cut() {
-        let host = "h".repeat(MAX_HOST);
+    fn a_host_or_port_that_is_too_long_is_cut() {
+        let host = "h".repeat(HOST_BYTES_MAX);
         same(&format!("{host}hh:9"), &[(&host, 9)]);
         same(&format!("a:{}9", "0".repeat(30)), &[("a", 9)]);
         same(&format!("a:{}9", "0".repeat(31)), &[("a", 0)]);

@@ -5,7 +5,7 @@
 
 use gearman::protocol::admin::{Framing, Line, ReplyEnd, line, words};
 use gearman::protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
-use gearman::protocol::servers::{MAX_HOST, parse_server_list};
+use gearman::protocol::servers::{HOST_BYTES_MAX, parse_server_list};
 use gearman::protocol::{Decoded, Packet, ProtocolError, decode, encode, percent};
 
 /// Longer input is decoded at some of its prefixes only: every one of them would
@@ -182,7 +182,7 @@ pub(crate) fn servers(data: &[u8]) {
         entries += 1;
         let part = host.as_ptr_range();
         assert!(range.start <= part.start && part.end <= range.end);
-        assert!(host.len() <= MAX_HOST && !host.contains(&b','));
+        assert!(host.len() <= HOST_BYTES_MAX && !host.contains(&b','));
     }
     assert_eq!(entries, commas + 1);
 }

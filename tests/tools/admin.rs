@@ -125,7 +125,12 @@ fn a_refusal_is_told_and_the_rest_is_done() {
         let done = admin(server, &["--cancel-job", "H:x:1", "--create-function", "f"]);
         assert_eq!(
             (done.text().as_str(), done.stderr.as_str(), done.code),
-            ("OK\n", "Error: UNKNOWN_JOB\n", Some(5))
+            (
+                "OK\n",
+                format!("gearadmin: 127.0.0.1:{} refused --cancel-job: UNKNOWN_JOB\n", server.port)
+                    .as_str(),
+                Some(5)
+            )
         );
     });
 }
@@ -135,7 +140,7 @@ fn a_server_that_is_not_there_is_3_and_a_silent_one_4() {
     let done = run(tool(GEARADMIN, ["-h", "127.0.0.1", "-p", "1", "--status"]), b"");
     assert_eq!(
         (done.code, done.stderr.as_str()),
-        (Some(3), "Error: cannot connect to 127.0.0.1:1: Connection refused\n")
+        (Some(3), "gearadmin: cannot connect to 127.0.0.1:1: Connection refused\n")
     );
     let done = run(tool(GEARADMIN, ["-h", "no-such-host.invalid", "--status"]), b"");
     assert_eq!(done.code, Some(3));
@@ -145,7 +150,7 @@ fn a_server_that_is_not_there_is_3_and_a_silent_one_4() {
     let done = run(tool(GEARADMIN, ["-h", &address, "-t", "100", "--status"]), b"");
     assert_eq!(
         (done.code, done.stderr),
-        (Some(4), format!("Error: {address} did not answer within 100 ms\n"))
+        (Some(4), format!("gearadmin: no reply from {address} within 100 ms\n"))
     );
 }
 
@@ -173,13 +178,13 @@ fn a_reply_is_read_to_its_end() {
 fn a_wrong_command_line_is_2() {
     let server = Server::start(GEARMAND);
     for (args, complaint) in [
-        (&[][..], "No option execution operation given"),
+        (&[][..], "gearadmin: no operation given"),
         (&["--nix"], "--nix"),
         (&["--server"], "--server"),
         (&["-S", "--status"], "TLS"),
-        (&["--create-function", "a b"], "no blanks"),
+        (&["--create-function", "a b"], "spaces"),
         (&["--create-function"], "--create-function"),
-        (&["--maxqueue", "f", "many"], "many is no limit"),
+        (&["--maxqueue", "f", "many"], "invalid limit 'many'"),
     ] {
         let done = admin(&server, args);
         assert_eq!((done.code, done.text().as_str()), (Some(2), ""), "{args:?}");

@@ -25,18 +25,40 @@ fn a_failed_job_is_1() {
 fn a_wrong_command_line_is_2() {
     let server = Server::start(GEARMAND);
     for (args, complaint) in [
-        (&["x"][..], "No Functions"),
+        (&["x"][..], "gearman: no function given"),
         (&["-f", "f", ""], "argument 1 is empty"),
-        (&["-f", "", "x"], "without a name"),
+        (&["-f", "", "x"], "expected a name"),
         (&["-S", "-f", "f", "x"], "TLS"),
-        (&["-t", "soon", "-f", "f", "x"], "soon"),
+        (&["-t", "soon", "-f", "f", "x"], "'soon' for '--timeout"),
         (&["-Q"], "-Q"),
-        (&["-f", "f", "-u", &"x".repeat(65), "y"], "unique"),
-        (&["-f", &"x".repeat(600), "y"], "function"),
+        (&["-f", "f", "-u", &"x".repeat(65), "y"], "'--unique <KEY>' is too long"),
+        (&["-f", &"x".repeat(600), "y"], "'--function <NAME>' is too long"),
         (&["-h", "a:b", "-f", "f", "x"], "a:b"),
     ] {
         ends(&server, args, 2, complaint);
     }
+}
+
+#[test]
+fn an_error_begins_with_the_name_of_the_program_and_ends_with_a_pointer_to_its_help() {
+    for (program, name) in [(GEARMAN, "gearman"), (GEARADMIN, "gearadmin")] {
+        for args in [&["--nix"][..], &["-t", "1s"], &["-S", "-f", "f"], &[]] {
+            let done = run(tool(program, args), b"");
+            let start = format!("{name}: ");
+            assert!(done.stderr.starts_with(&start), "{args:?}: {}", done.stderr);
+            let end = format!("\nTry '{name} --help' for more information.\n");
+            assert!(done.stderr.ends_with(&end), "{args:?}: {}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named_with_its_option() {
+    let file = ["-i", "/nonexistent/pid", "-f", "f", "x"];
+    let done = run(tool(GEARMAN, file), b"");
+    let message = "gearman: cannot write '/nonexistent/pid' for '--pid-file <FILE>': \
+                   No such file or directory\n";
+    assert_eq!((done.code, done.stderr.as_str()), (Some(6), message));
 }
 
 #[test]
@@ -50,9 +72,9 @@ fn help_and_version_are_0() {
         }
     }
     for program in [GEARMAN, GEARADMIN] {
-        let done = run(tool(program, ["--version"]), b"");
-        assert!(done.text().contains(env!("CARGO_PKG_VERSION")));
-        assert_eq!(done.code, Some(0));
+        let name = program.rsplit('/').next().expect("a name");
+        run(tool(program, ["--version"]), b"")
+            .printed(&format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
     }
 }
 
@@ -130,7 +152,9 @@ fn unwritable_output_is_6() {
             .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device"));
         let output = command.output().expect("runs");
         assert_eq!(output.status.code(), Some(6));
-        assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        let message = "gearman: cannot write to standard output: No space left on device\n";
+        assert_eq!(complaint, message);
     });
 }
 

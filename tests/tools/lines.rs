@@ -63,7 +63,7 @@ fn several_lines_are_in_flight_at_once() {
     let status = || run(tool(GEARADMIN, ["-p", &server.port.to_string(), "--status"]), b"").text();
     wait_for("three jobs", || status().contains("f\t3\t0\t0").then_some(()));
     drop(client.child.stdin.take());
-    // Pieces of a result stay together, whoever's come between.
+    // The pieces of a result stay together, although other results arrive between them.
     let workers = [(); 3].map(|()| {
         let script = "read n; echo $n; sleep 0.0$n; echo $n";
         worker(&server, &["-n", "-f", "f", "--", "sh", "-c", script])

@@ -1,4 +1,4 @@
-//! Options with values that nobody thinks of, on the original's tools and on ours:
+//! Options with unusual values, on the original's tools and on ours:
 //! both must get through to the server, or both must not, but for what
 //! [`DIFFERING`] lists. Exit codes are another matter.
 

@@ -189,7 +189,7 @@ impl Drop for Running {
         // reaped then.
         if matches!(self.child.try_wait(), Ok(None)) {
             // SAFETY: kill takes numbers only; the child is not reaped, so that its
-            // number is nobody else's.
+            // number still belongs to it.
             unsafe { libc::kill(-group, libc::SIGKILL) };
             let _ = self.child.wait();
         }

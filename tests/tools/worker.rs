@@ -75,7 +75,7 @@ fn a_worker_counts_the_jobs_that_it_has_done() {
         }
         let done = worker.end();
         assert_eq!(done.code, Some(0));
-        assert!(done.stderr.contains("has failed: exit status: 1"), "{}", done.stderr);
+        assert!(done.stderr.contains("failed: exit status: 1"), "{}", done.stderr);
     });
 }
 
@@ -104,7 +104,11 @@ fn a_command_that_is_not_there_is_told_at_once() {
     let server = Server::start(GEARMAND);
     let done = worker(&server, &["-f", "f", "--", "no-such-command"]).end();
     assert_eq!(done.code, Some(6));
-    assert!(done.stderr.contains("cannot run no-such-command"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("cannot run 'no-such-command': command not found"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]
@@ -305,7 +309,7 @@ fn a_verbose_worker_tells_its_jobs() {
     job(&server, &["x"], b"").printed("x");
     let lines = worker.end().stderr;
     let ends: Vec<&str> = lines.lines().filter_map(|line| line.rsplit(": ").next()).collect();
-    assert_eq!(ends, ["begun", "done"], "{lines}");
+    assert_eq!(ends, ["started", "done"], "{lines}");
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! The table of operations: one row says how an operation is given on the
-//! command line, which request it is, and what its answer looks like.
+//! The table of operations: each row has an operation's option and help, its request, and
+//! the form of its reply.
 //!
-//! Must not: ask or print.
+//! Must not: send or print.
 
 use gearman_protocol::admin::{NoWord, Request};
 
-/// What a column holds, for JSON and for how it is aligned.
+/// The type of a column, for JSON and for its alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ColumnKind {
     Text,
     Number,
     /// 0 or 1.
@@ -19,31 +19,31 @@ pub(crate) enum Kind {
 pub(crate) struct Column {
     pub(crate) title: &'static str,
     pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: ColumnKind,
 }
 
-/// What an answer looks like.
+/// The form of a reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
-    /// Nothing but that it was done.
+    /// `OK`, without a value.
     Done,
     /// One value.
-    Value(Kind),
-    /// Lines of fields between tabs.
+    Value(ColumnKind),
+    /// Lines whose fields are separated by tabs.
     Rows(&'static [Column]),
-    /// Lines whose fields are escaped, as in our own server's lists.
+    /// As `Rows`, with percent-encoded fields: the lists that only this gearmand has.
     EscapedRows(&'static [Column]),
-    /// The list of connections, whose fields stand between blanks.
+    /// The list of connections, whose fields are separated by spaces.
     Workers,
-    /// An object of JSON.
+    /// A JSON object.
     Object,
 }
 
-/// The same as JSON, from servers that have it, and more of it.
+/// The request for the same list as JSON with more members, which not every server knows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Json {
+pub(crate) struct JsonRequest {
     pub(crate) request: fn(&[&[u8]]) -> Result<Request, String>,
-    /// The member of the answer that holds the list.
+    /// The member of the reply that holds the list.
     pub(crate) member: &'static str,
 }
 
@@ -52,24 +52,24 @@ pub(crate) struct Json {
 pub(crate) struct Operation {
     /// The long option.
     pub(crate) name: &'static str,
-    /// Its values: their names, and how many there are at least and at most.
+    /// The names of its values, and their least and most number.
     pub(crate) values: (&'static [&'static str], usize, usize),
     pub(crate) help: &'static str,
     pub(crate) request: fn(&[&[u8]]) -> Result<Request, String>,
     pub(crate) shape: Shape,
-    pub(crate) json: Option<Json>,
+    pub(crate) json: Option<JsonRequest>,
 }
 
 const fn text(title: &'static str, name: &'static str) -> Column {
-    Column { title, name, kind: Kind::Text }
+    Column { title, name, kind: ColumnKind::Text }
 }
 
 const fn number(title: &'static str, name: &'static str) -> Column {
-    Column { title, name, kind: Kind::Number }
+    Column { title, name, kind: ColumnKind::Number }
 }
 
 const fn flag(title: &'static str, name: &'static str) -> Column {
-    Column { title, name, kind: Kind::Flag }
+    Column { title, name, kind: ColumnKind::Flag }
 }
 
 /// The columns of `workers`.
@@ -80,16 +80,16 @@ pub(crate) const WORKERS: &[Column] = &[
     text("FUNCTIONS", "functions"),
 ];
 
-const FUNCTION: (&[&str], usize, usize) = (&["FUNCTION"], 1, 1);
-const NOTHING: (&[&str], usize, usize) = (&[], 0, 0);
+const ONE_FUNCTION: (&[&str], usize, usize) = (&["FUNCTION"], 1, 1);
+const NO_VALUES: (&[&str], usize, usize) = (&[], 0, 0);
 
 /// Every operation, in the order of `--help`.
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "status",
-        values: NOTHING,
-        help: "Status for the server: every function with its jobs, how many of them run, and its \
-               workers.",
+        values: NO_VALUES,
+        help: "List every function with the number of its jobs, of its running jobs, and of its \
+               workers",
         request: |_| Ok(Request::status()),
         shape: Shape::Rows(&[
             text("FUNCTION", "function"),
@@ -97,12 +97,12 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             number("RUNNING", "running"),
             number("WORKERS", "workers"),
         ]),
-        json: Some(Json { request: |_| Ok(Request::json_status()), member: "functions" }),
+        json: Some(JsonRequest { request: |_| Ok(Request::json_status()), member: "functions" }),
     },
     Operation {
         name: "priority-status",
-        values: NOTHING,
-        help: "Queued jobs status by priority.",
+        values: NO_VALUES,
+        help: "List every function with the number of its queued jobs by priority, and of its workers",
         request: |_| Ok(Request::priority_status()),
         shape: Shape::Rows(&[
             text("FUNCTION", "function"),
@@ -115,18 +115,18 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "workers",
-        values: NOTHING,
-        help: "Workers for the server: every connection with the functions that it offers.",
+        values: NO_VALUES,
+        help: "List every connection with its address, client ID and registered functions",
         request: |_| Ok(Request::workers()),
         shape: Shape::Workers,
-        json: Some(Json { request: |_| Ok(Request::json_workers()), member: "workers" }),
+        json: Some(JsonRequest { request: |_| Ok(Request::json_workers()), member: "workers" }),
     },
     Operation {
         name: "jobs",
         values: (&["FUNCTION"], 0, 1),
-        help: "Every job, or those of a function: its unique ID, priority, state, age in seconds \
-               and worker. (*)",
-        request: |values| worded(Request::jobs(values.first().copied())),
+        help: "List the jobs of a function, or all jobs: unique ID, priority, state, age in seconds \
+               and worker (*)",
+        request: |values| checked(Request::jobs(values.first().copied())),
         shape: Shape::EscapedRows(&[
             text("HANDLE", "handle"),
             text("FUNCTION", "function"),
@@ -136,15 +136,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             number("AGE", "age"),
             text("WORKER", "worker"),
         ]),
-        json: Some(Json {
-            request: |values| worded(Request::json_jobs(values.first().copied())),
+        json: Some(JsonRequest {
+            request: |values| checked(Request::json_jobs(values.first().copied())),
             member: "jobs",
         }),
     },
     Operation {
         name: "show-jobs",
-        values: NOTHING,
-        help: "Show all jobs on the server.",
+        values: NO_VALUES,
+        help: "List the handle of every job, with its retries and whether it is ignored and queued",
         request: |_| Ok(Request::show_jobs()),
         shape: Shape::Rows(&[
             text("HANDLE", "handle"),
@@ -156,8 +156,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "show-unique-jobs",
-        values: NOTHING,
-        help: "Show unique IDs of jobs on the server.",
+        values: NO_VALUES,
+        help: "List the unique ID of every job",
         request: |_| Ok(Request::show_unique_jobs()),
         shape: Shape::Rows(&[text("UNIQUE", "unique")]),
         json: None,
@@ -165,123 +165,127 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "cancel-job",
         values: (&["HANDLE"], 1, 1),
-        help: "Remove a given job from the server's queue.",
-        request: |values| worded(Request::cancel_job(values[0])),
+        help: "Remove a queued job",
+        request: |values| checked(Request::cancel_job(values[0])),
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "cancel-unique",
         values: (&["FUNCTION", "UNIQUE"], 2, 2),
-        help: "Remove the function's job with this unique ID. (*)",
-        request: |values| worded(Request::cancel_unique(values[0], values[1])),
+        help: "Remove the job with this function and unique ID (*)",
+        request: |values| checked(Request::cancel_unique(values[0], values[1])),
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "create-function",
-        values: FUNCTION,
-        help: "Create the function on the server.",
-        request: |values| worded(Request::create_function(values[0])),
+        values: ONE_FUNCTION,
+        help: "Create a function before any job or worker uses it",
+        request: |values| checked(Request::create_function(values[0])),
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "drop-function",
-        values: FUNCTION,
-        help: "Drop the function from the server.",
-        request: |values| worded(Request::drop_function(values[0])),
+        values: ONE_FUNCTION,
+        help: "Remove a function that no worker has registered, and its queued jobs",
+        request: |values| checked(Request::drop_function(values[0])),
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "pause-function",
-        values: FUNCTION,
-        help: "Hand no more jobs of the function out; those that run go on. (*)",
-        request: |values| worded(Request::pause_function(values[0])),
+        values: ONE_FUNCTION,
+        help: "Assign no more jobs of the function to workers; running jobs are finished (*)",
+        request: |values| checked(Request::pause_function(values[0])),
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "resume-function",
-        values: FUNCTION,
-        help: "Hand jobs of the function out again. (*)",
-        request: |values| worded(Request::resume_function(values[0])),
+        values: ONE_FUNCTION,
+        help: "Assign jobs of a paused function again (*)",
+        request: |values| checked(Request::resume_function(values[0])),
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "maxqueue",
         values: (&["FUNCTION", "LIMIT"], 1, 4),
-        help: "Limit how many jobs of the function can be queued: one number for each priority, \
-               or three, for high, normal and low. 0 or no number is without limit.",
+        help: "Limit the queued jobs of the function: one number for each priority, or three numbers \
+               for high, normal and low priority. Without a number, or with 0, there is no limit",
         request: max_queue,
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "getpid",
-        values: NOTHING,
-        help: "Get Process ID for the server.",
+        values: NO_VALUES,
+        help: "Print the process ID of the server",
         request: |_| Ok(Request::getpid()),
-        shape: Shape::Value(Kind::Number),
+        shape: Shape::Value(ColumnKind::Number),
         json: None,
     },
     Operation {
         name: "server-version",
-        values: NOTHING,
-        help: "Fetch the version number for the server.",
+        values: NO_VALUES,
+        help: "Print the version of the server",
         request: |_| Ok(Request::version()),
-        shape: Shape::Value(Kind::Text),
+        shape: Shape::Value(ColumnKind::Text),
         json: None,
     },
     Operation {
         name: "server-verbose",
-        values: NOTHING,
-        help: "Fetch the verbose setting for the server.",
+        values: NO_VALUES,
+        help: "Print the log level of the server",
         request: |_| Ok(Request::verbose()),
-        shape: Shape::Value(Kind::Text),
+        shape: Shape::Value(ColumnKind::Text),
         json: None,
     },
     Operation {
         name: "server-info",
-        values: NOTHING,
-        help: "What the server says of itself: version, uptime, connections, jobs. (*)",
+        values: NO_VALUES,
+        help: "Print the server's version, uptime, number of connections, and counts of jobs (*)",
         request: |_| Ok(Request::json_server()),
         shape: Shape::Object,
         json: None,
     },
     Operation {
         name: "shutdown",
-        values: NOTHING,
-        help: "End the server, which has to have been started with --allow-shutdown. (*)",
+        values: NO_VALUES,
+        help: "Stop the server at once, if it was started with --allow-shutdown (*)",
         request: |_| Ok(Request::shutdown(false)),
         shape: Shape::Done,
         json: None,
     },
     Operation {
         name: "shutdown-graceful",
-        values: NOTHING,
-        help: "End the server once its jobs are done; as --shutdown. (*)",
+        values: NO_VALUES,
+        help: "Stop the server when its jobs have ended, if it was started with \
+               --allow-shutdown (*)",
         request: |_| Ok(Request::shutdown(true)),
         shape: Shape::Done,
         json: None,
     },
 ];
 
-fn worded(request: Result<Request, NoWord>) -> Result<Request, String> {
+fn checked(request: Result<Request, NoWord>) -> Result<Request, String> {
     request.map_err(|error| error.to_string())
 }
 
 fn max_queue(values: &[&[u8]]) -> Result<Request, String> {
-    let (function, limits) = values.split_first().ok_or("no function")?;
+    let (function, limits) = values.split_first().ok_or("expected a function")?;
     if !matches!(limits.len(), 0 | 1 | 3) {
-        return Err(format!("one limit or three, not {}", limits.len()));
+        return Err(format!("expected one limit, or three, not {}", limits.len()));
     }
     let read = |text: &&[u8]| {
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        number.ok_or_else(|| format!("{} is no limit", text.escape_ascii()))
+        number.ok_or_else(|| {
+            let text = text.escape_ascii();
+            format!("invalid limit '{text}': expected a number of jobs, of at most {}", u32::MAX)
+        })
     };
     let limits: Vec<u32> = limits.iter().map(read).collect::<Result<_, _>>()?;
-    worded(Request::max_queue(function, &limits))
+    checked(Request::max_queue(function, &limits))
 }

@@ -1,60 +1,69 @@
-//! The command line, made from the table of operations.
+//! [`GearadminOptions`]: the command line, made from the table of operations.
 //!
 //! Must not: act on options.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use gearman_protocol::admin::Request;
 
 use crate::gearadmin::operations::{OPERATIONS, Operation};
 use crate::gearadmin::show::Format;
-use crate::tools::manual::{self, Section};
-use crate::tools::servers::{self, Server, ServerList};
-use crate::tools::{Exit, NO_TLS, VERSION};
+use crate::tools::generated::{self, HelpSection};
+use crate::tools::servers::{self, ServerAddress, ServerList};
+use crate::tools::timeout::{Timeout, parse_timeout};
+use crate::tools::{Exit, NO_TLS, TOOLS_VERSION, usage};
 
-/// What the command line asks for.
+/// The options of `gearadmin`, checked.
 #[derive(Debug)]
-pub(crate) struct Options {
-    pub(crate) server: Server,
+pub(crate) struct GearadminOptions {
+    pub(crate) server: ServerAddress,
     pub(crate) timeout: Option<Duration>,
     pub(crate) format: Format,
     /// In the order in which they were given.
-    pub(crate) requests: Vec<Asked>,
+    pub(crate) operations: Vec<GivenOperation>,
 }
 
-/// An operation with its values.
+/// An operation with its values, as requests.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct GivenOperation {
     pub(crate) operation: &'static Operation,
     pub(crate) request: Request,
-    /// What to ask first for JSON.
+    /// The request that is tried first with `--json`.
     pub(crate) json: Option<Request>,
 }
 
-const SECTIONS: &[Section] = &[
+/// The sections of the help behind the options.
+const GEARADMIN_SECTIONS: &[HelpSection] = &[
     (
         "Exit status",
         &[
             "0  every operation was done",
-            "2  the command line makes no sense",
-            "3  the server could not be reached, or closed the connection",
-            "4  the server did not answer in time",
-            "5  the server refused an operation (ERR)",
-            "6  something else of this machine: output, memory",
-            "The first operation that was not done decides.",
+            "2  the command line is wrong",
+            "3  the server could not be reached, or the connection was lost",
+            "4  a timeout expired",
+            "5  the server refused an operation",
+            "6  a local error: output or memory",
+            "If several operations fail, the first failure is the exit status.",
         ],
     ),
-    ("Servers", &["Operations with (*) are unknown to gearmand 1.1 and 2.0, which refuse them."]),
+    (
+        "Servers",
+        &[
+            "Operations marked with (*) need the gearmand of this package. The original gearmand",
+            "(1.1 and 2.0) refuses them.",
+        ],
+    ),
     (
         "Output",
         &[
-            "On a terminal lists are tables. Elsewhere they are the server's lines,",
-            "fields between tabs, up to the line with a full stop. With --json each",
-            "operation is one line: {\"operation\": NAME, \"result\": ...}, or \"error\".",
+            "On a terminal, lists are printed as tables. In a pipe or a file they are printed",
+            "as the server sends them: fields separated by tabs, and a last line with a full",
+            "stop. With --json each operation prints one line: {\"operation\": NAME,",
+            "\"result\": ...}, or \"error\" in place of \"result\".",
         ],
     ),
     (
@@ -71,110 +80,100 @@ const SECTIONS: &[Section] = &[
 /// The command line's table.
 pub(crate) fn command() -> Command {
     let command = Command::new("gearadmin")
-        .version(VERSION)
-        .about("Asks a Gearman job server about its jobs, and tells it what to do")
+        .version(TOOLS_VERSION)
+        .about("Show the state of a Gearman job server, and control it")
+        .override_usage("gearadmin [OPTIONS] OPERATION...")
         .disable_help_flag(true)
         .infer_long_args(true)
         .args_override_self(true)
         .next_line_help(false)
-        .after_help(manual::after_help(SECTIONS))
-        .arg(
-            Arg::new("host")
-                .short('h')
-                .long("host")
-                .value_name("HOST")
-                .help("Connect to the host: a name, an address, HOST:PORT, [IPV6]:PORT, or the path of a Unix socket [default: localhost]")
-                .value_parser(servers::parse_list),
-        )
-        .arg(
-            Arg::new("port")
-                .short('p')
-                .long("port")
-                .value_name("PORT")
-                .help("Port number or service to use for connection [default: 4730]")
-                .value_parser(servers::parse_port),
-        )
-        .arg(
-            Arg::new("timeout")
-                .short('t')
-                .long("timeout")
-                .value_name("MS")
-                .help("Milliseconds that the server may take to accept the connection, and may be silent before an answer is whole; -1 is without limit")
-                .value_parser(value_parser!(i64).range(-1..))
-                .allow_negative_numbers(true)
-                .default_value("30000"),
-        )
-        .arg(
-            Arg::new("json")
-                .long("json")
-                .help("Print one line of JSON for each operation")
-                .action(ArgAction::SetTrue),
-        )
-        .arg(
-            Arg::new("ssl")
-                .short('S')
-                .long("ssl")
-                .help("Enable SSL connections (not supported by this build)")
-                .action(ArgAction::SetTrue),
-        )
-        .arg(
-            Arg::new("help")
-                .short('H')
-                .long("help")
-                .help("Print help")
-                .action(ArgAction::Help),
-        )
-        .arg(
-            Arg::new("generate-man")
-                .long("generate-man")
-                .hide(true)
-                .exclusive(true)
-                .action(ArgAction::SetTrue),
-        );
-    OPERATIONS.iter().fold(command, |command, operation| command.arg(argument(operation)))
+        .args(common_options())
+        .args(OPERATIONS.iter().map(argument));
+    generated::complete_table(command, GEARADMIN_SECTIONS)
 }
 
-/// What stands for a value that was left out: nobody can give it.
-const NO_VALUE: &str = "\0";
+/// The options that are not operations.
+fn common_options() -> [Arg; 6] {
+    [
+        Arg::new("host")
+            .short('h')
+            .long("host")
+            .value_name("HOST")
+            .help("Job server: a name or an address, also as HOST:PORT and [IPV6]:PORT, or the path of a Unix socket [default: localhost]")
+            .value_hint(ValueHint::Hostname)
+            .value_parser(servers::parse_list),
+        Arg::new("port")
+            .short('p')
+            .long("port")
+            .value_name("PORT")
+            .help("Port of the job server: a number or the name of a service [default: 4730]")
+            .value_parser(servers::parse_port),
+        Arg::new("timeout")
+            .short('t')
+            .long("timeout")
+            .value_name("MILLISECONDS")
+            .help("Timeout in milliseconds, for connecting and between two parts of a reply; a negative number is no limit")
+            .value_parser(parse_timeout)
+            .allow_negative_numbers(true)
+            .default_value("30000"),
+        Arg::new("json")
+            .long("json")
+            .help("Print one line of JSON for each operation")
+            .action(ArgAction::SetTrue),
+        Arg::new("ssl")
+            .short('S')
+            .long("ssl")
+            .help("Connect with TLS (not supported by this build)")
+            .action(ArgAction::SetTrue),
+        Arg::new("help")
+            .short('H')
+            .long("help")
+            .help("Print this help")
+            .action(ArgAction::Help),
+    ]
+}
 
+/// The value of an operation whose optional value is left out. No argument holds a NUL.
+const LEFT_OUT_VALUE: &str = "\0";
+
+/// An operation as an option.
 fn argument(operation: &Operation) -> Arg {
     let (names, least, most) = operation.values;
     let arg = Arg::new(operation.name)
         .long(operation.name)
         .help(operation.help)
-        .help_heading("Operations, done in the order given")
+        .help_heading("Operations, run in the given order")
         .action(ArgAction::Append)
         .value_parser(value_parser!(OsString));
     let arg = match operation.name {
-        // Short forms that nothing of the original's begins with but this.
+        // Short forms that are unique among the original's options, but not among ours.
         "getpid" => arg.aliases(["g", "ge"]),
         "cancel-job" => arg.aliases(["ca", "can", "canc", "cance", "cancel", "cancel-"]),
         _ => arg,
     };
-    // Each time it is given has to have a place of its own, and a value is one.
-    let arg = if least == 0 { arg.default_missing_value(NO_VALUE) } else { arg };
+    // clap stores the place on the command line of values only, so each occurrence needs one.
+    let arg = if least == 0 { arg.default_missing_value(LEFT_OUT_VALUE) } else { arg };
     arg.num_args(least..=most).value_names(names.iter().copied())
 }
 
-/// Reads the command line. An error is how to end; what there is to say about it
-/// has been said.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Exit> {
-    let matches = command().try_get_matches_from(arguments).map_err(|error| {
-        // A reader that is gone need not be told.
-        let _ = error.print();
-        if error.use_stderr() { Exit::Usage } else { Exit::Done }
-    })?;
-    if matches.get_flag("generate-man") {
-        let printed = manual::print(command(), SECTIONS);
-        return Err(if printed.is_ok() { Exit::Done } else { Exit::System });
+/// Reads the command line.
+///
+/// # Errors
+/// The exit code, after help, a generated file or an error was printed.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<GearadminOptions, Exit> {
+    let matches = command()
+        .try_get_matches_from(arguments)
+        .map_err(|error| usage::report("gearadmin", &error))?;
+    if let Some(exit) = generated::print_if_asked(&matches, command, GEARADMIN_SECTIONS) {
+        return Err(exit);
     }
-    read(&matches).map_err(|error| {
-        let _ = writeln!(std::io::stderr(), "gearadmin: {error}");
-        Exit::Usage
-    })
+    check(&matches).map_err(|error| usage::refuse("gearadmin", &error))
 }
 
-fn read(matches: &ArgMatches) -> Result<Options, String> {
+/// Checks the options together.
+fn check(matches: &ArgMatches) -> Result<GearadminOptions, String> {
     if matches.get_flag("ssl") {
         return Err(NO_TLS.into());
     }
@@ -183,13 +182,13 @@ fn read(matches: &ArgMatches) -> Result<Options, String> {
     let ports: Vec<u16> = matches.get_one::<u16>("port").copied().into_iter().collect();
     let servers = servers::combine(&hosts, &ports)?;
     let [server] = &servers[..] else {
-        return Err("one server at a time".into());
+        let count = servers.len();
+        return Err(format!("{count} servers for '--host <HOST>': expected a single one"));
     };
-    let requests = requests(matches)?;
-    if requests.is_empty() {
-        return Err("No option execution operation given: see gearadmin --help".into());
+    let operations = given_operations(matches)?;
+    if operations.is_empty() {
+        return Err("no operation given: name one, such as '--status' or '--workers'".into());
     }
-    let timeout = matches.get_one::<i64>("timeout").copied().unwrap_or(-1);
     let format = if matches.get_flag("json") {
         Format::Json
     } else if std::io::stdout().is_terminal() {
@@ -197,18 +196,14 @@ fn read(matches: &ArgMatches) -> Result<Options, String> {
     } else {
         Format::Raw
     };
-    Ok(Options {
-        server: server.clone(),
-        timeout: u64::try_from(timeout).ok().map(Duration::from_millis),
-        format,
-        requests,
-    })
+    let timeout = matches.get_one::<Timeout>("timeout").and_then(|timeout| timeout.0);
+    Ok(GearadminOptions { server: server.clone(), timeout, format, operations })
 }
 
-/// The operations in the order in which they were given: clap keeps them by
-/// name, with the place of each value on the command line.
-fn requests(matches: &ArgMatches) -> Result<Vec<Asked>, String> {
-    let mut requests = Vec::new();
+/// The operations in the order in which they were given: clap keeps them by name, with
+/// the place of each value on the command line.
+fn given_operations(matches: &ArgMatches) -> Result<Vec<GivenOperation>, String> {
+    let mut given = Vec::new();
     for operation in OPERATIONS {
         let Some(occurrences) = matches.get_occurrences::<OsString>(operation.name) else {
             continue;
@@ -217,50 +212,53 @@ fn requests(matches: &ArgMatches) -> Result<Vec<Asked>, String> {
         for values in occurrences {
             let mut values: Vec<&[u8]> = values.map(|value| value.as_bytes()).collect();
             let place = places.by_ref().take(values.len()).last();
-            values.retain(|&value| value != NO_VALUE.as_bytes());
-            let named = |error| format!("--{}: {error}", operation.name);
+            values.retain(|&value| value != LEFT_OUT_VALUE.as_bytes());
+            let named = |error| format!("invalid value for '--{}': {error}", operation.name);
             let request = (operation.request)(&values).map_err(named)?;
             let json = operation.json.map(|json| (json.request)(&values)).transpose();
-            requests.push((place, Asked { operation, request, json: json.map_err(named)? }));
+            let json = json.map_err(named)?;
+            given.push((place, GivenOperation { operation, request, json }));
         }
     }
-    requests.sort_by_key(|(place, _)| *place);
-    Ok(requests.into_iter().map(|(_, asked)| asked).collect())
+    given.sort_by_key(|(place, _)| *place);
+    Ok(given.into_iter().map(|(_, operation)| operation).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(line: &str) -> Result<String, String> {
+    fn request_lines(line: &str) -> Result<String, String> {
         let arguments = ["gearadmin"].into_iter().chain(line.split(' ').filter(|w| !w.is_empty()));
-        let matches = command().try_get_matches_from(arguments).map_err(|e| e.to_string())?;
-        let options = read(&matches)?;
-        let lines = options.requests.iter().map(|a| String::from_utf8_lossy(a.request.line()));
+        let matches =
+            command().try_get_matches_from(arguments).map_err(|error| usage::message(&error))?;
+        let options = check(&matches)?;
+        let lines = options.operations.iter().map(|a| String::from_utf8_lossy(a.request.line()));
         Ok(lines.collect::<String>().replace("\r\n", ";"))
     }
 
-    fn asks(line: &str, wanted: &str) {
-        assert_eq!(lines(line).as_deref(), Ok(wanted), "{line}");
+    #[track_caller]
+    fn assert_requests(line: &str, wanted: &str) {
+        assert_eq!(request_lines(line).as_deref(), Ok(wanted), "{line}");
     }
 
     #[test]
-    fn the_table_is_consistent() {
+    fn the_table_of_options_is_consistent() {
         command().debug_assert();
     }
 
     #[test]
-    fn operations_keep_their_order() {
-        asks("--status --getpid --status", "status;getpid;status;");
-        asks(
+    fn operations_are_requested_in_the_given_order() {
+        assert_requests("--status --getpid --status", "status;getpid;status;");
+        assert_requests(
             "--create-function b --workers --create-function a --server-version",
             "create function b;workers;create function a;version;",
         );
-        asks(
+        assert_requests(
             "--maxqueue f 1 2 3 --status --maxqueue g --getpid --maxqueue h 7",
             "maxqueue f 1 2 3;status;maxqueue g;getpid;maxqueue h 7;",
         );
-        asks(
+        assert_requests(
             "--jobs --cancel-unique f 1 --jobs f --pause f --shutdown",
             "jobs;cancelunique f 1;jobs f;pause function f;shutdown;",
         );
@@ -283,25 +281,40 @@ mod tests {
             ("--d x", "drop function x;"),
             ("--ho a --po 1 --status", "status;"),
         ] {
-            asks(prefix, asked);
+            assert_requests(prefix, asked);
         }
-        assert!(lines("--server").is_err());
+        assert!(request_lines("--server").is_err());
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
-        for (line, part) in [
-            ("", "No option"),
-            ("-S --status", "TLS"),
-            ("--maxqueue f 1 2", "one limit or three"),
-            ("--maxqueue f x", "x is no limit"),
-            ("-h a,b --status", "one server"),
-            ("-p x --status", "neither a port"),
-            ("--status extra", "extra"),
-            ("--nix", "--nix"),
+    fn a_wrong_command_line_is_answered_with_option_value_and_expectation() {
+        for (line, message) in [
+            ("", "no operation given: name one, such as '--status' or '--workers'"),
+            ("-S --status", "'--ssl' is not supported: this build has no TLS"),
+            (
+                "--maxqueue f 1 2",
+                "invalid value for '--maxqueue': expected one limit, or three, not 2",
+            ),
+            (
+                "--maxqueue f x",
+                "invalid value for '--maxqueue': \
+                 invalid limit 'x': expected a number of jobs, of at most 4294967295",
+            ),
+            ("-h a,b --status", "2 servers for '--host <HOST>': expected a single one"),
+            (
+                "-p x --status",
+                "invalid value 'x' for '--port <PORT>': \
+                 expected a port from 1 to 65535, or the name of a service",
+            ),
+            (
+                "-t 1s --status",
+                "invalid value '1s' for '--timeout <MILLISECONDS>': \
+                 expected milliseconds (1000 is 1 second), or -1 for no limit",
+            ),
+            ("--status extra", "unexpected argument 'extra' found"),
+            ("--nix", "unexpected argument '--nix' found"),
         ] {
-            let error = lines(line).expect_err(line);
-            assert!(error.contains(part), "{line}: {error}");
+            assert_eq!(request_lines(line).expect_err(line), message, "{line}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Asking: one connection, one operation after another.
+//! Sends the requests over one connection, each after the reply to the one before.
 //!
-//! Must not: know what an operation is.
+//! Must not: know what an operation means.
 
 use std::io::{self, Write};
 
@@ -9,81 +9,77 @@ use gearman_engine::admin::Admin;
 use gearman_net::MioNet;
 use gearman_protocol::admin::Reply;
 
-use crate::gearadmin::options::{Asked, Options};
+use crate::gearadmin::notify;
+use crate::gearadmin::options::{GearadminOptions, GivenOperation};
 use crate::gearadmin::show::{self, Format};
 use crate::tools::Exit;
+use crate::tools::usage;
 
-/// Does every operation, until the server is lost. The first that was not done
-/// decides how the program ends.
-pub(crate) fn run(options: &Options) -> Exit {
+/// Runs every operation, until the connection is lost. Returns the exit code for the first
+/// one that failed.
+pub(crate) fn run(options: &GearadminOptions) -> Exit {
     let server = &options.server;
     let mut admin = match Admin::new(MioNet::new(), &server.host, server.port) {
         Ok(admin) => admin,
         Err(error) => {
-            say(&format!("cannot connect to {server}: {}", error.words().unwrap_or("?")));
+            let why = error.words().unwrap_or("unknown error");
+            notify(&format!("cannot connect to {server}: {why}"));
             return Exit::Connect;
         }
     };
     admin.link.settings.timeout = options.timeout;
     let mut exit = Exit::Done;
     let mut output = io::stdout().lock();
-    for asked in &options.requests {
-        let shown = match ask(&mut admin, asked, options.format) {
+    for given in &options.operations {
+        let shown = match ask(&mut admin, given, options.format) {
             Ok((reply, shown)) => {
                 if let Reply::Refused(why) = &reply {
                     exit = exit.or(Exit::Refused);
-                    say(&String::from_utf8_lossy(why));
+                    let (name, why) = (given.operation.name, String::from_utf8_lossy(why));
+                    notify(&format!("{server} refused --{name}: {why}"));
                 }
                 shown
             }
             Err(code) => {
-                say(&trouble(&admin, code, &server.to_string()));
+                notify(&failure(&admin, code, &server.to_string()));
                 return exit.or(Exit::from_code(code));
             }
         };
         if let Err(error) = output.write_all(&shown).and_then(|()| output.flush()) {
-            // A reader that has seen enough is no error worth telling.
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                say(&format!("standard output: {error}"));
-            }
-            return exit.or(Exit::System);
+            return exit.or(usage::cannot_print("gearadmin", error));
         }
     }
     exit
 }
 
-/// Asks, and makes what is printed of the answer. For JSON a server is asked for
-/// JSON first; one that has none says so.
+/// Sends a request, and formats the reply. With `--json` the request for JSON is sent
+/// first; a server that does not know it gets the other one.
 fn ask(
     admin: &mut Admin<MioNet>,
-    asked: &Asked,
+    given: &GivenOperation,
     format: Format,
 ) -> Result<(Reply, Vec<u8>), ReturnCode> {
-    if let (Format::Json, Some(request), Some(json)) = (format, &asked.json, asked.operation.json) {
+    if let (Format::Json, Some(request), Some(json)) = (format, &given.json, given.operation.json) {
         let reply = admin.ask(request)?;
-        if let Some(shown) = show::from_json(asked.operation, json.member, &reply) {
+        if let Some(shown) = show::from_json(given.operation, json.member, &reply) {
             return Ok((reply, shown));
         }
     }
-    let reply = admin.ask(&asked.request)?;
-    let shown = show::show(asked.operation, &reply, format);
+    let reply = admin.ask(&given.request)?;
+    let shown = show::show(given.operation, &reply, format);
     Ok((reply, shown))
 }
 
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "Error: {text}");
-}
-
-/// Why a server could not be asked.
-fn trouble(admin: &Admin<MioNet>, code: ReturnCode, server: &str) -> String {
+/// The message for a request without a reply.
+fn failure(admin: &Admin<MioNet>, code: ReturnCode, server: &str) -> String {
     let why = admin.link.conns[0].trouble();
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     match code {
         ReturnCode::COULD_NOT_CONNECT => format!("cannot connect to {server}{why}"),
-        ReturnCode::LOST_CONNECTION => format!("the connection to {server} was lost{why}"),
+        ReturnCode::LOST_CONNECTION => format!("lost the connection to {server}{why}"),
         ReturnCode::TIMEOUT => {
             let limit = admin.link.settings.timeout.unwrap_or_default().as_millis();
-            format!("{server} did not answer within {limit} ms")
+            format!("no reply from {server} within {limit} ms")
         }
         code => format!("{server}: {}{why}", code.name()),
     }

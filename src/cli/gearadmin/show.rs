@@ -1,6 +1,6 @@
-//! Showing an answer: as the server sent it, as a table, or as JSON.
+//! Formats a reply: as the server sent it, as a table, or as JSON.
 //!
-//! Must not: ask.
+//! Must not: send requests.
 
 use std::borrow::Cow;
 
@@ -8,21 +8,21 @@ use gearman_protocol::admin::{Reply, Row};
 use gearman_protocol::percent::unescape;
 use serde_json::{Map, Value, json};
 
-use crate::gearadmin::operations::{Column, Kind, Operation, Shape, WORKERS};
+use crate::gearadmin::operations::{Column, ColumnKind, Operation, Shape, WORKERS};
 use crate::tools::json::put;
 
-/// How answers are shown.
+/// The format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// As the original shows them, for pipes.
+    /// As the original prints it, for pipes.
     Raw,
-    /// With titles and aligned columns, for people.
+    /// With titles and aligned columns, for terminals.
     Table,
     /// A line of JSON.
     Json,
 }
 
-/// An answer as it is printed.
+/// Formats a reply.
 pub(crate) fn show(operation: &Operation, reply: &Reply, format: Format) -> Vec<u8> {
     match (format, reply, operation.shape) {
         (Format::Json, ..) => {
@@ -35,7 +35,7 @@ pub(crate) fn show(operation: &Operation, reply: &Reply, format: Format) -> Vec<
             table(columns, reply.rows().map(|row| cells(columns, &row)).collect())
         }
         (Format::Table, Reply::List(_), Shape::Workers) => {
-            table(WORKERS, reply.rows().map(|row| cells(WORKERS, &worker(&row))).collect())
+            table(WORKERS, reply.rows().map(|row| cells(WORKERS, &worker_fields(&row))).collect())
         }
         (Format::Table, Reply::List(_), Shape::EscapedRows(columns)) => {
             table(columns, reply.rows().map(|row| escaped_cells(columns, &row)).collect())
@@ -54,7 +54,7 @@ pub(crate) fn show(operation: &Operation, reply: &Reply, format: Format) -> Vec<
     }
 }
 
-/// An answer in JSON as it is printed: None when it is none.
+/// Formats a reply to a JSON request. None if the server does not know the request.
 pub(crate) fn from_json(operation: &Operation, member: &str, reply: &Reply) -> Option<Vec<u8>> {
     let Reply::Done(text) = reply else { return None };
     let mut object: Map<String, Value> = serde_json::from_slice(text).ok()?;
@@ -64,7 +64,7 @@ pub(crate) fn from_json(operation: &Operation, member: &str, reply: &Reply) -> O
     Some(line.into_bytes())
 }
 
-/// A value without the quotes of JSON.
+/// A JSON value as text, without quotes.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => printable(text.as_bytes()),
@@ -72,8 +72,8 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// The fields of a line of `workers`: `FD ADDRESS ID : FUNCTION...`.
-fn worker<'a>(row: &Row<'a>) -> Row<'a> {
+/// The fields of a row of `workers`: `FD ADDRESS ID : FUNCTION...`.
+fn worker_fields<'a>(row: &Row<'a>) -> Row<'a> {
     let line = row.first().copied().unwrap_or_default();
     let mut fields: Row<'a> = line.splitn(4, |&b| b == b' ').collect();
     if let Some(functions) = fields.get_mut(3) {
@@ -90,7 +90,7 @@ fn cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
     cells.map(printable).collect()
 }
 
-/// A row's cells as text, from fields that may be escaped.
+/// A row's cells as text, from percent-encoded fields.
 fn escaped_cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
     let fields: Vec<Vec<u8>> = row.iter().map(|field| unescaped(field)).collect();
     cells(columns, &fields.iter().map(Vec::as_slice).collect())
@@ -100,7 +100,8 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     unescape(field).unwrap_or_else(|_| field.to_vec())
 }
 
-/// Text that does nothing to a terminal: names come from whoever submits jobs.
+/// Text without control characters, which could change the terminal: any client chooses
+/// the names of functions and jobs.
 fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
@@ -122,7 +123,7 @@ fn table(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<u8> {
             .zip(&widths)
             .enumerate()
             .map(|(at, (cell, &width))| match columns.get(at).map(|column| column.kind) {
-                Some(Kind::Number | Kind::Flag) => format!("{cell:>width$}").into(),
+                Some(ColumnKind::Number | ColumnKind::Flag) => format!("{cell:>width$}").into(),
                 _ if at + 1 == line.len() => cell.as_str().into(),
                 _ => format!("{cell:<width$}").into(),
             })
@@ -140,7 +141,7 @@ fn as_json(operation: &Operation, reply: &Reply) -> Value {
         (Reply::Refused(why), _) => put(&mut object, "error", why),
         (Reply::List(_), Shape::Workers) => {
             let rows = reply.rows().map(|row| {
-                let row = worker(&row);
+                let row = worker_fields(&row);
                 let mut object = fields(&WORKERS[..3], &row);
                 let functions = row.get(3).copied().unwrap_or_default();
                 let functions = functions.split(|&b| b == b' ').filter(|name| !name.is_empty());
@@ -187,12 +188,12 @@ fn fields(columns: &[Column], row: &Row<'_>) -> Map<String, Value> {
     object
 }
 
-/// Puts a field under its name: as what it is meant to be, or else as text.
-fn field(object: &mut Map<String, Value>, name: &str, kind: Kind, bytes: &[u8]) {
+/// Adds a field as a member of its column's type, or else as text.
+fn field(object: &mut Map<String, Value>, name: &str, kind: ColumnKind, bytes: &[u8]) {
     let value = std::str::from_utf8(bytes).ok().and_then(|text| match kind {
-        Kind::Text => None,
-        Kind::Number => text.parse::<i64>().ok().map(Value::from),
-        Kind::Flag => text.parse::<u8>().ok().map(|flag| Value::from(flag != 0)),
+        ColumnKind::Text => None,
+        ColumnKind::Number => text.parse::<i64>().ok().map(Value::from),
+        ColumnKind::Flag => text.parse::<u8>().ok().map(|flag| Value::from(flag != 0)),
     });
     match value {
         Some(value) => {
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_shown_in_three_ways() {
+    fn a_list_is_formatted_raw_as_a_table_and_as_json() {
         let reply = list("resize\t12\t1\t3\nf\t0\t0\t0\n.\n");
         assert_eq!(shown("status", &reply, Format::Raw), "resize\t12\t1\t3\nf\t0\t0\t0\n.\n");
         assert_eq!(
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_divided_at_blanks() {
+    fn the_fields_of_workers_are_separated_by_spaces() {
         let reply = list("31 127.0.0.1 me : a b\n33 ::1 - :\n.\n");
         assert_eq!(
             shown("workers", &reply, Format::Table),
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn values_and_refusals_are_json_too() {
+    fn values_and_refusals_are_formatted_as_json() {
         let pid = Reply::Done(b"12".to_vec());
         assert_eq!(
             shown("getpid", &pid, Format::Json),
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_does_nothing_to_a_terminal() {
+    fn a_control_character_in_a_name_is_replaced_in_a_table() {
         let reply = list("\u{1b}[2Jf\t1\t0\t0\n.\n");
         assert!(!shown("status", &reply, Format::Table).contains('\u{1b}'));
         assert!(shown("status", &reply, Format::Raw).contains('\u{1b}'));

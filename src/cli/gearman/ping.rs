@@ -1,6 +1,6 @@
-//! Asking servers whether they are alive.
+//! `--ping`: asks each server for an echo and prints whether it answers.
 //!
-//! Must not: wait longer than it says, whatever a resolver does.
+//! Must not: exceed its timeout, even if the resolver blocks: each server has a thread.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -13,17 +13,17 @@ use gearman_engine::client::{Broadcast, Client};
 use gearman_net::MioNet;
 use serde_json::json;
 
-use crate::gearman::options::Options;
-use crate::gearman::say;
+use crate::gearman::notify;
+use crate::gearman::options::GearmanOptions;
 use crate::tools::Exit;
-use crate::tools::servers::Server;
+use crate::tools::servers::ServerAddress;
 
-/// How long every server has together, where nothing else was said.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time in which all servers have to answer, without `-t`.
+const PING_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 
-/// Asks every server at once, and says how each answered.
-pub(crate) fn run(options: &Options) -> Exit {
-    let limit = options.timeout.unwrap_or(PATIENCE);
+/// Asks all servers at the same time, and prints the answer of each.
+pub(crate) fn run(options: &GearmanOptions) -> Exit {
+    let limit = options.timeout.unwrap_or(PING_TIMEOUT_DEFAULT);
     let end = Instant::now() + limit;
     let (sender, answers) = mpsc::channel();
     for (number, server) in options.servers.iter().cloned().enumerate() {
@@ -31,7 +31,7 @@ pub(crate) fn run(options: &Options) -> Exit {
         thread::spawn(move || {
             let began = Instant::now();
             let answer = ask(&server, limit).map(|()| began.elapsed());
-            // Nobody waits for an answer that comes too late.
+            // After the timeout the receiver is gone.
             let _ = sender.send((number, answer));
         });
     }
@@ -44,12 +44,16 @@ pub(crate) fn run(options: &Options) -> Exit {
     }
     let mut exit = Exit::Done;
     for (server, outcome) in options.servers.iter().zip(outcomes) {
-        exit = exit.or(tell(options, server, outcome));
+        exit = exit.or(print_outcome(options, server, outcome));
     }
     exit
 }
 
-fn tell(options: &Options, server: &Server, outcome: Result<Duration, (Exit, String)>) -> Exit {
+fn print_outcome(
+    options: &GearmanOptions,
+    server: &ServerAddress,
+    outcome: Result<Duration, (Exit, String)>,
+) -> Exit {
     let name = server.to_string();
     match outcome {
         Ok(time) => {
@@ -65,19 +69,22 @@ fn tell(options: &Options, server: &Server, outcome: Result<Duration, (Exit, Str
             if options.json {
                 print(&json!({"server": name, "alive": false, "error": why}));
             }
-            say(&format!("{name}: {why}"));
+            notify(&format!("{name}: {why}"));
             exit
         }
     }
 }
 
-/// Prints a line. The exit code says it too, should nobody read it.
+/// Prints a line. A closed standard output is ignored: the exit code tells the same.
 fn print(line: &dyn Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Asks one server to send something back.
-fn ask(server: &Server, limit: Duration) -> Result<(), (Exit, String)> {
+/// Asks one server for an echo.
+///
+/// # Errors
+/// The exit code and why there was no echo.
+fn ask(server: &ServerAddress, limit: Duration) -> Result<(), (Exit, String)> {
     let mut client = Client::new(MioNet::new());
     client.link.settings.timeout = Some(limit);
     client

@@ -1,4 +1,4 @@
-//! [`Signals`]: signals as something to wait for.
+//! [`Signals`]: signals as a descriptor to wait for.
 //!
 //! Must not: decide what a signal means.
 
@@ -9,12 +9,13 @@ use std::os::unix::net::UnixStream;
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-/// The signals of the process, from now on.
+/// The signals that the process receives. Its descriptor is readable when one has
+/// arrived.
 #[derive(Debug)]
 pub(crate) struct Signals(SignalDelivery<UnixStream, SignalOnly>);
 
 impl Signals {
-    /// Has signals come here instead of ending the process.
+    /// Catches these signals, which no longer end the process.
     ///
     /// # Errors
     /// When the process is out of descriptors.
@@ -24,7 +25,7 @@ impl Signals {
         SignalDelivery::with_pipe(read, write, SignalOnly, signals).map(Signals)
     }
 
-    /// The signals that have come since.
+    /// Takes the signals that have arrived since the last call.
     pub(crate) fn pending(&mut self) -> Vec<i32> {
         self.0.pending().collect()
     }

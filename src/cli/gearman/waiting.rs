@@ -1,4 +1,4 @@
-//! Waiting for several descriptors at once, until a time.
+//! Waiting for several descriptors at once, with a deadline.
 //!
 //! Must not: read or write.
 
@@ -9,54 +9,54 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// What a descriptor is waited for.
+/// The event to wait for on a descriptor.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum For {
-    Input,
-    Room,
+pub(crate) enum WaitFor {
+    Readable,
+    Writable,
 }
 
-/// Waits until a descriptor is ready, a time has come or a signal has. Returns
-/// which are ready.
+/// Waits until a descriptor is ready, the deadline has passed, or a signal has arrived.
+/// Returns for each descriptor whether it is ready.
 ///
 /// # Errors
-/// When the system has no memory for it.
+/// When the system is out of memory.
 pub(crate) fn wait(
-    descriptors: &[(BorrowedFd<'_>, For)],
-    until: Option<Instant>,
+    descriptors: &[(BorrowedFd<'_>, WaitFor)],
+    deadline: Option<Instant>,
 ) -> io::Result<Vec<bool>> {
     let mut polled: Vec<PollFd<'_>> = descriptors
         .iter()
         .map(|(fd, what)| {
             let flags = match what {
-                For::Input => PollFlags::IN,
-                For::Room => PollFlags::OUT,
+                WaitFor::Readable => PollFlags::IN,
+                WaitFor::Writable => PollFlags::OUT,
             };
             PollFd::from_borrowed_fd(*fd, flags)
         })
         .collect();
-    let left = until.map(|until| {
-        let left = until.saturating_duration_since(Instant::now());
+    let left = deadline.map(|deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
         Timespec {
             tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: left.subsec_nanos().into(),
         }
     });
     match poll(&mut polled, left.as_ref()) {
-        // Ends and errors are found by reading and writing.
+        // A closed or broken descriptor is ready: reading and writing find out.
         Ok(_) => Ok(polled.iter().map(|fd| !fd.revents().is_empty()).collect()),
         Err(Errno::INTR) => Ok(vec![false; polled.len()]),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The first of several times, of which any may be never.
-pub(crate) fn first(times: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
+/// The earliest of several deadlines, each of which may be absent.
+pub(crate) fn earliest(times: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
     times.into_iter().flatten().min()
 }
 
-/// A pause that is up to a fifth longer, by chance: programs that lost a server
-/// together must not all come back together.
+/// A pause made longer by a random time of up to a fifth, so that the programs that lost
+/// a server do not all reconnect at the same time.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     pause + pause / 5 * u32::from(gearman_net::random() as u8) / 256
 }

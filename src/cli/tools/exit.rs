@@ -1,4 +1,4 @@
-//! [`Exit`]: how a tool ended, for scripts.
+//! [`Exit`]: the exit codes of both tools.
 //!
 //! Must not: change a number. Scripts depend on them.
 
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use gearman_engine::ReturnCode;
 
-/// How a tool ended.
+/// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -14,20 +14,20 @@ pub(crate) enum Exit {
     Done = 0,
     /// A job failed or raised an exception.
     Failed = 1,
-    /// The command line makes no sense.
+    /// The command line is wrong.
     Usage = 2,
     /// No server could be reached, or a connection was lost.
     Connect = 3,
-    /// The time limit has passed.
+    /// A timeout expired.
     Timeout = 4,
-    /// A server refused.
+    /// A server refused a job or an operation.
     Refused = 5,
-    /// Input, output, or something else of this machine.
+    /// A local error: input, output, a command, or memory.
     System = 6,
 }
 
 impl Exit {
-    /// What a failed operation of the engine means.
+    /// The exit code for a return code of the engine.
     pub(crate) fn from_code(code: ReturnCode) -> Exit {
         match code {
             ReturnCode::SUCCESS => Exit::Done,
@@ -46,7 +46,7 @@ impl Exit {
         }
     }
 
-    /// The first thing that went wrong.
+    /// The first of two failures.
     pub(crate) fn or(self, later: Exit) -> Exit {
         if self == Exit::Done { later } else { self }
     }
@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_failure_decides() {
+    fn the_first_failure_is_the_exit_code() {
         assert_eq!(Exit::Done.or(Exit::Failed), Exit::Failed);
         assert_eq!(Exit::Timeout.or(Exit::Failed), Exit::Timeout);
     }
 
     #[test]
-    fn what_a_server_says_is_a_refusal() {
+    fn an_error_packet_of_a_server_is_a_refusal() {
         for code in [ReturnCode::QUEUE_ERROR, ReturnCode::JOB_QUEUE_FULL, ReturnCode::SERVER_ERROR]
         {
             assert_eq!(Exit::from_code(code), Exit::Refused);

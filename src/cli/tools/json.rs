@@ -1,13 +1,13 @@
-//! Bytes in JSON, which has no bytes.
+//! Bytes as members of a JSON object: as text, or else in base64.
 //!
-//! Must not: lose any.
+//! Must not: lose a byte.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
-/// Puts bytes under a name: as text, or, when they are none, in base64 under
-/// that name with `_base64` at its end.
+/// Adds bytes as the member `name`, or, where they are not UTF-8, in base64 as the
+/// member `name_base64`.
 pub(crate) fn put(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => object.insert(name.to_owned(), text.into()),
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_text_is_base64() {
+    fn bytes_that_are_not_utf8_are_base64() {
         let mut object = Map::new();
         put(&mut object, "a", b"x\0\n\"");
         put(&mut object, "b", b"\xff\x00");

@@ -1,18 +1,19 @@
-//! What both command-line tools have in common: how servers are named, exit
-//! codes, manual pages, and bytes in JSON.
+//! What both command-line tools share: server addresses, exit codes, messages about a
+//! wrong command line, generated files, and bytes in JSON.
 //!
 //! Must not: hold what only one of them needs, or speak the protocol.
 
 pub(crate) mod exit;
+pub(crate) mod generated;
 pub(crate) mod json;
-pub(crate) mod manual;
 pub(crate) mod servers;
+pub(crate) mod timeout;
+pub(crate) mod usage;
 
 pub(crate) use exit::Exit;
 
-/// What `--version` says.
-pub(crate) const VERSION: &str =
-    concat!(env!("CARGO_PKG_VERSION"), " - https://github.com/gearman/gearmand/issues");
+/// The version that `--version` prints.
+pub(crate) const TOOLS_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What `-S` gets: it must not fall back to plain text in silence.
-pub(crate) const NO_TLS: &str = "TLS (-S) is not supported by this build";
+/// The answer to `-S`, which must not fall back to an unencrypted connection.
+pub(crate) const NO_TLS: &str = "'--ssl' is not supported: this build has no TLS";

@@ -1,27 +1,27 @@
-//! Which servers a tool talks to: `-h` and `-p`, and lists of servers.
+//! The servers that a tool talks to: `-h` and `-p`, and lists of servers.
 //!
-//! Must not: look anything up but the port of a service.
+//! Must not: look up anything except the port of a service.
 
 use gearman_net::address::service_port;
 use gearman_protocol::limits::DEFAULT_PORT;
 use gearman_protocol::servers::parse_server_list;
 
-/// A server, by host and port. An empty host is the default one, and a path is a
-/// Unix socket's.
+/// A server's host and port. An empty host is the default host, and a path is a
+/// Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
+pub(crate) struct ServerAddress {
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
-impl std::fmt::Display for Server {
+impl std::fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&shown(&self.host, self.port))
+        f.write_str(&address_text(&self.host, self.port))
     }
 }
 
-/// A server as people write it.
-pub(crate) fn shown(host: &str, port: u16) -> String {
+/// A server's address as people write it.
+pub(crate) fn address_text(host: &str, port: u16) -> String {
     match host {
         path if path.starts_with('/') => path.to_owned(),
         ip if ip.contains(':') => format!("[{ip}]:{port}"),
@@ -30,30 +30,33 @@ pub(crate) fn shown(host: &str, port: u16) -> String {
     }
 }
 
-/// One or more servers, as given once: `host`, `host:port,[::1]:port,/path`.
+/// The servers in one value of `-h`: `host`, or `host:port,[::1]:port,/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerList(Vec<(String, Option<u16>)>);
 
 /// Reads a list of servers.
 ///
 /// # Errors
-/// What cannot be understood. The library reads anything, with a default for
-/// what is wrong; a tool whose port was mistyped must not talk to another.
+/// The first entry that is not a server. The library reads anything, with a default
+/// for what is wrong; a tool with a mistyped port must not talk to another server.
 pub(crate) fn parse_list(text: &str) -> Result<ServerList, String> {
     let entries = text.split(',').zip(parse_server_list(text.as_bytes()));
     let servers = entries.map(|(entry, (host, port))| {
         let host = String::from_utf8_lossy(host).into_owned();
-        let with = |host: &str| [host.to_owned(), format!("{host}:{port}")];
-        let [plain, full] = with(&host);
-        let [bracketed, bracketed_full] = with(&format!("[{host}]"));
+        let forms_of = |host: &str| [host.to_owned(), format!("{host}:{port}")];
+        let [plain, full] = forms_of(&host);
+        let [bracketed, bracketed_full] = forms_of(&format!("[{host}]"));
         if entry == plain || (entry == bracketed && host.contains(':')) {
             Ok((host, None))
         } else if port > 0 && (entry == full || entry == bracketed_full) {
             Ok((host, Some(port)))
         } else {
-            let forms =
-                "HOST, HOST:PORT, [IPV6]:PORT (a port is 1 to 65535) or the path of a socket";
-            Err(format!("{entry:?} is not {forms}"))
+            let forms = "HOST, HOST:PORT, [IPV6]:PORT or the path of a Unix socket, \
+                         with a port from 1 to 65535";
+            Err(match entry == text {
+                true => format!("expected {forms}"),
+                false => format!("expected {forms} instead of '{entry}'"),
+            })
         }
     });
     servers.collect::<Result<_, _>>().map(ServerList)
@@ -62,19 +65,19 @@ pub(crate) fn parse_list(text: &str) -> Result<ServerList, String> {
 /// Reads a port: a number, or the name of a service.
 ///
 /// # Errors
-/// When it is neither.
+/// What is expected, when the text is neither.
 pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().or_else(|| service_port(text)).filter(|&port| port > 0);
-    port.ok_or_else(|| "neither a port nor a known service".into())
+    port.ok_or_else(|| "expected a port from 1 to 65535, or the name of a service".into())
 }
 
-/// Puts `-h` and `-p` together. One port is for every host that has none of its
-/// own; as many ports as such hosts belong to them in their order; several ports
-/// and one host are one server each.
+/// Puts `-h` and `-p` together. A single port is for every host without one; several
+/// ports are for the hosts without one, in their order; several ports with a single
+/// host are one server each.
 ///
 /// # Errors
-/// When hosts and ports do not fit together.
-pub(crate) fn combine(hosts: &[ServerList], ports: &[u16]) -> Result<Vec<Server>, String> {
+/// When the numbers of hosts and ports differ.
+pub(crate) fn combine(hosts: &[ServerList], ports: &[u16]) -> Result<Vec<ServerAddress>, String> {
     let mut hosts: Vec<(String, Option<u16>)> = hosts.iter().flat_map(|l| l.0.clone()).collect();
     let open = hosts.iter().filter(|(_, port)| port.is_none()).count();
     if hosts.is_empty() {
@@ -83,13 +86,15 @@ pub(crate) fn combine(hosts: &[ServerList], ports: &[u16]) -> Result<Vec<Server>
         hosts.resize(ports.len(), hosts[0].clone());
     } else if ports.len() > 1 && ports.len() != open {
         let (ports, s) = (ports.len(), if open == 1 { "" } else { "s" });
-        return Err(format!("{ports} ports (-p) for {open} host{s} (-h) without a port"));
+        return Err(format!(
+            "{ports} ports ('--port') do not match {open} host{s} without a port ('--host')"
+        ));
     }
     let mut given = ports.iter().copied();
     let default = if ports.len() == 1 { ports[0] } else { DEFAULT_PORT };
     let servers = hosts.into_iter().map(|(host, own)| {
         let port = own.unwrap_or_else(|| given.next().unwrap_or(default));
-        Server { host, port }
+        ServerAddress { host, port }
     });
     Ok(servers.collect())
 }
@@ -101,51 +106,43 @@ mod tests {
     fn combined(hosts: &[&str], ports: &[u16]) -> Result<Vec<String>, String> {
         let hosts: Vec<ServerList> =
             hosts.iter().map(|text| parse_list(text)).collect::<Result<_, _>>()?;
-        Ok(combine(&hosts, ports)?.iter().map(Server::to_string).collect())
+        Ok(combine(&hosts, ports)?.iter().map(ServerAddress::to_string).collect())
     }
 
-    fn are(hosts: &[&str], ports: &[u16], wanted: &[&str]) {
-        assert_eq!(combined(hosts, ports).as_deref(), Ok(&wanted.map_strings()[..]), "{hosts:?}");
-    }
-
-    trait MapStrings {
-        fn map_strings(&self) -> Vec<String>;
-    }
-
-    impl MapStrings for &[&str] {
-        fn map_strings(&self) -> Vec<String> {
-            self.iter().map(|&text| text.to_owned()).collect()
-        }
+    #[track_caller]
+    fn assert_combined(hosts: &[&str], ports: &[u16], wanted: &[&str]) {
+        let wanted: Vec<String> = wanted.iter().map(|&text| text.to_owned()).collect();
+        assert_eq!(combined(hosts, ports), Ok(wanted), "{hosts:?}");
     }
 
     #[test]
-    fn the_default_is_the_registered_port_of_this_machine() {
-        are(&[], &[], &["localhost:4730"]);
-        are(&["a"], &[], &["a:4730"]);
-        are(&[], &[7003], &["localhost:7003"]);
+    fn the_default_server_is_the_registered_port_of_localhost() {
+        assert_combined(&[], &[], &["localhost:4730"]);
+        assert_combined(&["a"], &[], &["a:4730"]);
+        assert_combined(&[], &[7003], &["localhost:7003"]);
     }
 
     #[test]
-    fn one_port_is_for_every_host() {
-        are(&["a", "b,c:9"], &[7003], &["a:7003", "b:7003", "c:9"]);
+    fn a_single_port_is_for_every_host_without_one() {
+        assert_combined(&["a", "b,c:9"], &[7003], &["a:7003", "b:7003", "c:9"]);
     }
 
     #[test]
-    fn ports_belong_to_hosts_in_their_order() {
-        are(&["a", "b"], &[1, 2], &["a:1", "b:2"]);
-        are(&["a", "x:9", "b"], &[1, 2], &["a:1", "x:9", "b:2"]);
-        are(&["a"], &[1, 2], &["a:1", "a:2"]);
+    fn several_ports_are_for_the_hosts_in_their_order() {
+        assert_combined(&["a", "b"], &[1, 2], &["a:1", "b:2"]);
+        assert_combined(&["a", "x:9", "b"], &[1, 2], &["a:1", "x:9", "b:2"]);
+        assert_combined(&["a"], &[1, 2], &["a:1", "a:2"]);
         assert!(combined(&["a", "b", "c"], &[1, 2]).is_err());
     }
 
     #[test]
-    fn addresses_and_paths_are_hosts() {
-        are(
+    fn an_ipv6_address_and_a_path_are_hosts() {
+        assert_combined(
             &["[::1]:9,::1,[fe80::1%eth0]"],
             &[],
             &["[::1]:9", "[::1]:4730", "[fe80::1%eth0]:4730"],
         );
-        are(&["/run/gearmand.sock,a"], &[], &["/run/gearmand.sock", "a:4730"]);
+        assert_combined(&["/run/gearmand.sock,a"], &[], &["/run/gearmand.sock", "a:4730"]);
     }
 
     #[test]

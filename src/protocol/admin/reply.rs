@@ -1,26 +1,26 @@
-//! [`Reply`]: what a server answers in text, and where its answer ends.
+//! [`Reply`]: the reply to an admin command, and the search for its end.
 //!
 //! Must not: receive.
 
 use super::request::Framing;
 
-/// A whole answer.
+/// A complete reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The server has done what was asked, or says one thing: the text after
-    /// `OK`, empty when there is none.
+    /// The command was executed. The text behind `OK`, or the line without an `OK`; empty if
+    /// the line is only `OK`.
     Done(Vec<u8>),
-    /// A list: its lines as they came, with the full stop at the end.
+    /// A list: its lines as received, with the full stop at the end.
     List(Vec<u8>),
-    /// The server refuses; why, in its words.
+    /// The server refused the command. The text behind `ERR`.
     Refused(Vec<u8>),
 }
 
-/// A line of a list, divided at its tabs.
+/// The fields of a line of a list, which are separated by tabs.
 pub type Row<'a> = Vec<&'a [u8]>;
 
 impl Reply {
-    /// Reads an answer whose end was found.
+    /// Reads a reply whose end was found.
     fn read(bytes: &[u8], framing: Framing) -> Reply {
         if let Some(why) = refusal(bytes) {
             return Reply::Refused(why.to_vec());
@@ -37,10 +37,8 @@ impl Reply {
             }
         }
     }
-}
 
-impl Reply {
-    /// The rows of a list, without its full stop.
+    /// The rows of a list, without its full stop. Other replies have no rows.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let text = match self {
             Reply::List(text) => text.strip_suffix(b".\n").unwrap_or(text),
@@ -51,22 +49,23 @@ impl Reply {
     }
 }
 
-/// Finds the end of an answer in bytes that arrive bit by bit.
+/// Searches for the end of a reply in bytes that arrive in pieces. Each byte is searched
+/// once.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplyEnd {
     framing: Framing,
-    /// Where the first line begins whose end was not seen.
+    /// The offset of the first line whose end has not arrived.
     line: usize,
 }
 
 impl ReplyEnd {
-    /// Nothing has arrived.
+    /// A search before anything has arrived.
     pub fn new(framing: Framing) -> ReplyEnd {
         ReplyEnd { framing, line: 0 }
     }
 
-    /// Looks at everything that has arrived since the request was sent. The
-    /// answer and the bytes that it took, once it is whole.
+    /// Searches all bytes that have arrived since the request was sent. Returns the reply and
+    /// its size in bytes, or None while it is incomplete.
     pub fn find(&mut self, bytes: &[u8]) -> Option<(Reply, usize)> {
         while let Some(length) = bytes[self.line..].iter().position(|&b| b == b'\n') {
             let end = self.line + length + 1;
@@ -86,14 +85,14 @@ impl ReplyEnd {
     }
 }
 
-/// A line without its end.
+/// A line without its newline and carriage return.
 fn trimmed(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Why a server refuses, if that is what it answers. Lines of lists end without
-/// a carriage return, so that a function called "ERR x" is not taken for one.
+/// The text of a refusal, if the reply is one. A refusal ends with a carriage return, unlike
+/// a line of a list, which may be about a function called "ERR x".
 fn refusal(bytes: &[u8]) -> Option<&[u8]> {
     let line = bytes.strip_suffix(b"\r\n")?;
     line.strip_prefix(b"ERR ").filter(|why| !why.contains(&b'\n'))
@@ -103,38 +102,38 @@ fn refusal(bytes: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// The answer in bytes that arrive one by one, and how many it took.
-    fn answer(bytes: &[u8], framing: Framing) -> Option<(Reply, usize)> {
+    /// The reply in bytes that arrive one at a time, and its size.
+    fn reply_in(bytes: &[u8], framing: Framing) -> Option<(Reply, usize)> {
         let mut end = ReplyEnd::new(framing);
         (0..=bytes.len()).find_map(|arrived| end.find(&bytes[..arrived]))
     }
 
     #[test]
-    fn a_line_is_an_answer() {
+    fn a_reply_of_one_line_ends_with_its_line() {
         let done = |text: &[u8]| Reply::Done(text.to_vec());
-        assert_eq!(answer(b"OK\r\nmore", Framing::Line), Some((done(b""), 4)));
-        assert_eq!(answer(b"OK 1.1.20+ds\n", Framing::Line), Some((done(b"1.1.20+ds"), 13)));
-        assert_eq!(answer(b"OK", Framing::Line), None);
+        assert_eq!(reply_in(b"OK\r\nmore", Framing::Line), Some((done(b""), 4)));
+        assert_eq!(reply_in(b"OK 1.1.20+ds\n", Framing::Line), Some((done(b"1.1.20+ds"), 13)));
+        assert_eq!(reply_in(b"OK", Framing::Line), None);
         let refused = Reply::Refused(b"UNKNOWN_JOB".to_vec());
-        assert_eq!(answer(b"ERR UNKNOWN_JOB\r\n", Framing::Line), Some((refused, 17)));
+        assert_eq!(reply_in(b"ERR UNKNOWN_JOB\r\n", Framing::Line), Some((refused, 17)));
     }
 
     #[test]
-    fn a_list_goes_up_to_its_full_stop() {
-        let (list, used) = answer(b"a.\t1\n.b\t2\n.\nnext", Framing::List).expect("whole");
+    fn a_list_ends_with_its_full_stop() {
+        let (list, used) = reply_in(b"a.\t1\n.b\t2\n.\nnext", Framing::List).expect("whole");
         assert_eq!(used, 12);
         let rows: Vec<Row<'_>> = list.rows().collect();
         assert_eq!(rows, [[&b"a."[..], b"1"], [b".b", b"2"]]);
-        assert_eq!(answer(b"a\t1\n", Framing::List), None);
-        let (empty, _) = answer(b".\n", Framing::List).expect("whole");
+        assert_eq!(reply_in(b"a\t1\n", Framing::List), None);
+        let (empty, _) = reply_in(b".\n", Framing::List).expect("whole");
         assert_eq!(empty.rows().count(), 0);
     }
 
     #[test]
-    fn a_list_can_be_refused() {
+    fn a_refusal_in_place_of_a_list_is_one_line() {
         let refused = Reply::Refused(b"UNKNOWN_COMMAND x".to_vec());
-        assert_eq!(answer(b"ERR UNKNOWN_COMMAND x\r\n", Framing::List), Some((refused, 23)));
-        let (list, _) = answer(b"ERR f\t1\t0\t0\n.\n", Framing::List).expect("whole");
+        assert_eq!(reply_in(b"ERR UNKNOWN_COMMAND x\r\n", Framing::List), Some((refused, 23)));
+        let (list, _) = reply_in(b"ERR f\t1\t0\t0\n.\n", Framing::List).expect("whole");
         assert!(matches!(list, Reply::List(_)));
     }
 }

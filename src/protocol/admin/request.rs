@@ -1,32 +1,32 @@
-//! [`Request`]: a line of the text protocol that asks a server something, and
-//! how its reply ends.
+//! [`Request`]: the line of an admin command, and how its reply ends.
 //!
 //! Must not: send.
 
 use crate::limits::MAX_TEXT_LINE;
 use crate::percent;
 
-/// How the reply to a request ends. A refusal is one line in either case.
+/// How the reply to a request ends. A refusal is a single line in both cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// With its first line.
+    /// With its first newline.
     Line,
-    /// With a line that is only a full stop.
+    /// With a line that consists of a full stop.
     List,
 }
 
-/// Why something cannot be named in a text request.
+/// Why a request cannot be expressed as a line of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoWord {
-    /// Blanks divide the words of a line, and control characters end it.
-    #[error("a name in an admin command has no blanks and no control characters")]
+    /// A name contains a space, which separates words, or a control character, some of which
+    /// end the line.
+    #[error("a name in an admin command cannot contain spaces or control characters")]
     Divided,
-    /// Servers close the connection.
-    #[error("an admin command is shorter than {MAX_TEXT_LINE} bytes")]
+    /// The line is longer than servers accept: they close the connection.
+    #[error("an admin command has at most {MAX_TEXT_LINE} bytes, its line end included")]
     TooLong,
 }
 
-/// A line for a server, and what to expect of its answer.
+/// The line of an admin command, with how its reply ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     line: Vec<u8>,
@@ -34,6 +34,7 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request of these words.
     fn words(words: &[&[u8]], framing: Framing) -> Result<Request, NoWord> {
         let mut request = Request { line: Vec::new(), framing };
         for (number, word) in words.iter().enumerate() {
@@ -45,13 +46,13 @@ impl Request {
             }
             request.line.extend_from_slice(word);
         }
-        // The original cuts two bytes off the end of some lines, whatever they
-        // are.
+        // The original removes the last two bytes of some lines without a check: they must be
+        // the line end.
         request.line.extend_from_slice(b"\r\n");
         if request.line.len() > MAX_TEXT_LINE { Err(NoWord::TooLong) } else { Ok(request) }
     }
 
-    /// A request whose names may be of any bytes.
+    /// A request of words and percent-encoded names, which may contain any bytes.
     fn escaped(words: &[&str], names: &[&[u8]], framing: Framing) -> Result<Request, NoWord> {
         let mut line: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         for name in names {
@@ -63,79 +64,80 @@ impl Request {
         Request::words(&line, framing)
     }
 
+    /// A request without names.
     fn text(text: &str, framing: Framing) -> Request {
         Request { line: format!("{text}\r\n").into_bytes(), framing }
     }
 
-    /// Every function with its jobs, those that run, and its workers.
+    /// Lists every function with the number of its jobs, its running jobs and its workers.
     pub fn status() -> Request {
         Request::text("status", Framing::List)
     }
 
-    /// Every function with its waiting jobs by priority, and its workers.
+    /// Lists every function with the number of its queued jobs by priority and its workers.
     pub fn priority_status() -> Request {
         Request::text("prioritystatus", Framing::List)
     }
 
-    /// Every connection with the functions that it offers.
+    /// Lists every connection with its registered functions.
     pub fn workers() -> Request {
         Request::text("workers", Framing::List)
     }
 
-    /// The handle of every job, and its state in numbers.
+    /// Lists the handle of every job, with its retries and two flags.
     pub fn show_jobs() -> Request {
         Request::text("show jobs", Framing::List)
     }
 
-    /// The unique id of every job.
+    /// Lists the unique id of every job.
     pub fn show_unique_jobs() -> Request {
         Request::text("show unique jobs", Framing::List)
     }
 
-    /// The server's process id.
+    /// Asks for the server's process id.
     pub fn getpid() -> Request {
         Request::text("getpid", Framing::Line)
     }
 
-    /// The server's version.
+    /// Asks for the server's version.
     pub fn version() -> Request {
         Request::text("version", Framing::Line)
     }
 
-    /// The server's log level.
+    /// Asks for the server's log level.
     pub fn verbose() -> Request {
         Request::text("verbose", Framing::Line)
     }
 
-    /// Cancel the job with this handle.
+    /// Removes the queued job with this handle.
     ///
     /// # Errors
-    /// When it is no word.
+    /// When the handle is not a word.
     pub fn cancel_job(handle: &[u8]) -> Result<Request, NoWord> {
         Request::words(&[b"cancel", b"job", handle], Framing::Line)
     }
 
-    /// Let a function be known.
+    /// Creates a function.
     ///
     /// # Errors
-    /// When its name is no word.
+    /// When the name is not a word.
     pub fn create_function(name: &[u8]) -> Result<Request, NoWord> {
         Request::words(&[b"create", b"function", name], Framing::Line)
     }
 
-    /// Forget a function that nobody uses.
+    /// Removes a function that no worker has registered.
     ///
     /// # Errors
-    /// When its name is no word.
+    /// When the name is not a word.
     pub fn drop_function(name: &[u8]) -> Result<Request, NoWord> {
         Request::words(&[b"drop", b"function", name], Framing::Line)
     }
 
-    /// Limit how many jobs of a function may wait: one number for each priority,
-    /// or three, for high, normal and low. Without numbers there is no limit.
+    /// Limits the queued jobs of a function: one number for each priority, or three numbers
+    /// for high, normal and low priority. Without a number there is no limit.
     ///
     /// # Errors
-    /// When the function's name is no word.
+    /// When the function's name is not a word.
     pub fn max_queue(function: &[u8], limits: &[u32]) -> Result<Request, NoWord> {
         let numbers: Vec<String> = limits.iter().map(u32::to_string).collect();
         let mut words: Vec<&[u8]> = vec![b"maxqueue", function];
@@ -143,16 +145,16 @@ impl Request {
         Request::words(&words, Framing::Line)
     }
 
-    /// Every job with its function, unique id, priority, state, age and worker:
-    /// of one function, or of all. Not known to the original, like those below.
+    /// Lists the jobs of a function, or all jobs, with function, unique id, priority, state,
+    /// age and worker. The original does not know this command and those below.
     ///
     /// # Errors
-    /// When the function's name is too long, here and below.
+    /// When the function's name is too long for a line, here and below.
     pub fn jobs(function: Option<&[u8]>) -> Result<Request, NoWord> {
         Request::escaped(&["jobs"], function.as_slice(), Framing::List)
     }
 
-    /// What `jobs` lists, and more, as JSON.
+    /// As `jobs`, with more members, as JSON.
     ///
     /// # Errors
     /// As for `jobs`.
@@ -160,22 +162,22 @@ impl Request {
         Request::escaped(&["json", "jobs"], function.as_slice(), Framing::Line)
     }
 
-    /// What `status` lists, and more, as JSON.
+    /// As `status`, with more members, as JSON.
     pub fn json_status() -> Request {
         Request::text("json status", Framing::Line)
     }
 
-    /// What `workers` lists, and more, as JSON.
+    /// As `workers`, with more members, as JSON.
     pub fn json_workers() -> Request {
         Request::text("json workers", Framing::Line)
     }
 
-    /// What a server says of itself, as JSON.
+    /// Asks for the server's version, uptime and counts, as JSON.
     pub fn json_server() -> Request {
         Request::text("json server", Framing::Line)
     }
 
-    /// Cancel the job of a function with this unique id.
+    /// Removes the job with this function and unique id.
     ///
     /// # Errors
     /// As for `jobs`.
@@ -183,7 +185,7 @@ impl Request {
         Request::escaped(&["cancelunique"], &[function, unique], Framing::Line)
     }
 
-    /// Hand no more jobs of a function out.
+    /// Pauses a function: no more of its jobs are assigned to workers.
     ///
     /// # Errors
     /// As for `jobs`.
@@ -191,7 +193,7 @@ impl Request {
         Request::escaped(&["pause", "function"], &[name], Framing::Line)
     }
 
-    /// Hand jobs of a function out again.
+    /// Resumes a paused function.
     ///
     /// # Errors
     /// As for `jobs`.
@@ -199,13 +201,13 @@ impl Request {
         Request::escaped(&["resume", "function"], &[name], Framing::Line)
     }
 
-    /// End the server, at once or once its jobs are done. It has to have been
-    /// started so that it obeys.
+    /// Stops the server, at once or when its jobs have ended. The server must have been
+    /// started with `--allow-shutdown`.
     pub fn shutdown(gracefully: bool) -> Request {
         Request::text(if gracefully { "shutdown graceful" } else { "shutdown" }, Framing::Line)
     }
 
-    /// The bytes to send.
+    /// The bytes to send, line end included.
     pub fn line(&self) -> &[u8] {
         &self.line
     }
@@ -221,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_a_line() {
+    fn a_request_is_a_line_of_words() {
         let request = Request::cancel_job(b"H:a:1").expect("a word");
         assert_eq!(
             (request.line(), request.framing()),
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_commands_take_any_name() {
+    fn a_name_of_any_bytes_is_encoded_in_our_own_commands() {
         let line = |request: Result<Request, NoWord>| {
             String::from_utf8(request.expect("short").line().to_vec()).expect("text")
         };
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_word() {
+    fn a_name_with_a_space_or_control_character_is_refused() {
         for name in [&b"a b"[..], b"a\n", b"a\tb", b"\0"] {
             assert_eq!(Request::create_function(name), Err(NoWord::Divided));
         }

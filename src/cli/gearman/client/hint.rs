@@ -1,10 +1,10 @@
-//! [`Hint`]: what to tell somebody who has left out `-w`.
+//! [`Hint`]: a message for users who left out `-w`.
 //!
-//! `gearman -f count -- wc -l` is in print as a line that starts a worker, and
-//! submits two jobs. It still does; but when no worker takes them for a while,
-//! what was probably meant is said.
+//! Published articles start a worker with `gearman -f count -- wc -l`, which submits two
+//! jobs. It still does; when no worker takes them for a second, a message shows the
+//! command line with `-w`.
 //!
-//! Must not: hold up any job.
+//! Must not: delay a job.
 
 use std::time::{Duration, Instant};
 
@@ -13,45 +13,45 @@ use gearman_engine::slab::Id;
 use gearman_engine::task::{Callbacks, TaskKind, Token};
 use gearman_net::MioNet;
 
-use crate::gearman::options::Options;
+use crate::gearman::options::GearmanOptions;
 
-/// How long a job may wait before something is said.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a job waits for a worker before the message.
+const HINT_DELAY: Duration = Duration::from_secs(1);
 
-/// Whether to say something, and when.
+/// The state of the message.
 #[derive(Debug)]
 pub(crate) enum Hint {
-    /// Nothing more will be said.
+    /// There will be no message.
     Off,
-    /// As soon as there is a job.
+    /// Starts with the first job that is created.
     Armed,
-    /// When this time has come and nothing was heard of the job.
+    /// At this time the server is asked about the job with this handle.
     Due(Instant, Vec<u8>),
-    /// Once the server has told that the job waits.
+    /// The server was asked with this task, and has not answered.
     Asked(Id),
 }
 
 impl Hint {
-    /// On for data behind `--` that are to be waited for.
-    pub(crate) fn new(options: &Options) -> Hint {
+    /// Armed for foreground jobs whose data follow a `--`.
+    pub(crate) fn new(options: &GearmanOptions) -> Hint {
         let suspicious =
             options.after_dashes && !options.arguments.is_empty() && !options.background;
         if suspicious { Hint::Armed } else { Hint::Off }
     }
 
-    /// A job was made.
+    /// Notes that a job was created.
     pub(crate) fn created(&mut self, handle: &[u8]) {
         if let Hint::Armed = self {
-            *self = Hint::Due(Instant::now() + PATIENCE, handle.to_vec());
+            *self = Hint::Due(Instant::now() + HINT_DELAY, handle.to_vec());
         }
     }
 
-    /// Something was heard of a job: somebody does it.
+    /// Notes that a worker runs a job: there is nothing to explain.
     pub(crate) fn heard(&mut self) {
         *self = Hint::Off;
     }
 
-    /// When `ask` has something to do.
+    /// When to call `ask`.
     pub(crate) fn due(&self) -> Option<Instant> {
         match self {
             Hint::Due(at, _) => Some(*at),
@@ -59,24 +59,22 @@ impl Hint {
         }
     }
 
-    /// Asks the server about the job, if it is time to. Returns whether it did.
-    pub(crate) fn ask(&mut self, client: &mut Client<MioNet>) -> bool {
-        match self {
-            Hint::Due(at, handle) if *at <= Instant::now() => {
-                let (kind, wanted) = (TaskKind::Add, Callbacks::STATUS);
-                *self = Hint::Asked(client.add_status(handle, kind, wanted, Token::NONE));
-                true
-            }
-            _ => false,
+    /// Asks the server about the job, if it is time to.
+    pub(crate) fn ask(&mut self, client: &mut Client<MioNet>) {
+        if let Hint::Due(at, handle) = self
+            && *at <= Instant::now()
+        {
+            let (kind, wanted) = (TaskKind::Add, Callbacks::STATUS);
+            *self = Hint::Asked(client.add_status(handle, kind, wanted, Token::NONE));
         }
     }
 
-    /// The answer: what is to be said, if the job waits.
+    /// The message, if task `id` is the question and its answer is that the job waits.
     pub(crate) fn answered(
         &mut self,
         client: &Client<MioNet>,
         id: Id,
-        options: &Options,
+        options: &GearmanOptions,
     ) -> Option<String> {
         if !matches!(self, Hint::Asked(asked) if *asked == id) {
             return None;
@@ -87,7 +85,7 @@ impl Hint {
     }
 }
 
-fn text(options: &Options) -> String {
+fn text(options: &GearmanOptions) -> String {
     let show = |words: &[std::ffi::OsString]| {
         words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     };
@@ -97,7 +95,7 @@ fn text(options: &Options) -> String {
         _ => "jobs",
     };
     format!(
-        "no worker takes {command:?}, submitted as {jobs} of {function}; to do the jobs of \
-         {function} with that command, add -w: gearman -w -f {function} -- {command}"
+        "no worker has taken '{command}', submitted as {jobs} of function '{function}'; to run \
+         that command for its jobs, use -w: gearman -w -f {function} -- {command}"
     )
 }

@@ -1,16 +1,16 @@
-//! [`Job`]: what the client keeps for a job that it has submitted.
+//! [`SubmittedJob`]: the client's record of a job that it has submitted.
 //!
 //! Must not: print.
 
-/// A job that is not done.
+/// A submitted job that has not ended.
 #[derive(Debug, Default)]
-pub(crate) struct Job {
-    /// Its function's name.
+pub(crate) struct SubmittedJob {
+    /// The name of its function.
     pub(crate) function: Vec<u8>,
-    /// Empty until the server has told it.
+    /// Empty until the server has sent JOB_CREATED.
     pub(crate) handle: Vec<u8>,
-    /// What it has sent, where that is printed as a whole.
+    /// The data received so far, if results are printed as a whole.
     pub(crate) collected: Vec<u8>,
-    /// Its last printed byte ended no line.
+    /// The last printed byte was not a newline.
     pub(crate) mid_line: bool,
 }

@@ -1,6 +1,6 @@
-//! The client: submits jobs and prints what comes of them.
+//! The client: submits jobs and handles the events of their tasks.
 //!
-//! Must not: print itself; `output` does.
+//! Must not: print results itself; `output` does.
 
 mod hint;
 mod input;
@@ -23,25 +23,25 @@ use gearman_net::MioNet;
 use gearman_protocol::Command;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::gearman::options::{Division, Options, Priority};
+use crate::gearman::options::{Division, GearmanOptions, JobPriority};
 use crate::gearman::pid_file::PidFile;
 use crate::gearman::signals::Signals;
-use crate::gearman::waiting::{self, For, first};
-use crate::gearman::{daemon, say};
+use crate::gearman::waiting::{self, WaitFor, earliest};
+use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
 use hint::Hint;
-use input::{Input, Next};
-use job::Job;
+use input::{Input, NextData};
+use job::SubmittedJob;
 use outage::Outage;
 use output::Output;
 
-/// How long connecting may take, where no limit was given.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time in which a server has to accept the connection, without `-t`.
+const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// How a run of the client ended.
 enum Ending {
     Ended(Exit),
-    /// By a signal that is to end the process as it always does.
+    /// By this signal, which ends the process as if it had not been caught.
     Killed(i32),
 }
 
@@ -49,23 +49,23 @@ enum Ending {
 ///
 /// # Errors
 /// When input or output fails.
-pub(crate) fn run(options: &Options) -> io::Result<Exit> {
+pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     let pid_file = PidFile::write(options.pid_file.as_deref())?;
     let mut client = Client::new(MioNet::new());
     client.link.settings.non_blocking = true;
-    // The loop here measures silences: this is for connecting alone.
-    client.link.settings.timeout = Some(options.timeout.unwrap_or(PATIENCE));
+    // Only for connecting: the loop here measures the time without a packet.
+    client.link.settings.timeout = Some(options.timeout.unwrap_or(CONNECT_TIMEOUT_DEFAULT));
     client.link.settings.server_options.push(b"exceptions".to_vec());
     for server in &options.servers {
         if client.add_server(&server.host, server.port).is_err() {
             let why = client.link.error.words().unwrap_or_default();
-            say(&format!("cannot connect to {server}: {why}"));
+            notify(&format!("cannot connect to {server}: {why}"));
         }
     }
     if client.link.conns.is_empty() {
         return Ok(Exit::Connect);
     }
-    // Whole inputs are read first, while a signal still ends the program.
+    // Signals are caught later: while a whole input is read, they end the program.
     daemon::detach(options)?;
     let input = Input::open(options)?;
     let ending = Submitter::new(options, client, input)?.run();
@@ -80,44 +80,47 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
 }
 
 struct Submitter<'a> {
-    options: &'a Options,
+    options: &'a GearmanOptions,
     client: Client<MioNet>,
     input: Input,
-    /// Data that is not submitted to every function yet, and to how many it is.
+    /// Data that is not yet submitted to every function, and the number of functions that
+    /// it is submitted to.
     current: Option<(Vec<u8>, usize)>,
-    /// There is no more data.
+    /// All data is submitted.
     ended: bool,
-    /// The next job's data has yet to be read.
-    starved: bool,
-    /// How many jobs can be in flight.
-    window: usize,
-    jobs: HashMap<Id, Job>,
+    /// The next job's data was not read yet.
+    needs_input: bool,
+    /// The most jobs in flight.
+    jobs_max: usize,
+    /// The jobs in flight.
+    jobs: HashMap<Id, SubmittedJob>,
     output: Output,
     hint: Hint,
     outage: Outage,
     signals: Option<Signals>,
-    /// A signal has come.
-    told_to_stop: bool,
-    /// When a server was last heard of, or something sent to one.
-    heard: Instant,
-    /// A server has taken a job.
+    /// A first signal has arrived.
+    signalled: bool,
+    /// When a packet was last received, or a job submitted while none was in flight.
+    last_activity: Instant,
+    /// A server has accepted a job.
     reached: bool,
+    /// The exit code so far.
     exit: Exit,
 }
 
 impl<'a> Submitter<'a> {
     fn new(
-        options: &'a Options,
+        options: &'a GearmanOptions,
         client: Client<MioNet>,
         input: Input,
     ) -> io::Result<Submitter<'a>> {
         let lines = matches!(input, Input::Lines(..));
-        let window = match options.jobs {
+        let jobs_max = match options.jobs {
             Some(jobs) => jobs.get(),
             None if lines => 1,
             None => usize::MAX,
         };
-        // Elsewhere they end the process at once, which needs nothing from here.
+        // Otherwise signals are not caught: they end the process, with nothing to clean up.
         let signals = if lines || options.pid_file.is_some() {
             Some(Signals::new(&[SIGTERM, SIGINT])?)
         } else {
@@ -133,15 +136,15 @@ impl<'a> Submitter<'a> {
             input,
             current: None,
             ended: false,
-            starved: false,
-            window,
+            needs_input: false,
+            jobs_max,
             jobs: HashMap::new(),
             output,
             hint: Hint::new(options),
             outage: Outage::default(),
             signals,
-            told_to_stop: false,
-            heard: Instant::now(),
+            signalled: false,
+            last_activity: Instant::now(),
             reached: false,
             exit: Exit::Done,
         })
@@ -149,39 +152,39 @@ impl<'a> Submitter<'a> {
 
     fn run(mut self) -> io::Result<Ending> {
         loop {
-            self.fill()?;
+            self.submit_data()?;
             if self.ended && self.jobs.is_empty() {
                 return Ok(Ending::Ended(self.exit));
             }
-            let steps = !self.jobs.is_empty() && self.outage.is_over();
+            let steps = !self.jobs.is_empty() && self.outage.may_try();
             if steps {
                 self.step()?;
                 if self.has_room() || self.jobs.is_empty() {
                     continue;
                 }
             }
-            if let Some(signal) = self.pause(steps)? {
+            if let Some(signal) = self.wait(steps)? {
                 return Ok(Ending::Killed(signal));
             }
         }
     }
 
-    /// Whether another job can be made without waiting.
+    /// Whether another job can be submitted without waiting.
     fn has_room(&self) -> bool {
-        self.jobs.len() < self.window && !self.ended && !self.starved
+        self.jobs.len() < self.jobs_max && !self.ended && !self.needs_input
     }
 
-    /// Makes jobs of what was read, as many as can be in flight.
-    fn fill(&mut self) -> io::Result<()> {
-        while self.jobs.len() < self.window {
+    /// Submits data that was read, until the most jobs are in flight.
+    fn submit_data(&mut self) -> io::Result<()> {
+        while self.jobs.len() < self.jobs_max {
             let Some((data, function)) = self.current.take() else {
                 match self.input.next() {
-                    Next::Data(data) => self.current = Some((data, 0)),
-                    Next::Later => {
-                        self.starved = true;
+                    NextData::Data(data) => self.current = Some((data, 0)),
+                    NextData::Later => {
+                        self.needs_input = true;
                         return Ok(());
                     }
-                    Next::End => {
+                    NextData::End => {
                         self.ended = true;
                         if let Some(progress) = self.output.progress() {
                             progress.expect(progress.sent());
@@ -199,34 +202,39 @@ impl<'a> Submitter<'a> {
         Ok(())
     }
 
+    /// Submits a job to one function, given by its index.
     fn submit(&mut self, function: usize, data: &[u8]) -> io::Result<()> {
         let function = self.options.functions[function].as_bytes();
-        let command = match (self.options.when, self.options.background, self.options.priority) {
+        let command = match (
+            self.options.run_at_unix_seconds,
+            self.options.background,
+            self.options.priority,
+        ) {
             (Some(_), ..) => Command::SubmitJobEpoch,
-            (None, true, Priority::High) => Command::SubmitJobHighBg,
-            (None, true, Priority::Normal) => Command::SubmitJobBg,
-            (None, true, Priority::Low) => Command::SubmitJobLowBg,
-            (None, false, Priority::High) => Command::SubmitJobHigh,
-            (None, false, Priority::Normal) => Command::SubmitJob,
-            (None, false, Priority::Low) => Command::SubmitJobLow,
+            (None, true, JobPriority::High) => Command::SubmitJobHighBg,
+            (None, true, JobPriority::Normal) => Command::SubmitJobBg,
+            (None, true, JobPriority::Low) => Command::SubmitJobLowBg,
+            (None, false, JobPriority::High) => Command::SubmitJobHigh,
+            (None, false, JobPriority::Normal) => Command::SubmitJob,
+            (None, false, JobPriority::Low) => Command::SubmitJobLow,
         };
-        let mut job = Job { function: function.to_vec(), ..Job::default() };
+        let mut job = SubmittedJob { function: function.to_vec(), ..SubmittedJob::default() };
         let added = self.client.add(&NewTask {
             kind: TaskKind::Add,
             command,
             function,
             unique: self.options.unique.as_bytes(),
             body: Body::Copy(data),
-            epoch: self.options.when.unwrap_or_default(),
+            epoch: self.options.run_at_unix_seconds.unwrap_or_default(),
             reducer: b"",
             callbacks: Callbacks(!Callbacks::WORKLOAD.0),
             token: Token::NONE,
         });
         if self.jobs.is_empty() {
-            self.heard = Instant::now();
+            self.last_activity = Instant::now();
         }
         if let Some(progress) = self.output.progress() {
-            progress.send();
+            progress.count_sent();
         }
         match added {
             Ok(id) => {
@@ -234,36 +242,36 @@ impl<'a> Submitter<'a> {
             }
             Err(code) => {
                 let why = self.client.link.error.words().unwrap_or(code.name()).to_owned();
-                self.end_badly(&mut job, Exit::from_code(code), &why, true)?;
+                self.report_lost(&mut job, Exit::from_code(code), &why, true)?;
             }
         }
         Ok(())
     }
 
-    /// Lets the engine do all that it can without waiting.
+    /// Runs the engine as far as it gets without waiting.
     fn step(&mut self) -> io::Result<()> {
         let mut run = self.client.run_all();
         loop {
             match self.client.step(&mut run) {
                 Step::Done(ReturnCode::SUCCESS | ReturnCode::IO_WAIT) => return Ok(()),
-                Step::Done(code) => return self.trouble(code),
+                Step::Done(code) => return self.handle_error(code),
                 Step::Call(Upcall::Callback(id, which), ticket) => {
-                    self.heard = Instant::now();
+                    self.last_activity = Instant::now();
                     self.on_event(id, which)?;
                     self.client.resume(ticket, ReturnCode::SUCCESS);
                     self.forget_if_ended(id);
                 }
-                // No task asks for either.
+                // These tasks have no allocator hooks.
                 Step::Call(Upcall::Alloc(..) | Upcall::Release(_), _) => {}
             }
         }
     }
 
-    /// A server has said something about a job.
+    /// Handles an event of a task.
     fn on_event(&mut self, id: Id, which: Callbacks) -> io::Result<()> {
         let Some(mut job) = self.jobs.remove(&id) else {
             if let Some(text) = self.hint.answered(&self.client, id, self.options) {
-                self.output.say(&text)?;
+                self.output.notify(&text)?;
             }
             return Ok(());
         };
@@ -307,7 +315,7 @@ impl<'a> Submitter<'a> {
             }
         }
         if self.reached && self.outage.ends() {
-            self.output.say("connected again")?;
+            self.output.notify("connected again")?;
         }
         if let Some(exit) = ended {
             self.exit = self.exit.or(exit);
@@ -328,45 +336,45 @@ impl<'a> Submitter<'a> {
         }
     }
 
-    /// Something went wrong: some jobs may have ended with it, and others may not
-    /// have been sent.
-    fn trouble(&mut self, code: ReturnCode) -> io::Result<()> {
+    /// Handles an error of the engine: reports the jobs that ended with it. Others may not
+    /// have been sent yet.
+    fn handle_error(&mut self, code: ReturnCode) -> io::Result<()> {
         let client = &self.client;
         let is_over = |id: &Id| client.task(*id).is_none_or(|task| !task.is_active());
         let ended: Vec<Id> = self.jobs.keys().copied().filter(is_over).collect();
-        let mut said = Vec::new();
+        let mut reported = Vec::new();
         for id in ended {
             let code = self.client.task(id).map_or(code, |task| task.code);
             let why = outage::explain(&self.client, code);
-            self.lose(id, Exit::from_code(code), &why, !said.contains(&why))?;
-            said.push(why);
+            self.lose(id, Exit::from_code(code), &why, !reported.contains(&why))?;
+            reported.push(why);
         }
         if !self.jobs.is_empty() && !self.client.link.any_open() {
-            return self.no_server(code);
+            return self.handle_outage(code);
         }
         Ok(())
     }
 
-    /// No server can be reached. A stream of lines waits for one to come back,
-    /// once there was one; anything else ends.
-    fn no_server(&mut self, code: ReturnCode) -> io::Result<()> {
+    /// Handles that no server can be reached. Once a server has accepted a job, a stream
+    /// of lines waits for one to come back; otherwise all jobs end.
+    fn handle_outage(&mut self, code: ReturnCode) -> io::Result<()> {
         let streams = self.reached && self.options.division != Division::Whole;
         let code = match code {
             ReturnCode::TIMEOUT if self.options.timeout.is_none() => ReturnCode::COULD_NOT_CONNECT,
             code => code,
         };
         let why = outage::explain(&self.client, code);
-        if streams && !self.outage.is_too_long(self.options.timeout) {
-            if self.outage.goes_on() {
+        if streams && !self.outage.exceeds(self.options.timeout) {
+            if self.outage.note_failure() {
                 return Ok(());
             }
-            return self.output.say(&format!("{why}; trying again"));
+            return self.output.notify(&format!("{why}; trying again"));
         }
         self.lose_all(Exit::from_code(code), &why)?;
         self.outage.ends();
         if !streams {
             self.current = None;
-            self.input = Input::There(Vec::new().into_iter());
+            self.input = Input::Complete(Vec::new().into_iter());
         }
         Ok(())
     }
@@ -382,10 +390,16 @@ impl<'a> Submitter<'a> {
     fn lose(&mut self, id: Id, exit: Exit, why: &str, first: bool) -> io::Result<()> {
         self.client.remove_task(id);
         let Some(mut job) = self.jobs.remove(&id) else { return Ok(()) };
-        self.end_badly(&mut job, exit, why, first)
+        self.report_lost(&mut job, exit, why, first)
     }
 
-    fn end_badly(&mut self, job: &mut Job, exit: Exit, why: &str, first: bool) -> io::Result<()> {
+    fn report_lost(
+        &mut self,
+        job: &mut SubmittedJob,
+        exit: Exit,
+        why: &str,
+        first: bool,
+    ) -> io::Result<()> {
         self.exit = self.exit.or(exit);
         if let Some(progress) = self.output.progress() {
             progress.end(job, false);
@@ -393,38 +407,37 @@ impl<'a> Submitter<'a> {
         self.output.lost(job, why, first)
     }
 
-    /// Waits until there is something to do. Returns the signal that is to end
-    /// the process.
-    fn pause(&mut self, steps: bool) -> io::Result<Option<i32>> {
-        let silence = match self.options.timeout {
-            Some(limit) if steps => self.heard.checked_add(limit),
+    /// Waits for the next event. Returns the signal that ends the process, if one does.
+    fn wait(&mut self, steps: bool) -> io::Result<Option<i32>> {
+        let silence_deadline = match self.options.timeout {
+            Some(limit) if steps => self.last_activity.checked_add(limit),
             _ => None,
         };
-        let connect = if steps { self.client.link.connect_deadline() } else { None };
-        let tick = self.output.progress().map(|_| Instant::now() + progress::TICK);
-        // Where an attempt is under way, its time has come and is over.
-        let again = self.outage.until().filter(|at| !steps || *at > Instant::now());
-        let until = first([silence, connect, self.hint.due(), again, tick]);
+        let connect_deadline = if steps { self.client.link.connect_deadline() } else { None };
+        let redraw = self.output.progress().map(|_| Instant::now() + progress::REDRAW_INTERVAL);
+        // While an attempt is made, its own time has passed already.
+        let next_attempt = self.outage.next_attempt().filter(|at| !steps || *at > Instant::now());
+        let wake_ups = [silence_deadline, connect_deadline, self.hint.due(), next_attempt, redraw];
 
         let mut descriptors = Vec::new();
-        let input = self.input.descriptor().filter(|_| self.starved);
+        let input = self.input.descriptor().filter(|_| self.needs_input);
         let reads = input.is_some();
-        descriptors.extend(input.map(|fd| (fd, For::Input)));
+        descriptors.extend(input.map(|fd| (fd, WaitFor::Readable)));
         if steps {
-            descriptors.push((self.client.link.net.poller_fd()?, For::Input));
+            descriptors.push((self.client.link.net.poller_fd()?, WaitFor::Readable));
         }
         let signals = self.signals.as_ref().map(AsFd::as_fd);
-        descriptors.extend(signals.map(|fd| (fd, For::Input)));
-        let ready = waiting::wait(&descriptors, until)?;
+        descriptors.extend(signals.map(|fd| (fd, WaitFor::Readable)));
+        let ready = waiting::wait(&descriptors, earliest(wake_ups))?;
         if reads && ready[0] {
             self.input.read()?;
-            self.starved = false;
+            self.needs_input = false;
         }
 
         let now = Instant::now();
-        if connect.is_some_and(|deadline| deadline <= now) {
+        if connect_deadline.is_some_and(|deadline| deadline <= now) {
             self.client.link.end_attempts();
-        } else if silence.is_some_and(|end| end <= now) && !ready.contains(&true) {
+        } else if silence_deadline.is_some_and(|end| end <= now) && !ready.contains(&true) {
             let why = outage::explain(&self.client, ReturnCode::TIMEOUT);
             self.lose_all(Exit::Timeout, &why)?;
         }
@@ -432,20 +445,20 @@ impl<'a> Submitter<'a> {
         if let Some(progress) = self.output.progress() {
             progress.tick();
         }
-        Ok(self.heed_signals())
+        Ok(self.take_signals())
     }
 
-    /// Where lines are read the first signal ends that, and anything else the
-    /// process.
-    fn heed_signals(&mut self) -> Option<i32> {
+    /// Handles signals. If lines are read, the first signal ends the input; otherwise, and
+    /// the second time, the signal ends the process.
+    fn take_signals(&mut self) -> Option<i32> {
         let pending = self.signals.as_mut().map(Signals::pending).unwrap_or_default();
         for signal in pending {
-            let was_told = std::mem::replace(&mut self.told_to_stop, true);
-            if was_told || !matches!(self.input, Input::Lines(..)) {
+            let was_signalled = std::mem::replace(&mut self.signalled, true);
+            if was_signalled || !matches!(self.input, Input::Lines(..)) {
                 return Some(signal);
             }
             self.input.stop();
-            self.starved = false;
+            self.needs_input = false;
         }
         None
     }

@@ -1,5 +1,5 @@
-//! [`Outage`]: when to try again while no server can be reached, and the words
-//! for what went wrong.
+//! [`Outage`]: the pauses between attempts while no server can be reached, and the
+//! messages for failures.
 //!
 //! Must not: connect.
 
@@ -10,57 +10,60 @@ use gearman_engine::client::Client;
 use gearman_net::MioNet;
 
 use crate::gearman::waiting::jittered;
-use crate::tools::servers::shown;
+use crate::tools::servers::address_text;
 
-/// The pause before the first new attempt; it doubles with each failure.
-const FIRST: Duration = Duration::from_millis(100);
-/// The longest such pause.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The pause before the first new attempt; each failure doubles it.
+const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(100);
+/// The longest pause between attempts.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// A time without servers.
+/// A time in which no server can be reached, if there is one now.
 #[derive(Debug, Default)]
-pub(crate) struct Outage(Option<State>);
+pub(crate) struct Outage(Option<OutageState>);
 
 #[derive(Debug)]
-struct State {
+struct OutageState {
     since: Instant,
     pause: Duration,
+    /// When the pause ends.
     until: Instant,
 }
 
 impl Outage {
-    /// No server could be reached. Returns whether that is nothing new.
-    pub(crate) fn goes_on(&mut self) -> bool {
+    /// Notes that no server could be reached, and starts the next pause. Returns whether
+    /// that was so before.
+    pub(crate) fn note_failure(&mut self) -> bool {
         let now = Instant::now();
         let was = self.0.take();
         let known = was.is_some();
-        let (since, pause) = was.map_or((now, FIRST), |s| (s.since, (s.pause * 2).min(LONGEST)));
-        self.0 = Some(State { since, pause, until: now + jittered(pause) });
+        let (since, pause) =
+            was.map_or((now, RETRY_PAUSE_FIRST), |s| (s.since, (s.pause * 2).min(RETRY_PAUSE_MAX)));
+        self.0 = Some(OutageState { since, pause, until: now + jittered(pause) });
         known
     }
 
-    /// A server was reached. Returns whether that is news.
+    /// Notes that a server was reached. Returns whether an outage ended.
     pub(crate) fn ends(&mut self) -> bool {
         self.0.take().is_some()
     }
 
-    /// Whether to try now.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Whether an attempt can be made now.
+    pub(crate) fn may_try(&self) -> bool {
         self.0.as_ref().is_none_or(|state| state.until <= Instant::now())
     }
 
-    /// When to try again.
-    pub(crate) fn until(&self) -> Option<Instant> {
+    /// When the next attempt can be made.
+    pub(crate) fn next_attempt(&self) -> Option<Instant> {
         self.0.as_ref().map(|state| state.until)
     }
 
-    /// Whether it has lasted longer than a job may wait.
-    pub(crate) fn is_too_long(&self, limit: Option<Duration>) -> bool {
+    /// Whether the outage has lasted for the timeout of a job.
+    pub(crate) fn exceeds(&self, limit: Option<Duration>) -> bool {
         self.0.as_ref().is_some_and(|state| limit.is_some_and(|l| state.since.elapsed() >= l))
     }
 }
 
-/// What went wrong, in words.
+/// The message for a failed call of the engine.
 pub(crate) fn explain(client: &Client<MioNet>, code: ReturnCode) -> String {
     match code {
         ReturnCode::COULD_NOT_CONNECT | ReturnCode::GETADDRINFO => {
@@ -68,7 +71,7 @@ pub(crate) fn explain(client: &Client<MioNet>, code: ReturnCode) -> String {
         }
         ReturnCode::LOST_CONNECTION => {
             let troubles = troubles(client);
-            format!("the connection was lost, and what became of the job is not known: {troubles}")
+            format!("the connection was lost; whether the job ran is not known: {troubles}")
         }
         ReturnCode::TIMEOUT => {
             let limit = client.link.settings.timeout.unwrap_or_default().as_millis();
@@ -81,11 +84,11 @@ pub(crate) fn explain(client: &Client<MioNet>, code: ReturnCode) -> String {
     }
 }
 
-/// Every server that is down, and why.
+/// The servers that cannot be reached, each with the reason.
 fn troubles(client: &Client<MioNet>) -> String {
     let down = client.link.conns.iter().rev().filter_map(|conn| {
         let why = conn.trouble()?;
-        Some(format!("{}: {why}", shown(&conn.host, conn.port)))
+        Some(format!("{}: {why}", address_text(&conn.host, conn.port)))
     });
     down.collect::<Vec<_>>().join(", ")
 }

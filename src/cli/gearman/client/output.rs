@@ -1,4 +1,4 @@
-//! [`Output`]: what the client says about its jobs, as text or as JSON.
+//! [`Output`]: prints results and events of jobs, as text or as JSON.
 //!
 //! Must not: know servers.
 
@@ -6,26 +6,28 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::job::Job;
+use super::job::SubmittedJob;
 use super::progress::Progress;
-use crate::gearman::options::Options;
+use crate::gearman::options::GearmanOptions;
 use crate::tools::json::put;
+use crate::tools::usage::failed_to;
 
-/// Says what happens to jobs.
+/// Prints results and events of jobs.
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
     prefix: bool,
     verbose: bool,
     background: bool,
-    /// Results are printed whole.
+    /// A result is printed when its job has ended.
     whole: bool,
     progress: Option<Progress>,
 }
 
 impl Output {
-    /// `whole` where the results of several jobs would get mixed.
-    pub(crate) fn new(options: &Options, whole: bool) -> Output {
+    /// Output as the options ask for it. `whole` is set if several jobs run at the same
+    /// time, whose results would mix.
+    pub(crate) fn new(options: &GearmanOptions, whole: bool) -> Output {
         Output {
             json: options.json,
             prefix: options.prefix,
@@ -36,16 +38,16 @@ impl Output {
         }
     }
 
-    /// The progress bar, if there is one.
+    /// The progress bar, if it is shown.
     pub(crate) fn progress(&mut self) -> Option<&mut Progress> {
         self.progress.as_mut()
     }
 
-    /// The server has a job.
+    /// Reports that the server has accepted a job.
     ///
     /// # Errors
     /// Those of standard output, here and below.
-    pub(crate) fn created(&mut self, job: &Job) -> io::Result<()> {
+    pub(crate) fn created(&mut self, job: &SubmittedJob) -> io::Result<()> {
         if self.json && (self.verbose || self.background) {
             return self.event("created", job, |_| {});
         }
@@ -56,8 +58,8 @@ impl Output {
         Ok(())
     }
 
-    /// A part of a job's result.
-    pub(crate) fn data(&mut self, job: &mut Job, data: &[u8]) -> io::Result<()> {
+    /// Prints or collects a part of a job's result.
+    pub(crate) fn data(&mut self, job: &mut SubmittedJob, data: &[u8]) -> io::Result<()> {
         if self.json || self.whole {
             job.collected.extend_from_slice(data);
             return Ok(());
@@ -65,14 +67,14 @@ impl Output {
         self.result(job, data)
     }
 
-    fn result(&mut self, job: &mut Job, data: &[u8]) -> io::Result<()> {
+    fn result(&mut self, job: &mut SubmittedJob, data: &[u8]) -> io::Result<()> {
         if !self.prefix {
             return self.print(data);
         }
         let mut text = Vec::with_capacity(data.len());
         for line in data.split_inclusive(|&b| b == b'\n') {
             if !job.mid_line {
-                text.extend_from_slice(&self.before(job));
+                text.extend_from_slice(&self.line_prefix(job));
             }
             text.extend_from_slice(line);
             job.mid_line = !line.ends_with(b"\n");
@@ -80,13 +82,18 @@ impl Output {
         self.print(&text)
     }
 
-    /// What stands before each line about a job.
-    fn before(&self, job: &Job) -> Vec<u8> {
+    /// The text before each line about a job: its function, with `-P`.
+    fn line_prefix(&self, job: &SubmittedJob) -> Vec<u8> {
         if self.prefix { [&job.function[..], b": "].concat() } else { Vec::new() }
     }
 
-    /// How far a job is.
-    pub(crate) fn status(&mut self, job: &Job, numerator: u32, denominator: u32) -> io::Result<()> {
+    /// Reports the numerator and denominator of a WORK_STATUS.
+    pub(crate) fn status(
+        &mut self,
+        job: &SubmittedJob,
+        numerator: u32,
+        denominator: u32,
+    ) -> io::Result<()> {
         if self.json {
             return self.event("status", job, |event| {
                 event.insert("numerator".into(), numerator.into());
@@ -97,26 +104,26 @@ impl Output {
             progress.status(job, numerator, denominator);
             return Ok(());
         }
-        let mut line = self.before(job);
+        let mut line = self.line_prefix(job);
         match (u64::from(numerator) * 100).checked_div(denominator.into()) {
             Some(percent) => line.extend_from_slice(format!("{percent}% Complete\n").as_bytes()),
-            // Nobody knows how much is left.
+            // With a denominator of 0 the end is not known.
             None => line.extend_from_slice(format!("{numerator}/0 Complete\n").as_bytes()),
         }
         self.print(&line)
     }
 
-    /// A warning.
-    pub(crate) fn warning(&mut self, job: &Job, text: &[u8]) -> io::Result<()> {
+    /// Prints a warning.
+    pub(crate) fn warning(&mut self, job: &SubmittedJob, text: &[u8]) -> io::Result<()> {
         if self.json {
             return self.event("warning", job, |event| put(event, "warning", text));
         }
-        let line = [&self.before(job)[..], text].concat();
-        self.complain(&line)
+        let line = [&self.line_prefix(job)[..], text].concat();
+        self.print_error(&line)
     }
 
-    /// A job is done.
-    pub(crate) fn complete(&mut self, job: &mut Job) -> io::Result<()> {
+    /// Reports a job that is done.
+    pub(crate) fn complete(&mut self, job: &mut SubmittedJob) -> io::Result<()> {
         if self.json {
             let result = std::mem::take(&mut job.collected);
             return self.event("complete", job, |event| put(event, "result", &result));
@@ -124,19 +131,19 @@ impl Output {
         self.print_collected(job)
     }
 
-    /// A job has failed.
-    pub(crate) fn failed(&mut self, job: &mut Job) -> io::Result<()> {
+    /// Reports a job that failed.
+    pub(crate) fn failed(&mut self, job: &mut SubmittedJob) -> io::Result<()> {
         if self.json {
             let result = std::mem::take(&mut job.collected);
             return self.event("fail", job, |event| put_rest(event, &result));
         }
         self.print_collected(job)?;
-        let line = [&self.before(job)[..], b"Job failed\n"].concat();
-        self.complain(&line)
+        let line = [&self.line_prefix(job)[..], b"Job failed\n"].concat();
+        self.print_error(&line)
     }
 
-    /// A job has raised an exception.
-    pub(crate) fn raised(&mut self, job: &mut Job, exception: &[u8]) -> io::Result<()> {
+    /// Reports a job that raised an exception.
+    pub(crate) fn raised(&mut self, job: &mut SubmittedJob, exception: &[u8]) -> io::Result<()> {
         if self.json {
             let result = std::mem::take(&mut job.collected);
             return self.event("exception", job, |event| {
@@ -145,13 +152,19 @@ impl Output {
             });
         }
         self.print_collected(job)?;
-        let line = [&self.before(job)[..], b"Job raised an exception: ", exception, b"\n"].concat();
-        self.complain(&line)
+        let line =
+            [&self.line_prefix(job)[..], b"Job raised an exception: ", exception, b"\n"].concat();
+        self.print_error(&line)
     }
 
-    /// A job was not taken, or it is not known what became of it. `first` when
-    /// the same was not said for another job.
-    pub(crate) fn lost(&mut self, job: &mut Job, why: &str, first: bool) -> io::Result<()> {
+    /// Reports a job that was not accepted, or whose end is not known. The message is
+    /// printed if `first` is set: several jobs may have the same one.
+    pub(crate) fn lost(
+        &mut self,
+        job: &mut SubmittedJob,
+        why: &str,
+        first: bool,
+    ) -> io::Result<()> {
         if self.json {
             let result = std::mem::take(&mut job.collected);
             self.event("error", job, |event| {
@@ -161,10 +174,10 @@ impl Output {
         } else {
             self.print_collected(job)?;
         }
-        if first { self.say(why) } else { Ok(()) }
+        if first { self.notify(why) } else { Ok(()) }
     }
 
-    fn print_collected(&mut self, job: &mut Job) -> io::Result<()> {
+    fn print_collected(&mut self, job: &mut SubmittedJob) -> io::Result<()> {
         let data = std::mem::take(&mut job.collected);
         self.result(job, &data)
     }
@@ -172,7 +185,7 @@ impl Output {
     fn event(
         &mut self,
         name: &str,
-        job: &Job,
+        job: &SubmittedJob,
         fill: impl FnOnce(&mut Map<String, Value>),
     ) -> io::Result<()> {
         let mut event = Map::new();
@@ -187,9 +200,9 @@ impl Output {
         self.print(line.as_bytes())
     }
 
-    /// Says something that is about no job.
-    pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
-        self.complain(format!("gearman: {text}\n").as_bytes())
+    /// Prints a message that is not about a job.
+    pub(crate) fn notify(&mut self, text: &str) -> io::Result<()> {
+        self.print_error(format!("gearman: {text}\n").as_bytes())
     }
 
     fn print(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -200,17 +213,18 @@ impl Output {
             let mut stdout = io::stdout().lock();
             stdout.write_all(bytes).and_then(|()| stdout.flush())
         })
+        .map_err(|error| failed_to("write to standard output", error))
     }
 
-    fn complain(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Where nobody hears complaints, jobs go on all the same.
+    fn print_error(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // A closed standard error does not stop the jobs.
         self.around_progress(|| {
             let _ = io::stderr().write_all(bytes);
         });
         Ok(())
     }
 
-    /// Writes where the progress bar is not.
+    /// Writes while the progress bar is hidden.
     fn around_progress<R>(&mut self, write: impl FnOnce() -> R) -> R {
         match &self.progress {
             Some(progress) => progress.around(write),

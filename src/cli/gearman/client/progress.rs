@@ -1,6 +1,6 @@
-//! [`Progress`]: the bar on a terminal.
+//! [`Progress`]: the progress bar on a terminal.
 //!
-//! Must not: be there when standard error is no terminal.
+//! Must not: write when standard error is not a terminal.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::job::Job;
+use super::job::SubmittedJob;
 
-/// How often the bar is drawn again though nothing has happened.
-pub(crate) const TICK: Duration = Duration::from_millis(250);
-/// Bars of single jobs that fit on a screen.
-const MOST_JOBS: usize = 8;
+/// The interval at which the bar is drawn again, so that its time advances.
+pub(crate) const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
+/// The most bars of single jobs, so that all fit on a screen.
+const JOB_BARS_MAX: usize = 8;
 
-/// The bars.
+/// A bar for all jobs, and one for each running job that reports its status.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bars: MultiProgress,
@@ -28,20 +28,20 @@ pub(crate) struct Progress {
     failed: u64,
 }
 
-/// A style from a template that is right.
+/// The style of a bar.
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template);
     style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ").with_key(
         "rate",
         |state: &ProgressState, out: &mut dyn fmt::Write| {
-            // Where a rate cannot be written nobody can be told.
+            // Writing into the bar's own text does not fail.
             let _ = write!(out, "{:.1}/s", state.per_sec());
         },
     )
 }
 
 impl Progress {
-    /// None when standard error is no terminal.
+    /// Shows the bar. None if standard error is not a terminal.
     pub(crate) fn new() -> Option<Progress> {
         if !std::io::stderr().is_terminal() {
             return None;
@@ -54,32 +54,32 @@ impl Progress {
         Some(progress)
     }
 
-    /// How many jobs there will be, now that it is known.
+    /// Sets the number of jobs, once it is known.
     pub(crate) fn expect(&mut self, jobs: u64) {
         self.total.set_length(jobs);
         self.total.set_style(style("[{bar:24}] {pos}/{len} done, {msg}, {rate}, {elapsed}"));
     }
 
-    /// How many jobs were sent.
+    /// The number of jobs that were sent.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// A job was sent.
-    pub(crate) fn send(&mut self) {
+    /// Counts a job that was sent.
+    pub(crate) fn count_sent(&mut self) {
         self.sent += 1;
         self.show_counts();
     }
 
-    /// How far a job is.
-    pub(crate) fn status(&mut self, job: &Job, numerator: u32, denominator: u32) {
-        if self.jobs.len() >= MOST_JOBS && !self.jobs.contains_key(&job.handle) {
+    /// Shows the numerator and denominator of a WORK_STATUS.
+    pub(crate) fn status(&mut self, job: &SubmittedJob, numerator: u32, denominator: u32) {
+        if self.jobs.len() >= JOB_BARS_MAX && !self.jobs.contains_key(&job.handle) {
             return;
         }
         let bars = &self.bars;
         let bar = self.jobs.entry(job.handle.clone()).or_insert_with(|| {
             let bar = bars.add(ProgressBar::no_length());
-            bar.set_prefix(format!("{} {}", shown(&job.function), shown(&job.handle)));
+            bar.set_prefix(format!("{} {}", printable(&job.function), printable(&job.handle)));
             bar
         });
         if denominator == 0 {
@@ -93,14 +93,14 @@ impl Progress {
         bar.tick();
     }
 
-    /// A job has ended, well or not.
-    pub(crate) fn end(&mut self, job: &Job, well: bool) {
+    /// Counts a job that has ended.
+    pub(crate) fn end(&mut self, job: &SubmittedJob, succeeded: bool) {
         if let Some(bar) = self.jobs.remove(&job.handle) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
         self.total.inc(1);
-        if !well {
+        if !succeeded {
             self.failed += 1;
             self.show_counts();
         }
@@ -114,19 +114,19 @@ impl Progress {
         self.total.set_message(format!("{} sent{failed}", self.sent));
     }
 
-    /// Draws the time that has passed.
+    /// Draws the bar again, with the time that has passed.
     pub(crate) fn tick(&self) {
         self.total.tick();
     }
 
-    /// Writes something without the bars in the way.
+    /// Calls `write` while the bars are hidden.
     pub(crate) fn around<R>(&self, write: impl FnOnce() -> R) -> R {
         self.bars.suspend(write)
     }
 }
 
 impl Drop for Progress {
-    /// Leaves the last state of the whole on the screen.
+    /// Removes the bars of single jobs and leaves the total on the screen.
     fn drop(&mut self) {
         for (_, bar) in self.jobs.drain() {
             bar.finish_and_clear();
@@ -135,8 +135,8 @@ impl Drop for Progress {
     }
 }
 
-/// A name that does nothing to a terminal.
-fn shown(bytes: &[u8]) -> Cow<'_, str> {
+/// A name without its control characters, which could change the terminal.
+fn printable(bytes: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
     match text.chars().any(char::is_control) {
         true => text.chars().filter(|c| !c.is_control()).collect::<String>().into(),

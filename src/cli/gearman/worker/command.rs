@@ -1,5 +1,5 @@
-//! [`Running`]: a command that does a job. It is fed and read at the same time, a
-//! piece at a time, so that neither side can wait for the other for ever.
+//! [`RunningCommand`]: the process that runs a job. Its input is written and its output
+//! read in turns, as far as each pipe allows, so that neither side blocks the other.
 //!
 //! Must not: wait, or know servers.
 
@@ -14,32 +14,37 @@ use gearman_engine::worker::{Job, Ticket};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// How much is read from a command at once.
-const ROOM: usize = 64 * 1024;
+/// The most bytes read from a command at once.
+const COMMAND_READ_BYTES_MAX: usize = 64 * 1024;
 
-/// A command that runs.
+/// The process that runs a job.
 #[derive(Debug)]
-pub(crate) struct Running {
-    /// Its job.
+pub(crate) struct RunningCommand {
+    /// The job.
     pub(crate) ticket: Ticket,
     child: Child,
-    /// Gone once all is fed, or the command reads no more.
+    /// None once the whole workload is written, or the command has closed its input.
     stdin: Option<ChildStdin>,
-    fed: usize,
-    /// Gone at its end.
+    /// Bytes of the workload that are written.
+    written: usize,
+    /// None once the command has closed its output.
     stdout: Option<ChildStdout>,
-    /// What was read and not sent.
+    /// Bytes that were read and not yet sent to the server.
     pub(crate) output: Vec<u8>,
-    /// How it ended, once it has.
+    /// The exit status, once the process has ended.
     pub(crate) status: Option<ExitStatus>,
 }
 
-impl Running {
+impl RunningCommand {
     /// Starts a command for a job.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn start(words: &[OsString], ticket: Ticket, job: &Job) -> io::Result<Running> {
+    pub(crate) fn start(
+        words: &[OsString],
+        ticket: Ticket,
+        job: &Job,
+    ) -> io::Result<RunningCommand> {
         let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut child = Command::new(program)
             .args(arguments)
@@ -48,7 +53,7 @@ impl Running {
             .env("GEARMAN_UNIQUE", OsStr::from_bytes(job.unique()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // A terminal's Ctrl-C is for the worker: the job is to be finished.
+            // Ctrl-C reaches only the worker, which finishes the job before it exits.
             .process_group(0)
             .spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -56,51 +61,52 @@ impl Running {
         for pipe in pipes.into_iter().flatten() {
             ioctl_fionbio(pipe, true)?;
         }
-        Ok(Running { ticket, child, stdin, fed: 0, stdout, output: Vec::new(), status: None })
+        let output = Vec::new();
+        Ok(RunningCommand { ticket, child, stdin, written: 0, stdout, output, status: None })
     }
 
-    /// What it is to be waited for, to be fed.
+    /// The pipe to the command, while it takes input.
     pub(crate) fn stdin(&self) -> Option<BorrowedFd<'_>> {
         self.stdin.as_ref().map(AsFd::as_fd)
     }
 
-    /// What it is to be waited for, to be read.
+    /// The pipe from the command, while it can print.
     pub(crate) fn stdout(&self) -> Option<BorrowedFd<'_>> {
         self.stdout.as_ref().map(AsFd::as_fd)
     }
 
-    /// Feeds as much of the job's data as the command takes now.
-    pub(crate) fn feed(&mut self, workload: &[u8]) {
+    /// Writes as much of the job's data as the pipe takes now.
+    pub(crate) fn write_input(&mut self, workload: &[u8]) {
         let Some(stdin) = &mut self.stdin else { return };
-        let rest = workload.get(self.fed..).unwrap_or_default();
-        // A command need not read it all.
+        let rest = workload.get(self.written..).unwrap_or_default();
+        // A command may close its input early: that is not an error.
         let ends = match stdin.write(rest) {
-            Ok(fed) => {
-                self.fed += fed;
-                self.fed == workload.len()
+            Ok(written) => {
+                self.written += written;
+                self.written == workload.len()
             }
-            Err(error) => !is_for_later(&error),
+            Err(error) => !would_block(&error),
         };
         if ends {
             self.stdin = None;
         }
     }
 
-    /// Reads once what the command has written.
-    pub(crate) fn read(&mut self) {
+    /// Reads once from the command's output.
+    pub(crate) fn read_output(&mut self) {
         let Some(stdout) = &mut self.stdout else { return };
         let before = self.output.len();
-        self.output.resize(before + ROOM, 0);
+        self.output.resize(before + COMMAND_READ_BYTES_MAX, 0);
         let got = stdout.read(&mut self.output[before..]);
         self.output.truncate(before + got.as_ref().copied().unwrap_or(0));
         match got {
             Ok(0) => self.stdout = None,
-            Err(error) if !is_for_later(&error) => self.stdout = None,
+            Err(error) if !would_block(&error) => self.stdout = None,
             Ok(_) | Err(_) => {}
         }
     }
 
-    /// Takes the whole lines off the output; at its end, the rest too.
+    /// Takes the complete lines out of `output`; after its end, also the last line.
     pub(crate) fn take_lines(&mut self) -> Vec<Vec<u8>> {
         let end = match self.output.iter().rposition(|&b| b == b'\n') {
             _ if self.stdout.is_none() => self.output.len(),
@@ -112,10 +118,10 @@ impl Running {
         whole.split_inclusive(|&b| b == b'\n').map(<[u8]>::to_vec).collect()
     }
 
-    /// Whether it has ended and all its output was read.
+    /// Whether the process has ended and all its output is read.
     ///
     /// # Errors
-    /// When that cannot be found out.
+    /// Those of `waitpid`.
     pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
         if self.stdout.is_none() && self.status.is_none() {
             self.status = self.child.try_wait()?;
@@ -123,17 +129,17 @@ impl Running {
         Ok(self.status.is_some())
     }
 
-    /// Ends it, and what it has started.
-    pub(crate) fn kill(&mut self) {
+    /// Sends SIGTERM to the process and those that it has started.
+    pub(crate) fn terminate(&mut self) {
         if let Ok(id) = i32::try_from(self.child.id())
             && let Some(group) = Pid::from_raw(id)
         {
-            // It may have ended by itself.
+            // The process may have ended already.
             let _ = kill_process_group(group, Signal::TERM);
         }
     }
 }
 
-fn is_for_later(error: &io::Error) -> bool {
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

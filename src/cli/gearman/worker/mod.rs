@@ -1,7 +1,7 @@
-//! The worker: offers functions, and does their jobs by running a command.
+//! The worker: registers functions, and runs a command for each of their jobs.
 //!
-//! Must not: lose a job. One that cannot be reported as done or failed stays with
-//! its server, which gives it to somebody else when this process ends.
+//! Must not: lose a job. The server keeps a job that could not be reported as done or
+//! failed, and assigns it to another worker when this process ends.
 
 mod command;
 mod program;
@@ -17,28 +17,29 @@ use gearman_engine::worker::{Outcome, Report, Step, Ticket, Worker};
 use gearman_net::MioNet;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
-use crate::gearman::options::{Division, Options};
+use crate::gearman::options::{Division, GearmanOptions};
 use crate::gearman::pid_file::PidFile;
 use crate::gearman::signals::Signals;
-use crate::gearman::waiting::{self, For, first, jittered};
-use crate::gearman::{daemon, say};
+use crate::gearman::waiting::{self, WaitFor, earliest, jittered};
+use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
-use crate::tools::servers::Server;
-use command::Running;
+use crate::tools::servers::ServerAddress;
+use crate::tools::usage::{failed_to, system_error};
+use command::RunningCommand;
 use watch::Watch;
 
-/// How often a server whose name is not known is looked up again.
-const LOOK_UP_AGAIN: Duration = Duration::from_secs(5);
+/// The pause before a server whose name has no address is looked up again.
+const LOOK_UP_PAUSE: Duration = Duration::from_secs(5);
 
-/// Does jobs until it is told to stop, or has done as many as it is to do.
+/// Runs jobs until a signal, the limit of jobs, or the timeout ends the worker.
 ///
 /// # Errors
-/// When the system fails.
-pub(crate) fn run(options: &Options) -> io::Result<Exit> {
+/// Those of system calls.
+pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     if let Some(name) = options.arguments.first()
         && let Err(error) = program::check(name)
     {
-        say(&format!("cannot run {}: {error}", name.to_string_lossy()));
+        notify(&format!("cannot run '{}': {error}", name.to_string_lossy()));
         return Ok(Exit::System);
     }
     let mut worker = Worker::new(MioNet::new());
@@ -46,7 +47,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
     for name in &options.functions {
         if worker.add_function(name.as_bytes(), 0, Some(0)).is_err() {
             let why = worker.link.error.words().unwrap_or_default();
-            say(&format!("function {}: {why}", name.to_string_lossy()));
+            notify(&format!("cannot register function '{}': {why}", name.to_string_lossy()));
             return Ok(Exit::Usage);
         }
     }
@@ -62,7 +63,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
         signals,
         idle_since: Instant::now(),
         stops: None,
-        told_to_stop: false,
+        signalled: false,
     };
     pool.add_servers(options.servers.clone());
     let pid_file = PidFile::write(options.pid_file.as_deref())?;
@@ -73,85 +74,87 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
 }
 
 struct Pool<'a> {
-    options: &'a Options,
+    options: &'a GearmanOptions,
     worker: Worker<MioNet>,
     /// Servers whose names have no address yet.
-    unknown: Vec<Server>,
+    unknown: Vec<ServerAddress>,
+    /// When these are looked up again.
     looks_up_at: Option<Instant>,
-    running: Vec<Running>,
-    /// Jobs that servers know to be done or failed.
+    running: Vec<RunningCommand>,
+    /// Jobs that were reported to their servers as done or failed.
     done: u64,
     watch: Watch,
     signals: Signals,
+    /// When the last job ended, or the worker started.
     idle_since: Instant,
-    /// No more jobs are taken, and how to end.
+    /// The exit code of a worker that takes no more jobs.
     stops: Option<Exit>,
-    /// A signal has asked for that.
-    told_to_stop: bool,
+    /// A first signal has arrived.
+    signalled: bool,
 }
 
 impl Pool<'_> {
     fn run(mut self) -> io::Result<Exit> {
         loop {
-            let asks = self.take_jobs()?;
+            let awaits_jobs = self.take_jobs()?;
             if self.running.is_empty() {
                 let has_done_all = self.options.count == Some(self.done);
                 if let Some(exit) = self.stops.or(has_done_all.then_some(Exit::Done)) {
                     return Ok(exit);
                 }
             }
-            if let Some(exit) = self.pause(asks)? {
+            if let Some(exit) = self.wait(awaits_jobs)? {
                 return Ok(exit);
             }
         }
     }
 
-    /// Adds servers. One without an address is looked up again later: a worker
-    /// may be started before its network is there.
-    fn add_servers(&mut self, servers: Vec<Server>) {
+    /// Adds servers. One without an address is looked up again later: a worker may start
+    /// before its network does.
+    fn add_servers(&mut self, servers: Vec<ServerAddress>) {
         let again = self.looks_up_at.is_some();
         for server in servers {
             if self.worker.add_server(&server.host, server.port).is_ok() {
                 if again {
-                    say(&format!("{server}: has an address now"));
+                    notify(&format!("{server}: the name has an address now"));
                 }
                 continue;
             }
             if !again {
                 let why = self.worker.link.error.words().unwrap_or_default();
-                say(&format!("{server}: {why}; trying again"));
+                notify(&format!("{server}: {why}; trying again"));
             }
             self.unknown.push(server);
         }
         self.looks_up_at =
-            (!self.unknown.is_empty()).then(|| Instant::now() + jittered(LOOK_UP_AGAIN));
+            (!self.unknown.is_empty()).then(|| Instant::now() + jittered(LOOK_UP_PAUSE));
     }
 
-    /// How many more jobs can be taken.
-    fn room(&self) -> usize {
+    /// The number of jobs that the worker can take now.
+    fn free_slots(&self) -> usize {
         let slots = self.options.jobs.map_or(1, std::num::NonZeroUsize::get);
         let free = slots.saturating_sub(self.running.len());
         match (self.stops, self.options.count) {
             (Some(_), _) => 0,
             (None, Some(count)) => {
-                let begun = self.done + self.running.len() as u64;
-                free.min(usize::try_from(count - begun).unwrap_or(free))
+                let started = self.done + self.running.len() as u64;
+                free.min(usize::try_from(count - started).unwrap_or(free))
             }
             (None, None) => free,
         }
     }
 
-    /// Takes jobs for as long as there are any and there is room. Returns whether
-    /// servers are asked, so that the next job will be noticed.
+    /// Takes jobs while a server has one and a command can start. Returns whether the
+    /// worker waits for a server's next job.
     fn take_jobs(&mut self) -> io::Result<bool> {
-        while self.room() > 0 {
+        while self.free_slots() > 0 {
             if self.worker.link.conns.is_empty() {
                 return Ok(false);
             }
             let step = self.worker.work();
-            self.watch.look(&self.worker.link.conns).iter().for_each(|news| say(news));
+            self.watch.changes(&self.worker.link.conns).iter().for_each(|message| notify(message));
             match step {
-                Step::Call(_, ticket) => self.begin(ticket)?,
+                Step::Call(_, ticket) => self.start_job(ticket)?,
                 Step::Done(
                     ReturnCode::NO_JOBS
                     | ReturnCode::IO_WAIT
@@ -162,8 +165,8 @@ impl Pool<'_> {
                 ) => return Ok(true),
                 Step::Done(code) => {
                     let why = self.worker.link.error.words().unwrap_or_default();
-                    say(&format!("{} {why}", code.name()));
-                    // What a server has sent may make no sense; others go on.
+                    notify(&format!("{} {why}", code.name()));
+                    // One server may have sent something invalid: the others are served.
                     return Ok(true);
                 }
             }
@@ -171,32 +174,33 @@ impl Pool<'_> {
         Ok(false)
     }
 
-    /// Begins a job. Without a command it is done at once: its data are printed.
-    fn begin(&mut self, ticket: Ticket) -> io::Result<()> {
+    /// Starts a job. Without a command its data is printed, and the job is done.
+    fn start_job(&mut self, ticket: Ticket) -> io::Result<()> {
         let Some(job) = self.worker.job(ticket.job()) else { return Ok(()) };
         if self.options.verbose {
-            say(&format!("{}: begun", name(job)));
+            notify(&format!("{}: started", name(job)));
         }
         if self.options.arguments.is_empty() {
             let mut stdout = io::stdout().lock();
-            stdout.write_all(job.workload())?;
-            stdout.flush()?;
+            let printed = stdout.write_all(job.workload()).and_then(|()| stdout.flush());
+            printed.map_err(|error| failed_to("write to standard output", error))?;
             self.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"");
             return Ok(());
         }
-        match Running::start(&self.options.arguments, ticket, job) {
+        match RunningCommand::start(&self.options.arguments, ticket, job) {
             Ok(running) => self.running.push(running),
             Err(error) => {
-                // It is left with its server, and so are all after it.
+                // The server keeps the job. All others would fail the same way: stop.
                 let command = self.options.arguments[0].to_string_lossy();
-                say(&format!("{}: cannot run {command}: {error}", name(job)));
+                let why = system_error(&error);
+                notify(&format!("{}: cannot run '{command}': {why}", name(job)));
                 self.stops = Some(Exit::System);
             }
         }
         Ok(())
     }
 
-    /// Tells the server how a job has ended.
+    /// Reports the end of a job to its server.
     fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) {
         self.idle_since = Instant::now();
         self.worker.look_at_servers();
@@ -206,60 +210,60 @@ impl Pool<'_> {
             ReturnCode::SUCCESS | ReturnCode::WORK_FAIL => {
                 self.done += 1;
                 if self.options.verbose && !failed {
-                    say(&format!("{job}: done"));
+                    notify(&format!("{job}: done"));
                 }
             }
-            // The server gives it to somebody else: nothing was done.
+            // The server assigns the job to another worker: it does not count as done.
             code => {
                 let why = self.worker.link.error.words().unwrap_or(code.name());
-                say(&format!("{job}: the result is lost: {why}"));
+                notify(&format!("{job}: the result is lost: {why}"));
             }
         }
     }
 
-    /// Waits until there is something to do, and does what concerns commands.
-    /// Returns how to end, if it is time to.
-    fn pause(&mut self, asks: bool) -> io::Result<Option<Exit>> {
+    /// Waits for the next event, and serves the running commands. Returns the exit code
+    /// if the worker ends now.
+    fn wait(&mut self, awaits_jobs: bool) -> io::Result<Option<Exit>> {
         let now = Instant::now();
-        let retry = match asks {
-            // A call that ended with an error may have left packets unread: no descriptor
-            // tells of them.
+        let retry = match awaits_jobs {
+            // A call that ended with an error may have left packets in a buffer, for which
+            // no descriptor becomes ready.
             true if self.worker.has_buffered_work() => Some(Duration::ZERO),
             true => self.worker.next_timeout(),
             false => None,
         };
         let retry = retry.map(|pause| now + if pause.is_zero() { pause } else { jittered(pause) });
-        let patience = match (self.options.timeout, self.options.count) {
+        let idle_deadline = match (self.options.timeout, self.options.count) {
             (Some(limit), Some(_)) if self.running.is_empty() => self.idle_since.checked_add(limit),
             _ => None,
         };
-        let until = first([retry, patience, self.looks_up_at]);
+        let deadline = earliest([retry, idle_deadline, self.looks_up_at]);
 
-        let mut descriptors = vec![(self.signals.as_fd(), For::Input)];
+        let mut descriptors = vec![(self.signals.as_fd(), WaitFor::Readable)];
         for running in &self.running {
-            descriptors.extend(running.stdin().map(|fd| (fd, For::Room)));
-            descriptors.extend(running.stdout().map(|fd| (fd, For::Input)));
+            descriptors.extend(running.stdin().map(|fd| (fd, WaitFor::Writable)));
+            descriptors.extend(running.stdout().map(|fd| (fd, WaitFor::Readable)));
         }
-        if asks {
-            descriptors.push((self.worker.link.net.poller_fd()?, For::Input));
+        if awaits_jobs {
+            descriptors.push((self.worker.link.net.poller_fd()?, WaitFor::Readable));
         }
-        let ready = waiting::wait(&descriptors, until)?;
+        let ready = waiting::wait(&descriptors, deadline)?;
 
-        self.tend(&ready[1..])?;
+        self.serve_commands(&ready[1..])?;
         let now = Instant::now();
         if self.looks_up_at.is_some_and(|at| at <= now) {
             let unknown = std::mem::take(&mut self.unknown);
             self.add_servers(unknown);
         }
-        if patience.is_some_and(|end| end <= now) && !ready.contains(&true) {
-            return Ok(Some(self.out_of_patience()));
+        if idle_deadline.is_some_and(|end| end <= now) && !ready.contains(&true) {
+            return Ok(Some(self.idle_timeout()));
         }
-        Ok(self.heed_signals())
+        Ok(self.take_signals())
     }
 
-    /// Feeds and reads the commands whose pipes are ready, and ends the jobs of
-    /// those that have ended.
-    fn tend(&mut self, ready: &[bool]) -> io::Result<()> {
+    /// Writes to and reads from the commands whose pipes are ready, and finishes the jobs
+    /// whose commands have ended.
+    fn serve_commands(&mut self, ready: &[bool]) -> io::Result<()> {
         let mut ready = ready.iter().copied();
         for at in 0..self.running.len() {
             let running = &mut self.running[at];
@@ -268,10 +272,10 @@ impl Pool<'_> {
                 && ready.next() == Some(true)
                 && let Some(job) = self.worker.job(running.ticket.job())
             {
-                running.feed(job.workload());
+                running.write_input(job.workload());
             }
             if has_stdout && ready.next() == Some(true) {
-                running.read();
+                running.read_output();
                 if self.options.division != Division::Whole {
                     self.send_lines(at);
                 }
@@ -281,7 +285,7 @@ impl Pool<'_> {
         while at < self.running.len() {
             if self.running[at].has_ended()? {
                 let running = self.running.swap_remove(at);
-                self.end(running);
+                self.finish_command(running);
             } else {
                 at += 1;
             }
@@ -289,19 +293,19 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Sends each line of a command's output by itself.
+    /// Sends each complete line of a command's output as a packet.
     fn send_lines(&mut self, at: usize) {
         let bare = self.options.division == Division::BareLines;
         let running = &mut self.running[at];
         for line in running.take_lines() {
             let line = if bare { line.strip_suffix(b"\n").unwrap_or(&line) } else { &line };
-            // If the connection is gone, the end of the job will say so.
+            // A lost connection is reported when the job ends.
             self.worker.send(running.ticket.job(), Report::Data, line);
         }
     }
 
-    /// A command has ended.
-    fn end(&mut self, running: Running) {
+    /// Reports the job of a command that has ended: failed unless it exited with 0.
+    fn finish_command(&mut self, running: RunningCommand) {
         let id = running.ticket.job();
         let succeeded = running.status.is_some_and(|status| status.success());
         if succeeded {
@@ -309,7 +313,7 @@ impl Pool<'_> {
             return self.finish(running.ticket, complete, &running.output);
         }
         if let (Some(job), Some(status)) = (self.worker.job(id), running.status) {
-            say(&format!("{} has failed: {status}", name(job)));
+            notify(&format!("{} failed: {status}", name(job)));
         }
         if !running.output.is_empty() {
             self.worker.send(id, Report::Data, &running.output);
@@ -317,26 +321,27 @@ impl Pool<'_> {
         self.finish(running.ticket, Outcome::Fail(ReturnCode::WORK_FAIL), b"");
     }
 
-    /// No job has come for as long as one was to be waited for.
-    fn out_of_patience(&self) -> Exit {
+    /// The exit code when no job was assigned within the timeout.
+    fn idle_timeout(&self) -> Exit {
         let limit = self.options.timeout.unwrap_or_default().as_millis();
         let link = &self.worker.link;
         if link.any_open() {
-            say(&format!("no job within {limit} ms (GEARMAN_TIMEOUT)"));
+            notify(&format!("no job within {limit} ms (GEARMAN_TIMEOUT)"));
             return Exit::Timeout;
         }
-        say(&format!("no server within {limit} ms"));
+        notify(&format!("no server could be reached within {limit} ms"));
         Exit::Connect
     }
 
-    /// The first signal lets the jobs that run be finished, the second does not.
-    fn heed_signals(&mut self) -> Option<Exit> {
+    /// Handles signals: after the first one the running jobs are finished, after the
+    /// second one they are terminated.
+    fn take_signals(&mut self) -> Option<Exit> {
         for signal in self.signals.pending() {
             if signal == SIGCHLD {
                 continue;
             }
-            if std::mem::replace(&mut self.told_to_stop, true) {
-                self.running.iter_mut().for_each(Running::kill);
+            if std::mem::replace(&mut self.signalled, true) {
+                self.running.iter_mut().for_each(RunningCommand::terminate);
                 return Some(Exit::Failed);
             }
             self.stops = self.stops.or(Some(Exit::Done));
@@ -345,7 +350,7 @@ impl Pool<'_> {
     }
 }
 
-/// A job in words.
+/// A job in messages.
 fn name(job: &gearman_engine::worker::Job) -> String {
     let show = String::from_utf8_lossy;
     format!("job {} of {}", show(job.handle()), show(job.function()))

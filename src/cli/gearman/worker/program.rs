@@ -1,4 +1,4 @@
-//! Whether a command can be run at all: better known before its first job.
+//! Checks a worker's command before the first job.
 //!
 //! Must not: run it.
 
@@ -10,29 +10,33 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-/// Looks for a program as the system will: by its path, or along `PATH`.
+use crate::tools::usage::system_error;
+
+/// Looks for a program as the system does: by its path, or in the directories of `PATH`.
 ///
 /// # Errors
 /// Why it cannot be run.
-pub(crate) fn check(program: &OsStr) -> io::Result<()> {
+pub(crate) fn check(program: &OsStr) -> Result<(), String> {
     if program.as_bytes().contains(&b'/') {
-        return check_path(Path::new(program));
+        return check_path(Path::new(program)).map_err(|error| system_error(&error));
     }
     let path = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
-    let mut outcome = Err(io::ErrorKind::NotFound.into());
+    let mut why = "command not found".to_owned();
     for directory in env::split_paths(&path) {
         match check_path(&directory.join(program)) {
             Ok(()) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => outcome = Err(error),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                why = system_error(&error);
+            }
             Err(_) => {}
         }
     }
-    outcome
+    Err(why)
 }
 
 fn check_path(path: &Path) -> io::Result<()> {
     if path.metadata()?.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+        return Err(rustix::io::Errno::ISDIR.into());
     }
     Ok(access(path, Access::EXEC_OK)?)
 }
@@ -42,11 +46,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_by_path_and_name() {
+    fn a_program_is_found_by_its_path_or_its_name() {
         assert!(check(OsStr::new("/bin/sh")).is_ok());
         assert!(check(OsStr::new("sh")).is_ok());
-        for wrong in ["no-such-program", "/no/such/program", "/", "/etc/passwd", ""] {
-            assert!(check(OsStr::new(wrong)).is_err(), "{wrong}");
+        for (wrong, why) in [
+            ("no-such-program", "command not found"),
+            ("/no/such/program", "No such file or directory"),
+            ("/", "Is a directory"),
+            ("/etc/passwd", "Permission denied"),
+            ("", "command not found"),
+        ] {
+            assert_eq!(check(OsStr::new(wrong)), Err(why.to_owned()), "{wrong}");
         }
     }
 }

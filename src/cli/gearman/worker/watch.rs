@@ -1,36 +1,37 @@
-//! [`Watch`]: says when a server is lost and when it is back, once each.
+//! [`Watch`]: messages about servers that are lost and servers that are back, one for
+//! each change.
 //!
 //! Must not: connect.
 
 use gearman_engine::link::{Conn, State};
 
-use crate::tools::servers::shown;
+use crate::tools::servers::address_text;
 
-/// What was last said about each server.
+/// The state of each server in the last message.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     down: Vec<bool>,
 }
 
 impl Watch {
-    /// What has changed since the last look, in words.
-    pub(crate) fn look(&mut self, conns: &[Conn]) -> Vec<String> {
+    /// The messages about what has changed since the last call.
+    pub(crate) fn changes(&mut self, conns: &[Conn]) -> Vec<String> {
         self.down.resize(conns.len(), false);
-        let mut news = Vec::new();
+        let mut messages = Vec::new();
         for (conn, down) in conns.iter().zip(&mut self.down) {
-            let name = shown(&conn.host, conn.port);
+            let name = address_text(&conn.host, conn.port);
             match (conn.state, conn.trouble()) {
                 (State::Up, _) if *down => {
                     *down = false;
-                    news.push(format!("{name}: connected again"));
+                    messages.push(format!("{name}: connected again"));
                 }
                 (State::Down, Some(why)) if !*down => {
                     *down = true;
-                    news.push(format!("{name}: {why}; trying again"));
+                    messages.push(format!("{name}: {why}; trying again"));
                 }
                 _ => {}
             }
         }
-        news
+        messages
     }
 }

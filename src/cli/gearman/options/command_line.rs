@@ -1,0 +1,211 @@
+//! The table of options: one field per option, which is also its line in `--help`, in
+//! the manual page and in the completion scripts.
+//!
+//! Must not: read the environment, or act on options.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser, ValueHint};
+
+use super::values;
+use crate::tools::TOOLS_VERSION;
+use crate::tools::generated::{self, HelpSection};
+use crate::tools::servers::{self, ServerList};
+use crate::tools::timeout::{Timeout, parse_timeout};
+
+/// Submit jobs to Gearman job servers, or run jobs as a worker.
+///
+/// As a client, gearman submits each argument as a job, or without arguments its
+/// standard input as one job, and prints the results. As a worker (-w), it runs a
+/// command for each job of its functions: the command reads the job's data from its
+/// standard input, and its standard output is the job's result.
+#[derive(Debug, Parser)]
+#[allow(rustdoc::broken_intra_doc_links, reason = "in help texts, brackets are not links")]
+#[command(name = "gearman", version = TOOLS_VERSION, disable_help_flag = true)]
+#[command(args_override_self = true)]
+#[command(
+    override_usage = "gearman [OPTIONS] -f NAME [DATA]...\n       gearman -w [OPTIONS] -f NAME [--] [COMMAND [ARGUMENT]...]\n       gearman --ping [OPTIONS]"
+)]
+pub(super) struct CommandLine {
+    /// Function of the jobs. May be given more than once: a client submits each job to
+    /// every function, a worker runs the jobs of all of them.
+    #[arg(short, long, value_name = "NAME")]
+    pub(super) function: Vec<OsString>,
+
+    /// Job server [default: localhost]: a name or an address, also as HOST:PORT and
+    /// [IPV6]:PORT, or the path of a Unix socket. May be given more than once, or be a
+    /// list separated by commas; the last server is tried first.
+    #[arg(short, long, value_name = "HOST", value_parser = servers::parse_list)]
+    #[arg(value_hint = ValueHint::Hostname)]
+    pub(super) host: Vec<ServerList>,
+
+    /// Port of the job servers that are given without one: a number or the name of a
+    /// service [default: 4730, also for 0]. May be given once for each such
+    /// server, in the same order.
+    #[arg(short, long, value_name = "PORT", value_parser = values::parse_port)]
+    pub(super) port: Vec<u16>,
+
+    /// Timeout in milliseconds; a negative number is no limit. Client: the longest time
+    /// without a packet from a server [default: 10000 to connect, then no limit].
+    /// Worker with -c: the longest time without a job [default: no limit].
+    #[arg(short, long, value_name = "MILLISECONDS", allow_negative_numbers = true)]
+    #[arg(value_parser = parse_timeout)]
+    pub(super) timeout: Option<Timeout>,
+
+    /// Client: submit each line of the standard input as a job, as soon as it is read.
+    /// Worker: send each line that the command prints, as soon as it is printed.
+    #[arg(short = 'n', long)]
+    pub(super) lines: bool,
+
+    /// As -n, but without the newline at the end of each line.
+    #[arg(short = 'N', long)]
+    pub(super) bare_lines: bool,
+
+    /// Client: the most jobs in flight [default: 1 with -n, else all]; above 1, each
+    /// result is printed when its job has ended. Worker: the most commands that run at
+    /// the same time [default: 1].
+    #[arg(short, long, value_name = "N", value_parser = values::parse_job_limit)]
+    pub(super) jobs: Option<NonZeroUsize>,
+
+    /// Write the process ID to this file, and remove the file on exit.
+    #[arg(short = 'i', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) pid_file: Option<OsString>,
+
+    /// Run in the background, detached from the terminal. Output is discarded.
+    #[arg(short, long)]
+    pub(super) daemon: bool,
+
+    /// Set by a process that detaches, for the one that it starts.
+    #[arg(long, hide = true)]
+    pub(super) daemon_child: bool,
+
+    /// Client: print the handle of each job to standard output. Worker: print the start
+    /// and the end of each job to standard error.
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+
+    /// Connect with TLS (not supported by this build).
+    #[arg(short = 'S', long)]
+    pub(super) ssl: bool,
+
+    /// Submit background jobs: do not wait for results.
+    #[arg(short, long, help_heading = "Client options")]
+    pub(super) background: bool,
+
+    /// Submit jobs with high priority.
+    #[arg(short = 'I', long, help_heading = "Client options", overrides_with = "low")]
+    pub(super) high: bool,
+
+    /// Submit jobs with low priority.
+    #[arg(short = 'L', long, help_heading = "Client options", overrides_with = "high")]
+    pub(super) low: bool,
+
+    /// Print the function's name before each line of a result.
+    #[arg(short = 'P', long, help_heading = "Client options")]
+    pub(super) prefix: bool,
+
+    /// Submit a job without data instead of reading the standard input.
+    #[arg(short = 's', long, help_heading = "Client options")]
+    pub(super) no_input: bool,
+
+    /// Unique key of the job, at most 63 bytes: jobs with the same function and key are
+    /// one job. With "-", a job's data is its key.
+    #[arg(short, long, value_name = "KEY", help_heading = "Client options")]
+    pub(super) unique: Option<OsString>,
+
+    /// Run jobs at this time, in the background: seconds since 1970, or a date such as
+    /// 2030-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME", help_heading = "Client options")]
+    #[arg(value_parser = values::parse_time, conflicts_with_all = ["high", "low", "in"])]
+    pub(super) epoch: Option<i64>,
+
+    /// Run jobs after this time, in the background: 90s, 10m, "1h 30m", 2days.
+    #[arg(long, value_name = "DURATION", help_heading = "Client options")]
+    #[arg(value_parser = values::parse_duration, conflicts_with_all = ["high", "low"])]
+    pub(super) r#in: Option<Duration>,
+
+    /// Print one line of JSON for each result, warning and status of a job.
+    #[arg(long, help_heading = "Client options")]
+    pub(super) json: bool,
+
+    /// Show a progress bar on standard error, if it is a terminal: jobs sent and done,
+    /// jobs per second, and the status of each running job.
+    #[arg(long, help_heading = "Client options")]
+    pub(super) progress: bool,
+
+    /// Ask each server for an echo, and print whether it answers within 2 seconds, or
+    /// within the timeout of -t.
+    #[arg(long, help_heading = "Client options", conflicts_with_all = ["worker", "background"])]
+    pub(super) ping: bool,
+
+    /// Run as a worker: run COMMAND for each job, or, without COMMAND, print each job's data
+    /// and return an empty result.
+    #[arg(short, long, help_heading = "Worker options")]
+    pub(super) worker: bool,
+
+    /// Exit after this number of jobs. Without it, or with 0 or a negative number, there is
+    /// no limit.
+    #[arg(short, long, value_name = "N", help_heading = "Worker options")]
+    #[arg(value_parser = values::parse_count, allow_negative_numbers = true)]
+    pub(super) count: Option<i64>,
+
+    /// Print this help.
+    #[arg(short = 'H', long, action = clap::ArgAction::HelpLong)]
+    help: Option<bool>,
+
+    /// The data of jobs, or, with -w, a command and its arguments.
+    #[arg(value_name = "DATA", hide = true, value_hint = ValueHint::AnyPath)]
+    pub(super) arguments: Vec<OsString>,
+}
+
+/// The sections of the help behind the options.
+pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
+    (
+        "Exit status",
+        &[
+            "0  every job was done, or, in the background, accepted",
+            "1  a job failed or raised an exception",
+            "2  the command line is wrong",
+            "3  no server could be reached, or a connection was lost",
+            "4  a timeout expired",
+            "5  the server refused a job: its queue is full, or it cannot store the job",
+            "6  a local error: input, output, or a command that cannot be run",
+            "If several jobs fail, the first failure is the exit status.",
+        ],
+    ),
+    (
+        "Environment",
+        &[
+            "GEARMAN_SERVER   job servers instead of those of -h and -p: HOST:PORT,...",
+            "GEARMAN_SERVERS  more job servers, tried after the others",
+            "A worker sets GEARMAN_JOB_HANDLE, GEARMAN_FUNCTION and GEARMAN_UNIQUE for",
+            "its command.",
+        ],
+    ),
+    (
+        "Signals",
+        &[
+            "After SIGTERM or SIGINT a worker finishes its running jobs and exits. A client",
+            "with -n stops reading, waits for the jobs of the lines it has read, and exits.",
+            "A second signal ends either at once.",
+        ],
+    ),
+    (
+        "Examples",
+        &[
+            "gearman -w -f count_lines -- wc -l",
+            "gearman -f count_lines < /etc/passwd",
+            "gearman -f resize < large.jpg > thumb.jpg",
+            "tail -f access_log | gearman -n -f logger",
+            "ls *.jpg | gearman -N -j 8 --progress -f thumbnail",
+            "gearman -b --in 10m -f remind \"call back\"",
+        ],
+    ),
+];
+
+/// The table as clap's command.
+pub(super) fn command() -> clap::Command {
+    generated::complete_table(CommandLine::command(), GEARMAN_SECTIONS)
+}

@@ -1,0 +1,350 @@
+//! [`GearmanOptions`]: what the command line and the environment ask for.
+//!
+//! `command_line` is the table of options, `values` reads their values.
+//!
+//! Must not: act on options.
+
+mod command_line;
+mod values;
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::FromArgMatches;
+use gearman_protocol::limits::{FUNCTION_MAX_SIZE, UNIQUE_SIZE};
+
+use crate::tools::generated;
+use crate::tools::servers::{self, ServerAddress, ServerList};
+use crate::tools::usage::{self, invalid_value};
+use crate::tools::{Exit, NO_TLS};
+use command_line::{CommandLine, GEARMAN_SECTIONS, command};
+
+/// How the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Client,
+    Worker,
+    Ping,
+}
+
+/// How a client divides its input into jobs, and a worker its output into packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Division {
+    /// Not divided.
+    Whole,
+    /// Into lines, each with its newline.
+    Lines,
+    /// Into lines without their newlines.
+    BareLines,
+}
+
+/// The priority of submitted jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobPriority {
+    High,
+    Normal,
+    Low,
+}
+
+/// The options of `gearman`, checked.
+#[derive(Debug)]
+pub(crate) struct GearmanOptions {
+    pub(crate) mode: Mode,
+    pub(crate) functions: Vec<OsString>,
+    /// The last one is tried first.
+    pub(crate) servers: Vec<ServerAddress>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) division: Division,
+    /// The most jobs in flight, or commands that run at the same time.
+    pub(crate) jobs: Option<NonZeroUsize>,
+    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) daemon: bool,
+    /// This process was started by one that detaches.
+    pub(crate) daemon_child: bool,
+    pub(crate) verbose: bool,
+    pub(crate) background: bool,
+    pub(crate) priority: JobPriority,
+    pub(crate) prefix: bool,
+    pub(crate) no_input: bool,
+    pub(crate) unique: OsString,
+    /// When jobs run, in seconds since 1970.
+    pub(crate) run_at_unix_seconds: Option<i64>,
+    pub(crate) json: bool,
+    pub(crate) progress: bool,
+    /// The number of jobs after which a worker exits.
+    pub(crate) count: Option<u64>,
+    /// The data of jobs, or a worker's command.
+    pub(crate) arguments: Vec<OsString>,
+    /// The command line has a `--`, so that the arguments may begin with a dash.
+    pub(crate) after_dashes: bool,
+}
+
+impl GearmanOptions {
+    /// Whether a client reads its standard input.
+    pub(crate) fn reads_input(&self) -> bool {
+        self.mode == Mode::Client && !self.no_input && self.arguments.is_empty()
+    }
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// The exit code, after help, a generated file or an error was printed.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<GearmanOptions, Exit> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let after_dashes = arguments.iter().any(|argument| argument == "--");
+    let report = |error| usage::report("gearman", &error);
+    let matches = command().try_get_matches_from(arguments).map_err(report)?;
+    if let Some(exit) = generated::print_if_asked(&matches, command, GEARMAN_SECTIONS) {
+        return Err(exit);
+    }
+    let line = CommandLine::from_arg_matches(&matches).map_err(report)?;
+    let options = variable("GEARMAN_SERVER").and_then(|only| {
+        let further = variable("GEARMAN_SERVERS")?;
+        check(line, after_dashes, only.as_deref(), further.as_deref())
+    });
+    options.map_err(|error| usage::refuse("gearman", &error))
+}
+
+/// A variable of the environment. An empty one counts as unset.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match env::var_os(name).map(OsString::into_string) {
+        Some(Err(_)) => Err(format!("the value of {name} is not UTF-8")),
+        Some(Ok(text)) if !text.is_empty() => Ok(Some(text)),
+        Some(Ok(_)) | None => Ok(None),
+    }
+}
+
+/// Checks the options together. `only` is GEARMAN_SERVER, `further` GEARMAN_SERVERS.
+fn check(
+    line: CommandLine,
+    after_dashes: bool,
+    only: Option<&str>,
+    further: Option<&str>,
+) -> Result<GearmanOptions, String> {
+    if line.ssl {
+        return Err(NO_TLS.into());
+    }
+    let mode = match (line.ping, line.worker) {
+        (true, _) => Mode::Ping,
+        (false, true) => Mode::Worker,
+        (false, false) => Mode::Client,
+    };
+    check_names(mode, &line)?;
+    let servers = servers_of(&line.host, &line.port, only, further)?;
+    let in_too_late = |error| format!("invalid value for '--in <DURATION>': {error}");
+    let run_at_unix_seconds = match line.r#in {
+        Some(delay) => Some(values::time_after(delay).map_err(in_too_late)?),
+        None => line.epoch,
+    };
+    let division = match (line.bare_lines, line.lines) {
+        (true, _) => Division::BareLines,
+        (false, true) => Division::Lines,
+        (false, false) => Division::Whole,
+    };
+    let priority = match (line.high, line.low) {
+        (true, _) => JobPriority::High,
+        (false, true) => JobPriority::Low,
+        (false, false) => JobPriority::Normal,
+    };
+    Ok(GearmanOptions {
+        mode,
+        functions: line.function,
+        servers,
+        timeout: line.timeout.and_then(|timeout| timeout.0),
+        division,
+        jobs: line.jobs,
+        pid_file: line.pid_file.filter(|name| !name.is_empty()).map(PathBuf::from),
+        daemon: line.daemon,
+        daemon_child: line.daemon_child,
+        verbose: line.verbose,
+        background: line.background || run_at_unix_seconds.is_some(),
+        priority,
+        prefix: line.prefix,
+        no_input: line.no_input,
+        unique: line.unique.unwrap_or_default(),
+        run_at_unix_seconds,
+        json: line.json,
+        progress: line.progress,
+        count: line.count.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0),
+        arguments: line.arguments,
+        after_dashes,
+    })
+}
+
+/// Checks the names of functions, the unique key and the data.
+fn check_names(mode: Mode, line: &CommandLine) -> Result<(), String> {
+    if mode == Mode::Ping {
+        return Ok(());
+    }
+    if line.function.is_empty() {
+        return Err("no function given: name one with '--function <NAME>' (-f)".into());
+    }
+    for name in &line.function {
+        if name.is_empty() {
+            return Err(invalid_value("", "--function <NAME>", "expected a name"));
+        }
+        check_length(name, "--function <NAME>", FUNCTION_MAX_SIZE, FUNCTION_MAX_SIZE)?;
+    }
+    if mode == Mode::Worker {
+        return Ok(());
+    }
+    if let Some(unique) = &line.unique {
+        // The library cuts a key of 64 bytes to 63, and refuses longer ones.
+        check_length(unique, "--unique <KEY>", UNIQUE_SIZE, UNIQUE_SIZE - 1)?;
+    }
+    match line.arguments.iter().position(|argument| argument.is_empty()) {
+        Some(at) => {
+            let at = at + 1;
+            Err(format!("argument {at} is empty: use '--no-input' (-s) for a job without data"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_length(
+    value: &OsStr,
+    option: &str,
+    accepted_bytes: usize,
+    documented_bytes: usize,
+) -> Result<(), String> {
+    match value.len() {
+        length if length > accepted_bytes => Err(format!(
+            "the value for '{option}' is too long: {length} bytes, of at most {documented_bytes}"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The servers, the last to be tried first. As in the library, those of
+/// GEARMAN_SERVERS come before the others; without others there is no default server.
+fn servers_of(
+    hosts: &[ServerList],
+    ports: &[u16],
+    only: Option<&str>,
+    further: Option<&str>,
+) -> Result<Vec<ServerAddress>, String> {
+    let read = |name: &str, list: &str| {
+        let list = servers::parse_list(list).map_err(|error| invalid_value(list, name, &error))?;
+        servers::combine(&[list], &[])
+    };
+    let mut servers = match further {
+        Some(list) => read("GEARMAN_SERVERS", list)?,
+        None => Vec::new(),
+    };
+    match only {
+        Some(list) => servers.extend(read("GEARMAN_SERVER", list)?),
+        None if further.is_some() && hosts.is_empty() && ports.is_empty() => {}
+        None => servers.extend(servers::combine(hosts, ports)?),
+    }
+    Ok(servers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn options(
+        line: &str,
+        only: Option<&str>,
+        further: Option<&str>,
+    ) -> Result<GearmanOptions, String> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let line = CommandLine::try_parse_from(&words).map_err(|error| usage::message(&error))?;
+        check(line, words.contains(&"--"), only, further)
+    }
+
+    fn servers(line: &str, only: Option<&str>, further: Option<&str>) -> String {
+        let servers = options(line, only, further).expect(line).servers;
+        servers.iter().map(ServerAddress::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_table_of_options_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_follow_data() {
+        let options = options("gearman x -f f y -b -- -z", None, None).expect("parses");
+        assert_eq!(options.arguments, ["x", "y", "-z"]);
+        assert!(options.background && options.after_dashes);
+    }
+
+    #[test]
+    fn the_options_of_a_workers_command_are_its_own() {
+        let options = options("gearman -w -f count -- wc -l", None, None).expect("parses");
+        assert_eq!(
+            (options.mode, options.arguments),
+            (Mode::Worker, vec!["wc".into(), "-l".into()])
+        );
+    }
+
+    #[test]
+    fn the_environment_adds_or_replaces_servers() {
+        assert_eq!(servers("gearman -f f", None, None), "localhost:4730");
+        assert_eq!(servers("gearman -f f -h a -p 1", Some("b:2,c"), None), "b:2 c:4730");
+        assert_eq!(servers("gearman -f f", None, Some("b:2")), "b:2");
+        assert_eq!(servers("gearman -f f -h a", None, Some("b:2")), "b:2 a:4730");
+        assert_eq!(servers("gearman -f f", Some("a"), Some("b")), "b:4730 a:4730");
+        assert!(
+            options("gearman -f f", Some("a:x"), None)
+                .expect_err("wrong")
+                .contains("GEARMAN_SERVER")
+        );
+    }
+
+    #[test]
+    fn a_job_with_a_time_is_a_background_job() {
+        let options = options("gearman -f f --epoch 5 x", None, None).expect("parses");
+        assert_eq!((options.run_at_unix_seconds, options.background), (Some(5), true));
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_answered_with_option_value_and_expectation() {
+        let long = format!("gearman -f {} x", "f".repeat(513));
+        for (line, message) in [
+            ("gearman x", "no function given: name one with '--function <NAME>' (-f)"),
+            ("gearman -f  x", "invalid value '' for '--function <NAME>': expected a name"),
+            (&long, "the value for '--function <NAME>' is too long: 513 bytes, of at most 512"),
+            (
+                "gearman -f f a  b",
+                "argument 2 is empty: use '--no-input' (-s) for a job without data",
+            ),
+            ("gearman -f f -S x", "'--ssl' is not supported: this build has no TLS"),
+            (
+                "gearman -f f -t 1s x",
+                "invalid value '1s' for '--timeout <MILLISECONDS>': \
+                 expected milliseconds (1000 is 1 second), or -1 for no limit",
+            ),
+            (
+                "gearman -f f -j 0 x",
+                "invalid value '0' for '--jobs <N>': expected a whole number of at least 1",
+            ),
+            (
+                "gearman -f f --epoch 1 --in 2s x",
+                "the argument '--epoch <TIME>' cannot be used with '--in <DURATION>'",
+            ),
+            (
+                "gearman -f f -I --epoch 1 x",
+                "the argument '--high' cannot be used with '--epoch <TIME>'",
+            ),
+            (
+                "gearman -f f --in tomorrow x",
+                "invalid value 'tomorrow' for '--in <DURATION>': \
+                 expected a duration such as 90s, 10m, \"1h 30m\" or 2days",
+            ),
+            (
+                "gearman -Q",
+                "unexpected argument '-Q' found\n  \
+                 tip: to pass '-Q' as a value, use '-- -Q'",
+            ),
+        ] {
+            assert_eq!(options(line, None, None).map(drop).expect_err(line), message, "{line}");
+        }
+    }
+}
