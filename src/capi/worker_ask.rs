@@ -15,7 +15,7 @@ use super::worker_run::begin;
 use crate::engine::ReturnCode;
 use crate::engine::exchange::{Broadcast, refuse_nothing};
 use crate::engine::link::Limit;
-use crate::engine::slab::Id;
+use crate::engine::slab::SlabId;
 use crate::engine::worker::Search;
 use libc::{c_char, c_void};
 use std::ptr;
@@ -45,7 +45,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
         };
         begin(block);
         let mut search = Search::for_grab();
-        let broken: Result<Id, ReturnCode> = Err(ReturnCode::UNKNOWN_STATE);
+        let broken: Result<SlabId, ReturnCode> = Err(ReturnCode::UNKNOWN_STATE);
         let grabbed = block_on(block, None, broken, |engine| engine.poll_job(&mut search));
         let Ok(grabbed) = grabbed else { return ptr::null_mut() };
         let (shell, code) = match grabbed {

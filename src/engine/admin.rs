@@ -7,7 +7,7 @@
 
 use super::ReturnCode;
 use super::error::ErrorState;
-use super::link::{Fill, Flush, Link, State, Wait};
+use super::link::{ConnState, Fill, Flush, Link, Wait};
 use crate::at;
 use gearman_net::Transport;
 use gearman_protocol::admin::{Reply, ReplyEnd, Request};
@@ -70,11 +70,11 @@ impl<T: Transport> Admin<T> {
     }
 
     fn connect(&mut self) -> Result<(), ReturnCode> {
-        if self.link.conns[0].state == State::Down {
-            let patience = self.link.settings.timeout;
-            self.link.open(0, patience)?;
+        if self.link.conns[0].state == ConnState::Down {
+            let timeout = self.link.settings.timeout;
+            self.link.open(0, timeout)?;
         }
-        while self.link.conns[0].state == State::Connecting {
+        while self.link.conns[0].state == ConnState::Connecting {
             let until = self.link.conns[0].deadline;
             if self.link.wait_on(0, until)? == Wait::Interrupted {
                 return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
@@ -134,7 +134,7 @@ mod tests {
         let (mut admin, world) = admin();
         world.peer(0).expects(b"status\r\n").sends(b"f\t1\t0\t2\n").closes();
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::LOST_CONNECTION));
-        assert_eq!(admin.link.conns[0].trouble().as_deref(), Some("closed by the server"));
+        assert_eq!(admin.link.conns[0].last_failure().as_deref(), Some("closed by the server"));
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
         }
         world.peer(0).pauses(400).sends(b".\n");
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::TIMEOUT));
-        assert_eq!(admin.link.conns[0].state, State::Down);
+        assert_eq!(admin.link.conns[0].state, ConnState::Down);
     }
 
     #[test]
@@ -155,6 +155,6 @@ mod tests {
         let (mut admin, world) = admin();
         world.peer(0).meets(&[Connect::Refuse]);
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::COULD_NOT_CONNECT));
-        assert!(admin.link.conns[0].trouble().is_some());
+        assert!(admin.link.conns[0].last_failure().is_some());
     }
 }

@@ -11,7 +11,7 @@ use std::ffi::{CString, c_char};
 use std::io;
 
 /// The longest error text, with its NUL (`GEARMAN_MAX_ERROR_SIZE`).
-const MAX_TEXT: usize = 2048;
+const ERROR_TEXT_BYTES_MAX: usize = 2048;
 
 /// Where in the library an error was noticed.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub struct ErrorState {
     errno: i32,
     text: Option<CString>,
     /// The words for it alone: the system's, the resolver's, or whose it is.
-    words: Option<String>,
+    message: Option<String>,
     /// Lines for the log function, oldest first.
     log: VecDeque<CString>,
     /// Lines that the log function has, or had when it was left without returning.
@@ -65,7 +65,7 @@ impl ErrorState {
         self.code = ReturnCode::SUCCESS;
         self.errno = 0;
         self.text = None;
-        self.words = None;
+        self.message = None;
     }
 
     /// The last error's code, `SUCCESS` without one.
@@ -81,8 +81,8 @@ impl ErrorState {
     /// The words for the last error alone, without its code and the place where
     /// it was noticed: the system's, the resolver's or the server's, where it is
     /// theirs.
-    pub fn words(&self) -> Option<&str> {
-        self.words.as_deref()
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
     /// The last error's text. Its address holds until the next error.
@@ -119,7 +119,7 @@ impl ErrorState {
     pub fn set(&mut self, code: ReturnCode, at: At, text: &str) -> ReturnCode {
         self.errno = 0;
         self.record(code, at, code.name(), text);
-        self.words = Some(text.to_owned());
+        self.message = Some(text.to_owned());
         code
     }
 
@@ -142,7 +142,7 @@ impl ErrorState {
         let shown = system_text(error);
         self.record(code, at, &shown, text);
         self.errno = error.raw_os_error().unwrap_or(0);
-        self.words = Some(shown);
+        self.message = Some(shown);
         code
     }
 
@@ -156,7 +156,7 @@ impl ErrorState {
         let text = format!("{host}:{port} getaddrinfo:{why} pid({pid})");
         let words = why.to_owned();
         self.keep(ReturnCode::GETADDRINFO, text);
-        self.words = Some(words);
+        self.message = Some(words);
         ReturnCode::GETADDRINFO
     }
 
@@ -189,7 +189,7 @@ impl ErrorState {
     fn keep(&mut self, code: ReturnCode, full: String) -> ReturnCode {
         let mut bytes: Vec<u8> = full.into_bytes();
         bytes.retain(|&b| b != 0);
-        bytes.truncate(MAX_TEXT - 1);
+        bytes.truncate(ERROR_TEXT_BYTES_MAX - 1);
         // Cannot fail: the NUL bytes are gone.
         let full = CString::new(bytes).unwrap_or_default();
         if self.wants_log {
@@ -197,7 +197,7 @@ impl ErrorState {
         }
         self.code = code;
         self.text = Some(full);
-        self.words = None;
+        self.message = None;
         code
     }
 }
@@ -263,7 +263,7 @@ mod tests {
     fn a_text_never_grows_beyond_its_limit() {
         let mut error = ErrorState::default();
         error.set(ReturnCode::SERVER_ERROR, at(), &"x".repeat(10_000));
-        assert_eq!(error.text().expect("set").as_bytes().len(), MAX_TEXT - 1);
+        assert_eq!(error.text().expect("set").as_bytes().len(), ERROR_TEXT_BYTES_MAX - 1);
     }
 
     #[test]

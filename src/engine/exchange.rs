@@ -25,7 +25,7 @@ pub enum Broadcast<'a> {
 
 /// What came back.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum ExchangeReply {
     /// OPTION_RES.
     Accepted,
     /// ECHO_RES with its body.
@@ -115,7 +115,7 @@ pub(super) trait Ask<T> {
         &mut self,
         exchange: &mut Self::Exchange,
         question: Question<'_>,
-    ) -> Poll<Result<Reply, ReturnCode>>;
+    ) -> Poll<Result<ExchangeReply, ReturnCode>>;
 }
 
 /// What is asked.
@@ -236,13 +236,15 @@ fn judge<T>(
     link: &mut Link<T>,
     key: usize,
     what: Broadcast<'_>,
-    reply: Result<Reply, ReturnCode>,
+    reply: Result<ExchangeReply, ReturnCode>,
 ) -> Result<(), Fault> {
     let reply = reply.map_err(Fault::Down)?;
     let code = match (what, reply) {
-        (Broadcast::Echo(data), Reply::Echo(echo)) if echo.as_slice() == data => return Ok(()),
-        (Broadcast::Option(_), Reply::Accepted) => return Ok(()),
-        (Broadcast::Echo(_), Reply::Refused) => link.error.set(
+        (Broadcast::Echo(data), ExchangeReply::Echo(echo)) if echo.as_slice() == data => {
+            return Ok(());
+        }
+        (Broadcast::Option(_), ExchangeReply::Accepted) => return Ok(()),
+        (Broadcast::Echo(_), ExchangeReply::Refused) => link.error.set(
             ReturnCode::INVALID_COMMAND,
             // The function that the original names.
             at!("success"),

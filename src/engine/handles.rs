@@ -8,7 +8,7 @@
 //! Must not: own or compare handles; the caller's closures do.
 
 /// No task.
-pub const NIL: u32 = u32::MAX;
+pub const NO_SLOT: u32 = u32::MAX;
 
 /// Buckets of slot numbers; `next` links are kept by the caller.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub fn hash(handle: &[u8]) -> u32 {
 }
 
 /// The caller's tasks, by slot: their links and their handles' hashes.
-pub trait Links {
+pub trait ChainLinks {
     /// The slot after this one in its chain.
     fn next(&self, slot: u32) -> u32;
     /// Sets the slot after this one.
@@ -47,13 +47,13 @@ impl HandleIndex {
         hash as usize & (self.buckets.len() - 1)
     }
 
-    /// The first slot of the chain that a hash belongs to, or [`NIL`].
+    /// The first slot of the chain that a hash belongs to, or [`NO_SLOT`].
     pub fn first(&self, hash: u32) -> u32 {
-        if self.buckets.is_empty() { NIL } else { self.buckets[self.bucket(hash)] }
+        if self.buckets.is_empty() { NO_SLOT } else { self.buckets[self.bucket(hash)] }
     }
 
     /// Adds a slot behind all others of its chain.
-    pub fn insert(&mut self, slot: u32, links: &mut impl Links) {
+    pub fn insert(&mut self, slot: u32, links: &mut impl ChainLinks) {
         if self.len >= self.buckets.len() {
             self.grow(links);
         }
@@ -61,53 +61,53 @@ impl HandleIndex {
         self.len += 1;
     }
 
-    fn link(&mut self, slot: u32, links: &mut impl Links) {
-        links.set_next(slot, NIL);
+    fn link(&mut self, slot: u32, links: &mut impl ChainLinks) {
+        links.set_next(slot, NO_SLOT);
         let bucket = self.bucket(links.hash(slot));
         let mut last = self.buckets[bucket];
-        if last == NIL {
+        if last == NO_SLOT {
             self.buckets[bucket] = slot;
             return;
         }
-        while links.next(last) != NIL {
+        while links.next(last) != NO_SLOT {
             last = links.next(last);
         }
         links.set_next(last, slot);
     }
 
     /// Takes a slot out, if it is in.
-    pub fn remove(&mut self, slot: u32, links: &mut impl Links) {
+    pub fn remove(&mut self, slot: u32, links: &mut impl ChainLinks) {
         if self.buckets.is_empty() {
             return;
         }
         let bucket = self.bucket(links.hash(slot));
         let mut at = self.buckets[bucket];
-        let mut before = NIL;
-        while at != NIL && at != slot {
+        let mut before = NO_SLOT;
+        while at != NO_SLOT && at != slot {
             before = at;
             at = links.next(at);
         }
-        if at == NIL {
+        if at == NO_SLOT {
             return;
         }
         let after = links.next(slot);
-        if before == NIL {
+        if before == NO_SLOT {
             self.buckets[bucket] = after;
         } else {
             links.set_next(before, after);
         }
-        links.set_next(slot, NIL);
+        links.set_next(slot, NO_SLOT);
         self.len -= 1;
         if self.len == 0 && self.buckets.len() > 1024 {
             self.buckets = Vec::new();
         }
     }
 
-    fn grow(&mut self, links: &mut impl Links) {
+    fn grow(&mut self, links: &mut impl ChainLinks) {
         let size = (self.buckets.len() * 4).max(16);
-        let old = std::mem::replace(&mut self.buckets, vec![NIL; size]);
+        let old = std::mem::replace(&mut self.buckets, vec![NO_SLOT; size]);
         for mut slot in old {
-            while slot != NIL {
+            while slot != NO_SLOT {
                 let next = links.next(slot);
                 self.link(slot, links);
                 slot = next;
@@ -122,7 +122,7 @@ mod tests {
 
     struct Tasks(Vec<(u32, u32)>);
 
-    impl Links for Tasks {
+    impl ChainLinks for Tasks {
         fn next(&self, slot: u32) -> u32 {
             self.0[slot as usize].1
         }
@@ -137,7 +137,7 @@ mod tests {
     fn chain(index: &HandleIndex, tasks: &Tasks, hash: u32) -> Vec<u32> {
         let mut found = Vec::new();
         let mut slot = index.first(hash);
-        while slot != NIL {
+        while slot != NO_SLOT {
             if tasks.hash(slot) == hash {
                 found.push(slot);
             }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn equal_handles_are_found_in_the_order_they_came() {
-        let mut tasks = Tasks((0..100).map(|n| (n % 3, NIL)).collect());
+        let mut tasks = Tasks((0..100).map(|n| (n % 3, NO_SLOT)).collect());
         let mut index = HandleIndex::default();
         for slot in 0..100 {
             index.insert(slot, &mut tasks);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn removing_takes_out_one_and_only_one() {
-        let mut tasks = Tasks((0..50).map(|n| (n / 2, NIL)).collect());
+        let mut tasks = Tasks((0..50).map(|n| (n / 2, NO_SLOT)).collect());
         let mut index = HandleIndex::default();
         for slot in 0..50 {
             index.insert(slot, &mut tasks);

@@ -20,14 +20,15 @@ mod buffers;
 mod connection;
 mod waiting;
 
+pub(crate) use buffers::BUFFERED_BODY_BYTES_MAX;
 pub use buffers::{InBuf, OutBuf};
-pub use connection::{Conn, State};
-pub use waiting::{Limit, Wait};
+pub use connection::{Conn, ConnState};
+pub use waiting::{Limit, Wait, earlier};
 
 /// An idle connection is looked at before it is written to when it was last
 /// heard of this long ago: a peer that is gone is then found before anything
 /// was sent, and trying again is safe.
-const LOOK_AFTER: Duration = Duration::from_millis(10);
+const LIVENESS_CHECK_IDLE_MIN: Duration = Duration::from_millis(10);
 
 /// How sending went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl<T: Transport> Link<T> {
 
     /// Whether any connection is open or opening.
     pub fn any_open(&self) -> bool {
-        self.conns.iter().any(|c| c.state != State::Down)
+        self.conns.iter().any(|c| c.state != ConnState::Down)
     }
 
     /// Closes a connection. What was not sent or read is lost.
@@ -139,11 +140,11 @@ impl<T: Transport> Link<T> {
     /// Returns true once in the child.
     #[inline]
     pub fn forked(&mut self) -> bool {
-        self.net.forked() && self.let_go()
+        self.net.forked() && self.reset_after_fork()
     }
 
     #[cold]
-    fn let_go(&mut self) -> bool {
+    fn reset_after_fork(&mut self) -> bool {
         for conn in &mut self.conns {
             conn.reset();
         }
@@ -154,15 +155,17 @@ impl<T: Transport> Link<T> {
 
     /// Whether an idle connection that is about to be written to is still good.
     /// Costs a system call only after a pause.
-    pub fn look(&mut self, key: usize, now: Instant) -> Liveness {
+    pub fn check_liveness(&mut self, key: usize, now: Instant) -> Liveness {
         let conn = &mut self.conns[key];
-        let last = conn.heard.max(conn.looked);
-        if conn.state != State::Up || now.saturating_duration_since(last) < LOOK_AFTER {
+        let last = conn.last_received.max(conn.last_checked);
+        if conn.state != ConnState::Up
+            || now.saturating_duration_since(last) < LIVENESS_CHECK_IDLE_MIN
+        {
             return Liveness::Quiet;
         }
         let liveness = self.net.liveness(key);
         if liveness != Liveness::Dead {
-            self.conns[key].looked = now;
+            self.conns[key].last_checked = now;
         }
         if liveness == Liveness::Readable {
             self.conns[key].readable = true;
@@ -170,11 +173,11 @@ impl<T: Transport> Link<T> {
         liveness
     }
 
-    /// Starts connecting, with `patience` until it has to be done.
+    /// Starts connecting, with `timeout` until it has to be done.
     ///
     /// # Errors
     /// `COULD_NOT_CONNECT`, or what looking the name up again said.
-    pub fn open(&mut self, key: usize, patience: Option<Duration>) -> Result<(), ReturnCode> {
+    pub fn open(&mut self, key: usize, timeout: Option<Duration>) -> Result<(), ReturnCode> {
         if self.settings.tls {
             return Err(self.error.set(
                 ReturnCode::COULD_NOT_CONNECT,
@@ -191,7 +194,7 @@ impl<T: Transport> Link<T> {
                 Ok(addresses) => conn.addresses = addresses,
                 Err(e) => {
                     let code = self.error.set_lookup(&conn.host, conn.port, &e);
-                    conn.trouble = Some(e);
+                    conn.last_failure = Some(e);
                     return Err(code);
                 }
             }
@@ -199,7 +202,7 @@ impl<T: Transport> Link<T> {
         conn.used_addresses = true;
         conn.next_address = 0;
         // Looking the name up counts, but connecting gets a tenth at least.
-        conn.deadline = patience.and_then(|p| {
+        conn.deadline = timeout.and_then(|p| {
             let spent = self.net.now().saturating_duration_since(now);
             now.checked_add(spent + p.saturating_sub(spent).max(p / 10))
         });
@@ -219,10 +222,10 @@ impl<T: Transport> Link<T> {
             // Only the last attempt's outcome counts.
             match self.net.connect(key, &address) {
                 Ok(()) => {
-                    self.conns[key].state = State::Connecting;
+                    self.conns[key].state = ConnState::Connecting;
                     return Ok(());
                 }
-                Err(e) => self.conns[key].trouble = Some(e),
+                Err(e) => self.conns[key].last_failure = Some(e),
             }
         }
     }
@@ -244,10 +247,10 @@ impl<T: Transport> Link<T> {
             Ok(()) => {
                 let now = self.net.now();
                 let conn = &mut self.conns[key];
-                conn.state = State::Up;
+                conn.state = ConnState::Up;
                 conn.deadline = None;
-                conn.heard = now;
-                conn.trouble = None;
+                conn.last_received = now;
+                conn.last_failure = None;
                 Ok(true)
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -258,7 +261,7 @@ impl<T: Transport> Link<T> {
                 }
             }
             Err(e) => {
-                self.conns[key].trouble = Some(e);
+                self.conns[key].last_failure = Some(e);
                 self.connect_next(key)?;
                 Ok(false)
             }
@@ -270,7 +273,7 @@ impl<T: Transport> Link<T> {
         let code =
             if self.settings.timeout.is_some() { self.timed_out() } else { self.unreachable(key) };
         self.close(key);
-        self.conns[key].trouble = Some(io::ErrorKind::TimedOut.into());
+        self.conns[key].last_failure = Some(io::ErrorKind::TimedOut.into());
         Err(code)
     }
 
@@ -288,7 +291,7 @@ impl<T: Transport> Link<T> {
     ) -> Result<Flush, ReturnCode> {
         loop {
             let conn = &mut self.conns[key];
-            if conn.state != State::Up {
+            if conn.state != ConnState::Up {
                 return Ok(Flush::Blocked);
             }
             let head = conn.out.unsent();
@@ -374,7 +377,7 @@ impl<T: Transport> Link<T> {
         let text = format!("lost connection to {}:{}", conn.host, conn.port);
         self.close(key);
         let code = self.error.set_io_as(ReturnCode::LOST_CONNECTION, &error, at, &text);
-        self.conns[key].trouble = Some(error);
+        self.conns[key].last_failure = Some(error);
         code
     }
 
@@ -383,7 +386,7 @@ impl<T: Transport> Link<T> {
     pub fn ended(&mut self, key: usize) -> ReturnCode {
         self.close(key);
         let closed = io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
-        self.conns[key].trouble = Some(closed);
+        self.conns[key].last_failure = Some(closed);
         self.error.set(
             ReturnCode::LOST_CONNECTION,
             at!("recv_socket"),
@@ -442,7 +445,7 @@ impl<T: Transport> Link<T> {
     #[inline(always)]
     pub fn fill(&mut self, key: usize) -> Result<Fill, ReturnCode> {
         let conn = &mut self.conns[key];
-        if !conn.readable || conn.state != State::Up {
+        if !conn.readable || conn.state != ConnState::Up {
             return Ok(Fill::Empty);
         }
         let space = conn.inbuf.space();
@@ -461,7 +464,7 @@ impl<T: Transport> Link<T> {
     /// Says that the time limit has passed.
     #[cold]
     pub fn timed_out(&mut self) -> ReturnCode {
-        let polled = self.conns.iter().filter(|c| c.state != State::Down).count();
+        let polled = self.conns.iter().filter(|c| c.state != ConnState::Down).count();
         let text = format!(
             "timeout reached, {polled} servers were poll(), no servers were available, pipe:{}",
             self.has_wake_pipe
@@ -487,13 +490,5 @@ impl<T: Transport> Link<T> {
             encode(conn.out.bytes(), Magic::Request, Command::OptionReq, &[option], &[]);
         }
         self.settings.server_options.len()
-    }
-}
-
-/// The earlier of two limits, either of which may not be there.
-pub fn earlier<L: Ord>(one: Option<L>, other: Option<L>) -> Option<L> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

@@ -7,7 +7,7 @@
 //! is one.
 
 use super::ReturnCode;
-use super::handles::NIL;
+use super::handles::NO_SLOT;
 use gearman_buf::{Bytes, Owned, Workload};
 use gearman_protocol::Command;
 use gearman_protocol::limits::{HEADER_SIZE, JOB_HANDLE_SIZE};
@@ -104,14 +104,14 @@ impl TaskState {
 
 /// A job handle, NUL-terminated.
 #[derive(Clone, Copy, Debug)]
-pub struct Handle {
+pub struct JobHandle {
     bytes: [u8; JOB_HANDLE_SIZE],
     len: u8,
 }
 
-impl Handle {
+impl JobHandle {
     /// No handle yet.
-    pub const EMPTY: Handle = Handle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
+    pub const EMPTY: JobHandle = JobHandle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
 
     /// Sets the handle, cut to the size that the C API has for it.
     pub fn set(&mut self, text: &[u8]) {
@@ -221,7 +221,7 @@ pub struct Task {
     /// What few tasks have.
     rare: Option<Box<Rare>>,
     /// The job's handle.
-    pub handle: Handle,
+    pub handle: JobHandle,
     /// The body of the packet that a callback is called for.
     pub data: Option<Bytes>,
     /// The size of that body, also when it is not in memory.
@@ -269,7 +269,7 @@ impl Task {
             unique_at: 0,
             unique_len: 0,
             rare: None,
-            handle: Handle::EMPTY,
+            handle: JobHandle::EMPTY,
             data: None,
             data_size: 0,
             result: None,
@@ -280,10 +280,10 @@ impl Task {
             unreported: false,
             listed: false,
             indexed: false,
-            chain: NIL,
+            chain: NO_SLOT,
             hash: 0,
-            prev: NIL,
-            next: NIL,
+            prev: NO_SLOT,
+            next: NO_SLOT,
         }
     }
 
@@ -314,7 +314,7 @@ impl Task {
         self.unreported = false;
         self.listed = false;
         self.indexed = false;
-        self.chain = NIL;
+        self.chain = NO_SLOT;
     }
 
     /// What few tasks have, if this one does.
@@ -363,7 +363,7 @@ impl Task {
 
     /// Whether the last packet about it is here, though its callbacks may still be
     /// due: it needs its connection no more.
-    pub(super) fn has_its_end(&self) -> bool {
+    pub(super) fn has_final_packet(&self) -> bool {
         let due = self.callback != CallbackState::Idle;
         let at_its_end = match self.state {
             TaskState::Complete | TaskState::Exception | TaskState::Fail => true,

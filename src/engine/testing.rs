@@ -62,7 +62,7 @@ impl std::fmt::Debug for Act {
 
 /// One connection as its peer sees it.
 #[derive(Debug, Default)]
-pub(crate) struct Peer {
+pub(crate) struct ScriptPeer {
     connects: VecDeque<Connect>,
     script: VecDeque<Act>,
     /// When the pause under way ends.
@@ -85,9 +85,9 @@ pub(crate) struct Peer {
 
 /// Everything that a script says and counts.
 #[derive(Debug)]
-struct State {
+struct ScriptState {
     now: Instant,
-    peers: Vec<Peer>,
+    peers: Vec<ScriptPeer>,
     ready: VecDeque<Ready>,
     wake: VecDeque<(Instant, u8)>,
     /// Bytes in the wake-up pipe.
@@ -120,11 +120,11 @@ pub(crate) struct Calls {
 
 /// The engine's side of the script.
 #[derive(Debug)]
-pub(crate) struct ScriptNet(Rc<RefCell<State>>);
+pub(crate) struct ScriptNet(Rc<RefCell<ScriptState>>);
 
 /// The test's side of the script.
 #[derive(Clone, Debug)]
-pub(crate) struct World(Rc<RefCell<State>>);
+pub(crate) struct World(Rc<RefCell<ScriptState>>);
 
 /// A packet from a server.
 pub(crate) fn response(command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8> {
@@ -145,7 +145,7 @@ fn packet(magic: Magic, command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8
 impl ScriptNet {
     /// A transport and the test's side of it.
     pub(crate) fn new() -> (ScriptNet, World) {
-        let state = Rc::new(RefCell::new(State {
+        let state = Rc::new(RefCell::new(ScriptState {
             now: Instant::now(),
             peers: Vec::new(),
             ready: VecDeque::new(),
@@ -160,7 +160,7 @@ impl ScriptNet {
     }
 }
 
-impl State {
+impl ScriptState {
     /// Ends a wait that has no end. Returns whether anything was done for that.
     fn gets_going(&mut self) -> bool {
         match self.stuck {
@@ -179,10 +179,10 @@ impl State {
 
 impl World {
     /// The peer of the connection with this number.
-    pub(crate) fn peer(&self, key: usize) -> RefMut<'_, Peer> {
+    pub(crate) fn peer(&self, key: usize) -> RefMut<'_, ScriptPeer> {
         RefMut::map(self.0.borrow_mut(), |state| {
             if state.peers.len() <= key {
-                state.peers.resize_with(key + 1, Peer::default);
+                state.peers.resize_with(key + 1, ScriptPeer::default);
             }
             &mut state.peers[key]
         })
@@ -242,51 +242,51 @@ impl World {
     }
 }
 
-impl Peer {
+impl ScriptPeer {
     /// How the next attempts to connect go; accepted when nothing is said.
-    pub(crate) fn meets(&mut self, how: &[Connect]) -> &mut Peer {
+    pub(crate) fn meets(&mut self, how: &[Connect]) -> &mut ScriptPeer {
         self.connects.extend(how);
         self
     }
 
     /// The script goes on once exactly these bytes were sent.
-    pub(crate) fn expects(&mut self, bytes: &[u8]) -> &mut Peer {
+    pub(crate) fn expects(&mut self, bytes: &[u8]) -> &mut ScriptPeer {
         self.script.push_back(Act::Expect(bytes.to_vec()));
         self
     }
 
     /// The script goes on once a whole packet with one of these commands was sent.
-    pub(crate) fn hears(&mut self, commands: &'static [Command]) -> &mut Peer {
+    pub(crate) fn hears(&mut self, commands: &'static [Command]) -> &mut ScriptPeer {
         self.script.push_back(Act::Hear(commands));
         self
     }
 
     /// These bytes arrive together.
-    pub(crate) fn sends(&mut self, bytes: &[u8]) -> &mut Peer {
+    pub(crate) fn sends(&mut self, bytes: &[u8]) -> &mut ScriptPeer {
         self.script.push_back(Act::Send(bytes.to_vec()));
         self
     }
 
     /// The script goes on so many milliseconds later.
-    pub(crate) fn pauses(&mut self, milliseconds: u64) -> &mut Peer {
+    pub(crate) fn pauses(&mut self, milliseconds: u64) -> &mut ScriptPeer {
         self.script.push_back(Act::Pause(Duration::from_millis(milliseconds)));
         self
     }
 
     /// The peer closes the connection; the script goes on with the next one.
-    pub(crate) fn closes(&mut self) -> &mut Peer {
+    pub(crate) fn closes(&mut self) -> &mut ScriptPeer {
         self.script.push_back(Act::Close);
         self
     }
 
     /// The peer is gone, and the engine hears of it when it sends or receives.
-    pub(crate) fn breaks(&mut self) -> &mut Peer {
+    pub(crate) fn breaks(&mut self) -> &mut ScriptPeer {
         self.closed = true;
         self
     }
 
     /// How many bytes the next sends take; 0 is "not now".
-    pub(crate) fn takes(&mut self, sizes: &[usize]) -> &mut Peer {
+    pub(crate) fn takes(&mut self, sizes: &[usize]) -> &mut ScriptPeer {
         self.room.extend(sizes);
         self
     }

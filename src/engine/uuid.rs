@@ -16,21 +16,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub const UUID_SIZE: usize = 36;
 
 /// 100-nanosecond steps from the Gregorian reform to the Unix epoch.
-const GREGORIAN_OFFSET: u64 = 0x01b2_1dd2_1381_4000;
+const GREGORIAN_TO_UNIX_100NS: u64 = 0x01b2_1dd2_1381_4000;
 
 /// Makes unique ids.
 #[derive(Debug)]
 pub struct UuidSource {
     /// The fork generation that the node was drawn in; 0 before the first id.
     generation: u64,
-    time: u64,
+    time_100ns: u64,
     /// The last id.
     text: [u8; UUID_SIZE],
 }
 
 impl Default for UuidSource {
     fn default() -> UuidSource {
-        UuidSource { generation: 0, time: 0, text: [b'-'; UUID_SIZE] }
+        UuidSource { generation: 0, time_100ns: 0, text: [b'-'; UUID_SIZE] }
     }
 }
 
@@ -41,18 +41,18 @@ impl UuidSource {
         if self.generation != generation {
             self.reseed(generation);
         }
-        self.time += 1;
-        if self.time as u32 == 0 {
+        self.time_100ns += 1;
+        if self.time_100ns as u32 == 0 {
             self.write_high_time();
         }
-        hex(&mut self.text[0..8], self.time & 0xffff_ffff);
+        hex(&mut self.text[0..8], self.time_100ns & 0xffff_ffff);
         &self.text
     }
 
     /// The part of the time that changes every seven minutes.
     fn write_high_time(&mut self) {
-        hex(&mut self.text[9..13], (self.time >> 32) & 0xffff);
-        hex(&mut self.text[14..18], ((self.time >> 48) & 0x0fff) | 0x1000);
+        hex(&mut self.text[9..13], (self.time_100ns >> 32) & 0xffff);
+        hex(&mut self.text[14..18], ((self.time_100ns >> 48) & 0x0fff) | 0x1000);
     }
 
     #[cold]
@@ -69,16 +69,16 @@ impl UuidSource {
         hex(&mut self.text[19..23], clock);
         hex(&mut self.text[24..36], node);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.time = GREGORIAN_OFFSET + (now.as_nanos() / 100) as u64;
+        self.time_100ns = GREGORIAN_TO_UNIX_100NS + (now.as_nanos() / 100) as u64;
         self.write_high_time();
         self.generation = generation;
     }
 }
 
 fn hex(out: &mut [u8], mut value: u64) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in out.iter_mut().rev() {
-        *byte = DIGITS[(value & 15) as usize];
+        *byte = HEX_DIGITS[(value & 15) as usize];
         value >>= 4;
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Options) -> Exit {
     let mut admin = match Admin::new(MioNet::new(), &server.host, server.port) {
         Ok(admin) => admin,
         Err(error) => {
-            say(&format!("cannot connect to {server}: {}", error.words().unwrap_or("?")));
+            say(&format!("cannot connect to {server}: {}", error.message().unwrap_or("?")));
             return Exit::Connect;
         }
     };
@@ -76,7 +76,7 @@ fn say(text: &str) {
 
 /// Why a server could not be asked.
 fn trouble(admin: &Admin<MioNet>, code: ReturnCode, server: &str) -> String {
-    let why = admin.link.conns[0].trouble();
+    let why = admin.link.conns[0].last_failure();
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     match code {
         ReturnCode::COULD_NOT_CONNECT => format!("cannot connect to {server}{why}"),

@@ -3,13 +3,13 @@
 //!
 //! Must not: receive.
 
-use super::read::Incoming;
-use super::run::Step;
+use super::read::ClientIncoming;
+use super::run::TaskStep;
 use super::{Client, Expect, TaskLinks};
 use crate::ReturnCode;
 use crate::at;
-use crate::handles::{NIL, hash};
-use crate::slab::Id;
+use crate::handles::{NO_SLOT, hash};
+use crate::slab::SlabId;
 use crate::task::{CallbackState, Callbacks, Event, Status, Task, TaskState};
 use gearman_buf::{Bytes, Owned};
 use gearman_net::Transport;
@@ -22,17 +22,17 @@ impl<T: Transport> Client<T> {
         &mut self,
         key: usize,
         packet: &Packet<'_>,
-        task: Option<Id>,
+        task: Option<SlabId>,
         whole: bool,
         deliver: bool,
-    ) -> Result<Option<Step>, ReturnCode> {
+    ) -> Result<Option<TaskStep>, ReturnCode> {
         let command = packet.command();
         match command {
             Command::JobCreated => {
                 let owed = self.take_owed(key, |e| matches!(e, Expect::Created(_)));
                 let Some(Expect::Created(id)) = owed else { return Ok(None) };
                 // It is the first thing a task hears: nothing can be due before.
-                if self.name(id, packet.text_arg(0)) {
+                if self.set_handle(id, packet.text_arg(0)) {
                     return Ok(None);
                 }
                 Ok(self.route(id, Event::new(command), deliver))
@@ -69,7 +69,7 @@ impl<T: Transport> Client<T> {
                 // Nothing that a client asks for; skipped like a packet for a
                 // task that nobody waits for any more.
                 if !whole {
-                    self.servers[key].incoming = Incoming::Skip(packet.body_size());
+                    self.servers[key].incoming = ClientIncoming::Skip(packet.body_size());
                 }
                 Ok(None)
             }
@@ -79,7 +79,7 @@ impl<T: Transport> Client<T> {
     /// Gives a task its handle, under which its packets will be found at once,
     /// even while its callback for the handle is put off. Returns whether that
     /// was all there is to do: the task is gone, or has no such callback.
-    fn name(&mut self, id: Id, handle: &[u8]) -> bool {
+    fn set_handle(&mut self, id: SlabId, handle: &[u8]) -> bool {
         let Some(task) = self.tasks.get_mut(id) else { return true };
         if !task.is_active() {
             return true;
@@ -103,7 +103,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// The unfinished task that a packet is about, for packets that name a job.
-    pub(super) fn task_of(&self, key: usize, packet: &Packet<'_>) -> Option<Id> {
+    pub(super) fn task_of(&self, key: usize, packet: &Packet<'_>) -> Option<SlabId> {
         match packet.command() {
             Command::WorkStatus
             | Command::WorkFail
@@ -116,9 +116,9 @@ impl<T: Transport> Client<T> {
     }
 
     /// The unfinished task on this connection that a job handle stands for.
-    fn find(&self, key: usize, handle: &[u8]) -> Option<Id> {
+    fn find(&self, key: usize, handle: &[u8]) -> Option<SlabId> {
         let mut slot = self.index.first(hash(handle));
-        while slot != NIL {
+        while slot != NO_SLOT {
             let id = self.tasks.id_at(slot)?;
             let task = self.tasks.get(id)?;
             if task.conn == Some(key as u32) && task.handle.as_slice() == handle {
@@ -130,7 +130,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether a callback of the packet's task will receive the body itself.
-    pub(super) fn streams(&self, task: Option<Id>, packet: &Packet<'_>) -> bool {
+    pub(super) fn streams(&self, task: Option<SlabId>, packet: &Packet<'_>) -> bool {
         self.unbuffered && packet.body_size() > 0 && {
             let which = callback_of(packet.command());
             which != Callbacks::EXCEPTION
@@ -144,15 +144,15 @@ impl<T: Transport> Client<T> {
         &mut self,
         key: usize,
         packet: &Packet<'_>,
-        task: Option<Id>,
+        task: Option<SlabId>,
         whole: bool,
         deliver: bool,
-    ) -> Option<Step> {
+    ) -> Option<TaskStep> {
         let command = packet.command();
         let missing = if whole { 0 } else { packet.body_size() };
         let Some(id) = task else {
             if missing > 0 {
-                self.servers[key].incoming = Incoming::Skip(missing);
+                self.servers[key].incoming = ClientIncoming::Skip(missing);
             }
             return None;
         };
@@ -179,16 +179,16 @@ impl<T: Transport> Client<T> {
 
         if streams {
             event.streamed = Some(key as u32);
-            self.servers[key].incoming = Incoming::Stream { task: id, missing };
+            self.servers[key].incoming = ClientIncoming::Stream { task: id, missing };
             return self.route(id, event, deliver);
         }
         if missing > 0 {
             self.servers[key].incoming = if collects {
-                Incoming::Result { task: id, event, missing }
+                ClientIncoming::Result { task: id, event, missing }
             } else if wanted {
-                Incoming::Event { task: id, event, missing }
+                ClientIncoming::Event { task: id, event, missing }
             } else {
-                self.servers[key].incoming = Incoming::Skip(missing);
+                self.servers[key].incoming = ClientIncoming::Skip(missing);
                 return self.route(id, event, deliver);
             };
             return None;
@@ -215,7 +215,7 @@ impl<T: Transport> Client<T> {
         key: usize,
         packet: &Packet<'_>,
         deliver: bool,
-    ) -> Result<Option<Step>, ReturnCode> {
+    ) -> Result<Option<TaskStep>, ReturnCode> {
         let name = packet.arg(0);
         let named = ReturnCode::from_server(name).unwrap_or(ReturnCode::SERVER_ERROR);
         let text = format!(
@@ -258,7 +258,7 @@ impl<T: Transport> Client<T> {
 
     /// Gives an event to its task: at once, or later when a callback of the task
     /// is due or running, or when none may be called now.
-    pub(super) fn route(&mut self, id: Id, event: Event, deliver: bool) -> Option<Step> {
+    pub(super) fn route(&mut self, id: SlabId, event: Event, deliver: bool) -> Option<TaskStep> {
         let task = self.tasks.get_mut(id)?;
         if !task.is_active() {
             return None;
@@ -276,7 +276,7 @@ impl<T: Transport> Client<T> {
 
     /// What an event does to its task. The task's callback is called, if it has
     /// one for it.
-    pub(super) fn apply(&mut self, id: Id, mut event: Event) -> Option<Step> {
+    pub(super) fn apply(&mut self, id: SlabId, mut event: Event) -> Option<TaskStep> {
         let task = self.tasks.get_mut(id)?;
         if self.hooked
             && let Some(Bytes::Owned(bytes)) = &event.data
@@ -333,7 +333,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Calls the callback that a task's state asks for, or goes on without.
-    fn notify(&mut self, id: Id) -> Option<Step> {
+    fn notify(&mut self, id: SlabId) -> Option<TaskStep> {
         let task = self.tasks.get(id)?;
         match task.state.callback() {
             Some(which) if task.callbacks.has(which) => self.call(id, which),

@@ -21,21 +21,21 @@ mod tests;
 mod waiting;
 
 pub use super::exchange::Broadcast;
-pub use add::{Body, NewTask};
+pub use add::{NewTask, TaskBody};
 pub use quick::Submitted;
-pub use request::{Cancelling, Exchange};
-pub use run::{Run, Step, Ticket, Upcall};
+pub use request::{Cancelling, ClientExchange};
+pub use run::{TaskRun, TaskStep, TaskTicket, TaskUpcall};
 pub use stream::Piece;
 
 use super::ReturnCode;
-use super::handles::{HandleIndex, Links, NIL};
-use super::link::{Link, State};
-use super::slab::{Id, Slab};
+use super::handles::{ChainLinks, HandleIndex, NO_SLOT};
+use super::link::{ConnState, Link};
+use super::slab::{BoxSlab, SlabId};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
-use read::Incoming;
+use read::ClientIncoming;
 use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Instant;
@@ -44,9 +44,9 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
     /// JOB_CREATED for a task.
-    Created(Id),
+    Created(SlabId),
     /// STATUS_RES or STATUS_RES_UNIQUE for a task.
-    Status(Id),
+    Status(SlabId),
     /// OPTION_RES for an option that is sent on every connection.
     Greeting,
     /// ECHO_RES for the exchange with this number.
@@ -59,7 +59,7 @@ enum Expect {
 
 /// An owed reply, and where in the sent stream its request ends.
 #[derive(Clone, Copy, Debug)]
-struct Owed {
+struct ClientOwed {
     what: Expect,
     end: u64,
 }
@@ -67,7 +67,7 @@ struct Owed {
 /// A body that is being sent from a task's memory.
 #[derive(Clone, Copy, Debug)]
 struct Sending {
-    task: Id,
+    task: SlabId,
     sent: usize,
 }
 
@@ -75,20 +75,20 @@ struct Sending {
 ///
 /// [`Conn`]: super::link::Conn
 #[derive(Debug, Default)]
-struct Server {
-    owed: VecDeque<Owed>,
+struct ClientServer {
+    owed: VecDeque<ClientOwed>,
     /// Bytes of packets that were buffered or sent on this connection.
-    written: u64,
+    written_bytes: u64,
     /// The large body that is going out, after the buffered bytes.
     sending: Option<Sending>,
     /// A task whose `workload_fn` sends the body: bytes still missing.
-    streaming_out: Option<(Id, usize)>,
+    streaming_out: Option<(SlabId, usize)>,
     /// The body that is coming in.
-    incoming: Incoming,
+    incoming: ClientIncoming,
     /// A packet has come on this connection.
-    proven: bool,
+    has_received: bool,
     /// The run in which it could not be used.
-    failed_in: u64,
+    failed_in_run: u64,
     /// Tasks that were sent on it and are not finished.
     inflight: usize,
 }
@@ -98,18 +98,18 @@ struct Server {
 pub struct Client<T: Transport> {
     /// The connections.
     pub link: Link<T>,
-    servers: Vec<Server>,
-    tasks: Slab<Task>,
+    servers: Vec<ClientServer>,
+    tasks: BoxSlab<Task>,
     first: u32,
     last: u32,
     /// Tasks to be sent, in the order in which they were added.
-    new: VecDeque<Id>,
+    new: VecDeque<SlabId>,
     /// How many of those are finished or gone.
     stale_new: usize,
     /// How many connections are in the middle of a body from a `workload_fn`.
     streaming: usize,
     /// Tasks with a callback to be called or events to be looked at.
-    todo: VecDeque<Id>,
+    todo: VecDeque<SlabId>,
     /// By job handle, over all connections.
     index: HandleIndex,
     uuids: UuidSource,
@@ -124,21 +124,21 @@ pub struct Client<T: Transport> {
     unreported: usize,
     /// A connection was lost since the run last began to send: tasks that waited for it
     /// can go elsewhere.
-    lost_any: bool,
+    lost_connection: bool,
     last_ticket: u32,
     last_run: u64,
     /// The last run ended only because it must not wait: the next one is the same,
     /// and remembers which servers failed.
-    to_be_continued: bool,
+    run_unfinished: bool,
     last_exchange: u32,
     /// A task that a server refused, for the run to end with that code.
-    refused: Option<(Id, ReturnCode)>,
+    refused: Option<(SlabId, ReturnCode)>,
     /// The connection on which an exchange or an upload has gone half out.
     half_sent: Option<usize>,
     /// The background job that was submitted without a task.
-    quick: Option<quick::Asked>,
+    quick: Option<quick::QuickSubmit>,
     /// The reply to an exchange that is being waited for.
-    reply: Option<(u32, super::exchange::Reply)>,
+    reply: Option<(u32, super::exchange::ExchangeReply)>,
     /// The last time looked at the clock; good enough to note when a server was
     /// heard of.
     clock: Instant,
@@ -157,9 +157,9 @@ impl<T: Transport> Client<T> {
         Client {
             link: Link::new(net),
             servers: Vec::new(),
-            tasks: Slab::new(),
-            first: NIL,
-            last: NIL,
+            tasks: BoxSlab::new(),
+            first: NO_SLOT,
+            last: NO_SLOT,
             new: VecDeque::new(),
             stale_new: 0,
             streaming: 0,
@@ -171,10 +171,10 @@ impl<T: Transport> Client<T> {
             active: 0,
             on_stack: 0,
             unreported: 0,
-            lost_any: false,
+            lost_connection: false,
             last_ticket: 0,
             last_run: 0,
-            to_be_continued: false,
+            run_unfinished: false,
             last_exchange: 0,
             half_sent: None,
             quick: None,
@@ -192,7 +192,7 @@ impl<T: Transport> Client<T> {
     /// `GETADDRINFO`.
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
         self.link.add_server(host, port)?;
-        self.servers.push(Server::default());
+        self.servers.push(ClientServer::default());
         Ok(())
     }
 
@@ -206,22 +206,22 @@ impl<T: Transport> Client<T> {
     }
 
     /// A task, unless it is gone.
-    pub fn task(&self, id: Id) -> Option<&Task> {
+    pub fn task(&self, id: SlabId) -> Option<&Task> {
         self.tasks.get(id)
     }
 
     /// A task, unless it is gone.
-    pub fn task_mut(&mut self, id: Id) -> Option<&mut Task> {
+    pub fn task_mut(&mut self, id: SlabId) -> Option<&mut Task> {
         self.tasks.get_mut(id)
     }
 
     /// The first task in the order of adding.
-    pub fn first_task(&self) -> Option<Id> {
+    pub fn first_task(&self) -> Option<SlabId> {
         self.tasks.id_at(self.first)
     }
 
     /// The task added after this one.
-    pub fn next_task(&self, id: Id) -> Option<Id> {
+    pub fn next_task(&self, id: SlabId) -> Option<SlabId> {
         self.tasks.id_at(self.tasks.get(id)?.next)
     }
 
@@ -236,7 +236,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Removes a task, finished or not. A reply to it is ignored when it comes.
-    pub fn remove_task(&mut self, id: Id) -> Option<Box<Task>> {
+    pub fn remove_task(&mut self, id: SlabId) -> Option<Box<Task>> {
         self.finish(id);
         let task = self.tasks.remove(id)?;
         self.unlink(task.prev, task.next);
@@ -246,8 +246,8 @@ impl<T: Transport> Client<T> {
 
     /// Takes back the memory of a task that was removed.
     pub fn recycle(&mut self, mut task: Box<Task>) {
-        const KEPT: usize = 8 * 1024;
-        if self.spare.is_none() && task.packet.capacity() <= KEPT {
+        const SPARE_PACKET_BYTES_MAX: usize = 8 * 1024;
+        if self.spare.is_none() && task.packet.capacity() <= SPARE_PACKET_BYTES_MAX {
             task.drop_workload();
             task.data = None;
             task.result = None;
@@ -267,7 +267,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Ends a task's part in connections and indexes. It stays in the list.
-    fn finish(&mut self, id: Id) {
+    fn finish(&mut self, id: SlabId) {
         self.discard_rest(id);
         let Some(task) = self.tasks.get_mut(id) else { return };
         if !task.is_active() {
@@ -302,7 +302,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Takes a task out of the handle index, if it is in.
-    fn unindex(&mut self, id: Id) {
+    fn unindex(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && std::mem::take(&mut task.indexed)
         {
@@ -310,7 +310,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    fn is_sending(&self, key: usize, id: Id) -> bool {
+    fn is_sending(&self, key: usize, id: SlabId) -> bool {
         let server = &self.servers[key];
         server.sending.is_some_and(|s| s.task == id)
             || server.streaming_out.is_some_and(|(task, _)| task == id)
@@ -320,19 +320,19 @@ impl<T: Transport> Client<T> {
     /// be. Tasks whose packet did not go out whole go back to be sent again;
     /// the others end with `code`. Returns how many those are.
     fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
-        self.lost_any = true;
+        self.lost_connection = true;
         let unsent = self.link.conns[key].take_unsent() as u64;
         let server = &mut self.servers[key];
         // The packet of a submission without a task is counted when it has gone out.
-        let went_out = server.written.saturating_sub(unsent);
+        let went_out = server.written_bytes.saturating_sub(unsent);
         let owed = std::mem::take(&mut server.owed);
         let sending = server.sending.take().map(|s| s.task);
         let streaming = server.streaming_out.take();
         self.streaming -= usize::from(streaming.is_some());
-        server.incoming = Incoming::None;
-        server.written = 0;
+        server.incoming = ClientIncoming::None;
+        server.written_bytes = 0;
         let mut again = Vec::new();
-        for Owed { what, end } in owed {
+        for ClientOwed { what, end } in owed {
             if let Expect::Created(id) | Expect::Status(id) = what
                 && let Some(task) = self.tasks.get_mut(id)
                 && match streaming.filter(|&(streamed, _)| streamed == id) {
@@ -356,7 +356,7 @@ impl<T: Transport> Client<T> {
         if self.servers[key].inflight == 0 {
             return 0;
         }
-        let lost: Vec<Id> = self
+        let lost: Vec<SlabId> = self
             .tasks
             .iter()
             .filter(|(_, t)| t.conn == Some(key as u32) && t.is_active())
@@ -367,7 +367,7 @@ impl<T: Transport> Client<T> {
             if let Some(task) = self.tasks.get_mut(id) {
                 task.stream = None;
                 // Its callback is still called; the data for it is here.
-                if task.has_its_end() {
+                if task.has_final_packet() {
                     task.conn = None;
                     self.servers[key].inflight -= 1;
                     continue;
@@ -383,7 +383,7 @@ impl<T: Transport> Client<T> {
 
     /// Notes an added task that has ended badly while nobody was told. A single call
     /// has a result of its own.
-    fn note_unreported(&mut self, id: Id) {
+    fn note_unreported(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && task.kind == TaskKind::Add
             && !task.unreported
@@ -442,7 +442,7 @@ impl<T: Transport> Client<T> {
             self.link.close(key);
             self.lose(key, ReturnCode::LOST_CONNECTION);
         }
-        self.owe_nobody();
+        self.abandon_quick_submit();
     }
 
     /// Tells the servers that are connected the identifier, with whatever is
@@ -450,12 +450,12 @@ impl<T: Transport> Client<T> {
     pub fn repeat_identifier(&mut self) {
         self.check_fork();
         for key in 0..self.servers.len() {
-            if self.link.conns[key].state == State::Up && !self.is_busy(key) {
+            if self.link.conns[key].state == ConnState::Up && !self.is_busy(key) {
                 let out = self.link.conns[key].out.bytes();
                 let before = out.len();
                 let id = &self.link.settings.identifier[..];
                 encode(out, Magic::Request, Command::SetClientId, &[id], &[]);
-                self.servers[key].written += (out.len() - before) as u64;
+                self.servers[key].written_bytes += (out.len() - before) as u64;
             }
         }
     }
@@ -467,7 +467,7 @@ impl<T: Transport> Client<T> {
 }
 
 /// The slab, seen by the handle index.
-struct TaskLinks<'a>(&'a mut Slab<Task>);
+struct TaskLinks<'a>(&'a mut BoxSlab<Task>);
 
 impl TaskLinks<'_> {
     fn at(&self, slot: u32) -> Option<&Task> {
@@ -475,9 +475,9 @@ impl TaskLinks<'_> {
     }
 }
 
-impl Links for TaskLinks<'_> {
+impl ChainLinks for TaskLinks<'_> {
     fn next(&self, slot: u32) -> u32 {
-        self.at(slot).map_or(NIL, |t| t.chain)
+        self.at(slot).map_or(NO_SLOT, |t| t.chain)
     }
 
     fn set_next(&mut self, slot: u32, next: u32) {

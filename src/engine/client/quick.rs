@@ -7,18 +7,18 @@
 //!
 //! Must not: handle any surprise itself.
 
-use super::run::Run;
-use super::{Client, Expect, Owed};
+use super::run::TaskRun;
+use super::{Client, ClientOwed, Expect};
 use crate::ReturnCode;
-use crate::link::{Conn, Fill, Flush, State};
-use crate::slab::Id;
-use crate::task::Handle;
+use crate::link::{Conn, ConnState, Fill, Flush};
+use crate::slab::SlabId;
+use crate::task::JobHandle;
 use crate::unique::Unique;
 use gearman_net::{Liveness, Transport};
 use gearman_protocol::{Command, Decoded, decode};
 
 use super::add::NewTask;
-use super::read::Incoming;
+use super::read::ClientIncoming;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -26,14 +26,14 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub enum Submitted {
     /// The server has it under this handle.
-    Created(Handle),
+    Created(JobHandle),
     /// It is a task like any other: go on with this run until it is finished.
-    Task(Id, Run),
+    Task(SlabId, TaskRun),
 }
 
 /// A submission that went out without a task.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct QuickSubmit {
     key: usize,
     unique: Unique,
     /// The size of its packet.
@@ -43,7 +43,7 @@ pub(super) struct Asked {
 }
 
 impl<T: Transport> Client<T> {
-    /// Submits a background job. While it is `Pending`, [`Client::acknowledged`]
+    /// Submits a background job. While it is `Pending`, [`Client::finish_background`]
     /// goes on with it.
     ///
     /// # Errors
@@ -63,12 +63,12 @@ impl<T: Transport> Client<T> {
         Self::encode_submit(&self.link.settings, out, new, unique.as_slice());
         let size = out.len();
         let flushed = self.link.flush(key, &[], &mut 0);
-        self.quick = Some(Asked { key, unique, size, began });
+        self.quick = Some(QuickSubmit { key, unique, size, began });
         if flushed == Ok(Flush::Done) {
-            self.link.want_wait(self.link.settings.deadline(self.clock));
+            self.link.request_wait(self.link.settings.deadline(self.clock));
             return Poll::Pending;
         }
-        Poll::Ready(self.surprised(new, flushed.err()))
+        Poll::Ready(self.fall_back(new, flushed.err()))
     }
 
     /// Goes on with a submission when the wait for its acknowledgement is over. `new` is
@@ -77,8 +77,8 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// `MEMORY_ALLOCATION_FAILURE`.
     #[inline]
-    pub fn acknowledged(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
-        let Some(Asked { key, size, began, .. }) = self.quick else {
+    pub fn finish_background(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
+        let Some(QuickSubmit { key, size, began, .. }) = self.quick else {
             // Only a signal handler that used the client meanwhile can have taken it.
             return Err(self.link.error.set_code(ReturnCode::UNKNOWN_STATE));
         };
@@ -94,23 +94,23 @@ impl<T: Transport> Client<T> {
                     self.link.shortcuts_taken += 1;
                 }
                 let server = &mut self.servers[key];
-                server.written += size as u64;
-                debug_assert!(server.proven, "nothing was owed, and nothing has come before");
+                server.written_bytes += size as u64;
+                debug_assert!(server.has_received, "nothing was owed, and nothing has come before");
                 Ok(Submitted::Created(handle))
             }
-            surprise => self.surprised(new, surprise.err()),
+            surprise => self.fall_back(new, surprise.err()),
         }
     }
 
     /// Makes the task that a submission belongs to, in the state that it has reached.
     #[cold]
     #[inline(never)]
-    fn surprised(
+    fn fall_back(
         &mut self,
         new: &NewTask<'_>,
         lost: Option<ReturnCode>,
     ) -> Result<Submitted, ReturnCode> {
-        let Some(Asked { key, unique, size, began }) = self.quick.take() else {
+        let Some(QuickSubmit { key, unique, size, began }) = self.quick.take() else {
             return Err(self.link.error.set_code(ReturnCode::UNKNOWN_STATE));
         };
         let id = self.add_checked(new, unique.as_slice())?;
@@ -124,14 +124,14 @@ impl<T: Transport> Client<T> {
     }
 
     /// The acknowledgement of a submission that was abandoned will have no taker.
-    pub(super) fn owe_nobody(&mut self) {
-        if let Some(Asked { key, size, .. }) = self.quick.take()
-            && self.link.conns.get(key).is_some_and(|conn| conn.state == State::Up)
+    pub(super) fn abandon_quick_submit(&mut self) {
+        if let Some(QuickSubmit { key, size, .. }) = self.quick.take()
+            && self.link.conns.get(key).is_some_and(|conn| conn.state == ConnState::Up)
         {
             let server = &mut self.servers[key];
-            server.written += size as u64;
-            let end = server.written;
-            server.owed.push_back(Owed { what: Expect::Created(Id::NONE), end });
+            server.written_bytes += size as u64;
+            let end = server.written_bytes;
+            server.owed.push_back(ClientOwed { what: Expect::Created(SlabId::NONE), end });
         }
     }
 
@@ -148,22 +148,22 @@ impl<T: Transport> Client<T> {
             && self.active == 0
             && self.todo.is_empty()
             && self.refused.is_none()
-            && !self.to_be_continued
-            && conn.state == State::Up
+            && !self.run_unfinished
+            && conn.state == ConnState::Up
             && !conn.readable
             && !conn.writable
             && conn.inbuf.is_empty()
             && conn.out.is_empty()
             && server.owed.is_empty()
-            && matches!(server.incoming, Incoming::None)
+            && matches!(server.incoming, ClientIncoming::None)
             && (others.is_empty() || are_quiet(others));
-        (quiet && self.link.look(key, self.clock) == Liveness::Quiet).then_some(key)
+        (quiet && self.link.check_liveness(key, self.clock) == Liveness::Quiet).then_some(key)
     }
 
     /// Reads JOB_CREATED, if that and nothing else has come. None for anything else, which
     /// is left unread: what comes behind it, or on another connection, may be bad news that
     /// the next call is not to stumble over.
-    fn read_created(&mut self, key: usize) -> Result<Option<Handle>, ReturnCode> {
+    fn read_created(&mut self, key: usize) -> Result<Option<JobHandle>, ReturnCode> {
         if key > 0 && are_ready(&self.link.conns[..key]) || self.link.fill(key)? == Fill::Empty {
             return Ok(None);
         }
@@ -176,10 +176,10 @@ impl<T: Transport> Client<T> {
             Ok(Decoded::Whole { packet, used })
                 if packet.command() == Command::JobCreated && used == unread.len() =>
             {
-                let mut handle = Handle::EMPTY;
+                let mut handle = JobHandle::EMPTY;
                 handle.set(packet.text_arg(0));
                 conn.inbuf.read(used);
-                conn.heard = self.clock;
+                conn.last_received = self.clock;
                 Some(handle)
             }
             _ => None,

@@ -3,54 +3,50 @@
 //!
 //! Must not: decide what a packet means for its task; `dispatch` does.
 
-use super::run::{Run, Step};
+use super::run::{TaskRun, TaskStep};
 use super::{Client, Expect};
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Fill, State};
-use crate::slab::Id;
+use crate::link::{BUFFERED_BODY_BYTES_MAX, ConnState, Fill};
+use crate::slab::SlabId;
 use crate::task::Event;
 use gearman_buf::{Bytes, Owned};
 use gearman_net::Transport;
 use gearman_protocol::packet::decode;
 use gearman_protocol::{Decoded, ProtocolError, admin};
 
-/// A body up to this size is awaited in the receive buffer; a larger one is
-/// received into memory of its own.
-pub(super) const SMALL_BODY: usize = 16 * 1024;
-
 /// Where the rest of a packet's body goes.
 #[derive(Debug, Default)]
-pub(super) enum Incoming {
+pub(super) enum ClientIncoming {
     /// No body is under way.
     #[default]
     None,
     /// Nobody wants it.
     Skip(usize),
     /// Into the event that it belongs to.
-    Event { task: Id, event: Event, missing: usize },
+    Event { task: SlabId, event: Event, missing: usize },
     /// Behind the collected result of a task. `last` when it completes it.
-    Result { task: Id, event: Event, missing: usize },
+    Result { task: SlabId, event: Event, missing: usize },
     /// The callback of this task receives it.
-    Stream { task: Id, missing: usize },
+    Stream { task: SlabId, missing: usize },
     /// The answer to an echo.
     Echo { exchange: u32, data: Owned, missing: usize },
 }
 
-impl Incoming {
+impl ClientIncoming {
     /// Whether it can go on, even without another byte.
     fn goes_on(&self) -> bool {
-        !matches!(self, Incoming::None) && !self.is_stalled()
+        !matches!(self, ClientIncoming::None) && !self.is_stalled()
     }
 
     /// Whether only user code can make it go on.
     pub(super) fn is_stalled(&self) -> bool {
-        matches!(self, Incoming::Stream { .. })
+        matches!(self, ClientIncoming::Stream { .. })
     }
 }
 
 /// How one step with a body has ended.
-enum Body {
+enum BodyStep {
     /// No body is under way any more: packets can be read again.
     Done,
     /// The next step may bring more of it.
@@ -58,17 +54,17 @@ enum Body {
     /// It waits for bytes, or for user code.
     Waits,
     /// It needs user code.
-    Call(Step),
+    Call(TaskStep),
 }
 
 impl<T: Transport> Client<T> {
     /// Reads every connection that may have something.
-    pub(super) fn read_all(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
+    pub(super) fn read_all(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
         for key in 0..self.servers.len() {
             let conn = &self.link.conns[key];
             let due =
                 conn.readable || !conn.inbuf.is_empty() || self.servers[key].incoming.goes_on();
-            if conn.state != State::Up || !due {
+            if conn.state != ConnState::Up || !due {
                 continue;
             }
             match self.read(key, true) {
@@ -88,15 +84,19 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// The connection is closed or cannot be read any further, or the server
     /// reported an error for a task.
-    pub(super) fn read(&mut self, key: usize, deliver: bool) -> Result<Option<Step>, ReturnCode> {
+    pub(super) fn read(
+        &mut self,
+        key: usize,
+        deliver: bool,
+    ) -> Result<Option<TaskStep>, ReturnCode> {
         self.link.conns[key].reported = false;
-        while self.link.conns[key].state == State::Up {
-            if !matches!(self.servers[key].incoming, Incoming::None) {
+        while self.link.conns[key].state == ConnState::Up {
+            if !matches!(self.servers[key].incoming, ClientIncoming::None) {
                 match self.read_body(key, deliver)? {
-                    Body::Done => {}
-                    Body::GoesOn => continue,
-                    Body::Waits => return Ok(None),
-                    Body::Call(step) => return Ok(Some(step)),
+                    BodyStep::Done => {}
+                    BodyStep::GoesOn => continue,
+                    BodyStep::Waits => return Ok(None),
+                    BodyStep::Call(step) => return Ok(Some(step)),
                 }
             }
             let conn = &self.link.conns[key];
@@ -110,14 +110,14 @@ impl<T: Transport> Client<T> {
             let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
             let (used, outcome) = self.read_packet(key, inbuf.unread(), deliver);
             inbuf.read(used);
-            if self.link.conns[key].state == State::Up {
+            if self.link.conns[key].state == ConnState::Up {
                 self.link.conns[key].inbuf = inbuf;
             }
             match outcome {
                 Ok(Some(step)) => return Ok(Some(step)),
                 Ok(None) if used > 0 => {
-                    self.link.conns[key].heard = self.clock;
-                    self.servers[key].proven = true;
+                    self.link.conns[key].last_received = self.clock;
+                    self.servers[key].has_received = true;
                 }
                 Ok(None) => {
                     if self.link.fill(key)? == Fill::Empty {
@@ -138,7 +138,7 @@ impl<T: Transport> Client<T> {
         key: usize,
         bytes: &[u8],
         deliver: bool,
-    ) -> (usize, Result<Option<Step>, ReturnCode>) {
+    ) -> (usize, Result<Option<TaskStep>, ReturnCode>) {
         if bytes.first().is_some_and(|&b| admin::is_text(b)) && self.expects_text(key) {
             return match admin::line(bytes) {
                 admin::Line::Whole(line, used) => {
@@ -146,14 +146,17 @@ impl<T: Transport> Client<T> {
                     (used, Ok(None))
                 }
                 admin::Line::Incomplete => (0, Ok(None)),
-                admin::Line::TooLong => {
-                    (0, Err(self.nonsense(key, ReturnCode::INVALID_PACKET, "a line without end")))
-                }
+                admin::Line::TooLong => (
+                    0,
+                    Err(self.invalid_packet(key, ReturnCode::INVALID_PACKET, "a line without end")),
+                ),
             };
         }
         match decode(bytes) {
             Ok(Decoded::Incomplete { .. }) => (0, Ok(None)),
-            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= SMALL_BODY => (0, Ok(None)),
+            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= BUFFERED_BODY_BYTES_MAX => {
+                (0, Ok(None))
+            }
             Ok(Decoded::Head { packet, used }) => {
                 let task = self.task_of(key, &packet);
                 (used, self.on_packet(key, &packet, task, false, deliver))
@@ -171,16 +174,16 @@ impl<T: Transport> Client<T> {
                     ProtocolError::Command(_) => ReturnCode::INVALID_COMMAND,
                     _ => ReturnCode::INVALID_PACKET,
                 };
-                (0, Err(self.nonsense(key, code, &error.to_string())))
+                (0, Err(self.invalid_packet(key, code, &error.to_string())))
             }
         }
     }
 
     /// Closes a connection that cannot be read any further.
     #[cold]
-    fn nonsense(&mut self, key: usize, code: ReturnCode, text: &str) -> ReturnCode {
+    fn invalid_packet(&mut self, key: usize, code: ReturnCode, text: &str) -> ReturnCode {
         let conn = &self.link.conns[key];
-        let text = format!("{}:{} sent nonsense: {text}", conn.host, conn.port);
+        let text = format!("{}:{} sent an invalid packet: {text}", conn.host, conn.port);
         self.link.close(key);
         self.link.error.set(code, at!("gearman_connection_st::receiving"), &text)
     }
@@ -188,38 +191,38 @@ impl<T: Transport> Client<T> {
     /// Moves the body that is under way on, by one step.
     #[cold]
     #[inline(never)]
-    fn read_body(&mut self, key: usize, deliver: bool) -> Result<Body, ReturnCode> {
+    fn read_body(&mut self, key: usize, deliver: bool) -> Result<BodyStep, ReturnCode> {
         match std::mem::take(&mut self.servers[key].incoming) {
-            Incoming::None => Ok(Body::Done),
-            Incoming::Skip(missing) => self.skip_body(key, missing),
-            Incoming::Event { task, event, missing } => {
+            ClientIncoming::None => Ok(BodyStep::Done),
+            ClientIncoming::Skip(missing) => self.skip_body(key, missing),
+            ClientIncoming::Event { task, event, missing } => {
                 self.read_event_body(key, (task, event), missing, deliver)
             }
-            Incoming::Result { task, event, missing } => {
+            ClientIncoming::Result { task, event, missing } => {
                 self.read_result(key, (task, event), missing, deliver)
             }
-            Incoming::Echo { exchange, data, missing } => {
+            ClientIncoming::Echo { exchange, data, missing } => {
                 self.read_echo(key, (exchange, data), missing)
             }
-            stream @ Incoming::Stream { .. } => {
+            stream @ ClientIncoming::Stream { .. } => {
                 self.servers[key].incoming = stream;
-                Ok(Body::Waits)
+                Ok(BodyStep::Waits)
             }
         }
     }
 
     /// Passes over a body that no task wants.
-    fn skip_body(&mut self, key: usize, missing: usize) -> Result<Body, ReturnCode> {
+    fn skip_body(&mut self, key: usize, missing: usize) -> Result<BodyStep, ReturnCode> {
         let inbuf = &mut self.link.conns[key].inbuf;
         let n = missing.min(inbuf.unread().len());
         inbuf.read(n);
         if n == missing {
-            return Ok(Body::Done);
+            return Ok(BodyStep::Done);
         }
-        self.servers[key].incoming = Incoming::Skip(missing - n);
+        self.servers[key].incoming = ClientIncoming::Skip(missing - n);
         Ok(match self.link.fill(key)? {
-            Fill::Data => Body::GoesOn,
-            Fill::Empty => Body::Waits,
+            Fill::Data => BodyStep::GoesOn,
+            Fill::Empty => BodyStep::Waits,
         })
     }
 
@@ -227,10 +230,10 @@ impl<T: Transport> Client<T> {
     fn read_event_body(
         &mut self,
         key: usize,
-        (task, mut event): (Id, Event),
+        (task, mut event): (SlabId, Event),
         missing: usize,
         deliver: bool,
-    ) -> Result<Body, ReturnCode> {
+    ) -> Result<BodyStep, ReturnCode> {
         let mut data = match event.data.take() {
             Some(Bytes::Owned(data)) => data,
             _ => Owned::new(),
@@ -240,7 +243,7 @@ impl<T: Transport> Client<T> {
         if got == missing {
             return Ok(self.route_whole(key, task, event, deliver));
         }
-        let rest = Incoming::Event { task, event, missing: missing - got };
+        let rest = ClientIncoming::Event { task, event, missing: missing - got };
         Ok(self.read_a_part(key, got, rest))
     }
 
@@ -248,23 +251,23 @@ impl<T: Transport> Client<T> {
     fn read_result(
         &mut self,
         key: usize,
-        (task, event): (Id, Event),
+        (task, event): (SlabId, Event),
         missing: usize,
         deliver: bool,
-    ) -> Result<Body, ReturnCode> {
+    ) -> Result<BodyStep, ReturnCode> {
         let collected = self.tasks.get_mut(task).and_then(|t| t.result.take());
         let mut result = collected.unwrap_or_default();
         let got = self.receive(key, &mut result, missing)?;
         let Some(found) = self.tasks.get_mut(task) else {
             // The task was removed meanwhile.
-            self.servers[key].incoming = Incoming::Skip(missing - got);
-            return Ok(Body::GoesOn);
+            self.servers[key].incoming = ClientIncoming::Skip(missing - got);
+            return Ok(BodyStep::GoesOn);
         };
         found.result = Some(result);
         if got == missing {
             return Ok(self.route_whole(key, task, event, deliver));
         }
-        let rest = Incoming::Result { task, event, missing: missing - got };
+        let rest = ClientIncoming::Result { task, event, missing: missing - got };
         Ok(self.read_a_part(key, got, rest))
     }
 
@@ -274,27 +277,27 @@ impl<T: Transport> Client<T> {
         key: usize,
         (exchange, mut data): (u32, Owned),
         missing: usize,
-    ) -> Result<Body, ReturnCode> {
+    ) -> Result<BodyStep, ReturnCode> {
         let got = self.receive(key, &mut data, missing)?;
         if got == missing {
-            self.link.conns[key].heard = self.clock;
+            self.link.conns[key].last_received = self.clock;
             self.on_echo(exchange, data.as_slice());
-            return Ok(Body::Done);
+            return Ok(BodyStep::Done);
         }
-        let rest = Incoming::Echo { exchange, data, missing: missing - got };
+        let rest = ClientIncoming::Echo { exchange, data, missing: missing - got };
         Ok(self.read_a_part(key, got, rest))
     }
 
     /// Hands an event on whose body is complete.
-    fn route_whole(&mut self, key: usize, task: Id, event: Event, deliver: bool) -> Body {
-        self.link.conns[key].heard = self.clock;
-        self.route(task, event, deliver).map_or(Body::Done, Body::Call)
+    fn route_whole(&mut self, key: usize, task: SlabId, event: Event, deliver: bool) -> BodyStep {
+        self.link.conns[key].last_received = self.clock;
+        self.route(task, event, deliver).map_or(BodyStep::Done, BodyStep::Call)
     }
 
     /// Keeps what is left of a body of which `got` bytes came.
-    fn read_a_part(&mut self, key: usize, got: usize, rest: Incoming) -> Body {
+    fn read_a_part(&mut self, key: usize, got: usize, rest: ClientIncoming) -> BodyStep {
         self.servers[key].incoming = rest;
-        if got == 0 && !self.link.conns[key].readable { Body::Waits } else { Body::GoesOn }
+        if got == 0 && !self.link.conns[key].readable { BodyStep::Waits } else { BodyStep::GoesOn }
     }
 
     /// Moves up to `missing` bytes of a body into `into`: first what is in the

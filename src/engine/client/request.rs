@@ -5,25 +5,25 @@
 //!
 //! Must not: be used while a connection is in the middle of a streamed body.
 
-use super::run::Run;
-use super::{Client, Expect, Owed};
+use super::run::TaskRun;
+use super::{Client, ClientOwed, Expect};
 use crate::ReturnCode;
 use crate::at;
-use crate::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
-use crate::link::{Flush, Limit, Link, State, Wait};
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, Question};
+use crate::link::{ConnState, Flush, Limit, Link, Wait};
 use gearman_buf::Owned;
 use gearman_net::{Liveness, Transport};
 use gearman_protocol::{Packet, admin};
 use std::task::{Poll, ready};
 
-use super::read::Incoming;
+use super::read::ClientIncoming;
 
 /// One question to one server, as far as it has come. Plain data.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange {
+pub struct ClientExchange {
     key: usize,
-    run: Run,
-    stage: Stage,
+    run: TaskRun,
+    stage: ClientExchangeStage,
     limit: Limit,
     /// Names the question, once it was put.
     number: u32,
@@ -33,7 +33,7 @@ pub struct Exchange {
 
 /// How far a question has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ClientExchangeStage {
     /// The connection gets ready.
     Connects,
     /// The question goes out.
@@ -47,7 +47,7 @@ enum Stage {
 pub struct Cancelling {
     /// How many servers are still to be asked, once that is known.
     left: Option<usize>,
-    exchange: Option<Exchange>,
+    exchange: Option<ClientExchange>,
     /// Whether any server has answered, and why the last one that did not.
     answered: bool,
     failure: Option<ReturnCode>,
@@ -55,7 +55,7 @@ pub struct Cancelling {
 
 impl<T: Transport> Client<T> {
     /// A question to every server that is not put yet.
-    pub fn begin_broadcast(&mut self) -> Broadcasting<Exchange> {
+    pub fn begin_broadcast(&mut self) -> Broadcasting<ClientExchange> {
         self.check_fork();
         Broadcasting::new()
     }
@@ -66,7 +66,7 @@ impl<T: Transport> Client<T> {
     /// As `exchange::poll_broadcast`.
     pub fn poll_broadcast(
         &mut self,
-        call: &mut Broadcasting<Exchange>,
+        call: &mut Broadcasting<ClientExchange>,
         what: Broadcast<'_>,
     ) -> Poll<Result<(), ReturnCode>> {
         exchange::poll_broadcast(self, call, what)
@@ -119,7 +119,9 @@ impl<T: Transport> Client<T> {
             call.exchange = None;
             left = key;
             match reply {
-                Ok(Reply::Line(line)) if line.starts_with(b"OK") => return Poll::Ready(Ok(())),
+                Ok(ExchangeReply::Line(line)) if line.starts_with(b"OK") => {
+                    return Poll::Ready(Ok(()));
+                }
                 Ok(_) => call.answered = true,
                 Err(code) => call.failure = Some(code),
             }
@@ -134,12 +136,12 @@ impl<T: Transport> Client<T> {
     }
 
     /// Connects, if need be, and finishes what is half sent.
-    fn poll_ready(&mut self, exchange: &mut Exchange) -> Poll<Result<(), ReturnCode>> {
+    fn poll_ready(&mut self, exchange: &mut ClientExchange) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
         if !exchange.limit.is_running() {
             self.reach(key, &exchange.run)?;
         }
-        while self.link.conns[key].state == State::Connecting {
+        while self.link.conns[key].state == ConnState::Connecting {
             let until = self.link.conns[key].deadline;
             exchange.limit.or_begin(|| until);
             let wait = ready!(self.link.poll_wait_on(key, until));
@@ -180,17 +182,17 @@ impl<T: Transport> Client<T> {
     }
 
     /// Begins to connect to a server, if it is not connected to, or not any more.
-    fn reach(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
-        if self.link.look(key, self.clock) == Liveness::Dead {
+    fn reach(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+        if self.link.check_liveness(key, self.clock) == Liveness::Dead {
             // What was received before the end still counts. Whatever it says, the
             // connection is given up.
             let _ = self.read(key, false);
             self.link.ended(key);
             self.lose(key, ReturnCode::LOST_CONNECTION);
         }
-        if self.link.conns[key].state == State::Down {
-            let patience = self.patience(run);
-            self.link.open(key, patience)?;
+        if self.link.conns[key].state == ConnState::Down {
+            let connect_timeout = self.connect_timeout(run);
+            self.link.open(key, connect_timeout)?;
             self.greet(key);
         }
         Ok(())
@@ -211,15 +213,15 @@ impl<T: Transport> Client<T> {
             Question::Line(_) => Expect::Line(number),
         };
         let server = &mut self.servers[key];
-        server.written += size;
-        server.owed.push_back(Owed { what, end: server.written });
+        server.written_bytes += size;
+        server.owed.push_back(ClientOwed { what, end: server.written_bytes });
         number
     }
 
     /// Sends a question that was put.
     fn poll_question(
         &mut self,
-        exchange: &mut Exchange,
+        exchange: &mut ClientExchange,
         body: &[u8],
     ) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
@@ -252,7 +254,7 @@ impl<T: Transport> Client<T> {
         let owed = self.take_owed(key, |e| matches!(e, Expect::Echo(_)));
         let Some(Expect::Echo(number)) = owed else {
             if !whole {
-                self.servers[key].incoming = Incoming::Skip(missing);
+                self.servers[key].incoming = ClientIncoming::Skip(missing);
             }
             return;
         };
@@ -260,7 +262,7 @@ impl<T: Transport> Client<T> {
             self.on_echo(number, packet.body());
         } else {
             self.servers[key].incoming =
-                Incoming::Echo { exchange: number, data: Owned::new(), missing };
+                ClientIncoming::Echo { exchange: number, data: Owned::new(), missing };
         }
     }
 
@@ -269,7 +271,7 @@ impl<T: Transport> Client<T> {
         if number == self.last_exchange
             && let Ok(copy) = Owned::copy_of(data)
         {
-            self.reply = Some((number, Reply::Echo(copy)));
+            self.reply = Some((number, ExchangeReply::Echo(copy)));
         }
     }
 
@@ -277,51 +279,51 @@ impl<T: Transport> Client<T> {
     pub(super) fn on_option(&mut self, key: usize) {
         let owed = self.take_owed(key, |e| matches!(e, Expect::Greeting | Expect::Option(_)));
         if let Some(Expect::Option(number)) = owed {
-            self.reply = Some((number, Reply::Accepted));
+            self.reply = Some((number, ExchangeReply::Accepted));
         }
     }
 
     /// An exchange was answered with ERROR.
     pub(super) fn on_refusal(&mut self, number: u32) {
-        self.reply = Some((number, Reply::Refused));
+        self.reply = Some((number, ExchangeReply::Refused));
     }
 
     /// A line of text has come.
     pub(super) fn on_line(&mut self, key: usize, line: &[u8]) {
         let owed = self.take_owed(key, |e| matches!(e, Expect::Line(_)));
         if let Some(Expect::Line(number)) = owed {
-            self.reply = Some((number, Reply::Line(line.to_vec())));
+            self.reply = Some((number, ExchangeReply::Line(line.to_vec())));
         }
     }
 }
 
 impl<T: Transport> Ask<T> for Client<T> {
-    type Exchange = Exchange;
+    type Exchange = ClientExchange;
 
     fn link(&mut self) -> &mut Link<T> {
         &mut self.link
     }
 
-    fn begin_exchange(&mut self, key: usize) -> Exchange {
+    fn begin_exchange(&mut self, key: usize) -> ClientExchange {
         let run = self.begin(None, true);
-        let (stage, limit) = (Stage::Connects, Limit::default());
-        Exchange { key, run, stage, limit, number: 0, sent: 0 }
+        let (stage, limit) = (ClientExchangeStage::Connects, Limit::default());
+        ClientExchange { key, run, stage, limit, number: 0, sent: 0 }
     }
 
     fn poll_exchange(
         &mut self,
-        exchange: &mut Exchange,
+        exchange: &mut ClientExchange,
         question: Question<'_>,
-    ) -> Poll<Result<Reply, ReturnCode>> {
+    ) -> Poll<Result<ExchangeReply, ReturnCode>> {
         let key = exchange.key;
-        if exchange.stage == Stage::Connects {
+        if exchange.stage == ClientExchangeStage::Connects {
             ready!(self.poll_ready(exchange))?;
             exchange.number = self.put_question(key, question);
-            exchange.stage = Stage::Sends;
+            exchange.stage = ClientExchangeStage::Sends;
         }
-        if exchange.stage == Stage::Sends {
+        if exchange.stage == ClientExchangeStage::Sends {
             ready!(self.poll_question(exchange, question.body()))?;
-            exchange.stage = Stage::Receives;
+            exchange.stage = ClientExchangeStage::Receives;
         }
         loop {
             if let Some((replied, reply)) = self.reply.take()
@@ -329,7 +331,7 @@ impl<T: Transport> Ask<T> for Client<T> {
             {
                 return Poll::Ready(Ok(reply));
             }
-            if self.link.conns[key].state != State::Up {
+            if self.link.conns[key].state != ConnState::Up {
                 return Poll::Ready(Err(ReturnCode::LOST_CONNECTION));
             }
             ready!(self.poll_serve(key, &mut exchange.limit))?;

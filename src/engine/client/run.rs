@@ -1,13 +1,13 @@
 //! The loop of `run_tasks` and of every call that waits for one task.
 //!
-//! Must not: keep anything on the stack between two steps but [`Run`], which is
+//! Must not: keep anything on the stack between two steps but [`TaskRun`], which is
 //! plain data.
 
 use super::{Client, Expect};
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{State, Wait, earlier};
-use crate::slab::Id;
+use crate::link::{ConnState, Wait, earlier};
+use crate::slab::SlabId;
 use crate::task::{CallbackState, Callbacks, TaskState};
 use gearman_buf::{Bytes, HookBuf};
 use gearman_net::Transport;
@@ -16,45 +16,45 @@ use std::time::{Duration, Instant};
 
 /// User code that a step needs. Plain data: it is alive while that code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upcall {
+pub enum TaskUpcall {
     /// A callback of a task. Come back with [`Client::resume`].
-    Callback(Id, Callbacks),
+    Callback(SlabId, Callbacks),
     /// Memory from the caller's hook for a packet's body of this many bytes. Come
     /// back with [`Client::resume_alloc`].
-    Alloc(Id, usize),
+    Alloc(SlabId, usize),
     /// A finished task is to be freed. Nothing to come back with.
-    Release(Id),
+    Release(SlabId),
 }
 
 /// Stands for one upcall. One that nobody holds any more is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    task: Id,
+pub struct TaskTicket {
+    task: SlabId,
     number: u32,
 }
 
-impl Ticket {
+impl TaskTicket {
     /// The task that the upcall is for.
-    pub fn task(self) -> Id {
+    pub fn task(self) -> SlabId {
         self.task
     }
 }
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum TaskStep {
     /// The operation is over, with this code.
     Done(ReturnCode),
     /// User code is needed; then `step` again.
-    Call(Upcall, Ticket),
+    Call(TaskUpcall, TaskTicket),
 }
 
 /// One call of `run_tasks`, or of a function that waits for one task.
 #[derive(Clone, Copy, Debug)]
-pub struct Run {
+pub struct TaskRun {
     pub(super) number: u64,
     /// Return when this task is finished.
-    pub(super) until: Option<Id>,
+    pub(super) until: Option<SlabId>,
     blocking: bool,
     /// When it began, where there is a time limit.
     began: Option<Instant>,
@@ -64,7 +64,7 @@ pub struct Run {
 
 impl<T: Transport> Client<T> {
     /// Begins a run of all tasks. In non-blocking mode it does not wait.
-    pub fn run_all(&mut self) -> Run {
+    pub fn run_all(&mut self) -> TaskRun {
         let blocking = !self.link.settings.non_blocking;
         let run = self.begin(None, blocking);
         if !blocking {
@@ -74,12 +74,12 @@ impl<T: Transport> Client<T> {
     }
 
     /// Begins a run that ends with one task, and waits in either mode.
-    pub fn run_until(&mut self, task: Id) -> Run {
+    pub fn run_until(&mut self, task: SlabId) -> TaskRun {
         self.begin(Some(task), true)
     }
 
     /// Begins a run that ends with one task, waiting only in blocking mode.
-    pub fn run_until_unless_non_blocking(&mut self, task: Id) -> Run {
+    pub fn run_until_unless_non_blocking(&mut self, task: SlabId) -> TaskRun {
         let blocking = !self.link.settings.non_blocking;
         let run = self.begin(Some(task), blocking);
         if !blocking {
@@ -90,32 +90,32 @@ impl<T: Transport> Client<T> {
 
     /// Begins a run that ends with one task, for a call that began before and has looked
     /// at the clock: at `began`, where there is a time limit.
-    pub(super) fn run_until_since(&mut self, task: Id, began: Option<Instant>) -> Run {
+    pub(super) fn run_until_since(&mut self, task: SlabId, began: Option<Instant>) -> TaskRun {
         let clock = self.clock;
         let run = self.begin(Some(task), true);
         self.clock = clock;
-        Run { began, ..run }
+        TaskRun { began, ..run }
     }
 
-    pub(super) fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
+    pub(super) fn begin(&mut self, until: Option<SlabId>, blocking: bool) -> TaskRun {
         self.check_fork();
-        let continues = std::mem::take(&mut self.to_be_continued) && until.is_none();
+        let continues = std::mem::take(&mut self.run_unfinished) && until.is_none();
         self.last_run += u64::from(!continues);
         if let Some((id, _)) = self.refused.take() {
             self.note_unreported(id);
         }
         self.clock = self.link.net.now();
         let began = self.link.settings.timeout.map(|_| self.clock);
-        Run { number: self.last_run, until, blocking, began, waits: false }
+        TaskRun { number: self.last_run, until, blocking, began, waits: false }
     }
 
     /// Goes on until the run is over or needs user code, and sleeps where it must.
-    pub fn step(&mut self, run: &mut Run) -> Step {
+    pub fn step(&mut self, run: &mut TaskRun) -> TaskStep {
         self.block(|client| client.poll_step(run))
     }
 
     /// Goes on until the run is over, needs user code, or has to wait.
-    pub fn poll_step(&mut self, run: &mut Run) -> Poll<Step> {
+    pub fn poll_step(&mut self, run: &mut TaskRun) -> Poll<TaskStep> {
         self.check_fork();
         // Without a limit silences are not measured, and the time of the call's begin is
         // good enough.
@@ -127,44 +127,44 @@ impl<T: Transport> Client<T> {
                 return Poll::Ready(step);
             }
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
-                return Poll::Ready(Step::Done(ReturnCode::SUCCESS));
+                return Poll::Ready(TaskStep::Done(ReturnCode::SUCCESS));
             }
             if let Some((id, code)) = self.refused.take() {
                 if run.until.is_none() {
                     self.report();
-                    return Poll::Ready(Step::Done(code));
+                    return Poll::Ready(TaskStep::Done(code));
                 }
                 self.note_unreported(id);
             }
-            self.lost_any = false;
+            self.lost_connection = false;
             if self.may_send() {
                 match self.submit(run) {
                     Ok(None) => {}
                     Ok(Some(step)) => return Poll::Ready(step),
-                    Err(code) => return Poll::Ready(Step::Done(code)),
+                    Err(code) => return Poll::Ready(TaskStep::Done(code)),
                 }
             }
             match self.read_all(run) {
                 Ok(None) => {}
                 Ok(Some(step)) => return Poll::Ready(step),
-                Err(code) => return Poll::Ready(Step::Done(code)),
+                Err(code) => return Poll::Ready(TaskStep::Done(code)),
             }
             if !self.todo.is_empty() || self.refused.is_some() {
                 continue;
             }
             if self.active == self.on_stack {
-                return Poll::Ready(Step::Done(self.all_done(run)));
+                return Poll::Ready(TaskStep::Done(self.all_done(run)));
             }
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
             }
             // A connection broke under a task that was not sent: it goes elsewhere.
-            if !self.new.is_empty() && (self.lost_any || !self.link.any_open()) {
+            if !self.new.is_empty() && (self.lost_connection || !self.link.any_open()) {
                 continue;
             }
             if !run.blocking || !self.can_progress() {
-                self.to_be_continued = run.until.is_none();
-                return Poll::Ready(Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
+                self.run_unfinished = run.until.is_none();
+                return Poll::Ready(TaskStep::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
             }
             let until = self.deadline(run);
             let wait = self.link.poll_wait(until);
@@ -172,20 +172,22 @@ impl<T: Transport> Client<T> {
             match ready!(wait) {
                 Ok(Wait::Ready | Wait::Woken) => {}
                 Ok(Wait::Interrupted) => {
-                    return Poll::Ready(Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
+                    return Poll::Ready(TaskStep::Done(
+                        self.link.error.set_code(ReturnCode::IO_WAIT),
+                    ));
                 }
                 Ok(Wait::TimedOut) => {
                     if let Some(code) = self.timed_out(run) {
-                        return Poll::Ready(Step::Done(code));
+                        return Poll::Ready(TaskStep::Done(code));
                     }
                 }
-                Err(code) => return Poll::Ready(Step::Done(code)),
+                Err(code) => return Poll::Ready(TaskStep::Done(code)),
             }
         }
     }
 
     /// What a run returns that has nothing left to do.
-    fn all_done(&mut self, run: &Run) -> ReturnCode {
+    fn all_done(&mut self, run: &TaskRun) -> ReturnCode {
         if run.until.is_some() {
             return ReturnCode::SUCCESS;
         }
@@ -205,12 +207,12 @@ impl<T: Transport> Client<T> {
             .conns
             .iter()
             .zip(&self.servers)
-            .any(|(conn, server)| conn.state != State::Down && !server.incoming.is_stalled())
+            .any(|(conn, server)| conn.state != ConnState::Down && !server.incoming.is_stalled())
     }
 
     /// When waiting has to end: the first of the connect deadlines and, for each
     /// connection that owes something, the longest silence.
-    fn deadline(&self, run: &Run) -> Option<Instant> {
+    fn deadline(&self, run: &TaskRun) -> Option<Instant> {
         let connect = self.link.connect_deadline();
         let silence = run.began.and_then(|began| self.silence_ends(began));
         earlier(connect, silence)
@@ -222,14 +224,14 @@ impl<T: Transport> Client<T> {
             .conns
             .iter()
             .zip(&self.servers)
-            .filter(|(conn, server)| conn.state == State::Up && server.inflight > 0)
-            .map(|(conn, _)| conn.heard.max(began) + timeout)
+            .filter(|(conn, server)| conn.state == ConnState::Up && server.inflight > 0)
+            .map(|(conn, _)| conn.last_received.max(began) + timeout)
             .min()
             .or_else(|| began.checked_add(timeout))
     }
 
     /// Decides what a passed deadline means.
-    fn timed_out(&mut self, run: &Run) -> Option<ReturnCode> {
+    fn timed_out(&mut self, run: &TaskRun) -> Option<ReturnCode> {
         let now = self.link.net.now();
         self.clock = now;
         let over =
@@ -244,17 +246,17 @@ impl<T: Transport> Client<T> {
 
     /// How long an attempt to connect may take: what is left of the time limit,
     /// shared by the servers that were not tried yet.
-    pub(super) fn patience(&self, run: &Run) -> Option<Duration> {
+    pub(super) fn connect_timeout(&self, run: &TaskRun) -> Option<Duration> {
         let timeout = self.link.settings.timeout?;
         let began = run.began?;
         let spent = self.clock.saturating_duration_since(began);
         let left = timeout.saturating_sub(spent);
-        let untried = self.servers.iter().filter(|s| s.failed_in != run.number).count().max(1);
+        let untried = self.servers.iter().filter(|s| s.failed_in_run != run.number).count().max(1);
         Some((left / untried as u32).max(timeout / 10))
     }
 
     /// The next callback to make, from the list of tasks that have one.
-    fn next_todo(&mut self) -> Option<Step> {
+    fn next_todo(&mut self) -> Option<TaskStep> {
         while let Some(&id) = self.todo.front() {
             self.todo.pop_front();
             let Some(task) = self.tasks.get_mut(id) else { continue };
@@ -270,7 +272,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Makes sure that a later step looks at a task.
-    pub(super) fn list(&mut self, id: Id) {
+    pub(super) fn list(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && !task.listed
         {
@@ -280,24 +282,24 @@ impl<T: Transport> Client<T> {
     }
 
     /// Calls a task's callback.
-    pub(super) fn call(&mut self, id: Id, which: Callbacks) -> Option<Step> {
+    pub(super) fn call(&mut self, id: SlabId, which: Callbacks) -> Option<TaskStep> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
         task.begin_callback(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number };
-        Some(Step::Call(Upcall::Callback(id, which), ticket))
+        let ticket = TaskTicket { task: id, number };
+        Some(TaskStep::Call(TaskUpcall::Callback(id, which), ticket))
     }
 
     /// Asks the caller's hook for memory for the event that is the first of a task's
     /// backlog.
-    pub(super) fn call_alloc(&mut self, id: Id, size: usize) -> Option<Step> {
+    pub(super) fn call_alloc(&mut self, id: SlabId, size: usize) -> Option<TaskStep> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
         task.begin_allocation(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number };
-        Some(Step::Call(Upcall::Alloc(id, size), ticket))
+        let ticket = TaskTicket { task: id, number };
+        Some(TaskStep::Call(TaskUpcall::Alloc(id, size), ticket))
     }
 
     fn next_ticket(&mut self) -> u32 {
@@ -305,14 +307,14 @@ impl<T: Transport> Client<T> {
         self.last_ticket
     }
 
-    pub(super) fn call_release(id: Id) -> Step {
-        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0 })
+    pub(super) fn call_release(id: SlabId) -> TaskStep {
+        TaskStep::Call(TaskUpcall::Release(id), TaskTicket { task: id, number: 0 })
     }
 
     /// A callback has returned. `SUCCESS` lets the task go on; with any other
     /// code the run is to end with that code, and the callback will be offered
     /// again. Returns that code, if it ends the run.
-    pub fn resume(&mut self, ticket: Ticket, code: ReturnCode) -> Option<ReturnCode> {
+    pub fn resume(&mut self, ticket: TaskTicket, code: ReturnCode) -> Option<ReturnCode> {
         self.check_fork();
         let task = self.tasks.get_mut(ticket.task);
         let Some(task) = task.filter(|t| t.callback == CallbackState::Running(ticket.number))
@@ -331,13 +333,13 @@ impl<T: Transport> Client<T> {
 
     /// User code was left without returning: a callback counts as having succeeded,
     /// and a hook is asked again by the next run.
-    pub fn abandon(&mut self, ticket: Ticket) {
+    pub fn abandon(&mut self, ticket: TaskTicket) {
         if !self.end_allocation(ticket) {
             self.resume(ticket, ReturnCode::SUCCESS);
         }
     }
 
-    fn list_first(&mut self, id: Id) {
+    fn list_first(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && !task.listed
         {
@@ -347,7 +349,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Notes that a hook has returned, or was left. False when no task waits for it.
-    fn end_allocation(&mut self, ticket: Ticket) -> bool {
+    fn end_allocation(&mut self, ticket: TaskTicket) -> bool {
         let task = self.tasks.get_mut(ticket.task);
         let Some(task) = task.filter(|t| t.callback == CallbackState::Allocating(ticket.number))
         else {
@@ -362,7 +364,11 @@ impl<T: Transport> Client<T> {
     /// The hook has given memory for the body that its task waits with, or has none
     /// to give. Then the run is to end with the code that is returned, and the next
     /// one asks again.
-    pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) -> Option<ReturnCode> {
+    pub fn resume_alloc(
+        &mut self,
+        ticket: TaskTicket,
+        memory: Option<HookBuf>,
+    ) -> Option<ReturnCode> {
         self.check_fork();
         if !self.end_allocation(ticket) {
             return None;
@@ -385,7 +391,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Ends a task that its callback has seen to the end, or moves it on.
-    pub(super) fn delivered(&mut self, id: Id) -> Option<ReturnCode> {
+    pub(super) fn delivered(&mut self, id: SlabId) -> Option<ReturnCode> {
         let task = self.tasks.get_mut(id)?;
         debug_assert!(task.callback == CallbackState::Idle);
         match task.state {
@@ -394,7 +400,7 @@ impl<T: Transport> Client<T> {
             TaskState::Status if task.asks_status() => self.finish_delivered(id),
             TaskState::Created | TaskState::Data | TaskState::Warning | TaskState::Status => {
                 task.state = TaskState::Work;
-                self.let_go_of_data(id);
+                self.drop_data(id);
             }
             TaskState::Complete | TaskState::Exception | TaskState::Fail => {
                 self.finish_delivered(id);
@@ -405,17 +411,17 @@ impl<T: Transport> Client<T> {
         None
     }
 
-    fn finish_delivered(&mut self, id: Id) {
+    fn finish_delivered(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && task.code == ReturnCode::UNKNOWN_STATE
         {
             task.code = ReturnCode::SUCCESS;
         }
-        self.let_go_of_data(id);
+        self.drop_data(id);
         self.finish(id);
     }
 
-    fn let_go_of_data(&mut self, id: Id) {
+    fn drop_data(&mut self, id: SlabId) {
         self.discard_rest(id);
         if let Some(task) = self.tasks.get_mut(id) {
             task.data = None;
@@ -425,7 +431,7 @@ impl<T: Transport> Client<T> {
 
     /// Looks at a task that is on the list: offers its callback again, takes the
     /// next event of its backlog, or frees it.
-    fn advance_task(&mut self, id: Id) -> Option<Step> {
+    fn advance_task(&mut self, id: SlabId) -> Option<TaskStep> {
         loop {
             let task = self.tasks.get_mut(id)?;
             if task.callback == CallbackState::Due {

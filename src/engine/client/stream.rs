@@ -6,12 +6,12 @@
 //! Must not: touch other connections.
 
 use super::Client;
-use super::read::Incoming;
-use super::run::Step;
+use super::read::ClientIncoming;
+use super::run::TaskStep;
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Flush, Limit, State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Flush, Limit, Wait};
+use crate::slab::SlabId;
 use crate::task::{CallbackState, Callbacks, TaskState};
 use gearman_net::Transport;
 use std::mem::MaybeUninit;
@@ -27,10 +27,10 @@ pub struct Piece {
 
 impl<T: Transport> Client<T> {
     /// Asks the `workload_fn` of the task whose body is due on a connection.
-    pub(super) fn offer_workload(&mut self, key: usize) -> Option<Step> {
+    pub(super) fn offer_workload(&mut self, key: usize) -> Option<TaskStep> {
         let (id, _) = self.servers[key].streaming_out?;
         let conn = &self.link.conns[key];
-        if conn.state != State::Up || !conn.out.is_empty() {
+        if conn.state != ConnState::Up || !conn.out.is_empty() {
             return None;
         }
         let task = self.tasks.get(id)?;
@@ -41,7 +41,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// `workload_fn` returned `SUCCESS`: the body must have gone out whole.
-    pub(super) fn workload_sent(&mut self, id: Id) -> Option<ReturnCode> {
+    pub(super) fn workload_sent(&mut self, id: SlabId) -> Option<ReturnCode> {
         let task = self.tasks.get_mut(id)?;
         let key = task.conn? as usize;
         match self.servers[key].streaming_out {
@@ -74,7 +74,7 @@ impl<T: Transport> Client<T> {
     /// `LOST_CONNECTION`.
     pub fn poll_send_workload(
         &mut self,
-        id: Id,
+        id: SlabId,
         bytes: &[u8],
         call: &mut Piece,
     ) -> Poll<Result<usize, ReturnCode>> {
@@ -175,7 +175,7 @@ impl<T: Transport> Client<T> {
     /// `TIMEOUT`, `LOST_CONNECTION`.
     pub fn poll_recv_data(
         &mut self,
-        id: Id,
+        id: SlabId,
         space: &mut [MaybeUninit<u8>],
         limit: &mut Limit,
     ) -> Poll<Result<usize, ReturnCode>> {
@@ -193,7 +193,7 @@ impl<T: Transport> Client<T> {
             }
         };
         loop {
-            let Incoming::Stream { task, missing } = self.servers[key].incoming else {
+            let ClientIncoming::Stream { task, missing } = self.servers[key].incoming else {
                 return Poll::Ready(Ok(0));
             };
             if task != id || space.is_empty() {
@@ -216,9 +216,9 @@ impl<T: Transport> Client<T> {
                 }
             }
             self.servers[key].incoming = if got == missing {
-                Incoming::None
+                ClientIncoming::None
             } else {
-                Incoming::Stream { task, missing: missing - got }
+                ClientIncoming::Stream { task, missing: missing - got }
             };
             if got > 0 {
                 return Poll::Ready(Ok(got));
@@ -232,13 +232,13 @@ impl<T: Transport> Client<T> {
     }
 
     /// A callback is done with a body: what it did not receive is skipped.
-    pub(super) fn discard_rest(&mut self, id: Id) {
+    pub(super) fn discard_rest(&mut self, id: SlabId) {
         let Some(key) = self.tasks.get_mut(id).and_then(|t| t.stream.take()) else { return };
         let Some(server) = self.servers.get_mut(key as usize) else { return };
-        if let Incoming::Stream { task, missing } = server.incoming
+        if let ClientIncoming::Stream { task, missing } = server.incoming
             && task == id
         {
-            server.incoming = Incoming::Skip(missing);
+            server.incoming = ClientIncoming::Skip(missing);
         }
     }
 }

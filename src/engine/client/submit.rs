@@ -2,18 +2,18 @@
 //!
 //! Must not: read.
 
-use super::run::{Run, Step};
-use super::{Client, Expect, Owed, Sending};
+use super::run::{TaskRun, TaskStep};
+use super::{Client, ClientOwed, Expect, Sending};
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Flush, State};
-use crate::slab::Id;
+use crate::link::{ConnState, Flush};
+use crate::slab::SlabId;
 use crate::task::TaskState;
 use gearman_net::{Liveness, Transport};
 use gearman_protocol::limits::HEADER_SIZE;
 
 /// Packets are gathered up to this size before they are sent.
-const BATCH: usize = 128 * 1024;
+const SEND_BATCH_BYTES: usize = 128 * 1024;
 
 /// Where a task can go.
 enum Choice {
@@ -32,7 +32,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends what can be sent: new tasks, and what waits in connections.
-    pub(super) fn submit(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
+    pub(super) fn submit(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].writable {
                 self.on_writable(key, run)?;
@@ -70,10 +70,10 @@ impl<T: Transport> Client<T> {
     }
 
     /// The poller said that a connection can be written to.
-    fn on_writable(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+    fn on_writable(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         let conn = &mut self.link.conns[key];
         (conn.writable, conn.reported) = (false, false);
-        if conn.state == State::Connecting {
+        if conn.state == ConnState::Connecting {
             match self.link.finish_connect(key) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
@@ -89,12 +89,12 @@ impl<T: Transport> Client<T> {
         &mut self,
         key: usize,
         code: ReturnCode,
-        run: &Run,
+        run: &TaskRun,
     ) -> Result<(), ReturnCode> {
         // A connection that has worked may only have gone stale: its server gets
         // another chance.
-        if !self.servers[key].proven {
-            self.servers[key].failed_in = run.number;
+        if !self.servers[key].has_received {
+            self.servers[key].failed_in_run = run.number;
         }
         let lost = self.lose(key, code);
         if lost > 0 && run.until.is_none() {
@@ -105,7 +105,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// The first server, last added first, that can take a packet now.
-    fn choose(&mut self, run: &Run) -> Result<Choice, ReturnCode> {
+    fn choose(&mut self, run: &TaskRun) -> Result<Choice, ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set(
                 ReturnCode::NO_SERVERS,
@@ -115,10 +115,10 @@ impl<T: Transport> Client<T> {
         }
         let mut busy = false;
         for key in self.link.keys() {
-            if self.servers[key].failed_in == run.number {
+            if self.servers[key].failed_in_run == run.number {
                 continue;
             }
-            if self.link.look(key, self.clock) == Liveness::Dead {
+            if self.link.check_liveness(key, self.clock) == Liveness::Dead {
                 if self.ends_unread(key) {
                     return Ok(Choice::Wait);
                 }
@@ -128,12 +128,12 @@ impl<T: Transport> Client<T> {
                 self.lose(key, ReturnCode::LOST_CONNECTION);
             }
             match self.link.conns[key].state {
-                State::Up if self.is_busy(key) => busy = true,
-                State::Up => return Ok(Choice::Use(key)),
-                State::Connecting => return Ok(Choice::Wait),
-                State::Down => match self.open(key, run) {
+                ConnState::Up if self.is_busy(key) => busy = true,
+                ConnState::Up => return Ok(Choice::Use(key)),
+                ConnState::Connecting => return Ok(Choice::Wait),
+                ConnState::Down => match self.open(key, run) {
                     Ok(()) => return Ok(Choice::Wait),
-                    Err(_) => self.servers[key].failed_in = run.number,
+                    Err(_) => self.servers[key].failed_in_run = run.number,
                 },
             }
         }
@@ -160,10 +160,10 @@ impl<T: Transport> Client<T> {
         unread
     }
 
-    fn open(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
-        let patience = self.patience(run);
-        self.servers[key].proven = false;
-        self.link.open(key, patience)?;
+    fn open(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+        let connect_timeout = self.connect_timeout(run);
+        self.servers[key].has_received = false;
+        self.link.open(key, connect_timeout)?;
         self.greet(key);
         Ok(())
     }
@@ -173,9 +173,9 @@ impl<T: Transport> Client<T> {
         let replies = self.link.greet(key);
         let end = self.link.conns[key].out.unsent().len() as u64;
         let server = &mut self.servers[key];
-        server.written = end;
+        server.written_bytes = end;
         for _ in 0..replies {
-            server.owed.push_back(Owed { what: Expect::Greeting, end });
+            server.owed.push_back(ClientOwed { what: Expect::Greeting, end });
         }
     }
 
@@ -191,11 +191,11 @@ impl<T: Transport> Client<T> {
     fn must_flush(&self, key: usize) -> bool {
         self.servers[key].sending.is_some()
             || self.servers[key].streaming_out.is_some()
-            || self.link.conns[key].out.unsent().len() >= BATCH
+            || self.link.conns[key].out.unsent().len() >= SEND_BATCH_BYTES
     }
 
     /// Appends a task's packet to a connection.
-    fn put(&mut self, key: usize, id: Id) {
+    fn put(&mut self, key: usize, id: SlabId) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let size = if task.asks_status() {
             // Without the NUL that is there for C.
@@ -210,10 +210,10 @@ impl<T: Transport> Client<T> {
 
     /// Notes that a task's packet of `size` bytes, without a large body, was
     /// appended to a connection.
-    pub(super) fn account(&mut self, key: usize, id: Id, size: usize) {
+    pub(super) fn account(&mut self, key: usize, id: SlabId, size: usize) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let server = &mut self.servers[key];
-        server.written += size as u64;
+        server.written_bytes += size as u64;
         server.inflight += 1;
         let body = task.workload().len();
         task.conn = Some(key as u32);
@@ -227,11 +227,11 @@ impl<T: Transport> Client<T> {
             self.streaming += 1;
         }
         let what = if task.asks_status() { Expect::Status(id) } else { Expect::Created(id) };
-        server.owed.push_back(Owed { what, end: server.written });
+        server.owed.push_back(ClientOwed { what, end: server.written_bytes });
     }
 
     /// Sends what a connection has to send.
-    pub(super) fn push_out(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+    pub(super) fn push_out(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         match self.flush(key) {
             Ok(_) => Ok(()),
             Err(code) => self.connection_failed(key, code, run),

@@ -28,8 +28,8 @@ fn new_task<'a>(kind: TaskKind, body: &'a [u8]) -> NewTask<'a> {
         command: Command::SubmitJob,
         function: b"f",
         unique: b"u",
-        body: Body::Copy(body),
-        epoch: 0,
+        body: TaskBody::Copy(body),
+        epoch_seconds: 0,
         reducer: b"",
         callbacks: Callbacks::default(),
         token: Token::NONE,
@@ -52,23 +52,23 @@ fn complete(body: &[u8]) -> Vec<u8> {
 fn run_all(client: &mut Client<ScriptNet>) -> ReturnCode {
     let mut run = client.run_all();
     match client.step(&mut run) {
-        Step::Done(code) => code,
+        TaskStep::Done(code) => code,
         call => panic!("unexpected {call:?}"),
     }
 }
 
-fn run_until(client: &mut Client<ScriptNet>, id: Id) -> ReturnCode {
+fn run_until(client: &mut Client<ScriptNet>, id: SlabId) -> ReturnCode {
     let mut run = client.run_until(id);
     match client.step(&mut run) {
-        Step::Done(code) => code,
+        TaskStep::Done(code) => code,
         call => panic!("unexpected {call:?}"),
     }
 }
 
 /// Steps to a callback and returns which one.
-fn next_call(client: &mut Client<ScriptNet>, run: &mut Run) -> (Callbacks, Ticket) {
+fn next_call(client: &mut Client<ScriptNet>, run: &mut TaskRun) -> (Callbacks, TaskTicket) {
     match client.step(run) {
-        Step::Call(Upcall::Callback(_, which), ticket) => (which, ticket),
+        TaskStep::Call(TaskUpcall::Callback(_, which), ticket) => (which, ticket),
         other => panic!("expected a callback, not {other:?}"),
     }
 }
@@ -143,7 +143,7 @@ fn tasks_go_out_in_the_order_of_adding_as_one_send() {
         .sends(&response(Command::WorkComplete, &[b"c"], b""))
         .sends(&response(Command::WorkComplete, &[b"a"], b""))
         .sends(&response(Command::WorkFail, &[b"b"], b""));
-    let ids: Vec<Id> = [b"1", b"2", b"3"]
+    let ids: Vec<SlabId> = [b"1", b"2", b"3"]
         .map(|body| client.add(&new_task(TaskKind::Add, body)).expect("valid"))
         .to_vec();
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
@@ -291,7 +291,7 @@ fn callbacks_come_in_the_order_of_the_packets() {
         assert_eq!(found, data);
         assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     }
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert!(client.task(id).expect("kept").data.is_none());
 }
 
@@ -310,7 +310,7 @@ fn a_callback_that_fails_ends_the_run_and_is_offered_again() {
     let mut run = client.run_all();
     let (_, ticket) = next_call(&mut client, &mut run);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn a_nested_run_drives_every_task_but_the_one_whose_callback_runs() {
     let (which, ticket) = next_call(&mut client, &mut run);
     assert_eq!(which, Callbacks::COMPLETE);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     world.is_over();
 }
 
@@ -367,7 +367,7 @@ fn a_task_freed_in_its_callback_is_gone_and_its_ticket_stale() {
     let (_, ticket) = next_call(&mut client, &mut run);
     client.remove_task(id);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task_count(), 0);
 }
 
@@ -422,7 +422,7 @@ fn a_workload_function_sends_the_body_in_pieces() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"abcdef")).sends(&created()).sends(&complete(b""));
     let callbacks = Callbacks::WORKLOAD;
-    let body = Body::Streamed(6);
+    let body = TaskBody::Streamed(6);
     let id =
         client.add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") }).expect("valid");
     let mut run = client.run_all();
@@ -435,7 +435,7 @@ fn a_workload_function_sends_the_body_in_pieces() {
     assert_eq!(client.send_workload(id, b"too long"), Err(ReturnCode::DATA_TOO_LARGE));
     assert_eq!(client.send_workload(id, b"def"), Ok(3));
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     world.is_over();
 }
 
@@ -446,7 +446,7 @@ fn a_streamed_task_is_sent_again_when_nothing_of_its_body_has_gone() {
     world.peer(1).takes(&[5, 0]).expects(&whole[..5]).closes();
     world.peer(0).expects(&whole).sends(&created()).sends(&complete(b""));
     let callbacks = Callbacks::WORKLOAD;
-    let body = Body::Streamed(6);
+    let body = TaskBody::Streamed(6);
     let id =
         client.add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") }).expect("valid");
     let mut run = client.run_all();
@@ -454,7 +454,7 @@ fn a_streamed_task_is_sent_again_when_nothing_of_its_body_has_gone() {
     assert_eq!(which, Callbacks::WORKLOAD);
     assert_eq!(client.send_workload(id, b"abcdef"), Ok(6));
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     world.is_over();
 }
 
@@ -462,7 +462,7 @@ fn a_streamed_task_is_sent_again_when_nothing_of_its_body_has_gone() {
 fn a_workload_function_that_stops_short_fails_the_task_and_the_connection() {
     let (mut client, world) = client(1);
     let callbacks = Callbacks::WORKLOAD;
-    let body = Body::Streamed(6);
+    let body = TaskBody::Streamed(6);
     let id =
         client.add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") }).expect("valid");
     let mut run = client.run_all();
@@ -496,7 +496,7 @@ fn an_unbuffered_result_is_received_by_the_callback_and_its_rest_skipped() {
     let (which, ticket) = next_call(&mut client, &mut run);
     assert_eq!(which, Callbacks::COMPLETE);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     world.is_over();
 }
 
@@ -584,7 +584,7 @@ fn an_exchange_puts_off_what_arrives_for_tasks() {
     let (which, ticket) = next_call(&mut client, &mut run);
     assert_eq!(which, Callbacks::COMPLETE);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     world.is_over();
 }
 
@@ -648,7 +648,7 @@ fn a_background_job_over_a_quiet_connection_makes_no_task() {
     let Ok(Submitted::Task(id, mut run)) = client.submit_and_wait(&new) else {
         panic!("there is no connection yet");
     };
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     client.remove_task(id);
     world.take_calls();
     world.peer(0).expects(&bytes).sends(&created());
@@ -686,7 +686,9 @@ fn a_background_job_that_meets_a_surprise_becomes_a_task() {
             match client.submit_and_wait(&new).expect("valid") {
                 Submitted::Created(_) => code = ReturnCode::SUCCESS,
                 Submitted::Task(id, mut run) => {
-                    let Step::Done(run_code) = client.step(&mut run) else { panic!("no callback") };
+                    let TaskStep::Done(run_code) = client.step(&mut run) else {
+                        panic!("no callback")
+                    };
                     let task = client.remove_task(id).expect("there");
                     code =
                         if task.code == ReturnCode::UNKNOWN_STATE { run_code } else { task.code };
@@ -715,7 +717,7 @@ fn servers_removed_inside_a_callback_leave_its_task_alone() {
     let (_, ticket) = next_call(&mut client, &mut run);
     client.remove_servers();
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
 }
 
@@ -743,6 +745,6 @@ fn a_run_in_which_servers_are_removed_says_that_tasks_were_lost() {
     let (_, ticket) = next_call(&mut client, &mut run);
     client.remove_servers();
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::LOST_CONNECTION));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::LOST_CONNECTION));
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
 }

@@ -4,9 +4,9 @@
 //! Must not: read or send.
 
 use super::Client;
-use super::read::Incoming;
+use super::read::ClientIncoming;
 use crate::ReturnCode;
-use crate::link::{Limit, State, Wait, earlier};
+use crate::link::{ConnState, Limit, Wait, earlier};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -29,13 +29,13 @@ impl<T: Transport> Client<T> {
     fn mark_expected(&mut self) {
         for (conn, server) in self.link.conns.iter_mut().zip(&self.servers) {
             conn.expected = match conn.state {
-                State::Down => false,
-                State::Connecting => true,
-                State::Up => {
+                ConnState::Down => false,
+                ConnState::Connecting => true,
+                ConnState::Up => {
                     conn.is_blocked()
                         || !server.owed.is_empty()
                         || server.inflight > 0
-                        || !matches!(server.incoming, Incoming::None)
+                        || !matches!(server.incoming, ClientIncoming::None)
                 }
             };
         }
@@ -50,7 +50,7 @@ impl<T: Transport> Client<T> {
         let due = conns.iter().any(|conn| conn.expected);
         if due && !conns.iter().any(|conn| conn.expected && conn.is_ready()) {
             // If the poller does not work, the next wait says so.
-            let _ = self.link.glance();
+            let _ = self.link.poll_now();
         }
     }
 
@@ -64,9 +64,9 @@ impl<T: Transport> Client<T> {
     /// Whether new tasks have to wait for a connection to get ready.
     fn is_waited_for(&self, key: usize) -> bool {
         match self.link.conns[key].state {
-            State::Down => false,
-            State::Connecting => !self.link.conns[key].writable,
-            State::Up => self.is_busy(key),
+            ConnState::Down => false,
+            ConnState::Connecting => !self.link.conns[key].writable,
+            ConnState::Up => self.is_busy(key),
         }
     }
 

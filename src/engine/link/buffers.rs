@@ -2,10 +2,15 @@
 //!
 //! Must not: keep memory that a burst needed once the burst is over.
 
-/// Room that a connection's receive buffer starts with.
-const START: usize = 16 * 1024;
-/// Room that it grows to while the peer fills it.
-const MOST: usize = 256 * 1024;
+/// Largest packet body, in bytes, that is awaited in the receive buffer. A larger body is
+/// received directly into the memory that will hold it.
+pub(crate) const BUFFERED_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Initial size of a receive buffer, in bytes.
+const IN_BUF_BYTES_INITIAL: usize = 16 * 1024;
+/// Size, in bytes, up to which a receive buffer grows while the peer fills it, and above
+/// which a sent buffer is freed.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
 
 /// Received bytes that were not read yet.
 #[derive(Debug, Default)]
@@ -57,8 +62,9 @@ impl InBuf {
         }
         // Full although nothing is left to move: the peer is faster, or one
         // packet's arguments are long.
-        if self.bytes.len() - self.end < START / 2 {
-            let size = (self.bytes.len() * 2).clamp(START, MOST.max(self.end + START));
+        if self.bytes.len() - self.end < IN_BUF_BYTES_INITIAL / 2 {
+            let size = (self.bytes.len() * 2)
+                .clamp(IN_BUF_BYTES_INITIAL, BUFFER_BYTES_MAX.max(self.end + IN_BUF_BYTES_INITIAL));
             self.bytes.resize(size, 0);
         }
     }
@@ -113,7 +119,7 @@ impl OutBuf {
     pub(super) fn sent_all(&mut self) {
         self.start = 0;
         self.bytes.clear();
-        if self.bytes.capacity() > MOST {
+        if self.bytes.capacity() > BUFFER_BYTES_MAX {
             self.bytes = Vec::new();
         }
     }

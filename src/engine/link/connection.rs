@@ -10,7 +10,7 @@ use std::time::Instant;
 
 /// Whether a connection can carry packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ConnState {
     /// Not connected.
     Down,
     /// Being connected. What is to be sent is buffered.
@@ -30,13 +30,13 @@ pub struct Conn {
     pub(super) next_address: usize,
     pub(super) used_addresses: bool,
     /// Whether it can carry packets.
-    pub state: State,
+    pub state: ConnState,
     /// When connecting has to be done.
     pub deadline: Option<Instant>,
     /// When a complete packet last came, or the connection was made.
-    pub heard: Instant,
+    pub last_received: Instant,
     /// When it was last looked at before it was written to.
-    pub(super) looked: Instant,
+    pub(super) last_checked: Instant,
     /// Received, not read.
     pub inbuf: InBuf,
     /// What is received ends in the middle of a packet: it can only be read when
@@ -58,7 +58,7 @@ pub struct Conn {
     /// Bytes that were buffered when the connection was closed.
     unsent_when_closed: usize,
     /// Why it could not be made, or broke; none while it is up.
-    pub(super) trouble: Option<io::Error>,
+    pub(super) last_failure: Option<io::Error>,
 }
 
 impl Conn {
@@ -70,10 +70,10 @@ impl Conn {
             addresses,
             next_address: 0,
             used_addresses: false,
-            state: State::Down,
+            state: ConnState::Down,
             deadline: None,
-            heard: now,
-            looked: now,
+            last_received: now,
+            last_checked: now,
             inbuf: InBuf::default(),
             partial: false,
             out: OutBuf::default(),
@@ -84,33 +84,33 @@ impl Conn {
             expected: false,
             reported: false,
             unsent_when_closed: 0,
-            trouble: None,
+            last_failure: None,
         }
     }
 
     /// Why the last attempt to connect failed, or the connection broke, in the
     /// system's words. None when it is up, or was closed on purpose.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.as_ref().map(system_text)
+    pub fn last_failure(&self) -> Option<String> {
+        self.last_failure.as_ref().map(system_text)
     }
 
     /// Bytes that are buffered or, on a closed connection, were: these are told
     /// once.
     pub fn take_unsent(&mut self) -> usize {
         match self.state {
-            State::Down => std::mem::take(&mut self.unsent_when_closed),
-            State::Connecting | State::Up => self.out.unsent().len(),
+            ConnState::Down => std::mem::take(&mut self.unsent_when_closed),
+            ConnState::Connecting | ConnState::Up => self.out.unsent().len(),
         }
     }
 
     /// Whether what is buffered has to wait for the poller.
     pub fn is_blocked(&self) -> bool {
-        self.state != State::Up || self.wants_writable
+        self.state != ConnState::Up || self.wants_writable
     }
 
     /// Whether nothing is under way or has come: it is down, or up and idle.
     pub fn is_quiet(&self) -> bool {
-        self.state != State::Connecting
+        self.state != ConnState::Connecting
             && !self.readable
             && !self.writable
             && self.inbuf.is_empty()
@@ -124,10 +124,10 @@ impl Conn {
 
     /// Back to not being connected.
     pub(super) fn reset(&mut self) {
-        if self.state != State::Down {
+        if self.state != ConnState::Down {
             self.unsent_when_closed = self.out.unsent().len();
         }
-        self.state = State::Down;
+        self.state = ConnState::Down;
         self.deadline = None;
         self.inbuf.clear();
         self.partial = false;

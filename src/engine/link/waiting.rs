@@ -7,7 +7,7 @@
 //!
 //! Must not: sleep, but in the three functions that say so.
 
-use super::{Link, State, earlier};
+use super::{ConnState, Link};
 use crate::ReturnCode;
 use crate::at;
 use gearman_net::{MioNet, Transport, WAKE_KEY, WaitCall, Waited};
@@ -39,7 +39,7 @@ impl<T: Transport> Link<T> {
         if self.conns.iter().any(|c| c.readable || c.writable) {
             return Poll::Ready(Ok(Wait::Ready));
         }
-        self.poll_news(until)
+        self.poll_outcome(until)
     }
 
     /// Whether one connection is ready, or `until` has come. What others have become
@@ -57,31 +57,31 @@ impl<T: Transport> Link<T> {
         if conn.readable || conn.writable {
             return Poll::Ready(Ok(Wait::Ready));
         }
-        self.poll_news(until)
+        self.poll_outcome(until)
     }
 
     /// What the wait brought beside ready connections. `Pending` asks for a wait. A
     /// signal asks for another one, unless signals end waits.
     #[inline(always)]
-    fn poll_news(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
+    fn poll_outcome(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
         if (self.woken || self.outcome.is_some())
-            && let Some(wait) = self.news(until)?
+            && let Some(wait) = self.wait_outcome(until)?
         {
             return Poll::Ready(Ok(wait));
         }
-        self.want_wait(until);
+        self.request_wait(until);
         Poll::Pending
     }
 
     /// Asks for a wait that ends at `until`.
     #[inline(always)]
-    pub fn want_wait(&mut self, until: Option<Instant>) {
+    pub fn request_wait(&mut self, until: Option<Instant>) {
         self.waits_until = until;
     }
 
     #[cold]
     #[inline(never)]
-    fn news(&mut self, until: Option<Instant>) -> Result<Option<Wait>, ReturnCode> {
+    fn wait_outcome(&mut self, until: Option<Instant>) -> Result<Option<Wait>, ReturnCode> {
         let outcome = self.outcome.take();
         if std::mem::take(&mut self.woken) {
             return Ok(Some(Wait::Woken));
@@ -174,10 +174,10 @@ impl<T: Transport> Link<T> {
             if ready.key == WAKE_KEY {
                 self.woken = true;
             } else if let Some(conn) = self.conns.get_mut(ready.key) {
-                conn.readable |= ready.readable && conn.state == State::Up;
-                conn.closed |= ready.closed && conn.state == State::Up;
+                conn.readable |= ready.readable && conn.state == ConnState::Up;
+                conn.closed |= ready.closed && conn.state == ConnState::Up;
                 // An attempt to connect that failed may only be readable.
-                conn.writable |= ready.writable || conn.state == State::Connecting;
+                conn.writable |= ready.writable || conn.state == ConnState::Connecting;
             }
         }
     }
@@ -228,7 +228,7 @@ impl<T: Transport> Link<T> {
         let (net, settings) = (&self.net, &self.settings);
         let limit = limit.or_begin(|| settings.deadline(net.now()));
         let connect = self.connect_deadline();
-        let wait = ready!(self.poll_news(earlier(limit, earlier(connect, grace))))?;
+        let wait = ready!(self.poll_outcome(earlier(limit, earlier(connect, grace))))?;
         let is_over = |end: Option<Instant>| end.is_some_and(|e| limit.is_none_or(|l| e < l));
         Poll::Ready(match wait {
             // An attempt to connect that takes too long is news: the next run tries the
@@ -246,12 +246,12 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// As [`Link::poll_wait`].
-    pub fn glance(&mut self) -> Result<Wait, ReturnCode> {
+    pub fn poll_now(&mut self) -> Result<Wait, ReturnCode> {
         let now = self.net.now();
         let outcome = self.net.wait(Some(now));
         let ready = matches!(outcome, Ok(Waited::Ready));
         self.waited(outcome);
-        match self.poll_news(Some(now)) {
+        match self.poll_outcome(Some(now)) {
             Poll::Ready(wait) => wait,
             Poll::Pending if ready => Ok(Wait::Ready),
             Poll::Pending => Ok(Wait::TimedOut),
@@ -303,5 +303,13 @@ impl Limit {
     /// The wait is over.
     pub fn end(&mut self) {
         self.0 = None;
+    }
+}
+
+/// The earlier of two deadlines; None means no deadline.
+pub fn earlier<L: Ord>(one: Option<L>, other: Option<L>) -> Option<L> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

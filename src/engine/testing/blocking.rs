@@ -6,7 +6,7 @@
 use crate::ReturnCode;
 use crate::client::{Broadcast, Cancelling, Client, NewTask, Piece, Submitted};
 use crate::link::Limit;
-use crate::slab::Id;
+use crate::slab::SlabId;
 use crate::worker::Worker;
 use gearman_net::Transport;
 use std::mem::MaybeUninit;
@@ -23,7 +23,7 @@ impl<T: Transport> Client<T> {
             Poll::Ready(submitted) => submitted,
             Poll::Pending => {
                 self.link.sleep();
-                self.acknowledged(new)
+                self.finish_background(new)
             }
         }
     }
@@ -33,14 +33,14 @@ impl<T: Transport> Client<T> {
         self.block(|client| client.poll_cancel(&mut call, handle))
     }
 
-    pub(crate) fn send_workload(&mut self, id: Id, bytes: &[u8]) -> Result<usize, ReturnCode> {
+    pub(crate) fn send_workload(&mut self, id: SlabId, bytes: &[u8]) -> Result<usize, ReturnCode> {
         let mut piece = Piece::default();
         self.block(|client| client.poll_send_workload(id, bytes, &mut piece))
     }
 
     pub(crate) fn recv_data(
         &mut self,
-        id: Id,
+        id: SlabId,
         space: &mut [MaybeUninit<u8>],
     ) -> Result<usize, ReturnCode> {
         let mut limit = Limit::default();

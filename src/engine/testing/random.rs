@@ -2,7 +2,7 @@
 //!
 //! Must not: be used for secrets.
 
-use super::{Peer, packets};
+use super::{ScriptPeer, packets};
 pub(crate) use crate::random::Random;
 use std::fmt::{Debug, Formatter, Result as Written};
 use std::time::Duration;
@@ -76,7 +76,7 @@ pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
     turns
 }
 
-impl Peer {
+impl ScriptPeer {
     /// Adds turns to the script.
     pub(crate) fn takes_turns(&mut self, turns: &[Turn]) {
         for turn in turns {

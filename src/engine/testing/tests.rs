@@ -1,7 +1,7 @@
 //! The script itself, played against a bare link.
 
 use super::*;
-use crate::link::{Fill, Flush, Link, State, Wait};
+use crate::link::{ConnState, Fill, Flush, Link, Wait};
 
 #[test]
 fn a_script_is_played_as_far_as_the_engine_goes_along() {
@@ -16,7 +16,7 @@ fn a_script_is_played_as_far_as_the_engine_goes_along() {
     assert_eq!(link.flush(0, b"ping", &mut 0), Ok(Flush::Done));
     let before = world.now();
     let mut got = Vec::new();
-    while link.conns[0].state == State::Up {
+    while link.conns[0].state == ConnState::Up {
         assert_eq!(link.wait(None), Ok(Wait::Ready));
         link.conns[0].writable = false;
         while link.fill(0) == Ok(Fill::Data) {}

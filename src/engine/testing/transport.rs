@@ -2,7 +2,7 @@
 //!
 //! Must not: let anything happen but what the script says.
 
-use super::{Connect, Peer, ScriptNet, packets};
+use super::{Connect, ScriptNet, ScriptPeer, packets};
 use gearman_buf::Owned;
 use gearman_net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
 use std::cell::RefMut;
@@ -11,10 +11,10 @@ use std::mem::MaybeUninit;
 use std::time::Instant;
 
 impl ScriptNet {
-    fn peer(&mut self, key: usize) -> RefMut<'_, Peer> {
+    fn peer(&mut self, key: usize) -> RefMut<'_, ScriptPeer> {
         RefMut::map(self.0.borrow_mut(), |state| {
             if state.peers.len() <= key {
-                state.peers.resize_with(key + 1, Peer::default);
+                state.peers.resize_with(key + 1, ScriptPeer::default);
             }
             &mut state.peers[key]
         })
@@ -35,7 +35,7 @@ impl Transport for ScriptNet {
         let mut state = self.0.borrow_mut();
         let forked = std::mem::take(&mut state.forked);
         if forked {
-            state.peers.iter_mut().for_each(Peer::shut);
+            state.peers.iter_mut().for_each(ScriptPeer::shut);
             state.ready.clear();
         }
         forked

@@ -3,12 +3,12 @@
 //! Must not: run a job.
 
 use super::Worker;
-use super::server::{Owed, Queue};
+use super::server::{QueueState, WorkerOwed};
 use super::stop::Stop;
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{State, Wait, earlier};
-use crate::slab::Id;
+use crate::link::{ConnState, Wait, earlier};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 
 /// How long a server may take to answer, or to be connected to, before the next
 /// one is asked.
-pub(super) const GRACE: Duration = Duration::from_millis(200);
+pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(200);
 
 /// One call of `work` or `grab_job`, until it has a job. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    stage: Stage,
+    stage: SearchStage,
     /// Names the call, or in non-blocking mode the round.
     pub(super) number: u64,
     /// Sleep until there is a job, or only ask once.
@@ -36,12 +36,12 @@ pub struct Search {
     /// Why a server could not be used.
     failure: Option<ReturnCode>,
     /// Until when a stop waits for an answer that is outstanding.
-    stops_at: Option<Instant>,
+    stop_deadline: Option<Instant>,
 }
 
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum SearchStage {
     /// Nothing was asked.
     Begins,
     /// The only server was asked, and nothing else is going on.
@@ -65,7 +65,7 @@ impl Search {
 
     const fn new(sleeps: bool) -> Search {
         Search {
-            stage: Stage::Begins,
+            stage: SearchStage::Begins,
             number: 0,
             sleeps,
             blocking: true,
@@ -73,14 +73,14 @@ impl Search {
             turn: None,
             lost: false,
             failure: None,
-            stops_at: None,
+            stop_deadline: None,
         }
     }
 }
 
 /// What to do next.
-enum Next {
-    Take(Id),
+enum AskOutcome {
+    Take(SlabId),
     /// The answer of this server is awaited, or a connection to it.
     Await(usize),
     /// Every server was asked, or is not to be waited for.
@@ -92,7 +92,7 @@ impl<T: Transport> Worker<T> {
     ///
     /// # Errors
     /// As [`Worker::poll_job`].
-    pub fn grab(&mut self) -> Result<Id, ReturnCode> {
+    pub fn grab(&mut self) -> Result<SlabId, ReturnCode> {
         let mut search = Search::for_grab();
         self.block(|worker| worker.poll_job(&mut search))
     }
@@ -104,19 +104,19 @@ impl<T: Transport> Worker<T> {
     /// non-blocking mode, `TIMEOUT`, and whatever keeps servers from being asked.
     /// In non-blocking mode it is never `Pending`.
     #[inline]
-    pub fn poll_job(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
+    pub fn poll_job(&mut self, call: &mut Search) -> Poll<Result<SlabId, ReturnCode>> {
         match call.stage {
-            Stage::Begins => {
+            SearchStage::Begins => {
                 let deadline = self.begin_job(call.sleeps);
-                let asked = self.ask_quickly();
+                let asked = self.send_quick_grab();
                 let quick = if asked { self.poll_quick(deadline) } else { Poll::Ready(Ok(None)) };
                 self.poll_begun(call, deadline, quick)
             }
-            Stage::AsksQuickly => {
+            SearchStage::AsksQuickly => {
                 let quick = self.poll_quick(call.deadline);
                 self.poll_begun(call, call.deadline, quick)
             }
-            Stage::Asks | Stage::Pauses => self.poll_find(call),
+            SearchStage::Asks | SearchStage::Pauses => self.poll_find(call),
         }
     }
 
@@ -126,8 +126,8 @@ impl<T: Transport> Worker<T> {
     pub(super) fn begin_job(&mut self, sleeps: bool) -> Option<Instant> {
         self.check_fork();
         self.link.error.reset();
-        self.spread_news();
-        self.link.settings.timeout.filter(|_| self.sleep_ends || !sleeps)?;
+        self.flush_ability_changes();
+        self.link.settings.timeout.filter(|_| self.timeout_ends_sleep || !sleeps)?;
         self.link.settings.deadline(self.link.net.now())
     }
 
@@ -137,9 +137,9 @@ impl<T: Transport> Worker<T> {
         &mut self,
         call: &mut Search,
         deadline: Option<Instant>,
-        quick: Poll<Result<Option<Id>, ReturnCode>>,
-    ) -> Poll<Result<Id, ReturnCode>> {
-        (call.stage, call.deadline) = (Stage::AsksQuickly, deadline);
+        quick: Poll<Result<Option<SlabId>, ReturnCode>>,
+    ) -> Poll<Result<SlabId, ReturnCode>> {
+        (call.stage, call.deadline) = (SearchStage::AsksQuickly, deadline);
         match ready!(quick) {
             Ok(Some(job)) => Poll::Ready(Ok(job)),
             quick => self.search(call, quick.err()),
@@ -153,7 +153,7 @@ impl<T: Transport> Worker<T> {
         &mut self,
         call: &mut Search,
         lost: Option<ReturnCode>,
-    ) -> Poll<Result<Id, ReturnCode>> {
+    ) -> Poll<Result<SlabId, ReturnCode>> {
         call.blocking = !self.link.settings.non_blocking;
         if !call.blocking {
             return Poll::Ready(self.go_on_with_round(call));
@@ -168,7 +168,7 @@ impl<T: Transport> Worker<T> {
         self.send_question(call);
         // What the quick way left unread is not reported again.
         self.serve(call)?;
-        call.stage = Stage::Asks;
+        call.stage = SearchStage::Asks;
         self.poll_find(call)
     }
 
@@ -197,42 +197,42 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Asks servers until there is a job.
-    fn poll_find(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
+    fn poll_find(&mut self, call: &mut Search) -> Poll<Result<SlabId, ReturnCode>> {
         loop {
-            if call.stage == Stage::Pauses {
+            if call.stage == SearchStage::Pauses {
                 ready!(self.poll_pause(call))?;
-                call.stage = Stage::Asks;
+                call.stage = SearchStage::Asks;
                 self.serve(call)?;
             }
-            self.heed_stop(call)?;
+            self.check_stop(call)?;
             match self.ask(call) {
-                Next::Take(job) => return Poll::Ready(Ok(job)),
-                Next::Await(key) => call.turn = self.await_turn(call.turn, key),
-                Next::AllAsked => self.all_asked(call)?,
+                AskOutcome::Take(job) => return Poll::Ready(Ok(job)),
+                AskOutcome::Await(key) => call.turn = self.await_turn(call.turn, key),
+                AskOutcome::AllAsked => self.all_asked(call)?,
             }
-            call.stage = Stage::Pauses;
+            call.stage = SearchStage::Pauses;
         }
     }
 
     /// Ends the call when a stop was asked for. A job that a server may be
     /// giving us right now is still run, unless it takes too long to come.
-    pub(super) fn heed_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
+    pub(super) fn check_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let Some(stop) = self.stop else { return Ok(()) };
-        let comes = (0..self.servers.len()).any(|key| self.is_giving(key));
+        let comes = (0..self.servers.len()).any(|key| self.may_bring_job(key));
         if stop == Stop::Graceful && comes && call.blocking {
             let now = self.link.net.now();
-            if now < *call.stops_at.get_or_insert(now + GRACE) {
+            if now < *call.stop_deadline.get_or_insert(now + ANSWER_GRACE) {
                 return Ok(());
             }
         }
-        self.give_back();
+        self.return_unclaimed_jobs();
         Err(self.link.error.set_code(stop.code()))
     }
 
     /// Takes a job that has come, or asks the next server.
-    fn ask(&mut self, call: &mut Search) -> Next {
+    fn ask(&mut self, call: &mut Search) -> AskOutcome {
         if let Some(job) = self.ready.pop_front() {
-            return Next::Take(job);
+            return AskOutcome::Take(job);
         }
         for key in self.link.keys() {
             let server = &self.servers[key];
@@ -240,18 +240,21 @@ impl<T: Transport> Worker<T> {
                 continue;
             }
             match self.link.conns[key].state {
-                State::Down => {
-                    if self.stop.is_some() || server.failed_in == call.number || self.rests(key) {
+                ConnState::Down => {
+                    if self.stop.is_some()
+                        || server.failed_in == call.number
+                        || self.waits_to_reconnect(key)
+                    {
                         continue;
                     }
                     match self.connect(key) {
-                        Ok(()) => return Next::Await(key),
+                        Ok(()) => return AskOutcome::Await(key),
                         Err(code) => self.fail(call, key, code),
                     }
                 }
-                State::Connecting => return Next::Await(key),
-                State::Up => {
-                    if !server.asks()
+                ConnState::Connecting => return AskOutcome::Await(key),
+                ConnState::Up => {
+                    if !server.awaits_job()
                         && self.stop.is_none()
                         && let Err(code) = self.grab_from(key)
                     {
@@ -259,34 +262,34 @@ impl<T: Transport> Worker<T> {
                         // It may be back already.
                         return self.ask(call);
                     }
-                    return Next::Await(key);
+                    return AskOutcome::Await(key);
                 }
             }
         }
-        Next::AllAsked
+        AskOutcome::AllAsked
     }
 
     /// Asks a server for a job.
     pub(super) fn grab_from(&mut self, key: usize) -> Result<(), ReturnCode> {
         let command = self.grabs_with;
-        self.servers[key].owed.push_back(Owed::Grab);
+        self.servers[key].owed.push_back(WorkerOwed::Grab);
         self.servers[key].noop = false;
-        self.tell(key, command)
+        self.send_command(key, command)
     }
 
     /// Whether a server that is down is left alone for a while. No clock is read
     /// while everything is well.
-    pub(super) fn rests(&mut self, key: usize) -> bool {
-        let Some(until) = self.servers[key].rests_until else { return false };
+    pub(super) fn waits_to_reconnect(&mut self, key: usize) -> bool {
+        let Some(until) = self.servers[key].reconnect_at else { return false };
         let rests = self.link.net.now() < until;
         if !rests {
-            self.servers[key].rests_until = None;
+            self.servers[key].reconnect_at = None;
         }
         rests
     }
 
     /// Buffers a packet without arguments and sends what is buffered.
-    pub(super) fn tell(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
+    pub(super) fn send_command(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
         encode(self.link.conns[key].out.bytes(), Magic::Request, command, &[], b"");
         self.link.flush(key, &[], &mut 0).map(drop)
     }
@@ -309,7 +312,7 @@ impl<T: Transport> Worker<T> {
         let settings = &self.link.settings;
         let limit = settings.timeout.filter(|t| !settings.non_blocking || !t.is_zero());
         let share = limit.map(|t| t / (self.servers.len() as u32 + 1));
-        share.unwrap_or(GRACE).min(GRACE)
+        share.unwrap_or(ANSWER_GRACE).min(ANSWER_GRACE)
     }
 
     /// No server has a job now.
@@ -334,11 +337,13 @@ impl<T: Transport> Worker<T> {
 
     /// Has a server that has no job wake us when it has one.
     pub(super) fn go_to_sleep(&mut self, key: usize) -> Result<(), ReturnCode> {
-        if self.servers[key].queue != Queue::Empty || self.link.conns[key].state != State::Up {
+        if self.servers[key].queue != QueueState::Empty
+            || self.link.conns[key].state != ConnState::Up
+        {
             return Ok(());
         }
-        self.servers[key].queue = Queue::Watched;
-        self.tell(key, Command::PreSleep)
+        self.servers[key].queue = QueueState::Watched;
+        self.send_command(key, Command::PreSleep)
     }
 
     /// No server can be reached. A call that is to sleep for so long at most tries
@@ -384,14 +389,14 @@ impl<T: Transport> Worker<T> {
 
     fn pause_ends(&self, call: &Search) -> Option<Instant> {
         let mut until = earlier(call.deadline, call.turn.map(|(_, end)| end));
-        until = earlier(until, call.stops_at);
+        until = earlier(until, call.stop_deadline);
         for (conn, server) in self.link.conns.iter().zip(&self.servers) {
             match conn.state {
-                State::Up => {}
-                State::Connecting => until = earlier(until, conn.deadline),
+                ConnState::Up => {}
+                ConnState::Connecting => until = earlier(until, conn.deadline),
                 // A call that does not sleep tries each server once.
-                State::Down if !call.sleeps && server.failed_in == call.number => {}
-                State::Down => until = earlier(until, server.rests_until),
+                ConnState::Down if !call.sleeps && server.failed_in == call.number => {}
+                ConnState::Down => until = earlier(until, server.reconnect_at),
             }
         }
         until
@@ -404,8 +409,8 @@ impl<T: Transport> Worker<T> {
         // A server that has rested is tried again, by the same call too: else its rest
         // would be over again and again.
         for server in &mut self.servers {
-            if call.sleeps && server.rests_until.is_some_and(|until| until <= now) {
-                (server.rests_until, server.failed_in) = (None, 0);
+            if call.sleeps && server.reconnect_at.is_some_and(|until| until <= now) {
+                (server.reconnect_at, server.failed_in) = (None, 0);
             }
         }
         if let Some((key, until)) = call.turn
@@ -438,14 +443,14 @@ impl<T: Transport> Worker<T> {
     /// Does what connections have become ready for.
     pub(super) fn serve(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         for key in 0..self.servers.len() {
-            if self.link.conns[key].state == State::Connecting
+            if self.link.conns[key].state == ConnState::Connecting
                 && self.link.conns[key].writable
                 && let Err(code) = self.finish_connect(key)
             {
                 self.fail(call, key, code);
             }
             let conn = &mut self.link.conns[key];
-            if conn.state != State::Up {
+            if conn.state != ConnState::Up {
                 continue;
             }
             conn.reported = false;
@@ -460,7 +465,9 @@ impl<T: Transport> Worker<T> {
             if (conn.readable || !conn.inbuf.is_empty())
                 && let Err(code) = self.read(key, call.number)
             {
-                if self.link.conns[key].state == State::Up || code != ReturnCode::LOST_CONNECTION {
+                if self.link.conns[key].state == ConnState::Up
+                    || code != ReturnCode::LOST_CONNECTION
+                {
                     return Err(code);
                 }
                 self.lose(call, key, code);

@@ -1,4 +1,4 @@
-//! [`Job`]: what a server gave this worker to do.
+//! [`AssignedJob`]: what a server gave this worker to do.
 //!
 //! Must not: do I/O.
 
@@ -8,12 +8,12 @@ use gearman_protocol::packet::Ends;
 use gearman_protocol::{Command, Header, Magic, Packet};
 
 /// Memory up to this size is kept for the next job.
-const KEPT: usize = 16 * 1024;
+const SPARE_JOB_BYTES_MAX: usize = 16 * 1024;
 
 /// A job. Its texts and its workload stay where they are until it is removed,
 /// and each is followed by a NUL: C holds pointers to them.
 #[derive(Debug)]
-pub struct Job {
+pub struct AssignedJob {
     /// Its packet: the header, then handle, function, unique id and reducer, a NUL
     /// after each, then the body, unless that was received apart. A report about the
     /// job begins with the same bytes but for the header, which is therefore
@@ -25,10 +25,10 @@ pub struct Job {
     body_at: usize,
     /// The body that was received apart.
     pub(super) body: Owned,
-    /// The connection that it came on, and which life of that connection: after
+    /// The connection that it came on, and which generation of that connection: after
     /// a reconnect the server has given the job to somebody else.
     pub(super) conn: usize,
-    pub(super) life: u32,
+    pub(super) generation: u32,
     /// A final packet was sent.
     pub(super) finished: bool,
     /// The ticket of the function that runs for it, 0 while none does.
@@ -64,16 +64,16 @@ impl Report {
     }
 }
 
-impl Job {
+impl AssignedJob {
     /// A job that stands for nothing yet.
-    fn empty() -> Job {
-        Job {
+    fn empty() -> AssignedJob {
+        AssignedJob {
             packet: Owned::new(),
             ends: [0; MAX_ARGS],
             body_at: 0,
             body: Owned::new(),
             conn: 0,
-            life: 0,
+            generation: 0,
             finished: false,
             running: 0,
         }
@@ -86,19 +86,19 @@ impl Job {
     /// [`OutOfMemory`].
     #[inline(always)]
     pub(super) fn new(
-        spare: Option<Box<Job>>,
+        spare: Option<Box<AssignedJob>>,
         packet: &Packet<'_>,
         conn: usize,
-        life: u32,
-    ) -> Result<Box<Job>, OutOfMemory> {
-        let mut job = spare.unwrap_or_else(|| Box::new(Job::empty()));
+        generation: u32,
+    ) -> Result<Box<AssignedJob>, OutOfMemory> {
+        let mut job = spare.unwrap_or_else(|| Box::new(AssignedJob::empty()));
         let bytes = packet.bytes();
         job.packet.clear();
         job.packet.extend(if packet.is_whole() { bytes } else { &bytes[..packet.head_size()] })?;
         job.packet.terminate()?;
         job.ends = packet.ends();
         job.body_at = packet.head_size();
-        (job.conn, job.life, job.finished, job.running) = (conn, life, false, 0);
+        (job.conn, job.generation, job.finished, job.running) = (conn, generation, false, 0);
         Ok(job)
     }
 
@@ -121,8 +121,8 @@ impl Job {
 
     /// Its memory, if that is small enough to be kept for the next job.
     #[inline]
-    pub(super) fn recycle(self: Box<Job>) -> Option<Box<Job>> {
-        let kept = self.packet.capacity() <= KEPT && self.body.capacity() == 0;
+    pub(super) fn recycle(self: Box<AssignedJob>) -> Option<Box<AssignedJob>> {
+        let kept = self.packet.capacity() <= SPARE_JOB_BYTES_MAX && self.body.capacity() == 0;
         kept.then_some(self)
     }
 

@@ -27,19 +27,19 @@ mod tests;
 mod waiting;
 mod work;
 
-pub use functions::Function;
+pub use functions::WorkerFunction;
 pub use grab::Search;
-pub use job::{Job, Report};
-pub use request::Exchange;
+pub use job::{AssignedJob, Report};
+pub use request::WorkerExchange;
 pub use stop::{STOP_GRACEFUL, STOP_NOW};
-pub use work::{Outcome, Step, Ticket, Upcall};
+pub use work::{Outcome, WorkStep, WorkTicket, WorkUpcall};
 
 use super::ReturnCode;
 use super::link::Link;
-use super::slab::{Id, Slab};
+use super::slab::{BoxSlab, SlabId};
 use gearman_net::Transport;
 use gearman_protocol::Command;
-use server::Server;
+use server::WorkerServer;
 use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Instant;
@@ -53,19 +53,19 @@ pub struct Worker<T: Transport> {
     /// Which packet asks for a job: GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL.
     pub grabs_with: Command,
     /// Whether the time limit ends a sleep.
-    pub sleep_ends: bool,
+    pub timeout_ends_sleep: bool,
     /// Whether [`Worker::finish`] says in non-blocking mode, too, that a result was lost.
-    pub tells_losses: bool,
-    servers: Vec<Server>,
+    pub reports_lost_results: bool,
+    servers: Vec<WorkerServer>,
     /// Some server has something to hear of functions.
-    has_news: bool,
+    has_ability_changes: bool,
     /// The oldest first.
-    functions: Vec<Function>,
-    jobs: Slab<Job>,
+    functions: Vec<WorkerFunction>,
+    jobs: BoxSlab<AssignedJob>,
     /// Jobs that have come and were not handed out.
-    ready: VecDeque<Id>,
+    ready: VecDeque<SlabId>,
     /// The memory of the last job.
-    spare: Option<Box<Job>>,
+    spare: Option<Box<AssignedJob>>,
     stop: Option<Stop>,
     /// The round of non-blocking calls that is under way; 0 when there is none.
     round: u64,
@@ -75,10 +75,10 @@ pub struct Worker<T: Transport> {
     /// [`Worker::next_timeout`] tell it.
     in_event_loop: bool,
     last_call: u64,
-    last_life: u32,
+    last_generation: u32,
     last_ticket: u32,
     last_exchange: u32,
-    reply: Option<(u32, super::exchange::Reply)>,
+    reply: Option<(u32, super::exchange::ExchangeReply)>,
     /// The packet that the call under way waits to send.
     push: Option<send::Push>,
     /// The only server was asked for a job, and its answer is not noted as owed.
@@ -93,12 +93,12 @@ impl<T: Transport> Worker<T> {
         Worker {
             link,
             grabs_with: Command::GrabJobAll,
-            sleep_ends: true,
-            tells_losses: true,
+            timeout_ends_sleep: true,
+            reports_lost_results: true,
             servers: Vec::new(),
-            has_news: false,
+            has_ability_changes: false,
             functions: Vec::new(),
-            jobs: Slab::new(),
+            jobs: BoxSlab::new(),
             ready: VecDeque::new(),
             spare: None,
             stop: None,
@@ -106,7 +106,7 @@ impl<T: Transport> Worker<T> {
             turn: None,
             in_event_loop: false,
             last_call: 0,
-            last_life: 0,
+            last_generation: 0,
             last_ticket: 0,
             last_exchange: 0,
             reply: None,
@@ -122,8 +122,8 @@ impl<T: Transport> Worker<T> {
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
         self.check_fork();
         self.link.add_server(host, port)?;
-        let life = self.next_life();
-        self.servers.push(Server::new(life));
+        let generation = self.next_generation();
+        self.servers.push(WorkerServer::new(generation));
         self.end_round();
         Ok(())
     }
@@ -139,25 +139,25 @@ impl<T: Transport> Worker<T> {
         self.end_round();
     }
 
-    /// A number for the life of a connection that no other has had.
-    fn next_life(&mut self) -> u32 {
-        self.last_life = self.last_life.wrapping_add(1);
-        self.last_life
+    /// A number for the generation of a connection that no other has had.
+    fn next_generation(&mut self) -> u32 {
+        self.last_generation = self.last_generation.wrapping_add(1);
+        self.last_generation
     }
 
     /// A job, unless it is gone.
-    pub fn job(&self, id: Id) -> Option<&Job> {
+    pub fn job(&self, id: SlabId) -> Option<&AssignedJob> {
         self.jobs.get(id)
     }
 
     /// A job, unless it is gone.
-    pub fn job_mut(&mut self, id: Id) -> Option<&mut Job> {
+    pub fn job_mut(&mut self, id: SlabId) -> Option<&mut AssignedJob> {
         self.jobs.get_mut(id)
     }
 
     /// Forgets a job. Its server is told nothing.
     #[inline]
-    pub fn remove_job(&mut self, id: Id) {
+    pub fn remove_job(&mut self, id: SlabId) {
         if let Some(job) = self.jobs.remove(id) {
             self.recycle(job);
         }
@@ -165,7 +165,7 @@ impl<T: Transport> Worker<T> {
 
     /// Keeps the memory of a job for the next one.
     #[inline(always)]
-    fn recycle(&mut self, job: Box<Job>) {
+    fn recycle(&mut self, job: Box<AssignedJob>) {
         self.spare = job.recycle();
     }
 
@@ -188,7 +188,7 @@ impl<T: Transport> Worker<T> {
         if let Some(push) = self.push.take() {
             self.disconnect(push.key());
         }
-        self.owe_answer();
+        self.end_quick_grab();
     }
 
     /// Notices a fork. The child's jobs are its parent's, and so are the stops
@@ -196,26 +196,29 @@ impl<T: Transport> Worker<T> {
     #[inline]
     fn check_fork(&mut self) {
         if self.link.forked() {
-            self.disown();
+            self.forget_parent();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn disown(&mut self) {
+    fn forget_parent(&mut self) {
         for key in 0..self.servers.len() {
             self.forget(key);
-            self.servers[key].rests_until = None;
+            self.servers[key].reconnect_at = None;
         }
         self.stop = None;
         self.end_round();
     }
 
-    /// Whether an unfinished job of this life of a connection is at hand.
-    fn has_jobs(&self, key: usize) -> bool {
+    /// Whether an unfinished job of this generation of a connection is at hand.
+    fn has_unfinished_jobs(&self, key: usize) -> bool {
         let server = &self.servers[key];
         self.jobs.iter().any(|(id, job)| {
-            job.conn == key && job.life == server.life && !job.finished && !self.ready.contains(&id)
+            job.conn == key
+                && job.generation == server.generation
+                && !job.finished
+                && !self.ready.contains(&id)
         })
     }
 }

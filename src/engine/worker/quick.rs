@@ -8,11 +8,11 @@
 
 use super::Worker;
 use super::grab::Search;
-use super::job::Job;
-use super::server::{Owed, Queue, Server};
+use super::job::AssignedJob;
+use super::server::{QueueState, WorkerOwed, WorkerServer};
 use crate::ReturnCode;
-use crate::link::{Fill, State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Fill, Wait};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Decoded, Header, Magic, decode};
 use std::task::{Poll, ready};
@@ -22,7 +22,7 @@ impl<T: Transport> Worker<T> {
     /// Asks the only server, if nothing else is going on. Its answer is to be waited for
     /// then.
     #[inline(always)]
-    pub(super) fn ask_quickly(&mut self) -> bool {
+    pub(super) fn send_quick_grab(&mut self) -> bool {
         if !self.is_quiet() {
             return false;
         }
@@ -30,7 +30,7 @@ impl<T: Transport> Worker<T> {
         self.quick = true;
         if self.link.send_now(0, &ask.bytes(), &[]).is_some() {
             // `search` sends the rest.
-            self.owe_answer();
+            self.end_quick_grab();
             return false;
         }
         true
@@ -45,7 +45,7 @@ impl<T: Transport> Worker<T> {
     pub(super) fn poll_quick(
         &mut self,
         until: Option<Instant>,
-    ) -> Poll<Result<Option<Id>, ReturnCode>> {
+    ) -> Poll<Result<Option<SlabId>, ReturnCode>> {
         let answer = match ready!(self.link.poll_wait_on(0, until)) {
             Ok(Wait::Ready) => self.quick_answer(),
             Ok(Wait::Woken) => {
@@ -55,13 +55,13 @@ impl<T: Transport> Worker<T> {
             _ => Ok(None),
         };
         let Ok(Some(id)) = answer else {
-            self.owe_answer();
+            self.end_quick_grab();
             return Poll::Ready(answer);
         };
         self.quick = false;
         let conn = &self.link.conns[0];
         if conn.readable || !conn.inbuf.is_empty() {
-            return Poll::Ready(Ok(self.put_off(id)));
+            return Poll::Ready(Ok(self.defer(id)));
         }
         #[cfg(test)]
         {
@@ -74,14 +74,14 @@ impl<T: Transport> Worker<T> {
     /// the ordinary way reads that first.
     #[cold]
     #[inline(never)]
-    fn put_off(&mut self, id: Id) -> Option<Id> {
+    fn defer(&mut self, id: SlabId) -> Option<SlabId> {
         self.ready.push_back(id);
         None
     }
 
     /// Sends what the quick way could not send of its question.
     pub(super) fn send_question(&mut self, call: &mut Search) {
-        let asked = self.servers.first().is_some_and(Server::asks);
+        let asked = self.servers.first().is_some_and(WorkerServer::awaits_job);
         let conn = self.link.conns.first();
         if asked
             && conn.is_some_and(|conn| !conn.out.is_empty() && !conn.is_blocked())
@@ -94,17 +94,17 @@ impl<T: Transport> Worker<T> {
     /// Leaves the answer to the ordinary way of asking, if it was asked for here.
     #[cold]
     #[inline(never)]
-    pub(super) fn owe_answer(&mut self) {
+    pub(super) fn end_quick_grab(&mut self) {
         if std::mem::take(&mut self.quick)
             && let Some(server) = self.servers.first_mut()
         {
-            server.owed.push_back(Owed::Grab);
+            server.owed.push_back(WorkerOwed::Grab);
         }
     }
 
     /// Reads a whole job.
     #[inline(always)]
-    fn quick_answer(&mut self) -> Result<Option<Id>, ReturnCode> {
+    fn quick_answer(&mut self) -> Result<Option<SlabId>, ReturnCode> {
         if self.link.fill(0)? == Fill::Empty {
             return Ok(None);
         }
@@ -119,12 +119,12 @@ impl<T: Transport> Worker<T> {
             return Ok(None);
         }
         let server = &mut self.servers[0];
-        let Ok(job) = Job::new(self.spare.take(), &packet, 0, server.life) else {
+        let Ok(job) = AssignedJob::new(self.spare.take(), &packet, 0, server.generation) else {
             // Too little memory is a surprise.
             return Ok(None);
         };
         conn.inbuf.read(used);
-        server.queue = Queue::Unknown;
+        server.queue = QueueState::Unknown;
         Ok(Some(self.jobs.insert(job)))
     }
 
@@ -141,7 +141,7 @@ impl<T: Transport> Worker<T> {
             && self.ready.is_empty()
             && !self.link.is_woken()
             && !self.functions.is_empty()
-            && conn.state == State::Up
+            && conn.state == ConnState::Up
             && !conn.readable
             && !conn.writable
             && conn.inbuf.is_empty()

@@ -6,20 +6,20 @@
 
 use super::Worker;
 use super::send::Push;
-use super::server::Owed;
+use super::server::WorkerOwed;
 use crate::ReturnCode;
 use crate::at;
-use crate::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
-use crate::link::{Limit, Link, State, Wait, earlier};
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, Question};
+use crate::link::{ConnState, Limit, Link, Wait, earlier};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
 /// One question to one server, as far as it has come. Plain data.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange {
+pub struct WorkerExchange {
     key: usize,
-    stage: Stage,
+    stage: WorkerExchangeStage,
     limit: Limit,
     /// Names the question, once it was put.
     number: u32,
@@ -27,7 +27,7 @@ pub struct Exchange {
 
 /// How far a question has come.
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+enum WorkerExchangeStage {
     /// The connection is being made.
     Connects,
     /// The question goes out.
@@ -36,17 +36,17 @@ enum Stage {
     Receives,
 }
 
-impl Exchange {
+impl WorkerExchange {
     /// The question has gone out, if nothing went wrong.
     fn have_sent(&mut self, code: ReturnCode) -> Result<(), ReturnCode> {
-        self.stage = Stage::Receives;
+        self.stage = WorkerExchangeStage::Receives;
         if code.failed() { Err(code) } else { Ok(()) }
     }
 }
 
 impl<T: Transport> Worker<T> {
     /// A question to every server that is not put yet.
-    pub fn begin_broadcast(&mut self) -> Broadcasting<Exchange> {
+    pub fn begin_broadcast(&mut self) -> Broadcasting<WorkerExchange> {
         self.check_fork();
         Broadcasting::new()
     }
@@ -57,16 +57,16 @@ impl<T: Transport> Worker<T> {
     /// As `exchange::poll_broadcast`.
     pub fn poll_broadcast(
         &mut self,
-        call: &mut Broadcasting<Exchange>,
+        call: &mut Broadcasting<WorkerExchange>,
         what: Broadcast<'_>,
     ) -> Poll<Result<(), ReturnCode>> {
         exchange::poll_broadcast(self, call, what)
     }
 
     /// Connects, if need be.
-    fn poll_ready(&mut self, exchange: &mut Exchange) -> Poll<Result<(), ReturnCode>> {
+    fn poll_ready(&mut self, exchange: &mut WorkerExchange) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
-        if self.link.conns[key].state == State::Down
+        if self.link.conns[key].state == ConnState::Down
             && let Err(code) = self.connect(key)
         {
             self.lost(key);
@@ -74,7 +74,7 @@ impl<T: Transport> Worker<T> {
         }
         let (settings, net) = (&self.link.settings, &self.link.net);
         let until = exchange.limit.or_begin(|| settings.deadline(net.now()));
-        while self.link.conns[key].state == State::Connecting {
+        while self.link.conns[key].state == ConnState::Connecting {
             let until = earlier(self.link.conns[key].deadline, until);
             ready!(self.poll_await_on(key, until))?;
             if let Err(code) = self.finish_connect(key) {
@@ -100,7 +100,7 @@ impl<T: Transport> Worker<T> {
             }
             Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
             // A connect deadline is not the end: `finish_connect` sees to it.
-            Wait::TimedOut if self.link.conns[key].state == State::Connecting => {
+            Wait::TimedOut if self.link.conns[key].state == ConnState::Connecting => {
                 let now = self.link.net.now();
                 if self.link.conns[key].deadline.is_some_and(|d| d <= now) {
                     return Poll::Ready(Ok(()));
@@ -117,7 +117,7 @@ impl<T: Transport> Worker<T> {
         let number = self.last_exchange;
         self.reply = None;
         question.encode(self.link.conns[key].out.bytes());
-        self.servers[key].owed.push_back(Owed::Exchange(number));
+        self.servers[key].owed.push_back(WorkerOwed::Exchange(number));
         number
     }
 
@@ -130,7 +130,7 @@ impl<T: Transport> Worker<T> {
         awaited?;
         self.link.conns[key].writable = false;
         if let Err(code) = self.read(key, self.round) {
-            if self.link.conns[key].state != State::Up && code == ReturnCode::LOST_CONNECTION {
+            if self.link.conns[key].state != ConnState::Up && code == ReturnCode::LOST_CONNECTION {
                 self.lost(key);
             }
             return Poll::Ready(Err(code));
@@ -140,30 +140,35 @@ impl<T: Transport> Worker<T> {
 }
 
 impl<T: Transport> Ask<T> for Worker<T> {
-    type Exchange = Exchange;
+    type Exchange = WorkerExchange;
 
     fn link(&mut self) -> &mut Link<T> {
         &mut self.link
     }
 
-    fn begin_exchange(&mut self, key: usize) -> Exchange {
-        Exchange { key, stage: Stage::Connects, limit: Limit::default(), number: 0 }
+    fn begin_exchange(&mut self, key: usize) -> WorkerExchange {
+        WorkerExchange {
+            key,
+            stage: WorkerExchangeStage::Connects,
+            limit: Limit::default(),
+            number: 0,
+        }
     }
 
     fn poll_exchange(
         &mut self,
-        exchange: &mut Exchange,
+        exchange: &mut WorkerExchange,
         question: Question<'_>,
-    ) -> Poll<Result<Reply, ReturnCode>> {
+    ) -> Poll<Result<ExchangeReply, ReturnCode>> {
         let key = exchange.key;
-        if let Stage::Connects = exchange.stage {
+        if let WorkerExchangeStage::Connects = exchange.stage {
             ready!(self.poll_ready(exchange))?;
             exchange.number = self.put_question(key, question);
-            exchange.stage = Stage::Sends;
+            exchange.stage = WorkerExchangeStage::Sends;
             let sent = self.poll_flush(Push::of_buffered(key), question.body());
             exchange.have_sent(ready!(sent))?;
         }
-        if let Stage::Sends = exchange.stage {
+        if let WorkerExchangeStage::Sends = exchange.stage {
             let sent = self.poll_push(question.body());
             exchange.have_sent(ready!(sent))?;
         }
@@ -174,7 +179,7 @@ impl<T: Transport> Ask<T> for Worker<T> {
                 }
                 _ => {}
             }
-            if self.link.conns[key].state != State::Up {
+            if self.link.conns[key].state != ConnState::Up {
                 return Poll::Ready(Err(self.link.error.set(
                     ReturnCode::LOST_CONNECTION,
                     at!("gearman_universal"),

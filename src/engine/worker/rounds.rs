@@ -10,10 +10,10 @@
 
 use super::Worker;
 use super::grab::Search;
-use super::server::Server;
+use super::server::WorkerServer;
 use crate::ReturnCode;
-use crate::link::{State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Wait};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ impl<T: Transport> Worker<T> {
     ///
     /// # Errors
     /// As [`Worker::poll_job`].
-    pub(super) fn go_on_with_round(&mut self, call: &mut Search) -> Result<Id, ReturnCode> {
+    pub(super) fn go_on_with_round(&mut self, call: &mut Search) -> Result<SlabId, ReturnCode> {
         if self.round == 0 {
             self.last_call += 1;
             self.round = self.last_call;
@@ -44,16 +44,16 @@ impl<T: Transport> Worker<T> {
         self.turn = None;
     }
 
-    fn take_turn(&mut self, call: &mut Search) -> Result<Id, ReturnCode> {
+    fn take_turn(&mut self, call: &mut Search) -> Result<SlabId, ReturnCode> {
         self.begin_search()?;
-        match self.link.glance()? {
+        match self.link.poll_now()? {
             Wait::Ready | Wait::TimedOut => {}
             Wait::Woken => self.note_stop(),
             Wait::Interrupted => return Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
         }
         self.link.end_attempts();
         self.serve(call)?;
-        self.heed_stop(call)?;
+        self.check_stop(call)?;
         if let Some(job) = self.ready.pop_front() {
             return Ok(job);
         }
@@ -75,7 +75,7 @@ impl<T: Transport> Worker<T> {
         if server.answered_in == self.round || server.passed_over {
             return false;
         }
-        self.link.conns[key].state != State::Down || self.may_connect(key)
+        self.link.conns[key].state != ConnState::Down || self.may_connect(key)
     }
 
     /// Whether a server that is down is tried now. A program that sleeps in its own
@@ -83,29 +83,29 @@ impl<T: Transport> Worker<T> {
     /// another one is there; any other program sleeps between two rounds.
     fn may_connect(&mut self, key: usize) -> bool {
         if self.in_event_loop && self.any_up() {
-            return !self.rests(key);
+            return !self.waits_to_reconnect(key);
         }
         self.may_try(&self.servers[key])
     }
 
     pub(super) fn any_up(&self) -> bool {
-        self.link.conns.iter().any(|conn| conn.state == State::Up)
+        self.link.conns.iter().any(|conn| conn.state == ConnState::Up)
     }
 
     /// Does what can be done in a server's turn. Returns whether something has to be
     /// waited for.
     fn begin_turn(&mut self, call: &mut Search, key: usize) -> bool {
         match self.link.conns[key].state {
-            State::Connecting => true,
-            State::Down => match self.connect(key) {
+            ConnState::Connecting => true,
+            ConnState::Down => match self.connect(key) {
                 Ok(()) => true,
                 Err(code) => {
                     self.fail(call, key, code);
                     false
                 }
             },
-            State::Up if self.servers[key].asks() => true,
-            State::Up => match self.grab_from(key) {
+            ConnState::Up if self.servers[key].awaits_job() => true,
+            ConnState::Up => match self.grab_from(key) {
                 Ok(()) => true,
                 Err(code) => {
                     self.lose(call, key, code);
@@ -120,22 +120,23 @@ impl<T: Transport> Worker<T> {
     pub(super) fn pass_over(&mut self) {
         let Some((key, _)) = self.turn.take() else { return };
         let server = &mut self.servers[key];
-        server.passed_over |= server.asks() || self.link.conns[key].state == State::Connecting;
+        server.passed_over |=
+            server.awaits_job() || self.link.conns[key].state == ConnState::Connecting;
     }
 
     /// When the others do not wait any longer with the server whose turn it is, if
     /// there are any that wait.
     pub(super) fn grace_ends(&self) -> Option<Instant> {
         let (turn, until) = self.turn?;
-        let waits = |key: usize, server: &Server| {
-            let failed = self.link.conns[key].state == State::Down && !self.may_try(server);
+        let waits = |key: usize, server: &WorkerServer| {
+            let failed = self.link.conns[key].state == ConnState::Down && !self.may_try(server);
             key != turn && server.answered_in != self.round && !server.passed_over && !failed
         };
         self.servers.iter().enumerate().any(|(key, server)| waits(key, server)).then_some(until)
     }
 
     /// Whether a server that is down was not tried in this round.
-    pub(super) fn may_try(&self, server: &Server) -> bool {
+    pub(super) fn may_try(&self, server: &WorkerServer) -> bool {
         self.round == 0 || server.failed_in != self.round
     }
 

@@ -7,12 +7,12 @@
 //! Must not: touch other connections.
 
 use super::Worker;
-use super::job::{Job, Report};
-use super::server::Server;
+use super::job::{AssignedJob, Report};
+use super::server::WorkerServer;
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Flush, Link, State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Flush, Link, Wait};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
@@ -27,7 +27,7 @@ pub(super) struct Push {
     /// Whether the packet has the body that the call was made with.
     has_body: bool,
     /// A job that is finished once the packet has gone.
-    finishes: Option<Id>,
+    finishes: Option<SlabId>,
     /// What the call returns then.
     code: ReturnCode,
     /// The call returns that also when the connection is lost.
@@ -57,28 +57,28 @@ impl<T: Transport> Worker<T> {
     /// Sends a report. After a final one every other is ignored, with SUCCESS.
     /// `LOST_CONNECTION` when the job's connection is gone: the server has given the job
     /// to another worker. While it is `Pending`, [`Worker::poll_push`] goes on with it.
-    pub fn poll_send(&mut self, id: Id, report: Report, body: &[u8]) -> Poll<ReturnCode> {
+    pub fn poll_send(&mut self, id: SlabId, report: Report, body: &[u8]) -> Poll<ReturnCode> {
         self.check_fork();
         let Some(job) = self.jobs.get_mut(id) else {
-            return Poll::Ready(self.gone());
+            return Poll::Ready(self.connection_gone());
         };
         if job.finished {
             return Poll::Ready(ReturnCode::SUCCESS);
         }
-        let told = tell(&mut self.link, &self.servers, job, report, body);
-        if told == Told::All {
+        let outcome = send_report(&mut self.link, &self.servers, job, report, body);
+        if outcome == SendOutcome::All {
             job.finished = report.is_final();
             return Poll::Ready(ReturnCode::SUCCESS);
         }
         let (key, finishes) = (job.conn, report.is_final().then_some(id));
-        match self.push_after(key, told) {
+        match self.push_after(key, outcome) {
             Ok(push) => self.poll_flush(Push { finishes, ..push }, body),
             Err(code) => Poll::Ready(code),
         }
     }
 
     /// Sends a report, and sleeps until its server has taken it.
-    pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
+    pub fn send(&mut self, id: SlabId, report: Report, body: &[u8]) -> ReturnCode {
         let sent = self.poll_send(id, report, body);
         self.sleep_until_sent(sent, body)
     }
@@ -99,7 +99,7 @@ impl<T: Transport> Worker<T> {
     #[inline(always)]
     pub(super) fn conclude(
         &mut self,
-        job: &mut Job,
+        job: &mut AssignedJob,
         report: Report,
         body: &[u8],
         code: ReturnCode,
@@ -107,9 +107,9 @@ impl<T: Transport> Worker<T> {
         if job.finished {
             return Poll::Ready(code);
         }
-        match tell(&mut self.link, &self.servers, job, report, body) {
-            Told::All => Poll::Ready(code),
-            told => self.conclude_later(job.conn, told, body, code),
+        match send_report(&mut self.link, &self.servers, job, report, body) {
+            SendOutcome::All => Poll::Ready(code),
+            outcome => self.conclude_later(job.conn, outcome, body, code),
         }
     }
 
@@ -118,12 +118,12 @@ impl<T: Transport> Worker<T> {
     fn conclude_later(
         &mut self,
         key: usize,
-        told: Told,
+        outcome: SendOutcome,
         body: &[u8],
         code: ReturnCode,
     ) -> Poll<ReturnCode> {
-        let hides_loss = self.link.settings.non_blocking && !self.tells_losses;
-        match self.push_after(key, told) {
+        let hides_loss = self.link.settings.non_blocking && !self.reports_lost_results;
+        match self.push_after(key, outcome) {
             Ok(push) => {
                 let has_body = !body.is_empty();
                 self.poll_flush(Push { has_body, code, hides_loss, ..push }, body)
@@ -136,12 +136,12 @@ impl<T: Transport> Worker<T> {
     /// What is left of a report that could not be sent at once.
     #[cold]
     #[inline(never)]
-    fn push_after(&mut self, key: usize, told: Told) -> Result<Push, ReturnCode> {
-        match told {
-            Told::All => Ok(Push::of_buffered(key)),
-            Told::UpTo(sent) => Ok(Push { sent, ..Push::of_buffered(key) }),
-            Told::Gone => Err(self.gone()),
-            Told::TooLarge => Err(self.link.error.set(
+    fn push_after(&mut self, key: usize, outcome: SendOutcome) -> Result<Push, ReturnCode> {
+        match outcome {
+            SendOutcome::All => Ok(Push::of_buffered(key)),
+            SendOutcome::UpTo(sent) => Ok(Push { sent, ..Push::of_buffered(key) }),
+            SendOutcome::Gone => Err(self.connection_gone()),
+            SendOutcome::TooLarge => Err(self.link.error.set(
                 ReturnCode::ARGUMENT_TOO_LARGE,
                 at!("gearman_job_send"),
                 "a packet holds less than 4 GiB",
@@ -151,7 +151,7 @@ impl<T: Transport> Worker<T> {
 
     #[cold]
     #[inline(never)]
-    fn gone(&mut self) -> ReturnCode {
+    fn connection_gone(&mut self) -> ReturnCode {
         self.link.error.set(
             ReturnCode::LOST_CONNECTION,
             at!("gearman_job_send"),
@@ -165,9 +165,9 @@ impl<T: Transport> Worker<T> {
         let Some(push) = self.push else {
             return Poll::Ready(ReturnCode::SUCCESS);
         };
-        let attended = ready!(self.poll_attend(push.key));
+        let served = ready!(self.poll_serve(push.key));
         self.push = None;
-        match attended {
+        match served {
             Ok(()) => self.poll_flush(push, body),
             Err(code) => Poll::Ready(push.code_after(code)),
         }
@@ -179,7 +179,7 @@ impl<T: Transport> Worker<T> {
         loop {
             match self.link.flush(push.key, body, &mut push.sent) {
                 Ok(Flush::Done) => break,
-                Ok(Flush::Blocked) => match self.poll_attend(push.key) {
+                Ok(Flush::Blocked) => match self.poll_serve(push.key) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(code)) => return Poll::Ready(push.code_after(code)),
                     Poll::Pending => {
@@ -201,7 +201,7 @@ impl<T: Transport> Worker<T> {
 
     /// Waits for one connection and takes in what comes on it: a server that
     /// cannot get rid of its packets does not read ours.
-    fn poll_attend(&mut self, key: usize) -> Poll<Result<(), ReturnCode>> {
+    fn poll_serve(&mut self, key: usize) -> Poll<Result<(), ReturnCode>> {
         match ready!(self.link.poll_wait_on(key, None))? {
             Wait::Woken => self.note_stop(),
             Wait::Ready | Wait::TimedOut | Wait::Interrupted => {}
@@ -210,7 +210,7 @@ impl<T: Transport> Worker<T> {
         conn.writable = false;
         if conn.readable
             && let Err(code) = self.read(key, self.round)
-            && self.link.conns[key].state != State::Up
+            && self.link.conns[key].state != ConnState::Up
         {
             if code == ReturnCode::LOST_CONNECTION {
                 self.lost(key);
@@ -223,7 +223,7 @@ impl<T: Transport> Worker<T> {
 
 /// How far telling a server has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum SendOutcome {
     /// The kernel has all of it.
     All,
     /// So many bytes of the body have gone; what is left of the head is buffered.
@@ -236,18 +236,18 @@ enum Told {
 
 /// Sends a report as far as it goes at once.
 #[inline(always)]
-fn tell<T: Transport>(
+fn send_report<T: Transport>(
     link: &mut Link<T>,
-    servers: &[Server],
-    job: &mut Job,
+    servers: &[WorkerServer],
+    job: &mut AssignedJob,
     report: Report,
     body: &[u8],
-) -> Told {
+) -> SendOutcome {
     let key = job.conn;
-    let alive = servers.get(key).is_some_and(|server| server.life == job.life);
+    let alive = servers.get(key).is_some_and(|server| server.generation == job.generation);
     let conn = link.conns.get_mut(key);
-    let Some(conn) = conn.filter(|conn| alive && conn.state == State::Up) else {
-        return Told::Gone;
+    let Some(conn) = conn.filter(|conn| alive && conn.state == ConnState::Up) else {
+        return SendOutcome::Gone;
     };
     let command = match report {
         Report::Data => Command::WorkData,
@@ -259,13 +259,13 @@ fn tell<T: Transport>(
             let (numerator, denominator) = (numerator.to_string(), denominator.to_string());
             let args: &[&[u8]] = &[job.handle(), numerator.as_bytes(), denominator.as_bytes()];
             encode(conn.out.bytes(), Magic::Request, Command::WorkStatus, args, b"");
-            return Told::UpTo(0);
+            return SendOutcome::UpTo(0);
         }
     };
-    let Some(head) = job.report(command, body.len()) else { return Told::TooLarge };
+    let Some(head) = job.report(command, body.len()) else { return SendOutcome::TooLarge };
     if conn.out.is_empty() {
-        return link.send_now(key, head, body).map_or(Told::All, Told::UpTo);
+        return link.send_now(key, head, body).map_or(SendOutcome::All, SendOutcome::UpTo);
     }
     conn.out.bytes().extend_from_slice(head);
-    Told::UpTo(0)
+    SendOutcome::UpTo(0)
 }

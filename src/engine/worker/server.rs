@@ -1,12 +1,12 @@
-//! [`Server`]: what a worker keeps for a connection, beside the link's `Conn`;
+//! [`WorkerServer`]: what a worker keeps for a connection, beside the link's `Conn`;
 //! making connections and losing them.
 //!
 //! Must not: ask for jobs.
 
 use super::Worker;
-use super::job::Job;
+use super::job::AssignedJob;
 use crate::ReturnCode;
-use crate::link::State;
+use crate::link::ConnState;
 use gearman_buf::Owned;
 use gearman_net::{Liveness, Transport};
 use std::collections::VecDeque;
@@ -14,19 +14,19 @@ use std::time::{Duration, Instant};
 
 /// How long an attempt to connect may take at least: it goes on behind other
 /// servers' jobs, so a shorter time limit of a call need not end it.
-const PATIENCE: Duration = Duration::from_secs(4);
+const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(4);
 /// The pause before the first new attempt to reach a server that is down; it
 /// doubles with each failure.
-const FIRST_REST: Duration = Duration::from_millis(100);
+const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(100);
 /// The longest such pause.
-const LONGEST_REST: Duration = Duration::from_secs(5);
+const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(5);
 /// A connection that held this long was a good one: there is no pause when it is
 /// lost.
-const GOOD_LIFE: Duration = Duration::from_secs(1);
+const STABLE_CONNECTION_MIN: Duration = Duration::from_secs(1);
 
 /// A reply that a server owes, in the order of the questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owed {
+pub(super) enum WorkerOwed {
     /// OPTION_RES for an option that is sent on every connection.
     Greeting,
     /// The answer to GRAB.
@@ -37,7 +37,7 @@ pub(super) enum Owed {
 
 /// What is known about a server's queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Queue {
+pub(super) enum QueueState {
     /// It may hold a job.
     #[default]
     Unknown,
@@ -49,19 +49,19 @@ pub(super) enum Queue {
 
 /// Where the rest of a packet's body goes.
 #[derive(Debug)]
-pub(super) enum Incoming {
-    Job { job: Box<Job>, missing: usize },
+pub(super) enum WorkerIncoming {
+    Job { job: Box<AssignedJob>, missing: usize },
     Echo { exchange: u32, data: Owned, missing: usize },
     Skip(usize),
 }
 
 /// What a worker keeps for a connection.
 #[derive(Debug, Default)]
-pub(super) struct Server {
+pub(super) struct WorkerServer {
     /// Names the connection: no other connection of the worker has the same.
-    pub(super) life: u32,
-    pub(super) owed: VecDeque<Owed>,
-    pub(super) queue: Queue,
+    pub(super) generation: u32,
+    pub(super) owed: VecDeque<WorkerOwed>,
+    pub(super) queue: QueueState,
     /// A NOOP came while a question was outstanding: its answer may be older.
     pub(super) noop: bool,
     /// Slow to answer: others are asked without waiting for it.
@@ -70,38 +70,40 @@ pub(super) struct Server {
     pub(super) answered_in: u64,
     /// The call in which it could not be used.
     pub(super) failed_in: u64,
-    pub(super) incoming: Option<Incoming>,
+    pub(super) incoming: Option<WorkerIncoming>,
     /// What it is to hear of functions before it is asked next: not sooner, since
     /// taking a function back takes its running jobs back too.
-    pub(super) news: Vec<u8>,
+    pub(super) ability_changes: Vec<u8>,
     /// A job's function was left without returning: the server must give the
     /// job to somebody else.
     pub(super) abandoned: bool,
     /// Failures in a row, and until when nobody tries again.
     failures: u32,
-    pub(super) rests_until: Option<Instant>,
+    pub(super) reconnect_at: Option<Instant>,
     /// When the connection was made.
     since: Option<Instant>,
 }
 
-impl Server {
+impl WorkerServer {
     /// Whether a GRAB is outstanding, or the job that answered it is still on its
     /// way. Asking once more meanwhile would bring a job that nobody called for,
     /// or an answer that nobody reads: closed over unread bytes, a connection
     /// takes the last result with it.
-    pub(super) fn asks(&self) -> bool {
-        self.owed.contains(&Owed::Grab) || matches!(self.incoming, Some(Incoming::Job { .. }))
+    pub(super) fn awaits_job(&self) -> bool {
+        self.owed.contains(&WorkerOwed::Grab)
+            || matches!(self.incoming, Some(WorkerIncoming::Job { .. }))
     }
 
     /// A server that was not connected to yet.
-    pub(super) fn new(life: u32) -> Server {
-        Server { life, ..Server::default() }
+    pub(super) fn new(generation: u32) -> WorkerServer {
+        WorkerServer { generation, ..WorkerServer::default() }
     }
 
-    fn rest(&mut self, now: Instant) {
+    fn delay_reconnect(&mut self, now: Instant) {
         let doublings = self.failures.min(10);
         self.failures += 1;
-        self.rests_until = Some(now + (FIRST_REST * (1 << doublings)).min(LONGEST_REST));
+        self.reconnect_at =
+            Some(now + (RECONNECT_DELAY_MIN * (1 << doublings)).min(RECONNECT_DELAY_MAX));
     }
 }
 
@@ -111,13 +113,13 @@ impl<T: Transport> Worker<T> {
     /// # Errors
     /// Why that failed at once.
     pub(super) fn connect(&mut self, key: usize) -> Result<(), ReturnCode> {
-        let patience = self.link.settings.timeout.unwrap_or_default().max(PATIENCE);
-        self.link.open(key, Some(patience))?;
+        let timeout = self.link.settings.timeout.unwrap_or_default().max(CONNECT_TIMEOUT_MIN);
+        self.link.open(key, Some(timeout))?;
         let replies = self.link.greet(key);
-        self.announce(key);
+        self.encode_functions(key);
         let server = &mut self.servers[key];
-        server.news.clear();
-        server.owed.extend(std::iter::repeat_n(Owed::Greeting, replies));
+        server.ability_changes.clear();
+        server.owed.extend(std::iter::repeat_n(WorkerOwed::Greeting, replies));
         Ok(())
     }
 
@@ -129,8 +131,8 @@ impl<T: Transport> Worker<T> {
         self.link.conns[key].writable = false;
         if self.link.finish_connect(key)? {
             let server = &mut self.servers[key];
-            server.since = Some(self.link.conns[key].heard);
-            server.rests_until = None;
+            server.since = Some(self.link.conns[key].last_received);
+            server.reconnect_at = None;
             server.passed_over = false;
         }
         Ok(())
@@ -139,10 +141,10 @@ impl<T: Transport> Worker<T> {
     /// Looks whether the servers that are connected are still there, for a caller
     /// that has not asked for a job in a while: what is sent to one that is not
     /// would be lost unnoticed.
-    pub fn look_at_servers(&mut self) {
+    pub fn check_servers(&mut self) {
         let now = self.link.net.now();
         for key in 0..self.servers.len() {
-            if self.link.look(key, now) == Liveness::Dead {
+            if self.link.check_liveness(key, now) == Liveness::Dead {
                 self.link.ended(key);
                 self.lost(key);
             }
@@ -158,25 +160,25 @@ impl<T: Transport> Worker<T> {
     /// A connection was lost or could not be made. Trying again waits, unless it
     /// was a good one.
     pub(super) fn lost(&mut self, key: usize) {
-        debug_assert!(self.link.conns[key].state == State::Down);
+        debug_assert!(self.link.conns[key].state == ConnState::Down);
         let now = self.link.net.now();
         let server = &mut self.servers[key];
-        let was_good = server.since.is_some_and(|since| now - since >= GOOD_LIFE);
+        let was_good = server.since.is_some_and(|since| now - since >= STABLE_CONNECTION_MIN);
         if was_good {
             server.failures = 0;
         } else {
-            server.rest(now);
+            server.delay_reconnect(now);
         }
         self.forget(key);
     }
 
     /// Forgets what belonged to a connection.
     pub(super) fn forget(&mut self, key: usize) {
-        let life = self.next_life();
+        let generation = self.next_generation();
         let server = &mut self.servers[key];
-        server.life = life;
+        server.generation = generation;
         server.owed.clear();
-        server.queue = Queue::Unknown;
+        server.queue = QueueState::Unknown;
         server.noop = false;
         server.passed_over = false;
         server.incoming = None;
@@ -187,7 +189,7 @@ impl<T: Transport> Worker<T> {
             self.ready.retain(|&id| match jobs.get(id) {
                 Some(job) if job.conn != key => true,
                 _ => {
-                    *spare = jobs.remove(id).and_then(Job::recycle);
+                    *spare = jobs.remove(id).and_then(AssignedJob::recycle);
                     false
                 }
             });

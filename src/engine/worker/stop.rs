@@ -5,7 +5,7 @@
 
 use super::Worker;
 use crate::ReturnCode;
-use crate::slab::Id;
+use crate::slab::SlabId;
 use gearman_net::{MioNet, Transport};
 use std::os::fd::RawFd;
 
@@ -58,16 +58,16 @@ impl<T: Transport> Worker<T> {
 
     /// Whether a server has been asked for a job, or gave one that was not handed
     /// out.
-    pub(super) fn is_giving(&self, key: usize) -> bool {
-        let came = |&id: &Id| self.jobs.get(id).is_some_and(|job| job.conn == key);
-        self.servers[key].asks() || self.ready.iter().any(came)
+    pub(super) fn may_bring_job(&self, key: usize) -> bool {
+        let came = |&id: &SlabId| self.jobs.get(id).is_some_and(|job| job.conn == key);
+        self.servers[key].awaits_job() || self.ready.iter().any(came)
     }
 
     /// Gives jobs that were asked for and that nobody will run back to their
     /// servers, by closing connections that no job at hand needs.
-    pub(super) fn give_back(&mut self) {
+    pub(super) fn return_unclaimed_jobs(&mut self) {
         for key in 0..self.servers.len() {
-            if self.is_giving(key) && !self.has_jobs(key) {
+            if self.may_bring_job(key) && !self.has_unfinished_jobs(key) {
                 self.disconnect(key);
             }
         }

@@ -73,10 +73,10 @@ fn complete(handle: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// One call up to its job or its end.
-fn step(worker: &mut Worker<ScriptNet>) -> Result<(Id, Ticket), ReturnCode> {
+fn step(worker: &mut Worker<ScriptNet>) -> Result<(SlabId, WorkTicket), ReturnCode> {
     match worker.work() {
-        Step::Done(code) => Err(code),
-        Step::Call(upcall, ticket) => {
+        WorkStep::Done(code) => Err(code),
+        WorkStep::Call(upcall, ticket) => {
             assert_eq!(upcall.token, TOKEN);
             Ok((ticket.job(), ticket))
         }

@@ -4,9 +4,9 @@
 //! Must not: read or send.
 
 use super::Worker;
-use super::server::{Queue, Server};
+use super::server::{QueueState, WorkerServer};
 use crate::ReturnCode;
-use crate::link::{Conn, Limit, State, Wait};
+use crate::link::{Conn, ConnState, Limit, Wait};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -53,11 +53,12 @@ impl<T: Transport> Worker<T> {
     /// Whether a server that was told that we sleep is waited for: beside one that
     /// something else is expected of, or when all are so.
     fn watches(&self) -> bool {
-        let up = |(conn, _): &(&Conn, &Server)| conn.state == State::Up;
+        let up = |(conn, _): &(&Conn, &WorkerServer)| conn.state == ConnState::Up;
         let mut open = self.link.conns.iter().zip(&self.servers).filter(up);
-        let sleeps = open.all(|(_, server)| server.queue == Queue::Watched || server.passed_over);
-        let connects = self.link.conns.iter().any(|conn| conn.state == State::Connecting);
-        sleeps || connects || self.servers.iter().any(Server::asks)
+        let sleeps =
+            open.all(|(_, server)| server.queue == QueueState::Watched || server.passed_over);
+        let connects = self.link.conns.iter().any(|conn| conn.state == ConnState::Connecting);
+        sleeps || connects || self.servers.iter().any(WorkerServer::awaits_job)
     }
 
     /// Whether a job of a connection has come that was not handed out.
@@ -104,11 +105,11 @@ impl<T: Transport> Worker<T> {
         let asks = !self.functions.is_empty() && self.stop.is_none();
         let rests = (self.link.conns.iter().zip(&self.servers).enumerate())
             .filter(|(_, (conn, server))| {
-                asks && conn.state == State::Down && (any_up || self.may_try(server))
+                asks && conn.state == ConnState::Down && (any_up || self.may_try(server))
             })
             .map(|(key, (_, server))| {
                 let turn = self.turn.filter(|&(turn, _)| turn > key).map(|(_, end)| end);
-                server.rests_until.max(turn).unwrap_or(now)
+                server.reconnect_at.max(turn).unwrap_or(now)
             });
         let turn = self.turn.map(|(_, end)| end);
         let next = rests.chain(self.link.connect_deadline()).chain(turn).min()?;
@@ -117,12 +118,12 @@ impl<T: Transport> Worker<T> {
 }
 
 /// Whether something is due on a connection. `watches` is [`Worker::watches`].
-fn is_due(conn: &Conn, server: &Server, watches: bool) -> bool {
+fn is_due(conn: &Conn, server: &WorkerServer, watches: bool) -> bool {
     match conn.state {
-        State::Down => false,
-        State::Connecting => true,
-        State::Up => {
-            let sleeps = server.queue == Queue::Watched && watches;
+        ConnState::Down => false,
+        ConnState::Connecting => true,
+        ConnState::Up => {
+            let sleeps = server.queue == QueueState::Watched && watches;
             sleeps || conn.is_blocked() || !server.owed.is_empty() || server.incoming.is_some()
         }
     }

@@ -5,10 +5,10 @@
 
 use super::Worker;
 use super::grab::Search;
-use super::job::{Job, Report};
+use super::job::{AssignedJob, Report};
 use crate::ReturnCode;
 use crate::at;
-use crate::slab::Id;
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
@@ -16,7 +16,7 @@ use std::time::Instant;
 /// The function that is to be called. Plain data: it is alive while
 /// that function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Upcall {
+pub struct WorkUpcall {
     /// What the layer above runs for it.
     pub token: u64,
     /// Whether its results go through a reducer.
@@ -25,25 +25,25 @@ pub struct Upcall {
 
 /// Stands for one call of a function. One that nobody holds any more is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    job: Id,
+pub struct WorkTicket {
+    job: SlabId,
     number: u32,
 }
 
-impl Ticket {
+impl WorkTicket {
     /// The job that the function runs for.
-    pub fn job(self) -> Id {
+    pub fn job(self) -> SlabId {
         self.job
     }
 }
 
 /// What comes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum WorkStep {
     /// The call is over, with this code and without a job.
     Done(ReturnCode),
     /// A function is to be called; then [`Worker::finish`] ends the call.
-    Call(Upcall, Ticket),
+    Call(WorkUpcall, WorkTicket),
 }
 
 /// How a job's function ended.
@@ -73,9 +73,9 @@ impl<T: Transport> Worker<T> {
     /// The quick way is laid out straight, without the stages of a call that returns to
     /// wait: they cost a small job a tenth more instructions.
     #[inline(always)]
-    pub fn work(&mut self) -> Step {
+    pub fn work(&mut self) -> WorkStep {
         let deadline = self.begin_job(true);
-        if !self.ask_quickly() {
+        if !self.send_quick_grab() {
             return self.work_on(deadline, Poll::Ready(Ok(None)));
         }
         self.link.sleep_until(deadline);
@@ -92,8 +92,8 @@ impl<T: Transport> Worker<T> {
     fn work_on(
         &mut self,
         deadline: Option<Instant>,
-        quick: Poll<Result<Option<Id>, ReturnCode>>,
-    ) -> Step {
+        quick: Poll<Result<Option<SlabId>, ReturnCode>>,
+    ) -> WorkStep {
         let mut search = Search::for_work();
         let found = match self.poll_begun(&mut search, deadline, quick) {
             Poll::Ready(found) => found,
@@ -102,21 +102,21 @@ impl<T: Transport> Worker<T> {
                 self.block(|worker| worker.poll_job(&mut search))
             }
         };
-        found.map_or_else(Step::Done, |id| self.start(id))
+        found.map_or_else(WorkStep::Done, |id| self.start(id))
     }
 
     /// Gets a job with a function, or a reason to return.
     #[inline]
-    pub fn poll_work(&mut self, search: &mut Search) -> Poll<Step> {
+    pub fn poll_work(&mut self, search: &mut Search) -> Poll<WorkStep> {
         Poll::Ready(match ready!(self.poll_job(search)) {
             Ok(id) => self.start(id),
-            Err(code) => Step::Done(code),
+            Err(code) => WorkStep::Done(code),
         })
     }
 
     /// Finds the function of a job.
     #[inline(always)]
-    fn start(&mut self, id: Id) -> Step {
+    fn start(&mut self, id: SlabId) -> WorkStep {
         let token = self
             .jobs
             .get(id)
@@ -129,7 +129,7 @@ impl<T: Transport> Worker<T> {
             if let Some(key) = key {
                 self.disconnect(key);
             }
-            return Step::Done(self.link.error.set(
+            return WorkStep::Done(self.link.error.set(
                 ReturnCode::INVALID_FUNCTION_NAME,
                 at!("gearman_worker_work"),
                 "Function not found",
@@ -139,7 +139,7 @@ impl<T: Transport> Worker<T> {
         let number = self.last_ticket;
         job.running = number;
         let reduces = job.reduces();
-        Step::Call(Upcall { token, reduces }, Ticket { job: id, number })
+        WorkStep::Call(WorkUpcall { token, reduces }, WorkTicket { job: id, number })
     }
 
     /// A function has returned: tells the server, unless the function has done
@@ -148,7 +148,7 @@ impl<T: Transport> Worker<T> {
     #[inline(always)]
     pub fn poll_finish(
         &mut self,
-        ticket: Ticket,
+        ticket: WorkTicket,
         outcome: Outcome,
         result: &[u8],
     ) -> Poll<ReturnCode> {
@@ -166,13 +166,13 @@ impl<T: Transport> Worker<T> {
     }
 
     /// A function has returned: tells the server, and sleeps until it has taken that.
-    pub fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) -> ReturnCode {
+    pub fn finish(&mut self, ticket: WorkTicket, outcome: Outcome, result: &[u8]) -> ReturnCode {
         let finished = self.poll_finish(ticket, outcome, result);
         self.sleep_until_sent(finished, result)
     }
 
     #[inline(always)]
-    fn end(&mut self, job: &mut Job, outcome: Outcome, result: &[u8]) -> Poll<ReturnCode> {
+    fn end(&mut self, job: &mut AssignedJob, outcome: Outcome, result: &[u8]) -> Poll<ReturnCode> {
         match outcome {
             Outcome::Complete(code) => match self.conclude(job, Report::Complete, result, code) {
                 // The client must not wait for a result that cannot be sent.
@@ -183,7 +183,7 @@ impl<T: Transport> Worker<T> {
             },
             Outcome::Fail(code) => self.conclude(job, Report::Fail, b"", code),
             Outcome::Retry => {
-                if !job.finished && self.is_alive(job.conn, job.life) {
+                if !job.finished && self.is_current(job.conn, job.generation) {
                     self.disconnect(job.conn);
                 }
                 Poll::Ready(outcome.code())
@@ -193,19 +193,19 @@ impl<T: Transport> Worker<T> {
 
     /// A function was left without returning. The job is not run again here; the
     /// next call closes its connection, so that the server gives it away.
-    pub fn abandon(&mut self, ticket: Ticket) {
+    pub fn abandon(&mut self, ticket: WorkTicket) {
         let Some(job) = self.jobs.get_mut(ticket.job).filter(|j| j.running == ticket.number) else {
             return;
         };
         job.running = 0;
-        let (key, life, finished) = (job.conn, job.life, job.finished);
-        if !finished && self.is_alive(key, life) {
+        let (key, generation, finished) = (job.conn, job.generation, job.finished);
+        if !finished && self.is_current(key, generation) {
             self.servers[key].abandoned = true;
         }
     }
 
-    /// Whether a connection is still in this life.
-    pub(super) fn is_alive(&self, key: usize, life: u32) -> bool {
-        self.servers.get(key).is_some_and(|server| server.life == life)
+    /// Whether a connection is still in this generation.
+    pub(super) fn is_current(&self, key: usize, generation: u32) -> bool {
+        self.servers.get(key).is_some_and(|server| server.generation == generation)
     }
 }

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use gearman_engine::client::Client;
-use gearman_engine::slab::Id;
+use gearman_engine::slab::SlabId;
 use gearman_engine::task::{Callbacks, TaskKind, Token};
 use gearman_net::MioNet;
 
@@ -28,7 +28,7 @@ pub(crate) enum Hint {
     /// When this time has come and nothing was heard of the job.
     Due(Instant, Vec<u8>),
     /// Once the server has told that the job waits.
-    Asked(Id),
+    Asked(SlabId),
 }
 
 impl Hint {
@@ -75,7 +75,7 @@ impl Hint {
     pub(crate) fn answered(
         &mut self,
         client: &Client<MioNet>,
-        id: Id,
+        id: SlabId,
         options: &Options,
     ) -> Option<String> {
         if !matches!(self, Hint::Asked(asked) if *asked == id) {

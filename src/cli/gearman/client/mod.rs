@@ -16,8 +16,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use gearman_engine::ReturnCode;
-use gearman_engine::client::{Body, Client, NewTask, Step, Upcall};
-use gearman_engine::slab::Id;
+use gearman_engine::client::{Client, NewTask, TaskBody, TaskStep, TaskUpcall};
+use gearman_engine::slab::SlabId;
 use gearman_engine::task::{Callbacks, TaskKind, Token};
 use gearman_net::MioNet;
 use gearman_protocol::Command;
@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
     client.link.settings.server_options.push(b"exceptions".to_vec());
     for server in &options.servers {
         if client.add_server(&server.host, server.port).is_err() {
-            let why = client.link.error.words().unwrap_or_default();
+            let why = client.link.error.message().unwrap_or_default();
             say(&format!("cannot connect to {server}: {why}"));
         }
     }
@@ -91,7 +91,7 @@ struct Submitter<'a> {
     starved: bool,
     /// How many jobs can be in flight.
     window: usize,
-    jobs: HashMap<Id, Job>,
+    jobs: HashMap<SlabId, Job>,
     output: Output,
     hint: Hint,
     outage: Outage,
@@ -216,8 +216,8 @@ impl<'a> Submitter<'a> {
             command,
             function,
             unique: self.options.unique.as_bytes(),
-            body: Body::Copy(data),
-            epoch: self.options.when.unwrap_or_default(),
+            body: TaskBody::Copy(data),
+            epoch_seconds: self.options.when.unwrap_or_default(),
             reducer: b"",
             callbacks: Callbacks(!Callbacks::WORKLOAD.0),
             token: Token::NONE,
@@ -233,7 +233,7 @@ impl<'a> Submitter<'a> {
                 self.jobs.insert(id, job);
             }
             Err(code) => {
-                let why = self.client.link.error.words().unwrap_or(code.name()).to_owned();
+                let why = self.client.link.error.message().unwrap_or(code.name()).to_owned();
                 self.end_badly(&mut job, Exit::from_code(code), &why, true)?;
             }
         }
@@ -245,22 +245,22 @@ impl<'a> Submitter<'a> {
         let mut run = self.client.run_all();
         loop {
             match self.client.step(&mut run) {
-                Step::Done(ReturnCode::SUCCESS | ReturnCode::IO_WAIT) => return Ok(()),
-                Step::Done(code) => return self.trouble(code),
-                Step::Call(Upcall::Callback(id, which), ticket) => {
+                TaskStep::Done(ReturnCode::SUCCESS | ReturnCode::IO_WAIT) => return Ok(()),
+                TaskStep::Done(code) => return self.trouble(code),
+                TaskStep::Call(TaskUpcall::Callback(id, which), ticket) => {
                     self.heard = Instant::now();
                     self.on_event(id, which)?;
                     self.client.resume(ticket, ReturnCode::SUCCESS);
                     self.forget_if_ended(id);
                 }
                 // No task asks for either.
-                Step::Call(Upcall::Alloc(..) | Upcall::Release(_), _) => {}
+                TaskStep::Call(TaskUpcall::Alloc(..) | TaskUpcall::Release(_), _) => {}
             }
         }
     }
 
     /// A server has said something about a job.
-    fn on_event(&mut self, id: Id, which: Callbacks) -> io::Result<()> {
+    fn on_event(&mut self, id: SlabId, which: Callbacks) -> io::Result<()> {
         let Some(mut job) = self.jobs.remove(&id) else {
             if let Some(text) = self.hint.answered(&self.client, id, self.options) {
                 self.output.say(&text)?;
@@ -320,7 +320,7 @@ impl<'a> Submitter<'a> {
         Ok(())
     }
 
-    fn forget_if_ended(&mut self, id: Id) {
+    fn forget_if_ended(&mut self, id: SlabId) {
         if self.client.task(id).is_some_and(|task| !task.is_active())
             && let Some(task) = self.client.remove_task(id)
         {
@@ -332,8 +332,8 @@ impl<'a> Submitter<'a> {
     /// have been sent.
     fn trouble(&mut self, code: ReturnCode) -> io::Result<()> {
         let client = &self.client;
-        let is_over = |id: &Id| client.task(*id).is_none_or(|task| !task.is_active());
-        let ended: Vec<Id> = self.jobs.keys().copied().filter(is_over).collect();
+        let is_over = |id: &SlabId| client.task(*id).is_none_or(|task| !task.is_active());
+        let ended: Vec<SlabId> = self.jobs.keys().copied().filter(is_over).collect();
         let mut said = Vec::new();
         for id in ended {
             let code = self.client.task(id).map_or(code, |task| task.code);
@@ -372,14 +372,14 @@ impl<'a> Submitter<'a> {
     }
 
     fn lose_all(&mut self, exit: Exit, why: &str) -> io::Result<()> {
-        let ids: Vec<Id> = self.jobs.keys().copied().collect();
+        let ids: Vec<SlabId> = self.jobs.keys().copied().collect();
         for (number, id) in ids.into_iter().enumerate() {
             self.lose(id, exit, why, number == 0)?;
         }
         Ok(())
     }
 
-    fn lose(&mut self, id: Id, exit: Exit, why: &str, first: bool) -> io::Result<()> {
+    fn lose(&mut self, id: SlabId, exit: Exit, why: &str, first: bool) -> io::Result<()> {
         self.client.remove_task(id);
         let Some(mut job) = self.jobs.remove(&id) else { return Ok(()) };
         self.end_badly(&mut job, exit, why, first)

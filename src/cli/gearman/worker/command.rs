@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
-use gearman_engine::worker::{Job, Ticket};
+use gearman_engine::worker::{AssignedJob, WorkTicket};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -21,7 +21,7 @@ const ROOM: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Running {
     /// Its job.
-    pub(crate) ticket: Ticket,
+    pub(crate) ticket: WorkTicket,
     child: Child,
     /// Gone once all is fed, or the command reads no more.
     stdin: Option<ChildStdin>,
@@ -39,7 +39,11 @@ impl Running {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn start(words: &[OsString], ticket: Ticket, job: &Job) -> io::Result<Running> {
+    pub(crate) fn start(
+        words: &[OsString],
+        ticket: WorkTicket,
+        job: &AssignedJob,
+    ) -> io::Result<Running> {
         let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut child = Command::new(program)
             .args(arguments)

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use gearman_engine::ReturnCode;
-use gearman_engine::worker::{Outcome, Report, Step, Ticket, Worker};
+use gearman_engine::worker::{Outcome, Report, WorkStep, WorkTicket, Worker};
 use gearman_net::MioNet;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Exit> {
     worker.link.settings.non_blocking = true;
     for name in &options.functions {
         if worker.add_function(name.as_bytes(), 0, Some(0)).is_err() {
-            let why = worker.link.error.words().unwrap_or_default();
+            let why = worker.link.error.message().unwrap_or_default();
             say(&format!("function {}: {why}", name.to_string_lossy()));
             return Ok(Exit::Usage);
         }
@@ -118,7 +118,7 @@ impl Pool<'_> {
                 continue;
             }
             if !again {
-                let why = self.worker.link.error.words().unwrap_or_default();
+                let why = self.worker.link.error.message().unwrap_or_default();
                 say(&format!("{server}: {why}; trying again"));
             }
             self.unknown.push(server);
@@ -151,8 +151,8 @@ impl Pool<'_> {
             let step = self.worker.work();
             self.watch.look(&self.worker.link.conns).iter().for_each(|news| say(news));
             match step {
-                Step::Call(_, ticket) => self.begin(ticket)?,
-                Step::Done(
+                WorkStep::Call(_, ticket) => self.begin(ticket)?,
+                WorkStep::Done(
                     ReturnCode::NO_JOBS
                     | ReturnCode::IO_WAIT
                     | ReturnCode::COULD_NOT_CONNECT
@@ -160,8 +160,8 @@ impl Pool<'_> {
                     | ReturnCode::GETADDRINFO
                     | ReturnCode::TIMEOUT,
                 ) => return Ok(true),
-                Step::Done(code) => {
-                    let why = self.worker.link.error.words().unwrap_or_default();
+                WorkStep::Done(code) => {
+                    let why = self.worker.link.error.message().unwrap_or_default();
                     say(&format!("{} {why}", code.name()));
                     // What a server has sent may make no sense; others go on.
                     return Ok(true);
@@ -172,7 +172,7 @@ impl Pool<'_> {
     }
 
     /// Begins a job. Without a command it is done at once: its data are printed.
-    fn begin(&mut self, ticket: Ticket) -> io::Result<()> {
+    fn begin(&mut self, ticket: WorkTicket) -> io::Result<()> {
         let Some(job) = self.worker.job(ticket.job()) else { return Ok(()) };
         if self.options.verbose {
             say(&format!("{}: begun", name(job)));
@@ -197,9 +197,9 @@ impl Pool<'_> {
     }
 
     /// Tells the server how a job has ended.
-    fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) {
+    fn finish(&mut self, ticket: WorkTicket, outcome: Outcome, result: &[u8]) {
         self.idle_since = Instant::now();
-        self.worker.look_at_servers();
+        self.worker.check_servers();
         let failed = matches!(outcome, Outcome::Fail(_));
         let job = self.worker.job(ticket.job()).map(name).unwrap_or_default();
         match self.worker.finish(ticket, outcome, result) {
@@ -211,7 +211,7 @@ impl Pool<'_> {
             }
             // The server gives it to somebody else: nothing was done.
             code => {
-                let why = self.worker.link.error.words().unwrap_or(code.name());
+                let why = self.worker.link.error.message().unwrap_or(code.name());
                 say(&format!("{job}: the result is lost: {why}"));
             }
         }
@@ -346,7 +346,7 @@ impl Pool<'_> {
 }
 
 /// A job in words.
-fn name(job: &gearman_engine::worker::Job) -> String {
+fn name(job: &gearman_engine::worker::AssignedJob) -> String {
     let show = String::from_utf8_lossy;
     format!("job {} of {}", show(job.handle()), show(job.function()))
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not: connect.
 
-use gearman_engine::link::{Conn, State};
+use gearman_engine::link::{Conn, ConnState};
 
 use crate::tools::servers::shown;
 
@@ -19,12 +19,12 @@ impl Watch {
         let mut news = Vec::new();
         for (conn, down) in conns.iter().zip(&mut self.down) {
             let name = shown(&conn.host, conn.port);
-            match (conn.state, conn.trouble()) {
-                (State::Up, _) if *down => {
+            match (conn.state, conn.last_failure()) {
+                (ConnState::Up, _) if *down => {
                     *down = false;
                     news.push(format!("{name}: connected again"));
                 }
-                (State::Down, Some(why)) if !*down => {
+                (ConnState::Down, Some(why)) if !*down => {
                     *down = true;
                     news.push(format!("{name}: {why}; trying again"));
                 }

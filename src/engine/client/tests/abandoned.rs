@@ -26,7 +26,7 @@ fn the_acknowledgement_of_an_abandoned_submission_is_not_taken_for_the_next_one(
     let Ok(Submitted::Task(id, mut run)) = client.submit_and_wait(&new) else {
         panic!("the connection owes an answer");
     };
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("there").handle.as_slice(), b"H:2");
     world.is_over();
 }

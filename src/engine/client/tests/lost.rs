@@ -4,7 +4,7 @@ use super::*;
 
 /// Two tasks whose ends come together; the callback of the first ends the run, so
 /// that the second's end stays in the receive buffer.
-fn interrupted(client: &mut Client<ScriptNet>, world: &World) -> Id {
+fn interrupted(client: &mut Client<ScriptNet>, world: &World) -> SlabId {
     let ends = [
         response(Command::JobCreated, &[b"a"], b""),
         response(Command::JobCreated, &[b"b"], b""),
@@ -28,8 +28,10 @@ fn run_with_callbacks(client: &mut Client<ScriptNet>) -> (ReturnCode, usize) {
     let mut run = client.run_all();
     for calls in 0.. {
         match client.step(&mut run) {
-            Step::Done(code) => return (code, calls),
-            Step::Call(_, ticket) => assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None),
+            TaskStep::Done(code) => return (code, calls),
+            TaskStep::Call(_, ticket) => {
+                assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None)
+            }
         }
     }
     unreachable!("runs end")
@@ -83,7 +85,7 @@ fn a_result_that_was_put_off_outlives_its_connection() {
     world.peer(0).expects(&request(Command::EchoReq, &[], b"x")).sends(&complete(b"")).closes();
     assert!(client.broadcast(Broadcast::Echo(b"x")).is_err());
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     world.is_over();
 }
@@ -229,7 +231,7 @@ fn a_task_that_went_half_out_is_sent_again_at_once_when_its_connection_ends() {
     world.peer(1).take_sent();
     world.peer(1).expects(&submit(&body)).sends(&created()).sends(&complete(b"done"));
     client.link.sleep();
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     assert_eq!(world.peer(1).connected, 2);
     world.is_over();

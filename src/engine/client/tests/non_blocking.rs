@@ -177,7 +177,7 @@ fn a_streamed_body_is_waited_for_piece_by_piece() {
     let rest = client.recv_data(id, &mut space).expect("the rest");
     assert_eq!(first + rest, 20_000);
     assert_eq!(client.resume(ticket, SUCCESS), None);
-    assert_eq!(client.step(&mut run), Step::Done(SUCCESS));
+    assert_eq!(client.step(&mut run), TaskStep::Done(SUCCESS));
     world.is_over();
 }
 

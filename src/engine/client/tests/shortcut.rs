@@ -142,9 +142,9 @@ fn script(random: &mut Random, servers: usize) -> Vec<Deed> {
 }
 
 /// Goes on with a task's run to its end and removes it.
-fn finish(client: &mut Client<ScriptNet>, id: Id, mut run: Run) -> String {
+fn finish(client: &mut Client<ScriptNet>, id: SlabId, mut run: TaskRun) -> String {
     let code = match client.step(&mut run) {
-        Step::Done(code) => code,
+        TaskStep::Done(code) => code,
         call => panic!("unexpected {call:?}"),
     };
     let task = client.remove_task(id).expect("there until it is removed");
@@ -180,7 +180,7 @@ fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> S
         Poll::Ready(Err(code)) => return format!("{code:?}"),
         Poll::Ready(Ok(Submitted::Created(_))) => panic!("nothing was waited for"),
         Poll::Ready(Ok(Submitted::Task(id, mut run))) => (id, client.poll_step(&mut run)),
-        Poll::Pending => (Id::NONE, Poll::Pending),
+        Poll::Pending => (SlabId::NONE, Poll::Pending),
     };
     if step.is_pending() {
         client.abandon_wait();
@@ -191,7 +191,7 @@ fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> S
 
 fn run_tasks(client: &mut Client<ScriptNet>, tasks: usize) -> String {
     let add = |n| client.add(&new_task(TaskKind::Add, &[b'a' + n as u8])).expect("valid");
-    let ids: Vec<Id> = (0..tasks).map(add).collect();
+    let ids: Vec<SlabId> = (0..tasks).map(add).collect();
     let mut outcome = format!("{:?}", run_all(client));
     for id in ids {
         let task = client.remove_task(id).expect("there until it is removed");
@@ -258,7 +258,7 @@ fn play(deeds: &[Deed], servers: usize, shortcuts_off: bool) -> (Vec<String>, us
         client.link.error.reset();
         let outcome = perform(&mut client, &world, deed);
         let error = &client.link.error;
-        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.words());
+        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.message());
         let up: Vec<_> = client.link.conns.iter().map(|conn| conn.state).collect();
         let logs: Vec<_> = (0..servers).map(|key| world.peer(key).log.clone()).collect();
         let logs: Vec<_> = logs.iter().flatten().map(|log| crate::testing::packets(log)).collect();

@@ -10,7 +10,7 @@ fn the_newest_of_one_name_is_called_and_every_one_is_announced() {
     let hello = [timed, can_do(), grab()].concat();
     world.peer(0).expects(&hello).sends(&assign("H:1"));
     match worker.work() {
-        Step::Call(upcall, _) => assert_eq!(upcall.token, 8),
+        WorkStep::Call(upcall, _) => assert_eq!(upcall.token, 8),
         done => panic!("{done:?}"),
     }
     assert!(worker.has_function(b"f") && worker.has_token(TOKEN) && worker.has_token(8));
@@ -92,13 +92,13 @@ fn bad_names_are_refused() {
 fn a_function_that_takes_itself_back_still_delivers_its_result() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1"));
-    let Step::Call(_, ticket) = worker.work() else { panic!("a job") };
+    let WorkStep::Call(_, ticket) = worker.work() else { panic!("a job") };
     worker.remove_all_functions().expect("are there");
     world.peer(0).expects(&complete("H:1", b"ok"));
     let outcome = Outcome::Complete(ReturnCode::SUCCESS);
     assert_eq!(worker.finish(ticket, outcome, b"ok"), ReturnCode::SUCCESS);
     world.is_over();
     world.peer(0).expects(&request(Command::ResetAbilities, &[], b""));
-    assert_eq!(worker.work(), Step::Done(ReturnCode::NO_REGISTERED_FUNCTIONS));
+    assert_eq!(worker.work(), WorkStep::Done(ReturnCode::NO_REGISTERED_FUNCTIONS));
     world.is_over();
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A worker that was given the job `H:1`.
-fn with_job() -> (Worker<ScriptNet>, World, Id, Ticket) {
+fn with_job() -> (Worker<ScriptNet>, World, SlabId, WorkTicket) {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1"));
     let (id, ticket) = step(&mut worker).expect("a job");
@@ -105,7 +105,7 @@ fn a_lost_result_is_no_code_of_a_non_blocking_call_of_a_program() {
         for reports in 0..2 {
             let (mut worker, world, id, ticket) = with_job();
             worker.link.settings.non_blocking = non_blocking;
-            worker.tells_losses = tells;
+            worker.reports_lost_results = tells;
             world.peer(0).breaks();
             for _ in 0..reports {
                 let sent = worker.send(id, Report::Warning, b"");
@@ -178,7 +178,7 @@ fn a_server_that_left_during_a_job_is_noticed_before_its_result_is_sent() {
     let (mut worker, world, _, ticket) = with_job();
     world.peer(0).closes();
     world.sleep(20);
-    worker.look_at_servers();
+    worker.check_servers();
     let done = Outcome::Complete(ReturnCode::SUCCESS);
     assert_eq!(worker.finish(ticket, done, b"x"), ReturnCode::LOST_CONNECTION);
     world.is_over();

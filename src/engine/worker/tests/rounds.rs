@@ -320,7 +320,7 @@ fn an_event_loop_sleeps_while_a_server_has_its_turn_though_another_is_untried() 
     let (mut worker, world) = non_blocking(2);
     world.peer(1).meets(&[Connect::Ignore]);
     assert_eq!(step(&mut worker), Err(ReturnCode::IO_WAIT));
-    // Server 0 has its turn when the grace of server 1 is over, not before.
+    // WorkerServer 0 has its turn when the grace of server 1 is over, not before.
     assert_eq!(worker.next_timeout(), Some(Duration::from_millis(200)));
     world.sleep(200);
     assert_eq!(worker.next_timeout(), Some(Duration::ZERO));

@@ -145,7 +145,7 @@ fn script(random: &mut Random) -> Vec<Deed> {
 }
 
 /// Ends a job's function.
-fn end(worker: &mut Worker<ScriptNet>, ticket: Ticket, end: End) -> String {
+fn end(worker: &mut Worker<ScriptNet>, ticket: WorkTicket, end: End) -> String {
     let success = ReturnCode::SUCCESS;
     let (outcome, size) = match end {
         End::Completes(size) => (Outcome::Complete(success), size),
@@ -159,7 +159,7 @@ fn end(worker: &mut Worker<ScriptNet>, ticket: Ticket, end: End) -> String {
     format!("{:?}", worker.finish(ticket, outcome, &vec![b'r'; size]))
 }
 
-fn describe(worker: &Worker<ScriptNet>, id: Id) -> String {
+fn describe(worker: &Worker<ScriptNet>, id: SlabId) -> String {
     let job = worker.job(id).expect("a job that was just given");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let parts = [job.handle(), job.function(), job.unique(), job.reducer()].map(text);
@@ -193,8 +193,8 @@ fn call(worker: &mut Worker<ScriptNet>, ask: Ask, how: End) -> String {
         },
     };
     match step {
-        Step::Done(code) => format!("{code:?}"),
-        Step::Call(upcall, ticket) => {
+        WorkStep::Done(code) => format!("{code:?}"),
+        WorkStep::Call(upcall, ticket) => {
             let job = describe(worker, ticket.job());
             let ended = end(worker, ticket, how);
             format!("{upcall:?} {job} {ended}")
@@ -239,7 +239,7 @@ fn play(deeds: &[Deed], shortcuts_off: bool) -> (Vec<String>, usize) {
     for deed in deeds {
         let outcome = perform(&mut worker, &world, deed);
         let error = &worker.link.error;
-        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.words());
+        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.message());
         let (state, time) = (worker.link.conns[0].state, world.now() - began);
         let sent: Vec<_> = world.peer(0).log.iter().map(|log| packets(log)).collect();
         seen.push(format!("{outcome}; {error}; {time:?}; {state:?}\n    sent {sent:?}"));
