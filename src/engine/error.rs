@@ -1,6 +1,6 @@
-//! [`ErrorState`]: a handle's last error, and the log lines it has yet to give.
+//! [`ErrorState`]: a handle's last error and its queue of log lines.
 //!
-//! The text keeps the original's shape, which people search their logs for:
+//! The text has the original's format, which users search their logs for:
 //! `function(GEARMAN_CODE) message -> libgearman/file:line: pid(n)`.
 //!
 //! Must not: call a log function; `capi` drains the queue.
@@ -10,13 +10,13 @@ use std::collections::VecDeque;
 use std::ffi::{CString, c_char};
 use std::io;
 
-/// The longest error text, with its NUL (`GEARMAN_MAX_ERROR_SIZE`).
+/// Size limit of an error text in bytes, including its NUL (`GEARMAN_MAX_ERROR_SIZE`).
 const ERROR_TEXT_BYTES_MAX: usize = 2048;
 
-/// Where in the library an error was noticed.
+/// The place in the library that reports an error.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
-    /// The function that a user knows, or the one that noticed.
+    /// The public function that the user called, or the internal one that found the error.
     pub function: &'static str,
     /// The source file.
     pub file: &'static str,
@@ -24,7 +24,7 @@ pub struct At {
     pub line: u32,
 }
 
-/// The place where it stands, reported as being in the function named.
+/// The current source position, with the given function name.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! at {
@@ -39,21 +39,21 @@ pub struct ErrorState {
     code: ReturnCode,
     errno: i32,
     text: Option<CString>,
-    /// The words for it alone: the system's, the resolver's, or whose it is.
+    /// The message alone, from the system, the resolver, the server or the library.
     message: Option<String>,
     /// Lines for the log function, oldest first.
     log: VecDeque<CString>,
-    /// Lines that the log function has, or had when it was left without returning.
+    /// Lines lent to the log function, including those of log calls that never returned.
     lent: Vec<CString>,
-    /// Whether a log function wants them.
+    /// Whether errors are queued for a log function.
     pub wants_log: bool,
 }
 
 impl ErrorState {
-    /// Forgets the last error.
+    /// Clears the last error.
     #[inline]
     pub fn reset(&mut self) {
-        // Without a code there is neither a text nor a system error.
+        // Without a code, text and errno are empty too.
         if self.code.failed() {
             self.forget();
         }
@@ -73,24 +73,23 @@ impl ErrorState {
         self.code
     }
 
-    /// The system error behind it, 0 without one.
+    /// The errno of the last error, 0 without one.
     pub fn errno(&self) -> i32 {
         self.errno
     }
 
-    /// The words for the last error alone, without its code and the place where
-    /// it was noticed: the system's, the resolver's or the server's, where it is
-    /// theirs.
+    /// The message of the last error, without its code and source position: that of the
+    /// system, the resolver or the server if the error is theirs.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// The last error's text. Its address holds until the next error.
+    /// The last error's full text. Its address is valid until the next error.
     pub fn text(&self) -> Option<&CString> {
         self.text.as_ref()
     }
 
-    /// The next line to hand to the log function. It stays where it is until
+    /// Lends the next line to the log function. Its address is valid until
     /// [`ErrorState::take_back`].
     pub fn lend_log_line(&mut self) -> Option<*const c_char> {
         let line = self.log.pop_front()?;
@@ -99,17 +98,17 @@ impl ErrorState {
         Some(lent)
     }
 
-    /// Frees what was lent, while no log function is under way.
+    /// Frees all lent lines. Must not be called while a log function runs.
     pub fn forget_lent(&mut self) {
         self.lent.clear();
     }
 
-    /// Frees a line that the log function had.
+    /// Frees a lent line.
     pub fn take_back(&mut self, lent: *const c_char) {
         self.lent.retain(|line| line.as_ptr() != lent);
     }
 
-    /// Whether there are lines to hand out.
+    /// Whether the queue holds lines.
     pub fn has_log(&self) -> bool {
         !self.log.is_empty()
     }
@@ -123,14 +122,14 @@ impl ErrorState {
         code
     }
 
-    /// Records a system error, folded into a code, and returns that.
+    /// Records a system error and returns the code for it.
     #[cold]
     pub fn set_io(&mut self, error: &io::Error, at: At, text: &str) -> ReturnCode {
         let code = fold(error);
         self.set_io_as(code, error, at, text)
     }
 
-    /// Records a system error under a code and returns that.
+    /// Records a system error with the given code and returns that.
     #[cold]
     pub fn set_io_as(
         &mut self,
@@ -146,10 +145,10 @@ impl ErrorState {
         code
     }
 
-    /// Records that a host has no address.
+    /// Records that a host cannot be resolved.
     #[cold]
     pub fn set_lookup(&mut self, host: &str, port: u16, error: &io::Error) -> ReturnCode {
-        // The resolver's words, without what Rust says before them.
+        // The resolver's message, without the prefix that Rust adds.
         let why = system_text(error);
         let why = why.strip_prefix("failed to lookup address information: ").unwrap_or(&why);
         let pid = std::process::id();
@@ -160,8 +159,8 @@ impl ErrorState {
         ReturnCode::GETADDRINFO
     }
 
-    /// Records a code with nothing but its name for a text. That a job failed is
-    /// no error of the library's: it is not logged.
+    /// Records a code with its name as the text, without a log line: a failed job is not an
+    /// error of the library.
     pub fn set_named(&mut self, code: ReturnCode) -> ReturnCode {
         let wanted = std::mem::take(&mut self.wants_log);
         self.keep(code, code.name().to_owned());
@@ -169,7 +168,7 @@ impl ErrorState {
         code
     }
 
-    /// Records a code that carries no text of its own.
+    /// Records a code without a text.
     pub fn set_code(&mut self, code: ReturnCode) -> ReturnCode {
         debug_assert!(code.failed());
         self.code = code;
@@ -190,7 +189,7 @@ impl ErrorState {
         let mut bytes: Vec<u8> = full.into_bytes();
         bytes.retain(|&b| b != 0);
         bytes.truncate(ERROR_TEXT_BYTES_MAX - 1);
-        // Cannot fail: the NUL bytes are gone.
+        // Cannot fail: the NUL bytes were removed.
         let full = CString::new(bytes).unwrap_or_default();
         if self.wants_log {
             self.log.push_back(full.clone());
@@ -202,7 +201,7 @@ impl ErrorState {
     }
 }
 
-/// The code that a system error is reported as.
+/// The code for a system error.
 pub fn fold(error: &io::Error) -> ReturnCode {
     match error.raw_os_error() {
         Some(libc::EFAULT | libc::ENOMEM) => ReturnCode::MEMORY_ALLOCATION_FAILURE,
@@ -215,7 +214,7 @@ pub fn fold(error: &io::Error) -> ReturnCode {
     }
 }
 
-/// The system's words for an error, without Rust's number after them.
+/// The system's message for an error, without the number that Rust appends.
 pub(super) fn system_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {

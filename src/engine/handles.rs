@@ -1,28 +1,27 @@
-//! [`HandleIndex`]: from a job handle to the tasks that wait for it, in constant
-//! time and without memory of its own per task.
+//! [`HandleIndex`]: finds the tasks of a job handle in constant time, without an allocation
+//! per task.
 //!
-//! A chained hash table whose links stand in the tasks themselves. Several
-//! tasks may share a handle, when their jobs were coalesced; they are found in
-//! the order in which they were added.
+//! A chained hash table whose links are stored in the tasks. Tasks whose jobs were
+//! coalesced share a handle; they are found in the order of adding.
 //!
-//! Must not: own or compare handles; the caller's closures do.
+//! Must not: own or compare handles; the caller does that.
 
-/// No task.
+/// The end of a chain: no slot.
 pub const NO_SLOT: u32 = u32::MAX;
 
-/// Buckets of slot numbers; `next` links are kept by the caller.
+/// Buckets of slot indexes. The caller stores the `next` links.
 #[derive(Debug, Default)]
 pub struct HandleIndex {
     buckets: Vec<u32>,
     len: usize,
 }
 
-/// FNV-1a: handles are short and differ in their last bytes.
+/// FNV-1a, which suits handles: they are short and differ in their last bytes.
 pub fn hash(handle: &[u8]) -> u32 {
     handle.iter().fold(0x811c_9dc5, |h, &b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
 }
 
-/// The caller's tasks, by slot: their links and their handles' hashes.
+/// The links and handle hashes of the caller's tasks, by slot.
 pub trait ChainLinks {
     /// The slot after this one in its chain.
     fn next(&self, slot: u32) -> u32;
@@ -33,7 +32,7 @@ pub trait ChainLinks {
 }
 
 impl HandleIndex {
-    /// How many tasks are in the index.
+    /// The number of tasks in the index.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -52,7 +51,7 @@ impl HandleIndex {
         if self.buckets.is_empty() { NO_SLOT } else { self.buckets[self.bucket(hash)] }
     }
 
-    /// Adds a slot behind all others of its chain.
+    /// Appends a slot to its chain.
     pub fn insert(&mut self, slot: u32, links: &mut impl ChainLinks) {
         if self.len >= self.buckets.len() {
             self.grow(links);
@@ -75,7 +74,7 @@ impl HandleIndex {
         links.set_next(last, slot);
     }
 
-    /// Takes a slot out, if it is in.
+    /// Removes a slot, if it is in the index.
     pub fn remove(&mut self, slot: u32, links: &mut impl ChainLinks) {
         if self.buckets.is_empty() {
             return;

@@ -1,11 +1,10 @@
 //! [`Link`]: the connections of one handle, as streams of packets.
 //!
-//! It connects, sends and receives, keeps what has been received but not yet
-//! read, and knows which connections may hold more. The last server added is
-//! the first to be tried, so lists are walked backwards.
+//! It connects, sends, receives, buffers received bytes, and knows which connections may
+//! hold more. The server added last is tried first, so lists are iterated backwards.
 //!
-//! Must not: know what a packet means. Client and worker keep what belongs to a
-//! connection beside it, under the same number.
+//! Must not: know what a packet means. Client and worker keep their own state of a
+//! connection under the same index.
 
 use super::ReturnCode;
 use super::error::ErrorState;
@@ -25,21 +24,20 @@ pub use buffers::{InBuf, OutBuf};
 pub use connection::{Conn, ConnState};
 pub use waiting::{Limit, Wait, earlier};
 
-/// An idle connection is looked at before it is written to when it was last
-/// heard of this long ago: a peer that is gone is then found before anything
-/// was sent, and trying again is safe.
+/// Time without packets after which a connection is checked before it is written to. A peer
+/// that is gone is then found before anything is sent, so that a retry is safe.
 const LIVENESS_CHECK_IDLE_MIN: Duration = Duration::from_millis(10);
 
-/// How sending went.
+/// The result of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
-    /// All is with the kernel.
+    /// The kernel has all bytes.
     Done,
-    /// The rest waits for room, or for the connection to be made.
+    /// The rest waits for room in the socket, or for the connection.
     Blocked,
 }
 
-/// How receiving went.
+/// The result of receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     /// New bytes are in the buffer.
@@ -53,30 +51,30 @@ pub enum Fill {
 pub struct Link<T> {
     /// The sockets.
     pub net: T,
-    /// In the order in which servers were added.
+    /// In the order in which the servers were added.
     pub conns: Vec<Conn>,
-    /// What the handle was told.
+    /// The handle's settings.
     pub settings: Settings,
-    /// The last error and the log.
+    /// The last error and the queue of log lines.
     pub error: ErrorState,
-    /// Whether waits also end by the wake-up pipe.
+    /// Whether a byte in the wake-up pipe ends a wait.
     pub has_wake_pipe: bool,
-    /// Set when the wake-up pipe was reported.
+    /// The poller has reported the wake-up pipe.
     woken: bool,
-    /// When the wait that a call asked for has to end.
+    /// The deadline of the wait that a call requested.
     waits_until: Option<Instant>,
-    /// How the last wait ended, if that was not by something that is noted elsewhere.
+    /// The result of the last wait, unless it only reported ready connections.
     outcome: Option<io::Result<Waited>>,
-    /// Every call goes the ordinary way, for the tests that compare the shortcuts with it.
+    /// Disables the shortcuts, for tests that compare them with the ordinary way.
     #[cfg(test)]
     pub(crate) shortcuts_off: bool,
-    /// How many calls were served by a shortcut alone.
+    /// Number of calls that a shortcut completed.
     #[cfg(test)]
     pub(crate) shortcuts_taken: usize,
 }
 
 impl<T: Transport> Link<T> {
-    /// No servers.
+    /// A link without servers.
     pub fn new(net: T) -> Link<T> {
         Link {
             net,
@@ -94,11 +92,11 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Adds a server: an empty host is the default one, port 0 the default port,
-    /// a host that starts with `/` a Unix socket. Looks the host up.
+    /// Adds a server and resolves its host. An empty host is the default host, port 0 the
+    /// default port, and a host that starts with `/` a Unix socket.
     ///
     /// # Errors
-    /// `GETADDRINFO` when the host has no address.
+    /// `GETADDRINFO` if the host has no address.
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
         let host = if host.is_empty() { DEFAULT_HOST } else { host };
         let port = if port == 0 { DEFAULT_PORT } else { port };
@@ -112,7 +110,7 @@ impl<T: Transport> Link<T> {
         Ok(())
     }
 
-    /// Closes and forgets every server.
+    /// Closes all connections and removes all servers.
     pub fn remove_servers(&mut self) {
         for key in 0..self.conns.len() {
             self.net.close(key);
@@ -120,7 +118,7 @@ impl<T: Transport> Link<T> {
         self.conns.clear();
     }
 
-    /// The numbers of the connections, the last server first.
+    /// The indexes of the connections, the last server first.
     pub fn keys(&self) -> std::iter::Rev<std::ops::Range<usize>> {
         (0..self.conns.len()).rev()
     }
@@ -130,13 +128,13 @@ impl<T: Transport> Link<T> {
         self.conns.iter().any(|c| c.state != ConnState::Down)
     }
 
-    /// Closes a connection. What was not sent or read is lost.
+    /// Closes a connection. Unsent and unread bytes are lost.
     pub fn close(&mut self, key: usize) {
         self.net.close(key);
         self.conns[key].reset();
     }
 
-    /// Notices a fork: every connection of the parent is let go, silently.
+    /// Detects a fork: the child drops its parent's connections without sending anything.
     /// Returns true once in the child.
     #[inline]
     pub fn forked(&mut self) -> bool {
@@ -153,8 +151,8 @@ impl<T: Transport> Link<T> {
         true
     }
 
-    /// Whether an idle connection that is about to be written to is still good.
-    /// Costs a system call only after a pause.
+    /// Checks whether an idle connection is still open, before it is written to. Makes a
+    /// system call only after a pause.
     pub fn check_liveness(&mut self, key: usize, now: Instant) -> Liveness {
         let conn = &mut self.conns[key];
         let last = conn.last_received.max(conn.last_checked);
@@ -173,10 +171,10 @@ impl<T: Transport> Link<T> {
         liveness
     }
 
-    /// Starts connecting, with `timeout` until it has to be done.
+    /// Starts connecting. All addresses together may take `timeout`.
     ///
     /// # Errors
-    /// `COULD_NOT_CONNECT`, or what looking the name up again said.
+    /// `COULD_NOT_CONNECT`, or `GETADDRINFO` if the host no longer resolves.
     pub fn open(&mut self, key: usize, timeout: Option<Duration>) -> Result<(), ReturnCode> {
         if self.settings.tls {
             return Err(self.error.set(
@@ -187,7 +185,7 @@ impl<T: Transport> Link<T> {
         }
         let now = self.net.now();
         let conn = &mut self.conns[key];
-        // The addresses of `add_server` serve once; later the name is asked
+        // The addresses from `add_server` are used once. Later connections resolve the name
         // again, since a server may have moved.
         if conn.used_addresses && address::is_name(&conn.host) {
             match self.net.resolve(&conn.host, conn.port) {
@@ -201,7 +199,7 @@ impl<T: Transport> Link<T> {
         }
         conn.used_addresses = true;
         conn.next_address = 0;
-        // Looking the name up counts, but connecting gets a tenth at least.
+        // Resolving counts, but connecting gets at least a tenth of the timeout.
         conn.deadline = timeout.and_then(|p| {
             let spent = self.net.now().saturating_duration_since(now);
             now.checked_add(spent + p.saturating_sub(spent).max(p / 10))
@@ -209,7 +207,7 @@ impl<T: Transport> Link<T> {
         self.connect_next(key)
     }
 
-    /// Tries the remaining addresses in turn.
+    /// Tries the remaining addresses, in order.
     fn connect_next(&mut self, key: usize) -> Result<(), ReturnCode> {
         loop {
             let conn = &mut self.conns[key];
@@ -237,10 +235,10 @@ impl<T: Transport> Link<T> {
         self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text)
     }
 
-    /// Looks whether connecting has ended. Returns whether it has.
+    /// Checks whether connecting has succeeded, and returns that.
     ///
     /// # Errors
-    /// `COULD_NOT_CONNECT` when no address is left.
+    /// `COULD_NOT_CONNECT` if no address is left.
     pub fn finish_connect(&mut self, key: usize) -> Result<bool, ReturnCode> {
         self.conns[key].reported = false;
         match self.net.finish_connect(key) {
@@ -269,7 +267,7 @@ impl<T: Transport> Link<T> {
     }
 
     fn connect_timed_out(&mut self, key: usize) -> Result<bool, ReturnCode> {
-        // Without a limit of the caller's it is the server's failure.
+        // Without a timeout of the caller, it is the server's failure.
         let code =
             if self.settings.timeout.is_some() { self.timed_out() } else { self.unreachable(key) };
         self.close(key);
@@ -277,8 +275,7 @@ impl<T: Transport> Link<T> {
         Err(code)
     }
 
-    /// Sends what is buffered, and then `body`, of which `sent` bytes have gone
-    /// before.
+    /// Sends the buffered bytes and then `body`, of which `sent` bytes were sent before.
     ///
     /// # Errors
     /// `LOST_CONNECTION` and others; the connection is closed then.
@@ -324,8 +321,7 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// What becomes of a send that did not take everything. `Done` is to try
-    /// again.
+    /// Handles a send that took only a part, or failed. `Done` means to try again.
     #[cold]
     #[inline(never)]
     fn sent_a_part(
@@ -355,9 +351,9 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Sends a packet while nothing is buffered. None when all of it has gone.
-    /// Otherwise, for whatever reason, how much of its body has: what is left of its
-    /// head is buffered.
+    /// Sends a packet while nothing is buffered. Returns None if all of it was sent.
+    /// Otherwise, also after an error, returns the number of body bytes sent; the rest of
+    /// the head is buffered.
     #[inline(always)]
     pub fn send_now(&mut self, key: usize, head: &[u8], body: &[u8]) -> Option<usize> {
         let result = self.net.send(key, head, body);
@@ -370,7 +366,7 @@ impl<T: Transport> Link<T> {
         Some(sent.saturating_sub(head.len()))
     }
 
-    /// Closes a connection that failed, and says so.
+    /// Closes a connection that failed, and records the error.
     #[cold]
     fn broken(&mut self, key: usize, error: io::Error, at: super::error::At) -> ReturnCode {
         let conn = &self.conns[key];
@@ -381,7 +377,7 @@ impl<T: Transport> Link<T> {
         code
     }
 
-    /// Closes a connection that the peer closed, and says so.
+    /// Closes a connection that the peer closed, and records the error.
     #[cold]
     pub fn ended(&mut self, key: usize) -> ReturnCode {
         self.close(key);
@@ -394,8 +390,8 @@ impl<T: Transport> Link<T> {
         )
     }
 
-    /// Folds what a receive into the caller's own memory returned: how many
-    /// bytes came, 0 for none yet.
+    /// Handles the result of a receive into the caller's memory. Returns the number of
+    /// bytes received, 0 if none has arrived.
     ///
     /// # Errors
     /// As [`Link::fill`].
@@ -408,8 +404,8 @@ impl<T: Transport> Link<T> {
     ) -> Result<usize, ReturnCode> {
         match result {
             Ok(n) if n > 0 => {
-                // A short read has emptied the socket, and the poller will tell of
-                // more; but it has nothing to tell after the end.
+                // A short read has emptied the socket, and the poller reports further
+                // bytes. After the peer has closed, it reports nothing more.
                 let conn = &mut self.conns[key];
                 conn.readable &= n == asked || conn.closed;
                 Ok(n)
@@ -438,7 +434,7 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Receives once into the connection's buffer, if there may be something.
+    /// Receives once into the connection's buffer, if the socket may hold bytes.
     ///
     /// # Errors
     /// `LOST_CONNECTION` and others; the connection is closed then.
@@ -461,7 +457,7 @@ impl<T: Transport> Link<T> {
         Ok(Fill::Data)
     }
 
-    /// Says that the time limit has passed.
+    /// Records that the timeout has expired.
     #[cold]
     pub fn timed_out(&mut self) -> ReturnCode {
         let polled = self.conns.iter().filter(|c| c.state != ConnState::Down).count();
@@ -477,8 +473,8 @@ impl<T: Transport> Link<T> {
         self.conns.iter().filter_map(|c| c.deadline).min()
     }
 
-    /// Appends the packets that introduce the handle to a server. Returns how
-    /// many replies they will bring.
+    /// Buffers SET_CLIENT_ID and OPTION_REQ packets on a new connection. Returns the number
+    /// of replies to expect.
     pub fn greet(&mut self, key: usize) -> usize {
         use gearman_protocol::{Command, Magic, encode};
         let conn = &mut self.conns[key];

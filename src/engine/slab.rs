@@ -1,12 +1,12 @@
 //! [`BoxSlab`]: boxed values under generational ids.
 //!
-//! User code may free a task or a job at any moment that it runs, so looking
-//! one up afterwards may fail, and that is an ordinary branch. A value's address
-//! never changes while it lives: C holds pointers into it.
+//! User code may free a task or a job whenever it runs, so a lookup after a call of user
+//! code may fail; callers treat that as an ordinary case. The address of a value never
+//! changes while it lives: C holds pointers into it.
 //!
-//! Must not: give an id a second life.
+//! Must not: reuse an id.
 
-/// Names a value of one [`BoxSlab`], for ever.
+/// Identifies one value of one [`BoxSlab`]. An id is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SlabId {
     index: u32,
@@ -14,10 +14,10 @@ pub struct SlabId {
 }
 
 impl SlabId {
-    /// An id that never names anything.
+    /// An id that never identifies a value.
     pub const NONE: SlabId = SlabId { index: u32::MAX, generation: 0 };
 
-    /// The slot; slots are used again after their value is gone.
+    /// The slot index. A slot is reused after its value is removed.
     pub fn index(self) -> u32 {
         self.index
     }
@@ -29,7 +29,7 @@ struct BoxSlot<T> {
     value: Option<Box<T>>,
 }
 
-/// Values that stay where they are until they are removed.
+/// Values at stable addresses.
 #[derive(Debug)]
 pub struct BoxSlab<T> {
     slots: Vec<BoxSlot<T>>,
@@ -37,17 +37,17 @@ pub struct BoxSlab<T> {
 }
 
 impl<T> BoxSlab<T> {
-    /// No values.
+    /// An empty slab.
     pub const fn new() -> BoxSlab<T> {
         BoxSlab { slots: Vec::new(), free: Vec::new() }
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether there is no value.
+    /// Whether the slab is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -83,14 +83,14 @@ impl<T> BoxSlab<T> {
         if slot.generation == id.generation { slot.value.as_deref_mut() } else { None }
     }
 
-    /// The id of the value that is in a slot now.
+    /// The id of the value in a slot.
     pub fn id_at(&self, index: u32) -> Option<SlabId> {
         let slot = self.slots.get(index as usize)?;
         slot.value.as_ref()?;
         Some(SlabId { index, generation: slot.generation })
     }
 
-    /// Takes a value out. Memory goes back when the last one has gone.
+    /// Removes a value. The free list is shrunk when the last value is removed.
     #[inline(always)]
     pub fn remove(&mut self, id: SlabId) -> Option<Box<T>> {
         let slot = self.slots.get_mut(id.index as usize)?;
@@ -106,7 +106,7 @@ impl<T> BoxSlab<T> {
         Some(value)
     }
 
-    /// Every value, in no order that means anything.
+    /// Iterates over all values, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (SlabId, &T)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let id = SlabId { index: index as u32, generation: slot.generation };

@@ -232,7 +232,7 @@ impl World {
 
     /// Fails unless every script was played to its end and nothing more was
     /// sent.
-    pub(crate) fn is_over(&self) {
+    pub(crate) fn assert_done(&self) {
         let mut state = self.0.borrow_mut();
         for (key, peer) in state.peers.iter_mut().enumerate() {
             peer.see(key);

@@ -18,20 +18,20 @@ use gearman_protocol::limits::{
 use gearman_protocol::packet::encode_head;
 use gearman_protocol::{Command, Magic};
 
-/// A body up to this size is copied into the packet; a larger one is sent from
-/// where it is.
+/// Largest body, in bytes, that is copied into the packet. A larger one is sent from its
+/// own memory.
 const INLINE_BODY_BYTES_MAX: usize = 4096;
 
 /// The body of a new task.
 #[derive(Clone, Copy, Debug)]
 pub enum TaskBody<'a> {
-    /// To be copied: the caller may use its memory again at once.
+    /// Copied: the caller may reuse its memory at once.
     Copy(&'a [u8]),
-    /// Lent until the task is removed.
+    /// Borrowed until the task is removed.
     Lent(Borrowed),
-    /// To be sent by the task's `workload_fn`.
+    /// Sent by the task's `workload_fn`; the size in bytes.
     Streamed(usize),
-    /// A pointer and a size that make no sense together.
+    /// A pointer and a size that contradict each other.
     Invalid,
 }
 
@@ -52,10 +52,10 @@ impl TaskBody<'_> {
     }
 }
 
-/// What a task is made of.
+/// The arguments of a new task.
 #[derive(Clone, Copy, Debug)]
 pub struct NewTask<'a> {
-    /// Which call makes it.
+    /// Which call creates the task.
     pub kind: TaskKind,
     /// One of the SUBMIT commands.
     pub command: Command,
@@ -65,13 +65,13 @@ pub struct NewTask<'a> {
     pub unique: &'a [u8],
     /// The body.
     pub body: TaskBody<'a>,
-    /// When to run, for SUBMIT_JOB_EPOCH, in seconds.
+    /// Start time for SUBMIT_JOB_EPOCH, in seconds since 1970.
     pub epoch_seconds: i64,
     /// The reducer's function, for SUBMIT_REDUCE_JOB.
     pub reducer: &'a [u8],
-    /// The callbacks it has.
+    /// The callbacks that are set.
     pub callbacks: Callbacks,
-    /// What the layer above keeps for it.
+    /// The pointer of the layer above.
     pub token: Token,
 }
 
@@ -99,7 +99,7 @@ impl<T: Transport> Client<T> {
         if new.reducer.len() > FUNCTION_MAX_SIZE {
             return Err(self.invalid("reducer name longer then GEARMAN_MAX_FUNCTION_SIZE"));
         }
-        // Before the bytes are looked at, for the unique id "#".
+        // Checked first: the unique id "#" is a hash of the bytes.
         let size = new.body.size();
         if size > MAX_PAYLOAD as usize - 4 * FUNCTION_MAX_SIZE {
             return Err(self.link.error.set(
@@ -147,7 +147,7 @@ impl<T: Transport> Client<T> {
             _ => Workload::None,
         };
         let mut task = self.blank_task(new.kind, new.command);
-        // Exactly what a plain submit needs: the task keeps it.
+        // Exactly the size of a plain submission: the task keeps this memory.
         let body = if inline { size } else { 0 };
         task.packet.reserve_exact(HEADER_SIZE + full + unique.len() + 2 + body);
         Self::encode_submit(&self.link.settings, &mut task.packet, new, unique);
@@ -165,14 +165,14 @@ impl<T: Transport> Client<T> {
         Ok(self.enlist(task))
     }
 
-    /// A task to fill in: one that was removed before, if there is one.
+    /// A blank task, in the memory of a removed one if there is any.
     fn blank_task(&mut self, kind: TaskKind, command: Command) -> Box<Task> {
         let mut task = self.spare.take().unwrap_or_else(|| Box::new(Task::blank()));
         task.begin(kind, command);
         task
     }
 
-    /// Appends a submit's packet, all but a body that is not inline.
+    /// Appends the packet of a submission, without a body that is not inline.
     pub(super) fn encode_submit(
         settings: &Settings,
         out: &mut Vec<u8>,
@@ -213,7 +213,7 @@ impl<T: Transport> Client<T> {
         token: Token,
     ) -> SlabId {
         let handle = &handle[..handle.len().min(JOB_HANDLE_SIZE - 1)];
-        let id = self.add_question(Command::GetStatus, handle, kind, callbacks, token);
+        let id = self.add_status_request(Command::GetStatus, handle, kind, callbacks, token);
         if let Some(task) = self.tasks.get_mut(id) {
             task.handle.set(handle);
         }
@@ -236,7 +236,7 @@ impl<T: Transport> Client<T> {
         }
         // Servers keep 63 bytes of a unique id.
         let unique = &unique[..unique.len().min(UNIQUE_SIZE - 1)];
-        let id = self.add_question(Command::GetStatusUnique, unique, kind, callbacks, token);
+        let id = self.add_status_request(Command::GetStatusUnique, unique, kind, callbacks, token);
         if let Some(task) = self.tasks.get_mut(id) {
             task.unique_at = HEADER_SIZE as u16;
             task.unique_len = unique.len() as u8;
@@ -244,7 +244,7 @@ impl<T: Transport> Client<T> {
         Ok(id)
     }
 
-    fn add_question(
+    fn add_status_request(
         &mut self,
         command: Command,
         about: &[u8],
@@ -254,7 +254,7 @@ impl<T: Transport> Client<T> {
     ) -> SlabId {
         let mut task = self.blank_task(kind, command);
         encode_head(&mut task.packet, Magic::Request, command, &[about], 0);
-        // For C, which reads the argument from here; it is not sent.
+        // C reads the argument from here as a string. The NUL is not sent.
         task.packet.push(0);
         task.callbacks = callbacks;
         task.token = token;

@@ -1,10 +1,9 @@
 //! [`Client`]: the state machine of a client.
 //!
-//! `step` runs tasks until it is done, would wait in non-blocking mode, or needs
-//! user code; then it returns and keeps no state on the stack. User code may
-//! call anything on the same client before `resume` comes back, or may never
-//! come back: whatever is looked up afterwards may be gone, and a ticket that
-//! nobody holds any more is ignored.
+//! `step` runs tasks until all are done, until it would block in non-blocking mode, or
+//! until it needs user code. Then it returns and keeps no state on the stack. User code may
+//! call any function of the same client before `resume`, or may never return: every later
+//! lookup may fail, and a stale ticket is ignored.
 //!
 //! Must not: call user code.
 
@@ -40,7 +39,7 @@ use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Instant;
 
-/// A reply that a connection owes, in the order of the requests.
+/// A reply that a connection owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
     /// JOB_CREATED for a task.
@@ -57,7 +56,7 @@ enum Expect {
     Line(u32),
 }
 
-/// An owed reply, and where in the sent stream its request ends.
+/// An owed reply, and the offset in the sent bytes at which its request ends.
 #[derive(Clone, Copy, Debug)]
 struct ClientOwed {
     what: Expect,
@@ -71,29 +70,30 @@ struct Sending {
     sent: usize,
 }
 
-/// What a client keeps for a connection, beside the link's [`Conn`].
+/// A client's state of one connection, in addition to the link's [`Conn`].
 ///
 /// [`Conn`]: super::link::Conn
 #[derive(Debug, Default)]
 struct ClientServer {
+    /// Replies that the server owes, in the order of the requests.
     owed: VecDeque<ClientOwed>,
     /// Bytes of packets that were buffered or sent on this connection.
     written_bytes: u64,
-    /// The large body that is going out, after the buffered bytes.
+    /// The large body that is being sent, after the buffered bytes.
     sending: Option<Sending>,
-    /// A task whose `workload_fn` sends the body: bytes still missing.
+    /// The task whose `workload_fn` sends the body, and the number of bytes still missing.
     streaming_out: Option<(SlabId, usize)>,
-    /// The body that is coming in.
+    /// The body that is being received.
     incoming: ClientIncoming,
-    /// A packet has come on this connection.
+    /// A packet was received on this connection.
     has_received: bool,
-    /// The run in which it could not be used.
+    /// The run in which the server could not be used.
     failed_in_run: u64,
-    /// Tasks that were sent on it and are not finished.
+    /// Number of unfinished tasks that were sent on this connection.
     inflight: usize,
 }
 
-/// A client.
+/// A client: its tasks, and the connections on which they are sent.
 #[derive(Debug)]
 pub struct Client<T: Transport> {
     /// The connections.
@@ -102,49 +102,48 @@ pub struct Client<T: Transport> {
     tasks: BoxSlab<Task>,
     first: u32,
     last: u32,
-    /// Tasks to be sent, in the order in which they were added.
+    /// Unsent tasks, in the order of adding.
     new: VecDeque<SlabId>,
-    /// How many of those are finished or gone.
+    /// Number of entries in `new` that are finished or removed.
     stale_new: usize,
-    /// How many connections are in the middle of a body from a `workload_fn`.
+    /// Number of connections in the middle of a body from a `workload_fn`.
     streaming: usize,
-    /// Tasks with a callback to be called or events to be looked at.
+    /// Tasks with a callback to call or events to apply.
     todo: VecDeque<SlabId>,
-    /// By job handle, over all connections.
+    /// Tasks by job handle, of all connections.
     index: HandleIndex,
     uuids: UuidSource,
-    /// A removed task, for the next call: its memory is used again.
+    /// A removed task, whose memory the next one reuses.
     spare: Option<Box<Task>>,
-    /// Tasks that are not finished.
+    /// Number of unfinished tasks.
     active: usize,
-    /// Those of them that user code is running for.
+    /// Number of unfinished tasks for which user code is running.
     on_stack: usize,
-    /// Added tasks that were lost or refused while no run of all tasks was there
-    /// to say so: the next one does, when everything else is done.
+    /// Number of added tasks that were lost or refused outside a run of all tasks. The next
+    /// such run reports them when everything else is done.
     unreported: usize,
-    /// A connection was lost since the run last began to send: tasks that waited for it
-    /// can go elsewhere.
+    /// A connection was lost since the run last sent: tasks that waited for it can go to
+    /// another server.
     lost_connection: bool,
     last_ticket: u32,
     last_run: u64,
-    /// The last run ended only because it must not wait: the next one is the same,
-    /// and remembers which servers failed.
+    /// The last run ended only because it must not block. The next run continues it under
+    /// the same number, and so remembers which servers failed.
     run_unfinished: bool,
     last_exchange: u32,
-    /// A task that a server refused, for the run to end with that code.
+    /// A task that a server refused, and the code with which the run ends.
     refused: Option<(SlabId, ReturnCode)>,
-    /// The connection on which an exchange or an upload has gone half out.
+    /// The connection on which a request or a piece of a workload is partly sent.
     half_sent: Option<usize>,
     /// The background job that was submitted without a task.
     quick: Option<quick::QuickSubmit>,
-    /// The reply to an exchange that is being waited for.
+    /// The reply to the current exchange, with its number.
     reply: Option<(u32, super::exchange::ExchangeReply)>,
-    /// The last time looked at the clock; good enough to note when a server was
-    /// heard of.
+    /// The time when the clock was last read, also used as the time of received packets.
     clock: Instant,
-    /// Hand bodies to callbacks as they arrive, not as a whole.
+    /// Pass bodies to callbacks in pieces as they arrive.
     pub unbuffered: bool,
-    /// Every body that comes for a task belongs into memory of the caller's hook.
+    /// Copy every received body into memory from the caller's allocator hook.
     pub hooked: bool,
     /// Free added tasks when they are finished.
     pub free_tasks: bool,
@@ -186,7 +185,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Adds a server, to be tried before those added earlier.
+    /// Adds a server. It is tried before the servers added earlier.
     ///
     /// # Errors
     /// `GETADDRINFO`.
@@ -196,7 +195,7 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// Closes and forgets all servers. Tasks that were sent are lost.
+    /// Closes all connections and removes all servers. Tasks that were sent are lost.
     pub fn remove_servers(&mut self) {
         for key in 0..self.servers.len() {
             self.lose(key, ReturnCode::LOST_CONNECTION);
@@ -205,12 +204,12 @@ impl<T: Transport> Client<T> {
         self.servers.clear();
     }
 
-    /// A task, unless it is gone.
+    /// A task, unless it was removed.
     pub fn task(&self, id: SlabId) -> Option<&Task> {
         self.tasks.get(id)
     }
 
-    /// A task, unless it is gone.
+    /// A task, unless it was removed.
     pub fn task_mut(&mut self, id: SlabId) -> Option<&mut Task> {
         self.tasks.get_mut(id)
     }
@@ -225,7 +224,7 @@ impl<T: Transport> Client<T> {
         self.tasks.id_at(self.tasks.get(id)?.next)
     }
 
-    /// How many tasks there are.
+    /// The number of tasks.
     pub fn task_count(&self) -> usize {
         self.tasks.len()
     }
@@ -235,7 +234,7 @@ impl<T: Transport> Client<T> {
         self.active > 0 && self.tasks.iter().any(|(_, task)| task.awaits_server())
     }
 
-    /// Removes a task, finished or not. A reply to it is ignored when it comes.
+    /// Removes a task, finished or not. A later reply to it is ignored.
     pub fn remove_task(&mut self, id: SlabId) -> Option<Box<Task>> {
         self.finish(id);
         let task = self.tasks.remove(id)?;
@@ -244,8 +243,9 @@ impl<T: Transport> Client<T> {
         Some(task)
     }
 
-    /// Takes back the memory of a task that was removed.
+    /// Keeps the memory of a removed task for the next one.
     pub fn recycle(&mut self, mut task: Box<Task>) {
+        /// Largest packet, in bytes, whose memory is kept.
         const SPARE_PACKET_BYTES_MAX: usize = 8 * 1024;
         if self.spare.is_none() && task.packet.capacity() <= SPARE_PACKET_BYTES_MAX {
             task.drop_workload();
@@ -266,7 +266,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Ends a task's part in connections and indexes. It stays in the list.
+    /// Finishes a task: releases its connection and its entry in the handle index. It stays
+    /// in the list of tasks.
     fn finish(&mut self, id: SlabId) {
         self.discard_rest(id);
         let Some(task) = self.tasks.get_mut(id) else { return };
@@ -278,7 +279,7 @@ impl<T: Transport> Client<T> {
         let mid_send = task.state == TaskState::Submit || task.state == TaskState::Workload;
         task.state = TaskState::Finished;
         task.end_callbacks();
-        self.on_stack -= usize::from(task.is_called_back());
+        self.on_stack -= usize::from(task.is_in_upcall());
         self.active -= 1;
         if task.indexed {
             self.unindex(id);
@@ -293,7 +294,7 @@ impl<T: Transport> Client<T> {
         }
         if let Some(key) = conn.map(|c| c as usize) {
             self.servers[key].inflight -= 1;
-            // Half a packet went out: nothing else can follow it.
+            // The packet is partly sent: nothing else can follow it.
             if mid_send && self.is_sending(key, id) {
                 self.link.close(key);
                 self.lose(key, ReturnCode::LOST_CONNECTION);
@@ -301,7 +302,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Takes a task out of the handle index, if it is in.
+    /// Removes a task from the handle index, if it is in.
     fn unindex(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && std::mem::take(&mut task.indexed)
@@ -316,14 +317,14 @@ impl<T: Transport> Client<T> {
             || server.streaming_out.is_some_and(|(task, _)| task == id)
     }
 
-    /// Gives up what was going on over a connection that is closed or about to
-    /// be. Tasks whose packet did not go out whole go back to be sent again;
-    /// the others end with `code`. Returns how many those are.
+    /// Resets the state of a connection that is closed or about to be. Tasks whose packet
+    /// was not sent completely are queued again; the others end with `code`. Returns the
+    /// number of the latter.
     fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
         self.lost_connection = true;
         let unsent = self.link.conns[key].take_unsent() as u64;
         let server = &mut self.servers[key];
-        // The packet of a submission without a task is counted when it has gone out.
+        // The packet of a submission without a task is counted once it is sent.
         let went_out = server.written_bytes.saturating_sub(unsent);
         let owed = std::mem::take(&mut server.owed);
         let sending = server.sending.take().map(|s| s.task);
@@ -336,7 +337,7 @@ impl<T: Transport> Client<T> {
             if let Expect::Created(id) | Expect::Status(id) = what
                 && let Some(task) = self.tasks.get_mut(id)
                 && match streaming.filter(|&(streamed, _)| streamed == id) {
-                    // Whoever sends the body cannot be asked for its start again.
+                    // `workload_fn` cannot be asked for the start of the body again.
                     Some((_, missing)) => task.waits_for_workload(missing),
                     None => {
                         (end > went_out || sending == Some(id))
@@ -366,7 +367,7 @@ impl<T: Transport> Client<T> {
         for id in lost {
             if let Some(task) = self.tasks.get_mut(id) {
                 task.stream = None;
-                // Its callback is still called; the data for it is here.
+                // Its callback is still called: the data was received.
                 if task.has_final_packet() {
                     task.conn = None;
                     self.servers[key].inflight -= 1;
@@ -381,8 +382,8 @@ impl<T: Transport> Client<T> {
         count
     }
 
-    /// Notes an added task that has ended badly while nobody was told. A single call
-    /// has a result of its own.
+    /// Notes an added task whose failure was not reported. A single call returns its own
+    /// result.
     fn note_unreported(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && task.kind == TaskKind::Add
@@ -393,7 +394,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// How one of those tasks ended, if there are any: then all are reported.
+    /// The code of the first unreported task, if any. Marks all as reported.
     fn report(&mut self) -> Option<ReturnCode> {
         if self.unreported == 0 {
             return None;
@@ -412,19 +413,20 @@ impl<T: Transport> Client<T> {
         code
     }
 
-    /// Notices a fork. The child's tasks that were sent are its parent's.
+    /// Detects a fork. In the child, tasks that were sent are lost: they belong to the
+    /// parent.
     fn check_fork(&mut self) {
         if self.link.forked() {
             for key in 0..self.servers.len() {
                 self.lose(key, ReturnCode::LOST_CONNECTION);
             }
-            // The parent has them.
+            // The parent reports them.
             self.report();
         }
     }
 
-    /// Makes a call that may have to wait, and sleeps where it must: for callers whose
-    /// thread is never cancelled.
+    /// Repeats a call until it is ready, sleeping in between. For callers whose thread is
+    /// never cancelled.
     pub fn block<R>(&mut self, mut call: impl FnMut(&mut Self) -> Poll<R>) -> R {
         loop {
             match call(self) {
@@ -434,8 +436,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// A call was left in the middle of its wait and will not go on: what it had half
-    /// sent goes with its connection, and a reply to it is ignored.
+    /// Abandons a call that was left during a wait. A connection with a partly sent packet
+    /// is closed; the reply to a sent one will be ignored.
     pub fn abandon_wait(&mut self) {
         self.link.forget_wait();
         if let Some(key) = self.half_sent.take() {
@@ -445,8 +447,7 @@ impl<T: Transport> Client<T> {
         self.abandon_quick_submit();
     }
 
-    /// Tells the servers that are connected the identifier, with whatever is
-    /// sent to them next.
+    /// Buffers SET_CLIENT_ID on every open connection; the next packet takes it along.
     pub fn repeat_identifier(&mut self) {
         self.check_fork();
         for key in 0..self.servers.len() {
@@ -466,7 +467,7 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// The slab, seen by the handle index.
+/// The tasks, as the handle index sees them.
 struct TaskLinks<'a>(&'a mut BoxSlab<Task>);
 
 impl TaskLinks<'_> {

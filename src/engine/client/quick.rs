@@ -1,11 +1,10 @@
-//! Submitting one background job over a quiet connection: the commonest call of
-//! all, and all it needs is one packet out and one back.
+//! The shortcut for the most frequent call: a background job over an idle connection, one
+//! packet in each direction.
 //!
-//! It makes no task as long as everything goes as it nearly always does. At the
-//! first surprise it makes the task that the packet belongs to, in the state that
-//! the packet has reached, and leaves the rest to the ordinary run.
+//! In the normal case it creates no task. In every other case it creates the task, in the
+//! state that the packet has reached, and an ordinary run continues.
 //!
-//! Must not: handle any surprise itself.
+//! Must not: handle anything but the normal case.
 
 use super::run::TaskRun;
 use super::{Client, ClientOwed, Expect};
@@ -22,29 +21,29 @@ use super::read::ClientIncoming;
 use std::task::Poll;
 use std::time::Instant;
 
-/// What became of a background job. Plain data.
+/// The result of submitting a background job. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub enum Submitted {
-    /// The server has it under this handle.
+    /// The server has created the job, with this handle.
     Created(JobHandle),
-    /// It is a task like any other: go on with this run until it is finished.
+    /// The job is an ordinary task: continue with this run until it is finished.
     Task(SlabId, TaskRun),
 }
 
-/// A submission that went out without a task.
+/// A submission that was sent without a task.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QuickSubmit {
     key: usize,
     unique: Unique,
-    /// The size of its packet.
+    /// The size of its packet, in bytes.
     size: usize,
-    /// When the call began, where there is a time limit.
+    /// When the call began; None without a timeout.
     began: Option<Instant>,
 }
 
 impl<T: Transport> Client<T> {
-    /// Submits a background job. While it is `Pending`, [`Client::finish_background`]
-    /// goes on with it.
+    /// Submits a background job. After `Pending` and the wait,
+    /// [`Client::finish_background`] continues.
     ///
     /// # Errors
     /// As for [`Client::add`].
@@ -53,7 +52,7 @@ impl<T: Transport> Client<T> {
         let unique = self.check(new)?;
         self.check_fork();
         self.clock = self.link.net.now();
-        let Some(key) = self.quiet_connection().filter(|_| Self::is_inline(new)) else {
+        let Some(key) = self.idle_connection().filter(|_| Self::is_inline(new)) else {
             let id = self.add_checked(new, unique.as_slice())?;
             let run = self.run_until(id);
             return Poll::Ready(Ok(Submitted::Task(id, run)));
@@ -71,19 +70,19 @@ impl<T: Transport> Client<T> {
         Poll::Ready(self.fall_back(new, flushed.err()))
     }
 
-    /// Goes on with a submission when the wait for its acknowledgement is over. `new` is
-    /// what it was begun with.
+    /// Continues a submission after the wait for JOB_CREATED. `new` must be the same as for
+    /// [`Client::poll_background`].
     ///
     /// # Errors
     /// `MEMORY_ALLOCATION_FAILURE`.
     #[inline]
     pub fn finish_background(&mut self, new: &NewTask<'_>) -> Result<Submitted, ReturnCode> {
         let Some(QuickSubmit { key, size, began, .. }) = self.quick else {
-            // Only a signal handler that used the client meanwhile can have taken it.
+            // Only a signal handler that used the client during the wait can have taken it.
             return Err(self.link.error.set_code(ReturnCode::UNKNOWN_STATE));
         };
         if began.is_some() {
-            // When the server was heard of counts.
+            // The timeout counts from the last packet.
             self.clock = self.link.net.now();
         }
         match self.read_created(key) {
@@ -95,14 +94,17 @@ impl<T: Transport> Client<T> {
                 }
                 let server = &mut self.servers[key];
                 server.written_bytes += size as u64;
-                debug_assert!(server.has_received, "nothing was owed, and nothing has come before");
+                debug_assert!(
+                    server.has_received,
+                    "an idle connection has not received a packet before"
+                );
                 Ok(Submitted::Created(handle))
             }
             surprise => self.fall_back(new, surprise.err()),
         }
     }
 
-    /// Makes the task that a submission belongs to, in the state that it has reached.
+    /// Creates the task of a submission, in the state that it has reached.
     #[cold]
     #[inline(never)]
     fn fall_back(
@@ -117,13 +119,13 @@ impl<T: Transport> Client<T> {
         self.account(key, id, size);
         let run = self.run_until_since(id, began);
         if let Some(code) = lost {
-            // A packet that did not go out whole is sent again.
+            // A packet that was not sent completely is sent again.
             self.connection_failed(key, code, &run)?;
         }
         Ok(Submitted::Task(id, run))
     }
 
-    /// The acknowledgement of a submission that was abandoned will have no taker.
+    /// Abandons a submission: its JOB_CREATED will be ignored.
     pub(super) fn abandon_quick_submit(&mut self) {
         if let Some(QuickSubmit { key, size, .. }) = self.quick.take()
             && self.link.conns.get(key).is_some_and(|conn| conn.state == ConnState::Up)
@@ -135,16 +137,16 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The connection that a run would choose, if nothing at all is going on.
-    fn quiet_connection(&mut self) -> Option<usize> {
+    /// The connection that a run would choose, if the client is idle.
+    fn idle_connection(&mut self) -> Option<usize> {
         #[cfg(test)]
         if self.link.shortcuts_off {
             return None;
         }
         let (conn, others) = self.link.conns.split_last()?;
         let (key, server) = (others.len(), self.servers.last()?);
-        // A signal that is to end the wait is a surprise of its own.
-        let quiet = !self.link.settings.stop_on_signal
+        // A wait that a signal may end is not the normal case.
+        let idle = !self.link.settings.stop_on_signal
             && self.active == 0
             && self.todo.is_empty()
             && self.refused.is_none()
@@ -156,13 +158,13 @@ impl<T: Transport> Client<T> {
             && conn.out.is_empty()
             && server.owed.is_empty()
             && matches!(server.incoming, ClientIncoming::None)
-            && (others.is_empty() || are_quiet(others));
-        (quiet && self.link.check_liveness(key, self.clock) == Liveness::Quiet).then_some(key)
+            && (others.is_empty() || are_idle(others));
+        (idle && self.link.check_liveness(key, self.clock) == Liveness::Quiet).then_some(key)
     }
 
-    /// Reads JOB_CREATED, if that and nothing else has come. None for anything else, which
-    /// is left unread: what comes behind it, or on another connection, may be bad news that
-    /// the next call is not to stumble over.
+    /// Reads JOB_CREATED if it is all that was received. Otherwise returns None and leaves
+    /// all bytes unread: what follows it, or arrived on another connection, may be a
+    /// failure that an ordinary run has to handle.
     fn read_created(&mut self, key: usize) -> Result<Option<JobHandle>, ReturnCode> {
         if key > 0 && are_ready(&self.link.conns[..key]) || self.link.fill(key)? == Fill::Empty {
             return Ok(None);
@@ -187,13 +189,13 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Whether nothing has come on any of these connections, and nothing is under way.
+/// Whether all of these connections are idle.
 #[inline(never)]
-fn are_quiet(conns: &[Conn]) -> bool {
-    conns.iter().all(Conn::is_quiet)
+fn are_idle(conns: &[Conn]) -> bool {
+    conns.iter().all(Conn::is_idle)
 }
 
-/// Whether a wait has brought anything on one of these connections.
+/// Whether one of these connections is ready.
 #[inline(never)]
 fn are_ready(conns: &[Conn]) -> bool {
     conns.iter().any(|conn| conn.readable || conn.writable)

@@ -1,5 +1,4 @@
-//! Receiving: from bytes to packets, and large bodies into the memory that will
-//! keep them.
+//! Receiving: decodes packets, and reads large bodies directly into their final memory.
 //!
 //! Must not: decide what a packet means for its task; `dispatch` does.
 
@@ -15,55 +14,56 @@ use gearman_net::Transport;
 use gearman_protocol::packet::decode;
 use gearman_protocol::{Decoded, ProtocolError, admin};
 
-/// Where the rest of a packet's body goes.
+/// The destination of a body that is being received.
 #[derive(Debug, Default)]
 pub(super) enum ClientIncoming {
-    /// No body is under way.
+    /// No body is being received.
     #[default]
     None,
-    /// Nobody wants it.
+    /// Skip this many bytes.
     Skip(usize),
-    /// Into the event that it belongs to.
+    /// The event of the packet.
     Event { task: SlabId, event: Event, missing: usize },
-    /// Behind the collected result of a task. `last` when it completes it.
+    /// The collected result of a task, to which it is appended.
     Result { task: SlabId, event: Event, missing: usize },
-    /// The callback of this task receives it.
+    /// A callback of this task, which receives it.
     Stream { task: SlabId, missing: usize },
-    /// The answer to an echo.
+    /// The reply to an echo.
     Echo { exchange: u32, data: Owned, missing: usize },
 }
 
 impl ClientIncoming {
-    /// Whether it can go on, even without another byte.
-    fn goes_on(&self) -> bool {
+    /// Whether receiving can continue without user code.
+    fn can_continue(&self) -> bool {
         !matches!(self, ClientIncoming::None) && !self.is_stalled()
     }
 
-    /// Whether only user code can make it go on.
+    /// Whether receiving can only continue in user code.
     pub(super) fn is_stalled(&self) -> bool {
         matches!(self, ClientIncoming::Stream { .. })
     }
 }
 
-/// How one step with a body has ended.
+/// The result of one step of receiving a body.
 enum BodyStep {
-    /// No body is under way any more: packets can be read again.
+    /// The body is complete: packets can be read again.
     Done,
-    /// The next step may bring more of it.
-    GoesOn,
-    /// It waits for bytes, or for user code.
+    /// The next step may receive more.
+    More,
+    /// It waits for bytes or for user code.
     Waits,
-    /// It needs user code.
+    /// User code is needed.
     Call(TaskStep),
 }
 
 impl<T: Transport> Client<T> {
-    /// Reads every connection that may have something.
+    /// Reads every connection that may hold bytes.
     pub(super) fn read_all(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
         for key in 0..self.servers.len() {
             let conn = &self.link.conns[key];
-            let due =
-                conn.readable || !conn.inbuf.is_empty() || self.servers[key].incoming.goes_on();
+            let due = conn.readable
+                || !conn.inbuf.is_empty()
+                || self.servers[key].incoming.can_continue();
             if conn.state != ConnState::Up || !due {
                 continue;
             }
@@ -78,12 +78,11 @@ impl<T: Transport> Client<T> {
         Ok(None)
     }
 
-    /// Reads one connection until it has nothing more. With `deliver` false no
-    /// user code is asked for: what needs it is put off.
+    /// Reads one connection until it is empty. With `deliver` false, events that need user
+    /// code are put into the backlog of their task.
     ///
     /// # Errors
-    /// The connection is closed or cannot be read any further, or the server
-    /// reported an error for a task.
+    /// The connection was closed, or an ERROR arrived that answers no request.
     pub(super) fn read(
         &mut self,
         key: usize,
@@ -94,7 +93,7 @@ impl<T: Transport> Client<T> {
             if !matches!(self.servers[key].incoming, ClientIncoming::None) {
                 match self.read_body(key, deliver)? {
                     BodyStep::Done => {}
-                    BodyStep::GoesOn => continue,
+                    BodyStep::More => continue,
                     BodyStep::Waits => return Ok(None),
                     BodyStep::Call(step) => return Ok(Some(step)),
                 }
@@ -131,8 +130,8 @@ impl<T: Transport> Client<T> {
         Ok(None)
     }
 
-    /// Reads the packet or line at the start of the buffer. Returns how many
-    /// bytes it took, 0 when more are needed.
+    /// Reads the packet or line at the start of the buffer. Returns its size in bytes, 0 if
+    /// it is incomplete.
     fn read_packet(
         &mut self,
         key: usize,
@@ -163,7 +162,7 @@ impl<T: Transport> Client<T> {
             }
             Ok(Decoded::Whole { packet, used }) => {
                 let task = self.task_of(key, &packet);
-                // Then the body is handed on like one that is still to come.
+                // A streamed body is handled as if it was not received yet.
                 let apart = self.streams(task, &packet);
                 let used = if apart { used - packet.body_size() } else { used };
                 (used, self.on_packet(key, &packet, task, !apart, deliver))
@@ -179,7 +178,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Closes a connection that cannot be read any further.
+    /// Closes a connection after an invalid packet.
     #[cold]
     fn invalid_packet(&mut self, key: usize, code: ReturnCode, text: &str) -> ReturnCode {
         let conn = &self.link.conns[key];
@@ -188,7 +187,7 @@ impl<T: Transport> Client<T> {
         self.link.error.set(code, at!("gearman_connection_st::receiving"), &text)
     }
 
-    /// Moves the body that is under way on, by one step.
+    /// Receives more of the current body, in one step.
     #[cold]
     #[inline(never)]
     fn read_body(&mut self, key: usize, deliver: bool) -> Result<BodyStep, ReturnCode> {
@@ -211,7 +210,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Passes over a body that no task wants.
+    /// Skips a body that no task needs.
     fn skip_body(&mut self, key: usize, missing: usize) -> Result<BodyStep, ReturnCode> {
         let inbuf = &mut self.link.conns[key].inbuf;
         let n = missing.min(inbuf.unread().len());
@@ -221,12 +220,12 @@ impl<T: Transport> Client<T> {
         }
         self.servers[key].incoming = ClientIncoming::Skip(missing - n);
         Ok(match self.link.fill(key)? {
-            Fill::Data => BodyStep::GoesOn,
+            Fill::Data => BodyStep::More,
             Fill::Empty => BodyStep::Waits,
         })
     }
 
-    /// Receives a body into the event that it belongs to.
+    /// Receives a body into its event.
     fn read_event_body(
         &mut self,
         key: usize,
@@ -247,7 +246,7 @@ impl<T: Transport> Client<T> {
         Ok(self.read_a_part(key, got, rest))
     }
 
-    /// Receives a body behind the collected result of its task.
+    /// Appends a body to the collected result of its task.
     fn read_result(
         &mut self,
         key: usize,
@@ -261,7 +260,7 @@ impl<T: Transport> Client<T> {
         let Some(found) = self.tasks.get_mut(task) else {
             // The task was removed meanwhile.
             self.servers[key].incoming = ClientIncoming::Skip(missing - got);
-            return Ok(BodyStep::GoesOn);
+            return Ok(BodyStep::More);
         };
         found.result = Some(result);
         if got == missing {
@@ -288,27 +287,27 @@ impl<T: Transport> Client<T> {
         Ok(self.read_a_part(key, got, rest))
     }
 
-    /// Hands an event on whose body is complete.
+    /// Routes an event whose body is complete.
     fn route_whole(&mut self, key: usize, task: SlabId, event: Event, deliver: bool) -> BodyStep {
         self.link.conns[key].last_received = self.clock;
         self.route(task, event, deliver).map_or(BodyStep::Done, BodyStep::Call)
     }
 
-    /// Keeps what is left of a body of which `got` bytes came.
+    /// Stores the rest of a body of which `got` bytes were received.
     fn read_a_part(&mut self, key: usize, got: usize, rest: ClientIncoming) -> BodyStep {
         self.servers[key].incoming = rest;
-        if got == 0 && !self.link.conns[key].readable { BodyStep::Waits } else { BodyStep::GoesOn }
+        if got == 0 && !self.link.conns[key].readable { BodyStep::Waits } else { BodyStep::More }
     }
 
-    /// Moves up to `missing` bytes of a body into `into`: first what is in the
-    /// receive buffer, then straight from the socket.
+    /// Moves up to `missing` bytes of a body into `into`, first from the receive buffer and
+    /// then directly from the socket.
     fn receive(
         &mut self,
         key: usize,
         into: &mut Owned,
         missing: usize,
     ) -> Result<usize, ReturnCode> {
-        // All of it at once: the memory is only touched as bytes arrive.
+        // Reserved at once: pages are only touched as bytes arrive.
         if into.reserve(missing).is_err() {
             self.link.close(key);
             return Err(self.out_of_memory("gearman_connection_st::receiving"));
@@ -327,7 +326,7 @@ impl<T: Transport> Client<T> {
         Ok(got)
     }
 
-    /// Whether text is due on a connection.
+    /// Whether the next reply of a connection is a line of text.
     fn expects_text(&self, key: usize) -> bool {
         matches!(self.servers[key].owed.front().map(|o| o.what), Some(Expect::Line(_)))
     }

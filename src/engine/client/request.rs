@@ -1,7 +1,7 @@
-//! Questions to servers that no task stands for: echo, options, cancelling.
+//! Requests without a task: echo, options, cancelling a job.
 //!
-//! They are waited for in either mode, serve only the connection that they ask on,
-//! and call no user code: what arrives for tasks meanwhile is put off.
+//! They block in either mode, serve only the connection that they use, and call no user
+//! code: events for tasks are deferred.
 //!
 //! Must not: be used while a connection is in the middle of a streamed body.
 
@@ -9,7 +9,7 @@ use super::run::TaskRun;
 use super::{Client, ClientOwed, Expect};
 use crate::ReturnCode;
 use crate::at;
-use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, Question};
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, ExchangeRequest};
 use crate::link::{ConnState, Flush, Limit, Link, Wait};
 use gearman_buf::Owned;
 use gearman_net::{Liveness, Transport};
@@ -18,49 +18,50 @@ use std::task::{Poll, ready};
 
 use super::read::ClientIncoming;
 
-/// One question to one server, as far as it has come. Plain data.
+/// The progress of one request to one server. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientExchange {
     key: usize,
     run: TaskRun,
     stage: ClientExchangeStage,
     limit: Limit,
-    /// Names the question, once it was put.
+    /// The number of the request, once it is buffered; its reply has the same.
     number: u32,
-    /// Bytes of its body that have gone.
+    /// Bytes of the body sent so far.
     sent: usize,
 }
 
-/// How far a question has come.
+/// The stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClientExchangeStage {
-    /// The connection gets ready.
+    /// Connecting, and flushing earlier packets.
     Connects,
-    /// The question goes out.
+    /// Sending the request.
     Sends,
-    /// The reply is awaited.
+    /// Waiting for the reply.
     Receives,
 }
 
-/// A job being cancelled. Plain data.
+/// The progress of cancelling a job. Plain data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cancelling {
-    /// How many servers are still to be asked, once that is known.
+    /// Number of servers still to ask; None before the first one.
     left: Option<usize>,
     exchange: Option<ClientExchange>,
-    /// Whether any server has answered, and why the last one that did not.
+    /// Whether any server has answered. `failure` is the error of the last one that has
+    /// not.
     answered: bool,
     failure: Option<ReturnCode>,
 }
 
 impl<T: Transport> Client<T> {
-    /// A question to every server that is not put yet.
+    /// A request to every server that is not sent yet.
     pub fn begin_broadcast(&mut self) -> Broadcasting<ClientExchange> {
         self.check_fork();
         Broadcasting::new()
     }
 
-    /// Asks every server.
+    /// Sends a request to every server.
     ///
     /// # Errors
     /// As `exchange::poll_broadcast`.
@@ -72,7 +73,7 @@ impl<T: Transport> Client<T> {
         exchange::poll_broadcast(self, call, what)
     }
 
-    /// Asks every server, and sleeps for as long as that takes.
+    /// Sends a request to every server, and sleeps until all have answered.
     ///
     /// # Errors
     /// As `exchange::poll_broadcast`.
@@ -81,10 +82,11 @@ impl<T: Transport> Client<T> {
         self.block(|client| client.poll_broadcast(&mut call, what))
     }
 
-    /// Cancels a job, by the server's admin text.
+    /// Cancels a job, with the text command `cancel job`.
     ///
     /// # Errors
-    /// `JOB_NOT_FOUND` when no server knows it, or why none could be asked.
+    /// `JOB_NOT_FOUND` if no server knows the job, or the error of the last server if none
+    /// has answered.
     pub fn poll_cancel(
         &mut self,
         call: &mut Cancelling,
@@ -113,7 +115,7 @@ impl<T: Transport> Client<T> {
                 Some(exchange) => exchange,
                 None => self.begin_exchange(key),
             };
-            let reply = self.poll_exchange(&mut exchange, Question::Line(request.line()));
+            let reply = self.poll_exchange(&mut exchange, ExchangeRequest::Line(request.line()));
             call.exchange = Some(exchange);
             let reply = ready!(reply);
             call.exchange = None;
@@ -135,7 +137,7 @@ impl<T: Transport> Client<T> {
         }))
     }
 
-    /// Connects, if need be, and finishes what is half sent.
+    /// Connects if necessary, and flushes earlier packets.
     fn poll_ready(&mut self, exchange: &mut ClientExchange) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
         if !exchange.limit.is_running() {
@@ -172,7 +174,7 @@ impl<T: Transport> Client<T> {
             }
             match self.flush(key) {
                 Ok(Flush::Done) => return Poll::Ready(Ok(())),
-                Ok(Flush::Blocked) => self.begin_silence(&mut exchange.limit),
+                Ok(Flush::Blocked) => self.begin_timeout(&mut exchange.limit),
                 Err(code) => {
                     self.lose(key, code);
                     return Poll::Ready(Err(code));
@@ -181,11 +183,11 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Begins to connect to a server, if it is not connected to, or not any more.
+    /// Starts connecting to a server that is not connected or whose connection has ended.
     fn reach(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         if self.link.check_liveness(key, self.clock) == Liveness::Dead {
-            // What was received before the end still counts. Whatever it says, the
-            // connection is given up.
+            // Packets received before the end still count. The connection is closed in any
+            // case.
             let _ = self.read(key, false);
             self.link.ended(key);
             self.lose(key, ReturnCode::LOST_CONNECTION);
@@ -198,19 +200,19 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// Puts a question behind what the connection has to send.
-    fn put_question(&mut self, key: usize, question: Question<'_>) -> u32 {
+    /// Buffers a request after the other packets of a connection.
+    fn buffer_request(&mut self, key: usize, request: ExchangeRequest<'_>) -> u32 {
         self.last_exchange = self.last_exchange.wrapping_add(1);
         let number = self.last_exchange;
         self.reply = None;
         let conn = &mut self.link.conns[key];
         let before = conn.out.unsent().len();
-        question.encode(conn.out.bytes());
+        request.encode(conn.out.bytes());
         let size = (conn.out.unsent().len() - before) as u64;
-        let what = match question {
-            Question::Packet(Broadcast::Echo(_)) => Expect::Echo(number),
-            Question::Packet(Broadcast::Option(_)) => Expect::Option(number),
-            Question::Line(_) => Expect::Line(number),
+        let what = match request {
+            ExchangeRequest::Packet(Broadcast::Echo(_)) => Expect::Echo(number),
+            ExchangeRequest::Packet(Broadcast::Option(_)) => Expect::Option(number),
+            ExchangeRequest::Line(_) => Expect::Line(number),
         };
         let server = &mut self.servers[key];
         server.written_bytes += size;
@@ -218,8 +220,8 @@ impl<T: Transport> Client<T> {
         number
     }
 
-    /// Sends a question that was put.
-    fn poll_question(
+    /// Sends a buffered request and its body.
+    fn poll_send_request(
         &mut self,
         exchange: &mut ClientExchange,
         body: &[u8],
@@ -227,7 +229,7 @@ impl<T: Transport> Client<T> {
         let key = exchange.key;
         loop {
             if exchange.limit.is_running() {
-                // Half a packet may have gone: nothing can follow it.
+                // The packet may be partly sent: nothing else can follow it.
                 self.half_sent = Some(key);
                 let served = ready!(self.poll_serve(key, &mut exchange.limit));
                 self.half_sent = None;
@@ -239,7 +241,7 @@ impl<T: Transport> Client<T> {
             }
             match self.link.flush(key, body, &mut exchange.sent) {
                 Ok(Flush::Done) => return Poll::Ready(Ok(())),
-                Ok(Flush::Blocked) => self.begin_silence(&mut exchange.limit),
+                Ok(Flush::Blocked) => self.begin_timeout(&mut exchange.limit),
                 Err(code) => {
                     self.lose(key, code);
                     return Poll::Ready(Err(code));
@@ -248,7 +250,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// ECHO_RES has come, or begun to.
+    /// Handles ECHO_RES, whose body may be incomplete.
     pub(super) fn on_echo_packet(&mut self, key: usize, packet: &Packet<'_>, whole: bool) {
         let missing = packet.body_size();
         let owed = self.take_owed(key, |e| matches!(e, Expect::Echo(_)));
@@ -266,7 +268,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// An echo is complete.
+    /// Stores a complete echo as the reply.
     pub(super) fn on_echo(&mut self, number: u32, data: &[u8]) {
         if number == self.last_exchange
             && let Ok(copy) = Owned::copy_of(data)
@@ -275,7 +277,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// OPTION_RES has come, for an option of the greeting or of an exchange.
+    /// Handles OPTION_RES, for an option of the greeting or of an exchange.
     pub(super) fn on_option(&mut self, key: usize) {
         let owed = self.take_owed(key, |e| matches!(e, Expect::Greeting | Expect::Option(_)));
         if let Some(Expect::Option(number)) = owed {
@@ -283,12 +285,12 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// An exchange was answered with ERROR.
+    /// Handles ERROR for an exchange.
     pub(super) fn on_refusal(&mut self, number: u32) {
         self.reply = Some((number, ExchangeReply::Refused));
     }
 
-    /// A line of text has come.
+    /// Handles a line of text.
     pub(super) fn on_line(&mut self, key: usize, line: &[u8]) {
         let owed = self.take_owed(key, |e| matches!(e, Expect::Line(_)));
         if let Some(Expect::Line(number)) = owed {
@@ -313,16 +315,16 @@ impl<T: Transport> Ask<T> for Client<T> {
     fn poll_exchange(
         &mut self,
         exchange: &mut ClientExchange,
-        question: Question<'_>,
+        request: ExchangeRequest<'_>,
     ) -> Poll<Result<ExchangeReply, ReturnCode>> {
         let key = exchange.key;
         if exchange.stage == ClientExchangeStage::Connects {
             ready!(self.poll_ready(exchange))?;
-            exchange.number = self.put_question(key, question);
+            exchange.number = self.buffer_request(key, request);
             exchange.stage = ClientExchangeStage::Sends;
         }
         if exchange.stage == ClientExchangeStage::Sends {
-            ready!(self.poll_question(exchange, question.body()))?;
+            ready!(self.poll_send_request(exchange, request.body()))?;
             exchange.stage = ClientExchangeStage::Receives;
         }
         loop {

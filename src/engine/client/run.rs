@@ -1,7 +1,7 @@
 //! The loop of `run_tasks` and of every call that waits for one task.
 //!
-//! Must not: keep anything on the stack between two steps but [`TaskRun`], which is
-//! plain data.
+//! Must not: keep state between two steps, except in [`TaskRun`], which is plain data, and
+//! in the client.
 
 use super::{Client, Expect};
 use crate::ReturnCode;
@@ -14,19 +14,19 @@ use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-/// User code that a step needs. Plain data: it is alive while that code runs.
+/// User code that a step needs. Plain data, because it is kept while that code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskUpcall {
-    /// A callback of a task. Come back with [`Client::resume`].
+    /// A callback of a task. Continue with [`Client::resume`].
     Callback(SlabId, Callbacks),
-    /// Memory from the caller's hook for a packet's body of this many bytes. Come
-    /// back with [`Client::resume_alloc`].
+    /// Memory from the caller's hook for a packet's body of this many bytes. Continue with
+    /// [`Client::resume_alloc`].
     Alloc(SlabId, usize),
-    /// A finished task is to be freed. Nothing to come back with.
+    /// The release of a finished task. Continue with the next step.
     Release(SlabId),
 }
 
-/// Stands for one upcall. One that nobody holds any more is ignored.
+/// Identifies one upcall. A stale ticket is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskTicket {
     task: SlabId,
@@ -40,12 +40,12 @@ impl TaskTicket {
     }
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskStep {
-    /// The operation is over, with this code.
+    /// The run has ended with this code.
     Done(ReturnCode),
-    /// User code is needed; then `step` again.
+    /// User code is needed; `step` again afterwards.
     Call(TaskUpcall, TaskTicket),
 }
 
@@ -53,12 +53,12 @@ pub enum TaskStep {
 #[derive(Clone, Copy, Debug)]
 pub struct TaskRun {
     pub(super) number: u64,
-    /// Return when this task is finished.
+    /// The task whose end is the end of the run.
     pub(super) until: Option<SlabId>,
     blocking: bool,
-    /// When it began, where there is a time limit.
+    /// When the run began; None without a timeout.
     began: Option<Instant>,
-    /// It has asked for a wait, which is over by now.
+    /// The last step requested a wait, which has ended since.
     waits: bool,
 }
 
@@ -68,28 +68,28 @@ impl<T: Transport> Client<T> {
         let blocking = !self.link.settings.non_blocking;
         let run = self.begin(None, blocking);
         if !blocking {
-            self.look_once();
+            self.poll_once();
         }
         run
     }
 
-    /// Begins a run that ends with one task, and waits in either mode.
+    /// Begins a run that ends with one task and waits in either mode.
     pub fn run_until(&mut self, task: SlabId) -> TaskRun {
         self.begin(Some(task), true)
     }
 
-    /// Begins a run that ends with one task, waiting only in blocking mode.
+    /// Begins a run that ends with one task and waits only in blocking mode.
     pub fn run_until_unless_non_blocking(&mut self, task: SlabId) -> TaskRun {
         let blocking = !self.link.settings.non_blocking;
         let run = self.begin(Some(task), blocking);
         if !blocking {
-            self.look_once();
+            self.poll_once();
         }
         run
     }
 
-    /// Begins a run that ends with one task, for a call that began before and has looked
-    /// at the clock: at `began`, where there is a time limit.
+    /// Begins a run that ends with one task, for a call that began at `began` (None without
+    /// a timeout). Keeps the time that the call has read.
     pub(super) fn run_until_since(&mut self, task: SlabId, began: Option<Instant>) -> TaskRun {
         let clock = self.clock;
         let run = self.begin(Some(task), true);
@@ -109,16 +109,16 @@ impl<T: Transport> Client<T> {
         TaskRun { number: self.last_run, until, blocking, began, waits: false }
     }
 
-    /// Goes on until the run is over or needs user code, and sleeps where it must.
+    /// Continues until the run ends or needs user code, and sleeps in between.
     pub fn step(&mut self, run: &mut TaskRun) -> TaskStep {
         self.block(|client| client.poll_step(run))
     }
 
-    /// Goes on until the run is over, needs user code, or has to wait.
+    /// Continues until the run ends, needs user code, or has to wait.
     pub fn poll_step(&mut self, run: &mut TaskRun) -> Poll<TaskStep> {
         self.check_fork();
-        // Without a limit silences are not measured, and the time of the call's begin is
-        // good enough.
+        // Without a timeout no deadline depends on the clock: the time when the call began
+        // will do.
         if std::mem::take(&mut run.waits) && run.began.is_some() {
             self.clock = self.link.net.now();
         }
@@ -158,7 +158,7 @@ impl<T: Transport> Client<T> {
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
             }
-            // A connection broke under a task that was not sent: it goes elsewhere.
+            // A connection broke before a task was sent on it: choose another server.
             if !self.new.is_empty() && (self.lost_connection || !self.link.any_open()) {
                 continue;
             }
@@ -186,7 +186,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// What a run returns that has nothing left to do.
+    /// The code of a run that has nothing left to do.
     fn all_done(&mut self, run: &TaskRun) -> ReturnCode {
         if run.until.is_some() {
             return ReturnCode::SUCCESS;
@@ -200,8 +200,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Whether waiting can bring anything: a connection whose body a callback
-    /// on the stack is reading is nobody else's until that callback returns.
+    /// Whether waiting can make progress. A connection whose body is received by a running
+    /// callback is reserved until that callback returns.
     fn can_progress(&self) -> bool {
         self.link
             .conns
@@ -210,15 +210,15 @@ impl<T: Transport> Client<T> {
             .any(|(conn, server)| conn.state != ConnState::Down && !server.incoming.is_stalled())
     }
 
-    /// When waiting has to end: the first of the connect deadlines and, for each
-    /// connection that owes something, the longest silence.
+    /// The deadline of a wait: the first connect deadline, or the time when a connection
+    /// that owes a reply has been silent for the whole timeout.
     fn deadline(&self, run: &TaskRun) -> Option<Instant> {
         let connect = self.link.connect_deadline();
-        let silence = run.began.and_then(|began| self.silence_ends(began));
+        let silence = run.began.and_then(|began| self.silence_deadline(began));
         earlier(connect, silence)
     }
 
-    fn silence_ends(&self, began: Instant) -> Option<Instant> {
+    fn silence_deadline(&self, began: Instant) -> Option<Instant> {
         let timeout = self.link.settings.timeout?;
         self.link
             .conns
@@ -230,22 +230,22 @@ impl<T: Transport> Client<T> {
             .or_else(|| began.checked_add(timeout))
     }
 
-    /// Decides what a passed deadline means.
+    /// Handles a passed deadline. Returns a code if it ends the run.
     fn timed_out(&mut self, run: &TaskRun) -> Option<ReturnCode> {
         let now = self.link.net.now();
         self.clock = now;
         let over =
-            run.began.and_then(|began| self.silence_ends(began)).is_some_and(|end| end <= now);
+            run.began.and_then(|began| self.silence_deadline(began)).is_some_and(|end| end <= now);
         if over {
             return Some(self.link.timed_out());
         }
-        // Only a connection attempt took too long; the next server is tried.
-        self.link.end_attempts();
+        // Only an attempt to connect has expired: the next server is tried.
+        self.link.expire_connects();
         None
     }
 
-    /// How long an attempt to connect may take: what is left of the time limit,
-    /// shared by the servers that were not tried yet.
+    /// Timeout of an attempt to connect: the rest of the timeout, divided by the number of
+    /// servers not tried yet, and at least a tenth of the whole.
     pub(super) fn connect_timeout(&self, run: &TaskRun) -> Option<Duration> {
         let timeout = self.link.settings.timeout?;
         let began = run.began?;
@@ -255,13 +255,13 @@ impl<T: Transport> Client<T> {
         Some((left / untried as u32).max(timeout / 10))
     }
 
-    /// The next callback to make, from the list of tasks that have one.
+    /// Handles the `todo` list up to the next callback.
     fn next_todo(&mut self) -> Option<TaskStep> {
         while let Some(&id) = self.todo.front() {
             self.todo.pop_front();
             let Some(task) = self.tasks.get_mut(id) else { continue };
             task.listed = false;
-            if task.is_called_back() {
+            if task.is_in_upcall() {
                 continue;
             }
             if let Some(step) = self.advance_task(id) {
@@ -271,7 +271,7 @@ impl<T: Transport> Client<T> {
         None
     }
 
-    /// Makes sure that a later step looks at a task.
+    /// Adds a task to the `todo` list.
     pub(super) fn list(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && !task.listed
@@ -281,7 +281,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Calls a task's callback.
+    /// Begins a callback of a task.
     pub(super) fn call(&mut self, id: SlabId, which: Callbacks) -> Option<TaskStep> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
@@ -291,8 +291,7 @@ impl<T: Transport> Client<T> {
         Some(TaskStep::Call(TaskUpcall::Callback(id, which), ticket))
     }
 
-    /// Asks the caller's hook for memory for the event that is the first of a task's
-    /// backlog.
+    /// Begins a call of the allocator hook, for the first event of a task's backlog.
     pub(super) fn call_alloc(&mut self, id: SlabId, size: usize) -> Option<TaskStep> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
@@ -311,9 +310,8 @@ impl<T: Transport> Client<T> {
         TaskStep::Call(TaskUpcall::Release(id), TaskTicket { task: id, number: 0 })
     }
 
-    /// A callback has returned. `SUCCESS` lets the task go on; with any other
-    /// code the run is to end with that code, and the callback will be offered
-    /// again. Returns that code, if it ends the run.
+    /// Continues after a callback. With `SUCCESS` the task proceeds. Any other code ends
+    /// the run and is returned; the next run calls the callback again.
     pub fn resume(&mut self, ticket: TaskTicket, code: ReturnCode) -> Option<ReturnCode> {
         self.check_fork();
         let task = self.tasks.get_mut(ticket.task);
@@ -322,7 +320,7 @@ impl<T: Transport> Client<T> {
             return code.failed().then_some(code);
         };
         task.end_upcall(code.failed());
-        // One that is finished is not counted any more.
+        // A finished task is not counted.
         self.on_stack -= usize::from(task.is_active());
         if code.failed() {
             self.list_first(ticket.task);
@@ -331,8 +329,8 @@ impl<T: Transport> Client<T> {
         self.delivered(ticket.task)
     }
 
-    /// User code was left without returning: a callback counts as having succeeded,
-    /// and a hook is asked again by the next run.
+    /// Continues after user code that never returned: a callback counts as successful, and
+    /// a hook is called again by the next run.
     pub fn abandon(&mut self, ticket: TaskTicket) {
         if !self.end_allocation(ticket) {
             self.resume(ticket, ReturnCode::SUCCESS);
@@ -348,7 +346,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Notes that a hook has returned, or was left. False when no task waits for it.
+    /// Notes that a hook returned or was abandoned. False if no task waits for it.
     fn end_allocation(&mut self, ticket: TaskTicket) -> bool {
         let task = self.tasks.get_mut(ticket.task);
         let Some(task) = task.filter(|t| t.callback == CallbackState::Allocating(ticket.number))
@@ -361,9 +359,8 @@ impl<T: Transport> Client<T> {
         true
     }
 
-    /// The hook has given memory for the body that its task waits with, or has none
-    /// to give. Then the run is to end with the code that is returned, and the next
-    /// one asks again.
+    /// Continues after the allocator hook. Without memory, returns the code with which the
+    /// run ends; the next run calls the hook again.
     pub fn resume_alloc(
         &mut self,
         ticket: TaskTicket,
@@ -390,7 +387,7 @@ impl<T: Transport> Client<T> {
         None
     }
 
-    /// Ends a task that its callback has seen to the end, or moves it on.
+    /// Moves a task on after its callback, or finishes it.
     pub(super) fn delivered(&mut self, id: SlabId) -> Option<ReturnCode> {
         let task = self.tasks.get_mut(id)?;
         debug_assert!(task.callback == CallbackState::Idle);
@@ -429,8 +426,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Looks at a task that is on the list: offers its callback again, takes the
-    /// next event of its backlog, or frees it.
+    /// Handles a task of the `todo` list: calls its callback again, applies its backlog, or
+    /// releases it.
     fn advance_task(&mut self, id: SlabId) -> Option<TaskStep> {
         loop {
             let task = self.tasks.get_mut(id)?;
@@ -452,7 +449,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Takes the first owed reply of a kind off a connection's list.
+    /// Removes the first matching reply from a connection's list of owed replies.
     pub(super) fn take_owed(
         &mut self,
         key: usize,

@@ -12,26 +12,26 @@ use crate::task::TaskState;
 use gearman_net::{Liveness, Transport};
 use gearman_protocol::limits::HEADER_SIZE;
 
-/// Packets are gathered up to this size before they are sent.
+/// Number of buffered bytes at which a connection is flushed before more packets are added.
 const SEND_BATCH_BYTES: usize = 128 * 1024;
 
-/// Where a task can go.
+/// The connection for a task.
 enum Choice {
-    /// To this connection.
+    /// Use this connection.
     Use(usize),
-    /// A connection has to get ready first.
+    /// Wait for a connection.
     Wait,
 }
 
 impl<T: Transport> Client<T> {
-    /// Whether `submit` could find anything to do.
+    /// Whether `submit` has anything to do.
     pub(super) fn may_send(&self) -> bool {
         !self.new.is_empty()
             || self.streaming > 0
             || self.link.conns.iter().any(|c| c.writable || !c.out.is_empty())
     }
 
-    /// Sends what can be sent: new tasks, and what waits in connections.
+    /// Sends new tasks and buffered bytes, as far as possible without waiting.
     pub(super) fn submit(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].writable {
@@ -69,7 +69,7 @@ impl<T: Transport> Client<T> {
         Ok(None)
     }
 
-    /// The poller said that a connection can be written to.
+    /// Handles a connection that the poller reported as writable.
     fn on_writable(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         let conn = &mut self.link.conns[key];
         (conn.writable, conn.reported) = (false, false);
@@ -83,16 +83,15 @@ impl<T: Transport> Client<T> {
         self.push_out(key, run)
     }
 
-    /// A connection was closed on an error. That ends the run if a task was lost
-    /// with it; tasks that were not sent yet go to the next server.
+    /// Handles a connection that was closed on an error. The run ends if a task was lost;
+    /// unsent tasks go to the next server.
     pub(super) fn connection_failed(
         &mut self,
         key: usize,
         code: ReturnCode,
         run: &TaskRun,
     ) -> Result<(), ReturnCode> {
-        // A connection that has worked may only have gone stale: its server gets
-        // another chance.
+        // A connection that has worked may only be stale: its server is tried again.
         if !self.servers[key].has_received {
             self.servers[key].failed_in_run = run.number;
         }
@@ -104,7 +103,7 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// The first server, last added first, that can take a packet now.
+    /// Chooses the first server, the last added first, that can take a packet now.
     fn choose(&mut self, run: &TaskRun) -> Result<Choice, ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set(
@@ -122,7 +121,7 @@ impl<T: Transport> Client<T> {
                 if self.ends_unread(key) {
                     return Ok(Choice::Wait);
                 }
-                // Nothing was sent on it, so trying again is safe.
+                // Nothing was sent on it, so a retry is safe.
                 self.link.ended(key);
                 self.link.error.reset();
                 self.lose(key, ReturnCode::LOST_CONNECTION);
@@ -151,8 +150,8 @@ impl<T: Transport> Client<T> {
         Err(code)
     }
 
-    /// Whether a connection that has ended holds packets that were received and not
-    /// read: they come first, and reading on from them finds the end.
+    /// Whether a closed connection holds received packets that are not read. They are read
+    /// first, and reading finds the end of the connection.
     fn ends_unread(&mut self, key: usize) -> bool {
         let unread =
             !self.link.conns[key].inbuf.is_empty() && !self.servers[key].incoming.is_stalled();
@@ -168,7 +167,7 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// Introduces this client on a fresh connection.
+    /// Buffers the first packets of a new connection.
     pub(super) fn greet(&mut self, key: usize) {
         let replies = self.link.greet(key);
         let end = self.link.conns[key].out.unsent().len() as u64;
@@ -179,8 +178,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Whether a connection is in the middle of something, so that no packet can
-    /// follow yet.
+    /// Whether a connection cannot take another packet yet.
     pub(super) fn is_busy(&self, key: usize) -> bool {
         let server = &self.servers[key];
         server.sending.is_some()
@@ -208,8 +206,8 @@ impl<T: Transport> Client<T> {
         self.account(key, id, size);
     }
 
-    /// Notes that a task's packet of `size` bytes, without a large body, was
-    /// appended to a connection.
+    /// Records that a task's packet of `size` bytes, without a large body, was appended to
+    /// a connection.
     pub(super) fn account(&mut self, key: usize, id: SlabId, size: usize) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let server = &mut self.servers[key];
@@ -230,7 +228,7 @@ impl<T: Transport> Client<T> {
         server.owed.push_back(ClientOwed { what, end: server.written_bytes });
     }
 
-    /// Sends what a connection has to send.
+    /// Sends what a connection has buffered.
     pub(super) fn push_out(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         match self.flush(key) {
             Ok(_) => Ok(()),
@@ -238,14 +236,14 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Sends buffered bytes and the large body behind them. On an error the
-    /// connection is closed; the caller has to `lose` it.
+    /// Sends buffered bytes and the large body after them. On an error the connection is
+    /// closed, and the caller has to call `lose`.
     pub(super) fn flush(&mut self, key: usize) -> Result<Flush, ReturnCode> {
         let Some(Sending { task: id, mut sent }) = self.servers[key].sending else {
             return self.link.flush(key, &[], &mut 0);
         };
         let Some(task) = self.tasks.get_mut(id) else {
-            // `finish` closes the connection of a task that goes half sent.
+            // `finish` closes the connection of a task that is partly sent.
             self.servers[key].sending = None;
             return Ok(Flush::Done);
         };
@@ -253,7 +251,7 @@ impl<T: Transport> Client<T> {
         if flushed == Flush::Done {
             self.servers[key].sending = None;
             task.state = TaskState::Work;
-            // Its memory is free again while the job runs.
+            // The memory is not needed while the job runs.
             task.drop_workload();
         } else {
             self.servers[key].sending = Some(Sending { task: id, sent });

@@ -83,7 +83,7 @@ fn a_job_is_sent_created_and_completed() {
     assert_eq!(task.code, ReturnCode::SUCCESS);
     assert_eq!(task.handle.as_slice(), HANDLE);
     assert_eq!(task.result.as_ref().expect("a result").as_slice(), b"out");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn tasks_go_out_in_the_order_of_adding_as_one_send() {
         ids.iter().map(|id| client.task(*id).expect("kept").code).collect();
     assert_eq!(codes, [ReturnCode::SUCCESS, ReturnCode::WORK_FAIL, ReturnCode::SUCCESS]);
     assert_eq!(world.take_calls().send, 1);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn the_server_added_last_is_tried_first_and_the_next_when_it_refuses() {
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     assert_eq!(world.peer(1).connected, 1);
     assert_eq!(world.peer(0).connected, 1);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_server_that_never_accepts_leaves_the_next_one_its_share_of_the_time() {
     let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     assert!(world.now() - began <= Duration::from_millis(1000));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn no_server_reachable_keeps_the_task_for_another_try() {
     assert_eq!(client.task(id).expect("kept").state, TaskState::New);
     world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b""));
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_connection_that_ends_loses_what_was_sent_and_nothing_else() {
     let id = client.add(&new_task(TaskKind::Add, b"2")).expect("valid");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn an_idle_connection_that_died_is_noticed_before_anything_is_sent() {
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     assert_eq!(world.peer(0).connected, 2);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn silence_beyond_the_limit_is_a_timeout_and_packets_restart_it() {
     assert!(world.now() - began >= Duration::from_millis(1800));
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     assert_eq!(client.task(id).expect("kept").status.numerator, 1);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_late_answer_to_a_removed_task_is_ignored() {
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     let task = client.remove_task(id).expect("kept");
     assert_eq!(task.result.expect("a result").as_slice(), b"new");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_nested_run_drives_every_task_but_the_one_whose_callback_runs() {
     assert_eq!(which, Callbacks::COMPLETE);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn a_workload_beyond_the_socket_s_room_goes_out_in_parts_by_reference() {
     let id = client.add(&new_task(TaskKind::Add, &body)).expect("valid");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     assert!(client.task(id).expect("kept").workload().is_empty());
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -436,7 +436,7 @@ fn a_workload_function_sends_the_body_in_pieces() {
     assert_eq!(client.send_workload(id, b"def"), Ok(3));
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn a_streamed_task_is_sent_again_when_nothing_of_its_body_has_gone() {
     assert_eq!(client.send_workload(id, b"abcdef"), Ok(6));
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -497,7 +497,7 @@ fn an_unbuffered_result_is_received_by_the_callback_and_its_rest_skipped() {
     assert_eq!(which, Callbacks::COMPLETE);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -513,7 +513,7 @@ fn a_status_answer_finishes_its_task() {
     let status = client.task(id).expect("kept").status;
     assert!(status.known && !status.running);
     assert_eq!((status.numerator, status.denominator), (5, 0));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -530,7 +530,7 @@ fn an_option_is_on_when_one_server_of_two_can_be_asked_and_is_repeated_on_connec
         .sends(&[yes, created(), complete(b"")].concat());
     client.add(&new_task(TaskKind::Add, b"")).expect("valid");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -549,7 +549,7 @@ fn a_remembered_option_goes_out_with_the_first_packet_and_may_be_refused() {
             .sends(&[answer, created(), complete(b"")].concat());
         client.add(&new_task(TaskKind::Add, b"")).expect("valid");
         assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-        world.is_over();
+        world.assert_done();
     }
 }
 
@@ -585,7 +585,7 @@ fn an_exchange_puts_off_what_arrives_for_tasks() {
     assert_eq!(which, Callbacks::COMPLETE);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -596,7 +596,7 @@ fn cancelling_asks_by_text_and_reads_the_line() {
     world.peer(0).expects(b"cancel job H:1\r\n").sends(b"ERR UNKNOWN_JOB\r\n");
     assert_eq!(client.cancel(HANDLE), Err(ReturnCode::JOB_NOT_FOUND));
     assert_eq!(client.cancel(b"H:1\nshutdown"), Err(ReturnCode::INVALID_ARGUMENT));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -659,7 +659,7 @@ fn a_background_job_over_a_quiet_connection_makes_no_task() {
     let calls = world.take_calls();
     assert_eq!((calls.send, calls.wait, calls.recv), (1, 1, 1));
     assert_eq!(client.task_count(), 0);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]

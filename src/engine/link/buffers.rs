@@ -1,6 +1,6 @@
-//! What a connection has received but not read, and has to send but could not.
+//! [`InBuf`] and [`OutBuf`]: received bytes that are not read yet, and bytes to send.
 //!
-//! Must not: keep memory that a burst needed once the burst is over.
+//! Must not: keep the memory of a burst after the burst.
 
 /// Largest packet body, in bytes, that is awaited in the receive buffer. A larger body is
 /// received directly into the memory that will hold it.
@@ -12,7 +12,7 @@ const IN_BUF_BYTES_INITIAL: usize = 16 * 1024;
 /// which a sent buffer is freed.
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
 
-/// Received bytes that were not read yet.
+/// Received bytes that are not read yet.
 #[derive(Debug, Default)]
 pub struct InBuf {
     bytes: Vec<u8>,
@@ -27,12 +27,12 @@ impl InBuf {
         &self.bytes[self.start..self.end]
     }
 
-    /// Whether every byte was read.
+    /// Whether all received bytes are read.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Counts `n` unread bytes as read.
+    /// Marks `n` unread bytes as read.
     #[inline]
     pub fn read(&mut self, n: usize) {
         self.start += n;
@@ -43,7 +43,7 @@ impl InBuf {
         }
     }
 
-    /// Room to receive into, never empty.
+    /// Free space to receive into; never empty.
     #[inline]
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.end == self.bytes.len() {
@@ -60,8 +60,8 @@ impl InBuf {
             self.end -= self.start;
             self.start = 0;
         }
-        // Full although nothing is left to move: the peer is faster, or one
-        // packet's arguments are long.
+        // Full after moving: the peer is faster than the reader, or one packet's arguments
+        // are long.
         if self.bytes.len() - self.end < IN_BUF_BYTES_INITIAL / 2 {
             let size = (self.bytes.len() * 2)
                 .clamp(IN_BUF_BYTES_INITIAL, BUFFER_BYTES_MAX.max(self.end + IN_BUF_BYTES_INITIAL));
@@ -69,14 +69,14 @@ impl InBuf {
         }
     }
 
-    /// Counts `n` bytes of the room as received.
+    /// Marks `n` bytes of the free space as received.
     #[inline]
     pub(super) fn filled(&mut self, n: usize) {
         self.end += n;
         debug_assert!(self.end <= self.bytes.len());
     }
 
-    /// Forgets everything.
+    /// Drops all bytes and their memory.
     pub(super) fn clear(&mut self) {
         *self = InBuf::default();
     }
@@ -90,23 +90,23 @@ pub struct OutBuf {
 }
 
 impl OutBuf {
-    /// Where packets are appended.
+    /// The buffer to which packets are appended.
     pub fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// What was not sent yet.
+    /// The unsent bytes.
     #[inline]
     pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
-    /// Whether everything was sent.
+    /// Whether all bytes are sent.
     pub fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
     }
 
-    /// Counts `n` bytes as sent.
+    /// Marks `n` bytes as sent.
     pub(super) fn sent(&mut self, n: usize) {
         self.start += n;
         if self.is_empty() {
@@ -114,7 +114,7 @@ impl OutBuf {
         }
     }
 
-    /// Counts everything as sent.
+    /// Marks all bytes as sent.
     #[inline]
     pub(super) fn sent_all(&mut self) {
         self.start = 0;
@@ -124,7 +124,7 @@ impl OutBuf {
         }
     }
 
-    /// Forgets everything.
+    /// Drops all bytes and their memory.
     pub(super) fn clear(&mut self) {
         *self = OutBuf::default();
     }

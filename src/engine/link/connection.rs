@@ -1,4 +1,4 @@
-//! [`Conn`]: one server of a handle, and the state of the connection to it.
+//! [`Conn`]: one server of a handle and the connection to it.
 //!
 //! Must not: do I/O.
 
@@ -8,18 +8,18 @@ use gearman_net::Address;
 use std::io;
 use std::time::Instant;
 
-/// Whether a connection can carry packets.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnState {
     /// Not connected.
     Down,
-    /// Being connected. What is to be sent is buffered.
+    /// Connecting. Bytes to send are buffered.
     Connecting,
     /// Connected.
     Up,
 }
 
-/// One server.
+/// One server and its connection.
 #[derive(Debug)]
 pub struct Conn {
     /// The host as it was given, or a Unix socket's path.
@@ -29,35 +29,34 @@ pub struct Conn {
     pub(super) addresses: Vec<Address>,
     pub(super) next_address: usize,
     pub(super) used_addresses: bool,
-    /// Whether it can carry packets.
+    /// The state of the connection.
     pub state: ConnState,
-    /// When connecting has to be done.
+    /// Deadline for connecting.
     pub deadline: Option<Instant>,
-    /// When a complete packet last came, or the connection was made.
+    /// Time of the last complete packet, or of connecting.
     pub last_received: Instant,
-    /// When it was last looked at before it was written to.
+    /// Time of the last liveness check.
     pub(super) last_checked: Instant,
-    /// Received, not read.
+    /// Received bytes that are not read yet.
     pub inbuf: InBuf,
-    /// What is received ends in the middle of a packet: it can only be read when
-    /// more has come.
+    /// The received bytes end in the middle of a packet: reading needs more.
     pub partial: bool,
-    /// To be sent.
+    /// Bytes to send.
     pub out: OutBuf,
-    /// The socket may hold more than was received.
+    /// The socket may hold bytes that are not received yet.
     pub readable: bool,
-    /// The peer has closed it, though there may be bytes before the end.
+    /// The peer has closed the connection. The socket may hold bytes before the end.
     pub(super) closed: bool,
-    /// The poller said that it can be written to, or that connecting has ended.
+    /// The poller reported that the socket is writable or that connecting has ended.
     pub writable: bool,
     pub(super) wants_writable: bool,
-    /// Something is due on it, for a wait between two calls.
+    /// Something is due on this connection: `poll_any` waits for it.
     pub expected: bool,
-    /// Such a wait has said that something has come, and no call has looked yet.
+    /// `poll_any` has reported this connection, and no call has served it since.
     pub reported: bool,
-    /// Bytes that were buffered when the connection was closed.
+    /// Number of unsent bytes when the connection was closed.
     unsent_when_closed: usize,
-    /// Why it could not be made, or broke; none while it is up.
+    /// Why connecting failed or the connection broke; None while it is up.
     pub(super) last_failure: Option<io::Error>,
 }
 
@@ -88,14 +87,14 @@ impl Conn {
         }
     }
 
-    /// Why the last attempt to connect failed, or the connection broke, in the
-    /// system's words. None when it is up, or was closed on purpose.
+    /// Why the last attempt to connect failed or the connection broke, as the system words
+    /// it. None while it is up and after a deliberate close.
     pub fn last_failure(&self) -> Option<String> {
         self.last_failure.as_ref().map(system_text)
     }
 
-    /// Bytes that are buffered or, on a closed connection, were: these are told
-    /// once.
+    /// Number of unsent bytes. For a closed connection: the number when it was closed,
+    /// returned once.
     pub fn take_unsent(&mut self) -> usize {
         match self.state {
             ConnState::Down => std::mem::take(&mut self.unsent_when_closed),
@@ -103,13 +102,13 @@ impl Conn {
         }
     }
 
-    /// Whether what is buffered has to wait for the poller.
+    /// Whether buffered bytes have to wait for the poller.
     pub fn is_blocked(&self) -> bool {
         self.state != ConnState::Up || self.wants_writable
     }
 
-    /// Whether nothing is under way or has come: it is down, or up and idle.
-    pub fn is_quiet(&self) -> bool {
+    /// Whether it is down, or up with nothing received and nothing to send.
+    pub fn is_idle(&self) -> bool {
         self.state != ConnState::Connecting
             && !self.readable
             && !self.writable
@@ -117,12 +116,12 @@ impl Conn {
             && self.out.is_empty()
     }
 
-    /// Whether something has come that needs no more waiting for.
+    /// Whether a call can do something here without waiting.
     pub fn is_ready(&self) -> bool {
         self.readable || self.writable || (!self.inbuf.is_empty() && !self.partial)
     }
 
-    /// Back to not being connected.
+    /// Resets it to the state `Down`.
     pub(super) fn reset(&mut self) {
         if self.state != ConnState::Down {
             self.unsent_when_closed = self.out.unsent().len();

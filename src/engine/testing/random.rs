@@ -100,13 +100,13 @@ impl Drop for Seed {
     }
 }
 
-/// Compares what was seen after each deed of a script that was played both ways.
+/// Compares what was seen after each action of a script that was played both ways.
 ///
 /// # Errors
-/// The deeds up to the first difference, and that.
+/// The actions up to the first difference, and that.
 pub(crate) fn differences(
     seed: u64,
-    deeds: &[impl Debug],
+    actions: &[impl Debug],
     quick: &[String],
     ordinary: &[String],
 ) -> Result<(), String> {
@@ -116,8 +116,8 @@ pub(crate) fn differences(
         return Ok(());
     };
     let mut text = format!("seed {seed}:\n");
-    for deed in &deeds[..=at] {
-        text += &format!("  {deed:?}\n");
+    for action in &actions[..=at] {
+        text += &format!("  {action:?}\n");
     }
     Err(text + &format!("shortcut: {}\nordinary: {}", quick[at], ordinary[at]))
 }

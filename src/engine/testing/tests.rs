@@ -26,7 +26,7 @@ fn a_script_is_played_as_far_as_the_engine_goes_along() {
     }
     assert_eq!(got, b"pong");
     assert_eq!(world.now() - before, Duration::from_millis(50));
-    world.is_over();
+    world.assert_done();
     assert_eq!(world.take_calls(), Calls { send: 1, recv: 3, wait: 4, connect: 1 });
 }
 

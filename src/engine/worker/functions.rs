@@ -1,9 +1,9 @@
-//! The functions that a worker offers, and telling servers about them.
+//! The functions that a worker offers, and the packets that register them.
 //!
-//! Nothing is sent here: a change is buffered on every open connection and goes
-//! out with the next packet; a fresh connection is told everything.
+//! A change is queued for every open connection and sent with the next GRAB_JOB. A new
+//! connection gets all functions.
 //!
-//! Must not: know what a token stands for.
+//! Must not: know what a token means.
 
 use super::Worker;
 use crate::ReturnCode;
@@ -16,27 +16,28 @@ use gearman_protocol::{Command, Magic, encode};
 /// A function that a worker offers.
 #[derive(Clone, Debug)]
 pub struct WorkerFunction {
-    /// With the namespace that was set when it was added, of this length.
+    /// The name on the wire: with the namespace that was set when it was added.
     name: Box<[u8]>,
+    /// Length of that namespace, in bytes.
     namespace_len: usize,
-    /// How many milliseconds the server gives a job; 0 for ever.
+    /// Time that the server allows for a job, in milliseconds; 0 for no limit.
     timeout_ms: u32,
-    /// What the layer above runs for a job; `None` when jobs are only grabbed.
+    /// What the layer above runs for a job; None if jobs are only grabbed.
     token: Option<u64>,
 }
 
 impl WorkerFunction {
-    /// The name on the wire, namespace included.
+    /// The name on the wire, with the namespace.
     pub fn name(&self) -> &[u8] {
         &self.name
     }
 
-    /// The name that the program knows it by.
+    /// The name without the namespace.
     fn own_name(&self) -> &[u8] {
         &self.name[self.namespace_len..]
     }
 
-    /// What the layer above runs.
+    /// The token of the layer above.
     pub fn token(&self) -> Option<u64> {
         self.token
     }
@@ -53,8 +54,8 @@ impl WorkerFunction {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Offers a function, named without the namespace. One of the same name
-    /// stays, but is not called any more.
+    /// Offers a function, named without the namespace. A function of the same name stays
+    /// registered but is not called any more.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for a name that is empty or too long.
@@ -81,7 +82,7 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// Offers what another worker does, under the same tokens.
+    /// Offers the functions of another worker, with the same tokens.
     pub fn offer_functions_of<U: Transport>(&mut self, other: &Worker<U>) {
         for function in &other.functions {
             self.offer(function.clone());
@@ -93,7 +94,7 @@ impl<T: Transport> Worker<T> {
         self.functions.push(function);
     }
 
-    /// Takes back every function of a name.
+    /// Removes every function of a name.
     ///
     /// # Errors
     /// `NO_REGISTERED_FUNCTION`.
@@ -116,10 +117,10 @@ impl<T: Transport> Worker<T> {
         self.functions.iter().any(|f| f.token == Some(token))
     }
 
-    /// Takes back every function.
+    /// Removes every function.
     ///
     /// # Errors
-    /// `NO_REGISTERED_FUNCTIONS` when there is none.
+    /// `NO_REGISTERED_FUNCTIONS` if no function is registered.
     pub fn remove_all_functions(&mut self) -> Result<(), ReturnCode> {
         self.check_fork();
         if self.functions.is_empty() {
@@ -137,12 +138,12 @@ impl<T: Transport> Worker<T> {
         self.functions.iter().any(|f| f.own_name() == name)
     }
 
-    /// The function that is called for a name on the wire: the newest.
+    /// The function to call for a name on the wire: the one added last.
     pub(super) fn function(&self, name: &[u8]) -> Option<&WorkerFunction> {
         self.functions.iter().rev().find(|f| f.name() == name)
     }
 
-    /// Tells a fresh connection about every function, the newest first.
+    /// Buffers CAN_DO for every function on a new connection, the newest first.
     pub(super) fn encode_functions(&mut self, key: usize) {
         let out = self.link.conns[key].out.bytes();
         for function in self.functions.iter().rev() {
@@ -159,7 +160,7 @@ impl<T: Transport> Worker<T> {
         self.has_ability_changes = true;
     }
 
-    /// Tells the servers what has changed since they were asked last.
+    /// Buffers the queued changes on their connections.
     #[inline]
     pub(super) fn flush_ability_changes(&mut self) {
         if self.has_ability_changes {
@@ -178,7 +179,7 @@ impl<T: Transport> Worker<T> {
                 continue;
             }
             conn.out.bytes().extend_from_slice(&changes);
-            // It goes out with the question, unless there is nothing to ask for.
+            // They are sent with the next GRAB_JOB, or at once if no function is left.
             if self.functions.is_empty() && self.link.flush(key, &[], &mut 0).is_err() {
                 self.lost(key);
             }

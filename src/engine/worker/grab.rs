@@ -14,46 +14,45 @@ use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to answer, or to be connected to, before the next
-/// one is asked.
+/// Time that a server has to connect, or to answer, before the next one is asked.
 pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(200);
 
-/// One call of `work` or `grab_job`, until it has a job. Plain data.
+/// The progress of one call of `work` or `grab_job`. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
     stage: SearchStage,
-    /// Names the call, or in non-blocking mode the round.
+    /// The number of the call, or in non-blocking mode of the round.
     pub(super) number: u64,
-    /// Sleep until there is a job, or only ask once.
+    /// Sleep until a job arrives, instead of asking every server once.
     sleeps: bool,
     pub(super) blocking: bool,
-    /// When its time is over.
+    /// The deadline of the call.
     deadline: Option<Instant>,
-    /// The server that is waited for, and until when the others wait with it.
+    /// The server that is waited for, and when its turn ends.
     turn: Option<(usize, Instant)>,
-    /// A connection was lost meanwhile.
+    /// A connection was lost during the call.
     lost: bool,
-    /// Why a server could not be used.
+    /// Why the last unusable server failed.
     failure: Option<ReturnCode>,
-    /// Until when a stop waits for an answer that is outstanding.
+    /// How long a graceful stop waits for an outstanding reply.
     stop_deadline: Option<Instant>,
 }
 
-/// How far a call has come.
+/// The stage of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SearchStage {
-    /// Nothing was asked.
+    /// No server is asked yet.
     Begins,
-    /// The only server was asked, and nothing else is going on.
+    /// The shortcut has asked the only server.
     AsksQuickly,
     /// The next server can be asked.
     Asks,
-    /// Nothing can be asked before something has come.
+    /// The call waits for a reply, a connection or a deadline.
     Pauses,
 }
 
 impl Search {
-    /// A call that goes on until there is a job.
+    /// A call that sleeps until a job arrives.
     pub const fn for_work() -> Search {
         Search::new(true)
     }
@@ -78,12 +77,12 @@ impl Search {
     }
 }
 
-/// What to do next.
+/// What a call does next.
 enum AskOutcome {
     Take(SlabId),
-    /// The answer of this server is awaited, or a connection to it.
+    /// Wait for this server to connect or to answer.
     Await(usize),
-    /// Every server was asked, or is not to be waited for.
+    /// Every server was asked or passed over.
     AllAsked,
 }
 
@@ -97,12 +96,12 @@ impl<T: Transport> Worker<T> {
         self.block(|worker| worker.poll_job(&mut search))
     }
 
-    /// Goes on until there is a job, or a reason to return without one.
+    /// Continues until a job arrives or the call has to end without one.
     ///
     /// # Errors
-    /// `NO_JOBS` when no server has one and the call does not sleep, `IO_WAIT` in
-    /// non-blocking mode, `TIMEOUT`, and whatever keeps servers from being asked.
-    /// In non-blocking mode it is never `Pending`.
+    /// `NO_JOBS` if no server has a job and the call does not sleep, `IO_WAIT` in
+    /// non-blocking mode, `TIMEOUT`, or why no server could be asked. Never `Pending` in
+    /// non-blocking mode.
     #[inline]
     pub fn poll_job(&mut self, call: &mut Search) -> Poll<Result<SlabId, ReturnCode>> {
         match call.stage {
@@ -120,8 +119,8 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Looks at what has to be looked at before a job is asked for. Returns when the call's
-    /// time is over.
+    /// Prepares a call: detects a fork, clears the last error, buffers changed functions.
+    /// Returns the deadline.
     #[inline(always)]
     pub(super) fn begin_job(&mut self, sleeps: bool) -> Option<Instant> {
         self.check_fork();
@@ -131,7 +130,7 @@ impl<T: Transport> Worker<T> {
         self.link.settings.deadline(self.link.net.now())
     }
 
-    /// Goes on with a call when the quick way has come to something.
+    /// Continues a call with the result of the shortcut.
     #[inline]
     pub(super) fn poll_begun(
         &mut self,
@@ -146,8 +145,8 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Looks for a job the ordinary way. `lost` is why the quick way has lost the
-    /// only server's connection, if it has.
+    /// Looks for a job the ordinary way. `lost` is the error if the shortcut has lost the
+    /// connection.
     #[inline(never)]
     fn search(
         &mut self,
@@ -165,14 +164,15 @@ impl<T: Transport> Worker<T> {
             self.lose(call, 0, code);
         }
         self.begin_search()?;
-        self.send_question(call);
-        // What the quick way left unread is not reported again.
+        self.flush_grab(call);
+        // The poller does not report again what the shortcut left unread.
         self.serve(call)?;
         call.stage = SearchStage::Asks;
         self.poll_find(call)
     }
 
-    /// Looks whether there is anything to ask.
+    /// Checks that there are servers and functions, and closes connections of abandoned
+    /// jobs.
     pub(super) fn begin_search(&mut self) -> Result<(), ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set_code(ReturnCode::NO_SERVERS));
@@ -185,7 +185,7 @@ impl<T: Transport> Worker<T> {
             ));
         }
         if self.stop.is_some() {
-            // A stronger request may have come.
+            // A stronger request may have arrived.
             self.note_stop();
         }
         for key in 0..self.servers.len() {
@@ -196,7 +196,7 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// Asks servers until there is a job.
+    /// Asks servers until one assigns a job.
     fn poll_find(&mut self, call: &mut Search) -> Poll<Result<SlabId, ReturnCode>> {
         loop {
             if call.stage == SearchStage::Pauses {
@@ -214,8 +214,8 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Ends the call when a stop was asked for. A job that a server may be
-    /// giving us right now is still run, unless it takes too long to come.
+    /// Ends the call after a stop request. A graceful stop first waits for outstanding
+    /// replies, for at most `ANSWER_GRACE`, and still runs a job that one of them assigns.
     pub(super) fn check_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let Some(stop) = self.stop else { return Ok(()) };
         let comes = (0..self.servers.len()).any(|key| self.may_bring_job(key));
@@ -229,7 +229,7 @@ impl<T: Transport> Worker<T> {
         Err(self.link.error.set_code(stop.code()))
     }
 
-    /// Takes a job that has come, or asks the next server.
+    /// Returns a received job, or asks the next server.
     fn ask(&mut self, call: &mut Search) -> AskOutcome {
         if let Some(job) = self.ready.pop_front() {
             return AskOutcome::Take(job);
@@ -259,7 +259,7 @@ impl<T: Transport> Worker<T> {
                         && let Err(code) = self.grab_from(key)
                     {
                         self.lose(call, key, code);
-                        // It may be back already.
+                        // The server may be reachable again.
                         return self.ask(call);
                     }
                     return AskOutcome::Await(key);
@@ -277,8 +277,8 @@ impl<T: Transport> Worker<T> {
         self.send_command(key, command)
     }
 
-    /// Whether a server that is down is left alone for a while. No clock is read
-    /// while everything is well.
+    /// Whether the reconnect delay of a server is not over. Reads the clock only after a
+    /// failure.
     pub(super) fn waits_to_reconnect(&mut self, key: usize) -> bool {
         let Some(until) = self.servers[key].reconnect_at else { return false };
         let rests = self.link.net.now() < until;
@@ -288,13 +288,13 @@ impl<T: Transport> Worker<T> {
         rests
     }
 
-    /// Buffers a packet without arguments and sends what is buffered.
+    /// Buffers a packet without arguments and flushes the connection.
     pub(super) fn send_command(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
         encode(self.link.conns[key].out.bytes(), Magic::Request, command, &[], b"");
         self.link.flush(key, &[], &mut 0).map(drop)
     }
 
-    /// The server that has to be waited for, and until when the others wait with it.
+    /// The server to wait for, and when its turn ends.
     pub(super) fn await_turn(
         &self,
         turn: Option<(usize, Instant)>,
@@ -306,8 +306,8 @@ impl<T: Transport> Worker<T> {
         Some((key, self.link.net.now() + self.grace()))
     }
 
-    /// The grace that a server gets: every server is to be asked before the
-    /// call's time is over. A program without blocking that never waits sleeps itself.
+    /// The duration of a server's turn: every server has to be asked before the call's
+    /// deadline. A non-blocking program with a timeout of 0 sleeps by itself.
     fn grace(&self) -> Duration {
         let settings = &self.link.settings;
         let limit = settings.timeout.filter(|t| !settings.non_blocking || !t.is_zero());
@@ -315,7 +315,7 @@ impl<T: Transport> Worker<T> {
         share.unwrap_or(ANSWER_GRACE).min(ANSWER_GRACE)
     }
 
-    /// No server has a job now.
+    /// Handles that no server has a job now.
     fn all_asked(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         call.turn = None;
         let answered = self.servers.iter().any(|s| s.answered_in == call.number);
@@ -335,7 +335,7 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// Has a server that has no job wake us when it has one.
+    /// Sends PRE_SLEEP to a server without a job, which then sends NOOP when it has one.
     pub(super) fn go_to_sleep(&mut self, key: usize) -> Result<(), ReturnCode> {
         if self.servers[key].queue != QueueState::Empty
             || self.link.conns[key].state != ConnState::Up
@@ -346,8 +346,8 @@ impl<T: Transport> Worker<T> {
         self.send_command(key, Command::PreSleep)
     }
 
-    /// No server can be reached. A call that is to sleep for so long at most tries
-    /// until then; without a limit the program is told.
+    /// Handles that no server can be reached. A call that sleeps with a deadline retries
+    /// until then; any other fails once every server was tried.
     fn all_down(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let tried = self.servers.iter().all(|s| s.failed_in == call.number);
         let failure = call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT);
@@ -360,7 +360,7 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// Says that no server can be reached, if nothing has said so yet.
+    /// Records that no server can be reached, unless that is recorded already.
     fn unreachable(&mut self, code: ReturnCode) -> ReturnCode {
         if self.link.error.code() != code
             && let Some(conn) = self.link.conns.last()
@@ -371,8 +371,7 @@ impl<T: Transport> Worker<T> {
         code
     }
 
-    /// Waits until something has come, the time is up, or another server is to be
-    /// asked.
+    /// Waits for a connection, for the deadline, or for the end of a server's turn.
     fn poll_pause(&mut self, call: &mut Search) -> Poll<Result<(), ReturnCode>> {
         let until = self.pause_ends(call);
         let wait = ready!(self.link.poll_wait(until))?;
@@ -404,10 +403,10 @@ impl<T: Transport> Worker<T> {
 
     fn pause_ended(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let now = self.link.net.now();
-        // `serve` finds out that connecting took too long.
-        self.link.end_attempts();
-        // A server that has rested is tried again, by the same call too: else its rest
-        // would be over again and again.
+        // `serve` handles an attempt to connect that has expired.
+        self.link.expire_connects();
+        // A server is tried again after its reconnect delay, also by the same call:
+        // otherwise the delay would be over again in each wait.
         for server in &mut self.servers {
             if call.sleeps && server.reconnect_at.is_some_and(|until| until <= now) {
                 (server.reconnect_at, server.failed_in) = (None, 0);
@@ -440,7 +439,7 @@ impl<T: Transport> Worker<T> {
         )
     }
 
-    /// Does what connections have become ready for.
+    /// Handles connections that are ready.
     pub(super) fn serve(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].state == ConnState::Connecting
@@ -476,15 +475,15 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// A server could not be connected to.
+    /// Notes that a server could not be connected to.
     pub(super) fn fail(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
         self.servers[key].failed_in = call.number;
         call.failure = Some(code);
     }
 
-    /// A connection broke. It is made again: in this call if that waits, or in the next
-    /// round.
+    /// Notes that a connection broke. It is made again: in this call if that blocks, or in
+    /// the next round.
     pub(super) fn lose(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
         if !call.blocking {

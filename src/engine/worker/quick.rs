@@ -1,10 +1,10 @@
-//! A job from a quiet connection of an only server whose queue is never empty:
-//! one packet out and one back.
+//! The shortcut for a worker with one server whose queue is not empty: one packet in each
+//! direction per job.
 //!
-//! At the first surprise everything is left as the ordinary way of asking leaves
-//! it between two steps, and goes on there.
+//! In every other case the state is left as the ordinary way leaves it between two steps,
+//! and the ordinary way continues.
 //!
-//! Must not: handle any surprise itself.
+//! Must not: handle anything but the normal case.
 
 use super::Worker;
 use super::grab::Search;
@@ -19,11 +19,11 @@ use std::task::{Poll, ready};
 use std::time::Instant;
 
 impl<T: Transport> Worker<T> {
-    /// Asks the only server, if nothing else is going on. Its answer is to be waited for
-    /// then.
+    /// Sends GRAB_JOB to the only server, if the worker is idle. Returns whether to wait
+    /// for the reply.
     #[inline(always)]
     pub(super) fn send_quick_grab(&mut self) -> bool {
-        if !self.is_quiet() {
+        if !self.is_idle() {
             return false;
         }
         let ask = Header { magic: Magic::Request, command: self.grabs_with, length: 0 };
@@ -36,11 +36,11 @@ impl<T: Transport> Worker<T> {
         true
     }
 
-    /// Waits once for the answer. None for anything but a whole job: the ordinary way
-    /// of asking goes on then.
+    /// Waits once for the reply. None for anything but a complete job: the ordinary way
+    /// continues.
     ///
     /// # Errors
-    /// When the connection was lost on the way.
+    /// Why the connection was lost.
     #[inline(always)]
     pub(super) fn poll_quick(
         &mut self,
@@ -70,8 +70,8 @@ impl<T: Transport> Worker<T> {
         Poll::Ready(answer)
     }
 
-    /// More has come behind a job, perhaps the end of the connection, and so of the job:
-    /// the ordinary way reads that first.
+    /// Defers a job after which more bytes arrived, perhaps the end of the connection and
+    /// so of the job: the ordinary way reads them first.
     #[cold]
     #[inline(never)]
     fn defer(&mut self, id: SlabId) -> Option<SlabId> {
@@ -79,8 +79,8 @@ impl<T: Transport> Worker<T> {
         None
     }
 
-    /// Sends what the quick way could not send of its question.
-    pub(super) fn send_question(&mut self, call: &mut Search) {
+    /// Sends the rest of a GRAB_JOB that the shortcut could not send completely.
+    pub(super) fn flush_grab(&mut self, call: &mut Search) {
         let asked = self.servers.first().is_some_and(WorkerServer::awaits_job);
         let conn = self.link.conns.first();
         if asked
@@ -91,7 +91,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Leaves the answer to the ordinary way of asking, if it was asked for here.
+    /// Passes the reply that the shortcut waits for, if any, to the ordinary way.
     #[cold]
     #[inline(never)]
     pub(super) fn end_quick_grab(&mut self) {
@@ -102,7 +102,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Reads a whole job.
+    /// Reads a complete job.
     #[inline(always)]
     fn quick_answer(&mut self) -> Result<Option<SlabId>, ReturnCode> {
         if self.link.fill(0)? == Fill::Empty {
@@ -120,7 +120,7 @@ impl<T: Transport> Worker<T> {
         }
         let server = &mut self.servers[0];
         let Ok(job) = AssignedJob::new(self.spare.take(), &packet, 0, server.generation) else {
-            // Too little memory is a surprise.
+            // The ordinary way reports the lack of memory.
             return Ok(None);
         };
         conn.inbuf.read(used);
@@ -128,8 +128,8 @@ impl<T: Transport> Worker<T> {
         Ok(Some(self.jobs.insert(job)))
     }
 
-    /// Whether nothing at all is going on.
-    fn is_quiet(&self) -> bool {
+    /// Whether the worker and its only connection are idle.
+    fn is_idle(&self) -> bool {
         #[cfg(test)]
         if self.link.shortcuts_off {
             return false;
@@ -149,7 +149,7 @@ impl<T: Transport> Worker<T> {
             && server.owed.is_empty()
             && server.incoming.is_none()
             && !server.abandoned
-            // It came before the question, and says nothing of its answer.
+            // It arrived before GRAB_JOB and says nothing about the reply.
             && !server.noop
     }
 }

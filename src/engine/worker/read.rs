@@ -1,5 +1,4 @@
-//! Receiving: from bytes to packets, and a job's body into the memory that will
-//! keep it.
+//! Receiving: decodes packets, and reads large bodies directly into their final memory.
 //!
 //! Must not: wait.
 
@@ -16,13 +15,13 @@ use gearman_protocol::packet::decode;
 use gearman_protocol::{Command, Decoded, Packet, ProtocolError};
 
 impl<T: Transport> Worker<T> {
-    /// Reads one connection until it has nothing more.
+    /// Reads one connection until it is empty.
     ///
     /// # Errors
-    /// `LOST_CONNECTION`, or a packet that cannot be made sense of. The caller
-    /// looks whether the connection is still up.
+    /// `LOST_CONNECTION`, or the code for an invalid or unexpected packet. The caller has
+    /// to check whether the connection is still up.
     pub(super) fn read(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
-        // A packet that makes no sense does not hide those after it.
+        // An unexpected packet does not hide those after it.
         let mut outcome = Ok(());
         self.link.conns[key].reported = false;
         loop {
@@ -37,7 +36,7 @@ impl<T: Transport> Worker<T> {
                 break;
             }
             if self.servers[key].incoming.is_none() && self.link.fill(key)? == Fill::Empty {
-                // What is left is the beginning of a packet, if anything.
+                // The unread bytes, if any, are the start of a packet.
                 self.link.conns[key].partial = true;
                 break;
             }
@@ -45,7 +44,7 @@ impl<T: Transport> Worker<T> {
         outcome
     }
 
-    /// Reads the packets in the buffer, until one's body is to be received apart.
+    /// Reads the packets in the buffer, up to one whose body is received separately.
     fn read_packets(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
         let mut outcome = Ok(());
         // Taken out so that servers and jobs can change while a packet is borrowed.
@@ -65,8 +64,8 @@ impl<T: Transport> Worker<T> {
         outcome
     }
 
-    /// Reads the packet at the start of the buffer. Returns how many bytes it
-    /// took, 0 when more are needed.
+    /// Reads the packet at the start of the buffer. Returns its size in bytes, 0 if it is
+    /// incomplete.
     fn read_packet(
         &mut self,
         key: usize,
@@ -102,7 +101,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// What a packet means; `missing` bytes of its body are still to come.
+    /// Handles a packet of whose body `missing` bytes are still to receive.
     fn on_packet(
         &mut self,
         key: usize,
@@ -119,7 +118,7 @@ impl<T: Transport> Worker<T> {
             Command::NoJob if self.take_owed(key, |o| o == WorkerOwed::Grab).is_some() => {
                 let server = &mut self.servers[key];
                 if std::mem::take(&mut server.noop) {
-                    // The server said that there is something: ask again.
+                    // NOOP arrived before this reply, so there may be a job: ask again.
                     server.queue = QueueState::Unknown;
                 } else {
                     server.queue = QueueState::Empty;
@@ -160,7 +159,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// There may be jobs now.
+    /// Notes that the server may have a job, after NOOP.
     fn wake(&mut self, key: usize) {
         let server = &mut self.servers[key];
         server.queue = QueueState::Unknown;
@@ -197,8 +196,8 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// A server refused something: the question that it owes an answer to, or a
-    /// report about a job that it does not know any more.
+    /// Handles ERROR: the server refused the request that it owes a reply to, or a report
+    /// about a job that it no longer knows.
     fn on_error(&mut self, key: usize, packet: &Packet<'_>) -> Result<(), ReturnCode> {
         let name = packet.arg(0);
         let about_a_job = matches!(name, b"JOB_NOT_FOUND" | b"not_worker");
@@ -224,7 +223,7 @@ impl<T: Transport> Worker<T> {
 
     #[cold]
     fn out_of_memory(&mut self, key: usize) -> ReturnCode {
-        // The server must give the job to somebody who has room for it.
+        // The server must give the job to a worker that has the memory for it.
         self.disconnect(key);
         self.link.error.set(
             ReturnCode::MEMORY_ALLOCATION_FAILURE,
@@ -233,8 +232,7 @@ impl<T: Transport> Worker<T> {
         )
     }
 
-    /// Moves the body that is under way on. Returns whether packets can be read
-    /// again.
+    /// Receives more of the current body. Returns whether packets can be read again.
     fn read_body(&mut self, key: usize) -> Result<bool, ReturnCode> {
         while let Some(incoming) = self.servers[key].incoming.take() {
             let (got, rest) = match incoming {
@@ -251,8 +249,8 @@ impl<T: Transport> Worker<T> {
                 WorkerIncoming::Job { mut job, missing } => {
                     let got = self.receive(key, &mut job.body, missing)?;
                     if got == missing {
-                        // Programs read workloads as text; without the NUL they had
-                        // no right to.
+                        // For programs that read the workload as a string. The job is valid
+                        // without it.
                         let _ = job.body.terminate();
                         self.assigned(job);
                         (got, None)
@@ -270,7 +268,7 @@ impl<T: Transport> Worker<T> {
                     }
                 }
             };
-            // Others were asked while it was slow to come.
+            // A server that was slow to send its job is asked again.
             self.servers[key].passed_over &= rest.is_some();
             self.servers[key].incoming = rest;
             if got == 0 && !self.link.conns[key].readable {
@@ -280,15 +278,15 @@ impl<T: Transport> Worker<T> {
         Ok(true)
     }
 
-    /// Moves up to `missing` bytes of a body into `into`: first what is in the
-    /// receive buffer, then straight from the socket.
+    /// Moves up to `missing` bytes of a body into `into`, first from the receive buffer and
+    /// then directly from the socket.
     fn receive(
         &mut self,
         key: usize,
         into: &mut Owned,
         missing: usize,
     ) -> Result<usize, ReturnCode> {
-        // All of it at once: the memory is only touched as bytes arrive.
+        // Reserved at once: pages are only touched as bytes arrive.
         if into.reserve(missing).is_err() {
             return Err(self.out_of_memory(key));
         }
@@ -306,7 +304,7 @@ impl<T: Transport> Worker<T> {
         Ok(got)
     }
 
-    /// Takes the first owed reply of a kind off a connection's list.
+    /// Removes the first matching reply from a connection's list of owed replies.
     pub(super) fn take_owed(
         &mut self,
         key: usize,

@@ -1,43 +1,43 @@
-//! Questions to servers that have nothing to do with jobs: echo and options.
+//! Requests that are not about jobs: echo and options.
 //!
-//! They are waited for in either mode, and serve only the connection that they ask on.
+//! They block in either mode, and serve only the connection that they use.
 //!
-//! Must not: lose what arrives for jobs meanwhile.
+//! Must not: lose packets about jobs that arrive in the meantime.
 
 use super::Worker;
 use super::send::Push;
 use super::server::WorkerOwed;
 use crate::ReturnCode;
 use crate::at;
-use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, Question};
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, ExchangeRequest};
 use crate::link::{ConnState, Limit, Link, Wait, earlier};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-/// One question to one server, as far as it has come. Plain data.
+/// The progress of one request to one server. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerExchange {
     key: usize,
     stage: WorkerExchangeStage,
     limit: Limit,
-    /// Names the question, once it was put.
+    /// The number of the request, once it is buffered; its reply has the same.
     number: u32,
 }
 
-/// How far a question has come.
+/// The stage of a request.
 #[derive(Clone, Copy, Debug)]
 enum WorkerExchangeStage {
-    /// The connection is being made.
+    /// Connecting.
     Connects,
-    /// The question goes out.
+    /// Sending the request.
     Sends,
-    /// The reply is awaited.
+    /// Waiting for the reply.
     Receives,
 }
 
 impl WorkerExchange {
-    /// The question has gone out, if nothing went wrong.
+    /// Moves on to the reply, unless sending failed.
     fn have_sent(&mut self, code: ReturnCode) -> Result<(), ReturnCode> {
         self.stage = WorkerExchangeStage::Receives;
         if code.failed() { Err(code) } else { Ok(()) }
@@ -45,13 +45,13 @@ impl WorkerExchange {
 }
 
 impl<T: Transport> Worker<T> {
-    /// A question to every server that is not put yet.
+    /// A request to every server that is not sent yet.
     pub fn begin_broadcast(&mut self) -> Broadcasting<WorkerExchange> {
         self.check_fork();
         Broadcasting::new()
     }
 
-    /// Asks every server.
+    /// Sends a request to every server.
     ///
     /// # Errors
     /// As `exchange::poll_broadcast`.
@@ -63,7 +63,7 @@ impl<T: Transport> Worker<T> {
         exchange::poll_broadcast(self, call, what)
     }
 
-    /// Connects, if need be.
+    /// Connects if necessary.
     fn poll_ready(&mut self, exchange: &mut WorkerExchange) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
         if self.link.conns[key].state == ConnState::Down
@@ -76,7 +76,7 @@ impl<T: Transport> Worker<T> {
         let until = exchange.limit.or_begin(|| settings.deadline(net.now()));
         while self.link.conns[key].state == ConnState::Connecting {
             let until = earlier(self.link.conns[key].deadline, until);
-            ready!(self.poll_await_on(key, until))?;
+            ready!(self.poll_conn(key, until))?;
             if let Err(code) = self.finish_connect(key) {
                 self.lost(key);
                 return Poll::Ready(Err(code));
@@ -86,12 +86,8 @@ impl<T: Transport> Worker<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits for one connection, within a silence.
-    fn poll_await_on(
-        &mut self,
-        key: usize,
-        until: Option<Instant>,
-    ) -> Poll<Result<(), ReturnCode>> {
+    /// Waits for one connection, at most until `until`.
+    fn poll_conn(&mut self, key: usize, until: Option<Instant>) -> Poll<Result<(), ReturnCode>> {
         Poll::Ready(match ready!(self.link.poll_wait_on(key, until))? {
             Wait::Ready => Ok(()),
             Wait::Woken => {
@@ -99,7 +95,7 @@ impl<T: Transport> Worker<T> {
                 Ok(())
             }
             Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
-            // A connect deadline is not the end: `finish_connect` sees to it.
+            // `finish_connect` handles a connect deadline that has passed.
             Wait::TimedOut if self.link.conns[key].state == ConnState::Connecting => {
                 let now = self.link.net.now();
                 if self.link.conns[key].deadline.is_some_and(|d| d <= now) {
@@ -111,21 +107,21 @@ impl<T: Transport> Worker<T> {
         })
     }
 
-    /// Puts a question behind what the connection has to send.
-    fn put_question(&mut self, key: usize, question: Question<'_>) -> u32 {
+    /// Buffers a request after the other packets of a connection.
+    fn buffer_request(&mut self, key: usize, request: ExchangeRequest<'_>) -> u32 {
         self.last_exchange = self.last_exchange.wrapping_add(1).max(1);
         let number = self.last_exchange;
         self.reply = None;
-        question.encode(self.link.conns[key].out.bytes());
+        request.encode(self.link.conns[key].out.bytes());
         self.servers[key].owed.push_back(WorkerOwed::Exchange(number));
         number
     }
 
-    /// Waits for something to come on a connection, and reads it.
+    /// Waits for bytes on a connection, and reads them.
     fn poll_reply(&mut self, key: usize, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         let (settings, net) = (&self.link.settings, &self.link.net);
         let until = limit.or_begin(|| settings.deadline(net.now()));
-        let awaited = ready!(self.poll_await_on(key, until));
+        let awaited = ready!(self.poll_conn(key, until));
         limit.end();
         awaited?;
         self.link.conns[key].writable = false;
@@ -158,18 +154,18 @@ impl<T: Transport> Ask<T> for Worker<T> {
     fn poll_exchange(
         &mut self,
         exchange: &mut WorkerExchange,
-        question: Question<'_>,
+        request: ExchangeRequest<'_>,
     ) -> Poll<Result<ExchangeReply, ReturnCode>> {
         let key = exchange.key;
         if let WorkerExchangeStage::Connects = exchange.stage {
             ready!(self.poll_ready(exchange))?;
-            exchange.number = self.put_question(key, question);
+            exchange.number = self.buffer_request(key, request);
             exchange.stage = WorkerExchangeStage::Sends;
-            let sent = self.poll_flush(Push::of_buffered(key), question.body());
+            let sent = self.poll_flush(Push::of_buffered(key), request.body());
             exchange.have_sent(ready!(sent))?;
         }
         if let WorkerExchangeStage::Sends = exchange.stage {
-            let sent = self.poll_push(question.body());
+            let sent = self.poll_push(request.body());
             exchange.have_sent(ready!(sent))?;
         }
         loop {

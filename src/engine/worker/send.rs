@@ -1,8 +1,8 @@
-//! Telling a server about a job.
+//! Sending reports about jobs.
 //!
-//! A report has reached the kernel when sending it returns. It waits for its own
-//! connection only, in either mode, and no time limit ends it: half a packet
-//! would spoil the connection.
+//! When a send returns, the kernel has the whole report. A send waits for its own
+//! connection only, in either mode and without a timeout: a partly sent packet makes the
+//! connection unusable.
 //!
 //! Must not: touch other connections.
 
@@ -17,46 +17,45 @@ use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
 
-/// A packet on its way to a server that has to be waited for. Half of it may have gone:
-/// nothing else can follow it.
+/// A packet whose sending has to wait. It may be partly sent: nothing else can follow it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Push {
     key: usize,
-    /// Bytes of the body that have gone.
+    /// Bytes of the body sent so far.
     sent: usize,
-    /// Whether the packet has the body that the call was made with.
+    /// Whether the packet has the body of the call.
     has_body: bool,
-    /// A job that is finished once the packet has gone.
+    /// The job that is finished once the packet is sent.
     finishes: Option<SlabId>,
-    /// What the call returns then.
+    /// The code that the call then returns.
     code: ReturnCode,
-    /// The call returns that also when the connection is lost.
+    /// Whether the call returns that code also if the connection is lost.
     hides_loss: bool,
 }
 
 impl Push {
-    /// What a connection has buffered, and a body behind it.
+    /// The buffered bytes of a connection, and a body after them.
     pub(super) fn of_buffered(key: usize) -> Push {
         let code = ReturnCode::SUCCESS;
         Push { key, sent: 0, has_body: true, finishes: None, code, hides_loss: false }
     }
 
-    /// What the call returns when the packet could not be sent.
+    /// The code that the call returns if the packet cannot be sent.
     fn code_after(self, failure: ReturnCode) -> ReturnCode {
         let hidden = self.hides_loss && failure == ReturnCode::LOST_CONNECTION;
         if hidden { self.code } else { failure }
     }
 
-    /// The connection that it goes out on.
+    /// The connection on which it is sent.
     pub(super) fn key(self) -> usize {
         self.key
     }
 }
 
 impl<T: Transport> Worker<T> {
-    /// Sends a report. After a final one every other is ignored, with SUCCESS.
-    /// `LOST_CONNECTION` when the job's connection is gone: the server has given the job
-    /// to another worker. While it is `Pending`, [`Worker::poll_push`] goes on with it.
+    /// Sends a report. After a final one all others are ignored, with `SUCCESS`. Returns
+    /// `LOST_CONNECTION` if the job's connection is gone: the server has given the job to
+    /// another worker. After `Pending`, [`Worker::poll_push`] continues.
     pub fn poll_send(&mut self, id: SlabId, report: Report, body: &[u8]) -> Poll<ReturnCode> {
         self.check_fork();
         let Some(job) = self.jobs.get_mut(id) else {
@@ -77,13 +76,13 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Sends a report, and sleeps until its server has taken it.
+    /// Sends a report, and sleeps until it is sent.
     pub fn send(&mut self, id: SlabId, report: Report, body: &[u8]) -> ReturnCode {
         let sent = self.poll_send(id, report, body);
         self.sleep_until_sent(sent, body)
     }
 
-    /// Sleeps until a server has taken what is on its way to it.
+    /// Sleeps until the current packet is sent.
     pub(super) fn sleep_until_sent(&mut self, sent: Poll<ReturnCode>, body: &[u8]) -> ReturnCode {
         match sent {
             Poll::Ready(code) => code,
@@ -94,8 +93,8 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Sends the last report of a job that is not looked up any more. The call
-    /// returns `code` when that goes well.
+    /// Sends the final report of a job that is removed already. The call returns `code` on
+    /// success.
     #[inline(always)]
     pub(super) fn conclude(
         &mut self,
@@ -133,7 +132,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// What is left of a report that could not be sent at once.
+    /// The rest of a report that could not be sent at once.
     #[cold]
     #[inline(never)]
     fn push_after(&mut self, key: usize, outcome: SendOutcome) -> Result<Push, ReturnCode> {
@@ -159,8 +158,7 @@ impl<T: Transport> Worker<T> {
         )
     }
 
-    /// Goes on with the packet that is on its way, until its server has taken all of
-    /// it. `body` is what the call was begun with.
+    /// Continues to send the current packet. `body` must be the same as in the first call.
     pub fn poll_push(&mut self, body: &[u8]) -> Poll<ReturnCode> {
         let Some(push) = self.push else {
             return Poll::Ready(ReturnCode::SUCCESS);
@@ -173,7 +171,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Sends a packet, as far as it goes at once.
+    /// Sends a packet until it is complete or has to wait.
     pub(super) fn poll_flush(&mut self, mut push: Push, body: &[u8]) -> Poll<ReturnCode> {
         let body = if push.has_body { body } else { b"" };
         loop {
@@ -199,8 +197,8 @@ impl<T: Transport> Worker<T> {
         Poll::Ready(push.code)
     }
 
-    /// Waits for one connection and takes in what comes on it: a server that
-    /// cannot get rid of its packets does not read ours.
+    /// Waits for one connection and reads it: a server whose own packets are not read may
+    /// not read ours.
     fn poll_serve(&mut self, key: usize) -> Poll<Result<(), ReturnCode>> {
         match ready!(self.link.poll_wait_on(key, None))? {
             Wait::Woken => self.note_stop(),
@@ -221,20 +219,20 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// How far telling a server has come.
+/// The result of sending a report.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SendOutcome {
     /// The kernel has all of it.
     All,
-    /// So many bytes of the body have gone; what is left of the head is buffered.
+    /// This many bytes of the body are sent; the rest of the head is buffered.
     UpTo(usize),
     /// The job's connection is gone.
     Gone,
-    /// No packet holds that much.
+    /// The report exceeds the size of a packet.
     TooLarge,
 }
 
-/// Sends a report as far as it goes at once.
+/// Sends a report, as far as possible without waiting.
 #[inline(always)]
 fn send_report<T: Transport>(
     link: &mut Link<T>,

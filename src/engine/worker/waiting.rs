@@ -1,5 +1,5 @@
-//! Waiting outside of a call: for `gearman_worker_wait`, and for a program that has an
-//! event loop of its own.
+//! Waiting between calls: for `gearman_worker_wait`, and for programs with their own event
+//! loop.
 //!
 //! Must not: read or send.
 
@@ -12,12 +12,12 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 impl<T: Transport> Worker<T> {
-    /// Waits until something has come of what calls have left under way, or another
+    /// Waits until something that earlier calls have started makes progress, or another
     /// server can be asked.
     ///
     /// # Errors
-    /// `NO_ACTIVE_FDS` when nothing is under way, `TIMEOUT`, `IO_WAIT` for a signal,
-    /// and the stop that was asked for.
+    /// `NO_ACTIVE_FDS` if nothing is due, `TIMEOUT`, `IO_WAIT` after a signal, or the code
+    /// of a stop request.
     pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         self.check_fork();
         let watches = self.watches();
@@ -50,8 +50,8 @@ impl<T: Transport> Worker<T> {
         })
     }
 
-    /// Whether a server that was told that we sleep is waited for: beside one that
-    /// something else is expected of, or when all are so.
+    /// Whether to wait for NOOP from servers that were sent PRE_SLEEP: if something else is
+    /// due as well, or if all connected servers were sent it or are passed over.
     fn watches(&self) -> bool {
         let up = |(conn, _): &(&Conn, &WorkerServer)| conn.state == ConnState::Up;
         let mut open = self.link.conns.iter().zip(&self.servers).filter(up);
@@ -61,13 +61,13 @@ impl<T: Transport> Worker<T> {
         sleeps || connects || self.servers.iter().any(WorkerServer::awaits_job)
     }
 
-    /// Whether a job of a connection has come that was not handed out.
+    /// Whether a received job of a connection is not returned yet.
     fn has_ready_job(&self, key: usize) -> bool {
         self.ready.iter().any(|&id| self.jobs.get(id).is_some_and(|job| job.conn == key))
     }
 
-    /// Reports connections whose job is at hand. Returns whether there are any that were
-    /// not reported.
+    /// Reports connections with such a job. Returns whether any of them was not reported
+    /// before.
     fn report_ready_jobs(&mut self) -> bool {
         let mut any = false;
         for &id in &self.ready {
@@ -78,29 +78,28 @@ impl<T: Transport> Worker<T> {
         any
     }
 
-    /// Whether a call has work that needs no waiting for.
+    /// Whether a call can do something without waiting.
     pub fn has_buffered_work(&self) -> bool {
         !self.ready.is_empty()
             || (self.link.conns.iter())
                 .any(|c| c.readable || c.writable || (!c.inbuf.is_empty() && !c.partial))
     }
 
-    /// A descriptor that is readable when a call has something to do; -1 when
-    /// there is none.
+    /// A descriptor that is readable when a call has something to do, or -1.
     pub fn poll_fd(&mut self) -> i32 {
         self.check_fork();
         self.in_event_loop = true;
         self.link.net.poll_fd().unwrap_or(-1)
     }
 
-    /// How long until a call has something to do though nothing comes: connecting or an
-    /// answer takes too long, or a server that is down can be tried again.
+    /// Time until a call has something to do although no bytes arrive: connecting or a
+    /// reply takes too long, or a server that is down can be tried again.
     pub fn next_timeout(&mut self) -> Option<Duration> {
         self.check_fork();
         self.in_event_loop = true;
         let now = self.link.net.now();
-        // Beside others a server is tried as soon as its rest is over, else once in a round;
-        // but not before the turn of one that comes before it has ended.
+        // While another server is up, a server is tried when its reconnect delay is over,
+        // else once in a round, and never before the turn of an earlier server has ended.
         let any_up = self.any_up();
         let asks = !self.functions.is_empty() && self.stop.is_none();
         let rests = (self.link.conns.iter().zip(&self.servers).enumerate())

@@ -1,5 +1,4 @@
-//! Running jobs: from a job to the function that is called for it, and from the
-//! function's end to what the server is told.
+//! Running jobs: finds the function of a job, and reports the job's outcome.
 //!
 //! Must not: call the function.
 
@@ -13,17 +12,16 @@ use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-/// The function that is to be called. Plain data: it is alive while
-/// that function runs.
+/// The function to call. Plain data, because it is kept while that function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkUpcall {
-    /// What the layer above runs for it.
+    /// The token of the function.
     pub token: u64,
     /// Whether its results go through a reducer.
     pub reduces: bool,
 }
 
-/// Stands for one call of a function. One that nobody holds any more is ignored.
+/// Identifies one call of a function. A stale ticket is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkTicket {
     job: SlabId,
@@ -37,29 +35,29 @@ impl WorkTicket {
     }
 }
 
-/// What comes of a call.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkStep {
-    /// The call is over, with this code and without a job.
+    /// The call has ended with this code and without a job.
     Done(ReturnCode),
-    /// A function is to be called; then [`Worker::finish`] ends the call.
+    /// Call this function; [`Worker::finish`] then ends the call.
     Call(WorkUpcall, WorkTicket),
 }
 
-/// How a job's function ended.
+/// The outcome of a job's function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The job is done; `work` returns this code.
     Complete(ReturnCode),
     /// The job has failed; `work` returns this code.
     Fail(ReturnCode),
-    /// Somebody else is to do the job: its connection is closed, so that the
-    /// server gives it away.
+    /// Another worker should do the job: its connection is closed, so that the server
+    /// queues it again.
     Retry,
 }
 
 impl Outcome {
-    /// What the call returns, unless telling the server fails.
+    /// The code that the call returns, unless the report cannot be sent.
     fn code(self) -> ReturnCode {
         match self {
             Outcome::Complete(code) | Outcome::Fail(code) => code,
@@ -69,9 +67,9 @@ impl Outcome {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Gets a job with a function, and sleeps until there is one, or a reason to return.
-    /// The quick way is laid out straight, without the stages of a call that returns to
-    /// wait: they cost a small job a tenth more instructions.
+    /// Gets a job and its function, and sleeps until one arrives or the call has to end.
+    /// The shortcut is inlined here, without the stages of a resumable call: they cost a
+    /// small job a tenth more instructions.
     #[inline(always)]
     pub fn work(&mut self) -> WorkStep {
         let deadline = self.begin_job(true);
@@ -85,8 +83,8 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Goes on the ordinary way, and sleeps where it must. `quick` is what the quick way
-    /// has come to.
+    /// Continues the ordinary way, sleeping in between. `quick` is the result of the
+    /// shortcut.
     #[cold]
     #[inline(never)]
     fn work_on(
@@ -105,7 +103,7 @@ impl<T: Transport> Worker<T> {
         found.map_or_else(WorkStep::Done, |id| self.start(id))
     }
 
-    /// Gets a job with a function, or a reason to return.
+    /// Gets a job and its function, or the code with which the call ends.
     #[inline]
     pub fn poll_work(&mut self, search: &mut Search) -> Poll<WorkStep> {
         Poll::Ready(match ready!(self.poll_job(search)) {
@@ -125,7 +123,7 @@ impl<T: Transport> Worker<T> {
         let (Some(token), Some(job)) = (token, self.jobs.get_mut(id)) else {
             let key = self.jobs.get(id).map(|job| job.conn);
             self.remove_job(id);
-            // The server must give the job to somebody who knows the function.
+            // The server must give the job to a worker that has the function.
             if let Some(key) = key {
                 self.disconnect(key);
             }
@@ -142,9 +140,9 @@ impl<T: Transport> Worker<T> {
         WorkStep::Call(WorkUpcall { token, reduces }, WorkTicket { job: id, number })
     }
 
-    /// A function has returned: tells the server, unless the function has done
-    /// so, and forgets the job. Returns the call's code; while it is `Pending`,
-    /// [`Worker::poll_push`] goes on with it.
+    /// Ends a job after its function: sends the report, unless the function has sent a
+    /// final one, and removes the job. Returns the call's code. After `Pending`,
+    /// [`Worker::poll_push`] continues.
     #[inline(always)]
     pub fn poll_finish(
         &mut self,
@@ -165,7 +163,7 @@ impl<T: Transport> Worker<T> {
         finished
     }
 
-    /// A function has returned: tells the server, and sleeps until it has taken that.
+    /// Ends a job as [`Worker::poll_finish`] does, and sleeps until the report is sent.
     pub fn finish(&mut self, ticket: WorkTicket, outcome: Outcome, result: &[u8]) -> ReturnCode {
         let finished = self.poll_finish(ticket, outcome, result);
         self.sleep_until_sent(finished, result)
@@ -191,8 +189,8 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// A function was left without returning. The job is not run again here; the
-    /// next call closes its connection, so that the server gives it away.
+    /// Handles a function that never returned. The job is not run again here. The next call
+    /// closes its connection, so that the server queues it again.
     pub fn abandon(&mut self, ticket: WorkTicket) {
         let Some(job) = self.jobs.get_mut(ticket.job).filter(|j| j.running == ticket.number) else {
             return;
@@ -204,7 +202,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Whether a connection is still in this generation.
+    /// Whether a connection still has this generation.
     pub(super) fn is_current(&self, key: usize, generation: u32) -> bool {
         self.servers.get(key).is_some_and(|server| server.generation == generation)
     }

@@ -423,7 +423,7 @@ impl<'a> Submitter<'a> {
 
         let now = Instant::now();
         if connect.is_some_and(|deadline| deadline <= now) {
-            self.client.link.end_attempts();
+            self.client.link.expire_connects();
         } else if silence.is_some_and(|end| end <= now) && !ready.contains(&true) {
             let why = outage::explain(&self.client, ReturnCode::TIMEOUT);
             self.lose_all(Exit::Timeout, &why)?;

@@ -28,7 +28,7 @@ fn the_acknowledgement_of_an_abandoned_submission_is_not_taken_for_the_next_one(
     };
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("there").handle.as_slice(), b"H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_question_that_was_left_half_sent_goes_with_its_connection() {
     let question = request(Command::EchoReq, &[], b"hello");
     world.peer(0).expects(&question).sends(&response(Command::EchoRes, &[], b"hello"));
     assert_eq!(client.broadcast(echo), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_answer_to_an_abandoned_question_is_skipped() {
     world.peer(0).sends(&created()).sends(&complete(b"out"));
     let id = client.add(&new_task(TaskKind::Do, b"next")).expect("valid");
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -81,5 +81,5 @@ fn a_wait_that_took_too_long_is_not_the_next_call_s() {
     let answered =
         client.block(|client| client.poll_broadcast(&mut call, Broadcast::Echo(b"hello")));
     assert_eq!(answered, Ok(()));
-    world.is_over();
+    world.assert_done();
 }

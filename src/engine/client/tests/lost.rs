@@ -50,7 +50,7 @@ fn a_result_that_was_received_is_not_lost_with_its_connection() {
         assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     }
     assert_eq!(world.peer(0).connected, 2);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_question_on_a_connection_that_has_ended_loses_no_result() {
     assert_eq!(client.broadcast(Broadcast::Echo(b"x")), Ok(()));
     assert_eq!(run_with_callbacks(&mut client), (ReturnCode::SUCCESS, 2));
     assert_eq!(client.task(second).expect("kept").code, ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_result_that_was_put_off_outlives_its_connection() {
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_background_job_that_was_created_outlives_its_connection() {
     client.remove_servers();
     assert_eq!(run_with_callbacks(&mut client), (ReturnCode::SUCCESS, 1));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_task_that_was_lost_during_a_single_call_is_told_by_the_next_run() {
     assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
     assert_eq!(client.task(next).expect("kept").code, ReturnCode::SUCCESS);
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn tasks_that_were_refused_during_a_single_call_are_told_by_the_next_run() {
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     assert_eq!(run_all(&mut client), ReturnCode::QUEUE_ERROR);
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_lost_task_that_was_freed_is_told_to_nobody() {
     client.remove_task(id);
     client.remove_task(freed);
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_call_waits_for_its_result_inside_the_callback_of_a_task_that_is_lost() {
     assert_eq!(run_all(&mut client), ReturnCode::LOST_CONNECTION);
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_task_that_was_not_sent_does_not_wait_for_an_idle_connection() {
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     assert_eq!(world.peer(1).connected, 2);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -234,5 +234,5 @@ fn a_task_that_went_half_out_is_sent_again_at_once_when_its_connection_ends() {
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
     assert_eq!(world.peer(1).connected, 2);
-    world.is_over();
+    world.assert_done();
 }

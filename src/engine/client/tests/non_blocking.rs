@@ -49,7 +49,7 @@ fn a_run_does_what_can_be_done_and_returns() {
     assert_eq!(world.take_calls(), Calls { send: 1, ..Calls::default() });
     assert_eq!(client.wait(), Ok(()));
     assert_eq!(run_all(&mut client), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn runs_get_on_without_waits_between_them() {
     add(&mut client);
     let codes: Vec<ReturnCode> = (0..3).map(|_| run_all(&mut client)).collect();
     assert_eq!(codes, [IO_WAIT, IO_WAIT, SUCCESS]);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn servers_that_are_down_are_tried_one_after_the_other_in_each_run() {
     world.peer(1).meets(&[Connect::Refuse]);
     world.peer(0).expects(&submit(b"")).sends(&[created(), complete(b"")].concat());
     assert_eq!(go_on(&mut client), (3, SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_server_that_is_not_needed_is_not_connected_to() {
     add(&mut client);
     assert_eq!(go_on(&mut client), (2, SUCCESS));
     assert_eq!(world.peer(0).connected, 0);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_is_lost_in_flight_is_told_once() {
     assert_eq!(go_on(&mut client).1, ReturnCode::LOST_CONNECTION);
     assert_eq!(client.wait(), NOTHING);
     assert_eq!(run_all(&mut client), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn nothing_is_due_when_everything_is_done() {
     world.take_calls();
     assert_eq!(client.wait(), NOTHING);
     assert_eq!(world.take_calls().wait, 0);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn what_has_come_is_reported_once_and_what_goes_on_is_waited_for() {
     assert_eq!((client.wait(), client.wait()), (timeout, timeout));
     assert_eq!((client.wait(), client.wait()), (Ok(()), NOTHING));
     assert_eq!(run_all(&mut client), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn what_comes_on_another_connection_does_not_end_the_wait() {
     assert_eq!(client.wait(), Ok(()));
     assert_eq!(world.now() - began, Duration::from_millis(50));
     assert_eq!(run_all(&mut client), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_streamed_body_is_waited_for_piece_by_piece() {
     assert_eq!(first + rest, 20_000);
     assert_eq!(client.resume(ticket, SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn a_client_without_blocking_has_work_until_it_has_to_wait() {
         rounds += 1;
         assert!(rounds < 10);
     }
-    world.is_over();
+    world.assert_done();
 }

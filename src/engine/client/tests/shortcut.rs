@@ -14,7 +14,7 @@ const SUBMITS: &[Command] =
 
 /// One thing that the caller or the world does.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Action {
     /// A background job, waited for, or left at the first wait.
     Background {
         command: Command,
@@ -82,8 +82,8 @@ fn answer(random: &mut Random, number: usize, ends: bool) -> Vec<Turn> {
 }
 
 /// The calls and the world of a seed.
-fn script(random: &mut Random, servers: usize) -> Vec<Deed> {
-    let mut deeds = Vec::new();
+fn script(random: &mut Random, servers: usize) -> Vec<Action> {
+    let mut actions = Vec::new();
     for number in 0..4 + random.below(16) {
         // The last server is the first to be tried.
         let key = if random.one_in(6) { random.below(servers) } else { servers - 1 };
@@ -92,53 +92,55 @@ fn script(random: &mut Random, servers: usize) -> Vec<Deed> {
                 let command = random.pick(&SUBMITS[..3]);
                 let size = random.pick(&[0, 3, 3, 3, 4096, 4097, 20_000]);
                 let abandoned = random.one_in(20);
-                deeds.push(Deed::Server(key, SUBMITS, answer(random, number, false)));
-                deeds.push(Deed::Background { command, size, abandoned });
+                actions.push(Action::Server(key, SUBMITS, answer(random, number, false)));
+                actions.push(Action::Background { command, size, abandoned });
             }
             20..23 => {
-                deeds.push(Deed::Server(key, SUBMITS, answer(random, number, true)));
-                deeds.push(Deed::Foreground);
+                actions.push(Action::Server(key, SUBMITS, answer(random, number, true)));
+                actions.push(Action::Foreground);
             }
             23 => {
                 let tasks = 1 + random.below(3);
                 for task in 0..tasks {
                     let turns = answer(random, number + 100 * task, true);
-                    deeds.push(Deed::Server(key, SUBMITS, turns));
+                    actions.push(Action::Server(key, SUBMITS, turns));
                 }
-                deeds.push(Deed::RunAll(tasks));
+                actions.push(Action::RunAll(tasks));
             }
-            24 => deeds.push(Deed::GiveUp),
+            24 => actions.push(Action::GiveUp),
             25..28 => {
                 for key in 0..servers {
                     let echo = response(Command::EchoRes, &[], b"echo");
                     let turns = arrival(random, &echo);
-                    deeds.push(Deed::Server(key, &[Command::EchoReq], turns));
+                    actions.push(Action::Server(key, &[Command::EchoReq], turns));
                 }
-                deeds.push(Deed::Echo);
+                actions.push(Action::Echo);
             }
-            28 => deeds.push(Deed::Wait),
-            29 => deeds.push(Deed::NonBlocking(random.one_in(2))),
-            30 => deeds.push(Deed::Timeout(random.pick(&[None, Some(15), Some(100), Some(1000)]))),
-            31..33 => deeds.push(Deed::Sleep(random.pick(&[1, 9, 11, 200]))),
+            28 => actions.push(Action::Wait),
+            29 => actions.push(Action::NonBlocking(random.one_in(2))),
+            30 => {
+                actions.push(Action::Timeout(random.pick(&[None, Some(15), Some(100), Some(1000)])))
+            }
+            31..33 => actions.push(Action::Sleep(random.pick(&[1, 9, 11, 200]))),
             33..35 => {
                 let bytes = strange(random);
-                deeds.push(Deed::Server(key, &[], arrival(random, &bytes)));
+                actions.push(Action::Server(key, &[], arrival(random, &bytes)));
             }
             35 => {
                 let how = random.pick(&[Connect::Accept, Connect::Refuse, Connect::Ignore]);
-                deeds.push(Deed::Meets(key, how));
+                actions.push(Action::Meets(key, how));
             }
             36 => {
                 let sizes = random.pick(&[&[0][..], &[5, 0], &[0, 0], &[5, 0, 3, 0], &[40, 0]]);
-                deeds.push(Deed::Takes(key, sizes.to_vec()));
+                actions.push(Action::Takes(key, sizes.to_vec()));
             }
-            37 => deeds.push(Deed::Breaks(key)),
-            38 => deeds.push(Deed::Interrupts),
-            _ if random.one_in(4) => deeds.push(Deed::Forks),
-            _ => deeds.push(Deed::Server(key, &[], vec![Turn::Closes])),
+            37 => actions.push(Action::Breaks(key)),
+            38 => actions.push(Action::Interrupts),
+            _ if random.one_in(4) => actions.push(Action::Forks),
+            _ => actions.push(Action::Server(key, &[], vec![Turn::Closes])),
         }
     }
-    deeds
+    actions
 }
 
 /// Goes on with a task's run to its end and removes it.
@@ -211,34 +213,36 @@ fn give_up(client: &mut Client<ScriptNet>) -> String {
     format!("{step:?}")
 }
 
-fn perform(client: &mut Client<ScriptNet>, world: &World, deed: &Deed) -> String {
+fn perform(client: &mut Client<ScriptNet>, world: &World, action: &Action) -> String {
     let settings = &mut client.link.settings;
-    match deed {
-        Deed::Background { command, size, abandoned: false } => background(client, *command, *size),
-        Deed::Background { command, size, abandoned: true } => abandoned(client, *command, *size),
-        Deed::Foreground => {
+    match action {
+        Action::Background { command, size, abandoned: false } => {
+            background(client, *command, *size)
+        }
+        Action::Background { command, size, abandoned: true } => abandoned(client, *command, *size),
+        Action::Foreground => {
             let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
             let run = client.run_until(id);
             finish(client, id, run)
         }
-        Deed::RunAll(tasks) => run_tasks(client, *tasks),
-        Deed::GiveUp => give_up(client),
-        Deed::Echo => format!("{:?}", client.broadcast(Broadcast::Echo(b"echo"))),
-        Deed::Wait => format!("{:?}", client.wait()),
+        Action::RunAll(tasks) => run_tasks(client, *tasks),
+        Action::GiveUp => give_up(client),
+        Action::Echo => format!("{:?}", client.broadcast(Broadcast::Echo(b"echo"))),
+        Action::Wait => format!("{:?}", client.wait()),
         other => {
             match other {
-                Deed::NonBlocking(on) => settings.non_blocking = *on,
-                Deed::Timeout(limit) => settings.timeout = limit.map(time_limit),
-                Deed::Sleep(milliseconds) => world.sleep(*milliseconds),
-                Deed::Server(key, [], turns) => world.peer(*key).takes_turns(turns),
-                Deed::Server(key, heard, turns) => {
+                Action::NonBlocking(on) => settings.non_blocking = *on,
+                Action::Timeout(limit) => settings.timeout = limit.map(time_limit),
+                Action::Sleep(milliseconds) => world.sleep(*milliseconds),
+                Action::Server(key, [], turns) => world.peer(*key).takes_turns(turns),
+                Action::Server(key, heard, turns) => {
                     world.peer(*key).hears(heard).takes_turns(turns);
                 }
-                Deed::Meets(key, how) => _ = world.peer(*key).meets(&[*how]),
-                Deed::Takes(key, sizes) => _ = world.peer(*key).takes(sizes),
-                Deed::Breaks(key) => _ = world.peer(*key).breaks(),
-                Deed::Interrupts => world.interrupts(),
-                Deed::Forks => world.forks(),
+                Action::Meets(key, how) => _ = world.peer(*key).meets(&[*how]),
+                Action::Takes(key, sizes) => _ = world.peer(*key).takes(sizes),
+                Action::Breaks(key) => _ = world.peer(*key).breaks(),
+                Action::Interrupts => world.interrupts(),
+                Action::Forks => world.forks(),
                 call => unreachable!("{call:?} is a call"),
             }
             String::new()
@@ -246,17 +250,17 @@ fn perform(client: &mut Client<ScriptNet>, world: &World, deed: &Deed) -> String
     }
 }
 
-/// Plays a script. Returns what could be seen after each deed, and how many background
+/// Plays a script. Returns what could be seen after each action, and how many background
 /// jobs took the shortcut to its end.
-fn play(deeds: &[Deed], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
+fn play(actions: &[Action], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut client, world) = client(servers);
     client.link.shortcuts_off = shortcuts_off;
     world.when_stuck(Stuck::Closes);
     let began = world.now();
     let mut seen = Vec::new();
-    for deed in deeds {
+    for action in actions {
         client.link.error.reset();
-        let outcome = perform(&mut client, &world, deed);
+        let outcome = perform(&mut client, &world, action);
         let error = &client.link.error;
         let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.message());
         let up: Vec<_> = client.link.conns.iter().map(|conn| conn.state).collect();
@@ -271,16 +275,16 @@ fn play(deeds: &[Deed], servers: usize, shortcuts_off: bool) -> (Vec<String>, us
 /// Plays a seed's script both ways. Returns how often the shortcut was taken.
 ///
 /// # Errors
-/// The deeds up to the first difference, and that.
+/// The actions up to the first difference, and that.
 fn compare(seed: u64) -> Result<usize, String> {
     let _seed = Seed(seed);
     let mut random = Random(seed);
     let servers = random.pick(&[1, 1, 2, 3]);
-    let deeds = script(&mut random, servers);
-    let (ordinary, none) = play(&deeds, servers, true);
-    let (quick, taken) = play(&deeds, servers, false);
+    let actions = script(&mut random, servers);
+    let (ordinary, none) = play(&actions, servers, true);
+    let (quick, taken) = play(&actions, servers, false);
     assert_eq!(none, 0);
-    differences(seed, &deeds, &quick, &ordinary).map(|()| taken)
+    differences(seed, &actions, &quick, &ordinary).map(|()| taken)
 }
 
 #[test]

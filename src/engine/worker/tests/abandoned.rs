@@ -12,7 +12,7 @@ fn the_job_that_an_abandoned_call_has_asked_for_is_the_next_one() {
     worker.abandon_wait();
     world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -28,5 +28,5 @@ fn a_result_that_was_left_half_sent_goes_with_its_connection() {
     world.peer(0).take_sent();
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(taken(&mut worker), "H:1");
-    world.is_over();
+    world.assert_done();
 }

@@ -13,7 +13,7 @@ fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
     assert_eq!(job.workload(), b"work");
     let code = worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
     assert_eq!(code, ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn nothing_is_asked_while_a_large_job_arrives() {
     world.peer(0).expects(&hello()).sends(first).pauses(100).sends(rest);
     world.peer(0).expects(&complete("H:1", b"ok"));
     assert_eq!(taken(&mut worker), "H:1");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn the_last_server_is_asked_first_and_the_others_only_when_it_has_nothing() {
     world.peer(1).expects(&grab()).sends(&no_job());
     world.peer(0).expects(&hello()).sends(&assign("H:a")).expects(&complete("H:a", b"ok"));
     assert_eq!(taken(&mut worker), "H:a");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn an_idle_worker_sleeps_until_it_is_woken() {
         .sends(&assign("H:1"))
         .expects(&complete("H:1", b"ok"));
     assert_eq!(taken(&mut worker), "H:1");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn two_idle_servers_cost_nothing() {
     assert_eq!(world.now() - began, Duration::from_secs(10));
     let calls = world.take_calls();
     assert!(calls.send + calls.recv + calls.wait < 15, "{calls:?}");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_noop_before_the_answer_asks_once_more_and_never_sleeps_before_the_answer() 
         .sends(&no_job())
         .expects(&pre_sleep());
     assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn a_late_answer_is_waited_for_and_not_asked_for_again() {
     for _ in 0..4 {
         assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
     }
-    world.is_over();
+    world.assert_done();
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_silent_server_blocks_no_other_and_its_job_comes_next() {
     world.sleep(5_000);
     world.peer(0).sends(&no_job());
     assert_eq!(taken(&mut worker), "H:late");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn grab_asks_once_and_does_not_sleep() {
     let job = worker.grab().expect("a job");
     world.peer(1).expects(&complete("H:1", b"x"));
     assert_eq!(worker.send(job, Report::Complete, b"x"), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_job_cut_anywhere_with_long_pauses_is_delivered_once() {
         let codes: Vec<ReturnCode> = (0..3).map(|_| work(&mut worker)).collect();
         let expected = [ReturnCode::TIMEOUT, ReturnCode::TIMEOUT, ReturnCode::SUCCESS];
         assert_eq!(codes, expected, "cut at {cut}");
-        world.is_over();
+        world.assert_done();
     }
 }
 
@@ -217,7 +217,7 @@ fn a_server_whose_large_job_was_slow_to_come_is_asked_again() {
     world.peer(1).expects(&grab()).sends(&assign("H:2"));
     world.peer(1).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -231,5 +231,5 @@ fn a_question_that_goes_out_in_parts_goes_out_whole() {
         timeout(&mut worker, 1_000);
         assert_eq!(taken(&mut worker), "H:2", "{sizes:?}");
     }
-    world.is_over();
+    world.assert_done();
 }

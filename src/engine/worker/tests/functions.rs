@@ -23,7 +23,7 @@ fn the_newest_of_one_name_is_called_and_every_one_is_announced() {
     let can_do = request(Command::CanDo, &[b"g"], b"");
     world.peer(0).expects(&[&cant_do[..], &cant_do, &can_do, &grab()].concat()).sends(&no_job());
     assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_change_goes_out_with_the_next_question() {
     world.peer(0).expects(&changes.concat()).sends(&no_job());
     assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
     assert_eq!(world.take_calls().send, 1);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_new_connection_is_told_everything_again() {
     world.peer(0).expects(&hello).sends(&no_job());
     assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
     assert_eq!(world.peer(0).connected, 2);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn a_function_that_takes_itself_back_still_delivers_its_result() {
     world.peer(0).expects(&complete("H:1", b"ok"));
     let outcome = Outcome::Complete(ReturnCode::SUCCESS);
     assert_eq!(worker.finish(ticket, outcome, b"ok"), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
     world.peer(0).expects(&request(Command::ResetAbilities, &[], b""));
     assert_eq!(worker.work(), WorkStep::Done(ReturnCode::NO_REGISTERED_FUNCTIONS));
-    world.is_over();
+    world.assert_done();
 }

@@ -7,7 +7,7 @@ fn with_job() -> (Worker<ScriptNet>, World, SlabId, WorkTicket) {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1"));
     let (id, ticket) = step(&mut worker).expect("a job");
-    world.is_over();
+    world.assert_done();
     (worker, world, id, ticket)
 }
 
@@ -24,14 +24,14 @@ fn each_report_has_its_packet_and_after_the_last_one_all_is_silence() {
     for (report, body, packet) in &reports {
         world.peer(0).expects(packet);
         assert_eq!(worker.send(id, *report, body), ReturnCode::SUCCESS);
-        world.is_over();
+        world.assert_done();
     }
     for report in [Report::Data, Report::Fail, Report::Exception, Report::Complete] {
         assert_eq!(worker.send(id, report, b"x"), ReturnCode::SUCCESS);
     }
     let code = worker.finish(ticket, Outcome::Fail(ReturnCode::WORK_FAIL), b"");
     assert_eq!(code, ReturnCode::WORK_FAIL);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_failure_carries_the_handle_without_a_nul() {
     // The next call is not a no-op.
     world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_job_to_be_retried_is_given_back_by_closing() {
     assert_eq!(worker.send(id, Report::Data, b"x"), ReturnCode::LOST_CONNECTION);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_abandoned_job_is_given_back_by_the_next_call() {
         worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"late"),
         ReturnCode::SUCCESS
     );
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_function_may_work_on_the_same_worker() {
     world.peer(0).expects(&complete("H:1", b"outer"));
     let done = Outcome::Complete(ReturnCode::SHUTDOWN);
     assert_eq!(worker.finish(outer, done, b"outer"), ReturnCode::SHUTDOWN);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_full_socket_is_waited_for_whatever_the_time_limit() {
     let body = vec![b'x'; 5000];
     world.peer(0).takes(&[0, 7, 0, 1000, 0]).expects(&complete("H:1", &body));
     assert_eq!(worker.send(id, Report::Complete, &body), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn what_comes_while_a_report_is_sent_is_kept() {
     assert_eq!(worker.send(first, Report::Complete, b""), ReturnCode::SUCCESS);
     let second = worker.grab().expect("the job that came meanwhile");
     assert_eq!(worker.job(second).expect("kept").handle(), b"H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_server_added_later_does_not_inherit_jobs() {
     worker.remove_servers();
     worker.add_server("127.0.0.1", 0).expect("numeric");
     assert_eq!(worker.send(id, Report::Data, b"x"), ReturnCode::LOST_CONNECTION);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_forked_child_leaves_its_parents_jobs_alone() {
     assert_eq!(world.peer(0).take_sent(), b"");
     world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -181,5 +181,5 @@ fn a_server_that_left_during_a_job_is_noticed_before_its_result_is_sent() {
     worker.check_servers();
     let done = Outcome::Complete(ReturnCode::SUCCESS);
     assert_eq!(worker.finish(ticket, done, b"x"), ReturnCode::LOST_CONNECTION);
-    world.is_over();
+    world.assert_done();
 }

@@ -38,7 +38,7 @@ fn a_call_does_one_thing_and_returns() {
     assert_eq!(worker.wait(), Ok(()));
     world.peer(0).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_program_that_never_waits_gets_on_too() {
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     let codes: Vec<ReturnCode> = (0..3).map(|_| work(&mut worker)).collect();
     assert_eq!(codes, [IO_WAIT, IO_WAIT, SUCCESS]);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_caller_of_grab_is_woken() {
     assert_eq!(worker.grab(), Err(NO_JOBS));
     world.peer(0).pauses(60_000).sends(&noop());
     assert_eq!(worker.wait(), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_round_asks_every_server_once_and_ends() {
         }
         let calls = if round == 0 { 6 } else { 3 };
         assert_eq!(go_on(&mut worker), (calls, NO_JOBS));
-        world.is_over();
+        world.assert_done();
     }
 }
 
@@ -88,7 +88,7 @@ fn a_server_that_gave_a_job_is_asked_again_and_then_those_behind_it() {
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     world.peer(2).expects(&pre_sleep());
     assert_eq!(go_on(&mut worker), (3, NO_JOBS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn an_answer_that_comes_during_an_echo_ends_its_server_s_turn() {
     // The other server is asked, not the one that has nothing.
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(go_on(&mut worker).1, SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_server_that_is_down_costs_a_turn_and_is_no_error() {
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     world.peer(1).meets(&[Connect::Refuse]);
     assert_eq!(go_on(&mut worker), (3, SUCCESS), "no rest is made");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_server_that_is_lost_has_had_its_turn() {
     assert_eq!(world.peer(1).connected, 1);
     world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(go_on(&mut worker), (2, SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_send_that_fails_is_the_end_of_a_turn() {
     world.peer(1).breaks();
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(go_on(&mut worker), (1, SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_silent_server_is_passed_over_when_its_grace_ends() {
     world.peer(1).expects(&complete("H:late", b"ok"));
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(work(&mut worker), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_server_that_was_slow_to_connect_to_is_asked_first() {
     assert_eq!(worker.wait(), Ok(()));
     world.sleep(500);
     assert_eq!(go_on(&mut worker), (1, SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn without_any_time_servers_are_still_asked_one_after_the_other() {
     world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(go_on(&mut worker), (2, SUCCESS));
     assert_eq!(world.peer(0).connected, 0);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn nobody_waits_with_an_only_server_for_the_end_of_its_grace() {
         assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
         assert_eq!(world.now() - began, calls * Duration::from_secs(1));
     }
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn servers_that_are_all_silent_stay_asked() {
     world.peer(0).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(work(&mut worker), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_blocking_call_begins_anew() {
     worker.link.settings.non_blocking = false;
     world.peer(1).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn in_an_event_loop_a_server_that_is_down_rests_beside_another() {
     assert_eq!(go_on(&mut worker), (2, NO_JOBS));
     assert_eq!(world.peer(1).connected, 2);
     assert_eq!(worker.next_timeout(), Some(Duration::from_millis(200)));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn an_event_loop_tries_a_good_server_that_was_lost_at_once() {
     assert_eq!(worker.next_timeout(), Some(Duration::ZERO));
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(go_on(&mut worker), (2, SUCCESS));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
     assert_eq!(worker.wait(), Ok(()));
     assert!(worker.has_buffered_work());
     assert!(worker.grab().is_ok());
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]

@@ -35,7 +35,7 @@ enum End {
 
 /// One thing that the caller or the world does.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Action {
     Call(Ask, End),
     Echo,
     AddFunction,
@@ -88,10 +88,10 @@ fn answer(random: &mut Random, number: usize) -> Vec<Turn> {
 }
 
 /// The calls and the world of a seed.
-fn script(random: &mut Random) -> Vec<Deed> {
-    let mut deeds = Vec::new();
+fn script(random: &mut Random) -> Vec<Action> {
+    let mut actions = Vec::new();
     if !random.one_in(4) {
-        deeds.push(Deed::Timeout(Some(100)));
+        actions.push(Action::Timeout(Some(100)));
     }
     for number in 0..4 + random.below(16) {
         match random.below(40) {
@@ -105,43 +105,43 @@ fn script(random: &mut Random) -> Vec<Deed> {
                     3 => End::Completes(20_000),
                     _ => End::Completes(2),
                 };
-                deeds.push(Deed::Server(GRABS, answer(random, number)));
-                deeds.push(Deed::Call(ask, end));
+                actions.push(Action::Server(GRABS, answer(random, number)));
+                actions.push(Action::Call(ask, end));
             }
             26..28 => {
                 let turns = arrival(random, &response(Command::EchoRes, &[], b"echo"));
-                deeds.push(Deed::Server(&[Command::EchoReq], turns));
-                deeds.push(Deed::Echo);
+                actions.push(Action::Server(&[Command::EchoReq], turns));
+                actions.push(Action::Echo);
             }
-            28 => deeds.push(Deed::AddFunction),
-            29 => deeds.push(Deed::RemoveFunction),
-            30 => deeds.push(Deed::NonBlocking(random.one_in(3))),
-            31 => deeds.push(Deed::Timeout(random.pick(&[None, Some(15), Some(1000)]))),
-            32 => deeds.push(Deed::Sleep(random.pick(&[1, 11, 2000]))),
+            28 => actions.push(Action::AddFunction),
+            29 => actions.push(Action::RemoveFunction),
+            30 => actions.push(Action::NonBlocking(random.one_in(3))),
+            31 => actions.push(Action::Timeout(random.pick(&[None, Some(15), Some(1000)]))),
+            32 => actions.push(Action::Sleep(random.pick(&[1, 11, 2000]))),
             33..35 => {
                 let bytes = strange(random);
                 let heard = random.pick(&[&[][..], &[Command::PreSleep][..]]);
-                deeds.push(Deed::Server(heard, arrival(random, &bytes)));
+                actions.push(Action::Server(heard, arrival(random, &bytes)));
             }
             35 => {
                 let how = random.pick(&[Connect::Accept, Connect::Refuse, Connect::Ignore]);
-                deeds.push(Deed::Meets(how));
+                actions.push(Action::Meets(how));
             }
             36 => {
                 let sizes = random.pick(&[&[0][..], &[5, 0], &[5, 0, 3, 0], &[12, 0]]);
-                deeds.push(Deed::Takes(sizes.to_vec()));
+                actions.push(Action::Takes(sizes.to_vec()));
             }
             37 if random.one_in(4) => {
                 let byte = random.pick(&[STOP_GRACEFUL, STOP_NOW]);
-                deeds.push(Deed::Stops(random.pick(&[0, 10]), byte));
+                actions.push(Action::Stops(random.pick(&[0, 10]), byte));
             }
-            37 => deeds.push(Deed::Breaks),
-            38 => deeds.push(Deed::Interrupts),
-            _ if random.one_in(4) => deeds.push(Deed::Forks),
-            _ => deeds.push(Deed::Server(&[], vec![Turn::Closes])),
+            37 => actions.push(Action::Breaks),
+            38 => actions.push(Action::Interrupts),
+            _ if random.one_in(4) => actions.push(Action::Forks),
+            _ => actions.push(Action::Server(&[], vec![Turn::Closes])),
         }
     }
-    deeds
+    actions
 }
 
 /// Ends a job's function.
@@ -202,42 +202,42 @@ fn call(worker: &mut Worker<ScriptNet>, ask: Ask, how: End) -> String {
     }
 }
 
-fn perform(worker: &mut Worker<ScriptNet>, world: &World, deed: &Deed) -> String {
+fn perform(worker: &mut Worker<ScriptNet>, world: &World, action: &Action) -> String {
     // A stop ends a call that waits for a job, and nothing else.
-    world.when_stuck(match deed {
-        Deed::Echo => Stuck::Closes,
+    world.when_stuck(match action {
+        Action::Echo => Stuck::Closes,
         _ => Stuck::Wakes(STOP_NOW),
     });
     let settings = &mut worker.link.settings;
-    match deed {
-        Deed::Call(ask, end) => return call(worker, *ask, *end),
-        Deed::Echo => return format!("{:?}", worker.broadcast(Broadcast::Echo(b"echo"))),
-        Deed::AddFunction => return format!("{:?}", worker.add_function(b"g", 0, Some(TOKEN))),
-        Deed::RemoveFunction => return format!("{:?}", worker.remove_function(b"g")),
-        Deed::NonBlocking(on) => settings.non_blocking = *on,
-        Deed::Timeout(limit) => settings.timeout = limit.map(time_limit),
-        Deed::Sleep(milliseconds) => world.sleep(*milliseconds),
-        Deed::Server([], turns) => world.peer(0).takes_turns(turns),
-        Deed::Server(heard, turns) => world.peer(0).hears(heard).takes_turns(turns),
-        Deed::Meets(how) => _ = world.peer(0).meets(&[*how]),
-        Deed::Takes(sizes) => _ = world.peer(0).takes(sizes),
-        Deed::Breaks => _ = world.peer(0).breaks(),
-        Deed::Stops(after, byte) => world.wakes_after(*after, *byte),
-        Deed::Interrupts => world.interrupts(),
-        Deed::Forks => world.forks(),
+    match action {
+        Action::Call(ask, end) => return call(worker, *ask, *end),
+        Action::Echo => return format!("{:?}", worker.broadcast(Broadcast::Echo(b"echo"))),
+        Action::AddFunction => return format!("{:?}", worker.add_function(b"g", 0, Some(TOKEN))),
+        Action::RemoveFunction => return format!("{:?}", worker.remove_function(b"g")),
+        Action::NonBlocking(on) => settings.non_blocking = *on,
+        Action::Timeout(limit) => settings.timeout = limit.map(time_limit),
+        Action::Sleep(milliseconds) => world.sleep(*milliseconds),
+        Action::Server([], turns) => world.peer(0).takes_turns(turns),
+        Action::Server(heard, turns) => world.peer(0).hears(heard).takes_turns(turns),
+        Action::Meets(how) => _ = world.peer(0).meets(&[*how]),
+        Action::Takes(sizes) => _ = world.peer(0).takes(sizes),
+        Action::Breaks => _ = world.peer(0).breaks(),
+        Action::Stops(after, byte) => world.wakes_after(*after, *byte),
+        Action::Interrupts => world.interrupts(),
+        Action::Forks => world.forks(),
     }
     String::new()
 }
 
-/// Plays a script. Returns what could be seen after each deed, and how many jobs came by
+/// Plays a script. Returns what could be seen after each action, and how many jobs came by
 /// the shortcut.
-fn play(deeds: &[Deed], shortcuts_off: bool) -> (Vec<String>, usize) {
+fn play(actions: &[Action], shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut worker, world) = worker(1);
     worker.link.shortcuts_off = shortcuts_off;
     let began = world.now();
     let mut seen = Vec::new();
-    for deed in deeds {
-        let outcome = perform(&mut worker, &world, deed);
+    for action in actions {
+        let outcome = perform(&mut worker, &world, action);
         let error = &worker.link.error;
         let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.message());
         let (state, time) = (worker.link.conns[0].state, world.now() - began);
@@ -250,13 +250,13 @@ fn play(deeds: &[Deed], shortcuts_off: bool) -> (Vec<String>, usize) {
 /// Plays a seed's script both ways. Returns how often the shortcut was taken.
 ///
 /// # Errors
-/// The deeds up to the first difference, and that.
+/// The actions up to the first difference, and that.
 fn compare(seed: u64) -> Result<usize, String> {
     let _seed = Seed(seed);
-    let deeds = script(&mut Random(seed));
-    let ((ordinary, none), (quick, taken)) = (play(&deeds, true), play(&deeds, false));
+    let actions = script(&mut Random(seed));
+    let ((ordinary, none), (quick, taken)) = (play(&actions, true), play(&actions, false));
     assert_eq!(none, 0);
-    differences(seed, &deeds, &quick, &ordinary).map(|()| taken)
+    differences(seed, &actions, &quick, &ordinary).map(|()| taken)
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn a_stop_ends_the_sleep_and_every_later_call() {
             assert_eq!(worker.wait(), Err(code));
         }
         assert_eq!(worker.grab(), Err(code));
-        world.is_over();
+        world.assert_done();
     }
 }
 
@@ -39,7 +39,7 @@ fn a_job_that_is_on_its_way_is_still_run_by_a_graceful_stop() {
     world.peer(0).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
     assert_eq!(work(&mut worker), ReturnCode::SHUTDOWN_GRACEFUL);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -65,5 +65,5 @@ fn a_signal_ends_a_wait_only_when_asked_to() {
     world.interrupts();
     assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
     assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
-    world.is_over();
+    world.assert_done();
 }

@@ -18,7 +18,7 @@ fn a_refused_connection_is_reported_and_tried_again_after_a_pause() {
     }
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_server_that_is_down_does_not_keep_others_waiting() {
     world.peer(1).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
     assert_eq!(world.now() - began, Duration::from_millis(100));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_server_that_never_answers_the_phone_does_not_either() {
     let began = world.now();
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
     assert_eq!(world.now(), began, "it has no second grace");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_server_that_comes_back_is_used_in_the_same_call() {
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep()).pauses(5000).closes();
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn an_unexpected_packet_is_reported_and_the_connection_stays_in_step() {
     let text = worker.link.error.text().expect("set").to_string_lossy().into_owned();
     assert!(text.contains("unexpected packet:GEARMAN_JOB_CREATED"), "{text}");
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_error_answers_the_question_unless_it_is_about_a_job() {
     assert_eq!(work(&mut worker), ReturnCode::UNEXPECTED_PACKET);
     world.peer(0).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn nonsense_closes_the_connection() {
         assert!(!world.peer(0).is_open());
         world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
         assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-        world.is_over();
+        world.assert_done();
     }
 }
 
@@ -205,7 +205,7 @@ fn echo_and_options_are_exchanged_between_jobs() {
     world.peer(0).sends(&response(Command::EchoRes, &[], b"pong"));
     let corrupt = worker.broadcast(Broadcast::Echo(b"ping"));
     assert_eq!(corrupt, Err(ReturnCode::ECHO_DATA_CORRUPTION));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -224,13 +224,13 @@ fn a_server_that_was_lost_with_the_question_is_connected_to_at_once() {
     worker.link.shortcuts_off = true;
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(taken(&mut worker), "H:1");
-    world.is_over();
+    world.assert_done();
     // It was a good connection: nothing has it rest.
     world.sleep(2000);
     world.peer(0).breaks();
     world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -241,5 +241,5 @@ fn a_question_that_does_not_go_at_once_is_sent_when_there_is_room() {
     world.peer(0).takes(&[5, 0]);
     world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    world.assert_done();
 }

@@ -32,7 +32,7 @@ fn nothing_is_due_after_calls_that_have_ended() {
     world.take_calls();
     assert_eq!(worker.wait(), NOTHING);
     assert_eq!(world.take_calls().wait, 0);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_server_that_is_to_wake_the_worker_is_waited_for() {
     assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
     assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
     assert_eq!(worker.wait(), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn what_has_come_is_reported_once() {
     assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(work(&mut worker), ReturnCode::NO_JOBS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_was_reported_has_to_be_looked_at_before_others_are_waited_for() {
     world.peer(1).expects(&grab()).sends(&no_job());
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_job_at_hand_is_reported_once() {
     assert_eq!((worker.wait(), worker.wait()), (Ok(()), NOTHING));
     world.peer(1).expects(&complete("H:late", b"ok"));
     assert_eq!(taken(&mut worker), "H:late");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn what_comes_on_another_connection_does_not_end_the_wait() {
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(world.now() - began, Duration::from_millis(50));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_limit_of_nothing_looks_once() {
     assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
     world.sleep(10);
     assert_eq!(worker.wait(), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
