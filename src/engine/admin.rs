@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_to_its_end() {
+    fn a_reply_is_read_to_its_end() {
         let (mut admin, world) = admin();
         world.peer(0).expects(b"status\r\n").sends(b"f\t1").pauses(5000).sends(b"\t0\t2\n.\n");
         world.peer(0).expects(b"version\r\n").sends(b"OK 2\n");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_answer_is_none() {
+    fn an_incomplete_reply_is_lost_connection() {
         let (mut admin, world) = admin();
         world.peer(0).expects(b"status\r\n").sends(b"f\t1\t0\t2\n").closes();
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::LOST_CONNECTION));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_the_longest_silence() {
+    fn the_timeout_limits_the_time_between_two_receives() {
         let (mut admin, world) = admin();
         admin.link.settings.timeout = Some(Duration::from_millis(300));
         world.peer(0).expects(b"status\r\n");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_not_there_is_told_with_its_reason() {
+    fn a_refused_connection_has_its_reason() {
         let (mut admin, world) = admin();
         world.peer(0).meets(&[Connect::Refuse]);
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::COULD_NOT_CONNECT));

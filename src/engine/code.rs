@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers_agree() {
+    fn each_code_has_the_name_of_its_number() {
         assert_eq!(ReturnCode(0).name(), "GEARMAN_SUCCESS");
         assert_eq!(ReturnCode(47).name(), "GEARMAN_TIMEOUT");
         assert_eq!(ReturnCode(53).name(), "GEARMAN_MAX_RETURN");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_names_its_errors() {
+    fn an_error_packet_names_its_code() {
         assert_eq!(ReturnCode::from_server(b"QUEUE_ERROR"), Some(ReturnCode::QUEUE_ERROR));
         assert_eq!(ReturnCode::from_server(b"JOB_NOT_FOUND"), Some(ReturnCode::JOB_NOT_FOUND));
         assert_eq!(ReturnCode::from_server(b"surprise"), None);

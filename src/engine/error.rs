@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_has_the_shape_that_people_search_for() {
+    fn an_error_text_has_the_format_of_the_original() {
         let mut error = ErrorState::default();
         let code = error.set(ReturnCode::TIMEOUT, at(), "timeout reached");
         assert_eq!(code, ReturnCode::TIMEOUT);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_error_shows_the_systems_words() {
+    fn a_system_error_shows_the_message_of_the_system() {
         let mut error = ErrorState::default();
         let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
         assert_eq!(error.set_io(&refused, at(), "connect"), ReturnCode::COULD_NOT_CONNECT);
@@ -259,14 +259,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_never_grows_beyond_its_limit() {
+    fn an_error_text_has_at_most_2048_bytes() {
         let mut error = ErrorState::default();
         error.set(ReturnCode::SERVER_ERROR, at(), &"x".repeat(10_000));
         assert_eq!(error.text().expect("set").as_bytes().len(), ERROR_TEXT_BYTES_MAX - 1);
     }
 
     #[test]
-    fn lines_are_kept_only_for_a_log_function() {
+    fn log_lines_are_queued_only_for_a_log_function() {
         let mut error = ErrorState::default();
         error.set(ReturnCode::TIMEOUT, at(), "");
         assert!(!error.has_log());

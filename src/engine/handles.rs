@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_handles_are_found_in_the_order_they_came() {
+    fn tasks_with_equal_handles_are_found_in_the_order_of_adding() {
         let mut tasks = Tasks((0..100).map(|n| (n % 3, NO_SLOT)).collect());
         let mut index = HandleIndex::default();
         for slot in 0..100 {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_takes_out_one_and_only_one() {
+    fn removing_a_slot_leaves_the_rest_of_its_chain() {
         let mut tasks = Tasks((0..50).map(|n| (n / 2, NO_SLOT)).collect());
         let mut index = HandleIndex::default();
         for slot in 0..50 {

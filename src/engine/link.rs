@@ -180,7 +180,7 @@ impl<T: Transport> Link<T> {
             return Err(self.error.set(
                 ReturnCode::COULD_NOT_CONNECT,
                 at!("gearman_connection_st::connect"),
-                "TLS was asked for, and this libgearman was built without it",
+                "TLS was requested, but this libgearman is built without it",
             ));
         }
         let now = self.net.now();

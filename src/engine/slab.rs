@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_dies_with_its_value() {
+    fn an_id_names_nothing_after_its_value_is_removed() {
         let mut slab = BoxSlab::new();
         let a = slab.insert(Box::new('a'));
         assert_eq!(slab.get(a), Some(&'a'));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_what_it_holds() {
+    fn a_slab_counts_its_values() {
         let mut slab = BoxSlab::new();
         let ids: Vec<SlabId> = (0..10).map(|n| slab.insert(Box::new(n))).collect();
         assert_eq!((slab.len(), slab.is_empty()), (10, false));

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_id_is_kept_up_to_its_limit() {
+    fn a_given_id_is_kept_up_to_63_bytes() {
         assert_eq!(choose(b"u1", b""), Some(b"u1".to_vec()));
         assert_eq!(choose(b"-", b"x"), Some(b"-".to_vec()));
         assert_eq!(choose(&[b'u'; 63], b""), Some(vec![b'u'; 63]));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn no_id_becomes_a_uuid() {
+    fn an_empty_id_becomes_a_uuid() {
         assert_eq!(choose(b"", b"").expect("one").len(), 36);
     }
 }

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_and_ids_never_agree() {
+    fn ids_of_one_source_and_of_several_are_distinct() {
         let mut seen = HashSet::new();
         for _ in 0..20 {
             let mut source = UuidSource::default();

@@ -100,7 +100,7 @@ impl<T: Transport> Client<T> {
                 );
                 Ok(Submitted::Created(handle))
             }
-            surprise => self.fall_back(new, surprise.err()),
+            other => self.fall_back(new, other.err()),
         }
     }
 

@@ -147,7 +147,11 @@ impl<T: Transport> Client<T> {
                 admin::Line::Incomplete => (0, Ok(None)),
                 admin::Line::TooLong => (
                     0,
-                    Err(self.invalid_packet(key, ReturnCode::INVALID_PACKET, "a line without end")),
+                    Err(self.invalid_packet(
+                        key,
+                        ReturnCode::INVALID_PACKET,
+                        "a line of text is too long",
+                    )),
                 ),
             };
         }

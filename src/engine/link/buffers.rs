@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_out_as_they_went_in() {
+    fn a_receive_buffer_returns_the_bytes_that_were_received() {
         let mut buffer = InBuf::default();
         let all: Vec<u8> = (0..100_000u32).flat_map(u32::to_be_bytes).collect();
         let mut out = Vec::new();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_out_buffer_starts_over() {
+    fn a_send_buffer_is_reset_when_all_is_sent() {
         let mut buffer = OutBuf::default();
         buffer.bytes().extend_from_slice(b"abcdef");
         buffer.sent(2);

@@ -1,7 +1,6 @@
-//! The blocking forms of calls that only tests make so: everything else either
-//! waits in `capi` or does not wait.
+//! Blocking forms of calls, for tests. Other callers wait in `capi` or do not block.
 //!
-//! Must not: do more than sleep where the call must wait.
+//! Must not: do anything but sleep while a call is pending.
 
 use crate::ReturnCode;
 use crate::client::{Broadcast, Cancelling, Client, NewTask, Piece, Submitted};

@@ -1,4 +1,4 @@
-//! Scripts from a seed, for tests that compare two ways of doing the same.
+//! Random scripts from a seed, for tests that compare a shortcut with the ordinary way.
 //!
 //! Must not: be used for secrets.
 
@@ -7,7 +7,7 @@ pub(crate) use crate::random::Random;
 use std::fmt::{Debug, Formatter, Result as Written};
 use std::time::Duration;
 
-/// How many scripts are compared.
+/// Number of seeds that a test compares.
 pub(crate) const SEEDS: u64 = 3_000;
 
 impl Random {
@@ -16,13 +16,13 @@ impl Random {
         self.below(times) == 0
     }
 
-    /// One of some values.
+    /// A random element of `values`.
     pub(crate) fn pick<V: Clone>(&mut self, values: &[V]) -> V {
         values[self.below(values.len())].clone()
     }
 }
 
-/// What a peer does with an answer of its own making.
+/// One step of a peer that sends a reply.
 #[derive(Clone)]
 pub(crate) enum Turn {
     Sends(Vec<u8>),
@@ -30,8 +30,8 @@ pub(crate) enum Turn {
     Closes,
 }
 
-/// A time limit that never ends at the very moment at which a peer does something: which
-/// of the two is noticed then depends on how often a call waits.
+/// A timeout that never ends at the very time of a peer's action. If both were equal, their
+/// order would depend on how often a call waits.
 pub(crate) fn time_limit(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds) + Duration::from_nanos(1)
 }
@@ -46,8 +46,8 @@ impl Debug for Turn {
     }
 }
 
-/// How an answer arrives: mostly at once, else in pieces cut anywhere, with pauses
-/// between them, or cut off by the end of the connection.
+/// A random way for a reply to arrive: mostly at once, otherwise in pieces split anywhere,
+/// with pauses, or cut short by the end of the connection.
 pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
     let mut turns = Vec::new();
     if random.one_in(4) {
@@ -77,7 +77,7 @@ pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
 }
 
 impl ScriptPeer {
-    /// Adds turns to the script.
+    /// Appends turns to the script.
     pub(crate) fn takes_turns(&mut self, turns: &[Turn]) {
         for turn in turns {
             match turn {
@@ -89,7 +89,7 @@ impl ScriptPeer {
     }
 }
 
-/// Names the seed of a test that panics while this is alive.
+/// Prints the seed of a test that panics while this value exists.
 pub(crate) struct Seed(pub(crate) u64);
 
 impl Drop for Seed {
@@ -100,10 +100,10 @@ impl Drop for Seed {
     }
 }
 
-/// Compares what was seen after each action of a script that was played both ways.
+/// Compares what was observed after each action of a script that ran both ways.
 ///
 /// # Errors
-/// The actions up to the first difference, and that.
+/// The actions up to the first difference, and the difference.
 pub(crate) fn differences(
     seed: u64,
     actions: &[impl Debug],

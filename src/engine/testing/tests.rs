@@ -1,10 +1,10 @@
-//! The script itself, played against a bare link.
+//! Tests of the scripted transport, with a bare `Link`.
 
 use super::*;
 use crate::link::{ConnState, Fill, Flush, Link, Wait};
 
 #[test]
-fn a_script_is_played_as_far_as_the_engine_goes_along() {
+fn a_script_advances_with_the_engine() {
     let (net, world) = ScriptNet::new();
     let mut link = Link::new(net);
     link.add_server("localhost", 0).expect("address");
@@ -32,7 +32,7 @@ fn a_script_is_played_as_far_as_the_engine_goes_along() {
 
 #[test]
 #[should_panic(expected = "peer 0 expects")]
-fn bytes_that_nobody_expects_fail_the_test() {
+fn unexpected_bytes_fail_the_test() {
     let (net, world) = ScriptNet::new();
     let mut link = Link::new(net);
     link.add_server("localhost", 0).expect("address");

@@ -143,7 +143,7 @@ impl<T: Transport> Worker<T> {
             SendOutcome::TooLarge => Err(self.link.error.set(
                 ReturnCode::ARGUMENT_TOO_LARGE,
                 at!("gearman_job_send"),
-                "a packet holds less than 4 GiB",
+                "a packet must be smaller than 4 GiB",
             )),
         }
     }
@@ -154,7 +154,7 @@ impl<T: Transport> Worker<T> {
         self.link.error.set(
             ReturnCode::LOST_CONNECTION,
             at!("gearman_job_send"),
-            "the connection that the job came on is gone",
+            "the job's connection is gone",
         )
     }
 

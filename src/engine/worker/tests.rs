@@ -1,13 +1,13 @@
-//! The worker against scripted servers. Each file looks at one side of it.
+//! Tests of the worker with scripted servers, one file per subject.
 
 mod abandoned;
 mod asking;
+mod failures;
 mod functions;
 mod jobs;
 mod rounds;
 mod shortcut;
 mod stops;
-mod trouble;
 mod waiting;
 
 use super::*;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The token of the function `f`.
 const TOKEN: u64 = 7;
 
-/// A worker of so many servers that offers the function `f`.
+/// A worker with this many servers that offers the function `f`.
 fn worker(servers: u16) -> (Worker<ScriptNet>, World) {
     let (net, world) = ScriptNet::new();
     let mut worker = Worker::new(net);
@@ -47,7 +47,7 @@ fn grab() -> Vec<u8> {
     request(Command::GrabJobAll, &[], b"")
 }
 
-/// What a fresh connection sends first.
+/// The first packets on a new connection.
 fn hello() -> Vec<u8> {
     [can_do(), grab()].concat()
 }
@@ -72,7 +72,7 @@ fn complete(handle: &str, body: &[u8]) -> Vec<u8> {
     request(Command::WorkComplete, &[handle.as_bytes()], body)
 }
 
-/// One call up to its job or its end.
+/// Makes one call, up to its job or its end.
 fn step(worker: &mut Worker<ScriptNet>) -> Result<(SlabId, WorkTicket), ReturnCode> {
     match worker.work() {
         WorkStep::Done(code) => Err(code),
@@ -83,7 +83,7 @@ fn step(worker: &mut Worker<ScriptNet>) -> Result<(SlabId, WorkTicket), ReturnCo
     }
 }
 
-/// One call whose function returns `ok`.
+/// Makes one call whose function returns `ok`.
 fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
     match step(worker) {
         Err(code) => code,
@@ -91,7 +91,7 @@ fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
     }
 }
 
-/// The handle of the job that a call is given.
+/// Runs one job and returns its handle.
 fn taken(worker: &mut Worker<ScriptNet>) -> String {
     let (job, ticket) = step(worker).expect("a job");
     let handle = String::from_utf8_lossy(worker.job(job).expect("kept").handle()).into_owned();

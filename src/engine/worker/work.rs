@@ -79,7 +79,7 @@ impl<T: Transport> Worker<T> {
         self.link.sleep_until(deadline);
         match self.poll_quick(deadline) {
             Poll::Ready(Ok(Some(id))) => self.start(id),
-            surprise => self.work_on(deadline, surprise),
+            other => self.work_on(deadline, other),
         }
     }
 

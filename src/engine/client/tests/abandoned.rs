@@ -1,10 +1,10 @@
-//! Waits that are never gone on with, because their thread was cancelled.
+//! Waits that are abandoned because their thread was cancelled.
 
 use super::*;
 use crate::exchange::Broadcast;
 use std::task::Poll;
 
-/// A client whose connection is made and quiet.
+/// A client with an idle connection.
 fn quiet_client() -> (Client<ScriptNet>, World) {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b"out"));
@@ -15,7 +15,7 @@ fn quiet_client() -> (Client<ScriptNet>, World) {
 }
 
 #[test]
-fn the_acknowledgement_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
+fn the_job_created_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
     let (mut client, world) = quiet_client();
     let new = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Do, b"in") };
     let job = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
@@ -32,7 +32,7 @@ fn the_acknowledgement_of_an_abandoned_submission_is_not_taken_for_the_next_one(
 }
 
 #[test]
-fn a_question_that_was_left_half_sent_goes_with_its_connection() {
+fn abandoning_a_partly_sent_request_closes_its_connection() {
     let (mut client, world) = quiet_client();
     let echo = Broadcast::Echo(b"hello");
     world.peer(0).takes(&[4, 0]);
@@ -48,7 +48,7 @@ fn a_question_that_was_left_half_sent_goes_with_its_connection() {
 }
 
 #[test]
-fn the_answer_to_an_abandoned_question_is_skipped() {
+fn the_reply_to_an_abandoned_request_is_skipped() {
     let (mut client, world) = quiet_client();
     let question = request(Command::EchoReq, &[], b"hello");
     let mut call = client.begin_broadcast();
@@ -63,7 +63,7 @@ fn the_answer_to_an_abandoned_question_is_skipped() {
 }
 
 #[test]
-fn a_wait_that_took_too_long_is_not_the_next_call_s() {
+fn the_timeout_of_an_abandoned_wait_does_not_end_the_next_call() {
     let (mut client, world) = quiet_client();
     client.link.settings.timeout = Some(Duration::from_millis(50));
     let question = request(Command::EchoReq, &[], b"hello");

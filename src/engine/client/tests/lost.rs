@@ -1,9 +1,9 @@
-//! What has come for tasks when their connection is lost.
+//! What becomes of tasks when their connection is lost.
 
 use super::*;
 
-/// Two tasks whose ends come together; the callback of the first ends the run, so
-/// that the second's end stays in the receive buffer.
+/// Adds two tasks whose final packets arrive together. The callback of the first ends the
+/// run, so that the second packet stays in the receive buffer. Returns the second task.
 fn interrupted(client: &mut Client<ScriptNet>, world: &World) -> SlabId {
     let ends = [
         response(Command::JobCreated, &[b"a"], b""),
@@ -23,7 +23,7 @@ fn interrupted(client: &mut Client<ScriptNet>, world: &World) -> SlabId {
     second
 }
 
-/// Runs to the end with every callback succeeding, and counts those.
+/// Runs to the end with every callback succeeding. Returns the number of callbacks.
 fn run_with_callbacks(client: &mut Client<ScriptNet>) -> (ReturnCode, usize) {
     let mut run = client.run_all();
     for calls in 0.. {
@@ -38,7 +38,7 @@ fn run_with_callbacks(client: &mut Client<ScriptNet>) -> (ReturnCode, usize) {
 }
 
 #[test]
-fn a_result_that_was_received_is_not_lost_with_its_connection() {
+fn a_received_result_is_not_lost_with_its_connection() {
     let (mut client, world) = client(1);
     let second = interrupted(&mut client, &world);
     world.peer(0).closes();
@@ -54,7 +54,7 @@ fn a_result_that_was_received_is_not_lost_with_its_connection() {
 }
 
 #[test]
-fn a_question_on_a_connection_that_has_ended_loses_no_result() {
+fn a_request_on_a_closed_connection_loses_no_received_result() {
     let (mut client, world) = client(1);
     let second = interrupted(&mut client, &world);
     world.peer(0).closes();
@@ -71,7 +71,7 @@ fn a_question_on_a_connection_that_has_ended_loses_no_result() {
 }
 
 #[test]
-fn a_result_that_was_put_off_outlives_its_connection() {
+fn a_deferred_result_is_not_lost_with_its_connection() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"1")).sends(&created());
     let callbacks = Callbacks::DATA;
@@ -80,8 +80,8 @@ fn a_result_that_was_put_off_outlives_its_connection() {
     world.peer(0).sends(&response(Command::WorkData, &[HANDLE], b"part"));
     let mut run = client.run_all();
     let (_, ticket) = next_call(&mut client, &mut run);
-    // A question inside the callback reads on: first the task's end, then the
-    // connection's.
+    // A request inside the callback reads first the task's final packet, then the end of
+    // the connection.
     world.peer(0).expects(&request(Command::EchoReq, &[], b"x")).sends(&complete(b"")).closes();
     assert!(client.broadcast(Broadcast::Echo(b"x")).is_err());
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
@@ -91,7 +91,7 @@ fn a_result_that_was_put_off_outlives_its_connection() {
 }
 
 #[test]
-fn a_background_job_that_was_created_outlives_its_connection() {
+fn a_created_background_job_is_not_lost_with_its_connection() {
     let (mut client, world) = client(1);
     let submit = request(Command::SubmitJobBg, &[b"f", b"u"], b"");
     world.peer(0).expects(&submit).sends(&created());
@@ -111,7 +111,7 @@ fn a_background_job_that_was_created_outlives_its_connection() {
 }
 
 #[test]
-fn a_task_that_was_lost_between_runs_is_told_by_the_next_run() {
+fn a_task_lost_between_runs_is_reported_by_the_next_run() {
     let (mut client, world) = client(1);
     client.link.settings.non_blocking = true;
     let lost = client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
@@ -126,7 +126,7 @@ fn a_task_that_was_lost_between_runs_is_told_by_the_next_run() {
 }
 
 #[test]
-fn a_task_that_was_lost_during_a_single_call_is_told_by_the_next_run() {
+fn a_task_lost_during_a_single_call_is_reported_by_the_next_run() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&created()).closes();
     client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
@@ -143,7 +143,7 @@ fn a_task_that_was_lost_during_a_single_call_is_told_by_the_next_run() {
 }
 
 #[test]
-fn tasks_that_were_refused_during_a_single_call_are_told_by_the_next_run() {
+fn tasks_refused_during_a_single_call_are_reported_by_the_next_run() {
     let (mut client, world) = client(1);
     let refusal = response(Command::Error, &[b"QUEUE_ERROR", b"full"], b"");
     world
@@ -161,7 +161,7 @@ fn tasks_that_were_refused_during_a_single_call_are_told_by_the_next_run() {
 }
 
 #[test]
-fn a_lost_task_that_was_freed_is_told_to_nobody() {
+fn a_lost_task_that_was_freed_is_not_reported() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&[submit(b"1"), submit(b"2")].concat()).sends(&created()).closes();
     let freed = client.add(&new_task(TaskKind::Add, b"1")).expect("valid");
@@ -174,7 +174,7 @@ fn a_lost_task_that_was_freed_is_told_to_nobody() {
 }
 
 #[test]
-fn a_call_waits_for_its_result_inside_the_callback_of_a_task_that_is_lost() {
+fn a_call_inside_the_callback_of_a_lost_task_waits_for_its_result() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"1")).sends(&response(Command::JobCreated, &[b"a"], b""));
     let callbacks = Callbacks::CREATED;
@@ -198,7 +198,7 @@ fn a_call_waits_for_its_result_inside_the_callback_of_a_task_that_is_lost() {
 }
 
 #[test]
-fn a_task_that_was_not_sent_does_not_wait_for_an_idle_connection() {
+fn an_unsent_task_does_not_wait_for_an_idle_connection() {
     let (mut client, world) = client(2);
     let (question, answer) =
         (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
@@ -215,14 +215,14 @@ fn a_task_that_was_not_sent_does_not_wait_for_an_idle_connection() {
 }
 
 #[test]
-fn a_task_that_went_half_out_is_sent_again_at_once_when_its_connection_ends() {
+fn a_partly_sent_task_is_sent_again_at_once_when_its_connection_ends() {
     let (mut client, world) = client(2);
     let echo = (request(Command::EchoReq, &[], b"x"), response(Command::EchoRes, &[], b"x"));
     for key in [0, 1] {
         world.peer(key).expects(&echo.0).sends(&echo.1);
     }
     assert_eq!(client.broadcast(Broadcast::Echo(b"x")), Ok(()));
-    // The other connection is open and quiet: nothing but this loss ends the wait.
+    // The other connection is open and idle: only this loss ends the wait.
     let body = [b'b'; 5_000];
     world.peer(1).takes(&[100, 0, 0]).closes();
     let id = client.add(&new_task(TaskKind::Do, &body)).expect("valid");

@@ -1,6 +1,6 @@
-//! The shortcut for background jobs against the ordinary way: the same script of calls
-//! and servers is played once with each, and everything that can be seen must be the
-//! same: the bytes, the codes, the handles and results, the errors, and the time it took.
+//! The shortcut for background jobs, compared with the ordinary way: the same script of
+//! calls and servers runs once with each, and everything observable must be equal: bytes,
+//! codes, handles, results, errors, and elapsed time.
 
 use super::*;
 use crate::exchange::Broadcast;
@@ -12,10 +12,10 @@ use crate::testing::random::{
 const SUBMITS: &[Command] =
     &[Command::SubmitJobBg, Command::SubmitJobHighBg, Command::SubmitJobLowBg, Command::SubmitJob];
 
-/// One thing that the caller or the world does.
+/// One action of the caller or of its environment.
 #[derive(Clone, Debug)]
 enum Action {
-    /// A background job, waited for, or left at the first wait.
+    /// A background job, which is waited for or abandoned at the first wait.
     Background {
         command: Command,
         size: usize,
@@ -23,7 +23,7 @@ enum Action {
     },
     /// A job whose result is waited for.
     Foreground,
-    /// So many tasks at once.
+    /// A run of this many tasks.
     RunAll(usize),
     /// A task that is removed after one step without waiting.
     GiveUp,
@@ -32,7 +32,7 @@ enum Action {
     NonBlocking(bool),
     Timeout(Option<u64>),
     Sleep(u64),
-    /// What a server says once it hears one of these commands, or unasked.
+    /// What a server sends, after a packet with one of these commands or unasked.
     Server(usize, &'static [Command], Vec<Turn>),
     Meets(usize, Connect),
     Takes(usize, Vec<usize>),
@@ -41,12 +41,12 @@ enum Action {
     Forks,
 }
 
-/// A packet that answers nothing that a background job asks, or no packet at all.
+/// A packet that is not a reply to a background job, or not a packet at all.
 fn strange(random: &mut Random) -> Vec<u8> {
     match random.below(12) {
         0..3 => response(Command::Noop, &[], b""),
-        3 => response(Command::WorkComplete, &[b"H:nobody"], b"result"),
-        4 => response(Command::WorkData, &[b"H:nobody"], &[b'x'; 20_000]),
+        3 => response(Command::WorkComplete, &[b"H:unknown"], b"result"),
+        4 => response(Command::WorkData, &[b"H:unknown"], &[b'x'; 20_000]),
         5 => response(Command::EchoRes, &[], b"echo"),
         6 => response(Command::StatusRes, &[b"H:1", b"1", b"1", b"1", b"2"], b""),
         7 => response(Command::Error, &[b"queue_full", b"Job queue is full"], b""),
@@ -57,7 +57,7 @@ fn strange(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// What a server answers a job with, and how that arrives.
+/// A server's reply to a job, and how it arrives.
 fn answer(random: &mut Random, number: usize, ends: bool) -> Vec<Turn> {
     let handle = format!("H:{number}").into_bytes();
     let mut bytes = Vec::new();
@@ -81,7 +81,7 @@ fn answer(random: &mut Random, number: usize, ends: bool) -> Vec<Turn> {
     arrival(random, &bytes)
 }
 
-/// The calls and the world of a seed.
+/// The script of a seed.
 fn script(random: &mut Random, servers: usize) -> Vec<Action> {
     let mut actions = Vec::new();
     for number in 0..4 + random.below(16) {
@@ -143,7 +143,7 @@ fn script(random: &mut Random, servers: usize) -> Vec<Action> {
     actions
 }
 
-/// Goes on with a task's run to its end and removes it.
+/// Runs a task to its end and removes it.
 fn finish(client: &mut Client<ScriptNet>, id: SlabId, mut run: TaskRun) -> String {
     let code = match client.step(&mut run) {
         TaskStep::Done(code) => code,
@@ -174,7 +174,7 @@ fn background(client: &mut Client<ScriptNet>, command: Command, size: usize) -> 
     }
 }
 
-/// A background job that is left at its first wait.
+/// Submits a background job and abandons it at its first wait.
 fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> String {
     let body = vec![b'b'; size];
     let new = NewTask { command, ..new_task(TaskKind::Do, &body) };
@@ -250,8 +250,8 @@ fn perform(client: &mut Client<ScriptNet>, world: &World, action: &Action) -> St
     }
 }
 
-/// Plays a script. Returns what could be seen after each action, and how many background
-/// jobs took the shortcut to its end.
+/// Runs a script. Returns what was observed after each action, and how many background jobs
+/// the shortcut completed.
 fn play(actions: &[Action], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut client, world) = client(servers);
     client.link.shortcuts_off = shortcuts_off;
@@ -272,10 +272,10 @@ fn play(actions: &[Action], servers: usize, shortcuts_off: bool) -> (Vec<String>
     (seen, client.link.shortcuts_taken)
 }
 
-/// Plays a seed's script both ways. Returns how often the shortcut was taken.
+/// Runs a seed's script both ways. Returns how often the shortcut was taken.
 ///
 /// # Errors
-/// The actions up to the first difference, and that.
+/// The actions up to the first difference, and the difference.
 fn compare(seed: u64) -> Result<usize, String> {
     let _seed = Seed(seed);
     let mut random = Random(seed);

@@ -1,9 +1,9 @@
-//! Waits that are never gone on with, because their thread was cancelled.
+//! Waits that are abandoned because their thread was cancelled.
 
 use super::*;
 
 #[test]
-fn the_job_that_an_abandoned_call_has_asked_for_is_the_next_one() {
+fn a_job_for_an_abandoned_call_goes_to_the_next_call() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(taken(&mut worker), "H:1");
@@ -16,7 +16,7 @@ fn the_job_that_an_abandoned_call_has_asked_for_is_the_next_one() {
 }
 
 #[test]
-fn a_result_that_was_left_half_sent_goes_with_its_connection() {
+fn abandoning_a_partly_sent_result_closes_its_connection() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1"));
     let (_, ticket) = step(&mut worker).expect("a job");

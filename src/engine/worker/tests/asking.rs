@@ -1,10 +1,10 @@
-//! Whom a worker asks for jobs, when, and how often.
+//! Which servers a worker asks for jobs, when, and how often.
 
 use super::*;
 use crate::testing::Calls;
 
 #[test]
-fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
+fn the_result_of_a_job_is_sent_before_the_call_returns() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     let (id, ticket) = step(&mut worker).expect("a job");
@@ -17,7 +17,7 @@ fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
 }
 
 #[test]
-fn nothing_is_asked_while_a_large_job_arrives() {
+fn no_grab_is_sent_while_a_large_job_arrives() {
     let (mut worker, world) = worker(1);
     let body = vec![b'x'; 100_000];
     let job = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
@@ -46,7 +46,7 @@ fn a_job_of_a_busy_queue_costs_four_system_calls() {
 }
 
 #[test]
-fn the_last_server_is_asked_first_and_the_others_only_when_it_has_nothing() {
+fn the_server_added_last_is_asked_first_and_others_only_if_it_has_no_job() {
     let (mut worker, world) = worker(2);
     world.peer(1).expects(&hello()).sends(&assign("H:b")).expects(&complete("H:b", b"ok"));
     assert_eq!(taken(&mut worker), "H:b");
@@ -57,7 +57,7 @@ fn the_last_server_is_asked_first_and_the_others_only_when_it_has_nothing() {
 }
 
 #[test]
-fn an_idle_worker_sleeps_until_it_is_woken() {
+fn an_idle_worker_sleeps_until_noop() {
     let (mut worker, world) = worker(1);
     world
         .peer(0)
@@ -74,7 +74,7 @@ fn an_idle_worker_sleeps_until_it_is_woken() {
 }
 
 #[test]
-fn two_idle_servers_cost_nothing() {
+fn two_idle_servers_cost_fewer_than_15_system_calls_in_10_s() {
     let (mut worker, world) = worker(2);
     timeout(&mut worker, 10_000);
     for key in 0..2 {
@@ -89,7 +89,7 @@ fn two_idle_servers_cost_nothing() {
 }
 
 #[test]
-fn a_noop_before_the_answer_asks_once_more_and_never_sleeps_before_the_answer() {
+fn a_noop_before_the_reply_causes_one_more_grab_and_no_pre_sleep_before_it() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 1000);
     world
@@ -106,7 +106,7 @@ fn a_noop_before_the_answer_asks_once_more_and_never_sleeps_before_the_answer() 
 }
 
 #[test]
-fn a_late_answer_is_waited_for_and_not_asked_for_again() {
+fn an_outstanding_grab_is_not_repeated_by_later_calls() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 100);
     world.peer(0).expects(&hello()).pauses(350).sends(&no_job()).expects(&pre_sleep());
@@ -120,7 +120,7 @@ fn a_late_answer_is_waited_for_and_not_asked_for_again() {
 }
 
 #[test]
-fn a_silent_server_blocks_no_other_and_its_job_comes_next() {
+fn a_silent_server_does_not_block_others_and_its_late_job_is_returned() {
     let (mut worker, world) = worker(2);
     world.peer(1).expects(&hello()).pauses(5_000).sends(&assign("H:late"));
     world.peer(0).expects(&hello());
@@ -132,7 +132,7 @@ fn a_silent_server_blocks_no_other_and_its_job_comes_next() {
     for n in 0..3 {
         assert_eq!(taken(&mut worker), format!("H:{n}"));
     }
-    assert!(world.now() - began < Duration::from_millis(500), "one grace, not three");
+    assert!(world.now() - began < Duration::from_millis(500), "one turn of 200 ms, not three");
     world.peer(1).expects(&complete("H:late", b"ok"));
     world.sleep(5_000);
     world.peer(0).sends(&no_job());
@@ -141,7 +141,7 @@ fn a_silent_server_blocks_no_other_and_its_job_comes_next() {
 }
 
 #[test]
-fn grab_asks_once_and_does_not_sleep() {
+fn grab_asks_every_server_once_and_does_not_sleep() {
     let (mut worker, world) = worker(2);
     for key in 0..2 {
         world.peer(key).expects(&hello()).sends(&no_job());
@@ -155,7 +155,7 @@ fn grab_asks_once_and_does_not_sleep() {
 }
 
 #[test]
-fn each_way_of_asking_takes_each_kind_of_answer() {
+fn every_grab_command_accepts_every_kind_of_assignment() {
     let commands = [Command::GrabJob, Command::GrabJobUniq, Command::GrabJobAll];
     let answers = [
         (response(Command::JobAssign, &[b"H:1", b"f"], b"w"), &b""[..], &b""[..]),
@@ -177,7 +177,7 @@ fn each_way_of_asking_takes_each_kind_of_answer() {
 }
 
 #[test]
-fn a_job_cut_anywhere_with_long_pauses_is_delivered_once() {
+fn a_job_split_anywhere_with_long_pauses_is_returned_once() {
     let whole = assign("H:1");
     for cut in 1..whole.len() {
         let (mut worker, world) = worker(1);
@@ -192,7 +192,7 @@ fn a_job_cut_anywhere_with_long_pauses_is_delivered_once() {
 }
 
 #[test]
-fn a_large_workload_arrives_in_pieces() {
+fn a_large_workload_received_in_pieces_is_complete() {
     let (mut worker, world) = worker(1);
     let body: Vec<u8> = (0..300_000u32).map(|n| (n % 251) as u8).collect();
     let packet = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
@@ -205,7 +205,7 @@ fn a_large_workload_arrives_in_pieces() {
 }
 
 #[test]
-fn a_server_whose_large_job_was_slow_to_come_is_asked_again() {
+fn a_server_whose_large_job_was_slow_is_asked_again() {
     let (mut worker, world) = worker(2);
     let body = vec![7; 100_000];
     let packet = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
@@ -221,7 +221,7 @@ fn a_server_whose_large_job_was_slow_to_come_is_asked_again() {
 }
 
 #[test]
-fn a_question_that_goes_out_in_parts_goes_out_whole() {
+fn a_grab_that_is_sent_in_parts_is_sent_completely() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);

@@ -1,9 +1,9 @@
-//! What servers are told about a worker's functions.
+//! The packets that register a worker's functions.
 
 use super::*;
 
 #[test]
-fn the_newest_of_one_name_is_called_and_every_one_is_announced() {
+fn the_newest_function_of_a_name_is_called_and_all_are_registered() {
     let (mut worker, world) = worker(1);
     worker.add_function(b"f", 5000, Some(8)).expect("again");
     let timed = request(Command::CanDoTimeout, &[b"f", b"5000"], b"");
@@ -27,14 +27,14 @@ fn the_newest_of_one_name_is_called_and_every_one_is_announced() {
 }
 
 #[test]
-fn a_change_goes_out_with_the_next_question() {
+fn changed_functions_are_sent_with_the_next_grab() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&no_job());
     assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
     world.take_calls();
     worker.add_function(b"g", 0, None).expect("a good name");
-    worker.remove_function(b"g").expect("is there");
-    worker.remove_all_functions().expect("are there");
+    worker.remove_function(b"g").expect("registered");
+    worker.remove_all_functions().expect("registered");
     worker.add_function(b"h", 0, None).expect("a good name");
     assert_eq!(world.take_calls().send, 0);
     let changes = [
@@ -51,7 +51,7 @@ fn a_change_goes_out_with_the_next_question() {
 }
 
 #[test]
-fn a_new_connection_is_told_everything_again() {
+fn a_new_connection_gets_all_functions() {
     let (mut worker, world) = worker(1);
     worker.add_function(b"g", 0, None).expect("a good name");
     let hello = [request(Command::CanDo, &[b"g"], b""), hello()].concat();
@@ -80,7 +80,7 @@ fn the_namespace_is_part_of_the_name_on_the_wire() {
 }
 
 #[test]
-fn bad_names_are_refused() {
+fn invalid_function_names_are_refused() {
     let (mut worker, _) = worker(0);
     assert_eq!(worker.add_function(b"", 0, None), Err(ReturnCode::INVALID_ARGUMENT));
     assert_eq!(worker.add_function(&[b'x'; 513], 0, None), Err(ReturnCode::INVALID_ARGUMENT));
@@ -89,11 +89,11 @@ fn bad_names_are_refused() {
 }
 
 #[test]
-fn a_function_that_takes_itself_back_still_delivers_its_result() {
+fn a_function_that_removes_itself_still_sends_its_result() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1"));
     let WorkStep::Call(_, ticket) = worker.work() else { panic!("a job") };
-    worker.remove_all_functions().expect("are there");
+    worker.remove_all_functions().expect("registered");
     world.peer(0).expects(&complete("H:1", b"ok"));
     let outcome = Outcome::Complete(ReturnCode::SUCCESS);
     assert_eq!(worker.finish(ticket, outcome, b"ok"), ReturnCode::SUCCESS);

@@ -1,6 +1,6 @@
-//! The shortcut for a job of the only server against the ordinary way: the same script of
-//! calls and server is played once with each, and everything that can be seen must be the
-//! same: the bytes, the codes, the jobs, the errors, and the time it took.
+//! The shortcut for a job of the only server, compared with the ordinary way: the same
+//! script of calls and server runs once with each, and everything observable must be equal:
+//! bytes, codes, jobs, errors, and elapsed time.
 
 use super::*;
 use crate::exchange::Broadcast;
@@ -16,10 +16,10 @@ const GRABS: &[Command] = &[Command::GrabJobAll, Command::GrabJobUniq, Command::
 enum Ask {
     /// As `gearman_worker_work` in a process of one thread.
     Work,
-    /// As in any other process.
+    /// As in a process of several threads.
     PollWork,
     Grab,
-    /// Left at the first wait.
+    /// Abandoned at the first wait.
     Abandoned,
 }
 
@@ -29,11 +29,11 @@ enum End {
     Completes(usize),
     Fails,
     Retries,
-    /// Its function is left without returning.
+    /// Its function never returns.
     Left,
 }
 
-/// One thing that the caller or the world does.
+/// One action of the caller or of its environment.
 #[derive(Clone, Debug)]
 enum Action {
     Call(Ask, End),
@@ -43,7 +43,7 @@ enum Action {
     NonBlocking(bool),
     Timeout(Option<u64>),
     Sleep(u64),
-    /// What the server says once it hears one of these commands, or unasked.
+    /// What the server sends, after a packet with one of these commands or unasked.
     Server(&'static [Command], Vec<Turn>),
     Meets(Connect),
     Takes(Vec<usize>),
@@ -53,7 +53,7 @@ enum Action {
     Forks,
 }
 
-/// A packet that is no answer to GRAB_JOB, or no packet at all.
+/// A packet that is not a reply to GRAB_JOB, or not a packet at all.
 fn strange(random: &mut Random) -> Vec<u8> {
     match random.below(10) {
         0..5 => noop(),
@@ -65,7 +65,7 @@ fn strange(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// What the server answers GRAB_JOB with, and how that arrives.
+/// The server's reply to GRAB_JOB, and how it arrives.
 fn answer(random: &mut Random, number: usize) -> Vec<Turn> {
     let handle = format!("H:{number}").into_bytes();
     let mut bytes = Vec::new();
@@ -87,7 +87,7 @@ fn answer(random: &mut Random, number: usize) -> Vec<Turn> {
     arrival(random, &bytes)
 }
 
-/// The calls and the world of a seed.
+/// The script of a seed.
 fn script(random: &mut Random) -> Vec<Action> {
     let mut actions = Vec::new();
     if !random.one_in(4) {
@@ -203,7 +203,7 @@ fn call(worker: &mut Worker<ScriptNet>, ask: Ask, how: End) -> String {
 }
 
 fn perform(worker: &mut Worker<ScriptNet>, world: &World, action: &Action) -> String {
-    // A stop ends a call that waits for a job, and nothing else.
+    // A stop ends only a call that waits for a job.
     world.when_stuck(match action {
         Action::Echo => Stuck::Closes,
         _ => Stuck::Wakes(STOP_NOW),
@@ -229,8 +229,8 @@ fn perform(worker: &mut Worker<ScriptNet>, world: &World, action: &Action) -> St
     String::new()
 }
 
-/// Plays a script. Returns what could be seen after each action, and how many jobs came by
-/// the shortcut.
+/// Runs a script. Returns what was observed after each action, and how many jobs the
+/// shortcut received.
 fn play(actions: &[Action], shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut worker, world) = worker(1);
     worker.link.shortcuts_off = shortcuts_off;
@@ -247,10 +247,10 @@ fn play(actions: &[Action], shortcuts_off: bool) -> (Vec<String>, usize) {
     (seen, worker.link.shortcuts_taken)
 }
 
-/// Plays a seed's script both ways. Returns how often the shortcut was taken.
+/// Runs a seed's script both ways. Returns how often the shortcut was taken.
 ///
 /// # Errors
-/// The actions up to the first difference, and that.
+/// The actions up to the first difference, and the difference.
 fn compare(seed: u64) -> Result<usize, String> {
     let _seed = Seed(seed);
     let actions = script(&mut Random(seed));

@@ -1,19 +1,19 @@
-//! Servers that are down, get lost or talk nonsense.
+//! Servers that are down, are lost, or send invalid packets.
 
 use super::*;
 use crate::exchange::Broadcast;
 use crate::testing::Connect;
 
 #[test]
-fn a_refused_connection_is_reported_and_tried_again_after_a_pause() {
+fn a_refused_connection_is_reported_and_tried_again_after_the_reconnect_delay() {
     let (mut worker, world) = worker(1);
     world.peer(0).meets(&[Connect::Refuse, Connect::Refuse, Connect::Refuse]);
     let began = world.now();
-    let rests = [0, 100, 200];
+    let delays = [0, 100, 200];
     let mut sum = 0;
-    for rest in rests {
+    for delay in delays {
         assert_eq!(work(&mut worker), ReturnCode::COULD_NOT_CONNECT);
-        sum += rest;
+        sum += delay;
         assert_eq!(world.now() - began, Duration::from_millis(sum));
     }
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
@@ -22,7 +22,7 @@ fn a_refused_connection_is_reported_and_tried_again_after_a_pause() {
 }
 
 #[test]
-fn with_a_time_limit_work_sleeps_that_long_although_every_server_is_down() {
+fn with_a_timeout_work_tries_that_long_although_every_server_is_down() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 550);
     world.peer(0).meets(&[Connect::Refuse; 9]);
@@ -38,7 +38,7 @@ fn with_a_time_limit_work_sleeps_that_long_although_every_server_is_down() {
 }
 
 #[test]
-fn a_server_that_is_down_does_not_keep_others_waiting() {
+fn a_server_that_is_down_does_not_delay_jobs_of_others() {
     let (mut worker, world) = worker(2);
     world.peer(1).meets(&[Connect::Refuse]);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
@@ -53,14 +53,14 @@ fn a_server_that_is_down_does_not_keep_others_waiting() {
 }
 
 #[test]
-fn a_server_that_fails_in_a_call_is_tried_again_by_the_same_call_when_it_has_rested() {
+fn a_server_that_fails_is_tried_again_by_the_same_call_after_its_reconnect_delay() {
     let (mut worker, world) = worker(2);
     timeout(&mut worker, 5_000);
     world.peer(1).meets(&[Connect::Refuse; 3]).expects(&hello()).sends(&assign("H:1"));
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     let began = world.now();
     assert!(step(&mut worker).is_ok());
-    // After 100, 200 and 400 ms, and not once more in between.
+    // Attempts after 100, 200 and 400 ms, and none in between.
     assert_eq!(world.now() - began, Duration::from_millis(700));
     let calls = world.take_calls();
     assert_eq!(calls.connect, 5);
@@ -68,7 +68,7 @@ fn a_server_that_fails_in_a_call_is_tried_again_by_the_same_call_when_it_has_res
 }
 
 #[test]
-fn a_server_that_never_answers_the_phone_does_not_either() {
+fn a_server_that_never_accepts_does_not_delay_jobs_of_others() {
     let (mut worker, world) = worker(2);
     world.peer(1).meets(&[Connect::Ignore]);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
@@ -78,12 +78,12 @@ fn a_server_that_never_answers_the_phone_does_not_either() {
     world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
     let began = world.now();
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    assert_eq!(world.now(), began, "it has no second grace");
+    assert_eq!(world.now(), began, "a server that was passed over is not waited for again");
     world.assert_done();
 }
 
 #[test]
-fn connecting_has_an_end() {
+fn connecting_takes_at_most_4_s() {
     let (mut worker, world) = worker(1);
     world.peer(0).meets(&[Connect::Ignore]);
     let began = world.now();
@@ -92,7 +92,7 @@ fn connecting_has_an_end() {
 }
 
 #[test]
-fn a_time_limit_ends_the_wait_for_a_silent_server() {
+fn a_timeout_ends_the_wait_for_a_server_that_never_accepts() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 300);
     world.peer(0).meets(&[Connect::Ignore]);
@@ -105,7 +105,7 @@ fn a_time_limit_ends_the_wait_for_a_silent_server() {
 }
 
 #[test]
-fn a_lost_server_is_looked_for_until_the_time_is_up() {
+fn a_lost_server_is_tried_again_until_the_timeout() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 1000);
     world.peer(0).meets(&[Connect::Accept]).meets(&[Connect::Refuse; 9]);
@@ -117,7 +117,7 @@ fn a_lost_server_is_looked_for_until_the_time_is_up() {
 }
 
 #[test]
-fn without_a_time_limit_a_lost_server_that_stays_away_is_reported() {
+fn without_a_timeout_a_lost_server_that_stays_down_is_reported() {
     let (mut worker, world) = worker(1);
     world.peer(0).meets(&[Connect::Accept, Connect::Refuse]);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep()).closes();
@@ -134,7 +134,7 @@ fn a_server_that_comes_back_is_used_in_the_same_call() {
 }
 
 #[test]
-fn an_unexpected_packet_is_reported_and_the_connection_stays_in_step() {
+fn an_unexpected_packet_is_reported_and_the_connection_stays_usable() {
     let (mut worker, world) = worker(1);
     let created = response(Command::JobCreated, &[b"H:1"], b"");
     world.peer(0).expects(&hello()).sends(&[created, assign("H:1")].concat());
@@ -147,7 +147,7 @@ fn an_unexpected_packet_is_reported_and_the_connection_stays_in_step() {
 }
 
 #[test]
-fn an_error_answers_the_question_unless_it_is_about_a_job() {
+fn an_error_packet_answers_the_grab_unless_it_is_about_a_job() {
     let error = |name: &[u8]| response(Command::Error, &[name, b"text"], b"");
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&error(b"QUEUE_ERROR"));
@@ -160,7 +160,7 @@ fn an_error_answers_the_question_unless_it_is_about_a_job() {
 }
 
 #[test]
-fn nonsense_closes_the_connection() {
+fn an_invalid_packet_closes_the_connection() {
     let bad = [
         (&b"\0XXX\0\0\0\x0a\0\0\0\0"[..], ReturnCode::INVALID_MAGIC),
         (b"hello, world\n", ReturnCode::INVALID_MAGIC),
@@ -179,14 +179,14 @@ fn nonsense_closes_the_connection() {
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_is_no_job() {
+fn an_unrequested_job_is_an_unexpected_packet() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&[assign("H:1"), assign("H:2")].concat());
     assert_eq!(work(&mut worker), ReturnCode::UNEXPECTED_PACKET);
 }
 
 #[test]
-fn echo_and_options_are_exchanged_between_jobs() {
+fn echo_and_options_work_between_jobs() {
     let (mut worker, world) = worker(1);
     let echo = request(Command::EchoReq, &[], b"ping");
     world.peer(0).expects(&[can_do(), echo].concat());
@@ -196,7 +196,7 @@ fn echo_and_options_are_exchanged_between_jobs() {
     world.peer(0).expects(&option);
     world.peer(0).sends(&response(Command::OptionRes, &[b"exceptions"], b""));
     assert_eq!(worker.broadcast(Broadcast::Option(b"exceptions")), Ok(()));
-    // A new connection is told about the option, and its reply is no answer.
+    // The option is sent on a new connection too, and its reply is no reply to GRAB_JOB.
     world.peer(0).expects(&grab()).closes();
     world.peer(0).expects(&[option, hello()].concat());
     world.peer(0).sends(&response(Command::OptionRes, &[b"exceptions"], b"")).sends(&no_job());
@@ -209,23 +209,23 @@ fn echo_and_options_are_exchanged_between_jobs() {
 }
 
 #[test]
-fn a_refused_option_is_named() {
+fn a_refused_option_is_unknown_option() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&[can_do(), request(Command::OptionReq, &[b"x"], b"")].concat());
     world.peer(0).sends(&response(Command::Error, &[b"UNKNOWN_OPTION", b"no"], b""));
     assert_eq!(worker.broadcast(Broadcast::Option(b"x")), Err(ReturnCode::UNKNOWN_OPTION));
-    let (mut nobody, _) = super::worker(0);
-    assert_eq!(nobody.broadcast(Broadcast::Echo(b"x")), Err(ReturnCode::NO_SERVERS));
+    let (mut without_servers, _) = super::worker(0);
+    assert_eq!(without_servers.broadcast(Broadcast::Echo(b"x")), Err(ReturnCode::NO_SERVERS));
 }
 
 #[test]
-fn a_server_that_was_lost_with_the_question_is_connected_to_at_once() {
+fn a_stable_connection_lost_with_a_grab_is_made_again_at_once() {
     let (mut worker, world) = worker(1);
     worker.link.shortcuts_off = true;
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(taken(&mut worker), "H:1");
     world.assert_done();
-    // It was a good connection: nothing has it rest.
+    // The connection was stable, so reconnecting is not delayed.
     world.sleep(2000);
     world.peer(0).breaks();
     world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
@@ -234,7 +234,7 @@ fn a_server_that_was_lost_with_the_question_is_connected_to_at_once() {
 }
 
 #[test]
-fn a_question_that_does_not_go_at_once_is_sent_when_there_is_room() {
+fn a_grab_that_blocks_is_sent_when_the_socket_has_room() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(taken(&mut worker), "H:1");
