@@ -125,7 +125,7 @@ impl ErrorState {
     /// Records a system error and returns the code for it.
     #[cold]
     pub fn set_io(&mut self, error: &io::Error, at: At, text: &str) -> ReturnCode {
-        let code = fold(error);
+        let code = code_for(error);
         self.set_io_as(code, error, at, text)
     }
 
@@ -202,7 +202,7 @@ impl ErrorState {
 }
 
 /// The code for a system error.
-pub fn fold(error: &io::Error) -> ReturnCode {
+pub fn code_for(error: &io::Error) -> ReturnCode {
     match error.raw_os_error() {
         Some(libc::EFAULT | libc::ENOMEM) => ReturnCode::MEMORY_ALLOCATION_FAILURE,
         Some(libc::EINVAL) => ReturnCode::INVALID_ARGUMENT,

@@ -189,7 +189,7 @@ pub(super) fn poll_broadcast<T, A: Ask<T>>(
         let reply = ready!(reply);
         call.exchange = None;
         left = key;
-        match (what, judge(asker.link(), key, what, reply)) {
+        match (what, check_reply(asker.link(), key, what, reply)) {
             (_, Ok(())) => call.accepted = true,
             (Broadcast::Option(_), Err(Fault::Down(code))) => call.down = Some(code),
             (_, Err(Fault::Down(code) | Fault::Refused(code))) => return Poll::Ready(Err(code)),
@@ -231,7 +231,7 @@ enum Fault {
 }
 
 /// Checks a server's reply against the request.
-fn judge<T>(
+fn check_reply<T>(
     link: &mut Link<T>,
     key: usize,
     what: Broadcast<'_>,

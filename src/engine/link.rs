@@ -65,7 +65,7 @@ pub struct Link<T> {
     waits_until: Option<Instant>,
     /// The result of the last wait, unless it only reported ready connections.
     outcome: Option<io::Result<Waited>>,
-    /// Disables the shortcuts, for tests that compare them with the ordinary way.
+    /// Disables the shortcuts, for tests that compare them with the regular path.
     #[cfg(test)]
     pub(crate) shortcuts_off: bool,
     /// Number of calls that a shortcut completed.
@@ -200,9 +200,9 @@ impl<T: Transport> Link<T> {
         conn.used_addresses = true;
         conn.next_address = 0;
         // Resolving counts, but connecting gets at least a tenth of the timeout.
-        conn.deadline = timeout.and_then(|p| {
+        conn.deadline = timeout.and_then(|limit| {
             let spent = self.net.now().saturating_duration_since(now);
-            now.checked_add(spent + p.saturating_sub(spent).max(p / 10))
+            now.checked_add(spent + limit.saturating_sub(spent).max(limit / 10))
         });
         self.connect_next(key)
     }
@@ -235,7 +235,7 @@ impl<T: Transport> Link<T> {
         self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text)
     }
 
-    /// Checks whether connecting has succeeded, and returns that.
+    /// Returns whether connecting has succeeded.
     ///
     /// # Errors
     /// `COULD_NOT_CONNECT` if no address is left.
@@ -313,7 +313,7 @@ impl<T: Transport> Link<T> {
                     return Ok(Flush::Done);
                 }
                 result => {
-                    if self.sent_a_part(key, result, sent)? == Flush::Blocked {
+                    if self.on_partial_send(key, result, sent)? == Flush::Blocked {
                         return Ok(Flush::Blocked);
                     }
                 }
@@ -324,7 +324,7 @@ impl<T: Transport> Link<T> {
     /// Handles a send that took only a part, or failed. `Done` means to try again.
     #[cold]
     #[inline(never)]
-    fn sent_a_part(
+    fn on_partial_send(
         &mut self,
         key: usize,
         result: io::Result<usize>,

@@ -162,7 +162,7 @@ impl<T: Transport> Client<T> {
         }
         task.callbacks = new.callbacks;
         task.token = new.token;
-        Ok(self.enlist(task))
+        Ok(self.append_task(task))
     }
 
     /// A blank task, in the memory of a removed one if there is any.
@@ -258,10 +258,10 @@ impl<T: Transport> Client<T> {
         task.packet.push(0);
         task.callbacks = callbacks;
         task.token = token;
-        self.enlist(task)
+        self.append_task(task)
     }
 
-    fn enlist(&mut self, mut task: Box<Task>) -> SlabId {
+    fn append_task(&mut self, mut task: Box<Task>) -> SlabId {
         task.prev = self.last;
         task.next = NO_SLOT;
         let id = self.tasks.insert(task);

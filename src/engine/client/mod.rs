@@ -302,7 +302,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Removes a task from the handle index, if it is in.
+    /// Removes a task from the handle index, if it is there.
     fn unindex(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && std::mem::take(&mut task.indexed)
@@ -447,7 +447,7 @@ impl<T: Transport> Client<T> {
         self.abandon_quick_submit();
     }
 
-    /// Buffers SET_CLIENT_ID on every open connection; the next packet takes it along.
+    /// Buffers SET_CLIENT_ID on every open connection. It is sent with the next packet.
     pub fn repeat_identifier(&mut self) {
         self.check_fork();
         for key in 0..self.servers.len() {

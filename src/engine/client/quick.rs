@@ -2,7 +2,7 @@
 //! packet in each direction.
 //!
 //! In the normal case it creates no task. In every other case it creates the task, in the
-//! state that the packet has reached, and an ordinary run continues.
+//! state that the packet has reached, and a regular run continues.
 //!
 //! Must not: handle anything but the normal case.
 
@@ -116,7 +116,7 @@ impl<T: Transport> Client<T> {
             return Err(self.link.error.set_code(ReturnCode::UNKNOWN_STATE));
         };
         let id = self.add_checked(new, unique.as_slice())?;
-        self.account(key, id, size);
+        self.record_packet(key, id, size);
         let run = self.run_until_since(id, began);
         if let Some(code) = lost {
             // A packet that was not sent completely is sent again.
@@ -164,7 +164,7 @@ impl<T: Transport> Client<T> {
 
     /// Reads JOB_CREATED if it is all that was received. Otherwise returns None and leaves
     /// all bytes unread: what follows it, or arrived on another connection, may be a
-    /// failure that an ordinary run has to handle.
+    /// failure that a regular run has to handle.
     fn read_created(&mut self, key: usize) -> Result<Option<JobHandle>, ReturnCode> {
         if key > 0 && are_ready(&self.link.conns[..key]) || self.link.fill(key)? == Fill::Empty {
             return Ok(None);

@@ -247,7 +247,7 @@ impl<T: Transport> Client<T> {
             return Ok(self.route_whole(key, task, event, deliver));
         }
         let rest = ClientIncoming::Event { task, event, missing: missing - got };
-        Ok(self.read_a_part(key, got, rest))
+        Ok(self.store_rest(key, got, rest))
     }
 
     /// Appends a body to the collected result of its task.
@@ -271,7 +271,7 @@ impl<T: Transport> Client<T> {
             return Ok(self.route_whole(key, task, event, deliver));
         }
         let rest = ClientIncoming::Result { task, event, missing: missing - got };
-        Ok(self.read_a_part(key, got, rest))
+        Ok(self.store_rest(key, got, rest))
     }
 
     /// Receives the body of ECHO_RES.
@@ -288,7 +288,7 @@ impl<T: Transport> Client<T> {
             return Ok(BodyStep::Done);
         }
         let rest = ClientIncoming::Echo { exchange, data, missing: missing - got };
-        Ok(self.read_a_part(key, got, rest))
+        Ok(self.store_rest(key, got, rest))
     }
 
     /// Routes an event whose body is complete.
@@ -298,7 +298,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Stores the rest of a body of which `got` bytes were received.
-    fn read_a_part(&mut self, key: usize, got: usize, rest: ClientIncoming) -> BodyStep {
+    fn store_rest(&mut self, key: usize, got: usize, rest: ClientIncoming) -> BodyStep {
         self.servers[key].incoming = rest;
         if got == 0 && !self.link.conns[key].readable { BodyStep::Waits } else { BodyStep::More }
     }

@@ -25,7 +25,7 @@ pub struct ClientExchange {
     run: TaskRun,
     stage: ClientExchangeStage,
     limit: Limit,
-    /// The number of the request, once it is buffered; its reply has the same.
+    /// The number of the request, once it is buffered. The reply carries the same number.
     number: u32,
     /// Bytes of the body sent so far.
     sent: usize,
@@ -141,7 +141,7 @@ impl<T: Transport> Client<T> {
     fn poll_ready(&mut self, exchange: &mut ClientExchange) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
         if !exchange.limit.is_running() {
-            self.reach(key, &exchange.run)?;
+            self.connect_if_down(key, &exchange.run)?;
         }
         while self.link.conns[key].state == ConnState::Connecting {
             let until = self.link.conns[key].deadline;
@@ -184,7 +184,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Starts connecting to a server that is not connected or whose connection has ended.
-    fn reach(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+    fn connect_if_down(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         if self.link.check_liveness(key, self.clock) == Liveness::Dead {
             // Packets received before the end still count. The connection is closed in any
             // case.

@@ -117,8 +117,8 @@ impl<T: Transport> Client<T> {
     /// Continues until the run ends, needs user code, or has to wait.
     pub fn poll_step(&mut self, run: &mut TaskRun) -> Poll<TaskStep> {
         self.check_fork();
-        // Without a timeout no deadline depends on the clock: the time when the call began
-        // will do.
+        // Without a timeout no deadline depends on the clock, so the time of the call's
+        // start suffices.
         if std::mem::take(&mut run.waits) && run.began.is_some() {
             self.clock = self.link.net.now();
         }

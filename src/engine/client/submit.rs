@@ -1,6 +1,6 @@
 //! Choosing a server for new tasks and sending their packets.
 //!
-//! Must not: read.
+//! Must not: receive.
 
 use super::run::{TaskRun, TaskStep};
 use super::{Client, ClientOwed, Expect, Sending};
@@ -51,7 +51,7 @@ impl<T: Transport> Client<T> {
                 Choice::Wait => break,
                 Choice::Use(key) => {
                     self.new.pop_front();
-                    self.put(key, id);
+                    self.append_packet(key, id);
                     if self.must_flush(key) {
                         self.push_out(key, run)?;
                     }
@@ -118,7 +118,7 @@ impl<T: Transport> Client<T> {
                 continue;
             }
             if self.link.check_liveness(key, self.clock) == Liveness::Dead {
-                if self.ends_unread(key) {
+                if self.has_unread_end(key) {
                     return Ok(Choice::Wait);
                 }
                 // Nothing was sent on it, so a retry is safe.
@@ -151,8 +151,8 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether a closed connection holds received packets that are not read. They are read
-    /// first, and reading finds the end of the connection.
-    fn ends_unread(&mut self, key: usize) -> bool {
+    /// first; reading then finds the end of the connection.
+    fn has_unread_end(&mut self, key: usize) -> bool {
         let unread =
             !self.link.conns[key].inbuf.is_empty() && !self.servers[key].incoming.is_stalled();
         self.link.conns[key].readable |= unread;
@@ -193,7 +193,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Appends a task's packet to a connection.
-    fn put(&mut self, key: usize, id: SlabId) {
+    fn append_packet(&mut self, key: usize, id: SlabId) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let size = if task.asks_status() {
             // Without the NUL that is there for C.
@@ -203,12 +203,12 @@ impl<T: Transport> Client<T> {
         };
         debug_assert!(size >= HEADER_SIZE);
         self.link.conns[key].out.bytes().extend_from_slice(&task.packet[..size]);
-        self.account(key, id, size);
+        self.record_packet(key, id, size);
     }
 
     /// Records that a task's packet of `size` bytes, without a large body, was appended to
     /// a connection.
-    pub(super) fn account(&mut self, key: usize, id: SlabId, size: usize) {
+    pub(super) fn record_packet(&mut self, key: usize, id: SlabId, size: usize) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let server = &mut self.servers[key];
         server.written_bytes += size as u64;

@@ -26,8 +26,11 @@ pub struct Conn {
     pub host: String,
     /// The port, which a Unix socket ignores.
     pub port: u16,
+    /// The addresses of the host.
     pub(super) addresses: Vec<Address>,
+    /// Index of the next address to try.
     pub(super) next_address: usize,
+    /// An attempt to connect has used the addresses: the next one resolves again.
     pub(super) used_addresses: bool,
     /// The state of the connection.
     pub state: ConnState,
@@ -49,6 +52,7 @@ pub struct Conn {
     pub(super) closed: bool,
     /// The poller reported that the socket is writable or that connecting has ended.
     pub writable: bool,
+    /// The poller is asked to report when the socket is writable.
     pub(super) wants_writable: bool,
     /// Something is due on this connection: `poll_any` waits for it.
     pub expected: bool,

@@ -1,4 +1,4 @@
-//! Random scripts from a seed, for tests that compare a shortcut with the ordinary way.
+//! Random scripts from a seed, for tests that compare a shortcut with the regular path.
 //!
 //! Must not: be used for secrets.
 

@@ -145,7 +145,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Looks for a job the ordinary way. `lost` is the error if the shortcut has lost the
+    /// Looks for a job on the regular path. `lost` is the error if the shortcut has lost the
     /// connection.
     #[inline(never)]
     fn search(
@@ -155,7 +155,7 @@ impl<T: Transport> Worker<T> {
     ) -> Poll<Result<SlabId, ReturnCode>> {
         call.blocking = !self.link.settings.non_blocking;
         if !call.blocking {
-            return Poll::Ready(self.go_on_with_round(call));
+            return Poll::Ready(self.continue_round(call));
         }
         self.end_round();
         self.last_call += 1;
@@ -306,8 +306,9 @@ impl<T: Transport> Worker<T> {
         Some((key, self.link.net.now() + self.grace()))
     }
 
-    /// The duration of a server's turn: every server has to be asked before the call's
-    /// deadline. A non-blocking program with a timeout of 0 sleeps by itself.
+    /// The duration of a server's turn, so that every server is asked before the call's
+    /// deadline. A timeout of 0 does not shorten it in non-blocking mode: such a program
+    /// sleeps by itself.
     fn grace(&self) -> Duration {
         let settings = &self.link.settings;
         let limit = settings.timeout.filter(|t| !settings.non_blocking || !t.is_zero());
@@ -315,7 +316,7 @@ impl<T: Transport> Worker<T> {
         share.unwrap_or(ANSWER_GRACE).min(ANSWER_GRACE)
     }
 
-    /// Handles that no server has a job now.
+    /// Handles the case that no server has a job now.
     fn all_asked(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         call.turn = None;
         let answered = self.servers.iter().any(|s| s.answered_in == call.number);
@@ -342,12 +343,12 @@ impl<T: Transport> Worker<T> {
         {
             return Ok(());
         }
-        self.servers[key].queue = QueueState::Watched;
+        self.servers[key].queue = QueueState::PreSleepSent;
         self.send_command(key, Command::PreSleep)
     }
 
-    /// Handles that no server can be reached. A call that sleeps with a deadline retries
-    /// until then; any other fails once every server was tried.
+    /// Handles the case that no server can be reached. A call that sleeps with a deadline
+    /// retries until then; any other fails once every server was tried.
     fn all_down(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let tried = self.servers.iter().all(|s| s.failed_in == call.number);
         let failure = call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT);

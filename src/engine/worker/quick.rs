@@ -1,8 +1,8 @@
 //! The shortcut for a worker with one server whose queue is not empty: one packet in each
 //! direction per job.
 //!
-//! In every other case the state is left as the ordinary way leaves it between two steps,
-//! and the ordinary way continues.
+//! In every other case the state is left as the regular path leaves it between two steps,
+//! and the regular path continues.
 //!
 //! Must not: handle anything but the normal case.
 
@@ -36,7 +36,7 @@ impl<T: Transport> Worker<T> {
         true
     }
 
-    /// Waits once for the reply. None for anything but a complete job: the ordinary way
+    /// Waits once for the reply. None for anything but a complete job: the regular path
     /// continues.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Defers a job after which more bytes arrived, perhaps the end of the connection and
-    /// so of the job: the ordinary way reads them first.
+    /// so of the job: the regular path reads them first.
     #[cold]
     #[inline(never)]
     fn defer(&mut self, id: SlabId) -> Option<SlabId> {
@@ -91,7 +91,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Passes the reply that the shortcut waits for, if any, to the ordinary way.
+    /// Passes the reply that the shortcut waits for, if any, to the regular path.
     #[cold]
     #[inline(never)]
     pub(super) fn end_quick_grab(&mut self) {
@@ -120,7 +120,7 @@ impl<T: Transport> Worker<T> {
         }
         let server = &mut self.servers[0];
         let Ok(job) = AssignedJob::new(self.spare.take(), &packet, 0, server.generation) else {
-            // The ordinary way reports the lack of memory.
+            // The regular path reports the lack of memory.
             return Ok(None);
         };
         conn.inbuf.read(used);

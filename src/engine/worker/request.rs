@@ -21,7 +21,7 @@ pub struct WorkerExchange {
     key: usize,
     stage: WorkerExchangeStage,
     limit: Limit,
-    /// The number of the request, once it is buffered; its reply has the same.
+    /// The number of the request, once it is buffered. The reply carries the same number.
     number: u32,
 }
 
@@ -38,7 +38,7 @@ enum WorkerExchangeStage {
 
 impl WorkerExchange {
     /// Moves on to the reply, unless sending failed.
-    fn have_sent(&mut self, code: ReturnCode) -> Result<(), ReturnCode> {
+    fn on_sent(&mut self, code: ReturnCode) -> Result<(), ReturnCode> {
         self.stage = WorkerExchangeStage::Receives;
         if code.failed() { Err(code) } else { Ok(()) }
     }
@@ -162,11 +162,11 @@ impl<T: Transport> Ask<T> for Worker<T> {
             exchange.number = self.buffer_request(key, request);
             exchange.stage = WorkerExchangeStage::Sends;
             let sent = self.poll_flush(Push::of_buffered(key), request.body());
-            exchange.have_sent(ready!(sent))?;
+            exchange.on_sent(ready!(sent))?;
         }
         if let WorkerExchangeStage::Sends = exchange.stage {
             let sent = self.poll_push(request.body());
-            exchange.have_sent(ready!(sent))?;
+            exchange.on_sent(ready!(sent))?;
         }
         loop {
             match self.reply.take() {

@@ -22,7 +22,7 @@ impl<T: Transport> Worker<T> {
     ///
     /// # Errors
     /// As [`Worker::poll_job`].
-    pub(super) fn go_on_with_round(&mut self, call: &mut Search) -> Result<SlabId, ReturnCode> {
+    pub(super) fn continue_round(&mut self, call: &mut Search) -> Result<SlabId, ReturnCode> {
         if self.round == 0 {
             self.last_call += 1;
             self.round = self.last_call;
@@ -66,7 +66,7 @@ impl<T: Transport> Worker<T> {
                 return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
             }
         }
-        Err(self.all_had_their_turn())
+        Err(self.finish_round())
     }
 
     /// Whether a server's turn in this round is not over.
@@ -141,7 +141,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Ends a round without a job.
-    fn all_had_their_turn(&mut self) -> ReturnCode {
+    fn finish_round(&mut self) -> ReturnCode {
         for key in 0..self.servers.len() {
             if self.go_to_sleep(key).is_err() {
                 self.lost(key);

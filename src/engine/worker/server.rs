@@ -43,7 +43,7 @@ pub(super) enum QueueState {
     /// It was empty.
     Empty,
     /// It was empty, and PRE_SLEEP was sent: the server will send NOOP.
-    Watched,
+    PreSleepSent,
 }
 
 /// The destination of a body that is being received.
@@ -90,9 +90,9 @@ pub(super) struct WorkerServer {
 }
 
 impl WorkerServer {
-    /// Whether a GRAB_JOB is outstanding, or its job is still being received. A second
-    /// GRAB_JOB would bring a job that has to wait here, or a reply that stays unread:
-    /// closing a connection with unread bytes also loses the last result.
+    /// Whether GRAB_JOB is outstanding, or its job is still being received. A second
+    /// GRAB_JOB would bring a job that has to wait here, or a reply that stays unread.
+    /// Closing a connection with unread bytes may lose the last result sent on it.
     pub(super) fn awaits_job(&self) -> bool {
         self.owed.contains(&WorkerOwed::Grab)
             || matches!(self.incoming, Some(WorkerIncoming::Job { .. }))

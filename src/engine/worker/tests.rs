@@ -92,7 +92,7 @@ fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
 }
 
 /// Runs one job and returns its handle.
-fn taken(worker: &mut Worker<ScriptNet>) -> String {
+fn run_one_job(worker: &mut Worker<ScriptNet>) -> String {
     let (job, ticket) = step(worker).expect("a job");
     let handle = String::from_utf8_lossy(worker.job(job).expect("kept").handle()).into_owned();
     worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");

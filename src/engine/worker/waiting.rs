@@ -20,10 +20,10 @@ impl<T: Transport> Worker<T> {
     /// of a stop request.
     pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         self.check_fork();
-        let watches = self.watches();
+        let awaits_noop = self.awaits_noop();
         for (key, server) in self.servers.iter().enumerate() {
             let conn = &self.link.conns[key];
-            let expected = is_due(conn, server, watches) || self.has_ready_job(key);
+            let expected = is_due(conn, server, awaits_noop) || self.has_ready_job(key);
             self.link.conns[key].expected = expected;
         }
         if let Some(stop) = self.stop.filter(|_| self.link.expects_any()) {
@@ -52,11 +52,11 @@ impl<T: Transport> Worker<T> {
 
     /// Whether to wait for NOOP from servers that were sent PRE_SLEEP: if something else is
     /// due as well, or if all connected servers were sent it or are passed over.
-    fn watches(&self) -> bool {
+    fn awaits_noop(&self) -> bool {
         let up = |(conn, _): &(&Conn, &WorkerServer)| conn.state == ConnState::Up;
         let mut open = self.link.conns.iter().zip(&self.servers).filter(up);
         let sleeps =
-            open.all(|(_, server)| server.queue == QueueState::Watched || server.passed_over);
+            open.all(|(_, server)| server.queue == QueueState::PreSleepSent || server.passed_over);
         let connects = self.link.conns.iter().any(|conn| conn.state == ConnState::Connecting);
         sleeps || connects || self.servers.iter().any(WorkerServer::awaits_job)
     }
@@ -116,13 +116,13 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// Whether something is due on a connection. `watches` is [`Worker::watches`].
-fn is_due(conn: &Conn, server: &WorkerServer, watches: bool) -> bool {
+/// Whether something is due on a connection. `awaits_noop` is [`Worker::awaits_noop`].
+fn is_due(conn: &Conn, server: &WorkerServer, awaits_noop: bool) -> bool {
     match conn.state {
         ConnState::Down => false,
         ConnState::Connecting => true,
         ConnState::Up => {
-            let sleeps = server.queue == QueueState::Watched && watches;
+            let sleeps = server.queue == QueueState::PreSleepSent && awaits_noop;
             sleeps || conn.is_blocked() || !server.owed.is_empty() || server.incoming.is_some()
         }
     }

@@ -83,7 +83,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Continues the ordinary way, sleeping in between. `quick` is the result of the
+    /// Continues on the regular path, sleeping in between. `quick` is the result of the
     /// shortcut.
     #[cold]
     #[inline(never)]

@@ -1,4 +1,4 @@
-//! The shortcut for background jobs, compared with the ordinary way: the same script of
+//! The shortcut for background jobs, compared with the regular path: the same script of
 //! calls and servers runs once with each, and everything observable must be equal: bytes,
 //! codes, handles, results, errors, and elapsed time.
 

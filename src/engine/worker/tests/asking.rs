@@ -24,7 +24,7 @@ fn no_grab_is_sent_while_a_large_job_arrives() {
     let (first, rest) = job.split_at(40_000);
     world.peer(0).expects(&hello()).sends(first).pauses(100).sends(rest);
     world.peer(0).expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.assert_done();
 }
 
@@ -49,10 +49,10 @@ fn a_job_of_a_busy_queue_costs_four_system_calls() {
 fn the_server_added_last_is_asked_first_and_others_only_if_it_has_no_job() {
     let (mut worker, world) = worker(2);
     world.peer(1).expects(&hello()).sends(&assign("H:b")).expects(&complete("H:b", b"ok"));
-    assert_eq!(taken(&mut worker), "H:b");
+    assert_eq!(run_one_job(&mut worker), "H:b");
     world.peer(1).expects(&grab()).sends(&no_job());
     world.peer(0).expects(&hello()).sends(&assign("H:a")).expects(&complete("H:a", b"ok"));
-    assert_eq!(taken(&mut worker), "H:a");
+    assert_eq!(run_one_job(&mut worker), "H:a");
     world.assert_done();
 }
 
@@ -69,7 +69,7 @@ fn an_idle_worker_sleeps_until_noop() {
         .expects(&grab())
         .sends(&assign("H:1"))
         .expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.assert_done();
 }
 
@@ -130,13 +130,13 @@ fn a_silent_server_does_not_block_others_and_its_late_job_is_returned() {
     }
     let began = world.now();
     for n in 0..3 {
-        assert_eq!(taken(&mut worker), format!("H:{n}"));
+        assert_eq!(run_one_job(&mut worker), format!("H:{n}"));
     }
     assert!(world.now() - began < Duration::from_millis(500), "one turn of 200 ms, not three");
     world.peer(1).expects(&complete("H:late", b"ok"));
     world.sleep(5_000);
     world.peer(0).sends(&no_job());
-    assert_eq!(taken(&mut worker), "H:late");
+    assert_eq!(run_one_job(&mut worker), "H:late");
     world.assert_done();
 }
 
@@ -213,10 +213,10 @@ fn a_server_whose_large_job_was_slow_is_asked_again() {
     world.peer(1).expects(&hello()).sends(begin).pauses(300).sends(end);
     world.peer(1).expects(&complete("H:1", b"ok"));
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.peer(1).expects(&grab()).sends(&assign("H:2"));
     world.peer(1).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     world.assert_done();
 }
 
@@ -229,7 +229,7 @@ fn a_grab_that_is_sent_in_parts_is_sent_completely() {
         world.peer(0).takes(sizes).expects(&grab()).sends(&assign("H:2"));
         world.peer(0).expects(&complete("H:2", b"ok"));
         timeout(&mut worker, 1_000);
-        assert_eq!(taken(&mut worker), "H:2", "{sizes:?}");
+        assert_eq!(run_one_job(&mut worker), "H:2", "{sizes:?}");
     }
     world.assert_done();
 }

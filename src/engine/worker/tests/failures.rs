@@ -47,7 +47,7 @@ fn a_server_that_is_down_does_not_delay_jobs_of_others() {
     assert_eq!(world.now(), began);
     world.peer(0).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
     world.peer(1).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     assert_eq!(world.now() - began, Duration::from_millis(100));
     world.assert_done();
 }
@@ -223,13 +223,13 @@ fn a_stable_connection_lost_with_a_grab_is_made_again_at_once() {
     let (mut worker, world) = worker(1);
     worker.link.shortcuts_off = true;
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.assert_done();
     // The connection was stable, so reconnecting is not delayed.
     world.sleep(2000);
     world.peer(0).breaks();
     world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     world.assert_done();
 }
 
@@ -237,9 +237,9 @@ fn a_stable_connection_lost_with_a_grab_is_made_again_at_once() {
 fn a_grab_that_blocks_is_sent_when_the_socket_has_room() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.peer(0).takes(&[5, 0]);
     world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     world.assert_done();
 }

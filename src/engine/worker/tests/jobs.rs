@@ -42,7 +42,7 @@ fn work_fail_has_the_handle_without_a_nul() {
     assert_eq!(code, ReturnCode::TIMEOUT);
     // The next call is not a no-op.
     world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     world.assert_done();
 }
 
@@ -63,7 +63,7 @@ fn an_abandoned_job_is_given_back_by_the_next_call() {
     worker.abandon(ticket);
     assert!(world.peer(0).is_open());
     world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     assert_eq!(world.peer(0).connected, 2);
     assert_eq!(
         worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"late"),
@@ -76,7 +76,7 @@ fn an_abandoned_job_is_given_back_by_the_next_call() {
 fn a_function_may_run_another_job_of_the_same_worker() {
     let (mut worker, world, _, outer) = with_job();
     world.peer(0).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     world.peer(0).expects(&complete("H:1", b"outer"));
     let done = Outcome::Complete(ReturnCode::SHUTDOWN);
     assert_eq!(worker.finish(outer, done, b"outer"), ReturnCode::SHUTDOWN);
@@ -160,7 +160,7 @@ fn a_forked_child_sends_no_report_of_its_parents_jobs() {
     assert_eq!(worker.send(id, Report::Complete, b"x"), ReturnCode::LOST_CONNECTION);
     assert_eq!(world.peer(0).take_sent(), b"");
     world.peer(0).expects(&hello()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     world.assert_done();
 }
 

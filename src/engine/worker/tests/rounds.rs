@@ -229,7 +229,7 @@ fn a_blocking_call_ends_the_round() {
     assert_eq!(work_until_done(&mut worker).1, SUCCESS);
     worker.link.settings.non_blocking = false;
     world.peer(1).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
+    assert_eq!(run_one_job(&mut worker), "H:2");
     world.assert_done();
 }
 

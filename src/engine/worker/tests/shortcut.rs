@@ -1,4 +1,4 @@
-//! The shortcut for a job of the only server, compared with the ordinary way: the same
+//! The shortcut for a job of the only server, compared with the regular path: the same
 //! script of calls and server runs once with each, and everything observable must be equal:
 //! bytes, codes, jobs, errors, and elapsed time.
 

@@ -89,7 +89,7 @@ fn a_received_job_is_reported_once() {
     let (mut worker, world) = worker(2);
     world.peer(1).expects(&hello()).pauses(250).sends(&assign("H:late"));
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.sleep(250);
     let ping = request(Command::EchoReq, &[], b"ping");
     for key in 0..2 {
@@ -98,7 +98,7 @@ fn a_received_job_is_reported_once() {
     assert_eq!(worker.broadcast(Broadcast::Echo(b"ping")), Ok(()));
     assert_eq!((worker.wait(), worker.wait()), (Ok(()), NOTHING));
     world.peer(1).expects(&complete("H:late", b"ok"));
-    assert_eq!(taken(&mut worker), "H:late");
+    assert_eq!(run_one_job(&mut worker), "H:late");
     world.assert_done();
 }
 
