@@ -14,7 +14,7 @@ use gearman_net::Transport;
 use gearman_protocol::packet::decode;
 use gearman_protocol::{Decoded, ProtocolError, admin};
 
-/// The destination of a body that is being received.
+/// The destination of a body of which `missing` bytes are still to receive.
 #[derive(Debug, Default)]
 pub(super) enum ClientIncoming {
     /// No body is being received.

@@ -26,7 +26,7 @@ impl Random {
 #[derive(Clone)]
 pub(crate) enum Turn {
     Sends(Vec<u8>),
-    Pauses(u64),
+    PausesMs(u64),
     Closes,
 }
 
@@ -40,7 +40,7 @@ impl Debug for Turn {
     fn fmt(&self, f: &mut Formatter<'_>) -> Written {
         match self {
             Turn::Sends(bytes) => write!(f, "sends {}", packets(bytes)),
-            Turn::Pauses(milliseconds) => write!(f, "pauses {milliseconds} ms"),
+            Turn::PausesMs(milliseconds) => write!(f, "pauses {milliseconds} ms"),
             Turn::Closes => write!(f, "closes"),
         }
     }
@@ -51,7 +51,7 @@ impl Debug for Turn {
 pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
     let mut turns = Vec::new();
     if random.one_in(4) {
-        turns.push(Turn::Pauses(random.pick(&[1, 20, 150])));
+        turns.push(Turn::PausesMs(random.pick(&[1, 20, 150])));
     }
     let pieces = if random.one_in(3) { 1 + random.below(4) } else { 1 };
     let mut rest = answer;
@@ -67,7 +67,7 @@ pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
             return turns;
         }
         if piece > 0 && random.one_in(3) {
-            turns.push(Turn::Pauses(random.pick(&[1, 20, 150])));
+            turns.push(Turn::PausesMs(random.pick(&[1, 20, 150])));
         }
     }
     if random.one_in(40) {
@@ -82,7 +82,7 @@ impl ScriptPeer {
         for turn in turns {
             match turn {
                 Turn::Sends(bytes) => self.sends(bytes),
-                Turn::Pauses(milliseconds) => self.pauses(*milliseconds),
+                Turn::PausesMs(milliseconds) => self.pauses(*milliseconds),
                 Turn::Closes => self.closes(),
             };
         }

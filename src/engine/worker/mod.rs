@@ -139,7 +139,7 @@ impl<T: Transport> Worker<T> {
         self.end_round();
     }
 
-    /// A generation that no other connection has had.
+    /// A generation that no connection had before.
     fn next_generation(&mut self) -> u32 {
         self.last_generation = self.last_generation.wrapping_add(1);
         self.last_generation

@@ -46,7 +46,7 @@ pub(super) enum QueueState {
     PreSleepSent,
 }
 
-/// The destination of a body that is being received.
+/// The destination of a body of which `missing` bytes are still to receive.
 #[derive(Debug)]
 pub(super) enum WorkerIncoming {
     /// The workload of a job.

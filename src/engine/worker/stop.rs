@@ -8,7 +8,7 @@ use crate::slab::SlabId;
 use gearman_net::{MioNet, Transport};
 use std::os::fd::RawFd;
 
-/// The byte for "finish the job at hand, then stop".
+/// The byte for "finish the current job, then stop".
 pub const STOP_GRACEFUL: u8 = b'1';
 /// The byte for "stop".
 pub const STOP_NOW: u8 = b'0';

@@ -5,7 +5,7 @@ use crate::exchange::Broadcast;
 use std::task::Poll;
 
 /// A client with an idle connection.
-fn quiet_client() -> (Client<ScriptNet>, World) {
+fn idle_client() -> (Client<ScriptNet>, World) {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b"out"));
     let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
@@ -16,7 +16,7 @@ fn quiet_client() -> (Client<ScriptNet>, World) {
 
 #[test]
 fn the_job_created_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
-    let (mut client, world) = quiet_client();
+    let (mut client, world) = idle_client();
     let new = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Do, b"in") };
     let job = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
     let second = response(Command::JobCreated, &[b"H:2"], b"");
@@ -33,7 +33,7 @@ fn the_job_created_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
 
 #[test]
 fn abandoning_a_partly_sent_request_closes_its_connection() {
-    let (mut client, world) = quiet_client();
+    let (mut client, world) = idle_client();
     let echo = Broadcast::Echo(b"hello");
     world.peer(0).takes(&[4, 0]);
     let mut call = client.begin_broadcast();
@@ -49,7 +49,7 @@ fn abandoning_a_partly_sent_request_closes_its_connection() {
 
 #[test]
 fn the_reply_to_an_abandoned_request_is_skipped() {
-    let (mut client, world) = quiet_client();
+    let (mut client, world) = idle_client();
     let question = request(Command::EchoReq, &[], b"hello");
     let mut call = client.begin_broadcast();
     assert!(client.poll_broadcast(&mut call, Broadcast::Echo(b"hello")).is_pending());
@@ -64,7 +64,7 @@ fn the_reply_to_an_abandoned_request_is_skipped() {
 
 #[test]
 fn the_timeout_of_an_abandoned_wait_does_not_end_the_next_call() {
-    let (mut client, world) = quiet_client();
+    let (mut client, world) = idle_client();
     client.link.settings.timeout = Some(Duration::from_millis(50));
     let question = request(Command::EchoReq, &[], b"hello");
     world.peer(0).expects(&question);

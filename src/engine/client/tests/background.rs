@@ -16,7 +16,7 @@ fn a_background_job_over_an_idle_connection_creates_no_task() {
     world.take_calls();
     world.peer(0).expects(&bytes).sends(&created());
     let Ok(Submitted::Created(handle)) = client.submit_and_wait(&new) else {
-        panic!("the connection is quiet");
+        panic!("the connection is idle");
     };
     assert_eq!(handle.as_slice(), HANDLE);
     let calls = world.take_calls();

@@ -162,5 +162,5 @@ fn repeated_adding_and_removing_keeps_no_memory() {
         client.remove_task(id);
     }
     assert_eq!(client.task_count(), 0);
-    assert!(client.new.len() < 1000);
+    assert!(client.new.len() < 1000, "removed tasks stay in the list of unsent ones");
 }

@@ -30,8 +30,8 @@ enum Action {
     Echo,
     Wait,
     NonBlocking(bool),
-    Timeout(Option<u64>),
-    Sleep(u64),
+    TimeoutMs(Option<u64>),
+    SleepMs(u64),
     /// What a server sends, after a packet with one of these commands or unasked.
     Server(usize, &'static [Command], Vec<Turn>),
     Meets(usize, Connect),
@@ -118,10 +118,13 @@ fn script(random: &mut Random, servers: usize) -> Vec<Action> {
             }
             28 => actions.push(Action::Wait),
             29 => actions.push(Action::NonBlocking(random.one_in(2))),
-            30 => {
-                actions.push(Action::Timeout(random.pick(&[None, Some(15), Some(100), Some(1000)])))
-            }
-            31..33 => actions.push(Action::Sleep(random.pick(&[1, 9, 11, 200]))),
+            30 => actions.push(Action::TimeoutMs(random.pick(&[
+                None,
+                Some(15),
+                Some(100),
+                Some(1000),
+            ]))),
+            31..33 => actions.push(Action::SleepMs(random.pick(&[1, 9, 11, 200]))),
             33..35 => {
                 let bytes = strange(random);
                 actions.push(Action::Server(key, &[], arrival(random, &bytes)));
@@ -232,8 +235,8 @@ fn perform(client: &mut Client<ScriptNet>, world: &World, action: &Action) -> St
         other => {
             match other {
                 Action::NonBlocking(on) => settings.non_blocking = *on,
-                Action::Timeout(limit) => settings.timeout = limit.map(time_limit),
-                Action::Sleep(milliseconds) => world.sleep(*milliseconds),
+                Action::TimeoutMs(limit) => settings.timeout = limit.map(time_limit),
+                Action::SleepMs(milliseconds) => world.sleep(*milliseconds),
                 Action::Server(key, [], turns) => world.peer(*key).takes_turns(turns),
                 Action::Server(key, heard, turns) => {
                     world.peer(*key).hears(heard).takes_turns(turns);

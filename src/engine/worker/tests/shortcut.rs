@@ -41,14 +41,14 @@ enum Action {
     AddFunction,
     RemoveFunction,
     NonBlocking(bool),
-    Timeout(Option<u64>),
-    Sleep(u64),
+    TimeoutMs(Option<u64>),
+    SleepMs(u64),
     /// What the server sends, after a packet with one of these commands or unasked.
     Server(&'static [Command], Vec<Turn>),
     Meets(Connect),
     Takes(Vec<usize>),
     Breaks,
-    Stops(u64, u8),
+    StopsAfterMs(u64, u8),
     Interrupts,
     Forks,
 }
@@ -91,7 +91,7 @@ fn answer(random: &mut Random, number: usize) -> Vec<Turn> {
 fn script(random: &mut Random) -> Vec<Action> {
     let mut actions = Vec::new();
     if !random.one_in(4) {
-        actions.push(Action::Timeout(Some(100)));
+        actions.push(Action::TimeoutMs(Some(100)));
     }
     for number in 0..4 + random.below(16) {
         match random.below(40) {
@@ -116,8 +116,8 @@ fn script(random: &mut Random) -> Vec<Action> {
             28 => actions.push(Action::AddFunction),
             29 => actions.push(Action::RemoveFunction),
             30 => actions.push(Action::NonBlocking(random.one_in(3))),
-            31 => actions.push(Action::Timeout(random.pick(&[None, Some(15), Some(1000)]))),
-            32 => actions.push(Action::Sleep(random.pick(&[1, 11, 2000]))),
+            31 => actions.push(Action::TimeoutMs(random.pick(&[None, Some(15), Some(1000)]))),
+            32 => actions.push(Action::SleepMs(random.pick(&[1, 11, 2000]))),
             33..35 => {
                 let bytes = strange(random);
                 let heard = random.pick(&[&[][..], &[Command::PreSleep][..]]);
@@ -133,7 +133,7 @@ fn script(random: &mut Random) -> Vec<Action> {
             }
             37 if random.one_in(4) => {
                 let byte = random.pick(&[STOP_GRACEFUL, STOP_NOW]);
-                actions.push(Action::Stops(random.pick(&[0, 10]), byte));
+                actions.push(Action::StopsAfterMs(random.pick(&[0, 10]), byte));
             }
             37 => actions.push(Action::Breaks),
             38 => actions.push(Action::Interrupts),
@@ -215,14 +215,14 @@ fn perform(worker: &mut Worker<ScriptNet>, world: &World, action: &Action) -> St
         Action::AddFunction => return format!("{:?}", worker.add_function(b"g", 0, Some(TOKEN))),
         Action::RemoveFunction => return format!("{:?}", worker.remove_function(b"g")),
         Action::NonBlocking(on) => settings.non_blocking = *on,
-        Action::Timeout(limit) => settings.timeout = limit.map(time_limit),
-        Action::Sleep(milliseconds) => world.sleep(*milliseconds),
+        Action::TimeoutMs(limit) => settings.timeout = limit.map(time_limit),
+        Action::SleepMs(milliseconds) => world.sleep(*milliseconds),
         Action::Server([], turns) => world.peer(0).takes_turns(turns),
         Action::Server(heard, turns) => world.peer(0).hears(heard).takes_turns(turns),
         Action::Meets(how) => _ = world.peer(0).meets(&[*how]),
         Action::Takes(sizes) => _ = world.peer(0).takes(sizes),
         Action::Breaks => _ = world.peer(0).breaks(),
-        Action::Stops(after, byte) => world.wakes_after(*after, *byte),
+        Action::StopsAfterMs(after, byte) => world.wakes_after(*after, *byte),
         Action::Interrupts => world.interrupts(),
         Action::Forks => world.forks(),
     }
