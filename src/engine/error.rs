@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(code, ReturnCode::TIMEOUT);
         let pid = std::process::id();
         assert_eq!(
-            error.text().expect("set").to_str(),
+            error.text().expect("an error text").to_str(),
             Ok(format!(
                 "gearman_test(GEARMAN_TIMEOUT) timeout reached -> libgearman/some.rs:7: pid({pid})"
             )
@@ -254,7 +254,7 @@ mod tests {
         let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
         assert_eq!(error.set_io(&refused, at(), "connect"), ReturnCode::COULD_NOT_CONNECT);
         assert_eq!(error.errno(), libc::ECONNREFUSED);
-        let text = error.text().expect("set").to_str().expect("text").to_owned();
+        let text = error.text().expect("an error text").to_str().expect("UTF-8 text").to_owned();
         assert!(text.starts_with("gearman_test(Connection refused) connect -> "), "{text}");
     }
 
@@ -262,7 +262,7 @@ mod tests {
     fn an_error_text_has_at_most_2048_bytes() {
         let mut error = ErrorState::default();
         error.set(ReturnCode::SERVER_ERROR, at(), &"x".repeat(10_000));
-        assert_eq!(error.text().expect("set").as_bytes().len(), ERROR_TEXT_BYTES_MAX - 1);
+        assert_eq!(error.text().expect("an error text").as_bytes().len(), ERROR_TEXT_BYTES_MAX - 1);
     }
 
     #[test]

@@ -76,6 +76,6 @@ mod tests {
 
     #[test]
     fn an_empty_id_becomes_a_uuid() {
-        assert_eq!(choose(b"", b"").expect("one").len(), 36);
+        assert_eq!(choose(b"", b"").expect("a unique id").len(), 36);
     }
 }

@@ -92,7 +92,7 @@ mod tests {
     fn an_id_has_the_shape_of_a_version_1_uuid() {
         let mut source = UuidSource::default();
         let id = source.generate();
-        let text = std::str::from_utf8(id).expect("text");
+        let text = std::str::from_utf8(id).expect("UTF-8 text");
         for (at, c) in text.chars().enumerate() {
             match at {
                 8 | 13 | 18 | 23 => assert_eq!(c, '-', "{text}"),

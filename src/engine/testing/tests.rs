@@ -7,9 +7,9 @@ use crate::link::{ConnState, Fill, Flush, Link, Wait};
 fn a_script_advances_with_the_engine() {
     let (net, world) = ScriptNet::new();
     let mut link = Link::new(net);
-    link.add_server("localhost", 0).expect("address");
+    link.add_server("localhost", 0).expect("a numeric address");
     world.peer(0).expects(b"ping").pauses(50).sends(b"po").sends(b"ng").closes();
-    link.open(0, None).expect("starts");
+    link.open(0, None).expect("connecting starts");
     assert_eq!(link.wait(None), Ok(Wait::Ready));
     assert_eq!(link.finish_connect(0), Ok(true));
     link.conns[0].writable = false;
@@ -35,9 +35,9 @@ fn a_script_advances_with_the_engine() {
 fn unexpected_bytes_fail_the_test() {
     let (net, world) = ScriptNet::new();
     let mut link = Link::new(net);
-    link.add_server("localhost", 0).expect("address");
+    link.add_server("localhost", 0).expect("a numeric address");
     world.peer(0).expects(b"ping");
-    link.open(0, None).expect("starts");
+    link.open(0, None).expect("connecting starts");
     assert_eq!(link.wait(None), Ok(Wait::Ready));
     assert_eq!(link.finish_connect(0), Ok(true));
     link.conns[0].writable = false;

@@ -22,9 +22,9 @@ fn worker(servers: u16) -> (Worker<ScriptNet>, World) {
     let (net, world) = ScriptNet::new();
     let mut worker = Worker::new(net);
     for n in 0..servers {
-        worker.add_server("127.0.0.1", 4730 + n).expect("numeric");
+        worker.add_server("127.0.0.1", 4730 + n).expect("a numeric address");
     }
-    worker.add_function(b"f", 0, Some(TOKEN)).expect("a good name");
+    worker.add_function(b"f", 0, Some(TOKEN)).expect("a valid name");
     (worker, world)
 }
 
@@ -94,7 +94,8 @@ fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
 /// Runs one job and returns its handle.
 fn run_one_job(worker: &mut Worker<ScriptNet>) -> String {
     let (job, ticket) = step(worker).expect("a job");
-    let handle = String::from_utf8_lossy(worker.job(job).expect("kept").handle()).into_owned();
+    let handle =
+        String::from_utf8_lossy(worker.job(job).expect("the job exists").handle()).into_owned();
     worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
     handle
 }

@@ -8,7 +8,7 @@ use std::task::Poll;
 fn idle_client() -> (Client<ScriptNet>, World) {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b"out"));
-    let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"in")).expect("a valid task");
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     client.remove_task(id);
     (client, world)
@@ -24,10 +24,10 @@ fn the_job_created_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
     assert!(client.poll_background(&new).is_pending());
     client.abandon_wait();
     let Ok(Submitted::Task(id, mut run)) = client.submit_and_wait(&new) else {
-        panic!("the connection owes an answer");
+        panic!("a job on a connection that owes a reply needs a task");
     };
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    assert_eq!(client.task(id).expect("there").handle.as_slice(), b"H:2");
+    assert_eq!(client.task(id).expect("the task exists").handle.as_slice(), b"H:2");
     world.assert_done();
 }
 
@@ -57,7 +57,7 @@ fn the_reply_to_an_abandoned_request_is_skipped() {
     world.peer(0).expects(&question).expects(&submit(b"next"));
     world.peer(0).sends(&response(Command::EchoRes, &[], b"hello"));
     world.peer(0).sends(&created()).sends(&complete(b"out"));
-    let id = client.add(&new_task(TaskKind::Do, b"next")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"next")).expect("a valid task");
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     world.assert_done();
 }

@@ -9,14 +9,14 @@ fn a_background_job_over_an_idle_connection_creates_no_task() {
     let bytes = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
     world.peer(0).expects(&bytes).sends(&created());
     let Ok(Submitted::Task(id, mut run)) = client.submit_and_wait(&new) else {
-        panic!("there is no connection yet");
+        panic!("a job without a connection needs a task");
     };
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     client.remove_task(id);
     world.take_calls();
     world.peer(0).expects(&bytes).sends(&created());
     let Ok(Submitted::Created(handle)) = client.submit_and_wait(&new) else {
-        panic!("the connection is idle");
+        panic!("a job on an idle connection needs no task");
     };
     assert_eq!(handle.as_slice(), HANDLE);
     let calls = world.take_calls();
@@ -46,13 +46,13 @@ fn a_background_job_outside_the_normal_case_becomes_a_task() {
                 };
             }
             let began = world.now();
-            match client.submit_and_wait(&new).expect("valid") {
+            match client.submit_and_wait(&new).expect("a valid task") {
                 Submitted::Created(_) => code = ReturnCode::SUCCESS,
                 Submitted::Task(id, mut run) => {
                     let TaskStep::Done(run_code) = client.step(&mut run) else {
-                        panic!("no callback")
+                        panic!("unexpected callback")
                     };
-                    let task = client.remove_task(id).expect("there");
+                    let task = client.remove_task(id).expect("the task exists");
                     code =
                         if task.code == ReturnCode::UNKNOWN_STATE { run_code } else { task.code };
                 }

@@ -16,7 +16,8 @@ fn callbacks_are_called_in_the_order_of_the_packets() {
         .concat(),
     );
     let callbacks = Callbacks(255);
-    let id = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id =
+        client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
     let mut run = client.run_all();
     for (expected, data) in [
         (Callbacks::CREATED, &b""[..]),
@@ -33,7 +34,7 @@ fn callbacks_are_called_in_the_order_of_the_packets() {
         assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     }
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    assert!(client.task(id).expect("kept").data.is_none());
+    assert!(client.task(id).expect("the task exists").data.is_none());
 }
 
 #[test]
@@ -41,7 +42,7 @@ fn a_callback_that_fails_ends_the_run_and_is_called_again() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"")).sends(&[created(), complete(b"x")].concat());
     let callbacks = Callbacks::COMPLETE;
-    client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
     for _ in 0..3 {
         let mut run = client.run_all();
         let (which, ticket) = next_call(&mut client, &mut run);
@@ -59,12 +60,13 @@ fn a_callback_that_never_returns_counts_as_successful() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"")).sends(&[created(), complete(b"x")].concat());
     let callbacks = Callbacks::CREATED;
-    let id = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id =
+        client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
     let mut run = client.run_all();
     let (_, ticket) = next_call(&mut client, &mut run);
     client.abandon(ticket);
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("the task exists").code, ReturnCode::SUCCESS);
 }
 
 #[test]
@@ -79,15 +81,17 @@ fn a_nested_run_drives_every_task_but_the_one_whose_callback_runs() {
         .sends(&response(Command::JobCreated, &[b"H:2"], b""))
         .sends(&response(Command::WorkComplete, &[b"H:2"], b""));
     let callbacks = Callbacks(Callbacks::DATA.0 | Callbacks::COMPLETE.0);
-    let first = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"1") }).expect("valid");
+    let first =
+        client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"1") }).expect("a valid task");
     let mut run = client.run_all();
     let (which, ticket) = next_call(&mut client, &mut run);
     assert_eq!(which, Callbacks::DATA);
 
-    let second = client.add(&new_task(TaskKind::Add, b"2")).expect("valid");
+    let second = client.add(&new_task(TaskKind::Add, b"2")).expect("a valid task");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    assert_eq!(client.task(second).expect("kept").code, ReturnCode::SUCCESS);
-    let data = client.task(first).and_then(|t| t.data.as_ref()).expect("still the callback's");
+    assert_eq!(client.task(second).expect("the task exists").code, ReturnCode::SUCCESS);
+    let data =
+        client.task(first).and_then(|t| t.data.as_ref()).expect("the data of the running callback");
     assert_eq!(data.as_slice(), b"d");
 
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
@@ -103,7 +107,8 @@ fn a_task_freed_in_its_callback_is_gone_and_its_ticket_stale() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"")).sends(&[created(), complete(b"x")].concat());
     let callbacks = Callbacks::CREATED;
-    let id = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id =
+        client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
     let mut run = client.run_all();
     let (_, ticket) = next_call(&mut client, &mut run);
     client.remove_task(id);
@@ -117,11 +122,12 @@ fn removing_servers_inside_a_callback_does_not_affect_its_task() {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"")).sends(&[created(), complete(b"x")].concat());
     let callbacks = Callbacks::COMPLETE;
-    let id = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id =
+        client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
     let mut run = client.run_all();
     let (_, ticket) = next_call(&mut client, &mut run);
     client.remove_servers();
     assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
-    assert_eq!(client.task(id).expect("kept").code, ReturnCode::SUCCESS);
+    assert_eq!(client.task(id).expect("the task exists").code, ReturnCode::SUCCESS);
 }

@@ -14,7 +14,7 @@ fn non_blocking(servers: usize) -> (Client<ScriptNet>, World) {
 }
 
 fn add(client: &mut Client<ScriptNet>) {
-    client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+    client.add(&new_task(TaskKind::Add, b"")).expect("a valid task");
 }
 
 /// Repeats runs, with a wait after each, until one returns something other than `IO_WAIT`.
@@ -163,7 +163,7 @@ fn a_wait_ends_with_each_piece_of_a_streamed_body() {
     world.peer(0).pauses(10).sends(end);
     let callbacks = Callbacks::COMPLETE;
     let task = NewTask { callbacks, ..new_task(TaskKind::Add, b"") };
-    let id = client.add(&task).expect("valid");
+    let id = client.add(&task).expect("a valid task");
     for _ in 0..2 {
         assert_eq!(run_all(&mut client), IO_WAIT);
         assert_eq!(client.wait(), Ok(()));
@@ -187,12 +187,12 @@ fn a_non_blocking_client_has_buffered_work_until_it_has_to_wait() {
     world.peer(0).expects(&submit(b"")).pauses(10).sends(&created());
     world.peer(0).pauses(10).sends(&complete(b""));
     assert!(!client.has_buffered_work());
-    client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+    client.add(&new_task(TaskKind::Add, b"")).expect("a valid task");
     assert!(client.has_buffered_work());
     let mut rounds = 0;
     while run_all(&mut client) == ReturnCode::IO_WAIT {
         assert!(!client.has_buffered_work());
-        client.wait().expect("something happens");
+        client.wait().expect("progress");
         rounds += 1;
         assert!(rounds < 10);
     }

@@ -14,7 +14,7 @@ fn an_option_needs_one_reachable_server_and_is_repeated_on_connecting() {
         .peer(1)
         .expects(&[ask, submit(b"")].concat())
         .sends(&[yes, created(), complete(b"")].concat());
-    client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+    client.add(&new_task(TaskKind::Add, b"")).expect("a valid task");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
     world.assert_done();
 }
@@ -33,7 +33,7 @@ fn an_option_is_sent_first_on_a_new_connection_and_may_be_refused() {
             .peer(0)
             .expects(&[ask, submit(b"")].concat())
             .sends(&[answer, created(), complete(b"")].concat());
-        client.add(&new_task(TaskKind::Add, b"")).expect("valid");
+        client.add(&new_task(TaskKind::Add, b"")).expect("a valid task");
         assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
         world.assert_done();
     }
@@ -62,7 +62,7 @@ fn a_request_defers_events_for_tasks() {
         .sends(&complete(b"c"))
         .sends(&response(Command::EchoRes, &[], b"abc"));
     let callbacks = Callbacks(Callbacks::DATA.0 | Callbacks::COMPLETE.0);
-    client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
     let mut run = client.run_all();
     let (_, ticket) = next_call(&mut client, &mut run);
     assert_eq!(client.broadcast(Broadcast::Echo(b"abc")), Ok(()));

@@ -152,7 +152,7 @@ fn finish(client: &mut Client<ScriptNet>, id: SlabId, mut run: TaskRun) -> Strin
         TaskStep::Done(code) => code,
         call => panic!("unexpected {call:?}"),
     };
-    let task = client.remove_task(id).expect("there until it is removed");
+    let task = client.remove_task(id).expect("the task exists");
     let ended = match task.code {
         ReturnCode::UNKNOWN_STATE | ReturnCode::COULD_NOT_CONNECT => code,
         ended => ended,
@@ -195,11 +195,11 @@ fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> S
 }
 
 fn run_tasks(client: &mut Client<ScriptNet>, tasks: usize) -> String {
-    let add = |n| client.add(&new_task(TaskKind::Add, &[b'a' + n as u8])).expect("valid");
+    let add = |n| client.add(&new_task(TaskKind::Add, &[b'a' + n as u8])).expect("a valid task");
     let ids: Vec<SlabId> = (0..tasks).map(add).collect();
     let mut outcome = format!("{:?}", run_all(client));
     for id in ids {
-        let task = client.remove_task(id).expect("there until it is removed");
+        let task = client.remove_task(id).expect("the task exists");
         let handle = String::from_utf8_lossy(task.handle.as_slice()).into_owned();
         outcome += &format!(" {handle} {:?}", task.code);
     }
@@ -207,7 +207,7 @@ fn run_tasks(client: &mut Client<ScriptNet>, tasks: usize) -> String {
 }
 
 fn give_up(client: &mut Client<ScriptNet>) -> String {
-    let id = client.add(&new_task(TaskKind::Do, b"never")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"never")).expect("a valid task");
     let non_blocking = std::mem::replace(&mut client.link.settings.non_blocking, true);
     let mut run = client.run_until_unless_non_blocking(id);
     let step = client.step(&mut run);
@@ -224,7 +224,7 @@ fn perform(client: &mut Client<ScriptNet>, world: &World, action: &Action) -> St
         }
         Action::Background { command, size, abandoned: true } => abandoned(client, *command, *size),
         Action::Foreground => {
-            let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
+            let id = client.add(&new_task(TaskKind::Do, b"in")).expect("a valid task");
             let run = client.run_until(id);
             finish(client, id, run)
         }

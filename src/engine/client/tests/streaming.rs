@@ -8,9 +8,9 @@ fn a_workload_larger_than_the_socket_buffer_is_sent_in_parts() {
     let body = vec![7u8; 100_000];
     world.peer(0).takes(&[10, 0, 30_000, 0, 5_000]);
     world.peer(0).expects(&submit(&body)).sends(&created()).sends(&complete(b""));
-    let id = client.add(&new_task(TaskKind::Add, &body)).expect("valid");
+    let id = client.add(&new_task(TaskKind::Add, &body)).expect("a valid task");
     assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
-    assert!(client.task(id).expect("kept").workload().is_empty());
+    assert!(client.task(id).expect("the task exists").workload().is_empty());
     world.assert_done();
 }
 
@@ -20,8 +20,9 @@ fn a_workload_function_sends_the_body_in_pieces() {
     world.peer(0).expects(&submit(b"abcdef")).sends(&created()).sends(&complete(b""));
     let callbacks = Callbacks::WORKLOAD;
     let body = TaskBody::Streamed(6);
-    let id =
-        client.add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id = client
+        .add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") })
+        .expect("a valid task");
     let mut run = client.run_all();
     let (which, ticket) = next_call(&mut client, &mut run);
     assert_eq!(which, Callbacks::WORKLOAD);
@@ -44,8 +45,9 @@ fn a_streamed_task_is_sent_again_if_nothing_of_its_body_was_sent() {
     world.peer(0).expects(&whole).sends(&created()).sends(&complete(b""));
     let callbacks = Callbacks::WORKLOAD;
     let body = TaskBody::Streamed(6);
-    let id =
-        client.add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id = client
+        .add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") })
+        .expect("a valid task");
     let mut run = client.run_all();
     let (which, ticket) = next_call(&mut client, &mut run);
     assert_eq!(which, Callbacks::WORKLOAD);
@@ -60,14 +62,15 @@ fn a_workload_function_that_stops_short_fails_the_task_and_the_connection() {
     let (mut client, world) = client(1);
     let callbacks = Callbacks::WORKLOAD;
     let body = TaskBody::Streamed(6);
-    let id =
-        client.add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id = client
+        .add(&NewTask { callbacks, body, ..new_task(TaskKind::Add, b"") })
+        .expect("a valid task");
     let mut run = client.run_all();
     let (_, ticket) = next_call(&mut client, &mut run);
     assert_eq!(client.send_workload(id, b"abc"), Ok(3));
     let code = client.resume(ticket, ReturnCode::SUCCESS);
     assert_eq!(code, Some(ReturnCode::INVALID_ARGUMENT));
-    assert_eq!(client.task(id).expect("kept").code, ReturnCode::INVALID_ARGUMENT);
+    assert_eq!(client.task(id).expect("the task exists").code, ReturnCode::INVALID_ARGUMENT);
     assert!(!client.link.any_open());
     drop(world);
 }
@@ -80,11 +83,12 @@ fn an_unbuffered_result_is_received_by_the_callback_and_its_rest_skipped() {
         &[created(), response(Command::WorkData, &[HANDLE], b"abcdef"), complete(b"")].concat(),
     );
     let callbacks = Callbacks(Callbacks::DATA.0 | Callbacks::COMPLETE.0);
-    let id = client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("valid");
+    let id =
+        client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
     let mut run = client.run_all();
     let (which, ticket) = next_call(&mut client, &mut run);
     assert_eq!(which, Callbacks::DATA);
-    let task = client.task(id).expect("there");
+    let task = client.task(id).expect("the task exists");
     assert!(task.data.is_none());
     assert_eq!(task.data_size, 6);
     let mut space = [std::mem::MaybeUninit::new(0u8); 4];

@@ -8,7 +8,7 @@ fn the_result_of_a_job_is_sent_before_the_call_returns() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     let (id, ticket) = step(&mut worker).expect("a job");
-    let job = worker.job(id).expect("kept");
+    let job = worker.job(id).expect("the job exists");
     assert_eq!((job.handle(), job.function(), job.unique()), (&b"H:1"[..], &b"f"[..], &b"u"[..]));
     assert_eq!(job.workload(), b"work");
     let code = worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
@@ -169,7 +169,7 @@ fn every_grab_command_accepts_every_kind_of_assignment() {
             let hello = [can_do(), request(command, &[], b"")].concat();
             world.peer(0).expects(&hello).sends(answer);
             let (id, _) = step(&mut worker).expect("a job");
-            let job = worker.job(id).expect("kept");
+            let job = worker.job(id).expect("the job exists");
             assert_eq!((job.unique(), job.reducer()), (*unique, *reducer));
             assert_eq!(job.workload(), b"w");
         }
@@ -201,7 +201,7 @@ fn a_large_workload_received_in_pieces_is_complete() {
         world.peer(0).sends(part).pauses(1);
     }
     let (id, _) = step(&mut worker).expect("a job");
-    assert!(worker.job(id).expect("kept").workload() == body);
+    assert!(worker.job(id).expect("the job exists").workload() == body);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn with_a_timeout_work_tries_that_long_although_every_server_is_down() {
     }
     assert_eq!(world.peer(0).connected, 4, "at 0, 100, 300 and 700 ms");
     assert_eq!(worker.grab(), Err(ReturnCode::COULD_NOT_CONNECT));
-    let text = worker.link.error.text().expect("set").to_string_lossy().into_owned();
+    let text = worker.link.error.text().expect("an error text").to_string_lossy().into_owned();
     assert!(text.contains("Connection to 127.0.0.1:4730 failed"), "{text}");
 }
 
@@ -99,7 +99,7 @@ fn a_timeout_ends_the_wait_for_a_server_that_never_accepts() {
     let began = world.now();
     assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
     assert_eq!(world.now() - began, Duration::from_millis(300));
-    let text = worker.link.error.text().expect("set").to_string_lossy().into_owned();
+    let text = worker.link.error.text().expect("an error text").to_string_lossy().into_owned();
     assert!(text.contains("timeout reached, 1 servers were poll(), no servers"), "{text}");
     assert!(text.contains("pipe:true"), "{text}");
 }
@@ -140,7 +140,7 @@ fn an_unexpected_packet_is_reported_and_the_connection_stays_usable() {
     world.peer(0).expects(&hello()).sends(&[created, assign("H:1")].concat());
     world.peer(0).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::UNEXPECTED_PACKET);
-    let text = worker.link.error.text().expect("set").to_string_lossy().into_owned();
+    let text = worker.link.error.text().expect("an error text").to_string_lossy().into_owned();
     assert!(text.contains("unexpected packet:GEARMAN_JOB_CREATED"), "{text}");
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
     world.assert_done();

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_newest_function_of_a_name_is_called_and_all_are_registered() {
     let (mut worker, world) = worker(1);
-    worker.add_function(b"f", 5000, Some(8)).expect("again");
+    worker.add_function(b"f", 5000, Some(8)).expect("the same name again");
     let timed = request(Command::CanDoTimeout, &[b"f", b"5000"], b"");
     let hello = [timed, can_do(), grab()].concat();
     world.peer(0).expects(&hello).sends(&assign("H:1"));
@@ -18,7 +18,7 @@ fn the_newest_function_of_a_name_is_called_and_all_are_registered() {
     assert!(!worker.has_function(b"f") && !worker.has_token(TOKEN));
     assert_eq!(worker.remove_function(b"f"), Err(ReturnCode::NO_REGISTERED_FUNCTION));
     assert_eq!(work(&mut worker), ReturnCode::NO_REGISTERED_FUNCTIONS);
-    worker.add_function(b"g", 0, None).expect("a good name");
+    worker.add_function(b"g", 0, None).expect("a valid name");
     let cant_do = request(Command::CantDo, &[b"f"], b"");
     let can_do = request(Command::CanDo, &[b"g"], b"");
     world.peer(0).expects(&[&cant_do[..], &cant_do, &can_do, &grab()].concat()).sends(&no_job());
@@ -32,10 +32,10 @@ fn changed_functions_are_sent_with_the_next_grab() {
     world.peer(0).expects(&hello()).sends(&no_job());
     assert_eq!(worker.grab(), Err(ReturnCode::NO_JOBS));
     world.take_calls();
-    worker.add_function(b"g", 0, None).expect("a good name");
+    worker.add_function(b"g", 0, None).expect("a valid name");
     worker.remove_function(b"g").expect("registered");
     worker.remove_all_functions().expect("registered");
-    worker.add_function(b"h", 0, None).expect("a good name");
+    worker.add_function(b"h", 0, None).expect("a valid name");
     assert_eq!(world.take_calls().send, 0);
     let changes = [
         request(Command::CanDo, &[b"g"], b""),
@@ -53,7 +53,7 @@ fn changed_functions_are_sent_with_the_next_grab() {
 #[test]
 fn a_new_connection_gets_all_functions() {
     let (mut worker, world) = worker(1);
-    worker.add_function(b"g", 0, None).expect("a good name");
+    worker.add_function(b"g", 0, None).expect("a valid name");
     let hello = [request(Command::CanDo, &[b"g"], b""), hello()].concat();
     world.peer(0).expects(&hello).closes();
     world.peer(0).expects(&hello).sends(&no_job());
@@ -66,15 +66,15 @@ fn a_new_connection_gets_all_functions() {
 fn the_namespace_is_part_of_the_name_on_the_wire() {
     let (net, world) = ScriptNet::new();
     let mut worker = Worker::new(net);
-    worker.add_server("127.0.0.1", 0).expect("numeric");
+    worker.add_server("127.0.0.1", 0).expect("a numeric address");
     worker.link.settings.set_namespace(Some(b"ns-"));
-    worker.add_function(b"f", 0, Some(TOKEN)).expect("a good name");
+    worker.add_function(b"f", 0, Some(TOKEN)).expect("a valid name");
     assert!(worker.has_function(b"f") && !worker.has_function(b"ns-f"));
     let hello = [request(Command::CanDo, &[b"ns-f"], b""), grab()].concat();
     let job = response(Command::JobAssignUniq, &[b"H:1", b"ns-f", b"u"], b"");
     world.peer(0).expects(&hello).sends(&job);
     let (id, _) = step(&mut worker).expect("a job");
-    assert_eq!(worker.job(id).expect("kept").function(), b"ns-f");
+    assert_eq!(worker.job(id).expect("the job exists").function(), b"ns-f");
     worker.link.settings.set_namespace(None);
     assert!(worker.has_function(b"f"), "its name stays when the namespace changes");
 }

@@ -127,8 +127,8 @@ fn a_job_that_arrives_while_a_report_is_sent_is_kept() {
     assert_eq!(worker.grab(), Err(ReturnCode::TIMEOUT));
     world.peer(0).takes(&[5, 0]).sends(&assign("H:2")).expects(&complete("H:1", b""));
     assert_eq!(worker.send(first, Report::Complete, b""), ReturnCode::SUCCESS);
-    let second = worker.grab().expect("the job that came meanwhile");
-    assert_eq!(worker.job(second).expect("kept").handle(), b"H:2");
+    let second = worker.grab().expect("the job that arrived in the meantime");
+    assert_eq!(worker.job(second).expect("the job exists").handle(), b"H:2");
     world.assert_done();
 }
 
@@ -148,7 +148,7 @@ fn a_report_on_a_lost_connection_is_lost_connection() {
 fn a_server_added_later_does_not_inherit_jobs() {
     let (mut worker, world, id, _) = with_job();
     worker.remove_servers();
-    worker.add_server("127.0.0.1", 0).expect("numeric");
+    worker.add_server("127.0.0.1", 0).expect("a numeric address");
     assert_eq!(worker.send(id, Report::Data, b"x"), ReturnCode::LOST_CONNECTION);
     world.assert_done();
 }
