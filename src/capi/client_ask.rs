@@ -10,7 +10,7 @@ use super::text::{CStrArg, put};
 use super::types::*;
 use crate::engine::ReturnCode;
 use crate::engine::client::Broadcast;
-use crate::engine::exchange::refuse_nothing;
+use crate::engine::exchange::reject_empty_request;
 use crate::engine::task::{Callbacks, Status, TaskKind, Token};
 use gearman_engine::at;
 use libc::{c_char, c_void};
@@ -156,7 +156,7 @@ pub unsafe extern "C-unwind" fn gearman_client_echo(
         let null = workload.is_null();
         let data = workload.sized(workload_size);
         let echo = Broadcast::Echo(data);
-        let code = match refuse_nothing(&mut (*block).engine.link, echo, null) {
+        let code = match reject_empty_request(&mut (*block).engine.link, echo, null) {
             Err(code) => code,
             Ok(()) => match ClientBlock::broadcast(block, echo) {
                 Ok(outcome) => outcome.err().unwrap_or_default(),
@@ -188,7 +188,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
         let Some(block) = ClientBlock::enter(client) else { return false };
         let option = option_arg.sized(option_arg_size);
         let asked = Broadcast::Option(option);
-        let refused = refuse_nothing(&mut (*block).engine.link, asked, option_arg.is_null());
+        let refused = reject_empty_request(&mut (*block).engine.link, asked, option_arg.is_null());
         let accepted = refused.is_ok()
             && match ClientBlock::request_option(block, option) {
                 Ok(accepted) => accepted,

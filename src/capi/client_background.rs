@@ -11,7 +11,7 @@ use super::types::*;
 use super::waiting::wait;
 use crate::engine::ReturnCode;
 use crate::engine::client::Submitted;
-use crate::engine::task::Handle;
+use crate::engine::task::JobHandle;
 use crate::protocol::Command;
 use gearman_engine::at;
 use libc::{c_char, c_void};
@@ -56,10 +56,10 @@ unsafe fn run_background(
                     return gearman_return_t::SUCCESS;
                 }
                 let broken = Err(ReturnCode::UNKNOWN_STATE);
-                (*block).guarded(broken, |engine| engine.acknowledged(&new))
+                (*block).guarded(broken, |engine| engine.finish_background(&new))
             }
         };
-        let keep = |handle: &Handle| {
+        let keep = |handle: &JobHandle| {
             let handle = handle.bytes().as_ptr().cast::<c_char>();
             ptr::copy_nonoverlapping(handle, (*block).do_handle.as_mut_ptr(), 64);
             if !job_handle.is_null() {

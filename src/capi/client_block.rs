@@ -16,9 +16,9 @@ use super::types::*;
 use super::waiting::wait;
 use crate::buf::{Bin, HookBuf};
 use crate::engine::ReturnCode;
-use crate::engine::client::{Client, Run, Step, Ticket, Upcall};
+use crate::engine::client::{Client, TaskRun, TaskStep, TaskTicket, TaskUpcall};
 use crate::engine::link::Link;
-use crate::engine::slab::Id;
+use crate::engine::slab::SlabId;
 use crate::engine::task::{Callbacks, Token};
 use crate::net::MioNet;
 use libc::{c_char, c_int, c_void};
@@ -60,14 +60,14 @@ pub(super) struct ClientBlock {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Purpose {
     /// The engine's ticket for it; none when no step waits for it.
-    ticket: Option<Ticket>,
+    ticket: Option<TaskTicket>,
     /// The task, if any, that the interrupted call was waiting for.
-    single: Option<Id>,
+    single: Option<SlabId>,
 }
 
 impl Purpose {
     /// An upcall that no step waits for, of a call that has a task of its own.
-    pub(super) fn waiting_for(task: Id) -> Purpose {
+    pub(super) fn waiting_for(task: SlabId) -> Purpose {
         Purpose { ticket: None, single: Some(task) }
     }
 }
@@ -249,15 +249,15 @@ impl ClientBlock {
     /// `block` is live and not borrowed.
     pub(super) unsafe fn run_steps(
         block: *mut ClientBlock,
-        mut run: Run,
-        mut step: Poll<Step>,
-        single: Option<Id>,
+        mut run: TaskRun,
+        mut step: Poll<TaskStep>,
+        single: Option<SlabId>,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         loop {
             let waiting = Purpose { ticket: None, single };
             // A task that is freed by the library gives its workload back before the
             // body of its last packet.
-            if !matches!(step, Poll::Ready(Step::Call(Upcall::Release(_), _))) {
+            if !matches!(step, Poll::Ready(TaskStep::Call(TaskUpcall::Release(_), _))) {
                 // SAFETY: the caller guarantees the block; nothing is borrowed.
                 unsafe { handle::flush_log_for(block, waiting) }
                     .map_err(|_| Gone(ReturnCode::SUCCESS))?;
@@ -267,8 +267,8 @@ impl ClientBlock {
                     // SAFETY: as above.
                     unsafe { wait(block, waiting) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
                 }
-                Poll::Ready(Step::Done(code)) => return Ok(code),
-                Poll::Ready(Step::Call(Upcall::Callback(id, which), ticket)) => {
+                Poll::Ready(TaskStep::Done(code)) => return Ok(code),
+                Poll::Ready(TaskStep::Call(TaskUpcall::Callback(id, which), ticket)) => {
                     // SAFETY: as above.
                     let code = unsafe {
                         ClientBlock::call_back(
@@ -287,7 +287,7 @@ impl ClientBlock {
                         return Ok(code);
                     }
                 }
-                Poll::Ready(Step::Call(Upcall::Alloc(_, size), ticket)) => {
+                Poll::Ready(TaskStep::Call(TaskUpcall::Alloc(_, size), ticket)) => {
                     let purpose = Purpose { ticket: Some(ticket), single };
                     // SAFETY: as above.
                     let memory = unsafe { (*block).hooks.allocate(block, purpose, size) }
@@ -300,7 +300,7 @@ impl ClientBlock {
                         return Ok(code);
                     }
                 }
-                Poll::Ready(Step::Call(Upcall::Release(id), _)) => {
+                Poll::Ready(TaskStep::Call(TaskUpcall::Release(id), _)) => {
                     // SAFETY: as above.
                     let token = unsafe { (*block).engine.task(id).map(|t| t.token) };
                     if let Some(Token(task)) = token
@@ -324,7 +324,7 @@ impl ClientBlock {
     /// `memory` is NULL or `size` bytes from the hook without another user.
     unsafe fn give_memory(
         &mut self,
-        ticket: Ticket,
+        ticket: TaskTicket,
         memory: *mut c_void,
         size: usize,
     ) -> Option<ReturnCode> {
@@ -338,7 +338,7 @@ impl ClientBlock {
     /// Calls a task's callback.
     unsafe fn call_back(
         block: *mut ClientBlock,
-        id: Id,
+        id: SlabId,
         which: Callbacks,
         purpose: Purpose,
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
@@ -373,7 +373,7 @@ impl ClientBlock {
 }
 
 /// What an unusable client's step is.
-pub(super) const BROKEN: Poll<Step> = Poll::Ready(Step::Done(ReturnCode::UNKNOWN_STATE));
+pub(super) const BROKEN: Poll<TaskStep> = Poll::Ready(TaskStep::Done(ReturnCode::UNKNOWN_STATE));
 
 /// No callbacks.
 pub(super) const NO_ACTIONS: gearman_actions_t = gearman_actions_t {

@@ -13,8 +13,8 @@ use super::text::CStrArg;
 use super::types::*;
 use crate::buf::{Borrowed, Owned};
 use crate::engine::ReturnCode;
-use crate::engine::client::{Body, NewTask, Run, Step};
-use crate::engine::slab::Id;
+use crate::engine::client::{NewTask, TaskBody, TaskRun, TaskStep};
+use crate::engine::slab::SlabId;
 use crate::engine::task::{Callbacks, Task, TaskKind, Token};
 use crate::protocol::Command;
 use gearman_engine::at;
@@ -27,19 +27,19 @@ use std::task::Poll;
 ///
 /// # Safety
 /// As for [`Borrowed::new`].
-pub(super) unsafe fn lent<'a>(workload: *const c_void, size: usize) -> Body<'a> {
+pub(super) unsafe fn lent<'a>(workload: *const c_void, size: usize) -> TaskBody<'a> {
     if workload.is_null() != (size == 0) {
-        return Body::Invalid;
+        return TaskBody::Invalid;
     }
     // SAFETY: the caller guarantees it.
-    Body::Lent(unsafe { Borrowed::new(workload.cast(), size) })
+    TaskBody::Lent(unsafe { Borrowed::new(workload.cast(), size) })
 }
 
 pub(super) fn submit<'a>(
     command: Command,
     function: &'a [u8],
     unique: &'a [u8],
-    body: Body<'a>,
+    body: TaskBody<'a>,
 ) -> NewTask<'a> {
     NewTask {
         kind: TaskKind::Do,
@@ -47,7 +47,7 @@ pub(super) fn submit<'a>(
         function,
         unique,
         body,
-        epoch: 0,
+        epoch_seconds: 0,
         reducer: b"",
         callbacks: Callbacks::default(),
         token: Token::NONE,
@@ -65,7 +65,7 @@ pub(super) fn submit<'a>(
 /// `block` is live and not borrowed.
 pub(super) unsafe fn run_single<R>(
     block: *mut ClientBlock,
-    add: impl FnOnce(&mut Engine) -> Result<Id, ReturnCode>,
+    add: impl FnOnce(&mut Engine) -> Result<SlabId, ReturnCode>,
     take: impl FnOnce(&mut Task) -> R,
 ) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
     // SAFETY: the caller guarantees the block, also after an upcall that did not
@@ -87,8 +87,8 @@ pub(super) unsafe fn run_single<R>(
 /// `block` is live and not borrowed.
 unsafe fn begin_single(
     block: *mut ClientBlock,
-    add: impl FnOnce(&mut Engine) -> Result<Id, ReturnCode>,
-) -> Result<(Id, Run, Poll<Step>), ReturnCode> {
+    add: impl FnOnce(&mut Engine) -> Result<SlabId, ReturnCode>,
+) -> Result<(SlabId, TaskRun, Poll<TaskStep>), ReturnCode> {
     // SAFETY: the caller guarantees the block.
     unsafe { &mut *block }.guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
         engine.link.error.reset();
@@ -109,9 +109,9 @@ unsafe fn begin_single(
 /// `block` is live and not borrowed.
 pub(super) unsafe fn finish_single<R>(
     block: *mut ClientBlock,
-    id: Id,
-    run: Run,
-    step: Poll<Step>,
+    id: SlabId,
+    run: TaskRun,
+    step: Poll<TaskStep>,
     take: impl FnOnce(&mut Task) -> R,
 ) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
     // SAFETY: the caller guarantees the block, also after an upcall that did not
@@ -128,7 +128,7 @@ pub(super) unsafe fn finish_single<R>(
 /// `block` is live and not borrowed.
 unsafe fn end_single<R>(
     block: *mut ClientBlock,
-    id: Id,
+    id: SlabId,
     code: ReturnCode,
     take: impl FnOnce(&mut Task) -> R,
 ) -> (ReturnCode, Option<R>) {
@@ -178,7 +178,7 @@ unsafe fn run_job(
         let ended = match begin_single(block, |engine| engine.add(&new)) {
             Ok((id, run, step)) => ClientBlock::run_steps(block, run, step, Some(id))
                 .and_then(|code| Ok((id, code, make_room(block, id)?))),
-            Err(code) => Ok((Id::NONE, code, None)),
+            Err(code) => Ok((SlabId::NONE, code, None)),
         };
         let (id, code, room) = match ended {
             Ok(ended) => ended,
@@ -227,7 +227,7 @@ unsafe fn run_job(
 /// `block` is live and not borrowed.
 unsafe fn make_room(
     block: *mut ClientBlock,
-    id: Id,
+    id: SlabId,
 ) -> Result<Option<*mut c_void>, Gone<ReturnCode>> {
     // SAFETY: the caller guarantees the block.
     unsafe {

@@ -10,8 +10,8 @@ use super::text::{CStrArg, put};
 use super::types::*;
 use crate::buf::Borrowed;
 use crate::engine::ReturnCode;
-use crate::engine::client::{Body, NewTask};
-use crate::engine::slab::Id;
+use crate::engine::client::{NewTask, TaskBody};
+use crate::engine::slab::SlabId;
 use crate::engine::task::{Callbacks, TaskKind, Token};
 use crate::protocol::Command;
 use gearman_engine::at;
@@ -32,7 +32,7 @@ pub(super) unsafe fn add(
     ret_ptr: *mut gearman_return_t,
     actions: Option<Rc<gearman_actions_t>>,
     workload: (*const c_void, usize),
-    add: impl FnOnce(&mut super::client_block::Engine, Callbacks, Token) -> Result<Id, ReturnCode>,
+    add: impl FnOnce(&mut super::client_block::Engine, Callbacks, Token) -> Result<SlabId, ReturnCode>,
 ) -> Result<*mut TaskBlock, gearman_return_t> {
     // SAFETY: the caller guarantees all of it.
     unsafe {
@@ -131,11 +131,11 @@ unsafe fn add_job(
         let streamable = ClientBlock::peek(client).is_some_and(|b| b.actions.workload_fn.is_some());
         let hooked = ClientBlock::peek(client).is_some_and(|b| b.hooks.any());
         let body = match (workload.is_null(), size) {
-            (false, 1..) if hooked => Body::Lent(Borrowed::new(workload.cast(), size)),
-            (true, 0) => Body::Copy(b""),
-            (true, size) if streamable => Body::Streamed(size),
-            (true, _) | (false, 0) => Body::Invalid,
-            (false, size) => Body::Copy(workload.sized(size)),
+            (false, 1..) if hooked => TaskBody::Lent(Borrowed::new(workload.cast(), size)),
+            (true, 0) => TaskBody::Copy(b""),
+            (true, size) if streamable => TaskBody::Streamed(size),
+            (true, _) | (false, 0) => TaskBody::Invalid,
+            (false, size) => TaskBody::Copy(workload.sized(size)),
         };
         let kept = (workload, size);
         let task = add(client, shell, context, ret_ptr, None, kept, |engine, callbacks, token| {
@@ -145,7 +145,7 @@ unsafe fn add_job(
                 function,
                 unique,
                 body,
-                epoch: 0,
+                epoch_seconds: 0,
                 reducer: b"",
                 callbacks,
                 token,

@@ -9,7 +9,7 @@ use super::task_block::TaskBlock;
 use super::text::CStrArg;
 use super::types::*;
 use crate::engine::ReturnCode;
-use crate::engine::client::{Body, NewTask};
+use crate::engine::client::{NewTask, TaskBody};
 use crate::engine::task::TaskKind;
 use crate::protocol::Command;
 use crate::protocol::limits::{FUNCTION_MAX_SIZE, UNIQUE_SIZE};
@@ -57,12 +57,12 @@ impl Attributes {
 ///
 /// # Safety
 /// The argument's value is readable for its size while the result is used.
-unsafe fn body_of<'a>(arguments: Option<&gearman_argument_t>) -> Body<'a> {
+unsafe fn body_of<'a>(arguments: Option<&gearman_argument_t>) -> TaskBody<'a> {
     match arguments.map(|a| (a.value.c_str, a.value.size)) {
-        None => Body::Copy(b""),
-        Some((value, size)) if value.is_null() != (size == 0) => Body::Invalid,
+        None => TaskBody::Copy(b""),
+        Some((value, size)) if value.is_null() != (size == 0) => TaskBody::Invalid,
         // SAFETY: the caller guarantees it.
-        Some((value, size)) => Body::Copy(unsafe { value.sized(size) }),
+        Some((value, size)) => TaskBody::Copy(unsafe { value.sized(size) }),
     }
 }
 
@@ -83,7 +83,7 @@ unsafe fn run(
     unsafe {
         let actions = Some(Rc::new(NO_ACTIONS));
         let kept = match new.body {
-            Body::Copy(bytes) => (bytes.as_ptr().cast(), bytes.len()),
+            TaskBody::Copy(bytes) => (bytes.as_ptr().cast(), bytes.len()),
             _ => (ptr::null(), 0),
         };
         let added = add(client, ptr::null_mut(), context, ptr::null_mut(), actions, kept, {
@@ -162,7 +162,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
                 function,
                 unique: unique.name(unique_length, UNIQUE_SIZE),
                 body: body_of(arguments.as_ref()),
-                epoch: attributes.epoch,
+                epoch_seconds: attributes.epoch,
                 reducer: b"",
                 callbacks: Default::default(),
                 token: crate::engine::task::Token::NONE,
@@ -211,7 +211,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
             _ => return refuse(block, "EPOCH is not currently supported for partitions"),
         };
         let body = match body_of(arguments.as_ref()) {
-            Body::Copy([]) => Body::Invalid,
+            TaskBody::Copy([]) => TaskBody::Invalid,
             body => body,
         };
         run(
@@ -223,7 +223,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
                 function: splitter,
                 unique: unique_str.name(unique_length, UNIQUE_SIZE),
                 body,
-                epoch: 0,
+                epoch_seconds: 0,
                 reducer,
                 callbacks: Default::default(),
                 token: crate::engine::task::Token::NONE,

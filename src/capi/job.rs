@@ -16,8 +16,8 @@ use super::text::{CStrArg, put};
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::engine::ReturnCode;
-use crate::engine::slab::Id;
-use crate::engine::worker::{Job, Report};
+use crate::engine::slab::SlabId;
+use crate::engine::worker::{AssignedJob, Report};
 use gearman_engine::at;
 use libc::{c_char, c_void};
 use std::ptr;
@@ -117,7 +117,7 @@ unsafe fn send(
 #[inline]
 unsafe fn send_bytes(
     worker: *mut WorkerBlock,
-    id: Id,
+    id: SlabId,
     report: Report,
     bytes: &[u8],
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
@@ -140,7 +140,7 @@ unsafe fn send_bytes(
 #[inline(never)]
 unsafe fn send_by_copy(
     worker: *mut WorkerBlock,
-    id: Id,
+    id: SlabId,
     report: Report,
     bytes: (*const c_void, usize),
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
@@ -248,7 +248,10 @@ pub unsafe extern "C-unwind" fn gearman_job_send_fail(
 }
 
 /// One of a job's texts, each of which a NUL follows.
-unsafe fn text(job: *const gearman_job_st, which: impl FnOnce(&Job) -> &[u8]) -> *const c_char {
+unsafe fn text(
+    job: *const gearman_job_st,
+    which: impl FnOnce(&AssignedJob) -> &[u8],
+) -> *const c_char {
     // SAFETY: the callers guarantee a live job.
     unsafe { JobBlock::job(job) }.map_or(ptr::null(), |job| which(job).as_ptr().cast())
 }
@@ -260,7 +263,7 @@ unsafe fn text(job: *const gearman_job_st, which: impl FnOnce(&Job) -> &[u8]) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_handle(job: *const gearman_job_st) -> *const c_char {
     // SAFETY: the caller guarantees a live job.
-    unsafe { text(job, Job::handle) }
+    unsafe { text(job, AssignedJob::handle) }
 }
 
 /// The name of the job's function as the server has it, with the namespace; NULL
@@ -273,7 +276,7 @@ pub unsafe extern "C-unwind" fn gearman_job_function_name(
     job: *const gearman_job_st,
 ) -> *const c_char {
     // SAFETY: the caller guarantees a live job.
-    unsafe { text(job, Job::function) }
+    unsafe { text(job, AssignedJob::function) }
 }
 
 /// The job's unique id; "" without GRAB_UNIQ and GRAB_ALL, NULL for NULL.
@@ -283,7 +286,7 @@ pub unsafe extern "C-unwind" fn gearman_job_function_name(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -> *const c_char {
     // SAFETY: the caller guarantees a live job.
-    unsafe { text(job, Job::unique) }
+    unsafe { text(job, AssignedJob::unique) }
 }
 
 /// The job's workload, in memory of a hook or of the engine's job.
@@ -350,7 +353,7 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
             return ptr::null_mut();
         }
         if hooks.malloc.is_none()
-            && let Some(body) = (*worker).engine.job_mut(id).and_then(Job::take_body)
+            && let Some(body) = (*worker).engine.job_mut(id).and_then(AssignedJob::take_body)
         {
             put(data_size, size);
             return body.into_raw().cast();

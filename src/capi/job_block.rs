@@ -8,8 +8,8 @@ use super::frames::Gone;
 use super::reduce::Aggregation;
 use super::types::*;
 use super::worker_block::WorkerBlock;
-use crate::engine::slab::Id;
-use crate::engine::worker::{Job, Ticket};
+use crate::engine::slab::SlabId;
+use crate::engine::worker::{AssignedJob, WorkTicket};
 use libc::c_void;
 use std::ptr::{self, NonNull};
 
@@ -20,7 +20,7 @@ pub(super) struct JobBlock {
     /// The shell that C has.
     pub(super) shell: *mut gearman_job_st,
     pub(super) worker: *mut WorkerBlock,
-    pub(super) id: Id,
+    pub(super) id: SlabId,
     /// The client that C asked for, or null.
     pub(super) client: *mut ClientBlock,
     /// The client that sends the parts of a partitioned job, or null.
@@ -49,7 +49,7 @@ impl JobBlock {
     pub(super) unsafe fn create(
         worker: *mut WorkerBlock,
         shell: *mut gearman_job_st,
-        id: Id,
+        id: SlabId,
     ) -> *mut JobBlock {
         // SAFETY: the caller guarantees both.
         let block = match unsafe { (*worker).spare.take() } {
@@ -106,7 +106,7 @@ impl JobBlock {
     ///
     /// # Safety
     /// As for [`JobBlock::peek`].
-    pub(super) unsafe fn job<'a>(shell: *const gearman_job_st) -> Option<&'a mut Job> {
+    pub(super) unsafe fn job<'a>(shell: *const gearman_job_st) -> Option<&'a mut AssignedJob> {
         // SAFETY: the caller guarantees the job, and a job's worker outlives it.
         unsafe {
             let block = JobBlock::peek(shell)?;
@@ -179,7 +179,7 @@ impl JobBlock {
     #[inline]
     pub(super) unsafe fn keep_workload(
         block: *mut JobBlock,
-        purpose: Option<Ticket>,
+        purpose: Option<WorkTicket>,
     ) -> Result<(), Gone<()>> {
         // SAFETY: the caller guarantees it; a job's worker outlives it.
         unsafe {
@@ -196,7 +196,10 @@ impl JobBlock {
     /// As for [`JobBlock::keep_workload`].
     #[cold]
     #[inline(never)]
-    unsafe fn hook_workload(block: *mut JobBlock, purpose: Option<Ticket>) -> Result<(), Gone<()>> {
+    unsafe fn hook_workload(
+        block: *mut JobBlock,
+        purpose: Option<WorkTicket>,
+    ) -> Result<(), Gone<()>> {
         // SAFETY: the caller guarantees a live job. The hook may have freed it, and
         // then it is not in its worker's list any more.
         unsafe {

@@ -19,9 +19,9 @@ use super::types::*;
 use super::worker_block::{Definition, Run, WorkerBlock};
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
-use crate::engine::client::{Body, NewTask};
+use crate::engine::client::{NewTask, TaskBody};
 use crate::engine::task::TaskKind;
-use crate::engine::worker::{Outcome, Ticket};
+use crate::engine::worker::{Outcome, WorkTicket};
 use crate::protocol::Command;
 use gearman_engine::at;
 use std::ptr;
@@ -80,8 +80,8 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
                         command: Command::SubmitJob,
                         function: &reducer,
                         unique: b"",
-                        body: Body::Copy(data),
-                        epoch: 0,
+                        body: TaskBody::Copy(data),
+                        epoch_seconds: 0,
                         reducer: b"",
                         callbacks,
                         token,
@@ -107,7 +107,7 @@ pub(super) unsafe fn outcome(
     worker: *mut WorkerBlock,
     job: *mut JobBlock,
     definition: Definition,
-    purpose: Option<Ticket>,
+    purpose: Option<WorkTicket>,
     outcome: Outcome,
     result: &[u8],
 ) -> Result<(Outcome, Option<Owned>), Gone<ReturnCode>> {

@@ -175,7 +175,7 @@ pub unsafe extern "C-unwind" fn gearman_task_strstate(
 ) -> *const c_char {
     // SAFETY: the caller guarantees a live task.
     let Some(task) = (unsafe { TaskBlock::task(task) }) else { return ptr::null() };
-    let state = if task.is_called_back() { TaskState::Work } else { task.state };
+    let state = if task.is_in_upcall() { TaskState::Work } else { task.state };
     state_name(state).as_ptr()
 }
 

@@ -8,7 +8,7 @@ use super::client_block::{ClientBlock, UNTICKETED};
 use super::frames::{Gone, upcall};
 use super::result::gearman_result_st;
 use super::types::*;
-use crate::engine::slab::Id;
+use crate::engine::slab::SlabId;
 use crate::engine::task::{Task, Token};
 use libc::c_void;
 use std::ptr::{self, NonNull};
@@ -21,7 +21,7 @@ pub(super) struct TaskBlock {
     /// The shell that C has.
     pub(super) shell: *mut gearman_task_st,
     pub(super) client: *mut ClientBlock,
-    pub(super) id: Id,
+    pub(super) id: SlabId,
     pub(super) context: *mut c_void,
     /// The client's callbacks when the task was added.
     pub(super) actions: Rc<gearman_actions_t>,
@@ -50,7 +50,7 @@ impl TaskBlock {
             own_shell: own,
             shell: ptr::null_mut(),
             client,
-            id: Id::NONE,
+            id: SlabId::NONE,
             context,
             actions,
             result: None,

@@ -92,14 +92,14 @@ pub(super) unsafe fn clone(
         to.link.settings.non_blocking = false;
         to.link.error.wants_log = from.link.error.wants_log;
         to.grabs_with = from.grabs_with;
-        to.offer_same(from);
+        to.offer_functions_of(from);
         for server in &from.link.conns {
             if to.add_server(&server.host, server.port).is_err() {
                 WorkerBlock::free(block);
                 return ptr::null_mut();
             }
         }
-        copy.set_time_limit(source.timeout, source.engine.sleep_ends);
+        copy.set_time_limit(source.timeout, source.engine.timeout_ends_sleep);
         copy.shell
     }
 }

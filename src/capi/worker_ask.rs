@@ -13,9 +13,9 @@ use super::waiting::block_on;
 use super::worker_block::WorkerBlock;
 use super::worker_run::begin;
 use crate::engine::ReturnCode;
-use crate::engine::exchange::{Broadcast, refuse_nothing};
+use crate::engine::exchange::{Broadcast, reject_empty_request};
 use crate::engine::link::Limit;
-use crate::engine::slab::Id;
+use crate::engine::slab::SlabId;
 use crate::engine::worker::Search;
 use libc::{c_char, c_void};
 use std::ptr;
@@ -45,7 +45,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
         };
         begin(block);
         let mut search = Search::for_grab();
-        let broken: Result<Id, ReturnCode> = Err(ReturnCode::UNKNOWN_STATE);
+        let broken: Result<SlabId, ReturnCode> = Err(ReturnCode::UNKNOWN_STATE);
         let grabbed = block_on(block, None, broken, |engine| engine.poll_job(&mut search));
         let Ok(grabbed) = grabbed else { return ptr::null_mut() };
         let (shell, code) = match grabbed {
@@ -138,7 +138,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_echo(
         let null = workload.is_null();
         let data = workload.sized(workload_size);
         let echo = Broadcast::Echo(data);
-        if let Err(code) = refuse_nothing(&mut (*block).engine.link, echo, null) {
+        if let Err(code) = reject_empty_request(&mut (*block).engine.link, echo, null) {
             return WorkerBlock::leave(block, code);
         }
         match broadcast(block, echo) {
@@ -166,7 +166,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
     cancellation::point(|| unsafe {
         let Some(block) = WorkerBlock::enter(worker) else { return false };
         let option = Broadcast::Option(option_arg.sized(option_arg_size));
-        let refused = refuse_nothing(&mut (*block).engine.link, option, option_arg.is_null());
+        let refused = reject_empty_request(&mut (*block).engine.link, option, option_arg.is_null());
         let accepted = refused.is_ok()
             && match broadcast(block, option) {
                 Ok(outcome) => outcome.is_ok(),

@@ -16,7 +16,7 @@ use super::waiting::{block_on, wait};
 use crate::buf::Bin;
 use crate::engine::ReturnCode;
 use crate::engine::link::Link;
-use crate::engine::worker::{Ticket, Worker};
+use crate::engine::worker::{WorkTicket, Worker};
 use crate::net::{MioNet, fork};
 use libc::{c_int, c_void};
 use std::ptr::{self, NonNull};
@@ -54,7 +54,7 @@ pub(super) struct WorkerBlock {
     own_shell: gearman_worker_st,
     /// The shell that C has.
     pub(super) shell: *mut gearman_worker_st,
-    frames: Frames<Option<Ticket>>,
+    frames: Frames<Option<WorkTicket>>,
     pub(super) engine: Engine,
     pub(super) definitions: Vec<Definition>,
     pub(super) last_token: u64,
@@ -86,16 +86,16 @@ pub(super) struct WorkerBlock {
 }
 
 impl Block for WorkerBlock {
-    type Purpose = Option<Ticket>;
+    type Purpose = Option<WorkTicket>;
 
-    fn frames(&mut self) -> &mut Frames<Option<Ticket>> {
+    fn frames(&mut self) -> &mut Frames<Option<WorkTicket>> {
         &mut self.frames
     }
 }
 
 impl Handle for WorkerBlock {
     type Engine = Engine;
-    const UNTICKETED: Option<Ticket> = None;
+    const UNTICKETED: Option<WorkTicket> = None;
 
     fn engine(&mut self) -> &mut Engine {
         &mut self.engine
@@ -155,7 +155,7 @@ impl WorkerBlock {
         let pipe = net.wake_pipe()?;
         let id = gearman_id_t { read_fd: pipe.read_fd(), write_fd: pipe.write_fd() };
         let mut engine = Engine::new(net);
-        (engine.sleep_ends, engine.tells_losses) = (false, false);
+        (engine.timeout_ends_sleep, engine.reports_lost_results) = (false, false);
         let block = Box::into_raw(Box::new(WorkerBlock {
             own_shell,
             shell,
@@ -275,7 +275,7 @@ impl WorkerBlock {
     #[inline]
     pub(super) unsafe fn send_on(
         block: *mut WorkerBlock,
-        purpose: Option<Ticket>,
+        purpose: Option<WorkTicket>,
         sent: Poll<ReturnCode>,
         body: &[u8],
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
@@ -293,7 +293,7 @@ impl WorkerBlock {
     #[inline(never)]
     unsafe fn push(
         block: *mut WorkerBlock,
-        purpose: Option<Ticket>,
+        purpose: Option<WorkTicket>,
         body: &[u8],
     ) -> Result<ReturnCode, Gone<ReturnCode>> {
         let broken = ReturnCode::UNKNOWN_STATE;

@@ -39,7 +39,7 @@ impl WorkerBlock {
             Options::CHANGE => self.changed,
             Options::NON_BLOCKING => settings.non_blocking,
             Options::GRAB_UNIQ => self.grabs_unique,
-            Options::TIMEOUT_RETURN => self.engine.sleep_ends,
+            Options::TIMEOUT_RETURN => self.engine.timeout_ends_sleep,
             Options::GRAB_ALL => self.grabs_all,
             Options::SSL => settings.tls,
             Options::IDENTIFIER => self.identified,
@@ -77,7 +77,7 @@ impl WorkerBlock {
     pub(super) fn set_time_limit(&mut self, timeout: c_int, ends_sleep: bool) {
         self.timeout = timeout;
         self.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
-        self.engine.sleep_ends = ends_sleep;
+        self.engine.timeout_ends_sleep = ends_sleep;
     }
 }
 

@@ -12,7 +12,7 @@ use super::types::*;
 use super::waiting::block_on;
 use super::worker_block::{Definition, Engine, Run, WorkerBlock};
 use crate::engine::ReturnCode;
-use crate::engine::worker::{Outcome, Search, Step, Ticket};
+use crate::engine::worker::{Outcome, Search, WorkStep, WorkTicket};
 use gearman_engine::at;
 use libc::c_void;
 use std::ptr;
@@ -77,7 +77,7 @@ unsafe fn enter_and_work<const SEVERAL: bool>(worker: *mut gearman_worker_st) ->
 unsafe fn prepare(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
-    ticket: Ticket,
+    ticket: WorkTicket,
 ) -> Result<(), Gone<ReturnCode>> {
     // SAFETY: the caller guarantees both, and the first call says when they are gone.
     let done = unsafe {
@@ -109,7 +109,7 @@ unsafe fn work<const SEVERAL: bool>(
     // upcall that succeeded it is still there.
     unsafe {
         begin(block);
-        let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
+        let broken = WorkStep::Done(ReturnCode::UNKNOWN_STATE);
         let step = if SEVERAL {
             work_cancellably(block)
         } else {
@@ -118,8 +118,8 @@ unsafe fn work<const SEVERAL: bool>(
             Ok((*block).guarded(broken, Engine::work))
         };
         let (next, ticket) = match step {
-            Ok(Step::Call(next, ticket)) => (next, ticket),
-            Ok(Step::Done(code)) => return Ok(code),
+            Ok(WorkStep::Call(next, ticket)) => (next, ticket),
+            Ok(WorkStep::Done(code)) => return Ok(code),
             Err(Gone(())) => return Err(Gone(ReturnCode::SUCCESS)),
         };
         let definitions = &(*block).definitions;
@@ -143,9 +143,9 @@ unsafe fn work<const SEVERAL: bool>(
 /// # Safety
 /// `block` is live and not borrowed.
 #[inline(never)]
-unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<Step, Gone<()>> {
+unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<WorkStep, Gone<()>> {
     let mut search = Search::for_work();
-    let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
+    let broken = WorkStep::Done(ReturnCode::UNKNOWN_STATE);
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe { block_on(block, None, broken, |engine| engine.poll_work(&mut search)) }
 }
@@ -172,7 +172,7 @@ unsafe fn run<const SEVERAL: bool>(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
     definition: Definition,
-    ticket: Ticket,
+    ticket: WorkTicket,
     reduces: bool,
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
     // SAFETY: as in `work`; a job that runs is not freed, unless with its worker.
@@ -244,7 +244,7 @@ unsafe fn run<const SEVERAL: bool>(
 unsafe fn end_later(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
-    ticket: Ticket,
+    ticket: WorkTicket,
     result: &[u8],
     memory: [*mut c_void; 2],
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
@@ -273,7 +273,7 @@ unsafe fn end_specially(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
     definition: Definition,
-    ticket: Ticket,
+    ticket: WorkTicket,
     outcome: Outcome,
     returned: Returned,
 ) -> Result<ReturnCode, Gone<ReturnCode>> {
@@ -309,7 +309,7 @@ unsafe fn end_specially(
 #[inline(never)]
 unsafe fn finish(
     block: *mut WorkerBlock,
-    ticket: Ticket,
+    ticket: WorkTicket,
     outcome: Outcome,
     result: &[u8],
 ) -> Poll<ReturnCode> {
@@ -326,7 +326,7 @@ unsafe fn finish(
 unsafe fn end_by_copy(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
-    ticket: Ticket,
+    ticket: WorkTicket,
     outcome: Outcome,
     returned: *mut c_void,
     result: &[u8],
@@ -353,7 +353,7 @@ unsafe fn end_by_copy(
 /// `block` is live and not borrowed.
 #[cold]
 #[inline(never)]
-unsafe fn give_back(block: *mut WorkerBlock, ticket: Ticket) -> ReturnCode {
+unsafe fn give_back(block: *mut WorkerBlock, ticket: WorkTicket) -> ReturnCode {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe { &mut *block }
         .guarded(ReturnCode::UNKNOWN_STATE, |engine| engine.finish(ticket, Outcome::Retry, b""))

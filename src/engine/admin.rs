@@ -1,30 +1,30 @@
-//! [`Admin`]: one connection on which a server is asked in text.
+//! [`Admin`]: one connection for text commands to a server.
 //!
-//! Questions are asked one after another, and each waits for its whole answer:
-//! what ends it is in the protocol, not a silence.
+//! Requests are sent one at a time, and each waits for its complete reply. The protocol
+//! defines where a reply ends; no timeout is used for that.
 //!
-//! Must not: know what a question means.
+//! Must not: know what a request means.
 
 use super::ReturnCode;
 use super::error::ErrorState;
-use super::link::{Fill, Flush, Link, State, Wait};
+use super::link::{ConnState, Fill, Flush, Link, Wait};
 use crate::at;
 use gearman_net::Transport;
 use gearman_protocol::admin::{Reply, ReplyEnd, Request};
 use std::time::Instant;
 
-/// A server to ask in text.
+/// A connection for text commands to one server.
 #[derive(Debug)]
 pub struct Admin<T: Transport> {
-    /// The connection. Its settings' time limit is the longest silence.
+    /// The connection. `settings.timeout` limits the time between two receives.
     pub link: Link<T>,
 }
 
 impl<T: Transport> Admin<T> {
-    /// A server that is not connected to yet.
+    /// Resolves the host. The first request connects.
     ///
     /// # Errors
-    /// `GETADDRINFO`, and the text to it.
+    /// `GETADDRINFO`, with its text.
     pub fn new(net: T, host: &str, port: u16) -> Result<Admin<T>, ErrorState> {
         let mut link = Link::new(net);
         match link.add_server(host, port) {
@@ -33,15 +33,15 @@ impl<T: Transport> Admin<T> {
         }
     }
 
-    /// Asks, and waits for the whole answer. Connects first, if need be.
+    /// Sends a request and waits for its complete reply. Connects first if necessary.
     ///
     /// # Errors
-    /// `COULD_NOT_CONNECT`, `LOST_CONNECTION` when the server closes before its
-    /// answer is whole, `TIMEOUT`. The connection is closed then.
+    /// `COULD_NOT_CONNECT`, `LOST_CONNECTION` if the server closes before its reply is
+    /// complete, or `TIMEOUT`. The connection is closed then.
     pub fn ask(&mut self, request: &Request) -> Result<Reply, ReturnCode> {
         let outcome = self.exchange(request);
         if outcome.is_err() {
-            // What comes late would be taken for the next answer.
+            // A late reply would be taken for the next one.
             self.link.close(0);
         }
         outcome
@@ -52,7 +52,7 @@ impl<T: Transport> Admin<T> {
         self.connect()?;
         self.link.conns[0].out.bytes().extend_from_slice(request.line());
         while self.link.flush(0, &[], &mut 0)? == Flush::Blocked {
-            let until = self.silence_ends();
+            let until = self.reply_deadline();
             self.wait(until)?;
         }
         let mut end = ReplyEnd::new(request.framing());
@@ -63,18 +63,18 @@ impl<T: Transport> Admin<T> {
                 return Ok(reply);
             }
             if self.link.fill(0)? == Fill::Empty {
-                let until = self.silence_ends();
+                let until = self.reply_deadline();
                 self.wait(until)?;
             }
         }
     }
 
     fn connect(&mut self) -> Result<(), ReturnCode> {
-        if self.link.conns[0].state == State::Down {
-            let patience = self.link.settings.timeout;
-            self.link.open(0, patience)?;
+        if self.link.conns[0].state == ConnState::Down {
+            let timeout = self.link.settings.timeout;
+            self.link.open(0, timeout)?;
         }
-        while self.link.conns[0].state == State::Connecting {
+        while self.link.conns[0].state == ConnState::Connecting {
             let until = self.link.conns[0].deadline;
             if self.link.wait_on(0, until)? == Wait::Interrupted {
                 return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
@@ -85,11 +85,11 @@ impl<T: Transport> Admin<T> {
         Ok(())
     }
 
-    fn silence_ends(&self) -> Option<Instant> {
+    fn reply_deadline(&self) -> Option<Instant> {
         self.link.settings.deadline(self.link.net.now())
     }
 
-    /// Waits for bytes or for room.
+    /// Waits until the connection is readable or writable.
     fn wait(&mut self, until: Option<Instant>) -> Result<(), ReturnCode> {
         match self.link.wait_on(0, until)? {
             Wait::Ready | Wait::Woken => {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_to_its_end() {
+    fn a_reply_is_read_to_its_end() {
         let (mut admin, world) = admin();
         world.peer(0).expects(b"status\r\n").sends(b"f\t1").pauses(5000).sends(b"\t0\t2\n.\n");
         world.peer(0).expects(b"version\r\n").sends(b"OK 2\n");
@@ -126,19 +126,19 @@ mod tests {
         assert_eq!(status, Ok(Reply::List(b"f\t1\t0\t2\n.\n".to_vec())));
         assert_eq!(admin.ask(&Request::version()), Ok(Reply::Done(b"2".to_vec())));
         assert_eq!(world.peer(0).connected, 1);
-        world.is_over();
+        world.assert_done();
     }
 
     #[test]
-    fn half_an_answer_is_none() {
+    fn an_incomplete_reply_is_lost_connection() {
         let (mut admin, world) = admin();
         world.peer(0).expects(b"status\r\n").sends(b"f\t1\t0\t2\n").closes();
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::LOST_CONNECTION));
-        assert_eq!(admin.link.conns[0].trouble().as_deref(), Some("closed by the server"));
+        assert_eq!(admin.link.conns[0].last_failure().as_deref(), Some("closed by the server"));
     }
 
     #[test]
-    fn the_limit_is_the_longest_silence() {
+    fn the_timeout_limits_the_time_between_two_receives() {
         let (mut admin, world) = admin();
         admin.link.settings.timeout = Some(Duration::from_millis(300));
         world.peer(0).expects(b"status\r\n");
@@ -147,14 +147,14 @@ mod tests {
         }
         world.peer(0).pauses(400).sends(b".\n");
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::TIMEOUT));
-        assert_eq!(admin.link.conns[0].state, State::Down);
+        assert_eq!(admin.link.conns[0].state, ConnState::Down);
     }
 
     #[test]
-    fn a_server_that_is_not_there_is_told_with_its_reason() {
+    fn a_refused_connection_has_its_reason() {
         let (mut admin, world) = admin();
         world.peer(0).meets(&[Connect::Refuse]);
         assert_eq!(admin.ask(&Request::status()), Err(ReturnCode::COULD_NOT_CONNECT));
-        assert!(admin.link.conns[0].trouble().is_some());
+        assert!(admin.link.conns[0].last_failure().is_some());
     }
 }

@@ -1,7 +1,7 @@
-//! [`ReturnCode`]: how an operation ended, by the numbers of `libgearman-1.0/return.h`.
+//! [`ReturnCode`]: the result of an operation, numbered as in `libgearman-1.0/return.h`.
 //!
-//! Must not: be an `enum`. Callbacks return any number, and one that names no
-//! variant would be undefined behaviour.
+//! Must not: be an `enum`: callbacks may return any number, and one without a variant would
+//! be undefined behaviour.
 
 /// A `gearman_return_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -90,9 +90,9 @@ codes! {
 }
 
 impl ReturnCode {
-    /// The code that a server's ERROR packet names, with or without `GEARMAN_`.
-    /// None for a name that is no error: success, "go on", "wait", "stop", or the
-    /// outcome of a job, which have packets of their own.
+    /// The code that an ERROR packet names, with or without `GEARMAN_`. None for an unknown
+    /// name and for codes that are not errors: success, requests to wait or to stop, and
+    /// outcomes of jobs, which have their own packets.
     pub fn from_server(name: &[u8]) -> Option<ReturnCode> {
         let name = name.strip_prefix(b"GEARMAN_").unwrap_or(name);
         ReturnCode::by_name(name).filter(|code| {
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers_agree() {
+    fn each_code_has_the_name_of_its_number() {
         assert_eq!(ReturnCode(0).name(), "GEARMAN_SUCCESS");
         assert_eq!(ReturnCode(47).name(), "GEARMAN_TIMEOUT");
         assert_eq!(ReturnCode(53).name(), "GEARMAN_MAX_RETURN");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_names_its_errors() {
+    fn an_error_packet_names_its_code() {
         assert_eq!(ReturnCode::from_server(b"QUEUE_ERROR"), Some(ReturnCode::QUEUE_ERROR));
         assert_eq!(ReturnCode::from_server(b"JOB_NOT_FOUND"), Some(ReturnCode::JOB_NOT_FOUND));
         assert_eq!(ReturnCode::from_server(b"surprise"), None);

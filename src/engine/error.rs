@@ -1,6 +1,6 @@
-//! [`ErrorState`]: a handle's last error, and the log lines it has yet to give.
+//! [`ErrorState`]: a handle's last error and its queue of log lines.
 //!
-//! The text keeps the original's shape, which people search their logs for:
+//! The text has the original's format, which users search their logs for:
 //! `function(GEARMAN_CODE) message -> libgearman/file:line: pid(n)`.
 //!
 //! Must not: call a log function; `capi` drains the queue.
@@ -10,13 +10,13 @@ use std::collections::VecDeque;
 use std::ffi::{CString, c_char};
 use std::io;
 
-/// The longest error text, with its NUL (`GEARMAN_MAX_ERROR_SIZE`).
-const MAX_TEXT: usize = 2048;
+/// Size limit of an error text in bytes, including its NUL (`GEARMAN_MAX_ERROR_SIZE`).
+const ERROR_TEXT_BYTES_MAX: usize = 2048;
 
-/// Where in the library an error was noticed.
+/// The place in the library that reports an error.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
-    /// The function that a user knows, or the one that noticed.
+    /// The public function that the user called, or the internal one that found the error.
     pub function: &'static str,
     /// The source file.
     pub file: &'static str,
@@ -24,7 +24,7 @@ pub struct At {
     pub line: u32,
 }
 
-/// The place where it stands, reported as being in the function named.
+/// The current source position, with the given function name.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! at {
@@ -39,21 +39,21 @@ pub struct ErrorState {
     code: ReturnCode,
     errno: i32,
     text: Option<CString>,
-    /// The words for it alone: the system's, the resolver's, or whose it is.
-    words: Option<String>,
+    /// The message alone, from the system, the resolver, the server or the library.
+    message: Option<String>,
     /// Lines for the log function, oldest first.
     log: VecDeque<CString>,
-    /// Lines that the log function has, or had when it was left without returning.
+    /// Lines lent to the log function, including those of log calls that never returned.
     lent: Vec<CString>,
-    /// Whether a log function wants them.
+    /// Whether errors are queued for a log function.
     pub wants_log: bool,
 }
 
 impl ErrorState {
-    /// Forgets the last error.
+    /// Clears the last error.
     #[inline]
     pub fn reset(&mut self) {
-        // Without a code there is neither a text nor a system error.
+        // Without a code, text and errno are empty too.
         if self.code.failed() {
             self.forget();
         }
@@ -65,7 +65,7 @@ impl ErrorState {
         self.code = ReturnCode::SUCCESS;
         self.errno = 0;
         self.text = None;
-        self.words = None;
+        self.message = None;
     }
 
     /// The last error's code, `SUCCESS` without one.
@@ -73,24 +73,23 @@ impl ErrorState {
         self.code
     }
 
-    /// The system error behind it, 0 without one.
+    /// The errno of the last error, 0 without one.
     pub fn errno(&self) -> i32 {
         self.errno
     }
 
-    /// The words for the last error alone, without its code and the place where
-    /// it was noticed: the system's, the resolver's or the server's, where it is
-    /// theirs.
-    pub fn words(&self) -> Option<&str> {
-        self.words.as_deref()
+    /// The message of the last error, without its code and source position: that of the
+    /// system, the resolver or the server if the error is theirs.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
-    /// The last error's text. Its address holds until the next error.
+    /// The last error's full text. Its address is valid until the next error.
     pub fn text(&self) -> Option<&CString> {
         self.text.as_ref()
     }
 
-    /// The next line to hand to the log function. It stays where it is until
+    /// Lends the next line to the log function. Its address is valid until
     /// [`ErrorState::take_back`].
     pub fn lend_log_line(&mut self) -> Option<*const c_char> {
         let line = self.log.pop_front()?;
@@ -99,17 +98,17 @@ impl ErrorState {
         Some(lent)
     }
 
-    /// Frees what was lent, while no log function is under way.
+    /// Frees all lent lines. Must not be called while a log function runs.
     pub fn forget_lent(&mut self) {
         self.lent.clear();
     }
 
-    /// Frees a line that the log function had.
+    /// Frees a lent line.
     pub fn take_back(&mut self, lent: *const c_char) {
         self.lent.retain(|line| line.as_ptr() != lent);
     }
 
-    /// Whether there are lines to hand out.
+    /// Whether the queue holds lines.
     pub fn has_log(&self) -> bool {
         !self.log.is_empty()
     }
@@ -119,18 +118,18 @@ impl ErrorState {
     pub fn set(&mut self, code: ReturnCode, at: At, text: &str) -> ReturnCode {
         self.errno = 0;
         self.record(code, at, code.name(), text);
-        self.words = Some(text.to_owned());
+        self.message = Some(text.to_owned());
         code
     }
 
-    /// Records a system error, folded into a code, and returns that.
+    /// Records a system error and returns the code for it.
     #[cold]
     pub fn set_io(&mut self, error: &io::Error, at: At, text: &str) -> ReturnCode {
-        let code = fold(error);
+        let code = code_for(error);
         self.set_io_as(code, error, at, text)
     }
 
-    /// Records a system error under a code and returns that.
+    /// Records a system error with the given code and returns that.
     #[cold]
     pub fn set_io_as(
         &mut self,
@@ -142,26 +141,26 @@ impl ErrorState {
         let shown = system_text(error);
         self.record(code, at, &shown, text);
         self.errno = error.raw_os_error().unwrap_or(0);
-        self.words = Some(shown);
+        self.message = Some(shown);
         code
     }
 
-    /// Records that a host has no address.
+    /// Records that a host cannot be resolved.
     #[cold]
     pub fn set_lookup(&mut self, host: &str, port: u16, error: &io::Error) -> ReturnCode {
-        // The resolver's words, without what Rust says before them.
+        // The resolver's message, without the prefix that Rust adds.
         let why = system_text(error);
         let why = why.strip_prefix("failed to lookup address information: ").unwrap_or(&why);
         let pid = std::process::id();
         let text = format!("{host}:{port} getaddrinfo:{why} pid({pid})");
         let words = why.to_owned();
         self.keep(ReturnCode::GETADDRINFO, text);
-        self.words = Some(words);
+        self.message = Some(words);
         ReturnCode::GETADDRINFO
     }
 
-    /// Records a code with nothing but its name for a text. That a job failed is
-    /// no error of the library's: it is not logged.
+    /// Records a code with its name as the text, without a log line: a failed job is not an
+    /// error of the library.
     pub fn set_named(&mut self, code: ReturnCode) -> ReturnCode {
         let wanted = std::mem::take(&mut self.wants_log);
         self.keep(code, code.name().to_owned());
@@ -169,7 +168,7 @@ impl ErrorState {
         code
     }
 
-    /// Records a code that carries no text of its own.
+    /// Records a code without a text.
     pub fn set_code(&mut self, code: ReturnCode) -> ReturnCode {
         debug_assert!(code.failed());
         self.code = code;
@@ -189,21 +188,21 @@ impl ErrorState {
     fn keep(&mut self, code: ReturnCode, full: String) -> ReturnCode {
         let mut bytes: Vec<u8> = full.into_bytes();
         bytes.retain(|&b| b != 0);
-        bytes.truncate(MAX_TEXT - 1);
-        // Cannot fail: the NUL bytes are gone.
+        bytes.truncate(ERROR_TEXT_BYTES_MAX - 1);
+        // Cannot fail: the NUL bytes were removed.
         let full = CString::new(bytes).unwrap_or_default();
         if self.wants_log {
             self.log.push_back(full.clone());
         }
         self.code = code;
         self.text = Some(full);
-        self.words = None;
+        self.message = None;
         code
     }
 }
 
-/// The code that a system error is reported as.
-pub fn fold(error: &io::Error) -> ReturnCode {
+/// The code for a system error.
+pub fn code_for(error: &io::Error) -> ReturnCode {
     match error.raw_os_error() {
         Some(libc::EFAULT | libc::ENOMEM) => ReturnCode::MEMORY_ALLOCATION_FAILURE,
         Some(libc::EINVAL) => ReturnCode::INVALID_ARGUMENT,
@@ -215,7 +214,7 @@ pub fn fold(error: &io::Error) -> ReturnCode {
     }
 }
 
-/// The system's words for an error, without Rust's number after them.
+/// The system's message for an error, without the number that Rust appends.
 pub(super) fn system_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
@@ -233,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn the_text_has_the_shape_that_people_search_for() {
+    fn an_error_text_has_the_format_of_the_original() {
         let mut error = ErrorState::default();
         let code = error.set(ReturnCode::TIMEOUT, at(), "timeout reached");
         assert_eq!(code, ReturnCode::TIMEOUT);
         let pid = std::process::id();
         assert_eq!(
-            error.text().expect("set").to_str(),
+            error.text().expect("an error text").to_str(),
             Ok(format!(
                 "gearman_test(GEARMAN_TIMEOUT) timeout reached -> libgearman/some.rs:7: pid({pid})"
             )
@@ -250,24 +249,24 @@ mod tests {
     }
 
     #[test]
-    fn a_system_error_shows_the_systems_words() {
+    fn a_system_error_shows_the_message_of_the_system() {
         let mut error = ErrorState::default();
         let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
         assert_eq!(error.set_io(&refused, at(), "connect"), ReturnCode::COULD_NOT_CONNECT);
         assert_eq!(error.errno(), libc::ECONNREFUSED);
-        let text = error.text().expect("set").to_str().expect("text").to_owned();
+        let text = error.text().expect("an error text").to_str().expect("UTF-8 text").to_owned();
         assert!(text.starts_with("gearman_test(Connection refused) connect -> "), "{text}");
     }
 
     #[test]
-    fn a_text_never_grows_beyond_its_limit() {
+    fn an_error_text_has_at_most_2048_bytes() {
         let mut error = ErrorState::default();
         error.set(ReturnCode::SERVER_ERROR, at(), &"x".repeat(10_000));
-        assert_eq!(error.text().expect("set").as_bytes().len(), MAX_TEXT - 1);
+        assert_eq!(error.text().expect("an error text").as_bytes().len(), ERROR_TEXT_BYTES_MAX - 1);
     }
 
     #[test]
-    fn lines_are_kept_only_for_a_log_function() {
+    fn log_lines_are_queued_only_for_a_log_function() {
         let mut error = ErrorState::default();
         error.set(ReturnCode::TIMEOUT, at(), "");
         assert!(!error.has_log());

@@ -1,8 +1,7 @@
-//! Questions that a client and a worker alike put to every server: echo, and
-//! turning an option on.
+//! Requests that clients and workers send to every server: ECHO_REQ and OPTION_REQ.
 //!
-//! Must not: know how a question is sent or how its reply is found; `Ask` is
-//! what client and worker bring along.
+//! Must not: know how a request is sent or how its reply is found; client and worker
+//! implement `Ask` for that.
 
 use super::ReturnCode;
 use super::error::At;
@@ -14,18 +13,18 @@ use gearman_protocol::packet::encode_head;
 use gearman_protocol::{Command, Magic};
 use std::task::{Poll, ready};
 
-/// A question to every server.
+/// A request to every server.
 #[derive(Clone, Copy, Debug)]
 pub enum Broadcast<'a> {
-    /// Send these bytes back.
+    /// ECHO_REQ with these bytes.
     Echo(&'a [u8]),
-    /// Turn this option on, now and on every later connection.
+    /// OPTION_REQ for this option, now and on every later connection.
     Option(&'a [u8]),
 }
 
-/// What came back.
+/// The reply to a request.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum ExchangeReply {
     /// OPTION_RES.
     Accepted,
     /// ECHO_RES with its body.
@@ -37,7 +36,7 @@ pub(super) enum Reply {
 }
 
 impl<'a> Broadcast<'a> {
-    /// Appends the question's packet up to its body.
+    /// Appends the packet without its body.
     pub(super) fn encode(self, out: &mut Vec<u8>) {
         match self {
             Broadcast::Echo(data) => {
@@ -49,8 +48,8 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// Why no packet can hold it, if none can. No byte of it is looked at.
-    fn is_too_large(self) -> Option<(At, &'static str)> {
+    /// The error for a request beyond the size limits. Reads only its size.
+    fn size_error(self) -> Option<(At, &'static str)> {
         match self {
             Broadcast::Echo(data) if data.len() > MAX_ECHO_SIZE => {
                 Some((at!("echo"), "workload_size was greater then GEARMAN_MAX_ECHO_SIZE"))
@@ -65,7 +64,7 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// The body that follows.
+    /// The body of the packet.
     pub(super) fn body(self) -> &'a [u8] {
         match self {
             Broadcast::Echo(data) => data,
@@ -74,11 +73,11 @@ impl<'a> Broadcast<'a> {
     }
 }
 
-/// Refuses a question without bytes, unless there is no server, which is said first.
+/// Rejects an empty request, unless the handle has no servers: that error takes precedence.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`.
-pub fn refuse_nothing<T>(
+pub fn reject_empty_request<T>(
     link: &mut Link<T>,
     what: Broadcast<'_>,
     is_null: bool,
@@ -96,80 +95,80 @@ pub fn refuse_nothing<T>(
     Err(link.error.set(ReturnCode::INVALID_ARGUMENT, at, text))
 }
 
-/// A handle that can ask one server and knows its reply.
+/// A client or worker that can send a request to one server and read its reply.
 pub(super) trait Ask<T> {
-    /// One question to one server, as far as it has come. Plain data.
+    /// The progress of one request to one server. Plain data.
     type Exchange: Copy;
 
     /// The connections.
     fn link(&mut self) -> &mut Link<T>;
 
-    /// Begins a question to a server.
+    /// Begins a request to one server.
     fn begin_exchange(&mut self, key: usize) -> Self::Exchange;
 
-    /// Goes on with a question.
+    /// Continues a request.
     ///
     /// # Errors
-    /// Why the server cannot be asked, or did not answer.
+    /// Why the server could not be asked or did not answer.
     fn poll_exchange(
         &mut self,
         exchange: &mut Self::Exchange,
-        question: Question<'_>,
-    ) -> Poll<Result<Reply, ReturnCode>>;
+        request: ExchangeRequest<'_>,
+    ) -> Poll<Result<ExchangeReply, ReturnCode>>;
 }
 
-/// What is asked.
+/// The content of a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Question<'a> {
+pub(super) enum ExchangeRequest<'a> {
     /// A packet.
     Packet(Broadcast<'a>),
     /// A line of admin text.
     Line(&'a [u8]),
 }
 
-impl<'a> Question<'a> {
-    /// Appends the question up to its body.
+impl<'a> ExchangeRequest<'a> {
+    /// Appends the request without its body.
     pub(super) fn encode(self, out: &mut Vec<u8>) {
         match self {
-            Question::Packet(packet) => packet.encode(out),
-            Question::Line(line) => out.extend_from_slice(line),
+            ExchangeRequest::Packet(packet) => packet.encode(out),
+            ExchangeRequest::Line(line) => out.extend_from_slice(line),
         }
     }
 
-    /// The body that follows.
+    /// The body of the packet.
     pub(super) fn body(self) -> &'a [u8] {
         match self {
-            Question::Packet(packet) => packet.body(),
-            Question::Line(_) => b"",
+            ExchangeRequest::Packet(packet) => packet.body(),
+            ExchangeRequest::Line(_) => b"",
         }
     }
 }
 
-/// A question to every server, as far as it has come. Plain data.
+/// The progress of a request to every server. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct Broadcasting<E> {
-    /// How many servers are still to be asked, once that is known.
+    /// Number of servers still to ask; None before the first one.
     left: Option<usize>,
     exchange: Option<E>,
     accepted: bool,
-    /// Why the last server that cannot be asked could not.
+    /// The error of the last server that could not be asked.
     down: Option<ReturnCode>,
 }
 
 impl<E> Broadcasting<E> {
-    /// Nothing is asked yet.
+    /// A request that is not sent yet.
     pub(super) const fn new() -> Broadcasting<E> {
         Broadcasting { left: None, exchange: None, accepted: false, down: None }
     }
 }
 
-/// Asks every server, the last one first.
+/// Sends a request to every server, the last added first.
 ///
 /// # Errors
-/// For an echo: the first server's that cannot be asked or sends something else
-/// back (`ECHO_DATA_CORRUPTION`). For an option: `UNKNOWN_OPTION` when a server
-/// refuses it; a server that is down will be told when it is back, but when
-/// none can be asked the last one's error is returned.
+/// For an echo: the error of the first server that cannot be asked, or
+/// `ECHO_DATA_CORRUPTION` if its reply differs. For an option: `UNKNOWN_OPTION` if a server
+/// refuses it. A server that is down gets the option with its next connection; if no server
+/// can be asked, the error of the last one.
 pub(super) fn poll_broadcast<T, A: Ask<T>>(
     asker: &mut A,
     call: &mut Broadcasting<A::Exchange>,
@@ -185,12 +184,12 @@ pub(super) fn poll_broadcast<T, A: Ask<T>>(
             Some(exchange) => exchange,
             None => asker.begin_exchange(key),
         };
-        let reply = asker.poll_exchange(&mut exchange, Question::Packet(what));
+        let reply = asker.poll_exchange(&mut exchange, ExchangeRequest::Packet(what));
         call.exchange = Some(exchange);
         let reply = ready!(reply);
         call.exchange = None;
         left = key;
-        match (what, judge(asker.link(), key, what, reply)) {
+        match (what, check_reply(asker.link(), key, what, reply)) {
             (_, Ok(())) => call.accepted = true,
             (Broadcast::Option(_), Err(Fault::Down(code))) => call.down = Some(code),
             (_, Err(Fault::Down(code) | Fault::Refused(code))) => return Poll::Ready(Err(code)),
@@ -205,10 +204,10 @@ pub(super) fn poll_broadcast<T, A: Ask<T>>(
     Poll::Ready(Ok(()))
 }
 
-/// How many servers are to be asked.
+/// Checks a request. Returns the number of servers to ask.
 ///
 /// # Errors
-/// `NO_SERVERS`, and `ARGUMENT_TOO_LARGE` for what no packet holds.
+/// `NO_SERVERS`, or `ARGUMENT_TOO_LARGE` for a request beyond the size limits.
 fn begin<T>(link: &mut Link<T>, what: Broadcast<'_>) -> Result<usize, ReturnCode> {
     if link.conns.is_empty() {
         let at = match what {
@@ -217,34 +216,36 @@ fn begin<T>(link: &mut Link<T>, what: Broadcast<'_>) -> Result<usize, ReturnCode
         };
         return Err(link.error.set(ReturnCode::NO_SERVERS, at, "no servers provided"));
     }
-    if let Some((at, text)) = what.is_too_large() {
+    if let Some((at, text)) = what.size_error() {
         return Err(link.error.set(ReturnCode::ARGUMENT_TOO_LARGE, at, text));
     }
     Ok(link.conns.len())
 }
 
-/// What is wrong with a server's answer.
+/// Why a reply is not the expected one.
 enum Fault {
-    /// There is none: the server could not be asked.
+    /// No reply: the server could not be asked.
     Down(ReturnCode),
-    /// It is not the answer to the question.
+    /// A different reply.
     Refused(ReturnCode),
 }
 
-/// Whether a server's answer is the one that was asked for.
-fn judge<T>(
+/// Checks a server's reply against the request.
+fn check_reply<T>(
     link: &mut Link<T>,
     key: usize,
     what: Broadcast<'_>,
-    reply: Result<Reply, ReturnCode>,
+    reply: Result<ExchangeReply, ReturnCode>,
 ) -> Result<(), Fault> {
     let reply = reply.map_err(Fault::Down)?;
     let code = match (what, reply) {
-        (Broadcast::Echo(data), Reply::Echo(echo)) if echo.as_slice() == data => return Ok(()),
-        (Broadcast::Option(_), Reply::Accepted) => return Ok(()),
-        (Broadcast::Echo(_), Reply::Refused) => link.error.set(
+        (Broadcast::Echo(data), ExchangeReply::Echo(echo)) if echo.as_slice() == data => {
+            return Ok(());
+        }
+        (Broadcast::Option(_), ExchangeReply::Accepted) => return Ok(()),
+        (Broadcast::Echo(_), ExchangeReply::Refused) => link.error.set(
             ReturnCode::INVALID_COMMAND,
-            // The function that the original names.
+            // The function name in the original's error text.
             at!("success"),
             "Wrong command sent in response to ECHO request",
         ),

@@ -1,9 +1,8 @@
 //! The client and worker state machines.
 //!
-//! They cannot call user code: callbacks are `unsafe extern "C-unwind"`
-//! functions, and `unsafe` is forbidden here. A step that needs user code ends
-//! with a value that says which, and `capi` makes the call and comes back with
-//! `resume`.
+//! Neither can call user code: callbacks are `unsafe extern "C-unwind"` functions, and this
+//! crate forbids `unsafe`. A step that needs user code returns a value that says which;
+//! `capi` makes the call and continues with `resume`.
 //!
 //! Must not: know a C structure, or any historical oddity of the C API that is
 //! not visible on the wire.

@@ -1,11 +1,10 @@
 //! [`Link`]: the connections of one handle, as streams of packets.
 //!
-//! It connects, sends and receives, keeps what has been received but not yet
-//! read, and knows which connections may hold more. The last server added is
-//! the first to be tried, so lists are walked backwards.
+//! It connects, sends, receives, buffers received bytes, and knows which connections may
+//! hold more. The server added last is tried first, so lists are iterated backwards.
 //!
-//! Must not: know what a packet means. Client and worker keep what belongs to a
-//! connection beside it, under the same number.
+//! Must not: know what a packet means. Client and worker keep their own state of a
+//! connection under the same index.
 
 use super::ReturnCode;
 use super::error::ErrorState;
@@ -20,25 +19,25 @@ mod buffers;
 mod connection;
 mod waiting;
 
+pub(crate) use buffers::BUFFERED_BODY_BYTES_MAX;
 pub use buffers::{InBuf, OutBuf};
-pub use connection::{Conn, State};
-pub use waiting::{Limit, Wait};
+pub use connection::{Conn, ConnState};
+pub use waiting::{Limit, Wait, earlier};
 
-/// An idle connection is looked at before it is written to when it was last
-/// heard of this long ago: a peer that is gone is then found before anything
-/// was sent, and trying again is safe.
-const LOOK_AFTER: Duration = Duration::from_millis(10);
+/// Time without packets after which a connection is checked before it is written to. A peer
+/// that is gone is then found before anything is sent, so that a retry is safe.
+const LIVENESS_CHECK_IDLE_MIN: Duration = Duration::from_millis(10);
 
-/// How sending went.
+/// The result of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
-    /// All is with the kernel.
+    /// The kernel has all bytes.
     Done,
-    /// The rest waits for room, or for the connection to be made.
+    /// The rest waits for room in the socket, or for the connection.
     Blocked,
 }
 
-/// How receiving went.
+/// The result of receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     /// New bytes are in the buffer.
@@ -52,30 +51,30 @@ pub enum Fill {
 pub struct Link<T> {
     /// The sockets.
     pub net: T,
-    /// In the order in which servers were added.
+    /// In the order in which the servers were added.
     pub conns: Vec<Conn>,
-    /// What the handle was told.
+    /// The handle's settings.
     pub settings: Settings,
-    /// The last error and the log.
+    /// The last error and the queue of log lines.
     pub error: ErrorState,
-    /// Whether waits also end by the wake-up pipe.
+    /// Whether a byte in the wake-up pipe ends a wait.
     pub has_wake_pipe: bool,
-    /// Set when the wake-up pipe was reported.
+    /// The poller has reported the wake-up pipe.
     woken: bool,
-    /// When the wait that a call asked for has to end.
+    /// The deadline of the wait that a call requested.
     waits_until: Option<Instant>,
-    /// How the last wait ended, if that was not by something that is noted elsewhere.
+    /// The result of the last wait, unless it only reported ready connections.
     outcome: Option<io::Result<Waited>>,
-    /// Every call goes the ordinary way, for the tests that compare the shortcuts with it.
+    /// Disables the shortcuts, for tests that compare them with the regular path.
     #[cfg(test)]
     pub(crate) shortcuts_off: bool,
-    /// How many calls were served by a shortcut alone.
+    /// Number of calls that a shortcut completed.
     #[cfg(test)]
     pub(crate) shortcuts_taken: usize,
 }
 
 impl<T: Transport> Link<T> {
-    /// No servers.
+    /// A link without servers.
     pub fn new(net: T) -> Link<T> {
         Link {
             net,
@@ -93,11 +92,11 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Adds a server: an empty host is the default one, port 0 the default port,
-    /// a host that starts with `/` a Unix socket. Looks the host up.
+    /// Adds a server and resolves its host. An empty host is the default host, port 0 the
+    /// default port, and a host that starts with `/` a Unix socket.
     ///
     /// # Errors
-    /// `GETADDRINFO` when the host has no address.
+    /// `GETADDRINFO` if the host has no address.
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
         let host = if host.is_empty() { DEFAULT_HOST } else { host };
         let port = if port == 0 { DEFAULT_PORT } else { port };
@@ -111,7 +110,7 @@ impl<T: Transport> Link<T> {
         Ok(())
     }
 
-    /// Closes and forgets every server.
+    /// Closes all connections and removes all servers.
     pub fn remove_servers(&mut self) {
         for key in 0..self.conns.len() {
             self.net.close(key);
@@ -119,31 +118,31 @@ impl<T: Transport> Link<T> {
         self.conns.clear();
     }
 
-    /// The numbers of the connections, the last server first.
+    /// The indexes of the connections, the last server first.
     pub fn keys(&self) -> std::iter::Rev<std::ops::Range<usize>> {
         (0..self.conns.len()).rev()
     }
 
     /// Whether any connection is open or opening.
     pub fn any_open(&self) -> bool {
-        self.conns.iter().any(|c| c.state != State::Down)
+        self.conns.iter().any(|c| c.state != ConnState::Down)
     }
 
-    /// Closes a connection. What was not sent or read is lost.
+    /// Closes a connection. Unsent and unread bytes are lost.
     pub fn close(&mut self, key: usize) {
         self.net.close(key);
         self.conns[key].reset();
     }
 
-    /// Notices a fork: every connection of the parent is let go, silently.
+    /// Detects a fork: the child drops its parent's connections without sending anything.
     /// Returns true once in the child.
     #[inline]
     pub fn forked(&mut self) -> bool {
-        self.net.forked() && self.let_go()
+        self.net.forked() && self.reset_after_fork()
     }
 
     #[cold]
-    fn let_go(&mut self) -> bool {
+    fn reset_after_fork(&mut self) -> bool {
         for conn in &mut self.conns {
             conn.reset();
         }
@@ -152,17 +151,19 @@ impl<T: Transport> Link<T> {
         true
     }
 
-    /// Whether an idle connection that is about to be written to is still good.
-    /// Costs a system call only after a pause.
-    pub fn look(&mut self, key: usize, now: Instant) -> Liveness {
+    /// Checks whether an idle connection is still open, before it is written to. Makes a
+    /// system call only after a pause.
+    pub fn check_liveness(&mut self, key: usize, now: Instant) -> Liveness {
         let conn = &mut self.conns[key];
-        let last = conn.heard.max(conn.looked);
-        if conn.state != State::Up || now.saturating_duration_since(last) < LOOK_AFTER {
+        let last = conn.last_received.max(conn.last_checked);
+        if conn.state != ConnState::Up
+            || now.saturating_duration_since(last) < LIVENESS_CHECK_IDLE_MIN
+        {
             return Liveness::Quiet;
         }
         let liveness = self.net.liveness(key);
         if liveness != Liveness::Dead {
-            self.conns[key].looked = now;
+            self.conns[key].last_checked = now;
         }
         if liveness == Liveness::Readable {
             self.conns[key].readable = true;
@@ -170,43 +171,43 @@ impl<T: Transport> Link<T> {
         liveness
     }
 
-    /// Starts connecting, with `patience` until it has to be done.
+    /// Starts connecting. All addresses together may take `timeout`.
     ///
     /// # Errors
-    /// `COULD_NOT_CONNECT`, or what looking the name up again said.
-    pub fn open(&mut self, key: usize, patience: Option<Duration>) -> Result<(), ReturnCode> {
+    /// `COULD_NOT_CONNECT`, or `GETADDRINFO` if the host no longer resolves.
+    pub fn open(&mut self, key: usize, timeout: Option<Duration>) -> Result<(), ReturnCode> {
         if self.settings.tls {
             return Err(self.error.set(
                 ReturnCode::COULD_NOT_CONNECT,
                 at!("gearman_connection_st::connect"),
-                "TLS was asked for, and this libgearman was built without it",
+                "TLS was requested, but this libgearman is built without it",
             ));
         }
         let now = self.net.now();
         let conn = &mut self.conns[key];
-        // The addresses of `add_server` serve once; later the name is asked
+        // The addresses from `add_server` are used once. Later connections resolve the name
         // again, since a server may have moved.
         if conn.used_addresses && address::is_name(&conn.host) {
             match self.net.resolve(&conn.host, conn.port) {
                 Ok(addresses) => conn.addresses = addresses,
                 Err(e) => {
                     let code = self.error.set_lookup(&conn.host, conn.port, &e);
-                    conn.trouble = Some(e);
+                    conn.last_failure = Some(e);
                     return Err(code);
                 }
             }
         }
         conn.used_addresses = true;
         conn.next_address = 0;
-        // Looking the name up counts, but connecting gets a tenth at least.
-        conn.deadline = patience.and_then(|p| {
+        // Resolving counts, but connecting gets at least a tenth of the timeout.
+        conn.deadline = timeout.and_then(|limit| {
             let spent = self.net.now().saturating_duration_since(now);
-            now.checked_add(spent + p.saturating_sub(spent).max(p / 10))
+            now.checked_add(spent + limit.saturating_sub(spent).max(limit / 10))
         });
         self.connect_next(key)
     }
 
-    /// Tries the remaining addresses in turn.
+    /// Tries the remaining addresses, in order.
     fn connect_next(&mut self, key: usize) -> Result<(), ReturnCode> {
         loop {
             let conn = &mut self.conns[key];
@@ -219,10 +220,10 @@ impl<T: Transport> Link<T> {
             // Only the last attempt's outcome counts.
             match self.net.connect(key, &address) {
                 Ok(()) => {
-                    self.conns[key].state = State::Connecting;
+                    self.conns[key].state = ConnState::Connecting;
                     return Ok(());
                 }
-                Err(e) => self.conns[key].trouble = Some(e),
+                Err(e) => self.conns[key].last_failure = Some(e),
             }
         }
     }
@@ -234,20 +235,20 @@ impl<T: Transport> Link<T> {
         self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text)
     }
 
-    /// Looks whether connecting has ended. Returns whether it has.
+    /// Returns whether connecting has succeeded.
     ///
     /// # Errors
-    /// `COULD_NOT_CONNECT` when no address is left.
+    /// `COULD_NOT_CONNECT` if no address is left.
     pub fn finish_connect(&mut self, key: usize) -> Result<bool, ReturnCode> {
         self.conns[key].reported = false;
         match self.net.finish_connect(key) {
             Ok(()) => {
                 let now = self.net.now();
                 let conn = &mut self.conns[key];
-                conn.state = State::Up;
+                conn.state = ConnState::Up;
                 conn.deadline = None;
-                conn.heard = now;
-                conn.trouble = None;
+                conn.last_received = now;
+                conn.last_failure = None;
                 Ok(true)
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -258,7 +259,7 @@ impl<T: Transport> Link<T> {
                 }
             }
             Err(e) => {
-                self.conns[key].trouble = Some(e);
+                self.conns[key].last_failure = Some(e);
                 self.connect_next(key)?;
                 Ok(false)
             }
@@ -266,16 +267,15 @@ impl<T: Transport> Link<T> {
     }
 
     fn connect_timed_out(&mut self, key: usize) -> Result<bool, ReturnCode> {
-        // Without a limit of the caller's it is the server's failure.
+        // Without a timeout of the caller, it is the server's failure.
         let code =
             if self.settings.timeout.is_some() { self.timed_out() } else { self.unreachable(key) };
         self.close(key);
-        self.conns[key].trouble = Some(io::ErrorKind::TimedOut.into());
+        self.conns[key].last_failure = Some(io::ErrorKind::TimedOut.into());
         Err(code)
     }
 
-    /// Sends what is buffered, and then `body`, of which `sent` bytes have gone
-    /// before.
+    /// Sends the buffered bytes and then `body`, of which `sent` bytes were sent before.
     ///
     /// # Errors
     /// `LOST_CONNECTION` and others; the connection is closed then.
@@ -288,7 +288,7 @@ impl<T: Transport> Link<T> {
     ) -> Result<Flush, ReturnCode> {
         loop {
             let conn = &mut self.conns[key];
-            if conn.state != State::Up {
+            if conn.state != ConnState::Up {
                 return Ok(Flush::Blocked);
             }
             let head = conn.out.unsent();
@@ -313,7 +313,7 @@ impl<T: Transport> Link<T> {
                     return Ok(Flush::Done);
                 }
                 result => {
-                    if self.sent_a_part(key, result, sent)? == Flush::Blocked {
+                    if self.on_partial_send(key, result, sent)? == Flush::Blocked {
                         return Ok(Flush::Blocked);
                     }
                 }
@@ -321,11 +321,10 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// What becomes of a send that did not take everything. `Done` is to try
-    /// again.
+    /// Handles a send that took only a part, or failed. `Done` means to try again.
     #[cold]
     #[inline(never)]
-    fn sent_a_part(
+    fn on_partial_send(
         &mut self,
         key: usize,
         result: io::Result<usize>,
@@ -352,9 +351,9 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Sends a packet while nothing is buffered. None when all of it has gone.
-    /// Otherwise, for whatever reason, how much of its body has: what is left of its
-    /// head is buffered.
+    /// Sends a packet while nothing is buffered. Returns None if all of it was sent.
+    /// Otherwise, also after an error, returns the number of body bytes sent; the rest of
+    /// the head is buffered.
     #[inline(always)]
     pub fn send_now(&mut self, key: usize, head: &[u8], body: &[u8]) -> Option<usize> {
         let result = self.net.send(key, head, body);
@@ -367,23 +366,23 @@ impl<T: Transport> Link<T> {
         Some(sent.saturating_sub(head.len()))
     }
 
-    /// Closes a connection that failed, and says so.
+    /// Closes a connection that failed, and records the error.
     #[cold]
     fn broken(&mut self, key: usize, error: io::Error, at: super::error::At) -> ReturnCode {
         let conn = &self.conns[key];
         let text = format!("lost connection to {}:{}", conn.host, conn.port);
         self.close(key);
         let code = self.error.set_io_as(ReturnCode::LOST_CONNECTION, &error, at, &text);
-        self.conns[key].trouble = Some(error);
+        self.conns[key].last_failure = Some(error);
         code
     }
 
-    /// Closes a connection that the peer closed, and says so.
+    /// Closes a connection that the peer closed, and records the error.
     #[cold]
     pub fn ended(&mut self, key: usize) -> ReturnCode {
         self.close(key);
         let closed = io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
-        self.conns[key].trouble = Some(closed);
+        self.conns[key].last_failure = Some(closed);
         self.error.set(
             ReturnCode::LOST_CONNECTION,
             at!("recv_socket"),
@@ -391,8 +390,8 @@ impl<T: Transport> Link<T> {
         )
     }
 
-    /// Folds what a receive into the caller's own memory returned: how many
-    /// bytes came, 0 for none yet.
+    /// Handles the result of a receive into the caller's memory. Returns the number of
+    /// bytes received, 0 if none has arrived.
     ///
     /// # Errors
     /// As [`Link::fill`].
@@ -405,8 +404,8 @@ impl<T: Transport> Link<T> {
     ) -> Result<usize, ReturnCode> {
         match result {
             Ok(n) if n > 0 => {
-                // A short read has emptied the socket, and the poller will tell of
-                // more; but it has nothing to tell after the end.
+                // A short read has emptied the socket, and the poller reports further
+                // bytes. After the peer has closed, it reports nothing more.
                 let conn = &mut self.conns[key];
                 conn.readable &= n == asked || conn.closed;
                 Ok(n)
@@ -435,14 +434,14 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Receives once into the connection's buffer, if there may be something.
+    /// Receives once into the connection's buffer, if the socket may hold bytes.
     ///
     /// # Errors
     /// `LOST_CONNECTION` and others; the connection is closed then.
     #[inline(always)]
     pub fn fill(&mut self, key: usize) -> Result<Fill, ReturnCode> {
         let conn = &mut self.conns[key];
-        if !conn.readable || conn.state != State::Up {
+        if !conn.readable || conn.state != ConnState::Up {
             return Ok(Fill::Empty);
         }
         let space = conn.inbuf.space();
@@ -458,10 +457,10 @@ impl<T: Transport> Link<T> {
         Ok(Fill::Data)
     }
 
-    /// Says that the time limit has passed.
+    /// Records that the timeout has expired.
     #[cold]
     pub fn timed_out(&mut self) -> ReturnCode {
-        let polled = self.conns.iter().filter(|c| c.state != State::Down).count();
+        let polled = self.conns.iter().filter(|c| c.state != ConnState::Down).count();
         let text = format!(
             "timeout reached, {polled} servers were poll(), no servers were available, pipe:{}",
             self.has_wake_pipe
@@ -474,8 +473,8 @@ impl<T: Transport> Link<T> {
         self.conns.iter().filter_map(|c| c.deadline).min()
     }
 
-    /// Appends the packets that introduce the handle to a server. Returns how
-    /// many replies they will bring.
+    /// Buffers SET_CLIENT_ID and OPTION_REQ packets on a new connection. Returns the number
+    /// of replies to expect.
     pub fn greet(&mut self, key: usize) -> usize {
         use gearman_protocol::{Command, Magic, encode};
         let conn = &mut self.conns[key];
@@ -487,13 +486,5 @@ impl<T: Transport> Link<T> {
             encode(conn.out.bytes(), Magic::Request, Command::OptionReq, &[option], &[]);
         }
         self.settings.server_options.len()
-    }
-}
-
-/// The earlier of two limits, either of which may not be there.
-pub fn earlier<L: Ord>(one: Option<L>, other: Option<L>) -> Option<L> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

@@ -1,4 +1,4 @@
-//! What a client and a worker alike can be told: namespace, identifier, server
+//! [`Settings`]: what client and worker have in common: namespace, identifier, server
 //! options, timeout, modes.
 //!
 //! Must not: do I/O.
@@ -11,47 +11,47 @@ use std::time::{Duration, Instant};
 /// Settings of one handle.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Put before every function name on the wire. Never empty.
+    /// Prefix of every function name on the wire; may be empty.
     pub namespace: Option<CString>,
     /// Sent as SET_CLIENT_ID on every connection.
     pub identifier: Vec<u8>,
     /// Sent as OPTION_REQ on every connection.
     pub server_options: Vec<Vec<u8>>,
-    /// No time limit without one.
+    /// Timeout of calls that wait; None for no limit.
     pub timeout: Option<Duration>,
     /// Return instead of waiting.
     pub non_blocking: bool,
-    /// Let a signal end a wait.
+    /// End a wait when a signal arrives.
     pub stop_on_signal: bool,
-    /// TLS was asked for, which this build cannot do: connecting must fail.
+    /// TLS was requested, which this build does not support: connecting fails.
     pub tls: bool,
 }
 
 impl Settings {
-    /// The moment at which a silence that began at `start` has lasted too long.
+    /// The deadline of a wait that begins at `start`; None without a timeout.
     pub fn deadline(&self, start: Instant) -> Option<Instant> {
         start.checked_add(self.timeout?)
     }
 
-    /// Has an option asked for on every later connection, once.
+    /// Adds an option that is sent on every later connection, once.
     pub fn remember_option(&mut self, option: &[u8]) {
         if !self.server_options.iter().any(|o| o == option) {
             self.server_options.push(option.to_vec());
         }
     }
 
-    /// The function name as it goes on the wire.
+    /// The function name on the wire: the namespace and `function`.
     pub fn qualified(&self, function: &[u8]) -> Vec<u8> {
         let prefix = self.namespace.as_ref().map_or(&b""[..], |n| n.as_bytes());
         [prefix, function].concat()
     }
 
-    /// Length of the namespace.
+    /// Length of the namespace, in bytes.
     pub fn namespace_len(&self) -> usize {
         self.namespace.as_ref().map_or(0, |n| n.as_bytes().len())
     }
 
-    /// Sets the namespace, which ends at the first NUL and may be empty, or clears it.
+    /// Sets the namespace, up to its first NUL, or clears it. It may be empty.
     pub fn set_namespace(&mut self, namespace: Option<&[u8]>) {
         let text = namespace.map(gearman_protocol::packet::until_nul);
         self.namespace = text.and_then(|text| CString::new(text).ok());
@@ -60,8 +60,8 @@ impl Settings {
     /// Sets the identifier.
     ///
     /// # Errors
-    /// `ARGUMENT_TOO_LARGE` beyond 254 bytes, `INVALID_ARGUMENT` for none or for
-    /// bytes that are not printable.
+    /// `ARGUMENT_TOO_LARGE` beyond 254 bytes, `INVALID_ARGUMENT` for an empty identifier or
+    /// one with unprintable bytes.
     pub fn set_identifier(&mut self, id: &[u8]) -> Result<(), (ReturnCode, &'static str)> {
         if id.is_empty() {
             return Err((ReturnCode::INVALID_ARGUMENT, "id was empty"));

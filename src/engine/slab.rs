@@ -1,98 +1,98 @@
-//! [`Slab`]: boxed values under generational ids.
+//! [`BoxSlab`]: boxed values under generational ids.
 //!
-//! User code may free a task or a job at any moment that it runs, so looking
-//! one up afterwards may fail, and that is an ordinary branch. A value's address
-//! never changes while it lives: C holds pointers into it.
+//! User code may free a task or a job whenever it runs, so a lookup after a call of user
+//! code may fail; callers treat that as an ordinary case. The address of a value never
+//! changes while it lives: C holds pointers into it.
 //!
-//! Must not: give an id a second life.
+//! Must not: reuse an id.
 
-/// Names a value of one [`Slab`], for ever.
+/// Identifies one value of one [`BoxSlab`]. An id is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Id {
+pub struct SlabId {
     index: u32,
     generation: u32,
 }
 
-impl Id {
-    /// An id that never names anything.
-    pub const NONE: Id = Id { index: u32::MAX, generation: 0 };
+impl SlabId {
+    /// An id that never identifies a value.
+    pub const NONE: SlabId = SlabId { index: u32::MAX, generation: 0 };
 
-    /// The slot; slots are used again after their value is gone.
+    /// The slot index. A slot is reused after its value is removed.
     pub fn index(self) -> u32 {
         self.index
     }
 }
 
 #[derive(Debug)]
-struct Slot<T> {
+struct BoxSlot<T> {
     generation: u32,
     value: Option<Box<T>>,
 }
 
-/// Values that stay where they are until they are removed.
+/// Values at stable addresses.
 #[derive(Debug)]
-pub struct Slab<T> {
-    slots: Vec<Slot<T>>,
+pub struct BoxSlab<T> {
+    slots: Vec<BoxSlot<T>>,
     free: Vec<u32>,
 }
 
-impl<T> Slab<T> {
-    /// No values.
-    pub const fn new() -> Slab<T> {
-        Slab { slots: Vec::new(), free: Vec::new() }
+impl<T> BoxSlab<T> {
+    /// An empty slab.
+    pub const fn new() -> BoxSlab<T> {
+        BoxSlab { slots: Vec::new(), free: Vec::new() }
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether there is no value.
+    /// Whether the slab is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Adds a value.
     #[inline(always)]
-    pub fn insert(&mut self, value: Box<T>) -> Id {
+    pub fn insert(&mut self, value: Box<T>) -> SlabId {
         match self.free.pop() {
             Some(index) => {
                 let slot = &mut self.slots[index as usize];
                 slot.value = Some(value);
-                Id { index, generation: slot.generation }
+                SlabId { index, generation: slot.generation }
             }
             None => {
                 let index = self.slots.len() as u32;
-                self.slots.push(Slot { generation: 1, value: Some(value) });
-                Id { index, generation: 1 }
+                self.slots.push(BoxSlot { generation: 1, value: Some(value) });
+                SlabId { index, generation: 1 }
             }
         }
     }
 
     /// The value, unless it was removed.
     #[inline]
-    pub fn get(&self, id: Id) -> Option<&T> {
+    pub fn get(&self, id: SlabId) -> Option<&T> {
         let slot = self.slots.get(id.index as usize)?;
         if slot.generation == id.generation { slot.value.as_deref() } else { None }
     }
 
     /// The value, unless it was removed.
     #[inline]
-    pub fn get_mut(&mut self, id: Id) -> Option<&mut T> {
+    pub fn get_mut(&mut self, id: SlabId) -> Option<&mut T> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation == id.generation { slot.value.as_deref_mut() } else { None }
     }
 
-    /// The id of the value that is in a slot now.
-    pub fn id_at(&self, index: u32) -> Option<Id> {
+    /// The id of the value in a slot.
+    pub fn id_at(&self, index: u32) -> Option<SlabId> {
         let slot = self.slots.get(index as usize)?;
         slot.value.as_ref()?;
-        Some(Id { index, generation: slot.generation })
+        Some(SlabId { index, generation: slot.generation })
     }
 
-    /// Takes a value out. Memory goes back when the last one has gone.
+    /// Removes a value. The free list is shrunk when the last value is removed.
     #[inline(always)]
-    pub fn remove(&mut self, id: Id) -> Option<Box<T>> {
+    pub fn remove(&mut self, id: SlabId) -> Option<Box<T>> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation != id.generation {
             return None;
@@ -106,18 +106,18 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// Every value, in no order that means anything.
-    pub fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
+    /// Iterates over all values, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (SlabId, &T)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
-            let id = Id { index: index as u32, generation: slot.generation };
+            let id = SlabId { index: index as u32, generation: slot.generation };
             slot.value.as_deref().map(|value| (id, value))
         })
     }
 }
 
-impl<T> Default for Slab<T> {
-    fn default() -> Slab<T> {
-        Slab::new()
+impl<T> Default for BoxSlab<T> {
+    fn default() -> BoxSlab<T> {
+        BoxSlab::new()
     }
 }
 
@@ -126,8 +126,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_dies_with_its_value() {
-        let mut slab = Slab::new();
+    fn an_id_names_nothing_after_its_value_is_removed() {
+        let mut slab = BoxSlab::new();
         let a = slab.insert(Box::new('a'));
         assert_eq!(slab.get(a), Some(&'a'));
         assert_eq!(slab.remove(a).as_deref(), Some(&'a'));
@@ -135,13 +135,13 @@ mod tests {
         assert_eq!(b.index(), a.index());
         assert_eq!((slab.get(a), slab.get(b)), (None, Some(&'b')));
         assert!(slab.remove(a).is_none());
-        assert_eq!(slab.get(Id::NONE), None);
+        assert_eq!(slab.get(SlabId::NONE), None);
     }
 
     #[test]
-    fn counts_what_it_holds() {
-        let mut slab = Slab::new();
-        let ids: Vec<Id> = (0..10).map(|n| slab.insert(Box::new(n))).collect();
+    fn a_slab_counts_its_values() {
+        let mut slab = BoxSlab::new();
+        let ids: Vec<SlabId> = (0..10).map(|n| slab.insert(Box::new(n))).collect();
         assert_eq!((slab.len(), slab.is_empty()), (10, false));
         assert_eq!(slab.iter().count(), 10);
         for id in ids {

@@ -1,13 +1,12 @@
-//! [`Task`]: one request of a client, from being added to being finished.
+//! [`Task`]: one request of a client, from adding it until it is finished.
 //!
-//! A task carries only what it uses: its packet is encoded once, when it is
-//! added, and function name and unique id are read from there.
+//! A task is kept small: its packet is encoded once, when the task is added, and function
+//! name and unique id are read from that packet.
 //!
-//! Must not: do I/O, or know which callbacks a caller has, beyond whether there
-//! is one.
+//! Must not: do I/O, or know more about the caller's callbacks than which are set.
 
 use super::ReturnCode;
-use super::handles::NIL;
+use super::handles::NO_SLOT;
 use gearman_buf::{Bytes, Owned, Workload};
 use gearman_protocol::Command;
 use gearman_protocol::limits::{HEADER_SIZE, JOB_HANDLE_SIZE};
@@ -17,16 +16,16 @@ mod callbacks;
 
 pub(super) use callbacks::CallbackState;
 
-/// What the layer above keeps for a task; the engine only carries it.
+/// The pointer that the layer above attaches to a task. The engine only stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub *mut std::ffi::c_void);
 
 impl Token {
-    /// Nothing is kept.
+    /// No pointer.
     pub const NONE: Token = Token(std::ptr::null_mut());
 }
 
-/// How far a task has come, by the numbers of `gearman_task_state_t`.
+/// The state of a task, numbered as in `gearman_task_state_t`.
 #[allow(missing_docs)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
@@ -44,18 +43,18 @@ pub enum TaskState {
     Finished,
 }
 
-/// Which call made a task, which decides who frees it.
+/// Which call created a task. It decides who frees the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskKind {
     /// One of the `add_task` functions.
     Add,
-    /// `execute`: the caller owns it, the library collects its result.
+    /// `execute`: the caller owns the task, the library collects its result.
     Execute,
     /// A call that waits for this one task and then removes it.
     Do,
 }
 
-/// The callbacks that a task has, one bit each.
+/// A set of callbacks, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Callbacks(pub u8);
 
@@ -77,7 +76,7 @@ impl Callbacks {
     /// The job failed.
     pub const FAIL: Callbacks = Callbacks(128);
 
-    /// Whether the callback of `one` is there.
+    /// Whether the set contains `one`.
     pub fn has(self, one: Callbacks) -> bool {
         self.0 & one.0 != 0
     }
@@ -104,16 +103,16 @@ impl TaskState {
 
 /// A job handle, NUL-terminated.
 #[derive(Clone, Copy, Debug)]
-pub struct Handle {
+pub struct JobHandle {
     bytes: [u8; JOB_HANDLE_SIZE],
     len: u8,
 }
 
-impl Handle {
+impl JobHandle {
     /// No handle yet.
-    pub const EMPTY: Handle = Handle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
+    pub const EMPTY: JobHandle = JobHandle { bytes: [0; JOB_HANDLE_SIZE], len: 0 };
 
-    /// Sets the handle, cut to the size that the C API has for it.
+    /// Sets the handle, truncated to the size of the C API's buffer.
     pub fn set(&mut self, text: &[u8]) {
         let len = text.len().min(JOB_HANDLE_SIZE - 1);
         self.bytes[..len].copy_from_slice(&text[..len]);
@@ -131,31 +130,31 @@ impl Handle {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// The handle with its NUL and what follows, as C gets it.
+    /// The whole buffer: the handle, its NUL, and unused bytes, as C sees it.
     pub fn bytes(&self) -> &[u8; JOB_HANDLE_SIZE] {
         &self.bytes
     }
 }
 
-/// Something a server said about a task.
+/// A decoded packet about a task.
 #[derive(Debug)]
 pub struct Event {
     /// The packet's command.
     pub command: Command,
     /// The fields of a status packet.
     pub status: Option<Status>,
-    /// The packet's body, where somebody will look at it.
+    /// The packet's body, if a callback or the result needs it.
     pub data: Option<Bytes>,
-    /// The size of the packet's body, whether or not it is here.
+    /// The size of the packet's body in bytes, also if `data` is None.
     pub size: usize,
-    /// The connection that the body is to be received from, by a callback.
+    /// The connection from which a callback receives the body.
     pub streamed: Option<u32>,
     /// The code of an ERROR packet.
     pub error: ReturnCode,
 }
 
 impl Event {
-    /// An event that carries nothing but its kind.
+    /// An event without data.
     pub fn new(command: Command) -> Event {
         Event {
             command,
@@ -168,84 +167,84 @@ impl Event {
     }
 }
 
-/// The numbers in a status packet.
+/// The fields of a status packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// The server knows the job.
     pub known: bool,
     /// A worker has it.
     pub running: bool,
-    /// Progress.
+    /// Progress so far.
     pub numerator: u32,
-    /// Progress when done.
+    /// Progress at completion.
     pub denominator: u32,
-    /// Clients waiting for it.
+    /// Number of clients that wait for the job.
     pub clients: u32,
 }
 
-/// What few tasks have, so that the others need no room for it.
+/// Rarely used fields, allocated separately to keep [`Task`] small.
 #[derive(Debug, Default)]
 pub struct Rare {
-    /// The body, when it is large or somebody else's.
+    /// The body, if it is borrowed or too large for the packet.
     pub workload: Workload,
-    /// The declared size of a body that `workload_fn` will send.
+    /// The declared size, in bytes, of a body that `workload_fn` sends.
     pub streamed: Option<usize>,
-    /// The exception that the job raised, and a NUL.
+    /// The exception that the job raised, followed by a NUL.
     pub exception: Option<Box<[u8]>>,
-    /// Events that came while a callback was due or running.
+    /// Events that arrived while a callback was due or running.
     pub(super) backlog: VecDeque<Event>,
 }
 
 /// A request of a client.
 #[derive(Debug)]
 pub struct Task {
-    /// What the layer above keeps.
+    /// The pointer of the layer above.
     pub token: Token,
-    /// Which call made it.
+    /// Which call created the task.
     pub kind: TaskKind,
-    /// How far it has come.
+    /// The state.
     pub state: TaskState,
-    /// What its packet asks.
+    /// The command of its packet.
     pub command: Command,
-    /// How it ended; `UNKNOWN_STATE` before.
+    /// The final code; `UNKNOWN_STATE` until the task ends.
     pub code: ReturnCode,
-    /// The callbacks it has.
+    /// The callbacks that are set.
     pub callbacks: Callbacks,
-    /// What the server last said of its job.
+    /// The last status that the server reported.
     pub status: Status,
-    /// The whole packet, or all of it but a body that stands in `workload`.
+    /// The packet, without a body that is in `Rare::workload`.
     pub packet: Vec<u8>,
     pub(super) function_len: u16,
     pub(super) unique_at: u16,
     pub(super) unique_len: u8,
-    /// What few tasks have.
+    /// Rarely used fields.
     rare: Option<Box<Rare>>,
     /// The job's handle.
-    pub handle: Handle,
+    pub handle: JobHandle,
     /// The body of the packet that a callback is called for.
     pub data: Option<Bytes>,
-    /// The size of that body, also when it is not in memory.
+    /// The size of that body in bytes, also if it is not in memory.
     pub data_size: usize,
     /// The collected result of a `Do` or `Execute` task.
     pub result: Option<Owned>,
-    /// A part of the result was dropped: there was no memory for it. A fact about
-    /// `result`, whatever becomes of the task.
+    /// Part of the result was dropped for lack of memory. Describes `result` only, not how
+    /// the task ended.
     pub out_of_memory: bool,
-    /// The connection it was sent on.
+    /// The connection on which it was sent.
     pub conn: Option<u32>,
-    /// Where it stands with user code.
+    /// Whether user code is due or running.
     pub(super) callback: CallbackState,
-    /// The connection that the body stands on, in place of `data`, for the callback
-    /// that is due or running. None once the connection is lost, or the body taken.
+    /// The connection that holds the body, instead of `data`, for the callback that is due
+    /// or running. None after the connection is lost or the body is received.
     pub(super) stream: Option<u32>,
-    /// It was lost or refused, and no run has said so yet. An end that its callbacks
-    /// never hear of: the event may even wait in the backlog.
+    /// The task was lost or refused, and no run has reported that yet. Its callbacks are
+    /// not called for that; the ERROR event may still be in the backlog.
     pub(super) unreported: bool,
-    /// It stands in the client's list of tasks with something to do. Membership: in
-    /// every state of its callbacks, an event or an end may put it there.
+    /// The task is in the client's `todo` list. An event or the end of the task may add it
+    /// in any callback state.
     pub(super) listed: bool,
-    /// It is in the handle index, from JOB_CREATED to the last packet of its job. The
-    /// callbacks for either may come later.
+    /// The task is in the handle index: from JOB_CREATED until the last packet of its job.
+    /// The callbacks for both packets may run later.
     pub(super) indexed: bool,
     pub(super) chain: u32,
     pub(super) hash: u32,
@@ -254,7 +253,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task that is nothing yet. `begin` makes it one.
+    /// An unused task, which `begin` sets up.
     pub(super) fn blank() -> Task {
         Task {
             token: Token::NONE,
@@ -269,7 +268,7 @@ impl Task {
             unique_at: 0,
             unique_len: 0,
             rare: None,
-            handle: Handle::EMPTY,
+            handle: JobHandle::EMPTY,
             data: None,
             data_size: 0,
             result: None,
@@ -280,16 +279,15 @@ impl Task {
             unreported: false,
             listed: false,
             indexed: false,
-            chain: NIL,
+            chain: NO_SLOT,
             hash: 0,
-            prev: NIL,
-            next: NIL,
+            prev: NO_SLOT,
+            next: NO_SLOT,
         }
     }
 
-    /// Makes a task of memory that was one before, or of a blank one. The packet
-    /// is empty and keeps its room: field by field, since this is done for every
-    /// single call.
+    /// Resets a blank or recycled task. The packet buffer keeps its capacity. Fields are
+    /// assigned one at a time because this runs for every single call.
     pub(super) fn begin(&mut self, kind: TaskKind, command: Command) {
         self.token = Token::NONE;
         self.kind = kind;
@@ -314,56 +312,57 @@ impl Task {
         self.unreported = false;
         self.listed = false;
         self.indexed = false;
-        self.chain = NIL;
+        self.chain = NO_SLOT;
     }
 
-    /// What few tasks have, if this one does.
+    /// The rarely used fields, if they are allocated.
     pub fn rare(&self) -> Option<&Rare> {
         self.rare.as_deref()
     }
 
-    /// What few tasks have, made if need be.
+    /// The rarely used fields, allocated on first use.
     pub fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
 
-    /// The body that is sent from memory of its own.
+    /// The body that is sent from outside the packet.
     pub fn workload(&self) -> &[u8] {
         self.rare().map_or(&[], |r| r.workload.as_slice())
     }
 
-    /// Lets that body go.
+    /// Drops that body.
     pub(super) fn drop_workload(&mut self) {
         if let Some(rare) = &mut self.rare {
             rare.workload = Workload::None;
         }
     }
 
-    /// The bytes that `workload_fn` has to send.
+    /// The number of bytes that `workload_fn` has to send, if any.
     pub(super) fn streamed(&self) -> Option<usize> {
         self.rare().and_then(|r| r.streamed).filter(|&n| n > 0)
     }
 
-    /// Whether `workload_fn` has not begun: of the body, `missing` bytes are due.
+    /// Whether `workload_fn` has sent nothing yet, when `missing` bytes of the body are
+    /// due.
     pub(super) fn waits_for_workload(&self, missing: usize) -> bool {
         self.state == TaskState::Workload
             && self.streamed() == Some(missing)
             && self.callback == CallbackState::Idle
     }
 
-    /// The exception that the job raised, and a NUL.
+    /// The exception that the job raised, followed by a NUL.
     pub fn exception(&self) -> Option<&[u8]> {
         self.rare().and_then(|r| r.exception.as_deref())
     }
 
-    /// Whether events wait to be looked at.
+    /// Whether the backlog holds events.
     pub(super) fn has_backlog(&self) -> bool {
         self.rare().is_some_and(|r| !r.backlog.is_empty())
     }
 
-    /// Whether the last packet about it is here, though its callbacks may still be
-    /// due: it needs its connection no more.
-    pub(super) fn has_its_end(&self) -> bool {
+    /// Whether the last packet about the task was received, so that it no longer needs its
+    /// connection. Its callbacks may still be due.
+    pub(super) fn has_final_packet(&self) -> bool {
         let due = self.callback != CallbackState::Idle;
         let at_its_end = match self.state {
             TaskState::Complete | TaskState::Exception | TaskState::Fail => true,
@@ -372,7 +371,7 @@ impl Task {
             _ => false,
         };
         let ends = |event: &Event| match event.command {
-            // A callback was to receive the body from the connection.
+            // A callback would have received the body from the connection.
             _ if event.streamed.is_some() => false,
             Command::WorkComplete
             | Command::WorkException
@@ -386,17 +385,17 @@ impl Task {
         due && at_its_end || self.rare().and_then(|r| r.backlog.back()).is_some_and(ends)
     }
 
-    /// The next event that waits.
+    /// Takes the first event of the backlog.
     pub(super) fn next_event(&mut self) -> Option<Event> {
         self.rare.as_mut().and_then(|r| r.backlog.pop_front())
     }
 
-    /// The function name with its namespace; NUL follows it in memory.
+    /// The function name with its namespace. A NUL follows it in memory.
     pub fn function_name(&self) -> &[u8] {
         &self.packet[HEADER_SIZE..][..usize::from(self.function_len)]
     }
 
-    /// The unique id; NUL follows it in memory.
+    /// The unique id. A NUL follows it in memory.
     pub fn unique(&self) -> &[u8] {
         &self.packet[usize::from(self.unique_at)..][..usize::from(self.unique_len)]
     }
@@ -404,7 +403,7 @@ impl Task {
     /// The function name and the NUL after it, for C.
     pub fn function_name_with_nul(&self) -> &[u8] {
         let len = match self.function_len {
-            // A question about a job: what it asks about stands there.
+            // A status request has a handle or a unique id there.
             0 => self.packet.len() - HEADER_SIZE,
             len => usize::from(len) + 1,
         };
@@ -419,8 +418,8 @@ impl Task {
         }
     }
 
-    /// Whether it waits for a server. A task whose last packet has come does
-    /// not, though its callback may be due.
+    /// Whether the task waits for a server. It does not after its last packet was received,
+    /// even if a callback is due.
     pub fn awaits_server(&self) -> bool {
         !matches!(
             self.state,
@@ -428,7 +427,7 @@ impl Task {
         )
     }
 
-    /// Whether it waits for the server or for its caller.
+    /// Whether the task is unfinished: it waits for the server or for user code.
     pub fn is_active(&self) -> bool {
         self.state != TaskState::Finished
     }
@@ -443,19 +442,19 @@ impl Task {
         rare.streamed = None;
     }
 
-    /// Where the body starts in a whole packet.
+    /// The offset of the body in a complete packet.
     fn head_size(&self, packet: &[u8]) -> usize {
         let args = self.command.spec().args;
         let mut nuls = packet.iter().enumerate().skip(HEADER_SIZE).filter(|(_, b)| **b == 0);
         nuls.nth(args - 1).map_or(packet.len(), |(at, _)| at + 1)
     }
 
-    /// Whether the library keeps what its job sends.
+    /// Whether the library collects the job's result.
     pub(super) fn collects(&self) -> bool {
         self.kind != TaskKind::Add
     }
 
-    /// Whether the answer to its packet is the end of it.
+    /// Whether the task ends with JOB_CREATED, as background jobs do.
     pub(super) fn ends_when_created(&self) -> bool {
         matches!(
             self.command,
@@ -467,7 +466,7 @@ impl Task {
         )
     }
 
-    /// Whether it asks for the state of a job.
+    /// Whether the task is a status request.
     pub fn asks_status(&self) -> bool {
         matches!(self.command, Command::GetStatus | Command::GetStatusUnique)
     }

@@ -1,18 +1,18 @@
-//! [`ScriptNet`]: a [`Transport`](gearman_net::Transport) that plays a script, for tests of the engine.
+//! [`ScriptNet`]: a [`Transport`](gearman_net::Transport) that follows a script, for tests
+//! of the engine.
 //!
-//! It has a clock of its own, which moves only while something waits, and a
-//! scripted peer per connection, held by the test through [`World`]:
+//! It has its own clock, which advances only while the engine waits, and a scripted peer
+//! per connection, which the test controls through [`World`]:
 //!
 //! ```ignore
 //! let (net, world) = ScriptNet::new();
 //! world.peer(0).expects(&grab).sends(&no_job).pauses(100).closes();
 //! ```
 //!
-//! A peer's script goes on while the engine waits, one `sends` per wait, so
-//! that a packet can be cut at any byte. Bytes that a script does not expect, and
-//! a wait that nothing can ever end, fail the test.
+//! A peer's script advances while the engine waits, one `sends` per wait, so that a packet
+//! can be split at any byte. Unexpected bytes, and a wait that cannot end, fail the test.
 //!
-//! Must not: be lenient.
+//! Must not: tolerate a deviation from the script.
 
 mod blocking;
 pub(crate) mod random;
@@ -28,18 +28,18 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How a peer meets an attempt to connect.
+/// A peer's response to an attempt to connect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Connect {
-    /// It accepts by the next wait.
+    /// It accepts during the next wait.
     Accept,
-    /// It refuses by the next wait.
+    /// It refuses during the next wait.
     Refuse,
-    /// It never says anything.
+    /// It never responds.
     Ignore,
 }
 
-/// What a peer does next.
+/// One step of a peer's script.
 enum Act {
     Expect(Vec<u8>),
     Hear(&'static [Command]),
@@ -60,34 +60,34 @@ impl std::fmt::Debug for Act {
     }
 }
 
-/// One connection as its peer sees it.
+/// The peer's side of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Peer {
+pub(crate) struct ScriptPeer {
     connects: VecDeque<Connect>,
     script: VecDeque<Act>,
-    /// When the pause under way ends.
+    /// When the current pause ends.
     resumes: Option<Instant>,
     open: bool,
     met: Option<Connect>,
-    /// Arrived at the engine's side, not received yet.
+    /// Sent to the engine, not received yet.
     inbox: VecDeque<u8>,
     closed: bool,
-    /// How many bytes each send takes; all of them when there is no entry.
+    /// Number of bytes that each send accepts; all of them without an entry.
     room: VecDeque<usize>,
     wants_writable: bool,
-    /// Sent by the engine, not expected by the script yet.
+    /// Sent by the engine, not matched with the script yet.
     sent: Vec<u8>,
-    /// How often the engine connected.
+    /// Number of attempts of the engine to connect.
     pub(crate) connected: usize,
-    /// All that it has sent, apart for each connection.
+    /// All bytes that the engine has sent, per connection.
     pub(crate) log: Vec<Vec<u8>>,
 }
 
-/// Everything that a script says and counts.
+/// The scripts of all peers, and what they count.
 #[derive(Debug)]
-struct State {
+struct ScriptState {
     now: Instant,
-    peers: Vec<Peer>,
+    peers: Vec<ScriptPeer>,
     ready: VecDeque<Ready>,
     wake: VecDeque<(Instant, u8)>,
     /// Bytes in the wake-up pipe.
@@ -98,7 +98,7 @@ struct State {
     stuck: Stuck,
 }
 
-/// What happens when a wait has no end.
+/// What happens when a wait cannot end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stuck {
     /// The test fails.
@@ -109,7 +109,7 @@ pub(crate) enum Stuck {
     Wakes(u8),
 }
 
-/// How many system calls there would have been.
+/// Number of system calls that sockets would have needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
     pub(crate) send: usize,
@@ -120,11 +120,11 @@ pub(crate) struct Calls {
 
 /// The engine's side of the script.
 #[derive(Debug)]
-pub(crate) struct ScriptNet(Rc<RefCell<State>>);
+pub(crate) struct ScriptNet(Rc<RefCell<ScriptState>>);
 
 /// The test's side of the script.
 #[derive(Clone, Debug)]
-pub(crate) struct World(Rc<RefCell<State>>);
+pub(crate) struct World(Rc<RefCell<ScriptState>>);
 
 /// A packet from a server.
 pub(crate) fn response(command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8> {
@@ -145,7 +145,7 @@ fn packet(magic: Magic, command: Command, args: &[&[u8]], body: &[u8]) -> Vec<u8
 impl ScriptNet {
     /// A transport and the test's side of it.
     pub(crate) fn new() -> (ScriptNet, World) {
-        let state = Rc::new(RefCell::new(State {
+        let state = Rc::new(RefCell::new(ScriptState {
             now: Instant::now(),
             peers: Vec::new(),
             ready: VecDeque::new(),
@@ -160,9 +160,9 @@ impl ScriptNet {
     }
 }
 
-impl State {
-    /// Ends a wait that has no end. Returns whether anything was done for that.
-    fn gets_going(&mut self) -> bool {
+impl ScriptState {
+    /// Applies `stuck` to a wait that cannot end. Returns whether that changes anything.
+    fn resolve_stuck(&mut self) -> bool {
         match self.stuck {
             Stuck::Fails => false,
             Stuck::Wakes(byte) => {
@@ -178,34 +178,34 @@ impl State {
 }
 
 impl World {
-    /// The peer of the connection with this number.
-    pub(crate) fn peer(&self, key: usize) -> RefMut<'_, Peer> {
+    /// The peer of the connection with this index.
+    pub(crate) fn peer(&self, key: usize) -> RefMut<'_, ScriptPeer> {
         RefMut::map(self.0.borrow_mut(), |state| {
             if state.peers.len() <= key {
-                state.peers.resize_with(key + 1, Peer::default);
+                state.peers.resize_with(key + 1, ScriptPeer::default);
             }
             &mut state.peers[key]
         })
     }
 
-    /// The clock's time.
+    /// The current time.
     pub(crate) fn now(&self) -> Instant {
         self.0.borrow().now
     }
 
-    /// Lets time pass while nobody waits.
+    /// Advances the clock between two waits.
     pub(crate) fn sleep(&self, milliseconds: u64) {
         self.0.borrow_mut().now += Duration::from_millis(milliseconds);
     }
 
-    /// Writes a byte to the wake-up pipe after so many milliseconds.
+    /// Writes a byte to the wake-up pipe after this many milliseconds.
     pub(crate) fn wakes_after(&self, milliseconds: u64, byte: u8) {
         let mut state = self.0.borrow_mut();
         let at = state.now + Duration::from_millis(milliseconds);
         state.wake.push_back((at, byte));
     }
 
-    /// Puts a byte into the wake-up pipe without a word from the poller.
+    /// Puts a byte into the wake-up pipe that the poller does not report.
     pub(crate) fn writes(&self, byte: u8) {
         self.0.borrow_mut().woken.push(byte);
     }
@@ -220,19 +220,18 @@ impl World {
         self.0.borrow_mut().forked = true;
     }
 
-    /// How many system calls there would have been since the last question.
+    /// Number of system calls since the last call of this function.
     pub(crate) fn take_calls(&self) -> Calls {
         std::mem::take(&mut self.0.borrow_mut().calls)
     }
 
-    /// What happens when a wait has no end; the test fails when nothing is said.
+    /// Sets what happens when a wait cannot end. By default the test fails.
     pub(crate) fn when_stuck(&self, stuck: Stuck) {
         self.0.borrow_mut().stuck = stuck;
     }
 
-    /// Fails unless every script was played to its end and nothing more was
-    /// sent.
-    pub(crate) fn is_over(&self) {
+    /// Fails unless every script is complete and nothing else was sent.
+    pub(crate) fn assert_done(&self) {
         let mut state = self.0.borrow_mut();
         for (key, peer) in state.peers.iter_mut().enumerate() {
             peer.see(key);
@@ -242,51 +241,51 @@ impl World {
     }
 }
 
-impl Peer {
-    /// How the next attempts to connect go; accepted when nothing is said.
-    pub(crate) fn meets(&mut self, how: &[Connect]) -> &mut Peer {
+impl ScriptPeer {
+    /// Sets the responses to the next attempts to connect. The default is to accept.
+    pub(crate) fn meets(&mut self, how: &[Connect]) -> &mut ScriptPeer {
         self.connects.extend(how);
         self
     }
 
-    /// The script goes on once exactly these bytes were sent.
-    pub(crate) fn expects(&mut self, bytes: &[u8]) -> &mut Peer {
+    /// The script continues after exactly these bytes were sent.
+    pub(crate) fn expects(&mut self, bytes: &[u8]) -> &mut ScriptPeer {
         self.script.push_back(Act::Expect(bytes.to_vec()));
         self
     }
 
-    /// The script goes on once a whole packet with one of these commands was sent.
-    pub(crate) fn hears(&mut self, commands: &'static [Command]) -> &mut Peer {
+    /// The script continues after a complete packet with one of these commands was sent.
+    pub(crate) fn hears(&mut self, commands: &'static [Command]) -> &mut ScriptPeer {
         self.script.push_back(Act::Hear(commands));
         self
     }
 
     /// These bytes arrive together.
-    pub(crate) fn sends(&mut self, bytes: &[u8]) -> &mut Peer {
+    pub(crate) fn sends(&mut self, bytes: &[u8]) -> &mut ScriptPeer {
         self.script.push_back(Act::Send(bytes.to_vec()));
         self
     }
 
-    /// The script goes on so many milliseconds later.
-    pub(crate) fn pauses(&mut self, milliseconds: u64) -> &mut Peer {
+    /// The script continues this many milliseconds later.
+    pub(crate) fn pauses(&mut self, milliseconds: u64) -> &mut ScriptPeer {
         self.script.push_back(Act::Pause(Duration::from_millis(milliseconds)));
         self
     }
 
-    /// The peer closes the connection; the script goes on with the next one.
-    pub(crate) fn closes(&mut self) -> &mut Peer {
+    /// The peer closes the connection. The script continues with the next one.
+    pub(crate) fn closes(&mut self) -> &mut ScriptPeer {
         self.script.push_back(Act::Close);
         self
     }
 
-    /// The peer is gone, and the engine hears of it when it sends or receives.
-    pub(crate) fn breaks(&mut self) -> &mut Peer {
+    /// The peer is gone, which the engine detects when it sends or receives.
+    pub(crate) fn breaks(&mut self) -> &mut ScriptPeer {
         self.closed = true;
         self
     }
 
-    /// How many bytes the next sends take; 0 is "not now".
-    pub(crate) fn takes(&mut self, sizes: &[usize]) -> &mut Peer {
+    /// Number of bytes that the next sends accept; 0 is `WouldBlock`.
+    pub(crate) fn takes(&mut self, sizes: &[usize]) -> &mut ScriptPeer {
         self.room.extend(sizes);
         self
     }
@@ -296,12 +295,12 @@ impl Peer {
         self.open
     }
 
-    /// Takes what was sent and not expected.
+    /// Takes the bytes that were sent but not expected.
     pub(crate) fn take_sent(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.sent)
     }
 
-    /// Crosses off what the script expects and the engine has sent.
+    /// Matches the bytes that were sent with the script.
     fn see(&mut self, key: usize) {
         while let Some(Act::Expect(bytes)) = self.script.front() {
             let n = bytes.len().min(self.sent.len());
@@ -319,7 +318,8 @@ impl Peer {
         }
     }
 
-    /// Takes what was sent up to a packet with one of these commands, if it is there.
+    /// Takes the bytes that were sent up to a packet with one of these commands. Returns
+    /// whether there was one.
     fn hear(&mut self, commands: &[Command]) -> bool {
         let mut at = 0;
         while let Ok(Decoded::Whole { packet, used }) = decode(&self.sent[at..]) {
@@ -332,7 +332,7 @@ impl Peer {
         false
     }
 
-    /// Plays the script up to the next thing that the engine can notice.
+    /// Runs the script up to the next event that the engine can observe.
     fn play(&mut self, key: usize, now: Instant) -> Option<Ready> {
         if !self.open {
             return None;
@@ -354,7 +354,7 @@ impl Peer {
             None => {}
         }
         if self.closed {
-            // The script goes on with the next connection.
+            // The script continues with the next connection.
             return None;
         }
         if self.wants_writable && self.room.front() == Some(&0) {
@@ -397,7 +397,7 @@ impl Peer {
         (readable || writable).then_some(Ready { key, readable, writable, closed })
     }
 
-    /// Forgets the script and closes the connection.
+    /// Discards the script and closes the connection.
     fn hang_up(&mut self) {
         self.script.clear();
         self.resumes = None;
@@ -426,7 +426,7 @@ impl Peer {
     }
 }
 
-/// What bytes are, in words, for a failing test.
+/// Describes the packets in some bytes, for a failing test.
 pub(crate) fn packets(mut bytes: &[u8]) -> String {
     let mut text = Vec::new();
     while let Ok(Decoded::Whole { packet, used }) = decode(bytes) {

@@ -1,11 +1,11 @@
-//! What the library does with the unique id that a caller gives for a job.
+//! [`Unique`]: the unique id of a job, as sent to the server.
 //!
-//! Must not: coalesce anything; that is the server's part.
+//! Must not: coalesce jobs; servers do that.
 
 use super::uuid::UuidSource;
 use gearman_protocol::limits::UNIQUE_SIZE;
 
-/// A unique id as it goes on the wire: at most 63 bytes, without NUL.
+/// A unique id as sent: at most 63 bytes, without NUL.
 #[derive(Clone, Copy, Debug)]
 pub struct Unique {
     bytes: [u8; UNIQUE_SIZE],
@@ -25,8 +25,8 @@ impl Unique {
         unique
     }
 
-    /// Chooses the id of a job: none given becomes a UUID, "#" becomes a hash
-    /// of the workload, and 64 bytes lose the last. None for longer ones.
+    /// Chooses the id of a job: an empty id becomes a UUID, "#" a hash of the workload, and
+    /// an id of 64 bytes loses its last byte. None for a longer id.
     pub fn choose(given: &[u8], workload: &[u8], uuids: &mut UuidSource) -> Option<Unique> {
         match given {
             b"" => Some(Unique::of(uuids.generate())),
@@ -37,7 +37,7 @@ impl Unique {
     }
 }
 
-/// MurmurHash3, 32 bits for x86, seeded as libhashkit does.
+/// MurmurHash3 (32 bits, x86) with the seed that libhashkit uses.
 fn murmur3(data: &[u8]) -> u32 {
     const C1: u32 = 0xcc9e_2d51;
     const C2: u32 = 0x1b87_3593;
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_id_is_kept_up_to_its_limit() {
+    fn a_given_id_is_kept_up_to_63_bytes() {
         assert_eq!(choose(b"u1", b""), Some(b"u1".to_vec()));
         assert_eq!(choose(b"-", b"x"), Some(b"-".to_vec()));
         assert_eq!(choose(&[b'u'; 63], b""), Some(vec![b'u'; 63]));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn no_id_becomes_a_uuid() {
-        assert_eq!(choose(b"", b"").expect("one").len(), 36);
+    fn an_empty_id_becomes_a_uuid() {
+        assert_eq!(choose(b"", b"").expect("a unique id").len(), 36);
     }
 }

@@ -7,10 +7,12 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use gearman_engine::ReturnCode;
-use gearman_engine::client::{Body, Exchange};
-use gearman_engine::client::{Broadcast, Client, NewTask, Run, Step, Submitted, Upcall};
+use gearman_engine::client::{
+    Broadcast, Client, NewTask, Submitted, TaskRun, TaskStep, TaskUpcall,
+};
+use gearman_engine::client::{ClientExchange, TaskBody};
 use gearman_engine::exchange::Broadcasting;
-use gearman_engine::slab::Id;
+use gearman_engine::slab::SlabId;
 use gearman_engine::task::{Callbacks, TaskKind, TaskState, Token};
 use gearman_net::Transport;
 use gearman_protocol::Command;
@@ -40,11 +42,11 @@ enum Call {
     /// The acknowledgement of a background job without a task.
     Asked(usize),
     /// One task.
-    One { run: Run, task: Id, number: usize },
+    One { run: TaskRun, task: SlabId, number: usize },
     /// Tasks that run together, and what came for each.
-    Set { run: Run, tasks: Vec<(Id, usize, Vec<u8>)> },
+    Set { run: TaskRun, tasks: Vec<(SlabId, usize, Vec<u8>)> },
     /// An echo.
-    Echo(Broadcasting<Exchange>),
+    Echo(Broadcasting<ClientExchange>),
 }
 
 /// A client.
@@ -84,8 +86,8 @@ fn new_task<'a>(
         command,
         function: function.as_bytes(),
         unique: submission.unique.as_bytes(),
-        body: Body::Copy(&submission.payload),
-        epoch: epoch.unwrap_or(0),
+        body: TaskBody::Copy(&submission.payload),
+        epoch_seconds: epoch.unwrap_or(0),
         reducer: b"",
         callbacks: if collects {
             Callbacks(Callbacks::DATA.0 | Callbacks::COMPLETE.0 | Callbacks::FAIL.0)
@@ -259,13 +261,13 @@ impl ClientActor {
             Call::Asked(number) => {
                 let name = function_name(books.submission(number).function);
                 let new = new_task(books.submission(number), &name, TaskKind::Do, None);
-                let submitted = self.engine.acknowledged(&new);
+                let submitted = self.engine.finish_background(&new);
                 self.submitted(submitted, number, since, books);
             }
             Call::One { mut run, task, number } => match self.engine.poll_step(&mut run) {
                 Poll::Pending => self.call = Some((Call::One { run, task, number }, since)),
-                Poll::Ready(Step::Done(code)) => self.one_done(code, task, number, books),
-                Poll::Ready(Step::Call(upcall, _)) => panic!("{upcall:?} for a single job"),
+                Poll::Ready(TaskStep::Done(code)) => self.one_done(code, task, number, books),
+                Poll::Ready(TaskStep::Call(upcall, _)) => panic!("{upcall:?} for a single job"),
             },
             Call::Set { run, tasks } => self.go_on_with_set(run, tasks, since, books),
             Call::Echo(mut call) => {
@@ -282,7 +284,7 @@ impl ClientActor {
         }
     }
 
-    fn one_done(&mut self, code: ReturnCode, id: Id, number: usize, books: &mut Books) {
+    fn one_done(&mut self, code: ReturnCode, id: SlabId, number: usize, books: &mut Books) {
         books.calls += 1;
         let Some(task) = self.engine.remove_task(id) else { return };
         let handle = task.handle.as_slice();
@@ -313,8 +315,8 @@ impl ClientActor {
 
     fn go_on_with_set(
         &mut self,
-        mut run: Run,
-        mut tasks: Vec<(Id, usize, Vec<u8>)>,
+        mut run: TaskRun,
+        mut tasks: Vec<(SlabId, usize, Vec<u8>)>,
         since: u64,
         books: &mut Books,
     ) {
@@ -324,7 +326,7 @@ impl ClientActor {
                     self.call = Some((Call::Set { run, tasks }, since));
                     return;
                 }
-                Poll::Ready(Step::Call(Upcall::Callback(id, which), ticket)) => {
+                Poll::Ready(TaskStep::Call(TaskUpcall::Callback(id, which), ticket)) => {
                     let found = tasks.iter_mut().find(|(task, ..)| *task == id);
                     let (_, number, got) = found.expect("a callback of a task of the set");
                     if let Some(data) = self.engine.task(id).and_then(|task| task.data.as_ref()) {
@@ -337,8 +339,8 @@ impl ClientActor {
                     }
                     assert_eq!(self.engine.resume(ticket, ReturnCode::SUCCESS), None);
                 }
-                Poll::Ready(Step::Call(upcall, _)) => panic!("{upcall:?} for a set"),
-                Poll::Ready(Step::Done(code)) => {
+                Poll::Ready(TaskStep::Call(upcall, _)) => panic!("{upcall:?} for a set"),
+                Poll::Ready(TaskStep::Done(code)) => {
                     books.calls += 1;
                     let ended = tasks.iter().filter(|(id, ..)| {
                         self.engine.task(*id).is_some_and(|t| t.state == TaskState::Finished)

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use gearman_engine::ReturnCode;
-use gearman_engine::worker::{Outcome, Report, Search, Step, Ticket, Worker};
+use gearman_engine::worker::{Outcome, Report, Search, WorkStep, WorkTicket, Worker};
 use gearman_net::Transport;
 
 use crate::books::{Books, fails, function_name, last_piece, pieces};
@@ -26,7 +26,7 @@ const GONE: LinkId = LinkId(usize::MAX);
 
 /// A job that runs.
 struct Running {
-    ticket: Ticket,
+    ticket: WorkTicket,
     handle: Vec<u8>,
     /// The connection that it came on.
     link: LinkId,
@@ -199,11 +199,11 @@ impl WorkerActor {
     fn search(&mut self, mut search: Search, now_us: u64, books: &mut Books) {
         match self.engine.poll_work(&mut search) {
             Poll::Pending => self.state = State::Searches(search),
-            Poll::Ready(Step::Call(upcall, ticket)) => {
+            Poll::Ready(WorkStep::Call(upcall, ticket)) => {
                 let function = upcall.token as usize;
                 self.begin(ticket, function, now_us, books);
             }
-            Poll::Ready(Step::Done(code))
+            Poll::Ready(WorkStep::Done(code))
                 if self.engine.link.settings.non_blocking
                     && code != ReturnCode::NO_REGISTERED_FUNCTIONS =>
             {
@@ -214,14 +214,14 @@ impl WorkerActor {
                 let next = next.map(|left| now_us + left.as_nanos().div_ceil(1000) as u64);
                 self.state = State::Polls(next.map(|at| at.max(now_us + 1)));
             }
-            Poll::Ready(Step::Done(code)) => {
+            Poll::Ready(WorkStep::Done(code)) => {
                 let pause = if code == ReturnCode::TIMEOUT { 0 } else { ERROR_PAUSE_US };
                 self.state = State::Pauses(now_us + pause);
             }
         }
     }
 
-    fn begin(&mut self, ticket: Ticket, function: usize, now_us: u64, books: &mut Books) {
+    fn begin(&mut self, ticket: WorkTicket, function: usize, now_us: u64, books: &mut Books) {
         let job = self.engine.job(ticket.job()).expect("a job that has just come");
         let (handle, payload) = (job.handle().to_vec(), job.workload().to_vec());
         let link = self.engine.link.net.link(job.connection());

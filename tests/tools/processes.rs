@@ -2,8 +2,8 @@
 
 use crate::support::Server;
 use gearman::engine::ReturnCode;
-use gearman::engine::slab::Id;
-use gearman::engine::worker::{Outcome, Report, Step, Worker};
+use gearman::engine::slab::SlabId;
+use gearman::engine::worker::{Outcome, Report, WorkStep, Worker};
 use gearman::net::MioNet;
 use std::ffi::OsStr;
 use std::fs;
@@ -235,8 +235,8 @@ pub(crate) fn scripted(
         worker.add_server("127.0.0.1", port).expect("an address");
         worker.add_function(b"f", 0, Some(1)).expect("a name");
         for _ in 0..jobs {
-            let Step::Call(_, ticket) = worker.work() else { panic!("no job") };
-            let id: Id = ticket.job();
+            let WorkStep::Call(_, ticket) = worker.work() else { panic!("no job") };
+            let id: SlabId = ticket.job();
             let data = worker.job(id).expect("a job").workload().to_vec();
             let outcome = job(&data, &mut |report, body| {
                 worker.send(id, report, body);

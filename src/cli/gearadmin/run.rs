@@ -22,7 +22,7 @@ pub(crate) fn run(options: &GearadminOptions) -> Exit {
     let mut admin = match Admin::new(MioNet::new(), &server.host, server.port) {
         Ok(admin) => admin,
         Err(error) => {
-            let why = error.words().unwrap_or("unknown error");
+            let why = error.message().unwrap_or("unknown error");
             notify(&format!("cannot connect to {server}: {why}"));
             return Exit::Connect;
         }
@@ -72,7 +72,7 @@ fn ask(
 
 /// The message for a request without a reply.
 fn failure(admin: &Admin<MioNet>, code: ReturnCode, server: &str) -> String {
-    let why = admin.link.conns[0].trouble();
+    let why = admin.link.conns[0].last_failure();
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     match code {
         ReturnCode::COULD_NOT_CONNECT => format!("cannot connect to {server}{why}"),

@@ -91,8 +91,8 @@ fn ask(server: &ServerAddress, limit: Duration) -> Result<(), (Exit, String)> {
         .add_server(&server.host, server.port)
         .and_then(|()| client.broadcast(Broadcast::Echo(b"ping")))
         .map_err(|code| {
-            let trouble = client.link.conns.first().and_then(|conn| conn.trouble());
-            let words = client.link.error.words().map(str::to_owned);
+            let trouble = client.link.conns.first().and_then(|conn| conn.last_failure());
+            let words = client.link.error.message().map(str::to_owned);
             let why = match code {
                 ReturnCode::TIMEOUT => Some(format!("no answer within {} ms", limit.as_millis())),
                 ReturnCode::GETADDRINFO => words,

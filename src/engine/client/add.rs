@@ -5,9 +5,9 @@
 use super::Client;
 use crate::ReturnCode;
 use crate::at;
-use crate::handles::NIL;
+use crate::handles::NO_SLOT;
 use crate::settings::Settings;
-use crate::slab::Id;
+use crate::slab::SlabId;
 use crate::task::{Callbacks, Task, TaskKind, TaskState, Token};
 use crate::unique::Unique;
 use gearman_buf::{Borrowed, Owned, Workload};
@@ -18,44 +18,44 @@ use gearman_protocol::limits::{
 use gearman_protocol::packet::encode_head;
 use gearman_protocol::{Command, Magic};
 
-/// A body up to this size is copied into the packet; a larger one is sent from
-/// where it is.
-const INLINE: usize = 4096;
+/// Largest body, in bytes, that is copied into the packet. A larger one is sent from its
+/// own memory.
+const INLINE_BODY_BYTES_MAX: usize = 4096;
 
 /// The body of a new task.
 #[derive(Clone, Copy, Debug)]
-pub enum Body<'a> {
-    /// To be copied: the caller may use its memory again at once.
+pub enum TaskBody<'a> {
+    /// Copied: the caller may reuse its memory at once.
     Copy(&'a [u8]),
-    /// Lent until the task is removed.
+    /// Borrowed until the task is removed.
     Lent(Borrowed),
-    /// To be sent by the task's `workload_fn`.
+    /// Sent by the task's `workload_fn`; the size in bytes.
     Streamed(usize),
-    /// A pointer and a size that make no sense together.
+    /// A pointer and a size that contradict each other.
     Invalid,
 }
 
-impl Body<'_> {
+impl TaskBody<'_> {
     fn bytes(&self) -> &[u8] {
         match self {
-            Body::Copy(bytes) => bytes,
-            Body::Lent(bytes) => bytes.as_slice(),
-            Body::Streamed(_) | Body::Invalid => &[],
+            TaskBody::Copy(bytes) => bytes,
+            TaskBody::Lent(bytes) => bytes.as_slice(),
+            TaskBody::Streamed(_) | TaskBody::Invalid => &[],
         }
     }
 
     fn size(&self) -> usize {
         match self {
-            Body::Streamed(size) => *size,
+            TaskBody::Streamed(size) => *size,
             _ => self.bytes().len(),
         }
     }
 }
 
-/// What a task is made of.
+/// The arguments of a new task.
 #[derive(Clone, Copy, Debug)]
 pub struct NewTask<'a> {
-    /// Which call makes it.
+    /// Which call creates the task.
     pub kind: TaskKind,
     /// One of the SUBMIT commands.
     pub command: Command,
@@ -64,14 +64,14 @@ pub struct NewTask<'a> {
     /// The unique id as the caller gave it.
     pub unique: &'a [u8],
     /// The body.
-    pub body: Body<'a>,
-    /// When to run, for SUBMIT_JOB_EPOCH, in seconds.
-    pub epoch: i64,
+    pub body: TaskBody<'a>,
+    /// Start time for SUBMIT_JOB_EPOCH, in seconds since 1970.
+    pub epoch_seconds: i64,
     /// The reducer's function, for SUBMIT_REDUCE_JOB.
     pub reducer: &'a [u8],
-    /// The callbacks it has.
+    /// The callbacks that are set.
     pub callbacks: Callbacks,
-    /// What the layer above keeps for it.
+    /// The pointer of the layer above.
     pub token: Token,
 }
 
@@ -82,7 +82,7 @@ impl<T: Transport> Client<T> {
     /// `INVALID_ARGUMENT` for names that are empty or too long,
     /// `ARGUMENT_TOO_LARGE` for a body beyond the protocol's limit,
     /// `MEMORY_ALLOCATION_FAILURE`.
-    pub fn add(&mut self, new: &NewTask<'_>) -> Result<Id, ReturnCode> {
+    pub fn add(&mut self, new: &NewTask<'_>) -> Result<SlabId, ReturnCode> {
         let unique = self.check(new)?;
         self.add_checked(new, unique.as_slice())
     }
@@ -99,7 +99,7 @@ impl<T: Transport> Client<T> {
         if new.reducer.len() > FUNCTION_MAX_SIZE {
             return Err(self.invalid("reducer name longer then GEARMAN_MAX_FUNCTION_SIZE"));
         }
-        // Before the bytes are looked at, for the unique id "#".
+        // Checked first: the unique id "#" is a hash of the bytes.
         let size = new.body.size();
         if size > MAX_PAYLOAD as usize - 4 * FUNCTION_MAX_SIZE {
             return Err(self.link.error.set(
@@ -111,14 +111,14 @@ impl<T: Transport> Client<T> {
         let Some(unique) = Unique::choose(new.unique, new.body.bytes(), &mut self.uuids) else {
             return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
         };
-        if matches!(new.body, Body::Invalid) {
+        if matches!(new.body, TaskBody::Invalid) {
             return Err(self.invalid("invalid workload"));
         }
         Ok(unique)
     }
 
     /// Replaces the workload of a task that was not sent yet.
-    pub fn replace_workload(&mut self, id: Id, workload: Borrowed) {
+    pub fn replace_workload(&mut self, id: SlabId, workload: Borrowed) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         if task.state == TaskState::New && !task.asks_status() {
             task.set_workload(workload);
@@ -127,7 +127,7 @@ impl<T: Transport> Client<T> {
 
     /// Whether a new task's body is copied into its packet.
     pub(super) fn is_inline(new: &NewTask<'_>) -> bool {
-        !matches!(new.body, Body::Streamed(_)) && new.body.size() <= INLINE
+        !matches!(new.body, TaskBody::Streamed(_)) && new.body.size() <= INLINE_BODY_BYTES_MAX
     }
 
     /// Adds a task whose arguments were checked.
@@ -135,19 +135,19 @@ impl<T: Transport> Client<T> {
         &mut self,
         new: &NewTask<'_>,
         unique: &[u8],
-    ) -> Result<Id, ReturnCode> {
+    ) -> Result<SlabId, ReturnCode> {
         let full = new.function.len() + self.link.settings.namespace_len();
         let (size, inline) = (new.body.size(), Self::is_inline(new));
         let workload = match new.body {
-            Body::Copy(bytes) if !inline => match Owned::copy_of(bytes) {
+            TaskBody::Copy(bytes) if !inline => match Owned::copy_of(bytes) {
                 Ok(copy) => Workload::Owned(copy),
                 Err(_) => return Err(self.out_of_memory("add_task")),
             },
-            Body::Lent(bytes) if !inline => Workload::Borrowed(bytes),
+            TaskBody::Lent(bytes) if !inline => Workload::Borrowed(bytes),
             _ => Workload::None,
         };
         let mut task = self.blank_task(new.kind, new.command);
-        // Exactly what a plain submit needs: the task keeps it.
+        // Exactly the size of a plain submission: the task keeps this memory.
         let body = if inline { size } else { 0 };
         task.packet.reserve_exact(HEADER_SIZE + full + unique.len() + 2 + body);
         Self::encode_submit(&self.link.settings, &mut task.packet, new, unique);
@@ -157,22 +157,22 @@ impl<T: Transport> Client<T> {
         if !matches!(workload, Workload::None) {
             task.rare_mut().workload = workload;
         }
-        if let Body::Streamed(size) = new.body {
+        if let TaskBody::Streamed(size) = new.body {
             task.rare_mut().streamed = Some(size);
         }
         task.callbacks = new.callbacks;
         task.token = new.token;
-        Ok(self.enlist(task))
+        Ok(self.append_task(task))
     }
 
-    /// A task to fill in: one that was removed before, if there is one.
+    /// A blank task, in the memory of a removed one if there is any.
     fn blank_task(&mut self, kind: TaskKind, command: Command) -> Box<Task> {
         let mut task = self.spare.take().unwrap_or_else(|| Box::new(Task::blank()));
         task.begin(kind, command);
         task
     }
 
-    /// Appends a submit's packet, all but a body that is not inline.
+    /// Appends the packet of a submission, without a body that is not inline.
     pub(super) fn encode_submit(
         settings: &Settings,
         out: &mut Vec<u8>,
@@ -190,7 +190,7 @@ impl<T: Transport> Client<T> {
         let request = Magic::Request;
         match new.command {
             Command::SubmitJobEpoch => {
-                let when = new.epoch.to_string();
+                let when = new.epoch_seconds.to_string();
                 encode_head(out, request, new.command, &[function, unique, when.as_bytes()], size);
             }
             Command::SubmitReduceJob | Command::SubmitReduceJobBackground => {
@@ -211,9 +211,9 @@ impl<T: Transport> Client<T> {
         kind: TaskKind,
         callbacks: Callbacks,
         token: Token,
-    ) -> Id {
+    ) -> SlabId {
         let handle = &handle[..handle.len().min(JOB_HANDLE_SIZE - 1)];
-        let id = self.add_question(Command::GetStatus, handle, kind, callbacks, token);
+        let id = self.add_status_request(Command::GetStatus, handle, kind, callbacks, token);
         if let Some(task) = self.tasks.get_mut(id) {
             task.handle.set(handle);
         }
@@ -230,13 +230,13 @@ impl<T: Transport> Client<T> {
         kind: TaskKind,
         callbacks: Callbacks,
         token: Token,
-    ) -> Result<Id, ReturnCode> {
+    ) -> Result<SlabId, ReturnCode> {
         if unique.len() > UNIQUE_SIZE {
             return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
         }
         // Servers keep 63 bytes of a unique id.
         let unique = &unique[..unique.len().min(UNIQUE_SIZE - 1)];
-        let id = self.add_question(Command::GetStatusUnique, unique, kind, callbacks, token);
+        let id = self.add_status_request(Command::GetStatusUnique, unique, kind, callbacks, token);
         if let Some(task) = self.tasks.get_mut(id) {
             task.unique_at = HEADER_SIZE as u16;
             task.unique_len = unique.len() as u8;
@@ -244,26 +244,26 @@ impl<T: Transport> Client<T> {
         Ok(id)
     }
 
-    fn add_question(
+    fn add_status_request(
         &mut self,
         command: Command,
         about: &[u8],
         kind: TaskKind,
         callbacks: Callbacks,
         token: Token,
-    ) -> Id {
+    ) -> SlabId {
         let mut task = self.blank_task(kind, command);
         encode_head(&mut task.packet, Magic::Request, command, &[about], 0);
-        // For C, which reads the argument from here; it is not sent.
+        // C reads the argument from here as a string. The NUL is not sent.
         task.packet.push(0);
         task.callbacks = callbacks;
         task.token = token;
-        self.enlist(task)
+        self.append_task(task)
     }
 
-    fn enlist(&mut self, mut task: Box<Task>) -> Id {
+    fn append_task(&mut self, mut task: Box<Task>) -> SlabId {
         task.prev = self.last;
-        task.next = NIL;
+        task.next = NO_SLOT;
         let id = self.tasks.insert(task);
         match self.tasks.id_at(self.last).and_then(|last| self.tasks.get_mut(last)) {
             Some(last) => last.next = id.index(),

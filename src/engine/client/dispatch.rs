@@ -1,38 +1,37 @@
-//! From packets to tasks: finding the task that a packet belongs to, and what
-//! the packet does to it.
+//! From packets to tasks: finds the task of a packet and applies the packet to it.
 //!
-//! Must not: receive.
+//! Must not: receive bytes.
 
-use super::read::Incoming;
-use super::run::Step;
+use super::read::ClientIncoming;
+use super::run::TaskStep;
 use super::{Client, Expect, TaskLinks};
 use crate::ReturnCode;
 use crate::at;
-use crate::handles::{NIL, hash};
-use crate::slab::Id;
+use crate::handles::{NO_SLOT, hash};
+use crate::slab::SlabId;
 use crate::task::{CallbackState, Callbacks, Event, Status, Task, TaskState};
 use gearman_buf::{Bytes, Owned};
 use gearman_net::Transport;
 use gearman_protocol::{Command, Packet};
 
 impl<T: Transport> Client<T> {
-    /// Handles a packet about `task`, if it is about one. With `whole` false its body
-    /// comes apart from it.
+    /// Handles a packet. `task` is the task that it is about, if any. With `whole` false
+    /// its body is received separately.
     pub(super) fn on_packet(
         &mut self,
         key: usize,
         packet: &Packet<'_>,
-        task: Option<Id>,
+        task: Option<SlabId>,
         whole: bool,
         deliver: bool,
-    ) -> Result<Option<Step>, ReturnCode> {
+    ) -> Result<Option<TaskStep>, ReturnCode> {
         let command = packet.command();
         match command {
             Command::JobCreated => {
                 let owed = self.take_owed(key, |e| matches!(e, Expect::Created(_)));
                 let Some(Expect::Created(id)) = owed else { return Ok(None) };
-                // It is the first thing a task hears: nothing can be due before.
-                if self.name(id, packet.text_arg(0)) {
+                // This is the first packet about the task: no callback can be due.
+                if self.set_handle(id, packet.text_arg(0)) {
                     return Ok(None);
                 }
                 Ok(self.route(id, Event::new(command), deliver))
@@ -66,20 +65,19 @@ impl<T: Transport> Client<T> {
             | Command::WorkComplete
             | Command::WorkException => Ok(self.on_work(key, packet, task, whole, deliver)),
             _ => {
-                // Nothing that a client asks for; skipped like a packet for a
-                // task that nobody waits for any more.
+                // Not a reply to a client. Skipped like a packet for a removed task.
                 if !whole {
-                    self.servers[key].incoming = Incoming::Skip(packet.body_size());
+                    self.servers[key].incoming = ClientIncoming::Skip(packet.body_size());
                 }
                 Ok(None)
             }
         }
     }
 
-    /// Gives a task its handle, under which its packets will be found at once,
-    /// even while its callback for the handle is put off. Returns whether that
-    /// was all there is to do: the task is gone, or has no such callback.
-    fn name(&mut self, id: Id, handle: &[u8]) -> bool {
+    /// Sets the handle of a task and adds the task to the index, so that its packets are
+    /// found even while its CREATED callback is deferred. Returns whether nothing is left
+    /// to do: the task is gone, or has no such callback.
+    fn set_handle(&mut self, id: SlabId, handle: &[u8]) -> bool {
         let Some(task) = self.tasks.get_mut(id) else { return true };
         if !task.is_active() {
             return true;
@@ -103,7 +101,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// The unfinished task that a packet is about, for packets that name a job.
-    pub(super) fn task_of(&self, key: usize, packet: &Packet<'_>) -> Option<Id> {
+    pub(super) fn task_of(&self, key: usize, packet: &Packet<'_>) -> Option<SlabId> {
         match packet.command() {
             Command::WorkStatus
             | Command::WorkFail
@@ -115,10 +113,10 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The unfinished task on this connection that a job handle stands for.
-    fn find(&self, key: usize, handle: &[u8]) -> Option<Id> {
+    /// The unfinished task with this job handle on this connection.
+    fn find(&self, key: usize, handle: &[u8]) -> Option<SlabId> {
         let mut slot = self.index.first(hash(handle));
-        while slot != NIL {
+        while slot != NO_SLOT {
             let id = self.tasks.id_at(slot)?;
             let task = self.tasks.get(id)?;
             if task.conn == Some(key as u32) && task.handle.as_slice() == handle {
@@ -130,7 +128,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether a callback of the packet's task will receive the body itself.
-    pub(super) fn streams(&self, task: Option<Id>, packet: &Packet<'_>) -> bool {
+    pub(super) fn streams(&self, task: Option<SlabId>, packet: &Packet<'_>) -> bool {
         self.unbuffered && packet.body_size() > 0 && {
             let which = callback_of(packet.command());
             which != Callbacks::EXCEPTION
@@ -144,21 +142,21 @@ impl<T: Transport> Client<T> {
         &mut self,
         key: usize,
         packet: &Packet<'_>,
-        task: Option<Id>,
+        task: Option<SlabId>,
         whole: bool,
         deliver: bool,
-    ) -> Option<Step> {
+    ) -> Option<TaskStep> {
         let command = packet.command();
         let missing = if whole { 0 } else { packet.body_size() };
         let Some(id) = task else {
             if missing > 0 {
-                self.servers[key].incoming = Incoming::Skip(missing);
+                self.servers[key].incoming = ClientIncoming::Skip(missing);
             }
             return None;
         };
         let streams = !whole && self.streams(task, packet);
         if matches!(command, Command::WorkComplete | Command::WorkFail | Command::WorkException) {
-            // The next task with this handle, if there is one, gets the next end.
+            // The next final packet goes to the next task with this handle, if any.
             self.unindex(id);
         }
         let task = self.tasks.get_mut(id)?;
@@ -172,23 +170,23 @@ impl<T: Transport> Client<T> {
                 ..task.status
             });
         }
-        // A body that belongs into memory of the caller's hook stays with its event
-        // until the hook was asked.
+        // A body for memory from the caller's hook stays in its event until the hook is
+        // called.
         let collects = task.collects() && is_result(command) && !self.hooked;
         let wanted = task.callbacks.has(which) || command == Command::WorkException || self.hooked;
 
         if streams {
             event.streamed = Some(key as u32);
-            self.servers[key].incoming = Incoming::Stream { task: id, missing };
+            self.servers[key].incoming = ClientIncoming::Stream { task: id, missing };
             return self.route(id, event, deliver);
         }
         if missing > 0 {
             self.servers[key].incoming = if collects {
-                Incoming::Result { task: id, event, missing }
+                ClientIncoming::Result { task: id, event, missing }
             } else if wanted {
-                Incoming::Event { task: id, event, missing }
+                ClientIncoming::Event { task: id, event, missing }
             } else {
-                self.servers[key].incoming = Incoming::Skip(missing);
+                self.servers[key].incoming = ClientIncoming::Skip(missing);
                 return self.route(id, event, deliver);
             };
             return None;
@@ -209,13 +207,13 @@ impl<T: Transport> Client<T> {
         self.route(id, event, deliver)
     }
 
-    /// A server refused a request.
+    /// Handles ERROR: the server refused a request.
     fn on_error(
         &mut self,
         key: usize,
         packet: &Packet<'_>,
         deliver: bool,
-    ) -> Result<Option<Step>, ReturnCode> {
+    ) -> Result<Option<TaskStep>, ReturnCode> {
         let name = packet.arg(0);
         let named = ReturnCode::from_server(name).unwrap_or(ReturnCode::SERVER_ERROR);
         let text = format!(
@@ -249,16 +247,16 @@ impl<T: Transport> Client<T> {
                 }
             }
             None => {
-                // Nothing was asked: the server gives up on the connection.
+                // No reply is owed: the server gives up the connection.
                 self.link.close(key);
                 Err(self.link.error.set(named, at!("_client_run_tasks"), &text))
             }
         }
     }
 
-    /// Gives an event to its task: at once, or later when a callback of the task
-    /// is due or running, or when none may be called now.
-    pub(super) fn route(&mut self, id: Id, event: Event, deliver: bool) -> Option<Step> {
+    /// Applies an event to its task, or puts it into the task's backlog if a callback of
+    /// the task is due or running, or if no callback may be called now.
+    pub(super) fn route(&mut self, id: SlabId, event: Event, deliver: bool) -> Option<TaskStep> {
         let task = self.tasks.get_mut(id)?;
         if !task.is_active() {
             return None;
@@ -274,9 +272,8 @@ impl<T: Transport> Client<T> {
         self.apply(id, event)
     }
 
-    /// What an event does to its task. The task's callback is called, if it has
-    /// one for it.
-    pub(super) fn apply(&mut self, id: Id, mut event: Event) -> Option<Step> {
+    /// Applies an event to its task, and calls the matching callback if it is set.
+    pub(super) fn apply(&mut self, id: SlabId, mut event: Event) -> Option<TaskStep> {
         let task = self.tasks.get_mut(id)?;
         if self.hooked
             && let Some(Bytes::Owned(bytes)) = &event.data
@@ -332,8 +329,8 @@ impl<T: Transport> Client<T> {
         self.notify(id)
     }
 
-    /// Calls the callback that a task's state asks for, or goes on without.
-    fn notify(&mut self, id: Id) -> Option<Step> {
+    /// Calls the callback of a task's state, or proceeds if it is not set.
+    fn notify(&mut self, id: SlabId) -> Option<TaskStep> {
         let task = self.tasks.get(id)?;
         match task.state.callback() {
             Some(which) if task.callbacks.has(which) => self.call(id, which),
@@ -352,12 +349,12 @@ fn end(task: &mut Task, code: ReturnCode, state: TaskState) {
     task.state = state;
 }
 
-/// Whether a packet brings a part of the job's result.
+/// Whether a packet carries a part of the job's result.
 fn is_result(command: Command) -> bool {
     matches!(command, Command::WorkData | Command::WorkComplete)
 }
 
-/// The callback that a packet calls for.
+/// The callback for a packet.
 fn callback_of(command: Command) -> Callbacks {
     match command {
         Command::JobCreated => Callbacks::CREATED,
@@ -371,7 +368,8 @@ fn callback_of(command: Command) -> Callbacks {
     }
 }
 
-/// A decimal number, read as C's `atoi` would; empty is 0, as some servers send.
+/// Parses a decimal number as C's `atoi` does. An empty field, which some servers send, is
+/// 0.
 fn number(text: &[u8]) -> u32 {
     text.iter()
         .take_while(|b| b.is_ascii_digit())

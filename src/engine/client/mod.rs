@@ -1,10 +1,9 @@
 //! [`Client`]: the state machine of a client.
 //!
-//! `step` runs tasks until it is done, would wait in non-blocking mode, or needs
-//! user code; then it returns and keeps no state on the stack. User code may
-//! call anything on the same client before `resume` comes back, or may never
-//! come back: whatever is looked up afterwards may be gone, and a ticket that
-//! nobody holds any more is ignored.
+//! `step` runs tasks until all are done, until it would block in non-blocking mode, or
+//! until it needs user code. Then it returns and keeps no state on the stack. User code may
+//! call any function of the same client before `resume`, or may never return: every later
+//! lookup may fail, and a stale ticket is ignored.
 //!
 //! Must not: call user code.
 
@@ -21,32 +20,32 @@ mod tests;
 mod waiting;
 
 pub use super::exchange::Broadcast;
-pub use add::{Body, NewTask};
+pub use add::{NewTask, TaskBody};
 pub use quick::Submitted;
-pub use request::{Cancelling, Exchange};
-pub use run::{Run, Step, Ticket, Upcall};
+pub use request::{Cancelling, ClientExchange};
+pub use run::{TaskRun, TaskStep, TaskTicket, TaskUpcall};
 pub use stream::Piece;
 
 use super::ReturnCode;
-use super::handles::{HandleIndex, Links, NIL};
-use super::link::{Link, State};
-use super::slab::{Id, Slab};
+use super::handles::{ChainLinks, HandleIndex, NO_SLOT};
+use super::link::{ConnState, Link};
+use super::slab::{BoxSlab, SlabId};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
-use read::Incoming;
+use read::ClientIncoming;
 use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Instant;
 
-/// A reply that a connection owes, in the order of the requests.
+/// A reply that a connection owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
     /// JOB_CREATED for a task.
-    Created(Id),
+    Created(SlabId),
     /// STATUS_RES or STATUS_RES_UNIQUE for a task.
-    Status(Id),
+    Status(SlabId),
     /// OPTION_RES for an option that is sent on every connection.
     Greeting,
     /// ECHO_RES for the exchange with this number.
@@ -57,9 +56,9 @@ enum Expect {
     Line(u32),
 }
 
-/// An owed reply, and where in the sent stream its request ends.
+/// An owed reply, and the offset in the sent bytes at which its request ends.
 #[derive(Clone, Copy, Debug)]
-struct Owed {
+struct ClientOwed {
     what: Expect,
     end: u64,
 }
@@ -67,84 +66,84 @@ struct Owed {
 /// A body that is being sent from a task's memory.
 #[derive(Clone, Copy, Debug)]
 struct Sending {
-    task: Id,
+    task: SlabId,
     sent: usize,
 }
 
-/// What a client keeps for a connection, beside the link's [`Conn`].
+/// A client's state of one connection, in addition to the link's [`Conn`].
 ///
 /// [`Conn`]: super::link::Conn
 #[derive(Debug, Default)]
-struct Server {
-    owed: VecDeque<Owed>,
+struct ClientServer {
+    /// Replies that the server owes, in the order of the requests.
+    owed: VecDeque<ClientOwed>,
     /// Bytes of packets that were buffered or sent on this connection.
-    written: u64,
-    /// The large body that is going out, after the buffered bytes.
+    written_bytes: u64,
+    /// The large body that is being sent, after the buffered bytes.
     sending: Option<Sending>,
-    /// A task whose `workload_fn` sends the body: bytes still missing.
-    streaming_out: Option<(Id, usize)>,
-    /// The body that is coming in.
-    incoming: Incoming,
-    /// A packet has come on this connection.
-    proven: bool,
-    /// The run in which it could not be used.
-    failed_in: u64,
-    /// Tasks that were sent on it and are not finished.
+    /// The task whose `workload_fn` sends the body, and the number of bytes still missing.
+    streaming_out: Option<(SlabId, usize)>,
+    /// The body that is being received.
+    incoming: ClientIncoming,
+    /// A packet was received on this connection.
+    has_received: bool,
+    /// The run in which the server could not be used.
+    failed_in_run: u64,
+    /// Number of unfinished tasks that were sent on this connection.
     inflight: usize,
 }
 
-/// A client.
+/// A client: its tasks, and the connections on which they are sent.
 #[derive(Debug)]
 pub struct Client<T: Transport> {
     /// The connections.
     pub link: Link<T>,
-    servers: Vec<Server>,
-    tasks: Slab<Task>,
+    servers: Vec<ClientServer>,
+    tasks: BoxSlab<Task>,
     first: u32,
     last: u32,
-    /// Tasks to be sent, in the order in which they were added.
-    new: VecDeque<Id>,
-    /// How many of those are finished or gone.
+    /// Unsent tasks, in the order of adding.
+    new: VecDeque<SlabId>,
+    /// Number of entries in `new` that are finished or removed.
     stale_new: usize,
-    /// How many connections are in the middle of a body from a `workload_fn`.
+    /// Number of connections in the middle of a body from a `workload_fn`.
     streaming: usize,
-    /// Tasks with a callback to be called or events to be looked at.
-    todo: VecDeque<Id>,
-    /// By job handle, over all connections.
+    /// Tasks with a callback to call or events to apply.
+    todo: VecDeque<SlabId>,
+    /// Tasks by job handle, of all connections.
     index: HandleIndex,
     uuids: UuidSource,
-    /// A removed task, for the next call: its memory is used again.
+    /// A removed task, whose memory the next one reuses.
     spare: Option<Box<Task>>,
-    /// Tasks that are not finished.
+    /// Number of unfinished tasks.
     active: usize,
-    /// Those of them that user code is running for.
+    /// Number of unfinished tasks for which user code is running.
     on_stack: usize,
-    /// Added tasks that were lost or refused while no run of all tasks was there
-    /// to say so: the next one does, when everything else is done.
+    /// Number of added tasks that were lost or refused outside a run of all tasks. The next
+    /// such run reports them when everything else is done.
     unreported: usize,
-    /// A connection was lost since the run last began to send: tasks that waited for it
-    /// can go elsewhere.
-    lost_any: bool,
+    /// A connection was lost since the run last sent: tasks that waited for it can go to
+    /// another server.
+    lost_connection: bool,
     last_ticket: u32,
     last_run: u64,
-    /// The last run ended only because it must not wait: the next one is the same,
-    /// and remembers which servers failed.
-    to_be_continued: bool,
+    /// The last run ended only because it must not block. The next run continues it under
+    /// the same number, and so remembers which servers failed.
+    run_unfinished: bool,
     last_exchange: u32,
-    /// A task that a server refused, for the run to end with that code.
-    refused: Option<(Id, ReturnCode)>,
-    /// The connection on which an exchange or an upload has gone half out.
+    /// A task that a server refused, and the code with which the run ends.
+    refused: Option<(SlabId, ReturnCode)>,
+    /// The connection on which a request or a piece of a workload is partly sent.
     half_sent: Option<usize>,
     /// The background job that was submitted without a task.
-    quick: Option<quick::Asked>,
-    /// The reply to an exchange that is being waited for.
-    reply: Option<(u32, super::exchange::Reply)>,
-    /// The last time looked at the clock; good enough to note when a server was
-    /// heard of.
+    quick: Option<quick::QuickSubmit>,
+    /// The reply to the current exchange, with its number.
+    reply: Option<(u32, super::exchange::ExchangeReply)>,
+    /// The time when the clock was last read, also used as the time of received packets.
     clock: Instant,
-    /// Hand bodies to callbacks as they arrive, not as a whole.
+    /// Pass bodies to callbacks in pieces as they arrive.
     pub unbuffered: bool,
-    /// Every body that comes for a task belongs into memory of the caller's hook.
+    /// Copy every received body into memory from the caller's allocator hook.
     pub hooked: bool,
     /// Free added tasks when they are finished.
     pub free_tasks: bool,
@@ -157,9 +156,9 @@ impl<T: Transport> Client<T> {
         Client {
             link: Link::new(net),
             servers: Vec::new(),
-            tasks: Slab::new(),
-            first: NIL,
-            last: NIL,
+            tasks: BoxSlab::new(),
+            first: NO_SLOT,
+            last: NO_SLOT,
             new: VecDeque::new(),
             stale_new: 0,
             streaming: 0,
@@ -171,10 +170,10 @@ impl<T: Transport> Client<T> {
             active: 0,
             on_stack: 0,
             unreported: 0,
-            lost_any: false,
+            lost_connection: false,
             last_ticket: 0,
             last_run: 0,
-            to_be_continued: false,
+            run_unfinished: false,
             last_exchange: 0,
             half_sent: None,
             quick: None,
@@ -186,17 +185,17 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Adds a server, to be tried before those added earlier.
+    /// Adds a server. It is tried before the servers added earlier.
     ///
     /// # Errors
     /// `GETADDRINFO`.
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
         self.link.add_server(host, port)?;
-        self.servers.push(Server::default());
+        self.servers.push(ClientServer::default());
         Ok(())
     }
 
-    /// Closes and forgets all servers. Tasks that were sent are lost.
+    /// Closes all connections and removes all servers. Tasks that were sent are lost.
     pub fn remove_servers(&mut self) {
         for key in 0..self.servers.len() {
             self.lose(key, ReturnCode::LOST_CONNECTION);
@@ -205,27 +204,27 @@ impl<T: Transport> Client<T> {
         self.servers.clear();
     }
 
-    /// A task, unless it is gone.
-    pub fn task(&self, id: Id) -> Option<&Task> {
+    /// A task, unless it was removed.
+    pub fn task(&self, id: SlabId) -> Option<&Task> {
         self.tasks.get(id)
     }
 
-    /// A task, unless it is gone.
-    pub fn task_mut(&mut self, id: Id) -> Option<&mut Task> {
+    /// A task, unless it was removed.
+    pub fn task_mut(&mut self, id: SlabId) -> Option<&mut Task> {
         self.tasks.get_mut(id)
     }
 
     /// The first task in the order of adding.
-    pub fn first_task(&self) -> Option<Id> {
+    pub fn first_task(&self) -> Option<SlabId> {
         self.tasks.id_at(self.first)
     }
 
     /// The task added after this one.
-    pub fn next_task(&self, id: Id) -> Option<Id> {
+    pub fn next_task(&self, id: SlabId) -> Option<SlabId> {
         self.tasks.id_at(self.tasks.get(id)?.next)
     }
 
-    /// How many tasks there are.
+    /// The number of tasks.
     pub fn task_count(&self) -> usize {
         self.tasks.len()
     }
@@ -235,8 +234,8 @@ impl<T: Transport> Client<T> {
         self.active > 0 && self.tasks.iter().any(|(_, task)| task.awaits_server())
     }
 
-    /// Removes a task, finished or not. A reply to it is ignored when it comes.
-    pub fn remove_task(&mut self, id: Id) -> Option<Box<Task>> {
+    /// Removes a task, finished or not. A later reply to it is ignored.
+    pub fn remove_task(&mut self, id: SlabId) -> Option<Box<Task>> {
         self.finish(id);
         let task = self.tasks.remove(id)?;
         self.unlink(task.prev, task.next);
@@ -244,10 +243,11 @@ impl<T: Transport> Client<T> {
         Some(task)
     }
 
-    /// Takes back the memory of a task that was removed.
+    /// Keeps the memory of a removed task for the next one.
     pub fn recycle(&mut self, mut task: Box<Task>) {
-        const KEPT: usize = 8 * 1024;
-        if self.spare.is_none() && task.packet.capacity() <= KEPT {
+        /// Largest packet, in bytes, whose memory is kept.
+        const SPARE_PACKET_BYTES_MAX: usize = 8 * 1024;
+        if self.spare.is_none() && task.packet.capacity() <= SPARE_PACKET_BYTES_MAX {
             task.drop_workload();
             task.data = None;
             task.result = None;
@@ -266,8 +266,9 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Ends a task's part in connections and indexes. It stays in the list.
-    fn finish(&mut self, id: Id) {
+    /// Finishes a task: releases its connection and its entry in the handle index. It stays
+    /// in the list of tasks.
+    fn finish(&mut self, id: SlabId) {
         self.discard_rest(id);
         let Some(task) = self.tasks.get_mut(id) else { return };
         if !task.is_active() {
@@ -278,7 +279,7 @@ impl<T: Transport> Client<T> {
         let mid_send = task.state == TaskState::Submit || task.state == TaskState::Workload;
         task.state = TaskState::Finished;
         task.end_callbacks();
-        self.on_stack -= usize::from(task.is_called_back());
+        self.on_stack -= usize::from(task.is_in_upcall());
         self.active -= 1;
         if task.indexed {
             self.unindex(id);
@@ -293,7 +294,7 @@ impl<T: Transport> Client<T> {
         }
         if let Some(key) = conn.map(|c| c as usize) {
             self.servers[key].inflight -= 1;
-            // Half a packet went out: nothing else can follow it.
+            // The packet is partly sent: nothing else can follow it.
             if mid_send && self.is_sending(key, id) {
                 self.link.close(key);
                 self.lose(key, ReturnCode::LOST_CONNECTION);
@@ -301,8 +302,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Takes a task out of the handle index, if it is in.
-    fn unindex(&mut self, id: Id) {
+    /// Removes a task from the handle index, if it is there.
+    fn unindex(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && std::mem::take(&mut task.indexed)
         {
@@ -310,33 +311,33 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    fn is_sending(&self, key: usize, id: Id) -> bool {
+    fn is_sending(&self, key: usize, id: SlabId) -> bool {
         let server = &self.servers[key];
         server.sending.is_some_and(|s| s.task == id)
             || server.streaming_out.is_some_and(|(task, _)| task == id)
     }
 
-    /// Gives up what was going on over a connection that is closed or about to
-    /// be. Tasks whose packet did not go out whole go back to be sent again;
-    /// the others end with `code`. Returns how many those are.
+    /// Resets the state of a connection that is closed or about to be. Tasks whose packet
+    /// was not sent completely are queued again; the others end with `code`. Returns the
+    /// number of the latter.
     fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
-        self.lost_any = true;
+        self.lost_connection = true;
         let unsent = self.link.conns[key].take_unsent() as u64;
         let server = &mut self.servers[key];
-        // The packet of a submission without a task is counted when it has gone out.
-        let went_out = server.written.saturating_sub(unsent);
+        // The packet of a submission without a task is counted once it is sent.
+        let went_out = server.written_bytes.saturating_sub(unsent);
         let owed = std::mem::take(&mut server.owed);
         let sending = server.sending.take().map(|s| s.task);
         let streaming = server.streaming_out.take();
         self.streaming -= usize::from(streaming.is_some());
-        server.incoming = Incoming::None;
-        server.written = 0;
+        server.incoming = ClientIncoming::None;
+        server.written_bytes = 0;
         let mut again = Vec::new();
-        for Owed { what, end } in owed {
+        for ClientOwed { what, end } in owed {
             if let Expect::Created(id) | Expect::Status(id) = what
                 && let Some(task) = self.tasks.get_mut(id)
                 && match streaming.filter(|&(streamed, _)| streamed == id) {
-                    // Whoever sends the body cannot be asked for its start again.
+                    // `workload_fn` cannot be asked for the start of the body again.
                     Some((_, missing)) => task.waits_for_workload(missing),
                     None => {
                         (end > went_out || sending == Some(id))
@@ -356,7 +357,7 @@ impl<T: Transport> Client<T> {
         if self.servers[key].inflight == 0 {
             return 0;
         }
-        let lost: Vec<Id> = self
+        let lost: Vec<SlabId> = self
             .tasks
             .iter()
             .filter(|(_, t)| t.conn == Some(key as u32) && t.is_active())
@@ -366,8 +367,8 @@ impl<T: Transport> Client<T> {
         for id in lost {
             if let Some(task) = self.tasks.get_mut(id) {
                 task.stream = None;
-                // Its callback is still called; the data for it is here.
-                if task.has_its_end() {
+                // Its callback is still called: the data was received.
+                if task.has_final_packet() {
                     task.conn = None;
                     self.servers[key].inflight -= 1;
                     continue;
@@ -381,9 +382,9 @@ impl<T: Transport> Client<T> {
         count
     }
 
-    /// Notes an added task that has ended badly while nobody was told. A single call
-    /// has a result of its own.
-    fn note_unreported(&mut self, id: Id) {
+    /// Notes an added task whose failure was not reported. A single call returns its own
+    /// result.
+    fn note_unreported(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && task.kind == TaskKind::Add
             && !task.unreported
@@ -393,7 +394,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// How one of those tasks ended, if there are any: then all are reported.
+    /// The code of the first unreported task, if any. Marks all as reported.
     fn report(&mut self) -> Option<ReturnCode> {
         if self.unreported == 0 {
             return None;
@@ -412,19 +413,20 @@ impl<T: Transport> Client<T> {
         code
     }
 
-    /// Notices a fork. The child's tasks that were sent are its parent's.
+    /// Detects a fork. In the child, tasks that were sent are lost: they belong to the
+    /// parent.
     fn check_fork(&mut self) {
         if self.link.forked() {
             for key in 0..self.servers.len() {
                 self.lose(key, ReturnCode::LOST_CONNECTION);
             }
-            // The parent has them.
+            // The parent reports them.
             self.report();
         }
     }
 
-    /// Makes a call that may have to wait, and sleeps where it must: for callers whose
-    /// thread is never cancelled.
+    /// Repeats a call until it is ready, sleeping in between. For callers whose thread is
+    /// never cancelled.
     pub fn block<R>(&mut self, mut call: impl FnMut(&mut Self) -> Poll<R>) -> R {
         loop {
             match call(self) {
@@ -434,28 +436,27 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// A call was left in the middle of its wait and will not go on: what it had half
-    /// sent goes with its connection, and a reply to it is ignored.
+    /// Abandons a call that was left during a wait. A connection with a partly sent packet
+    /// is closed; the reply to a sent one will be ignored.
     pub fn abandon_wait(&mut self) {
         self.link.forget_wait();
         if let Some(key) = self.half_sent.take() {
             self.link.close(key);
             self.lose(key, ReturnCode::LOST_CONNECTION);
         }
-        self.owe_nobody();
+        self.abandon_quick_submit();
     }
 
-    /// Tells the servers that are connected the identifier, with whatever is
-    /// sent to them next.
+    /// Buffers SET_CLIENT_ID on every open connection. It is sent with the next packet.
     pub fn repeat_identifier(&mut self) {
         self.check_fork();
         for key in 0..self.servers.len() {
-            if self.link.conns[key].state == State::Up && !self.is_busy(key) {
+            if self.link.conns[key].state == ConnState::Up && !self.is_busy(key) {
                 let out = self.link.conns[key].out.bytes();
                 let before = out.len();
                 let id = &self.link.settings.identifier[..];
                 encode(out, Magic::Request, Command::SetClientId, &[id], &[]);
-                self.servers[key].written += (out.len() - before) as u64;
+                self.servers[key].written_bytes += (out.len() - before) as u64;
             }
         }
     }
@@ -466,8 +467,8 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// The slab, seen by the handle index.
-struct TaskLinks<'a>(&'a mut Slab<Task>);
+/// The tasks, as the handle index sees them.
+struct TaskLinks<'a>(&'a mut BoxSlab<Task>);
 
 impl TaskLinks<'_> {
     fn at(&self, slot: u32) -> Option<&Task> {
@@ -475,9 +476,9 @@ impl TaskLinks<'_> {
     }
 }
 
-impl Links for TaskLinks<'_> {
+impl ChainLinks for TaskLinks<'_> {
     fn next(&self, slot: u32) -> u32 {
-        self.at(slot).map_or(NIL, |t| t.chain)
+        self.at(slot).map_or(NO_SLOT, |t| t.chain)
     }
 
     fn set_next(&mut self, slot: u32, next: u32) {

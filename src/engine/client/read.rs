@@ -1,74 +1,70 @@
-//! Receiving: from bytes to packets, and large bodies into the memory that will
-//! keep them.
+//! Receiving: decodes packets, and reads large bodies directly into their final memory.
 //!
 //! Must not: decide what a packet means for its task; `dispatch` does.
 
-use super::run::{Run, Step};
+use super::run::{TaskRun, TaskStep};
 use super::{Client, Expect};
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Fill, State};
-use crate::slab::Id;
+use crate::link::{BUFFERED_BODY_BYTES_MAX, ConnState, Fill};
+use crate::slab::SlabId;
 use crate::task::Event;
 use gearman_buf::{Bytes, Owned};
 use gearman_net::Transport;
 use gearman_protocol::packet::decode;
 use gearman_protocol::{Decoded, ProtocolError, admin};
 
-/// A body up to this size is awaited in the receive buffer; a larger one is
-/// received into memory of its own.
-pub(super) const SMALL_BODY: usize = 16 * 1024;
-
-/// Where the rest of a packet's body goes.
+/// The destination of a body of which `missing` bytes are still to receive.
 #[derive(Debug, Default)]
-pub(super) enum Incoming {
-    /// No body is under way.
+pub(super) enum ClientIncoming {
+    /// No body is being received.
     #[default]
     None,
-    /// Nobody wants it.
+    /// Skip this many bytes.
     Skip(usize),
-    /// Into the event that it belongs to.
-    Event { task: Id, event: Event, missing: usize },
-    /// Behind the collected result of a task. `last` when it completes it.
-    Result { task: Id, event: Event, missing: usize },
-    /// The callback of this task receives it.
-    Stream { task: Id, missing: usize },
-    /// The answer to an echo.
+    /// The event of the packet.
+    Event { task: SlabId, event: Event, missing: usize },
+    /// The collected result of a task, to which it is appended.
+    Result { task: SlabId, event: Event, missing: usize },
+    /// A callback of this task, which receives it.
+    Stream { task: SlabId, missing: usize },
+    /// The reply to an echo.
     Echo { exchange: u32, data: Owned, missing: usize },
 }
 
-impl Incoming {
-    /// Whether it can go on, even without another byte.
-    fn goes_on(&self) -> bool {
-        !matches!(self, Incoming::None) && !self.is_stalled()
+impl ClientIncoming {
+    /// Whether receiving can continue without user code.
+    fn can_continue(&self) -> bool {
+        !matches!(self, ClientIncoming::None) && !self.is_stalled()
     }
 
-    /// Whether only user code can make it go on.
+    /// Whether receiving can only continue in user code.
     pub(super) fn is_stalled(&self) -> bool {
-        matches!(self, Incoming::Stream { .. })
+        matches!(self, ClientIncoming::Stream { .. })
     }
 }
 
-/// How one step with a body has ended.
-enum Body {
-    /// No body is under way any more: packets can be read again.
+/// The result of one step of receiving a body.
+enum BodyStep {
+    /// The body is complete: packets can be read again.
     Done,
-    /// The next step may bring more of it.
-    GoesOn,
-    /// It waits for bytes, or for user code.
+    /// The next step may receive more.
+    More,
+    /// It waits for bytes or for user code.
     Waits,
-    /// It needs user code.
-    Call(Step),
+    /// User code is needed.
+    Call(TaskStep),
 }
 
 impl<T: Transport> Client<T> {
-    /// Reads every connection that may have something.
-    pub(super) fn read_all(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
+    /// Reads every connection that may hold bytes.
+    pub(super) fn read_all(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
         for key in 0..self.servers.len() {
             let conn = &self.link.conns[key];
-            let due =
-                conn.readable || !conn.inbuf.is_empty() || self.servers[key].incoming.goes_on();
-            if conn.state != State::Up || !due {
+            let due = conn.readable
+                || !conn.inbuf.is_empty()
+                || self.servers[key].incoming.can_continue();
+            if conn.state != ConnState::Up || !due {
                 continue;
             }
             match self.read(key, true) {
@@ -82,21 +78,24 @@ impl<T: Transport> Client<T> {
         Ok(None)
     }
 
-    /// Reads one connection until it has nothing more. With `deliver` false no
-    /// user code is asked for: what needs it is put off.
+    /// Reads one connection until it is empty. With `deliver` false, events that need user
+    /// code are put into the backlog of their task.
     ///
     /// # Errors
-    /// The connection is closed or cannot be read any further, or the server
-    /// reported an error for a task.
-    pub(super) fn read(&mut self, key: usize, deliver: bool) -> Result<Option<Step>, ReturnCode> {
+    /// The connection was closed, or an ERROR arrived that answers no request.
+    pub(super) fn read(
+        &mut self,
+        key: usize,
+        deliver: bool,
+    ) -> Result<Option<TaskStep>, ReturnCode> {
         self.link.conns[key].reported = false;
-        while self.link.conns[key].state == State::Up {
-            if !matches!(self.servers[key].incoming, Incoming::None) {
+        while self.link.conns[key].state == ConnState::Up {
+            if !matches!(self.servers[key].incoming, ClientIncoming::None) {
                 match self.read_body(key, deliver)? {
-                    Body::Done => {}
-                    Body::GoesOn => continue,
-                    Body::Waits => return Ok(None),
-                    Body::Call(step) => return Ok(Some(step)),
+                    BodyStep::Done => {}
+                    BodyStep::More => continue,
+                    BodyStep::Waits => return Ok(None),
+                    BodyStep::Call(step) => return Ok(Some(step)),
                 }
             }
             let conn = &self.link.conns[key];
@@ -110,14 +109,14 @@ impl<T: Transport> Client<T> {
             let mut inbuf = std::mem::take(&mut self.link.conns[key].inbuf);
             let (used, outcome) = self.read_packet(key, inbuf.unread(), deliver);
             inbuf.read(used);
-            if self.link.conns[key].state == State::Up {
+            if self.link.conns[key].state == ConnState::Up {
                 self.link.conns[key].inbuf = inbuf;
             }
             match outcome {
                 Ok(Some(step)) => return Ok(Some(step)),
                 Ok(None) if used > 0 => {
-                    self.link.conns[key].heard = self.clock;
-                    self.servers[key].proven = true;
+                    self.link.conns[key].last_received = self.clock;
+                    self.servers[key].has_received = true;
                 }
                 Ok(None) => {
                     if self.link.fill(key)? == Fill::Empty {
@@ -131,14 +130,14 @@ impl<T: Transport> Client<T> {
         Ok(None)
     }
 
-    /// Reads the packet or line at the start of the buffer. Returns how many
-    /// bytes it took, 0 when more are needed.
+    /// Reads the packet or line at the start of the buffer. Returns its size in bytes, 0 if
+    /// it is incomplete.
     fn read_packet(
         &mut self,
         key: usize,
         bytes: &[u8],
         deliver: bool,
-    ) -> (usize, Result<Option<Step>, ReturnCode>) {
+    ) -> (usize, Result<Option<TaskStep>, ReturnCode>) {
         if bytes.first().is_some_and(|&b| admin::is_text(b)) && self.expects_text(key) {
             return match admin::line(bytes) {
                 admin::Line::Whole(line, used) => {
@@ -146,21 +145,28 @@ impl<T: Transport> Client<T> {
                     (used, Ok(None))
                 }
                 admin::Line::Incomplete => (0, Ok(None)),
-                admin::Line::TooLong => {
-                    (0, Err(self.nonsense(key, ReturnCode::INVALID_PACKET, "a line without end")))
-                }
+                admin::Line::TooLong => (
+                    0,
+                    Err(self.invalid_packet(
+                        key,
+                        ReturnCode::INVALID_PACKET,
+                        "a line of text is too long",
+                    )),
+                ),
             };
         }
         match decode(bytes) {
             Ok(Decoded::Incomplete { .. }) => (0, Ok(None)),
-            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= SMALL_BODY => (0, Ok(None)),
+            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= BUFFERED_BODY_BYTES_MAX => {
+                (0, Ok(None))
+            }
             Ok(Decoded::Head { packet, used }) => {
                 let task = self.task_of(key, &packet);
                 (used, self.on_packet(key, &packet, task, false, deliver))
             }
             Ok(Decoded::Whole { packet, used }) => {
                 let task = self.task_of(key, &packet);
-                // Then the body is handed on like one that is still to come.
+                // A streamed body is handled as if it was not received yet.
                 let apart = self.streams(task, &packet);
                 let used = if apart { used - packet.body_size() } else { used };
                 (used, self.on_packet(key, &packet, task, !apart, deliver))
@@ -171,66 +177,66 @@ impl<T: Transport> Client<T> {
                     ProtocolError::Command(_) => ReturnCode::INVALID_COMMAND,
                     _ => ReturnCode::INVALID_PACKET,
                 };
-                (0, Err(self.nonsense(key, code, &error.to_string())))
+                (0, Err(self.invalid_packet(key, code, &error.to_string())))
             }
         }
     }
 
-    /// Closes a connection that cannot be read any further.
+    /// Closes a connection after an invalid packet.
     #[cold]
-    fn nonsense(&mut self, key: usize, code: ReturnCode, text: &str) -> ReturnCode {
+    fn invalid_packet(&mut self, key: usize, code: ReturnCode, text: &str) -> ReturnCode {
         let conn = &self.link.conns[key];
-        let text = format!("{}:{} sent nonsense: {text}", conn.host, conn.port);
+        let text = format!("{}:{} sent an invalid packet: {text}", conn.host, conn.port);
         self.link.close(key);
         self.link.error.set(code, at!("gearman_connection_st::receiving"), &text)
     }
 
-    /// Moves the body that is under way on, by one step.
+    /// Receives more of the current body, in one step.
     #[cold]
     #[inline(never)]
-    fn read_body(&mut self, key: usize, deliver: bool) -> Result<Body, ReturnCode> {
+    fn read_body(&mut self, key: usize, deliver: bool) -> Result<BodyStep, ReturnCode> {
         match std::mem::take(&mut self.servers[key].incoming) {
-            Incoming::None => Ok(Body::Done),
-            Incoming::Skip(missing) => self.skip_body(key, missing),
-            Incoming::Event { task, event, missing } => {
+            ClientIncoming::None => Ok(BodyStep::Done),
+            ClientIncoming::Skip(missing) => self.skip_body(key, missing),
+            ClientIncoming::Event { task, event, missing } => {
                 self.read_event_body(key, (task, event), missing, deliver)
             }
-            Incoming::Result { task, event, missing } => {
+            ClientIncoming::Result { task, event, missing } => {
                 self.read_result(key, (task, event), missing, deliver)
             }
-            Incoming::Echo { exchange, data, missing } => {
+            ClientIncoming::Echo { exchange, data, missing } => {
                 self.read_echo(key, (exchange, data), missing)
             }
-            stream @ Incoming::Stream { .. } => {
+            stream @ ClientIncoming::Stream { .. } => {
                 self.servers[key].incoming = stream;
-                Ok(Body::Waits)
+                Ok(BodyStep::Waits)
             }
         }
     }
 
-    /// Passes over a body that no task wants.
-    fn skip_body(&mut self, key: usize, missing: usize) -> Result<Body, ReturnCode> {
+    /// Skips a body that no task needs.
+    fn skip_body(&mut self, key: usize, missing: usize) -> Result<BodyStep, ReturnCode> {
         let inbuf = &mut self.link.conns[key].inbuf;
         let n = missing.min(inbuf.unread().len());
         inbuf.read(n);
         if n == missing {
-            return Ok(Body::Done);
+            return Ok(BodyStep::Done);
         }
-        self.servers[key].incoming = Incoming::Skip(missing - n);
+        self.servers[key].incoming = ClientIncoming::Skip(missing - n);
         Ok(match self.link.fill(key)? {
-            Fill::Data => Body::GoesOn,
-            Fill::Empty => Body::Waits,
+            Fill::Data => BodyStep::More,
+            Fill::Empty => BodyStep::Waits,
         })
     }
 
-    /// Receives a body into the event that it belongs to.
+    /// Receives a body into its event.
     fn read_event_body(
         &mut self,
         key: usize,
-        (task, mut event): (Id, Event),
+        (task, mut event): (SlabId, Event),
         missing: usize,
         deliver: bool,
-    ) -> Result<Body, ReturnCode> {
+    ) -> Result<BodyStep, ReturnCode> {
         let mut data = match event.data.take() {
             Some(Bytes::Owned(data)) => data,
             _ => Owned::new(),
@@ -240,32 +246,32 @@ impl<T: Transport> Client<T> {
         if got == missing {
             return Ok(self.route_whole(key, task, event, deliver));
         }
-        let rest = Incoming::Event { task, event, missing: missing - got };
-        Ok(self.read_a_part(key, got, rest))
+        let rest = ClientIncoming::Event { task, event, missing: missing - got };
+        Ok(self.store_rest(key, got, rest))
     }
 
-    /// Receives a body behind the collected result of its task.
+    /// Appends a body to the collected result of its task.
     fn read_result(
         &mut self,
         key: usize,
-        (task, event): (Id, Event),
+        (task, event): (SlabId, Event),
         missing: usize,
         deliver: bool,
-    ) -> Result<Body, ReturnCode> {
+    ) -> Result<BodyStep, ReturnCode> {
         let collected = self.tasks.get_mut(task).and_then(|t| t.result.take());
         let mut result = collected.unwrap_or_default();
         let got = self.receive(key, &mut result, missing)?;
         let Some(found) = self.tasks.get_mut(task) else {
             // The task was removed meanwhile.
-            self.servers[key].incoming = Incoming::Skip(missing - got);
-            return Ok(Body::GoesOn);
+            self.servers[key].incoming = ClientIncoming::Skip(missing - got);
+            return Ok(BodyStep::More);
         };
         found.result = Some(result);
         if got == missing {
             return Ok(self.route_whole(key, task, event, deliver));
         }
-        let rest = Incoming::Result { task, event, missing: missing - got };
-        Ok(self.read_a_part(key, got, rest))
+        let rest = ClientIncoming::Result { task, event, missing: missing - got };
+        Ok(self.store_rest(key, got, rest))
     }
 
     /// Receives the body of ECHO_RES.
@@ -274,38 +280,38 @@ impl<T: Transport> Client<T> {
         key: usize,
         (exchange, mut data): (u32, Owned),
         missing: usize,
-    ) -> Result<Body, ReturnCode> {
+    ) -> Result<BodyStep, ReturnCode> {
         let got = self.receive(key, &mut data, missing)?;
         if got == missing {
-            self.link.conns[key].heard = self.clock;
+            self.link.conns[key].last_received = self.clock;
             self.on_echo(exchange, data.as_slice());
-            return Ok(Body::Done);
+            return Ok(BodyStep::Done);
         }
-        let rest = Incoming::Echo { exchange, data, missing: missing - got };
-        Ok(self.read_a_part(key, got, rest))
+        let rest = ClientIncoming::Echo { exchange, data, missing: missing - got };
+        Ok(self.store_rest(key, got, rest))
     }
 
-    /// Hands an event on whose body is complete.
-    fn route_whole(&mut self, key: usize, task: Id, event: Event, deliver: bool) -> Body {
-        self.link.conns[key].heard = self.clock;
-        self.route(task, event, deliver).map_or(Body::Done, Body::Call)
+    /// Routes an event whose body is complete.
+    fn route_whole(&mut self, key: usize, task: SlabId, event: Event, deliver: bool) -> BodyStep {
+        self.link.conns[key].last_received = self.clock;
+        self.route(task, event, deliver).map_or(BodyStep::Done, BodyStep::Call)
     }
 
-    /// Keeps what is left of a body of which `got` bytes came.
-    fn read_a_part(&mut self, key: usize, got: usize, rest: Incoming) -> Body {
+    /// Stores the rest of a body of which `got` bytes were received.
+    fn store_rest(&mut self, key: usize, got: usize, rest: ClientIncoming) -> BodyStep {
         self.servers[key].incoming = rest;
-        if got == 0 && !self.link.conns[key].readable { Body::Waits } else { Body::GoesOn }
+        if got == 0 && !self.link.conns[key].readable { BodyStep::Waits } else { BodyStep::More }
     }
 
-    /// Moves up to `missing` bytes of a body into `into`: first what is in the
-    /// receive buffer, then straight from the socket.
+    /// Moves up to `missing` bytes of a body into `into`, first from the receive buffer and
+    /// then directly from the socket.
     fn receive(
         &mut self,
         key: usize,
         into: &mut Owned,
         missing: usize,
     ) -> Result<usize, ReturnCode> {
-        // All of it at once: the memory is only touched as bytes arrive.
+        // Reserved at once: pages are only touched as bytes arrive.
         if into.reserve(missing).is_err() {
             self.link.close(key);
             return Err(self.out_of_memory("gearman_connection_st::receiving"));
@@ -324,7 +330,7 @@ impl<T: Transport> Client<T> {
         Ok(got)
     }
 
-    /// Whether text is due on a connection.
+    /// Whether the next reply of a connection is a line of text.
     fn expects_text(&self, key: usize) -> bool {
         matches!(self.servers[key].owed.front().map(|o| o.what), Some(Expect::Line(_)))
     }

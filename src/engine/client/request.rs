@@ -1,78 +1,79 @@
-//! Questions to servers that no task stands for: echo, options, cancelling.
+//! Requests without a task: echo, options, cancelling a job.
 //!
-//! They are waited for in either mode, serve only the connection that they ask on,
-//! and call no user code: what arrives for tasks meanwhile is put off.
+//! They block in either mode, serve only the connection that they use, and call no user
+//! code: events for tasks are deferred.
 //!
 //! Must not: be used while a connection is in the middle of a streamed body.
 
-use super::run::Run;
-use super::{Client, Expect, Owed};
+use super::run::TaskRun;
+use super::{Client, ClientOwed, Expect};
 use crate::ReturnCode;
 use crate::at;
-use crate::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
-use crate::link::{Flush, Limit, Link, State, Wait};
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, ExchangeRequest};
+use crate::link::{ConnState, Flush, Limit, Link, Wait};
 use gearman_buf::Owned;
 use gearman_net::{Liveness, Transport};
 use gearman_protocol::{Packet, admin};
 use std::task::{Poll, ready};
 
-use super::read::Incoming;
+use super::read::ClientIncoming;
 
-/// One question to one server, as far as it has come. Plain data.
+/// The progress of one request to one server. Plain data.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange {
+pub struct ClientExchange {
     key: usize,
-    run: Run,
-    stage: Stage,
+    run: TaskRun,
+    stage: ClientExchangeStage,
     limit: Limit,
-    /// Names the question, once it was put.
+    /// The number of the request, once it is buffered. The reply carries the same number.
     number: u32,
-    /// Bytes of its body that have gone.
+    /// Bytes of the body sent so far.
     sent: usize,
 }
 
-/// How far a question has come.
+/// The stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The connection gets ready.
+enum ClientExchangeStage {
+    /// Connecting, and flushing earlier packets.
     Connects,
-    /// The question goes out.
+    /// Sending the request.
     Sends,
-    /// The reply is awaited.
+    /// Waiting for the reply.
     Receives,
 }
 
-/// A job being cancelled. Plain data.
+/// The progress of cancelling a job. Plain data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cancelling {
-    /// How many servers are still to be asked, once that is known.
+    /// Number of servers still to ask; None before the first one.
     left: Option<usize>,
-    exchange: Option<Exchange>,
-    /// Whether any server has answered, and why the last one that did not.
+    exchange: Option<ClientExchange>,
+    /// Whether any server has answered. `failure` is the error of the last one that has
+    /// not.
     answered: bool,
     failure: Option<ReturnCode>,
 }
 
 impl<T: Transport> Client<T> {
-    /// A question to every server that is not put yet.
-    pub fn begin_broadcast(&mut self) -> Broadcasting<Exchange> {
+    /// A request to every server that is not sent yet.
+    pub fn begin_broadcast(&mut self) -> Broadcasting<ClientExchange> {
         self.check_fork();
         Broadcasting::new()
     }
 
-    /// Asks every server.
+    /// Sends a request to every server.
     ///
     /// # Errors
     /// As `exchange::poll_broadcast`.
     pub fn poll_broadcast(
         &mut self,
-        call: &mut Broadcasting<Exchange>,
+        call: &mut Broadcasting<ClientExchange>,
         what: Broadcast<'_>,
     ) -> Poll<Result<(), ReturnCode>> {
         exchange::poll_broadcast(self, call, what)
     }
 
-    /// Asks every server, and sleeps for as long as that takes.
+    /// Sends a request to every server, and sleeps until all have answered.
     ///
     /// # Errors
     /// As `exchange::poll_broadcast`.
@@ -81,10 +82,11 @@ impl<T: Transport> Client<T> {
         self.block(|client| client.poll_broadcast(&mut call, what))
     }
 
-    /// Cancels a job, by the server's admin text.
+    /// Cancels a job, with the text command `cancel job`.
     ///
     /// # Errors
-    /// `JOB_NOT_FOUND` when no server knows it, or why none could be asked.
+    /// `JOB_NOT_FOUND` if no server knows the job, or the error of the last server if none
+    /// has answered.
     pub fn poll_cancel(
         &mut self,
         call: &mut Cancelling,
@@ -113,13 +115,15 @@ impl<T: Transport> Client<T> {
                 Some(exchange) => exchange,
                 None => self.begin_exchange(key),
             };
-            let reply = self.poll_exchange(&mut exchange, Question::Line(request.line()));
+            let reply = self.poll_exchange(&mut exchange, ExchangeRequest::Line(request.line()));
             call.exchange = Some(exchange);
             let reply = ready!(reply);
             call.exchange = None;
             left = key;
             match reply {
-                Ok(Reply::Line(line)) if line.starts_with(b"OK") => return Poll::Ready(Ok(())),
+                Ok(ExchangeReply::Line(line)) if line.starts_with(b"OK") => {
+                    return Poll::Ready(Ok(()));
+                }
                 Ok(_) => call.answered = true,
                 Err(code) => call.failure = Some(code),
             }
@@ -133,13 +137,13 @@ impl<T: Transport> Client<T> {
         }))
     }
 
-    /// Connects, if need be, and finishes what is half sent.
-    fn poll_ready(&mut self, exchange: &mut Exchange) -> Poll<Result<(), ReturnCode>> {
+    /// Connects if necessary, and flushes earlier packets.
+    fn poll_ready(&mut self, exchange: &mut ClientExchange) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
         if !exchange.limit.is_running() {
-            self.reach(key, &exchange.run)?;
+            self.connect_if_down(key, &exchange.run)?;
         }
-        while self.link.conns[key].state == State::Connecting {
+        while self.link.conns[key].state == ConnState::Connecting {
             let until = self.link.conns[key].deadline;
             exchange.limit.or_begin(|| until);
             let wait = ready!(self.link.poll_wait_on(key, until));
@@ -170,7 +174,7 @@ impl<T: Transport> Client<T> {
             }
             match self.flush(key) {
                 Ok(Flush::Done) => return Poll::Ready(Ok(())),
-                Ok(Flush::Blocked) => self.begin_silence(&mut exchange.limit),
+                Ok(Flush::Blocked) => self.begin_timeout(&mut exchange.limit),
                 Err(code) => {
                     self.lose(key, code);
                     return Poll::Ready(Err(code));
@@ -179,53 +183,53 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Begins to connect to a server, if it is not connected to, or not any more.
-    fn reach(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
-        if self.link.look(key, self.clock) == Liveness::Dead {
-            // What was received before the end still counts. Whatever it says, the
-            // connection is given up.
+    /// Starts connecting to a server that is not connected or whose connection has ended.
+    fn connect_if_down(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+        if self.link.check_liveness(key, self.clock) == Liveness::Dead {
+            // Packets received before the end still count. The connection is closed in any
+            // case.
             let _ = self.read(key, false);
             self.link.ended(key);
             self.lose(key, ReturnCode::LOST_CONNECTION);
         }
-        if self.link.conns[key].state == State::Down {
-            let patience = self.patience(run);
-            self.link.open(key, patience)?;
+        if self.link.conns[key].state == ConnState::Down {
+            let connect_timeout = self.connect_timeout(run);
+            self.link.open(key, connect_timeout)?;
             self.greet(key);
         }
         Ok(())
     }
 
-    /// Puts a question behind what the connection has to send.
-    fn put_question(&mut self, key: usize, question: Question<'_>) -> u32 {
+    /// Buffers a request after the other packets of a connection.
+    fn buffer_request(&mut self, key: usize, request: ExchangeRequest<'_>) -> u32 {
         self.last_exchange = self.last_exchange.wrapping_add(1);
         let number = self.last_exchange;
         self.reply = None;
         let conn = &mut self.link.conns[key];
         let before = conn.out.unsent().len();
-        question.encode(conn.out.bytes());
+        request.encode(conn.out.bytes());
         let size = (conn.out.unsent().len() - before) as u64;
-        let what = match question {
-            Question::Packet(Broadcast::Echo(_)) => Expect::Echo(number),
-            Question::Packet(Broadcast::Option(_)) => Expect::Option(number),
-            Question::Line(_) => Expect::Line(number),
+        let what = match request {
+            ExchangeRequest::Packet(Broadcast::Echo(_)) => Expect::Echo(number),
+            ExchangeRequest::Packet(Broadcast::Option(_)) => Expect::Option(number),
+            ExchangeRequest::Line(_) => Expect::Line(number),
         };
         let server = &mut self.servers[key];
-        server.written += size;
-        server.owed.push_back(Owed { what, end: server.written });
+        server.written_bytes += size;
+        server.owed.push_back(ClientOwed { what, end: server.written_bytes });
         number
     }
 
-    /// Sends a question that was put.
-    fn poll_question(
+    /// Sends a buffered request and its body.
+    fn poll_send_request(
         &mut self,
-        exchange: &mut Exchange,
+        exchange: &mut ClientExchange,
         body: &[u8],
     ) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
         loop {
             if exchange.limit.is_running() {
-                // Half a packet may have gone: nothing can follow it.
+                // The packet may be partly sent: nothing else can follow it.
                 self.half_sent = Some(key);
                 let served = ready!(self.poll_serve(key, &mut exchange.limit));
                 self.half_sent = None;
@@ -237,7 +241,7 @@ impl<T: Transport> Client<T> {
             }
             match self.link.flush(key, body, &mut exchange.sent) {
                 Ok(Flush::Done) => return Poll::Ready(Ok(())),
-                Ok(Flush::Blocked) => self.begin_silence(&mut exchange.limit),
+                Ok(Flush::Blocked) => self.begin_timeout(&mut exchange.limit),
                 Err(code) => {
                     self.lose(key, code);
                     return Poll::Ready(Err(code));
@@ -246,13 +250,13 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// ECHO_RES has come, or begun to.
+    /// Handles ECHO_RES, whose body may be incomplete.
     pub(super) fn on_echo_packet(&mut self, key: usize, packet: &Packet<'_>, whole: bool) {
         let missing = packet.body_size();
         let owed = self.take_owed(key, |e| matches!(e, Expect::Echo(_)));
         let Some(Expect::Echo(number)) = owed else {
             if !whole {
-                self.servers[key].incoming = Incoming::Skip(missing);
+                self.servers[key].incoming = ClientIncoming::Skip(missing);
             }
             return;
         };
@@ -260,68 +264,68 @@ impl<T: Transport> Client<T> {
             self.on_echo(number, packet.body());
         } else {
             self.servers[key].incoming =
-                Incoming::Echo { exchange: number, data: Owned::new(), missing };
+                ClientIncoming::Echo { exchange: number, data: Owned::new(), missing };
         }
     }
 
-    /// An echo is complete.
+    /// Stores a complete echo as the reply.
     pub(super) fn on_echo(&mut self, number: u32, data: &[u8]) {
         if number == self.last_exchange
             && let Ok(copy) = Owned::copy_of(data)
         {
-            self.reply = Some((number, Reply::Echo(copy)));
+            self.reply = Some((number, ExchangeReply::Echo(copy)));
         }
     }
 
-    /// OPTION_RES has come, for an option of the greeting or of an exchange.
+    /// Handles OPTION_RES, for an option of the greeting or of an exchange.
     pub(super) fn on_option(&mut self, key: usize) {
         let owed = self.take_owed(key, |e| matches!(e, Expect::Greeting | Expect::Option(_)));
         if let Some(Expect::Option(number)) = owed {
-            self.reply = Some((number, Reply::Accepted));
+            self.reply = Some((number, ExchangeReply::Accepted));
         }
     }
 
-    /// An exchange was answered with ERROR.
+    /// Handles ERROR for an exchange.
     pub(super) fn on_refusal(&mut self, number: u32) {
-        self.reply = Some((number, Reply::Refused));
+        self.reply = Some((number, ExchangeReply::Refused));
     }
 
-    /// A line of text has come.
+    /// Handles a line of text.
     pub(super) fn on_line(&mut self, key: usize, line: &[u8]) {
         let owed = self.take_owed(key, |e| matches!(e, Expect::Line(_)));
         if let Some(Expect::Line(number)) = owed {
-            self.reply = Some((number, Reply::Line(line.to_vec())));
+            self.reply = Some((number, ExchangeReply::Line(line.to_vec())));
         }
     }
 }
 
 impl<T: Transport> Ask<T> for Client<T> {
-    type Exchange = Exchange;
+    type Exchange = ClientExchange;
 
     fn link(&mut self) -> &mut Link<T> {
         &mut self.link
     }
 
-    fn begin_exchange(&mut self, key: usize) -> Exchange {
+    fn begin_exchange(&mut self, key: usize) -> ClientExchange {
         let run = self.begin(None, true);
-        let (stage, limit) = (Stage::Connects, Limit::default());
-        Exchange { key, run, stage, limit, number: 0, sent: 0 }
+        let (stage, limit) = (ClientExchangeStage::Connects, Limit::default());
+        ClientExchange { key, run, stage, limit, number: 0, sent: 0 }
     }
 
     fn poll_exchange(
         &mut self,
-        exchange: &mut Exchange,
-        question: Question<'_>,
-    ) -> Poll<Result<Reply, ReturnCode>> {
+        exchange: &mut ClientExchange,
+        request: ExchangeRequest<'_>,
+    ) -> Poll<Result<ExchangeReply, ReturnCode>> {
         let key = exchange.key;
-        if exchange.stage == Stage::Connects {
+        if exchange.stage == ClientExchangeStage::Connects {
             ready!(self.poll_ready(exchange))?;
-            exchange.number = self.put_question(key, question);
-            exchange.stage = Stage::Sends;
+            exchange.number = self.buffer_request(key, request);
+            exchange.stage = ClientExchangeStage::Sends;
         }
-        if exchange.stage == Stage::Sends {
-            ready!(self.poll_question(exchange, question.body()))?;
-            exchange.stage = Stage::Receives;
+        if exchange.stage == ClientExchangeStage::Sends {
+            ready!(self.poll_send_request(exchange, request.body()))?;
+            exchange.stage = ClientExchangeStage::Receives;
         }
         loop {
             if let Some((replied, reply)) = self.reply.take()
@@ -329,7 +333,7 @@ impl<T: Transport> Ask<T> for Client<T> {
             {
                 return Poll::Ready(Ok(reply));
             }
-            if self.link.conns[key].state != State::Up {
+            if self.link.conns[key].state != ConnState::Up {
                 return Poll::Ready(Err(ReturnCode::LOST_CONNECTION));
             }
             ready!(self.poll_serve(key, &mut exchange.limit))?;

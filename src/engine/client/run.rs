@@ -1,124 +1,124 @@
 //! The loop of `run_tasks` and of every call that waits for one task.
 //!
-//! Must not: keep anything on the stack between two steps but [`Run`], which is
-//! plain data.
+//! Must not: keep state between two steps, except in [`TaskRun`], which is plain data, and
+//! in the client.
 
 use super::{Client, Expect};
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{State, Wait, earlier};
-use crate::slab::Id;
+use crate::link::{ConnState, Wait, earlier};
+use crate::slab::SlabId;
 use crate::task::{CallbackState, Callbacks, TaskState};
 use gearman_buf::{Bytes, HookBuf};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-/// User code that a step needs. Plain data: it is alive while that code runs.
+/// User code that a step needs. Plain data, because it is kept while that code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upcall {
-    /// A callback of a task. Come back with [`Client::resume`].
-    Callback(Id, Callbacks),
-    /// Memory from the caller's hook for a packet's body of this many bytes. Come
-    /// back with [`Client::resume_alloc`].
-    Alloc(Id, usize),
-    /// A finished task is to be freed. Nothing to come back with.
-    Release(Id),
+pub enum TaskUpcall {
+    /// A callback of a task. Continue with [`Client::resume`].
+    Callback(SlabId, Callbacks),
+    /// Memory from the caller's hook for a packet's body of this many bytes. Continue with
+    /// [`Client::resume_alloc`].
+    Alloc(SlabId, usize),
+    /// The release of a finished task. Continue with the next step.
+    Release(SlabId),
 }
 
-/// Stands for one upcall. One that nobody holds any more is ignored.
+/// Identifies one upcall. A stale ticket is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    task: Id,
+pub struct TaskTicket {
+    task: SlabId,
     number: u32,
 }
 
-impl Ticket {
+impl TaskTicket {
     /// The task that the upcall is for.
-    pub fn task(self) -> Id {
+    pub fn task(self) -> SlabId {
         self.task
     }
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The operation is over, with this code.
+pub enum TaskStep {
+    /// The run has ended with this code.
     Done(ReturnCode),
-    /// User code is needed; then `step` again.
-    Call(Upcall, Ticket),
+    /// User code is needed; `step` again afterwards.
+    Call(TaskUpcall, TaskTicket),
 }
 
 /// One call of `run_tasks`, or of a function that waits for one task.
 #[derive(Clone, Copy, Debug)]
-pub struct Run {
+pub struct TaskRun {
     pub(super) number: u64,
-    /// Return when this task is finished.
-    pub(super) until: Option<Id>,
+    /// The task whose end is the end of the run.
+    pub(super) until: Option<SlabId>,
     blocking: bool,
-    /// When it began, where there is a time limit.
+    /// When the run began; None without a timeout.
     began: Option<Instant>,
-    /// It has asked for a wait, which is over by now.
+    /// The last step requested a wait, which has ended since.
     waits: bool,
 }
 
 impl<T: Transport> Client<T> {
     /// Begins a run of all tasks. In non-blocking mode it does not wait.
-    pub fn run_all(&mut self) -> Run {
+    pub fn run_all(&mut self) -> TaskRun {
         let blocking = !self.link.settings.non_blocking;
         let run = self.begin(None, blocking);
         if !blocking {
-            self.look_once();
+            self.poll_once();
         }
         run
     }
 
-    /// Begins a run that ends with one task, and waits in either mode.
-    pub fn run_until(&mut self, task: Id) -> Run {
+    /// Begins a run that ends with one task and waits in either mode.
+    pub fn run_until(&mut self, task: SlabId) -> TaskRun {
         self.begin(Some(task), true)
     }
 
-    /// Begins a run that ends with one task, waiting only in blocking mode.
-    pub fn run_until_unless_non_blocking(&mut self, task: Id) -> Run {
+    /// Begins a run that ends with one task and waits only in blocking mode.
+    pub fn run_until_unless_non_blocking(&mut self, task: SlabId) -> TaskRun {
         let blocking = !self.link.settings.non_blocking;
         let run = self.begin(Some(task), blocking);
         if !blocking {
-            self.look_once();
+            self.poll_once();
         }
         run
     }
 
-    /// Begins a run that ends with one task, for a call that began before and has looked
-    /// at the clock: at `began`, where there is a time limit.
-    pub(super) fn run_until_since(&mut self, task: Id, began: Option<Instant>) -> Run {
+    /// Begins a run that ends with one task, for a call that began at `began` (None without
+    /// a timeout). Keeps the time that the call has read.
+    pub(super) fn run_until_since(&mut self, task: SlabId, began: Option<Instant>) -> TaskRun {
         let clock = self.clock;
         let run = self.begin(Some(task), true);
         self.clock = clock;
-        Run { began, ..run }
+        TaskRun { began, ..run }
     }
 
-    pub(super) fn begin(&mut self, until: Option<Id>, blocking: bool) -> Run {
+    pub(super) fn begin(&mut self, until: Option<SlabId>, blocking: bool) -> TaskRun {
         self.check_fork();
-        let continues = std::mem::take(&mut self.to_be_continued) && until.is_none();
+        let continues = std::mem::take(&mut self.run_unfinished) && until.is_none();
         self.last_run += u64::from(!continues);
         if let Some((id, _)) = self.refused.take() {
             self.note_unreported(id);
         }
         self.clock = self.link.net.now();
         let began = self.link.settings.timeout.map(|_| self.clock);
-        Run { number: self.last_run, until, blocking, began, waits: false }
+        TaskRun { number: self.last_run, until, blocking, began, waits: false }
     }
 
-    /// Goes on until the run is over or needs user code, and sleeps where it must.
-    pub fn step(&mut self, run: &mut Run) -> Step {
+    /// Continues until the run ends or needs user code, and sleeps in between.
+    pub fn step(&mut self, run: &mut TaskRun) -> TaskStep {
         self.block(|client| client.poll_step(run))
     }
 
-    /// Goes on until the run is over, needs user code, or has to wait.
-    pub fn poll_step(&mut self, run: &mut Run) -> Poll<Step> {
+    /// Continues until the run ends, needs user code, or has to wait.
+    pub fn poll_step(&mut self, run: &mut TaskRun) -> Poll<TaskStep> {
         self.check_fork();
-        // Without a limit silences are not measured, and the time of the call's begin is
-        // good enough.
+        // Without a timeout no deadline depends on the clock, so the time of the call's
+        // start suffices.
         if std::mem::take(&mut run.waits) && run.began.is_some() {
             self.clock = self.link.net.now();
         }
@@ -127,44 +127,44 @@ impl<T: Transport> Client<T> {
                 return Poll::Ready(step);
             }
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
-                return Poll::Ready(Step::Done(ReturnCode::SUCCESS));
+                return Poll::Ready(TaskStep::Done(ReturnCode::SUCCESS));
             }
             if let Some((id, code)) = self.refused.take() {
                 if run.until.is_none() {
                     self.report();
-                    return Poll::Ready(Step::Done(code));
+                    return Poll::Ready(TaskStep::Done(code));
                 }
                 self.note_unreported(id);
             }
-            self.lost_any = false;
+            self.lost_connection = false;
             if self.may_send() {
                 match self.submit(run) {
                     Ok(None) => {}
                     Ok(Some(step)) => return Poll::Ready(step),
-                    Err(code) => return Poll::Ready(Step::Done(code)),
+                    Err(code) => return Poll::Ready(TaskStep::Done(code)),
                 }
             }
             match self.read_all(run) {
                 Ok(None) => {}
                 Ok(Some(step)) => return Poll::Ready(step),
-                Err(code) => return Poll::Ready(Step::Done(code)),
+                Err(code) => return Poll::Ready(TaskStep::Done(code)),
             }
             if !self.todo.is_empty() || self.refused.is_some() {
                 continue;
             }
             if self.active == self.on_stack {
-                return Poll::Ready(Step::Done(self.all_done(run)));
+                return Poll::Ready(TaskStep::Done(self.all_done(run)));
             }
             if run.until.is_some_and(|id| self.tasks.get(id).is_none_or(|t| !t.is_active())) {
                 continue;
             }
-            // A connection broke under a task that was not sent: it goes elsewhere.
-            if !self.new.is_empty() && (self.lost_any || !self.link.any_open()) {
+            // A connection broke before a task was sent on it: choose another server.
+            if !self.new.is_empty() && (self.lost_connection || !self.link.any_open()) {
                 continue;
             }
             if !run.blocking || !self.can_progress() {
-                self.to_be_continued = run.until.is_none();
-                return Poll::Ready(Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
+                self.run_unfinished = run.until.is_none();
+                return Poll::Ready(TaskStep::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
             }
             let until = self.deadline(run);
             let wait = self.link.poll_wait(until);
@@ -172,20 +172,22 @@ impl<T: Transport> Client<T> {
             match ready!(wait) {
                 Ok(Wait::Ready | Wait::Woken) => {}
                 Ok(Wait::Interrupted) => {
-                    return Poll::Ready(Step::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
+                    return Poll::Ready(TaskStep::Done(
+                        self.link.error.set_code(ReturnCode::IO_WAIT),
+                    ));
                 }
                 Ok(Wait::TimedOut) => {
                     if let Some(code) = self.timed_out(run) {
-                        return Poll::Ready(Step::Done(code));
+                        return Poll::Ready(TaskStep::Done(code));
                     }
                 }
-                Err(code) => return Poll::Ready(Step::Done(code)),
+                Err(code) => return Poll::Ready(TaskStep::Done(code)),
             }
         }
     }
 
-    /// What a run returns that has nothing left to do.
-    fn all_done(&mut self, run: &Run) -> ReturnCode {
+    /// The code of a run that has nothing left to do.
+    fn all_done(&mut self, run: &TaskRun) -> ReturnCode {
         if run.until.is_some() {
             return ReturnCode::SUCCESS;
         }
@@ -198,68 +200,68 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Whether waiting can bring anything: a connection whose body a callback
-    /// on the stack is reading is nobody else's until that callback returns.
+    /// Whether waiting can make progress. A connection whose body is received by a running
+    /// callback is reserved until that callback returns.
     fn can_progress(&self) -> bool {
         self.link
             .conns
             .iter()
             .zip(&self.servers)
-            .any(|(conn, server)| conn.state != State::Down && !server.incoming.is_stalled())
+            .any(|(conn, server)| conn.state != ConnState::Down && !server.incoming.is_stalled())
     }
 
-    /// When waiting has to end: the first of the connect deadlines and, for each
-    /// connection that owes something, the longest silence.
-    fn deadline(&self, run: &Run) -> Option<Instant> {
+    /// The deadline of a wait: the first connect deadline, or the time when a connection
+    /// that owes a reply has been silent for the whole timeout.
+    fn deadline(&self, run: &TaskRun) -> Option<Instant> {
         let connect = self.link.connect_deadline();
-        let silence = run.began.and_then(|began| self.silence_ends(began));
+        let silence = run.began.and_then(|began| self.silence_deadline(began));
         earlier(connect, silence)
     }
 
-    fn silence_ends(&self, began: Instant) -> Option<Instant> {
+    fn silence_deadline(&self, began: Instant) -> Option<Instant> {
         let timeout = self.link.settings.timeout?;
         self.link
             .conns
             .iter()
             .zip(&self.servers)
-            .filter(|(conn, server)| conn.state == State::Up && server.inflight > 0)
-            .map(|(conn, _)| conn.heard.max(began) + timeout)
+            .filter(|(conn, server)| conn.state == ConnState::Up && server.inflight > 0)
+            .map(|(conn, _)| conn.last_received.max(began) + timeout)
             .min()
             .or_else(|| began.checked_add(timeout))
     }
 
-    /// Decides what a passed deadline means.
-    fn timed_out(&mut self, run: &Run) -> Option<ReturnCode> {
+    /// Handles a passed deadline. Returns a code if it ends the run.
+    fn timed_out(&mut self, run: &TaskRun) -> Option<ReturnCode> {
         let now = self.link.net.now();
         self.clock = now;
         let over =
-            run.began.and_then(|began| self.silence_ends(began)).is_some_and(|end| end <= now);
+            run.began.and_then(|began| self.silence_deadline(began)).is_some_and(|end| end <= now);
         if over {
             return Some(self.link.timed_out());
         }
-        // Only a connection attempt took too long; the next server is tried.
-        self.link.end_attempts();
+        // Only an attempt to connect has expired: the next server is tried.
+        self.link.expire_connects();
         None
     }
 
-    /// How long an attempt to connect may take: what is left of the time limit,
-    /// shared by the servers that were not tried yet.
-    pub(super) fn patience(&self, run: &Run) -> Option<Duration> {
+    /// Timeout of an attempt to connect: the rest of the timeout, divided by the number of
+    /// servers not tried yet, and at least a tenth of the whole.
+    pub(super) fn connect_timeout(&self, run: &TaskRun) -> Option<Duration> {
         let timeout = self.link.settings.timeout?;
         let began = run.began?;
         let spent = self.clock.saturating_duration_since(began);
         let left = timeout.saturating_sub(spent);
-        let untried = self.servers.iter().filter(|s| s.failed_in != run.number).count().max(1);
+        let untried = self.servers.iter().filter(|s| s.failed_in_run != run.number).count().max(1);
         Some((left / untried as u32).max(timeout / 10))
     }
 
-    /// The next callback to make, from the list of tasks that have one.
-    fn next_todo(&mut self) -> Option<Step> {
+    /// Handles the `todo` list up to the next callback.
+    fn next_todo(&mut self) -> Option<TaskStep> {
         while let Some(&id) = self.todo.front() {
             self.todo.pop_front();
             let Some(task) = self.tasks.get_mut(id) else { continue };
             task.listed = false;
-            if task.is_called_back() {
+            if task.is_in_upcall() {
                 continue;
             }
             if let Some(step) = self.advance_task(id) {
@@ -269,8 +271,8 @@ impl<T: Transport> Client<T> {
         None
     }
 
-    /// Makes sure that a later step looks at a task.
-    pub(super) fn list(&mut self, id: Id) {
+    /// Adds a task to the `todo` list.
+    pub(super) fn list(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && !task.listed
         {
@@ -279,25 +281,24 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Calls a task's callback.
-    pub(super) fn call(&mut self, id: Id, which: Callbacks) -> Option<Step> {
+    /// Begins a callback of a task.
+    pub(super) fn call(&mut self, id: SlabId, which: Callbacks) -> Option<TaskStep> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
         task.begin_callback(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number };
-        Some(Step::Call(Upcall::Callback(id, which), ticket))
+        let ticket = TaskTicket { task: id, number };
+        Some(TaskStep::Call(TaskUpcall::Callback(id, which), ticket))
     }
 
-    /// Asks the caller's hook for memory for the event that is the first of a task's
-    /// backlog.
-    pub(super) fn call_alloc(&mut self, id: Id, size: usize) -> Option<Step> {
+    /// Begins a call of the allocator hook, for the first event of a task's backlog.
+    pub(super) fn call_alloc(&mut self, id: SlabId, size: usize) -> Option<TaskStep> {
         let number = self.next_ticket();
         let task = self.tasks.get_mut(id)?;
         task.begin_allocation(number);
         self.on_stack += 1;
-        let ticket = Ticket { task: id, number };
-        Some(Step::Call(Upcall::Alloc(id, size), ticket))
+        let ticket = TaskTicket { task: id, number };
+        Some(TaskStep::Call(TaskUpcall::Alloc(id, size), ticket))
     }
 
     fn next_ticket(&mut self) -> u32 {
@@ -305,14 +306,13 @@ impl<T: Transport> Client<T> {
         self.last_ticket
     }
 
-    pub(super) fn call_release(id: Id) -> Step {
-        Step::Call(Upcall::Release(id), Ticket { task: id, number: 0 })
+    pub(super) fn call_release(id: SlabId) -> TaskStep {
+        TaskStep::Call(TaskUpcall::Release(id), TaskTicket { task: id, number: 0 })
     }
 
-    /// A callback has returned. `SUCCESS` lets the task go on; with any other
-    /// code the run is to end with that code, and the callback will be offered
-    /// again. Returns that code, if it ends the run.
-    pub fn resume(&mut self, ticket: Ticket, code: ReturnCode) -> Option<ReturnCode> {
+    /// Continues after a callback. With `SUCCESS` the task proceeds. Any other code ends
+    /// the run and is returned; the next run calls the callback again.
+    pub fn resume(&mut self, ticket: TaskTicket, code: ReturnCode) -> Option<ReturnCode> {
         self.check_fork();
         let task = self.tasks.get_mut(ticket.task);
         let Some(task) = task.filter(|t| t.callback == CallbackState::Running(ticket.number))
@@ -320,7 +320,7 @@ impl<T: Transport> Client<T> {
             return code.failed().then_some(code);
         };
         task.end_upcall(code.failed());
-        // One that is finished is not counted any more.
+        // A finished task is not counted.
         self.on_stack -= usize::from(task.is_active());
         if code.failed() {
             self.list_first(ticket.task);
@@ -329,15 +329,15 @@ impl<T: Transport> Client<T> {
         self.delivered(ticket.task)
     }
 
-    /// User code was left without returning: a callback counts as having succeeded,
-    /// and a hook is asked again by the next run.
-    pub fn abandon(&mut self, ticket: Ticket) {
+    /// Continues after user code that never returned: a callback counts as successful, and
+    /// a hook is called again by the next run.
+    pub fn abandon(&mut self, ticket: TaskTicket) {
         if !self.end_allocation(ticket) {
             self.resume(ticket, ReturnCode::SUCCESS);
         }
     }
 
-    fn list_first(&mut self, id: Id) {
+    fn list_first(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && !task.listed
         {
@@ -346,8 +346,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Notes that a hook has returned, or was left. False when no task waits for it.
-    fn end_allocation(&mut self, ticket: Ticket) -> bool {
+    /// Notes that a hook returned or was abandoned. False if no task waits for it.
+    fn end_allocation(&mut self, ticket: TaskTicket) -> bool {
         let task = self.tasks.get_mut(ticket.task);
         let Some(task) = task.filter(|t| t.callback == CallbackState::Allocating(ticket.number))
         else {
@@ -359,10 +359,13 @@ impl<T: Transport> Client<T> {
         true
     }
 
-    /// The hook has given memory for the body that its task waits with, or has none
-    /// to give. Then the run is to end with the code that is returned, and the next
-    /// one asks again.
-    pub fn resume_alloc(&mut self, ticket: Ticket, memory: Option<HookBuf>) -> Option<ReturnCode> {
+    /// Continues after the allocator hook. Without memory, returns the code with which the
+    /// run ends; the next run calls the hook again.
+    pub fn resume_alloc(
+        &mut self,
+        ticket: TaskTicket,
+        memory: Option<HookBuf>,
+    ) -> Option<ReturnCode> {
         self.check_fork();
         if !self.end_allocation(ticket) {
             return None;
@@ -384,8 +387,8 @@ impl<T: Transport> Client<T> {
         None
     }
 
-    /// Ends a task that its callback has seen to the end, or moves it on.
-    pub(super) fn delivered(&mut self, id: Id) -> Option<ReturnCode> {
+    /// Moves a task on after its callback, or finishes it.
+    pub(super) fn delivered(&mut self, id: SlabId) -> Option<ReturnCode> {
         let task = self.tasks.get_mut(id)?;
         debug_assert!(task.callback == CallbackState::Idle);
         match task.state {
@@ -394,7 +397,7 @@ impl<T: Transport> Client<T> {
             TaskState::Status if task.asks_status() => self.finish_delivered(id),
             TaskState::Created | TaskState::Data | TaskState::Warning | TaskState::Status => {
                 task.state = TaskState::Work;
-                self.let_go_of_data(id);
+                self.drop_data(id);
             }
             TaskState::Complete | TaskState::Exception | TaskState::Fail => {
                 self.finish_delivered(id);
@@ -405,17 +408,17 @@ impl<T: Transport> Client<T> {
         None
     }
 
-    fn finish_delivered(&mut self, id: Id) {
+    fn finish_delivered(&mut self, id: SlabId) {
         if let Some(task) = self.tasks.get_mut(id)
             && task.code == ReturnCode::UNKNOWN_STATE
         {
             task.code = ReturnCode::SUCCESS;
         }
-        self.let_go_of_data(id);
+        self.drop_data(id);
         self.finish(id);
     }
 
-    fn let_go_of_data(&mut self, id: Id) {
+    fn drop_data(&mut self, id: SlabId) {
         self.discard_rest(id);
         if let Some(task) = self.tasks.get_mut(id) {
             task.data = None;
@@ -423,9 +426,9 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Looks at a task that is on the list: offers its callback again, takes the
-    /// next event of its backlog, or frees it.
-    fn advance_task(&mut self, id: Id) -> Option<Step> {
+    /// Handles a task of the `todo` list: calls its callback again, applies its backlog, or
+    /// releases it.
+    fn advance_task(&mut self, id: SlabId) -> Option<TaskStep> {
         loop {
             let task = self.tasks.get_mut(id)?;
             if task.callback == CallbackState::Due {
@@ -446,7 +449,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Takes the first owed reply of a kind off a connection's list.
+    /// Removes the first matching reply from a connection's list of owed replies.
     pub(super) fn take_owed(
         &mut self,
         key: usize,

@@ -1,17 +1,17 @@
-//! Bodies that user code sends or receives piece by piece.
+//! Bodies that user code sends or receives in pieces.
 //!
-//! A connection in the middle of such a body belongs to its task until the last
-//! byte. Waiting here serves that connection only and calls no user code.
+//! Such a body reserves its connection for the task until the last byte. A wait here serves
+//! only that connection and calls no user code.
 //!
 //! Must not: touch other connections.
 
 use super::Client;
-use super::read::Incoming;
-use super::run::Step;
+use super::read::ClientIncoming;
+use super::run::TaskStep;
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Flush, Limit, State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Flush, Limit, Wait};
+use crate::slab::SlabId;
 use crate::task::{CallbackState, Callbacks, TaskState};
 use gearman_net::Transport;
 use std::mem::MaybeUninit;
@@ -20,17 +20,17 @@ use std::task::{Poll, ready};
 /// A piece of a workload that is being sent. Plain data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Piece {
-    /// Bytes of it that have gone.
+    /// Bytes sent so far.
     sent: usize,
     limit: Limit,
 }
 
 impl<T: Transport> Client<T> {
-    /// Asks the `workload_fn` of the task whose body is due on a connection.
-    pub(super) fn offer_workload(&mut self, key: usize) -> Option<Step> {
+    /// Calls the `workload_fn` of the task whose body is due on a connection.
+    pub(super) fn offer_workload(&mut self, key: usize) -> Option<TaskStep> {
         let (id, _) = self.servers[key].streaming_out?;
         let conn = &self.link.conns[key];
-        if conn.state != State::Up || !conn.out.is_empty() {
+        if conn.state != ConnState::Up || !conn.out.is_empty() {
             return None;
         }
         let task = self.tasks.get(id)?;
@@ -40,8 +40,8 @@ impl<T: Transport> Client<T> {
         self.call(id, Callbacks::WORKLOAD)
     }
 
-    /// `workload_fn` returned `SUCCESS`: the body must have gone out whole.
-    pub(super) fn workload_sent(&mut self, id: Id) -> Option<ReturnCode> {
+    /// Handles `SUCCESS` from `workload_fn`: the whole body must have been sent.
+    pub(super) fn workload_sent(&mut self, id: SlabId) -> Option<ReturnCode> {
         let task = self.tasks.get_mut(id)?;
         let key = task.conn? as usize;
         match self.servers[key].streaming_out {
@@ -65,16 +65,15 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Sends a piece of the workload that `workload_fn` was asked for. Returns
-    /// how many bytes went out.
+    /// Sends a piece of the workload, inside `workload_fn`. Returns the number of bytes
+    /// sent.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` when none was asked for, `DATA_TOO_LARGE` for more than
-    /// was declared, `IO_WAIT` in non-blocking mode, `TIMEOUT`,
-    /// `LOST_CONNECTION`.
+    /// `INVALID_ARGUMENT` if no workload is due, `DATA_TOO_LARGE` for more than the
+    /// declared size, `IO_WAIT` in non-blocking mode, `TIMEOUT`, `LOST_CONNECTION`.
     pub fn poll_send_workload(
         &mut self,
-        id: Id,
+        id: SlabId,
         bytes: &[u8],
         call: &mut Piece,
     ) -> Poll<Result<usize, ReturnCode>> {
@@ -110,7 +109,7 @@ impl<T: Transport> Client<T> {
             match self.link.flush(key, bytes, &mut call.sent) {
                 Ok(Flush::Done) => break,
                 Ok(Flush::Blocked) if self.link.settings.non_blocking => break,
-                Ok(Flush::Blocked) => self.begin_silence(&mut call.limit),
+                Ok(Flush::Blocked) => self.begin_timeout(&mut call.limit),
                 Err(code) => {
                     self.lose(key, code);
                     return Poll::Ready(Err(code));
@@ -130,19 +129,19 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Begins the longest silence that a connection may keep.
-    pub(super) fn begin_silence(&mut self, limit: &mut Limit) {
+    /// Begins the timeout within which a packet has to arrive.
+    pub(super) fn begin_timeout(&mut self, limit: &mut Limit) {
         limit.or_begin(|| self.link.settings.deadline(self.link.net.now()));
     }
 
-    /// Waits for one connection and reads what comes on it, putting user code
-    /// off. The silence begins with the first call.
+    /// Waits for one connection and reads it, deferring user code. The timeout begins with
+    /// the first call.
     pub(super) fn poll_serve(
         &mut self,
         key: usize,
         limit: &mut Limit,
     ) -> Poll<Result<(), ReturnCode>> {
-        ready!(self.poll_silence(key, limit))?;
+        ready!(self.poll_conn(key, limit))?;
         self.clock = self.link.net.now();
         self.link.conns[key].writable = false;
         if self.link.conns[key].readable
@@ -154,8 +153,8 @@ impl<T: Transport> Client<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits for one connection, for as long as its silence may last.
-    fn poll_silence(&mut self, key: usize, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
+    /// Waits for one connection, for at most the timeout.
+    fn poll_conn(&mut self, key: usize, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         let (settings, net) = (&self.link.settings, &self.link.net);
         let until = limit.or_begin(|| settings.deadline(net.now()));
         let wait = ready!(self.link.poll_wait_on(key, until));
@@ -167,22 +166,22 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    /// Receives a piece of the body that a callback was called for. Returns how
-    /// many bytes came: 0 at the end of the body, and when no body is to be received.
+    /// Receives a piece of the body for which a callback was called. Returns the number of
+    /// bytes: 0 at the end of the body, and if no body is due.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` when the task was not sent, `IO_WAIT` in non-blocking mode,
+    /// `INVALID_ARGUMENT` if the task was not sent, `IO_WAIT` in non-blocking mode,
     /// `TIMEOUT`, `LOST_CONNECTION`.
     pub fn poll_recv_data(
         &mut self,
-        id: Id,
+        id: SlabId,
         space: &mut [MaybeUninit<u8>],
         limit: &mut Limit,
     ) -> Poll<Result<usize, ReturnCode>> {
         self.check_fork();
         let key = match self.tasks.get(id).map(|t| (t.stream, t.state)) {
             Some((Some(key), _)) => key as usize,
-            // What has come for it is in memory.
+            // Its data is in memory.
             Some((None, state)) if state != TaskState::New => return Poll::Ready(Ok(0)),
             _ => {
                 return Poll::Ready(Err(self.link.error.set(
@@ -193,7 +192,7 @@ impl<T: Transport> Client<T> {
             }
         };
         loop {
-            let Incoming::Stream { task, missing } = self.servers[key].incoming else {
+            let ClientIncoming::Stream { task, missing } = self.servers[key].incoming else {
                 return Poll::Ready(Ok(0));
             };
             if task != id || space.is_empty() {
@@ -216,9 +215,9 @@ impl<T: Transport> Client<T> {
                 }
             }
             self.servers[key].incoming = if got == missing {
-                Incoming::None
+                ClientIncoming::None
             } else {
-                Incoming::Stream { task, missing: missing - got }
+                ClientIncoming::Stream { task, missing: missing - got }
             };
             if got > 0 {
                 return Poll::Ready(Ok(got));
@@ -226,19 +225,19 @@ impl<T: Transport> Client<T> {
             if self.link.settings.non_blocking {
                 return Poll::Ready(Err(self.link.error.set_code(ReturnCode::IO_WAIT)));
             }
-            // The body is all that can come: nothing is read here.
-            ready!(self.poll_silence(key, limit))?;
+            // Only the body can arrive now: no packet is read here.
+            ready!(self.poll_conn(key, limit))?;
         }
     }
 
-    /// A callback is done with a body: what it did not receive is skipped.
-    pub(super) fn discard_rest(&mut self, id: Id) {
+    /// Skips the part of a body that its callback did not receive.
+    pub(super) fn discard_rest(&mut self, id: SlabId) {
         let Some(key) = self.tasks.get_mut(id).and_then(|t| t.stream.take()) else { return };
         let Some(server) = self.servers.get_mut(key as usize) else { return };
-        if let Incoming::Stream { task, missing } = server.incoming
+        if let ClientIncoming::Stream { task, missing } = server.incoming
             && task == id
         {
-            server.incoming = Incoming::Skip(missing);
+            server.incoming = ClientIncoming::Skip(missing);
         }
     }
 }

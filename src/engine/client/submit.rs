@@ -1,38 +1,38 @@
 //! Choosing a server for new tasks and sending their packets.
 //!
-//! Must not: read.
+//! Must not: receive.
 
-use super::run::{Run, Step};
-use super::{Client, Expect, Owed, Sending};
+use super::run::{TaskRun, TaskStep};
+use super::{Client, ClientOwed, Expect, Sending};
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Flush, State};
-use crate::slab::Id;
+use crate::link::{ConnState, Flush};
+use crate::slab::SlabId;
 use crate::task::TaskState;
 use gearman_net::{Liveness, Transport};
 use gearman_protocol::limits::HEADER_SIZE;
 
-/// Packets are gathered up to this size before they are sent.
-const BATCH: usize = 128 * 1024;
+/// Number of buffered bytes at which a connection is flushed before more packets are added.
+const SEND_BATCH_BYTES: usize = 128 * 1024;
 
-/// Where a task can go.
+/// The connection for a task.
 enum Choice {
-    /// To this connection.
+    /// Use this connection.
     Use(usize),
-    /// A connection has to get ready first.
+    /// Wait for a connection.
     Wait,
 }
 
 impl<T: Transport> Client<T> {
-    /// Whether `submit` could find anything to do.
+    /// Whether `submit` has anything to do.
     pub(super) fn may_send(&self) -> bool {
         !self.new.is_empty()
             || self.streaming > 0
             || self.link.conns.iter().any(|c| c.writable || !c.out.is_empty())
     }
 
-    /// Sends what can be sent: new tasks, and what waits in connections.
-    pub(super) fn submit(&mut self, run: &Run) -> Result<Option<Step>, ReturnCode> {
+    /// Sends new tasks and buffered bytes, as far as possible without waiting.
+    pub(super) fn submit(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].writable {
                 self.on_writable(key, run)?;
@@ -51,7 +51,7 @@ impl<T: Transport> Client<T> {
                 Choice::Wait => break,
                 Choice::Use(key) => {
                     self.new.pop_front();
-                    self.put(key, id);
+                    self.append_packet(key, id);
                     if self.must_flush(key) {
                         self.push_out(key, run)?;
                     }
@@ -69,11 +69,11 @@ impl<T: Transport> Client<T> {
         Ok(None)
     }
 
-    /// The poller said that a connection can be written to.
-    fn on_writable(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+    /// Handles a connection that the poller reported as writable.
+    fn on_writable(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         let conn = &mut self.link.conns[key];
         (conn.writable, conn.reported) = (false, false);
-        if conn.state == State::Connecting {
+        if conn.state == ConnState::Connecting {
             match self.link.finish_connect(key) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
@@ -83,18 +83,17 @@ impl<T: Transport> Client<T> {
         self.push_out(key, run)
     }
 
-    /// A connection was closed on an error. That ends the run if a task was lost
-    /// with it; tasks that were not sent yet go to the next server.
+    /// Handles a connection that was closed on an error. The run ends if a task was lost;
+    /// unsent tasks go to the next server.
     pub(super) fn connection_failed(
         &mut self,
         key: usize,
         code: ReturnCode,
-        run: &Run,
+        run: &TaskRun,
     ) -> Result<(), ReturnCode> {
-        // A connection that has worked may only have gone stale: its server gets
-        // another chance.
-        if !self.servers[key].proven {
-            self.servers[key].failed_in = run.number;
+        // A connection that has worked may only be stale: its server is tried again.
+        if !self.servers[key].has_received {
+            self.servers[key].failed_in_run = run.number;
         }
         let lost = self.lose(key, code);
         if lost > 0 && run.until.is_none() {
@@ -104,8 +103,8 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// The first server, last added first, that can take a packet now.
-    fn choose(&mut self, run: &Run) -> Result<Choice, ReturnCode> {
+    /// Chooses the first server, the last added first, that can take a packet now.
+    fn choose(&mut self, run: &TaskRun) -> Result<Choice, ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set(
                 ReturnCode::NO_SERVERS,
@@ -115,25 +114,25 @@ impl<T: Transport> Client<T> {
         }
         let mut busy = false;
         for key in self.link.keys() {
-            if self.servers[key].failed_in == run.number {
+            if self.servers[key].failed_in_run == run.number {
                 continue;
             }
-            if self.link.look(key, self.clock) == Liveness::Dead {
-                if self.ends_unread(key) {
+            if self.link.check_liveness(key, self.clock) == Liveness::Dead {
+                if self.has_unread_end(key) {
                     return Ok(Choice::Wait);
                 }
-                // Nothing was sent on it, so trying again is safe.
+                // Nothing was sent on it, so a retry is safe.
                 self.link.ended(key);
                 self.link.error.reset();
                 self.lose(key, ReturnCode::LOST_CONNECTION);
             }
             match self.link.conns[key].state {
-                State::Up if self.is_busy(key) => busy = true,
-                State::Up => return Ok(Choice::Use(key)),
-                State::Connecting => return Ok(Choice::Wait),
-                State::Down => match self.open(key, run) {
+                ConnState::Up if self.is_busy(key) => busy = true,
+                ConnState::Up => return Ok(Choice::Use(key)),
+                ConnState::Connecting => return Ok(Choice::Wait),
+                ConnState::Down => match self.open(key, run) {
                     Ok(()) => return Ok(Choice::Wait),
-                    Err(_) => self.servers[key].failed_in = run.number,
+                    Err(_) => self.servers[key].failed_in_run = run.number,
                 },
             }
         }
@@ -151,36 +150,35 @@ impl<T: Transport> Client<T> {
         Err(code)
     }
 
-    /// Whether a connection that has ended holds packets that were received and not
-    /// read: they come first, and reading on from them finds the end.
-    fn ends_unread(&mut self, key: usize) -> bool {
+    /// Whether a closed connection holds received packets that are not read. They are read
+    /// first; reading then finds the end of the connection.
+    fn has_unread_end(&mut self, key: usize) -> bool {
         let unread =
             !self.link.conns[key].inbuf.is_empty() && !self.servers[key].incoming.is_stalled();
         self.link.conns[key].readable |= unread;
         unread
     }
 
-    fn open(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
-        let patience = self.patience(run);
-        self.servers[key].proven = false;
-        self.link.open(key, patience)?;
+    fn open(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+        let connect_timeout = self.connect_timeout(run);
+        self.servers[key].has_received = false;
+        self.link.open(key, connect_timeout)?;
         self.greet(key);
         Ok(())
     }
 
-    /// Introduces this client on a fresh connection.
+    /// Buffers the first packets of a new connection.
     pub(super) fn greet(&mut self, key: usize) {
         let replies = self.link.greet(key);
         let end = self.link.conns[key].out.unsent().len() as u64;
         let server = &mut self.servers[key];
-        server.written = end;
+        server.written_bytes = end;
         for _ in 0..replies {
-            server.owed.push_back(Owed { what: Expect::Greeting, end });
+            server.owed.push_back(ClientOwed { what: Expect::Greeting, end });
         }
     }
 
-    /// Whether a connection is in the middle of something, so that no packet can
-    /// follow yet.
+    /// Whether a connection cannot take another packet yet.
     pub(super) fn is_busy(&self, key: usize) -> bool {
         let server = &self.servers[key];
         server.sending.is_some()
@@ -191,11 +189,11 @@ impl<T: Transport> Client<T> {
     fn must_flush(&self, key: usize) -> bool {
         self.servers[key].sending.is_some()
             || self.servers[key].streaming_out.is_some()
-            || self.link.conns[key].out.unsent().len() >= BATCH
+            || self.link.conns[key].out.unsent().len() >= SEND_BATCH_BYTES
     }
 
     /// Appends a task's packet to a connection.
-    fn put(&mut self, key: usize, id: Id) {
+    fn append_packet(&mut self, key: usize, id: SlabId) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let size = if task.asks_status() {
             // Without the NUL that is there for C.
@@ -205,15 +203,15 @@ impl<T: Transport> Client<T> {
         };
         debug_assert!(size >= HEADER_SIZE);
         self.link.conns[key].out.bytes().extend_from_slice(&task.packet[..size]);
-        self.account(key, id, size);
+        self.record_packet(key, id, size);
     }
 
-    /// Notes that a task's packet of `size` bytes, without a large body, was
-    /// appended to a connection.
-    pub(super) fn account(&mut self, key: usize, id: Id, size: usize) {
+    /// Records that a task's packet of `size` bytes, without a large body, was appended to
+    /// a connection.
+    pub(super) fn record_packet(&mut self, key: usize, id: SlabId, size: usize) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let server = &mut self.servers[key];
-        server.written += size as u64;
+        server.written_bytes += size as u64;
         server.inflight += 1;
         let body = task.workload().len();
         task.conn = Some(key as u32);
@@ -227,25 +225,25 @@ impl<T: Transport> Client<T> {
             self.streaming += 1;
         }
         let what = if task.asks_status() { Expect::Status(id) } else { Expect::Created(id) };
-        server.owed.push_back(Owed { what, end: server.written });
+        server.owed.push_back(ClientOwed { what, end: server.written_bytes });
     }
 
-    /// Sends what a connection has to send.
-    pub(super) fn push_out(&mut self, key: usize, run: &Run) -> Result<(), ReturnCode> {
+    /// Sends what a connection has buffered.
+    pub(super) fn push_out(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         match self.flush(key) {
             Ok(_) => Ok(()),
             Err(code) => self.connection_failed(key, code, run),
         }
     }
 
-    /// Sends buffered bytes and the large body behind them. On an error the
-    /// connection is closed; the caller has to `lose` it.
+    /// Sends buffered bytes and the large body after them. On an error the connection is
+    /// closed, and the caller has to call `lose`.
     pub(super) fn flush(&mut self, key: usize) -> Result<Flush, ReturnCode> {
         let Some(Sending { task: id, mut sent }) = self.servers[key].sending else {
             return self.link.flush(key, &[], &mut 0);
         };
         let Some(task) = self.tasks.get_mut(id) else {
-            // `finish` closes the connection of a task that goes half sent.
+            // `finish` closes the connection of a task that is partly sent.
             self.servers[key].sending = None;
             return Ok(Flush::Done);
         };
@@ -253,7 +251,7 @@ impl<T: Transport> Client<T> {
         if flushed == Flush::Done {
             self.servers[key].sending = None;
             task.state = TaskState::Work;
-            // Its memory is free again while the job runs.
+            // The memory is not needed while the job runs.
             task.drop_workload();
         } else {
             self.servers[key].sending = Some(Sending { task: id, sent });

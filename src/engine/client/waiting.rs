@@ -1,21 +1,21 @@
-//! Waiting outside of a call: for `gearman_client_wait`, and for a program that has an
-//! event loop of its own.
+//! Waiting between calls: for `gearman_client_wait`, and for programs with their own event
+//! loop.
 //!
 //! Must not: read or send.
 
 use super::Client;
-use super::read::Incoming;
+use super::read::ClientIncoming;
 use crate::ReturnCode;
-use crate::link::{Limit, State, Wait, earlier};
+use crate::link::{ConnState, Limit, Wait, earlier};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 impl<T: Transport> Client<T> {
-    /// Waits until something has come of what calls have left under way.
+    /// Waits until something that earlier calls have started makes progress.
     ///
     /// # Errors
-    /// `NO_ACTIVE_FDS` when nothing is under way, `TIMEOUT`, or `IO_WAIT` for a signal.
+    /// `NO_ACTIVE_FDS` if nothing is due, `TIMEOUT`, or `IO_WAIT` after a signal.
     pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         self.check_fork();
         self.mark_expected();
@@ -29,55 +29,54 @@ impl<T: Transport> Client<T> {
     fn mark_expected(&mut self) {
         for (conn, server) in self.link.conns.iter_mut().zip(&self.servers) {
             conn.expected = match conn.state {
-                State::Down => false,
-                State::Connecting => true,
-                State::Up => {
+                ConnState::Down => false,
+                ConnState::Connecting => true,
+                ConnState::Up => {
                     conn.is_blocked()
                         || !server.owed.is_empty()
                         || server.inflight > 0
-                        || !matches!(server.incoming, Incoming::None)
+                        || !matches!(server.incoming, ClientIncoming::None)
                 }
             };
         }
     }
 
-    /// Notes what has come, for a run that does not wait: once, when it begins, and only
-    /// if there is anything that could have.
+    /// Polls once at the start of a non-blocking run, unless nothing is due or readiness is
+    /// already noted.
     #[cold]
-    pub(super) fn look_once(&mut self) {
+    pub(super) fn poll_once(&mut self) {
         self.mark_expected();
         let conns = &self.link.conns;
         let due = conns.iter().any(|conn| conn.expected);
         if due && !conns.iter().any(|conn| conn.expected && conn.is_ready()) {
-            // If the poller does not work, the next wait says so.
-            let _ = self.link.glance();
+            // The next wait reports the poller's error.
+            let _ = self.link.poll_now();
         }
     }
 
-    /// Whether `step` has work that needs no waiting for.
+    /// Whether `step` can do something without waiting.
     pub fn has_buffered_work(&self) -> bool {
         !self.todo.is_empty()
             || self.link.conns.iter().any(|c| c.readable || (!c.inbuf.is_empty() && !c.partial))
             || (!self.new.is_empty() && !(0..self.servers.len()).any(|key| self.is_waited_for(key)))
     }
 
-    /// Whether new tasks have to wait for a connection to get ready.
+    /// Whether new tasks have to wait for this connection.
     fn is_waited_for(&self, key: usize) -> bool {
         match self.link.conns[key].state {
-            State::Down => false,
-            State::Connecting => !self.link.conns[key].writable,
-            State::Up => self.is_busy(key),
+            ConnState::Down => false,
+            ConnState::Connecting => !self.link.conns[key].writable,
+            ConnState::Up => self.is_busy(key),
         }
     }
 
-    /// A descriptor that is readable when a step has something to do; -1 when
-    /// there is none.
+    /// A descriptor that is readable when a step has something to do, or -1.
     pub fn poll_fd(&mut self) -> i32 {
         self.check_fork();
         self.link.net.poll_fd().unwrap_or(-1)
     }
 
-    /// How long until a deadline has to be looked at.
+    /// Time until the next deadline.
     pub fn next_timeout(&self) -> Option<Duration> {
         if self.active == 0 {
             return None;

@@ -1,13 +1,18 @@
-//! What a connection has received but not read, and has to send but could not.
+//! [`InBuf`] and [`OutBuf`]: received bytes that are not read yet, and bytes to send.
 //!
-//! Must not: keep memory that a burst needed once the burst is over.
+//! Must not: keep the memory of a burst after the burst.
 
-/// Room that a connection's receive buffer starts with.
-const START: usize = 16 * 1024;
-/// Room that it grows to while the peer fills it.
-const MOST: usize = 256 * 1024;
+/// Largest packet body, in bytes, that is awaited in the receive buffer. A larger body is
+/// received directly into the memory that will hold it.
+pub(crate) const BUFFERED_BODY_BYTES_MAX: usize = 16 * 1024;
 
-/// Received bytes that were not read yet.
+/// Initial size of a receive buffer, in bytes.
+const IN_BUF_BYTES_INITIAL: usize = 16 * 1024;
+/// Size, in bytes, up to which a receive buffer grows while the peer fills it, and above
+/// which a sent buffer is freed.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// Received bytes that are not read yet.
 #[derive(Debug, Default)]
 pub struct InBuf {
     bytes: Vec<u8>,
@@ -22,12 +27,12 @@ impl InBuf {
         &self.bytes[self.start..self.end]
     }
 
-    /// Whether every byte was read.
+    /// Whether all received bytes are read.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Counts `n` unread bytes as read.
+    /// Marks `n` unread bytes as read.
     #[inline]
     pub fn read(&mut self, n: usize) {
         self.start += n;
@@ -38,7 +43,7 @@ impl InBuf {
         }
     }
 
-    /// Room to receive into, never empty.
+    /// Free space to receive into; never empty.
     #[inline]
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.end == self.bytes.len() {
@@ -55,22 +60,23 @@ impl InBuf {
             self.end -= self.start;
             self.start = 0;
         }
-        // Full although nothing is left to move: the peer is faster, or one
-        // packet's arguments are long.
-        if self.bytes.len() - self.end < START / 2 {
-            let size = (self.bytes.len() * 2).clamp(START, MOST.max(self.end + START));
+        // Full after moving: the peer is faster than the reader, or one packet's arguments
+        // are long.
+        if self.bytes.len() - self.end < IN_BUF_BYTES_INITIAL / 2 {
+            let size = (self.bytes.len() * 2)
+                .clamp(IN_BUF_BYTES_INITIAL, BUFFER_BYTES_MAX.max(self.end + IN_BUF_BYTES_INITIAL));
             self.bytes.resize(size, 0);
         }
     }
 
-    /// Counts `n` bytes of the room as received.
+    /// Marks `n` bytes of the free space as received.
     #[inline]
     pub(super) fn filled(&mut self, n: usize) {
         self.end += n;
         debug_assert!(self.end <= self.bytes.len());
     }
 
-    /// Forgets everything.
+    /// Drops all bytes and their memory.
     pub(super) fn clear(&mut self) {
         *self = InBuf::default();
     }
@@ -84,23 +90,23 @@ pub struct OutBuf {
 }
 
 impl OutBuf {
-    /// Where packets are appended.
+    /// The buffer to which packets are appended.
     pub fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// What was not sent yet.
+    /// The unsent bytes.
     #[inline]
     pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
-    /// Whether everything was sent.
+    /// Whether all bytes are sent.
     pub fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
     }
 
-    /// Counts `n` bytes as sent.
+    /// Marks `n` bytes as sent.
     pub(super) fn sent(&mut self, n: usize) {
         self.start += n;
         if self.is_empty() {
@@ -108,17 +114,17 @@ impl OutBuf {
         }
     }
 
-    /// Counts everything as sent.
+    /// Marks all bytes as sent.
     #[inline]
     pub(super) fn sent_all(&mut self) {
         self.start = 0;
         self.bytes.clear();
-        if self.bytes.capacity() > MOST {
+        if self.bytes.capacity() > BUFFER_BYTES_MAX {
             self.bytes = Vec::new();
         }
     }
 
-    /// Forgets everything.
+    /// Drops all bytes and their memory.
     pub(super) fn clear(&mut self) {
         *self = OutBuf::default();
     }
@@ -140,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_out_as_they_went_in() {
+    fn a_receive_buffer_returns_the_bytes_that_were_received() {
         let mut buffer = InBuf::default();
         let all: Vec<u8> = (0..100_000u32).flat_map(u32::to_be_bytes).collect();
         let mut out = Vec::new();
@@ -155,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_out_buffer_starts_over() {
+    fn a_send_buffer_is_reset_when_all_is_sent() {
         let mut buffer = OutBuf::default();
         buffer.bytes().extend_from_slice(b"abcdef");
         buffer.sent(2);

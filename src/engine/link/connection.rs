@@ -1,4 +1,4 @@
-//! [`Conn`]: one server of a handle, and the state of the connection to it.
+//! [`Conn`]: one server of a handle and the connection to it.
 //!
 //! Must not: do I/O.
 
@@ -8,57 +8,60 @@ use gearman_net::Address;
 use std::io;
 use std::time::Instant;
 
-/// Whether a connection can carry packets.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ConnState {
     /// Not connected.
     Down,
-    /// Being connected. What is to be sent is buffered.
+    /// Connecting. Bytes to send are buffered.
     Connecting,
     /// Connected.
     Up,
 }
 
-/// One server.
+/// One server and its connection.
 #[derive(Debug)]
 pub struct Conn {
     /// The host as it was given, or a Unix socket's path.
     pub host: String,
     /// The port, which a Unix socket ignores.
     pub port: u16,
+    /// The addresses of the host.
     pub(super) addresses: Vec<Address>,
+    /// Index of the next address to try.
     pub(super) next_address: usize,
+    /// An attempt to connect has used the addresses: the next one resolves again.
     pub(super) used_addresses: bool,
-    /// Whether it can carry packets.
-    pub state: State,
-    /// When connecting has to be done.
+    /// The state of the connection.
+    pub state: ConnState,
+    /// Deadline for connecting.
     pub deadline: Option<Instant>,
-    /// When a complete packet last came, or the connection was made.
-    pub heard: Instant,
-    /// When it was last looked at before it was written to.
-    pub(super) looked: Instant,
-    /// Received, not read.
+    /// Time of the last complete packet, or of connecting.
+    pub last_received: Instant,
+    /// Time of the last liveness check.
+    pub(super) last_checked: Instant,
+    /// Received bytes that are not read yet.
     pub inbuf: InBuf,
-    /// What is received ends in the middle of a packet: it can only be read when
-    /// more has come.
+    /// The received bytes end in the middle of a packet: reading needs more.
     pub partial: bool,
-    /// To be sent.
+    /// Bytes to send.
     pub out: OutBuf,
-    /// The socket may hold more than was received.
+    /// The socket may hold bytes that are not received yet.
     pub readable: bool,
-    /// The peer has closed it, though there may be bytes before the end.
+    /// The peer has closed the connection. The socket may hold bytes before the end.
     pub(super) closed: bool,
-    /// The poller said that it can be written to, or that connecting has ended.
+    /// The poller reported that the socket is writable or that connecting has ended.
     pub writable: bool,
+    /// The poller is asked to report when the socket is writable.
     pub(super) wants_writable: bool,
-    /// Something is due on it, for a wait between two calls.
+    /// Something is due on this connection: `poll_any` waits for it.
     pub expected: bool,
-    /// Such a wait has said that something has come, and no call has looked yet.
+    /// `poll_any` has reported this connection, and no call has served it since.
     pub reported: bool,
-    /// Bytes that were buffered when the connection was closed.
+    /// Number of unsent bytes when the connection was closed.
     unsent_when_closed: usize,
-    /// Why it could not be made, or broke; none while it is up.
-    pub(super) trouble: Option<io::Error>,
+    /// Why connecting failed or the connection broke; None while it is up.
+    pub(super) last_failure: Option<io::Error>,
 }
 
 impl Conn {
@@ -70,10 +73,10 @@ impl Conn {
             addresses,
             next_address: 0,
             used_addresses: false,
-            state: State::Down,
+            state: ConnState::Down,
             deadline: None,
-            heard: now,
-            looked: now,
+            last_received: now,
+            last_checked: now,
             inbuf: InBuf::default(),
             partial: false,
             out: OutBuf::default(),
@@ -84,50 +87,50 @@ impl Conn {
             expected: false,
             reported: false,
             unsent_when_closed: 0,
-            trouble: None,
+            last_failure: None,
         }
     }
 
-    /// Why the last attempt to connect failed, or the connection broke, in the
-    /// system's words. None when it is up, or was closed on purpose.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.as_ref().map(system_text)
+    /// Why the last attempt to connect failed or the connection broke, as the system words
+    /// it. None while it is up and after a deliberate close.
+    pub fn last_failure(&self) -> Option<String> {
+        self.last_failure.as_ref().map(system_text)
     }
 
-    /// Bytes that are buffered or, on a closed connection, were: these are told
-    /// once.
+    /// Number of unsent bytes. For a closed connection: the number when it was closed,
+    /// returned once.
     pub fn take_unsent(&mut self) -> usize {
         match self.state {
-            State::Down => std::mem::take(&mut self.unsent_when_closed),
-            State::Connecting | State::Up => self.out.unsent().len(),
+            ConnState::Down => std::mem::take(&mut self.unsent_when_closed),
+            ConnState::Connecting | ConnState::Up => self.out.unsent().len(),
         }
     }
 
-    /// Whether what is buffered has to wait for the poller.
+    /// Whether buffered bytes have to wait for the poller.
     pub fn is_blocked(&self) -> bool {
-        self.state != State::Up || self.wants_writable
+        self.state != ConnState::Up || self.wants_writable
     }
 
-    /// Whether nothing is under way or has come: it is down, or up and idle.
-    pub fn is_quiet(&self) -> bool {
-        self.state != State::Connecting
+    /// Whether it is down, or up with nothing received and nothing to send.
+    pub fn is_idle(&self) -> bool {
+        self.state != ConnState::Connecting
             && !self.readable
             && !self.writable
             && self.inbuf.is_empty()
             && self.out.is_empty()
     }
 
-    /// Whether something has come that needs no more waiting for.
+    /// Whether a call can do something here without waiting.
     pub fn is_ready(&self) -> bool {
         self.readable || self.writable || (!self.inbuf.is_empty() && !self.partial)
     }
 
-    /// Back to not being connected.
+    /// Resets it to the state `Down`.
     pub(super) fn reset(&mut self) {
-        if self.state != State::Down {
+        if self.state != ConnState::Down {
             self.unsent_when_closed = self.out.unsent().len();
         }
-        self.state = State::Down;
+        self.state = ConnState::Down;
         self.deadline = None;
         self.inbuf.clear();
         self.partial = false;

@@ -1,13 +1,13 @@
-//! How calls wait for connections without sleeping themselves.
+//! Waiting for connections without blocking inside a call.
 //!
-//! A `poll_*` function that returns `Pending` has left the deadline of the wait
-//! that it needs in the link. Its caller returns `Pending` in turn, the outermost
-//! layer waits (`capi` by [`Link::begin_wait`], everything else by
-//! [`Link::sleep`]), and the call is made again, with the same arguments.
+//! A `poll_*` function that returns `Pending` has stored the deadline of the wait that it
+//! needs in the link. Its callers return `Pending` too. The outermost layer waits (`capi`
+//! with [`Link::begin_wait`], other callers with [`Link::sleep`]) and repeats the call with
+//! the same arguments.
 //!
-//! Must not: sleep, but in the three functions that say so.
+//! Must not: block, except in `sleep`, `sleep_until`, `wait` and `wait_on`.
 
-use super::{Link, State, earlier};
+use super::{ConnState, Link};
 use crate::ReturnCode;
 use crate::at;
 use gearman_net::{MioNet, Transport, WAKE_KEY, WaitCall, Waited};
@@ -15,38 +15,38 @@ use std::io;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-/// How waiting went.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Something can be done.
+    /// A connection is ready.
     Ready,
     /// The deadline has passed.
     TimedOut,
-    /// A signal came, and signals are to end waits.
+    /// A signal arrived, and `stop_on_signal` is set.
     Interrupted,
     /// The wake-up pipe was written to.
     Woken,
 }
 
 impl<T: Transport> Link<T> {
-    /// Whether something can be done, or `until` has come. Notices remembered
-    /// readiness first.
+    /// Whether a connection is ready or `until` has passed. Readiness noted by an earlier
+    /// wait counts.
     ///
     /// # Errors
-    /// The poller's.
+    /// The poller's error.
     #[inline(always)]
     pub fn poll_wait(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
         if self.conns.iter().any(|c| c.readable || c.writable) {
             return Poll::Ready(Ok(Wait::Ready));
         }
-        self.poll_news(until)
+        self.poll_outcome(until)
     }
 
-    /// Whether one connection is ready, or `until` has come. What others have become
-    /// ready for is remembered.
+    /// Whether one connection is ready or `until` has passed. The readiness of others is
+    /// noted for later.
     ///
     /// # Errors
-    /// The poller's.
+    /// The poller's error.
     #[inline(always)]
     pub fn poll_wait_on(
         &mut self,
@@ -57,31 +57,32 @@ impl<T: Transport> Link<T> {
         if conn.readable || conn.writable {
             return Poll::Ready(Ok(Wait::Ready));
         }
-        self.poll_news(until)
+        self.poll_outcome(until)
     }
 
-    /// What the wait brought beside ready connections. `Pending` asks for a wait. A
-    /// signal asks for another one, unless signals end waits.
+    /// The result of the last wait, unless it only reported ready connections. Without one,
+    /// requests a wait and returns `Pending`; so does a signal, unless `stop_on_signal` is
+    /// set.
     #[inline(always)]
-    fn poll_news(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
+    fn poll_outcome(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
         if (self.woken || self.outcome.is_some())
-            && let Some(wait) = self.news(until)?
+            && let Some(wait) = self.wait_outcome(until)?
         {
             return Poll::Ready(Ok(wait));
         }
-        self.want_wait(until);
+        self.request_wait(until);
         Poll::Pending
     }
 
-    /// Asks for a wait that ends at `until`.
+    /// Requests a wait that ends at `until`.
     #[inline(always)]
-    pub fn want_wait(&mut self, until: Option<Instant>) {
+    pub fn request_wait(&mut self, until: Option<Instant>) {
         self.waits_until = until;
     }
 
     #[cold]
     #[inline(never)]
-    fn news(&mut self, until: Option<Instant>) -> Result<Option<Wait>, ReturnCode> {
+    fn wait_outcome(&mut self, until: Option<Instant>) -> Result<Option<Wait>, ReturnCode> {
         let outcome = self.outcome.take();
         if std::mem::take(&mut self.woken) {
             return Ok(Some(Wait::Woken));
@@ -99,7 +100,7 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Notes how the wait ended that a call has asked for.
+    /// Stores the result of the requested wait.
     #[inline(always)]
     pub fn waited(&mut self, outcome: io::Result<Waited>) {
         match outcome {
@@ -114,35 +115,35 @@ impl<T: Transport> Link<T> {
         self.outcome = Some(outcome);
     }
 
-    /// Whether the wake-up pipe was reported and no wait has said so yet.
+    /// Whether the wake-up pipe was reported and no wait has returned `Woken` since.
     #[inline]
     pub fn is_woken(&self) -> bool {
         self.woken
     }
 
-    /// Forgets a wait whose call will not be made again.
+    /// Drops the result of a wait whose call will not be repeated.
     pub fn forget_wait(&mut self) {
         self.outcome = None;
     }
 
-    /// When the wait has to end that the call which returned `Pending` has asked for.
+    /// The deadline of the requested wait.
     pub fn wait_deadline(&self) -> Option<Instant> {
         self.waits_until
     }
 
-    /// Sleeps as the call that returned `Pending` has asked for.
+    /// Sleeps for the wait that a pending call requested.
     pub fn sleep(&mut self) {
         self.sleep_until(self.waits_until);
     }
 
-    /// Sleeps until something has come, or `until`.
+    /// Sleeps until something happens or `until` has passed.
     #[inline(always)]
     pub fn sleep_until(&mut self, until: Option<Instant>) {
         let outcome = self.net.wait(until);
         self.waited(outcome);
     }
 
-    /// Sleeps until something can be done or `until` has come.
+    /// Sleeps until a connection is ready or `until` has passed.
     ///
     /// # Errors
     /// As [`Link::poll_wait`].
@@ -155,7 +156,7 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Sleeps until one connection is ready or `until` has come.
+    /// Sleeps until one connection is ready or `until` has passed.
     ///
     /// # Errors
     /// As [`Link::poll_wait_on`].
@@ -174,37 +175,38 @@ impl<T: Transport> Link<T> {
             if ready.key == WAKE_KEY {
                 self.woken = true;
             } else if let Some(conn) = self.conns.get_mut(ready.key) {
-                conn.readable |= ready.readable && conn.state == State::Up;
-                conn.closed |= ready.closed && conn.state == State::Up;
-                // An attempt to connect that failed may only be readable.
-                conn.writable |= ready.writable || conn.state == State::Connecting;
+                conn.readable |= ready.readable && conn.state == ConnState::Up;
+                conn.closed |= ready.closed && conn.state == ConnState::Up;
+                // A failed attempt to connect may be reported as readable only.
+                conn.writable |= ready.writable || conn.state == ConnState::Connecting;
             }
         }
     }
 
-    /// Has attempts to connect that take too long looked at by the next step.
-    pub fn end_attempts(&mut self) {
+    /// Marks connections whose connect deadline has passed, so that the next step handles
+    /// them.
+    pub fn expire_connects(&mut self) {
         let now = self.net.now();
         for conn in &mut self.conns {
             conn.writable |= conn.deadline.is_some_and(|d| d <= now);
         }
     }
 
-    /// Whether a wait makes sense: a connection is marked as expected to bring something,
-    /// and none has brought what no call has looked at yet.
+    /// Whether `poll_any` has to wait: something is due on a connection, and every reported
+    /// connection was served.
     pub fn expects_any(&self) -> bool {
         let conns = &self.conns;
         conns.iter().any(|conn| conn.expected) && !conns.iter().any(|conn| conn.reported)
     }
 
-    /// Whether something has come on a connection that is marked as expected to bring it:
-    /// the helper of non-blocking mode. What comes on others is remembered, and the wait
-    /// goes on. `TimedOut` when `grace` has come.
+    /// Whether a connection on which something is due is ready: the wait between two calls
+    /// in non-blocking mode. The readiness of other connections is noted, and the wait
+    /// continues. `TimedOut` when `grace` has passed.
     ///
-    /// What has come is reported once, and then has to be looked at by another call.
+    /// A ready connection is reported once; another call then has to serve it.
     ///
     /// # Errors
-    /// `NO_ACTIVE_FDS` when there is nothing to wait for, `TIMEOUT`, and the poller's.
+    /// `NO_ACTIVE_FDS` if nothing is due, `TIMEOUT`, or the poller's error.
     pub fn poll_any(
         &mut self,
         limit: &mut Limit,
@@ -228,13 +230,13 @@ impl<T: Transport> Link<T> {
         let (net, settings) = (&self.net, &self.settings);
         let limit = limit.or_begin(|| settings.deadline(net.now()));
         let connect = self.connect_deadline();
-        let wait = ready!(self.poll_news(earlier(limit, earlier(connect, grace))))?;
+        let wait = ready!(self.poll_outcome(earlier(limit, earlier(connect, grace))))?;
         let is_over = |end: Option<Instant>| end.is_some_and(|e| limit.is_none_or(|l| e < l));
         Poll::Ready(match wait {
-            // An attempt to connect that takes too long is news: the next run tries the
-            // next server.
+            // An expired attempt to connect counts as ready: the next run tries the next
+            // server.
             Wait::TimedOut if is_over(connect) && grace.is_none_or(|g| connect < Some(g)) => {
-                self.end_attempts();
+                self.expire_connects();
                 Ok(Wait::Ready)
             }
             Wait::TimedOut if !is_over(grace) => Err(self.timed_out()),
@@ -242,16 +244,16 @@ impl<T: Transport> Link<T> {
         })
     }
 
-    /// What a wait would bring that takes no time.
+    /// Polls once, without waiting.
     ///
     /// # Errors
     /// As [`Link::poll_wait`].
-    pub fn glance(&mut self) -> Result<Wait, ReturnCode> {
+    pub fn poll_now(&mut self) -> Result<Wait, ReturnCode> {
         let now = self.net.now();
         let outcome = self.net.wait(Some(now));
         let ready = matches!(outcome, Ok(Waited::Ready));
         self.waited(outcome);
-        match self.poll_news(Some(now)) {
+        match self.poll_outcome(Some(now)) {
             Poll::Ready(wait) => wait,
             Poll::Pending if ready => Ok(Wait::Ready),
             Poll::Pending => Ok(Wait::TimedOut),
@@ -260,9 +262,9 @@ impl<T: Transport> Link<T> {
 }
 
 impl Link<MioNet> {
-    /// The system call of the wait that a call has asked for, to be made with nothing
-    /// of the link borrowed; its result goes to [`Link::end_wait`]. None when it
-    /// cannot be made: the call will say why.
+    /// Prepares the system call of the requested wait. It is made with nothing of the link
+    /// borrowed, and its result goes to [`Link::end_wait`]. None if it cannot be prepared;
+    /// the repeated call returns the error.
     #[inline]
     pub fn begin_wait(&mut self) -> Option<WaitCall> {
         match self.net.begin_wait(self.waits_until) {
@@ -274,7 +276,7 @@ impl Link<MioNet> {
         }
     }
 
-    /// Notes what the system call returned.
+    /// Stores the result of the system call.
     #[inline]
     pub fn end_wait(&mut self, result: i32) {
         match self.net.end_wait(result) {
@@ -284,24 +286,32 @@ impl Link<MioNet> {
     }
 }
 
-/// The deadline of one wait: set when it begins, and kept while other events
-/// interrupt it.
+/// The deadline of one wait, set when the wait begins and kept while other events interrupt
+/// it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limit(Option<Option<Instant>>);
 
 impl Limit {
-    /// The deadline of the wait that goes on, or of one that begins now.
+    /// The deadline of the current wait, or of one that begins now.
     pub fn or_begin(&mut self, begin: impl FnOnce() -> Option<Instant>) -> Option<Instant> {
         *self.0.get_or_insert_with(begin)
     }
 
-    /// Whether a wait goes on.
+    /// Whether a wait has begun and not ended.
     pub fn is_running(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The wait is over.
+    /// Ends the wait.
     pub fn end(&mut self) {
         self.0 = None;
+    }
+}
+
+/// The earlier of two deadlines; None means no deadline.
+pub fn earlier<L: Ord>(one: Option<L>, other: Option<L>) -> Option<L> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

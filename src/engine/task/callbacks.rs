@@ -1,16 +1,16 @@
-//! [`CallbackState`]: where a task stands with user code.
+//! [`CallbackState`]: whether user code is due or running for a task.
 //!
-//! Must not: know which callback is due; that is the task's state.
+//! Must not: know which callback is due; the task's state says that.
 
 use super::Task;
 
-/// Where a task stands with user code: its callbacks, and the caller's allocator hook.
+/// The state of a task's user code: its callbacks and the caller's allocator hook.
 ///
-/// The number is the ticket that the upcall was given; it is never 0. A task that is
-/// finished while its callback runs stays `Running` until that callback returns.
+/// The number is that of the upcall's ticket and is never 0. A task that finishes while its
+/// callback runs stays `Running` until the callback returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallbackState {
-    /// No user code is due or running. Events are applied as they come.
+    /// No user code is due or running. Events are applied as they arrive.
     Idle,
     /// The callback of the task's state returned an error, and is due again.
     Due,
@@ -21,14 +21,14 @@ pub(crate) enum CallbackState {
 }
 
 impl Task {
-    /// Whether user code is running for it.
-    pub fn is_called_back(&self) -> bool {
+    /// Whether user code is running for this task.
+    pub fn is_in_upcall(&self) -> bool {
         matches!(self.callback, CallbackState::Running(_) | CallbackState::Allocating(_))
     }
 
-    /// Its callback is called.
+    /// Notes that the callback is called.
     pub(crate) fn begin_callback(&mut self, ticket: u32) {
-        debug_assert!(ticket != 0 && self.is_active() && !self.is_called_back());
+        debug_assert!(ticket != 0 && self.is_active() && !self.is_in_upcall());
         self.callback = CallbackState::Running(ticket);
     }
 
@@ -39,15 +39,16 @@ impl Task {
         self.callback = CallbackState::Allocating(ticket);
     }
 
-    /// The user code that was running has returned, or was left. With `again` the
-    /// callback is due again, unless the task was finished meanwhile.
+    /// Notes that the user code returned or was abandoned. With `again` the callback is due
+    /// again, unless the task has finished.
     pub(crate) fn end_upcall(&mut self, again: bool) {
-        debug_assert!(self.is_called_back());
+        debug_assert!(self.is_in_upcall());
         let due = again && self.is_active();
         self.callback = if due { CallbackState::Due } else { CallbackState::Idle };
     }
 
-    /// It is finished: no callback is called any more. One that is running goes on.
+    /// Cancels a callback that is due, because the task has finished. A running callback is
+    /// not affected.
     pub(crate) fn end_callbacks(&mut self) {
         if self.callback == CallbackState::Due {
             self.callback = CallbackState::Idle;

@@ -1,12 +1,11 @@
-//! The blocking forms of calls that only tests make so: everything else either
-//! waits in `capi` or does not wait.
+//! Blocking forms of calls, for tests. Other callers wait in `capi` or do not block.
 //!
-//! Must not: do more than sleep where the call must wait.
+//! Must not: do anything but sleep while a call is pending.
 
 use crate::ReturnCode;
 use crate::client::{Broadcast, Cancelling, Client, NewTask, Piece, Submitted};
 use crate::link::Limit;
-use crate::slab::Id;
+use crate::slab::SlabId;
 use crate::worker::Worker;
 use gearman_net::Transport;
 use std::mem::MaybeUninit;
@@ -23,7 +22,7 @@ impl<T: Transport> Client<T> {
             Poll::Ready(submitted) => submitted,
             Poll::Pending => {
                 self.link.sleep();
-                self.acknowledged(new)
+                self.finish_background(new)
             }
         }
     }
@@ -33,14 +32,14 @@ impl<T: Transport> Client<T> {
         self.block(|client| client.poll_cancel(&mut call, handle))
     }
 
-    pub(crate) fn send_workload(&mut self, id: Id, bytes: &[u8]) -> Result<usize, ReturnCode> {
+    pub(crate) fn send_workload(&mut self, id: SlabId, bytes: &[u8]) -> Result<usize, ReturnCode> {
         let mut piece = Piece::default();
         self.block(|client| client.poll_send_workload(id, bytes, &mut piece))
     }
 
     pub(crate) fn recv_data(
         &mut self,
-        id: Id,
+        id: SlabId,
         space: &mut [MaybeUninit<u8>],
     ) -> Result<usize, ReturnCode> {
         let mut limit = Limit::default();

@@ -1,13 +1,13 @@
-//! Scripts from a seed, for tests that compare two ways of doing the same.
+//! Random scripts from a seed, for tests that compare a shortcut with the regular path.
 //!
 //! Must not: be used for secrets.
 
-use super::{Peer, packets};
+use super::{ScriptPeer, packets};
 pub(crate) use crate::random::Random;
 use std::fmt::{Debug, Formatter, Result as Written};
 use std::time::Duration;
 
-/// How many scripts are compared.
+/// Number of seeds that a test compares.
 pub(crate) const SEEDS: u64 = 3_000;
 
 impl Random {
@@ -16,22 +16,22 @@ impl Random {
         self.below(times) == 0
     }
 
-    /// One of some values.
+    /// A random element of `values`.
     pub(crate) fn pick<V: Clone>(&mut self, values: &[V]) -> V {
         values[self.below(values.len())].clone()
     }
 }
 
-/// What a peer does with an answer of its own making.
+/// One step of a peer that sends a reply.
 #[derive(Clone)]
 pub(crate) enum Turn {
     Sends(Vec<u8>),
-    Pauses(u64),
+    PausesMs(u64),
     Closes,
 }
 
-/// A time limit that never ends at the very moment at which a peer does something: which
-/// of the two is noticed then depends on how often a call waits.
+/// A timeout that never ends at the very time of a peer's action. If both were equal, their
+/// order would depend on how often a call waits.
 pub(crate) fn time_limit(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds) + Duration::from_nanos(1)
 }
@@ -40,18 +40,18 @@ impl Debug for Turn {
     fn fmt(&self, f: &mut Formatter<'_>) -> Written {
         match self {
             Turn::Sends(bytes) => write!(f, "sends {}", packets(bytes)),
-            Turn::Pauses(milliseconds) => write!(f, "pauses {milliseconds} ms"),
+            Turn::PausesMs(milliseconds) => write!(f, "pauses {milliseconds} ms"),
             Turn::Closes => write!(f, "closes"),
         }
     }
 }
 
-/// How an answer arrives: mostly at once, else in pieces cut anywhere, with pauses
-/// between them, or cut off by the end of the connection.
+/// A random way for a reply to arrive: mostly at once, otherwise in pieces split anywhere,
+/// with pauses, or cut short by the end of the connection.
 pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
     let mut turns = Vec::new();
     if random.one_in(4) {
-        turns.push(Turn::Pauses(random.pick(&[1, 20, 150])));
+        turns.push(Turn::PausesMs(random.pick(&[1, 20, 150])));
     }
     let pieces = if random.one_in(3) { 1 + random.below(4) } else { 1 };
     let mut rest = answer;
@@ -67,7 +67,7 @@ pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
             return turns;
         }
         if piece > 0 && random.one_in(3) {
-            turns.push(Turn::Pauses(random.pick(&[1, 20, 150])));
+            turns.push(Turn::PausesMs(random.pick(&[1, 20, 150])));
         }
     }
     if random.one_in(40) {
@@ -76,20 +76,20 @@ pub(crate) fn arrival(random: &mut Random, answer: &[u8]) -> Vec<Turn> {
     turns
 }
 
-impl Peer {
-    /// Adds turns to the script.
+impl ScriptPeer {
+    /// Appends turns to the script.
     pub(crate) fn takes_turns(&mut self, turns: &[Turn]) {
         for turn in turns {
             match turn {
                 Turn::Sends(bytes) => self.sends(bytes),
-                Turn::Pauses(milliseconds) => self.pauses(*milliseconds),
+                Turn::PausesMs(milliseconds) => self.pauses(*milliseconds),
                 Turn::Closes => self.closes(),
             };
         }
     }
 }
 
-/// Names the seed of a test that panics while this is alive.
+/// Prints the seed of a test that panics while this value exists.
 pub(crate) struct Seed(pub(crate) u64);
 
 impl Drop for Seed {
@@ -100,13 +100,13 @@ impl Drop for Seed {
     }
 }
 
-/// Compares what was seen after each deed of a script that was played both ways.
+/// Compares what was observed after each action of a script that ran both ways.
 ///
 /// # Errors
-/// The deeds up to the first difference, and that.
+/// The actions up to the first difference, and the difference.
 pub(crate) fn differences(
     seed: u64,
-    deeds: &[impl Debug],
+    actions: &[impl Debug],
     quick: &[String],
     ordinary: &[String],
 ) -> Result<(), String> {
@@ -116,8 +116,8 @@ pub(crate) fn differences(
         return Ok(());
     };
     let mut text = format!("seed {seed}:\n");
-    for deed in &deeds[..=at] {
-        text += &format!("  {deed:?}\n");
+    for action in &actions[..=at] {
+        text += &format!("  {action:?}\n");
     }
     Err(text + &format!("shortcut: {}\nordinary: {}", quick[at], ordinary[at]))
 }

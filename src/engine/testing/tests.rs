@@ -1,22 +1,22 @@
-//! The script itself, played against a bare link.
+//! Tests of the scripted transport, with a bare `Link`.
 
 use super::*;
-use crate::link::{Fill, Flush, Link, State, Wait};
+use crate::link::{ConnState, Fill, Flush, Link, Wait};
 
 #[test]
-fn a_script_is_played_as_far_as_the_engine_goes_along() {
+fn a_script_advances_with_the_engine() {
     let (net, world) = ScriptNet::new();
     let mut link = Link::new(net);
-    link.add_server("localhost", 0).expect("address");
+    link.add_server("localhost", 0).expect("a numeric address");
     world.peer(0).expects(b"ping").pauses(50).sends(b"po").sends(b"ng").closes();
-    link.open(0, None).expect("starts");
+    link.open(0, None).expect("connecting starts");
     assert_eq!(link.wait(None), Ok(Wait::Ready));
     assert_eq!(link.finish_connect(0), Ok(true));
     link.conns[0].writable = false;
     assert_eq!(link.flush(0, b"ping", &mut 0), Ok(Flush::Done));
     let before = world.now();
     let mut got = Vec::new();
-    while link.conns[0].state == State::Up {
+    while link.conns[0].state == ConnState::Up {
         assert_eq!(link.wait(None), Ok(Wait::Ready));
         link.conns[0].writable = false;
         while link.fill(0) == Ok(Fill::Data) {}
@@ -26,18 +26,18 @@ fn a_script_is_played_as_far_as_the_engine_goes_along() {
     }
     assert_eq!(got, b"pong");
     assert_eq!(world.now() - before, Duration::from_millis(50));
-    world.is_over();
+    world.assert_done();
     assert_eq!(world.take_calls(), Calls { send: 1, recv: 3, wait: 4, connect: 1 });
 }
 
 #[test]
 #[should_panic(expected = "peer 0 expects")]
-fn bytes_that_nobody_expects_fail_the_test() {
+fn unexpected_bytes_fail_the_test() {
     let (net, world) = ScriptNet::new();
     let mut link = Link::new(net);
-    link.add_server("localhost", 0).expect("address");
+    link.add_server("localhost", 0).expect("a numeric address");
     world.peer(0).expects(b"ping");
-    link.open(0, None).expect("starts");
+    link.open(0, None).expect("connecting starts");
     assert_eq!(link.wait(None), Ok(Wait::Ready));
     assert_eq!(link.finish_connect(0), Ok(true));
     link.conns[0].writable = false;

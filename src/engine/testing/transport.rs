@@ -1,8 +1,8 @@
-//! The engine's side of a script: what would be system calls.
+//! The engine's side of a script: the transport that replaces sockets.
 //!
-//! Must not: let anything happen but what the script says.
+//! Must not: do anything that the script does not say.
 
-use super::{Connect, Peer, ScriptNet, packets};
+use super::{Connect, ScriptNet, ScriptPeer, packets};
 use gearman_buf::Owned;
 use gearman_net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
 use std::cell::RefMut;
@@ -11,10 +11,10 @@ use std::mem::MaybeUninit;
 use std::time::Instant;
 
 impl ScriptNet {
-    fn peer(&mut self, key: usize) -> RefMut<'_, Peer> {
+    fn peer(&mut self, key: usize) -> RefMut<'_, ScriptPeer> {
         RefMut::map(self.0.borrow_mut(), |state| {
             if state.peers.len() <= key {
-                state.peers.resize_with(key + 1, Peer::default);
+                state.peers.resize_with(key + 1, ScriptPeer::default);
             }
             &mut state.peers[key]
         })
@@ -35,7 +35,7 @@ impl Transport for ScriptNet {
         let mut state = self.0.borrow_mut();
         let forked = std::mem::take(&mut state.forked);
         if forked {
-            state.peers.iter_mut().for_each(Peer::shut);
+            state.peers.iter_mut().for_each(ScriptPeer::shut);
             state.ready.clear();
         }
         forked
@@ -80,7 +80,7 @@ impl Transport for ScriptNet {
         }
         let all = [head, body].concat();
         if peer.room.front() == Some(&0) {
-            // However often it is tried, until the next wait.
+            // The socket stays full until the next wait.
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let room = peer.room.pop_front().unwrap_or(all.len());
@@ -113,7 +113,7 @@ impl Transport for ScriptNet {
     }
 
     fn liveness(&mut self, key: usize) -> Liveness {
-        // What the peer did while nobody waited has arrived by now.
+        // Apply what the peer has done since the last wait.
         let now = self.0.borrow().now;
         let mut peer = self.peer(key);
         peer.play(key, now);
@@ -136,7 +136,7 @@ impl Transport for ScriptNet {
         let mut state = self.0.borrow_mut();
         let state = &mut *state;
         state.calls.wait += 1;
-        assert!(state.calls.wait < 100_000, "waits without end");
+        assert!(state.calls.wait < 100_000, "too many waits");
         if state.interrupts > 0 {
             state.interrupts -= 1;
             return Ok(Waited::Interrupted);
@@ -169,11 +169,11 @@ impl Transport for ScriptNet {
                     state.now = now.max(until);
                     return Ok(Waited::TimedOut);
                 }
-                (None, None) if state.gets_going() => {}
+                (None, None) if state.resolve_stuck() => {}
                 (None, None) => {
                     let left: Vec<_> =
                         state.peers.iter().map(|p| (&p.script, packets(&p.sent))).collect();
-                    panic!("waits for ever; scripts and what was sent: {left:?}");
+                    panic!("a wait that cannot end; scripts and unmatched bytes: {left:?}");
                 }
             }
         }

@@ -1,67 +1,68 @@
-//! The functions that a worker offers, and telling servers about them.
+//! The functions that a worker offers, and the packets that register them.
 //!
-//! Nothing is sent here: a change is buffered on every open connection and goes
-//! out with the next packet; a fresh connection is told everything.
+//! A change is queued for every open connection and sent with the next GRAB_JOB. A new
+//! connection gets all functions.
 //!
-//! Must not: know what a token stands for.
+//! Must not: know what a token means.
 
 use super::Worker;
 use crate::ReturnCode;
 use crate::at;
-use crate::link::State;
+use crate::link::ConnState;
 use gearman_net::Transport;
 use gearman_protocol::limits::{FUNCTION_MAX_SIZE, MAX_ARGS_SIZE};
 use gearman_protocol::{Command, Magic, encode};
 
 /// A function that a worker offers.
 #[derive(Clone, Debug)]
-pub struct Function {
-    /// With the namespace that was set when it was added, of this length.
+pub struct WorkerFunction {
+    /// The name on the wire: with the namespace that was set when it was added.
     name: Box<[u8]>,
-    namespace: usize,
-    /// How many milliseconds the server gives a job; 0 for ever.
-    timeout: u32,
-    /// What the layer above runs for a job; `None` when jobs are only grabbed.
+    /// Length of that namespace, in bytes.
+    namespace_len: usize,
+    /// Time that the server allows for a job, in milliseconds; 0 for no limit.
+    timeout_ms: u32,
+    /// What the layer above runs for a job; None if jobs are only grabbed.
     token: Option<u64>,
 }
 
-impl Function {
-    /// The name on the wire, namespace included.
+impl WorkerFunction {
+    /// The name on the wire, with the namespace.
     pub fn name(&self) -> &[u8] {
         &self.name
     }
 
-    /// The name that the program knows it by.
+    /// The name without the namespace.
     fn own_name(&self) -> &[u8] {
-        &self.name[self.namespace..]
+        &self.name[self.namespace_len..]
     }
 
-    /// What the layer above runs.
+    /// The token of the layer above.
     pub fn token(&self) -> Option<u64> {
         self.token
     }
 
-    fn announce(&self, out: &mut Vec<u8>) {
-        if self.timeout == 0 {
+    fn encode_can_do(&self, out: &mut Vec<u8>) {
+        if self.timeout_ms == 0 {
             encode(out, Magic::Request, Command::CanDo, &[&self.name], b"");
         } else {
-            let timeout = self.timeout.to_string();
-            let args: &[&[u8]] = &[&self.name, timeout.as_bytes()];
+            let timeout_ms = self.timeout_ms.to_string();
+            let args: &[&[u8]] = &[&self.name, timeout_ms.as_bytes()];
             encode(out, Magic::Request, Command::CanDoTimeout, args, b"");
         }
     }
 }
 
 impl<T: Transport> Worker<T> {
-    /// Offers a function, named without the namespace. One of the same name
-    /// stays, but is not called any more.
+    /// Offers a function, named without the namespace. A function of the same name stays
+    /// registered but is not called any more.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for a name that is empty or too long.
     pub fn add_function(
         &mut self,
         name: &[u8],
-        timeout: u32,
+        timeout_ms: u32,
         token: Option<u64>,
     ) -> Result<(), ReturnCode> {
         self.check_fork();
@@ -76,24 +77,24 @@ impl<T: Transport> Worker<T> {
             return Err(self.link.error.set(ReturnCode::INVALID_ARGUMENT, at, wrong));
         }
         let name = self.link.settings.qualified(name).into();
-        let namespace = self.link.settings.namespace_len();
-        self.offer(Function { name, namespace, timeout, token });
+        let namespace_len = self.link.settings.namespace_len();
+        self.offer(WorkerFunction { name, namespace_len, timeout_ms, token });
         Ok(())
     }
 
-    /// Offers what another worker does, under the same tokens.
-    pub fn offer_same<U: Transport>(&mut self, other: &Worker<U>) {
+    /// Offers the functions of another worker, with the same tokens.
+    pub fn offer_functions_of<U: Transport>(&mut self, other: &Worker<U>) {
         for function in &other.functions {
             self.offer(function.clone());
         }
     }
 
-    fn offer(&mut self, function: Function) {
-        self.tell_all(|out| function.announce(out));
+    fn offer(&mut self, function: WorkerFunction) {
+        self.queue_ability_change(|out| function.encode_can_do(out));
         self.functions.push(function);
     }
 
-    /// Takes back every function of a name.
+    /// Removes every function of a name.
     ///
     /// # Errors
     /// `NO_REGISTERED_FUNCTION`.
@@ -103,7 +104,9 @@ impl<T: Transport> Worker<T> {
         // One CANT_DO for each CAN_DO: servers count them.
         while let Some(at) = self.functions.iter().rposition(|f| f.own_name() == name) {
             let name = self.functions.remove(at).name;
-            self.tell_all(|out| encode(out, Magic::Request, Command::CantDo, &[&name], b""));
+            self.queue_ability_change(|out| {
+                encode(out, Magic::Request, Command::CantDo, &[&name], b"")
+            });
             found = Ok(());
         }
         found
@@ -114,16 +117,18 @@ impl<T: Transport> Worker<T> {
         self.functions.iter().any(|f| f.token == Some(token))
     }
 
-    /// Takes back every function.
+    /// Removes every function.
     ///
     /// # Errors
-    /// `NO_REGISTERED_FUNCTIONS` when there is none.
+    /// `NO_REGISTERED_FUNCTIONS` if no function is registered.
     pub fn remove_all_functions(&mut self) -> Result<(), ReturnCode> {
         self.check_fork();
         if self.functions.is_empty() {
             return Err(ReturnCode::NO_REGISTERED_FUNCTIONS);
         }
-        self.tell_all(|out| encode(out, Magic::Request, Command::ResetAbilities, &[], b""));
+        self.queue_ability_change(|out| {
+            encode(out, Magic::Request, Command::ResetAbilities, &[], b"")
+        });
         self.functions.clear();
         Ok(())
     }
@@ -133,48 +138,48 @@ impl<T: Transport> Worker<T> {
         self.functions.iter().any(|f| f.own_name() == name)
     }
 
-    /// The function that is called for a name on the wire: the newest.
-    pub(super) fn function(&self, name: &[u8]) -> Option<&Function> {
+    /// The function to call for a name on the wire: the one added last.
+    pub(super) fn function(&self, name: &[u8]) -> Option<&WorkerFunction> {
         self.functions.iter().rev().find(|f| f.name() == name)
     }
 
-    /// Tells a fresh connection about every function, the newest first.
-    pub(super) fn announce(&mut self, key: usize) {
+    /// Buffers CAN_DO for every function on a new connection, the newest first.
+    pub(super) fn encode_functions(&mut self, key: usize) {
         let out = self.link.conns[key].out.bytes();
         for function in self.functions.iter().rev() {
-            function.announce(out);
+            function.encode_can_do(out);
         }
     }
 
-    fn tell_all(&mut self, packet: impl Fn(&mut Vec<u8>)) {
+    fn queue_ability_change(&mut self, packet: impl Fn(&mut Vec<u8>)) {
         for (conn, server) in self.link.conns.iter().zip(&mut self.servers) {
-            if conn.state != State::Down {
-                packet(&mut server.news);
+            if conn.state != ConnState::Down {
+                packet(&mut server.ability_changes);
             }
         }
-        self.has_news = true;
+        self.has_ability_changes = true;
     }
 
-    /// Tells the servers what has changed since they were asked last.
+    /// Buffers the queued changes on their connections.
     #[inline]
-    pub(super) fn spread_news(&mut self) {
-        if self.has_news {
-            self.spread_all();
+    pub(super) fn flush_ability_changes(&mut self) {
+        if self.has_ability_changes {
+            self.flush_all_ability_changes();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn spread_all(&mut self) {
-        self.has_news = false;
+    fn flush_all_ability_changes(&mut self) {
+        self.has_ability_changes = false;
         for key in 0..self.servers.len() {
-            let news = std::mem::take(&mut self.servers[key].news);
+            let changes = std::mem::take(&mut self.servers[key].ability_changes);
             let conn = &mut self.link.conns[key];
-            if conn.state == State::Down || news.is_empty() {
+            if conn.state == ConnState::Down || changes.is_empty() {
                 continue;
             }
-            conn.out.bytes().extend_from_slice(&news);
-            // It goes out with the question, unless there is nothing to ask for.
+            conn.out.bytes().extend_from_slice(&changes);
+            // They are sent with the next GRAB_JOB, or at once if no function is left.
             if self.functions.is_empty() && self.link.flush(key, &[], &mut 0).is_err() {
                 self.lost(key);
             }

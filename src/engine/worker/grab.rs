@@ -3,57 +3,56 @@
 //! Must not: run a job.
 
 use super::Worker;
-use super::server::{Owed, Queue};
+use super::server::{QueueState, WorkerOwed};
 use super::stop::Stop;
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{State, Wait, earlier};
-use crate::slab::Id;
+use crate::link::{ConnState, Wait, earlier};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to answer, or to be connected to, before the next
-/// one is asked.
-pub(super) const GRACE: Duration = Duration::from_millis(200);
+/// Time that a server has to connect, or to answer, before the next one is asked.
+pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(200);
 
-/// One call of `work` or `grab_job`, until it has a job. Plain data.
+/// The progress of one call of `work` or `grab_job`. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    stage: Stage,
-    /// Names the call, or in non-blocking mode the round.
+    stage: SearchStage,
+    /// The number of the call, or in non-blocking mode of the round.
     pub(super) number: u64,
-    /// Sleep until there is a job, or only ask once.
+    /// Sleep until a job arrives, instead of asking every server once.
     sleeps: bool,
     pub(super) blocking: bool,
-    /// When its time is over.
+    /// The deadline of the call.
     deadline: Option<Instant>,
-    /// The server that is waited for, and until when the others wait with it.
+    /// The server that is waited for, and when its turn ends.
     turn: Option<(usize, Instant)>,
-    /// A connection was lost meanwhile.
+    /// A connection was lost during the call.
     lost: bool,
-    /// Why a server could not be used.
+    /// Why the last unusable server failed.
     failure: Option<ReturnCode>,
-    /// Until when a stop waits for an answer that is outstanding.
-    stops_at: Option<Instant>,
+    /// How long a graceful stop waits for an outstanding reply.
+    stop_deadline: Option<Instant>,
 }
 
-/// How far a call has come.
+/// The stage of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing was asked.
+enum SearchStage {
+    /// No server is asked yet.
     Begins,
-    /// The only server was asked, and nothing else is going on.
+    /// The shortcut has asked the only server.
     AsksQuickly,
     /// The next server can be asked.
     Asks,
-    /// Nothing can be asked before something has come.
+    /// The call waits for a reply, a connection or a deadline.
     Pauses,
 }
 
 impl Search {
-    /// A call that goes on until there is a job.
+    /// A call that sleeps until a job arrives.
     pub const fn for_work() -> Search {
         Search::new(true)
     }
@@ -65,7 +64,7 @@ impl Search {
 
     const fn new(sleeps: bool) -> Search {
         Search {
-            stage: Stage::Begins,
+            stage: SearchStage::Begins,
             number: 0,
             sleeps,
             blocking: true,
@@ -73,17 +72,17 @@ impl Search {
             turn: None,
             lost: false,
             failure: None,
-            stops_at: None,
+            stop_deadline: None,
         }
     }
 }
 
-/// What to do next.
-enum Next {
-    Take(Id),
-    /// The answer of this server is awaited, or a connection to it.
+/// What a call does next.
+enum AskOutcome {
+    Take(SlabId),
+    /// Wait for this server to connect or to answer.
     Await(usize),
-    /// Every server was asked, or is not to be waited for.
+    /// Every server was asked or passed over.
     AllAsked,
 }
 
@@ -92,71 +91,71 @@ impl<T: Transport> Worker<T> {
     ///
     /// # Errors
     /// As [`Worker::poll_job`].
-    pub fn grab(&mut self) -> Result<Id, ReturnCode> {
+    pub fn grab(&mut self) -> Result<SlabId, ReturnCode> {
         let mut search = Search::for_grab();
         self.block(|worker| worker.poll_job(&mut search))
     }
 
-    /// Goes on until there is a job, or a reason to return without one.
+    /// Continues until a job arrives or the call has to end without one.
     ///
     /// # Errors
-    /// `NO_JOBS` when no server has one and the call does not sleep, `IO_WAIT` in
-    /// non-blocking mode, `TIMEOUT`, and whatever keeps servers from being asked.
-    /// In non-blocking mode it is never `Pending`.
+    /// `NO_JOBS` if no server has a job and the call does not sleep, `IO_WAIT` in
+    /// non-blocking mode, `TIMEOUT`, or why no server could be asked. Never `Pending` in
+    /// non-blocking mode.
     #[inline]
-    pub fn poll_job(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
+    pub fn poll_job(&mut self, call: &mut Search) -> Poll<Result<SlabId, ReturnCode>> {
         match call.stage {
-            Stage::Begins => {
+            SearchStage::Begins => {
                 let deadline = self.begin_job(call.sleeps);
-                let asked = self.ask_quickly();
+                let asked = self.send_quick_grab();
                 let quick = if asked { self.poll_quick(deadline) } else { Poll::Ready(Ok(None)) };
                 self.poll_begun(call, deadline, quick)
             }
-            Stage::AsksQuickly => {
+            SearchStage::AsksQuickly => {
                 let quick = self.poll_quick(call.deadline);
                 self.poll_begun(call, call.deadline, quick)
             }
-            Stage::Asks | Stage::Pauses => self.poll_find(call),
+            SearchStage::Asks | SearchStage::Pauses => self.poll_find(call),
         }
     }
 
-    /// Looks at what has to be looked at before a job is asked for. Returns when the call's
-    /// time is over.
+    /// Prepares a call: detects a fork, clears the last error, buffers changed functions.
+    /// Returns the deadline.
     #[inline(always)]
     pub(super) fn begin_job(&mut self, sleeps: bool) -> Option<Instant> {
         self.check_fork();
         self.link.error.reset();
-        self.spread_news();
-        self.link.settings.timeout.filter(|_| self.sleep_ends || !sleeps)?;
+        self.flush_ability_changes();
+        self.link.settings.timeout.filter(|_| self.timeout_ends_sleep || !sleeps)?;
         self.link.settings.deadline(self.link.net.now())
     }
 
-    /// Goes on with a call when the quick way has come to something.
+    /// Continues a call with the result of the shortcut.
     #[inline]
     pub(super) fn poll_begun(
         &mut self,
         call: &mut Search,
         deadline: Option<Instant>,
-        quick: Poll<Result<Option<Id>, ReturnCode>>,
-    ) -> Poll<Result<Id, ReturnCode>> {
-        (call.stage, call.deadline) = (Stage::AsksQuickly, deadline);
+        quick: Poll<Result<Option<SlabId>, ReturnCode>>,
+    ) -> Poll<Result<SlabId, ReturnCode>> {
+        (call.stage, call.deadline) = (SearchStage::AsksQuickly, deadline);
         match ready!(quick) {
             Ok(Some(job)) => Poll::Ready(Ok(job)),
             quick => self.search(call, quick.err()),
         }
     }
 
-    /// Looks for a job the ordinary way. `lost` is why the quick way has lost the
-    /// only server's connection, if it has.
+    /// Looks for a job on the regular path. `lost` is the error if the shortcut has lost the
+    /// connection.
     #[inline(never)]
     fn search(
         &mut self,
         call: &mut Search,
         lost: Option<ReturnCode>,
-    ) -> Poll<Result<Id, ReturnCode>> {
+    ) -> Poll<Result<SlabId, ReturnCode>> {
         call.blocking = !self.link.settings.non_blocking;
         if !call.blocking {
-            return Poll::Ready(self.go_on_with_round(call));
+            return Poll::Ready(self.continue_round(call));
         }
         self.end_round();
         self.last_call += 1;
@@ -165,14 +164,15 @@ impl<T: Transport> Worker<T> {
             self.lose(call, 0, code);
         }
         self.begin_search()?;
-        self.send_question(call);
-        // What the quick way left unread is not reported again.
+        self.flush_grab(call);
+        // The poller does not report again what the shortcut left unread.
         self.serve(call)?;
-        call.stage = Stage::Asks;
+        call.stage = SearchStage::Asks;
         self.poll_find(call)
     }
 
-    /// Looks whether there is anything to ask.
+    /// Checks that there are servers and functions, and closes connections of abandoned
+    /// jobs.
     pub(super) fn begin_search(&mut self) -> Result<(), ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set_code(ReturnCode::NO_SERVERS));
@@ -185,7 +185,7 @@ impl<T: Transport> Worker<T> {
             ));
         }
         if self.stop.is_some() {
-            // A stronger request may have come.
+            // A stronger request may have arrived.
             self.note_stop();
         }
         for key in 0..self.servers.len() {
@@ -196,43 +196,43 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// Asks servers until there is a job.
-    fn poll_find(&mut self, call: &mut Search) -> Poll<Result<Id, ReturnCode>> {
+    /// Asks servers until one assigns a job.
+    fn poll_find(&mut self, call: &mut Search) -> Poll<Result<SlabId, ReturnCode>> {
         loop {
-            if call.stage == Stage::Pauses {
+            if call.stage == SearchStage::Pauses {
                 ready!(self.poll_pause(call))?;
-                call.stage = Stage::Asks;
+                call.stage = SearchStage::Asks;
                 self.serve(call)?;
             }
-            self.heed_stop(call)?;
+            self.check_stop(call)?;
             match self.ask(call) {
-                Next::Take(job) => return Poll::Ready(Ok(job)),
-                Next::Await(key) => call.turn = self.await_turn(call.turn, key),
-                Next::AllAsked => self.all_asked(call)?,
+                AskOutcome::Take(job) => return Poll::Ready(Ok(job)),
+                AskOutcome::Await(key) => call.turn = self.await_turn(call.turn, key),
+                AskOutcome::AllAsked => self.all_asked(call)?,
             }
-            call.stage = Stage::Pauses;
+            call.stage = SearchStage::Pauses;
         }
     }
 
-    /// Ends the call when a stop was asked for. A job that a server may be
-    /// giving us right now is still run, unless it takes too long to come.
-    pub(super) fn heed_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
+    /// Ends the call after a stop request. A graceful stop first waits for outstanding
+    /// replies, for at most `ANSWER_GRACE`, and still runs a job that one of them assigns.
+    pub(super) fn check_stop(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let Some(stop) = self.stop else { return Ok(()) };
-        let comes = (0..self.servers.len()).any(|key| self.is_giving(key));
+        let comes = (0..self.servers.len()).any(|key| self.may_bring_job(key));
         if stop == Stop::Graceful && comes && call.blocking {
             let now = self.link.net.now();
-            if now < *call.stops_at.get_or_insert(now + GRACE) {
+            if now < *call.stop_deadline.get_or_insert(now + ANSWER_GRACE) {
                 return Ok(());
             }
         }
-        self.give_back();
+        self.return_unclaimed_jobs();
         Err(self.link.error.set_code(stop.code()))
     }
 
-    /// Takes a job that has come, or asks the next server.
-    fn ask(&mut self, call: &mut Search) -> Next {
+    /// Returns a received job, or asks the next server.
+    fn ask(&mut self, call: &mut Search) -> AskOutcome {
         if let Some(job) = self.ready.pop_front() {
-            return Next::Take(job);
+            return AskOutcome::Take(job);
         }
         for key in self.link.keys() {
             let server = &self.servers[key];
@@ -240,58 +240,61 @@ impl<T: Transport> Worker<T> {
                 continue;
             }
             match self.link.conns[key].state {
-                State::Down => {
-                    if self.stop.is_some() || server.failed_in == call.number || self.rests(key) {
+                ConnState::Down => {
+                    if self.stop.is_some()
+                        || server.failed_in == call.number
+                        || self.waits_to_reconnect(key)
+                    {
                         continue;
                     }
                     match self.connect(key) {
-                        Ok(()) => return Next::Await(key),
+                        Ok(()) => return AskOutcome::Await(key),
                         Err(code) => self.fail(call, key, code),
                     }
                 }
-                State::Connecting => return Next::Await(key),
-                State::Up => {
-                    if !server.asks()
+                ConnState::Connecting => return AskOutcome::Await(key),
+                ConnState::Up => {
+                    if !server.awaits_job()
                         && self.stop.is_none()
                         && let Err(code) = self.grab_from(key)
                     {
                         self.lose(call, key, code);
-                        // It may be back already.
+                        // The server may be reachable again.
                         return self.ask(call);
                     }
-                    return Next::Await(key);
+                    return AskOutcome::Await(key);
                 }
             }
         }
-        Next::AllAsked
+        AskOutcome::AllAsked
     }
 
     /// Asks a server for a job.
     pub(super) fn grab_from(&mut self, key: usize) -> Result<(), ReturnCode> {
         let command = self.grabs_with;
-        self.servers[key].owed.push_back(Owed::Grab);
+        self.servers[key].owed.push_back(WorkerOwed::Grab);
         self.servers[key].noop = false;
-        self.tell(key, command)
+        self.send_command(key, command)
     }
 
-    /// Whether a server that is down is left alone for a while. No clock is read
-    /// while everything is well.
-    pub(super) fn rests(&mut self, key: usize) -> bool {
-        let Some(until) = self.servers[key].rests_until else { return false };
+    /// Whether the reconnect delay of a server is not over. Reads the clock only after a
+    /// failure.
+    pub(super) fn waits_to_reconnect(&mut self, key: usize) -> bool {
+        let Some(until) = self.servers[key].reconnect_at else { return false };
         let rests = self.link.net.now() < until;
         if !rests {
-            self.servers[key].rests_until = None;
+            self.servers[key].reconnect_at = None;
         }
         rests
     }
 
-    /// Buffers a packet without arguments and sends what is buffered.
-    pub(super) fn tell(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
+    /// Buffers a packet without arguments and flushes the connection.
+    pub(super) fn send_command(&mut self, key: usize, command: Command) -> Result<(), ReturnCode> {
         encode(self.link.conns[key].out.bytes(), Magic::Request, command, &[], b"");
         self.link.flush(key, &[], &mut 0).map(drop)
     }
 
-    /// The server that has to be waited for, and until when the others wait with it.
+    /// The server to wait for, and when its turn ends.
     pub(super) fn await_turn(
         &self,
         turn: Option<(usize, Instant)>,
@@ -303,16 +306,17 @@ impl<T: Transport> Worker<T> {
         Some((key, self.link.net.now() + self.grace()))
     }
 
-    /// The grace that a server gets: every server is to be asked before the
-    /// call's time is over. A program without blocking that never waits sleeps itself.
+    /// The duration of a server's turn, so that every server is asked before the call's
+    /// deadline. A timeout of 0 does not shorten it in non-blocking mode: such a program
+    /// sleeps by itself.
     fn grace(&self) -> Duration {
         let settings = &self.link.settings;
         let limit = settings.timeout.filter(|t| !settings.non_blocking || !t.is_zero());
         let share = limit.map(|t| t / (self.servers.len() as u32 + 1));
-        share.unwrap_or(GRACE).min(GRACE)
+        share.unwrap_or(ANSWER_GRACE).min(ANSWER_GRACE)
     }
 
-    /// No server has a job now.
+    /// Handles the case that no server has a job now.
     fn all_asked(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         call.turn = None;
         let answered = self.servers.iter().any(|s| s.answered_in == call.number);
@@ -332,17 +336,19 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// Has a server that has no job wake us when it has one.
+    /// Sends PRE_SLEEP to a server without a job, which then sends NOOP when it has one.
     pub(super) fn go_to_sleep(&mut self, key: usize) -> Result<(), ReturnCode> {
-        if self.servers[key].queue != Queue::Empty || self.link.conns[key].state != State::Up {
+        if self.servers[key].queue != QueueState::Empty
+            || self.link.conns[key].state != ConnState::Up
+        {
             return Ok(());
         }
-        self.servers[key].queue = Queue::Watched;
-        self.tell(key, Command::PreSleep)
+        self.servers[key].queue = QueueState::PreSleepSent;
+        self.send_command(key, Command::PreSleep)
     }
 
-    /// No server can be reached. A call that is to sleep for so long at most tries
-    /// until then; without a limit the program is told.
+    /// Handles the case that no server can be reached. A call that sleeps with a deadline
+    /// retries until then; any other fails once every server was tried.
     fn all_down(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let tried = self.servers.iter().all(|s| s.failed_in == call.number);
         let failure = call.failure.unwrap_or(ReturnCode::COULD_NOT_CONNECT);
@@ -355,7 +361,7 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// Says that no server can be reached, if nothing has said so yet.
+    /// Records that no server can be reached, unless that is recorded already.
     fn unreachable(&mut self, code: ReturnCode) -> ReturnCode {
         if self.link.error.code() != code
             && let Some(conn) = self.link.conns.last()
@@ -366,8 +372,7 @@ impl<T: Transport> Worker<T> {
         code
     }
 
-    /// Waits until something has come, the time is up, or another server is to be
-    /// asked.
+    /// Waits for a connection, for the deadline, or for the end of a server's turn.
     fn poll_pause(&mut self, call: &mut Search) -> Poll<Result<(), ReturnCode>> {
         let until = self.pause_ends(call);
         let wait = ready!(self.link.poll_wait(until))?;
@@ -384,14 +389,14 @@ impl<T: Transport> Worker<T> {
 
     fn pause_ends(&self, call: &Search) -> Option<Instant> {
         let mut until = earlier(call.deadline, call.turn.map(|(_, end)| end));
-        until = earlier(until, call.stops_at);
+        until = earlier(until, call.stop_deadline);
         for (conn, server) in self.link.conns.iter().zip(&self.servers) {
             match conn.state {
-                State::Up => {}
-                State::Connecting => until = earlier(until, conn.deadline),
+                ConnState::Up => {}
+                ConnState::Connecting => until = earlier(until, conn.deadline),
                 // A call that does not sleep tries each server once.
-                State::Down if !call.sleeps && server.failed_in == call.number => {}
-                State::Down => until = earlier(until, server.rests_until),
+                ConnState::Down if !call.sleeps && server.failed_in == call.number => {}
+                ConnState::Down => until = earlier(until, server.reconnect_at),
             }
         }
         until
@@ -399,13 +404,13 @@ impl<T: Transport> Worker<T> {
 
     fn pause_ended(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         let now = self.link.net.now();
-        // `serve` finds out that connecting took too long.
-        self.link.end_attempts();
-        // A server that has rested is tried again, by the same call too: else its rest
-        // would be over again and again.
+        // `serve` handles an attempt to connect that has expired.
+        self.link.expire_connects();
+        // A server is tried again after its reconnect delay, also by the same call:
+        // otherwise the delay would be over again in each wait.
         for server in &mut self.servers {
-            if call.sleeps && server.rests_until.is_some_and(|until| until <= now) {
-                (server.rests_until, server.failed_in) = (None, 0);
+            if call.sleeps && server.reconnect_at.is_some_and(|until| until <= now) {
+                (server.reconnect_at, server.failed_in) = (None, 0);
             }
         }
         if let Some((key, until)) = call.turn
@@ -435,17 +440,17 @@ impl<T: Transport> Worker<T> {
         )
     }
 
-    /// Does what connections have become ready for.
+    /// Handles connections that are ready.
     pub(super) fn serve(&mut self, call: &mut Search) -> Result<(), ReturnCode> {
         for key in 0..self.servers.len() {
-            if self.link.conns[key].state == State::Connecting
+            if self.link.conns[key].state == ConnState::Connecting
                 && self.link.conns[key].writable
                 && let Err(code) = self.finish_connect(key)
             {
                 self.fail(call, key, code);
             }
             let conn = &mut self.link.conns[key];
-            if conn.state != State::Up {
+            if conn.state != ConnState::Up {
                 continue;
             }
             conn.reported = false;
@@ -460,7 +465,9 @@ impl<T: Transport> Worker<T> {
             if (conn.readable || !conn.inbuf.is_empty())
                 && let Err(code) = self.read(key, call.number)
             {
-                if self.link.conns[key].state == State::Up || code != ReturnCode::LOST_CONNECTION {
+                if self.link.conns[key].state == ConnState::Up
+                    || code != ReturnCode::LOST_CONNECTION
+                {
                     return Err(code);
                 }
                 self.lose(call, key, code);
@@ -469,15 +476,15 @@ impl<T: Transport> Worker<T> {
         Ok(())
     }
 
-    /// A server could not be connected to.
+    /// Notes that a server could not be connected to.
     pub(super) fn fail(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
         self.servers[key].failed_in = call.number;
         call.failure = Some(code);
     }
 
-    /// A connection broke. It is made again: in this call if that waits, or in the next
-    /// round.
+    /// Notes that a connection broke. It is made again: in this call if that blocks, or in
+    /// the next round.
     pub(super) fn lose(&mut self, call: &mut Search, key: usize, code: ReturnCode) {
         self.lost(key);
         if !call.blocking {

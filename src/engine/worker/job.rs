@@ -1,4 +1,4 @@
-//! [`Job`]: what a server gave this worker to do.
+//! [`AssignedJob`]: a job that a server assigned to this worker.
 //!
 //! Must not: do I/O.
 
@@ -7,35 +7,34 @@ use gearman_protocol::limits::{HEADER_SIZE, MAX_ARGS, MAX_PAYLOAD};
 use gearman_protocol::packet::Ends;
 use gearman_protocol::{Command, Header, Magic, Packet};
 
-/// Memory up to this size is kept for the next job.
-const KEPT: usize = 16 * 1024;
+/// Largest packet, in bytes, whose memory is kept for the next job.
+const SPARE_JOB_BYTES_MAX: usize = 16 * 1024;
 
-/// A job. Its texts and its workload stay where they are until it is removed,
-/// and each is followed by a NUL: C holds pointers to them.
+/// A job. Its strings and its workload keep their addresses until it is removed, and each
+/// is followed by a NUL: C holds pointers to them.
 #[derive(Debug)]
-pub struct Job {
-    /// Its packet: the header, then handle, function, unique id and reducer, a NUL
-    /// after each, then the body, unless that was received apart. A report about the
-    /// job begins with the same bytes but for the header, which is therefore
-    /// overwritten with the report's.
+pub struct AssignedJob {
+    /// The JOB_ASSIGN packet: the header, then handle, function, unique id and reducer, a
+    /// NUL after each, then the body, unless it was received separately. A report about the
+    /// job starts with the same handle, so its header overwrites this one.
     packet: Owned,
-    /// Where each of the four ends, 0 for those that the packet did not have.
+    /// The end offset of each of the four, 0 for those that the packet does not have.
     ends: Ends,
-    /// Where the body starts.
+    /// The offset of the body.
     body_at: usize,
-    /// The body that was received apart.
+    /// The body, if it was received separately.
     pub(super) body: Owned,
-    /// The connection that it came on, and which life of that connection: after
-    /// a reconnect the server has given the job to somebody else.
+    /// The connection on which it was received, and the generation of that: after a
+    /// reconnect the server has given the job to another worker.
     pub(super) conn: usize,
-    pub(super) life: u32,
-    /// A final packet was sent.
+    pub(super) generation: u32,
+    /// A final report was sent.
     pub(super) finished: bool,
-    /// The ticket of the function that runs for it, 0 while none does.
+    /// The ticket number of the function that runs for it; 0 while none does.
     pub(super) running: u32,
 }
 
-/// What a worker tells about a job.
+/// A report about a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
     /// A piece of the result.
@@ -49,64 +48,64 @@ pub enum Report {
         /// All parts.
         denominator: u32,
     },
-    /// The job is done; the body is the (rest of the) result.
+    /// The job is done; the body is the result, or the rest of it.
     Complete,
-    /// The job is done for; the body says why.
+    /// The job raised an exception, which is the body.
     Exception,
     /// The job has failed.
     Fail,
 }
 
 impl Report {
-    /// Whether nothing can follow.
+    /// Whether no report can follow.
     pub fn is_final(self) -> bool {
         matches!(self, Report::Complete | Report::Exception | Report::Fail)
     }
 }
 
-impl Job {
-    /// A job that stands for nothing yet.
-    fn empty() -> Job {
-        Job {
+impl AssignedJob {
+    /// An unused job.
+    fn empty() -> AssignedJob {
+        AssignedJob {
             packet: Owned::new(),
             ends: [0; MAX_ARGS],
             body_at: 0,
             body: Owned::new(),
             conn: 0,
-            life: 0,
+            generation: 0,
             finished: false,
             running: 0,
         }
     }
 
     /// The job of a JOB_ASSIGN packet of any kind, in the memory of an earlier one if
-    /// there is one. Without the body if that has not arrived as a whole.
+    /// given. Without the body, if that is not received completely.
     ///
     /// # Errors
     /// [`OutOfMemory`].
     #[inline(always)]
     pub(super) fn new(
-        spare: Option<Box<Job>>,
+        spare: Option<Box<AssignedJob>>,
         packet: &Packet<'_>,
         conn: usize,
-        life: u32,
-    ) -> Result<Box<Job>, OutOfMemory> {
-        let mut job = spare.unwrap_or_else(|| Box::new(Job::empty()));
+        generation: u32,
+    ) -> Result<Box<AssignedJob>, OutOfMemory> {
+        let mut job = spare.unwrap_or_else(|| Box::new(AssignedJob::empty()));
         let bytes = packet.bytes();
         job.packet.clear();
         job.packet.extend(if packet.is_whole() { bytes } else { &bytes[..packet.head_size()] })?;
         job.packet.terminate()?;
         job.ends = packet.ends();
         job.body_at = packet.head_size();
-        (job.conn, job.life, job.finished, job.running) = (conn, life, false, 0);
+        (job.conn, job.generation, job.finished, job.running) = (conn, generation, false, 0);
         Ok(job)
     }
 
-    /// The head of a report about the job, whose body has so many bytes: header
-    /// and handle. None when no packet holds that much.
+    /// The header and the handle of a report with `body` bytes. None if that exceeds the
+    /// size of a packet.
     #[inline(always)]
     pub(super) fn report(&mut self, command: Command, body: usize) -> Option<&[u8]> {
-        // The NUL that a body follows.
+        // The NUL before a body.
         let nul = usize::from(command.spec().body);
         let end = usize::from(self.ends[0]) + nul;
         let size = (end - HEADER_SIZE).saturating_add(body);
@@ -119,10 +118,10 @@ impl Job {
         Some(head)
     }
 
-    /// Its memory, if that is small enough to be kept for the next job.
+    /// The memory, if it is small enough to be kept for the next job.
     #[inline]
-    pub(super) fn recycle(self: Box<Job>) -> Option<Box<Job>> {
-        let kept = self.packet.capacity() <= KEPT && self.body.capacity() == 0;
+    pub(super) fn recycle(self: Box<AssignedJob>) -> Option<Box<AssignedJob>> {
+        let kept = self.packet.capacity() <= SPARE_JOB_BYTES_MAX && self.body.capacity() == 0;
         kept.then_some(self)
     }
 
@@ -132,7 +131,7 @@ impl Job {
         let packet = self.packet.as_slice();
         match packet.get(start..usize::from(self.ends[index])) {
             Some(part) => part,
-            // What the packet did not have is empty: it stands on the last NUL.
+            // A field that the packet does not have is an empty slice at the last NUL.
             None => &packet[self.body_at - 1..][..0],
         }
     }
@@ -146,18 +145,18 @@ impl Job {
         }
     }
 
-    /// Takes the workload, if it has memory of its own.
+    /// Takes the workload, if it was received separately.
     pub fn take_body(&mut self) -> Option<Owned> {
         (!self.body.is_empty()).then(|| std::mem::take(&mut self.body))
     }
 
-    /// Forgets the workload.
+    /// Drops the workload.
     pub fn drop_workload(&mut self) {
         self.packet.truncate(self.body_at);
         self.body = Owned::new();
     }
 
-    /// The connection that it came on, by the number of its server.
+    /// The index of the server that assigned it.
     pub fn connection(&self) -> usize {
         self.conn
     }
@@ -167,31 +166,30 @@ impl Job {
         self.part(0)
     }
 
-    /// The function's name as it is on the wire. A NUL follows.
+    /// The function name on the wire. A NUL follows.
     #[inline]
     pub fn function(&self) -> &[u8] {
         self.part(1)
     }
 
-    /// The unique id, empty when the server was not asked for it. A NUL follows.
+    /// The unique id, empty if the server was not asked for it. A NUL follows.
     pub fn unique(&self) -> &[u8] {
         self.part(2)
     }
 
-    /// The function that results are to be sent through, empty without one. A
-    /// NUL follows.
+    /// The name of the reducer, empty without one. A NUL follows.
     pub fn reducer(&self) -> &[u8] {
         self.part(3)
     }
 
-    /// Whether there is such a function.
+    /// Whether the job has a reducer.
     #[inline]
     pub fn reduces(&self) -> bool {
-        // What the packet did not have ends at 0, before what it had.
+        // A field that the packet does not have ends at 0.
         usize::from(self.ends[3]) > usize::from(self.ends[2]) + 1
     }
 
-    /// Whether a final packet was sent.
+    /// Whether a final report was sent.
     pub fn is_finished(&self) -> bool {
         self.finished
     }

@@ -1,14 +1,14 @@
 //! [`Worker`]: the state machine of a worker.
 //!
-//! [`Worker::work`] asks servers for a job until one gives it, and then returns
-//! for the job's function to be called; [`Worker::finish`] tells the server how
-//! that went. Between the two nothing is kept but the job: the function may call
-//! anything on the same worker, or may never come back.
+//! [`Worker::work`] asks servers until one assigns a job, and returns so that the caller
+//! can run the job's function; [`Worker::finish`] reports the outcome to the server.
+//! Between the two only the job is kept: the function may call any function of the same
+//! worker, or may never return.
 //!
-//! One question (GRAB) is outstanding per connection at most, and one connection
-//! is asked at a time, so that no server hands out a job that nobody is waiting
-//! for. A server that is slow to answer is passed over; its job, when it
-//! comes after all, is the next one to be handed out.
+//! At most one GRAB_JOB is outstanding per connection, and one server is asked at a time,
+//! so that no server assigns a job that would have to wait here. A server that is slow to
+//! answer is passed over; if it assigns a job later, that job is the next one to be
+//! returned.
 //!
 //! Must not: call user code.
 
@@ -27,19 +27,19 @@ mod tests;
 mod waiting;
 mod work;
 
-pub use functions::Function;
+pub use functions::WorkerFunction;
 pub use grab::Search;
-pub use job::{Job, Report};
-pub use request::Exchange;
+pub use job::{AssignedJob, Report};
+pub use request::WorkerExchange;
 pub use stop::{STOP_GRACEFUL, STOP_NOW};
-pub use work::{Outcome, Step, Ticket, Upcall};
+pub use work::{Outcome, WorkStep, WorkTicket, WorkUpcall};
 
 use super::ReturnCode;
 use super::link::Link;
-use super::slab::{Id, Slab};
+use super::slab::{BoxSlab, SlabId};
 use gearman_net::Transport;
 use gearman_protocol::Command;
-use server::Server;
+use server::WorkerServer;
 use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Instant;
@@ -50,38 +50,38 @@ use stop::Stop;
 pub struct Worker<T: Transport> {
     /// The connections.
     pub link: Link<T>,
-    /// Which packet asks for a job: GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL.
+    /// The packet that asks for a job: GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL.
     pub grabs_with: Command,
-    /// Whether the time limit ends a sleep.
-    pub sleep_ends: bool,
-    /// Whether [`Worker::finish`] says in non-blocking mode, too, that a result was lost.
-    pub tells_losses: bool,
-    servers: Vec<Server>,
-    /// Some server has something to hear of functions.
-    has_news: bool,
-    /// The oldest first.
-    functions: Vec<Function>,
-    jobs: Slab<Job>,
-    /// Jobs that have come and were not handed out.
-    ready: VecDeque<Id>,
-    /// The memory of the last job.
-    spare: Option<Box<Job>>,
+    /// Whether the timeout also ends a sleep.
+    pub timeout_ends_sleep: bool,
+    /// Whether [`Worker::finish`] reports a lost result in non-blocking mode, too.
+    pub reports_lost_results: bool,
+    servers: Vec<WorkerServer>,
+    /// Some server has unsent `ability_changes`.
+    has_ability_changes: bool,
+    /// In the order of adding.
+    functions: Vec<WorkerFunction>,
+    jobs: BoxSlab<AssignedJob>,
+    /// Received jobs that are not returned to the caller yet.
+    ready: VecDeque<SlabId>,
+    /// A removed job, whose memory the next one reuses.
+    spare: Option<Box<AssignedJob>>,
     stop: Option<Stop>,
-    /// The round of non-blocking calls that is under way; 0 when there is none.
+    /// The number of the current round of non-blocking calls; 0 between rounds.
     round: u64,
-    /// The server that they wait for, and until when.
+    /// The server whose turn it is in that round, and when its turn ends.
     turn: Option<(usize, Instant)>,
-    /// A program's event loop drives this worker, by what [`Worker::poll_fd`] and
-    /// [`Worker::next_timeout`] tell it.
+    /// An event loop drives this worker, with [`Worker::poll_fd`] and
+    /// [`Worker::next_timeout`].
     in_event_loop: bool,
     last_call: u64,
-    last_life: u32,
+    last_generation: u32,
     last_ticket: u32,
     last_exchange: u32,
-    reply: Option<(u32, super::exchange::Reply)>,
-    /// The packet that the call under way waits to send.
+    reply: Option<(u32, super::exchange::ExchangeReply)>,
+    /// The packet that the current call is sending.
     push: Option<send::Push>,
-    /// The only server was asked for a job, and its answer is not noted as owed.
+    /// The shortcut has asked the only server; its reply is not in `owed`.
     quick: bool,
 }
 
@@ -93,12 +93,12 @@ impl<T: Transport> Worker<T> {
         Worker {
             link,
             grabs_with: Command::GrabJobAll,
-            sleep_ends: true,
-            tells_losses: true,
+            timeout_ends_sleep: true,
+            reports_lost_results: true,
             servers: Vec::new(),
-            has_news: false,
+            has_ability_changes: false,
             functions: Vec::new(),
-            jobs: Slab::new(),
+            jobs: BoxSlab::new(),
             ready: VecDeque::new(),
             spare: None,
             stop: None,
@@ -106,7 +106,7 @@ impl<T: Transport> Worker<T> {
             turn: None,
             in_event_loop: false,
             last_call: 0,
-            last_life: 0,
+            last_generation: 0,
             last_ticket: 0,
             last_exchange: 0,
             reply: None,
@@ -115,20 +115,20 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Adds a server, to be asked before those added earlier.
+    /// Adds a server. It is asked before the servers added earlier.
     ///
     /// # Errors
     /// `GETADDRINFO`.
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
         self.check_fork();
         self.link.add_server(host, port)?;
-        let life = self.next_life();
-        self.servers.push(Server::new(life));
+        let generation = self.next_generation();
+        self.servers.push(WorkerServer::new(generation));
         self.end_round();
         Ok(())
     }
 
-    /// Closes and forgets every server. Their jobs are lost.
+    /// Closes all connections and removes all servers. Their jobs are lost.
     pub fn remove_servers(&mut self) {
         self.check_fork();
         for key in 0..self.servers.len() {
@@ -139,25 +139,25 @@ impl<T: Transport> Worker<T> {
         self.end_round();
     }
 
-    /// A number for the life of a connection that no other has had.
-    fn next_life(&mut self) -> u32 {
-        self.last_life = self.last_life.wrapping_add(1);
-        self.last_life
+    /// A generation that no connection had before.
+    fn next_generation(&mut self) -> u32 {
+        self.last_generation = self.last_generation.wrapping_add(1);
+        self.last_generation
     }
 
-    /// A job, unless it is gone.
-    pub fn job(&self, id: Id) -> Option<&Job> {
+    /// A job, unless it was removed.
+    pub fn job(&self, id: SlabId) -> Option<&AssignedJob> {
         self.jobs.get(id)
     }
 
-    /// A job, unless it is gone.
-    pub fn job_mut(&mut self, id: Id) -> Option<&mut Job> {
+    /// A job, unless it was removed.
+    pub fn job_mut(&mut self, id: SlabId) -> Option<&mut AssignedJob> {
         self.jobs.get_mut(id)
     }
 
-    /// Forgets a job. Its server is told nothing.
+    /// Removes a job without a report to its server.
     #[inline]
-    pub fn remove_job(&mut self, id: Id) {
+    pub fn remove_job(&mut self, id: SlabId) {
         if let Some(job) = self.jobs.remove(id) {
             self.recycle(job);
         }
@@ -165,12 +165,12 @@ impl<T: Transport> Worker<T> {
 
     /// Keeps the memory of a job for the next one.
     #[inline(always)]
-    fn recycle(&mut self, job: Box<Job>) {
+    fn recycle(&mut self, job: Box<AssignedJob>) {
         self.spare = job.recycle();
     }
 
-    /// Makes a call that may have to wait, and sleeps where it must: for callers whose
-    /// thread is never cancelled.
+    /// Repeats a call until it is ready, sleeping in between. For callers whose thread is
+    /// never cancelled.
     pub fn block<R>(&mut self, mut call: impl FnMut(&mut Self) -> Poll<R>) -> R {
         loop {
             match call(self) {
@@ -180,42 +180,43 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// A call was left in the middle of its wait and will not go on: what it had half
-    /// sent goes with its connection, and an answer that it had asked for is taken by
-    /// the next call.
+    /// Abandons a call that was left during a wait. A connection with a partly sent packet
+    /// is closed; a job that was asked for goes to the next call.
     pub fn abandon_wait(&mut self) {
         self.link.forget_wait();
         if let Some(push) = self.push.take() {
             self.disconnect(push.key());
         }
-        self.owe_answer();
+        self.end_quick_grab();
     }
 
-    /// Notices a fork. The child's jobs are its parent's, and so are the stops
-    /// that were asked for.
+    /// Detects a fork. Jobs and stop requests belong to the parent: the child drops them.
     #[inline]
     fn check_fork(&mut self) {
         if self.link.forked() {
-            self.disown();
+            self.forget_parent();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn disown(&mut self) {
+    fn forget_parent(&mut self) {
         for key in 0..self.servers.len() {
             self.forget(key);
-            self.servers[key].rests_until = None;
+            self.servers[key].reconnect_at = None;
         }
         self.stop = None;
         self.end_round();
     }
 
-    /// Whether an unfinished job of this life of a connection is at hand.
-    fn has_jobs(&self, key: usize) -> bool {
+    /// Whether an unfinished job of the current connection was returned to the caller.
+    fn has_unfinished_jobs(&self, key: usize) -> bool {
         let server = &self.servers[key];
         self.jobs.iter().any(|(id, job)| {
-            job.conn == key && job.life == server.life && !job.finished && !self.ready.contains(&id)
+            job.conn == key
+                && job.generation == server.generation
+                && !job.finished
+                && !self.ready.contains(&id)
         })
     }
 }

@@ -1,51 +1,51 @@
-//! A job from a quiet connection of an only server whose queue is never empty:
-//! one packet out and one back.
+//! The shortcut for a worker with one server whose queue is not empty: one packet in each
+//! direction per job.
 //!
-//! At the first surprise everything is left as the ordinary way of asking leaves
-//! it between two steps, and goes on there.
+//! In every other case the state is left as the regular path leaves it between two steps,
+//! and the regular path continues.
 //!
-//! Must not: handle any surprise itself.
+//! Must not: handle anything but the normal case.
 
 use super::Worker;
 use super::grab::Search;
-use super::job::Job;
-use super::server::{Owed, Queue, Server};
+use super::job::AssignedJob;
+use super::server::{QueueState, WorkerOwed, WorkerServer};
 use crate::ReturnCode;
-use crate::link::{Fill, State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Fill, Wait};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Decoded, Header, Magic, decode};
 use std::task::{Poll, ready};
 use std::time::Instant;
 
 impl<T: Transport> Worker<T> {
-    /// Asks the only server, if nothing else is going on. Its answer is to be waited for
-    /// then.
+    /// Sends GRAB_JOB to the only server, if the worker is idle. Returns whether to wait
+    /// for the reply.
     #[inline(always)]
-    pub(super) fn ask_quickly(&mut self) -> bool {
-        if !self.is_quiet() {
+    pub(super) fn send_quick_grab(&mut self) -> bool {
+        if !self.is_idle() {
             return false;
         }
         let ask = Header { magic: Magic::Request, command: self.grabs_with, length: 0 };
         self.quick = true;
         if self.link.send_now(0, &ask.bytes(), &[]).is_some() {
             // `search` sends the rest.
-            self.owe_answer();
+            self.end_quick_grab();
             return false;
         }
         true
     }
 
-    /// Waits once for the answer. None for anything but a whole job: the ordinary way
-    /// of asking goes on then.
+    /// Waits once for the reply. None for anything but a complete job: the regular path
+    /// continues.
     ///
     /// # Errors
-    /// When the connection was lost on the way.
+    /// Why the connection was lost.
     #[inline(always)]
     pub(super) fn poll_quick(
         &mut self,
         until: Option<Instant>,
-    ) -> Poll<Result<Option<Id>, ReturnCode>> {
+    ) -> Poll<Result<Option<SlabId>, ReturnCode>> {
         let answer = match ready!(self.link.poll_wait_on(0, until)) {
             Ok(Wait::Ready) => self.quick_answer(),
             Ok(Wait::Woken) => {
@@ -55,13 +55,13 @@ impl<T: Transport> Worker<T> {
             _ => Ok(None),
         };
         let Ok(Some(id)) = answer else {
-            self.owe_answer();
+            self.end_quick_grab();
             return Poll::Ready(answer);
         };
         self.quick = false;
         let conn = &self.link.conns[0];
         if conn.readable || !conn.inbuf.is_empty() {
-            return Poll::Ready(Ok(self.put_off(id)));
+            return Poll::Ready(Ok(self.defer(id)));
         }
         #[cfg(test)]
         {
@@ -70,18 +70,18 @@ impl<T: Transport> Worker<T> {
         Poll::Ready(answer)
     }
 
-    /// More has come behind a job, perhaps the end of the connection, and so of the job:
-    /// the ordinary way reads that first.
+    /// Defers a job after which more bytes arrived, perhaps the end of the connection and
+    /// so of the job: the regular path reads them first.
     #[cold]
     #[inline(never)]
-    fn put_off(&mut self, id: Id) -> Option<Id> {
+    fn defer(&mut self, id: SlabId) -> Option<SlabId> {
         self.ready.push_back(id);
         None
     }
 
-    /// Sends what the quick way could not send of its question.
-    pub(super) fn send_question(&mut self, call: &mut Search) {
-        let asked = self.servers.first().is_some_and(Server::asks);
+    /// Sends the rest of a GRAB_JOB that the shortcut could not send completely.
+    pub(super) fn flush_grab(&mut self, call: &mut Search) {
+        let asked = self.servers.first().is_some_and(WorkerServer::awaits_job);
         let conn = self.link.conns.first();
         if asked
             && conn.is_some_and(|conn| !conn.out.is_empty() && !conn.is_blocked())
@@ -91,20 +91,20 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Leaves the answer to the ordinary way of asking, if it was asked for here.
+    /// Passes the reply that the shortcut waits for, if any, to the regular path.
     #[cold]
     #[inline(never)]
-    pub(super) fn owe_answer(&mut self) {
+    pub(super) fn end_quick_grab(&mut self) {
         if std::mem::take(&mut self.quick)
             && let Some(server) = self.servers.first_mut()
         {
-            server.owed.push_back(Owed::Grab);
+            server.owed.push_back(WorkerOwed::Grab);
         }
     }
 
-    /// Reads a whole job.
+    /// Reads a complete job.
     #[inline(always)]
-    fn quick_answer(&mut self) -> Result<Option<Id>, ReturnCode> {
+    fn quick_answer(&mut self) -> Result<Option<SlabId>, ReturnCode> {
         if self.link.fill(0)? == Fill::Empty {
             return Ok(None);
         }
@@ -119,17 +119,17 @@ impl<T: Transport> Worker<T> {
             return Ok(None);
         }
         let server = &mut self.servers[0];
-        let Ok(job) = Job::new(self.spare.take(), &packet, 0, server.life) else {
-            // Too little memory is a surprise.
+        let Ok(job) = AssignedJob::new(self.spare.take(), &packet, 0, server.generation) else {
+            // The regular path reports the lack of memory.
             return Ok(None);
         };
         conn.inbuf.read(used);
-        server.queue = Queue::Unknown;
+        server.queue = QueueState::Unknown;
         Ok(Some(self.jobs.insert(job)))
     }
 
-    /// Whether nothing at all is going on.
-    fn is_quiet(&self) -> bool {
+    /// Whether the worker and its only connection are idle.
+    fn is_idle(&self) -> bool {
         #[cfg(test)]
         if self.link.shortcuts_off {
             return false;
@@ -141,7 +141,7 @@ impl<T: Transport> Worker<T> {
             && self.ready.is_empty()
             && !self.link.is_woken()
             && !self.functions.is_empty()
-            && conn.state == State::Up
+            && conn.state == ConnState::Up
             && !conn.readable
             && !conn.writable
             && conn.inbuf.is_empty()
@@ -149,7 +149,7 @@ impl<T: Transport> Worker<T> {
             && server.owed.is_empty()
             && server.incoming.is_none()
             && !server.abandoned
-            // It came before the question, and says nothing of its answer.
+            // It arrived before GRAB_JOB and says nothing about the reply.
             && !server.noop
     }
 }

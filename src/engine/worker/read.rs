@@ -1,32 +1,27 @@
-//! Receiving: from bytes to packets, and a job's body into the memory that will
-//! keep it.
+//! Receiving: decodes packets, and reads large bodies directly into their final memory.
 //!
 //! Must not: wait.
 
 use super::Worker;
-use super::job::Job;
-use super::server::{Incoming, Owed, Queue};
+use super::job::AssignedJob;
+use super::server::{QueueState, WorkerIncoming, WorkerOwed};
 use crate::ReturnCode;
 use crate::at;
-use crate::exchange::Reply;
-use crate::link::{Fill, State};
+use crate::exchange::ExchangeReply;
+use crate::link::{BUFFERED_BODY_BYTES_MAX, ConnState, Fill};
 use gearman_buf::Owned;
 use gearman_net::Transport;
 use gearman_protocol::packet::decode;
 use gearman_protocol::{Command, Decoded, Packet, ProtocolError};
 
-/// A body up to this size is awaited in the receive buffer; a larger one is
-/// received into memory of its own.
-const SMALL_BODY: usize = 16 * 1024;
-
 impl<T: Transport> Worker<T> {
-    /// Reads one connection until it has nothing more.
+    /// Reads one connection until it is empty.
     ///
     /// # Errors
-    /// `LOST_CONNECTION`, or a packet that cannot be made sense of. The caller
-    /// looks whether the connection is still up.
+    /// `LOST_CONNECTION`, or the code for an invalid or unexpected packet. The caller has
+    /// to check whether the connection is still up.
     pub(super) fn read(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
-        // A packet that makes no sense does not hide those after it.
+        // An unexpected packet does not hide those after it.
         let mut outcome = Ok(());
         self.link.conns[key].reported = false;
         loop {
@@ -37,11 +32,11 @@ impl<T: Transport> Worker<T> {
                 outcome = outcome.and(self.read_packets(key, call));
             }
             let conn = &self.link.conns[key];
-            if conn.state != State::Up {
+            if conn.state != ConnState::Up {
                 break;
             }
             if self.servers[key].incoming.is_none() && self.link.fill(key)? == Fill::Empty {
-                // What is left is the beginning of a packet, if anything.
+                // The unread bytes, if any, are the start of a packet.
                 self.link.conns[key].partial = true;
                 break;
             }
@@ -49,7 +44,7 @@ impl<T: Transport> Worker<T> {
         outcome
     }
 
-    /// Reads the packets in the buffer, until one's body is to be received apart.
+    /// Reads the packets in the buffer, up to one whose body is received separately.
     fn read_packets(&mut self, key: usize, call: u64) -> Result<(), ReturnCode> {
         let mut outcome = Ok(());
         // Taken out so that servers and jobs can change while a packet is borrowed.
@@ -63,14 +58,14 @@ impl<T: Transport> Worker<T> {
             }
         }
         let conn = &mut self.link.conns[key];
-        if conn.state == State::Up {
+        if conn.state == ConnState::Up {
             conn.inbuf = inbuf;
         }
         outcome
     }
 
-    /// Reads the packet at the start of the buffer. Returns how many bytes it
-    /// took, 0 when more are needed.
+    /// Reads the packet at the start of the buffer. Returns its size in bytes, 0 if it is
+    /// incomplete.
     fn read_packet(
         &mut self,
         key: usize,
@@ -79,7 +74,9 @@ impl<T: Transport> Worker<T> {
     ) -> (usize, Result<(), ReturnCode>) {
         match decode(bytes) {
             Ok(Decoded::Incomplete { .. }) => (0, Ok(())),
-            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= SMALL_BODY => (0, Ok(())),
+            Ok(Decoded::Head { packet, .. }) if packet.body_size() <= BUFFERED_BODY_BYTES_MAX => {
+                (0, Ok(()))
+            }
             Ok(Decoded::Head { packet, used }) => {
                 self.servers[key].passed_over = false;
                 (used, self.on_packet(key, &packet, packet.body_size(), call))
@@ -95,7 +92,7 @@ impl<T: Transport> Worker<T> {
                     _ => ReturnCode::INVALID_PACKET,
                 };
                 let conn = &self.link.conns[key];
-                let text = format!("{}:{} sent nonsense: {error}", conn.host, conn.port);
+                let text = format!("{}:{} sent an invalid packet: {error}", conn.host, conn.port);
                 self.link.close(key);
                 self.lost(key);
                 let at = at!("gearman_connection_st::receiving");
@@ -104,7 +101,7 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// What a packet means; `missing` bytes of its body are still to come.
+    /// Handles a packet of whose body `missing` bytes are still to receive.
     fn on_packet(
         &mut self,
         key: usize,
@@ -118,36 +115,36 @@ impl<T: Transport> Worker<T> {
                 self.wake(key);
                 Ok(())
             }
-            Command::NoJob if self.take_owed(key, |o| o == Owed::Grab).is_some() => {
+            Command::NoJob if self.take_owed(key, |o| o == WorkerOwed::Grab).is_some() => {
                 let server = &mut self.servers[key];
                 if std::mem::take(&mut server.noop) {
-                    // The server said that there is something: ask again.
-                    server.queue = Queue::Unknown;
+                    // NOOP arrived before this reply, so there may be a job: ask again.
+                    server.queue = QueueState::Unknown;
                 } else {
-                    server.queue = Queue::Empty;
+                    server.queue = QueueState::Empty;
                     server.answered_in = call;
                 }
                 Ok(())
             }
             Command::JobAssign | Command::JobAssignUniq | Command::JobAssignAll
-                if self.take_owed(key, |o| o == Owed::Grab).is_some() =>
+                if self.take_owed(key, |o| o == WorkerOwed::Grab).is_some() =>
             {
-                self.servers[key].queue = Queue::Unknown;
-                let life = self.servers[key].life;
-                let Ok(job) = Job::new(self.spare.take(), packet, key, life) else {
+                self.servers[key].queue = QueueState::Unknown;
+                let generation = self.servers[key].generation;
+                let Ok(job) = AssignedJob::new(self.spare.take(), packet, key, generation) else {
                     return Err(self.out_of_memory(key));
                 };
                 if missing > 0 {
-                    self.servers[key].incoming = Some(Incoming::Job { job, missing });
+                    self.servers[key].incoming = Some(WorkerIncoming::Job { job, missing });
                     return Ok(());
                 }
                 self.assigned(job);
                 Ok(())
             }
             Command::OptionRes => {
-                let owed = self.take_owed(key, |o| o != Owed::Grab);
-                if let Some(Owed::Exchange(number)) = owed {
-                    self.reply = Some((number, Reply::Accepted));
+                let owed = self.take_owed(key, |o| o != WorkerOwed::Grab);
+                if let Some(WorkerOwed::Exchange(number)) = owed {
+                    self.reply = Some((number, ExchangeReply::Accepted));
                 }
                 Ok(())
             }
@@ -155,24 +152,24 @@ impl<T: Transport> Worker<T> {
             Command::Error => self.on_error(key, packet),
             other => {
                 if missing > 0 {
-                    self.servers[key].incoming = Some(Incoming::Skip(missing));
+                    self.servers[key].incoming = Some(WorkerIncoming::Skip(missing));
                 }
                 Err(self.unexpected(other))
             }
         }
     }
 
-    /// There may be jobs now.
+    /// Notes that the server may have a job, after NOOP.
     fn wake(&mut self, key: usize) {
         let server = &mut self.servers[key];
-        server.queue = Queue::Unknown;
-        if !server.asks() {
+        server.queue = QueueState::Unknown;
+        if !server.awaits_job() {
             server.answered_in = 0;
             server.noop = false;
         }
     }
 
-    fn assigned(&mut self, job: Box<Job>) {
+    fn assigned(&mut self, job: Box<AssignedJob>) {
         let id = self.jobs.insert(job);
         self.ready.push_back(id);
     }
@@ -183,38 +180,38 @@ impl<T: Transport> Worker<T> {
         packet: &Packet<'_>,
         missing: usize,
     ) -> Result<(), ReturnCode> {
-        let exchange = match self.take_owed(key, |o| matches!(o, Owed::Exchange(_))) {
-            Some(Owed::Exchange(number)) => number,
+        let exchange = match self.take_owed(key, |o| matches!(o, WorkerOwed::Exchange(_))) {
+            Some(WorkerOwed::Exchange(number)) => number,
             _ => 0,
         };
         if missing > 0 {
             let data = Owned::new();
-            self.servers[key].incoming = Some(Incoming::Echo { exchange, data, missing });
+            self.servers[key].incoming = Some(WorkerIncoming::Echo { exchange, data, missing });
         } else if exchange != 0 {
             let Ok(copy) = Owned::copy_of(packet.body()) else {
                 return Err(self.out_of_memory(key));
             };
-            self.reply = Some((exchange, Reply::Echo(copy)));
+            self.reply = Some((exchange, ExchangeReply::Echo(copy)));
         }
         Ok(())
     }
 
-    /// A server refused something: the question that it owes an answer to, or a
-    /// report about a job that it does not know any more.
+    /// Handles ERROR: the server refused the request that it owes a reply to, or a report
+    /// about a job that it no longer knows.
     fn on_error(&mut self, key: usize, packet: &Packet<'_>) -> Result<(), ReturnCode> {
         let name = packet.arg(0);
         let about_a_job = matches!(name, b"JOB_NOT_FOUND" | b"not_worker");
         let owed = if about_a_job { None } else { self.servers[key].owed.pop_front() };
         match owed {
-            Some(Owed::Greeting) => Ok(()),
-            Some(Owed::Exchange(number)) => {
+            Some(WorkerOwed::Greeting) => Ok(()),
+            Some(WorkerOwed::Exchange(number)) => {
                 let code = ReturnCode::from_server(name).unwrap_or(ReturnCode::SERVER_ERROR);
                 let text = String::from_utf8_lossy(packet.text_arg(1));
                 self.link.error.set(code, at!("gearman_worker"), &text);
-                self.reply = Some((number, Reply::Refused));
+                self.reply = Some((number, ExchangeReply::Refused));
                 Ok(())
             }
-            Some(Owed::Grab) | None => Err(self.unexpected(Command::Error)),
+            Some(WorkerOwed::Grab) | None => Err(self.unexpected(Command::Error)),
         }
     }
 
@@ -226,7 +223,7 @@ impl<T: Transport> Worker<T> {
 
     #[cold]
     fn out_of_memory(&mut self, key: usize) -> ReturnCode {
-        // The server must give the job to somebody who has room for it.
+        // The server must give the job to a worker that has the memory for it.
         self.disconnect(key);
         self.link.error.set(
             ReturnCode::MEMORY_ALLOCATION_FAILURE,
@@ -235,44 +232,43 @@ impl<T: Transport> Worker<T> {
         )
     }
 
-    /// Moves the body that is under way on. Returns whether packets can be read
-    /// again.
+    /// Receives more of the current body. Returns whether packets can be read again.
     fn read_body(&mut self, key: usize) -> Result<bool, ReturnCode> {
         while let Some(incoming) = self.servers[key].incoming.take() {
             let (got, rest) = match incoming {
-                Incoming::Skip(missing) => {
+                WorkerIncoming::Skip(missing) => {
                     let inbuf = &mut self.link.conns[key].inbuf;
                     let got = missing.min(inbuf.unread().len());
                     inbuf.read(got);
                     if got < missing && got == 0 && self.link.fill(key)? == Fill::Data {
-                        self.servers[key].incoming = Some(Incoming::Skip(missing));
+                        self.servers[key].incoming = Some(WorkerIncoming::Skip(missing));
                         continue;
                     }
-                    (got, (got < missing).then(|| Incoming::Skip(missing - got)))
+                    (got, (got < missing).then(|| WorkerIncoming::Skip(missing - got)))
                 }
-                Incoming::Job { mut job, missing } => {
+                WorkerIncoming::Job { mut job, missing } => {
                     let got = self.receive(key, &mut job.body, missing)?;
                     if got == missing {
-                        // Programs read workloads as text; without the NUL they had
-                        // no right to.
+                        // For programs that read the workload as a string. The job is valid
+                        // without it.
                         let _ = job.body.terminate();
                         self.assigned(job);
                         (got, None)
                     } else {
-                        (got, Some(Incoming::Job { job, missing: missing - got }))
+                        (got, Some(WorkerIncoming::Job { job, missing: missing - got }))
                     }
                 }
-                Incoming::Echo { exchange, mut data, missing } => {
+                WorkerIncoming::Echo { exchange, mut data, missing } => {
                     let got = self.receive(key, &mut data, missing)?;
                     if got == missing {
-                        self.reply = Some((exchange, Reply::Echo(data)));
+                        self.reply = Some((exchange, ExchangeReply::Echo(data)));
                         (got, None)
                     } else {
-                        (got, Some(Incoming::Echo { exchange, data, missing: missing - got }))
+                        (got, Some(WorkerIncoming::Echo { exchange, data, missing: missing - got }))
                     }
                 }
             };
-            // Others were asked while it was slow to come.
+            // A server that was slow to send its job is asked again.
             self.servers[key].passed_over &= rest.is_some();
             self.servers[key].incoming = rest;
             if got == 0 && !self.link.conns[key].readable {
@@ -282,15 +278,15 @@ impl<T: Transport> Worker<T> {
         Ok(true)
     }
 
-    /// Moves up to `missing` bytes of a body into `into`: first what is in the
-    /// receive buffer, then straight from the socket.
+    /// Moves up to `missing` bytes of a body into `into`, first from the receive buffer and
+    /// then directly from the socket.
     fn receive(
         &mut self,
         key: usize,
         into: &mut Owned,
         missing: usize,
     ) -> Result<usize, ReturnCode> {
-        // All of it at once: the memory is only touched as bytes arrive.
+        // Reserved at once: pages are only touched as bytes arrive.
         if into.reserve(missing).is_err() {
             return Err(self.out_of_memory(key));
         }
@@ -308,8 +304,12 @@ impl<T: Transport> Worker<T> {
         Ok(got)
     }
 
-    /// Takes the first owed reply of a kind off a connection's list.
-    pub(super) fn take_owed(&mut self, key: usize, fits: impl Fn(Owed) -> bool) -> Option<Owed> {
+    /// Removes the first matching reply from a connection's list of owed replies.
+    pub(super) fn take_owed(
+        &mut self,
+        key: usize,
+        fits: impl Fn(WorkerOwed) -> bool,
+    ) -> Option<WorkerOwed> {
         let owed = &mut self.servers[key].owed;
         if owed.front().is_some_and(|&o| fits(o)) {
             return owed.pop_front();

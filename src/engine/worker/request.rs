@@ -1,72 +1,72 @@
-//! Questions to servers that have nothing to do with jobs: echo and options.
+//! Requests that are not about jobs: echo and options.
 //!
-//! They are waited for in either mode, and serve only the connection that they ask on.
+//! They block in either mode, and serve only the connection that they use.
 //!
-//! Must not: lose what arrives for jobs meanwhile.
+//! Must not: lose packets about jobs that arrive in the meantime.
 
 use super::Worker;
 use super::send::Push;
-use super::server::Owed;
+use super::server::WorkerOwed;
 use crate::ReturnCode;
 use crate::at;
-use crate::exchange::{self, Ask, Broadcast, Broadcasting, Question, Reply};
-use crate::link::{Limit, Link, State, Wait, earlier};
+use crate::exchange::{self, Ask, Broadcast, Broadcasting, ExchangeReply, ExchangeRequest};
+use crate::link::{ConnState, Limit, Link, Wait, earlier};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-/// One question to one server, as far as it has come. Plain data.
+/// The progress of one request to one server. Plain data.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange {
+pub struct WorkerExchange {
     key: usize,
-    stage: Stage,
+    stage: WorkerExchangeStage,
     limit: Limit,
-    /// Names the question, once it was put.
+    /// The number of the request, once it is buffered. The reply carries the same number.
     number: u32,
 }
 
-/// How far a question has come.
+/// The stage of a request.
 #[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// The connection is being made.
+enum WorkerExchangeStage {
+    /// Connecting.
     Connects,
-    /// The question goes out.
+    /// Sending the request.
     Sends,
-    /// The reply is awaited.
+    /// Waiting for the reply.
     Receives,
 }
 
-impl Exchange {
-    /// The question has gone out, if nothing went wrong.
-    fn have_sent(&mut self, code: ReturnCode) -> Result<(), ReturnCode> {
-        self.stage = Stage::Receives;
+impl WorkerExchange {
+    /// Moves on to the reply, unless sending failed.
+    fn on_sent(&mut self, code: ReturnCode) -> Result<(), ReturnCode> {
+        self.stage = WorkerExchangeStage::Receives;
         if code.failed() { Err(code) } else { Ok(()) }
     }
 }
 
 impl<T: Transport> Worker<T> {
-    /// A question to every server that is not put yet.
-    pub fn begin_broadcast(&mut self) -> Broadcasting<Exchange> {
+    /// A request to every server that is not sent yet.
+    pub fn begin_broadcast(&mut self) -> Broadcasting<WorkerExchange> {
         self.check_fork();
         Broadcasting::new()
     }
 
-    /// Asks every server.
+    /// Sends a request to every server.
     ///
     /// # Errors
     /// As `exchange::poll_broadcast`.
     pub fn poll_broadcast(
         &mut self,
-        call: &mut Broadcasting<Exchange>,
+        call: &mut Broadcasting<WorkerExchange>,
         what: Broadcast<'_>,
     ) -> Poll<Result<(), ReturnCode>> {
         exchange::poll_broadcast(self, call, what)
     }
 
-    /// Connects, if need be.
-    fn poll_ready(&mut self, exchange: &mut Exchange) -> Poll<Result<(), ReturnCode>> {
+    /// Connects if necessary.
+    fn poll_ready(&mut self, exchange: &mut WorkerExchange) -> Poll<Result<(), ReturnCode>> {
         let key = exchange.key;
-        if self.link.conns[key].state == State::Down
+        if self.link.conns[key].state == ConnState::Down
             && let Err(code) = self.connect(key)
         {
             self.lost(key);
@@ -74,9 +74,9 @@ impl<T: Transport> Worker<T> {
         }
         let (settings, net) = (&self.link.settings, &self.link.net);
         let until = exchange.limit.or_begin(|| settings.deadline(net.now()));
-        while self.link.conns[key].state == State::Connecting {
+        while self.link.conns[key].state == ConnState::Connecting {
             let until = earlier(self.link.conns[key].deadline, until);
-            ready!(self.poll_await_on(key, until))?;
+            ready!(self.poll_conn(key, until))?;
             if let Err(code) = self.finish_connect(key) {
                 self.lost(key);
                 return Poll::Ready(Err(code));
@@ -86,12 +86,8 @@ impl<T: Transport> Worker<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits for one connection, within a silence.
-    fn poll_await_on(
-        &mut self,
-        key: usize,
-        until: Option<Instant>,
-    ) -> Poll<Result<(), ReturnCode>> {
+    /// Waits for one connection, at most until `until`.
+    fn poll_conn(&mut self, key: usize, until: Option<Instant>) -> Poll<Result<(), ReturnCode>> {
         Poll::Ready(match ready!(self.link.poll_wait_on(key, until))? {
             Wait::Ready => Ok(()),
             Wait::Woken => {
@@ -99,8 +95,8 @@ impl<T: Transport> Worker<T> {
                 Ok(())
             }
             Wait::Interrupted => Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
-            // A connect deadline is not the end: `finish_connect` sees to it.
-            Wait::TimedOut if self.link.conns[key].state == State::Connecting => {
+            // `finish_connect` handles a connect deadline that has passed.
+            Wait::TimedOut if self.link.conns[key].state == ConnState::Connecting => {
                 let now = self.link.net.now();
                 if self.link.conns[key].deadline.is_some_and(|d| d <= now) {
                     return Poll::Ready(Ok(()));
@@ -111,26 +107,26 @@ impl<T: Transport> Worker<T> {
         })
     }
 
-    /// Puts a question behind what the connection has to send.
-    fn put_question(&mut self, key: usize, question: Question<'_>) -> u32 {
+    /// Buffers a request after the other packets of a connection.
+    fn buffer_request(&mut self, key: usize, request: ExchangeRequest<'_>) -> u32 {
         self.last_exchange = self.last_exchange.wrapping_add(1).max(1);
         let number = self.last_exchange;
         self.reply = None;
-        question.encode(self.link.conns[key].out.bytes());
-        self.servers[key].owed.push_back(Owed::Exchange(number));
+        request.encode(self.link.conns[key].out.bytes());
+        self.servers[key].owed.push_back(WorkerOwed::Exchange(number));
         number
     }
 
-    /// Waits for something to come on a connection, and reads it.
+    /// Waits for bytes on a connection, and reads them.
     fn poll_reply(&mut self, key: usize, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         let (settings, net) = (&self.link.settings, &self.link.net);
         let until = limit.or_begin(|| settings.deadline(net.now()));
-        let awaited = ready!(self.poll_await_on(key, until));
+        let awaited = ready!(self.poll_conn(key, until));
         limit.end();
         awaited?;
         self.link.conns[key].writable = false;
         if let Err(code) = self.read(key, self.round) {
-            if self.link.conns[key].state != State::Up && code == ReturnCode::LOST_CONNECTION {
+            if self.link.conns[key].state != ConnState::Up && code == ReturnCode::LOST_CONNECTION {
                 self.lost(key);
             }
             return Poll::Ready(Err(code));
@@ -140,32 +136,37 @@ impl<T: Transport> Worker<T> {
 }
 
 impl<T: Transport> Ask<T> for Worker<T> {
-    type Exchange = Exchange;
+    type Exchange = WorkerExchange;
 
     fn link(&mut self) -> &mut Link<T> {
         &mut self.link
     }
 
-    fn begin_exchange(&mut self, key: usize) -> Exchange {
-        Exchange { key, stage: Stage::Connects, limit: Limit::default(), number: 0 }
+    fn begin_exchange(&mut self, key: usize) -> WorkerExchange {
+        WorkerExchange {
+            key,
+            stage: WorkerExchangeStage::Connects,
+            limit: Limit::default(),
+            number: 0,
+        }
     }
 
     fn poll_exchange(
         &mut self,
-        exchange: &mut Exchange,
-        question: Question<'_>,
-    ) -> Poll<Result<Reply, ReturnCode>> {
+        exchange: &mut WorkerExchange,
+        request: ExchangeRequest<'_>,
+    ) -> Poll<Result<ExchangeReply, ReturnCode>> {
         let key = exchange.key;
-        if let Stage::Connects = exchange.stage {
+        if let WorkerExchangeStage::Connects = exchange.stage {
             ready!(self.poll_ready(exchange))?;
-            exchange.number = self.put_question(key, question);
-            exchange.stage = Stage::Sends;
-            let sent = self.poll_flush(Push::of_buffered(key), question.body());
-            exchange.have_sent(ready!(sent))?;
+            exchange.number = self.buffer_request(key, request);
+            exchange.stage = WorkerExchangeStage::Sends;
+            let sent = self.poll_flush(Push::of_buffered(key), request.body());
+            exchange.on_sent(ready!(sent))?;
         }
-        if let Stage::Sends = exchange.stage {
-            let sent = self.poll_push(question.body());
-            exchange.have_sent(ready!(sent))?;
+        if let WorkerExchangeStage::Sends = exchange.stage {
+            let sent = self.poll_push(request.body());
+            exchange.on_sent(ready!(sent))?;
         }
         loop {
             match self.reply.take() {
@@ -174,7 +175,7 @@ impl<T: Transport> Ask<T> for Worker<T> {
                 }
                 _ => {}
             }
-            if self.link.conns[key].state != State::Up {
+            if self.link.conns[key].state != ConnState::Up {
                 return Poll::Ready(Err(self.link.error.set(
                     ReturnCode::LOST_CONNECTION,
                     at!("gearman_universal"),

@@ -1,28 +1,28 @@
 //! Asking servers for a job in non-blocking mode.
 //!
-//! A round goes on over several calls. In it every server has one turn, the last added
-//! first: it is connected to, asked, and asked again after a job that it gave. A call
-//! does one thing, and returns `IO_WAIT` where it would have to wait for what comes of
-//! it. When all had their turn the round ends with `NO_JOBS`: also when servers could
-//! not be reached or were lost, since programs go on after no other code.
+//! A round spans several calls. In it every server has one turn, the last added first: it
+//! is connected to, asked, and asked again after each job that it assigns. A call does one
+//! of these and returns `IO_WAIT` where it would have to wait for the result. When all
+//! servers had their turn the round ends with `NO_JOBS`, also when servers could not be
+//! reached or were lost, because programs continue after no other code.
 //!
 //! Must not: wait.
 
 use super::Worker;
 use super::grab::Search;
-use super::server::Server;
+use super::server::WorkerServer;
 use crate::ReturnCode;
-use crate::link::{State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Wait};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use std::time::Instant;
 
 impl<T: Transport> Worker<T> {
-    /// One call.
+    /// Makes one call of a round.
     ///
     /// # Errors
     /// As [`Worker::poll_job`].
-    pub(super) fn go_on_with_round(&mut self, call: &mut Search) -> Result<Id, ReturnCode> {
+    pub(super) fn continue_round(&mut self, call: &mut Search) -> Result<SlabId, ReturnCode> {
         if self.round == 0 {
             self.last_call += 1;
             self.round = self.last_call;
@@ -31,29 +31,29 @@ impl<T: Transport> Worker<T> {
         let turn = self.take_turn(call);
         match turn {
             Err(ReturnCode::IO_WAIT) => {}
-            // The server that gave it may have more.
+            // The server that assigned it may have more.
             Ok(_) => self.turn = None,
             Err(_) => self.end_round(),
         }
         turn
     }
 
-    /// The next call begins a new round.
+    /// Ends the round. The next call begins a new one.
     pub(super) fn end_round(&mut self) {
         self.round = 0;
         self.turn = None;
     }
 
-    fn take_turn(&mut self, call: &mut Search) -> Result<Id, ReturnCode> {
+    fn take_turn(&mut self, call: &mut Search) -> Result<SlabId, ReturnCode> {
         self.begin_search()?;
-        match self.link.glance()? {
+        match self.link.poll_now()? {
             Wait::Ready | Wait::TimedOut => {}
             Wait::Woken => self.note_stop(),
             Wait::Interrupted => return Err(self.link.error.set_code(ReturnCode::IO_WAIT)),
         }
-        self.link.end_attempts();
+        self.link.expire_connects();
         self.serve(call)?;
-        self.heed_stop(call)?;
+        self.check_stop(call)?;
         if let Some(job) = self.ready.pop_front() {
             return Ok(job);
         }
@@ -66,46 +66,47 @@ impl<T: Transport> Worker<T> {
                 return Err(self.link.error.set_code(ReturnCode::IO_WAIT));
             }
         }
-        Err(self.all_had_their_turn())
+        Err(self.finish_round())
     }
 
-    /// Whether a server has a turn in this round that is not over.
+    /// Whether a server's turn in this round is not over.
     fn may_ask(&mut self, key: usize) -> bool {
         let server = &self.servers[key];
         if server.answered_in == self.round || server.passed_over {
             return false;
         }
-        self.link.conns[key].state != State::Down || self.may_connect(key)
+        self.link.conns[key].state != ConnState::Down || self.may_connect(key)
     }
 
-    /// Whether a server that is down is tried now. A program that sleeps in its own
-    /// event loop until [`Worker::next_timeout`] leaves that to the server's rest, while
-    /// another one is there; any other program sleeps between two rounds.
+    /// Whether to connect to a server that is down. A program that sleeps in its own event
+    /// loop until [`Worker::next_timeout`] waits for the reconnect delay while another
+    /// server is up. Any other program sleeps between two rounds, so every round tries
+    /// once.
     fn may_connect(&mut self, key: usize) -> bool {
         if self.in_event_loop && self.any_up() {
-            return !self.rests(key);
+            return !self.waits_to_reconnect(key);
         }
         self.may_try(&self.servers[key])
     }
 
     pub(super) fn any_up(&self) -> bool {
-        self.link.conns.iter().any(|conn| conn.state == State::Up)
+        self.link.conns.iter().any(|conn| conn.state == ConnState::Up)
     }
 
-    /// Does what can be done in a server's turn. Returns whether something has to be
+    /// Takes the next action in a server's turn. Returns whether its result has to be
     /// waited for.
     fn begin_turn(&mut self, call: &mut Search, key: usize) -> bool {
         match self.link.conns[key].state {
-            State::Connecting => true,
-            State::Down => match self.connect(key) {
+            ConnState::Connecting => true,
+            ConnState::Down => match self.connect(key) {
                 Ok(()) => true,
                 Err(code) => {
                     self.fail(call, key, code);
                     false
                 }
             },
-            State::Up if self.servers[key].asks() => true,
-            State::Up => match self.grab_from(key) {
+            ConnState::Up if self.servers[key].awaits_job() => true,
+            ConnState::Up => match self.grab_from(key) {
                 Ok(()) => true,
                 Err(code) => {
                     self.lose(call, key, code);
@@ -115,32 +116,32 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// The time of the server whose turn it is is over: the others do not wait with it
-    /// any longer. One that has just been connected to is asked first.
+    /// Ends the turn of a server that is too slow: the others no longer wait for it. A
+    /// server that has just been connected to is asked first.
     pub(super) fn pass_over(&mut self) {
         let Some((key, _)) = self.turn.take() else { return };
         let server = &mut self.servers[key];
-        server.passed_over |= server.asks() || self.link.conns[key].state == State::Connecting;
+        server.passed_over |=
+            server.awaits_job() || self.link.conns[key].state == ConnState::Connecting;
     }
 
-    /// When the others do not wait any longer with the server whose turn it is, if
-    /// there are any that wait.
+    /// When the current turn ends, if other servers wait for theirs.
     pub(super) fn grace_ends(&self) -> Option<Instant> {
         let (turn, until) = self.turn?;
-        let waits = |key: usize, server: &Server| {
-            let failed = self.link.conns[key].state == State::Down && !self.may_try(server);
+        let waits = |key: usize, server: &WorkerServer| {
+            let failed = self.link.conns[key].state == ConnState::Down && !self.may_try(server);
             key != turn && server.answered_in != self.round && !server.passed_over && !failed
         };
         self.servers.iter().enumerate().any(|(key, server)| waits(key, server)).then_some(until)
     }
 
     /// Whether a server that is down was not tried in this round.
-    pub(super) fn may_try(&self, server: &Server) -> bool {
+    pub(super) fn may_try(&self, server: &WorkerServer) -> bool {
         self.round == 0 || server.failed_in != self.round
     }
 
-    /// The round is over without a job.
-    fn all_had_their_turn(&mut self) -> ReturnCode {
+    /// Ends a round without a job.
+    fn finish_round(&mut self) -> ReturnCode {
         for key in 0..self.servers.len() {
             if self.go_to_sleep(key).is_err() {
                 self.lost(key);
@@ -149,7 +150,7 @@ impl<T: Transport> Worker<T> {
         if self.servers.iter().all(|server| server.passed_over) {
             return self.link.error.set_code(ReturnCode::IO_WAIT);
         }
-        // That there is no job is no error.
+        // Having no job is not an error.
         ReturnCode::NO_JOBS
     }
 }

@@ -1,89 +1,88 @@
-//! Telling a server about a job.
+//! Sending reports about jobs.
 //!
-//! A report has reached the kernel when sending it returns. It waits for its own
-//! connection only, in either mode, and no time limit ends it: half a packet
-//! would spoil the connection.
+//! When a send returns, the kernel has the whole report. A send waits for its own
+//! connection only, in either mode and without a timeout: a partly sent packet makes the
+//! connection unusable.
 //!
 //! Must not: touch other connections.
 
 use super::Worker;
-use super::job::{Job, Report};
-use super::server::Server;
+use super::job::{AssignedJob, Report};
+use super::server::WorkerServer;
 use crate::ReturnCode;
 use crate::at;
-use crate::link::{Flush, Link, State, Wait};
-use crate::slab::Id;
+use crate::link::{ConnState, Flush, Link, Wait};
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
 use std::task::{Poll, ready};
 
-/// A packet on its way to a server that has to be waited for. Half of it may have gone:
-/// nothing else can follow it.
+/// A packet whose sending has to wait. It may be partly sent: nothing else can follow it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Push {
     key: usize,
-    /// Bytes of the body that have gone.
+    /// Bytes of the body sent so far.
     sent: usize,
-    /// Whether the packet has the body that the call was made with.
+    /// Whether the packet has the body of the call.
     has_body: bool,
-    /// A job that is finished once the packet has gone.
-    finishes: Option<Id>,
-    /// What the call returns then.
+    /// The job that is finished once the packet is sent.
+    finishes: Option<SlabId>,
+    /// The code that the call then returns.
     code: ReturnCode,
-    /// The call returns that also when the connection is lost.
+    /// Whether the call returns that code also if the connection is lost.
     hides_loss: bool,
 }
 
 impl Push {
-    /// What a connection has buffered, and a body behind it.
+    /// The buffered bytes of a connection, and a body after them.
     pub(super) fn of_buffered(key: usize) -> Push {
         let code = ReturnCode::SUCCESS;
         Push { key, sent: 0, has_body: true, finishes: None, code, hides_loss: false }
     }
 
-    /// What the call returns when the packet could not be sent.
+    /// The code that the call returns if the packet cannot be sent.
     fn code_after(self, failure: ReturnCode) -> ReturnCode {
         let hidden = self.hides_loss && failure == ReturnCode::LOST_CONNECTION;
         if hidden { self.code } else { failure }
     }
 
-    /// The connection that it goes out on.
+    /// The connection on which it is sent.
     pub(super) fn key(self) -> usize {
         self.key
     }
 }
 
 impl<T: Transport> Worker<T> {
-    /// Sends a report. After a final one every other is ignored, with SUCCESS.
-    /// `LOST_CONNECTION` when the job's connection is gone: the server has given the job
-    /// to another worker. While it is `Pending`, [`Worker::poll_push`] goes on with it.
-    pub fn poll_send(&mut self, id: Id, report: Report, body: &[u8]) -> Poll<ReturnCode> {
+    /// Sends a report. After a final one all others are ignored, with `SUCCESS`. Returns
+    /// `LOST_CONNECTION` if the job's connection is gone: the server has given the job to
+    /// another worker. After `Pending`, [`Worker::poll_push`] continues.
+    pub fn poll_send(&mut self, id: SlabId, report: Report, body: &[u8]) -> Poll<ReturnCode> {
         self.check_fork();
         let Some(job) = self.jobs.get_mut(id) else {
-            return Poll::Ready(self.gone());
+            return Poll::Ready(self.connection_gone());
         };
         if job.finished {
             return Poll::Ready(ReturnCode::SUCCESS);
         }
-        let told = tell(&mut self.link, &self.servers, job, report, body);
-        if told == Told::All {
+        let outcome = send_report(&mut self.link, &self.servers, job, report, body);
+        if outcome == SendOutcome::All {
             job.finished = report.is_final();
             return Poll::Ready(ReturnCode::SUCCESS);
         }
         let (key, finishes) = (job.conn, report.is_final().then_some(id));
-        match self.push_after(key, told) {
+        match self.push_after(key, outcome) {
             Ok(push) => self.poll_flush(Push { finishes, ..push }, body),
             Err(code) => Poll::Ready(code),
         }
     }
 
-    /// Sends a report, and sleeps until its server has taken it.
-    pub fn send(&mut self, id: Id, report: Report, body: &[u8]) -> ReturnCode {
+    /// Sends a report, and sleeps until it is sent.
+    pub fn send(&mut self, id: SlabId, report: Report, body: &[u8]) -> ReturnCode {
         let sent = self.poll_send(id, report, body);
         self.sleep_until_sent(sent, body)
     }
 
-    /// Sleeps until a server has taken what is on its way to it.
+    /// Sleeps until the current packet is sent.
     pub(super) fn sleep_until_sent(&mut self, sent: Poll<ReturnCode>, body: &[u8]) -> ReturnCode {
         match sent {
             Poll::Ready(code) => code,
@@ -94,12 +93,12 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Sends the last report of a job that is not looked up any more. The call
-    /// returns `code` when that goes well.
+    /// Sends the final report of a job that is removed already. The call returns `code` on
+    /// success.
     #[inline(always)]
     pub(super) fn conclude(
         &mut self,
-        job: &mut Job,
+        job: &mut AssignedJob,
         report: Report,
         body: &[u8],
         code: ReturnCode,
@@ -107,9 +106,9 @@ impl<T: Transport> Worker<T> {
         if job.finished {
             return Poll::Ready(code);
         }
-        match tell(&mut self.link, &self.servers, job, report, body) {
-            Told::All => Poll::Ready(code),
-            told => self.conclude_later(job.conn, told, body, code),
+        match send_report(&mut self.link, &self.servers, job, report, body) {
+            SendOutcome::All => Poll::Ready(code),
+            outcome => self.conclude_later(job.conn, outcome, body, code),
         }
     }
 
@@ -118,12 +117,12 @@ impl<T: Transport> Worker<T> {
     fn conclude_later(
         &mut self,
         key: usize,
-        told: Told,
+        outcome: SendOutcome,
         body: &[u8],
         code: ReturnCode,
     ) -> Poll<ReturnCode> {
-        let hides_loss = self.link.settings.non_blocking && !self.tells_losses;
-        match self.push_after(key, told) {
+        let hides_loss = self.link.settings.non_blocking && !self.reports_lost_results;
+        match self.push_after(key, outcome) {
             Ok(push) => {
                 let has_body = !body.is_empty();
                 self.poll_flush(Push { has_body, code, hides_loss, ..push }, body)
@@ -133,53 +132,52 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// What is left of a report that could not be sent at once.
+    /// The rest of a report that could not be sent at once.
     #[cold]
     #[inline(never)]
-    fn push_after(&mut self, key: usize, told: Told) -> Result<Push, ReturnCode> {
-        match told {
-            Told::All => Ok(Push::of_buffered(key)),
-            Told::UpTo(sent) => Ok(Push { sent, ..Push::of_buffered(key) }),
-            Told::Gone => Err(self.gone()),
-            Told::TooLarge => Err(self.link.error.set(
+    fn push_after(&mut self, key: usize, outcome: SendOutcome) -> Result<Push, ReturnCode> {
+        match outcome {
+            SendOutcome::All => Ok(Push::of_buffered(key)),
+            SendOutcome::UpTo(sent) => Ok(Push { sent, ..Push::of_buffered(key) }),
+            SendOutcome::Gone => Err(self.connection_gone()),
+            SendOutcome::TooLarge => Err(self.link.error.set(
                 ReturnCode::ARGUMENT_TOO_LARGE,
                 at!("gearman_job_send"),
-                "a packet holds less than 4 GiB",
+                "a packet must be smaller than 4 GiB",
             )),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn gone(&mut self) -> ReturnCode {
+    fn connection_gone(&mut self) -> ReturnCode {
         self.link.error.set(
             ReturnCode::LOST_CONNECTION,
             at!("gearman_job_send"),
-            "the connection that the job came on is gone",
+            "the job's connection is gone",
         )
     }
 
-    /// Goes on with the packet that is on its way, until its server has taken all of
-    /// it. `body` is what the call was begun with.
+    /// Continues to send the current packet. `body` must be the same as in the first call.
     pub fn poll_push(&mut self, body: &[u8]) -> Poll<ReturnCode> {
         let Some(push) = self.push else {
             return Poll::Ready(ReturnCode::SUCCESS);
         };
-        let attended = ready!(self.poll_attend(push.key));
+        let served = ready!(self.poll_serve(push.key));
         self.push = None;
-        match attended {
+        match served {
             Ok(()) => self.poll_flush(push, body),
             Err(code) => Poll::Ready(push.code_after(code)),
         }
     }
 
-    /// Sends a packet, as far as it goes at once.
+    /// Sends a packet until it is complete or has to wait.
     pub(super) fn poll_flush(&mut self, mut push: Push, body: &[u8]) -> Poll<ReturnCode> {
         let body = if push.has_body { body } else { b"" };
         loop {
             match self.link.flush(push.key, body, &mut push.sent) {
                 Ok(Flush::Done) => break,
-                Ok(Flush::Blocked) => match self.poll_attend(push.key) {
+                Ok(Flush::Blocked) => match self.poll_serve(push.key) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(code)) => return Poll::Ready(push.code_after(code)),
                     Poll::Pending => {
@@ -199,9 +197,9 @@ impl<T: Transport> Worker<T> {
         Poll::Ready(push.code)
     }
 
-    /// Waits for one connection and takes in what comes on it: a server that
-    /// cannot get rid of its packets does not read ours.
-    fn poll_attend(&mut self, key: usize) -> Poll<Result<(), ReturnCode>> {
+    /// Waits for one connection and reads it: a server whose own packets are not read may
+    /// not read ours.
+    fn poll_serve(&mut self, key: usize) -> Poll<Result<(), ReturnCode>> {
         match ready!(self.link.poll_wait_on(key, None))? {
             Wait::Woken => self.note_stop(),
             Wait::Ready | Wait::TimedOut | Wait::Interrupted => {}
@@ -210,7 +208,7 @@ impl<T: Transport> Worker<T> {
         conn.writable = false;
         if conn.readable
             && let Err(code) = self.read(key, self.round)
-            && self.link.conns[key].state != State::Up
+            && self.link.conns[key].state != ConnState::Up
         {
             if code == ReturnCode::LOST_CONNECTION {
                 self.lost(key);
@@ -221,33 +219,33 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// How far telling a server has come.
+/// The result of sending a report.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum SendOutcome {
     /// The kernel has all of it.
     All,
-    /// So many bytes of the body have gone; what is left of the head is buffered.
+    /// This many bytes of the body are sent; the rest of the head is buffered.
     UpTo(usize),
     /// The job's connection is gone.
     Gone,
-    /// No packet holds that much.
+    /// The report exceeds the size of a packet.
     TooLarge,
 }
 
-/// Sends a report as far as it goes at once.
+/// Sends a report, as far as possible without waiting.
 #[inline(always)]
-fn tell<T: Transport>(
+fn send_report<T: Transport>(
     link: &mut Link<T>,
-    servers: &[Server],
-    job: &mut Job,
+    servers: &[WorkerServer],
+    job: &mut AssignedJob,
     report: Report,
     body: &[u8],
-) -> Told {
+) -> SendOutcome {
     let key = job.conn;
-    let alive = servers.get(key).is_some_and(|server| server.life == job.life);
+    let alive = servers.get(key).is_some_and(|server| server.generation == job.generation);
     let conn = link.conns.get_mut(key);
-    let Some(conn) = conn.filter(|conn| alive && conn.state == State::Up) else {
-        return Told::Gone;
+    let Some(conn) = conn.filter(|conn| alive && conn.state == ConnState::Up) else {
+        return SendOutcome::Gone;
     };
     let command = match report {
         Report::Data => Command::WorkData,
@@ -259,13 +257,13 @@ fn tell<T: Transport>(
             let (numerator, denominator) = (numerator.to_string(), denominator.to_string());
             let args: &[&[u8]] = &[job.handle(), numerator.as_bytes(), denominator.as_bytes()];
             encode(conn.out.bytes(), Magic::Request, Command::WorkStatus, args, b"");
-            return Told::UpTo(0);
+            return SendOutcome::UpTo(0);
         }
     };
-    let Some(head) = job.report(command, body.len()) else { return Told::TooLarge };
+    let Some(head) = job.report(command, body.len()) else { return SendOutcome::TooLarge };
     if conn.out.is_empty() {
-        return link.send_now(key, head, body).map_or(Told::All, Told::UpTo);
+        return link.send_now(key, head, body).map_or(SendOutcome::All, SendOutcome::UpTo);
     }
     conn.out.bytes().extend_from_slice(head);
-    Told::UpTo(0)
+    SendOutcome::UpTo(0)
 }

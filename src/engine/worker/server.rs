@@ -1,35 +1,34 @@
-//! [`Server`]: what a worker keeps for a connection, beside the link's `Conn`;
+//! [`WorkerServer`]: a worker's state of one connection, in addition to the link's `Conn`;
 //! making connections and losing them.
 //!
 //! Must not: ask for jobs.
 
 use super::Worker;
-use super::job::Job;
+use super::job::AssignedJob;
 use crate::ReturnCode;
-use crate::link::State;
+use crate::link::ConnState;
 use gearman_buf::Owned;
 use gearman_net::{Liveness, Transport};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How long an attempt to connect may take at least: it goes on behind other
-/// servers' jobs, so a shorter time limit of a call need not end it.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// The pause before the first new attempt to reach a server that is down; it
-/// doubles with each failure.
-const FIRST_REST: Duration = Duration::from_millis(100);
-/// The longest such pause.
-const LONGEST_REST: Duration = Duration::from_secs(5);
-/// A connection that held this long was a good one: there is no pause when it is
-/// lost.
-const GOOD_LIFE: Duration = Duration::from_secs(1);
+/// Lower limit of the timeout for connecting. Connecting continues while jobs of other
+/// servers run, so a shorter timeout of a call need not end it.
+const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(4);
+/// Delay before the first attempt to reconnect to a server. It doubles with each failure.
+const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(100);
+/// Upper limit of the reconnect delay.
+const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(5);
+/// Age at which a connection counts as stable. A stable connection that is lost is made
+/// again without delay.
+const STABLE_CONNECTION_MIN: Duration = Duration::from_secs(1);
 
-/// A reply that a server owes, in the order of the questions.
+/// A reply that a server owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owed {
+pub(super) enum WorkerOwed {
     /// OPTION_RES for an option that is sent on every connection.
     Greeting,
-    /// The answer to GRAB.
+    /// The reply to GRAB_JOB.
     Grab,
     /// The reply to the exchange with this number.
     Exchange(u32),
@@ -37,91 +36,98 @@ pub(super) enum Owed {
 
 /// What is known about a server's queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Queue {
+pub(super) enum QueueState {
     /// It may hold a job.
     #[default]
     Unknown,
-    /// It held none.
+    /// It was empty.
     Empty,
-    /// It held none, and the server was told to wake us: PRE_SLEEP was sent.
-    Watched,
+    /// It was empty, and PRE_SLEEP was sent: the server will send NOOP.
+    PreSleepSent,
 }
 
-/// Where the rest of a packet's body goes.
+/// The destination of a body of which `missing` bytes are still to receive.
 #[derive(Debug)]
-pub(super) enum Incoming {
-    Job { job: Box<Job>, missing: usize },
+pub(super) enum WorkerIncoming {
+    /// The workload of a job.
+    Job { job: Box<AssignedJob>, missing: usize },
+    /// The reply to an echo.
     Echo { exchange: u32, data: Owned, missing: usize },
+    /// Skip this many bytes.
     Skip(usize),
 }
 
-/// What a worker keeps for a connection.
+/// A worker's state of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Server {
-    /// Names the connection: no other connection of the worker has the same.
-    pub(super) life: u32,
-    pub(super) owed: VecDeque<Owed>,
-    pub(super) queue: Queue,
-    /// A NOOP came while a question was outstanding: its answer may be older.
+pub(super) struct WorkerServer {
+    /// Identifies the current connection: no other connection of the worker has the same.
+    pub(super) generation: u32,
+    /// Replies that the server owes, in the order of the requests.
+    pub(super) owed: VecDeque<WorkerOwed>,
+    /// What is known about its queue.
+    pub(super) queue: QueueState,
+    /// NOOP arrived while GRAB_JOB was outstanding: the reply may be older.
     pub(super) noop: bool,
-    /// Slow to answer: others are asked without waiting for it.
+    /// The server is slow to answer: others are asked without waiting for it.
     pub(super) passed_over: bool,
-    /// The call in which it answered that it has no job.
+    /// The call in which it answered NO_JOB.
     pub(super) answered_in: u64,
     /// The call in which it could not be used.
     pub(super) failed_in: u64,
-    pub(super) incoming: Option<Incoming>,
-    /// What it is to hear of functions before it is asked next: not sooner, since
-    /// taking a function back takes its running jobs back too.
-    pub(super) news: Vec<u8>,
-    /// A job's function was left without returning: the server must give the
-    /// job to somebody else.
+    /// The body that is being received.
+    pub(super) incoming: Option<WorkerIncoming>,
+    /// CAN_DO, CANT_DO and RESET_ABILITIES packets to send before the next GRAB_JOB. Not
+    /// sooner, since removing a function takes its running jobs away too.
+    pub(super) ability_changes: Vec<u8>,
+    /// A job's function never returned: the server must give the job to another worker.
     pub(super) abandoned: bool,
-    /// Failures in a row, and until when nobody tries again.
+    /// Number of consecutive failures.
     failures: u32,
-    pub(super) rests_until: Option<Instant>,
+    /// Earliest time of the next attempt to connect.
+    pub(super) reconnect_at: Option<Instant>,
     /// When the connection was made.
-    since: Option<Instant>,
+    connected_at: Option<Instant>,
 }
 
-impl Server {
-    /// Whether a GRAB is outstanding, or the job that answered it is still on its
-    /// way. Asking once more meanwhile would bring a job that nobody called for,
-    /// or an answer that nobody reads: closed over unread bytes, a connection
-    /// takes the last result with it.
-    pub(super) fn asks(&self) -> bool {
-        self.owed.contains(&Owed::Grab) || matches!(self.incoming, Some(Incoming::Job { .. }))
+impl WorkerServer {
+    /// Whether GRAB_JOB is outstanding, or its job is still being received. A second
+    /// GRAB_JOB would bring a job that has to wait here, or a reply that stays unread.
+    /// Closing a connection with unread bytes may lose the last result sent on it.
+    pub(super) fn awaits_job(&self) -> bool {
+        self.owed.contains(&WorkerOwed::Grab)
+            || matches!(self.incoming, Some(WorkerIncoming::Job { .. }))
     }
 
-    /// A server that was not connected to yet.
-    pub(super) fn new(life: u32) -> Server {
-        Server { life, ..Server::default() }
+    /// A server that is not connected.
+    pub(super) fn new(generation: u32) -> WorkerServer {
+        WorkerServer { generation, ..WorkerServer::default() }
     }
 
-    fn rest(&mut self, now: Instant) {
+    fn delay_reconnect(&mut self, now: Instant) {
         let doublings = self.failures.min(10);
         self.failures += 1;
-        self.rests_until = Some(now + (FIRST_REST * (1 << doublings)).min(LONGEST_REST));
+        self.reconnect_at =
+            Some(now + (RECONNECT_DELAY_MIN * (1 << doublings)).min(RECONNECT_DELAY_MAX));
     }
 }
 
 impl<T: Transport> Worker<T> {
-    /// Starts connecting, in the background.
+    /// Starts connecting, without waiting.
     ///
     /// # Errors
     /// Why that failed at once.
     pub(super) fn connect(&mut self, key: usize) -> Result<(), ReturnCode> {
-        let patience = self.link.settings.timeout.unwrap_or_default().max(PATIENCE);
-        self.link.open(key, Some(patience))?;
+        let timeout = self.link.settings.timeout.unwrap_or_default().max(CONNECT_TIMEOUT_MIN);
+        self.link.open(key, Some(timeout))?;
         let replies = self.link.greet(key);
-        self.announce(key);
+        self.encode_functions(key);
         let server = &mut self.servers[key];
-        server.news.clear();
-        server.owed.extend(std::iter::repeat_n(Owed::Greeting, replies));
+        server.ability_changes.clear();
+        server.owed.extend(std::iter::repeat_n(WorkerOwed::Greeting, replies));
         Ok(())
     }
 
-    /// Looks whether connecting has ended.
+    /// Checks whether connecting has succeeded.
     ///
     /// # Errors
     /// Why it failed.
@@ -129,65 +135,66 @@ impl<T: Transport> Worker<T> {
         self.link.conns[key].writable = false;
         if self.link.finish_connect(key)? {
             let server = &mut self.servers[key];
-            server.since = Some(self.link.conns[key].heard);
-            server.rests_until = None;
+            server.connected_at = Some(self.link.conns[key].last_received);
+            server.reconnect_at = None;
             server.passed_over = false;
         }
         Ok(())
     }
 
-    /// Looks whether the servers that are connected are still there, for a caller
-    /// that has not asked for a job in a while: what is sent to one that is not
-    /// would be lost unnoticed.
-    pub fn look_at_servers(&mut self) {
+    /// Checks whether connected servers are still there, for a caller that has not asked
+    /// for a job in a while. A report on a connection that has ended would be lost without
+    /// an error.
+    pub fn check_servers(&mut self) {
         let now = self.link.net.now();
         for key in 0..self.servers.len() {
-            if self.link.look(key, now) == Liveness::Dead {
+            if self.link.check_liveness(key, now) == Liveness::Dead {
                 self.link.ended(key);
                 self.lost(key);
             }
         }
     }
 
-    /// Closes a connection on purpose.
+    /// Closes a connection deliberately.
     pub(super) fn disconnect(&mut self, key: usize) {
         self.link.close(key);
         self.forget(key);
     }
 
-    /// A connection was lost or could not be made. Trying again waits, unless it
-    /// was a good one.
+    /// Resets a connection that was lost or could not be made. Sets the reconnect delay,
+    /// unless the connection was stable.
     pub(super) fn lost(&mut self, key: usize) {
-        debug_assert!(self.link.conns[key].state == State::Down);
+        debug_assert!(self.link.conns[key].state == ConnState::Down);
         let now = self.link.net.now();
         let server = &mut self.servers[key];
-        let was_good = server.since.is_some_and(|since| now - since >= GOOD_LIFE);
-        if was_good {
+        let was_stable = server.connected_at.is_some_and(|at| now - at >= STABLE_CONNECTION_MIN);
+        if was_stable {
             server.failures = 0;
         } else {
-            server.rest(now);
+            server.delay_reconnect(now);
         }
         self.forget(key);
     }
 
-    /// Forgets what belonged to a connection.
+    /// Resets a worker's state of a connection, and removes its jobs that were not
+    /// returned.
     pub(super) fn forget(&mut self, key: usize) {
-        let life = self.next_life();
+        let generation = self.next_generation();
         let server = &mut self.servers[key];
-        server.life = life;
+        server.generation = generation;
         server.owed.clear();
-        server.queue = Queue::Unknown;
+        server.queue = QueueState::Unknown;
         server.noop = false;
         server.passed_over = false;
         server.incoming = None;
         server.abandoned = false;
-        server.since = None;
+        server.connected_at = None;
         if !self.ready.is_empty() {
             let (jobs, spare) = (&mut self.jobs, &mut self.spare);
             self.ready.retain(|&id| match jobs.get(id) {
                 Some(job) if job.conn != key => true,
                 _ => {
-                    *spare = jobs.remove(id).and_then(Job::recycle);
+                    *spare = jobs.remove(id).and_then(AssignedJob::recycle);
                     false
                 }
             });

@@ -1,20 +1,19 @@
-//! Stop requests: bytes that another thread or a signal handler has written to
-//! the wake-up pipe.
+//! Stop requests: bytes that another thread or a signal handler writes to the wake-up pipe.
 //!
-//! Must not: be forgotten. A request holds for every later call.
+//! Must not: drop a request, which holds for every later call.
 
 use super::Worker;
 use crate::ReturnCode;
-use crate::slab::Id;
+use crate::slab::SlabId;
 use gearman_net::{MioNet, Transport};
 use std::os::fd::RawFd;
 
-/// The byte for "finish the job at hand, then stop".
+/// The byte for "finish the current job, then stop".
 pub const STOP_GRACEFUL: u8 = b'1';
 /// The byte for "stop".
 pub const STOP_NOW: u8 = b'0';
 
-/// A stop that was asked for. The stronger is the greater.
+/// A stop request. The stronger one is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stop {
     Graceful,
@@ -42,8 +41,8 @@ impl Stop {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Reads the wake-up pipe. The strongest request goes back into it, where
-    /// `gearman_kill` with CHECK looks for one.
+    /// Reads the wake-up pipe. The strongest request is written back, since `gearman_kill`
+    /// with CHECK looks for one there.
     pub(super) fn note_stop(&mut self) {
         let before = self.stop;
         let mut any = false;
@@ -56,18 +55,17 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Whether a server has been asked for a job, or gave one that was not handed
-    /// out.
-    pub(super) fn is_giving(&self, key: usize) -> bool {
-        let came = |&id: &Id| self.jobs.get(id).is_some_and(|job| job.conn == key);
-        self.servers[key].asks() || self.ready.iter().any(came)
+    /// Whether GRAB_JOB is outstanding, or a received job is not returned yet.
+    pub(super) fn may_bring_job(&self, key: usize) -> bool {
+        let came = |&id: &SlabId| self.jobs.get(id).is_some_and(|job| job.conn == key);
+        self.servers[key].awaits_job() || self.ready.iter().any(came)
     }
 
-    /// Gives jobs that were asked for and that nobody will run back to their
-    /// servers, by closing connections that no job at hand needs.
-    pub(super) fn give_back(&mut self) {
+    /// Gives jobs that this worker will not run back to their servers, by closing the
+    /// connections that no running job needs.
+    pub(super) fn return_unclaimed_jobs(&mut self) {
         for key in 0..self.servers.len() {
-            if self.is_giving(key) && !self.has_jobs(key) {
+            if self.may_bring_job(key) && !self.has_unfinished_jobs(key) {
                 self.disconnect(key);
             }
         }
@@ -75,8 +73,8 @@ impl<T: Transport> Worker<T> {
 }
 
 impl Worker<MioNet> {
-    /// The ends of the wake-up pipe, to read and to write; none when a forked
-    /// child could not make its own.
+    /// The read and the write end of the wake-up pipe. None if a forked child could not
+    /// create its own.
     pub fn wake_fds(&mut self) -> Option<(RawFd, RawFd)> {
         self.check_fork();
         self.link.net.wake_pipe().map(|pipe| (pipe.read_fd(), pipe.write_fd()))

@@ -1,13 +1,13 @@
-//! The worker against scripted servers. Each file looks at one side of it.
+//! Tests of the worker with scripted servers, one file per subject.
 
 mod abandoned;
 mod asking;
+mod failures;
 mod functions;
 mod jobs;
 mod rounds;
 mod shortcut;
 mod stops;
-mod trouble;
 mod waiting;
 
 use super::*;
@@ -17,14 +17,14 @@ use std::time::Duration;
 /// The token of the function `f`.
 const TOKEN: u64 = 7;
 
-/// A worker of so many servers that offers the function `f`.
+/// A worker with this many servers that offers the function `f`.
 fn worker(servers: u16) -> (Worker<ScriptNet>, World) {
     let (net, world) = ScriptNet::new();
     let mut worker = Worker::new(net);
     for n in 0..servers {
-        worker.add_server("127.0.0.1", 4730 + n).expect("numeric");
+        worker.add_server("127.0.0.1", 4730 + n).expect("a numeric address");
     }
-    worker.add_function(b"f", 0, Some(TOKEN)).expect("a good name");
+    worker.add_function(b"f", 0, Some(TOKEN)).expect("a valid name");
     (worker, world)
 }
 
@@ -47,7 +47,7 @@ fn grab() -> Vec<u8> {
     request(Command::GrabJobAll, &[], b"")
 }
 
-/// What a fresh connection sends first.
+/// The first packets on a new connection.
 fn hello() -> Vec<u8> {
     [can_do(), grab()].concat()
 }
@@ -72,18 +72,18 @@ fn complete(handle: &str, body: &[u8]) -> Vec<u8> {
     request(Command::WorkComplete, &[handle.as_bytes()], body)
 }
 
-/// One call up to its job or its end.
-fn step(worker: &mut Worker<ScriptNet>) -> Result<(Id, Ticket), ReturnCode> {
+/// Makes one call, up to its job or its end.
+fn step(worker: &mut Worker<ScriptNet>) -> Result<(SlabId, WorkTicket), ReturnCode> {
     match worker.work() {
-        Step::Done(code) => Err(code),
-        Step::Call(upcall, ticket) => {
+        WorkStep::Done(code) => Err(code),
+        WorkStep::Call(upcall, ticket) => {
             assert_eq!(upcall.token, TOKEN);
             Ok((ticket.job(), ticket))
         }
     }
 }
 
-/// One call whose function returns `ok`.
+/// Makes one call whose function returns `ok`.
 fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
     match step(worker) {
         Err(code) => code,
@@ -91,10 +91,11 @@ fn work(worker: &mut Worker<ScriptNet>) -> ReturnCode {
     }
 }
 
-/// The handle of the job that a call is given.
-fn taken(worker: &mut Worker<ScriptNet>) -> String {
+/// Runs one job and returns its handle.
+fn run_one_job(worker: &mut Worker<ScriptNet>) -> String {
     let (job, ticket) = step(worker).expect("a job");
-    let handle = String::from_utf8_lossy(worker.job(job).expect("kept").handle()).into_owned();
+    let handle =
+        String::from_utf8_lossy(worker.job(job).expect("the job exists").handle()).into_owned();
     worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
     handle
 }

@@ -1,29 +1,29 @@
-//! Waiting outside of a call: for `gearman_worker_wait`, and for a program that has an
-//! event loop of its own.
+//! Waiting between calls: for `gearman_worker_wait`, and for programs with their own event
+//! loop.
 //!
 //! Must not: read or send.
 
 use super::Worker;
-use super::server::{Queue, Server};
+use super::server::{QueueState, WorkerServer};
 use crate::ReturnCode;
-use crate::link::{Conn, Limit, State, Wait};
+use crate::link::{Conn, ConnState, Limit, Wait};
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 impl<T: Transport> Worker<T> {
-    /// Waits until something has come of what calls have left under way, or another
+    /// Waits until something that earlier calls have started makes progress, or another
     /// server can be asked.
     ///
     /// # Errors
-    /// `NO_ACTIVE_FDS` when nothing is under way, `TIMEOUT`, `IO_WAIT` for a signal,
-    /// and the stop that was asked for.
+    /// `NO_ACTIVE_FDS` if nothing is due, `TIMEOUT`, `IO_WAIT` after a signal, or the code
+    /// of a stop request.
     pub fn poll_any(&mut self, limit: &mut Limit) -> Poll<Result<(), ReturnCode>> {
         self.check_fork();
-        let watches = self.watches();
+        let awaits_noop = self.awaits_noop();
         for (key, server) in self.servers.iter().enumerate() {
             let conn = &self.link.conns[key];
-            let expected = is_due(conn, server, watches) || self.has_ready_job(key);
+            let expected = is_due(conn, server, awaits_noop) || self.has_ready_job(key);
             self.link.conns[key].expected = expected;
         }
         if let Some(stop) = self.stop.filter(|_| self.link.expects_any()) {
@@ -50,23 +50,24 @@ impl<T: Transport> Worker<T> {
         })
     }
 
-    /// Whether a server that was told that we sleep is waited for: beside one that
-    /// something else is expected of, or when all are so.
-    fn watches(&self) -> bool {
-        let up = |(conn, _): &(&Conn, &Server)| conn.state == State::Up;
+    /// Whether to wait for NOOP from servers that were sent PRE_SLEEP: if something else is
+    /// due as well, or if all connected servers were sent it or are passed over.
+    fn awaits_noop(&self) -> bool {
+        let up = |(conn, _): &(&Conn, &WorkerServer)| conn.state == ConnState::Up;
         let mut open = self.link.conns.iter().zip(&self.servers).filter(up);
-        let sleeps = open.all(|(_, server)| server.queue == Queue::Watched || server.passed_over);
-        let connects = self.link.conns.iter().any(|conn| conn.state == State::Connecting);
-        sleeps || connects || self.servers.iter().any(Server::asks)
+        let sleeps =
+            open.all(|(_, server)| server.queue == QueueState::PreSleepSent || server.passed_over);
+        let connects = self.link.conns.iter().any(|conn| conn.state == ConnState::Connecting);
+        sleeps || connects || self.servers.iter().any(WorkerServer::awaits_job)
     }
 
-    /// Whether a job of a connection has come that was not handed out.
+    /// Whether a received job of a connection is not returned yet.
     fn has_ready_job(&self, key: usize) -> bool {
         self.ready.iter().any(|&id| self.jobs.get(id).is_some_and(|job| job.conn == key))
     }
 
-    /// Reports connections whose job is at hand. Returns whether there are any that were
-    /// not reported.
+    /// Reports connections with such a job. Returns whether any of them was not reported
+    /// before.
     fn report_ready_jobs(&mut self) -> bool {
         let mut any = false;
         for &id in &self.ready {
@@ -77,38 +78,37 @@ impl<T: Transport> Worker<T> {
         any
     }
 
-    /// Whether a call has work that needs no waiting for.
+    /// Whether a call can do something without waiting.
     pub fn has_buffered_work(&self) -> bool {
         !self.ready.is_empty()
             || (self.link.conns.iter())
                 .any(|c| c.readable || c.writable || (!c.inbuf.is_empty() && !c.partial))
     }
 
-    /// A descriptor that is readable when a call has something to do; -1 when
-    /// there is none.
+    /// A descriptor that is readable when a call has something to do, or -1.
     pub fn poll_fd(&mut self) -> i32 {
         self.check_fork();
         self.in_event_loop = true;
         self.link.net.poll_fd().unwrap_or(-1)
     }
 
-    /// How long until a call has something to do though nothing comes: connecting or an
-    /// answer takes too long, or a server that is down can be tried again.
+    /// Time until a call has something to do although no bytes arrive: connecting or a
+    /// reply takes too long, or a server that is down can be tried again.
     pub fn next_timeout(&mut self) -> Option<Duration> {
         self.check_fork();
         self.in_event_loop = true;
         let now = self.link.net.now();
-        // Beside others a server is tried as soon as its rest is over, else once in a round;
-        // but not before the turn of one that comes before it has ended.
+        // While another server is up, a server is tried when its reconnect delay is over,
+        // else once in a round, and never before the turn of an earlier server has ended.
         let any_up = self.any_up();
         let asks = !self.functions.is_empty() && self.stop.is_none();
         let rests = (self.link.conns.iter().zip(&self.servers).enumerate())
             .filter(|(_, (conn, server))| {
-                asks && conn.state == State::Down && (any_up || self.may_try(server))
+                asks && conn.state == ConnState::Down && (any_up || self.may_try(server))
             })
             .map(|(key, (_, server))| {
                 let turn = self.turn.filter(|&(turn, _)| turn > key).map(|(_, end)| end);
-                server.rests_until.max(turn).unwrap_or(now)
+                server.reconnect_at.max(turn).unwrap_or(now)
             });
         let turn = self.turn.map(|(_, end)| end);
         let next = rests.chain(self.link.connect_deadline()).chain(turn).min()?;
@@ -116,13 +116,13 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// Whether something is due on a connection. `watches` is [`Worker::watches`].
-fn is_due(conn: &Conn, server: &Server, watches: bool) -> bool {
+/// Whether something is due on a connection. `awaits_noop` is [`Worker::awaits_noop`].
+fn is_due(conn: &Conn, server: &WorkerServer, awaits_noop: bool) -> bool {
     match conn.state {
-        State::Down => false,
-        State::Connecting => true,
-        State::Up => {
-            let sleeps = server.queue == Queue::Watched && watches;
+        ConnState::Down => false,
+        ConnState::Connecting => true,
+        ConnState::Up => {
+            let sleeps = server.queue == QueueState::PreSleepSent && awaits_noop;
             sleeps || conn.is_blocked() || !server.owed.is_empty() || server.incoming.is_some()
         }
     }

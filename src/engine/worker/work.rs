@@ -1,65 +1,63 @@
-//! Running jobs: from a job to the function that is called for it, and from the
-//! function's end to what the server is told.
+//! Running jobs: finds the function of a job, and reports the job's outcome.
 //!
 //! Must not: call the function.
 
 use super::Worker;
 use super::grab::Search;
-use super::job::{Job, Report};
+use super::job::{AssignedJob, Report};
 use crate::ReturnCode;
 use crate::at;
-use crate::slab::Id;
+use crate::slab::SlabId;
 use gearman_net::Transport;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-/// The function that is to be called. Plain data: it is alive while
-/// that function runs.
+/// The function to call. Plain data, because it is kept while that function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Upcall {
-    /// What the layer above runs for it.
+pub struct WorkUpcall {
+    /// The token of the function.
     pub token: u64,
     /// Whether its results go through a reducer.
     pub reduces: bool,
 }
 
-/// Stands for one call of a function. One that nobody holds any more is ignored.
+/// Identifies one call of a function. A stale ticket is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    job: Id,
+pub struct WorkTicket {
+    job: SlabId,
     number: u32,
 }
 
-impl Ticket {
+impl WorkTicket {
     /// The job that the function runs for.
-    pub fn job(self) -> Id {
+    pub fn job(self) -> SlabId {
         self.job
     }
 }
 
-/// What comes of a call.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The call is over, with this code and without a job.
+pub enum WorkStep {
+    /// The call has ended with this code and without a job.
     Done(ReturnCode),
-    /// A function is to be called; then [`Worker::finish`] ends the call.
-    Call(Upcall, Ticket),
+    /// Call this function; [`Worker::finish`] then ends the call.
+    Call(WorkUpcall, WorkTicket),
 }
 
-/// How a job's function ended.
+/// The outcome of a job's function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The job is done; `work` returns this code.
     Complete(ReturnCode),
     /// The job has failed; `work` returns this code.
     Fail(ReturnCode),
-    /// Somebody else is to do the job: its connection is closed, so that the
-    /// server gives it away.
+    /// Another worker should do the job: its connection is closed, so that the server
+    /// queues it again.
     Retry,
 }
 
 impl Outcome {
-    /// What the call returns, unless telling the server fails.
+    /// The code that the call returns, unless the report cannot be sent.
     fn code(self) -> ReturnCode {
         match self {
             Outcome::Complete(code) | Outcome::Fail(code) => code,
@@ -69,31 +67,31 @@ impl Outcome {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Gets a job with a function, and sleeps until there is one, or a reason to return.
-    /// The quick way is laid out straight, without the stages of a call that returns to
-    /// wait: they cost a small job a tenth more instructions.
+    /// Gets a job and its function, and sleeps until one arrives or the call has to end.
+    /// The shortcut is inlined here, without the stages of a resumable call: they cost a
+    /// small job a tenth more instructions.
     #[inline(always)]
-    pub fn work(&mut self) -> Step {
+    pub fn work(&mut self) -> WorkStep {
         let deadline = self.begin_job(true);
-        if !self.ask_quickly() {
+        if !self.send_quick_grab() {
             return self.work_on(deadline, Poll::Ready(Ok(None)));
         }
         self.link.sleep_until(deadline);
         match self.poll_quick(deadline) {
             Poll::Ready(Ok(Some(id))) => self.start(id),
-            surprise => self.work_on(deadline, surprise),
+            other => self.work_on(deadline, other),
         }
     }
 
-    /// Goes on the ordinary way, and sleeps where it must. `quick` is what the quick way
-    /// has come to.
+    /// Continues on the regular path, sleeping in between. `quick` is the result of the
+    /// shortcut.
     #[cold]
     #[inline(never)]
     fn work_on(
         &mut self,
         deadline: Option<Instant>,
-        quick: Poll<Result<Option<Id>, ReturnCode>>,
-    ) -> Step {
+        quick: Poll<Result<Option<SlabId>, ReturnCode>>,
+    ) -> WorkStep {
         let mut search = Search::for_work();
         let found = match self.poll_begun(&mut search, deadline, quick) {
             Poll::Ready(found) => found,
@@ -102,21 +100,21 @@ impl<T: Transport> Worker<T> {
                 self.block(|worker| worker.poll_job(&mut search))
             }
         };
-        found.map_or_else(Step::Done, |id| self.start(id))
+        found.map_or_else(WorkStep::Done, |id| self.start(id))
     }
 
-    /// Gets a job with a function, or a reason to return.
+    /// Gets a job and its function, or the code with which the call ends.
     #[inline]
-    pub fn poll_work(&mut self, search: &mut Search) -> Poll<Step> {
+    pub fn poll_work(&mut self, search: &mut Search) -> Poll<WorkStep> {
         Poll::Ready(match ready!(self.poll_job(search)) {
             Ok(id) => self.start(id),
-            Err(code) => Step::Done(code),
+            Err(code) => WorkStep::Done(code),
         })
     }
 
     /// Finds the function of a job.
     #[inline(always)]
-    fn start(&mut self, id: Id) -> Step {
+    fn start(&mut self, id: SlabId) -> WorkStep {
         let token = self
             .jobs
             .get(id)
@@ -125,11 +123,11 @@ impl<T: Transport> Worker<T> {
         let (Some(token), Some(job)) = (token, self.jobs.get_mut(id)) else {
             let key = self.jobs.get(id).map(|job| job.conn);
             self.remove_job(id);
-            // The server must give the job to somebody who knows the function.
+            // The server must give the job to a worker that has the function.
             if let Some(key) = key {
                 self.disconnect(key);
             }
-            return Step::Done(self.link.error.set(
+            return WorkStep::Done(self.link.error.set(
                 ReturnCode::INVALID_FUNCTION_NAME,
                 at!("gearman_worker_work"),
                 "Function not found",
@@ -139,16 +137,16 @@ impl<T: Transport> Worker<T> {
         let number = self.last_ticket;
         job.running = number;
         let reduces = job.reduces();
-        Step::Call(Upcall { token, reduces }, Ticket { job: id, number })
+        WorkStep::Call(WorkUpcall { token, reduces }, WorkTicket { job: id, number })
     }
 
-    /// A function has returned: tells the server, unless the function has done
-    /// so, and forgets the job. Returns the call's code; while it is `Pending`,
-    /// [`Worker::poll_push`] goes on with it.
+    /// Ends a job after its function: sends the report, unless the function has sent a
+    /// final one, and removes the job. Returns the call's code. After `Pending`,
+    /// [`Worker::poll_push`] continues.
     #[inline(always)]
     pub fn poll_finish(
         &mut self,
-        ticket: Ticket,
+        ticket: WorkTicket,
         outcome: Outcome,
         result: &[u8],
     ) -> Poll<ReturnCode> {
@@ -165,14 +163,14 @@ impl<T: Transport> Worker<T> {
         finished
     }
 
-    /// A function has returned: tells the server, and sleeps until it has taken that.
-    pub fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) -> ReturnCode {
+    /// Ends a job as [`Worker::poll_finish`] does, and sleeps until the report is sent.
+    pub fn finish(&mut self, ticket: WorkTicket, outcome: Outcome, result: &[u8]) -> ReturnCode {
         let finished = self.poll_finish(ticket, outcome, result);
         self.sleep_until_sent(finished, result)
     }
 
     #[inline(always)]
-    fn end(&mut self, job: &mut Job, outcome: Outcome, result: &[u8]) -> Poll<ReturnCode> {
+    fn end(&mut self, job: &mut AssignedJob, outcome: Outcome, result: &[u8]) -> Poll<ReturnCode> {
         match outcome {
             Outcome::Complete(code) => match self.conclude(job, Report::Complete, result, code) {
                 // The client must not wait for a result that cannot be sent.
@@ -183,7 +181,7 @@ impl<T: Transport> Worker<T> {
             },
             Outcome::Fail(code) => self.conclude(job, Report::Fail, b"", code),
             Outcome::Retry => {
-                if !job.finished && self.is_alive(job.conn, job.life) {
+                if !job.finished && self.is_current(job.conn, job.generation) {
                     self.disconnect(job.conn);
                 }
                 Poll::Ready(outcome.code())
@@ -191,21 +189,21 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// A function was left without returning. The job is not run again here; the
-    /// next call closes its connection, so that the server gives it away.
-    pub fn abandon(&mut self, ticket: Ticket) {
+    /// Handles a function that never returned. The job is not run again here. The next call
+    /// closes its connection, so that the server queues it again.
+    pub fn abandon(&mut self, ticket: WorkTicket) {
         let Some(job) = self.jobs.get_mut(ticket.job).filter(|j| j.running == ticket.number) else {
             return;
         };
         job.running = 0;
-        let (key, life, finished) = (job.conn, job.life, job.finished);
-        if !finished && self.is_alive(key, life) {
+        let (key, generation, finished) = (job.conn, job.generation, job.finished);
+        if !finished && self.is_current(key, generation) {
             self.servers[key].abandoned = true;
         }
     }
 
-    /// Whether a connection is still in this life.
-    pub(super) fn is_alive(&self, key: usize, life: u32) -> bool {
-        self.servers.get(key).is_some_and(|server| server.life == life)
+    /// Whether a connection still has this generation.
+    pub(super) fn is_current(&self, key: usize, generation: u32) -> bool {
+        self.servers.get(key).is_some_and(|server| server.generation == generation)
     }
 }

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use gearman_engine::client::Client;
-use gearman_engine::slab::Id;
+use gearman_engine::slab::SlabId;
 use gearman_engine::task::{Callbacks, TaskKind, Token};
 use gearman_net::MioNet;
 
@@ -28,7 +28,7 @@ pub(crate) enum Hint {
     /// At this time the server is asked about the job with this handle.
     Due(Instant, Vec<u8>),
     /// The server was asked with this task, and has not answered.
-    Asked(Id),
+    Asked(SlabId),
 }
 
 impl Hint {
@@ -73,7 +73,7 @@ impl Hint {
     pub(crate) fn answered(
         &mut self,
         client: &Client<MioNet>,
-        id: Id,
+        id: SlabId,
         options: &GearmanOptions,
     ) -> Option<String> {
         if !matches!(self, Hint::Asked(asked) if *asked == id) {

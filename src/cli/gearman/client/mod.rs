@@ -16,8 +16,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use gearman_engine::ReturnCode;
-use gearman_engine::client::{Body, Client, NewTask, Step, Upcall};
-use gearman_engine::slab::Id;
+use gearman_engine::client::{Client, NewTask, TaskBody, TaskStep, TaskUpcall};
+use gearman_engine::slab::SlabId;
 use gearman_engine::task::{Callbacks, TaskKind, Token};
 use gearman_net::MioNet;
 use gearman_protocol::Command;
@@ -58,7 +58,7 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     client.link.settings.server_options.push(b"exceptions".to_vec());
     for server in &options.servers {
         if client.add_server(&server.host, server.port).is_err() {
-            let why = client.link.error.words().unwrap_or_default();
+            let why = client.link.error.message().unwrap_or_default();
             notify(&format!("cannot connect to {server}: {why}"));
         }
     }
@@ -93,7 +93,7 @@ struct Submitter<'a> {
     /// The most jobs in flight.
     jobs_max: usize,
     /// The jobs in flight.
-    jobs: HashMap<Id, SubmittedJob>,
+    jobs: HashMap<SlabId, SubmittedJob>,
     output: Output,
     hint: Hint,
     outage: Outage,
@@ -224,8 +224,8 @@ impl<'a> Submitter<'a> {
             command,
             function,
             unique: self.options.unique.as_bytes(),
-            body: Body::Copy(data),
-            epoch: self.options.run_at_unix_seconds.unwrap_or_default(),
+            body: TaskBody::Copy(data),
+            epoch_seconds: self.options.run_at_unix_seconds.unwrap_or_default(),
             reducer: b"",
             callbacks: Callbacks(!Callbacks::WORKLOAD.0),
             token: Token::NONE,
@@ -241,7 +241,7 @@ impl<'a> Submitter<'a> {
                 self.jobs.insert(id, job);
             }
             Err(code) => {
-                let why = self.client.link.error.words().unwrap_or(code.name()).to_owned();
+                let why = self.client.link.error.message().unwrap_or(code.name()).to_owned();
                 self.report_lost(&mut job, Exit::from_code(code), &why, true)?;
             }
         }
@@ -253,22 +253,22 @@ impl<'a> Submitter<'a> {
         let mut run = self.client.run_all();
         loop {
             match self.client.step(&mut run) {
-                Step::Done(ReturnCode::SUCCESS | ReturnCode::IO_WAIT) => return Ok(()),
-                Step::Done(code) => return self.handle_error(code),
-                Step::Call(Upcall::Callback(id, which), ticket) => {
+                TaskStep::Done(ReturnCode::SUCCESS | ReturnCode::IO_WAIT) => return Ok(()),
+                TaskStep::Done(code) => return self.handle_error(code),
+                TaskStep::Call(TaskUpcall::Callback(id, which), ticket) => {
                     self.last_activity = Instant::now();
                     self.on_event(id, which)?;
                     self.client.resume(ticket, ReturnCode::SUCCESS);
                     self.forget_if_ended(id);
                 }
                 // These tasks have no allocator hooks.
-                Step::Call(Upcall::Alloc(..) | Upcall::Release(_), _) => {}
+                TaskStep::Call(TaskUpcall::Alloc(..) | TaskUpcall::Release(_), _) => {}
             }
         }
     }
 
     /// Handles an event of a task.
-    fn on_event(&mut self, id: Id, which: Callbacks) -> io::Result<()> {
+    fn on_event(&mut self, id: SlabId, which: Callbacks) -> io::Result<()> {
         let Some(mut job) = self.jobs.remove(&id) else {
             if let Some(text) = self.hint.answered(&self.client, id, self.options) {
                 self.output.notify(&text)?;
@@ -328,7 +328,7 @@ impl<'a> Submitter<'a> {
         Ok(())
     }
 
-    fn forget_if_ended(&mut self, id: Id) {
+    fn forget_if_ended(&mut self, id: SlabId) {
         if self.client.task(id).is_some_and(|task| !task.is_active())
             && let Some(task) = self.client.remove_task(id)
         {
@@ -340,8 +340,8 @@ impl<'a> Submitter<'a> {
     /// have been sent yet.
     fn handle_error(&mut self, code: ReturnCode) -> io::Result<()> {
         let client = &self.client;
-        let is_over = |id: &Id| client.task(*id).is_none_or(|task| !task.is_active());
-        let ended: Vec<Id> = self.jobs.keys().copied().filter(is_over).collect();
+        let is_over = |id: &SlabId| client.task(*id).is_none_or(|task| !task.is_active());
+        let ended: Vec<SlabId> = self.jobs.keys().copied().filter(is_over).collect();
         let mut reported = Vec::new();
         for id in ended {
             let code = self.client.task(id).map_or(code, |task| task.code);
@@ -380,14 +380,14 @@ impl<'a> Submitter<'a> {
     }
 
     fn lose_all(&mut self, exit: Exit, why: &str) -> io::Result<()> {
-        let ids: Vec<Id> = self.jobs.keys().copied().collect();
+        let ids: Vec<SlabId> = self.jobs.keys().copied().collect();
         for (number, id) in ids.into_iter().enumerate() {
             self.lose(id, exit, why, number == 0)?;
         }
         Ok(())
     }
 
-    fn lose(&mut self, id: Id, exit: Exit, why: &str, first: bool) -> io::Result<()> {
+    fn lose(&mut self, id: SlabId, exit: Exit, why: &str, first: bool) -> io::Result<()> {
         self.client.remove_task(id);
         let Some(mut job) = self.jobs.remove(&id) else { return Ok(()) };
         self.report_lost(&mut job, exit, why, first)
@@ -436,7 +436,7 @@ impl<'a> Submitter<'a> {
 
         let now = Instant::now();
         if connect_deadline.is_some_and(|deadline| deadline <= now) {
-            self.client.link.end_attempts();
+            self.client.link.expire_connects();
         } else if silence_deadline.is_some_and(|end| end <= now) && !ready.contains(&true) {
             let why = outage::explain(&self.client, ReturnCode::TIMEOUT);
             self.lose_all(Exit::Timeout, &why)?;

@@ -77,7 +77,7 @@ pub(crate) fn explain(client: &Client<MioNet>, code: ReturnCode) -> String {
             let limit = client.link.settings.timeout.unwrap_or_default().as_millis();
             format!("no answer within {limit} ms (GEARMAN_TIMEOUT)")
         }
-        code => match client.link.error.words() {
+        code => match client.link.error.message() {
             Some(words) => format!("the server refused the job: {words} ({})", code.name()),
             None => format!("the server refused the job ({})", code.name()),
         },
@@ -87,7 +87,7 @@ pub(crate) fn explain(client: &Client<MioNet>, code: ReturnCode) -> String {
 /// The servers that cannot be reached, each with the reason.
 fn troubles(client: &Client<MioNet>) -> String {
     let down = client.link.conns.iter().rev().filter_map(|conn| {
-        let why = conn.trouble()?;
+        let why = conn.last_failure()?;
         Some(format!("{}: {why}", address_text(&conn.host, conn.port)))
     });
     down.collect::<Vec<_>>().join(", ")

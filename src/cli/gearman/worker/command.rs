@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
-use gearman_engine::worker::{Job, Ticket};
+use gearman_engine::worker::{AssignedJob, WorkTicket};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -21,7 +21,7 @@ const COMMAND_READ_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct RunningCommand {
     /// The job.
-    pub(crate) ticket: Ticket,
+    pub(crate) ticket: WorkTicket,
     child: Child,
     /// None once the whole workload is written, or the command has closed its input.
     stdin: Option<ChildStdin>,
@@ -42,8 +42,8 @@ impl RunningCommand {
     /// When it cannot be started.
     pub(crate) fn start(
         words: &[OsString],
-        ticket: Ticket,
-        job: &Job,
+        ticket: WorkTicket,
+        job: &AssignedJob,
     ) -> io::Result<RunningCommand> {
         let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut child = Command::new(program)

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use gearman_engine::ReturnCode;
-use gearman_engine::worker::{Outcome, Report, Step, Ticket, Worker};
+use gearman_engine::worker::{Outcome, Report, WorkStep, WorkTicket, Worker};
 use gearman_net::MioNet;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     worker.link.settings.non_blocking = true;
     for name in &options.functions {
         if worker.add_function(name.as_bytes(), 0, Some(0)).is_err() {
-            let why = worker.link.error.words().unwrap_or_default();
+            let why = worker.link.error.message().unwrap_or_default();
             notify(&format!("cannot register function '{}': {why}", name.to_string_lossy()));
             return Ok(Exit::Usage);
         }
@@ -121,7 +121,7 @@ impl Pool<'_> {
                 continue;
             }
             if !again {
-                let why = self.worker.link.error.words().unwrap_or_default();
+                let why = self.worker.link.error.message().unwrap_or_default();
                 notify(&format!("{server}: {why}; trying again"));
             }
             self.unknown.push(server);
@@ -154,8 +154,8 @@ impl Pool<'_> {
             let step = self.worker.work();
             self.watch.changes(&self.worker.link.conns).iter().for_each(|message| notify(message));
             match step {
-                Step::Call(_, ticket) => self.start_job(ticket)?,
-                Step::Done(
+                WorkStep::Call(_, ticket) => self.start_job(ticket)?,
+                WorkStep::Done(
                     ReturnCode::NO_JOBS
                     | ReturnCode::IO_WAIT
                     | ReturnCode::COULD_NOT_CONNECT
@@ -163,8 +163,8 @@ impl Pool<'_> {
                     | ReturnCode::GETADDRINFO
                     | ReturnCode::TIMEOUT,
                 ) => return Ok(true),
-                Step::Done(code) => {
-                    let why = self.worker.link.error.words().unwrap_or_default();
+                WorkStep::Done(code) => {
+                    let why = self.worker.link.error.message().unwrap_or_default();
                     notify(&format!("{} {why}", code.name()));
                     // One server may have sent something invalid: the others are served.
                     return Ok(true);
@@ -175,7 +175,7 @@ impl Pool<'_> {
     }
 
     /// Starts a job. Without a command its data is printed, and the job is done.
-    fn start_job(&mut self, ticket: Ticket) -> io::Result<()> {
+    fn start_job(&mut self, ticket: WorkTicket) -> io::Result<()> {
         let Some(job) = self.worker.job(ticket.job()) else { return Ok(()) };
         if self.options.verbose {
             notify(&format!("{}: started", name(job)));
@@ -201,9 +201,9 @@ impl Pool<'_> {
     }
 
     /// Reports the end of a job to its server.
-    fn finish(&mut self, ticket: Ticket, outcome: Outcome, result: &[u8]) {
+    fn finish(&mut self, ticket: WorkTicket, outcome: Outcome, result: &[u8]) {
         self.idle_since = Instant::now();
-        self.worker.look_at_servers();
+        self.worker.check_servers();
         let failed = matches!(outcome, Outcome::Fail(_));
         let job = self.worker.job(ticket.job()).map(name).unwrap_or_default();
         match self.worker.finish(ticket, outcome, result) {
@@ -215,7 +215,7 @@ impl Pool<'_> {
             }
             // The server assigns the job to another worker: it does not count as done.
             code => {
-                let why = self.worker.link.error.words().unwrap_or(code.name());
+                let why = self.worker.link.error.message().unwrap_or(code.name());
                 notify(&format!("{job}: the result is lost: {why}"));
             }
         }
@@ -351,7 +351,7 @@ impl Pool<'_> {
 }
 
 /// A job in messages.
-fn name(job: &gearman_engine::worker::Job) -> String {
+fn name(job: &gearman_engine::worker::AssignedJob) -> String {
     let show = String::from_utf8_lossy;
     format!("job {} of {}", show(job.handle()), show(job.function()))
 }

@@ -3,7 +3,7 @@
 //!
 //! Must not: connect.
 
-use gearman_engine::link::{Conn, State};
+use gearman_engine::link::{Conn, ConnState};
 
 use crate::tools::servers::address_text;
 
@@ -20,12 +20,12 @@ impl Watch {
         let mut messages = Vec::new();
         for (conn, down) in conns.iter().zip(&mut self.down) {
             let name = address_text(&conn.host, conn.port);
-            match (conn.state, conn.trouble()) {
-                (State::Up, _) if *down => {
+            match (conn.state, conn.last_failure()) {
+                (ConnState::Up, _) if *down => {
                     *down = false;
                     messages.push(format!("{name}: connected again"));
                 }
-                (State::Down, Some(why)) if !*down => {
+                (ConnState::Down, Some(why)) if !*down => {
                     *down = true;
                     messages.push(format!("{name}: {why}; trying again"));
                 }

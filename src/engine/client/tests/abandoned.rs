@@ -1,22 +1,22 @@
-//! Waits that are never gone on with, because their thread was cancelled.
+//! Waits that are abandoned because their thread was cancelled.
 
 use super::*;
 use crate::exchange::Broadcast;
 use std::task::Poll;
 
-/// A client whose connection is made and quiet.
-fn quiet_client() -> (Client<ScriptNet>, World) {
+/// A client with an idle connection.
+fn idle_client() -> (Client<ScriptNet>, World) {
     let (mut client, world) = client(1);
     world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b"out"));
-    let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"in")).expect("a valid task");
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
     client.remove_task(id);
     (client, world)
 }
 
 #[test]
-fn the_acknowledgement_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
-    let (mut client, world) = quiet_client();
+fn the_job_created_of_an_abandoned_submission_is_not_taken_for_the_next_one() {
+    let (mut client, world) = idle_client();
     let new = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Do, b"in") };
     let job = request(Command::SubmitJobBg, &[b"f", b"u"], b"in");
     let second = response(Command::JobCreated, &[b"H:2"], b"");
@@ -24,16 +24,16 @@ fn the_acknowledgement_of_an_abandoned_submission_is_not_taken_for_the_next_one(
     assert!(client.poll_background(&new).is_pending());
     client.abandon_wait();
     let Ok(Submitted::Task(id, mut run)) = client.submit_and_wait(&new) else {
-        panic!("the connection owes an answer");
+        panic!("a job on a connection that owes a reply needs a task");
     };
-    assert_eq!(client.step(&mut run), Step::Done(ReturnCode::SUCCESS));
-    assert_eq!(client.task(id).expect("there").handle.as_slice(), b"H:2");
-    world.is_over();
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
+    assert_eq!(client.task(id).expect("the task exists").handle.as_slice(), b"H:2");
+    world.assert_done();
 }
 
 #[test]
-fn a_question_that_was_left_half_sent_goes_with_its_connection() {
-    let (mut client, world) = quiet_client();
+fn abandoning_a_partly_sent_request_closes_its_connection() {
+    let (mut client, world) = idle_client();
     let echo = Broadcast::Echo(b"hello");
     world.peer(0).takes(&[4, 0]);
     let mut call = client.begin_broadcast();
@@ -44,12 +44,12 @@ fn a_question_that_was_left_half_sent_goes_with_its_connection() {
     let question = request(Command::EchoReq, &[], b"hello");
     world.peer(0).expects(&question).sends(&response(Command::EchoRes, &[], b"hello"));
     assert_eq!(client.broadcast(echo), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn the_answer_to_an_abandoned_question_is_skipped() {
-    let (mut client, world) = quiet_client();
+fn the_reply_to_an_abandoned_request_is_skipped() {
+    let (mut client, world) = idle_client();
     let question = request(Command::EchoReq, &[], b"hello");
     let mut call = client.begin_broadcast();
     assert!(client.poll_broadcast(&mut call, Broadcast::Echo(b"hello")).is_pending());
@@ -57,14 +57,14 @@ fn the_answer_to_an_abandoned_question_is_skipped() {
     world.peer(0).expects(&question).expects(&submit(b"next"));
     world.peer(0).sends(&response(Command::EchoRes, &[], b"hello"));
     world.peer(0).sends(&created()).sends(&complete(b"out"));
-    let id = client.add(&new_task(TaskKind::Do, b"next")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"next")).expect("a valid task");
     assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_wait_that_took_too_long_is_not_the_next_call_s() {
-    let (mut client, world) = quiet_client();
+fn the_timeout_of_an_abandoned_wait_does_not_end_the_next_call() {
+    let (mut client, world) = idle_client();
     client.link.settings.timeout = Some(Duration::from_millis(50));
     let question = request(Command::EchoReq, &[], b"hello");
     world.peer(0).expects(&question);
@@ -81,5 +81,5 @@ fn a_wait_that_took_too_long_is_not_the_next_call_s() {
     let answered =
         client.block(|client| client.poll_broadcast(&mut call, Broadcast::Echo(b"hello")));
     assert_eq!(answered, Ok(()));
-    world.is_over();
+    world.assert_done();
 }

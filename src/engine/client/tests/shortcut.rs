@@ -1,6 +1,6 @@
-//! The shortcut for background jobs against the ordinary way: the same script of calls
-//! and servers is played once with each, and everything that can be seen must be the
-//! same: the bytes, the codes, the handles and results, the errors, and the time it took.
+//! The shortcut for background jobs, compared with the regular path: the same script of
+//! calls and servers runs once with each, and everything observable must be equal: bytes,
+//! codes, handles, results, errors, and elapsed time.
 
 use super::*;
 use crate::exchange::Broadcast;
@@ -12,10 +12,10 @@ use crate::testing::random::{
 const SUBMITS: &[Command] =
     &[Command::SubmitJobBg, Command::SubmitJobHighBg, Command::SubmitJobLowBg, Command::SubmitJob];
 
-/// One thing that the caller or the world does.
+/// One action of the caller or of its environment.
 #[derive(Clone, Debug)]
-enum Deed {
-    /// A background job, waited for, or left at the first wait.
+enum Action {
+    /// A background job, which is waited for or abandoned at the first wait.
     Background {
         command: Command,
         size: usize,
@@ -23,16 +23,16 @@ enum Deed {
     },
     /// A job whose result is waited for.
     Foreground,
-    /// So many tasks at once.
+    /// A run of this many tasks.
     RunAll(usize),
     /// A task that is removed after one step without waiting.
     GiveUp,
     Echo,
     Wait,
     NonBlocking(bool),
-    Timeout(Option<u64>),
-    Sleep(u64),
-    /// What a server says once it hears one of these commands, or unasked.
+    TimeoutMs(Option<u64>),
+    SleepMs(u64),
+    /// What a server sends, after a packet with one of these commands or unasked.
     Server(usize, &'static [Command], Vec<Turn>),
     Meets(usize, Connect),
     Takes(usize, Vec<usize>),
@@ -41,12 +41,12 @@ enum Deed {
     Forks,
 }
 
-/// A packet that answers nothing that a background job asks, or no packet at all.
+/// A packet that is not a reply to a background job, or not a packet at all.
 fn strange(random: &mut Random) -> Vec<u8> {
     match random.below(12) {
         0..3 => response(Command::Noop, &[], b""),
-        3 => response(Command::WorkComplete, &[b"H:nobody"], b"result"),
-        4 => response(Command::WorkData, &[b"H:nobody"], &[b'x'; 20_000]),
+        3 => response(Command::WorkComplete, &[b"H:unknown"], b"result"),
+        4 => response(Command::WorkData, &[b"H:unknown"], &[b'x'; 20_000]),
         5 => response(Command::EchoRes, &[], b"echo"),
         6 => response(Command::StatusRes, &[b"H:1", b"1", b"1", b"1", b"2"], b""),
         7 => response(Command::Error, &[b"queue_full", b"Job queue is full"], b""),
@@ -57,7 +57,7 @@ fn strange(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// What a server answers a job with, and how that arrives.
+/// A server's reply to a job, and how it arrives.
 fn answer(random: &mut Random, number: usize, ends: bool) -> Vec<Turn> {
     let handle = format!("H:{number}").into_bytes();
     let mut bytes = Vec::new();
@@ -81,9 +81,9 @@ fn answer(random: &mut Random, number: usize, ends: bool) -> Vec<Turn> {
     arrival(random, &bytes)
 }
 
-/// The calls and the world of a seed.
-fn script(random: &mut Random, servers: usize) -> Vec<Deed> {
-    let mut deeds = Vec::new();
+/// The script of a seed.
+fn script(random: &mut Random, servers: usize) -> Vec<Action> {
+    let mut actions = Vec::new();
     for number in 0..4 + random.below(16) {
         // The last server is the first to be tried.
         let key = if random.one_in(6) { random.below(servers) } else { servers - 1 };
@@ -92,62 +92,67 @@ fn script(random: &mut Random, servers: usize) -> Vec<Deed> {
                 let command = random.pick(&SUBMITS[..3]);
                 let size = random.pick(&[0, 3, 3, 3, 4096, 4097, 20_000]);
                 let abandoned = random.one_in(20);
-                deeds.push(Deed::Server(key, SUBMITS, answer(random, number, false)));
-                deeds.push(Deed::Background { command, size, abandoned });
+                actions.push(Action::Server(key, SUBMITS, answer(random, number, false)));
+                actions.push(Action::Background { command, size, abandoned });
             }
             20..23 => {
-                deeds.push(Deed::Server(key, SUBMITS, answer(random, number, true)));
-                deeds.push(Deed::Foreground);
+                actions.push(Action::Server(key, SUBMITS, answer(random, number, true)));
+                actions.push(Action::Foreground);
             }
             23 => {
                 let tasks = 1 + random.below(3);
                 for task in 0..tasks {
                     let turns = answer(random, number + 100 * task, true);
-                    deeds.push(Deed::Server(key, SUBMITS, turns));
+                    actions.push(Action::Server(key, SUBMITS, turns));
                 }
-                deeds.push(Deed::RunAll(tasks));
+                actions.push(Action::RunAll(tasks));
             }
-            24 => deeds.push(Deed::GiveUp),
+            24 => actions.push(Action::GiveUp),
             25..28 => {
                 for key in 0..servers {
                     let echo = response(Command::EchoRes, &[], b"echo");
                     let turns = arrival(random, &echo);
-                    deeds.push(Deed::Server(key, &[Command::EchoReq], turns));
+                    actions.push(Action::Server(key, &[Command::EchoReq], turns));
                 }
-                deeds.push(Deed::Echo);
+                actions.push(Action::Echo);
             }
-            28 => deeds.push(Deed::Wait),
-            29 => deeds.push(Deed::NonBlocking(random.one_in(2))),
-            30 => deeds.push(Deed::Timeout(random.pick(&[None, Some(15), Some(100), Some(1000)]))),
-            31..33 => deeds.push(Deed::Sleep(random.pick(&[1, 9, 11, 200]))),
+            28 => actions.push(Action::Wait),
+            29 => actions.push(Action::NonBlocking(random.one_in(2))),
+            30 => actions.push(Action::TimeoutMs(random.pick(&[
+                None,
+                Some(15),
+                Some(100),
+                Some(1000),
+            ]))),
+            31..33 => actions.push(Action::SleepMs(random.pick(&[1, 9, 11, 200]))),
             33..35 => {
                 let bytes = strange(random);
-                deeds.push(Deed::Server(key, &[], arrival(random, &bytes)));
+                actions.push(Action::Server(key, &[], arrival(random, &bytes)));
             }
             35 => {
                 let how = random.pick(&[Connect::Accept, Connect::Refuse, Connect::Ignore]);
-                deeds.push(Deed::Meets(key, how));
+                actions.push(Action::Meets(key, how));
             }
             36 => {
                 let sizes = random.pick(&[&[0][..], &[5, 0], &[0, 0], &[5, 0, 3, 0], &[40, 0]]);
-                deeds.push(Deed::Takes(key, sizes.to_vec()));
+                actions.push(Action::Takes(key, sizes.to_vec()));
             }
-            37 => deeds.push(Deed::Breaks(key)),
-            38 => deeds.push(Deed::Interrupts),
-            _ if random.one_in(4) => deeds.push(Deed::Forks),
-            _ => deeds.push(Deed::Server(key, &[], vec![Turn::Closes])),
+            37 => actions.push(Action::Breaks(key)),
+            38 => actions.push(Action::Interrupts),
+            _ if random.one_in(4) => actions.push(Action::Forks),
+            _ => actions.push(Action::Server(key, &[], vec![Turn::Closes])),
         }
     }
-    deeds
+    actions
 }
 
-/// Goes on with a task's run to its end and removes it.
-fn finish(client: &mut Client<ScriptNet>, id: Id, mut run: Run) -> String {
+/// Runs a task to its end and removes it.
+fn finish(client: &mut Client<ScriptNet>, id: SlabId, mut run: TaskRun) -> String {
     let code = match client.step(&mut run) {
-        Step::Done(code) => code,
+        TaskStep::Done(code) => code,
         call => panic!("unexpected {call:?}"),
     };
-    let task = client.remove_task(id).expect("there until it is removed");
+    let task = client.remove_task(id).expect("the task exists");
     let ended = match task.code {
         ReturnCode::UNKNOWN_STATE | ReturnCode::COULD_NOT_CONNECT => code,
         ended => ended,
@@ -172,7 +177,7 @@ fn background(client: &mut Client<ScriptNet>, command: Command, size: usize) -> 
     }
 }
 
-/// A background job that is left at its first wait.
+/// Submits a background job and abandons it at its first wait.
 fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> String {
     let body = vec![b'b'; size];
     let new = NewTask { command, ..new_task(TaskKind::Do, &body) };
@@ -180,7 +185,7 @@ fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> S
         Poll::Ready(Err(code)) => return format!("{code:?}"),
         Poll::Ready(Ok(Submitted::Created(_))) => panic!("nothing was waited for"),
         Poll::Ready(Ok(Submitted::Task(id, mut run))) => (id, client.poll_step(&mut run)),
-        Poll::Pending => (Id::NONE, Poll::Pending),
+        Poll::Pending => (SlabId::NONE, Poll::Pending),
     };
     if step.is_pending() {
         client.abandon_wait();
@@ -190,11 +195,11 @@ fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> S
 }
 
 fn run_tasks(client: &mut Client<ScriptNet>, tasks: usize) -> String {
-    let add = |n| client.add(&new_task(TaskKind::Add, &[b'a' + n as u8])).expect("valid");
-    let ids: Vec<Id> = (0..tasks).map(add).collect();
+    let add = |n| client.add(&new_task(TaskKind::Add, &[b'a' + n as u8])).expect("a valid task");
+    let ids: Vec<SlabId> = (0..tasks).map(add).collect();
     let mut outcome = format!("{:?}", run_all(client));
     for id in ids {
-        let task = client.remove_task(id).expect("there until it is removed");
+        let task = client.remove_task(id).expect("the task exists");
         let handle = String::from_utf8_lossy(task.handle.as_slice()).into_owned();
         outcome += &format!(" {handle} {:?}", task.code);
     }
@@ -202,7 +207,7 @@ fn run_tasks(client: &mut Client<ScriptNet>, tasks: usize) -> String {
 }
 
 fn give_up(client: &mut Client<ScriptNet>) -> String {
-    let id = client.add(&new_task(TaskKind::Do, b"never")).expect("valid");
+    let id = client.add(&new_task(TaskKind::Do, b"never")).expect("a valid task");
     let non_blocking = std::mem::replace(&mut client.link.settings.non_blocking, true);
     let mut run = client.run_until_unless_non_blocking(id);
     let step = client.step(&mut run);
@@ -211,34 +216,36 @@ fn give_up(client: &mut Client<ScriptNet>) -> String {
     format!("{step:?}")
 }
 
-fn perform(client: &mut Client<ScriptNet>, world: &World, deed: &Deed) -> String {
+fn perform(client: &mut Client<ScriptNet>, world: &World, action: &Action) -> String {
     let settings = &mut client.link.settings;
-    match deed {
-        Deed::Background { command, size, abandoned: false } => background(client, *command, *size),
-        Deed::Background { command, size, abandoned: true } => abandoned(client, *command, *size),
-        Deed::Foreground => {
-            let id = client.add(&new_task(TaskKind::Do, b"in")).expect("valid");
+    match action {
+        Action::Background { command, size, abandoned: false } => {
+            background(client, *command, *size)
+        }
+        Action::Background { command, size, abandoned: true } => abandoned(client, *command, *size),
+        Action::Foreground => {
+            let id = client.add(&new_task(TaskKind::Do, b"in")).expect("a valid task");
             let run = client.run_until(id);
             finish(client, id, run)
         }
-        Deed::RunAll(tasks) => run_tasks(client, *tasks),
-        Deed::GiveUp => give_up(client),
-        Deed::Echo => format!("{:?}", client.broadcast(Broadcast::Echo(b"echo"))),
-        Deed::Wait => format!("{:?}", client.wait()),
+        Action::RunAll(tasks) => run_tasks(client, *tasks),
+        Action::GiveUp => give_up(client),
+        Action::Echo => format!("{:?}", client.broadcast(Broadcast::Echo(b"echo"))),
+        Action::Wait => format!("{:?}", client.wait()),
         other => {
             match other {
-                Deed::NonBlocking(on) => settings.non_blocking = *on,
-                Deed::Timeout(limit) => settings.timeout = limit.map(time_limit),
-                Deed::Sleep(milliseconds) => world.sleep(*milliseconds),
-                Deed::Server(key, [], turns) => world.peer(*key).takes_turns(turns),
-                Deed::Server(key, heard, turns) => {
+                Action::NonBlocking(on) => settings.non_blocking = *on,
+                Action::TimeoutMs(limit) => settings.timeout = limit.map(time_limit),
+                Action::SleepMs(milliseconds) => world.sleep(*milliseconds),
+                Action::Server(key, [], turns) => world.peer(*key).takes_turns(turns),
+                Action::Server(key, heard, turns) => {
                     world.peer(*key).hears(heard).takes_turns(turns);
                 }
-                Deed::Meets(key, how) => _ = world.peer(*key).meets(&[*how]),
-                Deed::Takes(key, sizes) => _ = world.peer(*key).takes(sizes),
-                Deed::Breaks(key) => _ = world.peer(*key).breaks(),
-                Deed::Interrupts => world.interrupts(),
-                Deed::Forks => world.forks(),
+                Action::Meets(key, how) => _ = world.peer(*key).meets(&[*how]),
+                Action::Takes(key, sizes) => _ = world.peer(*key).takes(sizes),
+                Action::Breaks(key) => _ = world.peer(*key).breaks(),
+                Action::Interrupts => world.interrupts(),
+                Action::Forks => world.forks(),
                 call => unreachable!("{call:?} is a call"),
             }
             String::new()
@@ -246,19 +253,19 @@ fn perform(client: &mut Client<ScriptNet>, world: &World, deed: &Deed) -> String
     }
 }
 
-/// Plays a script. Returns what could be seen after each deed, and how many background
-/// jobs took the shortcut to its end.
-fn play(deeds: &[Deed], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
+/// Runs a script. Returns what was observed after each action, and how many background jobs
+/// the shortcut completed.
+fn play(actions: &[Action], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut client, world) = client(servers);
     client.link.shortcuts_off = shortcuts_off;
     world.when_stuck(Stuck::Closes);
     let began = world.now();
     let mut seen = Vec::new();
-    for deed in deeds {
+    for action in actions {
         client.link.error.reset();
-        let outcome = perform(&mut client, &world, deed);
+        let outcome = perform(&mut client, &world, action);
         let error = &client.link.error;
-        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.words());
+        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.message());
         let up: Vec<_> = client.link.conns.iter().map(|conn| conn.state).collect();
         let logs: Vec<_> = (0..servers).map(|key| world.peer(key).log.clone()).collect();
         let logs: Vec<_> = logs.iter().flatten().map(|log| crate::testing::packets(log)).collect();
@@ -268,19 +275,19 @@ fn play(deeds: &[Deed], servers: usize, shortcuts_off: bool) -> (Vec<String>, us
     (seen, client.link.shortcuts_taken)
 }
 
-/// Plays a seed's script both ways. Returns how often the shortcut was taken.
+/// Runs a seed's script both ways. Returns how often the shortcut was taken.
 ///
 /// # Errors
-/// The deeds up to the first difference, and that.
+/// The actions up to the first difference, and the difference.
 fn compare(seed: u64) -> Result<usize, String> {
     let _seed = Seed(seed);
     let mut random = Random(seed);
     let servers = random.pick(&[1, 1, 2, 3]);
-    let deeds = script(&mut random, servers);
-    let (ordinary, none) = play(&deeds, servers, true);
-    let (quick, taken) = play(&deeds, servers, false);
+    let actions = script(&mut random, servers);
+    let (ordinary, none) = play(&actions, servers, true);
+    let (quick, taken) = play(&actions, servers, false);
     assert_eq!(none, 0);
-    differences(seed, &deeds, &quick, &ordinary).map(|()| taken)
+    differences(seed, &actions, &quick, &ordinary).map(|()| taken)
 }
 
 #[test]

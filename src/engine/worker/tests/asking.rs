@@ -1,31 +1,31 @@
-//! Whom a worker asks for jobs, when, and how often.
+//! Which servers a worker asks for jobs, when, and how often.
 
 use super::*;
 use crate::testing::Calls;
 
 #[test]
-fn a_job_is_taken_and_its_result_is_on_the_wire_before_the_call_returns() {
+fn the_result_of_a_job_is_sent_before_the_call_returns() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     let (id, ticket) = step(&mut worker).expect("a job");
-    let job = worker.job(id).expect("kept");
+    let job = worker.job(id).expect("the job exists");
     assert_eq!((job.handle(), job.function(), job.unique()), (&b"H:1"[..], &b"f"[..], &b"u"[..]));
     assert_eq!(job.workload(), b"work");
     let code = worker.finish(ticket, Outcome::Complete(ReturnCode::SUCCESS), b"ok");
     assert_eq!(code, ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn nothing_is_asked_while_a_large_job_arrives() {
+fn no_grab_is_sent_while_a_large_job_arrives() {
     let (mut worker, world) = worker(1);
     let body = vec![b'x'; 100_000];
     let job = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
     let (first, rest) = job.split_at(40_000);
     world.peer(0).expects(&hello()).sends(first).pauses(100).sends(rest);
     world.peer(0).expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
-    world.is_over();
+    assert_eq!(run_one_job(&mut worker), "H:1");
+    world.assert_done();
 }
 
 #[test]
@@ -46,18 +46,18 @@ fn a_job_of_a_busy_queue_costs_four_system_calls() {
 }
 
 #[test]
-fn the_last_server_is_asked_first_and_the_others_only_when_it_has_nothing() {
+fn the_server_added_last_is_asked_first_and_others_only_if_it_has_no_job() {
     let (mut worker, world) = worker(2);
     world.peer(1).expects(&hello()).sends(&assign("H:b")).expects(&complete("H:b", b"ok"));
-    assert_eq!(taken(&mut worker), "H:b");
+    assert_eq!(run_one_job(&mut worker), "H:b");
     world.peer(1).expects(&grab()).sends(&no_job());
     world.peer(0).expects(&hello()).sends(&assign("H:a")).expects(&complete("H:a", b"ok"));
-    assert_eq!(taken(&mut worker), "H:a");
-    world.is_over();
+    assert_eq!(run_one_job(&mut worker), "H:a");
+    world.assert_done();
 }
 
 #[test]
-fn an_idle_worker_sleeps_until_it_is_woken() {
+fn an_idle_worker_sleeps_until_noop() {
     let (mut worker, world) = worker(1);
     world
         .peer(0)
@@ -69,12 +69,12 @@ fn an_idle_worker_sleeps_until_it_is_woken() {
         .expects(&grab())
         .sends(&assign("H:1"))
         .expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
-    world.is_over();
+    assert_eq!(run_one_job(&mut worker), "H:1");
+    world.assert_done();
 }
 
 #[test]
-fn two_idle_servers_cost_nothing() {
+fn two_idle_servers_cost_fewer_than_15_system_calls_in_10_s() {
     let (mut worker, world) = worker(2);
     timeout(&mut worker, 10_000);
     for key in 0..2 {
@@ -85,11 +85,11 @@ fn two_idle_servers_cost_nothing() {
     assert_eq!(world.now() - began, Duration::from_secs(10));
     let calls = world.take_calls();
     assert!(calls.send + calls.recv + calls.wait < 15, "{calls:?}");
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_noop_before_the_answer_asks_once_more_and_never_sleeps_before_the_answer() {
+fn a_noop_before_the_reply_causes_one_more_grab_and_no_pre_sleep_before_it() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 1000);
     world
@@ -102,25 +102,25 @@ fn a_noop_before_the_answer_asks_once_more_and_never_sleeps_before_the_answer() 
         .sends(&no_job())
         .expects(&pre_sleep());
     assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_late_answer_is_waited_for_and_not_asked_for_again() {
+fn an_outstanding_grab_is_not_repeated_by_later_calls() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 100);
     world.peer(0).expects(&hello()).pauses(350).sends(&no_job()).expects(&pre_sleep());
     for _ in 0..4 {
         assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
     }
-    world.is_over();
+    world.assert_done();
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_silent_server_blocks_no_other_and_its_job_comes_next() {
+fn a_silent_server_does_not_block_others_and_its_late_job_is_returned() {
     let (mut worker, world) = worker(2);
     world.peer(1).expects(&hello()).pauses(5_000).sends(&assign("H:late"));
     world.peer(0).expects(&hello());
@@ -130,18 +130,18 @@ fn a_silent_server_blocks_no_other_and_its_job_comes_next() {
     }
     let began = world.now();
     for n in 0..3 {
-        assert_eq!(taken(&mut worker), format!("H:{n}"));
+        assert_eq!(run_one_job(&mut worker), format!("H:{n}"));
     }
-    assert!(world.now() - began < Duration::from_millis(500), "one grace, not three");
+    assert!(world.now() - began < Duration::from_millis(500), "one turn of 200 ms, not three");
     world.peer(1).expects(&complete("H:late", b"ok"));
     world.sleep(5_000);
     world.peer(0).sends(&no_job());
-    assert_eq!(taken(&mut worker), "H:late");
-    world.is_over();
+    assert_eq!(run_one_job(&mut worker), "H:late");
+    world.assert_done();
 }
 
 #[test]
-fn grab_asks_once_and_does_not_sleep() {
+fn grab_asks_every_server_once_and_does_not_sleep() {
     let (mut worker, world) = worker(2);
     for key in 0..2 {
         world.peer(key).expects(&hello()).sends(&no_job());
@@ -151,11 +151,11 @@ fn grab_asks_once_and_does_not_sleep() {
     let job = worker.grab().expect("a job");
     world.peer(1).expects(&complete("H:1", b"x"));
     assert_eq!(worker.send(job, Report::Complete, b"x"), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn each_way_of_asking_takes_each_kind_of_answer() {
+fn every_grab_command_accepts_every_kind_of_assignment() {
     let commands = [Command::GrabJob, Command::GrabJobUniq, Command::GrabJobAll];
     let answers = [
         (response(Command::JobAssign, &[b"H:1", b"f"], b"w"), &b""[..], &b""[..]),
@@ -169,7 +169,7 @@ fn each_way_of_asking_takes_each_kind_of_answer() {
             let hello = [can_do(), request(command, &[], b"")].concat();
             world.peer(0).expects(&hello).sends(answer);
             let (id, _) = step(&mut worker).expect("a job");
-            let job = worker.job(id).expect("kept");
+            let job = worker.job(id).expect("the job exists");
             assert_eq!((job.unique(), job.reducer()), (*unique, *reducer));
             assert_eq!(job.workload(), b"w");
         }
@@ -177,7 +177,7 @@ fn each_way_of_asking_takes_each_kind_of_answer() {
 }
 
 #[test]
-fn a_job_cut_anywhere_with_long_pauses_is_delivered_once() {
+fn a_job_split_anywhere_with_long_pauses_is_returned_once() {
     let whole = assign("H:1");
     for cut in 1..whole.len() {
         let (mut worker, world) = worker(1);
@@ -187,12 +187,12 @@ fn a_job_cut_anywhere_with_long_pauses_is_delivered_once() {
         let codes: Vec<ReturnCode> = (0..3).map(|_| work(&mut worker)).collect();
         let expected = [ReturnCode::TIMEOUT, ReturnCode::TIMEOUT, ReturnCode::SUCCESS];
         assert_eq!(codes, expected, "cut at {cut}");
-        world.is_over();
+        world.assert_done();
     }
 }
 
 #[test]
-fn a_large_workload_arrives_in_pieces() {
+fn a_large_workload_received_in_pieces_is_complete() {
     let (mut worker, world) = worker(1);
     let body: Vec<u8> = (0..300_000u32).map(|n| (n % 251) as u8).collect();
     let packet = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
@@ -201,11 +201,11 @@ fn a_large_workload_arrives_in_pieces() {
         world.peer(0).sends(part).pauses(1);
     }
     let (id, _) = step(&mut worker).expect("a job");
-    assert!(worker.job(id).expect("kept").workload() == body);
+    assert!(worker.job(id).expect("the job exists").workload() == body);
 }
 
 #[test]
-fn a_server_whose_large_job_was_slow_to_come_is_asked_again() {
+fn a_server_whose_large_job_was_slow_is_asked_again() {
     let (mut worker, world) = worker(2);
     let body = vec![7; 100_000];
     let packet = response(Command::JobAssignUniq, &[b"H:1", b"f", b"u"], &body);
@@ -213,15 +213,15 @@ fn a_server_whose_large_job_was_slow_to_come_is_asked_again() {
     world.peer(1).expects(&hello()).sends(begin).pauses(300).sends(end);
     world.peer(1).expects(&complete("H:1", b"ok"));
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.peer(1).expects(&grab()).sends(&assign("H:2"));
     world.peer(1).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    assert_eq!(run_one_job(&mut worker), "H:2");
+    world.assert_done();
 }
 
 #[test]
-fn a_question_that_goes_out_in_parts_goes_out_whole() {
+fn a_grab_that_is_sent_in_parts_is_sent_completely() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
@@ -229,7 +229,7 @@ fn a_question_that_goes_out_in_parts_goes_out_whole() {
         world.peer(0).takes(sizes).expects(&grab()).sends(&assign("H:2"));
         world.peer(0).expects(&complete("H:2", b"ok"));
         timeout(&mut worker, 1_000);
-        assert_eq!(taken(&mut worker), "H:2", "{sizes:?}");
+        assert_eq!(run_one_job(&mut worker), "H:2", "{sizes:?}");
     }
-    world.is_over();
+    world.assert_done();
 }

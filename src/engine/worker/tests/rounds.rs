@@ -1,4 +1,4 @@
-//! Whom a worker asks in non-blocking mode, and what its calls return meanwhile.
+//! Which servers a worker asks in non-blocking mode, and what its calls return.
 
 use super::*;
 use crate::exchange::Broadcast;
@@ -8,20 +8,20 @@ const IO_WAIT: ReturnCode = ReturnCode::IO_WAIT;
 const NO_JOBS: ReturnCode = ReturnCode::NO_JOBS;
 const SUCCESS: ReturnCode = ReturnCode::SUCCESS;
 
-/// Calls and the waits between them, as published loops make them, until a call's code
-/// is another one than `IO_WAIT`. Returns how often it was that.
-fn go_on(worker: &mut Worker<ScriptNet>) -> (usize, ReturnCode) {
+/// Repeats calls, with a wait after each, as published programs do, until one returns
+/// something other than `IO_WAIT`. Returns the number of `IO_WAIT`s and that code.
+fn work_until_done(worker: &mut Worker<ScriptNet>) -> (usize, ReturnCode) {
     for rounds in 0..20 {
         match work(worker) {
             IO_WAIT => assert_eq!(worker.wait(), Ok(()), "after {rounds}"),
             code => return (rounds, code),
         }
     }
-    panic!("it goes on for ever");
+    panic!("no end after 20 calls");
 }
 
 #[test]
-fn a_call_does_one_thing_and_returns() {
+fn a_non_blocking_call_takes_one_action_and_returns() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     assert_eq!(work(&mut worker), IO_WAIT);
@@ -38,20 +38,20 @@ fn a_call_does_one_thing_and_returns() {
     assert_eq!(worker.wait(), Ok(()));
     world.peer(0).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_program_that_never_waits_gets_on_too() {
+fn calls_without_waits_between_them_make_progress() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     let codes: Vec<ReturnCode> = (0..3).map(|_| work(&mut worker)).collect();
     assert_eq!(codes, [IO_WAIT, IO_WAIT, SUCCESS]);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn the_caller_of_grab_is_woken() {
+fn a_noop_ends_the_wait_after_grab() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&hello()).pauses(5).sends(&no_job()).expects(&pre_sleep());
     for _ in 0..2 {
@@ -61,7 +61,7 @@ fn the_caller_of_grab_is_woken() {
     assert_eq!(worker.grab(), Err(NO_JOBS));
     world.peer(0).pauses(60_000).sends(&noop());
     assert_eq!(worker.wait(), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
@@ -73,26 +73,26 @@ fn a_round_asks_every_server_once_and_ends() {
             world.peer(key).expects(&asks).sends(&no_job()).expects(&pre_sleep());
         }
         let calls = if round == 0 { 6 } else { 3 };
-        assert_eq!(go_on(&mut worker), (calls, NO_JOBS));
-        world.is_over();
+        assert_eq!(work_until_done(&mut worker), (calls, NO_JOBS));
+        world.assert_done();
     }
 }
 
 #[test]
-fn a_server_that_gave_a_job_is_asked_again_and_then_those_behind_it() {
+fn a_server_that_assigned_a_job_is_asked_again_and_then_the_next_servers() {
     let (mut worker, world) = non_blocking(3);
     world.peer(2).expects(&hello()).sends(&no_job());
     world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(go_on(&mut worker), (4, SUCCESS));
+    assert_eq!(work_until_done(&mut worker), (4, SUCCESS));
     world.peer(1).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     world.peer(2).expects(&pre_sleep());
-    assert_eq!(go_on(&mut worker), (3, NO_JOBS));
-    world.is_over();
+    assert_eq!(work_until_done(&mut worker), (3, NO_JOBS));
+    world.assert_done();
 }
 
 #[test]
-fn an_answer_that_comes_during_an_echo_ends_its_server_s_turn() {
+fn a_reply_during_an_echo_ends_its_servers_turn() {
     let (mut worker, world) = non_blocking(2);
     let question = request(Command::EchoReq, &[], b"x");
     let answer = response(Command::EchoRes, &[], b"x");
@@ -101,92 +101,92 @@ fn an_answer_that_comes_during_an_echo_ends_its_server_s_turn() {
     world.peer(1).expects(&question).sends(&no_job()).sends(&answer);
     world.peer(0).expects(&can_do()).expects(&question).sends(&answer);
     assert_eq!(worker.broadcast(Broadcast::Echo(b"x")), Ok(()));
-    // The other server is asked, not the one that has nothing.
+    // The other server is asked, not the one that has answered.
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(go_on(&mut worker).1, SUCCESS);
-    world.is_over();
+    assert_eq!(work_until_done(&mut worker).1, SUCCESS);
+    world.assert_done();
 }
 
 #[test]
-fn a_server_that_is_down_costs_a_turn_and_is_no_error() {
+fn a_server_that_is_down_ends_its_turn_without_an_error() {
     let (mut worker, world) = non_blocking(2);
     world.peer(1).meets(&[Connect::Refuse; 2]);
     world.peer(0).meets(&[Connect::Refuse; 2]);
     for _ in 0..2 {
-        assert_eq!(go_on(&mut worker), (2, NO_JOBS));
+        assert_eq!(work_until_done(&mut worker), (2, NO_JOBS));
         assert_eq!(worker.wait(), Err(ReturnCode::NO_ACTIVE_FDS));
     }
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     world.peer(1).meets(&[Connect::Refuse]);
-    assert_eq!(go_on(&mut worker), (3, SUCCESS), "no rest is made");
-    world.is_over();
+    assert_eq!(work_until_done(&mut worker), (3, SUCCESS), "without a reconnect delay");
+    world.assert_done();
 }
 
 #[test]
-fn a_server_that_is_lost_has_had_its_turn() {
+fn a_lost_connection_ends_its_servers_turn() {
     let (mut worker, world) = non_blocking(2);
     world.peer(1).expects(&hello()).closes();
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(go_on(&mut worker), (4, NO_JOBS));
+    assert_eq!(work_until_done(&mut worker), (4, NO_JOBS));
     assert_eq!(world.peer(1).connected, 1);
     world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(go_on(&mut worker), (2, SUCCESS));
-    world.is_over();
+    assert_eq!(work_until_done(&mut worker), (2, SUCCESS));
+    world.assert_done();
 }
 
 #[test]
-fn a_send_that_fails_is_the_end_of_a_turn() {
+fn a_failed_send_ends_its_servers_turn() {
     let (mut worker, world) = non_blocking(2);
     for key in 0..2 {
         world.peer(key).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     }
-    assert_eq!(go_on(&mut worker).1, NO_JOBS);
+    assert_eq!(work_until_done(&mut worker).1, NO_JOBS);
     world.peer(1).breaks();
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(go_on(&mut worker), (1, SUCCESS));
-    world.is_over();
+    assert_eq!(work_until_done(&mut worker), (1, SUCCESS));
+    world.assert_done();
 }
 
 #[test]
-fn a_silent_server_is_passed_over_when_its_grace_ends() {
+fn a_silent_server_is_passed_over_after_200_ms() {
     let (mut worker, world) = non_blocking(2);
     world.peer(1).expects(&hello()).pauses(5_000).sends(&assign("H:late"));
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     let began = world.now();
-    assert_eq!(go_on(&mut worker), (4, SUCCESS));
+    assert_eq!(work_until_done(&mut worker), (4, SUCCESS));
     assert_eq!(world.now() - began, Duration::from_millis(200));
     world.peer(0).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(go_on(&mut worker), (1, NO_JOBS));
-    // Its job is taken when it comes after all.
+    assert_eq!(work_until_done(&mut worker), (1, NO_JOBS));
+    // Its job is taken when it arrives after all.
     world.peer(1).expects(&complete("H:late", b"ok"));
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(work(&mut worker), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_server_that_was_slow_to_connect_to_is_asked_first() {
+fn a_server_that_was_slow_to_connect_is_still_asked_first() {
     let (mut worker, world) = non_blocking(2);
     world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), IO_WAIT);
     assert_eq!(worker.wait(), Ok(()));
     world.sleep(500);
-    assert_eq!(go_on(&mut worker), (1, SUCCESS));
-    world.is_over();
+    assert_eq!(work_until_done(&mut worker), (1, SUCCESS));
+    world.assert_done();
 }
 
 #[test]
-fn without_any_time_servers_are_still_asked_one_after_the_other() {
+fn with_a_timeout_of_0_servers_are_still_asked_one_after_the_other() {
     let (mut worker, world) = non_blocking(2);
     timeout(&mut worker, 0);
     world.peer(1).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(go_on(&mut worker), (2, SUCCESS));
+    assert_eq!(work_until_done(&mut worker), (2, SUCCESS));
     assert_eq!(world.peer(0).connected, 0);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn nobody_waits_with_an_only_server_for_the_end_of_its_grace() {
+fn only_the_timeout_limits_the_wait_for_a_single_server() {
     let (mut worker, world) = non_blocking(1);
     timeout(&mut worker, 1000);
     world.peer(0).expects(&hello());
@@ -200,11 +200,11 @@ fn nobody_waits_with_an_only_server_for_the_end_of_its_grace() {
         assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
         assert_eq!(world.now() - began, calls * Duration::from_secs(1));
     }
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn servers_that_are_all_silent_stay_asked() {
+fn silent_servers_are_not_asked_again() {
     let (mut worker, world) = non_blocking(2);
     timeout(&mut worker, 300);
     for key in 0..2 {
@@ -218,88 +218,88 @@ fn servers_that_are_all_silent_stay_asked() {
     world.peer(0).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(work(&mut worker), SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_blocking_call_begins_anew() {
+fn a_blocking_call_ends_the_round() {
     let (mut worker, world) = non_blocking(2);
     world.peer(1).expects(&hello()).sends(&no_job());
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(go_on(&mut worker).1, SUCCESS);
+    assert_eq!(work_until_done(&mut worker).1, SUCCESS);
     worker.link.settings.non_blocking = false;
     world.peer(1).expects(&grab()).sends(&assign("H:2")).expects(&complete("H:2", b"ok"));
-    assert_eq!(taken(&mut worker), "H:2");
-    world.is_over();
+    assert_eq!(run_one_job(&mut worker), "H:2");
+    world.assert_done();
 }
 
 #[test]
-fn a_stop_ends_the_round_also_when_every_server_is_down() {
+fn a_stop_request_ends_a_round_although_every_server_is_down() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).meets(&[Connect::Refuse]);
-    assert_eq!(go_on(&mut worker), (1, NO_JOBS));
+    assert_eq!(work_until_done(&mut worker), (1, NO_JOBS));
     world.wakes_after(0, STOP_GRACEFUL);
     assert_eq!(work(&mut worker), ReturnCode::SHUTDOWN_GRACEFUL);
 }
 
 #[test]
-fn in_an_event_loop_a_server_that_is_down_rests_beside_another() {
+fn an_event_loop_tries_a_server_that_is_down_after_its_reconnect_delay() {
     let (mut worker, world) = non_blocking(2);
-    assert_eq!(worker.poll_fd(), -1, "scripts have none");
+    assert_eq!(worker.poll_fd(), -1, "the scripted transport has no descriptor");
     world.peer(1).meets(&[Connect::Refuse; 2]);
     world.peer(0).expects(&hello());
     for n in 0..3 {
         let handle = format!("H:{n}");
         world.peer(0).sends(&assign(&handle)).expects(&complete(&handle, b"ok")).expects(&grab());
-        assert_eq!(go_on(&mut worker).1, SUCCESS);
+        assert_eq!(work_until_done(&mut worker).1, SUCCESS);
     }
     assert_eq!(world.peer(1).connected, 1);
     world.peer(0).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(go_on(&mut worker), (1, NO_JOBS));
-    let rest = worker.next_timeout().expect("the rest of the server that is down");
-    assert_eq!(rest, Duration::from_millis(100));
+    assert_eq!(work_until_done(&mut worker), (1, NO_JOBS));
+    let delay = worker.next_timeout().expect("a reconnect delay");
+    assert_eq!(delay, Duration::from_millis(100));
     world.sleep(100);
     assert_eq!(worker.next_timeout(), Some(Duration::ZERO));
     world.peer(0).expects(&grab()).sends(&no_job()).expects(&pre_sleep());
-    assert_eq!(go_on(&mut worker), (2, NO_JOBS));
+    assert_eq!(work_until_done(&mut worker), (2, NO_JOBS));
     assert_eq!(world.peer(1).connected, 2);
     assert_eq!(worker.next_timeout(), Some(Duration::from_millis(200)));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn an_event_loop_sleeps_while_every_server_is_down_or_being_connected_to() {
+fn an_event_loop_sleeps_for_reconnect_delays_and_for_connecting() {
     let (mut worker, world) = non_blocking(1);
-    assert_eq!(worker.next_timeout(), Some(Duration::ZERO), "to begin with");
+    assert_eq!(worker.next_timeout(), Some(Duration::ZERO), "before the first call");
     world.peer(0).meets(&[Connect::Refuse, Connect::Refuse, Connect::Ignore]);
-    for rest in [100, 200] {
-        assert_eq!(go_on(&mut worker), (1, NO_JOBS));
-        assert_eq!(worker.next_timeout(), Some(Duration::from_millis(rest)));
-        world.sleep(rest);
+    for delay in [100, 200] {
+        assert_eq!(work_until_done(&mut worker), (1, NO_JOBS));
+        assert_eq!(worker.next_timeout(), Some(Duration::from_millis(delay)));
+        world.sleep(delay);
     }
     assert_eq!(work(&mut worker), IO_WAIT);
-    assert_eq!(worker.next_timeout(), Some(Duration::from_secs(4)), "when connecting has to end");
+    assert_eq!(worker.next_timeout(), Some(Duration::from_secs(4)), "the connect deadline");
     world.sleep(4_000);
     assert_eq!(work(&mut worker), NO_JOBS);
     assert_eq!(worker.next_timeout(), Some(Duration::from_millis(400)));
 }
 
 #[test]
-fn an_event_loop_tries_a_good_server_that_was_lost_at_once() {
+fn an_event_loop_makes_a_lost_stable_connection_again_at_once() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep()).pauses(2_000).closes();
-    assert_eq!(go_on(&mut worker), (2, NO_JOBS));
+    assert_eq!(work_until_done(&mut worker), (2, NO_JOBS));
     assert_eq!(worker.next_timeout(), None);
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(work(&mut worker), NO_JOBS);
     assert_eq!(worker.next_timeout(), Some(Duration::ZERO));
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(go_on(&mut worker), (2, SUCCESS));
-    world.is_over();
+    assert_eq!(work_until_done(&mut worker), (2, SUCCESS));
+    world.assert_done();
 }
 
 #[test]
-fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
+fn an_incomplete_packet_is_not_buffered_work() {
     let (mut worker, world) = non_blocking(1);
     let whole = assign("H:1");
     let (begin, end) = whole.split_at(15);
@@ -312,15 +312,15 @@ fn the_beginning_of_a_packet_is_no_work_to_go_on_with() {
     assert_eq!(worker.wait(), Ok(()));
     assert!(worker.has_buffered_work());
     assert!(worker.grab().is_ok());
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn an_event_loop_sleeps_while_a_server_has_its_turn_though_another_is_untried() {
+fn an_event_loop_sleeps_until_a_turn_ends_although_another_server_is_untried() {
     let (mut worker, world) = non_blocking(2);
     world.peer(1).meets(&[Connect::Ignore]);
     assert_eq!(step(&mut worker), Err(ReturnCode::IO_WAIT));
-    // Server 0 has its turn when the grace of server 1 is over, not before.
+    // WorkerServer 0 has its turn when the grace of server 1 is over, not before.
     assert_eq!(worker.next_timeout(), Some(Duration::from_millis(200)));
     world.sleep(200);
     assert_eq!(worker.next_timeout(), Some(Duration::ZERO));

@@ -1,6 +1,6 @@
-//! The shortcut for a job of the only server against the ordinary way: the same script of
-//! calls and server is played once with each, and everything that can be seen must be the
-//! same: the bytes, the codes, the jobs, the errors, and the time it took.
+//! The shortcut for a job of the only server, compared with the regular path: the same
+//! script of calls and server runs once with each, and everything observable must be equal:
+//! bytes, codes, jobs, errors, and elapsed time.
 
 use super::*;
 use crate::exchange::Broadcast;
@@ -16,10 +16,10 @@ const GRABS: &[Command] = &[Command::GrabJobAll, Command::GrabJobUniq, Command::
 enum Ask {
     /// As `gearman_worker_work` in a process of one thread.
     Work,
-    /// As in any other process.
+    /// As in a process of several threads.
     PollWork,
     Grab,
-    /// Left at the first wait.
+    /// Abandoned at the first wait.
     Abandoned,
 }
 
@@ -29,31 +29,31 @@ enum End {
     Completes(usize),
     Fails,
     Retries,
-    /// Its function is left without returning.
+    /// Its function never returns.
     Left,
 }
 
-/// One thing that the caller or the world does.
+/// One action of the caller or of its environment.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Action {
     Call(Ask, End),
     Echo,
     AddFunction,
     RemoveFunction,
     NonBlocking(bool),
-    Timeout(Option<u64>),
-    Sleep(u64),
-    /// What the server says once it hears one of these commands, or unasked.
+    TimeoutMs(Option<u64>),
+    SleepMs(u64),
+    /// What the server sends, after a packet with one of these commands or unasked.
     Server(&'static [Command], Vec<Turn>),
     Meets(Connect),
     Takes(Vec<usize>),
     Breaks,
-    Stops(u64, u8),
+    StopsAfterMs(u64, u8),
     Interrupts,
     Forks,
 }
 
-/// A packet that is no answer to GRAB_JOB, or no packet at all.
+/// A packet that is not a reply to GRAB_JOB, or not a packet at all.
 fn strange(random: &mut Random) -> Vec<u8> {
     match random.below(10) {
         0..5 => noop(),
@@ -65,7 +65,7 @@ fn strange(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// What the server answers GRAB_JOB with, and how that arrives.
+/// The server's reply to GRAB_JOB, and how it arrives.
 fn answer(random: &mut Random, number: usize) -> Vec<Turn> {
     let handle = format!("H:{number}").into_bytes();
     let mut bytes = Vec::new();
@@ -87,11 +87,11 @@ fn answer(random: &mut Random, number: usize) -> Vec<Turn> {
     arrival(random, &bytes)
 }
 
-/// The calls and the world of a seed.
-fn script(random: &mut Random) -> Vec<Deed> {
-    let mut deeds = Vec::new();
+/// The script of a seed.
+fn script(random: &mut Random) -> Vec<Action> {
+    let mut actions = Vec::new();
     if !random.one_in(4) {
-        deeds.push(Deed::Timeout(Some(100)));
+        actions.push(Action::TimeoutMs(Some(100)));
     }
     for number in 0..4 + random.below(16) {
         match random.below(40) {
@@ -105,47 +105,47 @@ fn script(random: &mut Random) -> Vec<Deed> {
                     3 => End::Completes(20_000),
                     _ => End::Completes(2),
                 };
-                deeds.push(Deed::Server(GRABS, answer(random, number)));
-                deeds.push(Deed::Call(ask, end));
+                actions.push(Action::Server(GRABS, answer(random, number)));
+                actions.push(Action::Call(ask, end));
             }
             26..28 => {
                 let turns = arrival(random, &response(Command::EchoRes, &[], b"echo"));
-                deeds.push(Deed::Server(&[Command::EchoReq], turns));
-                deeds.push(Deed::Echo);
+                actions.push(Action::Server(&[Command::EchoReq], turns));
+                actions.push(Action::Echo);
             }
-            28 => deeds.push(Deed::AddFunction),
-            29 => deeds.push(Deed::RemoveFunction),
-            30 => deeds.push(Deed::NonBlocking(random.one_in(3))),
-            31 => deeds.push(Deed::Timeout(random.pick(&[None, Some(15), Some(1000)]))),
-            32 => deeds.push(Deed::Sleep(random.pick(&[1, 11, 2000]))),
+            28 => actions.push(Action::AddFunction),
+            29 => actions.push(Action::RemoveFunction),
+            30 => actions.push(Action::NonBlocking(random.one_in(3))),
+            31 => actions.push(Action::TimeoutMs(random.pick(&[None, Some(15), Some(1000)]))),
+            32 => actions.push(Action::SleepMs(random.pick(&[1, 11, 2000]))),
             33..35 => {
                 let bytes = strange(random);
                 let heard = random.pick(&[&[][..], &[Command::PreSleep][..]]);
-                deeds.push(Deed::Server(heard, arrival(random, &bytes)));
+                actions.push(Action::Server(heard, arrival(random, &bytes)));
             }
             35 => {
                 let how = random.pick(&[Connect::Accept, Connect::Refuse, Connect::Ignore]);
-                deeds.push(Deed::Meets(how));
+                actions.push(Action::Meets(how));
             }
             36 => {
                 let sizes = random.pick(&[&[0][..], &[5, 0], &[5, 0, 3, 0], &[12, 0]]);
-                deeds.push(Deed::Takes(sizes.to_vec()));
+                actions.push(Action::Takes(sizes.to_vec()));
             }
             37 if random.one_in(4) => {
                 let byte = random.pick(&[STOP_GRACEFUL, STOP_NOW]);
-                deeds.push(Deed::Stops(random.pick(&[0, 10]), byte));
+                actions.push(Action::StopsAfterMs(random.pick(&[0, 10]), byte));
             }
-            37 => deeds.push(Deed::Breaks),
-            38 => deeds.push(Deed::Interrupts),
-            _ if random.one_in(4) => deeds.push(Deed::Forks),
-            _ => deeds.push(Deed::Server(&[], vec![Turn::Closes])),
+            37 => actions.push(Action::Breaks),
+            38 => actions.push(Action::Interrupts),
+            _ if random.one_in(4) => actions.push(Action::Forks),
+            _ => actions.push(Action::Server(&[], vec![Turn::Closes])),
         }
     }
-    deeds
+    actions
 }
 
 /// Ends a job's function.
-fn end(worker: &mut Worker<ScriptNet>, ticket: Ticket, end: End) -> String {
+fn end(worker: &mut Worker<ScriptNet>, ticket: WorkTicket, end: End) -> String {
     let success = ReturnCode::SUCCESS;
     let (outcome, size) = match end {
         End::Completes(size) => (Outcome::Complete(success), size),
@@ -159,7 +159,7 @@ fn end(worker: &mut Worker<ScriptNet>, ticket: Ticket, end: End) -> String {
     format!("{:?}", worker.finish(ticket, outcome, &vec![b'r'; size]))
 }
 
-fn describe(worker: &Worker<ScriptNet>, id: Id) -> String {
+fn describe(worker: &Worker<ScriptNet>, id: SlabId) -> String {
     let job = worker.job(id).expect("a job that was just given");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let parts = [job.handle(), job.function(), job.unique(), job.reducer()].map(text);
@@ -193,8 +193,8 @@ fn call(worker: &mut Worker<ScriptNet>, ask: Ask, how: End) -> String {
         },
     };
     match step {
-        Step::Done(code) => format!("{code:?}"),
-        Step::Call(upcall, ticket) => {
+        WorkStep::Done(code) => format!("{code:?}"),
+        WorkStep::Call(upcall, ticket) => {
             let job = describe(worker, ticket.job());
             let ended = end(worker, ticket, how);
             format!("{upcall:?} {job} {ended}")
@@ -202,44 +202,44 @@ fn call(worker: &mut Worker<ScriptNet>, ask: Ask, how: End) -> String {
     }
 }
 
-fn perform(worker: &mut Worker<ScriptNet>, world: &World, deed: &Deed) -> String {
-    // A stop ends a call that waits for a job, and nothing else.
-    world.when_stuck(match deed {
-        Deed::Echo => Stuck::Closes,
+fn perform(worker: &mut Worker<ScriptNet>, world: &World, action: &Action) -> String {
+    // A stop ends only a call that waits for a job.
+    world.when_stuck(match action {
+        Action::Echo => Stuck::Closes,
         _ => Stuck::Wakes(STOP_NOW),
     });
     let settings = &mut worker.link.settings;
-    match deed {
-        Deed::Call(ask, end) => return call(worker, *ask, *end),
-        Deed::Echo => return format!("{:?}", worker.broadcast(Broadcast::Echo(b"echo"))),
-        Deed::AddFunction => return format!("{:?}", worker.add_function(b"g", 0, Some(TOKEN))),
-        Deed::RemoveFunction => return format!("{:?}", worker.remove_function(b"g")),
-        Deed::NonBlocking(on) => settings.non_blocking = *on,
-        Deed::Timeout(limit) => settings.timeout = limit.map(time_limit),
-        Deed::Sleep(milliseconds) => world.sleep(*milliseconds),
-        Deed::Server([], turns) => world.peer(0).takes_turns(turns),
-        Deed::Server(heard, turns) => world.peer(0).hears(heard).takes_turns(turns),
-        Deed::Meets(how) => _ = world.peer(0).meets(&[*how]),
-        Deed::Takes(sizes) => _ = world.peer(0).takes(sizes),
-        Deed::Breaks => _ = world.peer(0).breaks(),
-        Deed::Stops(after, byte) => world.wakes_after(*after, *byte),
-        Deed::Interrupts => world.interrupts(),
-        Deed::Forks => world.forks(),
+    match action {
+        Action::Call(ask, end) => return call(worker, *ask, *end),
+        Action::Echo => return format!("{:?}", worker.broadcast(Broadcast::Echo(b"echo"))),
+        Action::AddFunction => return format!("{:?}", worker.add_function(b"g", 0, Some(TOKEN))),
+        Action::RemoveFunction => return format!("{:?}", worker.remove_function(b"g")),
+        Action::NonBlocking(on) => settings.non_blocking = *on,
+        Action::TimeoutMs(limit) => settings.timeout = limit.map(time_limit),
+        Action::SleepMs(milliseconds) => world.sleep(*milliseconds),
+        Action::Server([], turns) => world.peer(0).takes_turns(turns),
+        Action::Server(heard, turns) => world.peer(0).hears(heard).takes_turns(turns),
+        Action::Meets(how) => _ = world.peer(0).meets(&[*how]),
+        Action::Takes(sizes) => _ = world.peer(0).takes(sizes),
+        Action::Breaks => _ = world.peer(0).breaks(),
+        Action::StopsAfterMs(after, byte) => world.wakes_after(*after, *byte),
+        Action::Interrupts => world.interrupts(),
+        Action::Forks => world.forks(),
     }
     String::new()
 }
 
-/// Plays a script. Returns what could be seen after each deed, and how many jobs came by
-/// the shortcut.
-fn play(deeds: &[Deed], shortcuts_off: bool) -> (Vec<String>, usize) {
+/// Runs a script. Returns what was observed after each action, and how many jobs the
+/// shortcut received.
+fn play(actions: &[Action], shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut worker, world) = worker(1);
     worker.link.shortcuts_off = shortcuts_off;
     let began = world.now();
     let mut seen = Vec::new();
-    for deed in deeds {
-        let outcome = perform(&mut worker, &world, deed);
+    for action in actions {
+        let outcome = perform(&mut worker, &world, action);
         let error = &worker.link.error;
-        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.words());
+        let error = format!("{:?} {:?} {:?}", error.code(), error.errno(), error.message());
         let (state, time) = (worker.link.conns[0].state, world.now() - began);
         let sent: Vec<_> = world.peer(0).log.iter().map(|log| packets(log)).collect();
         seen.push(format!("{outcome}; {error}; {time:?}; {state:?}\n    sent {sent:?}"));
@@ -247,16 +247,16 @@ fn play(deeds: &[Deed], shortcuts_off: bool) -> (Vec<String>, usize) {
     (seen, worker.link.shortcuts_taken)
 }
 
-/// Plays a seed's script both ways. Returns how often the shortcut was taken.
+/// Runs a seed's script both ways. Returns how often the shortcut was taken.
 ///
 /// # Errors
-/// The deeds up to the first difference, and that.
+/// The actions up to the first difference, and the difference.
 fn compare(seed: u64) -> Result<usize, String> {
     let _seed = Seed(seed);
-    let deeds = script(&mut Random(seed));
-    let ((ordinary, none), (quick, taken)) = (play(&deeds, true), play(&deeds, false));
+    let actions = script(&mut Random(seed));
+    let ((ordinary, none), (quick, taken)) = (play(&actions, true), play(&actions, false));
     assert_eq!(none, 0);
-    differences(seed, &deeds, &quick, &ordinary).map(|()| taken)
+    differences(seed, &actions, &quick, &ordinary).map(|()| taken)
 }
 
 #[test]

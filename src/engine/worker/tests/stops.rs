@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_stop_ends_the_sleep_and_every_later_call() {
+fn a_stop_request_ends_the_sleep_and_every_later_call() {
     for (byte, code) in
         [(STOP_GRACEFUL, ReturnCode::SHUTDOWN_GRACEFUL), (STOP_NOW, ReturnCode::SHUTDOWN)]
     {
@@ -15,12 +15,12 @@ fn a_stop_ends_the_sleep_and_every_later_call() {
             assert_eq!(worker.wait(), Err(code));
         }
         assert_eq!(worker.grab(), Err(code));
-        world.is_over();
+        world.assert_done();
     }
 }
 
 #[test]
-fn the_stronger_stop_wins() {
+fn the_stronger_stop_request_wins() {
     let (mut worker, world) = worker(1);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     world.wakes_after(10, STOP_GRACEFUL);
@@ -32,18 +32,18 @@ fn the_stronger_stop_wins() {
 }
 
 #[test]
-fn a_job_that_is_on_its_way_is_still_run_by_a_graceful_stop() {
+fn a_graceful_stop_still_runs_a_job_that_was_asked_for() {
     let (mut worker, world) = worker(1);
     world.wakes_after(5, STOP_GRACEFUL);
     world.peer(0).expects(&hello()).pauses(50).sends(&assign("H:1"));
     world.peer(0).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
     assert_eq!(work(&mut worker), ReturnCode::SHUTDOWN_GRACEFUL);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_job_that_nobody_will_take_goes_back_to_its_server() {
+fn a_stop_gives_an_outstanding_job_back_by_closing() {
     for byte in [STOP_GRACEFUL, STOP_NOW] {
         let (mut worker, world) = worker(1);
         world.wakes_after(5, byte);
@@ -54,7 +54,7 @@ fn a_job_that_nobody_will_take_goes_back_to_its_server() {
 }
 
 #[test]
-fn a_signal_ends_a_wait_only_when_asked_to() {
+fn a_signal_ends_a_wait_only_with_stop_on_signal() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 100);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
@@ -65,5 +65,5 @@ fn a_signal_ends_a_wait_only_when_asked_to() {
     world.interrupts();
     assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
     assert_eq!(work(&mut worker), ReturnCode::TIMEOUT);
-    world.is_over();
+    world.assert_done();
 }

@@ -6,7 +6,7 @@ use crate::testing::Connect;
 
 const NOTHING: Result<(), ReturnCode> = Err(ReturnCode::NO_ACTIVE_FDS);
 
-/// Calls with a wait between each two of them, all of which have to wait themselves.
+/// Makes calls that return `IO_WAIT`, with a wait between each two of them.
 fn begin(worker: &mut Worker<ScriptNet>, calls: usize) {
     for call in 1..=calls {
         assert_eq!(work(worker), ReturnCode::IO_WAIT);
@@ -17,7 +17,7 @@ fn begin(worker: &mut Worker<ScriptNet>, calls: usize) {
 }
 
 #[test]
-fn nothing_is_due_after_calls_that_have_ended() {
+fn a_wait_after_completed_calls_is_no_active_fds() {
     let (mut worker, world) = worker(1);
     assert_eq!(worker.wait(), NOTHING);
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
@@ -32,11 +32,11 @@ fn nothing_is_due_after_calls_that_have_ended() {
     world.take_calls();
     assert_eq!(worker.wait(), NOTHING);
     assert_eq!(world.take_calls().wait, 0);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_server_that_is_to_wake_the_worker_is_waited_for() {
+fn a_wait_after_pre_sleep_ends_with_noop() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 100);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep()).pauses(350);
@@ -45,11 +45,11 @@ fn a_server_that_is_to_wake_the_worker_is_waited_for() {
     assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
     assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
     assert_eq!(worker.wait(), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn what_has_come_is_reported_once() {
+fn a_ready_connection_is_reported_once() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
     for code in [ReturnCode::IO_WAIT, ReturnCode::IO_WAIT, ReturnCode::NO_JOBS] {
@@ -64,11 +64,11 @@ fn what_has_come_is_reported_once() {
     assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(work(&mut worker), ReturnCode::NO_JOBS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn what_was_reported_has_to_be_looked_at_before_others_are_waited_for() {
+fn a_reported_connection_has_to_be_served_before_the_next_wait() {
     let (mut worker, world) = worker(2);
     timeout(&mut worker, 100);
     for key in 0..2 {
@@ -81,15 +81,15 @@ fn what_was_reported_has_to_be_looked_at_before_others_are_waited_for() {
     world.peer(1).expects(&grab()).sends(&no_job());
     world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_job_at_hand_is_reported_once() {
+fn a_received_job_is_reported_once() {
     let (mut worker, world) = worker(2);
     world.peer(1).expects(&hello()).pauses(250).sends(&assign("H:late"));
     world.peer(0).expects(&hello()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
-    assert_eq!(taken(&mut worker), "H:1");
+    assert_eq!(run_one_job(&mut worker), "H:1");
     world.sleep(250);
     let ping = request(Command::EchoReq, &[], b"ping");
     for key in 0..2 {
@@ -98,29 +98,29 @@ fn a_job_at_hand_is_reported_once() {
     assert_eq!(worker.broadcast(Broadcast::Echo(b"ping")), Ok(()));
     assert_eq!((worker.wait(), worker.wait()), (Ok(()), NOTHING));
     world.peer(1).expects(&complete("H:late", b"ok"));
-    assert_eq!(taken(&mut worker), "H:late");
-    world.is_over();
+    assert_eq!(run_one_job(&mut worker), "H:late");
+    world.assert_done();
 }
 
 #[test]
-fn what_comes_on_another_connection_does_not_end_the_wait() {
+fn bytes_on_a_connection_without_work_do_not_end_the_wait() {
     let (mut worker, world) = non_blocking(2);
     timeout(&mut worker, 1000);
     world.peer(1).expects(&hello()).sends(&no_job());
     world.peer(0).expects(&hello());
     begin(&mut worker, 4);
-    // The first has no job and was not told that we sleep; it goes.
+    // Server 1 has no job and was not sent PRE_SLEEP; its connection ends.
     world.peer(1).closes();
     world.peer(0).pauses(50).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
     let began = world.now();
     assert_eq!(worker.wait(), Ok(()));
     assert_eq!(world.now() - began, Duration::from_millis(50));
     assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn a_limit_of_nothing_looks_once() {
+fn a_wait_with_a_timeout_of_0_polls_once() {
     let (mut worker, world) = non_blocking(1);
     timeout(&mut worker, 0);
     world.peer(0).expects(&hello()).pauses(10).sends(&no_job());
@@ -128,11 +128,11 @@ fn a_limit_of_nothing_looks_once() {
     assert_eq!(worker.wait(), Err(ReturnCode::TIMEOUT));
     world.sleep(10);
     assert_eq!(worker.wait(), Ok(()));
-    world.is_over();
+    world.assert_done();
 }
 
 #[test]
-fn connecting_that_takes_too_long_ends_a_wait() {
+fn an_expired_attempt_to_connect_ends_a_wait() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).meets(&[Connect::Ignore]);
     assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
@@ -143,7 +143,7 @@ fn connecting_that_takes_too_long_ends_a_wait() {
 }
 
 #[test]
-fn a_stop_ends_a_wait_and_is_not_asked_about_where_nothing_is_due() {
+fn a_stop_request_ends_a_wait_only_if_something_is_due() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&hello());
     begin(&mut worker, 2);
@@ -155,7 +155,7 @@ fn a_stop_ends_a_wait_and_is_not_asked_about_where_nothing_is_due() {
 }
 
 #[test]
-fn nothing_is_due_in_a_forked_child() {
+fn a_wait_in_a_forked_child_is_no_active_fds() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&[]);
     assert_eq!(work(&mut worker), ReturnCode::IO_WAIT);
