@@ -10,16 +10,16 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 
-use crate::options::Options;
+use crate::options::ServerOptions;
 
 /// What the new process says on its standard output once it is ready.
-const READY: &[u8] = b"ready\n";
+const READY_LINE: &[u8] = b"ready\n";
 
 /// Starts the server in the background and waits until it is ready.
 ///
 /// # Errors
 /// When it ended instead; it has said why on standard error.
-pub(crate) fn launch(_: &Options) -> io::Result<()> {
+pub(crate) fn launch(_: &ServerOptions) -> io::Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
     // Sockets that were opened for this process are for the new one, and so is the
     // question whether it is alive.
@@ -38,7 +38,7 @@ pub(crate) fn launch(_: &Options) -> io::Result<()> {
     if let Some(mut output) = child.stdout.take() {
         output.read_to_end(&mut said)?;
     }
-    if said == READY {
+    if said == READY_LINE {
         return Ok(());
     }
     let status = child.wait()?;
@@ -61,7 +61,7 @@ pub(crate) fn detach() -> io::Result<()> {
 /// When the null device cannot be opened.
 pub(crate) fn ready(keep_stderr: bool) -> io::Result<()> {
     // Whether anybody still waits does not matter.
-    let _ = io::stdout().write_all(READY).and_then(|()| io::stdout().flush());
+    let _ = io::stdout().write_all(READY_LINE).and_then(|()| io::stdout().flush());
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
     if !keep_stderr {

@@ -5,24 +5,24 @@
 //! the job server is about is the crate `gearman-broker`.
 #![deny(unsafe_code)]
 
-mod announcement;
 mod daemon;
 mod event_loop;
 mod http;
 mod log;
-mod memory;
+mod memory_trimmer;
 mod options;
 mod privileges;
 mod startup;
+mod state_file;
 mod systemd;
 
-pub use memory::{ALLOCATOR, Allocator};
+pub use memory_trimmer::{Allocator, MIMALLOC};
 
 use std::process::ExitCode;
 
 /// The program `gearmand`.
 pub fn main() -> ExitCode {
-    memory::use_small_pages();
+    memory_trimmer::use_small_pages();
     let options = match options::parse() {
         Ok(options) => options,
         Err(code) => return code,

@@ -6,13 +6,15 @@
 use std::io;
 use std::net::TcpListener;
 
-use crate::announcement::Announcement;
 use crate::daemon;
-use crate::event_loop::{Binding, Keepalive, Listener, Server, bind, bind_tcp, path};
+use crate::event_loop::{Binding, EventLoop, Keepalive, Listener, bind, bind_tcp, path};
 use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
-use crate::options::{FileChoice, Http, Jobs, Network, Options, Process, Protocol};
+use crate::options::{
+    FileChoice, HttpOptions, JobOptions, NetworkOptions, ProcessOptions, Protocol, ServerOptions,
+};
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
+use crate::state_file::StateFile;
 use crate::systemd;
 use gearman_broker::{Broker, Config, Wakeup};
 use gearman_session::Settings;
@@ -26,8 +28,8 @@ const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is hande
 ///
 /// # Errors
 /// What keeps it from starting or from going on.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let Options { process, network, jobs, http, .. } = options;
+pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
+    let ServerOptions { process, network, jobs, http, .. } = options;
     if process.daemon_child {
         daemon::detach()?;
     }
@@ -57,20 +59,20 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     });
     let keep_stderr = log.is_stderr();
     let settings = settings(process, network);
-    let mut server = Server::new(listeners, broker, log, settings, keepalive(network))?;
+    let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
     if let Some(listeners) = http {
         let limits = Limits { packet: network.max_packet_size, result: network.output_limit };
-        server.speak_http(listeners, limits)?;
+        server.start_http_bridge(listeners, limits)?;
     }
 
     let _pid_file = match process.pid_file() {
         None => None,
-        Some(FileChoice::Named(path)) => Some(Announcement::write(path, pid)?),
-        Some(FileChoice::Default(path)) => Announcement::write(path, pid).ok(),
+        Some(FileChoice::Named(path)) => Some(StateFile::write(path, pid)?),
+        Some(FileChoice::Default(path)) => StateFile::write(path, pid).ok(),
     };
     let _port_file = match (&network.port_file, port) {
         (None, _) => None,
-        (Some(path), Some(port)) => Some(Announcement::write(path, port)?),
+        (Some(path), Some(port)) => Some(StateFile::write(path, port)?),
         (Some(path), None) => {
             return Err(io::Error::other(format!(
                 "--port-file {}: there is no port",
@@ -87,7 +89,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
 }
 
 /// The listeners that systemd opened; without any, those that were asked for.
-fn listen(network: &Network) -> io::Result<Vec<Listener>> {
+fn listen(network: &NetworkOptions) -> io::Result<Vec<Listener>> {
     let inherited = systemd::listeners()?;
     if !inherited.is_empty() {
         return Ok(inherited);
@@ -101,7 +103,7 @@ fn listen(network: &Network) -> io::Result<Vec<Listener>> {
 }
 
 /// Opens what HTTP is to be spoken at, if it is to be spoken.
-fn listen_http(http: &Http, network: &Network) -> io::Result<Option<Listeners>> {
+fn listen_http(http: &HttpOptions, network: &NetworkOptions) -> io::Result<Option<Listeners>> {
     let named = if http.http_listen.is_empty() { &network.listen } else { &http.http_listen };
     let hosts = named.iter().map(String::as_str).filter(|name| path(name).is_none());
     let mut names: Vec<&str> = hosts.collect();
@@ -125,7 +127,7 @@ fn listen_http(http: &Http, network: &Network) -> io::Result<Option<Listeners>> 
     Ok(is_asked.then_some(listeners))
 }
 
-fn open_log(process: &Process) -> Log {
+fn open_log(process: &ProcessOptions) -> Log {
     let level = process.level();
     let log = match process.log_file() {
         FileChoice::Default(_) if process.syslog => return Log::syslog(level),
@@ -139,7 +141,7 @@ fn open_log(process: &Process) -> Log {
     if process.syslog { log.with_syslog() } else { log }
 }
 
-fn handle_prefix(jobs: &Jobs) -> String {
+fn handle_prefix(jobs: &JobOptions) -> String {
     jobs.job_handle_prefix.clone().unwrap_or_else(|| {
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
@@ -147,7 +149,7 @@ fn handle_prefix(jobs: &Jobs) -> String {
     })
 }
 
-fn settings(process: &Process, network: &Network) -> Settings {
+fn settings(process: &ProcessOptions, network: &NetworkOptions) -> Settings {
     Settings {
         output_limit: network.output_limit,
         packet_limit: network.max_packet_size,
@@ -157,7 +159,7 @@ fn settings(process: &Process, network: &Network) -> Settings {
 
 /// A peer that vanished without a word is missed after two minutes, unless other
 /// numbers are given; the systems' own let it occupy a job for two hours.
-fn keepalive(network: &Network) -> Keepalive {
+fn keepalive(network: &NetworkOptions) -> Keepalive {
     let or = |given: i32, default| u32::try_from(given).unwrap_or(default);
     Keepalive {
         idle: or(network.keepalive_idle, 60),
@@ -174,7 +176,7 @@ fn attempts(retries: i16) -> Option<u8> {
 
 /// Tells of an option that other versions understand otherwise: in the log, at
 /// every level, and on standard error.
-fn warn_of_versions(jobs: &Jobs, log: &mut Log) {
+fn warn_of_versions(jobs: &JobOptions, log: &mut Log) {
     if jobs.job_retries == 0 {
         log.announce(Level::Warning, format_args!("{ZERO_RETRIES}"));
         if !log.is_stderr() {
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn a_vanished_peer_is_missed_after_two_minutes_unless_told_otherwise() {
         let keepalive = |line: &str| {
-            let options = Options::try_parse_from(line.split(' ')).expect("parses");
+            let options = ServerOptions::try_parse_from(line.split(' ')).expect("parses");
             let Keepalive { idle, interval, count } = keepalive(&options.network);
             (idle, interval, count)
         };

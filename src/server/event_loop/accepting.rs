@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Token};
 
-use super::Server;
-use super::stream::Stream;
+use super::EventLoop;
+use super::accepted_socket::AcceptedSocket;
 use crate::log::Level;
 use gearman_broker::DriverTimer;
 use gearman_session::Origin;
@@ -21,7 +21,7 @@ const NO_ROOM_REST_MS: u64 = 100;
 /// How often that is said.
 pub(super) const NO_ROOM_PERIOD: Duration = Duration::from_secs(10);
 
-impl Server {
+impl EventLoop {
     /// Accepts whoever waits anywhere.
     pub(super) fn accept_all(&mut self) {
         self.is_full = false;
@@ -37,7 +37,7 @@ impl Server {
                     self.jobs
                         .journal
                         .write(Level::Info, format_args!("Accepted connection from {origin}"));
-                    self.welcome(stream, origin);
+                    self.register(stream, origin);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_full(&e) => {
@@ -59,7 +59,7 @@ impl Server {
         self.is_accepting_due = true;
     }
 
-    fn welcome(&mut self, stream: Stream, origin: Origin) {
+    fn register(&mut self, stream: AcceptedSocket, origin: Origin) {
         let descriptor = stream.as_raw_fd();
         let key = self.jobs.connect(stream, origin, descriptor);
         let Some(stream) = self.jobs.stream(key.index()) else { return };

@@ -82,16 +82,16 @@ pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: i32) -> io::Result<Ve
 
 /// An address without a port, and whether another one will do on a machine that
 /// does not have its family.
-type Place = (SocketAddr, bool);
+type BindAddress = (SocketAddr, bool);
 
-fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
+fn resolve(names: &[&str]) -> io::Result<Vec<BindAddress>> {
     // The C library takes "*" for every address where it looks one up to listen on,
     // and the original passes it on.
     if names.is_empty() || names.iter().any(|name| ["*", ""].contains(name)) {
         let every: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
         return Ok(every.map(|address| (SocketAddr::new(address, 0), true)).into());
     }
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<BindAddress> = Vec::new();
     for name in names {
         let host = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
         let found = (host, 0)
@@ -108,7 +108,7 @@ fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
     Ok(places)
 }
 
-fn bind_all(places: &[Place], mut port: u16, backlog: i32) -> io::Result<Vec<TcpListener>> {
+fn bind_all(places: &[BindAddress], mut port: u16, backlog: i32) -> io::Result<Vec<TcpListener>> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut missing = None;
     for &(mut address, is_optional) in places {

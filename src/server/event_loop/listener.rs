@@ -15,7 +15,7 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::User;
 use rustix::net::sockopt;
 
-use super::stream::Stream;
+use super::accepted_socket::AcceptedSocket;
 use gearman_session::Origin;
 
 /// A socket that connections come from.
@@ -31,13 +31,13 @@ impl Listener {
     ///
     /// # Errors
     /// As the system call.
-    pub(super) fn accept(&self, keepalive: Keepalive) -> io::Result<(Stream, Origin)> {
+    pub(super) fn accept(&self, keepalive: Keepalive) -> io::Result<(AcceptedSocket, Origin)> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
                 let _ = stream.set_nodelay(true);
                 keepalive.set(&stream);
-                Ok((Stream::Tcp(stream), Origin::Inet(address)))
+                Ok((AcceptedSocket::Tcp(stream), Origin::Inet(address)))
             }
             Listener::Unix(listener, _) => {
                 let (stream, _) = listener.accept()?;
@@ -45,7 +45,7 @@ impl Listener {
                 // of other containers are.
                 let peer = getsockopt(&stream, PeerCredentials).ok();
                 let process = peer.map_or(0, |peer| peer.pid());
-                Ok((Stream::Unix(stream), Origin::Local(process)))
+                Ok((AcceptedSocket::Unix(stream), Origin::Local(process)))
             }
         }
     }

@@ -5,14 +5,14 @@
 //!
 //! Must not: know what bytes mean; that is the sessions'.
 
+mod accepted_socket;
 mod accepting;
 mod binding;
-mod ending;
-mod front;
+mod http_bridge;
 mod journal;
 mod listener;
-mod stream;
-mod timer;
+mod shutdown;
+mod timer_fd;
 
 pub(crate) use binding::{Binding, bind, bind_tcp, path};
 pub(crate) use listener::{Keepalive, Listener};
@@ -26,21 +26,21 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
-use crate::memory::MemoryTrimmer;
+use crate::memory_trimmer::MemoryTrimmer;
 use crate::systemd;
-use front::{Callers, Desk};
+use accepted_socket::AcceptedSocket;
 use gearman_broker::{Broker, DriverTimer, Now};
 use gearman_session::{Clock, Host, JobServer, Poller, Request, Settings};
-use stream::Stream;
-use timer::Timer;
+use http_bridge::{BridgedCalls, HttpBridge};
+use timer_fd::TimerFd;
 
-const SIGNALS: Token = Token(usize::MAX);
-const FRONT: Token = Token(usize::MAX - 1);
-const TIMER: Token = Token(usize::MAX - 2);
+const SIGNALS_TOKEN: Token = Token(usize::MAX);
+const HTTP_BRIDGE_TOKEN: Token = Token(usize::MAX - 1);
+const TIMER_TOKEN: Token = Token(usize::MAX - 2);
 /// Listeners have the numbers from here on, sessions those from 0.
-const LISTENERS: usize = usize::MAX / 2;
+const FIRST_LISTENER_TOKEN: usize = usize::MAX / 2;
 /// Events per turn.
-const EVENTS: usize = 1024;
+const EVENTS_PER_TURN: usize = 1024;
 /// Longest sleep while jobs wait for a time of day: the clock may be set.
 const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(5);
 
@@ -48,10 +48,10 @@ const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(5);
 struct Sockets;
 
 impl Host for Sockets {
-    type Stream = Stream;
+    type Stream = AcceptedSocket;
     type Clock = SystemClock;
     type Journal = Log;
-    type Bridge = Callers;
+    type Bridge = BridgedCalls;
 }
 
 /// The system's clocks.
@@ -76,11 +76,11 @@ struct Registrar<'a> {
     has_closed: bool,
 }
 
-impl Poller<Stream> for Registrar<'_> {
+impl Poller<AcceptedSocket> for Registrar<'_> {
     fn watch_writable(
         &mut self,
         index: usize,
-        stream: &mut Stream,
+        stream: &mut AcceptedSocket,
         wanted: bool,
     ) -> io::Result<()> {
         let writable = wanted.then_some(Interest::WRITABLE);
@@ -88,7 +88,7 @@ impl Poller<Stream> for Registrar<'_> {
         self.registry.reregister(stream.as_source(), Token(index), interest)
     }
 
-    fn closed(&mut self, mut stream: Stream) {
+    fn closed(&mut self, mut stream: AcceptedSocket) {
         // The socket is about to be closed, which does it too.
         let _ = self.registry.deregister(stream.as_source());
         self.has_closed = true;
@@ -96,10 +96,10 @@ impl Poller<Stream> for Registrar<'_> {
 }
 
 /// The server.
-pub(crate) struct Server {
+pub(crate) struct EventLoop {
     poll: Poll,
     signals: Signals,
-    timer: Timer,
+    timer: TimerFd,
     listeners: Vec<Listener>,
     keepalive: Keepalive,
     jobs: JobServer<Sockets>,
@@ -119,23 +119,23 @@ pub(crate) struct Server {
     running: bool,
     /// Whether the last results of a drained server have their time, and whether that
     /// is over.
-    last_results: LastResults,
+    drain_progress: DrainProgress,
     /// The HTTP bridge, if HTTP is spoken.
-    desk: Option<Desk>,
+    bridge: Option<HttpBridge>,
 }
 
 /// Where a server that drains stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LastResults {
+enum DrainProgress {
     /// There are jobs, or no drain.
-    NotYet,
+    JobsLeft,
     /// All jobs are done; results may be on their way.
-    Leaving,
+    Flushing,
     /// The deadline has passed.
-    Overdue,
+    DeadlinePassed,
 }
 
-impl Server {
+impl EventLoop {
     /// A server that is ready to run.
     ///
     /// # Errors
@@ -146,28 +146,28 @@ impl Server {
         mut log: Log,
         settings: Settings,
         keepalive: Keepalive,
-    ) -> io::Result<Server> {
+    ) -> io::Result<EventLoop> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
-            let (source, token) = (listener.as_source(), Token(LISTENERS + index));
+            let (source, token) = (listener.as_source(), Token(FIRST_LISTENER_TOKEN + index));
             poll.registry().register(source, token, Interest::READABLE)?;
         }
-        let mut signals = ending::catch_signals()?;
-        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-        let timer = Timer::new(poll.registry(), TIMER)?;
+        let mut signals = shutdown::catch_signals()?;
+        poll.registry().register(&mut signals, SIGNALS_TOKEN, Interest::READABLE)?;
+        let timer = TimerFd::new(poll.registry(), TIMER_TOKEN)?;
         // Only now: what waits for this line may send a signal next.
         for listener in &listeners {
             log.write(Level::Info, format_args!("Listening on {listener}"));
         }
         let started = Instant::now();
         let clock = SystemClock { started };
-        let mut jobs = JobServer::new(broker, settings, clock, log, Callers::default());
+        let mut jobs = JobServer::new(broker, settings, clock, log, BridgedCalls::default());
         // Timers count milliseconds.
         let heartbeat = systemd::heartbeat().map(|period| period.max(Duration::from_millis(1)));
         if let Some(period) = heartbeat {
             jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
         }
-        Ok(Server {
+        Ok(EventLoop {
             poll,
             signals,
             timer,
@@ -182,8 +182,8 @@ impl Server {
             started,
             trimmer: MemoryTrimmer::default(),
             running: true,
-            last_results: LastResults::NotYet,
-            desk: None,
+            drain_progress: DrainProgress::JobsLeft,
+            bridge: None,
         })
     }
 
@@ -192,7 +192,7 @@ impl Server {
     /// # Errors
     /// When waiting for events fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS);
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
         self.enter(Phase::Serving);
         while self.running && !self.is_finished() {
             let timeout = self.poll_timeout()?;
@@ -209,11 +209,11 @@ impl Server {
         self.jobs.release();
         self.flush();
         self.jobs.journal.report_all_suppressed();
-        if let Some(desk) = self.desk.take() {
+        if let Some(bridge) = self.bridge.take() {
             self.jobs.bridge().close();
             // A peer must not write to a server that reads no more while HTTP ends.
             self.jobs.close_all();
-            desk.close();
+            bridge.close();
         }
         self.jobs.journal.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
@@ -221,10 +221,12 @@ impl Server {
 
     fn note(&mut self, event: &Event) {
         match event.token() {
-            SIGNALS => self.take_signals(),
-            TIMER => self.timer.rang(),
-            FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
-            Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
+            SIGNALS_TOKEN => self.take_signals(),
+            TIMER_TOKEN => self.timer.fired(),
+            HTTP_BRIDGE_TOKEN => self.bridge.iter_mut().for_each(|bridge| bridge.is_called = true),
+            Token(number) if number >= FIRST_LISTENER_TOKEN => {
+                self.accept(number - FIRST_LISTENER_TOKEN)
+            }
             Token(index) => {
                 if event.is_writable() {
                     self.jobs.writable(index);
@@ -252,7 +254,7 @@ impl Server {
             Some(Request::Drain) => self.drain(),
             None => {}
         }
-        self.serve_front();
+        self.serve_http_bridge();
         self.flush();
         self.note_closed(has_closed);
         self.jobs.journal.report_suppressed();
@@ -274,7 +276,7 @@ impl Server {
                     self.jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
                 }
             }
-            DriverTimer::DrainDeadline => self.last_results = LastResults::Overdue,
+            DriverTimer::DrainDeadline => self.drain_progress = DrainProgress::DeadlinePassed,
             DriverTimer::TrimMemory => self.trimmer.trim(self.jobs.broker.job_count()),
         }
     }
@@ -300,11 +302,11 @@ impl Server {
     /// # Errors
     /// When the system does not set the timer.
     fn poll_timeout(&mut self) -> io::Result<Option<Duration>> {
-        let is_called = self.desk.as_ref().is_some_and(Desk::is_busy);
+        let is_called = self.bridge.as_ref().is_some_and(HttpBridge::is_busy);
         let is_busy = self.jobs.is_busy() || self.is_accepting_due || is_called;
         let may_wait = !is_busy
             && match self.next_due() {
-                Some(due) => self.timer.ring_by(due)?,
+                Some(due) => self.timer.fire_by(due)?,
                 None => true,
             };
         Ok(if may_wait { None } else { Some(Duration::ZERO) })

@@ -14,15 +14,15 @@ use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Frame};
 use hyper::header::{HeaderValue, RETRY_AFTER};
 
-use super::link::Call;
+use super::channel::HttpCall;
 use super::reply::{Response, explain, in_pieces, with_body};
 use gearman_protocol::{Command, Decoded, decode};
 
 /// How large a result is kept until it is whole.
-const KEPT: usize = 1 << 20;
+const STREAM_THRESHOLD_BYTES: usize = 1 << 20;
 
 /// What a client asks for beside its job.
-pub(super) struct Wish {
+pub(super) struct Delivery {
     /// To hear only that the job was accepted.
     pub(super) background: bool,
     /// Whether its result can be passed on as it comes.
@@ -34,7 +34,7 @@ pub(super) struct Wish {
 }
 
 /// What a packet means to somebody who waits for a job.
-enum News {
+enum JobEvent {
     /// The job has this handle.
     Created(Vec<u8>),
     /// A piece of its result.
@@ -47,48 +47,48 @@ enum News {
     Other,
 }
 
-fn read(bytes: Vec<u8>) -> News {
+fn read(bytes: Vec<u8>) -> JobEvent {
     let bytes = Bytes::from(bytes);
-    let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { return News::Other };
+    let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { return JobEvent::Other };
     // The body is the end of the packet; it is not copied.
     let body = || bytes.slice(bytes.len() - packet.body().len()..);
     let command = packet.command();
     match command {
-        Command::JobCreated => News::Created(packet.arg(0).to_vec()),
-        Command::WorkData => News::Piece(body()),
-        Command::WorkComplete | Command::WorkException => News::End(command, body()),
-        Command::WorkFail => News::End(command, Bytes::new()),
-        Command::Error => News::Refused(packet.arg(0).to_vec(), packet.arg(1).to_vec()),
+        Command::JobCreated => JobEvent::Created(packet.arg(0).to_vec()),
+        Command::WorkData => JobEvent::Piece(body()),
+        Command::WorkComplete | Command::WorkException => JobEvent::End(command, body()),
+        Command::WorkFail => JobEvent::End(command, Bytes::new()),
+        Command::Error => JobEvent::Refused(packet.arg(0).to_vec(), packet.arg(1).to_vec()),
         // Progress and warnings are not part of the result.
-        _ => News::Other,
+        _ => JobEvent::Other,
     }
 }
 
 /// Waits for the outcome of a call.
-pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
+pub(super) async fn wait(mut call: HttpCall, delivery: Delivery) -> Response {
     let mut handle = Vec::new();
     let mut result = Vec::new();
     while let Some(packet) = call.next().await {
         match read(packet) {
-            News::Created(created) => {
+            JobEvent::Created(created) => {
                 handle = created;
-                if wish.background {
+                if delivery.background {
                     let accepted = with_body(StatusCode::ACCEPTED, Bytes::new());
                     return about(accepted, &handle, Command::JobCreated);
                 }
             }
-            News::Piece(piece) => {
+            JobEvent::Piece(piece) => {
                 result.extend_from_slice(&piece);
-                if wish.stream && (wish.at_once || result.len() > KEPT) {
-                    let pieces = Pieces { call, next: Some(result.into()), is_over: false };
+                if delivery.stream && (delivery.at_once || result.len() > STREAM_THRESHOLD_BYTES) {
+                    let pieces = StreamedResult { call, next: Some(result.into()), is_over: false };
                     return about(in_pieces(StatusCode::OK, pieces), &handle, Command::WorkData);
                 }
-                if result.len() > wish.limit {
+                if result.len() > delivery.limit {
                     let why = "The result is too large to be kept.";
                     return explain(StatusCode::INTERNAL_SERVER_ERROR, why);
                 }
             }
-            News::End(command, rest) => {
+            JobEvent::End(command, rest) => {
                 let whole = if result.is_empty() {
                     rest
                 } else {
@@ -101,8 +101,8 @@ pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
                 };
                 return about(with_body(status, whole), &handle, command);
             }
-            News::Refused(code, text) => return refused(&code, &text),
-            News::Other => {}
+            JobEvent::Refused(code, text) => return refused(&code, &text),
+            JobEvent::Other => {}
         }
     }
     explain(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down.")
@@ -131,14 +131,14 @@ fn refused(code: &[u8], text: &[u8]) -> Response {
 }
 
 /// A result that is passed on as it comes.
-pub(super) struct Pieces {
-    call: Call,
+pub(super) struct StreamedResult {
+    call: HttpCall,
     /// What has come before.
     next: Option<Bytes>,
     is_over: bool,
 }
 
-impl Body for Pieces {
+impl Body for StreamedResult {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -159,13 +159,13 @@ impl Body for Pieces {
             let Some(packet) = packet else { return Poll::Ready(Some(Err(broken()))) };
             self.call.arrived(&packet);
             match read(packet) {
-                News::Piece(piece) => self.next = Some(piece),
-                News::End(Command::WorkComplete, rest) => {
+                JobEvent::Piece(piece) => self.next = Some(piece),
+                JobEvent::End(Command::WorkComplete, rest) => {
                     self.next = Some(rest);
                     self.is_over = true;
                 }
-                News::End(..) => return Poll::Ready(Some(Err(broken()))),
-                News::Created(_) | News::Refused(..) | News::Other => {}
+                JobEvent::End(..) => return Poll::Ready(Some(Err(broken()))),
+                JobEvent::Created(_) | JobEvent::Refused(..) | JobEvent::Other => {}
             }
         }
     }

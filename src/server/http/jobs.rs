@@ -11,45 +11,49 @@ use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::timeout;
 
-use super::accepting::{Peer, Shared};
-use super::answer::{self, Wish};
-use super::link::Call;
+use super::accepting::{HttpPeer, Shared};
+use super::answer::{self, Delivery};
+use super::channel::HttpCall;
 use super::reply::{Response, explain, method_not_allowed};
 use gearman_protocol::limits::MAX_ARGS_SIZE;
 use gearman_protocol::percent::unescape;
 use gearman_protocol::{Command, Magic, encode};
 
 /// How long a peer may be silent in the middle of a body.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// The unique of a request that names none: equal requests share a job, as in
 /// the original.
 const DEFAULT_UNIQUE: &[u8] = b"-";
 
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, peer: Peer, shared: &Shared) -> Response {
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    peer: HttpPeer,
+    shared: &Shared,
+) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::PUT) {
         return method_not_allowed("GET, HEAD, POST, PUT");
     }
     match submit(request, peer, shared).await {
-        Ok((call, wish)) => answer::wait(call, wish).await,
-        Err(Refusal(status, why)) => explain(status, &why),
+        Ok((call, delivery)) => answer::wait(call, delivery).await,
+        Err(RequestError(status, why)) => explain(status, &why),
     }
 }
 
 /// Why a request leads to no call.
-struct Refusal(StatusCode, String);
+struct RequestError(StatusCode, String);
 
-impl Refusal {
-    fn new(status: StatusCode, why: &str) -> Refusal {
-        Refusal(status, why.into())
+impl RequestError {
+    fn new(status: StatusCode, why: &str) -> RequestError {
+        RequestError(status, why.into())
     }
 }
 
 async fn submit(
     request: Request<Incoming>,
-    peer: Peer,
+    peer: HttpPeer,
     shared: &Shared,
-) -> Result<(Call, Wish), Refusal> {
+) -> Result<(HttpCall, Delivery), RequestError> {
     let (head, body) = request.into_parts();
     let function = function(head.uri.path(), head.uri.query())?;
     let unique = match head.headers.get("x-gearman-unique") {
@@ -62,7 +66,10 @@ async fn submit(
     // Each argument has a NUL behind it.
     let arguments = function.len() + unique.len() + 2;
     if arguments > MAX_ARGS_SIZE {
-        return Err(Refusal::new(StatusCode::URI_TOO_LONG, "Function and unique are too long."));
+        return Err(RequestError::new(
+            StatusCode::URI_TOO_LONG,
+            "Function and unique are too long.",
+        ));
     }
     let room = (shared.limits.packet as usize).saturating_sub(arguments);
     let payload = receive(body, room).await?;
@@ -72,29 +79,32 @@ async fn submit(
     encode(&mut packets, Magic::Request, command, &[&function, unique], &payload);
     drop(payload);
     let Ok(call) = shared.link.call(peer.descriptor, peer.address, packets) else {
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down."));
+        return Err(RequestError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server is shutting down.",
+        ));
     };
-    let wish = Wish {
+    let delivery = Delivery {
         background,
         // Only HTTP/1.1 can tell a body that broke off from one that is whole.
         stream: head.version >= Version::HTTP_11 && head.method != Method::HEAD,
         at_once,
         limit: shared.limits.result,
     };
-    Ok((call, wish))
+    Ok((call, delivery))
 }
 
-fn bad(why: &str) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, why)
+fn bad(why: &str) -> RequestError {
+    RequestError::new(StatusCode::BAD_REQUEST, why)
 }
 
 /// The function that a path names.
-fn function(path: &str, query: Option<&str>) -> Result<Vec<u8>, Refusal> {
+fn function(path: &str, query: Option<&str>) -> Result<Vec<u8>, RequestError> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let name = unescape(path.as_bytes())
         .map_err(|_| bad("A percent sign in a path stands before two hexadecimal digits."))?;
     if name.is_empty() {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "The path names the function."));
+        return Err(RequestError::new(StatusCode::NOT_FOUND, "The path names the function."));
     }
     if name.contains(&0) {
         return Err(bad("No function has a NUL in its name."));
@@ -106,7 +116,7 @@ fn function(path: &str, query: Option<&str>) -> Result<Vec<u8>, Refusal> {
 }
 
 /// A header that is `true` or `false`, and false if it is not there.
-fn flag(headers: &HeaderMap, name: &str) -> Result<bool, Refusal> {
+fn flag(headers: &HeaderMap, name: &str) -> Result<bool, RequestError> {
     match headers.get(name).map(|value| value.as_bytes()) {
         None => Ok(false),
         Some(value) if value.eq_ignore_ascii_case(b"false") => Ok(false),
@@ -115,7 +125,7 @@ fn flag(headers: &HeaderMap, name: &str) -> Result<bool, Refusal> {
     }
 }
 
-fn command(headers: &HeaderMap, background: bool) -> Result<Command, Refusal> {
+fn command(headers: &HeaderMap, background: bool) -> Result<Command, RequestError> {
     let priority = headers.get("x-gearman-priority").map_or(&b"normal"[..], |v| v.as_bytes());
     Ok(match (&priority.to_ascii_lowercase()[..], background) {
         (b"high", false) => Command::SubmitJobHigh,
@@ -129,10 +139,10 @@ fn command(headers: &HeaderMap, background: bool) -> Result<Command, Refusal> {
 }
 
 /// Receives a body of at most `limit` bytes.
-async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
+async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, RequestError> {
     let too_large = || {
         let why = format!("The payload is larger than {limit} bytes.");
-        Refusal(StatusCode::PAYLOAD_TOO_LARGE, why)
+        RequestError(StatusCode::PAYLOAD_TOO_LARGE, why)
     };
     // What is announced is only a hint: memory is taken for what comes.
     if body.size_hint().lower() > limit as u64 {
@@ -140,9 +150,12 @@ async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
     }
     let mut payload = Vec::new();
     loop {
-        let frame = match timeout(BODY_PATIENCE, body.frame()).await {
+        let frame = match timeout(BODY_READ_TIMEOUT, body.frame()).await {
             Err(_) => {
-                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "The body did not come."));
+                return Err(RequestError::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "The body did not come.",
+                ));
             }
             Ok(None) => return Ok(payload),
             Ok(Some(Err(error))) => return Err(bad(&format!("The body is broken: {error}."))),
@@ -161,8 +174,8 @@ async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
 mod tests {
     use super::*;
 
-    fn status<T>(result: Result<T, Refusal>) -> Option<u16> {
-        result.err().map(|Refusal(status, _)| status.as_u16())
+    fn status<T>(result: Result<T, RequestError>) -> Option<u16> {
+        result.err().map(|RequestError(status, _)| status.as_u16())
     }
 
     #[test]

@@ -23,10 +23,10 @@ const DELAYED_REPLIES: (&str, &str) = (
      in time, expired, or were interrupted by another packet",
 );
 
-type Function = FunctionView<Vec<u8>>;
+type FunctionFigures = FunctionView<Vec<u8>>;
 
 /// A metric of every function: its name, what it is, and its value.
-type PerFunction = (&'static str, &'static str, fn(&Function) -> f64);
+type PerFunction = (&'static str, &'static str, fn(&FunctionFigures) -> f64);
 
 const GAUGES: [PerFunction; 7] = [
     ("gearman_jobs", "number of jobs queued or running", |f| f.total().into()),
@@ -65,7 +65,7 @@ const COUNTERS: [PerFunction; 5] = [
 /// # Errors
 /// When the encoder refuses, which it has no reason to.
 pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
-    let mut text = Text::default();
+    let mut text = MetricsText::default();
     text.gauge("gearman_up", "is gearman up", 1.0)?;
     let version = label("version", env!("CARGO_PKG_VERSION").into());
     let version = metric(MetricType::GAUGE, vec![version], 1.0);
@@ -74,7 +74,7 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
     let functions = labelled(&figures.functions);
     for (kind, metrics) in [(MetricType::GAUGE, &GAUGES[..]), (MetricType::COUNTER, &COUNTERS)] {
         for (name, help, value) in metrics {
-            let of = |(name, function): &(LabelPair, &Function)| {
+            let of = |(name, function): &(LabelPair, &FunctionFigures)| {
                 metric(kind, vec![name.clone()], value(function))
             };
             text.family(name, help, kind, functions.iter().map(of).collect())?;
@@ -111,9 +111,9 @@ fn delayed_replies(counts: &DelayedReplyCounts) -> Vec<Metric> {
 
 /// The text so far.
 #[derive(Default)]
-struct Text(Vec<u8>);
+struct MetricsText(Vec<u8>);
 
-impl Text {
+impl MetricsText {
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> prometheus::Result<()> {
         let only = metric(MetricType::GAUGE, Vec::new(), value);
         self.family(name, help, MetricType::GAUGE, vec![only])
@@ -164,8 +164,8 @@ fn label(name: &str, value: String) -> LabelPair {
 /// Functions with their labels. A label is text and must not come twice, or
 /// nothing at all is read: what is no text is escaped, and if that is the name
 /// of another function, marked until it is not.
-fn labelled(functions: &[Function]) -> Vec<(LabelPair, &Function)> {
-    let (text, other): (Vec<&Function>, Vec<&Function>) =
+fn labelled(functions: &[FunctionFigures]) -> Vec<(LabelPair, &FunctionFigures)> {
+    let (text, other): (Vec<&FunctionFigures>, Vec<&FunctionFigures>) =
         functions.iter().partition(|function| str::from_utf8(&function.name).is_ok());
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut all = Vec::with_capacity(functions.len());
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use gearman_broker::{Counts, Totals};
 
-    fn function(name: &[u8]) -> Function {
+    fn function(name: &[u8]) -> FunctionFigures {
         FunctionView {
             name: name.into(),
             queued: [1, 2, 3],

@@ -9,14 +9,14 @@
 
 mod accepting;
 mod answer;
+mod channel;
 mod jobs;
-mod link;
 mod metrics;
-mod patience;
 mod probes;
 mod reply;
+mod write_timeout;
 
-pub(crate) use link::{Caller, Figures, Link, Request};
+pub(crate) use channel::{BridgeRequest, BridgedCall, EventLoopHandle, Figures};
 
 use std::io;
 use std::net::TcpListener;
@@ -28,7 +28,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long what is being answered may take when the server ends.
-const FAREWELL: Duration = Duration::from_secs(2);
+const HTTP_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which part of its life the server is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,13 +60,13 @@ pub(crate) struct Limits {
 }
 
 /// The running front end, as the event loop holds it.
-pub(crate) struct Front {
+pub(crate) struct HttpThread {
     phase: watch::Sender<Phase>,
     /// Says that the thread has ended.
     ended: mpsc::Receiver<()>,
 }
 
-impl Front {
+impl HttpThread {
     /// Starts the thread.
     ///
     /// # Errors
@@ -74,8 +74,8 @@ impl Front {
     pub(crate) fn start(
         listeners: Listeners,
         limits: Limits,
-        link: Arc<Link>,
-    ) -> io::Result<Front> {
+        link: Arc<EventLoopHandle>,
+    ) -> io::Result<HttpThread> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (phase, phases) = watch::channel(Phase::Loading);
         let (end, ended) = mpsc::channel();
@@ -85,7 +85,7 @@ impl Front {
             let _ = end.send(());
         };
         thread::Builder::new().name("http".into()).spawn(serve)?;
-        Ok(Front { phase, ended })
+        Ok(HttpThread { phase, ended })
     }
 
     /// Tells which part of its life the server is in.
@@ -97,6 +97,6 @@ impl Front {
     /// end of the link must be gone.
     pub(crate) fn end(self) {
         self.enter(Phase::Ending);
-        let _ = self.ended.recv_timeout(FAREWELL);
+        let _ = self.ended.recv_timeout(HTTP_SHUTDOWN_TIMEOUT);
     }
 }

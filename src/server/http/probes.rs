@@ -14,7 +14,7 @@ use super::reply::{Response, explain, method_not_allowed, with_body};
 use super::{Phase, metrics};
 
 /// How long the event loop may take for a sign of life.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is wrong if it takes longer.
 const SILENT: &str = "the event loop does not answer";
 
@@ -44,7 +44,7 @@ fn unwell(why: &str) -> Response {
 }
 
 async fn healthy(shared: &Shared) -> Result<(), Response> {
-    match timeout(PATIENCE, shared.link.ping()).await {
+    match timeout(PROBE_TIMEOUT, shared.link.ping()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(unwell("ending")),
         Err(_) => Err(unwell(SILENT)),
@@ -62,7 +62,7 @@ async fn ready(shared: &Shared) -> Response {
 }
 
 async fn metrics(shared: &Shared) -> Response {
-    let figures = match timeout(PATIENCE, shared.link.figures()).await {
+    let figures = match timeout(PROBE_TIMEOUT, shared.link.figures()).await {
         Ok(Ok(figures)) => figures,
         Ok(Err(_)) => return unwell("ending"),
         Err(_) => return unwell(SILENT),
@@ -82,7 +82,7 @@ async fn metrics(shared: &Shared) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, Link};
+    use super::super::{EventLoopHandle, Limits};
     use super::*;
     use http_body_util::BodyExt;
     use mio::{Poll, Token, Waker};
@@ -92,7 +92,7 @@ mod tests {
     fn answer_to(path: &str, phase: Phase) -> (u16, String) {
         let poll = Poll::new().expect("a poller");
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
-        let (link, _) = Link::new(waker);
+        let (link, _) = EventLoopHandle::new(waker);
         let (_sender, phase) = watch::channel(phase);
         let shared = Shared { link, limits: Limits { packet: 0, result: 0 }, phase };
         let request = Request::builder().uri(path).body(()).expect("a request");

@@ -7,12 +7,12 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, SERVER};
 
-use super::answer::Pieces;
+use super::answer::StreamedResult;
 
 /// A body that is there, or one that comes in pieces.
-pub(super) type Body = Either<Full<Bytes>, Pieces>;
+pub(super) type ResponseBody = Either<Full<Bytes>, StreamedResult>;
 /// A response.
-pub(super) type Response = hyper::Response<Body>;
+pub(super) type Response = hyper::Response<ResponseBody>;
 
 /// A response with this body.
 pub(super) fn with_body(status: StatusCode, body: impl Into<Bytes>) -> Response {
@@ -20,11 +20,11 @@ pub(super) fn with_body(status: StatusCode, body: impl Into<Bytes>) -> Response 
 }
 
 /// A response whose body comes in pieces.
-pub(super) fn in_pieces(status: StatusCode, pieces: Pieces) -> Response {
+pub(super) fn in_pieces(status: StatusCode, pieces: StreamedResult) -> Response {
     build(status, Either::Right(pieces))
 }
 
-fn build(status: StatusCode, body: Body) -> Response {
+fn build(status: StatusCode, body: ResponseBody) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let server = HeaderValue::from_static(concat!("Gearman/", env!("CARGO_PKG_VERSION")));

@@ -21,7 +21,7 @@ use syslog::Syslog;
 use timestamp::Timestamp;
 
 /// Lines per second about what peers do wrong.
-const COMPLAINTS: u32 = 10;
+const PEER_LINES_PER_SECOND: u32 = 10;
 
 /// How important a line is. The names are the original's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -81,7 +81,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 impl Log {
     fn new(level: Level, sink: Sink) -> Log {
-        let complaints = Throttle::new(COMPLAINTS, Duration::from_secs(1));
+        let complaints = Throttle::new(PEER_LINES_PER_SECOND, Duration::from_secs(1));
         Log { level, sink, syslog: None, complaints }
     }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command, CommandFactory};
 
-use super::{Options, empty_assignment};
+use super::{ServerOptions, empty_assignment};
 
 /// Two ways to say the same.
 const LEVELS: [&str; 2] = ["verbose", "more_verbose"];
@@ -38,7 +38,7 @@ pub(super) fn arguments(
     path: &Path,
     command_line: &ArgMatches,
 ) -> Result<Vec<String>, String> {
-    let command = Options::command();
+    let command = ServerOptions::command();
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for entry in entries(text, &command).map_err(|why| format!("{}, {why}", path.display()))? {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn read_with(text: &str, line: &str) -> Result<Vec<String>, String> {
-        let given = Options::command().try_get_matches_from(line.split(' ')).expect("parses");
+        let given = ServerOptions::command().try_get_matches_from(line.split(' ')).expect("parses");
         arguments(text, Path::new("c"), &given)
     }
 

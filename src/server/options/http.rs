@@ -1,4 +1,4 @@
-//! Options of what speaks HTTP: the front end for jobs, and the metrics.
+//! ServerOptions of what speaks HTTP: the front end for jobs, and the metrics.
 //!
 //! Must not: open ports.
 
@@ -12,7 +12,7 @@ const HTTP_PORT: u16 = 8080;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTP")]
-pub(crate) struct Http {
+pub(crate) struct HttpOptions {
     /// Further protocol to speak: http.
     #[arg(short = 'r', long, value_name = "NAME", ignore_case = true, hide_possible_values = true)]
     pub(crate) protocol: Option<Protocol>,

@@ -1,4 +1,4 @@
-//! Options about jobs and the workers that do them.
+//! ServerOptions about jobs and the workers that do them.
 //!
 //! Must not: know what the broker makes of them.
 
@@ -9,8 +9,8 @@ use gearman_broker::DelayedReplies;
 use gearman_broker::delayed::{ACK_DELAY_MS_DEFAULT, DELAY_MS_MAX, GRAB_HOLD_MS_DEFAULT};
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Jobs")]
-pub(crate) struct Jobs {
+#[command(next_help_heading = "JobOptions")]
+pub(crate) struct JobOptions {
     /// How many milliseconds JOB_CREATED may wait for the result of its job, at a
     /// client that is seen to do nothing in between, so that one send does for both.
     /// 0 sends it at once.
@@ -55,7 +55,7 @@ pub(crate) struct Jobs {
     pub(crate) worker_wakeup: Option<u8>,
 }
 
-impl Jobs {
+impl JobOptions {
     /// How long replies may be held.
     pub(crate) fn delayed_replies(&self) -> DelayedReplies {
         DelayedReplies { grab_hold_ms: self.grab_hold, ack_delay_ms: self.ack_delay }

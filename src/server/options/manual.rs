@@ -8,12 +8,12 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::{CONFIG_FILE, Options};
+use super::{CONFIG_FILE, ServerOptions};
 
 /// A section: its title, and names with what there is to say about each.
-type Section<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+type SectionRows<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
-const SIGNALS: Section<'_> = (
+const SIGNALS_SECTION: SectionRows<'_> = (
     "SIGNALS",
     &[
         (
@@ -22,7 +22,7 @@ const SIGNALS: Section<'_> = (
         ),
         (
             "SIGUSR1",
-            "Finish and end: no connection and no job is taken on any more. Jobs that run, and \
+            "Finish and end: no connection and no job is taken on any more. JobOptions that run, and \
              those that wait for a function of a connected worker, are done. What is left then \
              is lost, and the clients that wait for it are told.",
         ),
@@ -30,7 +30,7 @@ const SIGNALS: Section<'_> = (
     ],
 );
 
-const ENVIRONMENT: Section<'_> = (
+const ENVIRONMENT_SECTION: SectionRows<'_> = (
     "ENVIRONMENT",
     &[
         ("GEARMAND_PORT", "The port that takes the place of 4730."),
@@ -45,17 +45,17 @@ const ENVIRONMENT: Section<'_> = (
     ],
 );
 
-const FILES: Section<'_> = (
+const FILES_SECTION: SectionRows<'_> = (
     "FILES",
     &[(
         CONFIG_FILE,
-        "Options as on the command line, one or more per line. Quotes hold words together, \
+        "ServerOptions as on the command line, one or more per line. Quotes hold words together, \
          and a # starts a comment. What is also on the command line counts there only.",
     )],
 );
 
-const STATUS: Section<'_> = (
-    "EXIT STATUS",
+const STATUS_SECTION: SectionRows<'_> = (
+    "EXIT STATUS_SECTION",
     &[
         ("0", "The server ended as it was told to; with --daemon, it listens."),
         ("1", "It did not start, or could not go on. Standard error says why."),
@@ -73,7 +73,7 @@ pub(super) fn write(to: &mut dyn Write) -> io::Result<()> {
     man.render_synopsis_section(to)?;
     man.render_description_section(to)?;
     man.render_options_section(to)?;
-    for (title, rows) in [SIGNALS, ENVIRONMENT, FILES, STATUS] {
+    for (title, rows) in [SIGNALS_SECTION, ENVIRONMENT_SECTION, FILES_SECTION, STATUS_SECTION] {
         let mut roff = Roff::new();
         roff.control("SH", [title]);
         for (name, text) in rows {
@@ -91,7 +91,7 @@ pub(super) fn write(to: &mut dyn Write) -> io::Result<()> {
 
 /// The table, as a page shows it.
 fn command() -> Command {
-    Options::command()
+    ServerOptions::command()
         .version(env!("CARGO_PKG_VERSION"))
         .about("the Gearman job server")
         .long_about(

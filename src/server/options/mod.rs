@@ -4,19 +4,19 @@
 //! Must not: act on options.
 
 mod config_file;
-mod foreign;
 mod http;
 mod jobs;
 mod manual;
 mod network;
 mod process;
 mod queue;
+mod unsupported;
 mod values;
 
-pub(crate) use http::{Http, Protocol};
-pub(crate) use jobs::Jobs;
-pub(crate) use network::Network;
-pub(crate) use process::{FileChoice, Process};
+pub(crate) use http::{HttpOptions, Protocol};
+pub(crate) use jobs::JobOptions;
+pub(crate) use network::NetworkOptions;
+pub(crate) use process::{FileChoice, ProcessOptions};
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use gearman_protocol::limits::DEFAULT_PORT;
-use queue::Queue;
+use queue::QueueOptions;
 
 const VERSION: &str =
     concat!(env!("CARGO_PKG_VERSION"), " - https://github.com/gearman/gearmand/issues");
@@ -36,49 +36,49 @@ const CONFIG_FILE: &str = "/etc/gearmand.conf";
 /// The Gearman job server.
 #[derive(Debug, Parser)]
 #[command(name = "gearmand", version = VERSION)]
-pub(crate) struct Options {
+pub(crate) struct ServerOptions {
     #[command(flatten)]
-    pub(crate) process: Process,
+    pub(crate) process: ProcessOptions,
     #[command(flatten)]
-    pub(crate) network: Network,
+    pub(crate) network: NetworkOptions,
     #[command(flatten)]
-    pub(crate) jobs: Jobs,
+    pub(crate) jobs: JobOptions,
     #[command(flatten)]
-    pub(crate) http: Http,
+    pub(crate) http: HttpOptions,
     #[command(flatten)]
-    queue: Queue,
+    queue: QueueOptions,
 }
 
 /// Why there are no options.
 #[derive(Debug)]
-enum Refusal {
+enum OptionsError {
     /// What clap found, or was asked to print.
     Usage(clap::Error),
     /// Anything else.
     Text(String),
 }
 
-impl From<clap::Error> for Refusal {
-    fn from(error: clap::Error) -> Refusal {
-        Refusal::Usage(error)
+impl From<clap::Error> for OptionsError {
+    fn from(error: clap::Error) -> OptionsError {
+        OptionsError::Usage(error)
     }
 }
 
-impl From<String> for Refusal {
-    fn from(text: String) -> Refusal {
-        Refusal::Text(text)
+impl From<String> for OptionsError {
+    fn from(text: String) -> OptionsError {
+        OptionsError::Text(text)
     }
 }
 
-impl Options {
+impl ServerOptions {
     /// Reads a command line and the configuration file. `port` is what the
     /// environment says instead of the default port.
-    fn read(line: Vec<OsString>, port: Option<&str>) -> Result<Options, Refusal> {
-        let given = Options::command().try_get_matches_from(&line)?;
+    fn read(line: Vec<OsString>, port: Option<&str>) -> Result<ServerOptions, OptionsError> {
+        let given = ServerOptions::command().try_get_matches_from(&line)?;
         if let Some(option) = line.iter().find_map(|word| empty_assignment(word)) {
             return Err(format!("'{option}' has no value behind the equal sign").into());
         }
-        let named = Options::from_arg_matches(&given)?.process.config_file;
+        let named = ServerOptions::from_arg_matches(&given)?.process.config_file;
         let path = Path::new(named.as_deref().unwrap_or(CONFIG_FILE.as_ref()));
         let mut all = line;
         if !path.as_os_str().is_empty()
@@ -87,7 +87,7 @@ impl Options {
             let more = config_file::arguments(&text, path, &given)?;
             all.splice(1..1, more.into_iter().map(OsString::from));
         }
-        let mut options = Options::try_parse_from(all)?;
+        let mut options = ServerOptions::try_parse_from(all)?;
         options.take_port(port)?;
         options.check()?;
         Ok(options)
@@ -125,17 +125,17 @@ fn empty_assignment(word: &OsStr) -> Option<&str> {
 
 /// Reads the options. An error is the code to exit with; what there is to say
 /// about it has been said.
-pub(crate) fn parse() -> Result<Options, ExitCode> {
+pub(crate) fn parse() -> Result<ServerOptions, ExitCode> {
     let port = std::env::var("GEARMAND_PORT").ok();
-    let options = Options::read(std::env::args_os().collect(), port.as_deref());
+    let options = ServerOptions::read(std::env::args_os().collect(), port.as_deref());
     let options = options.map_err(|refusal| match refusal {
-        Refusal::Usage(error) => {
+        OptionsError::Usage(error) => {
             // A reader that is gone need not be told.
             let _ = error.print();
             // The original's code for a wrong command line is 1, clap's is 2.
             if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
-        Refusal::Text(text) => {
+        OptionsError::Text(text) => {
             eprintln!("gearmand: {text}");
             ExitCode::FAILURE
         }
@@ -156,13 +156,13 @@ mod tests {
     use crate::log::Level;
     use gearman_broker::DelayedReplies;
 
-    fn options(line: &str) -> Options {
-        Options::try_parse_from(line.split(' ')).expect("parses")
+    fn options(line: &str) -> ServerOptions {
+        ServerOptions::try_parse_from(line.split(' ')).expect("parses")
     }
 
     #[test]
     fn the_table_is_consistent() {
-        Options::command().debug_assert();
+        ServerOptions::command().debug_assert();
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_as_in_the_original_where_that_makes_sense() {
-        let Options { process, network, jobs, http, .. } = options("gearmand");
+        let ServerOptions { process, network, jobs, http, .. } = options("gearmand");
         assert_eq!((network.port, http.http_port, jobs.job_retries), (4730, 8080, -1));
         assert_eq!((process.level(), process.daemon, process.syslog), (Level::Error, false, false));
         assert_eq!((jobs.worker_wakeup, jobs.exceptions), (None, false));
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn delayed_replies_have_limits_from_0_to_1000_ms() {
         let limits = |line: &str| {
-            let options = Options::try_parse_from(line.split(' ')).ok()?;
+            let options = ServerOptions::try_parse_from(line.split(' ')).ok()?;
             let DelayedReplies { grab_hold_ms, ack_delay_ms } = options.jobs.delayed_replies();
             Some((grab_hold_ms, ack_delay_ms))
         };

@@ -1,4 +1,4 @@
-//! Options about sockets: where to listen, and what a peer may cost.
+//! ServerOptions about sockets: where to listen, and what a peer may cost.
 //!
 //! Must not: resolve names, or open anything.
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::foreign::{Foreign, Foreigners};
+use super::unsupported::{UnsupportedOptions, UnsupportedTable};
 use super::values::{parse_mode, parse_port_or};
 use gearman_protocol::limits::{DEFAULT_PORT, MAX_PAYLOAD};
 
@@ -20,8 +20,8 @@ const KEEPALIVE_SECONDS_MAX: i64 = 32_767;
 const KEEPALIVE_COUNT_MAX: i64 = 127;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Network")]
-pub(crate) struct Network {
+#[command(next_help_heading = "NetworkOptions")]
+pub(crate) struct NetworkOptions {
     /// Number of connections that may wait to be accepted, if the system allows
     /// so many; a negative number is as many as it allows.
     #[arg(short = 'b', long, value_name = "N", default_value_t = BACKLOG)]
@@ -84,15 +84,15 @@ pub(crate) struct Network {
     pub(super) ssl: bool,
 
     #[command(flatten)]
-    tls: Foreigners<Tls>,
+    tls: UnsupportedOptions<Tls>,
 }
 
 /// What TLS needs to know where it is built in.
 #[derive(Debug)]
 struct Tls;
 
-impl Foreign for Tls {
-    const OPTIONS: &'static [super::foreign::Group] = &[(
+impl UnsupportedTable for Tls {
+    const OPTIONS: &'static [super::unsupported::OptionGroup] = &[(
         "TLS, not in this build",
         &[
             ("ssl-ca-file", Some(("FILE", None)), "Certificates to trust"),

@@ -1,4 +1,4 @@
-//! Options about the process: how it runs, as whom, and what it says.
+//! ServerOptions about the process: how it runs, as whom, and what it says.
 //!
 //! Must not: act on them.
 
@@ -15,8 +15,8 @@ const LOG_FILE: &str = "/var/log/gearmand.log";
 const PID_FILE: &str = "/var/gearmand.pid";
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Process")]
-pub(crate) struct Process {
+#[command(next_help_heading = "ProcessOptions")]
+pub(crate) struct ProcessOptions {
     /// Let administrators end the server with the text command "shutdown".
     #[arg(long)]
     pub(crate) allow_shutdown: bool,
@@ -91,7 +91,7 @@ pub(crate) enum FileChoice<'a> {
     Default(&'a Path),
 }
 
-impl Process {
+impl ProcessOptions {
     /// The level from which on lines are not logged.
     pub(crate) fn level(&self) -> Level {
         let more = match self.more_verbose {

@@ -1,10 +1,10 @@
-//! Options of the queues that keep background jobs.
+//! ServerOptions of the queues that keep background jobs.
 //!
 //! Must not: open a queue.
 
 use clap::Args;
 
-use super::foreign::{Foreign, Foreigners, Group};
+use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
 
 /// The queues that this build has.
 const BUILT_IN: &[&str] = &["builtin"];
@@ -14,16 +14,16 @@ const KNOWN: &[&str] =
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Queues")]
-pub(crate) struct Queue {
-    /// Queue to keep background jobs in: builtin, which is memory.
+pub(crate) struct QueueOptions {
+    /// QueueOptions to keep background jobs in: builtin, which is memory.
     #[arg(short = 'q', long, value_name = "TYPE", default_value = "builtin")]
     queue_type: String,
 
     #[command(flatten)]
-    modules: Foreigners<Modules>,
+    modules: UnsupportedOptions<Modules>,
 }
 
-impl Queue {
+impl QueueOptions {
     /// Why the wanted queue cannot be had, if so. Names are the same in any case.
     pub(super) fn refusal(&self) -> Option<String> {
         let wanted = &self.queue_type;
@@ -40,10 +40,10 @@ impl Queue {
 #[derive(Debug)]
 struct Modules;
 
-impl Foreign for Modules {
-    const OPTIONS: &'static [Group] = &[
+impl UnsupportedTable for Modules {
+    const OPTIONS: &'static [OptionGroup] = &[
         (
-            "Queue libdrizzle, not in this build",
+            "QueueOptions libdrizzle, not in this build",
             &[
                 ("libdrizzle-host", Some(("HOST", None)), "Host of the database"),
                 ("libdrizzle-port", Some(("PORT", None)), "Port of the database"),
@@ -56,14 +56,14 @@ impl Foreign for Modules {
             ],
         ),
         (
-            "Queue libmemcached, not in this build",
+            "QueueOptions libmemcached, not in this build",
             &[
                 ("libmemcached-servers", Some(("LIST", None)), "Servers"),
                 ("libmemcached-prefix", Some(("PREFIX", Some("gear_"))), "What keys start with"),
             ],
         ),
         (
-            "Queue libsqlite3, not in this build",
+            "QueueOptions libsqlite3, not in this build",
             &[
                 ("libsqlite3-db", Some(("FILE", None)), "Database"),
                 ("libsqlite3-table", Some(("NAME", Some("gearman_queue"))), "Table"),
@@ -71,14 +71,14 @@ impl Foreign for Modules {
             ],
         ),
         (
-            "Queue libtokyocabinet, not in this build",
+            "QueueOptions libtokyocabinet, not in this build",
             &[
                 ("libtokyocabinet-file", Some(("FILE", None)), "Database"),
                 ("libtokyocabinet-optimize", None, "Optimize the database at the start"),
             ],
         ),
         (
-            "Queue MySQL, not in this build",
+            "QueueOptions MySQL, not in this build",
             &[
                 ("mysql-host", Some(("HOST", Some("localhost"))), "Host of the database"),
                 ("mysql-port", Some(("PORT", Some("3306"))), "Port of the database"),
@@ -89,14 +89,14 @@ impl Foreign for Modules {
             ],
         ),
         (
-            "Queue Postgres, not in this build",
+            "QueueOptions Postgres, not in this build",
             &[
                 ("libpq-conninfo", Some(("TEXT", None)), "How to connect to the database"),
                 ("libpq-table", Some(("NAME", Some("queue"))), "Table"),
             ],
         ),
         (
-            "Queue redis, not in this build",
+            "QueueOptions redis, not in this build",
             &[
                 ("redis-server", Some(("HOST", Some("127.0.0.1"))), "Host of the server"),
                 ("redis-port", Some(("PORT", Some("6379"))), "Port of the server"),

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 /// The C library's allocator gives memory back only from its end: one small
 /// allocation made while a queue was full keeps all of it.
-pub const ALLOCATOR: Allocator = mimalloc::MiMalloc;
+pub const MIMALLOC: Allocator = mimalloc::MiMalloc;
 
-/// The type of [`ALLOCATOR`].
+/// The type of [`MIMALLOC`].
 pub type Allocator = mimalloc::MiMalloc;
 
 /// How long after a fall memory is given back: it could be needed again.

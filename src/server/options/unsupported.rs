@@ -1,4 +1,4 @@
-//! Options of the original that belong to parts which this build does not have.
+//! ServerOptions of the original that belong to parts which this build does not have.
 //! They are parsed, as command lines and configuration files carry them along,
 //! and nothing comes of them: what selects such a part is refused elsewhere.
 //!
@@ -10,24 +10,24 @@ use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 /// An option: its long name, the name and the default of its value if it takes
 /// one, and what it says.
-type Row = (&'static str, Option<(&'static str, Option<&'static str>)>, &'static str);
+type UnsupportedOption = (&'static str, Option<(&'static str, Option<&'static str>)>, &'static str);
 
-/// Options under one headline of the help text.
-pub(super) type Group = (&'static str, &'static [Row]);
+/// ServerOptions under one headline of the help text.
+pub(super) type OptionGroup = (&'static str, &'static [UnsupportedOption]);
 
 /// A table of such options.
-pub(super) trait Foreign {
+pub(super) trait UnsupportedTable {
     /// The table.
-    const OPTIONS: &'static [Group];
+    const OPTIONS: &'static [OptionGroup];
 }
 
 /// The options of a table, as a part of the command line.
 #[derive(Debug)]
-pub(super) struct Foreigners<T>(PhantomData<T>);
+pub(super) struct UnsupportedOptions<T>(PhantomData<T>);
 
-impl<T> FromArgMatches for Foreigners<T> {
-    fn from_arg_matches(_: &ArgMatches) -> Result<Foreigners<T>, Error> {
-        Ok(Foreigners(PhantomData))
+impl<T> FromArgMatches for UnsupportedOptions<T> {
+    fn from_arg_matches(_: &ArgMatches) -> Result<UnsupportedOptions<T>, Error> {
+        Ok(UnsupportedOptions(PhantomData))
     }
 
     fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), Error> {
@@ -35,7 +35,7 @@ impl<T> FromArgMatches for Foreigners<T> {
     }
 }
 
-impl<T: Foreign> Args for Foreigners<T> {
+impl<T: UnsupportedTable> Args for UnsupportedOptions<T> {
     fn augment_args(mut command: Command) -> Command {
         for &(headline, rows) in T::OPTIONS {
             for &(long, value, help) in rows {

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook_mio::v1_0::Signals;
 
-use super::{LastResults, Server};
+use super::{DrainProgress, EventLoop};
 use crate::http::Phase;
 use crate::log::Level;
 use crate::systemd;
@@ -21,15 +21,15 @@ use gearman_broker::DriverTimer;
 /// clients.
 const DRAIN_DEADLINE_MS: u64 = 10_000;
 
-impl Server {
+impl EventLoop {
     /// Whether the server drains, and nothing is left that it could still do: no
     /// job, and no result that has not left.
     pub(super) fn is_finished(&mut self) -> bool {
         if !self.jobs.broker.is_drained() {
             return false;
         }
-        if self.last_results == LastResults::NotYet {
-            self.last_results = LastResults::Leaving;
+        if self.drain_progress == DrainProgress::JobsLeft {
+            self.drain_progress = DrainProgress::Flushing;
             let count = self.jobs.give_up_jobs();
             if count > 0 {
                 self.jobs.journal.write(
@@ -40,7 +40,7 @@ impl Server {
             self.jobs.set_timer(DRAIN_DEADLINE_MS, DriverTimer::DrainDeadline);
         }
         self.flush();
-        self.jobs.is_all_sent() || self.last_results == LastResults::Overdue
+        self.jobs.is_all_sent() || self.drain_progress == DrainProgress::DeadlinePassed
     }
 
     /// Takes on nobody and no job any more, and ends when what is here is done.

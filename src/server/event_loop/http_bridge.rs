@@ -11,27 +11,29 @@ use mio::Waker;
 use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
-use super::{FRONT, Server};
-use crate::http::{Caller, Figures, Front, Limits, Link, Listeners, Phase, Request};
+use super::{EventLoop, HTTP_BRIDGE_TOKEN};
+use crate::http::{
+    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, Limits, Listeners, Phase,
+};
 use crate::log::Level;
 use gearman_broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
 use gearman_session::Bridge;
 
 /// Requests that are handled in one turn.
-const REQUESTS: usize = 256;
+const REQUESTS_PER_TURN: usize = 256;
 /// Functions that are counted in one turn.
-const FUNCTIONS: usize = 500;
+const FUNCTIONS_PER_TURN: usize = 500;
 
 /// The calls.
 #[derive(Default)]
-pub(crate) struct Callers {
+pub(crate) struct BridgedCalls {
     /// By the place of their key in the broker.
-    by_place: HashMap<usize, (ConnectionKey, Caller)>,
+    by_place: HashMap<usize, (ConnectionKey, BridgedCall)>,
     keys: HashMap<u64, ConnectionKey>,
 }
 
-impl Callers {
-    fn insert(&mut self, key: ConnectionKey, caller: Caller) {
+impl BridgedCalls {
+    fn insert(&mut self, key: ConnectionKey, caller: BridgedCall) {
         self.keys.insert(caller.number, key);
         self.by_place.insert(key.index(), (key, caller));
     }
@@ -44,11 +46,11 @@ impl Callers {
 
     /// Forgets all calls: their other ends notice.
     pub(super) fn close(&mut self) {
-        *self = Callers::default();
+        *self = BridgedCalls::default();
     }
 }
 
-impl Bridge for Callers {
+impl Bridge for BridgedCalls {
     fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
         if let Some((key, caller)) = self.by_place.get(&to.index())
             && *key == to
@@ -61,20 +63,20 @@ impl Bridge for Callers {
 }
 
 /// Figures that are being put together.
-struct Count {
+struct FiguresScan {
     walk: FunctionWalk,
     functions: Vec<FunctionView<Vec<u8>>>,
     to: oneshot::Sender<Figures>,
 }
 
-impl Count {
-    fn new(to: oneshot::Sender<Figures>) -> Count {
-        Count { walk: FunctionWalk::default(), functions: Vec::new(), to }
+impl FiguresScan {
+    fn new(to: oneshot::Sender<Figures>) -> FiguresScan {
+        FiguresScan { walk: FunctionWalk::default(), functions: Vec::new(), to }
     }
 
     /// Counts a turn's share. Returns whether that was the last.
-    fn go_on(&mut self, broker: &Broker) -> bool {
-        for _ in 0..FUNCTIONS {
+    fn scan(&mut self, broker: &Broker) -> bool {
+        for _ in 0..FUNCTIONS_PER_TURN {
             match self.walk.step(broker) {
                 Step::One(function) => self.functions.push(function.into_owned()),
                 Step::None => {}
@@ -86,18 +88,18 @@ impl Count {
 }
 
 /// The event loop's side of the front end.
-pub(super) struct Desk {
-    requests: Receiver<Request>,
-    front: Front,
-    counts: VecDeque<Count>,
+pub(super) struct HttpBridge {
+    requests: Receiver<BridgeRequest>,
+    front: HttpThread,
+    counts: VecDeque<FiguresScan>,
     /// Whether there are requests, as far as is known.
     pub(super) is_called: bool,
 }
 
-impl Desk {
-    /// A desk at which nobody has called yet.
-    pub(super) fn new(front: Front, requests: Receiver<Request>) -> Desk {
-        Desk { requests, front, counts: VecDeque::new(), is_called: false }
+impl HttpBridge {
+    /// A bridge at which nobody has called yet.
+    pub(super) fn new(front: HttpThread, requests: Receiver<BridgeRequest>) -> HttpBridge {
+        HttpBridge { requests, front, counts: VecDeque::new(), is_called: false }
     }
 
     /// Whether there is something to do.
@@ -107,18 +109,22 @@ impl Desk {
 
     /// Lets go of everybody who called, and waits until they have heard of it.
     pub(super) fn close(self) {
-        let Desk { requests, front, counts, .. } = self;
+        let HttpBridge { requests, front, counts, .. } = self;
         drop((requests, counts));
         front.end();
     }
 }
 
-impl Server {
+impl EventLoop {
     /// Speaks HTTP too, in a thread that starts now.
     ///
     /// # Errors
     /// When the system refuses what that needs.
-    pub(crate) fn speak_http(&mut self, listeners: Listeners, limits: Limits) -> io::Result<()> {
+    pub(crate) fn start_http_bridge(
+        &mut self,
+        listeners: Listeners,
+        limits: Limits,
+    ) -> io::Result<()> {
         for (name, listeners) in [("HTTP", &listeners.jobs), ("Metrics", &listeners.metrics)] {
             for listener in listeners {
                 // What is accepted there inherits both.
@@ -128,32 +134,33 @@ impl Server {
                 self.jobs.journal.write(Level::Info, format_args!("{name} at {address}"));
             }
         }
-        let (link, requests) = Link::new(Waker::new(self.poll.registry(), FRONT)?);
-        self.desk = Some(Desk::new(Front::start(listeners, limits, link)?, requests));
+        let (link, requests) =
+            EventLoopHandle::new(Waker::new(self.poll.registry(), HTTP_BRIDGE_TOKEN)?);
+        self.bridge = Some(HttpBridge::new(HttpThread::start(listeners, limits, link)?, requests));
         Ok(())
     }
 
     /// Tells the front end which part of its life the server is in.
     pub(super) fn enter(&self, phase: Phase) {
-        self.desk.iter().for_each(|desk| desk.front.enter(phase));
+        self.bridge.iter().for_each(|bridge| bridge.front.enter(phase));
     }
 
     /// Does a turn's share of what was asked for.
-    pub(super) fn serve_front(&mut self) {
-        let Some(mut desk) = self.desk.take() else { return };
-        if std::mem::take(&mut desk.is_called) {
+    pub(super) fn serve_http_bridge(&mut self) {
+        let Some(mut bridge) = self.bridge.take() else { return };
+        if std::mem::take(&mut bridge.is_called) {
             // Those who wait behind the last of these are not announced again.
-            desk.is_called = (0..REQUESTS).all(|_| match desk.requests.try_recv() {
+            bridge.is_called = (0..REQUESTS_PER_TURN).all(|_| match bridge.requests.try_recv() {
                 Ok(request) => {
-                    self.take_request(request, &mut desk.counts);
+                    self.take_request(request, &mut bridge.counts);
                     true
                 }
                 Err(_) => false,
             });
         }
-        if let Some(count) = desk.counts.front_mut()
-            && count.go_on(&self.jobs.broker)
-            && let Some(Count { functions, to, .. }) = desk.counts.pop_front()
+        if let Some(count) = bridge.counts.front_mut()
+            && count.scan(&self.jobs.broker)
+            && let Some(FiguresScan { functions, to, .. }) = bridge.counts.pop_front()
         {
             let counts = self.jobs.broker.counts();
             let uptime = self.jobs.uptime();
@@ -161,26 +168,28 @@ impl Server {
             // Who asked may have gone.
             let _ = to.send(Figures { functions, counts, delayed_replies, uptime });
         }
-        self.desk = Some(desk);
+        self.bridge = Some(bridge);
     }
 
-    fn take_request(&mut self, request: Request, counts: &mut VecDeque<Count>) {
+    fn take_request(&mut self, request: BridgeRequest, counts: &mut VecDeque<FiguresScan>) {
         match request {
-            Request::Open(caller, packets) => self.open_call(caller, &packets),
-            Request::Close(number) => {
+            BridgeRequest::Open(caller, packets) => self.open_call(caller, &packets),
+            BridgeRequest::Close(number) => {
                 if let Some(key) = self.jobs.bridge().remove(number) {
                     self.jobs.disconnect(key);
                 }
             }
-            Request::Figures(to) => counts.push_back(Count::new(to)),
-            Request::Ping(to) => {
+            BridgeRequest::Figures(to) => counts.push_back(FiguresScan::new(to)),
+            BridgeRequest::Ping(to) => {
                 let _ = to.send(());
             }
-            Request::Log(level, line) => self.jobs.journal.write(level, format_args!("{line}")),
+            BridgeRequest::Log(level, line) => {
+                self.jobs.journal.write(level, format_args!("{line}"))
+            }
         }
     }
 
-    fn open_call(&mut self, caller: Caller, packets: &[u8]) {
+    fn open_call(&mut self, caller: BridgedCall, packets: &[u8]) {
         let key = self.jobs.connect_bridged(caller.descriptor, &caller.address.to_string());
         self.jobs.bridge().insert(key, caller);
         self.jobs.bridged_packets(key, packets);

@@ -9,20 +9,20 @@ use std::path::{Path, PathBuf};
 
 /// A file that is removed at the end, if it still says the same.
 #[derive(Debug)]
-pub(crate) struct Announcement {
+pub(crate) struct StateFile {
     /// The file to remove; nothing if it was there to stay.
     path: Option<PathBuf>,
     text: String,
 }
 
-impl Announcement {
+impl StateFile {
     /// Writes the file in one step: who reads it reads all of it. What an earlier
     /// server left behind is replaced; a device is written to and stays what it
     /// is.
     ///
     /// # Errors
     /// When it cannot be written. The error names the file.
-    pub(crate) fn write(path: &Path, what: impl ToString) -> io::Result<Announcement> {
+    pub(crate) fn write(path: &Path, what: impl ToString) -> io::Result<StateFile> {
         let text = format!("{}\n", what.to_string());
         let failed = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
         // Of a link the file that it leads to is meant.
@@ -38,7 +38,7 @@ impl Announcement {
             let mut file = open_special(&target).map_err(failed)?;
             file.write_all(text.as_bytes()).map_err(failed)?;
         }
-        Ok(Announcement { path: replaced.then_some(target), text })
+        Ok(StateFile { path: replaced.then_some(target), text })
     }
 }
 
@@ -63,7 +63,7 @@ fn open_special(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).custom_flags(flags as i32).open(path)
 }
 
-impl Drop for Announcement {
+impl Drop for StateFile {
     fn drop(&mut self) {
         if let Some(path) = &self.path
             && fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
@@ -87,7 +87,7 @@ mod tests {
     fn it_says_what_it_is_told_and_goes() {
         let path = path("announcement");
         fs::write(&path, "stale\n").expect("written");
-        let announcement = Announcement::write(&path, 17).expect("written");
+        let announcement = StateFile::write(&path, 17).expect("written");
         assert_eq!(fs::read_to_string(&path).expect("read"), "17\n");
         drop(announcement);
         assert!(!path.exists());
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn what_another_server_has_written_since_stays() {
         let path = path("successor");
-        let announcement = Announcement::write(&path, 17).expect("written");
-        let _successor = Announcement::write(&path, 18).expect("written");
+        let announcement = StateFile::write(&path, 17).expect("written");
+        let _successor = StateFile::write(&path, 18).expect("written");
         drop(announcement);
         assert_eq!(fs::read_to_string(&path).expect("read"), "18\n");
     }
@@ -105,12 +105,12 @@ mod tests {
     #[test]
     fn a_device_stays_a_device() {
         use std::os::unix::fs::FileTypeExt;
-        drop(Announcement::write(Path::new("/dev/null"), 17).expect("written"));
+        drop(StateFile::write(Path::new("/dev/null"), 17).expect("written"));
         assert!(fs::metadata("/dev/null").expect("is there").file_type().is_char_device());
         // Reached by a link, too.
         let link = path("link");
         std::os::unix::fs::symlink("/dev/null", &link).expect("linked");
-        drop(Announcement::write(&link, 17).expect("written"));
+        drop(StateFile::write(&link, 17).expect("written"));
         fs::remove_file(&link).expect("the link is there");
         assert!(fs::metadata("/dev/null").expect("is there").file_type().is_char_device());
     }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn an_error_names_the_file() {
         for path in ["/nonexistent/pid", "/proc"] {
-            let error = Announcement::write(Path::new(path), 1).expect_err("cannot be");
+            let error = StateFile::write(Path::new(path), 1).expect_err("cannot be");
             assert!(error.to_string().contains(path), "{error}");
         }
     }

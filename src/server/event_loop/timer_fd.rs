@@ -20,22 +20,22 @@ use rustix::time::{
 };
 
 /// The timer of an event loop.
-pub(super) struct Timer {
+pub(super) struct TimerFd {
     descriptor: OwnedFd,
     /// When it rings.
     set_for: Option<Instant>,
 }
 
-impl Timer {
+impl TimerFd {
     /// A timer that is not set, and whose ringing is an event with this token.
     ///
     /// # Errors
     /// When the system has no timer to give, or refuses to watch it.
-    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Timer> {
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<TimerFd> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         registry.register(&mut SourceFd(&descriptor.as_raw_fd()), token, Interest::READABLE)?;
-        Ok(Timer { descriptor, set_for: None })
+        Ok(TimerFd { descriptor, set_for: None })
     }
 
     /// Has it ring at this time at the latest. Returns false if that is past: then
@@ -43,7 +43,7 @@ impl Timer {
     ///
     /// # Errors
     /// As the system call.
-    pub(super) fn ring_by(&mut self, due: Instant) -> io::Result<bool> {
+    pub(super) fn fire_by(&mut self, due: Instant) -> io::Result<bool> {
         if self.set_for.is_some_and(|set_for| set_for <= due) {
             return Ok(true);
         }
@@ -61,8 +61,8 @@ impl Timer {
         Ok(true)
     }
 
-    /// Notes that it rang.
-    pub(super) fn rang(&mut self) {
+    /// Notes that it fired.
+    pub(super) fn fired(&mut self) {
         self.set_for = None;
     }
 }
@@ -78,13 +78,13 @@ mod tests {
     /// A timer and its poller.
     struct Room {
         poll: Poll,
-        timer: Timer,
+        timer: TimerFd,
     }
 
     impl Room {
         fn new() -> Room {
             let poll = Poll::new().expect("a poller");
-            let timer = Timer::new(poll.registry(), RING).expect("a timer");
+            let timer = TimerFd::new(poll.registry(), RING).expect("a timer");
             Room { poll, timer }
         }
 
@@ -93,7 +93,7 @@ mod tests {
             let mut events = Events::with_capacity(8);
             self.poll.poll(&mut events, None).expect("waits");
             assert_eq!(events.iter().map(|event| event.token()).collect::<Vec<_>>(), [RING]);
-            self.timer.rang();
+            self.timer.fired();
             Instant::now()
         }
     }
@@ -107,7 +107,7 @@ mod tests {
         let mut room = Room::new();
         for _ in 0..3 {
             let due = soon();
-            assert!(room.timer.ring_by(due).expect("sets it"));
+            assert!(room.timer.fire_by(due).expect("sets it"));
             assert!(room.wait() >= due);
         }
     }
@@ -117,7 +117,7 @@ mod tests {
         let mut room = Room::new();
         let (early, late) = (soon(), Instant::now() + Duration::from_secs(3600));
         for due in [late, early, late] {
-            assert!(room.timer.ring_by(due).expect("sets it"));
+            assert!(room.timer.fire_by(due).expect("sets it"));
         }
         assert_eq!(room.timer.set_for, Some(early));
         assert!(room.wait() >= early);
@@ -126,14 +126,14 @@ mod tests {
     #[test]
     fn it_is_not_set_for_the_past() {
         let mut room = Room::new();
-        assert!(!room.timer.ring_by(Instant::now()).expect("asks"));
+        assert!(!room.timer.fire_by(Instant::now()).expect("asks"));
         assert_eq!(room.timer.set_for, None);
     }
 
     #[test]
     fn what_it_rang_for_does_not_ring_again() {
         let mut room = Room::new();
-        assert!(room.timer.ring_by(soon()).expect("sets it"));
+        assert!(room.timer.fire_by(soon()).expect("sets it"));
         room.wait();
         let mut events = Events::with_capacity(8);
         room.poll.poll(&mut events, Some(Duration::ZERO)).expect("looks");

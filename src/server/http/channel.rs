@@ -20,9 +20,9 @@ use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Counts, FunctionView};
 
 /// What the event loop is asked for.
-pub(crate) enum Request {
+pub(crate) enum BridgeRequest {
     /// A call begins, with these packets.
-    Open(Caller, Vec<u8>),
+    Open(BridgedCall, Vec<u8>),
     /// The call with this number is over.
     Close(u64),
     /// Everything that can be counted.
@@ -34,7 +34,7 @@ pub(crate) enum Request {
 }
 
 /// Who called, and where its packets go.
-pub(crate) struct Caller {
+pub(crate) struct BridgedCall {
     pub(crate) number: u64,
     /// What the `workers` list shows of it.
     pub(crate) descriptor: i32,
@@ -44,7 +44,7 @@ pub(crate) struct Caller {
     waiting: Arc<AtomicUsize>,
 }
 
-impl Caller {
+impl BridgedCall {
     /// Sends a packet, unless more than `limit` bytes wait already or nobody
     /// listens. Returns whether it was sent.
     pub(crate) fn send(&self, packet: Vec<u8>, limit: usize) -> bool {
@@ -65,73 +65,74 @@ pub(crate) struct Figures {
 
 /// The event loop has ended.
 #[derive(Debug)]
-pub(super) struct Gone;
+pub(super) struct EventLoopEnded;
 
 /// The end of the way at which HTTP is spoken.
-pub(crate) struct Link {
-    requests: mpsc::Sender<Request>,
+pub(crate) struct EventLoopHandle {
+    requests: mpsc::Sender<BridgeRequest>,
     waker: Waker,
     calls: AtomicU64,
 }
 
-impl Link {
+impl EventLoopHandle {
     /// A way, and its other end.
-    pub(crate) fn new(waker: Waker) -> (Arc<Link>, mpsc::Receiver<Request>) {
+    pub(crate) fn new(waker: Waker) -> (Arc<EventLoopHandle>, mpsc::Receiver<BridgeRequest>) {
         let (requests, receiver) = mpsc::channel();
-        (Arc::new(Link { requests, waker, calls: AtomicU64::new(0) }), receiver)
+        (Arc::new(EventLoopHandle { requests, waker, calls: AtomicU64::new(0) }), receiver)
     }
 
-    fn send(&self, request: Request) -> Result<(), Gone> {
-        self.requests.send(request).map_err(|_| Gone)?;
+    fn send(&self, request: BridgeRequest) -> Result<(), EventLoopEnded> {
+        self.requests.send(request).map_err(|_| EventLoopEnded)?;
         // A poller that cannot be woken is one that is gone.
-        self.waker.wake().map_err(|_| Gone)
+        self.waker.wake().map_err(|_| EventLoopEnded)
     }
 
     /// Begins a call with these packets.
     pub(super) fn call(
-        self: &Arc<Link>,
+        self: &Arc<EventLoopHandle>,
         descriptor: i32,
         address: IpAddr,
         packets: Vec<u8>,
-    ) -> Result<Call, Gone> {
+    ) -> Result<HttpCall, EventLoopEnded> {
         let (answers, receiver) = unbounded_channel();
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let caller = Caller { number, descriptor, address, answers, waiting: Arc::clone(&waiting) };
-        self.send(Request::Open(caller, packets))?;
-        Ok(Call { number, answers: receiver, waiting, link: Arc::clone(self) })
+        let caller =
+            BridgedCall { number, descriptor, address, answers, waiting: Arc::clone(&waiting) };
+        self.send(BridgeRequest::Open(caller, packets))?;
+        Ok(HttpCall { number, answers: receiver, waiting, link: Arc::clone(self) })
     }
 
     /// Everything that can be counted.
-    pub(super) async fn figures(&self) -> Result<Figures, Gone> {
+    pub(super) async fn figures(&self) -> Result<Figures, EventLoopEnded> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Request::Figures(sender))?;
-        receiver.await.map_err(|_| Gone)
+        self.send(BridgeRequest::Figures(sender))?;
+        receiver.await.map_err(|_| EventLoopEnded)
     }
 
     /// Comes back once the event loop has seen it.
-    pub(super) async fn ping(&self) -> Result<(), Gone> {
+    pub(super) async fn ping(&self) -> Result<(), EventLoopEnded> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Request::Ping(sender))?;
-        receiver.await.map_err(|_| Gone)
+        self.send(BridgeRequest::Ping(sender))?;
+        receiver.await.map_err(|_| EventLoopEnded)
     }
 
     /// Writes a line to the log.
     pub(super) fn log(&self, level: Level, line: String) {
         // Without an event loop there is no log.
-        let _ = self.send(Request::Log(level, line));
+        let _ = self.send(BridgeRequest::Log(level, line));
     }
 }
 
 /// A call, which ends when it is dropped.
-pub(super) struct Call {
+pub(super) struct HttpCall {
     number: u64,
     pub(super) answers: UnboundedReceiver<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
-    link: Arc<Link>,
+    link: Arc<EventLoopHandle>,
 }
 
-impl Call {
+impl HttpCall {
     /// Notes that a packet has arrived.
     pub(super) fn arrived(&self, packet: &[u8]) {
         self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
@@ -145,9 +146,9 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for HttpCall {
     fn drop(&mut self) {
         // An event loop that is gone has forgotten the call already.
-        let _ = self.link.send(Request::Close(self.number));
+        let _ = self.link.send(BridgeRequest::Close(self.number));
     }
 }
