@@ -1,7 +1,7 @@
-//! From options to a running server and back: limits, listeners, user, log, the
-//! files that say who and where the server is, in this order.
+//! Starts the server from its options: limits, listeners, user, log, event loop, pid
+//! file and port file, in this order.
 //!
-//! Must not: know the protocol or the event loop's insides.
+//! Must not: know the protocol or the internals of the event loop.
 
 use std::io;
 use std::net::TcpListener;
@@ -19,15 +19,15 @@ use crate::systemd;
 use gearman_broker::{Broker, Config, Wakeup};
 use gearman_session::Settings;
 
-/// What `--job-retries=0` means here, and how to say what it means elsewhere.
+/// Warning about `--job-retries=0`, whose meaning depends on the version.
 const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is handed out again \
-     without limit, as with gearmand up to 2.0.0. Later versions of the original take 0 for a \
-     single attempt: say --job-retries=1 for that, and leave the option out for no limit";
+     without limit, as in gearmand up to 2.0.0. Later versions of the original take 0 for a \
+     single attempt: use --job-retries=1 for that, or leave the option out for no limit";
 
-/// Runs the server until it is told to stop.
+/// Runs the server until it shuts down.
 ///
 /// # Errors
-/// What keeps it from starting or from going on.
+/// When the server cannot start, or when waiting for events fails.
 pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     let ServerOptions { process, network, jobs, http, .. } = options;
     if process.daemon_child {
@@ -35,7 +35,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     }
     let user = process.user().map(find_user).transpose()?;
     limit_files(process.file_descriptors)?;
-    // Before the user is changed: some ports are root's.
+    // Before the user changes: ports below 1024 need root.
     let listeners = listen(network)?;
     let http = listen_http(http, network)?;
     if let Some(user) = &user {
@@ -67,20 +67,20 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
 
     let _pid_file = match process.pid_file() {
         None => None,
-        Some(FileChoice::Named(path)) => Some(StateFile::write(path, pid)?),
-        Some(FileChoice::Default(path)) => StateFile::write(path, pid).ok(),
+        Some(FileChoice::Named(path)) => Some(StateFile::write("--pid-file", path, pid)?),
+        Some(FileChoice::Default(path)) => StateFile::write("--pid-file", path, pid).ok(),
     };
     let _port_file = match (&network.port_file, port) {
         (None, _) => None,
-        (Some(path), Some(port)) => Some(StateFile::write(path, port)?),
+        (Some(path), Some(port)) => Some(StateFile::write("--port-file", path, port)?),
         (Some(path), None) => {
             return Err(io::Error::other(format!(
-                "--port-file {}: there is no port",
+                "--port-file {}: the server listens on Unix sockets only, which have no port",
                 path.display()
             )));
         }
     };
-    // Before the process that systemd started ends.
+    // Before the parent that systemd started exits.
     systemd::ready();
     if process.daemon_child {
         daemon::ready(keep_stderr)?;
@@ -88,7 +88,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     server.run()
 }
 
-/// The listeners that systemd opened; without any, those that were asked for.
+/// The listeners that systemd passed, or else those of `--listen` and `--port`.
 fn listen(network: &NetworkOptions) -> io::Result<Vec<Listener>> {
     let inherited = systemd::listeners()?;
     if !inherited.is_empty() {
@@ -102,29 +102,29 @@ fn listen(network: &NetworkOptions) -> io::Result<Vec<Listener>> {
     })
 }
 
-/// Opens what HTTP is to be spoken at, if it is to be spoken.
+/// Opens the listeners of the HTTP bridge and of the metrics, if there are any.
 fn listen_http(http: &HttpOptions, network: &NetworkOptions) -> io::Result<Option<Listeners>> {
     let named = if http.http_listen.is_empty() { &network.listen } else { &http.http_listen };
     let hosts = named.iter().map(String::as_str).filter(|name| path(name).is_none());
     let mut names: Vec<&str> = hosts.collect();
-    // Who listens on Unix sockets alone does not want the world to come in here.
+    // With Unix sockets only, HTTP must not be reachable from other machines.
     if names.is_empty() && !named.is_empty() {
         names.push("localhost");
     }
     let open = |what: &str, port| -> io::Result<Vec<TcpListener>> {
         let opened = bind_tcp(&names, port, network.backlog)
-            .map_err(|e| io::Error::new(e.kind(), format!("{what}: {e}")))?;
+            .map_err(|e| io::Error::new(e.kind(), format!("{what} {port}: {e}")))?;
         Ok(opened.into_iter().map(TcpListener::from).collect())
     };
     let mut listeners = Listeners::default();
     if let Some(Protocol::Http) = http.protocol {
-        listeners.jobs = open("HTTP", http.http_port)?;
+        listeners.jobs = open("--http-port", http.http_port)?;
     }
     if let Some(port) = http.metrics_port {
-        listeners.metrics = open("metrics", port)?;
+        listeners.metrics = open("--metrics-port", port)?;
     }
-    let is_asked = http.protocol == Some(Protocol::Http) || http.metrics_port.is_some();
-    Ok(is_asked.then_some(listeners))
+    let is_enabled = http.protocol == Some(Protocol::Http) || http.metrics_port.is_some();
+    Ok(is_enabled.then_some(listeners))
 }
 
 fn open_log(process: &ProcessOptions) -> Log {
@@ -134,7 +134,7 @@ fn open_log(process: &ProcessOptions) -> Log {
         FileChoice::Named(path) | FileChoice::Default(path) => Log::open(path, level)
             .unwrap_or_else(|error| {
                 let path = path.display();
-                eprintln!("gearmand: log file {path}: {error}; switching to standard error");
+                eprintln!("gearmand: --log-file {path}: {error}; logging to standard error");
                 Log::stderr(level)
             }),
     };
@@ -157,8 +157,8 @@ fn settings(process: &ProcessOptions, network: &NetworkOptions) -> Settings {
     }
 }
 
-/// A peer that vanished without a word is missed after two minutes, unless other
-/// numbers are given; the systems' own let it occupy a job for two hours.
+/// The settings of TCP keepalive. By default a peer that vanished is detected after
+/// two minutes; with Linux's own settings it would keep its job for over two hours.
 fn keepalive(network: &NetworkOptions) -> Keepalive {
     let or = |given: i32, default| u32::try_from(given).unwrap_or(default);
     Keepalive {
@@ -168,25 +168,25 @@ fn keepalive(network: &NetworkOptions) -> Keepalive {
     }
 }
 
-/// The option counts attempts; -1 and 0 are without limit. The original's versions
-/// disagree about 0, and what cannot lose a job is the safer meaning.
+/// The number of attempts that a job gets; -1 and 0 are no limit. The original's
+/// versions disagree about 0, and no limit is the meaning that loses no job.
 fn attempts(retries: i16) -> Option<u8> {
     u8::try_from(retries).ok().filter(|attempts| *attempts > 0)
 }
 
-/// Tells of an option that other versions understand otherwise: in the log, at
-/// every level, and on standard error.
+/// Warns of an option with another meaning in other versions: in the log, whatever its
+/// level, and on standard error.
 fn warn_of_versions(jobs: &JobOptions, log: &mut Log) {
     if jobs.job_retries == 0 {
-        log.announce(Level::Warning, format_args!("{ZERO_RETRIES}"));
+        log.write_always(Level::Warning, format_args!("{ZERO_RETRIES}"));
         if !log.is_stderr() {
             eprintln!("gearmand: {ZERO_RETRIES}");
         }
     }
 }
 
-/// The original wakes everybody unless told otherwise; here that must be asked
-/// for.
+/// How many workers a job wakes. The original wakes all by default; here that needs
+/// `--worker-wakeup=0`.
 fn wakeup(limit: Option<u8>) -> Wakeup {
     match limit {
         None => Wakeup::AsNeeded,
@@ -201,7 +201,7 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn a_vanished_peer_is_missed_after_two_minutes_unless_told_otherwise() {
+    fn a_vanished_peer_is_detected_after_two_minutes_by_default() {
         let keepalive = |line: &str| {
             let options = ServerOptions::try_parse_from(line.split(' ')).expect("parses");
             let Keepalive { idle, interval, count } = keepalive(&options.network);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_without_limit_where_less_than_one_was_asked_for() {
+    fn fewer_than_one_retry_means_no_limit() {
         let counts = [-1, 0, 1, 2, 255].map(attempts);
         assert_eq!(counts, [None, None, Some(1), Some(2), Some(255)]);
     }

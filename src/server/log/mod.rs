@@ -141,12 +141,12 @@ impl Log {
     /// Writes a line if its level is wanted.
     pub(crate) fn write(&mut self, level: Level, text: Arguments<'_>) {
         if level <= self.level {
-            self.announce(level, text);
+            self.write_always(level, text);
         }
     }
 
     /// Writes a line whatever the level that is wanted.
-    pub(crate) fn announce(&mut self, level: Level, text: Arguments<'_>) {
+    pub(crate) fn write_always(&mut self, level: Level, text: Arguments<'_>) {
         let line = format!("{:>7} {} [  main ] {text}\n", level.name(), Timestamp::now());
         // There is nobody to tell when this fails.
         let _ = match &mut self.sink {
