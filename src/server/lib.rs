@@ -1,8 +1,10 @@
-//! The Gearman job server.
+//! The Gearman job server `gearmand`.
 //!
-//! `options` says what was asked for, `startup` brings it about, `event_loop`
-//! serves connections, and `http` is the front end in a thread of its own. What
-//! the job server is about is the crate `gearman-broker`.
+//! `options` reads the command line and the configuration file, `startup` opens what
+//! they ask for, `event_loop` serves connections, and `http` is the HTTP bridge with its
+//! thread. Jobs and workers are in the crate `gearman-broker`.
+//!
+//! Must not: be needed by the library.
 #![deny(unsafe_code)]
 
 mod daemon;
@@ -20,7 +22,7 @@ pub use memory_trimmer::{Allocator, MIMALLOC};
 
 use std::process::ExitCode;
 
-/// The program `gearmand`.
+/// Runs the program `gearmand`.
 pub fn main() -> ExitCode {
     memory_trimmer::use_small_pages();
     let options = match options::parse() {

@@ -7,7 +7,9 @@ use std::io;
 use std::net::TcpListener;
 
 use crate::daemon;
-use crate::event_loop::{Binding, EventLoop, Keepalive, Listener, bind, bind_tcp, path};
+use crate::event_loop::{
+    Binding, EventLoop, Keepalive, Listener, TcpBinding, bind, bind_tcp, path,
+};
 use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
 use crate::options::{
@@ -61,7 +63,8 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     let settings = settings(process, network);
     let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
     if let Some(listeners) = http {
-        let limits = Limits { packet: network.max_packet_size, result: network.output_limit };
+        let limits =
+            Limits { packet_bytes: network.max_packet_size, result_bytes: network.output_limit };
         server.start_http_bridge(listeners, limits)?;
     }
 
@@ -104,17 +107,20 @@ fn listen(network: &NetworkOptions) -> io::Result<Vec<Listener>> {
 
 /// Opens the listeners of the HTTP bridge and of the metrics, if there are any.
 fn listen_http(http: &HttpOptions, network: &NetworkOptions) -> io::Result<Option<Listeners>> {
-    let named = if http.http_listen.is_empty() { &network.listen } else { &http.http_listen };
+    let (named, names_option) = match http.http_listen.is_empty() {
+        true => (&network.listen, "--listen"),
+        false => (&http.http_listen, "--http-listen"),
+    };
     let hosts = named.iter().map(String::as_str).filter(|name| path(name).is_none());
     let mut names: Vec<&str> = hosts.collect();
     // With Unix sockets only, HTTP must not be reachable from other machines.
     if names.is_empty() && !named.is_empty() {
         names.push("localhost");
     }
-    let open = |what: &str, port| -> io::Result<Vec<TcpListener>> {
-        let opened = bind_tcp(&names, port, network.backlog)
-            .map_err(|e| io::Error::new(e.kind(), format!("{what} {port}: {e}")))?;
-        Ok(opened.into_iter().map(TcpListener::from).collect())
+    let open = |port_option, port| -> io::Result<Vec<TcpListener>> {
+        let backlog = network.backlog;
+        let binding = TcpBinding { names: &names, names_option, port, port_option, backlog };
+        Ok(bind_tcp(binding)?.into_iter().map(TcpListener::from).collect())
     };
     let mut listeners = Listeners::default();
     if let Some(Protocol::Http) = http.protocol {

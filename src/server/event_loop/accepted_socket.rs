@@ -1,6 +1,6 @@
-//! An accepted connection's socket, whatever its family.
+//! The socket of an accepted connection, TCP or Unix.
 //!
-//! Must not: know what is sent over it.
+//! Must not: know the protocol.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -47,7 +47,7 @@ impl Write for AcceptedSocket {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // Nothing is kept back.
+        // Nothing is buffered.
         Ok(())
     }
 }
@@ -68,7 +68,7 @@ impl AsRawFd for AcceptedSocket {
 }
 
 impl AcceptedSocket {
-    /// What the poller watches.
+    /// The socket, as the poller registers it.
     pub(super) fn as_source(&mut self) -> &mut dyn Source {
         match self {
             AcceptedSocket::Tcp(stream) => stream,

@@ -1,5 +1,5 @@
-//! What comes from the thread that speaks HTTP. A call is to the broker a
-//! connection like any other, but has no socket here.
+//! The event loop's side of the HTTP bridge: handles the requests of the HTTP thread.
+//! To the broker an HTTP call is a connection without a socket.
 //!
 //! Must not: know HTTP.
 
@@ -19,32 +19,32 @@ use crate::log::Level;
 use gearman_broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
 use gearman_session::Bridge;
 
-/// Requests that are handled in one turn.
+/// Most requests handled in one turn.
 const REQUESTS_PER_TURN: usize = 256;
-/// Functions that are counted in one turn.
+/// Most functions counted for the metrics in one turn.
 const FUNCTIONS_PER_TURN: usize = 500;
 
-/// The calls.
+/// The open HTTP calls.
 #[derive(Default)]
 pub(crate) struct BridgedCalls {
-    /// By the place of their key in the broker.
-    by_place: HashMap<usize, (ConnectionKey, BridgedCall)>,
+    /// By the index of their key in the broker.
+    by_index: HashMap<usize, (ConnectionKey, BridgedCall)>,
     keys: HashMap<u64, ConnectionKey>,
 }
 
 impl BridgedCalls {
-    fn insert(&mut self, key: ConnectionKey, caller: BridgedCall) {
-        self.keys.insert(caller.number, key);
-        self.by_place.insert(key.index(), (key, caller));
+    fn insert(&mut self, key: ConnectionKey, call: BridgedCall) {
+        self.keys.insert(call.number, key);
+        self.by_index.insert(key.index(), (key, call));
     }
 
     fn remove(&mut self, number: u64) -> Option<ConnectionKey> {
         let key = self.keys.remove(&number)?;
-        self.by_place.remove(&key.index());
+        self.by_index.remove(&key.index());
         Some(key)
     }
 
-    /// Forgets all calls: their other ends notice.
+    /// Drops all calls. The HTTP thread sees their channels close.
     pub(super) fn close(&mut self) {
         *self = BridgedCalls::default();
     }
@@ -52,32 +52,32 @@ impl BridgedCalls {
 
 impl Bridge for BridgedCalls {
     fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
-        if let Some((key, caller)) = self.by_place.get(&to.index())
+        if let Some((key, call)) = self.by_index.get(&to.index())
             && *key == to
-            && !caller.send(packet, limit)
+            && !call.send(packet, limit)
         {
-            // Its other end notices, and closes the call.
-            self.by_place.remove(&to.index());
+            // The HTTP thread sees the channel close, and closes the call.
+            self.by_index.remove(&to.index());
         }
     }
 }
 
-/// Figures that are being put together.
+/// A count of all functions for the metrics, spread over several turns.
 struct FiguresScan {
-    walk: FunctionWalk,
+    cursor: FunctionWalk,
     functions: Vec<FunctionView<Vec<u8>>>,
     to: oneshot::Sender<Figures>,
 }
 
 impl FiguresScan {
     fn new(to: oneshot::Sender<Figures>) -> FiguresScan {
-        FiguresScan { walk: FunctionWalk::default(), functions: Vec::new(), to }
+        FiguresScan { cursor: FunctionWalk::default(), functions: Vec::new(), to }
     }
 
-    /// Counts a turn's share. Returns whether that was the last.
+    /// Counts the functions of one turn. Returns whether all are counted.
     fn scan(&mut self, broker: &Broker) -> bool {
         for _ in 0..FUNCTIONS_PER_TURN {
-            match self.walk.step(broker) {
+            match self.cursor.step(broker) {
                 Step::One(function) => self.functions.push(function.into_owned()),
                 Step::None => {}
                 Step::End => return true,
@@ -87,51 +87,51 @@ impl FiguresScan {
     }
 }
 
-/// The event loop's side of the front end.
+/// The HTTP bridge, as the event loop holds it.
 pub(super) struct HttpBridge {
     requests: Receiver<BridgeRequest>,
-    front: HttpThread,
+    thread: HttpThread,
     counts: VecDeque<FiguresScan>,
-    /// Whether there are requests, as far as is known.
-    pub(super) is_called: bool,
+    /// Whether requests may be waiting: the waker was used, or a turn left some.
+    pub(super) has_requests: bool,
 }
 
 impl HttpBridge {
-    /// A bridge at which nobody has called yet.
-    pub(super) fn new(front: HttpThread, requests: Receiver<BridgeRequest>) -> HttpBridge {
-        HttpBridge { requests, front, counts: VecDeque::new(), is_called: false }
+    /// A bridge without requests.
+    pub(super) fn new(thread: HttpThread, requests: Receiver<BridgeRequest>) -> HttpBridge {
+        HttpBridge { requests, thread, counts: VecDeque::new(), has_requests: false }
     }
 
-    /// Whether there is something to do.
+    /// Whether requests or counts are waiting.
     pub(super) fn is_busy(&self) -> bool {
-        self.is_called || !self.counts.is_empty()
+        self.has_requests || !self.counts.is_empty()
     }
 
-    /// Lets go of everybody who called, and waits until they have heard of it.
+    /// Closes the channel, and waits until the HTTP thread has sent its responses.
     pub(super) fn close(self) {
-        let HttpBridge { requests, front, counts, .. } = self;
+        let HttpBridge { requests, thread, counts, .. } = self;
         drop((requests, counts));
-        front.end();
+        thread.shut_down();
     }
 }
 
 impl EventLoop {
-    /// Speaks HTTP too, in a thread that starts now.
+    /// Starts the HTTP bridge and its thread.
     ///
     /// # Errors
-    /// When the system refuses what that needs.
+    /// When the system refuses a waker, a thread or a runtime.
     pub(crate) fn start_http_bridge(
         &mut self,
         listeners: Listeners,
         limits: Limits,
     ) -> io::Result<()> {
-        for (name, listeners) in [("HTTP", &listeners.jobs), ("Metrics", &listeners.metrics)] {
+        for (name, listeners) in [("HTTP", &listeners.jobs), ("metrics", &listeners.metrics)] {
             for listener in listeners {
-                // What is accepted there inherits both.
+                // Accepted sockets inherit both settings.
                 self.keepalive.set(listener);
                 let _ = sockopt::set_tcp_nodelay(listener, true);
                 let address = listener.local_addr()?;
-                self.jobs.journal.write(Level::Info, format_args!("{name} at {address}"));
+                self.jobs.journal.write(Level::Info, format_args!("Serving {name} at {address}"));
             }
         }
         let (link, requests) =
@@ -140,23 +140,24 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Tells the front end which part of its life the server is in.
+    /// Tells the HTTP thread the phase of the server.
     pub(super) fn enter(&self, phase: Phase) {
-        self.bridge.iter().for_each(|bridge| bridge.front.enter(phase));
+        self.bridge.iter().for_each(|bridge| bridge.thread.enter(phase));
     }
 
-    /// Does a turn's share of what was asked for.
+    /// Handles the requests of one turn.
     pub(super) fn serve_http_bridge(&mut self) {
         let Some(mut bridge) = self.bridge.take() else { return };
-        if std::mem::take(&mut bridge.is_called) {
-            // Those who wait behind the last of these are not announced again.
-            bridge.is_called = (0..REQUESTS_PER_TURN).all(|_| match bridge.requests.try_recv() {
-                Ok(request) => {
-                    self.take_request(request, &mut bridge.counts);
-                    true
-                }
-                Err(_) => false,
-            });
+        if std::mem::take(&mut bridge.has_requests) {
+            // The waker does not fire again for the requests that remain.
+            bridge.has_requests =
+                (0..REQUESTS_PER_TURN).all(|_| match bridge.requests.try_recv() {
+                    Ok(request) => {
+                        self.take_request(request, &mut bridge.counts);
+                        true
+                    }
+                    Err(_) => false,
+                });
         }
         if let Some(count) = bridge.counts.front_mut()
             && count.scan(&self.jobs.broker)
@@ -165,7 +166,7 @@ impl EventLoop {
             let counts = self.jobs.broker.counts();
             let uptime = self.jobs.uptime();
             let delayed_replies = self.jobs.delayed_reply_counts();
-            // Who asked may have gone.
+            // The HTTP thread may have given up on the answer.
             let _ = to.send(Figures { functions, counts, delayed_replies, uptime });
         }
         self.bridge = Some(bridge);
@@ -173,7 +174,7 @@ impl EventLoop {
 
     fn take_request(&mut self, request: BridgeRequest, counts: &mut VecDeque<FiguresScan>) {
         match request {
-            BridgeRequest::Open(caller, packets) => self.open_call(caller, &packets),
+            BridgeRequest::Open(call, packets) => self.open_call(call, &packets),
             BridgeRequest::Close(number) => {
                 if let Some(key) = self.jobs.bridge().remove(number) {
                     self.jobs.disconnect(key);
@@ -189,9 +190,9 @@ impl EventLoop {
         }
     }
 
-    fn open_call(&mut self, caller: BridgedCall, packets: &[u8]) {
-        let key = self.jobs.connect_bridged(caller.descriptor, &caller.address.to_string());
-        self.jobs.bridge().insert(key, caller);
+    fn open_call(&mut self, call: BridgedCall, packets: &[u8]) {
+        let key = self.jobs.connect_bridged(call.descriptor, &call.address.to_string());
+        self.jobs.bridge().insert(key, call);
         self.jobs.bridged_packets(key, packets);
     }
 }

@@ -1,10 +1,10 @@
-//! The timer that the poller watches beside the connections.
+//! The timer of the event loop, a timerfd that the poller watches.
 //!
-//! A poller that is told how long to wait sets a timer of the kernel's for each wait,
-//! and clears it. While jobs come by the thousand something is always due within
-//! milliseconds, and has mostly happened by then: those timers never ring, and cost a
-//! good part of what a job costs. This one is set only for something earlier than what
-//! it is set for already. It may ring for something that is not there any more.
+//! A poller with a timeout sets and clears a kernel timer for each wait. Under load
+//! something is due within milliseconds at any time and has mostly happened before its
+//! time: those timers never fire, and setting them is a good part of the cost of a job.
+//! This timer is set again only for an earlier time than it is set for, so it may fire
+//! for something that is no longer due.
 //!
 //! Must not: know what is due.
 
@@ -22,15 +22,15 @@ use rustix::time::{
 /// The timer of an event loop.
 pub(super) struct TimerFd {
     descriptor: OwnedFd,
-    /// When it rings.
+    /// When it fires.
     set_for: Option<Instant>,
 }
 
 impl TimerFd {
-    /// A timer that is not set, and whose ringing is an event with this token.
+    /// A timer that is not set. The poller reports it with this token.
     ///
     /// # Errors
-    /// When the system has no timer to give, or refuses to watch it.
+    /// When the system refuses to create or to watch it.
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<TimerFd> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
@@ -38,8 +38,8 @@ impl TimerFd {
         Ok(TimerFd { descriptor, set_for: None })
     }
 
-    /// Has it ring at this time at the latest. Returns false if that is past: then
-    /// nothing is set, for it is no time to wait.
+    /// Makes it fire at this time or earlier. Returns false, and sets nothing, if the
+    /// time has passed.
     ///
     /// # Errors
     /// As the system call.
@@ -55,7 +55,7 @@ impl TimerFd {
             it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() },
         };
-        // Setting it also takes back that it has rung: it need not be read.
+        // Setting it clears an expiration: the descriptor need not be read.
         timerfd_settime(&self.descriptor, TimerfdTimerFlags::empty(), &once)?;
         self.set_for = Some(due);
         Ok(true)
@@ -73,26 +73,26 @@ mod tests {
 
     use super::*;
 
-    const RING: Token = Token(7);
+    const FIRED: Token = Token(7);
 
     /// A timer and its poller.
-    struct Room {
+    struct Polled {
         poll: Poll,
         timer: TimerFd,
     }
 
-    impl Room {
-        fn new() -> Room {
+    impl Polled {
+        fn new() -> Polled {
             let poll = Poll::new().expect("a poller");
-            let timer = TimerFd::new(poll.registry(), RING).expect("a timer");
-            Room { poll, timer }
+            let timer = TimerFd::new(poll.registry(), FIRED).expect("a timer");
+            Polled { poll, timer }
         }
 
-        /// Waits until it rings; returns when that was.
+        /// Waits until it fires, and returns the time.
         fn wait(&mut self) -> Instant {
             let mut events = Events::with_capacity(8);
             self.poll.poll(&mut events, None).expect("waits");
-            assert_eq!(events.iter().map(|event| event.token()).collect::<Vec<_>>(), [RING]);
+            assert_eq!(events.iter().map(|event| event.token()).collect::<Vec<_>>(), [FIRED]);
             self.timer.fired();
             Instant::now()
         }
@@ -103,40 +103,40 @@ mod tests {
     }
 
     #[test]
-    fn it_rings_when_it_is_time_and_can_be_set_again() {
-        let mut room = Room::new();
+    fn a_timer_fires_when_due_and_can_be_set_again() {
+        let mut polled = Polled::new();
         for _ in 0..3 {
             let due = soon();
-            assert!(room.timer.fire_by(due).expect("sets it"));
-            assert!(room.wait() >= due);
+            assert!(polled.timer.fire_by(due).expect("sets it"));
+            assert!(polled.wait() >= due);
         }
     }
 
     #[test]
-    fn the_earliest_of_what_it_was_set_for_counts() {
-        let mut room = Room::new();
+    fn the_earliest_time_that_a_timer_is_set_for_counts() {
+        let mut polled = Polled::new();
         let (early, late) = (soon(), Instant::now() + Duration::from_secs(3600));
         for due in [late, early, late] {
-            assert!(room.timer.fire_by(due).expect("sets it"));
+            assert!(polled.timer.fire_by(due).expect("sets it"));
         }
-        assert_eq!(room.timer.set_for, Some(early));
-        assert!(room.wait() >= early);
+        assert_eq!(polled.timer.set_for, Some(early));
+        assert!(polled.wait() >= early);
     }
 
     #[test]
-    fn it_is_not_set_for_the_past() {
-        let mut room = Room::new();
-        assert!(!room.timer.fire_by(Instant::now()).expect("asks"));
-        assert_eq!(room.timer.set_for, None);
+    fn a_timer_is_not_set_for_the_past() {
+        let mut polled = Polled::new();
+        assert!(!polled.timer.fire_by(Instant::now()).expect("asks"));
+        assert_eq!(polled.timer.set_for, None);
     }
 
     #[test]
-    fn what_it_rang_for_does_not_ring_again() {
-        let mut room = Room::new();
-        assert!(room.timer.fire_by(soon()).expect("sets it"));
-        room.wait();
+    fn a_timer_that_fired_does_not_fire_again() {
+        let mut polled = Polled::new();
+        assert!(polled.timer.fire_by(soon()).expect("sets it"));
+        polled.wait();
         let mut events = Events::with_capacity(8);
-        room.poll.poll(&mut events, Some(Duration::ZERO)).expect("looks");
+        polled.poll.poll(&mut events, Some(Duration::ZERO)).expect("looks");
         assert!(events.is_empty());
     }
 }

@@ -1,6 +1,6 @@
-//! Connections that speak HTTP, from accepting to closing.
+//! HTTP connections, from accepting to closing.
 //!
-//! Must not: know what is asked for; that is the services'.
+//! Must not: interpret requests; `jobs` and `probes` do.
 
 use std::convert::Infallible;
 use std::io;
@@ -23,16 +23,16 @@ use super::write_timeout::WriteTimeoutStream;
 use super::{EventLoopHandle, Limits, Listeners, Phase, jobs, probes};
 use crate::log::Level;
 
-/// How long a connection may be silent before and inside the head of a request.
+/// Longest time until the head of a request is received.
 const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// How large the head of a request may be, and how much is received at once.
+/// Largest head of a request, and largest read.
 const HEAD_BYTES_MAX: usize = 128 << 10;
-/// How long accepting rests when there is no room for another connection.
+/// Pause after a failure to accept.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// How often that is worth a line in the log.
+/// Shortest time between two log lines about such failures.
 const ACCEPT_ERROR_LOG_PERIOD: Duration = Duration::from_secs(10);
 
-/// What a listener is for.
+/// What a listener serves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ListenerPurpose {
     Jobs,
@@ -41,49 +41,49 @@ enum ListenerPurpose {
 
 /// What all connections share.
 pub(super) struct Shared {
-    pub(super) link: Arc<EventLoopHandle>,
+    pub(super) event_loop: Arc<EventLoopHandle>,
     pub(super) limits: Limits,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
-/// Who a connection is.
+/// The peer of a connection.
 #[derive(Clone, Copy)]
 pub(super) struct HttpPeer {
     pub(super) descriptor: i32,
     pub(super) address: IpAddr,
 }
 
-/// Serves all listeners until the server ends and the last answer is sent.
+/// Serves all listeners until the server shuts down and the last response is sent.
 pub(super) async fn serve(
     listeners: Listeners,
     limits: Limits,
-    link: Arc<EventLoopHandle>,
+    event_loop: Arc<EventLoopHandle>,
     phase: watch::Receiver<Phase>,
 ) {
-    let shared = Arc::new(Shared { link, limits, phase });
-    // Whoever is at work holds a sender: when there is none left, all are done.
-    let (at_work, mut done) = mpsc::channel::<Infallible>(1);
+    let shared = Arc::new(Shared { event_loop, limits, phase });
+    // Every task holds a sender. The channel closes when the last task ends.
+    let (task_guard, mut done) = mpsc::channel::<Infallible>(1);
     let jobs = listeners.jobs.into_iter().map(|listener| (listener, ListenerPurpose::Jobs));
     let metrics =
         listeners.metrics.into_iter().map(|listener| (listener, ListenerPurpose::Metrics));
     for (listener, purpose) in jobs.chain(metrics) {
-        let (shared, at_work) = (Arc::clone(&shared), at_work.clone());
+        let (shared, task_guard) = (Arc::clone(&shared), task_guard.clone());
         tokio::spawn(async move {
-            let link = Arc::clone(&shared.link);
-            if let Err(error) = accept_all(listener, purpose, shared, at_work).await {
-                link.log(Level::Error, format!("HTTP: {error}"));
+            let event_loop = Arc::clone(&shared.event_loop);
+            if let Err(error) = accept_all(listener, purpose, shared, task_guard).await {
+                event_loop.log(Level::Error, format!("HTTP: cannot serve a listener: {error}"));
             }
         });
     }
-    drop(at_work);
+    drop(task_guard);
     done.recv().await;
 }
 
-/// Until when listeners and connections of this purpose are of use.
+/// The last phase in which listeners and connections of this purpose are open.
 fn last_phase(purpose: ListenerPurpose) -> Phase {
     match purpose {
         ListenerPurpose::Jobs => Phase::Serving,
-        // It is worth watching how the last jobs are done.
+        // Metrics stay available during a drain.
         ListenerPurpose::Metrics => Phase::Draining,
     }
 }
@@ -92,7 +92,7 @@ async fn accept_all(
     listener: std::net::TcpListener,
     purpose: ListenerPurpose,
     shared: Arc<Shared>,
-    at_work: mpsc::Sender<Infallible>,
+    task_guard: mpsc::Sender<Infallible>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut phase = shared.phase.clone();
@@ -105,17 +105,19 @@ async fn accept_all(
         };
         match accepted {
             Ok((stream, address)) => {
-                let (shared, at_work) = (Arc::clone(&shared), at_work.clone());
+                let (shared, task_guard) = (Arc::clone(&shared), task_guard.clone());
                 tokio::spawn(async move {
                     serve_connection(stream, address.ip(), purpose, shared).await;
-                    drop(at_work);
+                    drop(task_guard);
                 });
             }
-            // Either there is no room now, or that one is gone.
+            // No descriptor is left, or the connection is gone.
             Err(error) => {
                 if last_line.is_none_or(|at| at.elapsed() >= ACCEPT_ERROR_LOG_PERIOD) {
                     last_line = Some(Instant::now());
-                    shared.link.log(Level::Error, format!("HTTP: accept: {error}"));
+                    shared
+                        .event_loop
+                        .log(Level::Error, format!("HTTP: cannot accept a connection: {error}"));
                 }
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
@@ -143,7 +145,7 @@ async fn serve_connection(
         .serve_connection(TokioIo::new(WriteTimeoutStream::new(stream)), service);
     let mut connection = pin!(connection);
     let over = pin!(phase.wait_for(move |&phase| phase > last_phase(purpose)));
-    // How a connection breaks concerns nobody but its peer.
+    // Errors of a single connection are not logged.
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = over => {}

@@ -1,8 +1,8 @@
-//! The way between the thread that speaks HTTP and the event loop: requests in a
-//! queue that wakes the loop, answers in a queue per call.
+//! The channel between the HTTP thread and the event loop: requests go through a queue
+//! that wakes the event loop, packets come back through one queue per HTTP call.
 //!
-//! A call is to the broker what a connection is: packets go in, packets come
-//! out, and when it ends, what waits for it is dropped.
+//! To the broker an HTTP call is a connection: packets go in and out, and when it ends,
+//! jobs that only it waits for are dropped.
 //!
 //! Must not: know HTTP, or what packets mean.
 
@@ -19,45 +19,45 @@ use crate::log::Level;
 use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Counts, FunctionView};
 
-/// What the event loop is asked for.
+/// A request to the event loop.
 pub(crate) enum BridgeRequest {
-    /// A call begins, with these packets.
+    /// Opens an HTTP call with these packets.
     Open(BridgedCall, Vec<u8>),
-    /// The call with this number is over.
+    /// Closes the HTTP call with this number.
     Close(u64),
-    /// Everything that can be counted.
+    /// Asks for the figures of the metrics.
     Figures(oneshot::Sender<Figures>),
-    /// A sign of life.
+    /// Asks for a sign of life.
     Ping(oneshot::Sender<()>),
-    /// A line for the log.
+    /// Writes a log line.
     Log(Level, String),
 }
 
-/// Who called, and where its packets go.
+/// An open HTTP call, as the event loop holds it.
 pub(crate) struct BridgedCall {
     pub(crate) number: u64,
-    /// What the `workers` list shows of it.
+    /// The descriptor that the `workers` list shows.
     pub(crate) descriptor: i32,
     pub(crate) address: IpAddr,
     answers: UnboundedSender<Vec<u8>>,
-    /// Bytes of packets on their way.
+    /// Bytes of packets that the HTTP thread has not received yet.
     waiting: Arc<AtomicUsize>,
 }
 
 impl BridgedCall {
-    /// Sends a packet, unless more than `limit` bytes wait already or nobody
-    /// listens. Returns whether it was sent.
+    /// Sends a packet, unless more than `limit` bytes are waiting or the call is closed.
+    /// Returns whether it was sent.
     pub(crate) fn send(&self, packet: Vec<u8>, limit: usize) -> bool {
         let waiting = self.waiting.fetch_add(packet.len(), Ordering::Relaxed);
         waiting <= limit && self.answers.send(packet).is_ok()
     }
 }
 
-/// What is known of the server at one moment, more or less.
+/// The figures of the metrics, collected over some turns of the event loop.
 pub(crate) struct Figures {
     pub(crate) functions: Vec<FunctionView<Vec<u8>>>,
     pub(crate) counts: Counts,
-    /// What became of all replies that were held.
+    /// Outcomes of all delayed replies.
     pub(crate) delayed_replies: DelayedReplyCounts,
     /// Seconds since the server started.
     pub(crate) uptime: u64,
@@ -67,7 +67,7 @@ pub(crate) struct Figures {
 #[derive(Debug)]
 pub(super) struct EventLoopEnded;
 
-/// The end of the way at which HTTP is spoken.
+/// The HTTP thread's end of the channel.
 pub(crate) struct EventLoopHandle {
     requests: mpsc::Sender<BridgeRequest>,
     waker: Waker,
@@ -75,7 +75,7 @@ pub(crate) struct EventLoopHandle {
 }
 
 impl EventLoopHandle {
-    /// A way, and its other end.
+    /// Makes a channel. Returns its two ends.
     pub(crate) fn new(waker: Waker) -> (Arc<EventLoopHandle>, mpsc::Receiver<BridgeRequest>) {
         let (requests, receiver) = mpsc::channel();
         (Arc::new(EventLoopHandle { requests, waker, calls: AtomicU64::new(0) }), receiver)
@@ -83,11 +83,11 @@ impl EventLoopHandle {
 
     fn send(&self, request: BridgeRequest) -> Result<(), EventLoopEnded> {
         self.requests.send(request).map_err(|_| EventLoopEnded)?;
-        // A poller that cannot be woken is one that is gone.
+        // A poller that cannot be woken no longer exists.
         self.waker.wake().map_err(|_| EventLoopEnded)
     }
 
-    /// Begins a call with these packets.
+    /// Opens an HTTP call with these packets.
     pub(super) fn call(
         self: &Arc<EventLoopHandle>,
         descriptor: i32,
@@ -97,58 +97,58 @@ impl EventLoopHandle {
         let (answers, receiver) = unbounded_channel();
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let caller =
+        let call =
             BridgedCall { number, descriptor, address, answers, waiting: Arc::clone(&waiting) };
-        self.send(BridgeRequest::Open(caller, packets))?;
-        Ok(HttpCall { number, answers: receiver, waiting, link: Arc::clone(self) })
+        self.send(BridgeRequest::Open(call, packets))?;
+        Ok(HttpCall { number, packets: receiver, waiting, event_loop: Arc::clone(self) })
     }
 
-    /// Everything that can be counted.
+    /// Asks for the figures of the metrics.
     pub(super) async fn figures(&self) -> Result<Figures, EventLoopEnded> {
         let (sender, receiver) = oneshot::channel();
         self.send(BridgeRequest::Figures(sender))?;
         receiver.await.map_err(|_| EventLoopEnded)
     }
 
-    /// Comes back once the event loop has seen it.
+    /// Waits for a sign of life from the event loop.
     pub(super) async fn ping(&self) -> Result<(), EventLoopEnded> {
         let (sender, receiver) = oneshot::channel();
         self.send(BridgeRequest::Ping(sender))?;
         receiver.await.map_err(|_| EventLoopEnded)
     }
 
-    /// Writes a line to the log.
+    /// Writes a log line.
     pub(super) fn log(&self, level: Level, line: String) {
-        // Without an event loop there is no log.
+        // The log ends with the event loop.
         let _ = self.send(BridgeRequest::Log(level, line));
     }
 }
 
-/// A call, which ends when it is dropped.
+/// An HTTP call, as the HTTP thread holds it. It is closed on drop.
 pub(super) struct HttpCall {
     number: u64,
-    pub(super) answers: UnboundedReceiver<Vec<u8>>,
+    pub(super) packets: UnboundedReceiver<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
-    link: Arc<EventLoopHandle>,
+    event_loop: Arc<EventLoopHandle>,
 }
 
 impl HttpCall {
-    /// Notes that a packet has arrived.
-    pub(super) fn arrived(&self, packet: &[u8]) {
+    /// Notes that a packet was received.
+    pub(super) fn note_received(&self, packet: &[u8]) {
         self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
     }
 
-    /// The next packet; `None` if the event loop has given the call up.
+    /// The next packet; `None` if the event loop has dropped the call.
     pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
-        let packet = self.answers.recv().await?;
-        self.arrived(&packet);
+        let packet = self.packets.recv().await?;
+        self.note_received(&packet);
         Some(packet)
     }
 }
 
 impl Drop for HttpCall {
     fn drop(&mut self) {
-        // An event loop that is gone has forgotten the call already.
-        let _ = self.link.send(BridgeRequest::Close(self.number));
+        // If the event loop has ended, the call is closed already.
+        let _ = self.event_loop.send(BridgeRequest::Close(self.number));
     }
 }

@@ -1,7 +1,6 @@
-//! A connection whose peer is given up when it does not read for too long.
+//! A TCP connection that fails when its peer reads nothing for too long.
 //!
-//! Must not: limit how long a peer may wait for its answer; only what waits for
-//! the peer counts.
+//! Must not: limit how long a peer waits for its response; only unread output counts.
 
 use std::io;
 use std::pin::Pin;
@@ -12,18 +11,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// How long a peer may read nothing of what waits for it.
+/// Longest time that a peer may leave output unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A TCP connection.
+/// A TCP connection with a timeout for writing.
 pub(super) struct WriteTimeoutStream {
     stream: TcpStream,
-    /// Runs while the peer does not read.
+    /// Set while output is unread.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl WriteTimeoutStream {
-    /// A connection that has not begun.
+    /// Wraps an accepted connection.
     pub(super) fn new(stream: TcpStream) -> WriteTimeoutStream {
         WriteTimeoutStream { stream, timer: None }
     }
