@@ -22,7 +22,10 @@ pub(crate) fn limit_files(wanted: Option<u64>) -> io::Result<()> {
     }
     setrlimit(Resource::Nofile, limit).map_err(|error| {
         let wanted = wanted.unwrap_or_default();
-        io::Error::new(error.kind(), format!("--file-descriptors {wanted}: {error}"))
+        io::Error::new(
+            error.kind(),
+            format!("--file-descriptors {wanted}: cannot set the limit: {error}"),
+        )
     })
 }
 
@@ -37,7 +40,7 @@ pub(crate) fn allow_core_dumps() -> io::Result<()> {
         .map_err(io::Error::from)
         // A process that changed its user dumps no core by default.
         .and_then(|()| Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?))
-        .map_err(|e| io::Error::new(e.kind(), format!("--coredump: {e}")))
+        .map_err(|e| io::Error::new(e.kind(), format!("--coredump: cannot set the limit: {e}")))
 }
 
 /// Looks up a user by name.

@@ -63,8 +63,10 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     let settings = settings(process, network);
     let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
     if let Some(listeners) = http {
-        let limits =
-            Limits { packet_bytes: network.max_packet_size, result_bytes: network.output_limit };
+        let limits = Limits {
+            packet_bytes: network.packet_bytes_max,
+            result_bytes: network.unread_bytes_max,
+        };
         server.start_http_bridge(listeners, limits)?;
     }
 
@@ -140,7 +142,9 @@ fn open_log(process: &ProcessOptions) -> Log {
         FileChoice::Named(path) | FileChoice::Default(path) => Log::open(path, level)
             .unwrap_or_else(|error| {
                 let path = path.display();
-                eprintln!("gearmand: --log-file {path}: {error}; logging to standard error");
+                eprintln!(
+                    "gearmand: --log-file {path}: cannot open: {error}; logging to standard error"
+                );
                 Log::stderr(level)
             }),
     };
@@ -157,8 +161,8 @@ fn handle_prefix(jobs: &JobOptions) -> String {
 
 fn settings(process: &ProcessOptions, network: &NetworkOptions) -> Settings {
     Settings {
-        output_limit: network.output_limit,
-        packet_limit: network.max_packet_size,
+        output_limit: network.unread_bytes_max,
+        packet_limit: network.packet_bytes_max,
         allow_shutdown: process.allow_shutdown,
     }
 }
@@ -168,9 +172,9 @@ fn settings(process: &ProcessOptions, network: &NetworkOptions) -> Settings {
 fn keepalive(network: &NetworkOptions) -> Keepalive {
     let or = |given: i32, default| u32::try_from(given).unwrap_or(default);
     Keepalive {
-        idle: or(network.keepalive_idle, 60),
-        interval: or(network.keepalive_interval, 10),
-        count: or(network.keepalive_count, 6),
+        idle_seconds: or(network.keepalive_idle_seconds, 60),
+        interval_seconds: or(network.keepalive_interval_seconds, 10),
+        probes: or(network.keepalive_probes, 6),
     }
 }
 
@@ -210,8 +214,8 @@ mod tests {
     fn a_vanished_peer_is_detected_after_two_minutes_by_default() {
         let keepalive = |line: &str| {
             let options = ServerOptions::try_parse_from(line.split(' ')).expect("parses");
-            let Keepalive { idle, interval, count } = keepalive(&options.network);
-            (idle, interval, count)
+            let Keepalive { idle_seconds, interval_seconds, probes } = keepalive(&options.network);
+            (idle_seconds, interval_seconds, probes)
         };
         assert_eq!(keepalive("gearmand"), (60, 10, 6));
         let all = "gearmand --keepalive --keepalive-idle 5 --keepalive-interval 0";

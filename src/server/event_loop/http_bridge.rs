@@ -164,10 +164,10 @@ impl EventLoop {
             && let Some(FiguresScan { functions, to, .. }) = bridge.counts.pop_front()
         {
             let counts = self.jobs.broker.counts();
-            let uptime = self.jobs.uptime();
+            let uptime_seconds = self.jobs.uptime();
             let delayed_replies = self.jobs.delayed_reply_counts();
             // The HTTP thread may have given up on the answer.
-            let _ = to.send(Figures { functions, counts, delayed_replies, uptime });
+            let _ = to.send(Figures { functions, counts, delayed_replies, uptime_seconds });
         }
         self.bridge = Some(bridge);
     }

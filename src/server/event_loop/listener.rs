@@ -134,12 +134,12 @@ impl Drop for SocketFile {
 /// The settings of TCP keepalive; 0 keeps the system's value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keepalive {
-    /// Seconds without traffic before the first probe.
-    pub(crate) idle: u32,
-    /// Seconds between probes.
-    pub(crate) interval: u32,
-    /// Unanswered probes after which the connection is closed.
-    pub(crate) count: u32,
+    /// Time without traffic before the first probe.
+    pub(crate) idle_seconds: u32,
+    /// Time between probes.
+    pub(crate) interval_seconds: u32,
+    /// Number of unanswered probes after which the connection is closed.
+    pub(crate) probes: u32,
 }
 
 impl Keepalive {
@@ -147,14 +147,14 @@ impl Keepalive {
     pub(super) fn set(self, socket: impl AsFd + Copy) {
         let seconds = |count: u32| Duration::from_secs(count.into());
         let _ = sockopt::set_socket_keepalive(socket, true);
-        if self.idle > 0 {
-            let _ = sockopt::set_tcp_keepidle(socket, seconds(self.idle));
+        if self.idle_seconds > 0 {
+            let _ = sockopt::set_tcp_keepidle(socket, seconds(self.idle_seconds));
         }
-        if self.interval > 0 {
-            let _ = sockopt::set_tcp_keepintvl(socket, seconds(self.interval));
+        if self.interval_seconds > 0 {
+            let _ = sockopt::set_tcp_keepintvl(socket, seconds(self.interval_seconds));
         }
-        if self.count > 0 {
-            let _ = sockopt::set_tcp_keepcnt(socket, self.count);
+        if self.probes > 0 {
+            let _ = sockopt::set_tcp_keepcnt(socket, self.probes);
         }
     }
 }
@@ -177,7 +177,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let listener = Listener::Tcp(listener);
         let _peer = std::net::TcpStream::connect(address).expect("connects");
-        let keepalive = Keepalive { idle: 61, interval: 0, count: 7 };
+        let keepalive = Keepalive { idle_seconds: 61, interval_seconds: 0, probes: 7 };
         let (stream, origin) = loop {
             match listener.accept(keepalive) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),

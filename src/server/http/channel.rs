@@ -59,8 +59,8 @@ pub(crate) struct Figures {
     pub(crate) counts: Counts,
     /// Outcomes of all delayed replies.
     pub(crate) delayed_replies: DelayedReplyCounts,
-    /// Seconds since the server started.
-    pub(crate) uptime: u64,
+    /// Time since the server started.
+    pub(crate) uptime_seconds: u64,
 }
 
 /// The event loop has ended.

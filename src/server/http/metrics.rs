@@ -89,7 +89,7 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
     text.gauge(
         "gearman_uptime_seconds",
         "seconds since the server started",
-        figures.uptime as f64,
+        figures.uptime_seconds as f64,
     )?;
     for family in ProcessCollector::for_self().collect() {
         TextEncoder::new().encode(&[family], &mut text.0)?;
@@ -209,8 +209,8 @@ mod tests {
         let counts = Counts { connections: 8, functions: 1, jobs: 15, running: 5, delayed: 4 };
         let held = |held| HeldReplies { held, served: 3, expired: 2, interrupted: 1 };
         let delayed_replies = DelayedReplyCounts { grab: held(6), ack: held(7) };
-        let text =
-            text(&Figures { functions, counts, delayed_replies, uptime: 9 }).expect("encodes");
+        let text = text(&Figures { functions, counts, delayed_replies, uptime_seconds: 9 })
+            .expect("encodes");
         String::from_utf8(text).expect("text").lines().map(String::from).collect()
     }
 

@@ -14,9 +14,9 @@ pub(crate) struct JobOptions {
     /// Hold JOB_CREATED for up to this many milliseconds and send it together with
     /// the job's result, if the client was seen to do nothing between the two. 0
     /// sends it at once.
-    #[arg(long, value_name = "MS", default_value_t = ACK_DELAY_MS_DEFAULT)]
+    #[arg(long = "ack-delay", value_name = "MS", default_value_t = ACK_DELAY_MS_DEFAULT)]
     #[arg(value_parser = number(0..=DELAY_MS_MAX, "milliseconds"))]
-    ack_delay: u64,
+    ack_delay_ms: u64,
 
     /// Send WORK_EXCEPTION to every client, not only to those that asked for it.
     #[arg(long)]
@@ -24,9 +24,9 @@ pub(crate) struct JobOptions {
 
     /// Hold an empty GRAB_JOB for up to this many milliseconds until a job arrives,
     /// if the worker's jobs follow each other closely. 0 answers NO_JOB at once.
-    #[arg(long, value_name = "MS", default_value_t = GRAB_HOLD_MS_DEFAULT)]
+    #[arg(long = "grab-hold", value_name = "MS", default_value_t = GRAB_HOLD_MS_DEFAULT)]
     #[arg(value_parser = number(0..=DELAY_MS_MAX, "milliseconds"))]
-    grab_hold: u64,
+    grab_hold_ms: u64,
 
     /// Ignored, accepted for compatibility: tables grow and shrink with their use.
     #[arg(long, value_name = "N", default_value_t = 991)]
@@ -57,6 +57,6 @@ pub(crate) struct JobOptions {
 impl JobOptions {
     /// The limits on how long replies are held.
     pub(crate) fn delayed_replies(&self) -> DelayedReplies {
-        DelayedReplies { grab_hold_ms: self.grab_hold, ack_delay_ms: self.ack_delay }
+        DelayedReplies { grab_hold_ms: self.grab_hold_ms, ack_delay_ms: self.ack_delay_ms }
     }
 }

@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(log, FileChoice::Default("/var/log/gearmand.log".as_ref()));
         assert_eq!(pid, Some(FileChoice::Default("/var/gearmand.pid".as_ref())));
         assert!(network.listen.is_empty() && http.protocol.is_none());
-        assert_eq!((network.max_packet_size, network.backlog), (u32::MAX - 1, 4096));
+        assert_eq!((network.packet_bytes_max, network.backlog), (u32::MAX - 1, 4096));
     }
 
     #[test]

@@ -36,21 +36,24 @@ pub(crate) struct NetworkOptions {
 
     /// Seconds without traffic before the first TCP keepalive probe; -1 means 60,
     /// 0 the system's value.
-    #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(long = "keepalive-idle", value_name = "SECONDS", default_value_t = -1)]
+    #[arg(allow_negative_numbers = true)]
     #[arg(value_parser = number(-1..=KEEPALIVE_SECONDS_MAX, "seconds"))]
-    pub(crate) keepalive_idle: i32,
+    pub(crate) keepalive_idle_seconds: i32,
 
     /// Seconds between TCP keepalive probes; -1 means 10, 0 the system's
     /// value.
-    #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(long = "keepalive-interval", value_name = "SECONDS", default_value_t = -1)]
+    #[arg(allow_negative_numbers = true)]
     #[arg(value_parser = number(-1..=KEEPALIVE_SECONDS_MAX, "seconds"))]
-    pub(crate) keepalive_interval: i32,
+    pub(crate) keepalive_interval_seconds: i32,
 
     /// Number of unanswered TCP keepalive probes after which a connection is closed;
     /// -1 means 6, 0 the system's value.
-    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(long = "keepalive-count", value_name = "N", default_value_t = -1)]
+    #[arg(allow_negative_numbers = true)]
     #[arg(value_parser = number(-1..=KEEPALIVE_COUNT_MAX, "probes"))]
-    pub(crate) keepalive_count: i32,
+    pub(crate) keepalive_probes: i32,
 
     /// Address, host name or path of a Unix socket (/path or unix:path) to listen
     /// on; may be given more than once. "*" and "" are every address. Default: every
@@ -59,14 +62,14 @@ pub(crate) struct NetworkOptions {
     pub(crate) listen: Vec<String>,
 
     /// Largest packet to accept, in bytes without its header.
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
+    #[arg(long = "max-packet-size", value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
     #[arg(value_parser = number(1..=MAX_PAYLOAD, "bytes"))]
-    pub(crate) max_packet_size: u32,
+    pub(crate) packet_bytes_max: u32,
 
     /// Disconnect a peer that leaves more than this many bytes of replies unread.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    #[arg(long = "output-limit", value_name = "BYTES", default_value_t = 1 << 30)]
     #[arg(value_parser = number(0..=usize::MAX, "bytes"))]
-    pub(crate) output_limit: usize,
+    pub(crate) unread_bytes_max: usize,
 
     /// Port to listen on, as a number or a service name; 0 picks a free port. The
     /// environment variable GEARMAND_PORT replaces 4730.
