@@ -40,7 +40,7 @@ pub(crate) fn allow_core_dumps() -> io::Result<()> {
         .map_err(io::Error::from)
         // A process that changed its user dumps no core by default.
         .and_then(|()| Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?))
-        .map_err(|e| io::Error::new(e.kind(), format!("--coredump: cannot set the limit: {e}")))
+        .map_err(|e| io::Error::new(e.kind(), format!("--coredump: cannot enable core dumps: {e}")))
 }
 
 /// Looks up a user by name.

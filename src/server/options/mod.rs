@@ -42,9 +42,9 @@ const CONFIG_FILE: &str = "/etc/gearmand.conf";
 const EXIT_CODE_USAGE: u8 = 2;
 
 /// Text behind the options of `--help`.
-const AFTER_HELP: &str = "\
-Options of TLS and of queues that this build does not have (--ssl-key, --mysql-host, ...) are
-accepted and ignored; gearmand(8) lists them. --generate-config explains the configuration file.";
+const AFTER_HELP: &str = "Options of TLS and of queues that this build does not have (--ssl-key, \
+     --mysql-host, ...) are accepted and ignored; gearmand(8) lists them.\n\
+     gearmand --generate-config prints an example of the configuration file.";
 
 /// The Gearman job server: takes jobs from clients and hands them to workers.
 #[derive(Debug, Parser)]
@@ -209,7 +209,7 @@ mod tests {
             "--hashtable-buckets 991 --keepalive --keepalive-idle -1 --keepalive-interval 5",
             "--keepalive-count 5 --log-file f --listen a --pid-file f --port gearman",
             "--protocol HTTP --http-port 8080 --round-robin --queue-type builtin --threads 4",
-            "--user nobody --worker-wakeup 0 --ssl --ssl-ca-file a --ssl-certificate b",
+            "--user gearman --worker-wakeup 0 --ssl --ssl-ca-file a --ssl-certificate b",
             "--ssl-key c --libsqlite3-db f --libsqlite3-table t --store-queue-on-shutdown",
             "--libpq-conninfo c --libpq-table t --redis-server h --redis-port 6379",
             "--redis-password p --redis-prefix x --mysql-host h --mysql-port 3306 --mysql-user u",
