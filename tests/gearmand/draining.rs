@@ -69,7 +69,7 @@ fn what_nobody_here_does_holds_nobody_up() {
     server.signal("USR1");
     // Whoever waits is told.
     client.expect(&response(14, &["H:t:1"]));
-    server.wait_for_line("dropped 3 jobs: no connected worker can run them");
+    server.wait_for_line("Dropped 3 jobs: no connected worker can run them");
     assert!(server.wait().success());
 }
 

@@ -80,7 +80,8 @@ fn a_daemon_that_cannot_listen_is_an_error_of_the_command() {
         let failed = gearmand(&arguments);
         assert_eq!(failed.status.code(), Some(1));
         let said = String::from_utf8_lossy(&failed.stderr).into_owned();
-        assert!(said.contains("in use"), "{said}");
+        let expected = format!("gearmand: --port {port}: cannot listen on 127.0.0.1:{port}: ");
+        assert!(said.starts_with(&expected) && said.contains("in use"), "{said}");
     }
 }
 

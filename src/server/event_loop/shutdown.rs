@@ -32,7 +32,7 @@ impl EventLoop {
             if count > 0 {
                 self.jobs.journal.write(
                     Level::Warning,
-                    format_args!("dropped {count} jobs: no connected worker can run them"),
+                    format_args!("Dropped {count} jobs: no connected worker can run them"),
                 );
             }
             self.jobs.set_timer(DRAIN_DEADLINE_MS, DriverTimer::DrainDeadline);
