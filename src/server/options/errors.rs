@@ -50,7 +50,7 @@ pub(super) fn message(error: &clap::Error) -> String {
         }
         ErrorKind::UnknownArgument => format!("'{arg}' is not an option"),
         ErrorKind::ArgumentConflict => format!("option '{arg}' is given more than once"),
-        ErrorKind::TooManyValues => format!("option '{arg}' takes no value, not even '{value}'"),
+        ErrorKind::TooManyValues => format!("option '{arg}' takes no value, but has '{value}'"),
         ErrorKind::InvalidValue if value.is_empty() && valid.is_empty() => {
             format!("option '{arg}' needs a value")
         }

@@ -353,7 +353,7 @@ mod tests {
             ("--port", "option '--port <PORT>' needs a value"),
             ("--user=", "option '--user' has no value after its equal sign"),
             ("-p 1 --port=2", "option '--port <PORT>' is given more than once"),
-            ("--daemon=1", "option '--daemon' takes no value, not even '1'"),
+            ("--daemon=1", "option '--daemon' takes no value, but has '1'"),
             (
                 "--config-file /nonexistent",
                 "--config-file /nonexistent: could not open configuration file: No such file or \
