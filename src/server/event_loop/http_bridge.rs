@@ -134,9 +134,10 @@ impl EventLoop {
                 self.jobs.journal.write(Level::Info, format_args!("Serving {name} at {address}"));
             }
         }
-        let (link, requests) =
+        let (handle, requests) =
             EventLoopHandle::new(Waker::new(self.poll.registry(), HTTP_BRIDGE_TOKEN)?);
-        self.bridge = Some(HttpBridge::new(HttpThread::start(listeners, limits, link)?, requests));
+        self.bridge =
+            Some(HttpBridge::new(HttpThread::start(listeners, limits, handle)?, requests));
         Ok(())
     }
 

@@ -90,7 +90,7 @@ pub(super) async fn wait(mut call: HttpCall, delivery: Delivery) -> Response {
                     );
                 }
                 if result.len() > delivery.buffered_bytes_max {
-                    let why = "The result is larger than --output-limit.";
+                    let why = "The result is larger than the server buffers (--output-limit).";
                     return explain(StatusCode::INTERNAL_SERVER_ERROR, why);
                 }
             }

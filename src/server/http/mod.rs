@@ -73,13 +73,13 @@ impl HttpThread {
     pub(crate) fn start(
         listeners: Listeners,
         limits: Limits,
-        link: Arc<EventLoopHandle>,
+        event_loop: Arc<EventLoopHandle>,
     ) -> io::Result<HttpThread> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (phase, phases) = watch::channel(Phase::Loading);
         let (end, ended) = mpsc::channel();
         let serve = move || {
-            runtime.block_on(accepting::serve(listeners, limits, link, phases));
+            runtime.block_on(accepting::serve(listeners, limits, event_loop, phases));
             // The event loop may have stopped waiting.
             let _ = end.send(());
         };
