@@ -3,13 +3,13 @@
 #
 #   build-debs.sh [--output=DIR]
 #
-# They go to target/debs, with debug symbols apart in target/debs/dbgsym, and
+# The packages are written to target/debs, their debug symbols to target/debs/dbgsym.
 #
 #   apt-get install ./target/debs/*.deb
 #
-# puts them in the place of the distribution's. Needs no root, but debhelper. The
-# version is the one in Cargo.toml. DEBFULLNAME and DEBEMAIL name the maintainer,
-# SOURCE_DATE_EPOCH the time that files get; CARGO names cargo.
+# replaces the distribution's packages. Building needs debhelper, and no root. The
+# version is the one in Cargo.toml. Environment: DEBFULLNAME and DEBEMAIL name the
+# maintainer, SOURCE_DATE_EPOCH is the time of all files, CARGO the path of cargo.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,8 +53,8 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(
 )}
 export SOURCE_DATE_EPOCH
 
-# debhelper wants debian/ at the top, where this package does not have it. Times are
-# kept, so that cargo finds what it built before.
+# debhelper needs debian/ at the top of the tree. File times are kept, so that cargo
+# reuses earlier builds.
 tree=$work/gearman
 rm -rf "$tree" "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes
 mkdir -p "$tree"
@@ -76,13 +76,13 @@ CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
 CARGO_TARGET_DIR=$work/target
 export CARGO_HOME CARGO_TARGET_DIR
 [ ! -d "$HOME/.rustup" ] || export RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}"
-# The only step that may need the network, and that only for what no build has fetched.
+# The only step that may use the network, for crates that are not fetched yet.
 (cd "$tree" && "${CARGO:-cargo}" fetch --locked --quiet \
     --target "$(rustc --version --verbose | sed -n 's/^host: //p')")
 
 (cd "$tree" && dpkg-buildpackage --build=binary --no-sign)
 
-# Of an older version nothing may stay for apt-get to find; of others' everything.
+# Removes packages of older versions, which apt-get would find. Other files stay.
 mkdir -p "$output/dbgsym"
 for package in $(sed -n 's/^Package: //p' "$tree/debian/control"); do
     rm -f "$output/$package"_*.deb "$output/dbgsym/$package"-dbgsym_*.deb

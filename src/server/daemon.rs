@@ -1,8 +1,8 @@
-//! Detaching from the terminal: the process starts itself again, and leaves
-//! when the new one listens, or with its error.
+//! Detaching from the terminal: the process starts itself again as a child, and exits
+//! when the child is ready or has failed.
 //!
-//! A fork would do with less, but what a forked process may do is beyond what
-//! the compiler can check; a fresh one has no such limits.
+//! A fork would be cheaper, but the compiler cannot check what a forked process may
+//! safely do. A new process has no such limits.
 //!
 //! Must not: know what makes a server ready.
 
@@ -10,19 +10,18 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 
-use crate::options::Options;
+use crate::options::ServerOptions;
 
-/// What the new process says on its standard output once it is ready.
-const READY: &[u8] = b"ready\n";
+/// The line that the child writes to its standard output once it is ready.
+const READY_LINE: &[u8] = b"ready\n";
 
 /// Starts the server in the background and waits until it is ready.
 ///
 /// # Errors
-/// When it ended instead; it has said why on standard error.
-pub(crate) fn launch(_: &Options) -> io::Result<()> {
+/// When it ended instead. Its own error is on standard error.
+pub(crate) fn launch(_: &ServerOptions) -> io::Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
-    // Sockets that were opened for this process are for the new one, and so is the
-    // question whether it is alive.
+    // Inherited sockets and systemd's watchdog are for the child.
     for name in ["LISTEN_PID", "WATCHDOG_PID"] {
         if std::env::var(name).is_ok_and(|pid| pid == std::process::id().to_string()) {
             command.env_remove(name);
@@ -34,18 +33,18 @@ pub(crate) fn launch(_: &Options) -> io::Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
-    let mut said = Vec::new();
-    if let Some(mut output) = child.stdout.take() {
-        output.read_to_end(&mut said)?;
+    let mut output = Vec::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_end(&mut output)?;
     }
-    if said == READY {
+    if output == READY_LINE {
         return Ok(());
     }
     let status = child.wait()?;
-    Err(io::Error::other(format!("the server did not start ({status})")))
+    Err(io::Error::other(format!("the server in the background did not start ({status})")))
 }
 
-/// Makes the new process the leader of its own session.
+/// Makes the child the leader of a new session.
 ///
 /// # Errors
 /// As the system call.
@@ -54,14 +53,14 @@ pub(crate) fn detach() -> io::Result<()> {
     Ok(())
 }
 
-/// Tells the process that waits, and lets go of its output: of the error output
-/// too, unless `keep_stderr`.
+/// Reports to the parent, and closes standard output, and standard error unless
+/// `keep_stderr`.
 ///
 /// # Errors
 /// When the null device cannot be opened.
 pub(crate) fn ready(keep_stderr: bool) -> io::Result<()> {
-    // Whether anybody still waits does not matter.
-    let _ = io::stdout().write_all(READY).and_then(|()| io::stdout().flush());
+    // The parent may have been killed; the server runs without it.
+    let _ = io::stdout().write_all(READY_LINE).and_then(|()| io::stdout().flush());
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
     if !keep_stderr {

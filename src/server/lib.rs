@@ -1,28 +1,30 @@
-//! The Gearman job server.
+//! The Gearman job server `gearmand`.
 //!
-//! `options` says what was asked for, `startup` brings it about, `event_loop`
-//! serves connections, and `http` is the front end in a thread of its own. What
-//! the job server is about is the crate `gearman-broker`.
+//! `options` reads the command line and the configuration file, `startup` opens what
+//! they ask for, `event_loop` serves connections, and `http` is the HTTP bridge with its
+//! thread. Jobs and workers are in the crate `gearman-broker`.
+//!
+//! Must not: be needed by the library.
 #![deny(unsafe_code)]
 
-mod announcement;
 mod daemon;
 mod event_loop;
 mod http;
 mod log;
-mod memory;
+mod memory_trimmer;
 mod options;
 mod privileges;
 mod startup;
+mod state_file;
 mod systemd;
 
-pub use memory::{ALLOCATOR, Allocator};
+pub use memory_trimmer::{Allocator, MIMALLOC};
 
 use std::process::ExitCode;
 
-/// The program `gearmand`.
+/// Runs the program `gearmand`.
 pub fn main() -> ExitCode {
-    memory::use_small_pages();
+    memory_trimmer::use_small_pages();
     let options = match options::parse() {
         Ok(options) => options,
         Err(code) => return code,

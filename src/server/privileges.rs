@@ -1,16 +1,16 @@
-//! What the process may do: its limits, and whose it is.
+//! Limits and user of the process.
 //!
-//! Must not: know why.
+//! Must not: read options.
 
 use std::io;
 
 use nix::unistd::{User, geteuid, setgid, setgroups, setuid};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 
-/// Allows as many open files as asked for, or, for 0 too, as the user may have.
+/// Sets the limit on open files. `None` and 0 are the hard limit.
 ///
 /// # Errors
-/// When the user may not have so many.
+/// When the number is above the hard limit and the user is not root.
 pub(crate) fn limit_files(wanted: Option<u64>) -> io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     match wanted {
@@ -22,11 +22,14 @@ pub(crate) fn limit_files(wanted: Option<u64>) -> io::Result<()> {
     }
     setrlimit(Resource::Nofile, limit).map_err(|error| {
         let wanted = wanted.unwrap_or_default();
-        io::Error::new(error.kind(), format!("--file-descriptors {wanted}: {error}"))
+        io::Error::new(
+            error.kind(),
+            format!("--file-descriptors {wanted}: cannot set the limit: {error}"),
+        )
     })
 }
 
-/// Lets a crash leave as large a core dump as the user may have.
+/// Raises the limit on core dumps to the hard limit.
 ///
 /// # Errors
 /// As the system calls.
@@ -35,36 +38,33 @@ pub(crate) fn allow_core_dumps() -> io::Result<()> {
     limit.current = limit.maximum;
     setrlimit(Resource::Core, limit)
         .map_err(io::Error::from)
-        // The system forbids them to whoever changed the user.
+        // A process that changed its user dumps no core by default.
         .and_then(|()| Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?))
-        .map_err(|e| io::Error::new(e.kind(), format!("--coredump: {e}")))
+        .map_err(|e| io::Error::new(e.kind(), format!("--coredump: cannot enable core dumps: {e}")))
 }
 
-/// The user of this name.
+/// Looks up a user by name.
 ///
 /// # Errors
-/// When there is none.
+/// When the user does not exist.
 pub(crate) fn find_user(name: &str) -> io::Result<User> {
     match User::from_name(name) {
         Ok(Some(user)) => Ok(user),
-        Ok(None) => Err(io::Error::other(format!("--user: could not find user {name}"))),
+        Ok(None) => Err(io::Error::other(format!("--user {name}: no such user"))),
         Err(error) => Err(io::Error::other(format!("--user {name}: {error}"))),
     }
 }
 
-/// Becomes a user for good, without any group but the user's own.
+/// Changes the user for good, with no group but the user's primary one.
 ///
 /// # Errors
-/// When the process is neither root's nor already the user's.
+/// When the process runs as neither root nor that user.
 pub(crate) fn become_user(user: &User) -> io::Result<()> {
     if geteuid() == user.uid {
         return Ok(());
     }
     if !geteuid().is_root() {
-        return Err(io::Error::other(format!(
-            "--user {}: must be root to switch users",
-            user.name
-        )));
+        return Err(io::Error::other(format!("--user {}: only root can switch users", user.name)));
     }
     setgroups(&[])
         .and_then(|()| setgid(user.gid))

@@ -1,39 +1,43 @@
-//! From options to a running server and back: limits, listeners, user, log, the
-//! files that say who and where the server is, in this order.
+//! Starts the server from its options: limits, listeners, user, log, event loop, pid
+//! file and port file, in this order.
 //!
-//! Must not: know the protocol or the event loop's insides.
+//! Must not: know the protocol or the internals of the event loop.
 
 use std::io;
 use std::net::TcpListener;
 
-use crate::announcement::Announcement;
 use crate::daemon;
-use crate::event_loop::{Binding, Keepalive, Listener, Server, bind, bind_tcp, path};
+use crate::event_loop::{
+    Binding, EventLoop, Keepalive, Listener, TcpBinding, bind, bind_tcp, path,
+};
 use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
-use crate::options::{FileChoice, Http, Jobs, Network, Options, Process, Protocol};
+use crate::options::{
+    FileChoice, HttpOptions, JobOptions, NetworkOptions, ProcessOptions, Protocol, ServerOptions,
+};
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
+use crate::state_file::StateFile;
 use crate::systemd;
 use gearman_broker::{Broker, Config, Wakeup};
 use gearman_session::Settings;
 
-/// What `--job-retries=0` means here, and how to say what it means elsewhere.
+/// Warning about `--job-retries=0`, whose meaning depends on the version.
 const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is handed out again \
-     without limit, as with gearmand up to 2.0.0. Later versions of the original take 0 for a \
-     single attempt: say --job-retries=1 for that, and leave the option out for no limit";
+     without limit, as in gearmand up to 2.0.0. Later versions of the original take 0 for a \
+     single attempt: use --job-retries=1 for that, or leave the option out for no limit";
 
-/// Runs the server until it is told to stop.
+/// Runs the server until it shuts down.
 ///
 /// # Errors
-/// What keeps it from starting or from going on.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let Options { process, network, jobs, http, .. } = options;
+/// When the server cannot start, or when waiting for events fails.
+pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
+    let ServerOptions { process, network, jobs, http, .. } = options;
     if process.daemon_child {
         daemon::detach()?;
     }
     let user = process.user().map(find_user).transpose()?;
     limit_files(process.file_descriptors)?;
-    // Before the user is changed: some ports are root's.
+    // Before the user changes: ports below 1024 need root.
     let listeners = listen(network)?;
     let http = listen_http(http, network)?;
     if let Some(user) = &user {
@@ -57,28 +61,31 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     });
     let keep_stderr = log.is_stderr();
     let settings = settings(process, network);
-    let mut server = Server::new(listeners, broker, log, settings, keepalive(network))?;
+    let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
     if let Some(listeners) = http {
-        let limits = Limits { packet: network.max_packet_size, result: network.output_limit };
-        server.speak_http(listeners, limits)?;
+        let limits = Limits {
+            packet_bytes: network.packet_bytes_max,
+            result_bytes: network.unread_bytes_max,
+        };
+        server.start_http_bridge(listeners, limits)?;
     }
 
     let _pid_file = match process.pid_file() {
         None => None,
-        Some(FileChoice::Named(path)) => Some(Announcement::write(path, pid)?),
-        Some(FileChoice::Default(path)) => Announcement::write(path, pid).ok(),
+        Some(FileChoice::Named(path)) => Some(StateFile::write("--pid-file", path, pid)?),
+        Some(FileChoice::Default(path)) => StateFile::write("--pid-file", path, pid).ok(),
     };
     let _port_file = match (&network.port_file, port) {
         (None, _) => None,
-        (Some(path), Some(port)) => Some(Announcement::write(path, port)?),
+        (Some(path), Some(port)) => Some(StateFile::write("--port-file", path, port)?),
         (Some(path), None) => {
             return Err(io::Error::other(format!(
-                "--port-file {}: there is no port",
+                "--port-file {}: the server listens on Unix sockets only, which have no port",
                 path.display()
             )));
         }
     };
-    // Before the process that systemd started ends.
+    // Before the parent that systemd started exits.
     systemd::ready();
     if process.daemon_child {
         daemon::ready(keep_stderr)?;
@@ -86,8 +93,8 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     server.run()
 }
 
-/// The listeners that systemd opened; without any, those that were asked for.
-fn listen(network: &Network) -> io::Result<Vec<Listener>> {
+/// The listeners that systemd passed, or else those of `--listen` and `--port`.
+fn listen(network: &NetworkOptions) -> io::Result<Vec<Listener>> {
     let inherited = systemd::listeners()?;
     if !inherited.is_empty() {
         return Ok(inherited);
@@ -100,46 +107,51 @@ fn listen(network: &Network) -> io::Result<Vec<Listener>> {
     })
 }
 
-/// Opens what HTTP is to be spoken at, if it is to be spoken.
-fn listen_http(http: &Http, network: &Network) -> io::Result<Option<Listeners>> {
-    let named = if http.http_listen.is_empty() { &network.listen } else { &http.http_listen };
+/// Opens the listeners of the HTTP bridge and of the metrics, if there are any.
+fn listen_http(http: &HttpOptions, network: &NetworkOptions) -> io::Result<Option<Listeners>> {
+    let (named, names_option) = match http.http_listen.is_empty() {
+        true => (&network.listen, "--listen"),
+        false => (&http.http_listen, "--http-listen"),
+    };
     let hosts = named.iter().map(String::as_str).filter(|name| path(name).is_none());
     let mut names: Vec<&str> = hosts.collect();
-    // Who listens on Unix sockets alone does not want the world to come in here.
+    // With Unix sockets only, HTTP must not be reachable from other machines.
     if names.is_empty() && !named.is_empty() {
         names.push("localhost");
     }
-    let open = |what: &str, port| -> io::Result<Vec<TcpListener>> {
-        let opened = bind_tcp(&names, port, network.backlog)
-            .map_err(|e| io::Error::new(e.kind(), format!("{what}: {e}")))?;
-        Ok(opened.into_iter().map(TcpListener::from).collect())
+    let open = |port_option, port| -> io::Result<Vec<TcpListener>> {
+        let backlog = network.backlog;
+        let binding = TcpBinding { names: &names, names_option, port, port_option, backlog };
+        Ok(bind_tcp(binding)?.into_iter().map(TcpListener::from).collect())
     };
     let mut listeners = Listeners::default();
     if let Some(Protocol::Http) = http.protocol {
-        listeners.jobs = open("HTTP", http.http_port)?;
+        listeners.jobs = open("--http-port", http.http_port)?;
     }
     if let Some(port) = http.metrics_port {
-        listeners.metrics = open("metrics", port)?;
+        listeners.metrics = open("--metrics-port", port)?;
     }
-    let is_asked = http.protocol == Some(Protocol::Http) || http.metrics_port.is_some();
-    Ok(is_asked.then_some(listeners))
+    let is_enabled = http.protocol == Some(Protocol::Http) || http.metrics_port.is_some();
+    Ok(is_enabled.then_some(listeners))
 }
 
-fn open_log(process: &Process) -> Log {
+fn open_log(process: &ProcessOptions) -> Log {
     let level = process.level();
     let log = match process.log_file() {
         FileChoice::Default(_) if process.syslog => return Log::syslog(level),
         FileChoice::Named(path) | FileChoice::Default(path) => Log::open(path, level)
             .unwrap_or_else(|error| {
                 let path = path.display();
-                eprintln!("gearmand: log file {path}: {error}; switching to standard error");
+                eprintln!(
+                    "gearmand: --log-file {path}: cannot open: {error}; logging to standard error"
+                );
                 Log::stderr(level)
             }),
     };
     if process.syslog { log.with_syslog() } else { log }
 }
 
-fn handle_prefix(jobs: &Jobs) -> String {
+fn handle_prefix(jobs: &JobOptions) -> String {
     jobs.job_handle_prefix.clone().unwrap_or_else(|| {
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
@@ -147,44 +159,44 @@ fn handle_prefix(jobs: &Jobs) -> String {
     })
 }
 
-fn settings(process: &Process, network: &Network) -> Settings {
+fn settings(process: &ProcessOptions, network: &NetworkOptions) -> Settings {
     Settings {
-        output_limit: network.output_limit,
-        packet_limit: network.max_packet_size,
+        output_limit: network.unread_bytes_max,
+        packet_limit: network.packet_bytes_max,
         allow_shutdown: process.allow_shutdown,
     }
 }
 
-/// A peer that vanished without a word is missed after two minutes, unless other
-/// numbers are given; the systems' own let it occupy a job for two hours.
-fn keepalive(network: &Network) -> Keepalive {
+/// The settings of TCP keepalive. By default a peer that vanished is detected after
+/// two minutes; with Linux's own settings it would keep its job for over two hours.
+fn keepalive(network: &NetworkOptions) -> Keepalive {
     let or = |given: i32, default| u32::try_from(given).unwrap_or(default);
     Keepalive {
-        idle: or(network.keepalive_idle, 60),
-        interval: or(network.keepalive_interval, 10),
-        count: or(network.keepalive_count, 6),
+        idle_seconds: or(network.keepalive_idle_seconds, 60),
+        interval_seconds: or(network.keepalive_interval_seconds, 10),
+        probes: or(network.keepalive_probes, 6),
     }
 }
 
-/// The option counts attempts; -1 and 0 are without limit. The original's versions
-/// disagree about 0, and what cannot lose a job is the safer meaning.
+/// The number of attempts that a job gets; -1 and 0 are no limit. The original's
+/// versions disagree about 0, and no limit is the meaning that loses no job.
 fn attempts(retries: i16) -> Option<u8> {
     u8::try_from(retries).ok().filter(|attempts| *attempts > 0)
 }
 
-/// Tells of an option that other versions understand otherwise: in the log, at
-/// every level, and on standard error.
-fn warn_of_versions(jobs: &Jobs, log: &mut Log) {
+/// Warns of an option with another meaning in other versions: in the log, whatever its
+/// level, and on standard error.
+fn warn_of_versions(jobs: &JobOptions, log: &mut Log) {
     if jobs.job_retries == 0 {
-        log.announce(Level::Warning, format_args!("{ZERO_RETRIES}"));
+        log.write_always(Level::Warning, format_args!("{ZERO_RETRIES}"));
         if !log.is_stderr() {
             eprintln!("gearmand: {ZERO_RETRIES}");
         }
     }
 }
 
-/// The original wakes everybody unless told otherwise; here that must be asked
-/// for.
+/// How many workers a job wakes. The original wakes all by default; here that needs
+/// `--worker-wakeup=0`.
 fn wakeup(limit: Option<u8>) -> Wakeup {
     match limit {
         None => Wakeup::AsNeeded,
@@ -199,11 +211,11 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn a_vanished_peer_is_missed_after_two_minutes_unless_told_otherwise() {
+    fn a_vanished_peer_is_detected_after_two_minutes_by_default() {
         let keepalive = |line: &str| {
-            let options = Options::try_parse_from(line.split(' ')).expect("parses");
-            let Keepalive { idle, interval, count } = keepalive(&options.network);
-            (idle, interval, count)
+            let options = ServerOptions::try_parse_from(line.split(' ')).expect("parses");
+            let Keepalive { idle_seconds, interval_seconds, probes } = keepalive(&options.network);
+            (idle_seconds, interval_seconds, probes)
         };
         assert_eq!(keepalive("gearmand"), (60, 10, 6));
         let all = "gearmand --keepalive --keepalive-idle 5 --keepalive-interval 0";
@@ -211,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_without_limit_where_less_than_one_was_asked_for() {
+    fn fewer_than_one_retry_means_no_limit() {
         let counts = [-1, 0, 1, 2, 255].map(attempts);
         assert_eq!(counts, [None, None, Some(1), Some(2), Some(255)]);
     }

@@ -1,9 +1,6 @@
-//! What systemd and the server have to say to each other: sockets that it
-//! opened, and how the server is.
+//! Socket activation and notifications of systemd. Without systemd it does nothing.
 //!
-//! Without systemd nothing of this does anything.
-//!
-//! Must not: be needed.
+//! Must not: be required.
 
 use std::io;
 use std::time::Duration;
@@ -14,20 +11,20 @@ use sd_notify::NotifyState;
 
 use crate::event_loop::Listener;
 
-/// The sockets that were opened for this process.
+/// The listening sockets that systemd passed to this process.
 ///
 /// # Errors
-/// When one of them is not what a server can listen on.
+/// When one of them is not a listening TCP or Unix socket.
 pub(crate) fn listeners() -> io::Result<Vec<Listener>> {
     let mut inherited = ListenFd::from_env();
     (0..inherited.len()).map(|index| take(&mut inherited, index)).collect()
 }
 
 fn take(inherited: &mut ListenFd, index: usize) -> io::Result<Listener> {
-    let wrong = |error| io::Error::other(format!("socket {index} from the environment: {error}"));
+    let wrong = |error| io::Error::other(format!("socket {index} of LISTEN_FDS: {error}"));
     if let Ok(Some(listener)) = inherited.take_unix_listener(index) {
         listener.set_nonblocking(true).map_err(wrong)?;
-        // Its file is not ours.
+        // systemd owns its file.
         return Ok(Listener::Unix(UnixListener::from_std(listener), None));
     }
     match inherited.take_tcp_listener(index) {
@@ -40,29 +37,29 @@ fn take(inherited: &mut ListenFd, index: usize) -> io::Result<Listener> {
     }
 }
 
-/// The server answers, and this is its process: systemd may have started another
-/// that is about to end.
+/// Reports that the server is ready, and its process id: with `--daemon` it is not the
+/// process that systemd started.
 pub(crate) fn ready() {
     notify(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
 }
 
-/// The server ends.
+/// Reports that the server shuts down.
 pub(crate) fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// The server is alive.
+/// Reports that the server is alive.
 pub(crate) fn alive() {
     notify(&[NotifyState::Watchdog]);
 }
 
-/// How often [`alive`] is to be said, if at all: twice as often as it is looked
-/// at.
+/// Time between two calls of [`alive`], half of the watchdog's timeout; `None` without
+/// a watchdog.
 pub(crate) fn heartbeat() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|period| period / 2)
 }
 
 fn notify(states: &[NotifyState<'_>]) {
-    // Nobody may be listening, and the server runs all the same.
+    // The server runs on if systemd does not receive it.
     let _ = sd_notify::notify(states);
 }

@@ -14,7 +14,7 @@ fn draining_server() -> (Server, Peer, Peer) {
     client.ask(&request(7, &["f", "", "1"]), &response(8, &["H:t:1"]));
     worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
     server.signal("USR1");
-    server.wait_for_line("SIGUSR1, jobs to finish: 1");
+    server.wait_for_line("SIGUSR1, draining: 1 jobs to finish");
     (server, client, worker)
 }
 
@@ -36,7 +36,7 @@ fn what_runs_or_waits_for_a_worker_that_is_here_is_done() {
     client.ask(&request(18, &["f", "", "2"]), &response(8, &["H:t:2"]));
     worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
     server.signal("USR1");
-    server.wait_for_line("SIGUSR1, jobs to finish: 2");
+    server.wait_for_line("SIGUSR1, draining: 2 jobs to finish");
     client.settle();
     assert!(std::net::TcpStream::connect(server.address).is_err(), "it still accepts");
     client.ask(&request(7, &["f", "", "3"]), &response(19, REFUSED));
@@ -69,7 +69,7 @@ fn what_nobody_here_does_holds_nobody_up() {
     server.signal("USR1");
     // Whoever waits is told.
     client.expect(&response(14, &["H:t:1"]));
-    server.wait_for_line("dropped 3 jobs: no connected worker can run them");
+    server.wait_for_line("Dropped 3 jobs: no connected worker can run them");
     assert!(server.wait().success());
 }
 

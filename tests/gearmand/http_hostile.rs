@@ -109,7 +109,7 @@ fn running_out_of_descriptors_ends_when_somebody_leaves() {
     let http = HttpServer::start(&["-f", "40"]);
     // No more wait than the backlog has room for.
     let idle: Vec<Http> = (0..45).map(|_| http.connect()).collect();
-    http.server.wait_for_line("HTTP: accept:");
+    http.server.wait_for_line("HTTP: cannot accept a connection:");
     drop(idle);
     is_well(&http);
 }

@@ -21,7 +21,7 @@ impl HttpServer {
             let (_, address) = line.split_once(name).expect("just found");
             address.parse().expect("an address in the log")
         };
-        let (jobs, metrics) = (address("HTTP at "), address("Metrics at "));
+        let (jobs, metrics) = (address("HTTP at "), address("metrics at "));
         HttpServer { server, jobs, metrics }
     }
 

@@ -80,7 +80,8 @@ fn a_daemon_that_cannot_listen_is_an_error_of_the_command() {
         let failed = gearmand(&arguments);
         assert_eq!(failed.status.code(), Some(1));
         let said = String::from_utf8_lossy(&failed.stderr).into_owned();
-        assert!(said.contains("in use"), "{said}");
+        let expected = format!("gearmand: --port {port}: cannot listen on 127.0.0.1:{port}: ");
+        assert!(said.starts_with(&expected) && said.contains("in use"), "{said}");
     }
 }
 
@@ -105,26 +106,22 @@ fn version_and_help_are_printed() {
     assert!(version.status.success());
     assert_eq!(
         String::from_utf8_lossy(&version.stdout),
-        concat!(
-            "gearmand ",
-            env!("CARGO_PKG_VERSION"),
-            " - https://github.com/gearman/gearmand/issues\n"
-        )
+        concat!("gearmand ", env!("CARGO_PKG_VERSION"), "\n")
     );
     assert!(String::from_utf8_lossy(&gearmand(&["-h"]).stdout).contains("--job-retries"));
 }
 
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
-    for (arguments, name) in [
-        (&["--ssl"][..], "--ssl"),
-        (&["-q", "libsqlite3"], "libsqlite3"),
-        (&["--nonsense"], "--nonsense"),
-        (&["-j", "256"], "256"),
-        (&["-P", "/nonexistent/pid", "-l", "none", "-p", "0"], "/nonexistent/pid"),
+    for (arguments, code, name) in [
+        (&["--ssl"][..], 2, "--ssl"),
+        (&["-q", "libsqlite3"], 2, "libsqlite3"),
+        (&["--nonsense"], 2, "--nonsense"),
+        (&["-j", "256"], 2, "256"),
+        (&["-P", "/nonexistent/pid", "-l", "none", "-p", "0"], 1, "--pid-file /nonexistent/pid"),
     ] {
         let refused = gearmand(arguments);
-        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(refused.status.code(), Some(code), "{arguments:?}");
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(said.contains(name), "{arguments:?}: {said}");
     }

@@ -70,6 +70,9 @@ fn a_file_that_is_no_socket_is_left_alone() {
     fs::write(&path, "precious").expect("written");
     let refused = gearmand(&["-L", &path, "-l", "stderr", "--pid-file=none"]);
     assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let expected = format!("gearmand: --listen {path}: the file exists and is not a socket\n");
+    assert_eq!(said, expected);
     assert_eq!(fs::read_to_string(&path).expect("still there"), "precious");
 }
 

@@ -108,8 +108,8 @@ fn a_server_that_is_well_says_so() {
 #[test]
 fn metrics_need_no_front_end_and_the_front_end_no_metrics() {
     let server = Server::start(&["--metrics-port", "0"]);
-    let line = server.wait_for_line("Metrics at ");
-    let address = line.split_once("Metrics at ").expect("found").1.parse().expect("an address");
+    let line = server.wait_for_line("metrics at ");
+    let address = line.split_once("metrics at ").expect("found").1.parse().expect("an address");
     server.connect().settle();
     let answer = Http::connect(address).ask("GET /readyz HTTP/1.0\r\n\r\n");
     assert_eq!(answer.status, 200);

@@ -12,11 +12,18 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// It ended with the original's code for a wrong command line, and said these.
+/// The exit code of a wrong command line, configuration file or environment.
+const USAGE: i32 = 2;
+/// The exit code of a start that failed for another reason.
+const FAILURE: i32 = 1;
+
+/// The server ended with this code and one line that has the prefix and these parts.
 #[track_caller]
-fn assert_refused(output: &Output, parts: &[&str]) {
+fn assert_error(output: &Output, code: i32, parts: &[&str]) {
     let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(output.stdout.is_empty(), "{said}");
+    assert!(said.starts_with("gearmand: ") && said.lines().count() == 1, "{said}");
     for part in parts {
         assert!(said.contains(part), "no {part:?} in {said}");
     }
@@ -46,7 +53,7 @@ fn the_configuration_file_has_the_options_that_the_command_line_has_not() {
 }
 
 #[test]
-fn what_is_wrong_in_a_configuration_file_is_named() {
+fn an_error_in_a_configuration_file_is_named_with_its_line() {
     let directory = Directory::new("wrong-config");
     let file = directory.file("gearmand.conf");
     for (lines, parts) in [
@@ -57,17 +64,20 @@ fn what_is_wrong_in_a_configuration_file_is_named() {
     ] {
         fs::write(&file, lines).expect("written");
         let refused = gearmand(&["--config-file", &file]);
-        assert_refused(&refused, &[&file, parts[0], parts[1]]);
+        assert_error(&refused, USAGE, &[&file, parts[0], parts[1]]);
     }
 }
 
 #[test]
-fn a_configuration_file_that_was_asked_for_must_be_there() {
-    let message = "Could not open configuration file.";
+fn a_configuration_file_that_an_option_names_must_exist() {
     let arguments = ["--config-file", "/nonexistent/gearmand.conf"];
-    assert_refused(&gearmand(&arguments), &[message, "/nonexistent/gearmand.conf"]);
+    let message = "--config-file /nonexistent/gearmand.conf: could not open configuration file: ";
+    assert_error(&gearmand(&arguments), USAGE, &[message, "No such file"]);
     match Command::new(ORIGINAL).args(arguments).output() {
-        Ok(output) => assert_refused(&output, &[message]),
+        Ok(output) => {
+            assert_eq!(output.status.code(), Some(1));
+            assert!(text(&output.stderr).contains("Could not open configuration file."));
+        }
         Err(error) => eprintln!("skipped: there is no {ORIGINAL}: {error}"),
     }
 }
@@ -82,7 +92,7 @@ fn the_port_of_the_environment_stands_in_for_the_default() {
 }
 
 #[test]
-fn a_value_that_makes_no_sense_is_named_with_its_option() {
+fn an_invalid_value_is_named_with_its_option() {
     for (option, value) in [
         ("--ack-delay", "1001"),
         ("--ack-delay", "10ms"),
@@ -111,18 +121,20 @@ fn a_value_that_makes_no_sense_is_named_with_its_option() {
         let name = option.trim_start_matches('-');
         let other = if option == "--port" { "-b1" } else { "-p0" };
         let refused = gearmand(&["--pid-file=none", other, &format!("{option}={value}")]);
-        assert_refused(&refused, &[name, value]);
+        let is_found_later = ["--user", "--listen"].contains(&option);
+        assert_error(&refused, if is_found_later { FAILURE } else { USAGE }, &[name, value]);
     }
 }
 
 #[test]
-fn an_equal_sign_with_nothing_behind_it_is_refused_and_named() {
+fn an_option_that_ends_with_its_equal_sign_is_refused() {
     let output = gearmand(&["--pid-file=none", "--listen="]);
-    assert_refused(&output, &["'--listen' has no value behind the equal sign"]);
+    assert_error(&output, USAGE, &["option '--listen' has no value after its equal sign"]);
     let directory = Directory::new("empty-value");
     let file = directory.file("conf");
     fs::write(&file, "--threads=4\n--user=\n").expect("written");
-    assert_refused(&gearmand(&["--config-file", &file]), &["line 2", "'--user' has no value"]);
+    let output = gearmand(&["--config-file", &file]);
+    assert_error(&output, USAGE, &["line 2", "'--user' has no value"]);
 }
 
 #[test]
@@ -133,11 +145,12 @@ fn without_its_log_file_the_log_is_standard_error() {
     server.connect().settle();
     let arguments = ["-L", "127.0.0.1", "-p0", "-l", "/nonexistent/log", "-P", "/nonexistent/pid"];
     let said = text(&gearmand(&arguments).stderr);
-    assert!(said.contains("/nonexistent/log") && said.contains("standard error"), "{said}");
+    assert!(said.starts_with("gearmand: --log-file /nonexistent/log: cannot open: "), "{said}");
+    assert!(said.contains("; logging to standard error\n"), "{said}");
 }
 
 #[test]
-fn what_the_original_does_not_understand_is_not_understood() {
+fn words_and_options_that_the_original_refuses_are_refused() {
     for arguments in [
         &["--verb", "INFO"][..],
         &["a-word"],
@@ -148,7 +161,12 @@ fn what_the_original_does_not_understand_is_not_understood() {
         &["-t", "x"],
         &["--port=1", "--port=2"],
     ] {
-        assert_refused(&gearmand(arguments), &[arguments[0].trim_end_matches("=1")]);
+        let option = match arguments[0] {
+            "-b" => "--backlog",
+            "-t" => "--threads",
+            other => other.trim_end_matches("=1"),
+        };
+        assert_error(&gearmand(arguments), USAGE, &[option]);
         match Command::new(ORIGINAL).args(arguments).output() {
             Ok(output) => assert_eq!(output.status.code(), Some(1), "{arguments:?}"),
             Err(error) => eprintln!("skipped: there is no {ORIGINAL}: {error}"),
@@ -162,4 +180,47 @@ fn arguments_can_be_checked_without_a_start() {
     let checked = gearmand(&arguments);
     assert!(checked.status.success(), "{}", text(&checked.stderr));
     assert_eq!((text(&checked.stdout), text(&checked.stderr)), (String::new(), String::new()));
+}
+
+#[test]
+fn a_wrong_port_in_the_environment_is_named() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    let output = command.env("GEARMAND_PORT", "x").output().expect("starts");
+    assert_error(&output, USAGE, &["invalid value 'x' for GEARMAND_PORT: neither a port number"]);
+}
+
+#[test]
+fn bash_completes_the_options_and_their_values() {
+    let script = gearmand(&["--generate-completion", "bash"]);
+    assert!(script.status.success());
+    for (words, expected) in [
+        (&["gearmand", "--lo"][..], "--log-file\n"),
+        (&["gearmand", "-d", "--job-r"], "--job-retries\n"),
+        (&["gearmand", "--verbose", "W"], "WARNING\n"),
+        (&["gearmand", "--generate-completion", "z"], "zsh\n"),
+        (&["gearmand", "--mysql"], ""),
+    ] {
+        let [.., previous, current] = words else { panic!("two words") };
+        let call = format!(
+            "{}\nCOMP_WORDS=({}); COMP_CWORD={}\n\
+             _gearmand gearmand '{current}' '{previous}'\n\
+             printf '%s\\n' \"${{COMPREPLY[@]}}\" | grep . || :",
+            text(&script.stdout),
+            words.join(" "),
+            words.len() - 1
+        );
+        let output = Command::new("bash").args(["--norc", "-c", &call]).output().expect("bash");
+        assert_eq!(text(&output.stdout), expected, "{words:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn the_example_of_the_configuration_file_is_accepted() {
+    let example = gearmand(&["--generate-config"]);
+    assert!(example.status.success() && !example.stdout.is_empty());
+    let directory = Directory::new("example-config");
+    let file = directory.file("gearmand.conf");
+    fs::write(&file, &example.stdout).expect("written");
+    let checked = gearmand(&["--config-file", &file, "--check-args"]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
 }

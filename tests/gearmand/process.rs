@@ -86,7 +86,7 @@ fn only_root_becomes_another_user() {
     };
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("--user root: must be root to switch users"), "{said}");
+    assert!(said.contains("--user root: only root can switch users"), "{said}");
 }
 
 #[test]

@@ -179,6 +179,17 @@ nothing_for_tests_is_shipped() {
     done
 }
 
+# The shells find the completions of gearmand, and the example is a valid file.
+completions_and_example_of_gearmand_are_installed() {
+    for file in usr/share/bash-completion/completions/gearmand \
+        usr/share/zsh/vendor-completions/_gearmand \
+        usr/share/fish/vendor_completions.d/gearmand.fish; do
+        grep -q -e generate-config "$root/$file" || { echo "$file is missing or wrong"; return 1; }
+    done
+    example=/usr/share/doc/gearman-job-server/examples/gearmand.conf
+    inside alone gearmand --config-file="$example" --check-args
+}
+
 # The administrator hears what that option means, and apt-listchanges has it too.
 zero_retries_are_explained() {
     grep "^gearman-job-server: /$default has --job-retries=0" "$work/installed"
@@ -236,6 +247,8 @@ check "dependencies are met and files are whole" all_is_well $ours
 check "the meaning of --job-retries=0 is explained" zero_retries_are_explained
 check "no file of the distribution's is left" no_original_is_left
 check "no switch for tests is in what is shipped" nothing_for_tests_is_shipped
+check "gearmand's completions and example are installed and valid" \
+    completions_and_example_of_gearmand_are_installed
 check "the loader finds our library, and no other" linker_finds_ours
 check "options, user, log and queue directory are kept" traces_are_kept
 must "a C program compiles against the headers" compiles

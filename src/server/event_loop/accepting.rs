@@ -1,6 +1,6 @@
-//! New connections, also when there is no room for them.
+//! Accepts connections, and retries when the system has no descriptor or memory left.
 //!
-//! Must not: know what connections are for.
+//! Must not: know the protocol of a connection.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
@@ -8,27 +8,27 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Token};
 
-use super::Server;
-use super::stream::Stream;
+use super::EventLoop;
+use super::accepted_socket::AcceptedSocket;
 use crate::log::Level;
 use gearman_broker::DriverTimer;
 use gearman_session::Origin;
 
-/// How many are accepted from a listener before those who are here get their turn.
+/// Connections accepted from a listener before the open ones are served.
 const ACCEPTS_PER_TURN: usize = 64;
-/// Milliseconds that accepting rests when there is no room for another connection.
-const NO_ROOM_REST_MS: u64 = 100;
-/// How often that is said.
-pub(super) const NO_ROOM_PERIOD: Duration = Duration::from_secs(10);
+/// Pause before accepting again when the system is out of descriptors or memory.
+const ACCEPT_RETRY_MS: u64 = 100;
+/// Shortest time between two log lines about that.
+pub(super) const ACCEPT_FAILURE_LOG_PERIOD: Duration = Duration::from_secs(10);
 
-impl Server {
-    /// Accepts whoever waits anywhere.
+impl EventLoop {
+    /// Accepts waiting connections from all listeners.
     pub(super) fn accept_all(&mut self) {
         self.is_full = false;
         (0..self.listeners.len()).for_each(|index| self.accept(index));
     }
 
-    /// Accepts whoever waits at a listener.
+    /// Accepts waiting connections from a listener.
     pub(super) fn accept(&mut self, index: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(listener) = self.listeners.get(index) else { return };
@@ -37,42 +37,54 @@ impl Server {
                     self.jobs
                         .journal
                         .write(Level::Info, format_args!("Accepted connection from {origin}"));
-                    self.welcome(stream, origin);
+                    self.register(stream, origin);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_full(&e) => {
-                    if self.no_room.admits(Instant::now()) {
-                        self.jobs.journal.write(Level::Error, format_args!("accept: {e}"));
+                    if self.accept_failures.admits(Instant::now()) {
+                        self.jobs.journal.write(
+                            Level::Error,
+                            format_args!(
+                                "Cannot accept a connection: {e}; retrying every \
+                                 {ACCEPT_RETRY_MS} ms"
+                            ),
+                        );
                     }
-                    // The poller will not call again for those who wait already.
+                    // The poller is edge-triggered: it does not report waiting connections again.
                     self.is_full = true;
                     if !std::mem::replace(&mut self.is_accepting_timed, true) {
-                        self.jobs.set_timer(NO_ROOM_REST_MS, DriverTimer::Accept);
+                        self.jobs.set_timer(ACCEPT_RETRY_MS, DriverTimer::Accept);
                     }
                     return;
                 }
-                // That one is gone; the next may be there.
-                Err(e) => self.jobs.journal.complain(Level::Warning, format_args!("accept: {e}")),
+                // That connection is gone; another may be waiting.
+                Err(e) => self
+                    .jobs
+                    .journal
+                    .complain(Level::Warning, format_args!("Cannot accept a connection: {e}")),
             }
         }
-        // The poller will not call again for the others.
+        // The poller does not report the remaining ones again.
         self.is_accepting_due = true;
     }
 
-    fn welcome(&mut self, stream: Stream, origin: Origin) {
+    fn register(&mut self, stream: AcceptedSocket, origin: Origin) {
         let descriptor = stream.as_raw_fd();
         let key = self.jobs.connect(stream, origin, descriptor);
         let Some(stream) = self.jobs.stream(key.index()) else { return };
         let token = Token(key.index());
         let registry = self.poll.registry();
         if let Err(error) = registry.register(stream.as_source(), token, Interest::READABLE) {
-            self.jobs.journal.write(Level::Error, format_args!("register: {error}"));
+            self.jobs.journal.write(
+                Level::Error,
+                format_args!("Dropped {origin}: cannot watch its socket: {error}"),
+            );
             self.jobs.disconnect(key);
         }
     }
 }
 
-/// Whether accepting failed for want of something that may come back.
+/// Whether accepting failed for lack of a resource that may be freed later.
 fn is_full(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let found = error.raw_os_error();

@@ -1,6 +1,6 @@
-//! From the names that were given to sockets that listen.
+//! Opens listening sockets for addresses, host names and paths.
 //!
-//! Must not: accept.
+//! Must not: accept connections.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -14,40 +14,58 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, 
 
 use super::listener::{Listener, SocketFile};
 
-/// How many free ports are tried before giving up on finding one that is free
-/// on every address.
+/// Number of ports to try until one is free on every address, if the port is 0.
 const PORT_TRIES: usize = 16;
 
-/// What may stand before a path; one that does not start at the root needs it.
-const UNIX: &str = "unix:";
+/// Prefix of a path; a relative path needs it.
+const UNIX_PREFIX: &str = "unix:";
 
 /// Where and how to listen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding<'a> {
-    /// Addresses, names, and paths of Unix sockets; without any it is every IPv4
-    /// and IPv6 address, for which "*" and "" stand too.
+    /// Addresses, host names, and paths of Unix sockets. None, "*" and "" are every
+    /// IPv4 and IPv6 address.
     pub(crate) names: &'a [String],
-    /// For addresses and names. 0 becomes the same free port on each.
+    /// The port of addresses and host names. 0 picks a port that is free on each.
     pub(crate) port: u16,
-    /// How many may wait to be accepted.
+    /// Longest queue of connections that wait to be accepted.
     pub(crate) backlog: i32,
-    /// Who may use the Unix sockets.
+    /// Permissions of the Unix sockets.
     pub(crate) mode: u32,
+}
+
+/// The TCP part of a binding, and the options that its errors name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TcpBinding<'a> {
+    /// Addresses and host names, as in [`Binding`].
+    pub(crate) names: &'a [&'a str],
+    pub(crate) names_option: &'static str,
+    pub(crate) port: u16,
+    pub(crate) port_option: &'static str,
+    pub(crate) backlog: i32,
 }
 
 /// Opens the listeners.
 ///
 /// # Errors
-/// When one of them cannot be opened. The error names it.
+/// When one of them cannot be opened. The error names it and its option.
 pub(crate) fn bind(binding: Binding<'_>) -> io::Result<Vec<Listener>> {
     let Binding { names, port, backlog, mode } = binding;
     let hosts: Vec<&str> = names.iter().map(String::as_str).filter(|n| path(n).is_none()).collect();
-    if names.iter().any(|name| name == UNIX) {
-        return Err(io::Error::other(format!("--listen {UNIX}: there is no path")));
+    if names.iter().any(|name| name == UNIX_PREFIX) {
+        let text = format!("--listen {UNIX_PREFIX}: no path after '{UNIX_PREFIX}'");
+        return Err(io::Error::other(text));
     }
     let mut listeners = Vec::new();
     if names.is_empty() || !hosts.is_empty() {
-        listeners.extend(bind_tcp(&hosts, port, backlog)?.into_iter().map(Listener::Tcp));
+        let opened = bind_tcp(TcpBinding {
+            names: &hosts,
+            names_option: "--listen",
+            port,
+            port_option: "--port",
+            backlog,
+        })?;
+        listeners.extend(opened.into_iter().map(Listener::Tcp));
     }
     for path in names.iter().filter_map(|name| path(name)) {
         let listener = listen_unix(path, backlog, mode).map_err(|error| {
@@ -58,62 +76,65 @@ pub(crate) fn bind(binding: Binding<'_>) -> io::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-/// The path that a name stands for, if it is not a host's.
+/// The path of a Unix socket, if the name is one.
 pub(crate) fn path(name: &str) -> Option<&Path> {
-    let path = name.strip_prefix(UNIX);
+    let path = name.strip_prefix(UNIX_PREFIX);
     path.or_else(|| name.starts_with('/').then_some(name)).map(Path::new)
 }
 
-/// Opens the listeners of hosts; without any, of every address.
+/// Opens the listeners of addresses and host names.
 ///
 /// # Errors
 /// As [`bind`].
-pub(crate) fn bind_tcp(names: &[&str], port: u16, backlog: i32) -> io::Result<Vec<TcpListener>> {
-    let places = resolve(names)?;
-    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
+pub(crate) fn bind_tcp(binding: TcpBinding<'_>) -> io::Result<Vec<TcpListener>> {
+    let addresses = resolve(binding.names, binding.names_option)?;
+    let mut tries = if binding.port == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
-        match bind_all(&places, port, backlog) {
+        match bind_all(&addresses, binding) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {}
             result => return result,
         }
     }
 }
 
-/// An address without a port, and whether another one will do on a machine that
-/// does not have its family.
-type Place = (SocketAddr, bool);
+/// An address without a port, and whether it may be left out on a machine without its
+/// address family.
+type BindAddress = (SocketAddr, bool);
 
-fn resolve(names: &[&str]) -> io::Result<Vec<Place>> {
-    // The C library takes "*" for every address where it looks one up to listen on,
-    // and the original passes it on.
+fn resolve(names: &[&str], option: &str) -> io::Result<Vec<BindAddress>> {
+    // "*" is every address, as in the C library's lookup, which the original uses.
     if names.is_empty() || names.iter().any(|name| ["*", ""].contains(name)) {
         let every: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
         return Ok(every.map(|address| (SocketAddr::new(address, 0), true)).into());
     }
-    let mut places: Vec<Place> = Vec::new();
+    let mut addresses: Vec<BindAddress> = Vec::new();
     for name in names {
         let host = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
         let found = (host, 0)
             .to_socket_addrs()
-            .map_err(|e| io::Error::new(e.kind(), format!("--listen {name}: {e}")))?;
+            .map_err(|e| io::Error::new(e.kind(), format!("{option} {name}: {e}")))?;
         let is_name = host.parse::<IpAddr>().is_err();
         for address in found {
-            match places.iter_mut().find(|(known, _)| *known == address) {
+            match addresses.iter_mut().find(|(known, _)| *known == address) {
                 Some((_, is_optional)) => *is_optional &= is_name,
-                None => places.push((address, is_name)),
+                None => addresses.push((address, is_name)),
             }
         }
     }
-    Ok(places)
+    Ok(addresses)
 }
 
-fn bind_all(places: &[Place], mut port: u16, backlog: i32) -> io::Result<Vec<TcpListener>> {
+fn bind_all(addresses: &[BindAddress], binding: TcpBinding<'_>) -> io::Result<Vec<TcpListener>> {
+    let TcpBinding { mut port, port_option, backlog, .. } = binding;
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut missing = None;
-    for &(mut address, is_optional) in places {
+    for &(mut address, is_optional) in addresses {
         address.set_port(port);
-        let named = |e: io::Error| io::Error::new(e.kind(), format!("listen on {address}: {e}"));
+        let named = |e: io::Error| {
+            let text = format!("{port_option} {}: cannot listen on {address}: {e}", binding.port);
+            io::Error::new(e.kind(), text)
+        };
         match listen(address, backlog) {
             Ok(listener) => {
                 port = listener.local_addr()?.port();
@@ -156,8 +177,8 @@ fn listen_unix(path: &Path, backlog: i32, mode: u32) -> io::Result<Listener> {
     remove_stale(path)?;
     let socket = stream_socket(AddressFamily::UNIX)?;
     let address = SocketAddrUnix::new(path)?;
-    // The file never has more rights than it will have. There is no other thread
-    // yet whose files this could concern.
+    // With the umask, the file has its final permissions from the start. No other
+    // thread runs yet whose files the umask could affect.
     let before = rustix::process::umask(!Mode::from_raw_mode(mode) & Mode::from_raw_mode(0o777));
     let bound = net::bind(&socket, &address);
     rustix::process::umask(before);
@@ -167,7 +188,7 @@ fn listen_unix(path: &Path, backlog: i32, mode: u32) -> io::Result<Listener> {
     Ok(Listener::Unix(UnixListener::from_std(socket.into()), Some(file)))
 }
 
-/// Removes a socket's file that a server left behind: one where nobody answers.
+/// Removes the socket of a server that no longer runs: one that refuses connections.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -175,7 +196,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Ok(found) if !found.file_type().is_socket() => {
             return Err(io::Error::new(
                 ErrorKind::AlreadyExists,
-                "there is something else than a socket",
+                "the file exists and is not a socket",
             ));
         }
         Ok(_) => {}
@@ -209,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_and_an_empty_word_are_every_address() {
+    fn a_star_and_an_empty_name_are_every_address() {
         let places = |names: &[&str]| bind_to(names).expect("listens").len();
         for names in [&["*"][..], &[""], &["127.0.0.1", "*"]] {
             let listeners = bind_to(names).expect("listens");
@@ -219,20 +240,20 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_the_sixth_version_may_stand_in_brackets() {
+    fn an_ipv6_address_may_have_brackets() {
         match bind_to(&["[::1]"]) {
             Ok(listeners) => assert!(listeners[0].to_string().starts_with("[::1]:")),
-            Err(error) => assert!(is_there_no_v6(&error), "{error}"),
+            Err(error) => assert!(is_ipv6_missing(&error), "{error}"),
         }
     }
 
-    fn is_there_no_v6(error: &io::Error) -> bool {
+    fn is_ipv6_missing(error: &io::Error) -> bool {
         matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported)
     }
 
     #[test]
-    fn a_unix_socket_comes_with_its_rights_and_goes() {
-        let path = socket("rights");
+    fn a_unix_socket_has_its_permissions_and_is_removed_on_drop() {
+        let path = socket("permissions");
         let listeners = bind_to(&[&format!("unix:{path}")]).expect("listens");
         assert_eq!((listeners[0].port(), listeners[0].to_string()), (None, path.clone()));
         let mode = std::fs::metadata(&path).expect("is there").permissions().mode();
@@ -242,29 +263,29 @@ mod tests {
     }
 
     #[test]
-    fn only_a_socket_where_nobody_answers_is_replaced() {
+    fn only_a_socket_that_refuses_connections_is_replaced() {
         let path = socket("stale");
         drop(std::os::unix::net::UnixListener::bind(&path).expect("binds"));
         let listeners = bind_to(&[&path]).expect("the stale one is replaced");
-        let error = bind_to(&[&path]).expect_err("somebody answers");
+        let error = bind_to(&[&path]).expect_err("a server answers");
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&path), "{error}");
         drop(listeners);
         std::fs::write(&path, "precious").expect("written");
-        let error = bind_to(&[&path]).expect_err("it is a file");
-        assert!(error.to_string().contains("something else than a socket"), "{error}");
+        let error = bind_to(&[&path]).expect_err("not a socket");
+        assert!(error.to_string().contains("is not a socket"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).expect("still there"), "precious");
         std::fs::remove_file(&path).expect("removed");
     }
 
     #[test]
-    fn what_cannot_be_listened_on_is_named() {
+    fn an_error_names_the_address_or_path() {
         let long = format!("/tmp/{}", "x".repeat(200));
         for name in ["192.0.2.1", "no such host", "/nonexistent/socket", &long, "relative/path"] {
             let error = bind_to(&[name]).expect_err(name);
             assert!(error.to_string().contains(name), "{error}");
         }
         let error = bind_to(&["127.0.0.1", "unix:"]).expect_err("no path");
-        assert_eq!(error.to_string(), "--listen unix:: there is no path");
+        assert_eq!(error.to_string(), "--listen unix:: no path after 'unix:'");
     }
 }

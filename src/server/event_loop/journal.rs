@@ -1,6 +1,6 @@
-//! What the job server reports, as lines of the log.
+//! Writes the events of the job server as log lines.
 //!
-//! Must not: decide what is worth a line; the level is the administrator's choice.
+//! Must not: leave out events; the log level and the throttle do.
 
 use crate::log::{Level, Log};
 use gearman_broker::ConnectionKey;
@@ -45,8 +45,8 @@ impl Journal for Log {
         self.complain(
             Level::Error,
             format_args!(
-                "Gave up job {handle} of function {function}, unique {unique}: none of {attempts} \
-                 attempts (--job-retries) ended with a result"
+                "Failed job {handle} of function {function}, unique {unique}: no result after \
+                 {attempts} attempts (--job-retries)"
             ),
         );
     }

@@ -1,6 +1,6 @@
-//! Listening sockets, and what every accepted one gets.
+//! Listening sockets, and the settings of accepted ones.
 //!
-//! Must not: know what connections are for.
+//! Must not: know the protocol of a connection.
 
 use std::fmt;
 use std::io;
@@ -15,42 +15,42 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::User;
 use rustix::net::sockopt;
 
-use super::stream::Stream;
+use super::accepted_socket::AcceptedSocket;
 use gearman_session::Origin;
 
-/// A socket that connections come from.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    /// A Unix socket, and its file if that goes with it.
+    /// A Unix socket, and its file if the server made it.
     Unix(UnixListener, Option<SocketFile>),
 }
 
 impl Listener {
-    /// Accepts somebody who waits.
+    /// Accepts a connection.
     ///
     /// # Errors
     /// As the system call.
-    pub(super) fn accept(&self, keepalive: Keepalive) -> io::Result<(Stream, Origin)> {
+    pub(super) fn accept(&self, keepalive: Keepalive) -> io::Result<(AcceptedSocket, Origin)> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
                 let _ = stream.set_nodelay(true);
                 keepalive.set(&stream);
-                Ok((Stream::Tcp(stream), Origin::Inet(address)))
+                Ok((AcceptedSocket::Tcp(stream), Origin::Inet(address)))
             }
             Listener::Unix(listener, _) => {
                 let (stream, _) = listener.accept()?;
-                // Not with rustix: to it no process is 0, which is what processes
-                // of other containers are.
+                // The process id is 0 for a process in another container, which
+                // rustix cannot represent.
                 let peer = getsockopt(&stream, PeerCredentials).ok();
                 let process = peer.map_or(0, |peer| peer.pid());
-                Ok((Stream::Unix(stream), Origin::Local(process)))
+                Ok((AcceptedSocket::Unix(stream), Origin::Local(process)))
             }
         }
     }
 
-    /// Its port, if it has one.
+    /// The TCP port, if it has one.
     pub(crate) fn port(&self) -> Option<u16> {
         match self {
             Listener::Tcp(listener) => Some(listener.local_addr().ok()?.port()),
@@ -58,7 +58,7 @@ impl Listener {
         }
     }
 
-    /// Makes the file of a Unix socket a user's.
+    /// Gives the file of a Unix socket to a user.
     ///
     /// # Errors
     /// As the system call.
@@ -69,7 +69,7 @@ impl Listener {
             .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.path.display())))
     }
 
-    /// What the poller watches.
+    /// The socket, as the poller registers it.
     pub(super) fn as_source(&mut self) -> &mut dyn Source {
         match self {
             Listener::Tcp(listener) => listener,
@@ -90,14 +90,14 @@ impl fmt::Display for Listener {
                 let path = address.as_ref().and_then(|address| address.as_pathname());
                 match path {
                     Some(path) => path.display().fmt(f),
-                    None => f.write_str("a Unix socket without a name"),
+                    None => f.write_str("an unnamed Unix socket"),
                 }
             }
         }
     }
 }
 
-/// The file of a Unix socket, removed at the end if it is still the same one.
+/// The file of a Unix socket, which is removed on drop if it is still the same one.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -106,10 +106,10 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// The file that is at a path now.
+    /// The file at this path.
     ///
     /// # Errors
-    /// When there is none.
+    /// When it does not exist.
     pub(super) fn new(path: PathBuf) -> io::Result<SocketFile> {
         let identity = identity(&path)?;
         Ok(SocketFile { path, identity })
@@ -125,53 +125,59 @@ fn identity(path: &std::path::Path) -> io::Result<(u64, u64)> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|found| found == self.identity) {
-            // The directory may not be ours any more; then the next server does it.
+            // Without write permission it stays; the next server removes it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// When to ask a silent peer whether it is still there; 0 leaves a value to the
-/// system.
+/// The settings of TCP keepalive; 0 keeps the system's value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keepalive {
-    /// Seconds of silence before the first question.
-    pub(crate) idle: u32,
-    /// Seconds between questions.
-    pub(crate) interval: u32,
-    /// Questions without an answer.
-    pub(crate) count: u32,
+    /// Time without traffic before the first probe.
+    pub(crate) idle_seconds: u32,
+    /// Time between probes.
+    pub(crate) interval_seconds: u32,
+    /// Number of unanswered probes after which the connection is closed.
+    pub(crate) probes: u32,
 }
 
 impl Keepalive {
-    /// Sets it. A socket that refuses is still a socket.
+    /// Applies the settings. A socket that refuses them works without.
     pub(super) fn set(self, socket: impl AsFd + Copy) {
         let seconds = |count: u32| Duration::from_secs(count.into());
         let _ = sockopt::set_socket_keepalive(socket, true);
-        if self.idle > 0 {
-            let _ = sockopt::set_tcp_keepidle(socket, seconds(self.idle));
+        if self.idle_seconds > 0 {
+            let _ = sockopt::set_tcp_keepidle(socket, seconds(self.idle_seconds));
         }
-        if self.interval > 0 {
-            let _ = sockopt::set_tcp_keepintvl(socket, seconds(self.interval));
+        if self.interval_seconds > 0 {
+            let _ = sockopt::set_tcp_keepintvl(socket, seconds(self.interval_seconds));
         }
-        if self.count > 0 {
-            let _ = sockopt::set_tcp_keepcnt(socket, self.count);
+        if self.probes > 0 {
+            let _ = sockopt::set_tcp_keepcnt(socket, self.probes);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::binding::bind_tcp;
+    use super::super::binding::{TcpBinding, bind_tcp};
     use super::*;
 
     #[test]
-    fn what_keepalive_was_asked_for_reaches_an_accepted_socket() {
-        let listener = bind_tcp(&["127.0.0.1"], 0, 1).expect("listens").remove(0);
+    fn an_accepted_socket_has_the_keepalive_settings() {
+        let binding = TcpBinding {
+            names: &["127.0.0.1"],
+            names_option: "--listen",
+            port: 0,
+            port_option: "--port",
+            backlog: 1,
+        };
+        let listener = bind_tcp(binding).expect("listens").remove(0);
         let address = listener.local_addr().expect("an address");
         let listener = Listener::Tcp(listener);
         let _peer = std::net::TcpStream::connect(address).expect("connects");
-        let keepalive = Keepalive { idle: 61, interval: 0, count: 7 };
+        let keepalive = Keepalive { idle_seconds: 61, interval_seconds: 0, probes: 7 };
         let (stream, origin) = loop {
             match listener.accept(keepalive) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
@@ -191,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_both_families_are_shown_as_such() {
+    fn addresses_of_each_family_have_their_own_form() {
         let origin = Origin::Inet("[2001:db8::1]:4730".parse().expect("an address"));
         assert_eq!(
             (origin.host(), origin.to_string()),

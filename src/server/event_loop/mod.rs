@@ -1,20 +1,20 @@
 //! The event loop: one thread, one poller.
 //!
-//! A turn waits, notes what is ready, lets the [`JobServer`] do what there is to do,
-//! and has it send what came of that.
+//! A turn waits for events, passes them to the [`JobServer`], and flushes what it has
+//! to send.
 //!
-//! Must not: know what bytes mean; that is the sessions'.
+//! Must not: interpret bytes; the sessions do.
 
+mod accepted_socket;
 mod accepting;
 mod binding;
-mod ending;
-mod front;
+mod http_bridge;
 mod journal;
 mod listener;
-mod stream;
-mod timer;
+mod shutdown;
+mod timer_fd;
 
-pub(crate) use binding::{Binding, bind, bind_tcp, path};
+pub(crate) use binding::{Binding, TcpBinding, bind, bind_tcp, path};
 pub(crate) use listener::{Keepalive, Listener};
 
 use std::io::{self, ErrorKind};
@@ -26,32 +26,32 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
-use crate::memory::MemoryTrimmer;
+use crate::memory_trimmer::MemoryTrimmer;
 use crate::systemd;
-use front::{Callers, Desk};
+use accepted_socket::AcceptedSocket;
 use gearman_broker::{Broker, DriverTimer, Now};
 use gearman_session::{Clock, Host, JobServer, Poller, Request, Settings};
-use stream::Stream;
-use timer::Timer;
+use http_bridge::{BridgedCalls, HttpBridge};
+use timer_fd::TimerFd;
 
-const SIGNALS: Token = Token(usize::MAX);
-const FRONT: Token = Token(usize::MAX - 1);
-const TIMER: Token = Token(usize::MAX - 2);
-/// Listeners have the numbers from here on, sessions those from 0.
-const LISTENERS: usize = usize::MAX / 2;
-/// Events per turn.
-const EVENTS: usize = 1024;
-/// Longest sleep while jobs wait for a time of day: the clock may be set.
+const SIGNALS_TOKEN: Token = Token(usize::MAX);
+const HTTP_BRIDGE_TOKEN: Token = Token(usize::MAX - 1);
+const TIMER_TOKEN: Token = Token(usize::MAX - 2);
+/// Tokens of listeners start here, tokens of sessions at 0.
+const FIRST_LISTENER_TOKEN: usize = usize::MAX / 2;
+/// Most events handled in one turn.
+const EVENTS_PER_TURN: usize = 1024;
+/// Longest sleep while jobs wait for a time of day, since the clock may be set.
 const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(5);
 
-/// What the event loop brings to its job server.
+/// What the event loop provides to its job server.
 struct Sockets;
 
 impl Host for Sockets {
-    type Stream = Stream;
+    type Stream = AcceptedSocket;
     type Clock = SystemClock;
     type Journal = Log;
-    type Bridge = Callers;
+    type Bridge = BridgedCalls;
 }
 
 /// The system's clocks.
@@ -70,17 +70,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// The poller of one call, and whether a session ended in it.
+/// The poller, and whether a connection was closed during one call.
 struct Registrar<'a> {
     registry: &'a Registry,
     has_closed: bool,
 }
 
-impl Poller<Stream> for Registrar<'_> {
+impl Poller<AcceptedSocket> for Registrar<'_> {
     fn watch_writable(
         &mut self,
         index: usize,
-        stream: &mut Stream,
+        stream: &mut AcceptedSocket,
         wanted: bool,
     ) -> io::Result<()> {
         let writable = wanted.then_some(Interest::WRITABLE);
@@ -88,86 +88,84 @@ impl Poller<Stream> for Registrar<'_> {
         self.registry.reregister(stream.as_source(), Token(index), interest)
     }
 
-    fn closed(&mut self, mut stream: Stream) {
-        // The socket is about to be closed, which does it too.
+    fn closed(&mut self, mut stream: AcceptedSocket) {
+        // If this fails, closing the socket deregisters it.
         let _ = self.registry.deregister(stream.as_source());
         self.has_closed = true;
     }
 }
 
-/// The server.
-pub(crate) struct Server {
+/// The event loop, with everything that it serves.
+pub(crate) struct EventLoop {
     poll: Poll,
     signals: Signals,
-    timer: Timer,
+    timer: TimerFd,
     listeners: Vec<Listener>,
     keepalive: Keepalive,
     jobs: JobServer<Sockets>,
-    /// Whether to accept again although the poller does not say so: there were too many
-    /// for one turn, or there is room again.
+    /// Whether to accept again without an event: a turn left connections waiting, or a
+    /// descriptor was freed.
     is_accepting_due: bool,
-    /// Whether there was no room for a connection.
+    /// Whether accepting failed for lack of a descriptor or memory.
     is_full: bool,
-    /// Whether accepting rests until a timer.
+    /// Whether a timer will retry accepting.
     is_accepting_timed: bool,
-    /// How often it is said that there is no room.
-    no_room: Throttle,
-    /// How often to say that the server is alive, if anything listens for it.
+    /// Limits the log lines about accepting.
+    accept_failures: Throttle,
+    /// Time between two signs of life for systemd's watchdog, if it is enabled.
     heartbeat: Option<Duration>,
     started: Instant,
     trimmer: MemoryTrimmer,
     running: bool,
-    /// Whether the last results of a drained server have their time, and whether that
-    /// is over.
-    last_results: LastResults,
-    /// The HTTP bridge, if HTTP is spoken.
-    desk: Option<Desk>,
+    drain_progress: DrainProgress,
+    /// The HTTP bridge, if HTTP or metrics are served.
+    bridge: Option<HttpBridge>,
 }
 
-/// Where a server that drains stands.
+/// How far a drain has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LastResults {
-    /// There are jobs, or no drain.
-    NotYet,
-    /// All jobs are done; results may be on their way.
-    Leaving,
-    /// The deadline has passed.
-    Overdue,
+enum DrainProgress {
+    /// Jobs are left, or the server does not drain.
+    JobsLeft,
+    /// All jobs are done; results are being sent.
+    Flushing,
+    /// The deadline for sending them has passed.
+    DeadlinePassed,
 }
 
-impl Server {
-    /// A server that is ready to run.
+impl EventLoop {
+    /// An event loop that is ready to run.
     ///
     /// # Errors
-    /// When the system refuses a poller or a signal handler.
+    /// When the system refuses a poller, a timer or a signal handler.
     pub(crate) fn new(
         mut listeners: Vec<Listener>,
         broker: Broker,
         mut log: Log,
         settings: Settings,
         keepalive: Keepalive,
-    ) -> io::Result<Server> {
+    ) -> io::Result<EventLoop> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
-            let (source, token) = (listener.as_source(), Token(LISTENERS + index));
+            let (source, token) = (listener.as_source(), Token(FIRST_LISTENER_TOKEN + index));
             poll.registry().register(source, token, Interest::READABLE)?;
         }
-        let mut signals = ending::catch_signals()?;
-        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-        let timer = Timer::new(poll.registry(), TIMER)?;
-        // Only now: what waits for this line may send a signal next.
+        let mut signals = shutdown::catch_signals()?;
+        poll.registry().register(&mut signals, SIGNALS_TOKEN, Interest::READABLE)?;
+        let timer = TimerFd::new(poll.registry(), TIMER_TOKEN)?;
+        // After the signal handlers: whatever waits for this line may send a signal.
         for listener in &listeners {
             log.write(Level::Info, format_args!("Listening on {listener}"));
         }
         let started = Instant::now();
         let clock = SystemClock { started };
-        let mut jobs = JobServer::new(broker, settings, clock, log, Callers::default());
-        // Timers count milliseconds.
+        let mut jobs = JobServer::new(broker, settings, clock, log, BridgedCalls::default());
+        // Timers have a resolution of 1 ms.
         let heartbeat = systemd::heartbeat().map(|period| period.max(Duration::from_millis(1)));
         if let Some(period) = heartbeat {
             jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
         }
-        Ok(Server {
+        Ok(EventLoop {
             poll,
             signals,
             timer,
@@ -177,22 +175,22 @@ impl Server {
             is_accepting_due: false,
             is_full: false,
             is_accepting_timed: false,
-            no_room: Throttle::new(1, accepting::NO_ROOM_PERIOD),
+            accept_failures: Throttle::new(1, accepting::ACCEPT_FAILURE_LOG_PERIOD),
             heartbeat,
             started,
             trimmer: MemoryTrimmer::default(),
             running: true,
-            last_results: LastResults::NotYet,
-            desk: None,
+            drain_progress: DrainProgress::JobsLeft,
+            bridge: None,
         })
     }
 
-    /// Serves until a signal ends it.
+    /// Serves until shutdown.
     ///
     /// # Errors
     /// When waiting for events fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS);
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
         self.enter(Phase::Serving);
         while self.running && !self.is_finished() {
             let timeout = self.poll_timeout()?;
@@ -209,11 +207,12 @@ impl Server {
         self.jobs.release();
         self.flush();
         self.jobs.journal.report_all_suppressed();
-        if let Some(desk) = self.desk.take() {
+        if let Some(bridge) = self.bridge.take() {
             self.jobs.bridge().close();
-            // A peer must not write to a server that reads no more while HTTP ends.
+            // While HTTP responses are sent, no peer may write to a server that reads no
+            // more.
             self.jobs.close_all();
-            desk.close();
+            bridge.close();
         }
         self.jobs.journal.write(Level::Info, format_args!("Shutdown complete"));
         Ok(())
@@ -221,10 +220,14 @@ impl Server {
 
     fn note(&mut self, event: &Event) {
         match event.token() {
-            SIGNALS => self.take_signals(),
-            TIMER => self.timer.rang(),
-            FRONT => self.desk.iter_mut().for_each(|desk| desk.is_called = true),
-            Token(number) if number >= LISTENERS => self.accept(number - LISTENERS),
+            SIGNALS_TOKEN => self.take_signals(),
+            TIMER_TOKEN => self.timer.fired(),
+            HTTP_BRIDGE_TOKEN => {
+                self.bridge.iter_mut().for_each(|bridge| bridge.has_requests = true)
+            }
+            Token(number) if number >= FIRST_LISTENER_TOKEN => {
+                self.accept(number - FIRST_LISTENER_TOKEN)
+            }
             Token(index) => {
                 if event.is_writable() {
                     self.jobs.writable(index);
@@ -236,7 +239,7 @@ impl Server {
         }
     }
 
-    /// Everything of a turn that is not waiting.
+    /// Does the work of a turn.
     fn turn(&mut self) {
         if std::mem::take(&mut self.is_accepting_due) {
             self.accept_all();
@@ -252,7 +255,7 @@ impl Server {
             Some(Request::Drain) => self.drain(),
             None => {}
         }
-        self.serve_front();
+        self.serve_http_bridge();
         self.flush();
         self.note_closed(has_closed);
         self.jobs.journal.report_suppressed();
@@ -274,12 +277,12 @@ impl Server {
                     self.jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
                 }
             }
-            DriverTimer::DrainDeadline => self.last_results = LastResults::Overdue,
+            DriverTimer::DrainDeadline => self.drain_progress = DrainProgress::DeadlinePassed,
             DriverTimer::TrimMemory => self.trimmer.trim(self.jobs.broker.job_count()),
         }
     }
 
-    /// Sends what there is to send, and closes what is to be closed.
+    /// Sends queued packets, and closes connections that are done.
     fn flush(&mut self) {
         let mut registrar = Registrar { registry: self.poll.registry(), has_closed: false };
         self.jobs.flush(&mut registrar);
@@ -287,30 +290,30 @@ impl Server {
         self.note_closed(has_closed);
     }
 
-    /// Where there was no room for a connection, there may be now.
+    /// Retries accepting if a closed connection freed a descriptor.
     fn note_closed(&mut self, has_closed: bool) {
         if has_closed && self.is_full {
             self.is_accepting_due = true;
         }
     }
 
-    /// How long to wait for events: not at all, or until there are some. What is due
-    /// at a time is one, too.
+    /// The timeout of the next wait: none, or zero if there is work. What is due later
+    /// is an event of the timer.
     ///
     /// # Errors
-    /// When the system does not set the timer.
+    /// When the system refuses to set the timer.
     fn poll_timeout(&mut self) -> io::Result<Option<Duration>> {
-        let is_called = self.desk.as_ref().is_some_and(Desk::is_busy);
-        let is_busy = self.jobs.is_busy() || self.is_accepting_due || is_called;
+        let has_requests = self.bridge.as_ref().is_some_and(HttpBridge::is_busy);
+        let is_busy = self.jobs.is_busy() || self.is_accepting_due || has_requests;
         let may_wait = !is_busy
             && match self.next_due() {
-                Some(due) => self.timer.ring_by(due)?,
+                Some(due) => self.timer.fire_by(due)?,
                 None => true,
             };
         Ok(if may_wait { None } else { Some(Duration::ZERO) })
     }
 
-    /// When there is something to do next, if nothing happens before.
+    /// When the next timer is due.
     fn next_due(&self) -> Option<Instant> {
         let (ticks, unix) = self.jobs.next_due();
         let running = ticks.and_then(|due| self.started.checked_add(Duration::from_millis(due)));

@@ -1,6 +1,6 @@
-//! Connections that speak HTTP, from accepting to closing.
+//! HTTP connections, from accepting to closing.
 //!
-//! Must not: know what is asked for; that is the services'.
+//! Must not: interpret requests; `jobs` and `probes` do.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,80 +18,81 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use super::patience::Patient;
 use super::reply::Response;
-use super::{Limits, Link, Listeners, Phase, jobs, probes};
+use super::write_timeout::WriteTimeoutStream;
+use super::{EventLoopHandle, Limits, Listeners, Phase, jobs, probes};
 use crate::log::Level;
 
-/// How long a connection may be silent before and inside the head of a request.
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
-/// How large the head of a request may be, and how much is received at once.
-const HEAD_SIZE: usize = 128 << 10;
-/// How long accepting rests when there is no room for another connection.
-const REST: Duration = Duration::from_millis(100);
-/// How often that is worth a line in the log.
-const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Longest time until the head of a request is received.
+const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest head of a request, and largest read.
+const HEAD_BYTES_MAX: usize = 128 << 10;
+/// Pause after a failure to accept.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Shortest time between two log lines about such failures.
+const ACCEPT_ERROR_LOG_PERIOD: Duration = Duration::from_secs(10);
 
-/// What a listener is for.
+/// What a listener serves.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+enum ListenerPurpose {
     Jobs,
     Metrics,
 }
 
 /// What all connections share.
 pub(super) struct Shared {
-    pub(super) link: Arc<Link>,
+    pub(super) event_loop: Arc<EventLoopHandle>,
     pub(super) limits: Limits,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
-/// Who a connection is.
+/// The peer of a connection.
 #[derive(Clone, Copy)]
-pub(super) struct Peer {
+pub(super) struct HttpPeer {
     pub(super) descriptor: i32,
     pub(super) address: IpAddr,
 }
 
-/// Serves all listeners until the server ends and the last answer is sent.
+/// Serves all listeners until the server shuts down and the last response is sent.
 pub(super) async fn serve(
     listeners: Listeners,
     limits: Limits,
-    link: Arc<Link>,
+    event_loop: Arc<EventLoopHandle>,
     phase: watch::Receiver<Phase>,
 ) {
-    let shared = Arc::new(Shared { link, limits, phase });
-    // Whoever is at work holds a sender: when there is none left, all are done.
-    let (at_work, mut done) = mpsc::channel::<Infallible>(1);
-    let jobs = listeners.jobs.into_iter().map(|listener| (listener, Purpose::Jobs));
-    let metrics = listeners.metrics.into_iter().map(|listener| (listener, Purpose::Metrics));
+    let shared = Arc::new(Shared { event_loop, limits, phase });
+    // Every task holds a sender. The channel closes when the last task ends.
+    let (task_guard, mut done) = mpsc::channel::<Infallible>(1);
+    let jobs = listeners.jobs.into_iter().map(|listener| (listener, ListenerPurpose::Jobs));
+    let metrics =
+        listeners.metrics.into_iter().map(|listener| (listener, ListenerPurpose::Metrics));
     for (listener, purpose) in jobs.chain(metrics) {
-        let (shared, at_work) = (Arc::clone(&shared), at_work.clone());
+        let (shared, task_guard) = (Arc::clone(&shared), task_guard.clone());
         tokio::spawn(async move {
-            let link = Arc::clone(&shared.link);
-            if let Err(error) = accept_all(listener, purpose, shared, at_work).await {
-                link.log(Level::Error, format!("HTTP: {error}"));
+            let event_loop = Arc::clone(&shared.event_loop);
+            if let Err(error) = accept_all(listener, purpose, shared, task_guard).await {
+                event_loop.log(Level::Error, format!("HTTP: cannot serve a listener: {error}"));
             }
         });
     }
-    drop(at_work);
+    drop(task_guard);
     done.recv().await;
 }
 
-/// Until when listeners and connections of this purpose are of use.
-fn last_phase(purpose: Purpose) -> Phase {
+/// The last phase in which listeners and connections of this purpose are open.
+fn last_phase(purpose: ListenerPurpose) -> Phase {
     match purpose {
-        Purpose::Jobs => Phase::Serving,
-        // It is worth watching how the last jobs are done.
-        Purpose::Metrics => Phase::Draining,
+        ListenerPurpose::Jobs => Phase::Serving,
+        // Metrics stay available during a drain.
+        ListenerPurpose::Metrics => Phase::Draining,
     }
 }
 
 async fn accept_all(
     listener: std::net::TcpListener,
-    purpose: Purpose,
+    purpose: ListenerPurpose,
     shared: Arc<Shared>,
-    at_work: mpsc::Sender<Infallible>,
+    task_guard: mpsc::Sender<Infallible>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut phase = shared.phase.clone();
@@ -104,26 +105,33 @@ async fn accept_all(
         };
         match accepted {
             Ok((stream, address)) => {
-                let (shared, at_work) = (Arc::clone(&shared), at_work.clone());
+                let (shared, task_guard) = (Arc::clone(&shared), task_guard.clone());
                 tokio::spawn(async move {
-                    converse(stream, address.ip(), purpose, shared).await;
-                    drop(at_work);
+                    serve_connection(stream, address.ip(), purpose, shared).await;
+                    drop(task_guard);
                 });
             }
-            // Either there is no room now, or that one is gone.
+            // No descriptor is left, or the connection is gone.
             Err(error) => {
-                if last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+                if last_line.is_none_or(|at| at.elapsed() >= ACCEPT_ERROR_LOG_PERIOD) {
                     last_line = Some(Instant::now());
-                    shared.link.log(Level::Error, format!("HTTP: accept: {error}"));
+                    shared
+                        .event_loop
+                        .log(Level::Error, format!("HTTP: cannot accept a connection: {error}"));
                 }
-                sleep(REST).await;
+                sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-async fn converse(stream: TcpStream, address: IpAddr, purpose: Purpose, shared: Arc<Shared>) {
-    let peer = Peer { descriptor: stream.as_raw_fd(), address };
+async fn serve_connection(
+    stream: TcpStream,
+    address: IpAddr,
+    purpose: ListenerPurpose,
+    shared: Arc<Shared>,
+) {
+    let peer = HttpPeer { descriptor: stream.as_raw_fd(), address };
     let mut phase = shared.phase.clone();
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
@@ -131,13 +139,13 @@ async fn converse(stream: TcpStream, address: IpAddr, purpose: Purpose, shared: 
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(HEAD_SIZE)
+        .header_read_timeout(HEAD_READ_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(Patient::new(stream)), service);
+        .serve_connection(TokioIo::new(WriteTimeoutStream::new(stream)), service);
     let mut connection = pin!(connection);
     let over = pin!(phase.wait_for(move |&phase| phase > last_phase(purpose)));
-    // How a connection breaks concerns nobody but its peer.
+    // Errors of a single connection are not logged.
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = over => {}
@@ -148,12 +156,12 @@ async fn converse(stream: TcpStream, address: IpAddr, purpose: Purpose, shared: 
 
 async fn answer(
     request: hyper::Request<Incoming>,
-    peer: Peer,
-    purpose: Purpose,
+    peer: HttpPeer,
+    purpose: ListenerPurpose,
     shared: &Shared,
 ) -> Response {
     match purpose {
-        Purpose::Jobs => jobs::answer(request, peer, shared).await,
-        Purpose::Metrics => probes::answer(&request, shared).await,
+        ListenerPurpose::Jobs => jobs::answer(request, peer, shared).await,
+        ListenerPurpose::Metrics => probes::answer(&request, shared).await,
     }
 }

@@ -1,8 +1,8 @@
-//! From the packets of a call to its response: one status per outcome.
+//! Turns the packets of an HTTP call into its response: one status per outcome.
 //!
-//! A result that comes in pieces is kept until it is whole, because only then
-//! its status is known. From a megabyte on, or if the client asked for it, it is
-//! passed on as it comes; if such a job fails, its response breaks off.
+//! A result in pieces is buffered until it is complete, because only then its status is
+//! known. Above 1 MiB, or if the client asked for it, the pieces are streamed; if such a
+//! job fails, the response is cut off.
 //!
 //! Must not: know how a request was made.
 
@@ -14,81 +14,87 @@ use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Frame};
 use hyper::header::{HeaderValue, RETRY_AFTER};
 
-use super::link::Call;
-use super::reply::{Response, explain, in_pieces, with_body};
+use super::channel::HttpCall;
+use super::reply::{Response, explain, streamed, with_body};
 use gearman_protocol::{Command, Decoded, decode};
 
-/// How large a result is kept until it is whole.
-const KEPT: usize = 1 << 20;
+/// Size above which a result is streamed instead of buffered.
+const STREAM_THRESHOLD_BYTES: usize = 1 << 20;
 
-/// What a client asks for beside its job.
-pub(super) struct Wish {
-    /// To hear only that the job was accepted.
+/// How a client wants the result of its job.
+pub(super) struct Delivery {
+    /// Not at all: the response only says that the job was accepted.
     pub(super) background: bool,
-    /// Whether its result can be passed on as it comes.
-    pub(super) stream: bool,
-    /// Whether it is to be, from the first piece on.
-    pub(super) at_once: bool,
-    /// Bytes of a result that is kept until it is whole.
-    pub(super) limit: usize,
+    /// Whether the result may be streamed.
+    pub(super) can_stream: bool,
+    /// Whether the result is streamed from the first piece on.
+    pub(super) stream_at_once: bool,
+    /// Largest result that is buffered.
+    pub(super) buffered_bytes_max: usize,
 }
 
-/// What a packet means to somebody who waits for a job.
-enum News {
-    /// The job has this handle.
+/// What a packet says about a job.
+enum JobEvent {
+    /// The job was accepted and has this handle.
     Created(Vec<u8>),
-    /// A piece of its result.
+    /// A piece of the result.
     Piece(Bytes),
-    /// The end, and what the packet was.
+    /// The job ended with this command and this rest of the result.
     End(Command, Bytes),
-    /// There will be no job: a code and a text.
+    /// The job was refused, with a code and a text.
     Refused(Vec<u8>, Vec<u8>),
-    /// Nothing.
+    /// Nothing that matters here.
     Other,
 }
 
-fn read(bytes: Vec<u8>) -> News {
+fn read(bytes: Vec<u8>) -> JobEvent {
     let bytes = Bytes::from(bytes);
-    let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { return News::Other };
-    // The body is the end of the packet; it is not copied.
+    let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { return JobEvent::Other };
+    // The body is a slice of the packet, not a copy.
     let body = || bytes.slice(bytes.len() - packet.body().len()..);
     let command = packet.command();
     match command {
-        Command::JobCreated => News::Created(packet.arg(0).to_vec()),
-        Command::WorkData => News::Piece(body()),
-        Command::WorkComplete | Command::WorkException => News::End(command, body()),
-        Command::WorkFail => News::End(command, Bytes::new()),
-        Command::Error => News::Refused(packet.arg(0).to_vec(), packet.arg(1).to_vec()),
+        Command::JobCreated => JobEvent::Created(packet.arg(0).to_vec()),
+        Command::WorkData => JobEvent::Piece(body()),
+        Command::WorkComplete | Command::WorkException => JobEvent::End(command, body()),
+        Command::WorkFail => JobEvent::End(command, Bytes::new()),
+        Command::Error => JobEvent::Refused(packet.arg(0).to_vec(), packet.arg(1).to_vec()),
         // Progress and warnings are not part of the result.
-        _ => News::Other,
+        _ => JobEvent::Other,
     }
 }
 
-/// Waits for the outcome of a call.
-pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
+/// Waits for the outcome of an HTTP call.
+pub(super) async fn wait(mut call: HttpCall, delivery: Delivery) -> Response {
     let mut handle = Vec::new();
     let mut result = Vec::new();
     while let Some(packet) = call.next().await {
         match read(packet) {
-            News::Created(created) => {
+            JobEvent::Created(created) => {
                 handle = created;
-                if wish.background {
+                if delivery.background {
                     let accepted = with_body(StatusCode::ACCEPTED, Bytes::new());
-                    return about(accepted, &handle, Command::JobCreated);
+                    return with_job_headers(accepted, &handle, Command::JobCreated);
                 }
             }
-            News::Piece(piece) => {
+            JobEvent::Piece(piece) => {
                 result.extend_from_slice(&piece);
-                if wish.stream && (wish.at_once || result.len() > KEPT) {
-                    let pieces = Pieces { call, next: Some(result.into()), is_over: false };
-                    return about(in_pieces(StatusCode::OK, pieces), &handle, Command::WorkData);
+                if delivery.can_stream
+                    && (delivery.stream_at_once || result.len() > STREAM_THRESHOLD_BYTES)
+                {
+                    let pieces = StreamedResult { call, next: Some(result.into()), is_over: false };
+                    return with_job_headers(
+                        streamed(StatusCode::OK, pieces),
+                        &handle,
+                        Command::WorkData,
+                    );
                 }
-                if result.len() > wish.limit {
-                    let why = "The result is too large to be kept.";
+                if result.len() > delivery.buffered_bytes_max {
+                    let why = "The result is larger than the server buffers (--output-limit).";
                     return explain(StatusCode::INTERNAL_SERVER_ERROR, why);
                 }
             }
-            News::End(command, rest) => {
+            JobEvent::End(command, rest) => {
                 let whole = if result.is_empty() {
                     rest
                 } else {
@@ -99,17 +105,17 @@ pub(super) async fn wait(mut call: Call, wish: Wish) -> Response {
                     Command::WorkComplete => StatusCode::OK,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
-                return about(with_body(status, whole), &handle, command);
+                return with_job_headers(with_body(status, whole), &handle, command);
             }
-            News::Refused(code, text) => return refused(&code, &text),
-            News::Other => {}
+            JobEvent::Refused(code, text) => return refused(&code, &text),
+            JobEvent::Other => {}
         }
     }
     explain(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down.")
 }
 
-/// Adds what the original's responses say about a job, if there is one.
-fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
+/// Adds the headers about the job that the original sends.
+fn with_job_headers(mut response: Response, handle: &[u8], command: Command) -> Response {
     let headers = response.headers_mut();
     if !handle.is_empty()
         && let Ok(handle) = HeaderValue::from_bytes(handle)
@@ -121,24 +127,25 @@ fn about(mut response: Response, handle: &[u8], command: Command) -> Response {
 }
 
 fn refused(code: &[u8], text: &[u8]) -> Response {
-    let is_for_now = matches!(code, b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL");
-    let status = if is_for_now { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
+    let is_temporary = matches!(code, b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL");
+    let status =
+        if is_temporary { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
     let mut response = explain(status, &String::from_utf8_lossy(text));
-    if is_for_now {
+    if is_temporary {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    about(response, b"", Command::Error)
+    with_job_headers(response, b"", Command::Error)
 }
 
-/// A result that is passed on as it comes.
-pub(super) struct Pieces {
-    call: Call,
-    /// What has come before.
+/// A result that is streamed.
+pub(super) struct StreamedResult {
+    call: HttpCall,
+    /// The pieces received before streaming started, or the next piece.
     next: Option<Bytes>,
     is_over: bool,
 }
 
-impl Body for Pieces {
+impl Body for StreamedResult {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -155,17 +162,17 @@ impl Body for Pieces {
             if self.is_over {
                 return Poll::Ready(None);
             }
-            let packet = ready!(self.call.answers.poll_recv(context));
+            let packet = ready!(self.call.packets.poll_recv(context));
             let Some(packet) = packet else { return Poll::Ready(Some(Err(broken()))) };
-            self.call.arrived(&packet);
+            self.call.note_received(&packet);
             match read(packet) {
-                News::Piece(piece) => self.next = Some(piece),
-                News::End(Command::WorkComplete, rest) => {
+                JobEvent::Piece(piece) => self.next = Some(piece),
+                JobEvent::End(Command::WorkComplete, rest) => {
                     self.next = Some(rest);
                     self.is_over = true;
                 }
-                News::End(..) => return Poll::Ready(Some(Err(broken()))),
-                News::Created(_) | News::Refused(..) | News::Other => {}
+                JobEvent::End(..) => return Poll::Ready(Some(Err(broken()))),
+                JobEvent::Created(_) | JobEvent::Refused(..) | JobEvent::Other => {}
             }
         }
     }

@@ -1,5 +1,5 @@
-//! From a request to a call: the path names the function, the body is the
-//! payload, headers say the rest.
+//! Turns a request into an HTTP call: the path names the function, the body is the
+//! payload, headers set unique, priority and delivery.
 //!
 //! Must not: know how a job ends.
 
@@ -11,45 +11,48 @@ use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::timeout;
 
-use super::accepting::{Peer, Shared};
-use super::answer::{self, Wish};
-use super::link::Call;
+use super::accepting::{HttpPeer, Shared};
+use super::answer::{self, Delivery};
+use super::channel::HttpCall;
 use super::reply::{Response, explain, method_not_allowed};
 use gearman_protocol::limits::MAX_ARGS_SIZE;
 use gearman_protocol::percent::unescape;
 use gearman_protocol::{Command, Magic, encode};
 
-/// How long a peer may be silent in the middle of a body.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// The unique of a request that names none: equal requests share a job, as in
-/// the original.
+/// Longest silence of a peer inside a body.
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// The unique of a request without one. Equal requests share a job, as in the original.
 const DEFAULT_UNIQUE: &[u8] = b"-";
 
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, peer: Peer, shared: &Shared) -> Response {
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    peer: HttpPeer,
+    shared: &Shared,
+) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::PUT) {
         return method_not_allowed("GET, HEAD, POST, PUT");
     }
     match submit(request, peer, shared).await {
-        Ok((call, wish)) => answer::wait(call, wish).await,
-        Err(Refusal(status, why)) => explain(status, &why),
+        Ok((call, delivery)) => answer::wait(call, delivery).await,
+        Err(RequestError(status, why)) => explain(status, &why),
     }
 }
 
-/// Why a request leads to no call.
-struct Refusal(StatusCode, String);
+/// Status and text of a request that is refused.
+struct RequestError(StatusCode, String);
 
-impl Refusal {
-    fn new(status: StatusCode, why: &str) -> Refusal {
-        Refusal(status, why.into())
+impl RequestError {
+    fn new(status: StatusCode, why: &str) -> RequestError {
+        RequestError(status, why.into())
     }
 }
 
 async fn submit(
     request: Request<Incoming>,
-    peer: Peer,
+    peer: HttpPeer,
     shared: &Shared,
-) -> Result<(Call, Wish), Refusal> {
+) -> Result<(HttpCall, Delivery), RequestError> {
     let (head, body) = request.into_parts();
     let function = function(head.uri.path(), head.uri.query())?;
     let unique = match head.headers.get("x-gearman-unique") {
@@ -57,65 +60,75 @@ async fn submit(
         None => DEFAULT_UNIQUE,
     };
     let background = flag(&head.headers, "x-gearman-background")?;
-    let at_once = flag(&head.headers, "x-gearman-stream")?;
+    let stream_at_once = flag(&head.headers, "x-gearman-stream")?;
     let command = command(&head.headers, background)?;
-    // Each argument has a NUL behind it.
+    // Each argument is followed by a NUL.
     let arguments = function.len() + unique.len() + 2;
     if arguments > MAX_ARGS_SIZE {
-        return Err(Refusal::new(StatusCode::URI_TOO_LONG, "Function and unique are too long."));
+        return Err(RequestError::new(
+            StatusCode::URI_TOO_LONG,
+            "The names of function and unique are too long.",
+        ));
     }
-    let room = (shared.limits.packet as usize).saturating_sub(arguments);
+    let room = (shared.limits.packet_bytes as usize).saturating_sub(arguments);
     let payload = receive(body, room).await?;
 
     let mut packets = Vec::with_capacity(payload.len() + arguments + 64);
     encode(&mut packets, Magic::Request, Command::OptionReq, &[b"exceptions"], b"");
     encode(&mut packets, Magic::Request, command, &[&function, unique], &payload);
     drop(payload);
-    let Ok(call) = shared.link.call(peer.descriptor, peer.address, packets) else {
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down."));
+    let Ok(call) = shared.event_loop.call(peer.descriptor, peer.address, packets) else {
+        return Err(RequestError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server is shutting down.",
+        ));
     };
-    let wish = Wish {
+    let delivery = Delivery {
         background,
-        // Only HTTP/1.1 can tell a body that broke off from one that is whole.
-        stream: head.version >= Version::HTTP_11 && head.method != Method::HEAD,
-        at_once,
-        limit: shared.limits.result,
+        // Only in HTTP/1.1 a client can tell a body that is cut off from a whole one.
+        can_stream: head.version >= Version::HTTP_11 && head.method != Method::HEAD,
+        stream_at_once,
+        buffered_bytes_max: shared.limits.result_bytes,
     };
-    Ok((call, wish))
+    Ok((call, delivery))
 }
 
-fn bad(why: &str) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, why)
+fn bad(why: &str) -> RequestError {
+    RequestError::new(StatusCode::BAD_REQUEST, why)
 }
 
 /// The function that a path names.
-fn function(path: &str, query: Option<&str>) -> Result<Vec<u8>, Refusal> {
+fn function(path: &str, query: Option<&str>) -> Result<Vec<u8>, RequestError> {
     let path = path.strip_prefix('/').unwrap_or(path);
-    let name = unescape(path.as_bytes())
-        .map_err(|_| bad("A percent sign in a path stands before two hexadecimal digits."))?;
+    let name = unescape(path.as_bytes()).map_err(|_| {
+        bad("A percent sign in the path must be followed by two hexadecimal digits.")
+    })?;
     if name.is_empty() {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "The path names the function."));
+        return Err(RequestError::new(
+            StatusCode::NOT_FOUND,
+            "The path must name a function, as in /reverse.",
+        ));
     }
     if name.contains(&0) {
-        return Err(bad("No function has a NUL in its name."));
+        return Err(bad("The name of a function cannot contain a NUL."));
     }
     match query {
         None => Ok(name),
-        Some(_) => Err(bad("A query means nothing here; the body is the payload.")),
+        Some(_) => Err(bad("A query is not supported: send the payload as the body.")),
     }
 }
 
-/// A header that is `true` or `false`, and false if it is not there.
-fn flag(headers: &HeaderMap, name: &str) -> Result<bool, Refusal> {
+/// The value of a header that is `true` or `false`; false if it is missing.
+fn flag(headers: &HeaderMap, name: &str) -> Result<bool, RequestError> {
     match headers.get(name).map(|value| value.as_bytes()) {
         None => Ok(false),
         Some(value) if value.eq_ignore_ascii_case(b"false") => Ok(false),
         Some(value) if value.eq_ignore_ascii_case(b"true") => Ok(true),
-        Some(_) => Err(bad(&format!("{name} is neither true nor false."))),
+        Some(_) => Err(bad(&format!("{name} must be true or false."))),
     }
 }
 
-fn command(headers: &HeaderMap, background: bool) -> Result<Command, Refusal> {
+fn command(headers: &HeaderMap, background: bool) -> Result<Command, RequestError> {
     let priority = headers.get("x-gearman-priority").map_or(&b"normal"[..], |v| v.as_bytes());
     Ok(match (&priority.to_ascii_lowercase()[..], background) {
         (b"high", false) => Command::SubmitJobHigh,
@@ -124,25 +137,28 @@ fn command(headers: &HeaderMap, background: bool) -> Result<Command, Refusal> {
         (b"normal", true) => Command::SubmitJobBg,
         (b"low", false) => Command::SubmitJobLow,
         (b"low", true) => Command::SubmitJobLowBg,
-        _ => return Err(bad("x-gearman-priority is neither high nor normal nor low.")),
+        _ => return Err(bad("x-gearman-priority must be high, normal or low.")),
     })
 }
 
 /// Receives a body of at most `limit` bytes.
-async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
+async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, RequestError> {
     let too_large = || {
         let why = format!("The payload is larger than {limit} bytes.");
-        Refusal(StatusCode::PAYLOAD_TOO_LARGE, why)
+        RequestError(StatusCode::PAYLOAD_TOO_LARGE, why)
     };
-    // What is announced is only a hint: memory is taken for what comes.
+    // Content-Length is only a hint: memory grows with the bytes received.
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
     let mut payload = Vec::new();
     loop {
-        let frame = match timeout(BODY_PATIENCE, body.frame()).await {
+        let frame = match timeout(BODY_READ_TIMEOUT, body.frame()).await {
             Err(_) => {
-                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "The body did not come."));
+                return Err(RequestError::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "The body was not received in time.",
+                ));
             }
             Ok(None) => return Ok(payload),
             Ok(Some(Err(error))) => return Err(bad(&format!("The body is broken: {error}."))),
@@ -161,8 +177,8 @@ async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
 mod tests {
     use super::*;
 
-    fn status<T>(result: Result<T, Refusal>) -> Option<u16> {
-        result.err().map(|Refusal(status, _)| status.as_u16())
+    fn status<T>(result: Result<T, RequestError>) -> Option<u16> {
+        result.err().map(|RequestError(status, _)| status.as_u16())
     }
 
     #[test]
@@ -175,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_function_is_refused() {
+    fn a_path_without_a_valid_function_is_refused() {
         assert_eq!(status(function("/", None)), Some(404));
         assert_eq!(status(function("/%", None)), Some(400));
         assert_eq!(status(function("/a%00b", None)), Some(400));

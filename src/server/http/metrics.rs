@@ -1,6 +1,5 @@
-//! The figures as Prometheus reads them. The names and meanings of the first six
-//! are those of the exporters that people run beside the original, so that their
-//! dashboards go on.
+//! The metrics in the text format of Prometheus. The first six have the names and
+//! meanings of the exporters for the original, so that dashboards keep working.
 //!
 //! Must not: count anything.
 
@@ -16,17 +15,17 @@ use gearman_broker::FunctionView;
 use gearman_broker::delayed::{DelayedReplyCounts, HeldReplies};
 use gearman_protocol::percent::escape;
 
-/// The metric of replies that were held, and what it is.
+/// Name and help text of the metric of delayed replies.
 const DELAYED_REPLIES: (&str, &str) = (
     "gearman_delayed_replies_total",
-    "replies held (grab: empty GRAB_JOB, ack: JOB_CREATED), and those of them that were served \
-     in time, expired, or were interrupted by another packet",
+    "replies held (grab: empty GRAB_JOB, ack: JOB_CREATED), and of these the replies that were \
+     served in time, expired, or were interrupted by another packet",
 );
 
-type Function = FunctionView<Vec<u8>>;
+type FunctionFigures = FunctionView<Vec<u8>>;
 
-/// A metric of every function: its name, what it is, and its value.
-type PerFunction = (&'static str, &'static str, fn(&Function) -> f64);
+/// A metric per function: name, help text, and value.
+type PerFunction = (&'static str, &'static str, fn(&FunctionFigures) -> f64);
 
 const GAUGES: [PerFunction; 7] = [
     ("gearman_jobs", "number of jobs queued or running", |f| f.total().into()),
@@ -35,12 +34,12 @@ const GAUGES: [PerFunction; 7] = [
         (f.total() - f.running).into()
     }),
     ("gearman_workers", "number of capable workers", |f| f.offers.into()),
-    ("gearman_jobs_delayed", "number of waiting jobs whose time has not come", |f| {
+    ("gearman_jobs_delayed", "number of waiting jobs whose start time is in the future", |f| {
         f.delayed.into()
     }),
     (
         "gearman_oldest_waiting_job_age_seconds",
-        "how long the longest waiting job has waited for a worker; 0 if none waits",
+        "age of the oldest job that waits for a worker; 0 without one",
         |f| f.oldest.unwrap_or(0) as f64 / 1000.0,
     ),
     ("gearman_function_paused", "whether the function is paused", |f| {
@@ -55,17 +54,17 @@ const COUNTERS: [PerFunction; 5] = [
     ("gearman_jobs_retried_total", "times a job was queued again after its worker lost it", |f| {
         f.totals.retried as f64
     }),
-    ("gearman_jobs_abandoned_total", "jobs dropped because nobody waited for them", |f| {
+    ("gearman_jobs_abandoned_total", "jobs dropped because their last client disconnected", |f| {
         f.totals.abandoned as f64
     }),
 ];
 
-/// All figures in Prometheus's text format, and those of the process.
+/// All metrics, those of the process included.
 ///
 /// # Errors
-/// When the encoder refuses, which it has no reason to.
+/// When the encoder refuses a metric, which it never should.
 pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
-    let mut text = Text::default();
+    let mut text = MetricsText::default();
     text.gauge("gearman_up", "is gearman up", 1.0)?;
     let version = label("version", env!("CARGO_PKG_VERSION").into());
     let version = metric(MetricType::GAUGE, vec![version], 1.0);
@@ -74,7 +73,7 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
     let functions = labelled(&figures.functions);
     for (kind, metrics) in [(MetricType::GAUGE, &GAUGES[..]), (MetricType::COUNTER, &COUNTERS)] {
         for (name, help, value) in metrics {
-            let of = |(name, function): &(LabelPair, &Function)| {
+            let of = |(name, function): &(LabelPair, &FunctionFigures)| {
                 metric(kind, vec![name.clone()], value(function))
             };
             text.family(name, help, kind, functions.iter().map(of).collect())?;
@@ -87,14 +86,18 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
     let counts = &figures.counts;
     text.gauge("gearman_connections", "number of open connections", counts.connections as f64)?;
     text.gauge("gearman_functions", "number of known functions", counts.functions as f64)?;
-    text.gauge("gearman_uptime_seconds", "how long the server has run", figures.uptime as f64)?;
+    text.gauge(
+        "gearman_uptime_seconds",
+        "seconds since the server started",
+        figures.uptime_seconds as f64,
+    )?;
     for family in ProcessCollector::for_self().collect() {
         TextEncoder::new().encode(&[family], &mut text.0)?;
     }
     Ok(text.0)
 }
 
-/// A series per kind of reply and outcome.
+/// One series per kind of reply and outcome.
 fn delayed_replies(counts: &DelayedReplyCounts) -> Vec<Metric> {
     let mut series = Vec::new();
     for (reply, counts) in [("grab", counts.grab), ("ack", counts.ack)] {
@@ -109,11 +112,11 @@ fn delayed_replies(counts: &DelayedReplyCounts) -> Vec<Metric> {
     series
 }
 
-/// The text so far.
+/// The text written so far.
 #[derive(Default)]
-struct Text(Vec<u8>);
+struct MetricsText(Vec<u8>);
 
-impl Text {
+impl MetricsText {
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> prometheus::Result<()> {
         let only = metric(MetricType::GAUGE, Vec::new(), value);
         self.family(name, help, MetricType::GAUGE, vec![only])
@@ -126,7 +129,7 @@ impl Text {
         kind: MetricType,
         metrics: Vec<Metric>,
     ) -> prometheus::Result<()> {
-        // The encoder takes a family without members for a mistake.
+        // The encoder refuses a family without members.
         if metrics.is_empty() {
             return Ok(());
         }
@@ -135,7 +138,7 @@ impl Text {
         family.set_help(help.into());
         family.set_field_type(kind);
         family.set_metric(metrics);
-        // One at a time, so that thousands of functions need no memory for all.
+        // Encoding one family at a time bounds memory with thousands of functions.
         TextEncoder::new().encode(&[family], &mut self.0)
     }
 }
@@ -161,11 +164,11 @@ fn label(name: &str, value: String) -> LabelPair {
     label
 }
 
-/// Functions with their labels. A label is text and must not come twice, or
-/// nothing at all is read: what is no text is escaped, and if that is the name
-/// of another function, marked until it is not.
-fn labelled(functions: &[Function]) -> Vec<(LabelPair, &Function)> {
-    let (text, other): (Vec<&Function>, Vec<&Function>) =
+/// Functions with their labels. Labels must be UTF-8 and unique, or Prometheus rejects
+/// the whole response: other names are escaped, and get a percent sign appended while
+/// they equal another label.
+fn labelled(functions: &[FunctionFigures]) -> Vec<(LabelPair, &FunctionFigures)> {
+    let (text, other): (Vec<&FunctionFigures>, Vec<&FunctionFigures>) =
         functions.iter().partition(|function| str::from_utf8(&function.name).is_ok());
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut all = Vec::with_capacity(functions.len());
@@ -188,7 +191,7 @@ mod tests {
     use super::*;
     use gearman_broker::{Counts, Totals};
 
-    fn function(name: &[u8]) -> Function {
+    fn function(name: &[u8]) -> FunctionFigures {
         FunctionView {
             name: name.into(),
             queued: [1, 2, 3],
@@ -206,13 +209,13 @@ mod tests {
         let counts = Counts { connections: 8, functions: 1, jobs: 15, running: 5, delayed: 4 };
         let held = |held| HeldReplies { held, served: 3, expired: 2, interrupted: 1 };
         let delayed_replies = DelayedReplyCounts { grab: held(6), ack: held(7) };
-        let text =
-            text(&Figures { functions, counts, delayed_replies, uptime: 9 }).expect("encodes");
+        let text = text(&Figures { functions, counts, delayed_replies, uptime_seconds: 9 })
+            .expect("encodes");
         String::from_utf8(text).expect("text").lines().map(String::from).collect()
     }
 
     #[test]
-    fn each_figure_has_its_name() {
+    fn each_metric_has_its_name() {
         let lines = lines(&[b"f"]);
         for line in [
             "# HELP gearman_up is gearman up",
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_functions_has_figures() {
+    fn a_server_without_functions_has_metrics() {
         assert!(lines(&[]).contains(&"gearman_up 1".into()));
     }
 

@@ -1,22 +1,21 @@
-//! What speaks HTTP: the front end for jobs, and the metrics with their probes.
+//! The HTTP bridge: jobs over HTTP, metrics and health checks.
 //!
-//! hyper does the HTTP, in a thread of its own with a runtime of its own, so
-//! that nothing of it takes part in the event loop. `link` is the way between
-//! the two; `accepting` serves connections, `jobs` turns requests into packets
-//! and packets into responses, `metrics` and `probes` show the server.
+//! hyper serves HTTP in a thread and a tokio runtime apart from the event loop. `channel`
+//! connects the two; `accepting` serves connections, `jobs` turns requests into packets,
+//! `answer` turns packets into responses, and `metrics` and `probes` report on the server.
 //!
 //! Must not: touch the broker; the event loop does that.
 
 mod accepting;
 mod answer;
+mod channel;
 mod jobs;
-mod link;
 mod metrics;
-mod patience;
 mod probes;
 mod reply;
+mod write_timeout;
 
-pub(crate) use link::{Caller, Figures, Link, Request};
+pub(crate) use channel::{BridgeRequest, BridgedCall, EventLoopHandle, Figures};
 
 use std::io;
 use std::net::TcpListener;
@@ -27,76 +26,76 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long what is being answered may take when the server ends.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Longest time that responses may take at shutdown.
+const HTTP_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Which part of its life the server is in.
+/// The phase of the server, from start to shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// Jobs of an earlier life are being fetched.
+    /// Stored jobs are being loaded.
     Loading,
-    /// All is well.
+    /// Jobs and connections are accepted.
     Serving,
-    /// The last jobs are being done.
+    /// The last jobs are finished; no new ones are accepted.
     Draining,
-    /// Nothing is done any more.
+    /// The server shuts down.
     Ending,
 }
 
-/// What HTTP is spoken for, and where.
+/// The listeners of the HTTP bridge, by purpose.
 #[derive(Default)]
 pub(crate) struct Listeners {
     pub(crate) jobs: Vec<TcpListener>,
     pub(crate) metrics: Vec<TcpListener>,
 }
 
-/// What requests may cost.
+/// Limits on requests and results.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Bytes of a packet.
-    pub(crate) packet: u32,
-    /// Bytes of a result that is kept until it is whole.
-    pub(crate) result: usize,
+    /// Largest packet.
+    pub(crate) packet_bytes: u32,
+    /// Largest result that is buffered until it is complete.
+    pub(crate) result_bytes: usize,
 }
 
-/// The running front end, as the event loop holds it.
-pub(crate) struct Front {
+/// The running HTTP thread, as the event loop holds it.
+pub(crate) struct HttpThread {
     phase: watch::Sender<Phase>,
-    /// Says that the thread has ended.
+    /// Receives a value when the thread ends.
     ended: mpsc::Receiver<()>,
 }
 
-impl Front {
+impl HttpThread {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When there can be no thread, or no runtime in it.
+    /// When the system refuses a thread, or what its runtime needs.
     pub(crate) fn start(
         listeners: Listeners,
         limits: Limits,
-        link: Arc<Link>,
-    ) -> io::Result<Front> {
+        event_loop: Arc<EventLoopHandle>,
+    ) -> io::Result<HttpThread> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (phase, phases) = watch::channel(Phase::Loading);
         let (end, ended) = mpsc::channel();
         let serve = move || {
-            runtime.block_on(accepting::serve(listeners, limits, link, phases));
-            // Without anybody who waits there is nobody to tell.
+            runtime.block_on(accepting::serve(listeners, limits, event_loop, phases));
+            // The event loop may have stopped waiting.
             let _ = end.send(());
         };
         thread::Builder::new().name("http".into()).spawn(serve)?;
-        Ok(Front { phase, ended })
+        Ok(HttpThread { phase, ended })
     }
 
-    /// Tells which part of its life the server is in.
+    /// Sets the phase of the server.
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.send_replace(phase);
     }
 
-    /// Waits until what is being answered is sent, but not for long. The other
-    /// end of the link must be gone.
-    pub(crate) fn end(self) {
+    /// Waits until open responses are sent, for at most [`HTTP_SHUTDOWN_TIMEOUT`]. The
+    /// event loop's end of the channel must be closed before.
+    pub(crate) fn shut_down(self) {
         self.enter(Phase::Ending);
-        let _ = self.ended.recv_timeout(FAREWELL);
+        let _ = self.ended.recv_timeout(HTTP_SHUTDOWN_TIMEOUT);
     }
 }

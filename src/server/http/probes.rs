@@ -1,4 +1,4 @@
-//! What those ask who watch over the server: `/metrics`, `/healthz`, `/readyz`.
+//! Metrics and health checks: `/metrics`, `/healthz`, `/readyz`.
 //!
 //! Must not: know what is counted.
 
@@ -13,16 +13,16 @@ use super::accepting::Shared;
 use super::reply::{Response, explain, method_not_allowed, with_body};
 use super::{Phase, metrics};
 
-/// How long the event loop may take for a sign of life.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// What is wrong if it takes longer.
-const SILENT: &str = "the event loop does not answer";
+/// Longest time that the event loop may take to respond.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The response when it takes longer.
+const NO_RESPONSE: &str = "the event loop does not respond";
 
 /// Answers a request.
 pub(super) async fn answer<B>(request: &Request<B>, shared: &Shared) -> Response {
     let path = request.uri().path();
     if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
-        let why = "There are /metrics, /healthz and /readyz.";
+        let why = "The paths are /metrics, /healthz and /readyz.";
         return explain(StatusCode::NOT_FOUND, why);
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -30,7 +30,7 @@ pub(super) async fn answer<B>(request: &Request<B>, shared: &Shared) -> Response
     }
     match path {
         "/metrics" => metrics(shared).await,
-        "/healthz" => healthy(shared).await.map_or_else(|unwell| unwell, |()| ok()),
+        "/healthz" => healthy(shared).await.map_or_else(|response| response, |()| ok()),
         _ => ready(shared).await,
     }
 }
@@ -39,35 +39,35 @@ fn ok() -> Response {
     explain(StatusCode::OK, "ok")
 }
 
-fn unwell(why: &str) -> Response {
+fn unavailable(why: &str) -> Response {
     explain(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 async fn healthy(shared: &Shared) -> Result<(), Response> {
-    match timeout(PATIENCE, shared.link.ping()).await {
+    match timeout(PROBE_TIMEOUT, shared.event_loop.ping()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(unwell("ending")),
-        Err(_) => Err(unwell(SILENT)),
+        Ok(Err(_)) => Err(unavailable("ending")),
+        Err(_) => Err(unavailable(NO_RESPONSE)),
     }
 }
 
 async fn ready(shared: &Shared) -> Response {
     let phase = *shared.phase.borrow();
     match phase {
-        Phase::Loading => unwell("loading"),
-        Phase::Serving => healthy(shared).await.map_or_else(|unwell| unwell, |()| ok()),
-        Phase::Draining => unwell("draining"),
-        Phase::Ending => unwell("ending"),
+        Phase::Loading => unavailable("loading"),
+        Phase::Serving => healthy(shared).await.map_or_else(|response| response, |()| ok()),
+        Phase::Draining => unavailable("draining"),
+        Phase::Ending => unavailable("ending"),
     }
 }
 
 async fn metrics(shared: &Shared) -> Response {
-    let figures = match timeout(PATIENCE, shared.link.figures()).await {
+    let figures = match timeout(PROBE_TIMEOUT, shared.event_loop.figures()).await {
         Ok(Ok(figures)) => figures,
-        Ok(Err(_)) => return unwell("ending"),
-        Err(_) => return unwell(SILENT),
+        Ok(Err(_)) => return unavailable("ending"),
+        Err(_) => return unavailable(NO_RESPONSE),
     };
-    // With thousands of functions it takes a while, and others wait here too.
+    // With thousands of functions it takes long enough to delay other connections.
     let text = spawn_blocking(move || metrics::text(&figures).map_err(|error| error.to_string()));
     match text.await.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(text) => {
@@ -82,19 +82,20 @@ async fn metrics(shared: &Shared) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, Link};
+    use super::super::{EventLoopHandle, Limits};
     use super::*;
     use http_body_util::BodyExt;
     use mio::{Poll, Token, Waker};
     use tokio::sync::watch;
 
-    /// What is answered in a phase by a server whose event loop has ended.
+    /// The response in a phase, from a server whose event loop has ended.
     fn answer_to(path: &str, phase: Phase) -> (u16, String) {
         let poll = Poll::new().expect("a poller");
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
-        let (link, _) = Link::new(waker);
+        let (event_loop, _) = EventLoopHandle::new(waker);
         let (_sender, phase) = watch::channel(phase);
-        let shared = Shared { link, limits: Limits { packet: 0, result: 0 }, phase };
+        let shared =
+            Shared { event_loop, limits: Limits { packet_bytes: 0, result_bytes: 0 }, phase };
         let request = Request::builder().uri(path).body(()).expect("a request");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async {
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_not_ready_before_it_serves_and_afterwards() {
+    fn a_server_is_ready_only_while_it_serves() {
         for (phase, text) in [
             (Phase::Loading, "loading\n"),
             (Phase::Draining, "draining\n"),
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_an_event_loop_is_not_well() {
+    fn a_server_without_an_event_loop_is_neither_healthy_nor_ready() {
         for path in ["/healthz", "/readyz", "/metrics"] {
             assert_eq!(answer_to(path, Phase::Serving), (503, "ending\n".into()), "{path}");
         }

@@ -1,4 +1,4 @@
-//! Responses: what all of them have, and those that explain themselves.
+//! Responses: common headers, and texts that explain a status.
 //!
 //! Must not: know where a result comes from.
 
@@ -7,24 +7,24 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, SERVER};
 
-use super::answer::Pieces;
+use super::answer::StreamedResult;
 
-/// A body that is there, or one that comes in pieces.
-pub(super) type Body = Either<Full<Bytes>, Pieces>;
-/// A response.
-pub(super) type Response = hyper::Response<Body>;
+/// A complete body, or a streamed one.
+pub(super) type ResponseBody = Either<Full<Bytes>, StreamedResult>;
+/// A response to an HTTP request.
+pub(super) type Response = hyper::Response<ResponseBody>;
 
 /// A response with this body.
 pub(super) fn with_body(status: StatusCode, body: impl Into<Bytes>) -> Response {
     build(status, Either::Left(Full::new(body.into())))
 }
 
-/// A response whose body comes in pieces.
-pub(super) fn in_pieces(status: StatusCode, pieces: Pieces) -> Response {
+/// A response with a streamed body.
+pub(super) fn streamed(status: StatusCode, pieces: StreamedResult) -> Response {
     build(status, Either::Right(pieces))
 }
 
-fn build(status: StatusCode, body: Body) -> Response {
+fn build(status: StatusCode, body: ResponseBody) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let server = HeaderValue::from_static(concat!("Gearman/", env!("CARGO_PKG_VERSION")));
@@ -32,7 +32,7 @@ fn build(status: StatusCode, body: Body) -> Response {
     response
 }
 
-/// A response that says in a line of text why there is no better one.
+/// A response whose body is a line of text.
 pub(super) fn explain(status: StatusCode, why: &str) -> Response {
     let mut response = with_body(status, format!("{why}\n"));
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -40,10 +40,10 @@ pub(super) fn explain(status: StatusCode, why: &str) -> Response {
     response
 }
 
-/// The response to a method that is none of these.
+/// The response to a method that is not supported.
 pub(super) fn method_not_allowed(methods: &'static str) -> Response {
     let mut response =
-        explain(StatusCode::METHOD_NOT_ALLOWED, &format!("The methods are {methods}."));
+        explain(StatusCode::METHOD_NOT_ALLOWED, &format!("The supported methods are {methods}."));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     response
 }

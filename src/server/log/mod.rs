@@ -1,7 +1,5 @@
-//! Log lines: a level, the time, one line of text.
-//!
-//! Owns the file that they go to, and opens it anew when told to. They may go to
-//! the system's log as well.
+//! Log lines: a level, the time, one line of text. They go to a file, which is reopened
+//! on request, to standard error, to syslog, or to none of these.
 //!
 //! Must not: be called for every packet at a level that is on by default.
 
@@ -20,28 +18,28 @@ use std::time::{Duration, Instant};
 use syslog::Syslog;
 use timestamp::Timestamp;
 
-/// Lines per second about what peers do wrong.
-const COMPLAINTS: u32 = 10;
+/// Most log lines per second about faulty peers.
+const PEER_LINES_PER_SECOND: u32 = 10;
 
-/// How important a line is. The names are the original's.
+/// The importance of a line. The names are the original's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub(crate) enum Level {
-    /// The server ends.
+    /// The server cannot continue.
     Fatal,
-    /// Somebody must act now.
+    /// Immediate action is needed.
     Alert,
-    /// A part of the server does not work.
+    /// Part of the server does not work.
     Critical,
-    /// Something failed.
+    /// An operation failed.
     Error,
-    /// Something will fail if nobody looks.
+    /// An operation may fail soon.
     Warning,
-    /// Normal, and worth knowing.
+    /// A normal but significant event.
     Notice,
-    /// What happens.
+    /// A normal event.
     Info,
-    /// How it happens.
+    /// Details, such as each packet.
     Debug,
 }
 
@@ -67,7 +65,7 @@ enum Sink {
     File(PathBuf, File),
 }
 
-/// Where lines go, and which.
+/// The log: where lines go, and the level from which on they are written.
 pub(crate) struct Log {
     level: Level,
     sink: Sink,
@@ -81,11 +79,11 @@ fn open(path: &Path) -> io::Result<File> {
 
 impl Log {
     fn new(level: Level, sink: Sink) -> Log {
-        let complaints = Throttle::new(COMPLAINTS, Duration::from_secs(1));
+        let complaints = Throttle::new(PEER_LINES_PER_SECOND, Duration::from_secs(1));
         Log { level, sink, syslog: None, complaints }
     }
 
-    /// A log to a file, or to what `stderr` and `none` stand for.
+    /// A log to a file, or for `stderr` to standard error, or for `none` to nothing.
     ///
     /// # Errors
     /// When the file cannot be opened.
@@ -103,12 +101,12 @@ impl Log {
         Log::new(level, Sink::Stderr)
     }
 
-    /// The same log, and to the system's as well.
+    /// Adds syslog.
     pub(crate) fn with_syslog(self) -> Log {
         Log { syslog: Some(Syslog::new()), ..self }
     }
 
-    /// A log to the system's only.
+    /// A log to syslog only.
     pub(crate) fn syslog(level: Level) -> Log {
         Log::new(level, Sink::Nowhere).with_syslog()
     }
@@ -118,37 +116,39 @@ impl Log {
         matches!(self.sink, Sink::Stderr)
     }
 
-    /// The level from which on lines are not logged.
+    /// The least important level that is logged.
     pub(crate) fn level(&self) -> Level {
         self.level
     }
 
-    /// Opens the file anew, for whoever renamed the old one. Without success the
-    /// old one stays in use.
+    /// Reopens the file after log rotation. If that fails, the old file stays in use.
     pub(crate) fn reopen(&mut self) {
         self.write(Level::Notice, format_args!("SIGHUP, reopening log file"));
         if let Sink::File(path, file) = &mut self.sink {
             match open(path) {
                 Ok(fresh) => *file = fresh,
                 Err(error) => {
-                    let path = path.clone();
-                    self.write(Level::Error, format_args!("reopen {}: {error}", path.display()));
+                    let path = path.display().to_string();
+                    let text = format_args!(
+                        "Cannot reopen log file {path}: {error}; writing to the old file"
+                    );
+                    self.write(Level::Error, text);
                 }
             }
         }
     }
 
-    /// Writes a line if its level is wanted.
+    /// Writes a line, if its level is logged.
     pub(crate) fn write(&mut self, level: Level, text: Arguments<'_>) {
         if level <= self.level {
-            self.announce(level, text);
+            self.write_always(level, text);
         }
     }
 
-    /// Writes a line whatever the level that is wanted.
-    pub(crate) fn announce(&mut self, level: Level, text: Arguments<'_>) {
+    /// Writes a line, whatever its level.
+    pub(crate) fn write_always(&mut self, level: Level, text: Arguments<'_>) {
         let line = format!("{:>7} {} [  main ] {text}\n", level.name(), Timestamp::now());
-        // There is nobody to tell when this fails.
+        // A failure of the log cannot be reported anywhere.
         let _ = match &mut self.sink {
             Sink::Nowhere => Ok(()),
             Sink::Stderr => io::stderr().write_all(line.as_bytes()),
@@ -159,8 +159,8 @@ impl Log {
         }
     }
 
-    /// Writes a line about what a peer did wrong, unless there were too many of
-    /// them lately: a peer must not be able to fill the disk.
+    /// Writes a line about a faulty peer, unless there were too many in this second: a
+    /// peer must not be able to fill the disk.
     pub(crate) fn complain(&mut self, level: Level, text: Arguments<'_>) {
         if level > self.level {
             return;
@@ -171,19 +171,25 @@ impl Log {
         }
     }
 
-    /// Says how many lines about peers were left out, once the flood is over.
+    /// Reports how many lines about peers were left out, once their second is over.
     pub(crate) fn report_suppressed(&mut self) {
         if self.complaints.has_suppressed() && self.complaints.is_over(Instant::now()) {
             self.report_all_suppressed();
         }
     }
 
-    /// Says so in any case.
+    /// Reports the lines left out so far.
     pub(crate) fn report_all_suppressed(&mut self) {
         match self.complaints.take_suppressed() {
             0 => {}
             count => {
-                self.write(Level::Error, format_args!("suppressed {count} more lines about peers"));
+                self.write(
+                    Level::Error,
+                    format_args!(
+                        "Left out {count} lines about faulty peers: more than \
+                         {PEER_LINES_PER_SECOND} in one second"
+                    ),
+                );
             }
         }
     }

@@ -1,6 +1,6 @@
-//! The system's log: one datagram per line.
+//! Syslog: one datagram per line.
 //!
-//! Must not: wait. A log that takes nothing loses lines, and nothing else.
+//! Must not: block. Lines are lost while syslog does not accept them.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixDatagram;
@@ -8,29 +8,29 @@ use std::path::PathBuf;
 
 use super::Level;
 
-/// Where the system's log listens.
+/// The socket of syslog.
 const SOCKET: &str = "/dev/log";
-/// The facility of programs that have none of their own, LOG_USER.
+/// The facility LOG_USER, the default of user programs.
 const FACILITY: u8 = 1 << 3;
 
-/// A way to the system's log.
+/// A connection to syslog, made at the first line.
 pub(super) struct Syslog {
     path: PathBuf,
     socket: Option<UnixDatagram>,
 }
 
 impl Syslog {
-    /// The way to the system's log. It is taken when there is something to say.
+    /// Syslog at its usual socket.
     pub(super) fn new() -> Syslog {
         Syslog { path: SOCKET.into(), socket: None }
     }
 
     /// Sends a line.
     pub(super) fn write(&mut self, level: Level, line: &str) {
-        // The levels of the original are those of syslog, in its order.
+        // The levels have the values of syslog's severities.
         let priority = FACILITY | level as u8;
         let message = format!("<{priority}>gearmand[{}]: {line}", std::process::id());
-        // A socket dies with the one that it led to; then another may be there.
+        // After a restart of syslog the old socket fails; a new one is connected.
         for _ in 0..2 {
             match self.send(message.as_bytes()) {
                 Err(e) if e.kind() != ErrorKind::WouldBlock => self.socket = None,
@@ -64,10 +64,10 @@ mod tests {
     }
 
     #[test]
-    fn lines_arrive_with_their_priority_also_after_a_restart_of_the_log() {
+    fn lines_have_their_priority_and_arrive_after_a_restart_of_syslog() {
         let path = std::env::temp_dir().join(format!("gearmand-syslog-{}", std::process::id()));
         let mut syslog = Syslog { path: path.clone(), socket: None };
-        syslog.write(Level::Error, "nobody is there");
+        syslog.write(Level::Error, "lost");
         for (level, priority) in [(Level::Debug, 15), (Level::Error, 11), (Level::Notice, 13)] {
             let log = UnixDatagram::bind(&path).expect("binds");
             syslog.write(level, "hello");

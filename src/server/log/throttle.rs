@@ -1,13 +1,13 @@
-//! How often a line may be written that somebody else can cause.
+//! Limits the rate of log lines that a peer can cause.
 //!
-//! Must not: write it.
+//! Must not: write lines.
 
 use std::time::{Duration, Instant};
 
-/// Lets some through per period and counts the rest.
+/// Admits a number of lines per period and counts the others.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    most: u32,
+    limit: u32,
     period: Duration,
     started: Option<Instant>,
     admitted: u32,
@@ -15,22 +15,22 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Lets `most` through per `period`.
-    pub(crate) fn new(most: u32, period: Duration) -> Throttle {
-        Throttle { most, period, started: None, admitted: 0, suppressed: 0 }
+    /// Admits `limit` lines per `period`.
+    pub(crate) fn new(limit: u32, period: Duration) -> Throttle {
+        Throttle { limit, period, started: None, admitted: 0, suppressed: 0 }
     }
 
-    /// Whether the period is over in which some passed, or did not.
+    /// Whether the current period is over.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.started.is_none_or(|started| now.saturating_duration_since(started) >= self.period)
     }
 
-    /// Whether one more may pass.
+    /// Whether to write one more line.
     pub(crate) fn admits(&mut self, now: Instant) -> bool {
         if self.is_over(now) {
             (self.started, self.admitted) = (Some(now), 0);
         }
-        let admitted = self.admitted < self.most;
+        let admitted = self.admitted < self.limit;
         if admitted {
             self.admitted += 1;
         } else {
@@ -39,12 +39,12 @@ impl Throttle {
         admitted
     }
 
-    /// Whether there is one that did not pass and was not counted.
+    /// Whether lines were suppressed since the last report.
     pub(crate) fn has_suppressed(&self) -> bool {
         self.suppressed > 0
     }
 
-    /// How many did not pass. They are counted once.
+    /// Returns the number of suppressed lines and resets it.
     pub(crate) fn take_suppressed(&mut self) -> u64 {
         std::mem::take(&mut self.suppressed)
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_much_is_counted_until_somebody_asks() {
+    fn lines_over_the_limit_are_counted_until_they_are_reported() {
         let mut throttle = Throttle::new(2, Duration::from_secs(1));
         let start = Instant::now();
         let admitted: Vec<_> = (0..5).map(|_| throttle.admits(start)).collect();

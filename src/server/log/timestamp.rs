@@ -1,18 +1,18 @@
-//! When a line was written.
+//! The time of a log line.
 //!
 //! Must not: know time zones.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A moment, shown as UTC.
+/// A point in time, shown in UTC.
 pub(super) struct Timestamp {
     seconds: u64,
     micros: u32,
 }
 
 impl Timestamp {
-    /// This moment.
+    /// The current time.
     pub(super) fn now() -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp { seconds: since.as_secs(), micros: since.subsec_micros() }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_shown_as_its_date() {
+    fn a_timestamp_is_shown_as_date_and_time() {
         let show = |seconds| Timestamp { seconds, micros: 7 }.to_string();
         assert_eq!(show(0), "1970-01-01 00:00:00.000007");
         assert_eq!(show(951_782_400), "2000-02-29 00:00:00.000007");

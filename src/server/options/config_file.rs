@@ -1,7 +1,7 @@
 //! The configuration file: arguments as on the command line, one or more per
-//! line. It may have quotes, and comments from a `#` to the end of the line.
+//! line, with quotes, and with comments from a `#` to the end of the line.
 //!
-//! Must not: know which options there are; that is asked of clap.
+//! Must not: know the options; the table in clap does.
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -10,45 +10,47 @@ use std::path::Path;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command, CommandFactory};
 
-use super::{Options, empty_assignment};
+use super::errors::message;
+use super::{ServerOptions, empty_assignment, no_value};
 
-/// Two ways to say the same.
+/// Two options that set the log level: either on the command line overrides both.
 const LEVELS: [&str; 2] = ["verbose", "more_verbose"];
 
-/// One option of the file, with its value if that is a word of its own.
+/// An option of the file, and its value if that is a separate word.
 struct Entry {
     line: usize,
     words: Vec<String>,
 }
 
-/// The text of the file. Unless it was asked for it may be missing.
-pub(super) fn read(path: &Path, wanted: bool) -> Result<Option<String>, String> {
+/// The text of the file; `None` if it is missing and no option named it.
+pub(super) fn read(path: &Path, is_named: bool) -> Result<Option<String>, String> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound && !wanted => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_named => Ok(None),
         Err(error) => {
-            Err(format!("Could not open configuration file. {}: {error}", path.display()))
+            let path = path.display();
+            Err(format!("--config-file {path}: could not open configuration file: {error}"))
         }
     }
 }
 
-/// The arguments of the file, without those that the command line has too.
+/// The arguments of the file, without options that the command line has too.
 pub(super) fn arguments(
     text: &str,
     path: &Path,
     command_line: &ArgMatches,
 ) -> Result<Vec<String>, String> {
-    let command = Options::command();
+    let command = ServerOptions::command();
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for entry in entries(text, &command).map_err(|why| format!("{}, {why}", path.display()))? {
         let wrong = |why: &str| format!("{}, line {}: {why}", path.display(), entry.line);
-        // By itself, so that what is wrong with it has a line.
+        // Each option is parsed alone, so that its error has a line number.
         let line = std::iter::once("gearmand").chain(entry.words.iter().map(String::as_str));
         let matches = command.clone().try_get_matches_from(line);
         let matches = matches.map_err(|error| wrong(&summary(&error, &entry)))?;
         if let Some(option) = empty_assignment(entry.words[0].as_ref()) {
-            return Err(wrong(&format!("'{option}' has no value behind the equal sign")));
+            return Err(wrong(&no_value(option)));
         }
         let Some(arg) = command.get_arguments().find(|arg| is_given(&matches, arg.get_id())) else {
             continue;
@@ -57,9 +59,12 @@ pub(super) fn arguments(
         if id == "config_file" {
             return Err(wrong("a configuration file cannot name another"));
         }
+        if id.starts_with("generate_") {
+            return Err(wrong(&not_here(&entry)));
+        }
         let is_single = matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue);
         if !seen.insert(id.to_string()) && is_single {
-            return Err(wrong(&format!("'{}' is there already", entry.words[0])));
+            return Err(wrong(&format!("option '{}' is given more than once", entry.words[0])));
         }
         let same = if LEVELS.contains(&id) { &LEVELS[..] } else { &[id] };
         if !same.iter().any(|id| is_given(command_line, id)) {
@@ -73,22 +78,21 @@ fn is_given(matches: &ArgMatches, id: impl AsRef<str>) -> bool {
     matches.value_source(id.as_ref()) == Some(ValueSource::CommandLine)
 }
 
-/// The first sentence of an error, which names what is wrong.
 fn summary(error: &clap::Error, entry: &Entry) -> String {
-    if !error.use_stderr() {
-        return format!("'{}' has no place here", entry.words.join(" "));
-    }
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    first.trim_start_matches("error: ").to_string()
+    if error.use_stderr() { message(error) } else { not_here(entry) }
 }
 
-/// Takes the words of the file together that belong together.
+/// The error of an option such as `--help`.
+fn not_here(entry: &Entry) -> String {
+    format!("option '{}' is not allowed in a configuration file", entry.words.join(" "))
+}
+
+/// Joins each option with its value.
 fn entries(text: &str, command: &Command) -> Result<Vec<Entry>, String> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wants_value = false;
     for (line, text) in (1..).zip(text.lines()) {
-        let words = words(text).ok_or(format!("line {line}: a quote that does not end"))?;
+        let words = words(text).ok_or(format!("line {line}: a quote is not closed"))?;
         for word in words {
             match entries.last_mut() {
                 Some(entry) if wants_value && !is_option(&word) => {
@@ -105,8 +109,8 @@ fn entries(text: &str, command: &Command) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-/// The words of a line. One that has nothing to do with quotes and comments is
-/// read as the original would: a backslash is a backslash.
+/// The words of a line. Without quotes and comments a backslash is an ordinary
+/// character, as in the original.
 fn words(line: &str) -> Option<Vec<String>> {
     if line.contains(['\'', '"', '#']) {
         return shlex::split(line);
@@ -114,7 +118,7 @@ fn words(line: &str) -> Option<Vec<String>> {
     Some(line.split_whitespace().map(String::from).collect())
 }
 
-/// Whether an option's value would be the next word.
+/// Whether the next word is this option's value.
 fn takes_value(command: &Command, word: &str) -> bool {
     let is_it = |arg: &&clap::Arg| match word.strip_prefix("--") {
         Some(long) => {
@@ -134,7 +138,7 @@ fn takes_value(command: &Command, word: &str) -> bool {
         .is_some_and(|arg| arg.get_action().takes_values() && !arg.is_require_equals_set())
 }
 
-/// Whether a word cannot be the value of the one before.
+/// Whether a word starts with a dash and is not a negative number.
 fn is_option(word: &str) -> bool {
     word.strip_prefix('-').is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
@@ -144,7 +148,7 @@ mod tests {
     use super::*;
 
     fn read_with(text: &str, line: &str) -> Result<Vec<String>, String> {
-        let given = Options::command().try_get_matches_from(line.split(' ')).expect("parses");
+        let given = ServerOptions::command().try_get_matches_from(line.split(' ')).expect("parses");
         arguments(text, Path::new("c"), &given)
     }
 
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_be_a_value_is_taken_for_one() {
+    fn a_word_that_starts_like_an_option_is_no_value() {
         let text = "--verbose -R --job-retries -1\n--store-queue-on-shutdown -d";
         let found = read_with(text, "gearmand -R");
         let expected = ["--verbose", "--job-retries", "-1", "--store-queue-on-shutdown", "-d"];
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_without_quotes_is_one() {
+    fn a_backslash_outside_quotes_is_an_ordinary_character() {
         let found = read_with("--mysql-password=a\\b\n--redis-prefix 'a\\b'", "gearmand");
         let expected = ["--mysql-password=a\\b", "--redis-prefix", "a\\b"];
         assert_eq!(found.expect("good"), expected);
@@ -190,17 +194,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn an_error_names_the_file_the_line_and_the_option() {
         for (text, name) in [
-            ("# a\n--port=1\nport=2\n", "c, line 3: unexpected argument 'port=2' found"),
-            ("-d\n\n--nonsense\n-R", "c, line 3: unexpected argument '--nonsense' found"),
-            ("-d x", "c, line 1: unexpected argument 'x' found"),
+            ("# a\n--port=1\nport=2\n", "c, line 3: 'port=2' is not an option"),
+            ("-d\n\n--nonsense\n-R", "c, line 3: unknown option '--nonsense'"),
+            ("-d x", "c, line 1: 'x' is not an option"),
             ("-d\n--port=x\n", "c, line 2: invalid value 'x' for '--port <PORT>': neither"),
-            ("-d\n--port", "c, line 2: a value is required for '--port <PORT>'"),
-            ("-d\n-p1\n--port=2", "c, line 3: '--port=2' is there already"),
+            ("-d\n--port", "c, line 2: option '--port <PORT>' needs a value"),
+            ("-d\n-p1\n--port=2", "c, line 3: option '--port=2' is given more than once"),
             ("--config-file=d", "c, line 1: a configuration file cannot"),
-            ("--help", "c, line 1: '--help' has no place here"),
-            ("-d\n--log-file='x\n", "c, line 2: a quote that does not end"),
+            ("--help", "c, line 1: option '--help' is not allowed"),
+            ("--generate-man", "c, line 1: option '--generate-man' is not allowed"),
+            ("-d\n--log-file='x\n", "c, line 2: a quote is not closed"),
         ] {
             let error = read_with(text, "gearmand").expect_err(text);
             assert!(error.starts_with(name), "{error}");

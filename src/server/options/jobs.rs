@@ -1,63 +1,62 @@
-//! Options about jobs and the workers that do them.
+//! Options about jobs and workers.
 //!
 //! Must not: know what the broker makes of them.
 
 use clap::Args;
 
-use super::values::parse_prefix;
+use super::values::{number, parse_prefix};
 use gearman_broker::DelayedReplies;
 use gearman_broker::delayed::{ACK_DELAY_MS_DEFAULT, DELAY_MS_MAX, GRAB_HOLD_MS_DEFAULT};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jobs")]
-pub(crate) struct Jobs {
-    /// How many milliseconds JOB_CREATED may wait for the result of its job, at a
-    /// client that is seen to do nothing in between, so that one send does for both.
-    /// 0 sends it at once.
-    #[arg(long, value_name = "MS", default_value_t = ACK_DELAY_MS_DEFAULT)]
-    #[arg(value_parser = clap::value_parser!(u64).range(..=DELAY_MS_MAX))]
-    ack_delay: u64,
+pub(crate) struct JobOptions {
+    /// Hold JOB_CREATED for up to this many milliseconds and send it together with
+    /// the job's result, if the client was seen to do nothing between the two. 0
+    /// sends it at once.
+    #[arg(long = "ack-delay", value_name = "MS", default_value_t = ACK_DELAY_MS_DEFAULT)]
+    #[arg(value_parser = number(0..=DELAY_MS_MAX, "milliseconds"))]
+    ack_delay_ms: u64,
 
-    /// Send exceptions also to clients that did not ask for them.
+    /// Send WORK_EXCEPTION to every client, not only to those that asked for it.
     #[arg(long)]
     pub(crate) exceptions: bool,
 
-    /// How many milliseconds GRAB_JOB may wait for a job, from a worker whose jobs
-    /// follow each other closely, before NO_JOB is the answer. 0 answers at once.
-    #[arg(long, value_name = "MS", default_value_t = GRAB_HOLD_MS_DEFAULT)]
-    #[arg(value_parser = clap::value_parser!(u64).range(..=DELAY_MS_MAX))]
-    grab_hold: u64,
+    /// Hold an empty GRAB_JOB for up to this many milliseconds until a job arrives,
+    /// if the worker's jobs follow each other closely. 0 answers NO_JOB at once.
+    #[arg(long = "grab-hold", value_name = "MS", default_value_t = GRAB_HOLD_MS_DEFAULT)]
+    #[arg(value_parser = number(0..=DELAY_MS_MAX, "milliseconds"))]
+    grab_hold_ms: u64,
 
-    /// Accepted for compatibility: tables grow and shrink by themselves.
+    /// Ignored, accepted for compatibility: tables grow and shrink with their use.
     #[arg(long, value_name = "N", default_value_t = 991)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_parser = number(1..=u32::MAX, "buckets"))]
     hashtable_buckets: u32,
 
-    /// What job handles start with. Default is "H:" and the host's name.
+    /// Prefix of job handles, at most 52 bytes. Default: "H:" and the host name.
     #[arg(long, value_name = "PREFIX", value_parser = parse_prefix)]
     pub(crate) job_handle_prefix: Option<String>,
 
-    /// How often a job is handed out before the server gives it up, as when each
-    /// worker ended in it; 1 is once. -1 and 0 are without limit. For 0 that is
-    /// the meaning up to gearmand 2.0.0; the original's later versions take it for
-    /// once.
+    /// Number of times a job is handed to a worker before it fails, if every worker
+    /// disconnects without finishing it; -1 and 0 mean no limit. The original takes 0
+    /// for no limit up to version 2.0.0, and later for a single attempt.
     #[arg(short = 'j', long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(i16).range(-1..=255))]
+    #[arg(value_parser = number::<i16>(-1..=255, "attempts"))]
     pub(crate) job_retries: i16,
 
-    /// Accepted for compatibility: functions always take turns.
+    /// Ignored, accepted for compatibility: a worker's functions always take turns.
     #[arg(short = 'R', long)]
     round_robin: bool,
 
-    /// How many sleeping workers to wake per job; 0 is all of them. Default is
-    /// one, and more if the job still waits a moment later.
-    #[arg(short = 'w', long, value_name = "N")]
+    /// Number of sleeping workers to wake for a job; 0 wakes all. Default: one, and
+    /// more while the job stays queued.
+    #[arg(short = 'w', long, value_name = "N", value_parser = number::<u8>(0..=255, "workers"))]
     pub(crate) worker_wakeup: Option<u8>,
 }
 
-impl Jobs {
-    /// How long replies may be held.
+impl JobOptions {
+    /// The limits on how long replies are held.
     pub(crate) fn delayed_replies(&self) -> DelayedReplies {
-        DelayedReplies { grab_hold_ms: self.grab_hold, ack_delay_ms: self.ack_delay }
+        DelayedReplies { grab_hold_ms: self.grab_hold_ms, ack_delay_ms: self.ack_delay_ms }
     }
 }

@@ -1,6 +1,6 @@
 //! The manual page, made from the table of options.
 //!
-//! Must not: repeat what an option says of itself.
+//! Must not: repeat the help text of an option.
 
 use std::io::{self, Write};
 
@@ -8,57 +8,66 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::{CONFIG_FILE, Options};
+use super::unsupported::is_unsupported;
+use super::{CONFIG_FILE, ServerOptions};
 
-/// A section: its title, and names with what there is to say about each.
-type Section<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+/// A section: its title, and its entries, each a name and a text.
+type SectionRows<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
-const SIGNALS: Section<'_> = (
+const SIGNALS_SECTION: SectionRows<'_> = (
     "SIGNALS",
     &[
         (
             "SIGTERM, SIGINT",
-            "End now. A second one does not even wait for the first to be handled.",
+            "Shut down at once. A second signal ends the process without waiting for the first \
+             one to be handled, with exit status 1.",
         ),
         (
             "SIGUSR1",
-            "Finish and end: no connection and no job is taken on any more. Jobs that run, and \
-             those that wait for a function of a connected worker, are done. What is left then \
-             is lost, and the clients that wait for it are told.",
+            "Drain and shut down: connections and jobs are no longer accepted. Jobs that run, and \
+             jobs that a connected worker can run, are finished. The others are dropped, and the \
+             clients that wait for them get WORK_FAIL.",
         ),
-        ("SIGHUP", "Open the log file anew, after it was moved away."),
+        ("SIGHUP", "Reopen the log file, after it was renamed by log rotation."),
     ],
 );
 
-const ENVIRONMENT: Section<'_> = (
+const ENVIRONMENT_SECTION: SectionRows<'_> = (
     "ENVIRONMENT",
     &[
-        ("GEARMAND_PORT", "The port that takes the place of 4730."),
-        (
-            "LISTEN_FDS, LISTEN_PID",
-            "Sockets that systemd opened. They are used instead of --listen and --port.",
-        ),
+        ("GEARMAND_PORT", "Port to listen on in place of 4730."),
+        ("LISTEN_FDS, LISTEN_PID", "Sockets opened by systemd. They replace --listen and --port."),
         (
             "NOTIFY_SOCKET, WATCHDOG_USEC",
-            "Where systemd hears that the server is ready, alive, and stopping.",
+            "Where the server reports to systemd that it is ready, alive and stopping.",
         ),
     ],
 );
 
-const FILES: Section<'_> = (
+const FILES_SECTION: SectionRows<'_> = (
     "FILES",
     &[(
         CONFIG_FILE,
         "Options as on the command line, one or more per line. Quotes hold words together, \
-         and a # starts a comment. What is also on the command line counts there only.",
+         and a # starts a comment. The command line overrides the file, option by option. \
+         gearmand --generate-config prints an example.",
     )],
 );
 
-const STATUS: Section<'_> = (
+const STATUS_SECTION: SectionRows<'_> = (
     "EXIT STATUS",
     &[
-        ("0", "The server ended as it was told to; with --daemon, it listens."),
-        ("1", "It did not start, or could not go on. Standard error says why."),
+        ("0", "The server was told to shut down; with --daemon, it listens in the background."),
+        (
+            "1",
+            "The server could not start, for example because its port is in use, or could not \
+             continue. Standard error says why.",
+        ),
+        (
+            "2",
+            "The command line, the configuration file or GEARMAND_PORT is wrong. Standard error \
+             names the option and the value.",
+        ),
     ],
 );
 
@@ -73,7 +82,7 @@ pub(super) fn write(to: &mut dyn Write) -> io::Result<()> {
     man.render_synopsis_section(to)?;
     man.render_description_section(to)?;
     man.render_options_section(to)?;
-    for (title, rows) in [SIGNALS, ENVIRONMENT, FILES, STATUS] {
+    for (title, rows) in [SIGNALS_SECTION, ENVIRONMENT_SECTION, FILES_SECTION, STATUS_SECTION] {
         let mut roff = Roff::new();
         roff.control("SH", [title]);
         for (name, text) in rows {
@@ -89,17 +98,17 @@ pub(super) fn write(to: &mut dyn Write) -> io::Result<()> {
     roff.to_writer(to)
 }
 
-/// The table, as a page shows it.
+/// The table of options, with those that `--help` leaves out.
 fn command() -> Command {
-    Options::command()
-        .version(env!("CARGO_PKG_VERSION"))
+    ServerOptions::command()
         .about("the Gearman job server")
         .long_about(
-            "gearmand takes jobs from clients, keeps them, and hands them to workers that offer \
-             their functions; results go back to the clients that wait for them. It is asked \
-             and told about its jobs with gearadmin(1), or with lines of text on its port.",
+            "gearmand accepts jobs from clients, queues them, and hands them to the workers that \
+             registered their functions. Results go back to the clients that wait for them. \
+             gearadmin(1) shows and changes its queues, workers and functions.",
         )
         .override_usage("gearmand [OPTIONS]")
+        .mut_args(|arg| if is_unsupported(&arg) { arg.hide(false) } else { arg })
 }
 
 #[cfg(test)]
@@ -107,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_option_that_can_be_seen_has_its_place() {
+    fn the_page_has_every_option_but_the_hidden_ones() {
         let mut page = Vec::new();
         write(&mut page).expect("memory takes it");
         let page = String::from_utf8(page).expect("text").replace('\\', "");
@@ -123,6 +132,6 @@ mod tests {
                     || page.contains(&format!(".SH {title}"))
             );
         }
-        assert!(!page.contains("--generate-man") && !page.contains("--daemon-child"));
+        assert!(page.contains("--mysql-host") && !page.contains("--daemon-child"));
     }
 }

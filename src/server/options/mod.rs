@@ -3,82 +3,77 @@
 //!
 //! Must not: act on options.
 
+mod completion;
+mod config_example;
 mod config_file;
-mod foreign;
+mod errors;
 mod http;
 mod jobs;
 mod manual;
 mod network;
+mod output;
 mod process;
 mod queue;
+mod unsupported;
 mod values;
 
-pub(crate) use http::{Http, Protocol};
-pub(crate) use jobs::Jobs;
-pub(crate) use network::Network;
-pub(crate) use process::{FileChoice, Process};
+pub(crate) use http::{HttpOptions, Protocol};
+pub(crate) use jobs::JobOptions;
+pub(crate) use network::NetworkOptions;
+pub(crate) use process::{FileChoice, ProcessOptions};
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
+use errors::OptionsError;
 use gearman_protocol::limits::DEFAULT_PORT;
-use queue::Queue;
+use output::OutputOptions;
+use queue::QueueOptions;
 
-const VERSION: &str =
-    concat!(env!("CARGO_PKG_VERSION"), " - https://github.com/gearman/gearmand/issues");
-
-/// The configuration file that is read if there is one.
+/// The configuration file that is read if it exists.
 const CONFIG_FILE: &str = "/etc/gearmand.conf";
 
-/// The Gearman job server.
+/// Exit code of a wrong command line, environment or configuration file. Code 1 means
+/// that the start failed for another reason.
+const EXIT_CODE_USAGE: u8 = 2;
+
+/// Text behind the options of `--help`.
+const AFTER_HELP: &str = "Options of TLS and of queues that this build does not have (--ssl-key, \
+     --mysql-host, ...) are accepted and ignored; gearmand(8) lists them.\n\
+     gearmand --generate-config prints an example of the configuration file.";
+
+/// The Gearman job server: takes jobs from clients and hands them to workers.
 #[derive(Debug, Parser)]
-#[command(name = "gearmand", version = VERSION)]
-pub(crate) struct Options {
+#[command(name = "gearmand", version, after_help = AFTER_HELP)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+pub(crate) struct ServerOptions {
     #[command(flatten)]
-    pub(crate) process: Process,
+    output: OutputOptions,
     #[command(flatten)]
-    pub(crate) network: Network,
+    pub(crate) process: ProcessOptions,
     #[command(flatten)]
-    pub(crate) jobs: Jobs,
+    pub(crate) network: NetworkOptions,
     #[command(flatten)]
-    pub(crate) http: Http,
+    pub(crate) jobs: JobOptions,
     #[command(flatten)]
-    queue: Queue,
+    pub(crate) http: HttpOptions,
+    #[command(flatten)]
+    queue: QueueOptions,
 }
 
-/// Why there are no options.
-#[derive(Debug)]
-enum Refusal {
-    /// What clap found, or was asked to print.
-    Usage(clap::Error),
-    /// Anything else.
-    Text(String),
-}
-
-impl From<clap::Error> for Refusal {
-    fn from(error: clap::Error) -> Refusal {
-        Refusal::Usage(error)
-    }
-}
-
-impl From<String> for Refusal {
-    fn from(text: String) -> Refusal {
-        Refusal::Text(text)
-    }
-}
-
-impl Options {
-    /// Reads a command line and the configuration file. `port` is what the
-    /// environment says instead of the default port.
-    fn read(line: Vec<OsString>, port: Option<&str>) -> Result<Options, Refusal> {
-        let given = Options::command().try_get_matches_from(&line)?;
+impl ServerOptions {
+    /// Reads a command line and the configuration file. `port` is the value of
+    /// GEARMAND_PORT.
+    fn read(line: Vec<OsString>, port: Option<&str>) -> Result<ServerOptions, OptionsError> {
+        let given = ServerOptions::command().try_get_matches_from(&line)?;
         if let Some(option) = line.iter().find_map(|word| empty_assignment(word)) {
-            return Err(format!("'{option}' has no value behind the equal sign").into());
+            return Err(no_value(option).into());
         }
-        let named = Options::from_arg_matches(&given)?.process.config_file;
+        let named = ServerOptions::from_arg_matches(&given)?.process.config_file;
         let path = Path::new(named.as_deref().unwrap_or(CONFIG_FILE.as_ref()));
         let mut all = line;
         if !path.as_os_str().is_empty()
@@ -87,67 +82,86 @@ impl Options {
             let more = config_file::arguments(&text, path, &given)?;
             all.splice(1..1, more.into_iter().map(OsString::from));
         }
-        let mut options = Options::try_parse_from(all)?;
+        let mut options = ServerOptions::try_parse_from(all)?;
         options.take_port(port)?;
         options.check()?;
         Ok(options)
     }
 
-    /// As in the original, the environment's port stands in for the default one
-    /// even where that was asked for.
+    /// Replaces port 4730 by the environment's, as in the original, even if 4730 was
+    /// given explicitly.
     fn take_port(&mut self, port: Option<&str>) -> Result<(), String> {
         if let Some(text) = port.filter(|text| !text.is_empty())
             && self.network.port == DEFAULT_PORT
         {
             self.network.port = values::parse_port(text)
-                .map_err(|why| format!("environment GEARMAND_PORT: '{text}' is {why}"))?;
+                .map_err(|why| format!("invalid value '{text}' for GEARMAND_PORT: {why}"))?;
         }
         Ok(())
     }
 
-    /// What can be parsed and yet not be done.
+    /// Refuses options that select what this build does not have.
     fn check(&self) -> Result<(), String> {
-        let asked = [(self.network.ssl, "--ssl")];
-        if let Some((_, name)) = asked.iter().find(|(asked, _)| *asked) {
-            return Err(format!("{name} is not supported by this build"));
+        if self.network.ssl {
+            return Err("option '--ssl' is not available: this build has no TLS".into());
         }
-        self.queue.refusal().map_or(Ok(()), Err)
+        self.queue.error().map_or(Ok(()), Err)
+    }
+
+    /// Prints what was asked for instead of a start. Returns whether anything was.
+    fn print(&self) -> io::Result<bool> {
+        let to = &mut io::stdout();
+        if self.output.generate_man {
+            manual::write(to)?;
+        } else if self.output.generate_config {
+            config_example::write(to)?;
+        } else if let Some(shell) = self.output.generate_completion {
+            completion::write(shell, to)?;
+        }
+        let OutputOptions { generate_man, generate_config, generate_completion, .. } = self.output;
+        let has_printed = generate_man || generate_config || generate_completion.is_some();
+        Ok(has_printed || self.output.check_args)
     }
 }
 
-/// The option of a word that ends behind its equal sign. The original refuses such
-/// a word, although it takes an empty one behind the option for a value:
-/// `--listen=$UNSET` must not open the server to the world.
+/// The option of a word that ends with its equal sign. The original refuses such a
+/// word, although it accepts an empty word as the next argument: `--listen=$UNSET`
+/// must not open the server to the world.
 fn empty_assignment(word: &OsStr) -> Option<&str> {
     let (option, value) = word.to_str()?.split_once('=')?;
     (option.starts_with("--") && value.is_empty()).then_some(option)
 }
 
-/// Reads the options. An error is the code to exit with; what there is to say
-/// about it has been said.
-pub(crate) fn parse() -> Result<Options, ExitCode> {
+/// The error of such a word.
+fn no_value(option: &str) -> String {
+    format!("option '{option}' has no value after its equal sign")
+}
+
+/// Reads the options. An error is the code to exit with; its message is printed.
+pub(crate) fn parse() -> Result<ServerOptions, ExitCode> {
     let port = std::env::var("GEARMAND_PORT").ok();
-    let options = Options::read(std::env::args_os().collect(), port.as_deref());
-    let options = options.map_err(|refusal| match refusal {
-        Refusal::Usage(error) => {
-            // A reader that is gone need not be told.
-            let _ = error.print();
-            // The original's code for a wrong command line is 1, clap's is 2.
-            if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let options = ServerOptions::read(std::env::args_os().collect(), port.as_deref());
+    let options = options.map_err(|error| match error {
+        OptionsError::Display(text) => {
+            // A reader that closed its pipe has read enough.
+            let _ = text.print();
+            ExitCode::SUCCESS
         }
-        Refusal::Text(text) => {
+        OptionsError::Wrong(text) => {
             eprintln!("gearmand: {text}");
-            ExitCode::FAILURE
+            ExitCode::from(EXIT_CODE_USAGE)
         }
     })?;
-    if options.process.generate_man {
-        let written = manual::write(&mut std::io::stdout());
-        return Err(if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    match options.print() {
+        Ok(false) => Ok(options),
+        Ok(true) => Err(ExitCode::SUCCESS),
+        // A reader that closed its pipe has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ExitCode::SUCCESS),
+        Err(error) => {
+            eprintln!("gearmand: cannot write to standard output: {error}");
+            Err(ExitCode::FAILURE)
+        }
     }
-    if options.process.check_args {
-        return Err(ExitCode::SUCCESS);
-    }
-    Ok(options)
 }
 
 #[cfg(test)]
@@ -156,24 +170,24 @@ mod tests {
     use crate::log::Level;
     use gearman_broker::DelayedReplies;
 
-    fn options(line: &str) -> Options {
-        Options::try_parse_from(line.split(' ')).expect("parses")
+    fn options(line: &str) -> ServerOptions {
+        ServerOptions::try_parse_from(line.split(' ')).expect("parses")
     }
 
     #[test]
     fn the_table_is_consistent() {
-        Options::command().debug_assert();
+        ServerOptions::command().debug_assert();
     }
 
     #[test]
-    fn the_much_published_line_works() {
+    fn the_widely_published_line_d_v_p_is_accepted() {
         let options = options("gearmand -d -v -p 4731");
         assert!(options.process.daemon);
         assert_eq!((options.network.port, options.process.level()), (4731, Level::Info));
     }
 
     #[test]
-    fn the_level_is_given_in_four_ways() {
+    fn each_form_of_the_log_level_is_accepted() {
         for (line, level) in [
             ("gearmand", Level::Error),
             ("gearmand -vv", Level::Debug),
@@ -187,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_of_the_original_is_known() {
+    fn every_option_of_the_original_is_accepted() {
         for line in [
             "-b 1 -d --exceptions -f 9 -j 1 -l none -L ::1 -P pid -p 1 -r http -R -q x -t 1",
             "-u root -w 1 --syslog --coredump --config-file x --check-args --verbose DEBUG",
@@ -195,7 +209,7 @@ mod tests {
             "--hashtable-buckets 991 --keepalive --keepalive-idle -1 --keepalive-interval 5",
             "--keepalive-count 5 --log-file f --listen a --pid-file f --port gearman",
             "--protocol HTTP --http-port 8080 --round-robin --queue-type builtin --threads 4",
-            "--user nobody --worker-wakeup 0 --ssl --ssl-ca-file a --ssl-certificate b",
+            "--user gearman --worker-wakeup 0 --ssl --ssl-ca-file a --ssl-certificate b",
             "--ssl-key c --libsqlite3-db f --libsqlite3-table t --store-queue-on-shutdown",
             "--libpq-conninfo c --libpq-table t --redis-server h --redis-port 6379",
             "--redis-password p --redis-prefix x --mysql-host h --mysql-port 3306 --mysql-user u",
@@ -210,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn each_short_option_is_the_long_one_that_it_was() {
+    fn each_short_option_equals_its_long_one() {
         for (short, long) in [
             ("-b 7", "--backlog 7"),
             ("-d", "--daemon"),
@@ -238,8 +252,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_as_in_the_original_where_that_makes_sense() {
-        let Options { process, network, jobs, http, .. } = options("gearmand");
+    fn defaults_are_those_of_the_original_where_not_documented_otherwise() {
+        let ServerOptions { process, network, jobs, http, .. } = options("gearmand");
         assert_eq!((network.port, http.http_port, jobs.job_retries), (4730, 8080, -1));
         assert_eq!((process.level(), process.daemon, process.syslog), (Level::Error, false, false));
         assert_eq!((jobs.worker_wakeup, jobs.exceptions), (None, false));
@@ -247,13 +261,13 @@ mod tests {
         assert_eq!(log, FileChoice::Default("/var/log/gearmand.log".as_ref()));
         assert_eq!(pid, Some(FileChoice::Default("/var/gearmand.pid".as_ref())));
         assert!(network.listen.is_empty() && http.protocol.is_none());
-        assert_eq!((network.max_packet_size, network.backlog), (u32::MAX - 1, 4096));
+        assert_eq!((network.packet_bytes_max, network.backlog), (u32::MAX - 1, 4096));
     }
 
     #[test]
     fn delayed_replies_have_limits_from_0_to_1000_ms() {
         let limits = |line: &str| {
-            let options = Options::try_parse_from(line.split(' ')).ok()?;
+            let options = ServerOptions::try_parse_from(line.split(' ')).ok()?;
             let DelayedReplies { grab_hold_ms, ack_delay_ms } = options.jobs.delayed_replies();
             Some((grab_hold_ms, ack_delay_ms))
         };
@@ -268,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_has_a_word_only_about_the_default_port() {
+    fn the_environment_replaces_only_the_default_port() {
         let port = |line: &str, environment| {
             let mut options = options(line);
             options.take_port(environment).map(|()| options.network.port)
@@ -282,12 +296,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_refused_by_name() {
+    fn a_part_that_is_not_in_this_build_is_refused_by_name() {
         for (line, name) in [
             ("gearmand --ssl", "--ssl"),
-            ("gearmand -q libsqlite3", "libsqlite3 is not in this build; there is: builtin"),
-            ("gearmand -q REDIS", "REDIS is not in this build"),
-            ("gearmand -q nonsense", "nonsense is unknown; there is: builtin"),
+            ("gearmand -q libsqlite3", "'libsqlite3' for '--queue-type <TYPE>': not in this build"),
+            ("gearmand -q REDIS", "'REDIS' for '--queue-type <TYPE>': not in this build"),
+            ("gearmand -q nonsense", "not a queue; use builtin"),
         ] {
             let error = options(line).check().expect_err(line);
             assert!(error.contains(name), "{error}");
@@ -295,9 +309,58 @@ mod tests {
     }
 
     #[test]
-    fn options_of_parts_that_are_not_there_do_no_harm_alone() {
+    fn unsupported_options_alone_have_no_effect() {
         for line in ["gearmand --redis-server h -q BuiltIn", "gearmand --ssl-key k"] {
             options(line).check().expect(line);
+        }
+    }
+
+    /// The message about a wrong command line.
+    fn error(line: &str) -> String {
+        match ServerOptions::read(line.split(' ').map(OsString::from).collect(), None) {
+            Err(OptionsError::Wrong(text)) => text,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_option_the_value_and_what_is_valid() {
+        let levels = "FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO, DEBUG";
+        for (line, expected) in [
+            (
+                "--verbose=LOUD",
+                &*format!("invalid value 'LOUD' for '--verbose [<LEVEL>]': use one of {levels}"),
+            ),
+            ("-r gopher", "invalid value 'gopher' for '--protocol <NAME>': use one of http"),
+            (
+                "-t 1s",
+                "invalid value '1s' for '--threads <N>': not a whole number of threads from 0 to \
+                 4294967295",
+            ),
+            (
+                "--hashtable-buckets=0",
+                "invalid value '0' for '--hashtable-buckets <N>': not a whole number of buckets \
+                 from 1 to 4294967295",
+            ),
+            (
+                "--ack-delay 10ms",
+                "invalid value '10ms' for '--ack-delay <MS>': not a whole number of milliseconds \
+                 from 0 to 1000",
+            ),
+            ("--lisen ::1", "unknown option '--lisen'; did you mean '--listen'?"),
+            ("--nonsense", "unknown option '--nonsense'"),
+            ("a-word", "'a-word' is not an option"),
+            ("--port", "option '--port <PORT>' needs a value"),
+            ("--user=", "option '--user' has no value after its equal sign"),
+            ("-p 1 --port=2", "option '--port <PORT>' is given more than once"),
+            ("--daemon=1", "option '--daemon' takes no value, but has '1'"),
+            (
+                "--config-file /nonexistent",
+                "--config-file /nonexistent: could not open configuration file: No such file or \
+                 directory (os error 2)",
+            ),
+        ] {
+            assert_eq!(error(&format!("gearmand {line}")), expected);
         }
     }
 }

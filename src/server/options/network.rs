@@ -1,101 +1,110 @@
-//! Options about sockets: where to listen, and what a peer may cost.
+//! Options about sockets: where to listen, and limits on peers.
 //!
 //! Must not: resolve names, or open anything.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
-use super::foreign::{Foreign, Foreigners};
-use super::values::{parse_mode, parse_port_or};
+use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
+use super::values::{number, parse_mode, parse_port_or};
 use gearman_protocol::limits::{DEFAULT_PORT, MAX_PAYLOAD};
 
-/// The original's 32 are too few when all workers of a restarted server come back
-/// at once: each that finds the queue full loses a second or more. This is what
-/// Linux allows unless it is told otherwise.
+/// Default length of the accept queue: what Linux allows unless configured otherwise.
+/// The original's 32 are too few when all workers of a restarted server reconnect at
+/// once, since each that finds the queue full loses a second or more.
 const BACKLOG: i32 = 4096;
 
-/// The largest seconds and numbers that Linux takes for keepalive.
-const KEEPALIVE_SECONDS_MAX: i64 = 32_767;
-const KEEPALIVE_COUNT_MAX: i64 = 127;
+/// Longest keepalive times that Linux accepts.
+const KEEPALIVE_SECONDS_MAX: i32 = 32_767;
+/// Most keepalive probes that Linux accepts.
+const KEEPALIVE_COUNT_MAX: i32 = 127;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
-pub(crate) struct Network {
-    /// Number of connections that may wait to be accepted, if the system allows
-    /// so many; a negative number is as many as it allows.
+pub(crate) struct NetworkOptions {
+    /// Longest queue of connections that wait to be accepted, capped by the system
+    /// (net.core.somaxconn); a negative number is the system's maximum.
     #[arg(short = 'b', long, value_name = "N", default_value_t = BACKLOG)]
     #[arg(allow_negative_numbers = true)]
+    #[arg(value_parser = number(i32::MIN..=i32::MAX, "connections"))]
     pub(crate) backlog: i32,
 
-    /// Accepted for compatibility: keepalive is always on.
+    /// Ignored, accepted for compatibility: TCP keepalive is always on.
     #[arg(long)]
     keepalive: bool,
 
-    /// Seconds of silence before keepalive asks the peer; -1 is 60, 0
-    /// the system's.
-    #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(i32).range(-1..=KEEPALIVE_SECONDS_MAX))]
-    pub(crate) keepalive_idle: i32,
+    /// Seconds without traffic before the first TCP keepalive probe; -1 means 60,
+    /// 0 the system's value.
+    #[arg(long = "keepalive-idle", value_name = "SECONDS", default_value_t = -1)]
+    #[arg(allow_negative_numbers = true)]
+    #[arg(value_parser = number(-1..=KEEPALIVE_SECONDS_MAX, "seconds"))]
+    pub(crate) keepalive_idle_seconds: i32,
 
-    /// Seconds between keepalive's questions; -1 is 10, 0 the system's.
-    #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(i32).range(-1..=KEEPALIVE_SECONDS_MAX))]
-    pub(crate) keepalive_interval: i32,
+    /// Seconds between TCP keepalive probes; -1 means 10, 0 the system's
+    /// value.
+    #[arg(long = "keepalive-interval", value_name = "SECONDS", default_value_t = -1)]
+    #[arg(allow_negative_numbers = true)]
+    #[arg(value_parser = number(-1..=KEEPALIVE_SECONDS_MAX, "seconds"))]
+    pub(crate) keepalive_interval_seconds: i32,
 
-    /// Unanswered questions before a connection is given up; -1 is 6,
-    /// 0 the system's.
-    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(i32).range(-1..=KEEPALIVE_COUNT_MAX))]
-    pub(crate) keepalive_count: i32,
+    /// Number of unanswered TCP keepalive probes after which a connection is closed;
+    /// -1 means 6, 0 the system's value.
+    #[arg(long = "keepalive-count", value_name = "N", default_value_t = -1)]
+    #[arg(allow_negative_numbers = true)]
+    #[arg(value_parser = number(-1..=KEEPALIVE_COUNT_MAX, "probes"))]
+    pub(crate) keepalive_probes: i32,
 
-    /// Address, name or path of a Unix socket (/path, or unix:path) to listen on;
-    /// may be given more than once. Default is every address, which is also what
-    /// "*" and an empty word stand for.
-    #[arg(short = 'L', long, value_name = "ADDRESS")]
+    /// Address, host name or path of a Unix socket (/path or unix:path) to listen
+    /// on; may be given more than once. "*" and "" are every address. Default: every
+    /// address.
+    #[arg(short = 'L', long, value_name = "ADDRESS", value_hint = ValueHint::Hostname)]
     pub(crate) listen: Vec<String>,
 
-    /// Largest packet that a peer may send, without its header.
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAYLOAD)))]
-    pub(crate) max_packet_size: u32,
+    /// Largest packet to accept, in bytes without its header.
+    #[arg(long = "max-packet-size", value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
+    #[arg(value_parser = number(1..=MAX_PAYLOAD, "bytes"))]
+    pub(crate) packet_bytes_max: u32,
 
-    /// Bytes that may wait for a peer that does not read, before it is
-    /// disconnected.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
-    pub(crate) output_limit: usize,
+    /// Disconnect a peer that leaves more than this many bytes of replies unread.
+    #[arg(long = "output-limit", value_name = "BYTES", default_value_t = 1 << 30)]
+    #[arg(value_parser = number(0..=usize::MAX, "bytes"))]
+    pub(crate) unread_bytes_max: usize,
 
-    /// Port to listen on, by number or as a service; 0 is any free one. The
-    /// environment's GEARMAND_PORT takes the place of 4730.
+    /// Port to listen on, as a number or a service name; 0 picks a free port. The
+    /// environment variable GEARMAND_PORT replaces 4730.
     #[arg(short = 'p', long, default_value_t = DEFAULT_PORT)]
     #[arg(value_parser = parse_port_or::<DEFAULT_PORT>)]
     pub(crate) port: u16,
 
-    /// File to write the port to, once the server listens.
+    /// Write the port to this file once the server listens.
     #[arg(long, value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
 
-    /// Who may use Unix sockets, as an octal mode.
+    /// Permissions of Unix sockets, as an octal mode.
     #[arg(long, value_name = "MODE", default_value = "660", value_parser = parse_mode)]
     pub(crate) socket_mode: u32,
 
-    /// Speak TLS.
-    #[arg(long, help_heading = "TLS, not in this build")]
+    /// Serve TLS.
+    #[arg(long, hide = true, help_heading = TLS_HEADING)]
     pub(super) ssl: bool,
 
     #[command(flatten)]
-    tls: Foreigners<Tls>,
+    tls: UnsupportedOptions<Tls>,
 }
 
-/// What TLS needs to know where it is built in.
+/// Heading of the options for TLS.
+const TLS_HEADING: &str = "TLS, not in this build";
+
+/// The options for certificates.
 #[derive(Debug)]
 struct Tls;
 
-impl Foreign for Tls {
-    const OPTIONS: &'static [super::foreign::Group] = &[(
-        "TLS, not in this build",
+impl UnsupportedTable for Tls {
+    const OPTIONS: &'static [OptionGroup] = &[(
+        TLS_HEADING,
         &[
-            ("ssl-ca-file", Some(("FILE", None)), "Certificates to trust"),
+            ("ssl-ca-file", Some(("FILE", None)), "Certificates of trusted authorities"),
             ("ssl-certificate", Some(("FILE", None)), "The server's certificate"),
             ("ssl-key", Some(("FILE", None)), "The certificate's key"),
         ],

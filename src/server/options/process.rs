@@ -1,98 +1,95 @@
-//! Options about the process: how it runs, as whom, and what it says.
+//! Options about the process: detaching, user, limits, files, log.
 //!
 //! Must not: act on them.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueHint};
 
+use super::values::number;
 use crate::log::Level;
 
-/// Where log lines go if nothing else is said.
+/// Default log file.
 const LOG_FILE: &str = "/var/log/gearmand.log";
-/// Where the process id is written if nothing else is said.
+/// Default pid file.
 const PID_FILE: &str = "/var/gearmand.pid";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Process")]
-pub(crate) struct Process {
-    /// Let administrators end the server with the text command "shutdown".
+pub(crate) struct ProcessOptions {
+    /// Let the admin command "shutdown" stop the server.
     #[arg(long)]
     pub(crate) allow_shutdown: bool,
 
-    /// Check the arguments and exit.
-    #[arg(long, hide = true)]
-    pub(super) check_args: bool,
-
-    /// File with more options; those of the command line win. Default is
-    /// /etc/gearmand.conf, if there is one; an empty word is no file.
-    #[arg(long, value_name = "FILE")]
+    /// Read further options from this file; the command line overrides them.
+    /// Default: /etc/gearmand.conf if it exists; "" reads no file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) config_file: Option<OsString>,
 
-    /// Leave a core dump when the server crashes.
+    /// Write a core dump if the server crashes.
     #[arg(long)]
     pub(crate) coredump: bool,
 
-    /// Detach and run in the background. Returns once the server listens.
+    /// Detach and run in the background. The command returns once the server
+    /// listens.
     #[arg(short = 'd', long)]
     pub(crate) daemon: bool,
 
-    /// How a detached process is told from the one that detached it.
+    /// Marks the detached process.
     #[arg(long, hide = true)]
     pub(crate) daemon_child: bool,
 
-    /// Number of open files to allow. Default, and 0, is as many as the user may
-    /// have.
-    #[arg(short = 'f', long, value_name = "N")]
+    /// Limit on open files; each connection is one. Default, and 0: the user's hard
+    /// limit.
+    #[arg(short = 'f', long, value_name = "N", value_parser = number(0..=u64::MAX, "files"))]
     pub(crate) file_descriptors: Option<u64>,
 
-    /// File for log lines, or "stderr", or "none". Default is
-    /// /var/log/gearmand.log. Where the file cannot be written it is standard error.
-    #[arg(short = 'l', long, value_name = "FILE")]
+    /// Append log lines to this file; "stderr" is standard error, "none" no log.
+    /// Default: /var/log/gearmand.log. A file that cannot be opened is replaced by
+    /// standard error.
+    #[arg(short = 'l', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     log_file: Option<OsString>,
 
-    /// File to write the process id to, or "none". Default is /var/gearmand.pid,
-    /// where that can be written.
+    /// Write the process id to this file; "none" writes no file. Default:
+    /// /var/gearmand.pid, if it can be written.
     #[arg(short = 'P', long, visible_alias = "pidfile", value_name = "FILE")]
+    #[arg(value_hint = ValueHint::FilePath)]
     pid_file: Option<OsString>,
-
-    /// Print the manual page and exit.
-    #[arg(long, hide = true)]
-    pub(super) generate_man: bool,
 
     /// Log to syslog, and to a file only if --log-file names one.
     #[arg(long)]
     pub(crate) syslog: bool,
 
-    /// Accepted for compatibility: one thread does it all.
+    /// Ignored, accepted for compatibility: one thread serves all connections.
     #[arg(short = 't', long, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = number(0..=u32::MAX, "threads"))]
     threads: u32,
 
-    /// User to become once what needs root is done.
-    #[arg(short = 'u', long, value_name = "USER")]
+    /// Run as this user, once ports are open and limits are set. Only root can.
+    #[arg(short = 'u', long, value_name = "USER", value_hint = ValueHint::Username)]
     user: Option<String>,
 
     /// Log level: FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG.
-    /// Default is ERROR; without a value it is INFO.
+    /// Default: ERROR; without a value: INFO.
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "INFO")]
     #[arg(ignore_case = true, hide_possible_values = true)]
     verbose: Option<Level>,
 
-    /// Log more: once is INFO, twice is DEBUG.
+    /// Log more: -v is --verbose=INFO, -vv is --verbose=DEBUG.
     #[arg(short = 'v', action = ArgAction::Count)]
     more_verbose: u8,
 }
 
-/// A file that an option names, or that nobody asked for and nobody will miss.
+/// A file that an option names, or the default, which may be unwritable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileChoice<'a> {
     Named(&'a Path),
     Default(&'a Path),
 }
 
-impl Process {
-    /// The level from which on lines are not logged.
+impl ProcessOptions {
+    /// The least important level that is logged.
     pub(crate) fn level(&self) -> Level {
         let more = match self.more_verbose {
             0 => Level::Error,
@@ -102,12 +99,12 @@ impl Process {
         self.verbose.unwrap_or(more)
     }
 
-    /// The user to become, if any.
+    /// The user to run as, if another.
     pub(crate) fn user(&self) -> Option<&str> {
         self.user.as_deref().filter(|name| !name.is_empty())
     }
 
-    /// Where log lines go.
+    /// The log file.
     pub(crate) fn log_file(&self) -> FileChoice<'_> {
         match &self.log_file {
             Some(name) if name.is_empty() => FileChoice::Named(Path::new("none")),
@@ -115,7 +112,7 @@ impl Process {
         }
     }
 
-    /// Where the process id is written to, if anywhere.
+    /// The pid file, if one is written.
     pub(crate) fn pid_file(&self) -> Option<FileChoice<'_>> {
         match &self.pid_file {
             Some(name) if name.is_empty() || name == "none" => None,

@@ -1,47 +1,49 @@
-//! Options of the queues that keep background jobs.
+//! Options about where background jobs are kept.
 //!
 //! Must not: open a queue.
 
 use clap::Args;
 
-use super::foreign::{Foreign, Foreigners, Group};
+use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
 
-/// The queues that this build has.
+/// Queues that this build has.
 const BUILT_IN: &[&str] = &["builtin"];
-/// The queues of the original that this build does not have.
+/// Queues of the original that this build does not have.
 const KNOWN: &[&str] =
     &["libdrizzle", "libmemcached", "libsqlite3", "libtokyocabinet", "MySQL", "Postgres", "redis"];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Queues")]
-pub(crate) struct Queue {
-    /// Queue to keep background jobs in: builtin, which is memory.
+pub(crate) struct QueueOptions {
+    /// Where background jobs are kept: "builtin" is memory, which is lost when the
+    /// server ends.
     #[arg(short = 'q', long, value_name = "TYPE", default_value = "builtin")]
     queue_type: String,
 
     #[command(flatten)]
-    modules: Foreigners<Modules>,
+    modules: UnsupportedOptions<Modules>,
 }
 
-impl Queue {
-    /// Why the wanted queue cannot be had, if so. Names are the same in any case.
-    pub(super) fn refusal(&self) -> Option<String> {
+impl QueueOptions {
+    /// The error if this build does not have the queue. Case does not matter.
+    pub(super) fn error(&self) -> Option<String> {
         let wanted = &self.queue_type;
         let is_in = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
         if is_in(BUILT_IN) {
             return None;
         }
-        let what = if is_in(KNOWN) { "is not in this build" } else { "is unknown" };
-        Some(format!("--queue-type: {wanted} {what}; there is: {}", BUILT_IN.join(", ")))
+        let what = if is_in(KNOWN) { "not in this build" } else { "not a queue" };
+        let choices = BUILT_IN.join(", ");
+        Some(format!("invalid value '{wanted}' for '--queue-type <TYPE>': {what}; use {choices}"))
     }
 }
 
-/// What the queues need to know where they are built in.
+/// The options of those queues.
 #[derive(Debug)]
 struct Modules;
 
-impl Foreign for Modules {
-    const OPTIONS: &'static [Group] = &[
+impl UnsupportedTable for Modules {
+    const OPTIONS: &'static [OptionGroup] = &[
         (
             "Queue libdrizzle, not in this build",
             &[
@@ -52,14 +54,14 @@ impl Foreign for Modules {
                 ("libdrizzle-password", Some(("PASSWORD", None)), "Password"),
                 ("libdrizzle-db", Some(("NAME", Some("gearman"))), "Database"),
                 ("libdrizzle-table", Some(("NAME", Some("queue"))), "Table"),
-                ("libdrizzle-mysql", None, "Speak the protocol of MySQL"),
+                ("libdrizzle-mysql", None, "Use the protocol of MySQL"),
             ],
         ),
         (
             "Queue libmemcached, not in this build",
             &[
-                ("libmemcached-servers", Some(("LIST", None)), "Servers"),
-                ("libmemcached-prefix", Some(("PREFIX", Some("gear_"))), "What keys start with"),
+                ("libmemcached-servers", Some(("LIST", None)), "Servers, separated by commas"),
+                ("libmemcached-prefix", Some(("PREFIX", Some("gear_"))), "Prefix of keys"),
             ],
         ),
         (
@@ -67,14 +69,14 @@ impl Foreign for Modules {
             &[
                 ("libsqlite3-db", Some(("FILE", None)), "Database"),
                 ("libsqlite3-table", Some(("NAME", Some("gearman_queue"))), "Table"),
-                ("store-queue-on-shutdown", None, "Write the queue when the server ends only"),
+                ("store-queue-on-shutdown", None, "Store the queue only at shutdown"),
             ],
         ),
         (
             "Queue libtokyocabinet, not in this build",
             &[
                 ("libtokyocabinet-file", Some(("FILE", None)), "Database"),
-                ("libtokyocabinet-optimize", None, "Optimize the database at the start"),
+                ("libtokyocabinet-optimize", None, "Optimize the database at startup"),
             ],
         ),
         (
@@ -91,7 +93,7 @@ impl Foreign for Modules {
         (
             "Queue Postgres, not in this build",
             &[
-                ("libpq-conninfo", Some(("TEXT", None)), "How to connect to the database"),
+                ("libpq-conninfo", Some(("TEXT", None)), "Connection string of the database"),
                 ("libpq-table", Some(("NAME", Some("queue"))), "Table"),
             ],
         ),
@@ -101,7 +103,7 @@ impl Foreign for Modules {
                 ("redis-server", Some(("HOST", Some("127.0.0.1"))), "Host of the server"),
                 ("redis-port", Some(("PORT", Some("6379"))), "Port of the server"),
                 ("redis-password", Some(("PASSWORD", None)), "Password"),
-                ("redis-prefix", Some(("PREFIX", Some("_gear_"))), "What keys start with"),
+                ("redis-prefix", Some(("PREFIX", Some("_gear_"))), "Prefix of keys"),
             ],
         ),
     ];

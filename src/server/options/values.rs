@@ -1,10 +1,30 @@
-//! What the values of options may be.
+//! Parsers of option values. Each error says what a valid value is.
 //!
 //! Must not: know options.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use gearman_broker::MAX_PREFIX;
 use gearman_net::address::service_port;
 
+/// Parses a whole number within `range`. `what` is the unit, in the plural.
+pub(super) fn number<T>(
+    range: RangeInclusive<T>,
+    what: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: TryFrom<i128> + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let value = text.parse::<i128>().ok().and_then(|value| T::try_from(value).ok());
+        value.filter(|value| range.contains(value)).ok_or_else(|| {
+            format!("not a whole number of {what} from {} to {}", range.start(), range.end())
+        })
+    }
+}
+
+/// Parses a prefix of job handles.
 pub(super) fn parse_prefix(text: &str) -> Result<String, String> {
     match text.len() {
         0..=MAX_PREFIX => Ok(text.into()),
@@ -12,23 +32,42 @@ pub(super) fn parse_prefix(text: &str) -> Result<String, String> {
     }
 }
 
-/// The mode of a file, in octal digits.
+/// Parses the permissions of a file, as octal digits.
 pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
-        _ => Err("not an octal number up to 777".into()),
+        _ => Err("not an octal number from 0 to 777".into()),
     }
 }
 
-/// A port, or the TCP port of a service by this name.
+/// Parses a port number, or the name of a TCP service.
 pub(super) fn parse_port(text: &str) -> Result<u16, String> {
     if let Ok(port) = text.parse() {
         return Ok(port);
     }
-    service_port(text).ok_or_else(|| "neither a port nor a known service".into())
+    service_port(text)
+        .ok_or_else(|| "neither a port number from 0 to 65535 nor a known TCP service".into())
 }
 
-/// The same; an empty word is the default, as in the original.
+/// Parses a port; an empty word means `DEFAULT`, as in the original.
 pub(super) fn parse_port_or<const DEFAULT: u16>(text: &str) -> Result<u16, String> {
     if text.is_empty() { Ok(DEFAULT) } else { parse_port(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_out_of_range_or_with_a_unit_is_refused_with_its_unit_and_range() {
+        let parse = number::<u8>(1..=20, "seconds");
+        assert_eq!(["1", "+7", "020"].map(&parse), [Ok(1), Ok(7), Ok(20)]);
+        for text in ["0", "21", "-1", "256", "1s", "1.5", " 1", ""] {
+            assert_eq!(
+                parse(text),
+                Err("not a whole number of seconds from 1 to 20".into()),
+                "{text:?}"
+            );
+        }
+    }
 }

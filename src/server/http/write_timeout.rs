@@ -1,7 +1,6 @@
-//! A connection whose peer is given up when it does not read for too long.
+//! A TCP connection that fails when its peer reads nothing for too long.
 //!
-//! Must not: limit how long a peer may wait for its answer; only what waits for
-//! the peer counts.
+//! Must not: limit how long a peer waits for its response; only unread output counts.
 
 use std::io;
 use std::pin::Pin;
@@ -12,20 +11,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// How long a peer may read nothing of what waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest time that a peer may leave output unread.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A TCP connection.
-pub(super) struct Patient {
+/// A TCP connection with a timeout for writing.
+pub(super) struct WriteTimeoutStream {
     stream: TcpStream,
-    /// Runs while the peer does not read.
+    /// Set while output is unread.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
-    /// A connection that has not begun.
-    pub(super) fn new(stream: TcpStream) -> Patient {
-        Patient { stream, timer: None }
+impl WriteTimeoutStream {
+    /// Wraps an accepted connection.
+    pub(super) fn new(stream: TcpStream) -> WriteTimeoutStream {
+        WriteTimeoutStream { stream, timer: None }
     }
 
     fn written(
@@ -37,13 +36,13 @@ impl Patient {
             self.timer = None;
             return written;
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
         ready!(timer.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for WriteTimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -53,7 +52,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for WriteTimeoutStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

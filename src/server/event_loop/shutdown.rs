@@ -1,7 +1,6 @@
-//! How the server ends: at once, or when it has finished its jobs; and the signals
-//! that say so.
+//! Shutdown at once, shutdown after a drain, and the signals that request them.
 //!
-//! Must not: decide what becomes of a job; that is the broker's.
+//! Must not: decide what happens to a job; the broker does.
 
 use std::io;
 use std::sync::Arc;
@@ -11,39 +10,38 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook_mio::v1_0::Signals;
 
-use super::{LastResults, Server};
+use super::{DrainProgress, EventLoop};
 use crate::http::Phase;
 use crate::log::Level;
 use crate::systemd;
 use gearman_broker::DriverTimer;
 
-/// Milliseconds that the last results of a drained server may take to reach their
-/// clients.
+/// Deadline for sending the last results after all jobs of a drain are done.
 const DRAIN_DEADLINE_MS: u64 = 10_000;
 
-impl Server {
-    /// Whether the server drains, and nothing is left that it could still do: no
-    /// job, and no result that has not left.
+impl EventLoop {
+    /// Whether a drain is complete: no job is left that a connected worker can run, and
+    /// all results are sent or the deadline has passed.
     pub(super) fn is_finished(&mut self) -> bool {
         if !self.jobs.broker.is_drained() {
             return false;
         }
-        if self.last_results == LastResults::NotYet {
-            self.last_results = LastResults::Leaving;
+        if self.drain_progress == DrainProgress::JobsLeft {
+            self.drain_progress = DrainProgress::Flushing;
             let count = self.jobs.give_up_jobs();
             if count > 0 {
                 self.jobs.journal.write(
                     Level::Warning,
-                    format_args!("dropped {count} jobs: no connected worker can run them"),
+                    format_args!("Dropped {count} jobs: no connected worker can run them"),
                 );
             }
             self.jobs.set_timer(DRAIN_DEADLINE_MS, DriverTimer::DrainDeadline);
         }
         self.flush();
-        self.jobs.is_all_sent() || self.last_results == LastResults::Overdue
+        self.jobs.is_all_sent() || self.drain_progress == DrainProgress::DeadlinePassed
     }
 
-    /// Takes on nobody and no job any more, and ends when what is here is done.
+    /// Starts a drain: refuses connections and jobs, and shuts down after the last job.
     pub(super) fn drain(&mut self) {
         systemd::stopping();
         self.enter(Phase::Draining);
@@ -52,7 +50,7 @@ impl Server {
         self.listeners.clear();
     }
 
-    /// Does what signals have asked for.
+    /// Handles pending signals.
     pub(super) fn take_signals(&mut self) {
         let pending: Vec<_> = self.signals.pending().collect();
         for signal in pending {
@@ -60,9 +58,12 @@ impl Server {
                 SIGHUP => self.jobs.journal.reopen(),
                 SIGUSR1 => {
                     let count = self.jobs.broker.job_count();
-                    self.jobs
-                        .journal
-                        .write(Level::Notice, format_args!("SIGUSR1, jobs to finish: {count}"));
+                    self.jobs.journal.write(
+                        Level::Notice,
+                        format_args!(
+                            "SIGUSR1, draining: {count} jobs to finish, no new ones accepted"
+                        ),
+                    );
                     self.drain();
                 }
                 _ => self.stop(),
@@ -70,29 +71,28 @@ impl Server {
         }
     }
 
-    /// Ends with this turn.
+    /// Shuts down after this turn.
     pub(super) fn stop(&mut self) {
         self.running = false;
     }
 }
 
-/// Starts watching for signals.
+/// Installs the signal handlers.
 ///
 /// # Errors
 /// When the system refuses a handler.
 pub(super) fn catch_signals() -> io::Result<Signals> {
-    end_at_a_second_signal()?;
+    exit_at_a_second_signal()?;
     Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])
 }
 
-/// A first signal to end lets the server finish its turn; a second one does not
-/// even wait for that.
-fn end_at_a_second_signal() -> io::Result<()> {
-    let is_first_over = Arc::new(AtomicBool::new(false));
+/// Makes a second SIGTERM or SIGINT exit at once, if the first is not handled yet.
+fn exit_at_a_second_signal() -> io::Result<()> {
+    let is_first_seen = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        // In this order: the first one finds the flag not set yet.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_first_over))?;
-        flag::register(signal, Arc::clone(&is_first_over))?;
+        // In this order, the first signal finds the flag unset.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_first_seen))?;
+        flag::register(signal, Arc::clone(&is_first_seen))?;
     }
     Ok(())
 }

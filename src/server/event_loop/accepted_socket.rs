@@ -1,6 +1,6 @@
-//! An accepted connection's socket, whatever its family.
+//! The socket of an accepted connection, TCP or Unix.
 //!
-//! Must not: know what is sent over it.
+//! Must not: know the protocol.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -11,68 +11,68 @@ use rustix::buffer::spare_capacity;
 
 /// A connected socket.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) enum AcceptedSocket {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-impl gearman_session::Stream for Stream {
+impl gearman_session::Stream for AcceptedSocket {
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         Ok(rustix::io::read(&*self, spare_capacity(into))?)
     }
 }
 
-impl Read for Stream {
+impl Read for AcceptedSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.read(buffer),
-            Stream::Unix(stream) => stream.read(buffer),
+            AcceptedSocket::Tcp(stream) => stream.read(buffer),
+            AcceptedSocket::Unix(stream) => stream.read(buffer),
         }
     }
 }
 
-impl Write for Stream {
+impl Write for AcceptedSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.write(bytes),
-            Stream::Unix(stream) => stream.write(bytes),
+            AcceptedSocket::Tcp(stream) => stream.write(bytes),
+            AcceptedSocket::Unix(stream) => stream.write(bytes),
         }
     }
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.write_vectored(parts),
-            Stream::Unix(stream) => stream.write_vectored(parts),
+            AcceptedSocket::Tcp(stream) => stream.write_vectored(parts),
+            AcceptedSocket::Unix(stream) => stream.write_vectored(parts),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // Nothing is kept back.
+        // Nothing is buffered.
         Ok(())
     }
 }
 
-impl AsFd for Stream {
+impl AsFd for AcceptedSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
+            AcceptedSocket::Tcp(stream) => stream.as_fd(),
+            AcceptedSocket::Unix(stream) => stream.as_fd(),
         }
     }
 }
 
-impl AsRawFd for Stream {
+impl AsRawFd for AcceptedSocket {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
 
-impl Stream {
-    /// What the poller watches.
+impl AcceptedSocket {
+    /// The socket, as the poller registers it.
     pub(super) fn as_source(&mut self) -> &mut dyn Source {
         match self {
-            Stream::Tcp(stream) => stream,
-            Stream::Unix(stream) => stream,
+            AcceptedSocket::Tcp(stream) => stream,
+            AcceptedSocket::Unix(stream) => stream,
         }
     }
 }

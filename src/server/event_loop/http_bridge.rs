@@ -1,0 +1,199 @@
+//! The event loop's side of the HTTP bridge: handles the requests of the HTTP thread.
+//! To the broker an HTTP call is a connection without a socket.
+//!
+//! Must not: know HTTP.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::mpsc::Receiver;
+
+use mio::Waker;
+use rustix::net::sockopt;
+use tokio::sync::oneshot;
+
+use super::{EventLoop, HTTP_BRIDGE_TOKEN};
+use crate::http::{
+    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, Limits, Listeners, Phase,
+};
+use crate::log::Level;
+use gearman_broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
+use gearman_session::Bridge;
+
+/// Most requests handled in one turn.
+const REQUESTS_PER_TURN: usize = 256;
+/// Most functions counted for the metrics in one turn.
+const FUNCTIONS_PER_TURN: usize = 500;
+
+/// The open HTTP calls.
+#[derive(Default)]
+pub(crate) struct BridgedCalls {
+    /// By the index of their key in the broker.
+    by_index: HashMap<usize, (ConnectionKey, BridgedCall)>,
+    keys: HashMap<u64, ConnectionKey>,
+}
+
+impl BridgedCalls {
+    fn insert(&mut self, key: ConnectionKey, call: BridgedCall) {
+        self.keys.insert(call.number, key);
+        self.by_index.insert(key.index(), (key, call));
+    }
+
+    fn remove(&mut self, number: u64) -> Option<ConnectionKey> {
+        let key = self.keys.remove(&number)?;
+        self.by_index.remove(&key.index());
+        Some(key)
+    }
+
+    /// Drops all calls. The HTTP thread sees their channels close.
+    pub(super) fn close(&mut self) {
+        *self = BridgedCalls::default();
+    }
+}
+
+impl Bridge for BridgedCalls {
+    fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
+        if let Some((key, call)) = self.by_index.get(&to.index())
+            && *key == to
+            && !call.send(packet, limit)
+        {
+            // The HTTP thread sees the channel close, and closes the call.
+            self.by_index.remove(&to.index());
+        }
+    }
+}
+
+/// A count of all functions for the metrics, spread over several turns.
+struct FiguresScan {
+    cursor: FunctionWalk,
+    functions: Vec<FunctionView<Vec<u8>>>,
+    to: oneshot::Sender<Figures>,
+}
+
+impl FiguresScan {
+    fn new(to: oneshot::Sender<Figures>) -> FiguresScan {
+        FiguresScan { cursor: FunctionWalk::default(), functions: Vec::new(), to }
+    }
+
+    /// Counts the functions of one turn. Returns whether all are counted.
+    fn scan(&mut self, broker: &Broker) -> bool {
+        for _ in 0..FUNCTIONS_PER_TURN {
+            match self.cursor.step(broker) {
+                Step::One(function) => self.functions.push(function.into_owned()),
+                Step::None => {}
+                Step::End => return true,
+            }
+        }
+        false
+    }
+}
+
+/// The HTTP bridge, as the event loop holds it.
+pub(super) struct HttpBridge {
+    requests: Receiver<BridgeRequest>,
+    thread: HttpThread,
+    counts: VecDeque<FiguresScan>,
+    /// Whether requests may be waiting: the waker was used, or a turn left some.
+    pub(super) has_requests: bool,
+}
+
+impl HttpBridge {
+    /// A bridge without requests.
+    pub(super) fn new(thread: HttpThread, requests: Receiver<BridgeRequest>) -> HttpBridge {
+        HttpBridge { requests, thread, counts: VecDeque::new(), has_requests: false }
+    }
+
+    /// Whether requests or counts are waiting.
+    pub(super) fn is_busy(&self) -> bool {
+        self.has_requests || !self.counts.is_empty()
+    }
+
+    /// Closes the channel, and waits until the HTTP thread has sent its responses.
+    pub(super) fn close(self) {
+        let HttpBridge { requests, thread, counts, .. } = self;
+        drop((requests, counts));
+        thread.shut_down();
+    }
+}
+
+impl EventLoop {
+    /// Starts the HTTP bridge and its thread.
+    ///
+    /// # Errors
+    /// When the system refuses a waker, a thread or a runtime.
+    pub(crate) fn start_http_bridge(
+        &mut self,
+        listeners: Listeners,
+        limits: Limits,
+    ) -> io::Result<()> {
+        for (name, listeners) in [("HTTP", &listeners.jobs), ("metrics", &listeners.metrics)] {
+            for listener in listeners {
+                // Accepted sockets inherit both settings.
+                self.keepalive.set(listener);
+                let _ = sockopt::set_tcp_nodelay(listener, true);
+                let address = listener.local_addr()?;
+                self.jobs.journal.write(Level::Info, format_args!("Serving {name} at {address}"));
+            }
+        }
+        let (handle, requests) =
+            EventLoopHandle::new(Waker::new(self.poll.registry(), HTTP_BRIDGE_TOKEN)?);
+        self.bridge =
+            Some(HttpBridge::new(HttpThread::start(listeners, limits, handle)?, requests));
+        Ok(())
+    }
+
+    /// Tells the HTTP thread the phase of the server.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.bridge.iter().for_each(|bridge| bridge.thread.enter(phase));
+    }
+
+    /// Handles the requests of one turn.
+    pub(super) fn serve_http_bridge(&mut self) {
+        let Some(mut bridge) = self.bridge.take() else { return };
+        if std::mem::take(&mut bridge.has_requests) {
+            // The waker does not fire again for the requests that remain.
+            bridge.has_requests =
+                (0..REQUESTS_PER_TURN).all(|_| match bridge.requests.try_recv() {
+                    Ok(request) => {
+                        self.take_request(request, &mut bridge.counts);
+                        true
+                    }
+                    Err(_) => false,
+                });
+        }
+        if let Some(count) = bridge.counts.front_mut()
+            && count.scan(&self.jobs.broker)
+            && let Some(FiguresScan { functions, to, .. }) = bridge.counts.pop_front()
+        {
+            let counts = self.jobs.broker.counts();
+            let uptime_seconds = self.jobs.uptime();
+            let delayed_replies = self.jobs.delayed_reply_counts();
+            // The HTTP thread may have given up on the answer.
+            let _ = to.send(Figures { functions, counts, delayed_replies, uptime_seconds });
+        }
+        self.bridge = Some(bridge);
+    }
+
+    fn take_request(&mut self, request: BridgeRequest, counts: &mut VecDeque<FiguresScan>) {
+        match request {
+            BridgeRequest::Open(call, packets) => self.open_call(call, &packets),
+            BridgeRequest::Close(number) => {
+                if let Some(key) = self.jobs.bridge().remove(number) {
+                    self.jobs.disconnect(key);
+                }
+            }
+            BridgeRequest::Figures(to) => counts.push_back(FiguresScan::new(to)),
+            BridgeRequest::Ping(to) => {
+                let _ = to.send(());
+            }
+            BridgeRequest::Log(level, line) => {
+                self.jobs.journal.write(level, format_args!("{line}"))
+            }
+        }
+    }
+
+    fn open_call(&mut self, call: BridgedCall, packets: &[u8]) {
+        let key = self.jobs.connect_bridged(call.descriptor, &call.address.to_string());
+        self.jobs.bridge().insert(key, call);
+        self.jobs.bridged_packets(key, packets);
+    }
+}

@@ -1,0 +1,154 @@
+//! The channel between the HTTP thread and the event loop: requests go through a queue
+//! that wakes the event loop, packets come back through one queue per HTTP call.
+//!
+//! To the broker an HTTP call is a connection: packets go in and out, and when it ends,
+//! jobs that only it waits for are dropped.
+//!
+//! Must not: know HTTP, or what packets mean.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use mio::Waker;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use crate::log::Level;
+use gearman_broker::delayed::DelayedReplyCounts;
+use gearman_broker::{Counts, FunctionView};
+
+/// A request to the event loop.
+pub(crate) enum BridgeRequest {
+    /// Opens an HTTP call with these packets.
+    Open(BridgedCall, Vec<u8>),
+    /// Closes the HTTP call with this number.
+    Close(u64),
+    /// Asks for the figures of the metrics.
+    Figures(oneshot::Sender<Figures>),
+    /// Asks for a sign of life.
+    Ping(oneshot::Sender<()>),
+    /// Writes a log line.
+    Log(Level, String),
+}
+
+/// An open HTTP call, as the event loop holds it.
+pub(crate) struct BridgedCall {
+    pub(crate) number: u64,
+    /// The descriptor that the `workers` list shows.
+    pub(crate) descriptor: i32,
+    pub(crate) address: IpAddr,
+    answers: UnboundedSender<Vec<u8>>,
+    /// Bytes of packets that the HTTP thread has not received yet.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl BridgedCall {
+    /// Sends a packet, unless more than `limit` bytes are waiting or the call is closed.
+    /// Returns whether it was sent.
+    pub(crate) fn send(&self, packet: Vec<u8>, limit: usize) -> bool {
+        let waiting = self.waiting.fetch_add(packet.len(), Ordering::Relaxed);
+        waiting <= limit && self.answers.send(packet).is_ok()
+    }
+}
+
+/// The figures of the metrics, collected over some turns of the event loop.
+pub(crate) struct Figures {
+    pub(crate) functions: Vec<FunctionView<Vec<u8>>>,
+    pub(crate) counts: Counts,
+    /// Outcomes of all delayed replies.
+    pub(crate) delayed_replies: DelayedReplyCounts,
+    /// Time since the server started.
+    pub(crate) uptime_seconds: u64,
+}
+
+/// The event loop has ended.
+#[derive(Debug)]
+pub(super) struct EventLoopEnded;
+
+/// The HTTP thread's end of the channel.
+pub(crate) struct EventLoopHandle {
+    requests: mpsc::Sender<BridgeRequest>,
+    waker: Waker,
+    calls: AtomicU64,
+}
+
+impl EventLoopHandle {
+    /// Makes a channel. Returns its two ends.
+    pub(crate) fn new(waker: Waker) -> (Arc<EventLoopHandle>, mpsc::Receiver<BridgeRequest>) {
+        let (requests, receiver) = mpsc::channel();
+        (Arc::new(EventLoopHandle { requests, waker, calls: AtomicU64::new(0) }), receiver)
+    }
+
+    fn send(&self, request: BridgeRequest) -> Result<(), EventLoopEnded> {
+        self.requests.send(request).map_err(|_| EventLoopEnded)?;
+        // A poller that cannot be woken no longer exists.
+        self.waker.wake().map_err(|_| EventLoopEnded)
+    }
+
+    /// Opens an HTTP call with these packets.
+    pub(super) fn call(
+        self: &Arc<EventLoopHandle>,
+        descriptor: i32,
+        address: IpAddr,
+        packets: Vec<u8>,
+    ) -> Result<HttpCall, EventLoopEnded> {
+        let (answers, receiver) = unbounded_channel();
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let call =
+            BridgedCall { number, descriptor, address, answers, waiting: Arc::clone(&waiting) };
+        self.send(BridgeRequest::Open(call, packets))?;
+        Ok(HttpCall { number, packets: receiver, waiting, event_loop: Arc::clone(self) })
+    }
+
+    /// Asks for the figures of the metrics.
+    pub(super) async fn figures(&self) -> Result<Figures, EventLoopEnded> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(BridgeRequest::Figures(sender))?;
+        receiver.await.map_err(|_| EventLoopEnded)
+    }
+
+    /// Waits for a sign of life from the event loop.
+    pub(super) async fn ping(&self) -> Result<(), EventLoopEnded> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(BridgeRequest::Ping(sender))?;
+        receiver.await.map_err(|_| EventLoopEnded)
+    }
+
+    /// Writes a log line.
+    pub(super) fn log(&self, level: Level, line: String) {
+        // The log ends with the event loop.
+        let _ = self.send(BridgeRequest::Log(level, line));
+    }
+}
+
+/// An HTTP call, as the HTTP thread holds it. It is closed on drop.
+pub(super) struct HttpCall {
+    number: u64,
+    pub(super) packets: UnboundedReceiver<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+    event_loop: Arc<EventLoopHandle>,
+}
+
+impl HttpCall {
+    /// Notes that a packet was received.
+    pub(super) fn note_received(&self, packet: &[u8]) {
+        self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
+    }
+
+    /// The next packet; `None` if the event loop has dropped the call.
+    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
+        let packet = self.packets.recv().await?;
+        self.note_received(&packet);
+        Some(packet)
+    }
+}
+
+impl Drop for HttpCall {
+    fn drop(&mut self) {
+        // If the event loop has ended, the call is closed already.
+        let _ = self.event_loop.send(BridgeRequest::Close(self.number));
+    }
+}
