@@ -15,7 +15,7 @@ use crate::options::{FileChoice, Http, Jobs, Network, Options, Process, Protocol
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::systemd;
 use gearman_broker::{Broker, Config, Wakeup};
-use gearman_session::Settings;
+use gearman_session::JobServerSettings;
 
 /// What `--job-retries=0` means here, and how to say what it means elsewhere.
 const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is handed out again \
@@ -143,12 +143,15 @@ fn handle_prefix(jobs: &Jobs) -> String {
     jobs.job_handle_prefix.clone().unwrap_or_else(|| {
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
-        format!("H:{}", host.chars().take(gearman_broker::MAX_PREFIX / 4).collect::<String>())
+        format!(
+            "H:{}",
+            host.chars().take(gearman_broker::HANDLE_PREFIX_BYTES_MAX / 4).collect::<String>()
+        )
     })
 }
 
-fn settings(process: &Process, network: &Network) -> Settings {
-    Settings {
+fn settings(process: &Process, network: &Network) -> JobServerSettings {
+    JobServerSettings {
         output_limit: network.output_limit,
         packet_limit: network.max_packet_size,
         allow_shutdown: process.allow_shutdown,

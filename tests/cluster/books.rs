@@ -299,7 +299,7 @@ impl Books {
                     }
                     let priority = usize::from(unique.last().map_or(1, |digit| digit - b'0'));
                     let (function, unique) = (function.clone(), unique.clone());
-                    let is_delayed = *due > 0;
+                    let is_delayed = due.is_some();
                     waiting.push(Waiting { function, unique, priority, turn, is_delayed });
                 }
                 Deed::Assigned { function, unique, is_late } => {

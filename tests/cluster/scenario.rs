@@ -11,7 +11,9 @@
 
 use gearman_admin::{Answer, Context};
 use gearman_broker::delayed::{DelayedReplyCounts, GRAB_HOLD_MS_DEFAULT};
-use gearman_broker::{Broker, Config, ConnectionKey, DelayedReplies, Now, Outbox, Wakeup};
+use gearman_broker::{
+    Broker, Config, ConnectionKey, DelayedReplies, Millis, Now, Outbox, UnixSeconds, Wakeup,
+};
 use gearman_protocol::{Command, Decoded, Magic, ProtocolError, decode, encode};
 
 /// Connections at a time.
@@ -70,7 +72,7 @@ impl Outbox for Stage {
         assert!(matches!(decoded, Ok(Decoded::Whole { used, .. }) if used == bytes.len()));
     }
 
-    fn accepted(&mut self, _: &[u8], _: &[u8], _: u64) {}
+    fn accepted(&mut self, _: &[u8], _: &[u8], _: Option<UnixSeconds>) {}
 
     fn gave_up(&mut self, _: &[u8], _: &[u8], _: &[u8], _: u8) {}
 }
@@ -118,7 +120,7 @@ pub fn run(data: &[u8]) {
         exceptions: setting >= 128,
     });
     let mut stage = Stage::default();
-    let mut now = Now { ticks: 1_000_000, unix: 1_800_000_000 };
+    let mut now = Now { monotonic: Millis(1_000_000), unix: UnixSeconds(1_800_000_000) };
     while step(&mut script, &mut broker, &mut stage, &mut now).is_some() {
         broker.recount();
     }
@@ -150,9 +152,9 @@ fn step(
             broker.disconnect(key, stage);
         }
         2..=5 => {
-            now.ticks += [0, 1, 2, 5, 300, 1000, 5000, 100_000][who % 8];
+            now.monotonic.0 += [0, 1, 2, 5, 300, 1000, 5000, 100_000][who % 8];
             // The calendar may be set, in either direction.
-            now.unix = now.unix.wrapping_add_signed([0, 1, 2, -3][who / 8 % 4]);
+            now.unix.0 = now.unix.0.wrapping_add_signed([0, 1, 2, -3][who / 8 % 4]);
             broker.tick(*now, stage);
         }
         6..=9 => {
@@ -165,7 +167,7 @@ fn step(
                 packets: stage,
                 level: "INFO",
                 allow_shutdown: who >= 128,
-                uptime: 1,
+                uptime_seconds: 1,
                 delayed_replies,
             };
             let mut text = Vec::new();

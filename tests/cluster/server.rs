@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use gearman_broker::{Broker, ConnectionKey, FunctionWalk, Now, Step};
+use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, Millis, Now, UnixSeconds};
 use gearman_protocol::limits::HEADER_SIZE;
 use gearman_protocol::{Command, Decoded, Packet, decode};
 use gearman_session::{
-    Clock, CloseReason, Host, JobServer, Journal, NoBridge, Origin, Poller, Settings,
+    Clock, CloseReason, Host, JobServer, JobServerSettings, Journal, NoBridge, Origin, Poller,
 };
 
 use crate::books::HeldReplies;
@@ -34,7 +34,7 @@ const LATE_US: u64 = 1_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
     /// It accepted a submission.
-    Accepted { function: Vec<u8>, unique: Vec<u8>, due: u64 },
+    Accepted { function: Vec<u8>, unique: Vec<u8>, due: Option<UnixSeconds> },
     /// It sent a job to a worker.
     Assigned {
         function: Vec<u8>,
@@ -72,7 +72,7 @@ impl Journal for Diary {
         self.refused.push(format!("{origin}: {}", why.escape_ascii()));
     }
 
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
         let (function, unique) = (function.to_vec(), unique.to_vec());
         self.deeds.push(Deed::Accepted { function, unique, due });
     }
@@ -92,9 +92,10 @@ pub(crate) struct SimClock {
 
 impl Clock for SimClock {
     fn now(&self) -> Now {
-        let ticks = self.network.borrow().now_us() / 1000;
-        let unix = (EPOCH_S + ticks / 1000).saturating_add_signed(self.calendar_error_s.get());
-        Now { ticks, unix }
+        let monotonic = Millis(self.network.borrow().now_us() / 1000);
+        let correct = EPOCH_S + monotonic.as_seconds();
+        let unix = UnixSeconds(correct.saturating_add_signed(self.calendar_error_s.get()));
+        Now { monotonic, unix }
     }
 }
 
@@ -161,7 +162,7 @@ impl Server {
         network: &Shared,
         number: usize,
         broker: Broker,
-        settings: Settings,
+        settings: JobServerSettings,
         delays_replies: bool,
         calendar_error_s: Rc<Cell<i64>>,
     ) -> Server {
@@ -207,14 +208,14 @@ impl Server {
 
     /// When a turn has something to do by itself.
     pub(crate) fn due_us(&self) -> Option<u64> {
-        let (ticks, unix) = self.jobs.next_due();
+        let (monotonic, unix) = self.jobs.next_due();
         let now = self.now_us();
         let calendar = unix.map(|due| {
-            let left = due.saturating_sub(self.unix_s());
-            // Within the second in which it is due.
+            let left = due.0.saturating_sub(self.unix_s());
+            // At the start of the second in which it is due.
             if left == 0 { now } else { (now / 1_000_000 + left) * 1_000_000 }
         });
-        [ticks.map(|due| due * 1000), calendar].into_iter().flatten().min()
+        [monotonic.map(|due| due.0 * 1000), calendar].into_iter().flatten().min()
     }
 
     /// One turn of an event loop. Returns what was done in it, in order as far as it
@@ -336,15 +337,15 @@ impl Server {
     /// Which functions have jobs that a worker could have.
     pub(crate) fn queued(&self) -> [bool; FUNCTIONS] {
         let mut queued = [false; FUNCTIONS];
-        let mut functions = FunctionWalk::default();
+        let mut functions = FunctionCursor::default();
         loop {
-            match functions.step(&self.jobs.broker) {
-                Step::One(function) => {
+            match functions.next(&self.jobs.broker) {
+                CursorStep::Item(function) => {
                     let number = usize::from(function.name[1] - b'0');
                     queued[number] = function.queued.iter().sum::<u32>() > 0;
                 }
-                Step::None => {}
-                Step::End => return queued,
+                CursorStep::Skip => {}
+                CursorStep::End => return queued,
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use gearman_broker::delayed::DelayedReplies;
 use gearman_broker::{Broker, Config, Wakeup};
-use gearman_session::Settings;
+use gearman_session::JobServerSettings;
 
 use crate::books::{Books, Failure};
 use crate::client::ClientActor;
@@ -169,8 +169,11 @@ impl<'a> World<'a> {
             },
             exceptions: false,
         });
-        let settings =
-            Settings { output_limit: 64 << 20, packet_limit: 64 << 20, allow_shutdown: false };
+        let settings = JobServerSettings {
+            output_limit: 64 << 20,
+            packet_limit: 64 << 20,
+            allow_shutdown: false,
+        };
         let calendar = place.calendar_error_s.clone();
         place.server = Some(Server::new(
             &self.network,

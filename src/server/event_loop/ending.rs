@@ -30,7 +30,7 @@ impl Server {
         }
         if self.last_results == LastResults::NotYet {
             self.last_results = LastResults::Leaving;
-            let count = self.jobs.give_up_jobs();
+            let count = self.jobs.fail_remaining_jobs();
             if count > 0 {
                 self.jobs.journal.write(
                     Level::Warning,

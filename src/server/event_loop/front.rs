@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::{FRONT, Server};
 use crate::http::{Caller, Figures, Front, Limits, Link, Listeners, Phase, Request};
 use crate::log::Level;
-use gearman_broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
+use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, FunctionView};
 use gearman_session::Bridge;
 
 /// Requests that are handled in one turn.
@@ -62,23 +62,23 @@ impl Bridge for Callers {
 
 /// Figures that are being put together.
 struct Count {
-    walk: FunctionWalk,
+    cursor: FunctionCursor,
     functions: Vec<FunctionView<Vec<u8>>>,
     to: oneshot::Sender<Figures>,
 }
 
 impl Count {
     fn new(to: oneshot::Sender<Figures>) -> Count {
-        Count { walk: FunctionWalk::default(), functions: Vec::new(), to }
+        Count { cursor: FunctionCursor::default(), functions: Vec::new(), to }
     }
 
     /// Counts a turn's share. Returns whether that was the last.
     fn go_on(&mut self, broker: &Broker) -> bool {
         for _ in 0..FUNCTIONS {
-            match self.walk.step(broker) {
-                Step::One(function) => self.functions.push(function.into_owned()),
-                Step::None => {}
-                Step::End => return true,
+            match self.cursor.next(broker) {
+                CursorStep::Item(function) => self.functions.push(function.into_owned()),
+                CursorStep::Skip => {}
+                CursorStep::End => return true,
             }
         }
         false
@@ -156,7 +156,7 @@ impl Server {
             && let Some(Count { functions, to, .. }) = desk.counts.pop_front()
         {
             let counts = self.jobs.broker.counts();
-            let uptime = self.jobs.uptime();
+            let uptime = self.jobs.uptime_seconds();
             let delayed_replies = self.jobs.delayed_reply_counts();
             // Who asked may have gone.
             let _ = to.send(Figures { functions, counts, delayed_replies, uptime });

@@ -2,13 +2,13 @@
 //!
 //! Must not: know options.
 
-use gearman_broker::MAX_PREFIX;
+use gearman_broker::HANDLE_PREFIX_BYTES_MAX;
 use gearman_net::address::service_port;
 
 pub(super) fn parse_prefix(text: &str) -> Result<String, String> {
     match text.len() {
-        0..=MAX_PREFIX => Ok(text.into()),
-        _ => Err(format!("longer than {MAX_PREFIX} bytes")),
+        0..=HANDLE_PREFIX_BYTES_MAX => Ok(text.into()),
+        _ => Err(format!("longer than {HANDLE_PREFIX_BYTES_MAX} bytes")),
     }
 }
 
