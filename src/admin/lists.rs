@@ -18,7 +18,7 @@ const PIECE_TIME_MAX: Duration = Duration::from_micros(300);
 /// Size from which a piece ends with the current line.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// Writes the next item, if there is one.
+/// Writes the next item.
 type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> CursorStep<()>>;
 
 /// A list that is being written.
@@ -80,7 +80,7 @@ fn fields(text: &mut Vec<u8>, name: &[u8], counts: &[&dyn Display]) {
 
 fn append(text: &mut Vec<u8>, what: impl Display) {
     use std::io::Write;
-    write!(text, "{what}").expect("memory takes what is written to it");
+    write!(text, "{what}").expect("a vector accepts all bytes");
 }
 
 /// `workers`: every connection with the functions that it offers.

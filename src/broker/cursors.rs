@@ -30,7 +30,7 @@ pub enum CursorStep<T> {
 }
 
 impl<T> CursorStep<T> {
-    /// Converts the item, if there is one.
+    /// Converts the item, if any.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> CursorStep<U> {
         match self {
             CursorStep::Item(item) => CursorStep::Item(convert(item)),

@@ -22,7 +22,7 @@ struct Page {
 }
 
 /// Jobs by number.
-pub(super) struct HandleIndex {
+pub(super) struct JobHandleIndex {
     pages: Slab<Page>,
     index: Index<Page>,
     /// The page to which a job was added last. It is kept while it is empty, because the
@@ -30,10 +30,10 @@ pub(super) struct HandleIndex {
     latest: Option<Id<Page>>,
 }
 
-impl HandleIndex {
+impl JobHandleIndex {
     /// An empty index.
-    pub(super) fn new() -> HandleIndex {
-        HandleIndex { pages: Slab::new(), index: Index::new(), latest: None }
+    pub(super) fn new() -> JobHandleIndex {
+        JobHandleIndex { pages: Slab::new(), index: Index::new(), latest: None }
     }
 
     fn page(&self, number: u32) -> Option<Id<Page>> {
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_number_finds_its_own_job_and_an_unused_number_finds_none() {
-        let mut index = HandleIndex::new();
+        let mut index = JobHandleIndex::new();
         let ids = Id::first(1000);
         for (number, &id) in (3..).step_by(7).zip(&ids) {
             index.insert(number, id);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_removed_number_can_be_used_again() {
-        let mut index = HandleIndex::new();
+        let mut index = JobHandleIndex::new();
         let ids = Id::first(2);
         index.insert(u32::MAX, ids[0]);
         index.remove(u32::MAX);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_empty_page_is_freed_unless_it_is_the_latest() {
-        let mut index = HandleIndex::new();
+        let mut index = JobHandleIndex::new();
         let ids = Id::first(10 * NUMBERS_PER_PAGE as usize);
         (0..).zip(&ids).for_each(|(number, &id)| index.insert(number, id));
         assert_eq!(index.pages.len(), 10);

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::ops::{Deref, Index as At, IndexMut as AtMut};
 
 use super::function::Function;
-use super::handle_index::HandleIndex;
+use super::handle_index::JobHandleIndex;
 use super::index::Index;
 use super::job::{Job, NewJob};
 use super::slab::{Id, Slab};
@@ -38,7 +38,7 @@ const NUMBER_DIGITS_MAX: usize = 10;
 /// All jobs.
 pub(crate) struct Jobs {
     slab: Slab<Job>,
-    by_number: HandleIndex,
+    by_number: JobHandleIndex,
     /// For each unique that identifies a job, the newest job.
     by_unique: Index<Job>,
     /// The joinable jobs that `by_unique` does not contain. Few uniques are used with
@@ -92,7 +92,7 @@ impl Jobs {
     pub(super) fn new(prefix: &str) -> Jobs {
         Jobs {
             slab: Slab::new(),
-            by_number: HandleIndex::new(),
+            by_number: JobHandleIndex::new(),
             by_unique: Index::new(),
             by_function_and_unique: Index::new(),
             hasher: RandomState::new(),

@@ -130,7 +130,7 @@ impl<S> Session<S> {
             && (self.unread || self.input.len() >= self.need)
     }
 
-    /// Whether the session has so many unsent bytes that no request is handled.
+    /// Whether the number of unsent bytes is at the limit from which no request is handled.
     pub(super) fn is_backpressured(&self) -> bool {
         self.backlog() >= BACKPRESSURE_BYTES
     }
