@@ -1,9 +1,9 @@
 //! Draining: a graceful shutdown that loses no job which a connected worker can still do.
 //!
-//! A draining broker accepts no job. Running jobs, and queued jobs of functions that have
-//! a worker, are finished, background jobs too: jobs are kept in memory only, so no later
-//! run could do them. The jobs that remain are those without a worker, those
-//! of paused functions, and delayed ones.
+//! A draining broker accepts no job. Running jobs, and queued jobs of functions that have a
+//! worker, are finished, background jobs too: jobs are kept in memory only, so no later run
+//! could do them. The remaining jobs are those without a worker, those of paused functions,
+//! and delayed ones.
 //!
 //! Must not: close a connection or end the process.
 

@@ -59,7 +59,7 @@ use gearman_protocol::{Command, Packet};
 use index::Index;
 use job::{Job, PRIORITIES};
 use jobs::Jobs;
-use lifecycle::End;
+use lifecycle::JobEnd;
 use slab::{Id, Slab};
 use timers::{Timer, TimerQueue};
 
@@ -229,7 +229,7 @@ impl Broker {
         }
         while let Some((_, job)) = self.delayed.pop(now.unix) {
             if strikes(Defect::DelayedJobDropped) {
-                self.finish(job, End::Abandoned);
+                self.finish(job, JobEnd::Abandoned);
                 continue;
             }
             self.end_delay(job);

@@ -15,7 +15,7 @@ use gearman_protocol::Command;
 
 /// How a job ended.
 #[derive(Clone, Copy)]
-pub(super) enum End {
+pub(super) enum JobEnd {
     /// Its worker completed it.
     Completed,
     /// Its worker, the server or an administrator failed it.
@@ -45,7 +45,7 @@ impl Broker {
     pub(super) fn drop_if_abandoned(&mut self, job: Id<Job>) {
         let found = &self.jobs[job];
         if found.is_abandoned() && !found.stage.is_running() {
-            self.finish(job, End::Abandoned);
+            self.finish(job, JobEnd::Abandoned);
         }
     }
 
@@ -156,7 +156,7 @@ impl Broker {
         (job.numerator, job.denominator) = (0, 0);
         let exhausted = self.config.attempts.is_some_and(|most| job.retries >= most);
         if job.is_abandoned() || strikes(Defect::JobLostWithWorker) {
-            self.finish(id, End::Abandoned);
+            self.finish(id, JobEnd::Abandoned);
         } else if exhausted {
             self.report_giving_up(id, out);
             self.fail(id, out);
@@ -178,16 +178,16 @@ impl Broker {
     pub(super) fn fail(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
         let handle = self.jobs.handle(id);
         self.forward(id, Command::WorkFail, &[&handle], b"", out);
-        self.finish(id, End::Failed);
+        self.finish(id, JobEnd::Failed);
     }
 
     /// Removes a job in any stage.
-    pub(super) fn finish(&mut self, id: Id<Job>, end: End) {
+    pub(super) fn finish(&mut self, id: Id<Job>, end: JobEnd) {
         let totals = &mut self.functions[self.jobs[id].function].totals;
         match end {
-            End::Completed => totals.completed += 1,
-            End::Failed => totals.failed += 1,
-            End::Abandoned => totals.abandoned += 1,
+            JobEnd::Completed => totals.completed += 1,
+            JobEnd::Failed => totals.failed += 1,
+            JobEnd::Abandoned => totals.abandoned += 1,
         }
         match self.jobs[id].stage {
             Stage::Admitted => {}

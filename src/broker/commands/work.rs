@@ -5,7 +5,7 @@
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::Job;
-use super::super::lifecycle::End;
+use super::super::lifecycle::JobEnd;
 use super::super::slab::Id;
 use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
@@ -105,7 +105,7 @@ impl Broker {
             self.requeue(id, out);
             return Ok(());
         }
-        self.finish(id, if is_done { End::Completed } else { End::Failed });
+        self.finish(id, if is_done { JobEnd::Completed } else { JobEnd::Failed });
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Broker {
                 self.reply(client, Command::WorkFail, &[&failed], b"", out);
             }
         }
-        self.finish(id, End::Failed);
+        self.finish(id, JobEnd::Failed);
         Ok(())
     }
 }
