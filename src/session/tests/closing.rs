@@ -67,7 +67,7 @@ fn an_interrupted_receive_is_tried_again() {
 }
 
 #[test]
-fn the_jobs_of_a_worker_whose_session_ends_go_to_the_next_one() {
+fn the_end_of_a_workers_session_counts_as_an_attempt_of_its_job() {
     let mut world = World::with(super::host::broker(0));
     let (client, worker) = (world.connect(), world.worker("f"));
     world.ask(client, Command::SubmitJob, &["f", ""], b"");
