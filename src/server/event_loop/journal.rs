@@ -46,8 +46,8 @@ impl Journal for Log {
         self.complain(
             Level::Error,
             format_args!(
-                "Gave up job {handle} of function {function}, unique {unique}: none of {attempts} \
-                 attempts (--job-retries) ended with a result"
+                "Failed job {handle} of function {function}, unique {unique}: handed out {attempts} \
+                 times without a result, the limit of --job-retries"
             ),
         );
     }
