@@ -1,5 +1,5 @@
-//! The table of text commands. A row has a command's name, where it comes from, the
-//! forms of its arguments with the handler of each, and its answer to other arguments.
+//! The table of text commands. A row has the name of a command, its origin, the forms of
+//! its arguments with a handler for each, and its answer to other arguments.
 //!
 //! Must not: read lines or write answers.
 
@@ -8,168 +8,168 @@ use super::{Context, json, lists, texts};
 
 /// Who defined a command, which decides how its arguments are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum CommandOrigin {
     /// The original: arguments are the bytes of the line.
     Original,
-    /// Ours, with a name that is unknown to the original: in arguments `%XX` is the
+    /// An extension, whose name the original does not know: `%XX` in arguments is the
     /// byte XX.
-    Ours,
-    /// As `Ours`, and unknown unless the server runs with `--allow-shutdown`.
-    OursIfShutdownAllowed,
+    Extension,
+    /// An extension that is unknown unless the server runs with `--allow-shutdown`.
+    ShutdownExtension,
 }
 
-/// The answer to arguments that have none of a command's forms.
+/// The answer to arguments that match none of a command's forms.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Misfit {
-    /// The arguments are ignored: the command answers as if it had none.
+    /// The arguments are ignored.
     Ignored,
     /// `ERR INVALID_ARGUMENTS` with the name of the command.
     Incomplete,
     /// This line.
     Refused(&'static [u8]),
-    /// This line if there are at least so many arguments; with fewer the command is an
-    /// unknown one.
+    /// This line with at least this many arguments; with fewer, the answer is that of an
+    /// unknown command.
     RefusedFrom(usize, &'static [u8]),
 }
 
-/// A text command.
-pub(super) struct Command {
-    /// First word of the line, in lower case; the line may have it in any case.
+/// One text command.
+pub(super) struct TextCommand {
+    /// First word of the line, in lower case; the case of the line is ignored.
     pub(super) name: &'static str,
-    pub(super) origin: Origin,
+    pub(super) origin: CommandOrigin,
     pub(super) forms: &'static [Form],
     pub(super) misfit: Misfit,
 }
 
-/// Every command: the original's, then ours.
-pub(super) const COMMANDS: &[Command] = &[
-    Command {
+/// All commands: those of the original, then the extensions.
+pub(super) const COMMANDS: &[TextCommand] = &[
+    TextCommand {
         name: "workers",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[list("", |_| lists::workers())],
         misfit: Misfit::Ignored,
     },
-    Command {
+    TextCommand {
         name: "status",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[list("", |_| lists::status())],
         misfit: Misfit::Ignored,
     },
-    Command {
+    TextCommand {
         name: "prioritystatus",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[list("", |_| lists::priority_status())],
         misfit: Misfit::Ignored,
     },
-    Command {
+    TextCommand {
         name: "show",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[
             list("jobs", |_| lists::show_jobs()),
             list("unique jobs", |_| lists::show_unique_jobs()),
         ],
         misfit: Misfit::RefusedFrom(1, b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"),
     },
-    Command {
+    TextCommand {
         name: "cancel",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[text("job HANDLE", texts::cancel_job)],
         misfit: Misfit::RefusedFrom(2, b"ERR UNKNOWN_ERROR\r\n"),
     },
-    Command {
+    TextCommand {
         name: "create",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[text("function FUNCTION", texts::create_function)],
         misfit: Misfit::Incomplete,
     },
-    Command {
+    TextCommand {
         name: "drop",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[text("function FUNCTION", texts::drop_function)],
         misfit: Misfit::Incomplete,
     },
-    Command {
+    TextCommand {
         name: "maxqueue",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[
             text("FUNCTION [LIMIT]", texts::limit_queue),
             text("FUNCTION HIGH NORMAL [LOW]", texts::limit_queue),
         ],
         misfit: Misfit::Incomplete,
     },
-    Command {
+    TextCommand {
         name: "getpid",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[text("", texts::process_id)],
         misfit: Misfit::Ignored,
     },
-    Command {
+    TextCommand {
         name: "verbose",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[text("", texts::log_level)],
         misfit: Misfit::Ignored,
     },
-    Command {
+    TextCommand {
         name: "version",
-        origin: Origin::Original,
+        origin: CommandOrigin::Original,
         forms: &[text("", texts::version)],
         misfit: Misfit::Ignored,
     },
-    Command {
+    TextCommand {
         name: "jobs",
-        origin: Origin::Ours,
-        forms: &[list("[FUNCTION]", |call| lists::jobs(call.job_walk()))],
+        origin: CommandOrigin::Extension,
+        forms: &[list("[FUNCTION]", |call| lists::jobs(call.job_cursor()))],
         misfit: Misfit::Incomplete,
     },
-    Command {
+    TextCommand {
         name: "json",
-        origin: Origin::Ours,
+        origin: CommandOrigin::Extension,
         forms: &[
             list("status", |call| json::status(call.text)),
             list("workers", |call| json::workers(call.text)),
-            list("jobs [FUNCTION]", |call| json::jobs(call.job_walk(), call.text)),
+            list("jobs [FUNCTION]", |call| json::jobs(call.job_cursor(), call.text)),
             text("server", |call| json::server(call.context, call.text)),
         ],
         misfit: Misfit::Refused(b"ERR UNKNOWN_JSON_ARGUMENTS\r\n"),
     },
-    Command {
+    TextCommand {
         name: "cancelunique",
-        origin: Origin::Ours,
+        origin: CommandOrigin::Extension,
         forms: &[text("FUNCTION UNIQUE", texts::cancel_unique)],
         misfit: Misfit::Incomplete,
     },
-    Command {
+    TextCommand {
         name: "pause",
-        origin: Origin::Ours,
+        origin: CommandOrigin::Extension,
         forms: &[text("function FUNCTION", texts::pause_function)],
         misfit: Misfit::Incomplete,
     },
-    Command {
+    TextCommand {
         name: "resume",
-        origin: Origin::Ours,
+        origin: CommandOrigin::Extension,
         forms: &[text("function FUNCTION", texts::resume_function)],
         misfit: Misfit::Incomplete,
     },
-    Command {
+    TextCommand {
         name: "shutdown",
-        origin: Origin::OursIfShutdownAllowed,
+        origin: CommandOrigin::ShutdownExtension,
         forms: &[stop(""), drain("graceful")],
         misfit: Misfit::Incomplete,
     },
 ];
 
-impl Command {
-    /// The command that the first word of a line names, if the server has it.
-    pub(super) fn find(word: &[u8], context: &Context<'_>) -> Option<&'static Command> {
+impl TextCommand {
+    /// The command with this name, if it is enabled.
+    pub(super) fn find(word: &[u8], context: &Context<'_>) -> Option<&'static TextCommand> {
         let mut commands = COMMANDS.iter();
         let found = commands.find(|command| word.eq_ignore_ascii_case(command.name.as_bytes()));
         found.filter(|command| match command.origin {
-            Origin::Original | Origin::Ours => true,
-            Origin::OursIfShutdownAllowed => context.allow_shutdown,
+            CommandOrigin::Original | CommandOrigin::Extension => true,
+            CommandOrigin::ShutdownExtension => context.allow_shutdown,
         })
     }
 
-    /// The handler of the form that the arguments have, and the values among them.
+    /// The handler of the form that the arguments match, and the values among them.
     pub(super) fn handler<'a>(&self, arguments: &[&'a [u8]]) -> Option<(Handler, Vec<&'a [u8]>)> {
         let arguments = match self.misfit {
             Misfit::Ignored => &[],

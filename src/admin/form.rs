@@ -1,59 +1,62 @@
-//! [`Form`]: the arguments that a command takes, as an operator reads them, and the
-//! handler of a line that has them.
+//! [`Form`]: one form of a command's arguments, as usage text, and its handler.
 //!
 //! Must not: know a command.
 
-use gearman_broker::JobWalk;
+use gearman_broker::JobCursor;
 
-use super::{Context, List};
+use super::{AdminList, Context};
 
-/// A command line that has one of the forms.
-pub(super) struct Call<'a, 'c> {
+/// A call of a handler.
+pub(super) struct CommandCall<'a, 'c> {
     pub(super) context: &'a mut Context<'c>,
-    /// Arguments that stand where the form has a word in capitals, in its order.
+    /// The arguments in the positions of the form's words in capitals, in order.
     pub(super) values: &'a [&'a [u8]],
     /// The answer.
     pub(super) text: &'a mut Vec<u8>,
 }
 
-impl Call<'_, '_> {
-    /// A walk over the jobs of the function that the first value names; without a
-    /// value, over all jobs.
-    pub(super) fn job_walk(&self) -> JobWalk {
+impl CommandCall<'_, '_> {
+    /// A cursor over the jobs of the function that the first value names, or over all jobs
+    /// without a value.
+    pub(super) fn job_cursor(&self) -> JobCursor {
         let function = self.values.first();
-        function
-            .map_or_else(JobWalk::default, |name| JobWalk::of_function(self.context.broker, name))
+        function.map_or_else(JobCursor::default, |name| {
+            JobCursor::of_function(self.context.broker, name)
+        })
     }
 }
 
-/// Answers a call; what it returns is the kind of the answer.
+/// A handler, by kind of answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Handler {
     /// Writes the whole answer.
-    Text(fn(&mut Call<'_, '_>)),
-    /// Writes what stands before the list that it returns.
-    List(fn(&mut Call<'_, '_>) -> List),
+    Text(fn(&mut CommandCall<'_, '_>)),
+    /// Writes the text before a list, and returns the list.
+    List(fn(&mut CommandCall<'_, '_>) -> AdminList),
     /// Answers OK and stops the server.
     Stop,
-    /// Answers OK and has the server stop once its jobs are done.
+    /// Answers OK and stops the server when its jobs are done.
     Drain,
 }
 
 /// One form of a command's arguments.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Form {
-    /// The arguments, between single blanks. A word in lower case stands for itself, in
-    /// any case; one in capitals for a value; a value in brackets may be left out, and
-    /// only at the end.
+    /// The arguments, separated by single spaces. A word in lower case is a keyword, whose
+    /// case is ignored; a word in capitals is a value; a value in brackets is optional, and
+    /// is last.
     pub(super) usage: &'static str,
     pub(super) handler: Handler,
 }
 
-pub(super) const fn text(usage: &'static str, handler: fn(&mut Call<'_, '_>)) -> Form {
+pub(super) const fn text(usage: &'static str, handler: fn(&mut CommandCall<'_, '_>)) -> Form {
     Form { usage, handler: Handler::Text(handler) }
 }
 
-pub(super) const fn list(usage: &'static str, handler: fn(&mut Call<'_, '_>) -> List) -> Form {
+pub(super) const fn list(
+    usage: &'static str,
+    handler: fn(&mut CommandCall<'_, '_>) -> AdminList,
+) -> Form {
     Form { usage, handler: Handler::List(handler) }
 }
 
@@ -66,7 +69,7 @@ pub(super) const fn drain(usage: &'static str) -> Form {
 }
 
 impl Form {
-    /// The values among arguments of this form; `None` for other arguments.
+    /// The values among the arguments; `None` if the arguments do not match this form.
     pub(super) fn values<'a>(&self, arguments: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
         let mut values = Vec::new();
         let mut arguments = arguments.iter();
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_takes_its_keywords_in_any_case_and_returns_its_values() {
+    fn a_form_matches_its_keywords_in_any_case_and_returns_its_values() {
         assert_eq!(values("job HANDLE", &["JOB", "H:1"]).as_deref(), Some("<H:1>"));
         assert_eq!(values("job HANDLE", &["job", ""]).as_deref(), Some("<>"));
         assert_eq!(values("job HANDLE", &["jobs", "H:1"]), None);
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_in_brackets_may_be_left_out() {
+    fn a_value_in_brackets_is_optional() {
         assert_eq!(values("FUNCTION [LIMIT]", &["f"]).as_deref(), Some("<f>"));
         assert_eq!(values("FUNCTION [LIMIT]", &["f", "1"]).as_deref(), Some("<f><1>"));
         assert_eq!(values("FUNCTION [LIMIT]", &["f", "1", "2"]), None);

@@ -1,7 +1,7 @@
-//! The lists as JSON: one object on one line.
+//! The lists as JSON: one object on one line. The structs here are its schema.
 //!
-//! A name can be any bytes, and JSON is UTF-8: beside a name that is not, a
-//! second member `NAME_hex` says what it is made of.
+//! A name can be any bytes, but JSON is UTF-8: for a name that is not UTF-8, a second
+//! member `NAME_hex` has its bytes in hexadecimal.
 //!
 //! Must not: change anything.
 
@@ -10,10 +10,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::Context;
-use super::lists::{self, List};
+use super::lists::{self, AdminList};
 use gearman_broker::delayed::HeldReplies;
 use gearman_broker::{
-    ConnectionView, ConnectionWalk, FunctionView, FunctionWalk, JobView, JobWalk, PeerView, State,
+    ConnectionCursor, ConnectionView, FunctionCursor, FunctionView, JobCursor, JobState, JobView,
+    Millis, PeerView,
 };
 
 /// The bytes of a name that is not UTF-8, in hexadecimal.
@@ -34,7 +35,7 @@ fn text(name: &[u8]) -> Cow<'_, str> {
 }
 
 #[derive(Serialize)]
-struct Peer<'a> {
+struct PeerJson<'a> {
     fd: i32,
     address: &'a str,
     id: Option<Cow<'a, str>>,
@@ -42,9 +43,9 @@ struct Peer<'a> {
     id_hex: Option<String>,
 }
 
-impl<'a> Peer<'a> {
-    fn new(peer: PeerView<'a>) -> Peer<'a> {
-        Peer {
+impl<'a> PeerJson<'a> {
+    fn new(peer: PeerView<'a>) -> PeerJson<'a> {
+        PeerJson {
             fd: peer.descriptor,
             address: peer.address,
             id: (!peer.client_id.is_empty()).then(|| text(peer.client_id)),
@@ -54,11 +55,11 @@ impl<'a> Peer<'a> {
 }
 
 #[derive(Serialize)]
-struct Connection<'a> {
+struct ConnectionJson<'a> {
     #[serde(flatten)]
-    peer: Peer<'a>,
+    peer: PeerJson<'a>,
     functions: Vec<Cow<'a, str>>,
-    /// All of them, if one of them is not UTF-8.
+    /// All names in hexadecimal, if any of them is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     functions_hex: Option<Vec<String>>,
     sleeping: bool,
@@ -66,12 +67,12 @@ struct Connection<'a> {
     waiting: usize,
 }
 
-impl<'a> Connection<'a> {
-    fn new(connection: ConnectionView<'a>) -> Connection<'a> {
+impl<'a> ConnectionJson<'a> {
+    fn new(connection: ConnectionView<'a>) -> ConnectionJson<'a> {
         let names = &connection.functions;
         let all_text = names.iter().all(|name| is_text(name));
-        Connection {
-            peer: Peer::new(connection.peer),
+        ConnectionJson {
+            peer: PeerJson::new(connection.peer),
             functions: names.iter().map(|name| text(name)).collect(),
             functions_hex: (!all_text).then(|| names.iter().map(|name| all_hex(name)).collect()),
             sleeping: connection.sleeping,
@@ -82,7 +83,7 @@ impl<'a> Connection<'a> {
 }
 
 #[derive(Serialize)]
-struct Function<'a> {
+struct FunctionJson<'a> {
     function: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     function_hex: Option<String>,
@@ -103,11 +104,11 @@ struct Function<'a> {
     abandoned: u64,
 }
 
-impl<'a> Function<'a> {
-    fn new(function: FunctionView<&'a [u8]>) -> Function<'a> {
+impl<'a> FunctionJson<'a> {
+    fn new(function: FunctionView<&'a [u8]>) -> FunctionJson<'a> {
         let [high, normal, low] = function.queued;
         let totals = function.totals;
-        Function {
+        FunctionJson {
             function: text(function.name),
             function_hex: hex(function.name),
             total: function.total(),
@@ -118,7 +119,7 @@ impl<'a> Function<'a> {
             delayed: function.delayed,
             workers: function.offers,
             paused: function.paused,
-            oldest: function.oldest.map(|millis| millis / 1000),
+            oldest: function.oldest_wait.map(Millis::as_seconds),
             submitted: totals.submitted,
             completed: totals.completed,
             failed: totals.failed,
@@ -129,7 +130,7 @@ impl<'a> Function<'a> {
 }
 
 #[derive(Serialize)]
-struct Job<'a> {
+struct JobJson<'a> {
     handle: Cow<'a, str>,
     function: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,12 +148,12 @@ struct Job<'a> {
     clients: usize,
     bytes: usize,
     due: Option<u64>,
-    worker: Option<Peer<'a>>,
+    worker: Option<PeerJson<'a>>,
 }
 
-impl<'a> Job<'a> {
-    fn new(job: &'a JobView<'a>) -> Job<'a> {
-        Job {
+impl<'a> JobJson<'a> {
+    fn new(job: &'a JobView<'a>) -> JobJson<'a> {
+        JobJson {
             handle: text(&job.handle),
             function: text(job.function),
             function_hex: hex(job.function),
@@ -160,19 +161,19 @@ impl<'a> Job<'a> {
             unique_hex: hex(job.unique),
             priority: lists::priority_name(job.priority),
             state: lists::state_name(job),
-            age: job.age,
+            age: job.age_seconds,
             background: job.background,
             retries: job.retries,
             numerator: job.numerator,
             denominator: job.denominator,
             clients: job.clients,
-            bytes: job.bytes,
+            bytes: job.payload_bytes,
             due: match job.state {
-                State::Delayed(due) => Some(due),
+                JobState::Delayed(due) => Some(due.0),
                 _ => None,
             },
             worker: match job.state {
-                State::Running(worker) => Some(Peer::new(worker)),
+                JobState::Running(worker) => Some(PeerJson::new(worker)),
                 _ => None,
             },
         }
@@ -180,7 +181,7 @@ impl<'a> Job<'a> {
 }
 
 #[derive(Serialize)]
-struct Server {
+struct ServerJson {
     version: &'static str,
     pid: u32,
     /// Seconds.
@@ -192,70 +193,71 @@ struct Server {
     running: usize,
     queued: usize,
     delayed: usize,
-    delayed_replies: DelayedReplies,
+    delayed_replies: DelayedRepliesJson,
 }
 
-/// Replies that were held, by kind.
+/// Held replies, by kind.
 #[derive(Serialize)]
-struct DelayedReplies {
-    grab: Held,
-    ack: Held,
+struct DelayedRepliesJson {
+    grab: HeldRepliesJson,
+    ack: HeldRepliesJson,
 }
 
-/// What became of the held replies of one kind.
+/// Held replies of one kind, counted by outcome.
 #[derive(Serialize)]
-struct Held {
+struct HeldRepliesJson {
     held: u64,
     served: u64,
     expired: u64,
     interrupted: u64,
 }
 
-impl From<HeldReplies> for Held {
-    fn from(counts: HeldReplies) -> Held {
+impl From<HeldReplies> for HeldRepliesJson {
+    fn from(counts: HeldReplies) -> HeldRepliesJson {
         let HeldReplies { held, served, expired, interrupted } = counts;
-        Held { held, served, expired, interrupted }
+        HeldRepliesJson { held, served, expired, interrupted }
     }
 }
 
 fn write(text: &mut Vec<u8>, value: &impl Serialize) {
-    serde_json::to_writer(text, value).expect("memory takes it, and no key is not a string");
+    serde_json::to_writer(text, value)
+        .expect("a vector accepts all bytes, and all keys are strings");
 }
 
 /// `json workers`.
-pub(super) fn workers(text: &mut Vec<u8>) -> List {
+pub(super) fn workers(text: &mut Vec<u8>) -> AdminList {
     text.extend_from_slice(b"{\"workers\":[");
-    let mut walk = None;
-    List::json(Box::new(move |broker, text| {
-        let walk = walk.get_or_insert_with(|| ConnectionWalk::new(broker));
-        walk.step(broker).map(|c| write(text, &Connection::new(c)))
+    let mut cursor = None;
+    AdminList::json(Box::new(move |broker, text| {
+        let cursor = cursor.get_or_insert_with(|| ConnectionCursor::new(broker));
+        cursor.next(broker).map(|c| write(text, &ConnectionJson::new(c)))
     }))
 }
 
 /// `json status`.
-pub(super) fn status(text: &mut Vec<u8>) -> List {
+pub(super) fn status(text: &mut Vec<u8>) -> AdminList {
     text.extend_from_slice(b"{\"functions\":[");
-    let mut walk = FunctionWalk::default();
-    List::json(Box::new(move |broker, text| {
-        walk.step(broker).map(|f| write(text, &Function::new(f)))
+    let mut cursor = FunctionCursor::default();
+    AdminList::json(Box::new(move |broker, text| {
+        cursor.next(broker).map(|f| write(text, &FunctionJson::new(f)))
     }))
 }
 
 /// `json jobs`.
-pub(super) fn jobs(mut walk: JobWalk, text: &mut Vec<u8>) -> List {
+pub(super) fn jobs(mut cursor: JobCursor, text: &mut Vec<u8>) -> AdminList {
     text.extend_from_slice(b"{\"jobs\":[");
-    List::json(Box::new(move |broker, text| {
-        walk.step(broker).map(|job| write(text, &Job::new(&job)))
+    AdminList::json(Box::new(move |broker, text| {
+        cursor.next(broker).map(|job| write(text, &JobJson::new(&job)))
     }))
 }
 
 /// `json server`.
 pub(super) fn server(context: &Context<'_>, text: &mut Vec<u8>) {
     let counts = context.broker.counts();
-    let server = Server {
+    let server = ServerJson {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
-        uptime: context.uptime,
+        uptime: context.uptime_seconds,
         draining: context.broker.is_draining(),
         connections: counts.connections,
         functions: counts.functions,
@@ -263,7 +265,7 @@ pub(super) fn server(context: &Context<'_>, text: &mut Vec<u8>) {
         running: counts.running,
         queued: counts.jobs - counts.running - counts.delayed,
         delayed: counts.delayed,
-        delayed_replies: DelayedReplies {
+        delayed_replies: DelayedRepliesJson {
             grab: context.delayed_replies.grab.into(),
             ack: context.delayed_replies.ack.into(),
         },

@@ -1,10 +1,10 @@
-//! The text protocol: one line in, an answer of the original's bytes out.
+//! The text protocol of administrators: a line in, an answer out. The answers to commands
+//! of the original are identical to its answers.
 //!
-//! A command is one row of the table in `commands`; what is here reads the line and
-//! goes by the row. Handlers are in `texts`, `lists` and `json`.
+//! A command is a row of the table in `commands`. This module splits the line into words
+//! and finds the row. Handlers are in `texts`, `lists` and `json`.
 //!
-//! Must not: name a command, or know connections; the answer is a piece of text for
-//! the connection that asked.
+//! Must not: name a command, or know connections.
 
 mod commands;
 mod form;
@@ -14,63 +14,63 @@ mod lists;
 mod tests;
 mod texts;
 
-pub use lists::List;
+pub use lists::AdminList;
 
-use commands::{Command, Misfit, Origin};
-use form::{Call, Handler};
+use commands::{CommandOrigin, Misfit, TextCommand};
+use form::{CommandCall, Handler};
 use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, Outbox};
 use gearman_protocol::percent::{Malformed, unescape};
 
-/// Most words that a line can have.
-const MAX_WORDS: usize = 5;
+/// Highest number of words in a line.
+const WORDS_PER_LINE_MAX: usize = 5;
 
 const OK: &[u8] = b"OK\r\n";
 const MALFORMED_ARGUMENT: &[u8] =
     b"ERR INVALID_ARGUMENTS A+percent+sign+stands+before+two+hexadecimal+digits\r\n";
 
-/// What a command can ask and change.
+/// What commands can read and change.
 pub struct Context<'a> {
-    /// What is asked about and changed.
+    /// The broker.
     pub broker: &'a mut Broker,
-    /// Where packets go that a command causes.
+    /// Receives the packets that a command causes, such as WORK_FAIL.
     pub packets: &'a mut dyn Outbox,
     /// The name of the log level.
     pub level: &'a str,
     /// Whether the server was started with `--allow-shutdown`.
     pub allow_shutdown: bool,
     /// Seconds since the server started.
-    pub uptime: u64,
-    /// What became of all replies that were held.
+    pub uptime_seconds: u64,
+    /// Held replies, counted by kind and outcome.
     pub delayed_replies: DelayedReplyCounts,
 }
 
-/// What the server does besides sending the text of the answer.
+/// What the server must do after it has sent the text of the answer.
 pub enum Answer {
     /// Nothing.
     Text,
-    /// It sends this list behind the text.
-    List(List),
-    /// It stops.
+    /// Send this list.
+    List(AdminList),
+    /// Stop.
     Stop,
-    /// It stops once its jobs are done.
+    /// Stop when its jobs are done.
     Drain,
-    /// It closes the connection; the text is empty.
+    /// Close the connection; the text is empty.
     TooManyWords,
 }
 
-/// Answers a line, which comes without its end.
+/// Answers a line, which is passed without its line end.
 pub fn answer(line: &[u8], context: &mut Context<'_>, text: &mut Vec<u8>) -> Answer {
-    // The original's strings end at a NUL.
+    // In the original a line ends at its first NUL.
     let words = split(gearman_protocol::packet::until_nul(line));
-    if words.len() > MAX_WORDS {
+    if words.len() > WORDS_PER_LINE_MAX {
         return Answer::TooManyWords;
     }
     let (word, arguments) = (words[0], &words[1..]);
-    let Some(command) = Command::find(word, context) else {
+    let Some(command) = TextCommand::find(word, context) else {
         return unknown(word, text);
     };
-    if let Origin::Original = command.origin {
+    if let CommandOrigin::Original = command.origin {
         return run(command, word, arguments, context, text);
     }
     let arguments: Result<Vec<_>, Malformed> =
@@ -83,10 +83,9 @@ pub fn answer(line: &[u8], context: &mut Context<'_>, text: &mut Vec<u8>) -> Ans
     run(command, word, &arguments, context, text)
 }
 
-/// Answers a command. Arguments are as its handlers read them; `word` is the first word
-/// of the line.
+/// Runs a command. Arguments are already unescaped; `word` is the first word of the line.
 fn run(
-    command: &Command,
+    command: &TextCommand,
     word: &[u8],
     arguments: &[&[u8]],
     context: &mut Context<'_>,
@@ -95,7 +94,7 @@ fn run(
     let Some((handler, values)) = command.handler(arguments) else {
         return refuse(command, word, arguments, text);
     };
-    let mut call = Call { context, values: &values, text };
+    let mut call = CommandCall { context, values: &values, text };
     match handler {
         Handler::Text(write) => {
             write(&mut call);
@@ -113,18 +112,18 @@ fn run(
     }
 }
 
-/// The answer to arguments that have none of a command's forms.
-fn refuse(command: &Command, word: &[u8], arguments: &[&[u8]], text: &mut Vec<u8>) -> Answer {
+/// Answers arguments that match none of the command's forms.
+fn refuse(command: &TextCommand, word: &[u8], arguments: &[&[u8]], text: &mut Vec<u8>) -> Answer {
     match command.misfit {
         Misfit::RefusedFrom(least, _) if arguments.len() < least => return unknown(word, text),
         Misfit::RefusedFrom(_, line) | Misfit::Refused(line) => text.extend_from_slice(line),
-        // Ignored arguments have a form: none.
+        // A command that ignores its arguments always matches its only form.
         Misfit::Incomplete | Misfit::Ignored => incomplete(command.name, text),
     }
     Answer::Text
 }
 
-/// The answer to a word that is not a command.
+/// Answers a word that is not a command.
 fn unknown(word: &[u8], text: &mut Vec<u8>) -> Answer {
     text.extend_from_slice(b"ERR UNKNOWN_COMMAND Unknown+server+command");
     text.extend_from_slice(word);
@@ -132,7 +131,7 @@ fn unknown(word: &[u8], text: &mut Vec<u8>) -> Answer {
     Answer::Text
 }
 
-/// The answer to arguments that a command does not take.
+/// Answers arguments that a command does not accept.
 fn incomplete(name: &str, text: &mut Vec<u8>) {
     text.extend_from_slice(
         b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+",
@@ -141,8 +140,8 @@ fn incomplete(name: &str, text: &mut Vec<u8>) {
     text.extend_from_slice(b"\r\n");
 }
 
-/// The words of a line, between which any number of blanks stands. Blanks before
-/// the first and behind the last divide them from an empty word.
+/// Splits a line into words at runs of spaces. Spaces at the start or end of the line
+/// separate an empty word.
 fn split(mut line: &[u8]) -> Vec<&[u8]> {
     let mut words = Vec::new();
     while let Some(end) = line.iter().position(|&b| b == b' ') {

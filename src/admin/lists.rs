@@ -1,6 +1,6 @@
-//! Lists, line by line: they can be long, and the server has other things to
-//! do, so a list is written in pieces. Those of the original end in a line that
-//! is a full stop.
+//! Lists, one line per item. A list can be long, so it is written in pieces, and the
+//! server handles packets between them. The last line of the original's lists is a full
+//! stop.
 //!
 //! Must not: change anything.
 
@@ -8,60 +8,61 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use gearman_broker::{
-    Broker, ConnectionWalk, FunctionWalk, JobView, JobWalk, PeerView, Priority, State, Step, Table,
-    TableWalk,
+    Broker, ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, JobState, JobView,
+    OrderedJobCursor, PeerView, Priority,
 };
 use gearman_protocol::percent;
 
-/// How long it may take to write a piece.
-const PIECE_TIME: Duration = Duration::from_micros(300);
-/// How large a piece may be, its last line aside.
-const PIECE_BYTES: usize = 64 << 10;
+/// Time limit for writing a piece.
+const PIECE_TIME_MAX: Duration = Duration::from_micros(300);
+/// Size from which a piece ends with the current line.
+const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// Writes the next line, if there is one.
-type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> Step<()>>;
+/// Writes the next item.
+type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> CursorStep<()>>;
 
 /// A list that is being written.
-pub struct List {
+pub struct AdminList {
     line: WriteLine,
-    /// What stands between lines.
-    between: &'static str,
+    /// Text between items.
+    separator: &'static str,
+    /// Text after the last item.
     end: &'static str,
-    /// Whether no line has been written.
+    /// Whether no item was written yet.
     is_empty: bool,
 }
 
-impl List {
+impl AdminList {
     /// A list of the text protocol.
-    fn lines(line: WriteLine) -> List {
-        List { line, between: "", end: ".\n", is_empty: true }
+    fn lines(line: WriteLine) -> AdminList {
+        AdminList { line, separator: "", end: ".\n", is_empty: true }
     }
 
-    /// The inside of a JSON array, and the end of the object that it is in.
-    pub(super) fn json(line: WriteLine) -> List {
-        List { line, between: ",", end: "]}\n", is_empty: true }
+    /// The items of a JSON array, and the end of the object that contains the array.
+    pub(super) fn json(line: WriteLine) -> AdminList {
+        AdminList { line, separator: ",", end: "]}\n", is_empty: true }
     }
 
-    /// Writes as much as a turn of the event loop may be held up for. Returns
-    /// whether that was the end.
+    /// Writes the next piece, within the limits of time and size. Returns whether the list
+    /// is complete.
     pub fn write_piece(&mut self, broker: &Broker, text: &mut Vec<u8>) -> bool {
         let started = Instant::now();
-        let limit = text.len() + PIECE_BYTES;
+        let limit = text.len() + PIECE_BYTES_MAX;
         loop {
             let before = text.len();
             if !self.is_empty {
-                text.extend_from_slice(self.between.as_bytes());
+                text.extend_from_slice(self.separator.as_bytes());
             }
             let step = (self.line)(broker, text);
             match step {
-                Step::One(()) => self.is_empty = false,
-                Step::None | Step::End => text.truncate(before),
+                CursorStep::Item(()) => self.is_empty = false,
+                CursorStep::Skip | CursorStep::End => text.truncate(before),
             }
-            if let Step::End = step {
+            if let CursorStep::End = step {
                 text.extend_from_slice(self.end.as_bytes());
                 return true;
             }
-            if text.len() >= limit || started.elapsed() >= PIECE_TIME {
+            if text.len() >= limit || started.elapsed() >= PIECE_TIME_MAX {
                 return false;
             }
         }
@@ -79,15 +80,15 @@ fn fields(text: &mut Vec<u8>, name: &[u8], counts: &[&dyn Display]) {
 
 fn append(text: &mut Vec<u8>, what: impl Display) {
     use std::io::Write;
-    write!(text, "{what}").expect("memory takes what is written to it");
+    write!(text, "{what}").expect("a vector accepts all bytes");
 }
 
 /// `workers`: every connection with the functions that it offers.
-pub(super) fn workers() -> List {
-    let mut walk = None;
-    List::lines(Box::new(move |broker, text| {
-        let walk = walk.get_or_insert_with(|| ConnectionWalk::new(broker));
-        walk.step(broker).map(|connection| {
+pub(super) fn workers() -> AdminList {
+    let mut cursor = None;
+    AdminList::lines(Box::new(move |broker, text| {
+        let cursor = cursor.get_or_insert_with(|| ConnectionCursor::new(broker));
+        cursor.next(broker).map(|connection| {
             peer(text, connection.peer);
             text.extend_from_slice(b" :");
             for function in connection.functions {
@@ -105,35 +106,35 @@ fn peer(text: &mut Vec<u8>, peer: PeerView<'_>) {
     text.extend_from_slice(id);
 }
 
-/// `status`: every function with its jobs, those that run, and its workers.
-pub(super) fn status() -> List {
-    let mut walk = FunctionWalk::default();
-    List::lines(Box::new(move |broker, text| {
-        walk.step(broker).map(|f| {
+/// `status`: every function with its number of jobs, of running jobs and of workers.
+pub(super) fn status() -> AdminList {
+    let mut cursor = FunctionCursor::default();
+    AdminList::lines(Box::new(move |broker, text| {
+        cursor.next(broker).map(|f| {
             fields(text, f.name, &[&f.total(), &f.running, &f.offers]);
         })
     }))
 }
 
-/// `prioritystatus`: every function with its waiting jobs by priority; those for
-/// later are of the normal one.
-pub(super) fn priority_status() -> List {
-    let mut walk = FunctionWalk::default();
-    List::lines(Box::new(move |broker, text| {
-        walk.step(broker).map(|f| {
+/// `prioritystatus`: every function with its number of queued jobs by priority, where
+/// delayed jobs count as normal, and of workers.
+pub(super) fn priority_status() -> AdminList {
+    let mut cursor = FunctionCursor::default();
+    AdminList::lines(Box::new(move |broker, text| {
+        cursor.next(broker).map(|f| {
             let [high, normal, low] = f.queued;
             fields(text, f.name, &[&high, &(normal + f.delayed), &low, &f.offers]);
         })
     }))
 }
 
-/// `show jobs`: every job with its retries, whether nobody wants it, and
-/// whether it is done without anybody waiting, and so would be kept in a queue on
-/// disk. Whether it runs is not to be seen.
-pub(super) fn show_jobs() -> List {
-    let mut walk = TableWalk::new(Table::Handles);
-    List::lines(Box::new(move |broker, text| {
-        walk.step(broker).map(|job| {
+/// `show jobs`: every job with its retries, whether it is ignored (it runs without a
+/// waiting client), and whether it is a background job, which the original stores in its
+/// durable queue.
+pub(super) fn show_jobs() -> AdminList {
+    let mut cursor = OrderedJobCursor::new(JobOrder::ByHandle);
+    AdminList::lines(Box::new(move |broker, text| {
+        cursor.next(broker).map(|job| {
             let (ignored, queued) = (u8::from(job.is_ignored()), u8::from(job.background));
             fields(text, &job.handle, &[&job.retries, &ignored, &queued]);
         })
@@ -141,29 +142,29 @@ pub(super) fn show_jobs() -> List {
 }
 
 /// `show unique jobs`: the unique of every job.
-pub(super) fn show_unique_jobs() -> List {
-    let mut walk = TableWalk::new(Table::Uniques);
-    List::lines(Box::new(move |broker, text| {
-        walk.step(broker).map(|job| {
+pub(super) fn show_unique_jobs() -> AdminList {
+    let mut cursor = OrderedJobCursor::new(JobOrder::ByUnique);
+    AdminList::lines(Box::new(move |broker, text| {
+        cursor.next(broker).map(|job| {
             text.extend_from_slice(job.unique);
             text.push(b'\n');
         })
     }))
 }
 
-/// `jobs`: every job with all that administrators ask for first.
-pub(super) fn jobs(mut walk: JobWalk) -> List {
-    List::lines(Box::new(move |broker, text| {
-        walk.step(broker).map(|job| {
+/// `jobs`: every job with function, unique, priority, state, age and worker.
+pub(super) fn jobs(mut cursor: JobCursor) -> AdminList {
+    AdminList::lines(Box::new(move |broker, text| {
+        cursor.next(broker).map(|job| {
             text.extend_from_slice(&job.handle);
             text.push(b'\t');
             percent::escape(job.function, text);
             text.push(b'\t');
             percent::escape(job.unique, text);
             let (priority, state) = (priority_name(job.priority), state_name(&job));
-            append(text, format_args!("\t{priority}\t{state}\t{}\t", job.age));
+            append(text, format_args!("\t{priority}\t{state}\t{}\t", job.age_seconds));
             match job.state {
-                State::Running(worker) => escaped_peer(text, worker),
+                JobState::Running(worker) => escaped_peer(text, worker),
                 _ => text.push(b'-'),
             }
             text.push(b'\n');
@@ -179,7 +180,7 @@ fn escaped_peer(text: &mut Vec<u8>, worker: PeerView<'_>) {
     }
 }
 
-/// A priority in one word.
+/// The name of a priority.
 pub(super) fn priority_name(priority: Priority) -> &'static str {
     match priority {
         Priority::High => "high",
@@ -188,12 +189,12 @@ pub(super) fn priority_name(priority: Priority) -> &'static str {
     }
 }
 
-/// A job's state in one word.
+/// The name of a job's state.
 pub(super) fn state_name(job: &JobView<'_>) -> &'static str {
     match job.state {
-        State::Queued => "queued",
-        State::Paused => "paused",
-        State::Delayed(_) => "delayed",
-        State::Running(_) => "running",
+        JobState::Queued => "queued",
+        JobState::Paused => "paused",
+        JobState::Delayed(_) => "delayed",
+        JobState::Running(_) => "running",
     }
 }

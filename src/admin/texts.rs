@@ -1,26 +1,25 @@
-//! Commands that are answered with one line: they change a job or a function, or
-//! report one value.
+//! Handlers of commands with a one-line answer: they change a job or a function, or
+//! report one value. A call has as many values as its form in `commands`.
 //!
-//! Must not: read arguments other than the values of the call, of which there are as
-//! many as the form in `commands` has.
+//! Must not: write a list.
 
 use gearman_broker::{Cancelled, Dropped};
 
 use super::OK;
-use super::form::Call;
+use super::form::CommandCall;
 
 const UNKNOWN_JOB: &[u8] = b"ERR UNKNOWN_JOB\r\n";
 const UNKNOWN_FUNCTION: &[u8] = b"ERR function not found\r\n";
 const FUNCTION_IN_USE: &[u8] = b"ERR there are still connected workers or executing clients\r\n";
 
 /// Cancels the job with a handle.
-pub(super) fn cancel_job(call: &mut Call<'_, '_>) {
+pub(super) fn cancel_job(call: &mut CommandCall<'_, '_>) {
     let how = call.context.broker.cancel(call.values[0], call.context.packets);
     cancelled(how, call.text);
 }
 
 /// Cancels the job of a function with a unique id.
-pub(super) fn cancel_unique(call: &mut Call<'_, '_>) {
+pub(super) fn cancel_unique(call: &mut CommandCall<'_, '_>) {
     let (function, unique) = (call.values[0], call.values[1]);
     let how = call.context.broker.cancel_unique(function, unique, call.context.packets);
     cancelled(how, call.text);
@@ -34,13 +33,13 @@ fn cancelled(how: Cancelled, text: &mut Vec<u8>) {
 }
 
 /// Creates a function, if it does not exist.
-pub(super) fn create_function(call: &mut Call<'_, '_>) {
+pub(super) fn create_function(call: &mut CommandCall<'_, '_>) {
     call.context.broker.create_function(call.values[0]);
     call.text.extend_from_slice(OK);
 }
 
 /// Drops a function that has no workers and no running jobs.
-pub(super) fn drop_function(call: &mut Call<'_, '_>) {
+pub(super) fn drop_function(call: &mut CommandCall<'_, '_>) {
     let how = call.context.broker.drop_function(call.values[0], call.context.packets);
     call.text.extend_from_slice(match how {
         Dropped::Yes => OK,
@@ -49,27 +48,27 @@ pub(super) fn drop_function(call: &mut Call<'_, '_>) {
     });
 }
 
-/// Hands out no more jobs of a function.
-pub(super) fn pause_function(call: &mut Call<'_, '_>) {
+/// Pauses a function: its jobs are not handed out.
+pub(super) fn pause_function(call: &mut CommandCall<'_, '_>) {
     let is_known = call.context.broker.pause(call.values[0]);
     call.text.extend_from_slice(if is_known { OK } else { UNKNOWN_FUNCTION });
 }
 
-/// Hands out the jobs of a paused function again.
-pub(super) fn resume_function(call: &mut Call<'_, '_>) {
+/// Resumes a paused function.
+pub(super) fn resume_function(call: &mut CommandCall<'_, '_>) {
     let is_known = call.context.broker.resume(call.values[0], call.context.packets);
     call.text.extend_from_slice(if is_known { OK } else { UNKNOWN_FUNCTION });
 }
 
-/// Limits how many jobs of a function may wait.
-pub(super) fn limit_queue(call: &mut Call<'_, '_>) {
+/// Limits the number of jobs of a function.
+pub(super) fn limit_queue(call: &mut CommandCall<'_, '_>) {
     let limits = parse_limits(&call.values[1..]);
     call.context.broker.limit_queue(call.values[0], limits);
     call.text.extend_from_slice(OK);
 }
 
-/// Limits for HIGH, NORMAL and LOW; a single number is the limit of each. A word that
-/// is absent, negative or not a number is no limit.
+/// Parses the limits for HIGH, NORMAL and LOW; a single number applies to all three. 0 is
+/// no limit, as is a word that is missing, negative or not a number.
 fn parse_limits(words: &[&[u8]]) -> [u32; 3] {
     let number = |word: &&[u8]| {
         let digits = word.iter().take_while(|b| b.is_ascii_digit());
@@ -82,21 +81,21 @@ fn parse_limits(words: &[&[u8]]) -> [u32; 3] {
 }
 
 /// The process id of the server.
-pub(super) fn process_id(call: &mut Call<'_, '_>) {
+pub(super) fn process_id(call: &mut CommandCall<'_, '_>) {
     value(call.text, &std::process::id().to_string());
 }
 
 /// The name of the log level.
-pub(super) fn log_level(call: &mut Call<'_, '_>) {
+pub(super) fn log_level(call: &mut CommandCall<'_, '_>) {
     value(call.text, call.context.level);
 }
 
 /// The version of the server.
-pub(super) fn version(call: &mut Call<'_, '_>) {
+pub(super) fn version(call: &mut CommandCall<'_, '_>) {
     value(call.text, env!("CARGO_PKG_VERSION"));
 }
 
-/// An answer of one value; its line ends as the lines of lists do.
+/// Writes an answer of one value. Its line ends without a carriage return, as in lists.
 fn value(text: &mut Vec<u8>, value: &str) {
     text.extend_from_slice(format!("OK {value}\n").as_bytes());
 }
@@ -106,7 +105,7 @@ mod tests {
     use super::parse_limits;
 
     #[test]
-    fn limits_are_given_together_or_by_priority() {
+    fn one_number_limits_all_priorities_and_several_limit_one_each() {
         assert_eq!(parse_limits(&[]), [0; 3]);
         assert_eq!(parse_limits(&[b"7"]), [7; 3]);
         assert_eq!(parse_limits(&[b"1", b"9"]), [1, 9, 0]);

@@ -1,9 +1,9 @@
-//! The order in which the original lists functions, jobs and uniques: that of
-//! its hash tables. Scripts have come to compare these lists as text.
+//! The order in which the original lists functions, jobs and uniques: that of the
+//! buckets of its hash tables. Scripts compare these lists as text.
 //!
-//! Must not: be used to find anything; its hash is no match for chosen names.
+//! Must not: be used for lookups; clients can choose names that collide in this hash.
 
-/// How many buckets the original's tables have.
+/// Number of buckets of the original's tables.
 pub(crate) const BUCKETS: u32 = 991;
 
 /// The bucket of a name.
@@ -17,7 +17,7 @@ pub(super) fn bucket(name: &[u8]) -> u16 {
 pub(super) struct Hash(i32);
 
 impl Hash {
-    /// Goes on with these bytes.
+    /// The hash after these further bytes.
     pub(super) fn with(self, bytes: &[u8]) -> Hash {
         Hash(bytes.iter().fold(self.0, |hash, &byte| {
             let hash = hash.wrapping_add(i32::from(byte as i8));
@@ -26,7 +26,7 @@ impl Hash {
         }))
     }
 
-    /// Where what was hashed belongs.
+    /// The bucket of the hashed bytes.
     pub(super) fn bucket(self) -> u16 {
         let mut hash = self.0;
         hash = hash.wrapping_add(hash << 3);
@@ -44,13 +44,13 @@ mod tests {
     fn names_fall_into_the_buckets_of_the_original() {
         assert_eq!([b"c", b"b", b"z", b"a"].map(|n| bucket(n)), [86, 207, 614, 937]);
         assert_eq!(bucket(b""), 0);
-        // As the original listed them among three hundred.
+        // The order in which the original listed them among three hundred functions.
         let listed = ["fn7", "fn110", "fn67", "fn251", "fn186", "fn43"];
         assert!(listed.is_sorted_by_key(|name| bucket(name.as_bytes())));
     }
 
     #[test]
-    fn a_hash_can_be_continued() {
+    fn a_name_in_two_parts_has_the_hash_of_the_whole_name() {
         assert_eq!(Hash::default().with(b"H:").with(b"1").bucket(), bucket(b"H:1"));
     }
 }

@@ -1,47 +1,48 @@
-//! What the broker remembers of a connection, of the functions that it offers
-//! and of the jobs that it waits for.
+//! The broker's state of a connection, of the functions that it offers and of the jobs
+//! that it waits for.
 //!
-//! Must not: know sockets; the address and the descriptor are there to be shown.
+//! Must not: know sockets; address and descriptor are only shown to administrators.
 
+use super::Millis;
 use super::function::Function;
-use super::job::{Job, Place};
+use super::job::{Job, StageList};
 use super::list::{Links, List, linked};
 use super::slab::{Id, Key};
 use crate::delayed::EmptyGrabs;
 use gearman_protocol::Command;
 
-/// Names a connection outside the broker.
+/// Identifies a connection outside the broker.
 pub type ConnectionKey = Key<Connection>;
 
-/// The longest client id that is kept; what is longer is cut.
-pub(crate) const MAX_CLIENT_ID: usize = 127;
+/// Longest client id, in bytes. A longer one is truncated.
+pub(crate) const CLIENT_ID_BYTES_MAX: usize = 127;
 
-/// One peer. It may be client, worker and administrator at once.
+/// One connection. Its peer can be client, worker and administrator at once.
 pub struct Connection {
-    /// Rises from connection to connection.
+    /// Increases from connection to connection.
     pub(super) number: u64,
-    /// What the `workers` list shows as descriptor.
+    /// The descriptor that the `workers` list shows.
     pub(super) descriptor: i32,
     /// The peer's address without its port.
     pub(super) address: Box<str>,
-    /// What the peer called itself, nothing at first.
+    /// The id from SET_CLIENT_ID; empty without one.
     pub(super) client_id: Box<[u8]>,
-    /// Whether the peer wants WORK_EXCEPTION packets.
+    /// Whether the peer gets WORK_EXCEPTION packets.
     pub(super) exceptions: bool,
     /// Whether the peer waits for a job, and how.
     pub(super) state: WorkerState,
-    /// The peer's grabs that found no job.
+    /// The peer's empty grabs.
     pub(super) empty_grabs: EmptyGrabs,
-    /// The functions that the peer offers, in the order in which they are tried.
+    /// The functions that the peer offers, in the order in which a grab tries them.
     pub(super) abilities: List<Ability, ByConnection>,
-    /// The jobs whose packets go to this peer.
+    /// The peer's submissions that wait for a job.
     pub(super) waiters: List<Waiter, ByConnection>,
-    /// The jobs that this peer is running.
-    pub(super) running: List<Job, Place>,
+    /// The jobs that the peer runs.
+    pub(super) running: List<Job, StageList>,
 }
 
 impl Connection {
-    /// A peer that has said nothing yet.
+    /// A connection that has sent nothing yet.
     pub(super) fn new(number: u64, descriptor: i32, address: &str, exceptions: bool) -> Connection {
         Connection {
             number,
@@ -58,35 +59,35 @@ impl Connection {
     }
 }
 
-/// Whether a worker waits for a job, and how. A waiting worker is in the lists
-/// `sleepers` of its functions.
+/// Whether a worker waits for a job, and how. A waiting worker is in the list `sleepers`
+/// of each of its functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkerState {
-    /// It does not wait, or is no worker.
+    /// It does not wait, or is not a worker.
     Awake,
-    /// Its GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL is held until then at most.
-    LongPoll { grab: Command, until: u64 },
-    /// It sent PRE_SLEEP, and neither got NOOP nor asked for a job since.
+    /// Its GRAB_JOB, GRAB_JOB_UNIQ or GRAB_JOB_ALL is held, at most until `until`.
+    LongPoll { grab: Command, until: Millis },
+    /// It sent PRE_SLEEP, and since then neither got NOOP nor sent a grab.
     Sleeping,
 }
 
-/// The lists that belong to a connection.
+/// Marks the links of lists that belong to a connection.
 pub(crate) struct ByConnection;
-/// The lists that belong to a function.
+/// Marks the links of lists that belong to a function.
 pub(crate) struct ByFunction;
-/// The lists that belong to a job.
+/// Marks the links of lists that belong to a job.
 pub(crate) struct ByJob;
-/// A function's list of abilities whose worker sleeps.
+/// Marks the links of a function's list of workers that wait for a job.
 pub(crate) struct Asleep;
 
-/// That a worker offers a function.
+/// A function that a worker offers.
 pub(crate) struct Ability {
     pub(super) connection: Id<Connection>,
     pub(super) function: Id<Function>,
-    /// How often the worker said so: that is what `status` counts.
+    /// Number of CAN_DO packets, which `status` shows as workers.
     pub(super) count: u32,
-    /// Milliseconds that a job may run; 0 is without end.
-    pub(super) timeout: u32,
+    /// Time limit of a job in milliseconds; 0 for no limit.
+    pub(super) timeout_ms: u32,
     by_connection: Links<Ability>,
     by_function: Links<Ability>,
     asleep: Links<Ability>,
@@ -103,7 +104,7 @@ impl Ability {
             connection,
             function,
             count: 0,
-            timeout: 0,
+            timeout_ms: 0,
             by_connection: Links::new(),
             by_function: Links::new(),
             asleep: Links::new(),
@@ -111,8 +112,8 @@ impl Ability {
     }
 }
 
-/// That one submission waits for a job: each gets its own copy of each packet,
-/// also when two of them came over the same connection.
+/// A submission that waits for a job. Each submission gets its own copy of each packet,
+/// even if two came over the same connection.
 pub(crate) struct Waiter {
     pub(super) connection: Id<Connection>,
     pub(super) job: Id<Job>,

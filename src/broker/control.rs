@@ -1,35 +1,35 @@
-//! What an administrator changes: functions, their limits, jobs.
+//! Changes that administrators make: functions, their limits, jobs.
 //!
-//! Must not: know how an administrator says so.
+//! Must not: know the commands of administrators.
 
 use super::function::Function;
 use super::job::PRIORITIES;
 use super::slab::Id;
 use super::{Broker, Outbox};
 
-/// How the wish to cancel a job ended.
+/// Result of cancelling a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// The job is gone.
+    /// The job was removed.
     Yes,
-    /// No job has this handle.
+    /// The job does not exist.
     Unknown,
 }
 
-/// How the wish to drop a function ended.
+/// Result of dropping a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dropped {
-    /// The function is gone.
+    /// The function was removed.
     Yes,
-    /// There is no such function.
+    /// The function does not exist.
     Unknown,
-    /// It has workers.
+    /// The function has workers, and was not removed.
     InUse,
 }
 
 impl Broker {
-    /// Ends a job, queued or running. Those who wait get WORK_FAIL; a worker
-    /// that is at it learns of it when it reports.
+    /// Removes a job in any stage. Waiting clients get WORK_FAIL; a worker that runs it
+    /// gets JOB_NOT_FOUND when it next reports on it.
     pub fn cancel(&mut self, handle: &[u8], out: &mut dyn Outbox) -> Cancelled {
         match self.jobs.find_handle(handle) {
             Some(job) => {
@@ -40,15 +40,14 @@ impl Broker {
         }
     }
 
-    /// Ends the job of a function that has this unique, as [`Broker::cancel`]
-    /// does.
+    /// Removes the job of a function with this unique, as [`Broker::cancel`] does.
     pub fn cancel_unique(
         &mut self,
         function: &[u8],
         unique: &[u8],
         out: &mut dyn Outbox,
     ) -> Cancelled {
-        // Without a payload a dash finds nothing: it names no job.
+        // The unique "-" without a payload finds nothing.
         let function = self.functions.find(function);
         match function.and_then(|function| self.jobs.find_joinable(function, unique, b"")) {
             Some(job) => {
@@ -59,22 +58,21 @@ impl Broker {
         }
     }
 
-    /// Keeps the waiting jobs of a function back from now on. Returns whether
-    /// there is such a function.
+    /// Pauses a function: its queued jobs are not handed out. Returns whether the function
+    /// exists.
     pub fn pause(&mut self, name: &[u8]) -> bool {
         let Some(id) = self.functions.find(name) else { return false };
         let function = &mut self.functions[id];
         if !std::mem::replace(&mut function.paused, true) {
             for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
                 let left = all.checked_sub(queue.len() as usize);
-                *all = left.expect("a paused function had more jobs than all functions");
+                *all = left.expect("a paused function has more jobs than all functions");
             }
         }
         true
     }
 
-    /// Hands the waiting jobs of a function out again. Returns whether there is
-    /// such a function.
+    /// Resumes a paused function. Returns whether the function exists.
     pub fn resume(&mut self, name: &[u8], out: &mut dyn Outbox) -> bool {
         let Some(id) = self.functions.find(name) else { return false };
         let function = &mut self.functions[id];
@@ -87,13 +85,13 @@ impl Broker {
         true
     }
 
-    /// Lets a function exist.
+    /// Creates a function, if it does not exist.
     pub fn create_function(&mut self, name: &[u8]) {
         self.functions.get_or_create(name);
     }
 
-    /// Drops a function, and its waiting jobs with it. Its name may be given in
-    /// any case.
+    /// Removes a function without workers, and fails its jobs. If no function has exactly
+    /// this name, case is ignored.
     pub fn drop_function(&mut self, name: &[u8], out: &mut dyn Outbox) -> Dropped {
         let found = self.functions.find(name).or_else(|| self.find_in_any_case(name));
         let Some(id) = found else { return Dropped::Unknown };
@@ -101,13 +99,13 @@ impl Broker {
         if !function.abilities.is_empty() {
             return Dropped::InUse;
         }
-        assert_eq!(function.running, 0, "a job ran of a function that no worker offers");
-        let theirs = |(job, found): (_, &super::job::Job)| (found.function == id).then_some(job);
-        // Jobs for later are in no list of the function; looking at all jobs is
-        // what this rare command may cost.
+        assert_eq!(function.running, 0, "a function without workers has running jobs");
+        let own = |(job, found): (_, &super::job::Job)| (found.function == id).then_some(job);
+        // The function has no list of its delayed jobs. This command is rare, so it may
+        // search all jobs.
         let jobs: Vec<_> = match function.total() {
             0 => Vec::new(),
-            _ => self.jobs.iter().filter_map(theirs).collect(),
+            _ => self.jobs.iter().filter_map(own).collect(),
         };
         jobs.into_iter().for_each(|job| self.fail(job, out));
         self.functions.remove(id);
@@ -119,7 +117,7 @@ impl Broker {
         all.find(|(_, f)| f.name.eq_ignore_ascii_case(name)).map(|(id, _)| id)
     }
 
-    /// Limits the number of jobs of a function, if it exists.
+    /// Limits the number of jobs of a function, by priority, if it exists.
     pub fn limit_queue(&mut self, name: &[u8], limits: [u32; PRIORITIES]) {
         if let Some(id) = self.functions.find(name) {
             self.functions[id].limits = limits;

@@ -1,44 +1,45 @@
-//! Deliberate defects, in a build of their own: the simulated cluster has to find each.
+//! Deliberate defects, compiled only with the feature `defects`. A test checks that the
+//! simulated cluster finds each of them.
 //!
-//! Without the feature `defects`, which no shipped program has, [`strikes`] is a
-//! constant `false`, and nothing of a defect is compiled.
+//! Without the feature, which no shipped program has, [`strikes`] is a constant `false`,
+//! and no code of a defect is compiled.
 //!
-//! Must not: be switched on anywhere but in tests.
+//! Must not: be active outside of tests.
 
-/// One defect.
+/// A deliberate defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
     /// A woken worker gets no NOOP.
     NoopDropped,
-    /// A new job gets the handle of one that has just ended.
+    /// A new job gets the handle of a job that has just ended.
     HandleReused,
-    /// A held GRAB_JOB is not answered when its time is up.
+    /// A held GRAB_JOB is not answered when its hold ends.
     HeldGrabForgotten,
-    /// A held JOB_CREATED is not sent when its time is up.
+    /// A held JOB_CREATED is not sent when its hold ends.
     HeldAckForgotten,
-    /// The end of a job goes to another connection than the waiting client's.
+    /// A WORK_COMPLETE goes to another connection than the waiting client's.
     ResultMisdirected,
     /// A job whose worker is lost is dropped.
     JobLostWithWorker,
-    /// A worker gets the least urgent job.
+    /// A worker gets a job of the lowest priority.
     PriorityInverted,
     /// The newest job of a queue is handed out first.
     QueueInverted,
     /// A submission that joins a job does not wait for it.
     JoinForgotten,
-    /// A delayed job is dropped when its time has come.
+    /// A delayed job is dropped when it is due.
     DelayedJobDropped,
-    /// A job that was done is queued again.
+    /// A completed job is queued again.
     DoneJobRequeued,
-    /// A worker goes to sleep although a job is there for it.
+    /// PRE_SLEEP is not answered with NOOP although a job is queued.
     SleeperNotTold,
-    /// No further worker is woken when the first does not come.
+    /// No further worker is woken when the first one sends no grab.
     MoreNotWoken,
-    /// The last byte of a packet that came in parts is lost.
+    /// A byte is lost from a packet that is received in parts.
     PartialPacketCut,
-    /// A session does not go on sending when its stream takes bytes again.
+    /// A session does not resume sending when its stream is writable again.
     SendNotResumed,
-    /// A byte is sent twice where a stream took only a part.
+    /// A byte is sent twice after a partial write.
     ByteSentTwice,
 }
 
@@ -47,38 +48,38 @@ mod switch {
     use super::Defect;
     use std::cell::Cell;
 
-    /// What a test of the packages looks for.
+    /// Text that a test of the packages searches for, to reject a build with defects.
     #[used]
-    static MARKER: &str = "built with deliberate defects";
+    static DEFECTS_MARKER: &str = "built with deliberate defects";
 
-    /// How many chances a defect leaves between two strikes.
-    const EVERY: u32 = 3;
+    /// The active defect strikes at every third opportunity.
+    const STRIKE_INTERVAL: u32 = 3;
 
     thread_local! {
-        static ACTIVE: Cell<Option<Defect>> = const { Cell::new(None) };
-        static CHANCES: Cell<u32> = const { Cell::new(0) };
+        static ACTIVE_DEFECT: Cell<Option<Defect>> = const { Cell::new(None) };
+        static OPPORTUNITIES: Cell<u32> = const { Cell::new(0) };
     }
 
-    /// Switches a defect on in this thread, and every other off.
+    /// Activates a defect in this thread, and deactivates every other.
     pub fn activate(defect: Option<Defect>) {
-        ACTIVE.set(defect);
-        CHANCES.set(0);
+        ACTIVE_DEFECT.set(defect);
+        OPPORTUNITIES.set(0);
     }
 
-    /// Whether the defect is on and strikes this time.
+    /// Whether the defect is active and strikes at this opportunity.
     pub fn strikes(defect: Defect) -> bool {
-        if ACTIVE.get() != Some(defect) {
+        if ACTIVE_DEFECT.get() != Some(defect) {
             return false;
         }
-        CHANCES.set(CHANCES.get() + 1);
-        CHANCES.get().is_multiple_of(EVERY)
+        OPPORTUNITIES.set(OPPORTUNITIES.get() + 1);
+        OPPORTUNITIES.get().is_multiple_of(STRIKE_INTERVAL)
     }
 }
 
 #[cfg(feature = "defects")]
 pub use switch::{activate, strikes};
 
-/// Whether the defect is on and strikes this time: never.
+/// Always false: this build has no defects.
 #[cfg(not(feature = "defects"))]
 #[inline(always)]
 pub const fn strikes(_defect: Defect) -> bool {

@@ -1,37 +1,37 @@
-//! The end of a broker that is to lose nothing which can still be done.
+//! Draining: a graceful shutdown that loses no job which a connected worker can still do.
 //!
-//! While it drains, no job is taken on. Those that workers have, and those that
-//! wait for a function with a worker, are seen through, background jobs too:
-//! they are kept in memory only, and there will be no later. What is left then
-//! is what nobody here does, what is kept back, and jobs for later.
+//! A draining broker accepts no job. Running jobs, and queued jobs of functions that have a
+//! worker, are finished, background jobs too: jobs are kept in memory only, so no later run
+//! could do them. The remaining jobs are those without a worker, those of paused functions,
+//! and delayed ones.
 //!
-//! Must not: end anything by itself.
+//! Must not: close a connection or end the process.
 
 use super::function::Function;
 use super::{Broker, Outbox};
 
 impl Broker {
-    /// From now on takes on no job.
+    /// Accepts no job from now on.
     pub fn drain(&mut self) {
         self.draining = true;
     }
 
-    /// Whether it takes on no job.
+    /// Whether [`Broker::drain`] was called.
     pub fn is_draining(&self) -> bool {
         self.draining
     }
 
-    /// Whether it drains, and all is done that can be.
+    /// Whether the broker is draining and no connected worker has, or can get, a job.
     pub fn is_drained(&self) -> bool {
         self.draining && self.functions.iter().all(|(_, function)| is_done(function))
     }
 
-    /// Ends the jobs that are left. Those who wait get WORK_FAIL. Returns how many
-    /// there were.
-    pub fn give_up_jobs(&mut self, out: &mut dyn Outbox) -> usize {
-        let left: Vec<_> = self.jobs.iter().map(|(id, _)| id).collect();
-        left.iter().for_each(|&job| self.fail(job, out));
-        left.len()
+    /// Fails all remaining jobs: clients that wait for them get WORK_FAIL. Returns the
+    /// number of jobs.
+    pub fn fail_remaining_jobs(&mut self, out: &mut dyn Outbox) -> usize {
+        let remaining: Vec<_> = self.jobs.iter().map(|(id, _)| id).collect();
+        remaining.iter().for_each(|&job| self.fail(job, out));
+        remaining.len()
     }
 }
 

@@ -1,23 +1,25 @@
-//! The errors that the server answers, code and text as clients know them.
+//! The errors that the broker answers with: code and text of ERROR packets.
 //!
 //! Must not: hold errors of the event loop or of start-up.
 
-/// The code and the text of an ERROR packet.
+/// Code and text of an ERROR packet.
 pub(super) type Refusal = (&'static [u8], &'static [u8]);
 
-pub(super) const COMMAND: Refusal = (b"INVALID_COMMAND", b"Command not expected");
-pub(super) const MAGIC: Refusal = (b"INVALID_MAGIC", b"Request magic expected");
-pub(super) const ARGUMENTS: Refusal =
+pub(super) const UNEXPECTED_COMMAND: Refusal = (b"INVALID_COMMAND", b"Command not expected");
+pub(super) const NOT_A_REQUEST: Refusal = (b"INVALID_MAGIC", b"Request magic expected");
+pub(super) const MISSING_ARGUMENTS: Refusal =
     (b"INVALID_ARGUMENTS", b"The packet has fewer arguments than its command needs");
-pub(super) const OPTION: Refusal = (b"UNKNOWN_OPTION", b"Server does not recognize given option");
-pub(super) const UNIQUE: Refusal = (b"ARGUMENT_TOO_LARGE", b"Unique value too large");
-pub(super) const JOB_SIZE: Refusal =
+pub(super) const UNRECOGNIZED_OPTION: Refusal =
+    (b"UNKNOWN_OPTION", b"Server does not recognize given option");
+pub(super) const UNIQUE_TOO_LARGE: Refusal = (b"ARGUMENT_TOO_LARGE", b"Unique value too large");
+pub(super) const JOB_TOO_LARGE: Refusal =
     (b"ARGUMENT_TOO_LARGE", b"No packet to a worker can hold this job");
-pub(super) const EPOCH: Refusal = (b"INVALID_ARGUMENTS", b"Epoch value too large");
+pub(super) const EPOCH_TOO_LARGE: Refusal = (b"INVALID_ARGUMENTS", b"Epoch value too large");
 pub(super) const QUEUE_FULL: Refusal = (b"QUEUE_ERROR", b"Job queue is full");
 pub(super) const DRAINING: Refusal =
     (b"SHUTDOWN_GRACEFUL", b"The server finishes its jobs and takes no new ones");
-pub(super) const RESULT: Refusal = (b"JOB_NOT_FOUND", b"Job given in work result not found");
-pub(super) const DATA: Refusal = (b"JOB_NOT_FOUND", b"Job does not exist on server");
-pub(super) const EXCEPTION: Refusal =
+pub(super) const NO_JOB_FOR_RESULT: Refusal =
+    (b"JOB_NOT_FOUND", b"Job given in work result not found");
+pub(super) const NO_JOB_FOR_DATA: Refusal = (b"JOB_NOT_FOUND", b"Job does not exist on server");
+pub(super) const NO_JOB_FOR_EXCEPTION: Refusal =
     (b"JOB_NOT_FOUND", b"An exception was received for a job that does not exist");

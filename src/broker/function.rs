@@ -1,8 +1,7 @@
-//! Functions: their names, their queues, their workers, and the table that
-//! finds them.
+//! Functions: names, queues, workers, and the indexes that find them.
 //!
-//! A function exists from the first time that a worker, a client or an
-//! administrator names it until an administrator drops it.
+//! A function is created when a worker, a client or an administrator first names it, and
+//! exists until an administrator drops it.
 //!
 //! Must not: send packets.
 
@@ -14,56 +13,58 @@ use std::ops::Bound;
 use super::buckets::bucket;
 use super::connection::{Ability, Asleep, ByFunction};
 use super::index::Index;
-use super::job::{Job, PRIORITIES, Place};
+use super::job::{Job, PRIORITIES, StageList};
 use super::list::List;
 use super::slab::{Id, Key, Slab};
-use super::waking::Alarm;
+use super::waking::WakeupCheck;
 
 /// One function.
 pub(crate) struct Function {
     pub(super) name: Box<[u8]>,
-    /// Waiting jobs, one queue per priority, the most urgent first.
-    pub(super) queues: [List<Job, Place>; PRIORITIES],
-    /// Jobs that wait for their time.
+    /// Queued jobs, one queue per priority, the highest priority first.
+    pub(super) queues: [List<Job, StageList>; PRIORITIES],
+    /// Number of delayed jobs.
     pub(super) delayed: u32,
-    /// Jobs that a worker has.
+    /// Number of running jobs.
     pub(super) running: u32,
-    /// Whether its waiting jobs are kept back.
+    /// Whether its queued jobs are not handed out.
     pub(super) paused: bool,
-    /// How many jobs there may be before one of this priority is refused;
-    /// 0 is without end.
+    /// For each priority the number of jobs of the function from which a submission is
+    /// refused; 0 for no limit.
     pub(super) limits: [u32; PRIORITIES],
-    /// One for each worker that offers the function.
+    /// One ability for each worker that offers the function.
     pub(super) abilities: List<Ability, ByFunction>,
-    /// Those of them whose worker sleeps, the longest asleep first.
+    /// The abilities whose worker waits for a job: long polls first, then sleeping
+    /// workers, the longest asleep first.
     pub(super) sleepers: List<Ability, Asleep>,
-    /// When it is to be seen whether its waiting jobs need more workers awake.
-    pub(super) alarm: Option<Alarm>,
-    /// How often workers said that they offer it.
+    /// The next check whether its queued jobs need more awake workers.
+    pub(super) wakeup_check: Option<WakeupCheck>,
+    /// Number of CAN_DO packets of its workers.
     pub(super) offers: u32,
     /// Its place in the order in which functions are listed.
     pub(super) rank: Rank,
-    /// What became of its jobs.
+    /// Its jobs counted by outcome.
     pub(super) totals: Totals,
 }
 
-/// Where a function stands in lists: by the original's bucket, in a bucket the
-/// newest first.
+/// Order of functions in lists: by the original's bucket, within a bucket the newest
+/// first.
 pub(crate) type Rank = (u16, Reverse<u32>);
 
-/// Jobs counted since the function exists: every one that was submitted is
-/// still there, or was completed, failed or abandoned.
+/// Jobs of a function since it was created. Every submitted job still exists, or was
+/// completed, failed or abandoned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Jobs that were new; a submission that joined one is not counted.
+    /// New jobs; a submission that joins an existing job is not counted.
     pub submitted: u64,
-    /// Jobs whose worker said that it did them.
+    /// Jobs that ended with WORK_COMPLETE.
     pub completed: u64,
-    /// Jobs that their worker gave up, or the server or an administrator did.
+    /// Jobs that ended with WORK_FAIL or WORK_EXCEPTION, were cancelled, or were failed by
+    /// the server.
     pub failed: u64,
-    /// How often a worker lost a job that then waited again.
+    /// How often a job was queued again because its worker lost it.
     pub retried: u64,
-    /// Jobs that were dropped because nobody waited for them any more.
+    /// Foreground jobs dropped because no client waited for them.
     pub abandoned: u64,
 }
 
@@ -78,7 +79,7 @@ impl Function {
             limits: [0; PRIORITIES],
             abilities: List::new(),
             sleepers: List::new(),
-            alarm: None,
+            wakeup_check: None,
             paused: false,
             offers: 0,
             rank,
@@ -86,17 +87,17 @@ impl Function {
         }
     }
 
-    /// Jobs that wait for a worker.
+    /// Number of queued jobs.
     pub(crate) fn queued(&self) -> u32 {
         self.queues.iter().map(List::len).sum()
     }
 
-    /// Those of them that a worker can have now.
+    /// Number of queued jobs that a worker can get now.
     pub(super) fn available(&self) -> u32 {
         if self.paused { 0 } else { self.queued() }
     }
 
-    /// Jobs of any state.
+    /// Number of jobs in any stage.
     pub(crate) fn total(&self) -> u32 {
         self.queued() + self.delayed + self.running
     }
@@ -134,7 +135,7 @@ impl std::ops::IndexMut<Id<Function>> for Functions {
 }
 
 impl Functions {
-    /// A table of no functions.
+    /// No functions.
     pub(super) fn new() -> Functions {
         Functions {
             slab: Slab::new(),
@@ -149,24 +150,24 @@ impl Functions {
         self.hasher.hash_one(name) as u32
     }
 
-    /// The function of this name.
+    /// The function with this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<Id<Function>> {
         self.by_name.find(self.tag(name), |id| *self.slab[id].name == *name)
     }
 
-    /// The first function behind a rank, or of all, in the order of lists.
-    pub(super) fn behind(&self, rank: Option<Rank>) -> Option<&Function> {
+    /// The next function after a rank in the order of lists; the first for `None`.
+    pub(super) fn after(&self, rank: Option<Rank>) -> Option<&Function> {
         let start = rank.map_or(Bound::Unbounded, Bound::Excluded);
         let (_, &id) = self.by_rank.range((start, Bound::Unbounded)).next()?;
         Some(&self.slab[id])
     }
 
-    /// The function that a key means, if it still exists.
+    /// The function with this key, if it still exists.
     pub(super) fn find_key(&self, key: Key<Function>) -> Option<Id<Function>> {
         self.slab.find(key)
     }
 
-    /// The function of this name, which exists from now on.
+    /// The function with this name, created if it does not exist.
     pub(super) fn get_or_create(&mut self, name: &[u8]) -> Id<Function> {
         let tag = self.tag(name);
         if let Some(id) = self.by_name.find(tag, |id| *self.slab[id].name == *name) {
@@ -179,12 +180,12 @@ impl Functions {
         id
     }
 
-    /// Forgets a function that has neither jobs nor workers.
+    /// Removes a function without jobs and workers.
     pub(super) fn remove(&mut self, id: Id<Function>) {
         let function = self.slab.remove(id);
         assert!(
             function.total() == 0 && function.abilities.is_empty() && function.sleepers.is_empty(),
-            "a function went before its jobs and its workers"
+            "a removed function has jobs or workers"
         );
         self.by_name.remove(self.tag(&function.name), id);
         self.by_rank.remove(&function.rank);
@@ -196,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_tags_of_their_own() {
+    fn different_names_have_different_tags() {
         let functions = Functions::new();
         let tag = |number: u32| functions.tag(number.to_string().as_bytes());
         let tags: std::collections::HashSet<_> = (0..1000).map(tag).collect();

@@ -1,16 +1,16 @@
-//! One job: what it is made of, and what is known of it.
+//! One job: its data, stage, progress and waiters.
 //!
 //! Must not: find jobs, or decide what happens to one.
 
 use bytes::Bytes;
 
-use super::SHARED;
 use super::connection::{ByJob, Connection, Waiter};
 use super::function::Function;
 use super::list::{Links, List, linked};
 use super::slab::Id;
+use super::{Millis, SHARED_BODY_BYTES_MIN, UnixSeconds};
 
-/// How urgent a job is; its number is the index of its queue.
+/// Priority of a job; its number is the index of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Priority {
@@ -22,86 +22,105 @@ pub enum Priority {
     Low,
 }
 
-/// How many priorities there are.
+/// Number of priorities.
 pub(crate) const PRIORITIES: usize = 3;
 
-/// Where a job is in its life.
+/// Stage of a job between its submission and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Known, but not acknowledged yet: no worker can get it.
+    /// Stored, but not acknowledged: no worker can get it.
     Admitted,
-    /// Waiting for its time.
-    Delayed,
-    /// Waiting for a worker.
-    Queued,
-    /// In the hands of a worker.
-    Running(Id<Connection>),
+    /// It is queued at `due`.
+    Delayed { due: UnixSeconds },
+    /// It waits for a worker since `since`.
+    Queued { since: Millis },
+    /// `worker` runs it, and loses it at `deadline`.
+    Running { worker: Id<Connection>, deadline: Millis },
 }
 
 impl Stage {
-    /// Whether a job of this stage can go on to the next one. It can end in any stage.
+    /// Whether a job can change from this stage to `next`. It can end in any stage.
     pub(crate) fn may_become(self, next: Stage) -> bool {
         match (self, next) {
-            (Stage::Admitted, Stage::Delayed | Stage::Queued)
-            | (Stage::Delayed, Stage::Queued)
-            | (Stage::Queued, Stage::Running(_))
-            | (Stage::Running(_), Stage::Queued) => true,
-            (_, Stage::Admitted | Stage::Delayed | Stage::Queued | Stage::Running(_)) => false,
+            (Stage::Admitted, Stage::Delayed { .. } | Stage::Queued { .. })
+            | (Stage::Delayed { .. }, Stage::Queued { .. })
+            | (Stage::Queued { .. }, Stage::Running { .. })
+            | (Stage::Running { .. }, Stage::Queued { .. }) => true,
+            (
+                _,
+                Stage::Admitted
+                | Stage::Delayed { .. }
+                | Stage::Queued { .. }
+                | Stage::Running { .. },
+            ) => false,
+        }
+    }
+
+    /// Whether a worker has the job.
+    pub(crate) fn is_running(self) -> bool {
+        matches!(self, Stage::Running { .. })
+    }
+
+    /// Whether this worker has the job.
+    pub(crate) fn is_running_at(self, connection: Id<Connection>) -> bool {
+        matches!(self, Stage::Running { worker, .. } if worker == connection)
+    }
+
+    /// The time since which the job waits for a worker, if it does.
+    pub(crate) fn queued_since(self) -> Option<Millis> {
+        match self {
+            Stage::Queued { since } => Some(since),
+            Stage::Admitted | Stage::Delayed { .. } | Stage::Running { .. } => None,
         }
     }
 }
 
-/// The list that a job stands in: its queue, or its worker's running jobs.
-pub(crate) struct Place;
+/// Marks the links of the list that a job's stage puts it in: a queue of its function, or
+/// the running jobs of its worker.
+pub(crate) struct StageList;
 
-/// One job. What makes it large is kept in one allocation, and links are four
-/// bytes: a waiting job with a short unique costs about 100 bytes besides its
-/// payload, indexes not counted.
+/// One job. Its bytes are in one allocation, and a link is four bytes: a queued job with a
+/// short unique takes about 100 bytes besides its payload, without the indexes.
 pub(crate) struct Job {
-    /// The counter in its handle.
+    /// The number in its handle.
     pub(super) number: u32,
     pub(super) function: Id<Function>,
-    text: Text,
+    bytes: JobBytes,
     reducer_len: u16,
     unique_len: u8,
     pub(super) priority: Priority,
     pub(super) stage: Stage,
-    /// Whether somebody submitted it without waiting: it then lives on when
-    /// those who wait leave.
+    /// Whether any of its submissions was a background one: the job is then done even if
+    /// no client waits for it.
     pub(super) background: bool,
     /// How often a worker lost it.
     pub(super) retries: u8,
-    place: Links<Job>,
+    by_stage: Links<Job>,
     /// The submissions that get its packets.
     pub(super) waiters: List<Waiter, ByJob>,
     pub(super) numerator: u32,
     pub(super) denominator: u32,
-    /// The next newer and the next older job of other functions with the same
-    /// unique.
+    /// The next newer and the next older job with the same unique, of other functions.
     pub(super) same_unique: (Option<Id<Job>>, Option<Id<Job>>),
-    /// For a delayed job the second at which its time has come, for a running one
-    /// the tick at which its time is up or 0, for a queued one the tick since
-    /// which it waits.
-    pub(super) moment: u64,
-    /// When it was submitted, in seconds of `Now::ticks`.
-    pub(super) submitted: u32,
+    /// When it was submitted, in seconds of the monotonic clock.
+    pub(super) submitted_seconds: u32,
 }
 
-linked!(Job, Place, place);
+linked!(Job, StageList, by_stage);
 
-/// What a new job is made of.
+/// The data of a new job.
 #[derive(Clone, Copy)]
 pub(super) struct NewJob<'a> {
     pub(super) function: Id<Function>,
     pub(super) unique: &'a [u8],
     pub(super) reducer: &'a [u8],
     pub(super) payload: &'a [u8],
-    /// What all of these lie in, if it can be kept.
+    /// The memory that contains unique, reducer and payload, if it can be kept.
     pub(super) memory: Option<&'a Bytes>,
     pub(super) priority: Priority,
     pub(super) background: bool,
-    /// Seconds of `Now::ticks`.
-    pub(super) submitted: u32,
+    /// Seconds of the monotonic clock.
+    pub(super) submitted_seconds: u32,
 }
 
 impl Job {
@@ -110,98 +129,98 @@ impl Job {
         Job {
             number,
             function: new.function,
-            text: Text::new(new),
-            // Both were checked: a unique is at most 64 bytes long, and all
-            // arguments of a packet together are at most 8192.
+            bytes: JobBytes::new(new),
+            // Both fit: a unique has at most 64 bytes, and all arguments of a packet
+            // together have at most 8192.
             reducer_len: new.reducer.len() as u16,
             unique_len: new.unique.len() as u8,
             priority: new.priority,
             stage: Stage::Admitted,
             background: new.background,
             retries: 0,
-            place: Links::new(),
+            by_stage: Links::new(),
             waiters: List::new(),
             numerator: 0,
             denominator: 0,
             same_unique: (None, None),
-            moment: 0,
-            submitted: new.submitted,
+            submitted_seconds: new.submitted_seconds,
         }
     }
 
-    /// The unique id, maybe empty.
+    /// The unique id; may be empty.
     pub(crate) fn unique(&self) -> &[u8] {
         let (bytes, [start, ..]) = self.parts();
         &bytes[start..][..usize::from(self.unique_len)]
     }
 
-    /// The reducer, empty if there is none.
+    /// The reducer; empty without one.
     pub(crate) fn reducer(&self) -> &[u8] {
         let (bytes, [_, start, _]) = self.parts();
         &bytes[start..][..usize::from(self.reducer_len)]
     }
 
-    /// What the worker is to work on.
+    /// The payload.
     pub(crate) fn payload(&self) -> &[u8] {
         let (bytes, [.., start]) = self.parts();
         &bytes[start..]
     }
 
-    /// A large payload, to be kept for as long as it takes to send it.
+    /// The payload by reference, if it is large.
     pub(crate) fn shared_payload(&self) -> Option<Bytes> {
-        match &self.text {
-            Text::Small(_) => None,
-            Text::Large(large) => Some(large.memory.slice(large.starts[2]..)),
+        match &self.bytes {
+            JobBytes::Small(_) => None,
+            JobBytes::Large(large) => Some(large.memory.slice(large.starts[2]..)),
         }
     }
 
-    /// All bytes, and where unique, reducer and payload begin in them.
+    /// All bytes, and the offsets of unique, reducer and payload.
     fn parts(&self) -> (&[u8], [usize; 3]) {
-        match &self.text {
-            Text::Small(bytes) => {
+        match &self.bytes {
+            JobBytes::Small(bytes) => {
                 let reducer = usize::from(self.unique_len);
                 (bytes, [0, reducer, reducer + usize::from(self.reducer_len)])
             }
-            Text::Large(large) => (&large.memory, large.starts),
+            JobBytes::Large(large) => (&large.memory, large.starts),
         }
     }
 
     /// Whether it is in no list, and no submission waits for it.
     pub(super) fn is_unlinked(&self) -> bool {
-        self.place.is_new() && self.waiters.is_empty()
+        self.by_stage.is_new() && self.waiters.is_empty()
     }
 
-    /// Whether nobody would learn of its result, nor wants it done anyway.
+    /// Whether it is a foreground job that no client waits for.
     pub(crate) fn is_abandoned(&self) -> bool {
         !self.background && self.waiters.is_empty()
     }
 }
 
-/// The bytes of a job, in no more room than a pointer and a length.
-enum Text {
-    /// Unique, reducer and payload, one behind the other.
+/// The bytes of a job. The enum takes no more room than a pointer and a length.
+enum JobBytes {
+    /// Unique, reducer and payload, concatenated.
     Small(Box<[u8]>),
-    /// With a payload that is passed on by reference.
-    Large(Box<Large>),
+    /// Bytes with a large payload, which is sent by reference.
+    Large(Box<LargeJobBytes>),
 }
 
-struct Large {
-    /// As the small ones; or the packet that the job came in, as it came. The
-    /// payload is its end.
+struct LargeJobBytes {
+    /// Unique, reducer and payload, concatenated, or the whole packet of the submission.
+    /// The payload is at the end.
     memory: Bytes,
+    /// Offsets of unique, reducer and payload.
     starts: [usize; 3],
 }
 
-impl Text {
-    fn new(new: NewJob<'_>) -> Text {
+impl JobBytes {
+    fn new(new: NewJob<'_>) -> JobBytes {
         let parts = [new.unique, new.reducer, new.payload];
-        if new.payload.len() < SHARED {
-            return Text::Small(parts.concat().into());
+        if new.payload.len() < SHARED_BODY_BYTES_MIN {
+            return JobBytes::Small(parts.concat().into());
         }
         let (memory, starts) = match new.memory {
             Some(memory) => {
-                let starts = parts.map(|part| place(memory, part));
-                // Behind the packet there may be what came after it.
+                let starts = parts.map(|part| offset(memory, part));
+                // The memory may contain the next packet too.
                 (memory.slice(..starts[2] + new.payload.len()), starts)
             }
             None => {
@@ -209,12 +228,12 @@ impl Text {
                 (parts.concat().into(), [0, reducer, reducer + new.reducer.len()])
             }
         };
-        Text::Large(Box::new(Large { memory, starts }))
+        JobBytes::Large(Box::new(LargeJobBytes { memory, starts }))
     }
 }
 
-/// Where a part of some memory begins in it; an empty one may lie anywhere.
-fn place(memory: &[u8], part: &[u8]) -> usize {
+/// The offset of a part of `memory`; 0 for an empty part, which may point anywhere.
+fn offset(memory: &[u8], part: &[u8]) -> usize {
     if part.is_empty() { 0 } else { part.as_ptr() as usize - memory.as_ptr() as usize }
 }
 
@@ -235,24 +254,26 @@ mod tests {
                 memory: None,
                 priority: Priority::Normal,
                 background: true,
-                submitted: 0,
+                submitted_seconds: 0,
             },
         ))
     }
 
     #[test]
-    fn a_job_goes_from_its_submission_to_a_queue_and_between_queue_and_worker() {
-        let running = Stage::Running(Id::first(1)[0]);
-        let stages = [Stage::Admitted, Stage::Delayed, Stage::Queued, running];
+    fn a_job_is_queued_after_its_submission_and_changes_between_queued_and_running() {
+        let delayed = Stage::Delayed { due: UnixSeconds(1) };
+        let queued = Stage::Queued { since: Millis(1) };
+        let running = Stage::Running { worker: Id::first(1)[0], deadline: Millis::NEVER };
+        let stages = [Stage::Admitted, delayed, queued, running];
         let nexts = stages.map(|stage| stages.map(|next| u8::from(stage.may_become(next))));
         assert_eq!(nexts, [[0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 1, 0]]);
     }
 
     #[test]
-    fn a_job_is_linked_while_it_is_in_a_list_with_others() {
+    fn a_job_is_linked_while_it_is_in_a_list_with_another_job() {
         let mut slab = Slab::new();
         let jobs = [inserted(&mut slab), inserted(&mut slab)];
-        let mut list = List::<Job, Place>::new();
+        let mut list = List::<Job, StageList>::new();
         jobs.iter().for_each(|&job| list.push_back(&mut slab, job));
         assert!(jobs.iter().all(|&job| !slab[job].is_unlinked()));
         jobs.iter().for_each(|&job| list.remove(&mut slab, job));
@@ -269,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_small() {
+    fn a_job_takes_at_most_88_bytes() {
         assert!(size_of::<Job>() <= 88, "{}", size_of::<Job>());
     }
 }

@@ -1,4 +1,4 @@
-//! All jobs, found by handle, by (function, unique) and by unique alone.
+//! All jobs, indexed by handle, by (function, unique) and by unique alone.
 //!
 //! Must not: send packets, or decide what happens to a job.
 
@@ -6,9 +6,9 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::ops::{Deref, Index as At, IndexMut as AtMut};
 
 use super::function::Function;
+use super::handle_index::JobHandleIndex;
 use super::index::Index;
 use super::job::{Job, NewJob};
-use super::numbers::Numbers;
 use super::slab::{Id, Slab};
 use crate::defects::{Defect, strikes};
 use gearman_protocol::limits::JOB_HANDLE_SIZE;
@@ -28,21 +28,21 @@ impl Deref for Handle {
     }
 }
 
-/// The longest prefix of handles: the counter, a colon and the NUL that a
-/// client adds must still fit.
-pub const MAX_PREFIX: usize = JOB_HANDLE_SIZE - 1 - 1 - DIGITS;
+/// Longest prefix of handles, in bytes. A handle has room for the prefix, a colon, the
+/// number and the NUL that clients add.
+pub const HANDLE_PREFIX_BYTES_MAX: usize = JOB_HANDLE_SIZE - 1 - 1 - NUMBER_DIGITS_MAX;
 
-/// Digits of the largest number.
-const DIGITS: usize = 10;
+/// Digits of the largest job number.
+const NUMBER_DIGITS_MAX: usize = 10;
 
 /// All jobs.
 pub(crate) struct Jobs {
     slab: Slab<Job>,
-    by_number: Numbers,
-    /// The newest of each unique that identifies a job.
+    by_number: JobHandleIndex,
+    /// For each unique that identifies a job, the newest job.
     by_unique: Index<Job>,
-    /// Those that another submission can join and `by_unique` does not hold. Few
-    /// uniques are used with several functions: most jobs stand in one index.
+    /// The joinable jobs that `by_unique` does not contain. Few uniques are used with
+    /// several functions, so most jobs are in only one of the two indexes.
     by_function_and_unique: Index<Job>,
     hasher: RandomState,
     prefix: Box<str>,
@@ -71,9 +71,9 @@ impl AtMut<Id<Job>> for Jobs {
     }
 }
 
-/// Whether jobs with this unique can be joined at all, and what they must have
-/// in common: "-" stands for the payload.
-fn joinable<'a>(unique: &'a [u8], payload: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+/// What two jobs of a function must have in common to be joined; `None` if jobs with this
+/// unique cannot be joined. The unique "-" stands for the payload.
+fn join_key<'a>(unique: &'a [u8], payload: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     match unique {
         b"" => None,
         b"-" if payload.is_empty() => None,
@@ -82,17 +82,17 @@ fn joinable<'a>(unique: &'a [u8], payload: &'a [u8]) -> Option<(&'a [u8], &'a [u
     }
 }
 
-/// Whether a unique identifies a job when the function is not known.
-fn is_name(unique: &[u8]) -> bool {
+/// Whether a unique identifies a job without its function.
+fn is_identifier(unique: &[u8]) -> bool {
     !matches!(unique, b"" | b"-")
 }
 
 impl Jobs {
-    /// A table of no jobs whose handles will start with `prefix`.
+    /// No jobs; the handles of added jobs start with `prefix`.
     pub(super) fn new(prefix: &str) -> Jobs {
         Jobs {
             slab: Slab::new(),
-            by_number: Numbers::new(),
+            by_number: JobHandleIndex::new(),
             by_unique: Index::new(),
             by_function_and_unique: Index::new(),
             hasher: RandomState::new(),
@@ -101,7 +101,7 @@ impl Jobs {
         }
     }
 
-    /// The slab, for lists that run through it.
+    /// The slab, for the lists that link jobs.
     pub(super) fn slab_mut(&mut self) -> &mut Slab<Job> {
         &mut self.slab
     }
@@ -112,9 +112,9 @@ impl Jobs {
 
     /// The handle of a job.
     pub(crate) fn handle(&self, id: Id<Job>) -> Handle {
-        let mut digits = [0; DIGITS];
-        let (mut first, mut number) = (DIGITS, self.slab[id].number);
-        // By hand: it is done twice for each job, and formatting takes its time.
+        let mut digits = [0; NUMBER_DIGITS_MAX];
+        let (mut first, mut number) = (NUMBER_DIGITS_MAX, self.slab[id].number);
+        // Not `write!`, which is slower: this runs twice per job.
         while number > 0 {
             first -= 1;
             digits[first] = b'0' + (number % 10) as u8;
@@ -131,8 +131,8 @@ impl Jobs {
     /// The job with this handle.
     pub(crate) fn find_handle(&self, handle: &[u8]) -> Option<Id<Job>> {
         let digits = handle.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b":")?;
-        // Other spellings of a number, such as `+1` or `01`, are not its handle.
-        if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > DIGITS {
+        // Handles are compared as text: `+1` and `01` are not the handle of job 1.
+        if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > NUMBER_DIGITS_MAX {
             return None;
         }
         let number = digits.iter().try_fold(0_u64, |number, digit| {
@@ -141,80 +141,80 @@ impl Jobs {
         self.by_number.find(u32::try_from(number?).ok()?)
     }
 
-    /// The tag of a job in the index by function and unique, if it can be joined.
+    /// The tag of a job in `by_function_and_unique`, if it can be joined.
     fn joining_tag(&self, id: Id<Job>) -> Option<u32> {
         let job = &self.slab[id];
-        let key = joinable(job.unique(), job.payload())?;
+        let key = join_key(job.unique(), job.payload())?;
         Some(self.tag((job.function.index(), key)))
     }
 
-    /// The job that a submission like this joins.
+    /// The job that a submission with these values joins.
     pub(super) fn find_joinable(
         &self,
         function: Id<Function>,
         unique: &[u8],
         payload: &[u8],
     ) -> Option<Id<Job>> {
-        let key = joinable(unique, payload)?;
-        if is_name(unique) {
+        let key = join_key(unique, payload)?;
+        if is_identifier(unique) {
             let newest = self.find_unique(unique)?;
             if self.slab[newest].function == function {
                 return Some(newest);
             }
-            // The others, if there are any.
+            // Without an older job with this unique, the index need not be searched.
             self.slab[newest].same_unique.1?;
         }
         self.by_function_and_unique.find(self.tag((function.index(), key)), |id| {
             let job = &self.slab[id];
-            job.function == function && joinable(job.unique(), job.payload()) == Some(key)
+            job.function == function && join_key(job.unique(), job.payload()) == Some(key)
         })
     }
 
-    /// The newest job with this unique, of whatever function.
+    /// The newest job with this unique, of any function.
     pub(crate) fn find_unique(&self, unique: &[u8]) -> Option<Id<Job>> {
-        is_name(unique).then(|| self.newest(self.tag(unique), unique)).flatten()
+        is_identifier(unique).then(|| self.newest(self.tag(unique), unique)).flatten()
     }
 
     fn newest(&self, tag: u32, unique: &[u8]) -> Option<Id<Job>> {
         self.by_unique.find(tag, |id| self.slab[id].unique() == unique)
     }
 
-    /// Adds a job, which `find_joinable` did not find.
+    /// Adds a job that can join no other: `find_joinable` returned `None`.
     pub(super) fn insert(&mut self, new: NewJob<'_>) -> Id<Job> {
         let number = self.next_number();
         let id = self.slab.insert(Job::new(number, new));
         self.by_number.insert(number, id);
-        if is_name(new.unique) {
+        if is_identifier(new.unique) {
             let tag = self.tag(new.unique);
             match self.newest(tag, new.unique) {
                 Some(older) => {
                     self.slab[id].same_unique.1 = Some(older);
                     self.slab[older].same_unique.0 = Some(id);
                     self.by_unique.replace(tag, older, id);
-                    self.let_join(older);
+                    self.add_to_join_index(older);
                 }
                 None => self.by_unique.insert(tag, id),
             }
         } else {
-            self.let_join(id);
+            self.add_to_join_index(id);
         }
         id
     }
 
-    /// Takes a job into the index by function and unique, if it can be joined.
-    fn let_join(&mut self, id: Id<Job>) {
+    /// Adds a job to `by_function_and_unique`, if it can be joined.
+    fn add_to_join_index(&mut self, id: Id<Job>) {
         if let Some(tag) = self.joining_tag(id) {
             self.by_function_and_unique.insert(tag, id);
         }
     }
 
-    fn let_none_join(&mut self, id: Id<Job>) {
+    fn remove_from_join_index(&mut self, id: Id<Job>) {
         if let Some(tag) = self.joining_tag(id) {
             self.by_function_and_unique.remove(tag, id);
         }
     }
 
-    /// The next number that no living job has.
+    /// The next number that no job has.
     fn next_number(&mut self) -> u32 {
         loop {
             self.last_number = self.last_number.checked_add(1).unwrap_or(1);
@@ -224,18 +224,18 @@ impl Jobs {
         }
     }
 
-    /// Forgets a job that is in no list any more.
+    /// Removes a job that is in no list.
     pub(super) fn remove(&mut self, id: Id<Job>) -> Job {
         let job = &self.slab[id];
         let (newer, older) = job.same_unique;
-        let tag = is_name(job.unique()).then(|| self.tag(job.unique()));
+        let tag = is_identifier(job.unique()).then(|| self.tag(job.unique()));
         match (tag, newer, older) {
             (Some(tag), None, None) => self.by_unique.remove(tag, id),
             (Some(tag), None, Some(older)) => {
                 self.by_unique.replace(tag, id, older);
-                self.let_none_join(older);
+                self.remove_from_join_index(older);
             }
-            _ => self.let_none_join(id),
+            _ => self.remove_from_join_index(id),
         }
         if let Some(older) = older {
             self.slab[older].same_unique.0 = newer;
@@ -244,7 +244,7 @@ impl Jobs {
             self.slab[newer].same_unique.1 = older;
         }
         let job = self.slab.remove(id);
-        assert!(job.is_unlinked(), "a job went while it was in a list or waited for");
+        assert!(job.is_unlinked(), "a removed job is in a list or has waiters");
         self.by_number.remove(job.number);
         if strikes(Defect::HandleReused) {
             self.last_number = job.number.saturating_sub(1);
@@ -269,12 +269,12 @@ mod tests {
             memory: None,
             priority: Priority::Normal,
             background: true,
-            submitted: 0,
+            submitted_seconds: 0,
         }
     }
 
     #[test]
-    fn a_handle_is_found_in_its_own_spelling_only() {
+    fn a_handle_is_found_only_in_its_exact_spelling() {
         let mut functions = Functions::new();
         let mut jobs = Jobs::new("H:host");
         let id = jobs.insert(new(functions.get_or_create(b"f"), b"", b""));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_job_answers_to_a_unique_that_several_functions_share() {
+    fn a_unique_shared_by_several_functions_finds_the_newest_job() {
         let mut functions = Functions::new();
         let mut jobs = Jobs::new("H");
         let ids: Vec<_> = [b"a", b"b", b"c"]
@@ -314,48 +314,48 @@ mod tests {
     }
 
     #[test]
-    fn each_function_has_its_own_job_of_a_unique_whatever_comes_and_goes() {
+    fn each_function_finds_its_own_job_of_a_shared_unique_while_jobs_are_added_and_removed() {
         let mut functions = Functions::new();
         let functions = [b"a", b"b", b"c", b"d"].map(|name| functions.get_or_create(name));
         let mut jobs = Jobs::new("H");
-        // The living ones, the oldest first.
-        let mut living: Vec<(Id<Function>, Id<Job>)> = Vec::new();
+        // The existing jobs, the oldest first.
+        let mut existing: Vec<(Id<Function>, Id<Job>)> = Vec::new();
         let mut random = Random(1);
         for step in 0..2000 {
             let function = functions[random.below(functions.len())];
-            match living.iter().position(|&(owner, _)| owner == function) {
-                None => living.push((function, jobs.insert(new(function, b"u", b"")))),
+            match existing.iter().position(|&(owner, _)| owner == function) {
+                None => existing.push((function, jobs.insert(new(function, b"u", b"")))),
                 Some(place) => {
-                    jobs.remove(living.remove(place).1);
+                    jobs.remove(existing.remove(place).1);
                 }
             }
             for function in functions {
-                let expected = living.iter().find(|&&(owner, _)| owner == function);
+                let expected = existing.iter().find(|&&(owner, _)| owner == function);
                 let found = jobs.find_joinable(function, b"u", b"");
                 assert_eq!(found, expected.map(|&(_, job)| job), "after step {step}");
             }
-            let newest = living.last().map(|&(_, job)| job);
+            let newest = existing.last().map(|&(_, job)| job);
             assert_eq!(jobs.find_unique(b"u"), newest, "after step {step}");
         }
     }
 
     #[test]
     fn the_longest_prefix_leaves_room_for_any_number_and_a_nul() {
-        let mut jobs = Jobs::new(&"h".repeat(MAX_PREFIX));
+        let mut jobs = Jobs::new(&"h".repeat(HANDLE_PREFIX_BYTES_MAX));
         jobs.last_number = u32::MAX - 1;
         let id = jobs.insert(new(Functions::new().get_or_create(b"f"), b"", b""));
         assert_eq!(jobs.handle(id).len(), JOB_HANDLE_SIZE - 1);
     }
 
     #[test]
-    fn uniques_have_tags_of_their_own() {
+    fn different_uniques_have_different_tags() {
         let jobs = Jobs::new("H");
         let tags: std::collections::HashSet<_> = (0..1000).map(|n| jobs.tag(n)).collect();
         assert!(tags.len() > 990, "{}", tags.len());
     }
 
     #[test]
-    fn a_dash_stands_for_the_payload() {
+    fn jobs_with_the_unique_dash_are_joined_by_payload() {
         let mut functions = Functions::new();
         let f = functions.get_or_create(b"f");
         let mut jobs = Jobs::new("H");
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_start_again_after_the_last_and_skip_living_jobs() {
+    fn numbers_wrap_around_and_skip_those_in_use() {
         let mut functions = Functions::new();
         let f = functions.get_or_create(b"f");
         let mut jobs = Jobs::new("H");

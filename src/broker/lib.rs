@@ -1,29 +1,30 @@
 //! The broker: connections, functions, jobs, priorities, unique ids, timers.
 //!
 //! A pure state machine: (connection, packet, time) in, (connection, packet)
-//! out through an [`Outbox`]. Every packet costs the same whatever the number
-//! of jobs, functions, connections or sleeping workers that exist; what grows
-//! is only what the packet itself is about (a worker's own functions, the
-//! clients that wait for one job).
+//! out through an [`Outbox`]. The cost of a packet does not depend on the number
+//! of jobs, functions, connections or sleeping workers. It grows only with what the
+//! packet is about: a worker's own functions, or the clients that wait for one job.
 //!
 //! Must not: do I/O, read a clock, or know how packets are framed.
 
 mod buckets;
+mod clock;
 mod commands;
 mod connection;
 mod control;
+mod cursors;
 pub mod defects;
 pub mod delayed;
 mod drain;
 mod errors;
 mod function;
+mod handle_index;
 mod index;
 mod job;
 mod jobs;
 mod lifecycle;
 mod list;
 mod long_poll;
-mod numbers;
 #[cfg(test)]
 #[path = "../../tests/support/random.rs"]
 mod random;
@@ -34,18 +35,20 @@ mod tests;
 mod timers;
 mod view;
 mod waking;
-mod walks;
 
+pub use clock::{Millis, Now, UnixSeconds};
 pub use connection::ConnectionKey;
 pub use control::{Cancelled, Dropped};
+pub use cursors::{
+    ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, OrderedJobCursor,
+};
 pub use delayed::DelayedReplies;
 pub use function::Totals;
 pub use job::Priority;
-pub use jobs::MAX_PREFIX;
-pub use timers::{DriverTimer, Now};
-pub use view::{ConnectionView, Counts, FunctionView, JobView, PeerView, State};
+pub use jobs::HANDLE_PREFIX_BYTES_MAX;
+pub use timers::DriverTimer;
+pub use view::{ConnectionView, Counts, FunctionView, JobState, JobView, PeerView};
 pub use waking::Wakeup;
-pub use walks::{ConnectionWalk, FunctionWalk, JobWalk, Step, Table, TableWalk};
 
 use bytes::Bytes;
 use connection::{Ability, Connection, Waiter};
@@ -56,35 +59,35 @@ use gearman_protocol::{Command, Packet};
 use index::Index;
 use job::{Job, PRIORITIES};
 use jobs::Jobs;
-use lifecycle::End;
+use lifecycle::JobEnd;
 use slab::{Id, Slab};
 use timers::{Timer, TimerQueue};
 
-/// What a broker is set up with.
+/// Configuration of a [`Broker`].
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What handles start with.
+    /// Prefix of all job handles.
     pub handle_prefix: String,
-    /// How often a job may be handed out before it fails; `None` is without end.
+    /// How often a job may be handed out before it fails; `None` for no limit.
     pub attempts: Option<u8>,
     /// Which sleeping workers a job wakes.
     pub wakeup: Wakeup,
     /// How long replies may be held.
     pub delayed_replies: DelayedReplies,
-    /// Whether connections get WORK_EXCEPTION packets without asking.
+    /// Whether connections get WORK_EXCEPTION packets without an OPTION_REQ.
     pub exceptions: bool,
 }
 
-/// From this size on, a body is passed on and kept in the memory that it came
-/// in.
-pub const SHARED: usize = 16 << 10;
+/// Size from which a body is kept and passed on in the memory that it was received
+/// into, instead of being copied.
+pub const SHARED_BODY_BYTES_MIN: usize = 16 << 10;
 
-/// A packet as it came.
+/// A received packet.
 #[derive(Clone, Copy)]
 pub struct Incoming<'a> {
     /// The packet.
     pub packet: &'a Packet<'a>,
-    /// What it lies in, if that can be kept: memory of its own.
+    /// The memory that contains the packet, if the broker may keep it.
     pub memory: Option<&'a Bytes>,
 }
 
@@ -94,43 +97,44 @@ impl<'a> From<&'a Packet<'a>> for Incoming<'a> {
     }
 }
 
-/// Where packets go, and what is worth a line in a log.
+/// Receives the broker's packets and reports. Implemented by its driver.
 pub trait Outbox {
     /// Sends a packet to a connection that has not been disconnected.
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]);
 
-    /// Sends a packet that is likely to be followed soon by another one to the
-    /// same connection, for which it may be held. Returns until when it is, at most:
-    /// the broker sets [`DriverTimer::DelayedAck`] for that time.
-    fn send_with_next(
+    /// Sends a packet, or holds it, because another packet to the same connection is
+    /// likely to follow soon. Returns the time at which a held packet must be sent: the
+    /// broker sets [`DriverTimer::DelayedAck`] for that time.
+    fn send_delayable(
         &mut self,
         to: ConnectionKey,
         command: Command,
         args: &[&[u8]],
         body: &[u8],
-    ) -> Option<u64> {
+    ) -> Option<Millis> {
         self.send(to, command, args, body);
         None
     }
 
-    /// Sends a packet whose body can be kept instead of copied.
+    /// Sends a packet whose body can be kept without a copy.
     fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
         self.send(to, command, args, body);
     }
 
-    /// Hears of an accepted submission; `due` is 0 if it is not for later.
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64);
+    /// Reports an accepted submission. `due` is the epoch of a SUBMIT_JOB_EPOCH.
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>);
 
-    /// Hears of a job that failed because its attempts are used up.
+    /// Reports a job that failed because it was handed out `attempts` times, which is
+    /// the limit.
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
 
-    /// Hears of a timer of the driver's that was set for `due`.
-    fn timer(&mut self, timer: DriverTimer, due: u64) {
+    /// Reports that a timer of the driver, set for `due`, has fired.
+    fn timer(&mut self, timer: DriverTimer, due: Millis) {
         let _ = (timer, due);
     }
 }
 
-/// The state machine.
+/// The broker's state machine.
 pub struct Broker {
     config: Config,
     connections: Slab<Connection>,
@@ -140,27 +144,27 @@ pub struct Broker {
     abilities: Slab<Ability>,
     /// Abilities by (connection, function).
     abilities_index: Index<Ability>,
-    /// Jobs that wait for a worker, without those of paused functions, by
-    /// priority, so that an empty grab costs no search.
+    /// Number of queued jobs by priority, without those of paused functions, so that
+    /// an empty grab costs no search.
     queued: [usize; PRIORITIES],
-    /// Jobs that a worker has.
+    /// Number of running jobs.
     running: usize,
-    /// What became of the grabs that were held.
+    /// Held grabs, counted by outcome.
     long_polls: HeldReplies,
-    /// What is due on `Now::ticks`.
-    timers: TimerQueue<Timer>,
-    /// Jobs for later, on `Now::unix`.
-    delayed: TimerQueue<Id<Job>>,
-    /// The time when it was last told.
+    /// Deadlines on the monotonic clock.
+    timers: TimerQueue<Millis, Timer>,
+    /// Delayed jobs.
+    delayed: TimerQueue<UnixSeconds, Id<Job>>,
+    /// The time of the last packet or tick.
     now: Now,
-    /// How many connections there ever were.
+    /// Number of connections since the broker was created.
     connected: u64,
-    /// Whether no job is taken on any more.
+    /// Whether submissions are refused because the server is shutting down.
     draining: bool,
 }
 
 impl Broker {
-    /// A broker that knows nobody.
+    /// A broker without connections, functions and jobs.
     pub fn new(config: Config) -> Broker {
         Broker {
             jobs: Jobs::new(&config.handle_prefix),
@@ -181,7 +185,7 @@ impl Broker {
         }
     }
 
-    /// Gets to know a peer. Descriptor and address are shown to administrators.
+    /// Adds a connection. Descriptor and address are shown to administrators.
     pub fn connect(&mut self, descriptor: i32, address: &str) -> ConnectionKey {
         self.connected = self.connected.wrapping_add(1);
         let connection =
@@ -190,11 +194,11 @@ impl Broker {
         self.connections.key(id)
     }
 
-    /// Forgets a peer: its jobs go to other workers, and jobs that only it
-    /// waited for are dropped.
+    /// Removes a connection: the jobs that it runs go to other workers, and jobs that
+    /// no other client waits for are dropped.
     pub fn disconnect(&mut self, key: ConnectionKey, out: &mut dyn Outbox) {
         let Some(connection) = self.connections.find(key) else { return };
-        // First what it waits for: a job that it runs for itself is not requeued.
+        // Waits are removed first, so that a job which it runs for itself is not requeued.
         while let Some(waiter) = self.connections[connection].waiters.front() {
             let job = self.waiters[waiter].job;
             self.detach(waiter);
@@ -202,18 +206,20 @@ impl Broker {
         }
         self.forget_abilities(connection, out);
         self.drop_long_poll(connection);
-        let gone = self.connections.remove(connection);
+        let removed = self.connections.remove(connection);
         assert!(
-            gone.abilities.is_empty() && gone.waiters.is_empty() && gone.running.is_empty(),
-            "a connection went before its offers, its waits and its jobs"
+            removed.abilities.is_empty()
+                && removed.waiters.is_empty()
+                && removed.running.is_empty(),
+            "a removed connection has abilities, waiters or running jobs"
         );
     }
 
-    /// Does what is due.
+    /// Advances the clocks and handles every timer that is due.
     pub fn tick(&mut self, now: Now, out: &mut dyn Outbox) {
         self.now = now;
         let mut expired = Vec::new();
-        while let Some((due, timer)) = self.timers.pop(now.ticks) {
+        while let Some((due, timer)) = self.timers.pop(now.monotonic) {
             match timer {
                 Timer::JobTimeout(job) => self.expire_job(job, due, out),
                 Timer::WakeMore(function) => self.wake_more(function, out),
@@ -223,26 +229,25 @@ impl Broker {
         }
         while let Some((_, job)) = self.delayed.pop(now.unix) {
             if strikes(Defect::DelayedJobDropped) {
-                self.finish(job, End::Abandoned);
+                self.finish(job, JobEnd::Abandoned);
                 continue;
             }
             self.end_delay(job);
             self.enqueue(job, out);
         }
-        // Last: one of these jobs may have been for such a worker.
+        // Held grabs expire last: a job of this tick may have been handed to one.
         for (worker, due) in expired {
             self.expire_long_poll(worker, due, out);
         }
     }
 
-    /// When [`Broker::tick`] has something to do next, as a time on both clocks.
-    pub fn next_due(&self) -> (Option<u64>, Option<u64>) {
+    /// The next deadline on each clock, at which [`Broker::tick`] must be called.
+    pub fn next_due(&self) -> (Option<Millis>, Option<UnixSeconds>) {
         (self.timers.next(), self.delayed.next())
     }
 
-    /// Sets a timer of the driver's, for a time on `Now::ticks`. [`Broker::tick`] reports
-    /// it to [`Outbox::timer`].
-    pub fn set_timer(&mut self, due: u64, timer: DriverTimer) {
+    /// Sets a timer of the driver. [`Broker::tick`] reports it to [`Outbox::timer`].
+    pub fn set_timer(&mut self, due: Millis, timer: DriverTimer) {
         self.timers.set(due, 0, Timer::Driver(timer));
     }
 
@@ -251,12 +256,12 @@ impl Broker {
         self.config.delayed_replies
     }
 
-    /// What became of the grabs that were held.
+    /// Held grabs since the broker was created, counted by outcome.
     pub fn long_polls(&self) -> HeldReplies {
         self.long_polls
     }
 
-    /// How many jobs there are.
+    /// The number of jobs in any stage.
     pub fn job_count(&self) -> usize {
         self.jobs.len()
     }
@@ -266,7 +271,7 @@ impl Broker {
     }
 
     fn ability_tag(connection: Id<Connection>, function: Id<Function>) -> u32 {
-        // Neither is chosen by a peer: multiplying by odd numbers is enough.
+        // A peer cannot choose either index, so multiplying by odd constants suffices.
         (connection.index() as u32).wrapping_mul(0x9E37_79B1)
             ^ (function.index() as u32).wrapping_mul(0x85EB_CA77)
     }
@@ -274,7 +279,7 @@ impl Broker {
 
 #[cfg(test)]
 #[test]
-fn abilities_have_tags_of_their_own() {
+fn different_abilities_have_different_tags() {
     let (connections, functions) = (Id::first(30), Id::first(30));
     let tags = connections
         .iter()

@@ -1,10 +1,11 @@
-//! Doubly linked lists through values that live in a [`Slab`]: joining,
-//! leaving and counting cost the same however long the list is.
+//! Doubly linked lists of values that are stored in a [`Slab`]. Adding, removing and
+//! counting take constant time.
 //!
-//! A value can stand in several lists at once, one for each marker type `L`
-//! for which it has links.
+//! A value can be in several lists at once, one for each marker type `L` for which it has
+//! links.
 //!
-//! Must not: own values; whoever removes one from the slab unlinks it first.
+//! Must not: own values. A value must be removed from its lists before it is removed from
+//! the slab.
 
 use std::marker::PhantomData;
 
@@ -17,26 +18,26 @@ pub(crate) struct Links<T> {
 }
 
 impl<T> Links<T> {
-    /// Links of a value that is in no list.
+    /// The links of a value that is in no list.
     pub(crate) const fn new() -> Links<T> {
         Links { prev: None, next: None }
     }
 
-    /// Whether these are links of a value in no list, or of a list's only value.
+    /// Whether these are the links of a value in no list, or of a list's only value.
     pub(crate) fn is_new(&self) -> bool {
         self.prev.is_none() && self.next.is_none()
     }
 }
 
-/// A value with links for the lists of kind `L`.
+/// A value with links for the marker `L`.
 pub(crate) trait Linked<L>: Sized {
     /// The links.
     fn links(&self) -> &Links<Self>;
-    /// The links, to change them.
+    /// The links, mutable.
     fn links_mut(&mut self) -> &mut Links<Self>;
 }
 
-/// Gives a type its links of one kind: `linked!(Type, Kind, field)`.
+/// Implements [`Linked`] for a type and a marker: `linked!(Type, Marker, field)`.
 macro_rules! linked {
     ($type:ty, $kind:ty, $field:ident) => {
         impl $crate::list::Linked<$kind> for $type {
@@ -51,7 +52,7 @@ macro_rules! linked {
 }
 pub(crate) use linked;
 
-/// A list of values of type `T`, linked by their links of kind `L`.
+/// A list of values of type `T`, linked by their links for the marker `L`.
 pub(crate) struct List<T, L> {
     head: Option<Id<T>>,
     tail: Option<Id<T>>,
@@ -60,38 +61,38 @@ pub(crate) struct List<T, L> {
 }
 
 impl<T: Linked<L>, L> List<T, L> {
-    /// A list of nothing.
+    /// An empty list.
     pub(crate) const fn new() -> List<T, L> {
         List { head: None, tail: None, len: 0, kind: PhantomData }
     }
 
-    /// How many values the list holds.
+    /// The number of values.
     pub(crate) fn len(&self) -> u32 {
         self.len
     }
 
-    /// Whether the list holds nothing.
+    /// Whether the list is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.head.is_none()
     }
 
-    /// The value that came first.
+    /// The first value.
     pub(crate) fn front(&self) -> Option<Id<T>> {
         self.head
     }
 
-    /// The value behind this one.
+    /// The value after this one.
     pub(crate) fn after(&self, slab: &Slab<T>, id: Id<T>) -> Option<Id<T>> {
         slab[id].links().next
     }
 
-    /// A list's only value has the links of one that is in no list.
     fn assert_unlinked(&self, slab: &Slab<T>, id: Id<T>) {
+        // The links of a list's only value are those of a value in no list.
         let is_unlinked = slab[id].links().is_new() && self.head != Some(id);
-        assert!(is_unlinked, "a value joined a list while it was in one");
+        assert!(is_unlinked, "a value was added to a list while it is in one");
     }
 
-    /// Adds a value that is in no list of this kind at the end.
+    /// Adds a value at the end. It must be in no list of this marker.
     pub(crate) fn push_back(&mut self, slab: &mut Slab<T>, id: Id<T>) {
         self.assert_unlinked(slab, id);
         *slab[id].links_mut() = Links { prev: self.tail, next: None };
@@ -103,7 +104,7 @@ impl<T: Linked<L>, L> List<T, L> {
         self.len += 1;
     }
 
-    /// Adds a value that is in no list of this kind at the front.
+    /// Adds a value at the front. It must be in no list of this marker.
     pub(crate) fn push_front(&mut self, slab: &mut Slab<T>, id: Id<T>) {
         self.assert_unlinked(slab, id);
         *slab[id].links_mut() = Links { prev: None, next: self.head };
@@ -115,7 +116,7 @@ impl<T: Linked<L>, L> List<T, L> {
         self.len += 1;
     }
 
-    /// Takes out a value that is in this very list.
+    /// Removes a value, which must be in this list.
     pub(crate) fn remove(&mut self, slab: &mut Slab<T>, id: Id<T>) {
         let Links { prev, next } = std::mem::replace(slab[id].links_mut(), Links::new());
         let before = match prev {
@@ -123,17 +124,17 @@ impl<T: Linked<L>, L> List<T, L> {
             None => &mut self.head,
         };
         let found = std::mem::replace(before, next);
-        assert!(found == Some(id), "a value left a list that it was not in");
+        assert!(found == Some(id), "a value was removed from a list that it is not in");
         let behind = match next {
             Some(next) => &mut slab[next].links_mut().prev,
             None => &mut self.tail,
         };
         let found = std::mem::replace(behind, prev);
-        assert!(found == Some(id), "a value left a list that it was not in");
-        self.len = self.len.checked_sub(1).expect("a value left an empty list");
+        assert!(found == Some(id), "a value was removed from a list that it is not in");
+        self.len = self.len.checked_sub(1).expect("a value was removed from an empty list");
     }
 
-    /// The values, first to last.
+    /// The values from first to last.
     pub(crate) fn iter<'a>(
         &self,
         slab: &'a Slab<T>,
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn values_leave_from_both_ends_and_from_the_middle() {
+    fn a_value_can_be_removed_from_either_end_and_from_the_middle() {
         let mut slab = Slab::new();
         let mut list = List::<Node, Kind>::new();
         let ids: Vec<_> =
@@ -176,7 +177,7 @@ mod tests {
         assert!(list.is_empty());
     }
 
-    /// A list of so many values, and one that is in none.
+    /// A list of `count` values, and the ids of these and of one value that is in no list.
     fn list_of(count: u8) -> (Slab<Node>, List<Node, Kind>, Vec<Id<Node>>) {
         let (mut slab, mut list) = (Slab::new(), List::new());
         let ids: Vec<_> =
@@ -186,22 +187,22 @@ mod tests {
     }
 
     #[test]
-    #[should_panic = "a value joined a list while it was in one"]
-    fn the_only_value_of_a_list_cannot_join_it_again() {
+    #[should_panic = "a value was added to a list while it is in one"]
+    fn adding_the_only_value_of_a_list_again_panics() {
         let (mut slab, mut list, ids) = list_of(1);
         list.push_back(&mut slab, ids[0]);
     }
 
     #[test]
-    #[should_panic = "a value joined a list while it was in one"]
-    fn a_value_of_a_list_cannot_join_it_again() {
+    #[should_panic = "a value was added to a list while it is in one"]
+    fn adding_a_value_of_a_list_again_panics() {
         let (mut slab, mut list, ids) = list_of(3);
         list.push_front(&mut slab, ids[2]);
     }
 
     #[test]
-    #[should_panic = "a value left a list that it was not in"]
-    fn a_value_of_no_list_cannot_leave_one() {
+    #[should_panic = "a value was removed from a list that it is not in"]
+    fn removing_a_value_from_a_list_that_it_is_not_in_panics() {
         let (mut slab, mut list, ids) = list_of(3);
         list.remove(&mut slab, ids[3]);
     }

@@ -1,19 +1,20 @@
-//! Counts everything in a broker anew and compares it with what the broker
-//! believes: lists, counters, indexes and timers must tell the same story. Tests and
-//! the fuzz target have it; the server does not.
+//! Consistency check of a broker: recounts everything and compares it with the lists,
+//! counters, indexes and timers. Used by tests and the fuzz target, not by the server.
+//!
+//! Must not: change anything.
 
 use std::collections::HashMap;
 
 use crate::connection::WorkerState;
 use crate::job::Stage;
 use crate::timers::Timer;
-use crate::{Broker, Function, Wakeup};
+use crate::{Broker, Function, Millis, Wakeup};
 
 impl Broker {
-    /// Checks that the broker agrees with itself.
+    /// Checks that the broker is consistent.
     ///
     /// # Panics
-    /// If it does not.
+    /// If it is not.
     pub fn recount(&self) {
         self.recount_jobs();
         self.recount_functions();
@@ -27,24 +28,23 @@ impl Broker {
             assert_eq!(self.jobs.find_handle(&self.jobs.handle(id)), Some(id));
             if let Some(joined) = self.jobs.find_joinable(job.function, job.unique(), job.payload())
             {
-                assert_eq!(joined, id, "two jobs that should be one");
+                assert_eq!(joined, id, "two jobs that should have been joined");
             }
             waiters += job.waiters.len() as usize;
             assert_eq!(job.waiters.iter(&self.waiters).count(), job.waiters.len() as usize);
             match job.stage {
-                Stage::Admitted => panic!("a job that was never accepted"),
-                Stage::Delayed => delayed += 1,
-                Stage::Queued => {
+                Stage::Admitted => panic!("a job was admitted, but not accepted"),
+                Stage::Delayed { .. } => delayed += 1,
+                Stage::Queued { .. } => {
                     queued[job.priority as usize] +=
                         usize::from(!self.functions[job.function].paused);
                 }
-                Stage::Running(worker) => {
+                Stage::Running { worker, deadline } => {
                     *running.entry(worker.index()).or_insert(0) += 1;
-                    timed += usize::from(job.moment > 0);
+                    timed += usize::from(deadline != Millis::NEVER);
                 }
             }
-            let is_running = matches!(job.stage, Stage::Running(_));
-            assert!(is_running || !job.is_abandoned(), "a job that nobody wants");
+            assert!(job.stage.is_running() || !job.is_abandoned(), "an abandoned job");
         }
         assert_eq!(queued, self.queued);
         assert_eq!(running.values().sum::<u32>() as usize, self.running);
@@ -53,10 +53,10 @@ impl Broker {
         assert_eq!(timed, self.timers.iter().filter(is_timeout).count());
         assert_eq!(waiters, self.waiters.len());
         for (id, connection) in self.connections.iter() {
-            let theirs = running.remove(&id.index()).unwrap_or(0);
-            assert_eq!(theirs, connection.running.len());
+            let expected = running.remove(&id.index()).unwrap_or(0);
+            assert_eq!(expected, connection.running.len());
         }
-        assert!(running.is_empty(), "a job with a worker that is gone");
+        assert!(running.is_empty(), "a running job without a worker");
     }
 
     fn recount_functions(&self) {
@@ -66,12 +66,12 @@ impl Broker {
             total += function.total() as usize;
             for (priority, queue) in function.queues.iter().enumerate() {
                 assert_eq!(queue.iter(&self.jobs).count(), queue.len() as usize);
-                let mut since = 0;
+                let mut last = Millis(0);
                 for job in queue.iter(&self.jobs).map(|job| &self.jobs[job]) {
-                    assert!(since <= job.moment, "the first has not waited longest");
-                    since = job.moment;
+                    let since = job.stage.queued_since().expect("a job in a queue is queued");
+                    assert!(last <= since, "a queue is not sorted by waiting time");
+                    last = since;
                     assert_eq!((job.function, job.priority as usize), (id, priority));
-                    assert_eq!(job.stage, Stage::Queued);
                 }
             }
             let totals = function.totals;
@@ -84,8 +84,8 @@ impl Broker {
         assert_eq!(total, self.jobs.len());
     }
 
-    /// No wake-up is lost: beside waiting jobs either none of the function's workers
-    /// waits, or one is awake and will ask. No grab is held beside a waiting job.
+    /// Checks that no wake-up is lost: while jobs are queued, either no worker of the
+    /// function waits, or one is awake and will send a grab, and no grab is held.
     fn recount_sleepers(&self, function: &Function) {
         let state = |id| self.connections[self.abilities[id].connection].state;
         let is_waiting = |id| state(id) != WorkerState::Awake;
@@ -96,13 +96,13 @@ impl Broker {
         assert!(function.sleepers.iter(&self.abilities).all(is_waiting));
         let sleepers: Vec<_> = function.sleepers.iter(&self.abilities).collect();
         let held = sleepers.iter().take_while(|id| is_held(id)).count();
-        assert!(!sleepers[held..].iter().any(is_held), "a long poll behind a sleeping worker");
-        assert!(held == 0 || function.available() == 0, "a job waits beside a long poll");
+        assert!(!sleepers[held..].iter().any(is_held), "a long poll after a sleeping worker");
+        assert!(held == 0 || function.available() == 0, "a job is queued during a long poll");
         if function.available() > 0 && waiting > 0 {
             let is_fine = match self.config.wakeup {
                 Wakeup::All => false,
                 Wakeup::AtMost(_) => waiting < all.len(),
-                Wakeup::AsNeeded => function.alarm.is_some(),
+                Wakeup::AsNeeded => function.wakeup_check.is_some(),
             };
             assert!(is_fine, "a lost wake-up");
         }

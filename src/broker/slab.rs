@@ -1,9 +1,8 @@
-//! Storage with stable small ids: values live in chunks, a chunk whose values
-//! are all gone is given back.
+//! Storage with small, stable ids. Values are stored in chunks; an empty chunk is freed.
 //!
-//! Owns the life of ids: [`Id`] is the compact form for links between values
-//! that are known to live, [`Key`] adds a generation and is what leaves the
-//! broker, so that a late use of it finds nothing rather than a stranger.
+//! Owns the two kinds of reference. An [`Id`] is compact, and is used between values that
+//! are known to exist. A [`Key`] adds a generation, and is used outside the broker: after
+//! its value was removed it finds nothing, even if the place has been used again.
 //!
 //! Must not: know what it stores.
 
@@ -13,11 +12,11 @@ use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
-/// Values per chunk. Large enough that the bookkeeping vanishes, small enough
-/// that a few long-lived values pin little memory.
-const CHUNK: usize = 256;
+/// Values per chunk: large enough for negligible overhead, small enough that a few
+/// long-lived values pin little memory.
+const VALUES_PER_CHUNK: usize = 256;
 
-/// The place of a living value. Four bytes, and an `Option` of it too.
+/// The place of an existing value. Four bytes, also in an `Option`.
 pub(crate) struct Id<T>(NonZeroU32, PhantomData<fn() -> T>);
 
 impl<T> Id<T> {
@@ -26,32 +25,32 @@ impl<T> Id<T> {
         Id(NonZeroU32::new(place).expect("one more than an index"), PhantomData)
     }
 
-    /// The first ids that a slab gives out.
+    /// The first ids that a slab assigns.
     #[cfg(test)]
     pub(crate) fn first(count: usize) -> Vec<Id<T>> {
         (0..count).map(Id::new).collect()
     }
 
-    /// The place as a number, dense from zero.
+    /// The place as a number; places are used densely from 0.
     pub(crate) fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }
 
-/// An [`Id`] that knows which of the values that ever had this place it means.
+/// An [`Id`] with the generation of its value, which no other value has.
 pub struct Key<T> {
     id: Id<T>,
     generation: u32,
 }
 
 impl<T> Key<T> {
-    /// The place as a number, dense from zero.
+    /// The place as a number; places are used densely from 0.
     pub fn index(self) -> usize {
         self.id.index()
     }
 }
 
-// Derives would ask the same of `T`.
+// Derives would require the same traits of `T`.
 macro_rules! plain_data {
     ($name:ident, $($field:tt),*) => {
         impl<T> Clone for $name<T> {
@@ -99,28 +98,28 @@ struct Chunk<T> {
 
 impl<T> Chunk<T> {
     fn new() -> Box<Chunk<T>> {
-        Box::new(Chunk { slots: Vec::with_capacity(CHUNK), free: None, used: 0 })
+        Box::new(Chunk { slots: Vec::with_capacity(VALUES_PER_CHUNK), free: None, used: 0 })
     }
 
     fn is_full(&self) -> bool {
-        self.used == CHUNK
+        self.used == VALUES_PER_CHUNK
     }
 }
 
-/// The storage.
+/// Storage of values of type `T`.
 pub(crate) struct Slab<T> {
     chunks: Vec<Option<Box<Chunk<T>>>>,
-    /// Chunks that exist and are not full. The lowest is filled first, so that
-    /// the higher ones empty.
+    /// Chunks with a free slot. The first is filled first, so that later ones become
+    /// empty.
     roomy: BTreeSet<u32>,
-    /// Places in `chunks` that hold none, below its end.
+    /// Places in `chunks` without a chunk.
     holes: BTreeSet<u32>,
     generation: u32,
     len: usize,
 }
 
 impl<T> Slab<T> {
-    /// Storage that has allocated nothing yet.
+    /// An empty slab; allocates nothing.
     pub(crate) fn new() -> Slab<T> {
         Slab {
             chunks: Vec::new(),
@@ -131,17 +130,17 @@ impl<T> Slab<T> {
         }
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Stores a value and names its place.
+    /// Stores a value and returns its place.
     pub(crate) fn insert(&mut self, value: T) -> Id<T> {
         let at = self.roomy.first().copied().unwrap_or_else(|| self.grow());
-        let chunk = self.chunks[at as usize].as_mut().expect("a roomy chunk exists");
-        // One counter for all places: a chunk that was given back need not be
-        // remembered for its generations' sake.
+        let chunk = self.chunks[at as usize].as_mut().expect("a chunk with room exists");
+        // One counter for all places, so that a freed chunk needs no record of its
+        // generations.
         self.generation = self.generation.wrapping_add(1);
         let used = Slot::Used { generation: self.generation, value };
         let offset = match chunk.free {
@@ -161,10 +160,10 @@ impl<T> Slab<T> {
             self.roomy.remove(&at);
         }
         self.len += 1;
-        Id::new(at as usize * CHUNK + offset)
+        Id::new(at as usize * VALUES_PER_CHUNK + offset)
     }
 
-    /// Makes room: a new chunk in the lowest hole, or at the end.
+    /// Adds a chunk in the first hole, or at the end.
     fn grow(&mut self) -> u32 {
         let at = self.holes.pop_first().unwrap_or_else(|| {
             self.chunks.push(None);
@@ -175,24 +174,24 @@ impl<T> Slab<T> {
         at
     }
 
-    /// Takes a living value out.
+    /// Removes and returns a value.
     ///
     /// # Panics
-    /// If there is no value at this place, which only a bug can bring about.
+    /// If no value is stored at this place, which is a bug of the caller.
     pub(crate) fn remove(&mut self, id: Id<T>) -> T {
-        let (at, offset) = (id.index() / CHUNK, id.index() % CHUNK);
-        let chunk = self.chunks[at].as_mut().expect("the chunk of a living value");
+        let (at, offset) = (id.index() / VALUES_PER_CHUNK, id.index() % VALUES_PER_CHUNK);
+        let chunk = self.chunks[at].as_mut().expect("the chunk of an existing value");
         let freed = Slot::Free { next: chunk.free };
         let Slot::Used { value, .. } = std::mem::replace(&mut chunk.slots[offset], freed) else {
-            panic!("removed a value twice");
+            panic!("a value was removed twice");
         };
         chunk.free = Some(offset as u16);
         chunk.used -= 1;
         self.len -= 1;
         let empty = chunk.used == 0;
         self.roomy.insert(at as u32);
-        // The last chunk with room stays, lest one value coming and going
-        // allocates each time.
+        // One chunk with room is kept: otherwise adding and removing one value would
+        // allocate each time.
         if empty && self.roomy.len() > 1 {
             self.release(at as u32);
         }
@@ -213,18 +212,22 @@ impl<T> Slab<T> {
     }
 
     fn slot(&self, id: Id<T>) -> Option<&Slot<T>> {
-        self.chunks.get(id.index() / CHUNK)?.as_ref()?.slots.get(id.index() % CHUNK)
+        self.chunks
+            .get(id.index() / VALUES_PER_CHUNK)?
+            .as_ref()?
+            .slots
+            .get(id.index() % VALUES_PER_CHUNK)
     }
 
-    /// The key of a living value.
+    /// The key of an existing value.
     pub(crate) fn key(&self, id: Id<T>) -> Key<T> {
         match self.slot(id) {
             Some(Slot::Used { generation, .. }) => Key { id, generation: *generation },
-            _ => panic!("a key for a value that is gone"),
+            _ => panic!("a key was requested for a removed value"),
         }
     }
 
-    /// The place that a key means, if its value still lives.
+    /// The place of the key's value, if it still exists.
     pub(crate) fn find(&self, key: Key<T>) -> Option<Id<T>> {
         match self.slot(key.id) {
             Some(Slot::Used { generation, .. }) if *generation == key.generation => Some(key.id),
@@ -232,26 +235,26 @@ impl<T> Slab<T> {
         }
     }
 
-    /// The first value from a place on, for who looks at a few at a time.
+    /// The first value at or behind a place. Used to iterate without a borrow.
     pub(crate) fn first_from(&self, place: usize) -> Option<Id<T>> {
-        let mut offset = place % CHUNK;
-        for at in place / CHUNK..self.chunks.len() {
+        let mut offset = place % VALUES_PER_CHUNK;
+        for at in place / VALUES_PER_CHUNK..self.chunks.len() {
             let slots = self.chunks[at].as_ref().map_or(&[][..], |chunk| &chunk.slots);
             let mut rest = slots.iter().enumerate().skip(offset);
             if let Some((found, _)) = rest.find(|(_, slot)| matches!(slot, Slot::Used { .. })) {
-                return Some(Id::new(at * CHUNK + found));
+                return Some(Id::new(at * VALUES_PER_CHUNK + found));
             }
             offset = 0;
         }
         None
     }
 
-    /// Every value, by place.
+    /// All values in the order of their places.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
         self.chunks.iter().enumerate().flat_map(|(at, chunk)| {
             let slots = chunk.iter().flat_map(|c| c.slots.iter()).enumerate();
             slots.filter_map(move |(offset, slot)| match slot {
-                Slot::Used { value, .. } => Some((Id::new(at * CHUNK + offset), value)),
+                Slot::Used { value, .. } => Some((Id::new(at * VALUES_PER_CHUNK + offset), value)),
                 Slot::Free { .. } => None,
             })
         })
@@ -264,17 +267,17 @@ impl<T> Index<Id<T>> for Slab<T> {
     fn index(&self, id: Id<T>) -> &T {
         match self.slot(id) {
             Some(Slot::Used { value, .. }) => value,
-            _ => panic!("looked up a value that is gone"),
+            _ => panic!("a removed value was looked up"),
         }
     }
 }
 
 impl<T> IndexMut<Id<T>> for Slab<T> {
     fn index_mut(&mut self, id: Id<T>) -> &mut T {
-        let chunk = self.chunks.get_mut(id.index() / CHUNK).and_then(Option::as_mut);
-        match chunk.and_then(|c| c.slots.get_mut(id.index() % CHUNK)) {
+        let chunk = self.chunks.get_mut(id.index() / VALUES_PER_CHUNK).and_then(Option::as_mut);
+        match chunk.and_then(|c| c.slots.get_mut(id.index() % VALUES_PER_CHUNK)) {
             Some(Slot::Used { value, .. }) => value,
-            _ => panic!("looked up a value that is gone"),
+            _ => panic!("a removed value was looked up"),
         }
     }
 }
@@ -284,31 +287,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_outlives_its_value_without_finding_the_next_one() {
+    fn the_key_of_a_removed_value_does_not_find_the_next_value_in_its_place() {
         let mut slab = Slab::new();
         let first = slab.insert("a");
         let key = slab.key(first);
         slab.remove(first);
         assert_eq!(slab.find(key), None);
         let second = slab.insert("b");
-        assert_eq!(second, first, "the place is used again");
+        assert_eq!(second, first, "the place is reused");
         assert_eq!(slab.find(key), None);
         assert_eq!(slab[second], "b");
     }
 
     #[test]
-    fn all_values_are_listed_under_their_own_places() {
+    fn iteration_returns_each_value_with_its_own_id() {
         let mut slab = Slab::new();
-        let ids: Vec<_> = (0..CHUNK * 2 + 1).map(|n| slab.insert(n)).collect();
+        let ids: Vec<_> = (0..VALUES_PER_CHUNK * 2 + 1).map(|n| slab.insert(n)).collect();
         let listed: Vec<_> = slab.iter().map(|(id, &n)| (id, n)).collect();
         let expected: Vec<_> = ids.into_iter().zip(0..).collect();
         assert_eq!(listed, expected);
     }
 
     #[test]
-    fn the_table_of_chunks_shrinks_when_most_are_gone() {
+    fn the_table_of_chunks_shrinks_when_most_chunks_are_freed() {
         let mut slab = Slab::new();
-        let ids: Vec<_> = (0..CHUNK * 64).map(|n| slab.insert(n)).collect();
+        let ids: Vec<_> = (0..VALUES_PER_CHUNK * 64).map(|n| slab.insert(n)).collect();
         for id in ids {
             slab.remove(id);
         }
@@ -316,14 +319,14 @@ mod tests {
     }
 
     #[test]
-    fn a_place_in_a_chunk_that_was_given_back_gets_a_new_generation() {
+    fn a_place_in_a_freed_chunk_gets_a_new_generation() {
         let mut slab = Slab::new();
-        let ids: Vec<_> = (0..CHUNK * 3).map(|n| slab.insert(n)).collect();
-        let key = slab.key(ids[CHUNK * 2]);
+        let ids: Vec<_> = (0..VALUES_PER_CHUNK * 3).map(|n| slab.insert(n)).collect();
+        let key = slab.key(ids[VALUES_PER_CHUNK * 2]);
         ids.iter().for_each(|&id| {
             slab.remove(id);
         });
-        (0..CHUNK * 3).for_each(|n| {
+        (0..VALUES_PER_CHUNK * 3).for_each(|n| {
             slab.insert(n);
         });
         assert_eq!(slab.find(key), None);
@@ -332,7 +335,7 @@ mod tests {
     #[test]
     fn an_emptied_slab_keeps_one_chunk() {
         let mut slab = Slab::new();
-        let ids: Vec<_> = (0..CHUNK * 100).map(|n| slab.insert(n)).collect();
+        let ids: Vec<_> = (0..VALUES_PER_CHUNK * 100).map(|n| slab.insert(n)).collect();
         assert_eq!(slab.chunks.iter().flatten().count(), 100);
         ids.into_iter().for_each(|id| {
             slab.remove(id);
@@ -342,12 +345,12 @@ mod tests {
     }
 
     #[test]
-    fn links_are_four_bytes() {
+    fn an_optional_id_is_four_bytes() {
         assert_eq!(size_of::<Option<Id<String>>>(), 4);
     }
 
     #[test]
-    fn iteration_meets_every_living_value_once() {
+    fn iteration_returns_every_remaining_value_once() {
         let mut slab = Slab::new();
         let ids: Vec<_> = (0..1000).map(|n| slab.insert(n)).collect();
         ids.iter().step_by(2).for_each(|&id| {

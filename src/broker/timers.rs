@@ -1,6 +1,5 @@
-//! Deadlines: one enumeration and one queue for everything that is due on the clock
-//! that only goes forward, and one queue for delayed jobs, which are due on the
-//! calendar.
+//! Deadlines: one enumeration and one queue for everything that is due on the monotonic
+//! clock, and one queue for delayed jobs, which are due on the calendar.
 //!
 //! The broker owns both queues since most deadlines are its own; its driver keeps its
 //! own deadlines here too ([`DriverTimer`]), so that a job server has one place to ask
@@ -15,73 +14,64 @@ use super::function::Function;
 use super::job::Job;
 use super::slab::{Id, Key};
 
-/// The time, as the caller sees it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Now {
-    /// Milliseconds since some moment; never goes back.
-    pub ticks: u64,
-    /// Seconds since 1970; goes where the system's clock goes.
-    pub unix: u64,
-}
-
-/// A deadline of the broker's driver. Each kind stands for one thing: a second deadline
-/// of the same kind is a second report.
+/// A deadline of the broker's driver. A second deadline of the same kind is reported
+/// separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DriverTimer {
-    /// A held acknowledgement of a session goes out.
+    /// The held JOB_CREATED of a session must be sent.
     DelayedAck(ConnectionKey),
-    /// Accepting goes on after a rest.
+    /// The driver accepts connections again after a pause.
     Accept,
-    /// A sign of life is due.
+    /// The next watchdog notification to systemd is due.
     Heartbeat,
-    /// The last results of a drained server have had their time.
+    /// Deadline for sending the last results of a drained server.
     DrainDeadline,
-    /// Free memory goes back to the system.
+    /// Free memory is returned to the system.
     TrimMemory,
 }
 
-/// A deadline on the clock that only goes forward.
+/// A deadline on the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// The time limit of a running job has passed.
+    /// A running job has reached its time limit.
     JobTimeout(Id<Job>),
     /// More workers of a function may have to be woken.
     WakeMore(Key<Function>),
-    /// A held GRAB_JOB of a worker gets its answer.
+    /// The hold of a worker's GRAB_JOB ends.
     HeldGrab(ConnectionKey),
-    /// The driver's.
+    /// A deadline of the driver.
     Driver(DriverTimer),
 }
 
-/// What is due, in the order of time, then of `order`.
-pub(super) struct TimerQueue<T> {
-    due: BTreeSet<(u64, u32, T)>,
+/// Timers on one clock, whose times are of type `C`; sorted by time, then by `order`.
+pub(super) struct TimerQueue<C, T> {
+    due: BTreeSet<(C, u32, T)>,
 }
 
-impl<T> Default for TimerQueue<T> {
-    fn default() -> TimerQueue<T> {
+impl<C, T> Default for TimerQueue<C, T> {
+    fn default() -> TimerQueue<C, T> {
         TimerQueue { due: BTreeSet::new() }
     }
 }
 
-impl<T: Copy + Ord> TimerQueue<T> {
+impl<C: Copy + Ord, T: Copy + Ord> TimerQueue<C, T> {
     /// Sets a timer.
-    pub(super) fn set(&mut self, due: u64, order: u32, timer: T) {
+    pub(super) fn set(&mut self, due: C, order: u32, timer: T) {
         self.due.insert((due, order, timer));
     }
 
-    /// Takes a timer back. Returns whether it was set.
-    pub(super) fn cancel(&mut self, due: u64, order: u32, timer: T) -> bool {
+    /// Cancels a timer. Returns whether it was set.
+    pub(super) fn cancel(&mut self, due: C, order: u32, timer: T) -> bool {
         self.due.remove(&(due, order, timer))
     }
 
     /// When the next timer is due.
-    pub(super) fn next(&self) -> Option<u64> {
+    pub(super) fn next(&self) -> Option<C> {
         self.due.first().map(|&(due, ..)| due)
     }
 
-    /// Takes out a timer that is due by `now`, and when it was.
-    pub(super) fn pop(&mut self, now: u64) -> Option<(u64, T)> {
+    /// Removes the first timer that is due by `now`, and returns it with its time.
+    pub(super) fn pop(&mut self, now: C) -> Option<(C, T)> {
         let &(due, _, timer) = self.due.first()?;
         if due > now {
             return None;
@@ -90,12 +80,12 @@ impl<T: Copy + Ord> TimerQueue<T> {
         Some((due, timer))
     }
 
-    /// How many are set.
+    /// The number of timers that are set.
     pub(super) fn len(&self) -> usize {
         self.due.len()
     }
 
-    /// All of them.
+    /// All timers that are set.
     pub(super) fn iter(&self) -> impl Iterator<Item = T> {
         self.due.iter().map(|&(.., timer)| timer)
     }

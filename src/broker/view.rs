@@ -1,140 +1,141 @@
-//! What an administrator may see of connections, functions and jobs.
+//! Views of connections, functions and jobs for administrators.
 //!
-//! Must not: change anything, or know how it is shown.
+//! Must not: change anything, or know how a view is shown.
 
-use super::Broker;
 use super::connection::Connection;
 use super::function::{Function, Totals};
 use super::job::{Job, Priority, Stage};
 use super::jobs::Handle;
 use super::slab::Id;
+use super::{Broker, Millis, UnixSeconds};
 
-/// A connection and what it is doing.
+/// One connection.
 pub struct ConnectionView<'a> {
-    /// Who it is.
+    /// Descriptor, address and client id.
     pub peer: PeerView<'a>,
-    /// The functions that it offers.
+    /// Names of the functions that it offers.
     pub functions: Vec<&'a [u8]>,
-    /// Whether it waits to be woken.
+    /// Whether it sent PRE_SLEEP and waits for NOOP.
     pub sleeping: bool,
-    /// Jobs that it works on.
+    /// Number of jobs that it runs.
     pub running: usize,
-    /// Submissions whose results it waits for.
+    /// Number of submissions whose results it waits for.
     pub waiting: usize,
 }
 
-/// Who a connection is.
+/// How administrators identify a connection.
 #[derive(Clone, Copy)]
 pub struct PeerView<'a> {
-    /// The descriptor of its socket.
+    /// Descriptor of its socket.
     pub descriptor: i32,
     /// Its address without the port.
     pub address: &'a str,
-    /// What it called itself, or nothing.
+    /// The id from SET_CLIENT_ID; empty without one.
     pub client_id: &'a [u8],
 }
 
-/// A function and its counts; its name can be borrowed or not.
+/// One function. `Name` is the type of its name: borrowed or owned.
 pub struct FunctionView<Name> {
     /// The name.
     pub name: Name,
-    /// Jobs that wait for a worker, by priority.
+    /// Number of queued jobs by priority.
     pub queued: [u32; 3],
-    /// Jobs that wait for their time.
+    /// Number of delayed jobs.
     pub delayed: u32,
-    /// Jobs that a worker has.
+    /// Number of running jobs.
     pub running: u32,
-    /// How often workers said that they offer it.
+    /// Number of CAN_DO packets of connected workers.
     pub offers: u32,
-    /// Whether its jobs are kept back.
+    /// Whether its jobs are not handed out.
     pub paused: bool,
-    /// Milliseconds that the longest waiting of its queued jobs has waited.
-    pub oldest: Option<u64>,
-    /// What became of its jobs since it exists.
+    /// How long the oldest of its queued jobs has waited.
+    pub oldest_wait: Option<Millis>,
+    /// Jobs since the function was created, counted by outcome.
     pub totals: Totals,
 }
 
 impl FunctionView<&[u8]> {
-    /// The same with a name of its own.
+    /// A copy that owns its name.
     pub fn into_owned(self) -> FunctionView<Vec<u8>> {
-        let FunctionView { name, queued, delayed, running, offers, paused, oldest, totals } = self;
+        let FunctionView { name, queued, delayed, running, offers, paused, oldest_wait, totals } =
+            self;
         let name = name.to_vec();
-        FunctionView { name, queued, delayed, running, offers, paused, oldest, totals }
+        FunctionView { name, queued, delayed, running, offers, paused, oldest_wait, totals }
     }
 }
 
 impl<Name> FunctionView<Name> {
-    /// Jobs of any state.
+    /// Number of jobs in any stage.
     pub fn total(&self) -> u32 {
         self.queued.iter().sum::<u32>() + self.delayed + self.running
     }
 }
 
-/// A job.
+/// One job.
 pub struct JobView<'a> {
     /// The handle.
     pub handle: Handle,
     /// The name of its function.
     pub function: &'a [u8],
-    /// The unique id; empty if the client gave none.
+    /// The unique id; empty without one.
     pub unique: &'a [u8],
     /// Its priority.
     pub priority: Priority,
-    /// Where it stands.
-    pub state: State<'a>,
+    /// Its state.
+    pub state: JobState<'a>,
     /// Seconds since it was submitted.
-    pub age: u32,
+    pub age_seconds: u32,
     /// How often a worker lost it.
     pub retries: u8,
-    /// Whether it is done also if no client waits for it.
+    /// Whether it is done even if no client waits for it.
     pub background: bool,
-    /// Progress, as its worker reported it.
+    /// Numerator of the last WORK_STATUS.
     pub numerator: u32,
-    /// Progress when done.
+    /// Denominator of the last WORK_STATUS.
     pub denominator: u32,
-    /// Submissions that wait for it.
+    /// Number of submissions that wait for it.
     pub clients: usize,
     /// Size of its payload.
-    pub bytes: usize,
+    pub payload_bytes: usize,
 }
 
-/// Where a job is in its life.
+/// The state of a job, as administrators see it.
 #[derive(Clone, Copy)]
-pub enum State<'a> {
+pub enum JobState<'a> {
     /// It waits for a worker.
     Queued,
-    /// It waits for a worker, and for its function to be resumed.
+    /// It is queued, and its function is paused.
     Paused,
-    /// It waits for this second since 1970.
-    Delayed(u64),
-    /// This peer works on it.
+    /// It is queued at this time.
+    Delayed(UnixSeconds),
+    /// This worker runs it.
     Running(PeerView<'a>),
 }
 
 impl JobView<'_> {
-    /// Whether it runs although nobody waits for it any more.
+    /// Whether it is a running foreground job without a waiting client.
     pub fn is_ignored(&self) -> bool {
-        !self.background && self.clients == 0 && matches!(self.state, State::Running(_))
+        !self.background && self.clients == 0 && matches!(self.state, JobState::Running(_))
     }
 }
 
-/// How many there are.
+/// Number of connections, functions and jobs.
 #[derive(Clone, Copy, Debug)]
 pub struct Counts {
     /// Connections.
     pub connections: usize,
     /// Functions.
     pub functions: usize,
-    /// Jobs of any state.
+    /// Jobs in any stage.
     pub jobs: usize,
-    /// Jobs that a worker has.
+    /// Running jobs.
     pub running: usize,
-    /// Jobs for later.
+    /// Delayed jobs.
     pub delayed: usize,
 }
 
 impl Broker {
-    /// How many there are of everything.
+    /// The number of connections, functions and jobs.
     pub fn counts(&self) -> Counts {
         Counts {
             connections: self.connections.len(),
@@ -156,7 +157,7 @@ impl Broker {
 
     pub(super) fn view_function<'a>(&'a self, function: &'a Function) -> FunctionView<&'a [u8]> {
         let heads = function.queues.iter().filter_map(|queue| queue.front());
-        let since = heads.map(|job| self.jobs[job].moment).min();
+        let since = heads.filter_map(|job| self.jobs[job].stage.queued_since()).min();
         FunctionView {
             name: &function.name,
             queued: [0, 1, 2].map(|priority: usize| function.queues[priority].len()),
@@ -164,7 +165,7 @@ impl Broker {
             running: function.running,
             offers: function.offers,
             paused: function.paused,
-            oldest: since.map(|since| self.now.ticks.saturating_sub(since)),
+            oldest_wait: since.map(|since| self.now.monotonic.since(since)),
             totals: function.totals,
         }
     }
@@ -172,25 +173,25 @@ impl Broker {
     pub(super) fn view_job(&self, id: Id<Job>) -> JobView<'_> {
         let job = &self.jobs[id];
         let function = &self.functions[job.function];
-        let seconds = (self.now.ticks / 1000) as u32;
+        let now_seconds = self.now.monotonic.as_seconds() as u32;
         JobView {
             handle: self.jobs.handle(id),
             function: &function.name,
             unique: job.unique(),
             priority: job.priority,
             state: match job.stage {
-                Stage::Delayed => State::Delayed(job.moment),
-                Stage::Running(worker) => State::Running(self.peer(worker)),
-                Stage::Admitted | Stage::Queued if function.paused => State::Paused,
-                Stage::Admitted | Stage::Queued => State::Queued,
+                Stage::Delayed { due } => JobState::Delayed(due),
+                Stage::Running { worker, .. } => JobState::Running(self.peer(worker)),
+                Stage::Admitted | Stage::Queued { .. } if function.paused => JobState::Paused,
+                Stage::Admitted | Stage::Queued { .. } => JobState::Queued,
             },
-            age: seconds.saturating_sub(job.submitted),
+            age_seconds: now_seconds.saturating_sub(job.submitted_seconds),
             retries: job.retries,
             background: job.background,
             numerator: job.numerator,
             denominator: job.denominator,
             clients: job.waiters.len() as usize,
-            bytes: job.payload().len(),
+            payload_bytes: job.payload().len(),
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Whom a waiting job wakes.
+//! Which workers a queued job wakes.
 //!
-//! The rule that keeps wake-ups from being lost: while a function has waiting
-//! jobs, either none of its workers sleeps, or one is awake and will ask. So
-//! [`Broker::wake`] is called whenever a job is queued, and whenever a worker
-//! that may have been woken for it goes away.
+//! Invariant, so that no wake-up is lost: while a function has queued jobs, either none of
+//! its workers sleeps, or at least one is awake and will send a grab. So [`Broker::wake`]
+//! is called whenever a job is queued, and whenever a worker that may have been woken for
+//! a job stops offering the function.
 //!
-//! Waking everybody for every job costs as much as there are sleepers, and all
-//! but one wake for nothing. Waking one is enough, unless that one is busy with
-//! a job from another server, which this one cannot know. Hence the alarm: if
-//! jobs still wait a moment later, more workers are woken, and more again.
+//! Waking all sleeping workers for each job costs one packet per worker, and only one of
+//! them gets the job. Waking one suffices, unless that one is busy with a job of another
+//! server, which this server cannot know. So a check follows ([`WakeupCheck`]): if jobs are
+//! still queued 2 ms later, four more workers are woken, then sixteen more, and so on.
 //!
 //! Must not: queue or hand out jobs.
 
@@ -16,36 +16,35 @@ use super::connection::{Connection, WorkerState};
 use super::function::Function;
 use super::slab::{Id, Key};
 use super::timers::Timer;
-use super::{Broker, Outbox};
+use super::{Broker, Millis, Outbox};
 use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 
 /// Which sleeping workers a job wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wakeup {
-    /// The one that has slept longest, and others if jobs still wait a little
-    /// later.
+    /// The one that has slept longest, and more if jobs are still queued 2 ms later.
     AsNeeded,
     /// All of them.
     All,
-    /// As many, those that have slept longest.
+    /// This many, those that have slept longest.
     AtMost(u8),
 }
 
-/// Milliseconds that a woken worker has before others are woken too.
-const PATIENCE: u64 = 2;
-/// How many times as many are woken at each step.
-const GROWTH: u32 = 4;
+/// Time in which a woken worker should send its grab; after that, more workers are woken.
+const WAKE_MORE_AFTER: Millis = Millis(2);
+/// Factor by which the number of woken workers grows with each check.
+const WOKEN_WORKERS_FACTOR: u32 = 4;
 
-/// When more workers are to be woken for a function, and how many.
+/// The next check whether a function needs more awake workers, and how many are woken then.
 #[derive(Clone, Copy)]
-pub(super) struct Alarm {
-    due: u64,
+pub(super) struct WakeupCheck {
+    due: Millis,
     count: u32,
 }
 
 impl Broker {
-    /// Wakes sleeping workers because a function has a job for them.
+    /// Wakes sleeping workers of a function because it has a queued job.
     pub(super) fn wake(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
         self.serve_long_polls(function, out);
         if self.functions[function].available() == 0 {
@@ -56,12 +55,12 @@ impl Broker {
             Wakeup::AtMost(count) => self.wake_some(function, count.into(), out),
             Wakeup::AsNeeded => {
                 self.wake_some(function, 1, out);
-                self.set_alarm(function);
+                self.set_wakeup_check(function);
             }
         }
     }
 
-    /// Wakes as many sleeping workers as if every waiting job of a function came
+    /// Wakes as many sleeping workers as if every queued job of a function were queued
     /// now.
     pub(super) fn wake_for_all(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
         self.serve_long_polls(function, out);
@@ -80,11 +79,7 @@ impl Broker {
             let Some(ability) = self.functions[function].sleepers.front() else { return };
             let worker = self.abilities[ability].connection;
             let state = self.connections[worker].state;
-            assert_eq!(
-                state,
-                WorkerState::Sleeping,
-                "a worker was woken before held grabs were served"
-            );
+            assert_eq!(state, WorkerState::Sleeping, "a worker is woken while a grab is held");
             self.wake_worker(worker);
             if strikes(Defect::NoopDropped) {
                 continue;
@@ -93,57 +88,58 @@ impl Broker {
         }
     }
 
-    fn set_alarm(&mut self, id: Id<Function>) {
+    fn set_wakeup_check(&mut self, id: Id<Function>) {
         let key = self.functions.key(id);
-        let due = self.now.ticks + PATIENCE;
+        let due = self.now.monotonic + WAKE_MORE_AFTER;
         let function = &mut self.functions[id];
         if function.sleepers.is_empty() {
             return;
         }
-        // Jobs that keep coming do not put an alarm off; the first one after the
-        // queue was empty does, for the alarm was not about it.
+        // Further jobs do not postpone a check. The first job after the queue was empty
+        // does: the check was set for an earlier job.
         let is_first = function.queued() == 1;
-        match &mut function.alarm {
-            Some(alarm) if is_first => *alarm = Alarm { due, count: GROWTH },
+        let check = WakeupCheck { due, count: WOKEN_WORKERS_FACTOR };
+        match &mut function.wakeup_check {
+            Some(pending) if is_first => *pending = check,
             Some(_) => {}
             None => {
-                function.alarm = Some(Alarm { due, count: GROWTH });
+                function.wakeup_check = Some(check);
                 self.timers.set(due, 0, Timer::WakeMore(key));
             }
         }
     }
 
-    /// Wakes more workers for a function whose alarm may be due: it can have been put
-    /// off since the timer was set.
+    /// Runs the check of a function: wakes more workers if jobs are still queued. The
+    /// check may have been postponed since the timer was set.
     pub(super) fn wake_more(&mut self, key: Key<Function>, out: &mut dyn Outbox) {
         if strikes(Defect::MoreNotWoken) {
             return;
         }
-        let now = self.now.ticks;
+        let now = self.now.monotonic;
         let Some(id) = self.functions.find_key(key) else { return };
-        let alarm = self.functions[id].alarm.take();
-        let mut alarm = alarm.expect("a function's alarm timer was set without an alarm");
-        if alarm.due <= now {
+        let check = self.functions[id].wakeup_check.take();
+        let mut check = check.expect("a WakeMore timer fired for a function without a check");
+        if check.due <= now {
             if self.functions[id].available() > 0 {
-                self.wake_some(id, alarm.count, out);
+                self.wake_some(id, check.count, out);
             }
             let function = &self.functions[id];
             if function.available() == 0 || function.sleepers.is_empty() {
                 return;
             }
-            let count = alarm.count.saturating_mul(GROWTH);
-            alarm = Alarm { due: now + PATIENCE, count };
+            let count = check.count.saturating_mul(WOKEN_WORKERS_FACTOR);
+            check = WakeupCheck { due: now + WAKE_MORE_AFTER, count };
         }
-        self.functions[id].alarm = Some(alarm);
-        self.timers.set(alarm.due, 0, Timer::WakeMore(key));
+        self.functions[id].wakeup_check = Some(check);
+        self.timers.set(check.due, 0, Timer::WakeMore(key));
     }
 
-    /// Lists an awake worker among those that wait for a job. A long poll comes before
-    /// all sleeping workers: it needs no NOOP to have the job.
+    /// Adds an awake worker to the lists `sleepers` of its functions. A long poll goes
+    /// before all sleeping workers, because it gets the job without a NOOP.
     pub(super) fn sleep_worker(&mut self, worker: Id<Connection>, state: WorkerState) {
-        assert_ne!(state, WorkerState::Awake, "a worker was listed that does not wait");
+        assert_ne!(state, WorkerState::Awake, "an awake worker is added to the sleepers");
         let before = std::mem::replace(&mut self.connections[worker].state, state);
-        assert_eq!(before, WorkerState::Awake, "a worker was listed twice among those that wait");
+        assert_eq!(before, WorkerState::Awake, "a worker is added to the sleepers twice");
         let mut next = self.connections[worker].abilities.front();
         while let Some(ability) = next {
             let sleepers = &mut self.functions[self.abilities[ability].function].sleepers;
@@ -157,7 +153,7 @@ impl Broker {
         }
     }
 
-    /// Takes a worker out of the lists of those that wait for a job.
+    /// Removes a worker from the lists `sleepers` of its functions, if it waits for a job.
     pub(super) fn wake_worker(&mut self, worker: Id<Connection>) {
         match std::mem::replace(&mut self.connections[worker].state, WorkerState::Awake) {
             WorkerState::Awake => return,

@@ -19,7 +19,7 @@ use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::state_file::StateFile;
 use crate::systemd;
 use gearman_broker::{Broker, Config, Wakeup};
-use gearman_session::Settings;
+use gearman_session::JobServerSettings;
 
 /// Warning about `--job-retries=0`, whose meaning depends on the version.
 const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is handed out again \
@@ -155,12 +155,15 @@ fn handle_prefix(jobs: &JobOptions) -> String {
     jobs.job_handle_prefix.clone().unwrap_or_else(|| {
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
-        format!("H:{}", host.chars().take(gearman_broker::MAX_PREFIX / 4).collect::<String>())
+        format!(
+            "H:{}",
+            host.chars().take(gearman_broker::HANDLE_PREFIX_BYTES_MAX / 4).collect::<String>()
+        )
     })
 }
 
-fn settings(process: &ProcessOptions, network: &NetworkOptions) -> Settings {
-    Settings {
+fn settings(process: &ProcessOptions, network: &NetworkOptions) -> JobServerSettings {
+    JobServerSettings {
         output_limit: network.unread_bytes_max,
         packet_limit: network.packet_bytes_max,
         allow_shutdown: process.allow_shutdown,

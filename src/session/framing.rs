@@ -1,7 +1,7 @@
-//! From bytes to packets and lines: what a peer sent is taken apart in the buffer that
-//! it was received into, and handed to the broker or to the text protocol.
+//! Framing: splits received bytes into packets and lines, in the buffer that they were
+//! received into, and passes them to the broker or to the text protocol.
 //!
-//! Must not: wait, or send; answers are left in the sessions' queues.
+//! Must not: block, or send; answers are appended to the send queues of sessions.
 
 use std::io;
 
@@ -9,36 +9,38 @@ use bytes::Bytes;
 
 use crate::CloseReason;
 use crate::host::{Clock, Host, Journal};
-use crate::job_server::{JobServer, Request};
-use crate::outlet::{Kind, Outlet};
-use crate::session::{LARGE, Received, SLACK};
+use crate::job_server::{DriverRequest, JobServer};
+use crate::outlet::{Outlet, SendClass};
+use crate::session::{FOLLOWING_PACKET_BYTES, Received, SMALL_PACKET_BYTES_MAX};
 use gearman_admin::{Answer, Context};
 use gearman_broker::{ConnectionKey, Incoming, Now, Outbox};
 use gearman_protocol::admin::{Line, is_text, line};
-use gearman_protocol::limits::HEADER_SIZE;
+use gearman_protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
 use gearman_protocol::{Command, Decoded, Header, Packet, ProtocolError, decode};
 
-/// What the start of a buffer led to.
-enum Step {
-    /// This many bytes are dealt with. There may be fewer yet: what comes of
-    /// them later is not looked at.
+/// Result of parsing the start of a buffer.
+enum InputStep {
+    /// This many bytes were handled. If the buffer has fewer, the rest is discarded when it
+    /// arrives.
     Used(usize),
-    /// The buffer must hold this many bytes first.
+    /// The buffer must hold this many bytes before it can be parsed.
     Need(usize),
-    /// No sense can be made of it, and never will.
+    /// The bytes violate the protocol, for this reason.
     Broken(String),
 }
 
-/// Whether a buffer is there for little else than one large packet, which is
-/// whole.
-fn fills(input: &Vec<u8>) -> bool {
+/// Whether a buffer consists of one complete large packet and little else, so that the
+/// packet can keep the buffer.
+fn is_mostly_one_large_packet(input: &Vec<u8>) -> bool {
     let Some(Ok(header)) = input.first_chunk().map(Header::parse) else { return false };
     let size = HEADER_SIZE + header.length as usize;
-    size > LARGE && size <= input.len() && input.capacity() - size <= SLACK + size / 8
+    size > SMALL_PACKET_BYTES_MAX
+        && size <= input.len()
+        && input.capacity() - size <= FOLLOWING_PACKET_BYTES + size / 8
 }
 
 impl<H: Host> JobServer<H> {
-    /// Receives from a connection and handles what came.
+    /// Receives from a session, and handles the received packets and lines.
     pub(crate) fn serve(&mut self, index: usize) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         session.queued = false;
@@ -47,16 +49,16 @@ impl<H: Host> JobServer<H> {
         }
         let key = session.key;
         let mut received = if session.input.len() >= session.need {
-            // Handled as far as the peer reads its answers; now it reads on.
+            // Received earlier, and not handled because of backpressure, which has ended.
             Ok(Received::Nothing)
         } else if session.expects_large() {
-            session.receive_large(&mut self.landing)
+            session.receive_large(&mut self.large_buffer)
         } else if session.input.is_empty() {
             session.receive(&mut self.scratch)
         } else {
             session.receive_more()
         };
-        // Twice at most: the rest of a large packet may have come with its head.
+        // At most twice: the rest of a large packet may have arrived after its head.
         for is_first in [true, false] {
             let Some(session) = self.sessions.get_mut(index) else { return };
             match received {
@@ -80,10 +82,10 @@ impl<H: Host> JobServer<H> {
         self.queue_if_ready(index);
     }
 
-    /// A connection says no more. If it is not broken, it may still read what it
-    /// asked for.
+    /// Handles the end of a stream. If it is not broken, its peer may still read the
+    /// answers to its requests.
     fn end_of_stream(&mut self, key: ConnectionKey, error: Option<io::Error>) {
-        self.end_wait(key);
+        self.interrupt(key);
         let Some(session) = self.sessions.get_mut(key.index()) else { return };
         match error {
             Some(error) => self.sessions.close(key.index(), CloseReason::broken(&error)),
@@ -92,19 +94,18 @@ impl<H: Host> JobServer<H> {
         }
     }
 
-    /// Lets a worker wait no longer for a job, which it would take with it when its
-    /// connection is closed.
-    fn end_wait(&mut self, key: ConnectionKey) {
+    /// Ends the long poll of a session, so that its answer is sent before the next one, and
+    /// no job is handed to a session that is about to be closed.
+    fn interrupt(&mut self, key: ConnectionKey) {
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.interrupt(key, outlet);
     }
 
-    /// Handles what a connection's own buffer holds. A large packet keeps the
-    /// memory that it came in.
+    /// Handles the bytes in a session's input buffer. A large packet keeps that buffer.
     fn handle_input(&mut self, key: ConnectionKey) {
         let Some(session) = self.sessions.get_mut(key.index()) else { return };
         let input = std::mem::take(&mut session.input);
-        let (input, used) = if session.skip == 0 && fills(&input) {
+        let (input, used) = if session.skip == 0 && is_mostly_one_large_packet(&input) {
             let memory = Bytes::from(input);
             let used = self.handle(key, &memory, Some(&memory));
             match used {
@@ -118,18 +119,18 @@ impl<H: Host> JobServer<H> {
         if let Some(session) = self.sessions.get_mut(key.index()) {
             session.input = input;
             if let Some(memory) = session.consume(used) {
-                self.landing = memory;
+                self.large_buffer = memory;
             }
         }
     }
 
-    /// Handles what a connection said, until there is too little of it or too
-    /// much waits to be sent. Returns how much of it is dealt with. `memory` is
-    /// what it lies in, if that can be kept.
+    /// Handles packets and lines until the next one is incomplete or the session is
+    /// backpressured. Returns the number of bytes handled. `memory` contains `input`, if
+    /// packets may keep it.
     fn handle(&mut self, key: ConnectionKey, input: &[u8], memory: Option<&Bytes>) -> usize {
-        // What a worker has so many milliseconds for begins when it is handed out; for
-        // seconds the turn's time will do.
-        let now = Now { ticks: self.clock.ticks(), ..self.now };
+        // The time limit of a job starts when it is handed out, in milliseconds, so the
+        // clock is read again. For seconds the time of the turn suffices.
+        let now = Now { monotonic: self.clock.monotonic(), ..self.now };
         let mut used = 0;
         loop {
             let Some(session) = self.sessions.get_mut(key.index()) else { return used };
@@ -145,7 +146,7 @@ impl<H: Host> JobServer<H> {
                 return used;
             }
             let step = if session.need > rest.len() {
-                Step::Need(session.need)
+                InputStep::Need(session.need)
             } else if is_text(rest[0]) {
                 self.handle_line(key, rest)
             } else {
@@ -153,19 +154,19 @@ impl<H: Host> JobServer<H> {
             };
             let Some(session) = self.sessions.get_mut(key.index()) else { return used };
             match step {
-                Step::Used(count) => {
+                InputStep::Used(count) => {
                     if count <= rest.len() {
                         session.note_size(count);
                     }
                     session.skip = count;
                     session.need = 1;
                 }
-                Step::Need(need) => {
+                InputStep::Need(need) => {
                     session.need = need;
                     return used;
                 }
-                Step::Broken(why) => {
-                    self.end_wait(key);
+                InputStep::Broken(why) => {
+                    self.interrupt(key);
                     self.sessions.close(key.index(), CloseReason::fault(why));
                     return input.len();
                 }
@@ -173,38 +174,44 @@ impl<H: Host> JobServer<H> {
         }
     }
 
-    fn handle_line(&mut self, key: ConnectionKey, input: &[u8]) -> Step {
+    fn handle_line(&mut self, key: ConnectionKey, input: &[u8]) -> InputStep {
         let (text, used) = match line(input) {
-            Line::Incomplete => return Step::Need(input.len() + 1),
-            Line::TooLong => return Step::Broken("a line without end".into()),
+            Line::Incomplete => return InputStep::Need(input.len() + 1),
+            Line::TooLong => {
+                let why = format!("a text line has more than {MAX_TEXT_LINE} bytes");
+                return InputStep::Broken(why);
+            }
             Line::Whole(text, used) => (text, used),
         };
         let mut reply = Vec::new();
-        self.end_wait(key);
+        self.interrupt(key);
         let level = self.journal.level_name();
-        let (uptime, delayed_replies) = (self.uptime(), self.delayed_reply_counts());
+        let (uptime_seconds, delayed_replies) =
+            (self.uptime_seconds(), self.delayed_reply_counts());
         let mut context = Context {
             broker: &mut self.broker,
             packets: &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal },
             level,
             allow_shutdown: self.settings.allow_shutdown,
-            uptime,
+            uptime_seconds,
             delayed_replies,
         };
         let answer = gearman_admin::answer(text, &mut context, &mut reply);
-        self.sessions.append(key, Kind::Answer, |output| output.bytes().append(&mut reply));
+        self.sessions.append(key, SendClass::Normal, |output| output.bytes().append(&mut reply));
         match answer {
             Answer::Text => {}
             Answer::List(list) => self.begin_list(key, list),
-            Answer::Stop => self.request = Some(Request::Stop),
+            Answer::Stop => self.request = Some(DriverRequest::Stop),
             Answer::Drain => {
                 self.broker.drain();
-                // A stop that was asked for before stays.
-                self.request.get_or_insert(Request::Drain);
+                // An earlier request to stop takes precedence.
+                self.request.get_or_insert(DriverRequest::Drain);
             }
-            Answer::TooManyWords => return Step::Broken("a line of too many words".into()),
+            Answer::TooManyWords => {
+                return InputStep::Broken("a text line has too many words".into());
+            }
         }
-        Step::Used(used)
+        InputStep::Used(used)
     }
 
     fn handle_packet(
@@ -213,46 +220,46 @@ impl<H: Host> JobServer<H> {
         input: &[u8],
         memory: Option<&Bytes>,
         now: Now,
-    ) -> Step {
+    ) -> InputStep {
         match decode(input) {
             Ok(Decoded::Whole { packet, .. } | Decoded::Head { packet, .. })
                 if packet.header.length > self.settings.packet_limit =>
             {
                 self.refuse_size(key, &packet);
-                Step::Used(HEADER_SIZE + packet.header.length as usize)
+                InputStep::Used(HEADER_SIZE + packet.header.length as usize)
             }
             Ok(Decoded::Whole { packet, used }) => {
                 self.journal.packet(key, packet.command());
                 let outlet =
                     &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
                 self.broker.packet(key, Incoming { packet: &packet, memory }, now, outlet);
-                Step::Used(used)
+                InputStep::Used(used)
             }
             Ok(Decoded::Head { packet, .. }) => {
-                Step::Need(HEADER_SIZE + packet.header.length as usize)
+                InputStep::Need(HEADER_SIZE + packet.header.length as usize)
             }
-            Ok(Decoded::Incomplete { need }) => Step::Need(need),
-            // The packet is all there: what follows it can be read.
+            Ok(Decoded::Incomplete { need }) => InputStep::Need(need),
+            // The packet is complete, so the next one can be parsed.
             Err(ProtocolError::MissingArgument(_)) => {
                 let outlet =
                     &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
                 self.broker.incomplete_packet(key, outlet);
                 let header = input.first_chunk().map(Header::parse);
                 match header {
-                    Some(Ok(header)) => Step::Used(HEADER_SIZE + header.length as usize),
-                    _ => Step::Broken("an incomplete packet".into()),
+                    Some(Ok(header)) => InputStep::Used(HEADER_SIZE + header.length as usize),
+                    _ => InputStep::Broken("an incomplete packet".into()),
                 }
             }
-            Err(error) => Step::Broken(error.to_string()),
+            Err(error) => InputStep::Broken(error.to_string()),
         }
     }
 
-    /// Answers a packet that is too large. The connection stays: its bytes are
-    /// received and forgotten, so that whoever sends them gets to the answer.
+    /// Refuses a packet that is too large. The session is not closed: the bytes of the
+    /// packet are received and discarded, so that the peer reads the answer.
     fn refuse_size(&mut self, key: ConnectionKey, packet: &Packet<'_>) {
         let limit = self.settings.packet_limit;
         let why = format!("A packet may have {limit} bytes, this one has {}", packet.header.length);
-        self.end_wait(key);
+        self.interrupt(key);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         outlet.send(key, Command::Error, &[b"ARGUMENT_TOO_LARGE", why.as_bytes()], b"");
         self.broker.oversized_packet(key, packet, outlet);
@@ -264,7 +271,7 @@ mod tests {
     use super::*;
     use gearman_protocol::{Magic, encode};
 
-    /// A packet with a body of this size, in memory with this much room behind it.
+    /// A packet with a body of this size, in a buffer with this much spare capacity.
     fn packet(body: usize, room: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         encode(&mut bytes, Magic::Request, Command::EchoReq, &[], &vec![b'x'; body]);
@@ -274,26 +281,32 @@ mod tests {
     }
 
     #[test]
-    fn a_large_packet_fills_its_memory_but_for_what_a_small_one_behind_it_needs() {
-        assert!(fills(&packet(100_000, 0)));
-        let mut input = packet(100_000, SLACK);
+    fn a_large_packet_keeps_its_buffer_even_if_a_small_one_follows_it() {
+        assert!(is_mostly_one_large_packet(&packet(100_000, 0)));
+        let mut input = packet(100_000, FOLLOWING_PACKET_BYTES);
         input.extend_from_slice(&packet(0, 0));
-        assert!(fills(&input));
-        assert!(fills(&packet(LARGE, 0)) && !fills(&packet(LARGE - HEADER_SIZE, 0)));
+        assert!(is_mostly_one_large_packet(&input));
+        assert!(
+            is_mostly_one_large_packet(&packet(SMALL_PACKET_BYTES_MAX, 0))
+                && !is_mostly_one_large_packet(&packet(SMALL_PACKET_BYTES_MAX - HEADER_SIZE, 0))
+        );
     }
 
     #[test]
-    fn memory_that_holds_little_of_what_it_could_is_not_kept_for_it() {
-        assert!(fills(&packet(100_000, 5_000)));
-        assert!(!fills(&packet(100_000, 20_000)));
-        assert!(!fills(&[packet(100_000, 0), packet(100_000, 0)].concat()));
+    fn a_large_packet_does_not_keep_a_buffer_with_much_unused_space() {
+        assert!(is_mostly_one_large_packet(&packet(100_000, 5_000)));
+        assert!(!is_mostly_one_large_packet(&packet(100_000, 20_000)));
+        assert!(!is_mostly_one_large_packet(&[packet(100_000, 0), packet(100_000, 0)].concat()));
     }
 
     #[test]
-    fn a_packet_that_is_not_whole_fills_nothing() {
+    fn an_incomplete_packet_does_not_keep_its_buffer() {
         let mut input = packet(100_000, 0);
         input.pop();
-        assert!(!fills(&input));
-        assert!(!fills(&Vec::new()) && !fills(&b"status\n".to_vec()));
+        assert!(!is_mostly_one_large_packet(&input));
+        assert!(
+            !is_mostly_one_large_packet(&Vec::new())
+                && !is_mostly_one_large_packet(&b"status\n".to_vec())
+        );
     }
 }

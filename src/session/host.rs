@@ -1,23 +1,23 @@
-//! What a [`JobServer`](crate::JobServer) needs from whoever drives it.
+//! The interface between a [`JobServer`](crate::JobServer) and its driver.
 //!
-//! Must not: contain an implementation for real sockets; that is the event loop's.
+//! Must not: implement it for real sockets; the event loop does.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
-use gearman_broker::{ConnectionKey, Now};
+use gearman_broker::{ConnectionKey, Millis, Now, UnixSeconds};
 use gearman_protocol::Command;
 
 use crate::CloseReason;
 
-/// The types that a driver brings.
+/// The types that a driver provides.
 pub trait Host {
-    /// The byte streams of sessions.
+    /// The byte stream of a session.
     type Stream: Stream;
-    /// Where time comes from.
+    /// The source of time.
     type Clock: Clock;
-    /// Who hears what happens.
+    /// The log.
     type Journal: Journal;
     /// Connections of the broker that have no session.
     type Bridge: Bridge;
@@ -25,71 +25,70 @@ pub trait Host {
 
 /// A connection's byte stream: a socket, a record layer over one, or memory.
 ///
-/// Reading and writing never wait: an error of kind `WouldBlock` means "not now", and
-/// the driver reports when that changes. A read that returns fewer bytes than there
-/// was room for has emptied the stream, and the next byte is reported again.
+/// Reading and writing never block: they fail with `WouldBlock`, and the driver reports
+/// when the stream is ready again. A read that returns fewer bytes than it had room for
+/// has emptied the stream, and the driver reports the next byte.
 pub trait Stream: Read + Write {
-    /// Receives once into the capacity that `into` has left, behind what it holds.
-    /// Returns the number of bytes; 0 is the end of the stream.
+    /// Receives once into the spare capacity of `into`, and appends the bytes. Returns the
+    /// number of bytes; 0 is the end of the stream.
     ///
     /// # Errors
-    /// When the connection is broken, or has nothing now.
+    /// If the connection is broken, or `WouldBlock` if nothing has arrived.
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize>;
 }
 
-/// The driver's poller, for one call.
+/// The driver's poller, lent for one call.
 pub trait Poller<S> {
-    /// Turns reports of room for more bytes on or off. `index` is the session's.
+    /// Starts or stops reporting when a stream is writable. `index` is the session's.
     ///
     /// # Errors
-    /// As the system call.
+    /// If the system call fails.
     fn watch_writable(&mut self, index: usize, stream: &mut S, wanted: bool) -> io::Result<()>;
 
-    /// Takes back the stream of a session that has ended.
+    /// Returns the stream of a session that has ended.
     fn closed(&mut self, stream: S);
 }
 
-/// Where time comes from.
+/// The source of time.
 pub trait Clock {
     /// The time on both clocks.
     fn now(&self) -> Now;
 
-    /// The time on the clock that only goes forward, in milliseconds.
-    fn ticks(&self) -> u64 {
-        self.now().ticks
+    /// The time on the monotonic clock.
+    fn monotonic(&self) -> Millis {
+        self.now().monotonic
     }
 }
 
-/// What is worth a line in a log.
+/// Receives events for the log.
 pub trait Journal {
-    /// The name of the level from which on lines are not logged, as the text command
-    /// `verbose` shows it.
+    /// The name of the log level, as the text command `verbose` shows it.
     fn level_name(&self) -> &'static str;
 
-    /// A packet came.
+    /// A packet was received.
     fn packet(&mut self, from: ConnectionKey, command: Command);
 
     /// A session has ended.
     fn closed(&mut self, origin: Origin, reason: &CloseReason);
 
-    /// A packet was answered with ERROR.
+    /// A packet was answered with ERROR; `why` has its code and text.
     fn refused(&mut self, origin: Origin, why: &[u8]);
 
-    /// A submission was accepted; `due` is 0 if it is not for later.
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64);
+    /// A submission was accepted. `due` is the epoch of a SUBMIT_JOB_EPOCH.
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>);
 
-    /// A job failed because its attempts are used up.
+    /// A job failed because it was handed out `attempts` times, which is the limit.
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
 }
 
-/// Connections of the broker that have no session, such as calls by HTTP.
+/// Connections of the broker that have no session, such as HTTP calls.
 pub trait Bridge {
-    /// Sends a packet to one of them. One for which more than `limit` bytes wait is
-    /// given up. A key that is none of theirs is ignored.
+    /// Sends a packet to such a connection, or closes it if more than `limit` bytes are
+    /// unsent. Other keys are ignored.
     fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize);
 }
 
-/// No connections without a session.
+/// A bridge without connections.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoBridge;
 
@@ -102,12 +101,12 @@ impl Bridge for NoBridge {
 pub enum Origin {
     /// An address and a port.
     Inet(SocketAddr),
-    /// A process of this machine, by its id; 0 if that cannot be seen from here.
+    /// A local process, by its id; 0 if the id is unknown, as in another pid namespace.
     Local(i32),
 }
 
 impl Origin {
-    /// The origin as administrators see it: without the port, and one word.
+    /// The origin as administrators see it: one word, without a port.
     pub fn host(&self) -> String {
         match self {
             Origin::Inet(address) => address.ip().to_string(),

@@ -1,12 +1,12 @@
-//! [`JobServer`]: one broker and all its sessions, driven a turn at a time.
+//! [`JobServer`]: one broker and all its sessions, driven in turns.
 //!
-//! A driver notes what is ready ([`JobServer::readable`], [`JobServer::writable`]),
-//! then calls [`JobServer::turn`], which receives once from each session that has
-//! something, handles what came in place, and lets sessions that have more to say
-//! go on next turn, and [`JobServer::flush`], which sends once to each session that
-//! got something.
+//! A driver reports which streams are ready ([`JobServer::readable`],
+//! [`JobServer::writable`]). It then calls [`JobServer::turn`], which receives once from
+//! each ready session and handles the packets in place; a session with more to receive is
+//! served again in the next turn. Last it calls [`JobServer::flush`], which sends once to
+//! each session with new packets.
 //!
-//! Must not: know what packets do; that is the broker's.
+//! Must not: know the meaning of packets; the broker does.
 
 use std::collections::VecDeque;
 
@@ -17,30 +17,30 @@ use crate::session::Session;
 use crate::sessions::Sessions;
 use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedReplyCounts;
-use gearman_broker::{Broker, ConnectionKey, DriverTimer, Now};
+use gearman_broker::{Broker, ConnectionKey, DriverTimer, Millis, Now, UnixSeconds};
 use gearman_protocol::{Decoded, decode};
 
-/// Size of the buffer that sessions share for receiving.
-const SCRATCH: usize = 256 << 10;
+/// Size of the receive buffer that all sessions share.
+const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
 
-/// What is the same for all sessions.
+/// Settings for all sessions.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Bytes that may wait to be sent to a peer before its session is closed.
+pub struct JobServerSettings {
+    /// Unsent bytes of a session above which it is closed.
     pub output_limit: usize,
-    /// Bytes that a packet may have after its header.
+    /// Largest size of a packet in bytes, without its header.
     pub packet_limit: u32,
-    /// Whether `shutdown` is a text command.
+    /// Whether the text command `shutdown` is enabled.
     pub allow_shutdown: bool,
 }
 
-/// What an administrator asked of the driver by a text command.
+/// A request to the driver, made by a text command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// End now.
+pub enum DriverRequest {
+    /// Stop now.
     Stop,
-    /// Accept no connection any more, and end when the jobs are done. The broker
-    /// drains already.
+    /// Accept no more connections, and stop when the broker, which is already draining, is
+    /// drained.
     Drain,
 }
 
@@ -49,30 +49,31 @@ pub struct JobServer<H: Host> {
     /// Jobs, functions, workers.
     pub broker: Broker,
     pub(crate) sessions: Sessions<H>,
-    /// What is worth a line in a log.
+    /// The log.
     pub journal: H::Journal,
     pub(crate) clock: H::Clock,
-    pub(crate) settings: Settings,
+    pub(crate) settings: JobServerSettings,
+    /// The shared receive buffer.
     pub(crate) scratch: Vec<u8>,
-    /// Memory for the next large packet, which keeps it.
-    pub(crate) landing: Vec<u8>,
-    /// Sessions that have something to say.
+    /// A buffer for the next large packet, which keeps it.
+    pub(crate) large_buffer: Vec<u8>,
+    /// Sessions with something to receive or handle.
     pub(crate) ready: Vec<usize>,
-    /// Sessions for which a list can be written on.
+    /// Sessions whose list can be continued.
     pub(crate) listing: VecDeque<usize>,
-    /// An empty list to fill in the next turn; only its memory matters.
+    /// An empty vector that replaces `ready` during a turn, kept for its capacity.
     served: Vec<usize>,
     /// The time of this turn.
     pub(crate) now: Now,
-    started: u64,
-    pub(crate) request: Option<Request>,
+    started: Millis,
+    pub(crate) request: Option<DriverRequest>,
 }
 
 impl<H: Host> JobServer<H> {
     /// A job server without sessions.
     pub fn new(
         broker: Broker,
-        settings: Settings,
+        settings: JobServerSettings,
         clock: H::Clock,
         journal: H::Journal,
         bridge: H::Bridge,
@@ -80,30 +81,30 @@ impl<H: Host> JobServer<H> {
         let delays = broker.delayed_replies();
         JobServer {
             broker,
-            sessions: Sessions::new(settings.output_limit, delays.ack_delay_ms, bridge),
+            sessions: Sessions::new(settings.output_limit, Millis(delays.ack_delay_ms), bridge),
             journal,
             settings,
-            scratch: vec![0; SCRATCH],
-            landing: Vec::new(),
+            scratch: vec![0; RECEIVE_BUFFER_BYTES],
+            large_buffer: Vec::new(),
             ready: Vec::new(),
             listing: VecDeque::new(),
             served: Vec::new(),
             now: clock.now(),
-            started: clock.ticks(),
+            started: clock.monotonic(),
             clock,
             request: None,
         }
     }
 
-    /// Begins a session. `descriptor` is what the `workers` list shows for it. The
-    /// session is reported under its key's index.
+    /// Adds a session. `descriptor` is shown in the list `workers`. The driver reports the
+    /// session's stream with the index of the returned key.
     pub fn connect(&mut self, stream: H::Stream, origin: Origin, descriptor: i32) -> ConnectionKey {
         let key = self.broker.connect(descriptor, &origin.host());
         self.sessions.insert(Session::new(stream, origin, key));
         key
     }
 
-    /// Ends a session as if its connection had broken, and gives its stream back.
+    /// Removes a session as if its connection had broken, and returns its stream.
     pub fn disconnect(&mut self, key: ConnectionKey) -> Option<H::Stream> {
         let session = self.sessions.remove(key);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
@@ -111,25 +112,24 @@ impl<H: Host> JobServer<H> {
         session.map(|session| session.stream)
     }
 
-    /// Ends every session as if its connection had broken. Nothing is sent any more.
+    /// Removes all sessions as if their connections had broken. Unsent bytes are dropped.
     pub fn close_all(&mut self) {
         for key in self.sessions.keys() {
             self.disconnect(key);
         }
     }
 
-    /// The stream of a session, while it lasts.
+    /// The stream of a session, if it exists.
     pub fn stream(&mut self, index: usize) -> Option<&mut H::Stream> {
         self.sessions.get_mut(index).map(|session| &mut session.stream)
     }
 
-    /// Begins a connection of the broker that has no session: see
-    /// [`Bridge`](crate::Bridge).
+    /// Adds a connection without a session: see [`Bridge`](crate::Bridge).
     pub fn connect_bridged(&mut self, descriptor: i32, address: &str) -> ConnectionKey {
         self.broker.connect(descriptor, address)
     }
 
-    /// Handles whole packets of a connection without a session.
+    /// Handles complete packets of a connection without a session.
     pub fn bridged_packets(&mut self, key: ConnectionKey, packets: &[u8]) {
         let mut rest = packets;
         while let Ok(Decoded::Whole { packet, used }) = decode(rest) {
@@ -137,29 +137,29 @@ impl<H: Host> JobServer<H> {
             self.broker.packet(key, (&packet).into(), self.now, outlet);
             rest = &rest[used..];
         }
-        debug_assert!(rest.is_empty(), "a bridge sends whole packets");
+        debug_assert!(rest.is_empty(), "a bridge sent an incomplete packet");
     }
 
-    /// The connections without a session.
+    /// The bridge to connections without a session.
     pub fn bridge(&mut self) -> &mut H::Bridge {
         &mut self.sessions.bridge
     }
 
-    /// Notes that a session's stream can be read, or that it has ended.
+    /// Records that a session's stream is readable; `closed` says that its end was reported.
     pub fn readable(&mut self, index: usize, closed: bool) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         session.readable(closed);
         self.queue_if_ready(index);
     }
 
-    /// Notes that a session's stream takes bytes again.
+    /// Records that a session's stream is writable again.
     pub fn writable(&mut self, index: usize) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         if strikes(Defect::SendNotResumed) {
             return;
         }
         session.writable();
-        self.sessions.mark_dirty(index, true);
+        self.sessions.queue_flush(index, true);
     }
 
     pub(crate) fn queue_if_ready(&mut self, index: usize) {
@@ -171,19 +171,19 @@ impl<H: Host> JobServer<H> {
         }
     }
 
-    /// Everything of a turn but waiting and the last sends: what is due, what has
-    /// come, and a piece of a list.
+    /// Runs a turn without its last flush: timers that are due, one receive per ready
+    /// session, and one piece of a list.
     pub fn turn(&mut self, poller: &mut impl Poller<H::Stream>) {
         self.now = self.clock.now();
-        self.sessions.tick(self.now.ticks);
+        self.sessions.tick(self.now.monotonic);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.tick(self.now, outlet);
-        // Sessions that are not done queue again, behind the others.
+        // A session with more to receive is added to the new `ready`.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         for index in ready.drain(..) {
             self.serve(index);
-            // Copying it is most of its cost, and least while the processor still
-            // has it at hand.
+            // Copying a large body to the socket is most of its cost, and cheapest while
+            // it is in the processor's cache.
             if self.sessions.take_large() {
                 self.flush(poller);
             }
@@ -192,17 +192,17 @@ impl<H: Host> JobServer<H> {
         self.write_list();
     }
 
-    /// Sends what waits to be sent, and ends sessions that are to be closed.
+    /// Flushes the queued sessions, and closes sessions that have a close reason.
     pub fn flush(&mut self, poller: &mut impl Poller<H::Stream>) {
-        // Closing sessions can give others something to send, and sending can find
-        // sessions that are to be closed.
+        // Closing a session can queue packets for others, and a failed send closes a
+        // session.
         loop {
             let (ready, listing) = (&mut self.ready, &mut self.listing);
             self.sessions.flush(poller, |index, session| {
                 if session.is_ready() && !std::mem::replace(&mut session.queued, true) {
                     ready.push(index);
                 }
-                list_writer::go_on(index, session, listing);
+                list_writer::queue_next_piece(index, session, listing);
             });
             let Some(session) = self.sessions.pop_closing() else { break };
             self.close(session, poller);
@@ -218,64 +218,64 @@ impl<H: Host> JobServer<H> {
         poller.closed(session.stream);
     }
 
-    /// Whether a turn could do something without anything new being reported.
+    /// Whether the next turn has work, even if the driver reports nothing.
     pub fn is_busy(&self) -> bool {
         !self.ready.is_empty() || !self.listing.is_empty()
     }
 
-    /// When the next turn has something to do, if nothing is reported before: on the
-    /// clock that only goes forward (milliseconds), and on the calendar (seconds).
-    pub fn next_due(&self) -> (Option<u64>, Option<u64>) {
+    /// The next deadline on each clock, at which a turn is due.
+    pub fn next_due(&self) -> (Option<Millis>, Option<UnixSeconds>) {
         self.broker.next_due()
     }
 
-    /// Sets a timer of the driver's, this many milliseconds from now.
-    pub fn set_timer(&mut self, after: u64, timer: DriverTimer) {
-        self.broker.set_timer(self.clock.ticks() + after, timer);
+    /// Sets a timer of the driver, `after_ms` milliseconds from now.
+    pub fn set_timer(&mut self, after_ms: u64, timer: DriverTimer) {
+        self.broker.set_timer(self.clock.monotonic() + Millis(after_ms), timer);
     }
 
-    /// A timer of the driver's that is due. Said once.
+    /// Returns and removes a timer of the driver that has fired.
     pub fn take_fired(&mut self) -> Option<DriverTimer> {
         self.sessions.fired.pop()
     }
 
-    /// What a text command asked of the driver. Said once.
-    pub fn take_request(&mut self) -> Option<Request> {
+    /// Returns and removes the request of a text command to the driver.
+    pub fn take_request(&mut self) -> Option<DriverRequest> {
         self.request.take()
     }
 
-    /// Ends every job that is left. Returns how many there were.
-    pub fn give_up_jobs(&mut self) -> usize {
+    /// Fails all remaining jobs. Returns the number of jobs.
+    pub fn fail_remaining_jobs(&mut self) -> usize {
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
-        self.broker.give_up_jobs(outlet)
+        self.broker.fail_remaining_jobs(outlet)
     }
 
-    /// Holds nothing back any more.
-    pub fn release(&mut self) {
-        self.sessions.release();
+    /// Queues all held acknowledgements for the next flush.
+    pub fn release_held_acks(&mut self) {
+        self.sessions.release_held_acks();
     }
 
-    /// Whether nothing waits to be sent.
+    /// Whether no session has unsent bytes.
     pub fn is_all_sent(&self) -> bool {
         self.sessions.is_all_sent()
     }
 
-    /// What became of all replies that were held.
+    /// Held replies, counted by kind and outcome.
     pub fn delayed_reply_counts(&self) -> DelayedReplyCounts {
         DelayedReplyCounts { grab: self.broker.long_polls(), ack: self.sessions.acks.counts() }
     }
 
-    /// Counts everything anew, as [`Broker::recount`] does. For tests.
+    /// Checks that broker and sessions are consistent, as [`Broker::recount`] does. For
+    /// tests.
     ///
     /// # Panics
-    /// If a counter is wrong.
+    /// If they are not.
     pub fn recount(&self) {
         self.broker.recount();
         assert_eq!(self.sessions.count_held_acks(), self.sessions.acks.counts().pending());
     }
 
     /// Seconds since the server started.
-    pub fn uptime(&self) -> u64 {
-        self.clock.ticks().saturating_sub(self.started) / 1000
+    pub fn uptime_seconds(&self) -> u64 {
+        self.clock.monotonic().since(self.started).as_seconds()
     }
 }

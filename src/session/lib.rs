@@ -1,10 +1,9 @@
 //! The job server without sockets, threads or a clock.
 //!
-//! A session is one connection: bytes in, packets and lines out of them, and the
-//! queue of what is to be sent. [`JobServer`] is all sessions around one broker.
-//! Whoever drives it brings a [`Host`]: byte streams, a clock, and a place for what is
-//! worth a line in a log. `gearmand` brings sockets and an event loop; a simulation
-//! brings memory and a clock of its own.
+//! A session is one connection: it splits received bytes into packets and lines, and
+//! queues the answers. [`JobServer`] is all sessions around one broker. Its driver
+//! implements [`Host`]: byte streams, a clock and a log. `gearmand` drives it with sockets
+//! and an event loop; a simulation drives it with streams in memory and a simulated clock.
 //!
 //! Must not: do I/O other than through a [`Stream`], or read a clock other than
 //! through a [`Clock`].
@@ -28,4 +27,4 @@ mod tests;
 
 pub use close::CloseReason;
 pub use host::{Bridge, Clock, Host, Journal, NoBridge, Origin, Poller, Stream};
-pub use job_server::{JobServer, Request, Settings};
+pub use job_server::{DriverRequest, JobServer, JobServerSettings};

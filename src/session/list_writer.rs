@@ -1,5 +1,5 @@
-//! Lists on their way to administrators: one piece of one list per turn, so that
-//! neither a long list nor many of them delay a job.
+//! Writing of lists for administrators: one piece of one list per turn, so that neither a
+//! long list nor many lists delay a job.
 //!
 //! Must not: know what is in a list.
 
@@ -9,20 +9,24 @@ use crate::host::Host;
 use crate::job_server::JobServer;
 use crate::send_queue::SendQueue;
 use crate::session::Session;
-use gearman_admin::List;
+use gearman_admin::AdminList;
 use gearman_broker::ConnectionKey;
 
 /// A list that is being written for a peer.
 pub(crate) struct Listing {
-    pub(crate) list: List,
-    /// What the peer gets behind it.
+    pub(crate) list: AdminList,
+    /// Packets and answers that are sent after the list.
     pub(crate) held: SendQueue,
     /// Whether the session is queued for the next piece.
     is_queued: bool,
 }
 
-/// Queues a session for the next piece of its list, if it can be written on.
-pub(crate) fn go_on<S>(index: usize, session: &mut Session<S>, queue: &mut VecDeque<usize>) {
+/// Queues a session for the next piece of its list, unless it is backpressured.
+pub(crate) fn queue_next_piece<S>(
+    index: usize,
+    session: &mut Session<S>,
+    queue: &mut VecDeque<usize>,
+) {
     if !session.is_backpressured()
         && let Some(listing) = &mut session.listing
         && !std::mem::replace(&mut listing.is_queued, true)
@@ -32,8 +36,8 @@ pub(crate) fn go_on<S>(index: usize, session: &mut Session<S>, queue: &mut VecDe
 }
 
 impl<H: Host> JobServer<H> {
-    /// Queues a list.
-    pub(crate) fn begin_list(&mut self, to: ConnectionKey, list: List) {
+    /// Starts a list.
+    pub(crate) fn begin_list(&mut self, to: ConnectionKey, list: AdminList) {
         let Some(session) = self.sessions.get_mut(to.index()) else { return };
         session.listing =
             Some(Box::new(Listing { list, held: SendQueue::default(), is_queued: true }));
@@ -49,8 +53,8 @@ impl<H: Host> JobServer<H> {
         if session.close_reason.is_some() {
             return;
         }
-        // What is written is sent, and then it is seen how to go on.
+        // The flush of this piece queues the next one.
         session.write_list(&self.broker);
-        self.sessions.mark_dirty(index, false);
+        self.sessions.queue_flush(index, false);
     }
 }

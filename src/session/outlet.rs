@@ -1,49 +1,51 @@
-//! The broker's way out: packets go to sessions, reports to the journal.
+//! [`Outlet`]: the outbox of the broker. Packets go to sessions, reports to the journal.
 //!
-//! Owns the send order: which packets are urgent because they let a peer go on.
+//! Owns the send class of each packet: packets that let a peer continue its work are
+//! urgent.
 //!
-//! Must not: decide what is sent.
+//! Must not: decide which packets are sent.
 
 use bytes::Bytes;
 
 use crate::host::{Host, Journal};
 use crate::sessions::Sessions;
-use gearman_broker::{ConnectionKey, DriverTimer, Outbox, SHARED};
+use gearman_broker::{
+    ConnectionKey, DriverTimer, Millis, Outbox, SHARED_BODY_BYTES_MIN, UnixSeconds,
+};
 use gearman_protocol::{Command, Magic, encode, encode_head};
 
-/// What a packet is to its receiver, as far as it matters for when it is sent.
+/// Class of a packet in the send order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// JOB_CREATED for a job whose result is waited for. It may wait for what comes
-    /// next.
+pub(crate) enum SendClass {
+    /// JOB_CREATED for a foreground job; normal, and may be held for the next packet.
     Acknowledgement,
-    /// An answer that no work depends on.
-    Answer,
-    /// A worker's report on its job.
+    /// Normal: no work depends on the packet.
+    Normal,
+    /// A worker's report on a job; urgent.
     Report {
         /// Whether the job ends with it.
         is_last: bool,
     },
-    /// What work begins with, or goes on: a job, or NOOP.
-    Call,
+    /// Urgent: the receiver can continue its work, for example with a job or a NOOP.
+    Urgent,
 }
 
-impl Kind {
-    fn of(command: Command) -> Kind {
+impl SendClass {
+    fn of(command: Command) -> SendClass {
         match command {
-            Command::JobCreated | Command::NoJob => Kind::Answer,
+            Command::JobCreated | Command::NoJob => SendClass::Normal,
             Command::WorkComplete | Command::WorkFail | Command::WorkException => {
-                Kind::Report { is_last: true }
+                SendClass::Report { is_last: true }
             }
             Command::WorkData | Command::WorkWarning | Command::WorkStatus => {
-                Kind::Report { is_last: false }
+                SendClass::Report { is_last: false }
             }
-            _ => Kind::Call,
+            _ => SendClass::Urgent,
         }
     }
 }
 
-/// The broker's way out, for one call.
+/// The outbox of the broker, for one call.
 pub(crate) struct Outlet<'a, H: Host> {
     pub(crate) sessions: &'a mut Sessions<H>,
     pub(crate) journal: &'a mut H::Journal,
@@ -52,13 +54,13 @@ pub(crate) struct Outlet<'a, H: Host> {
 impl<H: Host> Outlet<'_, H> {
     fn write(
         &mut self,
-        kind: Kind,
+        class: SendClass,
         to: ConnectionKey,
         command: Command,
         args: &[&[u8]],
         body: &[u8],
-    ) -> Option<u64> {
-        self.sessions.append(to, kind, |queue| {
+    ) -> Option<Millis> {
+        self.sessions.append(to, class, |queue| {
             encode(queue.bytes(), Magic::Response, command, args, body);
         })
     }
@@ -76,31 +78,31 @@ impl<H: Host> Outbox for Outlet<'_, H> {
         if command == Command::Error {
             self.report_refusal(to, args);
         }
-        self.write(Kind::of(command), to, command, args, body);
+        self.write(SendClass::of(command), to, command, args, body);
     }
 
-    fn send_with_next(
+    fn send_delayable(
         &mut self,
         to: ConnectionKey,
         command: Command,
         args: &[&[u8]],
         body: &[u8],
-    ) -> Option<u64> {
-        self.write(Kind::Acknowledgement, to, command, args, body)
+    ) -> Option<Millis> {
+        self.write(SendClass::Acknowledgement, to, command, args, body)
     }
 
     fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
-        if body.len() < SHARED {
+        if body.len() < SHARED_BODY_BYTES_MIN {
             return self.send(to, command, args, body);
         }
-        self.sessions.append(to, Kind::of(command), |queue| {
+        self.sessions.append(to, SendClass::of(command), |queue| {
             encode_head(queue.bytes(), Magic::Response, command, args, body.len());
             queue.push_body(body.clone());
         });
         self.sessions.has_large = true;
     }
 
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
         self.journal.accepted(function, unique, due);
     }
 
@@ -109,7 +111,7 @@ impl<H: Host> Outbox for Outlet<'_, H> {
         self.journal.gave_up(handle, function, unique, attempts);
     }
 
-    fn timer(&mut self, timer: DriverTimer, due: u64) {
+    fn timer(&mut self, timer: DriverTimer, due: Millis) {
         match timer {
             DriverTimer::DelayedAck(key) => self.sessions.expire_ack(key, due),
             other => self.sessions.fired.push(other),

@@ -1,8 +1,8 @@
-//! [`SendQueue`]: what waits to be sent to a peer. Small packets stand one behind the
-//! other in a buffer, and between them large bodies, which stay in the memory that they
-//! came in, however many peers get them.
+//! [`SendQueue`]: the unsent bytes of a session. Small packets are concatenated in a
+//! buffer. Large bodies are kept in the memory that they were received into, which all
+//! sessions that send them share.
 //!
-//! Must not: wait.
+//! Must not: block.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -10,51 +10,51 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 use bytes::{Buf, Bytes};
 use gearman_broker::defects::{Defect, strikes};
 
-/// A buffer larger than this is given back when it is empty.
-const KEPT: usize = 16 << 10;
-/// Pieces that are sent with one call.
-const PIECES: usize = 32;
+/// Capacity up to which an empty buffer is kept; a larger one is freed.
+const EMPTY_BUFFER_BYTES_MAX: usize = 16 << 10;
+/// Slices passed to one vectored write.
+const SEND_SLICES_MAX: usize = 32;
 
-/// What waits to be sent.
+/// The unsent bytes of a session.
 #[derive(Default)]
 pub(crate) struct SendQueue {
     bytes: Vec<u8>,
-    /// How much of `bytes` is sent.
+    /// Number of bytes at the start of `bytes` that were sent.
     sent: usize,
-    /// Large bodies, each with the place in `bytes` before which it is sent.
+    /// Large bodies, each with the offset in `bytes` before which it is sent.
     bodies: VecDeque<(usize, Bytes)>,
-    /// Bytes of all bodies.
+    /// Unsent bytes of all bodies.
     body_bytes: usize,
 }
 
 impl SendQueue {
-    /// How many bytes wait.
+    /// The number of unsent bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.sent + self.body_bytes
     }
 
-    /// Where packets are appended.
+    /// The buffer to which packets are appended.
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// Appends a body without copying it.
     pub(crate) fn push_body(&mut self, body: Bytes) {
-        assert!(!body.is_empty(), "an empty body stood between packets");
+        assert!(!body.is_empty(), "an empty body was queued");
         self.body_bytes += body.len();
         self.bodies.push_back((self.bytes.len(), body));
     }
 
-    /// Appends what waits elsewhere, of which nothing is sent yet.
+    /// Appends another queue, of which nothing was sent.
     pub(crate) fn append(&mut self, other: SendQueue) {
-        assert_eq!(other.sent, 0, "a part of what waits elsewhere was sent");
+        assert_eq!(other.sent, 0, "part of the appended queue was sent");
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
         self.body_bytes += other.body_bytes;
     }
 
-    /// All of it as one piece, for a receiver in this process.
+    /// All unsent bytes in one buffer, for a bridge.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         if self.bodies.is_empty() {
             return self.bytes;
@@ -70,11 +70,11 @@ impl SendQueue {
         all
     }
 
-    /// Sends what waits, as far as the socket takes it. Returns whether that was
-    /// all.
+    /// Sends until the queue is empty or the socket accepts no more. Returns whether the
+    /// queue is empty.
     ///
     /// # Errors
-    /// When the connection is broken.
+    /// If the connection is broken.
     pub(crate) fn send(&mut self, socket: &mut impl Write) -> io::Result<bool> {
         while self.len() > 0 {
             let (offered, result) = self.offer(socket);
@@ -93,29 +93,29 @@ impl SendQueue {
                 Err(e) => return Err(e),
             }
         }
-        assert!(self.bodies.is_empty(), "a body was not sent with its bytes");
+        assert!(self.bodies.is_empty(), "an empty queue has a body");
         self.sent = 0;
         self.bytes.clear();
-        if self.bytes.capacity() > KEPT {
+        if self.bytes.capacity() > EMPTY_BUFFER_BYTES_MAX {
             self.bytes = Vec::new();
         }
         Ok(true)
     }
 
-    /// One send: how much was offered, and how much the socket took.
+    /// One write. Returns the number of bytes offered, and the result.
     fn offer(&self, socket: &mut impl Write) -> (usize, io::Result<usize>) {
         if self.bodies.is_empty() {
             let rest = &self.bytes[self.sent..];
             return (rest.len(), socket.write(rest));
         }
-        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let mut pieces = [IoSlice::new(&[]); SEND_SLICES_MAX];
         let (mut count, mut from) = (0, self.sent);
-        for (place, body) in self.bodies.iter().take(PIECES / 2) {
+        for (place, body) in self.bodies.iter().take(SEND_SLICES_MAX / 2) {
             pieces[count] = IoSlice::new(&self.bytes[from..*place]);
             pieces[count + 1] = IoSlice::new(body);
             (count, from) = (count + 2, *place);
         }
-        if count < PIECES {
+        if count < SEND_SLICES_MAX {
             pieces[count] = IoSlice::new(&self.bytes[from..]);
             count += 1;
         }
@@ -123,7 +123,7 @@ impl SendQueue {
         (pieces.iter().map(|piece| piece.len()).sum(), socket.write_vectored(pieces))
     }
 
-    /// Counts this many bytes as sent.
+    /// Removes this many bytes, which were sent.
     fn advance(&mut self, mut count: usize) {
         loop {
             let end = self.bodies.front().map_or(self.bytes.len(), |&(place, _)| place);
@@ -144,9 +144,9 @@ impl SendQueue {
         }
     }
 
-    /// Checks that the byte counts agree with the parts.
+    /// Checks the byte counts and offsets.
     fn check_counts(&self) {
-        assert!(self.sent <= self.bytes.len(), "more was sent than was there");
+        assert!(self.sent <= self.bytes.len(), "more bytes were sent than were queued");
         debug_assert_eq!(
             self.body_bytes,
             self.bodies.iter().map(|(_, body)| body.len()).sum::<usize>(),
@@ -155,11 +155,11 @@ impl SendQueue {
         debug_assert!(
             self.bodies.iter().map(|&(place, _)| place).is_sorted()
                 && self.bodies.iter().all(|&(p, _)| (self.sent..=self.bytes.len()).contains(&p)),
-            "a body stands where it cannot be sent"
+            "the offset of a body is out of range or out of order"
         );
     }
 
-    /// Gives up the part of the buffer that is sent, if it is most of it.
+    /// Removes the sent part of the buffer, if it is more than half.
     fn compact(&mut self) {
         if self.sent > self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);
@@ -169,7 +169,7 @@ impl SendQueue {
     }
 }
 
-/// How many bytes are sent twice: none, but for a deliberate defect.
+/// The number of bytes to send twice: 0, unless a deliberate defect strikes.
 fn repeated(count: usize, offered: usize) -> usize {
     usize::from(count > 1 && count < offered && strikes(Defect::ByteSentTwice))
 }
@@ -178,7 +178,7 @@ fn repeated(count: usize, offered: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// A socket that takes so many bytes per call, and now and then none.
+    /// A socket that accepts `width` bytes per call, and none in every third call.
     struct Narrow {
         width: usize,
         calls: usize,
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_and_bodies_arrive_in_order_however_little_the_socket_takes() {
+    fn packets_and_bodies_are_sent_in_order_with_any_size_of_partial_writes() {
         for width in [1, 2, 3, 7, 50, 1000] {
             let mut socket = Narrow { width, calls: 0, taken: Vec::new() };
             let mut queue = SendQueue::default();
@@ -220,7 +220,7 @@ mod tests {
                     queue.push_body(Bytes::copy_from_slice(&body));
                     expected.extend_from_slice(&body);
                 }
-                // Sending goes on while more is appended.
+                // More is appended after each partial send.
                 queue.send(&mut socket).expect("a socket that does not break");
                 assert_eq!(queue.len(), expected.len() - socket.taken.len());
             }
@@ -230,12 +230,12 @@ mod tests {
         }
     }
 
-    /// A socket that takes this many bytes and no more.
+    /// A socket that accepts this many bytes per call.
     fn narrow(width: usize) -> Narrow {
         Narrow { width, calls: 0, taken: Vec::new() }
     }
 
-    /// Heads and bodies by turns, and the same as one piece.
+    /// A queue of alternating heads and bodies, and its bytes.
     fn queue_of(bodies: u8) -> (SendQueue, Vec<u8>) {
         let (mut queue, mut all) = (SendQueue::default(), Vec::new());
         for number in 0..bodies {
@@ -252,13 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn more_bodies_than_one_call_takes_arrive_in_order() {
+    fn more_bodies_than_fit_into_one_call_are_sent_in_order() {
         for (bodies, calls) in [(7, 1), (8, 2), (9, 2), (16, 4), (50, 10)] {
             let (mut queue, all) = queue_of(bodies);
             let mut socket = narrow(1000);
             while !queue.send(&mut socket).expect("a socket that does not break") {}
             assert_eq!(socket.taken, all);
-            // One of three takes nothing.
+            // Every third call accepts nothing.
             assert_eq!(socket.calls, calls, "{bodies}");
         }
     }
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_is_given_up_when_it_is_more_than_half_of_the_buffer() {
+    fn the_sent_part_is_removed_when_it_is_more_than_half_of_the_buffer() {
         for (taken, sent, left) in [(4, 4, 10), (5, 5, 10), (6, 0, 4), (9, 0, 1)] {
             let mut queue = SendQueue::default();
             queue.bytes().extend([b'x'; 10]);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_is_given_back_when_all_of_it_is_sent() {
+    fn a_large_buffer_is_freed_when_all_of_it_was_sent() {
         for (capacity, kept) in [(16 << 10, 16 << 10), ((16 << 10) + 1, 0), (100, 100)] {
             let mut queue = SendQueue { bytes: Vec::with_capacity(capacity), ..Default::default() };
             queue.bytes().push(b'x');

@@ -1,10 +1,10 @@
 //! [`Session`]: one connection, bytes in and bytes out.
 //!
-//! Owns the two buffers and the backpressure between them. The driver's poller is
-//! edge-triggered: it says once that there is something to read, and what was left
-//! unread is remembered here.
+//! Owns the receive buffer, the send queue and the backpressure between them. The driver's
+//! poller is edge-triggered: it reports once that a stream is readable, so the session
+//! remembers whether bytes may be left in it.
 //!
-//! Must not: understand what the bytes mean.
+//! Must not: parse the bytes.
 
 use std::io::{self, ErrorKind};
 
@@ -16,25 +16,25 @@ use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedAck;
 use gearman_broker::{Broker, ConnectionKey};
 
-/// Bytes waiting to be sent at which a peer's own requests wait too.
+/// Number of unsent bytes from which a peer's requests are not read.
 const BACKPRESSURE_BYTES: usize = 1 << 20;
-/// A buffer larger than this is given back when it is empty; a packet larger than
-/// this gets memory of its own.
-pub(super) const LARGE: usize = 16 << 10;
-/// Most memory that is taken for bytes of a large packet before they came.
-const CHUNK: usize = 1 << 20;
-/// Room behind a large packet for the small one that may follow it: who has done a
-/// job asks for the next.
-pub(super) const SLACK: usize = 256;
+/// Largest size of a small packet. A larger packet is received into a buffer that it can
+/// keep; a larger buffer is freed when it is empty.
+pub(super) const SMALL_PACKET_BYTES_MAX: usize = 16 << 10;
+/// Most memory allocated for bytes of a large packet that have not arrived.
+const EXPECTED_BYTES_MAX: usize = 1 << 20;
+/// Room after a large packet for the small one that may follow it, such as the grab after
+/// a result.
+pub(super) const FOLLOWING_PACKET_BYTES: usize = 256;
 
-/// How a receive ended.
+/// Result of a receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// This many bytes came.
+    /// This many bytes were received.
     Bytes(usize),
-    /// None for now.
+    /// No bytes have arrived.
     Nothing,
-    /// None ever again.
+    /// The stream has ended.
     End,
 }
 
@@ -43,42 +43,41 @@ pub(crate) struct Session<S> {
     pub(crate) stream: S,
     pub(super) origin: Origin,
     pub(super) key: ConnectionKey,
-    /// Received and not understood yet: a part of a packet, or whole ones while
-    /// backpressure holds them.
+    /// Received bytes that were not handled: part of a packet, or whole packets while the
+    /// session is backpressured.
     pub(super) input: Vec<u8>,
-    /// Bytes that `input` must hold before it is worth another look.
+    /// Number of bytes that `input` must hold before it can be parsed further.
     pub(super) need: usize,
-    /// The size of the large packet that the peer sent lately, else 0. It is
-    /// trusted to send another one.
-    proven: usize,
-    /// Bytes to come, or at the start of `input`, that nobody wants.
+    /// Expected size of the peer's next packet if its last one was large, else 0.
+    expected_bytes: usize,
+    /// Number of bytes to discard, at the start of `input` or not received yet.
     pub(super) skip: usize,
     output: SendQueue,
-    /// Acknowledgements in `output` that wait for something to follow them.
+    /// Acknowledgements in `output` that may be held for another packet.
     pub(super) delayed_ack: DelayedAck,
-    /// Whether there may be bytes in the socket.
+    /// Whether the stream may have bytes to read.
     unread: bool,
-    /// Whether the peer will send no more.
+    /// Whether the driver reported the end of the stream.
     half_closed: bool,
-    /// Whether that was read: the connection ends with what waits to be sent.
+    /// Whether the end of the stream was read: the session ends when `output` is empty.
     pub(super) ended: bool,
-    /// A list that is being written for the peer. Its requests wait meanwhile.
+    /// The list that is being written for the peer. Its requests are not handled meanwhile.
     pub(super) listing: Option<Box<Listing>>,
-    /// Whether the socket took less than it was given, and has not called since.
+    /// Whether the last write was partial and the stream is not writable again.
     blocked: bool,
-    /// Whether the poller watches for that call.
+    /// Whether the poller watches for the stream to become writable.
     watching: bool,
-    /// Whether the connection is in the queue of those to be served.
+    /// Whether the session is in the queue of ready sessions.
     pub(super) queued: bool,
-    /// Whether the connection is in the list of those with something to send,
-    /// and in the list of those with something urgent.
+    /// Whether the session is in the list for normal flushes, and in the one for urgent
+    /// flushes.
     listed: [bool; 2],
-    /// Why the session ends, once that is certain.
+    /// Why the session is closed in the next flush, if it is.
     pub(super) close_reason: Option<CloseReason>,
 }
 
 impl<S> Session<S> {
-    /// A session whose peer has said nothing yet.
+    /// A session that has received nothing.
     pub(super) fn new(stream: S, origin: Origin, key: ConnectionKey) -> Session<S> {
         Session {
             stream,
@@ -86,7 +85,7 @@ impl<S> Session<S> {
             key,
             input: Vec::new(),
             need: 1,
-            proven: 0,
+            expected_bytes: 0,
             skip: 0,
             output: SendQueue::default(),
             delayed_ack: DelayedAck::default(),
@@ -102,28 +101,28 @@ impl<S> Session<S> {
         }
     }
 
-    /// Whether the connection is in one of the lists of those to be sent to.
+    /// Whether the session is in the list for urgent, or for normal, flushes.
     pub(super) fn listed(&mut self, urgent: bool) -> &mut bool {
         &mut self.listed[usize::from(urgent)]
     }
 
-    /// Whether the connection is in any of these lists.
+    /// Whether the session is in any list for flushes.
     pub(super) fn is_listed(&self) -> bool {
         self.listed != [false; 2]
     }
 
-    /// Notes that there is something to read, or that there will be no more.
+    /// Records that the stream is readable, and whether its end was reported.
     pub(super) fn readable(&mut self, half_closed: bool) {
         self.unread = true;
         self.half_closed |= half_closed;
     }
 
-    /// Notes that the socket takes bytes again.
+    /// Records that the stream is writable again.
     pub(super) fn writable(&mut self) {
         self.blocked = false;
     }
 
-    /// Whether serving the connection could do something.
+    /// Whether the session has something to receive or handle.
     pub(super) fn is_ready(&self) -> bool {
         !self.is_backpressured()
             && self.listing.is_none()
@@ -131,29 +130,29 @@ impl<S> Session<S> {
             && (self.unread || self.input.len() >= self.need)
     }
 
-    /// Whether more answers wait than a peer may pile up by asking.
+    /// Whether the number of unsent bytes is at the limit from which no request is handled.
     pub(super) fn is_backpressured(&self) -> bool {
         self.backlog() >= BACKPRESSURE_BYTES
     }
 
-    /// Bytes that wait to be sent.
+    /// The number of unsent bytes.
     pub(super) fn backlog(&self) -> usize {
         let held = self.listing.as_ref().map_or(0, |listing| listing.held.len());
         self.output.len() + held
     }
 
-    /// Where answers are appended: behind a list that is being written.
+    /// The queue to which answers are appended: after a list that is being written.
     pub(super) fn output(&mut self) -> &mut SendQueue {
-        assert!(self.close_reason.is_none(), "a session got a packet after its close reason");
+        assert!(self.close_reason.is_none(), "a packet was queued for a session to be closed");
         match &mut self.listing {
             Some(listing) => &mut listing.held,
             None => &mut self.output,
         }
     }
 
-    /// Writes the next piece of the list. Returns whether that was the end.
+    /// Writes the next piece of the list. Returns whether the list is complete.
     pub(super) fn write_list(&mut self, broker: &Broker) -> bool {
-        assert!(self.close_reason.is_none(), "a session got a list after its close reason");
+        assert!(self.close_reason.is_none(), "a list was written for a session to be closed");
         let Some(listing) = &mut self.listing else { return true };
         if !listing.list.write_piece(broker, self.output.bytes()) {
             return false;
@@ -163,70 +162,70 @@ impl<S> Session<S> {
         true
     }
 
-    /// Whether the peer's next packet is probably large.
+    /// Whether the peer's next packet is expected to be large.
     pub(super) fn expects_large(&self) -> bool {
-        self.proven > 0 && self.input.is_empty()
+        self.expected_bytes > 0 && self.input.is_empty()
     }
 }
 
 impl<S: Stream> Session<S> {
-    /// Receives once, what is probably a large packet of the same size as the last
-    /// one, into memory that it can keep.
+    /// Receives once into a buffer for a packet of the expected size, which the packet can
+    /// keep. Uses `large_buffer` if its capacity fits.
     ///
     /// # Errors
-    /// When the connection is broken.
-    pub(super) fn receive_large(&mut self, landing: &mut Vec<u8>) -> io::Result<Received> {
-        let room = self.proven + SLACK;
-        self.input = std::mem::take(landing);
+    /// If the connection is broken.
+    pub(super) fn receive_large(&mut self, large_buffer: &mut Vec<u8>) -> io::Result<Received> {
+        let room = self.expected_bytes + FOLLOWING_PACKET_BYTES;
+        self.input = std::mem::take(large_buffer);
         self.input.clear();
         if self.input.capacity() < room || self.input.capacity() > room + room / 8 {
             self.input = Vec::with_capacity(room);
         }
-        self.receive_behind()
+        self.receive_into_input()
     }
 
-    /// Keeps what was not dealt with of a receive: the beginning of a packet for
+    /// Stores the received bytes that were not handled: the beginning of a packet, for
     /// which `need` is set.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
-        assert!(self.input.is_empty(), "bytes were received past those that waited");
-        if self.need > LARGE {
-            self.input.reserve_exact(self.need.min(bytes.len() + self.proven));
+        assert!(self.input.is_empty(), "bytes were received before earlier ones were handled");
+        if self.need > SMALL_PACKET_BYTES_MAX {
+            self.input.reserve_exact(self.need.min(bytes.len() + self.expected_bytes));
         } else if self.unread {
-            // More small packets came than were asked for.
-            self.proven = 0;
+            // Small packets filled the receive buffer.
+            self.expected_bytes = 0;
         }
         let lost = usize::from(bytes.len() > 1 && strikes(Defect::PartialPacketCut));
         self.input.extend_from_slice(&bytes[..bytes.len() - lost]);
     }
 
-    /// Whether more of a large packet may have come already.
+    /// Whether `input` has part of a large packet, and more of it may have arrived.
     pub(super) fn is_amid_large(&self) -> bool {
-        self.unread && self.need > LARGE && self.input.len() < self.need
+        self.unread && self.need > SMALL_PACKET_BYTES_MAX && self.input.len() < self.need
     }
 
-    /// Notes that there was a whole packet of this size.
+    /// Records the size of a complete packet.
     pub(super) fn note_size(&mut self, size: usize) {
-        if size > LARGE {
-            self.proven = size.min(CHUNK);
+        if size > SMALL_PACKET_BYTES_MAX {
+            self.expected_bytes = size.min(EXPECTED_BYTES_MAX);
         }
     }
 
-    /// Receives once, into `buffer`.
+    /// Receives once into `buffer`.
     ///
     /// # Errors
-    /// When the connection is broken.
+    /// If the connection is broken.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         let read = self.stream.read(buffer);
         self.note_received(read, buffer.len())
     }
 
-    /// What a receive into this much room has led to.
+    /// Converts the result of a read into `room` bytes.
     fn note_received(&mut self, read: io::Result<usize>, room: usize) -> io::Result<Received> {
         match read {
             Ok(0) => Ok(Received::End),
             Ok(n) => {
-                // A short read has emptied the socket, and the next byte will be
-                // an event; but the end that already came will not be another.
+                // A short read has emptied the stream, and the driver reports the next
+                // byte. But it does not report the end of the stream again.
                 self.unread = n == room || self.half_closed;
                 Ok(Received::Bytes(n))
             }
@@ -239,51 +238,53 @@ impl<S: Stream> Session<S> {
         }
     }
 
-    /// Receives once, behind what is in `input`. Memory is taken by what has come,
-    /// now or before, not by what a packet's header promises; and a large packet's
-    /// ends where the packet ends: it is kept as it is.
+    /// Receives once and appends to `input`. Memory is allocated in proportion to the bytes
+    /// received for this or the last packet, not by the length in a header. The buffer of a
+    /// large packet ends with the packet, so that the packet can keep it.
     ///
     /// # Errors
-    /// When the connection is broken.
+    /// If the connection is broken.
     pub(super) fn receive_more(&mut self) -> io::Result<Received> {
         let have = self.input.len();
-        if self.need > LARGE {
+        if self.need > SMALL_PACKET_BYTES_MAX {
             let missing = self.need.saturating_sub(have);
-            self.input.reserve_exact(missing.min(have.max(LARGE).max(self.proven)));
+            self.input.reserve_exact(
+                missing.min(have.max(SMALL_PACKET_BYTES_MAX).max(self.expected_bytes)),
+            );
         } else {
-            self.input.reserve(LARGE);
+            self.input.reserve(SMALL_PACKET_BYTES_MAX);
         }
-        self.receive_behind()
+        self.receive_into_input()
     }
 
-    /// Receives once into the room that `input` has.
-    fn receive_behind(&mut self) -> io::Result<Received> {
+    /// Receives once into the spare capacity of `input`.
+    fn receive_into_input(&mut self) -> io::Result<Received> {
         let room = self.input.capacity() - self.input.len();
         let read = self.stream.read_spare(&mut self.input);
         self.note_received(read, room)
     }
 
-    /// Forgets the first bytes of `input`. Returns memory that a large packet was
-    /// expected in, but did not come.
+    /// Removes the first bytes of `input`. Returns the buffer of an expected large packet if
+    /// small packets were received into it.
     pub(super) fn consume(&mut self, used: usize) -> Option<Vec<u8>> {
-        if self.input.capacity() <= LARGE || self.need > LARGE {
+        if self.input.capacity() <= SMALL_PACKET_BYTES_MAX || self.need > SMALL_PACKET_BYTES_MAX {
             self.input.drain(..used);
             return None;
         }
         if self.unread {
-            // More small packets came than there was room for.
-            self.proven = 0;
+            // Small packets filled the buffer.
+            self.expected_bytes = 0;
         }
         let rest = self.input[used..].to_vec();
         let memory = std::mem::replace(&mut self.input, rest);
-        (memory.capacity() <= CHUNK + SLACK).then_some(memory)
+        (memory.capacity() <= EXPECTED_BYTES_MAX + FOLLOWING_PACKET_BYTES).then_some(memory)
     }
 
-    /// Sends what waits, as far as the socket takes it; watches for the moment
-    /// when it takes more only after it did not take all.
+    /// Sends until the queue is empty or the stream accepts no more. Only after a partial
+    /// write the stream is watched until it is writable.
     ///
     /// # Errors
-    /// When the connection is broken.
+    /// If the connection is broken.
     pub(super) fn flush(&mut self, poller: &mut impl Poller<S>) -> io::Result<()> {
         if self.blocked || self.output.len() == 0 {
             return Ok(());
@@ -306,17 +307,17 @@ mod tests {
     use super::*;
     use crate::tests::host::{Memory, broker};
 
-    /// A session whose peer has sent a packet of this many bytes.
-    fn session(proven: usize) -> Session<Memory> {
+    /// A session whose peer has sent a packet of this size.
+    fn session(expected_bytes: usize) -> Session<Memory> {
         let mut broker = broker(0);
         let key = broker.connect(7, "local");
         let mut session = Session::new(Memory::default(), Origin::Local(7), key);
-        session.note_size(proven);
+        session.note_size(expected_bytes);
         session
     }
 
     #[test]
-    fn the_next_large_packet_is_received_at_once_with_the_small_one_behind_it() {
+    fn the_second_large_packet_and_a_small_one_after_it_are_received_in_one_call() {
         let mut session = session(100_000);
         session.stream.input.extend([b'x'; 100_012]);
         assert!(session.expects_large());
@@ -326,81 +327,90 @@ mod tests {
     }
 
     #[test]
-    fn memory_goes_round_where_it_is_not_needed() {
+    fn a_buffer_for_a_large_packet_is_returned_if_small_packets_arrive_instead() {
         let mut session = session(100_000);
-        let mut landing = Vec::new();
+        // Its capacity tells it from a newly allocated buffer.
+        let capacity = 100_000 + FOLLOWING_PACKET_BYTES + 1;
+        let mut large_buffer = Vec::with_capacity(capacity);
         for _ in 0..3 {
             session.stream.input.extend(b"small");
-            let before = landing.as_ptr();
-            session.receive_large(&mut landing).expect("receives");
-            assert!(before == session.input.as_ptr() || landing.capacity() == 0);
-            // The beginning of something small stays, and takes little.
-            landing = session.consume(3).expect("the memory");
-            assert_eq!((&session.input[..], landing.capacity()), (&b"ll"[..], 100_000 + SLACK));
+            session.receive_large(&mut large_buffer).expect("receives");
+            // The beginning of the next packet is moved to a small buffer.
+            large_buffer = session.consume(3).expect("the buffer");
+            assert_eq!((&session.input[..], large_buffer.capacity()), (&b"ll"[..], capacity));
             assert!(session.input.capacity() < 100);
             session.consume(2);
         }
-        assert!(session.expects_large(), "now and then something small comes, too");
+        assert!(session.expects_large(), "a few small packets do not change the expectation");
     }
 
     #[test]
     fn a_peer_that_sends_many_small_packets_is_not_expected_to_send_large_ones() {
-        let mut session = session(LARGE + 1);
-        session.stream.input.extend([b'x'; 2 * LARGE]);
+        let mut session = session(SMALL_PACKET_BYTES_MAX + 1);
+        session.stream.input.extend([b'x'; 2 * SMALL_PACKET_BYTES_MAX]);
         session.receive_large(&mut Vec::new()).expect("receives");
         session.consume(session.input.len());
         assert!(!session.expects_large());
     }
 
     #[test]
-    fn a_packet_above_16_kib_is_large_and_the_next_is_expected_to_be_no_larger_than_a_mebibyte() {
-        for (size, room) in [(LARGE, 0), (LARGE + 1, LARGE + 1 + SLACK), (5 << 20, CHUNK + SLACK)] {
+    fn after_a_packet_above_16_kib_a_buffer_of_at_most_1_mib_is_allocated_for_the_next() {
+        for (size, room) in [
+            (SMALL_PACKET_BYTES_MAX, 0),
+            (SMALL_PACKET_BYTES_MAX + 1, SMALL_PACKET_BYTES_MAX + 1 + FOLLOWING_PACKET_BYTES),
+            (5 << 20, EXPECTED_BYTES_MAX + FOLLOWING_PACKET_BYTES),
+        ] {
             let mut session = session(size);
             assert_eq!(session.expects_large(), room > 0);
             if room > 0 {
                 session.stream.input.push_back(b'x');
                 session.receive_large(&mut Vec::new()).expect("receives");
                 assert_eq!(session.input.capacity(), room);
-                assert!(!session.expects_large(), "it has something to go on with");
+                assert!(!session.expects_large(), "a packet has begun");
             }
         }
     }
 
     #[test]
-    fn memory_is_used_again_if_it_fits_the_next_large_packet_but_for_an_eighth() {
-        let room = 80_000 + SLACK;
+    fn a_buffer_is_reused_if_it_exceeds_the_expected_size_by_at_most_an_eighth() {
+        let room = 80_000 + FOLLOWING_PACKET_BYTES;
         for (capacity, fits) in
             [(room - 1, false), (room, true), (room + room / 8, true), (room + room / 8 + 1, false)]
         {
             let mut session = session(80_000);
             session.stream.input.push_back(b'x');
-            let mut landing = Vec::with_capacity(capacity);
-            let before = landing.as_ptr();
-            session.receive_large(&mut landing).expect("receives");
+            let mut large_buffer = Vec::with_capacity(capacity);
+            session.receive_large(&mut large_buffer).expect("receives");
             assert_eq!(session.input.capacity(), if fits { capacity } else { room });
-            assert!(!fits || session.input.as_ptr() == before, "{capacity} for {room}");
         }
     }
 
     #[test]
-    fn the_beginning_of_a_large_packet_gets_room_for_as_much_as_the_last_one_had() {
-        for (need, capacity) in [(LARGE + 1, LARGE + 1), (50_000, 50_000), (200_000, 80_100)] {
+    fn the_beginning_of_a_large_packet_reserves_at_most_the_size_of_the_last_one() {
+        for (need, capacity) in [
+            (SMALL_PACKET_BYTES_MAX + 1, SMALL_PACKET_BYTES_MAX + 1),
+            (50_000, 50_000),
+            (200_000, 80_100),
+        ] {
             let mut session = session(80_000);
             session.need = need;
             session.keep(&[b'x'; 100]);
             assert_eq!((session.input.len(), session.input.capacity()), (100, capacity));
         }
         let mut session = session(80_000);
-        session.need = LARGE;
+        session.need = SMALL_PACKET_BYTES_MAX;
         session.keep(&[b'x'; 100]);
-        assert!(session.input.capacity() < LARGE);
+        assert!(session.input.capacity() < SMALL_PACKET_BYTES_MAX);
     }
 
     #[test]
-    fn small_packets_that_fill_a_receive_end_the_expectation_of_large_ones() {
-        for (unread, need, expects) in
-            [(false, 1, true), (true, 1, false), (true, LARGE, false), (true, LARGE + 1, true)]
-        {
+    fn a_large_packet_is_no_longer_expected_after_small_ones_fill_a_receive() {
+        for (unread, need, expects) in [
+            (false, 1, true),
+            (true, 1, false),
+            (true, SMALL_PACKET_BYTES_MAX, false),
+            (true, SMALL_PACKET_BYTES_MAX + 1, true),
+        ] {
             let mut session = session(80_000);
             (session.unread, session.need) = (unread, need);
             session.keep(b"");
@@ -409,17 +419,17 @@ mod tests {
     }
 
     #[test]
-    fn a_receive_behind_a_part_takes_room_by_what_has_come() {
-        // What there is, what is needed, what the last large packet had, and the room.
-        for (have, need, proven, capacity) in [
-            (10, LARGE, 0, 10 + LARGE),
-            (10, LARGE + 1, 0, LARGE + 1),
-            (10, 100_000, 0, 10 + LARGE),
+    fn a_receive_of_more_of_a_packet_reserves_memory_in_proportion_to_the_received_bytes() {
+        // Received bytes, needed bytes, size of the last large packet, resulting capacity.
+        for (have, need, expected_bytes, capacity) in [
+            (10, SMALL_PACKET_BYTES_MAX, 0, 10 + SMALL_PACKET_BYTES_MAX),
+            (10, SMALL_PACKET_BYTES_MAX + 1, 0, SMALL_PACKET_BYTES_MAX + 1),
+            (10, 100_000, 0, 10 + SMALL_PACKET_BYTES_MAX),
             (30_000, 100_000, 0, 60_000),
             (30_000, 100_000, 50_000, 80_000),
             (60_000, 100_000, 50_000, 100_000),
         ] {
-            let mut session = session(proven);
+            let mut session = session(expected_bytes);
             session.input = Vec::with_capacity(have);
             session.input.resize(have, b'x');
             session.need = need;
@@ -431,12 +441,12 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_amid_a_large_packet_while_more_of_it_may_have_come() {
+    fn a_session_is_amid_a_large_packet_while_more_of_it_may_have_arrived() {
         for (unread, need, have, amid) in [
-            (true, LARGE + 1, LARGE, true),
-            (true, LARGE + 1, LARGE + 1, false),
-            (true, LARGE, 10, false),
-            (false, LARGE + 1, LARGE, false),
+            (true, SMALL_PACKET_BYTES_MAX + 1, SMALL_PACKET_BYTES_MAX, true),
+            (true, SMALL_PACKET_BYTES_MAX + 1, SMALL_PACKET_BYTES_MAX + 1, false),
+            (true, SMALL_PACKET_BYTES_MAX, 10, false),
+            (false, SMALL_PACKET_BYTES_MAX + 1, SMALL_PACKET_BYTES_MAX, false),
         ] {
             let mut session = session(0);
             (session.unread, session.need) = (unread, need);
@@ -446,14 +456,14 @@ mod tests {
     }
 
     #[test]
-    fn only_memory_that_a_large_packet_was_expected_in_is_taken_from_a_session() {
+    fn consume_returns_only_a_buffer_that_was_allocated_for_a_large_packet() {
         for (capacity, need, taken) in [
-            (LARGE, 1, false),
-            (LARGE + 1, 1, true),
-            (LARGE + 1, LARGE, true),
-            (LARGE + 1, LARGE + 1, false),
-            (CHUNK + SLACK, 1, true),
-            (CHUNK + SLACK + 1, 1, false),
+            (SMALL_PACKET_BYTES_MAX, 1, false),
+            (SMALL_PACKET_BYTES_MAX + 1, 1, true),
+            (SMALL_PACKET_BYTES_MAX + 1, SMALL_PACKET_BYTES_MAX, true),
+            (SMALL_PACKET_BYTES_MAX + 1, SMALL_PACKET_BYTES_MAX + 1, false),
+            (EXPECTED_BYTES_MAX + FOLLOWING_PACKET_BYTES, 1, true),
+            (EXPECTED_BYTES_MAX + FOLLOWING_PACKET_BYTES + 1, 1, false),
         ] {
             let mut session = session(0);
             session.input = Vec::with_capacity(capacity);
@@ -466,9 +476,9 @@ mod tests {
     }
 
     #[test]
-    fn very_large_memory_is_not_kept_for_the_next_one() {
+    fn a_buffer_above_1_mib_is_freed() {
         let mut session = session(0);
-        session.input = Vec::with_capacity(CHUNK * 2);
+        session.input = Vec::with_capacity(EXPECTED_BYTES_MAX * 2);
         assert!(session.consume(0).is_none());
         assert_eq!(session.input.capacity(), 0);
     }

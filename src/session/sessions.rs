@@ -1,74 +1,74 @@
-//! All sessions by the broker's index, and the order in which they are sent to.
+//! All sessions, by the index of their connection key, and the order in which their send
+//! queues are flushed.
 //!
 //! Must not: receive.
 
 use crate::CloseReason;
 use crate::host::{Bridge, Host, Poller};
-use crate::outlet::Kind;
+use crate::outlet::SendClass;
 use crate::send_queue::SendQueue;
 use crate::session::Session;
 use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::{AckDelays, AckFate};
-use gearman_broker::{ConnectionKey, DriverTimer};
+use gearman_broker::{ConnectionKey, DriverTimer, Millis};
 
-/// The sessions.
+/// All sessions of a job server.
 pub(crate) struct Sessions<H: Host> {
     slots: Vec<Option<Session<H::Stream>>>,
-    /// Those with something to send that lets their peer go on.
+    /// Sessions with an urgent packet to send.
     urgent: Vec<usize>,
-    /// Those with something to send.
-    dirty: Vec<usize>,
-    /// Those to be closed.
+    /// Sessions with another packet to send.
+    normal: Vec<usize>,
+    /// Sessions with a close reason.
     closing: Vec<ConnectionKey>,
-    /// The time of this turn, as `Now::ticks`.
-    now: u64,
-    /// Whether a large body is to be sent.
+    /// The time of this turn.
+    now: Millis,
+    /// Whether a large body was queued since the last flush.
     pub(super) has_large: bool,
     /// Connections of the broker that have no session.
     pub(super) bridge: H::Bridge,
-    /// Timers of the driver's that are due.
+    /// Timers of the driver that have fired.
     pub(super) fired: Vec<DriverTimer>,
-    /// Bytes that may wait to be sent to one session.
+    /// Limit of unsent bytes of one session.
     output_limit: usize,
-    /// The limit of held acknowledgements, and what became of them.
+    /// Limit of held acknowledgements, and their counts by outcome.
     pub(super) acks: AckDelays,
 }
 
 impl<H: Host> Sessions<H> {
-    /// No sessions, of which each may make `output_limit` bytes wait.
-    pub(super) fn new(output_limit: usize, ack_delay_ms: u64, bridge: H::Bridge) -> Sessions<H> {
+    /// No sessions. `output_limit` is the limit of unsent bytes of each.
+    pub(super) fn new(output_limit: usize, ack_delay: Millis, bridge: H::Bridge) -> Sessions<H> {
         Sessions {
             slots: Vec::new(),
             urgent: Vec::new(),
-            dirty: Vec::new(),
+            normal: Vec::new(),
             closing: Vec::new(),
-            now: 0,
+            now: Millis(0),
             has_large: false,
             bridge,
             fired: Vec::new(),
             output_limit,
-            acks: AckDelays::new(ack_delay_ms),
+            acks: AckDelays::new(ack_delay),
         }
     }
 
-    /// Adds a connection at its key's place.
+    /// Adds a session at the index of its key.
     pub(super) fn insert(&mut self, session: Session<H::Stream>) {
         let index = session.key.index();
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
         let before = self.slots[index].replace(session);
-        assert!(before.is_none(), "a session began at the place of another one");
+        assert!(before.is_none(), "a session was added at the index of another one");
     }
 
-    /// The connection at a place.
+    /// The session at an index.
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Session<H::Stream>> {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    /// Notes that a connection has something to send. Urgent is what makes
-    /// somebody go on.
-    pub(super) fn mark_dirty(&mut self, index: usize, urgent: bool) {
+    /// Queues a session for the next flush.
+    pub(super) fn queue_flush(&mut self, index: usize, urgent: bool) {
         if let Some(Some(session)) = self.slots.get_mut(index)
             && !std::mem::replace(session.listed(urgent), true)
         {
@@ -76,7 +76,7 @@ impl<H: Host> Sessions<H> {
         }
     }
 
-    /// Notes that a session is to be closed, and why. The first reason stays.
+    /// Marks a session to be closed. If it has a close reason already, that one is kept.
     pub(super) fn close(&mut self, index: usize, reason: CloseReason) {
         if let Some(Some(session)) = self.slots.get_mut(index)
             && session.close_reason.is_none()
@@ -86,7 +86,7 @@ impl<H: Host> Sessions<H> {
         }
     }
 
-    /// Takes out a session, unless its key means nothing any more.
+    /// Removes a session, if it still exists.
     pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<Session<H::Stream>> {
         let slot = self.slots.get_mut(key.index())?;
         let mut session = slot.take_if(|session| session.key == key);
@@ -102,9 +102,9 @@ impl<H: Host> Sessions<H> {
         session
     }
 
-    /// Sends what waits, the urgent first: while the rest is on its way, who got
-    /// it can already answer. `ready` is called for each connection that may be
-    /// served again because of it.
+    /// Flushes the queued sessions, the urgent ones first, so that their peers can continue
+    /// while the others are flushed. `ready` is called for each session that was flushed
+    /// without error: it may no longer be backpressured.
     pub(super) fn flush(
         &mut self,
         poller: &mut impl Poller<H::Stream>,
@@ -115,7 +115,7 @@ impl<H: Host> Sessions<H> {
             for index in indexes.drain(..) {
                 let Some(Some(session)) = self.slots.get_mut(index) else { continue };
                 *session.listed(urgent) = false;
-                // Whatever made it be sent, it takes an acknowledgement along.
+                // A held acknowledgement is in the queue, and is sent by any flush.
                 session.delayed_ack.release(&mut self.acks);
                 if let Err(error) = session.flush(poller) {
                     self.close(index, CloseReason::broken(&error));
@@ -130,21 +130,21 @@ impl<H: Host> Sessions<H> {
     }
 
     fn list(&mut self, urgent: bool) -> &mut Vec<usize> {
-        if urgent { &mut self.urgent } else { &mut self.dirty }
+        if urgent { &mut self.urgent } else { &mut self.normal }
     }
 
-    /// Whether nothing waits to be sent to anybody.
+    /// Whether no session has unsent bytes.
     pub(super) fn is_all_sent(&self) -> bool {
         self.slots.iter().flatten().all(|session| session.backlog() == 0)
     }
 
-    /// Notes the time of this turn.
-    pub(super) fn tick(&mut self, now: u64) {
+    /// Sets the time of this turn.
+    pub(super) fn tick(&mut self, now: Millis) {
         self.now = now;
     }
 
-    /// Sends an acknowledgement that has been held until `due`, if it still is.
-    pub(super) fn expire_ack(&mut self, key: ConnectionKey, due: u64) {
+    /// Sends an acknowledgement whose hold ends at `due`, if it is still held.
+    pub(super) fn expire_ack(&mut self, key: ConnectionKey, due: Millis) {
         let index = key.index();
         if let Some(Some(session)) = self.slots.get_mut(index)
             && session.key == key
@@ -152,31 +152,31 @@ impl<H: Host> Sessions<H> {
             && !strikes(Defect::HeldAckForgotten)
         {
             session.delayed_ack.expire(&mut self.acks);
-            self.mark_dirty(index, false);
+            self.queue_flush(index, false);
         }
     }
 
-    /// Sends every acknowledgement that is held.
-    pub(super) fn release(&mut self) {
+    /// Sends all held acknowledgements.
+    pub(super) fn release_held_acks(&mut self) {
         for index in 0..self.slots.len() {
-            self.mark_dirty(index, false);
+            self.queue_flush(index, false);
         }
     }
 
-    /// How many acknowledgements are held now, counted one by one.
+    /// The number of sessions with a held acknowledgement.
     pub(super) fn count_held_acks(&self) -> u64 {
         let held = self.slots.iter().flatten().filter(|session| session.delayed_ack.is_held());
         held.count() as u64
     }
 
-    /// Whether a large body is to be sent. Says so once.
+    /// Whether a large body was queued since the last call.
     pub(super) fn take_large(&mut self) -> bool {
         std::mem::take(&mut self.has_large)
     }
 
-    /// Takes out a session that is to be closed.
+    /// Removes a session that has a close reason.
     pub(super) fn pop_closing(&mut self) -> Option<Session<H::Stream>> {
-        // One that was removed meanwhile is none any more.
+        // The session of a key may have been removed meanwhile.
         while let Some(key) = self.closing.pop() {
             let session = self.remove(key);
             if session.is_some() {
@@ -191,14 +191,15 @@ impl<H: Host> Sessions<H> {
         self.slots.iter().flatten().map(|session| session.key).collect()
     }
 
-    /// Appends to what a session sends, unless it is to be closed or has let too
-    /// much wait. Returns until when the packet is held, if it is.
+    /// Appends a packet to a session's send queue. Does nothing if the session has a close
+    /// reason, and gives it one if it has too many unsent bytes. Returns the time until
+    /// which the packet is held, if it is.
     pub(super) fn append(
         &mut self,
         to: ConnectionKey,
-        kind: Kind,
+        class: SendClass,
         write: impl FnOnce(&mut SendQueue),
-    ) -> Option<u64> {
+    ) -> Option<Millis> {
         let index = to.index();
         let Some(Some(session)) = self.slots.get_mut(index) else {
             let mut packet = SendQueue::default();
@@ -210,28 +211,29 @@ impl<H: Host> Sessions<H> {
             return None;
         }
         if session.backlog() > self.output_limit {
-            let reason = CloseReason::fault("it does not read what it is sent");
-            self.close(index, reason);
+            let limit = self.output_limit;
+            let reason = format!("more than {limit} bytes of output are unread (--output-limit)");
+            self.close(index, CloseReason::fault(reason));
             return None;
         }
-        // What the socket did not take yet goes out before anything else.
+        // Unsent bytes are sent before this packet, so it is not alone.
         let is_alone = !session.is_listed() && session.backlog() == 0;
         write(session.output());
-        match kind {
-            Kind::Acknowledgement => {
+        match class {
+            SendClass::Acknowledgement => {
                 match session.delayed_ack.acknowledge(self.now, is_alone, &mut self.acks) {
-                    AckFate::Send => self.mark_dirty(index, false),
+                    AckFate::Send => self.queue_flush(index, false),
                     AckFate::Hold(due) => return Some(due),
                     AckFate::Join => {}
                 }
             }
-            Kind::Report { is_last } => {
+            SendClass::Report { is_last } => {
                 session.delayed_ack.report(self.now, is_last, &mut self.acks);
-                self.mark_dirty(index, true);
+                self.queue_flush(index, true);
             }
-            Kind::Answer | Kind::Call => {
+            SendClass::Normal | SendClass::Urgent => {
                 session.delayed_ack.answer(&mut self.acks);
-                self.mark_dirty(index, kind == Kind::Call);
+                self.queue_flush(index, class == SendClass::Urgent);
             }
         }
         None
@@ -245,9 +247,9 @@ mod tests {
     use crate::tests::host::{Memory, TestBridge, TestHost, broker};
 
     #[test]
-    fn the_places_of_sessions_that_ended_are_given_back() {
+    fn the_memory_of_ended_sessions_is_freed() {
         let (mut broker, count) = (broker(0), 1000);
-        let mut sessions = Sessions::<TestHost>::new(0, 0, TestBridge::default());
+        let mut sessions = Sessions::<TestHost>::new(0, Millis(0), TestBridge::default());
         for place in 0..count {
             let key = broker.connect(7, "local");
             assert_eq!(key.index(), place);

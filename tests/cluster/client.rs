@@ -1,4 +1,4 @@
-//! A client of the simulation: a real client engine that makes one call after another.
+//! A client of the simulation: a real client engine that makes one call at a time.
 //!
 //! Must not: know the network beyond its own sockets.
 
@@ -17,53 +17,53 @@ use gearman_engine::task::{Callbacks, TaskKind, TaskState, Token};
 use gearman_net::Transport;
 use gearman_protocol::Command;
 
-use crate::books::{Books, Submission, function_name};
+use crate::checker::{Checker, Submission, function_name};
 use crate::network::{Host, Shared};
 use crate::script::Plan;
 use crate::transport::{FIRST_PORT, SimTransport};
 
-/// A call that a client is to make.
+/// A call that a client makes later.
 #[derive(Clone, Debug)]
-pub(crate) enum Order {
+pub(crate) enum PlannedCall {
     /// One job in the foreground.
     Do(usize),
     /// One job in the background.
     Background(usize),
-    /// One job in the background, at this second.
-    Later(usize, i64),
-    /// Jobs in the foreground, together.
+    /// One job in the background, delayed until this second.
+    Delayed(usize, i64),
+    /// Several jobs in the foreground, run together.
     Set(Vec<usize>),
     /// An echo from all servers.
     Echo,
 }
 
-/// A call under way.
+/// A call in progress.
 enum Call {
-    /// The acknowledgement of a background job without a task.
-    Asked(usize),
+    /// Waits for the acknowledgement of a background job without a task.
+    Background(usize),
     /// One task.
     One { run: TaskRun, task: SlabId, number: usize },
-    /// Tasks that run together, and what came for each.
+    /// Tasks that run together, with the data received for each.
     Set { run: TaskRun, tasks: Vec<(SlabId, usize, Vec<u8>)> },
     /// An echo.
     Echo(Broadcasting<ClientExchange>),
 }
 
-/// A client.
+/// A simulated client process.
 pub(crate) struct ClientActor {
     engine: Client<SimTransport>,
-    orders: VecDeque<Order>,
+    planned: VecDeque<PlannedCall>,
     call: Option<(Call, u64)>,
     host: Host,
     network: Shared,
-    /// Microseconds that a call may take.
+    /// Time limit of a call in microseconds.
     call_limit_us: Option<u64>,
-    /// The process is not scheduled until then.
+    /// The process is not scheduled until this time.
     pub(crate) stalled_until_us: u64,
     stalled_us: u64,
 }
 
-const ECHO: &[u8] = b"is anybody there?";
+const ECHO: &[u8] = b"echo";
 
 fn new_task<'a>(
     submission: &'a Submission,
@@ -103,18 +103,18 @@ impl ClientActor {
         let mut engine = Client::new(SimTransport::new(network, host, epoch));
         engine.link.settings.timeout = plan.timeout_ms.map(Duration::from_millis);
         for server in 0..plan.servers {
-            // Not all in the same order.
+            // Each client has its own order of servers.
             let port = FIRST_PORT + ((server + host) % plan.servers) as u16;
             engine.add_server("127.0.0.1", port).expect("an address");
         }
-        // A limit is on silence: each packet of a job begins it anew, and connecting
-        // to each server has a share of its own.
+        // The engine's timeout starts again with each packet of a job, and applies to each
+        // server's connection separately.
         let call_limit_us = plan
             .timeout_ms
             .map(|limit| 1000 * limit * (plan.servers as u64 + 6) + 20 * plan.job_us + 5_000_000);
         ClientActor {
             engine,
-            orders: VecDeque::new(),
+            planned: VecDeque::new(),
             call: None,
             host,
             network: network.clone(),
@@ -124,115 +124,116 @@ impl ClientActor {
         }
     }
 
-    pub(crate) fn order(&mut self, order: Order) {
-        self.orders.push_back(order);
+    pub(crate) fn plan_call(&mut self, call: PlannedCall) {
+        self.planned.push_back(call);
     }
 
-    /// Whether nothing is left to do.
+    /// Whether no call is in progress or planned.
     pub(crate) fn is_idle(&self) -> bool {
-        self.orders.is_empty() && self.call.is_none()
+        self.planned.is_empty() && self.call.is_none()
     }
 
-    /// What it is doing, in words.
+    /// Describes the call in progress.
     pub(crate) fn describe(&self) -> String {
         let call = match &self.call {
             None => "nothing".into(),
-            Some((Call::Asked(number), since)) => format!("background {number} since {since}"),
+            Some((Call::Background(number), since)) => format!("background {number} since {since}"),
             Some((Call::One { number, .. }, since)) => format!("{number} since {since}"),
             Some((Call::Set { tasks, .. }, since)) => {
                 format!("a set of {} since {since}", tasks.len())
             }
             Some((Call::Echo(_), since)) => format!("an echo since {since}"),
         };
-        format!("client {} waits for {call}, {} more", self.host, self.orders.len())
+        format!("client {} waits for {call}, {} more", self.host, self.planned.len())
     }
 
-    /// The process is not scheduled for a while.
+    /// Stalls the process: it is not scheduled for this time.
     pub(crate) fn stall(&mut self, now_us: u64, for_us: u64) {
         self.stalled_until_us = self.stalled_until_us.max(now_us + for_us);
         self.stalled_us += for_us;
     }
 
-    /// Whether it can go on now.
+    /// Whether it has something to do now.
     pub(crate) fn is_ready(&self, now_us: u64) -> bool {
         now_us >= self.stalled_until_us && self.due_us().is_some_and(|due| due <= now_us)
     }
 
-    /// When it goes on by itself.
+    /// When it next has something to do.
     pub(crate) fn due_us(&self) -> Option<u64> {
         let due = match &self.call {
-            None => (!self.orders.is_empty()).then_some(0),
+            None => (!self.planned.is_empty()).then_some(0),
             Some(_) => self.engine.link.wait_deadline().map(|at| {
                 let start = self.engine.link.net.now();
                 let now = self.network.borrow().now_us();
                 now + at.saturating_duration_since(start).as_nanos().div_ceil(1000) as u64
             }),
         };
-        // What has come during a stall is there when it ends.
+        // Packets that arrive during a stall are handled when it ends.
         let is_called = self.call.is_some() && self.engine.link.net.has_reports();
         let due = if is_called { Some(0) } else { due };
         due.map(|due| due.max(self.stalled_until_us))
     }
 
-    /// Goes on with its call, or begins the next.
-    pub(crate) fn step(&mut self, now_us: u64, books: &mut Books) {
+    /// Continues the call in progress, or starts the next one.
+    pub(crate) fn step(&mut self, now_us: u64, checker: &mut Checker) {
         if let (Some((_, since)), Some(limit)) = (&self.call, self.call_limit_us)
             && now_us > since + limit + self.stalled_us
         {
-            books.fail("call", format!("{} at {now_us}", self.describe()));
+            checker.fail("call", format!("{} at {now_us}", self.describe()));
         }
         match self.call.take() {
             None => {
                 self.stalled_us = 0;
-                if let Some(order) = self.orders.pop_front() {
-                    self.begin(order, now_us, books);
+                if let Some(call) = self.planned.pop_front() {
+                    self.begin(call, now_us, checker);
                 }
             }
             Some((call, since)) => {
                 self.engine.link.sleep();
-                self.go_on(call, since, books);
+                self.go_on(call, since, checker);
             }
         }
     }
 
-    fn begin(&mut self, order: Order, now_us: u64, books: &mut Books) {
-        let function = |books: &Books, number| function_name(books.submission(number).function);
-        match order {
-            Order::Do(number) => {
-                let name = function(books, number);
-                let new = new_task(books.submission(number), &name, TaskKind::Do, None);
+    fn begin(&mut self, call: PlannedCall, now_us: u64, checker: &mut Checker) {
+        let function =
+            |checker: &Checker, number| function_name(checker.submission(number).function);
+        match call {
+            PlannedCall::Do(number) => {
+                let name = function(checker, number);
+                let new = new_task(checker.submission(number), &name, TaskKind::Do, None);
                 let task = self.engine.add(&new).expect("a task");
                 let run = self.engine.run_until(task);
-                self.go_on(Call::One { run, task, number }, now_us, books);
+                self.go_on(Call::One { run, task, number }, now_us, checker);
             }
-            Order::Background(number) => {
-                let name = function(books, number);
-                let new = new_task(books.submission(number), &name, TaskKind::Do, None);
+            PlannedCall::Background(number) => {
+                let name = function(checker, number);
+                let new = new_task(checker.submission(number), &name, TaskKind::Do, None);
                 match self.engine.poll_background(&new) {
-                    Poll::Pending => self.call = Some((Call::Asked(number), now_us)),
-                    Poll::Ready(submitted) => self.submitted(submitted, number, now_us, books),
+                    Poll::Pending => self.call = Some((Call::Background(number), now_us)),
+                    Poll::Ready(submitted) => self.submitted(submitted, number, now_us, checker),
                 }
             }
-            Order::Later(number, epoch) => {
-                let name = function(books, number);
-                let new = new_task(books.submission(number), &name, TaskKind::Do, Some(epoch));
+            PlannedCall::Delayed(number, epoch) => {
+                let name = function(checker, number);
+                let new = new_task(checker.submission(number), &name, TaskKind::Do, Some(epoch));
                 let task = self.engine.add(&new).expect("a task");
                 let run = self.engine.run_until(task);
-                self.go_on(Call::One { run, task, number }, now_us, books);
+                self.go_on(Call::One { run, task, number }, now_us, checker);
             }
-            Order::Set(numbers) => {
+            PlannedCall::Set(numbers) => {
                 let mut tasks = Vec::new();
                 for number in numbers {
-                    let name = function(books, number);
-                    let new = new_task(books.submission(number), &name, TaskKind::Add, None);
+                    let name = function(checker, number);
+                    let new = new_task(checker.submission(number), &name, TaskKind::Add, None);
                     tasks.push((self.engine.add(&new).expect("a task"), number, Vec::new()));
                 }
                 let run = self.engine.run_all();
-                self.go_on(Call::Set { run, tasks }, now_us, books);
+                self.go_on(Call::Set { run, tasks }, now_us, checker);
             }
-            Order::Echo => {
+            PlannedCall::Echo => {
                 let call = self.engine.begin_broadcast();
-                self.go_on(Call::Echo(call), now_us, books);
+                self.go_on(Call::Echo(call), now_us, checker);
             }
         }
     }
@@ -242,41 +243,42 @@ impl ClientActor {
         submitted: Result<Submitted, ReturnCode>,
         number: usize,
         since: u64,
-        books: &mut Books,
+        checker: &mut Checker,
     ) {
         match submitted {
             Ok(Submitted::Created(handle)) => {
-                books.calls += 1;
-                books.acknowledge(handle.as_slice(), number);
+                checker.calls += 1;
+                checker.acknowledge(handle.as_slice(), number);
             }
             Ok(Submitted::Task(task, run)) => {
-                self.go_on(Call::One { run, task, number }, since, books);
+                self.go_on(Call::One { run, task, number }, since, checker);
             }
             Err(code) => panic!("a submission ends with {}", code.name()),
         }
     }
 
-    fn go_on(&mut self, call: Call, since: u64, books: &mut Books) {
+    fn go_on(&mut self, call: Call, since: u64, checker: &mut Checker) {
         match call {
-            Call::Asked(number) => {
-                let name = function_name(books.submission(number).function);
-                let new = new_task(books.submission(number), &name, TaskKind::Do, None);
+            Call::Background(number) => {
+                let name = function_name(checker.submission(number).function);
+                let new = new_task(checker.submission(number), &name, TaskKind::Do, None);
                 let submitted = self.engine.finish_background(&new);
-                self.submitted(submitted, number, since, books);
+                self.submitted(submitted, number, since, checker);
             }
             Call::One { mut run, task, number } => match self.engine.poll_step(&mut run) {
                 Poll::Pending => self.call = Some((Call::One { run, task, number }, since)),
-                Poll::Ready(TaskStep::Done(code)) => self.one_done(code, task, number, books),
+                Poll::Ready(TaskStep::Done(code)) => self.one_done(code, task, number, checker),
                 Poll::Ready(TaskStep::Call(upcall, _)) => panic!("{upcall:?} for a single job"),
             },
-            Call::Set { run, tasks } => self.go_on_with_set(run, tasks, since, books),
+            Call::Set { run, tasks } => self.go_on_with_set(run, tasks, since, checker),
             Call::Echo(mut call) => {
                 match self.engine.poll_broadcast(&mut call, Broadcast::Echo(ECHO)) {
                     Poll::Pending => self.call = Some((Call::Echo(call), since)),
                     Poll::Ready(echoed) => {
-                        books.calls += 1;
+                        checker.calls += 1;
                         if let Err(code) = echoed {
-                            books.disappoint(&format!("an echo ends with {}", code.name()));
+                            checker
+                                .fail_unless_faults(&format!("an echo ends with {}", code.name()));
                         }
                     }
                 }
@@ -284,20 +286,20 @@ impl ClientActor {
         }
     }
 
-    fn one_done(&mut self, code: ReturnCode, id: SlabId, number: usize, books: &mut Books) {
-        books.calls += 1;
+    fn one_done(&mut self, code: ReturnCode, id: SlabId, number: usize, checker: &mut Checker) {
+        checker.calls += 1;
         let Some(task) = self.engine.remove_task(id) else { return };
         let handle = task.handle.as_slice();
         if code != ReturnCode::SUCCESS
             || !matches!(task.code, ReturnCode::SUCCESS | ReturnCode::WORK_FAIL)
         {
             let (code, task) = (code.name(), task.code.name());
-            books.disappoint(&format!("submission {number} ends with {code}, {task}"));
+            checker.fail_unless_faults(&format!("submission {number} ends with {code}, {task}"));
         }
-        if books.submission(number).background {
+        if checker.submission(number).background {
             if code == ReturnCode::SUCCESS && task.code == ReturnCode::SUCCESS && !handle.is_empty()
             {
-                books.acknowledge(handle, number);
+                checker.acknowledge(handle, number);
             }
             return;
         }
@@ -306,9 +308,9 @@ impl ClientActor {
         }
         let result = task.result.as_ref().map_or(&b""[..], |result| result.as_slice());
         match task.code {
-            ReturnCode::SUCCESS => books.answer(number, result, false),
-            ReturnCode::WORK_FAIL => books.answer(number, result, true),
-            // The connection was lost: no result is known.
+            ReturnCode::SUCCESS => checker.answer(number, result, false),
+            ReturnCode::WORK_FAIL => checker.answer(number, result, true),
+            // The connection was lost, so the result is unknown.
             _ => {}
         }
     }
@@ -318,7 +320,7 @@ impl ClientActor {
         mut run: TaskRun,
         mut tasks: Vec<(SlabId, usize, Vec<u8>)>,
         since: u64,
-        books: &mut Books,
+        checker: &mut Checker,
     ) {
         loop {
             match self.engine.poll_step(&mut run) {
@@ -333,24 +335,24 @@ impl ClientActor {
                         got.extend_from_slice(data.as_slice());
                     }
                     match which {
-                        Callbacks::COMPLETE => books.answer(*number, got, false),
-                        Callbacks::FAIL => books.answer(*number, got, true),
+                        Callbacks::COMPLETE => checker.answer(*number, got, false),
+                        Callbacks::FAIL => checker.answer(*number, got, true),
                         _ => {}
                     }
                     assert_eq!(self.engine.resume(ticket, ReturnCode::SUCCESS), None);
                 }
                 Poll::Ready(TaskStep::Call(upcall, _)) => panic!("{upcall:?} for a set"),
                 Poll::Ready(TaskStep::Done(code)) => {
-                    books.calls += 1;
+                    checker.calls += 1;
                     let ended = tasks.iter().filter(|(id, ..)| {
                         self.engine.task(*id).is_some_and(|t| t.state == TaskState::Finished)
                     });
                     let is_whole = ended.count() == tasks.len();
                     if code == ReturnCode::SUCCESS && !is_whole {
-                        books.fail("call", "run_tasks succeeds with tasks left".into());
+                        checker.fail("call", "run_tasks succeeds with unfinished tasks".into());
                     }
                     if code != ReturnCode::SUCCESS {
-                        books.disappoint(&format!("a set ends with {}", code.name()));
+                        checker.fail_unless_faults(&format!("a set ends with {}", code.name()));
                     }
                     for (id, ..) in tasks {
                         self.engine.remove_task(id);

@@ -1,14 +1,13 @@
-//! Whether the simulation finds what it is there to find: each deliberate defect, within
-//! a stated number of steps.
+//! Checks that the simulation finds each deliberate defect within a limited number of steps.
 //!
-//! `cargo test -p gearman-cluster --features defects defects -- --nocapture` prints the
-//! table: by which rule each was found, and after how many seeds and steps.
+//! `cargo test -p gearman-cluster --features defects defects -- --nocapture` prints a table:
+//! the rule that found each defect, and the number of seeds and steps.
 
 use gearman_broker::defects::{Defect, activate};
 
 use crate::check;
 
-/// Each defect, and the steps within which it has to be found.
+/// Each defect, and the number of steps within which it must be found.
 const DEFECTS: [(Defect, u64); 16] = [
     (Defect::NoopDropped, 1_000_000),
     (Defect::HandleReused, 1_000_000),
@@ -28,7 +27,7 @@ const DEFECTS: [(Defect, u64); 16] = [
     (Defect::ByteSentTwice, 1_000_000),
 ];
 
-/// Runs seeds until one fails: the rule, the number of seeds, the steps of all of them.
+/// Runs seeds until one fails. Returns the rule, the number of seeds, and of all steps.
 fn find(defect: Defect, most: u64) -> Option<(&'static str, u64, u64)> {
     let mut steps = 0;
     for seed in 0.. {
@@ -61,7 +60,7 @@ fn each_deliberate_defect_is_found() {
 }
 
 #[test]
-fn this_build_says_that_it_has_defects() {
+fn a_build_with_defects_contains_the_marker() {
     let program = std::fs::read(std::env::current_exe().expect("a program")).expect("readable");
     let marker = b"built with deliberate defects";
     assert!(program.windows(marker.len()).any(|bytes| bytes == marker));

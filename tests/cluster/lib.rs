@@ -1,14 +1,14 @@
-//! Tests that put the job server's state machines together, without sockets and
-//! without a clock: everything follows from a seed, or from the bytes of a fuzzer.
+//! Deterministic tests of the state machines of job server and library, without sockets
+//! and without a clock: every run follows from a seed, or from the bytes of a fuzzer.
 //!
-//! [`scenario`] drives one broker. [`simulate`] drives a cluster: real client engines,
-//! real sessions and brokers, real worker engines, on a simulated network.
+//! [`scenario`] drives one broker. [`simulate`] drives a cluster: the real engines of
+//! clients and workers, and real job servers, on a simulated network.
 //!
-//! Must not: be needed by anything that is shipped.
+//! Must not: be a dependency of anything that is shipped.
 
 #![forbid(unsafe_code)]
 
-mod books;
+mod checker;
 mod client;
 #[cfg(all(test, feature = "defects"))]
 mod defects;
@@ -25,6 +25,6 @@ mod transport;
 mod worker;
 mod world;
 
-pub use books::Failure;
+pub use checker::Failure;
 pub use shrink::{Report, check, replay, simulate};
 pub use world::Summary;

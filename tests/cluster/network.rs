@@ -1,14 +1,15 @@
-//! The simulated network: connections between hosts, made of bytes that take time.
+//! The simulated network: connections between hosts, with delays, partial delivery and
+//! faults.
 //!
-//! A direction of a connection is what TCP gives a program: bytes arrive in order, in
-//! any pieces, after any delay; a window limits what is under way; a close arrives
-//! behind the bytes, a reset at once. A black hole holds everything back until it
-//! heals. There is no loss: TCP repeats what is lost.
+//! Each direction of a connection behaves as TCP does for a program: bytes arrive in order,
+//! in pieces of any size, after any delay; a window limits the bytes in flight; a close
+//! arrives after the bytes, a reset at once. A black hole holds everything back until it is
+//! removed. Bytes are never lost, because TCP retransmits them.
 //!
-//! A cut inside a record of an encrypted stream is a cut at any byte, as here: a record
+//! Pieces can end at any byte, so also inside a record of an encrypted stream. A record
 //! layer belongs between [`super::transport`] and this module.
 //!
-//! Must not: know packets, or who is at the ends.
+//! Must not: know packets, or the programs at the ends.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -22,9 +23,9 @@ mod faults;
 
 /// A host: clients and workers from 0, servers from [`SERVERS`].
 pub(crate) type Host = usize;
-/// The first server's host.
+/// The host of the first server.
 pub(crate) const SERVERS: Host = 1000;
-/// Microseconds between two attempts of a connecting host to be heard.
+/// Time between two retransmissions of a connection request or a reset, in microseconds.
 const SYN_RETRY_US: u64 = 1_000_000;
 
 /// A connection.
@@ -49,20 +50,20 @@ impl Side {
     }
 }
 
-/// How fast the network is, and how it cuts.
+/// Delays and sizes of the network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quality {
-    /// Longest way of a byte, in microseconds.
+    /// Longest delay of a byte, in microseconds.
     pub(crate) delay_us: u64,
-    /// Most bytes that arrive together; 0 is without limit.
+    /// Most bytes that arrive together; 0 for no limit.
     pub(crate) piece: usize,
-    /// Bytes that may be under way, or unread.
+    /// Most bytes in flight or unread, per direction.
     pub(crate) window: usize,
-    /// Of how many sends one takes only a part, without need; 0 is none.
+    /// One of this many sends is partial although the window has room; 0 for none.
     pub(crate) short_send_in: usize,
 }
 
-/// What arrives.
+/// A piece of a stream.
 #[derive(Debug)]
 enum Segment {
     Bytes(Vec<u8>),
@@ -72,28 +73,28 @@ enum Segment {
 /// One end of a connection.
 #[derive(Debug, Default)]
 struct End {
-    /// The program has it open.
+    /// Whether the program has it open.
     open: bool,
-    /// Arrived, and not received yet.
+    /// Bytes that arrived and were not received.
     inbox: VecDeque<u8>,
-    /// On the way to this end, and when each piece arrives.
-    coming: VecDeque<(u64, Segment)>,
-    /// Bytes of those.
-    coming_bytes: usize,
-    /// The other end has closed, and that has arrived.
+    /// Segments in flight to this end, each with its time of arrival.
+    in_flight: VecDeque<(u64, Segment)>,
+    /// Number of bytes in `in_flight`.
+    in_flight_bytes: usize,
+    /// Whether the close of the other end has arrived.
     ended: bool,
-    /// The connection is reset.
+    /// Whether the connection is reset.
     reset: bool,
-    /// The program's last send was not taken whole.
+    /// Whether the program's last send was partial.
     blocked: bool,
-    /// Reports that have not been fetched.
+    /// Reports that the program has not taken.
     readable: bool,
     writable: bool,
-    /// The program wants to hear of room.
+    /// Whether the program wants a report when it can send.
     watches_room: bool,
 }
 
-/// How far connecting is.
+/// State of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Connecting,
@@ -126,17 +127,18 @@ impl Link {
     }
 }
 
-/// What happens by itself at a time.
+/// A scheduled event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    /// An attempt to connect reaches its server.
+    /// A connection request reaches its server.
     Syn(LinkId),
-    /// Its answer reaches the client.
+    /// The acceptance of a request reaches the client.
     SynAck(LinkId),
+    /// The refusal of a request reaches the client.
     Refusal(LinkId),
-    /// Pieces arrive at an end.
+    /// Segments arrive at an end.
     Arrival(LinkId, Side),
-    /// An end that was blocked may hear of room.
+    /// A blocked end may be able to send.
     Room(LinkId, Side),
     /// A reset reaches an end.
     Reset(LinkId, Side),
@@ -145,9 +147,9 @@ enum Event {
 /// A server's host.
 #[derive(Debug, Default)]
 struct Listener {
-    /// Answers: a process listens, or at least a kernel refuses.
+    /// Whether the host answers: by accepting, or by refusing connections.
     is_on: bool,
-    /// A process listens.
+    /// Whether a process listens.
     listens: bool,
     accepted: VecDeque<LinkId>,
 }
@@ -160,19 +162,19 @@ pub(crate) struct Network {
     quality: Quality,
     links: Vec<Link>,
     listeners: Vec<Listener>,
-    agenda: BinaryHeap<Reverse<(u64, u64, Event)>>,
+    events: BinaryHeap<Reverse<(u64, u64, Event)>>,
     sequence: u64,
-    /// Ways on which nothing arrives.
+    /// Directions, from a host to a host, in which nothing arrives.
     black_holes: BTreeSet<(Host, Host)>,
-    /// Everything that was delivered, as one number: equal runs have equal numbers.
+    /// Hash of all deliveries; equal for equal runs.
     pub(crate) digest: u64,
-    /// Events so far.
+    /// Number of events so far.
     pub(crate) steps: u64,
     /// Whether packets are printed.
     pub(crate) is_traced: bool,
 }
 
-/// The network, as everything in a simulation shares it.
+/// The network, shared by all parts of a simulation.
 pub(crate) type Shared = Rc<RefCell<Network>>;
 
 impl Network {
@@ -184,7 +186,7 @@ impl Network {
             quality,
             links: Vec::new(),
             listeners: (0..servers).map(|_| listener()).collect(),
-            agenda: BinaryHeap::new(),
+            events: BinaryHeap::new(),
             sequence: 0,
             black_holes: BTreeSet::new(),
             digest: 0,
@@ -197,28 +199,28 @@ impl Network {
         self.now_us
     }
 
-    /// When the next thing happens by itself.
+    /// Time of the next event.
     pub(crate) fn next_event(&self) -> Option<u64> {
-        self.agenda.peek().map(|Reverse((at, ..))| *at)
+        self.events.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Lets time pass, and everything happen that is due by then.
+    /// Advances the clock, and handles all events up to that time.
     pub(crate) fn advance(&mut self, to_us: u64) {
-        assert!(to_us >= self.now_us, "time goes forward");
+        assert!(to_us >= self.now_us, "the clock went back");
         self.now_us = to_us;
-        while let Some(&Reverse((at, _, event))) = self.agenda.peek() {
+        while let Some(&Reverse((at, _, event))) = self.events.peek() {
             if at > to_us {
                 break;
             }
-            self.agenda.pop();
+            self.events.pop();
             self.steps += 1;
-            self.happen(event);
+            self.handle(event);
         }
     }
 
     fn plan(&mut self, after_us: u64, event: Event) {
         self.sequence += 1;
-        self.agenda.push(Reverse((self.now_us + after_us, self.sequence, event)));
+        self.events.push(Reverse((self.now_us + after_us, self.sequence, event)));
     }
 
     fn delay(&mut self) -> u64 {
@@ -229,11 +231,11 @@ impl Network {
         self.black_holes.contains(&way)
     }
 
-    fn note(&mut self, what: u64) {
-        self.digest = (self.digest ^ what ^ self.now_us).wrapping_mul(0x100_0000_01B3);
+    fn update_digest(&mut self, value: u64) {
+        self.digest = (self.digest ^ value ^ self.now_us).wrapping_mul(0x100_0000_01B3);
     }
 
-    fn happen(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         match event {
             Event::Syn(link) => self.syn(link),
             Event::SynAck(id) => {
@@ -266,15 +268,15 @@ impl Network {
                 if self.is_blocked(self.links[id.0].way(side)) {
                     return self.plan(SYN_RETRY_US, Event::Reset(id, side));
                 }
-                self.note(3);
+                self.update_digest(3);
                 let link = &mut self.links[id.0];
                 if side == Side::Client && link.stage == Stage::Connecting {
                     link.stage = Stage::Refused;
                 }
                 let end = link.end(side);
                 end.reset = true;
-                end.coming.clear();
-                end.coming_bytes = 0;
+                end.in_flight.clear();
+                end.in_flight_bytes = 0;
                 (end.readable, end.writable) = (true, true);
             }
         }
@@ -300,27 +302,27 @@ impl Network {
 
     fn arrive(&mut self, id: LinkId, side: Side) {
         if self.is_blocked(self.links[id.0].way(side)) {
-            // Tried again when the black hole heals.
+            // Scheduled again when the black hole is removed.
             return;
         }
         let now = self.now_us;
-        let mut noted = Vec::new();
+        let mut lengths = Vec::new();
         let link = &mut self.links[id.0];
         let end = link.end(side);
-        while let Some((at, _)) = end.coming.front() {
+        while let Some((at, _)) = end.in_flight.front() {
             if *at > now {
                 break;
             }
-            let Some((_, segment)) = end.coming.pop_front() else { break };
+            let Some((_, segment)) = end.in_flight.pop_front() else { break };
             match segment {
                 Segment::Bytes(bytes) => {
-                    end.coming_bytes -= bytes.len();
-                    noted.push(bytes.len() as u64);
+                    end.in_flight_bytes -= bytes.len();
+                    lengths.push(bytes.len() as u64);
                     if end.open {
                         end.inbox.extend(bytes);
                         end.readable = true;
                     } else {
-                        // Nothing is there any more to read it.
+                        // The end is closed, which resets the other one.
                         self.plan(1, Event::Reset(id, side.other()));
                         break;
                     }
@@ -331,10 +333,10 @@ impl Network {
                 }
             }
         }
-        noted.into_iter().for_each(|length| self.note(length * 8 + 1));
+        lengths.into_iter().for_each(|length| self.update_digest(length * 8 + 1));
     }
 
-    /// Begins to connect.
+    /// Starts a connection attempt.
     pub(crate) fn connect(&mut self, client: Host, server: usize) -> LinkId {
         let id = LinkId(self.links.len());
         self.links.push(Link {
@@ -349,7 +351,7 @@ impl Network {
         id
     }
 
-    /// Whether connecting has ended well.
+    /// Whether a connection attempt has succeeded.
     pub(crate) fn finish_connect(&mut self, id: LinkId) -> io::Result<()> {
         match self.links[id.0].stage {
             Stage::Connecting => Err(ErrorKind::WouldBlock.into()),
@@ -358,7 +360,7 @@ impl Network {
         }
     }
 
-    /// Connections that a server has not accepted yet.
+    /// Accepts a connection, if one is waiting.
     pub(crate) fn accept(&mut self, server: usize) -> Option<(LinkId, Host)> {
         let id = self.listeners[server].accepted.pop_front()?;
         Some((id, self.links[id.0].client))
@@ -372,14 +374,14 @@ impl Network {
     fn room(&mut self, id: LinkId, from: Side) -> usize {
         let window = self.quality.window;
         let end = self.links[id.0].end(from.other());
-        window.saturating_sub(end.coming_bytes + end.inbox.len())
+        window.saturating_sub(end.in_flight_bytes + end.inbox.len())
     }
 
-    /// Sends from an end: as much as there is room for.
+    /// Sends from an end, as far as the window has room.
     pub(crate) fn send(&mut self, id: LinkId, from: Side, bytes: &[u8]) -> io::Result<usize> {
         let room = self.room(id, from);
         let end = self.links[id.0].end(from);
-        assert!(end.open, "sent on a closed connection");
+        assert!(end.open, "a program sent on a closed connection");
         if end.reset {
             return Err(io::Error::from_raw_os_error(libc::EPIPE));
         }
@@ -400,7 +402,7 @@ impl Network {
         Ok(count)
     }
 
-    /// Puts bytes on their way to an end, in pieces.
+    /// Schedules the arrival of bytes at an end, in pieces.
     fn put(&mut self, id: LinkId, to: Side, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let most = match self.quality.piece {
@@ -417,12 +419,12 @@ impl Network {
         let delay = self.delay();
         let now = self.now_us;
         let end = self.links[id.0].end(to);
-        // In order: no piece overtakes another.
-        let at = end.coming.back().map_or(0, |&(last, _)| last).max(now + delay);
+        // A piece never arrives before an earlier one.
+        let at = end.in_flight.back().map_or(0, |&(last, _)| last).max(now + delay);
         if let Segment::Bytes(bytes) = &segment {
-            end.coming_bytes += bytes.len();
+            end.in_flight_bytes += bytes.len();
         }
-        end.coming.push_back((at, segment));
+        end.in_flight.push_back((at, segment));
         self.plan(at - now, Event::Arrival(id, to));
     }
 
@@ -430,7 +432,7 @@ impl Network {
     pub(crate) fn receive(&mut self, id: LinkId, at: Side, most: usize) -> io::Result<Vec<u8>> {
         let delay = self.delay();
         let end = self.links[id.0].end(at);
-        assert!(end.open, "received on a closed connection");
+        assert!(end.open, "a program received on a closed connection");
         if end.inbox.is_empty() {
             return match (end.reset, end.ended) {
                 (true, _) => Err(io::Error::from_raw_os_error(libc::ECONNRESET)),
@@ -446,13 +448,13 @@ impl Network {
         Ok(bytes)
     }
 
-    /// Whether an end has bytes to receive, and whether the other end is gone.
+    /// Whether an end has bytes to receive, and whether the other end has closed or reset.
     pub(crate) fn look(&mut self, id: LinkId, at: Side) -> (bool, bool) {
         let end = self.links[id.0].end(at);
         (!end.inbox.is_empty(), end.ended || end.reset)
     }
 
-    /// Turns reports of room on or off. Where there is room, one comes at once.
+    /// Turns reports of room on or off. If there is room, one is made at once.
     pub(crate) fn watch_room(&mut self, id: LinkId, at: Side, wanted: bool) {
         let has_room = self.room(id, at) > 0;
         let end = self.links[id.0].end(at);
@@ -480,8 +482,8 @@ impl Network {
         end.open && (end.readable || end.writable)
     }
 
-    /// Closes an end as a program does: what it has not received resets the
-    /// connection, else the end arrives behind what was sent.
+    /// Closes an end as a program does: unread bytes reset the connection, otherwise the
+    /// close arrives after the sent bytes.
     pub(crate) fn close(&mut self, id: LinkId, side: Side) {
         let end = self.links[id.0].end(side);
         if !std::mem::replace(&mut end.open, false) {

@@ -1,25 +1,25 @@
-//! What happens in a simulation: its size, its network, and a list of actions, all from
-//! one seed. An action that is left out leaves the others as they are, so that a script
-//! can be shrunk.
+//! The script of a simulation: its size, its network, and a list of timed actions, all
+//! derived from one seed. Actions do not depend on each other, so a script can be shrunk by
+//! leaving some out.
 //!
 //! Must not: run anything.
 
 use crate::network::Quality;
 use crate::random::Random;
 
-/// How many functions there are.
+/// Number of functions.
 pub(crate) const FUNCTIONS: usize = 3;
-/// Bytes of the largest payload.
+/// Size of the largest payload in bytes.
 pub(crate) const BODY_MAX: usize = 70_000;
-/// How long new actions come, in microseconds.
+/// Duration in which actions start, in microseconds.
 pub(crate) const ACTIVE_US: u64 = 3_000_000;
 
-/// A simulation from its beginning to its end.
+/// Everything that determines a simulation.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub(crate) seed: u64,
     pub(crate) plan: Plan,
-    /// By time; each with its number, which stays when others are left out.
+    /// Sorted by time. Each action keeps its number when others are left out.
     pub(crate) actions: Vec<Timed>,
 }
 
@@ -27,29 +27,29 @@ pub(crate) struct Script {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timed {
     pub(crate) number: usize,
-    /// Microseconds since the begin.
+    /// Microseconds since the start.
     pub(crate) at_us: u64,
     pub(crate) action: Action,
 }
 
-/// What is the same during a simulation.
+/// Parameters that are constant during a simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) servers: usize,
     pub(crate) clients: usize,
     pub(crate) workers: usize,
     pub(crate) quality: Quality,
-    /// Whether anything breaks.
+    /// Whether actions include faults.
     pub(crate) has_faults: bool,
     /// The time limit of clients' calls, in milliseconds.
     pub(crate) timeout_ms: Option<u64>,
-    /// Sleepers that a job wakes: as needed, all, or at most this many.
+    /// Sleeping workers that a job wakes: as needed (`None`), all (0), or at most this many.
     pub(crate) wakeup: Option<u8>,
     /// Attempts before a job fails.
     pub(crate) attempts: Option<u8>,
-    /// Longest run of a job, in microseconds.
+    /// Longest duration of a job, in microseconds.
     pub(crate) job_us: u64,
-    /// Seconds that workers give a job of the last function; 0 is no limit.
+    /// Time limit of jobs of the last function, in seconds; 0 for no limit.
     pub(crate) job_limit_s: u32,
     /// Whether an empty GRAB_JOB is held and JOB_CREATED is delayed.
     pub(crate) delays_replies: bool,
@@ -58,43 +58,44 @@ pub(crate) struct Plan {
 /// How a job is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Submit {
-    /// In the foreground, by a call that waits for this job alone.
+    /// In the foreground, by a call that waits for this job only.
     Do,
     /// In the background.
     Background,
-    /// In the background, for so many seconds later.
-    Later(u64),
-    /// This many in the foreground, run together.
+    /// In the background, delayed by this many seconds.
+    Delayed(u64),
+    /// This many foreground jobs, run together.
     Set(usize),
 }
 
-/// Something that happens to a simulated cluster.
+/// An action in a simulated cluster.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
-    /// A client submits.
+    /// A client submits one or more jobs.
     Submit {
         client: usize,
         how: Submit,
         function: usize,
-        /// 0 is high.
+        /// 0 for high, 1 for normal, 2 for low.
         priority: usize,
-        /// One of a few uniques that several submissions share.
+        /// One of a few uniques that are shared by several submissions.
         shared_unique: Option<usize>,
         bytes: usize,
     },
-    /// A client asks all servers for an echo.
+    /// A client requests an echo from all servers.
     Echo { client: usize },
-    /// A client's process ends, and another starts.
+    /// A client's process is killed, and a new one starts.
     ClientDies { client: usize },
-    /// A worker's process ends, in the middle of a job if it has one; another starts.
+    /// A worker's process is killed, possibly while it runs a job, and a new one starts.
     WorkerDies { worker: usize },
-    /// A worker takes a function back, and offers it again.
+    /// A worker withdraws a function, and offers it again later.
     WorkerForgets { worker: usize, function: usize, for_us: u64 },
-    /// A process is not scheduled: it reads nothing meanwhile.
+    /// A process is not scheduled for a while.
     Stall { host: usize, for_us: u64 },
-    /// A server's process is killed, or with `silent` its host loses power.
+    /// A server's process is killed, or, if `silent`, its host loses power.
     ServerDies { server: usize, silent: bool, for_us: u64 },
-    /// Nothing arrives from a host at a server, from the server at the host, or both.
+    /// Nothing arrives from a host at a server (`there`), from the server at the host
+    /// (`back`), or both.
     BlackHole { host: usize, server: usize, there: bool, back: bool, for_us: u64 },
     /// A host's connections to a server are reset.
     Reset { host: usize, server: usize },
@@ -103,7 +104,7 @@ pub(crate) enum Action {
 }
 
 impl Random {
-    /// One of several.
+    /// A random element.
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
@@ -114,7 +115,7 @@ impl Random {
 }
 
 impl Script {
-    /// The simulation of a seed.
+    /// The script of a seed.
     pub(crate) fn of(seed: u64) -> Script {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5EED);
         let plan = plan(&mut random);
@@ -131,13 +132,13 @@ impl Script {
         Script { seed, plan, actions }
     }
 
-    /// The same with only some of its actions.
+    /// The same script with other actions.
     pub(crate) fn with_actions(&self, actions: Vec<Timed>) -> Script {
         Script { actions, ..self.clone() }
     }
 }
 
-/// Sometimes many things happen at once.
+/// Moves many actions into 5 ms, in every second script.
 fn burst(random: &mut Random, actions: &mut [Timed]) {
     if random.one_in(2) {
         let at = random.below(ACTIVE_US as usize) as u64;
@@ -163,7 +164,7 @@ fn plan(random: &mut Random) -> Plan {
         workers: 1 + random.below(4),
         quality,
         has_faults,
-        // A client that gives up takes its job with it, which is a fault too.
+        // A timeout of a client drops its job, so it counts as a fault.
         timeout_ms: timeout_ms.filter(|_| has_faults),
         wakeup: random.pick(&[None, None, Some(0), Some(1), Some(3)]),
         attempts: random.pick(&[None, None, None, Some(2)]),
@@ -183,7 +184,7 @@ fn action(random: &mut Random, plan: &Plan) -> Action {
     let how = match random.below(10) {
         0..=3 => Submit::Do,
         4..=7 => Submit::Background,
-        8 => Submit::Later(random.below(3) as u64),
+        8 => Submit::Delayed(random.below(3) as u64),
         _ => Submit::Set(1 + random.below(6)),
     };
     Action::Submit {
@@ -192,7 +193,7 @@ fn action(random: &mut Random, plan: &Plan) -> Action {
         function: random.below(FUNCTIONS),
         priority: random.pick(&[0, 1, 1, 1, 2]),
         shared_unique: random.one_in(6).then(|| random.below(3)),
-        // Small pieces of a large body are many events, and one is like the other.
+        // A large body in small pieces causes many similar events.
         bytes: match plan.quality.piece {
             1..100 => random.pick(&[0, 1, 20, 20, 300, 2_000]),
             _ => random.pick(&[0, 1, 20, 20, 300, 5_000, 20_000, BODY_MAX]),

@@ -1,61 +1,63 @@
-//! A server of the simulation: a real [`JobServer`] over simulated streams and clocks,
-//! and what it was seen to do.
+//! A server of the simulation: a real [`JobServer`] with simulated streams and clocks, and
+//! a record of its actions.
 //!
-//! Must not: judge what it sees; the [`books`](crate::books) do.
+//! Must not: check them; the [`checker`](crate::checker) does.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use gearman_broker::{Broker, ConnectionKey, FunctionWalk, Now, Step};
+use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, Millis, Now, UnixSeconds};
 use gearman_protocol::limits::HEADER_SIZE;
 use gearman_protocol::{Command, Decoded, Packet, decode};
 use gearman_session::{
-    Clock, CloseReason, Host, JobServer, Journal, NoBridge, Origin, Poller, Settings,
+    Clock, CloseReason, Host, JobServer, JobServerSettings, Journal, NoBridge, Origin, Poller,
 };
 
-use crate::books::HeldReplies;
+use crate::checker::HeldReplies;
 use crate::network::{LinkId, Shared, Side};
 use crate::script::FUNCTIONS;
 use crate::transport::SimStream;
 
-/// A second since 1970 at which simulations begin.
+/// Start of every simulation, in seconds since 1970.
 pub(crate) const EPOCH_S: u64 = 1_800_000_000;
-/// How long an empty GRAB_JOB, and JOB_CREATED, may be held, as documented.
+/// Documented limit for which an empty GRAB_JOB is held, in microseconds.
 const GRAB_HOLD_US: u64 = 4_000;
+/// Documented limit for which JOB_CREATED is held, in microseconds.
 const ACK_DELAY_US: u64 = 10_000;
-/// What a clock that counts milliseconds may add to that.
-const CLOCK_US: u64 = 2_000;
-/// For how long after a connection took no bytes what is sent on it may be old.
-const LATE_US: u64 = 1_000_000;
+/// Tolerance for these limits, because the server's clock counts milliseconds.
+const CLOCK_TOLERANCE_US: u64 = 2_000;
+/// Time after a partial write in which packets may be sent late.
+const LATE_AFTER_BLOCK_US: u64 = 1_000_000;
 
-/// Something that a server did.
+/// An action of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum ServerEvent {
     /// It accepted a submission.
-    Accepted { function: Vec<u8>, unique: Vec<u8>, due: u64 },
+    Accepted { function: Vec<u8>, unique: Vec<u8>, due: Option<UnixSeconds> },
     /// It sent a job to a worker.
     Assigned {
         function: Vec<u8>,
         unique: Vec<u8>,
-        /// Maybe some time ago: a receiver, of this job or of another, took no bytes.
+        /// Whether it may have been assigned earlier than it was sent, because a stream was
+        /// full.
         is_late: bool,
     },
 }
 
-/// What the journal hears.
+/// The journal of a simulated server.
 #[derive(Debug, Default)]
-pub(crate) struct Diary {
-    deeds: Vec<Deed>,
-    /// Sessions that were closed because of what their peer did. There is no such peer.
+pub(crate) struct SimJournal {
+    events: Vec<ServerEvent>,
+    /// Sessions closed because of a fault of the peer. No simulated peer has faults.
     pub(crate) faults: Vec<String>,
     pub(crate) gave_up: Vec<Vec<u8>>,
     /// Answers with ERROR.
     pub(crate) refused: Vec<String>,
 }
 
-impl Journal for Diary {
+impl Journal for SimJournal {
     fn level_name(&self) -> &'static str {
         "INFO"
     }
@@ -72,9 +74,9 @@ impl Journal for Diary {
         self.refused.push(format!("{origin}: {}", why.escape_ascii()));
     }
 
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
         let (function, unique) = (function.to_vec(), unique.to_vec());
-        self.deeds.push(Deed::Accepted { function, unique, due });
+        self.events.push(ServerEvent::Accepted { function, unique, due });
     }
 
     fn gave_up(&mut self, handle: &[u8], _function: &[u8], _unique: &[u8], _attempts: u8) {
@@ -86,15 +88,16 @@ impl Journal for Diary {
 #[derive(Clone, Debug)]
 pub(crate) struct SimClock {
     network: Shared,
-    /// Seconds that the calendar is wrong.
+    /// Error of the calendar in seconds.
     calendar_error_s: Rc<Cell<i64>>,
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Now {
-        let ticks = self.network.borrow().now_us() / 1000;
-        let unix = (EPOCH_S + ticks / 1000).saturating_add_signed(self.calendar_error_s.get());
-        Now { ticks, unix }
+        let monotonic = Millis(self.network.borrow().now_us() / 1000);
+        let correct = EPOCH_S + monotonic.as_seconds();
+        let unix = UnixSeconds(correct.saturating_add_signed(self.calendar_error_s.get()));
+        Now { monotonic, unix }
     }
 }
 
@@ -104,7 +107,7 @@ pub(crate) struct Simulated;
 impl Host for Simulated {
     type Stream = SimStream;
     type Clock = SimClock;
-    type Journal = Diary;
+    type Journal = SimJournal;
     type Bridge = NoBridge;
 }
 
@@ -128,14 +131,14 @@ impl Poller<SimStream> for SimPoller {
     }
 }
 
-/// What goes over a connection, for the books.
+/// The recorded traffic of a connection.
 #[derive(Debug, Default)]
 struct Tap {
-    /// Sent, and no whole packet yet.
+    /// Sent bytes that do not form a packet yet.
     sent: Vec<u8>,
-    /// Bytes to come of a body whose packet is noted.
+    /// Bytes to skip of a body whose packet was already recorded.
     to_skip: usize,
-    /// Received, and no whole packet yet.
+    /// Received bytes that do not form a packet yet.
     received: Vec<u8>,
     replies: HeldReplies,
 }
@@ -149,26 +152,26 @@ pub(crate) struct Server {
     sessions: BTreeMap<LinkId, ConnectionKey>,
     taps: BTreeMap<LinkId, Tap>,
     held_too_long: Option<String>,
-    /// Microseconds that an empty GRAB_JOB, and JOB_CREATED, may be held.
+    /// Limits in microseconds for which an empty GRAB_JOB, and JOB_CREATED, may be held.
     hold_us: (u64, u64),
-    /// When a connection last took less than it was given; 0 is never.
+    /// Time of the last partial write on any connection; 0 for none.
     last_blocked_us: u64,
 }
 
 impl Server {
-    /// A process that has just started, with no job.
+    /// A new process without jobs.
     pub(crate) fn new(
         network: &Shared,
         number: usize,
         broker: Broker,
-        settings: Settings,
+        settings: JobServerSettings,
         delays_replies: bool,
         calendar_error_s: Rc<Cell<i64>>,
     ) -> Server {
         let clock =
             SimClock { network: network.clone(), calendar_error_s: calendar_error_s.clone() };
         Server {
-            jobs: JobServer::new(broker, settings, clock, Diary::default(), NoBridge),
+            jobs: JobServer::new(broker, settings, clock, SimJournal::default(), NoBridge),
             network: network.clone(),
             number,
             calendar_error_s,
@@ -180,18 +183,18 @@ impl Server {
         }
     }
 
-    /// The server's calendar.
+    /// The time of the server's calendar.
     pub(crate) fn unix_s(&self) -> u64 {
         let seconds = self.network.borrow().now_us() / 1_000_000;
         (EPOCH_S + seconds).saturating_add_signed(self.calendar_error_s.get())
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     pub(crate) fn session_count(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Whether a turn would do something now.
+    /// Whether a turn has something to do now.
     pub(crate) fn is_ready(&self) -> bool {
         if self.jobs.is_busy() || self.due_us().is_some_and(|due| due <= self.now_us()) {
             return true;
@@ -205,21 +208,20 @@ impl Server {
         self.network.borrow().now_us()
     }
 
-    /// When a turn has something to do by itself.
+    /// The next deadline of the server, in simulated microseconds.
     pub(crate) fn due_us(&self) -> Option<u64> {
-        let (ticks, unix) = self.jobs.next_due();
+        let (monotonic, unix) = self.jobs.next_due();
         let now = self.now_us();
         let calendar = unix.map(|due| {
-            let left = due.saturating_sub(self.unix_s());
-            // Within the second in which it is due.
+            let left = due.0.saturating_sub(self.unix_s());
+            // At the start of the second in which it is due.
             if left == 0 { now } else { (now / 1_000_000 + left) * 1_000_000 }
         });
-        [ticks.map(|due| due * 1000), calendar].into_iter().flatten().min()
+        [monotonic.map(|due| due.0 * 1000), calendar].into_iter().flatten().min()
     }
 
-    /// One turn of an event loop. Returns what was done in it, in order as far as it
-    /// can be told: submissions are accepted before the turn's packets leave.
-    pub(crate) fn turn(&mut self) -> Vec<Deed> {
+    /// Runs one turn. Returns its events: accepted submissions first, then packets sent.
+    pub(crate) fn turn(&mut self) -> Vec<ServerEvent> {
         loop {
             let accepted = self.network.borrow_mut().accept(self.number);
             let Some((link, host)) = accepted else { break };
@@ -241,17 +243,17 @@ impl Server {
         let mut poller = SimPoller { closed: Vec::new() };
         self.jobs.turn(&mut poller);
         self.jobs.flush(&mut poller);
-        let mut deeds = std::mem::take(&mut self.jobs.journal.deeds);
-        self.listen_in(&mut deeds);
+        let mut events = std::mem::take(&mut self.jobs.journal.events);
+        self.record_traffic(&mut events);
         for link in poller.closed {
             self.sessions.remove(&link);
             self.taps.remove(&link);
         }
-        deeds
+        events
     }
 
-    /// Reads what the server received and sent.
-    fn listen_in(&mut self, deeds: &mut Vec<Deed>) {
+    /// Parses the bytes that the server received and sent.
+    fn record_traffic(&mut self, events: &mut Vec<ServerEvent>) {
         let now = self.now_us();
         let is_traced = self.network.borrow().is_traced;
         for (&link, key) in &self.sessions {
@@ -263,7 +265,7 @@ impl Server {
             tap.received.append(&mut stream.received);
             tap.sent.append(&mut stream.sent);
             let replies = &mut tap.replies;
-            // What its receiver does not take is not held by the server.
+            // A reply that the stream does not accept is not held by the server.
             let blocked_us = stream.blocked_us;
             let last_blocked_us = &mut self.last_blocked_us;
             *last_blocked_us = blocked_us.max(*last_blocked_us);
@@ -296,15 +298,16 @@ impl Server {
                 let (took, limit) = match packet.command() {
                     Command::JobAssignUniq | Command::JobAssignAll => {
                         let (function, unique) = (text(1), text(2));
-                        let is_late = *last_blocked_us > 0 && *last_blocked_us + LATE_US > now;
-                        deeds.push(Deed::Assigned { function, unique, is_late });
+                        let is_late =
+                            *last_blocked_us > 0 && *last_blocked_us + LATE_AFTER_BLOCK_US > now;
+                        events.push(ServerEvent::Assigned { function, unique, is_late });
                         (replies.job_or_none(now), hold_us.0)
                     }
                     Command::NoJob => (replies.job_or_none(now), hold_us.0),
                     Command::JobCreated => (replies.acknowledged(now), hold_us.1),
                     _ => (0, 0),
                 };
-                if took > limit + CLOCK_US && blocked_us < now - took {
+                if took > limit + CLOCK_TOLERANCE_US && blocked_us < now - took {
                     let name = packet.command().name();
                     *late = Some(format!("{name} on {link:?} took {took} us"));
                 }
@@ -312,7 +315,7 @@ impl Server {
         }
     }
 
-    /// A reply that was held for longer than stated, if there was one, or that is.
+    /// Describes a reply that was, or is, held longer than the limit.
     pub(crate) fn held_too_long(&mut self) -> Option<String> {
         if self.held_too_long.is_some() {
             return self.held_too_long.take();
@@ -321,8 +324,9 @@ impl Server {
         for (&link, key) in &self.sessions {
             let Some(tap) = self.taps.get(&link) else { continue };
             let (grab, submission) = tap.replies.oldest();
-            let late =
-                |since: Option<u64>, limit| since.filter(|since| since + limit + CLOCK_US < now);
+            let late = |since: Option<u64>, limit| {
+                since.filter(|since| since + limit + CLOCK_TOLERANCE_US < now)
+            };
             let Some(stream) = self.jobs.stream(key.index()) else { continue };
             if !stream.is_blocked
                 && let Some(since) = late(grab, self.hold_us.0).or(late(submission, self.hold_us.1))
@@ -333,24 +337,24 @@ impl Server {
         None
     }
 
-    /// Which functions have jobs that a worker could have.
+    /// For each function, whether it has queued jobs.
     pub(crate) fn queued(&self) -> [bool; FUNCTIONS] {
         let mut queued = [false; FUNCTIONS];
-        let mut functions = FunctionWalk::default();
+        let mut functions = FunctionCursor::default();
         loop {
-            match functions.step(&self.jobs.broker) {
-                Step::One(function) => {
+            match functions.next(&self.jobs.broker) {
+                CursorStep::Item(function) => {
                     let number = usize::from(function.name[1] - b'0');
                     queued[number] = function.queued.iter().sum::<u32>() > 0;
                 }
-                Step::None => {}
-                Step::End => return queued,
+                CursorStep::Skip => {}
+                CursorStep::End => return queued,
             }
         }
     }
 }
 
-/// Takes whole packets off the front of a stream.
+/// Removes complete packets from the front of a buffer.
 fn take_packets(stream: &mut Vec<u8>, mut each: impl FnMut(&Packet<'_>)) {
     let mut used = 0;
     while let Ok(Decoded::Whole { packet, used: size }) = decode(&stream[used..]) {
@@ -360,8 +364,8 @@ fn take_packets(stream: &mut Vec<u8>, mut each: impl FnMut(&Packet<'_>)) {
     stream.drain(..used);
 }
 
-/// The same as soon as all of a packet but its body is there. `skip` is what is still to
-/// come of the last one.
+/// Removes packets from the front of a buffer as soon as all but their body is there.
+/// `skip` is the number of bytes of the last one that are still missing.
 fn take_heads(stream: &mut Vec<u8>, skip: &mut usize, mut each: impl FnMut(&Packet<'_>)) {
     loop {
         let skipped = (*skip).min(stream.len());

@@ -1,25 +1,26 @@
-//! Runs simulations by seed, and makes a failing one as short as it gets.
+//! Runs simulations by seed, and shrinks the script of a failing one.
 //!
-//! Must not: know what is simulated.
+//! Must not: know the simulated parts.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::books::Failure;
+use crate::checker::Failure;
 use crate::script::{Script, Timed};
 use crate::world::{self, Summary};
 
-/// A seed that fails, and the shortest script that still does.
+/// A failing seed, and the shortest script that still fails.
 #[derive(Debug)]
 pub struct Report {
     /// The seed.
     pub seed: u64,
-    /// What the whole script came to.
+    /// The failure of the whole script.
     pub failure: Failure,
-    /// What the shortest one came to.
+    /// The failure of the shortest script.
     pub shortest: Failure,
-    /// The numbers of its actions, and the whole of it in words.
+    /// The numbers of the actions in the shortest script.
     pub kept: Vec<usize>,
+    /// The shortest script as text.
     script: String,
 }
 
@@ -27,7 +28,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept: Vec<String> = self.kept.iter().map(ToString::to_string).collect();
         writeln!(f, "seed {} fails: {}", self.seed, self.failure)?;
-        writeln!(f, "the shortest script that does: {}", self.shortest)?;
+        writeln!(f, "the shortest script that fails: {}", self.shortest)?;
         writeln!(f, "GEARMAN_CLUSTER_SEED={} GEARMAN_CLUSTER_KEEP={}", self.seed, kept.join(","))?;
         f.write_str(&self.script)
     }
@@ -36,16 +37,16 @@ impl fmt::Display for Report {
 /// Runs the simulation of a seed.
 ///
 /// # Errors
-/// The rule that it breaks, with the shortest script that still breaks it.
+/// The rule that it violates, with the shortest script that violates it.
 pub fn simulate(seed: u64) -> Result<Summary, Box<Report>> {
     let script = Script::of(seed);
     run(&script).map_err(|failure| Box::new(shrink(&script, failure)))
 }
 
-/// Runs the simulation of a seed, and shrinks nothing.
+/// Runs the simulation of a seed without shrinking.
 ///
 /// # Errors
-/// The rule that it breaks.
+/// The rule that it violates.
 pub fn check(seed: u64) -> Result<Summary, Failure> {
     run(&Script::of(seed))
 }
@@ -53,14 +54,14 @@ pub fn check(seed: u64) -> Result<Summary, Failure> {
 /// Runs the simulation of a seed with only these of its actions.
 ///
 /// # Errors
-/// The rule that it breaks.
+/// The rule that it violates.
 pub fn replay(seed: u64, kept: &[usize]) -> Result<Summary, Failure> {
     let script = Script::of(seed);
     let actions = script.actions.iter().filter(|timed| kept.contains(&timed.number));
     run(&script.with_actions(actions.copied().collect()))
 }
 
-/// A panic of what is simulated is a broken rule, too.
+/// Runs a script. A panic counts as a violation of the rule `panic`.
 fn run(script: &Script) -> Result<Summary, Failure> {
     catch_unwind(AssertUnwindSafe(|| world::run(script))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -69,7 +70,8 @@ fn run(script: &Script) -> Result<Summary, Failure> {
     })
 }
 
-/// Leaves out as many actions as possible: half of them, a quarter, and so on.
+/// Leaves out as many actions as possible: first halves of the script, then quarters, and
+/// so on.
 fn shrink(script: &Script, failure: Failure) -> Report {
     let mut best = (script.clone(), failure.clone());
     let mut size = script.actions.len().div_ceil(2);

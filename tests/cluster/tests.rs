@@ -1,8 +1,8 @@
-//! A short run of the simulated cluster, and the long one.
+//! Runs of the simulated cluster: a short one by default, or a long one.
 //!
-//! `GEARMAN_CLUSTER_SEED=n` runs one seed, with `GEARMAN_CLUSTER_KEEP=1,2,3` only these
-//! of its actions; with `GEARMAN_CLUSTER_TRACE=1` every packet is printed.
-//! `GEARMAN_CLUSTER_SECONDS=n` runs new seeds for so long:
+//! `GEARMAN_CLUSTER_SEED=n` runs one seed; `GEARMAN_CLUSTER_KEEP=1,2,3` runs only these of
+//! its actions; `GEARMAN_CLUSTER_TRACE=1` prints every packet.
+//! `GEARMAN_CLUSTER_SECONDS=n` runs new seeds for this time:
 //!
 //! ```sh
 //! GEARMAN_CLUSTER_SECONDS=3600 cargo test --release -p gearman-cluster cluster -- --nocapture
@@ -32,7 +32,7 @@ fn run(seed: u64, sum: &mut Summary) {
 }
 
 #[test]
-fn a_cluster_keeps_its_promises_whatever_breaks() {
+fn a_cluster_violates_no_rule_under_faults() {
     let (began, mut sum) = (Instant::now(), Summary::default());
     let mut count = 0_u64;
     if let Some(seed) = number("GEARMAN_CLUSTER_SEED") {
@@ -68,7 +68,7 @@ fn a_cluster_keeps_its_promises_whatever_breaks() {
 }
 
 #[test]
-fn a_seed_runs_the_same_every_time() {
+fn two_runs_of_a_seed_are_equal() {
     for seed in [1, 2, 3, 4, 5] {
         let runs =
             [simulate(seed), simulate(seed)].map(|run| run.map(|sum| (sum.digest, sum.steps)));

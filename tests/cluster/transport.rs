@@ -1,8 +1,8 @@
-//! The ends of simulated connections: a client's or worker's as the engine sees it, a
-//! server's as a session sees it.
+//! The ends of simulated connections: [`SimTransport`] for the engines of clients and
+//! workers, [`SimStream`] for the sessions of servers.
 //!
-//! Must not: wait. Whoever drives an engine lets it go on when there is something for
-//! it, or its deadline has come.
+//! Must not: block. The simulation steps an engine when it has something to read or its
+//! deadline has passed.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
@@ -16,12 +16,12 @@ use crate::network::{Host, LinkId, Shared, Side};
 /// The port of the first server; the others follow.
 pub(crate) const FIRST_PORT: u16 = 5000;
 
-/// A client's or worker's sockets.
+/// The sockets of a client or worker.
 #[derive(Debug)]
 pub(crate) struct SimTransport {
     network: Shared,
     host: Host,
-    /// The moment that the simulation's clock counts from.
+    /// The start of the simulation's clock.
     epoch: Instant,
     links: Vec<Option<LinkId>>,
 }
@@ -31,7 +31,7 @@ impl SimTransport {
         SimTransport { network: network.clone(), host, epoch, links: Vec::new() }
     }
 
-    /// The connection under a key.
+    /// The connection with this key.
     pub(crate) fn link(&self, key: usize) -> Option<LinkId> {
         self.links.get(key).copied().flatten()
     }
@@ -40,7 +40,7 @@ impl SimTransport {
         self.link(key).ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
-    /// Whether a wait would end at once.
+    /// Whether a wait would return at once.
     pub(crate) fn has_reports(&self) -> bool {
         let network = self.network.borrow();
         self.links.iter().flatten().any(|&link| network.has_reports(link, Side::Client))
@@ -138,7 +138,7 @@ impl Transport for SimTransport {
         if self.has_reports() {
             return Ok(Waited::Ready);
         }
-        assert!(until.is_some_and(|end| end <= self.now()), "a wait that would take time");
+        assert!(until.is_some_and(|end| end <= self.now()), "a wait would block");
         Ok(Waited::TimedOut)
     }
 
@@ -170,11 +170,12 @@ impl Transport for SimTransport {
 pub(crate) struct SimStream {
     network: Shared,
     pub(crate) link: LinkId,
-    /// What was received and sent, for the books; taken after each turn.
+    /// Bytes received and sent since the last turn, for the record of traffic.
     pub(crate) received: Vec<u8>,
     pub(crate) sent: Vec<u8>,
-    /// Whether the connection took less than it was given, and until when it last did.
+    /// Whether the last write was partial.
     pub(crate) is_blocked: bool,
+    /// Time of the last partial write, or of the write that followed it.
     pub(crate) blocked_us: u64,
 }
 

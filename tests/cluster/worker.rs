@@ -1,4 +1,5 @@
-//! A worker of the simulation: a real worker engine whose functions take time.
+//! A worker of the simulation: a real worker engine with functions that take simulated
+//! time.
 //!
 //! Must not: know the network beyond its own sockets.
 
@@ -9,49 +10,49 @@ use gearman_engine::ReturnCode;
 use gearman_engine::worker::{Outcome, Report, Search, WorkStep, WorkTicket, Worker};
 use gearman_net::Transport;
 
-use crate::books::{Books, fails, function_name, last_piece, pieces};
+use crate::checker::{Checker, fails, function_name, last_piece, pieces};
 use crate::network::{Host, LinkId, Shared};
 use crate::script::{FUNCTIONS, Plan};
 use crate::transport::{FIRST_PORT, SimTransport};
 
-/// Microseconds that a worker's loop pauses after an error.
+/// Pause of a worker's loop after an error, in microseconds.
 const ERROR_PAUSE_US: u64 = 10_000;
-/// Longest run of most jobs, in microseconds.
+/// Longest duration of most jobs, in microseconds.
 const SHORT_JOB_US: u64 = 300;
-/// Milliseconds after which its call returns without a job, as most programs have it.
+/// Timeout of a call that waits for a job, as most programs set it.
 const WORK_TIMEOUT_MS: u64 = 5_000;
 
-/// Stands for a connection that is closed.
-const GONE: LinkId = LinkId(usize::MAX);
+/// Stands for a closed connection.
+const CLOSED_LINK: LinkId = LinkId(usize::MAX);
 
-/// A job that runs.
+/// A running job.
 struct Running {
     ticket: WorkTicket,
     handle: Vec<u8>,
-    /// The connection that it came on.
+    /// The connection that it was received on.
     link: LinkId,
     payload: Vec<u8>,
-    /// Pieces of data that are still to be sent.
+    /// Number of WORK_DATA packets that were not sent yet.
     pieces: usize,
 }
 
-/// What a worker does.
+/// The state of a worker.
 enum State {
-    /// It waits before its next call.
+    /// It pauses until this time before its next call.
     Pauses(u64),
-    /// It asks for a job, in a call that waits.
+    /// It requests a job, in a call that waits.
     Searches(Search),
-    /// Its event loop waits for news of a job, until then at most.
+    /// Its event loop polls for a job, at most until this time.
     Polls(Option<u64>),
-    /// Its function runs until then, and then says something.
+    /// Its function runs until this time, and then sends a report.
     Runs(Running, u64),
-    /// What its function says waits to be sent.
+    /// A WORK_DATA is being sent.
     Sends(Running, Vec<u8>),
-    /// The end of a job waits to be sent.
+    /// The end of a job is being sent.
     Ends(Vec<u8>, LinkId, Vec<u8>),
 }
 
-/// A worker.
+/// A simulated worker process.
 pub(crate) struct WorkerActor {
     engine: Worker<SimTransport>,
     state: State,
@@ -59,8 +60,9 @@ pub(crate) struct WorkerActor {
     job_us: u64,
     job_limit_s: u32,
     pub(crate) host: Host,
-    /// Functions that it is to offer, and those that it offers.
+    /// Functions that it offers from its next call on.
     wants: [bool; FUNCTIONS],
+    /// Functions that it offers now.
     pub(crate) offers: [bool; FUNCTIONS],
     pub(crate) stalled_until_us: u64,
 }
@@ -92,12 +94,12 @@ impl WorkerActor {
         self.wants[function] = true;
     }
 
-    /// Takes a function back from its next call on.
+    /// Withdraws a function from its next call on.
     pub(crate) fn forget(&mut self, function: usize) {
         self.wants[function] = false;
     }
 
-    /// A program changes what it offers between two calls.
+    /// Changes the offered functions, as programs do between two calls.
     fn change_offers(&mut self) {
         for function in 0..FUNCTIONS {
             let (name, wanted) = (function_name(function), self.wants[function]);
@@ -113,7 +115,7 @@ impl WorkerActor {
         }
     }
 
-    /// Whether it would begin a job at once if it had one.
+    /// Whether it is idle: it would start a job at once.
     pub(crate) fn is_searching(&self) -> bool {
         matches!(self.state, State::Searches(_) | State::Polls(_))
     }
@@ -154,7 +156,7 @@ impl WorkerActor {
     pub(crate) fn due_us(&self) -> Option<u64> {
         let due = match &self.state {
             State::Pauses(until) | State::Runs(_, until) => Some(*until),
-            // What a program changes in its event loop it says at once.
+            // A program with an event loop changes its functions at once.
             State::Polls(_) if self.wants != self.offers => Some(0),
             State::Polls(until) => *until,
             State::Searches(_) | State::Sends(..) | State::Ends(..) => {
@@ -164,23 +166,23 @@ impl WorkerActor {
                 })
             }
         };
-        // What has come during a stall is there when it ends.
+        // Packets that arrive during a stall are handled when it ends.
         let is_called = self.waits_for_network() && self.engine.link.net.has_reports();
         let due = if is_called { Some(0) } else { due };
         due.map(|due| due.max(self.stalled_until_us))
     }
 
-    pub(crate) fn step(&mut self, now_us: u64, books: &mut Books) {
+    pub(crate) fn step(&mut self, now_us: u64, checker: &mut Checker) {
         match std::mem::replace(&mut self.state, State::Pauses(now_us)) {
             State::Pauses(_) | State::Polls(_) => {
                 self.change_offers();
-                self.search(Search::for_work(), now_us, books);
+                self.search(Search::for_work(), now_us, checker);
             }
             State::Searches(search) => {
                 self.engine.link.sleep();
-                self.search(search, now_us, books);
+                self.search(search, now_us, checker);
             }
-            State::Runs(running, _) => self.say(running, now_us, books),
+            State::Runs(running, _) => self.report(running, now_us, checker),
             State::Sends(running, body) => {
                 self.engine.link.sleep();
                 match self.engine.poll_push(&body) {
@@ -191,17 +193,17 @@ impl WorkerActor {
             State::Ends(handle, link, body) => {
                 self.engine.link.sleep();
                 let code = self.engine.poll_push(&body);
-                self.ended(code, (handle, link), body, now_us, books);
+                self.ended(code, (handle, link), body, now_us, checker);
             }
         }
     }
 
-    fn search(&mut self, mut search: Search, now_us: u64, books: &mut Books) {
+    fn search(&mut self, mut search: Search, now_us: u64, checker: &mut Checker) {
         match self.engine.poll_work(&mut search) {
             Poll::Pending => self.state = State::Searches(search),
             Poll::Ready(WorkStep::Call(upcall, ticket)) => {
                 let function = upcall.token as usize;
-                self.begin(ticket, function, now_us, books);
+                self.begin(ticket, function, now_us, checker);
             }
             Poll::Ready(WorkStep::Done(code))
                 if self.engine.link.settings.non_blocking
@@ -221,18 +223,18 @@ impl WorkerActor {
         }
     }
 
-    fn begin(&mut self, ticket: WorkTicket, function: usize, now_us: u64, books: &mut Books) {
-        let job = self.engine.job(ticket.job()).expect("a job that has just come");
+    fn begin(&mut self, ticket: WorkTicket, function: usize, now_us: u64, checker: &mut Checker) {
+        let job = self.engine.job(ticket.job()).expect("the job that was just received");
         let (handle, payload) = (job.handle().to_vec(), job.workload().to_vec());
         let link = self.engine.link.net.link(job.connection());
-        // The connection of a job that has come may be closed by now.
-        let link = link.unwrap_or(GONE);
+        // The connection of a received job may be closed already.
+        let link = link.unwrap_or(CLOSED_LINK);
         let network = self.network.borrow();
-        books.begin(&handle, function, &payload, link, now_us, |before, function| {
-            // The connection of either was lost: of the one before, or of this one, whose
-            // worker does not know yet.
-            let is_lost = |link| link == GONE || !network.is_up(link);
-            // Out of time at either, as its server counts it.
+        checker.begin(&handle, function, &payload, link, now_us, |before, function| {
+            // The connection of the previous run was lost, or that of this one, which its
+            // worker has not noticed yet.
+            let is_lost = |link| link == CLOSED_LINK || !network.is_up(link);
+            // The previous run may have exceeded the time limit, by the server's clock.
             let is_limited = function + 1 == FUNCTIONS && self.job_limit_s > 0;
             is_lost(before) || is_lost(link) || is_limited
         });
@@ -241,9 +243,9 @@ impl WorkerActor {
         self.run_on(Running { ticket, handle, link, payload, pieces }, now_us);
     }
 
-    /// The function runs until it has something to say.
+    /// Runs the function until its next report.
     fn run_on(&mut self, running: Running, now_us: u64) {
-        // Most jobs are short, and now and then one is long.
+        // Most jobs are short; one in six may be long.
         let digit = u64::from(running.payload.first().copied().unwrap_or(0));
         let chance = (digit * 7 + running.payload.len() as u64) * 997 + now_us;
         let most =
@@ -252,7 +254,7 @@ impl WorkerActor {
         self.state = State::Runs(running, now_us + takes);
     }
 
-    fn say(&mut self, mut running: Running, now_us: u64, books: &mut Books) {
+    fn report(&mut self, mut running: Running, now_us: u64, checker: &mut Checker) {
         let job = running.ticket.job();
         if running.pieces > 0 {
             running.pieces -= 1;
@@ -268,7 +270,7 @@ impl WorkerActor {
             false => (Outcome::Complete(ReturnCode::SUCCESS), last_piece(&running.payload)),
         };
         let code = self.engine.poll_finish(running.ticket, outcome, &body);
-        self.ended(code, (running.handle, running.link), body, now_us, books);
+        self.ended(code, (running.handle, running.link), body, now_us, checker);
     }
 
     fn ended(
@@ -277,13 +279,13 @@ impl WorkerActor {
         (handle, link): (Vec<u8>, LinkId),
         body: Vec<u8>,
         now_us: u64,
-        books: &mut Books,
+        checker: &mut Checker,
     ) {
         match code {
             Poll::Pending => self.state = State::Ends(handle, link, body),
             Poll::Ready(code) => {
                 if matches!(code, ReturnCode::SUCCESS | ReturnCode::WORK_FAIL) {
-                    books.end(&handle, link);
+                    checker.end(&handle, link);
                 }
                 self.state = State::Pauses(now_us);
             }

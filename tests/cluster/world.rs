@@ -1,7 +1,7 @@
-//! A simulated cluster: servers, clients and workers on one network and one clock, from
-//! the first action of a script until nothing is left to do.
+//! A simulated cluster: servers, clients and workers on one network and one clock, from the
+//! first action of a script until all jobs are done and all connections are closed.
 //!
-//! Must not: judge; it tells the books what happened.
+//! Must not: check rules that the checker can check.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use gearman_broker::delayed::DelayedReplies;
 use gearman_broker::{Broker, Config, Wakeup};
-use gearman_session::Settings;
+use gearman_session::JobServerSettings;
 
-use crate::books::{Books, Failure};
+use crate::checker::{Checker, Failure};
 use crate::client::ClientActor;
 use crate::network::{Network, Shared};
 use crate::random::Random;
@@ -20,23 +20,23 @@ use crate::script::{FUNCTIONS, Plan, Script, Timed};
 use crate::server::Server;
 use crate::worker::WorkerActor;
 
-/// Microseconds within which everything has to be done once nothing breaks any more.
-const SETTLE_US: u64 = 120_000_000;
-/// Microseconds in which what is closed has to be gone.
-const CLOSE_US: u64 = 10_000_000;
-/// Microseconds that a job may wait beside a worker that asks for jobs: a worker looks
-/// at one server after another, and gives each 200 ms.
-const STALL_US: u64 = 300_000;
-/// The same for each further server, when something breaks.
-const STALL_PER_SERVER_US: u64 = 400_000;
-/// Steps at which a simulation is taken for one without end.
+/// Deadline for finishing all jobs after the last fault was repaired, in microseconds.
+const SETTLE_US_MAX: u64 = 120_000_000;
+/// Deadline for the servers to remove all closed connections, in microseconds.
+const CLOSE_US_MAX: u64 = 10_000_000;
+/// Longest time that a job may be queued while a worker is idle, in microseconds: a worker
+/// polls its servers in turn, and waits up to 200 ms for each.
+const STALL_US_MAX: u64 = 300_000;
+/// Additional time for each further server, if the script has faults.
+const STALL_PER_SERVER_US_MAX: u64 = 400_000;
+/// Number of steps from which a simulation is considered endless.
 const STEPS_MAX: u64 = 2_000_000;
 
 mod faults;
 mod watch;
 
 thread_local! {
-    /// The steps of the simulation that runs in this thread, for when it panics.
+    /// Steps of the simulation in this thread, for the report if it panics.
     static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -45,29 +45,29 @@ pub(crate) fn last_steps() -> u64 {
     STEPS.get()
 }
 
-/// What a simulation came to.
+/// Figures of a simulation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary {
-    /// Turns, calls and deliveries.
+    /// Number of turns, calls and network events.
     pub steps: u64,
-    /// Simulated microseconds.
+    /// Simulated time in microseconds.
     pub time_us: u64,
-    /// Jobs that were begun.
+    /// Number of job runs.
     pub jobs: u64,
-    /// Calls of clients that returned.
+    /// Number of client calls that returned.
     pub calls: u64,
-    /// Equal for equal runs.
+    /// Hash of the run; equal for equal runs.
     pub digest: u64,
 }
 
-/// A host for servers: its process, if one runs.
-struct Place {
+/// The host of a server, and its process, if one runs.
+struct ServerHost {
     server: Option<Server>,
     life: usize,
     calendar_error_s: Rc<Cell<i64>>,
 }
 
-/// Something that ends by itself.
+/// The scheduled end of a fault.
 #[derive(Clone, Copy, Debug)]
 enum Repair {
     Start(usize),
@@ -80,22 +80,23 @@ struct World<'a> {
     network: Shared,
     epoch: Instant,
     random: Random,
-    places: Vec<Place>,
+    server_hosts: Vec<ServerHost>,
     clients: Vec<ClientActor>,
     workers: Vec<WorkerActor>,
     actions: std::iter::Peekable<std::slice::Iter<'a, Timed>>,
     repairs: BTreeMap<(u64, usize), Repair>,
-    books: Books,
+    checker: Checker,
     turn: u64,
     steps: u64,
-    /// Since when a job waits at a server beside a worker that asks for jobs.
+    /// Since when a job is queued at a server while a worker is idle, by server, worker and
+    /// function.
     stalled_since: BTreeMap<(usize, usize, usize), u64>,
 }
 
 /// Runs a script.
 ///
 /// # Errors
-/// The first rule that is broken.
+/// The first violation of a rule.
 pub(crate) fn run(script: &Script) -> Result<Summary, Failure> {
     let mut world = World::new(script);
     let ended = world.run();
@@ -104,9 +105,9 @@ pub(crate) fn run(script: &Script) -> Result<Summary, Failure> {
     let summary = Summary {
         steps,
         time_us: network.now_us(),
-        jobs: world.books.jobs,
-        calls: world.books.calls,
-        digest: network.digest ^ world.books.jobs ^ (world.steps << 20),
+        jobs: world.checker.jobs,
+        calls: world.checker.calls,
+        digest: network.digest ^ world.checker.jobs ^ (world.steps << 20),
     };
     drop(network);
     match ended {
@@ -120,8 +121,8 @@ impl<'a> World<'a> {
         let plan = script.plan;
         let network = Network::new(script.seed ^ 0xABCD, plan.quality, plan.servers);
         let epoch = Instant::now();
-        let places = (0..plan.servers)
-            .map(|_| Place { server: None, life: 0, calendar_error_s: Rc::default() })
+        let server_hosts = (0..plan.servers)
+            .map(|_| ServerHost { server: None, life: 0, calendar_error_s: Rc::default() })
             .collect();
         let client = |host| ClientActor::new(&network, host, epoch, &plan);
         let worker = |index| WorkerActor::new(&network, plan.clients + index, epoch, &plan);
@@ -132,10 +133,10 @@ impl<'a> World<'a> {
             network: network.clone(),
             epoch,
             random: Random(script.seed ^ 0x1234),
-            places,
+            server_hosts,
             actions: script.actions.iter().peekable(),
             repairs: BTreeMap::new(),
-            books: Books::new(plan.has_faults),
+            checker: Checker::new(plan.has_faults),
             turn: 0,
             steps: 0,
             stalled_since: BTreeMap::new(),
@@ -149,18 +150,18 @@ impl<'a> World<'a> {
     }
 
     fn start_server(&mut self, number: usize) {
-        let place = &mut self.places[number];
-        if place.server.is_some() {
+        let host = &mut self.server_hosts[number];
+        if host.server.is_some() {
             return;
         }
-        place.life += 1;
+        host.life += 1;
         let wakeup = match self.plan.wakeup {
             None => Wakeup::AsNeeded,
             Some(0) => Wakeup::All,
             Some(count) => Wakeup::AtMost(count),
         };
         let broker = Broker::new(Config {
-            handle_prefix: life(number, place.life),
+            handle_prefix: life(number, host.life),
             attempts: self.plan.attempts,
             wakeup,
             delayed_replies: match self.plan.delays_replies {
@@ -169,10 +170,13 @@ impl<'a> World<'a> {
             },
             exceptions: false,
         });
-        let settings =
-            Settings { output_limit: 64 << 20, packet_limit: 64 << 20, allow_shutdown: false };
-        let calendar = place.calendar_error_s.clone();
-        place.server = Some(Server::new(
+        let settings = JobServerSettings {
+            output_limit: 64 << 20,
+            packet_limit: 64 << 20,
+            allow_shutdown: false,
+        };
+        let calendar = host.calendar_error_s.clone();
+        host.server = Some(Server::new(
             &self.network,
             number,
             broker,
@@ -189,7 +193,7 @@ impl<'a> World<'a> {
         self.close()
     }
 
-    /// Until the last action.
+    /// Runs until the last action and the last repair.
     fn live(&mut self) -> Result<(), Failure> {
         while self.actions.peek().is_some() || !self.repairs.is_empty() {
             self.step()?;
@@ -197,21 +201,21 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Repairs everything, and waits until all is done.
+    /// Repairs all faults, and runs until all jobs are done.
     fn settle(&mut self) -> Result<(), Failure> {
         self.network.borrow_mut().heal();
-        (0..self.places.len()).for_each(|server| self.start_server(server));
+        (0..self.server_hosts.len()).for_each(|server| self.start_server(server));
         for worker in &mut self.workers {
             (0..FUNCTIONS).for_each(|function| worker.offer(function));
         }
-        let end = self.now_us() + SETTLE_US;
+        let end = self.now_us() + SETTLE_US_MAX;
         while !self.is_done() {
             if self.now_us() > end {
-                self.books.fail("lost", self.describe());
+                self.checker.fail("lost", self.describe());
             }
             self.step()?;
         }
-        self.books.check_acknowledged();
+        self.checker.check_acknowledged();
         self.check()
     }
 
@@ -221,7 +225,7 @@ impl<'a> World<'a> {
             && self.servers().all(|(_, server)| server.jobs.broker.job_count() == 0)
     }
 
-    /// What is left to do, in words.
+    /// Describes the unfinished work.
     fn describe(&self) -> String {
         let mut all = Vec::new();
         all.extend(self.clients.iter().filter(|c| !c.is_idle()).map(ClientActor::describe));
@@ -232,12 +236,12 @@ impl<'a> World<'a> {
         format!("at {}: {}", self.now_us(), all.join("; "))
     }
 
-    /// Everybody leaves; nothing may be left of them.
+    /// Disconnects all clients and workers, and checks that the servers keep nothing.
     fn close(&mut self) -> Result<(), Failure> {
         self.clients.clear();
         self.workers.clear();
         self.stalled_since.clear();
-        let end = self.now_us() + CLOSE_US;
+        let end = self.now_us() + CLOSE_US_MAX;
         while self.now_us() < end
             && (self.next_us().is_some() || !self.ready(self.now_us()).is_empty())
         {
@@ -245,32 +249,32 @@ impl<'a> World<'a> {
         }
         let left = self.servers().find_map(|(number, server)| remainder(number, server));
         if let Some(text) = left {
-            self.books.fail("left", text);
+            self.checker.fail("left", text);
         }
         if self.network.borrow().open_ends() > 0 {
-            self.books.fail("left", "a connection is open".into());
+            self.checker.fail("left", "a connection is open".into());
         }
         self.check()
     }
 
     fn servers(&self) -> impl Iterator<Item = (usize, &Server)> {
-        let all = self.places.iter().enumerate();
-        all.filter_map(|(number, place)| Some((number, place.server.as_ref()?)))
+        let all = self.server_hosts.iter().enumerate();
+        all.filter_map(|(number, host)| Some((number, host.server.as_ref()?)))
     }
 
     fn check(&self) -> Result<(), Failure> {
-        match self.books.failure() {
+        match self.checker.failure() {
             Some(failure) => Err(failure.clone()),
             None if self.steps + self.network.borrow().steps > STEPS_MAX => Err(Failure {
                 rule: "call",
-                text: format!("no end: {}", self.describe()),
+                text: format!("too many steps: {}", self.describe()),
                 steps: 0,
             }),
             None => Ok(()),
         }
     }
 
-    /// Does one thing that can be done now; else lets time pass until there is one.
+    /// Runs one random actor that is ready; if none is, advances the clock to the next event.
     fn step(&mut self) -> Result<(), Failure> {
         let now = self.now_us();
         self.act(now);
@@ -284,27 +288,27 @@ impl<'a> World<'a> {
         }
         self.steps += 1;
         STEPS.set(self.steps + self.network.borrow().steps);
-        let who = ready[self.random.below(ready.len())];
-        match who {
-            Ready::Client(index) => self.clients[index].step(now, &mut self.books),
-            Ready::Worker(index) => self.workers[index].step(now, &mut self.books),
-            Ready::Server(number) => self.turn(number),
+        let actor = ready[self.random.below(ready.len())];
+        match actor {
+            Actor::Client(index) => self.clients[index].step(now, &mut self.checker),
+            Actor::Worker(index) => self.workers[index].step(now, &mut self.checker),
+            Actor::Server(number) => self.turn(number),
         }
         self.check()
     }
 
-    fn ready(&self, now: u64) -> Vec<Ready> {
+    fn ready(&self, now: u64) -> Vec<Actor> {
         let clients = self.clients.iter().enumerate().filter(|(_, c)| c.is_ready(now));
         let workers = self.workers.iter().enumerate().filter(|(_, w)| w.is_ready(now));
         let servers = self.servers().filter(|(_, server)| server.is_ready());
         clients
-            .map(|(index, _)| Ready::Client(index))
-            .chain(workers.map(|(index, _)| Ready::Worker(index)))
-            .chain(servers.map(|(number, _)| Ready::Server(number)))
+            .map(|(index, _)| Actor::Client(index))
+            .chain(workers.map(|(index, _)| Actor::Worker(index)))
+            .chain(servers.map(|(number, _)| Actor::Server(number)))
             .collect()
     }
 
-    /// When something happens next.
+    /// Time of the next action, repair, network event or deadline.
     fn next_us(&mut self) -> Option<u64> {
         let action = self.actions.peek().map(|timed| timed.at_us);
         let repair = self.repairs.keys().next().map(|&(at, _)| at);
@@ -317,24 +321,25 @@ impl<'a> World<'a> {
 
     fn turn(&mut self, number: usize) {
         self.turn += 1;
-        let Some(server) = &mut self.places[number].server else { return };
-        let deeds = server.turn();
+        let Some(server) = &mut self.server_hosts[number].server else { return };
+        let events = server.turn();
         server.jobs.recount();
         let journal = &mut server.jobs.journal;
         if let Some(fault) = journal.faults.pop() {
-            self.books.fail("call", format!("server {number} disconnects {fault}"));
+            self.checker.fail("call", format!("server {number} disconnects {fault}"));
         }
-        self.books.given_up.extend(journal.gave_up.drain(..));
+        self.checker.given_up.extend(journal.gave_up.drain(..));
         if let Some(refusal) = journal.refused.pop() {
-            self.books.disappoint(&format!("server {number} refuses a packet of {refusal}"));
+            self.checker
+                .fail_unless_faults(&format!("server {number} refuses a packet of {refusal}"));
         }
         if !self.plan.has_faults {
-            self.books.check_order(number, self.turn, &deeds);
+            self.checker.check_order(number, self.turn, &events);
         }
     }
 }
 
-/// What a server has kept of clients and workers that are gone.
+/// Describes state that a server has kept after all clients and workers disconnected.
 fn remainder(number: usize, server: &Server) -> Option<String> {
     let (counts, due) = (server.jobs.broker.counts(), server.jobs.next_due());
     let sessions = server.session_count();
@@ -344,13 +349,13 @@ fn remainder(number: usize, server: &Server) -> Option<String> {
     (due != (None, None)).then(|| format!("server {number} has timers: {due:?}"))
 }
 
-/// What the handles of a server begin with in one of its lives.
+/// The handle prefix of a server's process; `life` counts the processes.
 fn life(server: usize, life: usize) -> String {
     format!("S{server}L{life}")
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Ready {
+enum Actor {
     Client(usize),
     Worker(usize),
     Server(usize),

@@ -142,7 +142,7 @@ fn a_client_that_never_reads_its_results_is_disconnected_in_the_end() {
         worker.send(&data);
     }
     worker.settle();
-    server.wait_for_line("it does not read what it is sent");
+    server.wait_for_line("bytes of output are unread (--output-limit)");
     // The worker goes on as if nothing had happened.
     worker.send(&request(13, &["H:t:1", ""])).settle();
 }

@@ -59,8 +59,7 @@ fn a_job_that_is_given_up_has_a_line_in_the_log() {
     assert_eq!(worker.packet().0, 11);
     worker.ask(&request(2, &["f"]), b"").settle();
     let text = fs::read_to_string(&log).expect("the log");
-    let said =
-        "Failed job H:t:1 of function f, unique a b: no result after 1 attempts (--job-retries)";
+    let said = "Failed job H:t:1 of function f, unique a b: no result after 1 attempts";
     assert!(text.contains("ERROR ") && text.contains(said), "{text}");
 }
 

@@ -1,8 +1,8 @@
-//! Tests of the text commands: how lines are read, and what every command answers
-//! (`transcript`) on a broker with workers and jobs (`world`), what the table of
-//! commands agrees with (`table`).
+//! Tests of the text commands: the splitting of lines, the answer of every command
+//! (`transcript`) on a broker with workers and jobs (`world`), and the consistency of the
+//! table of commands (`table`).
 //!
-//! Must not: open a connection; bytes on sockets are in `tests/gearmand`.
+//! Must not: open a connection; `tests/gearmand` tests the bytes on sockets.
 
 mod table;
 mod transcript;
@@ -11,7 +11,7 @@ mod world;
 use super::*;
 
 #[test]
-fn runs_of_blanks_divide_words() {
+fn words_are_separated_by_runs_of_spaces() {
     assert_eq!(split(b"a  b c"), [b"a", b"b", b"c"]);
     assert_eq!(split(b"  a "), [&b""[..], b"a", b""]);
     assert_eq!(split(b""), [b""]);

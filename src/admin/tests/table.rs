@@ -1,5 +1,5 @@
-//! The table of commands agrees with itself, with the documentation, and with the
-//! requests that our clients make.
+//! The table of commands is consistent, and agrees with the documentation and with the
+//! requests of our clients.
 //!
 //! Must not: repeat the table.
 
@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use gearman_protocol::admin::{Framing, NoWord, Request};
 
 use super::world::World;
-use crate::commands::{COMMANDS, Misfit, Origin};
+use crate::commands::{COMMANDS, CommandOrigin, Misfit};
 
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 const REQUESTS: &str = include_str!("../../protocol/admin/request.rs");
 
 #[test]
-fn every_name_is_one_lower_case_word_of_its_own() {
+fn every_name_is_a_unique_lower_case_word() {
     let mut names = BTreeSet::new();
     for command in COMMANDS {
         assert!(command.name.bytes().all(|b| b.is_ascii_lowercase()), "{}", command.name);
@@ -23,7 +23,7 @@ fn every_name_is_one_lower_case_word_of_its_own() {
 }
 
 #[test]
-fn a_usage_is_of_keywords_then_values_then_values_in_brackets() {
+fn a_usage_has_keywords_then_values_then_optional_values() {
     for command in COMMANDS {
         assert!(!command.forms.is_empty(), "{}", command.name);
         for form in command.forms {
@@ -52,8 +52,7 @@ fn a_command_that_ignores_its_arguments_has_one_form_without_any() {
     }
 }
 
-/// The table of our own commands in ARCHITECTURE.md: what its first column has in
-/// backticks.
+/// The commands in backticks in the first column of the table in ARCHITECTURE.md.
 fn documented() -> BTreeSet<String> {
     let (_, table) = ARCHITECTURE.split_once("| command | answer |\n|---|---|\n").expect("a table");
     let rows = table.lines().take_while(|line| line.starts_with('|'));
@@ -62,9 +61,9 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_documentation_has_each_form_of_our_own_commands() {
+fn the_documentation_lists_each_form_of_the_extension_commands() {
     let mut forms = BTreeSet::new();
-    for command in COMMANDS.iter().filter(|command| command.origin != Origin::Original) {
+    for command in COMMANDS.iter().filter(|command| command.origin != CommandOrigin::Original) {
         let name = command.name;
         let usages = command.forms.iter().map(|form| format!("{name} {}", form.usage));
         forms.extend(usages.map(|usage| usage.trim_end().to_string()));
@@ -72,7 +71,7 @@ fn the_documentation_has_each_form_of_our_own_commands() {
     assert_eq!(forms, documented());
 }
 
-/// A request of each constructor, with the constructor's name.
+/// A request made by each constructor, with the constructor's name.
 fn requests() -> Result<Vec<(&'static str, Request)>, NoWord> {
     let name = b"f";
     Ok(vec![
@@ -106,7 +105,7 @@ fn requests() -> Result<Vec<(&'static str, Request)>, NoWord> {
 }
 
 #[test]
-fn every_request_of_our_clients_is_answered_and_ends_as_they_expect() {
+fn every_request_of_our_clients_is_answered_with_the_framing_that_they_expect() {
     for (constructor, request) in requests().expect("short words") {
         let line = request.line().strip_suffix(b"\r\n").expect("a line");
         let (_, answer) = World::new().ask(line, true);

@@ -1,19 +1,18 @@
-//! Every command with many arguments: the answers are those recorded in
+//! Every command with many arguments: the answers are compared with the recorded ones in
 //! `transcript.txt`, byte for byte.
 //!
-//! Each answer there has a line: what it is besides text, its bytes, and what it
-//! changed. The command lines that are answered so follow, indented. With
-//! `GEARMAN_RECORD=1` the test writes the file anew; read its difference before
-//! you commit it.
+//! Each answer there is one line: its kind, its bytes, and its changes to the broker. The
+//! command lines with this answer follow, indented. With `GEARMAN_RECORD=1` the test
+//! writes the file; read its diff before you commit it.
 //!
-//! Must not: say which answers are right; `tests/gearmand` does.
+//! Must not: decide which answers are right; `tests/gearmand` does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::World;
 use crate::commands::COMMANDS;
 
-/// What follows the first word, for every command.
+/// The texts that are appended to the name of every command.
 const ARGUMENTS: [&[u8]; 32] = [
     b"",
     b" ",
@@ -68,12 +67,12 @@ fn lines() -> BTreeSet<Vec<u8>> {
     lines
 }
 
-/// What a line is answered and changes, as one line of text.
+/// The answer to a line and its changes to the broker, as one line of text.
 fn outcome(line: &[u8], allow_shutdown: bool, untouched: &[String]) -> String {
     let mut world = World::new();
     let (kind, text) = world.ask(line, allow_shutdown);
     let mut outcome = format!("{kind}: {}", text.escape_ascii());
-    // Bytes that differ between processes and versions, and a word that every line has.
+    // Replace values that differ between processes and versions, and the first word.
     let word = line.split(|byte| b" \0".contains(byte)).next().unwrap_or(line).escape_ascii();
     for (value, name) in [
         (format!("+command{word}\\r"), r"+commandWORD\r"),
@@ -120,7 +119,7 @@ fn every_answer_is_the_recorded_one() {
     }
     let recorded = include_str!("transcript.txt");
     for (number, (actual, recorded)) in actual.lines().zip(recorded.lines()).enumerate() {
-        assert_eq!(actual, recorded, "line {} of transcript.txt is on the right", number + 1);
+        assert_eq!(actual, recorded, "line {} of transcript.txt (right)", number + 1);
     }
-    assert_eq!(actual.len(), recorded.len(), "one of them goes on");
+    assert_eq!(actual.len(), recorded.len(), "one is longer than the other");
 }

@@ -1,17 +1,18 @@
-//! [`World`]: a broker with functions, workers and jobs, the same every time, and
-//! what a command does to it, as text.
+//! [`World`]: a broker with fixed functions, workers and jobs, and the state of the broker
+//! after a command, as text.
 //!
 //! Must not: know a command.
 
 use gearman_broker::delayed::{DelayedReplies, DelayedReplyCounts};
 use gearman_broker::{
-    Broker, Config, ConnectionKey, FunctionWalk, JobWalk, Now, Outbox, State, Step, Wakeup,
+    Broker, Config, ConnectionKey, CursorStep, FunctionCursor, JobCursor, JobState, Millis, Now,
+    Outbox, UnixSeconds, Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
 use crate::{Answer, Context, answer};
 
-/// Jobs submitted per priority to find a function's limits.
+/// Number of jobs submitted per priority to find a function's limits.
 const PROBES: usize = 9;
 
 /// Packets of the broker, as text: receiver, command, arguments.
@@ -26,7 +27,7 @@ impl Outbox for Packets {
         self.0.push(text.trim_end().to_string());
     }
 
-    fn accepted(&mut self, _: &[u8], _: &[u8], _: u64) {}
+    fn accepted(&mut self, _: &[u8], _: &[u8], _: Option<UnixSeconds>) {}
 
     fn gave_up(&mut self, _: &[u8], _: &[u8], _: &[u8], _: u8) {}
 }
@@ -49,7 +50,7 @@ impl World {
             exceptions: false,
         });
         let client = broker.connect(5, "10.0.0.1");
-        let now = Now { ticks: 1_000_000, unix: 1_800_000_000 };
+        let now = Now { monotonic: Millis(1_000_000), unix: UnixSeconds(1_800_000_000) };
         let mut world = World { broker, packets: Packets::default(), client, now };
         let worker = world.broker.connect(6, "10.0.0.2");
         let sleeper = world.broker.connect(7, "10.0.0.3");
@@ -68,7 +69,7 @@ impl World {
         assert!(world.broker.pause(b"p"));
         world.broker.create_function(b"e");
         world.send(sleeper, Command::PreSleep, &[]);
-        world.now.ticks += 5000;
+        world.now.monotonic.0 += 5000;
         world.broker.tick(world.now, &mut world.packets);
         world.packets.0.clear();
         world
@@ -86,7 +87,7 @@ impl World {
         self.broker.packet(from, (&packet).into(), self.now, &mut self.packets);
     }
 
-    /// The kind of the answer, and all its bytes.
+    /// The kind of the answer, and its bytes.
     pub(super) fn ask(&mut self, line: &[u8], allow_shutdown: bool) -> (&'static str, Vec<u8>) {
         let mut text = Vec::new();
         let mut context = Context {
@@ -94,7 +95,7 @@ impl World {
             packets: &mut self.packets,
             level: "NOTICE",
             allow_shutdown,
-            uptime: 42,
+            uptime_seconds: 42,
             delayed_replies: DelayedReplyCounts::default(),
         };
         let kind = match answer(line, &mut context, &mut text) {
@@ -110,27 +111,28 @@ impl World {
         (kind, text)
     }
 
-    /// What exists, a line for each thing. Takes the world because the limits of a
-    /// function show in what it refuses.
+    /// The state of the broker: a line for each packet, function and job. Consumes the
+    /// world, because a function's limits are found by submitting jobs until it refuses
+    /// them.
     pub(super) fn into_state(mut self) -> Vec<String> {
         let mut state = std::mem::take(&mut self.packets.0);
         let mut functions = Vec::new();
-        let mut walk = FunctionWalk::default();
-        while let Step::One(function) = walk.step(&self.broker) {
+        let mut cursor = FunctionCursor::default();
+        while let CursorStep::Item(function) = cursor.next(&self.broker) {
             let paused = if function.paused { " paused" } else { "" };
             state.push(format!("function {}{paused}", function.name.escape_ascii()));
             functions.push(function.name.to_vec());
         }
-        let mut walk = JobWalk::default();
+        let mut cursor = JobCursor::default();
         loop {
-            match walk.step(&self.broker) {
-                Step::One(job) => {
-                    let running = matches!(job.state, State::Running(_));
+            match cursor.next(&self.broker) {
+                CursorStep::Item(job) => {
+                    let running = matches!(job.state, JobState::Running(_));
                     let handle = job.handle.escape_ascii();
                     state.push(format!("{} {handle}", if running { "running" } else { "job" }));
                 }
-                Step::None => {}
-                Step::End => break,
+                CursorStep::Skip => {}
+                CursorStep::End => break,
             }
         }
         for function in functions {
@@ -141,7 +143,7 @@ impl World {
         state
     }
 
-    /// How many more jobs a function takes.
+    /// The number of jobs that a function accepts, out of `PROBES`.
     fn room(&mut self, function: &[u8], command: Command) -> usize {
         let before = self.broker.job_count();
         for _ in 0..PROBES {

@@ -1,4 +1,4 @@
-//! CAN_DO*, CANT_DO, RESET_ABILITIES: what a worker offers.
+//! CAN_DO*, CANT_DO, RESET_ABILITIES: the functions that a worker offers.
 //!
 //! Must not: hand out jobs.
 
@@ -9,15 +9,15 @@ use super::super::{Broker, Outbox};
 use super::parse_number;
 use gearman_protocol::Command;
 
-/// The shortest time that a worker can set for a function, in milliseconds.
-const MIN_TIMEOUT: u32 = 1000;
+/// Shortest time limit of a job that a worker can set. A shorter one is raised to this.
+const JOB_TIMEOUT_MS_MIN: u32 = 1000;
 
-/// The milliseconds of CAN_DO_TIMEOUT. What is no number or not positive means
-/// that there is no limit.
-pub(super) fn parse_timeout(text: &[u8]) -> u32 {
+/// Parses the timeout of CAN_DO_TIMEOUT, in milliseconds. 0 means no limit: the result
+/// for text that is not a positive number. A larger number than `u32::MAX` is cut to that.
+pub(super) fn parse_timeout_ms(text: &[u8]) -> u32 {
     match parse_number(text) {
         Some(..=0) => 0,
-        Some(millis) => u32::try_from(millis).unwrap_or(u32::MAX).max(MIN_TIMEOUT),
+        Some(millis) => u32::try_from(millis).unwrap_or(u32::MAX).max(JOB_TIMEOUT_MS_MIN),
         None => u32::MAX,
     }
 }
@@ -30,12 +30,12 @@ impl Broker {
         })
     }
 
-    /// A worker offers a function, maybe with a limit in milliseconds.
+    /// CAN_DO and CAN_DO_TIMEOUT. A job may run `timeout_ms`; 0 is no limit.
     pub(in super::super) fn can_do(
         &mut self,
         worker: Id<Connection>,
         name: &[u8],
-        timeout: u32,
+        timeout_ms: u32,
         out: &mut dyn Outbox,
     ) {
         let function = self.functions.get_or_create(name);
@@ -44,7 +44,7 @@ impl Broker {
             None => self.add_ability(worker, function, out),
         };
         let ability = &mut self.abilities[ability];
-        ability.timeout = timeout;
+        ability.timeout_ms = timeout_ms;
         ability.count += 1;
         self.functions[function].offers += 1;
     }
@@ -60,7 +60,7 @@ impl Broker {
         self.functions[function].abilities.push_back(&mut self.abilities, id);
         let state = self.connections[worker].state;
         let is_held = matches!(state, WorkerState::LongPoll { .. });
-        assert!(!is_held, "a worker offered a function while its grab was held");
+        assert!(!is_held, "a worker whose grab is held offers a function");
         let sleeping = state == WorkerState::Sleeping;
         if sleeping && self.functions[function].available() > 0 {
             self.wake_worker(worker);
@@ -68,24 +68,23 @@ impl Broker {
         } else if sleeping {
             self.functions[function].sleepers.push_back(&mut self.abilities, id);
         }
-        // What was offered last is tried first.
+        // A grab tries the function that was offered last first.
         self.connections[worker].abilities.push_front(&mut self.abilities, id);
         id
     }
 
-    /// A worker takes one offer back. Its running jobs of that function go to
-    /// other workers.
+    /// CANT_DO. The worker's running jobs of that function go to other workers.
     pub(super) fn cant_do(&mut self, worker: Id<Connection>, name: &[u8], out: &mut dyn Outbox) {
         let Some(function) = self.functions.find(name) else { return };
         let Some(ability) = self.find_ability(worker, function) else { return };
         self.remove_ability(ability, out);
         let running = self.connections[worker].running.iter(&self.jobs);
-        let theirs: Vec<_> = running.filter(|&job| self.jobs[job].function == function).collect();
-        theirs.into_iter().for_each(|job| self.requeue(job, out));
+        let lost: Vec<_> = running.filter(|&job| self.jobs[job].function == function).collect();
+        lost.into_iter().for_each(|job| self.requeue(job, out));
     }
 
-    /// A worker takes all its offers back. All its running jobs go to other
-    /// workers.
+    /// RESET_ABILITIES, or the end of the connection. All running jobs of the worker go to
+    /// other workers.
     pub(in super::super) fn forget_abilities(
         &mut self,
         worker: Id<Connection>,
@@ -107,10 +106,10 @@ impl Broker {
         self.connections[connection].abilities.remove(&mut self.abilities, id);
         self.functions[function].abilities.remove(&mut self.abilities, id);
         let offers = &mut self.functions[function].offers;
-        *offers = offers.checked_sub(count).expect("a worker took back more than was offered");
+        *offers = offers.checked_sub(count).expect("a function has fewer offers than its workers");
         self.abilities_index.remove(Self::ability_tag(connection, function), id);
         self.abilities.remove(id);
-        // The worker may have been the one that was woken for a waiting job.
+        // A queued job may have woken only this worker.
         self.wake(function, out);
     }
 }

@@ -1,19 +1,18 @@
-//! GRAB_JOB*, PRE_SLEEP: a worker asks for a job, or wants to be told of one.
+//! GRAB_JOB*, PRE_SLEEP: a worker requests a job, or a NOOP when a job is queued.
 //!
-//! Must not: know why a worker has the functions that it has.
+//! Must not: change which functions a worker offers.
 
 use super::super::connection::{Ability, Connection, WorkerState};
 use super::super::job::PRIORITIES;
 use super::super::slab::Id;
-use super::super::timers::Now;
-use super::super::{Broker, Outbox};
+use super::super::{Broker, Now, Outbox};
 use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 use gearman_protocol::limits::UNIQUE_SIZE;
 
 impl Broker {
-    /// Hands out the most urgent job that the worker can do; among equally
-    /// urgent ones its functions take turns.
+    /// Hands out the job of the highest priority among the worker's functions. Functions
+    /// with jobs of equal priority take turns.
     pub(in super::super) fn grab(
         &mut self,
         worker: Id<Connection>,
@@ -25,13 +24,13 @@ impl Broker {
         let Some((ability, priority)) = self.most_urgent(worker) else {
             return self.reply_to_empty_grab(worker, grab, out);
         };
-        let hold_ms = self.config.delayed_replies.grab_hold_ms;
-        self.connections[worker].empty_grabs.job(self.now.ticks, hold_ms);
+        let hold = self.config.delayed_replies.grab_hold();
+        self.connections[worker].empty_grabs.job(self.now.monotonic, hold);
         let abilities = &mut self.connections[worker].abilities;
         abilities.remove(&mut self.abilities, ability);
         abilities.push_back(&mut self.abilities, ability);
 
-        let Ability { function, timeout, .. } = self.abilities[ability];
+        let Ability { function, timeout_ms, .. } = self.abilities[ability];
         let priority = match strikes(Defect::PriorityInverted) {
             true => {
                 self.functions[function].queues.iter().rposition(|q| !q.is_empty()).unwrap_or(0)
@@ -39,14 +38,14 @@ impl Broker {
             false => priority,
         };
         let job = self.functions[function].queues[priority].front();
-        let job = job.expect("most_urgent looked into this queue");
-        self.start(job, worker, timeout, now);
+        let job = job.expect("most_urgent found a job in this queue");
+        self.start(job, worker, timeout_ms, now);
 
         let handle = self.jobs.handle(job);
         let (found, name) = (&self.jobs[job], &self.functions[function].name);
         let (unique, reducer) = (found.unique(), found.reducer());
-        // One of the very largest size is accepted, but the buffer that workers
-        // have for it needs room for a NUL.
+        // A unique of 64 bytes is accepted, but the 64-byte buffer of workers must also
+        // hold a NUL.
         let unique = &unique[..unique.len().min(UNIQUE_SIZE - 1)];
         let (command, count) = match grab {
             Command::GrabJob => (Command::JobAssign, 2),
@@ -61,9 +60,8 @@ impl Broker {
         }
     }
 
-    /// The worker's first function with a job of the highest priority that any
-    /// of its functions has a job of. Costs at most one look at each of the
-    /// worker's own functions.
+    /// The highest priority of a queued job among the worker's functions, and the first
+    /// function with such a job. Visits each of the worker's functions at most once.
     fn most_urgent(&self, worker: Id<Connection>) -> Option<(Id<Ability>, usize)> {
         let highest = (0..PRIORITIES).find(|&p| self.queued[p] > 0)?;
         let mut best: Option<(Id<Ability>, usize)> = None;
@@ -84,11 +82,11 @@ impl Broker {
         best
     }
 
-    /// Promises the worker one NOOP when there is a job for it, which may be now.
+    /// PRE_SLEEP. The worker gets one NOOP: now if a job is queued for it, else when one is.
     pub(super) fn pre_sleep(&mut self, worker: Id<Connection>, out: &mut dyn Outbox) {
         self.connections[worker].empty_grabs.pre_sleep();
         if self.most_urgent(worker).is_some() && !strikes(Defect::SleeperNotTold) {
-            // It may have said so before, when another was woken for that job.
+            // It may be asleep already, if another worker was woken for that job.
             self.wake_worker(worker);
             return self.reply(worker, Command::Noop, &[], b"", out);
         }

@@ -1,7 +1,7 @@
-//! What each packet from a peer does: one file per group of commands, and here
-//! the match that sends each packet to its place.
+//! Handling of packets: one file per group of commands, and here the match that
+//! dispatches each packet to its handler.
 //!
-//! Must not: touch lists, counters or timers of jobs; that is `lifecycle`.
+//! Must not: change lists, counters or timers of jobs; `lifecycle` does.
 
 mod abilities;
 mod grab;
@@ -12,15 +12,13 @@ mod work;
 
 use super::connection::Connection;
 use super::errors::{self, Refusal};
-use super::job::Priority;
 use super::slab::Id;
-use super::timers::Now;
-use super::{Broker, ConnectionKey, Incoming, Outbox, SHARED};
+use super::{Broker, ConnectionKey, Incoming, Now, Outbox, SHARED_BODY_BYTES_MIN};
 use gearman_protocol::{Command, Magic};
 use submit::Submission;
 
 impl Broker {
-    /// Handles a packet. A key that means nobody any more is ignored.
+    /// Handles a packet. A packet of a removed connection is ignored.
     pub fn packet(
         &mut self,
         from: ConnectionKey,
@@ -35,7 +33,7 @@ impl Broker {
             self.connections[from].empty_grabs.other_packet();
         }
         if packet.packet.header.magic != Magic::Request {
-            return self.refuse(from, errors::MAGIC, out);
+            return self.refuse(from, errors::NOT_A_REQUEST, out);
         }
         let handled = self.dispatch(from, packet, now, out);
         if let Err(refusal) = handled {
@@ -43,11 +41,11 @@ impl Broker {
         }
     }
 
-    /// Answers a packet that has fewer arguments than its command needs.
+    /// Refuses a packet that has fewer arguments than its command needs.
     pub fn incomplete_packet(&mut self, from: ConnectionKey, out: &mut dyn Outbox) {
         self.interrupt(from, out);
         if let Some(from) = self.connections.find(from) {
-            self.refuse(from, errors::ARGUMENTS, out);
+            self.refuse(from, errors::MISSING_ARGUMENTS, out);
         }
     }
 
@@ -58,33 +56,18 @@ impl Broker {
         now: Now,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        use Priority::{High, Low, Normal};
         let packet = incoming.packet;
-        let submit = |priority, background| Submission {
-            function: packet.arg(0),
-            unique: packet.arg(1),
-            reducer: b"",
-            epoch: None,
-            payload: packet.body(),
-            memory: incoming.memory,
-            priority,
-            background,
-        };
         match packet.command() {
-            Command::SubmitJob => self.submit(from, submit(Normal, false), now, out),
-            Command::SubmitJobBg => self.submit(from, submit(Normal, true), now, out),
-            Command::SubmitJobHigh => self.submit(from, submit(High, false), now, out),
-            Command::SubmitJobHighBg => self.submit(from, submit(High, true), now, out),
-            Command::SubmitJobLow => self.submit(from, submit(Low, false), now, out),
-            Command::SubmitJobLowBg => self.submit(from, submit(Low, true), now, out),
-            Command::SubmitJobEpoch => {
-                let epoch = Some(submit::parse_epoch(packet.arg(2)).ok_or(errors::EPOCH)?);
-                self.submit(from, Submission { epoch, ..submit(Normal, true) }, now, out)
-            }
-            Command::SubmitReduceJob | Command::SubmitReduceJobBackground => {
-                let background = packet.command() == Command::SubmitReduceJobBackground;
-                let reducer = packet.arg(2);
-                self.submit(from, Submission { reducer, ..submit(Normal, background) }, now, out)
+            Command::SubmitJob
+            | Command::SubmitJobBg
+            | Command::SubmitJobHigh
+            | Command::SubmitJobHighBg
+            | Command::SubmitJobLow
+            | Command::SubmitJobLowBg
+            | Command::SubmitJobEpoch
+            | Command::SubmitReduceJob
+            | Command::SubmitReduceJobBackground => {
+                self.submit(from, Submission::parse(incoming)?, now, out)
             }
 
             Command::GetStatus => self.get_status(from, packet.text_arg(0), out),
@@ -92,8 +75,8 @@ impl Broker {
 
             Command::CanDo => self.can_do(from, packet.text_arg(0), 0, out),
             Command::CanDoTimeout => {
-                let timeout = abilities::parse_timeout(packet.arg(1));
-                self.can_do(from, packet.text_arg(0), timeout, out)
+                let timeout_ms = abilities::parse_timeout_ms(packet.arg(1));
+                self.can_do(from, packet.text_arg(0), timeout_ms, out)
             }
             Command::CantDo => self.cant_do(from, packet.text_arg(0), out),
             Command::ResetAbilities => self.forget_abilities(from, out),
@@ -111,7 +94,7 @@ impl Broker {
             Command::OptionReq => return self.option(from, packet, out),
             Command::SetClientId => self.set_client_id(from, packet.text_arg(0)),
 
-            // What only a server sends, and what no server ever did.
+            // Commands that only servers send, and those that the original never implemented.
             Command::Text
             | Command::Unused
             | Command::Noop
@@ -126,7 +109,7 @@ impl Broker {
             | Command::JobAssignUniq
             | Command::SubmitJobSched
             | Command::JobAssignAll
-            | Command::StatusResUnique => return Err(errors::COMMAND),
+            | Command::StatusResUnique => return Err(errors::UNEXPECTED_COMMAND),
         }
         Ok(())
     }
@@ -143,7 +126,7 @@ impl Broker {
         out.send(self.key(to), command, args, body);
     }
 
-    /// Sends a packet with a body as it came, which is not copied where it can be
+    /// Forwards the body of a packet, without a copy if it is large and its memory can be
     /// kept.
     fn pass_on(
         &self,
@@ -155,7 +138,7 @@ impl Broker {
     ) {
         let body = from.packet.body();
         match from.memory {
-            Some(memory) if body.len() >= SHARED => {
+            Some(memory) if body.len() >= SHARED_BODY_BYTES_MIN => {
                 out.send_shared(self.key(to), command, args, &memory.slice_ref(body));
             }
             _ => out.send(self.key(to), command, args, body),
@@ -167,9 +150,8 @@ impl Broker {
     }
 }
 
-/// Reads the number at the start of an argument, as the C library's `strtol`
-/// would: blanks and a sign before it, anything after it. `None` if it does not
-/// fit into 64 bits.
+/// Parses the number at the start of an argument as the C library's `strtol` does: spaces
+/// and a sign may precede it, anything may follow. `None` if it does not fit into 64 bits.
 fn parse_number(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii_start();
     let (negative, digits) = match text {

@@ -1,8 +1,8 @@
-//! ECHO_REQ, OPTION_REQ, SET_CLIENT_ID: what concerns only the connection.
+//! ECHO_REQ, OPTION_REQ, SET_CLIENT_ID: packets that concern only their connection.
 //!
 //! Must not: know jobs or functions.
 
-use super::super::connection::{Connection, MAX_CLIENT_ID};
+use super::super::connection::{CLIENT_ID_BYTES_MAX, Connection};
 use super::super::errors::{self, Refusal};
 use super::super::slab::Id;
 use super::super::{Broker, Outbox};
@@ -14,7 +14,7 @@ impl Broker {
         self.reply(from, Command::EchoRes, &[], body, out);
     }
 
-    /// OPTION_REQ. The answer is the argument as it came.
+    /// OPTION_REQ. The answer repeats the argument unchanged.
     pub(super) fn option(
         &mut self,
         from: Id<Connection>,
@@ -22,15 +22,15 @@ impl Broker {
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
         if !packet.text_arg(0).eq_ignore_ascii_case(b"exceptions") {
-            return Err(errors::OPTION);
+            return Err(errors::UNRECOGNIZED_OPTION);
         }
         self.connections[from].exceptions = true;
         self.reply(from, Command::OptionRes, &[packet.arg(0)], b"", out);
         Ok(())
     }
 
-    /// SET_CLIENT_ID. What is too long is cut.
+    /// SET_CLIENT_ID. An id that is too long is truncated.
     pub(super) fn set_client_id(&mut self, from: Id<Connection>, id: &[u8]) {
-        self.connections[from].client_id = id[..id.len().min(MAX_CLIENT_ID)].into();
+        self.connections[from].client_id = id[..id.len().min(CLIENT_ID_BYTES_MAX)].into();
     }
 }

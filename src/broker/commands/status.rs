@@ -1,18 +1,18 @@
-//! GET_STATUS*: how far a job is.
+//! GET_STATUS*: the progress of a job.
 //!
 //! Must not: change anything.
 
 use super::super::connection::Connection;
-use super::super::job::{Job, Stage};
+use super::super::job::Job;
 use super::super::slab::Id;
 use super::super::{Broker, Outbox};
 use gearman_protocol::Command;
 
-/// Whether the job is known, whether it runs, numerator, denominator, and how
-/// many submissions wait for it, all as decimal text.
+/// The fields of a status as decimal text: whether the job is known, whether it runs,
+/// numerator, denominator, and the number of submissions that wait for it.
 fn fields(job: Option<&Job>) -> [String; 5] {
     let numbers = job.map_or([0; 5], |job| {
-        let running = u32::from(matches!(job.stage, Stage::Running(_)));
+        let running = u32::from(job.stage.is_running());
         [1, running, job.numerator, job.denominator, job.waiters.len()]
     });
     numbers.map(|number| number.to_string())

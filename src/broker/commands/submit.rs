@@ -1,9 +1,7 @@
-//! SUBMIT_*: a job is admitted, acknowledged, and made available.
+//! SUBMIT_*: a job is admitted (checked and stored), then accepted (acknowledged and
+//! queued). A durable queue can commit the job between these two steps.
 //!
-//! Admitting and accepting are two steps: a queue that writes jobs to disk can
-//! put its commit between them.
-//!
-//! Must not: decide what becomes of a job afterwards.
+//! Must not: change a job after it was queued.
 
 use bytes::Bytes;
 
@@ -11,50 +9,90 @@ use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, NewJob, Priority, Stage};
 use super::super::slab::Id;
-use super::super::timers::{DriverTimer, Now};
-use super::super::{Broker, Outbox};
+use super::super::timers::DriverTimer;
+use super::super::{Broker, Incoming, Now, Outbox, UnixSeconds};
 use super::parse_number;
 use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 use gearman_protocol::limits::{JOB_HANDLE_SIZE, MAX_ARGS_SIZE, MAX_PAYLOAD, UNIQUE_SIZE};
 
-/// What a client asks for.
+/// One submission.
 pub(super) struct Submission<'a> {
     pub(super) function: &'a [u8],
     pub(super) unique: &'a [u8],
     pub(super) reducer: &'a [u8],
-    /// Seconds since 1970.
-    pub(super) epoch: Option<u64>,
+    /// When the job is due; `None` for at once.
+    pub(super) epoch: Option<UnixSeconds>,
     pub(super) payload: &'a [u8],
-    /// What all of these lie in, if it can be kept.
+    /// The memory that contains the fields above, if it can be kept.
     pub(super) memory: Option<&'a Bytes>,
     pub(super) priority: Priority,
     pub(super) background: bool,
 }
 
-impl Submission<'_> {
-    /// Whether a worker can be told all of it.
+impl<'a> Submission<'a> {
+    /// The submission of a SUBMIT_* packet.
+    ///
+    /// # Errors
+    /// If the epoch is too large.
+    pub(super) fn parse(incoming: Incoming<'a>) -> Result<Submission<'a>, Refusal> {
+        use Priority::{High, Low, Normal};
+        let packet = incoming.packet;
+        let (priority, background) = match packet.command() {
+            Command::SubmitJobHigh => (High, false),
+            Command::SubmitJobHighBg => (High, true),
+            Command::SubmitJobLow => (Low, false),
+            Command::SubmitJobLowBg => (Low, true),
+            Command::SubmitJobBg | Command::SubmitJobEpoch | Command::SubmitReduceJobBackground => {
+                (Normal, true)
+            }
+            // SUBMIT_JOB and SUBMIT_REDUCE_JOB.
+            _ => (Normal, false),
+        };
+        let (mut reducer, mut epoch) = (&b""[..], None);
+        match packet.command() {
+            Command::SubmitJobEpoch => {
+                epoch = Some(parse_epoch(packet.arg(2)).ok_or(errors::EPOCH_TOO_LARGE)?);
+            }
+            Command::SubmitReduceJob | Command::SubmitReduceJobBackground => {
+                reducer = packet.arg(2);
+            }
+            _ => {}
+        }
+        Ok(Submission {
+            function: packet.arg(0),
+            unique: packet.arg(1),
+            reducer,
+            epoch,
+            payload: packet.body(),
+            memory: incoming.memory,
+            priority,
+            background,
+        })
+    }
+
+    /// Whether the packet that hands the job to a worker can hold it.
     fn fits_into_a_packet(&self) -> bool {
         let names = self.function.len() + self.unique.len() + self.reducer.len();
         fit_into_a_packet(names, self.payload.len())
     }
 }
 
-/// Whether there is room for three names of this many bytes and a payload in
-/// JOB_ASSIGN_ALL, which has a handle beside them.
+/// Whether JOB_ASSIGN_ALL has room for function, unique and reducer of `names` bytes
+/// together, a payload of `payload` bytes, and a handle.
 fn fit_into_a_packet(names: usize, payload: usize) -> bool {
     let arguments = JOB_HANDLE_SIZE + names + 3;
     arguments <= MAX_ARGS_SIZE && arguments + payload <= MAX_PAYLOAD as usize
 }
 
-/// When a job is to run. What is no number, or negative, is the past; what is
-/// too large is `None`.
-pub(super) fn parse_epoch(text: &[u8]) -> Option<u64> {
-    parse_number(text).map(|seconds| u64::try_from(seconds).unwrap_or(0))
+/// Parses the epoch of SUBMIT_JOB_EPOCH. It is 0, the past, for a negative number and for
+/// text that is not a number, and `None` for a number that is too large.
+fn parse_epoch(text: &[u8]) -> Option<UnixSeconds> {
+    parse_number(text).map(|seconds| UnixSeconds(u64::try_from(seconds).unwrap_or(0)))
 }
 
 impl Broker {
-    /// Handles a submission from its packet to its answer.
+    /// Admits, acknowledges and queues a submission, or refuses it.
     pub(super) fn submit(
         &mut self,
         from: Id<Connection>,
@@ -68,7 +106,7 @@ impl Broker {
         }
     }
 
-    /// Finds the job that the submission joins, or makes it.
+    /// Finds the job that the submission joins, or adds a job.
     fn admit(
         &mut self,
         from: Id<Connection>,
@@ -79,15 +117,15 @@ impl Broker {
             return Err(errors::DRAINING);
         }
         if !submission.fits_into_a_packet() {
-            return Err(errors::JOB_SIZE);
+            return Err(errors::JOB_TOO_LARGE);
         }
         if unique.len() > UNIQUE_SIZE {
-            return Err(errors::UNIQUE);
+            return Err(errors::UNIQUE_TOO_LARGE);
         }
         let function = self.functions.get_or_create(submission.function);
         let job = match self.jobs.find_joinable(function, unique, payload) {
             Some(job) => {
-                // Whoever does not wait wants it done in any case.
+                // After a background submission, the job is done even without a client.
                 self.jobs[job].background |= background;
                 if strikes(Defect::JoinForgotten) {
                     return Ok(job);
@@ -107,7 +145,7 @@ impl Broker {
                     memory,
                     priority,
                     background,
-                    submitted: (self.now.ticks / 1000) as u32,
+                    submitted_seconds: self.now.monotonic.as_seconds() as u32,
                 })
             }
         };
@@ -117,7 +155,7 @@ impl Broker {
         Ok(job)
     }
 
-    /// Acknowledges a submission and, if its job is new, makes it available.
+    /// Acknowledges a submission and, if its job is new, queues or delays it.
     fn accept(
         &mut self,
         from: Id<Connection>,
@@ -130,12 +168,12 @@ impl Broker {
         let (key, handle) = (self.key(from), self.jobs.handle(job));
         if background {
             out.send(key, Command::JobCreated, &[&handle], b"");
-        } else if let Some(due) = out.send_with_next(key, Command::JobCreated, &[&handle], b"") {
+        } else if let Some(due) = out.send_delayable(key, Command::JobCreated, &[&handle], b"") {
             self.set_timer(due, DriverTimer::DelayedAck(key));
         }
         let found = &self.jobs[job];
         let name = &self.functions[found.function].name;
-        out.accepted(name, found.unique(), epoch.unwrap_or(0));
+        out.accepted(name, found.unique(), epoch);
         if self.jobs[job].stage != Stage::Admitted {
             return;
         }
@@ -152,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_as_large_as_the_packet_that_hands_it_out_can_be() {
+    fn the_largest_job_fills_the_packet_that_hands_it_out() {
         let room = MAX_PAYLOAD as usize - JOB_HANDLE_SIZE - 3;
         assert!(fit_into_a_packet(10, room - 10) && !fit_into_a_packet(10, room - 9));
         let room = MAX_ARGS_SIZE - JOB_HANDLE_SIZE - 3;

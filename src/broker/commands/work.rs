@@ -1,31 +1,31 @@
-//! WORK_*: what a worker reports goes to everybody who waits for the job.
+//! WORK_*: reports of a worker, forwarded to all clients that wait for the job.
 //!
-//! Must not: trust a worker about jobs that it does not have.
+//! Must not: accept a report on a job that the worker does not run.
 
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
-use super::super::job::{Job, Stage};
-use super::super::lifecycle::End;
+use super::super::job::Job;
+use super::super::lifecycle::JobEnd;
 use super::super::slab::Id;
 use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
 use crate::defects::{Defect, strikes};
 use gearman_protocol::{Command, Packet};
 
-/// A count as the original stores it: of a number its lower 32 bits, and -1 for
-/// what no 64-bit number is.
+/// Parses a count as the original does: the lower 32 bits of a number, or of -1 if the
+/// number does not fit into 64 bits.
 fn parse_count(text: &[u8]) -> u32 {
     parse_number(text).unwrap_or(-1) as u32
 }
 
 impl Broker {
-    /// The job that the packet is about, if its sender has it.
+    /// The job that the packet reports on, if its sender runs it.
     fn running_job(&self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
         let job = self.jobs.find_handle(packet.text_arg(0))?;
-        (self.jobs[job].stage == Stage::Running(worker)).then_some(job)
+        self.jobs[job].stage.is_running_at(worker).then_some(job)
     }
 
-    /// Sends a packet with a handle and a body to all that wait for a job.
+    /// Forwards a packet with a handle and a body to each submission that waits for a job.
     fn forward_body(&self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
         let (command, handle) = (incoming.packet.command(), incoming.packet.arg(0));
         if command == Command::WorkComplete
@@ -40,8 +40,8 @@ impl Broker {
         }
     }
 
-    /// A packet that is too large to be taken. What it said about a job is lost,
-    /// so the job has failed.
+    /// Handles a packet that was skipped because it is too large. If it is a report on a
+    /// running job, its content is lost, so the job fails.
     pub fn oversized_packet(
         &mut self,
         from: ConnectionKey,
@@ -63,14 +63,14 @@ impl Broker {
         }
     }
 
-    /// WORK_STATUS. The text goes on as it came.
+    /// WORK_STATUS. Its text is forwarded unchanged.
     pub(super) fn work_status(
         &mut self,
         worker: Id<Connection>,
         packet: &Packet<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::RESULT)?;
+        let id = self.running_job(worker, packet).ok_or(errors::NO_JOB_FOR_RESULT)?;
         let args = [packet.arg(0), packet.arg(1), packet.arg(2)];
         let job = &mut self.jobs[id];
         (job.numerator, job.denominator) = (parse_count(args[1]), parse_count(args[2]));
@@ -85,39 +85,39 @@ impl Broker {
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, incoming.packet).ok_or(errors::DATA)?;
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_DATA)?;
         self.forward_body(id, incoming, out);
         Ok(())
     }
 
-    /// WORK_COMPLETE and WORK_FAIL. The latter's handle goes on as it came, with
-    /// its NUL if it had one.
+    /// WORK_COMPLETE and WORK_FAIL. The handle is forwarded unchanged, including a NUL
+    /// that some workers add in WORK_FAIL.
     pub(super) fn work_end(
         &mut self,
         worker: Id<Connection>,
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, incoming.packet).ok_or(errors::RESULT)?;
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_RESULT)?;
         self.forward_body(id, incoming, out);
         let is_done = incoming.packet.command() == Command::WorkComplete;
         if strikes(Defect::DoneJobRequeued) {
             self.requeue(id, out);
             return Ok(());
         }
-        self.finish(id, if is_done { End::Completed } else { End::Failed });
+        self.finish(id, if is_done { JobEnd::Completed } else { JobEnd::Failed });
         Ok(())
     }
 
-    /// WORK_EXCEPTION ends the job. Who did not ask for exceptions gets
-    /// WORK_FAIL, made from the packet as it stands: with a NUL.
+    /// WORK_EXCEPTION, which ends the job. Clients without the option `exceptions` get
+    /// WORK_FAIL, as from the original: its handle ends with a NUL.
     pub(super) fn work_exception(
         &mut self,
         worker: Id<Connection>,
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, incoming.packet).ok_or(errors::EXCEPTION)?;
+        let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_EXCEPTION)?;
         let handle = incoming.packet.arg(0);
         let failed = [handle, b"\0"].concat();
         for waiter in self.jobs[id].waiters.iter(&self.waiters) {
@@ -128,7 +128,7 @@ impl Broker {
                 self.reply(client, Command::WorkFail, &[&failed], b"", out);
             }
         }
-        self.finish(id, End::Failed);
+        self.finish(id, JobEnd::Failed);
         Ok(())
     }
 }

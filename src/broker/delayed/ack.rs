@@ -1,37 +1,39 @@
-//! [`DelayedAck`]: which JOB_CREATED of a client is held, and until when.
+//! [`DelayedAck`]: decides which JOB_CREATED of a client is held, and until when.
 //!
-//! Must not: send; that is the session's.
+//! Must not: send; the session does.
 
 use super::{HeldReplies, Predictor};
+use crate::Millis;
 
-/// Where the client's last acknowledgement is.
+/// The last acknowledgement to a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LastAck {
-    /// Followed by another packet, or sent together with one.
+    /// It was followed by another packet, or sent together with one.
     #[default]
     Settled,
-    /// Sent alone, at this time.
-    Sent(u64),
-    /// Held, until this time at most.
-    Held(u64),
+    /// It was sent alone, at this time.
+    Sent(Millis),
+    /// It is held, at most until this time.
+    Held(Millis),
 }
 
-/// The acknowledgements of all clients of a server: their limit, and what became of
-/// those that were held.
+/// State shared by all clients of a server: the limit of a held acknowledgement, and the
+/// counts by outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct AckDelays {
-    /// Milliseconds that one may be held; with 0 none is, and nothing is predicted.
-    limit_ms: u64,
+    /// How long an acknowledgement may be held. With 0 none is held and nothing is
+    /// predicted.
+    limit: Millis,
     counts: HeldReplies,
 }
 
 impl AckDelays {
-    /// With this limit, in milliseconds.
-    pub fn new(limit_ms: u64) -> AckDelays {
-        AckDelays { limit_ms, counts: HeldReplies::default() }
+    /// Creates the state with this limit.
+    pub fn new(limit: Millis) -> AckDelays {
+        AckDelays { limit, counts: HeldReplies::default() }
     }
 
-    /// What became of those that were held.
+    /// Held acknowledgements, counted by outcome.
     pub fn counts(&self) -> HeldReplies {
         self.counts
     }
@@ -41,40 +43,40 @@ impl AckDelays {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DelayedAck {
     last: LastAck,
-    /// Jobs whose results the client waits for.
+    /// Number of foreground jobs without a result.
     in_flight: u32,
-    /// The most jobs that it was seen to keep in flight.
+    /// Highest `in_flight` since the client last reacted to an acknowledgement.
     most_in_flight: u32,
-    /// Whether the client stays silent until its result has come.
+    /// Predicts that the client sends nothing between an acknowledgement and a result.
     silence: Predictor,
 }
 
-/// What becomes of an acknowledgement.
+/// What is done with an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AckFate {
     /// It is sent in this turn.
     Send,
-    /// It is held until then at most.
-    Hold(u64),
-    /// It goes with a packet that is queued already, or with the one that is held.
+    /// It is held, at most until this time.
+    Hold(Millis),
+    /// It is sent together with a packet that is already queued or held.
     Join,
 }
 
 impl DelayedAck {
-    /// A submission is acknowledged. `is_alone` says that no other packet leaves for the
-    /// client in this turn.
+    /// Decides when a submission is acknowledged. `is_alone` says that no other packet is
+    /// sent to the client in this turn.
     #[inline]
-    pub fn acknowledge(&mut self, now: u64, is_alone: bool, delays: &mut AckDelays) -> AckFate {
-        if delays.limit_ms == 0 {
+    pub fn acknowledge(&mut self, now: Millis, is_alone: bool, delays: &mut AckDelays) -> AckFate {
+        if delays.limit == Millis(0) {
             return if is_alone { AckFate::Send } else { AckFate::Join };
         }
         let before = self.in_flight;
         self.in_flight = before.saturating_add(1);
-        // Of a full number some have ended, and this is one in their place.
+        // Some of the jobs in flight have ended, and this one replaces one of them.
         let is_refill = before < self.most_in_flight && before > self.most_in_flight / 2;
         self.most_in_flight = self.most_in_flight.max(self.in_flight);
         if self.is_held() {
-            // The client goes on without the one that is held.
+            // The client submits without waiting for the held acknowledgement.
             self.silence.hit(now);
             return AckFate::Join;
         }
@@ -87,7 +89,7 @@ impl DelayedAck {
         }
         if self.silence.predicts(now) {
             delays.counts.held += 1;
-            let until = now + delays.limit_ms;
+            let until = now + delays.limit;
             self.last = LastAck::Held(until);
             return AckFate::Hold(until);
         }
@@ -95,11 +97,12 @@ impl DelayedAck {
         AckFate::Send
     }
 
-    /// The client gets a worker's report; `is_last` is whether the job ends with it.
+    /// Records that a worker's report is sent to the client. `is_last` says that the job
+    /// ends with it.
     #[inline]
-    pub fn report(&mut self, now: u64, is_last: bool, delays: &mut AckDelays) {
+    pub fn report(&mut self, now: Millis, is_last: bool, delays: &mut AckDelays) {
         match std::mem::take(&mut self.last) {
-            LastAck::Sent(since) if now < since + delays.limit_ms => self.silence.hit(now),
+            LastAck::Sent(since) if now < since + delays.limit => self.silence.hit(now),
             LastAck::Sent(_) => self.silence.miss(),
             LastAck::Held(_) => delays.counts.served += 1,
             LastAck::Settled => {}
@@ -107,7 +110,7 @@ impl DelayedAck {
         self.in_flight = self.in_flight.saturating_sub(is_last.into());
     }
 
-    /// The client gets an answer to something else.
+    /// Records that the client gets an answer to a request other than a submission.
     #[inline]
     pub fn answer(&mut self, delays: &mut AckDelays) {
         self.release(delays);
@@ -116,7 +119,8 @@ impl DelayedAck {
         }
     }
 
-    /// One that is held goes out for another reason, or goes with its connection.
+    /// Records that a held acknowledgement is sent for another reason, or is dropped with
+    /// its connection.
     #[inline]
     pub fn release(&mut self, delays: &mut AckDelays) {
         if self.is_held() {
@@ -130,14 +134,14 @@ impl DelayedAck {
         matches!(self.last, LastAck::Held(_))
     }
 
-    /// Whether an acknowledgement is held until then.
-    pub fn is_held_until(&self, due: u64) -> bool {
+    /// Whether an acknowledgement is held until `due`.
+    pub fn is_held_until(&self, due: Millis) -> bool {
         self.last == LastAck::Held(due)
     }
 
-    /// The time of the one that is held is up.
+    /// Records that the hold of an acknowledgement has ended.
     pub fn expire(&mut self, delays: &mut AckDelays) {
-        assert!(self.is_held(), "the time of an acknowledgement was up that was not held");
+        assert!(self.is_held(), "an acknowledgement expired that is not held");
         delays.counts.expired += 1;
         self.last = LastAck::Settled;
         self.silence.miss();
@@ -159,15 +163,19 @@ mod tests {
 
     impl Client {
         fn new(limit_ms: u64) -> Client {
-            Client { ack: DelayedAck::default(), delays: AckDelays::new(limit_ms) }
+            Client { ack: DelayedAck::default(), delays: AckDelays::new(Millis(limit_ms)) }
         }
 
-        fn acknowledge(&mut self, now: u64, is_alone: bool) -> AckFate {
-            self.ack.acknowledge(now, is_alone, &mut self.delays)
+        fn acknowledge(&mut self, now_ms: u64, is_alone: bool) -> AckFate {
+            self.ack.acknowledge(Millis(now_ms), is_alone, &mut self.delays)
         }
 
-        fn report(&mut self, now: u64, is_last: bool) {
-            self.ack.report(now, is_last, &mut self.delays);
+        fn report(&mut self, now_ms: u64, is_last: bool) {
+            self.ack.report(Millis(now_ms), is_last, &mut self.delays);
+        }
+
+        fn is_held_until(&self, due_ms: u64) -> bool {
+            self.ack.is_held_until(Millis(due_ms))
         }
 
         fn answer(&mut self) {
@@ -181,7 +189,11 @@ mod tests {
         }
     }
 
-    /// A client that has waited for so many results, one after the other.
+    fn hold_until(due_ms: u64) -> AckFate {
+        AckFate::Hold(Millis(due_ms))
+    }
+
+    /// A client that has waited for this many results, one after the other.
     fn after(jobs: usize) -> Client {
         let mut client = Client::new(DELAY_MS);
         for _ in 0..jobs {
@@ -192,26 +204,26 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_is_held_until_its_own_time_and_not_after_its_result() {
+    fn a_held_acknowledgement_has_its_own_deadline_and_ends_with_its_result() {
         let mut client = after(4);
-        assert_eq!(client.acknowledge(5, true), AckFate::Hold(5 + DELAY_MS));
+        assert_eq!(client.acknowledge(5, true), hold_until(5 + DELAY_MS));
         client.report(6, true);
-        assert!(!client.ack.is_held_until(5 + DELAY_MS));
-        assert_eq!(client.acknowledge(7, true), AckFate::Hold(7 + DELAY_MS));
-        assert!(!client.ack.is_held_until(5 + DELAY_MS) && client.ack.is_held_until(7 + DELAY_MS));
+        assert!(!client.is_held_until(5 + DELAY_MS));
+        assert_eq!(client.acknowledge(7, true), hold_until(7 + DELAY_MS));
+        assert!(!client.is_held_until(5 + DELAY_MS) && client.is_held_until(7 + DELAY_MS));
     }
 
     #[test]
-    fn a_client_that_fills_up_its_jobs_in_flight_after_two_results_is_predicted_to_be_silent() {
+    fn an_acknowledgement_is_held_for_a_client_that_replaces_two_finished_jobs_at_a_time() {
         let mut client = Client::new(DELAY_MS);
-        (0..4).for_each(|_| assert_ne!(client.acknowledge(0, true), AckFate::Hold(DELAY_MS)));
+        (0..4).for_each(|_| assert_ne!(client.acknowledge(0, true), hold_until(DELAY_MS)));
         let mut rounds = 0;
         loop {
             (0..2).for_each(|_| client.report(1, true));
             let first = client.acknowledge(1, true);
-            // Submitted because of the second result, not because of the first answer.
+            // Submitted after the second result, not in reaction to the acknowledgement.
             client.acknowledge(1, true);
-            if first == AckFate::Hold(1 + DELAY_MS) {
+            if first == hold_until(1 + DELAY_MS) {
                 break;
             }
             rounds += 1;
@@ -220,11 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_is_held_after_4_results_that_followed_theirs_at_once() {
+    fn an_acknowledgement_is_held_after_4_acknowledgements_followed_by_a_result_at_once() {
         assert_eq!(after(3).acknowledge(0, true), AckFate::Send);
         let mut client = after(4);
-        assert_eq!(client.acknowledge(5, true), AckFate::Hold(5 + DELAY_MS));
-        assert!(client.ack.is_held() && client.ack.is_held_until(5 + DELAY_MS));
+        assert_eq!(client.acknowledge(5, true), hold_until(5 + DELAY_MS));
+        assert!(client.ack.is_held() && client.is_held_until(5 + DELAY_MS));
         assert_eq!(client.counts(), [1, 0, 0, 0]);
         client.report(6, true);
         assert!(!client.ack.is_held());
@@ -232,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_is_sent_at_once_where_results_come_10_ms_later() {
+    fn an_acknowledgement_is_sent_at_once_if_results_follow_10_ms_later() {
         let mut client = Client::new(DELAY_MS);
         for _ in 0..10 {
             assert_eq!(client.acknowledge(0, true), AckFate::Send);
@@ -241,9 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_is_sent_at_once_after_one_that_expired() {
+    fn the_acknowledgement_after_an_expired_one_is_sent_at_once() {
         let mut client = after(4);
-        assert_eq!(client.acknowledge(0, true), AckFate::Hold(DELAY_MS));
+        assert_eq!(client.acknowledge(0, true), hold_until(DELAY_MS));
         client.ack.expire(&mut client.delays);
         assert!(!client.ack.is_held());
         assert_eq!(client.counts(), [1, 0, 1, 0]);
@@ -265,8 +277,8 @@ mod tests {
         }
     }
 
-    /// One job after the other, each when the one before it is acknowledged, and
-    /// then their results. Returns whether any acknowledgement was held.
+    /// Submits one job after each acknowledgement, then receives all results. Returns
+    /// whether any acknowledgement was held.
     fn submit_set(client: &mut Client, size: usize, now: u64) -> bool {
         let fates: Vec<_> = (0..size).map(|_| client.acknowledge(now, true)).collect();
         (0..size).for_each(|_| client.report(now + 1, true));
@@ -274,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_submits_set_after_set_one_by_one_gets_each_acknowledgement_at_once() {
+    fn a_client_that_submits_batches_job_by_job_gets_each_acknowledgement_at_once() {
         for size in [2, 3, 10] {
             let mut client = Client::new(DELAY_MS);
             assert!(!(0..20).any(|_| submit_set(&mut client, size, 0)), "sets of {size}");
@@ -282,10 +294,10 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_begins_to_submit_one_by_one_gets_acknowledgements_at_once_after_12_ms() {
+    fn a_client_that_starts_to_submit_batches_gets_acknowledgements_at_once_after_12_ms() {
         let mut client = after(4);
         let mut now = 0;
-        // While acknowledgements are held, the change cannot be seen.
+        // While acknowledgements are held, the change cannot be observed.
         while let AckFate::Hold(_) = client.acknowledge(now, true) {
             now += 3;
             client.report(now, true);
@@ -295,26 +307,26 @@ mod tests {
     }
 
     #[test]
-    fn a_submission_beside_a_held_acknowledgement_renews_the_prediction() {
+    fn a_submission_during_a_held_acknowledgement_renews_the_prediction() {
         let mut client = after(4);
         for turn in 0..100 {
-            assert_eq!(client.acknowledge(turn, true), AckFate::Hold(turn + DELAY_MS));
-            // Which is not put off by that.
+            assert_eq!(client.acknowledge(turn, true), hold_until(turn + DELAY_MS));
+            // The deadline of the held one does not change.
             assert_eq!(client.acknowledge(turn, true), AckFate::Join);
-            assert!(client.ack.is_held_until(turn + DELAY_MS));
+            assert!(client.is_held_until(turn + DELAY_MS));
             (0..2).for_each(|_| client.report(turn + 1, true));
         }
     }
 
     #[test]
-    fn a_client_that_asks_something_after_the_acknowledgement_gets_it_at_once() {
+    fn a_client_that_sends_a_request_after_each_acknowledgement_gets_it_at_once() {
         let mut client = after(3);
         for _ in 0..10 {
             assert_eq!(client.acknowledge(0, true), AckFate::Send);
             client.answer();
             client.report(0, true);
         }
-        // What it had shown before does not count any more.
+        // Its earlier hits do not count any more.
         for _ in 0..3 {
             assert_eq!(client.acknowledge(0, true), AckFate::Send);
             client.report(0, true);
@@ -322,11 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_is_held_where_submissions_follow_results() {
-        // Four jobs in flight at a time; two results come, and two submissions
-        // after them, one by one.
+    fn an_acknowledgement_is_held_if_submissions_follow_results() {
+        // Four jobs in flight; two results arrive, and two submissions follow.
         let mut client = Client::new(DELAY_MS);
-        // It has had more of them before.
+        // Earlier the client had more jobs in flight.
         submit_set(&mut client, 20, 0);
         client.acknowledge(0, true);
         (0..3).for_each(|_| assert_eq!(client.acknowledge(0, false), AckFate::Join));
@@ -335,16 +346,16 @@ mod tests {
             (0..2).for_each(|_| client.report(0, true));
             (0..2).for_each(|_| last = client.acknowledge(0, true));
         }
-        assert_eq!(last, AckFate::Join, "the one before it is held");
+        assert_eq!(last, AckFate::Join, "the previous acknowledgement is held");
     }
 
     #[test]
-    fn an_acknowledgement_joins_what_is_to_be_sent_anyway() {
+    fn an_acknowledgement_is_sent_with_another_packet_of_the_same_turn() {
         assert_eq!(after(4).acknowledge(0, false), AckFate::Join);
     }
 
     #[test]
-    fn a_held_acknowledgement_goes_out_with_any_other_packet_and_with_its_connection() {
+    fn a_held_acknowledgement_is_interrupted_by_any_other_packet_and_by_its_connections_end() {
         let ends: [fn(&mut Client); 2] =
             [Client::answer, |client| client.ack.release(&mut client.delays)];
         for end in ends {
@@ -364,11 +375,13 @@ mod tests {
             assert_eq!(client.acknowledge(0, false), AckFate::Join);
             (0..2).for_each(|_| client.report(0, true));
         }
-        assert_eq!(format!("{:?}", client.ack), format!("{:?}", DelayedAck::default()));
         assert_eq!(client.counts(), [0; 4]);
+        client.delays = AckDelays::new(Millis(DELAY_MS));
+        assert_eq!(client.acknowledge(0, true), AckFate::Send, "no hit was recorded");
     }
 
-    /// Packets to a client in any order, and time. Returns how often one was held.
+    /// Random packets to a client at random times. Returns how often an acknowledgement
+    /// was held.
     fn run_at_random(seed: u64, limit_ms: u64) -> u64 {
         let (mut random, mut now) = (Random(seed), 0);
         let mut client = Client::new(limit_ms);
@@ -378,7 +391,7 @@ mod tests {
             if let Some(until) = held
                 && until <= now
             {
-                assert!(client.ack.is_held_until(until), "seed {seed}");
+                assert!(client.is_held_until(until), "seed {seed}");
                 client.ack.expire(&mut client.delays);
                 held = None;
             }
@@ -386,7 +399,7 @@ mod tests {
                 0..=2 => {
                     let is_alone = random.below(8) > 0;
                     match client.acknowledge(now, is_alone) {
-                        AckFate::Hold(until) => {
+                        AckFate::Hold(Millis(until)) => {
                             assert!(is_alone && held.is_none(), "seed {seed}");
                             assert!(now < until && until <= now + limit_ms, "seed {seed}");
                             held = Some(until);
@@ -394,7 +407,7 @@ mod tests {
                         AckFate::Send => assert!(is_alone && held.is_none(), "seed {seed}"),
                         AckFate::Join => assert!(!is_alone || held.is_some(), "seed {seed}"),
                     }
-                    // Mostly the result follows, and takes along what is held.
+                    // Usually a result follows, and the held acknowledgement is sent with it.
                     if random.below(10) > 0 {
                         client.report(now, true);
                         held = None;
@@ -416,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_is_held_alone_and_never_longer_than_the_limit() {
+    fn an_acknowledgement_is_held_only_alone_and_never_longer_than_the_limit() {
         for limit_ms in [0, 1, DELAY_MS, 1000] {
             let held: u64 = (0..50).map(|seed| run_at_random(seed, limit_ms)).sum();
             assert_eq!(held > 50, limit_ms > 0, "{held} held with {limit_ms} ms");

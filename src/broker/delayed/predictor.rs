@@ -1,45 +1,46 @@
-//! [`Predictor`]: whether a peer will do again what it did lately.
+//! [`Predictor`]: predicts whether a peer repeats its recent behaviour.
 //!
-//! A shortcut that helps one kind of peer and costs another one something is taken
-//! only while the peer is seen to be of the first kind. Where the shortcut is taken,
-//! that cannot be seen any more: so it is left out now and then.
+//! A delayed reply helps peers that behave as predicted and costs the others time, so a
+//! reply is held only after several hits. While replies are held the behaviour cannot be
+//! observed, so a prediction is checked from time to time.
 //!
-//! Must not: know what it is that the peer does.
+//! Must not: know which behaviour is predicted.
 
-use super::{HITS_BEFORE_PREDICTION, PREDICTION_LIFETIME_MS, PREDICTIONS_BEFORE_CHECK};
+use super::{HITS_BEFORE_PREDICTION, PREDICTION_LIFETIME, PREDICTIONS_BEFORE_CHECK};
+use crate::Millis;
 
 /// The prediction of one behaviour of one peer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Predictor {
     /// Hits since the last miss, up to [`HITS_BEFORE_PREDICTION`].
     hits: u8,
-    /// How often the behaviour may still be predicted without another hit.
+    /// Predictions left before another hit is needed.
     predictions_left: u8,
-    /// When the prediction has to be checked, as `Now::ticks`.
-    valid_until: u64,
+    /// Time at which another hit is needed.
+    valid_until: Millis,
 }
 
 impl Predictor {
-    /// Notes that the peer did it.
+    /// Records that the peer behaved as predicted.
     #[inline]
-    pub fn hit(&mut self, now: u64) {
+    pub fn hit(&mut self, now: Millis) {
         self.hits = (self.hits + 1).min(HITS_BEFORE_PREDICTION);
         if self.hits == HITS_BEFORE_PREDICTION {
             self.predictions_left = PREDICTIONS_BEFORE_CHECK;
-            self.valid_until = now + PREDICTION_LIFETIME_MS;
+            self.valid_until = now + PREDICTION_LIFETIME;
         }
     }
 
-    /// Notes that the peer did not do it, or that a prediction was wrong.
+    /// Records that the peer did not behave as predicted.
     #[inline]
     pub fn miss(&mut self) {
         *self = Predictor::default();
     }
 
-    /// Whether the peer will do it. Counts as one prediction; after the last one a
-    /// single hit renews them.
+    /// Predicts whether the peer will show the behaviour. Each call uses up one prediction;
+    /// after the last one, a single hit renews them all.
     #[inline]
-    pub fn predicts(&mut self, now: u64) -> bool {
+    pub fn predicts(&mut self, now: Millis) -> bool {
         let Some(left) = self.predictions_left.checked_sub(1) else { return false };
         let is_valid = now < self.valid_until;
         self.predictions_left = if is_valid { left } else { 0 };
@@ -51,48 +52,50 @@ impl Predictor {
 mod tests {
     use super::*;
 
+    const START: Millis = Millis(0);
+
     fn predicting() -> Predictor {
         let mut predictor = Predictor::default();
-        (0..HITS_BEFORE_PREDICTION).for_each(|_| predictor.hit(0));
+        (0..HITS_BEFORE_PREDICTION).for_each(|_| predictor.hit(START));
         predictor
     }
 
     #[test]
-    fn a_prediction_takes_4_hits_in_a_row() {
+    fn a_prediction_needs_4_consecutive_hits() {
         let mut predictor = Predictor::default();
         for _ in 0..3 {
-            (1..HITS_BEFORE_PREDICTION).for_each(|_| predictor.hit(0));
-            assert!(!predictor.predicts(0));
+            (1..HITS_BEFORE_PREDICTION).for_each(|_| predictor.hit(START));
+            assert!(!predictor.predicts(START));
             predictor.miss();
         }
-        assert!(predicting().predicts(0));
+        assert!(predicting().predicts(START));
     }
 
     #[test]
     fn a_miss_ends_the_prediction() {
         let mut predictor = predicting();
         predictor.miss();
-        assert!(!predictor.predicts(0));
-        predictor.hit(0);
-        assert!(!predictor.predicts(0));
+        assert!(!predictor.predicts(START));
+        predictor.hit(START);
+        assert!(!predictor.predicts(START));
     }
 
     #[test]
     fn a_prediction_is_checked_after_64_uses_and_renewed_by_one_hit() {
         let mut predictor = predicting();
-        (0..PREDICTIONS_BEFORE_CHECK).for_each(|_| assert!(predictor.predicts(0)));
-        assert!(!predictor.predicts(0));
-        predictor.hit(0);
-        assert!(predictor.predicts(0));
+        (0..PREDICTIONS_BEFORE_CHECK).for_each(|_| assert!(predictor.predicts(START)));
+        assert!(!predictor.predicts(START));
+        predictor.hit(START);
+        assert!(predictor.predicts(START));
     }
 
     #[test]
     fn a_prediction_is_checked_after_10_ms_even_if_it_was_not_used() {
         let mut predictor = predicting();
-        assert!(predictor.predicts(PREDICTION_LIFETIME_MS - 1));
-        assert!(!predictor.predicts(PREDICTION_LIFETIME_MS));
-        assert!(!predictor.predicts(PREDICTION_LIFETIME_MS - 1), "a check stays due");
-        predictor.hit(PREDICTION_LIFETIME_MS);
-        assert!(predictor.predicts(2 * PREDICTION_LIFETIME_MS - 1));
+        assert!(predictor.predicts(Millis(9)));
+        assert!(!predictor.predicts(Millis(10)));
+        assert!(!predictor.predicts(Millis(9)), "a check stays due");
+        predictor.hit(Millis(10));
+        assert!(predictor.predicts(Millis(19)));
     }
 }

@@ -1,9 +1,9 @@
-//! CAN_DO, CANT_DO: what `status` and `workers` make of it.
+//! CAN_DO, CANT_DO: their effect on the lists `status` and `workers`.
 
 use super::*;
 
 #[test]
-fn an_offer_made_twice_counts_twice_and_is_taken_back_at_once() {
+fn a_function_offered_twice_counts_twice_and_is_withdrawn_by_one_cant_do() {
     let mut world = World::new();
     let worker = world.worker(&["f", "f"]);
     assert_eq!(world.status("f"), Some((0, 0, 2)));
@@ -23,7 +23,7 @@ fn a_function_stays_listed_after_its_last_worker_left() {
 }
 
 #[test]
-fn a_name_ends_at_its_nul() {
+fn the_name_of_a_function_ends_at_its_first_nul() {
     let mut world = World::new();
     world.worker(&["f\0"]);
     assert_eq!(world.status("f"), Some((0, 0, 1)));
@@ -35,8 +35,8 @@ fn connections_are_listed_with_the_functions_that_they_offer() {
     let worker = world.worker(&["b", "a"]);
     world.send(worker, Command::SetClientId, &[&"x".repeat(200)]);
     world.connect();
-    let mut walk = ConnectionWalk::new(&world.broker);
-    let seen: Vec<_> = walked(|| walk.step(&world.broker))
+    let mut cursor = ConnectionCursor::new(&world.broker);
+    let seen: Vec<_> = collect_items(|| cursor.next(&world.broker))
         .into_iter()
         .map(|c| (c.peer.client_id.len(), c.functions.concat(), c.peer.address, c.peer.descriptor))
         .collect();
@@ -44,14 +44,14 @@ fn connections_are_listed_with_the_functions_that_they_offer() {
 }
 
 #[test]
-fn a_key_of_a_connection_that_is_gone_does_nothing() {
+fn packets_of_a_removed_connection_are_ignored() {
     let mut world = World::new();
-    let gone = world.connect();
-    world.disconnect(gone);
+    let removed = world.connect();
+    world.disconnect(removed);
     let other = world.connect();
-    assert_eq!(gone.index(), other.index(), "the place is used again");
-    world.send(gone, BG, &["f", "", "x"]);
-    world.disconnect(gone);
+    assert_eq!(removed.index(), other.index(), "the place is reused");
+    world.send(removed, BG, &["f", "", "x"]);
+    world.disconnect(removed);
     assert_eq!(world.mail(other), [""; 0]);
     assert_eq!(world.broker.counts().connections, 1);
 }

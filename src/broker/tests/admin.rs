@@ -1,9 +1,9 @@
-//! What administrators do to functions and jobs.
+//! Changes that administrators make to functions and jobs.
 
 use super::*;
 
 #[test]
-fn a_cancelled_job_that_waits_is_gone_and_its_client_knows() {
+fn a_cancelled_queued_job_is_removed_and_its_client_gets_work_fail() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
@@ -15,7 +15,7 @@ fn a_cancelled_job_that_waits_is_gone_and_its_client_knows() {
 }
 
 #[test]
-fn the_worker_of_a_cancelled_job_learns_of_it_when_it_reports() {
+fn the_worker_of_a_cancelled_job_gets_job_not_found_when_it_reports() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
@@ -28,10 +28,10 @@ fn the_worker_of_a_cancelled_job_learns_of_it_when_it_reports() {
 }
 
 #[test]
-fn a_cancelled_job_for_later_does_not_come() {
+fn a_cancelled_delayed_job_is_not_queued() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
-    let due = (world.now.unix + 10).to_string();
+    let due = (world.now.unix.0 + 10).to_string();
     world.send(client, Command::SubmitJobEpoch, &["f", "u", &due, "x"]);
     world.broker.cancel(b"H:1", &mut world.mailbox);
     assert_eq!(world.broker.next_due(), (None, None));
@@ -40,7 +40,7 @@ fn a_cancelled_job_for_later_does_not_come() {
 }
 
 #[test]
-fn a_function_in_use_is_not_dropped() {
+fn a_function_with_workers_is_not_dropped() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::InUse);
@@ -50,10 +50,10 @@ fn a_function_in_use_is_not_dropped() {
 }
 
 #[test]
-fn a_dropped_function_takes_its_waiting_jobs_along() {
+fn dropping_a_function_fails_its_jobs() {
     let mut world = World::new();
     let client = world.connect();
-    let later = (world.now.unix + 10).to_string();
+    let later = (world.now.unix.0 + 10).to_string();
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
     world.send(client, Command::SubmitJobEpoch, &["f", "", &later, "x"]);
     world.send(client, BG, &["other", "", "x"]);
@@ -86,8 +86,8 @@ fn jobs_are_listed_with_their_retries_and_their_stage() {
     let seen: Vec<_> =
         jobs.iter().map(|job| (&*job.handle, job.unique, job.retries, job.is_ignored())).collect();
     assert_eq!(seen, [(&b"H:1"[..], &b"a"[..], 1, true), (b"H:2", b"b", 0, false)]);
-    assert!(matches!(jobs[0].state, State::Running(_)));
-    assert!(matches!(jobs[1].state, State::Queued));
+    assert!(matches!(jobs[0].state, JobState::Running(_)));
+    assert!(matches!(jobs[1].state, JobState::Queued));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_job_is_cancelled_by_its_function_and_unique() {
 }
 
 #[test]
-fn a_unique_that_is_no_name_cancels_nothing() {
+fn an_empty_unique_and_the_unique_dash_cancel_no_job() {
     let mut world = World::new();
     let client = world.connect();
     for (unique, payload) in [("", "x"), ("-", "x"), ("-", ""), ("", "")] {

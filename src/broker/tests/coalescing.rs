@@ -1,5 +1,5 @@
-//! Unique ids: who joins what, and what becomes of a job when those who joined
-//! it leave.
+//! Unique ids: which submissions join a job, and what happens to the job when its clients
+//! disconnect.
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn a_running_job_can_be_joined() {
 }
 
 #[test]
-fn uniques_of_different_functions_have_nothing_to_do_with_each_other() {
+fn a_unique_joins_no_job_of_another_function() {
     let mut world = World::new();
     let client = world.connect();
     assert_eq!(world.ask(client, BG, &["f", "u", "x"]), ["JOB_CREATED H:1"]);
@@ -58,7 +58,7 @@ fn uniques_of_different_functions_have_nothing_to_do_with_each_other() {
 }
 
 #[test]
-fn without_a_unique_nothing_is_joined() {
+fn a_submission_without_a_unique_joins_no_job() {
     let mut world = World::new();
     let client = world.connect();
     for number in 1..3 {
@@ -67,7 +67,7 @@ fn without_a_unique_nothing_is_joined() {
 }
 
 #[test]
-fn a_dash_joins_jobs_of_equal_payload_unless_it_is_empty() {
+fn the_unique_dash_joins_a_job_with_the_same_payload_unless_it_is_empty() {
     let mut world = World::new();
     let client = world.connect();
     let mut submit = |payload| world.ask(client, BG, &["f", "-", payload]).concat();
@@ -79,7 +79,7 @@ fn a_dash_joins_jobs_of_equal_payload_unless_it_is_empty() {
 }
 
 #[test]
-fn a_waiting_job_that_everybody_left_is_dropped() {
+fn a_queued_job_is_dropped_when_its_last_client_disconnects() {
     let mut world = World::new();
     let (first, second) = (world.connect(), world.connect());
     world.send(first, Command::SubmitJob, &["f", "u", "x"]);
@@ -91,7 +91,7 @@ fn a_waiting_job_that_everybody_left_is_dropped() {
 }
 
 #[test]
-fn the_unique_of_a_job_that_everybody_left_starts_a_new_job() {
+fn the_unique_of_an_abandoned_job_starts_a_new_job() {
     let mut world = World::new();
     let (first, second, worker) = (world.connect(), world.connect(), world.worker(&["f"]));
     world.send(first, Command::SubmitJob, &["f", "u", "old"]);
@@ -103,7 +103,7 @@ fn the_unique_of_a_job_that_everybody_left_starts_a_new_job() {
 }
 
 #[test]
-fn a_running_job_that_everybody_left_can_be_joined_again() {
+fn an_abandoned_running_job_can_be_joined() {
     let mut world = World::new();
     let (first, second, worker) = (world.connect(), world.connect(), world.worker(&["f"]));
     world.send(first, Command::SubmitJob, &["f", "u", "x"]);
@@ -115,7 +115,7 @@ fn a_running_job_that_everybody_left_can_be_joined_again() {
 }
 
 #[test]
-fn a_background_job_survives_a_client_that_joins_and_leaves() {
+fn a_background_job_survives_a_client_that_joins_and_disconnects() {
     let mut world = World::new();
     let (first, second, worker) = (world.connect(), world.connect(), world.worker(&["f"]));
     world.send(first, BG, &["f", "u", "x"]);
@@ -125,7 +125,7 @@ fn a_background_job_survives_a_client_that_joins_and_leaves() {
 }
 
 #[test]
-fn a_background_submission_makes_a_joined_job_survive_its_clients() {
+fn a_job_joined_by_a_background_submission_survives_its_clients() {
     let mut world = World::new();
     let (first, second, worker) = (world.connect(), world.connect(), world.worker(&["f"]));
     world.send(first, Command::SubmitJob, &["f", "u", "x"]);

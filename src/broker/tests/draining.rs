@@ -1,9 +1,9 @@
-//! What a broker does that is to end.
+//! Draining: graceful shutdown of a broker.
 
 use super::*;
 
 #[test]
-fn while_draining_no_submission_is_taken_not_even_one_that_joins() {
+fn a_draining_broker_refuses_all_submissions_including_those_that_would_join() {
     let mut world = World::new();
     let client = world.connect();
     world.ask(client, Command::SubmitJob, &["f", "u", "x"]);
@@ -23,9 +23,9 @@ fn while_draining_no_submission_is_taken_not_even_one_that_joins() {
 }
 
 #[test]
-fn it_is_drained_when_nobody_here_can_do_any_more() {
+fn a_broker_is_drained_when_no_connected_worker_can_do_a_job() {
     let mut world = World::new();
-    assert!(!world.broker.is_drained(), "it does not drain");
+    assert!(!world.broker.is_drained(), "it is not draining");
     let worker = world.worker(&["f"]);
     for function in ["f", "f", "g"] {
         world.background(function, "x");
@@ -34,18 +34,18 @@ fn it_is_drained_when_nobody_here_can_do_any_more() {
     world.send(client, Command::SubmitJobEpoch, &["f", "", "4000000000", "x"]);
     world.broker.drain();
     for number in 1..=2 {
-        assert!(!world.broker.is_drained(), "a job waits for a worker that is here");
+        assert!(!world.broker.is_drained(), "a queued job has a worker");
         world.send(worker, Command::GrabJob, &[]);
         assert!(!world.broker.is_drained(), "a job runs");
         world.send(worker, Command::WorkComplete, &[&format!("H:{number}"), ""]);
     }
-    // Another function's job, and one for later.
+    // A job of a function without a worker, and a delayed one.
     assert!(world.broker.is_drained());
     assert_eq!(world.broker.job_count(), 2);
 }
 
 #[test]
-fn a_job_that_its_worker_lost_is_not_waited_for_without_another_worker() {
+fn a_lost_job_without_another_worker_does_not_prevent_draining() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     world.background("f", "x");
@@ -56,19 +56,19 @@ fn a_job_that_its_worker_lost_is_not_waited_for_without_another_worker() {
 }
 
 #[test]
-fn those_who_wait_for_what_is_given_up_are_told() {
+fn clients_that_wait_for_a_remaining_job_get_work_fail() {
     let mut world = World::new();
     let client = world.connect();
     world.ask(client, Command::SubmitJob, &["f", "", "x"]);
     world.background("f", "y");
     world.broker.drain();
-    assert_eq!(world.broker.give_up_jobs(&mut world.mailbox), 2);
+    assert_eq!(world.broker.fail_remaining_jobs(&mut world.mailbox), 2);
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
     assert_eq!(world.broker.job_count(), 0);
 }
 
 #[test]
-fn a_paused_function_is_not_waited_for() {
+fn jobs_of_a_paused_function_do_not_prevent_draining() {
     let mut world = World::new();
     world.worker(&["f"]);
     world.background("f", "x");

@@ -1,4 +1,4 @@
-//! Long polls: a worker whose next job is predicted gets it in place of NO_JOB.
+//! Long polls: an empty grab is held while a job is predicted, and answered with that job.
 
 use super::*;
 use crate::delayed::{GRAB_HOLD_MS_DEFAULT, HITS_BEFORE_PREDICTION, PREDICTIONS_BEFORE_CHECK};
@@ -6,21 +6,21 @@ use crate::delayed::{GRAB_HOLD_MS_DEFAULT, HITS_BEFORE_PREDICTION, PREDICTIONS_B
 const HITS: usize = HITS_BEFORE_PREDICTION as usize;
 const HOLD_MS: u64 = GRAB_HOLD_MS_DEFAULT;
 
-/// A job for a sleeping worker, which does it at once and is awake then.
+/// Wakes a sleeping worker with a job, which it does at once. The worker is awake then.
 fn wake_for_one(world: &mut World, worker: ConnectionKey, function: &str) {
     world.background(function, "x");
     assert_eq!(world.mail(worker), ["NOOP"]);
     take_one(world, worker);
 }
 
-/// A worker takes a job and does it.
+/// Lets a worker grab a job and complete it.
 fn take_one(world: &mut World, worker: ConnectionKey) {
     let job = world.ask(worker, Command::GrabJobUniq, &[]);
-    done(world, worker, &job);
+    complete(world, worker, &job);
 }
 
-/// A worker does the job that it was handed.
-fn done(world: &mut World, worker: ConnectionKey, job: &[String]) {
+/// Lets a worker complete the job in its mail.
+fn complete(world: &mut World, worker: ConnectionKey, job: &[String]) {
     let [job] = job else { panic!("no job, but {job:?}") };
     let handle = job.split(' ').nth(1).expect("a handle");
     world.send(worker, Command::WorkComplete, &[handle, ""]);
@@ -31,7 +31,7 @@ fn fall_asleep(world: &mut World, worker: ConnectionKey) {
     assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
 }
 
-/// So many hits: each job comes at once after an empty grab and PRE_SLEEP.
+/// Scores `jobs` hits: each job follows an empty grab and PRE_SLEEP at once.
 fn hit(world: &mut World, worker: ConnectionKey, function: &str, jobs: usize) {
     for _ in 0..jobs {
         fall_asleep(world, worker);
@@ -61,19 +61,19 @@ fn a_held_grab_is_answered_by_the_next_job() {
     world.background("f", "next");
     assert_eq!(world.mail(worker), ["JOB_ASSIGN_UNIQ H:5 f  next"]);
     assert_eq!(world.status("f"), Some((1, 1, 1)));
-    // Nothing is left to wake up for.
+    // No timer is left.
     world.pass(0);
     assert_eq!(world.broker.next_due(), (None, None));
 }
 
 #[test]
-fn a_long_poll_is_not_cut_short_by_the_timer_of_the_one_before_it() {
+fn a_long_poll_is_not_ended_by_the_timer_of_an_earlier_one() {
     let mut world = World::new();
     let worker = held_worker(&mut world, &["f"]);
     world.pass(HOLD_MS - 1);
     world.background("f", "next");
     let job = world.mail(worker);
-    done(&mut world, worker, &job);
+    complete(&mut world, worker, &job);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
     for _ in 1..HOLD_MS {
         world.pass(1);
@@ -84,7 +84,7 @@ fn a_long_poll_is_not_cut_short_by_the_timer_of_the_one_before_it() {
 }
 
 #[test]
-fn a_held_grab_is_answered_by_the_packet_that_it_asked_for() {
+fn a_held_grab_is_answered_with_the_packet_for_its_command() {
     let mut world = World::new();
     for (number, (grab, answer)) in [
         (Command::GrabJob, "JOB_ASSIGN H:5 f x"),
@@ -112,7 +112,7 @@ fn a_held_grab_is_answered_by_the_packet_that_it_asked_for() {
 fn an_empty_grab_is_held_for_at_most_4_ms() {
     let mut world = World::new();
     let worker = held_worker(&mut world, &["f"]);
-    assert_eq!(world.broker.next_due(), (Some(world.now.ticks + HOLD_MS), None));
+    assert_eq!(world.broker.next_due(), (Some(world.now.monotonic + Millis(HOLD_MS)), None));
     world.pass(HOLD_MS - 1);
     assert_eq!(world.mail(worker), [""; 0]);
     world.pass(1);
@@ -159,11 +159,11 @@ fn a_worker_that_may_have_had_a_job_of_another_server_is_answered_at_once() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     for _ in 0..2 * HITS {
-        // It comes back without having slept.
+        // The worker grabs again without PRE_SLEEP.
         assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
         world.background("f", "x");
         take_one(&mut world, worker);
-        // It sleeps, but only after something else.
+        // PRE_SLEEP follows, but only after another packet.
         assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
         world.send(worker, Command::SetClientId, &["busy"]);
         assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
@@ -178,7 +178,7 @@ fn a_worker_that_may_have_had_a_job_of_another_server_is_answered_at_once() {
 
 #[test]
 fn the_first_grab_after_another_packet_is_answered_at_once() {
-    // After an empty grab: the worker has shown 3 hits before, and none counts now.
+    // Another packet after an empty grab discards 3 earlier hits.
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     hit(&mut world, worker, "f", HITS - 1);
@@ -187,7 +187,7 @@ fn the_first_grab_after_another_packet_is_answered_at_once() {
     fall_asleep(&mut world, worker);
     wake_for_one(&mut world, worker, "f");
     fall_asleep(&mut world, worker);
-    // And instead of waiting while its grab is held.
+    // Another packet during a long poll.
     let worker = held_worker(&mut world, &["g"]);
     assert_eq!(world.ask(worker, Command::EchoReq, &["x"]), ["NO_JOB", "ECHO_RES x"]);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
@@ -205,7 +205,7 @@ fn every_held_grab_is_counted_with_its_outcome() {
     assert_eq!(counts(&world), [1, 0, 0, 0]);
     world.background("f", "x");
     let job = world.mail(worker);
-    done(&mut world, worker, &job);
+    complete(&mut world, worker, &job);
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
     assert_eq!(counts(&world), [2, 1, 0, 0]);
     world.pass(HOLD_MS);
@@ -224,21 +224,21 @@ fn every_held_grab_is_counted_with_its_outcome() {
 
 #[test]
 fn a_packet_of_a_held_worker_is_answered_after_its_no_job() {
-    let words: [(Command, &[&str], &[&str]); 7] = [
+    let packets: [(Command, &[&str], &[&str]); 7] = [
         (Command::PreSleep, &[], &[]),
         (Command::GrabJob, &[], &["NO_JOB"]),
         (Command::EchoReq, &["here"], &["ECHO_RES here"]),
         (Command::CanDo, &["g"], &[]),
         (Command::CantDo, &["f"], &[]),
         (Command::WorkFail, &["H:9"], &["ERROR JOB_NOT_FOUND Job given in work result not found"]),
-        (Command::Noop, &[], &["ERROR UNKNOWN_COMMAND Command not expected"]),
+        (Command::Noop, &[], &["ERROR INVALID_COMMAND Command not expected"]),
     ];
-    for (command, parts, answer) in words {
+    for (command, parts, answer) in packets {
         let mut world = World::new();
         let worker = held_worker(&mut world, &["f"]);
         let mail = world.ask(worker, command, parts);
         assert_eq!(mail[0], "NO_JOB");
-        assert_eq!(mail[1..].len(), answer.len(), "{mail:?}");
+        assert_eq!(mail[1..], *answer);
         world.background("f", "x");
         world.background("g", "x");
         let woken = match command {
@@ -251,7 +251,7 @@ fn a_packet_of_a_held_worker_is_answered_after_its_no_job() {
 }
 
 #[test]
-fn bytes_that_are_no_packet_end_a_long_poll() {
+fn a_line_of_text_or_an_incomplete_packet_ends_a_long_poll() {
     let mut world = World::new();
     let worker = held_worker(&mut world, &["f"]);
     world.broker.interrupt(worker, &mut world.mailbox);
@@ -272,7 +272,7 @@ fn a_job_goes_to_the_long_poll_and_no_sleeping_worker_is_woken() {
         world.background("f", "1");
         assert_eq!(world.mail(worker).len(), 1);
         assert_eq!(world.mail(sleeper), [""; 0]);
-        // The next one is for the sleeper.
+        // The next job wakes the sleeping worker.
         world.background("f", "2");
         assert_eq!(world.mail(sleeper), ["NOOP"]);
     }
@@ -322,8 +322,8 @@ fn a_held_worker_is_listed_as_not_sleeping() {
     let mut world = World::new();
     let worker = held_worker(&mut world, &["f"]);
     let sleeping = |world: &World| {
-        let mut walk = ConnectionWalk::new(&world.broker);
-        walked(|| walk.step(&world.broker)).iter().map(|c| c.sleeping).collect::<Vec<_>>()
+        let mut cursor = ConnectionCursor::new(&world.broker);
+        collect_items(|| cursor.next(&world.broker)).iter().map(|c| c.sleeping).collect::<Vec<_>>()
     };
     assert_eq!(sleeping(&world), [false]);
     world.send(worker, Command::PreSleep, &[]);
@@ -331,7 +331,7 @@ fn a_held_worker_is_listed_as_not_sleeping() {
 }
 
 #[test]
-fn a_held_worker_that_disconnects_leaves_nothing_behind() {
+fn a_held_grab_ends_when_its_worker_disconnects() {
     let mut world = World::new();
     let worker = held_worker(&mut world, &["f"]);
     world.disconnect(worker);
@@ -352,7 +352,7 @@ fn a_prediction_is_checked_after_64_long_polls() {
             [] => {
                 world.background("f", "x");
                 let job = world.mail(worker);
-                done(&mut world, worker, &job);
+                complete(&mut world, worker, &job);
                 held += 1;
             }
             [answer] => break assert_eq!(answer, "NO_JOB"),
@@ -360,7 +360,7 @@ fn a_prediction_is_checked_after_64_long_polls() {
         }
     }
     assert_eq!(held, PREDICTIONS_BEFORE_CHECK);
-    // One hit renews it.
+    // One hit renews the prediction.
     assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
     wake_for_one(&mut world, worker, "f");
     assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), [""; 0]);
@@ -374,8 +374,8 @@ fn a_grab_after_a_job_of_10_ms_is_answered_at_once() {
         world.background("f", "x");
         let job = world.mail(worker);
         world.pass(10);
-        done(&mut world, worker, &job);
-        // Its next job here comes at once, but one may wait at another server.
+        complete(&mut world, worker, &job);
+        // Its next job here is submitted at once, but another server may have one too.
         assert_eq!(world.ask(worker, Command::GrabJobUniq, &[]), ["NO_JOB"]);
         assert_eq!(world.ask(worker, Command::PreSleep, &[]), [""; 0]);
         wake_for_one(&mut world, worker, "f");

@@ -1,12 +1,13 @@
-//! Tests of the broker, one behaviour each, and the small world that they and
-//! the simulation play in: packets in, what each connection got as text out.
+//! Tests of the broker, one behaviour each, and [`World`], which they share with the
+//! simulation: a broker whose packets to each connection are collected as text.
 //!
-//! Must not: look into the broker, except to recount it (`recount`).
+//! Must not: read private fields of the broker; `recount` checks them.
 
 mod abilities;
 mod admin;
 mod bodies;
 mod coalescing;
+mod cursors;
 mod draining;
 mod driver;
 mod long_poll;
@@ -22,36 +23,35 @@ mod submitting;
 mod totals;
 mod two_servers;
 mod views;
-mod walks;
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 
 use super::{
-    Broker, Cancelled, Config, ConnectionKey, ConnectionWalk, DelayedReplies, DriverTimer, Dropped,
-    FunctionView, FunctionWalk, JobView, JobWalk, Now, Outbox, State, Step, Table, TableWalk,
-    Wakeup,
+    Broker, Cancelled, Config, ConnectionCursor, ConnectionKey, CursorStep, DelayedReplies,
+    DriverTimer, Dropped, FunctionCursor, FunctionView, JobCursor, JobOrder, JobState, JobView,
+    Millis, Now, OrderedJobCursor, Outbox, UnixSeconds, Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
-/// Keeps what is sent, by receiver.
+/// Collects packets by receiver, and reports.
 #[derive(Default)]
 struct Mailbox {
     mail: HashMap<usize, (ConnectionKey, Vec<String>)>,
     accepted: Vec<String>,
     given_up: Vec<String>,
-    /// Packets that may be held for the next one.
-    may_wait: Vec<String>,
-    /// The sizes of bodies that were not copied.
+    /// Packets that the driver may hold.
+    delayable: Vec<String>,
+    /// Sizes of bodies that were not copied.
     shared: Vec<usize>,
-    /// The driver's timers that fired, and for when they were set.
-    fired: Vec<(DriverTimer, u64)>,
+    /// Timers of the driver that fired, with their due times.
+    fired: Vec<(DriverTimer, Millis)>,
 }
 
 impl Outbox for Mailbox {
     fn send(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &[u8]) {
-        // Encoding checks what the event loop would rely on.
+        // Encoding checks the number and size of the arguments.
         encode(&mut Vec::new(), Magic::Response, command, args, body);
         let mut text = command.name().to_string();
         let body = command.spec().body.then_some(&body);
@@ -60,20 +60,20 @@ impl Outbox for Mailbox {
             text.push_str(&part.escape_ascii().to_string());
         }
         let (key, mail) = self.mail.entry(to.index()).or_insert((to, Vec::new()));
-        assert_eq!(*key, to, "sent to a connection that is gone");
+        assert_eq!(*key, to, "sent to a removed connection");
         mail.push(text);
     }
 
-    fn send_with_next(
+    fn send_delayable(
         &mut self,
         to: ConnectionKey,
         command: Command,
         args: &[&[u8]],
         body: &[u8],
-    ) -> Option<u64> {
+    ) -> Option<Millis> {
         self.send(to, command, args, body);
         let (_, mail) = &self.mail[&to.index()];
-        self.may_wait.extend(mail.last().cloned());
+        self.delayable.extend(mail.last().cloned());
         None
     }
 
@@ -82,12 +82,12 @@ impl Outbox for Mailbox {
         self.send(to, command, args, body);
     }
 
-    fn timer(&mut self, timer: DriverTimer, due: u64) {
+    fn timer(&mut self, timer: DriverTimer, due: Millis) {
         self.fired.push((timer, due));
     }
 
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
-        let unique = unique.escape_ascii();
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
+        let (unique, due) = (unique.escape_ascii(), due.map_or(0, |due| due.0));
         self.accepted.push(format!("{} {unique} {due}", function.escape_ascii()));
     }
 
@@ -97,26 +97,26 @@ impl Outbox for Mailbox {
     }
 }
 
-/// All that a walk comes by.
-fn walked<T>(mut step: impl FnMut() -> Step<T>) -> Vec<T> {
+/// All items of a cursor.
+fn collect_items<T>(mut step: impl FnMut() -> CursorStep<T>) -> Vec<T> {
     let mut seen = Vec::new();
     loop {
         match step() {
-            Step::One(one) => seen.push(one),
-            Step::None => {}
-            Step::End => return seen,
+            CursorStep::Item(one) => seen.push(one),
+            CursorStep::Skip => {}
+            CursorStep::End => return seen,
         }
     }
 }
 
-/// A broker and its surroundings.
+/// A broker, its outbox and its clocks.
 struct World {
     broker: Broker,
     mailbox: Mailbox,
     now: Now,
 }
 
-/// A submission without a unique, for tests that do not care.
+/// The command for submissions whose priority does not matter.
 const BG: Command = Command::SubmitJobBg;
 
 impl World {
@@ -133,7 +133,7 @@ impl World {
             exceptions: false,
         };
         change(&mut config);
-        let now = Now { ticks: 1_000_000, unix: 1_800_000_000 };
+        let now = Now { monotonic: Millis(1_000_000), unix: UnixSeconds(1_800_000_000) };
         World { broker: Broker::new(config), mailbox: Mailbox::default(), now }
     }
 
@@ -151,9 +151,9 @@ impl World {
         worker
     }
 
-    fn disconnect(&mut self, who: ConnectionKey) {
-        self.mailbox.mail.remove(&who.index());
-        self.broker.disconnect(who, &mut self.mailbox);
+    fn disconnect(&mut self, connection: ConnectionKey) {
+        self.mailbox.mail.remove(&connection.index());
+        self.broker.disconnect(connection, &mut self.mailbox);
     }
 
     /// Sends a packet; a body is the last of the parts.
@@ -177,21 +177,22 @@ impl World {
         }
     }
 
-    /// Sends a packet and returns what its sender has got since it last looked.
+    /// Sends a packet, and returns the packets that its sender has received since the last
+    /// call of this or of `mail`.
     fn ask(&mut self, from: ConnectionKey, command: Command, parts: &[&str]) -> Vec<String> {
         self.send(from, command, parts);
         self.mail(from)
     }
 
-    /// What a connection has got since it last looked.
-    fn mail(&mut self, who: ConnectionKey) -> Vec<String> {
-        self.mailbox.mail.remove(&who.index()).map(|(_, mail)| mail).unwrap_or_default()
+    /// The packets that a connection has received since the last call.
+    fn mail(&mut self, receiver: ConnectionKey) -> Vec<String> {
+        self.mailbox.mail.remove(&receiver.index()).map(|(_, mail)| mail).unwrap_or_default()
     }
 
-    /// Lets time pass.
+    /// Advances both clocks.
     fn pass(&mut self, millis: u64) {
-        self.now.ticks += millis;
-        self.now.unix += millis / 1000;
+        self.now.monotonic.0 += millis;
+        self.now.unix.0 += millis / 1000;
         self.broker.tick(self.now, &mut self.mailbox);
     }
 
@@ -203,7 +204,7 @@ impl World {
         self.disconnect(client);
     }
 
-    /// Grabs jobs until there are none; returns their payloads.
+    /// Grabs jobs until none is left; returns their payloads.
     fn drain(&mut self, worker: ConnectionKey) -> Vec<String> {
         let mut payloads = Vec::new();
         loop {
@@ -220,15 +221,15 @@ impl World {
         self.function(function).map(|f| (f.total(), f.running, f.offers))
     }
 
-    /// A function as administrators see it.
+    /// The view of a function.
     fn function(&self, name: &str) -> Option<FunctionView<&[u8]>> {
-        let mut walk = FunctionWalk::default();
-        walked(|| walk.step(&self.broker)).into_iter().find(|f| f.name == name.as_bytes())
+        let mut cursor = FunctionCursor::default();
+        collect_items(|| cursor.next(&self.broker)).into_iter().find(|f| f.name == name.as_bytes())
     }
 
-    /// All jobs as administrators see them.
+    /// The views of all jobs.
     fn jobs(&self) -> Vec<JobView<'_>> {
-        let mut walk = JobWalk::default();
-        walked(|| walk.step(&self.broker))
+        let mut cursor = JobCursor::default();
+        collect_items(|| cursor.next(&self.broker))
     }
 }

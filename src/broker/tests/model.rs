@@ -1,11 +1,11 @@
-//! The broker's rules once more, in the plainest words: searches instead of
-//! indexes, clones instead of links. The simulation compares the two.
+//! A second, simple implementation of the broker's rules: searches instead of indexes,
+//! clones instead of links. The simulation compares the two.
 //!
-//! Must not: be clever, or share code with the broker.
+//! Must not: share code with the broker.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Where the model believes a job to be.
+/// The stage of a job in the model. Times are in milliseconds, `due` in Unix seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Place {
     Delayed { due: u64 },
@@ -13,7 +13,7 @@ pub(super) enum Place {
     Running { worker: usize, since: u64, deadline: Option<u64> },
 }
 
-/// What the model believes of a job.
+/// A job of the model.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) function: String,
@@ -26,7 +26,7 @@ pub(super) struct Job {
     pub(super) retries: u8,
 }
 
-/// What followed an empty grab that was answered at once, and when that was.
+/// The last empty grab, when it was answered at once, and what followed it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) enum EmptyGrab {
     #[default]
@@ -35,49 +35,49 @@ pub(super) enum EmptyGrab {
     Slept(u64),
 }
 
-/// What the model believes of a connection.
+/// A connection of the model.
 #[derive(Default)]
 pub(super) struct Connection {
-    /// Functions, and whether their time is limited.
+    /// Offered functions, and whether their jobs have a time limit.
     pub(super) functions: BTreeMap<String, bool>,
     pub(super) sleeping: bool,
-    /// Since when its grab is held, if it is.
+    /// Since when its grab is held, in milliseconds, if it is.
     pub(super) held_since: Option<u64>,
-    /// How its last empty grab goes on that was answered at once.
+    /// Its last empty grab that was answered at once.
     pub(super) empty_grab: EmptyGrab,
-    /// Empty grabs in a row that PRE_SLEEP and soon a job followed.
+    /// Consecutive hits: empty grabs followed by PRE_SLEEP and, within the hold, a job.
     pub(super) hits: u32,
-    /// When the last of these jobs came.
+    /// Time of the last hit.
     pub(super) last_hit: u64,
     pub(super) exceptions: bool,
 }
 
-/// A whole job server.
+/// The model of a broker.
 pub(super) struct Model {
     pub(super) jobs: BTreeMap<u32, Job>,
     pub(super) queues: BTreeMap<(String, usize), VecDeque<u32>>,
     pub(super) connections: BTreeMap<usize, Connection>,
-    /// What each connection must get, NOOP aside.
+    /// The packets that each connection must get, without NOOP.
     pub(super) mail: BTreeMap<usize, Vec<String>>,
     pub(super) attempts: Option<u8>,
     /// Milliseconds that a grab may be held.
     pub(super) grab_hold_ms: u64,
-    /// Functions whose jobs are kept back.
+    /// Paused functions.
     pub(super) paused: BTreeSet<String>,
     /// Jobs submitted, completed, failed, retried and abandoned.
     pub(super) totals: BTreeMap<String, [u64; 5]>,
     pub(super) last_job: u32,
 }
 
-/// The places in `Model::totals`.
+// Indexes of the counts in `Model::totals`.
 const SUBMITTED: usize = 0;
 const COMPLETED: usize = 1;
 const FAILED: usize = 2;
 const RETRIED: usize = 3;
 const ABANDONED: usize = 4;
 
-/// The time limit of functions that have one, in milliseconds.
-pub(super) const TIMEOUT: u64 = 1000;
+/// Time limit of jobs that have one, in milliseconds.
+pub(super) const JOB_TIMEOUT_MS: u64 = 1000;
 
 impl Model {
     pub(super) fn new(attempts: Option<u8>, grab_hold_ms: u64) -> Model {
@@ -94,8 +94,8 @@ impl Model {
         }
     }
 
-    pub(super) fn expect(&mut self, who: usize, text: impl Into<String>) {
-        self.mail.entry(who).or_default().push(text.into());
+    pub(super) fn expect(&mut self, peer: usize, text: impl Into<String>) {
+        self.mail.entry(peer).or_default().push(text.into());
     }
 
     fn expect_all(&mut self, job: u32, text: &str) {
@@ -120,7 +120,7 @@ impl Model {
         self.queues.entry((job.function.clone(), job.priority)).or_default().push_back(number);
     }
 
-    /// A submission; `due` is in the future if given.
+    /// A submission. `due`, if given, is in the future.
     pub(super) fn submit(&mut self, from: usize, new: Job, due: Option<u64>) {
         let same = |job: &Job| {
             let same_payload = new.unique != "-" || job.payload == new.payload;
@@ -148,8 +148,8 @@ impl Model {
         }
     }
 
-    /// Whether a held worker may be given this job: the first of any of its queues,
-    /// for of several that come in one step the first one ends the long poll.
+    /// Whether a worker in a long poll can get this job: it must be the first of its
+    /// queue, in any priority, because the first job of a step ends the long poll.
     pub(super) fn is_for(&self, number: u32, worker: usize) -> bool {
         let Some(job) = self.jobs.get(&number) else { return false };
         let queue = self.queues.get(&(job.function.clone(), job.priority));
@@ -158,14 +158,14 @@ impl Model {
             && !self.paused.contains(&job.function)
     }
 
-    /// What a worker hears that is given a job.
+    /// The packet that assigns a job.
     pub(super) fn assignment(&self, number: u32) -> String {
         let job = &self.jobs[&number];
         format!("JOB_ASSIGN_UNIQ H:{number} {} {} {}", job.function, job.unique, job.payload)
     }
 
-    /// The jobs that a worker may be given: the first of the queues of the
-    /// highest priority that any of its functions has a job of.
+    /// The jobs that a grab of a worker can get: of each of its functions the first job of
+    /// the highest priority that any of its functions has.
     pub(super) fn candidates(&self, worker: usize) -> Vec<u32> {
         let offered = self.connections[&worker].functions.keys();
         let functions: Vec<_> = offered.filter(|&f| !self.paused.contains(f)).collect();
@@ -179,12 +179,12 @@ impl Model {
             .unwrap_or_default()
     }
 
-    /// A worker sent a packet; it is answered behind the NO_JOB of a held grab.
-    pub(super) fn hear(&mut self, who: usize, is_pre_sleep: bool) {
-        let connection = self.connections.get_mut(&who).expect("a connection of the model");
+    /// A worker sends a packet. A held grab is first answered with NO_JOB.
+    pub(super) fn hear(&mut self, peer: usize, is_pre_sleep: bool) {
+        let connection = self.connections.get_mut(&peer).expect("a connection of the model");
         if connection.held_since.take().is_some() {
             connection.hits = 0;
-            self.expect(who, "NO_JOB");
+            self.expect(peer, "NO_JOB");
             return;
         }
         if let EmptyGrab::Answered(when) = connection.empty_grab {
@@ -196,21 +196,21 @@ impl Model {
         }
     }
 
-    /// A worker's grab found no job. It may be held only if each of its last 4 was
-    /// followed by PRE_SLEEP at once and by a job less than the hold later, the last
-    /// of them less than 10 ms ago: else another server may have one for it.
-    pub(super) fn empty_grab(&mut self, who: usize, is_held: bool, now: u64) {
-        let connection = self.connections.get_mut(&who).expect("a connection of the model");
+    /// A worker's grab found no job. It may be held only if each of its last 4 empty grabs
+    /// was followed by PRE_SLEEP at once and by a job within the hold, the last one less
+    /// than 10 ms ago. Otherwise another server may have a job for the worker.
+    pub(super) fn empty_grab(&mut self, peer: usize, is_held: bool, now: u64) {
+        let connection = self.connections.get_mut(&peer).expect("a connection of the model");
         connection.empty_grab = EmptyGrab::None;
         if is_held {
-            assert!(connection.hits >= 4 && now < connection.last_hit + 10, "{who} is held");
+            assert!(connection.hits >= 4 && now < connection.last_hit + 10, "{peer} is held");
             connection.held_since = Some(now);
         } else {
             connection.empty_grab = EmptyGrab::Answered(now);
         }
     }
 
-    /// A worker was given a job.
+    /// A worker gets a job.
     pub(super) fn assign(&mut self, number: u32, worker: usize, now: u64) {
         let connection = self.connections.get_mut(&worker).expect("a worker of the model");
         if let EmptyGrab::Slept(when) = std::mem::take(&mut connection.empty_grab) {
@@ -221,8 +221,8 @@ impl Model {
         self.queues.values_mut().for_each(|queue| queue.retain(|&queued| queued != number));
         let job = self.jobs.get_mut(&number).expect("an assigned job");
         let limited = self.connections[&worker].functions[&job.function];
-        // Of the millisecond that is running, a part has passed already.
-        let deadline = limited.then_some(now + TIMEOUT + 1);
+        // Part of the current millisecond has already passed.
+        let deadline = limited.then_some(now + JOB_TIMEOUT_MS + 1);
         job.place = Place::Running { worker, since: now, deadline };
     }
 
@@ -266,13 +266,13 @@ impl Model {
         self.remove(number, FAILED);
     }
 
-    /// A worker that the model does not know did a job.
+    /// A worker that is not in the model completes a job.
     pub(super) fn complete(&mut self, number: u32) {
         self.expect_all(number, &format!("WORK_COMPLETE H:{number} "));
         self.remove(number, COMPLETED);
     }
 
-    /// A worker reports on a job: the packet's name, and what follows the handle.
+    /// A worker reports on a job: the packet's name, and the arguments after the handle.
     pub(super) fn report(&mut self, worker: usize, number: u32, name: &str, rest: &str) {
         if !self.running(worker).contains(&number) {
             let text = match name {
@@ -295,27 +295,27 @@ impl Model {
         }
     }
 
-    pub(super) fn disconnect(&mut self, who: usize) {
-        self.mail.remove(&who);
+    pub(super) fn disconnect(&mut self, peer: usize) {
+        self.mail.remove(&peer);
         for number in self.jobs.keys().copied().collect::<Vec<_>>() {
             let job = self.jobs.get_mut(&number).expect("a listed job");
-            job.waiters.retain(|&waiter| waiter != who);
+            job.waiters.retain(|&waiter| waiter != peer);
             let running = matches!(job.place, Place::Running { .. });
             if self.is_abandoned(number) && !running {
                 self.remove(number, ABANDONED);
             }
         }
-        self.running(who).into_iter().for_each(|number| self.lose(number));
-        self.connections.remove(&who);
+        self.running(peer).into_iter().for_each(|number| self.lose(number));
+        self.connections.remove(&peer);
     }
 
-    /// Does what is due on either clock.
-    pub(super) fn tick(&mut self, ticks: u64, unix: u64) {
+    /// Handles deadlines on both clocks.
+    pub(super) fn tick(&mut self, now_ms: u64, unix: u64) {
         let mut late = Vec::new();
         let mut due_now = Vec::new();
         for (&number, job) in &self.jobs {
             match job.place {
-                Place::Running { deadline: Some(deadline), .. } if deadline <= ticks => {
+                Place::Running { deadline: Some(deadline), .. } if deadline <= now_ms => {
                     late.push((deadline, number));
                 }
                 Place::Delayed { due } if due <= unix => due_now.push((due, number)),

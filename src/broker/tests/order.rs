@@ -1,4 +1,4 @@
-//! Which job a worker gets.
+//! The order in which jobs are handed out.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn submit_each(world: &mut World, jobs: &[(&str, Command, &str)]) {
 }
 
 #[test]
-fn jobs_of_one_priority_leave_in_the_order_in_which_they_came() {
+fn jobs_of_one_priority_are_handed_out_in_order_of_submission() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     ["1", "2", "3"].iter().for_each(|payload| world.background("f", payload));

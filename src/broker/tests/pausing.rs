@@ -1,9 +1,9 @@
-//! Functions whose jobs are kept back.
+//! Paused functions, whose jobs are not handed out.
 
 use super::*;
 
 #[test]
-fn a_paused_function_takes_jobs_and_hands_none_out() {
+fn a_paused_function_accepts_jobs_and_hands_none_out() {
     let mut world = World::new();
     let worker = world.worker(&["f", "g"]);
     world.background("f", "before");
@@ -17,7 +17,7 @@ fn a_paused_function_takes_jobs_and_hands_none_out() {
 }
 
 #[test]
-fn nobody_is_woken_for_a_paused_function() {
+fn no_worker_is_woken_for_a_paused_function() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     world.broker.pause(b"f");
@@ -31,7 +31,7 @@ fn nobody_is_woken_for_a_paused_function() {
 }
 
 #[test]
-fn resuming_wakes_those_who_sleep() {
+fn resuming_a_function_wakes_its_sleeping_workers() {
     for wakeup in [Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(1)] {
         let mut world = World::with(|config| config.wakeup = wakeup);
         let worker = world.worker(&["f"]);
@@ -45,7 +45,7 @@ fn resuming_wakes_those_who_sleep() {
 }
 
 #[test]
-fn as_many_are_woken_as_if_the_jobs_came_when_their_function_is_resumed() {
+fn resuming_a_function_wakes_as_many_workers_as_if_its_jobs_were_submitted_then() {
     let mut world = World::with(|config| config.wakeup = Wakeup::AtMost(2));
     let workers = [(); 6].map(|()| world.worker(&["f"]));
     world.broker.pause(b"f");
@@ -59,7 +59,7 @@ fn as_many_are_woken_as_if_the_jobs_came_when_their_function_is_resumed() {
 }
 
 #[test]
-fn resuming_what_has_no_jobs_wakes_nobody() {
+fn resuming_a_function_without_jobs_wakes_no_worker() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     world.send(worker, Command::PreSleep, &[]);
@@ -70,7 +70,7 @@ fn resuming_what_has_no_jobs_wakes_nobody() {
 }
 
 #[test]
-fn running_jobs_of_a_paused_function_go_on() {
+fn a_running_job_of_a_paused_function_can_be_completed() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(client, Command::SubmitJob, &["f", "", "x"]);
@@ -82,12 +82,12 @@ fn running_jobs_of_a_paused_function_go_on() {
 }
 
 #[test]
-fn a_job_that_is_lost_or_comes_due_meanwhile_is_kept_back() {
+fn a_job_that_is_lost_or_due_while_its_function_is_paused_is_handed_out_after_resuming() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(client, BG, &["f", "", "lost"]);
     world.drain(worker);
-    let due = (world.now.unix + 1).to_string();
+    let due = (world.now.unix.0 + 1).to_string();
     world.send(client, Command::SubmitJobEpoch, &["f", "", &due, "later"]);
     world.broker.pause(b"f");
     world.disconnect(worker);
@@ -113,7 +113,7 @@ fn a_paused_job_can_be_cancelled_and_its_function_dropped() {
 }
 
 #[test]
-fn what_does_not_exist_cannot_be_paused() {
+fn a_function_that_does_not_exist_cannot_be_paused() {
     let mut world = World::new();
     assert!(!world.broker.pause(b"f"));
     assert!(!world.broker.resume(b"f", &mut world.mailbox));

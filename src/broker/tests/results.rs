@@ -1,4 +1,4 @@
-//! WORK_*: who hears of it, and when a job is over.
+//! WORK_*: who receives a report, and when a job ends.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn running() -> (World, ConnectionKey, ConnectionKey) {
 }
 
 #[test]
-fn what_a_worker_reports_reaches_the_client_as_it_was_sent() {
+fn a_workers_reports_reach_the_client_unchanged() {
     let (mut world, client, worker) = running();
     world.send(worker, Command::WorkStatus, &["H:1", "abc", "-7"]);
     world.send(worker, Command::WorkData, &["H:1", "a\0b"]);
@@ -33,7 +33,7 @@ fn what_a_worker_reports_reaches_the_client_as_it_was_sent() {
 }
 
 #[test]
-fn a_failure_keeps_the_nul_that_its_worker_sent() {
+fn a_work_fail_keeps_the_nul_that_the_worker_sent() {
     let (mut world, client, worker) = running();
     world.send(worker, Command::WorkFail, &["H:1\0"]);
     assert_eq!(world.mail(client), ["WORK_FAIL H:1\\x00"]);
@@ -41,14 +41,14 @@ fn a_failure_keeps_the_nul_that_its_worker_sent() {
 }
 
 #[test]
-fn an_exception_is_a_failure_to_clients_that_did_not_ask_for_it() {
+fn an_exception_reaches_clients_without_the_option_as_work_fail() {
     let (mut world, client, worker) = running();
     world.send(worker, Command::WorkException, &["H:1", "boo"]);
     assert_eq!(world.mail(client), ["WORK_FAIL H:1\\x00"]);
 }
 
 #[test]
-fn an_exception_reaches_clients_that_asked_for_it_in_any_spelling() {
+fn an_exception_reaches_clients_that_set_the_option_in_any_case() {
     for option in ["exceptions", "EXceptions", "exceptions\0"] {
         let (mut world, client, worker) = running();
         let answer = world.ask(client, Command::OptionReq, &[option]);
@@ -62,7 +62,7 @@ fn an_exception_reaches_clients_that_asked_for_it_in_any_spelling() {
 }
 
 #[test]
-fn exceptions_can_be_on_for_everybody() {
+fn exceptions_can_be_enabled_for_all_connections() {
     let mut world = World::with(|config| config.exceptions = true);
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
@@ -83,7 +83,7 @@ fn other_options_are_refused() {
 }
 
 #[test]
-fn an_exception_ends_the_job_so_that_a_failure_after_it_finds_none() {
+fn an_exception_ends_the_job_so_a_later_work_fail_is_refused() {
     let (mut world, client, worker) = running();
     world.send(worker, Command::WorkException, &["H:1", "boo"]);
     world.send(worker, Command::WorkFail, &["H:1"]);
@@ -92,18 +92,18 @@ fn an_exception_ends_the_job_so_that_a_failure_after_it_finds_none() {
 }
 
 #[test]
-fn reports_on_jobs_that_the_worker_does_not_have_are_refused() {
+fn a_report_on_a_job_that_the_worker_does_not_run_is_refused() {
     let (mut world, client, _) = running();
-    let stranger = world.worker(&["f"]);
+    let other = world.worker(&["f"]);
     for handle in ["H:1", "H:2", ""] {
         for command in [Command::WorkComplete, Command::WorkData, Command::WorkWarning] {
-            world.send(stranger, command, &[handle, "x"]);
+            world.send(other, command, &[handle, "x"]);
         }
-        world.send(stranger, Command::WorkException, &[handle, "x"]);
-        world.send(stranger, Command::WorkFail, &[handle]);
-        world.send(stranger, Command::WorkStatus, &[handle, "1", "2"]);
+        world.send(other, Command::WorkException, &[handle, "x"]);
+        world.send(other, Command::WorkFail, &[handle]);
+        world.send(other, Command::WorkStatus, &[handle, "1", "2"]);
         assert_eq!(
-            world.mail(stranger),
+            world.mail(other),
             [
                 "ERROR JOB_NOT_FOUND Job given in work result not found",
                 "ERROR JOB_NOT_FOUND Job does not exist on server",
@@ -118,14 +118,14 @@ fn reports_on_jobs_that_the_worker_does_not_have_are_refused() {
 }
 
 #[test]
-fn an_echo_comes_back_as_it_was() {
+fn an_echo_returns_its_body_unchanged() {
     let (mut world, client, _) = running();
     assert_eq!(world.ask(client, Command::EchoReq, &["a\0b"]), ["ECHO_RES a\\x00b"]);
     assert_eq!(world.ask(client, Command::EchoReq, &[""]), ["ECHO_RES "]);
 }
 
 #[test]
-fn a_progress_that_is_no_64_bit_number_is_shown_as_the_largest_of_32_bits() {
+fn a_progress_that_does_not_fit_into_64_bits_is_shown_as_the_largest_32_bit_number() {
     let (mut world, client, worker) = running();
     world.send(worker, Command::WorkStatus, &["H:1", "9223372036854775808", "7"]);
     world.mail(client);
@@ -134,11 +134,11 @@ fn a_progress_that_is_no_64_bit_number_is_shown_as_the_largest_of_32_bits() {
 }
 
 #[test]
-fn a_result_that_is_too_large_to_be_taken_fails_its_job_and_nothing_else_does() {
+fn an_oversized_result_fails_its_job_and_another_oversized_packet_fails_none() {
     let (mut world, client, worker) = running();
-    let stranger = world.connect();
+    let other = world.connect();
     for (from, command, received) in [
-        (stranger, Command::WorkComplete, &[][..]),
+        (other, Command::WorkComplete, &[][..]),
         (worker, Command::EchoReq, &[]),
         (worker, Command::WorkData, &["WORK_FAIL H:1"]),
         (worker, Command::WorkData, &[]),

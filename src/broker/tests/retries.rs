@@ -1,8 +1,8 @@
-//! Jobs that their worker loses: who gets them next, and when nobody does.
+//! Lost jobs: when they are handed out again, and when they fail or are dropped.
 
 use super::*;
 
-/// A waiting client's job `H:1` with payload "x", in the hands of a worker.
+/// A client that waits for job `H:1` with payload "x", and the worker that runs it.
 fn handed_out(world: &mut World) -> (ConnectionKey, ConnectionKey) {
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
@@ -12,7 +12,7 @@ fn handed_out(world: &mut World) -> (ConnectionKey, ConnectionKey) {
 }
 
 #[test]
-fn a_job_goes_to_the_next_worker_when_its_worker_leaves_takes_back_or_resets() {
+fn a_job_goes_to_the_next_worker_when_its_worker_disconnects_or_withdraws_the_function() {
     let leave: [fn(&mut World, ConnectionKey); 3] = [
         |world, worker| world.disconnect(worker),
         |world, worker| world.send(worker, Command::CantDo, &["f"]),
@@ -31,7 +31,7 @@ fn a_job_goes_to_the_next_worker_when_its_worker_leaves_takes_back_or_resets() {
 }
 
 #[test]
-fn taking_back_one_function_keeps_the_jobs_of_the_others() {
+fn withdrawing_one_function_keeps_the_running_jobs_of_the_others() {
     let mut world = World::new();
     let worker = world.worker(&["f", "g"]);
     world.background("f", "1");
@@ -43,7 +43,7 @@ fn taking_back_one_function_keeps_the_jobs_of_the_others() {
 }
 
 #[test]
-fn a_lost_job_stands_behind_those_that_wait() {
+fn a_lost_job_is_queued_behind_the_queued_ones() {
     let mut world = World::new();
     let (_client, worker) = handed_out(&mut world);
     world.background("f", "later");
@@ -53,7 +53,7 @@ fn a_lost_job_stands_behind_those_that_wait() {
 }
 
 #[test]
-fn a_lost_job_has_made_no_progress() {
+fn the_progress_of_a_lost_job_is_reset() {
     let mut world = World::new();
     let (client, worker) = handed_out(&mut world);
     world.send(worker, Command::WorkStatus, &["H:1", "3", "7"]);
@@ -73,7 +73,7 @@ fn a_lost_job_wakes_a_sleeper() {
 }
 
 #[test]
-fn a_job_that_was_handed_out_often_enough_fails() {
+fn a_job_fails_when_its_attempts_are_exhausted() {
     let mut world = World::with(|config| config.attempts = Some(2));
     let (client, worker) = handed_out(&mut world);
     world.disconnect(worker);
@@ -87,17 +87,17 @@ fn a_job_that_was_handed_out_often_enough_fails() {
 }
 
 #[test]
-fn a_lost_job_that_nobody_waits_for_any_more_is_dropped() {
+fn a_lost_job_without_a_waiting_client_is_dropped() {
     let mut world = World::new();
     let (client, worker) = handed_out(&mut world);
     world.disconnect(client);
-    assert_eq!(world.status("f"), Some((1, 1, 1)), "the worker is still at it");
+    assert_eq!(world.status("f"), Some((1, 1, 1)), "the worker still runs it");
     world.disconnect(worker);
     assert_eq!(world.status("f"), Some((0, 0, 0)));
 }
 
 #[test]
-fn a_worker_that_waits_for_its_own_job_takes_it_along() {
+fn a_job_that_only_its_own_worker_waits_for_is_dropped_when_it_disconnects() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     world.send(worker, Command::SubmitJob, &["f", "", "x"]);
@@ -107,14 +107,14 @@ fn a_worker_that_waits_for_its_own_job_takes_it_along() {
 }
 
 #[test]
-fn a_job_that_takes_too_long_goes_to_the_next_worker() {
+fn a_job_that_exceeds_its_time_limit_goes_to_the_next_worker() {
     let mut world = World::new();
     let (slow, client) = (world.connect(), world.connect());
     world.send(slow, Command::CanDoTimeout, &["f", "2500"]);
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
     world.mail(client);
     assert_eq!(world.drain(slow), ["x"]);
-    // One more than 2,500: the first one had begun already.
+    // 2,501 ms: part of the first millisecond had already passed.
     world.pass(2_500);
     assert_eq!(world.status("f"), Some((1, 1, 1)));
     world.pass(1);
@@ -139,7 +139,7 @@ fn a_timeout_counts_as_an_attempt() {
 }
 
 #[test]
-fn a_timeout_is_at_least_a_second_and_none_if_it_is_not_positive() {
+fn a_time_limit_is_at_least_a_second_and_disabled_if_it_is_not_positive() {
     for (timeout, after_1000, after_1001, at_last) in
         [("5", 1, 0, 0), ("0", 1, 1, 1), ("-5", 1, 1, 1), ("junk", 1, 1, 1)]
     {
@@ -156,7 +156,7 @@ fn a_timeout_is_at_least_a_second_and_none_if_it_is_not_positive() {
 }
 
 #[test]
-fn the_timer_of_a_job_that_ended_is_gone() {
+fn the_timer_of_an_ended_job_is_cancelled() {
     let mut world = World::new();
     let worker = world.connect();
     world.send(worker, Command::CanDoTimeout, &["f", "1000"]);
@@ -164,7 +164,7 @@ fn the_timer_of_a_job_that_ended_is_gone() {
     world.drain(worker);
     world.send(worker, Command::WorkComplete, &["H:1", ""]);
     assert_eq!(world.broker.next_due(), (None, None));
-    // The next job has the old one's place.
+    // The next job reuses the place of the ended one.
     world.background("f", "2");
     world.pass(2_000);
     assert_eq!(world.drain(worker), ["2"]);

@@ -1,9 +1,11 @@
-//! Random clients, workers, disconnects and time, from a seed. After every step
-//! the broker must have sent exactly what the model says, agree with itself, and
-//! have let nobody sleep beside a job.
+//! A simulation of random clients and workers, from a seed. After every step the broker
+//! must have sent exactly the packets of the model, be consistent (`recount`), and have
+//! lost no wake-up.
 //!
-//! A failure prints its seed; `GEARMAND_SEED=n cargo test simulation` plays it
-//! again, and `GEARMAND_STEPS=n` plays longer.
+//! A failure prints its seed: `GEARMAND_SEED=n cargo test simulation` repeats the run,
+//! and `GEARMAND_STEPS=n` sets its length.
+//!
+//! Must not: decide what is right; the model does.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,8 +32,8 @@ struct Simulation {
     /// The broker's keys by the model's numbers.
     keys: BTreeMap<usize, ConnectionKey>,
     next_connection: usize,
-    /// How many of ten times nobody submits anything, but a worker asks.
-    leisure: usize,
+    /// How many of ten submissions are replaced by grabs, so that queues become empty.
+    idle_tenths: usize,
     /// Which sleeping workers a job wakes.
     wakeup: Wakeup,
     /// Long polls that were answered by a job.
@@ -44,10 +46,10 @@ impl Simulation {
         let attempts = random.pick(&[None, Some(1), Some(3)]);
         let wakeup =
             random.pick(&[Wakeup::All, Wakeup::AsNeeded, Wakeup::AtMost(1), Wakeup::AtMost(2)]);
-        // As long as some steps take, for in no step two things happen.
+        // Some holds are as long as several steps.
         let grab_hold_ms =
             random.pick(&[0, GRAB_HOLD_MS_DEFAULT, GRAB_HOLD_MS_DEFAULT, 300, 100_000]);
-        let leisure = random.pick(&[0, 5, 7]);
+        let idle_tenths = random.pick(&[0, 5, 7]);
         let world = World::with(|config| {
             config.attempts = attempts;
             config.wakeup = wakeup;
@@ -60,7 +62,7 @@ impl Simulation {
             model,
             keys: BTreeMap::new(),
             next_connection: 0,
-            leisure,
+            idle_tenths,
             wakeup,
             served: 0,
         }
@@ -80,81 +82,87 @@ impl Simulation {
             return self.connect();
         }
         let numbers: Vec<usize> = self.keys.keys().copied().collect();
-        let who = self.random.pick(&numbers);
+        let peer = self.random.pick(&numbers);
         match self.random.below(45) {
             0 => {
-                let key = self.keys.remove(&who).expect("picked");
+                let key = self.keys.remove(&peer).expect("picked");
                 self.world.disconnect(key);
-                self.model.disconnect(who);
+                self.model.disconnect(peer);
             }
-            1..=3 => self.can_do(who),
-            4 => self.cant_do(who),
+            1..=3 => self.can_do(peer),
+            4 => self.cant_do(peer),
             5 => {
-                self.send(who, Command::ResetAbilities, &[]);
-                self.connection(who).functions.clear();
-                self.model.running(who).into_iter().for_each(|job| self.model.lose(job));
+                self.send(peer, Command::ResetAbilities, &[]);
+                self.connection(peer).functions.clear();
+                self.model.running(peer).into_iter().for_each(|job| self.model.lose(job));
             }
-            6..=9 => self.sleep(who),
-            10..=18 => self.grab(who),
-            19..=28 if self.random.below(10) >= self.leisure => self.submit(who),
-            19..=28 => self.grab(who),
-            29 => self.submit_for_later(who),
-            30..=35 => self.report(who),
+            6..=9 => self.sleep(peer),
+            10..=18 => self.grab(peer),
+            19..=28 if self.random.below(10) >= self.idle_tenths => self.submit(peer),
+            19..=28 => self.grab(peer),
+            29 => self.submit_delayed(peer),
+            30..=35 => self.report(peer),
             36 => {
-                self.send(who, Command::OptionReq, &["exceptions"]);
-                self.connection(who).exceptions = true;
-                self.model.expect(who, "OPTION_RES exceptions");
+                self.send(peer, Command::OptionReq, &["exceptions"]);
+                self.connection(peer).exceptions = true;
+                self.model.expect(peer, "OPTION_RES exceptions");
             }
             37 => self.cancel(),
             38 => self.cancel_unique(),
             39 => self.pause(),
             40 | 41 => self.resume(),
-            42 => self.hit(who),
-            _ => self.get_status(who),
+            42 => self.hit(peer),
+            _ => self.get_status(peer),
         }
         self.compare();
     }
 
-    /// No two things happen at the same moment, so that order is never a tie.
+    /// Advances the clocks. It is called between any two actions, so that no two have the
+    /// same time and the order of events is defined.
     fn pass(&mut self, millis: u64) {
         self.world.pass(millis);
-        self.model.tick(self.world.now.ticks, self.world.now.unix);
+        self.model.tick(self.now_ms(), self.world.now.unix.0);
         self.compare();
     }
 
-    fn connection(&mut self, who: usize) -> &mut model::Connection {
-        self.model.connections.get_mut(&who).expect("a connection of the model")
+    fn now_ms(&self) -> u64 {
+        self.world.now.monotonic.0
     }
 
-    fn send(&mut self, who: usize, command: Command, parts: &[&str]) {
-        self.model.hear(who, command == Command::PreSleep);
-        self.world.send(self.keys[&who], command, parts);
+    fn connection(&mut self, peer: usize) -> &mut model::Connection {
+        self.model.connections.get_mut(&peer).expect("a connection of the model")
     }
 
-    /// Sends a packet and returns what its sender got that the model does not say.
-    fn ask(&mut self, who: usize, command: Command, parts: &[&str]) -> Vec<String> {
-        self.send(who, command, parts);
-        let mail = self.world.mail(self.keys[&who]);
-        let before = self.model.mail.remove(&who).unwrap_or_default();
+    fn send(&mut self, peer: usize, command: Command, parts: &[&str]) {
+        self.model.hear(peer, command == Command::PreSleep);
+        self.world.send(self.keys[&peer], command, parts);
+    }
+
+    /// Sends a packet, and returns the packets to its sender that the model has not
+    /// expected yet.
+    fn ask(&mut self, peer: usize, command: Command, parts: &[&str]) -> Vec<String> {
+        self.send(peer, command, parts);
+        let mail = self.world.mail(self.keys[&peer]);
+        let before = self.model.mail.remove(&peer).unwrap_or_default();
         assert_eq!(mail[..before.len()], before);
         mail[before.len()..].to_vec()
     }
 
-    fn can_do(&mut self, who: usize) {
+    fn can_do(&mut self, peer: usize) {
         let function = self.random.pick(&FUNCTIONS);
         let limited = self.random.below(3) == 0;
         match limited {
-            true => self.send(who, Command::CanDoTimeout, &[function, "1000"]),
-            false => self.send(who, Command::CanDo, &[function]),
+            true => self.send(peer, Command::CanDoTimeout, &[function, "1000"]),
+            false => self.send(peer, Command::CanDo, &[function]),
         }
-        self.connection(who).functions.insert(function.into(), limited);
+        self.connection(peer).functions.insert(function.into(), limited);
     }
 
-    fn cant_do(&mut self, who: usize) {
+    fn cant_do(&mut self, peer: usize) {
         let function = self.random.pick(&FUNCTIONS);
-        self.send(who, Command::CantDo, &[function]);
-        if self.connection(who).functions.remove(function).is_some() {
-            for job in self.model.running(who) {
+        self.send(peer, Command::CantDo, &[function]);
+        if self.connection(peer).functions.remove(function).is_some() {
+            for job in self.model.running(peer) {
                 if self.model.jobs[&job].function == function {
                     self.model.lose(job);
                 }
@@ -162,63 +170,63 @@ impl Simulation {
         }
     }
 
-    fn grab(&mut self, who: usize) {
-        let candidates = self.model.candidates(who);
-        self.connection(who).sleeping = false;
-        let mail = self.ask(who, Command::GrabJobUniq, &[]);
-        let Some(first) = candidates.first() else { return self.reply_to_empty_grab(who, &mail) };
+    fn grab(&mut self, peer: usize) {
+        let candidates = self.model.candidates(peer);
+        self.connection(peer).sleeping = false;
+        let mail = self.ask(peer, Command::GrabJobUniq, &[]);
+        let Some(first) = candidates.first() else { return self.reply_to_empty_grab(peer, &mail) };
         let text = |number: &u32| self.model.assignment(*number);
         let given = candidates.iter().find(|&number| mail == [text(number)]);
-        let given = *given.unwrap_or_else(|| panic!("{mail:?} is not like {}", text(first)));
-        self.model.assign(given, who, self.world.now.ticks);
+        let given = *given.unwrap_or_else(|| panic!("{mail:?}, expected {}", text(first)));
+        self.model.assign(given, peer, self.now_ms());
     }
 
-    /// There is no job: NO_JOB comes at once, or the grab is held.
-    fn reply_to_empty_grab(&mut self, who: usize, mail: &[String]) {
+    /// An empty grab: it is answered with NO_JOB at once, or held.
+    fn reply_to_empty_grab(&mut self, peer: usize, mail: &[String]) {
         assert!(mail.is_empty() || mail == ["NO_JOB"], "{mail:?}");
-        self.model.empty_grab(who, mail.is_empty(), self.world.now.ticks);
+        self.model.empty_grab(peer, mail.is_empty(), self.now_ms());
     }
 
-    /// A worker and a client go hand in hand for a while, as long as there are no
-    /// other jobs: after some of that its grab is held.
-    fn hit(&mut self, who: usize) {
+    /// Lets a worker score several hits, while no other job is queued, so that its next
+    /// empty grab is held.
+    fn hit(&mut self, peer: usize) {
         for _ in 0..6 {
-            let functions = self.connection(who).functions.keys().cloned().collect::<Vec<_>>();
-            if functions.is_empty() || !self.model.candidates(who).is_empty() {
+            let functions = self.connection(peer).functions.keys().cloned().collect::<Vec<_>>();
+            if functions.is_empty() || !self.model.candidates(peer).is_empty() {
                 return;
             }
-            self.grab(who);
+            self.grab(peer);
             self.pass(1);
-            if self.connection(who).held_since.is_none() {
-                self.sleep(who);
+            if self.connection(peer).held_since.is_none() {
+                self.sleep(peer);
                 self.pass(1);
             }
             let function = self.random.below(functions.len());
             let job = Job { function: functions[function].clone(), ..self.new_job(1, true) };
-            let client = *self.keys.keys().find(|&&key| key != who).expect("two connections");
+            let client = *self.keys.keys().find(|&&key| key != peer).expect("two connections");
             let parts = [&job.function[..], &job.unique, &job.payload];
             self.send(client, Command::SubmitJobBg, &parts);
             self.model.submit(client, job, None);
             self.pass(1);
-            if self.model.running(who).is_empty() {
-                self.grab(who);
+            if self.model.running(peer).is_empty() {
+                self.grab(peer);
                 self.pass(1);
             }
-            for number in self.model.running(who) {
-                self.send(who, Command::WorkComplete, &[&format!("H:{number}"), ""]);
-                self.model.report(who, number, "WORK_COMPLETE", " ");
+            for number in self.model.running(peer) {
+                self.send(peer, Command::WorkComplete, &[&format!("H:{number}"), ""]);
+                self.model.report(peer, number, "WORK_COMPLETE", " ");
                 self.pass(1);
             }
         }
-        self.grab(who);
+        self.grab(peer);
     }
 
-    fn sleep(&mut self, who: usize) {
-        self.connection(who).sleeping = true;
-        self.send(who, Command::PreSleep, &[]);
+    fn sleep(&mut self, peer: usize) {
+        self.connection(peer).sleeping = true;
+        self.send(peer, Command::PreSleep, &[]);
     }
 
-    fn submit(&mut self, who: usize) {
+    fn submit(&mut self, peer: usize) {
         let (command, priority, background) = self.random.pick(&[
             (Command::SubmitJobHigh, 0, false),
             (Command::SubmitJob, 1, false),
@@ -228,16 +236,21 @@ impl Simulation {
             (Command::SubmitJobLowBg, 2, true),
         ]);
         let job = self.new_job(priority, background);
-        self.send(who, command, &[&job.function, &job.unique, &job.payload]);
-        self.model.submit(who, job, None);
+        self.send(peer, command, &[&job.function, &job.unique, &job.payload]);
+        self.model.submit(peer, job, None);
     }
 
-    fn submit_for_later(&mut self, who: usize) {
+    fn submit_delayed(&mut self, peer: usize) {
         let job = self.new_job(1, true);
-        let due = self.world.now.unix + self.random.below(5) as u64;
+        let now = self.world.now.unix.0;
+        let due = now + self.random.below(5) as u64;
         let time = due.to_string();
-        self.send(who, Command::SubmitJobEpoch, &[&job.function, &job.unique, &time, &job.payload]);
-        self.model.submit(who, job, (due > self.world.now.unix).then_some(due));
+        self.send(
+            peer,
+            Command::SubmitJobEpoch,
+            &[&job.function, &job.unique, &time, &job.payload],
+        );
+        self.model.submit(peer, job, (due > now).then_some(due));
     }
 
     fn new_job(&mut self, priority: usize, background: bool) -> Job {
@@ -253,9 +266,9 @@ impl Simulation {
         }
     }
 
-    /// Mostly about a job that the worker has, sometimes about another.
-    fn report(&mut self, who: usize) {
-        let running = self.model.running(who);
+    /// Reports on a job of the worker, or sometimes on another one.
+    fn report(&mut self, peer: usize) {
+        let running = self.model.running(peer);
         let number = match running.is_empty() || self.random.below(10) == 0 {
             true => self.random.below(self.model.last_job as usize + 2) as u32,
             false => self.random.pick(&running),
@@ -270,9 +283,9 @@ impl Simulation {
             (Command::WorkFail, &[]),
             (Command::WorkStatus, &["1", "2"]),
         ]);
-        self.send(who, command, &[&[&handle[..]], rest].concat());
+        self.send(peer, command, &[&[&handle[..]], rest].concat());
         let rest: String = rest.iter().map(|part| format!(" {part}")).collect();
-        self.model.report(who, number, command.name(), &rest);
+        self.model.report(peer, number, command.name(), &rest);
     }
 
     fn cancel(&mut self) {
@@ -287,10 +300,11 @@ impl Simulation {
 
     fn cancel_unique(&mut self) {
         let (function, unique) = (self.random.pick(&FUNCTIONS), self.random.pick(&UNIQUES));
-        let is_it = |job: &Job| {
+        let is_match = |job: &Job| {
             job.function == function && job.unique == unique && !matches!(unique, "" | "-")
         };
-        let number = self.model.jobs.iter().find(|(_, job)| is_it(job)).map(|(&number, _)| number);
+        let number =
+            self.model.jobs.iter().find(|(_, job)| is_match(job)).map(|(&number, _)| number);
         let (broker, mailbox) = (&mut self.world.broker, &mut self.world.mailbox);
         let cancelled = broker.cancel_unique(function.as_bytes(), unique.as_bytes(), mailbox);
         assert_eq!(cancelled == Cancelled::Yes, number.is_some());
@@ -310,9 +324,9 @@ impl Simulation {
         self.model.paused.remove(function);
     }
 
-    fn get_status(&mut self, who: usize) {
+    fn get_status(&mut self, peer: usize) {
         let number = self.random.below(self.model.last_job as usize + 2) as u32;
-        let answer = self.ask(who, Command::GetStatus, &[&format!("H:{number}")]);
+        let answer = self.ask(peer, Command::GetStatus, &[&format!("H:{number}")]);
         let job = self.model.jobs.get(&number);
         let running = job.is_some_and(|job| matches!(job.place, Place::Running { .. }));
         let (known, running) = (u8::from(job.is_some()), u8::from(running));
@@ -320,59 +334,65 @@ impl Simulation {
         assert!(answer.len() == 1 && answer[0].starts_with(&expected), "{answer:?}");
     }
 
-    /// Held workers have got a job that came for them, or NO_JOB in time.
+    /// Checks that held grabs were answered with a job, or with NO_JOB in time.
     fn check_long_polls(&mut self, mails: &mut BTreeMap<usize, Vec<String>>) {
-        let now = self.world.now.ticks;
+        let now = self.now_ms();
         let mut given = Vec::new();
-        for (&who, mail) in mails {
-            let Some(since) = self.model.connections[&who].held_since else { continue };
+        for (&peer, mail) in mails {
+            let Some(since) = self.model.connections[&peer].held_since else { continue };
             let is_over = now >= since + self.model.grab_hold_ms;
             let answer = mail.iter().position(|text| {
                 text == "NO_JOB" && is_over || text.starts_with("JOB_ASSIGN_UNIQ")
             });
             let Some(answer) = answer else {
-                assert!(!is_over, "{who} is held for too long");
+                assert!(!is_over, "{peer} is held for too long");
                 continue;
             };
-            self.connection(who).held_since = None;
+            self.connection(peer).held_since = None;
             match &mail.remove(answer)[..] {
-                "NO_JOB" => self.connection(who).hits = 0,
-                job => given.push((who, job.to_string())),
+                "NO_JOB" => self.connection(peer).hits = 0,
+                job => given.push((peer, job.to_string())),
             }
         }
-        // In which order they got them is not known here.
+        // The order in which they were assigned is not known here.
         while !given.is_empty() {
-            let fits = given.iter().enumerate().find_map(|(place, (who, text))| {
+            let fits = given.iter().enumerate().find_map(|(place, (peer, text))| {
                 let mut jobs = self.model.jobs.keys();
                 let job = jobs.find(|&&job| {
-                    self.model.is_for(job, *who) && self.model.assignment(job) == *text
+                    self.model.is_for(job, *peer) && self.model.assignment(job) == *text
                 });
                 job.map(|&job| (place, job))
             });
-            let (place, job) = fits.unwrap_or_else(|| panic!("{given:?} are not for them"));
+            let (place, job) = fits.unwrap_or_else(|| panic!("{given:?} do not fit their workers"));
             self.model.assign(job, given.remove(place).0, now);
             self.served += 1;
         }
-        for (&who, connection) in &self.model.connections {
-            let is_lost = connection.held_since.is_some() && !self.model.candidates(who).is_empty();
-            assert!(!is_lost, "{who} is held beside a job");
+        for (&peer, connection) in &self.model.connections {
+            let is_lost =
+                connection.held_since.is_some() && !self.model.candidates(peer).is_empty();
+            assert!(!is_lost, "the grab of {peer} is held while a job is queued");
         }
     }
 
-    /// Everybody got what the model says, and nobody a NOOP who did not sleep.
+    /// Checks that each connection got the packets of the model, and that only sleeping
+    /// workers got a NOOP.
     fn compare(&mut self) {
         let keys = self.keys.iter();
-        let mut mails = keys.map(|(&who, &key)| (who, self.world.mail(key))).collect();
+        let mut mails = keys.map(|(&peer, &key)| (peer, self.world.mail(key))).collect();
         self.check_long_polls(&mut mails);
-        for (who, mut mail) in mails {
+        for (peer, mut mail) in mails {
             let woken = mail.iter().filter(|text| *text == "NOOP").count();
             mail.retain(|text| text != "NOOP");
-            assert_eq!(mail, self.model.mail.remove(&who).unwrap_or_default(), "connection {who}");
-            let connection = self.model.connections.get_mut(&who).expect("of the model");
+            assert_eq!(
+                mail,
+                self.model.mail.remove(&peer).unwrap_or_default(),
+                "connection {peer}"
+            );
+            let connection = self.model.connections.get_mut(&peer).expect("of the model");
             assert!(woken <= usize::from(connection.sleeping), "woken {woken} times");
             connection.sleeping &= woken == 0;
         }
-        assert!(self.world.mailbox.mail.is_empty(), "mail for nobody");
+        assert!(self.world.mailbox.mail.is_empty(), "mail for an unknown connection");
         assert_eq!(self.world.broker.job_count(), self.model.jobs.len());
         for name in FUNCTIONS {
             let Some(found) = self.world.function(name) else { continue };
@@ -385,8 +405,8 @@ impl Simulation {
         self.world.broker.recount();
     }
 
-    /// A held worker takes nobody's wake-up: beside a waiting job one of its workers is
-    /// awake or none sleeps, and held workers do not count as awake.
+    /// Checks that no wake-up is lost: while a job of a function is queued, one of its
+    /// workers is awake or none sleeps. Workers in a long poll do not count as awake.
     fn check_wakeups(&self) {
         for name in FUNCTIONS {
             let is_waiting = |(key, queue): (&(String, usize), &VecDeque<u32>)| {
@@ -399,18 +419,21 @@ impl Simulation {
             let workers: Vec<_> = all.filter(|c| c.functions.contains_key(name)).collect();
             let sleeping = workers.iter().filter(|c| c.sleeping).count();
             let awake = workers.iter().filter(|c| !c.sleeping && c.held_since.is_none()).count();
-            assert!(sleeping == 0 || awake > 0, "a job of {name} wakes nobody");
-            assert!(sleeping == 0 || self.wakeup != Wakeup::All, "a job of {name} does not wake");
+            assert!(sleeping == 0 || awake > 0, "a job of {name} woke no worker");
+            assert!(
+                sleeping == 0 || self.wakeup != Wakeup::All,
+                "a job of {name} did not wake all"
+            );
         }
     }
 
-    /// Lets workers do everything that is left: nothing may be lost.
+    /// Completes all remaining jobs, and checks that none was lost.
     fn finish(&mut self) {
         self.pass(200_000);
-        for who in self.keys.keys().copied().collect::<Vec<_>>() {
-            for job in self.model.running(who) {
-                self.send(who, Command::WorkComplete, &[&format!("H:{job}"), ""]);
-                self.model.report(who, job, "WORK_COMPLETE", " ");
+        for peer in self.keys.keys().copied().collect::<Vec<_>>() {
+            for job in self.model.running(peer) {
+                self.send(peer, Command::WorkComplete, &[&format!("H:{job}"), ""]);
+                self.model.report(peer, job, "WORK_COMPLETE", " ");
                 self.compare();
             }
         }
@@ -437,25 +460,25 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn a_random_crowd_is_served_as_the_model_says() {
+fn random_clients_and_workers_get_the_packets_of_the_model() {
     let steps = variable("GEARMAND_STEPS").unwrap_or(STEPS);
     let seeds = variable("GEARMAND_SEED").map_or(0..SEEDS, |seed| seed..seed + 1);
     let mut served = 0;
     for seed in seeds {
-        let played = std::panic::catch_unwind(|| {
+        let result = std::panic::catch_unwind(|| {
             let mut simulation = Simulation::new(seed);
             (0..steps).for_each(|_| simulation.step());
             simulation.finish();
             simulation.served
         });
-        match played {
+        match result {
             Ok(count) => served += count,
             Err(panic) => {
-                eprintln!("play it again with GEARMAND_SEED={seed} GEARMAND_STEPS={steps}");
+                eprintln!("repeat with GEARMAND_SEED={seed} GEARMAND_STEPS={steps}");
                 std::panic::resume_unwind(panic);
             }
         }
     }
-    // Else the play has become one that does not put this to the test.
+    // Otherwise the simulation does not test long polls any more.
     assert!(served > 10 || variable("GEARMAND_SEED").is_some(), "{served} long polls");
 }

@@ -1,4 +1,5 @@
-//! PRE_SLEEP and NOOP: nobody is told twice, and nobody sleeps beside a job.
+//! PRE_SLEEP and NOOP: a sleeping worker gets one NOOP, and none sleeps while a job is
+//! queued.
 
 use super::*;
 
@@ -9,7 +10,7 @@ fn sleeper(world: &mut World, functions: &[&str]) -> ConnectionKey {
 }
 
 #[test]
-fn a_sleeper_is_woken_once_however_many_jobs_come() {
+fn a_sleeping_worker_gets_one_noop_for_several_jobs() {
     let mut world = World::new();
     let worker = sleeper(&mut world, &["f", "g"]);
     ["f", "f", "g"].iter().for_each(|function| world.background(function, "x"));
@@ -17,7 +18,7 @@ fn a_sleeper_is_woken_once_however_many_jobs_come() {
 }
 
 #[test]
-fn every_sleeper_of_the_function_is_woken() {
+fn every_sleeping_worker_of_the_function_is_woken() {
     let mut world = World::new();
     let workers = [(); 3].map(|()| sleeper(&mut world, &["f"]));
     let other = sleeper(&mut world, &["g"]);
@@ -27,7 +28,7 @@ fn every_sleeper_of_the_function_is_woken() {
 }
 
 #[test]
-fn who_goes_to_sleep_beside_a_job_is_woken_at_once_each_time() {
+fn pre_sleep_while_a_job_is_queued_is_answered_with_noop_each_time() {
     let mut world = World::new();
     world.background("f", "x");
     let worker = world.worker(&["f"]);
@@ -39,7 +40,7 @@ fn who_goes_to_sleep_beside_a_job_is_woken_at_once_each_time() {
 }
 
 #[test]
-fn saying_good_night_twice_changes_nothing() {
+fn a_second_pre_sleep_changes_nothing() {
     let mut world = World::new();
     let worker = sleeper(&mut world, &["f"]);
     world.send(worker, Command::PreSleep, &[]);
@@ -48,20 +49,20 @@ fn saying_good_night_twice_changes_nothing() {
 }
 
 #[test]
-fn saying_good_night_again_beside_another_s_job_is_answered_by_one_noop() {
+fn a_second_pre_sleep_while_a_job_is_queued_is_answered_with_one_noop() {
     let mut world = World::with(|config| config.wakeup = Wakeup::AtMost(1));
     let first = sleeper(&mut world, &["f"]);
     let second = sleeper(&mut world, &["f"]);
     world.background("f", "x");
     assert_eq!((world.mail(first), world.mail(second)), (vec!["NOOP".into()], vec![]));
     assert_eq!(world.ask(second, Command::PreSleep, &[]), ["NOOP"]);
-    // It is awake now, and counts as such.
+    // It is awake now, and gets no second NOOP.
     world.background("f", "y");
     assert_eq!(world.mail(second), [""; 0]);
 }
 
 #[test]
-fn who_asks_for_a_job_does_not_sleep_any_more() {
+fn a_grab_wakes_its_worker() {
     let mut world = World::new();
     let worker = sleeper(&mut world, &["f"]);
     assert_eq!(world.ask(worker, Command::GrabJob, &[]), ["NO_JOB"]);
@@ -70,7 +71,7 @@ fn who_asks_for_a_job_does_not_sleep_any_more() {
 }
 
 #[test]
-fn a_limit_wakes_as_many_and_the_longest_asleep_first() {
+fn a_wakeup_limit_of_1_wakes_the_worker_that_has_slept_longest() {
     let mut world = World::with(|config| config.wakeup = Wakeup::AtMost(1));
     let workers = [(); 3].map(|()| sleeper(&mut world, &["f"]));
     for expected in 0..3 {
@@ -82,7 +83,7 @@ fn a_limit_wakes_as_many_and_the_longest_asleep_first() {
 }
 
 #[test]
-fn another_sleeper_is_woken_when_the_woken_one_goes_away() {
+fn another_worker_is_woken_when_the_woken_one_leaves() {
     let away: [fn(&mut World, ConnectionKey); 3] = [
         |world, worker| world.disconnect(worker),
         |world, worker| world.send(worker, Command::CantDo, &["f"]),
@@ -99,7 +100,7 @@ fn another_sleeper_is_woken_when_the_woken_one_goes_away() {
 }
 
 #[test]
-fn a_function_that_is_offered_in_sleep_counts() {
+fn a_sleeping_worker_is_woken_for_a_function_that_it_offered_while_asleep() {
     let mut world = World::new();
     let worker = sleeper(&mut world, &["f"]);
     world.send(worker, Command::CanDo, &["g"]);
@@ -108,7 +109,7 @@ fn a_function_that_is_offered_in_sleep_counts() {
 }
 
 #[test]
-fn offering_a_function_in_sleep_whose_job_waits_wakes() {
+fn a_sleeping_worker_that_offers_a_function_with_a_queued_job_is_woken() {
     let mut world = World::new();
     world.background("g", "x");
     let worker = sleeper(&mut world, &["f"]);
@@ -116,7 +117,7 @@ fn offering_a_function_in_sleep_whose_job_waits_wakes() {
 }
 
 #[test]
-fn a_function_that_is_taken_back_in_sleep_does_not_wake() {
+fn a_sleeping_worker_is_not_woken_for_a_function_that_it_withdrew() {
     let mut world = World::new();
     let worker = sleeper(&mut world, &["f", "g"]);
     world.send(worker, Command::CantDo, &["f"]);
@@ -126,14 +127,14 @@ fn a_function_that_is_taken_back_in_sleep_does_not_wake() {
     assert_eq!(world.mail(worker), ["NOOP"]);
 }
 
-/// Lets the time pass after which more workers are woken; returns who was.
+/// Advances the clocks; returns how many workers were woken.
 fn woken_after(world: &mut World, millis: u64, workers: &[ConnectionKey]) -> usize {
     world.pass(millis);
     workers.iter().map(|&worker| world.mail(worker).len()).sum()
 }
 
 #[test]
-fn as_needed_one_is_woken_and_more_only_while_the_job_waits() {
+fn as_needed_one_worker_is_woken_and_more_only_while_the_job_is_queued() {
     let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
     let workers: Vec<_> = (0..100).map(|_| sleeper(&mut world, &["f"])).collect();
     world.background("f", "x");
@@ -147,7 +148,7 @@ fn as_needed_one_is_woken_and_more_only_while_the_job_waits() {
 }
 
 #[test]
-fn as_needed_everybody_is_woken_in_the_end() {
+fn as_needed_all_workers_are_woken_in_the_end() {
     let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
     let workers: Vec<_> = (0..100).map(|_| sleeper(&mut world, &["f"])).collect();
     world.background("f", "x");
@@ -157,7 +158,7 @@ fn as_needed_everybody_is_woken_in_the_end() {
 }
 
 #[test]
-fn as_needed_a_job_that_is_taken_at_once_wakes_nobody_for_the_next_one_early() {
+fn as_needed_the_check_of_a_job_that_was_taken_is_postponed_by_the_next_job() {
     let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
     let workers: Vec<_> = (0..10).map(|_| sleeper(&mut world, &["f"])).collect();
     world.background("f", "1");
@@ -165,12 +166,12 @@ fn as_needed_a_job_that_is_taken_at_once_wakes_nobody_for_the_next_one_early() {
     world.pass(1);
     world.background("f", "2");
     assert_eq!(world.mail(workers[1]), ["NOOP"]);
-    assert_eq!(woken_after(&mut world, 1, &workers), 0, "the first job's alarm");
-    assert_eq!(woken_after(&mut world, 2, &workers), 4, "its own");
+    assert_eq!(woken_after(&mut world, 1, &workers), 0, "the first job's check");
+    assert_eq!(woken_after(&mut world, 2, &workers), 4, "the second job's check");
 }
 
 #[test]
-fn as_needed_jobs_that_keep_coming_do_not_put_the_alarm_off() {
+fn as_needed_further_jobs_do_not_postpone_the_check() {
     let mut world = World::with(|config| config.wakeup = Wakeup::AsNeeded);
     let workers: Vec<_> = (0..100).map(|_| sleeper(&mut world, &["f"])).collect();
     for _ in 0..4 {
@@ -178,5 +179,5 @@ fn as_needed_jobs_that_keep_coming_do_not_put_the_alarm_off() {
         world.pass(1);
     }
     let woken = woken_after(&mut world, 0, &workers);
-    assert_eq!(woken, 4 + 4 + 16, "one each, and two alarms");
+    assert_eq!(woken, 4 + 4 + 16, "one per job, and two checks");
 }

@@ -1,9 +1,9 @@
-//! GET_STATUS*: what is known of a job.
+//! GET_STATUS*: the status of a job.
 
 use super::*;
 
 #[test]
-fn a_job_is_known_while_it_lives() {
+fn the_status_of_a_job_is_known_until_it_ends() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     let ask = |world: &mut World, handle| world.ask(client, Command::GetStatus, &[handle]).concat();
@@ -19,7 +19,7 @@ fn a_job_is_known_while_it_lives() {
 }
 
 #[test]
-fn progress_is_kept_as_32_bits_of_a_number() {
+fn progress_is_stored_as_the_lower_32_bits_of_a_number() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.background("f", "x");
@@ -33,7 +33,7 @@ fn progress_is_kept_as_32_bits_of_a_number() {
 }
 
 #[test]
-fn a_unique_is_found_whatever_its_function_and_counts_those_who_wait() {
+fn the_status_of_a_unique_is_that_of_its_newest_job_with_its_waiting_clients() {
     let mut world = World::new();
     let client = world.connect();
     let ask = |world: &mut World, unique| world.ask(client, Command::GetStatusUnique, &[unique]);
@@ -49,7 +49,7 @@ fn a_unique_is_found_whatever_its_function_and_counts_those_who_wait() {
 }
 
 #[test]
-fn a_question_of_any_length_is_answered() {
+fn a_status_request_of_any_length_is_answered() {
     let mut world = World::new();
     let client = world.connect();
     for length in [0, 63, 64, 65, 8000] {

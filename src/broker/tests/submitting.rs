@@ -1,4 +1,4 @@
-//! SUBMIT_*: what is answered, and what makes it into a queue.
+//! SUBMIT_*: the answers to submissions, and which of them are queued.
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn every_kind_of_submission_is_answered_with_a_handle() {
 }
 
 #[test]
-fn a_reduce_job_of_a_client_that_went_is_done_only_if_it_is_a_background_job() {
+fn a_reduce_job_of_a_disconnected_client_is_kept_only_if_it_is_a_background_job() {
     for (command, left) in [(Command::SubmitReduceJob, 0), (Command::SubmitReduceJobBackground, 1)]
     {
         let mut world = World::new();
@@ -56,7 +56,7 @@ fn a_unique_may_be_64_bytes_long_and_no_longer() {
         world.ask(client, BG, &["f", &"u".repeat(65), "x"]),
         ["ERROR ARGUMENT_TOO_LARGE Unique value too large"]
     );
-    // The worker's buffer has room for 63 and a NUL.
+    // A worker's buffer has room for 63 bytes and a NUL.
     let cut = &unique[..63];
     assert_eq!(
         world.ask(worker, Command::GrabJobUniq, &[]),
@@ -93,16 +93,16 @@ fn a_full_queue_refuses_by_priority_and_counts_running_jobs() {
     assert_eq!(world.ask(client, BG, &["f", "b", "2"]), ["JOB_CREATED H:2"]);
     assert_eq!(world.ask(client, BG, &["f", "c", "3"]), full);
     assert_eq!(world.ask(client, Command::SubmitJobLowBg, &["f", "c", "3"]), ["JOB_CREATED H:3"]);
-    // Joining needs no room.
+    // A submission that joins a job is not limited.
     assert_eq!(world.ask(client, Command::SubmitJobHigh, &["f", "a", "1"]), ["JOB_CREATED H:1"]);
 }
 
 #[test]
-fn a_job_for_later_waits_for_its_second_and_wakes_a_sleeper_then() {
+fn a_delayed_job_is_queued_at_its_second_and_wakes_a_worker() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(worker, Command::PreSleep, &[]);
-    let due = (world.now.unix + 10).to_string();
+    let due = (world.now.unix.0 + 10).to_string();
     assert_eq!(
         world.ask(client, Command::SubmitJobEpoch, &["f", "", &due, "x"]),
         ["JOB_CREATED H:1"]
@@ -116,7 +116,7 @@ fn a_job_for_later_waits_for_its_second_and_wakes_a_sleeper_then() {
 }
 
 #[test]
-fn a_time_that_is_past_or_no_number_is_now() {
+fn an_epoch_that_is_past_or_not_a_number_queues_the_job_at_once() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     for time in ["0", "-5", "junk"] {
@@ -126,7 +126,7 @@ fn a_time_that_is_past_or_no_number_is_now() {
 }
 
 #[test]
-fn a_time_that_no_clock_shows_is_refused() {
+fn an_epoch_that_does_not_fit_into_64_bits_is_refused() {
     let mut world = World::new();
     let client = world.connect();
     let answer =
@@ -135,7 +135,7 @@ fn a_time_that_no_clock_shows_is_refused() {
 }
 
 #[test]
-fn a_reducer_reaches_only_the_worker_that_asks_for_all() {
+fn a_reducer_is_sent_only_in_answer_to_grab_job_all() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     for unique in ["1", "2", "3"] {
@@ -149,7 +149,7 @@ fn a_reducer_reaches_only_the_worker_that_asks_for_all() {
 }
 
 #[test]
-fn every_accepted_submission_is_heard_of_and_no_refused_one() {
+fn accepted_submissions_are_reported_and_refused_ones_are_not() {
     let mut world = World::new();
     let client = world.connect();
     world.send(client, BG, &["f", "u", "x"]);
@@ -174,31 +174,31 @@ fn commands_that_no_peer_may_send_are_refused() {
 }
 
 #[test]
-fn only_the_acknowledgement_of_a_job_that_somebody_waits_for_may_wait() {
+fn only_the_acknowledgement_of_a_foreground_job_may_be_held() {
     let mut world = World::new();
     let client = world.connect();
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
     world.send(client, Command::SubmitJobBg, &["f", "v", "x"]);
-    // One job now, and each submission has its own answer.
+    // Both join a job; each submission has its own acknowledgement.
     world.send(client, Command::SubmitJobBg, &["f", "u", "x"]);
     world.send(client, Command::SubmitJobHigh, &["f", "v", "x"]);
-    assert_eq!(world.mailbox.may_wait, ["JOB_CREATED H:1", "JOB_CREATED H:2"]);
+    assert_eq!(world.mailbox.delayable, ["JOB_CREATED H:1", "JOB_CREATED H:2"]);
     assert_eq!(world.mail(client).len(), 4);
 }
 
 #[test]
-fn a_job_whose_second_has_come_is_queued_at_once() {
+fn a_job_that_is_due_in_the_current_second_is_queued_at_once() {
     let mut world = World::new();
     let client = world.connect();
     for (due, delayed) in [(0, 0), (1, 1)] {
-        let due = (world.now.unix + due).to_string();
+        let due = (world.now.unix.0 + due).to_string();
         world.ask(client, Command::SubmitJobEpoch, &["f", "", &due, "x"]);
         assert_eq!(world.broker.counts().delayed, delayed);
     }
 }
 
 #[test]
-fn a_job_whose_names_fit_into_no_packet_to_a_worker_is_refused() {
+fn a_job_whose_names_do_not_fit_into_a_packet_to_a_worker_is_refused() {
     let mut world = World::new();
     let client = world.connect();
     let unique = "u".repeat(60);

@@ -1,4 +1,4 @@
-//! What became of a function's jobs, and how long they wait.
+//! A function's jobs counted by outcome, and the waiting time of its oldest job.
 
 use super::super::function::Totals;
 use super::*;
@@ -28,7 +28,7 @@ fn every_end_of_a_job_is_counted_once() {
 }
 
 #[test]
-fn a_submission_that_joins_a_job_is_not_another_job() {
+fn a_submission_that_joins_a_job_is_not_counted() {
     let mut world = World::new();
     let client = world.connect();
     for _ in 0..3 {
@@ -38,7 +38,7 @@ fn a_submission_that_joins_a_job_is_not_another_job() {
 }
 
 #[test]
-fn a_job_that_was_lost_too_often_failed() {
+fn a_job_whose_attempts_are_exhausted_counts_as_failed() {
     let mut world = World::with(|config| config.attempts = Some(2));
     world.background("f", "x");
     for _ in 0..2 {
@@ -51,7 +51,7 @@ fn a_job_that_was_lost_too_often_failed() {
 }
 
 #[test]
-fn a_refused_submission_is_no_job() {
+fn a_refused_submission_is_not_counted() {
     let mut world = World::new();
     let client = world.connect();
     world.send(client, BG, &["f", "", "x"]);
@@ -61,7 +61,7 @@ fn a_refused_submission_is_no_job() {
 }
 
 #[test]
-fn a_job_s_age_counts_from_its_submission() {
+fn the_age_of_a_job_counts_from_its_submission() {
     let mut world = World::new();
     world.background("f", "x");
     world.pass(2500);
@@ -69,24 +69,24 @@ fn a_job_s_age_counts_from_its_submission() {
     world.drain(worker);
     world.disconnect(worker);
     world.pass(1000);
-    assert_eq!(world.jobs()[0].age, 3);
+    assert_eq!(world.jobs()[0].age_seconds, 3);
 }
 
 #[test]
-fn the_oldest_is_the_one_that_waits_longest_now() {
+fn the_oldest_wait_is_that_of_the_job_queued_longest() {
     let mut world = World::new();
-    let oldest = |world: &World| world.function("f").and_then(|f| f.oldest);
+    let oldest = |world: &World| world.function("f").and_then(|f| f.oldest_wait);
     world.background("f", "1");
     world.pass(300);
     world.background("f", "2");
     world.pass(40);
-    assert_eq!(oldest(&world), Some(340));
+    assert_eq!(oldest(&world), Some(Millis(340)));
     let worker = world.worker(&["f"]);
     world.send(worker, Command::GrabJob, &[]);
-    assert_eq!(oldest(&world), Some(40));
+    assert_eq!(oldest(&world), Some(Millis(40)));
     world.drain(worker);
     assert_eq!(oldest(&world), None);
     world.disconnect(worker);
     world.pass(1);
-    assert_eq!(oldest(&world), Some(1));
+    assert_eq!(oldest(&world), Some(Millis(1)));
 }

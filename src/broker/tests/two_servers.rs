@@ -1,24 +1,24 @@
-//! A worker of two servers, of which neither knows the other: a long poll at one of
-//! them must not keep the worker from the jobs of the other.
+//! A worker of two servers: a long poll at one must not delay the jobs of the other by more
+//! than 14 ms and one job.
 
 use super::*;
-use crate::delayed::{GRAB_HOLD_MS_DEFAULT, PREDICTION_LIFETIME_MS};
+use crate::delayed::{GRAB_HOLD_MS_DEFAULT, PREDICTION_LIFETIME};
 use crate::random::Random;
 
-/// The longest that a job takes, in milliseconds.
+/// Longest duration of a job in milliseconds.
 const JOB_MS_MAX: u64 = 2;
 
-/// Two servers, and a worker that asks them in turn, as libgearman's do. At the first
-/// one a client submits a job 1 ms after the one before it is done; at the second one
-/// there is a job now and then.
+/// Two servers, and a worker that sends grabs to both in turn, as libgearman's do. At the
+/// first a client submits each job 1 ms after the previous one was done; at the second a
+/// job is submitted occasionally.
 struct Scenario {
     random: Random,
     servers: [World; 2],
     worker: [ConnectionKey; 2],
     now: u64,
-    /// When the next job comes to each server, if that is known.
+    /// When the next job is submitted to each server, if that is decided.
     next_job: [Option<u64>; 2],
-    /// Since when a job waits at the second server.
+    /// Since when a job is queued at the second server.
     waits_since: Option<u64>,
     longest_wait: u64,
 }
@@ -38,7 +38,7 @@ impl Scenario {
         }
     }
 
-    /// One millisecond, and the jobs that come in it.
+    /// Advances the time by one millisecond, and submits the jobs that are due.
     fn pass(&mut self) {
         self.now += 1;
         self.servers.iter_mut().for_each(|server| server.pass(1));
@@ -53,7 +53,7 @@ impl Scenario {
         }
     }
 
-    /// Asks a server for a job and waits for its reply. Returns the job's handle.
+    /// Sends a grab to a server and waits for the reply. Returns the job's handle.
     fn grab(&mut self, server: usize) -> Option<String> {
         self.servers[server].send(self.worker[server], Command::GrabJobUniq, &[]);
         loop {
@@ -112,8 +112,9 @@ fn a_job_at_another_server_waits_for_a_held_worker_for_at_most_14_ms_and_one_job
         }
         longest = longest.max(scenario.longest_wait);
         served += scenario.servers[0].broker.long_polls().served;
-        assert_eq!(scenario.servers[1].broker.long_polls().held, 0, "its jobs are far between");
+        assert_eq!(scenario.servers[1].broker.long_polls().held, 0, "its jobs are rare");
     }
-    assert!(longest <= PREDICTION_LIFETIME_MS + GRAB_HOLD_MS_DEFAULT + JOB_MS_MAX, "{longest} ms");
+    let limit = PREDICTION_LIFETIME.0 + GRAB_HOLD_MS_DEFAULT + JOB_MS_MAX;
+    assert!(longest <= limit, "{longest} ms");
     assert!(served > 1000, "only {served} long polls were served");
 }

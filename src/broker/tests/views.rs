@@ -1,10 +1,10 @@
-//! What administrators see of connections, functions and jobs.
+//! Views of connections, functions and jobs.
 
 use super::*;
 use crate::Priority;
 
 #[test]
-fn a_connection_is_seen_with_what_it_offers_and_does() {
+fn a_connection_view_has_its_functions_its_jobs_and_its_submissions() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f", "g"]));
     world.send(client, Command::SetClientId, &["name"]);
@@ -14,8 +14,8 @@ fn a_connection_is_seen_with_what_it_offers_and_does() {
     world.send(worker, Command::GrabJob, &[]);
     world.send(worker, Command::GrabJob, &[]);
     let seen = |world: &World| {
-        let mut walk = ConnectionWalk::new(&world.broker);
-        let all = walked(|| walk.step(&world.broker));
+        let mut cursor = ConnectionCursor::new(&world.broker);
+        let all = collect_items(|| cursor.next(&world.broker));
         let row = |c: &crate::ConnectionView<'_>| {
             let functions = c.functions.iter().map(|name| name.escape_ascii().to_string());
             let functions = functions.collect::<Vec<_>>().join(" ");
@@ -30,7 +30,7 @@ fn a_connection_is_seen_with_what_it_offers_and_does() {
 }
 
 #[test]
-fn a_job_is_seen_with_its_age_its_progress_and_its_clients() {
+fn a_job_view_has_its_age_its_progress_and_its_clients() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     for _ in 0..2 {
@@ -41,17 +41,17 @@ fn a_job_is_seen_with_its_age_its_progress_and_its_clients() {
     world.pass(61_500);
     let jobs = world.jobs();
     let [job] = &jobs[..] else { panic!("{} jobs", jobs.len()) };
-    assert_eq!((job.age, job.numerator, job.denominator), (61, 3, 7));
-    assert_eq!((job.clients, job.bytes, job.background), (2, 7, false));
+    assert_eq!((job.age_seconds, job.numerator, job.denominator), (61, 3, 7));
+    assert_eq!((job.clients, job.payload_bytes, job.background), (2, 7, false));
     assert_eq!((job.function, job.unique), (&b"f"[..], &b"u"[..]));
     assert_eq!(job.priority, Priority::High);
-    let State::Running(peer) = job.state else { panic!("it runs") };
+    let JobState::Running(peer) = job.state else { panic!("it runs") };
     assert_eq!((peer.descriptor, peer.address), (7, "127.0.0.1"));
     assert!(!job.is_ignored());
 }
 
 #[test]
-fn a_background_job_that_runs_is_not_ignored() {
+fn a_running_background_job_is_not_ignored() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     world.background("f", "x");
@@ -60,26 +60,26 @@ fn a_background_job_that_runs_is_not_ignored() {
 }
 
 #[test]
-fn a_job_that_waits_is_seen_with_what_it_waits_for() {
+fn the_state_of_a_waiting_job_is_queued_paused_or_delayed() {
     let mut world = World::new();
     let client = world.connect();
     world.broker.create_function(b"paused");
     world.broker.pause(b"paused");
-    let due = world.now.unix + 10;
+    let due = world.now.unix.0 + 10;
     world.send(client, Command::SubmitJobEpoch, &["paused", "", &due.to_string(), "x"]);
     world.background("paused", "x");
     world.background("f", "x");
     let jobs = world.jobs();
-    assert!(matches!(jobs[0].state, State::Delayed(second) if second == due));
-    assert!(matches!(jobs[1].state, State::Paused));
-    assert!(matches!(jobs[2].state, State::Queued));
+    assert!(matches!(jobs[0].state, JobState::Delayed(second) if second.0 == due));
+    assert!(matches!(jobs[1].state, JobState::Paused));
+    assert!(matches!(jobs[2].state, JobState::Queued));
 }
 
 #[test]
-fn a_function_is_seen_with_its_jobs_by_stage() {
+fn a_function_view_counts_its_jobs_by_stage() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
-    let later = (world.now.unix + 100).to_string();
+    let later = (world.now.unix.0 + 100).to_string();
     for command in [Command::SubmitJobHigh, Command::SubmitJobLow, Command::SubmitJobLow] {
         world.send(client, command, &["f", "", "x"]);
     }
@@ -92,37 +92,41 @@ fn a_function_is_seen_with_its_jobs_by_stage() {
     let seen = world.function("f").expect("it exists");
     assert_eq!((seen.queued, seen.delayed, seen.running), ([0, 4, 2], 5, 1));
     assert_eq!((seen.total(), seen.offers, seen.paused), (12, 1, false));
-    assert_eq!(seen.oldest, Some(250));
+    assert_eq!(seen.oldest_wait, Some(Millis(250)));
     assert_eq!(seen.into_owned().name, b"f");
     let counts = world.broker.counts();
     assert_eq!((counts.connections, counts.functions, counts.jobs), (2, 1, 12));
     assert_eq!((counts.running, counts.delayed), (1, 5));
 }
 
-/// The payloads of all jobs in the order of a table.
-fn payloads(world: &World, table: Table) -> Vec<usize> {
-    let mut walk = TableWalk::new(table);
-    walked(|| walk.step(&world.broker)).iter().map(|job| job.bytes).collect()
+/// The payload sizes of all jobs in this order.
+fn payload_sizes(world: &World, order: JobOrder) -> Vec<usize> {
+    let mut cursor = OrderedJobCursor::new(order);
+    collect_items(|| cursor.next(&world.broker)).iter().map(|job| job.payload_bytes).collect()
 }
 
 #[test]
-fn a_dash_stands_among_the_uniques_by_the_first_64_kib_of_its_payload() {
+fn jobs_with_the_unique_dash_are_ordered_by_the_first_64_kib_of_the_payload() {
     let mut world = World::new();
     let client = world.connect();
     // The names of the original's buckets 86, 207, 614 and 937.
     for (unique, payload) in [("a", "1"), ("-", "z"), ("b", "333"), ("-", "c")] {
         world.send(client, BG, &["f", unique, payload]);
     }
-    let mut walk = TableWalk::new(Table::Uniques);
-    let seen: Vec<_> =
-        walked(|| walk.step(&world.broker)).iter().map(|job| job.handle.to_vec()).collect();
+    let mut cursor = OrderedJobCursor::new(JobOrder::ByUnique);
+    let seen: Vec<_> = collect_items(|| cursor.next(&world.broker))
+        .iter()
+        .map(|job| job.handle.to_vec())
+        .collect();
     assert_eq!(seen, [b"H:4", b"H:3", b"H:2", b"H:1"]);
     let mut world = World::new();
     let client = world.connect();
     for size in [64 << 10, (64 << 10) + 1, (64 << 10) + 2] {
         world.send(client, BG, &["f", "-", &"x".repeat(size)]);
     }
-    let [first, second, third] = payloads(&world, Table::Uniques)[..] else { panic!("3 jobs") };
-    // One bucket, the newest first.
+    let [first, second, third] = payload_sizes(&world, JobOrder::ByUnique)[..] else {
+        panic!("3 jobs")
+    };
+    // All are in one bucket, the newest first.
     assert_eq!([first, second, third], [65_538, 65_537, 65_536]);
 }

@@ -16,7 +16,7 @@ use crate::http::{
     BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, Limits, Listeners, Phase,
 };
 use crate::log::Level;
-use gearman_broker::{Broker, ConnectionKey, FunctionView, FunctionWalk, Step};
+use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, FunctionView};
 use gearman_session::Bridge;
 
 /// Most requests handled in one turn.
@@ -64,23 +64,23 @@ impl Bridge for BridgedCalls {
 
 /// A count of all functions for the metrics, spread over several turns.
 struct FiguresScan {
-    cursor: FunctionWalk,
+    cursor: FunctionCursor,
     functions: Vec<FunctionView<Vec<u8>>>,
     to: oneshot::Sender<Figures>,
 }
 
 impl FiguresScan {
     fn new(to: oneshot::Sender<Figures>) -> FiguresScan {
-        FiguresScan { cursor: FunctionWalk::default(), functions: Vec::new(), to }
+        FiguresScan { cursor: FunctionCursor::default(), functions: Vec::new(), to }
     }
 
     /// Counts the functions of one turn. Returns whether all are counted.
     fn scan(&mut self, broker: &Broker) -> bool {
         for _ in 0..FUNCTIONS_PER_TURN {
-            match self.cursor.step(broker) {
-                Step::One(function) => self.functions.push(function.into_owned()),
-                Step::None => {}
-                Step::End => return true,
+            match self.cursor.next(broker) {
+                CursorStep::Item(function) => self.functions.push(function.into_owned()),
+                CursorStep::Skip => {}
+                CursorStep::End => return true,
             }
         }
         false
@@ -165,7 +165,7 @@ impl EventLoop {
             && let Some(FiguresScan { functions, to, .. }) = bridge.counts.pop_front()
         {
             let counts = self.jobs.broker.counts();
-            let uptime_seconds = self.jobs.uptime();
+            let uptime_seconds = self.jobs.uptime_seconds();
             let delayed_replies = self.jobs.delayed_reply_counts();
             // The HTTP thread may have given up on the answer.
             let _ = to.send(Figures { functions, counts, delayed_replies, uptime_seconds });

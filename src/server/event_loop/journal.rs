@@ -3,7 +3,7 @@
 //! Must not: leave out events; the log level and the throttle do.
 
 use crate::log::{Level, Log};
-use gearman_broker::ConnectionKey;
+use gearman_broker::{ConnectionKey, UnixSeconds};
 use gearman_protocol::Command;
 use gearman_session::{CloseReason, Journal, Origin};
 
@@ -34,8 +34,9 @@ impl Journal for Log {
         );
     }
 
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
         let (function, unique) = (function.escape_ascii(), unique.escape_ascii());
+        let due = due.map_or(0, |due| due.0);
         self.write(Level::Notice, format_args!("accepted,{function},{unique},{due}"));
     }
 

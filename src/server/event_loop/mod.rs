@@ -29,8 +29,8 @@ use crate::log::{Level, Log, Throttle};
 use crate::memory_trimmer::MemoryTrimmer;
 use crate::systemd;
 use accepted_socket::AcceptedSocket;
-use gearman_broker::{Broker, DriverTimer, Now};
-use gearman_session::{Clock, Host, JobServer, Poller, Request, Settings};
+use gearman_broker::{Broker, DriverTimer, Millis, Now, UnixSeconds};
+use gearman_session::{Clock, DriverRequest, Host, JobServer, JobServerSettings, Poller};
 use http_bridge::{BridgedCalls, HttpBridge};
 use timer_fd::TimerFd;
 
@@ -62,11 +62,11 @@ pub(crate) struct SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { ticks: self.ticks(), unix: unix.as_secs() }
+        Now { monotonic: self.monotonic(), unix: UnixSeconds(unix.as_secs()) }
     }
 
-    fn ticks(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+    fn monotonic(&self) -> Millis {
+        Millis(self.started.elapsed().as_millis() as u64)
     }
 }
 
@@ -142,7 +142,7 @@ impl EventLoop {
         mut listeners: Vec<Listener>,
         broker: Broker,
         mut log: Log,
-        settings: Settings,
+        settings: JobServerSettings,
         keepalive: Keepalive,
     ) -> io::Result<EventLoop> {
         let poll = Poll::new()?;
@@ -204,7 +204,7 @@ impl EventLoop {
             self.turn();
         }
         systemd::stopping();
-        self.jobs.release();
+        self.jobs.release_held_acks();
         self.flush();
         self.jobs.journal.report_all_suppressed();
         if let Some(bridge) = self.bridge.take() {
@@ -251,8 +251,8 @@ impl EventLoop {
             self.fire(timer);
         }
         match self.jobs.take_request() {
-            Some(Request::Stop) => self.stop(),
-            Some(Request::Drain) => self.drain(),
+            Some(DriverRequest::Stop) => self.stop(),
+            Some(DriverRequest::Drain) => self.drain(),
             None => {}
         }
         self.serve_http_bridge();
@@ -315,11 +315,12 @@ impl EventLoop {
 
     /// When the next timer is due.
     fn next_due(&self) -> Option<Instant> {
-        let (ticks, unix) = self.jobs.next_due();
-        let running = ticks.and_then(|due| self.started.checked_add(Duration::from_millis(due)));
+        let (monotonic, unix) = self.jobs.next_due();
+        let running =
+            monotonic.and_then(|due| self.started.checked_add(Duration::from_millis(due.0)));
         let delayed = unix.map(|due| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            Instant::now() + Duration::from_secs(due).saturating_sub(now).min(CALENDAR_SLEEP_MAX)
+            Instant::now() + Duration::from_secs(due.0).saturating_sub(now).min(CALENDAR_SLEEP_MAX)
         });
         [running, delayed].into_iter().flatten().min()
     }

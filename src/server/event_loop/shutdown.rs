@@ -28,7 +28,7 @@ impl EventLoop {
         }
         if self.drain_progress == DrainProgress::JobsLeft {
             self.drain_progress = DrainProgress::Flushing;
-            let count = self.jobs.give_up_jobs();
+            let count = self.jobs.fail_remaining_jobs();
             if count > 0 {
                 self.jobs.journal.write(
                     Level::Warning,

@@ -40,7 +40,7 @@ const GAUGES: [PerFunction; 7] = [
     (
         "gearman_oldest_waiting_job_age_seconds",
         "age of the oldest job that waits for a worker; 0 without one",
-        |f| f.oldest.unwrap_or(0) as f64 / 1000.0,
+        |f| f.oldest_wait.map_or(0, |wait| wait.0) as f64 / 1000.0,
     ),
     ("gearman_function_paused", "whether the function is paused", |f| {
         f64::from(u8::from(f.paused))
@@ -189,7 +189,7 @@ fn labelled(functions: &[FunctionFigures]) -> Vec<(LabelPair, &FunctionFigures)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gearman_broker::{Counts, Totals};
+    use gearman_broker::{Counts, Millis, Totals};
 
     fn function(name: &[u8]) -> FunctionFigures {
         FunctionView {
@@ -199,7 +199,7 @@ mod tests {
             running: 5,
             offers: 6,
             paused: true,
-            oldest: Some(1500),
+            oldest_wait: Some(Millis(1500)),
             totals: Totals { submitted: 100, completed: 50, failed: 20, retried: 7, abandoned: 15 },
         }
     }

@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use gearman_broker::MAX_PREFIX;
+use gearman_broker::HANDLE_PREFIX_BYTES_MAX;
 use gearman_net::address::service_port;
 
 /// Parses a whole number within `range`. `what` is the unit, in the plural.
@@ -27,8 +27,8 @@ where
 /// Parses a prefix of job handles.
 pub(super) fn parse_prefix(text: &str) -> Result<String, String> {
     match text.len() {
-        0..=MAX_PREFIX => Ok(text.into()),
-        _ => Err(format!("longer than {MAX_PREFIX} bytes")),
+        0..=HANDLE_PREFIX_BYTES_MAX => Ok(text.into()),
+        _ => Err(format!("longer than {HANDLE_PREFIX_BYTES_MAX} bytes")),
     }
 }
 

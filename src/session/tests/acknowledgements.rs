@@ -1,13 +1,13 @@
-//! Delayed acknowledgements: when one is held, and what sends it.
+//! Delayed acknowledgements: when one is held, and when it is sent.
 
 use super::host::{World, broker};
-use gearman_broker::ConnectionKey;
 use gearman_broker::delayed::ACK_DELAY_MS_DEFAULT;
+use gearman_broker::{ConnectionKey, Millis};
 use gearman_protocol::Command;
 
 const NOTHING: [&str; 0] = [];
 
-/// A client, a worker, and how many jobs there were.
+/// A client, a worker, and the number of jobs submitted.
 struct Pair {
     world: World,
     client: ConnectionKey,
@@ -22,7 +22,7 @@ impl Pair {
         Pair { world, client, worker, jobs: 0 }
     }
 
-    /// What the client gets when it submits a job, before anything happens to it.
+    /// Submits a job; returns the packets that the client receives at once.
     fn submit(&mut self) -> Vec<String> {
         self.jobs += 1;
         self.world.ask(self.client, Command::SubmitJob, &["f", ""], b"")
@@ -32,7 +32,7 @@ impl Pair {
         format!("H:{}", self.jobs)
     }
 
-    /// The worker ends the job with this packet, after the others.
+    /// Lets the worker grab the job and send these reports, of which the last ends it.
     fn finish(&mut self, commands: &[Command]) -> Vec<String> {
         self.world.ask(self.worker, Command::GrabJob, &[], b"");
         let handle = self.handle();
@@ -49,24 +49,24 @@ impl Pair {
         self.world.received(self.client)
     }
 
-    /// A client whose next acknowledgement is held if this is how its jobs go.
+    /// A pair after four jobs with these reports, so that the next acknowledgement is held.
     fn after(commands: &[Command]) -> Pair {
         let mut pair = Pair::new();
         for _ in 0..4 {
-            assert_eq!(pair.submit().len(), 1, "an acknowledgement that was held too early");
+            assert_eq!(pair.submit().len(), 1, "an acknowledgement is held too early");
             pair.finish(commands);
         }
         pair
     }
 
-    /// With an acknowledgement that is held.
+    /// A pair with a held acknowledgement.
     fn holding() -> Pair {
         let mut pair = Pair::after(&[Command::WorkComplete]);
         assert_eq!(pair.submit(), NOTHING);
         pair
     }
 
-    /// Acknowledgements that were held, served, expired and interrupted.
+    /// The numbers of held, served, expired and interrupted acknowledgements.
     fn counts(&self) -> [u64; 4] {
         let acks = self.world.server.delayed_reply_counts().ack;
         [acks.held, acks.served, acks.expired, acks.interrupted]
@@ -93,10 +93,10 @@ fn an_acknowledgement_is_held_after_reports_of_every_kind() {
 }
 
 #[test]
-fn a_held_acknowledgement_is_sent_when_its_time_is_up() {
+fn a_held_acknowledgement_is_sent_when_its_hold_ends() {
     let mut pair = Pair::holding();
     let due = pair.world.clock.get() + ACK_DELAY_MS_DEFAULT;
-    assert_eq!(pair.world.server.next_due().0, Some(due));
+    assert_eq!(pair.world.server.next_due().0, Some(Millis(due)));
     pair.world.clock.set(due - 1);
     pair.world.settle();
     assert_eq!(pair.world.received(pair.client), NOTHING);
@@ -107,7 +107,7 @@ fn a_held_acknowledgement_is_sent_when_its_time_is_up() {
 }
 
 #[test]
-fn the_timer_of_an_acknowledgement_that_went_out_with_a_result_does_nothing() {
+fn the_timer_of_an_acknowledgement_that_was_sent_with_a_result_does_nothing() {
     let mut pair = Pair::holding();
     pair.finish(&[Command::WorkComplete]);
     pair.world.clock.set(pair.world.clock.get() + ACK_DELAY_MS_DEFAULT);
@@ -117,7 +117,7 @@ fn the_timer_of_an_acknowledgement_that_went_out_with_a_result_does_nothing() {
 }
 
 #[test]
-fn the_timer_of_a_session_that_ended_does_not_touch_the_next_one_in_its_place() {
+fn the_timer_of_an_ended_session_does_not_affect_the_next_one_at_its_index() {
     let mut pair = Pair::holding();
     pair.world.server.disconnect(pair.client);
     let next = pair.world.connect();
@@ -129,7 +129,7 @@ fn the_timer_of_a_session_that_ended_does_not_touch_the_next_one_in_its_place() 
 }
 
 #[test]
-fn a_held_acknowledgement_goes_out_before_any_other_packet() {
+fn a_held_acknowledgement_is_sent_before_any_other_packet() {
     let mut pair = Pair::holding();
     let received = pair.world.ask(pair.client, Command::EchoReq, &[], b"");
     assert_eq!(received, ["JOB_CREATED H:5", "ECHO_RES"]);
@@ -137,17 +137,17 @@ fn a_held_acknowledgement_goes_out_before_any_other_packet() {
 }
 
 #[test]
-fn a_server_that_holds_nothing_back_any_more_sends_what_it_held() {
+fn releasing_held_acknowledgements_sends_them() {
     let mut pair = Pair::holding();
     assert!(!pair.world.server.is_all_sent());
-    pair.world.server.release();
+    pair.world.server.release_held_acks();
     pair.world.settle();
     assert_eq!(pair.world.received(pair.client), ["JOB_CREATED H:5"]);
     assert!(pair.world.server.is_all_sent());
 }
 
 #[test]
-fn an_acknowledgement_is_not_held_beside_another_packet_of_its_turn() {
+fn an_acknowledgement_is_not_held_if_another_packet_is_sent_in_its_turn() {
     let mut pair = Pair::after(&[Command::WorkComplete]);
     pair.world.send(pair.client, Command::EchoReq, &[]);
     assert_eq!(pair.submit(), ["ECHO_RES", "JOB_CREATED H:5"]);
@@ -163,7 +163,7 @@ fn an_acknowledgement_is_not_held_for_a_session_that_is_flushed_in_this_turn() {
 }
 
 #[test]
-fn an_acknowledgement_is_not_held_behind_what_the_peer_does_not_read() {
+fn an_acknowledgement_is_not_held_behind_unsent_bytes() {
     let mut pair = Pair::after(&[Command::WorkComplete]);
     pair.world.stream(pair.client).room = 0;
     pair.world.ask(pair.client, Command::EchoReq, &[], b"");

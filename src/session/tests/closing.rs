@@ -1,4 +1,4 @@
-//! How sessions end.
+//! The end of sessions.
 
 use std::io::ErrorKind;
 
@@ -12,7 +12,7 @@ fn a_session_ends_when_its_peer_closes() {
     let peer = world.connect();
     world.end(peer);
     world.settle();
-    assert_eq!(world.server.journal.closed, ["unix:1 the peer closed it"]);
+    assert_eq!(world.server.journal.closed, ["unix:1 closed by the peer"]);
     assert_eq!(world.poller.closed.len(), 1);
     assert!(world.server.stream(peer.index()).is_none());
 }
@@ -21,16 +21,16 @@ fn a_session_ends_when_its_peer_closes() {
 fn a_peer_that_closes_after_its_last_request_gets_the_answer() {
     let mut world = World::new();
     let peer = world.connect();
-    // One report for both: the bytes, and that these are the last.
+    // One report for both the bytes and the end of the stream.
     world.stream(peer).input.extend(request(Command::EchoReq, &[], b""));
     world.end(peer);
     world.settle();
-    assert_eq!(world.server.journal.closed, ["unix:1 the peer closed it"]);
+    assert_eq!(world.server.journal.closed, ["unix:1 closed by the peer"]);
     assert_eq!(super::host::packets(&world.poller.closed[0].output), ["ECHO_RES"]);
 }
 
 #[test]
-fn a_session_of_a_peer_that_closed_ends_when_it_has_read_its_answers() {
+fn the_session_of_a_peer_that_closed_ends_when_its_answers_are_sent() {
     let mut world = World::new();
     let peer = world.connect();
     world.stream(peer).room = 5;
@@ -39,7 +39,7 @@ fn a_session_of_a_peer_that_closed_ends_when_it_has_read_its_answers() {
     world.end(peer);
     world.settle();
     assert!(world.server.journal.closed.is_empty());
-    assert!(!world.server.is_busy(), "a session that is read past its end");
+    assert!(!world.server.is_busy(), "the session is read after the end of its stream");
     world.stream(peer).room = usize::MAX;
     world.server.writable(peer.index());
     world.settle();
@@ -48,7 +48,7 @@ fn a_session_of_a_peer_that_closed_ends_when_it_has_read_its_answers() {
 }
 
 #[test]
-fn a_session_ends_with_its_stream() {
+fn a_session_ends_when_its_stream_breaks() {
     let mut world = World::new();
     let peer = world.connect();
     world.stream(peer).errors.push_back(ErrorKind::ConnectionReset);
@@ -67,27 +67,27 @@ fn an_interrupted_receive_is_tried_again() {
 }
 
 #[test]
-fn the_jobs_of_a_worker_whose_session_ends_go_to_the_next_one() {
+fn the_end_of_a_workers_session_counts_as_an_attempt_of_its_job() {
     let mut world = World::with(super::host::broker(0));
     let (client, worker) = (world.connect(), world.worker("f"));
     world.ask(client, Command::SubmitJob, &["f", ""], b"");
     world.ask(worker, Command::GrabJob, &[], b"");
     world.end(worker);
     world.settle();
-    // One attempt is all that there is here.
+    // The broker of these tests allows one attempt.
     assert_eq!(world.received(client), ["WORK_FAIL H:1"]);
     assert!(world.server.journal.jobs.contains(&"gave up H:1 f  1".to_string()));
 }
 
 #[test]
-fn a_disconnected_session_gives_its_stream_back_once() {
+fn disconnecting_a_session_returns_its_stream_once() {
     let mut world = World::new();
     let peer = world.connect();
     world.send(peer, Command::EchoReq, &[]);
     let stream = world.server.disconnect(peer).expect("its stream");
     assert_eq!(stream.input.len(), 12);
     assert!(world.server.disconnect(peer).is_none());
-    // Another one in its place is not meant.
+    // The key does not find the next session at the same index.
     let next = world.connect();
     assert_eq!(next.index(), peer.index());
     assert!(world.server.disconnect(peer).is_none());
@@ -96,12 +96,12 @@ fn a_disconnected_session_gives_its_stream_back_once() {
 }
 
 #[test]
-fn a_session_in_the_place_of_one_that_was_to_be_closed_lives() {
+fn a_session_at_the_index_of_one_with_a_close_reason_is_not_closed() {
     let mut world = World::new();
     let peer = world.connect();
     world.deliver(peer, b"\0BAD\0\0\0\x07\0\0\0\0");
     world.server.turn(&mut world.poller);
-    // The driver finds it broken before it is closed.
+    // The driver removes it before the flush closes it.
     world.server.disconnect(peer);
     let next = world.connect();
     assert_eq!(next.index(), peer.index());
@@ -110,7 +110,7 @@ fn a_session_in_the_place_of_one_that_was_to_be_closed_lives() {
 }
 
 #[test]
-fn sessions_in_any_order_of_places_are_found() {
+fn a_session_is_found_after_sessions_with_higher_indexes_ended() {
     let mut world = World::new();
     let peers: Vec<_> = (0..10).map(|_| world.connect()).collect();
     for &peer in peers[2..].iter().rev() {

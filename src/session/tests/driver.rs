@@ -1,15 +1,15 @@
-//! What a driver asks of a job server, and is asked for.
+//! The interface of a job server to its driver.
 
 use super::host::{OUTPUT_LIMIT, World, packets, request};
-use crate::Request;
-use gearman_broker::DriverTimer;
+use crate::DriverRequest;
+use gearman_broker::{DriverTimer, Millis, UnixSeconds};
 use gearman_protocol::Command;
 
 #[test]
-fn a_timer_of_the_driver_fires_once_when_its_time_has_come() {
+fn a_timer_of_the_driver_fires_once_when_it_is_due() {
     let mut world = World::new();
     world.server.set_timer(20, DriverTimer::Heartbeat);
-    assert_eq!(world.server.next_due(), (Some(5_020), None));
+    assert_eq!(world.server.next_due(), (Some(Millis(5_020)), None));
     world.clock.set(5_019);
     world.settle();
     assert_eq!(world.server.take_fired(), None);
@@ -21,60 +21,60 @@ fn a_timer_of_the_driver_fires_once_when_its_time_has_come() {
 }
 
 #[test]
-fn a_job_for_later_is_due_on_the_calendar() {
+fn a_delayed_job_is_due_on_the_calendar() {
     let mut world = World::new();
     let client = world.connect();
     world.ask(client, Command::SubmitJobEpoch, &["f", "u", "1900000000"], b"");
-    assert_eq!(world.server.next_due(), (None, Some(1_900_000_000)));
+    assert_eq!(world.server.next_due(), (None, Some(UnixSeconds(1_900_000_000))));
     assert_eq!(world.server.journal.jobs, ["accepted f u 1900000000"]);
 }
 
 #[test]
-fn a_stop_and_a_drain_are_asked_for_once_and_a_stop_stays() {
+fn stop_and_drain_are_requested_once_and_stop_takes_precedence() {
     let mut world = World::new();
     let peer = world.connect();
     assert_eq!(world.server.take_request(), None);
     assert_eq!(world.ask_text(peer, "shutdown graceful\n"), "OK\r\n");
     assert!(world.server.broker.is_draining());
-    assert_eq!(world.server.take_request(), Some(Request::Drain));
+    assert_eq!(world.server.take_request(), Some(DriverRequest::Drain));
     assert_eq!(world.server.take_request(), None);
     world.ask_text(peer, "shutdown\n");
     world.ask_text(peer, "shutdown graceful\n");
-    assert_eq!(world.server.take_request(), Some(Request::Stop));
+    assert_eq!(world.server.take_request(), Some(DriverRequest::Stop));
 }
 
 #[test]
-fn the_jobs_that_are_left_fail_at_the_end() {
+fn remaining_jobs_fail_and_their_clients_get_work_fail() {
     let mut world = World::new();
     let client = world.connect();
     for _ in 0..3 {
         world.ask(client, Command::SubmitJob, &["f", ""], b"");
     }
-    assert_eq!(world.server.give_up_jobs(), 3);
+    assert_eq!(world.server.fail_remaining_jobs(), 3);
     world.settle();
     assert_eq!(world.received(client), ["WORK_FAIL H:1", "WORK_FAIL H:2", "WORK_FAIL H:3"]);
-    assert_eq!(world.server.give_up_jobs(), 0);
+    assert_eq!(world.server.fail_remaining_jobs(), 0);
 }
 
 #[test]
-fn time_is_that_of_the_turn_and_uptime_in_seconds_since_the_start() {
+fn now_is_the_start_of_the_turn_and_uptime_is_in_seconds() {
     let mut world = World::new();
     world.clock.set(5_000 + 7_900);
-    assert_eq!(world.server.now.ticks, 5_000);
-    assert_eq!(world.server.uptime(), 7);
+    assert_eq!(world.server.now.monotonic, Millis(5_000));
+    assert_eq!(world.server.uptime_seconds(), 7);
     world.settle();
-    assert_eq!(world.server.now.ticks, 12_900);
-    assert_eq!(world.server.now.unix, 1_800_000_000);
+    assert_eq!(world.server.now.monotonic, Millis(12_900));
+    assert_eq!(world.server.now.unix, UnixSeconds(1_800_000_000));
 }
 
 #[test]
-fn a_server_is_busy_while_a_session_has_something_to_say() {
+fn a_server_is_busy_while_a_session_is_ready() {
     let mut world = World::new();
     let peer = world.connect();
     assert!(!world.server.is_busy());
     world.send(peer, Command::EchoReq, &[]);
     assert!(world.server.is_busy());
-    // Told twice, it is served once.
+    // A second report before the turn causes no second receive.
     world.server.readable(peer.index(), false);
     world.turn();
     assert!(!world.server.is_busy());
@@ -82,7 +82,7 @@ fn a_server_is_busy_while_a_session_has_something_to_say() {
 }
 
 #[test]
-fn a_connection_without_a_session_speaks_through_the_bridge() {
+fn packets_to_a_connection_without_a_session_are_sent_over_the_bridge() {
     let mut world = World::new();
     let key = world.server.connect_bridged(3, "http");
     let both = [
@@ -100,7 +100,7 @@ fn a_connection_without_a_session_speaks_through_the_bridge() {
 }
 
 #[test]
-fn a_large_result_goes_over_the_bridge_in_one_piece() {
+fn a_large_result_is_sent_over_the_bridge_in_one_piece() {
     let mut world = World::new();
     let (key, worker) = (world.server.connect_bridged(3, "http"), world.worker("f"));
     let submission = request(Command::SubmitJob, &["f", ""], b"");
@@ -115,7 +115,7 @@ fn a_large_result_goes_over_the_bridge_in_one_piece() {
 }
 
 #[test]
-fn all_sessions_end_at_once_when_their_server_closes() {
+fn close_all_ends_all_sessions_at_once() {
     let mut world = World::new();
     let (client, _worker) = (world.connect(), world.worker("f"));
     world.send(client, Command::SubmitJob, &["f", ""]);

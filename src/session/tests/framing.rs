@@ -1,18 +1,18 @@
-//! What a peer sent is understood however it was cut, and what makes no sense ends the
-//! session.
+//! Framing of packets and lines, however the bytes are split, and of bytes that violate
+//! the protocol.
 
 use super::host::{PACKET_LIMIT, World, request};
-use gearman_broker::{Broker, Config, DelayedReplies, Wakeup};
+use gearman_broker::{Broker, Config, DelayedReplies, Millis, Wakeup};
 use gearman_protocol::Command;
 
-/// Packets and lines of every kind, one behind the other.
+/// Packets and lines of every kind.
 fn requests() -> Vec<u8> {
     [
         request(Command::EchoReq, &[], b"a body of more than twelve bytes"),
         b"version\n".to_vec(),
         request(Command::OptionReq, &["exceptions"], b""),
         b"getpid now please\r\n".to_vec(),
-        // A submission without its arguments' ends.
+        // A submission with too few arguments.
         b"\0REQ\0\0\0\x07\0\0\0\x0fa few arguments".to_vec(),
         request(Command::SubmitJobBg, &["function", "unique"], b"payload"),
         b"maxqueue\n".to_vec(),
@@ -22,7 +22,7 @@ fn requests() -> Vec<u8> {
     .concat()
 }
 
-/// What comes back if the requests come in these pieces.
+/// The answers to requests that arrive in these pieces.
 fn answers(pieces: &[&[u8]]) -> String {
     let mut world = World::new();
     let peer = world.connect();
@@ -55,19 +55,19 @@ fn packets_and_lines_are_answered_in_order() {
 }
 
 #[test]
-fn requests_that_are_cut_anywhere_get_the_same_answers() {
+fn requests_that_are_split_at_any_byte_get_the_same_answers() {
     let requests = requests();
     let expected = answers(&[&requests]);
     for cut in 1..requests.len() {
         let (first, second) = requests.split_at(cut);
-        assert_eq!(answers(&[first, second]), expected, "cut at {cut}");
+        assert_eq!(answers(&[first, second]), expected, "split at {cut}");
     }
     let single: Vec<_> = requests.chunks(1).collect();
     assert_eq!(answers(&single), expected);
 }
 
 #[test]
-fn a_packet_without_its_arguments_ends_is_refused_and_the_next_one_answered() {
+fn a_packet_with_too_few_arguments_is_refused_and_the_next_one_is_answered() {
     let mut world = World::new();
     let peer = world.connect();
     world.deliver(peer, b"\0REQ\0\0\0\x07\0\0\0\x03abc");
@@ -79,7 +79,7 @@ fn a_packet_without_its_arguments_ends_is_refused_and_the_next_one_answered() {
 }
 
 #[test]
-fn a_packet_above_the_limit_is_refused_and_skipped_however_its_bytes_come() {
+fn a_packet_above_the_limit_is_refused_and_skipped_however_it_is_split() {
     let body = vec![b'x'; PACKET_LIMIT as usize + 1];
     let large = request(Command::EchoReq, &[], &body);
     for piece in [1_000_000, 700_001, large.len()] {
@@ -97,7 +97,7 @@ fn a_packet_above_the_limit_is_refused_and_skipped_however_its_bytes_come() {
 }
 
 #[test]
-fn a_packet_of_the_limit_is_taken() {
+fn a_packet_of_exactly_the_limit_is_accepted() {
     let mut world = World::new();
     let peer = world.connect();
     let answers = world.ask(peer, Command::EchoReq, &[], &vec![b'x'; PACKET_LIMIT as usize]);
@@ -117,13 +117,13 @@ fn a_result_above_the_limit_fails_its_job() {
 }
 
 #[test]
-fn bytes_that_are_no_packet_end_the_session() {
+fn bytes_that_are_not_a_packet_or_a_valid_line_end_the_session() {
     let mut world = World::new();
     for (bytes, why) in [
         (&b"\0BAD\0\0\0\x07\0\0\0\0"[..], "fault: "),
         (b"\0REQ\0\0\xff\x07\0\0\0\0", "fault: "),
-        (&[b'a'; 8192], "fault: a line without end"),
-        (b"one two three four five six\n", "fault: a line of too many words"),
+        (&[b'a'; 8192], "fault: a text line has more than 8192 bytes"),
+        (b"one two three four five six\n", "fault: a text line has too many words"),
     ] {
         let peer = world.connect();
         world.deliver(peer, bytes);
@@ -137,7 +137,7 @@ fn bytes_that_are_no_packet_end_the_session() {
 }
 
 #[test]
-fn what_follows_bytes_that_are_no_packet_is_not_read() {
+fn bytes_after_a_protocol_violation_are_not_parsed() {
     let mut world = World::new();
     let peer = world.connect();
     let bytes = [&b"\0BAD\0\0\0\x07\0\0\0\0"[..], &request(Command::EchoReq, &[], b"")].concat();
@@ -147,7 +147,7 @@ fn what_follows_bytes_that_are_no_packet_is_not_read() {
     assert!(world.poller.closed[0].output.is_empty());
 }
 
-/// A server that holds grabs, and one of its workers whose grab is held.
+/// A server that holds grabs, and a worker whose grab is held.
 fn with_a_held_grab() -> (World, gearman_broker::ConnectionKey) {
     let mut world = World::with(Broker::new(Config {
         handle_prefix: "H".into(),
@@ -187,7 +187,7 @@ fn a_held_grab_is_answered_before_an_oversized_packet_is_refused() {
 }
 
 #[test]
-fn a_held_grab_gets_no_job_from_a_peer_that_went_or_makes_no_sense() {
+fn a_held_grab_of_a_peer_that_closed_or_violates_the_protocol_gets_no_job() {
     for bytes in [&b""[..], b"\0BAD\0\0\0\x07\0\0\0\0"] {
         let (mut world, worker) = with_a_held_grab();
         let client = world.connect();
@@ -198,24 +198,24 @@ fn a_held_grab_gets_no_job_from_a_peer_that_went_or_makes_no_sense() {
         world.send(client, Command::SubmitJobBg, &["f", ""]);
         world.settle();
         assert_eq!(world.server.delayed_reply_counts().grab.interrupted, 1);
-        assert_eq!(world.server.broker.job_count(), 1, "the job waits for another worker");
+        assert_eq!(world.server.broker.job_count(), 1, "the job is queued for another worker");
     }
 }
 
 #[test]
-fn the_time_for_a_job_begins_when_it_is_handed_out_not_when_the_turn_begins() {
+fn the_time_limit_of_a_job_starts_when_it_is_handed_out_not_when_the_turn_starts() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.connect());
     world.ask(worker, Command::CanDoTimeout, &["f", "1000"], b"");
     world.ask(client, Command::SubmitJobBg, &["f", ""], b"");
-    world.stream(worker).lasts.0 = 500;
+    world.stream(worker).receive_ms.0 = 500;
     let assigned = world.ask(worker, Command::GrabJob, &[], b"");
     assert!(assigned[0].starts_with("JOB_ASSIGN"));
-    assert_eq!(world.server.next_due(), (Some(5_000 + 500 + 1_000 + 1), None));
+    assert_eq!(world.server.next_due(), (Some(Millis(5_000 + 500 + 1_000 + 1)), None));
 }
 
 #[test]
-fn an_oversized_packet_that_comes_behind_another_one_and_in_parts_is_skipped() {
+fn an_oversized_packet_after_another_one_is_skipped_if_it_arrives_in_parts() {
     let mut world = World::new();
     let peer = world.connect();
     let echo = |body: &[u8]| request(Command::EchoReq, &[], body);

@@ -1,37 +1,39 @@
-//! The host of all tests here: streams in memory, a clock that tests set, a poller, a
-//! journal and a bridge that keep what they were told, and [`World`], a job server with
+//! The host of the tests in this crate: streams in memory, a clock set by the test, a
+//! poller, a journal and a bridge that record their calls, and [`World`], a job server with
 //! all of these.
 //!
-//! Must not: assert what a test is about.
+//! Must not: assert the behaviour under test.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
 
-use crate::{Bridge, Clock, CloseReason, Host, JobServer, Journal, Origin, Poller};
-use crate::{Settings, Stream};
-use gearman_broker::{Broker, Config, ConnectionKey, DelayedReplies, Now, Wakeup};
+use crate::{Bridge, Clock, CloseReason, Host, JobServer, JobServerSettings};
+use crate::{Journal, Origin, Poller, Stream};
+use gearman_broker::{
+    Broker, Config, ConnectionKey, DelayedReplies, Millis, Now, UnixSeconds, Wakeup,
+};
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
 /// A stream in memory.
 pub(crate) struct Memory {
-    /// What the peer sent, and has not been received yet.
+    /// Bytes from the peer that were not received yet.
     pub(crate) input: VecDeque<u8>,
-    /// Whether the peer sends nothing after that.
+    /// Whether the stream ends after `input`.
     pub(crate) has_ended: bool,
-    /// What the next calls fail with.
+    /// Errors of the next calls.
     pub(crate) errors: VecDeque<ErrorKind>,
-    /// All that was sent to the peer.
+    /// Bytes sent to the peer.
     pub(crate) output: Vec<u8>,
-    /// How many bytes it takes until it is full.
+    /// Number of bytes that can be sent before the stream is full.
     pub(crate) room: usize,
-    /// The number of the peer, and where it is noted with each send.
+    /// Number of the peer, and the record of all sends, to which each send appends it.
     pub(crate) sends: (i32, Rc<RefCell<Vec<i32>>>),
-    /// How often it was received from.
+    /// Number of receives.
     pub(crate) receives: usize,
-    /// How many milliseconds a receive takes, and the clock that shows it.
-    pub(crate) lasts: (u64, Rc<Cell<u64>>),
+    /// Duration of a receive in milliseconds, and the clock that it advances.
+    pub(crate) receive_ms: (u64, Rc<Cell<u64>>),
 }
 
 impl Default for Memory {
@@ -44,7 +46,7 @@ impl Default for Memory {
             room: usize::MAX,
             sends: Default::default(),
             receives: 0,
-            lasts: Default::default(),
+            receive_ms: Default::default(),
         }
     }
 }
@@ -52,8 +54,8 @@ impl Default for Memory {
 impl Read for Memory {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         self.receives += 1;
-        let (millis, clock) = &self.lasts;
-        clock.set(clock.get() + millis);
+        let (duration_ms, clock) = &self.receive_ms;
+        clock.set(clock.get() + duration_ms);
         if let Some(kind) = self.errors.pop_front() {
             return Err(kind.into());
         }
@@ -100,16 +102,16 @@ impl Stream for Memory {
     }
 }
 
-/// A clock that tests set, in milliseconds.
+/// A clock set by the test, in milliseconds.
 pub(crate) struct TestClock(pub(crate) Rc<Cell<u64>>);
 
 impl Clock for TestClock {
     fn now(&self) -> Now {
-        Now { ticks: self.0.get(), unix: 1_800_000_000 }
+        Now { monotonic: Millis(self.0.get()), unix: UnixSeconds(1_800_000_000) }
     }
 }
 
-/// What was worth a line, but for packets.
+/// A journal that records its calls.
 #[derive(Default)]
 pub(crate) struct Lines {
     pub(crate) closed: Vec<String>,
@@ -136,8 +138,9 @@ impl Journal for Lines {
         self.refused.push(format!("{origin} {}", why.escape_ascii()));
     }
 
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: u64) {
+    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
         let [function, unique] = [function, unique].map(<[u8]>::escape_ascii);
+        let due = due.map_or(0, |due| due.0);
         self.jobs.push(format!("accepted {function} {unique} {due}"));
     }
 
@@ -147,12 +150,12 @@ impl Journal for Lines {
     }
 }
 
-/// What the poller was asked for.
+/// A poller that records its calls.
 #[derive(Default)]
 pub(crate) struct TestPoller {
-    /// Sessions whose streams it was to watch, or not any more.
+    /// Calls of `watch_writable`: session, and whether it is watched.
     pub(crate) watched: Vec<(usize, bool)>,
-    /// Streams that were given back.
+    /// Streams of ended sessions.
     pub(crate) closed: Vec<Memory>,
 }
 
@@ -167,7 +170,7 @@ impl Poller<Memory> for TestPoller {
     }
 }
 
-/// What was sent to connections without a session.
+/// A bridge that records its calls.
 #[derive(Default)]
 pub(crate) struct TestBridge(pub(crate) Vec<(ConnectionKey, Vec<u8>, usize)>);
 
@@ -186,7 +189,7 @@ impl Host for TestHost {
     type Bridge = TestBridge;
 }
 
-/// A broker that holds acknowledgements for so many milliseconds, and no grabs.
+/// A broker that holds acknowledgements for `ack_delay_ms`, and no grabs.
 pub(crate) fn broker(ack_delay_ms: u64) -> Broker {
     Broker::new(Config {
         handle_prefix: "H".into(),
@@ -197,20 +200,23 @@ pub(crate) fn broker(ack_delay_ms: u64) -> Broker {
     })
 }
 
-/// Most bytes that wait for a peer of a test.
+/// Limit of unsent bytes of a session.
 pub(crate) const OUTPUT_LIMIT: usize = 4 << 20;
-/// Most bytes of a packet in a test, its header aside.
+/// Limit of the bytes of a packet, without its header.
 pub(crate) const PACKET_LIMIT: u32 = 2 << 20;
 
-/// A job server whose clock is this one.
+/// A job server with this broker and this clock.
 pub(crate) fn server(broker: Broker, clock: &Rc<Cell<u64>>) -> JobServer<TestHost> {
-    let settings =
-        Settings { output_limit: OUTPUT_LIMIT, packet_limit: PACKET_LIMIT, allow_shutdown: true };
+    let settings = JobServerSettings {
+        output_limit: OUTPUT_LIMIT,
+        packet_limit: PACKET_LIMIT,
+        allow_shutdown: true,
+    };
     let (journal, bridge) = (Lines::default(), TestBridge::default());
     JobServer::new(broker, settings, TestClock(clock.clone()), journal, bridge)
 }
 
-/// A request as bytes.
+/// The bytes of a request.
 pub(crate) fn request(command: Command, args: &[&str], body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
@@ -218,18 +224,18 @@ pub(crate) fn request(command: Command, args: &[&str], body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A job server and its surroundings.
+/// A job server and its host.
 pub(crate) struct World {
     pub(crate) server: JobServer<TestHost>,
     pub(crate) clock: Rc<Cell<u64>>,
     pub(crate) poller: TestPoller,
-    /// The peers in the order in which they were sent to.
+    /// The peers of all sends, in order.
     pub(crate) sends: Rc<RefCell<Vec<i32>>>,
     peers: i32,
 }
 
 impl World {
-    /// Without delayed replies.
+    /// A world without delayed replies.
     pub(crate) fn new() -> World {
         World::with(broker(0))
     }
@@ -240,15 +246,15 @@ impl World {
         World { server: server(broker, &clock), clock, poller, sends, peers: 0 }
     }
 
-    /// A new session with peer 1, 2 and so on.
+    /// A new session. Peers are numbered from 1.
     pub(crate) fn connect(&mut self) -> ConnectionKey {
         self.peers += 1;
         let sends = (self.peers, self.sends.clone());
-        let stream = Memory { sends, lasts: (0, self.clock.clone()), ..Memory::default() };
+        let stream = Memory { sends, receive_ms: (0, self.clock.clone()), ..Memory::default() };
         self.server.connect(stream, Origin::Local(self.peers), 7)
     }
 
-    /// A session whose peer offers a function and waits for a job.
+    /// A session whose peer offers a function and has sent PRE_SLEEP.
     pub(crate) fn worker(&mut self, function: &str) -> ConnectionKey {
         let worker = self.connect();
         self.ask(worker, Command::CanDo, &[function], b"");
@@ -260,13 +266,13 @@ impl World {
         self.server.stream(of.index()).expect("a session")
     }
 
-    /// Bytes come from a peer.
+    /// Delivers bytes of a peer, and reports the stream as readable.
     pub(crate) fn deliver(&mut self, from: ConnectionKey, bytes: &[u8]) {
         self.stream(from).input.extend(bytes);
         self.server.readable(from.index(), false);
     }
 
-    /// A peer sends nothing any more.
+    /// Ends the stream of a peer.
     pub(crate) fn end(&mut self, of: ConnectionKey) {
         self.stream(of).has_ended = true;
         self.server.readable(of.index(), true);
@@ -282,7 +288,7 @@ impl World {
         self.server.recount();
     }
 
-    /// Turns until nothing is left to do.
+    /// Runs turns until the server is idle.
     pub(crate) fn settle(&mut self) {
         for _ in 0..3000 {
             self.turn();
@@ -290,10 +296,10 @@ impl World {
                 return;
             }
         }
-        panic!("a job server that is always busy");
+        panic!("the job server is still busy after 3000 turns");
     }
 
-    /// Sends a packet; returns what came back.
+    /// Sends a packet; returns the packets that its sender received.
     pub(crate) fn ask(
         &mut self,
         from: ConnectionKey,
@@ -306,35 +312,35 @@ impl World {
         self.received(from)
     }
 
-    /// Sends a line; returns the text that came back.
+    /// Sends a line; returns the text that its sender received.
     pub(crate) fn ask_text(&mut self, from: ConnectionKey, line: &str) -> String {
         self.deliver(from, line.as_bytes());
         self.settle();
         self.text(from)
     }
 
-    /// The text that a peer got since it last looked.
+    /// The text that a peer received since the last call.
     pub(crate) fn text(&mut self, of: ConnectionKey) -> String {
         String::from_utf8(self.bytes(of)).expect("text")
     }
 
-    /// What a peer got since it last looked.
+    /// The bytes that a peer received since the last call.
     pub(crate) fn bytes(&mut self, of: ConnectionKey) -> Vec<u8> {
         std::mem::take(&mut self.stream(of).output)
     }
 
-    /// The packets that a peer got since it last looked.
+    /// The packets that a peer received since the last call.
     pub(crate) fn received(&mut self, of: ConnectionKey) -> Vec<String> {
         packets(&self.bytes(of))
     }
 }
 
-/// Packets as text: what follows the command's name is the payload, cut if it is long.
+/// Packets as text: name and payload, of which at most 40 bytes are shown.
 pub(crate) fn packets(mut bytes: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
         let Ok(Decoded::Whole { packet, used }) = decode(bytes) else {
-            panic!("no packet: {}", bytes.escape_ascii());
+            panic!("not a packet: {}", bytes.escape_ascii());
         };
         let payload = &bytes[12..used];
         let short = payload[..payload.len().min(40)].escape_ascii();

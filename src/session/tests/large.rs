@@ -1,10 +1,10 @@
-//! Large packets are received with few calls, into memory that they can keep.
+//! Large packets: they are received with few calls, into buffers that they can keep.
 
 use super::host::{World, request};
 use gearman_broker::ConnectionKey;
 use gearman_protocol::Command;
 
-/// How many receives it takes to handle these bytes, and how many packets they are.
+/// The number of receives needed for these bytes, and the number of packets in them.
 fn receives(world: &mut World, peer: ConnectionKey, bytes: &[u8]) -> (usize, usize) {
     let before = world.stream(peer).receives;
     world.server.journal.packets.clear();
@@ -14,7 +14,7 @@ fn receives(world: &mut World, peer: ConnectionKey, bytes: &[u8]) -> (usize, usi
 }
 
 #[test]
-fn small_packets_that_came_together_take_one_receive() {
+fn small_packets_that_arrive_together_take_one_receive() {
     let mut world = World::new();
     let peer = world.connect();
     let small = request(Command::EchoReq, &[], b"small");
@@ -34,7 +34,7 @@ fn the_rest_of_a_large_packet_is_received_in_the_turn_of_its_head() {
 }
 
 #[test]
-fn a_large_packet_after_another_one_takes_one_receive() {
+fn the_second_of_two_large_packets_takes_one_receive() {
     let mut world = World::new();
     let peer = world.connect();
     let large = request(Command::EchoReq, &[], &vec![b'x'; 400_000]);

@@ -1,10 +1,10 @@
-//! Lists are written piece by piece, and delay nobody.
+//! Lists for administrators: they are written in pieces, and delay no other session.
 
 use super::host::World;
 use gearman_broker::ConnectionKey;
 use gearman_protocol::Command;
 
-/// A server with so many functions, whose list `status` is 60 bytes for each.
+/// A server with `count` functions; the list `status` has 60 bytes for each.
 fn with_functions(count: usize) -> World {
     let mut world = World::new();
     for number in 0..count {
@@ -13,7 +13,7 @@ fn with_functions(count: usize) -> World {
     world
 }
 
-/// A peer that asked for `status`, of which a first piece is written.
+/// A peer that requested `status`, of which the first piece was written.
 fn listing(world: &mut World) -> ConnectionKey {
     let peer = world.connect();
     world.deliver(peer, b"status\n");
@@ -22,7 +22,7 @@ fn listing(world: &mut World) -> ConnectionKey {
 }
 
 #[test]
-fn a_list_of_any_length_comes_whole() {
+fn a_list_of_any_length_is_complete() {
     for count in [0, 1, 1000, 5000] {
         let mut world = with_functions(count);
         let peer = world.connect();
@@ -34,7 +34,7 @@ fn a_list_of_any_length_comes_whole() {
 }
 
 #[test]
-fn a_list_is_written_one_piece_per_turn_and_other_peers_are_served_between() {
+fn a_list_is_written_in_one_piece_per_turn_and_other_peers_are_served_between() {
     let mut world = with_functions(5000);
     let peer = listing(&mut world);
     assert!(world.server.is_busy());
@@ -62,7 +62,7 @@ fn lists_of_several_peers_take_turns() {
 }
 
 #[test]
-fn requests_behind_a_list_wait_for_its_end() {
+fn requests_after_a_list_are_answered_when_it_is_complete() {
     let mut world = with_functions(5000);
     let peer = world.connect();
     world.deliver(peer, b"status\nversion\nstatus\nversion\n");
@@ -76,7 +76,7 @@ fn requests_behind_a_list_wait_for_its_end() {
 }
 
 #[test]
-fn a_packet_for_a_peer_that_reads_a_list_comes_behind_it() {
+fn a_packet_for_a_peer_that_reads_a_list_is_sent_after_it() {
     let mut world = with_functions(5000);
     let worker = world.worker("f");
     let peer = world.connect();
@@ -88,7 +88,7 @@ fn a_packet_for_a_peer_that_reads_a_list_comes_behind_it() {
     world.turn();
     let before = world.bytes(peer);
     assert!(!before.contains(&0) && world.server.is_busy());
-    // It counts as waiting though nothing of the list does.
+    // The packet counts as unsent, although all written pieces were sent.
     assert!(!world.server.is_all_sent());
     world.settle();
     assert!(world.bytes(peer).ends_with(b".\n\0RES\0\0\0\x0e\0\0\0\x03H:1"));
@@ -96,7 +96,7 @@ fn a_packet_for_a_peer_that_reads_a_list_comes_behind_it() {
 }
 
 #[test]
-fn a_list_waits_for_a_peer_that_does_not_read_it() {
+fn a_list_is_paused_while_its_peer_does_not_read_it() {
     let mut world = with_functions(40_000);
     let peer = world.connect();
     world.stream(peer).room = 0;
@@ -113,7 +113,7 @@ fn a_list_waits_for_a_peer_that_does_not_read_it() {
         text.push_str(&read);
     }
     assert_eq!(text.len(), 40_000 * 60 + 2);
-    assert!(text.len() > 2 << 20, "more than may wait");
+    assert!(text.len() > 2 << 20, "longer than the backpressure limit");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of sessions and of the job server around them, over byte streams in memory.
 
+mod ack_comparison;
 mod acknowledgements;
 mod closing;
 mod driver;
@@ -8,4 +9,3 @@ pub(crate) mod host;
 mod large;
 mod lists;
 mod sending;
-mod twins;

@@ -1,4 +1,4 @@
-//! What is sent when, to whom first, and how much may wait.
+//! The send order, partial writes, backpressure and the output limit.
 
 use std::io::ErrorKind;
 
@@ -18,7 +18,7 @@ fn a_noop_is_sent_before_an_acknowledgement() {
 }
 
 #[test]
-fn an_answer_is_sent_before_no_job_and_text() {
+fn an_echo_is_sent_before_no_job_and_text() {
     let mut world = World::new();
     let peers = [(); 3].map(|()| world.connect());
     world.send(peers[0], Command::GrabJob, &[]);
@@ -28,7 +28,7 @@ fn an_answer_is_sent_before_no_job_and_text() {
     assert_eq!(*world.sends.borrow(), [3, 1, 2]);
 }
 
-/// A client whose job a worker has.
+/// A client, and the worker that runs its job.
 fn running_job(world: &mut World) -> (ConnectionKey, ConnectionKey) {
     let (client, worker) = (world.connect(), world.worker("f"));
     world.ask(client, Command::SubmitJob, &["f", ""], b"");
@@ -49,7 +49,7 @@ fn a_report_is_sent_before_no_job() {
 }
 
 #[test]
-fn a_stream_that_takes_a_part_is_watched_until_it_took_the_rest() {
+fn a_stream_is_watched_from_a_partial_write_until_the_rest_is_sent() {
     let mut world = World::new();
     let peer = world.connect();
     world.stream(peer).room = 5;
@@ -57,7 +57,7 @@ fn a_stream_that_takes_a_part_is_watched_until_it_took_the_rest() {
     world.settle();
     assert_eq!(world.poller.watched, [(peer.index(), true)]);
     assert_eq!(world.sends.borrow().len(), 1);
-    // Nothing is tried meanwhile.
+    // Until the stream is reported as writable, nothing is sent.
     world.stream(peer).room = usize::MAX;
     world.send(peer, Command::EchoReq, &[]);
     world.settle();
@@ -87,7 +87,7 @@ fn an_interrupted_send_is_tried_again() {
 }
 
 #[test]
-fn a_stream_that_breaks_while_it_is_sent_to_ends_its_session() {
+fn a_failed_send_ends_the_session() {
     let mut world = World::new();
     let peer = world.connect();
     world.send(peer, Command::EchoReq, &[]);
@@ -99,7 +99,7 @@ fn a_stream_that_breaks_while_it_is_sent_to_ends_its_session() {
 }
 
 #[test]
-fn requests_wait_while_a_megabyte_of_answers_does() {
+fn requests_are_not_read_while_a_mebibyte_of_answers_is_unsent() {
     let mut world = World::new();
     let peer = world.connect();
     world.stream(peer).room = 0;
@@ -117,7 +117,7 @@ fn requests_wait_while_a_megabyte_of_answers_does() {
 }
 
 #[test]
-fn small_requests_that_came_together_wait_for_their_answers_to_be_read() {
+fn small_requests_that_arrive_together_are_handled_until_the_session_is_backpressured() {
     let mut world = World::new();
     let peer = world.connect();
     world.stream(peer).room = 0;
@@ -133,11 +133,11 @@ fn small_requests_that_came_together_wait_for_their_answers_to_be_read() {
 }
 
 #[test]
-fn a_peer_that_lets_more_wait_than_the_limit_is_closed() {
+fn a_session_with_more_unsent_bytes_than_the_limit_is_closed() {
     let mut world = World::new();
     let (client, worker) = running_job(&mut world);
     world.stream(client).room = 0;
-    // With header, handle and NUL a megabyte each.
+    // One mebibyte each, with header, handle and NUL.
     let body = vec![b'x'; (1 << 20) - 12 - 4];
     for _ in 0..OUTPUT_LIMIT >> 20 {
         world.ask(worker, Command::WorkData, &["H:1"], &body);
@@ -145,11 +145,12 @@ fn a_peer_that_lets_more_wait_than_the_limit_is_closed() {
     world.ask(worker, Command::WorkData, &["H:1"], b"just above the limit");
     assert!(world.server.journal.closed.is_empty());
     world.ask(worker, Command::WorkData, &["H:1"], b"");
-    assert_eq!(world.server.journal.closed, ["unix:1 fault: it does not read what it is sent"]);
+    let reason = "more than 4194304 bytes of output are unread (--output-limit)";
+    assert_eq!(world.server.journal.closed, [format!("unix:1 fault: {reason}")]);
 }
 
 #[test]
-fn a_session_that_is_to_be_closed_gets_nothing_more() {
+fn a_session_with_a_close_reason_gets_no_more_packets() {
     let mut world = World::new();
     let (client, worker) = running_job(&mut world);
     world.deliver(client, b"\0BAD\0\0\0\x07\0\0\0\0");
@@ -160,7 +161,7 @@ fn a_session_that_is_to_be_closed_gets_nothing_more() {
 }
 
 #[test]
-fn a_large_body_goes_to_every_client_between_small_packets() {
+fn a_large_body_is_sent_to_every_client_in_order_with_small_packets() {
     let mut world = World::new();
     let clients = [world.connect(), world.connect()];
     let worker = world.worker("f");
@@ -186,7 +187,7 @@ fn a_large_body_is_sent_before_the_next_session_is_served() {
     let (client, worker) = running_job(&mut world);
     let last = world.connect();
     let body = vec![b'x'; 100_000];
-    // After a first one, the next is received into memory that it keeps.
+    // After the first large packet, the next is received into a buffer that it keeps.
     world.ask(worker, Command::WorkData, &["H:1"], &body);
     world.bytes(client);
     world.deliver(worker, &super::host::request(Command::WorkData, &["H:1"], &body));
@@ -194,7 +195,7 @@ fn a_large_body_is_sent_before_the_next_session_is_served() {
     world.server.turn(&mut world.poller);
     assert_eq!(world.bytes(client).len(), 16 + 100_000);
     assert!(world.bytes(last).is_empty());
-    // Small ones wait for the end of the turn.
+    // Small packets are sent at the end of the turn.
     world.send(worker, Command::WorkStatus, &["H:1", "1", "2"]);
     world.server.turn(&mut world.poller);
     assert!(world.bytes(client).is_empty());

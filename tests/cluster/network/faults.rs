@@ -1,11 +1,12 @@
-//! What breaks in the simulated network, and what is left of it afterwards.
+//! Faults of the simulated network: resets, stopped servers, black holes; and queries
+//! about the state that they leave.
 //!
-//! Must not: decide when.
+//! Must not: decide when a fault happens.
 
 use super::{End, Event, Host, Link, LinkId, Network, SERVERS, Side, Stage};
 
 impl Network {
-    /// Resets a connection for both ends.
+    /// Resets a connection at both ends.
     pub(crate) fn reset(&mut self, id: LinkId) {
         for side in [Side::Client, Side::Server] {
             if self.links[id.0].end(side).open {
@@ -14,7 +15,7 @@ impl Network {
         }
     }
 
-    /// A server's host stops: its process with it. With `silent`, nothing says so.
+    /// Stops a server's process. If `silent`, its host stops too, and sends nothing.
     pub(crate) fn stop_server(&mut self, server: usize, silent: bool) {
         let listener = &mut self.listeners[server];
         (listener.is_on, listener.listens) = (!silent, false);
@@ -34,12 +35,12 @@ impl Network {
         }
     }
 
-    /// A server's process listens again.
+    /// Starts a server's process.
     pub(crate) fn start_server(&mut self, server: usize) {
         let listener = &mut self.listeners[server];
         (listener.is_on, listener.listens) = (true, true);
-        // What a host without memory of a connection answers to it. Its peers send
-        // something sooner or later; here it is at once.
+        // A host answers packets of an unknown connection with a reset. Its peers would
+        // send one some time; here the reset is sent at once.
         for index in 0..self.links.len() {
             let link = &self.links[index];
             if link.server == SERVERS + server
@@ -52,7 +53,8 @@ impl Network {
         }
     }
 
-    /// Lets nothing arrive on a way from now on, or lets what was held back arrive.
+    /// Creates or removes a black hole in one direction. Held segments arrive when it is
+    /// removed.
     pub(crate) fn black_hole(&mut self, from: Host, to: Host, on: bool) {
         if on {
             self.black_holes.insert((from, to));
@@ -62,7 +64,7 @@ impl Network {
         for index in 0..self.links.len() {
             for side in [Side::Client, Side::Server] {
                 if self.links[index].way(side) == (from, to)
-                    && !self.links[index].end(side).coming.is_empty()
+                    && !self.links[index].end(side).in_flight.is_empty()
                 {
                     self.plan(1, Event::Arrival(LinkId(index), side));
                 }
@@ -70,19 +72,19 @@ impl Network {
         }
     }
 
-    /// Whether everything arrives between two hosts.
+    /// Whether no black hole is between two hosts.
     pub(crate) fn is_clear(&self, a: Host, b: Host) -> bool {
         !self.is_blocked((a, b)) && !self.is_blocked((b, a))
     }
 
-    /// Ends all black holes.
+    /// Removes all black holes.
     pub(crate) fn heal(&mut self) {
         for (from, to) in std::mem::take(&mut self.black_holes) {
             self.black_hole(from, to, false);
         }
     }
 
-    /// A client's connections that are open at its end.
+    /// The connections of a client or worker that are open at its end.
     pub(crate) fn open_links(&self, client: Host) -> Vec<LinkId> {
         let all = self.links.iter().enumerate();
         all.filter(|(_, link)| link.client == client && link.client_end.open)
@@ -102,15 +104,15 @@ impl Network {
         link.stage == Stage::Up && is_fine(&link.client_end) && is_fine(&link.server_end)
     }
 
-    /// Whether nothing is on its way to a server, or unread there.
+    /// Whether no bytes are in flight to a server, or unread there.
     pub(crate) fn is_quiet(&self) -> bool {
         self.links.iter().all(|link| {
             let end = &link.server_end;
-            !end.open || end.coming.is_empty() && end.inbox.is_empty()
+            !end.open || end.in_flight.is_empty() && end.inbox.is_empty()
         })
     }
 
-    /// Ends that are open.
+    /// The number of open ends.
     pub(crate) fn open_ends(&self) -> usize {
         let open =
             |link: &Link| usize::from(link.client_end.open) + usize::from(link.server_end.open);

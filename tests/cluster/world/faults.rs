@@ -1,15 +1,15 @@
-//! What a script has happen, and what ends by itself after a while.
+//! The actions of a script, and the repairs of its faults.
 //!
-//! Must not: know how a client, a worker or a server goes on.
+//! Must not: step a client, a worker or a server.
 
 use super::{Repair, World, life};
-use crate::client::{ClientActor, Order};
+use crate::client::{ClientActor, PlannedCall};
 use crate::network::{LinkId, SERVERS};
 use crate::script::{Action, Submit, Timed};
 use crate::worker::WorkerActor;
 
 impl World<'_> {
-    /// Does what the script and the repairs have for now.
+    /// Performs the actions and repairs that are due.
     pub(super) fn act(&mut self, now: u64) {
         while let Some(&&timed) = self.actions.peek() {
             if timed.at_us > now {
@@ -51,7 +51,7 @@ impl World<'_> {
             Action::Submit { client, how, function, priority, shared_unique, bytes } => {
                 self.submit(client, how, function, priority, shared_unique, bytes);
             }
-            Action::Echo { client } => self.clients[client].order(Order::Echo),
+            Action::Echo { client } => self.clients[client].plan_call(PlannedCall::Echo),
             Action::ClientDies { client } => {
                 self.clients[client] =
                     ClientActor::new(&self.network, client, self.epoch, &self.plan);
@@ -63,7 +63,7 @@ impl World<'_> {
             }
             Action::WorkerForgets { worker, function, for_us } => {
                 self.workers[worker].forget(function);
-                self.books.taken_back.insert(function);
+                self.checker.withdrawn.insert(function);
                 repair_after(for_us, Repair::Offer { worker, function });
             }
             Action::Stall { host, for_us } => match host.checked_sub(self.plan.clients) {
@@ -72,12 +72,12 @@ impl World<'_> {
             },
             Action::ServerDies { server, silent, for_us } => {
                 repair_after(for_us, Repair::Start(server));
-                let place = &mut self.places[server];
-                if place.server.is_some() {
-                    self.books.crashed.insert(life(server, place.life));
-                    // Before the process lets go of its connections.
+                let host = &mut self.server_hosts[server];
+                if host.server.is_some() {
+                    self.checker.crashed.insert(life(server, host.life));
+                    // Before the drop of the process closes its connections.
                     self.network.borrow_mut().stop_server(server, silent);
-                    place.server = None;
+                    host.server = None;
                 }
             }
             Action::BlackHole { host, server, there, back, for_us } => {
@@ -87,14 +87,14 @@ impl World<'_> {
             Action::Reset { host, server } => {
                 let links: Vec<LinkId> = self.network.borrow().open_links(host);
                 for link in links {
-                    let is_theirs = self.network.borrow().server_of(link) == server;
-                    if is_theirs {
+                    let is_match = self.network.borrow().server_of(link) == server;
+                    if is_match {
                         self.network.borrow_mut().reset(link);
                     }
                 }
             }
             Action::ClockJump { server, by_s } => {
-                let error = &self.places[server].calendar_error_s;
+                let error = &self.server_hosts[server].calendar_error_s;
                 error.set(error.get() + by_s);
             }
         }
@@ -109,22 +109,24 @@ impl World<'_> {
         shared_unique: Option<usize>,
         bytes: usize,
     ) {
-        let books = &mut self.books;
+        let checker = &mut self.checker;
         let mut enter = |background, priority| {
-            books.submit(function, shared_unique, priority, background, bytes)
+            checker.submit(function, shared_unique, priority, background, bytes)
         };
-        let order = match how {
-            Submit::Do => Order::Do(enter(false, priority)),
-            Submit::Background => Order::Background(enter(true, priority)),
+        let call = match how {
+            Submit::Do => PlannedCall::Do(enter(false, priority)),
+            Submit::Background => PlannedCall::Background(enter(true, priority)),
             // SUBMIT_JOB_EPOCH has no priority.
-            Submit::Later(after_s) => {
+            Submit::Delayed(after_s) => {
                 let seconds = self.network.borrow().now_us() / 1_000_000 + after_s;
                 let (number, due_s) = (enter(true, 1), crate::server::EPOCH_S + seconds);
-                books.delay(number, due_s);
-                Order::Later(number, due_s as i64)
+                checker.delay(number, due_s);
+                PlannedCall::Delayed(number, due_s as i64)
             }
-            Submit::Set(count) => Order::Set((0..count).map(|_| enter(false, priority)).collect()),
+            Submit::Set(count) => {
+                PlannedCall::Set((0..count).map(|_| enter(false, priority)).collect())
+            }
         };
-        self.clients[client].order(order);
+        self.clients[client].plan_call(call);
     }
 }

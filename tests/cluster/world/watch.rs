@@ -1,41 +1,41 @@
-//! What is checked whenever time passes.
+//! Checks that run whenever the clock advances: held replies and stalled jobs.
 //!
-//! Must not: change anything but the books.
+//! Must not: change anything but the checker.
 
 use std::collections::BTreeMap;
 
-use super::{STALL_PER_SERVER_US, STALL_US, World};
+use super::{STALL_PER_SERVER_US_MAX, STALL_US_MAX, World};
 use crate::network::SERVERS;
 use crate::script::{BODY_MAX, FUNCTIONS};
 use crate::server::Server;
 
 impl World<'_> {
-    /// No reply may be held for longer than stated.
+    /// Checks that no reply is held longer than documented.
     pub(super) fn watch_held_replies(&mut self) {
-        for (number, place) in self.places.iter_mut().enumerate() {
-            // What has come meanwhile is not held: the server has not seen it yet.
-            let server = place.server.as_mut().filter(|server| !server.is_ready());
+        for (number, host) in self.server_hosts.iter_mut().enumerate() {
+            // A server that is ready may not have read the request yet.
+            let server = host.server.as_mut().filter(|server| !server.is_ready());
             if let Some(text) = server.and_then(Server::held_too_long) {
-                self.books.fail("held", format!("server {number}: {text}"));
+                self.checker.fail("held", format!("server {number}: {text}"));
             }
         }
     }
 
-    /// A job that can be done must not wait beside a worker that asks for jobs.
+    /// Checks that no job stays queued while a worker that can do it is idle.
     pub(super) fn watch_for_stalls(&mut self) {
-        // Where only so many are woken, one that is out of reach may be the one.
+        // With a limited number of wake-ups, the only woken worker may be unreachable.
         if self.plan.has_faults && self.plan.wakeup.is_some_and(|count| count > 0) {
             return;
         }
         let now = self.now_us();
-        let more = if self.plan.has_faults { STALL_PER_SERVER_US } else { 0 };
-        // A worker that asks may be about to get a job: a window of it in each round trip,
-        // from each server in turn.
+        let more = if self.plan.has_faults { STALL_PER_SERVER_US_MAX } else { 0 };
+        // An idle worker may already be receiving a job: one window per round trip, from
+        // each server in turn.
         let quality = self.plan.quality;
         let windows = (BODY_MAX / quality.window + 1) as u64;
         let transfer = windows * 2 * quality.delay_us * (1 + self.plan.servers as u64);
         let limit =
-            STALL_US + more * (self.plan.servers as u64 - 1) + 8 * quality.delay_us + transfer;
+            STALL_US_MAX + more * (self.plan.servers as u64 - 1) + 8 * quality.delay_us + transfer;
         let mut stalls = BTreeMap::new();
         for (number, server) in self.servers() {
             let queued = server.queued();
@@ -59,10 +59,10 @@ impl World<'_> {
             if now > since + limit {
                 let (number, _, function) = key;
                 let text = format!(
-                    "a job of f{function} has waited at server {number} since {since}; {}",
+                    "a job of f{function} has been queued at server {number} since {since}; {}",
                     self.describe()
                 );
-                self.books.fail("stall", text);
+                self.checker.fail("stall", text);
                 return;
             }
         }

@@ -1,5 +1,5 @@
-//! Two job servers that hear the same: one delays acknowledgements, the other does
-//! not. All that the delay may change is when JOB_CREATED arrives.
+//! Two job servers with the same input, of which one delays acknowledgements. Only the
+//! arrival time of JOB_CREATED may differ.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -18,25 +18,25 @@ fn server(ack_delay_ms: u64, clock: &Rc<Cell<u64>>) -> JobServer<TestHost> {
 const CLIENTS: usize = 3;
 const PEERS: usize = 5;
 
-/// Both servers, with the same clients, the first of the peers, and the same workers.
-struct Twins {
+/// Both servers, with the same peers: the first `CLIENTS` are clients, the others workers.
+struct ServerPair {
     random: Random,
     clock: Rc<Cell<u64>>,
-    /// The one that delays, and the one that does not.
+    /// The server that delays acknowledgements, and the one that does not.
     servers: [JobServer<TestHost>; 2],
-    /// The keys of the peers, the same with both.
+    /// The keys of the peers, the same at both servers.
     keys: Vec<ConnectionKey>,
-    /// How far each worker has read.
+    /// Number of bytes that each worker has read.
     read: [usize; PEERS],
-    /// The job that each worker has.
+    /// The job that each worker runs.
     jobs: [Option<Vec<u8>>; PEERS],
-    /// Since when each client lacks bytes that its twin has.
+    /// Since when each client of the delaying server lacks bytes that the other has.
     lacks_since: [Option<u64>; CLIENTS],
     is_full: [bool; CLIENTS],
 }
 
-impl Twins {
-    fn new(seed: u64, ack_delay_ms: u64) -> Twins {
+impl ServerPair {
+    fn new(seed: u64, ack_delay_ms: u64) -> ServerPair {
         let clock = Rc::new(Cell::new(1_000));
         let mut servers = [server(ack_delay_ms, &clock), server(0, &clock)];
         let mut keys = Vec::new();
@@ -45,7 +45,7 @@ impl Twins {
                 .map(|number| server.connect(Memory::default(), Origin::Local(number as i32), 7))
                 .collect();
         }
-        let mut twins = Twins {
+        let mut pair = ServerPair {
             random: Random(seed),
             clock,
             servers,
@@ -56,10 +56,10 @@ impl Twins {
             is_full: [false; CLIENTS],
         };
         for worker in CLIENTS..PEERS {
-            twins.send(worker, Command::CanDo, &[b"f"], b"");
-            twins.send(worker, Command::GrabJobUniq, &[], b"");
+            pair.send(worker, Command::CanDo, &[b"f"], b"");
+            pair.send(worker, Command::GrabJobUniq, &[], b"");
         }
-        twins
+        pair
     }
 
     fn send(&mut self, from: usize, command: Command, args: &[&[u8]], body: &[u8]) {
@@ -92,14 +92,14 @@ impl Twins {
         self.compare();
         let after = self.servers[0].delayed_reply_counts().ack;
         let is_held = after.held > before.held;
-        assert!(!is_held || after.interrupted == before.interrupted, "held beside other packets");
+        assert!(!is_held || after.interrupted == before.interrupted, "held with another packet");
         for worker in CLIENTS..PEERS {
             self.react(worker);
         }
     }
 
-    /// What every peer got is the same, but for JOB_CREATEDs at the end of what a client
-    /// gets, which are late by less than the delay.
+    /// Checks that every peer received the same bytes from both servers. Only JOB_CREATEDs
+    /// at the end may be missing, for less than the delay.
     fn compare(&mut self) {
         for peer in 0..PEERS {
             let [delayed, plain] = [self.output(0, peer), self.output(1, peer)];
@@ -122,7 +122,7 @@ impl Twins {
         }
     }
 
-    /// A worker reads what it got, and goes on as libgearman's do.
+    /// A worker reads its packets, and reacts as libgearman does.
     fn react(&mut self, worker: usize) {
         let output = self.output(1, worker);
         let mut requests = Vec::new();
@@ -139,7 +139,7 @@ impl Twins {
     }
 
     fn pass(&mut self, millis: u64) {
-        // Every millisecond, as the server's timer would.
+        // A turn for each millisecond, as the server's timer causes.
         for _ in 0..millis {
             self.clock.set(self.clock.get() + 1);
             self.turn();
@@ -191,7 +191,8 @@ impl Twins {
         self.pass(millis);
     }
 
-    /// One client alone, whose results follow at once: then acknowledgements are held.
+    /// Lets one client submit jobs whose results follow at once, so that its
+    /// acknowledgements are held.
     fn settle(&mut self) {
         (0..CLIENTS).for_each(|client| self.set_full(client, false));
         self.turn();
@@ -215,17 +216,17 @@ impl Twins {
 fn a_delayed_acknowledgement_changes_no_other_packet_and_no_order() {
     let mut held = 0;
     for seed in 0..20 {
-        let mut twins = Twins::new(seed, ACK_DELAY_MS_DEFAULT);
+        let mut pair = ServerPair::new(seed, ACK_DELAY_MS_DEFAULT);
         for step in 0..500 {
             if step % 20 == 0 {
-                twins.settle();
+                pair.settle();
             }
-            twins.step();
+            pair.step();
         }
-        (0..CLIENTS).for_each(|client| twins.set_full(client, false));
-        twins.pass(ACK_DELAY_MS_DEFAULT);
-        assert_eq!(twins.lacks_since, [None; CLIENTS], "seed {seed}");
-        let [delayed, plain] = twins.servers.each_ref().map(|s| s.delayed_reply_counts().ack);
+        (0..CLIENTS).for_each(|client| pair.set_full(client, false));
+        pair.pass(ACK_DELAY_MS_DEFAULT);
+        assert_eq!(pair.lacks_since, [None; CLIENTS], "seed {seed}");
+        let [delayed, plain] = pair.servers.each_ref().map(|s| s.delayed_reply_counts().ack);
         assert_eq!((delayed.pending(), plain.held), (0, 0), "seed {seed}");
         held += delayed.held;
     }
@@ -233,24 +234,24 @@ fn a_delayed_acknowledgement_changes_no_other_packet_and_no_order() {
 }
 
 #[test]
-fn a_held_acknowledgement_of_a_session_that_ends_is_counted_as_interrupted() {
-    let mut twins = Twins::new(1, ACK_DELAY_MS_DEFAULT);
-    (0..4).for_each(|_| twins.turn());
+fn the_held_acknowledgement_of_an_ended_session_is_counted_as_interrupted() {
+    let mut pair = ServerPair::new(1, ACK_DELAY_MS_DEFAULT);
+    (0..4).for_each(|_| pair.turn());
     for _ in 0..20 {
-        twins.settle();
+        pair.settle();
     }
     let client = 0;
     for _ in 0..6 {
-        twins.send(client, Command::SubmitJob, &[b"f", b""], b"x");
-        (0..4).for_each(|_| twins.turn());
-        if twins.lacks_since[client].is_some() {
+        pair.send(client, Command::SubmitJob, &[b"f", b""], b"x");
+        (0..4).for_each(|_| pair.turn());
+        if pair.lacks_since[client].is_some() {
             break;
         }
-        twins.finish_job();
-        twins.finish_job();
-        (0..4).for_each(|_| twins.turn());
+        pair.finish_job();
+        pair.finish_job();
+        (0..4).for_each(|_| pair.turn());
     }
-    let (server, key) = (&mut twins.servers[0], twins.keys[client]);
+    let (server, key) = (&mut pair.servers[0], pair.keys[client]);
     let before = server.delayed_reply_counts().ack;
     assert_eq!(before.pending(), 1);
     server.disconnect(key);

@@ -1,4 +1,4 @@
-//! What walks see while things come and go, and in which order.
+//! Cursors: their order, and their items while others are added and removed.
 
 use super::*;
 
@@ -7,40 +7,40 @@ fn handles(jobs: Vec<JobView<'_>>) -> Vec<String> {
 }
 
 #[test]
-fn connections_are_seen_from_the_newest_to_the_oldest() {
+fn a_connection_cursor_returns_the_newest_connection_first() {
     let mut world = World::new();
     let all = [(); 4].map(|()| world.connect());
     world.disconnect(all[1]);
     let newest = world.connect();
-    for (who, name) in [(all[0], "0"), (all[2], "2"), (all[3], "3"), (newest, "4")] {
-        world.send(who, Command::SetClientId, &[name]);
+    for (connection, name) in [(all[0], "0"), (all[2], "2"), (all[3], "3"), (newest, "4")] {
+        world.send(connection, Command::SetClientId, &[name]);
     }
-    let mut walk = ConnectionWalk::new(&world.broker);
-    let seen = walked(|| walk.step(&world.broker));
+    let mut cursor = ConnectionCursor::new(&world.broker);
+    let seen = collect_items(|| cursor.next(&world.broker));
     let names: Vec<_> = seen.iter().map(|c| c.peer.client_id).collect();
     assert_eq!(names, [b"4", b"3", b"2", b"0"]);
 }
 
 #[test]
-fn a_connection_that_goes_meanwhile_is_passed_over() {
+fn a_connection_cursor_skips_a_connection_that_was_removed_meanwhile() {
     let mut world = World::new();
     let all = [(); 3].map(|()| world.connect());
-    let mut walk = ConnectionWalk::new(&world.broker);
+    let mut cursor = ConnectionCursor::new(&world.broker);
     world.disconnect(all[1]);
     world.connect();
-    assert_eq!(walked(|| walk.step(&world.broker)).len(), 2);
+    assert_eq!(collect_items(|| cursor.next(&world.broker)).len(), 2);
 }
 
 #[test]
-fn functions_that_come_and_go_meanwhile_disturb_nobody() {
+fn a_function_cursor_keeps_its_order_while_functions_are_added_and_dropped() {
     let mut world = World::new();
     // In the original's order: c, b, z, a.
     for name in [b"a", b"b", b"c"] {
         world.broker.create_function(name);
     }
-    let mut walk = FunctionWalk::default();
+    let mut cursor = FunctionCursor::default();
     let mut seen = Vec::new();
-    while let Step::One(function) = walk.step(&world.broker) {
+    while let CursorStep::Item(function) = cursor.next(&world.broker) {
         seen.push(function.name.to_vec());
         if seen.len() == 1 {
             world.broker.drop_function(b"c", &mut world.mailbox);
@@ -52,15 +52,15 @@ fn functions_that_come_and_go_meanwhile_disturb_nobody() {
 }
 
 #[test]
-fn jobs_that_stay_are_seen_once() {
+fn a_job_cursor_returns_each_remaining_job_once_while_others_end() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
     for _ in 0..700 {
         world.background("f", "x");
     }
-    let mut walk = JobWalk::default();
+    let mut cursor = JobCursor::default();
     let mut seen = Vec::new();
-    while let Step::One(job) = walk.step(&world.broker) {
+    while let CursorStep::Item(job) = cursor.next(&world.broker) {
         seen.push(job.handle.to_vec());
         if seen.len() == 100 {
             for _ in 0..300 {
@@ -78,35 +78,35 @@ fn jobs_that_stay_are_seen_once() {
 }
 
 #[test]
-fn a_walk_keeps_to_one_function() {
+fn a_job_cursor_of_a_function_returns_only_its_jobs() {
     let mut world = World::new();
     ["f", "g", "f"].iter().for_each(|function| world.background(function, "x"));
     let seen = |name: &[u8]| {
-        let mut walk = JobWalk::of_function(&world.broker, name);
-        handles(walked(|| walk.step(&world.broker)))
+        let mut cursor = JobCursor::of_function(&world.broker, name);
+        handles(collect_items(|| cursor.next(&world.broker)))
     };
     assert_eq!(seen(b"f"), ["H:1", "H:3"]);
     assert_eq!(seen(b"g"), ["H:2"]);
     assert_eq!(seen(b"none"), [""; 0]);
-    let mut walk = JobWalk::of_function(&world.broker, b"g");
+    let mut cursor = JobCursor::of_function(&world.broker, b"g");
     world.broker.drop_function(b"g", &mut world.mailbox);
-    assert!(matches!(walk.step(&world.broker), Step::End));
+    assert!(matches!(cursor.next(&world.broker), CursorStep::End));
 }
 
 #[test]
-fn a_sorted_walk_shows_what_is_left_of_what_it_found() {
+fn an_ordered_job_cursor_skips_jobs_that_ended_after_it_was_sorted() {
     let mut world = World::new();
     (0..50).for_each(|_| world.background("f", "x"));
-    let mut walk = TableWalk::new(Table::Handles);
+    let mut cursor = OrderedJobCursor::new(JobOrder::ByHandle);
     let first = loop {
-        match walk.step(&world.broker) {
-            Step::One(job) => break job.handle.to_vec(),
-            Step::None => {}
-            Step::End => panic!("fifty jobs"),
+        match cursor.next(&world.broker) {
+            CursorStep::Item(job) => break job.handle.to_vec(),
+            CursorStep::Skip => {}
+            CursorStep::End => panic!("fifty jobs"),
         }
     };
     world.broker.drop_function(b"f", &mut world.mailbox);
-    world.background("f", "takes the place of another");
+    world.background("f", "takes the place of a dropped job");
     assert!(first.starts_with(b"H:"));
-    assert_eq!(handles(walked(|| walk.step(&world.broker))), [""; 0]);
+    assert_eq!(handles(collect_items(|| cursor.next(&world.broker))), [""; 0]);
 }

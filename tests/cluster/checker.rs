@@ -1,33 +1,33 @@
-//! The books of a simulation: what was submitted, acknowledged, begun, done and
-//! answered, and whether it adds up.
+//! The checker of a simulation: it records submissions, acknowledgements, job runs and
+//! results, and checks them against these rules.
 //!
 //! | rule | name |
 //! |---|---|
 //! | an acknowledged background job is done, unless its server crashed | `lost` |
-//! | a job is begun again only when its worker was lost or out of time | `twice` |
-//! | a result is that of the job that was asked for | `result` |
-//! | every call of a client returns, in its time; and well, where nothing breaks | `call` |
-//! | workers get a function's jobs by priority, then in order, where nothing breaks | `order` |
-//! | a job does not wait beside an idle worker for longer than waking takes | `stall` |
-//! | a reply is not held longer than stated | `held` |
-//! | afterwards nothing is left | `left` |
+//! | a job is run again only if its worker was lost or exceeded the time limit | `twice` |
+//! | a client gets the result of the job that it submitted | `result` |
+//! | every call of a client returns in time, and succeeds if the script has no faults | `call` |
+//! | without faults, workers get a function's jobs by priority, then in order | `order` |
+//! | a queued job does not wait, while a worker is idle, for longer than a wake-up takes | `stall` |
+//! | a reply is not held longer than documented | `held` |
+//! | after all peers have disconnected, servers have no jobs, sessions or timers | `left` |
 //!
-//! Must not: drive anything.
+//! Must not: drive the simulation.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use crate::network::LinkId;
-use crate::server::{Deed, EPOCH_S};
+use crate::server::{EPOCH_S, ServerEvent};
 
-/// A broken rule.
+/// A violation of a rule.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// The rule's name.
+    /// Name of the rule.
     pub rule: &'static str,
-    /// What happened.
+    /// Description of the violation.
     pub text: String,
-    /// How many steps that took.
+    /// Number of steps until the violation.
     pub steps: u64,
 }
 
@@ -45,24 +45,24 @@ pub(crate) struct Submission {
     pub(crate) payload: Vec<u8>,
     pub(crate) priority: usize,
     pub(crate) background: bool,
-    /// The second before which it must not begin.
+    /// The second before which it must not be run.
     due_s: Option<u64>,
-    /// Handles under which it was begun.
+    /// Handles under which it was run.
     handles: BTreeSet<Vec<u8>>,
 }
 
-/// What the names of functions are.
+/// The name of a function.
 pub(crate) fn function_name(function: usize) -> String {
     format!("f{function}")
 }
 
-/// A job's number in its payload, which decides what its worker does with it.
+/// The number of a submission in its payload. It determines how its worker runs it.
 fn number_of(payload: &[u8]) -> usize {
     let digits = payload.iter().take_while(|byte| byte.is_ascii_digit());
     digits.fold(0, |n, digit| n * 10 + usize::from(digit - b'0'))
 }
 
-/// How many pieces of data a worker sends before the end of a job.
+/// Number of WORK_DATA packets that a worker sends before the end of a job.
 pub(crate) fn pieces(payload: &[u8]) -> usize {
     number_of(payload) % 5 % 3
 }
@@ -72,29 +72,29 @@ pub(crate) fn fails(payload: &[u8]) -> bool {
     number_of(payload) % 11 == 7
 }
 
-/// What a worker sends with the end of a job.
+/// The body of a job's WORK_COMPLETE.
 pub(crate) fn last_piece(payload: &[u8]) -> Vec<u8> {
     [b"done:", payload].concat()
 }
 
-/// All that a client gets for a job that does not fail.
+/// All data that a client gets for a job that does not fail.
 fn result(payload: &[u8]) -> Vec<u8> {
     [payload.repeat(pieces(payload)), last_piece(payload)].concat()
 }
 
-/// One begin of a job.
+/// One run of a job by a worker.
 #[derive(Clone, Debug)]
-struct Begin {
+struct JobRun {
     link: LinkId,
     at_us: u64,
     /// Whether the end was reported.
     is_done: bool,
     function: usize,
-    /// The submission whose payload it had.
+    /// The submission in its payload.
     number: usize,
 }
 
-/// A job that a server has accepted and not handed out.
+/// A job that a server has accepted and not assigned.
 #[derive(Debug)]
 struct Waiting {
     function: Vec<u8>,
@@ -104,38 +104,38 @@ struct Waiting {
     is_delayed: bool,
 }
 
-/// The books.
+/// Records of a simulation, and the first violation of a rule.
 #[derive(Debug, Default)]
-pub(crate) struct Books {
+pub(crate) struct Checker {
     submissions: Vec<Submission>,
     by_unique: BTreeMap<(usize, String), Vec<usize>>,
-    /// Handles of background jobs that were acknowledged.
+    /// Handles of acknowledged background jobs.
     acknowledged: BTreeMap<Vec<u8>, usize>,
-    begins: BTreeMap<Vec<u8>, Vec<Begin>>,
-    /// Handles of jobs whose attempts were used up.
+    runs: BTreeMap<Vec<u8>, Vec<JobRun>>,
+    /// Handles of jobs that failed because their attempts were exhausted.
     pub(crate) given_up: BTreeSet<Vec<u8>>,
-    /// Lives of servers that ended by a crash, as they stand in handles.
+    /// Handle prefixes of server processes that crashed.
     pub(crate) crashed: BTreeSet<String>,
-    /// Functions that a worker took back at some time: its server gives running jobs of
-    /// them to others, also when the words for that were long on their way.
-    pub(crate) taken_back: BTreeSet<usize>,
-    /// By server, where nothing breaks.
+    /// Functions that a worker has ever withdrawn. Its server then hands the worker's
+    /// running jobs to others, even if CANT_DO arrives late.
+    pub(crate) withdrawn: BTreeSet<usize>,
+    /// Jobs by server; only without faults.
     waiting: BTreeMap<usize, Vec<Waiting>>,
     failure: Option<Failure>,
-    /// Whether anything breaks.
+    /// Whether the script has faults.
     has_faults: bool,
-    /// Jobs that were begun, and calls that returned.
+    /// Number of job runs, and of calls that returned.
     pub(crate) jobs: u64,
     pub(crate) calls: u64,
 }
 
-impl Books {
-    /// Empty books of a simulation in which something breaks, or nothing.
-    pub(crate) fn new(has_faults: bool) -> Books {
-        Books { has_faults, ..Books::default() }
+impl Checker {
+    /// A checker for a script with or without faults.
+    pub(crate) fn new(has_faults: bool) -> Checker {
+        Checker { has_faults, ..Checker::default() }
     }
 
-    /// Notes that a rule is broken. The first one stays.
+    /// Records the violation of a rule. The first one is kept.
     pub(crate) fn fail(&mut self, rule: &'static str, text: String) {
         self.failure.get_or_insert(Failure { rule, text, steps: 0 });
     }
@@ -144,7 +144,7 @@ impl Books {
         self.failure.as_ref()
     }
 
-    /// Enters a new submission.
+    /// Records a submission; returns its number.
     pub(crate) fn submit(
         &mut self,
         function: usize,
@@ -154,7 +154,8 @@ impl Books {
         bytes: usize,
     ) -> usize {
         let number = self.submissions.len();
-        // One for each priority: a job keeps the priority that it began with.
+        // One unique for each priority: a submission that joins a job does not change the
+        // job's priority.
         let unique = match shared_unique {
             Some(shared) => format!("shared{shared}p{priority}"),
             None => format!("u{number}p{priority}"),
@@ -174,15 +175,15 @@ impl Books {
         number
     }
 
-    /// Notes that a submission is for later.
+    /// Records that a submission is delayed.
     pub(crate) fn delay(&mut self, number: usize, due_s: u64) {
         self.submissions[number].due_s = Some(due_s);
     }
 
-    /// A call has ended in another way than with what it asked for.
-    pub(crate) fn disappoint(&mut self, what: &str) {
+    /// Records that a call failed, which is a violation if the script has no faults.
+    pub(crate) fn fail_unless_faults(&mut self, what: &str) {
         if !self.has_faults {
-            self.fail("call", format!("{what}, though nothing breaks"));
+            self.fail("call", format!("{what}, but the script has no faults"));
         }
     }
 
@@ -190,14 +191,14 @@ impl Books {
         &self.submissions[number]
     }
 
-    /// A server has said that it has a background job.
+    /// Records the acknowledgement of a background job.
     pub(crate) fn acknowledge(&mut self, handle: &[u8], number: usize) {
         if self.submissions[number].background {
             self.acknowledged.insert(handle.to_vec(), number);
         }
     }
 
-    /// A call that waited for a job's result has got it.
+    /// Checks the result of a foreground job.
     pub(crate) fn answer(&mut self, number: usize, got: &[u8], failed: bool) {
         let submission = &self.submissions[number];
         let key = (submission.function, submission.unique.clone());
@@ -207,8 +208,8 @@ impl Books {
             match failed {
                 true => fails(payload) || !self.given_up.is_empty(),
                 false if is_alone && !self.has_faults => !fails(payload) && got == result(payload),
-                // A worker may have been lost after some pieces; another begins anew.
-                // A submission that joins a running job misses what has been sent.
+                // If a worker was lost after some WORK_DATA, another starts from the beginning.
+                // A submission that joins a running job misses the data sent before.
                 false if joined == number => !fails(payload) && got.ends_with(&result(payload)),
                 false => !fails(payload) && got.ends_with(&last_piece(payload)),
             }
@@ -225,7 +226,8 @@ impl Books {
         }
     }
 
-    /// A worker begins a job. `excuse` says why the begin before it may not have counted.
+    /// Records that a worker starts a job. `excuse` returns whether the previous run, on this
+    /// connection and of this function, may have been lost.
     pub(crate) fn begin(
         &mut self,
         handle: &[u8],
@@ -241,28 +243,28 @@ impl Books {
         if known.is_none_or(|known| known.payload != payload || known.function != function) {
             self.fail("result", format!("job {shown} has a payload that was not submitted"));
         }
-        self.check_begin(handle, number_of(payload), at_us);
-        let (is_taken_back, has_faults) = (self.taken_back.contains(&function), self.has_faults);
-        let begins = self.begins.entry(handle.to_vec()).or_default();
-        let unexplained = begins
+        self.check_run(handle, number_of(payload), at_us);
+        let (is_withdrawn, has_faults) = (self.withdrawn.contains(&function), self.has_faults);
+        let runs = self.runs.entry(handle.to_vec()).or_default();
+        let unexplained = runs
             .last()
-            .filter(|last| !has_faults || !is_taken_back && !excuse(last.link, last.function));
+            .filter(|last| !has_faults || !is_withdrawn && !excuse(last.link, last.function));
         let text = unexplained.map(|last| {
             format!(
-                "job {shown} begins at {at_us}; its worker on {:?} began it at {}, done: {}",
+                "job {shown} starts at {at_us}; a worker on {:?} started it at {}, done: {}",
                 last.link, last.at_us, last.is_done
             )
         });
         let number = number_of(payload);
-        begins.push(Begin { link, at_us, is_done: false, function, number });
+        runs.push(JobRun { link, at_us, is_done: false, function, number });
         if let Some(text) = text {
             self.fail("twice", text);
         }
     }
 
-    /// A submission is one job, unless a client had to send it again; and a job for later
-    /// waits for its time.
-    fn check_begin(&mut self, handle: &[u8], number: usize, at_us: u64) {
+    /// Checks that a submission is one job, unless its client had to send it again, and that
+    /// a delayed job is not run too early.
+    fn check_run(&mut self, handle: &[u8], number: usize, at_us: u64) {
         let Some(submission) = self.submissions.get_mut(number) else { return };
         submission.handles.insert(handle.to_vec());
         let (count, due_s) = (submission.handles.len(), submission.due_s);
@@ -273,36 +275,35 @@ impl Books {
             self.fail("twice", format!("submission {number} has become {count} jobs"));
         }
         if due_s.is_some_and(|due_s| EPOCH_S + at_us / 1_000_000 < due_s) {
-            self.fail("order", format!("submission {number} begins at {at_us}, before its time"));
+            self.fail("order", format!("submission {number} runs at {at_us}, before it is due"));
         }
     }
 
-    /// A worker has reported the end of a job that it had from this connection.
+    /// Records that a worker has reported the end of a job on this connection.
     pub(crate) fn end(&mut self, handle: &[u8], link: LinkId) {
-        let begins = self.begins.get_mut(handle);
-        let theirs = begins.and_then(|all| all.iter_mut().rfind(|begin| begin.link == link));
-        if let Some(begin) = theirs {
-            begin.is_done = true;
+        let runs = self.runs.get_mut(handle);
+        if let Some(run) = runs.and_then(|all| all.iter_mut().rfind(|run| run.link == link)) {
+            run.is_done = true;
         }
     }
 
-    /// Compares what a server did in a turn with the order in which it should.
-    pub(crate) fn check_order(&mut self, server: usize, turn: u64, deeds: &[Deed]) {
+    /// Checks the order in which a server has assigned jobs in a turn.
+    pub(crate) fn check_order(&mut self, server: usize, turn: u64, events: &[ServerEvent]) {
         let mut text = None;
         let waiting = self.waiting.entry(server).or_default();
-        for deed in deeds {
-            match deed {
-                Deed::Accepted { function, unique, due } => {
+        for event in events {
+            match event {
+                ServerEvent::Accepted { function, unique, due } => {
                     // A submission with a shared unique may have joined a running job.
                     if unique.starts_with(b"shared") {
                         continue;
                     }
                     let priority = usize::from(unique.last().map_or(1, |digit| digit - b'0'));
                     let (function, unique) = (function.clone(), unique.clone());
-                    let is_delayed = *due > 0;
+                    let is_delayed = due.is_some();
                     waiting.push(Waiting { function, unique, priority, turn, is_delayed });
                 }
-                Deed::Assigned { function, unique, is_late } => {
+                ServerEvent::Assigned { function, unique, is_late } => {
                     let mut all = waiting.iter();
                     let found = all.position(|w| w.function == *function && w.unique == *unique);
                     let Some(at) = found else { continue };
@@ -319,7 +320,7 @@ impl Books {
                     if let Some(passed) = waiting.iter().find(before) {
                         let name = |w: &Waiting| String::from_utf8_lossy(&w.unique).into_owned();
                         let (given, passed) = (name(&given), name(passed));
-                        text = Some(format!("{given} is handed out before {passed}"));
+                        text = Some(format!("{given} is assigned before {passed}"));
                     }
                 }
             }
@@ -329,13 +330,12 @@ impl Books {
         }
     }
 
-    /// Whether every acknowledged background job was done.
+    /// Checks that every acknowledged background job was done.
     pub(crate) fn check_acknowledged(&mut self) {
         let lost = self.acknowledged.iter().find(|(handle, number)| {
-            let begins = self.begins.get(*handle);
-            let begins = begins.map_or(&[][..], |begins| begins);
-            let is_done =
-                begins.iter().any(|begin| begin.is_done && self.is_job_of(begin, **number));
+            let runs = self.runs.get(*handle);
+            let runs = runs.map_or(&[][..], |runs| runs);
+            let is_done = runs.iter().any(|run| run.is_done && self.is_job_of(run, **number));
             !is_done && !self.given_up.contains(*handle) && !self.is_of_crashed(handle)
         });
         if let Some((handle, number)) = lost {
@@ -347,9 +347,9 @@ impl Books {
         }
     }
 
-    /// Whether a submission may have become, or joined, the job that was begun.
-    fn is_job_of(&self, begin: &Begin, number: usize) -> bool {
-        let (wanted, found) = (&self.submissions[number], &self.submissions[begin.number]);
+    /// Whether a submission may have created, or joined, the job of this run.
+    fn is_job_of(&self, run: &JobRun, number: usize) -> bool {
+        let (wanted, found) = (&self.submissions[number], &self.submissions[run.number]);
         wanted.function == found.function && wanted.unique == found.unique
     }
 
@@ -359,7 +359,7 @@ impl Books {
     }
 }
 
-/// Questions on one connection whose answers a server may hold, and since when.
+/// Times of the requests on one connection whose replies a server may hold.
 #[derive(Debug, Default)]
 pub(crate) struct HeldReplies {
     grabs: VecDeque<u64>,
@@ -375,17 +375,17 @@ impl HeldReplies {
         self.submissions.push_back(at_us);
     }
 
-    /// Since when the oldest GRAB_JOB, and the oldest submission, have no answer.
+    /// Times of the oldest grab and the oldest submission without a reply.
     pub(crate) fn oldest(&self) -> (Option<u64>, Option<u64>) {
         (self.grabs.front().copied(), self.submissions.front().copied())
     }
 
-    /// How long the answer to GRAB_JOB took.
+    /// Records the reply to a grab; returns how long it took.
     pub(crate) fn job_or_none(&mut self, at_us: u64) -> u64 {
         self.grabs.pop_front().map_or(0, |since| at_us - since)
     }
 
-    /// How long JOB_CREATED took.
+    /// Records a JOB_CREATED; returns how long it took.
     pub(crate) fn acknowledged(&mut self, at_us: u64) -> u64 {
         self.submissions.pop_front().map_or(0, |since| at_us - since)
     }

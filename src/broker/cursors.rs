@@ -1,0 +1,206 @@
+//! Cursors over all connections, functions or jobs. A cursor returns one item per call
+//! and holds no borrow between calls, so a long list can be written in pieces while the
+//! broker serves packets. An item that exists from the first call to the last is returned
+//! exactly once; an item that is added or removed meanwhile may be missing.
+//!
+//! Must not: change anything.
+
+use std::collections::VecDeque;
+
+use super::buckets::{BUCKETS, Hash};
+use super::connection::WorkerState;
+use super::function::{Function, Rank};
+use super::job::Job;
+use super::slab::{Id, Key};
+use super::view::{ConnectionView, FunctionView, JobView};
+use super::{Broker, ConnectionKey};
+
+/// Bytes of a payload that count when a job with the unique "-" is put in the order of
+/// [`JobOrder::ByUnique`].
+const HASHED_PAYLOAD_BYTES_MAX: usize = 64 << 10;
+
+/// The result of moving a cursor.
+pub enum CursorStep<T> {
+    /// The next item.
+    Item(T),
+    /// No item at this step; the next call may return one.
+    Skip,
+    /// The end: every item was returned.
+    End,
+}
+
+impl<T> CursorStep<T> {
+    /// Converts the item, if any.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> CursorStep<U> {
+        match self {
+            CursorStep::Item(item) => CursorStep::Item(convert(item)),
+            CursorStep::Skip => CursorStep::Skip,
+            CursorStep::End => CursorStep::End,
+        }
+    }
+}
+
+/// A cursor over all connections, the newest first.
+pub struct ConnectionCursor {
+    /// Connections not returned yet, the newest last.
+    left: Vec<ConnectionKey>,
+}
+
+impl ConnectionCursor {
+    /// A cursor over the connections that exist now.
+    pub fn new(broker: &Broker) -> ConnectionCursor {
+        let mut all: Vec<_> = broker.connections.iter().map(|(id, c)| (c.number, id)).collect();
+        all.sort_unstable();
+        ConnectionCursor { left: all.into_iter().map(|(_, id)| broker.key(id)).collect() }
+    }
+
+    /// Moves to the next connection.
+    pub fn next<'a>(&mut self, broker: &'a Broker) -> CursorStep<ConnectionView<'a>> {
+        let Some(key) = self.left.pop() else { return CursorStep::End };
+        let Some(id) = broker.connections.find(key) else { return CursorStep::Skip };
+        let connection = &broker.connections[id];
+        let abilities = connection.abilities.iter(&broker.abilities);
+        let name = |ability| &*broker.functions[broker.abilities[ability].function].name;
+        CursorStep::Item(ConnectionView {
+            peer: broker.peer(id),
+            functions: abilities.map(name).collect(),
+            sleeping: connection.state == WorkerState::Sleeping,
+            running: connection.running.len() as usize,
+            waiting: connection.waiters.len() as usize,
+        })
+    }
+}
+
+/// A cursor over all functions, in the original's order.
+#[derive(Default)]
+pub struct FunctionCursor {
+    /// Rank of the function returned last.
+    last: Option<Rank>,
+}
+
+impl FunctionCursor {
+    /// Moves to the next function.
+    pub fn next<'a>(&mut self, broker: &'a Broker) -> CursorStep<FunctionView<&'a [u8]>> {
+        let Some(function) = broker.functions.after(self.last) else { return CursorStep::End };
+        self.last = Some(function.rank);
+        CursorStep::Item(broker.view_function(function))
+    }
+}
+
+/// A cursor over jobs, in the order of their places in memory.
+#[derive(Default)]
+pub struct JobCursor {
+    /// The next place in the slab of jobs.
+    place: usize,
+    /// The function whose jobs are returned; `None` for the jobs of all functions,
+    /// `Some(None)` for a function that does not exist.
+    only: Option<Option<Key<Function>>>,
+}
+
+impl JobCursor {
+    /// A cursor over the jobs of one function.
+    pub fn of_function(broker: &Broker, name: &[u8]) -> JobCursor {
+        let found = broker.functions.find(name).map(|id| broker.functions.key(id));
+        JobCursor { place: 0, only: Some(found) }
+    }
+
+    /// Moves to the next job.
+    pub fn next<'a>(&mut self, broker: &'a Broker) -> CursorStep<JobView<'a>> {
+        self.next_id(broker).map(|id| broker.view_job(id))
+    }
+
+    fn next_id(&mut self, broker: &Broker) -> CursorStep<Id<Job>> {
+        let function = self.only.map(|key| key.and_then(|key| broker.functions.find_key(key)));
+        if function == Some(None) {
+            return CursorStep::End;
+        }
+        let Some(id) = broker.jobs.first_from(self.place) else { return CursorStep::End };
+        self.place = id.index() + 1;
+        match function {
+            Some(function) if Some(broker.jobs[id].function) != function => CursorStep::Skip,
+            _ => CursorStep::Item(id),
+        }
+    }
+}
+
+/// The order of an [`OrderedJobCursor`]: that of one of the original's hash tables.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum JobOrder {
+    /// The original's table of jobs by handle.
+    ByHandle,
+    /// The original's table of jobs by unique; for the unique "-" the payload is hashed.
+    ByUnique,
+}
+
+/// A cursor over all jobs in the order of one of the original's hash tables: by bucket,
+/// within a bucket the newest first.
+pub struct OrderedJobCursor {
+    order: JobOrder,
+    /// Finds all jobs before the first is returned.
+    search: JobCursor,
+    is_sorted: bool,
+    /// The jobs of each bucket that has not been reached.
+    buckets: VecDeque<Vec<(u32, Key<Job>)>>,
+    /// The jobs of the current bucket that were not returned yet, the newest last.
+    current: Vec<(u32, Key<Job>)>,
+}
+
+impl OrderedJobCursor {
+    /// A cursor before its first job.
+    pub fn new(order: JobOrder) -> OrderedJobCursor {
+        OrderedJobCursor {
+            order,
+            search: JobCursor::default(),
+            is_sorted: false,
+            buckets: vec![Vec::new(); BUCKETS as usize].into(),
+            current: Vec::new(),
+        }
+    }
+
+    /// Moves to the next job. While jobs are being sorted into buckets, each call sorts
+    /// one job and returns [`CursorStep::Skip`].
+    pub fn next<'a>(&mut self, broker: &'a Broker) -> CursorStep<JobView<'a>> {
+        if self.is_sorted {
+            return self.next_sorted(broker);
+        }
+        match self.search.next_id(broker) {
+            CursorStep::Item(id) => {
+                let job = &broker.jobs[id];
+                let hash = match (self.order, job.unique()) {
+                    (JobOrder::ByHandle, _) => Hash::default().with(&broker.jobs.handle(id)),
+                    (JobOrder::ByUnique, b"-") => {
+                        let payload = job.payload();
+                        Hash::default()
+                            .with(&payload[..payload.len().min(HASHED_PAYLOAD_BYTES_MAX)])
+                    }
+                    (JobOrder::ByUnique, unique) => Hash::default().with(unique),
+                };
+                let bucket = &mut self.buckets[usize::from(hash.bucket())];
+                bucket.push((job.number, broker.jobs.key(id)));
+            }
+            CursorStep::Skip => {}
+            CursorStep::End => {
+                self.is_sorted = true;
+                self.buckets.retain(|bucket| !bucket.is_empty());
+            }
+        }
+        CursorStep::Skip
+    }
+
+    fn next_sorted<'a>(&mut self, broker: &'a Broker) -> CursorStep<JobView<'a>> {
+        if let Some((_, key)) = self.current.pop() {
+            return match broker.jobs.find(key) {
+                Some(id) => CursorStep::Item(broker.view_job(id)),
+                None => CursorStep::Skip,
+            };
+        }
+        match self.buckets.pop_front() {
+            Some(bucket) => {
+                self.current = bucket;
+                self.current.sort_unstable();
+                CursorStep::Skip
+            }
+            None => CursorStep::End,
+        }
+    }
+}
