@@ -24,9 +24,6 @@ mod lifecycle;
 mod list;
 mod long_poll;
 mod numbers;
-#[cfg(test)]
-#[path = "../../tests/support/random.rs"]
-mod random;
 mod recount;
 mod slab;
 #[cfg(test)]

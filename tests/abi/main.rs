@@ -3,13 +3,10 @@
 //!
 //! Each belief becomes one `_Static_assert`, with the number that Rust has.
 
-#[path = "support/compile.rs"]
-mod compile;
-
-use compile::{compile, have, have_original_headers};
 use gearman::capi::types::*;
 use gearman::protocol::command::TABLE;
 use gearman::protocol::limits;
+use gearman_test_support::compile::{compile, have, have_original_headers};
 use std::mem::offset_of;
 
 /// Enumerators that the original got after the version which distributions have.
@@ -117,7 +114,7 @@ fn program(beliefs: impl Iterator<Item = String>) -> String {
 #[test]
 fn our_headers_agree_with_rust() {
     let source = program(layouts().into_iter().chain(values()));
-    let ours = format!("-I{}", compile::include().display());
+    let ours = format!("-I{}", gearman_test_support::compile::include().display());
     for compiler in ["gcc", "clang"].into_iter().filter(|compiler| have(compiler)) {
         compile(compiler, &["-x", "c", "-std=c11", "-fsyntax-only", &ours], &source).unwrap();
     }
@@ -128,7 +125,7 @@ fn our_headers_agree_with_rust() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn our_headers_agree_with_rust_on_aarch64() {
-    let ours = format!("-I{}", compile::include().display());
+    let ours = format!("-I{}", gearman_test_support::compile::include().display());
     let args = [
         "--target=aarch64-linux-gnu",
         "-isystem/usr/include/x86_64-linux-gnu",

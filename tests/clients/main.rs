@@ -5,22 +5,21 @@
 //! Every script also runs on the original, where it is installed, and must say
 //! the same there: what a package cannot do is no matter of the server.
 
-#[allow(dead_code, reason = "the other tests use the rest")]
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{OWN_GEARMAND, Server};
 
-const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
+use gearman_test_support::normalise::difference;
+use gearman_test_support::outcome::finish;
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand, repository, target_dir};
+use gearman_test_support::requirements::{have_file, skip};
+use gearman_test_support::server::Server;
 
 /// Seconds that a story may take on a busy machine.
 const PATIENCE: u64 = 120;
 
 /// Where `tests/run.sh` puts what does not come from the distribution.
 fn tools() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
-    target.join("tools")
+    target_dir().join("tools")
 }
 
 /// Runs a script with two servers; what it printed.
@@ -28,11 +27,11 @@ fn play(gearmand: &str, name: &str, command: &[&str], more: &[&str]) -> String {
     let servers = [Server::start(gearmand), Server::start(gearmand)];
     let mut process = Command::new(command[0]);
     process.args(&command[1..]);
-    process.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name));
+    process.arg(repository().join("tests/clients").join(name));
     process.args(servers.iter().map(|server| server.port.to_string())).args(more);
     process.env("NODE_PATH", tools().join("node/node_modules")).stdin(Stdio::null());
     // A full stop would be the end of the name of the file for the output.
-    let outcome = support::finish(process, &name.replace('.', "-"), PATIENCE);
+    let outcome = finish(process, &name.replace('.', "-"), PATIENCE);
     outcome.assert_ended_well(&format!("{name} with {gearmand}"));
     outcome.stdout
 }
@@ -40,10 +39,10 @@ fn play(gearmand: &str, name: &str, command: &[&str], more: &[&str]) -> String {
 /// Plays a story on ours and on the original: both must come to `expected`.
 fn story(package: &Path, name: &str, command: &[&str], more: &[&str], expected: &str) {
     if !package.exists() {
-        println!("skipped: {} is missing: tests/run.sh installs it", package.display());
+        skip(&format!("{} is missing: tests/run.sh installs it", package.display()));
         return;
     }
-    let own = OWN_GEARMAND.expect("this test is built with the server");
+    let own = own_gearmand().expect("this test is built with the server");
     assert_eq!(play(own, name, command, more), expected, "ours is on the left");
     if Path::new(ORIGINAL_GEARMAND).exists() {
         let theirs = play(ORIGINAL_GEARMAND, name, command, more);
@@ -183,8 +182,8 @@ fn gearadmin_of_the_distribution() {
         "--status",
     ];
     const GEARADMIN: &str = "/usr/bin/gearadmin";
-    if !Path::new(GEARADMIN).exists() || !Path::new(ORIGINAL_GEARMAND).exists() {
-        println!("skipped: install gearman-tools and gearman-job-server");
+    if !have_file(GEARADMIN, "gearman-tools") || !have_file(ORIGINAL_GEARMAND, "gearman-job-server")
+    {
         return;
     }
     let tell = |gearmand: &str| {
@@ -192,15 +191,15 @@ fn gearadmin_of_the_distribution() {
         let run = |tool: &str, arguments: &[&str]| {
             let mut process = Command::new(tool);
             process.args(["-h", "127.0.0.1", "-p", &server.port.to_string()]).args(arguments);
-            let outcome = support::finish(process, "gearadmin", PATIENCE);
+            let outcome = finish(process, "gearadmin", PATIENCE);
             let code = outcome.status.and_then(|status| status.code());
             format!("{arguments:?} {code:?}\n{}{}", outcome.stdout, outcome.stderr)
         };
         let queued = run("/usr/bin/gearman", &["-b", "-v", "-u", "unique", "-f", "abd", "x"]);
         COMMANDS.iter().fold(queued, |told, command| told + &run(GEARADMIN, &[command]))
     };
-    let own = OWN_GEARMAND.expect("this test is built with the server");
-    if let Some(difference) = support::difference(&tell(ORIGINAL_GEARMAND), &tell(own)) {
+    let own = own_gearmand().expect("this test is built with the server");
+    if let Some(difference) = difference(&tell(ORIGINAL_GEARMAND), &tell(own)) {
         panic!("{difference}");
     }
 }

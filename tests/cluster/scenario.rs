@@ -213,7 +213,7 @@ fn packet(
 #[cfg(test)]
 mod tests {
     use super::run;
-    use crate::random::Random;
+    use gearman_test_support::random::Random;
 
     /// Scenarios of at most this many bytes, and how many of them.
     const LENGTH: usize = 400;

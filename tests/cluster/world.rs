@@ -15,10 +15,10 @@ use gearman_session::Settings;
 use crate::books::{Books, Failure};
 use crate::client::ClientActor;
 use crate::network::{Network, Shared};
-use crate::random::Random;
 use crate::script::{FUNCTIONS, Plan, Script, Timed};
 use crate::server::Server;
 use crate::worker::WorkerActor;
+use gearman_test_support::random::Random;
 
 /// Microseconds within which everything has to be done once nothing breaks any more.
 const SETTLE_US: u64 = 120_000_000;

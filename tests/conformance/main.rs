@@ -1,25 +1,25 @@
 //! The C programs of `tests/c`, each run on the distribution's libgearman and on ours: what they
 //! print must be the same, or what `PROGRAM.differs` says.
 
-#[allow(dead_code, reason = "the other tests use the rest")]
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use support::{Checker, Library, OWN_GEARMAND, Outcome, trial};
+use gearman_test_support::library::{Library, own_library};
+use gearman_test_support::normalise::{difference, normalise};
+use gearman_test_support::outcome::Outcome;
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand, repository};
+use gearman_test_support::programs::{self, Checker, trial};
+use gearman_test_support::requirements::{have_program, skip};
 
 /// The programs as a consumer of the library.
 const CONSUMER: &str = "C and C++ programs built on the original's headers";
 
-const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
-
 /// Returns true, and says why, when the peers of a program are not installed.
 fn skipped(program: &str) -> bool {
-    match support::missing_peer_of(program) {
+    match programs::missing_peer_of(program) {
         Some(reason) => {
-            println!("skipped: {reason}");
+            skip(&reason);
             true
         }
         None => false,
@@ -28,15 +28,15 @@ fn skipped(program: &str) -> bool {
 
 /// What ours has to print: what the original prints, or what `PROGRAM.differs` says.
 fn wanted(program: &str) -> String {
-    support::meant_to_differ(program).unwrap_or_else(|| {
-        let original = support::run(program, Library::Original, ORIGINAL_GEARMAND, Checker::None);
+    programs::meant_to_differ(program).unwrap_or_else(|| {
+        let original = programs::run(program, Library::Original, ORIGINAL_GEARMAND, Checker::None);
         original.assert_ended_well(&format!("{program} on the original"));
         original.stdout
     })
 }
 
 fn assert_as_wanted(program: &str, wanted: &str, ours: &Outcome) {
-    if let Some(difference) = support::difference(wanted, &ours.stdout) {
+    if let Some(difference) = difference(wanted, &ours.stdout) {
         panic!("{program} prints something else {difference}stderr:\n{}", ours.stderr);
     }
     ours.assert_ended_well(program);
@@ -49,7 +49,7 @@ fn same_as_original(program: &str) {
     }
     let wanted = wanted(program);
     trial(CONSUMER, Library::Ours.how(), "`tests/c`, the original's job server", || {
-        let ours = support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
+        let ours = programs::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
         assert_as_wanted(program, &wanted, &ours);
     });
 }
@@ -59,13 +59,13 @@ fn with_own_server(program: &str) {
     if skipped(program) {
         return;
     }
-    let Some(gearmand) = OWN_GEARMAND else {
-        println!("skipped: the package is built without its job server");
+    let Some(gearmand) = own_gearmand() else {
+        skip("the package is built without its job server");
         return;
     };
     let wanted = wanted(program);
     trial(CONSUMER, Library::Ours.how(), "`tests/c`, our job server", || {
-        let ours = support::run(program, Library::Ours, gearmand, Checker::None);
+        let ours = programs::run(program, Library::Ours, gearmand, Checker::None);
         assert_as_wanted(program, &wanted, &ours);
     });
 }
@@ -75,11 +75,10 @@ fn without_memory_errors(program: &str) {
     if skipped(program) {
         return;
     }
-    if !support::has_valgrind() {
-        println!("skipped: valgrind is not installed");
+    if !have_program("valgrind", &["--version"]) {
         return;
     }
-    support::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::Memcheck)
+    programs::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::Memcheck)
         .assert_ended_well(&format!("{program} under valgrind"));
 }
 
@@ -235,7 +234,7 @@ programs! {
 
 #[test]
 fn no_program_is_forgotten() {
-    assert_eq!(support::programs_in_dir(), PROGRAMS);
+    assert_eq!(programs::programs_in_dir(), PROGRAMS);
 }
 
 /// Each name of the ledger is used by a program other than the one that only passes NULL: linked,
@@ -246,22 +245,22 @@ fn every_function_is_called() {
         return;
     }
     let counts = |program: &&&str| {
-        **program != "null_arguments" && support::missing_peer_of(program).is_none()
+        **program != "null_arguments" && programs::missing_peer_of(program).is_none()
     };
     let mut used = BTreeSet::new();
     for program in PROGRAMS.iter().filter(counts) {
         let output = Command::new("nm")
             .args(["--dynamic", "--undefined-only", "--format=just-symbols"])
-            .arg(support::compiled(program))
+            .arg(programs::compiled(program))
             .output()
             .expect("nm starts");
         assert!(output.status.success());
         used.extend(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned));
-        let source = fs::read_to_string(support::source(program)).expect("the source");
+        let source = fs::read_to_string(programs::source(program)).expect("the source");
         let looked_up = source.split("dlsym(RTLD_DEFAULT, \"").skip(1);
         used.extend(looked_up.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
     }
-    let ledger = concat!(env!("CARGO_MANIFEST_DIR"), "/bindings/c/symbols.txt");
+    let ledger = repository().join("bindings/c/symbols.txt");
     let ledger = fs::read_to_string(ledger).expect("the ledger of names");
     let (original, _ours) = ledger.split_once("# Ours:").expect("two blocks of names");
     let unused: Vec<_> = original
@@ -279,9 +278,9 @@ fn preloaded_library_is_the_only_one() {
         return;
     }
     let outcome =
-        support::run("loaded_library", Library::Preloaded, ORIGINAL_GEARMAND, Checker::None);
+        programs::run("loaded_library", Library::Preloaded, ORIGINAL_GEARMAND, Checker::None);
     outcome.assert_ended_well("loaded_library");
-    let own = fs::canonicalize(support::own_library()).expect("the library's path");
+    let own = fs::canonicalize(own_library()).expect("the library's path");
     assert_eq!(outcome.stderr.lines().collect::<Vec<_>>(), [own.to_str().expect("UTF-8")]);
     assert!(outcome.stdout.contains("libgearman files mapped: 1\n"), "{}", outcome.stdout);
 }
@@ -291,7 +290,7 @@ fn normalising_replaces_what_changes() {
     let text = "f(GEARMAN_TIMEOUT) late -> libgearman/a.cc:12: pid(345) H:a-b.c:7, H:: 127.0.0.1:80\n\
                 0a1b2c3d-0000-1111-2222-333344445555 xH:a:1 -> nowhere";
     assert_eq!(
-        support::normalise(text),
+        normalise(text),
         "f(GEARMAN_TIMEOUT) late -> FILE:LINE: pid(PID) HANDLE, H:: 127.0.0.1:PORT\n\
          UUID xH:a:1 -> nowhere"
     );

@@ -6,40 +6,13 @@
 //! or `servers`). The target `broker` has its short
 //! run in `tests/cluster/scenario.rs`.
 
-#[path = "fuzz/bodies.rs"]
-mod bodies;
+pub mod bodies;
 
 use gearman::protocol::{Command, Header, Magic};
+use gearman_test_support::random::Random;
 
 /// Inputs per target.
 const RUNS: u64 = 200_000;
-
-/// A generator of its own (splitmix64), so that input N is the same for ever.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Below `limit`, and small numbers more often than large ones.
-    fn small(&mut self, limit: u64) -> usize {
-        let limit = 1 + self.next() % limit;
-        (self.next() % limit) as usize
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.next().is_multiple_of(n)
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[(self.next() % from.len() as u64) as usize]
-    }
-}
 
 /// Runs a body on generated input; a failure names the input.
 fn run(body: fn(&[u8]), generate: fn(&mut Random, &mut Vec<u8>)) {
@@ -61,10 +34,10 @@ fn some_packets(random: &mut Random, out: &mut Vec<u8>) {
         // A few have arguments as long as the limit and longer.
         let size = if random.one_in(500) { 8000 + random.small(400) } else { random.small(60) };
         for _ in 0..size {
-            let byte = random.next();
+            let byte = random.bits();
             payload.push(if byte.is_multiple_of(8) { 0 } else { byte as u8 });
         }
-        let magic = *random.pick(&[Magic::Request, Magic::Response]);
+        let magic = random.pick(&[Magic::Request, Magic::Response]);
         let number = random.small(48) as u32;
         let command = Command::from_number(number).unwrap_or(Command::EchoReq);
         let mut length = payload.len() as u32;
@@ -72,7 +45,7 @@ fn some_packets(random: &mut Random, out: &mut Vec<u8>) {
             length = length.wrapping_add(random.small(9) as u32).wrapping_sub(4);
         }
         if random.one_in(50) {
-            length = random.next() as u32;
+            length = random.bits() as u32;
         }
         let mut head = Header { magic, command, length }.bytes();
         if random.one_in(10) {
@@ -85,7 +58,7 @@ fn some_packets(random: &mut Random, out: &mut Vec<u8>) {
         out.extend_from_slice(&payload);
     }
     if random.one_in(3) {
-        out.truncate(random.small(out.len() as u64 + 1));
+        out.truncate(random.small(out.len() + 1));
     }
 }
 
@@ -98,7 +71,7 @@ fn some_words(random: &mut Random, out: &mut Vec<u8>) {
         out.resize(8000 + random.small(400), b'x');
     }
     for _ in 0..random.small(40) {
-        out.extend_from_slice(random.pick::<&[u8]>(&WORDS));
+        out.extend_from_slice(random.pick(&WORDS));
     }
 }
 
@@ -125,7 +98,7 @@ fn some_servers(random: &mut Random, out: &mut Vec<u8>) {
         out.resize(random.small(3000), b'h');
     }
     for _ in 0..random.small(12) {
-        out.extend_from_slice(random.pick::<&[u8]>(&PARTS));
+        out.extend_from_slice(random.pick(&PARTS));
     }
 }
 

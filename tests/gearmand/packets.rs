@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::net::Shutdown;
 
-use super::random::Random;
 use super::support::*;
+use gearman_test_support::random::Random;
 
 #[test]
 fn a_job_goes_from_client_to_worker_and_back() {

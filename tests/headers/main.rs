@@ -2,12 +2,9 @@
 //!
 //! `GEARMAN_UPDATE_HEADERS=1 cargo test --test headers` writes them anew.
 
-#[path = "support/compile.rs"]
-mod compile;
-#[path = "headers/generate.rs"]
 mod generate;
 
-use compile::{compile, have, have_original_headers};
+use gearman_test_support::compile::{compile, have, have_original_headers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +25,7 @@ const BODILESS: &str = "gearman_worker_shutdown_handle";
 /// The directory of our headers, rewritten first if that is asked for.
 fn include() -> PathBuf {
     static UPDATE: Once = Once::new();
-    let include = compile::include();
+    let include = gearman_test_support::compile::include();
     UPDATE.call_once(|| {
         if std::env::var_os("GEARMAN_UPDATE_HEADERS").is_none() {
             return;

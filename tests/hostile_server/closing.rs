@@ -1,9 +1,9 @@
 //! Servers that close, reset, or send in pieces.
 
-use crate::hostile::client::{Client, Code};
-use crate::hostile::never_hangs;
-use crate::hostile::operation::Operation;
-use crate::hostile::server::Server;
+use crate::client::{Client, Code};
+use crate::never_hangs;
+use crate::operation::Operation;
+use gearman_test_support::scripted::job_server::Server;
 
 #[test]
 fn an_answer_that_comes_byte_by_byte_is_understood() {

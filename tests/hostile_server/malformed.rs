@@ -1,11 +1,11 @@
 //! Servers that send what is no packet: it ends the connection with a code that
 //! says why.
 
-use crate::hostile::client::{Client, Code};
-use crate::hostile::never_hangs;
-use crate::hostile::operation::Operation;
-use crate::hostile::packets::{Command, HANDLE, all, created, misfit, raw};
-use crate::hostile::server::Server;
+use crate::client::{Client, Code};
+use crate::never_hangs;
+use crate::operation::Operation;
+use gearman_test_support::scripted::job_server::Server;
+use gearman_test_support::scripted::packets::{Command, HANDLE, all, created, misfit, raw};
 
 /// Answers the first request of every operation with `bytes`, on a connection
 /// that stays open, and expects `code` of all of them.

@@ -1,11 +1,11 @@
 //! Servers that send right packets at the wrong time: too early, twice, for
 //! somebody else, or mixed up.
 
-use crate::hostile::client::{Client, Code, Event};
-use crate::hostile::never_hangs;
-use crate::hostile::operation::Operation;
-use crate::hostile::packets::*;
-use crate::hostile::server::Server;
+use crate::client::{Client, Code, Event};
+use crate::never_hangs;
+use crate::operation::Operation;
+use gearman_test_support::scripted::job_server::Server;
+use gearman_test_support::scripted::packets::*;
 
 /// Packets that no client asks for, or that are for a job it does not know.
 fn for_nobody() -> Vec<(&'static str, Vec<u8>)> {

@@ -1,11 +1,11 @@
 //! How jobs end: failures, exceptions and empty results in every spelling, and
 //! requests that a server refuses.
 
-use crate::hostile::client::{Client, Code, Event};
-use crate::hostile::never_hangs;
-use crate::hostile::operation::Operation;
-use crate::hostile::packets::*;
-use crate::hostile::server::Server;
+use crate::client::{Client, Code, Event};
+use crate::never_hangs;
+use crate::operation::Operation;
+use gearman_test_support::scripted::job_server::Server;
+use gearman_test_support::scripted::packets::*;
 
 /// What `do` and `execute` return when the job's packets are these.
 fn outcomes(packets: &[Vec<u8>]) -> [Result<Vec<u8>, Code>; 2] {

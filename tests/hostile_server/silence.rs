@@ -1,9 +1,9 @@
 //! Servers that do not answer, do not read, do not accept, or are gone.
 
-use crate::hostile::client::{Client, Code, Event};
-use crate::hostile::operation::Operation;
-use crate::hostile::server::{Server, closed_port};
-use crate::hostile::{for_each_at_once, never_hangs};
+use crate::client::{Client, Code, Event};
+use crate::operation::Operation;
+use crate::{for_each_at_once, never_hangs};
+use gearman_test_support::scripted::job_server::{Server, closed_port};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Barrier};
@@ -242,7 +242,7 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
     never_hangs(|| {
         // Talks for as long as there is a client, about a job of its own.
         let talking = Server::new(|mut peer| {
-            use crate::hostile::packets::{HANDLE, created, data};
+            use gearman_test_support::scripted::packets::{HANDLE, created, data};
             if peer.next().is_some() {
                 peer.say(&created(HANDLE));
                 while peer.say(&data(HANDLE, b".")) {

@@ -1,9 +1,9 @@
 //! Servers on a Unix socket: the same ways to misbehave end in the same codes.
 
-use crate::hostile::client::{Client, Code};
-use crate::hostile::never_hangs;
-use crate::hostile::operation::Operation;
-use crate::hostile::server::{Peer, Server, fresh_path};
+use crate::client::{Client, Code};
+use crate::never_hangs;
+use crate::operation::Operation;
+use gearman_test_support::scripted::job_server::{Peer, Server, fresh_path};
 
 /// Makes every call at a server whose first connection follows `script`, which gets
 /// the right answer.

@@ -1,9 +1,9 @@
 //! Servers that answer workers in pieces, in the wrong order, or with nonsense.
 
-use crate::hostile::never_hangs;
-use crate::hostile::packets::*;
-use crate::hostile::server::Server;
-use crate::hostile::worker::{Code, Seen, Worker};
+use crate::never_hangs;
+use crate::worker::{Code, Seen, Worker};
+use gearman_test_support::scripted::job_server::Server;
+use gearman_test_support::scripted::packets::*;
 
 const WORKLOAD: &[u8] = b"work to\0do";
 

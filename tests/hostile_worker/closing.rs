@@ -1,10 +1,10 @@
 //! Servers that workers lose: closed and reset at every byte, and while a result
 //! is being sent.
 
-use crate::hostile::packets::*;
-use crate::hostile::server::Server;
-use crate::hostile::worker::{Code, Worker};
-use crate::hostile::{for_each_at_once, never_hangs};
+use crate::worker::{Code, Worker};
+use crate::{for_each_at_once, never_hangs};
+use gearman_test_support::scripted::job_server::Server;
+use gearman_test_support::scripted::packets::*;
 use std::sync::{Arc, Barrier};
 
 fn job() -> Vec<u8> {

@@ -1,10 +1,10 @@
 //! Servers that keep workers waiting: late answers, no answers, results that
 //! nobody reads; and forks.
 
-use crate::hostile::packets::*;
-use crate::hostile::server::{Server, closed_port};
-use crate::hostile::worker::{Code, Worker};
-use crate::hostile::{for_each_at_once, never_hangs};
+use crate::worker::{Code, Worker};
+use crate::{for_each_at_once, never_hangs};
+use gearman_test_support::scripted::job_server::{Server, closed_port};
+use gearman_test_support::scripted::packets::*;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 

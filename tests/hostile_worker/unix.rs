@@ -1,9 +1,9 @@
 //! Workers at a server on a Unix socket.
 
-use crate::hostile::never_hangs;
-use crate::hostile::packets::*;
-use crate::hostile::server::Server;
-use crate::hostile::worker::{Code, Worker};
+use crate::never_hangs;
+use crate::worker::{Code, Worker};
+use gearman_test_support::scripted::job_server::Server;
+use gearman_test_support::scripted::packets::*;
 
 fn job() -> Vec<u8> {
     assign_uniq(HANDLE, b"f", b"unique", b"workload")

@@ -1,7 +1,10 @@
 //! The original's `gearman` tool as client and as worker, with ours preloaded.
 
-use crate::support::{self, Library, put_on, trial};
 use crate::{World, have, same_on};
+use gearman_test_support::library::{Library, put_on};
+use gearman_test_support::normalise::normalise;
+use gearman_test_support::outcome::{Outcome, finish};
+use gearman_test_support::programs::trial;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -37,7 +40,7 @@ impl World {
     fn run(&self, args: &[&str], input: &[u8]) -> String {
         let mut command = self.gearman(args);
         command.stdin(File::open(file(input)).expect("the input can be read"));
-        told(args, &support::finish(command, "gearman", PATIENCE))
+        told(args, &finish(command, "gearman", PATIENCE))
     }
 
     /// Starts a worker that does so many jobs. `args` name function and command.
@@ -47,14 +50,14 @@ impl World {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         Worker(thread::spawn(move || {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            told(&args, &support::finish(command, "gearman-w", PATIENCE))
+            told(&args, &finish(command, "gearman-w", PATIENCE))
         }))
     }
 }
 
-fn told(args: &[&str], outcome: &support::Outcome) -> String {
+fn told(args: &[&str], outcome: &Outcome) -> String {
     let code = outcome.status.and_then(|status| status.code());
-    let stderr = support::normalise(&outcome.stderr);
+    let stderr = normalise(&outcome.stderr);
     format!("gearman {args:?}: {code:?}\n{}--\n{stderr}--\n", outcome.stdout)
 }
 

@@ -2,22 +2,16 @@
 //! `gearman` tool, and PHP with its Gearman extension. What they print must be
 //! what they print on the original.
 
-#[path = "peers/command_line.rs"]
 mod command_line;
-#[path = "peers/mapped.rs"]
 mod mapped;
-#[path = "peers/php.rs"]
 mod php;
-#[path = "peers/php_fpm.rs"]
 mod php_fpm;
-#[allow(dead_code, reason = "the other tests use the rest")]
-mod support;
 
-use std::path::Path;
-use support::{Library, OWN_GEARMAND, Server};
-
-/// The original's job server.
-const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
+use gearman_test_support::library::Library;
+use gearman_test_support::normalise::difference;
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand};
+use gearman_test_support::requirements::have_file;
+use gearman_test_support::server::Server;
 
 /// A library, and the job servers to use it with.
 struct World {
@@ -33,13 +27,9 @@ impl World {
     }
 }
 
-/// Whether these files are there; says what to install when they are not.
+/// Whether all these files, each of a Debian package, exist; skips if not.
 fn have(files: &[(&str, &str)]) -> bool {
-    let missing = files.iter().find(|(file, _)| !Path::new(file).exists());
-    if let Some((file, package)) = missing {
-        println!("skipped: {file} is missing: install {package}");
-    }
-    missing.is_none()
+    files.iter().all(|(file, package)| have_file(file, package))
 }
 
 /// What a story gives on the original; then every one of `libraries` has to give
@@ -57,9 +47,9 @@ fn same_on(libraries: &[Library], story: impl Fn(&World) -> String) {
 /// A story of the original's library and ours of the job servers has to give
 /// `wanted`.
 fn serves_the_original(wanted: &str, story: impl Fn(&World) -> String) {
-    let Some(gearmand) = OWN_GEARMAND else { return };
+    let Some(gearmand) = own_gearmand() else { return };
     let got = story(&World::new(Library::Original, gearmand));
-    if let Some(difference) = support::difference(wanted, &got) {
+    if let Some(difference) = difference(wanted, &got) {
         panic!("the original with {gearmand}: {difference}");
     }
 }
@@ -67,10 +57,10 @@ fn serves_the_original(wanted: &str, story: impl Fn(&World) -> String) {
 /// A story has to give `wanted` on every one of `libraries`, with the original's
 /// job server and with ours.
 fn gives_on(libraries: &[Library], wanted: &str, story: impl Fn(&World) -> String) {
-    for gearmand in [Some(ORIGINAL_GEARMAND), OWN_GEARMAND].into_iter().flatten() {
+    for gearmand in [Some(ORIGINAL_GEARMAND), own_gearmand()].into_iter().flatten() {
         for &library in libraries {
             let got = story(&World::new(library, gearmand));
-            if let Some(difference) = support::difference(wanted, &got) {
+            if let Some(difference) = difference(wanted, &got) {
                 panic!("{library:?} with {gearmand}: {difference}");
             }
         }

@@ -1,19 +1,13 @@
 //! What ships: the files that an installation gives, the names that they export,
 //! and programs that build against them.
 
-#[path = "shipped/examples.rs"]
 mod examples;
-#[path = "shipped/installed.rs"]
 mod installed;
-#[path = "shipped/perl_xs.rs"]
 mod perl_xs;
-#[path = "shipped/php_extension.rs"]
 mod php_extension;
-#[allow(dead_code, reason = "the other tests use the rest")]
-mod support;
-#[path = "shipped/zero_retries.rs"]
 mod zero_retries;
 
+use gearman_test_support::requirements::have_program;
 use installed::*;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -114,7 +108,7 @@ fn install_sh_gives_every_file() {
 
 #[test]
 fn pkg_config_builds_a_program_both_ways() {
-    if !have("pkg-config", &["--version"]) {
+    if !have_program("pkg-config", &["--version"]) {
         return;
     }
     let directory = fresh("program");
@@ -142,7 +136,7 @@ fn pkg_config_builds_a_program_both_ways() {
 }
 
 /// Passes and gets structs of every size by value, uses a callback, and prints.
-const PROGRAM: &str = include_str!("shipped/program.c");
+const PROGRAM: &str = include_str!("program.c");
 
 #[test]
 fn the_shared_library_leaves_nothing_behind_when_it_is_unloaded() {
@@ -200,7 +194,7 @@ int main(void)
 
 #[test]
 fn cargo_c_gives_the_same_tree() {
-    if !have(&cargo(), &["cinstall", "--version"]) {
+    if !have_program(&cargo(), &["cinstall", "--version"]) {
         return;
     }
     let destdir = fresh("cargo-c");

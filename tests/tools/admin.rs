@@ -1,7 +1,8 @@
 //! `gearadmin`: what is shared is printed as the original prints it, and the rest.
 
 use crate::processes::*;
-use crate::support::{Server, normalise};
+use gearman_test_support::normalise::normalise;
+use gearman_test_support::server::Server;
 
 fn admin(server: &Server, args: &[&str]) -> Done {
     run(
@@ -17,7 +18,7 @@ fn original(server: &Server, args: &[&str]) -> Done {
 
 /// Plays a story with each server if the original tool is there to compare with.
 fn beside_the_original(story: impl Fn(&Server)) {
-    if have(ORIGINAL_GEARADMIN, "gearman-tools") {
+    if have_file(ORIGINAL_GEARADMIN, "gearman-tools") {
         with_each_server(story);
     }
 }

@@ -1,8 +1,9 @@
 //! A client: what is submitted, and what is printed.
 
 use crate::processes::*;
-use crate::support::{Server, normalise};
 use gearman::engine::worker::Report;
+use gearman_test_support::normalise::normalise;
+use gearman_test_support::server::Server;
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

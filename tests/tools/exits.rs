@@ -1,7 +1,7 @@
 //! Exit codes, for scripts.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 use std::net::TcpListener;
 
 /// Runs `gearman` and expects a code, and a complaint with something in it.

@@ -1,7 +1,7 @@
 //! The lines that talks and manuals print, as they are printed.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Naming servers: `-h`, `-p`, lists, addresses, paths and the environment.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::process::Command;
@@ -67,7 +67,7 @@ fn the_environment_names_servers() {
 #[test]
 fn an_ipv6_address_stands_in_brackets() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
-        println!("skipped: this machine has no IPv6");
+        skip("this machine has no IPv6");
         return;
     };
     let port = listener.local_addr().expect("an address").port();

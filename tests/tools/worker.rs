@@ -1,8 +1,8 @@
 //! A worker: commands, their output, counting, and ending.
 
 use crate::processes::*;
-use crate::support::Server;
 use gearman::engine::worker::Report;
+use gearman_test_support::server::Server;
 use std::fs;
 
 /// Submits a job and waits for it.

@@ -76,7 +76,7 @@ impl EmptyGrabs {
 mod tests {
     use super::super::{GRAB_HOLD_MS_DEFAULT, HITS_BEFORE_PREDICTION};
     use super::*;
-    use crate::random::Random;
+    use gearman_test_support::random::Random;
 
     const HOLD_MS: u64 = GRAB_HOLD_MS_DEFAULT;
 

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::delayed::{GRAB_HOLD_MS_DEFAULT, PREDICTION_LIFETIME_MS};
-use crate::random::Random;
+use gearman_test_support::random::Random;
 
 /// The longest that a job takes, in milliseconds.
 const JOB_MS_MAX: u64 = 2;

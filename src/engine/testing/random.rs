@@ -3,24 +3,12 @@
 //! Must not: be used for secrets.
 
 use super::{Peer, packets};
-pub(crate) use crate::random::Random;
+pub(crate) use gearman_test_support::random::Random;
 use std::fmt::{Debug, Formatter, Result as Written};
 use std::time::Duration;
 
 /// How many scripts are compared.
 pub(crate) const SEEDS: u64 = 3_000;
-
-impl Random {
-    /// True once in `times`.
-    pub(crate) fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of some values.
-    pub(crate) fn pick<V: Clone>(&mut self, values: &[V]) -> V {
-        values[self.below(values.len())].clone()
-    }
-}
 
 /// What a peer does with an answer of its own making.
 #[derive(Clone)]

@@ -12,23 +12,13 @@
 //! the server's own processor time is counted; the load's stands beside it,
 //! because on a machine with few cores they get in each other's way.
 
-#[path = "gearmand/cases.rs"]
 mod cases;
-#[path = "gearmand/crowd.rs"]
 mod crowd;
-#[path = "gearmand/delays.rs"]
 mod delays;
-#[path = "gearmand/load.rs"]
 mod load;
-#[path = "../support/random.rs"]
-mod random;
-#[path = "gearmand/relay.rs"]
 mod relay;
-#[path = "gearmand/report.rs"]
 mod report;
-#[path = "gearmand/server.rs"]
 mod server;
-#[path = "gearmand/soak.rs"]
 mod soak;
 
 use cases::{CASES, Case, Scale};

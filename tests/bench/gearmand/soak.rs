@@ -19,8 +19,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::load::*;
-use super::random::Random;
 use super::server::{Kind, Server, ask_list};
+use gearman_test_support::random::Random;
 
 const CLIENTS: usize = 200;
 const WORKERS: usize = 200;
@@ -32,15 +32,13 @@ const STATUS_LIMIT: Duration = Duration::from_secs(2);
 /// How long the last jobs may take when nobody leaves any more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-impl Random {
-    /// Mostly small, some large, and now and then larger than any buffer.
-    fn size(&mut self) -> usize {
-        match self.below(100) {
-            0 => self.below(1 << 20),
-            1..10 => self.below(64 << 10),
-            10..20 => 0,
-            _ => self.below(1000),
-        }
+/// Mostly small, some large, and now and then larger than any buffer.
+fn random_size(random: &mut Random) -> usize {
+    match random.below(100) {
+        0 => random.below(1 << 20),
+        1..10 => random.below(64 << 10),
+        10..20 => 0,
+        _ => random.below(1000),
     }
 }
 
@@ -264,7 +262,7 @@ impl Soak {
         if !self.lively {
             return;
         }
-        let (number, size) = (self.jobs.len() as u64, self.random.size());
+        let (number, size) = (self.jobs.len() as u64, random_size(&mut self.random));
         let background = self.random.below(4) == 0;
         self.jobs.push(Entry { size, background, ..Entry::default() });
         let mut payload = number.to_be_bytes().to_vec();

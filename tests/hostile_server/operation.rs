@@ -1,8 +1,8 @@
 //! Every call of a client that talks to a server, behind one face, so that each
 //! way of misbehaving can be tried on all of them.
 
-use super::client::{Client, Code, Event};
-use super::packets::{self, HANDLE, all};
+use crate::client::{Client, Code, Event};
+use gearman_test_support::scripted::packets::{self, HANDLE, all};
 
 /// A call, with the answer that it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,14 +128,14 @@ impl Operation {
     }
 }
 
-fn free(client: &mut Client, added: super::client::Added) {
+fn free(client: &mut Client, added: crate::client::Added) {
     // SAFETY: a task of this client, live until here.
     unsafe { gearman::capi::client_tasks::gearman_client_task_free_all(client.raw()) };
     drop(added);
 }
 
 #[track_caller]
-fn assert_done(code: Code, added: &super::client::Added) {
+fn assert_done(code: Code, added: &crate::client::Added) {
     if code == Code::SUCCESS {
         assert_eq!(added.events().last(), Some(&Event::Complete(b"done".to_vec())));
     }

@@ -5,7 +5,7 @@
 //! is gone, and everything ends when the [`Server`] is dropped.
 
 use super::packets::{self, Command};
-use gearman::protocol::packet::{Decoded, decode};
+use gearman_protocol::packet::{Decoded, decode};
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::io::{Read, Write};
@@ -18,16 +18,18 @@ use std::thread::{self, JoinHandle};
 
 /// What a client asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub struct Request {
     /// [`Command::Text`] for a line.
-    pub(crate) command: Command,
-    pub(crate) args: Vec<Vec<u8>>,
+    pub command: Command,
+    /// The arguments before the body.
+    pub args: Vec<Vec<u8>>,
     /// The body, or the line.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Request {
-    pub(crate) fn is_grab(&self) -> bool {
+    /// Whether a worker asks for a job.
+    pub fn is_grab(&self) -> bool {
         matches!(self.command, Command::GrabJob | Command::GrabJobUniq | Command::GrabJobAll)
     }
 }
@@ -39,9 +41,9 @@ type Open = Arc<Mutex<HashMap<usize, TcpStream>>>;
 type Asked = Arc<Mutex<Vec<Request>>>;
 
 /// One connection, as a script sees it.
-pub(crate) struct Peer {
+pub struct Peer {
     /// How many connections there were before this one.
-    pub(crate) number: usize,
+    pub number: usize,
     stream: TcpStream,
     received: Vec<u8>,
     jobs: usize,
@@ -51,7 +53,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// The next request; none when the client is gone.
-    pub(crate) fn next(&mut self) -> Option<Request> {
+    pub fn next(&mut self) -> Option<Request> {
         loop {
             if let Some(request) = self.buffered() {
                 self.asked.lock().unwrap().push(request.clone());
@@ -80,7 +82,7 @@ impl Peer {
     }
 
     /// The next request for a job, after whatever else a worker has to say.
-    pub(crate) fn next_grab(&mut self) -> Option<Request> {
+    pub fn next_grab(&mut self) -> Option<Request> {
         loop {
             let request = self.next()?;
             if request.is_grab() {
@@ -91,12 +93,12 @@ impl Peer {
 
     /// Sends bytes. Returns whether the client is still there, which most scripts
     /// need not know.
-    pub(crate) fn say(&mut self, bytes: &[u8]) -> bool {
+    pub fn say(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
     /// Sends each byte in a segment of its own.
-    pub(crate) fn say_byte_by_byte(&mut self, bytes: &[u8]) {
+    pub fn say_byte_by_byte(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.say(&[*byte]);
         }
@@ -104,7 +106,7 @@ impl Peer {
 
     /// Answers like a right server until the client is gone. A foreground job's
     /// result is its workload.
-    pub(crate) fn serve(&mut self) {
+    pub fn serve(&mut self) {
         while let Some(request) = self.next() {
             let answer = self.right_answer(&request);
             self.say(&answer);
@@ -112,7 +114,7 @@ impl Peer {
     }
 
     /// What a right server answers.
-    pub(crate) fn right_answer(&mut self, request: &Request) -> Vec<u8> {
+    pub fn right_answer(&mut self, request: &Request) -> Vec<u8> {
         match request.command {
             Command::SubmitJob
             | Command::SubmitJobHigh
@@ -149,12 +151,12 @@ impl Peer {
     }
 
     /// Receives part of what the client sends.
-    pub(crate) fn receive_some(&mut self) {
+    pub fn receive_some(&mut self) {
         let _ = self.stream.read(&mut [0; 1000]);
     }
 
     /// Waits until the client is gone, and reads nothing that it sends.
-    pub(crate) fn ignore(&mut self) {
+    pub fn ignore(&mut self) {
         let mut poll =
             libc::pollfd { fd: self.stream.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
         // SAFETY: `poll` is one entry with a live descriptor.
@@ -162,7 +164,7 @@ impl Peer {
     }
 
     /// Closes the connection with RST.
-    pub(crate) fn reset(self) {
+    pub fn reset(self) {
         let linger = libc::linger { l_onoff: 1, l_linger: 0 };
         // SAFETY: the option's value is a live `linger` of that size.
         let failed = unsafe {
@@ -214,7 +216,7 @@ impl Listener {
 }
 
 /// A path for a Unix socket that nobody has had.
-pub(crate) fn fresh_path() -> CString {
+pub fn fresh_path() -> CString {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let number = LAST.fetch_add(1, Ordering::Relaxed);
     let name = format!("hostile-{}-{number}", std::process::id());
@@ -223,10 +225,11 @@ pub(crate) fn fresh_path() -> CString {
 }
 
 /// A scripted server.
-pub(crate) struct Server {
+pub struct Server {
     /// What a client calls its host: an address, or the path of a Unix socket.
-    pub(crate) host: CString,
-    pub(crate) port: u16,
+    pub host: CString,
+    /// 0 for a Unix socket.
+    pub port: u16,
     listener: Arc<Listener>,
     open: Open,
     asked: Asked,
@@ -235,14 +238,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// Runs `script` for each connection.
-    pub(crate) fn new(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
+    pub fn new(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         Server::on(Listener::Tcp(listener), c"127.0.0.1".into(), port, script)
     }
 
     /// The same on a Unix socket.
-    pub(crate) fn on_unix(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
+    pub fn on_unix(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
         let path = fresh_path();
         let listener = UnixListener::bind(path.to_str().unwrap()).unwrap();
         Server::on(Listener::Unix(listener), path, 0, script)
@@ -263,17 +266,17 @@ impl Server {
     }
 
     /// The script for the first connection; later ones are answered rightly.
-    pub(crate) fn first(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
+    pub fn first(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
         Server::new(move |mut peer| if peer.number == 0 { script(peer) } else { peer.serve() })
     }
 
     /// Answers everything rightly.
-    pub(crate) fn right() -> Server {
+    pub fn right() -> Server {
         Server::new(|mut peer| peer.serve())
     }
 
     /// Answers the first request with these bytes, and all others rightly.
-    pub(crate) fn answering(bytes: Vec<u8>) -> Server {
+    pub fn answering(bytes: Vec<u8>) -> Server {
         Server::first(move |mut peer| {
             if peer.next().is_some() {
                 peer.say(&bytes);
@@ -283,21 +286,21 @@ impl Server {
     }
 
     /// What was asked until now, without what workers say of their functions.
-    pub(crate) fn asked(&self) -> Vec<Request> {
+    pub fn asked(&self) -> Vec<Request> {
         let asked = self.asked.lock().unwrap();
         let told = [Command::CanDo, Command::CantDo, Command::ResetAbilities];
         asked.iter().filter(|request| !told.contains(&request.command)).cloned().collect()
     }
 
     /// The results that workers have sent until now, as (handle, result).
-    pub(crate) fn results(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub fn results(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let asked = self.asked();
         let results = asked.into_iter().filter(|request| request.command == Command::WorkComplete);
         results.map(|mut request| (request.args.remove(0), request.body)).collect()
     }
 
     /// How many connections are open.
-    pub(crate) fn connections(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.open.lock().unwrap().len()
     }
 }
@@ -341,6 +344,6 @@ impl Drop for Server {
 }
 
 /// A port that nothing listens on.
-pub(crate) fn closed_port() -> u16 {
+pub fn closed_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

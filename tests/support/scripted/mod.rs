@@ -1,14 +1,10 @@
-//! What tests with a scripted job server share: the server, its packets, the C
-//! APIs called from Rust, and guards against hanging and against panics that the
-//! library keeps to itself.
+//! A scripted job server, its packets, and guards against a test that hangs and against
+//! panics that the library catches.
+//!
+//! Must not: call the library.
 
-#![allow(dead_code, reason = "each test program uses a part")]
-
-pub(crate) mod client;
-pub(crate) mod operation;
-pub(crate) mod packets;
-pub(crate) mod server;
-pub(crate) mod worker;
+pub mod job_server;
+pub mod packets;
 
 use std::cell::RefCell;
 use std::panic;
@@ -16,8 +12,8 @@ use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// Far beyond what any of these tests takes: only a hang reaches it.
-const FOR_EVER: Duration = Duration::from_secs(60);
+/// Time after which a test counts as hanging, far above what any of them takes.
+const HANG_TIMEOUT: Duration = Duration::from_secs(60);
 
 thread_local! {
     /// Where the library panicked on this thread.
@@ -25,11 +21,12 @@ thread_local! {
 }
 
 /// Runs a test, and fails when the library panicked: it turns panics into codes.
-fn never_panics(test: impl FnOnce()) {
+/// `install_hook` installs the library's panic hook, which prints nothing; it must be there
+/// before the one that records panics.
+fn never_panics(install_hook: fn(), test: impl FnOnce()) {
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
-        // The library's own hook, which says nothing, has to be there before ours.
-        gearman::capi::guard::prepare();
+        install_hook();
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if let Some(place) = info.location().filter(|place| place.file().starts_with("src/")) {
@@ -43,31 +40,33 @@ fn never_panics(test: impl FnOnce()) {
     assert!(panics.is_empty(), "the library panicked at {panics:?}");
 }
 
-/// Runs a test in a thread of its own, and fails when it hangs.
+/// Runs a test in a thread of its own, and fails when it hangs or when the library panics.
 #[track_caller]
-pub(crate) fn never_hangs(test: impl FnOnce() + Send + 'static) {
+pub fn never_hangs(install_hook: fn(), test: impl FnOnce() + Send + 'static) {
     let (done, waiting) = mpsc::channel();
     let runner = thread::spawn(move || {
-        let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| never_panics(test)));
+        let test = panic::AssertUnwindSafe(|| never_panics(install_hook, test));
+        let outcome = panic::catch_unwind(test);
         let _ = done.send(());
         outcome
     });
-    assert!(waiting.recv_timeout(FOR_EVER).is_ok(), "it hangs");
+    assert!(waiting.recv_timeout(HANG_TIMEOUT).is_ok(), "the test hangs");
     if let Ok(Err(panic)) = runner.join() {
         panic::resume_unwind(panic);
     }
 }
 
-/// Tries every case in a thread of its own: most of the time they wait.
+/// Runs every case in a thread of its own, all at once: most of the time they wait.
 #[track_caller]
-pub(crate) fn for_each_at_once<T: Send>(
+pub fn for_each_at_once<T: Send>(
+    install_hook: fn(),
     cases: impl IntoIterator<Item = T>,
     test: impl Fn(T) + Send + Sync,
 ) {
     thread::scope(|scope| {
         let test = &test;
         for case in cases {
-            scope.spawn(move || never_panics(|| test(case)));
+            scope.spawn(move || never_panics(install_hook, || test(case)));
         }
     });
 }
