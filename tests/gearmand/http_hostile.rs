@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::http_support::*;
+use super::support::*;
 
 const BACKGROUND: &str = "X-Gearman-Background: true";
 
@@ -137,12 +138,12 @@ fn a_result_that_nobody_reads_is_bounded() {
         http.running(post("/f", &["X-Gearman-Stream: true"], b"x"));
     let piece = vec![b'p'; 1_000_000];
     for _ in 0..64 {
-        worker.send(&report(28, &handle, &piece));
+        worker.send(&report(WorkData, &handle, &piece));
     }
     worker.settle();
     is_well(&http);
     // It was given up, and its response breaks off.
-    worker.send(&report(13, &handle, b""));
+    worker.send(&report(WorkComplete, &handle, b""));
     let response = client.read();
     assert!(response.is_broken && response.body.len() < 64 * piece.len());
 }

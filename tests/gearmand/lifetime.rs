@@ -134,7 +134,7 @@ fn what_cannot_be_done_is_refused_by_name() {
 fn the_log_tells_of_connections_and_of_accepted_jobs() {
     let server = Server::start(&[]);
     let mut client = server.connect();
-    client.ask(&request(18, &["f", "u", "x"]), &response(8, &["H:t:1"]));
+    client.ask(&request(SubmitJobBg, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
     let address = client.stream.local_addr().expect("an address");
     server.wait_for_line(&format!("Accepted connection from {address}"));
     server.wait_for_line("accepted,f,u,0");
@@ -146,15 +146,15 @@ fn the_log_tells_of_connections_and_of_accepted_jobs() {
 fn options_of_the_broker_reach_it() {
     let server = Server::start(&["-j", "1", "-w", "1", "--exceptions", "-t", "8", "-R"]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    client.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
     drop(worker);
-    client.expect(&response(14, &["H:t:1"]));
+    client.expect(&response(WorkFail, &["H:t:1"]));
     let mut worker = server.connect();
-    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:2"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:2", "f", "x"]));
-    worker.send(&request(25, &["H:t:2", "boo"]));
-    client.expect(&response(25, &["H:t:2", "boo"]));
+    client.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:2"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:2", "f", "x"]));
+    worker.send(&request(WorkException, &["H:t:2", "boo"]));
+    client.expect(&response(WorkException, &["H:t:2", "boo"]));
 }

@@ -27,11 +27,17 @@ fn figures_follow_the_jobs() {
     let (mut client, mut worker) = (http.server.connect(), http.worker("f"));
     for number in 1..=5 {
         let handle = format!("H:t:{number}");
-        client.ask(&request(18, &["f", "", "x"]), &response(8, &[handle]));
+        client.ask(&request(SubmitJobBg, &["f", "", "x"]), &response(JobCreated, &[handle]));
     }
-    client.ask(&request(36, &["g", "", "4000000000", "x"]), &response(8, &["H:t:6"]));
+    client.ask(
+        &request(SubmitJobEpoch, &["g", "", "4000000000", "x"]),
+        &response(JobCreated, &["H:t:6"]),
+    );
     let handles = [(); 3].map(|()| take(&mut worker).0);
-    worker.send(&report(13, &handles[0], b"")).send(&request(14, &[&handles[1]])).settle();
+    worker
+        .send(&report(WorkComplete, &handles[0], b""))
+        .send(&request(WorkFail, &[&handles[1]]))
+        .settle();
     client.ask(b"pause function g\n", b"OK\r\n");
     let all = scrape(&http);
     for (series, value) in [

@@ -39,7 +39,7 @@ fn the_configuration_file_has_the_options_that_the_command_line_has_not() {
     command.args(["--config-file", &file, "--verbose", "info"]);
     let server = Server::run(command);
     let mut peer = server.connect();
-    peer.ask(&request(18, &["f", "", ""]), &response(8, &["H:config:1"]));
+    peer.ask(&request(SubmitJobBg, &["f", "", ""]), &response(JobCreated, &["H:config:1"]));
     peer.ask(b"verbose\n", b"OK INFO\n");
     let port = fs::read_to_string(&port_file).expect("a quoted path is one word");
     assert_eq!(port.trim(), server.address.port().to_string());

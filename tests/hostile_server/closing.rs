@@ -10,7 +10,7 @@ fn an_answer_that_comes_byte_by_byte_is_understood() {
     never_hangs(|| {
         for operation in Operation::ALL {
             let server = Server::new(move |mut peer| {
-                if peer.next().is_some() {
+                if peer.receive().is_some() {
                     peer.say_byte_by_byte(&operation.answer());
                     peer.serve();
                 }
@@ -30,7 +30,7 @@ fn a_connection_closed_at_any_byte_of_the_answer_is_lost() {
             for cut in 0..answer.len() {
                 let part = answer[..cut].to_vec();
                 let server = Server::first(move |mut peer| {
-                    if peer.next().is_some() {
+                    if peer.receive().is_some() {
                         peer.say(&part);
                     }
                 });
@@ -51,7 +51,7 @@ fn a_connection_reset_at_any_byte_of_the_answer_is_lost() {
             for cut in 0..answer.len() {
                 let part = answer[..cut].to_vec();
                 let server = Server::first(move |mut peer| {
-                    if peer.next().is_some() {
+                    if peer.receive().is_some() {
                         peer.say(&part);
                         peer.reset();
                     }

@@ -6,6 +6,7 @@ use crate::never_hangs;
 use crate::operation::Operation;
 use gearman_test_support::scripted::job_server::Server;
 use gearman_test_support::scripted::packets::{Command, HANDLE, all, created, misfit, raw};
+use gearman_test_support::wire::UNKNOWN_COMMANDS;
 
 /// Answers the first request of every operation with `bytes`, on a connection
 /// that stays open, and expects `code` of all of them.
@@ -21,7 +22,7 @@ fn assert_end(operations: &[Operation], bytes: &[u8], code: Code) {
         for operation in operations {
             let bytes = bytes.clone();
             let server = Server::first(move |mut peer| {
-                if peer.next().is_some() {
+                if peer.receive().is_some() {
                     peer.say(&bytes);
                     peer.ignore();
                 }
@@ -79,7 +80,7 @@ fn a_line_of_text_without_end_is_an_invalid_packet() {
 
 #[test]
 fn a_command_number_beyond_the_last_is_an_invalid_command() {
-    for number in [43, 1000, 0x7fff_ffff, u32::MAX] {
+    for number in UNKNOWN_COMMANDS {
         assert_all_end(&raw(number, 0, b""), Code::INVALID_COMMAND);
     }
 }
@@ -177,7 +178,7 @@ fn a_declared_result_of_4_gib_costs_no_memory_until_it_comes() {
                 payload.extend_from_slice(b"\0and no more");
                 let huge = raw(command.number(), u32::MAX - 1, &payload);
                 let server = Server::first(move |mut peer| {
-                    if peer.next().is_some() {
+                    if peer.receive().is_some() {
                         peer.say(&all(&[created(HANDLE), huge.clone()]));
                     }
                 });
@@ -199,7 +200,7 @@ fn a_declared_body_of_4_gib_for_nobody_is_not_kept() {
             for operation in Operation::ALL {
                 let huge = huge.clone();
                 let server = Server::first(move |mut peer| {
-                    if peer.next().is_some() {
+                    if peer.receive().is_some() {
                         peer.say(&huge);
                     }
                 });

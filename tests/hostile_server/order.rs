@@ -186,7 +186,7 @@ fn a_job_whose_only_result_came_before_job_created_times_out() {
 /// Two jobs on one connection, answered with `bytes` once both have been asked.
 fn two_jobs(bytes: Vec<u8>) -> (Vec<Event>, Vec<Event>) {
     let server = Server::first(move |mut peer| {
-        if peer.next().is_some() && peer.next().is_some() {
+        if peer.receive().is_some() && peer.receive().is_some() {
             peer.say(&bytes);
             peer.serve();
         }

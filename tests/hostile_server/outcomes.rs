@@ -216,7 +216,7 @@ fn an_error_packet_that_names_success_is_no_success() {
 fn one_refused_task_leaves_the_others_to_the_next_run() {
     never_hangs(|| {
         let server = Server::first(|mut peer| {
-            if peer.next().is_some() && peer.next().is_some() {
+            if peer.receive().is_some() && peer.receive().is_some() {
                 peer.say(&all(&[
                     error(b"QUEUE_ERROR", b"full"),
                     created(HANDLE),

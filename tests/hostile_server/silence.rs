@@ -17,10 +17,10 @@ const LIMIT: i32 = 200;
 /// answers both.
 fn late(operation: Operation) -> Server {
     Server::first(move |mut peer| {
-        if peer.next().is_none() {
+        if peer.receive().is_none() {
             return;
         }
-        let Some(second) = peer.next() else { return };
+        let Some(second) = peer.receive() else { return };
         let answer = peer.right_answer(&second);
         peer.say(&operation.answer());
         peer.say(&answer);
@@ -48,11 +48,11 @@ fn a_server_that_stops_in_the_middle_of_its_answer_is_a_timeout() {
             let mut answer = operation.answer();
             let rest = answer.split_off(answer.len() - 1);
             let server = Server::first(move |mut peer| {
-                if peer.next().is_none() {
+                if peer.receive().is_none() {
                     return;
                 }
                 peer.say(&answer);
-                let Some(second) = peer.next() else { return };
+                let Some(second) = peer.receive() else { return };
                 peer.say(&rest);
                 let answer = peer.right_answer(&second);
                 peer.say(&answer);
@@ -243,7 +243,7 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
         // Talks for as long as there is a client, about a job of its own.
         let talking = Server::new(|mut peer| {
             use gearman_test_support::scripted::packets::{HANDLE, created, data};
-            if peer.next().is_some() {
+            if peer.receive().is_some() {
                 peer.say(&created(HANDLE));
                 while peer.say(&data(HANDLE, b".")) {
                     thread::sleep(Duration::from_millis(10));
@@ -286,7 +286,7 @@ fn after_a_reset(operation: Operation, pause: Duration) -> Code {
     let server = {
         let step = step.clone();
         Server::new(move |mut peer| {
-            let Some(request) = peer.next() else { return };
+            let Some(request) = peer.receive() else { return };
             if peer.number > 0 {
                 peer.say(&operation.answer());
                 peer.serve();
@@ -348,13 +348,13 @@ fn a_client_freed_in_a_forked_child_does_not_disturb_its_parent() {
     never_hangs(|| {
         let server = Server::new(|mut peer| {
             let mut first = true;
-            while let Some(request) = peer.next() {
+            while let Some(request) = peer.receive() {
                 let answer = peer.right_answer(&request);
                 if first {
                     // Part of the answer before the fork, the rest after it.
                     first = false;
                     peer.say(&answer[..5]);
-                    let Some(second) = peer.next() else { return };
+                    let Some(second) = peer.receive() else { return };
                     peer.say(&answer[5..]);
                     let answer = peer.right_answer(&second);
                     peer.say(&answer);

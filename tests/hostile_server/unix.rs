@@ -14,7 +14,7 @@ fn assert_all_end(limit: i32, wanted: Code, script: impl Fn(Peer, &[u8]) + Copy 
             let server = Server::on_unix(move |mut peer| {
                 if peer.number > 0 {
                     peer.serve();
-                } else if peer.next().is_some() {
+                } else if peer.receive().is_some() {
                     script(peer, &operation.answer());
                 }
             });
@@ -57,7 +57,7 @@ fn zeros_are_an_invalid_magic() {
 #[test]
 fn a_server_that_does_not_answer_is_a_timeout() {
     assert_all_end(200, Code::TIMEOUT, |mut peer, answer| {
-        if let Some(second) = peer.next() {
+        if let Some(second) = peer.receive() {
             let right = peer.right_answer(&second);
             peer.say(&[answer, &right].concat());
             peer.serve();

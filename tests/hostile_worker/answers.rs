@@ -116,7 +116,7 @@ fn a_job_after_a_wake_up_is_done() {
     never_hangs(|| {
         let server = Server::new(|mut peer| {
             let (mut asleep, mut asked) = (false, 0);
-            while let Some(request) = peer.next() {
+            while let Some(request) = peer.receive() {
                 if request.command == Command::PreSleep {
                     asleep = true;
                     peer.say(&noop());
@@ -234,7 +234,7 @@ fn a_job_for_an_unknown_function_is_given_back() {
                 if peer.next_grab().is_some() {
                     peer.say(&job);
                     // The worker closes the connection, so that the job is free again.
-                    assert!(peer.next().is_none());
+                    assert!(peer.receive().is_none());
                 }
             });
             let mut worker = Worker::of(&[server.port]);

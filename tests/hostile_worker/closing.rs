@@ -61,7 +61,7 @@ fn a_connection_that_ends_while_the_worker_sleeps_is_made_again() {
     never_hangs(|| {
         for reset in [false, true] {
             let server = Server::first(move |mut peer| {
-                while let Some(request) = peer.next() {
+                while let Some(request) = peer.receive() {
                     if request.is_grab() {
                         peer.say(&no_job());
                     } else if request.command == Command::PreSleep {

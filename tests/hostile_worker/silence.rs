@@ -88,7 +88,7 @@ fn a_question_in_the_middle_of_a_job_leaves_the_job_whole() {
                     return;
                 }
                 peer.say(&job()[..cut]);
-                let Some(question) = peer.next() else { return };
+                let Some(question) = peer.receive() else { return };
                 peer.say(&job()[cut..]);
                 let answer = peer.right_answer(&question);
                 peer.say(&answer);
@@ -144,7 +144,7 @@ fn a_server_that_is_not_there_does_not_hold_up_another_one() {
 fn a_server_that_keeps_saying_noop_does_not_prevent_a_timeout() {
     never_hangs(|| {
         let server = Server::new(|mut peer| {
-            while let Some(request) = peer.next() {
+            while let Some(request) = peer.receive() {
                 if request.is_grab() {
                     peer.say(&all(&[noop(), no_job()]));
                 } else if request.command == Command::PreSleep {

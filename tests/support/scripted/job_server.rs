@@ -53,7 +53,7 @@ pub struct Peer {
 
 impl Peer {
     /// The next request; none when the client is gone.
-    pub fn next(&mut self) -> Option<Request> {
+    pub fn receive(&mut self) -> Option<Request> {
         loop {
             if let Some(request) = self.buffered() {
                 self.asked.lock().unwrap().push(request.clone());
@@ -84,7 +84,7 @@ impl Peer {
     /// The next request for a job, after whatever else a worker has to say.
     pub fn next_grab(&mut self) -> Option<Request> {
         loop {
-            let request = self.next()?;
+            let request = self.receive()?;
             if request.is_grab() {
                 return Some(request);
             }
@@ -107,7 +107,7 @@ impl Peer {
     /// Answers like a right server until the client is gone. A foreground job's
     /// result is its workload.
     pub fn serve(&mut self) {
-        while let Some(request) = self.next() {
+        while let Some(request) = self.receive() {
             let answer = self.right_answer(&request);
             self.say(&answer);
         }
@@ -278,7 +278,7 @@ impl Server {
     /// Answers the first request with these bytes, and all others rightly.
     pub fn answering(bytes: Vec<u8>) -> Server {
         Server::first(move |mut peer| {
-            if peer.next().is_some() {
+            if peer.receive().is_some() {
                 peer.say(&bytes);
                 peer.serve();
             }
