@@ -15,23 +15,31 @@ use gearman_test_support::requirements::{have_program, skip};
 /// The programs as a consumer of the library.
 const CONSUMER: &str = "C and C++ programs built on the original's headers";
 
-/// Returns true, and says why, when the peers of a program are not installed.
-fn skipped(program: &str) -> bool {
-    match programs::missing_peer_of(program) {
-        Some(reason) => {
-            skip(&reason);
-            true
-        }
-        None => false,
-    }
+/// Whether a program can be compiled here, and run on the original.
+fn has_peers(program: &str) -> bool {
+    programs::have_original() && programs::can_be_compiled(program)
 }
 
-/// What ours has to print: what the original prints, or what `PROGRAM.differs` says.
-fn wanted(program: &str) -> String {
-    programs::meant_to_differ(program).unwrap_or_else(|| {
-        let original = programs::run(program, Library::Original, ORIGINAL_GEARMAND, Checker::None);
-        original.assert_ended_well(&format!("{program} on the original"));
-        original.stdout
+/// What a program prints on the original. It must be what was recorded, unless
+/// `GEARMAN_RECORD=1` records it.
+fn printed_by_original(program: &str) -> String {
+    let original = programs::run(program, Library::Original, ORIGINAL_GEARMAND, Checker::None);
+    original.assert_ended_well(&format!("{program} on the original"));
+    if std::env::var("GEARMAN_RECORD").is_ok_and(|value| value == "1") {
+        programs::record(program, &original.stdout);
+    } else if let Some(difference) = difference(&recorded(program), &original.stdout) {
+        panic!("the original does not print what tests/c/{program}.expected says {difference}");
+    }
+    original.stdout
+}
+
+/// What was recorded of the original.
+fn recorded(program: &str) -> String {
+    programs::recorded(program).unwrap_or_else(|| {
+        panic!(
+            "no tests/c/{program}.expected: GEARMAN_RECORD=1 cargo test --test conformance \
+             same_as_original::{program}"
+        )
     })
 }
 
@@ -44,26 +52,26 @@ fn assert_as_wanted(program: &str, wanted: &str, ours: &Outcome) {
 
 /// The same binary on both libraries, with the distribution's job server.
 fn same_as_original(program: &str) {
-    if skipped(program) {
+    if !has_peers(program) {
         return;
     }
-    let wanted = wanted(program);
+    let wanted = programs::meant_to_differ(program).unwrap_or_else(|| printed_by_original(program));
     trial(CONSUMER, Library::Ours.how(), "`tests/c`, the original's job server", || {
         let ours = programs::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::None);
         assert_as_wanted(program, &wanted, &ours);
     });
 }
 
-/// Our library with our job server.
+/// Our library with our job server, against what was recorded: needs no original.
 fn with_own_server(program: &str) {
-    if skipped(program) {
+    if !programs::can_be_compiled(program) {
         return;
     }
     let Some(gearmand) = own_gearmand() else {
         skip("the package is built without its job server");
         return;
     };
-    let wanted = wanted(program);
+    let wanted = programs::meant_to_differ(program).unwrap_or_else(|| recorded(program));
     trial(CONSUMER, Library::Ours.how(), "`tests/c`, our job server", || {
         let ours = programs::run(program, Library::Ours, gearmand, Checker::None);
         assert_as_wanted(program, &wanted, &ours);
@@ -72,10 +80,7 @@ fn with_own_server(program: &str) {
 
 /// Our library under valgrind, all processes of the program included.
 fn without_memory_errors(program: &str) {
-    if skipped(program) {
-        return;
-    }
-    if !have_program("valgrind", &["--version"]) {
+    if !has_peers(program) || !have_program("valgrind", &["--version"]) {
         return;
     }
     programs::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::Memcheck)
@@ -241,12 +246,11 @@ fn no_program_is_forgotten() {
 /// or looked up where the original's library lacks it.
 #[test]
 fn every_function_is_called() {
-    if skipped("null_arguments") {
+    if !programs::have_original() {
         return;
     }
-    let counts = |program: &&&str| {
-        **program != "null_arguments" && programs::missing_peer_of(program).is_none()
-    };
+    let counts =
+        |program: &&&str| **program != "null_arguments" && programs::can_be_compiled(program);
     let mut used = BTreeSet::new();
     for program in PROGRAMS.iter().filter(counts) {
         let output = Command::new("nm")
@@ -274,7 +278,7 @@ fn every_function_is_called() {
 /// no other one.
 #[test]
 fn preloaded_library_is_the_only_one() {
-    if skipped("loaded_library") {
+    if !has_peers("loaded_library") {
         return;
     }
     let outcome =

@@ -2,13 +2,11 @@
 
 use gearman_test_support::library::{Library, own_library};
 use gearman_test_support::paths::ORIGINAL_GEARMAND;
-use gearman_test_support::programs::{Checker, missing_peer, run};
-use gearman_test_support::requirements::skip;
+use gearman_test_support::programs::{Checker, can_be_compiled, have_original, run};
 
 #[test]
 fn a_plain_program_maps_only_ours() {
-    if let Some(reason) = missing_peer() {
-        skip(&reason);
+    if !have_original() || !can_be_compiled("loaded_library") {
         return;
     }
     for library in [Library::Ours, Library::Preloaded] {

@@ -9,24 +9,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::SystemTime;
 
-use crate::library::{Library, put_on};
+use crate::library::{Library, own_library_dir, put_on};
 use crate::outcome::{Outcome, finish};
 use crate::paths::{ORIGINAL_GEARMAND, repository, scratch};
+use crate::requirements::{have_file, have_program};
 use crate::server::Server;
 
-/// The installed headers, without which nothing can be compiled.
+/// One of the original's headers, where Debian installs them.
 const ORIGINAL_HEADER: &str = "/usr/include/libgearman/gearman.h";
 
-/// Why the programs cannot run here, if they cannot.
-pub fn missing_peer() -> Option<String> {
-    if !Path::new(ORIGINAL_HEADER).exists() {
-        return Some(format!("{ORIGINAL_HEADER} is missing: install libgearman-dev"));
-    }
-    if !Path::new(ORIGINAL_GEARMAND).exists() {
-        return Some(format!("{ORIGINAL_GEARMAND} is missing: install gearman-job-server"));
-    }
-    None
+/// Whether the original's headers and job server are installed; skips if not.
+pub fn have_original() -> bool {
+    have_file(ORIGINAL_HEADER, "libgearman-dev")
+        && have_file(ORIGINAL_GEARMAND, "gearman-job-server")
 }
 
 /// A library beside libgearman that a program of `tests/c` uses.
@@ -53,13 +50,11 @@ fn companion(program: &str) -> Option<&'static Companion> {
 const MODULES: [(&str, &str); 2] =
     [("broker_module", "broker_module.c"), ("broker_unloaded_at_work", "broker_module.c")];
 
-/// Why this program cannot be compiled here, if it cannot.
-pub fn missing_peer_of(program: &str) -> Option<String> {
-    missing_peer().or_else(|| {
-        let Companion { header, package, .. } =
-            companion(program).filter(|companion| !Path::new(companion.header).exists())?;
-        Some(format!("{header} is missing: install {package}"))
-    })
+/// Whether this program can be compiled here; skips if not.
+pub fn can_be_compiled(program: &str) -> bool {
+    have_program("gcc", &["--version"])
+        && have_program("g++", &["--version"])
+        && companion(program).is_none_or(|library| have_file(library.header, library.package))
 }
 
 /// The directory of the C programs.
@@ -100,40 +95,92 @@ pub fn meant_to_differ_in(directory: &Path, program: &str) -> Option<String> {
     Some(expected.to_owned())
 }
 
-/// Compiles a program, once for all tests of this process; the path of the executable.
+/// What a program prints on the original, as it was recorded in `PROGRAM.expected`.
+pub fn recorded(program: &str) -> Option<String> {
+    fs::read_to_string(recording(program)).ok()
+}
+
+/// Records what a program prints on the original.
+pub fn record(program: &str, output: &str) {
+    fs::write(recording(program), output).expect("tests/c can be written");
+}
+
+fn recording(program: &str) -> PathBuf {
+    programs_dir().join(format!("{program}.expected"))
+}
+
+/// The executable of a program. It is compiled once for all tests of this process, and not at
+/// all if nothing in `tests/c` is newer.
 pub fn compiled(program: &str) -> PathBuf {
     static DONE: Mutex<BTreeMap<String, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
     let cell =
         Arc::clone(DONE.lock().expect("not poisoned").entry(program.to_owned()).or_default());
-    cell.get_or_init(|| compile(program)).clone()
+    cell.get_or_init(|| compile_if_stale(program)).clone()
 }
 
-fn compile(program: &str) -> PathBuf {
-    let source = source(program);
-    let cpp = source.extension().is_some_and(|extension| extension == "cpp");
-    let (compiler, standard) = if cpp { ("g++", "-std=c++17") } else { ("gcc", "-std=c11") };
-    let executable = scratch().join(program);
-    let run = |source: &Path, made: &Path, args: &[&str]| {
-        let output = Command::new(compiler)
-            .args([standard, "-Wall", "-Wextra", "-Werror", "-g", "-o"])
-            .args([made, source])
-            .args(args)
-            .args(["-ldl", "-lpthread"])
-            .args(companion(program).map(|companion| companion.flag))
-            .output()
-            .expect("the compiler starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+fn compile_if_stale(program: &str) -> PathBuf {
+    let executable = executables_dir().join(program);
+    let is_fresh = |path: &Path| {
+        let compiled = fs::metadata(path).and_then(|metadata| metadata.modified());
+        compiled.is_ok_and(|compiled| compiled > last_change())
     };
     match MODULES.iter().find(|(of, _)| *of == program) {
-        None => run(&source, &executable, &["-lgearman"]),
+        None if is_fresh(&executable) => {}
+        None => compile(program, &source(program), &executable, &["-lgearman"]),
         Some((_, module)) => {
-            // Optimising leaves out what the program does not use of common.h.
-            run(&source, &executable, &["-O1"]);
-            let module = programs_dir().join("modules").join(module);
-            run(&module, &executable.with_extension("so"), &["-shared", "-fPIC", "-lgearman"]);
+            let library = executable.with_extension("so");
+            if !is_fresh(&executable) || !is_fresh(&library) {
+                // Optimising leaves out what the program does not use of common.h.
+                compile(program, &source(program), &executable, &["-O1"]);
+                let module = programs_dir().join("modules").join(module);
+                compile(program, &module, &library, &["-shared", "-fPIC", "-lgearman"]);
+            }
         }
     }
     executable
+}
+
+/// Where executables are kept: those that link the original's library, or those that link ours.
+fn executables_dir() -> PathBuf {
+    let linked = if Path::new(ORIGINAL_HEADER).exists() { "original" } else { "ours" };
+    let dir = scratch().join(format!("programs-{linked}"));
+    fs::create_dir_all(&dir).expect("a directory for executables");
+    dir
+}
+
+/// When a source, or a header of the sources, was last changed.
+fn last_change() -> SystemTime {
+    static LAST: OnceLock<SystemTime> = OnceLock::new();
+    *LAST.get_or_init(|| {
+        let directories = [programs_dir(), programs_dir().join("modules")];
+        let entries = directories.iter().flat_map(|dir| fs::read_dir(dir).expect("tests/c"));
+        let sources = entries.map(|entry| entry.expect("an entry")).filter(|entry| {
+            let path = entry.path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            matches!(extension, Some("c" | "cpp" | "h"))
+        });
+        let times = sources.map(|entry| entry.metadata().and_then(|file| file.modified()));
+        times.map(|time| time.expect("a time")).max().expect("programs")
+    })
+}
+
+fn compile(program: &str, source: &Path, target: &Path, args: &[&str]) {
+    let cpp = source.extension().is_some_and(|extension| extension == "cpp");
+    let (compiler, standard) = if cpp { ("g++", "-std=c++17") } else { ("gcc", "-std=c11") };
+    // Renamed when it is whole: another process may compile, or run, the same program.
+    let mut unfinished = target.as_os_str().to_owned();
+    unfinished.push(format!(".{}", std::process::id()));
+    let mut command = Command::new(compiler);
+    command.args([standard, "-Wall", "-Wextra", "-Werror", "-g", "-o"]).arg(&unfinished);
+    command.arg(source);
+    if !Path::new(ORIGINAL_HEADER).exists() {
+        command.arg("-I").arg(repository().join("include")).arg("-L").arg(own_library_dir());
+    }
+    command.args(args).args(["-ldl", "-lpthread"]);
+    command.args(companion(program).map(|companion| companion.flag));
+    let output = command.output().expect("the compiler starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::rename(&unfinished, target).expect("the executable can be renamed");
 }
 
 /// Runs one case of a consumer's suite. What it prints is counted for the table
