@@ -20,7 +20,9 @@ log=$target/test.log
 mkdir -p "$target"
 export PATH="$target/tools/bin:$PATH"
 
-# Tests that wait most of the time: more of them than processors run at once.
+# Many tests wait most of the time: more of them than there are processors run at once.
+threads=${RUST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
+# The C programs on our library do nothing but wait.
 waiting_threads=8
 # Seconds of the simulated cluster in the quick check.
 quick_cluster_seconds=10
@@ -109,7 +111,7 @@ run_c_programs_on_ours() {
 # TEST_ARGS holds further arguments, as words.
 # shellcheck disable=SC2086
 run_tests() {
-    cargo_test --workspace -- --show-output ${TEST_ARGS:-}
+    RUST_TEST_THREADS=$threads cargo_test --workspace -- --show-output ${TEST_ARGS:-}
 }
 
 # In a build of their own: no program that ships has a defect.

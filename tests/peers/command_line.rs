@@ -18,7 +18,7 @@ const GEARMAN: &str = "/usr/bin/gearman";
 const PATIENCE: u64 = 20;
 
 /// Plays a story on the original and on ours. A story returns what it printed.
-fn same(story: impl Fn(&World) -> String) {
+fn same(story: impl Fn(&World) -> String + Sync) {
     if have(&[(GEARMAN, "gearman-tools")]) {
         let how = Library::Preloaded.how();
         trial("Debian's `gearman`", how, "`tests/peers/command_line.rs`", || {

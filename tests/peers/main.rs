@@ -12,6 +12,7 @@ use gearman_test_support::normalise::difference;
 use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand};
 use gearman_test_support::requirements::have_file;
 use gearman_test_support::server::Server;
+use std::thread;
 
 /// A library, and the job servers to use it with.
 struct World {
@@ -35,23 +36,27 @@ fn have(files: &[(&str, &str)]) -> bool {
 /// What a story gives on the original; then every one of `libraries` has to give
 /// the same, with the original's job server and with ours. So has the original's
 /// with our job server.
-fn same_on(libraries: &[Library], story: impl Fn(&World) -> String) {
+fn same_on(libraries: &[Library], story: impl Fn(&World) -> String + Sync) {
     if !have(&[(ORIGINAL_GEARMAND, "gearman-job-server")]) {
         return;
     }
-    let wanted = story(&World::new(Library::Original, ORIGINAL_GEARMAND));
-    serves_the_original(&wanted, &story);
+    let wanted = on_the_original(&story);
     gives_on(libraries, &wanted, story);
 }
 
-/// A story of the original's library and ours of the job servers has to give
-/// `wanted`.
-fn serves_the_original(wanted: &str, story: impl Fn(&World) -> String) {
-    let Some(gearmand) = own_gearmand() else { return };
-    let got = story(&World::new(Library::Original, gearmand));
-    if let Some(difference) = difference(wanted, &got) {
-        panic!("the original with {gearmand}: {difference}");
+/// What a story gives on the original's library, which must be the same with either job
+/// server. Both run at once: most of the time the original waits.
+fn on_the_original(story: impl Fn(&World) -> String + Sync) -> String {
+    let run = |gearmand| story(&World::new(Library::Original, gearmand));
+    let Some(own) = own_gearmand() else { return run(ORIGINAL_GEARMAND) };
+    let (wanted, got) = thread::scope(|scope| {
+        let with_ours = scope.spawn(|| run(own));
+        (run(ORIGINAL_GEARMAND), with_ours.join().expect("the story ends"))
+    });
+    if let Some(difference) = difference(&wanted, &got) {
+        panic!("the original with {own}: {difference}");
     }
+    wanted
 }
 
 /// A story has to give `wanted` on every one of `libraries`, with the original's

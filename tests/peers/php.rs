@@ -1,7 +1,7 @@
 //! Debian's PHP extension, unchanged: the scripts of `bindings/php/tests` on the
 //! original and on ours.
 
-use crate::{World, gives_on, have, serves_the_original};
+use crate::{World, gives_on, have, on_the_original};
 use gearman_test_support::library::{Library, original_library, own_library, put_on};
 use gearman_test_support::outcome::finish;
 use gearman_test_support::paths::{ORIGINAL_GEARMAND, repository};
@@ -62,11 +62,8 @@ fn same(script: &str) {
     if !installed() || !have(&[(ORIGINAL_GEARMAND, "gearman-job-server")]) {
         return;
     }
-    let wanted = meant_to_differ_in(&directory(), script).unwrap_or_else(|| {
-        let wanted = World::new(Library::Original, ORIGINAL_GEARMAND).php(script);
-        serves_the_original(&wanted, |world| world.php(script));
-        wanted
-    });
+    let wanted = meant_to_differ_in(&directory(), script)
+        .unwrap_or_else(|| on_the_original(|world| world.php(script)));
     for &library in Library::ways() {
         trial("Debian's `php8.2-gearman`, php-cli", library.how(), "`bindings/php/tests`", || {
             gives_on(&[library], &wanted, |world| world.php(script));

@@ -221,5 +221,5 @@ pub fn run(program: &str, library: Library, gearmand: &str, checker: Checker) ->
     };
     command.args(servers.iter().map(|server| server.port.to_string())).stdin(Stdio::null());
     put_on(&mut command, library);
-    finish(command, program, if checker == Checker::None { 30 } else { 120 })
+    finish(command, program, if checker == Checker::None { 60 } else { 300 })
 }
