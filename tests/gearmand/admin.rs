@@ -3,7 +3,7 @@
 use super::support::*;
 
 #[test]
-fn each_command_answers_in_its_own_words() {
+fn each_admin_command_is_answered() {
     let server = Server::start(&[]);
     let mut admin = server.connect();
     let incomplete = |command: &str| {
@@ -101,7 +101,7 @@ fn a_cancelled_job_fails_for_its_client_and_is_gone_for_its_worker() {
 }
 
 #[test]
-fn a_full_queue_refuses() {
+fn a_full_queue_refuses_a_job() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     client.ask(b"create function f\nmaxqueue f 1\n", b"OK\r\nOK\r\n");

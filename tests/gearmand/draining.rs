@@ -28,7 +28,7 @@ fn an_idle_server_ends_at_once() {
 }
 
 #[test]
-fn what_runs_or_waits_for_a_worker_that_is_here_is_done() {
+fn a_draining_server_finishes_running_jobs_and_jobs_of_connected_workers() {
     let mut server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
     worker.send(&request(CanDo, &["f"])).settle();
@@ -60,7 +60,7 @@ fn the_last_result_arrives_whole_however_slowly_it_is_read() {
 }
 
 #[test]
-fn what_nobody_here_does_holds_nobody_up() {
+fn jobs_without_a_connected_worker_do_not_delay_a_drain() {
     let mut server = Server::start(&[]);
     let mut client = server.connect();
     client.ask(&request(SubmitJob, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
@@ -77,7 +77,7 @@ fn what_nobody_here_does_holds_nobody_up() {
 }
 
 #[test]
-fn a_job_whose_worker_leaves_while_all_is_finished_is_failed() {
+fn a_job_fails_when_its_worker_disconnects_during_a_drain() {
     let (mut server, mut client, worker) = draining_server();
     drop(worker);
     client.expect(&response(WorkFail, &["H:t:1"]));

@@ -116,7 +116,7 @@ fn the_lists_come_as_json() {
 }
 
 #[test]
-fn every_count_of_a_function_is_in_its_place() {
+fn json_status_has_every_count_of_a_function() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
@@ -276,7 +276,7 @@ fn a_graceful_shutdown_waits_for_jobs() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_commands_are_refused() {
     let server = Server::start(&[]);
     let mut admin = server.connect();
     let incomplete = |command: &str| {

@@ -18,7 +18,7 @@ fn resident(server: &Server) -> u64 {
 }
 
 #[test]
-fn a_promise_of_four_gigabytes_takes_no_memory() {
+fn a_declared_size_of_4_gib_takes_no_memory() {
     let server = Server::start(&[]);
     server.connect().settle();
     let before = resident(&server);
@@ -84,7 +84,7 @@ fn a_job_whose_result_is_too_large_has_failed() {
 }
 
 #[test]
-fn names_that_no_worker_could_be_told_are_refused() {
+fn a_name_that_does_not_fit_into_job_assign_is_refused() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     let refused = ["ARGUMENT_TOO_LARGE", "No packet to a worker can hold this job"];
@@ -117,7 +117,7 @@ fn a_flood_of_refused_packets_is_not_a_flood_of_lines() {
 }
 
 #[test]
-fn who_asks_without_reading_is_not_read_until_it_does() {
+fn a_peer_that_does_not_read_its_answers_is_not_read() {
     let server = Server::start(&[]);
     let mut deaf = server.connect();
     deaf.stream.set_nonblocking(true).expect("nonblocking");
@@ -158,7 +158,7 @@ fn a_client_that_never_reads_its_results_is_disconnected_in_the_end() {
 }
 
 #[test]
-fn garbage_from_many_peers_hurts_nobody_else() {
+fn invalid_packets_of_many_peers_do_not_disturb_another() {
     let server = Server::start(&[]);
     let mut witness = server.connect();
     let mut state = 1_u32;
@@ -177,7 +177,7 @@ fn garbage_from_many_peers_hurts_nobody_else() {
 }
 
 #[test]
-fn running_out_of_descriptors_ends_when_somebody_leaves() {
+fn accepting_resumes_when_a_descriptor_is_free() {
     let mut server = Server::start(&["-f", "24"]);
     let mut peers: Vec<_> = (0..40).map(|_| server.connect()).collect();
     server.wait_for_line("accept:");

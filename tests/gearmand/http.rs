@@ -161,7 +161,7 @@ fn the_path_names_the_function() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_by_name() {
+fn invalid_headers_are_refused_by_name() {
     let http = HttpServer::start(&[]);
     let mut client = http.connect();
     for (header, part) in [
@@ -178,7 +178,7 @@ fn what_makes_no_sense_is_refused_by_name() {
 }
 
 #[test]
-fn each_method_that_makes_sense_submits() {
+fn get_post_put_and_head_submit_a_job() {
     let http = HttpServer::start(&[]);
     let mut worker = http.worker("f");
     for method in ["GET", "POST", "PUT", "HEAD"] {
@@ -247,7 +247,7 @@ fn equal_requests_share_a_job_and_so_do_those_with_a_unique() {
 }
 
 #[test]
-fn a_call_is_listed_among_the_connections_while_it_lasts() {
+fn an_http_call_is_listed_among_the_connections_while_it_lasts() {
     let http = HttpServer::start(&[]);
     let (mut client, mut admin) = (http.connect(), http.server.connect());
     client.send(post("/f", &[], b"x"));

@@ -71,7 +71,7 @@ fn a_payload_may_come_in_chunks() {
 }
 
 #[test]
-fn who_waits_to_be_asked_for_the_body_is_asked() {
+fn a_client_that_expects_100_continue_gets_it() {
     let http = HttpServer::start(&[]);
     let mut client = http.connect();
     let head = format!("{BACKGROUND}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
@@ -95,7 +95,7 @@ fn ten_megabytes_go_in_and_come_out() {
 }
 
 #[test]
-fn curl_gets_what_a_worker_made() {
+fn curl_gets_a_workers_result() {
     if !Path::new("/usr/bin/curl").exists() {
         eprintln!("skipped: there is no /usr/bin/curl");
         return;
@@ -132,7 +132,7 @@ fn wait_for_jobs(admin: &mut Peer, count: usize) {
 }
 
 #[test]
-fn a_client_that_leaves_takes_its_waiting_job_along() {
+fn a_waiting_job_is_dropped_when_its_http_client_disconnects() {
     let http = HttpServer::start(&[]);
     let mut admin = http.server.connect();
     let mut client = http.connect();
@@ -176,7 +176,7 @@ fn a_drained_server_delivers_the_last_result_and_takes_no_more() {
 }
 
 #[test]
-fn a_server_that_stops_says_so_to_those_who_wait() {
+fn a_stopping_server_answers_the_http_calls_that_wait() {
     let mut http = HttpServer::start(&[]);
     let (mut client, mut worker) = (http.connect(), http.worker("f"));
     client.send(post("/f", &[], b"x"));

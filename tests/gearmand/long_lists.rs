@@ -77,7 +77,7 @@ fn packets_do_not_fall_into_the_middle_of_a_list() {
 }
 
 #[test]
-fn a_list_that_nobody_reads_holds_nobody_up() {
+fn an_unread_list_does_not_delay_other_connections() {
     let server = server_with_jobs(20_000);
     let mut lazy: Vec<Peer> = (0..8).map(|_| server.connect()).collect();
     lazy.iter_mut().for_each(|peer| {

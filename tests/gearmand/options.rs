@@ -23,7 +23,7 @@ fn assert_refused(output: &Output, parts: &[&str]) {
 }
 
 #[test]
-fn the_configuration_file_has_the_options_that_the_command_line_has_not() {
+fn the_configuration_file_gives_the_options_that_the_command_line_does_not() {
     let directory = Directory::new("config");
     let file = directory.file("gearmand.conf");
     let port_file = directory.file("a port");
@@ -46,7 +46,7 @@ fn the_configuration_file_has_the_options_that_the_command_line_has_not() {
 }
 
 #[test]
-fn what_is_wrong_in_a_configuration_file_is_named() {
+fn an_error_in_a_configuration_file_is_named() {
     let directory = Directory::new("wrong-config");
     let file = directory.file("gearmand.conf");
     for (lines, parts) in [
@@ -73,7 +73,7 @@ fn a_configuration_file_that_was_asked_for_must_be_there() {
 }
 
 #[test]
-fn the_port_of_the_environment_stands_in_for_the_default() {
+fn gearmand_port_replaces_the_default_port() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.args(["-L", "127.0.0.1", "-l", "stderr", "-v", "--pid-file=none"]);
@@ -82,7 +82,7 @@ fn the_port_of_the_environment_stands_in_for_the_default() {
 }
 
 #[test]
-fn a_value_that_makes_no_sense_is_named_with_its_option() {
+fn an_invalid_value_is_named_with_its_option() {
     for (option, value) in [
         ("--ack-delay", "1001"),
         ("--ack-delay", "10ms"),
@@ -137,7 +137,7 @@ fn without_its_log_file_the_log_is_standard_error() {
 }
 
 #[test]
-fn what_the_original_does_not_understand_is_not_understood() {
+fn command_lines_that_the_original_refuses_are_refused() {
     for arguments in [
         &["--verb", "INFO"][..],
         &["a-word"],
@@ -157,7 +157,7 @@ fn what_the_original_does_not_understand_is_not_understood() {
 }
 
 #[test]
-fn arguments_can_be_checked_without_a_start() {
+fn arguments_can_be_checked_without_starting() {
     let arguments = ["--check-args", "-d", "-v", "--pidfile", "/nonexistent/x", "--ssl-key=k"];
     let checked = gearmand(&arguments);
     assert!(checked.status.success(), "{}", text(&checked.stderr));

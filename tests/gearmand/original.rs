@@ -69,7 +69,7 @@ fn compare(connections: usize, turns: &[Turn]) {
 }
 
 #[test]
-fn the_way_of_jobs_is_the_same() {
+fn jobs_are_passed_on_alike() {
     compare(
         3,
         &[
@@ -160,7 +160,7 @@ fn refusals_are_the_same() {
 }
 
 #[test]
-fn nonsense_closes_the_connection_in_both() {
+fn invalid_packets_close_the_connection_in_both() {
     // u32::MAX, the last of them, ends the original as a whole.
     let unknown = UNKNOWN_COMMANDS[..2].iter().map(|&number| numbered_request(number, &["x"]));
     let nothing = numbered_request(UNKNOWN_COMMANDS[0], NOTHING);

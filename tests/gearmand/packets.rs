@@ -186,7 +186,7 @@ fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
 }
 
 #[test]
-fn a_large_result_goes_to_everybody_who_waits_also_to_the_slow() {
+fn a_large_result_reaches_every_waiting_client_even_a_slow_one() {
     let server = Server::start(&[]);
     let payload = "0123456789abcdef".repeat(1 << 17);
     let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
@@ -276,7 +276,7 @@ fn ten_thousand_jobs_of_one_client_are_all_answered() {
 }
 
 #[test]
-fn what_was_asked_before_closing_is_answered() {
+fn requests_sent_before_half_closing_are_answered() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     client.send(&request(EchoReq, &["last words"]));
@@ -297,7 +297,7 @@ fn a_packet_with_too_few_arguments_is_refused_and_what_follows_is_read() {
 }
 
 #[test]
-fn a_connection_that_makes_no_sense_is_closed() {
+fn an_invalid_packet_closes_the_connection() {
     let server = Server::start(&[]);
     let long = "f".repeat(9000);
     let cases = [

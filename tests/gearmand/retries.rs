@@ -44,7 +44,7 @@ fn a_job_is_handed_out_as_often_as_by_the_original() {
 }
 
 #[test]
-fn a_job_that_is_given_up_has_a_line_in_the_log() {
+fn a_job_that_used_up_its_attempts_has_a_line_in_the_log() {
     let directory = Directory::new("given-up");
     let (log, port_file) = (directory.file("log"), directory.file("port"));
     let arguments = ["-d", "-L", "127.0.0.1", "-p", "0", "--port-file", &port_file];
@@ -64,7 +64,7 @@ fn a_job_that_is_given_up_has_a_line_in_the_log() {
 }
 
 #[test]
-fn what_zero_retries_mean_is_said_at_the_start_whatever_the_level() {
+fn the_meaning_of_zero_retries_is_logged_at_every_level() {
     let said = "--job-retries=0: a job whose worker is lost is handed out again without limit";
     let directory = Directory::new("zero-retries");
     let (log, port_file) = (directory.file("log"), directory.file("port"));

@@ -59,7 +59,7 @@ fn binary() -> Vec<Operation> {
 }
 
 #[test]
-fn a_line_of_text_that_nobody_asked_for_is_an_invalid_magic() {
+fn an_unrequested_line_of_text_is_an_invalid_magic() {
     assert_end(&binary(), b"ERR UNKNOWN_COMMAND Unknown+server+command\r\n", Code::INVALID_MAGIC);
 }
 
@@ -193,7 +193,7 @@ fn a_declared_result_of_4_gib_costs_no_memory_until_it_comes() {
 }
 
 #[test]
-fn a_declared_body_of_4_gib_for_nobody_is_not_kept() {
+fn a_declared_body_of_4_gib_for_an_unknown_job_is_not_kept() {
     never_hangs(|| {
         for command in [Command::EchoRes, Command::WorkData, Command::JobAssign] {
             let huge = raw(command.number(), u32::MAX - 1, b"H:1\0f\0and no more");

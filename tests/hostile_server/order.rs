@@ -37,7 +37,7 @@ fn assert_succeeds(operation: Operation, name: &str, bytes: Vec<u8>) {
 }
 
 #[test]
-fn packets_for_nobody_before_the_answer_are_skipped() {
+fn packets_of_unknown_jobs_before_the_answer_are_skipped() {
     never_hangs(|| {
         for operation in Operation::ALL {
             for (name, noise) in for_nobody() {
@@ -48,7 +48,7 @@ fn packets_for_nobody_before_the_answer_are_skipped() {
 }
 
 #[test]
-fn packets_for_nobody_after_the_answer_are_skipped() {
+fn packets_of_unknown_jobs_after_the_answer_are_skipped() {
     never_hangs(|| {
         for operation in Operation::ALL {
             for (name, noise) in for_nobody() {
@@ -59,7 +59,7 @@ fn packets_for_nobody_after_the_answer_are_skipped() {
 }
 
 #[test]
-fn packets_for_nobody_between_the_packets_of_a_job_are_skipped() {
+fn packets_of_unknown_jobs_between_those_of_a_job_are_skipped() {
     never_hangs(|| {
         for operation in Operation::FOREGROUND {
             for (name, noise) in for_nobody() {
@@ -161,7 +161,7 @@ fn a_second_job_created_in_the_middle_of_a_job_changes_nothing() {
 }
 
 #[test]
-fn a_result_before_job_created_is_for_nobody() {
+fn a_result_before_job_created_is_skipped() {
     never_hangs(|| {
         for operation in Operation::FOREGROUND {
             let bytes = all(&[complete(HANDLE, b"too early"), operation.answer()]);

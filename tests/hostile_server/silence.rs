@@ -158,7 +158,7 @@ fn when_connecting_takes_too_long_the_next_server_is_used() {
 }
 
 #[test]
-fn a_server_that_is_not_there_could_not_be_connected_to() {
+fn an_unreachable_server_is_could_not_connect() {
     never_hangs(|| {
         let port = closed_port();
         for operation in Operation::ALL {
@@ -172,7 +172,7 @@ fn a_server_that_is_not_there_could_not_be_connected_to() {
 }
 
 #[test]
-fn when_a_server_is_not_there_the_next_one_is_used() {
+fn when_a_server_is_unreachable_the_next_one_is_used() {
     never_hangs(|| {
         for operation in FOR_ONE_SERVER {
             let server = Server::answering(operation.answer());

@@ -66,7 +66,7 @@ fn a_server_that_does_not_answer_is_a_timeout() {
 }
 
 #[test]
-fn a_path_that_nobody_listens_on_could_not_be_connected_to() {
+fn a_path_without_a_listener_is_could_not_connect() {
     never_hangs(|| {
         let path = fresh_path();
         for operation in Operation::ALL {

@@ -187,7 +187,7 @@ fn a_refused_grab_is_asked_again() {
 }
 
 #[test]
-fn nonsense_ends_the_connection_with_a_code_that_says_why() {
+fn an_invalid_packet_ends_the_connection_with_its_code() {
     never_hangs(|| {
         let nonsense = [
             (b"\0RSE\0\0\0\x0a\0\0\0\0".to_vec(), Code::INVALID_MAGIC),

@@ -55,7 +55,7 @@ fn a_job_split_at_any_byte_by_more_than_the_timeout_is_done_once() {
 }
 
 #[test]
-fn a_job_that_is_slow_to_come_does_not_hold_up_another_server() {
+fn a_job_that_arrives_slowly_does_not_delay_another_server() {
     never_hangs(|| {
         for_each_at_once((0..job().len()).step_by(5), |cut| {
             let go_on = Arc::new(Barrier::new(2));
@@ -120,7 +120,7 @@ fn a_server_that_never_answers_is_a_timeout() {
 }
 
 #[test]
-fn a_server_that_never_answers_does_not_hold_up_another_one() {
+fn a_server_that_never_answers_does_not_delay_another_one() {
     never_hangs(|| {
         let silent = Server::new(|mut peer| peer.ignore());
         let right = Server::right();
@@ -131,7 +131,7 @@ fn a_server_that_never_answers_does_not_hold_up_another_one() {
 }
 
 #[test]
-fn a_server_that_is_not_there_does_not_hold_up_another_one() {
+fn an_unreachable_server_does_not_delay_another_one() {
     never_hangs(|| {
         let right = Server::right();
         for ports in [[closed_port(), right.port], [right.port, closed_port()]] {

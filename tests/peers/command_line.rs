@@ -181,7 +181,7 @@ fn a_command_that_fails_fails_its_job() {
 }
 
 #[test]
-fn a_wrong_command_line_is_told_by_the_exit_code() {
+fn a_wrong_command_line_ends_with_the_same_exit_code() {
     same(|world| world.run(&["-H"], NOTHING) + &world.run(&["x"], NOTHING));
 }
 
@@ -191,7 +191,7 @@ fn a_timeout_ends_a_client() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_reported() {
+fn an_unreachable_server_is_reported() {
     same(|world| {
         // Port 1 is privileged and nothing listens there; the last -p counts.
         world.run(&["-p", "1", "-f", "f", "x"], NOTHING)

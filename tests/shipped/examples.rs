@@ -110,7 +110,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn the_client_prints_what_the_worker_turned_around() {
+fn the_client_prints_the_reversed_text() {
     let Some(world) = World::new() else { return };
     assert_eq!(world.run("reverse_client", &[]).stdout, "!dlroW olleH\n");
     assert_eq!(world.run("reverse_client", &["abc"]).stdout, "cba\n");

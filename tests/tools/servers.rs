@@ -110,7 +110,7 @@ fn a_path_is_a_unix_socket() {
 }
 
 #[test]
-fn the_first_server_that_is_there_gets_the_job() {
+fn the_first_reachable_server_gets_the_job() {
     let (one, two) = (Server::start(GEARMAND), Server::start(GEARMAND));
     let list = format!("127.0.0.1:{},127.0.0.1:{}", one.port, two.port);
     reaches(&two, submit(&["-h", &list]));
@@ -130,7 +130,7 @@ fn swallows_connections() -> (TcpListener, Vec<TcpStream>) {
 }
 
 #[test]
-fn a_server_that_does_not_even_refuse_is_passed_by() {
+fn a_server_that_does_not_answer_is_skipped() {
     let (swallows, _queued) = swallows_connections();
     let address = swallows.local_addr().expect("an address");
     let server = Server::start(GEARMAND);
