@@ -1,18 +1,16 @@
 #!/bin/sh
 # Runs every check and every test:
 #
-#   tests/run.sh [--no-install]
+#   tests/run.sh [--quick] [--no-install]
 #
-# As root on a system with apt-get, it first installs the test peers that are
-# missing: the original Gearman, PHP with its extension, compilers, valgrind, Node,
-# what building Python modules takes; and, below target/, clients from PyPI and npm.
-# --no-install leaves the system as it is. Without a peer the tests that need it
-# are left out, and the end of the output names each of them and says why.
+# --quick       only format, lints, unit tests, a short simulated cluster, and the C programs on
+#               our library: less than two minutes on a built tree. It needs no root and none of
+#               the peers, and installs nothing.
+# --no-install  does not install the peers that are missing (tests/install-peers.sh).
 #
-# The section "packages" is tests/packages.sh, which takes minutes and wants root.
-# CI=true lets it look at Debian 13, too, and also builds the cargo-c that the
-# install test needs (minutes; it stays below target/). TEST_ARGS holds further
-# arguments for the test programs.
+# The output ends with the time of each section, the tests that were skipped and why, and the
+# counts. It is also in target/test.log. With CI=true a skipped or ignored test is a failure.
+# tests/README.md says how to run one test, and lists the environment variables.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -20,27 +18,20 @@ cargo=${CARGO:-cargo}
 target=${CARGO_TARGET_DIR:-$PWD/target}
 log=$target/test.log
 mkdir -p "$target"
+export PATH="$target/tools/bin:$PATH"
 
-# The Debian packages of the peers.
-peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
-    php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman libfcgi-bin
-    libgearman-client-perl libperl-dev libboost-context-dev
-    python3-venv python3-dev
-    gcc g++ clang binutils pkg-config valgrind strace tmux curl'
-# What building and proving the packages takes.
-packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
-# Clients from elsewhere, below target/tools: of PyPI, each with a Python of its
-# own as both are called gearman there, and of npm.
-python_clients='gearman3==0.2.1 pygearman==0.2.6'
-node_clients='gearman@2.1.0 gearmanode@0.9.2'
-# The version of cargo-c that goes with the oldest Rust this package builds with,
-# and the library that building it needs.
-cargo_c=0.10.24+cargo-0.98.0
-cargo_c_needs=libssl-dev
+# Many tests wait most of the time: more of them than there are processors run at once.
+threads=${RUST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
+# The C programs on our library do nothing but wait.
+waiting_threads=8
+# Seconds of the simulated cluster in the quick check.
+quick_cluster_seconds=10
 
+quick=no
 install=yes
 for option in "$@"; do
     case $option in
+        --quick) quick=yes ;;
         --no-install) install=no ;;
         --help)
             sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
@@ -53,192 +44,165 @@ for option in "$@"; do
     esac
 done
 
+# What failed, a line each.
+failures=$target/test.failures
+# Seconds of each section, a line each.
+times=$target/test.times
+: >"$failures"
+: >"$times"
+: >"$log"
+
 headline() {
     printf '\n== %s\n' "$*"
 }
 
-has() {
-    command -v "$1" >/dev/null 2>&1
+# section NAME COMMAND...: runs a command, appends its output to the log, and notes its time
+# and its failure. The commands that follow run in any case.
+section() {
+    name=$1
+    shift
+    headline "$name" | tee -a "$log"
+    began=$(date +%s)
+    # A pipe hides the exit code of its first command.
+    { "$@" 2>&1 || echo "$name" >>"$failures"; } | tee -a "$log"
+    printf '%5d s  %s\n' "$(($(date +%s) - began))" "$name" >>"$times"
 }
 
-# Those of the packages that are not installed.
-missing() {
-    for package in "$@"; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
-            printf '%s ' "$package"
-    done
+# The same for what has to succeed before anything else is worth running.
+first() {
+    section "$@"
+    [ ! -s "$failures" ] || summary
 }
 
-may_install() {
-    [ "$install" = yes ] && has apt-get && [ "$(id -u)" -eq 0 ]
+check_format() {
+    "$cargo" fmt --all --check &&
+        rustfmt --check --edition 2024 tests/fuzz/fuzz_targets/*.rs
 }
 
-gearmands() {
-    # By name alone: nothing is done to them.
-    ps -e -o pid= -o comm= | awk '$2 == "gearmand" { print $1 }'
+check_lints() {
+    "$cargo" clippy --locked --workspace --all-targets -- -D warnings
 }
 
-# Installing the original's job server would start one. The policy file is how
-# Debian is told not to; where there is one already, it decides.
-apt_install() {
-    policy=/usr/sbin/policy-rc.d
-    if [ -e "$policy" ]; then
-        policy=
-    else
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-        trap 'rm -f "$policy"' EXIT
-        trap 'exit 130' INT TERM HUP
-    fi
-    before=$(gearmands)
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
-        for package in "$@"; do
-            # Together or not at all is apt-get's way: one that this system
-            # does not have must not cost the others.
-            DEBIAN_FRONTEND=noninteractive \
-                apt-get install -y --no-install-recommends "$package" || :
-        done
-    if [ -n "$policy" ]; then
-        rm -f "$policy"
-        trap - EXIT INT TERM HUP
-    fi
-    for pid in $(gearmands); do
-        case " $(echo "$before" | tr '\n' ' ') " in
-            *" $pid "*) ;;
-            *) echo "note: a gearmand runs since the installation, process $pid" ;;
-        esac
-    done
+check_lints_of_library() {
+    "$cargo" clippy --locked --no-default-features --lib -- -D warnings
 }
 
-headline "test peers"
-if has dpkg-query; then
-    wanted="$peers $packaging"
+check_documentation() {
+    RUSTDOCFLAGS='-D warnings' "$cargo" doc --locked --workspace --no-deps
+}
+
+# cargo_test ARGUMENTS...: without --quiet, the log names every test.
+cargo_test() {
+    "$cargo" test --locked --no-fail-fast "$@"
+}
+
+# The simulated cluster is among the unit tests. The whole workspace is named, here and below,
+# so that what the whole run has built is used.
+run_unit_tests() {
+    GEARMAN_CLUSTER_SECONDS=$quick_cluster_seconds \
+        cargo_test --workspace --lib --test compat_ledger -- --show-output
+}
+
+run_c_programs_on_ours() {
+    cargo_test --workspace --test conformance -- \
+        --show-output --test-threads=$waiting_threads with_own_server
+}
+
+# TEST_ARGS holds further arguments, as words.
+# shellcheck disable=SC2086
+run_tests() {
+    RUST_TEST_THREADS=$threads cargo_test --workspace -- --show-output ${TEST_ARGS:-}
+}
+
+# In a build of their own: no program that ships has a defect.
+run_deliberate_defects() {
+    "$cargo" test --locked -p gearman-cluster --features defects defects -- --nocapture
+}
+
+run_packages() {
+    suites=
     if [ "${CI:-}" = true ]; then
-        wanted="$wanted $cargo_c_needs"
+        suites='--suite=bookworm --suite=trixie'
     fi
-    # Other packagings of Node have npm in them, and do not go with this one.
-    has npm || wanted="$wanted nodejs npm"
-    # The lists are words.
-    # shellcheck disable=SC2046,SC2086
-    lacking=$(missing $wanted)
-    if [ -n "$lacking" ] && may_install; then
-        apt-get update
-        # shellcheck disable=SC2086
-        apt_install $lacking
-        # shellcheck disable=SC2086
-        lacking=$(missing $wanted)
+    # shellcheck disable=SC2086
+    sh tests/packages.sh $suites
+}
+
+# Compares what programs of other projects did with the table in src/COMPAT.md, which
+# UPDATE_CONSUMERS=1 writes. Another machine may have another Python, or lack a peer: outside
+# CI a difference is a note.
+compare_consumers() {
+    consumers=$target/consumers.md
+    awk -f tests/consumers.awk "$log" | LC_ALL=C sort >"$consumers"
+    cat "$consumers"
+    if [ "${UPDATE_CONSUMERS:-}" = 1 ]; then
+        sed '/^## Consumers, counted/,$ { /^| .*[0-9] |$/d; }' src/COMPAT.md >"$target/COMPAT.md"
+        cat "$target/COMPAT.md" "$consumers" >src/COMPAT.md
     fi
-    if [ -n "$lacking" ]; then
-        echo "not installed: $lacking"
-    else
-        echo "all installed"
+    missing=$(sed -n '/^## Consumers, counted/,$ { /^| .*[0-9] |$/p; }' src/COMPAT.md |
+        LC_ALL=C sort | LC_ALL=C comm -23 - "$consumers")
+    if [ -n "$missing" ]; then
+        echo "src/COMPAT.md has other rows (UPDATE_CONSUMERS=1 writes them):"
+        echo "$missing"
+        [ "${CI:-}" != true ]
     fi
-else
-    echo "not a Debian system: the tests use what they find"
+}
+
+# The skipped and ignored tests of the log, a line each.
+skipped() {
+    awk '
+        / stdout ----$/ { test = $2 }
+        /^skipped: / { print test ": " substr($0, 10) }
+        /^test .* \.\.\. ignored/ { print $2 ": ignored" }
+    ' "$log" | sort -u
+}
+
+# Prints what was skipped, the times and the counts, and ends with the exit code.
+summary() {
+    headline "skipped"
+    left_out=$(skipped)
+    echo "${left_out:-nothing}"
+    if [ -n "$left_out" ] && [ "${CI:-}" = true ]; then
+        echo "CI: each of these is a failure"
+        echo "skipped tests" >>"$failures"
+    fi
+
+    headline "times"
+    cat "$times"
+
+    headline "in all"
+    awk '
+        /^test result: / { passed += $4; failed += $6; ignored += $8 }
+        END { print passed + 0 " passed; " failed + 0 " failed; " ignored + 0 " ignored" }
+    ' "$log"
+    if [ -s "$failures" ]; then
+        sed 's/^/FAILED: /' "$failures"
+        exit 1
+    fi
+    exit 0
+}
+
+if [ "$quick" = yes ]; then
+    first "format" check_format
+    first "lints" check_lints
+    section "unit tests and simulated cluster" run_unit_tests
+    section "C programs on our library" run_c_programs_on_ours
+    summary
 fi
 
 if [ "$install" = yes ]; then
-    for client in $python_clients; do
-        home=$target/tools/${client%%==*}
-        if has python3 && [ ! -e "$home/installed" ]; then
-            { python3 -m venv "$home" && "$home/bin/pip" install -q "$client" &&
-                touch "$home/installed"; } ||
-                { rm -rf "$home"; echo "not installed: $client"; }
-        fi
-    done
-    # The tests name the directory of each package.
-    # shellcheck disable=SC2086
-    if has npm && [ ! -d "$target/tools/node/node_modules/gearmanode" ]; then
-        npm install --prefix "$target/tools/node" --ignore-scripts --no-audit --no-fund \
-            --loglevel error $node_clients || echo "not installed: $node_clients"
-    fi
+    section "peers" sh tests/install-peers.sh
+else
+    section "peers" sh tests/install-peers.sh --check
 fi
-
-PATH=$target/tools/bin:$PATH
-export PATH
-if ! "$cargo" cinstall --version >/dev/null 2>&1; then
-    if [ "${CI:-}" = true ]; then
-        "$cargo" install cargo-c --version "$cargo_c" --locked --root "$target/tools" \
-            --target-dir "$target/tools/build"
-    else
-        echo "no cargo-c: cargo install cargo-c --version $cargo_c --locked"
-    fi
-fi
-
-headline "format"
-"$cargo" fmt --all --check
-rustfmt --check --edition 2024 tests/fuzz/fuzz_targets/*.rs
-
-headline "lints"
-"$cargo" clippy --locked --workspace --all-targets -- -D warnings
-"$cargo" clippy --locked --no-default-features --lib -- -D warnings
-
-headline "documentation"
-RUSTDOCFLAGS='-D warnings' "$cargo" doc --locked --workspace --no-deps
-
-headline "main job"
-sh bindings/c/main-job.sh
-
-headline "tests"
-# A pipe would hide cargo's exit code from a POSIX shell: keep it in a file.
-rm -f "$log.code"
-{
-    # shellcheck disable=SC2086
-    "$cargo" test --locked --workspace --no-fail-fast -- --show-output ${TEST_ARGS:-} 2>&1 && echo 0 >"$log.code" ||
-        echo 1 >"$log.code"
-} | tee "$log"
-
-headline "deliberate defects"
-# In a build of their own, which no shipped program is.
-{
-    "$cargo" test --locked -p gearman-cluster --features defects defects -- --nocapture 2>&1 ||
-        echo 1 >"$log.code"
-} | tee -a "$log"
-
-headline "Python binding"
-{
-    sh tests/python.sh 2>&1 || echo 1 >"$log.code"
-} | tee -a "$log"
-
-headline "packages"
-suites=
-if [ "${CI:-}" = true ]; then
-    suites='--suite=bookworm --suite=trixie'
-fi
-{
-    # shellcheck disable=SC2086
-    sh tests/packages.sh $suites 2>&1 || echo 1 >"$log.code"
-} | tee -a "$log"
-
-headline "consumers"
-consumers=$target/consumers.md
-awk -f tests/consumers.awk "$log" | LC_ALL=C sort >"$consumers"
-cat "$consumers"
-if [ "${UPDATE_CONSUMERS:-}" = 1 ]; then
-    sed '/^## Consumers, counted/,$ { /^| .*[0-9] |$/d; }' src/COMPAT.md >"$target/COMPAT.md"
-    cat "$target/COMPAT.md" "$consumers" >src/COMPAT.md
-fi
-# Another machine may have another Python, or lack a peer: there it is a note.
-sed -n '/^## Consumers, counted/,$ { /^| .*[0-9] |$/p; }' src/COMPAT.md |
-    LC_ALL=C sort | LC_ALL=C comm -23 - "$consumers" >"$target/consumers.missing"
-if [ -s "$target/consumers.missing" ]; then
-    echo "src/COMPAT.md says otherwise (UPDATE_CONSUMERS=1 writes it anew):"
-    cat "$target/consumers.missing"
-    if [ "${CI:-}" = true ]; then
-        echo 1 >"$log.code"
-    fi
-fi
-
-headline "left out"
-awk '
-    / stdout ----$/ { test = $2 }
-    /^skipped: / { print test ": " substr($0, 10); found = 1 }
-    END { if (!found) print "nothing" }
-' "$log" | sort -u
-
-headline "in all"
-awk '
-    /^test result: / { passed += $4; failed += $6; ignored += $8 }
-    END { print passed " passed; " failed " failed; " ignored " ignored" }
-' "$log"
-exit "$(cat "$log.code")"
+first "format" check_format
+first "lints" check_lints
+first "lints of the library alone" check_lints_of_library
+first "documentation" check_documentation
+first "main job" sh bindings/c/main-job.sh
+section "tests" run_tests
+section "deliberate defects" run_deliberate_defects
+section "Python binding" sh tests/python.sh
+section "packages" run_packages
+section "consumers" compare_consumers
+summary

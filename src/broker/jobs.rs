@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use crate::function::Functions;
     use crate::job::Priority;
-    use crate::random::Random;
+    use gearman_test_support::random::Random;
 
     fn new<'a>(function: Id<Function>, unique: &'a [u8], payload: &'a [u8]) -> NewJob<'a> {
         NewJob {

@@ -25,9 +25,6 @@ mod jobs;
 mod lifecycle;
 mod list;
 mod long_poll;
-#[cfg(test)]
-#[path = "../../tests/support/random.rs"]
-mod random;
 mod recount;
 mod slab;
 #[cfg(test)]

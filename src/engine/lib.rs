@@ -16,9 +16,6 @@ pub mod error;
 pub mod exchange;
 pub mod handles;
 pub mod link;
-#[cfg(test)]
-#[path = "../../tests/support/random.rs"]
-mod random;
 pub mod settings;
 pub mod slab;
 pub mod task;

@@ -16,9 +16,6 @@ mod host;
 mod job_server;
 mod list_writer;
 mod outlet;
-#[cfg(test)]
-#[path = "../../tests/support/random.rs"]
-mod random;
 mod send_queue;
 mod session;
 mod sessions;

@@ -13,8 +13,6 @@ mod client;
 #[cfg(all(test, feature = "defects"))]
 mod defects;
 mod network;
-#[path = "../support/random.rs"]
-mod random;
 pub mod scenario;
 mod script;
 mod server;

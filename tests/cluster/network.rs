@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
-use crate::random::Random;
+use gearman_test_support::random::Random;
 
 mod faults;
 

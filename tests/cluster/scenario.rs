@@ -215,7 +215,7 @@ fn packet(
 #[cfg(test)]
 mod tests {
     use super::run;
-    use crate::random::Random;
+    use gearman_test_support::random::Random;
 
     /// Length limit of a scenario in bytes.
     const SCENARIO_BYTES_MAX: usize = 400;

@@ -5,7 +5,7 @@
 //! Must not: run anything.
 
 use crate::network::Quality;
-use crate::random::Random;
+use gearman_test_support::random::Random;
 
 /// Number of functions.
 pub(crate) const FUNCTIONS: usize = 3;
@@ -101,17 +101,6 @@ pub(crate) enum Action {
     Reset { host: usize, server: usize },
     /// A server's calendar is set.
     ClockJump { server: usize, by_s: i64 },
-}
-
-impl Random {
-    /// A random element.
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
 }
 
 impl Script {

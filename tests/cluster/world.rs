@@ -15,10 +15,10 @@ use gearman_session::JobServerSettings;
 use crate::checker::{Checker, Failure};
 use crate::client::ClientActor;
 use crate::network::{Network, Shared};
-use crate::random::Random;
 use crate::script::{FUNCTIONS, Plan, Script, Timed};
 use crate::server::Server;
 use crate::worker::WorkerActor;
+use gearman_test_support::random::Random;
 
 /// Deadline for finishing all jobs after the last fault was repaired, in microseconds.
 const SETTLE_US_MAX: u64 = 120_000_000;

@@ -1,7 +1,5 @@
 //! What must hold for any bytes: the bodies of the fuzz targets, which
-//! `tests/fuzz.rs` also runs on generated input. Each panics when it does not.
-
-#![allow(dead_code, reason = "every target uses one of them")]
+//! `tests/fuzz/main.rs` also runs on generated input. Each panics when it does not.
 
 use gearman::protocol::admin::{Framing, Line, ReplyEnd, line, words};
 use gearman::protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
@@ -14,7 +12,7 @@ const EVERY_PREFIX: usize = 512;
 
 /// Bytes decode to the same packet however they were split on their way, and no
 /// earlier than they can.
-pub(crate) fn packets(data: &[u8]) {
+pub fn packets(data: &[u8]) {
     let mut rest = data;
     while let Some(used) = packet(rest) {
         rest = &rest[used..];
@@ -125,7 +123,7 @@ fn round_trip(packet: &Packet<'_>, bytes: &[u8]) {
 }
 
 /// Text splits into the same lines and words however it was split on its way.
-pub(crate) fn admin(data: &[u8]) {
+pub fn admin(data: &[u8]) {
     let mut rest = data;
     while let Line::Whole(text, used) = line(rest) {
         assert!((1..=rest.len()).contains(&used));
@@ -174,7 +172,7 @@ fn replies(data: &[u8]) {
 }
 
 /// A list has one entry per comma and one more; hosts are parts of the list.
-pub(crate) fn servers(data: &[u8]) {
+pub fn servers(data: &[u8]) {
     let commas = data.iter().filter(|&&byte| byte == b',').count();
     let mut entries = 0;
     let range = data.as_ptr_range();

@@ -3,7 +3,7 @@
 use super::support::*;
 
 #[test]
-fn each_command_answers_in_its_own_words() {
+fn each_admin_command_is_answered() {
     let server = Server::start(&[]);
     let mut admin = server.connect();
     let incomplete = |command: &str| {
@@ -68,10 +68,13 @@ fn lists_show_functions_jobs_and_workers() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
-    client.ask(&request(21, &["f", "high", "1"]), &response(8, &["H:t:1"]));
-    client.ask(&request(34, &["f", "low", "2"]), &response(8, &["H:t:2"]));
-    worker.send(&request(22, &["my id"])).send(&request(1, &["g"])).send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
+    client.ask(&request(SubmitJobHigh, &["f", "high", "1"]), &response(JobCreated, &["H:t:1"]));
+    client.ask(&request(SubmitJobLowBg, &["f", "low", "2"]), &response(JobCreated, &["H:t:2"]));
+    worker
+        .send(&request(SetClientId, &["my id"]))
+        .send(&request(CanDo, &["g"]))
+        .send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "1"]));
     assert_eq!(admin.list("status"), "f\t2\t1\t1\ng\t0\t0\t1\n.\n");
     assert_eq!(admin.list("prioritystatus"), "f\t0\t0\t1\t1\ng\t0\t0\t0\t1\n.\n");
     assert_eq!(admin.list("show jobs"), "H:t:2\t0\t0\t1\nH:t:1\t0\t0\t0\n.\n");
@@ -87,22 +90,22 @@ fn a_cancelled_job_fails_for_its_client_and_is_gone_for_its_worker() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
-    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    client.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
     admin.ask(b"cancel job H:t:1\n", b"OK\r\n");
-    client.expect(&response(14, &["H:t:1"]));
-    let gone = response(19, &["JOB_NOT_FOUND", "Job given in work result not found"]);
-    worker.ask(&request(13, &["H:t:1", "late"]), &gone);
+    client.expect(&response(WorkFail, &["H:t:1"]));
+    let gone = response(Error, &["JOB_NOT_FOUND", "Job given in work result not found"]);
+    worker.ask(&request(WorkComplete, &["H:t:1", "late"]), &gone);
     client.settle();
 }
 
 #[test]
-fn a_full_queue_refuses() {
+fn a_full_queue_refuses_a_job() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     client.ask(b"create function f\nmaxqueue f 1\n", b"OK\r\nOK\r\n");
-    client.ask(&request(18, &["f", "", "1"]), &response(8, &["H:t:1"]));
-    let full = response(19, &["QUEUE_ERROR", "Job queue is full"]);
-    client.ask(&request(18, &["f", "", "2"]), &full);
+    client.ask(&request(SubmitJobBg, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
+    let full = response(Error, &["QUEUE_ERROR", "Job queue is full"]);
+    client.ask(&request(SubmitJobBg, &["f", "", "2"]), &full);
 }

@@ -10,9 +10,9 @@ const REFUSED: &[&str] =
 fn draining_server() -> (Server, Peer, Peer) {
     let server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    worker.send(&request(1, &["f"])).settle();
-    client.ask(&request(7, &["f", "", "1"]), &response(8, &["H:t:1"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
+    worker.send(&request(CanDo, &["f"])).settle();
+    client.ask(&request(SubmitJob, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "1"]));
     server.signal("USR1");
     server.wait_for_line("SIGUSR1, draining: 1 jobs to finish");
     (server, client, worker)
@@ -28,22 +28,22 @@ fn an_idle_server_ends_at_once() {
 }
 
 #[test]
-fn what_runs_or_waits_for_a_worker_that_is_here_is_done() {
+fn a_draining_server_finishes_running_jobs_and_jobs_of_connected_workers() {
     let mut server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    worker.send(&request(1, &["f"])).settle();
-    client.ask(&request(7, &["f", "", "1"]), &response(8, &["H:t:1"]));
-    client.ask(&request(18, &["f", "", "2"]), &response(8, &["H:t:2"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "1"]));
+    worker.send(&request(CanDo, &["f"])).settle();
+    client.ask(&request(SubmitJob, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
+    client.ask(&request(SubmitJobBg, &["f", "", "2"]), &response(JobCreated, &["H:t:2"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "1"]));
     server.signal("USR1");
     server.wait_for_line("SIGUSR1, draining: 2 jobs to finish");
     client.settle();
     assert!(std::net::TcpStream::connect(server.address).is_err(), "it still accepts");
-    client.ask(&request(7, &["f", "", "3"]), &response(19, REFUSED));
-    worker.send(&request(13, &["H:t:1", "done"]));
-    client.expect(&response(13, &["H:t:1", "done"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:2", "f", "2"]));
-    worker.send(&request(13, &["H:t:2", ""]));
+    client.ask(&request(SubmitJob, &["f", "", "3"]), &response(Error, REFUSED));
+    worker.send(&request(WorkComplete, &["H:t:1", "done"]));
+    client.expect(&response(WorkComplete, &["H:t:1", "done"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:2", "f", "2"]));
+    worker.send(&request(WorkComplete, &["H:t:2", ""]));
     assert!(server.wait().success());
 }
 
@@ -52,32 +52,35 @@ fn the_last_result_arrives_whole_however_slowly_it_is_read() {
     let (mut server, mut client, mut worker) = draining_server();
     // More than sockets hold by themselves.
     let result = "x".repeat(24 << 20);
-    worker.send(&request(13, &["H:t:1", &result])).settle();
-    let (number, body) = client.packet();
-    assert_eq!((number, body.len()), (13, "H:t:1".len() + 1 + result.len()));
+    worker.send(&request(WorkComplete, &["H:t:1", &result])).settle();
+    let (command, body) = client.packet();
+    assert_eq!((command, body.len()), (WorkComplete, "H:t:1".len() + 1 + result.len()));
     client.expect_closed();
     assert!(server.wait().success());
 }
 
 #[test]
-fn what_nobody_here_does_holds_nobody_up() {
+fn jobs_without_a_connected_worker_do_not_delay_a_drain() {
     let mut server = Server::start(&[]);
     let mut client = server.connect();
-    client.ask(&request(7, &["f", "", "1"]), &response(8, &["H:t:1"]));
-    client.ask(&request(18, &["f", "", "2"]), &response(8, &["H:t:2"]));
-    client.ask(&request(36, &["f", "", "4000000000", "3"]), &response(8, &["H:t:3"]));
+    client.ask(&request(SubmitJob, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
+    client.ask(&request(SubmitJobBg, &["f", "", "2"]), &response(JobCreated, &["H:t:2"]));
+    client.ask(
+        &request(SubmitJobEpoch, &["f", "", "4000000000", "3"]),
+        &response(JobCreated, &["H:t:3"]),
+    );
     server.signal("USR1");
     // Whoever waits is told.
-    client.expect(&response(14, &["H:t:1"]));
+    client.expect(&response(WorkFail, &["H:t:1"]));
     server.wait_for_line("Dropped 3 jobs: no connected worker can run them");
     assert!(server.wait().success());
 }
 
 #[test]
-fn a_job_whose_worker_leaves_while_all_is_finished_is_failed() {
+fn a_job_fails_when_its_worker_disconnects_during_a_drain() {
     let (mut server, mut client, worker) = draining_server();
     drop(worker);
-    client.expect(&response(14, &["H:t:1"]));
+    client.expect(&response(WorkFail, &["H:t:1"]));
     assert!(server.wait().success());
 }
 

@@ -27,11 +27,14 @@ fn jobs_shows_what_is_known_of_each_job() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
-    client.ask(&request(21, &["f", "u1", "x"]), &response(8, &["H:t:1"]));
-    client.ask(&request(34, &["f", "", "x"]), &response(8, &["H:t:2"]));
-    client.ask(&request(36, &["g", "u 3", "4000000000", "x"]), &response(8, &["H:t:3"]));
-    worker.send(&request(22, &["my id"])).send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    client.ask(&request(SubmitJobHigh, &["f", "u1", "x"]), &response(JobCreated, &["H:t:1"]));
+    client.ask(&request(SubmitJobLowBg, &["f", "", "x"]), &response(JobCreated, &["H:t:2"]));
+    client.ask(
+        &request(SubmitJobEpoch, &["g", "u 3", "4000000000", "x"]),
+        &response(JobCreated, &["H:t:3"]),
+    );
+    worker.send(&request(SetClientId, &["my id"])).send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
     let list = admin.list("jobs");
     let fields: Vec<Vec<&str>> = list.lines().map(|line| line.split('\t').collect()).collect();
     assert_eq!(fields[0][..5], ["H:t:1", "f", "u1", "high", "running"]);
@@ -55,11 +58,17 @@ fn the_lists_come_as_json() {
         (server.connect(), server.connect(), server.connect());
     assert_eq!(json(&mut admin, "json jobs"), json!({"jobs": []}));
     assert_eq!(json(&mut admin, "json status"), json!({"functions": []}));
-    client.ask(&request(7, &["f", "u\"", "four"]), &response(8, &["H:t:1"]));
-    client.ask(&request(36, &["g", "", "4000000000", "x"]), &response(8, &["H:t:2"]));
-    worker.send(&request(22, &["w"])).send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "four"]));
-    worker.send(&request(12, &["H:t:1", "1", "3"])).send(&request(4, NOTHING)).settle();
+    client.ask(&request(SubmitJob, &["f", "u\"", "four"]), &response(JobCreated, &["H:t:1"]));
+    client.ask(
+        &request(SubmitJobEpoch, &["g", "", "4000000000", "x"]),
+        &response(JobCreated, &["H:t:2"]),
+    );
+    worker.send(&request(SetClientId, &["w"])).send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "four"]));
+    worker
+        .send(&request(WorkStatus, &["H:t:1", "1", "3"]))
+        .send(&request(PreSleep, NOTHING))
+        .settle();
     let mut jobs = without_descriptors(json(&mut admin, "json jobs"));
     jobs["jobs"].as_array_mut().expect("jobs").iter_mut().for_each(|job| {
         assert!(job["age"].take().is_u64());
@@ -107,43 +116,49 @@ fn the_lists_come_as_json() {
 }
 
 #[test]
-fn every_count_of_a_function_is_in_its_place() {
+fn json_status_has_every_count_of_a_function() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
     // 3 of normal priority, 4 of low and 5 of high, 6 for later; and 8 of high that
     // their client waits for.
-    let mut jobs = [18, 18, 18].to_vec();
-    jobs.extend([[34; 4].as_slice(), &[32; 5], &[36; 6]].concat());
-    jobs.extend([21; 8]);
-    for (number, packet) in jobs.iter().enumerate() {
+    let mut jobs = [SubmitJobBg; 3].to_vec();
+    jobs.extend(
+        [[SubmitJobLowBg; 4].as_slice(), &[SubmitJobHighBg; 5], &[SubmitJobEpoch; 6]].concat(),
+    );
+    jobs.extend([SubmitJobHigh; 8]);
+    for (number, command) in jobs.iter().enumerate() {
         let mut parts = vec!["f", "", "x"];
-        if *packet == 36 {
+        if *command == SubmitJobEpoch {
             parts.insert(2, "4000000000");
         }
-        client.ask(&request(*packet, &parts), &response(8, &[format!("H:t:{}", number + 1)]));
+        client.ask(
+            &request(*command, &parts),
+            &response(JobCreated, &[format!("H:t:{}", number + 1)]),
+        );
     }
     let mut other = server.connect();
     for _ in 0..2 {
-        other.send(&request(1, &["f"]));
+        other.send(&request(CanDo, &["f"]));
     }
     other.settle();
-    worker.send(&request(1, &["f"])).settle();
+    worker.send(&request(CanDo, &["f"])).settle();
     let take = |worker: &mut Peer| {
-        worker.send(&request(9, NOTHING));
-        let (number, body) = worker.packet();
-        assert_eq!(number, 11);
+        worker.send(&request(GrabJob, NOTHING));
+        let (command, body) = worker.packet();
+        assert_eq!(command, JobAssign);
         let end = body.iter().position(|&byte| byte == 0).expect("a handle");
         String::from_utf8(body[..end].to_vec()).expect("text")
     };
     // Of the 13 urgent ones 2 are done, 1 fails, and 1 is lost once.
-    for packet in [13, 13, 14] {
+    for command in [WorkComplete, WorkComplete, WorkFail] {
         let handle = take(&mut worker);
-        let parts = if packet == 13 { vec![&handle[..], "y"] } else { vec![&handle[..]] };
-        worker.send(&request(packet, &parts)).settle();
+        let parts =
+            if command == WorkComplete { vec![&handle[..], "y"] } else { vec![&handle[..]] };
+        worker.send(&request(command, &parts)).settle();
     }
     take(&mut worker);
-    worker.send(&request(2, &["f"])).send(&request(1, &["f"])).settle();
+    worker.send(&request(CantDo, &["f"])).send(&request(CanDo, &["f"])).settle();
     let running = [(); 7].map(|()| take(&mut worker));
     assert_eq!(admin.list("status"), "f\t23\t7\t3\n.\n");
     assert_eq!(admin.list("prioritystatus"), "f\t3\t9\t4\t3\n.\n");
@@ -180,8 +195,8 @@ fn every_count_of_a_function_is_in_its_place() {
 fn names_of_any_bytes_are_shown_without_loss() {
     let server = Server::start(&[]);
     let mut admin = server.connect();
-    admin.send(b"\0REQ\0\0\0\x12\0\0\0\x0Ag\xF6 %\0\t\xFF\xE2\x82\0");
-    admin.expect(&response(8, &["H:t:1"]));
+    admin.send(&request(SubmitJobBg, &[&b"g\xF6 %"[..], b"\t\xFF\xE2\x82", b""]));
+    admin.expect(&response(JobCreated, &["H:t:1"]));
     let list = admin.list("jobs");
     assert!(list.starts_with("H:t:1\tg%F6%20%25\t%09%FF%E2%82\tnormal\t"), "{list}");
     let jobs = json(&mut admin, "json jobs");
@@ -192,7 +207,7 @@ fn names_of_any_bytes_are_shown_without_loss() {
     );
     assert_eq!(job["unique_hex"], "09ffe282");
     assert_eq!(json(&mut admin, "json status")["functions"][0]["function_hex"], "67f62025");
-    admin.send(b"\0REQ\0\0\0\x01\0\0\0\x02g\xF6\0REQ\0\0\0\x16\0\0\0\x01\xFC");
+    admin.send(&request(CanDo, &[b"g\xF6"])).send(&request(SetClientId, &[b"\xFC"]));
     let workers = json(&mut admin, "json workers");
     let me = &workers["workers"][0];
     assert_eq!((&me["functions_hex"], &me["id_hex"]), (&json!(["67f6"]), &json!("fc")));
@@ -205,11 +220,11 @@ fn names_of_any_bytes_are_shown_without_loss() {
 fn a_job_is_cancelled_by_function_and_unique() {
     let server = Server::start(&[]);
     let (mut client, mut admin) = (server.connect(), server.connect());
-    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
-    client.ask(&request(7, &["g", "u", "x"]), &response(8, &["H:t:2"]));
+    client.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
+    client.ask(&request(SubmitJob, &["g", "u", "x"]), &response(JobCreated, &["H:t:2"]));
     admin.ask(b"cancelunique f v\n", b"ERR UNKNOWN_JOB\r\n");
     admin.ask(b"CancelUnique g u\r\n", b"OK\r\n");
-    client.expect(&response(14, &["H:t:2"])).settle();
+    client.expect(&response(WorkFail, &["H:t:2"])).settle();
     admin.ask(b"cancelunique g u\n", b"ERR UNKNOWN_JOB\r\n");
 }
 
@@ -217,18 +232,18 @@ fn a_job_is_cancelled_by_function_and_unique() {
 fn a_paused_function_keeps_its_jobs_until_it_is_resumed() {
     let server = Server::start(&[]);
     let (mut worker, mut admin) = (server.connect(), server.connect());
-    worker.send(&request(1, &["f"])).settle();
+    worker.send(&request(CanDo, &["f"])).settle();
     admin.ask(b"pause function f\n", b"OK\r\n").ask(b"pause function f\n", b"OK\r\n");
-    worker.send(&request(4, NOTHING)).settle();
-    admin.ask(&request(18, &["f", "", "x"]), &response(8, &["H:t:1"]));
-    worker.settle().ask(&request(9, NOTHING), &response(10, NOTHING));
+    worker.send(&request(PreSleep, NOTHING)).settle();
+    admin.ask(&request(SubmitJobBg, &["f", "", "x"]), &response(JobCreated, &["H:t:1"]));
+    worker.settle().ask(&request(GrabJob, NOTHING), &response(NoJob, NOTHING));
     assert!(admin.list("jobs").contains("\tpaused\t"));
     assert_eq!(json(&mut admin, "json status")["functions"][0]["paused"], true);
     assert_eq!(admin.list("status"), "f\t1\t0\t1\n.\n");
-    worker.send(&request(4, NOTHING)).settle();
+    worker.send(&request(PreSleep, NOTHING)).settle();
     admin.ask(b"resume function f\n", b"OK\r\n");
-    worker.expect(&response(6, NOTHING));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    worker.expect(&response(Noop, NOTHING));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
 }
 
 #[test]
@@ -250,18 +265,18 @@ fn shutdown_is_a_command_only_where_it_was_allowed() {
 fn a_graceful_shutdown_waits_for_jobs() {
     let mut server = Server::start(&["--allow-shutdown"]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    client.ask(&request(7, &["f", "", "x"]), &response(8, &["H:t:1"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    client.ask(&request(SubmitJob, &["f", "", "x"]), &response(JobCreated, &["H:t:1"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
     client.ask(b"SHUTDOWN Graceful\n", b"OK\r\n");
     assert_eq!(json(&mut client, "json server")["draining"], true);
-    worker.send(&request(13, &["H:t:1", "done"]));
-    client.expect(&response(13, &["H:t:1", "done"])).expect_closed();
+    worker.send(&request(WorkComplete, &["H:t:1", "done"]));
+    client.expect(&response(WorkComplete, &["H:t:1", "done"])).expect_closed();
     assert!(server.wait().success());
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_commands_are_refused() {
     let server = Server::start(&[]);
     let mut admin = server.connect();
     let incomplete = |command: &str| {

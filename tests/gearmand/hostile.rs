@@ -18,7 +18,7 @@ fn resident(server: &Server) -> u64 {
 }
 
 #[test]
-fn a_promise_of_four_gigabytes_takes_no_memory() {
+fn a_declared_size_of_4_gib_takes_no_memory() {
     let server = Server::start(&[]);
     server.connect().settle();
     let before = resident(&server);
@@ -47,44 +47,52 @@ fn a_packet_that_is_too_large_is_refused_and_what_follows_is_read() {
     let before = resident(&server);
     let limit = "A packet may have 1000 bytes, this one has";
     // At once with what follows, and in pieces.
-    let mut bytes = request(18, &["f", "", &"x".repeat(2000)]);
-    bytes.extend(request(18, &["f", "", "small"]));
+    let mut bytes = request(SubmitJobBg, &["f", "", &"x".repeat(2000)]);
+    bytes.extend(request(SubmitJobBg, &["f", "", "small"]));
     peer.send(&bytes);
-    peer.expect(&response(19, &["ARGUMENT_TOO_LARGE", &format!("{limit} 2003")]));
-    peer.expect(&response(8, &["H:t:1"]));
+    peer.expect(&response(Error, &["ARGUMENT_TOO_LARGE", &format!("{limit} 2003")]));
+    peer.expect(&response(JobCreated, &["H:t:1"]));
     let large = 64 << 20;
-    peer.send(&request(18, &["f", "", &"x".repeat(large)]));
-    peer.expect(&response(19, &["ARGUMENT_TOO_LARGE", &format!("{limit} {}", large + 3)]));
+    peer.send(&request(SubmitJobBg, &["f", "", &"x".repeat(large)]));
+    peer.expect(&response(Error, &["ARGUMENT_TOO_LARGE", &format!("{limit} {}", large + 3)]));
     peer.settle();
     let after = resident(&server);
     assert!(after < before + 10_000, "{before} kB became {after} kB");
     // One of the largest size is taken.
-    peer.ask(&request(18, &["f", "", &"x".repeat(997)]), &response(8, &["H:t:2"]));
+    peer.ask(
+        &request(SubmitJobBg, &["f", "", &"x".repeat(997)]),
+        &response(JobCreated, &["H:t:2"]),
+    );
 }
 
 #[test]
 fn a_job_whose_result_is_too_large_has_failed() {
     let server = Server::start(&["--max-packet-size", "1000"]);
-    for (number, packet) in [(1, 13), (2, 25), (3, 28), (4, 29)] {
+    for (number, command) in
+        [(1, WorkComplete), (2, WorkException), (3, WorkData), (4, WorkWarning)]
+    {
         let handle = format!("H:t:{number}");
         let (mut client, mut worker) = (server.connect(), server.connect());
-        client.ask(&request(7, &["f", "", "x"]), &response(8, &[&handle]));
-        worker.send(&request(1, &["f"]));
-        worker.ask(&request(9, NOTHING), &response(11, &[&handle, "f", "x"]));
-        let result = request(packet, &[&handle, &"x".repeat(2000)]);
+        client.ask(&request(SubmitJob, &["f", "", "x"]), &response(JobCreated, &[&handle]));
+        worker.send(&request(CanDo, &["f"]));
+        worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &[&handle, "f", "x"]));
+        let result = request(command, &[&handle, &"x".repeat(2000)]);
         let text = format!("A packet may have 1000 bytes, this one has {}", result.len() - 12);
-        worker.ask(&result, &response(19, &["ARGUMENT_TOO_LARGE", &text])).settle();
-        client.expect(&response(14, &[&handle])).settle();
+        worker.ask(&result, &response(Error, &["ARGUMENT_TOO_LARGE", &text])).settle();
+        client.expect(&response(WorkFail, &[&handle])).settle();
     }
 }
 
 #[test]
-fn names_that_no_worker_could_be_told_are_refused() {
+fn a_name_that_does_not_fit_into_job_assign_is_refused() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     let refused = ["ARGUMENT_TOO_LARGE", "No packet to a worker can hold this job"];
-    client.ask(&request(18, &[&"f".repeat(8150), "", ""]), &response(19, &refused));
-    client.ask(&request(18, &[&"f".repeat(8100), "", ""]), &response(8, &["H:t:1"]));
+    client.ask(&request(SubmitJobBg, &[&"f".repeat(8150), "", ""]), &response(Error, &refused));
+    client.ask(
+        &request(SubmitJobBg, &[&"f".repeat(8100), "", ""]),
+        &response(JobCreated, &["H:t:1"]),
+    );
 }
 
 #[test]
@@ -92,8 +100,8 @@ fn a_flood_of_refused_packets_is_not_a_flood_of_lines() {
     let mut server = Server::start(&[]);
     let mut peer = server.connect();
     let count = 1000;
-    peer.send(&request(24, NOTHING).repeat(count));
-    peer.expect(&response(19, &["INVALID_COMMAND", "Command not expected"]).repeat(count));
+    peer.send(&request(AllYours, NOTHING).repeat(count));
+    peer.expect(&response(Error, &["INVALID_COMMAND", "Command not expected"]).repeat(count));
     server.signal("TERM");
     let lines = server.remaining_lines();
     let told = lines.iter().filter(|line| line.contains("Refused a packet from 127.0.0.1")).count();
@@ -107,11 +115,11 @@ fn a_flood_of_refused_packets_is_not_a_flood_of_lines() {
 }
 
 #[test]
-fn who_asks_without_reading_is_not_read_until_it_does() {
+fn a_peer_that_does_not_read_its_answers_is_not_read() {
     let server = Server::start(&[]);
     let mut deaf = server.connect();
     deaf.stream.set_nonblocking(true).expect("nonblocking");
-    let question = request(16, &["x".repeat(1000)]);
+    let question = request(EchoReq, &["x".repeat(1000)]);
     let mut sent = 0;
     // The sockets' buffers, and the megabyte that may wait, are soon full.
     loop {
@@ -124,7 +132,7 @@ fn who_asks_without_reading_is_not_read_until_it_does() {
     server.connect().settle();
     assert!(resident(&server) < 100_000, "{} kB", resident(&server));
     deaf.stream.set_nonblocking(false).expect("blocking");
-    let answer = response(17, &["x".repeat(1000)]);
+    let answer = response(EchoRes, &["x".repeat(1000)]);
     for _ in 0..sent / question.len() {
         deaf.expect(&answer);
     }
@@ -134,21 +142,21 @@ fn who_asks_without_reading_is_not_read_until_it_does() {
 fn a_client_that_never_reads_its_results_is_disconnected_in_the_end() {
     let server = Server::start(&["--output-limit", "1000000"]);
     let (mut deaf, mut worker) = (server.connect(), server.connect());
-    deaf.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
-    let data = request(28, &["H:t:1", &"x".repeat(1 << 20)]);
+    deaf.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
+    let data = request(WorkData, &["H:t:1", &"x".repeat(1 << 20)]);
     for _ in 0..32 {
         worker.send(&data);
     }
     worker.settle();
     server.wait_for_line("bytes of output are unread (--output-limit)");
     // The worker goes on as if nothing had happened.
-    worker.send(&request(13, &["H:t:1", ""])).settle();
+    worker.send(&request(WorkComplete, &["H:t:1", ""])).settle();
 }
 
 #[test]
-fn garbage_from_many_peers_hurts_nobody_else() {
+fn invalid_packets_of_many_peers_do_not_disturb_another() {
     let server = Server::start(&[]);
     let mut witness = server.connect();
     let mut state = 1_u32;
@@ -167,7 +175,7 @@ fn garbage_from_many_peers_hurts_nobody_else() {
 }
 
 #[test]
-fn running_out_of_descriptors_ends_when_somebody_leaves() {
+fn accepting_resumes_when_a_descriptor_is_free() {
     let mut server = Server::start(&["-f", "24"]);
     let mut peers: Vec<_> = (0..40).map(|_| server.connect()).collect();
     server.wait_for_line("Cannot accept a connection:");
@@ -194,15 +202,18 @@ fn the_memory_of_a_queue_that_is_worked_off_is_given_back() {
     let before = resident(&server);
     let payload = "x".repeat(100_000);
     for number in 1..=1000 {
-        client.ask(&request(18, &["f", "", &payload]), &response(8, &[format!("H:t:{number}")]));
+        client.ask(
+            &request(SubmitJobBg, &["f", "", &payload]),
+            &response(JobCreated, &[format!("H:t:{number}")]),
+        );
     }
     let full = resident(&server);
     assert!(full > before + 90_000, "{before} kB became {full} kB");
-    worker.send(&request(1, &["f"]));
+    worker.send(&request(CanDo, &["f"]));
     for number in 1..=1000 {
         let handle = format!("H:t:{number}");
-        worker.ask(&request(9, NOTHING), &response(11, &[&handle[..], "f", &payload]));
-        worker.send(&request(13, &[&handle[..], ""]));
+        worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &[&handle[..], "f", &payload]));
+        worker.send(&request(WorkComplete, &[&handle[..], ""]));
     }
     worker.settle();
     let began = std::time::Instant::now();

@@ -12,7 +12,7 @@ fn a_job_is_done_and_its_result_is_the_body() {
     client.send(post("/f", &[], b"a payload"));
     let (handle, payload) = take(&mut worker);
     assert_eq!((&handle[..], &payload[..]), ("H:t:1", &b"a payload"[..]));
-    worker.send(&report(13, &handle, b"a \0 result"));
+    worker.send(&report(WorkComplete, &handle, b"a \0 result"));
     let response = client.read();
     assert_eq!((&response.version[..], response.status), ("HTTP/1.1", 200));
     assert_eq!(response.body, b"a \0 result");
@@ -49,7 +49,7 @@ fn a_background_job_is_answered_at_once() {
 fn a_failed_job_has_a_status_of_its_own() {
     let http = HttpServer::start(&[]);
     let (mut client, mut worker, handle) = http.running(post("/f", &[], b"x"));
-    worker.send(&request(14, &[&handle]));
+    worker.send(&request(WorkFail, &[&handle]));
     let response = client.read();
     assert_eq!((response.status, &response.body[..]), (500, &b""[..]));
     assert_eq!(response.header("x-gearman-command"), Some("WORK_FAIL"));
@@ -57,7 +57,7 @@ fn a_failed_job_has_a_status_of_its_own() {
 
     client.send(post("/f", &[], b"x"));
     let (handle, _) = take(&mut worker);
-    worker.send(&report(25, &handle, b"what went wrong"));
+    worker.send(&report(WorkException, &handle, b"what went wrong"));
     let response = client.read();
     assert_eq!((response.status, &response.body[..]), (500, &b"what went wrong"[..]));
     assert_eq!(response.header("x-gearman-command"), Some("WORK_EXCEPTION"));
@@ -67,12 +67,12 @@ fn a_failed_job_has_a_status_of_its_own() {
 fn progress_and_warnings_are_not_part_of_the_result_and_pieces_are() {
     let http = HttpServer::start(&[]);
     let (mut client, mut worker, handle) = http.running(post("/f", &[], b"x"));
-    worker.send(&request(12, &[&handle[..], "1", "2"]));
-    worker.send(&report(28, &handle, b"one, "));
-    worker.send(&report(29, &handle, b"careful"));
-    worker.send(&report(28, &handle, b"two, "));
-    worker.send(&request(12, &[&handle[..], "2", "2"]));
-    worker.send(&report(13, &handle, b"three"));
+    worker.send(&request(WorkStatus, &[&handle[..], "1", "2"]));
+    worker.send(&report(WorkData, &handle, b"one, "));
+    worker.send(&report(WorkWarning, &handle, b"careful"));
+    worker.send(&report(WorkData, &handle, b"two, "));
+    worker.send(&request(WorkStatus, &[&handle[..], "2", "2"]));
+    worker.send(&report(WorkComplete, &handle, b"three"));
     let response = client.read();
     assert_eq!((response.status, response.text()), (200, "one, two, three"));
     assert_eq!(response.header("content-length"), Some("15"));
@@ -82,8 +82,8 @@ fn progress_and_warnings_are_not_part_of_the_result_and_pieces_are() {
 fn pieces_of_a_job_that_fails_come_with_the_failure() {
     let http = HttpServer::start(&[]);
     let (mut client, mut worker, handle) = http.running(post("/f", &[], b"x"));
-    worker.send(&report(28, &handle, b"half a result"));
-    worker.send(&request(14, &[&handle]));
+    worker.send(&report(WorkData, &handle, b"half a result"));
+    worker.send(&request(WorkFail, &[&handle]));
     let response = client.read();
     assert_eq!((response.status, response.text()), (500, "half a result"));
 }
@@ -93,15 +93,17 @@ fn pieces_are_passed_on_as_they_come_where_that_is_asked_for() {
     let http = HttpServer::start(&[]);
     let (mut client, mut worker, handle) =
         http.running(post("/f", &["X-Gearman-Stream: true"], b"x"));
-    worker.send(&report(28, &handle, b"one"));
+    worker.send(&report(WorkData, &handle, b"one"));
     let head = client.read_head();
     assert_eq!((head.status, head.header("transfer-encoding")), (200, Some("chunked")));
     assert_eq!(head.header("x-gearman-command"), Some("WORK_DATA"));
     assert_eq!(head.header("x-gearman-job-handle"), Some("H:t:1"));
     assert_eq!(client.read_chunk().as_deref(), Some(&b"one"[..]));
-    worker.send(&request(12, &[&handle[..], "1", "2"])).send(&report(28, &handle, b"two"));
+    worker
+        .send(&request(WorkStatus, &[&handle[..], "1", "2"]))
+        .send(&report(WorkData, &handle, b"two"));
     assert_eq!(client.read_chunk().as_deref(), Some(&b"two"[..]));
-    worker.send(&report(13, &handle, b"three"));
+    worker.send(&report(WorkComplete, &handle, b"three"));
     assert_eq!(client.read_chunk().as_deref(), Some(&b"three"[..]));
     assert_eq!(client.read_chunk().as_deref(), Some(&b""[..]));
     // The connection is good for another one.
@@ -113,10 +115,10 @@ fn a_result_that_was_passed_on_breaks_off_when_its_job_fails() {
     let http = HttpServer::start(&[]);
     let (mut client, mut worker, handle) =
         http.running(post("/f", &["X-Gearman-Stream: true"], b"x"));
-    worker.send(&report(28, &handle, b"one"));
+    worker.send(&report(WorkData, &handle, b"one"));
     let mut response = client.read_head();
     assert_eq!(client.read_chunk().as_deref(), Some(&b"one"[..]));
-    worker.send(&request(14, &[&handle]));
+    worker.send(&request(WorkFail, &[&handle]));
     assert_eq!(client.read_chunk(), None);
     response.is_broken = true;
     client.expect_closed();
@@ -130,9 +132,9 @@ fn large_results_in_pieces_are_passed_on_to_http_1_1_and_kept_for_1_0() {
         let (mut client, mut worker, handle) =
             http.running(format!("GET /f HTTP/{version}\r\nHost: x\r\n\r\n"));
         for _ in 0..8 {
-            worker.send(&report(28, &handle, &piece));
+            worker.send(&report(WorkData, &handle, &piece));
         }
-        worker.send(&report(13, &handle, b""));
+        worker.send(&report(WorkComplete, &handle, b""));
         let response = client.read();
         assert_eq!((response.status, response.is_broken), (200, false));
         assert_eq!(response.body.len(), 8 * piece.len());
@@ -159,7 +161,7 @@ fn the_path_names_the_function() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_by_name() {
+fn invalid_headers_are_refused_by_name() {
     let http = HttpServer::start(&[]);
     let mut client = http.connect();
     for (header, part) in [
@@ -176,7 +178,7 @@ fn what_makes_no_sense_is_refused_by_name() {
 }
 
 #[test]
-fn each_method_that_makes_sense_submits() {
+fn get_post_put_and_head_submit_a_job() {
     let http = HttpServer::start(&[]);
     let mut worker = http.worker("f");
     for method in ["GET", "POST", "PUT", "HEAD"] {
@@ -184,7 +186,7 @@ fn each_method_that_makes_sense_submits() {
         client.send(format!("{method} /f HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"));
         let (handle, payload) = take(&mut worker);
         assert_eq!(payload, b"hi");
-        worker.send(&report(13, &handle, b"result"));
+        worker.send(&report(WorkComplete, &handle, b"result"));
         if method == "HEAD" {
             let head = client.read_head();
             assert_eq!((head.status, head.header("content-length")), (200, Some("6")));
@@ -236,7 +238,7 @@ fn equal_requests_share_a_job_and_so_do_those_with_a_unique() {
     let mut worker = http.worker("f");
     for _ in 0..2 {
         let (handle, payload) = take(&mut worker);
-        worker.send(&report(13, &handle, &payload));
+        worker.send(&report(WorkComplete, &handle, &payload));
     }
     for (client, result) in clients.iter_mut().zip(["same", "same", "one", "one"]) {
         let text = client.read().text().to_string();
@@ -245,14 +247,14 @@ fn equal_requests_share_a_job_and_so_do_those_with_a_unique() {
 }
 
 #[test]
-fn a_call_is_listed_among_the_connections_while_it_lasts() {
+fn an_http_call_is_listed_among_the_connections_while_it_lasts() {
     let http = HttpServer::start(&[]);
     let (mut client, mut admin) = (http.connect(), http.server.connect());
     client.send(post("/f", &[], b"x"));
     let mut worker = http.worker("f");
     let (handle, _) = take(&mut worker);
     assert_eq!(admin.list("workers").lines().count(), 4);
-    worker.send(&report(13, &handle, b""));
+    worker.send(&report(WorkComplete, &handle, b""));
     client.read();
     // The end of a call is noticed after its response is sent.
     while admin.list("workers").lines().count() > 3 {}

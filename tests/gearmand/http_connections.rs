@@ -29,7 +29,7 @@ fn requests_can_be_sent_ahead_of_responses() {
     client.send(requests);
     for number in 0..5 {
         let (handle, payload) = take(&mut worker);
-        worker.send(&report(13, &handle, &payload));
+        worker.send(&report(WorkComplete, &handle, &payload));
         assert_eq!(client.read().text(), format!("number {number}"));
     }
 }
@@ -66,12 +66,12 @@ fn a_payload_may_come_in_chunks() {
     client.send("5\r\nhello\r\n").send("1\r\n,\r\n").send("6\r\n world\r\n0\r\n\r\n");
     let (handle, payload) = take(&mut worker);
     assert_eq!(payload, b"hello, world");
-    worker.send(&report(13, &handle, b"done"));
+    worker.send(&report(WorkComplete, &handle, b"done"));
     assert_eq!(client.read().text(), "done");
 }
 
 #[test]
-fn who_waits_to_be_asked_for_the_body_is_asked() {
+fn a_client_that_expects_100_continue_gets_it() {
     let http = HttpServer::start(&[]);
     let mut client = http.connect();
     let head = format!("{BACKGROUND}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
@@ -88,14 +88,14 @@ fn ten_megabytes_go_in_and_come_out() {
     client.send(post("/f", &[], &bytes));
     let (handle, payload) = take(&mut worker);
     assert!(payload == bytes);
-    worker.send(&report(13, &handle, &payload));
+    worker.send(&report(WorkComplete, &handle, &payload));
     let response = client.read();
     assert_eq!(response.status, 200);
     assert!(response.body == bytes);
 }
 
 #[test]
-fn curl_gets_what_a_worker_made() {
+fn curl_gets_a_workers_result() {
     if !Path::new("/usr/bin/curl").exists() {
         eprintln!("skipped: there is no /usr/bin/curl");
         return;
@@ -116,7 +116,7 @@ fn curl_gets_what_a_worker_made() {
         let (handle, mut payload) = take(&mut worker);
         assert!(payload == bytes);
         payload.reverse();
-        worker.send(&report(13, &handle, &payload));
+        worker.send(&report(WorkComplete, &handle, &payload));
     }
     let output = curl.wait_with_output().expect("curl ends");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "200 1\n200 0\n");
@@ -132,7 +132,7 @@ fn wait_for_jobs(admin: &mut Peer, count: usize) {
 }
 
 #[test]
-fn a_client_that_leaves_takes_its_waiting_job_along() {
+fn a_waiting_job_is_dropped_when_its_http_client_disconnects() {
     let http = HttpServer::start(&[]);
     let mut admin = http.server.connect();
     let mut client = http.connect();
@@ -168,7 +168,7 @@ fn a_drained_server_delivers_the_last_result_and_takes_no_more() {
     let ready = http.probe("/readyz");
     assert_eq!((ready.status, ready.text()), (503, "draining\n"));
     assert_eq!(http.probe("/healthz").status, 200);
-    worker.send(&report(13, &handle, b"the last"));
+    worker.send(&report(WorkComplete, &handle, b"the last"));
     let response = client.read();
     assert_eq!((response.status, response.text()), (200, "the last"));
     client.expect_closed();
@@ -176,7 +176,7 @@ fn a_drained_server_delivers_the_last_result_and_takes_no_more() {
 }
 
 #[test]
-fn a_server_that_stops_says_so_to_those_who_wait() {
+fn a_stopping_server_answers_the_http_calls_that_wait() {
     let mut http = HttpServer::start(&[]);
     let (mut client, mut worker) = (http.connect(), http.worker("f"));
     client.send(post("/f", &[], b"x"));

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::http_support::*;
+use super::support::*;
 
 const BACKGROUND: &str = "X-Gearman-Background: true";
 
@@ -72,7 +73,7 @@ fn a_payload_is_limited_like_a_packet() {
 }
 
 #[test]
-fn an_announced_length_takes_no_memory() {
+fn a_declared_content_length_takes_no_memory() {
     let http = HttpServer::start(&[]);
     let announce = "POST /f HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000000\r\n\r\n";
     let _clients: Vec<Http> = (0..8)
@@ -91,7 +92,7 @@ fn an_announced_length_takes_no_memory() {
 }
 
 #[test]
-fn half_requests_hold_nobody_up() {
+fn incomplete_requests_do_not_delay_others() {
     let http = HttpServer::start(&[]);
     let parts = ["G", "GET /f HT", "POST /f HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf", "\r\n"];
     let _clients: Vec<Http> = (0..100)
@@ -105,7 +106,7 @@ fn half_requests_hold_nobody_up() {
 }
 
 #[test]
-fn running_out_of_descriptors_ends_when_somebody_leaves() {
+fn accepting_http_resumes_when_a_descriptor_is_free() {
     let http = HttpServer::start(&["-f", "40"]);
     // No more wait than the backlog has room for.
     let idle: Vec<Http> = (0..45).map(|_| http.connect()).collect();
@@ -131,18 +132,18 @@ fn a_body_that_breaks_off_submits_nothing() {
 }
 
 #[test]
-fn a_result_that_nobody_reads_is_bounded() {
+fn an_unread_result_takes_bounded_memory() {
     let http = HttpServer::start(&["--output-limit", "4000000"]);
     let (mut client, mut worker, handle) =
         http.running(post("/f", &["X-Gearman-Stream: true"], b"x"));
     let piece = vec![b'p'; 1_000_000];
     for _ in 0..64 {
-        worker.send(&report(28, &handle, &piece));
+        worker.send(&report(WorkData, &handle, &piece));
     }
     worker.settle();
     is_well(&http);
     // It was given up, and its response breaks off.
-    worker.send(&report(13, &handle, b""));
+    worker.send(&report(WorkComplete, &handle, b""));
     let response = client.read();
     assert!(response.is_broken && response.body.len() < 64 * piece.len());
 }

@@ -38,7 +38,7 @@ fn compare(act: impl Fn(&Server, Http) -> Response) -> Option<(Response, Respons
 
 fn worker(server: &Server) -> Peer {
     let mut worker = server.connect();
-    worker.send(&request(1, &["f"])).settle();
+    worker.send(&request(CanDo, &["f"])).settle();
     worker
 }
 
@@ -50,7 +50,7 @@ fn results_are_the_same() {
             client.send(post("/f", &["X-Gearman-Unique: u", "X-Gearman-Priority: low"], body));
             let (handle, payload) = take(&mut worker);
             assert_eq!(payload, body);
-            worker.send(&report(13, &handle, &[b"made of ", &payload[..]].concat()));
+            worker.send(&report(WorkComplete, &handle, &[b"made of ", &payload[..]].concat()));
             client.read()
         });
     }

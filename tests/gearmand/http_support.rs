@@ -38,7 +38,7 @@ impl HttpServer {
     /// A worker of a function.
     pub(crate) fn worker(&self, function: &str) -> Peer {
         let mut worker = self.server.connect();
-        worker.send(&request(1, &[function])).settle();
+        worker.send(&request(CanDo, &[function])).settle();
         worker
     }
 
@@ -55,9 +55,9 @@ impl HttpServer {
 /// Takes the next job, which must come, and returns its handle and its payload.
 pub(crate) fn take(worker: &mut Peer) -> (String, Vec<u8>) {
     loop {
-        worker.send(&request(9, NOTHING));
+        worker.send(&request(GrabJob, NOTHING));
         match worker.packet() {
-            (11, body) => {
+            (JobAssign, body) => {
                 let text = body.clone();
                 let mut parts = text.splitn(3, |&byte| byte == 0);
                 let handle = String::from_utf8(parts.next().expect("a handle").to_vec());
@@ -65,23 +65,17 @@ pub(crate) fn take(worker: &mut Peer) -> (String, Vec<u8>) {
                 return (handle.expect("text"), payload);
             }
             // Sleep until there is one.
-            (10, _) => {
-                worker.send(&request(4, NOTHING)).expect(&response(6, NOTHING));
+            (NoJob, _) => {
+                worker.send(&request(PreSleep, NOTHING)).expect(&response(Noop, NOTHING));
             }
             other => panic!("not a job: {other:?}"),
         }
     }
 }
 
-/// A packet whose last part is bytes.
-pub(crate) fn report(number: u32, handle: &str, data: &[u8]) -> Vec<u8> {
-    let mut bytes = b"\0REQ".to_vec();
-    bytes.extend(number.to_be_bytes());
-    bytes.extend((handle.len() as u32 + 1 + data.len() as u32).to_be_bytes());
-    bytes.extend(handle.as_bytes());
-    bytes.push(0);
-    bytes.extend(data);
-    bytes
+/// What a worker reports of a job, with data.
+pub(crate) fn report(command: Command, handle: &str, data: &[u8]) -> Vec<u8> {
+    request(command, &[handle.as_bytes(), data])
 }
 
 /// A response.

@@ -5,7 +5,7 @@ use std::fs;
 use super::support::*;
 
 #[test]
-fn a_signal_to_stop_ends_it_with_success() {
+fn a_stop_signal_ends_the_server_with_code_0() {
     for signal in ["TERM", "INT"] {
         let mut server = Server::start(&[]);
         let mut peer = server.connect();
@@ -17,7 +17,7 @@ fn a_signal_to_stop_ends_it_with_success() {
 }
 
 #[test]
-fn the_log_is_opened_anew_for_whoever_moved_it_away() {
+fn a_signal_reopens_the_log() {
     let directory = Directory::new("reopen");
     let (log, port) = (directory.file("log"), directory.file("port"));
     let daemon = gearmand(&[
@@ -86,7 +86,7 @@ fn a_daemon_that_cannot_listen_is_an_error_of_the_command() {
 }
 
 #[test]
-fn its_files_are_gone_when_it_ends() {
+fn the_server_removes_its_files_when_it_ends() {
     let directory = Directory::new("files");
     let (pid_file, port_file) = (directory.file("pid"), directory.file("port"));
     let mut server = Server::start(&["-P", &pid_file, "--port-file", &port_file]);
@@ -112,7 +112,7 @@ fn version_and_help_are_printed() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_by_name() {
+fn an_option_that_cannot_be_met_is_refused_by_name() {
     for (arguments, code, name) in [
         (&["--ssl"][..], 2, "--ssl"),
         (&["-q", "libsqlite3"], 2, "libsqlite3"),
@@ -128,10 +128,10 @@ fn what_cannot_be_done_is_refused_by_name() {
 }
 
 #[test]
-fn the_log_tells_of_connections_and_of_accepted_jobs() {
+fn the_log_has_connections_and_accepted_jobs() {
     let server = Server::start(&[]);
     let mut client = server.connect();
-    client.ask(&request(18, &["f", "u", "x"]), &response(8, &["H:t:1"]));
+    client.ask(&request(SubmitJobBg, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
     let address = client.stream.local_addr().expect("an address");
     server.wait_for_line(&format!("Accepted connection from {address}"));
     server.wait_for_line("accepted,f,u,0");
@@ -140,18 +140,18 @@ fn the_log_tells_of_connections_and_of_accepted_jobs() {
 }
 
 #[test]
-fn options_of_the_broker_reach_it() {
+fn options_of_the_broker_take_effect() {
     let server = Server::start(&["-j", "1", "-w", "1", "--exceptions", "-t", "8", "-R"]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", "x"]));
+    client.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
     drop(worker);
-    client.expect(&response(14, &["H:t:1"]));
+    client.expect(&response(WorkFail, &["H:t:1"]));
     let mut worker = server.connect();
-    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:2"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:2", "f", "x"]));
-    worker.send(&request(25, &["H:t:2", "boo"]));
-    client.expect(&response(25, &["H:t:2", "boo"]));
+    client.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:2"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:2", "f", "x"]));
+    worker.send(&request(WorkException, &["H:t:2", "boo"]));
+    client.expect(&response(WorkException, &["H:t:2", "boo"]));
 }

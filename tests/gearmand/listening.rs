@@ -77,7 +77,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
 }
 
 #[test]
-fn a_crowd_that_comes_at_once_waits_to_be_accepted() {
+fn a_hundred_connections_at_once_wait_to_be_accepted() {
     let server = Server::start(&[]);
     // Nobody accepts meanwhile, however fast this machine is.
     server.signal("STOP");
@@ -182,7 +182,7 @@ fn watched(command: &mut Command, path: &str) {
 }
 
 #[test]
-fn systemd_hears_how_the_server_is() {
+fn systemd_is_notified_of_the_servers_state() {
     let directory = Directory::new("notify");
     let path = directory.file("notify.sock");
     let notified = Notified::at(&path);
@@ -200,7 +200,7 @@ fn systemd_hears_how_the_server_is() {
 }
 
 #[test]
-fn systemd_hears_who_the_daemon_is_before_its_parent_returns() {
+fn systemd_is_told_the_daemons_pid_before_its_parent_returns() {
     let directory = Directory::new("notify-daemon");
     let (path, port_file) = (directory.file("notify.sock"), directory.file("port"));
     let notified = Notified::at(&path);

@@ -13,7 +13,7 @@ fn server_with_jobs(count: usize) -> Server {
     // Few enough at a time that neither side has to wait for the other to read.
     for first in (0..count).step_by(1000) {
         let jobs = (first..count.min(first + 1000))
-            .flat_map(|number| request(18, &["f", &format!("{unique} {number}"), ""]));
+            .flat_map(|number| request(SubmitJobBg, &["f", &format!("{unique} {number}"), ""]));
         client.send(&jobs.collect::<Vec<u8>>());
         client.transcript();
     }
@@ -62,22 +62,22 @@ fn commands_behind_a_long_list_wait_for_its_end() {
 fn packets_do_not_fall_into_the_middle_of_a_list() {
     let server = server_with_jobs(20_000);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    client.ask(&request(7, &["other", "", "x"]), &response(8, &["H:t:20001"]));
-    worker.send(&request(1, &["other"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:20001", "other", "x"]));
+    client.ask(&request(SubmitJob, &["other", "", "x"]), &response(JobCreated, &["H:t:20001"]));
+    worker.send(&request(CanDo, &["other"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:20001", "other", "x"]));
     // The list is longer than what the server lets wait: it is not at its end
     // before somebody reads it.
     client.send(b"jobs\n");
     server.connect().settle();
-    worker.send(&request(13, &["H:t:20001", "done"])).settle();
+    worker.send(&request(WorkComplete, &["H:t:20001", "done"])).settle();
     let list = client.list("");
     assert!(list.ends_with("\n.\n") && list.is_ascii());
     assert!(list.lines().count() >= 20_001);
-    client.expect(&response(13, &["H:t:20001", "done"]));
+    client.expect(&response(WorkComplete, &["H:t:20001", "done"]));
 }
 
 #[test]
-fn a_list_that_nobody_reads_holds_nobody_up() {
+fn an_unread_list_does_not_delay_other_connections() {
     let server = server_with_jobs(20_000);
     let mut lazy: Vec<Peer> = (0..8).map(|_| server.connect()).collect();
     lazy.iter_mut().for_each(|peer| {

@@ -22,16 +22,22 @@ fn scrape(http: &HttpServer) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn figures_follow_the_jobs() {
+fn metrics_count_jobs() {
     let http = HttpServer::start(&[]);
     let (mut client, mut worker) = (http.server.connect(), http.worker("f"));
     for number in 1..=5 {
         let handle = format!("H:t:{number}");
-        client.ask(&request(18, &["f", "", "x"]), &response(8, &[handle]));
+        client.ask(&request(SubmitJobBg, &["f", "", "x"]), &response(JobCreated, &[handle]));
     }
-    client.ask(&request(36, &["g", "", "4000000000", "x"]), &response(8, &["H:t:6"]));
+    client.ask(
+        &request(SubmitJobEpoch, &["g", "", "4000000000", "x"]),
+        &response(JobCreated, &["H:t:6"]),
+    );
     let handles = [(); 3].map(|()| take(&mut worker).0);
-    worker.send(&report(13, &handles[0], b"")).send(&request(14, &[&handles[1]])).settle();
+    worker
+        .send(&report(WorkComplete, &handles[0], b""))
+        .send(&request(WorkFail, &[&handles[1]]))
+        .settle();
     client.ask(b"pause function g\n", b"OK\r\n");
     let all = scrape(&http);
     for (series, value) in [
@@ -64,7 +70,7 @@ fn figures_follow_the_jobs() {
 }
 
 #[test]
-fn the_process_has_figures_too() {
+fn metrics_include_the_process() {
     let http = HttpServer::start(&[]);
     let all = scrape(&http);
     for series in
@@ -75,7 +81,7 @@ fn the_process_has_figures_too() {
 }
 
 #[test]
-fn figures_of_many_functions_are_complete() {
+fn metrics_of_many_functions_are_complete() {
     let http = HttpServer::start(&[]);
     let mut admin = http.server.connect();
     let functions = 3000;
@@ -87,7 +93,7 @@ fn figures_of_many_functions_are_complete() {
 }
 
 #[test]
-fn a_server_that_is_well_says_so() {
+fn healthz_and_readyz_are_answered() {
     let http = HttpServer::start(&[]);
     // It is ready when it serves, and it has said before where.
     http.server.connect().settle();
@@ -106,7 +112,7 @@ fn a_server_that_is_well_says_so() {
 }
 
 #[test]
-fn metrics_need_no_front_end_and_the_front_end_no_metrics() {
+fn metrics_and_the_http_bridge_work_without_each_other() {
     let server = Server::start(&["--metrics-port", "0"]);
     let line = server.wait_for_line("metrics at ");
     let address = line.split_once("metrics at ").expect("found").1.parse().expect("an address");
@@ -123,7 +129,7 @@ fn metrics_need_no_front_end_and_the_front_end_no_metrics() {
 }
 
 #[test]
-fn a_port_that_is_taken_ends_the_start_by_name() {
+fn a_busy_metrics_port_ends_the_start_and_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_gearmand"))

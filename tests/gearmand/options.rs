@@ -30,7 +30,7 @@ fn assert_error(output: &Output, code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn the_configuration_file_has_the_options_that_the_command_line_has_not() {
+fn the_configuration_file_gives_the_options_that_the_command_line_does_not() {
     let directory = Directory::new("config");
     let file = directory.file("gearmand.conf");
     let port_file = directory.file("a port");
@@ -46,14 +46,14 @@ fn the_configuration_file_has_the_options_that_the_command_line_has_not() {
     command.args(["--config-file", &file, "--verbose", "info"]);
     let server = Server::run(command);
     let mut peer = server.connect();
-    peer.ask(&request(18, &["f", "", ""]), &response(8, &["H:config:1"]));
+    peer.ask(&request(SubmitJobBg, &["f", "", ""]), &response(JobCreated, &["H:config:1"]));
     peer.ask(b"verbose\n", b"OK INFO\n");
     let port = fs::read_to_string(&port_file).expect("a quoted path is one word");
     assert_eq!(port.trim(), server.address.port().to_string());
 }
 
 #[test]
-fn an_error_in_a_configuration_file_is_named_with_its_line() {
+fn an_error_in_a_configuration_file_is_named() {
     let directory = Directory::new("wrong-config");
     let file = directory.file("gearmand.conf");
     for (lines, parts) in [
@@ -83,7 +83,7 @@ fn a_configuration_file_that_an_option_names_must_exist() {
 }
 
 #[test]
-fn the_port_of_the_environment_stands_in_for_the_default() {
+fn gearmand_port_replaces_the_default_port() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.args(["-L", "127.0.0.1", "-l", "stderr", "-v", "--pid-file=none"]);
@@ -150,7 +150,7 @@ fn without_its_log_file_the_log_is_standard_error() {
 }
 
 #[test]
-fn words_and_options_that_the_original_refuses_are_refused() {
+fn command_lines_that_the_original_refuses_are_refused() {
     for arguments in [
         &["--verb", "INFO"][..],
         &["a-word"],
@@ -175,7 +175,7 @@ fn words_and_options_that_the_original_refuses_are_refused() {
 }
 
 #[test]
-fn arguments_can_be_checked_without_a_start() {
+fn arguments_can_be_checked_without_starting() {
     let arguments = ["--check-args", "-d", "-v", "--pidfile", "/nonexistent/x", "--ssl-key=k"];
     let checked = gearmand(&arguments);
     assert!(checked.status.success(), "{}", text(&checked.stderr));

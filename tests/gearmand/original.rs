@@ -69,52 +69,52 @@ fn compare(connections: usize, turns: &[Turn]) {
 }
 
 #[test]
-fn the_way_of_jobs_is_the_same() {
+fn jobs_are_passed_on_alike() {
     compare(
         3,
         &[
-            (0, request(7, &["f", "u", "x"])),
-            (0, request(7, &["f", "u", "y"])),
-            (1, request(7, &["f", "u", "z"])),
-            (0, request(15, &["H:t:1"])),
-            (0, request(41, &["u"])),
-            (2, request(1, &["f"])),
-            (2, request(30, NOTHING)),
-            (2, request(9, NOTHING)),
-            (2, request(12, &["H:t:1", "3", "7"])),
-            (0, request(15, &["H:t:1"])),
-            (0, request(41, &["u"])),
-            (2, request(12, &["H:t:1", "abc", "-7"])),
-            (0, request(15, &["H:t:1"])),
-            (2, request(12, &["H:t:1", "99999999999", "12x"])),
-            (0, request(15, &["H:t:1"])),
-            (2, request(28, &["H:t:1", "a", "b"])),
-            (2, request(29, &["H:t:1", "w"])),
-            (1, request(13, &["H:t:1", "not mine"])),
-            (2, request(13, &["H:t:1", "done"])),
-            (2, request(13, &["H:t:1", "again"])),
-            (0, request(15, &["H:t:1"])),
+            (0, request(SubmitJob, &["f", "u", "x"])),
+            (0, request(SubmitJob, &["f", "u", "y"])),
+            (1, request(SubmitJob, &["f", "u", "z"])),
+            (0, request(GetStatus, &["H:t:1"])),
+            (0, request(GetStatusUnique, &["u"])),
+            (2, request(CanDo, &["f"])),
+            (2, request(GrabJobUniq, NOTHING)),
+            (2, request(GrabJob, NOTHING)),
+            (2, request(WorkStatus, &["H:t:1", "3", "7"])),
+            (0, request(GetStatus, &["H:t:1"])),
+            (0, request(GetStatusUnique, &["u"])),
+            (2, request(WorkStatus, &["H:t:1", "abc", "-7"])),
+            (0, request(GetStatus, &["H:t:1"])),
+            (2, request(WorkStatus, &["H:t:1", "99999999999", "12x"])),
+            (0, request(GetStatus, &["H:t:1"])),
+            (2, request(WorkData, &["H:t:1", "a", "b"])),
+            (2, request(WorkWarning, &["H:t:1", "w"])),
+            (1, request(WorkComplete, &["H:t:1", "not mine"])),
+            (2, request(WorkComplete, &["H:t:1", "done"])),
+            (2, request(WorkComplete, &["H:t:1", "again"])),
+            (0, request(GetStatus, &["H:t:1"])),
         ],
     );
 }
 
 #[test]
 fn failures_and_exceptions_are_the_same() {
-    let mut turns = vec![(2, request(1, &["f"])), (1, request(26, &["exceptions"]))];
+    let mut turns = vec![(2, request(CanDo, &["f"])), (1, request(OptionReq, &["exceptions"]))];
     for number in 1..=3 {
         let handle = format!("H:t:{number}");
-        turns.push((0, request(7, &["f", "u", "x"])));
-        turns.push((1, request(7, &["f", "u", "x"])));
-        turns.push((2, request(39, NOTHING)));
+        turns.push((0, request(SubmitJob, &["f", "u", "x"])));
+        turns.push((1, request(SubmitJob, &["f", "u", "x"])));
+        turns.push((2, request(GrabJobAll, NOTHING)));
         turns.push(match number {
-            1 => (2, request(14, &[&handle])),
-            2 => (2, request(14, &[format!("{handle}\0")])),
-            _ => (2, request(25, &[&handle[..], "boo"])),
+            1 => (2, request(WorkFail, &[&handle])),
+            2 => (2, request(WorkFail, &[format!("{handle}\0")])),
+            _ => (2, request(WorkException, &[&handle[..], "boo"])),
         });
-        turns.push((2, request(14, &[&handle])));
+        turns.push((2, request(WorkFail, &[&handle])));
     }
     for option in ["exceptions", "EXceptions\0", "foo", "", &"x".repeat(64)] {
-        turns.push((0, request(26, &[option])));
+        turns.push((0, request(OptionReq, &[option])));
     }
     compare(3, &turns);
 }
@@ -122,31 +122,49 @@ fn failures_and_exceptions_are_the_same() {
 #[test]
 fn refusals_are_the_same() {
     let mut turns = Vec::new();
-    for number in [5, 6, 8, 10, 11, 17, 19, 20, 24, 27, 31, 35, 40, 42] {
-        turns.push((0, request(number, &["a"; 8])));
+    for command in [
+        Unused,
+        Noop,
+        JobCreated,
+        NoJob,
+        JobAssign,
+        EchoRes,
+        Error,
+        StatusRes,
+        AllYours,
+        OptionRes,
+        JobAssignUniq,
+        SubmitJobSched,
+        JobAssignAll,
+        StatusResUnique,
+    ] {
+        turns.push((0, request(command, &["a"; 8])));
     }
-    turns.push((0, response(16, &["a response"])));
+    turns.push((0, response(EchoReq, &["a response"])));
     for handle in ["H:t:1", "", "nonsense", "H:t:1\0", &"h".repeat(63)] {
-        turns.push((0, request(15, &[handle])));
-        turns.push((0, request(41, &[handle])));
-        turns.push((0, request(14, &[handle])));
-        turns.push((0, request(13, &[handle, "x"])));
-        turns.push((0, request(25, &[handle, "x"])));
-        turns.push((0, request(28, &[handle, "x"])));
-        turns.push((0, request(29, &[handle, "x"])));
-        turns.push((0, request(12, &[handle, "1", "2"])));
+        turns.push((0, request(GetStatus, &[handle])));
+        turns.push((0, request(GetStatusUnique, &[handle])));
+        turns.push((0, request(WorkFail, &[handle])));
+        turns.push((0, request(WorkComplete, &[handle, "x"])));
+        turns.push((0, request(WorkException, &[handle, "x"])));
+        turns.push((0, request(WorkData, &[handle, "x"])));
+        turns.push((0, request(WorkWarning, &[handle, "x"])));
+        turns.push((0, request(WorkStatus, &[handle, "1", "2"])));
     }
-    turns.push((0, request(7, &["f", &"u".repeat(65), "x"])));
-    turns.push((0, request(7, &["f", &"u".repeat(63), "x"])));
-    turns.push((0, request(16, NOTHING)));
-    turns.push((0, request(16, &["a", "b"])));
-    turns.push((0, request(9, &["a payload nobody needs"])));
+    turns.push((0, request(SubmitJob, &["f", &"u".repeat(65), "x"])));
+    turns.push((0, request(SubmitJob, &["f", &"u".repeat(63), "x"])));
+    turns.push((0, request(EchoReq, NOTHING)));
+    turns.push((0, request(EchoReq, &["a", "b"])));
+    turns.push((0, request(GrabJob, &["a payload nobody needs"])));
     compare(1, &turns);
 }
 
 #[test]
-fn nonsense_closes_the_connection_in_both() {
-    for bytes in [request(0, NOTHING), request(43, NOTHING), request(1000, &["x"])] {
+fn invalid_packets_close_the_connection_in_both() {
+    // u32::MAX, the last of them, ends the original as a whole.
+    let unknown = UNKNOWN_COMMANDS[..2].iter().map(|&number| numbered_request(number, &["x"]));
+    let nothing = numbered_request(UNKNOWN_COMMANDS[0], NOTHING);
+    for bytes in unknown.chain([request(Text, NOTHING), nothing]) {
         compare(2, &[(0, bytes)]);
     }
 }
@@ -167,25 +185,25 @@ fn uniques_and_dashes_coalesce_alike() {
         ("f", "", "x"),
         ("", "", ""),
     ] {
-        turns.push((0, request(18, &[function, unique, payload])));
+        turns.push((0, request(SubmitJobBg, &[function, unique, payload])));
     }
     for unique in ["u", "-", "", "v"] {
-        turns.push((0, request(41, &[unique])));
+        turns.push((0, request(GetStatusUnique, &[unique])));
     }
-    turns.extend(["f", "g", ""].map(|function| (1, request(1, &[function]))));
-    turns.extend((0..4).map(|_| (1, request(30, NOTHING))));
+    turns.extend(["f", "g", ""].map(|function| (1, request(CanDo, &[function]))));
+    turns.extend((0..4).map(|_| (1, request(GrabJobUniq, NOTHING))));
     compare(2, &turns);
 }
 
 #[test]
 fn functions_take_turns_alike() {
-    let mut turns: Vec<Turn> = ["a", "b", "c"].map(|f| (1, request(1, &[f]))).into();
+    let mut turns: Vec<Turn> = ["a", "b", "c"].map(|f| (1, request(CanDo, &[f]))).into();
     for round in 0..3 {
         for function in ["a", "b", "c"] {
-            turns.push((0, request(18, &[function, "", &format!("{function}{round}")])));
+            turns.push((0, request(SubmitJobBg, &[function, "", &format!("{function}{round}")])));
         }
     }
-    turns.extend((0..10).map(|_| (1, request(9, NOTHING))));
+    turns.extend((0..10).map(|_| (1, request(GrabJob, NOTHING))));
     compare(2, &turns);
 }
 
@@ -194,34 +212,37 @@ fn sleepers_are_woken_alike() {
     compare(
         3,
         &[
-            (1, request(1, &["f"])),
-            (1, request(4, NOTHING)),
-            (2, request(4, NOTHING)),
-            (2, request(4, NOTHING)),
-            (2, request(1, &["f"])),
-            (0, request(18, &["f", "", "1"])),
-            (0, request(18, &["f", "", "2"])),
-            (1, request(4, NOTHING)),
-            (1, request(4, NOTHING)),
-            (1, request(9, NOTHING)),
-            (1, request(9, NOTHING)),
-            (1, request(9, NOTHING)),
-            (1, request(2, &["f"])),
-            (1, request(4, NOTHING)),
-            (0, request(18, &["f", "", "3"])),
+            (1, request(CanDo, &["f"])),
+            (1, request(PreSleep, NOTHING)),
+            (2, request(PreSleep, NOTHING)),
+            (2, request(PreSleep, NOTHING)),
+            (2, request(CanDo, &["f"])),
+            (0, request(SubmitJobBg, &["f", "", "1"])),
+            (0, request(SubmitJobBg, &["f", "", "2"])),
+            (1, request(PreSleep, NOTHING)),
+            (1, request(PreSleep, NOTHING)),
+            (1, request(GrabJob, NOTHING)),
+            (1, request(GrabJob, NOTHING)),
+            (1, request(GrabJob, NOTHING)),
+            (1, request(CantDo, &["f"])),
+            (1, request(PreSleep, NOTHING)),
+            (0, request(SubmitJobBg, &["f", "", "3"])),
         ],
     );
 }
 
 #[test]
 fn reducers_are_handed_out_alike() {
-    let mut turns: Vec<Turn> = vec![(1, request(1, &["f"]))];
+    let mut turns: Vec<Turn> = vec![(1, request(CanDo, &["f"]))];
     for (unique, reducer) in [("1", "r"), ("2", "r"), ("3", "r"), ("4", "")] {
-        turns.push((0, request(37, &["f", unique, reducer, "unused", "x"])));
+        turns.push((0, request(SubmitReduceJob, &["f", unique, reducer, "unused", "x"])));
     }
-    turns.extend([39, 30, 9, 39, 39].map(|grab| (1, request(grab, NOTHING))));
-    turns.push((0, request(38, &["f", "5", "r", "", "x"])));
-    turns.push((1, request(39, NOTHING)));
+    turns.extend(
+        [GrabJobAll, GrabJobUniq, GrabJob, GrabJobAll, GrabJobAll]
+            .map(|grab| (1, request(grab, NOTHING))),
+    );
+    turns.push((0, request(SubmitReduceJobBackground, &["f", "5", "r", "", "x"])));
+    turns.push((1, request(GrabJobAll, NOTHING)));
     compare(2, &turns);
 }
 
@@ -325,29 +346,29 @@ fn the_text_protocol_is_the_same() {
 fn lists_count_alike() {
     let admin = |line: &str| (2, format!("{line}\r\n").into_bytes());
     let mut turns = vec![
-        (0, request(18, &["f", "1", ""])),
-        (0, request(32, &["f", "2", ""])),
-        (0, request(34, &["g", "3", ""])),
-        (0, request(36, &["g", "4", "4000000000", ""])),
-        (1, request(1, &["f"])),
-        (1, request(1, &["f"])),
-        (1, request(23, &["h", "5000"])),
+        (0, request(SubmitJobBg, &["f", "1", ""])),
+        (0, request(SubmitJobHighBg, &["f", "2", ""])),
+        (0, request(SubmitJobLowBg, &["g", "3", ""])),
+        (0, request(SubmitJobEpoch, &["g", "4", "4000000000", ""])),
+        (1, request(CanDo, &["f"])),
+        (1, request(CanDo, &["f"])),
+        (1, request(CanDoTimeout, &["h", "5000"])),
         admin("status"),
         admin("prioritystatus"),
-        (1, request(9, NOTHING)),
+        (1, request(GrabJob, NOTHING)),
         admin("status"),
         admin("prioritystatus"),
-        (1, request(2, &["f"])),
+        (1, request(CantDo, &["f"])),
         admin("status"),
-        (1, request(3, NOTHING)),
+        (1, request(ResetAbilities, NOTHING)),
         admin("status"),
         admin("drop function f"),
         admin("maxqueue g 2"),
-        (0, request(18, &["g", "5", ""])),
-        (0, request(18, &["g", "3", ""])),
+        (0, request(SubmitJobBg, &["g", "5", ""])),
+        (0, request(SubmitJobBg, &["g", "3", ""])),
     ];
     turns.extend(["maxqueue g 3 4", "maxqueue g x", "maxqueue g"].map(admin));
-    turns.push((0, request(18, &["g", "6", ""])));
+    turns.push((0, request(SubmitJobBg, &["g", "6", ""])));
     compare(3, &turns);
 }
 
@@ -356,19 +377,27 @@ fn jobs_are_listed_alike_while_they_run_and_after_they_were_lost() {
     let admin = |line: &str| (2, format!("{line}\r\n").into_bytes());
     let lists = ["show jobs", "show unique jobs", "status", "prioritystatus"].map(admin);
     let mut turns = vec![
-        (0, request(18, &["f", "1", ""])),
-        (0, request(21, &["f", "2", ""])),
-        (0, request(36, &["g", "3", "4000000000", ""])),
-        (0, request(7, &["f", "4", ""])),
+        (0, request(SubmitJobBg, &["f", "1", ""])),
+        (0, request(SubmitJobHigh, &["f", "2", ""])),
+        (0, request(SubmitJobEpoch, &["g", "3", "4000000000", ""])),
+        (0, request(SubmitJob, &["f", "4", ""])),
     ];
     turns.extend(lists.clone());
-    turns.extend([(1, request(1, &["f"])), (1, request(30, NOTHING)), (1, request(30, NOTHING))]);
+    turns.extend([
+        (1, request(CanDo, &["f"])),
+        (1, request(GrabJobUniq, NOTHING)),
+        (1, request(GrabJobUniq, NOTHING)),
+    ]);
     turns.extend(lists.clone());
-    turns.push((1, request(2, &["f"])));
+    turns.push((1, request(CantDo, &["f"])));
     turns.extend(lists.clone());
-    turns.extend([(1, request(1, &["f"])), (1, request(30, NOTHING)), (1, request(30, NOTHING))]);
+    turns.extend([
+        (1, request(CanDo, &["f"])),
+        (1, request(GrabJobUniq, NOTHING)),
+        (1, request(GrabJobUniq, NOTHING)),
+    ]);
     turns.extend(lists.clone());
-    turns.push((1, request(3, NOTHING)));
+    turns.push((1, request(ResetAbilities, NOTHING)));
     turns.extend(lists);
     compare(3, &turns);
 }
@@ -394,8 +423,8 @@ fn lists_are_in_the_same_order() {
             _ => format!("a unique of number {}", number / 2),
         };
         let payload = if number % 4 == 0 { String::new() } else { format!("größe {number}") };
-        jobs.extend(request(18, &[function, &unique, &payload]));
-        jobs.extend(request(18, &[format!("only {number}"), "same".into(), payload]));
+        jobs.extend(request(SubmitJobBg, &[function, &unique, &payload]));
+        jobs.extend(request(SubmitJobBg, &[format!("only {number}"), "same".into(), payload]));
     }
     turns.push((0, jobs));
     turns.extend(["status", "prioritystatus", "show jobs", "show unique jobs"].map(admin));
@@ -411,11 +440,11 @@ fn workers_list(server: &Server) -> Vec<String> {
         let mut peer = server.connect();
         if number > 0 {
             ["f", "g", "h"].iter().for_each(|f| {
-                peer.send(&request(1, &[f]));
+                peer.send(&request(CanDo, &[f]));
             });
         }
         if number > 1 {
-            peer.send(&request(22, &[format!("a worker of number {number}")]));
+            peer.send(&request(SetClientId, &[format!("a worker of number {number}")]));
         }
         peer.settle();
         peers.push(peer);
@@ -427,12 +456,12 @@ fn workers_list(server: &Server) -> Vec<String> {
     };
     ask(&mut peers);
     for function in ["f", "g", "h", "h"] {
-        peers[0].send(&request(18, &[function, "", ""])).expect(b"").transcript();
-        peers[1].send(&request(9, NOTHING)).transcript();
+        peers[0].send(&request(SubmitJobBg, &[function, "", ""])).expect(b"").transcript();
+        peers[1].send(&request(GrabJob, NOTHING)).transcript();
         ask(&mut peers);
     }
-    peers[2].send(&request(2, &["g"])).settle();
-    peers[3].send(&request(3, NOTHING)).settle();
+    peers[2].send(&request(CantDo, &["g"])).settle();
+    peers[3].send(&request(ResetAbilities, NOTHING)).settle();
     ask(&mut peers);
     heard
 }

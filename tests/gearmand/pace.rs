@@ -11,9 +11,6 @@ use serde_json::Value;
 
 use super::support::*;
 
-const NO_JOB: u32 = 10;
-const JOB_ASSIGN: u32 = 11;
-
 /// A client and a worker, one job at a time.
 struct Pair {
     client: Peer,
@@ -25,8 +22,10 @@ struct Pair {
 impl Pair {
     fn new(server: &Server) -> Pair {
         let (client, mut worker) = (server.connect(), server.connect());
-        worker.send(&request(1, &["f"])).ask(&request(9, NOTHING), &response(NO_JOB, NOTHING));
-        worker.send(&request(4, NOTHING)).settle();
+        worker
+            .send(&request(CanDo, &["f"]))
+            .ask(&request(GrabJob, NOTHING), &response(NoJob, NOTHING));
+        worker.send(&request(PreSleep, NOTHING)).settle();
         Pair { client, worker, jobs: 0, began: Instant::now() }
     }
 
@@ -37,7 +36,7 @@ impl Pair {
     fn submit(&mut self, jobs: usize) {
         assert!(self.began.elapsed() < PATIENCE, "not seen with {} jobs", self.jobs);
         self.jobs += jobs;
-        self.client.send(&request(7, &["f", "", "x"]).repeat(jobs));
+        self.client.send(&request(SubmitJob, &["f", "", "x"]).repeat(jobs));
     }
 
     /// The worker asks as often as it is told that there is no job. Returns whether
@@ -46,13 +45,13 @@ impl Pair {
         let mut was_told = false;
         loop {
             match self.worker.packet().0 {
-                JOB_ASSIGN => return was_told,
-                NO_JOB => {
+                JobAssign => return was_told,
+                NoJob => {
                     was_told = true;
-                    self.worker.ask(&request(4, NOTHING), &response(6, NOTHING));
-                    self.worker.send(&request(9, NOTHING));
+                    self.worker.ask(&request(PreSleep, NOTHING), &response(Noop, NOTHING));
+                    self.worker.send(&request(GrabJob, NOTHING));
                 }
-                other => panic!("packet {other}"),
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -60,13 +59,15 @@ impl Pair {
     /// The worker does its job, and asks for the next in the same breath.
     fn finish(&mut self) {
         let handle = self.handle();
-        self.worker.send(&[request(13, &[&handle[..], "y"]), request(9, NOTHING)].concat());
+        self.worker.send(
+            &[request(WorkComplete, &[&handle[..], "y"]), request(GrabJob, NOTHING)].concat(),
+        );
     }
 
     /// What the client gets for a job that is done.
     fn answers(&self) -> Vec<u8> {
         let handle = self.handle();
-        [response(8, &[&handle[..]]), response(13, &[&handle[..], "y"])].concat()
+        [response(JobCreated, &[&handle[..]]), response(WorkComplete, &[&handle[..], "y"])].concat()
     }
 
     /// A whole job. Returns whether the worker was told before that there is none.
@@ -89,7 +90,7 @@ fn start(server: &Server) -> Pair {
 fn start_after(server: &Server, jobs: usize) -> Pair {
     let mut pair = Pair { jobs, ..Pair::new(server) };
     pair.submit(1);
-    pair.worker.expect(&response(6, NOTHING)).send(&request(9, NOTHING));
+    pair.worker.expect(&response(Noop, NOTHING)).send(&request(GrabJob, NOTHING));
     pair.take();
     pair.finish();
     let answers = pair.answers();
@@ -109,11 +110,11 @@ fn a_long_poll_that_expires_is_answered_with_no_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
     while pair.play() {}
-    pair.worker.expect(&response(NO_JOB, NOTHING)).settle();
+    pair.worker.expect(&response(NoJob, NOTHING)).settle();
     // It sleeps like anybody else.
-    pair.worker.send(&request(4, NOTHING)).settle();
+    pair.worker.send(&request(PreSleep, NOTHING)).settle();
     pair.submit(1);
-    pair.worker.expect(&response(6, NOTHING));
+    pair.worker.expect(&response(Noop, NOTHING));
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn a_line_of_text_is_answered_after_the_held_grab() {
     while pair.play() {}
     let pid = format!("OK {}\n", server.pid());
     pair.worker.send(b"getpid\n");
-    pair.worker.expect(&[response(NO_JOB, NOTHING), pid.into_bytes()].concat());
+    pair.worker.expect(&[response(NoJob, NOTHING), pid.into_bytes()].concat());
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn a_held_worker_that_half_closes_gets_no_job() {
     let mut pair = start(&server);
     while pair.play() {}
     pair.worker.stream.shutdown(Shutdown::Write).expect("half closes");
-    pair.worker.expect(&response(NO_JOB, NOTHING)).expect_closed();
+    pair.worker.expect(&response(NoJob, NOTHING)).expect_closed();
 }
 
 #[test]
@@ -141,12 +142,12 @@ fn an_invalid_packet_is_answered_after_the_held_grab() {
     let mut pair = start(&server);
     while pair.play() {}
     let why: &[_] = &["ARGUMENT_TOO_LARGE", "A packet may have 1000 bytes, this one has 1001"];
-    pair.worker.send(&request(16, &["x".repeat(1001)]));
-    pair.worker.expect(&[response(NO_JOB, NOTHING), response(19, why)].concat());
+    pair.worker.send(&request(EchoReq, &["x".repeat(1001)]));
+    pair.worker.expect(&[response(NoJob, NOTHING), response(Error, why)].concat());
     let mut pair = start_after(&server, pair.jobs);
     while pair.play() {}
     pair.worker.send(b"\0BAD\0\0\0\0\0\0\0\0");
-    pair.worker.expect(&response(NO_JOB, NOTHING)).expect_closed();
+    pair.worker.expect(&response(NoJob, NOTHING)).expect_closed();
 }
 
 /// Begins the first of some jobs that are submitted at once. Returns whether it is
@@ -188,9 +189,9 @@ fn a_client_that_asks_something_after_the_acknowledgement_gets_it_at_once() {
     for _ in 0..30 {
         assert!(begin(&mut pair, 1), "job {}", pair.jobs);
         let handle = pair.handle();
-        pair.client.expect(&response(8, &[&handle[..]])).settle();
+        pair.client.expect(&response(JobCreated, &[&handle[..]])).settle();
         pair.finish();
-        pair.client.expect(&response(13, &[&handle[..], "y"]));
+        pair.client.expect(&response(WorkComplete, &[&handle[..], "y"]));
     }
 }
 
@@ -203,11 +204,11 @@ fn a_held_acknowledgement_comes_without_a_result_too() {
         until_an_ack_is_held(&mut pair);
         let began = Instant::now();
         let handle = pair.handle();
-        pair.client.expect(&response(8, &[&handle[..]]));
+        pair.client.expect(&response(JobCreated, &[&handle[..]]));
         waited = waited.min(began.elapsed());
         pair.client.settle();
         pair.finish();
-        pair.client.expect(&response(13, &[&handle[..], "y"]));
+        pair.client.expect(&response(WorkComplete, &[&handle[..], "y"]));
     }
     // It is 10 ms where the machine has nothing else to do.
     assert!(waited < Duration::from_millis(500), "{waited:?}");
@@ -224,7 +225,7 @@ fn a_held_acknowledgement_is_sent_when_the_server_ends() {
             _ => drop(server.connect().send(b"shutdown\n")),
         }
         let handle = pair.handle();
-        pair.client.expect(&response(8, &[&handle[..]])).expect_closed();
+        pair.client.expect(&response(JobCreated, &[&handle[..]])).expect_closed();
         assert!(server.wait().success());
     }
 }
@@ -238,13 +239,14 @@ fn acknowledgements_of_two_jobs_submitted_at_once_come_with_their_results() {
         is_known = begin(&mut pair, 2);
         let [first, second] = [pair.jobs - 1, pair.jobs].map(|number| format!("H:t:{number}"));
         let finish = |worker: &mut Peer, handle: &str| {
-            worker.send(&[request(13, &[handle, "y"]), request(9, NOTHING)].concat());
+            worker
+                .send(&[request(WorkComplete, &[handle, "y"]), request(GrabJob, NOTHING)].concat());
         };
         finish(&mut pair.worker, &first);
         pair.take();
         finish(&mut pair.worker, &second);
-        let created = [&first, &second].map(|handle| response(8, &[handle]));
-        let done = [&first, &second].map(|handle| response(13, &[&handle[..], "y"]));
+        let created = [&first, &second].map(|handle| response(JobCreated, &[handle]));
+        let done = [&first, &second].map(|handle| response(WorkComplete, &[&handle[..], "y"]));
         pair.client.expect(&[created.concat(), done.concat()].concat());
     }
 }
@@ -266,7 +268,7 @@ fn every_held_reply_is_counted_with_its_outcome() {
     pair.finish();
     let answers = pair.answers();
     pair.client.expect(&answers);
-    pair.worker.expect(&response(NO_JOB, NOTHING)).settle();
+    pair.worker.expect(&response(NoJob, NOTHING)).settle();
     let [held, served, expired, interrupted] = counts(&server, "grab");
     assert!(served > 0 && expired > 0, "{served} served, {expired} expired");
     assert_eq!(held, served + expired + interrupted);

@@ -3,33 +3,37 @@
 use std::io::Write;
 use std::net::Shutdown;
 
-use super::random::Random;
 use super::support::*;
+use gearman_test_support::random::Random;
 
 #[test]
 fn a_job_goes_from_client_to_worker_and_back() {
     let server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    worker.send(&request(1, &["reverse"])).send(&request(4, NOTHING)).settle();
-    client.ask(&request(7, &["reverse", "u", "abc"]), &response(8, &["H:t:1"]));
-    worker.expect(&response(6, NOTHING));
-    worker.ask(&request(30, NOTHING), &response(31, &["H:t:1", "reverse", "u", "abc"]));
-    worker.send(&request(12, &["H:t:1", "1", "2"]));
-    client.expect(&response(12, &["H:t:1", "1", "2"]));
-    worker.send(&request(13, &["H:t:1", "cba"]));
-    client.expect(&response(13, &["H:t:1", "cba"]));
-    worker.ask(&request(9, NOTHING), &response(10, NOTHING));
+    worker.send(&request(CanDo, &["reverse"])).send(&request(PreSleep, NOTHING)).settle();
+    client.ask(&request(SubmitJob, &["reverse", "u", "abc"]), &response(JobCreated, &["H:t:1"]));
+    worker.expect(&response(Noop, NOTHING));
+    worker.ask(
+        &request(GrabJobUniq, NOTHING),
+        &response(JobAssignUniq, &["H:t:1", "reverse", "u", "abc"]),
+    );
+    worker.send(&request(WorkStatus, &["H:t:1", "1", "2"]));
+    client.expect(&response(WorkStatus, &["H:t:1", "1", "2"]));
+    worker.send(&request(WorkComplete, &["H:t:1", "cba"]));
+    client.expect(&response(WorkComplete, &["H:t:1", "cba"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(NoJob, NOTHING));
 }
 
 #[test]
 fn binary_and_text_are_mixed_on_one_connection_in_one_segment() {
     let server = Server::start(&[]);
     let question =
-        [&request(16, &["a"])[..], b"version\r\n", &request(16, &["b"]), b"nonsense\n"].concat();
+        [&request(EchoReq, &["a"])[..], b"version\r\n", &request(EchoReq, &["b"]), b"nonsense\n"]
+            .concat();
     let answer = [
-        &response(17, &["a"])[..],
+        &response(EchoRes, &["a"])[..],
         concat!("OK ", env!("CARGO_PKG_VERSION"), "\n").as_bytes(),
-        &response(17, &["b"]),
+        &response(EchoRes, &["b"]),
         b"ERR UNKNOWN_COMMAND Unknown+server+commandnonsense\r\n",
     ]
     .concat();
@@ -40,10 +44,10 @@ fn binary_and_text_are_mixed_on_one_connection_in_one_segment() {
 fn a_packet_may_come_byte_by_byte() {
     let server = Server::start(&[]);
     let mut client = server.connect();
-    for byte in [request(18, &["f", "u", "abc"]), b"getpid\n".to_vec()].concat() {
+    for byte in [request(SubmitJobBg, &["f", "u", "abc"]), b"getpid\n".to_vec()].concat() {
         client.send(&[byte]);
     }
-    client.expect(&response(8, &["H:t:1"]));
+    client.expect(&response(JobCreated, &["H:t:1"]));
     client.expect(format!("OK {}\n", server.pid()).as_bytes());
 }
 
@@ -52,18 +56,18 @@ fn a_payload_of_many_megabytes_passes_both_ways() {
     let server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
     let payload = "0123456789abcdef".repeat(1 << 19);
-    client.ask(&request(7, &["f", "u", &payload]), &response(8, &["H:t:1"]));
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", &payload]));
-    worker.send(&request(13, &["H:t:1", &payload]));
-    client.expect(&response(13, &["H:t:1", &payload]));
+    client.ask(&request(SubmitJob, &["f", "u", &payload]), &response(JobCreated, &["H:t:1"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", &payload]));
+    worker.send(&request(WorkComplete, &["H:t:1", &payload]));
+    client.expect(&response(WorkComplete, &["H:t:1", &payload]));
 }
 
 #[test]
 fn large_and_small_packets_in_a_row_arrive_as_they_were_sent() {
     let server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    worker.send(&request(1, &["f"])).settle();
+    worker.send(&request(CanDo, &["f"])).settle();
     // Around the sizes at which the server handles them in another way, twice, as
     // it treats who has sent a large one before differently.
     let sizes = [0, 1, 16 << 10, (16 << 10) + 1, 100_000, 3 << 20, 5, 40_000, 100_000, 2 << 20, 7];
@@ -73,19 +77,19 @@ fn large_and_small_packets_in_a_row_arrive_as_they_were_sent() {
         })
         .collect();
     for (number, payload) in (1..).zip(&payloads) {
-        client.send(&request(7, &["f", &format!("u{number}"), payload]));
+        client.send(&request(SubmitJob, &["f", &format!("u{number}"), payload]));
     }
     for (number, payload) in (1..).zip(&payloads) {
         let handle = format!("H:t:{number}");
-        client.expect(&response(8, &[&handle]));
-        worker.send(&request(30, NOTHING));
-        worker.expect(&response(31, &[&handle, "f", &format!("u{number}"), payload]));
+        client.expect(&response(JobCreated, &[&handle]));
+        worker.send(&request(GrabJobUniq, NOTHING));
+        worker.expect(&response(JobAssignUniq, &[&handle, "f", &format!("u{number}"), payload]));
     }
     for (number, payload) in (1..).zip(&payloads) {
-        worker.send(&request(28, &[&format!("H:t:{number}"), payload]));
+        worker.send(&request(WorkData, &[&format!("H:t:{number}"), payload]));
     }
     for (number, payload) in (1..).zip(&payloads) {
-        client.expect(&response(28, &[&format!("H:t:{number}"), payload]));
+        client.expect(&response(WorkData, &[&format!("H:t:{number}"), payload]));
     }
 }
 
@@ -93,19 +97,21 @@ fn large_and_small_packets_in_a_row_arrive_as_they_were_sent() {
 fn a_large_job_and_the_packet_behind_it_are_kept_apart() {
     let server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
-    worker.send(&request(1, &["f"])).settle();
+    worker.send(&request(CanDo, &["f"])).settle();
     // Of a size that comes in one piece; and it comes with what is behind it once
     // the server knows the size.
     let payload = "0123456789".repeat(2000);
     for number in 1..=10 {
         let handle = format!("H:t:{number}");
-        let job = request(37, &["f", "u", "r", "", &payload]);
-        client.send(&[job, request(16, &["behind it"])].concat());
-        client.expect(&[response(8, &[&handle]), response(17, &["behind it"])].concat());
-        worker.send(&request(39, NOTHING));
-        worker.expect(&response(40, &[&handle, "f", "u", "r", &payload]));
-        worker.send(&request(13, &[&handle[..], ""]));
-        client.expect(&response(13, &[&handle[..], ""]));
+        let job = request(SubmitReduceJob, &["f", "u", "r", "", &payload]);
+        client.send(&[job, request(EchoReq, &["behind it"])].concat());
+        client.expect(
+            &[response(JobCreated, &[&handle]), response(EchoRes, &["behind it"])].concat(),
+        );
+        worker.send(&request(GrabJobAll, NOTHING));
+        worker.expect(&response(JobAssignAll, &[&handle, "f", "u", "r", &payload]));
+        worker.send(&request(WorkComplete, &[&handle[..], ""]));
+        client.expect(&response(WorkComplete, &[&handle[..], ""]));
     }
 }
 
@@ -114,7 +120,7 @@ fn results_of_all_sizes_and_the_questions_behind_them_may_be_cut_anywhere() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut other) =
         (server.connect(), server.connect(), server.connect());
-    worker.send(&request(1, &["f"])).ask(&request(9, NOTHING), &response(10, NOTHING));
+    worker.send(&request(CanDo, &["f"])).ask(&request(GrabJob, NOTHING), &response(NoJob, NOTHING));
     let sizes = [100_000, 100_000, 100_000, 90_000, 20_000, 1_100_000, 20_000, 100_000, 3, 100_000];
     // How much of a result's packet comes first.
     let cuts = [1, 11, 12, 20, 16 << 10, 50_000, usize::MAX];
@@ -123,15 +129,16 @@ fn results_of_all_sizes_and_the_questions_behind_them_may_be_cut_anywhere() {
         for size in sizes {
             number += 1;
             let (handle, result) = (format!("H:t:{number}"), "0123456789".repeat(size / 10));
-            client.ask(&request(7, &["f", "", "x"]), &response(8, &[&handle]));
-            worker.ask(&request(9, NOTHING), &response(11, &[&handle, "f", "x"]));
-            let packet = [request(13, &[&handle, &result]), request(16, &["next"])].concat();
+            client.ask(&request(SubmitJob, &["f", "", "x"]), &response(JobCreated, &[&handle]));
+            worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &[&handle, "f", "x"]));
+            let packet =
+                [request(WorkComplete, &[&handle, &result]), request(EchoReq, &["next"])].concat();
             let (first, rest) = packet.split_at(cut.min(packet.len()));
             worker.send(first);
             // It has been received, and perhaps handled, before the rest comes.
             other.settle();
-            worker.send(rest).expect(&response(17, &["next"]));
-            client.expect(&response(13, &[&handle, &result]));
+            worker.send(rest).expect(&response(EchoRes, &["next"]));
+            client.expect(&response(WorkComplete, &[&handle, &result]));
         }
     }
 }
@@ -142,7 +149,7 @@ fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
         let (mut sizes, mut cuts) = (Random(seed), Random(seed + 1000));
         let server = Server::start(&[]);
         let (mut peer, mut other) = (server.connect(), server.connect());
-        let (mut said, mut answers) = (request(1, &["f"]), Vec::new());
+        let (mut said, mut answers) = (request(CanDo, &["f"]), Vec::new());
         // One who is client and worker: it knows what it will be answered.
         for number in 1..=40 {
             let mut text = |letter: &str| {
@@ -151,12 +158,12 @@ fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
                 letter.repeat(size.saturating_sub(40))
             };
             let (handle, payload, result) = (format!("H:t:{number}"), text("p"), text("r"));
-            said.extend(request(7, &["f", "u", &payload]));
-            said.extend(request(30, NOTHING));
-            said.extend(request(13, &[&handle, &result]));
-            answers.extend(response(8, &[&handle]));
-            answers.extend(response(31, &[&handle, "f", "u", &payload]));
-            answers.extend(response(13, &[&handle, &result]));
+            said.extend(request(SubmitJob, &["f", "u", &payload]));
+            said.extend(request(GrabJobUniq, NOTHING));
+            said.extend(request(WorkComplete, &[&handle, &result]));
+            answers.extend(response(JobCreated, &[&handle]));
+            answers.extend(response(JobAssignUniq, &[&handle, "f", "u", &payload]));
+            answers.extend(response(WorkComplete, &[&handle, &result]));
         }
         let mut writer = peer.stream.try_clone().expect("a clone");
         std::thread::scope(|scope| {
@@ -179,21 +186,21 @@ fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
 }
 
 #[test]
-fn a_large_result_goes_to_everybody_who_waits_also_to_the_slow() {
+fn a_large_result_reaches_every_waiting_client_even_a_slow_one() {
     let server = Server::start(&[]);
     let payload = "0123456789abcdef".repeat(1 << 17);
     let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
     for client in &mut clients {
-        client.ask(&request(7, &["f", "u", &payload]), &response(8, &["H:t:1"]));
+        client.ask(&request(SubmitJob, &["f", "u", &payload]), &response(JobCreated, &["H:t:1"]));
     }
     let mut worker = server.connect();
-    worker.send(&request(1, &["f"]));
-    worker.ask(&request(9, NOTHING), &response(11, &["H:t:1", "f", &payload]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", &payload]));
     // The job is over, and its worker gone, before anybody reads.
-    worker.send(&request(13, &["H:t:1", &payload])).settle();
+    worker.send(&request(WorkComplete, &["H:t:1", &payload])).settle();
     drop(worker);
     for client in &mut clients {
-        client.expect(&response(13, &["H:t:1", &payload])).settle();
+        client.expect(&response(WorkComplete, &["H:t:1", &payload])).settle();
     }
 }
 
@@ -202,17 +209,27 @@ fn a_large_job_is_handed_out_again_as_it_came() {
     let server = Server::start(&[]);
     let payload = "0123456789abcdef".repeat(1 << 14);
     let mut client = server.connect();
-    client.ask(&request(37, &["f", "u", "r", "", &payload]), &response(8, &["H:t:1"]));
+    client.ask(
+        &request(SubmitReduceJob, &["f", "u", "r", "", &payload]),
+        &response(JobCreated, &["H:t:1"]),
+    );
     for _ in 0..3 {
         let mut worker = server.connect();
         // The one before it may not be missed yet.
-        worker.send(&request(1, &["f"])).ask(&request(4, NOTHING), &response(6, NOTHING));
-        worker.ask(&request(39, NOTHING), &response(40, &["H:t:1", "f", "u", "r", &payload]));
+        worker
+            .send(&request(CanDo, &["f"]))
+            .ask(&request(PreSleep, NOTHING), &response(Noop, NOTHING));
+        worker.ask(
+            &request(GrabJobAll, NOTHING),
+            &response(JobAssignAll, &["H:t:1", "f", "u", "r", &payload]),
+        );
     }
     // A unique of the same payload joins it.
-    client.ask(&request(7, &["f", "u", &payload]), &response(8, &["H:t:1"]));
-    client.ask(&request(7, &["g", "-", &payload]), &response(8, &["H:t:2"]));
-    client.ask(&request(7, &["g", "-", &payload]), &response(8, &["H:t:2"])).settle();
+    client.ask(&request(SubmitJob, &["f", "u", &payload]), &response(JobCreated, &["H:t:1"]));
+    client.ask(&request(SubmitJob, &["g", "-", &payload]), &response(JobCreated, &["H:t:2"]));
+    client
+        .ask(&request(SubmitJob, &["g", "-", &payload]), &response(JobCreated, &["H:t:2"]))
+        .settle();
 }
 
 #[test]
@@ -224,11 +241,11 @@ fn thousands_of_requests_may_be_sent_before_an_answer_is_read() {
     // From another thread: a peer that does not read is not read either.
     let sending = std::thread::spawn(move || {
         for number in 0..count {
-            sender.write_all(&request(16, &[format!("{number:0100}")])).expect("sends");
+            sender.write_all(&request(EchoReq, &[format!("{number:0100}")])).expect("sends");
         }
     });
     for number in 0..count {
-        client.expect(&response(17, &[format!("{number:0100}")]));
+        client.expect(&response(EchoRes, &[format!("{number:0100}")]));
     }
     sending.join().expect("sent");
 }
@@ -239,30 +256,32 @@ fn ten_thousand_jobs_of_one_client_are_all_answered() {
     let (mut client, mut worker) = (server.connect(), server.connect());
     let count = 10_000;
     let handle = |number: usize| format!("H:t:{number}");
-    worker.send(&request(1, &["f"])).settle();
+    worker.send(&request(CanDo, &["f"])).settle();
     for number in 1..=count {
-        client.send(&request(7, &["f", &format!("u{number}"), "x"]));
-        client.expect(&response(8, &[handle(number)]));
+        client.send(&request(SubmitJob, &["f", &format!("u{number}"), "x"]));
+        client.expect(&response(JobCreated, &[handle(number)]));
     }
     let mut admin = server.connect();
     assert_eq!(admin.list("status"), format!("f\t{count}\t0\t1\n.\n"));
     for number in 1..=count {
-        let job = response(11, &[&handle(number)[..], "f", "x"]);
-        worker.ask(&request(9, NOTHING), &job).send(&request(13, &[&handle(number)[..], "done"]));
+        let job = response(JobAssign, &[&handle(number)[..], "f", "x"]);
+        worker
+            .ask(&request(GrabJob, NOTHING), &job)
+            .send(&request(WorkComplete, &[&handle(number)[..], "done"]));
     }
     for number in 1..=count {
-        client.expect(&response(13, &[&handle(number)[..], "done"]));
+        client.expect(&response(WorkComplete, &[&handle(number)[..], "done"]));
     }
     assert_eq!(admin.list("status"), "f\t0\t0\t1\n.\n");
 }
 
 #[test]
-fn what_was_asked_before_closing_is_answered() {
+fn requests_sent_before_half_closing_are_answered() {
     let server = Server::start(&[]);
     let mut client = server.connect();
-    client.send(&request(16, &["last words"]));
+    client.send(&request(EchoReq, &["last words"]));
     client.stream.shutdown(Shutdown::Write).expect("half closed");
-    client.expect(&response(17, &["last words"])).expect_closed();
+    client.expect(&response(EchoRes, &["last words"])).expect_closed();
 }
 
 #[test]
@@ -271,24 +290,24 @@ fn a_packet_with_too_few_arguments_is_refused_and_what_follows_is_read() {
     let mut client = server.connect();
     let text = "The packet has fewer arguments than its command needs";
     // PROTOCOL says three arguments, the protocol that is spoken has four.
-    client.send(&request(37, &["f", "u", "reducer", "data"]));
-    client.expect(&response(19, &["INVALID_ARGUMENTS", text])).settle();
-    client.send(&request(7, &["f"]));
-    client.expect(&response(19, &["INVALID_ARGUMENTS", text])).settle();
+    client.send(&request(SubmitReduceJob, &["f", "u", "reducer", "data"]));
+    client.expect(&response(Error, &["INVALID_ARGUMENTS", text])).settle();
+    client.send(&request(SubmitJob, &["f"]));
+    client.expect(&response(Error, &["INVALID_ARGUMENTS", text])).settle();
 }
 
 #[test]
-fn a_connection_that_makes_no_sense_is_closed() {
+fn an_invalid_packet_closes_the_connection() {
     let server = Server::start(&[]);
     let long = "f".repeat(9000);
     let cases = [
         b"\0XXX\0\0\0\x07\0\0\0\0".to_vec(),
-        request(0, NOTHING),
-        request(43, NOTHING),
-        request(u32::MAX, NOTHING),
+        request(Text, NOTHING),
+        numbered_request(UNKNOWN_COMMANDS[0], NOTHING),
+        numbered_request(u32::MAX, NOTHING),
         b"\0REQ\0\0\0\x07\xff\xff\xff\xff".to_vec(),
-        request(1, &[&long]),
-        request(7, &[&long[..], "", ""]),
+        request(CanDo, &[&long]),
+        request(SubmitJob, &[&long[..], "", ""]),
         b"one two three four five six\n".to_vec(),
         long.as_bytes().to_vec(),
     ];

@@ -29,7 +29,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn it_becomes_another_user_for_good() {
+fn the_server_becomes_another_user_permanently() {
     if !is_root() {
         return;
     }
@@ -90,7 +90,7 @@ fn only_root_becomes_another_user() {
 }
 
 #[test]
-fn limits_are_those_that_were_asked_for() {
+fn the_limits_that_options_set_are_in_force() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -S -c 0; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_gearmand")]);
     command.args(["-L", "127.0.0.1", "-p", "0", "-l", "stderr", "-v", "--pid-file=none"]);

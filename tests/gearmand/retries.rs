@@ -12,12 +12,12 @@ const ENOUGH: usize = 6;
 /// whether its client was told of a failure.
 fn attempts(server: &Server) -> (usize, bool) {
     let (mut client, mut admin) = (server.connect(), server.connect());
-    client.ask(&request(7, &["f", "u", "x"]), &response(8, &["H:t:1"]));
+    client.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
     let mut count = 0;
     while count < ENOUGH {
         let mut worker = server.connect();
-        worker.send(&request(1, &["f"])).send(&request(9, NOTHING));
-        if worker.packet().0 != 11 {
+        worker.send(&request(CanDo, &["f"])).send(&request(GrabJob, NOTHING));
+        if worker.packet().0 != JobAssign {
             break;
         }
         count += 1;
@@ -25,7 +25,7 @@ fn attempts(server: &Server) -> (usize, bool) {
         // Until that was noticed.
         while admin.list("status").starts_with("f\t1\t1") {}
     }
-    (count, client.transcript() == response(14, &["H:t:1"]))
+    (count, client.transcript() == response(WorkFail, &["H:t:1"]))
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_job_is_handed_out_as_often_as_by_the_original() {
 }
 
 #[test]
-fn a_job_that_is_given_up_has_a_line_in_the_log() {
+fn a_job_that_used_up_its_attempts_has_a_line_in_the_log() {
     let directory = Directory::new("given-up");
     let (log, port_file) = (directory.file("log"), directory.file("port"));
     let arguments = ["-d", "-L", "127.0.0.1", "-p", "0", "--port-file", &port_file];
@@ -54,17 +54,17 @@ fn a_job_that_is_given_up_has_a_line_in_the_log() {
     let daemon = Daemon::find(&port_file);
     let mut peers = [daemon.connect(), daemon.connect()];
     let [client, worker] = &mut peers;
-    client.ask(&request(18, &["f", "a b", "x"]), &response(8, &["H:t:1"]));
-    worker.send(&request(1, &["f"])).send(&request(9, NOTHING));
-    assert_eq!(worker.packet().0, 11);
-    worker.ask(&request(2, &["f"]), b"").settle();
+    client.ask(&request(SubmitJobBg, &["f", "a b", "x"]), &response(JobCreated, &["H:t:1"]));
+    worker.send(&request(CanDo, &["f"])).send(&request(GrabJob, NOTHING));
+    assert_eq!(worker.packet().0, JobAssign);
+    worker.ask(&request(CantDo, &["f"]), b"").settle();
     let text = fs::read_to_string(&log).expect("the log");
     let said = "Failed job H:t:1 of function f, unique a b: no result after 1 attempts";
     assert!(text.contains("ERROR ") && text.contains(said), "{text}");
 }
 
 #[test]
-fn what_zero_retries_mean_is_said_at_the_start_whatever_the_level() {
+fn the_meaning_of_zero_retries_is_logged_at_every_level() {
     let said = "--job-retries=0: a job whose worker is lost is handed out again without limit";
     let directory = Directory::new("zero-retries");
     let (log, port_file) = (directory.file("log"), directory.file("port"));

@@ -1,6 +1,9 @@
 //! Every packet in every state of its sender, byte for byte as the original
 //! answers it, to the sender and to everybody else.
 
+use gearman::protocol::Sender;
+use gearman::protocol::command::TABLE;
+
 use super::original::{Turn, original, play};
 use super::support::*;
 
@@ -22,59 +25,68 @@ const CLIENT: usize = 0;
 const WORKER: usize = 1;
 const BYSTANDER: usize = 2;
 
-/// A packet of this number, with the arguments that it has.
-fn packet(number: u32, function: &str, handle: &str) -> Vec<u8> {
-    match number {
-        1 | 2 => request(number, &["another"]),
-        7 | 18 | 21 | 32 | 33 | 34 => request(number, &[function, "", "x"]),
-        12 => request(number, &[handle, "1", "2"]),
-        13 | 25 | 28 | 29 => request(number, &[handle, "said"]),
-        14 | 15 => request(number, &[handle]),
-        16 => request(number, &["an echo"]),
-        22 => request(number, &["a name"]),
-        23 => request(number, &["another", "5000"]),
-        26 => request(number, &["exceptions"]),
-        35 => request(number, &[function, "", "*", "*", "*", "*", "*", "x"]),
-        36 => request(number, &[function, "", "1", "x"]),
-        37 | 38 => request(number, &[function, "", "reducer", "", "x"]),
-        41 => request(number, &[&format!("unique of {function}")]),
-        3 | 4 | 9 | 30 | 39 => request(number, NOTHING),
-        // Only a server sends these, or nobody.
-        _ => request(number, &["a"; 8]),
+/// A packet of this command, with the arguments that it has, or of an unknown one.
+fn packet(command: Option<Command>, function: &str, handle: &str) -> Vec<u8> {
+    let Some(command) = command else { return numbered_request(UNKNOWN_COMMANDS[0], &["a"; 8]) };
+    match command {
+        CanDo | CantDo => request(command, &["another"]),
+        SubmitJob | SubmitJobBg | SubmitJobHigh | SubmitJobHighBg | SubmitJobLow
+        | SubmitJobLowBg => request(command, &[function, "", "x"]),
+        WorkStatus => request(command, &[handle, "1", "2"]),
+        WorkComplete | WorkException | WorkData | WorkWarning => {
+            request(command, &[handle, "said"])
+        }
+        WorkFail | GetStatus => request(command, &[handle]),
+        EchoReq => request(command, &["an echo"]),
+        SetClientId => request(command, &["a name"]),
+        CanDoTimeout => request(command, &["another", "5000"]),
+        OptionReq => request(command, &["exceptions"]),
+        SubmitJobSched => request(command, &[function, "", "*", "*", "*", "*", "*", "x"]),
+        SubmitJobEpoch => request(command, &[function, "", "1", "x"]),
+        SubmitReduceJob | SubmitReduceJobBackground => {
+            request(command, &[function, "", "reducer", "", "x"])
+        }
+        GetStatusUnique => request(command, &[&format!("unique of {function}")]),
+        ResetAbilities | PreSleep | GrabJob | GrabJobUniq | GrabJobAll => request(command, NOTHING),
+        // Only a server sends these, or nothing does.
+        _ => request(command, &["a"; 8]),
     }
 }
 
 /// One packet in one state, after `jobs` jobs: what is played, and how many jobs
 /// there were then.
-fn scene(number: u32, state: State, jobs: &mut u32) -> Vec<Turn> {
+fn scene(command: Option<Command>, state: State, jobs: &mut u32) -> Vec<Turn> {
     *jobs += 1;
     let (function, handle) = (format!("f{jobs}"), format!("H:t:{jobs}"));
     let unique = format!("unique of {function}");
-    let mut turns: Vec<Turn> = vec![(CLIENT, request(7, &[&function[..], &unique, "x"]))];
+    let mut turns: Vec<Turn> = vec![(CLIENT, request(SubmitJob, &[&function[..], &unique, "x"]))];
     let sender = match state {
         State::Fresh => BYSTANDER,
         State::Client => CLIENT,
         State::Asleep => {
-            turns.push((WORKER, request(1, &[format!("{function} too")])));
-            turns.push((WORKER, request(4, NOTHING)));
+            turns.push((WORKER, request(CanDo, &[format!("{function} too")])));
+            turns.push((WORKER, request(PreSleep, NOTHING)));
             WORKER
         }
         State::Working => {
-            turns.push((WORKER, request(1, &[&function])));
-            turns.push((WORKER, request(30, NOTHING)));
+            turns.push((WORKER, request(CanDo, &[&function])));
+            turns.push((WORKER, request(GrabJobUniq, NOTHING)));
             WORKER
         }
     };
-    turns.push((sender, packet(number, &function, &handle)));
-    if matches!(number, 0 | 43) {
+    turns.push((sender, packet(command, &function, &handle)));
+    if matches!(command, Some(Text) | None) {
         // That was the end of the connection.
         return turns;
     }
     let watcher = if sender == CLIENT { BYSTANDER } else { CLIENT };
     // What it has come to.
-    turns.push((watcher, request(15, &[&handle])));
-    turns.push((watcher, request(41, &[&unique])));
-    if matches!(number, 7 | 18 | 21 | 32..=34 | 36..=38) {
+    turns.push((watcher, request(GetStatus, &[&handle])));
+    turns.push((watcher, request(GetStatusUnique, &[&unique])));
+    let submits = |command: Command| {
+        command.spec().sender == Sender::Client && command.name().starts_with("SUBMIT_")
+    };
+    if command.is_some_and(submits) {
         *jobs += 1;
     }
     turns
@@ -86,11 +98,11 @@ fn every_packet_is_answered_alike_in_every_state() {
     let ours = Server::start(&["-w", "0"]);
     let mut jobs = 0;
     for state in [State::Fresh, State::Client, State::Asleep, State::Working] {
-        for number in 0..=43 {
-            let turns = scene(number, state, &mut jobs);
+        for command in TABLE.iter().map(|spec| Some(spec.command)).chain([None]) {
+            let turns = scene(command, state, &mut jobs);
             let theirs = play(&original, 3, &turns);
             for (theirs, ours) in theirs.iter().zip(play(&ours, 3, &turns)) {
-                assert_eq!(*theirs, ours, "{number} in {state:?}: the original is on the left");
+                assert_eq!(*theirs, ours, "{command:?} in {state:?}: the original is on the left");
             }
         }
     }

@@ -1,14 +1,18 @@
 //! Starting servers, and speaking bytes to them.
 
-use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{self, Child, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
+
+pub(crate) use gearman_test_support::wire::Command::*;
+pub(crate) use gearman_test_support::wire::{
+    Command, NOTHING, UNKNOWN_COMMANDS, numbered_request, request, response,
+};
 
 /// How long anything may take before a test fails. Nothing waits that long when
 /// all is well.
@@ -25,7 +29,7 @@ pub(crate) struct Server {
 impl Server {
     /// Ours, with more arguments, on a free port. Its handles start with `H:t`.
     pub(crate) fn start(arguments: &[&str]) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_gearmand"));
         command.args(["--listen", "127.0.0.1", "--port", "0"]);
         command.args(["--log-file", "stderr", "--verbose", "INFO", "--job-handle-prefix", "H:t"]);
         if !arguments.contains(&"-P") {
@@ -36,7 +40,7 @@ impl Server {
     }
 
     /// A server that says on standard error where it listens.
-    pub(crate) fn run(mut command: Command) -> Server {
+    pub(crate) fn run(mut command: process::Command) -> Server {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("a pipe");
         let (sender, lines) = channel();
@@ -75,7 +79,7 @@ impl Server {
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
-        let status = Command::new("kill").args(["-s", name, &pid]).status();
+        let status = process::Command::new("kill").args(["-s", name, &pid]).status();
         assert!(status.expect("kill runs").success());
     }
 
@@ -127,7 +131,7 @@ impl Daemon {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.pid]).status();
+        let status = process::Command::new("kill").args(["-s", name, &self.pid]).status();
         assert!(status.expect("kill runs").success());
     }
 }
@@ -183,13 +187,13 @@ impl Peer {
     /// more than was expected.
     #[track_caller]
     pub(crate) fn settle(&mut self) -> &mut Peer {
-        self.ask(&request(16, &["settled?"]), &response(17, &["settled?"]))
+        self.ask(&request(EchoReq, &["settled?"]), &response(EchoRes, &["settled?"]))
     }
 
     /// Everything up to the answer to a question that is asked now.
     pub(crate) fn transcript(&mut self) -> Vec<u8> {
-        self.send(&request(16, &["-- end of transcript --"]));
-        let end = response(17, &["-- end of transcript --"]);
+        self.send(&request(EchoReq, &["-- end of transcript --"]));
+        let end = response(EchoRes, &["-- end of transcript --"]);
         let mut got = Vec::new();
         let mut buffer = [0; 4096];
         while !got.ends_with(&end) {
@@ -210,14 +214,14 @@ impl Peer {
         got
     }
 
-    /// The next packet: its number and what follows the header.
-    pub(crate) fn packet(&mut self) -> (u32, Vec<u8>) {
+    /// The next packet: its command and what follows the header.
+    pub(crate) fn packet(&mut self) -> (Command, Vec<u8>) {
         let mut header = [0; 12];
         self.stream.read_exact(&mut header).expect("a header");
         let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four"));
         let mut body = vec![0; number(8) as usize];
         self.stream.read_exact(&mut body).expect("a body");
-        (number(4), body)
+        (Command::from_number(number(4)).expect("a command"), body)
     }
 
     /// A text line, and the answer up to a line that is only a full stop.
@@ -261,29 +265,6 @@ impl Peer {
     }
 }
 
-fn packet(magic: &[u8], number: u32, parts: &[impl Display]) -> Vec<u8> {
-    let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
-    let payload = parts.join("\0");
-    let mut bytes = magic.to_vec();
-    bytes.extend_from_slice(&number.to_be_bytes());
-    bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes());
-    bytes.extend_from_slice(payload.as_bytes());
-    bytes
-}
-
-/// A packet to the server. Parts are joined by NUL.
-pub(crate) fn request(number: u32, parts: &[impl Display]) -> Vec<u8> {
-    packet(b"\0REQ", number, parts)
-}
-
-/// A packet from the server.
-pub(crate) fn response(number: u32, parts: &[impl Display]) -> Vec<u8> {
-    packet(b"\0RES", number, parts)
-}
-
-/// A packet without a payload.
-pub(crate) const NOTHING: &[&str] = &[];
-
 /// A directory of this test's own, removed at the end.
 pub(crate) struct Directory(PathBuf);
 
@@ -311,6 +292,6 @@ impl Drop for Directory {
 
 /// Runs ours to its end.
 pub(crate) fn gearmand(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    let mut command = process::Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.args(arguments).stdin(Stdio::null()).output().expect("gearmand runs")
 }

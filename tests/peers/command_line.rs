@@ -1,7 +1,10 @@
 //! The original's `gearman` tool as client and as worker, with ours preloaded.
 
-use crate::support::{self, Library, put_on, trial};
 use crate::{World, have, same_on};
+use gearman_test_support::library::{Library, put_on};
+use gearman_test_support::normalise::normalise;
+use gearman_test_support::outcome::{Outcome, finish};
+use gearman_test_support::programs::trial;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,7 +18,7 @@ const GEARMAN: &str = "/usr/bin/gearman";
 const PATIENCE: u64 = 20;
 
 /// Plays a story on the original and on ours. A story returns what it printed.
-fn same(story: impl Fn(&World) -> String) {
+fn same(story: impl Fn(&World) -> String + Sync) {
     if have(&[(GEARMAN, "gearman-tools")]) {
         let how = Library::Preloaded.how();
         trial("Debian's `gearman`", how, "`tests/peers/command_line.rs`", || {
@@ -37,7 +40,7 @@ impl World {
     fn run(&self, args: &[&str], input: &[u8]) -> String {
         let mut command = self.gearman(args);
         command.stdin(File::open(file(input)).expect("the input can be read"));
-        told(args, &support::finish(command, "gearman", PATIENCE))
+        told(args, &finish(command, "gearman", PATIENCE))
     }
 
     /// Starts a worker that does so many jobs. `args` name function and command.
@@ -47,14 +50,14 @@ impl World {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         Worker(thread::spawn(move || {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            told(&args, &support::finish(command, "gearman-w", PATIENCE))
+            told(&args, &finish(command, "gearman-w", PATIENCE))
         }))
     }
 }
 
-fn told(args: &[&str], outcome: &support::Outcome) -> String {
+fn told(args: &[&str], outcome: &Outcome) -> String {
     let code = outcome.status.and_then(|status| status.code());
-    let stderr = support::normalise(&outcome.stderr);
+    let stderr = normalise(&outcome.stderr);
     format!("gearman {args:?}: {code:?}\n{}--\n{stderr}--\n", outcome.stdout)
 }
 
@@ -178,7 +181,7 @@ fn a_command_that_fails_fails_its_job() {
 }
 
 #[test]
-fn a_wrong_command_line_is_told_by_the_exit_code() {
+fn a_wrong_command_line_ends_with_the_same_exit_code() {
     same(|world| world.run(&["-H"], NOTHING) + &world.run(&["x"], NOTHING));
 }
 
@@ -188,7 +191,7 @@ fn a_timeout_ends_a_client() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_reported() {
+fn an_unreachable_server_is_reported() {
     same(|world| {
         // Port 1 is privileged and nothing listens there; the last -p counts.
         world.run(&["-p", "1", "-f", "f", "x"], NOTHING)

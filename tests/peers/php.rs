@@ -1,10 +1,13 @@
 //! Debian's PHP extension, unchanged: the scripts of `bindings/php/tests` on the
 //! original and on ours.
 
-use crate::support::{self, Library, put_on, trial};
-use crate::{ORIGINAL_GEARMAND, World, gives_on, have, serves_the_original};
+use crate::{World, gives_on, have, on_the_original};
+use gearman_test_support::library::{Library, original_library, own_library, put_on};
+use gearman_test_support::outcome::finish;
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, repository};
+use gearman_test_support::programs::{meant_to_differ_in, trial};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 const PHP: &str = "/usr/bin/php8.2";
@@ -15,7 +18,7 @@ pub(crate) fn installed() -> bool {
 }
 
 pub(crate) fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bindings/php/tests")
+    repository().join("bindings/php/tests")
 }
 
 impl World {
@@ -31,7 +34,7 @@ impl World {
 
     /// Runs a script to its end and returns what it printed.
     fn php(&self, script: &str) -> String {
-        let outcome = support::finish(self.php_command(script), script, 120);
+        let outcome = finish(self.php_command(script), script, 120);
         outcome.assert_ended_well(&format!("{script} on {:?}", self.library));
         assert_eq!(outcome.stderr, "", "{script} on {:?}", self.library);
         outcome.stdout
@@ -59,11 +62,8 @@ fn same(script: &str) {
     if !installed() || !have(&[(ORIGINAL_GEARMAND, "gearman-job-server")]) {
         return;
     }
-    let wanted = support::meant_to_differ_in(&directory(), script).unwrap_or_else(|| {
-        let wanted = World::new(Library::Original, ORIGINAL_GEARMAND).php(script);
-        serves_the_original(&wanted, |world| world.php(script));
-        wanted
-    });
+    let wanted = meant_to_differ_in(&directory(), script)
+        .unwrap_or_else(|| on_the_original(|world| world.php(script)));
     for &library in Library::ways() {
         trial("Debian's `php8.2-gearman`, php-cli", library.how(), "`bindings/php/tests`", || {
             gives_on(&[library], &wanted, |world| world.php(script));
@@ -132,10 +132,10 @@ fn only_our_library_is_mapped() {
     if !installed() || !have(&[(ORIGINAL_GEARMAND, "gearman-job-server")]) {
         return;
     }
-    let own = support::own_library().canonicalize().expect("our library");
+    let own = own_library().canonicalize().expect("our library");
     for &library in Library::ways() {
         let printed = World::new(library, ORIGINAL_GEARMAND).php("maps");
-        let place = support::original_library();
+        let place = original_library();
         let mapped = if library == Library::InPlace { &place } else { &own };
         assert_eq!(printed, format!("ping: true\nmapped: {}\n", mapped.display()), "{library:?}");
     }

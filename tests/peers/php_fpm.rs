@@ -1,8 +1,12 @@
 //! Debian's PHP extension in php-fpm: web requests one after the other in one
 //! process, which keeps the library from request to request.
 
-use crate::support::{self, Library, put_on, trial};
-use crate::{ORIGINAL_GEARMAND, World, have, php};
+use crate::{World, have, php};
+use gearman_test_support::library::{Library, original_library, own_library, put_on};
+use gearman_test_support::outcome::finish;
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand};
+use gearman_test_support::programs::trial;
+use gearman_test_support::wait::wait_until;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,7 +42,7 @@ impl Fpm {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         put_on(&mut command, library);
         let mut child = command.spawn().expect("php-fpm starts");
-        support::wait_for("php-fpm's socket", || {
+        wait_until("php-fpm's socket", || {
             let ended = child.try_wait().expect("php-fpm can be waited for");
             assert!(ended.is_none(), "php-fpm ended: see {}/log", directory.display());
             socket.exists()
@@ -53,7 +57,7 @@ impl Fpm {
         command.arg("-bind").arg("-connect").arg(&self.socket).stdin(Stdio::null());
         command.env("REQUEST_METHOD", "GET").env("SCRIPT_FILENAME", script);
         command.env("QUERY_STRING", format!("what={what}&port={}", world.server.port));
-        let outcome = support::finish(command, "cgi-fcgi", 60);
+        let outcome = finish(command, "cgi-fcgi", 60);
         outcome.assert_ended_well(what);
         let (_, body) = outcome.stdout.split_once("\r\n\r\n").expect("headers and a body");
         body.to_owned()
@@ -95,7 +99,7 @@ fn requests_of_one_process_are_answered() {
     }
     let (wanted, _) = told(Library::Original, ORIGINAL_GEARMAND);
     assert!(wanted.contains("!dlroW olleH"), "{wanted}");
-    if let Some(own) = support::OWN_GEARMAND {
+    if let Some(own) = own_gearmand() {
         assert_eq!(wanted, told(Library::Original, own).0, "the original with {own}");
     }
     for &library in Library::ways() {
@@ -104,13 +108,11 @@ fn requests_of_one_process_are_answered() {
             library.how(),
             "`bindings/php/tests/fpm`",
             || {
-                for gearmand in
-                    [Some(ORIGINAL_GEARMAND), support::OWN_GEARMAND].into_iter().flatten()
-                {
+                for gearmand in [Some(ORIGINAL_GEARMAND), own_gearmand()].into_iter().flatten() {
                     let (got, who) = told(library, gearmand);
                     assert_eq!(wanted, got, "{library:?} with {gearmand}");
-                    let place = support::original_library();
-                    let own = support::own_library().canonicalize().expect("our library");
+                    let place = original_library();
+                    let own = own_library().canonicalize().expect("our library");
                     let mapped = if library == Library::InPlace { place } else { own };
                     let mapped = mapped.display().to_string().replace('/', "\\/");
                     assert!(who.ends_with(&format!("[\"{mapped}\"]]\n")), "{who}");

@@ -1,7 +1,11 @@
 //! The examples for users: built as they would be, and run on a job server.
 
-use crate::installed::{fresh, have, root, run, under_prefix};
-use crate::support::{self, OWN_GEARMAND, Outcome, Server};
+use crate::installed::{fresh, root, run, under_prefix};
+use gearman_test_support::outcome::{Outcome, finish};
+use gearman_test_support::paths::own_gearmand;
+use gearman_test_support::requirements::{have_program, skip};
+use gearman_test_support::server::Server;
+use gearman_test_support::wait::wait_until;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -51,11 +55,11 @@ impl World {
 
     /// With another worker than the simplest.
     fn with(worker: &str) -> Option<World> {
-        if !have("pkg-config", &["--version"]) {
+        if !have_program("pkg-config", &["--version"]) {
             return None;
         }
-        let Some(gearmand) = OWN_GEARMAND else {
-            println!("skipped: the package is built without its job server");
+        let Some(gearmand) = own_gearmand() else {
+            skip("the package is built without its job server");
             return None;
         };
         let server = Server::start(gearmand);
@@ -89,7 +93,7 @@ impl World {
 
     fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
         let command = example(name, &[&[&*self.servers], arguments].concat());
-        let outcome = support::finish(command, name, 30);
+        let outcome = finish(command, name, 30);
         outcome.assert_ended_well(name);
         outcome
     }
@@ -106,7 +110,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn the_client_prints_what_the_worker_turned_around() {
+fn the_client_prints_the_reversed_text() {
     let Some(world) = World::new() else { return };
     assert_eq!(world.run("reverse_client", &[]).stdout, "!dlroW olleH\n");
     assert_eq!(world.run("reverse_client", &["abc"]).stdout, "cba\n");
@@ -168,7 +172,7 @@ fn words_are_counted_by_map_and_reduce() {
     std::fs::write(&text, "one two three\n\n  four five\nsix\n").expect("the text is written");
     let mut count = example("word_count", &[&world.servers, "count"]);
     count.stdin(std::fs::File::open(&text).expect("the text"));
-    let outcome = support::finish(count, "word_count", 30);
+    let outcome = finish(count, "word_count", 30);
     outcome.assert_ended_well("word_count");
     assert_eq!(outcome.stdout, "6 words\n");
     drop(workers);
@@ -183,5 +187,5 @@ fn a_delayed_job_is_done_when_its_time_comes() {
     }
     // The worker does what is there for now, and the job of the first second.
     world.run("reverse_client", &[]);
-    support::wait_for("the job of the first second", || world.status("reverse") == "1\t0\t1");
+    wait_until("the job of the first second", || world.status("reverse") == "1\t0\t1");
 }

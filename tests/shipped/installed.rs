@@ -24,17 +24,6 @@ pub(crate) fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
-/// Whether `program` can be run; says so when it cannot, because the test then
-/// leaves something out.
-pub(crate) fn have(program: &str, args: &[&str]) -> bool {
-    let found =
-        Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
-    if !found {
-        eprintln!("skipped: {program} {args:?} cannot be run");
-    }
-    found
-}
-
 /// Runs a program that has to succeed and returns what it printed.
 pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -1,8 +1,12 @@
 //! A Perl module with XS code, built against the installed headers and library.
 
-use crate::installed::{have, installed, root, run, under_prefix};
+use crate::installed::{installed, root, run, under_prefix};
 use crate::php_extension::copied;
-use crate::support::{self, OWN_GEARMAND, Server, trial};
+use gearman_test_support::outcome::finish;
+use gearman_test_support::paths::own_gearmand;
+use gearman_test_support::programs::trial;
+use gearman_test_support::requirements::{have_program, skip};
+use gearman_test_support::server::Server;
 use std::process::Command;
 
 /// Subtests of the module's test that passed.
@@ -12,16 +16,18 @@ fn passed(tap: &str) -> usize {
 
 #[test]
 fn a_perl_module_builds_against_the_installed_library_and_passes_its_tests() {
-    if !have("pkg-config", &["--version"]) || !have("perl", &["-MExtUtils::Embed", "-e", "1"]) {
+    if !have_program("pkg-config", &["--version"])
+        || !have_program("perl", &["-MExtUtils::Embed", "-e", "1"])
+    {
         return;
     }
     let headers = run(Command::new("perl").args(["-MConfig", "-e", "print $Config{archlibexp}"]));
     if !std::path::Path::new(&headers).join("CORE/perl.h").exists() {
-        println!("skipped: Perl's headers are missing: install libperl-dev");
+        skip("Perl's headers are missing: install libperl-dev");
         return;
     }
-    let Some(gearmand) = OWN_GEARMAND else {
-        println!("skipped: the package is built without its job server");
+    let Some(gearmand) = own_gearmand() else {
+        skip("the package is built without its job server");
         return;
     };
     let source = root().join("bindings/perl/tests/GearmanProbe");
@@ -38,7 +44,7 @@ fn a_perl_module_builds_against_the_installed_library_and_passes_its_tests() {
         tests.arg("-Mblib").arg(source.join("t/probe.t")).current_dir(&directory);
         tests.env("GEARMAN_TEST_PORT", server.port.to_string());
         tests.env("LD_LIBRARY_PATH", under_prefix("lib"));
-        let outcome = support::finish(tests, "probe.t", 120);
+        let outcome = finish(tests, "probe.t", 120);
         outcome.assert_ended_well("probe.t");
         let tap = outcome.stdout;
         assert!(passed(&tap) >= 9 && !tap.contains("not ok"), "{tap}");

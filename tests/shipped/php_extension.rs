@@ -1,8 +1,12 @@
 //! A PHP extension that is configured and compiled against the installed headers
 //! and library, as extensions for libgearman are.
 
-use crate::installed::{fresh, have, root, run, under_prefix};
-use crate::support::{self, OWN_GEARMAND, Server, trial};
+use crate::installed::{fresh, root, run, under_prefix};
+use gearman_test_support::outcome::finish;
+use gearman_test_support::paths::own_gearmand;
+use gearman_test_support::programs::trial;
+use gearman_test_support::requirements::{have_program, skip};
+use gearman_test_support::server::Server;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,11 +27,11 @@ pub(crate) fn copied(sources: &Path, name: &str) -> PathBuf {
 
 #[test]
 fn a_php_extension_builds_against_the_installed_library() {
-    if !have("phpize8.2", &["--version"]) || !have(PHP, &["--version"]) {
+    if !have_program("phpize8.2", &["--version"]) || !have_program(PHP, &["--version"]) {
         return;
     }
-    let Some(gearmand) = OWN_GEARMAND else {
-        println!("skipped: the package is built without its job server");
+    let Some(gearmand) = own_gearmand() else {
+        skip("the package is built without its job server");
         return;
     };
     trial(
@@ -52,7 +56,7 @@ fn a_php_extension_builds_against_the_installed_library() {
             php.arg(format!("extension={}", directory.join("modules/gearman_probe.so").display()));
             php.arg(directory.join("probe.php")).arg(server.port.to_string());
             php.stdin(Stdio::null()).env("LD_LIBRARY_PATH", under_prefix("lib"));
-            let outcome = support::finish(php, "probe.php", 60);
+            let outcome = finish(php, "probe.php", 60);
             outcome.assert_ended_well("probe.php");
             let version = env!("CARGO_PKG_VERSION");
             let wanted = format!(

@@ -46,7 +46,7 @@ fn zero_retries_are_found_wherever_the_server_gets_its_options() {
 }
 
 #[test]
-fn nothing_is_said_where_no_retries_are_zero() {
+fn nothing_is_printed_without_zero_retries() {
     for (file, text) in [
         (DEFAULT, ""),
         (DEFAULT, "PARAMS=\"--listen=localhost\"\n"),

@@ -1,28 +1,26 @@
 //! Running C and C++ compilers over sources that tests make up.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::paths::repository;
+use crate::requirements::{have_program, skip};
+
 /// The headers of this library.
-pub(crate) fn include() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("include")
+pub fn include() -> PathBuf {
+    repository().join("include")
 }
 
-/// Whether `program` can be run; says so on stderr when it cannot, because the
-/// test then leaves something out.
-pub(crate) fn have(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
+/// Whether a compiler is installed; skips if not.
+pub fn have(compiler: &str) -> bool {
+    have_program(compiler, &["--version"])
 }
 
 /// Runs a compiler on `source`, given on its standard input, in the language that
 /// `-x` in `args` names. Returns what it printed, or what it had to say against
 /// the source.
-pub(crate) fn compile(program: &str, args: &[&str], source: &str) -> Result<String, String> {
+pub fn compile(program: &str, args: &[&str], source: &str) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(args)
         .arg("-")
@@ -42,11 +40,11 @@ pub(crate) fn compile(program: &str, args: &[&str], source: &str) -> Result<Stri
 }
 
 /// Whether the distribution's own headers are there to compare with.
-pub(crate) fn have_original_headers() -> bool {
+pub fn have_original_headers() -> bool {
     let found =
         compile("gcc", &["-x", "c", "-fsyntax-only"], "#include <libgearman/gearman.h>").is_ok();
     if !found {
-        eprintln!("skipped: the original's headers are not installed (libgearman-dev)");
+        skip("the original's headers are missing: install libgearman-dev");
     }
     found
 }

@@ -1,7 +1,8 @@
 //! `gearadmin`: what is shared is printed as the original prints it, and the rest.
 
 use crate::processes::*;
-use crate::support::{Server, normalise};
+use gearman_test_support::normalise::normalise;
+use gearman_test_support::server::Server;
 
 fn admin(server: &Server, args: &[&str]) -> Done {
     run(
@@ -17,7 +18,7 @@ fn original(server: &Server, args: &[&str]) -> Done {
 
 /// Plays a story with each server if the original tool is there to compare with.
 fn beside_the_original(story: impl Fn(&Server)) {
-    if have(ORIGINAL_GEARADMIN, "gearman-tools") {
+    if have_file(ORIGINAL_GEARADMIN, "gearman-tools") {
         with_each_server(story);
     }
 }
@@ -77,7 +78,7 @@ fn values_are_printed_as_the_original_prints_them() {
 }
 
 #[test]
-fn changes_are_told_as_the_original_tells_them() {
+fn changes_are_reported_as_the_original_reports_them() {
     beside_the_original(|server| {
         let changes = |tool: fn(&Server, &[&str]) -> Done| -> Vec<String> {
             let created = run(gearman(server, &["-v", "-b", "-f", "g", "x"]), b"").text();
@@ -120,7 +121,7 @@ fn operations_are_done_in_their_order() {
 }
 
 #[test]
-fn a_refusal_is_told_and_the_rest_is_done() {
+fn a_refusal_is_reported_and_later_operations_are_done() {
     with_each_server(|server| {
         let done = admin(server, &["--cancel-job", "H:x:1", "--create-function", "f"]);
         assert_eq!(
@@ -136,7 +137,7 @@ fn a_refusal_is_told_and_the_rest_is_done() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_3_and_a_silent_one_4() {
+fn an_unreachable_server_ends_with_code_3_and_a_silent_one_with_4() {
     let done = run(tool(GEARADMIN, ["-h", "127.0.0.1", "-p", "1", "--status"]), b"");
     assert_eq!(
         (done.code, done.stderr.as_str()),
@@ -175,7 +176,7 @@ fn a_reply_is_read_to_its_end() {
 }
 
 #[test]
-fn a_wrong_command_line_is_2() {
+fn a_wrong_gearadmin_command_line_ends_with_code_2() {
     let server = Server::start(GEARMAND);
     for (args, complaint) in [
         (&[][..], "gearadmin: no operation given"),
@@ -266,7 +267,7 @@ fn our_server_pauses_functions() {
 }
 
 #[test]
-fn our_server_tells_of_itself_and_the_original_refuses() {
+fn our_server_answers_server_info_and_the_original_refuses() {
     with_each_server(|server| {
         let done = admin(server, &["--server-info"]);
         if done.code == Some(0) {

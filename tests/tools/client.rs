@@ -1,8 +1,9 @@
 //! A client: what is submitted, and what is printed.
 
 use crate::processes::*;
-use crate::support::{Server, normalise};
 use gearman::engine::worker::Report;
+use gearman_test_support::normalise::normalise;
+use gearman_test_support::server::Server;
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -59,7 +60,7 @@ fn jobs_with_the_same_key_are_one_job() {
 }
 
 #[test]
-fn an_empty_input_is_a_job_and_so_is_none() {
+fn an_empty_input_is_a_job_and_no_input_is_one_too() {
     with_each_server(|server| {
         let _worker = worker(server, &["-f", "f", "--", "wc", "-c"]);
         run(gearman(server, &["-f", "f"]), b"").printed("0\n");
@@ -83,7 +84,7 @@ fn each_argument_is_a_job_of_each_function() {
 }
 
 #[test]
-fn handles_are_told_when_asked_for() {
+fn a_verbose_client_prints_handles() {
     with_each_server(|server| {
         let done = run(gearman(server, &["-v", "-b", "-f", "f", "x"]), b"");
         assert_eq!(normalise(&done.text()), "Task created: HANDLE\n");
@@ -140,7 +141,7 @@ fn states_are_percentages_and_nothing_is_divided_by_zero() {
 }
 
 #[test]
-fn an_exception_is_told() {
+fn an_exception_is_printed() {
     with_each_server(|server| {
         let worker = scripted(server, 1, |_, tell| {
             tell(Report::Exception, b"boom");
@@ -241,7 +242,7 @@ fn arguments_can_be_sent_a_few_at_a_time() {
 }
 
 #[test]
-fn a_pid_file_is_there_for_as_long_as_the_client() {
+fn a_pid_file_exists_as_long_as_the_client_runs() {
     let server = Server::start(GEARMAND);
     let path = scratch().join("pid");
     let file = path.to_str().expect("text");

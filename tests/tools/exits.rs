@@ -1,7 +1,7 @@
 //! Exit codes, for scripts.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 use std::net::TcpListener;
 
 /// Runs `gearman` and expects a code, and a complaint with something in it.
@@ -14,7 +14,7 @@ fn ends(server: &Server, args: &[&str], code: i32, complaint: &str) {
 }
 
 #[test]
-fn a_failed_job_is_1() {
+fn a_failed_job_ends_with_code_1() {
     with_each_server(|server| {
         let _worker = worker(server, &["-f", "f", "--", "false"]);
         ends(server, &["-f", "f", "x"], 1, "Job failed");
@@ -22,7 +22,7 @@ fn a_failed_job_is_1() {
 }
 
 #[test]
-fn a_wrong_command_line_is_2() {
+fn a_wrong_command_line_ends_with_code_2() {
     let server = Server::start(GEARMAND);
     for (args, complaint) in [
         (&["x"][..], "gearman: no function given"),
@@ -62,7 +62,7 @@ fn a_file_that_cannot_be_written_is_named_with_its_option() {
 }
 
 #[test]
-fn help_and_version_are_0() {
+fn help_and_version_end_with_code_0() {
     for option in ["-H", "--help"] {
         let done = run(tool(GEARMAN, [option]), b"");
         assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
@@ -97,7 +97,7 @@ fn manual_pages_say_what_help_says() {
 }
 
 #[test]
-fn no_server_is_3() {
+fn no_server_ends_with_code_3() {
     for args in [&["-f", "f", "x"][..], &["-b", "-f", "f", "x"], &["-n", "-f", "f"]] {
         let mut all = vec!["-h", "127.0.0.1:1"];
         all.extend(args);
@@ -111,7 +111,7 @@ fn no_server_is_3() {
 }
 
 #[test]
-fn a_lost_server_is_3() {
+fn a_lost_server_ends_with_code_3() {
     let server = Server::start(GEARMAND);
     let client = Running::start(gearman(&server, &["-v", "-f", "f", "x"]));
     assert!(client.line().starts_with("Task created"));
@@ -122,7 +122,7 @@ fn a_lost_server_is_3() {
 }
 
 #[test]
-fn silence_is_4() {
+fn a_silent_server_ends_with_code_4() {
     with_each_server(|server| {
         ends(server, &["-t", "100", "-f", "nobody", "x"], 4, "within 100 ms (GEARMAN_TIMEOUT)");
     });
@@ -133,7 +133,7 @@ fn silence_is_4() {
 }
 
 #[test]
-fn a_full_queue_is_5() {
+fn a_full_queue_ends_with_code_5() {
     with_each_server(|server| {
         let port = server.port.to_string();
         assert_eq!(run(gearman(server, &["-b", "-f", "f", "x"]), b"").code, Some(0));
@@ -144,7 +144,7 @@ fn a_full_queue_is_5() {
 }
 
 #[test]
-fn unwritable_output_is_6() {
+fn unwritable_output_ends_with_code_6() {
     with_each_server(|server| {
         let _worker = worker(server, &["-f", "f", "--", "cat"]);
         let mut command = gearman(server, &["-f", "f", "x"]);
@@ -159,7 +159,7 @@ fn unwritable_output_is_6() {
 }
 
 #[test]
-fn the_first_failure_decides() {
+fn the_first_failure_decides_the_exit_code() {
     with_each_server(|server| {
         let worker = scripted(server, 3, |data, _| match data {
             b"bad" => Err(()),
@@ -172,7 +172,7 @@ fn the_first_failure_decides() {
 }
 
 #[test]
-fn a_ping_is_0_or_tells_why_not() {
+fn a_ping_ends_with_code_0_or_prints_the_error() {
     with_each_server(|server| {
         let done = run(gearman(server, &["--ping"]), b"");
         assert_eq!(done.code, Some(0));

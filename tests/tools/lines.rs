@@ -1,7 +1,7 @@
 //! `-n` and `-N` in a client: each line is a job, whatever is in it.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 use std::io::Write;
 use std::sync::mpsc::channel;
 use std::thread::sleep;

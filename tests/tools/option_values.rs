@@ -3,7 +3,7 @@
 //! [`DIFFERING`] lists. Exit codes are another matter.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 
 const ORIGINAL_GEARMAN: &str = "/usr/bin/gearman";
 
@@ -88,7 +88,9 @@ fn gets_through(program: &str, tool_name: &str, option: &[String], server: &Serv
 
 #[test]
 fn options_get_through_to_a_server_as_with_the_original() {
-    if !have(ORIGINAL_GEARMAN, "gearman-tools") || !have(ORIGINAL_GEARADMIN, "gearman-tools") {
+    if !have_file(ORIGINAL_GEARMAN, "gearman-tools")
+        || !have_file(ORIGINAL_GEARADMIN, "gearman-tools")
+    {
         return;
     }
     let server = Server::start(GEARMAND);

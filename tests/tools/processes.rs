@@ -1,10 +1,13 @@
 //! Starting the tools, and workers whose every word a test decides.
 
-use crate::support::Server;
 use gearman::engine::ReturnCode;
 use gearman::engine::slab::SlabId;
 use gearman::engine::worker::{Outcome, Report, WorkStep, Worker};
 use gearman::net::MioNet;
+pub(crate) use gearman_test_support::paths::ORIGINAL_GEARMAND;
+pub(crate) use gearman_test_support::requirements::{have_file, skip};
+use gearman_test_support::server::Server;
+pub(crate) use gearman_test_support::wait::{TIMEOUT, wait_for};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,33 +16,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::thread::{self, JoinHandle, sleep};
-use std::time::{Duration, Instant};
+use std::thread::{self, JoinHandle};
 
 pub(crate) const GEARMAN: &str = env!("CARGO_BIN_EXE_gearman");
 pub(crate) const GEARADMIN: &str = env!("CARGO_BIN_EXE_gearadmin");
 pub(crate) const GEARMAND: &str = env!("CARGO_BIN_EXE_gearmand");
 /// The original's, where a distribution puts them.
-pub(crate) const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
 pub(crate) const ORIGINAL_GEARADMIN: &str = "/usr/bin/gearadmin";
-
-/// How long anything may take before a test fails. Nothing waits that long when
-/// all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
-
-/// Whether a program of a package is there; says what to install when it is not.
-pub(crate) fn have(program: &str, package: &str) -> bool {
-    let there = Path::new(program).exists();
-    if !there {
-        println!("skipped: {program} is missing: install {package}");
-    }
-    there
-}
 
 /// Plays a story with our server, and with the original's if it is there.
 pub(crate) fn with_each_server(story: impl Fn(&Server)) {
     story(&Server::start(GEARMAND));
-    if have(ORIGINAL_GEARMAND, "gearman-job-server") {
+    if have_file(ORIGINAL_GEARMAND, "gearman-job-server") {
         story(&Server::start(ORIGINAL_GEARMAND));
     }
 }
@@ -52,19 +40,6 @@ pub(crate) fn scratch() -> PathBuf {
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tools-{}-{call}", std::process::id()));
     fs::create_dir_all(&path).expect("a directory");
     path
-}
-
-/// Waits until something is there.
-#[track_caller]
-pub(crate) fn wait_for<R>(what: &str, mut look: impl FnMut() -> Option<R>) -> R {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < PATIENCE, "waited too long for {what}");
-        sleep(Duration::from_millis(5));
-    }
 }
 
 /// A tool with arguments, and none of the caller's environment that it heeds.
@@ -155,13 +130,13 @@ impl Running {
     /// The next line that it prints.
     #[track_caller]
     pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("a line")
+        self.lines.recv_timeout(TIMEOUT).expect("a line")
     }
 
     /// The next line that it complains with.
     #[track_caller]
     pub(crate) fn complaint(&self) -> String {
-        self.errors.recv_timeout(PATIENCE).expect("a complaint")
+        self.errors.recv_timeout(TIMEOUT).expect("a complaint")
     }
 
     /// Sends it a signal, such as `TERM`.

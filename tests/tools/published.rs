@@ -1,7 +1,7 @@
 //! The lines that talks and manuals print, as they are printed.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -142,7 +142,7 @@ fn a_log_of_many_lines_costs_no_memory() {
 }
 
 #[test]
-fn a_worker_without_w_submits_and_is_told_so() {
+fn a_worker_command_without_w_submits_and_prints_a_hint() {
     with_each_server(|server| {
         let client = Running::start(shell(server, "exec gearman -p $PORT -f count_lines -- wc -l"));
         let hint = client.complaint();

@@ -1,7 +1,7 @@
 //! Naming servers: `-h`, `-p`, lists, addresses, paths and the environment.
 
 use crate::processes::*;
-use crate::support::Server;
+use gearman_test_support::server::Server;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::process::Command;
@@ -67,7 +67,7 @@ fn the_environment_names_servers() {
 #[test]
 fn an_ipv6_address_stands_in_brackets() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
-        println!("skipped: this machine has no IPv6");
+        skip("this machine has no IPv6");
         return;
     };
     let port = listener.local_addr().expect("an address").port();
@@ -110,7 +110,7 @@ fn a_path_is_a_unix_socket() {
 }
 
 #[test]
-fn the_first_server_that_is_there_gets_the_job() {
+fn the_first_reachable_server_gets_the_job() {
     let (one, two) = (Server::start(GEARMAND), Server::start(GEARMAND));
     let list = format!("127.0.0.1:{},127.0.0.1:{}", one.port, two.port);
     reaches(&two, submit(&["-h", &list]));
@@ -130,7 +130,7 @@ fn swallows_connections() -> (TcpListener, Vec<TcpStream>) {
 }
 
 #[test]
-fn a_server_that_does_not_even_refuse_is_passed_by() {
+fn a_server_that_does_not_answer_is_skipped() {
     let (swallows, _queued) = swallows_connections();
     let address = swallows.local_addr().expect("an address");
     let server = Server::start(GEARMAND);

@@ -1,8 +1,8 @@
 //! What is shown on a terminal: tmux is one.
 
 use crate::processes::*;
-use crate::support::Server;
 use gearman::engine::worker::Report;
+use gearman_test_support::server::Server;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -72,7 +72,7 @@ fn line(program: &str, server: &Server, rest: &str) -> String {
 
 #[test]
 fn progress_shows_jobs_and_how_far_each_is() {
-    if !have(TMUX, "tmux") {
+    if !have_file(TMUX, "tmux") {
         return;
     }
     with_each_server(|server| {
@@ -104,7 +104,7 @@ fn progress_shows_jobs_and_how_far_each_is() {
 
 #[test]
 fn progress_of_lines_knows_its_end_when_the_input_ends() {
-    if !have(TMUX, "tmux") {
+    if !have_file(TMUX, "tmux") {
         return;
     }
     with_each_server(|server| {
@@ -132,7 +132,7 @@ fn progress_is_for_terminals_only() {
 
 #[test]
 fn lists_are_tables_on_a_terminal() {
-    if !have(TMUX, "tmux") {
+    if !have_file(TMUX, "tmux") {
         return;
     }
     with_each_server(|server| {

@@ -1,8 +1,8 @@
 //! A worker: commands, their output, counting, and ending.
 
 use crate::processes::*;
-use crate::support::Server;
 use gearman::engine::worker::Report;
+use gearman_test_support::server::Server;
 use std::fs;
 
 /// Submits a job and waits for it.
@@ -100,7 +100,7 @@ fn a_command_that_is_killed_fails_its_job() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_told_at_once() {
+fn a_missing_command_is_reported_at_once() {
     let server = Server::start(GEARMAND);
     let done = worker(&server, &["-f", "f", "--", "no-such-command"]).end();
     assert_eq!(done.code, Some(6));
@@ -126,7 +126,7 @@ fn a_job_whose_command_cannot_be_started_any_more_goes_back() {
 }
 
 #[test]
-fn a_command_knows_its_job() {
+fn a_commands_environment_names_its_job() {
     with_each_server(|server| {
         let script = "echo $GEARMAN_FUNCTION $GEARMAN_UNIQUE $GEARMAN_JOB_HANDLE";
         let _worker = worker(server, &["-f", "f", "--", "sh", "-c", script]);
@@ -203,7 +203,7 @@ fn a_second_signal_ends_a_worker_at_once() {
 }
 
 #[test]
-fn a_worker_without_servers_says_so_once_and_comes_back() {
+fn a_worker_without_servers_reports_it_once_and_reconnects() {
     let server = Server::start(GEARMAND);
     let port = server.port;
     let worker = worker(&server, &["-f", "f", "--", "cat"]);
@@ -233,7 +233,7 @@ fn a_worker_may_start_before_its_server() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_keeps_no_worker_from_the_others() {
+fn a_server_that_does_not_answer_does_not_delay_the_others() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     let server = Server::start(GEARMAND);
@@ -242,7 +242,7 @@ fn a_server_that_does_not_answer_keeps_no_worker_from_the_others() {
 }
 
 #[test]
-fn a_result_that_its_server_does_not_hear_of_is_told() {
+fn a_result_that_is_lost_with_its_server_is_reported() {
     let server = Server::start(GEARMAND);
     let port = server.port;
     let directory = scratch();
@@ -263,7 +263,7 @@ fn a_result_that_its_server_does_not_hear_of_is_told() {
 }
 
 #[test]
-fn a_worker_that_counts_does_not_wait_longer_than_it_is_to() {
+fn a_counting_worker_waits_no_longer_than_its_timeout() {
     let server = Server::start(GEARMAND);
     let done = worker(&server, &["-c", "1", "-t", "200", "-f", "f"]).end();
     assert_eq!(done.code, Some(4));
@@ -295,7 +295,7 @@ fn a_daemon_is_ready_when_its_starter_returns() {
 }
 
 #[test]
-fn a_daemon_that_cannot_start_is_told_by_its_starter() {
+fn a_daemon_that_cannot_start_is_reported_by_its_starter() {
     let server = Server::start(GEARMAND);
     let done = run(gearman(&server, &["-d", "-i", "/no/such/pid", "-w", "-f", "f"]), b"");
     assert_eq!(done.code, Some(6));
@@ -303,7 +303,7 @@ fn a_daemon_that_cannot_start_is_told_by_its_starter() {
 }
 
 #[test]
-fn a_verbose_worker_tells_its_jobs() {
+fn a_verbose_worker_prints_its_jobs() {
     let server = Server::start(GEARMAND);
     let worker = worker(&server, &["-v", "-c", "1", "-f", "f", "--", "cat"]);
     job(&server, &["x"], b"").printed("x");
@@ -313,7 +313,7 @@ fn a_verbose_worker_tells_its_jobs() {
 }
 
 #[test]
-fn a_worker_says_nothing_of_states() {
+fn a_worker_passes_states_on_unchecked() {
     // What a client shows is up to the client.
     let server = Server::start(GEARMAND);
     let worker = scripted(&server, 1, |_, tell| {

@@ -106,9 +106,8 @@ foreach (LOOPS as $name => $loop) {
     $before = $turns->count();
     usleep(300000);
     show("$name, rests when idle", $turns->count() - $before <= MOST_TURNS);
-    $server->kill();
-    usleep(100000);
     $before = $turns->count();
+    $server->kill();
     usleep(300000);
     show("$name, rests while the server is away", $turns->count() - $before <= MOST_TURNS);
     $server->start();

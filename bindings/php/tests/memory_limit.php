@@ -10,7 +10,7 @@ $pid = start_worker([
         $job->sendData('a piece');
         return 'the end';
     },
-    'large' => fn(GearmanJob $job) => str_repeat('x', 20 << 20),
+    'large' => fn(GearmanJob $job) => str_repeat('x', 6 << 20),
 ]);
 
 // Keeps what PHP says of the end out of the output.
@@ -35,7 +35,7 @@ function runs_out(string $where, callable $body): void
             show('afterwards', @$client->doNormal('reverse', 'abc'), $client->returnCode());
             ob_flush_all();
         });
-        ini_set('memory_limit', '16M');
+        ini_set('memory_limit', '5M');
         $body($client);
     });
     show('ended', ended($child));
@@ -62,7 +62,7 @@ $greedy = in_child(function () {
     $worker = new GearmanWorker();
     $worker->addServers(servers());
     $worker->addFunction('greedy', fn() => str_repeat('x', 64 << 20));
-    ini_set('memory_limit', '16M');
+    ini_set('memory_limit', '5M');
     $worker->work();
 });
 $client = client();

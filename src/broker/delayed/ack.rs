@@ -151,7 +151,7 @@ impl DelayedAck {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use gearman_test_support::random::Random;
 
     const DELAY_MS: u64 = super::super::ACK_DELAY_MS_DEFAULT;
 

@@ -77,7 +77,7 @@ impl EmptyGrabs {
 mod tests {
     use super::super::{GRAB_HOLD_MS_DEFAULT, HITS_BEFORE_PREDICTION};
     use super::*;
-    use crate::random::Random;
+    use gearman_test_support::random::Random;
 
     const START: Millis = Millis(0);
     const HOLD: Millis = Millis(GRAB_HOLD_MS_DEFAULT);

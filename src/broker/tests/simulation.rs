@@ -12,18 +12,12 @@ use std::collections::{BTreeMap, VecDeque};
 use super::model::{Job, Model, Place};
 use super::*;
 use crate::delayed::GRAB_HOLD_MS_DEFAULT;
-use crate::random::Random;
+use gearman_test_support::random::Random;
 
 const FUNCTIONS: [&str; 4] = ["a", "b", "c", "d"];
 const UNIQUES: [&str; 5] = ["", "", "-", "u", "v"];
 const SEEDS: u64 = 24;
 const STEPS: u64 = 1000;
-
-impl Random {
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-}
 
 struct Simulation {
     random: Random,

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::delayed::{GRAB_HOLD_MS_DEFAULT, PREDICTION_LIFETIME};
-use crate::random::Random;
+use gearman_test_support::random::Random;
 
 /// Longest duration of a job in milliseconds.
 const JOB_MS_MAX: u64 = 2;

@@ -3,24 +3,12 @@
 //! Must not: be used for secrets.
 
 use super::{ScriptPeer, packets};
-pub(crate) use crate::random::Random;
+pub(crate) use gearman_test_support::random::Random;
 use std::fmt::{Debug, Formatter, Result as Written};
 use std::time::Duration;
 
 /// Number of seeds that a test compares.
 pub(crate) const SEEDS: u64 = 3_000;
-
-impl Random {
-    /// True once in `times`.
-    pub(crate) fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// A random element of `values`.
-    pub(crate) fn pick<V: Clone>(&mut self, values: &[V]) -> V {
-        values[self.below(values.len())].clone()
-    }
-}
 
 /// One step of a peer that sends a reply.
 #[derive(Clone)]

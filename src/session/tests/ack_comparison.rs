@@ -5,11 +5,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::host::{self, Memory, TestHost, TestPoller};
-use crate::random::Random;
 use crate::{JobServer, Origin};
 use gearman_broker::ConnectionKey;
 use gearman_broker::delayed::ACK_DELAY_MS_DEFAULT;
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
+use gearman_test_support::random::Random;
 
 fn server(ack_delay_ms: u64, clock: &Rc<Cell<u64>>) -> JobServer<TestHost> {
     host::server(host::broker(ack_delay_ms), clock)

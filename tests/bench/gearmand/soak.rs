@@ -17,8 +17,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::load::*;
-use super::random::Random;
 use super::server::{Kind, Server, ask_list};
+use gearman_test_support::random::Random;
 
 const CLIENTS: usize = 200;
 const WORKERS: usize = 200;
@@ -30,15 +30,13 @@ const STATUS_LIMIT: Duration = Duration::from_secs(2);
 /// Time limit for the last jobs once no peer disconnects any more.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Random {
-    /// Payload size in bytes: mostly small, some larger than any buffer.
-    fn size(&mut self) -> usize {
-        match self.below(100) {
-            0 => self.below(1 << 20),
-            1..10 => self.below(64 << 10),
-            10..20 => 0,
-            _ => self.below(1000),
-        }
+/// Payload size in bytes: mostly small, some larger than any buffer.
+fn random_size(random: &mut Random) -> usize {
+    match random.below(100) {
+        0 => random.below(1 << 20),
+        1..10 => random.below(64 << 10),
+        10..20 => 0,
+        _ => random.below(1000),
     }
 }
 
@@ -262,7 +260,7 @@ impl Soak {
         if !self.churning {
             return;
         }
-        let (number, size) = (self.jobs.len() as u64, self.random.size());
+        let (number, size) = (self.jobs.len() as u64, random_size(&mut self.random));
         let background = self.random.below(4) == 0;
         self.jobs.push(Entry { size, background, ..Entry::default() });
         let mut payload = number.to_be_bytes().to_vec();

@@ -1,8 +1,5 @@
-//! Lines of the text protocol: see `bodies::admin`.
+//! Lines of the text protocol: see `gearman_fuzz::admin`.
 
 #![no_main]
 
-#[path = "../bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::admin(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gearman_fuzz::admin(data));

@@ -1,8 +1,5 @@
-//! Packets off the wire: see `bodies::packets`.
+//! Packets off the wire: see `gearman_fuzz::packets`.
 
 #![no_main]
 
-#[path = "../bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::packets(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gearman_fuzz::packets(data));

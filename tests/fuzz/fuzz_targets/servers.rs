@@ -1,8 +1,5 @@
-//! Lists of servers: see `bodies::servers`.
+//! Lists of servers: see `gearman_fuzz::servers`.
 
 #![no_main]
 
-#[path = "../bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::servers(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gearman_fuzz::servers(data));

@@ -1,0 +1,205 @@
+//! Clients and workers that nobody here wrote and that do not stand on libgearman,
+//! in their own languages, on ours: a script per package (`tests/clients`) plays
+//! the same story, and says what each step came to.
+//!
+//! Every script also runs on the original, where it is installed, and must say
+//! the same there: what a package cannot do is no matter of the server.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use gearman_test_support::normalise::difference;
+use gearman_test_support::outcome::finish;
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand, repository, target_dir};
+use gearman_test_support::requirements::{have_file, skip};
+use gearman_test_support::server::Server;
+
+/// Seconds that a story may take on a busy machine.
+const PATIENCE: u64 = 120;
+
+/// Where `tests/run.sh` puts what does not come from the distribution.
+fn tools() -> PathBuf {
+    target_dir().join("tools")
+}
+
+/// Runs a script with two servers; what it printed.
+fn play(gearmand: &str, name: &str, command: &[&str], more: &[&str]) -> String {
+    let servers = [Server::start(gearmand), Server::start(gearmand)];
+    let mut process = Command::new(command[0]);
+    process.args(&command[1..]);
+    process.arg(repository().join("tests/clients").join(name));
+    process.args(servers.iter().map(|server| server.port.to_string())).args(more);
+    process.env("NODE_PATH", tools().join("node/node_modules")).stdin(Stdio::null());
+    // A full stop would be the end of the name of the file for the output.
+    let outcome = finish(process, &name.replace('.', "-"), PATIENCE);
+    outcome.assert_ended_well(&format!("{name} with {gearmand}"));
+    outcome.stdout
+}
+
+/// Plays a story on ours and on the original: both must come to `expected`.
+fn story(package: &Path, name: &str, command: &[&str], more: &[&str], expected: &str) {
+    if !package.exists() {
+        skip(&format!("{} is missing: tests/run.sh installs it", package.display()));
+        return;
+    }
+    let own = own_gearmand().expect("this test is built with the server");
+    assert_eq!(play(own, name, command, more), expected, "ours is on the left");
+    if Path::new(ORIGINAL_GEARMAND).exists() {
+        let theirs = play(ORIGINAL_GEARMAND, name, command, more);
+        assert_eq!(theirs, expected, "the original is on the left");
+    }
+}
+
+/// `libgearman-client-perl`. With either server it cannot have a job done whose
+/// result is empty: its worker sends that without the NUL behind the handle. A
+/// client of its that did not ask for exceptions waits for ever when there is one:
+/// the WORK_FAIL that it gets instead has a NUL that it does not expect. A worker
+/// ends after an exception of its own.
+#[test]
+fn the_pure_perl_client_and_worker() {
+    let expected = "\
+foreground: olleh
+large: 10485760 the same
+failure: 1
+many at once: 20 01 boj
+exception: came
+status: known 1 running 1 progress 3/7
+status at the end: known 0
+order: high high normal normal low low 
+lost worker: by another worker
+two servers: from both
+two servers: from both
+one server down: from both
+";
+    let package = Path::new("/usr/share/perl5/Gearman/Client.pm");
+    story(package, "story.pl", &["perl"], &[], expected);
+}
+
+const PYTHON: &str = "\
+foreground: olleh
+empty: ''
+large: 10485760 the same
+reports: ['part one'] ['careful']
+exception that was not asked for: FAILED
+many at once: 20 01 boj
+status: progress 3/7
+status at the end: no progress
+order: high high normal normal low low 
+lost worker: by another worker
+two servers: from both
+two servers: from both
+one server down: from both
+";
+
+/// `gearman3` of PyPI. With a Python of today it works only with two methods that
+/// the script gives back to it. It takes every job for unknown, and cannot read an
+/// administrator's lists. It cannot ask for exceptions.
+#[test]
+fn gearman3_of_pypi() {
+    let python = tools().join("gearman3/bin/python");
+    let command = [python.to_str().expect("UTF-8")];
+    story(&python, "story.py", &command, &[], PYTHON);
+}
+
+/// `pygearman` of PyPI. It cannot ask for exceptions.
+#[test]
+fn pygearman_of_pypi() {
+    let python = tools().join("pygearman/bin/python");
+    let command = [python.to_str().expect("UTF-8")];
+    let expected = format!(
+        "{PYTHON}\
+admin: reverse 0 queued 0 running 1 workers
+admin: workers of boo both bytes empty lost report reverse wait
+"
+    );
+    story(&python, "story.py", &command, &["admin"], &expected);
+}
+
+/// `gearman` of npm, which speaks the protocol packet by packet and over one
+/// connection.
+#[test]
+fn gearman_of_npm() {
+    let expected = "\
+foreground: olleh
+large: 10485760 the same
+failure: came
+exception that was not asked for: a failure
+exception: boo
+reports: part one, careful, the end
+status: known 1 running 1 progress 3/7
+status at the end: known 0
+order: high high normal normal low low
+lost worker: by another worker
+two servers: from both
+two servers: from both
+admin: reverse 0 queued 0 running 1 workers
+";
+    let package = tools().join("node/node_modules/gearman");
+    story(&package, "gearman.js", &["node"], &[], expected);
+}
+
+/// `gearmanode` of npm. It cannot send bytes that are no text as a result. A client
+/// of its that did not ask for exceptions ends when there is one: it does not know
+/// the job of the WORK_FAIL that it gets instead, for the NUL at its end.
+#[test]
+fn gearmanode_of_npm() {
+    let expected = "\
+foreground: olleh
+large: 10485760 the same
+failure: came
+exception: boo
+reports: part one, careful
+status: known 1 running 1 progress 3/7
+status at the end: known 0
+order: high high normal normal low low
+lost worker: by another worker
+two servers: from both
+two servers: from both
+one server down: from both
+";
+    let package = tools().join("node/node_modules/gearmanode");
+    story(&package, "gearmanode.js", &["node"], &[], expected);
+}
+
+/// Debian's `gearadmin`, for each of its commands: what it prints, and its exit
+/// code, of either server.
+#[test]
+fn gearadmin_of_the_distribution() {
+    const COMMANDS: [&str; 14] = [
+        "--create-function=abc",
+        "--create-function=abd",
+        "--status",
+        "--priority-status",
+        "--show-jobs",
+        "--show-unique-jobs",
+        "--cancel-job=H:x:1",
+        "--drop-function=abc",
+        "--drop-function=nothing",
+        "--status",
+        "--server-verbose",
+        "--shutdown",
+        "--help",
+        "--status",
+    ];
+    const GEARADMIN: &str = "/usr/bin/gearadmin";
+    if !have_file(GEARADMIN, "gearman-tools") || !have_file(ORIGINAL_GEARMAND, "gearman-job-server")
+    {
+        return;
+    }
+    let tell = |gearmand: &str| {
+        let server = Server::start(gearmand);
+        let run = |tool: &str, arguments: &[&str]| {
+            let mut process = Command::new(tool);
+            process.args(["-h", "127.0.0.1", "-p", &server.port.to_string()]).args(arguments);
+            let outcome = finish(process, "gearadmin", PATIENCE);
+            let code = outcome.status.and_then(|status| status.code());
+            format!("{arguments:?} {code:?}\n{}{}", outcome.stdout, outcome.stderr)
+        };
+        let queued = run("/usr/bin/gearman", &["-b", "-v", "-u", "unique", "-f", "abd", "x"]);
+        COMMANDS.iter().fold(queued, |told, command| told + &run(GEARADMIN, &[command]))
+    };
+    let own = own_gearmand().expect("this test is built with the server");
+    if let Some(difference) = difference(&tell(ORIGINAL_GEARMAND), &tell(own)) {
+        panic!("{difference}");
+    }
+}

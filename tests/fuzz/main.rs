@@ -1,0 +1,118 @@
+//! A short run of the fuzz targets on generated input: the same bodies, no
+//! fuzzer, the same input every time.
+//!
+//! For a long one, with coverage: `cargo install cargo-fuzz`, then
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz packets` (or `admin`,
+//! or `servers`). The target `broker` has its short
+//! run in `tests/cluster/scenario.rs`.
+
+pub mod bodies;
+
+use gearman::protocol::{Command, Header, Magic};
+use gearman_test_support::random::Random;
+
+/// Inputs per target.
+const RUNS: u64 = 200_000;
+
+/// Runs a body on generated input; a failure names the input.
+fn run(body: fn(&[u8]), generate: fn(&mut Random, &mut Vec<u8>)) {
+    let mut input = Vec::new();
+    for seed in 0..RUNS {
+        input.clear();
+        generate(&mut Random(seed), &mut input);
+        if let Err(panic) = std::panic::catch_unwind(|| body(&input)) {
+            eprintln!("input {seed}: {}", input.escape_ascii());
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// A few packets in a row: most of them nearly right, as nothing else gets far.
+fn some_packets(random: &mut Random, out: &mut Vec<u8>) {
+    for _ in 0..=random.small(3) {
+        let mut payload = Vec::new();
+        // A few have arguments as long as the limit and longer.
+        let size = if random.one_in(500) { 8000 + random.small(400) } else { random.small(60) };
+        for _ in 0..size {
+            let byte = random.bits();
+            payload.push(if byte.is_multiple_of(8) { 0 } else { byte as u8 });
+        }
+        let magic = random.pick(&[Magic::Request, Magic::Response]);
+        let number = random.small(48) as u32;
+        let command = Command::from_number(number).unwrap_or(Command::EchoReq);
+        let mut length = payload.len() as u32;
+        if random.one_in(8) {
+            length = length.wrapping_add(random.small(9) as u32).wrapping_sub(4);
+        }
+        if random.one_in(50) {
+            length = random.bits() as u32;
+        }
+        let mut head = Header { magic, command, length }.bytes();
+        if random.one_in(10) {
+            head[4..8].copy_from_slice(&number.to_be_bytes());
+        }
+        if random.one_in(10) {
+            head[random.small(12)] ^= 1 << random.small(8);
+        }
+        out.extend_from_slice(&head);
+        out.extend_from_slice(&payload);
+    }
+    if random.one_in(3) {
+        out.truncate(random.small(out.len() + 1));
+    }
+}
+
+fn some_words(random: &mut Random, out: &mut Vec<u8>) {
+    const WORDS: [&[u8]; 12] = [
+        b"status", b"cancel", b"job", b"H:1", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\0", b"\xff",
+        b"",
+    ];
+    if random.one_in(500) {
+        out.resize(8000 + random.small(400), b'x');
+    }
+    for _ in 0..random.small(40) {
+        out.extend_from_slice(random.pick(&WORDS));
+    }
+}
+
+fn some_servers(random: &mut Random, out: &mut Vec<u8>) {
+    const PARTS: [&[u8]; 16] = [
+        b"localhost",
+        b"127.0.0.1",
+        b"::1",
+        b"fe80::1%eth0",
+        b"[",
+        b"]",
+        b":",
+        b",",
+        b"4730",
+        b"99999999999999999999",
+        b"-1",
+        b"/run/gearmand.sock",
+        b" ",
+        b"\0",
+        b"\xff",
+        b"%",
+    ];
+    if random.one_in(500) {
+        out.resize(random.small(3000), b'h');
+    }
+    for _ in 0..random.small(12) {
+        out.extend_from_slice(random.pick(&PARTS));
+    }
+}
+
+#[test]
+fn packets_decode_the_same_however_they_are_split() {
+    run(bodies::packets, some_packets);
+}
+
+#[test]
+fn text_splits_into_lines_and_words_without_loss() {
+    run(bodies::admin, some_words);
+}
+
+#[test]
+fn server_lists_give_an_entry_per_comma() {
+    run(bodies::servers, some_servers);
+}

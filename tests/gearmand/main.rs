@@ -1,0 +1,28 @@
+//! `gearmand` as its peers see it: the built binary on a free port, and bytes.
+//!
+//! `original` plays the same bytes to the original server, where there is one.
+
+mod admin;
+mod draining;
+mod extra;
+mod hostile;
+mod http;
+mod http_connections;
+mod http_hostile;
+mod http_original;
+mod http_support;
+mod lifetime;
+mod listening;
+mod long_lists;
+mod metrics;
+mod option_tables;
+mod option_values;
+mod options;
+mod original;
+mod pace;
+mod packets;
+mod process;
+mod retries;
+mod states;
+mod support;
+mod time;

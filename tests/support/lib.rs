@@ -1,0 +1,18 @@
+//! What the test programs share: starting servers and programs, waiting, packets, random
+//! numbers, compilers, and a scripted job server.
+//!
+//! Must not: be needed by anything that is shipped, or depend on the package `gearman`, whose
+//! test programs use it.
+
+pub mod compile;
+pub mod library;
+pub mod normalise;
+pub mod outcome;
+pub mod paths;
+pub mod programs;
+pub mod random;
+pub mod requirements;
+pub mod scripted;
+pub mod server;
+pub mod wait;
+pub mod wire;

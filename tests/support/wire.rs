@@ -1,0 +1,41 @@
+//! Packets by the name of their command, with any arguments, right or wrong.
+
+pub use gearman_protocol::Command;
+use gearman_protocol::Magic;
+
+/// The arguments of a packet without a payload.
+pub const NOTHING: &[&str] = &[];
+
+/// Numbers that are no command's, from the lowest to the highest.
+pub const UNKNOWN_COMMANDS: [u32; 4] =
+    [Command::StatusResUnique.number() + 1, 1000, 0x7fff_ffff, u32::MAX];
+
+/// A packet to the server. NUL separates the parts.
+pub fn request(command: Command, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    packet(Magic::Request, command.number(), parts)
+}
+
+/// A packet from the server. NUL separates the parts.
+pub fn response(command: Command, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    packet(Magic::Response, command.number(), parts)
+}
+
+/// A packet to the server whose number need not be a command's.
+pub fn numbered_request(number: u32, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    packet(Magic::Request, number, parts)
+}
+
+/// Encodes by itself: `gearman_protocol::encode` does not encode arguments that do not fit
+/// their command.
+fn packet(magic: Magic, number: u32, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+    let payload = parts.join(&0);
+    let mut bytes = match magic {
+        Magic::Request => b"\0REQ".to_vec(),
+        Magic::Response => b"\0RES".to_vec(),
+    };
+    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(&payload);
+    bytes
+}

@@ -1,0 +1,14 @@
+//! The command-line tools, as black boxes: each published line and each option,
+//! with our job server and with the original's.
+
+mod admin;
+mod client;
+mod completion;
+mod exits;
+mod lines;
+mod option_values;
+mod processes;
+mod published;
+mod servers;
+mod terminal;
+mod worker;
