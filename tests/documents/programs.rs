@@ -18,9 +18,19 @@ use crate::document::{Document, assert_none};
 /// How long the server may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A process that is ended when the value is dropped.
+pub(crate) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A job server of ours, which is ended when the value is dropped.
 pub(crate) struct Server {
-    process: Child,
+    _process: Running,
     directory: PathBuf,
     pub(crate) port: u16,
     pub(crate) metrics_port: u16,
@@ -40,7 +50,7 @@ impl Server {
         let mut process = command.spawn().expect("the server starts");
         let log = BufReader::new(process.stderr.take().expect("a pipe"));
         let (port, metrics_port) = ports(log);
-        Server { process, directory, port, metrics_port }
+        Server { _process: Running(process), directory, port, metrics_port }
     }
 
     /// Sends a line of text and reads one line.
@@ -59,6 +69,14 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("answers");
         answer
+    }
+
+    /// Starts a worker that runs a command for each job of a function.
+    pub(crate) fn start_worker(&self, function: &str, run: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gearman"));
+        command.args(["-h", &format!("127.0.0.1:{}", self.port), "-w", "-f", function, "--"]);
+        command.args(run).stdin(Stdio::null()).stdout(Stdio::null());
+        Running(command.spawn().expect("the worker starts"))
     }
 
     /// Runs a script in which `gearman` and `gearadmin` are ours and use this server.
@@ -80,13 +98,6 @@ impl Server {
         command.env("PATH", format!("{}:{path}", self.directory.display()));
         command.env_remove("GEARMAN_SERVER").env_remove("GEARMAN_SERVERS");
         command.output().expect("the shell starts")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -80,10 +80,10 @@ fn members(value: &Value, names: &mut BTreeSet<String>) {
 fn the_members_of_json_answers_are_those_of_the_server() {
     let server = Server::start();
     // A job that runs has a value for every member.
-    let script = "gearman -w -f f -- sleep 60 & gearman -b -f f x; \
-                  until gearadmin --jobs f | grep -q running; do sleep 0.05; done; echo $!";
-    let worker = server.shell(&format!("{{ {script}; }} 2>&1"));
-    let pid = String::from_utf8_lossy(&worker.stdout).trim().to_owned();
+    let worker = server.start_worker("f", &["sleep", "60"]);
+    let script = "gearman -b -f f x
+        until gearadmin --jobs f | grep -q running; do sleep 0.05; done";
+    assert!(server.shell(script).status.success());
     let document = Document::read(Path::new("src/docs/protocol.md"));
     let mut failures = Vec::new();
     for command in ["json status", "json jobs", "json workers", "json server"] {
@@ -101,7 +101,7 @@ fn the_members_of_json_answers_are_those_of_the_server() {
             failures.push(document.report(line, format!("{command}: {differing:?}")));
         }
     }
-    server.shell(&format!("kill {pid}"));
+    drop(worker);
     assert_none(failures);
 }
 
