@@ -101,7 +101,7 @@ impl Server {
     }
 }
 
-/// Reads the two ports from the log, and goes on reading it so that the server never
+/// Reads the two ports from the log. A thread keeps reading it, so that the server never
 /// waits for a reader.
 fn ports(mut log: impl BufRead + Send + 'static) -> (u16, u16) {
     let (mut port, mut metrics_port) = (None, None);

@@ -30,7 +30,7 @@ fn described(spec: &Spec) -> (&'static str, usize, bool) {
     (sender, spec.args, spec.body)
 }
 
-/// What a row says, of a command that somebody sends.
+/// What a row of the table of packets says: sender, arguments, body.
 fn said(cells: &[&str]) -> Option<(String, usize, bool)> {
     let &[_, _, sender, content] = cells else { return None };
     let (arguments, body) = match content.split_once("body:") {
