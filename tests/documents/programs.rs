@@ -112,7 +112,7 @@ fn ports(mut log: impl BufRead + Send + 'static) -> (u16, u16) {
         let number = || line.trim_end().rsplit(':').next().and_then(|word| word.parse().ok());
         if line.contains("Listening on ") {
             port = number();
-        } else if line.contains("Metrics at ") {
+        } else if line.contains("etrics at ") {
             metrics_port = number();
         }
     }
