@@ -25,7 +25,8 @@ fn described(spec: &Spec) -> (&'static str, usize, bool) {
         Sender::Server => "server",
         Sender::Both => "worker, server",
         Sender::Any => "any",
-        Sender::Nobody => "",
+        // A command that no peer sends.
+        _ => "",
     };
     (sender, spec.args, spec.body)
 }
