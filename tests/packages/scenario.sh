@@ -196,6 +196,16 @@ zero_retries_are_explained() {
     zgrep -- '--job-retries=0' "$root/usr/share/doc/gearman-job-server/NEWS.Debian.gz"
 }
 
+# Each document, with its links to the others.
+documents_are_there() {
+    for package in gearman-job-server libgearman-dev; do
+        for document in operating tuning protocol compatibility benchmarks c php; do
+            [ -s "$root/usr/share/doc/$package/$document.md" ] ||
+                { echo "$document.md of $package is not there"; return 1; }
+        done
+    done
+}
+
 # What an administrator changed, and what the server left behind.
 leave_traces() {
     echo '# The administrator was here.' >>"$root/$default"
@@ -245,6 +255,7 @@ check "all of them are installed" are_installed $ours
 check "PHP's extension and whatever else depends on them stay" are_installed $others
 check "dependencies are met and files are whole" all_is_well $ours
 check "the meaning of --job-retries=0 is explained" zero_retries_are_explained
+check "the documents are installed" documents_are_there
 check "no file of the distribution's is left" no_original_is_left
 check "no switch for tests is in what is shipped" nothing_for_tests_is_shipped
 check "gearmand's completions and example are installed and valid" \
