@@ -51,25 +51,44 @@ typedef struct gearman_function_t gearman_function_t;
 extern "C" {
 #endif
 
-/* A function that sends its results itself: the same as
+/* Describes a function that sends its results itself; the same as
  * gearman_function_create_v2().
+ *
+ * `func` is the function.
+ *
+ * Returns the description, by value, for gearman_worker_define_function().
  */
 GEARMAN_API gearman_function_t gearman_function_create(gearman_function_fn *func);
 
-/* A function that returns its result in memory that the library frees, as
- * gearman_worker_add_function() takes it.
+/* Describes a function that returns its result, as gearman_worker_add_function() takes
+ * it.
+ *
+ * `func` is the function.
+ *
+ * Returns the description, by value, for gearman_worker_define_function().
  */
 GEARMAN_API gearman_function_t gearman_function_create_v1(gearman_worker_fn *func);
 
-/* A function that sends its results itself, with gearman_job_send_data() and
- * its like, and returns how it ended: SUCCESS, ERROR to have the job run again,
- * FATAL, or WORK_EXCEPTION.
+/* Describes a function that sends its results itself, with gearman_job_send_data() or
+ * gearman_job_send_complete().
+ *
+ * `func` is the function. It returns `GEARMAN_SUCCESS` to complete the job,
+ * `GEARMAN_ERROR` to have the server give the job to a worker again, and
+ * `GEARMAN_FATAL` or `GEARMAN_WORK_EXCEPTION` to fail it.
+ *
+ * Returns the description, by value, for gearman_worker_define_function().
  */
 GEARMAN_API gearman_function_t gearman_function_create_v2(gearman_function_fn *func);
 
-/* A function that splits a workload: `func` sends each part with
- * gearman_job_send_data(), and `aggregator` puts the results of the parts
- * together.
+/* Describes a partition function, which splits a workload into jobs.
+ *
+ * `func` sends each part of the workload with gearman_job_send_data(); the parts
+ * become jobs of the function that gearman_execute_by_partition() names. When all of
+ * them have ended, `aggregator` is called to combine their results: it gets the first
+ * of their tasks, and the others by gearman_next(), and stores the result with
+ * gearman_result_store_value().
+ *
+ * Returns the description, by value, for gearman_worker_define_function().
  */
 GEARMAN_API
 gearman_function_t gearman_function_create_partition(gearman_function_fn *func,

@@ -36,23 +36,39 @@ struct gearman_task_attr_t {
 extern "C" {
 #endif
 
-/* Attributes of a task that gearman_execute() waits for. */
+/* Makes the attributes of a foreground task for gearman_execute().
+ *
+ * `priority` chooses the queue of the job's function.
+ *
+ * Returns the attributes, by value.
+ */
 GEARMAN_API gearman_task_attr_t gearman_task_attr_init(gearman_job_priority_t priority);
 
-/* Attributes of a background task that the server is to start at `epoch`, in
- * seconds since 1970. The server keeps no priority for such a task.
+/* Makes the attributes of a background task that does not start before a given time,
+ * for gearman_execute().
+ *
+ * `epoch` is the time by the clock of the server, in seconds since 1970. `priority` is
+ * ignored: servers keep no priority for such jobs.
+ *
+ * Returns the attributes, by value.
  */
 GEARMAN_API
 gearman_task_attr_t gearman_task_attr_init_epoch(time_t epoch,
                                                  gearman_job_priority_t priority);
 
-/* Attributes of a task that runs in the background: gearman_execute() returns
- * as soon as the server has given it a handle.
+/* Makes the attributes of a background task for gearman_execute().
+ *
+ * `priority` chooses the queue of the job's function.
+ *
+ * Returns the attributes, by value.
  */
 GEARMAN_API gearman_task_attr_t gearman_task_attr_init_background(gearman_job_priority_t priority);
 
-/* The task that was added to the client after this one, or NULL: for an
- * aggregator, which gets the first.
+/* Gets the task that was added to the same client after a given one.
+ *
+ * An aggregator function gets the first task, and the others by this function.
+ *
+ * Returns the next task; NULL if there is none or `task` is NULL.
  *
  * Requires: `task` is NULL or a live task.
  */

@@ -17,11 +17,17 @@ impl gearman_aggregator_st {
     }
 }
 
-/// The context that was given to gearman_worker_define_function() with the
-/// aggregator, or NULL. (The name is misspelt; it is what programs link to.)
+/// Gets the context of an aggregator function.
+///
+/// The name is misspelt in the original library, and kept because programs are linked
+/// with it.
+///
+/// Returns the `context` that gearman_worker_define_function() was called with; NULL if
+/// there was none or `aggregator` is NULL.
 ///
 /// # Safety
-/// `aggregator` is NULL or what the aggregator function got, during its call.
+/// `aggregator` is NULL or what an aggregator function was called with, during that
+/// call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_aggegator_context(
     aggregator: *mut gearman_aggregator_st,

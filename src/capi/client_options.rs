@@ -122,8 +122,11 @@ impl ClientBlock {
     }
 }
 
-/// The options that are on, as bits. EXCEPTION is never shown. For NULL the
-/// number of GEARMAN_WORKER_MAX, as programs know it.
+/// Gets the options that are on.
+///
+/// Returns the bits of `gearman_client_options_t`. `GEARMAN_CLIENT_EXCEPTION` is never
+/// among them. If `client` is NULL, the value of `GEARMAN_WORKER_MAX`, as in the
+/// original library.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -141,8 +144,11 @@ pub unsafe extern "C-unwind" fn gearman_client_options(
     Options(shown.filter(|one| block.option(*one)).fold(0, |bits, one| bits | one.0))
 }
 
-/// Turns every option that can be set on or off as its bit says. With EXCEPTION
-/// the servers are asked, and that waits.
+/// Turns the client's options on or off, each as its bit in `options` says.
+///
+/// `GEARMAN_CLIENT_SSL` and `GEARMAN_CLIENT_NO_NEW` are never turned off. If
+/// `GEARMAN_CLIENT_EXCEPTION` is among the bits, the servers are asked for exceptions,
+/// and the function waits for their answers.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -162,7 +168,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_options(
     })
 }
 
-/// Turns options on. With EXCEPTION the servers are asked, and that waits.
+/// Turns options of the client on.
+///
+/// Options that `options` does not have stay as they are. If `GEARMAN_CLIENT_EXCEPTION`
+/// is among the bits, the servers are asked for exceptions, and the function waits for
+/// their answers.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -181,7 +191,12 @@ pub unsafe extern "C-unwind" fn gearman_client_add_options(
     })
 }
 
-/// Whether one option is on.
+/// Tells whether an option of the client is on.
+///
+/// `option` is one bit of `gearman_client_options_t`.
+///
+/// Returns true if it is on; false if it is off, several bits were given, or `client`
+/// is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -194,7 +209,10 @@ pub unsafe extern "C-unwind" fn gearman_client_has_option(
     unsafe { ClientBlock::peek(client) }.is_some_and(|b| b.option(option))
 }
 
-/// Turns options off. EXCEPTION, SSL and NO_NEW stay as they are.
+/// Turns options of the client off.
+///
+/// Options that `options` does not have stay as they are, and so do
+/// `GEARMAN_CLIENT_EXCEPTION`, `GEARMAN_CLIENT_SSL` and `GEARMAN_CLIENT_NO_NEW`.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

@@ -272,19 +272,42 @@ unsafe fn hand_out(
     }
 }
 
-/// Submits a job of normal priority and waits until it is done, also in
-/// non-blocking mode. The workload is only borrowed.
+/// Submits a job of normal priority, waits until it has ended, and returns its result.
 ///
-/// Returns the result, which the caller frees (with `free`, or as its
-/// allocator asks), and its size in bytes: the job's data and its final
-/// result, joined. NULL with SUCCESS for a job that returned nothing, NULL
-/// with WORK_FAIL, WORK_EXCEPTION, TIMEOUT or another code otherwise. The
-/// codes WORK_DATA, WORK_STATUS and PAUSE are never returned.
+/// It waits in non-blocking mode too. The name of the job's function is
+/// `function_name`. `unique` identifies the job: a server that has a job of the same
+/// function and unique id attaches the client to that one. If `unique` is NULL or
+/// empty, the library makes one; if it is "#", it is replaced with a hash of the
+/// workload. `workload` has `workload_size` bytes; it is only read. `result_size` and
+/// `ret_ptr` receive the size of the result in bytes and the code; either may be NULL.
+///
+/// Tasks that were added before may be sent meanwhile, and their callbacks called.
+///
+/// Returns the result: all the data that the job sent, and its final result. The caller
+/// frees it, with `free` or as the allocator of gearman_client_set_workload_malloc_fn()
+/// needs it. Returns NULL, with `GEARMAN_SUCCESS` in `ret_ptr`, if the job returned no
+/// bytes, and NULL with another code on an error. `GEARMAN_WORK_DATA`,
+/// `GEARMAN_WORK_STATUS` and `GEARMAN_PAUSE` are never returned, so one call is enough.
+///
+/// # Errors
+/// - `GEARMAN_WORK_FAIL`: the job failed.
+/// - `GEARMAN_WORK_EXCEPTION`: the job raised an exception.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL; `function_name` is NULL, empty or
+///   longer than 512 bytes; `unique` is longer than 64 bytes; or only one of `workload`
+///   and `workload_size` is given.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: the server closed the connection before it answered.
+/// - `GEARMAN_TIMEOUT`: no server answered within the timeout.
+/// - `GEARMAN_SERVER_ERROR`: the server refused the request.
+/// - `GEARMAN_QUEUE_ERROR`: the queue of the function has no room for the job.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the result.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; the out-pointers are
-/// NULL or writable.
+/// `client` is NULL or a live client; `function_name` and `unique` are NULL or
+/// NUL-terminated; `workload` is NULL or readable for `workload_size` bytes until the
+/// function returns; `result_size` and `ret_ptr` are NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do(
     client: *mut gearman_client_st,
@@ -307,9 +330,7 @@ pub unsafe extern "C-unwind" fn gearman_client_do(
 /// Like gearman_client_do(), with high priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; the out-pointers are
-/// NULL or writable.
+/// As for gearman_client_do().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_high(
     client: *mut gearman_client_st,
@@ -332,9 +353,7 @@ pub unsafe extern "C-unwind" fn gearman_client_do_high(
 /// Like gearman_client_do(), with low priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; the out-pointers are
-/// NULL or writable.
+/// As for gearman_client_do().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_low(
     client: *mut gearman_client_st,

@@ -155,19 +155,30 @@ unsafe fn add_job(
     })
 }
 
-/// Adds a foreground job of normal priority, to be sent by the next
-/// gearman_client_run_tasks(). The workload is copied; with a
-/// workload function set, NULL and a size leave it to that function. The
-/// task gets the client's callbacks of this moment.
+/// Adds a task for a foreground job of normal priority; gearman_client_run_tasks()
+/// sends it.
 ///
-/// Returns the task, in `task` or in memory of the library; NULL and the code
-/// in `ret_ptr` when an argument is invalid. Free it with gearman_task_free(),
-/// unless GEARMAN_CLIENT_FREE_TASKS is on.
+/// `task` is memory for the task, or NULL for memory of the library. `context` is a
+/// pointer of the program, which gearman_task_context() returns. `function_name` and
+/// `unique` are as for gearman_client_do(). `workload` has `workload_size` bytes, which
+/// are copied. If gearman_client_set_workload_fn() has set a function and `workload` is
+/// NULL, that function sends the `workload_size` bytes. The task gets the callbacks
+/// that the client has now. `ret_ptr`, unless NULL, receives the code.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL; `function_name` is NULL, empty or
+///   longer than 512 bytes; `unique` is longer than 64 bytes; or only one of `workload`
+///   and `workload_size` is given.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `function_name` and `unique` are NULL or NUL-terminated; `workload` is
+/// NULL or readable for `workload_size` bytes; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task(
     client: *mut gearman_client_st,
@@ -187,9 +198,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task(
 /// Like gearman_client_add_task(), with high priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_high(
     client: *mut gearman_client_st,
@@ -209,9 +218,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_high(
 /// Like gearman_client_add_task(), with low priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_low(
     client: *mut gearman_client_st,
@@ -228,13 +235,26 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_low(
     unsafe { add_job(client, (task, context), Command::SubmitJobLow, names, workload, ret_ptr) }
 }
 
-/// Like gearman_client_add_task(), for a background job: the task is finished
-/// when the server has it.
+/// Adds a task for a background job of normal priority; gearman_client_run_tasks()
+/// sends it.
+///
+/// The arguments are those of gearman_client_add_task(). The task is finished when a
+/// server has queued the job; gearman_task_job_handle() then gives its handle.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL; `function_name` is NULL, empty or
+///   longer than 512 bytes; `unique` is longer than 64 bytes; or only one of `workload`
+///   and `workload_size` is given.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `function_name` and `unique` are NULL or NUL-terminated; `workload` is
+/// NULL or readable for `workload_size` bytes; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_background(
     client: *mut gearman_client_st,
@@ -254,9 +274,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_background(
 /// Like gearman_client_add_task_background(), with high priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task_background().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_high_background(
     client: *mut gearman_client_st,
@@ -276,9 +294,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_high_background(
 /// Like gearman_client_add_task_background(), with low priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task_background().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_low_background(
     client: *mut gearman_client_st,
@@ -295,13 +311,24 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_low_background(
     unsafe { add_job(client, (task, context), Command::SubmitJobLowBg, names, workload, ret_ptr) }
 }
 
-/// Adds a request for the state of a job by its handle. The answer comes with the
-/// status callback and stays with the task.
+/// Adds a task that asks for the state of a job, by its handle.
 ///
-/// Returns the task, or NULL with the code in `ret_ptr`.
+/// The answer arrives with the callback of gearman_client_set_status_fn() and stays
+/// with the task: see gearman_task_is_known(), gearman_task_is_running(),
+/// gearman_task_numerator() and gearman_task_denominator(). `task` is memory for the
+/// task, or NULL for memory of the library. `context` is a pointer of the program,
+/// which gearman_task_context() returns. `job_handle` is the handle of the job.
+/// `ret_ptr`, unless NULL, receives the code.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` or `job_handle` is NULL.
 ///
 /// # Safety
-/// As for gearman_client_add_task(); `job_handle` is NULL or NUL-terminated.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `job_handle` is NULL or NUL-terminated; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
     client: *mut gearman_client_st,
@@ -332,30 +359,40 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
     })
 }
 
-/// Adds a request for the state of a job by its unique id.
+/// Adds a task that asks for the state of a job, by its unique id.
 ///
-/// Returns the task, or NULL with the code in `ret_ptr`.
+/// The answer arrives as for gearman_client_add_task_status(). `task` is memory for the
+/// task, or NULL for memory of the library. `unique` is the unique id of the job.
+/// `ret_ptr`, unless NULL, receives the code.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` or `unique` is NULL, or `unique` is longer
+///   than 64 bytes.
 ///
 /// # Safety
-/// As for gearman_client_add_task(); `unique_handle` is NULL or NUL-terminated.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `unique` is NULL or NUL-terminated; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
     client: *mut gearman_client_st,
-    task_ptr: *mut gearman_task_st,
-    unique_handle: *const c_char,
+    task: *mut gearman_task_st,
+    unique: *const c_char,
     ret_ptr: *mut gearman_return_t,
 ) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees all of it.
     cancellation::disabled(|| unsafe {
-        if unique_handle.is_null() {
+        if unique.is_null() {
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return ptr::null_mut();
         }
-        let unique = unique_handle.bytes();
+        let unique = unique.bytes();
         let context = ptr::null_mut();
         let task = add(
             client,
-            task_ptr,
+            task,
             context,
             ret_ptr,
             None,
@@ -368,14 +405,26 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
     })
 }
 
-/// Runs the tasks that were added, in the order of adding, and calls their
-/// callbacks. In non-blocking mode it returns IO_WAIT instead of waiting; call
-/// gearman_client_wait() and then it again.
+/// Sends the tasks that were added, and calls their callbacks until all are finished.
 ///
-/// Returns SUCCESS when every task is finished, however its job ended: that is
-/// told by the task. A code other than SUCCESS from a callback ends the run and
-/// is returned; the next run offers that callback the same event again. Other
-/// codes are the connection's: COULD_NOT_CONNECT, LOST_CONNECTION, TIMEOUT.
+/// Tasks are sent in the order in which they were added, without waiting for one
+/// another. In non-blocking mode the function returns `GEARMAN_IO_WAIT` instead of
+/// waiting: call gearman_client_wait() and then this function again.
+///
+/// Returns `GEARMAN_SUCCESS` if every task is finished, however its job ended:
+/// gearman_task_return() tells that. If a callback returns another code than
+/// `GEARMAN_SUCCESS`, the function returns that code; the next run calls the callback
+/// again for the same event. Otherwise an error of the connection is returned, and
+/// unfinished tasks stay for the next run.
+///
+/// # Errors
+/// - `GEARMAN_IO_WAIT`: the client is in non-blocking mode and would have to wait; or a
+///   signal arrived and `GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL` is on.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
+/// - `GEARMAN_TIMEOUT`: a server was silent for longer than the timeout.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -411,7 +460,10 @@ pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<Ret
     }
 }
 
-/// Frees every task of a client.
+/// Frees all tasks of the client.
+///
+/// Jobs that were submitted are not cancelled; what their servers send for them is
+/// ignored.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -425,7 +477,9 @@ pub unsafe extern "C-unwind" fn gearman_client_task_free_all(client: *mut gearma
     })
 }
 
-/// Whether the client has any task, finished or not.
+/// Tells whether the client has any task, finished or not.
+///
+/// Returns true if it has one; false if it has not or `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -435,7 +489,9 @@ pub unsafe extern "C-unwind" fn gearman_client_has_tasks(client: *const gearman_
     unsafe { ClientBlock::peek(client) }.is_some_and(|b| b.engine.task_count() > 0)
 }
 
-/// Whether any task still waits for something from a server.
+/// Tells whether a task of the client waits for a packet from a server.
+///
+/// Returns true if one does; false if none does or `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

@@ -23,13 +23,15 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::task::Poll;
 
-/// Frees a job of gearman_worker_grab_job(). A job that is not finished stays
-/// with this worker until its connection is closed. A job whose function is
-/// running is freed after it returned. NULL is fine.
+/// Frees a job of gearman_worker_grab_job().
+///
+/// The server is told nothing: a job that is not finished stays with this worker until
+/// its connection is closed. A job whose function is running is freed when the function
+/// returns. If `job` is NULL, nothing happens.
 ///
 /// # Safety
-/// `job` is NULL or a job whose worker was not freed; a job in the library's
-/// memory was not freed before.
+/// `job` is NULL or a job whose worker was not freed; a job in memory of the library
+/// was not freed before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
     // SAFETY: the caller guarantees a live job.
@@ -45,7 +47,10 @@ pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
     })
 }
 
-/// Frees every job of a worker, but those whose function is running.
+/// Frees all jobs of the worker whose function is not running.
+///
+/// The servers are told nothing: jobs that are not finished stay with this worker until
+/// its connections are closed.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -153,14 +158,21 @@ unsafe fn send_by_copy(
     }
 }
 
-/// Sends a piece of the result. In a partition function it becomes a job for
-/// the function that the client named.
+/// Sends a piece of a job's result.
 ///
-/// Returns SUCCESS, also after the job's end, when nothing is sent any more;
-/// LOST_CONNECTION when the server has given the job away.
+/// `data` has `data_size` bytes; it is only read. In a partition function, the bytes
+/// become the workload of a job for the function that the client named.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `data` is readable for its size.
+/// `job` is NULL or a live job; `data` is NULL or readable for `data_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_data(
     job: *mut gearman_job_st,
@@ -171,10 +183,20 @@ pub unsafe extern "C-unwind" fn gearman_job_send_data(
     unsafe { cancellation::point(|| send(job, Report::Data, data, data_size)) }
 }
 
-/// Sends a warning. Returns as gearman_job_send_data() does.
+/// Sends a warning about a job.
+///
+/// `warning` has `warning_size` bytes; it is only read.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `warning` is readable for its size.
+/// `job` is NULL or a live job; `warning` is NULL or readable for `warning_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_warning(
     job: *mut gearman_job_st,
@@ -185,7 +207,14 @@ pub unsafe extern "C-unwind" fn gearman_job_send_warning(
     unsafe { cancellation::point(|| send(job, Report::Warning, warning, warning_size)) }
 }
 
-/// Sends how far the job has come. Returns as gearman_job_send_data() does.
+/// Sends a job's progress: `numerator` out of `denominator`.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -203,12 +232,21 @@ pub unsafe extern "C-unwind" fn gearman_job_send_status(
     }
 }
 
-/// Ends the job with the (rest of the) result. INVALID_ARGUMENT for a
-/// partitioned job, which its aggregator completes; else it returns as
-/// gearman_job_send_data() does.
+/// Completes a job with its result, or with the last piece of it.
+///
+/// `result` has `result_size` bytes; it is only read.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes, or the
+///   job is partitioned, and completed by its aggregator.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `result` is readable for its size.
+/// `job` is NULL or a live job; `result` is NULL or readable for `result_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_complete(
     job: *mut gearman_job_st,
@@ -219,12 +257,23 @@ pub unsafe extern "C-unwind" fn gearman_job_send_complete(
     unsafe { cancellation::point(|| send(job, Report::Complete, result, result_size)) }
 }
 
-/// Ends the job with an exception, whose text must not be empty. Clients that did
-/// not ask for exceptions see a failure. Returns as gearman_job_send_data()
-/// does.
+/// Ends a job with an exception.
+///
+/// `exception` has `exception_size` bytes, at least one; it is only read. Clients that
+/// did not ask for exceptions are told that the job failed.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes, or
+///   `exception` is empty.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `exception` is readable for its size.
+/// `job` is NULL or a live job; `exception` is NULL or readable for `exception_size`
+/// bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_exception(
     job: *mut gearman_job_st,
@@ -235,7 +284,14 @@ pub unsafe extern "C-unwind" fn gearman_job_send_exception(
     unsafe { cancellation::point(|| send(job, Report::Exception, exception, exception_size)) }
 }
 
-/// Ends the job as failed. Returns as gearman_job_send_data() does.
+/// Ends a job as failed.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -253,7 +309,9 @@ unsafe fn text(job: *const gearman_job_st, which: impl FnOnce(&Job) -> &[u8]) ->
     unsafe { JobBlock::job(job) }.map_or(ptr::null(), |job| which(job).as_ptr().cast())
 }
 
-/// The job's handle; NULL for NULL.
+/// Gets a job's handle.
+///
+/// Returns the handle, NUL-terminated, which belongs to the job; NULL if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -263,8 +321,9 @@ pub unsafe extern "C-unwind" fn gearman_job_handle(job: *const gearman_job_st) -
     unsafe { text(job, Job::handle) }
 }
 
-/// The name of the job's function as the server has it, with the namespace; NULL
-/// for NULL.
+/// Gets the name of a job's function as the server knows it, with the namespace.
+///
+/// Returns the name, NUL-terminated, which belongs to the job; NULL if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -276,7 +335,11 @@ pub unsafe extern "C-unwind" fn gearman_job_function_name(
     unsafe { text(job, Job::function) }
 }
 
-/// The job's unique id; "" without GRAB_UNIQ and GRAB_ALL, NULL for NULL.
+/// Gets a job's unique id.
+///
+/// Returns the id, NUL-terminated, which belongs to the job; an empty string if the job
+/// was asked for without `GEARMAN_WORKER_GRAB_ALL` and `GEARMAN_WORKER_GRAB_UNIQ`; NULL
+/// if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -302,8 +365,14 @@ unsafe fn workload<'a>(job: *const gearman_job_st) -> &'a [u8] {
     }
 }
 
-/// The job's workload, which may hold any bytes, and a NUL after them, unless a hook
-/// has allocated it; NULL when it is empty or was taken.
+/// Gets a job's workload.
+///
+/// It may hold any bytes; gearman_job_workload_size() gives their number. A NUL follows
+/// them, unless the memory is from the function of
+/// gearman_worker_set_workload_malloc_fn().
+///
+/// Returns the workload, which belongs to the job; NULL if it is empty or was taken, or
+/// if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -314,7 +383,9 @@ pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st)
     if workload.is_empty() { ptr::null() } else { workload.as_ptr().cast() }
 }
 
-/// The workload's size in bytes.
+/// Gets the size of a job's workload.
+///
+/// Returns the size in bytes; 0 if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -324,8 +395,13 @@ pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_jo
     unsafe { workload(job) }.len()
 }
 
-/// Takes the workload: the caller frees it, with `free` or as its allocator asks.
-/// NULL and 0 when it is empty.
+/// Takes a job's workload: it then belongs to the caller.
+///
+/// `data_size`, unless NULL, receives the size in bytes.
+///
+/// Returns the workload, which the caller frees, with `free` or as the allocator of
+/// gearman_worker_set_workload_malloc_fn() needs it. NULL if it is empty or was taken,
+/// if there is no memory, or if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job; `data_size` is NULL or writable.
@@ -370,8 +446,12 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
     })
 }
 
-/// A new worker like the job's, which the caller frees; see
-/// gearman_worker_clone().
+/// Creates a worker with the settings of a job's worker, as gearman_worker_clone()
+/// does.
+///
+/// Returns the new worker, which the caller frees with gearman_worker_free(); NULL if a
+/// server has no address any more, the process has no file descriptors left, or `job`
+/// is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -386,9 +466,10 @@ pub unsafe extern "C-unwind" fn gearman_job_clone_worker(
     })
 }
 
-/// A client of the servers that the job's worker has, with its namespace. It
-/// belongs to the job and is freed with it; a second call returns the same. NULL
-/// for NULL, and when a server has no address any more.
+/// Gets a client for the servers and the namespace of a job's worker.
+///
+/// Returns the client, which belongs to the job and is freed with it; later calls
+/// return the same client. NULL if a server has no address any more or `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -430,7 +511,9 @@ pub(super) unsafe fn client_of(worker: *mut WorkerBlock) -> Option<*mut ClientBl
     Some(client)
 }
 
-/// The text of the last error of the job's worker; see gearman_worker_error().
+/// Gets the text of the last error of a job's worker.
+///
+/// Returns what gearman_worker_error() returns for the worker; NULL if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.

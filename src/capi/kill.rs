@@ -13,16 +13,20 @@ use libc::{c_int, c_short};
 /// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
 const CHECK_TIMEOUT: c_int = 1500;
 
-/// Asks the worker that `handle` belongs to to stop; gearman_worker_id() gives
-/// the handle. May be called from a signal handler. The request stays: every
-/// later gearman_worker_work() returns at once.
+/// Asks a worker to stop. It may be called from a signal handler and from any thread.
 ///
-/// INTERRUPT lets the worker finish its job and then return SHUTDOWN_GRACEFUL;
-/// KILL makes it return SHUTDOWN; KILLWAIT is KILL and then CHECK; CHECK waits up
-/// to 1.5 s for a request to be pending and returns SUCCESS.
+/// `handle` is what gearman_worker_id() returned. `sig` is `GEARMAN_INTERRUPT` to let
+/// the worker finish its job and then return `GEARMAN_SHUTDOWN_GRACEFUL`, or
+/// `GEARMAN_KILL` to make it return `GEARMAN_SHUTDOWN`. The request stays: every later
+/// gearman_worker_work() returns at once. `GEARMAN_SIGNAL_CHECK` waits up to 1.5 s for
+/// a request to be pending; `GEARMAN_SIGNAL_KILLWAIT` is `GEARMAN_KILL` followed by
+/// that wait.
 ///
-/// COULD_NOT_CONNECT when the handle has no descriptors, nobody listens any more,
-/// or `sig` is no such signal.
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_COULD_NOT_CONNECT`: `handle` has no descriptors, its worker is gone, or
+///   `sig` is none of these.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_kill(
     handle: gearman_id_t,
@@ -48,13 +52,17 @@ pub extern "C-unwind" fn gearman_kill(
     }
 }
 
-/// Whether `handle` has a descriptor at all.
+/// Tells whether a stop handle has a descriptor.
+///
+/// Returns true if `handle` has one.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_id_valid(handle: gearman_id_t) -> bool {
     handle.read_fd > 0 || handle.write_fd > 0
 }
 
-/// A handle that belongs to no worker.
+/// Makes a stop handle that belongs to no worker.
+///
+/// Returns the handle, whose descriptors are -1.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_id_initialize() -> gearman_id_t {
     gearman_id_t { read_fd: -1, write_fd: -1 }

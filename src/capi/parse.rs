@@ -8,16 +8,22 @@ use crate::protocol::servers::{MAX_HOST, parse_server_list};
 use libc::{c_char, c_void};
 use std::ffi::CStr;
 
-/// Calls `callback` for each server of a list such as
-/// `host:4730,other,[::1]:4731,/run/gearmand.sock`, in its order, with the host
-/// (valid during the call) and the port, which is 0 where the list has none.
+/// Calls a function for each server of a list.
 ///
-/// A NULL list is one call with a NULL host; an empty one, one call with an
-/// empty host. Returns the first code that is not SUCCESS, after which it calls
-/// no more; INVALID_ARGUMENT when `callback` is NULL.
+/// `servers` is a list such as "host:4730,other,[::1]:4731,/run/gearmand.sock".
+/// `callback` is called in the order of the list with a host, which is valid during the
+/// call, a port, which is 0 if the list has none, and `context`. If `servers` is NULL,
+/// it is called once with a NULL host; if the list is empty, once with an empty host.
+///
+/// Returns `GEARMAN_SUCCESS`, or the first other code that `callback` returned, after
+/// which it is not called again.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `callback` is NULL.
 ///
 /// # Safety
-/// `servers` is NULL or NUL-terminated and stays unchanged until the return.
+/// `servers` is NULL or NUL-terminated, and does not change before the function
+/// returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_parse_servers(
     servers: *const c_char,

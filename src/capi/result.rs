@@ -77,8 +77,13 @@ impl gearman_result_st {
     }
 }
 
-/// The result as a number: of bytes, the decimal number that they start with
-/// after blanks, held within the type's limits; 0 where there is none.
+/// Reads a result as an integer.
+///
+/// If the result is bytes, the decimal number that they start with is read, after
+/// blanks.
+///
+/// Returns the number, or the smallest or largest 64-bit integer if it is beyond; 0 if
+/// there is no number or `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -88,7 +93,10 @@ pub unsafe extern "C-unwind" fn gearman_result_integer(result: *const gearman_re
     unsafe { result.as_ref() }.map_or(0, gearman_result_st::integer)
 }
 
-/// Whether the result is a number other than 0, or at least one byte.
+/// Reads a result as a boolean.
+///
+/// Returns true if the result is an integer other than 0 or has at least one byte;
+/// otherwise, and if `result` is NULL, false.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -98,8 +106,11 @@ pub unsafe extern "C-unwind" fn gearman_result_boolean(result: *const gearman_re
     unsafe { result.as_ref() }.is_some_and(gearman_result_st::boolean)
 }
 
-/// The result's bytes, borrowed from it until the next store; NULL and 0 unless
-/// the result is bytes. A NUL that does not count follows them.
+/// Gets the bytes of a result with their number.
+///
+/// Returns the bytes, which belong to the result and are valid until the next value is
+/// stored; a NUL that is not counted follows them. NULL and 0 if the result is not
+/// bytes or `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -114,11 +125,17 @@ pub unsafe extern "C-unwind" fn gearman_result_string(
     }
 }
 
-/// Stores a copy of the bytes of `arg`, as gearman_result_store_value() does.
+/// Stores a copy of the bytes of `arg` in a result.
+///
+/// Returns `GEARMAN_SUCCESS`, or an error, which leaves the old value.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `result` is NULL, or `arg` has a size without bytes.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the copy.
 ///
 /// # Safety
-/// `result` is NULL or a live result; `arg.c_str` is NULL or `arg.size` bytes,
-/// which may be the result's own.
+/// `result` is NULL or a live result; `arg.c_str` is NULL or readable for `arg.size`
+/// bytes, which may be those of the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_result_store_string(
     result: *mut gearman_result_st,
@@ -128,7 +145,9 @@ pub unsafe extern "C-unwind" fn gearman_result_store_string(
     unsafe { store(result, arg.c_str.cast(), arg.size) }
 }
 
-/// Makes the result a number. Does nothing when `result` is NULL.
+/// Stores the integer `value` in a result.
+///
+/// If `result` is NULL, nothing happens.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -143,15 +162,20 @@ pub unsafe extern "C-unwind" fn gearman_result_store_integer(
     }
 }
 
-/// Stores a copy of `size` bytes, which may hold any bytes; they take the place
-/// of what was stored before.
+/// Stores a copy of bytes in a result.
 ///
-/// INVALID_ARGUMENT when `result` is NULL, or `value` is NULL and `size` is not 0;
-/// MEMORY_ALLOCATION_FAILURE leaves the old value.
+/// `value` has `size` bytes. They replace the old value.
+///
+/// Returns `GEARMAN_SUCCESS`, or an error, which leaves the old value.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `result` is NULL, or `value` is NULL and `size` is not
+///   0.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the copy.
 ///
 /// # Safety
-/// `result` is NULL or a live result; `value` is NULL or `size` bytes, which may be
-/// the result's own.
+/// `result` is NULL or a live result; `value` is NULL or readable for `size` bytes,
+/// which may be those of the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_result_store_value(
     result: *mut gearman_result_st,
@@ -162,7 +186,9 @@ pub unsafe extern "C-unwind" fn gearman_result_store_value(
     unsafe { store(result, value, size) }
 }
 
-/// The number of bytes; 0 unless the result is bytes.
+/// Gets the number of bytes of a result.
+///
+/// Returns the size in bytes; 0 if the result is not bytes or `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -172,8 +198,10 @@ pub unsafe extern "C-unwind" fn gearman_result_size(result: *const gearman_resul
     unsafe { result.as_ref() }.and_then(gearman_result_st::bytes).map_or(0, <[u8]>::len)
 }
 
-/// The result's bytes with a NUL after them, borrowed from it until the next
-/// store; NULL unless the result is bytes.
+/// Gets the bytes of a result.
+///
+/// Returns the bytes, which belong to the result and are valid until the next value is
+/// stored; a NUL follows them. NULL if the result is not bytes or `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -188,7 +216,10 @@ pub unsafe extern "C-unwind" fn gearman_result_value(
     }
 }
 
-/// Whether nothing was stored. An empty string is something; NULL is nothing.
+/// Tells whether a result has no value.
+///
+/// Returns true if nothing was stored, and if `result` is NULL. An empty string is a
+/// value.
 ///
 /// # Safety
 /// `result` is NULL or a live result.

@@ -11,10 +11,13 @@ pub fn name(rc: gearman_return_t) -> &'static CStr {
     gearman_return_t::TABLE[known as usize].0
 }
 
-/// The name of a return code, such as "GEARMAN_TIMEOUT"; "GEARMAN_MAX_RETURN"
-/// for a number that is no code.
+/// Gets the name of a return code, such as "GEARMAN_TIMEOUT".
 ///
-/// The string is static.
+/// `GEARMAN_FAIL`, `GEARMAN_FATAL` and `GEARMAN_ERROR` are aliases and have the names
+/// "GEARMAN_WORK_FAIL", "GEARMAN_WORK_FAIL" and "GEARMAN_WORK_ERROR".
+///
+/// Returns the name of `rc`, which is static; "GEARMAN_MAX_RETURN" for a number that is
+/// not a code.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_strerror(rc: gearman_return_t) -> *const c_char {
     name(rc).as_ptr()

@@ -4,8 +4,11 @@ use super::task_block::TaskBlock;
 use super::types::*;
 use std::ptr;
 
-/// The task that was added to the client after this one, or NULL: for an
-/// aggregator, which gets the first.
+/// Gets the task that was added to the same client after a given one.
+///
+/// An aggregator function gets the first task, and the others by this function.
+///
+/// Returns the next task; NULL if there is none or `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.

@@ -81,7 +81,9 @@ impl WorkerBlock {
     }
 }
 
-/// The options that are on, as bits. 0 for NULL.
+/// Gets the options that are on.
+///
+/// Returns the bits of `gearman_worker_options_t`; 0 if `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -96,8 +98,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_options(
     Options(shown.filter(|one| block.option(*one)).fold(0, |bits, one| bits | one.0))
 }
 
-/// Turns every option that can be set on or off as its bit says. Without
-/// TIMEOUT_RETURN the time limit becomes 10,000 ms.
+/// Turns the worker's options on or off, each as its bit in `options` says.
+///
+/// `GEARMAN_WORKER_SSL` is never turned off. Without `GEARMAN_WORKER_TIMEOUT_RETURN`
+/// the timeout becomes 10,000 ms and does not end gearman_worker_work().
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -114,9 +118,12 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_options(
     }
 }
 
-/// Turns options on. GRAB_ALL and GRAB_UNIQ choose the packet that asks for jobs,
-/// GRAB_JOB_ALL (the default) or GRAB_JOB_UNIQ: the last one that was turned on,
-/// or GRAB_JOB after either was turned off.
+/// Turns options of the worker on.
+///
+/// Options that `options` does not have stay as they are. `GEARMAN_WORKER_GRAB_ALL` and
+/// `GEARMAN_WORKER_GRAB_UNIQ` choose the packet that asks for jobs: GRAB_JOB_ALL, which
+/// is the default, or GRAB_JOB_UNIQ. The option that was turned on last counts; after
+/// either was turned off, the packet is GRAB_JOB.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -133,8 +140,11 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_options(
     }
 }
 
-/// Turns options off. SSL stays. Without TIMEOUT_RETURN the time limit becomes
-/// 10,000 ms, and gearman_worker_work() does not return because of it.
+/// Turns options of the worker off.
+///
+/// Options that `options` does not have stay as they are, and so does
+/// `GEARMAN_WORKER_SSL`. Without `GEARMAN_WORKER_TIMEOUT_RETURN` the timeout becomes
+/// 10,000 ms and does not end gearman_worker_work().
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -151,8 +161,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_remove_options(
     }
 }
 
-/// The time limit in milliseconds; -1 for none, which is the default. 0 for
-/// NULL.
+/// Gets the worker's timeout.
+///
+/// Returns the timeout in milliseconds as it was set; -1, the default, for no timeout.
+/// If `worker` is NULL, 0.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -162,9 +174,11 @@ pub unsafe extern "C-unwind" fn gearman_worker_timeout(worker: *mut gearman_work
     unsafe { WorkerBlock::peek(worker) }.map_or(0, |b| b.timeout)
 }
 
-/// Sets the time limit in milliseconds, after which gearman_worker_work()
-/// returns TIMEOUT when there was nothing to do, and turns TIMEOUT_RETURN on.
-/// Negative is no limit; 0 does not wait. Sending results is not limited.
+/// Sets the worker's timeout, and turns the option `GEARMAN_WORKER_TIMEOUT_RETURN` on.
+///
+/// `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if
+/// there was no job for so long. A negative number is no limit; with 0 the worker does
+/// not wait at all. Sending results is not limited.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

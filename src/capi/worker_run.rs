@@ -18,18 +18,34 @@ use libc::c_void;
 use std::ptr;
 use std::task::Poll;
 
-/// Waits for one job, calls its function, and tells the server how it ended. The
-/// result is on its way when this returns, and no job is asked for in advance.
+/// Waits for one job, calls its function, and sends its result to the server.
 ///
-/// Returns SUCCESS when a job was done, or its function asked for it to be done
-/// again; the function's own code when it failed; TIMEOUT when there was nothing
-/// to do for that long; SHUTDOWN and SHUTDOWN_GRACEFUL after gearman_kill();
-/// COULD_NOT_CONNECT when no server can be reached (the next call makes a pause
-/// before it tries again); NO_SERVERS, NO_REGISTERED_FUNCTIONS.
+/// The result has been passed to the kernel when this function returns, and no further
+/// job was asked for. Call it in a loop.
 ///
-/// In non-blocking mode IO_WAIT, for which gearman_worker_wait() waits, and NO_JOBS
-/// when every server had its turn and none had a job: also when servers are down or
-/// were lost. The next call begins again.
+/// In non-blocking mode it returns `GEARMAN_IO_WAIT` instead of waiting: call
+/// gearman_worker_wait() and then this function again.
+///
+/// Returns `GEARMAN_SUCCESS` if a job was done, or was given back to the server because
+/// its function asked for that; the code of the function if it failed the job; or
+/// another code.
+///
+/// # Errors
+/// - `GEARMAN_TIMEOUT`: there was no job within the timeout.
+/// - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
+/// - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
+///   job.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached. The next call pauses before
+///   it tries again.
+/// - `GEARMAN_LOST_CONNECTION`: a server closed the connection. The next call connects
+///   again.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_NO_REGISTERED_FUNCTIONS`: the worker offers no function.
+/// - `GEARMAN_IO_WAIT`: the worker is in non-blocking mode and would have to wait; or a
+///   signal arrived and `GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL` is on.
+/// - `GEARMAN_NO_JOBS`: in non-blocking mode, every server was asked and none gave a
+///   job, which includes servers that are down. The next call begins anew.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
