@@ -1,6 +1,6 @@
-//! `client.h`: a client's life, and what it can be told.
+//! `client.h`: creating and freeing a client, and its settings.
 //!
-//! Must not: run tasks; `client_single.rs` and `client_tasks.rs` do.
+//! Must not: run tasks; `client_single.rs` and `client_run.rs` do.
 
 use super::callbacks::*;
 use super::cancellation;

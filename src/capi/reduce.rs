@@ -9,10 +9,11 @@
 
 use super::aggregator::gearman_aggregator_st;
 use super::client_block::{ClientBlock, NO_ACTIONS};
+use super::client_run;
 use super::client_tasks;
 use super::frames::{Gone, upcall};
-use super::job::client_of;
 use super::job_block::JobBlock;
+use super::job_worker::client_of;
 use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::types::*;
@@ -166,7 +167,7 @@ unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
     // client has no callbacks and no hooks, so it cannot be gone afterwards.
     unsafe {
         let (worker, client) = ((*job).worker, (*job).reducer);
-        let code = client_tasks::run(client).unwrap_or_else(|Gone(code)| code);
+        let code = client_run::run(client).unwrap_or_else(|Gone(code)| code);
         if code.failed() {
             return refuse(worker, code, "the parts of the job could not be run");
         }
