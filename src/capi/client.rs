@@ -121,7 +121,7 @@ pub unsafe extern "C-unwind" fn gearman_client_free(client: *mut gearman_client_
 /// # Safety
 /// `block` is live and not borrowed.
 pub(super) unsafe fn free(block: *mut ClientBlock) {
-    // SAFETY: the caller guarantees the block; after `Gone` it is not touched.
+    // SAFETY: the caller guarantees the block; after `Freed` it is not touched.
     unsafe {
         if free_tasks(block).is_err() || handle::empty_bin(block, UNTICKETED).is_err() {
             return;
@@ -145,7 +145,7 @@ pub(super) unsafe fn free(block: *mut ClientBlock) {
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::frames::Gone<()>> {
+pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::frames::Freed<()>> {
     // SAFETY: the caller guarantees the block, and each round finds a live task.
     unsafe {
         let mut after = None;

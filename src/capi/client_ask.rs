@@ -5,7 +5,7 @@
 use super::cancellation;
 use super::client_block::ClientBlock;
 use super::client_single::run_single;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::text::{CStrArg, put};
 use super::types::*;
 use crate::engine::ReturnCode;
@@ -69,7 +69,7 @@ pub unsafe extern "C-unwind" fn gearman_client_job_status(
         );
         let (mut code, status) = match outcome {
             Ok(outcome) => outcome,
-            Err(Gone(code)) => return code.into(),
+            Err(Freed(code)) => return code.into(),
         };
         let status = status.filter(|_| !code.failed()).unwrap_or_default();
         put(is_known, status.known);
@@ -138,7 +138,7 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
         );
         let (code, status) = match outcome {
             Ok(outcome) => outcome,
-            Err(Gone(code)) => return status_of(code, &Default::default()),
+            Err(Freed(code)) => return status_of(code, &Default::default()),
         };
         let status = status.filter(|_| !code.failed()).unwrap_or_default();
         // The client is not touched any more, whatever the log function does.
@@ -198,7 +198,7 @@ pub unsafe extern "C-unwind" fn gearman_client_echo(
             Err(code) => code,
             Ok(()) => match ClientBlock::broadcast(block, echo) {
                 Ok(outcome) => outcome.err().unwrap_or_default(),
-                Err(Gone(())) => return gearman_return_t::SUCCESS,
+                Err(Freed(())) => return gearman_return_t::SUCCESS,
             },
         };
         // The client is not touched any more, whatever the log function does.
@@ -235,7 +235,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
         let accepted = refused.is_ok()
             && match ClientBlock::request_option(block, option) {
                 Ok(accepted) => accepted,
-                Err(Gone(())) => return false,
+                Err(Freed(())) => return false,
             };
         if accepted && option == b"exceptions" {
             (*block).exceptions = true;

@@ -5,7 +5,7 @@
 use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, UNTICKETED};
 use super::client_single::{finish_single, lent, submit};
-use super::frames::Gone;
+use super::frames::Freed;
 use super::text::{CStrArg, put};
 use super::types::*;
 use super::waiting::wait;
@@ -52,7 +52,7 @@ unsafe fn run_background(
         let submitted = match submitted {
             Poll::Ready(submitted) => submitted,
             Poll::Pending => {
-                if let Err(Gone(())) = wait(block, UNTICKETED) {
+                if let Err(Freed(())) = wait(block, UNTICKETED) {
                     return gearman_return_t::SUCCESS;
                 }
                 let broken = Err(ReturnCode::UNKNOWN_STATE);
@@ -76,7 +76,7 @@ unsafe fn run_background(
                 let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
                 match finish_single(block, id, run, step, |task| keep(&task.handle)) {
                     Ok((code, _)) => code,
-                    Err(Gone(code)) => return code.into(),
+                    Err(Freed(code)) => return code.into(),
                 }
             }
         };

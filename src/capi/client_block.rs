@@ -7,9 +7,9 @@
 //! Must not: borrow the block while user code runs.
 
 use super::callbacks::*;
-use super::frames::{Block, Frames, Gone, upcall};
+use super::frames::{Block, Frames, Freed, upcall};
 use super::guard;
-use super::handle::{self, Handle};
+use super::handle::{self, HandleBlock};
 use super::hooks::Hooks;
 use super::task_block::TaskBlock;
 use super::types::*;
@@ -27,7 +27,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 /// The engine's client over real sockets.
-pub(super) type Engine = Client<MioNet>;
+pub(super) type ClientEngine = Client<MioNet>;
 
 /// What stands behind a `gearman_client_st`.
 pub(super) struct ClientBlock {
@@ -35,8 +35,8 @@ pub(super) struct ClientBlock {
     pub(super) own_shell: gearman_client_st,
     /// The shell that C has.
     pub(super) shell: *mut gearman_client_st,
-    frames: Frames<Purpose>,
-    pub(super) engine: Engine,
+    frames: Frames<UpcallPurpose>,
+    pub(super) engine: ClientEngine,
     /// Copied into each task that is added.
     pub(super) actions: Rc<gearman_actions_t>,
     pub(super) hooks: Hooks,
@@ -58,37 +58,37 @@ pub(super) struct ClientBlock {
 
 /// What an upcall was for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Purpose {
+pub(super) struct UpcallPurpose {
     /// The engine's ticket for it; none when no step waits for it.
     ticket: Option<Ticket>,
     /// The task, if any, that the interrupted call was waiting for.
     single: Option<Id>,
 }
 
-impl Purpose {
+impl UpcallPurpose {
     /// An upcall that no step waits for, of a call that has a task of its own.
-    pub(super) fn waiting_for(task: Id) -> Purpose {
-        Purpose { ticket: None, single: Some(task) }
+    pub(super) fn waiting_for(task: Id) -> UpcallPurpose {
+        UpcallPurpose { ticket: None, single: Some(task) }
     }
 }
 
 impl Block for ClientBlock {
-    type Purpose = Purpose;
+    type Purpose = UpcallPurpose;
 
-    fn frames(&mut self) -> &mut Frames<Purpose> {
+    fn frames(&mut self) -> &mut Frames<UpcallPurpose> {
         &mut self.frames
     }
 }
 
-impl Handle for ClientBlock {
-    type Engine = Engine;
-    const UNTICKETED: Purpose = UNTICKETED;
+impl HandleBlock for ClientBlock {
+    type Engine = ClientEngine;
+    const UNTICKETED: UpcallPurpose = UNTICKETED;
 
-    fn engine(&mut self) -> &mut Engine {
+    fn engine(&mut self) -> &mut ClientEngine {
         &mut self.engine
     }
 
-    fn link_of(engine: &mut Engine) -> &mut Link<MioNet> {
+    fn link_of(engine: &mut ClientEngine) -> &mut Link<MioNet> {
         &mut engine.link
     }
 
@@ -134,7 +134,7 @@ impl Handle for ClientBlock {
 }
 
 /// An upcall that no step waits for.
-pub(super) const UNTICKETED: Purpose = Purpose { ticket: None, single: None };
+pub(super) const UNTICKETED: UpcallPurpose = UpcallPurpose { ticket: None, single: None };
 
 impl ClientBlock {
     /// A client without servers, behind the caller's shell or its own.
@@ -148,7 +148,7 @@ impl ClientBlock {
             own_shell: empty,
             shell,
             frames: Frames::new(),
-            engine: Engine::new(MioNet::new()),
+            engine: ClientEngine::new(MioNet::new()),
             actions: Rc::new(NO_ACTIONS),
             hooks: Hooks::NONE,
             bin: Bin::default(),
@@ -222,18 +222,22 @@ impl ClientBlock {
     }
 
     /// Runs our own code on the engine; see [`handle::guarded`].
-    pub(super) fn guarded<R>(&mut self, fallback: R, body: impl FnOnce(&mut Engine) -> R) -> R {
+    pub(super) fn guarded<R>(
+        &mut self,
+        fallback: R,
+        body: impl FnOnce(&mut ClientEngine) -> R,
+    ) -> R {
         handle::guarded(self, fallback, body)
     }
 
     /// Hands out log lines; see [`handle::flush_log`].
     ///
     /// # Errors
-    /// [`Gone`] when the log function freed the client.
+    /// [`Freed`] when the log function freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
-    pub(super) unsafe fn flush_log(block: *mut ClientBlock) -> Result<(), Gone<()>> {
+    pub(super) unsafe fn flush_log(block: *mut ClientBlock) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it.
         unsafe { handle::flush_log(block) }
     }
@@ -243,7 +247,7 @@ impl ClientBlock {
     /// remove.
     ///
     /// # Errors
-    /// [`Gone`] when user code freed the client.
+    /// [`Freed`] when user code freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -252,20 +256,20 @@ impl ClientBlock {
         mut run: Run,
         mut step: Poll<Step>,
         single: Option<Id>,
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         loop {
-            let waiting = Purpose { ticket: None, single };
+            let waiting = UpcallPurpose { ticket: None, single };
             // A task that is freed by the library gives its workload back before the
             // body of its last packet.
             if !matches!(step, Poll::Ready(Step::Call(Upcall::Release(_), _))) {
                 // SAFETY: the caller guarantees the block; nothing is borrowed.
                 unsafe { handle::flush_log_for(block, waiting) }
-                    .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    .map_err(|_| Freed(ReturnCode::SUCCESS))?;
             }
             match step {
                 Poll::Pending => {
                     // SAFETY: as above.
-                    unsafe { wait(block, waiting) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    unsafe { wait(block, waiting) }.map_err(|_| Freed(ReturnCode::SUCCESS))?;
                 }
                 Poll::Ready(Step::Done(code)) => return Ok(code),
                 Poll::Ready(Step::Call(Upcall::Callback(id, which), ticket)) => {
@@ -275,7 +279,7 @@ impl ClientBlock {
                             block,
                             id,
                             which,
-                            Purpose { ticket: Some(ticket), single },
+                            UpcallPurpose { ticket: Some(ticket), single },
                         )
                     }?;
                     // SAFETY: as above.
@@ -283,20 +287,22 @@ impl ClientBlock {
                         unsafe { (*block).guarded(None, |engine| engine.resume(ticket, code)) };
                     if let Some(code) = ended {
                         // SAFETY: as above.
-                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
+                        unsafe { handle::flush_log_for(block, waiting) }
+                            .map_err(|_| Freed(code))?;
                         return Ok(code);
                     }
                 }
                 Poll::Ready(Step::Call(Upcall::Alloc(_, size), ticket)) => {
-                    let purpose = Purpose { ticket: Some(ticket), single };
+                    let purpose = UpcallPurpose { ticket: Some(ticket), single };
                     // SAFETY: as above.
                     let memory = unsafe { (*block).hooks.allocate(block, purpose, size) }
-                        .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                        .map_err(|_| Freed(ReturnCode::SUCCESS))?;
                     // SAFETY: as above.
                     let ended = unsafe { (*block).give_memory(ticket, memory, size) };
                     if let Some(code) = ended {
                         // SAFETY: as above.
-                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
+                        unsafe { handle::flush_log_for(block, waiting) }
+                            .map_err(|_| Freed(code))?;
                         return Ok(code);
                     }
                 }
@@ -308,7 +314,7 @@ impl ClientBlock {
                     {
                         // SAFETY: a task's token is its live block.
                         unsafe { TaskBlock::free(task.cast()) }
-                            .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                            .map_err(|_| Freed(ReturnCode::SUCCESS))?;
                     }
                 }
             }
@@ -340,8 +346,8 @@ impl ClientBlock {
         block: *mut ClientBlock,
         id: Id,
         which: Callbacks,
-        purpose: Purpose,
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        purpose: UpcallPurpose,
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         // SAFETY: `run_steps`' caller guarantees the block.
         let token = unsafe { (*block).engine.task(id).map(|t| t.token) };
         let Some(Token(task)) = token else { return Ok(ReturnCode::SUCCESS) };
@@ -367,7 +373,7 @@ impl ClientBlock {
         let result = unsafe { upcall(block, purpose, move || function(shell)) };
         match result {
             Ok(code) => Ok(code.into()),
-            Err(Gone(code)) => Err(Gone(code.into())),
+            Err(Freed(code)) => Err(Freed(code.into())),
         }
     }
 }

@@ -5,7 +5,7 @@
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
 use super::enums::gearman_client_options_t as Options;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::types::*;
 use super::waiting::block_on;
 use crate::engine::ReturnCode;
@@ -13,7 +13,7 @@ use crate::engine::client::Broadcast;
 
 /// The options that gearman_client_set_options() turns on and off, in the order
 /// in which it does.
-const SETTABLE: [Options; 7] = [
+const SETTABLE_CLIENT_OPTIONS: [Options; 7] = [
     Options::NON_BLOCKING,
     Options::STOP_WAIT_ON_SIGNAL,
     Options::UNBUFFERED_RESULT,
@@ -65,7 +65,7 @@ impl ClientBlock {
     /// # Safety
     /// `block` is live and not borrowed.
     unsafe fn add_options(block: *mut ClientBlock, options: Options) {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_CLIENT_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             // SAFETY: the caller guarantees the block, and no user code ran.
             let this = unsafe { &mut *block };
             if one == Options::EXCEPTION {
@@ -73,7 +73,7 @@ impl ClientBlock {
                 match unsafe { ClientBlock::request_option(block, b"exceptions") } {
                     // SAFETY: the client is still there.
                     Ok(accepted) => unsafe { (*block).exceptions = accepted },
-                    Err(Gone(())) => return,
+                    Err(Freed(())) => return,
                 }
             } else {
                 this.set_flag(one, true);
@@ -82,7 +82,7 @@ impl ClientBlock {
     }
 
     fn remove_options(&mut self, options: Options) {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_CLIENT_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             self.set_flag(one, false);
         }
     }
@@ -90,14 +90,14 @@ impl ClientBlock {
     /// Asks the servers for an option. Returns whether it is on.
     ///
     /// # Errors
-    /// [`Gone`] when a signal handler freed the client.
+    /// [`Freed`] when a signal handler freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn request_option(
         block: *mut ClientBlock,
         option: &[u8],
-    ) -> Result<bool, Gone<()>> {
+    ) -> Result<bool, Freed<()>> {
         // SAFETY: the caller guarantees it.
         unsafe { ClientBlock::broadcast(block, Broadcast::Option(option)) }.map(|o| o.is_ok())
     }
@@ -105,14 +105,14 @@ impl ClientBlock {
     /// Asks every server.
     ///
     /// # Errors
-    /// [`Gone`] when a signal handler freed the client.
+    /// [`Freed`] when a signal handler freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn broadcast(
         block: *mut ClientBlock,
         what: Broadcast<'_>,
-    ) -> Result<Result<(), ReturnCode>, Gone<()>> {
+    ) -> Result<Result<(), ReturnCode>, Freed<()>> {
         let broken = Err(ReturnCode::UNKNOWN_STATE);
         // SAFETY: the caller guarantees a live block that is not borrowed.
         unsafe {
@@ -140,7 +140,7 @@ pub unsafe extern "C-unwind" fn gearman_client_options(
     };
     let shown = [Options::ALLOCATED, Options::NO_NEW]
         .into_iter()
-        .chain(SETTABLE.into_iter().filter(|one| *one != Options::EXCEPTION));
+        .chain(SETTABLE_CLIENT_OPTIONS.into_iter().filter(|one| *one != Options::EXCEPTION));
     Options(shown.filter(|one| block.option(*one)).fold(0, |bits, one| bits | one.0))
 }
 

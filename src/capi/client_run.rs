@@ -4,7 +4,7 @@
 
 use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock};
-use super::frames::Gone;
+use super::frames::Freed;
 use super::types::*;
 use crate::engine::ReturnCode;
 
@@ -40,18 +40,18 @@ pub unsafe extern "C-unwind" fn gearman_client_run_tasks(
         let Some(block) = ClientBlock::enter(client) else {
             return gearman_return_t::INVALID_ARGUMENT;
         };
-        run(block).unwrap_or_else(|Gone(code)| code).into()
+        run(block).unwrap_or_else(|Freed(code)| code).into()
     })
 }
 
 /// Runs all tasks of a client.
 ///
 /// # Errors
-/// [`Gone`] when user code freed the client.
+/// [`Freed`] when user code freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<ReturnCode>> {
+pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees it.
     unsafe {
         if (*block).guarded(false, |engine| engine.task_count() == 0) {

@@ -7,8 +7,8 @@
 //! Must not: return to C with its task still there.
 
 use super::cancellation;
-use super::client_block::{ClientBlock, Engine, Purpose};
-use super::frames::Gone;
+use super::client_block::{ClientBlock, ClientEngine, UpcallPurpose};
+use super::frames::Freed;
 use super::text::CStrArg;
 use super::types::*;
 use crate::buf::{Borrowed, Owned};
@@ -59,17 +59,17 @@ pub(super) fn submit<'a>(
 /// the task's otherwise.
 ///
 /// # Errors
-/// [`Gone`] when user code freed the client, and the task with it.
+/// [`Freed`] when user code freed the client, and the task with it.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 pub(super) unsafe fn run_single<R>(
     block: *mut ClientBlock,
-    add: impl FnOnce(&mut Engine) -> Result<Id, ReturnCode>,
+    add: impl FnOnce(&mut ClientEngine) -> Result<Id, ReturnCode>,
     take: impl FnOnce(&mut Task) -> R,
-) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
+) -> Result<(ReturnCode, Option<R>), Freed<ReturnCode>> {
     // SAFETY: the caller guarantees the block, also after an upcall that did not
-    // say `Gone`.
+    // say `Freed`.
     unsafe {
         match begin_single(block, add) {
             Ok((id, run, step)) => finish_single(block, id, run, step, take),
@@ -87,7 +87,7 @@ pub(super) unsafe fn run_single<R>(
 /// `block` is live and not borrowed.
 unsafe fn begin_single(
     block: *mut ClientBlock,
-    add: impl FnOnce(&mut Engine) -> Result<Id, ReturnCode>,
+    add: impl FnOnce(&mut ClientEngine) -> Result<Id, ReturnCode>,
 ) -> Result<(Id, Run, Poll<Step>), ReturnCode> {
     // SAFETY: the caller guarantees the block.
     unsafe { &mut *block }.guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
@@ -113,9 +113,9 @@ pub(super) unsafe fn finish_single<R>(
     run: Run,
     step: Poll<Step>,
     take: impl FnOnce(&mut Task) -> R,
-) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
+) -> Result<(ReturnCode, Option<R>), Freed<ReturnCode>> {
     // SAFETY: the caller guarantees the block, also after an upcall that did not
-    // say `Gone`.
+    // say `Freed`.
     unsafe {
         let code = ClientBlock::run_steps(block, run, step, Some(id))?;
         Ok(end_single(block, id, code, take))
@@ -182,7 +182,7 @@ unsafe fn run_job(
         };
         let (id, code, room) = match ended {
             Ok(ended) => ended,
-            Err(Gone(code)) => {
+            Err(Freed(code)) => {
                 *ret_ptr = code.into();
                 return ptr::null_mut();
             }
@@ -221,14 +221,14 @@ unsafe fn run_job(
 /// for a NUL. The task keeps the result meanwhile.
 ///
 /// # Errors
-/// [`Gone`] when the hook freed the client.
+/// [`Freed`] when the hook freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 unsafe fn make_room(
     block: *mut ClientBlock,
     id: Id,
-) -> Result<Option<*mut c_void>, Gone<ReturnCode>> {
+) -> Result<Option<*mut c_void>, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees the block.
     unsafe {
         let hooks = (*block).hooks;
@@ -237,8 +237,8 @@ unsafe fn make_room(
         if hooks.malloc.is_none() || size == 0 {
             return Ok(None);
         }
-        let room = hooks.allocate(block, Purpose::waiting_for(id), size + 1);
-        room.map(Some).map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+        let room = hooks.allocate(block, UpcallPurpose::waiting_for(id), size + 1);
+        room.map(Some).map_err(|Freed(())| Freed(ReturnCode::SUCCESS))
     }
 }
 

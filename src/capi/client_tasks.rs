@@ -3,8 +3,8 @@
 //! Must not: send anything before the next run.
 
 use super::cancellation;
-use super::client_block::{ClientBlock, Purpose, callbacks_of};
-use super::frames::Gone;
+use super::client_block::{ClientBlock, UpcallPurpose, callbacks_of};
+use super::frames::Freed;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
 use super::types::*;
@@ -32,7 +32,7 @@ pub(super) unsafe fn add(
     ret_ptr: *mut gearman_return_t,
     actions: Option<Rc<gearman_actions_t>>,
     workload: (*const c_void, usize),
-    add: impl FnOnce(&mut super::client_block::Engine, Callbacks, Token) -> Result<Id, ReturnCode>,
+    add: impl FnOnce(&mut super::client_block::ClientEngine, Callbacks, Token) -> Result<Id, ReturnCode>,
 ) -> Result<*mut TaskBlock, gearman_return_t> {
     // SAFETY: the caller guarantees all of it.
     unsafe {
@@ -65,7 +65,7 @@ pub(super) unsafe fn add(
         put(ret_ptr, code.into());
         match ClientBlock::flush_log(block) {
             Ok(()) if !code.failed() => Ok(task),
-            Ok(()) | Err(Gone(())) => Err(code.into()),
+            Ok(()) | Err(Freed(())) => Err(code.into()),
         }
     }
 }
@@ -93,7 +93,8 @@ unsafe fn keep_workload(
         }
         // Until there is a copy the bytes are the caller's: a jump out of the hook
         // takes the task with it.
-        let memory = hooks.allocate(client, Purpose::waiting_for(id), size).map_err(|_| FAILED)?;
+        let memory =
+            hooks.allocate(client, UpcallPurpose::waiting_for(id), size).map_err(|_| FAILED)?;
         let alive = (*client).engine.task(id).is_some();
         if memory.is_null() || !alive {
             hooks.release_orphan(memory);

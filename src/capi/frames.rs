@@ -44,23 +44,23 @@ struct Mark {
     serial: u64,
 }
 
-const MAGIC: u64 = 0x6765_6172_6d61_6e21;
+const FRAME_MARK_MAGIC: u64 = 0x6765_6172_6d61_6e21;
 
 /// A mark stands at the far end of this much room. The room is more than our
 /// functions use of the stack between being called and looking at it: after a jump,
 /// the mark of a call from the same place is then below what looks, and not in the
 /// part of its stack that nobody has written to yet.
-const ROOM: usize = 3 * 1024;
+const FRAME_MARK_ROOM_BYTES: usize = 3 * 1024;
 
 /// A mark and the room above it.
 #[repr(C)]
 struct FrameMark {
     mark: Mark,
-    room: [u8; ROOM],
+    room: [u8; FRAME_MARK_ROOM_BYTES],
 }
 
 /// Bytes of a frame mark with its room: no other frame is there while its call is under way.
-const FRAME_MARK_SIZE: usize = size_of::<FrameMark>();
+const FRAME_MARK_BYTES: usize = size_of::<FrameMark>();
 
 /// A call that user code has not returned from.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl<P> Frame<P> {
         // SAFETY: between `here` and an older part of the same stack everything is
         // mapped.
         let mark = unsafe { std::ptr::read_volatile(self.address as *const Mark) };
-        mark.magic == MAGIC && mark.serial == self.serial
+        mark.magic == FRAME_MARK_MAGIC && mark.serial == self.serial
     }
 }
 
@@ -101,7 +101,7 @@ enum Fate {
     /// It is on another stack than its thread's own.
     Elsewhere,
     /// It was left without returning.
-    Gone,
+    Left,
 }
 
 /// From where the stack is looked at.
@@ -117,7 +117,7 @@ struct Look {
 impl Look {
     /// Whether a frame mark reaches into the frame of the looking function.
     fn overlaps(&self, address: usize) -> bool {
-        address < self.here && self.low < address + FRAME_MARK_SIZE
+        address < self.here && self.low < address + FRAME_MARK_BYTES
     }
 }
 
@@ -179,7 +179,7 @@ impl<P: Copy> Frames<P> {
         let low = std::hint::black_box(room.as_mut_ptr()) as usize;
         let look = Look {
             low,
-            here: low + FRAME_MARK_SIZE,
+            here: low + FRAME_MARK_BYTES,
             own: if self.list.is_empty() && self.wait.is_none() {
                 0..0
             } else {
@@ -187,7 +187,7 @@ impl<P: Copy> Frames<P> {
             },
         };
         let is_over = |wait: &Frame<P>| match self.fate(wait, &look) {
-            Fate::Gone => true,
+            Fate::Left => true,
             // Unlike a callback it cannot go on in another thread.
             Fate::Unknown => !wait.thread.exists(),
             Fate::Standing | Fate::Elsewhere => false,
@@ -208,7 +208,7 @@ impl<P: Copy> Frames<P> {
                     let frame = self.list.remove(at);
                     self.put_elsewhere(frame);
                 }
-                Fate::Gone => {
+                Fate::Left => {
                     let frame = self.list.remove(at);
                     self.abandoned.push(frame.purpose);
                 }
@@ -224,7 +224,7 @@ impl<P: Copy> Frames<P> {
             return if is_mine { Fate::Elsewhere } else { Fate::Unknown };
         }
         if look.overlaps(frame.address) {
-            return Fate::Gone;
+            return Fate::Left;
         }
         if !is_mine {
             return Fate::Unknown;
@@ -238,7 +238,7 @@ impl<P: Copy> Frames<P> {
             return Fate::Standing;
         }
         // SAFETY: both addresses are on the thread's own stack, and it runs there.
-        if unsafe { frame.is_standing(look.here) } { Fate::Standing } else { Fate::Gone }
+        if unsafe { frame.is_standing(look.here) } { Fate::Standing } else { Fate::Left }
     }
 
     /// Abandons the calls elsewhere whose frame marks reach into this memory.
@@ -250,7 +250,7 @@ impl<P: Copy> Frames<P> {
 
     /// The first call elsewhere whose frame mark reaches into this memory.
     fn first_between(&self, low: usize, high: usize) -> Option<(usize, u64)> {
-        let from = (low.saturating_sub(FRAME_MARK_SIZE - 1), 0);
+        let from = (low.saturating_sub(FRAME_MARK_BYTES - 1), 0);
         self.elsewhere.range(from..(high, 0)).next().map(|(&key, _)| key)
     }
 
@@ -262,7 +262,7 @@ impl<P: Copy> Frames<P> {
             self.elsewhere.insert((0, serial), purpose);
             return;
         }
-        while let Some(key) = self.first_between(address, address + FRAME_MARK_SIZE) {
+        while let Some(key) = self.first_between(address, address + FRAME_MARK_BYTES) {
             if key.1 > serial {
                 self.abandoned.push(purpose);
                 return;
@@ -295,7 +295,7 @@ impl<P: Copy> Frames<P> {
         self.last_serial += 1;
         let serial = self.last_serial;
         // SAFETY: `mark` is the caller's live local.
-        unsafe { mark.write_volatile(Mark { magic: MAGIC, serial }) };
+        unsafe { mark.write_volatile(Mark { magic: FRAME_MARK_MAGIC, serial }) };
         Frame { address: mark as usize, thread: ThreadId::current(), serial, purpose }
     }
 
@@ -332,12 +332,12 @@ pub(super) trait Block: Sized {
 
 /// The handle was freed while user code ran: nothing of it may be touched.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Gone<R>(pub(super) R);
+pub(super) struct Freed<R>(pub(super) R);
 
 /// Calls user code.
 ///
 /// # Errors
-/// [`Gone`] with the result when that code freed the handle; its block is freed
+/// [`Freed`] with the result when that code freed the handle; its block is freed
 /// here with the last upcall.
 ///
 /// # Safety
@@ -349,7 +349,7 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     block: *mut B,
     purpose: B::Purpose,
     call: F,
-) -> Result<R, Gone<R>> {
+) -> Result<R, Freed<R>> {
     const {
         assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<FrameMark>());
         assert!(!needs_drop::<B::Purpose>());
@@ -373,13 +373,13 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     }
     // SAFETY: it came from `Box`, and it was freed by its user.
     unsafe { drop_after_last(block) };
-    Err(Gone(result))
+    Err(Freed(result))
 }
 
 /// Makes the system call of a wait, noted like a call of user code.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the handle.
+/// [`Freed`] when a signal handler freed the handle.
 ///
 /// # Safety
 /// As for [`upcall`]; `call` is a wait of this block.
@@ -388,7 +388,7 @@ pub(super) unsafe fn wait<B: Block>(
     block: *mut B,
     purpose: B::Purpose,
     call: WaitCall,
-) -> Result<i32, Gone<i32>> {
+) -> Result<i32, Freed<i32>> {
     let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
     // SAFETY: only a field's address is taken.
     let mark = unsafe { &raw mut (*frame_mark.as_mut_ptr()).mark };
@@ -413,7 +413,7 @@ pub(super) unsafe fn wait<B: Block>(
     if frames.freed {
         // SAFETY: it came from `Box`, and it was freed by its user.
         unsafe { drop_after_last(block) };
-        return Err(Gone(result));
+        return Err(Freed(result));
     }
     Ok(result)
 }

@@ -44,11 +44,11 @@ fn a_freed_handle_lives_until_its_last_call_returns() {
                 7
             });
             match inner {
-                Err(Gone(7)) => (*block).frames.list.len(),
+                Err(Freed(7)) => (*block).frames.list.len(),
                 _ => 99,
             }
         });
-        assert!(matches!(result, Err(Gone(1))));
+        assert!(matches!(result, Err(Freed(1))));
     }
 }
 

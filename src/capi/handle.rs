@@ -5,7 +5,7 @@
 
 use super::callbacks::gearman_log_fn;
 use super::enums::gearman_verbose_t;
-use super::frames::{Block, Gone, upcall};
+use super::frames::{Block, Freed, upcall};
 use super::guard::guard;
 use super::hooks::Hooks;
 use crate::buf::Bin;
@@ -17,7 +17,7 @@ use gearman_engine::at;
 use libc::c_void;
 
 /// A block with an engine behind it.
-pub(super) trait Handle: Block {
+pub(super) trait HandleBlock: Block {
     /// The state machine.
     type Engine;
     /// An upcall that no step waits for.
@@ -73,7 +73,7 @@ pub(super) trait Handle: Block {
 
 /// Runs our own code on the engine, with a panic kept inside: the handle is
 /// unusable then, and `fallback` is the result.
-pub(super) fn guarded<H: Handle, R>(
+pub(super) fn guarded<H: HandleBlock, R>(
     handle: &mut H,
     fallback: R,
     body: impl FnOnce(&mut H::Engine) -> R,
@@ -100,7 +100,7 @@ pub(super) fn guarded<H: Handle, R>(
 /// Marks a handle as unusable after a panic.
 #[cold]
 #[inline(never)]
-fn break_down<H: Handle>(handle: &mut H, text: &str) {
+fn break_down<H: HandleBlock>(handle: &mut H, text: &str) {
     *handle.broken() = true;
     handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), text);
 }
@@ -109,12 +109,12 @@ fn break_down<H: Handle>(handle: &mut H, text: &str) {
 /// that is not needed any more, each the oldest first.
 ///
 /// # Errors
-/// [`Gone`] when one of them freed the handle.
+/// [`Freed`] when one of them freed the handle.
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
 #[inline]
-pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+pub(super) unsafe fn flush_log<H: HandleBlock>(block: *mut H) -> Result<(), Freed<()>> {
     // SAFETY: the caller guarantees it.
     unsafe { flush_log_for(block, H::UNTICKETED) }
 }
@@ -126,10 +126,10 @@ pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>>
 /// # Safety
 /// As for [`flush_log`].
 #[inline]
-pub(super) unsafe fn flush_log_for<H: Handle>(
+pub(super) unsafe fn flush_log_for<H: HandleBlock>(
     block: *mut H,
     purpose: H::Purpose,
-) -> Result<(), Gone<()>> {
+) -> Result<(), Freed<()>> {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         if (*block).error().has_log() {
@@ -146,10 +146,10 @@ pub(super) unsafe fn flush_log_for<H: Handle>(
 /// As for [`flush_log`].
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn empty_bin<H: Handle>(
+pub(super) unsafe fn empty_bin<H: HandleBlock>(
     block: *mut H,
     purpose: H::Purpose,
-) -> Result<(), Gone<()>> {
+) -> Result<(), Freed<()>> {
     loop {
         // SAFETY: the caller guarantees a live block that is not borrowed, and after
         // a call of the hook that succeeded it is still there.
@@ -167,7 +167,7 @@ pub(super) unsafe fn empty_bin<H: Handle>(
 /// As for [`flush_log`].
 #[cold]
 #[inline(never)]
-unsafe fn hand_out<H: Handle>(block: *mut H, purpose: H::Purpose) -> Result<(), Gone<()>> {
+unsafe fn hand_out<H: HandleBlock>(block: *mut H, purpose: H::Purpose) -> Result<(), Freed<()>> {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     let this = unsafe { &mut *block };
     if this.frames().is_empty() {

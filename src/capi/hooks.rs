@@ -7,7 +7,7 @@
 //! Must not: hold memory.
 
 use super::callbacks::*;
-use super::frames::{Block, Gone, upcall};
+use super::frames::{Block, Freed, upcall};
 use super::text::CStrArg;
 use crate::engine::ReturnCode;
 use crate::protocol::limits::MAX_PAYLOAD;
@@ -78,7 +78,7 @@ impl Hooks {
     /// Allocates `size` bytes.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the handle; the memory goes back at once.
+    /// [`Freed`] when the hook freed the handle; the memory goes back at once.
     ///
     /// # Safety
     /// As for [`upcall`].
@@ -87,15 +87,15 @@ impl Hooks {
         block: *mut B,
         purpose: B::Purpose,
         size: usize,
-    ) -> Result<*mut c_void, Gone<()>> {
+    ) -> Result<*mut c_void, Freed<()>> {
         match self.malloc {
             // SAFETY: the caller guarantees the block; the hook is the user's,
             // called as its type says.
             Some(hook) => unsafe {
                 upcall(block, purpose, move || hook(size, self.malloc_context)).map_err(
-                    |Gone(memory)| {
+                    |Freed(memory)| {
                         self.release_orphan(memory);
-                        Gone(())
+                        Freed(())
                     },
                 )
             },
@@ -108,7 +108,7 @@ impl Hooks {
     /// any. Without memory for a copy they are sent from where they are.
     ///
     /// # Errors
-    /// [`Gone`] when a hook freed the handle, or `send` says so.
+    /// [`Freed`] when a hook freed the handle, or `send` says so.
     ///
     /// # Safety
     /// As for [`upcall`]; `bytes` are readable for `size`, and `send` keeps nothing of
@@ -119,8 +119,8 @@ impl Hooks {
         block: *mut B,
         purpose: B::Purpose,
         (bytes, size): (*const c_void, usize),
-        send: impl FnOnce(&[u8]) -> Result<ReturnCode, Gone<ReturnCode>>,
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        send: impl FnOnce(&[u8]) -> Result<ReturnCode, Freed<ReturnCode>>,
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         // SAFETY: the caller guarantees the block and the bytes; the copy is as large,
         // and nothing of it is borrowed when it goes back.
         unsafe {
@@ -128,7 +128,7 @@ impl Hooks {
             if !self.any() || size > MAX_PAYLOAD as usize {
                 return send(bytes.sized(size));
             }
-            let gone = |Gone(())| Gone(ReturnCode::SUCCESS);
+            let gone = |Freed(())| Freed(ReturnCode::SUCCESS);
             let memory = self.allocate(block, purpose, size).map_err(gone)?;
             if memory.is_null() {
                 return send(bytes.sized(size));
@@ -137,7 +137,7 @@ impl Hooks {
             ptr::copy_nonoverlapping(from.as_ptr(), memory.cast(), from.len());
             let sent = send(memory.cast_const().sized(from.len()));
             let code = sent.inspect_err(|_| self.release_orphan(memory))?;
-            self.release(block, purpose, memory).map_err(|Gone(())| Gone(code))?;
+            self.release(block, purpose, memory).map_err(|Freed(())| Freed(code))?;
             Ok(code)
         }
     }
@@ -145,7 +145,7 @@ impl Hooks {
     /// Frees what `allocate` made, or what the program gave.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the handle.
+    /// [`Freed`] when the hook freed the handle.
     ///
     /// # Safety
     /// As for [`upcall`]; `memory` is from these hooks and not used again.
@@ -154,7 +154,7 @@ impl Hooks {
         block: *mut B,
         purpose: B::Purpose,
         memory: *mut c_void,
-    ) -> Result<(), Gone<()>> {
+    ) -> Result<(), Freed<()>> {
         match self.free {
             // SAFETY: the caller guarantees the block and the memory.
             Some(hook) => unsafe {

@@ -7,8 +7,8 @@
 //! Must not: run a function.
 
 use super::cancellation;
-use super::frames::Gone;
-use super::handle::{self, Handle as _};
+use super::frames::Freed;
+use super::handle::{self, HandleBlock as _};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
@@ -104,7 +104,7 @@ unsafe fn send(
             };
             match sent {
                 Ok(code) => code,
-                Err(Gone(_)) => return gearman_return_t::LOST_CONNECTION,
+                Err(Freed(_)) => return gearman_return_t::LOST_CONNECTION,
             }
         };
         WorkerBlock::leave(worker, code)
@@ -114,7 +114,7 @@ unsafe fn send(
 /// Sends a report, and waits until its server has taken it.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] when a signal handler freed the worker.
 ///
 /// # Safety
 /// `worker` is live and not borrowed.
@@ -124,7 +124,7 @@ unsafe fn send_bytes(
     id: Id,
     report: Report,
     bytes: &[u8],
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
@@ -136,7 +136,7 @@ unsafe fn send_bytes(
 /// Sends a report of a worker with hooks, from a copy in their memory.
 ///
 /// # Errors
-/// [`Gone`] when a hook freed the worker.
+/// [`Freed`] when a hook freed the worker.
 ///
 /// # Safety
 /// `worker` is live and not borrowed; `bytes` are readable.
@@ -147,7 +147,7 @@ unsafe fn send_by_copy(
     id: Id,
     report: Report,
     bytes: (*const c_void, usize),
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         let hooks = (*worker).hooks;
@@ -434,7 +434,7 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
         // out of is asked again.
         let memory = match hooks.allocate(worker, WorkerBlock::UNTICKETED, size + 1) {
             Ok(memory) if !memory.is_null() => memory,
-            Ok(_) | Err(Gone(_)) => return ptr::null_mut(),
+            Ok(_) | Err(Freed(_)) => return ptr::null_mut(),
         };
         let Some(job) = (*worker).engine.job_mut(id) else { return memory };
         put(data_size, size);

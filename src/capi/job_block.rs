@@ -4,7 +4,7 @@
 //! Must not: copy what the engine's job knows.
 
 use super::client_block::ClientBlock;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::reduce::Aggregation;
 use super::types::*;
 use super::worker_block::WorkerBlock;
@@ -172,7 +172,7 @@ impl JobBlock {
     /// memory it stays where it is.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the worker, and the job with it.
+    /// [`Freed`] when the hook freed the worker, and the job with it.
     ///
     /// # Safety
     /// `block` is a live job's, and nothing of it or its worker is borrowed.
@@ -180,7 +180,7 @@ impl JobBlock {
     pub(super) unsafe fn keep_workload(
         block: *mut JobBlock,
         purpose: Option<Ticket>,
-    ) -> Result<(), Gone<()>> {
+    ) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it; a job's worker outlives it.
         unsafe {
             if (*(*block).worker).hooks.used {
@@ -196,7 +196,10 @@ impl JobBlock {
     /// As for [`JobBlock::keep_workload`].
     #[cold]
     #[inline(never)]
-    unsafe fn hook_workload(block: *mut JobBlock, purpose: Option<Ticket>) -> Result<(), Gone<()>> {
+    unsafe fn hook_workload(
+        block: *mut JobBlock,
+        purpose: Option<Ticket>,
+    ) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees a live job. The hook may have freed it, and
         // then it is not in its worker's list any more.
         unsafe {

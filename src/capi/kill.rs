@@ -11,7 +11,7 @@ use crate::net;
 use libc::{c_int, c_short};
 
 /// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
-const CHECK_TIMEOUT: c_int = 1500;
+const CHECK_TIMEOUT_MS: c_int = 1500;
 
 /// Asks a worker to stop. It may be called from a signal handler and from any thread.
 ///
@@ -95,7 +95,7 @@ fn ask(handle: gearman_id_t, stop: u8) -> Option<()> {
 
 /// Gives a request time to appear; how it ends makes no difference.
 fn check(handle: gearman_id_t) -> Option<()> {
-    wait_for(handle.read_fd, libc::POLLIN, CHECK_TIMEOUT).map(|_| ())
+    wait_for(handle.read_fd, libc::POLLIN, CHECK_TIMEOUT_MS).map(|_| ())
 }
 
 /// Waits for events on one descriptor and returns those that came; none after
@@ -118,7 +118,7 @@ mod tests {
     use std::io::{Read, pipe};
     use std::os::fd::AsRawFd;
 
-    const GONE: gearman_return_t = gearman_return_t::COULD_NOT_CONNECT;
+    const NOT_CONNECTED: gearman_return_t = gearman_return_t::COULD_NOT_CONNECT;
 
     #[test]
     fn each_signal_writes_its_byte() {
@@ -133,7 +133,7 @@ mod tests {
         for stop in stops {
             assert_eq!(gearman_kill(id, stop), gearman_return_t::SUCCESS);
         }
-        assert_eq!(gearman_kill(id, gearman_signal_t(9)), GONE);
+        assert_eq!(gearman_kill(id, gearman_signal_t(9)), NOT_CONNECTED);
         drop(writer);
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).unwrap();
@@ -143,14 +143,14 @@ mod tests {
     #[test]
     fn a_handle_that_nobody_listens_to_is_refused() {
         let stop = gearman_signal_t::SIGNAL_KILL;
-        assert_eq!(gearman_kill(gearman_id_initialize(), stop), GONE);
-        assert_eq!(gearman_kill(gearman_id_t { read_fd: 0, write_fd: 0 }, stop), GONE);
+        assert_eq!(gearman_kill(gearman_id_initialize(), stop), NOT_CONNECTED);
+        assert_eq!(gearman_kill(gearman_id_t { read_fd: 0, write_fd: 0 }, stop), NOT_CONNECTED);
         let closed = gearman_id_t { read_fd: 900_000, write_fd: 900_001 };
-        assert_eq!(gearman_kill(closed, stop), GONE);
+        assert_eq!(gearman_kill(closed, stop), NOT_CONNECTED);
         let (reader, writer) = pipe().unwrap();
         let id = gearman_id_t { read_fd: reader.as_raw_fd(), write_fd: writer.as_raw_fd() };
         drop(reader);
-        assert_eq!(gearman_kill(id, stop), GONE);
+        assert_eq!(gearman_kill(id, stop), NOT_CONNECTED);
     }
 
     #[test]

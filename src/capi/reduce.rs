@@ -11,13 +11,13 @@ use super::aggregator::gearman_aggregator_st;
 use super::client_block::{ClientBlock, NO_ACTIONS};
 use super::client_run;
 use super::client_tasks;
-use super::frames::{Gone, upcall};
+use super::frames::{Freed, upcall};
 use super::job_block::JobBlock;
 use super::job_worker::client_of;
 use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::types::*;
-use super::worker_block::{Definition, Run, WorkerBlock};
+use super::worker_block::{Definition, JobFunction, WorkerBlock};
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::client::{Body, NewTask};
@@ -100,7 +100,7 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
 /// How a partitioned job ends, and its result if the parts made one.
 ///
 /// # Errors
-/// [`Gone`] when the aggregator freed the worker.
+/// [`Freed`] when the aggregator freed the worker.
 ///
 /// # Safety
 /// The blocks are live and not borrowed.
@@ -111,7 +111,7 @@ pub(super) unsafe fn outcome(
     purpose: Option<Ticket>,
     outcome: Outcome,
     result: &[u8],
-) -> Result<(Outcome, Option<Owned>), Gone<ReturnCode>> {
+) -> Result<(Outcome, Option<Owned>), Freed<ReturnCode>> {
     // SAFETY: the caller guarantees the blocks.
     unsafe {
         if !matches!(outcome, Outcome::Complete(_)) {
@@ -131,7 +131,7 @@ pub(super) unsafe fn outcome(
         if code.failed() {
             return Ok((Outcome::Fail(code), None));
         }
-        let Run::Partition(_, Some(aggregate)) = definition.run else {
+        let JobFunction::Partition(_, Some(aggregate)) = definition.run else {
             return Ok((outcome, Some(Owned::new())));
         };
         // On the heap: no destructor of ours may be on the stack. It is the job's
@@ -152,7 +152,7 @@ pub(super) unsafe fn outcome(
         }
         // Its code makes no difference, as it never did.
         match called {
-            Err(Gone(code)) => Err(Gone(code.into())),
+            Err(Freed(code)) => Err(Freed(code.into())),
             Ok(_) => Ok((outcome, Some(aggregation.value.take().unwrap_or_default()))),
         }
     }
@@ -167,7 +167,7 @@ unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
     // client has no callbacks and no hooks, so it cannot be gone afterwards.
     unsafe {
         let (worker, client) = ((*job).worker, (*job).reducer);
-        let code = client_run::run(client).unwrap_or_else(|Gone(code)| code);
+        let code = client_run::run(client).unwrap_or_else(|Freed(code)| code);
         if code.failed() {
             return refuse(worker, code, "the parts of the job could not be run");
         }

@@ -6,8 +6,8 @@
 //! Must not: do I/O.
 
 use super::cancellation;
-use super::frames::Gone;
-use super::handle::Handle as _;
+use super::frames::Freed;
+use super::handle::HandleBlock as _;
 use super::task_block::TaskBlock;
 use super::types::*;
 use crate::engine::ReturnCode;
@@ -34,7 +34,7 @@ pub unsafe extern "C-unwind" fn gearman_task_free(task: *mut gearman_task_st) {
         super::client_block::ClientBlock::settle((*block).client);
         match TaskBlock::free(block) {
             // Neither task nor client is touched any more.
-            Ok(()) | Err(Gone(())) => {}
+            Ok(()) | Err(Freed(())) => {}
         }
     })
 }

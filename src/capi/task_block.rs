@@ -5,7 +5,7 @@
 
 use super::actions::Pause;
 use super::client_block::{ClientBlock, UNTICKETED};
-use super::frames::{Gone, upcall};
+use super::frames::{Freed, upcall};
 use super::result::gearman_result_st;
 use super::types::*;
 use crate::engine::slab::Id;
@@ -125,11 +125,11 @@ impl TaskBlock {
     /// that was given by the free hook, and the task.
     ///
     /// # Errors
-    /// [`Gone`] when that code freed the client.
+    /// [`Freed`] when that code freed the client.
     ///
     /// # Safety
     /// `block` is a live task's, and nothing of it or its client is borrowed.
-    pub(super) unsafe fn free(block: *mut TaskBlock) -> Result<(), Gone<()>> {
+    pub(super) unsafe fn free(block: *mut TaskBlock) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it.
         let this = unsafe { &mut *block };
         if std::mem::replace(&mut this.freeing, true) {
@@ -150,7 +150,7 @@ impl TaskBlock {
         // SAFETY: `freeing` keeps the block alive, whatever becomes of its client.
         let (id, given) = unsafe { ((*block).id, (*block).given) };
         if called.is_ok() {
-            // SAFETY: the client is live, or `upcall` would have said `Gone`.
+            // SAFETY: the client is live, or `upcall` would have said `Freed`.
             drop(unsafe { (*client).guarded(None, |engine| engine.remove_task(id)) });
         }
         // SAFETY: the block came from `Box`, and with `freeing` set nobody else

@@ -4,7 +4,7 @@
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
-use super::frames::Gone;
+use super::frames::Freed;
 use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
@@ -145,13 +145,13 @@ pub unsafe extern "C-unwind" fn gearman_task_recv_data(
 /// `client` is live, unless it was freed, and not borrowed; `ret_ptr` is NULL or writable.
 unsafe fn finish(
     client: *mut ClientBlock,
-    outcome: Result<Result<usize, ReturnCode>, Gone<()>>,
+    outcome: Result<Result<usize, ReturnCode>, Freed<()>>,
     ret_ptr: *mut gearman_return_t,
 ) -> usize {
     let (count, code) = match outcome {
         Ok(Ok(count)) => (count, ReturnCode::SUCCESS),
         Ok(Err(code)) => (0, code),
-        Err(Gone(())) => return 0,
+        Err(Freed(())) => return 0,
     };
     // SAFETY: the callers guarantee both; the client is not touched after.
     unsafe {

@@ -4,8 +4,8 @@ use super::types::gearman_verbose_t;
 use libc::c_char;
 use std::ffi::CStr;
 
-const VERSION: &CStr = c_literal(concat!(env!("CARGO_PKG_VERSION"), "\0"));
-const BUGREPORT: &CStr = c"https://github.com/gearman/gearmand/issues";
+const LIBRARY_VERSION: &CStr = c_literal(concat!(env!("CARGO_PKG_VERSION"), "\0"));
+const BUG_REPORT_URL: &CStr = c"https://github.com/gearman/gearmand/issues";
 
 const fn c_literal(text: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(text.as_bytes()) {
@@ -21,7 +21,7 @@ const fn c_literal(text: &'static str) -> &'static CStr {
 /// Returns the version, which is static.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_version() -> *const c_char {
-    VERSION.as_ptr()
+    LIBRARY_VERSION.as_ptr()
 }
 
 /// Gets the URL for reporting bugs.
@@ -29,7 +29,7 @@ pub extern "C-unwind" fn gearman_version() -> *const c_char {
 /// Returns the URL, which is static.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_bugreport() -> *const c_char {
-    BUGREPORT.as_ptr()
+    BUG_REPORT_URL.as_ptr()
 }
 
 /// Gets the name of a log level without its prefix, such as "ERROR".

@@ -9,25 +9,28 @@
 //!
 //! Must not: hold anything with a destructor.
 
-use super::frames::{self, Gone};
-use super::handle::{Handle, guarded};
+use super::frames::{self, Freed};
+use super::handle::{HandleBlock, guarded};
 use std::mem::needs_drop;
 use std::task::Poll;
 
 /// Waits as the engine has asked for.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the handle.
+/// [`Freed`] when a signal handler freed the handle.
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
 #[inline]
-pub(super) unsafe fn wait<H: Handle>(block: *mut H, purpose: H::Purpose) -> Result<(), Gone<()>> {
+pub(super) unsafe fn wait<H: HandleBlock>(
+    block: *mut H,
+    purpose: H::Purpose,
+) -> Result<(), Freed<()>> {
     // SAFETY: the caller guarantees a live block that is not borrowed; it keeps the
     // poller and the room for events until the frame is left.
     unsafe {
         if let Some(call) = (*block).link().begin_wait() {
-            let result = frames::wait(block, purpose, call).map_err(|Gone(_)| Gone(()))?;
+            let result = frames::wait(block, purpose, call).map_err(|Freed(_)| Freed(()))?;
             (*block).link().end_wait(result);
         }
     }
@@ -38,21 +41,21 @@ pub(super) unsafe fn wait<H: Handle>(block: *mut H, purpose: H::Purpose) -> Resu
 /// is the result of a handle that cannot be used any more.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the handle.
+/// [`Freed`] when a signal handler freed the handle.
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
 #[inline]
-pub(super) unsafe fn block_on<H: Handle, R: Copy, F: FnMut(&mut H::Engine) -> Poll<R>>(
+pub(super) unsafe fn block_on<H: HandleBlock, R: Copy, F: FnMut(&mut H::Engine) -> Poll<R>>(
     block: *mut H,
     purpose: H::Purpose,
     broken: R,
     mut call: F,
-) -> Result<R, Gone<()>> {
+) -> Result<R, Freed<()>> {
     const { assert!(!needs_drop::<F>()) };
     loop {
         // SAFETY: the caller guarantees a live block that is not borrowed, also after a
-        // wait that did not say `Gone`.
+        // wait that did not say `Freed`.
         unsafe {
             match guarded(&mut *block, Poll::Ready(broken), &mut call) {
                 Poll::Ready(result) => return Ok(result),

@@ -4,7 +4,7 @@
 //! Must not: call a function of the program.
 
 use super::cancellation;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::handle::flush_log;
 use super::job_block::JobBlock;
 use super::text::{CStrArg, put};
@@ -68,7 +68,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
             Ok(id) => {
                 let job = JobBlock::create(block, job, id);
                 let shell = (*job).shell;
-                if let Err(Gone(())) = JobBlock::keep_workload(job, None) {
+                if let Err(Freed(())) = JobBlock::keep_workload(job, None) {
                     return ptr::null_mut();
                 }
                 (shell, ReturnCode::SUCCESS)
@@ -78,7 +78,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
         put(ret_ptr, code.into());
         match flush_log(block) {
             Ok(()) => shell,
-            Err(Gone(())) => ptr::null_mut(),
+            Err(Freed(())) => ptr::null_mut(),
         }
     })
 }
@@ -118,7 +118,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_wait(
         let broken = Err(ReturnCode::UNKNOWN_STATE);
         match block_on(block, None, broken, |engine| engine.poll_any(&mut limit)) {
             Ok(outcome) => WorkerBlock::leave(block, outcome.err().unwrap_or_default()),
-            Err(Gone(())) => gearman_return_t::SUCCESS,
+            Err(Freed(())) => gearman_return_t::SUCCESS,
         }
     })
 }
@@ -126,14 +126,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_wait(
 /// Asks every server.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] when a signal handler freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 unsafe fn broadcast(
     block: *mut WorkerBlock,
     what: Broadcast<'_>,
-) -> Result<Result<(), ReturnCode>, Gone<()>> {
+) -> Result<Result<(), ReturnCode>, Freed<()>> {
     let broken = Err(ReturnCode::UNKNOWN_STATE);
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
@@ -180,7 +180,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_echo(
         }
         match broadcast(block, echo) {
             Ok(outcome) => WorkerBlock::leave(block, outcome.err().unwrap_or_default()),
-            Err(Gone(())) => gearman_return_t::SUCCESS,
+            Err(Freed(())) => gearman_return_t::SUCCESS,
         }
     })
 }
@@ -211,7 +211,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
         let accepted = refused.is_ok()
             && match broadcast(block, option) {
                 Ok(outcome) => outcome.is_ok(),
-                Err(Gone(())) => return false,
+                Err(Freed(())) => return false,
             };
         WorkerBlock::leave(block, ReturnCode::SUCCESS);
         accepted

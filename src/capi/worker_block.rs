@@ -6,9 +6,9 @@
 //!
 //! Must not: borrow the block while user code runs.
 
-use super::frames::{Block, Frames, Gone};
+use super::frames::{Block, Frames, Freed};
 use super::guard;
-use super::handle::{self, Handle};
+use super::handle::{self, HandleBlock};
 use super::hooks::Hooks;
 use super::job_block::JobBlock;
 use super::types::*;
@@ -23,20 +23,20 @@ use std::ptr::{self, NonNull};
 use std::task::Poll;
 
 /// The engine's worker over real sockets.
-pub(super) type Engine = Worker<MioNet>;
+pub(super) type WorkerEngine = Worker<MioNet>;
 
 /// What a function that a worker offers runs.
 #[derive(Clone, Copy)]
 pub(super) struct Definition {
     /// What the engine knows it by.
     pub(super) token: u64,
-    pub(super) run: Run,
+    pub(super) run: JobFunction,
     pub(super) context: *mut c_void,
 }
 
 /// The pointers of a function, by its kind.
 #[derive(Clone, Copy)]
-pub(super) enum Run {
+pub(super) enum JobFunction {
     /// Returns its result.
     V1(NonNullFn<gearman_worker_fn>),
     /// Sends its results itself.
@@ -55,7 +55,7 @@ pub(super) struct WorkerBlock {
     /// The shell that C has.
     pub(super) shell: *mut gearman_worker_st,
     frames: Frames<Option<Ticket>>,
-    pub(super) engine: Engine,
+    pub(super) engine: WorkerEngine,
     pub(super) definitions: Vec<Definition>,
     pub(super) last_token: u64,
     /// The jobs that C knows, the oldest first.
@@ -93,15 +93,15 @@ impl Block for WorkerBlock {
     }
 }
 
-impl Handle for WorkerBlock {
-    type Engine = Engine;
+impl HandleBlock for WorkerBlock {
+    type Engine = WorkerEngine;
     const UNTICKETED: Option<Ticket> = None;
 
-    fn engine(&mut self) -> &mut Engine {
+    fn engine(&mut self) -> &mut WorkerEngine {
         &mut self.engine
     }
 
-    fn link_of(engine: &mut Engine) -> &mut Link<MioNet> {
+    fn link_of(engine: &mut WorkerEngine) -> &mut Link<MioNet> {
         &mut engine.link
     }
 
@@ -154,7 +154,7 @@ impl WorkerBlock {
         };
         let pipe = net.wake_pipe()?;
         let id = gearman_id_t { read_fd: pipe.read_fd(), write_fd: pipe.write_fd() };
-        let mut engine = Engine::new(net);
+        let mut engine = WorkerEngine::new(net);
         (engine.sleep_ends, engine.tells_losses) = (false, false);
         let block = Box::into_raw(Box::new(WorkerBlock {
             own_shell,
@@ -249,7 +249,11 @@ impl WorkerBlock {
     }
 
     /// Runs our own code on the engine; see [`handle::guarded`].
-    pub(super) fn guarded<R>(&mut self, fallback: R, body: impl FnOnce(&mut Engine) -> R) -> R {
+    pub(super) fn guarded<R>(
+        &mut self,
+        fallback: R,
+        body: impl FnOnce(&mut WorkerEngine) -> R,
+    ) -> R {
         handle::guarded(self, fallback, body)
     }
 
@@ -260,7 +264,7 @@ impl WorkerBlock {
     pub(super) unsafe fn leave(block: *mut WorkerBlock, code: ReturnCode) -> gearman_return_t {
         // SAFETY: the caller guarantees it.
         match unsafe { handle::flush_log(block) } {
-            Ok(()) | Err(Gone(())) => code.into(),
+            Ok(()) | Err(Freed(())) => code.into(),
         }
     }
 
@@ -268,7 +272,7 @@ impl WorkerBlock {
     /// call was begun with.
     ///
     /// # Errors
-    /// [`Gone`] when a signal handler freed the worker.
+    /// [`Freed`] when a signal handler freed the worker.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -278,7 +282,7 @@ impl WorkerBlock {
         purpose: Option<Ticket>,
         sent: Poll<ReturnCode>,
         body: &[u8],
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         match sent {
             Poll::Ready(code) => Ok(code),
             // SAFETY: the caller guarantees it.
@@ -295,14 +299,14 @@ impl WorkerBlock {
         block: *mut WorkerBlock,
         purpose: Option<Ticket>,
         body: &[u8],
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         let broken = ReturnCode::UNKNOWN_STATE;
         // SAFETY: the caller guarantees a live block that is not borrowed.
         unsafe {
             wait(block, purpose)
                 .and_then(|()| block_on(block, purpose, broken, |engine| engine.poll_push(body)))
         }
-        .map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+        .map_err(|Freed(())| Freed(ReturnCode::SUCCESS))
     }
 
     /// Whether it was freed and only calls on the stack keep it.
@@ -317,7 +321,7 @@ impl WorkerBlock {
     pub(super) unsafe fn free(block: *mut WorkerBlock) {
         // SAFETY: the caller guarantees it; freeing a job calls nothing on its
         // worker, and a shell that C brought is live until the worker is freed. After
-        // `Gone` nothing is touched.
+        // `Freed` nothing is touched.
         unsafe {
             WorkerBlock::free_jobs(block, |_| true);
             if handle::empty_bin(block, WorkerBlock::UNTICKETED).is_err() {

@@ -7,7 +7,7 @@
 use super::cancellation;
 use super::text::CStrArg;
 use super::types::*;
-use super::worker_block::{Definition, Run, WorkerBlock};
+use super::worker_block::{Definition, JobFunction, WorkerBlock};
 use crate::engine::ReturnCode;
 use crate::protocol::limits::FUNCTION_MAX_SIZE;
 use gearman_engine::at;
@@ -172,7 +172,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_function(
         let code = if function_name.is_null() {
             refuse(block, at, "function name not given")
         } else if let Some(function) = function {
-            add(block, function_name.bytes(), timeout, Some((Run::V1(function), context)))
+            add(block, function_name.bytes(), timeout, Some((JobFunction::V1(function), context)))
         } else {
             refuse(block, at, "function not given")
         };
@@ -217,11 +217,11 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
         let name = function_name.name(function_name_length, FUNCTION_MAX_SIZE);
         let at = at!("gearman_worker_define_function");
         let run = match function.kind {
-            gearman_function_kind_t::V1 => function.callback.function_v1.func.map(Run::V1),
-            gearman_function_kind_t::V2 => function.callback.function_v2.func.map(Run::V2),
+            gearman_function_kind_t::V1 => function.callback.function_v1.func.map(JobFunction::V1),
+            gearman_function_kind_t::V2 => function.callback.function_v2.func.map(JobFunction::V2),
             gearman_function_kind_t::PARTITION => {
                 let partitioner = function.callback.partitioner;
-                partitioner.func.map(|func| Run::Partition(func, partitioner.aggregator))
+                partitioner.func.map(|func| JobFunction::Partition(func, partitioner.aggregator))
             }
             _ => None,
         };
@@ -251,7 +251,7 @@ unsafe fn add(
     block: *mut WorkerBlock,
     name: &[u8],
     timeout: u32,
-    run: Option<(Run, *mut c_void)>,
+    run: Option<(JobFunction, *mut c_void)>,
 ) -> ReturnCode {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     let this = unsafe { &mut *block };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The options that gearman_worker_set_options() turns on and off, in the order
 /// in which it does.
-const SETTABLE: [Options; 7] = [
+const SETTABLE_WORKER_OPTIONS: [Options; 7] = [
     Options::NON_BLOCKING,
     Options::GRAB_UNIQ,
     Options::TIMEOUT_RETURN,
@@ -24,7 +24,7 @@ const SETTABLE: [Options; 7] = [
 
 /// The time limit when TIMEOUT_RETURN is taken away
 /// (`GEARMAN_WORKER_WAIT_TIMEOUT`).
-const WAIT_TIMEOUT: c_int = 10_000;
+const WAIT_TIMEOUT_MS: c_int = 10_000;
 
 fn has(options: Options, one: Options) -> bool {
     options.0 & one.0 != 0
@@ -66,7 +66,7 @@ impl WorkerBlock {
                 self.engine.grabs_with = if on { Command::GrabJobAll } else { Command::GrabJob };
             }
             Options::TIMEOUT_RETURN => {
-                let limit = if on { self.timeout } else { WAIT_TIMEOUT };
+                let limit = if on { self.timeout } else { WAIT_TIMEOUT_MS };
                 self.set_time_limit(limit, on);
             }
             _ => {}
@@ -94,7 +94,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_options(
     // SAFETY: the caller guarantees a live worker.
     let Some(block) = (unsafe { WorkerBlock::peek(worker) }) else { return Options(0) };
     let always = [Options::ALLOCATED, Options::PACKET_INIT, Options::CHANGE];
-    let shown = always.into_iter().chain(SETTABLE);
+    let shown = always.into_iter().chain(SETTABLE_WORKER_OPTIONS);
     Options(shown.filter(|one| block.option(*one)).fold(0, |bits, one| bits | one.0))
 }
 
@@ -112,7 +112,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        for one in SETTABLE {
+        for one in SETTABLE_WORKER_OPTIONS {
             block.set_option(one, has(options, one));
         }
     }
@@ -134,7 +134,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_WORKER_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             block.set_option(one, true);
         }
     }
@@ -155,7 +155,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_remove_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_WORKER_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             block.set_option(one, false);
         }
     }

@@ -3,14 +3,14 @@
 //! Must not: borrow the worker's block while a function of the program runs.
 
 use super::cancellation;
-use super::frames::{Gone, upcall};
-use super::handle::{Handle as _, flush_log_for};
+use super::frames::{Freed, upcall};
+use super::handle::{HandleBlock as _, flush_log_for};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::CStrArg;
 use super::types::*;
 use super::waiting::block_on;
-use super::worker_block::{Definition, Engine, Run, WorkerBlock};
+use super::worker_block::{Definition, JobFunction, WorkerBlock, WorkerEngine};
 use crate::engine::ReturnCode;
 use crate::engine::worker::{Outcome, Search, Step, Ticket};
 use gearman_engine::at;
@@ -76,7 +76,7 @@ unsafe fn enter_and_work<const SEVERAL: bool>(worker: *mut gearman_worker_st) ->
         };
         match work::<SEVERAL>(block) {
             Ok(code) => WorkerBlock::leave(block, code),
-            Err(Gone(code)) => code.into(),
+            Err(Freed(code)) => code.into(),
         }
     }
 }
@@ -84,7 +84,7 @@ unsafe fn enter_and_work<const SEVERAL: bool>(worker: *mut gearman_worker_st) ->
 /// Does what user code has to do with a job before its function is called.
 ///
 /// # Errors
-/// [`Gone`] when that code freed the worker.
+/// [`Freed`] when that code freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
@@ -94,12 +94,12 @@ unsafe fn prepare(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
     ticket: Ticket,
-) -> Result<(), Gone<ReturnCode>> {
+) -> Result<(), Freed<ReturnCode>> {
     // SAFETY: the caller guarantees both, and the first call says when they are gone.
     let done = unsafe {
         flush_log_for(block, Some(ticket)).and_then(|()| JobBlock::keep_workload(job, Some(ticket)))
     };
-    done.map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+    done.map_err(|Freed(())| Freed(ReturnCode::SUCCESS))
 }
 
 /// What a function of the first kind gave back.
@@ -113,14 +113,14 @@ struct Returned {
 /// Waits for a job, calls its function and ends the job.
 ///
 /// # Errors
-/// [`Gone`] when the function freed the worker.
+/// [`Freed`] when the function freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 #[inline(always)]
 unsafe fn work<const SEVERAL: bool>(
     block: *mut WorkerBlock,
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees a live block that is not borrowed; after each
     // upcall that succeeded it is still there.
     unsafe {
@@ -131,12 +131,12 @@ unsafe fn work<const SEVERAL: bool>(
         } else {
             // There is no other thread that could cancel this one, and no user code runs
             // that could make one, so it may sleep inside the engine.
-            Ok((*block).guarded(broken, Engine::work))
+            Ok((*block).guarded(broken, WorkerEngine::work))
         };
         let (next, ticket) = match step {
             Ok(Step::Call(next, ticket)) => (next, ticket),
             Ok(Step::Done(code)) => return Ok(code),
-            Err(Gone(())) => return Err(Gone(ReturnCode::SUCCESS)),
+            Err(Freed(())) => return Err(Freed(ReturnCode::SUCCESS)),
         };
         let definitions = &(*block).definitions;
         let Some(&definition) = definitions.iter().rev().find(|d| d.token == next.token) else {
@@ -154,12 +154,12 @@ unsafe fn work<const SEVERAL: bool>(
 /// Gets a job in a process of several threads.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] when a signal handler freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 #[inline(never)]
-unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<Step, Gone<()>> {
+unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<Step, Freed<()>> {
     let mut search = Search::for_work();
     let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
     // SAFETY: the caller guarantees a live block that is not borrowed.
@@ -190,7 +190,7 @@ unsafe fn run<const SEVERAL: bool>(
     definition: Definition,
     ticket: Ticket,
     reduces: bool,
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: as in `work`; a job that runs is not freed, unless with its worker.
     unsafe {
         let (shell, context) = ((*job).shell, definition.context);
@@ -199,7 +199,7 @@ unsafe fn run<const SEVERAL: bool>(
         let mut returned =
             Returned { result: ptr::null_mut(), size: 0, code: gearman_return_t::SUCCESS };
         let outcome = match definition.run {
-            Run::V1(function) => {
+            JobFunction::V1(function) => {
                 let call = move || {
                     let (mut size, mut code) = (0, gearman_return_t::SUCCESS);
                     let result = function(shell, context, &raw mut size, &raw mut code);
@@ -207,16 +207,16 @@ unsafe fn run<const SEVERAL: bool>(
                 };
                 returned = match upcall(block, purpose, call) {
                     Ok(returned) => returned,
-                    Err(Gone(returned)) => {
+                    Err(Freed(returned)) => {
                         hooks.release_orphan(returned.result);
-                        return Err(Gone(returned.code.into()));
+                        return Err(Freed(returned.code.into()));
                     }
                 };
                 outcome_v1(returned.code.into())
             }
-            Run::V2(function) | Run::Partition(function, _) => {
+            JobFunction::V2(function) | JobFunction::Partition(function, _) => {
                 let code = upcall(block, purpose, move || function(shell, context))
-                    .map_err(|Gone(code)| Gone(code.into()))?;
+                    .map_err(|Freed(code)| Freed(code.into()))?;
                 outcome_v2(&mut *block, code.into())
             }
         };
@@ -240,7 +240,7 @@ unsafe fn run<const SEVERAL: bool>(
         if !returned.result.is_null() {
             hooks
                 .release(block, WorkerBlock::UNTICKETED, returned.result)
-                .map_err(|Gone(())| Gone(code))?;
+                .map_err(|Freed(())| Freed(code))?;
         }
         Ok(code)
     }
@@ -250,7 +250,7 @@ unsafe fn run<const SEVERAL: bool>(
 /// aggregator made of it stay with the job, in case that the thread is cancelled meanwhile.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] when a signal handler freed the worker.
 ///
 /// # Safety
 /// As for [`run`]; `memory` is what the function gave and what malloc gave for `result`, or
@@ -263,8 +263,8 @@ unsafe fn end_later(
     ticket: Ticket,
     result: &[u8],
     memory: [*mut c_void; 2],
-) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees the blocks, which only `Gone` says are gone.
+) -> Result<ReturnCode, Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees the blocks, which only `Freed` says are gone.
     unsafe {
         ((*job).result, (*job).reduced) = memory.into();
         let sent = WorkerBlock::send_on(block, Some(ticket), Poll::Pending, result);
@@ -279,7 +279,7 @@ unsafe fn end_later(
 /// sent.
 ///
 /// # Errors
-/// [`Gone`] when user code freed the worker.
+/// [`Freed`] when user code freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
@@ -292,9 +292,9 @@ unsafe fn end_specially(
     ticket: Ticket,
     outcome: Outcome,
     returned: Returned,
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees live blocks that are not borrowed; after user code
-    // that did not say `Gone` they are still there.
+    // that did not say `Freed` they are still there.
     unsafe {
         let result = returned.result.cast_const().sized(returned.size);
         if !reduce::is_partitioned(job) {
@@ -346,7 +346,7 @@ unsafe fn end_by_copy(
     outcome: Outcome,
     returned: *mut c_void,
     result: &[u8],
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees live blocks that are not borrowed.
     unsafe {
         let end = |result: &[u8]| match finish(block, ticket, outcome, result) {
