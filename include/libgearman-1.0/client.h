@@ -69,7 +69,7 @@ GEARMAN_API void gearman_client_free(gearman_client_st *client);
  * name of the code alone.
  *
  * Returns the text, which belongs to the client and is valid until the next call on
- * it; NULL if there was no error or `client` is NULL.
+ * it; NULL without an error and if `client` is NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
@@ -77,8 +77,8 @@ GEARMAN_API const char *gearman_client_error(const gearman_client_st *client);
 
 /* Gets the code of the client's last error.
  *
- * Returns the code; `GEARMAN_SUCCESS` if there was no error,
- * `GEARMAN_INVALID_ARGUMENT` if `client` is NULL.
+ * Returns the code; `GEARMAN_SUCCESS` without an error, `GEARMAN_INVALID_ARGUMENT` if
+ * `client` is NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
@@ -107,7 +107,7 @@ GEARMAN_API int gearman_client_timeout(gearman_client_st *client);
  * `timeout` is in milliseconds. It limits how long connecting takes, over all servers
  * together, and how long a server may be silent while the client waits for it: every
  * complete packet starts the time anew. A negative number is no limit, which is the
- * default; with 0 the client does not wait at all.
+ * default; with 0 the client does not wait.
  *
  * Requires: `client` is NULL or a live client.
  */
@@ -231,7 +231,7 @@ void gearman_client_set_namespace(gearman_client_st *client,
  * The original library declares this function but does not export it.
  *
  * Returns the prefix, NUL-terminated, which belongs to the client and is valid until
- * the prefix is set again; NULL if there is none or `client` is NULL.
+ * the prefix is set again; NULL without a prefix and if `client` is NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
@@ -418,8 +418,8 @@ gearman_return_t gearman_client_do_low_background(gearman_client_st *client,
  * it submitted.
  *
  * Returns the handle, which belongs to the client and is valid until the next such
- * call; an empty string if there was none or the last one failed, NULL if `client` is
- * NULL.
+ * call; an empty string before the first such call and after one that failed, NULL if
+ * `client` is NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
@@ -494,6 +494,56 @@ bool gearman_client_has_option(gearman_client_st *client,
 GEARMAN_API
 void gearman_client_remove_options(gearman_client_st *client,
                                    gearman_client_options_t options);
+
+/* Sends the tasks that were added, and calls their callbacks until all are finished.
+ *
+ * Tasks are sent in the order in which they were added, without waiting for one
+ * another. In non-blocking mode the function returns `GEARMAN_IO_WAIT` instead of
+ * waiting: call gearman_client_wait() and then this function again.
+ *
+ * Returns `GEARMAN_SUCCESS` if every task is finished, however its job ended:
+ * gearman_task_return() tells that. If a callback returns another code than
+ * `GEARMAN_SUCCESS`, the function returns that code; the next run calls the callback
+ * again for the same event. Otherwise an error of the connection is returned, and
+ * unfinished tasks stay for the next run.
+ *
+ * Errors:
+ * - `GEARMAN_IO_WAIT`: the client is in non-blocking mode and would have to wait; or a
+ *   signal arrived and `GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL` is on.
+ * - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+ * - `GEARMAN_NO_SERVERS`: no server was added.
+ * - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
+ * - `GEARMAN_TIMEOUT`: a server was silent for longer than the timeout.
+ * - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API gearman_return_t gearman_client_run_tasks(gearman_client_st *client);
+
+/* Frees all tasks of the client.
+ *
+ * Jobs that were submitted are not cancelled; what their servers send for them is
+ * ignored.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API void gearman_client_task_free_all(gearman_client_st *client);
+
+/* Tells whether the client has any task, finished or not.
+ *
+ * Returns true if it has one; false if it has not or `client` is NULL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API bool gearman_client_has_tasks(const gearman_client_st *client);
+
+/* Tells whether a task of the client waits for a packet from a server.
+ *
+ * Returns true if one does; false if none does or `client` is NULL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API bool gearman_client_has_active_tasks(gearman_client_st *client);
 
 /* Adds a server to the client.
  *
@@ -931,56 +981,6 @@ gearman_task_st *gearman_client_add_task_status_by_unique(gearman_client_st *cli
                                                           gearman_task_st *task,
                                                           const char *unique,
                                                           gearman_return_t *ret_ptr);
-
-/* Sends the tasks that were added, and calls their callbacks until all are finished.
- *
- * Tasks are sent in the order in which they were added, without waiting for one
- * another. In non-blocking mode the function returns `GEARMAN_IO_WAIT` instead of
- * waiting: call gearman_client_wait() and then this function again.
- *
- * Returns `GEARMAN_SUCCESS` if every task is finished, however its job ended:
- * gearman_task_return() tells that. If a callback returns another code than
- * `GEARMAN_SUCCESS`, the function returns that code; the next run calls the callback
- * again for the same event. Otherwise an error of the connection is returned, and
- * unfinished tasks stay for the next run.
- *
- * Errors:
- * - `GEARMAN_IO_WAIT`: the client is in non-blocking mode and would have to wait; or a
- *   signal arrived and `GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL` is on.
- * - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
- * - `GEARMAN_NO_SERVERS`: no server was added.
- * - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
- * - `GEARMAN_TIMEOUT`: a server was silent for longer than the timeout.
- * - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API gearman_return_t gearman_client_run_tasks(gearman_client_st *client);
-
-/* Frees all tasks of the client.
- *
- * Jobs that were submitted are not cancelled; what their servers send for them is
- * ignored.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API void gearman_client_task_free_all(gearman_client_st *client);
-
-/* Tells whether the client has any task, finished or not.
- *
- * Returns true if it has one; false if it has not or `client` is NULL.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API bool gearman_client_has_tasks(const gearman_client_st *client);
-
-/* Tells whether a task of the client waits for a packet from a server.
- *
- * Returns true if one does; false if none does or `client` is NULL.
- *
- * Requires: `client` is NULL or a live client.
- */
-GEARMAN_API bool gearman_client_has_active_tasks(gearman_client_st *client);
 
 #ifdef __cplusplus
 }

@@ -20,8 +20,8 @@ extern "C" {
  * gearman_client_run_tasks(). Do not read from it or close it. Ask for it before every
  * wait: it may change after a fork.
  *
- * Returns the descriptor, which belongs to the client; -1 if there is none or `client`
- * is NULL.
+ * Returns the descriptor, which belongs to the client; -1 if it cannot be made or
+ * `client` is NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
@@ -32,7 +32,8 @@ GEARMAN_API int gearman_client_poll_fd(gearman_client_st *client);
  * Call it before every wait for the descriptor of gearman_client_poll_fd(): packets
  * that were received already do not make the descriptor readable.
  *
- * Returns true if there is such a packet; false if there is none or `client` is NULL.
+ * Returns true if the client has such a packet; false if it has not or `client` is
+ * NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
@@ -44,7 +45,7 @@ GEARMAN_API bool gearman_client_has_buffered_work(gearman_client_st *client);
  * gearman_client_poll_fd() has not become readable. The value fits the timeout of
  * poll().
  *
- * Returns the time in milliseconds, rounded up; -1 if there is no deadline or `client`
+ * Returns the time in milliseconds, rounded up; -1 without a deadline and if `client`
  * is NULL.
  *
  * Requires: `client` is NULL or a live client.
@@ -95,8 +96,8 @@ GEARMAN_API void gearman_client_set_callbacks_return(gearman_client_st *client, 
  * gearman_worker_work(). Do not read from it or close it. Ask for it before every
  * wait: it may change after a fork.
  *
- * Returns the descriptor, which belongs to the worker; -1 if there is none or `worker`
- * is NULL.
+ * Returns the descriptor, which belongs to the worker; -1 if it cannot be made or
+ * `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
@@ -107,7 +108,8 @@ GEARMAN_API int gearman_worker_poll_fd(gearman_worker_st *worker);
  * Call it before every wait for the descriptor of gearman_worker_poll_fd(): packets
  * that were received already do not make the descriptor readable.
  *
- * Returns true if there is such a packet; false if there is none or `worker` is NULL.
+ * Returns true if the worker has such a packet; false if it has not or `worker` is
+ * NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
@@ -119,7 +121,7 @@ GEARMAN_API bool gearman_worker_has_buffered_work(gearman_worker_st *worker);
  * gearman_worker_poll_fd() has not become readable. The value fits the timeout of
  * poll().
  *
- * Returns the time in milliseconds, rounded up; -1 if there is no deadline or `worker`
+ * Returns the time in milliseconds, rounded up; -1 without a deadline and if `worker`
  * is NULL.
  *
  * Requires: `worker` is NULL or a live worker.

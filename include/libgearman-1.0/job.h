@@ -185,7 +185,7 @@ GEARMAN_API size_t gearman_job_workload_size(const gearman_job_st *job);
  *
  * Returns the workload, which the caller frees, with `free` or as the allocator of
  * gearman_worker_set_workload_malloc_fn() needs it. NULL if it is empty or was taken,
- * if there is no memory, or if `job` is NULL.
+ * on a lack of memory, and if `job` is NULL.
  *
  * Requires: `job` is NULL or a live job; `data_size` is NULL or writable.
  */

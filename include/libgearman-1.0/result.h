@@ -16,8 +16,8 @@ extern "C" {
  * If the result is bytes, the decimal number that they start with is read, after
  * blanks.
  *
- * Returns the number, or the smallest or largest 64-bit integer if it is beyond; 0 if
- * there is no number or `result` is NULL.
+ * Returns the number, or the smallest or largest 64-bit integer if it is out of range;
+ * 0 without a number and if `result` is NULL.
  *
  * Requires: `result` is NULL or a live result.
  */

@@ -25,7 +25,7 @@ extern "C" {
  */
 GEARMAN_API void gearman_task_free(gearman_task_st *task);
 
-/* Gets the pointer that was stored with a task.
+/* Gets the pointer of the program that is stored with a task.
  *
  * Returns the pointer; NULL if none was stored or `task` is NULL.
  *
@@ -141,7 +141,7 @@ GEARMAN_API bool gearman_task_has_exception(const gearman_task_st *task);
 
 /* Gets the exception that a task's job raised.
  *
- * Returns the bytes, which belong to the task; NULL and 0 if there was no exception or
+ * Returns the bytes, which belong to the task; NULL and 0 without an exception and if
  * `task` is NULL.
  *
  * Requires: `task` is NULL or a live task.
@@ -225,7 +225,7 @@ size_t gearman_task_recv_data(gearman_task_st *task,
 /* Gets the data that a callback was called for.
  *
  * Returns the data, which belongs to the task and is valid until the callback returns;
- * gearman_task_data_size() gives its size. NULL if there is none or `task` is NULL.
+ * gearman_task_data_size() gives its size. NULL without data and if `task` is NULL.
  *
  * Requires: `task` is NULL or a live task.
  */
@@ -244,7 +244,7 @@ GEARMAN_API size_t gearman_task_data_size(const gearman_task_st *task);
  * `data_size`, unless NULL, receives the size in bytes.
  *
  * Returns the data, which the caller frees, with `free` or as the allocator of
- * gearman_client_set_workload_malloc_fn() needs it. NULL if there is none or `task` is
+ * gearman_client_set_workload_malloc_fn() needs it. NULL without data and if `task` is
  * NULL; NULL, with its size in `data_size`, for data that gearman_task_recv_data() is
  * to receive.
  *

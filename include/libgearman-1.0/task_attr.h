@@ -68,7 +68,7 @@ GEARMAN_API gearman_task_attr_t gearman_task_attr_init_background(gearman_job_pr
  *
  * An aggregator function gets the first task, and the others by this function.
  *
- * Returns the next task; NULL if there is none or `task` is NULL.
+ * Returns the next task; NULL after the last one and if `task` is NULL.
  *
  * Requires: `task` is NULL or a live task.
  */

@@ -204,53 +204,6 @@ gearman_return_t gearman_worker_set_memory_allocators(gearman_worker_st *worker,
                                                       gearman_calloc_fn *calloc_fn,
                                                       void *context);
 
-/* Adds a server to the worker.
- *
- * The host is looked up; nothing is sent. The server that was added last is asked for
- * jobs first. `host` is a name, an IPv4 or IPv6 address, or, if it starts with "/",
- * the path of a Unix socket; NULL and "" mean localhost. `port` is in host byte order;
- * 0 means 4730.
- *
- * Returns `GEARMAN_SUCCESS` or an error.
- *
- * Errors:
- * - `GEARMAN_GETADDRINFO`: `host` has no address.
- * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
- *
- * Requires: `worker` is NULL or a live worker; `host` is NULL or NUL-terminated.
- */
-GEARMAN_API
-gearman_return_t gearman_worker_add_server(gearman_worker_st *worker,
-                                           const char *host,
-                                           in_port_t port);
-
-/* Adds a list of servers to the worker.
- *
- * `servers` has the form "host:port,host,...", with IPv6 addresses in brackets; NULL
- * means localhost. The servers are added in the order of the list, each as
- * gearman_worker_add_server() adds it, so the last one is asked first. The first
- * server that has no address ends the list.
- *
- * Returns `GEARMAN_SUCCESS` or an error.
- *
- * Errors:
- * - `GEARMAN_GETADDRINFO`: a host has no address; the servers before it were added.
- * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
- *
- * Requires: `worker` is NULL or a live worker; `servers` is NULL or NUL-terminated.
- */
-GEARMAN_API
-gearman_return_t gearman_worker_add_servers(gearman_worker_st *worker,
-                                            const char *servers);
-
-/* Closes the worker's connections and removes all its servers.
- *
- * What is sent for their jobs afterwards fails with `GEARMAN_LOST_CONNECTION`.
- *
- * Requires: `worker` is NULL or a live worker.
- */
-GEARMAN_API void gearman_worker_remove_servers(gearman_worker_st *worker);
-
 /* Sets the prefix that the worker puts before the names of functions that are added
  * later.
  *
@@ -268,7 +221,7 @@ void gearman_worker_set_namespace(gearman_worker_st *worker,
 /* Gets the prefix that gearman_worker_set_namespace() set.
  *
  * Returns the prefix, NUL-terminated, which belongs to the worker and is valid until
- * the prefix is set again; NULL if there is none or `worker` is NULL.
+ * the prefix is set again; NULL without a prefix and if `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
@@ -305,7 +258,7 @@ gearman_return_t gearman_worker_set_identifier(gearman_worker_st *worker,
  */
 GEARMAN_API gearman_id_t gearman_worker_id(gearman_worker_st *worker);
 
-/* Asks every server for a job and returns it without calling its function.
+/* Asks the servers for a job and returns it without calling its function.
  *
  * It does not wait for a job to be submitted. `job` is memory for the job, or NULL for
  * memory of the library. `ret_ptr`, unless NULL, receives the code. Report the result
@@ -341,8 +294,8 @@ gearman_job_st *gearman_worker_grab_job(gearman_worker_st *worker,
  *
  * It is for non-blocking mode: after `GEARMAN_IO_WAIT`, call it and then repeat the
  * call. It waits for a connection that is being made, for an answer that is due, for a
- * server to wake the worker, and for the time at which a slow server is given up and
- * the next one is asked.
+ * packet that wakes the sleeping worker, and for the time after which a slow server is
+ * left for the next one.
  *
  * Returns `GEARMAN_SUCCESS` once for each such event, or another code.
  *
@@ -576,9 +529,9 @@ GEARMAN_API int gearman_worker_timeout(gearman_worker_st *worker);
 
 /* Sets the worker's timeout, and turns the option `GEARMAN_WORKER_TIMEOUT_RETURN` on.
  *
- * `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if
- * there was no job for so long. A negative number is no limit; with 0 the worker does
- * not wait at all. Sending results is not limited.
+ * `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if no
+ * job arrives within it. A negative number is no limit; with 0 the worker does not
+ * wait. Sending results is not limited.
  *
  * Requires: `worker` is NULL or a live worker.
  */
@@ -597,7 +550,7 @@ GEARMAN_API void gearman_worker_set_timeout(gearman_worker_st *worker, int timeo
  * another code.
  *
  * Errors:
- * - `GEARMAN_TIMEOUT`: there was no job within the timeout.
+ * - `GEARMAN_TIMEOUT`: no job arrived within the timeout.
  * - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
  * - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
  *   job.
@@ -616,6 +569,53 @@ GEARMAN_API void gearman_worker_set_timeout(gearman_worker_st *worker, int timeo
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API gearman_return_t gearman_worker_work(gearman_worker_st *worker);
+
+/* Adds a server to the worker.
+ *
+ * The host is looked up; nothing is sent. The server that was added last is asked for
+ * jobs first. `host` is a name, an IPv4 or IPv6 address, or, if it starts with "/",
+ * the path of a Unix socket; NULL and "" mean localhost. `port` is in host byte order;
+ * 0 means 4730.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_GETADDRINFO`: `host` has no address.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker; `host` is NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_worker_add_server(gearman_worker_st *worker,
+                                           const char *host,
+                                           in_port_t port);
+
+/* Adds a list of servers to the worker.
+ *
+ * `servers` has the form "host:port,host,...", with IPv6 addresses in brackets; NULL
+ * means localhost. The servers are added in the order of the list, each as
+ * gearman_worker_add_server() adds it, so the last one is asked first. The first
+ * server that has no address ends the list.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_GETADDRINFO`: a host has no address; the servers before it were added.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker; `servers` is NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_worker_add_servers(gearman_worker_st *worker,
+                                            const char *servers);
+
+/* Closes the worker's connections and removes all its servers.
+ *
+ * What is sent for their jobs afterwards fails with `GEARMAN_LOST_CONNECTION`.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API void gearman_worker_remove_servers(gearman_worker_st *worker);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,6 @@
 //! `cancel.h`: cancelling a job.
 //!
-//! Must not: wait for the job's end.
+//! Must not: wait until the job has ended.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};

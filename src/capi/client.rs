@@ -116,12 +116,12 @@ pub unsafe extern "C-unwind" fn gearman_client_free(client: *mut gearman_client_
     })
 }
 
-/// Frees what stands behind a client, and its tasks.
+/// Frees a client's block and its tasks.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 pub(super) unsafe fn free(block: *mut ClientBlock) {
-    // SAFETY: the caller guarantees the block; after `Freed` it is not touched.
+    // SAFETY: the caller guarantees the block, which is not touched after `Freed`.
     unsafe {
         if free_tasks(block).is_err() || handle::empty_bin(block, UNTICKETED).is_err() {
             return;
@@ -141,7 +141,7 @@ pub(super) unsafe fn free(block: *mut ClientBlock) {
 /// Frees every task of a client.
 ///
 /// # Errors
-/// When user code that this calls freed the client.
+/// [`Freed`](super::frames::Freed) if user code that this calls freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -158,13 +158,13 @@ pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::fr
             let Some(id) = next else { return Ok(()) };
             let token = engine.task(id).map_or(ptr::null_mut(), |t| t.token.0);
             if token.is_null() {
-                // The task of a call that waits for it: that call removes it.
+                // The call that waits for this task removes it.
                 after = Some(id);
                 continue;
             }
             TaskBlock::free(token.cast())?;
             if (*block).engine.task(id).is_some() {
-                // Being freed further down the stack.
+                // A call further down the stack is freeing it.
                 after = Some(id);
             }
         }
@@ -177,7 +177,7 @@ pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::fr
 /// name of the code alone.
 ///
 /// Returns the text, which belongs to the client and is valid until the next call on
-/// it; NULL if there was no error or `client` is NULL.
+/// it; NULL without an error and if `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -191,8 +191,8 @@ pub unsafe extern "C-unwind" fn gearman_client_error(
 
 /// Gets the code of the client's last error.
 ///
-/// Returns the code; `GEARMAN_SUCCESS` if there was no error,
-/// `GEARMAN_INVALID_ARGUMENT` if `client` is NULL.
+/// Returns the code; `GEARMAN_SUCCESS` without an error, `GEARMAN_INVALID_ARGUMENT` if
+/// `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -236,7 +236,7 @@ pub unsafe extern "C-unwind" fn gearman_client_timeout(client: *mut gearman_clie
 /// `timeout` is in milliseconds. It limits how long connecting takes, over all servers
 /// together, and how long a server may be silent while the client waits for it: every
 /// complete packet starts the time anew. A negative number is no limit, which is the
-/// default; with 0 the client does not wait at all.
+/// default; with 0 the client does not wait.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -444,7 +444,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_namespace(
 /// The original library declares this function but does not export it.
 ///
 /// Returns the prefix, NUL-terminated, which belongs to the client and is valid until
-/// the prefix is set again; NULL if there is none or `client` is NULL.
+/// the prefix is set again; NULL without a prefix and if `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

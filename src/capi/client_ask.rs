@@ -1,6 +1,6 @@
-//! `client.h`: questions to servers, each of which waits for its answer.
+//! `client.h`: requests to servers that wait for the answer.
 //!
-//! Must not: leave a task behind.
+//! Must not: return with a task of its own in the client.
 
 use super::cancellation;
 use super::client_block::ClientBlock;
@@ -125,7 +125,7 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
             block,
             |engine| {
                 if unique.is_null() {
-                    // What the original says here, and nowhere else.
+                    // The original's code, for this function alone.
                     return Err(engine.link.error.set_named(ReturnCode::UNKNOWN_STATE));
                 }
                 let (kind, callbacks) = (TaskKind::Do, Callbacks::default());

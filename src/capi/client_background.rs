@@ -1,6 +1,6 @@
-//! `client.h`: submitting one background job, and waiting until its server has it.
+//! `client.h`: submitting one background job, and waiting until a server has queued it.
 //!
-//! Must not: return to C with its task still there.
+//! Must not: return to C with its task in the client.
 
 use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, UNTICKETED};
@@ -18,7 +18,7 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::task::Poll;
 
-/// Submits a background job and waits until the server has it.
+/// Submits a background job and waits until a server has queued it.
 ///
 /// # Safety
 /// As for [`gearman_client_do_background`].
@@ -180,8 +180,8 @@ pub unsafe extern "C-unwind" fn gearman_client_do_low_background(
 /// it submitted.
 ///
 /// Returns the handle, which belongs to the client and is valid until the next such
-/// call; an empty string if there was none or the last one failed, NULL if `client` is
-/// NULL.
+/// call; an empty string before the first such call and after one that failed, NULL if
+/// `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

@@ -1,8 +1,9 @@
-//! What stands behind a `gearman_client_st`: the engine's client, and what C
-//! gave for it. And the loop that runs the engine and makes its upcalls.
+//! The block of a `gearman_client_st`: the engine's client, and what the program set
+//! on it; and the loop that runs the engine and makes its upcalls.
 //!
-//! The block is pinned: `_impl` points at it for the client's whole life, and
-//! after an upcall only the block is touched, never the caller's shell.
+//! C sees a shell, the struct of the header, whose `_impl` points at the block. The
+//! block does not move for the client's whole life. After an upcall only the block is
+//! touched, never the shell, which the program may have freed.
 //!
 //! Must not: borrow the block while user code runs.
 
@@ -29,15 +30,15 @@ use std::task::Poll;
 /// The engine's client over real sockets.
 pub(super) type ClientEngine = Client<MioNet>;
 
-/// What stands behind a `gearman_client_st`.
+/// The library's side of a `gearman_client_st`.
 pub(super) struct ClientBlock {
-    /// The shell that C has when it brought none of its own.
+    /// The shell for programs that do not provide one.
     pub(super) own_shell: gearman_client_st,
-    /// The shell that C has.
+    /// The shell that the program uses: its own or `own_shell`.
     pub(super) shell: *mut gearman_client_st,
     frames: Frames<UpcallPurpose>,
     pub(super) engine: ClientEngine,
-    /// Copied into each task that is added.
+    /// The callbacks, which each new task shares.
     pub(super) actions: Rc<gearman_actions_t>,
     pub(super) hooks: Hooks,
     bin: Bin,
@@ -47,26 +48,26 @@ pub(super) struct ClientBlock {
     pub(super) task_context_free_fn: gearman_task_context_free_fn,
     /// The handle of the last background job.
     pub(super) do_handle: [c_char; 64],
-    /// What was set, and is shown again, whatever it means to the engine.
+    /// The timeout in milliseconds as it was set, which is what the getter returns.
     pub(super) timeout: c_int,
     pub(super) generate_unique: bool,
     pub(super) no_new: bool,
     pub(super) exceptions: bool,
-    /// A panic of ours was caught: the engine is not used again.
+    /// Whether a panic of the library was caught: the engine is then not used again.
     pub(super) broken: bool,
 }
 
-/// What an upcall was for.
+/// What an upcall was made for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UpcallPurpose {
-    /// The engine's ticket for it; none when no step waits for it.
+    /// The engine's ticket for it; none if no step of the engine waits for it.
     ticket: Option<Ticket>,
-    /// The task, if any, that the interrupted call was waiting for.
+    /// The task that the interrupted call was waiting for.
     single: Option<Id>,
 }
 
 impl UpcallPurpose {
-    /// An upcall that no step waits for, of a call that has a task of its own.
+    /// An upcall that no step of the engine waits for, made by a call that waits for `task`.
     pub(super) fn waiting_for(task: Id) -> UpcallPurpose {
         UpcallPurpose { ticket: None, single: Some(task) }
     }
@@ -121,8 +122,8 @@ impl HandleBlock for ClientBlock {
             if let Some(token) = single.map(|task| task.token)
                 && token != Token::NONE
             {
-                // SAFETY: a task's token is its block. C does not know this one: the call
-                // that was to add it has not returned.
+                // SAFETY: a task's token is its block. The program does not know this one:
+                // the call that adds it has not returned.
                 unsafe { TaskBlock::discard(token.0.cast()) };
             }
         }
@@ -137,7 +138,7 @@ impl HandleBlock for ClientBlock {
 pub(super) const UNTICKETED: UpcallPurpose = UpcallPurpose { ticket: None, single: None };
 
 impl ClientBlock {
-    /// A client without servers, behind the caller's shell or its own.
+    /// Makes a client without servers, for the shell of the program or one of the block.
     pub(super) fn create(shell: *mut gearman_client_st) -> *mut ClientBlock {
         let empty = gearman_client_st {
             options: shell_options { is_allocated: 1, is_initialized: 1 },
@@ -179,8 +180,8 @@ impl ClientBlock {
         block
     }
 
-    /// The block behind a shell, entered: what user code left unfinished by not
-    /// returning is settled first. None for NULL and for a freed client.
+    /// The block of a shell, for a call that works on it: user code that was left
+    /// without returning is settled first. None for NULL and for a freed client.
     ///
     /// # Safety
     /// `shell` is NULL or a client that was created and not freed, or freed by a
@@ -189,13 +190,13 @@ impl ClientBlock {
         // SAFETY: the caller guarantees a readable shell.
         let block: *mut ClientBlock = unsafe { shell.as_ref() }?._impl.cast();
         let block = NonNull::new(block)?.as_ptr();
-        // SAFETY: `_impl` is the block of a live client; nobody borrows it, since
-        // borrows end before user code runs.
+        // SAFETY: `_impl` is the block of a live client, which is not borrowed: borrows
+        // end before user code runs.
         unsafe { ClientBlock::settle(block) };
         Some(block)
     }
 
-    /// The block behind a shell, just to look at.
+    /// The block of a shell, for reading and setting plain fields.
     ///
     /// # Safety
     /// As for [`ClientBlock::enter`]; the borrow ends before anything else is
@@ -205,13 +206,13 @@ impl ClientBlock {
         unsafe { shell.as_ref()?._impl.cast::<ClientBlock>().as_mut() }
     }
 
-    /// Whether it was freed and only calls on the stack keep it.
+    /// Whether the client was freed and the block is kept by calls on the stack alone.
     pub(super) fn is_freed(&self) -> bool {
         self.frames.freed
     }
 
-    /// Marks the client as freed. Returns whether its block can go now; if not, it has
-    /// no descriptors any more: a call that never returns leaks the block.
+    /// Marks the client as freed. Returns whether its block can be freed now; if not, its
+    /// descriptors are closed, so that a call that never returns leaks only the block.
     pub(super) fn mark_freed(&mut self) -> bool {
         self.frames.freed = true;
         if self.frames.is_empty() {
@@ -221,7 +222,7 @@ impl ClientBlock {
         false
     }
 
-    /// Runs our own code on the engine; see [`handle::guarded`].
+    /// Runs code of the library on the engine; see [`handle::guarded`].
     pub(super) fn guarded<R>(
         &mut self,
         fallback: R,
@@ -233,7 +234,7 @@ impl ClientBlock {
     /// Hands out log lines; see [`handle::flush_log`].
     ///
     /// # Errors
-    /// [`Freed`] when the log function freed the client.
+    /// [`Freed`] if the log function freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -242,12 +243,12 @@ impl ClientBlock {
         unsafe { handle::flush_log(block) }
     }
 
-    /// Makes the upcall or the wait that `step` asks for and runs the engine on until
-    /// `run` is over. `single` is the task that the calling function waits for and will
-    /// remove.
+    /// Makes the upcall or the wait that `step` asks for and continues the engine until
+    /// `run` has ended. `single` is the task that the calling function waits for and
+    /// will remove.
     ///
     /// # Errors
-    /// [`Freed`] when user code freed the client.
+    /// [`Freed`] if user code freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -259,8 +260,8 @@ impl ClientBlock {
     ) -> Result<ReturnCode, Freed<ReturnCode>> {
         loop {
             let waiting = UpcallPurpose { ticket: None, single };
-            // A task that is freed by the library gives its workload back before the
-            // body of its last packet.
+            // If the library frees a task, the free hook gets the workload before the body
+            // of the last packet.
             if !matches!(step, Poll::Ready(Step::Call(Upcall::Release(_), _))) {
                 // SAFETY: the caller guarantees the block; nothing is borrowed.
                 unsafe { handle::flush_log_for(block, waiting) }
@@ -323,11 +324,11 @@ impl ClientBlock {
         }
     }
 
-    /// Gives the engine the memory that a hook was asked for. Returns the code that
-    /// ends the run when there is none.
+    /// Passes memory of the allocator hook to the engine. Returns the code that ends the
+    /// run if `memory` is NULL.
     ///
     /// # Safety
-    /// `memory` is NULL or `size` bytes from the hook without another user.
+    /// `memory` is NULL or `size` bytes from the hook that nothing else uses.
     unsafe fn give_memory(
         &mut self,
         ticket: Ticket,
@@ -335,8 +336,8 @@ impl ClientBlock {
         size: usize,
     ) -> Option<ReturnCode> {
         let bin = self.bin.clone();
-        // SAFETY: the caller guarantees the bytes, which are the engine's until they
-        // are handed out or in the bin.
+        // SAFETY: the caller guarantees the bytes, which belong to the engine until the
+        // program gets them or they are in the bin.
         let memory = NonNull::new(memory.cast()).map(|m| unsafe { HookBuf::new(m, size, bin) });
         self.guarded(None, |engine| engine.resume_alloc(ticket, memory))
     }
@@ -378,7 +379,7 @@ impl ClientBlock {
     }
 }
 
-/// What an unusable client's step is.
+/// The step of a client that is unusable after a panic.
 pub(super) const BROKEN: Poll<Step> = Poll::Ready(Step::Done(ReturnCode::UNKNOWN_STATE));
 
 /// No callbacks.
@@ -393,7 +394,7 @@ pub(super) const NO_ACTIONS: gearman_actions_t = gearman_actions_t {
     fail_fn: None,
 };
 
-/// Which callbacks are there.
+/// The set of callbacks that are not NULL.
 pub(super) fn callbacks_of(actions: &gearman_actions_t) -> Callbacks {
     let each = [
         (actions.workload_fn.is_some(), Callbacks::WORKLOAD),

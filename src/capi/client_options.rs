@@ -1,6 +1,6 @@
 //! `client.h`: a client's options, as bits.
 //!
-//! Must not: know how an option works; each is a field of the engine.
+//! Must not: implement an option; each is a field of the engine.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
@@ -28,12 +28,12 @@ fn has(options: Options, one: Options) -> bool {
 }
 
 impl ClientBlock {
-    /// The state of one option. `EXCEPTION` has one, though the mask never
-    /// shows it.
+    /// Whether one option is on. `EXCEPTION` has a state too, though the mask never shows
+    /// it.
     fn option(&self, one: Options) -> bool {
         let settings = &self.engine.link.settings;
         match one {
-            // The block's own shell is the one that the library allocated.
+            // The block's own shell is in memory of the library.
             Options::ALLOCATED => !self.own_shell._impl.is_null(),
             Options::NON_BLOCKING => settings.non_blocking,
             Options::STOP_WAIT_ON_SIGNAL => settings.stop_on_signal,
@@ -87,10 +87,10 @@ impl ClientBlock {
         }
     }
 
-    /// Asks the servers for an option. Returns whether it is on.
+    /// Requests an option from every server. Returns whether it is on.
     ///
     /// # Errors
-    /// [`Freed`] when a signal handler freed the client.
+    /// [`Freed`] if a signal handler freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -102,10 +102,10 @@ impl ClientBlock {
         unsafe { ClientBlock::broadcast(block, Broadcast::Option(option)) }.map(|o| o.is_ok())
     }
 
-    /// Asks every server.
+    /// Sends a request to every server and waits for the answers.
     ///
     /// # Errors
-    /// [`Freed`] when a signal handler freed the client.
+    /// [`Freed`] if a signal handler freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.

@@ -1,6 +1,6 @@
 //! `client.h`: a client's servers.
 //!
-//! Must not: send anything but what waiting for a connection needs.
+//! Must not: send anything, except while gearman_client_wait() connects.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
@@ -171,9 +171,9 @@ pub unsafe extern "C-unwind" fn gearman_client_compare(
     first: *const gearman_client_st,
     second: *const gearman_client_st,
 ) -> bool {
-    // One after the other, since they may be the same.
+    // One after the other, since both may be the same client.
     let server = |client| {
-        // SAFETY: the caller guarantees live clients, which are only looked at.
+        // SAFETY: the caller guarantees live clients, which are only read.
         let block = unsafe { ClientBlock::peek(client) }?;
         block.engine.link.conns.last().map(|c| (c.host.clone(), c.port))
     };

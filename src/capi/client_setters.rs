@@ -1,4 +1,4 @@
-//! `client.h`: the callbacks that a client gives to its tasks.
+//! `client.h`: the callbacks that a client's tasks get.
 //!
 //! Must not: call one.
 
@@ -27,7 +27,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_task_context_free_fn(
     }
 }
 
-/// Changes the callbacks that tasks will get.
+/// Changes the callbacks for tasks that are added later.
 unsafe fn set_callback(
     client: *mut gearman_client_st,
     set: impl FnOnce(&mut gearman_actions_t) + Copy,

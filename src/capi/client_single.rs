@@ -1,10 +1,10 @@
 //! `client.h`: calls that wait for one job.
 //!
 //! Each adds a task that C never sees, runs until it is finished, and removes it.
-//! Tasks that were queued before may be started meanwhile, and their callbacks
-//! delivered; what is unfinished stays for the next run.
+//! Tasks that were queued before may be sent meanwhile, and their callbacks called; the
+//! unfinished ones stay for the next run.
 //!
-//! Must not: return to C with its task still there.
+//! Must not: return to C with its task in the client.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, ClientEngine, UpcallPurpose};
@@ -22,8 +22,7 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::task::Poll;
 
-/// The body that a workload pointer and a size stand for, or that they make no
-/// sense together.
+/// The body that a workload pointer and a size describe; invalid if only one is given.
 ///
 /// # Safety
 /// As for [`Borrowed::new`].
@@ -54,12 +53,12 @@ pub(super) fn submit<'a>(
     }
 }
 
-/// Adds a task, runs until it is finished, takes what is wanted of it, and
-/// removes it. The code is the run's if that failed before the task ended, and
-/// the task's otherwise.
+/// Adds a task, runs until it is finished, extracts from it what `take` returns, and
+/// removes it. The code is the run's if that failed before the task ended, and the task's
+/// otherwise.
 ///
 /// # Errors
-/// [`Freed`] when user code freed the client, and the task with it.
+/// [`Freed`] if user code freed the client, and the task with it.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -68,8 +67,8 @@ pub(super) unsafe fn run_single<R>(
     add: impl FnOnce(&mut ClientEngine) -> Result<Id, ReturnCode>,
     take: impl FnOnce(&mut Task) -> R,
 ) -> Result<(ReturnCode, Option<R>), Freed<ReturnCode>> {
-    // SAFETY: the caller guarantees the block, also after an upcall that did not
-    // say `Freed`.
+    // SAFETY: the caller guarantees the block, which is live after every upcall that did
+    // not return `Freed`.
     unsafe {
         match begin_single(block, add) {
             Ok((id, run, step)) => finish_single(block, id, run, step, take),
@@ -81,7 +80,7 @@ pub(super) unsafe fn run_single<R>(
 /// Adds a single task and makes the first step of its run.
 ///
 /// # Errors
-/// Why it could not be added.
+/// The code of `add`.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -99,8 +98,8 @@ unsafe fn begin_single(
     })
 }
 
-/// Goes on with a single task's run until it is finished, takes what is wanted
-/// of it, and removes it.
+/// Continues a single task's run until it is finished, extracts from it what `take`
+/// returns, and removes it.
 ///
 /// # Errors
 /// As for [`run_single`].
@@ -114,15 +113,16 @@ pub(super) unsafe fn finish_single<R>(
     step: Poll<Step>,
     take: impl FnOnce(&mut Task) -> R,
 ) -> Result<(ReturnCode, Option<R>), Freed<ReturnCode>> {
-    // SAFETY: the caller guarantees the block, also after an upcall that did not
-    // say `Freed`.
+    // SAFETY: the caller guarantees the block, which is live after every upcall that did
+    // not return `Freed`.
     unsafe {
         let code = ClientBlock::run_steps(block, run, step, Some(id))?;
         Ok(end_single(block, id, code, take))
     }
 }
 
-/// Takes what is wanted of a single task whose run ended with `code`, and removes it.
+/// Extracts what `take` returns from a single task, of a run that ended with `code`, and
+/// removes the task.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -145,7 +145,7 @@ unsafe fn end_single<R>(
     })
 }
 
-/// What a job has sent.
+/// The outcome of a finished foreground job.
 struct Collected {
     result: Option<Owned>,
     out_of_memory: bool,
@@ -217,11 +217,11 @@ unsafe fn run_job(
     }
 }
 
-/// Asks the hook, if there is one, for memory for the result of a finished job, and
-/// for a NUL. The task keeps the result meanwhile.
+/// Allocates memory for the result of a finished job and a NUL by the hook, if one is set.
+/// The task keeps the result meanwhile.
 ///
 /// # Errors
-/// [`Freed`] when the hook freed the client.
+/// [`Freed`] if the hook freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -242,11 +242,11 @@ unsafe fn make_room(
     }
 }
 
-/// The memory of a finished job's result, which becomes the caller's, and its size.
-/// None when there was no memory for it.
+/// The memory of a finished job's result, which then belongs to the caller, and its size.
+/// None if no memory was available for it.
 ///
 /// # Safety
-/// `room`, if the hook was asked for it, is NULL or has room for the result and a NUL.
+/// `room`, if the hook was called, is NULL or has room for the result and a NUL.
 unsafe fn hand_out(
     Collected { result, out_of_memory }: Collected,
     room: Option<*mut c_void>,

@@ -1,4 +1,4 @@
-//! `client.h`: tasks that run concurrently, and the callbacks they get.
+//! `client.h`: adding tasks, which run concurrently.
 //!
 //! Must not: send anything before the next run.
 
@@ -19,10 +19,10 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-/// Makes a task block, lets `add` add its task, and gives C its shell.
+/// Makes a task block, adds its task by `add`, and moves it into the program's shell.
 ///
 /// # Safety
-/// `client` is NULL or a live client, `shell` NULL or writable memory that is no
+/// `client` is NULL or a live client, `shell` NULL or writable memory that is not a
 /// live task, `ret_ptr` NULL or writable. Cancellation is disabled: making a unique id is
 /// a cancellation point.
 pub(super) unsafe fn add(
@@ -42,7 +42,7 @@ pub(super) unsafe fn add(
         };
         let actions = actions.unwrap_or_else(|| (*block).actions.clone());
         let callbacks = callbacks_of(&actions);
-        // A shell that C brought is only written to once the task is there.
+        // A shell of the program is written to only after the task was added.
         let task = TaskBlock::create(block, context, actions);
         let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
             add(engine, callbacks, TaskBlock::token(task))
@@ -70,8 +70,8 @@ pub(super) unsafe fn add(
     }
 }
 
-/// Copies a new task's workload into memory of the client's hooks, if it has any, and
-/// lets the task send it from there. Without memory the task is freed.
+/// Copies a new task's workload into memory of the client's hooks, if they are set; the
+/// task sends it from there. If the hook returns no memory, the task is freed.
 ///
 /// # Errors
 /// `MEMORY_ALLOCATION_FAILURE`, also when the hook freed the client.
@@ -83,16 +83,16 @@ unsafe fn keep_workload(
     (workload, size): (*const c_void, usize),
 ) -> Result<(), gearman_return_t> {
     const FAILED: gearman_return_t = gearman_return_t::MEMORY_ALLOCATION_FAILURE;
-    // SAFETY: the caller guarantees both; the task is only touched again when neither
-    // it nor its client was freed by the hook.
+    // SAFETY: the caller guarantees both; the task is touched again only if the hook freed
+    // neither it nor its client.
     unsafe {
         let (client, id) = ((*task).client, (*task).id);
         let hooks = (*client).hooks;
         if !hooks.any() || size == 0 || workload.is_null() {
             return Ok(());
         }
-        // Until there is a copy the bytes are the caller's: a jump out of the hook
-        // takes the task with it.
+        // Until the copy is made the task has the caller's bytes: if the hook is left by a
+        // jump, the task is removed.
         let memory =
             hooks.allocate(client, UpcallPurpose::waiting_for(id), size).map_err(|_| FAILED)?;
         let alive = (*client).engine.task(id).is_some();
@@ -113,7 +113,7 @@ unsafe fn keep_workload(
     Ok(())
 }
 
-/// What all six functions that add a job do.
+/// Adds a job, for the six functions that do.
 ///
 /// # Safety
 /// As for gearman_client_add_task().
@@ -125,8 +125,7 @@ unsafe fn add_job(
     (workload, size): (*const c_void, usize),
     ret_ptr: *mut gearman_return_t,
 ) -> *mut gearman_task_st {
-    // SAFETY: the caller guarantees a live client, strings, and a workload that
-    // is readable now.
+    // SAFETY: the caller guarantees a live client, the strings, and a readable workload.
     cancellation::disabled(|| unsafe {
         let (function, unique) = (function.bytes(), unique.bytes());
         let streamable = ClientBlock::peek(client).is_some_and(|b| b.actions.workload_fn.is_some());

@@ -1,6 +1,6 @@
 //! `execute.h`: running one task with attributes, and map/reduce.
 //!
-//! Must not: use the client's callbacks; the library collects the result.
+//! Must not: call the client's callbacks; the library collects the result.
 
 use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, NO_ACTIONS};
@@ -18,7 +18,7 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-/// What the attributes of a task ask for; the defaults without any.
+/// The attributes of a task.
 struct Attributes {
     kind: gearman_task_attr_kind_t,
     priority: gearman_job_priority_t,
@@ -66,11 +66,11 @@ unsafe fn body_of<'a>(arguments: Option<&gearman_argument_t>) -> Body<'a> {
     }
 }
 
-/// Codes of a task that has no end yet, or whose job has failed.
+/// The codes of a task that has not ended or was failed by its job.
 const JOB_CODES: [ReturnCode; 3] =
     [ReturnCode::UNKNOWN_STATE, ReturnCode::WORK_FAIL, ReturnCode::WORK_EXCEPTION];
 
-/// Adds a task whose result the library collects, and runs until it is finished.
+/// Adds a task, collecting its result, and runs until it is finished.
 ///
 /// # Safety
 /// `client` is live; what `new` points at is readable until this returns.
@@ -98,7 +98,7 @@ unsafe fn run(
         let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
         match ClientBlock::run_steps(block, run, step, None) {
             Ok(code) => {
-                // The task tells how it ended; an error before that is the client's.
+                // The task has the code that it ended with; an error before that is the client's.
                 let failed = code.failed() && code != ReturnCode::IO_WAIT;
                 if failed {
                     (*block).engine.link.error.set_code(code);
@@ -263,7 +263,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     })
 }
 
-/// Says in the client's error why an argument is invalid.
+/// Sets the client's error for an invalid argument.
 ///
 /// # Safety
 /// `block` is live and not borrowed.

@@ -1,6 +1,6 @@
-//! `extension.h`: what this library has beyond the original: the hooks that an
-//! event loop needs to drive a client without threads, server options that
-//! nothing waits for, and what the library cannot know of the program's stacks.
+//! `extension.h`: additions to the original's API for clients: the functions by which an
+//! event loop drives a client without threads, server options without waiting, and the
+//! declaration that callbacks return.
 //!
 //! Must not: wait.
 
@@ -19,8 +19,8 @@ use libc::{c_char, c_int};
 /// gearman_client_run_tasks(). Do not read from it or close it. Ask for it before every
 /// wait: it may change after a fork.
 ///
-/// Returns the descriptor, which belongs to the client; -1 if there is none or `client`
-/// is NULL.
+/// Returns the descriptor, which belongs to the client; -1 if it cannot be made or
+/// `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -36,7 +36,8 @@ pub unsafe extern "C-unwind" fn gearman_client_poll_fd(client: *mut gearman_clie
 /// Call it before every wait for the descriptor of gearman_client_poll_fd(): packets
 /// that were received already do not make the descriptor readable.
 ///
-/// Returns true if there is such a packet; false if there is none or `client` is NULL.
+/// Returns true if the client has such a packet; false if it has not or `client` is
+/// NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -55,7 +56,7 @@ pub unsafe extern "C-unwind" fn gearman_client_has_buffered_work(
 /// gearman_client_poll_fd() has not become readable. The value fits the timeout of
 /// poll().
 ///
-/// Returns the time in milliseconds, rounded up; -1 if there is no deadline or `client`
+/// Returns the time in milliseconds, rounded up; -1 without a deadline and if `client`
 /// is NULL.
 ///
 /// # Safety
@@ -68,7 +69,7 @@ pub unsafe extern "C-unwind" fn gearman_client_next_timeout(
     let next = unsafe {
         ClientBlock::enter(client).and_then(|b| (*b).guarded(None, |engine| engine.next_timeout()))
     };
-    // Rounded up: called early, it would only have to be called again.
+    // Rounded up: an early call would only have to be repeated.
     next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
 }
 

@@ -1,5 +1,5 @@
-//! `extension.h`: the hooks that an event loop needs to drive a worker without
-//! threads, and what the library cannot know of the program's stacks.
+//! `extension.h`: additions to the original's API for workers: the functions by which an
+//! event loop drives a worker without threads, and the declaration that functions return.
 //!
 //! Must not: wait.
 
@@ -15,8 +15,8 @@ use libc::c_int;
 /// gearman_worker_work(). Do not read from it or close it. Ask for it before every
 /// wait: it may change after a fork.
 ///
-/// Returns the descriptor, which belongs to the worker; -1 if there is none or `worker`
-/// is NULL.
+/// Returns the descriptor, which belongs to the worker; -1 if it cannot be made or
+/// `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -32,7 +32,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_poll_fd(worker: *mut gearman_work
 /// Call it before every wait for the descriptor of gearman_worker_poll_fd(): packets
 /// that were received already do not make the descriptor readable.
 ///
-/// Returns true if there is such a packet; false if there is none or `worker` is NULL.
+/// Returns true if the worker has such a packet; false if it has not or `worker` is
+/// NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -51,7 +52,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_has_buffered_work(
 /// gearman_worker_poll_fd() has not become readable. The value fits the timeout of
 /// poll().
 ///
-/// Returns the time in milliseconds, rounded up; -1 if there is no deadline or `worker`
+/// Returns the time in milliseconds, rounded up; -1 without a deadline and if `worker`
 /// is NULL.
 ///
 /// # Safety
@@ -64,7 +65,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_next_timeout(
     let next = unsafe {
         WorkerBlock::enter(worker).and_then(|b| (*b).guarded(None, |engine| engine.next_timeout()))
     };
-    // Rounded up: called early, it would only have to be called again.
+    // Rounded up: an early call would only have to be repeated.
     next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
 }
 

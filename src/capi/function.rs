@@ -1,14 +1,14 @@
-//! `function.h`: what `gearman_worker_define_function` can register.
+//! `function.h`: descriptions of functions for gearman_worker_define_function().
 //!
-//! NULL pointers are kept: `gearman_worker_define_function` refuses them.
+//! NULL pointers are kept: gearman_worker_define_function() refuses them.
 
 use super::types::*;
 
 const EMPTY: gearman_function_partition_v1_t =
     gearman_function_partition_v1_t { func: None, aggregator: None };
 
-/// Sets every byte of the union before the member that `kind` names, so that no
-/// byte that C can see is uninitialised.
+/// Makes a description. Every byte of the union is set before the member that `kind`
+/// names, so that no byte that C can see is uninitialised.
 fn function(
     kind: gearman_function_kind_t,
     fill: impl FnOnce(&mut gearman_function_callback),

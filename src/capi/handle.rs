@@ -1,5 +1,5 @@
-//! What the blocks of a client and of a worker have in common: keeping panics in,
-//! draining the log, and giving memory back to the program's hooks.
+//! The common part of the blocks of a client and of a worker: catching panics, handing
+//! out log lines, and freeing memory through the program's hooks.
 //!
 //! Must not: borrow a block while user code runs.
 
@@ -16,11 +16,11 @@ use crate::net::MioNet;
 use gearman_engine::at;
 use libc::c_void;
 
-/// A block with an engine behind it.
+/// A block that has an engine.
 pub(super) trait HandleBlock: Block {
     /// The state machine.
     type Engine;
-    /// An upcall that no step waits for.
+    /// The purpose of an upcall that no step of the engine waits for.
     const UNTICKETED: Self::Purpose;
 
     fn engine(&mut self) -> &mut Self::Engine;
@@ -41,20 +41,20 @@ pub(super) trait HandleBlock: Block {
     /// The log function and its context.
     fn log(&self) -> (gearman_log_fn, *mut c_void);
 
-    /// The allocator hooks.
+    /// The program's allocator hooks.
     fn hooks(&self) -> Hooks;
 
-    /// Whether there ever were any.
+    /// Whether hooks were ever set.
     fn uses_hooks(&self) -> bool;
 
-    /// Memory that is to be given back to them.
+    /// Memory that waits for the free hook.
     fn bin(&self) -> &Bin;
 
-    /// Settles calls that were left without returning: tasks go on, jobs go back to
-    /// their server with the next call.
+    /// Settles calls that were left without returning: their tasks continue, their jobs
+    /// are given back to the server with the next call.
     fn settle_calls(&mut self);
 
-    /// Settles what user code left unfinished by not returning, if there is any.
+    /// Settles calls that were left without returning, if the handle has noted any call.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -67,12 +67,12 @@ pub(super) trait HandleBlock: Block {
         }
     }
 
-    /// Whether a panic of ours was caught: the engine is not used again.
+    /// Whether a panic of the library was caught: the engine is then not used again.
     fn broken(&mut self) -> &mut bool;
 }
 
-/// Runs our own code on the engine, with a panic kept inside: the handle is
-/// unusable then, and `fallback` is the result.
+/// Runs code of the library on the engine. If it panics, the handle becomes unusable and
+/// the result is `fallback`.
 pub(super) fn guarded<H: HandleBlock, R>(
     handle: &mut H,
     fallback: R,
@@ -105,11 +105,11 @@ fn break_down<H: HandleBlock>(handle: &mut H, text: &str) {
     handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), text);
 }
 
-/// Hands the log function the lines that are waiting and the free hook the memory
-/// that is not needed any more, each the oldest first.
+/// Passes the waiting log lines to the log function and the memory in the bin to the free
+/// hook, the oldest first.
 ///
 /// # Errors
-/// [`Freed`] when one of them freed the handle.
+/// [`Freed`] if one of them freed the handle.
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
@@ -119,8 +119,8 @@ pub(super) unsafe fn flush_log<H: HandleBlock>(block: *mut H) -> Result<(), Free
     unsafe { flush_log_for(block, H::UNTICKETED) }
 }
 
-/// Like [`flush_log`], in the middle of a call that has something of its own, which
-/// `purpose` names: it goes when the call is left by a jump.
+/// Like [`flush_log`], in the middle of a call that owns something, which `purpose` names:
+/// it is freed if the call is left by a jump.
 ///
 /// # Errors
 /// # Safety
@@ -139,7 +139,7 @@ pub(super) unsafe fn flush_log_for<H: HandleBlock>(
     }
 }
 
-/// Gives the memory in the bin back to its hook.
+/// Passes the memory in the bin to the free hook.
 ///
 /// # Errors
 /// # Safety
@@ -155,12 +155,12 @@ pub(super) unsafe fn empty_bin<H: HandleBlock>(
         // a call of the hook that succeeded it is still there.
         let (memory, hooks) = unsafe { ((*block).bin().take(), (*block).hooks()) };
         let Some(memory) = memory else { return Ok(()) };
-        // SAFETY: as above; what is taken out of the bin is not used again.
+        // SAFETY: as above; memory that was taken out of the bin is not used again.
         unsafe { hooks.release(block, purpose, memory.as_ptr().cast()) }?;
     }
 }
 
-/// Hands the log function its lines.
+/// Passes the waiting lines to the log function.
 ///
 /// # Errors
 /// # Safety

@@ -1,8 +1,7 @@
-//! `job.h`: what a job is, and telling the server about it.
+//! `job.h`: reading a job, and reporting about it to the server.
 //!
-//! Strings and workload are borrowed from the job and valid until it is freed.
-//! Every send has reached the kernel when it returns, in either mode and
-//! whatever the worker's time limit.
+//! Strings and workload belong to the job and are valid until it is freed. The kernel has
+//! taken a report when its function returns, in either mode and whatever the timeout.
 //!
 //! Must not: run a function.
 
@@ -64,7 +63,7 @@ pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker
     })
 }
 
-/// Sends a report about a job, after looking at its bytes.
+/// Checks the bytes of a report about a job and sends it.
 ///
 /// # Safety
 /// `job` is NULL or a live job; `bytes` is NULL or readable for its size.
@@ -111,10 +110,10 @@ unsafe fn send(
     }
 }
 
-/// Sends a report, and waits until its server has taken it.
+/// Sends a report, and waits until the kernel has taken it.
 ///
 /// # Errors
-/// [`Freed`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
 /// `worker` is live and not borrowed.
@@ -133,10 +132,10 @@ unsafe fn send_bytes(
     }
 }
 
-/// Sends a report of a worker with hooks, from a copy in their memory.
+/// Sends a report for a worker with hooks, from a copy in their memory.
 ///
 /// # Errors
-/// [`Freed`] when a hook freed the worker.
+/// [`Freed`] if a hook freed the worker.
 ///
 /// # Safety
 /// `worker` is live and not borrowed; `bytes` are readable.
@@ -302,7 +301,7 @@ pub unsafe extern "C-unwind" fn gearman_job_send_fail(
     unsafe { cancellation::point(|| send(job, Report::Fail, ptr::null(), 0)) }
 }
 
-/// One of a job's texts, each of which a NUL follows.
+/// One of a job's NUL-terminated texts.
 unsafe fn text(job: *const gearman_job_st, which: impl FnOnce(&Job) -> &[u8]) -> *const c_char {
     // SAFETY: the callers guarantee a live job.
     unsafe { JobBlock::job(job) }.map_or(ptr::null(), |job| which(job).as_ptr().cast())
@@ -348,7 +347,7 @@ pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -
     unsafe { text(job, Job::unique) }
 }
 
-/// The job's workload, in memory of a hook or of the engine's job.
+/// The job's workload, in memory of the hook or of the engine's job.
 ///
 /// # Safety
 /// `job` is NULL or a live job, which is not freed or changed while the bytes are used.
@@ -400,7 +399,7 @@ pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_jo
 ///
 /// Returns the workload, which the caller frees, with `free` or as the allocator of
 /// gearman_worker_set_workload_malloc_fn() needs it. NULL if it is empty or was taken,
-/// if there is no memory, or if `job` is NULL.
+/// on a lack of memory, and if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job; `data_size` is NULL or writable.
@@ -430,8 +429,8 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
             put(data_size, size);
             return body.into_raw().cast();
         }
-        // The workload stays until there is memory for it: a hook that was jumped
-        // out of is asked again.
+        // The job keeps the workload until the hook has returned memory: if the hook is
+        // left by a jump, the program can call this function again.
         let memory = match hooks.allocate(worker, WorkerBlock::UNTICKETED, size + 1) {
             Ok(memory) if !memory.is_null() => memory,
             Ok(_) | Err(Freed(_)) => return ptr::null_mut(),

@@ -1,16 +1,16 @@
 //! `kill.h`: stopping a worker from another thread or from a signal handler.
 //!
-//! Everything here is async-signal-safe: poll(2), write(2) and nothing else, and
-//! `errno` is put back. Nobody closes a descriptor here (another thread may have
-//! got its number meanwhile): the byte in the pipe says which stop is asked for,
-//! and the worker leaves it there, so that a stop stays asked for.
+//! Every function is async-signal-safe: it calls poll(2) and write(2) only, and restores
+//! `errno`. No descriptor is closed, since another thread may have reused its number. The
+//! byte in the pipe says which stop is requested; the worker does not read it away, so the
+//! request stays.
 
 use super::types::{gearman_id_t, gearman_return_t, gearman_signal_t};
 use crate::engine::worker::{STOP_GRACEFUL, STOP_NOW};
 use crate::net;
 use libc::{c_int, c_short};
 
-/// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
+/// The time in milliseconds that CHECK and KILLWAIT wait for a request to be pending.
 const CHECK_TIMEOUT_MS: c_int = 1500;
 
 /// Asks a worker to stop. It may be called from a signal handler and from any thread.
@@ -68,9 +68,9 @@ pub extern "C-unwind" fn gearman_id_initialize() -> gearman_id_t {
     gearman_id_t { read_fd: -1, write_fd: -1 }
 }
 
-/// Writes the byte, unless the descriptor is no open pipe with a reader: a write
-/// would then raise SIGPIPE, or go to whatever has the number now. A full pipe
-/// holds requests enough.
+/// Writes the byte, unless the descriptor is not an open pipe with a reader: the write
+/// would raise SIGPIPE, or go to another file with this number. If the pipe is full,
+/// requests are pending already.
 fn ask(handle: gearman_id_t, stop: u8) -> Option<()> {
     let events = wait_for(handle.write_fd, libc::POLLOUT, 0)?;
     if events & (libc::POLLERR | libc::POLLNVAL) != 0 {
@@ -93,17 +93,17 @@ fn ask(handle: gearman_id_t, stop: u8) -> Option<()> {
     }
 }
 
-/// Gives a request time to appear; how it ends makes no difference.
+/// Waits until a request is pending or the timeout has passed; either is a success.
 fn check(handle: gearman_id_t) -> Option<()> {
     wait_for(handle.read_fd, libc::POLLIN, CHECK_TIMEOUT_MS).map(|_| ())
 }
 
-/// Waits for events on one descriptor and returns those that came; none after
-/// the timeout. A signal starts the wait again; `None` is a failed call.
+/// Waits for events on one descriptor and returns those that occurred; 0 after the
+/// timeout. A signal starts the wait anew; `None` is a failed call.
 fn wait_for(fd: c_int, events: c_short, timeout: c_int) -> Option<c_short> {
     loop {
-        if let Some(came) = net::wait_for(fd, events, timeout) {
-            return Some(came);
+        if let Some(occurred) = net::wait_for(fd, events, timeout) {
+            return Some(occurred);
         }
         // SAFETY: the calling thread's own errno.
         if unsafe { *libc::__errno_location() } != libc::EINTR {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_that_nobody_listens_to_is_refused() {
+    fn a_handle_without_a_reader_is_refused() {
         let stop = gearman_signal_t::SIGNAL_KILL;
         assert_eq!(gearman_kill(gearman_id_initialize(), stop), NOT_CONNECTED);
         assert_eq!(gearman_kill(gearman_id_t { read_fd: 0, write_fd: 0 }, stop), NOT_CONNECTED);

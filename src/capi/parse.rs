@@ -1,7 +1,7 @@
-//! `parse.h`: walking a list of servers.
+//! `parse.h`: iterating over a list of servers.
 //!
-//! Must not: hold anything with a destructor across the callback, which may
-//! leave with longjmp.
+//! Must not: keep a value with a destructor alive across the callback, which may leave
+//! with longjmp.
 
 use super::types::{gearman_parse_server_fn, gearman_return_t};
 use crate::protocol::servers::{MAX_HOST, parse_server_list};
@@ -54,7 +54,7 @@ pub unsafe extern "C-unwind" fn gearman_parse_servers(
     gearman_return_t::SUCCESS
 }
 
-/// Fails to compile for a type that would leak when a callback does not return.
+/// Fails to compile for a type that would leak if a callback did not return.
 const fn no_destructor<T>(_: &T) {
     const { assert!(!std::mem::needs_drop::<T>()) }
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_ends_the_walk() {
+    fn a_code_ends_the_iteration() {
         let mut calls = Calls::new();
         let context = (&raw mut calls).cast();
         // SAFETY: literal lists, and a callback that takes this context.

@@ -1,11 +1,11 @@
 //! `result.h`: the value that a task ended with, or that an aggregator makes.
 //!
-//! Owns the value: what the getters return is borrowed from the object and stays
-//! until the next store or the object's end, whatever allocator hooks are set.
-//! The original also has a BOOLEAN type, but no function that makes one.
+//! The result owns its value: what the getters return is valid until the next value is
+//! stored or the result is freed, whatever allocator hooks are set. The original also has a
+//! BOOLEAN type, but no function that makes one.
 //!
-//! Must not: abort when memory is short. A store that finds none keeps the old
-//! value and says so.
+//! Must not: abort on a lack of memory. A store then keeps the old value and returns an
+//! error.
 
 use super::types::{gearman_return_t, gearman_string_t};
 use crate::buf::{OutOfMemory, Owned};
@@ -23,12 +23,12 @@ enum Value {
     #[default]
     Null,
     Integer(i64),
-    /// Always terminated, for those who print the value.
+    /// Always NUL-terminated, for programs that print the value.
     Binary(Owned),
 }
 
 impl gearman_result_st {
-    /// A result that holds nothing yet.
+    /// A result without a value.
     pub const fn new() -> gearman_result_st {
         gearman_result_st { value: Value::Null }
     }
@@ -51,8 +51,7 @@ impl gearman_result_st {
         }
     }
 
-    /// Takes the bytes, leaving the result empty: for sending them without a copy.
-    /// A number or nothing has none.
+    /// Takes the bytes, leaving the result without a value. An integer has none.
     pub fn take(&mut self) -> Option<Owned> {
         match std::mem::take(&mut self.value) {
             Value::Binary(bytes) => Some(bytes),
@@ -82,8 +81,8 @@ impl gearman_result_st {
 /// If the result is bytes, the decimal number that they start with is read, after
 /// blanks.
 ///
-/// Returns the number, or the smallest or largest 64-bit integer if it is beyond; 0 if
-/// there is no number or `result` is NULL.
+/// Returns the number, or the smallest or largest 64-bit integer if it is out of range;
+/// 0 without a number and if `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -242,14 +241,14 @@ unsafe fn store(
     }
     let bytes = match size {
         0 => &[][..],
-        // No memory is that large.
+        // No allocation can be that large.
         _ if size > isize::MAX as usize => return gearman_return_t::MEMORY_ALLOCATION_FAILURE,
         // SAFETY: not NULL, and the caller promises that many bytes. They may be
         // inside `*result`, which nothing borrows until they are copied.
         _ => unsafe { std::slice::from_raw_parts(value.cast::<u8>(), size) },
     };
     let stored = Owned::copy_of(bytes).and_then(|copy| {
-        // SAFETY: not NULL, so live and ours to change.
+        // SAFETY: not NULL, so a live result that the caller lets this function change.
         unsafe { (*result).give(copy) }
     });
     match stored {

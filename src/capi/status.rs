@@ -1,6 +1,6 @@
-//! `status.h`: reading the struct that `gearman_client_unique_status` returns.
+//! `status.h`: reading the answer of gearman_client_unique_status().
 //!
-//! The struct comes by value, so these functions need no handle and cannot fail.
+//! The struct is passed by value, so these functions need no handle and cannot fail.
 
 use super::types::{gearman_return_t, gearman_status_t};
 

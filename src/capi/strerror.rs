@@ -4,7 +4,7 @@ use super::types::gearman_return_t;
 use libc::c_char;
 use std::ffi::CStr;
 
-/// The name of a return code; `GEARMAN_MAX_RETURN` for a number that is none.
+/// The name of a return code; `GEARMAN_MAX_RETURN` for a number that is not a code.
 /// The aliases FAIL, FATAL and ERROR share their number with an earlier name.
 pub fn name(rc: gearman_return_t) -> &'static CStr {
     let known = rc.0.min(gearman_return_t::MAX_RETURN.0);
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_stands_at_its_own_number() {
+    fn the_index_of_every_code_is_its_number() {
         for (index, (_, value)) in gearman_return_t::TABLE.iter().enumerate().take(54) {
             assert_eq!(index, *value as usize);
         }

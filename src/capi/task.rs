@@ -1,7 +1,6 @@
-//! `task.h`: freeing a task, and what it knows about itself.
+//! `task.h`: freeing a task, and reading its state.
 //!
-//! Strings are borrowed from the task and valid until it is freed; its data only
-//! inside a callback.
+//! Strings belong to the task and are valid until it is freed.
 //!
 //! Must not: do I/O.
 
@@ -39,7 +38,7 @@ pub unsafe extern "C-unwind" fn gearman_task_free(task: *mut gearman_task_st) {
     })
 }
 
-/// Gets the pointer that was stored with a task.
+/// Gets the pointer of the program that is stored with a task.
 ///
 /// Returns the pointer; NULL if none was stored or `task` is NULL.
 ///
@@ -230,7 +229,7 @@ pub unsafe extern "C-unwind" fn gearman_task_has_exception(task: *const gearman_
 
 /// Gets the exception that a task's job raised.
 ///
-/// Returns the bytes, which belong to the task; NULL and 0 if there was no exception or
+/// Returns the bytes, which belong to the task; NULL and 0 without an exception and if
 /// `task` is NULL.
 ///
 /// # Safety
@@ -241,7 +240,7 @@ pub unsafe extern "C-unwind" fn gearman_task_exception(
 ) -> gearman_string_t {
     // SAFETY: the caller guarantees a live task.
     match unsafe { TaskBlock::task(task) }.and_then(|t| t.exception()) {
-        // The NUL that stands after it for C is not part of it.
+        // The NUL after it is for C and is not part of it.
         Some(text) => gearman_string_t { c_str: text.as_ptr().cast(), size: text.len() - 1 },
         None => gearman_string_t { c_str: ptr::null(), size: 0 },
     }

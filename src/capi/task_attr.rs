@@ -1,7 +1,7 @@
-//! `task_attr.h`: how `gearman_execute` is to run a task. (`gearman_next`, of the
-//! same header, stands with the tasks.)
+//! `task_attr.h`: the attributes of a task for gearman_execute(). (`gearman_next`, of the
+//! same header, is in `task_attr_next.rs`.)
 //!
-//! Values are kept as they come: whoever uses them checks them.
+//! Values are not checked here; gearman_execute() checks them.
 
 use super::types::{gearman_job_priority_t, gearman_task_attr_kind_t, gearman_task_attr_t};
 use libc::time_t;

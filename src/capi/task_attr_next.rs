@@ -1,4 +1,4 @@
-//! `task_attr.h`: walking the tasks of a client.
+//! `task_attr.h`: iterating over the tasks of a client.
 
 use super::task_block::TaskBlock;
 use super::types::*;
@@ -8,7 +8,7 @@ use std::ptr;
 ///
 /// An aggregator function gets the first task, and the others by this function.
 ///
-/// Returns the next task; NULL if there is none or `task` is NULL.
+/// Returns the next task; NULL after the last one and if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.

@@ -1,6 +1,6 @@
-//! `task.h`: workloads and results of tasks.
+//! `task.h`: workloads, data and results of tasks.
 //!
-//! Must not: keep memory that was taken.
+//! Must not: keep a pointer to memory that the program has taken.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
@@ -32,8 +32,8 @@ pub unsafe extern "C-unwind" fn gearman_task_give_workload(
     workload: *const c_void,
     workload_size: usize,
 ) {
-    // SAFETY: the caller guarantees all of it; the block is not touched after
-    // the release of an earlier gift.
+    // SAFETY: the caller guarantees all of it; the block is not touched after the release
+    // of an earlier workload.
     cancellation::disabled(|| unsafe {
         let Some(block) = TaskBlock::peek(task) else { return };
         let (client, id) = (block.client, block.id);
@@ -138,8 +138,8 @@ pub unsafe extern "C-unwind" fn gearman_task_recv_data(
     })
 }
 
-/// Reports a count or a code, and drains the log. Nothing is touched when the client
-/// was freed meanwhile.
+/// Ends a call: stores its code, hands the log lines out and returns its count. If the
+/// client was freed meanwhile, nothing is touched.
 ///
 /// # Safety
 /// `client` is live, unless it was freed, and not borrowed; `ret_ptr` is NULL or writable.
@@ -164,7 +164,7 @@ unsafe fn finish(
 /// Gets the data that a callback was called for.
 ///
 /// Returns the data, which belongs to the task and is valid until the callback returns;
-/// gearman_task_data_size() gives its size. NULL if there is none or `task` is NULL.
+/// gearman_task_data_size() gives its size. NULL without data and if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -193,7 +193,7 @@ pub unsafe extern "C-unwind" fn gearman_task_data_size(task: *const gearman_task
 /// `data_size`, unless NULL, receives the size in bytes.
 ///
 /// Returns the data, which the caller frees, with `free` or as the allocator of
-/// gearman_client_set_workload_malloc_fn() needs it. NULL if there is none or `task` is
+/// gearman_client_set_workload_malloc_fn() needs it. NULL without data and if `task` is
 /// NULL; NULL, with its size in `data_size`, for data that gearman_task_recv_data() is
 /// to receive.
 ///
@@ -209,7 +209,7 @@ pub unsafe extern "C-unwind" fn gearman_task_take_data(
         put(data_size, 0);
         let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
         let Some(found) = (*block.client).engine.task_mut(block.id) else { return ptr::null_mut() };
-        // The size of data that is to be received shows here, too.
+        // This is also the size of data that was not received yet.
         put(data_size, std::mem::take(&mut found.data_size));
         found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast())
     })

@@ -1,4 +1,4 @@
-//! `util.h`: what the library is and how it names its log levels.
+//! `util.h`: the library's version, and the names of the log levels.
 
 use super::types::gearman_verbose_t;
 use libc::c_char;

@@ -1,6 +1,6 @@
 //! `worker.h`: creating and freeing a worker, and its settings.
 //!
-//! Must not: ask for jobs; `worker_run.rs` does.
+//! Must not: request jobs; `worker_run.rs` does.
 
 use super::cancellation;
 use super::text::{self, CStrArg};
@@ -153,7 +153,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_error(
 }
 
 impl WorkerBlock {
-    /// What C is shown of the last error.
+    /// The text of the last error for C.
     pub(super) fn error_text(&self) -> *const c_char {
         let error = &self.engine.link.error;
         if self.has_run && error.text().is_none() && !error.code().failed() {
@@ -361,7 +361,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_namespace(
 /// Gets the prefix that gearman_worker_set_namespace() set.
 ///
 /// Returns the prefix, NUL-terminated, which belongs to the worker and is valid until
-/// the prefix is set again; NULL if there is none or `worker` is NULL.
+/// the prefix is set again; NULL without a prefix and if `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

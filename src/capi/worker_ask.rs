@@ -1,5 +1,5 @@
-//! `worker.h`: asking servers: for a job that the program works off itself, whether
-//! anything has come, for an echo and for an option.
+//! `worker.h`: requests to servers that wait for the answer: a job for the program itself,
+//! an echo, an option; and the wait of non-blocking mode.
 //!
 //! Must not: call a function of the program.
 
@@ -20,7 +20,7 @@ use crate::engine::worker::Search;
 use libc::{c_char, c_void};
 use std::ptr;
 
-/// Asks every server for a job and returns it without calling its function.
+/// Asks the servers for a job and returns it without calling its function.
 ///
 /// It does not wait for a job to be submitted. `job` is memory for the job, or NULL for
 /// memory of the library. `ret_ptr`, unless NULL, receives the code. Report the result
@@ -87,8 +87,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
 ///
 /// It is for non-blocking mode: after `GEARMAN_IO_WAIT`, call it and then repeat the
 /// call. It waits for a connection that is being made, for an answer that is due, for a
-/// server to wake the worker, and for the time at which a slow server is given up and
-/// the next one is asked.
+/// packet that wakes the sleeping worker, and for the time after which a slow server is
+/// left for the next one.
 ///
 /// Returns `GEARMAN_SUCCESS` once for each such event, or another code.
 ///
@@ -123,10 +123,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_wait(
     })
 }
 
-/// Asks every server.
+/// Sends a request to every server and waits for the answers.
 ///
 /// # Errors
-/// [`Freed`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.

@@ -1,6 +1,6 @@
 //! `worker.h`: the functions that a worker offers.
 //!
-//! Nothing is sent here: servers are told with the next call that asks for jobs.
+//! Nothing is sent here: servers are told by the next call that requests jobs.
 //!
 //! Must not: call a function.
 
@@ -238,7 +238,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
     })
 }
 
-/// Says in the worker's error why an argument is invalid.
+/// Sets the worker's error for an invalid argument.
 ///
 /// # Safety
 /// `block` is live and not borrowed.

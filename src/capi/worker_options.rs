@@ -1,7 +1,6 @@
-//! `worker.h`: a worker's options, as bits, and its time limit, which one of them
-//! depends on.
+//! `worker.h`: a worker's options, as bits, and its timeout, which one of them changes.
 //!
-//! Must not: know how an option works; each is a field of the engine.
+//! Must not: implement an option; each is a field of the engine.
 
 use super::enums::gearman_worker_options_t as Options;
 use super::types::*;
@@ -22,8 +21,7 @@ const SETTABLE_WORKER_OPTIONS: [Options; 7] = [
     Options::STOP_WAIT_ON_SIGNAL,
 ];
 
-/// The time limit when TIMEOUT_RETURN is taken away
-/// (`GEARMAN_WORKER_WAIT_TIMEOUT`).
+/// The timeout after TIMEOUT_RETURN was turned off (`GEARMAN_WORKER_WAIT_TIMEOUT`).
 const WAIT_TIMEOUT_MS: c_int = 10_000;
 
 fn has(options: Options, one: Options) -> bool {
@@ -56,7 +54,7 @@ impl WorkerBlock {
             // Never back to plain text.
             Options::SSL => settings.tls |= on,
             Options::IDENTIFIER => self.identified = on,
-            // The last of these calls chooses the packet, whatever the flags say.
+            // The last of these calls chooses the packet, whatever the two flags are.
             Options::GRAB_UNIQ => {
                 self.grabs_unique = on;
                 self.engine.grabs_with = if on { Command::GrabJobUniq } else { Command::GrabJob };
@@ -73,7 +71,7 @@ impl WorkerBlock {
         }
     }
 
-    /// Sets the time limit, and whether it ends a sleep.
+    /// Sets the timeout, and whether it ends a sleep.
     pub(super) fn set_time_limit(&mut self, timeout: c_int, ends_sleep: bool) {
         self.timeout = timeout;
         self.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
@@ -176,9 +174,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_timeout(worker: *mut gearman_work
 
 /// Sets the worker's timeout, and turns the option `GEARMAN_WORKER_TIMEOUT_RETURN` on.
 ///
-/// `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if
-/// there was no job for so long. A negative number is no limit; with 0 the worker does
-/// not wait at all. Sending results is not limited.
+/// `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if no
+/// job arrives within it. A negative number is no limit; with 0 the worker does not
+/// wait. Sending results is not limited.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

@@ -1,4 +1,4 @@
-//! `worker.h`: asking for jobs and running them.
+//! `worker.h`: waiting for jobs and running their functions.
 //!
 //! Must not: borrow the worker's block while a function of the program runs.
 
@@ -31,7 +31,7 @@ use std::task::Poll;
 /// another code.
 ///
 /// # Errors
-/// - `GEARMAN_TIMEOUT`: there was no job within the timeout.
+/// - `GEARMAN_TIMEOUT`: no job arrived within the timeout.
 /// - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
 /// - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
 ///   job.
@@ -63,7 +63,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_work(
     cancellation::point(|| unsafe { enter_and_work::<true>(worker) })
 }
 
-/// Works off a job, in a process of several threads or of one.
+/// Waits for a job and runs it, in a process of several threads or of one.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -81,10 +81,10 @@ unsafe fn enter_and_work<const SEVERAL: bool>(worker: *mut gearman_worker_st) ->
     }
 }
 
-/// Does what user code has to do with a job before its function is called.
+/// Makes the upcalls that precede the call of a job's function: log lines and hooks.
 ///
 /// # Errors
-/// [`Freed`] when that code freed the worker.
+/// [`Freed`] if that code freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
@@ -95,14 +95,14 @@ unsafe fn prepare(
     job: *mut JobBlock,
     ticket: Ticket,
 ) -> Result<(), Freed<ReturnCode>> {
-    // SAFETY: the caller guarantees both, and the first call says when they are gone.
+    // SAFETY: the caller guarantees both, and `Freed` ends the chain if they were freed.
     let done = unsafe {
         flush_log_for(block, Some(ticket)).and_then(|()| JobBlock::keep_workload(job, Some(ticket)))
     };
     done.map_err(|Freed(())| Freed(ReturnCode::SUCCESS))
 }
 
-/// What a function of the first kind gave back.
+/// What a `JobFunction::V1` returned.
 #[derive(Clone, Copy)]
 struct Returned {
     result: *mut c_void,
@@ -113,7 +113,7 @@ struct Returned {
 /// Waits for a job, calls its function and ends the job.
 ///
 /// # Errors
-/// [`Freed`] when the function freed the worker.
+/// [`Freed`] if the function freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -121,16 +121,16 @@ struct Returned {
 unsafe fn work<const SEVERAL: bool>(
     block: *mut WorkerBlock,
 ) -> Result<ReturnCode, Freed<ReturnCode>> {
-    // SAFETY: the caller guarantees a live block that is not borrowed; after each
-    // upcall that succeeded it is still there.
+    // SAFETY: the caller guarantees a live block that is not borrowed; it is live after
+    // each upcall that did not return `Freed`.
     unsafe {
         begin(block);
         let broken = Step::Done(ReturnCode::UNKNOWN_STATE);
         let step = if SEVERAL {
             work_cancellably(block)
         } else {
-            // There is no other thread that could cancel this one, and no user code runs
-            // that could make one, so it may sleep inside the engine.
+            // No other thread exists that could cancel this one, and no user code runs that
+            // could create one, so this thread may sleep inside the engine.
             Ok((*block).guarded(broken, WorkerEngine::work))
         };
         let (next, ticket) = match step {
@@ -151,10 +151,10 @@ unsafe fn work<const SEVERAL: bool>(
     }
 }
 
-/// Gets a job in a process of several threads.
+/// Waits for a job in a process of several threads.
 ///
 /// # Errors
-/// [`Freed`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -166,8 +166,8 @@ unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<Step, Freed<()>> {
     unsafe { block_on(block, None, broken, |engine| engine.poll_work(&mut search)) }
 }
 
-/// Frees what functions that were left without returning had, and notes that
-/// servers are going to be told about functions.
+/// Begins a call that requests jobs: frees the jobs of functions that were left without
+/// returning, and clears the flag for changed functions, of which servers are told now.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -246,15 +246,15 @@ unsafe fn run<const SEVERAL: bool>(
     }
 }
 
-/// Waits until the server has taken a job's result. What the function gave and what an
-/// aggregator made of it stay with the job, in case that the thread is cancelled meanwhile.
+/// Waits until the kernel has taken a job's result. The memory of the result stays with the
+/// job meanwhile, since the thread may be cancelled.
 ///
 /// # Errors
-/// [`Freed`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
-/// As for [`run`]; `memory` is what the function gave and what malloc gave for `result`, or
-/// NULL.
+/// As for [`run`]; `memory` is what the function returned, and the memory of `result` that
+/// is from `malloc`, or NULL.
 #[cold]
 #[inline(never)]
 unsafe fn end_later(
@@ -264,7 +264,7 @@ unsafe fn end_later(
     result: &[u8],
     memory: [*mut c_void; 2],
 ) -> Result<ReturnCode, Freed<ReturnCode>> {
-    // SAFETY: the caller guarantees the blocks, which only `Freed` says are gone.
+    // SAFETY: the caller guarantees the blocks, which are live unless `Freed` is returned.
     unsafe {
         ((*job).result, (*job).reduced) = memory.into();
         let sent = WorkerBlock::send_on(block, Some(ticket), Poll::Pending, result);
@@ -275,11 +275,11 @@ unsafe fn end_later(
     }
 }
 
-/// Ends a job that may have a reducer, or whose worker has hooks, which copy what is
-/// sent.
+/// Ends a job that may have a reducer, or a job of a worker with hooks, which copies what
+/// it sends.
 ///
 /// # Errors
-/// [`Freed`] when user code freed the worker.
+/// [`Freed`] if user code freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
@@ -293,8 +293,8 @@ unsafe fn end_specially(
     outcome: Outcome,
     returned: Returned,
 ) -> Result<ReturnCode, Freed<ReturnCode>> {
-    // SAFETY: the caller guarantees live blocks that are not borrowed; after user code
-    // that did not say `Freed` they are still there.
+    // SAFETY: the caller guarantees live blocks that are not borrowed; they are live after
+    // user code that did not return `Freed`.
     unsafe {
         let result = returned.result.cast_const().sized(returned.size);
         if !reduce::is_partitioned(job) {
@@ -304,8 +304,8 @@ unsafe fn end_specially(
         let (outcome, Some(reduced)) = reduced? else {
             return end_by_copy(block, job, ticket, outcome, returned.result, result);
         };
-        // What the library made itself needs no copy. As memory of C: nothing with a
-        // destructor may be alive during a wait.
+        // The library's own result needs no copy. It becomes plain memory, since no value
+        // with a destructor may be alive during a wait.
         let size = reduced.len();
         let memory: *mut c_void = reduced.into_raw().cast();
         let result = memory.cast_const().sized(size);
@@ -318,7 +318,7 @@ unsafe fn end_specially(
     }
 }
 
-/// Tells the engine how a job has ended.
+/// Tells the engine the outcome of a job.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -334,11 +334,11 @@ unsafe fn finish(
     unsafe { &mut *block }.guarded(broken, |engine| engine.poll_finish(ticket, outcome, result))
 }
 
-/// Ends a job with a copy of its result in memory of the worker's hooks, if it is sent.
+/// Ends a job. A result that is sent is copied into memory of the worker's hooks first.
 ///
 /// # Errors
 /// # Safety
-/// As for [`end_specially`]; `returned` is what the function gave, or NULL.
+/// As for [`end_specially`]; `returned` is what the function returned, or NULL.
 unsafe fn end_by_copy(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
@@ -363,7 +363,7 @@ unsafe fn end_by_copy(
     }
 }
 
-/// Gives a job back whose function is not there.
+/// Gives a job without a function back to its server.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
