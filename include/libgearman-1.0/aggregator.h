@@ -1,4 +1,4 @@
-/* What an aggregator function can ask. */
+/* Aggregator functions. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/aggregator.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -1,4 +1,4 @@
-/* Taking a background job back. */
+/* Cancelling a background job. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/cancel.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -1,4 +1,4 @@
-/* Clients: submitting jobs and asking for their state. */
+/* Clients, which submit jobs and ask for their state. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/client.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -1,5 +1,5 @@
-/* Names of connection states that the library has always published; programs
- * have no use for them. */
+/* Names of internal connection states, which the library has always published. Programs
+ * do not need them. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/connection.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -1,4 +1,4 @@
-/* Running one task in one call. */
+/* Running one task by one call. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/execute.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -1,4 +1,4 @@
-/* Jobs, as a worker sees them. */
+/* Jobs, as their worker sees them. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/job.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

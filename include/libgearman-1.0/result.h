@@ -1,4 +1,4 @@
-/* The value that a task ended with, or that an aggregator makes. */
+/* Results of tasks and of aggregator functions. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/result.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

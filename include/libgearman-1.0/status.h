@@ -1,4 +1,4 @@
-/* Reading what gearman_client_unique_status() returns. */
+/* Reading the answer of gearman_client_unique_status(). */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/status.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

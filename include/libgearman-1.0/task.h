@@ -1,4 +1,4 @@
-/* Tasks: one job each, as a client sees it. */
+/* Tasks, which are jobs as their client sees them. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/task.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

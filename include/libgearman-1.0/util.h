@@ -1,4 +1,4 @@
-/* What the library is. */
+/* The version of the library, and names of log levels. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/util.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -1,4 +1,4 @@
-/* Workers: offering functions and running jobs. */
+/* Workers, which offer functions and do jobs. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/worker.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

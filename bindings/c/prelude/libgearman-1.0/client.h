@@ -1,4 +1,4 @@
-/* Clients: submitting jobs and asking for their state. */
+/* Clients, which submit jobs and ask for their state. */
 #pragma once
 
 #include <libgearman-1.0/client_callbacks.h>

@@ -1,5 +1,5 @@
-/* Names of connection states that the library has always published; programs
- * have no use for them. */
+/* Names of internal connection states, which the library has always published. Programs
+ * do not need them. */
 #pragma once
 
 #include <netdb.h>

@@ -1,4 +1,4 @@
-/* What gearman_worker_define_function() can register. */
+/* Functions for gearman_worker_define_function(). */
 #pragma once
 
 #ifdef __cplusplus
@@ -9,11 +9,12 @@
 
 #include <libgearman-1.0/constants.h>
 
+/* The kinds of function that a worker can offer. */
 enum gearman_function_kind_t {
-  GEARMAN_WORKER_FUNCTION_NULL,
-  GEARMAN_WORKER_FUNCTION_V1,
-  GEARMAN_WORKER_FUNCTION_V2,
-  GEARMAN_WORKER_FUNCTION_PARTITION
+  GEARMAN_WORKER_FUNCTION_NULL, /* No function. */
+  GEARMAN_WORKER_FUNCTION_V1, /* Returns its result: gearman_function_create_v1(). */
+  GEARMAN_WORKER_FUNCTION_V2, /* Sends its results: gearman_function_create_v2(). */
+  GEARMAN_WORKER_FUNCTION_PARTITION /* gearman_function_create_partition(). */
 };
 
 struct gearman_function_v1_t {
@@ -29,9 +30,12 @@ struct gearman_function_partition_v1_t {
   gearman_aggregator_fn *aggregator;
 };
 
-/* Made by the functions below; kind tells which member of callback holds. */
+/* The description of a function for gearman_worker_define_function().
+ *
+ * gearman_function_create(), gearman_function_create_v1(), gearman_function_create_v2()
+ * and gearman_function_create_partition() make it. */
 struct gearman_function_t {
-  const enum gearman_function_kind_t kind;
+  const enum gearman_function_kind_t kind; /* The member of callback that is set. */
   union {
     char bytes[sizeof(struct gearman_function_partition_v1_t)];
     struct gearman_function_v1_t function_v1;

@@ -1,4 +1,4 @@
-/* Workers: offering functions and running jobs. */
+/* Workers, which offer functions and do jobs. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>
