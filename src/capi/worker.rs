@@ -140,7 +140,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_free(worker: *mut gearman_worker_
 ///
 /// Returns the text, which belongs to the worker and is valid until the next call on
 /// it; NULL if `worker` is NULL, or if it has had no error and was never asked for a
-/// job.
+/// job. A worker that was asked for a job and has had no error has the text
+/// "GEARMAN_UNKNOWN_STATE".
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
