@@ -15,8 +15,8 @@ extern "C" {
  * The name is misspelt in the original library, and kept because programs are linked
  * with it.
  *
- * Returns the `context` that gearman_worker_define_function() was called with; NULL
- * without a context and if `aggregator` is NULL.
+ * Returns the context pointer that gearman_worker_define_function() was called with;
+ * NULL without a context and if `aggregator` is NULL.
  *
  * Requires: `aggregator` is NULL or what an aggregator function was called with, during that
  * call.

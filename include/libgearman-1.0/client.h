@@ -11,7 +11,7 @@
 #include <libgearman-1.0/interface/task.h>
 #include <libgearman-1.0/job_handle.h>
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_client_t {
   GEARMAN_CLIENT_STATE_IDLE,
   GEARMAN_CLIENT_STATE_NEW,
@@ -354,15 +354,15 @@ bool gearman_client_set_server_option(gearman_client_st *client,
                                       const char *option_arg,
                                       size_t option_arg_size);
 
-/* Submits a background job of normal priority and waits until a server has queued it.
+/* Submits a background job and waits until a server has queued it.
  *
- * It waits in non-blocking mode too. The job runs later, and nothing tells the client
- * how it ended. The name of its function is `function_name`. `unique` identifies the
- * job: a server that has a job of the same function and unique id does not queue a
- * second one. If `unique` is NULL or empty, the library makes one; if it is "#", it is
- * replaced with a hash of the workload. `workload` has `workload_size` bytes; it is
- * only read. `job_handle`, unless NULL, receives the handle of the job, for
- * gearman_client_job_status().
+ * The priority of the job is normal. The function waits in non-blocking mode too. The
+ * job runs later, and nothing tells the client how it ended. The name of its function
+ * is `function_name`. `unique` identifies the job: a server that has a job of the same
+ * function and unique id does not queue a second one. If `unique` is NULL or empty,
+ * the library makes one; if it is "#", it is replaced with a hash of the workload.
+ * `workload` has `workload_size` bytes; it is only read. `job_handle`, unless NULL,
+ * receives the handle of the job, for gearman_client_job_status().
  *
  * Returns `GEARMAN_SUCCESS` if a server has queued the job, or an error.
  *
@@ -427,8 +427,8 @@ GEARMAN_API const char *gearman_client_do_job_handle(gearman_client_st *client);
 
 /* Gets the progress of the job of gearman_client_do(), which is always 0 of 0.
  *
- * It is deprecated: gearman_client_do() returns only when its job has ended.
- * `numerator` and `denominator` receive 0.
+ * It is deprecated: gearman_client_do() returns only when its job has ended. `client`
+ * is ignored; `numerator` and `denominator` receive 0.
  *
  * Requires: `numerator` and `denominator` are NULL or writable.
  */
@@ -744,14 +744,15 @@ GEARMAN_API void gearman_client_set_fail_fn(gearman_client_st *client, gearman_f
  */
 GEARMAN_API void gearman_client_clear_fn(gearman_client_st *client);
 
-/* Submits a job of normal priority, waits until it has ended, and returns its result.
+/* Submits a job, waits until it has ended, and returns its result.
  *
- * It waits in non-blocking mode too. The name of the job's function is
- * `function_name`. `unique` identifies the job: a server that has a job of the same
- * function and unique id attaches the client to that one. If `unique` is NULL or
- * empty, the library makes one; if it is "#", it is replaced with a hash of the
- * workload. `workload` has `workload_size` bytes; it is only read. `result_size` and
- * `ret_ptr` receive the size of the result in bytes and the code; either may be NULL.
+ * The priority of the job is normal. The function waits in non-blocking mode too. The
+ * name of the job's function is `function_name`. `unique` identifies the job: a server
+ * that has a job of the same function and unique id attaches the client to that one.
+ * If `unique` is NULL or empty, the library makes one; if it is "#", it is replaced
+ * with a hash of the workload. `workload` has `workload_size` bytes; it is only read.
+ * `result_size` and `ret_ptr` receive the size of the result in bytes and the code;
+ * either may be NULL.
  *
  * Tasks that were added before may be sent meanwhile, and their callbacks called.
  *

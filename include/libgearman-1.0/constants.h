@@ -33,14 +33,14 @@ typedef enum {
   GEARMAN_VERBOSE_MAX /* The number of levels. */
 } gearman_verbose_t;
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 typedef enum {
   GEARMAN_NON_BLOCKING,
   GEARMAN_DONT_TRACK_PACKETS,
   GEARMAN_MAX
 } gearman_universal_options_t;
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 typedef enum {
   GEARMAN_CON_READY,
   GEARMAN_CON_PACKET_IN_USE,

@@ -20,17 +20,20 @@ enum gearman_function_kind_t {
   GEARMAN_WORKER_FUNCTION_PARTITION /* gearman_function_create_partition(). */
 };
 
+/* The pointer of a function that returns its result. */
 struct gearman_function_v1_t {
-  gearman_worker_fn *func;
+  gearman_worker_fn *func; /* The function. */
 };
 
+/* The pointer of a function that sends its results. */
 struct gearman_function_v2_t {
-  gearman_function_fn *func;
+  gearman_function_fn *func; /* The function. */
 };
 
+/* The pointers of a partition function. */
 struct gearman_function_partition_v1_t {
-  gearman_function_fn *func;
-  gearman_aggregator_fn *aggregator;
+  gearman_function_fn *func; /* Splits the workload. */
+  gearman_aggregator_fn *aggregator; /* Combines the results. */
 };
 
 /* The description of a function for gearman_worker_define_function().

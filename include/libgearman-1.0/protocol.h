@@ -8,6 +8,7 @@
 #define GEARMAN_DEFAULT_TCP_PORT_STRING "4730"
 #define GEARMAN_DEFAULT_TCP_SERVICE "gearman"
 
+/* The packet types. Published by older versions; no function takes these. */
 enum gearman_command_t {
   GEARMAN_COMMAND_TEXT,
   GEARMAN_COMMAND_CAN_DO,

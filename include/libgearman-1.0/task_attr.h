@@ -33,7 +33,7 @@ struct gearman_task_attr_t {
   gearman_job_priority_t priority; /* Its priority. */
   union {
     char bytes[sizeof(struct gearman_task_attr_epoch_t)];
-    struct gearman_task_attr_epoch_t epoch; /* For the EPOCH kind. */
+    struct gearman_task_attr_epoch_t epoch; /* For GEARMAN_TASK_ATTR_EPOCH. */
   } options;
 };
 

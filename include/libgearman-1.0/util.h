@@ -24,7 +24,7 @@ GEARMAN_API const char *gearman_version(void);
  */
 GEARMAN_API const char *gearman_bugreport(void);
 
-/* Gets the name of a log level without its prefix, such as "ERROR".
+/* Gets the name of a log level without its prefix, such as "DEBUG".
  *
  * Returns the name of `verbose`, which is static; "UNKNOWN" for a number that is not a
  * level.

@@ -9,7 +9,7 @@
 #include <libgearman-1.0/interface/worker.h>
 #include <libgearman-1.0/kill.h>
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_worker_state_t {
   GEARMAN_WORKER_STATE_START,
   GEARMAN_WORKER_STATE_FUNCTION_SEND,
@@ -19,7 +19,7 @@ enum gearman_worker_state_t {
   GEARMAN_WORKER_STATE_PRE_SLEEP
 };
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_worker_universal_t {
   GEARMAN_WORKER_WORK_UNIVERSAL_GRAB_JOB,
   GEARMAN_WORKER_WORK_UNIVERSAL_FUNCTION,
@@ -90,7 +90,8 @@ GEARMAN_API void gearman_worker_free(gearman_worker_st *worker);
  *
  * Returns the text, which belongs to the worker and is valid until the next call on
  * it; NULL if `worker` is NULL, or if it has had no error and was never asked for a
- * job.
+ * job. A worker that was asked for a job and has had no error has the text
+ * "GEARMAN_UNKNOWN_STATE".
  *
  * Requires: `worker` is NULL or a live worker.
  */

@@ -21,8 +21,8 @@ impl gearman_aggregator_st {
 /// The name is misspelt in the original library, and kept because programs are linked
 /// with it.
 ///
-/// Returns the `context` that gearman_worker_define_function() was called with; NULL
-/// without a context and if `aggregator` is NULL.
+/// Returns the context pointer that gearman_worker_define_function() was called with;
+/// NULL without a context and if `aggregator` is NULL.
 ///
 /// # Safety
 /// `aggregator` is NULL or what an aggregator function was called with, during that

@@ -86,15 +86,15 @@ unsafe fn run_background(
     }
 }
 
-/// Submits a background job of normal priority and waits until a server has queued it.
+/// Submits a background job and waits until a server has queued it.
 ///
-/// It waits in non-blocking mode too. The job runs later, and nothing tells the client
-/// how it ended. The name of its function is `function_name`. `unique` identifies the
-/// job: a server that has a job of the same function and unique id does not queue a
-/// second one. If `unique` is NULL or empty, the library makes one; if it is "#", it is
-/// replaced with a hash of the workload. `workload` has `workload_size` bytes; it is
-/// only read. `job_handle`, unless NULL, receives the handle of the job, for
-/// gearman_client_job_status().
+/// The priority of the job is normal. The function waits in non-blocking mode too. The
+/// job runs later, and nothing tells the client how it ended. The name of its function
+/// is `function_name`. `unique` identifies the job: a server that has a job of the same
+/// function and unique id does not queue a second one. If `unique` is NULL or empty,
+/// the library makes one; if it is "#", it is replaced with a hash of the workload.
+/// `workload` has `workload_size` bytes; it is only read. `job_handle`, unless NULL,
+/// receives the handle of the job, for gearman_client_job_status().
 ///
 /// Returns `GEARMAN_SUCCESS` if a server has queued the job, or an error.
 ///
@@ -195,8 +195,8 @@ pub unsafe extern "C-unwind" fn gearman_client_do_job_handle(
 
 /// Gets the progress of the job of gearman_client_do(), which is always 0 of 0.
 ///
-/// It is deprecated: gearman_client_do() returns only when its job has ended.
-/// `numerator` and `denominator` receive 0.
+/// It is deprecated: gearman_client_do() returns only when its job has ended. `client`
+/// is ignored; `numerator` and `denominator` receive 0.
 ///
 /// # Safety
 /// `numerator` and `denominator` are NULL or writable.

@@ -272,14 +272,15 @@ unsafe fn hand_out(
     }
 }
 
-/// Submits a job of normal priority, waits until it has ended, and returns its result.
+/// Submits a job, waits until it has ended, and returns its result.
 ///
-/// It waits in non-blocking mode too. The name of the job's function is
-/// `function_name`. `unique` identifies the job: a server that has a job of the same
-/// function and unique id attaches the client to that one. If `unique` is NULL or
-/// empty, the library makes one; if it is "#", it is replaced with a hash of the
-/// workload. `workload` has `workload_size` bytes; it is only read. `result_size` and
-/// `ret_ptr` receive the size of the result in bytes and the code; either may be NULL.
+/// The priority of the job is normal. The function waits in non-blocking mode too. The
+/// name of the job's function is `function_name`. `unique` identifies the job: a server
+/// that has a job of the same function and unique id attaches the client to that one.
+/// If `unique` is NULL or empty, the library makes one; if it is "#", it is replaced
+/// with a hash of the workload. `workload` has `workload_size` bytes; it is only read.
+/// `result_size` and `ret_ptr` receive the size of the result in bytes and the code;
+/// either may be NULL.
 ///
 /// Tasks that were added before may be sent meanwhile, and their callbacks called.
 ///

@@ -32,7 +32,7 @@ pub extern "C-unwind" fn gearman_bugreport() -> *const c_char {
     BUG_REPORT_URL.as_ptr()
 }
 
-/// Gets the name of a log level without its prefix, such as "ERROR".
+/// Gets the name of a log level without its prefix, such as "DEBUG".
 ///
 /// Returns the name of `verbose`, which is static; "UNKNOWN" for a number that is not a
 /// level.

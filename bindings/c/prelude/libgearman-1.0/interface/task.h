@@ -21,7 +21,7 @@ enum gearman_task_state_t {
   GEARMAN_TASK_STATE_FINISHED /* Finished. */
 };
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_task_kind_t {
   GEARMAN_TASK_KIND_ADD_TASK,
   GEARMAN_TASK_KIND_EXECUTE,
