@@ -343,7 +343,7 @@ def test_text_is_no_workload(client: Client) -> None:
         ("", ValueError, "function must not be empty"),
         ("a\0b", ValueError, "function must not contain a NUL"),
         (None, TypeError, "function must be str or bytes, not NoneType"),
-        ("x" * 513, InvalidArgument, "INVALID_ARGUMENT"),
+        ("x" * 513, InvalidArgument, "the function name is longer than 512 bytes"),
     ],
 )
 def test_what_is_no_function_name_is_refused(

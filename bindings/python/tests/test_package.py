@@ -80,7 +80,7 @@ def test_the_library_s_lines_go_to_logging(caplog: pytest.LogCaptureFixture) -> 
             client.echo()
     (record, *_) = [one for one in caplog.records if one.name == "libgearman.client"]
     assert record.levelno == logging.ERROR
-    assert record.getMessage() == str(caught.value)
+    assert record.getMessage() == caught.value.detail
 
 
 def test_importing_needs_nothing_from_the_environment() -> None:

@@ -16,7 +16,7 @@ from .aio_handle import AsyncHandle
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import ReturnCode
-from .errors import ServerError, UsageError, error_of
+from .errors import ServerError, UsageError
 from .job import Job
 from .worker import Worker, fail_job, offering
 
@@ -164,15 +164,15 @@ class AsyncWorker(AsyncHandle):
 
     def _pause_after(self, pointer: Any, code: int) -> float | None:
         milliseconds = lib.gearman_worker_next_timeout(pointer)
-        text = self._worker._error_text()
         if code not in (ReturnCode.IO_WAIT, ReturnCode.NO_JOBS):
-            error = error_of(code, text)
+            error = self._worker._error_of(code)
             if isinstance(error, ServerError):
                 log.warning("%s", error)
                 return 0
             raise error
-        if code == ReturnCode.NO_JOBS and text:
-            log.info("waiting for a server: %s", text)
+        detail = self._worker._error_text()
+        if code == ReturnCode.NO_JOBS and detail:
+            log.info("waiting for a job server: %s", detail)
         if lib.gearman_worker_has_buffered_work(pointer):
             return 0
         return milliseconds / 1000 if milliseconds >= 0 else None

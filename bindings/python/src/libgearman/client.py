@@ -19,7 +19,7 @@ from ._native import ffi, lib
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import EventKind, Priority, ReturnCode
-from .errors import ClosedError, TimedOut, UsageError, error_of
+from .errors import ClosedError, UsageError, error_of
 from .handle import Handle
 from .task import Event, EventFunction, JobStatus, Task
 
@@ -335,7 +335,7 @@ class Client(Handle):
             return None
         left = self._timeout - (time.monotonic() - max(start, self._heard))
         if left <= 0 < self._timeout:
-            raise TimedOut(f"nothing came for {self._timeout} seconds", ReturnCode.TIMEOUT)
+            raise error_of(ReturnCode.TIMEOUT, "", self._addresses(), self._timeout)
         return max(left, 0)
 
     def _step(self) -> bool:
@@ -362,7 +362,7 @@ class Client(Handle):
         if goes_on or len(self._tasks) < tasks:
             # The code may be of a task that has ended with it, and says so.
             return False
-        raise error_of(code, text)
+        raise error_of(code, text, self._addresses(), self._timeout)
 
     def _free_finished(self, tasks: list[Task]) -> None:
         """Frees those that are finished: the library does not free all of them itself."""

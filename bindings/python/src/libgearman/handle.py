@@ -130,12 +130,14 @@ class Handle:
         self.close()
 
     def __repr__(self) -> str:
-        where = ",".join(
+        state = " closed" if self._closed else ""
+        return f"<libgearman.{type(self).__name__} {self._addresses()}{state}>"
+
+    def _addresses(self) -> str:
+        return ",".join(
             host.decode("utf-8", "backslashreplace") + (f":{port}" if port else "")
             for host, port in self._servers
         )
-        state = " closed" if self._closed else ""
-        return f"<libgearman.{type(self).__name__} {where}{state}>"
 
     @property
     def closed(self) -> bool:
@@ -167,7 +169,12 @@ class Handle:
         """Raises what a callback raised, or the error that a code stands for."""
         raise_stashed()
         if code != ReturnCode.SUCCESS:
-            raise error_of(code, self._error_text() or arguments.text(lib.gearman_strerror(code)))
+            raise self._error_of(code)
+
+    def _error_of(self, code: int) -> GearmanError:
+        """The exception for a code that a function of the library has just returned."""
+        detail = self._error_text() or arguments.text(lib.gearman_strerror(code))
+        return error_of(code, detail, self._addresses(), self._timeout)
 
     def _ask(self, function: Callable[..., int], *values: Any) -> None:
         """Calls a function that waits, again after each signal that was not an exception."""

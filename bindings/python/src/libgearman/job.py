@@ -12,7 +12,7 @@ from ._native import ffi, lib
 from .arguments import Data
 from .callbacks import raise_stashed
 from .codes import ReturnCode
-from .errors import ClosedError, error_of
+from .errors import ClosedError
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -90,4 +90,4 @@ class Job:
             code = function(pointer, *values)
             raise_stashed()
             if code != ReturnCode.SUCCESS:
-                raise error_of(code, self._worker._error_text())
+                raise self._worker._error_of(code)

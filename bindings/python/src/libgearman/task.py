@@ -128,7 +128,8 @@ class Task:
             return exception_body.decode(self._exception, self)
         if self._code == ReturnCode.WORK_FAIL:
             return JobFailed(f"the job {self.handle} of {self.function!r} failed", self)
-        return error_of(self._code, self._error_text or f"GEARMAN_{self._code.name}")
+        detail = self._error_text or f"GEARMAN_{self._code.name}"
+        return error_of(self._code, detail, self._client._addresses(), self._client._timeout)
 
     def result(self) -> bytes:
         """The job's result, or its error raised."""

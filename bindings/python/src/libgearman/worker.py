@@ -236,7 +236,7 @@ class Worker(Handle):
                     try:
                         self.work()
                     except ConnectionFailed as error:
-                        log.info("waiting for a server: %s", error)
+                        log.info("waiting for a job server: %s", error)
                     except ServerError as error:
                         # Such as: the job that was reported is another worker's by now.
                         log.warning("%s", error)
