@@ -1,4 +1,4 @@
-"""The texts of exceptions: in Python's terms, with the C library's own text beside."""
+"""The texts of exceptions, and the C library's own text as their detail."""
 
 from __future__ import annotations
 
