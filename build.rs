@@ -1,4 +1,4 @@
-//! Linker arguments of the shared library, and nothing else.
+//! Passes the linker arguments of the shared library to cargo. Must not: generate files.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -7,15 +7,15 @@ fn main() {
         return;
     }
     for argument in [
-        // The name that programs were linked against. cargo-c passes the same.
+        // The soname that programs are linked with. cargo-c passes the same.
         "-Wl,-soname,libgearman.so.8",
-        // Calls between our own functions stay inside, whatever a program or a
-        // preloaded library exports under the same names.
+        // Calls between the library's own functions are not interposed by functions of the
+        // same names in a program or a preloaded library.
         "-Wl,-Bsymbolic-functions",
     ] {
         println!("cargo:rustc-cdylib-link-arg={argument}");
     }
-    // A fuzzer's counters are defined in the program that links it.
+    // A fuzzer's counters are defined in the program that links the library.
     if std::env::var_os("CARGO_CFG_FUZZING").is_none() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--no-undefined");
     }

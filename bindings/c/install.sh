@@ -1,12 +1,20 @@
 #!/bin/sh
-# Builds the C library and installs it: libgearman.so.8.0.0 with its links,
-# libgearman.a, the headers and gearmand.pc.
+# Usage: install.sh [--prefix=DIR] [--libdir=DIR] [--destdir=DIR]
 #
-#   install.sh [--prefix=DIR] [--libdir=DIR] [--destdir=DIR]
+# Builds the C library with cargo and installs it: libgearman.so.8.0.0 and its two links,
+# libgearman.a, the headers, and gearmand.pc for pkg-config.
 #
-# The environment's PREFIX, LIBDIR and DESTDIR mean the same. The defaults are
-# /usr/local, PREFIX/lib and nothing. DESTDIR is put before every path but
-# appears in no file. CARGO, LD, OBJCOPY and AR name the tools.
+# Options, with the environment variables that mean the same:
+#   --prefix=DIR   PREFIX   the directory to install below [/usr/local]
+#   --libdir=DIR   LIBDIR   the directory of the libraries [PREFIX/lib]
+#   --destdir=DIR  DESTDIR  a directory that is put before every installed path, for
+#                           building packages; no installed file mentions it [none]
+#   --help                  print this text
+#
+# The environment variables CARGO, LD, OBJCOPY and AR name the tools, and CARGO_TARGET_DIR
+# the directory to build in [target]. To use the library from a prefix that the dynamic
+# linker does not search:
+#   export PKG_CONFIG_PATH=PREFIX/lib/pkgconfig LD_LIBRARY_PATH=PREFIX/lib
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -21,11 +29,11 @@ for option in "$@"; do
         --libdir=*) libdir=$value ;;
         --destdir=*) destdir=$value ;;
         --help)
-            sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+            sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
             exit 0
             ;;
         *)
-            echo "$0: unknown option $option (see --help)" >&2
+            echo "install.sh: unknown option $option; install.sh --help lists the options" >&2
             exit 2
             ;;
     esac
@@ -39,7 +47,7 @@ work=$target/install
 rm -rf "$work"
 mkdir -p "$work"
 
-# One crate type at a time: cargo leaves out link-time optimisation otherwise.
+# One crate type per build: with several, cargo does no link-time optimisation.
 build() {
     (cd "$root" && "${CARGO:-cargo}" rustc --lib --release --no-default-features \
         --target-dir "$target" --crate-type "$@")
@@ -54,14 +62,14 @@ build staticlib -- --print native-static-libs 2>"$work/log" || {
 }
 libs_private=$(sed -n 's/^note: native-static-libs: //p' "$work/log" | tail -n 1)
 
-# The archive is a single object in which only the ledger's names are global:
-# another archive that holds Rust's standard library does not clash with it.
+# The archive has one object in which only the names of symbols.txt are global. So a
+# program can link it together with another archive that has Rust's standard library.
 sed -e '/^#/d' -e '/^$/d' "$root/bindings/c/symbols.txt" >"$work/names"
 sed 's/^/--undefined=/' "$work/names" >"$work/roots"
 "${LD:-ld}" -r --force-group-allocation -o "$work/libgearman.o" "@$work/roots" \
     "$target/release/libgearman.a"
-# Rust's own objects carry LLVM bitcode, for which a linker that has a plugin for
-# another LLVM would take the whole archive.
+# The LLVM bitcode in Rust's objects is removed: a linker with a plugin for another LLVM
+# would try to read it.
 "${OBJCOPY:-objcopy}" --remove-section=.llvmbc --remove-section=.llvmcmd \
     --keep-global-symbols="$work/names" --strip-debug "$work/libgearman.o"
 "${AR:-ar}" rcs "$work/libgearman.a" "$work/libgearman.o"
@@ -70,14 +78,14 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 sed -e "s|@prefix@|$prefix|" -e "s|@libdir@|$libdir|" -e "s|@version@|$version|" \
     -e "s|@libs_private@|$libs_private|" "$root/bindings/c/gearmand.pc.in" >"$work/gearmand.pc"
 
-# put MODE DIRECTORY FILE...
+# put MODE DIRECTORY FILE...: installs files.
 put() {
     mode=$1
     directory=$destdir$2
     shift 2
     mkdir -p "$directory"
     for file in "$@"; do
-        # A running program may have the old file mapped: replace, do not overwrite.
+        # Replaced, not overwritten: a running program may have the old file mapped.
         rm -f "$directory/${file##*/}"
         cp "$file" "$directory/"
         chmod "$mode" "$directory/${file##*/}"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# The main job, from nothing: builds the library and the job server, installs the
-# library under a private prefix, compiles the example worker and client against
-# it with pkg-config, and has the worker do the client's job. Prints
+# One job from end to end: builds the library and the job server, installs the library
+# under a prefix below target/, compiles the example worker and client against it with
+# pkg-config, starts the server and the worker, and submits a job. Prints
 #
 #   !dlroW olleH
 #
-# Needs a Rust toolchain and a C compiler. Writes below target/ only and listens
-# on a free port of 127.0.0.1. CARGO, CC and PKG_CONFIG name the tools.
+# Needs a Rust toolchain and a C compiler. Writes only below target/, and listens on a free
+# port of 127.0.0.1. The environment variables CARGO, CC and PKG_CONFIG name the tools.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,7 @@ fail() {
     exit 1
 }
 
-# Only what this script started, by process id.
+# Ends the processes that this script started, by their ids.
 worker=
 server=
 stop_all() {
@@ -53,14 +53,14 @@ CARGO_TARGET_DIR=$target sh "$here/install.sh" --prefix="$prefix"
 say "building gearmand"
 (cd "$root" && "$cargo" build --release --bin gearmand --target-dir "$target")
 
-# Both lists of flags of the installed gearmand.pc.
+# Prints the flags of the installed gearmand.pc: Cflags and Libs.
 flags() {
     if command -v "$pkg_config" >/dev/null; then
         PKG_CONFIG_PATH=$prefix/lib/pkgconfig "$pkg_config" --cflags --libs gearmand
         return
     fi
     say "$pkg_config is missing: reading gearmand.pc without it"
-    # Its only variables are these two.
+    # The file has only these two variables.
     sed -n -e 's/^Cflags: //p' -e 's/^Libs: //p' "$prefix/lib/pkgconfig/gearmand.pc" |
         sed -e "s|\${includedir}|$prefix/include|" -e "s|\${libdir}|$prefix/lib|"
 }
@@ -68,7 +68,7 @@ flags() {
 say "compiling the examples"
 flags=$(flags)
 for program in reverse_worker reverse_client; do
-    # The flags are words.
+    # The flags are separate words.
     # shellcheck disable=SC2086
     "$cc" -std=c99 -Wall -o "$work/$program" "$here/examples/$program.c" $flags
 done
@@ -77,7 +77,7 @@ say "starting gearmand"
 "$target/release/gearmand" --listen=127.0.0.1 --port=0 --port-file="$work/port" \
     --log-file="$work/gearmand.log" &
 server=$!
-# The file appears, whole, when the server listens.
+# The server writes the file when it listens.
 tries=0
 until [ -f "$work/port" ]; do
     kill -0 "$server" 2>/dev/null || fail "gearmand ended: $(cat "$work/gearmand.log")"
@@ -85,16 +85,16 @@ until [ -f "$work/port" ]; do
     [ "$tries" -le 300 ] || fail "gearmand does not listen after 30 seconds"
     sleep 0.1
 done
-servers=127.0.0.1:$(cat "$work/port")
+port=$(cat "$work/port")
 
-say "starting the worker and the client on $servers"
+say "starting the worker and the client on port $port"
 export LD_LIBRARY_PATH="$prefix/lib"
-"$work/reverse_worker" "$servers" &
+"$work/reverse_worker" -h 127.0.0.1 -p "$port" &
 worker=$!
 # The job waits until the worker has registered.
-result=$("$work/reverse_client" "$servers") || fail "the client failed"
+result=$("$work/reverse_client" -h 127.0.0.1 -p "$port") || fail "the client failed"
 
-# Both end by themselves when asked to.
+# SIGTERM ends both with code 0.
 kill "$worker"
 wait "$worker" || fail "the worker ended with code $?"
 worker=
@@ -103,4 +103,4 @@ wait "$server" || fail "gearmand ended with code $?"
 server=
 
 printf '%s\n' "$result"
-[ "$result" = '!dlroW olleH' ] || fail "that is not the text turned around"
+[ "$result" = '!dlroW olleH' ] || fail "the result is not the reversed text"

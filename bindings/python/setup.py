@@ -1,9 +1,9 @@
-"""Builds the extension module, and the C library where it comes along.
+"""Builds the extension module, and in the repository the C library.
 
-In the project's repository the library is built by cargo and carried inside the
-package. Elsewhere, as from a source distribution, an installed library is found
-with pkg-config under the name of ``gearmand``. ``LIBGEARMAN_INSTALLED=1`` asks
-for the installed one in the repository too.
+In the project's repository cargo builds the library, which becomes a part of the
+package. Elsewhere, for example from a source distribution, pkg-config finds an installed
+library under the name ``gearmand``. With ``LIBGEARMAN_INSTALLED=1`` that is done in the
+repository too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-# The file's name in the package is the name that the loader looks for.
+# The file has the name that the dynamic linker looks for.
 SONAME = "libgearman.so.8"
 
 
@@ -35,7 +35,7 @@ def cargo_manifest() -> Path | None:
 
 
 def version() -> str:
-    """The project's version: Cargo.toml has it, and a source distribution a copy."""
+    """The project's version, from Cargo.toml or from the copy in a source distribution."""
     manifest = cargo_manifest()
     if manifest is not None:
         found = re.search(r'^version = "(.+)"$', manifest.read_text(encoding="utf-8"), re.MULTILINE)
@@ -48,7 +48,7 @@ def version() -> str:
 
 
 def pkg_config(question: str) -> list[str]:
-    """What pkg-config answers about the installed library."""
+    """The answer of pkg-config about the installed library."""
     command = [os.environ.get("PKG_CONFIG", "pkg-config"), question, "gearmand"]
     try:
         answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
@@ -61,7 +61,7 @@ def pkg_config(question: str) -> list[str]:
 
 
 class BuildNative(build_ext):
-    """build_ext that knows where libgearman is."""
+    """A build_ext that finds libgearman."""
 
     def run(self) -> None:
         manifest = cargo_manifest()
@@ -77,13 +77,13 @@ class BuildNative(build_ext):
                 extension.extra_link_args += pkg_config("--libs")
         super().run()
         if carried is not None:
-            # Beside the module, wherever that went.
+            # In the directory of the module.
             module = Path(self.get_ext_fullpath("libgearman._native"))
             shutil.copy2(carried, module.with_name(SONAME))
 
     def build_extensions(self) -> None:
-        # Some builds of Python have the linker note their own directory in every
-        # module: nothing here is found there.
+        # Some builds of Python make the linker add their own directory to the run path of
+        # every module, where nothing of this package is.
         for name in ("linker_so", "linker_so_cxx"):
             command = getattr(self.compiler, name, None)
             if command:
@@ -92,7 +92,7 @@ class BuildNative(build_ext):
         super().build_extensions()
 
     def build_library(self, manifest: Path) -> Path:
-        """Builds the shared library and gives a copy of it under its own name."""
+        """Builds the shared library and returns the path of a copy with its soname."""
         target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
         command = [os.environ.get("CARGO", "cargo"), "rustc", "--manifest-path", str(manifest)]
         command += ["--target-dir", str(target), "--locked", "--lib", "--release"]
@@ -105,14 +105,14 @@ class BuildNative(build_ext):
 
 
 def build_directory() -> str:
-    """A directory for this build alone: what an older one left is in no wheel."""
+    """A directory for this build alone, so that the wheel has no files of an older one."""
     directory = tempfile.mkdtemp(prefix="libgearman-build-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
 
 
 if cargo_manifest() is not None:
-    # Packages take no files from outside their own directory.
+    # A package cannot have files from outside its directory.
     shutil.copyfile(REPOSITORY / "LICENSE", HERE / "LICENSE")
 
 setup(
@@ -121,7 +121,7 @@ setup(
     cmdclass={"build_ext": BuildNative},
     options={
         "build": {"build_base": build_directory()},
-        # cffi builds for the stable ABI: one wheel for every version from 3.9 on.
+        # cffi builds for the stable ABI: one wheel is for every version from 3.9 on.
         "bdist_wheel": {"py_limited_api": "cp39"},
     },
 )

@@ -6,6 +6,10 @@
 
 #include <libgearman-1.0/client_callbacks.h>
 
+/* The callbacks of a client or a task.
+ *
+ * No function takes the struct: see gearman_client_set_data_fn() and the other functions
+ * that set one callback each. */
 struct gearman_actions_t {
   gearman_workload_fn *workload_fn;
   gearman_created_fn *created_fn;

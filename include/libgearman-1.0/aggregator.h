@@ -1,4 +1,4 @@
-/* What an aggregator function can ask. */
+/* Aggregator functions. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/aggregator.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -10,10 +10,16 @@
 extern "C" {
 #endif
 
-/* The context that was given to gearman_worker_define_function() with the
- * aggregator, or NULL. (The name is misspelt; it is what programs link to.)
+/* Gets the context of an aggregator function.
  *
- * Requires: `aggregator` is NULL or what the aggregator function got, during its call.
+ * The name is misspelt in the original library, and kept because programs are linked
+ * with it.
+ *
+ * Returns the context pointer that gearman_worker_define_function() was called with;
+ * NULL without a context and if `aggregator` is NULL.
+ *
+ * Requires: `aggregator` is NULL or what an aggregator function was called with, during that
+ * call.
  */
 GEARMAN_API void *gearman_aggegator_context(gearman_aggregator_st *aggregator);
 

@@ -7,8 +7,10 @@
 #include <libgearman-1.0/constants.h>
 #include <libgearman-1.0/string.h>
 
+/* The argument of gearman_execute() and gearman_execute_by_partition(), as
+ * gearman_argument_make() makes it. */
 struct gearman_argument_t {
-  gearman_string_t name; /* Nothing reads it. */
+  gearman_string_t name; /* Ignored. */
   gearman_string_t value; /* The workload. */
 };
 
@@ -16,12 +18,13 @@ struct gearman_argument_t {
 extern "C" {
 #endif
 
-/* Makes the argument of gearman_execute(): `value_size` bytes at `value`, which
- * may hold any bytes. Nothing is copied: the memory has to live until the call
- * that the argument is passed to returns.
+/* Makes the argument of gearman_execute().
  *
- * The name is accepted for compatibility and dropped, as it always was: no
- * packet can carry it.
+ * `value` is the workload, of `value_size` bytes. It is not copied: the memory has to
+ * stay until the call that gets the argument returns. `name` and `name_length` are
+ * ignored, as in the original library: no packet carries a name.
+ *
+ * Returns the argument, by value.
  */
 GEARMAN_API
 gearman_argument_t gearman_argument_make(const char *name,

@@ -1,4 +1,4 @@
-/* Historical: only the version macros. */
+/* Only includes the version macros. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/configure.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

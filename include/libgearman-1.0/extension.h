@@ -1,7 +1,8 @@
-/* What this library has beyond the original's API. For event loops: wait until
- * the descriptor is readable or the timeout has passed, unless work is buffered
- * already; then call gearman_client_run_tasks() or gearman_worker_work() again.
- * gearman.h does not include this header. */
+/* Additions to the original's API. gearman.h does not include this header.
+ *
+ * An event loop waits until the descriptor is readable or the timeout has passed, unless
+ * packets are buffered already, and then calls gearman_client_run_tasks() or
+ * gearman_worker_work() again. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/extension.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -13,84 +14,128 @@
 extern "C" {
 #endif
 
-/* A descriptor that becomes readable when a non-blocking client has something
- * to do. It belongs to the client and may change after a fork; it must only be
- * waited for. -1 when there is none.
+/* Gets the descriptor that becomes readable when a non-blocking client can make
+ * progress.
+ *
+ * It is for event loops: wait until the descriptor is readable, then call
+ * gearman_client_run_tasks(). Do not read from it or close it. Ask for it before every
+ * wait: it may change after a fork.
+ *
+ * Returns the descriptor, which belongs to the client; -1 if it cannot be made or
+ * `client` is NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
 GEARMAN_API int gearman_client_poll_fd(gearman_client_st *client);
 
-/* Whether gearman_client_run_tasks() can go on without anything new arriving:
- * call it before waiting for the descriptor.
+/* Tells whether gearman_client_run_tasks() can make progress without waiting.
+ *
+ * Call it before every wait for the descriptor of gearman_client_poll_fd(): packets
+ * that were received already do not make the descriptor readable.
+ *
+ * Returns true if the client has such a packet; false if it has not or `client` is
+ * NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
 GEARMAN_API bool gearman_client_has_buffered_work(gearman_client_st *client);
 
-/* Milliseconds after which gearman_client_run_tasks() should be called even
- * though the descriptor did not become readable: the next deadline. -1 for none.
+/* Gets the time until the client's next deadline.
+ *
+ * After this time, call gearman_client_run_tasks() even if the descriptor of
+ * gearman_client_poll_fd() has not become readable. The value fits the timeout of
+ * poll().
+ *
+ * Returns the time in milliseconds, rounded up; -1 without a deadline and if `client`
+ * is NULL.
  *
  * Requires: `client` is NULL or a live client.
  */
 GEARMAN_API int gearman_client_next_timeout(gearman_client_st *client);
 
-/* Has a server option such as "exceptions" turned on with every connection that
- * the client makes from now on: the request goes out in front of the
- * connection's first packet. Unlike gearman_client_set_server_option() it waits
- * for nothing and does not ask servers that are connected to already. A server
- * that refuses the option goes on without it.
+/* Turns an option of the servers on, such as "exceptions", for connections that are
+ * made later.
  *
- * Returns SUCCESS, or INVALID_ARGUMENT for an empty option and for one that is longer
- * than an argument can be.
+ * The request is sent before the first packet of each such connection. Unlike
+ * gearman_client_set_server_option() this function does not wait, and does not ask
+ * servers that are connected already. If a server refuses the option, the connection
+ * is used without it. `option` has `option_size` bytes, which are copied.
  *
- * Requires: `client` is NULL or a live client; `option` is readable for its size.
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL, or `option` is empty or longer than
+ *   an argument of a packet may be.
+ *
+ * Requires: `client` is NULL or a live client; `option` is NULL or readable for `option_size`
+ * bytes.
  */
 GEARMAN_API
 gearman_return_t gearman_client_greet_with_option(gearman_client_st *client,
                                                   const char *option,
                                                   size_t option_size);
 
-/* Says whether every callback of the client returns: whether none is left by longjmp
- * or by an exception. It is false at first, and a callback that was left counts as
- * delivered with the next call on the client. With true the library does not look for
- * such callbacks, and one that has not returned is under way.
+/* Declares whether every callback of the client returns.
  *
- * Only a program needs it whose coroutines take turns on one stack, from which the
- * suspended ones are copied away, as Python's greenlet does, or whose stacks are
- * variables on the thread's own: a callback that is suspended there may look as if it
- * had been left.
+ * If `always` is false, which is the default, a callback may be left by longjmp() or
+ * by a C++ exception; the library finds that out with the next call on the client and
+ * takes the event as delivered. If `always` is true, the library does not look for
+ * such callbacks: one that has not returned is still running.
+ *
+ * A program needs true if it switches coroutines by copying stacks, as Python's
+ * greenlet does, or keeps the stacks of coroutines in variables on the thread's stack:
+ * a suspended callback may otherwise look as if it had been left.
  *
  * Requires: `client` is NULL or a live client.
  */
 GEARMAN_API void gearman_client_set_callbacks_return(gearman_client_st *client, bool always);
 
-/* A descriptor that becomes readable when a non-blocking worker has something
- * to do. It belongs to the worker and may change after a fork; it must only be
- * waited for. -1 when there is none.
+/* Gets the descriptor that becomes readable when a non-blocking worker can make
+ * progress.
+ *
+ * It is for event loops: wait until the descriptor is readable, then call
+ * gearman_worker_work(). Do not read from it or close it. Ask for it before every
+ * wait: it may change after a fork.
+ *
+ * Returns the descriptor, which belongs to the worker; -1 if it cannot be made or
+ * `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API int gearman_worker_poll_fd(gearman_worker_st *worker);
 
-/* Whether gearman_worker_work() can go on without anything new arriving: call
- * it before waiting for the descriptor.
+/* Tells whether gearman_worker_work() can make progress without waiting.
+ *
+ * Call it before every wait for the descriptor of gearman_worker_poll_fd(): packets
+ * that were received already do not make the descriptor readable.
+ *
+ * Returns true if the worker has such a packet; false if it has not or `worker` is
+ * NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API bool gearman_worker_has_buffered_work(gearman_worker_st *worker);
 
-/* Milliseconds after which gearman_worker_work() should be called even though
- * the descriptor did not become readable: the next deadline. -1 for none.
+/* Gets the time until the worker's next deadline.
+ *
+ * After this time, call gearman_worker_work() even if the descriptor of
+ * gearman_worker_poll_fd() has not become readable. The value fits the timeout of
+ * poll().
+ *
+ * Returns the time in milliseconds, rounded up; -1 without a deadline and if `worker`
+ * is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API int gearman_worker_next_timeout(gearman_worker_st *worker);
 
-/* Says whether every function of the worker returns, as
- * gearman_client_set_callbacks_return() does for a client. Without it, and after
- * false, the job of a function that was left goes back to its server with the next
- * call.
+/* Declares whether every function of the worker returns.
+ *
+ * If `always` is false, which is the default, a function may be left by longjmp() or
+ * by a C++ exception; the library finds that out with the next call on the worker and
+ * gives the job back to its server. If `always` is true, the library does not look for
+ * such functions: one that has not returned is still running.
+ * gearman_client_set_callbacks_return() says which programs need true.
  *
  * Requires: `worker` is NULL or a live worker.
  */

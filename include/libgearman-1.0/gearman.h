@@ -1,5 +1,5 @@
-/* Everything of libgearman but extension.h. Includes the system headers that
- * programs have always got from here. */
+/* Includes all headers of libgearman but extension.h, and the system headers that it has
+ * always included. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/gearman.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -1,4 +1,4 @@
-/* Stopping a worker from another thread or from a signal handler. */
+/* Stopping a worker, from another thread or from a signal handler. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/kill.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -12,10 +12,10 @@
 #include <libgearman-1.0/signal.h>
 #include <libgearman-1.0/visibility.h>
 
-/* A worker's stop handle: see gearman_worker_id(). */
+/* The stop handle of a worker, for gearman_kill(). gearman_worker_id() returns it. */
 struct gearman_id_t {
-  int read_fd;
-  int write_fd;
+  int read_fd; /* The end of a pipe that the worker reads; -1 for no worker. */
+  int write_fd; /* The end that gearman_kill() writes to; -1 for no worker. */
 };
 
 #ifndef __cplusplus
@@ -26,23 +26,33 @@ typedef struct gearman_id_t gearman_id_t;
 extern "C" {
 #endif
 
-/* Asks the worker that `handle` belongs to to stop; gearman_worker_id() gives
- * the handle. May be called from a signal handler. The request stays: every
- * later gearman_worker_work() returns at once.
+/* Asks a worker to stop. It may be called from a signal handler and from any thread.
  *
- * INTERRUPT lets the worker finish its job and then return SHUTDOWN_GRACEFUL;
- * KILL makes it return SHUTDOWN; KILLWAIT is KILL and then CHECK; CHECK waits up
- * to 1.5 s for a request to be pending and returns SUCCESS.
+ * `handle` is what gearman_worker_id() returned. `sig` is `GEARMAN_INTERRUPT` to let
+ * the worker finish its job and then return `GEARMAN_SHUTDOWN_GRACEFUL`, or
+ * `GEARMAN_KILL` to make it return `GEARMAN_SHUTDOWN`. The request stays: every later
+ * gearman_worker_work() returns at once. `GEARMAN_SIGNAL_CHECK` waits up to 1.5 s for
+ * a request to be pending; `GEARMAN_SIGNAL_KILLWAIT` is `GEARMAN_KILL` followed by
+ * that wait.
  *
- * COULD_NOT_CONNECT when the handle has no descriptors, nobody listens any more,
- * or `sig` is no such signal.
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_COULD_NOT_CONNECT`: `handle` has no descriptors, its worker is gone, or
+ *   `sig` is none of these.
  */
 GEARMAN_API gearman_return_t gearman_kill(gearman_id_t handle, gearman_signal_t sig);
 
-/* Whether `handle` has a descriptor at all. */
+/* Tells whether a stop handle has a descriptor.
+ *
+ * Returns true if `handle` has one.
+ */
 GEARMAN_API bool gearman_id_valid(gearman_id_t handle);
 
-/* A handle that belongs to no worker. */
+/* Makes a stop handle that belongs to no worker.
+ *
+ * Returns the handle, whose descriptors are -1.
+ */
 GEARMAN_API gearman_id_t gearman_id_initialize(void);
 
 #ifdef __cplusplus

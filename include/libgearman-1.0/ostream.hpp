@@ -1,4 +1,4 @@
-/* Printing return codes and statuses in C++. */
+/* Operators that print return codes and statuses in C++. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/ostream.hpp and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */

@@ -10,15 +10,21 @@
 extern "C" {
 #endif
 
-/* Calls `callback` for each server of a list such as
- * `host:4730,other,[::1]:4731,/run/gearmand.sock`, in its order, with the host
- * (valid during the call) and the port, which is 0 where the list has none.
+/* Calls a function for each server of a list.
  *
- * A NULL list is one call with a NULL host; an empty one, one call with an
- * empty host. Returns the first code that is not SUCCESS, after which it calls
- * no more; INVALID_ARGUMENT when `callback` is NULL.
+ * `servers` is a list such as "host:4730,other,[::1]:4731,/run/gearmand.sock".
+ * `callback` is called in the order of the list with a host, which is valid during the
+ * call, a port, which is 0 if the list has none, and `context`. If `servers` is NULL,
+ * it is called once with a NULL host; if the list is empty, once with an empty host.
  *
- * Requires: `servers` is NULL or NUL-terminated and stays unchanged until the return.
+ * Returns `GEARMAN_SUCCESS`, or the first other code that `callback` returned, after
+ * which it is not called again.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `callback` is NULL.
+ *
+ * Requires: `servers` is NULL or NUL-terminated, and does not change before the function
+ * returns.
  */
 GEARMAN_API
 gearman_return_t gearman_parse_servers(const char *servers,

@@ -1,4 +1,4 @@
-/* Packet types by their numbers on the wire, and the registered port. */
+/* The packet types by their numbers in the protocol, and the registered port. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/protocol.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -8,6 +8,7 @@
 #define GEARMAN_DEFAULT_TCP_PORT_STRING "4730"
 #define GEARMAN_DEFAULT_TCP_SERVICE "gearman"
 
+/* The packet types. Published by older versions; no function takes these. */
 enum gearman_command_t {
   GEARMAN_COMMAND_TEXT,
   GEARMAN_COMMAND_CAN_DO,
@@ -52,7 +53,7 @@ enum gearman_command_t {
   GEARMAN_COMMAND_JOB_ASSIGN_ALL,
   GEARMAN_COMMAND_GET_STATUS_UNIQUE,
   GEARMAN_COMMAND_STATUS_RES_UNIQUE,
-  GEARMAN_COMMAND_MAX /* Not a command: how many there are. */
+  GEARMAN_COMMAND_MAX /* The number of packet types. */
 };
 
 #ifndef __cplusplus

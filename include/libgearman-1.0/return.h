@@ -1,4 +1,4 @@
-/* What a function of the library says about its outcome. */
+/* Return codes. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/return.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -8,71 +8,76 @@
 #include <stdbool.h>
 #endif
 
+/* The return codes of the library. gearman_strerror() returns their names; gearman_success(),
+ * gearman_failed() and gearman_continue() test them. */
 enum gearman_return_t {
-  GEARMAN_SUCCESS,
-  GEARMAN_IO_WAIT, /* Non-blocking: wait, then call again. */
-  GEARMAN_SHUTDOWN, /* gearman_kill() asked the worker to stop. */
-  GEARMAN_SHUTDOWN_GRACEFUL, /* The same, after the job at hand. */
-  GEARMAN_ERRNO, /* A system call failed: see gearman_client_errno(). */
-  GEARMAN_EVENT, /* Historical. */
-  GEARMAN_TOO_MANY_ARGS,
-  GEARMAN_NO_ACTIVE_FDS, /* Nothing to wait for. */
-  GEARMAN_INVALID_MAGIC, /* A packet from the server makes no sense. */
-  GEARMAN_INVALID_COMMAND,
-  GEARMAN_INVALID_PACKET,
-  GEARMAN_UNEXPECTED_PACKET,
-  GEARMAN_GETADDRINFO, /* A host name cannot be looked up. */
-  GEARMAN_NO_SERVERS,
-  GEARMAN_LOST_CONNECTION,
-  GEARMAN_MEMORY_ALLOCATION_FAILURE,
-  GEARMAN_JOB_EXISTS, /* From gearman_client_job_status(): the server knows it. */
-  GEARMAN_JOB_QUEUE_FULL,
-  GEARMAN_SERVER_ERROR,
-  GEARMAN_WORK_ERROR, /* From a worker's function: have the job run again. */
-  GEARMAN_WORK_DATA,
-  GEARMAN_WORK_WARNING,
-  GEARMAN_WORK_STATUS,
-  GEARMAN_WORK_EXCEPTION, /* The job ended with an exception. */
+  GEARMAN_SUCCESS, /* The call succeeded. */
+  GEARMAN_IO_WAIT, /* The call would have to wait, or a signal has ended its wait. */
+  GEARMAN_SHUTDOWN, /* gearman_kill() has asked the worker to stop. */
+  GEARMAN_SHUTDOWN_GRACEFUL, /* gearman_kill() has asked the worker to stop after its job. */
+  GEARMAN_ERRNO, /* A system call failed: see gearman_client_errno() and gearman_worker_errno(). */
+  GEARMAN_EVENT, /* Not returned by this library. */
+  GEARMAN_TOO_MANY_ARGS, /* Not returned by this library. */
+  GEARMAN_NO_ACTIVE_FDS, /* There is nothing to wait for. */
+  GEARMAN_INVALID_MAGIC, /* The server sent bytes that are not a packet. */
+  GEARMAN_INVALID_COMMAND, /* The server sent a packet of an unknown type. */
+  GEARMAN_INVALID_PACKET, /* The server sent a packet that is not valid. */
+  GEARMAN_UNEXPECTED_PACKET, /* The server sent a packet that does not belong here. */
+  GEARMAN_GETADDRINFO, /* A host has no address. */
+  GEARMAN_NO_SERVERS, /* No server was added. */
+  GEARMAN_LOST_CONNECTION, /* The server closed the connection. */
+  GEARMAN_MEMORY_ALLOCATION_FAILURE, /* There is no memory. */
+  GEARMAN_JOB_EXISTS, /* From gearman_client_job_status(): the job waits. */
+  GEARMAN_JOB_QUEUE_FULL, /* The queue of the function has no room (see GEARMAN_QUEUE_ERROR). */
+  GEARMAN_SERVER_ERROR, /* The server refused a request. */
+  GEARMAN_WORK_ERROR, /* From a function of a worker: have a worker do the job again. */
+  GEARMAN_WORK_DATA, /* Not returned by this library. */
+  GEARMAN_WORK_WARNING, /* Not returned by this library. */
+  GEARMAN_WORK_STATUS, /* Not returned by this library. */
+  GEARMAN_WORK_EXCEPTION, /* The job raised an exception. */
   GEARMAN_WORK_FAIL, /* The job failed. */
-  GEARMAN_NOT_CONNECTED,
-  GEARMAN_COULD_NOT_CONNECT,
-  GEARMAN_SEND_IN_PROGRESS, /* Historical. */
-  GEARMAN_RECV_IN_PROGRESS, /* Historical. */
-  GEARMAN_NOT_FLUSHING,
-  GEARMAN_DATA_TOO_LARGE,
-  GEARMAN_INVALID_FUNCTION_NAME,
-  GEARMAN_INVALID_WORKER_FUNCTION,
-  GEARMAN_NO_REGISTERED_FUNCTION,
-  GEARMAN_NO_REGISTERED_FUNCTIONS,
-  GEARMAN_NO_JOBS,
-  GEARMAN_ECHO_DATA_CORRUPTION,
-  GEARMAN_NEED_WORKLOAD_FN,
-  GEARMAN_PAUSE, /* From a callback: stop here, go on with the next call. */
-  GEARMAN_UNKNOWN_STATE, /* Nothing is known yet. */
-  GEARMAN_PTHREAD, /* Historical. */
-  GEARMAN_PIPE_EOF, /* Historical. */
-  GEARMAN_QUEUE_ERROR, /* Historical. */
-  GEARMAN_FLUSH_DATA, /* Internal. */
-  GEARMAN_SEND_BUFFER_TOO_SMALL,
-  GEARMAN_IGNORE_PACKET, /* Internal. */
-  GEARMAN_UNKNOWN_OPTION, /* Historical. */
-  GEARMAN_TIMEOUT,
-  GEARMAN_ARGUMENT_TOO_LARGE,
-  GEARMAN_INVALID_ARGUMENT,
-  GEARMAN_IN_PROGRESS, /* From gearman_client_job_status(): a worker has it. */
-  GEARMAN_INVALID_SERVER_OPTION, /* The server knows no such option. */
-  GEARMAN_JOB_NOT_FOUND, /* The server knows no such job. */
-  GEARMAN_MAX_RETURN, /* Not a code: how many there are. */
-  GEARMAN_FAIL = GEARMAN_WORK_FAIL,
-  GEARMAN_FATAL = GEARMAN_WORK_FAIL,
-  GEARMAN_ERROR = GEARMAN_WORK_ERROR
+  GEARMAN_NOT_CONNECTED, /* Not returned by this library. */
+  GEARMAN_COULD_NOT_CONNECT, /* No server can be reached. */
+  GEARMAN_SEND_IN_PROGRESS, /* Not returned by this library. */
+  GEARMAN_RECV_IN_PROGRESS, /* Not returned by this library. */
+  GEARMAN_NOT_FLUSHING, /* Not returned by this library. */
+  GEARMAN_DATA_TOO_LARGE, /* A workload has more bytes than were declared. */
+  GEARMAN_INVALID_FUNCTION_NAME, /* A job is of a function that the worker does not offer. */
+  GEARMAN_INVALID_WORKER_FUNCTION, /* Not returned by this library. */
+  GEARMAN_NO_REGISTERED_FUNCTION, /* The worker does not offer the function. */
+  GEARMAN_NO_REGISTERED_FUNCTIONS, /* The worker offers no function. */
+  GEARMAN_NO_JOBS, /* No server has a job. */
+  GEARMAN_ECHO_DATA_CORRUPTION, /* The server sent other bytes back. */
+  GEARMAN_NEED_WORKLOAD_FN, /* Not returned by this library. */
+  GEARMAN_PAUSE, /* From a callback: end the run; the next run calls the callback again. */
+  GEARMAN_UNKNOWN_STATE, /* The task has not ended; or a bug has made the handle unusable. */
+  GEARMAN_PTHREAD, /* Not returned by this library. */
+  GEARMAN_PIPE_EOF, /* Not returned by this library. */
+  GEARMAN_QUEUE_ERROR, /* The queue of the function has no room for the job. */
+  GEARMAN_FLUSH_DATA, /* Not returned by this library. */
+  GEARMAN_SEND_BUFFER_TOO_SMALL, /* Not returned by this library. */
+  GEARMAN_IGNORE_PACKET, /* Not returned by this library. */
+  GEARMAN_UNKNOWN_OPTION, /* The server does not know the option. */
+  GEARMAN_TIMEOUT, /* No server answered, or no job arrived, within the timeout. */
+  GEARMAN_ARGUMENT_TOO_LARGE, /* An argument is larger than the protocol allows. */
+  GEARMAN_INVALID_ARGUMENT, /* An argument is not valid, or a pointer is NULL that must not be. */
+  GEARMAN_IN_PROGRESS, /* From gearman_client_job_status(): a worker has the job. */
+  GEARMAN_INVALID_SERVER_OPTION, /* Not returned by this library. */
+  GEARMAN_JOB_NOT_FOUND, /* No server knows the job. */
+  GEARMAN_MAX_RETURN, /* The number of codes. */
+  GEARMAN_FAIL = GEARMAN_WORK_FAIL, /* The same as GEARMAN_WORK_FAIL. */
+  GEARMAN_FATAL = GEARMAN_WORK_FAIL, /* The same: from a function, fail the job. */
+  GEARMAN_ERROR = GEARMAN_WORK_ERROR /* The same as GEARMAN_WORK_ERROR. */
 };
 
 #ifndef __cplusplus
 typedef enum gearman_return_t gearman_return_t;
 #endif
 
-/* Whether the call has not failed but wants to be made again. */
+/* Tells whether a call has to be repeated.
+ *
+ * Returns true if `rc` is `GEARMAN_IO_WAIT`, `GEARMAN_IN_PROGRESS`, `GEARMAN_JOB_EXISTS` or
+ * `GEARMAN_PAUSE`. */
 static inline bool gearman_continue(enum gearman_return_t rc)
 {
   switch (rc) {
@@ -86,13 +91,17 @@ static inline bool gearman_continue(enum gearman_return_t rc)
   }
 }
 
-/* Whether the code is any but SUCCESS. */
+/* Tells whether a call has failed.
+ *
+ * Returns true if `rc` is any code but `GEARMAN_SUCCESS`. */
 static inline bool gearman_failed(enum gearman_return_t rc)
 {
   return rc != GEARMAN_SUCCESS;
 }
 
-/* Whether the code is SUCCESS. */
+/* Tells whether a call has succeeded.
+ *
+ * Returns true if `rc` is `GEARMAN_SUCCESS`. */
 static inline bool gearman_success(enum gearman_return_t rc)
 {
   return rc == GEARMAN_SUCCESS;

@@ -11,10 +11,13 @@
 extern "C" {
 #endif
 
-/* The name of a return code, such as "GEARMAN_TIMEOUT"; "GEARMAN_MAX_RETURN"
- * for a number that is no code.
+/* Gets the name of a return code, such as "GEARMAN_TIMEOUT".
  *
- * The string is static.
+ * `GEARMAN_FAIL`, `GEARMAN_FATAL` and `GEARMAN_ERROR` are aliases and have the names
+ * "GEARMAN_WORK_FAIL", "GEARMAN_WORK_FAIL" and "GEARMAN_WORK_ERROR".
+ *
+ * Returns the name of `rc`, which is static; "GEARMAN_MAX_RETURN" for a number that is
+ * not a code.
  */
 GEARMAN_API const char *gearman_strerror(gearman_return_t rc);
 

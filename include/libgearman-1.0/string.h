@@ -1,4 +1,4 @@
-/* Bytes and their number, and macros that pass both as two arguments. */
+/* Bytes with their number, and macros that pass both as two arguments. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/string.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -8,9 +8,15 @@
 
 #include <libgearman-1.0/constants.h>
 
+/* Bytes with their number.
+ *
+ * The macros gearman_size() and gearman_c_str() read it. gearman_string_param() passes it
+ * as the two arguments of a function, gearman_string_param_printf() as those of "%.*s".
+ * gearman_string_param_cstr() passes a C string in this way, and
+ * gearman_string_param_null() passes NULL and 0. */
 struct gearman_string_t {
-  const char *c_str; /* Not always NUL-terminated. */
-  const size_t size;
+  const char *c_str; /* The bytes, which need not be NUL-terminated. */
+  const size_t size; /* The number of bytes. */
 };
 
 #define gearman_size(X) (X).size
@@ -23,7 +29,7 @@ struct gearman_string_t {
 #define gearman_string_param_null NULL, 0
 #define gearman_string_param_cstr(X) (X), ((X) ? strlen(X) : 0)
 
-/* For a string literal; in C++ only, as C programs may have their own. */
+/* For string literals; only in C++, since C programs may define their own. */
 #if defined(__cplusplus) && !defined(gearman_literal_param)
 #define gearman_literal_param(X) (X), (sizeof(X) - 1)
 #define gearman_literal_param_size(X) (sizeof(X) - 1)

@@ -1,4 +1,4 @@
-/* How gearman_execute() is to run a task; and walking over tasks. */
+/* Attributes of tasks for gearman_execute(), and iteration over tasks. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/task_attr.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -12,23 +12,28 @@
 
 #include <libgearman-1.0/constants.h>
 
+/* The ways in which gearman_execute() runs a task. */
 enum gearman_task_attr_kind_t {
-  GEARMAN_TASK_ATTR_FOREGROUND,
-  GEARMAN_TASK_ATTR_BACKGROUND,
-  GEARMAN_TASK_ATTR_EPOCH
+  GEARMAN_TASK_ATTR_FOREGROUND, /* It waits until the job has ended. */
+  GEARMAN_TASK_ATTR_BACKGROUND, /* It waits until a server has queued the job. */
+  GEARMAN_TASK_ATTR_EPOCH /* The same; the job does not start before a given time. */
 };
 
+/* The time before which a job does not start. */
 struct gearman_task_attr_epoch_t {
   time_t value; /* Seconds since 1970. */
 };
 
-/* Made by the functions below. */
+/* The attributes of a task for gearman_execute().
+ *
+ * gearman_task_attr_init(), gearman_task_attr_init_background() and
+ * gearman_task_attr_init_epoch() make them. */
 struct gearman_task_attr_t {
-  enum gearman_task_attr_kind_t kind;
-  gearman_job_priority_t priority;
+  enum gearman_task_attr_kind_t kind; /* How the task is run. */
+  gearman_job_priority_t priority; /* Its priority. */
   union {
     char bytes[sizeof(struct gearman_task_attr_epoch_t)];
-    struct gearman_task_attr_epoch_t epoch; /* For the EPOCH kind. */
+    struct gearman_task_attr_epoch_t epoch; /* For GEARMAN_TASK_ATTR_EPOCH. */
   } options;
 };
 
@@ -36,23 +41,39 @@ struct gearman_task_attr_t {
 extern "C" {
 #endif
 
-/* Attributes of a task that gearman_execute() waits for. */
+/* Makes the attributes of a foreground task for gearman_execute().
+ *
+ * `priority` chooses the queue of the job's function.
+ *
+ * Returns the attributes, by value.
+ */
 GEARMAN_API gearman_task_attr_t gearman_task_attr_init(gearman_job_priority_t priority);
 
-/* Attributes of a background task that the server is to start at `epoch`, in
- * seconds since 1970. The server keeps no priority for such a task.
+/* Makes the attributes of a background task that does not start before a given time,
+ * for gearman_execute().
+ *
+ * `epoch` is the time by the clock of the server, in seconds since 1970. `priority` is
+ * ignored: servers keep no priority for such jobs.
+ *
+ * Returns the attributes, by value.
  */
 GEARMAN_API
 gearman_task_attr_t gearman_task_attr_init_epoch(time_t epoch,
                                                  gearman_job_priority_t priority);
 
-/* Attributes of a task that runs in the background: gearman_execute() returns
- * as soon as the server has given it a handle.
+/* Makes the attributes of a background task for gearman_execute().
+ *
+ * `priority` chooses the queue of the job's function.
+ *
+ * Returns the attributes, by value.
  */
 GEARMAN_API gearman_task_attr_t gearman_task_attr_init_background(gearman_job_priority_t priority);
 
-/* The task that was added to the client after this one, or NULL: for an
- * aggregator, which gets the first.
+/* Gets the task that was added to the same client after a given one.
+ *
+ * An aggregator function gets the first task, and the others by this function.
+ *
+ * Returns the next task; NULL after the last one and if `task` is NULL.
  *
  * Requires: `task` is NULL or a live task.
  */

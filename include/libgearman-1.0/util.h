@@ -1,4 +1,4 @@
-/* What the library is. */
+/* The version of the library, and names of log levels. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/util.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -10,22 +10,24 @@
 extern "C" {
 #endif
 
-/* The version of the library that is loaded, such as "2.1.0".
+/* Gets the version of the library that is loaded, such as "2.1.0".
  *
- * The string is static.
+ * `LIBGEARMAN_VERSION_STRING` is the version of the headers.
+ *
+ * Returns the version, which is static.
  */
 GEARMAN_API const char *gearman_version(void);
 
-/* Where to report bugs: a URL.
+/* Gets the URL for reporting bugs.
  *
- * The string is static.
+ * Returns the URL, which is static.
  */
 GEARMAN_API const char *gearman_bugreport(void);
 
-/* The name of a log level without its prefix, such as "ERROR"; "UNKNOWN" for a
- * number that is no level.
+/* Gets the name of a log level without its prefix, such as "DEBUG".
  *
- * The string is static.
+ * Returns the name of `verbose`, which is static; "UNKNOWN" for a number that is not a
+ * level.
  */
 GEARMAN_API const char *gearman_verbose_name(gearman_verbose_t verbose);
 

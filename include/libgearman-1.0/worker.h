@@ -1,4 +1,4 @@
-/* Workers: offering functions and running jobs. */
+/* Workers, which offer functions and do jobs. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/worker.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -9,7 +9,7 @@
 #include <libgearman-1.0/interface/worker.h>
 #include <libgearman-1.0/kill.h>
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_worker_state_t {
   GEARMAN_WORKER_STATE_START,
   GEARMAN_WORKER_STATE_FUNCTION_SEND,
@@ -19,7 +19,7 @@ enum gearman_worker_state_t {
   GEARMAN_WORKER_STATE_PRE_SLEEP
 };
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_worker_universal_t {
   GEARMAN_WORKER_WORK_UNIVERSAL_GRAB_JOB,
   GEARMAN_WORKER_WORK_UNIVERSAL_FUNCTION,
@@ -31,63 +31,89 @@ enum gearman_worker_universal_t {
 extern "C" {
 #endif
 
-/* Frees every job of a worker, but those whose function is running.
+/* Frees all jobs of the worker whose function is not running.
+ *
+ * The servers are told nothing: jobs that are not finished stay with this worker until
+ * its connections are closed.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API void gearman_job_free_all(gearman_worker_st *worker);
 
-/* Makes a worker, in `worker` or, when that is NULL, in memory of the library.
- * The memory need not be initialised. Servers of the environment's
- * `GEARMAN_SERVERS` are added.
+/* Creates a worker.
  *
- * Returns the worker, or NULL when `GEARMAN_SERVERS` names a host that has no
- * address or the process is out of descriptors. Free it with
- * gearman_worker_free() in either case of memory.
+ * `worker` is memory that the program provides, or NULL for memory of the library. The
+ * memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
+ * set, its servers are added as gearman_worker_add_servers() adds them. Nothing is
+ * sent.
+ *
+ * Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
+ * or the process has no file descriptors left. Free the worker with
+ * gearman_worker_free(), whoever provided the memory.
  *
  * Requires: `worker` is NULL or writable memory that is not a live worker.
  */
 GEARMAN_API gearman_worker_st *gearman_worker_create(gearman_worker_st *worker);
 
-/* Makes a worker like `from`: its servers in the same order, its settings and
- * its functions with their contexts, but not its jobs, its own context, server
- * options, NON_BLOCKING, TLS files and allocators. With `from` NULL this is
- * gearman_worker_create().
+/* Creates a worker with the settings of another one.
  *
- * Requires: As for gearman_worker_create(); `from` is NULL or a live worker.
+ * The new worker gets the servers of `from` in the same order, its settings, and its
+ * functions with their contexts. It does not get the jobs, the worker's own context,
+ * the server options, the option `GEARMAN_WORKER_NON_BLOCKING`, the TLS files and the
+ * allocators. If `from` is NULL, this is gearman_worker_create(). `worker` is memory
+ * for the new worker, or NULL for memory of the library.
+ *
+ * Returns the new worker, or NULL if a server of `from` has no address any more, or
+ * the process has no file descriptors left. Free it with gearman_worker_free().
+ *
+ * Requires: `worker` is NULL or writable memory that is not a live worker; `from` is NULL or a
+ * live worker.
  */
 GEARMAN_API
 gearman_worker_st *gearman_worker_clone(gearman_worker_st *worker,
                                         const gearman_worker_st *from);
 
-/* Frees a worker with its jobs, and closes its connections: servers give jobs
- * that are not finished to other workers. In a forked child the connections
- * stay the parent's. May be called inside a function of the worker. NULL is
- * fine.
+/* Frees a worker and its jobs, and closes its connections.
+ *
+ * Servers give jobs that are not finished to other workers. It may be called inside a
+ * function of the worker. In a forked child, the connections of the parent stay open.
+ * If `worker` is NULL, nothing happens.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API void gearman_worker_free(gearman_worker_st *worker);
 
-/* The text of the last error, "function(GEARMAN_CODE) text -> file:line:
- * pid(n)". It stays valid until the next call on the worker. NULL for NULL, and
- * for a worker that was never asked to work and had no error.
+/* Gets the text of the worker's last error.
+ *
+ * The text has the form "function(GEARMAN_CODE) text -> file:line: pid(n)", or is the
+ * name of the code alone.
+ *
+ * Returns the text, which belongs to the worker and is valid until the next call on
+ * it; NULL if `worker` is NULL, or if it has had no error and was never asked for a
+ * job. A worker that was asked for a job and has had no error has the text
+ * "GEARMAN_UNKNOWN_STATE".
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API const char *gearman_worker_error(const gearman_worker_st *worker);
 
-/* The `errno` of the last error, 0 if it was none of the system's. EINVAL for
- * NULL.
+/* Gets the `errno` of the worker's last error.
+ *
+ * Returns the number; 0 if the error did not come from a system call, `EINVAL` if
+ * `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API int gearman_worker_errno(gearman_worker_st *worker);
 
-/* Asks for TLS. The library has none yet: with `ssl` true connecting fails
- * with a clear error, and nothing is ever sent in the clear.
+/* Turns TLS on or off.
  *
- * Requires: `worker` is NULL or a live worker; the names are NULL or NUL-terminated.
+ * The library has no TLS: if `ssl` is true, connecting fails with an error that says
+ * so, and nothing is sent unencrypted. `ca_file`, `certificate` and `key_file` are
+ * ignored.
+ *
+ * Requires: `worker` is NULL or a live worker; `ca_file`, `certificate` and `key_file` are NULL
+ * or NUL-terminated.
  */
 GEARMAN_API
 void gearman_worker_set_ssl(gearman_worker_st *worker,
@@ -96,22 +122,30 @@ void gearman_worker_set_ssl(gearman_worker_st *worker,
                             const char *certificate,
                             const char *key_file);
 
-/* The pointer set by gearman_worker_set_context(), or NULL.
+/* Gets the pointer that gearman_worker_set_context() stored.
+ *
+ * Returns the pointer; NULL if none was stored or `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API void *gearman_worker_context(const gearman_worker_st *worker);
 
-/* Keeps a pointer of the program's with the worker. It is never freed.
+/* Stores a pointer of the program in the worker.
+ *
+ * The library does not use `context` and does not free it.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API void gearman_worker_set_context(gearman_worker_st *worker, void *context);
 
-/* Sets the function that gets the worker's log lines: one per error, from
- * level ERROR on; NULL for none.
+/* Sets the function that gets the worker's log lines.
  *
- * Requires: `worker` is NULL or a live worker; `function` has its declared type.
+ * `function` is called with `context` once for each error, with the level
+ * `GEARMAN_VERBOSE_ERROR`, if `verbose` is that level or a higher one. If `function`
+ * is NULL, nothing is logged.
+ *
+ * Requires: `worker` is NULL or a live worker; `function` is NULL or a function of its declared
+ * type.
  */
 GEARMAN_API
 void gearman_worker_set_log_fn(gearman_worker_st *worker,
@@ -119,31 +153,49 @@ void gearman_worker_set_log_fn(gearman_worker_st *worker,
                                void *context,
                                gearman_verbose_t verbose);
 
-/* Sets the function that allocates the workloads of jobs, of exactly their size, and
- * copies of what is sent for a job; NULL for `malloc`.
+/* Sets the function that allocates memory for workloads.
  *
- * Requires: `worker` is NULL or a live worker; `function` has its declared type.
+ * `function` is called with a size in bytes and `context`. It allocates the workloads
+ * of jobs, of exactly their size, and the copies of what is sent for a job. If
+ * `function` is NULL, `malloc` is used.
+ *
+ * Requires: `worker` is NULL or a live worker; `function` is NULL or a function of its declared
+ * type.
  */
 GEARMAN_API
 void gearman_worker_set_workload_malloc_fn(gearman_worker_st *worker,
                                            gearman_malloc_fn *function,
                                            void *context);
 
-/* Sets the function that frees the results which functions of the first kind
- * return; NULL for `free`.
+/* Sets the function that frees workloads and results.
  *
- * Requires: `worker` is NULL or a live worker; `function` has its declared type.
+ * `function` is called with the memory and `context`. It frees the workloads of jobs
+ * that the program did not take, and the results that functions of
+ * gearman_worker_add_function() return. If `function` is NULL, `free` is used.
+ *
+ * Requires: `worker` is NULL or a live worker; `function` is NULL or a function of its declared
+ * type.
  */
 GEARMAN_API
 void gearman_worker_set_workload_free_fn(gearman_worker_st *worker,
                                          gearman_free_fn *function,
                                          void *context);
 
-/* Sets both workload functions at once. All four are given, or all are NULL for
- * the system's; otherwise WORK_FAIL is returned and nothing changes. The
- * library never calls `realloc_fn` and `calloc_fn`.
+/* Sets the functions that allocate and free workloads and results.
  *
- * Requires: `worker` is NULL or a live worker; the functions have their declared types.
+ * `malloc_fn` and `free_fn` are used as gearman_worker_set_workload_malloc_fn() and
+ * gearman_worker_set_workload_free_fn() say; `context` is passed to both. Either all
+ * four functions are given, or all are NULL for those of the system. The library never
+ * calls `realloc_fn` and `calloc_fn`.
+ *
+ * Returns `GEARMAN_SUCCESS`, or an error, which leaves the functions as they are.
+ *
+ * Errors:
+ * - `GEARMAN_FATAL`: some of the functions are NULL and others are not.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker; each function is NULL or a function of its
+ * declared type.
  */
 GEARMAN_API
 gearman_return_t gearman_worker_set_memory_allocators(gearman_worker_st *worker,
@@ -153,139 +205,168 @@ gearman_return_t gearman_worker_set_memory_allocators(gearman_worker_st *worker,
                                                       gearman_calloc_fn *calloc_fn,
                                                       void *context);
 
-/* Adds a server, to be asked before those that were added earlier. NULL or ""
- * is localhost, port 0 is 4730, a host that starts with "/" is a Unix socket.
- * The host is looked up here; nothing is sent.
+/* Sets the prefix that the worker puts before the names of functions that are added
+ * later.
  *
- * Returns SUCCESS, GETADDRINFO for a host without an address, INVALID_ARGUMENT
- * for a NULL worker.
+ * `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
+ * there is no prefix.
  *
- * Requires: `worker` is NULL or a live worker; `host` is NULL or NUL-terminated.
- */
-GEARMAN_API
-gearman_return_t gearman_worker_add_server(gearman_worker_st *worker,
-                                           const char *host,
-                                           in_port_t port);
-
-/* Adds the servers of a list, "host:port,host,...", in its order:
- * the last one will be asked first. IPv6 addresses stand in brackets. Stops at
- * the first that has no address, and returns its error.
- *
- * Requires: `worker` is NULL or a live worker; `servers` is NULL, which is localhost, or
- * NUL-terminated.
- */
-GEARMAN_API
-gearman_return_t gearman_worker_add_servers(gearman_worker_st *worker,
-                                            const char *servers);
-
-/* Closes the connections and forgets all servers. What is sent for their jobs
- * afterwards fails with LOST_CONNECTION.
- *
- * Requires: `worker` is NULL or a live worker.
- */
-GEARMAN_API void gearman_worker_remove_servers(gearman_worker_st *worker);
-
-/* Sets the prefix that is put before the names of functions which are added
- * from now on; no bytes for none.
- *
- * Requires: `worker` is NULL or a live worker; `namespace_key` is readable for its size.
+ * Requires: `worker` is NULL or a live worker; `namespace_key` is NULL or readable for
+ * `namespace_key_size` bytes.
  */
 GEARMAN_API
 void gearman_worker_set_namespace(gearman_worker_st *worker,
                                   const char *namespace_key,
                                   size_t namespace_key_size);
 
-/* The prefix set by gearman_worker_set_namespace(), valid until it is set
- * again; NULL without one.
+/* Gets the prefix that gearman_worker_set_namespace() set.
+ *
+ * Returns the prefix, NUL-terminated, which belongs to the worker and is valid until
+ * the prefix is set again; NULL without a prefix and if `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API const char *gearman_worker_namespace(gearman_worker_st *worker);
 
-/* Sets the identifier that servers show in their list of workers, from the next
- * connection on.
+/* Sets the identifier under which servers list this worker.
  *
- * Returns SUCCESS, ARGUMENT_TOO_LARGE beyond 254 bytes, INVALID_ARGUMENT for
- * none, and for characters that are not printable.
+ * `id` has `id_size` bytes, which are copied. Servers are told when they are connected
+ * next.
  *
- * Requires: `worker` is NULL or a live worker; `id` is readable for its size.
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_ARGUMENT_TOO_LARGE`: `id_size` is more than 254 bytes.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `id` is empty or has characters
+ *   that are not printable.
+ *
+ * Requires: `worker` is NULL or a live worker; `id` is NULL or readable for `id_size` bytes.
  */
 GEARMAN_API
 gearman_return_t gearman_worker_set_identifier(gearman_worker_st *worker,
                                                const char *id,
                                                size_t id_size);
 
-/* The descriptors that gearman_kill() stops this worker by. They are the
- * worker's, from its making to its freeing; a forked child gets others with
- * its first call. Both are -1 for NULL. May be called from a signal handler, and
- * while another thread uses the worker.
+/* Gets the stop handle of a worker, for gearman_kill().
+ *
+ * It may be called from a signal handler and while another thread uses the worker. A
+ * forked child gets a stop handle of its own with its first call on the worker.
+ *
+ * Returns the stop handle, which is valid until the worker is freed. If `worker` is
+ * NULL, both descriptors are -1.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API gearman_id_t gearman_worker_id(gearman_worker_st *worker);
 
-/* Asks every server for a job and returns it without calling its function; it
- * does not sleep. Send its result with gearman_job_send_complete() or
- * gearman_job_send_fail(), then free it with gearman_job_free().
+/* Asks the servers for a job and returns it without calling its function.
  *
- * Returns the job, in `job` or in memory of the library, or NULL with the code
- * in `ret_ptr`: NO_JOBS when no server has one, and those of
- * gearman_worker_work(), also in non-blocking mode.
+ * It does not wait for a job to be submitted. `job` is memory for the job, or NULL for
+ * memory of the library. `ret_ptr`, unless NULL, receives the code. Report the result
+ * with gearman_job_send_complete() or gearman_job_send_fail(), then free the job with
+ * gearman_job_free(). The functions are offered with gearman_worker_register() or
+ * gearman_worker_add_function().
  *
- * Requires: `worker` is NULL or a live worker; `job` is NULL or memory that is not a live
- * job; `ret_ptr` is NULL or writable.
+ * Returns the job, or NULL on an error.
+ *
+ * Errors:
+ * - `GEARMAN_NO_JOBS`: no server has a job.
+ * - `GEARMAN_IO_WAIT`: the worker is in non-blocking mode and would have to wait; or a
+ *   signal arrived and `GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL` is on.
+ * - `GEARMAN_TIMEOUT`: a server did not answer within the timeout.
+ * - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
+ * - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
+ *   job.
+ * - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+ * - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
+ * - `GEARMAN_NO_SERVERS`: no server was added.
+ * - `GEARMAN_NO_REGISTERED_FUNCTIONS`: the worker offers no function.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker; `job` is NULL or writable memory that is not a
+ * live job; `ret_ptr` is NULL or writable.
  */
 GEARMAN_API
 gearman_job_st *gearman_worker_grab_job(gearman_worker_st *worker,
                                         gearman_job_st *job,
                                         gearman_return_t *ret_ptr);
 
-/* Waits until something has come of what calls have left under way, for
- * non-blocking mode: a connection that is being made, an answer that is due, a
- * server that is to wake the worker; or until a slow server has had its time and
- * the next one can be asked.
+/* Waits until a call on the worker can make progress.
  *
- * Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
- * nothing is under way, whether connections are open or not, or what was reported
- * was not looked at by another call; SHUTDOWN and SHUTDOWN_GRACEFUL after
- * gearman_kill(); or IO_WAIT for a signal under GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL.
+ * It is for non-blocking mode: after `GEARMAN_IO_WAIT`, call it and then repeat the
+ * call. It waits for a connection that is being made, for an answer that is due, for a
+ * packet that wakes the sleeping worker, and for the time after which a slow server is
+ * left for the next one.
+ *
+ * Returns `GEARMAN_SUCCESS` once for each such event, or another code.
+ *
+ * Errors:
+ * - `GEARMAN_TIMEOUT`: nothing happened within the timeout.
+ * - `GEARMAN_NO_ACTIVE_FDS`: there is nothing to wait for, or what was reported was
+ *   not yet looked at by another call. It is returned at once.
+ * - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
+ * - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
+ *   job.
+ * - `GEARMAN_IO_WAIT`: a signal arrived and `GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL` is
+ *   on.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API gearman_return_t gearman_worker_wait(gearman_worker_st *worker);
 
-/* Sends bytes to every server and waits, also in non-blocking mode, until each
- * has sent them back.
+/* Checks that every server answers, by having each send bytes back.
  *
- * Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
- * server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+ * It waits for the answers, in non-blocking mode too. `workload` has `workload_size`
+ * bytes, at least one.
  *
- * Requires: `worker` is NULL or a live worker; `workload` is readable for its size.
+ * Returns `GEARMAN_SUCCESS` if every server sent the same bytes back, or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `workload` has no bytes.
+ * - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+ * - `GEARMAN_ECHO_DATA_CORRUPTION`: a server sent other bytes back.
+ * - `GEARMAN_COULD_NOT_CONNECT`: a server cannot be reached.
+ * - `GEARMAN_NO_SERVERS`: no server was added.
+ * - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
+ * - `GEARMAN_TIMEOUT`: a server did not answer within the timeout.
+ *
+ * Requires: `worker` is NULL or a live worker; `workload` is NULL or readable for
+ * `workload_size` bytes.
  */
 GEARMAN_API
 gearman_return_t gearman_worker_echo(gearman_worker_st *worker,
                                      const void *workload,
                                      size_t workload_size);
 
-/* Turns a server option such as "exceptions" on: at every server, now and on
- * every later connection. Waits for the answers, also in non-blocking mode.
+/* Turns an option of the servers on, such as "exceptions".
  *
- * Returns whether at least one server accepted it and none refused it; one that
- * is down is told when it is back.
+ * Every server is asked, and asked again on every later connection. It waits for the
+ * answers, in non-blocking mode too. `option_arg` has `option_arg_size` bytes.
  *
- * Requires: `worker` is NULL or a live worker; `option_arg` is readable for its size.
+ * Returns true if at least one server accepted the option and none refused it. A
+ * server that is down is asked when it is connected again. False on any error;
+ * gearman_worker_error() says which.
+ *
+ * Requires: `worker` is NULL or a live worker; `option_arg` is NULL or readable for
+ * `option_arg_size` bytes.
  */
 GEARMAN_API
 bool gearman_worker_set_server_option(gearman_worker_st *worker,
                                       const char *option_arg,
                                       size_t option_arg_size);
 
-/* Offers a function without one to call: for programs that use
- * gearman_worker_grab_job(). `timeout` is how many milliseconds the server
- * gives a job before it gives it to another worker; 0 for no limit.
+/* Offers a function whose jobs the program gets with gearman_worker_grab_job().
  *
- * Returns SUCCESS, or INVALID_ARGUMENT for a name that is empty or longer than
- * 512 bytes.
+ * The servers are told with the next call that asks for jobs. `function_name` has at
+ * most 512 bytes. `timeout` is the time in milliseconds within which a job has to end:
+ * the server then gives it to another worker. 0 is no limit.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `function_name` is NULL, empty or
+ *   too long.
  *
  * Requires: `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated.
  */
@@ -294,9 +375,15 @@ gearman_return_t gearman_worker_register(gearman_worker_st *worker,
                                          const char *function_name,
                                          uint32_t timeout);
 
-/* Takes back a function, and those of the same name that were added before.
+/* Withdraws a function, with all that were added under the same name.
  *
- * Returns SUCCESS or NO_REGISTERED_FUNCTION.
+ * The servers are told with the next call that asks for jobs.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_NO_REGISTERED_FUNCTION`: the worker does not offer `function_name`.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated.
  */
@@ -304,35 +391,54 @@ GEARMAN_API
 gearman_return_t gearman_worker_unregister(gearman_worker_st *worker,
                                            const char *function_name);
 
-/* Takes back every function.
+/* Withdraws all functions of the worker.
  *
- * Returns SUCCESS or NO_REGISTERED_FUNCTIONS.
+ * The servers are told with the next call that asks for jobs.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_NO_REGISTERED_FUNCTIONS`: the worker offers no function.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API gearman_return_t gearman_worker_unregister_all(gearman_worker_st *worker);
 
-/* Whether a function of this name is offered.
+/* Tells whether the worker offers a function.
  *
- * Requires: `worker` is NULL or a live worker; `function_name` is readable for its size.
+ * `function_name` has `function_length` bytes.
+ *
+ * Returns true if it is offered; false if it is not or `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker; `function_name` is NULL or readable for
+ * `function_length` bytes.
  */
 GEARMAN_API
 bool gearman_worker_function_exist(gearman_worker_st *worker,
                                    const char *function_name,
                                    size_t function_length);
 
-/* Offers a function of the first kind: it returns its result in memory that the
- * library frees, with the workload free function if one is set. One of the
- * same name that was added before is not called any more.
+/* Offers a function that returns its result.
  *
- * `timeout` is how many milliseconds the server gives a job before it gives it
- * to another worker; 0 for no limit.
+ * The servers are told with the next call that asks for jobs. `function_name` has at
+ * most 512 bytes; a function that was added before under this name is not called any
+ * more. `timeout` is the time in milliseconds within which a job has to end: the
+ * server then gives it to another worker. 0 is no limit. `function` is called with a
+ * job and `context`. It returns its result in memory that the library frees, with the
+ * function of gearman_worker_set_workload_free_fn(), and stores the size of the result
+ * and its code: `GEARMAN_SUCCESS` completes the job, `GEARMAN_LOST_CONNECTION` gives
+ * it back to the server, any other code fails it. gearman_worker_define_function()
+ * takes functions of other kinds.
  *
- * Returns SUCCESS, or INVALID_ARGUMENT for a missing function and for a name
- * that is empty or longer than 512 bytes.
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` or `function` is NULL, or `function_name` is
+ *   NULL, empty or too long.
  *
  * Requires: `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated;
- * `function` has its declared type.
+ * `function` is NULL or a function of its declared type.
  */
 GEARMAN_API
 gearman_return_t gearman_worker_add_function(gearman_worker_st *worker,
@@ -341,17 +447,25 @@ gearman_return_t gearman_worker_add_function(gearman_worker_st *worker,
                                              gearman_worker_fn *function,
                                              void *context);
 
-/* Offers a function of any kind, as the gearman_function_create functions make
- * them. One of the same name that was added before is not called any more.
+/* Offers a function of any kind.
  *
- * `timeout` is how many milliseconds the server gives a job before it gives it
- * to another worker; 0 for no limit.
+ * The servers are told with the next call that asks for jobs. `function_name` has
+ * `function_name_length` bytes, at most 512; a function that was added before under
+ * this name is not called any more. `function` is what gearman_function_create(),
+ * gearman_function_create_v1(), gearman_function_create_v2() or
+ * gearman_function_create_partition() returned; it is called with a job and `context`.
+ * `timeout` is the time in milliseconds within which a job has to end: the server then
+ * gives it to another worker. 0 is no limit.
  *
- * Returns SUCCESS, or INVALID_ARGUMENT for a missing function, an unknown kind,
- * and for a name that is empty or longer than 512 bytes.
+ * Returns `GEARMAN_SUCCESS` or an error.
  *
- * Requires: `worker` is NULL or a live worker; `function_name` is readable for its size;
- * `function` is one of the functions' results.
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, `function` has no function or an
+ *   unknown kind, or `function_name` is empty or too long.
+ *
+ * Requires: `worker` is NULL or a live worker; `function_name` is NULL or readable for
+ * `function_name_length` bytes; `function` was made by one of the functions named
+ * above.
  */
 GEARMAN_API
 gearman_return_t gearman_worker_define_function(gearman_worker_st *worker,
@@ -361,14 +475,18 @@ gearman_return_t gearman_worker_define_function(gearman_worker_st *worker,
                                                 uint32_t timeout,
                                                 void *context);
 
-/* The options that are on, as bits. 0 for NULL.
+/* Gets the options that are on.
+ *
+ * Returns the bits of `gearman_worker_options_t`; 0 if `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API gearman_worker_options_t gearman_worker_options(const gearman_worker_st *worker);
 
-/* Turns every option that can be set on or off as its bit says. Without
- * TIMEOUT_RETURN the time limit becomes 10,000 ms.
+/* Turns the worker's options on or off, each as its bit in `options` says.
+ *
+ * `GEARMAN_WORKER_SSL` is never turned off. Without `GEARMAN_WORKER_TIMEOUT_RETURN`
+ * the timeout becomes 10,000 ms and does not end gearman_worker_work().
  *
  * Requires: `worker` is NULL or a live worker.
  */
@@ -376,9 +494,12 @@ GEARMAN_API
 void gearman_worker_set_options(gearman_worker_st *worker,
                                 gearman_worker_options_t options);
 
-/* Turns options on. GRAB_ALL and GRAB_UNIQ choose the packet that asks for jobs,
- * GRAB_JOB_ALL (the default) or GRAB_JOB_UNIQ: the last one that was turned on,
- * or GRAB_JOB after either was turned off.
+/* Turns options of the worker on.
+ *
+ * Options that `options` does not have stay as they are. `GEARMAN_WORKER_GRAB_ALL` and
+ * `GEARMAN_WORKER_GRAB_UNIQ` choose the packet that asks for jobs: GRAB_JOB_ALL, which
+ * is the default, or GRAB_JOB_UNIQ. The option that was turned on last counts; after
+ * either was turned off, the packet is GRAB_JOB.
  *
  * Requires: `worker` is NULL or a live worker.
  */
@@ -386,8 +507,11 @@ GEARMAN_API
 void gearman_worker_add_options(gearman_worker_st *worker,
                                 gearman_worker_options_t options);
 
-/* Turns options off. SSL stays. Without TIMEOUT_RETURN the time limit becomes
- * 10,000 ms, and gearman_worker_work() does not return because of it.
+/* Turns options of the worker off.
+ *
+ * Options that `options` does not have stay as they are, and so does
+ * `GEARMAN_WORKER_SSL`. Without `GEARMAN_WORKER_TIMEOUT_RETURN` the timeout becomes
+ * 10,000 ms and does not end gearman_worker_work().
  *
  * Requires: `worker` is NULL or a live worker.
  */
@@ -395,37 +519,104 @@ GEARMAN_API
 void gearman_worker_remove_options(gearman_worker_st *worker,
                                    gearman_worker_options_t options);
 
-/* The time limit in milliseconds; -1 for none, which is the default. 0 for
- * NULL.
+/* Gets the worker's timeout.
+ *
+ * Returns the timeout in milliseconds as it was set; -1, the default, for no timeout.
+ * If `worker` is NULL, 0.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API int gearman_worker_timeout(gearman_worker_st *worker);
 
-/* Sets the time limit in milliseconds, after which gearman_worker_work()
- * returns TIMEOUT when there was nothing to do, and turns TIMEOUT_RETURN on.
- * Negative is no limit; 0 does not wait. Sending results is not limited.
+/* Sets the worker's timeout, and turns the option `GEARMAN_WORKER_TIMEOUT_RETURN` on.
+ *
+ * `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if no
+ * job arrives within it. A negative number is no limit; with 0 the worker does not
+ * wait. Sending results is not limited.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API void gearman_worker_set_timeout(gearman_worker_st *worker, int timeout);
 
-/* Waits for one job, calls its function, and tells the server how it ended. The
- * result is on its way when this returns, and no job is asked for in advance.
+/* Waits for one job, calls its function, and sends its result to the server.
  *
- * Returns SUCCESS when a job was done, or its function asked for it to be done
- * again; the function's own code when it failed; TIMEOUT when there was nothing
- * to do for that long; SHUTDOWN and SHUTDOWN_GRACEFUL after gearman_kill();
- * COULD_NOT_CONNECT when no server can be reached (the next call makes a pause
- * before it tries again); NO_SERVERS, NO_REGISTERED_FUNCTIONS.
+ * The result has been passed to the kernel when this function returns, and no further
+ * job was asked for. Call it in a loop.
  *
- * In non-blocking mode IO_WAIT, for which gearman_worker_wait() waits, and NO_JOBS
- * when every server had its turn and none had a job: also when servers are down or
- * were lost. The next call begins again.
+ * In non-blocking mode it returns `GEARMAN_IO_WAIT` instead of waiting: call
+ * gearman_worker_wait() and then this function again.
+ *
+ * Returns `GEARMAN_SUCCESS` if a job was done, or was given back to the server because
+ * its function asked for that; the code of the function if it failed the job; or
+ * another code.
+ *
+ * Errors:
+ * - `GEARMAN_TIMEOUT`: no job arrived within the timeout.
+ * - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
+ * - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
+ *   job.
+ * - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached. The next call pauses before
+ *   it tries again.
+ * - `GEARMAN_LOST_CONNECTION`: a server closed the connection. The next call connects
+ *   again.
+ * - `GEARMAN_NO_SERVERS`: no server was added.
+ * - `GEARMAN_NO_REGISTERED_FUNCTIONS`: the worker offers no function.
+ * - `GEARMAN_IO_WAIT`: the worker is in non-blocking mode and would have to wait; or a
+ *   signal arrived and `GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL` is on.
+ * - `GEARMAN_NO_JOBS`: in non-blocking mode, every server was asked and none gave a
+ *   job, which includes servers that are down. The next call begins anew.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
  *
  * Requires: `worker` is NULL or a live worker.
  */
 GEARMAN_API gearman_return_t gearman_worker_work(gearman_worker_st *worker);
+
+/* Adds a server to the worker.
+ *
+ * The host is looked up; nothing is sent. The server that was added last is asked for
+ * jobs first. `host` is a name, an IPv4 or IPv6 address, or, if it starts with "/",
+ * the path of a Unix socket; NULL and "" mean localhost. `port` is in host byte order;
+ * 0 means 4730.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_GETADDRINFO`: `host` has no address.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker; `host` is NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_worker_add_server(gearman_worker_st *worker,
+                                           const char *host,
+                                           in_port_t port);
+
+/* Adds a list of servers to the worker.
+ *
+ * `servers` has the form "host:port,host,...", with IPv6 addresses in brackets; NULL
+ * means localhost. The servers are added in the order of the list, each as
+ * gearman_worker_add_server() adds it, so the last one is asked first. The first
+ * server that has no address ends the list.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_GETADDRINFO`: a host has no address; the servers before it were added.
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker; `servers` is NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_worker_add_servers(gearman_worker_st *worker,
+                                            const char *servers);
+
+/* Closes the worker's connections and removes all its servers.
+ *
+ * What is sent for their jobs afterwards fails with `GEARMAN_LOST_CONNECTION`.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API void gearman_worker_remove_servers(gearman_worker_st *worker);
 
 #ifdef __cplusplus
 }

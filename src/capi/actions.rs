@@ -1,20 +1,20 @@
-//! `actions.h`: the one set of callbacks that the library exports.
+//! `actions.h`: the set of callbacks that the library exports.
 //!
-//! The header declares no function; the original exports this one by accident,
-//! under its C++ name, so a program may link to it.
+//! No header declares the function. The original exports it by accident, under its C++
+//! name, so a program may be linked with it.
 //!
-//! Must not: keep state of its own; each task has a [`Pause`].
+//! Must not: keep global state; each task has a [`Pause`].
 
 use super::task_block::TaskBlock;
 use super::types::*;
 use std::cell::Cell;
 
-/// Whether the last callback of this set paused: kept in each task.
+/// Whether the last callback of this set paused; each task has one.
 #[derive(Debug, Default)]
 pub struct Pause(Cell<bool>);
 
 impl Pause {
-    /// PAUSE, and SUCCESS when the same event is offered again.
+    /// PAUSE, and SUCCESS when it is called again for the same event.
     fn step(&self, wanted: bool) -> gearman_return_t {
         let pause = wanted && !self.0.get();
         self.0.set(pause);
@@ -22,7 +22,7 @@ impl Pause {
     }
 }
 
-/// A task's flag, and the bytes of data that its event brought.
+/// A task's flag, and the number of bytes of its event's data.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -61,9 +61,9 @@ static PAUSE: gearman_actions_t = gearman_actions_t {
     fail_fn: Some(pause),
 };
 
-/// Callbacks that make gearman_client_run_tasks() return PAUSE once for each
-/// status and failure, and for each event that brings data. There are none for
-/// workload and creation. The set is static.
+/// Callbacks that make gearman_client_run_tasks() return PAUSE once for each status, each
+/// failure, and each event with data. Those for workload and creation are NULL. The set is
+/// static.
 #[unsafe(export_name = "_Z21gearman_actions_pausev")]
 pub extern "C-unwind" fn gearman_actions_pause() -> *const gearman_actions_t {
     &raw const PAUSE

@@ -1,27 +1,32 @@
-//! `aggregator.h`: what an aggregator function gets.
+//! `aggregator.h`: the argument of an aggregator function.
 
 use libc::c_void;
 
-/// What an aggregator function is called with. Opaque in C; it lives for the
-/// length of the call.
+/// The argument of an aggregator function, which is opaque in C and lives until the
+/// function returns.
 #[derive(Debug)]
 pub struct gearman_aggregator_st {
     context: *mut c_void,
 }
 
 impl gearman_aggregator_st {
-    /// For one call of an aggregator, with the context that was given when its
-    /// function was defined.
+    /// Makes the argument of one call, with the context that the function was defined with.
     pub fn new(context: *mut c_void) -> gearman_aggregator_st {
         gearman_aggregator_st { context }
     }
 }
 
-/// The context that was given to gearman_worker_define_function() with the
-/// aggregator, or NULL. (The name is misspelt; it is what programs link to.)
+/// Gets the context of an aggregator function.
+///
+/// The name is misspelt in the original library, and kept because programs are linked
+/// with it.
+///
+/// Returns the context pointer that gearman_worker_define_function() was called with;
+/// NULL without a context and if `aggregator` is NULL.
 ///
 /// # Safety
-/// `aggregator` is NULL or what the aggregator function got, during its call.
+/// `aggregator` is NULL or what an aggregator function was called with, during that
+/// call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_aggegator_context(
     aggregator: *mut gearman_aggregator_st,

@@ -3,12 +3,13 @@
 use super::types::{gearman_argument_t, gearman_string_t};
 use libc::c_char;
 
-/// Makes the argument of gearman_execute(): `value_size` bytes at `value`, which
-/// may hold any bytes. Nothing is copied: the memory has to live until the call
-/// that the argument is passed to returns.
+/// Makes the argument of gearman_execute().
 ///
-/// The name is accepted for compatibility and dropped, as it always was: no
-/// packet can carry it.
+/// `value` is the workload, of `value_size` bytes. It is not copied: the memory has to
+/// stay until the call that gets the argument returns. `name` and `name_length` are
+/// ignored, as in the original library: no packet carries a name.
+///
+/// Returns the argument, by value.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_argument_make(
     name: *const c_char,

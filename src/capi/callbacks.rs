@@ -1,11 +1,10 @@
-//! The functions that C hands to the library.
+//! The types of the functions that the program passes to the library.
 //!
 //! Each alias is nullable and `C-unwind`: the caller's code may throw, longjmp
-//! or exit through us. In the headers an alias is the function type's pointer
+//! or exit through the library. In the headers an alias is a pointer to the function type
 //! (`gearman_complete_fn *`); `bindings/c/prelude` holds the typedefs.
 //!
-//! Must not: call any of them. That is for the thin loops that keep nothing but
-//! plain data alive across the call.
+//! Must not: call one. The loops that do keep only plain data alive across the call.
 
 use super::types::*;
 use libc::{c_char, c_void, in_port_t};
@@ -23,13 +22,13 @@ macro_rules! c_callbacks {
 c_callbacks! {
     /// Allocates `size` bytes for a workload or a result; NULL when it cannot.
     gearman_malloc_fn(size: usize, context: *mut c_void) -> *mut c_void;
-    /// Resizes what the same set of allocators made.
+    /// Resizes memory of the same set of allocators.
     gearman_realloc_fn(ptr: *mut c_void, size: usize, context: *mut c_void) -> *mut c_void;
     /// Allocates `nelm` zeroed elements of `size` bytes.
     gearman_calloc_fn(nelm: usize, size: usize, context: *mut c_void) -> *mut c_void;
-    /// Frees what the same set of allocators made.
+    /// Frees memory of the same set of allocators.
     gearman_free_fn(ptr: *mut c_void, context: *mut c_void);
-    /// Gets one server of a list; anything but SUCCESS ends the walk.
+    /// Gets one server of a list; any code but SUCCESS ends the iteration.
     gearman_parse_server_fn(
         host: *const c_char, port: in_port_t, context: *mut c_void
     ) -> gearman_return_t;
@@ -37,35 +36,35 @@ c_callbacks! {
     gearman_task_context_free_fn(task: *mut gearman_task_st, context: *mut c_void);
     /// Gets one log line without its newline.
     gearman_log_fn(line: *const c_char, verbose: gearman_verbose_t, context: *mut c_void);
-    /// A worker's function, first kind: returns memory that the library frees.
+    /// A worker's function that returns its result in memory that the library frees.
     gearman_worker_fn(
         job: *mut gearman_job_st,
         context: *mut c_void,
         result_size: *mut usize,
         ret_ptr: *mut gearman_return_t
     ) -> *mut c_void;
-    /// A worker's function, second kind: sends its results itself.
+    /// A worker's function that sends its results itself.
     gearman_function_fn(job: *mut gearman_job_st, worker_context: *mut c_void) -> gearman_return_t;
-    /// Puts the results of a partitioned job together.
+    /// Combines the results of a partitioned job.
     gearman_aggregator_fn(
         aggregator: *mut gearman_aggregator_st,
         task: *mut gearman_task_st,
         result: *mut gearman_result_st
     ) -> gearman_return_t;
-    /// Asks for (more of) a task's workload.
+    /// Sends a task's workload, or more of it.
     gearman_workload_fn(task: *mut gearman_task_st) -> gearman_return_t;
-    /// The server has given the job a handle.
+    /// Called when the server has queued the job.
     gearman_created_fn(task: *mut gearman_task_st) -> gearman_return_t;
-    /// A piece of the result has come.
+    /// Called for each piece of the result.
     gearman_data_fn(task: *mut gearman_task_st) -> gearman_return_t;
-    /// A warning has come.
+    /// Called for each warning.
     gearman_warning_fn(task: *mut gearman_task_st) -> gearman_return_t;
-    /// A numerator and denominator have come, or the answer to a status request.
+    /// Called for each progress report and each answer to a status request.
     gearman_universal_status_fn(task: *mut gearman_task_st) -> gearman_return_t;
-    /// The job is done.
+    /// Called when the job is complete.
     gearman_complete_fn(task: *mut gearman_task_st) -> gearman_return_t;
-    /// The job has ended with an exception.
+    /// Called when the job has raised an exception.
     gearman_exception_fn(task: *mut gearman_task_st) -> gearman_return_t;
-    /// The job has failed.
+    /// Called when the job has failed.
     gearman_fail_fn(task: *mut gearman_task_st) -> gearman_return_t;
 }

@@ -1,14 +1,14 @@
-//! Whether the calling thread can be cancelled (pthread_cancel), and when.
+//! Disables pthread_cancel() for the calling thread while the library works.
 //!
-//! A cancelled thread unwinds its stack without asking anyone. It may do so where
-//! user code runs and where the library waits, because nothing but plain data is
-//! alive there; anywhere else it would pass destructors and half-changed state.
-//! So the library disables cancellation while it works, and gives the program its
-//! own setting back around each wait and each call of user code.
+//! A cancelled thread unwinds its stack at once. It may do so where user code runs and
+//! where the library waits, because only plain data is alive there; anywhere else it
+//! would skip destructors and leave state half changed. So the library disables
+//! cancellation while it works, and restores the program's setting around each wait and
+//! each call of user code.
 //!
-//! The setting is glibc's, a word of the thread: no system call, but for threads that are
-//! cancelled asynchronously (`net::cancel_state`). A process of one thread has no other
-//! thread that could cancel it, and pays for two comparisons.
+//! The setting is a word of glibc in the thread's memory: changing it is no system call,
+//! except for threads that are cancelled asynchronously (`net::cancel_state`). In a
+//! process of one thread, which no other can cancel, the cost is two comparisons.
 //!
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
@@ -19,16 +19,16 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 thread_local! {
-    /// The program's setting while the library works with cancellation disabled; none
-    /// while user code runs, or the library waits.
+    /// The program's setting while the library has disabled cancellation; none while user
+    /// code runs or the library waits.
     static BEFORE: Cell<Option<Setting>> = const { Cell::new(None) };
 }
 
-/// Set once the process is seen to have several threads; never cleared.
+/// Whether the process was ever seen to have several threads.
 static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
 
-/// Where glibc says whether the process has one thread; before that was looked up, a
-/// variable that says no.
+/// The address of glibc's flag for a process of one thread; before it was looked up, the
+/// address of `NOT_KNOWN`.
 static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new((&raw const NOT_KNOWN).cast_mut());
 static NOT_KNOWN: c_char = 0;
 
@@ -40,13 +40,12 @@ pub(super) fn is_alone() -> bool {
 
 #[inline(always)]
 fn says_single() -> bool {
-    // SAFETY: the variable is glibc's or the one above, and either lives as long as the
-    // process. glibc writes it only while there is one thread, as it makes a second.
+    // SAFETY: the variable is glibc's or `NOT_KNOWN`, and both live until the process
+    // ends. glibc writes it only in a process of one thread, as it creates the second.
     unsafe { SINGLE_THREADED.load(Ordering::Relaxed).read_volatile() != 0 }
 }
 
-/// Finds out where glibc says how many threads there are. A libc that does not say is
-/// taken to have several.
+/// Looks up glibc's flag. A libc without it counts as having several threads.
 #[cold]
 #[inline(never)]
 fn look_up() -> bool {
@@ -60,24 +59,25 @@ fn look_up() -> bool {
     single
 }
 
-/// How the library was interrupted by user code or a wait.
+/// The state that [`interrupt`] passes to [`go_on`].
 #[derive(Clone, Copy)]
 pub(super) struct Interrupted {
     /// The process had one thread.
     alone: bool,
-    /// Cancellation was disabled, and is not for now.
+    /// Cancellation was disabled, and the program's setting is restored for now.
     begun: bool,
 }
 
-/// User code or a wait begins: the program's setting is in force until [`go_on`].
+/// Begins user code or a wait: the program's setting is in force until [`go_on`].
 #[inline(always)]
 pub(super) fn interrupt() -> Interrupted {
     let alone = is_alone();
     Interrupted { alone, begun: !alone && restore() }
 }
 
-/// The library's work goes on. User code may have made the first further thread: the
-/// call that is under way then [`disabled`] nothing, but it ends what begins here.
+/// Ends user code or a wait. If user code has created the second thread, the call that is
+/// under way has [`disabled`] nothing; this disables cancellation, and the end of the
+/// call restores it.
 #[inline(always)]
 pub(super) fn go_on(interrupted: Interrupted) {
     if interrupted.begun || (interrupted.alone && !is_alone()) {
@@ -85,7 +85,7 @@ pub(super) fn go_on(interrupted: Interrupted) {
     }
 }
 
-/// A call ends that was begun in a process of one thread.
+/// Ends a call that began in a process of one thread.
 #[inline(always)]
 pub(super) fn end_alone() {
     if SEVERAL_THREADS.load(Ordering::Relaxed) {
@@ -93,8 +93,8 @@ pub(super) fn end_alone() {
     }
 }
 
-/// Disables cancellation. A setting that is noted already is one that a signal handler
-/// has jumped away from: it is the program's still.
+/// Disables cancellation. A setting that is stored already is the program's: a signal
+/// handler has jumped out of the call that stored it.
 #[inline(never)]
 fn disable() {
     if BEFORE.get().is_none() {
@@ -105,14 +105,13 @@ fn disable() {
 #[inline(never)]
 fn restore() -> bool {
     let before = BEFORE.take();
-    // The thread may end here. Nothing is alive above but plain data: every caller
-    // guarantees that.
+    // The thread may end here. Every caller guarantees that only plain data is alive.
     before.map(cancel_state::restore).is_some()
 }
 
-/// Runs `body` with cancellation disabled, waits and user code inside it excepted.
+/// Runs `body` with cancellation disabled, except in its waits and its user code.
 ///
-/// `body` and its result are plain data where the program's setting is given back.
+/// `body` and its result are plain data where the program's setting is restored.
 #[inline(always)]
 pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
     let alone = is_alone();
@@ -128,7 +127,7 @@ pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
     result
 }
 
-/// Runs `body` with cancellation disabled, inside a call or behind its end.
+/// Runs `body` with cancellation disabled, inside a call or after its end.
 pub(super) fn disabled_inside(body: impl FnOnce()) {
     let begins = !is_alone() && BEFORE.get().is_none();
     if begins {
@@ -140,20 +139,20 @@ pub(super) fn disabled_inside(body: impl FnOnce()) {
     }
 }
 
-/// Runs a call that may wait, as [`disabled`] does. It is a cancellation point even when
-/// it finds everything at hand: a loop of such calls can be cancelled.
+/// Runs a call that may wait, as [`disabled`] does. It is a cancellation point even if it
+/// does not have to wait, so that a loop of such calls can be cancelled.
 #[inline(always)]
 pub(super) fn point<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
     if !is_alone() {
-        // Nothing is alive here but the arguments of a call that has not begun.
+        // Only the arguments of a call that has not begun are alive here.
         cancel_state::point();
     }
     disabled(body)
 }
 
-/// Calls `body` in a frame of its own. Its caller, an exported function, then has no
-/// destructors and no panics to catch, and can be unwound at any instruction: a thread
-/// that is cancelled asynchronously may be just before or behind its work.
+/// Calls `body` in a separate stack frame. The frame of its caller, an exported function,
+/// then has no destructors and no panics to catch, and can be unwound at any instruction:
+/// a thread that is cancelled asynchronously may be just before or after its work.
 #[inline(never)]
 fn apart<R>(body: impl FnOnce() -> R + Copy) -> R {
     body()
@@ -169,7 +168,7 @@ mod tests {
         now
     }
 
-    /// What a thread has set that cannot be cancelled.
+    /// The setting of a thread that cannot be cancelled.
     fn disabled_setting() -> Setting {
         let before = cancel_state::disable();
         let disabled = setting();
@@ -177,7 +176,7 @@ mod tests {
         disabled
     }
 
-    /// What `body` finds in a process of several threads.
+    /// Runs `body` in a process of several threads, with the enabled and the disabled setting.
     fn among_several(body: impl FnOnce(Setting, Setting)) {
         SEVERAL_THREADS.store(true, Ordering::Relaxed);
         let disabled = disabled_setting();
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_disabled_its_cancellation_keeps_it_so() {
+    fn a_thread_that_disabled_cancellation_keeps_it_disabled() {
         among_several(|_, no| {
             let before = cancel_state::disable();
             disabled(|| {
@@ -218,9 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn user_code_that_makes_the_second_thread_goes_on_without_cancellation() {
+    fn after_user_code_creates_the_second_thread_cancellation_is_disabled() {
         among_several(|enabled, no| {
-            // As a call finds it that was begun by the only thread.
+            // The state of a call that began in a process of one thread.
             go_on(Interrupted { alone: true, begun: false });
             assert_eq!(setting(), no);
             end_alone();
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_after_a_jump_out_of_the_library_gives_the_setting_back() {
+    fn a_call_after_a_jump_out_of_the_library_restores_the_setting() {
         among_several(|enabled, no| {
             disable();
             // A signal handler jumps here.

@@ -1,6 +1,6 @@
-//! `client.h`: a client's life, and what it can be told.
+//! `client.h`: creating and freeing a client, and its settings.
 //!
-//! Must not: run tasks; `client_single.rs` and `client_tasks.rs` do.
+//! Must not: run tasks; `client_single.rs` and `client_run.rs` do.
 
 use super::callbacks::*;
 use super::cancellation;
@@ -15,12 +15,15 @@ use libc::{c_char, c_int, c_void};
 use std::ptr;
 use std::time::Duration;
 
-/// Makes a client, in `client` or, when that is NULL, in memory of the library.
-/// The memory need not be initialised. Servers of the environment's
-/// `GEARMAN_SERVERS` are added.
+/// Creates a client.
 ///
-/// Returns the client, or NULL when `GEARMAN_SERVERS` names a host that has no
-/// address. Free it with gearman_client_free() in either case of memory.
+/// `client` is memory that the program provides, or NULL for memory of the library. The
+/// memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
+/// set, its servers are added as gearman_client_add_servers() adds them. Nothing is
+/// sent.
+///
+/// Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
+/// Free the client with gearman_client_free(), whoever provided the memory.
 ///
 /// # Safety
 /// `client` is NULL or writable memory that is not a live client.
@@ -47,12 +50,19 @@ unsafe fn create(client: *mut gearman_client_st) -> *mut gearman_client_st {
     }
 }
 
-/// Makes a client like `from`: its servers in the same order, its settings and
-/// its callbacks, but not its tasks, server options, TLS files and allocators.
-/// With `from` NULL this is gearman_client_create().
+/// Creates a client with the settings of another one.
+///
+/// The new client gets the servers of `from` in the same order, its settings and its
+/// callbacks. It does not get the tasks, the context, the server options, the TLS files
+/// and the allocators. If `from` is NULL, this is gearman_client_create(). `client` is
+/// memory for the new client, or NULL for memory of the library.
+///
+/// Returns the new client, or NULL if a server of `from` has no address any more. Free
+/// it with gearman_client_free().
 ///
 /// # Safety
-/// As for gearman_client_create(); `from` is NULL or a live client.
+/// `client` is NULL or writable memory that is not a live client; `from` is NULL or a
+/// live client.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_clone(
     client: *mut gearman_client_st,
@@ -87,9 +97,10 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
     })
 }
 
-/// Frees a client with its tasks, and closes its connections. In a forked child
-/// the connections stay the parent's. May be called inside a callback of the
-/// client. NULL is fine.
+/// Frees a client and its tasks, and closes its connections.
+///
+/// It may be called inside a callback of the client. In a forked child, the connections
+/// of the parent stay open. If `client` is NULL, nothing happens.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -105,12 +116,12 @@ pub unsafe extern "C-unwind" fn gearman_client_free(client: *mut gearman_client_
     })
 }
 
-/// Frees what stands behind a client, and its tasks.
+/// Frees a client's block and its tasks.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 pub(super) unsafe fn free(block: *mut ClientBlock) {
-    // SAFETY: the caller guarantees the block; after `Gone` it is not touched.
+    // SAFETY: the caller guarantees the block, which is not touched after `Freed`.
     unsafe {
         if free_tasks(block).is_err() || handle::empty_bin(block, UNTICKETED).is_err() {
             return;
@@ -130,11 +141,11 @@ pub(super) unsafe fn free(block: *mut ClientBlock) {
 /// Frees every task of a client.
 ///
 /// # Errors
-/// When user code that this calls freed the client.
+/// [`Freed`](super::frames::Freed) if user code that this calls freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
-pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::frames::Gone<()>> {
+pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::frames::Freed<()>> {
     // SAFETY: the caller guarantees the block, and each round finds a live task.
     unsafe {
         let mut after = None;
@@ -147,21 +158,26 @@ pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::fr
             let Some(id) = next else { return Ok(()) };
             let token = engine.task(id).map_or(ptr::null_mut(), |t| t.token.0);
             if token.is_null() {
-                // The task of a call that waits for it: that call removes it.
+                // The call that waits for this task removes it.
                 after = Some(id);
                 continue;
             }
             TaskBlock::free(token.cast())?;
             if (*block).engine.task(id).is_some() {
-                // Being freed further down the stack.
+                // A call further down the stack is freeing it.
                 after = Some(id);
             }
         }
     }
 }
 
-/// The text of the last error, "function(GEARMAN_CODE) text -> file:line:
-/// pid(n)". It stays valid until the next call on the client. NULL for NULL.
+/// Gets the text of the client's last error.
+///
+/// The text has the form "function(GEARMAN_CODE) text -> file:line: pid(n)", or is the
+/// name of the code alone.
+///
+/// Returns the text, which belongs to the client and is valid until the next call on
+/// it; NULL without an error and if `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -173,7 +189,10 @@ pub unsafe extern "C-unwind" fn gearman_client_error(
     unsafe { ClientBlock::peek(client) }.map_or(ptr::null(), |b| error_text(&b.engine.link.error))
 }
 
-/// The code of the last error. INVALID_ARGUMENT for NULL.
+/// Gets the code of the client's last error.
+///
+/// Returns the code; `GEARMAN_SUCCESS` without an error, `GEARMAN_INVALID_ARGUMENT` if
+/// `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -186,8 +205,10 @@ pub unsafe extern "C-unwind" fn gearman_client_error_code(
         .map_or(gearman_return_t::INVALID_ARGUMENT, |b| b.engine.link.error.code().into())
 }
 
-/// The `errno` of the last error, 0 if it was none of the system's. EINVAL for
-/// NULL.
+/// Gets the `errno` of the client's last error.
+///
+/// Returns the number; 0 if the error did not come from a system call, `EINVAL` if
+/// `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -197,7 +218,10 @@ pub unsafe extern "C-unwind" fn gearman_client_errno(client: *const gearman_clie
     unsafe { ClientBlock::peek(client) }.map_or(libc::EINVAL, |b| b.engine.link.error.errno())
 }
 
-/// The time limit in milliseconds, as it was set; -1, the default, is none.
+/// Gets the client's timeout.
+///
+/// Returns the timeout in milliseconds as it was set; -1, the default, for no timeout.
+/// If `client` is NULL, -1.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -207,9 +231,12 @@ pub unsafe extern "C-unwind" fn gearman_client_timeout(client: *mut gearman_clie
     unsafe { ClientBlock::peek(client) }.map_or(-1, |b| b.timeout)
 }
 
-/// Sets the time limit in milliseconds: the longest that connecting may take,
-/// and the longest silence of a server that something is waited for from.
-/// Negative is no limit; 0 does not wait.
+/// Sets the client's timeout.
+///
+/// `timeout` is in milliseconds. It limits how long connecting takes, over all servers
+/// together, and how long a server may be silent while the client waits for it: every
+/// complete packet starts the time anew. A negative number is no limit, which is the
+/// default; with 0 the client does not wait.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -225,11 +252,15 @@ pub unsafe extern "C-unwind" fn gearman_client_set_timeout(
     }
 }
 
-/// Asks for TLS. The library has none yet: with `ssl` true connecting fails
-/// with a clear error, and nothing is ever sent in the clear.
+/// Turns TLS on or off.
+///
+/// The library has no TLS: if `ssl` is true, connecting fails with an error that says
+/// so, and nothing is sent unencrypted. `ca_file`, `certificate` and `key_file` are
+/// ignored.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the names are NULL or NUL-terminated.
+/// `client` is NULL or a live client; `ca_file`, `certificate` and `key_file` are NULL
+/// or NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_ssl(
     client: *mut gearman_client_st,
@@ -245,7 +276,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_ssl(
     }
 }
 
-/// The pointer set by gearman_client_set_context(), or NULL.
+/// Gets the pointer that gearman_client_set_context() stored.
+///
+/// Returns the pointer; NULL if none was stored or `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -257,7 +290,9 @@ pub unsafe extern "C-unwind" fn gearman_client_context(
     unsafe { ClientBlock::peek(client) }.map_or(ptr::null_mut(), |b| b.context)
 }
 
-/// Keeps a pointer of the program's with the client. It is never freed.
+/// Stores a pointer of the program in the client.
+///
+/// The library does not use `context` and does not free it.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -272,11 +307,15 @@ pub unsafe extern "C-unwind" fn gearman_client_set_context(
     }
 }
 
-/// Sets the function that gets the client's log lines: one per error, from
-/// level ERROR on; NULL for none.
+/// Sets the function that gets the client's log lines.
+///
+/// `function` is called with `context` once for each error, with the level
+/// `GEARMAN_VERBOSE_ERROR`, if `verbose` is that level or a higher one. If `function`
+/// is NULL, nothing is logged.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_log_fn(
     client: *mut gearman_client_st,
@@ -293,12 +332,16 @@ pub unsafe extern "C-unwind" fn gearman_client_set_log_fn(
     }
 }
 
-/// Sets the function that allocates the results of gearman_client_do(), which have
-/// a NUL after their last byte, the data of callbacks, of exactly its size, and the
-/// copies of workloads of tasks; NULL for `malloc`.
+/// Sets the function that allocates memory for results and workloads.
+///
+/// `function` is called with a size in bytes and `context`. It allocates the results of
+/// gearman_client_do(), each with a NUL after its last byte; the data that callbacks
+/// get, of exactly its size; and the copies of the workloads of tasks. If `function` is
+/// NULL, `malloc` is used.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_workload_malloc_fn(
     client: *mut gearman_client_st,
@@ -312,11 +355,15 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_malloc_fn(
     }
 }
 
-/// Sets the function that frees data of callbacks that was not taken and workloads
-/// of tasks, also those that the program gave; NULL for `free`.
+/// Sets the function that frees results and workloads.
+///
+/// `function` is called with the memory and `context`. It frees the data of callbacks
+/// that the program did not take, and the workloads of tasks, including those of
+/// gearman_task_give_workload(). If `function` is NULL, `free` is used.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_workload_free_fn(
     client: *mut gearman_client_st,
@@ -330,12 +377,22 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_free_fn(
     }
 }
 
-/// Sets both workload functions at once. All four are given, or all are NULL for
-/// the system's; otherwise WORK_FAIL is returned and nothing changes. The
-/// library never calls `realloc_fn` and `calloc_fn`.
+/// Sets the functions that allocate and free results and workloads.
+///
+/// `malloc_fn` and `free_fn` are used as gearman_client_set_workload_malloc_fn() and
+/// gearman_client_set_workload_free_fn() say; `context` is passed to both. Either all
+/// four functions are given, or all are NULL for those of the system. The library never
+/// calls `realloc_fn` and `calloc_fn`.
+///
+/// Returns `GEARMAN_SUCCESS`, or an error, which leaves the functions as they are.
+///
+/// # Errors
+/// - `GEARMAN_FATAL`: some of the functions are NULL and others are not.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the functions have their declared types.
+/// `client` is NULL or a live client; each function is NULL or a function of its
+/// declared type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_memory_allocators(
     client: *mut gearman_client_st,
@@ -358,10 +415,14 @@ pub unsafe extern "C-unwind" fn gearman_client_set_memory_allocators(
     }
 }
 
-/// Sets the prefix that is put before every function name; no bytes for none.
+/// Sets the prefix that the client puts before every function name.
+///
+/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
+/// there is no prefix.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `namespace_key` is readable for its size.
+/// `client` is NULL or a live client; `namespace_key` is NULL or readable for
+/// `namespace_key_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_namespace(
     client: *mut gearman_client_st,
@@ -378,8 +439,12 @@ pub unsafe extern "C-unwind" fn gearman_client_set_namespace(
     })
 }
 
-/// The prefix set by gearman_client_set_namespace(), valid until it is set
-/// again; NULL without one. (The original declares this and never exported it.)
+/// Gets the prefix that gearman_client_set_namespace() set.
+///
+/// The original library declares this function but does not export it.
+///
+/// Returns the prefix, NUL-terminated, which belongs to the client and is valid until
+/// the prefix is set again; NULL without a prefix and if `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -393,14 +458,20 @@ pub unsafe extern "C-unwind" fn gearman_client_namespace(
         .map_or(ptr::null(), |n| n.as_ptr())
 }
 
-/// Sets the identifier that servers show in their list of workers. Servers that
-/// are connected hear of it with whatever is sent to them next.
+/// Sets the identifier under which servers list this client.
 ///
-/// Returns SUCCESS, ARGUMENT_TOO_LARGE beyond 254 bytes, INVALID_ARGUMENT for
-/// none, and for characters that are not printable.
+/// `id` has `id_size` bytes, which are copied. Servers that are connected are told with
+/// the next packet that is sent to them, others when they are connected.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `id_size` is more than 254 bytes.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL, or `id` is empty or has characters
+///   that are not printable.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `id` is readable for its size.
+/// `client` is NULL or a live client; `id` is NULL or readable for `id_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_identifier(
     client: *mut gearman_client_st,

@@ -1,11 +1,11 @@
-//! `client.h`: questions to servers, each of which waits for its answer.
+//! `client.h`: requests to servers that wait for the answer.
 //!
-//! Must not: leave a task behind.
+//! Must not: return with a task of its own in the client.
 
 use super::cancellation;
 use super::client_block::ClientBlock;
 use super::client_single::run_single;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::text::{CStrArg, put};
 use super::types::*;
 use crate::engine::ReturnCode;
@@ -15,16 +15,29 @@ use crate::engine::task::{Callbacks, Status, TaskKind, Token};
 use gearman_engine::at;
 use libc::{c_char, c_void};
 
-/// Asks for the state of a job by its handle, and waits for the answer, also in
-/// non-blocking mode. Each out-pointer may be NULL.
+/// Asks a server for the state of a background job, by its handle.
 ///
-/// Returns SUCCESS, also for a job that the server does not know. If `is_known`
-/// and `is_running` are both NULL the code tells instead: IN_PROGRESS for a
-/// running job, JOB_EXISTS for a waiting one, SUCCESS for an unknown one.
+/// It waits for the answer, in non-blocking mode too. `job_handle` is the handle that
+/// gearman_client_do_background() gave. `is_known` tells whether the server knows the
+/// job, `is_running` whether a worker has it, and `numerator` and `denominator` what
+/// its worker last reported as its progress. Each of the four may be NULL.
+///
+/// Returns `GEARMAN_SUCCESS` for every answer of the server, also if it does not know
+/// the job. If `is_known` and `is_running` are both NULL, the code tells the state
+/// instead: `GEARMAN_IN_PROGRESS` for a running job, `GEARMAN_JOB_EXISTS` for a waiting
+/// one, `GEARMAN_SUCCESS` for an unknown one.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` or `job_handle` is NULL.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: the server closed the connection before it answered.
+/// - `GEARMAN_TIMEOUT`: no server answered within the timeout.
+/// - `GEARMAN_SERVER_ERROR`: the server refused the request.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `job_handle` is NULL or NUL-terminated;
-/// the out-pointers are NULL or writable.
+/// `is_known`, `is_running`, `numerator` and `denominator` are NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_job_status(
     client: *mut gearman_client_st,
@@ -56,7 +69,7 @@ pub unsafe extern "C-unwind" fn gearman_client_job_status(
         );
         let (mut code, status) = match outcome {
             Ok(outcome) => outcome,
-            Err(Gone(code)) => return code.into(),
+            Err(Freed(code)) => return code.into(),
         };
         let status = status.filter(|_| !code.failed()).unwrap_or_default();
         put(is_known, status.known);
@@ -76,9 +89,23 @@ pub unsafe extern "C-unwind" fn gearman_client_job_status(
     })
 }
 
-/// Asks for the state of a job by its unique id, and waits for the answer, also
-/// in non-blocking mode. `unique` is NUL-terminated; `unique_length` is ignored,
-/// as it always was.
+/// Asks a server for the state of a job, by its unique id.
+///
+/// It waits for the answer, in non-blocking mode too. `unique` is NUL-terminated.
+/// `unique_length` is ignored, as in the original library.
+///
+/// Returns the answer by value. gearman_status_return() gives its code,
+/// gearman_status_is_known(), gearman_status_is_running(), gearman_status_numerator()
+/// and gearman_status_denominator() the state.
+///
+/// # Errors
+/// - `GEARMAN_UNKNOWN_STATE`: `unique` is NULL or longer than 64 bytes.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: the server closed the connection before it answered.
+/// - `GEARMAN_TIMEOUT`: no server answered within the timeout.
+/// - `GEARMAN_SERVER_ERROR`: the server refused the request.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `unique` is NULL or NUL-terminated.
@@ -98,7 +125,7 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
             block,
             |engine| {
                 if unique.is_null() {
-                    // What the original says here, and nowhere else.
+                    // The original's code, for this function alone.
                     return Err(engine.link.error.set_named(ReturnCode::UNKNOWN_STATE));
                 }
                 let (kind, callbacks) = (TaskKind::Do, Callbacks::default());
@@ -111,7 +138,7 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
         );
         let (code, status) = match outcome {
             Ok(outcome) => outcome,
-            Err(Gone(code)) => return status_of(code, &Default::default()),
+            Err(Freed(code)) => return status_of(code, &Default::default()),
         };
         let status = status.filter(|_| !code.failed()).unwrap_or_default();
         // The client is not touched any more, whatever the log function does.
@@ -134,14 +161,25 @@ fn status_of(code: ReturnCode, status: &Status) -> gearman_status_t {
     }
 }
 
-/// Sends bytes to every server and waits, also in non-blocking mode, until each
-/// has sent them back.
+/// Checks that every server answers, by having each send bytes back.
 ///
-/// Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
-/// server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+/// It waits for the answers, in non-blocking mode too. `workload` has `workload_size`
+/// bytes, at least one.
+///
+/// Returns `GEARMAN_SUCCESS` if every server sent the same bytes back, or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL, or `workload` has no bytes.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_ECHO_DATA_CORRUPTION`: a server sent other bytes back.
+/// - `GEARMAN_COULD_NOT_CONNECT`: a server cannot be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
+/// - `GEARMAN_TIMEOUT`: a server did not answer within the timeout.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `workload` is readable for its size.
+/// `client` is NULL or a live client; `workload` is NULL or readable for
+/// `workload_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_echo(
     client: *mut gearman_client_st,
@@ -160,7 +198,7 @@ pub unsafe extern "C-unwind" fn gearman_client_echo(
             Err(code) => code,
             Ok(()) => match ClientBlock::broadcast(block, echo) {
                 Ok(outcome) => outcome.err().unwrap_or_default(),
-                Err(Gone(())) => return gearman_return_t::SUCCESS,
+                Err(Freed(())) => return gearman_return_t::SUCCESS,
             },
         };
         // The client is not touched any more, whatever the log function does.
@@ -169,14 +207,19 @@ pub unsafe extern "C-unwind" fn gearman_client_echo(
     })
 }
 
-/// Turns a server option such as "exceptions" on: at every server, now and on
-/// every later connection. Waits for the answers, also in non-blocking mode.
+/// Turns an option of the servers on, such as "exceptions".
 ///
-/// Returns whether at least one server accepted it and none refused it; one that
-/// is down is told when it is back.
+/// Every server is asked, and asked again on every later connection. It waits for the
+/// answers, in non-blocking mode too. `option_arg` has `option_arg_size` bytes.
+/// gearman_client_greet_with_option() does not wait.
+///
+/// Returns true if at least one server accepted the option and none refused it. A
+/// server that is down is asked when it is connected again. False on any error;
+/// gearman_client_error() says which.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `option_arg` is readable for its size.
+/// `client` is NULL or a live client; `option_arg` is NULL or readable for
+/// `option_arg_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
     client: *mut gearman_client_st,
@@ -192,7 +235,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_server_option(
         let accepted = refused.is_ok()
             && match ClientBlock::request_option(block, option) {
                 Ok(accepted) => accepted,
-                Err(Gone(())) => return false,
+                Err(Freed(())) => return false,
             };
         if accepted && option == b"exceptions" {
             (*block).exceptions = true;

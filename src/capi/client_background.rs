@@ -1,11 +1,11 @@
-//! `client.h`: submitting one background job, and waiting until its server has it.
+//! `client.h`: submitting one background job, and waiting until a server has queued it.
 //!
-//! Must not: return to C with its task still there.
+//! Must not: return to C with its task in the client.
 
 use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, UNTICKETED};
 use super::client_single::{finish_single, lent, submit};
-use super::frames::Gone;
+use super::frames::Freed;
 use super::text::{CStrArg, put};
 use super::types::*;
 use super::waiting::wait;
@@ -18,7 +18,7 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::task::Poll;
 
-/// Submits a background job and waits until the server has it.
+/// Submits a background job and waits until a server has queued it.
 ///
 /// # Safety
 /// As for [`gearman_client_do_background`].
@@ -52,7 +52,7 @@ unsafe fn run_background(
         let submitted = match submitted {
             Poll::Ready(submitted) => submitted,
             Poll::Pending => {
-                if let Err(Gone(())) = wait(block, UNTICKETED) {
+                if let Err(Freed(())) = wait(block, UNTICKETED) {
                     return gearman_return_t::SUCCESS;
                 }
                 let broken = Err(ReturnCode::UNKNOWN_STATE);
@@ -76,7 +76,7 @@ unsafe fn run_background(
                 let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
                 match finish_single(block, id, run, step, |task| keep(&task.handle)) {
                     Ok((code, _)) => code,
-                    Err(Gone(code)) => return code.into(),
+                    Err(Freed(code)) => return code.into(),
                 }
             }
         };
@@ -86,14 +86,34 @@ unsafe fn run_background(
     }
 }
 
-/// Submits a background job of normal priority and waits until the server
-/// has acknowledged it, also in non-blocking mode. The workload is only
-/// borrowed; `job_handle`, unless NULL, gets the job's handle.
+/// Submits a background job and waits until a server has queued it.
+///
+/// The priority of the job is normal. The function waits in non-blocking mode too. The
+/// job runs later, and nothing tells the client how it ended. The name of its function
+/// is `function_name`. `unique` identifies the job: a server that has a job of the same
+/// function and unique id does not queue a second one. If `unique` is NULL or empty,
+/// the library makes one; if it is "#", it is replaced with a hash of the workload.
+/// `workload` has `workload_size` bytes; it is only read. `job_handle`, unless NULL,
+/// receives the handle of the job, for gearman_client_job_status().
+///
+/// Returns `GEARMAN_SUCCESS` if a server has queued the job, or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL; `function_name` is NULL, empty or
+///   longer than 512 bytes; `unique` is longer than 64 bytes; or only one of `workload`
+///   and `workload_size` is given.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: the server closed the connection before it answered.
+/// - `GEARMAN_TIMEOUT`: no server answered within the timeout.
+/// - `GEARMAN_SERVER_ERROR`: the server refused the request.
+/// - `GEARMAN_QUEUE_ERROR`: the queue of the function has no room for the job.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; `job_handle` is NULL
-/// or has room for 64 bytes.
+/// `client` is NULL or a live client; `function_name` and `unique` are NULL or
+/// NUL-terminated; `workload` is NULL or readable for `workload_size` bytes until the
+/// function returns; `job_handle` is NULL or writable for 64 bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_background(
     client: *mut gearman_client_st,
@@ -115,9 +135,7 @@ pub unsafe extern "C-unwind" fn gearman_client_do_background(
 /// Like gearman_client_do_background(), with high priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; `job_handle` is NULL
-/// or has room for 64 bytes.
+/// As for gearman_client_do_background().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_high_background(
     client: *mut gearman_client_st,
@@ -139,9 +157,7 @@ pub unsafe extern "C-unwind" fn gearman_client_do_high_background(
 /// Like gearman_client_do_background(), with low priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; `job_handle` is NULL
-/// or has room for 64 bytes.
+/// As for gearman_client_do_background().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_low_background(
     client: *mut gearman_client_st,
@@ -160,8 +176,12 @@ pub unsafe extern "C-unwind" fn gearman_client_do_low_background(
     }
 }
 
-/// The handle of the job that the last call of a `*_background` function made,
-/// valid until the next; "" before and after one that failed. NULL for NULL.
+/// Gets the handle of the last job that gearman_client_do_background() or a variant of
+/// it submitted.
+///
+/// Returns the handle, which belongs to the client and is valid until the next such
+/// call; an empty string before the first such call and after one that failed, NULL if
+/// `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -173,11 +193,13 @@ pub unsafe extern "C-unwind" fn gearman_client_do_job_handle(
     unsafe { ClientBlock::peek(client) }.map_or(ptr::null(), |b| b.do_handle.as_ptr())
 }
 
-/// Deprecated: always 0 of 0, since gearman_client_do() never returns in the
-/// middle of a job.
+/// Gets the progress of the job of gearman_client_do(), which is always 0 of 0.
+///
+/// It is deprecated: gearman_client_do() returns only when its job has ended. `client`
+/// is ignored; `numerator` and `denominator` receive 0.
 ///
 /// # Safety
-/// The out-pointers are NULL or writable.
+/// `numerator` and `denominator` are NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_status(
     client: *mut gearman_client_st,

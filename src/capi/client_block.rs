@@ -1,15 +1,16 @@
-//! What stands behind a `gearman_client_st`: the engine's client, and what C
-//! gave for it. And the loop that runs the engine and makes its upcalls.
+//! The block of a `gearman_client_st`: the engine's client, and what the program set
+//! on it; and the loop that runs the engine and makes its upcalls.
 //!
-//! The block is pinned: `_impl` points at it for the client's whole life, and
-//! after an upcall only the block is touched, never the caller's shell.
+//! C sees a shell, the struct of the header, whose `_impl` points at the block. The
+//! block does not move for the client's whole life. After an upcall only the block is
+//! touched, never the shell, which the program may have freed.
 //!
 //! Must not: borrow the block while user code runs.
 
 use super::callbacks::*;
-use super::frames::{Block, Frames, Gone, upcall};
+use super::frames::{Block, Frames, Freed, upcall};
 use super::guard;
-use super::handle::{self, Handle};
+use super::handle::{self, HandleBlock};
 use super::hooks::Hooks;
 use super::task_block::TaskBlock;
 use super::types::*;
@@ -27,17 +28,17 @@ use std::rc::Rc;
 use std::task::Poll;
 
 /// The engine's client over real sockets.
-pub(super) type Engine = Client<MioNet>;
+pub(super) type ClientEngine = Client<MioNet>;
 
-/// What stands behind a `gearman_client_st`.
+/// The library's side of a `gearman_client_st`.
 pub(super) struct ClientBlock {
-    /// The shell that C has when it brought none of its own.
+    /// The shell for programs that do not provide one.
     pub(super) own_shell: gearman_client_st,
-    /// The shell that C has.
+    /// The shell that the program uses: its own or `own_shell`.
     pub(super) shell: *mut gearman_client_st,
-    frames: Frames<Purpose>,
-    pub(super) engine: Engine,
-    /// Copied into each task that is added.
+    frames: Frames<UpcallPurpose>,
+    pub(super) engine: ClientEngine,
+    /// The callbacks, which each new task shares.
     pub(super) actions: Rc<gearman_actions_t>,
     pub(super) hooks: Hooks,
     bin: Bin,
@@ -47,48 +48,48 @@ pub(super) struct ClientBlock {
     pub(super) task_context_free_fn: gearman_task_context_free_fn,
     /// The handle of the last background job.
     pub(super) do_handle: [c_char; 64],
-    /// What was set, and is shown again, whatever it means to the engine.
+    /// The timeout in milliseconds as it was set, which is what the getter returns.
     pub(super) timeout: c_int,
     pub(super) generate_unique: bool,
     pub(super) no_new: bool,
     pub(super) exceptions: bool,
-    /// A panic of ours was caught: the engine is not used again.
+    /// Whether a panic of the library was caught: the engine is then not used again.
     pub(super) broken: bool,
 }
 
-/// What an upcall was for.
+/// What an upcall was made for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Purpose {
-    /// The engine's ticket for it; none when no step waits for it.
+pub(super) struct UpcallPurpose {
+    /// The engine's ticket for it; none if no step of the engine waits for it.
     ticket: Option<TaskTicket>,
-    /// The task, if any, that the interrupted call was waiting for.
+    /// The task that the interrupted call was waiting for.
     single: Option<SlabId>,
 }
 
-impl Purpose {
-    /// An upcall that no step waits for, of a call that has a task of its own.
-    pub(super) fn waiting_for(task: SlabId) -> Purpose {
-        Purpose { ticket: None, single: Some(task) }
+impl UpcallPurpose {
+    /// An upcall that no step of the engine waits for, made by a call that waits for `task`.
+    pub(super) fn waiting_for(task: SlabId) -> UpcallPurpose {
+        UpcallPurpose { ticket: None, single: Some(task) }
     }
 }
 
 impl Block for ClientBlock {
-    type Purpose = Purpose;
+    type Purpose = UpcallPurpose;
 
-    fn frames(&mut self) -> &mut Frames<Purpose> {
+    fn frames(&mut self) -> &mut Frames<UpcallPurpose> {
         &mut self.frames
     }
 }
 
-impl Handle for ClientBlock {
-    type Engine = Engine;
-    const UNTICKETED: Purpose = UNTICKETED;
+impl HandleBlock for ClientBlock {
+    type Engine = ClientEngine;
+    const UNTICKETED: UpcallPurpose = UNTICKETED;
 
-    fn engine(&mut self) -> &mut Engine {
+    fn engine(&mut self) -> &mut ClientEngine {
         &mut self.engine
     }
 
-    fn link_of(engine: &mut Engine) -> &mut Link<MioNet> {
+    fn link_of(engine: &mut ClientEngine) -> &mut Link<MioNet> {
         &mut engine.link
     }
 
@@ -121,8 +122,8 @@ impl Handle for ClientBlock {
             if let Some(token) = single.map(|task| task.token)
                 && token != Token::NONE
             {
-                // SAFETY: a task's token is its block. C does not know this one: the call
-                // that was to add it has not returned.
+                // SAFETY: a task's token is its block. The program does not know this one:
+                // the call that adds it has not returned.
                 unsafe { TaskBlock::discard(token.0.cast()) };
             }
         }
@@ -134,10 +135,10 @@ impl Handle for ClientBlock {
 }
 
 /// An upcall that no step waits for.
-pub(super) const UNTICKETED: Purpose = Purpose { ticket: None, single: None };
+pub(super) const UNTICKETED: UpcallPurpose = UpcallPurpose { ticket: None, single: None };
 
 impl ClientBlock {
-    /// A client without servers, behind the caller's shell or its own.
+    /// Makes a client without servers, for the shell of the program or one of the block.
     pub(super) fn create(shell: *mut gearman_client_st) -> *mut ClientBlock {
         let empty = gearman_client_st {
             options: shell_options { is_allocated: 1, is_initialized: 1 },
@@ -148,7 +149,7 @@ impl ClientBlock {
             own_shell: empty,
             shell,
             frames: Frames::new(),
-            engine: Engine::new(MioNet::new()),
+            engine: ClientEngine::new(MioNet::new()),
             actions: Rc::new(NO_ACTIONS),
             hooks: Hooks::NONE,
             bin: Bin::default(),
@@ -179,8 +180,8 @@ impl ClientBlock {
         block
     }
 
-    /// The block behind a shell, entered: what user code left unfinished by not
-    /// returning is settled first. None for NULL and for a freed client.
+    /// The block of a shell, for a call that works on it: user code that was left
+    /// without returning is settled first. None for NULL and for a freed client.
     ///
     /// # Safety
     /// `shell` is NULL or a client that was created and not freed, or freed by a
@@ -189,13 +190,13 @@ impl ClientBlock {
         // SAFETY: the caller guarantees a readable shell.
         let block: *mut ClientBlock = unsafe { shell.as_ref() }?._impl.cast();
         let block = NonNull::new(block)?.as_ptr();
-        // SAFETY: `_impl` is the block of a live client; nobody borrows it, since
-        // borrows end before user code runs.
+        // SAFETY: `_impl` is the block of a live client, which is not borrowed: borrows
+        // end before user code runs.
         unsafe { ClientBlock::settle(block) };
         Some(block)
     }
 
-    /// The block behind a shell, just to look at.
+    /// The block of a shell, for reading and setting plain fields.
     ///
     /// # Safety
     /// As for [`ClientBlock::enter`]; the borrow ends before anything else is
@@ -205,13 +206,13 @@ impl ClientBlock {
         unsafe { shell.as_ref()?._impl.cast::<ClientBlock>().as_mut() }
     }
 
-    /// Whether it was freed and only calls on the stack keep it.
+    /// Whether the client was freed and the block is kept by calls on the stack alone.
     pub(super) fn is_freed(&self) -> bool {
         self.frames.freed
     }
 
-    /// Marks the client as freed. Returns whether its block can go now; if not, it has
-    /// no descriptors any more: a call that never returns leaks the block.
+    /// Marks the client as freed. Returns whether its block can be freed now; if not, its
+    /// descriptors are closed, so that a call that never returns leaks only the block.
     pub(super) fn mark_freed(&mut self) -> bool {
         self.frames.freed = true;
         if self.frames.is_empty() {
@@ -221,29 +222,33 @@ impl ClientBlock {
         false
     }
 
-    /// Runs our own code on the engine; see [`handle::guarded`].
-    pub(super) fn guarded<R>(&mut self, fallback: R, body: impl FnOnce(&mut Engine) -> R) -> R {
+    /// Runs code of the library on the engine; see [`handle::guarded`].
+    pub(super) fn guarded<R>(
+        &mut self,
+        fallback: R,
+        body: impl FnOnce(&mut ClientEngine) -> R,
+    ) -> R {
         handle::guarded(self, fallback, body)
     }
 
     /// Hands out log lines; see [`handle::flush_log`].
     ///
     /// # Errors
-    /// [`Gone`] when the log function freed the client.
+    /// [`Freed`] if the log function freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
-    pub(super) unsafe fn flush_log(block: *mut ClientBlock) -> Result<(), Gone<()>> {
+    pub(super) unsafe fn flush_log(block: *mut ClientBlock) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it.
         unsafe { handle::flush_log(block) }
     }
 
-    /// Makes the upcall or the wait that `step` asks for and runs the engine on until
-    /// `run` is over. `single` is the task that the calling function waits for and will
-    /// remove.
+    /// Makes the upcall or the wait that `step` asks for and continues the engine until
+    /// `run` has ended. `single` is the task that the calling function waits for and
+    /// will remove.
     ///
     /// # Errors
-    /// [`Gone`] when user code freed the client.
+    /// [`Freed`] if user code freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -252,20 +257,20 @@ impl ClientBlock {
         mut run: TaskRun,
         mut step: Poll<TaskStep>,
         single: Option<SlabId>,
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         loop {
-            let waiting = Purpose { ticket: None, single };
-            // A task that is freed by the library gives its workload back before the
-            // body of its last packet.
+            let waiting = UpcallPurpose { ticket: None, single };
+            // If the library frees a task, the free hook gets the workload before the body
+            // of the last packet.
             if !matches!(step, Poll::Ready(TaskStep::Call(TaskUpcall::Release(_), _))) {
                 // SAFETY: the caller guarantees the block; nothing is borrowed.
                 unsafe { handle::flush_log_for(block, waiting) }
-                    .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    .map_err(|_| Freed(ReturnCode::SUCCESS))?;
             }
             match step {
                 Poll::Pending => {
                     // SAFETY: as above.
-                    unsafe { wait(block, waiting) }.map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                    unsafe { wait(block, waiting) }.map_err(|_| Freed(ReturnCode::SUCCESS))?;
                 }
                 Poll::Ready(TaskStep::Done(code)) => return Ok(code),
                 Poll::Ready(TaskStep::Call(TaskUpcall::Callback(id, which), ticket)) => {
@@ -275,7 +280,7 @@ impl ClientBlock {
                             block,
                             id,
                             which,
-                            Purpose { ticket: Some(ticket), single },
+                            UpcallPurpose { ticket: Some(ticket), single },
                         )
                     }?;
                     // SAFETY: as above.
@@ -283,20 +288,22 @@ impl ClientBlock {
                         unsafe { (*block).guarded(None, |engine| engine.resume(ticket, code)) };
                     if let Some(code) = ended {
                         // SAFETY: as above.
-                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
+                        unsafe { handle::flush_log_for(block, waiting) }
+                            .map_err(|_| Freed(code))?;
                         return Ok(code);
                     }
                 }
                 Poll::Ready(TaskStep::Call(TaskUpcall::Alloc(_, size), ticket)) => {
-                    let purpose = Purpose { ticket: Some(ticket), single };
+                    let purpose = UpcallPurpose { ticket: Some(ticket), single };
                     // SAFETY: as above.
                     let memory = unsafe { (*block).hooks.allocate(block, purpose, size) }
-                        .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                        .map_err(|_| Freed(ReturnCode::SUCCESS))?;
                     // SAFETY: as above.
                     let ended = unsafe { (*block).give_memory(ticket, memory, size) };
                     if let Some(code) = ended {
                         // SAFETY: as above.
-                        unsafe { handle::flush_log_for(block, waiting) }.map_err(|_| Gone(code))?;
+                        unsafe { handle::flush_log_for(block, waiting) }
+                            .map_err(|_| Freed(code))?;
                         return Ok(code);
                     }
                 }
@@ -308,7 +315,7 @@ impl ClientBlock {
                     {
                         // SAFETY: a task's token is its live block.
                         unsafe { TaskBlock::free(task.cast()) }
-                            .map_err(|_| Gone(ReturnCode::SUCCESS))?;
+                            .map_err(|_| Freed(ReturnCode::SUCCESS))?;
                     }
                 }
             }
@@ -317,11 +324,11 @@ impl ClientBlock {
         }
     }
 
-    /// Gives the engine the memory that a hook was asked for. Returns the code that
-    /// ends the run when there is none.
+    /// Passes memory of the allocator hook to the engine. Returns the code that ends the
+    /// run if `memory` is NULL.
     ///
     /// # Safety
-    /// `memory` is NULL or `size` bytes from the hook without another user.
+    /// `memory` is NULL or `size` bytes from the hook that nothing else uses.
     unsafe fn give_memory(
         &mut self,
         ticket: TaskTicket,
@@ -329,8 +336,8 @@ impl ClientBlock {
         size: usize,
     ) -> Option<ReturnCode> {
         let bin = self.bin.clone();
-        // SAFETY: the caller guarantees the bytes, which are the engine's until they
-        // are handed out or in the bin.
+        // SAFETY: the caller guarantees the bytes, which belong to the engine until the
+        // program gets them or they are in the bin.
         let memory = NonNull::new(memory.cast()).map(|m| unsafe { HookBuf::new(m, size, bin) });
         self.guarded(None, |engine| engine.resume_alloc(ticket, memory))
     }
@@ -340,8 +347,8 @@ impl ClientBlock {
         block: *mut ClientBlock,
         id: SlabId,
         which: Callbacks,
-        purpose: Purpose,
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+        purpose: UpcallPurpose,
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         // SAFETY: `run_steps`' caller guarantees the block.
         let token = unsafe { (*block).engine.task(id).map(|t| t.token) };
         let Some(Token(task)) = token else { return Ok(ReturnCode::SUCCESS) };
@@ -367,12 +374,12 @@ impl ClientBlock {
         let result = unsafe { upcall(block, purpose, move || function(shell)) };
         match result {
             Ok(code) => Ok(code.into()),
-            Err(Gone(code)) => Err(Gone(code.into())),
+            Err(Freed(code)) => Err(Freed(code.into())),
         }
     }
 }
 
-/// What an unusable client's step is.
+/// The step of a client that is unusable after a panic.
 pub(super) const BROKEN: Poll<TaskStep> = Poll::Ready(TaskStep::Done(ReturnCode::UNKNOWN_STATE));
 
 /// No callbacks.
@@ -387,7 +394,7 @@ pub(super) const NO_ACTIONS: gearman_actions_t = gearman_actions_t {
     fail_fn: None,
 };
 
-/// Which callbacks are there.
+/// The set of callbacks that are not NULL.
 pub(super) fn callbacks_of(actions: &gearman_actions_t) -> Callbacks {
     let each = [
         (actions.workload_fn.is_some(), Callbacks::WORKLOAD),

@@ -1,11 +1,11 @@
 //! `client.h`: a client's options, as bits.
 //!
-//! Must not: know how an option works; each is a field of the engine.
+//! Must not: implement an option; each is a field of the engine.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
 use super::enums::gearman_client_options_t as Options;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::types::*;
 use super::waiting::block_on;
 use crate::engine::ReturnCode;
@@ -13,7 +13,7 @@ use crate::engine::client::Broadcast;
 
 /// The options that gearman_client_set_options() turns on and off, in the order
 /// in which it does.
-const SETTABLE: [Options; 7] = [
+const SETTABLE_CLIENT_OPTIONS: [Options; 7] = [
     Options::NON_BLOCKING,
     Options::STOP_WAIT_ON_SIGNAL,
     Options::UNBUFFERED_RESULT,
@@ -28,12 +28,12 @@ fn has(options: Options, one: Options) -> bool {
 }
 
 impl ClientBlock {
-    /// The state of one option. `EXCEPTION` has one, though the mask never
-    /// shows it.
+    /// Whether one option is on. `EXCEPTION` has a state too, though the mask never shows
+    /// it.
     fn option(&self, one: Options) -> bool {
         let settings = &self.engine.link.settings;
         match one {
-            // The block's own shell is the one that the library allocated.
+            // The block's own shell is in memory of the library.
             Options::ALLOCATED => !self.own_shell._impl.is_null(),
             Options::NON_BLOCKING => settings.non_blocking,
             Options::STOP_WAIT_ON_SIGNAL => settings.stop_on_signal,
@@ -65,7 +65,7 @@ impl ClientBlock {
     /// # Safety
     /// `block` is live and not borrowed.
     unsafe fn add_options(block: *mut ClientBlock, options: Options) {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_CLIENT_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             // SAFETY: the caller guarantees the block, and no user code ran.
             let this = unsafe { &mut *block };
             if one == Options::EXCEPTION {
@@ -73,7 +73,7 @@ impl ClientBlock {
                 match unsafe { ClientBlock::request_option(block, b"exceptions") } {
                     // SAFETY: the client is still there.
                     Ok(accepted) => unsafe { (*block).exceptions = accepted },
-                    Err(Gone(())) => return,
+                    Err(Freed(())) => return,
                 }
             } else {
                 this.set_flag(one, true);
@@ -82,37 +82,37 @@ impl ClientBlock {
     }
 
     fn remove_options(&mut self, options: Options) {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_CLIENT_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             self.set_flag(one, false);
         }
     }
 
-    /// Asks the servers for an option. Returns whether it is on.
+    /// Requests an option from every server. Returns whether it is on.
     ///
     /// # Errors
-    /// [`Gone`] when a signal handler freed the client.
+    /// [`Freed`] if a signal handler freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn request_option(
         block: *mut ClientBlock,
         option: &[u8],
-    ) -> Result<bool, Gone<()>> {
+    ) -> Result<bool, Freed<()>> {
         // SAFETY: the caller guarantees it.
         unsafe { ClientBlock::broadcast(block, Broadcast::Option(option)) }.map(|o| o.is_ok())
     }
 
-    /// Asks every server.
+    /// Sends a request to every server and waits for the answers.
     ///
     /// # Errors
-    /// [`Gone`] when a signal handler freed the client.
+    /// [`Freed`] if a signal handler freed the client.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn broadcast(
         block: *mut ClientBlock,
         what: Broadcast<'_>,
-    ) -> Result<Result<(), ReturnCode>, Gone<()>> {
+    ) -> Result<Result<(), ReturnCode>, Freed<()>> {
         let broken = Err(ReturnCode::UNKNOWN_STATE);
         // SAFETY: the caller guarantees a live block that is not borrowed.
         unsafe {
@@ -122,8 +122,11 @@ impl ClientBlock {
     }
 }
 
-/// The options that are on, as bits. EXCEPTION is never shown. For NULL the
-/// number of GEARMAN_WORKER_MAX, as programs know it.
+/// Gets the options that are on.
+///
+/// Returns the bits of `gearman_client_options_t`. `GEARMAN_CLIENT_EXCEPTION` is never
+/// among them. If `client` is NULL, the value of `GEARMAN_WORKER_MAX`, as in the
+/// original library.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -137,12 +140,15 @@ pub unsafe extern "C-unwind" fn gearman_client_options(
     };
     let shown = [Options::ALLOCATED, Options::NO_NEW]
         .into_iter()
-        .chain(SETTABLE.into_iter().filter(|one| *one != Options::EXCEPTION));
+        .chain(SETTABLE_CLIENT_OPTIONS.into_iter().filter(|one| *one != Options::EXCEPTION));
     Options(shown.filter(|one| block.option(*one)).fold(0, |bits, one| bits | one.0))
 }
 
-/// Turns every option that can be set on or off as its bit says. With EXCEPTION
-/// the servers are asked, and that waits.
+/// Turns the client's options on or off, each as its bit in `options` says.
+///
+/// `GEARMAN_CLIENT_SSL` and `GEARMAN_CLIENT_NO_NEW` are never turned off. If
+/// `GEARMAN_CLIENT_EXCEPTION` is among the bits, the servers are asked for exceptions,
+/// and the function waits for their answers.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -162,7 +168,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_options(
     })
 }
 
-/// Turns options on. With EXCEPTION the servers are asked, and that waits.
+/// Turns options of the client on.
+///
+/// Options that `options` does not have stay as they are. If `GEARMAN_CLIENT_EXCEPTION`
+/// is among the bits, the servers are asked for exceptions, and the function waits for
+/// their answers.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -181,7 +191,12 @@ pub unsafe extern "C-unwind" fn gearman_client_add_options(
     })
 }
 
-/// Whether one option is on.
+/// Tells whether an option of the client is on.
+///
+/// `option` is one bit of `gearman_client_options_t`.
+///
+/// Returns true if it is on; false if it is off, several bits were given, or `client`
+/// is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -194,7 +209,10 @@ pub unsafe extern "C-unwind" fn gearman_client_has_option(
     unsafe { ClientBlock::peek(client) }.is_some_and(|b| b.option(option))
 }
 
-/// Turns options off. EXCEPTION, SSL and NO_NEW stay as they are.
+/// Turns options of the client off.
+///
+/// Options that `options` does not have stay as they are, and so do
+/// `GEARMAN_CLIENT_EXCEPTION`, `GEARMAN_CLIENT_SSL` and `GEARMAN_CLIENT_NO_NEW`.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

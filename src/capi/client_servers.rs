@@ -1,6 +1,6 @@
 //! `client.h`: a client's servers.
 //!
-//! Must not: send anything but what waiting for a connection needs.
+//! Must not: send anything, except while gearman_client_wait() connects.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
@@ -12,12 +12,18 @@ use crate::engine::link::Limit;
 use crate::protocol::servers::parse_server_list;
 use libc::{c_char, in_port_t};
 
-/// Adds a server, to be tried before those that were added earlier. NULL or ""
-/// is localhost, port 0 is 4730, a host that starts with "/" is a Unix socket.
-/// The host is looked up here; nothing is sent.
+/// Adds a server to the client.
 ///
-/// Returns SUCCESS, GETADDRINFO for a host without an address, INVALID_ARGUMENT
-/// for a NULL client.
+/// The host is looked up; nothing is sent. The server that was added last is tried
+/// first. `host` is a name, an IPv4 or IPv6 address, or, if it starts with "/", the
+/// path of a Unix socket; NULL and "" mean localhost. `port` is in host byte order; 0
+/// means 4730.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_GETADDRINFO`: `host` has no address.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `host` is NULL or NUL-terminated.
@@ -51,13 +57,21 @@ unsafe fn add_server(block: *mut ClientBlock, host: &[u8], port: u16) -> ReturnC
     })
 }
 
-/// Adds the servers of a list, "host:port,host,...", in its order:
-/// the last one will be tried first. IPv6 addresses stand in brackets. Stops at
-/// the first that has no address, and returns its error.
+/// Adds a list of servers to the client.
+///
+/// `servers` has the form "host:port,host,...", with IPv6 addresses in brackets; NULL
+/// means localhost. The servers are added in the order of the list, each as
+/// gearman_client_add_server() adds it, so the last one is tried first. The first
+/// server that has no address ends the list.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_GETADDRINFO`: a host has no address; the servers before it were added.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `servers` is NULL, which is localhost, or
-/// NUL-terminated.
+/// `client` is NULL or a live client; `servers` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_servers(
     client: *mut gearman_client_st,
@@ -90,8 +104,9 @@ pub(super) unsafe fn add_servers(block: *mut ClientBlock, servers: &[u8]) -> Ret
     ReturnCode::SUCCESS
 }
 
-/// Closes the connections and forgets all servers. Tasks that were sent end
-/// with LOST_CONNECTION.
+/// Closes the client's connections and removes all its servers.
+///
+/// Tasks that were sent end with `GEARMAN_LOST_CONNECTION`.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -105,14 +120,21 @@ pub unsafe extern "C-unwind" fn gearman_client_remove_servers(client: *mut gearm
     })
 }
 
-/// Waits until something has come of what calls have left under way, for
-/// non-blocking mode: a connection that is being made or has more to send, an
-/// answer or a result that is due.
+/// Waits until a call on the client can make progress.
 ///
-/// Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
-/// nothing is under way, whether connections are open or not, or what was reported
-/// was not looked at by another call; or IO_WAIT for a signal under
-/// GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL.
+/// It is for non-blocking mode: after `GEARMAN_IO_WAIT`, call it and then repeat the
+/// call. It waits for a connection that is being made, for one that has more to send,
+/// and for an answer or a result that is due.
+///
+/// Returns `GEARMAN_SUCCESS` once for each such event, or another code.
+///
+/// # Errors
+/// - `GEARMAN_TIMEOUT`: nothing happened within the timeout.
+/// - `GEARMAN_NO_ACTIVE_FDS`: there is nothing to wait for, or what was reported was
+///   not yet looked at by another call. It is returned at once.
+/// - `GEARMAN_IO_WAIT`: a signal arrived and `GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL` is
+///   on.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -135,18 +157,23 @@ pub unsafe extern "C-unwind" fn gearman_client_wait(
     })
 }
 
-/// Whether both clients' first servers have the same host and port.
+/// Compares the servers that two clients try first.
+///
+/// `first` and `second` may be the same client.
+///
+/// Returns true if both have the same host and port; false if they differ, or if a
+/// client is NULL or has no server.
 ///
 /// # Safety
-/// Both are NULL or live clients.
+/// `first` and `second` are NULL or live clients.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_compare(
     first: *const gearman_client_st,
     second: *const gearman_client_st,
 ) -> bool {
-    // One after the other, since they may be the same.
+    // One after the other, since both may be the same client.
     let server = |client| {
-        // SAFETY: the caller guarantees live clients, which are only looked at.
+        // SAFETY: the caller guarantees live clients, which are only read.
         let block = unsafe { ClientBlock::peek(client) }?;
         block.engine.link.conns.last().map(|c| (c.host.clone(), c.port))
     };

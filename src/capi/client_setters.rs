@@ -1,4 +1,4 @@
-//! `client.h`: the callbacks that a client gives to its tasks.
+//! `client.h`: the callbacks that a client's tasks get.
 //!
 //! Must not: call one.
 
@@ -8,11 +8,14 @@ use super::client_block::{ClientBlock, NO_ACTIONS};
 use super::types::*;
 use std::rc::Rc;
 
-/// Sets the function that is called with a task and its context when a task
-/// with a context is freed; NULL for none.
+/// Sets the function that frees the contexts of tasks.
+///
+/// `function` is called with a task and its context when a task with a context is
+/// freed. If `function` is NULL, contexts are not freed.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_task_context_free_fn(
     client: *mut gearman_client_st,
@@ -24,7 +27,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_task_context_free_fn(
     }
 }
 
-/// Changes the callbacks that tasks will get.
+/// Changes the callbacks for tasks that are added later.
 unsafe fn set_callback(
     client: *mut gearman_client_st,
     set: impl FnOnce(&mut gearman_actions_t) + Copy,
@@ -37,12 +40,14 @@ unsafe fn set_callback(
     });
 }
 
-/// Sets the callback that sends the workload of a task which was added
-/// without one.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that sends the workload of a task that was added without one.
+///
+/// `function` calls gearman_task_send_workload(). If it is NULL, there is no such
+/// callback. Tasks that were added before keep their callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_workload_fn(
     client: *mut gearman_client_st,
@@ -52,11 +57,14 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_fn(
     unsafe { set_callback(client, |actions| actions.workload_fn = function) }
 }
 
-/// Sets the callback for a job that the server has accepted.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that is called when a server has queued a job.
+///
+/// In `function`, gearman_task_job_handle() gives the handle of the job. If it is NULL,
+/// there is no such callback. Tasks that were added before keep their callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_created_fn(
     client: *mut gearman_client_st,
@@ -66,11 +74,15 @@ pub unsafe extern "C-unwind" fn gearman_client_set_created_fn(
     unsafe { set_callback(client, |actions| actions.created_fn = function) }
 }
 
-/// Sets the callback for a piece of a result.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that is called for each piece of a result.
+///
+/// In `function`, gearman_task_data() and gearman_task_data_size() give the piece. If
+/// it is NULL, there is no such callback. Tasks that were added before keep their
+/// callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_data_fn(
     client: *mut gearman_client_st,
@@ -80,11 +92,15 @@ pub unsafe extern "C-unwind" fn gearman_client_set_data_fn(
     unsafe { set_callback(client, |actions| actions.data_fn = function) }
 }
 
-/// Sets the callback for a warning.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that is called for each warning of a job.
+///
+/// In `function`, gearman_task_data() and gearman_task_data_size() give the warning. If
+/// it is NULL, there is no such callback. Tasks that were added before keep their
+/// callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_warning_fn(
     client: *mut gearman_client_st,
@@ -94,11 +110,16 @@ pub unsafe extern "C-unwind" fn gearman_client_set_warning_fn(
     unsafe { set_callback(client, |actions| actions.warning_fn = function) }
 }
 
-/// Sets the callback for progress and for answers to status requests.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that is called for each progress report and each answer to a
+/// status request.
+///
+/// In `function`, gearman_task_numerator() and gearman_task_denominator() give the
+/// progress. If it is NULL, there is no such callback. Tasks that were added before
+/// keep their callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_status_fn(
     client: *mut gearman_client_st,
@@ -108,11 +129,15 @@ pub unsafe extern "C-unwind" fn gearman_client_set_status_fn(
     unsafe { set_callback(client, |actions| actions.status_fn = function) }
 }
 
-/// Sets the callback for a job that is done.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that is called when a job is complete.
+///
+/// In `function`, gearman_task_data() and gearman_task_data_size() give the last piece
+/// of the result. If it is NULL, there is no such callback. Tasks that were added
+/// before keep their callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_complete_fn(
     client: *mut gearman_client_st,
@@ -122,11 +147,16 @@ pub unsafe extern "C-unwind" fn gearman_client_set_complete_fn(
     unsafe { set_callback(client, |actions| actions.complete_fn = function) }
 }
 
-/// Sets the callback for a job that raised an exception.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that is called when a job has raised an exception.
+///
+/// In `function`, gearman_task_data() and gearman_task_data_size() give the exception.
+/// Servers send exceptions only to clients with the option `GEARMAN_CLIENT_EXCEPTION`.
+/// If `function` is NULL, there is no such callback. Tasks that were added before keep
+/// their callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_exception_fn(
     client: *mut gearman_client_st,
@@ -136,11 +166,14 @@ pub unsafe extern "C-unwind" fn gearman_client_set_exception_fn(
     unsafe { set_callback(client, |actions| actions.exception_fn = function) }
 }
 
-/// Sets the callback for a job that failed.
-/// NULL for none. Tasks that were added before keep what they have.
+/// Sets the callback that is called when a job has failed.
+///
+/// If `function` is NULL, there is no such callback. Tasks that were added before keep
+/// their callbacks.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `function` has its declared type.
+/// `client` is NULL or a live client; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_set_fail_fn(
     client: *mut gearman_client_st,
@@ -150,7 +183,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_fail_fn(
     unsafe { set_callback(client, |actions| actions.fail_fn = function) }
 }
 
-/// Clears all callbacks. Tasks that were added before keep what they have.
+/// Removes all callbacks of the client.
+///
+/// Tasks that were added before keep their callbacks.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

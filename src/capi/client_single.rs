@@ -1,14 +1,14 @@
 //! `client.h`: calls that wait for one job.
 //!
 //! Each adds a task that C never sees, runs until it is finished, and removes it.
-//! Tasks that were queued before may be started meanwhile, and their callbacks
-//! delivered; what is unfinished stays for the next run.
+//! Tasks that were queued before may be sent meanwhile, and their callbacks called; the
+//! unfinished ones stay for the next run.
 //!
-//! Must not: return to C with its task still there.
+//! Must not: return to C with its task in the client.
 
 use super::cancellation;
-use super::client_block::{ClientBlock, Engine, Purpose};
-use super::frames::Gone;
+use super::client_block::{ClientBlock, ClientEngine, UpcallPurpose};
+use super::frames::Freed;
 use super::text::CStrArg;
 use super::types::*;
 use crate::buf::{Borrowed, Owned};
@@ -22,8 +22,7 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::task::Poll;
 
-/// The body that a workload pointer and a size stand for, or that they make no
-/// sense together.
+/// The body that a workload pointer and a size describe; invalid if only one is given.
 ///
 /// # Safety
 /// As for [`Borrowed::new`].
@@ -54,22 +53,22 @@ pub(super) fn submit<'a>(
     }
 }
 
-/// Adds a task, runs until it is finished, takes what is wanted of it, and
-/// removes it. The code is the run's if that failed before the task ended, and
-/// the task's otherwise.
+/// Adds a task, runs until it is finished, extracts from it what `take` returns, and
+/// removes it. The code is the run's if that failed before the task ended, and the task's
+/// otherwise.
 ///
 /// # Errors
-/// [`Gone`] when user code freed the client, and the task with it.
+/// [`Freed`] if user code freed the client, and the task with it.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 pub(super) unsafe fn run_single<R>(
     block: *mut ClientBlock,
-    add: impl FnOnce(&mut Engine) -> Result<SlabId, ReturnCode>,
+    add: impl FnOnce(&mut ClientEngine) -> Result<SlabId, ReturnCode>,
     take: impl FnOnce(&mut Task) -> R,
-) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees the block, also after an upcall that did not
-    // say `Gone`.
+) -> Result<(ReturnCode, Option<R>), Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees the block, which is live after every upcall that did
+    // not return `Freed`.
     unsafe {
         match begin_single(block, add) {
             Ok((id, run, step)) => finish_single(block, id, run, step, take),
@@ -81,13 +80,13 @@ pub(super) unsafe fn run_single<R>(
 /// Adds a single task and makes the first step of its run.
 ///
 /// # Errors
-/// Why it could not be added.
+/// The code of `add`.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 unsafe fn begin_single(
     block: *mut ClientBlock,
-    add: impl FnOnce(&mut Engine) -> Result<SlabId, ReturnCode>,
+    add: impl FnOnce(&mut ClientEngine) -> Result<SlabId, ReturnCode>,
 ) -> Result<(SlabId, TaskRun, Poll<TaskStep>), ReturnCode> {
     // SAFETY: the caller guarantees the block.
     unsafe { &mut *block }.guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
@@ -99,8 +98,8 @@ unsafe fn begin_single(
     })
 }
 
-/// Goes on with a single task's run until it is finished, takes what is wanted
-/// of it, and removes it.
+/// Continues a single task's run until it is finished, extracts from it what `take`
+/// returns, and removes it.
 ///
 /// # Errors
 /// As for [`run_single`].
@@ -113,16 +112,17 @@ pub(super) unsafe fn finish_single<R>(
     run: TaskRun,
     step: Poll<TaskStep>,
     take: impl FnOnce(&mut Task) -> R,
-) -> Result<(ReturnCode, Option<R>), Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees the block, also after an upcall that did not
-    // say `Gone`.
+) -> Result<(ReturnCode, Option<R>), Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees the block, which is live after every upcall that did
+    // not return `Freed`.
     unsafe {
         let code = ClientBlock::run_steps(block, run, step, Some(id))?;
         Ok(end_single(block, id, code, take))
     }
 }
 
-/// Takes what is wanted of a single task whose run ended with `code`, and removes it.
+/// Extracts what `take` returns from a single task, of a run that ended with `code`, and
+/// removes the task.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -145,7 +145,7 @@ unsafe fn end_single<R>(
     })
 }
 
-/// What a job has sent.
+/// The outcome of a finished foreground job.
 struct Collected {
     result: Option<Owned>,
     out_of_memory: bool,
@@ -182,7 +182,7 @@ unsafe fn run_job(
         };
         let (id, code, room) = match ended {
             Ok(ended) => ended,
-            Err(Gone(code)) => {
+            Err(Freed(code)) => {
                 *ret_ptr = code.into();
                 return ptr::null_mut();
             }
@@ -217,18 +217,18 @@ unsafe fn run_job(
     }
 }
 
-/// Asks the hook, if there is one, for memory for the result of a finished job, and
-/// for a NUL. The task keeps the result meanwhile.
+/// Allocates memory for the result of a finished job and a NUL by the hook, if one is set.
+/// The task keeps the result meanwhile.
 ///
 /// # Errors
-/// [`Gone`] when the hook freed the client.
+/// [`Freed`] if the hook freed the client.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 unsafe fn make_room(
     block: *mut ClientBlock,
     id: SlabId,
-) -> Result<Option<*mut c_void>, Gone<ReturnCode>> {
+) -> Result<Option<*mut c_void>, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees the block.
     unsafe {
         let hooks = (*block).hooks;
@@ -237,16 +237,16 @@ unsafe fn make_room(
         if hooks.malloc.is_none() || size == 0 {
             return Ok(None);
         }
-        let room = hooks.allocate(block, Purpose::waiting_for(id), size + 1);
-        room.map(Some).map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+        let room = hooks.allocate(block, UpcallPurpose::waiting_for(id), size + 1);
+        room.map(Some).map_err(|Freed(())| Freed(ReturnCode::SUCCESS))
     }
 }
 
-/// The memory of a finished job's result, which becomes the caller's, and its size.
-/// None when there was no memory for it.
+/// The memory of a finished job's result, which then belongs to the caller, and its size.
+/// None if no memory was available for it.
 ///
 /// # Safety
-/// `room`, if the hook was asked for it, is NULL or has room for the result and a NUL.
+/// `room`, if the hook was called, is NULL or has room for the result and a NUL.
 unsafe fn hand_out(
     Collected { result, out_of_memory }: Collected,
     room: Option<*mut c_void>,
@@ -272,19 +272,43 @@ unsafe fn hand_out(
     }
 }
 
-/// Submits a job of normal priority and waits until it is done, also in
-/// non-blocking mode. The workload is only borrowed.
+/// Submits a job, waits until it has ended, and returns its result.
 ///
-/// Returns the result, which the caller frees (with `free`, or as its
-/// allocator asks), and its size in bytes: the job's data and its final
-/// result, joined. NULL with SUCCESS for a job that returned nothing, NULL
-/// with WORK_FAIL, WORK_EXCEPTION, TIMEOUT or another code otherwise. The
-/// codes WORK_DATA, WORK_STATUS and PAUSE are never returned.
+/// The priority of the job is normal. The function waits in non-blocking mode too. The
+/// name of the job's function is `function_name`. `unique` identifies the job: a server
+/// that has a job of the same function and unique id attaches the client to that one.
+/// If `unique` is NULL or empty, the library makes one; if it is "#", it is replaced
+/// with a hash of the workload. `workload` has `workload_size` bytes; it is only read.
+/// `result_size` and `ret_ptr` receive the size of the result in bytes and the code;
+/// either may be NULL.
+///
+/// Tasks that were added before may be sent meanwhile, and their callbacks called.
+///
+/// Returns the result: all the data that the job sent, and its final result. The caller
+/// frees it, with `free` or as the allocator of gearman_client_set_workload_malloc_fn()
+/// needs it. Returns NULL, with `GEARMAN_SUCCESS` in `ret_ptr`, if the job returned no
+/// bytes, and NULL with another code on an error. `GEARMAN_WORK_DATA`,
+/// `GEARMAN_WORK_STATUS` and `GEARMAN_PAUSE` are never returned, so one call is enough.
+///
+/// # Errors
+/// - `GEARMAN_WORK_FAIL`: the job failed.
+/// - `GEARMAN_WORK_EXCEPTION`: the job raised an exception.
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL; `function_name` is NULL, empty or
+///   longer than 512 bytes; `unique` is longer than 64 bytes; or only one of `workload`
+///   and `workload_size` is given.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: the server closed the connection before it answered.
+/// - `GEARMAN_TIMEOUT`: no server answered within the timeout.
+/// - `GEARMAN_SERVER_ERROR`: the server refused the request.
+/// - `GEARMAN_QUEUE_ERROR`: the queue of the function has no room for the job.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the result.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; the out-pointers are
-/// NULL or writable.
+/// `client` is NULL or a live client; `function_name` and `unique` are NULL or
+/// NUL-terminated; `workload` is NULL or readable for `workload_size` bytes until the
+/// function returns; `result_size` and `ret_ptr` are NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do(
     client: *mut gearman_client_st,
@@ -307,9 +331,7 @@ pub unsafe extern "C-unwind" fn gearman_client_do(
 /// Like gearman_client_do(), with high priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; the out-pointers are
-/// NULL or writable.
+/// As for gearman_client_do().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_high(
     client: *mut gearman_client_st,
@@ -332,9 +354,7 @@ pub unsafe extern "C-unwind" fn gearman_client_do_high(
 /// Like gearman_client_do(), with low priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are NULL or NUL-terminated;
-/// `workload` is readable for its size until this returns; the out-pointers are
-/// NULL or writable.
+/// As for gearman_client_do().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_do_low(
     client: *mut gearman_client_st,

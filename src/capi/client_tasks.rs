@@ -1,10 +1,10 @@
-//! `client.h`: tasks that run concurrently, and the callbacks they get.
+//! `client.h`: adding tasks, which run concurrently.
 //!
 //! Must not: send anything before the next run.
 
 use super::cancellation;
-use super::client_block::{BROKEN, ClientBlock, Purpose, callbacks_of};
-use super::frames::Gone;
+use super::client_block::{ClientBlock, UpcallPurpose, callbacks_of};
+use super::frames::Freed;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
 use super::types::*;
@@ -19,10 +19,10 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-/// Makes a task block, lets `add` add its task, and gives C its shell.
+/// Makes a task block, adds its task by `add`, and moves it into the program's shell.
 ///
 /// # Safety
-/// `client` is NULL or a live client, `shell` NULL or writable memory that is no
+/// `client` is NULL or a live client, `shell` NULL or writable memory that is not a
 /// live task, `ret_ptr` NULL or writable. Cancellation is disabled: making a unique id is
 /// a cancellation point.
 pub(super) unsafe fn add(
@@ -32,7 +32,11 @@ pub(super) unsafe fn add(
     ret_ptr: *mut gearman_return_t,
     actions: Option<Rc<gearman_actions_t>>,
     workload: (*const c_void, usize),
-    add: impl FnOnce(&mut super::client_block::Engine, Callbacks, Token) -> Result<SlabId, ReturnCode>,
+    add: impl FnOnce(
+        &mut super::client_block::ClientEngine,
+        Callbacks,
+        Token,
+    ) -> Result<SlabId, ReturnCode>,
 ) -> Result<*mut TaskBlock, gearman_return_t> {
     // SAFETY: the caller guarantees all of it.
     unsafe {
@@ -42,7 +46,7 @@ pub(super) unsafe fn add(
         };
         let actions = actions.unwrap_or_else(|| (*block).actions.clone());
         let callbacks = callbacks_of(&actions);
-        // A shell that C brought is only written to once the task is there.
+        // A shell of the program is written to only after the task was added.
         let task = TaskBlock::create(block, context, actions);
         let added = (*block).guarded(Err(ReturnCode::UNKNOWN_STATE), |engine| {
             add(engine, callbacks, TaskBlock::token(task))
@@ -65,13 +69,13 @@ pub(super) unsafe fn add(
         put(ret_ptr, code.into());
         match ClientBlock::flush_log(block) {
             Ok(()) if !code.failed() => Ok(task),
-            Ok(()) | Err(Gone(())) => Err(code.into()),
+            Ok(()) | Err(Freed(())) => Err(code.into()),
         }
     }
 }
 
-/// Copies a new task's workload into memory of the client's hooks, if it has any, and
-/// lets the task send it from there. Without memory the task is freed.
+/// Copies a new task's workload into memory of the client's hooks, if they are set; the
+/// task sends it from there. If the hook returns no memory, the task is freed.
 ///
 /// # Errors
 /// `MEMORY_ALLOCATION_FAILURE`, also when the hook freed the client.
@@ -83,17 +87,18 @@ unsafe fn keep_workload(
     (workload, size): (*const c_void, usize),
 ) -> Result<(), gearman_return_t> {
     const FAILED: gearman_return_t = gearman_return_t::MEMORY_ALLOCATION_FAILURE;
-    // SAFETY: the caller guarantees both; the task is only touched again when neither
-    // it nor its client was freed by the hook.
+    // SAFETY: the caller guarantees both; the task is touched again only if the hook freed
+    // neither it nor its client.
     unsafe {
         let (client, id) = ((*task).client, (*task).id);
         let hooks = (*client).hooks;
         if !hooks.any() || size == 0 || workload.is_null() {
             return Ok(());
         }
-        // Until there is a copy the bytes are the caller's: a jump out of the hook
-        // takes the task with it.
-        let memory = hooks.allocate(client, Purpose::waiting_for(id), size).map_err(|_| FAILED)?;
+        // Until the copy is made the task has the caller's bytes: if the hook is left by a
+        // jump, the task is removed.
+        let memory =
+            hooks.allocate(client, UpcallPurpose::waiting_for(id), size).map_err(|_| FAILED)?;
         let alive = (*client).engine.task(id).is_some();
         if memory.is_null() || !alive {
             hooks.release_orphan(memory);
@@ -112,7 +117,7 @@ unsafe fn keep_workload(
     Ok(())
 }
 
-/// What all six functions that add a job do.
+/// Adds a job, for the six functions that do.
 ///
 /// # Safety
 /// As for gearman_client_add_task().
@@ -124,8 +129,7 @@ unsafe fn add_job(
     (workload, size): (*const c_void, usize),
     ret_ptr: *mut gearman_return_t,
 ) -> *mut gearman_task_st {
-    // SAFETY: the caller guarantees a live client, strings, and a workload that
-    // is readable now.
+    // SAFETY: the caller guarantees a live client, the strings, and a readable workload.
     cancellation::disabled(|| unsafe {
         let (function, unique) = (function.bytes(), unique.bytes());
         let streamable = ClientBlock::peek(client).is_some_and(|b| b.actions.workload_fn.is_some());
@@ -155,19 +159,30 @@ unsafe fn add_job(
     })
 }
 
-/// Adds a foreground job of normal priority, to be sent by the next
-/// gearman_client_run_tasks(). The workload is copied; with a
-/// workload function set, NULL and a size leave it to that function. The
-/// task gets the client's callbacks of this moment.
+/// Adds a task for a foreground job of normal priority; gearman_client_run_tasks()
+/// sends it.
 ///
-/// Returns the task, in `task` or in memory of the library; NULL and the code
-/// in `ret_ptr` when an argument is invalid. Free it with gearman_task_free(),
-/// unless GEARMAN_CLIENT_FREE_TASKS is on.
+/// `task` is memory for the task, or NULL for memory of the library. `context` is a
+/// pointer of the program, which gearman_task_context() returns. `function_name` and
+/// `unique` are as for gearman_client_do(). `workload` has `workload_size` bytes, which
+/// are copied. If gearman_client_set_workload_fn() has set a function and `workload` is
+/// NULL, that function sends the `workload_size` bytes. The task gets the callbacks
+/// that the client has now. `ret_ptr`, unless NULL, receives the code.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL; `function_name` is NULL, empty or
+///   longer than 512 bytes; `unique` is longer than 64 bytes; or only one of `workload`
+///   and `workload_size` is given.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `function_name` and `unique` are NULL or NUL-terminated; `workload` is
+/// NULL or readable for `workload_size` bytes; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task(
     client: *mut gearman_client_st,
@@ -187,9 +202,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task(
 /// Like gearman_client_add_task(), with high priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_high(
     client: *mut gearman_client_st,
@@ -209,9 +222,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_high(
 /// Like gearman_client_add_task(), with low priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_low(
     client: *mut gearman_client_st,
@@ -228,13 +239,26 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_low(
     unsafe { add_job(client, (task, context), Command::SubmitJobLow, names, workload, ret_ptr) }
 }
 
-/// Like gearman_client_add_task(), for a background job: the task is finished
-/// when the server has it.
+/// Adds a task for a background job of normal priority; gearman_client_run_tasks()
+/// sends it.
+///
+/// The arguments are those of gearman_client_add_task(). The task is finished when a
+/// server has queued the job; gearman_task_job_handle() then gives its handle.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL; `function_name` is NULL, empty or
+///   longer than 512 bytes; `unique` is longer than 64 bytes; or only one of `workload`
+///   and `workload_size` is given.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `function_name` and `unique` are NULL or NUL-terminated; `workload` is
+/// NULL or readable for `workload_size` bytes; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_background(
     client: *mut gearman_client_st,
@@ -254,9 +278,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_background(
 /// Like gearman_client_add_task_background(), with high priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task_background().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_high_background(
     client: *mut gearman_client_st,
@@ -276,9 +298,7 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_high_background(
 /// Like gearman_client_add_task_background(), with low priority.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `task` is NULL or memory that is not a live
-/// task; the strings are NULL or NUL-terminated; `workload` is NULL or readable
-/// for its size; `ret_ptr` is NULL or writable.
+/// As for gearman_client_add_task_background().
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_low_background(
     client: *mut gearman_client_st,
@@ -295,13 +315,24 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_low_background(
     unsafe { add_job(client, (task, context), Command::SubmitJobLowBg, names, workload, ret_ptr) }
 }
 
-/// Adds a request for the state of a job by its handle. The answer comes with the
-/// status callback and stays with the task.
+/// Adds a task that asks for the state of a job, by its handle.
 ///
-/// Returns the task, or NULL with the code in `ret_ptr`.
+/// The answer arrives with the callback of gearman_client_set_status_fn() and stays
+/// with the task: see gearman_task_is_known(), gearman_task_is_running(),
+/// gearman_task_numerator() and gearman_task_denominator(). `task` is memory for the
+/// task, or NULL for memory of the library. `context` is a pointer of the program,
+/// which gearman_task_context() returns. `job_handle` is the handle of the job.
+/// `ret_ptr`, unless NULL, receives the code.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` or `job_handle` is NULL.
 ///
 /// # Safety
-/// As for gearman_client_add_task(); `job_handle` is NULL or NUL-terminated.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `job_handle` is NULL or NUL-terminated; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
     client: *mut gearman_client_st,
@@ -332,30 +363,40 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status(
     })
 }
 
-/// Adds a request for the state of a job by its unique id.
+/// Adds a task that asks for the state of a job, by its unique id.
 ///
-/// Returns the task, or NULL with the code in `ret_ptr`.
+/// The answer arrives as for gearman_client_add_task_status(). `task` is memory for the
+/// task, or NULL for memory of the library. `unique` is the unique id of the job.
+/// `ret_ptr`, unless NULL, receives the code.
+///
+/// Returns the task, or NULL on an error. Free the task with gearman_task_free(),
+/// unless `GEARMAN_CLIENT_FREE_TASKS` is on.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` or `unique` is NULL, or `unique` is longer
+///   than 64 bytes.
 ///
 /// # Safety
-/// As for gearman_client_add_task(); `unique_handle` is NULL or NUL-terminated.
+/// `client` is NULL or a live client; `task` is NULL or writable memory that is not a
+/// live task; `unique` is NULL or NUL-terminated; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
     client: *mut gearman_client_st,
-    task_ptr: *mut gearman_task_st,
-    unique_handle: *const c_char,
+    task: *mut gearman_task_st,
+    unique: *const c_char,
     ret_ptr: *mut gearman_return_t,
 ) -> *mut gearman_task_st {
     // SAFETY: the caller guarantees all of it.
     cancellation::disabled(|| unsafe {
-        if unique_handle.is_null() {
+        if unique.is_null() {
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return ptr::null_mut();
         }
-        let unique = unique_handle.bytes();
+        let unique = unique.bytes();
         let context = ptr::null_mut();
         let task = add(
             client,
-            task_ptr,
+            task,
             context,
             ret_ptr,
             None,
@@ -366,83 +407,4 @@ pub unsafe extern "C-unwind" fn gearman_client_add_task_status_by_unique(
         );
         task.map_or(ptr::null_mut(), |task| (*task).shell)
     })
-}
-
-/// Runs the tasks that were added, in the order of adding, and calls their
-/// callbacks. In non-blocking mode it returns IO_WAIT instead of waiting; call
-/// gearman_client_wait() and then it again.
-///
-/// Returns SUCCESS when every task is finished, however its job ended: that is
-/// told by the task. A code other than SUCCESS from a callback ends the run and
-/// is returned; the next run offers that callback the same event again. Other
-/// codes are the connection's: COULD_NOT_CONNECT, LOST_CONNECTION, TIMEOUT.
-///
-/// # Safety
-/// `client` is NULL or a live client.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_run_tasks(
-    client: *mut gearman_client_st,
-) -> gearman_return_t {
-    // SAFETY: the caller guarantees a live client.
-    cancellation::point(|| unsafe {
-        let Some(block) = ClientBlock::enter(client) else {
-            return gearman_return_t::INVALID_ARGUMENT;
-        };
-        run(block).unwrap_or_else(|Gone(code)| code).into()
-    })
-}
-
-/// Runs all tasks of a client.
-///
-/// # Errors
-/// [`Gone`] when user code freed the client.
-///
-/// # Safety
-/// `block` is live and not borrowed.
-pub(super) unsafe fn run(block: *mut ClientBlock) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees it.
-    unsafe {
-        if (*block).guarded(false, |engine| engine.task_count() == 0) {
-            return Ok(ReturnCode::SUCCESS);
-        }
-        let mut run = (*block).engine.run_all();
-        let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
-        ClientBlock::run_steps(block, run, step, None)
-    }
-}
-
-/// Frees every task of a client.
-///
-/// # Safety
-/// `client` is NULL or a live client.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_task_free_all(client: *mut gearman_client_st) {
-    // SAFETY: the caller guarantees a live client, which is not touched after.
-    cancellation::disabled(|| unsafe {
-        if let Some(block) = ClientBlock::enter(client) {
-            let _ = super::client::free_tasks(block);
-        }
-    })
-}
-
-/// Whether the client has any task, finished or not.
-///
-/// # Safety
-/// `client` is NULL or a live client.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_has_tasks(client: *const gearman_client_st) -> bool {
-    // SAFETY: the caller guarantees a live client.
-    unsafe { ClientBlock::peek(client) }.is_some_and(|b| b.engine.task_count() > 0)
-}
-
-/// Whether any task still waits for something from a server.
-///
-/// # Safety
-/// `client` is NULL or a live client.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_has_active_tasks(
-    client: *mut gearman_client_st,
-) -> bool {
-    // SAFETY: the caller guarantees a live client.
-    unsafe { ClientBlock::peek(client) }.is_some_and(|b| b.engine.awaits_servers())
 }

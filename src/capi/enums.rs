@@ -4,12 +4,12 @@
 //! number that has no variant is undefined behaviour: so each is a transparent
 //! `c_uint` with associated constants. Unsigned, because that is the type which
 //! gcc and clang give an enum without negative values; the registers are the
-//! same either way, and "is it below MAX" then is one comparison.
+//! same either way, and "is it below MAX" is then one comparison.
 //!
 //! The enums themselves are written out in `bindings/c/prelude`, with their tags
 //! and aliases; `tests/abi.rs` compares every value with [`ENUMS`].
 //!
-//! Must not: decide anything. What a value means is for the code that uses it.
+//! Must not: interpret a value.
 
 use std::ffi::{CStr, c_uint};
 
@@ -52,7 +52,7 @@ const fn c_name(text: &'static str) -> &'static CStr {
 }
 
 c_enum! {
-    /// What a function of the library says about its outcome (`return.h`).
+    /// The return code of a function of the library (`return.h`).
     gearman_return_t, "GEARMAN_" {
         SUCCESS = 0, IO_WAIT = 1, SHUTDOWN = 2, SHUTDOWN_GRACEFUL = 3, ERRNO = 4, EVENT = 5,
         TOO_MANY_ARGS = 6, NO_ACTIVE_FDS = 7, INVALID_MAGIC = 8, INVALID_COMMAND = 9,
@@ -71,7 +71,7 @@ c_enum! {
         INVALID_SERVER_OPTION = 51, JOB_NOT_FOUND = 52, MAX_RETURN = 53,
         FAIL = 24, FATAL = 24, ERROR = 19,
     }
-    /// How much a log function wants to hear (`constants.h`).
+    /// Log levels (`constants.h`).
     gearman_verbose_t, "GEARMAN_VERBOSE_" {
         NEVER = 0, FATAL = 1, ERROR = 2, INFO = 3, DEBUG = 4, CRAZY = 5, MAX = 6,
     }
@@ -98,27 +98,27 @@ c_enum! {
         CHANGE = 1 << 6, GRAB_UNIQ = 1 << 7, TIMEOUT_RETURN = 1 << 8, GRAB_ALL = 1 << 9,
         SSL = 1 << 10, IDENTIFIER = 1 << 11, MAX = 1 << 12, STOP_WAIT_ON_SIGNAL = 1 << 13,
     }
-    /// Which of a function's queues a job goes to (`priority.h`).
+    /// The priority of a job among those of its function (`priority.h`).
     gearman_job_priority_t, "GEARMAN_JOB_PRIORITY_" { HIGH = 0, NORMAL = 1, LOW = 2, MAX = 3 }
-    /// How a task is to be run (`task_attr.h`).
+    /// How a task is run (`task_attr.h`).
     gearman_task_attr_kind_t, "GEARMAN_TASK_ATTR_" { FOREGROUND = 0, BACKGROUND = 1, EPOCH = 2 }
-    /// Which kind of function a worker registers (`function.h`).
+    /// The kinds of function that a worker registers (`function.h`).
     gearman_function_kind_t, "GEARMAN_WORKER_FUNCTION_" {
         NULL = 0, V1 = 1, V2 = 2, PARTITION = 3,
     }
-    /// What gearman_kill() is to do (`signal.h`).
+    /// The requests of gearman_kill() (`signal.h`).
     gearman_signal_t, "GEARMAN_" {
         SIGNAL_CHECK = 0, SIGNAL_INTERRUPT = 1, SIGNAL_KILL = 2, SIGNAL_KILLWAIT = 3,
         INTERRUPT = 1, KILL = 2,
     }
-    /// Which member of `gearman_status_t`'s union is filled (`interface/status.h`).
+    /// The member of `gearman_status_t`'s union that is set (`interface/status.h`).
     gearman_status_version_t, "GEARMAN_STATUS_" { V1 = 0 }
-    /// Where a task stands (`interface/task.h`).
+    /// The states of a task (`interface/task.h`).
     gearman_task_state_t, "GEARMAN_TASK_STATE_" {
         NEW = 0, SUBMIT = 1, WORKLOAD = 2, WORK = 3, CREATED = 4, DATA = 5, WARNING = 6,
         STATUS = 7, COMPLETE = 8, EXCEPTION = 9, FAIL = 10, FINISHED = 11,
     }
-    /// What made a task (`interface/task.h`).
+    /// The kinds of function that create a task (`interface/task.h`).
     gearman_task_kind_t, "GEARMAN_TASK_KIND_" { ADD_TASK = 0, EXECUTE = 1, DO = 2 }
     /// Internal client states that the headers publish (`client.h`).
     gearman_client_t, "GEARMAN_CLIENT_STATE_" { IDLE = 0, NEW = 1, SUBMIT = 2, PACKET = 3 }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(gearman_worker_options_t::STOP_WAIT_ON_SIGNAL.0, 0x2000);
     }
 
-    /// The layers may not share a table: each has its own, and both are the same.
+    /// The C interface and the engine have a table each; both are the same.
     #[test]
     fn the_engine_has_the_same_return_codes() {
         use crate::engine::ReturnCode;

@@ -1,6 +1,6 @@
 //! `execute.h`: running one task with attributes, and map/reduce.
 //!
-//! Must not: use the client's callbacks; the library collects the result.
+//! Must not: call the client's callbacks; the library collects the result.
 
 use super::cancellation;
 use super::client_block::{BROKEN, ClientBlock, NO_ACTIONS};
@@ -18,7 +18,7 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::rc::Rc;
 
-/// What the attributes of a task ask for; the defaults without any.
+/// The attributes of a task.
 struct Attributes {
     kind: gearman_task_attr_kind_t,
     priority: gearman_job_priority_t,
@@ -66,11 +66,11 @@ unsafe fn body_of<'a>(arguments: Option<&gearman_argument_t>) -> TaskBody<'a> {
     }
 }
 
-/// Codes of a task that has no end yet, or whose job has failed.
+/// The codes of a task that has not ended or was failed by its job.
 const JOB_CODES: [ReturnCode; 3] =
     [ReturnCode::UNKNOWN_STATE, ReturnCode::WORK_FAIL, ReturnCode::WORK_EXCEPTION];
 
-/// Adds a task whose result the library collects, and runs until it is finished.
+/// Adds a task, collecting its result, and runs until it is finished.
 ///
 /// # Safety
 /// `client` is live; what `new` points at is readable until this returns.
@@ -98,7 +98,7 @@ unsafe fn run(
         let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
         match ClientBlock::run_steps(block, run, step, None) {
             Ok(code) => {
-                // The task tells how it ended; an error before that is the client's.
+                // The task has the code that it ended with; an error before that is the client's.
                 let failed = code.failed() && code != ReturnCode::IO_WAIT;
                 if failed {
                     (*block).engine.link.error.set_code(code);
@@ -120,19 +120,34 @@ unsafe fn run(
     }
 }
 
-/// Runs one task, and returns it when it is finished: at once for a background
-/// or epoch task, when its job is done for a foreground one. In non-blocking
-/// mode it returns the unfinished task; gearman_client_run_tasks() goes on. The
-/// result is collected for gearman_task_result().
+/// Runs one task and collects its result.
 ///
-/// `task_attr` may be NULL for a foreground task of normal priority; the context
-/// is then ignored. `arguments` may be NULL for no workload.
+/// A foreground task is run until its job has ended, a background or epoch task until a
+/// server has queued it. In non-blocking mode the task is returned unfinished, and
+/// gearman_client_run_tasks() runs it on. The callbacks of the client are not called.
 ///
-/// Returns NULL when an argument is invalid, with the error in the client.
+/// `function_name` has `function_name_length` bytes, and `unique` has `unique_length`;
+/// if `unique` is NULL, the library makes one. `task_attr` says how the task is run, as
+/// gearman_task_attr_init(), gearman_task_attr_init_background() or
+/// gearman_task_attr_init_epoch() made it; NULL means in the foreground with normal
+/// priority, and `context` is then ignored. `arguments` is what gearman_argument_make()
+/// returned, or NULL for no workload. `context` is a pointer of the program, which
+/// gearman_task_context() returns.
+///
+/// Returns the task; gearman_task_return() tells how it ended and gearman_task_result()
+/// gives its result. Free it with gearman_task_free(). Returns NULL if the task could
+/// not be added; gearman_client_error_code() then gives the code.
+///
+/// # Errors
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: the workload is larger than a packet can hold.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
+/// - `GEARMAN_INVALID_ARGUMENT`: a name is empty or longer than 512 bytes, `unique` is
+///   longer than 64 bytes.
 ///
 /// # Safety
-/// `client` is NULL or a live client; the strings are readable for their sizes;
-/// `task_attr` and `arguments` are NULL or valid.
+/// `client` is NULL or a live client; `function_name` is NULL or readable for
+/// `function_name_length` bytes, `unique` for `unique_length`; `task_attr` and
+/// `arguments` are NULL or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_execute(
     client: *mut gearman_client_st,
@@ -140,7 +155,7 @@ pub unsafe extern "C-unwind" fn gearman_execute(
     function_name_length: usize,
     unique: *const c_char,
     unique_length: usize,
-    workload: *mut gearman_task_attr_t,
+    task_attr: *mut gearman_task_attr_t,
     arguments: *mut gearman_argument_t,
     context: *mut c_void,
 ) -> *mut gearman_task_st {
@@ -151,8 +166,8 @@ pub unsafe extern "C-unwind" fn gearman_execute(
         if function.is_empty() {
             return refuse(block, "function_name was NULL");
         }
-        let attributes = Attributes::of(workload.as_ref());
-        let context = if workload.is_null() { ptr::null_mut() } else { context };
+        let attributes = Attributes::of(task_attr.as_ref());
+        let context = if task_attr.is_null() { ptr::null_mut() } else { context };
         run(
             client,
             context,
@@ -171,15 +186,31 @@ pub unsafe extern "C-unwind" fn gearman_execute(
     })
 }
 
-/// Runs one task through a partition function, which splits its workload into
-/// jobs for `function_name` and puts their results together.
+/// Runs one task that a partition function splits into jobs whose results are combined.
 ///
-/// Foreground or background as `task_attr` says; its priority is ignored, and
-/// EPOCH is refused. Returns as gearman_execute() does, but NULL also when the run
-/// fails before the task ends.
+/// The function `partition_function`, of `partition_function_length` bytes, splits the
+/// workload into jobs for `function_name`, of `function_name_length` bytes; its
+/// aggregator combines their results: see gearman_function_create_partition(). `unique`
+/// has `unique_length` bytes; if it is NULL, the library makes one. `task_attr` says
+/// whether the task is run in the foreground or the background; its priority is
+/// ignored. `arguments` has the workload, which must not be empty. `context` is a
+/// pointer of the program, which gearman_task_context() returns; it is ignored if
+/// `task_attr` is NULL.
+///
+/// Returns what gearman_execute() returns, and NULL also if the run fails before the
+/// task has ended.
+///
+/// # Errors
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: the workload is larger than a packet can hold.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
+/// - `GEARMAN_INVALID_ARGUMENT`: a name is empty or longer than 512 bytes, `unique` is
+///   longer than 64 bytes, `arguments` has no workload, or `task_attr` is of the kind
+///   `GEARMAN_TASK_ATTR_EPOCH`.
 ///
 /// # Safety
-/// As for gearman_execute().
+/// `client` is NULL or a live client; `partition_function`, `function_name` and
+/// `unique` are NULL or readable for their lengths; `task_attr` and `arguments` are
+/// NULL or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     client: *mut gearman_client_st,
@@ -187,9 +218,9 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     partition_function_length: usize,
     function_name: *const c_char,
     function_name_length: usize,
-    unique_str: *const c_char,
+    unique: *const c_char,
     unique_length: usize,
-    workload: *mut gearman_task_attr_t,
+    task_attr: *mut gearman_task_attr_t,
     arguments: *mut gearman_argument_t,
     context: *mut c_void,
 ) -> *mut gearman_task_st {
@@ -204,7 +235,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
         if reducer.is_empty() {
             return refuse(block, "function_name was NULL");
         }
-        let attributes = Attributes::of(workload.as_ref());
+        let attributes = Attributes::of(task_attr.as_ref());
         let command = match attributes.kind {
             gearman_task_attr_kind_t::FOREGROUND => Command::SubmitReduceJob,
             gearman_task_attr_kind_t::BACKGROUND => Command::SubmitReduceJobBackground,
@@ -221,7 +252,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
                 kind: TaskKind::Execute,
                 command,
                 function: splitter,
-                unique: unique_str.name(unique_length, UNIQUE_SIZE),
+                unique: unique.name(unique_length, UNIQUE_SIZE),
                 body,
                 epoch_seconds: 0,
                 reducer,
@@ -232,7 +263,7 @@ pub unsafe extern "C-unwind" fn gearman_execute_by_partition(
     })
 }
 
-/// Says in the client's error why an argument is invalid.
+/// Sets the client's error for an invalid argument.
 ///
 /// # Safety
 /// `block` is live and not borrowed.

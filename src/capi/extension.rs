@@ -1,6 +1,6 @@
-//! `extension.h`: what this library has beyond the original: the hooks that an
-//! event loop needs to drive a client without threads, server options that
-//! nothing waits for, and what the library cannot know of the program's stacks.
+//! `extension.h`: additions to the original's API for clients: the functions by which an
+//! event loop drives a client without threads, server options without waiting, and the
+//! declaration that callbacks return.
 //!
 //! Must not: wait.
 
@@ -12,9 +12,15 @@ use super::types::*;
 use crate::protocol::limits::MAX_ARGS_SIZE;
 use libc::{c_char, c_int};
 
-/// A descriptor that becomes readable when a non-blocking client has something
-/// to do. It belongs to the client and may change after a fork; it must only be
-/// waited for. -1 when there is none.
+/// Gets the descriptor that becomes readable when a non-blocking client can make
+/// progress.
+///
+/// It is for event loops: wait until the descriptor is readable, then call
+/// gearman_client_run_tasks(). Do not read from it or close it. Ask for it before every
+/// wait: it may change after a fork.
+///
+/// Returns the descriptor, which belongs to the client; -1 if it cannot be made or
+/// `client` is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -25,8 +31,13 @@ pub unsafe extern "C-unwind" fn gearman_client_poll_fd(client: *mut gearman_clie
         .unwrap_or(-1)
 }
 
-/// Whether gearman_client_run_tasks() can go on without anything new arriving:
-/// call it before waiting for the descriptor.
+/// Tells whether gearman_client_run_tasks() can make progress without waiting.
+///
+/// Call it before every wait for the descriptor of gearman_client_poll_fd(): packets
+/// that were received already do not make the descriptor readable.
+///
+/// Returns true if the client has such a packet; false if it has not or `client` is
+/// NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -39,8 +50,14 @@ pub unsafe extern "C-unwind" fn gearman_client_has_buffered_work(
         .unwrap_or(false)
 }
 
-/// Milliseconds after which gearman_client_run_tasks() should be called even
-/// though the descriptor did not become readable: the next deadline. -1 for none.
+/// Gets the time until the client's next deadline.
+///
+/// After this time, call gearman_client_run_tasks() even if the descriptor of
+/// gearman_client_poll_fd() has not become readable. The value fits the timeout of
+/// poll().
+///
+/// Returns the time in milliseconds, rounded up; -1 without a deadline and if `client`
+/// is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a live client.
@@ -52,21 +69,27 @@ pub unsafe extern "C-unwind" fn gearman_client_next_timeout(
     let next = unsafe {
         ClientBlock::enter(client).and_then(|b| (*b).guarded(None, |engine| engine.next_timeout()))
     };
-    // Rounded up: called early, it would only have to be called again.
+    // Rounded up: an early call would only have to be repeated.
     next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
 }
 
-/// Has a server option such as "exceptions" turned on with every connection that
-/// the client makes from now on: the request goes out in front of the
-/// connection's first packet. Unlike gearman_client_set_server_option() it waits
-/// for nothing and does not ask servers that are connected to already. A server
-/// that refuses the option goes on without it.
+/// Turns an option of the servers on, such as "exceptions", for connections that are
+/// made later.
 ///
-/// Returns SUCCESS, or INVALID_ARGUMENT for an empty option and for one that is longer
-/// than an argument can be.
+/// The request is sent before the first packet of each such connection. Unlike
+/// gearman_client_set_server_option() this function does not wait, and does not ask
+/// servers that are connected already. If a server refuses the option, the connection
+/// is used without it. `option` has `option_size` bytes, which are copied.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL, or `option` is empty or longer than
+///   an argument of a packet may be.
 ///
 /// # Safety
-/// `client` is NULL or a live client; `option` is readable for its size.
+/// `client` is NULL or a live client; `option` is NULL or readable for `option_size`
+/// bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_greet_with_option(
     client: *mut gearman_client_st,
@@ -86,15 +109,16 @@ pub unsafe extern "C-unwind" fn gearman_client_greet_with_option(
     })
 }
 
-/// Says whether every callback of the client returns: whether none is left by longjmp
-/// or by an exception. It is false at first, and a callback that was left counts as
-/// delivered with the next call on the client. With true the library does not look for
-/// such callbacks, and one that has not returned is under way.
+/// Declares whether every callback of the client returns.
 ///
-/// Only a program needs it whose coroutines take turns on one stack, from which the
-/// suspended ones are copied away, as Python's greenlet does, or whose stacks are
-/// variables on the thread's own: a callback that is suspended there may look as if it
-/// had been left.
+/// If `always` is false, which is the default, a callback may be left by longjmp() or
+/// by a C++ exception; the library finds that out with the next call on the client and
+/// takes the event as delivered. If `always` is true, the library does not look for
+/// such callbacks: one that has not returned is still running.
+///
+/// A program needs true if it switches coroutines by copying stacks, as Python's
+/// greenlet does, or keeps the stacks of coroutines in variables on the thread's stack:
+/// a suspended callback may otherwise look as if it had been left.
 ///
 /// # Safety
 /// `client` is NULL or a live client.

@@ -1,5 +1,5 @@
-//! `extension.h`: the hooks that an event loop needs to drive a worker without
-//! threads, and what the library cannot know of the program's stacks.
+//! `extension.h`: additions to the original's API for workers: the functions by which an
+//! event loop drives a worker without threads, and the declaration that functions return.
 //!
 //! Must not: wait.
 
@@ -8,9 +8,15 @@ use super::types::*;
 use super::worker_block::WorkerBlock;
 use libc::c_int;
 
-/// A descriptor that becomes readable when a non-blocking worker has something
-/// to do. It belongs to the worker and may change after a fork; it must only be
-/// waited for. -1 when there is none.
+/// Gets the descriptor that becomes readable when a non-blocking worker can make
+/// progress.
+///
+/// It is for event loops: wait until the descriptor is readable, then call
+/// gearman_worker_work(). Do not read from it or close it. Ask for it before every
+/// wait: it may change after a fork.
+///
+/// Returns the descriptor, which belongs to the worker; -1 if it cannot be made or
+/// `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -21,8 +27,13 @@ pub unsafe extern "C-unwind" fn gearman_worker_poll_fd(worker: *mut gearman_work
         .unwrap_or(-1)
 }
 
-/// Whether gearman_worker_work() can go on without anything new arriving: call
-/// it before waiting for the descriptor.
+/// Tells whether gearman_worker_work() can make progress without waiting.
+///
+/// Call it before every wait for the descriptor of gearman_worker_poll_fd(): packets
+/// that were received already do not make the descriptor readable.
+///
+/// Returns true if the worker has such a packet; false if it has not or `worker` is
+/// NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -35,8 +46,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_has_buffered_work(
         .unwrap_or(false)
 }
 
-/// Milliseconds after which gearman_worker_work() should be called even though
-/// the descriptor did not become readable: the next deadline. -1 for none.
+/// Gets the time until the worker's next deadline.
+///
+/// After this time, call gearman_worker_work() even if the descriptor of
+/// gearman_worker_poll_fd() has not become readable. The value fits the timeout of
+/// poll().
+///
+/// Returns the time in milliseconds, rounded up; -1 without a deadline and if `worker`
+/// is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -48,14 +65,17 @@ pub unsafe extern "C-unwind" fn gearman_worker_next_timeout(
     let next = unsafe {
         WorkerBlock::enter(worker).and_then(|b| (*b).guarded(None, |engine| engine.next_timeout()))
     };
-    // Rounded up: called early, it would only have to be called again.
+    // Rounded up: an early call would only have to be repeated.
     next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
 }
 
-/// Says whether every function of the worker returns, as
-/// gearman_client_set_callbacks_return() does for a client. Without it, and after
-/// false, the job of a function that was left goes back to its server with the next
-/// call.
+/// Declares whether every function of the worker returns.
+///
+/// If `always` is false, which is the default, a function may be left by longjmp() or
+/// by a C++ exception; the library finds that out with the next call on the worker and
+/// gives the job back to its server. If `always` is true, the library does not look for
+/// such functions: one that has not returned is still running.
+/// gearman_client_set_callbacks_return() says which programs need true.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

@@ -1,30 +1,31 @@
-//! Calling user code, and finding out afterwards what it did to us.
+//! Calls of user code, and detection of calls that never returned.
 //!
-//! User code that is called from here may call any function on the same handle,
-//! free it, or never come back (longjmp, a C++ exception, `exit`). So a call
-//! leaves only plain data on the stack, and notes itself in the handle's
-//! [`Frames`]; whoever enters the handle next can tell from the stack whether a
-//! noted call is still under way.
+//! User code may call any function on the same handle, free it, or leave without returning
+//! (longjmp, a C++ exception, `exit`). So a call of user code keeps only plain data on the
+//! stack. It writes a mark there and a note into the handle's [`Frames`]; the next call on
+//! the handle reads the mark to tell whether the noted call is still under way.
 //!
 //! A thread may have several stacks: its own, and those of coroutines, fibers and signal
-//! handlers. Marks are looked at only on the thread's own stack, and only while the thread
-//! runs on it: it is not known where another stack ends, whether it is still mapped, and
-//! whether it is suspended. A call on another stack is under way until it returns, with one
-//! exception: its frame cannot be where other frames are now. So a jump inside a coroutine is
-//! noticed by the next call of the library from about the same depth of that stack, or of
-//! another one in the same memory. If no such call comes, the call that was left stays noted,
-//! and when the handle is freed, the handle's block is leaked; what it held was closed and
-//! freed. The same goes for a coroutine that is destroyed while it is suspended in user
-//! code. A call on the thread's own stack that was jumped out of while the thread runs on
-//! another one is found by the next entry from the own stack.
+//! handlers. Marks are read only on the thread's own stack, and only while the thread runs
+//! on it: the bounds of another stack are not known, nor whether it is mapped or suspended.
+//! A call on another stack counts as under way until it returns, with one exception: its
+//! frame cannot be where other frames are now. So a jump inside a coroutine is noticed by
+//! the next call of the library from about the same depth of that stack, or of another one
+//! in the same memory.
 //!
-//! greenlet keeps the frames of suspended coroutines elsewhere and lets others run at
-//! the same addresses. No look at the stack can tell such a call from one
-//! that was jumped out of; [`Frames::all_return`] says that there are no jumps.
+//! Without such a call the note stays, and the handle's block is leaked when the handle is
+//! freed; its connections were closed and its memory freed. The same holds for a coroutine
+//! that is destroyed while it is suspended in user code. A call that was left on the
+//! thread's own stack, while the thread runs on another one, is found by the next call from
+//! the own stack.
 //!
-//! A wait is noted like a call of user code: a thread can be cancelled in it, and a
-//! signal handler can jump out of it. Nothing is suspended in a wait, so one on another
-//! thread that has ended is over.
+//! greenlet copies the frames of suspended coroutines away and runs others at the same
+//! addresses. The stack then does not show which calls were left;
+//! [`Frames::all_return`] declares that none is.
+//!
+//! A wait is noted like a call of user code: a thread can be cancelled in it, and a signal
+//! handler can jump out of it. Coroutines are not suspended in a wait, so a wait of a thread
+//! that has ended is over.
 //!
 //! Must not: have a destructor alive across a call.
 
@@ -36,7 +37,7 @@ use std::collections::BTreeMap;
 use std::mem::{MaybeUninit, needs_drop};
 use std::ops::Range;
 
-/// Stands on the stack while user code runs, to be recognised there.
+/// A pattern on the stack by which a call of user code is recognised.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Mark {
@@ -44,40 +45,41 @@ struct Mark {
     serial: u64,
 }
 
-const MAGIC: u64 = 0x6765_6172_6d61_6e21;
+/// The first word of every frame mark: "gearman!" in ASCII.
+const FRAME_MARK_MAGIC: u64 = 0x6765_6172_6d61_6e21;
 
-/// A mark stands at the far end of this much room. The room is more than our
-/// functions use of the stack between being called and looking at it: after a jump,
-/// the mark of a call from the same place is then below what looks, and not in the
-/// part of its stack that nobody has written to yet.
-const ROOM: usize = 3 * 1024;
+/// Bytes of unused stack between a mark and its caller's frame. That is more than the
+/// library's functions use between being called and reading the mark. So after a jump the
+/// mark of a call from the same place is below the frame that reads it, and not in a part
+/// of the stack that was not written to since.
+const FRAME_MARK_ROOM_BYTES: usize = 3 * 1024;
 
-/// A mark and the room above it.
+/// A mark and the unused bytes above it.
 #[repr(C)]
 struct FrameMark {
     mark: Mark,
-    room: [u8; ROOM],
+    room: [u8; FRAME_MARK_ROOM_BYTES],
 }
 
-/// Bytes of a frame mark with its room: no other frame is there while its call is under way.
-const FRAME_MARK_SIZE: usize = size_of::<FrameMark>();
+/// Bytes of a frame mark. No other frame is there while its call is under way.
+const FRAME_MARK_BYTES: usize = size_of::<FrameMark>();
 
 /// A call that user code has not returned from.
 #[derive(Debug)]
 struct Frame<P> {
-    /// Address of its mark.
+    /// The address of its mark.
     address: usize,
     /// The thread that made the call.
     thread: ThreadId,
     serial: u64,
-    /// What the call was for, in case that it never comes back.
+    /// What the call was made for, needed if it never returns.
     purpose: P,
 }
 
 impl<P> Frame<P> {
-    /// Whether the call is under way, seen from a function whose own variables
-    /// are at `here`. Stacks grow downwards, so a frame below `here` is gone; one above
-    /// is there if its mark was not overwritten.
+    /// Whether the call is under way, as a function sees it whose variables are at `here`.
+    /// Stacks grow downwards: a frame below `here` was left; one above is under way if its
+    /// mark was not overwritten.
     ///
     /// # Safety
     /// `here` and the mark are both on the stack that the calling thread runs on.
@@ -85,60 +87,59 @@ impl<P> Frame<P> {
         if self.address <= here {
             return false;
         }
-        // SAFETY: between `here` and an older part of the same stack everything is
-        // mapped.
+        // SAFETY: the stack is mapped between `here` and its older parts.
         let mark = unsafe { std::ptr::read_volatile(self.address as *const Mark) };
-        mark.magic == MAGIC && mark.serial == self.serial
+        mark.magic == FRAME_MARK_MAGIC && mark.serial == self.serial
     }
 }
 
-/// What can be said of a noted call.
+/// The state of a noted call, as far as it can be told.
 enum Fate {
-    /// It is under way, as are the thread's older ones.
+    /// It is under way, and so are the thread's older calls.
     Standing,
-    /// Another thread has to say.
+    /// Only a call of another thread can tell.
     Unknown,
-    /// It is on another stack than its thread's own.
+    /// It is on a stack other than its thread's own.
     Elsewhere,
     /// It was left without returning.
-    Gone,
+    Left,
 }
 
-/// From where the stack is looked at.
+/// The position from which the stack is read.
 struct Look {
-    /// The memory of the looking function's frame begins here,
+    /// The lower end of the reading function's frame.
     low: usize,
-    /// and ends here.
+    /// The upper end of that frame.
     here: usize,
-    /// The thread's own stack.
+    /// The bounds of the thread's own stack.
     own: Range<usize>,
 }
 
 impl Look {
-    /// Whether a frame mark reaches into the frame of the looking function.
+    /// Whether a frame mark overlaps the frame of the reading function.
     fn overlaps(&self, address: usize) -> bool {
-        address < self.here && self.low < address + FRAME_MARK_SIZE
+        address < self.here && self.low < address + FRAME_MARK_BYTES
     }
 }
 
 /// The upcalls of one handle that have not returned.
 #[derive(Debug)]
 pub(super) struct Frames<P> {
-    /// The calls in the order of entry, but those of `elsewhere`.
+    /// The calls in the order in which they began, without those of `elsewhere`.
     list: Vec<Frame<P>>,
-    /// The wait that is under way, which is the commonest call by far.
+    /// The wait that is under way. It is by far the most common call.
     wait: Option<Frame<P>>,
-    /// The calls that are known to be on a stack other than their thread's own, by the
-    /// address of the mark and the serial number. No two frame marks overlap.
+    /// The calls that are on a stack other than their thread's own, by the address of the
+    /// mark and the serial number. No two frame marks overlap.
     elsewhere: BTreeMap<(usize, u64), P>,
     last_serial: u64,
-    /// Calls that were left without returning, for the handle to settle.
+    /// The purposes of calls that were left without returning, for the handle to settle.
     abandoned: Vec<P>,
-    /// Whether there is anything in `elsewhere` or `abandoned`.
+    /// Whether `elsewhere` or `abandoned` has entries.
     stirred: bool,
-    /// The handle was freed; its block goes with the last frame.
+    /// Whether the handle was freed: its block is then freed with the last call.
     pub(super) freed: bool,
-    /// The program says that user code of this handle always returns.
+    /// Whether the program has declared that user code of this handle always returns.
     pub(super) all_return: bool,
 }
 
@@ -161,25 +162,26 @@ impl<P: Copy> Frames<P> {
         self.list.is_empty() && self.wait.is_none() && self.elsewhere.is_empty()
     }
 
-    /// Whether there is nothing to find out or to settle: then there is nothing to
-    /// do on entry.
+    /// Whether the next call on the handle has no noted call to check or to settle.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
         self.list.is_empty() && self.wait.is_none() && !self.stirred
     }
 
-    /// Notes which upcalls were left without returning. Call on entry.
+    /// Finds the upcalls that were left without returning. Called at the start of each call
+    /// on the handle.
     ///
-    /// Looks at each frame that was entered since this thread's last look, and at one
-    /// that is older: on the thread's own stack those above a standing one stand.
+    /// It checks the frames from the youngest to the first that is under way: on the
+    /// thread's own stack the older ones are then under way too.
     #[inline(never)]
     pub(super) fn prune(&mut self) {
-        // As large as the frame of an upcall, to be where one was that is gone.
+        // As large as the frame of an upcall, so that it overlaps the frame of one that was
+        // left.
         let mut room = MaybeUninit::<FrameMark>::uninit();
         let low = std::hint::black_box(room.as_mut_ptr()) as usize;
         let look = Look {
             low,
-            here: low + FRAME_MARK_SIZE,
+            here: low + FRAME_MARK_BYTES,
             own: if self.list.is_empty() && self.wait.is_none() {
                 0..0
             } else {
@@ -187,8 +189,8 @@ impl<P: Copy> Frames<P> {
             },
         };
         let is_over = |wait: &Frame<P>| match self.fate(wait, &look) {
-            Fate::Gone => true,
-            // Unlike a callback it cannot go on in another thread.
+            Fate::Left => true,
+            // Unlike a callback, a wait cannot continue in another thread.
             Fate::Unknown => !wait.thread.exists(),
             Fate::Standing | Fate::Elsewhere => false,
         };
@@ -208,7 +210,7 @@ impl<P: Copy> Frames<P> {
                     let frame = self.list.remove(at);
                     self.put_elsewhere(frame);
                 }
-                Fate::Gone => {
+                Fate::Left => {
                     let frame = self.list.remove(at);
                     self.abandoned.push(frame.purpose);
                 }
@@ -217,14 +219,14 @@ impl<P: Copy> Frames<P> {
         self.stirred = !self.elsewhere.is_empty() || !self.abandoned.is_empty();
     }
 
-    /// What can be said of a call of the list.
+    /// The state of a call of the list.
     fn fate(&self, frame: &Frame<P>, look: &Look) -> Fate {
         let is_mine = frame.thread.is_current();
         if self.all_return {
             return if is_mine { Fate::Elsewhere } else { Fate::Unknown };
         }
         if look.overlaps(frame.address) {
-            return Fate::Gone;
+            return Fate::Left;
         }
         if !is_mine {
             return Fate::Unknown;
@@ -233,36 +235,35 @@ impl<P: Copy> Frames<P> {
             return Fate::Elsewhere;
         }
         if !look.own.contains(&look.here) {
-            // From here nothing of the own stack can be judged, and older calls there
-            // neither.
+            // The calls on the own stack cannot be checked from another stack.
             return Fate::Standing;
         }
         // SAFETY: both addresses are on the thread's own stack, and it runs there.
-        if unsafe { frame.is_standing(look.here) } { Fate::Standing } else { Fate::Gone }
+        if unsafe { frame.is_standing(look.here) } { Fate::Standing } else { Fate::Left }
     }
 
-    /// Abandons the calls elsewhere whose frame marks reach into this memory.
+    /// Abandons the calls of `elsewhere` whose frame marks overlap this memory.
     fn abandon_between(&mut self, low: usize, high: usize) {
         while let Some(key) = self.first_between(low, high) {
             self.abandoned.extend(self.elsewhere.remove(&key));
         }
     }
 
-    /// The first call elsewhere whose frame mark reaches into this memory.
+    /// The first call of `elsewhere` whose frame mark overlaps this memory.
     fn first_between(&self, low: usize, high: usize) -> Option<(usize, u64)> {
-        let from = (low.saturating_sub(FRAME_MARK_SIZE - 1), 0);
+        let from = (low.saturating_sub(FRAME_MARK_BYTES - 1), 0);
         self.elsewhere.range(from..(high, 0)).next().map(|(&key, _)| key)
     }
 
-    /// Moves a call to those elsewhere. Of two at the same place the older one is gone.
+    /// Moves a call to `elsewhere`. Of two at the same place, the older one was left.
     fn put_elsewhere(&mut self, frame: Frame<P>) {
         let Frame { address, serial, purpose, .. } = frame;
         if self.all_return {
-            // Its address says nothing.
+            // Its address has no meaning.
             self.elsewhere.insert((0, serial), purpose);
             return;
         }
-        while let Some(key) = self.first_between(address, address + FRAME_MARK_SIZE) {
+        while let Some(key) = self.first_between(address, address + FRAME_MARK_BYTES) {
             if key.1 > serial {
                 self.abandoned.push(purpose);
                 return;
@@ -281,7 +282,7 @@ impl<P: Copy> Frames<P> {
         taken
     }
 
-    /// Notes an upcall whose mark is at `mark`.
+    /// Notes an upcall with its mark at `mark`.
     fn enter(&mut self, mark: *mut Mark, purpose: P) -> u64 {
         let frame = self.note(mark, purpose);
         let serial = frame.serial;
@@ -295,19 +296,19 @@ impl<P: Copy> Frames<P> {
         self.last_serial += 1;
         let serial = self.last_serial;
         // SAFETY: `mark` is the caller's live local.
-        unsafe { mark.write_volatile(Mark { magic: MAGIC, serial }) };
+        unsafe { mark.write_volatile(Mark { magic: FRAME_MARK_MAGIC, serial }) };
         Frame { address: mark as usize, thread: ThreadId::current(), serial, purpose }
     }
 
-    /// An upcall has returned whose mark is at `mark`.
+    /// Removes the note of an upcall that has returned, with its mark at `mark`.
     fn leave(&mut self, mark: *mut Mark, serial: u64) {
         if self.list.pop_if(|frame| frame.serial == serial).is_none() {
             self.leave_among_others(mark as usize, serial);
         }
     }
 
-    /// An upcall has returned that is not the last one of the list: younger ones are on
-    /// other stacks, or it made them in turn and they never came back.
+    /// Removes the note of an upcall that is not the last one of the list: the younger ones
+    /// are on other stacks, or were made by it and left.
     #[cold]
     #[inline(never)]
     fn leave_among_others(&mut self, address: usize, serial: u64) {
@@ -321,35 +322,35 @@ impl<P: Copy> Frames<P> {
     }
 }
 
-/// A handle's pinned block.
+/// The block of a handle, which does not move.
 pub(super) trait Block: Sized {
-    /// What has to be known of an upcall that never came back.
+    /// What the handle has to know of an upcall that never returned.
     type Purpose: Copy;
 
     /// The block's upcalls.
     fn frames(&mut self) -> &mut Frames<Self::Purpose>;
 }
 
-/// The handle was freed while user code ran: nothing of it may be touched.
+/// The handle was freed while user code ran, and may not be touched.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Gone<R>(pub(super) R);
+pub(super) struct Freed<R>(pub(super) R);
 
 /// Calls user code.
 ///
 /// # Errors
-/// [`Gone`] with the result when that code freed the handle; its block is freed
-/// here with the last upcall.
+/// [`Freed`] with the result if that code freed the handle; the last upcall to return
+/// frees the block.
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed; `call` runs user
-/// code and holds nothing but plain data.
-// With a frame of its own, so that the room is nobody else's.
+/// code and holds only plain data.
+// Never inlined: the bytes above the mark belong to no other function then.
 #[inline(never)]
 pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     block: *mut B,
     purpose: B::Purpose,
     call: F,
-) -> Result<R, Gone<R>> {
+) -> Result<R, Freed<R>> {
     const {
         assert!(!needs_drop::<F>() && !needs_drop::<R>() && !needs_drop::<FrameMark>());
         assert!(!needs_drop::<B::Purpose>());
@@ -366,20 +367,20 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
     frames.leave(mark, serial);
-    // SAFETY: it is our own variable still. It is not recognised any more.
+    // SAFETY: the mark is a live local variable. It is not recognised any more.
     unsafe { (&raw mut (*mark).magic).write_volatile(0) };
     if !frames.freed {
         return Ok(result);
     }
-    // SAFETY: it came from `Box`, and it was freed by its user.
+    // SAFETY: the block is from `Box`, and its user has freed it.
     unsafe { drop_after_last(block) };
-    Err(Gone(result))
+    Err(Freed(result))
 }
 
 /// Makes the system call of a wait, noted like a call of user code.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the handle.
+/// [`Freed`] if a signal handler freed the handle.
 ///
 /// # Safety
 /// As for [`upcall`]; `call` is a wait of this block.
@@ -388,7 +389,7 @@ pub(super) unsafe fn wait<B: Block>(
     block: *mut B,
     purpose: B::Purpose,
     call: WaitCall,
-) -> Result<i32, Gone<i32>> {
+) -> Result<i32, Freed<i32>> {
     let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
     // SAFETY: only a field's address is taken.
     let mark = unsafe { &raw mut (*frame_mark.as_mut_ptr()).mark };
@@ -396,8 +397,8 @@ pub(super) unsafe fn wait<B: Block>(
     let frames = unsafe { (*block).frames() };
     if frames.wait.is_some() {
         // Either a signal handler waits on the handle whose wait it has interrupted (the
-        // interrupted one then finds its room overwritten with events, never with anything
-        // else), or another thread's wait was abandoned and no entry has settled it yet.
+        // interrupted one then finds other events in its buffer, but only events), or a
+        // wait of another thread was abandoned and not settled yet.
         // SAFETY: the caller guarantees the block.
         return unsafe { upcall(block, purpose, move || call.make()) };
     }
@@ -408,12 +409,12 @@ pub(super) unsafe fn wait<B: Block>(
     // SAFETY: a block with a noted wait is not freed.
     let frames = unsafe { (*block).frames() };
     frames.wait = None;
-    // SAFETY: it is our own variable still. It is not recognised any more.
+    // SAFETY: the mark is a live local variable. It is not recognised any more.
     unsafe { (&raw mut (*mark).magic).write_volatile(0) };
     if frames.freed {
-        // SAFETY: it came from `Box`, and it was freed by its user.
+        // SAFETY: the block is from `Box`, and its user has freed it.
         unsafe { drop_after_last(block) };
-        return Err(Gone(result));
+        return Err(Freed(result));
     }
     Ok(result)
 }
@@ -421,12 +422,12 @@ pub(super) unsafe fn wait<B: Block>(
 /// Frees the block of a handle that was freed, after the last call that kept it.
 ///
 /// # Safety
-/// `block` came from `Box`, its user has freed it, and it is not touched after.
+/// `block` is from `Box`, its user has freed it, and it is not touched afterwards.
 #[cold]
 #[inline(never)]
 unsafe fn drop_after_last<B: Block>(block: *mut B) {
-    // SAFETY: the caller guarantees the block, which nothing else keeps when no call
-    // is under way. Closing its connections must not end the thread.
+    // SAFETY: the caller guarantees the block, which only calls that are under way keep.
+    // Cancellation is disabled: closing connections must not end the thread.
     unsafe {
         if (*block).frames().is_empty() {
             cancellation::disabled_inside(|| drop(Box::from_raw(block)));

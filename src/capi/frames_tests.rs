@@ -1,4 +1,4 @@
-//! Tests of [`super`]: calls that return, that never do, and that are suspended.
+//! Tests of [`super`]: calls that return, calls that are left, and suspended calls.
 
 use super::*;
 
@@ -44,11 +44,11 @@ fn a_freed_handle_lives_until_its_last_call_returns() {
                 7
             });
             match inner {
-                Err(Gone(7)) => (*block).frames.list.len(),
+                Err(Freed(7)) => (*block).frames.list.len(),
                 _ => 99,
             }
         });
-        assert!(matches!(result, Err(Gone(1))));
+        assert!(matches!(result, Err(Freed(1))));
     }
 }
 
@@ -61,7 +61,7 @@ fn a_call_that_was_jumped_out_of_is_found() {
     assert_eq!(frames.take_abandoned(), Some(5));
 }
 
-/// A call of as large a frame as [`upcall`]'s that does not return as it should.
+/// Makes a call with a frame as large as that of [`upcall`], which is left.
 #[inline(never)]
 fn enter_and_jump(frames: &mut Frames<u32>, purpose: u32) {
     let mut frame_mark = MaybeUninit::<FrameMark>::uninit();
@@ -70,8 +70,8 @@ fn enter_and_jump(frames: &mut Frames<u32>, purpose: u32) {
     frames.enter(mark, purpose);
 }
 
-/// Marks that are not on the thread's own stack, as those of a coroutine: enough room
-/// that only those with the same number overlap. Nobody looks at them.
+/// Marks that are not on the thread's own stack, like those of a coroutine. Only marks with
+/// the same number overlap. They are never read.
 struct Elsewhere {
     memory: Vec<MaybeUninit<FrameMark>>,
 }
@@ -133,7 +133,7 @@ fn a_call_that_was_jumped_out_of_is_found_among_suspended_ones() {
 }
 
 #[test]
-fn a_call_is_gone_where_a_younger_one_is() {
+fn a_call_was_left_if_a_younger_one_has_its_place() {
     let (mut frames, mut stacks) = (Frames::new(), Elsewhere::new());
     stacks.enter(&mut frames, 1);
     frames.prune();
@@ -148,7 +148,7 @@ fn a_call_is_gone_where_a_younger_one_is() {
 }
 
 #[test]
-fn a_call_of_another_thread_is_that_thread_s_to_judge() {
+fn a_call_is_checked_only_by_its_own_thread() {
     let mut frames = Frames::new();
     let mut mark = Mark { magic: 0, serial: 0 };
     let serial = frames.enter(&raw mut mark, 1);
@@ -166,7 +166,7 @@ fn a_call_of_another_thread_is_that_thread_s_to_judge() {
 }
 
 #[test]
-fn no_call_is_taken_for_left_where_all_return() {
+fn no_call_counts_as_left_if_all_return() {
     let (mut frames, mut stacks) = (Frames::new(), Elsewhere::new());
     frames.all_return = true;
     let serials = [1, 2, 1].map(|number| stacks.enter(&mut frames, number));
@@ -179,7 +179,7 @@ fn no_call_is_taken_for_left_where_all_return() {
     assert!(!frames.is_empty());
 }
 
-/// Notes a wait whose mark is on this function's stack, and leaves it without returning.
+/// Notes a wait with its mark on this function's stack, and leaves it.
 #[inline(never)]
 fn wait_and_jump(frames: &mut Frames<u32>, purpose: u32) {
     let mut frame_mark = MaybeUninit::<FrameMark>::uninit();

@@ -1,14 +1,14 @@
-//! `function.h`: what `gearman_worker_define_function` can register.
+//! `function.h`: descriptions of functions for gearman_worker_define_function().
 //!
-//! NULL pointers are kept: `gearman_worker_define_function` refuses them.
+//! NULL pointers are kept: gearman_worker_define_function() refuses them.
 
 use super::types::*;
 
 const EMPTY: gearman_function_partition_v1_t =
     gearman_function_partition_v1_t { func: None, aggregator: None };
 
-/// Sets every byte of the union before the member that `kind` names, so that no
-/// byte that C can see is uninitialised.
+/// Makes a description. Every byte of the union is set before the member that `kind`
+/// names, so that no byte that C can see is uninitialised.
 fn function(
     kind: gearman_function_kind_t,
     fill: impl FnOnce(&mut gearman_function_callback),
@@ -18,15 +18,23 @@ fn function(
     gearman_function_t { kind, callback }
 }
 
-/// A function that sends its results itself: the same as
+/// Describes a function that sends its results itself; the same as
 /// gearman_function_create_v2().
+///
+/// `func` is the function.
+///
+/// Returns the description, by value, for gearman_worker_define_function().
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_function_create(func: gearman_function_fn) -> gearman_function_t {
     create_v2(func)
 }
 
-/// A function that returns its result in memory that the library frees, as
-/// gearman_worker_add_function() takes it.
+/// Describes a function that returns its result, as gearman_worker_add_function() takes
+/// it.
+///
+/// `func` is the function.
+///
+/// Returns the description, by value, for gearman_worker_define_function().
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_function_create_v1(func: gearman_worker_fn) -> gearman_function_t {
     function(gearman_function_kind_t::V1, |callback| {
@@ -34,9 +42,14 @@ pub extern "C-unwind" fn gearman_function_create_v1(func: gearman_worker_fn) -> 
     })
 }
 
-/// A function that sends its results itself, with gearman_job_send_data() and
-/// its like, and returns how it ended: SUCCESS, ERROR to have the job run again,
-/// FATAL, or WORK_EXCEPTION.
+/// Describes a function that sends its results itself, with gearman_job_send_data() or
+/// gearman_job_send_complete().
+///
+/// `func` is the function. It returns `GEARMAN_SUCCESS` to complete the job,
+/// `GEARMAN_ERROR` to have the server give the job to a worker again, and
+/// `GEARMAN_FATAL` or `GEARMAN_WORK_EXCEPTION` to fail it.
+///
+/// Returns the description, by value, for gearman_worker_define_function().
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_function_create_v2(
     func: gearman_function_fn,
@@ -44,9 +57,15 @@ pub extern "C-unwind" fn gearman_function_create_v2(
     create_v2(func)
 }
 
-/// A function that splits a workload: `func` sends each part with
-/// gearman_job_send_data(), and `aggregator` puts the results of the parts
-/// together.
+/// Describes a partition function, which splits a workload into jobs.
+///
+/// `func` sends each part of the workload with gearman_job_send_data(); the parts
+/// become jobs of the function that gearman_execute_by_partition() names. When all of
+/// them have ended, `aggregator` is called to combine their results: it gets the first
+/// of their tasks, and the others by gearman_next(), and stores the result with
+/// gearman_result_store_value().
+///
+/// Returns the description, by value, for gearman_worker_define_function().
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_function_create_partition(
     func: gearman_function_fn,

@@ -1,13 +1,12 @@
-//! Keeps panics of ours inside the library.
+//! Catches the library's own panics, so that none reaches the program.
 //!
-//! [`guard`] wraps engine steps and never a call to the user's code: an exception
+//! [`guard`] wraps steps of the engine and never a call of user code: an exception
 //! or a longjmp that passes through `catch_unwind` would abort the process.
 //!
-//! Nothing of a caught panic reaches stderr, which is the host's. The hook that
-//! sees to it is installed once, with the first handle; it is silent inside guards
-//! only and passes every other panic on, so that it does no harm where the
-//! library is linked as Rust and shares its `std` with the program. (In the
-//! shared library `std` is a private copy, hook included.)
+//! A caught panic prints nothing on stderr, which belongs to the program. The panic hook
+//! that ensures this is installed once, with the first handle. It is silent only inside
+//! guards and passes every other panic on, for programs that link the library as Rust
+//! and share its `std`. (In the shared library `std` is a private copy, hook included.)
 //!
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
@@ -18,6 +17,7 @@ use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, OnceLock};
 
+/// Bytes that are kept of the end of a panic's "file:line".
 const PLACE_SIZE: usize = 48;
 
 thread_local! {
@@ -27,27 +27,27 @@ thread_local! {
     static PLACE: Cell<[u8; PLACE_SIZE]> = const { Cell::new([b' '; PLACE_SIZE]) };
 }
 
-/// The same in a process of one thread, where it costs less to find.
+/// `DEPTH` for a process of one thread, where a static is faster than a thread-local.
 static DEPTH_ALONE: AtomicU32 = AtomicU32::new(0);
 
 static HOOK: Once = Once::new();
-/// The hook that was there before.
+/// The panic hook that was set before.
 static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 
-/// What std calls for a panic.
+/// The type of std's panic hooks.
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send>;
 
-/// Installs the hook. Every handle is made after a call of this, and nothing is guarded
-/// without a handle.
+/// Installs the panic hook. Every handle is created after a call of this, and only calls
+/// on a handle are guarded.
 pub fn prepare() {
     HOOK.call_once(install);
 }
 
-/// Runs `body`. If it panics, `fallback` gets the panic's text, to be stored
-/// with the handle, and gives the value instead.
+/// Runs `body`. If it panics, `fallback` is called with the panic's text and returns the
+/// value instead.
 ///
-/// What `body` was changing may be half done: the caller marks it broken and does
-/// not use it again.
+/// The data that `body` was changing may then be inconsistent: the caller marks it broken
+/// and does not use it again.
 #[inline(always)]
 pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T {
     let alone = cancellation::is_alone();
@@ -62,7 +62,7 @@ pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T
         };
         let place = PLACE.get();
         let value = fallback(&format!("{text} ({})", String::from_utf8_lossy(&place).trim_start()));
-        // A payload of a type of its own could panic again when dropped.
+        // A payload of an unknown type could panic again when it is dropped.
         std::mem::forget(payload);
         value
     })
@@ -80,7 +80,7 @@ fn count(alone: bool, change: u32) {
 }
 
 // Never inlined: between two guards of one function user code may run, and a coroutine
-// of the program's may go on in another thread after it. The compiler would use
+// of the program may continue in another thread after it. The compiler would use
 // the address of the first thread's counter again.
 #[inline(never)]
 fn count_of_several(change: u32) {

@@ -1,11 +1,11 @@
-//! What the blocks of a client and of a worker have in common: keeping panics in,
-//! draining the log, and giving memory back to the program's hooks.
+//! The common part of the blocks of a client and of a worker: catching panics, handing
+//! out log lines, and freeing memory through the program's hooks.
 //!
 //! Must not: borrow a block while user code runs.
 
 use super::callbacks::gearman_log_fn;
 use super::enums::gearman_verbose_t;
-use super::frames::{Block, Gone, upcall};
+use super::frames::{Block, Freed, upcall};
 use super::guard::guard;
 use super::hooks::Hooks;
 use crate::buf::Bin;
@@ -16,11 +16,11 @@ use crate::net::MioNet;
 use gearman_engine::at;
 use libc::c_void;
 
-/// A block with an engine behind it.
-pub(super) trait Handle: Block {
+/// A block that has an engine.
+pub(super) trait HandleBlock: Block {
     /// The state machine.
     type Engine;
-    /// An upcall that no step waits for.
+    /// The purpose of an upcall that no step of the engine waits for.
     const UNTICKETED: Self::Purpose;
 
     fn engine(&mut self) -> &mut Self::Engine;
@@ -41,20 +41,20 @@ pub(super) trait Handle: Block {
     /// The log function and its context.
     fn log(&self) -> (gearman_log_fn, *mut c_void);
 
-    /// The allocator hooks.
+    /// The program's allocator hooks.
     fn hooks(&self) -> Hooks;
 
-    /// Whether there ever were any.
+    /// Whether hooks were ever set.
     fn uses_hooks(&self) -> bool;
 
-    /// Memory that is to be given back to them.
+    /// Memory that waits for the free hook.
     fn bin(&self) -> &Bin;
 
-    /// Settles calls that were left without returning: tasks go on, jobs go back to
-    /// their server with the next call.
+    /// Settles calls that were left without returning: their tasks continue, their jobs
+    /// are given back to the server with the next call.
     fn settle_calls(&mut self);
 
-    /// Settles what user code left unfinished by not returning, if there is any.
+    /// Settles calls that were left without returning, if the handle has noted any call.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -67,13 +67,13 @@ pub(super) trait Handle: Block {
         }
     }
 
-    /// Whether a panic of ours was caught: the engine is not used again.
+    /// Whether a panic of the library was caught: the engine is then not used again.
     fn broken(&mut self) -> &mut bool;
 }
 
-/// Runs our own code on the engine, with a panic kept inside: the handle is
-/// unusable then, and `fallback` is the result.
-pub(super) fn guarded<H: Handle, R>(
+/// Runs code of the library on the engine. If it panics, the handle becomes unusable and
+/// the result is `fallback`.
+pub(super) fn guarded<H: HandleBlock, R>(
     handle: &mut H,
     fallback: R,
     body: impl FnOnce(&mut H::Engine) -> R,
@@ -100,36 +100,36 @@ pub(super) fn guarded<H: Handle, R>(
 /// Marks a handle as unusable after a panic.
 #[cold]
 #[inline(never)]
-fn break_down<H: Handle>(handle: &mut H, text: &str) {
+fn break_down<H: HandleBlock>(handle: &mut H, text: &str) {
     *handle.broken() = true;
     handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), text);
 }
 
-/// Hands the log function the lines that are waiting and the free hook the memory
-/// that is not needed any more, each the oldest first.
+/// Passes the waiting log lines to the log function and the memory in the bin to the free
+/// hook, the oldest first.
 ///
 /// # Errors
-/// [`Gone`] when one of them freed the handle.
+/// [`Freed`] if one of them freed the handle.
 ///
 /// # Safety
 /// `block` is live, was made by `Box`, and is not borrowed.
 #[inline]
-pub(super) unsafe fn flush_log<H: Handle>(block: *mut H) -> Result<(), Gone<()>> {
+pub(super) unsafe fn flush_log<H: HandleBlock>(block: *mut H) -> Result<(), Freed<()>> {
     // SAFETY: the caller guarantees it.
     unsafe { flush_log_for(block, H::UNTICKETED) }
 }
 
-/// Like [`flush_log`], in the middle of a call that has something of its own, which
-/// `purpose` names: it goes when the call is left by a jump.
+/// Like [`flush_log`], in the middle of a call that owns something, which `purpose` names:
+/// it is freed if the call is left by a jump.
 ///
 /// # Errors
 /// # Safety
 /// As for [`flush_log`].
 #[inline]
-pub(super) unsafe fn flush_log_for<H: Handle>(
+pub(super) unsafe fn flush_log_for<H: HandleBlock>(
     block: *mut H,
     purpose: H::Purpose,
-) -> Result<(), Gone<()>> {
+) -> Result<(), Freed<()>> {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         if (*block).error().has_log() {
@@ -139,35 +139,35 @@ pub(super) unsafe fn flush_log_for<H: Handle>(
     }
 }
 
-/// Gives the memory in the bin back to its hook.
+/// Passes the memory in the bin to the free hook.
 ///
 /// # Errors
 /// # Safety
 /// As for [`flush_log`].
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn empty_bin<H: Handle>(
+pub(super) unsafe fn empty_bin<H: HandleBlock>(
     block: *mut H,
     purpose: H::Purpose,
-) -> Result<(), Gone<()>> {
+) -> Result<(), Freed<()>> {
     loop {
         // SAFETY: the caller guarantees a live block that is not borrowed, and after
         // a call of the hook that succeeded it is still there.
         let (memory, hooks) = unsafe { ((*block).bin().take(), (*block).hooks()) };
         let Some(memory) = memory else { return Ok(()) };
-        // SAFETY: as above; what is taken out of the bin is not used again.
+        // SAFETY: as above; memory that was taken out of the bin is not used again.
         unsafe { hooks.release(block, purpose, memory.as_ptr().cast()) }?;
     }
 }
 
-/// Hands the log function its lines.
+/// Passes the waiting lines to the log function.
 ///
 /// # Errors
 /// # Safety
 /// As for [`flush_log`].
 #[cold]
 #[inline(never)]
-unsafe fn hand_out<H: Handle>(block: *mut H, purpose: H::Purpose) -> Result<(), Gone<()>> {
+unsafe fn hand_out<H: HandleBlock>(block: *mut H, purpose: H::Purpose) -> Result<(), Freed<()>> {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     let this = unsafe { &mut *block };
     if this.frames().is_empty() {

@@ -1,32 +1,31 @@
 //! The allocator hooks that a program sets on a handle.
 //!
-//! Results that the program will own come from its hook and workloads that it
-//! gave go back through it. Hooks are user code: they are called only through
-//! [`upcall`].
+//! Memory that the program will own is from its hook, and workloads that it gave are
+//! freed by its hook. Hooks are user code: they are called only through [`upcall`].
 //!
-//! Must not: hold memory.
+//! Must not: keep memory.
 
 use super::callbacks::*;
-use super::frames::{Block, Gone, upcall};
+use super::frames::{Block, Freed, upcall};
 use super::text::CStrArg;
 use crate::engine::ReturnCode;
 use crate::protocol::limits::MAX_PAYLOAD;
 use libc::c_void;
 use std::ptr;
 
-/// The hooks of one handle; without one, `malloc` and `free`.
+/// The hooks of one handle; `malloc` and `free` stand for hooks that are not set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hooks {
     pub(super) malloc: gearman_malloc_fn,
     malloc_context: *mut c_void,
     free: gearman_free_fn,
     free_context: *mut c_void,
-    /// Whether there ever was one: if not, nothing is to be given back, either.
+    /// Whether a hook was ever set: if not, no memory of a hook needs freeing.
     pub(super) used: bool,
 }
 
 impl Hooks {
-    /// `malloc` and `free`.
+    /// No hook is set.
     pub(super) const NONE: Hooks = Hooks {
         malloc: None,
         malloc_context: std::ptr::null_mut(),
@@ -35,29 +34,28 @@ impl Hooks {
         used: false,
     };
 
-    /// Sets the allocating one.
+    /// Sets the allocator hook.
     pub(super) fn set_malloc(&mut self, malloc: gearman_malloc_fn, context: *mut c_void) {
         (self.malloc, self.malloc_context) = (malloc, context);
         self.used |= self.any();
     }
 
-    /// Sets the one that frees.
+    /// Sets the free hook.
     pub(super) fn set_free(&mut self, free: gearman_free_fn, context: *mut c_void) {
         (self.free, self.free_context) = (free, context);
         self.used |= self.any();
     }
 
-    /// Whether there is one, so that bodies and workloads are to be in memory of
-    /// theirs.
+    /// Whether a hook is set: bodies and workloads are then kept in its memory.
     pub(super) fn any(self) -> bool {
         self.malloc.is_some() || self.free.is_some()
     }
 
-    /// Sets all four allocators or, when all are NULL, none. (The library
-    /// never needs `realloc` and `calloc`.)
+    /// Sets all four allocators or, if all are NULL, none. (The library never needs
+    /// `realloc` and `calloc`.)
     ///
     /// # Errors
-    /// When some are NULL and some are not.
+    /// If some are NULL and others are not.
     pub(super) fn set_all(
         &mut self,
         malloc: gearman_malloc_fn,
@@ -78,7 +76,7 @@ impl Hooks {
     /// Allocates `size` bytes.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the handle; the memory goes back at once.
+    /// [`Freed`] if the hook freed the handle; the memory is then freed at once.
     ///
     /// # Safety
     /// As for [`upcall`].
@@ -87,15 +85,15 @@ impl Hooks {
         block: *mut B,
         purpose: B::Purpose,
         size: usize,
-    ) -> Result<*mut c_void, Gone<()>> {
+    ) -> Result<*mut c_void, Freed<()>> {
         match self.malloc {
             // SAFETY: the caller guarantees the block; the hook is the user's,
             // called as its type says.
             Some(hook) => unsafe {
                 upcall(block, purpose, move || hook(size, self.malloc_context)).map_err(
-                    |Gone(memory)| {
+                    |Freed(memory)| {
                         self.release_orphan(memory);
-                        Gone(())
+                        Freed(())
                     },
                 )
             },
@@ -104,31 +102,31 @@ impl Hooks {
         }
     }
 
-    /// Lets `send` send bytes from a copy of them in memory of the hooks, if there are
-    /// any. Without memory for a copy they are sent from where they are.
+    /// Calls `send` with a copy of the bytes in memory of the hooks, if hooks are set. If
+    /// the hook returns no memory, `send` gets the bytes themselves.
     ///
     /// # Errors
-    /// [`Gone`] when a hook freed the handle, or `send` says so.
+    /// [`Freed`] if a hook freed the handle, or `send` says so.
     ///
     /// # Safety
-    /// As for [`upcall`]; `bytes` are readable for `size`, and `send` keeps nothing of
-    /// what it gets.
+    /// As for [`upcall`]; `bytes` are readable for `size`, and `send` does not keep its
+    /// argument.
     #[inline]
     pub(super) unsafe fn send_copy<B: Block>(
         self,
         block: *mut B,
         purpose: B::Purpose,
         (bytes, size): (*const c_void, usize),
-        send: impl FnOnce(&[u8]) -> Result<ReturnCode, Gone<ReturnCode>>,
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
-        // SAFETY: the caller guarantees the block and the bytes; the copy is as large,
-        // and nothing of it is borrowed when it goes back.
+        send: impl FnOnce(&[u8]) -> Result<ReturnCode, Freed<ReturnCode>>,
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
+        // SAFETY: the caller guarantees the block and the bytes; the copy is as large, and
+        // is not borrowed when it is freed.
         unsafe {
-            // What no packet can hold is not read.
+            // Bytes that no packet can hold are not read.
             if !self.any() || size > MAX_PAYLOAD as usize {
                 return send(bytes.sized(size));
             }
-            let gone = |Gone(())| Gone(ReturnCode::SUCCESS);
+            let gone = |Freed(())| Freed(ReturnCode::SUCCESS);
             let memory = self.allocate(block, purpose, size).map_err(gone)?;
             if memory.is_null() {
                 return send(bytes.sized(size));
@@ -137,15 +135,15 @@ impl Hooks {
             ptr::copy_nonoverlapping(from.as_ptr(), memory.cast(), from.len());
             let sent = send(memory.cast_const().sized(from.len()));
             let code = sent.inspect_err(|_| self.release_orphan(memory))?;
-            self.release(block, purpose, memory).map_err(|Gone(())| Gone(code))?;
+            self.release(block, purpose, memory).map_err(|Freed(())| Freed(code))?;
             Ok(code)
         }
     }
 
-    /// Frees what `allocate` made, or what the program gave.
+    /// Frees memory of `allocate`, or memory that the program gave.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the handle.
+    /// [`Freed`] if the hook freed the handle.
     ///
     /// # Safety
     /// As for [`upcall`]; `memory` is from these hooks and not used again.
@@ -154,7 +152,7 @@ impl Hooks {
         block: *mut B,
         purpose: B::Purpose,
         memory: *mut c_void,
-    ) -> Result<(), Gone<()>> {
+    ) -> Result<(), Freed<()>> {
         match self.free {
             // SAFETY: the caller guarantees the block and the memory.
             Some(hook) => unsafe {
@@ -168,8 +166,8 @@ impl Hooks {
         }
     }
 
-    /// Frees what a function returned whose handle is gone: nothing is left that
-    /// a call could be noted in.
+    /// Frees what a function returned after its handle was freed. The call of the hook
+    /// cannot be noted, since the handle's frames are gone.
     ///
     /// # Safety
     /// `memory` is NULL or from these hooks, and not used again.

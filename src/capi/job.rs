@@ -1,15 +1,13 @@
-//! `job.h`: what a job is, and telling the server about it.
+//! `job.h`: reading a job, and reporting about it to the server.
 //!
-//! Strings and workload are borrowed from the job and valid until it is freed.
-//! Every send has reached the kernel when it returns, in either mode and
-//! whatever the worker's time limit.
+//! Strings and workload belong to the job and are valid until it is freed. The kernel has
+//! taken a report when its function returns, in either mode and whatever the timeout.
 //!
 //! Must not: run a function.
 
 use super::cancellation;
-use super::client_block::ClientBlock;
-use super::frames::Gone;
-use super::handle::{self, Handle as _};
+use super::frames::Freed;
+use super::handle::{self, HandleBlock as _};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::{CStrArg, put};
@@ -23,13 +21,15 @@ use libc::{c_char, c_void};
 use std::ptr;
 use std::task::Poll;
 
-/// Frees a job of gearman_worker_grab_job(). A job that is not finished stays
-/// with this worker until its connection is closed. A job whose function is
-/// running is freed after it returned. NULL is fine.
+/// Frees a job of gearman_worker_grab_job().
+///
+/// The server is told nothing: a job that is not finished stays with this worker until
+/// its connection is closed. A job whose function is running is freed when the function
+/// returns. If `job` is NULL, nothing happens.
 ///
 /// # Safety
-/// `job` is NULL or a job whose worker was not freed; a job in the library's
-/// memory was not freed before.
+/// `job` is NULL or a job whose worker was not freed; a job in memory of the library
+/// was not freed before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
     // SAFETY: the caller guarantees a live job.
@@ -45,7 +45,10 @@ pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
     })
 }
 
-/// Frees every job of a worker, but those whose function is running.
+/// Frees all jobs of the worker whose function is not running.
+///
+/// The servers are told nothing: jobs that are not finished stay with this worker until
+/// its connections are closed.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -60,7 +63,7 @@ pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker
     })
 }
 
-/// Sends a report about a job, after looking at its bytes.
+/// Checks the bytes of a report about a job and sends it.
 ///
 /// # Safety
 /// `job` is NULL or a live job; `bytes` is NULL or readable for its size.
@@ -100,17 +103,17 @@ unsafe fn send(
             };
             match sent {
                 Ok(code) => code,
-                Err(Gone(_)) => return gearman_return_t::LOST_CONNECTION,
+                Err(Freed(_)) => return gearman_return_t::LOST_CONNECTION,
             }
         };
         WorkerBlock::leave(worker, code)
     }
 }
 
-/// Sends a report, and waits until its server has taken it.
+/// Sends a report, and waits until the kernel has taken it.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
 /// `worker` is live and not borrowed.
@@ -120,7 +123,7 @@ unsafe fn send_bytes(
     id: SlabId,
     report: Report,
     bytes: &[u8],
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     let broken = Poll::Ready(ReturnCode::UNKNOWN_STATE);
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
@@ -129,10 +132,10 @@ unsafe fn send_bytes(
     }
 }
 
-/// Sends a report of a worker with hooks, from a copy in their memory.
+/// Sends a report for a worker with hooks, from a copy in their memory.
 ///
 /// # Errors
-/// [`Gone`] when a hook freed the worker.
+/// [`Freed`] if a hook freed the worker.
 ///
 /// # Safety
 /// `worker` is live and not borrowed; `bytes` are readable.
@@ -143,7 +146,7 @@ unsafe fn send_by_copy(
     id: SlabId,
     report: Report,
     bytes: (*const c_void, usize),
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
         let hooks = (*worker).hooks;
@@ -153,14 +156,21 @@ unsafe fn send_by_copy(
     }
 }
 
-/// Sends a piece of the result. In a partition function it becomes a job for
-/// the function that the client named.
+/// Sends a piece of a job's result.
 ///
-/// Returns SUCCESS, also after the job's end, when nothing is sent any more;
-/// LOST_CONNECTION when the server has given the job away.
+/// `data` has `data_size` bytes; it is only read. In a partition function, the bytes
+/// become the workload of a job for the function that the client named.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `data` is readable for its size.
+/// `job` is NULL or a live job; `data` is NULL or readable for `data_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_data(
     job: *mut gearman_job_st,
@@ -171,10 +181,20 @@ pub unsafe extern "C-unwind" fn gearman_job_send_data(
     unsafe { cancellation::point(|| send(job, Report::Data, data, data_size)) }
 }
 
-/// Sends a warning. Returns as gearman_job_send_data() does.
+/// Sends a warning about a job.
+///
+/// `warning` has `warning_size` bytes; it is only read.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `warning` is readable for its size.
+/// `job` is NULL or a live job; `warning` is NULL or readable for `warning_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_warning(
     job: *mut gearman_job_st,
@@ -185,7 +205,14 @@ pub unsafe extern "C-unwind" fn gearman_job_send_warning(
     unsafe { cancellation::point(|| send(job, Report::Warning, warning, warning_size)) }
 }
 
-/// Sends how far the job has come. Returns as gearman_job_send_data() does.
+/// Sends a job's progress: `numerator` out of `denominator`.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -203,12 +230,21 @@ pub unsafe extern "C-unwind" fn gearman_job_send_status(
     }
 }
 
-/// Ends the job with the (rest of the) result. INVALID_ARGUMENT for a
-/// partitioned job, which its aggregator completes; else it returns as
-/// gearman_job_send_data() does.
+/// Completes a job with its result, or with the last piece of it.
+///
+/// `result` has `result_size` bytes; it is only read.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes, or the
+///   job is partitioned, and completed by its aggregator.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `result` is readable for its size.
+/// `job` is NULL or a live job; `result` is NULL or readable for `result_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_complete(
     job: *mut gearman_job_st,
@@ -219,12 +255,23 @@ pub unsafe extern "C-unwind" fn gearman_job_send_complete(
     unsafe { cancellation::point(|| send(job, Report::Complete, result, result_size)) }
 }
 
-/// Ends the job with an exception, whose text must not be empty. Clients that did
-/// not ask for exceptions see a failure. Returns as gearman_job_send_data()
-/// does.
+/// Ends a job with an exception.
+///
+/// `exception` has `exception_size` bytes, at least one; it is only read. Clients that
+/// did not ask for exceptions are told that the job failed.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: there are more bytes than a packet can hold.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL, there is a size without bytes, or
+///   `exception` is empty.
 ///
 /// # Safety
-/// `job` is NULL or a live job; `exception` is readable for its size.
+/// `job` is NULL or a live job; `exception` is NULL or readable for `exception_size`
+/// bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_job_send_exception(
     job: *mut gearman_job_st,
@@ -235,7 +282,14 @@ pub unsafe extern "C-unwind" fn gearman_job_send_exception(
     unsafe { cancellation::point(|| send(job, Report::Exception, exception, exception_size)) }
 }
 
-/// Ends the job as failed. Returns as gearman_job_send_data() does.
+/// Ends a job as failed.
+///
+/// Returns `GEARMAN_SUCCESS` if the kernel has taken the packet, and if the job has
+/// ended before, when nothing is sent; or an error.
+///
+/// # Errors
+/// - `GEARMAN_LOST_CONNECTION`: the connection that the job came on is closed.
+/// - `GEARMAN_INVALID_ARGUMENT`: `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -247,7 +301,7 @@ pub unsafe extern "C-unwind" fn gearman_job_send_fail(
     unsafe { cancellation::point(|| send(job, Report::Fail, ptr::null(), 0)) }
 }
 
-/// One of a job's texts, each of which a NUL follows.
+/// One of a job's NUL-terminated texts.
 unsafe fn text(
     job: *const gearman_job_st,
     which: impl FnOnce(&AssignedJob) -> &[u8],
@@ -256,7 +310,9 @@ unsafe fn text(
     unsafe { JobBlock::job(job) }.map_or(ptr::null(), |job| which(job).as_ptr().cast())
 }
 
-/// The job's handle; NULL for NULL.
+/// Gets a job's handle.
+///
+/// Returns the handle, NUL-terminated, which belongs to the job; NULL if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -266,8 +322,9 @@ pub unsafe extern "C-unwind" fn gearman_job_handle(job: *const gearman_job_st) -
     unsafe { text(job, AssignedJob::handle) }
 }
 
-/// The name of the job's function as the server has it, with the namespace; NULL
-/// for NULL.
+/// Gets the name of a job's function as the server knows it, with the namespace.
+///
+/// Returns the name, NUL-terminated, which belongs to the job; NULL if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -279,7 +336,11 @@ pub unsafe extern "C-unwind" fn gearman_job_function_name(
     unsafe { text(job, AssignedJob::function) }
 }
 
-/// The job's unique id; "" without GRAB_UNIQ and GRAB_ALL, NULL for NULL.
+/// Gets a job's unique id.
+///
+/// Returns the id, NUL-terminated, which belongs to the job; an empty string if the job
+/// was asked for without `GEARMAN_WORKER_GRAB_ALL` and `GEARMAN_WORKER_GRAB_UNIQ`; NULL
+/// if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -289,7 +350,7 @@ pub unsafe extern "C-unwind" fn gearman_job_unique(job: *const gearman_job_st) -
     unsafe { text(job, AssignedJob::unique) }
 }
 
-/// The job's workload, in memory of a hook or of the engine's job.
+/// The job's workload, in memory of the hook or of the engine's job.
 ///
 /// # Safety
 /// `job` is NULL or a live job, which is not freed or changed while the bytes are used.
@@ -305,8 +366,14 @@ unsafe fn workload<'a>(job: *const gearman_job_st) -> &'a [u8] {
     }
 }
 
-/// The job's workload, which may hold any bytes, and a NUL after them, unless a hook
-/// has allocated it; NULL when it is empty or was taken.
+/// Gets a job's workload.
+///
+/// It may hold any bytes; gearman_job_workload_size() gives their number. A NUL follows
+/// them, unless the memory is from the function of
+/// gearman_worker_set_workload_malloc_fn().
+///
+/// Returns the workload, which belongs to the job; NULL if it is empty or was taken, or
+/// if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -317,7 +384,9 @@ pub unsafe extern "C-unwind" fn gearman_job_workload(job: *const gearman_job_st)
     if workload.is_empty() { ptr::null() } else { workload.as_ptr().cast() }
 }
 
-/// The workload's size in bytes.
+/// Gets the size of a job's workload.
+///
+/// Returns the size in bytes; 0 if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -327,8 +396,13 @@ pub unsafe extern "C-unwind" fn gearman_job_workload_size(job: *const gearman_jo
     unsafe { workload(job) }.len()
 }
 
-/// Takes the workload: the caller frees it, with `free` or as its allocator asks.
-/// NULL and 0 when it is empty.
+/// Takes a job's workload: it then belongs to the caller.
+///
+/// `data_size`, unless NULL, receives the size in bytes.
+///
+/// Returns the workload, which the caller frees, with `free` or as the allocator of
+/// gearman_worker_set_workload_malloc_fn() needs it. NULL if it is empty or was taken,
+/// on a lack of memory, and if `job` is NULL.
 ///
 /// # Safety
 /// `job` is NULL or a live job; `data_size` is NULL or writable.
@@ -358,11 +432,11 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
             put(data_size, size);
             return body.into_raw().cast();
         }
-        // The workload stays until there is memory for it: a hook that was jumped
-        // out of is asked again.
+        // The job keeps the workload until the hook has returned memory: if the hook is
+        // left by a jump, the program can call this function again.
         let memory = match hooks.allocate(worker, WorkerBlock::UNTICKETED, size + 1) {
             Ok(memory) if !memory.is_null() => memory,
-            Ok(_) | Err(Gone(_)) => return ptr::null_mut(),
+            Ok(_) | Err(Freed(_)) => return ptr::null_mut(),
         };
         let Some(job) = (*worker).engine.job_mut(id) else { return memory };
         put(data_size, size);
@@ -371,74 +445,4 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
         job.drop_workload();
         memory
     })
-}
-
-/// A new worker like the job's, which the caller frees; see
-/// gearman_worker_clone().
-///
-/// # Safety
-/// `job` is NULL or a live job.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_job_clone_worker(
-    job: *mut gearman_job_st,
-) -> *mut gearman_worker_st {
-    // SAFETY: the caller guarantees a live job.
-    cancellation::disabled(|| unsafe {
-        let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
-        super::worker::clone(ptr::null_mut(), (*block.worker).shell)
-    })
-}
-
-/// A client of the servers that the job's worker has, with its namespace. It
-/// belongs to the job and is freed with it; a second call returns the same. NULL
-/// for NULL, and when a server has no address any more.
-///
-/// # Safety
-/// `job` is NULL or a live job.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_job_use_client(
-    job: *mut gearman_job_st,
-) -> *mut gearman_client_st {
-    // SAFETY: the caller guarantees a live job.
-    cancellation::disabled(|| unsafe {
-        let Some(block) = JobBlock::peek(job) else { return ptr::null_mut() };
-        if block.client.is_null() {
-            let Some(client) = client_of(block.worker) else { return ptr::null_mut() };
-            let settings = &(*block.worker).engine.link.settings;
-            (*client).engine.link.settings.namespace = settings.namespace.clone();
-            block.client = client;
-        }
-        (*block.client).shell
-    })
-}
-
-/// A client of a worker's servers, in the same order.
-///
-/// # Safety
-/// `worker` is live and not borrowed.
-pub(super) unsafe fn client_of(worker: *mut WorkerBlock) -> Option<*mut ClientBlock> {
-    let client = ClientBlock::create(ptr::null_mut());
-    // SAFETY: the caller guarantees the worker; the client was made just now.
-    unsafe {
-        let (engine, link) = (&mut (*client).engine, &(*worker).engine.link);
-        engine.link.settings.tls = link.settings.tls;
-        engine.link.settings.identifier = link.settings.identifier.clone();
-        for server in &link.conns {
-            if engine.add_server(&server.host, server.port).is_err() {
-                super::client::free(client);
-                return None;
-            }
-        }
-    }
-    Some(client)
-}
-
-/// The text of the last error of the job's worker; see gearman_worker_error().
-///
-/// # Safety
-/// `job` is NULL or a live job.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_job_error(job: *mut gearman_job_st) -> *const c_char {
-    // SAFETY: the caller guarantees a live job, and its worker outlives it.
-    unsafe { JobBlock::peek(job).map_or(ptr::null(), |block| (*block.worker).error_text()) }
 }

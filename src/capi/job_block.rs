@@ -1,10 +1,10 @@
-//! What stands behind a `gearman_job_st`: the link between C's pointer and the
-//! engine's job, and what only C cares about.
+//! The block of a `gearman_job_st`: the link between the program's pointer and the
+//! engine's job, with the state that only the C interface needs.
 //!
-//! Must not: copy what the engine's job knows.
+//! Must not: copy a field of the engine's job.
 
 use super::client_block::ClientBlock;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::reduce::Aggregation;
 use super::types::*;
 use super::worker_block::WorkerBlock;
@@ -13,36 +13,39 @@ use crate::engine::worker::{AssignedJob, WorkTicket};
 use libc::c_void;
 use std::ptr::{self, NonNull};
 
-/// What stands behind a `gearman_job_st`.
+/// The library's side of a `gearman_job_st`.
 pub(super) struct JobBlock {
-    /// The shell that C has when it brought none of its own.
+    /// The shell for programs that do not provide one.
     own_shell: gearman_job_st,
-    /// The shell that C has.
+    /// The shell that the program uses: its own or `own_shell`.
     pub(super) shell: *mut gearman_job_st,
     pub(super) worker: *mut WorkerBlock,
     pub(super) id: SlabId,
-    /// The client that C asked for, or null.
+    /// The client of gearman_job_use_client(), or null.
     pub(super) client: *mut ClientBlock,
     /// The client that sends the parts of a partitioned job, or null.
     pub(super) reducer: *mut ClientBlock,
-    /// What the aggregator of such a job got, while it runs or if it was left
-    /// without returning; else null.
+    /// The arguments of the job's aggregator, while it runs or if it was left without
+    /// returning; else null.
     pub(super) aggregation: *mut Aggregation,
-    /// What the function gave back, while it waits to be sent; else null.
+    /// The result that the function returned, while it waits to be sent; else null.
     pub(super) result: *mut c_void,
-    /// What the aggregator made of it, in memory of malloc; else null.
+    /// The result of the aggregator, in memory of `malloc`, while it waits to be sent;
+    /// else null.
     pub(super) reduced: *mut c_void,
-    /// The workload in memory of the worker's hook, or null, and its size in bytes.
+    /// The workload in memory of the worker's allocator hook, or null; and its size in
+    /// bytes.
     pub(super) hooked: *mut c_void,
     pub(super) hooked_size: usize,
-    /// Its function is on the stack: freeing it is left to the worker.
+    /// Whether the job's function is on the stack: the worker then frees the job.
     pub(super) running: bool,
-    /// Its function was left without returning.
+    /// Whether the job's function was left without returning.
     pub(super) abandoned: bool,
 }
 
 impl JobBlock {
-    /// A block for a job of the engine, behind the caller's shell or its own.
+    /// Makes a block for a job of the engine, for the shell of the program or one of the
+    /// block.
     ///
     /// # Safety
     /// `worker` is live and not borrowed; `shell` is NULL or writable.
@@ -53,7 +56,7 @@ impl JobBlock {
     ) -> *mut JobBlock {
         // SAFETY: the caller guarantees both.
         let block = match unsafe { (*worker).spare.take() } {
-            // `discard` left it as a fresh one is.
+            // `discard` has left it like a new block.
             Some(spare) => Box::into_raw(spare),
             None => Box::into_raw(Box::new(JobBlock {
                 own_shell: gearman_job_st {
@@ -92,7 +95,7 @@ impl JobBlock {
         block
     }
 
-    /// The block behind a shell.
+    /// The block of a shell.
     ///
     /// # Safety
     /// `shell` is NULL or a job that was not freed. The borrow ends before
@@ -102,7 +105,7 @@ impl JobBlock {
         unsafe { shell.as_ref()?._impl.cast::<JobBlock>().as_mut() }
     }
 
-    /// The engine's job behind a shell.
+    /// The engine's job of a shell.
     ///
     /// # Safety
     /// As for [`JobBlock::peek`].
@@ -127,19 +130,19 @@ impl JobBlock {
         }
     }
 
-    /// Frees what stands behind a job that the engine has removed.
+    /// Frees the block of a job that the engine has removed.
     ///
     /// # Safety
     /// As for [`JobBlock::free`].
     #[inline(always)]
     pub(super) unsafe fn discard(block: *mut JobBlock) {
-        // SAFETY: the caller guarantees it; the block came from `Box` and leaves
-        // the list here, so it is freed once. A client that is in use further
-        // down the stack is freed with its last call.
+        // SAFETY: the caller guarantees it; the block is from `Box` and is taken out of the
+        // list here, so it is freed once. A client that a call further down the stack
+        // uses is freed when that call returns.
         unsafe {
             let this = &mut *block;
             let worker = &mut *this.worker;
-            // Nearly always it is the last.
+            // It is nearly always the last one.
             if worker.jobs.pop_if(|job| *job == block).is_none() {
                 worker.jobs.retain(|&job| job != block);
             }
@@ -147,7 +150,7 @@ impl JobBlock {
                 (*this.shell).options.is_initialized = 0;
                 (*this.shell)._impl = ptr::null_mut();
             }
-            // Freeing it twice then finds nothing.
+            // A second free of the same job then does nothing.
             this.own_shell._impl = ptr::null_mut();
             if this.abandoned {
                 this.forget_results();
@@ -168,11 +171,11 @@ impl JobBlock {
         }
     }
 
-    /// Moves the workload into memory of the worker's hooks, if it has any. Without
-    /// memory it stays where it is.
+    /// Moves the workload into memory of the worker's hooks, if they are set. If the hook
+    /// returns no memory, the workload stays where it is.
     ///
     /// # Errors
-    /// [`Gone`] when the hook freed the worker, and the job with it.
+    /// [`Freed`] if the hook freed the worker, and the job with it.
     ///
     /// # Safety
     /// `block` is a live job's, and nothing of it or its worker is borrowed.
@@ -180,7 +183,7 @@ impl JobBlock {
     pub(super) unsafe fn keep_workload(
         block: *mut JobBlock,
         purpose: Option<WorkTicket>,
-    ) -> Result<(), Gone<()>> {
+    ) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it; a job's worker outlives it.
         unsafe {
             if (*(*block).worker).hooks.used {
@@ -199,9 +202,9 @@ impl JobBlock {
     unsafe fn hook_workload(
         block: *mut JobBlock,
         purpose: Option<WorkTicket>,
-    ) -> Result<(), Gone<()>> {
-        // SAFETY: the caller guarantees a live job. The hook may have freed it, and
-        // then it is not in its worker's list any more.
+    ) -> Result<(), Freed<()>> {
+        // SAFETY: the caller guarantees a live job. If the hook has freed it, it is not in
+        // its worker's list any more.
         unsafe {
             let (worker, id) = ((*block).worker, (*block).id);
             let size = (*worker).engine.job(id).map_or(0, |job| job.workload().len());
@@ -222,31 +225,30 @@ impl JobBlock {
         }
     }
 
-    /// Takes the workload out of the job's hands, if it is in memory of a hook.
+    /// Takes the workload from the job, if it is in memory of the hook.
     pub(super) fn take_hooked(&mut self) -> *mut c_void {
         self.hooked_size = 0;
         std::mem::replace(&mut self.hooked, ptr::null_mut())
     }
 
-    /// Frees what an aggregator got that was left without returning, and a result that
-    /// was to be sent when the thread was cancelled.
+    /// Frees the arguments of an aggregator that was left without returning, and a result
+    /// that was waiting to be sent when the thread was cancelled.
     ///
     /// # Safety
-    /// Neither that aggregator nor that wait is on the stack, and the worker is live.
+    /// Neither the aggregator nor the wait is on the stack, and the worker is live.
     #[cold]
     unsafe fn forget_results(&mut self) {
         let result = std::mem::replace(&mut self.result, ptr::null_mut());
         let reduced = std::mem::replace(&mut self.reduced, ptr::null_mut());
-        // SAFETY: the caller guarantees the worker; the function gave `result` for its hooks
-        // to free, `reduced` is malloc's, and neither is used again.
+        // SAFETY: the caller guarantees the worker. `result` is for its hooks to free,
+        // `reduced` is from `malloc`, and neither is used again.
         unsafe {
             (*self.worker).hooks.release_orphan(result);
             libc::free(reduced);
         }
         let aggregation = std::mem::replace(&mut self.aggregation, ptr::null_mut());
         if !aggregation.is_null() {
-            // SAFETY: it came from `Box`, and who would have freed it is not there
-            // any more.
+            // SAFETY: it is from `Box`, and the call that would have freed it was left.
             drop(unsafe { Box::from_raw(aggregation) });
         }
     }

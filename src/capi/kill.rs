@@ -1,28 +1,32 @@
 //! `kill.h`: stopping a worker from another thread or from a signal handler.
 //!
-//! Everything here is async-signal-safe: poll(2), write(2) and nothing else, and
-//! `errno` is put back. Nobody closes a descriptor here (another thread may have
-//! got its number meanwhile): the byte in the pipe says which stop is asked for,
-//! and the worker leaves it there, so that a stop stays asked for.
+//! Every function is async-signal-safe: it calls poll(2) and write(2) only, and restores
+//! `errno`. No descriptor is closed, since another thread may have reused its number. The
+//! byte in the pipe says which stop is requested; the worker does not read it away, so the
+//! request stays.
 
 use super::types::{gearman_id_t, gearman_return_t, gearman_signal_t};
 use crate::engine::worker::{STOP_GRACEFUL, STOP_NOW};
 use crate::net;
 use libc::{c_int, c_short};
 
-/// How long CHECK and KILLWAIT wait for the worker, in milliseconds.
-const CHECK_TIMEOUT: c_int = 1500;
+/// The time in milliseconds that CHECK and KILLWAIT wait for a request to be pending.
+const CHECK_TIMEOUT_MS: c_int = 1500;
 
-/// Asks the worker that `handle` belongs to to stop; gearman_worker_id() gives
-/// the handle. May be called from a signal handler. The request stays: every
-/// later gearman_worker_work() returns at once.
+/// Asks a worker to stop. It may be called from a signal handler and from any thread.
 ///
-/// INTERRUPT lets the worker finish its job and then return SHUTDOWN_GRACEFUL;
-/// KILL makes it return SHUTDOWN; KILLWAIT is KILL and then CHECK; CHECK waits up
-/// to 1.5 s for a request to be pending and returns SUCCESS.
+/// `handle` is what gearman_worker_id() returned. `sig` is `GEARMAN_INTERRUPT` to let
+/// the worker finish its job and then return `GEARMAN_SHUTDOWN_GRACEFUL`, or
+/// `GEARMAN_KILL` to make it return `GEARMAN_SHUTDOWN`. The request stays: every later
+/// gearman_worker_work() returns at once. `GEARMAN_SIGNAL_CHECK` waits up to 1.5 s for
+/// a request to be pending; `GEARMAN_SIGNAL_KILLWAIT` is `GEARMAN_KILL` followed by
+/// that wait.
 ///
-/// COULD_NOT_CONNECT when the handle has no descriptors, nobody listens any more,
-/// or `sig` is no such signal.
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_COULD_NOT_CONNECT`: `handle` has no descriptors, its worker is gone, or
+///   `sig` is none of these.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_kill(
     handle: gearman_id_t,
@@ -48,21 +52,25 @@ pub extern "C-unwind" fn gearman_kill(
     }
 }
 
-/// Whether `handle` has a descriptor at all.
+/// Tells whether a stop handle has a descriptor.
+///
+/// Returns true if `handle` has one.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_id_valid(handle: gearman_id_t) -> bool {
     handle.read_fd > 0 || handle.write_fd > 0
 }
 
-/// A handle that belongs to no worker.
+/// Makes a stop handle that belongs to no worker.
+///
+/// Returns the handle, whose descriptors are -1.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_id_initialize() -> gearman_id_t {
     gearman_id_t { read_fd: -1, write_fd: -1 }
 }
 
-/// Writes the byte, unless the descriptor is no open pipe with a reader: a write
-/// would then raise SIGPIPE, or go to whatever has the number now. A full pipe
-/// holds requests enough.
+/// Writes the byte, unless the descriptor is not an open pipe with a reader: the write
+/// would raise SIGPIPE, or go to another file with this number. If the pipe is full,
+/// requests are pending already.
 fn ask(handle: gearman_id_t, stop: u8) -> Option<()> {
     let events = wait_for(handle.write_fd, libc::POLLOUT, 0)?;
     if events & (libc::POLLERR | libc::POLLNVAL) != 0 {
@@ -85,17 +93,17 @@ fn ask(handle: gearman_id_t, stop: u8) -> Option<()> {
     }
 }
 
-/// Gives a request time to appear; how it ends makes no difference.
+/// Waits until a request is pending or the timeout has passed; either is a success.
 fn check(handle: gearman_id_t) -> Option<()> {
-    wait_for(handle.read_fd, libc::POLLIN, CHECK_TIMEOUT).map(|_| ())
+    wait_for(handle.read_fd, libc::POLLIN, CHECK_TIMEOUT_MS).map(|_| ())
 }
 
-/// Waits for events on one descriptor and returns those that came; none after
-/// the timeout. A signal starts the wait again; `None` is a failed call.
+/// Waits for events on one descriptor and returns those that occurred; 0 after the
+/// timeout. A signal starts the wait anew; `None` is a failed call.
 fn wait_for(fd: c_int, events: c_short, timeout: c_int) -> Option<c_short> {
     loop {
-        if let Some(came) = net::wait_for(fd, events, timeout) {
-            return Some(came);
+        if let Some(occurred) = net::wait_for(fd, events, timeout) {
+            return Some(occurred);
         }
         // SAFETY: the calling thread's own errno.
         if unsafe { *libc::__errno_location() } != libc::EINTR {
@@ -110,7 +118,7 @@ mod tests {
     use std::io::{Read, pipe};
     use std::os::fd::AsRawFd;
 
-    const GONE: gearman_return_t = gearman_return_t::COULD_NOT_CONNECT;
+    const NOT_CONNECTED: gearman_return_t = gearman_return_t::COULD_NOT_CONNECT;
 
     #[test]
     fn each_signal_writes_its_byte() {
@@ -125,7 +133,7 @@ mod tests {
         for stop in stops {
             assert_eq!(gearman_kill(id, stop), gearman_return_t::SUCCESS);
         }
-        assert_eq!(gearman_kill(id, gearman_signal_t(9)), GONE);
+        assert_eq!(gearman_kill(id, gearman_signal_t(9)), NOT_CONNECTED);
         drop(writer);
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).unwrap();
@@ -133,16 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_that_nobody_listens_to_is_refused() {
+    fn a_handle_without_a_reader_is_refused() {
         let stop = gearman_signal_t::SIGNAL_KILL;
-        assert_eq!(gearman_kill(gearman_id_initialize(), stop), GONE);
-        assert_eq!(gearman_kill(gearman_id_t { read_fd: 0, write_fd: 0 }, stop), GONE);
+        assert_eq!(gearman_kill(gearman_id_initialize(), stop), NOT_CONNECTED);
+        assert_eq!(gearman_kill(gearman_id_t { read_fd: 0, write_fd: 0 }, stop), NOT_CONNECTED);
         let closed = gearman_id_t { read_fd: 900_000, write_fd: 900_001 };
-        assert_eq!(gearman_kill(closed, stop), GONE);
+        assert_eq!(gearman_kill(closed, stop), NOT_CONNECTED);
         let (reader, writer) = pipe().unwrap();
         let id = gearman_id_t { read_fd: reader.as_raw_fd(), write_fd: writer.as_raw_fd() };
         drop(reader);
-        assert_eq!(gearman_kill(id, stop), GONE);
+        assert_eq!(gearman_kill(id, stop), NOT_CONNECTED);
     }
 
     #[test]

@@ -1,24 +1,24 @@
-//! Where the thread's own stack is: the one that the system gave it, as opposed to
-//! the stack of a coroutine, of a fiber or of a signal handler.
+//! The bounds of the thread's own stack, which the system gave it, as opposed to the stack
+//! of a coroutine, of a fiber or of a signal handler.
 //!
-//! Must not: be asked on a hot path. The first call of a thread asks the system, which
-//! for the main thread means reading a file.
+//! Must not: be used on a hot path. The first call of a thread asks the system, which
+//! reads a file for the main thread.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Bytes below its upper end that count as the main thread's stack, at most. Its size
-/// limit may be "unlimited", and other mappings may then be made below it, but the
-/// kernel leaves more room than this free.
-const SIZE_MAX: usize = 64 << 20;
+/// The most bytes below its upper end that count as the main thread's stack. Its size
+/// limit may be "unlimited"; other mappings may then lie below it, but the kernel leaves
+/// more room than this free.
+const MAIN_STACK_BYTES_MAX: usize = 64 << 20;
 
 thread_local! {
     /// A plain value: a destructor would pin the library in memory after dlclose.
     static BOUNDS: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
 }
 
-/// The addresses of the calling thread's own stack; empty when they are not known.
+/// The addresses of the calling thread's own stack; empty if they are not known.
 /// Everything between a local variable of a function that runs on this stack and
 /// the end of the range is mapped.
 pub(super) fn bounds() -> Range<usize> {
@@ -48,7 +48,7 @@ fn ask() -> (usize, usize) {
         return (0, 0);
     }
     let end = start as usize + size;
-    (end - size.min(SIZE_MAX), end)
+    (end - size.min(MAIN_STACK_BYTES_MAX), end)
 }
 
 #[cfg(test)]
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn a_large_stack_is_known_near_its_upper_end() {
-        let large = std::thread::Builder::new().stack_size(2 * SIZE_MAX);
+        let large = std::thread::Builder::new().stack_size(2 * MAIN_STACK_BYTES_MAX);
         let (bounds, place) = large.spawn(|| (bounds(), here())).expect("a thread").join().unwrap();
-        assert!(bounds.contains(&place) && bounds.len() == SIZE_MAX);
+        assert!(bounds.contains(&place) && bounds.len() == MAIN_STACK_BYTES_MAX);
     }
 }

@@ -1,23 +1,29 @@
-//! `parse.h`: walking a list of servers.
+//! `parse.h`: iterating over a list of servers.
 //!
-//! Must not: hold anything with a destructor across the callback, which may
-//! leave with longjmp.
+//! Must not: keep a value with a destructor alive across the callback, which may leave
+//! with longjmp.
 
 use super::types::{gearman_parse_server_fn, gearman_return_t};
 use crate::protocol::servers::{HOST_BYTES_MAX, parse_server_list};
 use libc::{c_char, c_void};
 use std::ffi::CStr;
 
-/// Calls `callback` for each server of a list such as
-/// `host:4730,other,[::1]:4731,/run/gearmand.sock`, in its order, with the host
-/// (valid during the call) and the port, which is 0 where the list has none.
+/// Calls a function for each server of a list.
 ///
-/// A NULL list is one call with a NULL host; an empty one, one call with an
-/// empty host. Returns the first code that is not SUCCESS, after which it calls
-/// no more; INVALID_ARGUMENT when `callback` is NULL.
+/// `servers` is a list such as "host:4730,other,[::1]:4731,/run/gearmand.sock".
+/// `callback` is called in the order of the list with a host, which is valid during the
+/// call, a port, which is 0 if the list has none, and `context`. If `servers` is NULL,
+/// it is called once with a NULL host; if the list is empty, once with an empty host.
+///
+/// Returns `GEARMAN_SUCCESS`, or the first other code that `callback` returned, after
+/// which it is not called again.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `callback` is NULL.
 ///
 /// # Safety
-/// `servers` is NULL or NUL-terminated and stays unchanged until the return.
+/// `servers` is NULL or NUL-terminated, and does not change before the function
+/// returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_parse_servers(
     servers: *const c_char,
@@ -48,7 +54,7 @@ pub unsafe extern "C-unwind" fn gearman_parse_servers(
     gearman_return_t::SUCCESS
 }
 
-/// Fails to compile for a type that would leak when a callback does not return.
+/// Fails to compile for a type that would leak if a callback did not return.
 const fn no_destructor<T>(_: &T) {
     const { assert!(!std::mem::needs_drop::<T>()) }
 }
@@ -77,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_ends_the_walk() {
+    fn a_code_ends_the_iteration() {
         let mut calls = Calls::new();
         let context = (&raw mut calls).cast();
         // SAFETY: literal lists, and a callback that takes this context.

@@ -1,22 +1,23 @@
-//! Partitioned jobs: the parts that a partition function sends, and putting
-//! their results together.
+//! Partitioned jobs: the parts that a partition function sends, and the combination of
+//! their results.
 //!
-//! A job that names a reducer has a client of its own. Each piece of data that
-//! its function sends becomes a task for the reducer's function; when the
-//! function has returned, the tasks are run and the aggregator gets them.
+//! A job that names a reducer has a client. Each piece of data that its function sends
+//! becomes a task of that client, for the reducer's function. When the job's function has
+//! returned, the tasks are run and the aggregator gets them.
 //!
 //! Must not: borrow a block while the aggregator runs.
 
 use super::aggregator::gearman_aggregator_st;
 use super::client_block::{ClientBlock, NO_ACTIONS};
+use super::client_run;
 use super::client_tasks;
-use super::frames::{Gone, upcall};
-use super::job::client_of;
+use super::frames::{Freed, upcall};
 use super::job_block::JobBlock;
+use super::job_worker::client_of;
 use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::types::*;
-use super::worker_block::{Definition, Run, WorkerBlock};
+use super::worker_block::{Definition, JobFunction, WorkerBlock};
 use crate::buf::Owned;
 use crate::engine::ReturnCode;
 use crate::engine::client::{NewTask, TaskBody};
@@ -27,13 +28,13 @@ use gearman_engine::at;
 use std::ptr;
 use std::rc::Rc;
 
-/// What an aggregator is called with.
+/// The arguments of an aggregator.
 pub(super) struct Aggregation {
     aggregator: gearman_aggregator_st,
     value: gearman_result_st,
 }
 
-/// Whether data that is sent for a job goes to a reducer.
+/// Whether data that is sent for a job is for a reducer.
 ///
 /// # Safety
 /// `block` is a live job's, and its worker is not borrowed.
@@ -60,7 +61,7 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
             }
         }
         let client = (*block).reducer;
-        // A copy: the worker may not be borrowed while the client is at work.
+        // A copy: the worker may not be borrowed while the client is used.
         let Some(reducer) = (*worker).engine.job(id).map(|job| job.reducer().to_vec()) else {
             return ReturnCode::LOST_CONNECTION;
         };
@@ -96,10 +97,10 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
     }
 }
 
-/// How a partitioned job ends, and its result if the parts made one.
+/// The outcome of a partitioned job, and its result if the parts completed.
 ///
 /// # Errors
-/// [`Gone`] when the aggregator freed the worker.
+/// [`Freed`] if the aggregator freed the worker.
 ///
 /// # Safety
 /// The blocks are live and not borrowed.
@@ -110,7 +111,7 @@ pub(super) unsafe fn outcome(
     purpose: Option<WorkTicket>,
     outcome: Outcome,
     result: &[u8],
-) -> Result<(Outcome, Option<Owned>), Gone<ReturnCode>> {
+) -> Result<(Outcome, Option<Owned>), Freed<ReturnCode>> {
     // SAFETY: the caller guarantees the blocks.
     unsafe {
         if !matches!(outcome, Outcome::Complete(_)) {
@@ -125,16 +126,16 @@ pub(super) unsafe fn outcome(
         if (*job).reducer.is_null() {
             return Ok((outcome, Some(Owned::new())));
         }
-        // Noted as a call of user code, in case that the thread is cancelled meanwhile.
+        // Noted as a call of user code, since the thread may be cancelled in it.
         let code = upcall(worker, purpose, move || run_parts(job))?;
         if code.failed() {
             return Ok((Outcome::Fail(code), None));
         }
-        let Run::Partition(_, Some(aggregate)) = definition.run else {
+        let JobFunction::Partition(_, Some(aggregate)) = definition.run else {
             return Ok((outcome, Some(Owned::new())));
         };
-        // On the heap: no destructor of ours may be on the stack. It is the job's
-        // until the aggregator returns, and if that does not.
+        // On the heap, since no value with a destructor may be on the stack. It belongs to
+        // the job until the aggregator returns, or for good if it does not.
         let aggregation = Box::into_raw(Box::new(Aggregation {
             aggregator: gearman_aggregator_st::new(definition.context),
             value: gearman_result_st::new(),
@@ -146,12 +147,12 @@ pub(super) unsafe fn outcome(
         let called = upcall(worker, purpose, move || aggregate(aggregator, first, value));
         let mut aggregation = Box::from_raw(aggregation);
         if called.is_ok() {
-            // Otherwise the job is gone.
+            // Otherwise the job was freed.
             (*job).aggregation = ptr::null_mut();
         }
-        // Its code makes no difference, as it never did.
+        // The code of the aggregator is ignored, as in the original.
         match called {
-            Err(Gone(code)) => Err(Gone(code.into())),
+            Err(Freed(code)) => Err(Freed(code.into())),
             Ok(_) => Ok((outcome, Some(aggregation.value.take().unwrap_or_default()))),
         }
     }
@@ -160,13 +161,13 @@ pub(super) unsafe fn outcome(
 /// Runs the parts of a job. Any that fails fails the job.
 ///
 /// # Safety
-/// `job` is live and has a reducer, whose client is not borrowed.
+/// `job` is live and has a reducer; the reducer's client is not borrowed.
 unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
-    // SAFETY: the caller guarantees a live job whose client is not borrowed. The
-    // client has no callbacks and no hooks, so it cannot be gone afterwards.
+    // SAFETY: the caller guarantees a live job and that its client is not borrowed. The
+    // client has no callbacks and no hooks, so it is live afterwards.
     unsafe {
         let (worker, client) = ((*job).worker, (*job).reducer);
-        let code = client_tasks::run(client).unwrap_or_else(|Gone(code)| code);
+        let code = client_run::run(client).unwrap_or_else(|Freed(code)| code);
         if code.failed() {
             return refuse(worker, code, "the parts of the job could not be run");
         }
@@ -183,7 +184,7 @@ unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
     }
 }
 
-/// The first of a client's tasks, as the aggregator gets it.
+/// The first of a client's tasks, for the aggregator.
 ///
 /// # Safety
 /// `client` is live.
@@ -197,7 +198,7 @@ unsafe fn first_task(client: *mut ClientBlock) -> *mut gearman_task_st {
     }
 }
 
-/// Says in the worker's error why a report is refused.
+/// Sets the worker's error for a report that is refused.
 ///
 /// # Safety
 /// `worker` is live and not borrowed.

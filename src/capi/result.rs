@@ -1,11 +1,11 @@
 //! `result.h`: the value that a task ended with, or that an aggregator makes.
 //!
-//! Owns the value: what the getters return is borrowed from the object and stays
-//! until the next store or the object's end, whatever allocator hooks are set.
-//! The original also has a BOOLEAN type, but no function that makes one.
+//! The result owns its value: what the getters return is valid until the next value is
+//! stored or the result is freed, whatever allocator hooks are set. The original also has a
+//! BOOLEAN type, but no function that makes one.
 //!
-//! Must not: abort when memory is short. A store that finds none keeps the old
-//! value and says so.
+//! Must not: abort on a lack of memory. A store then keeps the old value and returns an
+//! error.
 
 use super::types::{gearman_return_t, gearman_string_t};
 use crate::buf::{OutOfMemory, Owned};
@@ -23,12 +23,12 @@ enum Value {
     #[default]
     Null,
     Integer(i64),
-    /// Always terminated, for those who print the value.
+    /// Always NUL-terminated, for programs that print the value.
     Binary(Owned),
 }
 
 impl gearman_result_st {
-    /// A result that holds nothing yet.
+    /// A result without a value.
     pub const fn new() -> gearman_result_st {
         gearman_result_st { value: Value::Null }
     }
@@ -51,8 +51,7 @@ impl gearman_result_st {
         }
     }
 
-    /// Takes the bytes, leaving the result empty: for sending them without a copy.
-    /// A number or nothing has none.
+    /// Takes the bytes, leaving the result without a value. An integer has none.
     pub fn take(&mut self) -> Option<Owned> {
         match std::mem::take(&mut self.value) {
             Value::Binary(bytes) => Some(bytes),
@@ -77,8 +76,13 @@ impl gearman_result_st {
     }
 }
 
-/// The result as a number: of bytes, the decimal number that they start with
-/// after blanks, held within the type's limits; 0 where there is none.
+/// Reads a result as an integer.
+///
+/// If the result is bytes, the decimal number that they start with is read, after
+/// blanks.
+///
+/// Returns the number, or the smallest or largest 64-bit integer if it is out of range;
+/// 0 without a number and if `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -88,7 +92,10 @@ pub unsafe extern "C-unwind" fn gearman_result_integer(result: *const gearman_re
     unsafe { result.as_ref() }.map_or(0, gearman_result_st::integer)
 }
 
-/// Whether the result is a number other than 0, or at least one byte.
+/// Reads a result as a boolean.
+///
+/// Returns true if the result is an integer other than 0 or has at least one byte;
+/// otherwise, and if `result` is NULL, false.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -98,8 +105,11 @@ pub unsafe extern "C-unwind" fn gearman_result_boolean(result: *const gearman_re
     unsafe { result.as_ref() }.is_some_and(gearman_result_st::boolean)
 }
 
-/// The result's bytes, borrowed from it until the next store; NULL and 0 unless
-/// the result is bytes. A NUL that does not count follows them.
+/// Gets the bytes of a result with their number.
+///
+/// Returns the bytes, which belong to the result and are valid until the next value is
+/// stored; a NUL that is not counted follows them. NULL and 0 if the result is not
+/// bytes or `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -114,11 +124,17 @@ pub unsafe extern "C-unwind" fn gearman_result_string(
     }
 }
 
-/// Stores a copy of the bytes of `arg`, as gearman_result_store_value() does.
+/// Stores a copy of the bytes of `arg` in a result.
+///
+/// Returns `GEARMAN_SUCCESS`, or an error, which leaves the old value.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `result` is NULL, or `arg` has a size without bytes.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the copy.
 ///
 /// # Safety
-/// `result` is NULL or a live result; `arg.c_str` is NULL or `arg.size` bytes,
-/// which may be the result's own.
+/// `result` is NULL or a live result; `arg.c_str` is NULL or readable for `arg.size`
+/// bytes, which may be those of the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_result_store_string(
     result: *mut gearman_result_st,
@@ -128,7 +144,9 @@ pub unsafe extern "C-unwind" fn gearman_result_store_string(
     unsafe { store(result, arg.c_str.cast(), arg.size) }
 }
 
-/// Makes the result a number. Does nothing when `result` is NULL.
+/// Stores the integer `value` in a result.
+///
+/// If `result` is NULL, nothing happens.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -143,15 +161,20 @@ pub unsafe extern "C-unwind" fn gearman_result_store_integer(
     }
 }
 
-/// Stores a copy of `size` bytes, which may hold any bytes; they take the place
-/// of what was stored before.
+/// Stores a copy of bytes in a result.
 ///
-/// INVALID_ARGUMENT when `result` is NULL, or `value` is NULL and `size` is not 0;
-/// MEMORY_ALLOCATION_FAILURE leaves the old value.
+/// `value` has `size` bytes. They replace the old value.
+///
+/// Returns `GEARMAN_SUCCESS`, or an error, which leaves the old value.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `result` is NULL, or `value` is NULL and `size` is not
+///   0.
+/// - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the copy.
 ///
 /// # Safety
-/// `result` is NULL or a live result; `value` is NULL or `size` bytes, which may be
-/// the result's own.
+/// `result` is NULL or a live result; `value` is NULL or readable for `size` bytes,
+/// which may be those of the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_result_store_value(
     result: *mut gearman_result_st,
@@ -162,7 +185,9 @@ pub unsafe extern "C-unwind" fn gearman_result_store_value(
     unsafe { store(result, value, size) }
 }
 
-/// The number of bytes; 0 unless the result is bytes.
+/// Gets the number of bytes of a result.
+///
+/// Returns the size in bytes; 0 if the result is not bytes or `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -172,8 +197,10 @@ pub unsafe extern "C-unwind" fn gearman_result_size(result: *const gearman_resul
     unsafe { result.as_ref() }.and_then(gearman_result_st::bytes).map_or(0, <[u8]>::len)
 }
 
-/// The result's bytes with a NUL after them, borrowed from it until the next
-/// store; NULL unless the result is bytes.
+/// Gets the bytes of a result.
+///
+/// Returns the bytes, which belong to the result and are valid until the next value is
+/// stored; a NUL follows them. NULL if the result is not bytes or `result` is NULL.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -188,7 +215,10 @@ pub unsafe extern "C-unwind" fn gearman_result_value(
     }
 }
 
-/// Whether nothing was stored. An empty string is something; NULL is nothing.
+/// Tells whether a result has no value.
+///
+/// Returns true if nothing was stored, and if `result` is NULL. An empty string is a
+/// value.
 ///
 /// # Safety
 /// `result` is NULL or a live result.
@@ -211,14 +241,14 @@ unsafe fn store(
     }
     let bytes = match size {
         0 => &[][..],
-        // No memory is that large.
+        // No allocation can be that large.
         _ if size > isize::MAX as usize => return gearman_return_t::MEMORY_ALLOCATION_FAILURE,
         // SAFETY: not NULL, and the caller promises that many bytes. They may be
         // inside `*result`, which nothing borrows until they are copied.
         _ => unsafe { std::slice::from_raw_parts(value.cast::<u8>(), size) },
     };
     let stored = Owned::copy_of(bytes).and_then(|copy| {
-        // SAFETY: not NULL, so live and ours to change.
+        // SAFETY: not NULL, so a live result that the caller lets this function change.
         unsafe { (*result).give(copy) }
     });
     match stored {

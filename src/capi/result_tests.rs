@@ -58,7 +58,7 @@ fn a_result_can_store_a_part_of_itself() {
 }
 
 #[test]
-fn null_is_an_argument_like_any_other() {
+fn every_function_takes_null() {
     let invalid = gearman_return_t::INVALID_ARGUMENT;
     let mut result = gearman_result_st::new();
     // SAFETY: NULL is allowed everywhere.

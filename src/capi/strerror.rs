@@ -4,17 +4,20 @@ use super::types::gearman_return_t;
 use libc::c_char;
 use std::ffi::CStr;
 
-/// The name of a return code; `GEARMAN_MAX_RETURN` for a number that is none.
+/// The name of a return code; `GEARMAN_MAX_RETURN` for a number that is not a code.
 /// The aliases FAIL, FATAL and ERROR share their number with an earlier name.
 pub fn name(rc: gearman_return_t) -> &'static CStr {
     let known = rc.0.min(gearman_return_t::MAX_RETURN.0);
     gearman_return_t::TABLE[known as usize].0
 }
 
-/// The name of a return code, such as "GEARMAN_TIMEOUT"; "GEARMAN_MAX_RETURN"
-/// for a number that is no code.
+/// Gets the name of a return code, such as "GEARMAN_TIMEOUT".
 ///
-/// The string is static.
+/// `GEARMAN_FAIL`, `GEARMAN_FATAL` and `GEARMAN_ERROR` are aliases and have the names
+/// "GEARMAN_WORK_FAIL", "GEARMAN_WORK_FAIL" and "GEARMAN_WORK_ERROR".
+///
+/// Returns the name of `rc`, which is static; "GEARMAN_MAX_RETURN" for a number that is
+/// not a code.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_strerror(rc: gearman_return_t) -> *const c_char {
     name(rc).as_ptr()
@@ -25,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_stands_at_its_own_number() {
+    fn the_index_of_every_code_is_its_number() {
         for (index, (_, value)) in gearman_return_t::TABLE.iter().enumerate().take(54) {
             assert_eq!(index, *value as usize);
         }

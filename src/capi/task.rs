@@ -1,13 +1,12 @@
-//! `task.h`: freeing a task, and what it knows about itself.
+//! `task.h`: freeing a task, and reading its state.
 //!
-//! Strings are borrowed from the task and valid until it is freed; its data only
-//! inside a callback.
+//! Strings belong to the task and are valid until it is freed.
 //!
 //! Must not: do I/O.
 
 use super::cancellation;
-use super::frames::Gone;
-use super::handle::Handle as _;
+use super::frames::Freed;
+use super::handle::HandleBlock as _;
 use super::task_block::TaskBlock;
 use super::types::*;
 use crate::engine::ReturnCode;
@@ -16,13 +15,16 @@ use libc::{c_char, c_void};
 use std::ffi::CStr;
 use std::ptr;
 
-/// Frees a task, after calling the client's function for its context. A task
-/// that is not finished is given up: what comes for it is ignored. May be called
-/// inside a callback of the task. NULL is fine.
+/// Frees a task.
+///
+/// The function of gearman_client_set_task_context_free_fn() is called for its context
+/// first. If the task is not finished, its job is not cancelled, but what the server
+/// sends for it is ignored. It may be called inside a callback of the task. If `task`
+/// is NULL, nothing happens.
 ///
 /// # Safety
-/// `task` is NULL or a task whose client was not freed; a task in the library's
-/// memory was not freed before.
+/// `task` is NULL or a task whose client was not freed; a task in memory of the library
+/// was not freed before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_task_free(task: *mut gearman_task_st) {
     // SAFETY: the caller guarantees a live task.
@@ -31,12 +33,14 @@ pub unsafe extern "C-unwind" fn gearman_task_free(task: *mut gearman_task_st) {
         super::client_block::ClientBlock::settle((*block).client);
         match TaskBlock::free(block) {
             // Neither task nor client is touched any more.
-            Ok(()) | Err(Gone(())) => {}
+            Ok(()) | Err(Freed(())) => {}
         }
     })
 }
 
-/// The pointer that the task was added with, or NULL.
+/// Gets the pointer of the program that is stored with a task.
+///
+/// Returns the pointer; NULL if none was stored or `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -46,7 +50,10 @@ pub unsafe extern "C-unwind" fn gearman_task_context(task: *const gearman_task_s
     unsafe { TaskBlock::peek(task) }.map_or(ptr::null_mut(), |b| b.context)
 }
 
-/// Changes the pointer that is kept with the task.
+/// Stores a pointer of the program with a task.
+///
+/// `context` is freed only by the function of
+/// gearman_client_set_task_context_free_fn().
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -61,8 +68,10 @@ pub unsafe extern "C-unwind" fn gearman_task_set_context(
     }
 }
 
-/// The function's name with the client's namespace; for a status request what
-/// it asks about.
+/// Gets the name of a task's function, with the client's namespace.
+///
+/// Returns the name, NUL-terminated, which belongs to the task; for a status request,
+/// the handle or unique id that it asks about; NULL if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -75,7 +84,9 @@ pub unsafe extern "C-unwind" fn gearman_task_function_name(
         .map_or(ptr::null(), |t| t.function_name_with_nul().as_ptr().cast())
 }
 
-/// The job's unique id, as it was sent.
+/// Gets the unique id of a task's job, as it is sent.
+///
+/// Returns the id, NUL-terminated, which belongs to the task; NULL if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -85,7 +96,10 @@ pub unsafe extern "C-unwind" fn gearman_task_unique(task: *const gearman_task_st
     unsafe { TaskBlock::task(task) }.map_or(ptr::null(), |t| t.unique_with_nul().as_ptr().cast())
 }
 
-/// The job's handle; "" before the server has given one.
+/// Gets the handle of a task's job.
+///
+/// Returns the handle, NUL-terminated, which belongs to the task; an empty string
+/// before the server has given one, NULL if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -97,7 +111,9 @@ pub unsafe extern "C-unwind" fn gearman_task_job_handle(
     unsafe { TaskBlock::task(task) }.map_or(ptr::null(), |t| t.handle.bytes().as_ptr().cast())
 }
 
-/// Whether the server knows the job.
+/// Tells whether the server knows a task's job.
+///
+/// Returns what the last answer of the server said; false if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -107,7 +123,9 @@ pub unsafe extern "C-unwind" fn gearman_task_is_known(task: *const gearman_task_
     unsafe { TaskBlock::task(task) }.is_some_and(|t| t.status.known)
 }
 
-/// Whether a worker has the job.
+/// Tells whether a worker has a task's job.
+///
+/// Returns what the last answer of the server said; false if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -117,7 +135,10 @@ pub unsafe extern "C-unwind" fn gearman_task_is_running(task: *const gearman_tas
     unsafe { TaskBlock::task(task) }.is_some_and(|t| t.status.running)
 }
 
-/// How much of the job is done, out of gearman_task_denominator().
+/// Gets the progress of a task's job, out of gearman_task_denominator().
+///
+/// Returns what the job's worker last reported; 0 if it reported nothing or `task` is
+/// NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -127,7 +148,10 @@ pub unsafe extern "C-unwind" fn gearman_task_numerator(task: *const gearman_task
     unsafe { TaskBlock::task(task) }.map_or(0, |t| t.status.numerator)
 }
 
-/// What gearman_task_numerator() is out of.
+/// Gets the number that gearman_task_numerator() is out of.
+///
+/// Returns what the job's worker last reported; 0 if it reported nothing or `task` is
+/// NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -137,8 +161,10 @@ pub unsafe extern "C-unwind" fn gearman_task_denominator(task: *const gearman_ta
     unsafe { TaskBlock::task(task) }.map_or(0, |t| t.status.denominator)
 }
 
-/// The name of the code that the task ended with; NULL after SUCCESS and before
-/// its end.
+/// Gets the name of the code that a task ended with.
+///
+/// Returns the name, such as "GEARMAN_WORK_FAIL", which is static; NULL if the task
+/// ended with `GEARMAN_SUCCESS` or has not ended, or if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -151,7 +177,10 @@ pub unsafe extern "C-unwind" fn gearman_task_error(task: *const gearman_task_st)
     }
 }
 
-/// How the task ended: UNKNOWN_STATE before its end, INVALID_ARGUMENT for NULL.
+/// Gets the code that a task ended with.
+///
+/// Returns the code; `GEARMAN_UNKNOWN_STATE` if the task has not ended,
+/// `GEARMAN_INVALID_ARGUMENT` if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -163,9 +192,12 @@ pub unsafe extern "C-unwind" fn gearman_task_return(
     unsafe { TaskBlock::task(task) }.map_or(gearman_return_t::INVALID_ARGUMENT, |t| t.code.into())
 }
 
-/// The name of the task's state, such as "GEARMAN_TASK_STATE_NEW"; NULL for
-/// NULL. Inside a callback it is "GEARMAN_TASK_STATE_WORK"; the callback's own
-/// state shows while the callback is to be offered again.
+/// Gets the name of a task's state, such as "GEARMAN_TASK_STATE_NEW".
+///
+/// Inside a callback the state is `GEARMAN_TASK_STATE_WORK`. While a callback waits to
+/// be called again for the same event, the state is that event's.
+///
+/// Returns the name, which is static; NULL if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -183,7 +215,9 @@ fn state_name(state: TaskState) -> &'static CStr {
     gearman_task_state_t::TABLE[state as usize].0
 }
 
-/// Whether the job raised an exception.
+/// Tells whether a task's job raised an exception.
+///
+/// Returns true if it did; false if it did not or `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -193,8 +227,10 @@ pub unsafe extern "C-unwind" fn gearman_task_has_exception(task: *const gearman_
     unsafe { TaskBlock::task(task) }.is_some_and(|t| t.exception().is_some())
 }
 
-/// The exception that the job raised, valid until the task is freed; NULL and 0
-/// without one.
+/// Gets the exception that a task's job raised.
+///
+/// Returns the bytes, which belong to the task; NULL and 0 without an exception and if
+/// `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -204,13 +240,17 @@ pub unsafe extern "C-unwind" fn gearman_task_exception(
 ) -> gearman_string_t {
     // SAFETY: the caller guarantees a live task.
     match unsafe { TaskBlock::task(task) }.and_then(|t| t.exception()) {
-        // The NUL that stands after it for C is not part of it.
+        // The NUL after it is for C and is not part of it.
         Some(text) => gearman_string_t { c_str: text.as_ptr().cast(), size: text.len() - 1 },
         None => gearman_string_t { c_str: ptr::null(), size: 0 },
     }
 }
 
-/// Whether the task is finished. (1.1.20 always says no.)
+/// Tells whether a task is finished.
+///
+/// Version 1.1.20 of the original library always returns false.
+///
+/// Returns true if the task is finished; false if it is not or `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.

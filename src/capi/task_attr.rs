@@ -1,12 +1,16 @@
-//! `task_attr.h`: how `gearman_execute` is to run a task. (`gearman_next`, of the
-//! same header, stands with the tasks.)
+//! `task_attr.h`: the attributes of a task for gearman_execute(). (`gearman_next`, of the
+//! same header, is in `task_attr_next.rs`.)
 //!
-//! Values are kept as they come: whoever uses them checks them.
+//! Values are not checked here; gearman_execute() checks them.
 
 use super::types::{gearman_job_priority_t, gearman_task_attr_kind_t, gearman_task_attr_t};
 use libc::time_t;
 
-/// Attributes of a task that gearman_execute() waits for.
+/// Makes the attributes of a foreground task for gearman_execute().
+///
+/// `priority` chooses the queue of the job's function.
+///
+/// Returns the attributes, by value.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_task_attr_init(
     priority: gearman_job_priority_t,
@@ -14,8 +18,13 @@ pub extern "C-unwind" fn gearman_task_attr_init(
     gearman_task_attr_t { kind: gearman_task_attr_kind_t::FOREGROUND, priority, epoch: 0 }
 }
 
-/// Attributes of a background task that the server is to start at `epoch`, in
-/// seconds since 1970. The server keeps no priority for such a task.
+/// Makes the attributes of a background task that does not start before a given time,
+/// for gearman_execute().
+///
+/// `epoch` is the time by the clock of the server, in seconds since 1970. `priority` is
+/// ignored: servers keep no priority for such jobs.
+///
+/// Returns the attributes, by value.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_task_attr_init_epoch(
     epoch: time_t,
@@ -24,8 +33,11 @@ pub extern "C-unwind" fn gearman_task_attr_init_epoch(
     gearman_task_attr_t { kind: gearman_task_attr_kind_t::EPOCH, priority, epoch }
 }
 
-/// Attributes of a task that runs in the background: gearman_execute() returns
-/// as soon as the server has given it a handle.
+/// Makes the attributes of a background task for gearman_execute().
+///
+/// `priority` chooses the queue of the job's function.
+///
+/// Returns the attributes, by value.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_task_attr_init_background(
     priority: gearman_job_priority_t,

@@ -1,11 +1,14 @@
-//! `task_attr.h`: walking the tasks of a client.
+//! `task_attr.h`: iterating over the tasks of a client.
 
 use super::task_block::TaskBlock;
 use super::types::*;
 use std::ptr;
 
-/// The task that was added to the client after this one, or NULL: for an
-/// aggregator, which gets the first.
+/// Gets the task that was added to the same client after a given one.
+///
+/// An aggregator function gets the first task, and the others by this function.
+///
+/// Returns the next task; NULL after the last one and if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.

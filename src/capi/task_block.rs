@@ -1,11 +1,11 @@
-//! What stands behind a `gearman_task_st`: the link between C's pointer and the
-//! engine's task, and what only C cares about.
+//! The block of a `gearman_task_st`: the link between the program's pointer and the
+//! engine's task, with the state that only the C interface needs.
 //!
-//! Must not: copy what the engine's task knows.
+//! Must not: copy a field of the engine's task.
 
 use super::actions::Pause;
 use super::client_block::{ClientBlock, UNTICKETED};
-use super::frames::{Gone, upcall};
+use super::frames::{Freed, upcall};
 use super::result::gearman_result_st;
 use super::types::*;
 use crate::engine::slab::SlabId;
@@ -14,29 +14,29 @@ use libc::c_void;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
-/// What stands behind a `gearman_task_st`.
+/// The library's side of a `gearman_task_st`.
 pub(super) struct TaskBlock {
-    /// The shell that C has when it brought none of its own.
+    /// The shell for programs that do not provide one.
     own_shell: gearman_task_st,
-    /// The shell that C has.
+    /// The shell that the program uses: its own or `own_shell`.
     pub(super) shell: *mut gearman_task_st,
     pub(super) client: *mut ClientBlock,
     pub(super) id: SlabId,
     pub(super) context: *mut c_void,
     /// The client's callbacks when the task was added.
     pub(super) actions: Rc<gearman_actions_t>,
-    /// The collected result, once C has asked for it.
+    /// The collected result, once the program has asked for it.
     pub(super) result: Option<Box<gearman_result_st>>,
     /// For the callbacks of `gearman_actions_pause()`.
     pub(super) pause: Pause,
-    /// A workload that C gave, to be released with the task.
+    /// A workload that the program gave, which is released with the task.
     pub(super) given: *mut c_void,
-    /// Its context is being freed: freeing it again does nothing.
+    /// Whether the context is being freed: freeing the task again then does nothing.
     freeing: bool,
 }
 
 impl TaskBlock {
-    /// A block for a task that is about to be added, behind its own shell.
+    /// Makes a block, with a shell of its own, for a task before it is added.
     pub(super) fn create(
         client: *mut ClientBlock,
         context: *mut c_void,
@@ -66,10 +66,10 @@ impl TaskBlock {
         block
     }
 
-    /// Moves the task into a shell that C brought, if it did.
+    /// Moves the task into the shell of the program, unless that is NULL.
     ///
     /// # Safety
-    /// The block is live behind its own shell; `shell` is NULL or writable.
+    /// The block is live and uses its own shell; `shell` is NULL or writable.
     pub(super) unsafe fn move_to(&mut self, shell: *mut gearman_task_st) {
         if shell.is_null() {
             return;
@@ -85,7 +85,7 @@ impl TaskBlock {
         }
     }
 
-    /// What the engine keeps for this block.
+    /// The token by which the engine's task refers to this block.
     pub(super) fn token(block: *mut TaskBlock) -> Token {
         Token(block.cast())
     }
@@ -93,13 +93,13 @@ impl TaskBlock {
     /// Undoes `create` for a task that could not be added.
     ///
     /// # Safety
-    /// `block` came from `create` and was given to nobody else.
+    /// `block` is from `create` and nothing else refers to it.
     pub(super) unsafe fn discard(block: *mut TaskBlock) {
         // SAFETY: the caller guarantees it.
         drop(unsafe { Box::from_raw(block) });
     }
 
-    /// The block behind a shell.
+    /// The block of a shell.
     ///
     /// # Safety
     /// `shell` is NULL or a task that was added and not freed. The borrow ends
@@ -109,7 +109,7 @@ impl TaskBlock {
         unsafe { shell.as_ref()?._impl.cast::<TaskBlock>().as_mut() }
     }
 
-    /// The engine's task behind a shell.
+    /// The engine's task of a shell.
     ///
     /// # Safety
     /// As for [`TaskBlock::peek`].
@@ -121,15 +121,15 @@ impl TaskBlock {
         }
     }
 
-    /// Frees a task: its context by the client's function for that, a workload
-    /// that was given by the free hook, and the task.
+    /// Frees a task: its context by the client's function for contexts, a workload that the
+    /// program gave by the free hook, and the task itself.
     ///
     /// # Errors
-    /// [`Gone`] when that code freed the client.
+    /// [`Freed`] if that code freed the client.
     ///
     /// # Safety
     /// `block` is a live task's, and nothing of it or its client is borrowed.
-    pub(super) unsafe fn free(block: *mut TaskBlock) -> Result<(), Gone<()>> {
+    pub(super) unsafe fn free(block: *mut TaskBlock) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it.
         let this = unsafe { &mut *block };
         if std::mem::replace(&mut this.freeing, true) {
@@ -137,7 +137,7 @@ impl TaskBlock {
         }
         let client = this.client;
         let (shell, context) = (this.shell, std::mem::replace(&mut this.context, ptr::null_mut()));
-        // SAFETY: a task's client outlives it, but for the call of this function.
+        // SAFETY: a task's client outlives it, unless the function called here frees it.
         let (free_fn, hooks) = unsafe { ((*client).task_context_free_fn, (*client).hooks) };
         let mut called = Ok(());
         if let (Some(free_fn), false) = (free_fn, context.is_null()) {
@@ -147,14 +147,14 @@ impl TaskBlock {
             // holds plain pointers.
             called = unsafe { upcall(client, UNTICKETED, move || free_fn(shell, context)) };
         }
-        // SAFETY: `freeing` keeps the block alive, whatever becomes of its client.
+        // SAFETY: `freeing` keeps the block alive, even if its client is freed.
         let (id, given) = unsafe { ((*block).id, (*block).given) };
         if called.is_ok() {
-            // SAFETY: the client is live, or `upcall` would have said `Gone`.
+            // SAFETY: the client is live, or `upcall` would have said `Freed`.
             drop(unsafe { (*client).guarded(None, |engine| engine.remove_task(id)) });
         }
-        // SAFETY: the block came from `Box`, and with `freeing` set nobody else
-        // frees it; a shell that C brought is live until the task is freed.
+        // SAFETY: the block is from `Box`, and with `freeing` set no other call frees it; a
+        // shell of the program is live until the task is freed.
         unsafe {
             let this = Box::from_raw(block);
             if this.own_shell._impl.is_null() {

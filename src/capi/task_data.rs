@@ -1,10 +1,10 @@
-//! `task.h`: workloads and results of tasks.
+//! `task.h`: workloads, data and results of tasks.
 //!
-//! Must not: keep memory that was taken.
+//! Must not: keep a pointer to memory that the program has taken.
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
-use super::frames::Gone;
+use super::frames::Freed;
 use super::result::gearman_result_st;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
@@ -18,20 +18,22 @@ use libc::c_void;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Gives the task a workload to send, before it is run. The memory becomes the
-/// library's: it is freed with the task, by the client's workload free function.
+/// Gives a task its workload, before it is run.
+///
+/// `workload` has `workload_size` bytes. The memory then belongs to the library, which
+/// frees it with the task, by the function of gearman_client_set_workload_free_fn().
 ///
 /// # Safety
-/// `task` is NULL or a live task; `workload` is readable for its size until the
-/// task is freed, and nobody else frees it.
+/// `task` is NULL or a live task; `workload` is readable for `workload_size` bytes
+/// until the task is freed, and freed by the library only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_task_give_workload(
     task: *mut gearman_task_st,
     workload: *const c_void,
     workload_size: usize,
 ) {
-    // SAFETY: the caller guarantees all of it; the block is not touched after
-    // the release of an earlier gift.
+    // SAFETY: the caller guarantees all of it; the block is not touched after the release
+    // of an earlier workload.
     cancellation::disabled(|| unsafe {
         let Some(block) = TaskBlock::peek(task) else { return };
         let (client, id) = (block.client, block.id);
@@ -45,13 +47,27 @@ pub unsafe extern "C-unwind" fn gearman_task_give_workload(
     })
 }
 
-/// Sends a piece of the workload, from inside the task's workload callback.
-/// Returns how many bytes went out, which in non-blocking mode may be fewer;
-/// 0 and the code in `ret_ptr` on an error.
+/// Sends a piece of a task's workload, inside the callback of
+/// gearman_client_set_workload_fn().
+///
+/// `workload` has `workload_size` bytes; it is only read. `ret_ptr`, unless NULL,
+/// receives the code.
+///
+/// Returns the number of bytes that were sent, which in non-blocking mode may be fewer
+/// than `workload_size`; 0 on an error.
+///
+/// # Errors
+/// - `GEARMAN_IO_WAIT`: the client is in non-blocking mode and the connection takes no
+///   bytes now.
+/// - `GEARMAN_DATA_TOO_LARGE`: the piece has more bytes than are left of the size that
+///   the task was added with.
+/// - `GEARMAN_INVALID_ARGUMENT`: `task` is NULL, or no workload is due for it.
+/// - `GEARMAN_TIMEOUT`: the server took no bytes within the timeout.
+/// - `GEARMAN_LOST_CONNECTION`: the server closed the connection.
 ///
 /// # Safety
-/// `task` is NULL or a live task; `workload` is readable for its size; `ret_ptr`
-/// is NULL or writable.
+/// `task` is NULL or a live task; `workload` is NULL or readable for `workload_size`
+/// bytes; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_task_send_workload(
     task: *mut gearman_task_st,
@@ -76,14 +92,24 @@ pub unsafe extern "C-unwind" fn gearman_task_send_workload(
     })
 }
 
-/// Receives a piece of the data that the task's callback was called for, with
-/// GEARMAN_CLIENT_UNBUFFERED_RESULT on. Waits for at least one byte, unless in
-/// non-blocking mode. Returns how many bytes came, 0 at the end of the data and
-/// for a task whose data is in memory; 0 and the code in `ret_ptr` on an error.
+/// Receives a piece of the data that a callback was called for.
+///
+/// It is for clients with the option `GEARMAN_CLIENT_UNBUFFERED_RESULT`, inside a
+/// callback. It waits for at least one byte, unless the client is in non-blocking mode.
+/// `data` has room for `data_size` bytes. `ret_ptr`, unless NULL, receives the code.
+///
+/// Returns the number of bytes that were received. 0 at the end of the data, for a task
+/// whose data is in memory, and on an error.
+///
+/// # Errors
+/// - `GEARMAN_IO_WAIT`: the client is in non-blocking mode and no byte has arrived.
+/// - `GEARMAN_INVALID_ARGUMENT`: `task` is NULL or was not sent.
+/// - `GEARMAN_TIMEOUT`: no byte arrived within the timeout.
+/// - `GEARMAN_LOST_CONNECTION`: the server closed the connection.
 ///
 /// # Safety
-/// `task` is NULL or a live task; `data` is writable for its size; `ret_ptr` is
-/// NULL or writable.
+/// `task` is NULL or a live task; `data` is NULL or writable for `data_size` bytes;
+/// `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_task_recv_data(
     task: *mut gearman_task_st,
@@ -112,20 +138,20 @@ pub unsafe extern "C-unwind" fn gearman_task_recv_data(
     })
 }
 
-/// Reports a count or a code, and drains the log. Nothing is touched when the client
-/// was freed meanwhile.
+/// Ends a call: stores its code, hands the log lines out and returns its count. If the
+/// client was freed meanwhile, nothing is touched.
 ///
 /// # Safety
 /// `client` is live, unless it was freed, and not borrowed; `ret_ptr` is NULL or writable.
 unsafe fn finish(
     client: *mut ClientBlock,
-    outcome: Result<Result<usize, ReturnCode>, Gone<()>>,
+    outcome: Result<Result<usize, ReturnCode>, Freed<()>>,
     ret_ptr: *mut gearman_return_t,
 ) -> usize {
     let (count, code) = match outcome {
         Ok(Ok(count)) => (count, ReturnCode::SUCCESS),
         Ok(Err(code)) => (0, code),
-        Err(Gone(())) => return 0,
+        Err(Freed(())) => return 0,
     };
     // SAFETY: the callers guarantee both; the client is not touched after.
     unsafe {
@@ -135,8 +161,10 @@ unsafe fn finish(
     count
 }
 
-/// The data that the callback was called for, valid until it returns; NULL
-/// without any.
+/// Gets the data that a callback was called for.
+///
+/// Returns the data, which belongs to the task and is valid until the callback returns;
+/// gearman_task_data_size() gives its size. NULL without data and if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -148,7 +176,9 @@ pub unsafe extern "C-unwind" fn gearman_task_data(task: *const gearman_task_st) 
         .map_or(ptr::null(), |data| data.as_slice().as_ptr().cast())
 }
 
-/// The size in bytes of the data that the callback was called for.
+/// Gets the size of the data that a callback was called for.
+///
+/// Returns the size in bytes; 0 if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.
@@ -158,9 +188,14 @@ pub unsafe extern "C-unwind" fn gearman_task_data_size(task: *const gearman_task
     unsafe { TaskBlock::task(task) }.map_or(0, |t| t.data_size)
 }
 
-/// Takes the data that the callback was called for: the caller frees it, with
-/// `free` or as its allocator asks. NULL and 0 without any, NULL and its size for
-/// data that gearman_task_recv_data() is to receive.
+/// Takes the data that a callback was called for: it then belongs to the caller.
+///
+/// `data_size`, unless NULL, receives the size in bytes.
+///
+/// Returns the data, which the caller frees, with `free` or as the allocator of
+/// gearman_client_set_workload_malloc_fn() needs it. NULL without data and if `task` is
+/// NULL; NULL, with its size in `data_size`, for data that gearman_task_recv_data() is
+/// to receive.
 ///
 /// # Safety
 /// `task` is NULL or a live task; `data_size` is NULL or writable.
@@ -174,14 +209,16 @@ pub unsafe extern "C-unwind" fn gearman_task_take_data(
         put(data_size, 0);
         let Some(block) = TaskBlock::peek(task) else { return ptr::null_mut() };
         let Some(found) = (*block.client).engine.task_mut(block.id) else { return ptr::null_mut() };
-        // The size of data that is to be received shows here, too.
+        // This is also the size of data that was not received yet.
         put(data_size, std::mem::take(&mut found.data_size));
         found.data.take().map_or(ptr::null_mut(), |data| data.into_raw().cast())
     })
 }
 
-/// The collected result of a task of gearman_execute(), valid until the task is
-/// freed; NULL for other tasks, and when the job returned nothing.
+/// Gets the result of a task of gearman_execute().
+///
+/// Returns the result, which belongs to the task; NULL for other tasks, if the job
+/// returned no bytes, or if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.

@@ -1,6 +1,6 @@
-//! C strings in, C strings out: what client and worker share of it.
+//! C strings as arguments and results, for client and worker alike.
 //!
-//! Must not: keep a pointer that C gave.
+//! Must not: keep a pointer of the program.
 
 use crate::engine::ReturnCode;
 use crate::engine::error::ErrorState;
@@ -12,10 +12,10 @@ use gearman_engine::at;
 use libc::{c_char, c_void};
 use std::ffi::CStr;
 
-/// Stands for a name that is refused by its size.
+/// A name that is refused because of its size.
 const TOO_LONG: &[u8] = &[b'?'; FUNCTION_MAX_SIZE + 1];
 
-/// Reads bytes that C points at.
+/// Pointer arguments that are read as bytes.
 pub(super) trait CStrArg {
     /// The bytes before the NUL; none for NULL.
     ///
@@ -29,8 +29,8 @@ pub(super) trait CStrArg {
     /// NULL, or readable for `size` bytes and unchanged while the result is used.
     unsafe fn sized<'a>(self, size: usize) -> &'a [u8];
 
-    /// A name of at most `size` bytes that ends at its first NUL, for those who count
-    /// it; none for NULL. Of one that is longer than `limit` no byte is looked at.
+    /// A name of at most `size` bytes that ends at its first NUL, for programs that count
+    /// the NUL; none for NULL. If `size` is more than `limit`, no byte is read.
     ///
     /// # Safety
     /// As for [`CStrArg::sized`].
@@ -71,13 +71,13 @@ impl CStrArg for *const c_void {
         if self.is_null() || size == 0 {
             return &[];
         }
-        // SAFETY: the caller guarantees `size` readable bytes; what no object can be is
-        // cut to what a slice may be, and refused by its size.
+        // SAFETY: the caller guarantees `size` readable bytes. A size that no object can have
+        // is cut to the longest slice, which is then refused as too large.
         unsafe { std::slice::from_raw_parts(self.cast(), size.min(isize::MAX as usize)) }
     }
 }
 
-/// Writes through an out-pointer of C, which may be NULL.
+/// Stores a value at an out-pointer, which may be NULL.
 ///
 /// # Safety
 /// `out` is NULL or writable; it need not be initialised.
@@ -88,8 +88,8 @@ pub(super) unsafe fn put<T>(out: *mut T, value: T) {
     }
 }
 
-/// What C is shown of a handle's last error: NULL without one, and just the
-/// code's name for a code that came without a text.
+/// The text of a handle's last error for C: NULL without an error, and the name of the
+/// code for an error without a text.
 pub(super) fn error_text(error: &ErrorState) -> *const c_char {
     match error.text() {
         Some(text) => text.as_ptr(),
@@ -98,7 +98,7 @@ pub(super) fn error_text(error: &ErrorState) -> *const c_char {
     }
 }
 
-/// Sets a handle's identifier, or says in its error why not.
+/// Sets a handle's identifier; if it is invalid, sets the error.
 pub(super) fn set_identifier<T: Transport>(link: &mut Link<T>, id: &[u8]) -> ReturnCode {
     match link.settings.set_identifier(id) {
         Ok(()) => ReturnCode::SUCCESS,

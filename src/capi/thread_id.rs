@@ -1,6 +1,6 @@
-//! The kernel's number of a thread, and whether a thread with that number exists.
+//! The kernel's id of a thread, and whether a thread with that id exists.
 //!
-//! pthread's own name for a thread says nothing once the thread was joined.
+//! A pthread_t cannot be used for that, since it is invalid once the thread was joined.
 //!
 //! Must not: keep thread-locals with destructors, which would pin the library in
 //! memory after dlclose.
@@ -9,19 +9,20 @@ use super::cancellation;
 use crate::net::fork;
 use std::cell::Cell;
 
-/// Names a thread of this process.
+/// Identifies a thread of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ThreadId {
-    /// pthread's name; a forked child's thread keeps it.
+    /// The pthread_t, which the thread keeps in a forked child.
     name: libc::pthread_t,
     number: libc::pid_t,
 }
 
-/// The only thread of a process of one thread: it has the process's number.
+/// The only thread of a process of one thread, which has the id of the process.
 const ONLY: ThreadId = ThreadId { name: 0, number: 0 };
 
 thread_local! {
-    /// The thread's number, and the process that it is of: a forked child has another.
+    /// The process generation and the kernel's id of the thread, which differ in a forked
+    /// child.
     static NUMBER: Cell<(u64, libc::pid_t)> = const { Cell::new((0, 0)) };
 }
 
@@ -49,7 +50,7 @@ impl ThreadId {
         ThreadId { name, number }
     }
 
-    /// Whether it is the calling thread.
+    /// Whether this is the calling thread.
     pub(super) fn is_current(self) -> bool {
         if self == ThreadId::current() {
             return true;
@@ -57,10 +58,10 @@ impl ThreadId {
         // SAFETY: have no preconditions.
         unsafe {
             if self == ONLY {
-                // It was alone, and is the process's first thread among several now.
+                // It was the only thread, and is now the first of several.
                 libc::gettid() == libc::getpid()
             } else {
-                // The number may be that of before a fork.
+                // The kernel's id may be from before a fork.
                 self.name == libc::pthread_self()
             }
         }

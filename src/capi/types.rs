@@ -4,7 +4,7 @@
 //! ever grow; the assertions at the end hold sizes and offsets for 64-bit
 //! targets, and `tests/abi.rs` holds the C side to the same numbers.
 //!
-//! Must not: hold behaviour. What a shell's `_impl` points at belongs to the
+//! Must not: have behaviour. The block that a shell's `_impl` points at belongs to the
 //! file that makes it.
 
 pub use super::aggregator::gearman_aggregator_st;
@@ -16,7 +16,7 @@ use libc::{c_char, c_int, c_void, time_t};
 
 /// A C `bool` as it arrives in an argument or in a struct. C can pass any byte,
 /// and a Rust `bool` that is neither 0 nor 1 is undefined behaviour. The headers
-/// say `bool`. Results can be a Rust `bool`: they are ours.
+/// say `bool`. Return values can be a Rust `bool`, since the library makes them.
 pub type c_bool = u8;
 
 /// A job handle that the library fills: 64 bytes, NUL-terminated. The headers
@@ -27,7 +27,7 @@ pub type gearman_job_handle_mut = *mut c_char;
 /// `const gearman_job_handle_t`.
 pub type gearman_job_handle_const = *const c_char;
 
-/// What C can see of a client, a worker and a job.
+/// The public flags of a client, a worker and a job.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct shell_options {
@@ -37,7 +37,7 @@ pub struct shell_options {
     pub is_initialized: c_bool,
 }
 
-/// What C can see of a task.
+/// The public flags of a task.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct task_shell_options {
@@ -105,13 +105,13 @@ pub struct gearman_argument_t {
     pub value: gearman_string_t,
 }
 
-/// How gearman_execute() is to run a task.
+/// How gearman_execute() runs a task.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct gearman_task_attr_t {
     /// Foreground, background or at a time.
     pub kind: gearman_task_attr_kind_t,
-    /// Which queue of the function.
+    /// The priority among the jobs of the function.
     pub priority: gearman_job_priority_t,
     /// For the EPOCH kind: seconds since 1970. A union in C, with its bytes.
     pub epoch: time_t,
@@ -139,7 +139,7 @@ pub struct gearman_function_v2_t {
 pub struct gearman_function_partition_v1_t {
     /// Splits the workload.
     pub func: gearman_function_fn,
-    /// Puts the results together.
+    /// Combines the results.
     pub aggregator: gearman_aggregator_fn,
 }
 
@@ -171,17 +171,17 @@ pub struct gearman_function_t {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct gearman_status_v1_t {
-    /// How asking went.
+    /// The code of the request.
     pub result_rc: gearman_return_t,
     /// Whether the server knows the job.
     pub is_known: c_bool,
-    /// Whether a worker has it.
+    /// Whether a worker has the job.
     pub is_running: c_bool,
-    /// Progress.
+    /// The progress.
     pub numerator: u32,
-    /// Progress.
+    /// What the progress is out of.
     pub denominator: u32,
-    /// Clients that wait for it.
+    /// The number of clients that wait for the job.
     pub client_count: u32,
 }
 
@@ -199,9 +199,9 @@ pub struct gearman_status_t {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct gearman_id_t {
-    /// Where the worker listens.
+    /// The end that the worker reads.
     pub read_fd: c_int,
-    /// Where gearman_kill() writes.
+    /// The end that gearman_kill() writes to.
     pub write_fd: c_int,
 }
 
@@ -209,11 +209,11 @@ pub struct gearman_id_t {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct gearman_allocator_t {
-    /// Zeroed memory.
+    /// Allocates zeroed memory.
     pub calloc: gearman_calloc_fn,
-    /// Gives memory back.
+    /// Frees memory.
     pub free: gearman_free_fn,
-    /// Memory.
+    /// Allocates memory.
     pub malloc: gearman_malloc_fn,
     /// Resizes memory.
     pub realloc: gearman_realloc_fn,

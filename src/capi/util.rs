@@ -1,11 +1,11 @@
-//! `util.h`: what the library is and how it names its log levels.
+//! `util.h`: the library's version, and the names of the log levels.
 
 use super::types::gearman_verbose_t;
 use libc::c_char;
 use std::ffi::CStr;
 
-const VERSION: &CStr = c_literal(concat!(env!("CARGO_PKG_VERSION"), "\0"));
-const BUGREPORT: &CStr = c"https://github.com/gearman/gearmand/issues";
+const LIBRARY_VERSION: &CStr = c_literal(concat!(env!("CARGO_PKG_VERSION"), "\0"));
+const BUG_REPORT_URL: &CStr = c"https://github.com/gearman/gearmand/issues";
 
 const fn c_literal(text: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(text.as_bytes()) {
@@ -14,26 +14,28 @@ const fn c_literal(text: &'static str) -> &'static CStr {
     }
 }
 
-/// The version of the library that is loaded, such as "2.1.0".
+/// Gets the version of the library that is loaded, such as "2.1.0".
 ///
-/// The string is static.
+/// `LIBGEARMAN_VERSION_STRING` is the version of the headers.
+///
+/// Returns the version, which is static.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_version() -> *const c_char {
-    VERSION.as_ptr()
+    LIBRARY_VERSION.as_ptr()
 }
 
-/// Where to report bugs: a URL.
+/// Gets the URL for reporting bugs.
 ///
-/// The string is static.
+/// Returns the URL, which is static.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_bugreport() -> *const c_char {
-    BUGREPORT.as_ptr()
+    BUG_REPORT_URL.as_ptr()
 }
 
-/// The name of a log level without its prefix, such as "ERROR"; "UNKNOWN" for a
-/// number that is no level.
+/// Gets the name of a log level without its prefix, such as "DEBUG".
 ///
-/// The string is static.
+/// Returns the name of `verbose`, which is static; "UNKNOWN" for a number that is not a
+/// level.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn gearman_verbose_name(verbose: gearman_verbose_t) -> *const c_char {
     match verbose {

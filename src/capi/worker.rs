@@ -1,23 +1,25 @@
-//! `worker.h`: a worker's life, its servers, and what it can be told.
+//! `worker.h`: creating and freeing a worker, and its settings.
 //!
-//! Must not: ask for jobs; `worker_run.rs` does.
+//! Must not: request jobs; `worker_run.rs` does.
 
 use super::cancellation;
 use super::text::{self, CStrArg};
 use super::types::*;
 use super::worker_block::WorkerBlock;
-use crate::engine::ReturnCode;
-use crate::protocol::servers::parse_server_list;
-use libc::{c_char, c_int, c_void, in_port_t};
+use super::worker_servers::add_servers;
+use libc::{c_char, c_int, c_void};
 use std::ptr;
 
-/// Makes a worker, in `worker` or, when that is NULL, in memory of the library.
-/// The memory need not be initialised. Servers of the environment's
-/// `GEARMAN_SERVERS` are added.
+/// Creates a worker.
 ///
-/// Returns the worker, or NULL when `GEARMAN_SERVERS` names a host that has no
-/// address or the process is out of descriptors. Free it with
-/// gearman_worker_free() in either case of memory.
+/// `worker` is memory that the program provides, or NULL for memory of the library. The
+/// memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
+/// set, its servers are added as gearman_worker_add_servers() adds them. Nothing is
+/// sent.
+///
+/// Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
+/// or the process has no file descriptors left. Free the worker with
+/// gearman_worker_free(), whoever provided the memory.
 ///
 /// # Safety
 /// `worker` is NULL or writable memory that is not a live worker.
@@ -44,13 +46,20 @@ unsafe fn create(worker: *mut gearman_worker_st) -> *mut gearman_worker_st {
     }
 }
 
-/// Makes a worker like `from`: its servers in the same order, its settings and
-/// its functions with their contexts, but not its jobs, its own context, server
-/// options, NON_BLOCKING, TLS files and allocators. With `from` NULL this is
-/// gearman_worker_create().
+/// Creates a worker with the settings of another one.
+///
+/// The new worker gets the servers of `from` in the same order, its settings, and its
+/// functions with their contexts. It does not get the jobs, the worker's own context,
+/// the server options, the option `GEARMAN_WORKER_NON_BLOCKING`, the TLS files and the
+/// allocators. If `from` is NULL, this is gearman_worker_create(). `worker` is memory
+/// for the new worker, or NULL for memory of the library.
+///
+/// Returns the new worker, or NULL if a server of `from` has no address any more, or
+/// the process has no file descriptors left. Free it with gearman_worker_free().
 ///
 /// # Safety
-/// As for gearman_worker_create(); `from` is NULL or a live worker.
+/// `worker` is NULL or writable memory that is not a live worker; `from` is NULL or a
+/// live worker.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_clone(
     worker: *mut gearman_worker_st,
@@ -104,10 +113,11 @@ pub(super) unsafe fn clone(
     }
 }
 
-/// Frees a worker with its jobs, and closes its connections: servers give jobs
-/// that are not finished to other workers. In a forked child the connections
-/// stay the parent's. May be called inside a function of the worker. NULL is
-/// fine.
+/// Frees a worker and its jobs, and closes its connections.
+///
+/// Servers give jobs that are not finished to other workers. It may be called inside a
+/// function of the worker. In a forked child, the connections of the parent stay open.
+/// If `worker` is NULL, nothing happens.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -123,9 +133,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_free(worker: *mut gearman_worker_
     })
 }
 
-/// The text of the last error, "function(GEARMAN_CODE) text -> file:line:
-/// pid(n)". It stays valid until the next call on the worker. NULL for NULL, and
-/// for a worker that was never asked to work and had no error.
+/// Gets the text of the worker's last error.
+///
+/// The text has the form "function(GEARMAN_CODE) text -> file:line: pid(n)", or is the
+/// name of the code alone.
+///
+/// Returns the text, which belongs to the worker and is valid until the next call on
+/// it; NULL if `worker` is NULL, or if it has had no error and was never asked for a
+/// job. A worker that was asked for a job and has had no error has the text
+/// "GEARMAN_UNKNOWN_STATE".
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -138,7 +154,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_error(
 }
 
 impl WorkerBlock {
-    /// What C is shown of the last error.
+    /// The text of the last error for C.
     pub(super) fn error_text(&self) -> *const c_char {
         let error = &self.engine.link.error;
         if self.has_run && error.text().is_none() && !error.code().failed() {
@@ -148,8 +164,10 @@ impl WorkerBlock {
     }
 }
 
-/// The `errno` of the last error, 0 if it was none of the system's. EINVAL for
-/// NULL.
+/// Gets the `errno` of the worker's last error.
+///
+/// Returns the number; 0 if the error did not come from a system call, `EINVAL` if
+/// `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -159,11 +177,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_errno(worker: *mut gearman_worker
     unsafe { WorkerBlock::peek(worker) }.map_or(libc::EINVAL, |b| b.engine.link.error.errno())
 }
 
-/// Asks for TLS. The library has none yet: with `ssl` true connecting fails
-/// with a clear error, and nothing is ever sent in the clear.
+/// Turns TLS on or off.
+///
+/// The library has no TLS: if `ssl` is true, connecting fails with an error that says
+/// so, and nothing is sent unencrypted. `ca_file`, `certificate` and `key_file` are
+/// ignored.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; the names are NULL or NUL-terminated.
+/// `worker` is NULL or a live worker; `ca_file`, `certificate` and `key_file` are NULL
+/// or NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_ssl(
     worker: *mut gearman_worker_st,
@@ -179,7 +201,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_ssl(
     }
 }
 
-/// The pointer set by gearman_worker_set_context(), or NULL.
+/// Gets the pointer that gearman_worker_set_context() stored.
+///
+/// Returns the pointer; NULL if none was stored or `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -191,7 +215,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_context(
     unsafe { WorkerBlock::peek(worker) }.map_or(ptr::null_mut(), |b| b.context)
 }
 
-/// Keeps a pointer of the program's with the worker. It is never freed.
+/// Stores a pointer of the program in the worker.
+///
+/// The library does not use `context` and does not free it.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -206,11 +232,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_context(
     }
 }
 
-/// Sets the function that gets the worker's log lines: one per error, from
-/// level ERROR on; NULL for none.
+/// Sets the function that gets the worker's log lines.
+///
+/// `function` is called with `context` once for each error, with the level
+/// `GEARMAN_VERBOSE_ERROR`, if `verbose` is that level or a higher one. If `function`
+/// is NULL, nothing is logged.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `function` has its declared type.
+/// `worker` is NULL or a live worker; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_log_fn(
     worker: *mut gearman_worker_st,
@@ -227,11 +257,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_log_fn(
     }
 }
 
-/// Sets the function that allocates the workloads of jobs, of exactly their size, and
-/// copies of what is sent for a job; NULL for `malloc`.
+/// Sets the function that allocates memory for workloads.
+///
+/// `function` is called with a size in bytes and `context`. It allocates the workloads
+/// of jobs, of exactly their size, and the copies of what is sent for a job. If
+/// `function` is NULL, `malloc` is used.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `function` has its declared type.
+/// `worker` is NULL or a live worker; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_workload_malloc_fn(
     worker: *mut gearman_worker_st,
@@ -244,11 +278,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_workload_malloc_fn(
     }
 }
 
-/// Sets the function that frees the results which functions of the first kind
-/// return; NULL for `free`.
+/// Sets the function that frees workloads and results.
+///
+/// `function` is called with the memory and `context`. It frees the workloads of jobs
+/// that the program did not take, and the results that functions of
+/// gearman_worker_add_function() return. If `function` is NULL, `free` is used.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `function` has its declared type.
+/// `worker` is NULL or a live worker; `function` is NULL or a function of its declared
+/// type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_workload_free_fn(
     worker: *mut gearman_worker_st,
@@ -261,12 +299,22 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_workload_free_fn(
     }
 }
 
-/// Sets both workload functions at once. All four are given, or all are NULL for
-/// the system's; otherwise WORK_FAIL is returned and nothing changes. The
-/// library never calls `realloc_fn` and `calloc_fn`.
+/// Sets the functions that allocate and free workloads and results.
+///
+/// `malloc_fn` and `free_fn` are used as gearman_worker_set_workload_malloc_fn() and
+/// gearman_worker_set_workload_free_fn() say; `context` is passed to both. Either all
+/// four functions are given, or all are NULL for those of the system. The library never
+/// calls `realloc_fn` and `calloc_fn`.
+///
+/// Returns `GEARMAN_SUCCESS`, or an error, which leaves the functions as they are.
+///
+/// # Errors
+/// - `GEARMAN_FATAL`: some of the functions are NULL and others are not.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; the functions have their declared types.
+/// `worker` is NULL or a live worker; each function is NULL or a function of its
+/// declared type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_memory_allocators(
     worker: *mut gearman_worker_st,
@@ -286,100 +334,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_memory_allocators(
     }
 }
 
-/// Adds a server, to be asked before those that were added earlier. NULL or ""
-/// is localhost, port 0 is 4730, a host that starts with "/" is a Unix socket.
-/// The host is looked up here; nothing is sent.
+/// Sets the prefix that the worker puts before the names of functions that are added
+/// later.
 ///
-/// Returns SUCCESS, GETADDRINFO for a host without an address, INVALID_ARGUMENT
-/// for a NULL worker.
-///
-/// # Safety
-/// `worker` is NULL or a live worker; `host` is NULL or NUL-terminated.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_worker_add_server(
-    worker: *mut gearman_worker_st,
-    host: *const c_char,
-    port: in_port_t,
-) -> gearman_return_t {
-    // SAFETY: the caller guarantees both.
-    cancellation::disabled(|| unsafe {
-        let Some(block) = WorkerBlock::enter(worker) else {
-            return gearman_return_t::INVALID_ARGUMENT;
-        };
-        let code = add_server(block, host.bytes(), port);
-        WorkerBlock::leave(block, code)
-    })
-}
-
-/// Adds one server of a program.
+/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
+/// there is no prefix.
 ///
 /// # Safety
-/// `block` is live and not borrowed.
-unsafe fn add_server(block: *mut WorkerBlock, host: &[u8], port: u16) -> ReturnCode {
-    let host = String::from_utf8_lossy(host);
-    // SAFETY: the caller guarantees a live block.
-    unsafe { &mut *block }.guarded(ReturnCode::UNKNOWN_STATE, |engine| {
-        engine.add_server(&host, port).err().unwrap_or_default()
-    })
-}
-
-/// Adds the servers of a list, "host:port,host,...", in its order:
-/// the last one will be asked first. IPv6 addresses stand in brackets. Stops at
-/// the first that has no address, and returns its error.
-///
-/// # Safety
-/// `worker` is NULL or a live worker; `servers` is NULL, which is localhost, or
-/// NUL-terminated.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_worker_add_servers(
-    worker: *mut gearman_worker_st,
-    servers: *const c_char,
-) -> gearman_return_t {
-    // SAFETY: the caller guarantees both.
-    cancellation::disabled(|| unsafe {
-        let Some(block) = WorkerBlock::enter(worker) else {
-            return gearman_return_t::INVALID_ARGUMENT;
-        };
-        let code = add_servers(block, servers.bytes());
-        WorkerBlock::leave(block, code)
-    })
-}
-
-/// Adds the servers of a list, up to the first that has no address.
-///
-/// # Safety
-/// `block` is live and not borrowed.
-unsafe fn add_servers(block: *mut WorkerBlock, servers: &[u8]) -> ReturnCode {
-    for (host, port) in parse_server_list(servers) {
-        // SAFETY: the caller guarantees a live block.
-        let code = unsafe { add_server(block, host, port) };
-        if code.failed() {
-            return code;
-        }
-    }
-    ReturnCode::SUCCESS
-}
-
-/// Closes the connections and forgets all servers. What is sent for their jobs
-/// afterwards fails with LOST_CONNECTION.
-///
-/// # Safety
-/// `worker` is NULL or a live worker.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_worker_remove_servers(worker: *mut gearman_worker_st) {
-    // SAFETY: the caller guarantees a live worker.
-    cancellation::disabled(|| unsafe {
-        if let Some(block) = WorkerBlock::enter(worker) {
-            (*block).guarded((), |engine| engine.remove_servers());
-        }
-    })
-}
-
-/// Sets the prefix that is put before the names of functions which are added
-/// from now on; no bytes for none.
-///
-/// # Safety
-/// `worker` is NULL or a live worker; `namespace_key` is readable for its size.
+/// `worker` is NULL or a live worker; `namespace_key` is NULL or readable for
+/// `namespace_key_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_namespace(
     worker: *mut gearman_worker_st,
@@ -396,8 +359,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_namespace(
     })
 }
 
-/// The prefix set by gearman_worker_set_namespace(), valid until it is set
-/// again; NULL without one.
+/// Gets the prefix that gearman_worker_set_namespace() set.
+///
+/// Returns the prefix, NUL-terminated, which belongs to the worker and is valid until
+/// the prefix is set again; NULL without a prefix and if `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -411,14 +376,20 @@ pub unsafe extern "C-unwind" fn gearman_worker_namespace(
         .map_or(ptr::null(), |n| n.as_ptr())
 }
 
-/// Sets the identifier that servers show in their list of workers, from the next
-/// connection on.
+/// Sets the identifier under which servers list this worker.
 ///
-/// Returns SUCCESS, ARGUMENT_TOO_LARGE beyond 254 bytes, INVALID_ARGUMENT for
-/// none, and for characters that are not printable.
+/// `id` has `id_size` bytes, which are copied. Servers are told when they are connected
+/// next.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `id_size` is more than 254 bytes.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `id` is empty or has characters
+///   that are not printable.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `id` is readable for its size.
+/// `worker` is NULL or a live worker; `id` is NULL or readable for `id_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_identifier(
     worker: *mut gearman_worker_st,
@@ -436,10 +407,13 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_identifier(
     })
 }
 
-/// The descriptors that gearman_kill() stops this worker by. They are the
-/// worker's, from its making to its freeing; a forked child gets others with
-/// its first call. Both are -1 for NULL. May be called from a signal handler, and
-/// while another thread uses the worker.
+/// Gets the stop handle of a worker, for gearman_kill().
+///
+/// It may be called from a signal handler and while another thread uses the worker. A
+/// forked child gets a stop handle of its own with its first call on the worker.
+///
+/// Returns the stop handle, which is valid until the worker is freed. If `worker` is
+/// NULL, both descriptors are -1.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

@@ -1,10 +1,10 @@
-//! `worker.h`: asking servers: for a job that the program works off itself, whether
-//! anything has come, for an echo and for an option.
+//! `worker.h`: requests to servers that wait for the answer: a job for the program itself,
+//! an echo, an option; and the wait of non-blocking mode.
 //!
 //! Must not: call a function of the program.
 
 use super::cancellation;
-use super::frames::Gone;
+use super::frames::Freed;
 use super::handle::flush_log;
 use super::job_block::JobBlock;
 use super::text::{CStrArg, put};
@@ -20,17 +20,33 @@ use crate::engine::worker::Search;
 use libc::{c_char, c_void};
 use std::ptr;
 
-/// Asks every server for a job and returns it without calling its function; it
-/// does not sleep. Send its result with gearman_job_send_complete() or
-/// gearman_job_send_fail(), then free it with gearman_job_free().
+/// Asks the servers for a job and returns it without calling its function.
 ///
-/// Returns the job, in `job` or in memory of the library, or NULL with the code
-/// in `ret_ptr`: NO_JOBS when no server has one, and those of
-/// gearman_worker_work(), also in non-blocking mode.
+/// It does not wait for a job to be submitted. `job` is memory for the job, or NULL for
+/// memory of the library. `ret_ptr`, unless NULL, receives the code. Report the result
+/// with gearman_job_send_complete() or gearman_job_send_fail(), then free the job with
+/// gearman_job_free(). The functions are offered with gearman_worker_register() or
+/// gearman_worker_add_function().
+///
+/// Returns the job, or NULL on an error.
+///
+/// # Errors
+/// - `GEARMAN_NO_JOBS`: no server has a job.
+/// - `GEARMAN_IO_WAIT`: the worker is in non-blocking mode and would have to wait; or a
+///   signal arrived and `GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL` is on.
+/// - `GEARMAN_TIMEOUT`: a server did not answer within the timeout.
+/// - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
+/// - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
+///   job.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached.
+/// - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_NO_REGISTERED_FUNCTIONS`: the worker offers no function.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `job` is NULL or memory that is not a live
-/// job; `ret_ptr` is NULL or writable.
+/// `worker` is NULL or a live worker; `job` is NULL or writable memory that is not a
+/// live job; `ret_ptr` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
     worker: *mut gearman_worker_st,
@@ -52,7 +68,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
             Ok(id) => {
                 let job = JobBlock::create(block, job, id);
                 let shell = (*job).shell;
-                if let Err(Gone(())) = JobBlock::keep_workload(job, None) {
+                if let Err(Freed(())) = JobBlock::keep_workload(job, None) {
                     return ptr::null_mut();
                 }
                 (shell, ReturnCode::SUCCESS)
@@ -62,20 +78,30 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
         put(ret_ptr, code.into());
         match flush_log(block) {
             Ok(()) => shell,
-            Err(Gone(())) => ptr::null_mut(),
+            Err(Freed(())) => ptr::null_mut(),
         }
     })
 }
 
-/// Waits until something has come of what calls have left under way, for
-/// non-blocking mode: a connection that is being made, an answer that is due, a
-/// server that is to wake the worker; or until a slow server has had its time and
-/// the next one can be asked.
+/// Waits until a call on the worker can make progress.
 ///
-/// Returns SUCCESS, once for what has come; TIMEOUT; NO_ACTIVE_FDS at once when
-/// nothing is under way, whether connections are open or not, or what was reported
-/// was not looked at by another call; SHUTDOWN and SHUTDOWN_GRACEFUL after
-/// gearman_kill(); or IO_WAIT for a signal under GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL.
+/// It is for non-blocking mode: after `GEARMAN_IO_WAIT`, call it and then repeat the
+/// call. It waits for a connection that is being made, for an answer that is due, for a
+/// packet that wakes the sleeping worker, and for the time after which a slow server is
+/// left for the next one.
+///
+/// Returns `GEARMAN_SUCCESS` once for each such event, or another code.
+///
+/// # Errors
+/// - `GEARMAN_TIMEOUT`: nothing happened within the timeout.
+/// - `GEARMAN_NO_ACTIVE_FDS`: there is nothing to wait for, or what was reported was
+///   not yet looked at by another call. It is returned at once.
+/// - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
+/// - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
+///   job.
+/// - `GEARMAN_IO_WAIT`: a signal arrived and `GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL` is
+///   on.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -92,22 +118,22 @@ pub unsafe extern "C-unwind" fn gearman_worker_wait(
         let broken = Err(ReturnCode::UNKNOWN_STATE);
         match block_on(block, None, broken, |engine| engine.poll_any(&mut limit)) {
             Ok(outcome) => WorkerBlock::leave(block, outcome.err().unwrap_or_default()),
-            Err(Gone(())) => gearman_return_t::SUCCESS,
+            Err(Freed(())) => gearman_return_t::SUCCESS,
         }
     })
 }
 
-/// Asks every server.
+/// Sends a request to every server and waits for the answers.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 unsafe fn broadcast(
     block: *mut WorkerBlock,
     what: Broadcast<'_>,
-) -> Result<Result<(), ReturnCode>, Gone<()>> {
+) -> Result<Result<(), ReturnCode>, Freed<()>> {
     let broken = Err(ReturnCode::UNKNOWN_STATE);
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe {
@@ -116,14 +142,25 @@ unsafe fn broadcast(
     }
 }
 
-/// Sends bytes to every server and waits, also in non-blocking mode, until each
-/// has sent them back.
+/// Checks that every server answers, by having each send bytes back.
 ///
-/// Returns SUCCESS, INVALID_ARGUMENT for no bytes, COULD_NOT_CONNECT when any
-/// server cannot be reached, ECHO_DATA_CORRUPTION when one sends others.
+/// It waits for the answers, in non-blocking mode too. `workload` has `workload_size`
+/// bytes, at least one.
+///
+/// Returns `GEARMAN_SUCCESS` if every server sent the same bytes back, or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `workload` has no bytes.
+/// - `GEARMAN_ARGUMENT_TOO_LARGE`: `workload_size` is more than a packet can hold.
+/// - `GEARMAN_ECHO_DATA_CORRUPTION`: a server sent other bytes back.
+/// - `GEARMAN_COULD_NOT_CONNECT`: a server cannot be reached.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_LOST_CONNECTION`: a server closed the connection.
+/// - `GEARMAN_TIMEOUT`: a server did not answer within the timeout.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `workload` is readable for its size.
+/// `worker` is NULL or a live worker; `workload` is NULL or readable for
+/// `workload_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_echo(
     worker: *mut gearman_worker_st,
@@ -143,19 +180,23 @@ pub unsafe extern "C-unwind" fn gearman_worker_echo(
         }
         match broadcast(block, echo) {
             Ok(outcome) => WorkerBlock::leave(block, outcome.err().unwrap_or_default()),
-            Err(Gone(())) => gearman_return_t::SUCCESS,
+            Err(Freed(())) => gearman_return_t::SUCCESS,
         }
     })
 }
 
-/// Turns a server option such as "exceptions" on: at every server, now and on
-/// every later connection. Waits for the answers, also in non-blocking mode.
+/// Turns an option of the servers on, such as "exceptions".
 ///
-/// Returns whether at least one server accepted it and none refused it; one that
-/// is down is told when it is back.
+/// Every server is asked, and asked again on every later connection. It waits for the
+/// answers, in non-blocking mode too. `option_arg` has `option_arg_size` bytes.
+///
+/// Returns true if at least one server accepted the option and none refused it. A
+/// server that is down is asked when it is connected again. False on any error;
+/// gearman_worker_error() says which.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `option_arg` is readable for its size.
+/// `worker` is NULL or a live worker; `option_arg` is NULL or readable for
+/// `option_arg_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
     worker: *mut gearman_worker_st,
@@ -170,7 +211,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_server_option(
         let accepted = refused.is_ok()
             && match broadcast(block, option) {
                 Ok(outcome) => outcome.is_ok(),
-                Err(Gone(())) => return false,
+                Err(Freed(())) => return false,
             };
         WorkerBlock::leave(block, ReturnCode::SUCCESS);
         accepted

@@ -1,14 +1,15 @@
-//! What stands behind a `gearman_worker_st`: the engine's worker, and what C gave
-//! for it.
+//! The block of a `gearman_worker_st`: the engine's worker, and what the program set
+//! on it.
 //!
-//! The block is pinned: `_impl` points at it for the worker's whole life, and
-//! after an upcall only the block is touched, never the caller's shell.
+//! C sees a shell, the struct of the header, whose `_impl` points at the block. The
+//! block does not move for the worker's whole life. After an upcall only the block is
+//! touched, never the shell, which the program may have freed.
 //!
 //! Must not: borrow the block while user code runs.
 
-use super::frames::{Block, Frames, Gone};
+use super::frames::{Block, Frames, Freed};
 use super::guard;
-use super::handle::{self, Handle};
+use super::handle::{self, HandleBlock};
 use super::hooks::Hooks;
 use super::job_block::JobBlock;
 use super::types::*;
@@ -23,48 +24,48 @@ use std::ptr::{self, NonNull};
 use std::task::Poll;
 
 /// The engine's worker over real sockets.
-pub(super) type Engine = Worker<MioNet>;
+pub(super) type WorkerEngine = Worker<MioNet>;
 
-/// What a function that a worker offers runs.
+/// A function that a worker offers, as the program defined it.
 #[derive(Clone, Copy)]
 pub(super) struct Definition {
-    /// What the engine knows it by.
+    /// The engine's name for it.
     pub(super) token: u64,
-    pub(super) run: Run,
+    pub(super) run: JobFunction,
     pub(super) context: *mut c_void,
 }
 
-/// The pointers of a function, by its kind.
+/// The function pointers of a definition, by its kind.
 #[derive(Clone, Copy)]
-pub(super) enum Run {
+pub(super) enum JobFunction {
     /// Returns its result.
     V1(NonNullFn<gearman_worker_fn>),
     /// Sends its results itself.
     V2(NonNullFn<gearman_function_fn>),
-    /// Splits its workload; the aggregator may be missing.
+    /// Splits its workload; the aggregator may be NULL.
     Partition(NonNullFn<gearman_function_fn>, gearman_aggregator_fn),
 }
 
 /// The pointer in a nullable function type.
 pub(super) type NonNullFn<F> = <F as IntoIterator>::Item;
 
-/// What stands behind a `gearman_worker_st`.
+/// The library's side of a `gearman_worker_st`.
 pub(super) struct WorkerBlock {
-    /// The shell that C has when it brought none of its own.
+    /// The shell for programs that do not provide one.
     own_shell: gearman_worker_st,
-    /// The shell that C has.
+    /// The shell that the program uses: its own or `own_shell`.
     pub(super) shell: *mut gearman_worker_st,
     frames: Frames<Option<WorkTicket>>,
-    pub(super) engine: Engine,
+    pub(super) engine: WorkerEngine,
     pub(super) definitions: Vec<Definition>,
     pub(super) last_token: u64,
-    /// The jobs that C knows, the oldest first.
+    /// The jobs that the program knows, the oldest first.
     pub(super) jobs: Vec<*mut JobBlock>,
-    /// The memory of the last job.
+    /// The memory of the last job, for the next one.
     pub(super) spare: Option<Box<JobBlock>>,
-    /// The ends of the wake-up pipe, and the process that they belong to: a signal
-    /// handler or another thread may read both at any time. They are written while
-    /// nobody else can know the worker, or in a forked child that has only one thread.
+    /// The ends of the wake-up pipe, and the process that they belong to. A signal
+    /// handler or another thread may read both at any time. They are written before the
+    /// program gets the worker, and in a forked child that has only one thread.
     pub(super) id: gearman_id_t,
     pub(super) generation: u64,
     pub(super) hooks: Hooks,
@@ -72,16 +73,16 @@ pub(super) struct WorkerBlock {
     pub(super) context: *mut c_void,
     pub(super) log_fn: gearman_log_fn,
     pub(super) log_context: *mut c_void,
-    /// The time limit as it was given.
+    /// The timeout in milliseconds as it was set.
     pub(super) timeout: c_int,
-    /// Flags that only the option functions look at.
+    /// Flags that only the option functions read.
     pub(super) changed: bool,
     pub(super) grabs_unique: bool,
     pub(super) grabs_all: bool,
     pub(super) identified: bool,
-    /// Whether any call has asked for a job: before, there is no error text.
+    /// Whether a call has asked for a job; before that the worker has no error text.
     pub(super) has_run: bool,
-    /// A panic of ours was caught: the engine is not used again.
+    /// Whether a panic of the library was caught: the engine is then not used again.
     broken: bool,
 }
 
@@ -93,15 +94,15 @@ impl Block for WorkerBlock {
     }
 }
 
-impl Handle for WorkerBlock {
-    type Engine = Engine;
+impl HandleBlock for WorkerBlock {
+    type Engine = WorkerEngine;
     const UNTICKETED: Option<WorkTicket> = None;
 
-    fn engine(&mut self) -> &mut Engine {
+    fn engine(&mut self) -> &mut WorkerEngine {
         &mut self.engine
     }
 
-    fn link_of(engine: &mut Engine) -> &mut Link<MioNet> {
+    fn link_of(engine: &mut WorkerEngine) -> &mut Link<MioNet> {
         &mut engine.link
     }
 
@@ -143,8 +144,8 @@ impl Handle for WorkerBlock {
 }
 
 impl WorkerBlock {
-    /// A worker without servers and functions, behind the caller's shell or its
-    /// own. None when the process is out of descriptors.
+    /// Makes a worker without servers and functions, for the shell of the program or one
+    /// of the block. None if the process has no file descriptors left.
     pub(super) fn create(shell: *mut gearman_worker_st) -> Option<*mut WorkerBlock> {
         guard::prepare();
         let net = MioNet::with_wake_pipe().ok()?;
@@ -154,7 +155,7 @@ impl WorkerBlock {
         };
         let pipe = net.wake_pipe()?;
         let id = gearman_id_t { read_fd: pipe.read_fd(), write_fd: pipe.write_fd() };
-        let mut engine = Engine::new(net);
+        let mut engine = WorkerEngine::new(net);
         (engine.timeout_ends_sleep, engine.reports_lost_results) = (false, false);
         let block = Box::into_raw(Box::new(WorkerBlock {
             own_shell,
@@ -196,8 +197,8 @@ impl WorkerBlock {
         Some(block)
     }
 
-    /// The block behind a shell, entered: what user code left unfinished by not
-    /// returning is settled first. None for NULL and for a freed worker.
+    /// The block of a shell, for a call that works on it: user code that was left
+    /// without returning is settled first. None for NULL and for a freed worker.
     ///
     /// # Safety
     /// `shell` is NULL or a worker that was created and not freed, or freed by a
@@ -206,13 +207,13 @@ impl WorkerBlock {
         // SAFETY: the caller guarantees a readable shell.
         let block: *mut WorkerBlock = unsafe { shell.as_ref() }?._impl.cast();
         let block = NonNull::new(block)?.as_ptr();
-        // SAFETY: `_impl` is the block of a live worker; nobody borrows it, since
-        // borrows end before user code runs.
+        // SAFETY: `_impl` is the block of a live worker, which is not borrowed: borrows
+        // end before user code runs.
         unsafe { WorkerBlock::settle(block) };
         Some(block)
     }
 
-    /// The block behind a shell, just to look at.
+    /// The block of a shell, for reading and setting plain fields.
     ///
     /// # Safety
     /// As for [`WorkerBlock::enter`]; the borrow ends before anything else is
@@ -222,15 +223,15 @@ impl WorkerBlock {
         unsafe { shell.as_ref()?._impl.cast::<WorkerBlock>().as_mut() }
     }
 
-    /// The descriptors that stop the worker. Only looks at it, unless this is the
-    /// first call in a forked child.
+    /// The descriptors that stop the worker. It only reads, except in the first call of a
+    /// forked child.
     ///
     /// # Safety
-    /// `shell` is NULL or a live worker, which another thread may be using, or the
+    /// `shell` is NULL or a live worker, which may be in use by another thread or by the
     /// code that a signal handler has interrupted.
     pub(super) unsafe fn id_of(shell: *const gearman_worker_st) -> Option<gearman_id_t> {
-        // SAFETY: the caller guarantees a readable shell; who uses the worker
-        // changes neither it nor, in the same process, the two fields.
+        // SAFETY: the caller guarantees a readable shell. A user of the worker in the same
+        // process changes neither the shell nor the two fields.
         let (id, generation) = unsafe {
             let block: *mut WorkerBlock = shell.as_ref()?._impl.cast();
             let block = NonNull::new(block)?.as_ptr();
@@ -239,7 +240,7 @@ impl WorkerBlock {
         if generation == fork::generation() {
             return Some(id);
         }
-        // SAFETY: the thread that forked is the only one that there is, and the
+        // SAFETY: the thread that forked is the only one of this process, and the
         // worker is live.
         let this = unsafe { &mut *WorkerBlock::enter(shell)? };
         let (read_fd, write_fd) = this.guarded(None, |engine| engine.wake_fds())?;
@@ -248,27 +249,32 @@ impl WorkerBlock {
         Some(this.id)
     }
 
-    /// Runs our own code on the engine; see [`handle::guarded`].
-    pub(super) fn guarded<R>(&mut self, fallback: R, body: impl FnOnce(&mut Engine) -> R) -> R {
+    /// Runs code of the library on the engine; see [`handle::guarded`].
+    pub(super) fn guarded<R>(
+        &mut self,
+        fallback: R,
+        body: impl FnOnce(&mut WorkerEngine) -> R,
+    ) -> R {
         handle::guarded(self, fallback, body)
     }
 
-    /// Hands out log lines and then `code`; the worker is not touched after.
+    /// Ends a call: hands the log lines out and returns `code`. The worker is not touched
+    /// afterwards.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn leave(block: *mut WorkerBlock, code: ReturnCode) -> gearman_return_t {
         // SAFETY: the caller guarantees it.
         match unsafe { handle::flush_log(block) } {
-            Ok(()) | Err(Gone(())) => code.into(),
+            Ok(()) | Err(Freed(())) => code.into(),
         }
     }
 
-    /// Goes on with a packet until its server has taken all of it. `body` is what the
-    /// call was begun with.
+    /// Sends the rest of a packet, until its connection has taken all of it. `body` is the
+    /// body that the call began with.
     ///
     /// # Errors
-    /// [`Gone`] when a signal handler freed the worker.
+    /// [`Freed`] if a signal handler freed the worker.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
@@ -278,7 +284,7 @@ impl WorkerBlock {
         purpose: Option<WorkTicket>,
         sent: Poll<ReturnCode>,
         body: &[u8],
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         match sent {
             Poll::Ready(code) => Ok(code),
             // SAFETY: the caller guarantees it.
@@ -295,17 +301,17 @@ impl WorkerBlock {
         block: *mut WorkerBlock,
         purpose: Option<WorkTicket>,
         body: &[u8],
-    ) -> Result<ReturnCode, Gone<ReturnCode>> {
+    ) -> Result<ReturnCode, Freed<ReturnCode>> {
         let broken = ReturnCode::UNKNOWN_STATE;
         // SAFETY: the caller guarantees a live block that is not borrowed.
         unsafe {
             wait(block, purpose)
                 .and_then(|()| block_on(block, purpose, broken, |engine| engine.poll_push(body)))
         }
-        .map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+        .map_err(|Freed(())| Freed(ReturnCode::SUCCESS))
     }
 
-    /// Whether it was freed and only calls on the stack keep it.
+    /// Whether the worker was freed and the block is kept by calls on the stack alone.
     pub(super) fn is_freed(&self) -> bool {
         self.frames.freed
     }
@@ -315,9 +321,9 @@ impl WorkerBlock {
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn free(block: *mut WorkerBlock) {
-        // SAFETY: the caller guarantees it; freeing a job calls nothing on its
-        // worker, and a shell that C brought is live until the worker is freed. After
-        // `Gone` nothing is touched.
+        // SAFETY: the caller guarantees it; freeing a job calls nothing on its worker, and
+        // a shell of the program is live until the worker is freed. After `Freed`
+        // nothing is touched.
         unsafe {
             WorkerBlock::free_jobs(block, |_| true);
             if handle::empty_bin(block, WorkerBlock::UNTICKETED).is_err() {
@@ -334,21 +340,21 @@ impl WorkerBlock {
                 drop(Box::from_raw(block));
                 return;
             }
-            // A call that never returns leaks the block, but no descriptors.
+            // A call that never returns leaks the block, but not the descriptors.
             this.engine.link.net = MioNet::new();
             this.id = gearman_id_t { read_fd: -1, write_fd: -1 };
         }
     }
 
-    /// Frees the jobs that are to be freed.
+    /// Frees the jobs for which `which` returns true.
     ///
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn free_jobs(block: *mut WorkerBlock, which: impl Fn(&JobBlock) -> bool) {
         let mut at = 0;
         loop {
-            // SAFETY: the caller guarantees the block, and the list holds live
-            // jobs; it is read anew after each was freed.
+            // SAFETY: the caller guarantees the block, and the list holds live jobs; it is
+            // read anew after each job that was freed.
             unsafe {
                 let jobs = &(*block).jobs;
                 let Some(&job) = jobs.get(at) else { return };

@@ -1,24 +1,29 @@
 //! `worker.h`: the functions that a worker offers.
 //!
-//! Nothing is sent here: servers are told with the next call that asks for jobs.
+//! Nothing is sent here: servers are told by the next call that requests jobs.
 //!
 //! Must not: call a function.
 
 use super::cancellation;
 use super::text::CStrArg;
 use super::types::*;
-use super::worker_block::{Definition, Run, WorkerBlock};
+use super::worker_block::{Definition, JobFunction, WorkerBlock};
 use crate::engine::ReturnCode;
 use crate::protocol::limits::FUNCTION_MAX_SIZE;
 use gearman_engine::at;
 use libc::{c_char, c_void};
 
-/// Offers a function without one to call: for programs that use
-/// gearman_worker_grab_job(). `timeout` is how many milliseconds the server
-/// gives a job before it gives it to another worker; 0 for no limit.
+/// Offers a function whose jobs the program gets with gearman_worker_grab_job().
 ///
-/// Returns SUCCESS, or INVALID_ARGUMENT for a name that is empty or longer than
-/// 512 bytes.
+/// The servers are told with the next call that asks for jobs. `function_name` has at
+/// most 512 bytes. `timeout` is the time in milliseconds within which a job has to end:
+/// the server then gives it to another worker. 0 is no limit.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `function_name` is NULL, empty or
+///   too long.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated.
@@ -38,9 +43,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_register(
     })
 }
 
-/// Takes back a function, and those of the same name that were added before.
+/// Withdraws a function, with all that were added under the same name.
 ///
-/// Returns SUCCESS or NO_REGISTERED_FUNCTION.
+/// The servers are told with the next call that asks for jobs.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_NO_REGISTERED_FUNCTION`: the worker does not offer `function_name`.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated.
@@ -68,9 +79,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_unregister(
     })
 }
 
-/// Takes back every function.
+/// Withdraws all functions of the worker.
 ///
-/// Returns SUCCESS or NO_REGISTERED_FUNCTIONS.
+/// The servers are told with the next call that asks for jobs.
+///
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_NO_REGISTERED_FUNCTIONS`: the worker offers no function.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -95,10 +112,15 @@ pub unsafe extern "C-unwind" fn gearman_worker_unregister_all(
     })
 }
 
-/// Whether a function of this name is offered.
+/// Tells whether the worker offers a function.
+///
+/// `function_name` has `function_length` bytes.
+///
+/// Returns true if it is offered; false if it is not or `worker` is NULL.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `function_name` is readable for its size.
+/// `worker` is NULL or a live worker; `function_name` is NULL or readable for
+/// `function_length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_function_exist(
     worker: *mut gearman_worker_st,
@@ -112,19 +134,27 @@ pub unsafe extern "C-unwind" fn gearman_worker_function_exist(
     }
 }
 
-/// Offers a function of the first kind: it returns its result in memory that the
-/// library frees, with the workload free function if one is set. One of the
-/// same name that was added before is not called any more.
+/// Offers a function that returns its result.
 ///
-/// `timeout` is how many milliseconds the server gives a job before it gives it
-/// to another worker; 0 for no limit.
+/// The servers are told with the next call that asks for jobs. `function_name` has at
+/// most 512 bytes; a function that was added before under this name is not called any
+/// more. `timeout` is the time in milliseconds within which a job has to end: the
+/// server then gives it to another worker. 0 is no limit. `function` is called with a
+/// job and `context`. It returns its result in memory that the library frees, with the
+/// function of gearman_worker_set_workload_free_fn(), and stores the size of the result
+/// and its code: `GEARMAN_SUCCESS` completes the job, `GEARMAN_LOST_CONNECTION` gives
+/// it back to the server, any other code fails it. gearman_worker_define_function()
+/// takes functions of other kinds.
 ///
-/// Returns SUCCESS, or INVALID_ARGUMENT for a missing function and for a name
-/// that is empty or longer than 512 bytes.
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` or `function` is NULL, or `function_name` is
+///   NULL, empty or too long.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `function_name` is NULL or NUL-terminated;
-/// `function` has its declared type.
+/// `function` is NULL or a function of its declared type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_add_function(
     worker: *mut gearman_worker_st,
@@ -142,7 +172,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_function(
         let code = if function_name.is_null() {
             refuse(block, at, "function name not given")
         } else if let Some(function) = function {
-            add(block, function_name.bytes(), timeout, Some((Run::V1(function), context)))
+            add(block, function_name.bytes(), timeout, Some((JobFunction::V1(function), context)))
         } else {
             refuse(block, at, "function not given")
         };
@@ -150,18 +180,26 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_function(
     })
 }
 
-/// Offers a function of any kind, as the gearman_function_create functions make
-/// them. One of the same name that was added before is not called any more.
+/// Offers a function of any kind.
 ///
-/// `timeout` is how many milliseconds the server gives a job before it gives it
-/// to another worker; 0 for no limit.
+/// The servers are told with the next call that asks for jobs. `function_name` has
+/// `function_name_length` bytes, at most 512; a function that was added before under
+/// this name is not called any more. `function` is what gearman_function_create(),
+/// gearman_function_create_v1(), gearman_function_create_v2() or
+/// gearman_function_create_partition() returned; it is called with a job and `context`.
+/// `timeout` is the time in milliseconds within which a job has to end: the server then
+/// gives it to another worker. 0 is no limit.
 ///
-/// Returns SUCCESS, or INVALID_ARGUMENT for a missing function, an unknown kind,
-/// and for a name that is empty or longer than 512 bytes.
+/// Returns `GEARMAN_SUCCESS` or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, `function` has no function or an
+///   unknown kind, or `function_name` is empty or too long.
 ///
 /// # Safety
-/// `worker` is NULL or a live worker; `function_name` is readable for its size;
-/// `function` is one of the functions' results.
+/// `worker` is NULL or a live worker; `function_name` is NULL or readable for
+/// `function_name_length` bytes; `function` was made by one of the functions named
+/// above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_define_function(
     worker: *mut gearman_worker_st,
@@ -179,11 +217,11 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
         let name = function_name.name(function_name_length, FUNCTION_MAX_SIZE);
         let at = at!("gearman_worker_define_function");
         let run = match function.kind {
-            gearman_function_kind_t::V1 => function.callback.function_v1.func.map(Run::V1),
-            gearman_function_kind_t::V2 => function.callback.function_v2.func.map(Run::V2),
+            gearman_function_kind_t::V1 => function.callback.function_v1.func.map(JobFunction::V1),
+            gearman_function_kind_t::V2 => function.callback.function_v2.func.map(JobFunction::V2),
             gearman_function_kind_t::PARTITION => {
                 let partitioner = function.callback.partitioner;
-                partitioner.func.map(|func| Run::Partition(func, partitioner.aggregator))
+                partitioner.func.map(|func| JobFunction::Partition(func, partitioner.aggregator))
             }
             _ => None,
         };
@@ -200,7 +238,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_define_function(
     })
 }
 
-/// Says in the worker's error why an argument is invalid.
+/// Sets the worker's error for an invalid argument.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -213,7 +251,7 @@ unsafe fn add(
     block: *mut WorkerBlock,
     name: &[u8],
     timeout: u32,
-    run: Option<(Run, *mut c_void)>,
+    run: Option<(JobFunction, *mut c_void)>,
 ) -> ReturnCode {
     // SAFETY: the caller guarantees a live block that is not borrowed.
     let this = unsafe { &mut *block };

@@ -1,7 +1,6 @@
-//! `worker.h`: a worker's options, as bits, and its time limit, which one of them
-//! depends on.
+//! `worker.h`: a worker's options, as bits, and its timeout, which one of them changes.
 //!
-//! Must not: know how an option works; each is a field of the engine.
+//! Must not: implement an option; each is a field of the engine.
 
 use super::enums::gearman_worker_options_t as Options;
 use super::types::*;
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 /// The options that gearman_worker_set_options() turns on and off, in the order
 /// in which it does.
-const SETTABLE: [Options; 7] = [
+const SETTABLE_WORKER_OPTIONS: [Options; 7] = [
     Options::NON_BLOCKING,
     Options::GRAB_UNIQ,
     Options::TIMEOUT_RETURN,
@@ -22,9 +21,8 @@ const SETTABLE: [Options; 7] = [
     Options::STOP_WAIT_ON_SIGNAL,
 ];
 
-/// The time limit when TIMEOUT_RETURN is taken away
-/// (`GEARMAN_WORKER_WAIT_TIMEOUT`).
-const WAIT_TIMEOUT: c_int = 10_000;
+/// The timeout after TIMEOUT_RETURN was turned off (`GEARMAN_WORKER_WAIT_TIMEOUT`).
+const WAIT_TIMEOUT_MS: c_int = 10_000;
 
 fn has(options: Options, one: Options) -> bool {
     options.0 & one.0 != 0
@@ -56,7 +54,7 @@ impl WorkerBlock {
             // Never back to plain text.
             Options::SSL => settings.tls |= on,
             Options::IDENTIFIER => self.identified = on,
-            // The last of these calls chooses the packet, whatever the flags say.
+            // The last of these calls chooses the packet, whatever the two flags are.
             Options::GRAB_UNIQ => {
                 self.grabs_unique = on;
                 self.engine.grabs_with = if on { Command::GrabJobUniq } else { Command::GrabJob };
@@ -66,14 +64,14 @@ impl WorkerBlock {
                 self.engine.grabs_with = if on { Command::GrabJobAll } else { Command::GrabJob };
             }
             Options::TIMEOUT_RETURN => {
-                let limit = if on { self.timeout } else { WAIT_TIMEOUT };
+                let limit = if on { self.timeout } else { WAIT_TIMEOUT_MS };
                 self.set_time_limit(limit, on);
             }
             _ => {}
         }
     }
 
-    /// Sets the time limit, and whether it ends a sleep.
+    /// Sets the timeout, and whether it ends a sleep.
     pub(super) fn set_time_limit(&mut self, timeout: c_int, ends_sleep: bool) {
         self.timeout = timeout;
         self.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
@@ -81,7 +79,9 @@ impl WorkerBlock {
     }
 }
 
-/// The options that are on, as bits. 0 for NULL.
+/// Gets the options that are on.
+///
+/// Returns the bits of `gearman_worker_options_t`; 0 if `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -92,12 +92,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_options(
     // SAFETY: the caller guarantees a live worker.
     let Some(block) = (unsafe { WorkerBlock::peek(worker) }) else { return Options(0) };
     let always = [Options::ALLOCATED, Options::PACKET_INIT, Options::CHANGE];
-    let shown = always.into_iter().chain(SETTABLE);
+    let shown = always.into_iter().chain(SETTABLE_WORKER_OPTIONS);
     Options(shown.filter(|one| block.option(*one)).fold(0, |bits, one| bits | one.0))
 }
 
-/// Turns every option that can be set on or off as its bit says. Without
-/// TIMEOUT_RETURN the time limit becomes 10,000 ms.
+/// Turns the worker's options on or off, each as its bit in `options` says.
+///
+/// `GEARMAN_WORKER_SSL` is never turned off. Without `GEARMAN_WORKER_TIMEOUT_RETURN`
+/// the timeout becomes 10,000 ms and does not end gearman_worker_work().
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -108,15 +110,18 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        for one in SETTABLE {
+        for one in SETTABLE_WORKER_OPTIONS {
             block.set_option(one, has(options, one));
         }
     }
 }
 
-/// Turns options on. GRAB_ALL and GRAB_UNIQ choose the packet that asks for jobs,
-/// GRAB_JOB_ALL (the default) or GRAB_JOB_UNIQ: the last one that was turned on,
-/// or GRAB_JOB after either was turned off.
+/// Turns options of the worker on.
+///
+/// Options that `options` does not have stay as they are. `GEARMAN_WORKER_GRAB_ALL` and
+/// `GEARMAN_WORKER_GRAB_UNIQ` choose the packet that asks for jobs: GRAB_JOB_ALL, which
+/// is the default, or GRAB_JOB_UNIQ. The option that was turned on last counts; after
+/// either was turned off, the packet is GRAB_JOB.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -127,14 +132,17 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_WORKER_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             block.set_option(one, true);
         }
     }
 }
 
-/// Turns options off. SSL stays. Without TIMEOUT_RETURN the time limit becomes
-/// 10,000 ms, and gearman_worker_work() does not return because of it.
+/// Turns options of the worker off.
+///
+/// Options that `options` does not have stay as they are, and so does
+/// `GEARMAN_WORKER_SSL`. Without `GEARMAN_WORKER_TIMEOUT_RETURN` the timeout becomes
+/// 10,000 ms and does not end gearman_worker_work().
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -145,14 +153,16 @@ pub unsafe extern "C-unwind" fn gearman_worker_remove_options(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        for one in SETTABLE.into_iter().filter(|one| has(options, *one)) {
+        for one in SETTABLE_WORKER_OPTIONS.into_iter().filter(|one| has(options, *one)) {
             block.set_option(one, false);
         }
     }
 }
 
-/// The time limit in milliseconds; -1 for none, which is the default. 0 for
-/// NULL.
+/// Gets the worker's timeout.
+///
+/// Returns the timeout in milliseconds as it was set; -1, the default, for no timeout.
+/// If `worker` is NULL, 0.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -162,9 +172,11 @@ pub unsafe extern "C-unwind" fn gearman_worker_timeout(worker: *mut gearman_work
     unsafe { WorkerBlock::peek(worker) }.map_or(0, |b| b.timeout)
 }
 
-/// Sets the time limit in milliseconds, after which gearman_worker_work()
-/// returns TIMEOUT when there was nothing to do, and turns TIMEOUT_RETURN on.
-/// Negative is no limit; 0 does not wait. Sending results is not limited.
+/// Sets the worker's timeout, and turns the option `GEARMAN_WORKER_TIMEOUT_RETURN` on.
+///
+/// `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if no
+/// job arrives within it. A negative number is no limit; with 0 the worker does not
+/// wait. Sending results is not limited.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

@@ -1,16 +1,16 @@
-//! `worker.h`: asking for jobs and running them.
+//! `worker.h`: waiting for jobs and running their functions.
 //!
 //! Must not: borrow the worker's block while a function of the program runs.
 
 use super::cancellation;
-use super::frames::{Gone, upcall};
-use super::handle::{Handle as _, flush_log_for};
+use super::frames::{Freed, upcall};
+use super::handle::{HandleBlock as _, flush_log_for};
 use super::job_block::JobBlock;
 use super::reduce;
 use super::text::CStrArg;
 use super::types::*;
 use super::waiting::block_on;
-use super::worker_block::{Definition, Engine, Run, WorkerBlock};
+use super::worker_block::{Definition, JobFunction, WorkerBlock, WorkerEngine};
 use crate::engine::ReturnCode;
 use crate::engine::worker::{Outcome, Search, WorkStep, WorkTicket};
 use gearman_engine::at;
@@ -18,18 +18,34 @@ use libc::c_void;
 use std::ptr;
 use std::task::Poll;
 
-/// Waits for one job, calls its function, and tells the server how it ended. The
-/// result is on its way when this returns, and no job is asked for in advance.
+/// Waits for one job, calls its function, and sends its result to the server.
 ///
-/// Returns SUCCESS when a job was done, or its function asked for it to be done
-/// again; the function's own code when it failed; TIMEOUT when there was nothing
-/// to do for that long; SHUTDOWN and SHUTDOWN_GRACEFUL after gearman_kill();
-/// COULD_NOT_CONNECT when no server can be reached (the next call makes a pause
-/// before it tries again); NO_SERVERS, NO_REGISTERED_FUNCTIONS.
+/// The result has been passed to the kernel when this function returns, and no further
+/// job was asked for. Call it in a loop.
 ///
-/// In non-blocking mode IO_WAIT, for which gearman_worker_wait() waits, and NO_JOBS
-/// when every server had its turn and none had a job: also when servers are down or
-/// were lost. The next call begins again.
+/// In non-blocking mode it returns `GEARMAN_IO_WAIT` instead of waiting: call
+/// gearman_worker_wait() and then this function again.
+///
+/// Returns `GEARMAN_SUCCESS` if a job was done, or was given back to the server because
+/// its function asked for that; the code of the function if it failed the job; or
+/// another code.
+///
+/// # Errors
+/// - `GEARMAN_TIMEOUT`: no job arrived within the timeout.
+/// - `GEARMAN_SHUTDOWN`: gearman_kill() has asked the worker to stop.
+/// - `GEARMAN_SHUTDOWN_GRACEFUL`: gearman_kill() has asked the worker to stop after its
+///   job.
+/// - `GEARMAN_COULD_NOT_CONNECT`: no server can be reached. The next call pauses before
+///   it tries again.
+/// - `GEARMAN_LOST_CONNECTION`: a server closed the connection. The next call connects
+///   again.
+/// - `GEARMAN_NO_SERVERS`: no server was added.
+/// - `GEARMAN_NO_REGISTERED_FUNCTIONS`: the worker offers no function.
+/// - `GEARMAN_IO_WAIT`: the worker is in non-blocking mode and would have to wait; or a
+///   signal arrived and `GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL` is on.
+/// - `GEARMAN_NO_JOBS`: in non-blocking mode, every server was asked and none gave a
+///   job, which includes servers that are down. The next call begins anew.
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -47,7 +63,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_work(
     cancellation::point(|| unsafe { enter_and_work::<true>(worker) })
 }
 
-/// Works off a job, in a process of several threads or of one.
+/// Waits for a job and runs it, in a process of several threads or of one.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.
@@ -60,15 +76,15 @@ unsafe fn enter_and_work<const SEVERAL: bool>(worker: *mut gearman_worker_st) ->
         };
         match work::<SEVERAL>(block) {
             Ok(code) => WorkerBlock::leave(block, code),
-            Err(Gone(code)) => code.into(),
+            Err(Freed(code)) => code.into(),
         }
     }
 }
 
-/// Does what user code has to do with a job before its function is called.
+/// Makes the upcalls that precede the call of a job's function: log lines and hooks.
 ///
 /// # Errors
-/// [`Gone`] when that code freed the worker.
+/// [`Freed`] if that code freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
@@ -78,15 +94,15 @@ unsafe fn prepare(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
     ticket: WorkTicket,
-) -> Result<(), Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees both, and the first call says when they are gone.
+) -> Result<(), Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees both, and `Freed` ends the chain if they were freed.
     let done = unsafe {
         flush_log_for(block, Some(ticket)).and_then(|()| JobBlock::keep_workload(job, Some(ticket)))
     };
-    done.map_err(|Gone(())| Gone(ReturnCode::SUCCESS))
+    done.map_err(|Freed(())| Freed(ReturnCode::SUCCESS))
 }
 
-/// What a function of the first kind gave back.
+/// What a `JobFunction::V1` returned.
 #[derive(Clone, Copy)]
 struct Returned {
     result: *mut c_void,
@@ -97,30 +113,30 @@ struct Returned {
 /// Waits for a job, calls its function and ends the job.
 ///
 /// # Errors
-/// [`Gone`] when the function freed the worker.
+/// [`Freed`] if the function freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 #[inline(always)]
 unsafe fn work<const SEVERAL: bool>(
     block: *mut WorkerBlock,
-) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees a live block that is not borrowed; after each
-    // upcall that succeeded it is still there.
+) -> Result<ReturnCode, Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees a live block that is not borrowed; it is live after
+    // each upcall that did not return `Freed`.
     unsafe {
         begin(block);
         let broken = WorkStep::Done(ReturnCode::UNKNOWN_STATE);
         let step = if SEVERAL {
             work_cancellably(block)
         } else {
-            // There is no other thread that could cancel this one, and no user code runs
-            // that could make one, so it may sleep inside the engine.
-            Ok((*block).guarded(broken, Engine::work))
+            // No other thread exists that could cancel this one, and no user code runs that
+            // could create one, so this thread may sleep inside the engine.
+            Ok((*block).guarded(broken, WorkerEngine::work))
         };
         let (next, ticket) = match step {
             Ok(WorkStep::Call(next, ticket)) => (next, ticket),
             Ok(WorkStep::Done(code)) => return Ok(code),
-            Err(Gone(())) => return Err(Gone(ReturnCode::SUCCESS)),
+            Err(Freed(())) => return Err(Freed(ReturnCode::SUCCESS)),
         };
         let definitions = &(*block).definitions;
         let Some(&definition) = definitions.iter().rev().find(|d| d.token == next.token) else {
@@ -135,23 +151,23 @@ unsafe fn work<const SEVERAL: bool>(
     }
 }
 
-/// Gets a job in a process of several threads.
+/// Waits for a job in a process of several threads.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
 #[inline(never)]
-unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<WorkStep, Gone<()>> {
+unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<WorkStep, Freed<()>> {
     let mut search = Search::for_work();
     let broken = WorkStep::Done(ReturnCode::UNKNOWN_STATE);
     // SAFETY: the caller guarantees a live block that is not borrowed.
     unsafe { block_on(block, None, broken, |engine| engine.poll_work(&mut search)) }
 }
 
-/// Frees what functions that were left without returning had, and notes that
-/// servers are going to be told about functions.
+/// Begins a call that requests jobs: frees the jobs of functions that were left without
+/// returning, and clears the flag for changed functions, of which servers are told now.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -174,7 +190,7 @@ unsafe fn run<const SEVERAL: bool>(
     definition: Definition,
     ticket: WorkTicket,
     reduces: bool,
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: as in `work`; a job that runs is not freed, unless with its worker.
     unsafe {
         let (shell, context) = ((*job).shell, definition.context);
@@ -183,7 +199,7 @@ unsafe fn run<const SEVERAL: bool>(
         let mut returned =
             Returned { result: ptr::null_mut(), size: 0, code: gearman_return_t::SUCCESS };
         let outcome = match definition.run {
-            Run::V1(function) => {
+            JobFunction::V1(function) => {
                 let call = move || {
                     let (mut size, mut code) = (0, gearman_return_t::SUCCESS);
                     let result = function(shell, context, &raw mut size, &raw mut code);
@@ -191,16 +207,16 @@ unsafe fn run<const SEVERAL: bool>(
                 };
                 returned = match upcall(block, purpose, call) {
                     Ok(returned) => returned,
-                    Err(Gone(returned)) => {
+                    Err(Freed(returned)) => {
                         hooks.release_orphan(returned.result);
-                        return Err(Gone(returned.code.into()));
+                        return Err(Freed(returned.code.into()));
                     }
                 };
                 outcome_v1(returned.code.into())
             }
-            Run::V2(function) | Run::Partition(function, _) => {
+            JobFunction::V2(function) | JobFunction::Partition(function, _) => {
                 let code = upcall(block, purpose, move || function(shell, context))
-                    .map_err(|Gone(code)| Gone(code.into()))?;
+                    .map_err(|Freed(code)| Freed(code.into()))?;
                 outcome_v2(&mut *block, code.into())
             }
         };
@@ -224,21 +240,21 @@ unsafe fn run<const SEVERAL: bool>(
         if !returned.result.is_null() {
             hooks
                 .release(block, WorkerBlock::UNTICKETED, returned.result)
-                .map_err(|Gone(())| Gone(code))?;
+                .map_err(|Freed(())| Freed(code))?;
         }
         Ok(code)
     }
 }
 
-/// Waits until the server has taken a job's result. What the function gave and what an
-/// aggregator made of it stay with the job, in case that the thread is cancelled meanwhile.
+/// Waits until the kernel has taken a job's result. The memory of the result stays with the
+/// job meanwhile, since the thread may be cancelled.
 ///
 /// # Errors
-/// [`Gone`] when a signal handler freed the worker.
+/// [`Freed`] if a signal handler freed the worker.
 ///
 /// # Safety
-/// As for [`run`]; `memory` is what the function gave and what malloc gave for `result`, or
-/// NULL.
+/// As for [`run`]; `memory` is what the function returned, and the memory of `result` that
+/// is from `malloc`, or NULL.
 #[cold]
 #[inline(never)]
 unsafe fn end_later(
@@ -247,8 +263,8 @@ unsafe fn end_later(
     ticket: WorkTicket,
     result: &[u8],
     memory: [*mut c_void; 2],
-) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees the blocks, which only `Gone` says are gone.
+) -> Result<ReturnCode, Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees the blocks, which are live unless `Freed` is returned.
     unsafe {
         ((*job).result, (*job).reduced) = memory.into();
         let sent = WorkerBlock::send_on(block, Some(ticket), Poll::Pending, result);
@@ -259,11 +275,11 @@ unsafe fn end_later(
     }
 }
 
-/// Ends a job that may have a reducer, or whose worker has hooks, which copy what is
-/// sent.
+/// Ends a job that may have a reducer, or a job of a worker with hooks, which copies what
+/// it sends.
 ///
 /// # Errors
-/// [`Gone`] when user code freed the worker.
+/// [`Freed`] if user code freed the worker.
 ///
 /// # Safety
 /// `block` is live and not borrowed, and `job` is one of its live jobs.
@@ -276,9 +292,9 @@ unsafe fn end_specially(
     ticket: WorkTicket,
     outcome: Outcome,
     returned: Returned,
-) -> Result<ReturnCode, Gone<ReturnCode>> {
-    // SAFETY: the caller guarantees live blocks that are not borrowed; after user code
-    // that did not say `Gone` they are still there.
+) -> Result<ReturnCode, Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees live blocks that are not borrowed; they are live after
+    // user code that did not return `Freed`.
     unsafe {
         let result = returned.result.cast_const().sized(returned.size);
         if !reduce::is_partitioned(job) {
@@ -288,8 +304,8 @@ unsafe fn end_specially(
         let (outcome, Some(reduced)) = reduced? else {
             return end_by_copy(block, job, ticket, outcome, returned.result, result);
         };
-        // What the library made itself needs no copy. As memory of C: nothing with a
-        // destructor may be alive during a wait.
+        // The library's own result needs no copy. It becomes plain memory, since no value
+        // with a destructor may be alive during a wait.
         let size = reduced.len();
         let memory: *mut c_void = reduced.into_raw().cast();
         let result = memory.cast_const().sized(size);
@@ -302,7 +318,7 @@ unsafe fn end_specially(
     }
 }
 
-/// Tells the engine how a job has ended.
+/// Tells the engine the outcome of a job.
 ///
 /// # Safety
 /// `block` is live and not borrowed.
@@ -318,11 +334,11 @@ unsafe fn finish(
     unsafe { &mut *block }.guarded(broken, |engine| engine.poll_finish(ticket, outcome, result))
 }
 
-/// Ends a job with a copy of its result in memory of the worker's hooks, if it is sent.
+/// Ends a job. A result that is sent is copied into memory of the worker's hooks first.
 ///
 /// # Errors
 /// # Safety
-/// As for [`end_specially`]; `returned` is what the function gave, or NULL.
+/// As for [`end_specially`]; `returned` is what the function returned, or NULL.
 unsafe fn end_by_copy(
     block: *mut WorkerBlock,
     job: *mut JobBlock,
@@ -330,7 +346,7 @@ unsafe fn end_by_copy(
     outcome: Outcome,
     returned: *mut c_void,
     result: &[u8],
-) -> Result<ReturnCode, Gone<ReturnCode>> {
+) -> Result<ReturnCode, Freed<ReturnCode>> {
     // SAFETY: the caller guarantees live blocks that are not borrowed.
     unsafe {
         let end = |result: &[u8]| match finish(block, ticket, outcome, result) {
@@ -347,7 +363,7 @@ unsafe fn end_by_copy(
     }
 }
 
-/// Gives a job back whose function is not there.
+/// Gives a job without a function back to its server.
 ///
 /// # Safety
 /// `block` is live and not borrowed.

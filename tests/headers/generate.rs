@@ -209,6 +209,7 @@ fn config() -> Config {
 /// Comments and pointers the way C programmers write them.
 fn in_c(declaration: &str) -> String {
     let text = declaration
+        .replace(" * # Errors\n", " * Errors:\n")
         .replace(" * # Safety\n * ", " * Requires: ")
         .replace("[`", "`")
         .replace("`]", "`")

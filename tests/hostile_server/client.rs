@@ -10,6 +10,7 @@ use gearman::capi::client::*;
 use gearman::capi::client_ask::*;
 use gearman::capi::client_background::*;
 use gearman::capi::client_options::*;
+use gearman::capi::client_run::*;
 use gearman::capi::client_servers::*;
 use gearman::capi::client_setters::*;
 use gearman::capi::client_single::*;

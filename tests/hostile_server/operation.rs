@@ -130,7 +130,7 @@ impl Operation {
 
 fn free(client: &mut Client, added: crate::client::Added) {
     // SAFETY: a task of this client, live until here.
-    unsafe { gearman::capi::client_tasks::gearman_client_task_free_all(client.raw()) };
+    unsafe { gearman::capi::client_run::gearman_client_task_free_all(client.raw()) };
     drop(added);
 }
 

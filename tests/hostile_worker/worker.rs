@@ -13,6 +13,7 @@ use gearman::capi::worker_ask::*;
 use gearman::capi::worker_functions::*;
 use gearman::capi::worker_options::*;
 use gearman::capi::worker_run::*;
+use gearman::capi::worker_servers::*;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::sync::{Arc, Barrier};

@@ -1,4 +1,4 @@
-//! The examples for users: built as they would be, and run on a job server.
+//! The examples in C: built with the flags of pkg-config, and run on a job server.
 
 use crate::installed::{fresh, root, run, under_prefix};
 use gearman_test_support::outcome::{Outcome, finish};
@@ -6,7 +6,7 @@ use gearman_test_support::paths::own_gearmand;
 use gearman_test_support::requirements::{have_program, skip};
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_until;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -23,6 +23,9 @@ fn examples() -> &'static Path {
         let sources = root().join("bindings/c/examples");
         for entry in std::fs::read_dir(sources).expect("the examples can be listed") {
             let source = entry.expect("an entry").path();
+            if source.extension().is_none_or(|extension| extension != "c") {
+                continue;
+            }
             run(Command::new("cc")
                 .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-o"])
                 .arg(directory.join(source.file_stem().expect("a stem")))
@@ -40,20 +43,27 @@ fn example(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// A job server of ours with the example worker on it.
+/// The options of an example for a server on this port of 127.0.0.1.
+fn at_port(port: u16) -> [String; 4] {
+    ["-h", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned)
+}
+
+/// A job server of this package, with an example worker.
 struct World {
-    servers: String,
+    /// The options that name the server.
+    options: [String; 4],
     worker: Running,
     server: Server,
 }
 
 impl World {
-    /// None, and the reason on the output, when something is missing.
+    /// Starts the server and the simplest worker. None, with the reason printed, if pkg-config
+    /// or the job server is missing.
     fn new() -> Option<World> {
         World::with("reverse_worker")
     }
 
-    /// With another worker than the simplest.
+    /// Starts the server and the given worker.
     fn with(worker: &str) -> Option<World> {
         if !have_program("pkg-config", &["--version"]) {
             return None;
@@ -63,27 +73,23 @@ impl World {
             return None;
         };
         let server = Server::start(gearmand);
-        let servers = format!("127.0.0.1:{}", server.port);
-        let mut worker = example(worker, &[&servers]);
+        let options = at_port(server.port);
+        let mut worker = example(worker, &options.each_ref().map(String::as_str));
         let worker = worker.stdout(Stdio::piped()).spawn().expect("the worker starts");
         let worker = Running(worker);
-        Some(World { servers, worker, server })
+        Some(World { options, worker, server })
     }
 
-    /// Ends the worker by SIGTERM. What it printed.
+    /// Ends the worker by SIGTERM and returns its output.
     fn stop_worker(&mut self) -> String {
-        let pid = libc::pid_t::try_from(self.worker.0.id()).expect("a process id");
-        // SAFETY: kill takes numbers only; the child has not been waited for.
-        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
-        assert!(self.worker.0.wait().expect("the worker ends").success());
+        terminate(&mut self.worker);
         let mut printed = String::new();
         let output = self.worker.0.stdout.as_mut().expect("its output");
         output.read_to_string(&mut printed).expect("text");
         printed
     }
 
-    /// What the server says of a function: how many jobs there are, how many run,
-    /// and how many workers there are.
+    /// A function's line of the server's status: jobs, running jobs, workers.
     fn status(&self, function: &str) -> String {
         let listing = self.server.ask("status");
         let mut lines = listing.lines();
@@ -91,12 +97,25 @@ impl World {
         found.unwrap_or_default().to_owned()
     }
 
+    /// The arguments of an example that uses this server.
+    fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        self.options.iter().map(String::as_str).chain(arguments.iter().copied()).collect()
+    }
+
     fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
-        let command = example(name, &[&[&*self.servers], arguments].concat());
+        let command = example(name, &self.arguments(arguments));
         let outcome = finish(command, name, 30);
         outcome.assert_ended_well(name);
         outcome
     }
+}
+
+/// Ends a worker by SIGTERM, after which its exit code has to be 0.
+fn terminate(worker: &mut Running) {
+    let pid = libc::pid_t::try_from(worker.0.id()).expect("a process id");
+    // SAFETY: kill takes numbers only; the child has not been waited for.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+    assert!(worker.0.wait().expect("the worker ends").success());
 }
 
 /// A program that is killed when the value is dropped.
@@ -117,9 +136,9 @@ fn the_client_prints_the_reversed_text() {
 }
 
 #[test]
-fn the_worker_ends_well_by_sigterm() {
+fn sigterm_ends_the_worker_with_code_0() {
     let Some(mut world) = World::new() else { return };
-    // The answer says that the worker is up and its signal handler is set.
+    // The answer shows that the worker is connected and its signal handler is set.
     world.run("reverse_client", &[]);
     world.stop_worker();
 }
@@ -131,7 +150,7 @@ fn a_poll_loop_drives_a_worker() {
         let reversed: String = text.chars().rev().collect();
         assert_eq!(world.run("reverse_client", &[text]).stdout, reversed + "\n");
     }
-    // It sleeps between its jobs: a few waits for each packet, not one after another.
+    // It sleeps between its jobs: it waits a few times per packet and does not poll busily.
     let printed = world.stop_worker();
     let waits = printed.strip_prefix("3 jobs, ").and_then(|rest| rest.strip_suffix(" waits\n"));
     let waits: u32 = waits.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{printed}"));
@@ -154,23 +173,23 @@ fn a_poll_loop_drives_a_client() {
 }
 
 #[test]
-fn the_state_of_a_background_job_ends_with_done() {
+fn the_last_state_of_a_background_job_is_done() {
     let Some(world) = World::new() else { return };
     let printed = world.run("background_status", &["reverse", "text"]).stdout;
     assert!(printed.starts_with("queued HANDLE\n") && printed.ends_with("done\n"), "{printed}");
 }
 
 #[test]
-fn words_are_counted_by_map_and_reduce() {
+fn map_and_reduce_count_words() {
     let Some(world) = World::new() else { return };
-    // One runs the partition function and waits for the other.
+    // One runs the partition function, which waits for the other.
     let workers: Vec<Running> = (0..2)
-        .map(|_| example("word_count", &[&world.servers, "worker"]))
+        .map(|_| example("word_count", &world.arguments(&["worker"])))
         .map(|mut worker| Running(worker.spawn().expect("the worker starts")))
         .collect();
     let text = fresh("word-count").join("text");
     std::fs::write(&text, "one two three\n\n  four five\nsix\n").expect("the text is written");
-    let mut count = example("word_count", &[&world.servers, "count"]);
+    let mut count = example("word_count", &world.arguments(&["count"]));
     count.stdin(std::fs::File::open(&text).expect("the text"));
     let outcome = finish(count, "word_count", 30);
     outcome.assert_ended_well("word_count");
@@ -179,13 +198,69 @@ fn words_are_counted_by_map_and_reduce() {
 }
 
 #[test]
-fn a_delayed_job_is_done_when_its_time_comes() {
+fn a_delayed_job_starts_after_its_time() {
     let Some(world) = World::new() else { return };
     for seconds in ["1", "3600"] {
         let printed = world.run("delayed", &[seconds, "reverse", "text"]).stdout;
         assert_eq!(printed, "HANDLE\n");
     }
-    // The worker does what is there for now, and the job of the first second.
+    // The worker does the waiting job, and the delayed one of the first second.
     world.run("reverse_client", &[]);
     wait_until("the job of the first second", || world.status("reverse") == "1\t0\t1");
+}
+
+/// The options of an example for a port on which no server listens.
+fn at_closed_port() -> [String; 4] {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    at_port(listener.local_addr().expect("its address").port())
+}
+
+#[test]
+fn a_client_without_a_server_ends_with_one_message_and_code_1() {
+    if !have_program("pkg-config", &["--version"]) {
+        return;
+    }
+    let options = at_closed_port();
+    for name in ["reverse_client", "concurrent_tasks", "background_status", "nonblocking_poll"] {
+        let arguments: Vec<&str> = options.iter().map(String::as_str).chain(["reverse"]).collect();
+        let outcome = finish(example(name, &arguments), name, 30);
+        assert_eq!(outcome.status.and_then(|status| status.code()), Some(1), "{name}");
+        assert!(outcome.stderr.starts_with(&format!("{name}: ")), "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_worker_without_a_server_pauses_between_its_attempts() {
+    if !have_program("pkg-config", &["--version"]) {
+        return;
+    }
+    let options = at_closed_port();
+    let mut worker = example("reverse_worker", &options.each_ref().map(String::as_str));
+    let mut worker = Running(worker.stderr(Stdio::piped()).spawn().expect("the worker starts"));
+    let mut lines = BufReader::new(worker.0.stderr.take().expect("its errors")).lines();
+    for pause in [1, 2] {
+        let line = lines.next().expect("a line").expect("text");
+        let expected = "reverse_worker: GEARMAN_COULD_NOT_CONNECT; trying again in";
+        assert_eq!(line, format!("{expected} {pause} s"));
+    }
+    terminate(&mut worker);
+}
+
+#[test]
+fn a_wrong_command_line_ends_an_example_with_its_usage_and_code_2() {
+    if !have_program("pkg-config", &["--version"]) {
+        return;
+    }
+    for (name, arguments) in [
+        ("reverse_client", &["-p", "localhost"][..]),
+        ("reverse_worker", &["-x"]),
+        ("concurrent_tasks", &["-h", "localhost"]),
+        ("delayed", &["tomorrow", "reverse", "text"]),
+        ("word_count", &["neither"]),
+    ] {
+        let outcome = finish(example(name, arguments), name, 30);
+        assert_eq!(outcome.status.and_then(|status| status.code()), Some(2), "{name}");
+        assert!(outcome.stderr.contains(" [-h HOST] [-p PORT]"), "{}", outcome.stderr);
+    }
 }

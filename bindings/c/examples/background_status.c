@@ -1,48 +1,44 @@
-/* Starts a job in the background and asks for its state until it is done.
+/* Submits a background job and asks for its state until it has ended.
  *
- *   background_status SERVERS FUNCTION [WORKLOAD]
+ *   background_status [-h HOST] [-p PORT] FUNCTION [WORKLOAD]
  *
- * Nobody waits for the result of a background job, so its worker has to put the
- * result elsewhere. The server knows whether the job waits or runs, and how far
- * the worker said it is.
+ * The result of a background job reaches no client: its worker has to store it. The server
+ * knows whether the job waits or runs, and the progress that its worker last reported.
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <libgearman/gearman.h>
+#include "server_options.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <inttypes.h>
 #include <time.h>
 
 int main(int argc, char *argv[])
 {
-  if (argc < 3)
-  {
-    fprintf(stderr, "usage: %s SERVERS FUNCTION [WORKLOAD]\n", argv[0]);
-    return EXIT_FAILURE;
-  }
-  const char *workload= argc > 3 ? argv[3] : "";
+  struct server_st server;
+  int first= read_options(argc, argv, "FUNCTION [WORKLOAD]", 1, &server);
+  const char *function_name= argv[first];
+  const char *workload= first + 1 < argc ? argv[first + 1] : "";
   int status= EXIT_FAILURE;
 
   gearman_client_st *client= gearman_client_create(NULL);
   if (client == NULL)
   {
-    fprintf(stderr, "gearman_client_create() failed\n");
+    fprintf(stderr, "background_status: gearman_client_create() failed\n");
     return EXIT_FAILURE;
   }
   gearman_client_set_timeout(client, 30 * 1000);
 
   gearman_job_handle_t handle;
-  if (gearman_failed(gearman_client_add_servers(client, argv[1])) ||
-      gearman_failed(gearman_client_do_background(client, argv[2], NULL,
+  if (gearman_failed(gearman_client_add_server(client, server.host, server.port)) ||
+      gearman_failed(gearman_client_do_background(client, function_name, NULL,
                                                   workload, strlen(workload), handle)))
   {
-    fprintf(stderr, "%s\n", gearman_client_error(client));
+    fprintf(stderr, "background_status: %s\n", gearman_client_error(client));
     goto done;
   }
   printf("queued %s\n", handle);
 
+  char before[64]= "";
   for (;;)
   {
     bool is_known;
@@ -52,18 +48,24 @@ int main(int argc, char *argv[])
     if (gearman_failed(gearman_client_job_status(client, handle, &is_known, &is_running,
                                                  &numerator, &denominator)))
     {
-      fprintf(stderr, "%s\n", gearman_client_error(client));
+      fprintf(stderr, "background_status: %s\n", gearman_client_error(client));
       goto done;
     }
 
-    /* The server forgets a job that is done. */
+    /* The server no longer knows a job that has ended. */
     if (is_known == false)
     {
       printf("done\n");
       break;
     }
-    printf("%s %u/%u\n", is_running ? "running" : "waiting",
-           (unsigned int)numerator, (unsigned int)denominator);
+    char state[sizeof(before)];
+    (void)snprintf(state, sizeof(state), "%s %" PRIu32 "/%" PRIu32,
+                   is_running ? "running" : "waiting", numerator, denominator);
+    if (strcmp(state, before) != 0)
+    {
+      printf("%s\n", state);
+      strcpy(before, state);
+    }
 
     struct timespec pause= { 0, 100 * 1000 * 1000 };
     nanosleep(&pause, NULL);

@@ -1,17 +1,14 @@
-/* Has several texts turned around at the same time, with callbacks.
+/* Has workers reverse several texts at the same time, with callbacks.
  *
- *   concurrent_tasks SERVERS TEXT...
+ *   concurrent_tasks [-h HOST] [-p PORT] TEXT...
  *
  * Prints the results in the order of the texts, whatever order they arrive in.
  */
-#include <libgearman/gearman.h>
+#define _POSIX_C_SOURCE 200809L
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "server_options.h"
 
-/* What a task is about: given to gearman_client_add_task(), found again in the
- * callbacks. */
+/* The context of a task: gearman_client_add_task() stores it and the callbacks read it. */
 struct text_st
 {
   const char *text;
@@ -20,8 +17,8 @@ struct text_st
   bool failed;
 };
 
-/* Adds what a packet brought to the result: a worker may send it in pieces. The
- * data belongs to the task and is gone after the callback. */
+/* Appends the data of one packet to the result, which a worker may send in pieces. The
+ * data belongs to the task and is valid until the callback returns. */
 static gearman_return_t add_data(gearman_task_st *task)
 {
   struct text_st *text= gearman_task_context(task);
@@ -60,24 +57,21 @@ static gearman_return_t on_fail(gearman_task_st *task)
 
 int main(int argc, char *argv[])
 {
-  if (argc < 3)
-  {
-    fprintf(stderr, "usage: %s SERVERS TEXT...\n", argv[0]);
-    return EXIT_FAILURE;
-  }
+  struct server_st server;
+  int first= read_options(argc, argv, "TEXT...", 1, &server);
   int status= EXIT_FAILURE;
-  size_t count= (size_t)(argc - 2);
+  size_t count= (size_t)(argc - first);
 
   struct text_st *texts= calloc(count, sizeof(*texts));
   gearman_client_st *client= gearman_client_create(NULL);
   if (texts == NULL || client == NULL)
   {
-    fprintf(stderr, "out of memory\n");
+    fprintf(stderr, "concurrent_tasks: out of memory\n");
     goto done;
   }
   gearman_client_set_timeout(client, 30 * 1000);
 
-  /* The library frees a task as soon as it is done. */
+  /* The library frees each task when it is finished. */
   gearman_client_add_options(client, GEARMAN_CLIENT_FREE_TASKS);
 
   /* A task keeps the callbacks that are set when it is added. */
@@ -86,30 +80,30 @@ int main(int argc, char *argv[])
   gearman_client_set_status_fn(client, on_status);
   gearman_client_set_fail_fn(client, on_fail);
 
-  if (gearman_failed(gearman_client_add_servers(client, argv[1])))
+  if (gearman_failed(gearman_client_add_server(client, server.host, server.port)))
   {
-    fprintf(stderr, "%s\n", gearman_client_error(client));
+    fprintf(stderr, "concurrent_tasks: %s\n", gearman_client_error(client));
     goto done;
   }
 
   for (size_t x= 0; x < count; x++)
   {
-    texts[x].text= argv[x + 2];
+    texts[x].text= argv[(size_t)first + x];
 
     /* Nothing is sent yet. The workload is copied. */
     gearman_return_t rc;
     if (gearman_client_add_task(client, NULL, &texts[x], "reverse", NULL,
                                 texts[x].text, strlen(texts[x].text), &rc) == NULL)
     {
-      fprintf(stderr, "%s: %s\n", gearman_strerror(rc), gearman_client_error(client));
+      fprintf(stderr, "concurrent_tasks: %s\n", gearman_strerror(rc));
       goto done;
     }
   }
 
-  /* Sends all of them and returns when all are done. */
+  /* Sends all of them and returns when all are finished. */
   if (gearman_failed(gearman_client_run_tasks(client)))
   {
-    fprintf(stderr, "%s\n", gearman_client_error(client));
+    fprintf(stderr, "concurrent_tasks: %s\n", gearman_client_error(client));
     goto done;
   }
 
@@ -118,7 +112,7 @@ int main(int argc, char *argv[])
   {
     if (texts[x].failed)
     {
-      fprintf(stderr, "%s: failed\n", texts[x].text);
+      fprintf(stderr, "concurrent_tasks: the job for %s failed\n", texts[x].text);
       status= EXIT_FAILURE;
       continue;
     }

@@ -1,45 +1,48 @@
-/* Has a job done later.
+/* Submits a background job that starts later.
  *
- *   delayed SERVERS SECONDS FUNCTION TEXT
+ *   delayed [-h HOST] [-p PORT] SECONDS FUNCTION TEXT
  *
- * Submits a background job that no worker gets before so many seconds from now, and
- * prints its handle. The server keeps it meanwhile; this program does not wait.
+ * The server keeps the job and gives it to a worker when SECONDS have passed. The program
+ * prints the job's handle and does not wait.
  */
-#include <libgearman/gearman.h>
+#define _POSIX_C_SOURCE 200809L
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "server_options.h"
+
 #include <time.h>
 
 int main(int argc, char *argv[])
 {
-  char *rest= NULL;
-  long seconds= argc == 5 ? strtol(argv[2], &rest, 10) : -1;
+  const char *arguments= "SECONDS FUNCTION TEXT";
+  struct server_st server;
+  int first= read_options(argc, argv, arguments, 3, &server);
+  const char *function_name= argv[first + 1];
+  const char *text= argv[first + 2];
+  char *rest;
+  long seconds= strtol(argv[first], &rest, 10);
   if (seconds < 0 || *rest != '\0')
   {
-    fprintf(stderr, "usage: %s SERVERS SECONDS FUNCTION TEXT\n", argv[0]);
-    return EXIT_FAILURE;
+    usage(argv[0], arguments);
   }
 
   int status= EXIT_FAILURE;
   gearman_client_st *client= gearman_client_create(NULL);
-  if (client == NULL || gearman_failed(gearman_client_add_servers(client, argv[1])))
+  if (client == NULL || gearman_failed(gearman_client_add_server(client, server.host, server.port)))
   {
-    fprintf(stderr, "no client for %s\n", argv[1]);
+    fprintf(stderr, "delayed: %s\n", client ? gearman_client_error(client) : "out of memory");
     goto done;
   }
   gearman_client_set_timeout(client, 30 * 1000);
 
-  /* The time is one of the wall clock of the server, in seconds. */
+  /* The time is in seconds since 1970, by the clock of the server. */
   gearman_task_attr_t attributes= gearman_task_attr_init_epoch(time(NULL) + seconds,
                                                                GEARMAN_JOB_PRIORITY_NORMAL);
-  gearman_argument_t argument= gearman_argument_make(NULL, 0, argv[4], strlen(argv[4]));
-  gearman_task_st *task= gearman_execute(client, argv[3], strlen(argv[3]), NULL, 0,
+  gearman_argument_t argument= gearman_argument_make(NULL, 0, text, strlen(text));
+  gearman_task_st *task= gearman_execute(client, function_name, strlen(function_name), NULL, 0,
                                          &attributes, &argument, NULL);
   if (task == NULL || gearman_failed(gearman_task_return(task)))
   {
-    fprintf(stderr, "%s\n", gearman_client_error(client));
+    fprintf(stderr, "delayed: %s\n", gearman_client_error(client));
     goto done;
   }
   printf("%s\n", gearman_task_job_handle(task));

@@ -1,22 +1,19 @@
 /* Drives a client from a poll(2) loop: one thread, any number of other
  * descriptors, and no call that waits.
  *
- *   nonblocking_poll SERVERS TEXT...
+ *   nonblocking_poll [-h HOST] [-p PORT] TEXT...
  *
- * Prints each text turned around, as the results arrive. The three functions
- * that an event loop needs are in libgearman-1.0/extension.h; the original
- * library does not have them.
+ * Prints each text reversed, as the results arrive. The three functions that an event loop
+ * needs are in libgearman-1.0/extension.h; the original library does not have them.
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <libgearman/gearman.h>
+#include "server_options.h"
+
 #include <libgearman-1.0/extension.h>
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static gearman_return_t on_data(gearman_task_st *task)
 {
@@ -37,17 +34,14 @@ static gearman_return_t on_complete(gearman_task_st *task)
 
 int main(int argc, char *argv[])
 {
-  if (argc < 3)
-  {
-    fprintf(stderr, "usage: %s SERVERS TEXT...\n", argv[0]);
-    return EXIT_FAILURE;
-  }
+  struct server_st server;
+  int first= read_options(argc, argv, "TEXT...", 1, &server);
   int status= EXIT_FAILURE;
 
   gearman_client_st *client= gearman_client_create(NULL);
   if (client == NULL)
   {
-    fprintf(stderr, "gearman_client_create() failed\n");
+    fprintf(stderr, "nonblocking_poll: gearman_client_create() failed\n");
     return EXIT_FAILURE;
   }
   gearman_client_add_options(client, GEARMAN_CLIENT_NON_BLOCKING | GEARMAN_CLIENT_FREE_TASKS);
@@ -55,18 +49,18 @@ int main(int argc, char *argv[])
   gearman_client_set_data_fn(client, on_data);
   gearman_client_set_complete_fn(client, on_complete);
 
-  if (gearman_failed(gearman_client_add_servers(client, argv[1])))
+  if (gearman_failed(gearman_client_add_server(client, server.host, server.port)))
   {
-    fprintf(stderr, "%s\n", gearman_client_error(client));
+    fprintf(stderr, "nonblocking_poll: %s\n", gearman_client_error(client));
     goto done;
   }
-  for (int x= 2; x < argc; x++)
+  for (int x= first; x < argc; x++)
   {
     gearman_return_t rc;
     if (gearman_client_add_task(client, NULL, NULL, "reverse", NULL,
                                 argv[x], strlen(argv[x]), &rc) == NULL)
     {
-      fprintf(stderr, "%s: %s\n", gearman_strerror(rc), gearman_client_error(client));
+      fprintf(stderr, "nonblocking_poll: %s\n", gearman_strerror(rc));
       goto done;
     }
   }
@@ -74,14 +68,14 @@ int main(int argc, char *argv[])
   gearman_return_t rc;
   while ((rc= gearman_client_run_tasks(client)) == GEARMAN_IO_WAIT)
   {
-    /* Something has been received already: no descriptor will announce it. */
+    /* Packets that were received already do not make the descriptor readable. */
     if (gearman_client_has_buffered_work(client))
     {
       continue;
     }
 
-    /* Ask for the descriptor each time: it may change. A program's own
-     * descriptors would stand next to it. */
+    /* Ask for the descriptor each time: it may change. A program adds its other
+     * descriptors to the array. */
     struct pollfd fds[1];
     fds[0].fd= gearman_client_poll_fd(client);
     fds[0].events= POLLIN;
@@ -92,12 +86,12 @@ int main(int argc, char *argv[])
       goto done;
     }
 
-    /* Readable, or too late, or neither: run_tasks() finds out. */
+    /* Whether a packet arrived or the time is over, gearman_client_run_tasks() tells. */
   }
 
   if (gearman_failed(rc))
   {
-    fprintf(stderr, "%s: %s\n", gearman_strerror(rc), gearman_client_error(client));
+    fprintf(stderr, "nonblocking_poll: %s\n", gearman_strerror(rc));
     goto done;
   }
   if (fflush(stdout) != 0 || ferror(stdout))

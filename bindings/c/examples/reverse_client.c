@@ -1,35 +1,34 @@
-/* A client: has a text turned around, waits for the result and prints it.
+/* A client: has a worker reverse a text, waits for the result and prints it.
  *
- *   reverse_client [SERVERS [TEXT]]
+ *   reverse_client [-h HOST] [-p PORT] [TEXT]
  *
- * SERVERS is a list like "host:port,host:port". A job waits in the job server
- * until a worker takes it, so the worker may be started later.
+ * A job waits in the job server until a worker takes it, so the worker may be started
+ * later. After 30 seconds without an answer the client ends with code 1.
  */
-#include <libgearman/gearman.h>
+#define _POSIX_C_SOURCE 200809L
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "server_options.h"
 
 int main(int argc, char *argv[])
 {
+  struct server_st server;
+  int first= read_options(argc, argv, "[TEXT]", 0, &server);
+  const char *text= first < argc ? argv[first] : "Hello World!";
   int status= EXIT_FAILURE;
-  const char *servers= argc > 1 ? argv[1] : "localhost";
-  const char *text= argc > 2 ? argv[2] : "Hello World!";
 
   gearman_client_st *client= gearman_client_create(NULL);
   if (client == NULL)
   {
-    fprintf(stderr, "gearman_client_create() failed\n");
+    fprintf(stderr, "reverse_client: gearman_client_create() failed\n");
     return EXIT_FAILURE;
   }
 
-  /* Without a timeout a call waits for as long as it takes. */
+  /* In milliseconds. Without a timeout a call waits for as long as it takes. */
   gearman_client_set_timeout(client, 30 * 1000);
 
-  if (gearman_failed(gearman_client_add_servers(client, servers)))
+  if (gearman_failed(gearman_client_add_server(client, server.host, server.port)))
   {
-    fprintf(stderr, "%s\n", gearman_client_error(client));
+    fprintf(stderr, "reverse_client: %s\n", gearman_client_error(client));
     goto done;
   }
 
@@ -37,13 +36,12 @@ int main(int argc, char *argv[])
   gearman_return_t rc;
   char *result= gearman_client_do(client,
                                   "reverse",
-                                  NULL,                 /* The library makes up a unique id. */
+                                  NULL,                 /* The library makes a unique id. */
                                   text, strlen(text),
                                   &size, &rc);
   if (gearman_failed(rc))
   {
-    /* There is no text for a job that failed: it is not the client's error. */
-    fprintf(stderr, "%s: %s\n", gearman_strerror(rc), gearman_client_error(client));
+    fprintf(stderr, "reverse_client: %s\n", gearman_client_error(client));
   }
   else if (fwrite(result, 1, size, stdout) != size || putchar('\n') == EOF || fflush(stdout) != 0)
   {
@@ -53,7 +51,7 @@ int main(int argc, char *argv[])
   {
     status= EXIT_SUCCESS;
   }
-  free(result);  /* NULL when there is none. */
+  free(result);  /* The result belongs to the caller; NULL if there is none. */
 
 done:
   gearman_client_free(client);

@@ -1,21 +1,19 @@
-/* A worker: turns the bytes of every job around.
+/* A worker: reverses the bytes of every job.
  *
- *   reverse_worker [SERVERS]
+ *   reverse_worker [-h HOST] [-p PORT]
  *
- * SERVERS is a list like "host:port,host:port". SIGTERM and SIGINT let it finish
- * the job at hand and then stop.
+ * SIGTERM and SIGINT let it finish its job and then stop with code 0. While the job server
+ * is down the worker tries again, after pauses of 1 to 32 seconds. Any other error ends it
+ * with code 1.
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <libgearman/gearman.h>
+#include "server_options.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-/* gearman_kill() is one of the few things that a signal handler may call. The
- * handle is a plain pair of descriptors, set before the handler is. */
+/* gearman_kill() is one of the few functions that a signal handler may call. The stop
+ * handle is a pair of descriptors, and is set before the signal handler is. */
 static gearman_id_t worker_id;
 
 static void on_signal(int number)
@@ -24,8 +22,8 @@ static void on_signal(int number)
   (void)gearman_kill(worker_id, GEARMAN_INTERRUPT);
 }
 
-/* The function that jobs are given to. SUCCESS means that the job is done: what
- * was sent as data is its result. */
+/* The function that does the jobs. With GEARMAN_SUCCESS the job is complete, and the data
+ * that was sent is its result. */
 static gearman_return_t reverse(gearman_job_st *job, void *context)
 {
   (void)context;
@@ -41,8 +39,8 @@ static gearman_return_t reverse(gearman_job_st *job, void *context)
   char *reversed= malloc(size);
   if (reversed == NULL)
   {
-    /* The job failed, and is not tried again. (GEARMAN_ERROR would give it to
-     * another worker.) */
+    /* The job fails and is not tried again. (With GEARMAN_ERROR the server would give it
+     * to a worker again.) */
     return GEARMAN_FATAL;
   }
   for (size_t x= 0; x < size; x++)
@@ -56,16 +54,51 @@ static gearman_return_t reverse(gearman_job_st *job, void *context)
   return gearman_failed(rc) ? GEARMAN_ERROR : GEARMAN_SUCCESS;
 }
 
+/* Does jobs until the worker is asked to stop, or until an error that trying again does
+ * not cure. */
+static int run(gearman_worker_st *worker)
+{
+  unsigned int pause= 1;
+  for (;;)
+  {
+    /* Waits for one job and does it. */
+    gearman_return_t rc= gearman_worker_work(worker);
+    switch (rc)
+    {
+    case GEARMAN_SUCCESS:
+    case GEARMAN_WORK_FAIL:  /* The client was told that its job failed. */
+      pause= 1;
+      break;
+
+    case GEARMAN_COULD_NOT_CONNECT:
+    case GEARMAN_LOST_CONNECTION:
+      fprintf(stderr, "reverse_worker: %s; trying again in %u s\n", gearman_strerror(rc), pause);
+      (void)sleep(pause);  /* A signal ends it. */
+      pause= pause < 32 ? pause * 2 : pause;
+      break;
+
+    case GEARMAN_SHUTDOWN:
+    case GEARMAN_SHUTDOWN_GRACEFUL:
+      return EXIT_SUCCESS;
+
+    default:
+      fprintf(stderr, "reverse_worker: %s\n", gearman_worker_error(worker));
+      return EXIT_FAILURE;
+    }
+  }
+}
+
 int main(int argc, char *argv[])
 {
-  int status= EXIT_FAILURE;
-  const char *servers= argc > 1 ? argv[1] : "localhost";
+  struct server_st server;
+  (void)read_options(argc, argv, "", 0, &server);
   const char *function_name= "reverse";
+  int status= EXIT_FAILURE;
 
   gearman_worker_st *worker= gearman_worker_create(NULL);
   if (worker == NULL)
   {
-    fprintf(stderr, "gearman_worker_create() failed\n");
+    fprintf(stderr, "reverse_worker: gearman_worker_create() failed\n");
     return EXIT_FAILURE;
   }
 
@@ -75,48 +108,20 @@ int main(int argc, char *argv[])
   if (sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0)
   {
     perror("sigaction");
-    goto done;
   }
-
-  if (gearman_failed(gearman_worker_add_servers(worker, servers)))
+  else if (gearman_failed(gearman_worker_add_server(worker, server.host, server.port)) ||
+           gearman_failed(gearman_worker_define_function(worker,
+                                                         function_name, strlen(function_name),
+                                                         gearman_function_create(reverse),
+                                                         0,        /* No limit of time for a job. */
+                                                         NULL)))   /* No context. */
   {
-    fprintf(stderr, "%s\n", gearman_worker_error(worker));
-    goto done;
-  }
-
-  if (gearman_failed(gearman_worker_define_function(worker,
-                                                    function_name, strlen(function_name),
-                                                    gearman_function_create(reverse),
-                                                    0,        /* No limit of time for a job. */
-                                                    NULL)))   /* No context. */
-  {
-    fprintf(stderr, "%s\n", gearman_worker_error(worker));
-    goto done;
-  }
-
-  /* Each call waits for one job and does it. */
-  gearman_return_t rc;
-  do
-  {
-    rc= gearman_worker_work(worker);
-    if (rc == GEARMAN_COULD_NOT_CONNECT || rc == GEARMAN_LOST_CONNECTION)
-    {
-      /* The next call connects again: a worker outlives its server. */
-      fprintf(stderr, "%s\n", gearman_worker_error(worker));
-      rc= GEARMAN_SUCCESS;
-    }
-  } while (gearman_success(rc));
-
-  if (rc == GEARMAN_SHUTDOWN || rc == GEARMAN_SHUTDOWN_GRACEFUL)
-  {
-    status= EXIT_SUCCESS;
+    fprintf(stderr, "reverse_worker: %s\n", gearman_worker_error(worker));
   }
   else
   {
-    fprintf(stderr, "%s\n", gearman_worker_error(worker));
+    status= run(worker);
   }
-
-done:
   gearman_worker_free(worker);
 
   return status;

@@ -1,24 +1,24 @@
 /* Counts the words of a text by map and reduce.
  *
- *   word_count SERVERS worker
- *   word_count SERVERS count < TEXT
+ *   word_count [-h HOST] [-p PORT] worker
+ *   word_count [-h HOST] [-p PORT] count < TEXT
  *
- * The worker knows two functions. "split_text" is a partition function: it sends
- * one piece of text per line to "count_words", waits for all of them, and hands
+ * The worker offers two functions. "split_text" is a partition function: it sends
+ * one piece of text per line to "count_words", waits for all of them, and passes
  * the counts to an aggregator, which adds them up. The client sees one job with one
- * result. A worker runs one function at a time: start at least two.
+ * result. A worker runs one function at a time: start at least two. A worker ends with
+ * code 1 when it loses its job server.
  */
-#include <libgearman/gearman.h>
+#define _POSIX_C_SOURCE 200809L
+
+#include "server_options.h"
 
 #include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define COUNT_WORDS "count_words"
 #define SPLIT_TEXT "split_text"
 
-/* The mapped function: a line comes in, the number of its words goes out. */
+/* The mapped function: its workload is a line, its result the number of words. */
 static gearman_return_t count_words(gearman_job_st *job, void *context)
 {
   (void)context;
@@ -37,7 +37,7 @@ static gearman_return_t count_words(gearman_job_st *job, void *context)
   return gearman_job_send_complete(job, result, (size_t)length);
 }
 
-/* The partition function: what it sends as data becomes the jobs of the reducer
+/* The partition function: each piece of data that it sends becomes a job of the reducer
  * that the client named. */
 static gearman_return_t split_text(gearman_job_st *job, void *context)
 {
@@ -59,7 +59,7 @@ static gearman_return_t split_text(gearman_job_st *job, void *context)
   return GEARMAN_SUCCESS;
 }
 
-/* The aggregator: called once with the first of the finished tasks. */
+/* The aggregator: called once, with the first of the finished tasks. */
 static gearman_return_t add_up(gearman_aggregator_st *aggregator, gearman_task_st *task,
                                gearman_result_st *result)
 {
@@ -77,12 +77,12 @@ static gearman_return_t add_up(gearman_aggregator_st *aggregator, gearman_task_s
   return gearman_result_store_value(result, text, (size_t)length);
 }
 
-static int work(const char *servers)
+static int work(const struct server_st *server)
 {
   gearman_worker_st *worker= gearman_worker_create(NULL);
-  if (worker == NULL || gearman_failed(gearman_worker_add_servers(worker, servers)))
+  if (worker == NULL || gearman_failed(gearman_worker_add_server(worker, server->host, server->port)))
   {
-    fprintf(stderr, "no worker for %s\n", servers);
+    fprintf(stderr, "word_count: %s\n", worker ? gearman_worker_error(worker) : "out of memory");
     gearman_worker_free(worker);
     return EXIT_FAILURE;
   }
@@ -95,15 +95,15 @@ static int work(const char *servers)
   do
   {
     rc= gearman_worker_work(worker);
-    /* A job that failed has told its client so. */
+    /* The client of a job that failed was told so. */
   } while (gearman_success(rc) || rc == GEARMAN_WORK_FAIL);
-  fprintf(stderr, "%s\n", gearman_worker_error(worker));
+  fprintf(stderr, "word_count: %s\n", gearman_worker_error(worker));
   gearman_worker_free(worker);
 
   return EXIT_FAILURE;
 }
 
-/* Reads all of a file; NULL when there is no memory for it. */
+/* Reads all of a file. Returns NULL on a lack of memory. */
 static char *contents(FILE *file, size_t *size)
 {
   size_t room= 4096;
@@ -128,15 +128,16 @@ static char *contents(FILE *file, size_t *size)
   return text;
 }
 
-static int count(const char *servers)
+static int count(const struct server_st *server)
 {
   int status= EXIT_FAILURE;
   size_t size;
   char *text= contents(stdin, &size);
   gearman_client_st *client= gearman_client_create(NULL);
-  if (text == NULL || client == NULL || gearman_failed(gearman_client_add_servers(client, servers)))
+  if (text == NULL || client == NULL ||
+      gearman_failed(gearman_client_add_server(client, server->host, server->port)))
   {
-    fprintf(stderr, "no client for %s\n", servers);
+    fprintf(stderr, "word_count: %s\n", text && client ? gearman_client_error(client) : "out of memory");
     goto done;
   }
   gearman_client_set_timeout(client, 30 * 1000);
@@ -145,13 +146,13 @@ static int count(const char *servers)
   gearman_task_st *task= gearman_execute_by_partition(client,
                                                       SPLIT_TEXT, strlen(SPLIT_TEXT),
                                                       COUNT_WORDS, strlen(COUNT_WORDS),
-                                                      NULL, 0,      /* no unique id */
-                                                      NULL,         /* no attributes */
+                                                      NULL, 0,      /* No unique id. */
+                                                      NULL,         /* No attributes. */
                                                       &argument, NULL);
   if (task == NULL || gearman_failed(gearman_task_return(task)))
   {
-    fprintf(stderr, "%s\n", task ? gearman_strerror(gearman_task_return(task))
-                                 : gearman_client_error(client));
+    fprintf(stderr, "word_count: %s\n", task ? gearman_strerror(gearman_task_return(task))
+                                             : gearman_client_error(client));
     goto done;
   }
   gearman_result_st *result= gearman_task_result(task);
@@ -167,15 +168,18 @@ done:
 
 int main(int argc, char *argv[])
 {
-  if (argc == 3 && strcmp(argv[2], "worker") == 0)
+  const char *arguments= "worker|count";
+  struct server_st server;
+  int first= read_options(argc, argv, arguments, 1, &server);
+  if (strcmp(argv[first], "worker") == 0)
   {
-    return work(argv[1]);
+    return work(&server);
   }
-  if (argc == 3 && strcmp(argv[2], "count") == 0)
+  if (strcmp(argv[first], "count") == 0)
   {
-    return count(argv[1]);
+    return count(&server);
   }
-  fprintf(stderr, "usage: %s SERVERS worker|count\n", argv[0]);
+  usage(argv[0], arguments);
 
   return EXIT_FAILURE;
 }

@@ -1,5 +1,5 @@
 <?php
-// Background jobs, and what the server knows of them.
+// Background jobs, and their state at the server.
 
 require __DIR__ . '/common.php';
 
@@ -9,14 +9,14 @@ foreach (['doBackground', 'doHighBackground', 'doLowBackground'] as $method) {
     $handles[$method] = $client->$method('wait', $method, "unique $method");
     show($method, preg_match('/^H:.+:\d+$/', $handles[$method]), $client->returnCode());
     show('status', $client->jobStatus($handles[$method]));
-    // A client of its own: the original's may send nothing more after this.
+    // A separate client, since the original's may send nothing after this.
     show('status by unique', client()->jobStatusByUniqueKey("unique $method"));
 }
 show('same unique', $client->doBackground('wait', 'x', 'unique doBackground') === $handles['doBackground']);
 show('unknown', $client->jobStatus('H:nobody:1'));
 show('unknown unique', client()->jobStatusByUniqueKey('nobody'));
 
-// A worker that says how far it is, and then waits until it is told to go on.
+// A worker that reports its progress and then waits for a signal to continue.
 $order = tempnam(sys_get_temp_dir(), 'gearman');
 $pid = start_worker([
     'wait' => function (GearmanJob $job) use ($order) {
@@ -24,7 +24,7 @@ $pid = start_worker([
     },
     'slow' => function (GearmanJob $job) {
         $job->sendStatus(1, 2);
-        // Answers when the client has seen that status.
+        // Returns when the client has seen that status.
         $other = client();
         $other->doNormal('seen', '-');
         $job->sendStatus(2, 2);
@@ -36,7 +36,7 @@ $seen = in_child(function () use ($slow) {
     $worker = new GearmanWorker();
     $worker->addServers(servers());
     $worker->addFunction('seen', function () use ($slow) {
-        // A server of several threads may get to know of the status after this job.
+        // A server with several threads may handle the status after this job.
         do {
             $status = client()->jobStatus($slow);
         } while ($status[0] && $status[2] === 0);
@@ -52,7 +52,7 @@ foreach ($handles as $method => $handle) {
     show('forgotten', forgotten($client, $handle));
 }
 show('forgotten', forgotten($client, $slow));
-// Not before: a server may give out this job ahead of those of other functions.
+// Submitted last, since a server may give this job out before those of other functions.
 stop_worker($pid);
 echo file_get_contents($order);
 unlink($order);

@@ -1,5 +1,5 @@
 <?php
-// Single jobs that are waited for, and what returnCode() says of each.
+// Single jobs that are waited for, and the returnCode() of each.
 
 require __DIR__ . '/common.php';
 

@@ -1,5 +1,5 @@
 <?php
-// Everything about clients that needs no job.
+// The methods of clients that need no job.
 
 require __DIR__ . '/common.php';
 
@@ -15,7 +15,7 @@ show('add server', $client->addServers(servers()), $client->returnCode());
 show('ping', $client->ping('are you there'), $client->returnCode());
 
 echo "nobody listens\n";
-// Port 1 of the loopback address: privileged, and nothing is there.
+// Port 1 of the loopback address: it is privileged, and no server listens there.
 $client = new GearmanClient();
 show('add server', $client->addServer('127.0.0.1', 1, false), $client->returnCode());
 show('do', @$client->doNormal('x', 'y'), $client->returnCode(), $client->getErrno());

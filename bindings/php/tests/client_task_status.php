@@ -1,5 +1,5 @@
 <?php
-// Asking for the state of jobs by tasks.
+// Tasks that ask for the state of jobs.
 
 require __DIR__ . '/common.php';
 

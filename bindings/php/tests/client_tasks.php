@@ -1,5 +1,5 @@
 <?php
-// Concurrent tasks with every callback, and what tasks say of themselves.
+// Concurrent tasks with every callback, and the getters of tasks.
 
 require __DIR__ . '/common.php';
 
@@ -19,7 +19,7 @@ $pid = start_worker([
     },
 ]);
 
-// What a callback can see. Kept per task: tasks of one run end in any order.
+// What each callback reads, per task, since tasks of one run end in any order.
 $seen = [];
 function callback(string $event): Closure
 {

@@ -1,6 +1,6 @@
 <?php
-// What the scripts share. Each gets the job server's port as its argument and
-// prints the same on every library; a worker is a forked child of the script.
+// The common part of the scripts. Each script gets the job server's port as its argument
+// and prints the same with every library; a worker is a forked child of the script.
 
 error_reporting(E_ALL);
 pcntl_async_signals(true);
@@ -29,7 +29,7 @@ function show(string $label, ...$values): void
 }
 
 // Runs a function in a child process and returns the child's id. The child ends
-// without running what its parent has prepared for its own end.
+// without running the shutdown functions of its parent.
 function in_child(callable $body): int
 {
     ob_flush_all();
@@ -43,7 +43,7 @@ function in_child(callable $body): int
         ob_flush_all();
         exit(0);
     }
-    // A script that fails must not leave its workers behind.
+    // A script that fails must not leave workers running.
     register_shutdown_function(function () use ($pid, $parent) {
         if (getmypid() === $parent && pcntl_waitpid($pid, $status, WNOHANG) === 0) {
             posix_kill($pid, SIGKILL);
@@ -79,7 +79,7 @@ function start_worker(array $functions): int
     });
 }
 
-// Stops a worker by a job and says how it ended.
+// Stops a worker by a job and prints how it ended.
 function stop_worker(int $pid): void
 {
     client()->doBackground('stop', '-');
@@ -93,8 +93,8 @@ function ended(int $pid): int
     return pcntl_wifexited($status) ? pcntl_wexitstatus($status) : -pcntl_wtermsig($status);
 }
 
-// Waits until the server has forgotten a job: what a worker has sent may still be
-// on its way when another connection asks.
+// Waits until the server does not know a job any more: the packet of its worker may still
+// be on its way when another connection asks.
 function forgotten(GearmanClient $client, string $handle): bool
 {
     for ($tries = 0; $tries < 10000; $tries++) {

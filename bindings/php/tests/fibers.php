@@ -1,5 +1,5 @@
 <?php
-// Callbacks of tasks and functions of workers that suspend the Fiber they run in.
+// Callbacks of tasks and functions of workers that suspend their Fiber.
 
 require __DIR__ . '/common.php';
 
@@ -58,7 +58,7 @@ show('another', client()->doNormal('reverse', 'def'));
 unset($client, $fiber);
 
 echo "a function of a worker\n";
-// Started before the worker has connections that they would inherit.
+// Started before the worker connects, so that they inherit no connection.
 $clients = [];
 for ($x = 0; $x < 2; $x++) {
     $clients[] = in_child(fn() => client()->doNormal('suspends', 'abc') === 'ABC' || exit(1));

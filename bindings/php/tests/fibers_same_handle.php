@@ -1,6 +1,6 @@
 <?php
-// Calls on a client or a worker while a callback or a function of it is suspended
-// in a Fiber, and Fibers that are destroyed there.
+// Calls on a client or a worker while one of its callbacks or functions is suspended in a
+// Fiber, and Fibers that are destroyed while they are suspended there.
 
 require __DIR__ . '/common.php';
 
@@ -72,7 +72,7 @@ $fiber->resume('go on');
 unset($fiber);
 
 echo "a worker\n";
-// Started before the worker has connections that they would inherit.
+// Started before the worker connects, so that they inherit no connection.
 $clients = [];
 for ($x = 0; $x < 3; $x++) {
     $clients[] = in_child(fn() => client()->doNormal('waits', 'abc') === 'ABC' || exit(1));

@@ -1,6 +1,6 @@
 <?php
-// Children that end with a copy of their parent's client and worker leave the
-// parent's connections alone.
+// Children that end with a copy of their parent's client and worker do not touch the
+// parent's connections.
 
 require __DIR__ . '/common.php';
 

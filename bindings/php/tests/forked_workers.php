@@ -1,5 +1,5 @@
 <?php
-// Several forked workers, each with a connection of its own, share the jobs.
+// Several forked workers, each with its own connection, share the jobs.
 
 require __DIR__ . '/common.php';
 
@@ -33,7 +33,7 @@ for ($x = 0; $x < 500; $x++) {
 }
 show('run', $client->runTasks(), count($results), count(array_unique($results)));
 
-// One stop per worker; each has a unique id of its own, made by the library.
+// One stop job per worker; the library makes a unique id for each.
 foreach ($workers as $ignored) {
     $client->doBackground('stop', '-');
 }

@@ -1,14 +1,14 @@
 <?php
-// A manager of worker processes, as GearmanManager is: one process for a function, which
-// does not block, ends after so many jobs and is started again, through a restart
-// of the server, until the manager is told to stop.
+// A manager of worker processes, like GearmanManager: one process for a function, which
+// does not block, ends after a number of jobs and is started again, also after a restart
+// of the server, until the manager is stopped.
 
 require __DIR__ . '/common.php';
 require __DIR__ . '/server.php';
 
 const FUNCTIONS = ['reverse', 'sum'];
 const MOST_JOBS = 10;
-// More turns than a loop needs that rests, far fewer than one takes that spins.
+// More iterations than a loop needs that pauses, far fewer than a busy loop makes.
 const MOST_TURNS = 60;
 
 // The loop of a worker process.
@@ -41,7 +41,7 @@ function run_worker(string $function, Server $server, Counter $turns, Counter $d
             || $worker->returnCode() == GEARMAN_IO_WAIT
             || $worker->returnCode() == GEARMAN_NO_JOBS) {
             if ($worker->returnCode() == GEARMAN_SUCCESS) {
-                // Looks at how many it has done, as below.
+                // Checks the number of jobs it has done, as below.
             } elseif (!@$worker->wait()) {
                 if ($worker->returnCode() == GEARMAN_NO_ACTIVE_FDS) {
                     usleep(50000);

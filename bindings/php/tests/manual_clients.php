@@ -1,6 +1,6 @@
 <?php
-// The loops around a client that the PHP manual shows: progress, partial data, failures,
-// and a background job that is asked for until it is done.
+// The loops around a client in the PHP manual: progress, partial data, failures, and a
+// background job whose state is asked for until it has ended.
 
 require __DIR__ . '/common.php';
 

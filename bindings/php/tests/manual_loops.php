@@ -1,6 +1,6 @@
 <?php
-// The loops around a worker that the PHP manual shows, beside a server that is idle,
-// goes and comes back: each job is done, no loop spins, and each ends when told to.
+// The loops around a worker in the PHP manual, with a server that is idle, goes down and
+// comes up again: each job is done, no loop is busy, and each ends when it is asked to.
 
 require __DIR__ . '/common.php';
 require __DIR__ . '/server.php';
@@ -12,7 +12,7 @@ const LOOPS = [
     'non-blocking' => 'not_blocking',
 ];
 
-// More turns than any loop needs that rests, far fewer than one takes that spins.
+// More iterations than a loop needs that pauses, far fewer than a busy loop makes.
 const MOST_TURNS = 60;
 
 function worker(Server $server, Counter $done): GearmanWorker
@@ -89,12 +89,12 @@ foreach (LOOPS as $name => $loop) {
     $turns = new Counter();
     $done = new Counter();
     $pid = in_child(function () use ($loop, $server, $turns, $done) {
-        // As under a supervisor: the loop that gave up is started again.
+        // As under a supervisor: a loop that has ended is started again.
         while (true) {
             try {
                 $loop(worker($server, $done), $turns);
             } catch (GearmanException) {
-                // The server is away.
+                // The server is down.
             }
             usleep(50000);
         }

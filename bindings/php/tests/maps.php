@@ -1,5 +1,5 @@
 <?php
-// Which libgearman this process has mapped, after using it.
+// Prints the path of the libgearman that this process has mapped, after using it.
 
 require __DIR__ . '/common.php';
 

@@ -13,7 +13,7 @@ $pid = start_worker([
     'large' => fn(GearmanJob $job) => str_repeat('x', 6 << 20),
 ]);
 
-// Keeps what PHP says of the end out of the output.
+// Keeps PHP's message about the end out of the output.
 function be_quiet(): void
 {
     ini_set('display_errors', '0');
@@ -21,7 +21,7 @@ function be_quiet(): void
     fclose(STDERR);
 }
 
-// Runs a script to a fatal error and tells what its shutdown function could do.
+// Runs a script to a fatal error and prints what its shutdown function could do.
 function runs_out(string $where, callable $body): void
 {
     echo "$where\n";
@@ -48,7 +48,7 @@ foreach (['Created', 'Data', 'Complete'] as $event) {
         $client->runTasks();
     });
 }
-// PHP ends the process where it is when the memory was for a result.
+// PHP ends the process at once if the memory was for a result.
 runs_out('the result of a job', fn(GearmanClient $client) => $client->doNormal('large', 'x'));
 runs_out('the data of a task', function (GearmanClient $client) {
     $client->setCompleteCallback(fn(GearmanTask $task) => $task->data());

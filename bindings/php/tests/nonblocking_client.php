@@ -1,5 +1,5 @@
 <?php
-// A client that does not block: run, wait, run again until all is done.
+// A non-blocking client: run, wait, and run again until all tasks are finished.
 
 require __DIR__ . '/common.php';
 

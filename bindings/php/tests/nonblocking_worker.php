@@ -1,6 +1,6 @@
 <?php
-// The manual's worker that does not block outlives its server: it rests while that is away, and
-// goes on when it is back.
+// The manual's non-blocking worker outlives its server: it pauses while the server is down,
+// and continues when it is up again.
 
 require __DIR__ . '/common.php';
 
@@ -24,7 +24,7 @@ function answer($connection, int $command, string $body = ''): void
     fwrite($connection, "\0RES" . pack('NN', $command, strlen($body)) . $body);
 }
 
-// A server with so many jobs. It leaves when they are done and the worker goes to sleep.
+// A server with so many jobs. It ends when they are done and the worker sleeps.
 function serve($listener, int $jobs): int
 {
     return in_child(function () use ($listener, $jobs) {

@@ -1,5 +1,5 @@
 <?php
-// 10 MiB of binary data, there and back.
+// 10 MiB of binary data, to the worker and back.
 
 require __DIR__ . '/common.php';
 

@@ -1,5 +1,5 @@
 <?php
-// A hundred megabytes there and back.
+// 100 MB, to the worker and back.
 
 require __DIR__ . '/common.php';
 

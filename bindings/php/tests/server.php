@@ -1,6 +1,6 @@
 <?php
-// A job server of the kind that the script was given, which the script may kill and
-// start again on the same port.
+// A job server of the same kind as the script's, which the script can kill and start again
+// on the same port.
 
 // The answer to `getpid` of the server at a port, or null.
 function server_process(int $port): ?int
@@ -82,7 +82,7 @@ final class Server
     }
 }
 
-// Looks until something is so, for at most ten seconds.
+// Waits until a condition holds, for at most ten seconds.
 function wait_until(callable $is_so): bool
 {
     for ($tries = 0; $tries < 5000; $tries++) {

@@ -12,7 +12,7 @@ function signal_when_waiting(int $signal): int
             usleep(1000);
         }
         posix_kill($target, $signal);
-        // Not by an ordinary end, which would run destructors for the parent's
+        // Killed, since an ordinary end would run destructors for the parent's
         // connections.
         posix_kill(getmypid(), SIGKILL);
     });

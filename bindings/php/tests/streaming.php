@@ -1,5 +1,5 @@
 <?php
-// Results that are read in pieces by the callback, and workloads that are sent so.
+// Results that the callback reads in pieces, and workloads that are sent in pieces.
 
 require __DIR__ . '/common.php';
 

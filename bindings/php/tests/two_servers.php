@@ -1,9 +1,9 @@
 <?php
-// Clients and workers with two servers, one of which may be away.
+// Clients and workers with two servers, one of which may be down.
 
 require __DIR__ . '/common.php';
 
-// Port 1 of the loopback address: privileged, and nothing is there.
+// Port 1 of the loopback address: it is privileged, and no server listens there.
 $away = '127.0.0.1:1';
 $first = servers();
 $second = '127.0.0.1:' . $_SERVER['argv'][2];

@@ -1,5 +1,5 @@
 <?php
-// Workers in this process: registering, working, waiting, and what they report.
+// Workers in this process: registering, working, waiting, and their return codes.
 
 require __DIR__ . '/common.php';
 
@@ -47,7 +47,7 @@ echo "unregistered\n";
 show('unregister', $worker->unregister('f'), $worker->returnCode());
 show('unregister', @$worker->unregister('never known'), $worker->returnCode());
 show('all', $worker->unregisterAll(), $worker->returnCode());
-// Not the code: the original waits for its timeout, as if there were functions.
+// The code is not printed: the original waits for its timeout, as if it had functions.
 show('no functions', @$worker->work());
 
 echo "registered without a function\n";

@@ -11,7 +11,7 @@ $pid = in_child(function () use ($outcome) {
         throw new RuntimeException('thrown for ' . $job->workload());
     });
     $worker->addFunction('works', fn() => 'fine');
-    // Until two were caught: the original's call after a failed job does nothing.
+    // Until two are caught, since the original's call after a failed job does nothing.
     for ($caught = 0; $caught < 2;) {
         try {
             @$worker->work();

@@ -1,6 +1,6 @@
 <?php
-// A worker whose function does not come back: by exit, by a fatal error (which
-// jumps out of the library with longjmp) and by a signal.
+// A worker whose function does not return: because of exit, of a fatal error (which leaves
+// the library with longjmp), and of a signal.
 
 require __DIR__ . '/common.php';
 
@@ -30,7 +30,7 @@ foreach ($ways as $way => $function) {
     $handle = $client->doBackground('fragile', "after $way");
     show('first worker ended', ended($first));
 
-    // A job that is not done goes to the next worker.
+    // The server gives an unfinished job to the next worker.
     $worker = new GearmanWorker();
     $worker->addServers(servers());
     $worker->setTimeout(1000);

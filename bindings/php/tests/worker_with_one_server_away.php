@@ -1,9 +1,9 @@
 <?php
-// A worker starts although one of its servers is away.
+// A worker starts although one of its servers is down.
 
 require __DIR__ . '/common.php';
 
-// Port 1 of the loopback address: privileged, and nothing is there.
+// Port 1 of the loopback address: it is privileged, and no server listens there.
 $away = '127.0.0.1:1';
 client()->doBackground('f', 'although one is away');
 foreach ([servers() . ",$away", "$away," . servers(), $away] as $servers) {

@@ -1,5 +1,5 @@
-/* What Python sees of the library and of glue.c: the declarations that cffi
- * reads. The compiler checks them against libgearman's own headers. */
+/* The declarations of the library and of glue.c that cffi reads. The compiler checks them
+ * against the headers of libgearman. */
 
 typedef int... gearman_return_t;
 typedef ... gearman_client_st;

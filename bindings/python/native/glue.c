@@ -1,8 +1,8 @@
-/* What the Python binding needs in C: callbacks that gather what Python wants to
- * know into one call, calls that take or return structs by value, and the signal
- * handler of Worker.run(stop_on=...).
+/* The part of the Python binding that is written in C: callbacks that pass an event to
+ * Python in one call, calls with structs by value, and the signal handler of
+ * Worker.run(stop_on=...).
  *
- * Must not: use Python's C API, so that one build serves every version. */
+ * Must not: use Python's C API, so that one build is for every version. */
 #include <libgearman/gearman.h>
 #include <libgearman-1.0/extension.h>
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What came for a task; Python's EventKind has the same numbers. */
+/* The kinds of events of a task, with the numbers of Python's EventKind. */
 enum
 {
   EVENT_CREATED,
@@ -25,7 +25,7 @@ enum
   EVENT_FAIL
 };
 
-/* Written in Python. */
+/* Defined in Python. */
 int py_task_event(uintptr_t key, int kind, gearman_task_st *task, const void *data, size_t size);
 void py_task_freed(uintptr_t key, gearman_task_st *task);
 int py_function(uintptr_t key, gearman_job_st *job);
@@ -88,8 +88,8 @@ static gearman_return_t on_job(gearman_job_st *job, void *context)
   return (gearman_return_t)py_function((uintptr_t)context, job);
 }
 
-/* Has everything that happens told to Python. No exception crosses C, so that every callback
- * returns, also one that greenlet has copied away meanwhile. */
+/* Sets the callbacks. No exception passes through C, so every callback returns, also one
+ * whose stack greenlet has copied away meanwhile. */
 static void client_listen(gearman_client_st *client)
 {
   gearman_client_set_callbacks_return(client, true);
@@ -111,7 +111,7 @@ static void worker_listen(gearman_worker_st *worker)
   gearman_worker_set_log_fn(worker, on_log, &is_worker, GEARMAN_VERBOSE_INFO);
 }
 
-/* Frees a client whose Python side is gone: nothing calls Python any more. */
+/* Frees a client whose Python object was freed: no callback is called. */
 static void client_destroy(gearman_client_st *client)
 {
   gearman_client_set_log_fn(client, NULL, NULL, GEARMAN_VERBOSE_NEVER);
@@ -140,7 +140,7 @@ static gearman_task_st *add_task(gearman_client_st *client, uintptr_t key, const
                                       code);
 }
 
-/* A task that the server is to start at a time. The client must be in
+/* Adds a task that does not start before a given time. The client must be in
  * non-blocking mode; the task calls no callbacks. */
 static gearman_task_st *add_epoch_task(gearman_client_st *client, uintptr_t key,
                                        const char *function, const char *unique,
@@ -182,9 +182,9 @@ static gearman_return_t define_function(gearman_worker_st *worker, const char *n
                                         gearman_function_create_v2(on_job), timeout, (void *)key);
 }
 
-/* Signals that stop a worker. The handler is C's, not Python's, so that the stop
- * is noted the moment the signal comes: whatever Python is doing, and just
- * before the worker goes to sleep too. */
+/* Signals that stop a worker. The handler is in C, not in Python, so that it requests the
+ * stop when the signal arrives, whatever Python is doing, also just before the worker
+ * sleeps. */
 static gearman_id_t stop_id;
 static pid_t stop_process;
 static struct sigaction stopped_before[NSIG];
@@ -198,7 +198,7 @@ static void on_stop_signal(int number)
   }
   else
   {
-    /* A forked child: its parent's worker is none of its business. */
+    /* A forked child does not stop its parent's worker. */
     signal(number, SIG_DFL);
     raise(number);
   }

@@ -42,7 +42,7 @@ class Server:
             raise
 
     def _await(self) -> None:
-        # It listens as soon as it answers: asked again until it does.
+        # Asks until the server answers, which it does as soon as it listens.
         while True:
             try:
                 self.ask("version")
@@ -51,7 +51,7 @@ class Server:
                 assert self.process.poll() is None, "gearmand has ended"
 
     def ask(self, command: str) -> str:
-        """What the server answers to a text command."""
+        """The answer of the server to a text command."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=LONG) as connection:
             connection.sendall(command.encode() + b"\n")
             answer = b""
@@ -65,7 +65,7 @@ class Server:
             return answer.decode(errors="surrogateescape")
 
     def count(self, function: str, column: int) -> int:
-        """A number of the server's status: 0 for jobs, 1 for running ones, 2 for workers."""
+        """A number in the server's status: 0 for jobs, 1 for running ones, 2 for workers."""
         for line in self.ask("status").splitlines():
             name, _, rest = line.partition("\t")
             if name == function:
@@ -73,15 +73,15 @@ class Server:
         return 0
 
     def queued(self, function: str) -> int:
-        """How many jobs of a function the server has."""
+        """The number of jobs of a function at the server."""
         return self.count(function, 0)
 
     def running(self, function: str) -> int:
-        """How many jobs of a function workers have."""
+        """The number of jobs of a function that workers have."""
         return self.count(function, 1)
 
     def workers(self, function: str) -> int:
-        """How many workers offer a function."""
+        """The number of workers that offer a function."""
         return self.count(function, 2)
 
     def stop(self) -> None:
@@ -90,7 +90,7 @@ class Server:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits for what another process does in its own time."""
+    """Waits until a condition holds that another process brings about."""
     end = time.monotonic() + LONG
     while not condition():
         assert time.monotonic() < end, "it never came to pass"
@@ -114,13 +114,13 @@ def shared_server(
 
 @pytest.fixture
 def server(shared_server: Server) -> Server:
-    """A server that other tests use too: each test has function names of its own."""
+    """A server that all tests share, with function names that differ per test."""
     return shared_server
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Makes servers that the test may stop."""
+    """Starts servers that the test may stop."""
     started: list[Server] = []
 
     def start(port: int | None = None) -> Server:

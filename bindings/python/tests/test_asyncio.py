@@ -1,4 +1,4 @@
-"""The asynchronous client and worker: everything in one thread and one loop."""
+"""The asynchronous client and worker, in one thread and one loop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 def run(main: Awaitable[T]) -> T:
-    """Runs a test, with an end to it."""
+    """Runs a test with a timeout."""
 
     async def limited() -> T:
         return await asyncio.wait_for(main, LONG)
@@ -49,7 +49,7 @@ def run(main: Awaitable[T]) -> T:
 async def working(
     server: Server, functions: dict[str, AsyncFunction], **settings: Any
 ) -> AsyncIterator[AsyncWorker]:
-    """An asynchronous worker at work, until the block ends."""
+    """An asynchronous worker that runs until the block ends."""
     async with AsyncWorker(server.address, **settings) as worker:
         for name, call in functions.items():
             worker.add_function(name, call)
@@ -105,7 +105,7 @@ def test_the_loop_turns_while_a_job_is_waited_for(server: Server, name: str) -> 
         async with working(server, {name: wait}):
             async with AsyncClient(server.address) as client:
                 job = asyncio.create_task(client.do(name))
-                # Runs only if neither side keeps the loop.
+                # Runs only if neither side blocks the loop.
                 await asyncio.sleep(0)
                 go_on.set()
                 return await job
@@ -239,7 +239,7 @@ def test_silence_is_a_timeout(server: Server, name: str) -> None:
 
 
 def test_connecting_does_not_keep_the_loop(name: str) -> None:
-    """A server whose queue of connections is full answers nothing at all."""
+    """A server whose queue of connections is full does not answer."""
 
     async def main() -> None:
         with socket.socket() as listener, contextlib.ExitStack() as stack:
@@ -306,7 +306,7 @@ def test_as_many_jobs_as_wanted_are_done_at_a_time(server: Server, name: str) ->
             most = max(most, now)
             if now == 3:
                 full.set()
-            # The first three can only go on together.
+            # The first three can only continue together.
             await full.wait()
             now -= 1
 
@@ -438,7 +438,7 @@ asyncio.run(main())
 
 
 def test_an_idle_worker_sleeps(server: Server, name: str) -> None:
-    """Turns of the loop are counted, not time: an idle worker makes hardly any."""
+    """An idle worker makes few iterations of the loop, which are counted."""
 
     async def main() -> int:
         async with working(server, {name: reverse}):

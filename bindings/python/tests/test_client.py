@@ -1,4 +1,4 @@
-"""A client's single jobs: results, failures, settings, questions."""
+"""A client's single jobs: results, failures, settings, requests."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_a_job_for_the_past_can_be_done_now(server: Server, client: Client, name
     done = threading.Event()
     with working_on(server, {name: lambda job: done.set()}):
         client.do_background(name, at=datetime.now(timezone.utc) - timedelta(hours=1))
-        # A server that does not wake workers for it is asked by one that comes.
+        # A server that wakes no worker for it gives the job to a worker that connects.
         client.do_background(name)
         assert done.wait(LONG)
 
@@ -343,7 +343,7 @@ def test_text_is_no_workload(client: Client) -> None:
         ("", ValueError, "function must not be empty"),
         ("a\0b", ValueError, "function must not contain a NUL"),
         (None, TypeError, "function must be str or bytes, not NoneType"),
-        ("x" * 513, InvalidArgument, "INVALID_ARGUMENT"),
+        ("x" * 513, InvalidArgument, "the function name is longer than 512 bytes"),
     ],
 )
 def test_what_is_no_function_name_is_refused(
@@ -395,7 +395,7 @@ def test_a_moment_is_a_datetime_or_seconds(client: Client) -> None:
         client.do_background("f", at=-1)
 
 
-# Servers and time.
+# Servers and timeouts.
 
 
 def test_the_last_server_is_tried_first(own_server: Callable[..., Server], name: str) -> None:
@@ -456,7 +456,7 @@ def test_a_silent_server_is_a_timeout(client: Client, name: str) -> None:
     assert client.timeout is None
 
 
-# Life.
+# Closing.
 
 
 def test_a_closed_client_says_so(server: Server) -> None:

@@ -10,11 +10,11 @@ from libgearman import exception_body
 
 
 class Custom(Exception):
-    """An exception of a program's own."""
+    """An exception of a program."""
 
 
 class Unprintable(Exception):
-    """One whose text cannot be had."""
+    """An exception whose __str__ raises."""
 
     def __str__(self) -> str:
         raise RuntimeError

@@ -1,4 +1,4 @@
-"""What is kept alive, what is given back, and forked children."""
+"""Memory and descriptors, and forked children."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run_script(script: str, *arguments: str) -> str:
 
 
 def test_no_memory_is_gained_over_many_jobs(server: Server, name: str) -> None:
-    """Results, failures, exceptions, streams, background jobs: as many again gain nothing."""
+    """Results, failures, exceptions, streams and background jobs do not leak memory."""
     script = """
 import gc, logging, os, sys, threading
 from libgearman import *
@@ -78,7 +78,7 @@ worker.stop()
 thread.join()
 """
     gained = int(run_script(script, server.address, name))
-    # 10,000 jobs of a kilobyte or more each, and no tenth of that.
+    # Less than a tenth of the 10,000 jobs of at least a kilobyte each.
     assert gained < 1 << 20
 
 
@@ -146,7 +146,7 @@ def test_descriptors_are_closed(server: Server) -> None:
 
 
 def test_a_program_may_end_with_everything_open(server: Server, name: str) -> None:
-    """Also with a thread inside the library, which nothing must be freed under."""
+    """Also with a thread inside the library, for which nothing may be freed."""
     script = """
 import sys, threading, time
 from libgearman import *
@@ -178,7 +178,7 @@ with Worker(address) as worker, Client(address) as client:
         worker.stop()
         os._exit(0 if not worker.work() and worker.stopped else 1)
     print(os.waitpid(child, 0)[1])
-    # The child's stop was not the parent's, and its end closed nothing.
+    # The child's stop did not stop the parent, and its end closed none of its connections.
     client.do_background(name, b"after")
     print(worker.work(), worker.stopped)
 """

@@ -1,4 +1,4 @@
-"""The installed package: what it carries, and what it is to type checkers and logs."""
+"""The installed package: its files, its types and its log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_version_is_the_project_s() -> None:
 
 
 def test_one_library_is_mapped_and_it_is_the_expected_one() -> None:
-    """The wheel carries it; a source distribution takes the installed one."""
+    """The wheel contains it; a source distribution uses the installed one."""
     libraries = {path for path in mapped_libraries() if path.name.startswith("libgearman.so")}
     assert len(libraries) == 1
     expected = os.environ.get("LIBGEARMAN_EXPECTED_LIBRARY")
@@ -80,7 +80,7 @@ def test_the_library_s_lines_go_to_logging(caplog: pytest.LogCaptureFixture) -> 
             client.echo()
     (record, *_) = [one for one in caplog.records if one.name == "libgearman.client"]
     assert record.levelno == logging.ERROR
-    assert record.getMessage() == str(caught.value)
+    assert record.getMessage() == caught.value.detail
 
 
 def test_importing_needs_nothing_from_the_environment() -> None:

@@ -1,4 +1,4 @@
-"""The README's examples, run as they stand there but for the server's address."""
+"""The README's examples, run with the address of a test server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def start(code: str, server: Server, output: int) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
-def test_an_example_prints_what_stands_below_it(server: Server, number: int) -> None:
+def test_an_example_prints_the_output_below_it(server: Server, number: int) -> None:
     workers = [start(code, server, subprocess.DEVNULL) for code in WORKERS]
     try:
         until(lambda: all(server.workers(function) for function in ("reverse", "shout")))
@@ -43,7 +43,7 @@ def test_an_example_prints_what_stands_below_it(server: Server, number: int) -> 
         for worker in workers:
             worker.send_signal(signal.SIGTERM)
         codes = [worker.wait(LONG) for worker in workers]
-    # The first one is stopped by force, the second one in order.
+    # SIGTERM kills the first one; the second one handles it.
     assert codes == [-signal.SIGTERM, 0]
 
 

@@ -13,13 +13,13 @@ import pytest
 from conftest import LONG, Server, working_on
 from libgearman import Client, Job, UsageError, Worker
 
-# Runs in a process of its own; signals of the test's own would hit pytest. A
-# thread sends the signal when the main thread is at rest inside this package.
+# Runs in a separate process, since the signals would reach pytest. A thread sends the signal
+# when the main thread waits inside this package.
 PREAMBLE = """
 import os, signal, sys, threading, time, warnings
 import libgearman
 from libgearman import Client, Worker
-# A fork beside another thread, which the tests do on purpose.
+# The tests fork while another thread runs, on purpose.
 warnings.simplefilter("ignore", DeprecationWarning)
 address, name = sys.argv[1:]
 # Tests that run in the background of a shell begin with Control-C ignored.
@@ -33,7 +33,7 @@ def is_waiting():
         return file.read().rpartition(")")[2].split()[0] == "S"
 def when_waiting(act):
     def watch():
-        # Several times in a row: not just in passing.
+        # Several times in a row, so that it waits there.
         seen = 0
         while seen < 5:
             seen = seen + 1 if is_waiting() else 0
@@ -75,7 +75,7 @@ kill_when_waiting(signal.SIGINT)
 try:
     {WAITS[wait]}
 except KeyboardInterrupt:
-    # Both go on as if nothing had been.
+    # Both continue as before.
     client.discard_tasks()
     client.echo()
     worker.timeout = 0
@@ -106,7 +106,7 @@ def test_a_signal_whose_handler_does_not_raise_disturbs_nothing(server: Server, 
 handled = []
 def handle(number, frame):
     handled.append(number)
-    # The answer comes only after the signal.
+    # The answer is sent after the signal.
     worker = Worker(address)
     worker.add_function(name, lambda job: b"answer")
     threading.Thread(target=worker.work).start()
@@ -179,7 +179,7 @@ os.kill(os.getpid(), signal.SIGTERM)
 time.sleep(60)
 """
     done = run_script(script, server.address, name)
-    # Afterwards the signal does what it did before.
+    # The signal has its old handler again.
     assert (done.stdout, done.stderr, done.returncode) == ("1 True\n", "", -signal.SIGTERM)
 
 
@@ -198,7 +198,7 @@ result = []
 def ask():
     client = Client(address)
     result.append(client.do(name))
-    # The worker is still there.
+    # The worker still runs.
     result.append(client.do(name))
     worker.stop()
 threading.Thread(target=ask).start()
@@ -228,7 +228,7 @@ def test_one_worker_at_a_time_is_stopped_by_signals(server: Server, name: str) -
 def test_other_threads_go_on_while_the_library_waits(
     server: Server, client: Client, name: str
 ) -> None:
-    """The worker's thread can only run if the client's wait does not keep the GIL."""
+    """The worker's thread can only run if the client waits without the GIL."""
     turns = 0
 
     def play(job: Job) -> bytes:

@@ -1,4 +1,4 @@
-"""Concurrent tasks: events, callbacks, iteration, trouble on the way."""
+"""Concurrent tasks: events, callbacks, iteration, errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from libgearman import (
 
 
 def everything(job: Job) -> bytes:
-    """Sends one of each, then ends as the workload says."""
+    """Sends one report of each kind, then ends as the workload says."""
     job.send_data(b"data")
     job.send_warning(b"warning")
     job.send_status(1, 2)
@@ -88,7 +88,7 @@ def test_a_finished_task_tells_what_became_of_it(server: Server, client: Client,
         bad.result()
     with pytest.raises(JobException, match="LookupError: gone"):
         raised.result()
-    # What came before the end is there all the same.
+    # The data before the end is kept.
     assert raised.data == b"data"
 
 
@@ -199,10 +199,10 @@ def test_a_callback_that_raises_ends_the_run_and_the_exception_comes_out(
         task = client.add_task(name, on_event=refuse)
         with pytest.raises(KeyError, match="mine") as caught:
             client.run_tasks()
-        # The traceback reaches to where it was raised.
+        # The traceback includes the line that raised it.
         assert caught.traceback[-1].name == "refuse"
         assert not task.done
-        # The event counts as told; the task goes on.
+        # The event counts as delivered; the task continues.
         client.run_tasks()
     assert task.result() == b"dataend"
 

@@ -1,4 +1,4 @@
-"""A worker: functions, what they return and raise, stopping."""
+"""A worker: functions, their results and exceptions, stopping."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_an_interruption_of_a_function_comes_out_and_its_job_goes_back(
         worker.add_function(name, interrupted)
         with pytest.raises(interruption):
             worker.work()
-        # The server has the job again, for whoever comes.
+        # The server has the job again, for the next worker.
         seen: list[str] = []
         worker.add_function(name, lambda job: seen.append(job.handle))
         assert worker.work()
@@ -319,7 +319,7 @@ def test_stop_lets_the_job_at_hand_be_done(server: Server, client: Client, name:
         thread.join(LONG)
         assert not thread.is_alive()
         assert worker.stopped
-        # It is for good.
+        # The worker stays stopped.
         assert not worker.work()
     worker.stop()
 

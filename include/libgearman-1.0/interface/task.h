@@ -1,4 +1,4 @@
-/* The memory of a task, which a program may provide, and names of task states. */
+/* The struct of a task, and the states of tasks. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/interface/task.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -8,23 +8,23 @@
 #include <stdbool.h>
 #endif
 
-/* See gearman_task_strstate(). */
+/* The states of a task: gearman_task_strstate() returns their names. */
 enum gearman_task_state_t {
-  GEARMAN_TASK_STATE_NEW,
-  GEARMAN_TASK_STATE_SUBMIT,
-  GEARMAN_TASK_STATE_WORKLOAD,
-  GEARMAN_TASK_STATE_WORK,
-  GEARMAN_TASK_STATE_CREATED,
-  GEARMAN_TASK_STATE_DATA,
-  GEARMAN_TASK_STATE_WARNING,
-  GEARMAN_TASK_STATE_STATUS,
-  GEARMAN_TASK_STATE_COMPLETE,
-  GEARMAN_TASK_STATE_EXCEPTION,
-  GEARMAN_TASK_STATE_FAIL,
-  GEARMAN_TASK_STATE_FINISHED
+  GEARMAN_TASK_STATE_NEW, /* Added and not sent yet. */
+  GEARMAN_TASK_STATE_SUBMIT, /* Being sent. */
+  GEARMAN_TASK_STATE_WORKLOAD, /* Its workload is being sent by the workload callback. */
+  GEARMAN_TASK_STATE_WORK, /* Sent; or its callback is running. */
+  GEARMAN_TASK_STATE_CREATED, /* Its created callback is to be called. */
+  GEARMAN_TASK_STATE_DATA, /* Its data callback is to be called. */
+  GEARMAN_TASK_STATE_WARNING, /* Its warning callback is to be called. */
+  GEARMAN_TASK_STATE_STATUS, /* Its status callback is to be called. */
+  GEARMAN_TASK_STATE_COMPLETE, /* Its complete callback is to be called. */
+  GEARMAN_TASK_STATE_EXCEPTION, /* Its exception callback is to be called. */
+  GEARMAN_TASK_STATE_FAIL, /* Its fail callback is to be called. */
+  GEARMAN_TASK_STATE_FINISHED /* Finished. */
 };
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_task_kind_t {
   GEARMAN_TASK_KIND_ADD_TASK,
   GEARMAN_TASK_KIND_EXECUTE,
@@ -35,11 +35,15 @@ enum gearman_task_kind_t {
 struct Task;
 #endif
 
+/* A task: one job, or one status request, as its client sees it.
+ *
+ * gearman_client_add_task() and gearman_execute() make one, and gearman_task_free() frees
+ * it. A task is freed with its client. A program reads the fields of `options` only. */
 struct gearman_task_st {
   struct {
     bool is_allocated; /* The library allocated the struct. */
   } options;
-  void *_impl;
+  void *_impl; /* Private to the library. */
 #ifdef __cplusplus
   struct Task *impl() const
   {

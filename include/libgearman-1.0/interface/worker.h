@@ -1,4 +1,4 @@
-/* The memory of a worker, which a program may provide. */
+/* The struct of a worker. */
 
 /* Generated from bindings/c/prelude/libgearman-1.0/interface/worker.h and src/capi: change those, then run
  * GEARMAN_UPDATE_HEADERS=1 cargo test --test headers */
@@ -12,12 +12,18 @@
 struct Worker;
 #endif
 
+/* A worker: the servers, options and functions of a program that does jobs.
+ *
+ * gearman_worker_create() makes one, in memory of the program or of the library, and
+ * gearman_worker_free() frees it. The struct never changes its size or address. Only one
+ * thread may use a worker at a time, except for gearman_worker_id(). A program reads the
+ * fields of `options` only. */
 struct gearman_worker_st {
   struct {
     bool is_allocated; /* The library allocated the struct. */
-    bool is_initialized; /* _impl can be used. */
+    bool is_initialized; /* The struct is in use. */
   } options;
-  void *_impl;
+  void *_impl; /* Private to the library. */
 #ifdef __cplusplus
   struct Worker *impl() const
   {

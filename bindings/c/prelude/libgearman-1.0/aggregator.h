@@ -1,4 +1,4 @@
-/* What an aggregator function can ask. */
+/* Aggregator functions. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>

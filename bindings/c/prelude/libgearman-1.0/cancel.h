@@ -1,4 +1,4 @@
-/* Taking a background job back. */
+/* Cancelling a background job. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>

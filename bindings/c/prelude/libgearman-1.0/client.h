@@ -1,4 +1,4 @@
-/* Clients: submitting jobs and asking for their state. */
+/* Clients, which submit jobs and ask for their state. */
 #pragma once
 
 #include <libgearman-1.0/client_callbacks.h>
@@ -8,7 +8,7 @@
 #include <libgearman-1.0/interface/task.h>
 #include <libgearman-1.0/job_handle.h>
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_client_t {
   GEARMAN_CLIENT_STATE_IDLE,
   GEARMAN_CLIENT_STATE_NEW,

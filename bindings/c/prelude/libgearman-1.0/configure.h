@@ -1,4 +1,4 @@
-/* Historical: only the version macros. */
+/* Only includes the version macros. */
 #pragma once
 
 #include <libgearman/version.h>

@@ -1,5 +1,5 @@
-/* Names of connection states that the library has always published; programs
- * have no use for them. */
+/* Names of internal connection states, which the library has always published. Programs
+ * do not need them. */
 #pragma once
 
 #include <netdb.h>
@@ -18,12 +18,14 @@
 #define GEARMAN_NI_MAXSERV 32
 #endif
 
+/* Published by older versions; no function takes these. */
 enum gearman_con_recv_t {
   GEARMAN_CON_RECV_UNIVERSAL_NONE,
   GEARMAN_CON_RECV_UNIVERSAL_READ,
   GEARMAN_CON_RECV_STATE_READ_DATA
 };
 
+/* Published by older versions; no function takes these. */
 enum gearman_con_send_t {
   GEARMAN_CON_SEND_STATE_NONE,
   GEARMAN_CON_SEND_UNIVERSAL_PRE_FLUSH,
@@ -32,6 +34,7 @@ enum gearman_con_send_t {
   GEARMAN_CON_SEND_UNIVERSAL_FLUSH_DATA
 };
 
+/* Published by older versions; no function takes these. */
 enum gearman_con_universal_t {
   GEARMAN_CON_UNIVERSAL_ADDRINFO,
   GEARMAN_CON_UNIVERSAL_CONNECT,

@@ -1,4 +1,4 @@
-/* Historical: only allocator.h. */
+/* Only includes allocator.h. */
 #pragma once
 
 #include <libgearman-1.0/allocator.h>

@@ -1,4 +1,4 @@
-/* Running one task in one call. */
+/* Running one task by one call. */
 #pragma once
 
 #include <libgearman-1.0/argument.h>

@@ -1,7 +1,8 @@
-/* What this library has beyond the original's API. For event loops: wait until
- * the descriptor is readable or the timeout has passed, unless work is buffered
- * already; then call gearman_client_run_tasks() or gearman_worker_work() again.
- * gearman.h does not include this header. */
+/* Additions to the original's API. gearman.h does not include this header.
+ *
+ * An event loop waits until the descriptor is readable or the timeout has passed, unless
+ * packets are buffered already, and then calls gearman_client_run_tasks() or
+ * gearman_worker_work() again. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>

@@ -1,4 +1,4 @@
-/* What gearman_worker_define_function() can register. */
+/* Functions for gearman_worker_define_function(). */
 #pragma once
 
 #ifdef __cplusplus
@@ -9,29 +9,36 @@
 
 #include <libgearman-1.0/constants.h>
 
+/* The kinds of function that a worker can offer. */
 enum gearman_function_kind_t {
-  GEARMAN_WORKER_FUNCTION_NULL,
-  GEARMAN_WORKER_FUNCTION_V1,
-  GEARMAN_WORKER_FUNCTION_V2,
-  GEARMAN_WORKER_FUNCTION_PARTITION
+  GEARMAN_WORKER_FUNCTION_NULL, /* No function. */
+  GEARMAN_WORKER_FUNCTION_V1, /* Returns its result: gearman_function_create_v1(). */
+  GEARMAN_WORKER_FUNCTION_V2, /* Sends its results: gearman_function_create_v2(). */
+  GEARMAN_WORKER_FUNCTION_PARTITION /* gearman_function_create_partition(). */
 };
 
+/* The pointer of a function that returns its result. */
 struct gearman_function_v1_t {
-  gearman_worker_fn *func;
+  gearman_worker_fn *func; /* The function. */
 };
 
+/* The pointer of a function that sends its results. */
 struct gearman_function_v2_t {
-  gearman_function_fn *func;
+  gearman_function_fn *func; /* The function. */
 };
 
+/* The pointers of a partition function. */
 struct gearman_function_partition_v1_t {
-  gearman_function_fn *func;
-  gearman_aggregator_fn *aggregator;
+  gearman_function_fn *func; /* Splits the workload. */
+  gearman_aggregator_fn *aggregator; /* Combines the results. */
 };
 
-/* Made by the functions below; kind tells which member of callback holds. */
+/* The description of a function for gearman_worker_define_function().
+ *
+ * gearman_function_create(), gearman_function_create_v1(), gearman_function_create_v2()
+ * and gearman_function_create_partition() make it. */
 struct gearman_function_t {
-  const enum gearman_function_kind_t kind;
+  const enum gearman_function_kind_t kind; /* The member of callback that is set. */
   union {
     char bytes[sizeof(struct gearman_function_partition_v1_t)];
     struct gearman_function_v1_t function_v1;

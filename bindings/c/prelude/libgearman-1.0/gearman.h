@@ -1,5 +1,5 @@
-/* Everything of libgearman but extension.h. Includes the system headers that
- * programs have always got from here. */
+/* Includes all headers of libgearman but extension.h, and the system headers that it has
+ * always included. */
 #pragma once
 
 #ifndef __STDC_FORMAT_MACROS

@@ -1,4 +1,4 @@
-/* Jobs, as a worker sees them. */
+/* Jobs, as their worker sees them. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>

@@ -1,4 +1,4 @@
-/* Stopping a worker from another thread or from a signal handler. */
+/* Stopping a worker, from another thread or from a signal handler. */
 #pragma once
 
 #ifndef __cplusplus
@@ -9,10 +9,10 @@
 #include <libgearman-1.0/signal.h>
 #include <libgearman-1.0/visibility.h>
 
-/* A worker's stop handle: see gearman_worker_id(). */
+/* The stop handle of a worker, for gearman_kill(). gearman_worker_id() returns it. */
 struct gearman_id_t {
-  int read_fd;
-  int write_fd;
+  int read_fd; /* The end of a pipe that the worker reads; -1 for no worker. */
+  int write_fd; /* The end that gearman_kill() writes to; -1 for no worker. */
 };
 
 #ifndef __cplusplus

@@ -1,4 +1,4 @@
-/* Printing return codes and statuses in C++. */
+/* Operators that print return codes and statuses in C++. */
 #pragma once
 
 #include <ostream>

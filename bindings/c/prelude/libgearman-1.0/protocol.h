@@ -1,10 +1,11 @@
-/* Packet types by their numbers on the wire, and the registered port. */
+/* The packet types by their numbers in the protocol, and the registered port. */
 #pragma once
 
 #define GEARMAN_DEFAULT_TCP_PORT 4730
 #define GEARMAN_DEFAULT_TCP_PORT_STRING "4730"
 #define GEARMAN_DEFAULT_TCP_SERVICE "gearman"
 
+/* The packet types. Published by older versions; no function takes these. */
 enum gearman_command_t {
   GEARMAN_COMMAND_TEXT,
   GEARMAN_COMMAND_CAN_DO,
@@ -49,7 +50,7 @@ enum gearman_command_t {
   GEARMAN_COMMAND_JOB_ASSIGN_ALL,
   GEARMAN_COMMAND_GET_STATUS_UNIQUE,
   GEARMAN_COMMAND_STATUS_RES_UNIQUE,
-  GEARMAN_COMMAND_MAX /* Not a command: how many there are. */
+  GEARMAN_COMMAND_MAX /* The number of packet types. */
 };
 
 #ifndef __cplusplus

@@ -1,4 +1,4 @@
-/* The value that a task ended with, or that an aggregator makes. */
+/* Results of tasks and of aggregator functions. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>

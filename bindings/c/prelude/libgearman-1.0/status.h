@@ -1,4 +1,4 @@
-/* Reading what gearman_client_unique_status() returns. */
+/* Reading the answer of gearman_client_unique_status(). */
 #pragma once
 
 #include <libgearman-1.0/constants.h>

@@ -1,4 +1,4 @@
-/* Tasks: one job each, as a client sees it. */
+/* Tasks, which are jobs as their client sees them. */
 #pragma once
 
 #include <libgearman-1.0/actions.h>

@@ -1,4 +1,4 @@
-/* What the library is. */
+/* The version of the library, and names of log levels. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>

@@ -1,6 +1,6 @@
-/* The version of these headers; gearman_version() tells that of the library.
- * The number is two hexadecimal digits of major, three of minor and three of
- * patch version, each read as decimal. */
+/* The version of these headers; gearman_version() returns that of the library.
+ * LIBGEARMAN_VERSION_HEX has two hexadecimal digits for the major, three for the minor and
+ * three for the patch version; the digits of each are those of its decimal number. */
 #pragma once
 
 @version

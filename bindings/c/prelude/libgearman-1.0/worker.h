@@ -1,4 +1,4 @@
-/* Workers: offering functions and running jobs. */
+/* Workers, which offer functions and do jobs. */
 #pragma once
 
 #include <libgearman-1.0/constants.h>
@@ -6,7 +6,7 @@
 #include <libgearman-1.0/interface/worker.h>
 #include <libgearman-1.0/kill.h>
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_worker_state_t {
   GEARMAN_WORKER_STATE_START,
   GEARMAN_WORKER_STATE_FUNCTION_SEND,
@@ -16,7 +16,7 @@ enum gearman_worker_state_t {
   GEARMAN_WORKER_STATE_PRE_SLEEP
 };
 
-/* Historical: no function takes these. */
+/* Published by older versions; no function takes these. */
 enum gearman_worker_universal_t {
   GEARMAN_WORKER_WORK_UNIVERSAL_GRAB_JOB,
   GEARMAN_WORKER_WORK_UNIVERSAL_FUNCTION,

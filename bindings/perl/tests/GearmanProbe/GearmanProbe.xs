@@ -1,6 +1,6 @@
-/* What XS code does with libgearman: shells inside its own structures, callbacks
- * into Perl that may die (which leaves the library by a jump), workloads with and
- * without copies, and tasks that are kept beyond the run.
+/* A small XS module for libgearman, with the parts of a real one: library structs inside
+ * its own structs, callbacks into Perl that may die (which leaves the library by a jump),
+ * workloads with and without copies, and tasks that are kept after the run.
  */
 #define PERL_NO_GET_CONTEXT
 #include "EXTERN.h"
@@ -25,12 +25,12 @@ typedef struct
 typedef struct
 {
   gearman_task_st *task;
-  /* The client lives as long as one of its tasks is known to Perl. */
+  /* The client is freed after the last of its tasks that Perl refers to. */
   SV *client;
 } probe_task;
 
-/* Calls Perl. What dies there goes through the library to the caller of run or
- * work: no G_EVAL. */
+/* Calls Perl, without G_EVAL: an exception passes through the library to the caller of run
+ * or work. */
 static SV *probe_call(pTHX_ SV *body, SV *argument)
 {
   dSP;
@@ -69,14 +69,14 @@ static gearman_return_t probe_fail(gearman_task_st *task)
   return probe_event(task, self->fail);
 }
 
-/* The result is the library's to free: it comes from malloc. */
+/* The library frees the result, which is from malloc. */
 static void *probe_job(gearman_job_st *job, void *context, size_t *size, gearman_return_t *code)
 {
   dTHX;
   probe_worker *self= context;
   ENTER;
   SAVETMPS;
-  /* No copy: the scalar looks at the job's own memory, which outlives the call. */
+  /* No copy: the scalar refers to the job's memory, which outlives the call. */
   SV *workload= newSV(0);
   sv_upgrade(workload, SVt_PV);
   SvPV_set(workload, (char *)gearman_job_workload(job));

@@ -1,5 +1,5 @@
-/* A small PHP extension over libgearman. It does in a few lines what a real one
- * does: results in PHP's memory, callbacks into PHP, and errors as warnings.
+/* A small PHP extension for libgearman, with the parts of a real one: results in PHP's
+ * memory, callbacks into PHP, and errors as warnings.
  *
  *   gearman_probe_version(): string
  *   gearman_probe_do(int $port, string $function, string $workload): string|false
@@ -77,7 +77,7 @@ static PHP_FUNCTION(gearman_probe_do)
   gearman_client_free(&client);
 }
 
-/* The callable that a job is given to, and whether it could be called. */
+/* The callable for the jobs, and whether it could be called. */
 struct probe_body
 {
   zend_fcall_info call;

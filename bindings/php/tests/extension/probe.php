@@ -12,7 +12,7 @@ var_dump(gearman_probe_do($port, 'reverse', 'Hello World!'));
 var_dump(gearman_probe_do($port, 'size', str_repeat("\0x", 500000)));
 pcntl_waitpid($child, $status);
 var_dump(pcntl_wexitstatus($status));
-// Port 1 of the loopback address: privileged, and nothing is there.
+// Port 1 of the loopback address: it is privileged, and no server listens there.
 var_dump(@gearman_probe_do(1, 'reverse', 'x'));
 echo preg_match('/GEARMAN_COULD_NOT_CONNECT/', error_get_last()['message']), "\n";
 echo gearman_probe_version(), "\n";

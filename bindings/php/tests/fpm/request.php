@@ -1,6 +1,6 @@
 <?php
-// A web request: what its query asks for is done in a process of php-fpm, which
-// lives on with the library in it.
+// A web request. Its query chooses what a process of php-fpm does; the process continues to
+// run afterwards, with the library loaded.
 
 parse_str($_SERVER['QUERY_STRING'], $query);
 $client = new GearmanClient();
@@ -22,7 +22,7 @@ switch ($query['what']) {
         answer($client->runTasks(), $client->returnCode());
         break;
     case 'exhausted':
-        // A fatal error inside a callback, after which the process serves others.
+        // A fatal error inside a callback, after which the process serves other requests.
         ini_set('display_errors', '0');
         ini_set('memory_limit', '16M');
         register_shutdown_function(function () use ($client) {

@@ -1,5 +1,5 @@
 <?php
-// The worker for the requests; it works until it is killed.
+// The worker for the requests, which runs until it is killed.
 
 $worker = new GearmanWorker();
 $worker->addServers('127.0.0.1:' . $_SERVER['argv'][1]);

@@ -1,7 +1,7 @@
 """Gearman for Python, on the C library libgearman.
 
-`Client` submits jobs, `Worker` does them; `AsyncClient` and `AsyncWorker` are
-their like for asyncio. The README has examples.
+`Client` submits jobs and `Worker` does them; `AsyncClient` and `AsyncWorker` are for
+asyncio. The README has examples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .job import Job
 from .task import Event, JobStatus, Task
 from .worker import Worker
 
-#: The version of the C library that is used.
+#: The version of the C library that is loaded.
 library_version: str = _ffi.string(_lib.gearman_version()).decode()
 
 __all__ = [

@@ -1,9 +1,9 @@
-"""The client for asyncio: no thread, and no wait but the event loop's.
+"""The client for asyncio, which uses no threads and waits only in the event loop.
 
-The library says which descriptor to watch, whether it has something to do
-already, and when to come back; the loop does the rest.
+The library gives the descriptor to watch, whether packets are buffered already, and
+the time until its next deadline.
 
-Must not: call what waits inside the library.
+Must not: call a function that waits inside the library.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .codes import EventKind, Priority
 from .errors import ClosedError, UsageError
 from .task import Event, JobStatus, Task
 
-# What a task's owner hears: its events, or why there will be no more.
+# What the waiter for a task gets: its events, or the reason for their end.
 _News = Union[Event, Exception]
 _Listener = Callable[[_News], object]
 
@@ -32,10 +32,10 @@ _LAST = (EventKind.COMPLETE, EventKind.EXCEPTION, EventKind.FAIL, EventKind.ERRO
 class AsyncClient(AsyncHandle):
     """Submits jobs from an event loop, any number of them at a time.
 
-    The arguments are a `Client`'s. Host names are looked up at once, which waits.
-    A client belongs to one event loop. It is an asynchronous context manager.
+    The arguments are those of `Client`. Host names are looked up at once, which may
+    block. A client belongs to one event loop. It is an asynchronous context manager.
 
-    Cancelling one of its calls gives the job up; a worker may still do it.
+    If one of its calls is cancelled, the job is ignored; a worker may still do it.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class AsyncClient(AsyncHandle):
         )
         super().__init__(self._client)
         self._listeners: dict[Task, _Listener] = {}
-        # When the silence began that the time limit is about.
+        # The time of the last event, from which the timeout counts.
         self._began = 0.0
 
     def close(self) -> None:
-        """Closes the connections. Whoever waits for a job gets a `ClosedError`."""
+        """Closes the connections. Calls that wait for a job raise a `ClosedError`."""
         super().close()
         self._give_up(ClosedError(f"{self!r} was closed"))
 
@@ -87,7 +87,7 @@ class AsyncClient(AsyncHandle):
         priority: Priority = Priority.NORMAL,
         at: datetime | float | None = None,
     ) -> str:
-        """Submits a job that nobody waits for, and returns its handle; see `Client`."""
+        """Submits a background job and returns its handle; see `Client.do_background`."""
         task = await self._finish(
             lambda: self._client.add_background_task(
                 function, workload, unique=unique, priority=priority, at=at
@@ -104,10 +104,10 @@ class AsyncClient(AsyncHandle):
         unique: Name | None = None,
         priority: Priority = Priority.NORMAL,
     ) -> AsyncIterator[Event]:
-        """Submits a job and gives its events as they come, the last one too.
+        """Submits a job and yields its events as they arrive, including the last one.
 
-        Pieces of the result are in the events only. A job that fails is an event
-        like any other: ``event.task.error()`` says what it was.
+        Pieces of the result are in the events only. A job that failed is an event as
+        well: ``event.task.error()`` is its exception.
         """
         news: asyncio.Queue[_News] = asyncio.Queue()
         task = self._submit(
@@ -139,7 +139,7 @@ class AsyncClient(AsyncHandle):
         task.result()
         return task.status
 
-    # Tasks and who waits for them.
+    # Tasks and their waiters.
 
     async def _finish(self, add: Callable[[], Task]) -> Task:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -164,7 +164,7 @@ class AsyncClient(AsyncHandle):
         if self._loop is not loop:
             if self._listeners:
                 raise UsageError(f"{self!r} is in use by another event loop")
-            # What was arranged with a loop before is over with it.
+            # Callbacks that were scheduled in another loop ended with it.
             self._rest()
             self._loop = loop
         if not self._listeners:
@@ -172,7 +172,7 @@ class AsyncClient(AsyncHandle):
         task = add()
         task._on_event = listener
         self._listeners[task] = listener
-        # Everything that is added in this turn of the loop goes out together.
+        # All jobs that are added in this iteration of the loop are sent together.
         self._come_soon()
         return task
 
@@ -199,12 +199,12 @@ class AsyncClient(AsyncHandle):
             done = self._client._step()
             left = None if done else self._client._time_left(self._began)
         except Exception as error:
-            # Whoever waits has to hear of it, whatever it is.
+            # Every waiter gets the exception, of whatever kind.
             self._rest()
             self._give_up(error)
             return
         if done:
-            # A server that goes away while nothing is asked of it is noticed later.
+            # The loss of a server without requests is noticed by the next request.
             self._rest()
             return
         pointer = self._client._pointer

@@ -1,10 +1,9 @@
-"""What the asynchronous client and worker share: their life, and their place in
-an event loop.
+"""The common part of the asynchronous client and worker: their use of an event loop.
 
-The loop watches the library's descriptor, and calls `_go_on` when that is
-readable, when a time has passed, or in its next turn.
+The loop watches the library's descriptor, and calls `_go_on` when it is readable,
+after a time, or in the next iteration.
 
-Must not: know tasks or jobs.
+Must not: use tasks or jobs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ class AsyncHandle:
     """The common part of `AsyncClient` and `AsyncWorker`."""
 
     def __init__(self, handle: Handle) -> None:
-        # The blocking one, whose calls that wait are not used.
+        # The blocking object; its calls that wait are not used.
         self._handle = handle
         self._loop: asyncio.AbstractEventLoop | None = None
         self._coming: asyncio.Handle | None = None
@@ -54,26 +53,26 @@ class AsyncHandle:
         self._handle.close()
 
     def _go_on(self) -> None:
-        """Does what can be done now, and arranges for being called again.
+        """Makes progress without waiting, and schedules the next call of itself.
 
-        The loop calls it itself when the descriptor is readable. Were somebody
-        only told to do it in the next turn, the loop would find the descriptor
-        readable once more, and tell of what has been read by then.
+        The loop calls it directly when the descriptor is readable. A call that is only
+        scheduled for the next iteration would come too late: the loop would find the
+        descriptor readable again, for packets that have been read by then.
         """
         raise NotImplementedError
 
     def _come_soon(self) -> None:
-        """Arranges for `_go_on` in the next turn."""
+        """Schedules `_go_on` for the next iteration."""
         if self._coming is None and self._loop is not None:
             self._coming = self._loop.call_soon(self._go_on)
 
     def _come_after(self, seconds: float | None) -> None:
-        """Arranges for `_go_on` after a time, if there is one."""
+        """Schedules `_go_on` after so many seconds, unless they are None."""
         if seconds is not None and self._loop is not None:
             self._timer = self._loop.call_later(seconds, self._go_on)
 
     def _watch(self, descriptor: int) -> None:
-        """Arranges for `_go_on` when this descriptor is readable; -1 for none."""
+        """Schedules `_go_on` for when this descriptor is readable; -1 is none."""
         if descriptor == self._watched or self._loop is None:
             return
         if self._watched >= 0 and not self._loop.is_closed():
@@ -83,7 +82,7 @@ class AsyncHandle:
         self._watched = descriptor
 
     def _rest(self, *, watching: bool = False) -> None:
-        """Takes back what was arranged, but for the descriptor with ``watching``."""
+        """Cancels what was scheduled, except the descriptor if ``watching`` is true."""
         for arranged in (self._coming, self._timer):
             if arranged is not None:
                 arranged.cancel()

@@ -1,6 +1,6 @@
 """The worker for asyncio: several jobs at a time in one thread.
 
-Must not: wait inside the library, but for a job's own packets to be sent.
+Must not: wait inside the library, except until a report about a job is sent.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .aio_handle import AsyncHandle
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import ReturnCode
-from .errors import ServerError, UsageError, error_of
+from .errors import ServerError, UsageError
 from .job import Job
 from .worker import Worker, fail_job, offering
 
 log = logging.getLogger("libgearman.worker")
 
-#: An asynchronous worker's function: one that is awaited for the result, or an
-#: asynchronous generator of its pieces.
+#: An asynchronous worker's function: a coroutine function that returns the result, or
+#: an asynchronous generator of its pieces.
 AsyncFunction = Callable[[Job], Union[Awaitable[Union[Data, None]], AsyncIterator[Data]]]
 
 _Call = TypeVar("_Call", bound=AsyncFunction)
@@ -32,8 +32,8 @@ _Call = TypeVar("_Call", bound=AsyncFunction)
 class AsyncWorker(AsyncHandle):
     """Does jobs in an event loop, up to ``concurrency`` of them at a time.
 
-    The other arguments are a `Client`'s. Host names are looked up at once, which
-    waits. It is an asynchronous context manager.
+    The other arguments are those of `Client`. Host names are looked up at once, which
+    may block. It is an asynchronous context manager.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class AsyncWorker(AsyncHandle):
         self._prefix = arguments.shown(prefix)
         self._functions: dict[str, AsyncFunction] = {}
         self._jobs: set[asyncio.Task[None]] = set()
-        # Jobs to be given back, which takes closing the connections.
+        # Jobs that are to be given back, by closing the connections.
         self._returned: list[Job] = []
-        # Under way from the beginning of `run` to its end: done, when it is to end.
+        # Pending while `run` is under way; its result ends `run`.
         self._running: asyncio.Future[None] | None = None
 
     def close(self) -> None:
-        """Closes the connections and frees everything. Not while `run` is under way."""
+        """Closes the connections and frees everything. `run` must have ended."""
         if self._running is not None:
             raise UsageError(f"{self!r} is running: stop it first")
         super().close()
@@ -98,19 +98,19 @@ class AsyncWorker(AsyncHandle):
             self._functions[text] = call
 
     def stop(self) -> None:
-        """Has `run` return when the jobs at hand are done.
+        """Makes `run` return when the current jobs are done.
 
-        It does nothing when `run` is not under way. For the event loop's own
-        thread: from another one, use ``loop.call_soon_threadsafe(worker.stop)``.
+        It does nothing if `run` is not under way. It is for the thread of the event
+        loop; from another one use ``loop.call_soon_threadsafe(worker.stop)``.
         """
         if self._running is not None and not self._running.done():
             self._running.set_result(None)
 
     async def run(self, *, stop_on: Iterable[int] = ()) -> None:
-        """Does jobs until `stop`, or until one of the signals ``stop_on`` comes.
+        """Does jobs until `stop`, or until one of the signals ``stop_on`` arrives.
 
-        When it is cancelled, the functions at work are cancelled too, and their
-        jobs go back to the servers.
+        If it is cancelled, the functions that run are cancelled too, and their jobs
+        are given back to the servers.
         """
         if self._running is not None:
             raise UsageError(f"{self!r} is running already")
@@ -132,7 +132,7 @@ class AsyncWorker(AsyncHandle):
             await self._abandon_jobs()
             self._running = None
             if not self.closed:
-                # A job that a server has given us and nobody has begun goes back.
+                # A job that was received and not begun is given back.
                 self._hang_up()
 
     async def _abandon_jobs(self) -> None:
@@ -142,11 +142,11 @@ class AsyncWorker(AsyncHandle):
         await asyncio.gather(*jobs, return_exceptions=True)
 
     def _has_room(self) -> bool:
-        # No new jobs while some wait for the connections to be closed.
+        # No new jobs while others wait to be given back.
         return len(self._jobs) < self._concurrency and not self._returned
 
     def _take_jobs(self) -> float | None:
-        """Begins the jobs that have come. Returns how long to wait at most for more."""
+        """Begins the jobs that have arrived. Returns the seconds until the next call."""
         if self._returned and not self._jobs:
             self._hang_up()
         code = ffi.new("gearman_return_t *")
@@ -164,15 +164,15 @@ class AsyncWorker(AsyncHandle):
 
     def _pause_after(self, pointer: Any, code: int) -> float | None:
         milliseconds = lib.gearman_worker_next_timeout(pointer)
-        text = self._worker._error_text()
         if code not in (ReturnCode.IO_WAIT, ReturnCode.NO_JOBS):
-            error = error_of(code, text)
+            error = self._worker._error_of(code)
             if isinstance(error, ServerError):
                 log.warning("%s", error)
                 return 0
             raise error
-        if code == ReturnCode.NO_JOBS and text:
-            log.info("waiting for a server: %s", text)
+        detail = self._worker._error_text()
+        if code == ReturnCode.NO_JOBS and detail:
+            log.info("waiting for a job server: %s", detail)
         if lib.gearman_worker_has_buffered_work(pointer):
             return 0
         return milliseconds / 1000 if milliseconds >= 0 else None
@@ -217,7 +217,7 @@ class AsyncWorker(AsyncHandle):
         except Exception as exception:
             code = fail_job(job, exception)
         finally:
-            # Also when it was cancelled.
+            # Also if it was cancelled.
             if code == ReturnCode.SUCCESS:
                 _free(job)
             else:

@@ -1,4 +1,4 @@
-"""What programs pass, as the library wants it, and clear errors for what it cannot be.
+"""Conversion of arguments to the library's form, with errors for those that are not valid.
 
 Must not: call the library.
 """
@@ -13,7 +13,7 @@ from ._native import ffi
 
 #: A workload, or a piece of a result.
 Data = Union[bytes, bytearray, memoryview]
-#: A name on the wire: text is sent as UTF-8.
+#: A name in a packet; text is sent as UTF-8.
 Name = Union[str, bytes]
 #: ``"host:port,host"``, or a list of such texts and of (host, port) pairs.
 Servers = Union[str, Iterable[Union[str, Tuple[str, int]]]]
@@ -24,18 +24,18 @@ _MAX_MILLISECONDS = 2**31 - 1
 
 
 def payload(value: Data, what: str) -> tuple[Any, int]:
-    """Pointer and size of bytes. The pointer keeps the bytes alive."""
+    """The pointer and size of bytes. The pointer keeps the bytes alive."""
     if isinstance(value, str):
         raise TypeError(f"{what} must be bytes, not str: encode it first, as with .encode()")
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError(f"{what} must be bytes, not {type(value).__name__}")
     size = value.nbytes if isinstance(value, memoryview) else len(value)
-    # The library takes no bytes for what they are only without a pointer.
+    # For an empty workload the library wants NULL.
     return (ffi.from_buffer(value), size) if size else (ffi.NULL, 0)
 
 
 def name(value: Name, what: str) -> bytes:
-    """A name as it goes on the wire."""
+    """A name as it is sent."""
     if isinstance(value, str):
         encoded = value.encode("utf-8", "surrogateescape")
     elif isinstance(value, bytes):
@@ -50,17 +50,17 @@ def name(value: Name, what: str) -> bytes:
 
 
 def shown(wire: bytes) -> str:
-    """A name of the wire as text. Bytes that are not UTF-8 survive a way back through name()."""
+    """A received name as text. name() gives the same bytes again, even if they are not UTF-8."""
     return wire.decode("utf-8", "surrogateescape")
 
 
 def text(pointer: Any) -> str:
-    """A string of the library's as text."""
+    """A string of the library as text."""
     return "" if pointer == ffi.NULL else shown(ffi.string(pointer))
 
 
 def milliseconds(seconds: Seconds, what: str = "timeout") -> int:
-    """A time limit as the library counts it: -1 for none."""
+    """A timeout in the library's milliseconds; -1 is no limit."""
     if seconds is None:
         return -1
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
@@ -71,7 +71,7 @@ def milliseconds(seconds: Seconds, what: str = "timeout") -> int:
 
 
 def epoch(when: datetime | float) -> int:
-    """A moment in seconds since 1970. A time without a zone is local, as everywhere in Python."""
+    """A time in seconds since 1970. A datetime without a zone is local time."""
     if isinstance(when, datetime):
         when = when.timestamp()
     if isinstance(when, bool) or not isinstance(when, (int, float)):
@@ -82,7 +82,7 @@ def epoch(when: datetime | float) -> int:
 
 
 def servers(value: Servers) -> list[tuple[bytes, int | None]]:
-    """Each server, or list of servers in one text, with its port where that is apart."""
+    """The servers: each a host and its port, or a list in one text and None."""
     if isinstance(value, (str, bytes)):
         return [(name(value, "servers"), None)]
     found: list[tuple[bytes, int | None]] = []

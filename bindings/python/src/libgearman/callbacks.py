@@ -1,13 +1,12 @@
-"""Where the library calls Python, and what becomes of exceptions raised there.
+"""The functions that the library calls, and the exceptions that they raise.
 
-An exception must not cross C. It is put aside here, the library is told to end
-what it is doing, and `raise_stashed` raises it again as soon as the library has
-returned.
+An exception must not pass through C. It is stored here, the library is told to end
+its call, and `raise_stashed` raises it again when the library has returned.
 
-The library hands a number back, not a pointer: one whose object is gone finds
-nothing here, and that is an ordinary case.
+The library passes a number, not a pointer: the object of a number may have been freed,
+and is then not found here.
 
-Must not: know what a client or a worker does with an event.
+Must not: handle an event; clients and workers do.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 _keys = itertools.count(1)
 _local = threading.local()
 
-#: The objects that the library may call, by their numbers.
+#: The objects that the library calls, by their numbers.
 tasks: WeakValueDictionary[int, Task] = WeakValueDictionary()
 functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
 
@@ -41,18 +40,18 @@ _LEVELS = {1: logging.CRITICAL, 2: logging.ERROR, 3: logging.INFO, 4: logging.DE
 
 
 def new_key() -> int:
-    """A number for an object that the library will call."""
+    """A number for an object that the library calls."""
     return next(_keys)
 
 
 def _stash(kind: type[BaseException], exception: BaseException, traceback: Any) -> None:
-    # The first one is the cause of the others.
+    # The first exception is the cause of the others.
     if getattr(_local, "exception", None) is None:
         _local.exception = exception.with_traceback(traceback)
 
 
 def raise_stashed() -> None:
-    """Raises what a callback in this thread raised, if one did."""
+    """Raises the exception that a callback of this thread has raised, if any."""
     exception = getattr(_local, "exception", None)
     if exception is None:
         return
@@ -60,14 +59,14 @@ def raise_stashed() -> None:
     try:
         raise exception
     finally:
-        # Its traceback holds this frame, and this frame would hold it.
+        # Breaks the reference cycle of the traceback and this frame.
         del exception
 
 
-# With an error, the run ends. The event counts as delivered: see Task.take_event.
+# An error ends the run. The event counts as delivered: see Task.take_event.
 @ffi.def_extern(error=ReturnCode.PAUSE, onerror=_stash)
 def py_task_event(key: int, kind: int, pointer: Any, data: Any, size: int) -> int:
-    """Something happened to a task."""
+    """Called for each event of a task."""
     task = tasks.get(key)
     if task is None:
         return ReturnCode.SUCCESS
@@ -76,17 +75,17 @@ def py_task_event(key: int, kind: int, pointer: Any, data: Any, size: int) -> in
 
 @ffi.def_extern(onerror=_stash)
 def py_task_freed(key: int, pointer: Any) -> None:
-    """The library frees a task."""
+    """Called when the library frees a task."""
     task = tasks.pop(key, None)
     if task is not None:
         task.take_end(pointer)
 
 
-# With an error, which here is something like KeyboardInterrupt, the job goes back
+# An error, which here is an exception such as KeyboardInterrupt, gives the job back
 # to the server.
 @ffi.def_extern(error=ReturnCode.WORK_ERROR, onerror=_stash)
 def py_function(key: int, pointer: Any) -> int:
-    """A worker has a job."""
+    """Called for each job of a worker."""
     function = functions.get(key)
     if function is None:
         return ReturnCode.WORK_ERROR
@@ -95,10 +94,10 @@ def py_function(key: int, pointer: Any) -> int:
 
 @ffi.def_extern(onerror=_stash)
 def py_log(line: Any, verbose: int, is_worker: int) -> None:
-    """The library has a line for the log."""
+    """Called for each log line of the library."""
     message = text(line)
     level = _LEVELS.get(verbose, logging.DEBUG)
     if "(GEARMAN_TIMEOUT)" in message:
-        # A limit that the program set, and is told of in other ways.
+        # The program has set this timeout and gets an exception for it.
         level = logging.DEBUG
     (worker_log if is_worker else client_log).log(level, "%s", message)

@@ -1,9 +1,9 @@
 """The client: submitting jobs and asking for their state.
 
-Every job is a task of the library, the waiting ones too: only a task can be gone
-on with after a signal has ended a wait.
+Every job is a task of the library, also one that is waited for: only a task can be
+continued after a signal has ended a wait.
 
-Must not: know how a wait in an event loop is done; `aio_client` does.
+Must not: wait in an event loop; `aio_client` does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ._native import ffi, lib
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import EventKind, Priority, ReturnCode
-from .errors import ClosedError, TimedOut, UsageError, error_of
+from .errors import ClosedError, UsageError, error_of
 from .handle import Handle
 from .task import Event, EventFunction, JobStatus, Task
 
@@ -28,13 +28,13 @@ class Client(Handle):
     """Submits jobs.
 
     ``servers`` is ``"host:port,host,..."`` or a list; the last server is tried
-    first, as in every language on the library. None is the environment's
-    ``GEARMAN_SERVERS``, or localhost. ``timeout`` is in seconds.
+    first, as in every language that uses the library. None is the environment
+    variable ``GEARMAN_SERVERS``, or localhost. ``timeout`` is in seconds.
 
-    With ``exceptions`` the servers are asked, in front of the first job, to pass
-    the exceptions of workers on. Without, such a job is a `JobFailed`.
+    With ``exceptions`` the servers are asked, before the first job, to forward the
+    exceptions of workers. Without it, such a job raises `JobFailed`.
 
-    A client belongs to one thread at a time. It is a context manager.
+    Only one thread may use a client at a time. It is a context manager.
     """
 
     _kind = "client"
@@ -49,9 +49,9 @@ class Client(Handle):
         exceptions: bool = True,
     ) -> None:
         self._tasks: dict[int, Task] = {}
-        # Those that the library leaves to us when they are finished.
+        # Tasks that the library does not free when they are finished.
         self._unfreed: set[Task] = set()
-        # What events() has not given yet, while or after it is under way.
+        # The events that events() has not yielded yet.
         self._events: deque[Event] = deque()
         self._iterating = False
         self._heard = 0.0
@@ -74,9 +74,9 @@ class Client(Handle):
     ) -> bytes:
         """Submits a job, waits for it and returns its result.
 
-        Raises `JobFailed` or `JobException` when the job did not end well, and
-        another `GearmanError` when its end is not known. Then, and when the wait
-        is interrupted, the job is given up; a worker may still do it.
+        Raises `JobFailed` or `JobException` if the job failed or raised an exception,
+        and another `GearmanError` if its outcome is not known. Then, and if the wait
+        is interrupted, the job is ignored; a worker may still do it.
         """
         task = self.add_task(
             function, workload, unique=unique, priority=priority, on_event=on_event
@@ -92,10 +92,10 @@ class Client(Handle):
         priority: Priority = Priority.NORMAL,
         at: datetime | float | None = None,
     ) -> str:
-        """Submits a job that nobody waits for, and returns its handle.
+        """Submits a background job and returns its handle.
 
-        ``at`` is when the server may start it; the server keeps no priority for
-        such a job. A `datetime` without a zone is local time.
+        ``at`` is the time before which the job does not start; the server keeps no
+        priority for such a job. A `datetime` without a zone is local time.
         """
         task = self.add_background_task(function, workload, unique=unique, priority=priority, at=at)
         self._wait_for(task).result()
@@ -116,9 +116,9 @@ class Client(Handle):
     ) -> Task:
         """Adds a job, to be submitted by `run_tasks`, `events` or the next call that waits.
 
-        ``on_event`` is called with each `Event` of the task; what it raises ends
-        the call that waits. With ``keep_data=False`` pieces of the result are
-        not collected: ``on_event`` and `events` see them, `Task.result` does not.
+        ``on_event`` is called with each `Event` of the task; an exception that it
+        raises ends the call that waits. With ``keep_data=False`` the pieces of the
+        result are not collected: they are only in the events.
         """
         name = arguments.name(function, "function")
         shown = arguments.shown(name)
@@ -136,7 +136,7 @@ class Client(Handle):
         on_event: EventFunction | None = None,
         context: Any = None,
     ) -> Task:
-        """Adds a job that nobody waits for: the task is done when it has a handle."""
+        """Adds a background job: the task is done when it has a handle."""
         name = arguments.name(function, "function")
         task = Task(
             self,
@@ -157,7 +157,7 @@ class Client(Handle):
         on_event: EventFunction | None = None,
         context: Any = None,
     ) -> Task:
-        """Adds a question for a job's state, by its handle or its unique id.
+        """Adds a request for a job's state, by its handle or its unique id.
 
         The answer is `Task.status`.
         """
@@ -231,11 +231,11 @@ class Client(Handle):
         return task
 
     def run_tasks(self) -> None:
-        """Runs all tasks to their ends.
+        """Runs all tasks until they are finished.
 
-        Raises what an ``on_event`` raised, and a `GearmanError` when tasks cannot
-        go on, because no server can be reached or the time is over; they are kept
-        then, and the next run goes on. How each task ended it tells itself.
+        Raises the exception of an ``on_event``, and a `GearmanError` if no server can
+        be reached or answers in time; unfinished tasks are then kept for the next run.
+        `Task.result` and `Task.error` tell how a task ended.
         """
         with self._use():
             start = time.monotonic()
@@ -243,9 +243,9 @@ class Client(Handle):
                 pass
 
     def events(self) -> Iterator[Event]:
-        """Runs all tasks and gives each event when it comes.
+        """Runs all tasks and yields each event when it arrives.
 
-        Tasks may be added meanwhile. An iteration that was left is taken up by
+        Tasks may be added meanwhile. An iteration that was left early is continued by
         the next one. Raises as `run_tasks` does.
         """
         if self._iterating:
@@ -257,7 +257,7 @@ class Client(Handle):
             while not done:
                 while self._events:
                     yield self._events.popleft()
-                # Whoever took the last events may have added tasks.
+                # The consumer of the last events may have added tasks.
                 done = self._step() and not self._events
                 if not done and not self._events:
                     self._sleep(self._time_left(start))
@@ -266,15 +266,15 @@ class Client(Handle):
 
     @property
     def tasks(self) -> list[Task]:
-        """The tasks that are not finished, in the order of adding."""
+        """The unfinished tasks, in the order in which they were added."""
         return list(self._tasks.values())
 
     def discard_tasks(self) -> None:
-        """Gives all unfinished tasks up."""
+        """Discards all unfinished tasks."""
         for task in self.tasks:
             task.discard()
 
-    # Questions.
+    # Requests.
 
     def status(self, handle: Name) -> JobStatus:
         """What the server knows about a job, by its handle."""
@@ -293,22 +293,22 @@ class Client(Handle):
         return JobStatus(known[0], running[0], numbers[0], numbers[1], numbers[2])
 
     def cancel(self, handle: Name) -> None:
-        """Has a server forget a job that no worker has begun.
+        """Cancels a background job, by its handle.
 
-        Raises `ServerError` when no server knows it.
+        Raises `ServerError` if no server knows the job.
         """
         self._ask(lib.gearman_client_cancel_job, arguments.name(handle, "handle"))
 
     # Running.
 
     def _wait_for(self, task: Task) -> Task:
-        """Runs until one task is done. It is given up when that cannot be."""
+        """Runs until one task is done. On an error the task is discarded."""
         try:
             with self._use():
-                # The others go on with a later run, as soon as this one is done.
+                # The run ends with this task; later runs continue the others.
                 task._ends_run = len(self._tasks) > 1
                 start = time.monotonic()
-                # A callback may have discarded it.
+                # A callback may have discarded the task.
                 while not task.done and task._pointer is not None:
                     self._advance(start)
         finally:
@@ -316,10 +316,10 @@ class Client(Handle):
         return task
 
     def _advance(self, start: float) -> bool:
-        """One run that waits, up to the next signal. Whether everything is done."""
+        """Runs until the next signal, waiting. Returns whether all tasks are finished."""
         left = self._time_left(start)
         if left is not None:
-            # Signals do not end silences, and each run would begin a new one.
+            # The timeout counts from the last packet, which a signal does not change.
             self._limit(left)
         tasks = len(self._tasks)
         try:
@@ -330,16 +330,16 @@ class Client(Handle):
         return self._outcome(code, tasks)
 
     def _time_left(self, start: float) -> Seconds:
-        """What is left of the time limit, which is the longest silence."""
+        """The rest of the timeout, which counts from the last event."""
         if self._timeout is None:
             return None
         left = self._timeout - (time.monotonic() - max(start, self._heard))
         if left <= 0 < self._timeout:
-            raise TimedOut(f"nothing came for {self._timeout} seconds", ReturnCode.TIMEOUT)
+            raise error_of(ReturnCode.TIMEOUT, "", self._addresses(), self._timeout)
         return max(left, 0)
 
     def _step(self) -> bool:
-        """One run that does not wait. Whether everything is done."""
+        """Runs without waiting. Returns whether all tasks are finished."""
         with self._use() as pointer:
             tasks = len(self._tasks)
             lib.gearman_client_add_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
@@ -355,24 +355,24 @@ class Client(Handle):
         if self._closed:
             raise ClosedError(f"{self!r} was closed meanwhile")
         goes_on = code in (ReturnCode.IO_WAIT, ReturnCode.PAUSE)
-        # Tasks that were lost or refused end with an error of the run, not before.
+        # A run ends with an error for tasks that were lost or refused: they are freed then.
         self._free_finished(list(self._unfreed) if goes_on else self.tasks)
         if code == ReturnCode.SUCCESS:
             return True
         if goes_on or len(self._tasks) < tasks:
-            # The code may be of a task that has ended with it, and says so.
+            # The code belongs to a task that has ended with it, and which tells it.
             return False
-        raise error_of(code, text)
+        raise error_of(code, text, self._addresses(), self._timeout)
 
     def _free_finished(self, tasks: list[Task]) -> None:
-        """Frees those that are finished: the library does not free all of them itself."""
+        """Frees the finished tasks, since the library does not free all of them."""
         for task in tasks:
             if task._pointer is not None and lib.gearman_task_is_finished(task._pointer):
                 lib.gearman_task_free(task._pointer)
         raise_stashed()
 
     def _sleep(self, limit: Seconds) -> None:
-        """Waits until there is something to do. Signals are handled meanwhile."""
+        """Waits until the client can make progress. Signals are handled meanwhile."""
         with self._use() as pointer:
             if lib.gearman_client_has_buffered_work(pointer):
                 return
@@ -385,7 +385,7 @@ class Client(Handle):
         if task._pointer is None:
             return
         with self._use():
-            # A task that has just been told of its end is finished, not given up.
+            # A task that has ended was not discarded.
             task._discarded = task._code is None
             lib.gearman_task_free(task._pointer)
             raise_stashed()

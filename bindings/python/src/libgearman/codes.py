@@ -1,6 +1,6 @@
-"""The numbers of the C library that programs see.
+"""The enumerations of the C library that programs use, and the kinds of events.
 
-Must not: do anything.
+Must not: call the library.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import enum
 
 
 class ReturnCode(enum.IntEnum):
-    """What a function of the library says about its outcome: ``gearman_return_t``."""
+    """The return codes of the library: ``gearman_return_t``."""
 
     SUCCESS = 0
     IO_WAIT = 1
@@ -67,7 +67,7 @@ class ReturnCode(enum.IntEnum):
 
 
 class Priority(enum.IntEnum):
-    """Which jobs of a function are done first."""
+    """The priority of a job among the jobs of its function."""
 
     HIGH = 0
     NORMAL = 1
@@ -79,18 +79,18 @@ class EventKind(enum.IntEnum):
 
     #: The server has accepted the job and given it a handle.
     CREATED = 0
-    #: A piece of the result has come.
+    #: A piece of the result has arrived.
     DATA = 1
-    #: A warning has come.
+    #: A warning has arrived.
     WARNING = 2
-    #: The job's progress has come, or the answer to a status request.
+    #: A progress report has arrived, or the answer to a status request.
     STATUS = 3
-    #: The job is done; the event's data is the last piece of the result.
+    #: The job is complete; the event's data is the last piece of the result.
     COMPLETE = 4
-    #: The job ended with an exception; the event's data is its body.
+    #: The job has raised an exception; the event's data is its body.
     EXCEPTION = 5
     #: The job failed.
     FAIL = 6
-    #: The task ended without an answer of its job: the connection was lost, or
-    #: the server refused the job.
+    #: The task has ended without an outcome of its job: the connection was lost, or the
+    #: server refused the job.
     ERROR = 7

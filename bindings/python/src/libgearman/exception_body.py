@@ -1,10 +1,10 @@
 """The body of an exception packet: how a worker's exception travels to its client.
 
-The body is a JSON object in ASCII. ``"gearman_exception": 1`` tells it from
-whatever else may stand in such a packet; ``type``, ``message`` and ``traceback``
-are strings. Any language reads it, and shows it to a person as it is.
+The body is a JSON object in ASCII. ``"gearman_exception": 1`` distinguishes it from
+other contents of such a packet; ``type``, ``message`` and ``traceback`` are strings. Any
+language can read it.
 
-Must not: make an object of the sender's class. What a worker sends is data.
+Must not: make an object of the sender's class. A body is data.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def encode(exception: BaseException) -> bytes:
     try:
         message = str(exception)
     except Exception:
-        # Its __str__ is the program's, and may raise.
+        # The program's __str__ may raise.
         message = "<unprintable>"
     lines = tracebacks.format_exception(type(exception), exception, exception.__traceback__)
     body = {
@@ -47,7 +47,7 @@ def encode(exception: BaseException) -> bytes:
 
 
 def decode(body: bytes, task: Task | None = None) -> JobException:
-    """The exception to raise for a body, whoever sent it."""
+    """The exception to raise for a body of any sender."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,10 +1,10 @@
-"""What clients and workers share: their life, their servers, their settings.
+"""The common part of clients and workers: closing, servers and settings.
 
-A handle belongs to one thread at a time, as the library asks: use from a second
-thread meanwhile is refused. Closing inside one of the handle's own callbacks
-takes effect when the library has returned.
+Only one thread may use a handle at a time, as the library requires: a second thread
+gets a `UsageError`. If a callback of the handle closes it, that takes effect when the
+library has returned.
 
-Must not: know tasks or jobs.
+Must not: use tasks or jobs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Self = TypeVar("Self", bound="Handle")
 
 
 class _Use:
-    """One call, or several, on a handle by one thread."""
+    """The use of a handle by one thread, for one call or several nested ones."""
 
     __slots__ = ("_handle",)
 
@@ -54,7 +54,7 @@ class _Use:
 class Handle:
     """The common part of `Client` and `Worker`."""
 
-    #: The middle of the library's function names.
+    #: The part of the library's function names that names the kind of handle.
     _kind: ClassVar[str]
 
     def __init__(
@@ -64,7 +64,7 @@ class Handle:
         namespace: Name | None,
         identifier: Name | None,
     ) -> None:
-        # What `close` and `__repr__` need comes first: anything below may fail.
+        # Set first, since `close` and `__repr__` need them if anything below fails.
         self._lock = threading.RLock()
         self._depth = 0
         self._closed = True
@@ -80,11 +80,11 @@ class Handle:
                 ReturnCode.GETADDRINFO,
             )
         self._pointer = pointer
-        # At the interpreter's exit nothing is freed: another thread may still
-        # be using it, and the system closes its connections anyway.
+        # Nothing is freed at the interpreter's exit: another thread may still use it, and
+        # the system closes the connections.
         destroy = getattr(lib, f"{self._kind}_destroy")
         self._finalizer = weakref.finalize(self, destroy, pointer)
-        # Not an assignment: not every type checker knows of the attribute.
+        # setattr, since not every type checker knows the attribute.
         setattr(self._finalizer, "atexit", False)
         self._closed = False
         try:
@@ -130,12 +130,14 @@ class Handle:
         self.close()
 
     def __repr__(self) -> str:
-        where = ",".join(
+        state = " closed" if self._closed else ""
+        return f"<libgearman.{type(self).__name__} {self._addresses()}{state}>"
+
+    def _addresses(self) -> str:
+        return ",".join(
             host.decode("utf-8", "backslashreplace") + (f":{port}" if port else "")
             for host, port in self._servers
         )
-        state = " closed" if self._closed else ""
-        return f"<libgearman.{type(self).__name__} {where}{state}>"
 
     @property
     def closed(self) -> bool:
@@ -143,10 +145,10 @@ class Handle:
         return self._closed
 
     def close(self) -> None:
-        """Closes the connections and frees everything. More than once is fine.
+        """Closes the connections and frees everything. It may be called again.
 
-        Inside one of its own callbacks or functions it takes effect when that
-        has returned, and ends the call that it belongs to.
+        Inside a callback or function of the handle it takes effect when that has
+        returned, and ends the call on the handle.
         """
         if self._closed:
             return
@@ -164,13 +166,18 @@ class Handle:
         return arguments.text(self._function("error")(self._pointer))
 
     def _check(self, code: int) -> None:
-        """Raises what a callback raised, or the error that a code stands for."""
+        """Raises the exception of a callback, or the exception for a code."""
         raise_stashed()
         if code != ReturnCode.SUCCESS:
-            raise error_of(code, self._error_text() or arguments.text(lib.gearman_strerror(code)))
+            raise self._error_of(code)
+
+    def _error_of(self, code: int) -> GearmanError:
+        """The exception for a code that a function of the library has just returned."""
+        detail = self._error_text() or arguments.text(lib.gearman_strerror(code))
+        return error_of(code, detail, self._addresses(), self._timeout)
 
     def _ask(self, function: Callable[..., int], *values: Any) -> None:
-        """Calls a function that waits, again after each signal that was not an exception."""
+        """Calls a function that waits; repeats it after a signal without an exception."""
         with self._use() as pointer:
             code: int = ReturnCode.IO_WAIT
             while code == ReturnCode.IO_WAIT:
@@ -180,10 +187,10 @@ class Handle:
 
     @property
     def timeout(self) -> Seconds:
-        """Seconds, or None for no limit.
+        """The timeout in seconds; None is no limit.
 
-        A client's is the longest that connecting and a server's silence may
-        take; a worker's is how long it waits for a job.
+        A client's limits connecting, and the time that a server is silent. A worker's
+        limits the wait for a job.
         """
         return self._timeout
 
@@ -195,23 +202,23 @@ class Handle:
             self._timeout = seconds
 
     def _limit(self, seconds: Seconds) -> None:
-        """Sets the library's time limit and leaves the program's as it is."""
+        """Sets the library's timeout; `timeout` stays as it is."""
         self._function("set_timeout")(self._pointer, arguments.milliseconds(seconds))
 
     def set_namespace(self, namespace: Name | None) -> None:
-        """Sets the prefix of all function names, for functions and jobs from now on."""
+        """Sets the prefix of the names of functions and jobs that are added later."""
         key = b"" if namespace is None else arguments.name(namespace, "namespace")
         with self._use() as pointer:
             self._function("set_namespace")(pointer, key, len(key))
 
     def set_identifier(self, identifier: Name) -> None:
-        """Sets the name under which servers list this program."""
+        """Sets the identifier under which servers list this client or worker."""
         encoded = arguments.name(identifier, "identifier")
         with self._use() as pointer:
             self._check(self._function("set_identifier")(pointer, encoded, len(encoded)))
 
     def add_servers(self, servers: Servers) -> None:
-        """Adds servers, as in the constructor. Hosts are looked up at once, nothing is sent."""
+        """Adds servers, as in the constructor. Hosts are looked up; nothing is sent."""
         chosen = arguments.servers(servers)
         with self._use():
             self._add_servers(chosen)
@@ -225,13 +232,13 @@ class Handle:
             self._servers.append((host, port))
 
     def remove_servers(self) -> None:
-        """Closes the connections and forgets all servers."""
+        """Closes the connections and removes all servers."""
         with self._use() as pointer:
             self._function("remove_servers")(pointer)
             self._servers = []
 
     def echo(self, data: Data = b"ping") -> None:
-        """Has every server send bytes back, or raises what is wrong with one."""
+        """Checks that every server sends these bytes back."""
         pointer, size = arguments.payload(data, "data")
         if not size:
             raise ValueError("data must not be empty")
@@ -251,7 +258,7 @@ class Handle:
 
 
 def _code_in(text: str) -> int:
-    """The code that an error text names, where the library has no function for it."""
+    """The code in an error text, for functions of the library that return none."""
     for code in ReturnCode:
         if f"(GEARMAN_{code.name})" in text or text == f"GEARMAN_{code.name}":
             return code

@@ -1,6 +1,6 @@
-"""Jobs, as a worker's function sees them.
+"""Jobs, as the function of a worker gets them.
 
-Must not: decide how a job ends; the worker does, by what its function returns.
+Must not: end a job by itself; the worker does when its function has returned.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from ._native import ffi, lib
 from .arguments import Data
 from .callbacks import raise_stashed
 from .codes import ReturnCode
-from .errors import ClosedError, error_of
+from .errors import ClosedError
 
 if TYPE_CHECKING:
     from .worker import Worker
 
 
 class Job:
-    """One job. It can be used until its function has returned."""
+    """One job, which can be used until its function has returned."""
 
     def __init__(self, worker: Worker, pointer: Any) -> None:
         self._worker = worker
         self._pointer = pointer
-        #: The name of the job's function as the server has it, with the namespace.
+        #: The name of the job's function as the server knows it, with the namespace.
         self.function = arguments.text(lib.gearman_job_function_name(pointer))
         #: The job's handle.
         self.handle = arguments.text(lib.gearman_job_handle(pointer))
@@ -42,7 +42,7 @@ class Job:
 
     @property
     def workload(self) -> bytes:
-        """What the client sent."""
+        """The bytes that the client sent."""
         if self._workload is None:
             pointer = self._alive()
             with self._worker._use():
@@ -52,7 +52,7 @@ class Job:
         return self._workload
 
     def send_data(self, data: Data) -> None:
-        """Sends a piece of the result. It is on its way when this returns."""
+        """Sends a piece of the result. The kernel has taken it when this returns."""
         self._send(lib.gearman_job_send_data, *arguments.payload(data, "data"))
 
     def send_warning(self, data: Data) -> None:
@@ -60,13 +60,13 @@ class Job:
         self._send(lib.gearman_job_send_warning, *arguments.payload(data, "data"))
 
     def send_status(self, numerator: int, denominator: int) -> None:
-        """Sends how far the job is: two numbers from 0 to 2**32 - 1."""
+        """Sends the job's progress: two numbers from 0 to 2**32 - 1."""
         self._send(lib.gearman_job_send_status, numerator, denominator)
 
     def send_complete(self, result: Data = b"") -> None:
         """Ends the job with a result, before its function returns.
 
-        What is sent or returned after that is dropped.
+        Later reports and the result of the function are ignored.
         """
         self._send(lib.gearman_job_send_complete, *arguments.payload(result, "result"))
 
@@ -77,7 +77,7 @@ class Job:
     def send_exception(self, body: Data) -> None:
         """Ends the job with an exception of any form, before its function returns.
 
-        A function that raises does this in this package's own form.
+        An exception that the function raises is sent in the form of this package.
         """
         pointer, size = arguments.payload(body, "body")
         if not size:
@@ -90,4 +90,4 @@ class Job:
             code = function(pointer, *values)
             raise_stashed()
             if code != ReturnCode.SUCCESS:
-                raise error_of(code, self._worker._error_text())
+                raise self._worker._error_of(code)

@@ -1,6 +1,6 @@
-"""Signals that stop a worker in order.
+"""Signals that stop a worker after its current job.
 
-Must not: run Python inside a signal handler; ``glue.c`` has it.
+Must not: run Python in a signal handler; the handler is in ``glue.c``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, Iterable, Iterator
 from ._native import ffi, lib
 from .errors import UsageError
 
-# The handler knows one worker at a time.
+# The handler is for one worker at a time.
 _in_use = threading.Lock()
 
 
 @contextlib.contextmanager
 def stopped_by(worker_id: Any, signals: Iterable[int]) -> Iterator[None]:
-    """Has signals stop a worker, and restores what they did before."""
+    """Makes signals stop a worker, and restores their handlers at the end."""
     numbers = [int(number) for number in signals]
     if not numbers:
         yield

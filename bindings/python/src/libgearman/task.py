@@ -1,8 +1,8 @@
-"""Tasks: one job each, as a client sees it.
+"""Tasks, which are jobs as their client sees them.
 
-A task of Python outlives the library's: what it knows is copied when it happens.
+A Task outlives the library's task: its data is copied with each event.
 
-Must not: run anything; a client does.
+Must not: run a task; a client does.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
 
 
 class Event(NamedTuple):
-    """Something that happened to a task."""
+    """An event of a task."""
 
     kind: EventKind
     task: Task
-    #: What came with it: a piece of the result, a warning, an exception's body.
+    #: The data of the event: a piece of the result, a warning, or an exception's body.
     data: bytes = b""
-    #: How far the job is, out of `denominator`, as of this event.
+    #: The progress of the job at this event, out of `denominator`.
     numerator: int = 0
     denominator: int = 0
 
 
 class JobStatus(NamedTuple):
-    """What a server knows about a job."""
+    """The state of a job at its server."""
 
-    #: Whether the server knows the job at all. A job that is done it forgets.
+    #: Whether the server knows the job. It does not know jobs that have ended.
     known: bool
-    #: Whether a worker has it.
+    #: Whether a worker has the job.
     running: bool
-    #: How far it is, out of `denominator`, as its worker last said.
+    #: The progress that the worker last reported, out of `denominator`.
     numerator: int
     denominator: int
-    #: How many clients wait for it; None when it was asked for by its handle.
+    #: The number of clients that wait; None if the request was by handle.
     clients: int | None = None
 
 
-#: Called with each event of a task.
+#: A callback for the events of a task.
 EventFunction = Callable[[Event], object]
 
 _LAST = (EventKind.COMPLETE, EventKind.EXCEPTION, EventKind.FAIL)
 
 
 class Task:
-    """One job. A client's `add_task` and its like make tasks."""
+    """One job or status request, made by `Client.add_task` and similar methods."""
 
     def __init__(
         self,
@@ -64,17 +64,17 @@ class Task:
         keep_data: bool = True,
         ends_with: EventKind | None = None,
     ) -> None:
-        #: The name of the job's function, or what a status request asks about.
+        #: The name of the job's function, or the handle or unique id of a status request.
         self.function = function
-        #: Whatever the program wants to keep with the task.
+        #: An object of the program.
         self.context = context
         #: The job's unique id, as it was sent.
         self.unique = ""
         #: The job's handle; "" before the server has given one.
         self.handle = ""
-        #: What the server or the worker last said about the job.
+        #: The state of the job that the server or worker last reported.
         self.status = JobStatus(False, False, 0, 0)
-        #: The warnings that came.
+        #: The warnings that have arrived.
         self.warnings: list[bytes] = []
         self._client = client
         self._on_event = on_event
@@ -84,11 +84,11 @@ class Task:
         self._exception: bytes = b""
         self._error_text = ""
         self._code: ReturnCode | None = None
-        # The library's task, while there is one, and the number it knows this by.
+        # The library's task, until it is freed, and the number that the library passes.
         self._pointer: Any = None
         self._key = 0
         self._discarded = False
-        # The event at hand has been told: when it is offered again, it is not news.
+        # Whether the current event was delivered: the library may call again for it.
         self._told = False
         self._ends_run = False
 
@@ -98,7 +98,7 @@ class Task:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will come. A background task is done with its handle."""
+        """Whether the task is finished. A background task is when it has its handle."""
         return self._code is not None
 
     @property
@@ -108,15 +108,16 @@ class Task:
 
     @property
     def data(self) -> bytes:
-        """What has come of the result so far. Empty with ``keep_data=False``."""
+        """The part of the result that has arrived. Empty with ``keep_data=False``."""
         if len(self._pieces) > 1:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
 
     def error(self) -> GearmanError | None:
-        """What is wrong with the finished task; None when it ended well.
+        """The exception for a finished task; None if its job is complete.
 
-        A failed job is a `JobFailed`, one that raised a `JobException`.
+        It is a `JobFailed` for a job that failed, a `JobException` for one that raised
+        an exception.
         """
         if self._code is None:
             if self._discarded:
@@ -128,25 +129,26 @@ class Task:
             return exception_body.decode(self._exception, self)
         if self._code == ReturnCode.WORK_FAIL:
             return JobFailed(f"the job {self.handle} of {self.function!r} failed", self)
-        return error_of(self._code, self._error_text or f"GEARMAN_{self._code.name}")
+        detail = self._error_text or f"GEARMAN_{self._code.name}"
+        return error_of(self._code, detail, self._client._addresses(), self._client._timeout)
 
     def result(self) -> bytes:
-        """The job's result, or its error raised."""
+        """The job's result. Raises the exception of `error`, if any."""
         error = self.error()
         if error is not None:
             raise error
         return self.data
 
     def discard(self) -> None:
-        """Gives the task up: what still comes for it is ignored. The job goes on."""
+        """Discards the task: what arrives for it later is ignored. The job is not stopped."""
         self._client._discard(self)
 
-    # What the library tells, by way of `callbacks`.
+    # Called by `callbacks`.
 
     def take_event(self, number: int, pointer: Any, data: bytes) -> int:
-        """The library has something for the task. Returns the code for it."""
+        """Takes an event of the library. Returns the callback's code."""
         if self._told:
-            # It ended the run when it came.
+            # It ended the run when it was delivered.
             self._told = False
             return ReturnCode.SUCCESS
         kind = EventKind(number)
@@ -185,14 +187,14 @@ class Task:
             self._on_event(event)
 
     def take_end(self, pointer: Any) -> None:
-        """The library's task is about to be freed."""
+        """Takes the end of the library's task, before it is freed."""
         self._pointer = None
         self._client._forget(self)
         if self._code is None and not self._discarded:
             self._code = return_code(lib.gearman_task_return(pointer))
             self._error_text = self._client._error_text()
             if self._code is ReturnCode.SUCCESS and self._ends_with is not None:
-                # A task without callbacks: what it has is asked for now.
+                # A task without callbacks: its state is read now.
                 self._note(self._ends_with, pointer, b"")
                 self._tell(self._ends_with, b"")
             else:

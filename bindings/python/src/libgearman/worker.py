@@ -1,6 +1,6 @@
-"""The worker: offering functions and doing jobs.
+"""The worker, which offers functions and does jobs.
 
-Must not: know event loops; `aio_worker` does.
+Must not: use an event loop; `aio_worker` does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .signals import stopped_by
 
 log = logging.getLogger("libgearman.worker")
 
-#: What a worker's function may return: the result, or pieces of it as they come.
+#: What a worker's function may return: the result, or an iterable of its pieces.
 Result = Union[Data, Iterator[Data], None]
 #: A worker's function.
 WorkerFunction = Callable[[Job], Result]
@@ -43,7 +43,7 @@ class Function:
         self.key = callbacks.new_key()
 
     def run(self, pointer: Any) -> int:
-        """Does a job. Returns the library's code: whether it is to be done again."""
+        """Does a job. Returns the library's code: WORK_ERROR gives the job back."""
         job = Job(self.worker, pointer)
         code = ReturnCode.SUCCESS
         try:
@@ -52,7 +52,7 @@ class Function:
             code = fail_job(job, exception)
         finally:
             job._pointer = None
-        # A worker that was closed meanwhile gives its job back.
+        # A worker that the function has closed gives its job back.
         return ReturnCode.WORK_ERROR if self.worker.closed else code
 
     def _send(self, job: Job, result: Result) -> None:
@@ -65,7 +65,7 @@ class Function:
 
 
 def fail_job(job: Job, exception: Exception) -> ReturnCode:
-    """Ends a job whose function has raised. WORK_ERROR: it is to be done again."""
+    """Ends a job after an exception of its function. WORK_ERROR gives the job back."""
     if isinstance(exception, RetryJob):
         return ReturnCode.WORK_ERROR
     if isinstance(exception, JobFailed):
@@ -80,7 +80,7 @@ def fail_job(job: Job, exception: Exception) -> ReturnCode:
 def offering(
     add: Callable[..., None], name: Name | _Any | None, timeout: Seconds
 ) -> _Any | Callable[[_Any], _Any]:
-    """What the decorator `function` gives: of a worker, or an asynchronous one."""
+    """The decorator `function` of a worker or an asynchronous worker."""
     if callable(name):
         add(name.__name__, name)
         return name
@@ -96,17 +96,17 @@ def _report(job: Job, send: Callable[[], None]) -> None:
     try:
         send()
     except GearmanError as error:
-        # The server has given the job away, and needs no end of it.
+        # The server has given the job to another worker, and needs no report.
         log.warning("the end of %r could not be sent: %s", job, error)
 
 
 class Worker(Handle):
     """Does jobs, one at a time.
 
-    The arguments are a `Client`'s; ``timeout`` is how long `work` waits for a job.
+    The arguments are those of `Client`; ``timeout`` is how long `work` waits for a job.
 
-    A worker belongs to one thread at a time, but for `stop`. It is a context
-    manager. Jobs that are not done when it is closed the servers give to others.
+    Only one thread may use a worker at a time, except for `stop`. It is a context
+    manager. When it is closed, servers give its unfinished jobs to other workers.
     """
 
     _kind = "worker"
@@ -120,7 +120,7 @@ class Worker(Handle):
         identifier: Name | None = None,
     ) -> None:
         self._functions: dict[str, Function] = {}
-        # Held again by a signal's handler that stops the worker.
+        # Reentrant, since a signal's handler may stop the worker.
         self._stopping = threading.RLock()
         self._stopped = False
         super().__init__(servers, timeout, namespace, identifier)
@@ -146,12 +146,12 @@ class Worker(Handle):
         """Offers a function. One of the same name is replaced.
 
         It is called with a `Job` and returns the result as bytes, or None for an
-        empty one. A generator's pieces are sent as they come. What it raises
-        ends the job: `JobFailed` as failed, `RetryJob` to have it done again,
-        any other `Exception` with the exception, which goes to the log too.
+        empty one. Each piece of a generator is sent when it is yielded. `JobFailed`
+        fails the job, `RetryJob` gives it back, and any other `Exception` ends the job
+        with that exception, which is logged too.
 
-        ``timeout`` is how long the server waits, at least a second, before it
-        gives the job to another worker; None for ever.
+        ``timeout`` is the time in seconds, at least 1, after which the server gives an
+        unfinished job to another worker; None is no limit.
         """
         encoded = arguments.name(name, "name")
         if not callable(call):
@@ -168,7 +168,7 @@ class Worker(Handle):
             self._functions[text] = function
 
     def remove_function(self, name: Name) -> None:
-        """Takes a function back."""
+        """Withdraws a function."""
         encoded = arguments.name(name, "name")
         text = arguments.shown(encoded)
         with self._use() as pointer:
@@ -184,24 +184,24 @@ class Worker(Handle):
 
     @property
     def functions(self) -> list[str]:
-        """The names of the functions that are offered."""
+        """The names of the functions that the worker offers."""
         return list(self._functions)
 
     def work(self) -> bool:
         """Waits for one job and does it.
 
-        Returns whether there was one: not after `timeout`, and not after `stop`.
-        Raises `ConnectionFailed` when no server can be reached, and when a job's
-        server is lost before its end is sent; the next call makes a pause before
-        it tries again. A `KeyboardInterrupt` or `SystemExit`
-        that comes while a job is done gives the job back to its server.
+        Returns whether a job was done; false after `timeout` and after `stop`. Raises
+        `ConnectionFailed` if no server can be reached, or if the connection is lost
+        before the result of a job is sent; the next call pauses before it tries again.
+        A `KeyboardInterrupt` or `SystemExit` during a job gives the job back to its
+        server.
         """
         with self._use() as pointer:
             self._notice_fork()
             start = time.monotonic()
             code: int = lib.gearman_worker_work(pointer)
             while code == ReturnCode.IO_WAIT:
-                # A signal, whose handler has run by now.
+                # A signal has arrived, and its handler has run.
                 raise_stashed()
                 code = self._work_on(pointer, start)
             if code in (ReturnCode.SHUTDOWN, ReturnCode.SHUTDOWN_GRACEFUL):
@@ -213,7 +213,7 @@ class Worker(Handle):
             return True
 
     def _work_on(self, pointer: Any, start: float) -> int:
-        """Goes on after a signal, for the rest of the time."""
+        """Continues the wait after a signal, for the rest of the timeout."""
         if self._timeout is None:
             return int(lib.gearman_worker_work(pointer))
         self._limit(max(self._timeout - (time.monotonic() - start), 0))
@@ -223,11 +223,11 @@ class Worker(Handle):
             self._limit(self._timeout)
 
     def run(self, *, stop_on: Iterable[int] = ()) -> None:
-        """Does jobs until `stop`, or until one of the signals ``stop_on`` comes.
+        """Does jobs until `stop`, or until one of the signals ``stop_on`` arrives.
 
-        Such a signal never interrupts a job: the worker stops when it is done.
-        A server that cannot be reached is tried again and again; that, and what
-        servers refuse, is in the log.
+        Such a signal does not interrupt a job: the worker stops when the job is done.
+        If no server can be reached, the worker tries again until one can. That, and
+        requests that servers refuse, is logged.
         """
         with self._use():
             self._notice_fork()
@@ -236,15 +236,15 @@ class Worker(Handle):
                     try:
                         self.work()
                     except ConnectionFailed as error:
-                        log.info("waiting for a server: %s", error)
+                        log.info("waiting for a job server: %s", error)
                     except ServerError as error:
-                        # Such as: the job that was reported is another worker's by now.
+                        # For example, the server has given the job to another worker.
                         log.warning("%s", error)
 
     def stop(self) -> None:
-        """Has `work` and `run` return, after the job at hand. For every thread.
+        """Makes `work` and `run` return after the current job. Any thread may call it.
 
-        It is for good: a stopped worker does no more jobs.
+        A stopped worker cannot be started again.
         """
         with self._stopping:
             if not self._closed:
@@ -256,7 +256,7 @@ class Worker(Handle):
         return self._stopped
 
     def _notice_fork(self) -> None:
-        # A child has its own way to be stopped, so as not to stop its parent.
+        # A forked child gets a stop handle of its own, so that it does not stop its parent.
         if self._process != os.getpid():
             self._process = os.getpid()
             self._id = lib.gearman_worker_id(self._pointer)

@@ -1,4 +1,4 @@
-/* The memory of a client, which a program may provide. */
+/* The struct of a client. */
 #pragma once
 
 #ifndef __cplusplus
@@ -9,12 +9,17 @@
 struct Client;
 #endif
 
+/* A client: the servers, options and tasks of a program that submits jobs.
+ *
+ * gearman_client_create() makes one, in memory of the program or of the library, and
+ * gearman_client_free() frees it. The struct never changes its size or address. Only one
+ * thread may use a client at a time. A program reads the fields of `options` only. */
 struct gearman_client_st {
   struct {
     bool is_allocated; /* The library allocated the struct. */
-    bool is_initialized; /* _impl can be used. */
+    bool is_initialized; /* The struct is in use. */
   } options;
-  void *_impl;
+  void *_impl; /* Private to the library. */
 #ifdef __cplusplus
   struct Client *impl() const
   {
