@@ -3,8 +3,8 @@
 #
 #   tests/run.sh [--quick] [--no-install]
 #
-# --quick       only format, lints, unit tests, a short simulated cluster, and the C programs on
-#               our library: less than two minutes on a built tree. It needs no root and none of
+# --quick       only format, lints, unit tests, a short simulated cluster, style and documents,
+#               and the C programs on our library: less than two minutes on a built tree. It needs no root and none of
 #               the peers, and installs nothing.
 # --no-install  does not install the peers that are missing (tests/install-peers.sh).
 #
@@ -96,11 +96,12 @@ cargo_test() {
     "$cargo" test --locked --no-fail-fast "$@"
 }
 
-# The simulated cluster is among the unit tests. The whole workspace is named, here and below,
+# The simulated cluster is among the unit tests, and the tests of texts are as short. The whole workspace is named, here and below,
 # so that what the whole run has built is used.
 run_unit_tests() {
     GEARMAN_CLUSTER_SECONDS=$quick_cluster_seconds \
-        cargo_test --workspace --lib --test compat_ledger -- --show-output
+        cargo_test --workspace --lib --test compat_ledger --test style --test documents \
+        -- --show-output
 }
 
 run_c_programs_on_ours() {
