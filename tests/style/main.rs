@@ -16,12 +16,7 @@ use syntax::{Item, ItemKind};
 
 #[track_caller]
 fn assert_none(violations: &[String]) {
-    assert!(
-        violations.is_empty(),
-        "{} violations:\n{}",
-        violations.len(),
-        violations.join("\n")
-    );
+    assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 }
 
 #[test]

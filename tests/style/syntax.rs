@@ -43,7 +43,12 @@ pub(crate) fn functions(file: &File) -> Vec<Function> {
 struct FunctionCollector(Vec<Function>);
 
 impl FunctionCollector {
-    fn add(&mut self, attributes: &[syn::Attribute], signature: &syn::Signature, body: &syn::Block) {
+    fn add(
+        &mut self,
+        attributes: &[syn::Attribute],
+        signature: &syn::Signature,
+        body: &syn::Block,
+    ) {
         self.0.push(Function {
             name: signature.ident.to_string(),
             line: signature.span().start().line,
