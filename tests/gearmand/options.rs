@@ -1,18 +1,17 @@
-//! Options from the command line, the configuration file and the environment, as
-//! they show from outside.
+//! Options from the command line, the configuration file and the environment, as seen from
+//! outside.
 
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use super::original::ORIGINAL;
 use super::support::*;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// It ended with the original's code for a wrong command line, and said these.
+/// Asserts that it ended with the original's code for a wrong command line, and named these.
 #[track_caller]
 fn assert_refused(output: &Output, parts: &[&str]) {
     let said = text(&output.stderr);
@@ -66,9 +65,9 @@ fn a_configuration_file_that_was_asked_for_must_be_there() {
     let message = "Could not open configuration file.";
     let arguments = ["--config-file", "/nonexistent/gearmand.conf"];
     assert_refused(&gearmand(&arguments), &[message, "/nonexistent/gearmand.conf"]);
-    match Command::new(ORIGINAL).args(arguments).output() {
-        Ok(output) => assert_refused(&output, &[message]),
-        Err(error) => eprintln!("skipped: there is no {ORIGINAL}: {error}"),
+    if have_file(ORIGINAL_GEARMAND, "gearman-job-server") {
+        let output = Command::new(ORIGINAL_GEARMAND).args(arguments).output();
+        assert_refused(&output.expect("the original runs"), &[message]);
     }
 }
 
@@ -149,9 +148,10 @@ fn command_lines_that_the_original_refuses_are_refused() {
         &["--port=1", "--port=2"],
     ] {
         assert_refused(&gearmand(arguments), &[arguments[0].trim_end_matches("=1")]);
-        match Command::new(ORIGINAL).args(arguments).output() {
-            Ok(output) => assert_eq!(output.status.code(), Some(1), "{arguments:?}"),
-            Err(error) => eprintln!("skipped: there is no {ORIGINAL}: {error}"),
+        if have_file(ORIGINAL_GEARMAND, "gearman-job-server") {
+            let output = Command::new(ORIGINAL_GEARMAND).args(arguments).output();
+            let code = output.expect("the original runs").status.code();
+            assert_eq!(code, Some(1), "{arguments:?}");
         }
     }
 }

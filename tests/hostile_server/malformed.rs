@@ -1,5 +1,5 @@
-//! Servers that send what is no packet: it ends the connection with a code that
-//! says why.
+//! Servers that send invalid packets: the client closes the connection with the code of the
+//! error.
 
 use crate::client::{Client, Code};
 use crate::never_hangs;

@@ -1,5 +1,5 @@
-//! Servers that send right packets at the wrong time: too early, twice, for
-//! somebody else, or mixed up.
+//! Servers that send valid packets at the wrong time: too early, twice, for unknown jobs, or
+//! interleaved.
 
 use crate::client::{Client, Code, Event};
 use crate::never_hangs;

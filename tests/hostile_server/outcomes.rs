@@ -1,4 +1,4 @@
-//! How jobs end: failures, exceptions and empty results in every spelling, and
+//! How jobs end: failures, exceptions and empty results in every form, and
 //! requests that a server refuses.
 
 use crate::client::{Client, Code, Event};

@@ -1,4 +1,4 @@
-//! Servers that do not answer, do not read, do not accept, or are gone.
+//! Servers that do not answer, do not read, do not accept, or do not run.
 
 use crate::client::{Client, Code, Event};
 use crate::operation::Operation;
@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 /// The time limit of these clients, in milliseconds.
 const LIMIT: i32 = 200;
 
-/// Says nothing to the first request until the second one is there, and then
-/// answers both.
+/// Answers the first request only when the second one has arrived, and then both.
 fn late(operation: Operation) -> Server {
     Server::first(move |mut peer| {
         if peer.receive().is_none() {
@@ -240,7 +239,7 @@ fn a_server_that_does_not_read_a_large_workload_is_a_timeout() {
 #[test]
 fn progress_on_another_connection_does_not_hide_a_silent_one() {
     never_hangs(|| {
-        // Talks for as long as there is a client, about a job of its own.
+        // Sends data of a job of its own until the client disconnects.
         let talking = Server::new(|mut peer| {
             use gearman_test_support::scripted::packets::{HANDLE, created, data};
             if peer.receive().is_some() {
@@ -259,7 +258,8 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
     });
 }
 
-/// Longer than a connection counts as just used.
+/// The time for which these clients are idle: longer than the 10 ms for which a connection counts
+/// as just used.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[test]
@@ -279,7 +279,8 @@ fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() 
     });
 }
 
-/// What an operation ends with that comes this long after its connection was reset.
+/// The code of an operation on a connection that was reset, after the client was idle for
+/// `pause`.
 #[track_caller]
 fn after_a_reset(operation: Operation, pause: Duration) -> Code {
     let step = Arc::new(Barrier::new(2));
@@ -333,7 +334,7 @@ fn a_connection_that_turns_out_to_be_reset_when_a_job_is_sent_is_made_again() {
 
 #[test]
 fn a_connection_that_turns_out_to_be_reset_when_a_question_is_sent_is_lost() {
-    // On a slow machine it is noticed before.
+    // On a slow machine the reset is noticed before.
     never_hangs(|| {
         for operation in [Operation::Echo, Operation::ServerOption, Operation::CancelJob] {
             let code = after_a_reset(operation, Duration::ZERO);

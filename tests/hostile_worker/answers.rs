@@ -1,4 +1,4 @@
-//! Servers that answer workers in pieces, in the wrong order, or with nonsense.
+//! Servers that answer workers in pieces, in the wrong order, or with invalid packets.
 
 use crate::never_hangs;
 use crate::worker::{Code, Seen, Worker};
@@ -16,7 +16,7 @@ fn assignments() -> [Vec<u8>; 3] {
     ]
 }
 
-/// Answers the first request for a job with `bytes`, and all others rightly.
+/// Answers the first request for a job with `bytes`, and all others correctly.
 fn answering(bytes: Vec<u8>) -> Server {
     Server::first(move |mut peer| {
         if peer.next_grab().is_some() {

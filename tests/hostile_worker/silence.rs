@@ -1,5 +1,5 @@
 //! Servers that keep workers waiting: late answers, no answers, results that
-//! nobody reads; and forks.
+//! are not read; and forks.
 
 use crate::worker::{Code, Worker};
 use crate::{for_each_at_once, never_hangs};
@@ -65,7 +65,7 @@ fn a_job_that_arrives_slowly_does_not_delay_another_server() {
             worker.assert_usable();
             assert_eq!(worker.times_seen(HANDLE), 0);
             go_on.wait();
-            // The rest is on its way; until it is here there is the other server.
+            // Until the rest arrives, the worker asks the other server.
             while worker.times_seen(HANDLE) == 0 {
                 assert_eq!(worker.work(), Code::SUCCESS, "{}", worker.error());
             }
@@ -166,6 +166,7 @@ fn a_large_result_waits_for_a_server_that_is_slow_to_read_beyond_the_timeout() {
         let server = Server::first(|mut peer| {
             if peer.next_grab().is_some() {
                 peer.say(&job());
+                // Slow to read.
                 std::thread::sleep(Duration::from_millis(5 * LIMIT as u64));
                 peer.serve();
             }
@@ -176,7 +177,7 @@ fn a_large_result_waits_for_a_server_that_is_slow_to_read_beyond_the_timeout() {
         worker.set_result(result.clone());
         let code = loop {
             match worker.work() {
-                // The job itself may be slow to come.
+                // The job itself may arrive late.
                 Code::TIMEOUT if worker.seen().is_empty() => {}
                 code => break code,
             }

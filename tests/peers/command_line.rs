@@ -14,8 +14,8 @@ use std::thread::{self, JoinHandle};
 
 const GEARMAN: &str = "/usr/bin/gearman";
 
-/// Seconds after which a process is ended, which shows in what it told.
-const PATIENCE: u64 = 20;
+/// Seconds after which a process is killed, which its output shows.
+const TIMEOUT_S: u64 = 20;
 
 /// Plays a story on the original and on ours. A story returns what it printed.
 fn same(story: impl Fn(&World) -> String + Sync) {
@@ -40,17 +40,17 @@ impl World {
     fn run(&self, args: &[&str], input: &[u8]) -> String {
         let mut command = self.gearman(args);
         command.stdin(File::open(file(input)).expect("the input can be read"));
-        told(args, &finish(command, "gearman", PATIENCE))
+        told(args, &finish(command, "gearman", TIMEOUT_S))
     }
 
-    /// Starts a worker that does so many jobs. `args` name function and command.
+    /// Starts a worker that does this number of jobs. `args` name function and command.
     fn worker(&self, jobs: u32, args: &[&str]) -> Worker {
         let mut command = self.gearman(&["-w", "-c", &jobs.to_string()]);
         command.args(args).stdin(Stdio::null());
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         Worker(thread::spawn(move || {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            told(&args, &finish(command, "gearman-w", PATIENCE))
+            told(&args, &finish(command, "gearman-w", TIMEOUT_S))
         }))
     }
 }
