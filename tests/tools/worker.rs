@@ -242,7 +242,9 @@ fn a_result_that_is_lost_with_its_server_is_reported() {
     let server = Server::start(GEARMAND);
     let port = server.port;
     let directory = scratch();
-    let script = "echo started >&2; while [ ! -e go ]; do sleep 0.01; done; cat";
+    // A job of more than 10 ms: a connection that received something in the last 10 ms is not
+    // checked before it is used, and the result that was sent on it would count as delivered.
+    let script = "echo started >&2; sleep 0.05; while [ ! -e go ]; do sleep 0.01; done; cat";
     let mut command = gearman(&server, &["-w", "-c", "1", "-f", "f", "--", "sh", "-c", script]);
     command.current_dir(&directory);
     let worker = Running::start(command);
