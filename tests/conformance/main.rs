@@ -239,7 +239,16 @@ programs! {
 
 #[test]
 fn no_program_is_forgotten() {
-    assert_eq!(programs::programs_in_dir(), PROGRAMS);
+    assert_eq!(programs::programs_in_dir(), PROGRAMS, "the list in tests/conformance/main.rs");
+}
+
+#[test]
+fn every_program_has_a_recording_or_a_difference() {
+    for program in PROGRAMS {
+        let (recorded, differs) =
+            (programs::recorded(program).is_some(), programs::meant_to_differ(program).is_some());
+        assert!(recorded != differs, "{program} needs either .expected or .differs");
+    }
 }
 
 /// Each name of the ledger is used by a program other than the one that only passes NULL: linked,
