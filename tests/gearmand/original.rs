@@ -36,7 +36,7 @@ pub(crate) fn original_with(arguments: &[&str]) -> Option<Server> {
 pub(super) type Turn = (usize, Vec<u8>);
 
 /// Sends the bytes of each turn; returns what every connection got after it.
-pub(super) fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
+pub(super) fn send_turns(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
     let mut peers: Vec<_> = (0..connections).map(|_| server.connect()).collect();
     peers.iter_mut().for_each(|peer| {
         peer.settle();
@@ -56,8 +56,8 @@ pub(super) fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<S
 #[track_caller]
 fn compare(connections: usize, turns: &[Turn]) {
     let Some(original) = original() else { return };
-    let theirs = play(&original, connections, turns);
-    let ours = play(&Server::start(&["-w", "0"]), connections, turns);
+    let theirs = send_turns(&original, connections, turns);
+    let ours = send_turns(&Server::start(&["-w", "0"]), connections, turns);
     for (theirs, ours) in theirs.iter().zip(&ours) {
         assert_eq!(theirs, ours, "the original is on the left");
     }

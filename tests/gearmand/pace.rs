@@ -69,7 +69,7 @@ impl Pair {
     }
 
     /// A whole job. Returns whether the worker got NO_JOB before.
-    fn play(&mut self) -> bool {
+    fn do_job(&mut self) -> bool {
         self.submit(1);
         let was_told = self.take();
         self.finish();
@@ -100,14 +100,14 @@ fn start_after(server: &Server, jobs: usize) -> Pair {
 fn a_held_grab_is_answered_by_the_next_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
 }
 
 #[test]
 fn a_long_poll_that_expires_is_answered_with_no_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     pair.worker.expect(&response(NoJob, NOTHING)).settle();
     // It sleeps like any other worker.
     pair.worker.send(&request(PreSleep, NOTHING)).settle();
@@ -119,7 +119,7 @@ fn a_long_poll_that_expires_is_answered_with_no_job() {
 fn a_line_of_text_is_answered_after_the_held_grab() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     let pid = format!("OK {}\n", server.pid());
     pair.worker.send(b"getpid\n");
     pair.worker.expect(&[response(NoJob, NOTHING), pid.into_bytes()].concat());
@@ -129,7 +129,7 @@ fn a_line_of_text_is_answered_after_the_held_grab() {
 fn a_held_worker_that_half_closes_gets_no_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     pair.worker.stream.shutdown(Shutdown::Write).expect("half closes");
     pair.worker.expect(&response(NoJob, NOTHING)).expect_closed();
 }
@@ -138,12 +138,12 @@ fn a_held_worker_that_half_closes_gets_no_job() {
 fn an_invalid_packet_is_answered_after_the_held_grab() {
     let server = Server::start(&["--max-packet-size", "1000"]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     let why: &[_] = &["ARGUMENT_TOO_LARGE", "A packet may have 1000 bytes, this one has 1001"];
     pair.worker.send(&request(EchoReq, &["x".repeat(1001)]));
     pair.worker.expect(&[response(NoJob, NOTHING), response(Error, why)].concat());
     let mut pair = start_after(&server, pair.jobs);
-    while pair.play() {}
+    while pair.do_job() {}
     pair.worker.send(b"\0BAD\0\0\0\0\0\0\0\0");
     pair.worker.expect(&response(NoJob, NOTHING)).expect_closed();
 }
@@ -261,7 +261,7 @@ fn counts(server: &Server, reply: &str) -> [u64; 4] {
 fn every_held_reply_is_counted_with_its_outcome() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     until_an_ack_is_held(&mut pair);
     pair.finish();
     let answers = pair.answers();
@@ -283,7 +283,7 @@ fn a_server_with_both_delays_off_holds_nothing() {
     let server = Server::start(&["--grab-hold", "0", "--config-file", &file]);
     let mut pair = start(&server);
     for _ in 0..50 {
-        assert!(pair.play(), "the worker is told that there is no job");
+        assert!(pair.do_job(), "the worker is told that there is no job");
     }
     for _ in 0..50 {
         assert!(begin(&mut pair, 1), "the acknowledgement comes before the result");

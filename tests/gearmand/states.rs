@@ -4,7 +4,7 @@
 use gearman::protocol::Sender;
 use gearman::protocol::command::TABLE;
 
-use super::original::{Turn, original, play};
+use super::original::{Turn, original, send_turns};
 use super::support::*;
 
 /// The state of the connection that sends the packet under test.
@@ -100,8 +100,8 @@ fn every_packet_is_answered_alike_in_every_state() {
     for state in [State::Fresh, State::Client, State::Asleep, State::Working] {
         for command in TABLE.iter().map(|spec| Some(spec.command)).chain([None]) {
             let turns = scene(command, state, &mut jobs);
-            let theirs = play(&original, 3, &turns);
-            for (theirs, ours) in theirs.iter().zip(play(&ours, 3, &turns)) {
+            let theirs = send_turns(&original, 3, &turns);
+            for (theirs, ours) in theirs.iter().zip(send_turns(&ours, 3, &turns)) {
                 assert_eq!(*theirs, ours, "{command:?} in {state:?}: the original is on the left");
             }
         }

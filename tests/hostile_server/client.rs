@@ -428,39 +428,39 @@ unsafe fn push(task: *mut gearman_task_st, event: Event) -> Code {
 }
 
 /// Records an event with the data that came with it.
-unsafe fn note(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
+unsafe fn record(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
     unsafe { push(task, event(bytes(gearman_task_data(task), gearman_task_data_size(task)))) }
 }
 
 unsafe extern "C-unwind" fn on_created(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, |_| Event::Created(text(gearman_task_job_handle(task)))) }
+    unsafe { record(task, |_| Event::Created(text(gearman_task_job_handle(task)))) }
 }
 
 unsafe extern "C-unwind" fn on_data(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Data) }
+    unsafe { record(task, Event::Data) }
 }
 
 unsafe extern "C-unwind" fn on_warning(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Warning) }
+    unsafe { record(task, Event::Warning) }
 }
 
 unsafe extern "C-unwind" fn on_status(task: *mut gearman_task_st) -> Code {
     unsafe {
         let (done, of) = (gearman_task_numerator(task), gearman_task_denominator(task));
-        note(task, |_| Event::Status(done, of))
+        record(task, |_| Event::Status(done, of))
     }
 }
 
 unsafe extern "C-unwind" fn on_complete(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Complete) }
+    unsafe { record(task, Event::Complete) }
 }
 
 unsafe extern "C-unwind" fn on_exception(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Exception) }
+    unsafe { record(task, Event::Exception) }
 }
 
 unsafe extern "C-unwind" fn on_fail(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, |_| Event::Fail) }
+    unsafe { record(task, |_| Event::Fail) }
 }
 
 /// Sends what is left of the workload, byte by byte.

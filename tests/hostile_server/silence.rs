@@ -20,9 +20,9 @@ fn late(operation: Operation) -> Server {
             return;
         }
         let Some(second) = peer.receive() else { return };
-        let answer = peer.right_answer(&second);
-        peer.say(&operation.answer());
-        peer.say(&answer);
+        let answer = peer.correct_answer(&second);
+        peer.send(&operation.answer());
+        peer.send(&answer);
         peer.serve();
     })
 }
@@ -50,11 +50,11 @@ fn a_server_that_stops_in_the_middle_of_its_answer_is_a_timeout() {
                 if peer.receive().is_none() {
                     return;
                 }
-                peer.say(&answer);
+                peer.send(&answer);
                 let Some(second) = peer.receive() else { return };
-                peer.say(&rest);
-                let answer = peer.right_answer(&second);
-                peer.say(&answer);
+                peer.send(&rest);
+                let answer = peer.correct_answer(&second);
+                peer.send(&answer);
                 peer.serve();
             });
             let mut client = Client::of(&[server.port]);
@@ -69,7 +69,7 @@ fn a_server_that_stops_in_the_middle_of_its_answer_is_a_timeout() {
 fn a_timeout_of_zero_does_not_wait() {
     never_hangs(|| {
         for operation in Operation::ALL {
-            let server = Server::new(|mut peer| peer.ignore());
+            let server = Server::new(|mut peer| peer.wait_for_disconnect());
             let mut client = Client::of(&[server.port]);
             client.set_timeout(0);
             let begun = Instant::now();
@@ -200,8 +200,8 @@ fn a_connection_closed_as_soon_as_it_is_made_is_lost() {
 fn a_server_that_does_not_read_a_large_workload_does_not_stop_another() {
     for blocking in [true, false] {
         never_hangs(move || {
-            let right = Server::right();
-            let deaf = Server::new(|mut peer| peer.ignore());
+            let right = Server::correct();
+            let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
             let mut client = Client::of(&[right.port, deaf.port]);
             client.set_timeout(3000);
             let large = client.add(&vec![b'x'; 32 << 20]);
@@ -226,7 +226,7 @@ fn a_server_that_does_not_read_a_large_workload_does_not_stop_another() {
 fn a_server_that_does_not_read_a_large_workload_is_a_timeout() {
     never_hangs(|| {
         let workload = vec![b'x'; 32 << 20];
-        let deaf = Server::new(|mut peer| peer.ignore());
+        let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
         let mut client = Client::of(&[deaf.port]);
         client.set_timeout(LIMIT);
         assert_eq!(client.job(&workload), Err(Code::TIMEOUT));
@@ -243,13 +243,13 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
         let talking = Server::new(|mut peer| {
             use gearman_test_support::scripted::packets::{HANDLE, created, data};
             if peer.receive().is_some() {
-                peer.say(&created(HANDLE));
-                while peer.say(&data(HANDLE, b".")) {
+                peer.send(&created(HANDLE));
+                while peer.send(&data(HANDLE, b".")) {
                     thread::sleep(Duration::from_millis(10));
                 }
             }
         });
-        let deaf = Server::new(|mut peer| peer.ignore());
+        let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
         let mut client = Client::of(&[talking.port, deaf.port]);
         client.set_timeout(2 * LIMIT);
         // More than the connection can take, so that the next task goes elsewhere.
@@ -267,7 +267,7 @@ fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() 
     never_hangs(|| {
         for operation in FOR_ONE_SERVER {
             let other = Server::answering(operation.answer());
-            let ending = Server::right();
+            let ending = Server::correct();
             let mut client = Client::of(&[other.port, ending.port]);
             assert_eq!(client.background(b"work").as_deref(), Ok("H:right:0.1"));
             drop(ending);
@@ -289,12 +289,12 @@ fn after_a_reset(operation: Operation, pause: Duration) -> Code {
         Server::new(move |mut peer| {
             let Some(request) = peer.receive() else { return };
             if peer.number > 0 {
-                peer.say(&operation.answer());
+                peer.send(&operation.answer());
                 peer.serve();
                 return;
             }
-            let answer = peer.right_answer(&request);
-            peer.say(&answer);
+            let answer = peer.correct_answer(&request);
+            peer.send(&answer);
             step.wait();
             peer.reset();
             step.wait();
@@ -350,17 +350,17 @@ fn a_client_freed_in_a_forked_child_does_not_disturb_its_parent() {
         let server = Server::new(|mut peer| {
             let mut first = true;
             while let Some(request) = peer.receive() {
-                let answer = peer.right_answer(&request);
+                let answer = peer.correct_answer(&request);
                 if first {
                     // Part of the answer before the fork, the rest after it.
                     first = false;
-                    peer.say(&answer[..5]);
+                    peer.send(&answer[..5]);
                     let Some(second) = peer.receive() else { return };
-                    peer.say(&answer[5..]);
-                    let answer = peer.right_answer(&second);
-                    peer.say(&answer);
+                    peer.send(&answer[5..]);
+                    let answer = peer.correct_answer(&second);
+                    peer.send(&answer);
                 } else {
-                    peer.say(&answer);
+                    peer.send(&answer);
                 }
             }
         });
@@ -394,7 +394,7 @@ fn a_client_freed_in_a_forked_child_does_not_disturb_its_parent() {
 #[test]
 fn a_forked_child_that_goes_on_has_connections_of_its_own() {
     never_hangs(|| {
-        let server = Server::right();
+        let server = Server::correct();
         let mut client = Client::of(&[server.port]);
         assert_eq!(client.background(b"parent").as_deref(), Ok("H:right:0.1"));
 

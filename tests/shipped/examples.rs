@@ -1,7 +1,7 @@
 //! The examples for users: built as they would be, and run on a job server.
 
 use crate::installed::{fresh, root, run, under_prefix};
-use gearman_test_support::outcome::{Outcome, finish};
+use gearman_test_support::outcome::{Outcome, run_for};
 use gearman_test_support::paths::own_gearmand;
 use gearman_test_support::requirements::{have_program, skip};
 use gearman_test_support::server::Server;
@@ -93,8 +93,8 @@ impl World {
 
     fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
         let command = example(name, &[&[&*self.servers], arguments].concat());
-        let outcome = finish(command, name, 30);
-        outcome.assert_ended_well(name);
+        let outcome = run_for(command, name, 30);
+        outcome.assert_succeeded(name);
         outcome
     }
 }
@@ -172,8 +172,8 @@ fn words_are_counted_by_map_and_reduce() {
     std::fs::write(&text, "one two three\n\n  four five\nsix\n").expect("the text is written");
     let mut count = example("word_count", &[&world.servers, "count"]);
     count.stdin(std::fs::File::open(&text).expect("the text"));
-    let outcome = finish(count, "word_count", 30);
-    outcome.assert_ended_well("word_count");
+    let outcome = run_for(count, "word_count", 30);
+    outcome.assert_succeeded("word_count");
     assert_eq!(outcome.stdout, "6 words\n");
     drop(workers);
 }

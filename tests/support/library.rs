@@ -82,7 +82,7 @@ impl Library {
 
 /// Makes a command load the given library, without the variables of the caller's environment that
 /// would change that.
-pub fn put_on(command: &mut Command, library: Library) {
+pub fn set_library(command: &mut Command, library: Library) {
     command.env_remove("LD_LIBRARY_PATH").env_remove("LD_PRELOAD").env_remove("GEARMAN_SERVERS");
     match library {
         Library::Original => {}

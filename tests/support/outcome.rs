@@ -26,7 +26,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Panics unless the program ended by itself with code 0.
-    pub fn assert_ended_well(&self, what: &str) {
+    pub fn assert_succeeded(&self, what: &str) {
         let ended = match self.status {
             None => "was killed after its time limit".to_owned(),
             Some(status) if status.success() => return,
@@ -40,7 +40,7 @@ impl Outcome {
 }
 
 /// Runs a command for at most `seconds`, and kills the processes that it left running.
-pub fn finish(mut command: Command, name: &str, seconds: u64) -> Outcome {
+pub fn run_for(mut command: Command, name: &str, seconds: u64) -> Outcome {
     let name = unique_name(name);
     let (out, err) = (name.with_extension("out"), name.with_extension("err"));
     command

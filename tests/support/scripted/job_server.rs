@@ -92,14 +92,14 @@ impl Peer {
     }
 
     /// Sends bytes. Returns whether the client is still connected, which most scripts ignore.
-    pub fn say(&mut self, bytes: &[u8]) -> bool {
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
     /// Sends each byte in a segment of its own.
-    pub fn say_byte_by_byte(&mut self, bytes: &[u8]) {
+    pub fn send_byte_by_byte(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.say(&[*byte]);
+            self.send(&[*byte]);
         }
     }
 
@@ -107,13 +107,13 @@ impl Peer {
     /// result is its workload.
     pub fn serve(&mut self) {
         while let Some(request) = self.receive() {
-            let answer = self.right_answer(&request);
-            self.say(&answer);
+            let answer = self.correct_answer(&request);
+            self.send(&answer);
         }
     }
 
     /// The answer of a correct server.
-    pub fn right_answer(&mut self, request: &Request) -> Vec<u8> {
+    pub fn correct_answer(&mut self, request: &Request) -> Vec<u8> {
         match request.command {
             Command::SubmitJob
             | Command::SubmitJobHigh
@@ -155,7 +155,7 @@ impl Peer {
     }
 
     /// Waits until the client disconnects, and reads nothing that it sends.
-    pub fn ignore(&mut self) {
+    pub fn wait_for_disconnect(&mut self) {
         let mut poll =
             libc::pollfd { fd: self.stream.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
         // SAFETY: `poll` is one entry with a live descriptor.
@@ -270,7 +270,7 @@ impl Server {
     }
 
     /// Answers every request correctly.
-    pub fn right() -> Server {
+    pub fn correct() -> Server {
         Server::new(|mut peer| peer.serve())
     }
 
@@ -278,7 +278,7 @@ impl Server {
     pub fn answering(bytes: Vec<u8>) -> Server {
         Server::first(move |mut peer| {
             if peer.receive().is_some() {
-                peer.say(&bytes);
+                peer.send(&bytes);
                 peer.serve();
             }
         })
