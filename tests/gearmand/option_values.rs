@@ -268,7 +268,7 @@ fn options_take_and_refuse_the_values_that_the_original_does() {
         while let Some(case) = { queue.lock().expect("no panic").pop() } {
             let _alone = case.is_about_port().then(|| by_port.lock());
             if case.is_about_port() && is_taken(&case) {
-                eprintln!("left out, its port is taken: {} '{}'", case.option, case.value);
+                skip(&format!("the port of {} '{}' is in use", case.option, case.value));
                 continue;
             }
             let theirs = outcome(ORIGINAL_GEARMAND, &case);
