@@ -1,4 +1,4 @@
-# Makes the table of consumers from what the tests printed. A line
+# Makes the table of consumers from the output of the tests. A line
 #
 #   consumer: NAME | HOW IT IS LOADED | SUITE | PASSED/RUN
 #

@@ -1,17 +1,16 @@
 #!/bin/sh
 # Builds the Debian packages and tests them in a fresh chroot of the distribution: they
-# replace the distribution's packages, and those replace them again, while PHP programs
-# keep running.
+# replace the distribution's packages, and are replaced by them again, while a PHP client and worker
+# must keep working.
 #
 #   tests/packages.sh [--suite=NAME]... [--fresh] [--built]
 #
 # Needs root, debhelper, debootstrap, lintian and a network, and takes minutes.
-# NAME is a Debian release, this machine's or a later one; without any it is this
-# machine's. The chroot is built from the mirror that apt is set up with here, and what
-# does not change of it is kept below target/packages for the next time; --fresh makes
-# it anew. --built takes the packages that are in target/debs already. No service of
-# this machine is touched: what runs in the chroot has a process tree, mounts and a
-# loopback of its own, which end with it.
+# NAME is a Debian release, this machine's (the default) or a later one. The chroot is
+# built from the mirror in this machine's apt configuration; its base is kept below
+# target/packages for the next run, and --fresh builds it again. --built takes existing
+# packages from target/debs. No service of this machine is touched: the chroot has its
+# own process tree, mounts and loopback, which end with it.
 #
 # tests/run.sh counts the line "test result: ..." and lists those "skipped: ...".
 set -eu
@@ -48,12 +47,12 @@ done
 . "$here/checks.sh"
 skipped=0
 
-# The last line, and how this ends.
+# Prints the counts and ends with the exit code.
 finish() {
     outcome=ok
     [ "$failed" -eq 0 ] || outcome=FAILED
     echo "test result: $outcome. $passed passed; $failed failed; $skipped ignored"
-    # A failure is worth a look inside.
+    # After a failure the chroot stays, to be inspected.
     [ "$failed" -eq 0 ] || exit 1
     rm -rf --one-file-system "$root"
     exit 0
@@ -64,10 +63,10 @@ skip() {
     skipped=$((skipped + 1))
 }
 
-# What runs in the chroot runs in namespaces that end with it: nothing stays mounted
-# or running, however this script ends. `inside network` keeps this machine's
-# network; `inside alone` has only a loopback interface. A time limit ends a command
-# that waits for a job without a worker.
+# inside network|alone COMMAND...: runs a command in the chroot, in namespaces that end
+# with it: nothing stays mounted or running, however this script ends. `network` keeps this
+# machine's network, `alone` has only a loopback. The time limit ends a job that no worker
+# does.
 inside() {
     network=
     limit=900
@@ -110,10 +109,9 @@ if [ "$built" = no ]; then
     must "one command builds the packages" bindings/packaging/build-debs.sh --output="$debs"
 fi
 
-# The tags left out are about uploads to Debian: who builds names the maintainer, and
-# no report of a bug asked for the package. Lintian does not know that Rust's own
-# checks are what fortified functions are for C.
-check "lintian has nothing to say" lintian --fail-on error,warning,info --display-info \
+# The suppressed tags are about uploads to Debian (maintainer's address, bug that asked for
+# the package), and about fortified functions of C, which Rust's own checks replace.
+check "lintian reports nothing" lintian --fail-on error,warning,info --display-info \
     --allow-root --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog \
     --suppress-tags initial-upload-closes-no-bugs,hardening-no-fortify-functions \
     "$debs"/*.deb "$debs"/dbgsym/*.deb

@@ -111,7 +111,7 @@ build_wheel() {
         [ -f "$work/dist/libgearman-$version-cp39-abi3-linux_$(uname -m).whl" ]
 }
 
-# auditwheel has nothing to add: the library is there and is found.
+# auditwheel adds nothing: the wheel holds the library.
 audit() {
     (
         PATH=$tools:$PATH
@@ -139,8 +139,8 @@ install_library() {
     }
 }
 
-# suite NAME SERVERS [HOW]: pytest in an environment, and its counts. HOW is how the
-# library comes to the tests, for the table of consumers.
+# suite NAME SERVERS [HOW]: runs pytest in an environment, and adds its counts. HOW says how the
+# library is loaded, for the table of consumers.
 suite() {
     echo "running the tests in $1"
     report=$work/$1.xml
@@ -170,8 +170,8 @@ print(number["tests"] - bad - number["skipped"], bad, number["skipped"])' "$repo
     skipped=$((skipped + $(echo "$counts" | cut -d' ' -f3)))
 }
 
-# What a part of the tests needs, which is left out without it: not every Python has
-# them ready to install.
+# Modules that some tests need; without them those tests are skipped. Not every Python has
+# prebuilt ones.
 install_greenlets() {
     "$work/$1/bin/pip" install -q --only-binary :all: greenlet gevent >"$work/log" 2>&1 ||
         printf -- '---- python stdout ----\nskipped: no greenlet and gevent for %s: %s\n' \

@@ -1,7 +1,7 @@
-//! The binary interface: what Rust believes of every C type is what a C compiler
-//! makes of the headers, ours and the original's.
+//! The binary interface: size, alignment, offsets and values of every C type are the same in Rust
+//! and in the headers, ours and the original's.
 //!
-//! Each belief becomes one `_Static_assert`, with the number that Rust has.
+//! Each number that Rust has becomes one `_Static_assert` for a C compiler.
 
 use gearman::capi::types::*;
 use gearman::protocol::command::TABLE;
@@ -9,12 +9,12 @@ use gearman::protocol::limits;
 use gearman_test_support::compile::{compile, have, have_original_headers};
 use std::mem::offset_of;
 
-/// Enumerators that the original got after the version which distributions have.
+/// Enumerators that the original added after the version that distributions package.
 const NEWER: &[&str] =
     &["GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL", "GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL"];
 
 /// `layout!(out, type { field, "c.field" => field, ... })`: size, alignment and
-/// offsets, the way C has to see them.
+/// offsets, as C must see them.
 macro_rules! layout {
     ($out:ident, $($type:ident { $($c:literal => $field:ident $(. $inner:ident)*),* $(,)? })*) => {
         $(

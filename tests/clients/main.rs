@@ -1,21 +1,20 @@
-//! Clients and workers that nobody here wrote and that do not stand on libgearman,
-//! in their own languages, on ours: a script per package (`tests/clients`) plays
-//! the same story, and says what each step came to.
+//! Clients and workers of other projects, which do not use libgearman, with our job server:
+//! a script per package (`tests/clients`) takes the same steps and prints the outcome of each.
 //!
-//! Every script also runs on the original, where it is installed, and must say
-//! the same there: what a package cannot do is no matter of the server.
+//! Every script also runs with the original's job server, where it is installed, and must print
+//! the same there: what a package cannot do does not depend on the server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use gearman_test_support::normalise::difference;
-use gearman_test_support::outcome::finish;
+use gearman_test_support::outcome::run_for;
 use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand, repository, target_dir};
 use gearman_test_support::requirements::{have_file, skip};
 use gearman_test_support::server::Server;
 
 /// Seconds that a story may take on a busy machine.
-const PATIENCE: u64 = 120;
+const TIMEOUT_S: u64 = 120;
 
 /// Where `tests/run.sh` puts what does not come from the distribution.
 fn tools() -> PathBuf {
@@ -31,8 +30,8 @@ fn play(gearmand: &str, name: &str, command: &[&str], more: &[&str]) -> String {
     process.args(servers.iter().map(|server| server.port.to_string())).args(more);
     process.env("NODE_PATH", tools().join("node/node_modules")).stdin(Stdio::null());
     // A full stop would be the end of the name of the file for the output.
-    let outcome = finish(process, &name.replace('.', "-"), PATIENCE);
-    outcome.assert_ended_well(&format!("{name} with {gearmand}"));
+    let outcome = run_for(process, &name.replace('.', "-"), TIMEOUT_S);
+    outcome.assert_succeeded(&format!("{name} with {gearmand}"));
     outcome.stdout
 }
 
@@ -191,7 +190,7 @@ fn gearadmin_of_the_distribution() {
         let run = |tool: &str, arguments: &[&str]| {
             let mut process = Command::new(tool);
             process.args(["-h", "127.0.0.1", "-p", &server.port.to_string()]).args(arguments);
-            let outcome = finish(process, "gearadmin", PATIENCE);
+            let outcome = run_for(process, "gearadmin", TIMEOUT_S);
             let code = outcome.status.and_then(|status| status.code());
             format!("{arguments:?} {code:?}\n{}{}", outcome.stdout, outcome.stderr)
         };

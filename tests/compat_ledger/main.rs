@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// The column that names tests.
 const PINS: &str = "Pinned by";
-/// What a pin says when there is no test.
+/// The pin of a row without a test.
 const NO_TEST: &str = "not pinned";
-/// How a row begins that tells of a difference.
+/// The start of a cell that describes a difference.
 const MARK: &str = "**differs";
 /// The section that lists the differences once more.
 const SUMMARY: &str = "## Where ours is meant to differ";
@@ -70,7 +70,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -104,7 +104,7 @@ fn files_of_module(modules: &[&str]) -> Vec<PathBuf> {
     files
 }
 
-/// Whether a test with this name, as the ledger writes it, is there.
+/// Whether a test with this name, as the ledger writes it, exists.
 fn exists(pin: &str) -> bool {
     let Some((place, function)) = pin.rsplit_once("::") else {
         let program = root().join("tests/c").join(pin);

@@ -24,7 +24,7 @@ fn has_peers(program: &str) -> bool {
 /// `GEARMAN_RECORD=1` records it.
 fn printed_by_original(program: &str) -> String {
     let original = programs::run(program, Library::Original, ORIGINAL_GEARMAND, Checker::None);
-    original.assert_ended_well(&format!("{program} on the original"));
+    original.assert_succeeded(&format!("{program} on the original"));
     if std::env::var("GEARMAN_RECORD").is_ok_and(|value| value == "1") {
         programs::record(program, &original.stdout);
     } else if let Some(difference) = difference(&recorded(program), &original.stdout) {
@@ -47,7 +47,7 @@ fn assert_as_wanted(program: &str, wanted: &str, ours: &Outcome) {
     if let Some(difference) = difference(wanted, &ours.stdout) {
         panic!("{program} prints something else {difference}stderr:\n{}", ours.stderr);
     }
-    ours.assert_ended_well(program);
+    ours.assert_succeeded(program);
 }
 
 /// The same binary on both libraries, with the distribution's job server.
@@ -84,7 +84,7 @@ fn without_memory_errors(program: &str) {
         return;
     }
     programs::run(program, Library::Ours, ORIGINAL_GEARMAND, Checker::Memcheck)
-        .assert_ended_well(&format!("{program} under valgrind"));
+        .assert_succeeded(&format!("{program} under valgrind"));
 }
 
 macro_rules! programs {
@@ -239,7 +239,16 @@ programs! {
 
 #[test]
 fn no_program_is_forgotten() {
-    assert_eq!(programs::programs_in_dir(), PROGRAMS);
+    assert_eq!(programs::programs_in_dir(), PROGRAMS, "the list in tests/conformance/main.rs");
+}
+
+#[test]
+fn every_program_has_a_recording_or_a_difference() {
+    for program in PROGRAMS {
+        let (recorded, differs) =
+            (programs::recorded(program).is_some(), programs::meant_to_differ(program).is_some());
+        assert!(recorded != differs, "{program} needs either .expected or .differs");
+    }
 }
 
 /// Each name of the ledger is used by a program other than the one that only passes NULL: linked,
@@ -283,7 +292,7 @@ fn preloaded_library_is_the_only_one() {
     }
     let outcome =
         programs::run("loaded_library", Library::Preloaded, ORIGINAL_GEARMAND, Checker::None);
-    outcome.assert_ended_well("loaded_library");
+    outcome.assert_succeeded("loaded_library");
     let own = fs::canonicalize(own_library()).expect("the library's path");
     assert_eq!(outcome.stderr.lines().collect::<Vec<_>>(), [own.to_str().expect("UTF-8")]);
     assert!(outcome.stdout.contains("libgearman files mapped: 1\n"), "{}", outcome.stdout);

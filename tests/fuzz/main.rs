@@ -1,5 +1,5 @@
-//! A short run of the fuzz targets on generated input: the same bodies, no
-//! fuzzer, the same input every time.
+//! A short run of the fuzz targets on generated input: the same bodies without a fuzzer, and the
+//! same input every time.
 //!
 //! For a long one, with coverage: `cargo install cargo-fuzz`, then
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz packets` (or `admin`,
@@ -27,7 +27,7 @@ fn run(body: fn(&[u8]), generate: fn(&mut Random, &mut Vec<u8>)) {
     }
 }
 
-/// A few packets in a row: most of them nearly right, as nothing else gets far.
+/// A few packets in a row: most of them nearly valid, as others are refused early.
 fn some_packets(random: &mut Random, out: &mut Vec<u8>) {
     for _ in 0..=random.small(3) {
         let mut payload = Vec::new();

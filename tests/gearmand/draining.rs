@@ -1,4 +1,4 @@
-//! SIGUSR1: what can be finished is finished, and then the server ends.
+//! SIGUSR1: the server finishes the jobs that it can, and ends.
 
 use super::support::*;
 
@@ -70,7 +70,7 @@ fn jobs_without_a_connected_worker_do_not_delay_a_drain() {
         &response(JobCreated, &["H:t:3"]),
     );
     server.signal("USR1");
-    // Whoever waits is told.
+    // Waiting clients get WORK_FAIL.
     client.expect(&response(WorkFail, &["H:t:1"]));
     server.wait_for_line("Dropped 3 jobs: no connected worker can run them");
     assert!(server.wait().success());
@@ -95,7 +95,7 @@ fn a_signal_to_stop_does_not_wait_for_jobs() {
 #[test]
 fn a_second_signal_to_stop_does_not_wait_for_anything() {
     let mut server = Server::start(&[]);
-    // Stopped, it cannot act on the first one before the second one comes.
+    // While stopped, it cannot act on the first signal before the second one arrives.
     for signal in ["STOP", "TERM", "INT", "CONT"] {
         server.signal(signal);
     }

@@ -10,7 +10,7 @@ fn json(admin: &mut Peer, line: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// What is the same in every run.
+/// Replaces what differs from run to run.
 fn without_descriptors(mut value: Value) -> Value {
     let rows = value.as_object_mut().and_then(|o| o.values_mut().next());
     for row in rows.and_then(Value::as_array_mut).expect("rows") {
@@ -120,8 +120,8 @@ fn json_status_has_every_count_of_a_function() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
-    // 3 of normal priority, 4 of low and 5 of high, 6 for later; and 8 of high that
-    // their client waits for.
+    // In the background 3 of normal priority, 4 of low, 5 of high and 6 for later; in the
+    // foreground 8 of high priority.
     let mut jobs = [SubmitJobBg; 3].to_vec();
     jobs.extend(
         [[SubmitJobLowBg; 4].as_slice(), &[SubmitJobHighBg; 5], &[SubmitJobEpoch; 6]].concat(),
@@ -182,11 +182,11 @@ fn json_status_has_every_count_of_a_function() {
     let counts = ["high", "normal", "low"].map(|priority| of("priority", priority).len());
     assert_eq!(counts, [10, 9, 4]);
     assert_eq!(of("state", "running").len(), running.len());
-    // The lost one stands behind the others.
+    // The lost one is queued behind the others.
     let lost: Vec<_> =
         of("priority", "high").into_iter().filter(|job| job["retries"] == 1).collect();
     assert!(lost.len() == 1 && lost[0]["state"] == "queued", "{lost:?}");
-    // Of those for whom a client waited nobody wants the waiting ones any more.
+    // Waiting foreground jobs are dropped with their only client.
     drop(client);
     while json(&mut admin, "json status")["functions"][0]["abandoned"] == 0 {}
 }

@@ -1,18 +1,18 @@
-//! Peers that promise, flood, or do not listen: each may harm itself only.
+//! Peers that declare large sizes, flood the server, or do not read: they disturb no other peer.
 
 use std::fs;
 use std::io::Write;
 
 use super::support::*;
 
-/// What the kernel says of a server's memory under a name.
+/// A number of `/proc/PID/status`, in kilobytes.
 fn memory_status(server: &Server, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("status");
     let line = status.lines().find(|line| line.starts_with(name)).expect(name);
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// Kilobytes of memory that a server has in use.
+/// Kilobytes of resident memory of a server.
 fn resident(server: &Server) -> u64 {
     memory_status(server, "VmRSS:")
 }
@@ -30,7 +30,7 @@ fn a_declared_size_of_4_gib_takes_no_memory() {
         })
         .collect();
     server.connect().settle();
-    // Byte by byte, it takes no more.
+    // A body that arrives byte by byte takes no more.
     for peer in &mut peers {
         peer.send(b"x");
     }
@@ -58,7 +58,7 @@ fn a_packet_that_is_too_large_is_refused_and_what_follows_is_read() {
     peer.settle();
     let after = resident(&server);
     assert!(after < before + 10_000, "{before} kB became {after} kB");
-    // One of the largest size is taken.
+    // A packet of the largest size is accepted.
     peer.ask(
         &request(SubmitJobBg, &["f", "", &"x".repeat(997)]),
         &response(JobCreated, &["H:t:2"]),
@@ -151,7 +151,7 @@ fn a_client_that_never_reads_its_results_is_disconnected_in_the_end() {
     }
     worker.settle();
     server.wait_for_line("bytes of output are unread (--output-limit)");
-    // The worker goes on as if nothing had happened.
+    // The worker is not disturbed.
     worker.send(&request(WorkComplete, &["H:t:1", ""])).settle();
 }
 
@@ -180,8 +180,8 @@ fn accepting_resumes_when_a_descriptor_is_free() {
     let mut peers: Vec<_> = (0..40).map(|_| server.connect()).collect();
     server.wait_for_line("Cannot accept a connection:");
     peers[0].settle();
-    // Those who came first go one by one, and each time somebody who waited is
-    // served; until the last one is, there is always one too many.
+    // The first peers disconnect, and each time one of the waiting peers is accepted; until the
+    // last one is, there is always one too many.
     for _ in 0..30 {
         drop(peers.remove(0));
         peers[0].settle();
@@ -219,7 +219,7 @@ fn the_memory_of_a_queue_that_is_worked_off_is_given_back() {
     let began = std::time::Instant::now();
     // Of 100 MB a tenth is more than any allocator keeps for itself.
     while resident(&server) > before + 10_000 {
-        assert!(began.elapsed() < PATIENCE, "{full} kB became {} kB", resident(&server));
+        assert!(began.elapsed() < TIMEOUT, "{full} kB became {} kB", resident(&server));
         client.settle();
     }
 }

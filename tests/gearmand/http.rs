@@ -106,7 +106,7 @@ fn pieces_are_passed_on_as_they_come_where_that_is_asked_for() {
     worker.send(&report(WorkComplete, &handle, b"three"));
     assert_eq!(client.read_chunk().as_deref(), Some(&b"three"[..]));
     assert_eq!(client.read_chunk().as_deref(), Some(&b""[..]));
-    // The connection is good for another one.
+    // The connection serves another request.
     assert_eq!(client.post("/f", &[BACKGROUND], b"").status, 202);
 }
 
@@ -228,7 +228,7 @@ fn equal_requests_share_a_job_and_so_do_those_with_a_unique() {
     clients[1].send(post("/f", &[], b"same"));
     clients[2].send(post("/f", &["X-Gearman-Unique: u"], b"one"));
     clients[3].send(post("/f", &["X-Gearman-Unique: u"], b"other"));
-    // Who waits for a job is counted.
+    // The clients that wait for a job are counted.
     loop {
         let list = admin.line("json jobs");
         if list.matches("\"clients\":2").count() == 2 {

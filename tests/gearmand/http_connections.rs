@@ -97,7 +97,7 @@ fn ten_megabytes_go_in_and_come_out() {
 #[test]
 fn curl_gets_a_workers_result() {
     if !Path::new("/usr/bin/curl").exists() {
-        eprintln!("skipped: there is no /usr/bin/curl");
+        skip("there is no /usr/bin/curl");
         return;
     }
     let http = HttpServer::start(&[]);

@@ -7,7 +7,7 @@ use super::support::*;
 
 const BACKGROUND: &str = "X-Gearman-Background: true";
 
-/// The server does its work for others.
+/// Asserts that the server serves others.
 fn is_well(http: &HttpServer) {
     assert_eq!(http.connect().post("/well", &[BACKGROUND], b"").status, 202);
     assert_eq!(http.probe("/healthz").status, 200);
@@ -40,7 +40,7 @@ fn a_head_without_end_is_refused() {
     let mut client = http.connect();
     client.send("GET /f HTTP/1.1\r\nHost: x\r\n");
     let line = format!("X-Long: {}\r\n", "x".repeat(1000));
-    // It does not have to be taken to its end.
+    // The server need not read all of it.
     while client.stream.write_all(line.as_bytes()).is_ok() {}
     is_well(&http);
 }
@@ -124,7 +124,7 @@ fn a_body_that_breaks_off_submits_nothing() {
         let head = format!("POST /f HTTP/1.1\r\nHost: x\r\n{BACKGROUND}\r\n{length}\r\n\r\n");
         client.send(head).send(body);
         client.stream.shutdown(std::net::Shutdown::Write).expect("half-closed");
-        // Whether it is told before it is hung up on is its own affair.
+        // The client may get an answer before its connection is closed.
         while std::io::Read::read(&mut client.stream, &mut [0; 1024]).is_ok_and(|n| n > 0) {}
     }
     is_well(&http);
@@ -142,7 +142,7 @@ fn an_unread_result_takes_bounded_memory() {
     }
     worker.settle();
     is_well(&http);
-    // It was given up, and its response breaks off.
+    // The call was given up, and its response breaks off.
     worker.send(&report(WorkComplete, &handle, b""));
     let response = client.read();
     assert!(response.is_broken && response.body.len() < 64 * piece.len());

@@ -1,4 +1,4 @@
-//! The original's own HTTP, as far as it is right: the same requests to both.
+//! The original's HTTP, where it is correct: the same requests to both servers.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use super::http_support::*;
 use super::original::original_with;
 use super::support::*;
 
-/// The original, speaking HTTP, and where; nothing where there is no original.
+/// The original with its HTTP port. None where it is not installed.
 fn original() -> Option<(Server, std::net::SocketAddr)> {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
     let port = address.port().to_string();
@@ -73,7 +73,7 @@ fn background_jobs_are_accepted_alike_but_for_the_status() {
 fn no_function_is_not_found() {
     let responses = compare(|_, mut client| {
         let mut response = client.ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-        // Ours explains itself.
+        // Ours has an explanation in the body.
         response.body.clear();
         response.headers.clear();
         response

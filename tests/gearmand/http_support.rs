@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::support::*;
 
-/// A server that speaks HTTP, and where.
+/// A server that speaks HTTP, and its addresses.
 pub(crate) struct HttpServer {
     pub(crate) server: Server,
     pub(crate) jobs: SocketAddr,
@@ -30,7 +30,7 @@ impl HttpServer {
         Http::connect(self.jobs)
     }
 
-    /// What the other listener answers to a GET.
+    /// The answer of the metrics port to a GET.
     pub(crate) fn probe(&self, path: &str) -> Response {
         Http::connect(self.metrics).ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
     }
@@ -64,7 +64,7 @@ pub(crate) fn take(worker: &mut Peer) -> (String, Vec<u8>) {
                 let payload = parts.nth(1).expect("a payload").to_vec();
                 return (handle.expect("text"), payload);
             }
-            // Sleep until there is one.
+            // Sleep until a job arrives.
             (NoJob, _) => {
                 worker.send(&request(PreSleep, NOTHING)).expect(&response(Noop, NOTHING));
             }
@@ -103,14 +103,14 @@ impl Response {
 /// A connection that speaks HTTP.
 pub(crate) struct Http {
     pub(crate) stream: TcpStream,
-    /// Received and not looked at.
+    /// Received and not parsed.
     input: Vec<u8>,
 }
 
 impl Http {
     pub(crate) fn connect(address: SocketAddr) -> Http {
         let stream = TcpStream::connect(address).expect("connects");
-        stream.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("sets a timeout");
         Http { stream, input: Vec::new() }
     }
 

@@ -1,4 +1,4 @@
-//! Where the server can be reached, and how it gets there.
+//! Addresses that the server listens on: ports, Unix sockets, sockets from systemd.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use super::support::*;
 /// Asks for one line over a Unix socket.
 fn ask_at(path: &str, line: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(line.as_bytes())?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer)?;
@@ -31,7 +31,7 @@ fn a_unix_socket_is_as_good_as_a_port() {
     let found = fs::metadata(&path).expect("the socket");
     assert!(found.file_type().is_socket());
     assert_eq!(found.permissions().mode() & 0o777, 0o660);
-    // The peer is shown by its process.
+    // The peer is shown by its process id.
     let line = ask_at(&path, "workers\n").expect("an answer");
     let columns: Vec<&str> = line.split(' ').collect();
     assert_eq!(columns[1..], [&format!("unix:{}", std::process::id()), "-", ":\n"], "{line}");
@@ -79,10 +79,10 @@ fn a_file_that_is_no_socket_is_left_alone() {
 #[test]
 fn a_hundred_connections_at_once_wait_to_be_accepted() {
     let server = Server::start(&[]);
-    // Nobody accepts meanwhile, however fast this machine is.
+    // The stopped server accepts no connection meanwhile.
     server.signal("STOP");
     let crowd: io::Result<Vec<TcpStream>> =
-        (0..100).map(|_| TcpStream::connect_timeout(&server.address, PATIENCE)).collect();
+        (0..100).map(|_| TcpStream::connect_timeout(&server.address, TIMEOUT)).collect();
     server.signal("CONT");
     assert_eq!(crowd.expect("room for all of them").len(), 100);
     server.connect().settle();
@@ -91,7 +91,7 @@ fn a_hundred_connections_at_once_wait_to_be_accepted() {
 #[test]
 fn both_families_are_listened_on_and_shown() {
     if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
+        skip("this machine has no IPv6");
         return;
     }
     let server = Server::start(&["-L", "[::1]"]);
@@ -122,7 +122,7 @@ fn activated(listener: OwnedFd, arguments: &[&str]) -> Command {
 fn a_socket_that_systemd_opened_is_used() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    // What would be listened on otherwise is not.
+    // The server does not listen on the addresses of its options.
     let server = Server::run(activated(listener.into(), &["-L", "192.0.2.1"]));
     assert_eq!(server.address, address);
     server.connect().settle();
@@ -149,7 +149,7 @@ fn a_unix_socket_that_systemd_opened_stays_when_the_server_ends() {
     let listener = UnixListener::bind(&path).expect("binds");
     let mut command = activated(listener.into(), &[]);
     let mut child = command.stderr(Stdio::null()).spawn().expect("starts");
-    // Connecting works at once, and the answer comes when the server is there.
+    // Connecting works at once, and the answer comes when the server runs.
     let answer = ask_at(&path, "getpid\n").expect("an answer");
     assert_eq!(answer, format!("OK {}\n", child.id()));
     let pid = child.id().to_string();
@@ -158,13 +158,13 @@ fn a_unix_socket_that_systemd_opened_stays_when_the_server_ends() {
     assert!(Path::new(&path).exists(), "the socket was systemd's");
 }
 
-/// Where a server says what systemd is to hear.
+/// The socket that receives a server's notifications for systemd.
 struct Notified(UnixDatagram);
 
 impl Notified {
     fn at(path: &str) -> Notified {
         let socket = UnixDatagram::bind(path).expect("binds");
-        socket.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
+        socket.set_read_timeout(Some(TIMEOUT)).expect("sets a timeout");
         Notified(socket)
     }
 
@@ -175,7 +175,7 @@ impl Notified {
     }
 }
 
-/// What systemd sets so that a server says every tenth of a second that it lives.
+/// The variables by which systemd asks for a sign of life every tenth of a second.
 fn watched(command: &mut Command, path: &str) {
     let period = Duration::from_millis(200).as_micros().to_string();
     command.env("NOTIFY_SOCKET", path).env("WATCHDOG_USEC", period);
@@ -211,7 +211,7 @@ fn systemd_is_told_the_daemons_pid_before_its_parent_returns() {
     watched(&mut command, &path);
     assert!(command.status().expect("starts").success());
     let daemon = Daemon::find(&port_file);
-    // It is there already: nothing is waited for.
+    // The notification has arrived already: this does not wait.
     notified.0.set_nonblocking(true).expect("does not wait");
     assert_eq!(notified.next(), format!("MAINPID={}\nREADY=1", daemon.pid));
     notified.0.set_nonblocking(false).expect("waits");

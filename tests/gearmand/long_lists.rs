@@ -10,7 +10,7 @@ fn server_with_jobs(count: usize) -> Server {
     let server = Server::start(&[]);
     let mut client = server.connect();
     let unique = "a unique that makes long lines of the list";
-    // Few enough at a time that neither side has to wait for the other to read.
+    // So few at a time that neither side blocks until the other reads.
     for first in (0..count).step_by(1000) {
         let jobs = (first..count.min(first + 1000))
             .flat_map(|number| request(SubmitJobBg, &["f", &format!("{unique} {number}"), ""]));
@@ -65,8 +65,8 @@ fn packets_do_not_fall_into_the_middle_of_a_list() {
     client.ask(&request(SubmitJob, &["other", "", "x"]), &response(JobCreated, &["H:t:20001"]));
     worker.send(&request(CanDo, &["other"]));
     worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:20001", "other", "x"]));
-    // The list is longer than what the server lets wait: it is not at its end
-    // before somebody reads it.
+    // The list is longer than the server's send queue: the server cannot finish it before the
+    // client reads.
     client.send(b"jobs\n");
     server.connect().settle();
     worker.send(&request(WorkComplete, &["H:t:20001", "done"])).settle();

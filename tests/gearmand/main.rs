@@ -1,6 +1,6 @@
 //! `gearmand` as its peers see it: the built binary on a free port, and bytes.
 //!
-//! `original` plays the same bytes to the original server, where there is one.
+//! `original` sends the same bytes to the original server, where it is installed.
 
 mod admin;
 mod draining;

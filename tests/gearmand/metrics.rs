@@ -1,4 +1,4 @@
-//! What Prometheus and those who watch over the server are told.
+//! The metrics and health pages of the server.
 
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ fn metrics_of_many_functions_are_complete() {
 #[test]
 fn healthz_and_readyz_are_answered() {
     let http = HttpServer::start(&[]);
-    // It is ready when it serves, and it has said before where.
+    // It is ready when it serves, and has logged its addresses before.
     http.server.connect().settle();
     for path in ["/healthz", "/readyz"] {
         let response = http.probe(path);

@@ -1,5 +1,5 @@
-//! What `option_values` tries: options, values, configuration files, and the command
-//! lines that others publish; and where ours is meant to do otherwise.
+//! What `option_values` tries: options, values, configuration files and published command
+//! lines; and where ours is meant to differ.
 
 const NUMBERS: &[&str] = &[
     "0",
@@ -28,7 +28,7 @@ const NUMBERS: &[&str] = &[
     "1.5",
     "1k",
 ];
-/// Of memory and of threads the original takes as much as it is told.
+/// Without large numbers: the original allocates as much memory, or as many threads, as it is told.
 const SMALL_NUMBERS: &[&str] =
     &["0", "", "*", "1", "16", "4294967296", "x", " 1", "1 ", "+1", "01", "0x10", "1.5", "1k"];
 pub(super) const PORTS: &[&str] = &[
@@ -131,7 +131,7 @@ pub(super) const VALUED: &[(&str, Option<char>, &[&str])] = &[
     ("worker-wakeup", Some('w'), NUMBERS),
 ];
 
-/// Options without a value; some are told one all the same.
+/// Options without a value; some get one nevertheless.
 pub(super) const SWITCHES: &[&str] = &[
     "--exceptions",
     "--keepalive",
@@ -143,7 +143,7 @@ pub(super) const SWITCHES: &[&str] = &[
     "--store-queue-on-shutdown",
 ];
 
-/// How our server goes on where it is meant to do otherwise.
+/// What our server does where it is meant to differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ours {
     Starts,
@@ -151,7 +151,7 @@ pub(super) enum Ours {
 }
 use Ours::{Refuses, Starts};
 
-/// Option and values for which ours is meant to do otherwise, and what. The reasons
+/// Options and values for which ours is meant to differ, and how. The reasons
 /// are in COMPAT.md.
 #[rustfmt::skip]
 pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
@@ -166,7 +166,7 @@ pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
     // Services are known by name where the system has no list of them.
     ("port", Starts, &["gearman"]),
     ("GEARMAND_PORT", Starts, &["gearman"]),
-    // 0 is the system's.
+    // 0 is the system's value.
     ("keepalive-count", Starts, &["0"]),
     ("keepalive-idle", Starts, &["0"]),
     ("keepalive-interval", Starts, &["0"]),
@@ -175,7 +175,7 @@ pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
     ("verbose", Starts, &["debug"]),
     // The original cuts handles, so that all jobs have the same.
     ("job-handle-prefix", Refuses, &["ppppppppppppppppppppppppppppppppppppppppppppppppppp!!"]),
-    // What cannot be read is no configuration.
+    // A configuration that cannot be read is refused.
     ("config-file", Refuses, &["."]),
     // Parts that are not built in do not look at their options.
     ("mysql-port", Starts, &["", "*", "x"]),
@@ -186,7 +186,7 @@ pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
     ("file", Starts, &["--verbose", "--listen ''", "--verbose=debug # more"]),
 ];
 
-/// What configuration files say.
+/// The contents of configuration files.
 pub(super) const FILES: &[&str] = &[
     "",
     "--listen=*",
@@ -222,8 +222,8 @@ pub(super) const FILES: &[&str] = &[
     "--version",
 ];
 
-/// Command lines from manuals, images and service files, without what names a
-/// place. The first of each pair is where it was seen.
+/// Command lines from manuals, images and service files, without paths. The first of each
+/// pair is its source.
 #[rustfmt::skip]
 pub(super) const PUBLISHED: &[(&str, &str)] = &[
     ("mod_gearman's manual", "-t 10 -j 0"),

@@ -1,4 +1,4 @@
-//! Every option of the original with values that nobody thinks of, on the original
+//! Every option of the original with unusual values, on the original
 //! and on ours: zero, nothing, a star, negative numbers, the largest and one more,
 //! blanks, nonsense. Both must start and listen at the same addresses, or both must
 //! refuse, but for what `DIFFERING` lists.
@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +14,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::option_tables::*;
-use super::original::ORIGINAL;
 use super::support::*;
 
 /// A command line, an environment and a configuration to start both with.
@@ -35,14 +33,14 @@ impl Case {
         is_in_file || self.option == "port" || self.port.is_some()
     }
 
-    /// Whether it can matter where a server listens. Asking the system takes long.
+    /// Whether the addresses of the server can differ. Asking the system for them is slow.
     fn is_about_place(&self) -> bool {
         let options = ["", "file", "listen", "http-port", "protocol"];
         self.is_about_port() || options.contains(&&*self.option)
     }
 }
 
-/// What starts a server in a known place, as far as the case does not say it.
+/// The options that start a server at known addresses, without those that the case has.
 fn base(case: &Case, port: u16, http: u16) -> Vec<String> {
     let says = |long: &str, short: &str| {
         let is_it = |word: &str| {
@@ -67,8 +65,8 @@ fn base(case: &Case, port: u16, http: u16) -> Vec<String> {
     base
 }
 
-/// A port that nobody else is given: of none of the ranges that the system takes
-/// ports from for whoever connects.
+/// A port that no other process gets: outside the range from which the system takes ports for
+/// outgoing connections.
 fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -135,15 +133,15 @@ fn ports(pid: u32, http: u16) -> Vec<u16> {
     listeners(pid).iter().map(SocketAddr::port).filter(|port| *port != http).collect()
 }
 
-/// Whether a server answers there. Then it has opened all that it will.
+/// Whether a server answers at an address. Then it listens on all its addresses.
 fn answers(place: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(place) else { return false };
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
     stream.write_all(b"version\n").and_then(|()| stream.read_exact(&mut [0])).is_ok()
 }
 
-/// Starts a server: where it listens, or the code that it ended with. Ports that
-/// were not asked for are all the same.
+/// Starts a server; returns where it listens, or its exit code. Ports that were not asked for
+/// count as equal.
 fn outcome(program: &str, case: &Case) -> String {
     let directory = Directory::new(&format!("value-{:?}", thread::current().id()));
     let (port, http) = (free_port(), free_port());
@@ -159,7 +157,7 @@ fn outcome(program: &str, case: &Case) -> String {
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut running = Running(command.spawn().expect("starts"));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let loopbacks = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
     loop {
         if let Some(status) = running.0.try_wait().expect("is a child") {
@@ -175,7 +173,7 @@ fn outcome(program: &str, case: &Case) -> String {
             break;
         }
         assert!(Instant::now() < deadline, "neither ends nor answers: {:?}", case.arguments);
-        // Nothing tells of either: the log is one of the options.
+        // Neither sends an event: the log is one of the options.
         thread::sleep(Duration::from_millis(2));
     }
     if !case.is_about_place() {
@@ -261,8 +259,8 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn options_take_and_refuse_the_values_that_the_original_does() {
-    if !Path::new(ORIGINAL).exists() {
-        return eprintln!("skipped: there is no {ORIGINAL}");
+    if !have_file(ORIGINAL_GEARMAND, "gearman-job-server") {
+        return;
     }
     let cases = cases();
     let count = cases.len();
@@ -274,10 +272,10 @@ fn options_take_and_refuse_the_values_that_the_original_does() {
         while let Some(case) = { queue.lock().expect("no panic").pop() } {
             let _alone = case.is_about_port().then(|| by_port.lock());
             if case.is_about_port() && is_taken(&case) {
-                eprintln!("left out, its port is taken: {} '{}'", case.option, case.value);
+                skip(&format!("the port of {} '{}' is in use", case.option, case.value));
                 continue;
             }
-            let theirs = outcome(ORIGINAL, &case);
+            let theirs = outcome(ORIGINAL_GEARMAND, &case);
             let ours = outcome(env!("CARGO_BIN_EXE_gearmand"), &case);
             if theirs != ours {
                 let what = format!("{:?}: they {theirs}, ours {ours}", case.arguments);
@@ -315,8 +313,8 @@ fn options_take_and_refuse_the_values_that_the_original_does() {
 
 #[test]
 fn published_command_lines_start_as_with_the_original() {
-    if !Path::new(ORIGINAL).exists() {
-        return eprintln!("skipped: there is no {ORIGINAL}");
+    if !have_file(ORIGINAL_GEARMAND, "gearman-job-server") {
+        return;
     }
     for (source, line) in PUBLISHED {
         let words = line.split(' ').map(String::from).collect();
@@ -328,7 +326,7 @@ fn published_command_lines_start_as_with_the_original() {
         for case in forms {
             let ours = outcome(env!("CARGO_BIN_EXE_gearmand"), &case);
             assert!(ours.starts_with("listens"), "{source}: {line} {ours}");
-            assert_eq!(ours, outcome(ORIGINAL, &case), "{source}: {line}");
+            assert_eq!(ours, outcome(ORIGINAL_GEARMAND, &case), "{source}: {line}");
         }
     }
 }

@@ -1,36 +1,31 @@
 //! The same bytes to the original server and to ours: the answers must be equal,
 //! except where ours differs on purpose. What differs on purpose has a test of
-//! its own elsewhere and is not played here.
+//! its own elsewhere.
 //!
 //! The original here is the one that Debian packages, 1.1.20.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::Command;
 
 use super::support::*;
 
-pub(crate) const ORIGINAL: &str = "/usr/sbin/gearmand";
-
-/// The original on a port that was free a moment ago, or nothing where there is
-/// no original.
+/// The original on a port that was free a moment ago. None where it is not installed.
 pub(super) fn original() -> Option<Server> {
     original_with(&[])
 }
 
 pub(crate) fn original_with(arguments: &[&str]) -> Option<Server> {
-    if !Path::new(ORIGINAL).exists() {
-        eprintln!("skipped: there is no {ORIGINAL}");
+    if !have_file(ORIGINAL_GEARMAND, "gearman-job-server") {
         return None;
     }
     let port =
         TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-    let mut command = Command::new(ORIGINAL);
-    // Without -R it empties function by function, as later versions do not.
+    let mut command = Command::new(ORIGINAL_GEARMAND);
+    // Without -R it hands out one function's jobs before the next one's, which later versions
+    // do not.
     command.args(["-R", "--listen", "127.0.0.1", "--port", &port.to_string()]);
     command.args(["--log-file", "stderr", "--verbose", "INFO", "--job-handle-prefix", "H:t"]);
-    // A file of its own: the original unlinks what is there, and run by root that
-    // must not be a device.
+    // Not /dev/null: the original unlinks the file, and as root it may.
     let pid_file = format!("{}/original-{port}.pid", env!("CARGO_TARGET_TMPDIR"));
     command.args(["--pid-file", &pid_file]);
     command.args(arguments);
@@ -40,8 +35,8 @@ pub(crate) fn original_with(arguments: &[&str]) -> Option<Server> {
 /// Bytes that one of several connections sends.
 pub(super) type Turn = (usize, Vec<u8>);
 
-/// Plays turns; after each, what every connection got.
-pub(super) fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
+/// Sends the bytes of each turn; returns what every connection got after it.
+pub(super) fn send_turns(server: &Server, connections: usize, turns: &[Turn]) -> Vec<String> {
     let mut peers: Vec<_> = (0..connections).map(|_| server.connect()).collect();
     peers.iter_mut().for_each(|peer| {
         peer.settle();
@@ -49,7 +44,7 @@ pub(super) fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<S
     let mut heard = Vec::new();
     for (who, bytes) in turns {
         peers[*who].send(bytes);
-        // The sender first: what it caused has happened when it is answered.
+        // The sender first: when it is answered, its packet has been handled.
         for listener in std::iter::once(*who).chain((0..connections).filter(|n| n != who)) {
             let text = peers[listener].transcript().escape_ascii().to_string();
             heard.push(format!("{} -> {listener} hears {text}", bytes.escape_ascii()));
@@ -61,8 +56,8 @@ pub(super) fn play(server: &Server, connections: usize, turns: &[Turn]) -> Vec<S
 #[track_caller]
 fn compare(connections: usize, turns: &[Turn]) {
     let Some(original) = original() else { return };
-    let theirs = play(&original, connections, turns);
-    let ours = play(&Server::start(&["-w", "0"]), connections, turns);
+    let theirs = send_turns(&original, connections, turns);
+    let ours = send_turns(&Server::start(&["-w", "0"]), connections, turns);
     for (theirs, ours) in theirs.iter().zip(&ours) {
         assert_eq!(theirs, ours, "the original is on the left");
     }
@@ -431,8 +426,8 @@ fn lists_are_in_the_same_order() {
     compare(2, &turns);
 }
 
-/// Plays the same to a server where each connection is known before the next
-/// comes; descriptors are no news.
+/// The same with a server that accepts each connection before the next one is made, and with
+/// descriptors left out.
 fn workers_list(server: &Server) -> Vec<String> {
     let mut peers = Vec::new();
     let mut heard = Vec::new();

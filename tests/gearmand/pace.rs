@@ -1,7 +1,6 @@
-//! Delayed replies of a running server: fewer packets, and none too few.
+//! Delayed replies of a running server: fewer packets, and none lost.
 //!
-//! What is shown here depends on who is how fast, and happens often, not always: so
-//! jobs are done until it is seen.
+//! Whether a reply is held depends on the speed of the peers, so the tests do jobs until one is.
 
 use std::fs;
 use std::net::Shutdown;
@@ -34,13 +33,12 @@ impl Pair {
     }
 
     fn submit(&mut self, jobs: usize) {
-        assert!(self.began.elapsed() < PATIENCE, "not seen with {} jobs", self.jobs);
+        assert!(self.began.elapsed() < TIMEOUT, "not seen with {} jobs", self.jobs);
         self.jobs += jobs;
         self.client.send(&request(SubmitJob, &["f", "", "x"]).repeat(jobs));
     }
 
-    /// The worker asks as often as it is told that there is no job. Returns whether
-    /// it was.
+    /// The worker asks until it gets a job. Returns whether it got NO_JOB before.
     fn take(&mut self) -> bool {
         let mut was_told = false;
         loop {
@@ -56,7 +54,7 @@ impl Pair {
         }
     }
 
-    /// The worker does its job, and asks for the next in the same breath.
+    /// The worker does its job, and asks for the next one in the same segment.
     fn finish(&mut self) {
         let handle = self.handle();
         self.worker.send(
@@ -70,8 +68,8 @@ impl Pair {
         [response(JobCreated, &[&handle[..]]), response(WorkComplete, &[&handle[..], "y"])].concat()
     }
 
-    /// A whole job. Returns whether the worker was told before that there is none.
-    fn play(&mut self) -> bool {
+    /// A whole job. Returns whether the worker got NO_JOB before.
+    fn do_job(&mut self) -> bool {
         self.submit(1);
         let was_told = self.take();
         self.finish();
@@ -86,7 +84,7 @@ fn start(server: &Server) -> Pair {
     start_after(server, 0)
 }
 
-/// The same, with a server that has had so many jobs.
+/// The same, with a server that has done `jobs` jobs before.
 fn start_after(server: &Server, jobs: usize) -> Pair {
     let mut pair = Pair { jobs, ..Pair::new(server) };
     pair.submit(1);
@@ -102,16 +100,16 @@ fn start_after(server: &Server, jobs: usize) -> Pair {
 fn a_held_grab_is_answered_by_the_next_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
 }
 
 #[test]
 fn a_long_poll_that_expires_is_answered_with_no_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     pair.worker.expect(&response(NoJob, NOTHING)).settle();
-    // It sleeps like anybody else.
+    // It sleeps like any other worker.
     pair.worker.send(&request(PreSleep, NOTHING)).settle();
     pair.submit(1);
     pair.worker.expect(&response(Noop, NOTHING));
@@ -121,7 +119,7 @@ fn a_long_poll_that_expires_is_answered_with_no_job() {
 fn a_line_of_text_is_answered_after_the_held_grab() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     let pid = format!("OK {}\n", server.pid());
     pair.worker.send(b"getpid\n");
     pair.worker.expect(&[response(NoJob, NOTHING), pid.into_bytes()].concat());
@@ -131,7 +129,7 @@ fn a_line_of_text_is_answered_after_the_held_grab() {
 fn a_held_worker_that_half_closes_gets_no_job() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     pair.worker.stream.shutdown(Shutdown::Write).expect("half closes");
     pair.worker.expect(&response(NoJob, NOTHING)).expect_closed();
 }
@@ -140,22 +138,22 @@ fn a_held_worker_that_half_closes_gets_no_job() {
 fn an_invalid_packet_is_answered_after_the_held_grab() {
     let server = Server::start(&["--max-packet-size", "1000"]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     let why: &[_] = &["ARGUMENT_TOO_LARGE", "A packet may have 1000 bytes, this one has 1001"];
     pair.worker.send(&request(EchoReq, &["x".repeat(1001)]));
     pair.worker.expect(&[response(NoJob, NOTHING), response(Error, why)].concat());
     let mut pair = start_after(&server, pair.jobs);
-    while pair.play() {}
+    while pair.do_job() {}
     pair.worker.send(b"\0BAD\0\0\0\0\0\0\0\0");
     pair.worker.expect(&response(NoJob, NOTHING)).expect_closed();
 }
 
-/// Begins the first of some jobs that are submitted at once. Returns whether it is
+/// Starts the first of several jobs that are submitted at once. Returns whether it is
 /// acknowledged before it is done.
 fn begin(pair: &mut Pair, jobs: usize) -> bool {
     pair.submit(jobs);
     pair.take();
-    // Then the turn is over in which the job came.
+    // Then the turn in which the job arrived is over.
     pair.worker.settle();
     pair.client.stream.set_nonblocking(true).expect("nonblocking");
     let there = pair.client.stream.peek(&mut [0]);
@@ -199,7 +197,7 @@ fn a_client_that_asks_something_after_the_acknowledgement_gets_it_at_once() {
 fn a_held_acknowledgement_comes_without_a_result_too() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    let mut waited = PATIENCE;
+    let mut waited = TIMEOUT;
     for _ in 0..3 {
         until_an_ack_is_held(&mut pair);
         let began = Instant::now();
@@ -210,7 +208,7 @@ fn a_held_acknowledgement_comes_without_a_result_too() {
         pair.finish();
         pair.client.expect(&response(WorkComplete, &[&handle[..], "y"]));
     }
-    // It is 10 ms where the machine has nothing else to do.
+    // It is 10 ms on an idle machine.
     assert!(waited < Duration::from_millis(500), "{waited:?}");
 }
 
@@ -251,7 +249,7 @@ fn acknowledgements_of_two_jobs_submitted_at_once_come_with_their_results() {
     }
 }
 
-/// What became of the held replies of one kind: held, served, expired, interrupted.
+/// Counts of the held replies of one kind: held, served, expired, interrupted.
 fn counts(server: &Server, reply: &str) -> [u64; 4] {
     let text = server.connect().line("json server");
     let all: Value = serde_json::from_str(&text).expect("JSON");
@@ -263,7 +261,7 @@ fn counts(server: &Server, reply: &str) -> [u64; 4] {
 fn every_held_reply_is_counted_with_its_outcome() {
     let server = Server::start(&[]);
     let mut pair = start(&server);
-    while pair.play() {}
+    while pair.do_job() {}
     until_an_ack_is_held(&mut pair);
     pair.finish();
     let answers = pair.answers();
@@ -285,7 +283,7 @@ fn a_server_with_both_delays_off_holds_nothing() {
     let server = Server::start(&["--grab-hold", "0", "--config-file", &file]);
     let mut pair = start(&server);
     for _ in 0..50 {
-        assert!(pair.play(), "the worker is told that there is no job");
+        assert!(pair.do_job(), "the worker is told that there is no job");
     }
     for _ in 0..50 {
         assert!(begin(&mut pair, 1), "the acknowledgement comes before the result");

@@ -1,4 +1,4 @@
-//! Packets over a socket: the way of a job, and how bytes become packets.
+//! Packets over a socket: the path of a job, and how bytes become packets.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -68,8 +68,8 @@ fn large_and_small_packets_in_a_row_arrive_as_they_were_sent() {
     let server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
     worker.send(&request(CanDo, &["f"])).settle();
-    // Around the sizes at which the server handles them in another way, twice, as
-    // it treats who has sent a large one before differently.
+    // Around the sizes at which the server handles packets differently; twice, as a peer that has
+    // sent a large one is handled differently too.
     let sizes = [0, 1, 16 << 10, (16 << 10) + 1, 100_000, 3 << 20, 5, 40_000, 100_000, 2 << 20, 7];
     let payloads: Vec<String> = (1..=sizes.len())
         .map(|n| {
@@ -98,8 +98,8 @@ fn a_large_job_and_the_packet_behind_it_are_kept_apart() {
     let server = Server::start(&[]);
     let (mut client, mut worker) = (server.connect(), server.connect());
     worker.send(&request(CanDo, &["f"])).settle();
-    // Of a size that comes in one piece; and it comes with what is behind it once
-    // the server knows the size.
+    // Of a size that arrives in one piece; once the server expects that size, the packet behind it
+    // arrives with it.
     let payload = "0123456789".repeat(2000);
     for number in 1..=10 {
         let handle = format!("H:t:{number}");
@@ -122,7 +122,7 @@ fn results_of_all_sizes_and_the_questions_behind_them_may_be_cut_anywhere() {
         (server.connect(), server.connect(), server.connect());
     worker.send(&request(CanDo, &["f"])).ask(&request(GrabJob, NOTHING), &response(NoJob, NOTHING));
     let sizes = [100_000, 100_000, 100_000, 90_000, 20_000, 1_100_000, 20_000, 100_000, 3, 100_000];
-    // How much of a result's packet comes first.
+    // Bytes of a result's packet that are sent first.
     let cuts = [1, 11, 12, 20, 16 << 10, 50_000, usize::MAX];
     let mut number = 0;
     for cut in cuts {
@@ -135,7 +135,7 @@ fn results_of_all_sizes_and_the_questions_behind_them_may_be_cut_anywhere() {
                 [request(WorkComplete, &[&handle, &result]), request(EchoReq, &["next"])].concat();
             let (first, rest) = packet.split_at(cut.min(packet.len()));
             worker.send(first);
-            // It has been received, and perhaps handled, before the rest comes.
+            // The server has received it, and perhaps handled it, before the rest is sent.
             other.settle();
             worker.send(rest).expect(&response(EchoRes, &["next"]));
             client.expect(&response(WorkComplete, &[&handle, &result]));
@@ -150,7 +150,7 @@ fn packets_of_any_size_cut_anywhere_are_what_was_sent() {
         let server = Server::start(&[]);
         let (mut peer, mut other) = (server.connect(), server.connect());
         let (mut said, mut answers) = (request(CanDo, &["f"]), Vec::new());
-        // One who is client and worker: it knows what it will be answered.
+        // One peer is client and worker, so that the order of its answers is known.
         for number in 1..=40 {
             let mut text = |letter: &str| {
                 let around = [0, 10, 16 << 10, 50_000, 100_000, 100_000, 300_000];
@@ -196,7 +196,7 @@ fn a_large_result_reaches_every_waiting_client_even_a_slow_one() {
     let mut worker = server.connect();
     worker.send(&request(CanDo, &["f"]));
     worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", &payload]));
-    // The job is over, and its worker gone, before anybody reads.
+    // The job is over, and its worker disconnected, before a client reads.
     worker.send(&request(WorkComplete, &["H:t:1", &payload])).settle();
     drop(worker);
     for client in &mut clients {
@@ -323,7 +323,7 @@ fn ipv6_peers_are_served_and_shown_by_their_address() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.args(["-L", "::1", "-p", "0", "-l", "stderr", "-v"]);
     if std::net::TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: no IPv6 on this machine");
+        skip("no IPv6 on this machine");
         return;
     }
     let server = Server::run(command);

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::support::*;
 
 /// A user that every Debian has, and its numbers.
-const NOBODY: (&str, u32, u32) = ("nobody", 65534, 65534);
+const UNPRIVILEGED: (&str, u32, u32) = ("nobody", 65534, 65534);
 
 /// A line of a file about a process, by how it starts.
 fn line_of(server: &Server, file: &str, start: &str) -> String {
@@ -19,11 +19,11 @@ fn line_of(server: &Server, file: &str, start: &str) -> String {
         .expect("a line")
 }
 
-/// Whether tests can become somebody else.
+/// Whether the tests may change their user; skips if not.
 fn is_root() -> bool {
     let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if !is_root {
-        eprintln!("skipped: only root can change the user");
+        skip("only root can change the user");
     }
     is_root
 }
@@ -33,7 +33,7 @@ fn the_server_becomes_another_user_permanently() {
     if !is_root() {
         return;
     }
-    let (name, uid, gid) = NOBODY;
+    let (name, uid, gid) = UNPRIVILEGED;
     let directory = Directory::new("user");
     std::os::unix::fs::chown(directory.path(), Some(uid), Some(gid)).expect("given away");
     let (socket, pid_file) = (directory.file("socket"), directory.file("pid"));
@@ -57,7 +57,7 @@ fn a_pid_file_that_was_made_for_its_user_is_used() {
     if !is_root() {
         return;
     }
-    let (name, uid, gid) = NOBODY;
+    let (name, uid, gid) = UNPRIVILEGED;
     let directory = Directory::new("made-pid");
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("readable");
     let pid_file = directory.file("pid");
@@ -74,7 +74,7 @@ fn only_root_becomes_another_user() {
     if !is_root() {
         return;
     }
-    let (_, uid, gid) = NOBODY;
+    let (_, uid, gid) = UNPRIVILEGED;
     let output = Command::new(env!("CARGO_BIN_EXE_gearmand"))
         .args(["-u", "root", "-L", "127.0.0.1", "-p", "0", "-l", "none", "--pid-file=none"])
         .uid(uid)
@@ -82,7 +82,7 @@ fn only_root_becomes_another_user() {
         .output();
     let output = match output {
         Ok(output) => output,
-        Err(error) => return eprintln!("skipped: {} cannot run it: {error}", NOBODY.0),
+        Err(error) => return skip(&format!("{} cannot run it: {error}", UNPRIVILEGED.0)),
     };
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

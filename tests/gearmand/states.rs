@@ -1,16 +1,16 @@
-//! Every packet in every state of its sender, byte for byte as the original
-//! answers it, to the sender and to everybody else.
+//! Every packet in every state of its sender: the answers to the sender and to all others are
+//! those of the original, byte for byte.
 
 use gearman::protocol::Sender;
 use gearman::protocol::command::TABLE;
 
-use super::original::{Turn, original, play};
+use super::original::{Turn, original, send_turns};
 use super::support::*;
 
-/// Who sends the packet that is looked at.
+/// The state of the connection that sends the packet under test.
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// A connection that has said nothing yet.
+    /// A connection that has sent nothing yet.
     Fresh,
     /// A client whose job waits.
     Client,
@@ -20,7 +20,7 @@ enum State {
     Working,
 }
 
-/// Connections by their part.
+/// Connections by their role.
 const CLIENT: usize = 0;
 const WORKER: usize = 1;
 const BYSTANDER: usize = 2;
@@ -53,8 +53,8 @@ fn packet(command: Option<Command>, function: &str, handle: &str) -> Vec<u8> {
     }
 }
 
-/// One packet in one state, after `jobs` jobs: what is played, and how many jobs
-/// there were then.
+/// The turns that send one packet in one state, after `jobs` jobs. Counts the jobs that they
+/// submit.
 fn scene(command: Option<Command>, state: State, jobs: &mut u32) -> Vec<Turn> {
     *jobs += 1;
     let (function, handle) = (format!("f{jobs}"), format!("H:t:{jobs}"));
@@ -76,11 +76,11 @@ fn scene(command: Option<Command>, state: State, jobs: &mut u32) -> Vec<Turn> {
     };
     turns.push((sender, packet(command, &function, &handle)));
     if matches!(command, Some(Text) | None) {
-        // That was the end of the connection.
+        // The server has closed the connection.
         return turns;
     }
     let watcher = if sender == CLIENT { BYSTANDER } else { CLIENT };
-    // What it has come to.
+    // The state of the job afterwards.
     turns.push((watcher, request(GetStatus, &[&handle])));
     turns.push((watcher, request(GetStatusUnique, &[&unique])));
     let submits = |command: Command| {
@@ -100,8 +100,8 @@ fn every_packet_is_answered_alike_in_every_state() {
     for state in [State::Fresh, State::Client, State::Asleep, State::Working] {
         for command in TABLE.iter().map(|spec| Some(spec.command)).chain([None]) {
             let turns = scene(command, state, &mut jobs);
-            let theirs = play(&original, 3, &turns);
-            for (theirs, ours) in theirs.iter().zip(play(&ours, 3, &turns)) {
+            let theirs = send_turns(&original, 3, &turns);
+            for (theirs, ours) in theirs.iter().zip(send_turns(&ours, 3, &turns)) {
                 assert_eq!(*theirs, ours, "{command:?} in {state:?}: the original is on the left");
             }
         }

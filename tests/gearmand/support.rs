@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Child, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
 
+pub(crate) use gearman_test_support::paths::ORIGINAL_GEARMAND;
+pub(crate) use gearman_test_support::requirements::{have_file, skip};
+pub(crate) use gearman_test_support::wait::TIMEOUT;
 pub(crate) use gearman_test_support::wire::Command::*;
 pub(crate) use gearman_test_support::wire::{
     Command, NOTHING, UNKNOWN_COMMANDS, numbered_request, request, response,
 };
-
-/// How long anything may take before a test fails. Nothing waits that long when
-/// all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server, killed at the end.
 pub(crate) struct Server {
@@ -39,13 +37,13 @@ impl Server {
         Server::run(command)
     }
 
-    /// A server that says on standard error where it listens.
+    /// A server that logs its address to standard error.
     pub(crate) fn run(mut command: process::Command) -> Server {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("a pipe");
         let (sender, lines) = channel();
         thread::spawn(move || {
-            // Read to the end even when nobody listens: a full pipe blocks.
+            // Read to the end, also when the test has ended: a full pipe blocks the server.
             BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| {
                 let _ = sender.send(line);
             });
@@ -60,7 +58,7 @@ impl Server {
     /// The next line of the log that has this in it.
     pub(crate) fn wait_for_line(&self, part: &str) -> String {
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(TIMEOUT) {
                 Ok(line) if line.contains(part) => return line,
                 Ok(_) => {}
                 Err(error) => panic!("no {part:?} in the log: {error}"),
@@ -83,15 +81,15 @@ impl Server {
         assert!(status.expect("kill runs").success());
     }
 
-    /// What is left of its log once it has ended.
+    /// The rest of its log, once it has ended.
     pub(crate) fn remaining_lines(&self) -> Vec<String> {
-        std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect()
+        std::iter::from_fn(|| self.lines.recv_timeout(TIMEOUT).ok()).collect()
     }
 
     /// Waits until it ends.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         // The end of its log is the end of the process.
-        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        while self.lines.recv_timeout(TIMEOUT).is_ok() {}
         self.child.wait().expect("the server ends")
     }
 }
@@ -150,7 +148,7 @@ pub(crate) struct Peer {
 impl Peer {
     fn connect(to: impl ToSocketAddrs) -> Peer {
         let stream = TcpStream::connect(to).expect("connects");
-        stream.set_read_timeout(Some(PATIENCE)).expect("sets a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("sets a timeout");
         stream.set_nodelay(true).expect("sets nodelay");
         Peer { stream }
     }
@@ -160,7 +158,7 @@ impl Peer {
         self
     }
 
-    /// Reads as many bytes as expected; they must be these.
+    /// Asserts that the next bytes are these.
     #[track_caller]
     pub(crate) fn expect(&mut self, bytes: &[u8]) -> &mut Peer {
         let mut got = vec![0; bytes.len()];
@@ -177,7 +175,7 @@ impl Peer {
         self
     }
 
-    /// Asks something and expects the answer.
+    /// Sends a question and expects the answer.
     #[track_caller]
     pub(crate) fn ask(&mut self, question: &[u8], answer: &[u8]) -> &mut Peer {
         self.send(question).expect(answer)
@@ -224,19 +222,19 @@ impl Peer {
         (Command::from_number(number(4)).expect("a command"), body)
     }
 
-    /// A text line, and the answer up to a line that is only a full stop.
+    /// Sends a text line; returns the answer up to a line with only a full stop.
     pub(crate) fn list(&mut self, line: &str) -> String {
         self.send(format!("{line}\n").as_bytes());
         self.read_until(|text| text == b".\n" || text.ends_with(b"\n.\n"))
     }
 
-    /// A text line, and the line that answers it.
+    /// Sends a text line; returns the line that answers it.
     pub(crate) fn line(&mut self, line: &str) -> String {
         self.send(format!("{line}\n").as_bytes());
         self.read_until(|_| true)
     }
 
-    /// Reads lines, and nothing behind them, until what was read is an answer.
+    /// Reads lines, and nothing behind them, until they are a whole answer.
     fn read_until(&mut self, is_answer: impl Fn(&[u8]) -> bool) -> String {
         let (mut text, mut buffer) = (Vec::new(), [0; 16384]);
         loop {
@@ -254,7 +252,7 @@ impl Peer {
         }
     }
 
-    /// The server closes the connection.
+    /// Asserts that the server closes the connection.
     #[track_caller]
     pub(crate) fn expect_closed(&mut self) {
         match self.stream.read(&mut [0]) {
@@ -265,7 +263,7 @@ impl Peer {
     }
 }
 
-/// A directory of this test's own, removed at the end.
+/// A directory for one test, removed at the end.
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
@@ -290,7 +288,7 @@ impl Drop for Directory {
     }
 }
 
-/// Runs ours to its end.
+/// Runs our server to its end.
 pub(crate) fn gearmand(arguments: &[&str]) -> Output {
     let mut command = process::Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.args(arguments).stdin(Stdio::null()).output().expect("gearmand runs")

@@ -1,8 +1,6 @@
-//! What the server does by itself when time passes. These tests wait for real
-//! seconds: the protocol's units leave no other way. The rules themselves are
-//! tested in the broker, without a clock.
+//! What the server does when time passes. These tests wait for real seconds, as the protocol's
+//! unit is a second. The broker's tests cover the rules without a clock.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -53,7 +51,7 @@ fn jobs_for_later_start_in_the_order_of_their_times_and_soon_after_them() {
             .ask(&request(GrabJob, NOTHING), &response(NoJob, NOTHING))
             .send(&request(PreSleep, NOTHING));
     }
-    // One of the two may have met a machine that had something else to do.
+    // One of the two may be late on a busy machine.
     assert!(delays.iter().any(|delay| (0.0..0.3).contains(delay)), "{delays:?}");
 }
 
@@ -89,7 +87,7 @@ fn a_job_that_takes_too_long_is_given_to_another_worker() {
     client.expect(&response(WorkComplete, &["H:t:1", "in time"]));
 }
 
-/// A worker process that was not made here.
+/// A worker process of the original.
 struct Process(Child);
 
 impl Process {
@@ -118,8 +116,7 @@ impl Drop for Process {
 
 #[test]
 fn a_job_does_not_wait_for_a_worker_that_sleeps_and_was_stopped() {
-    if !Path::new(TOOL).exists() {
-        eprintln!("skipped: there is no {TOOL}");
+    if !have_file(TOOL, "gearman-tools") {
         return;
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));

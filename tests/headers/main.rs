@@ -1,6 +1,6 @@
 //! The C headers under `include`: fresh, complete, and clean in every dialect.
 //!
-//! `GEARMAN_UPDATE_HEADERS=1 cargo test --test headers` writes them anew.
+//! `GEARMAN_UPDATE_HEADERS=1 cargo test --test headers` writes them.
 
 mod generate;
 

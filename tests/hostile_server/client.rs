@@ -155,7 +155,7 @@ impl Client {
         text(unsafe { gearman_client_error(self.raw()) })
     }
 
-    /// The result of a foreground job, or why there is none.
+    /// The result of a foreground job, or the code of the error.
     pub(crate) fn job(&mut self, workload: &[u8]) -> Result<Vec<u8>, Code> {
         let (mut size, mut code) = (usize::MAX, Code::UNKNOWN_STATE);
         let result = unsafe {
@@ -172,7 +172,7 @@ impl Client {
         Ok(bytes)
     }
 
-    /// The handle of a background job, or why there is none.
+    /// The handle of a background job, or the code of the error.
     pub(crate) fn background(&mut self, workload: &[u8]) -> Result<String, Code> {
         let mut handle: [c_char; 64] = [0; 64];
         let code = unsafe {
@@ -190,7 +190,7 @@ impl Client {
         if code == Code::SUCCESS { Ok(text(handle.as_ptr())) } else { Err(code) }
     }
 
-    /// Adds a foreground task, to be run later.
+    /// Adds a foreground task, for a later run.
     pub(crate) fn add(&mut self, workload: &[u8]) -> Added {
         let mut events = Box::new(Events::default());
         let mut code = Code::UNKNOWN_STATE;
@@ -227,7 +227,7 @@ impl Client {
         Added { task, events }
     }
 
-    /// Adds a question for the state of a job, to be asked later.
+    /// Adds a request for the state of a job, to be run later.
     pub(crate) fn add_status(&mut self, handle: &[u8]) -> Added {
         let mut events = Box::new(Events::default());
         let mut code = Code::UNKNOWN_STATE;
@@ -358,7 +358,7 @@ impl Client {
         }
     }
 
-    /// What an executed task has come to. It is freed.
+    /// The outcome of an executed task, which is freed.
     unsafe fn outcome(&mut self, task: *mut gearman_task_st) -> Result<Vec<u8>, Code> {
         use gearman::capi::result::*;
         assert!(!task.is_null());
@@ -376,7 +376,7 @@ impl Client {
         }
     }
 
-    /// Asserts that the client still works: a server answers its next job rightly.
+    /// Asserts that the client still works: a server answers its next jobs correctly.
     #[track_caller]
     pub(crate) fn assert_usable(&mut self) {
         self.set_timeout(30_000);
@@ -418,7 +418,7 @@ fn text(start: *const c_char) -> String {
     unsafe { CStr::from_ptr(start) }.to_string_lossy().into_owned()
 }
 
-/// Notes an event for the task, in the list that its context points at.
+/// Records an event for the task, in the list that its context points at.
 unsafe fn push(task: *mut gearman_task_st, event: Event) -> Code {
     unsafe {
         if let Some(events) = gearman_task_context(task).cast::<Events>().as_mut() {
@@ -428,40 +428,40 @@ unsafe fn push(task: *mut gearman_task_st, event: Event) -> Code {
     Code::SUCCESS
 }
 
-/// Notes an event with the data that came with it.
-unsafe fn note(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
+/// Records an event with the data that came with it.
+unsafe fn record(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
     unsafe { push(task, event(bytes(gearman_task_data(task), gearman_task_data_size(task)))) }
 }
 
 unsafe extern "C-unwind" fn on_created(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, |_| Event::Created(text(gearman_task_job_handle(task)))) }
+    unsafe { record(task, |_| Event::Created(text(gearman_task_job_handle(task)))) }
 }
 
 unsafe extern "C-unwind" fn on_data(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Data) }
+    unsafe { record(task, Event::Data) }
 }
 
 unsafe extern "C-unwind" fn on_warning(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Warning) }
+    unsafe { record(task, Event::Warning) }
 }
 
 unsafe extern "C-unwind" fn on_status(task: *mut gearman_task_st) -> Code {
     unsafe {
         let (done, of) = (gearman_task_numerator(task), gearman_task_denominator(task));
-        note(task, |_| Event::Status(done, of))
+        record(task, |_| Event::Status(done, of))
     }
 }
 
 unsafe extern "C-unwind" fn on_complete(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Complete) }
+    unsafe { record(task, Event::Complete) }
 }
 
 unsafe extern "C-unwind" fn on_exception(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, Event::Exception) }
+    unsafe { record(task, Event::Exception) }
 }
 
 unsafe extern "C-unwind" fn on_fail(task: *mut gearman_task_st) -> Code {
-    unsafe { note(task, |_| Event::Fail) }
+    unsafe { record(task, |_| Event::Fail) }
 }
 
 /// Sends what is left of the workload, byte by byte.
@@ -482,7 +482,7 @@ unsafe extern "C-unwind" fn on_workload(task: *mut gearman_task_st) -> Code {
     }
 }
 
-/// Receives a body, three bytes at a time, and notes it.
+/// Receives a body, three bytes at a time, and records it.
 unsafe fn receive(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
     let mut body = Vec::new();
     loop {

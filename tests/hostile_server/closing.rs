@@ -11,7 +11,7 @@ fn an_answer_that_comes_byte_by_byte_is_understood() {
         for operation in Operation::ALL {
             let server = Server::new(move |mut peer| {
                 if peer.receive().is_some() {
-                    peer.say_byte_by_byte(&operation.answer());
+                    peer.send_byte_by_byte(&operation.answer());
                     peer.serve();
                 }
             });
@@ -31,7 +31,7 @@ fn a_connection_closed_at_any_byte_of_the_answer_is_lost() {
                 let part = answer[..cut].to_vec();
                 let server = Server::first(move |mut peer| {
                     if peer.receive().is_some() {
-                        peer.say(&part);
+                        peer.send(&part);
                     }
                 });
                 let mut client = Client::of(&[server.port]);
@@ -52,7 +52,7 @@ fn a_connection_reset_at_any_byte_of_the_answer_is_lost() {
                 let part = answer[..cut].to_vec();
                 let server = Server::first(move |mut peer| {
                     if peer.receive().is_some() {
-                        peer.say(&part);
+                        peer.send(&part);
                         peer.reset();
                     }
                 });

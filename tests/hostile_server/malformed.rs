@@ -1,5 +1,5 @@
-//! Servers that send what is no packet: it ends the connection with a code that
-//! says why.
+//! Servers that send invalid packets: the client closes the connection with the code of the
+//! error.
 
 use crate::client::{Client, Code};
 use crate::never_hangs;
@@ -23,8 +23,8 @@ fn assert_end(operations: &[Operation], bytes: &[u8], code: Code) {
             let bytes = bytes.clone();
             let server = Server::first(move |mut peer| {
                 if peer.receive().is_some() {
-                    peer.say(&bytes);
-                    peer.ignore();
+                    peer.send(&bytes);
+                    peer.wait_for_disconnect();
                 }
             });
             let mut client = Client::of(&[server.port]);
@@ -179,7 +179,7 @@ fn a_declared_result_of_4_gib_costs_no_memory_until_it_comes() {
                 let huge = raw(command.number(), u32::MAX - 1, &payload);
                 let server = Server::first(move |mut peer| {
                     if peer.receive().is_some() {
-                        peer.say(&all(&[created(HANDLE), huge.clone()]));
+                        peer.send(&all(&[created(HANDLE), huge.clone()]));
                     }
                 });
                 let mut client = Client::of(&[server.port]);
@@ -201,7 +201,7 @@ fn a_declared_body_of_4_gib_for_an_unknown_job_is_not_kept() {
                 let huge = huge.clone();
                 let server = Server::first(move |mut peer| {
                     if peer.receive().is_some() {
-                        peer.say(&huge);
+                        peer.send(&huge);
                     }
                 });
                 let mut client = Client::of(&[server.port]);

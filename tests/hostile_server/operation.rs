@@ -1,10 +1,10 @@
-//! Every call of a client that talks to a server, behind one face, so that each
-//! way of misbehaving can be tried on all of them.
+//! Every call of a client that talks to a server, behind one interface, so that each kind of
+//! misbehaviour can be tried on all of them.
 
 use crate::client::{Client, Code, Event};
 use gearman_test_support::scripted::packets::{self, HANDLE, all};
 
-/// A call, with the answer that it wants.
+/// A call, with the answer that it expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Do,
@@ -57,7 +57,7 @@ impl Operation {
         UnbufferedResult,
     ];
 
-    /// The whole right answer.
+    /// The whole correct answer.
     pub(crate) fn answer(self) -> Vec<u8> {
         match self {
             Background => packets::created(HANDLE),

@@ -1,5 +1,5 @@
-//! Servers that send right packets at the wrong time: too early, twice, for
-//! somebody else, or mixed up.
+//! Servers that send valid packets at the wrong time: too early, twice, for unknown jobs, or
+//! interleaved.
 
 use crate::client::{Client, Code, Event};
 use crate::never_hangs;
@@ -8,7 +8,7 @@ use gearman_test_support::scripted::job_server::Server;
 use gearman_test_support::scripted::packets::*;
 
 /// Packets that no client asks for, or that are for a job it does not know.
-fn for_nobody() -> Vec<(&'static str, Vec<u8>)> {
+fn for_unknown_jobs() -> Vec<(&'static str, Vec<u8>)> {
     const OTHER: &[u8] = b"H:other:9";
     vec![
         ("NOOP", packet(Command::Noop, &[], b"")),
@@ -40,7 +40,7 @@ fn assert_succeeds(operation: Operation, name: &str, bytes: Vec<u8>) {
 fn packets_of_unknown_jobs_before_the_answer_are_skipped() {
     never_hangs(|| {
         for operation in Operation::ALL {
-            for (name, noise) in for_nobody() {
+            for (name, noise) in for_unknown_jobs() {
                 assert_succeeds(operation, name, all(&[noise, operation.answer()]));
             }
         }
@@ -51,7 +51,7 @@ fn packets_of_unknown_jobs_before_the_answer_are_skipped() {
 fn packets_of_unknown_jobs_after_the_answer_are_skipped() {
     never_hangs(|| {
         for operation in Operation::ALL {
-            for (name, noise) in for_nobody() {
+            for (name, noise) in for_unknown_jobs() {
                 assert_succeeds(operation, name, all(&[operation.answer(), noise]));
             }
         }
@@ -62,7 +62,7 @@ fn packets_of_unknown_jobs_after_the_answer_are_skipped() {
 fn packets_of_unknown_jobs_between_those_of_a_job_are_skipped() {
     never_hangs(|| {
         for operation in Operation::FOREGROUND {
-            for (name, noise) in for_nobody() {
+            for (name, noise) in for_unknown_jobs() {
                 let bytes = all(&[
                     created(HANDLE),
                     noise.clone(),
@@ -187,7 +187,7 @@ fn a_job_whose_only_result_came_before_job_created_times_out() {
 fn two_jobs(bytes: Vec<u8>) -> (Vec<Event>, Vec<Event>) {
     let server = Server::first(move |mut peer| {
         if peer.receive().is_some() && peer.receive().is_some() {
-            peer.say(&bytes);
+            peer.send(&bytes);
             peer.serve();
         }
     });

@@ -1,4 +1,4 @@
-//! How jobs end: failures, exceptions and empty results in every spelling, and
+//! How jobs end: failures, exceptions and empty results in every form, and
 //! requests that a server refuses.
 
 use crate::client::{Client, Code, Event};
@@ -217,7 +217,7 @@ fn one_refused_task_leaves_the_others_to_the_next_run() {
     never_hangs(|| {
         let server = Server::first(|mut peer| {
             if peer.receive().is_some() && peer.receive().is_some() {
-                peer.say(&all(&[
+                peer.send(&all(&[
                     error(b"QUEUE_ERROR", b"full"),
                     created(HANDLE),
                     complete(HANDLE, b"done"),

@@ -1,4 +1,4 @@
-//! Servers that do not answer, do not read, do not accept, or are gone.
+//! Servers that do not answer, do not read, do not accept, or do not run.
 
 use crate::client::{Client, Code, Event};
 use crate::operation::Operation;
@@ -13,17 +13,16 @@ use std::time::{Duration, Instant};
 /// The time limit of these clients, in milliseconds.
 const LIMIT: i32 = 200;
 
-/// Says nothing to the first request until the second one is there, and then
-/// answers both.
+/// Answers the first request only when the second one has arrived, and then both.
 fn late(operation: Operation) -> Server {
     Server::first(move |mut peer| {
         if peer.receive().is_none() {
             return;
         }
         let Some(second) = peer.receive() else { return };
-        let answer = peer.right_answer(&second);
-        peer.say(&operation.answer());
-        peer.say(&answer);
+        let answer = peer.correct_answer(&second);
+        peer.send(&operation.answer());
+        peer.send(&answer);
         peer.serve();
     })
 }
@@ -51,11 +50,11 @@ fn a_server_that_stops_in_the_middle_of_its_answer_is_a_timeout() {
                 if peer.receive().is_none() {
                     return;
                 }
-                peer.say(&answer);
+                peer.send(&answer);
                 let Some(second) = peer.receive() else { return };
-                peer.say(&rest);
-                let answer = peer.right_answer(&second);
-                peer.say(&answer);
+                peer.send(&rest);
+                let answer = peer.correct_answer(&second);
+                peer.send(&answer);
                 peer.serve();
             });
             let mut client = Client::of(&[server.port]);
@@ -70,7 +69,7 @@ fn a_server_that_stops_in_the_middle_of_its_answer_is_a_timeout() {
 fn a_timeout_of_zero_does_not_wait() {
     never_hangs(|| {
         for operation in Operation::ALL {
-            let server = Server::new(|mut peer| peer.ignore());
+            let server = Server::new(|mut peer| peer.wait_for_disconnect());
             let mut client = Client::of(&[server.port]);
             client.set_timeout(0);
             let begun = Instant::now();
@@ -201,8 +200,8 @@ fn a_connection_closed_as_soon_as_it_is_made_is_lost() {
 fn a_server_that_does_not_read_a_large_workload_does_not_stop_another() {
     for blocking in [true, false] {
         never_hangs(move || {
-            let right = Server::right();
-            let deaf = Server::new(|mut peer| peer.ignore());
+            let right = Server::correct();
+            let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
             let mut client = Client::of(&[right.port, deaf.port]);
             client.set_timeout(3000);
             let large = client.add(&vec![b'x'; 32 << 20]);
@@ -227,7 +226,7 @@ fn a_server_that_does_not_read_a_large_workload_does_not_stop_another() {
 fn a_server_that_does_not_read_a_large_workload_is_a_timeout() {
     never_hangs(|| {
         let workload = vec![b'x'; 32 << 20];
-        let deaf = Server::new(|mut peer| peer.ignore());
+        let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
         let mut client = Client::of(&[deaf.port]);
         client.set_timeout(LIMIT);
         assert_eq!(client.job(&workload), Err(Code::TIMEOUT));
@@ -240,17 +239,17 @@ fn a_server_that_does_not_read_a_large_workload_is_a_timeout() {
 #[test]
 fn progress_on_another_connection_does_not_hide_a_silent_one() {
     never_hangs(|| {
-        // Talks for as long as there is a client, about a job of its own.
+        // Sends data of a job of its own until the client disconnects.
         let talking = Server::new(|mut peer| {
             use gearman_test_support::scripted::packets::{HANDLE, created, data};
             if peer.receive().is_some() {
-                peer.say(&created(HANDLE));
-                while peer.say(&data(HANDLE, b".")) {
+                peer.send(&created(HANDLE));
+                while peer.send(&data(HANDLE, b".")) {
                     thread::sleep(Duration::from_millis(10));
                 }
             }
         });
-        let deaf = Server::new(|mut peer| peer.ignore());
+        let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
         let mut client = Client::of(&[talking.port, deaf.port]);
         client.set_timeout(2 * LIMIT);
         // More than the connection can take, so that the next task goes elsewhere.
@@ -259,7 +258,8 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
     });
 }
 
-/// Longer than a connection counts as just used.
+/// The time for which these clients are idle: longer than the 10 ms for which a connection counts
+/// as just used.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[test]
@@ -267,7 +267,7 @@ fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() 
     never_hangs(|| {
         for operation in FOR_ONE_SERVER {
             let other = Server::answering(operation.answer());
-            let ending = Server::right();
+            let ending = Server::correct();
             let mut client = Client::of(&[other.port, ending.port]);
             assert_eq!(client.background(b"work").as_deref(), Ok("H:right:0.1"));
             drop(ending);
@@ -279,7 +279,8 @@ fn a_server_that_ended_while_its_client_was_idle_is_noticed_before_it_is_used() 
     });
 }
 
-/// What an operation ends with that comes this long after its connection was reset.
+/// The code of an operation on a connection that was reset, after the client was idle for
+/// `pause`.
 #[track_caller]
 fn after_a_reset(operation: Operation, pause: Duration) -> Code {
     let step = Arc::new(Barrier::new(2));
@@ -288,12 +289,12 @@ fn after_a_reset(operation: Operation, pause: Duration) -> Code {
         Server::new(move |mut peer| {
             let Some(request) = peer.receive() else { return };
             if peer.number > 0 {
-                peer.say(&operation.answer());
+                peer.send(&operation.answer());
                 peer.serve();
                 return;
             }
-            let answer = peer.right_answer(&request);
-            peer.say(&answer);
+            let answer = peer.correct_answer(&request);
+            peer.send(&answer);
             step.wait();
             peer.reset();
             step.wait();
@@ -333,7 +334,7 @@ fn a_connection_that_turns_out_to_be_reset_when_a_job_is_sent_is_made_again() {
 
 #[test]
 fn a_connection_that_turns_out_to_be_reset_when_a_question_is_sent_is_lost() {
-    // On a slow machine it is noticed before.
+    // On a slow machine the reset is noticed before.
     never_hangs(|| {
         for operation in [Operation::Echo, Operation::ServerOption, Operation::CancelJob] {
             let code = after_a_reset(operation, Duration::ZERO);
@@ -349,17 +350,17 @@ fn a_client_freed_in_a_forked_child_does_not_disturb_its_parent() {
         let server = Server::new(|mut peer| {
             let mut first = true;
             while let Some(request) = peer.receive() {
-                let answer = peer.right_answer(&request);
+                let answer = peer.correct_answer(&request);
                 if first {
                     // Part of the answer before the fork, the rest after it.
                     first = false;
-                    peer.say(&answer[..5]);
+                    peer.send(&answer[..5]);
                     let Some(second) = peer.receive() else { return };
-                    peer.say(&answer[5..]);
-                    let answer = peer.right_answer(&second);
-                    peer.say(&answer);
+                    peer.send(&answer[5..]);
+                    let answer = peer.correct_answer(&second);
+                    peer.send(&answer);
                 } else {
-                    peer.say(&answer);
+                    peer.send(&answer);
                 }
             }
         });
@@ -393,7 +394,7 @@ fn a_client_freed_in_a_forked_child_does_not_disturb_its_parent() {
 #[test]
 fn a_forked_child_that_goes_on_has_connections_of_its_own() {
     never_hangs(|| {
-        let server = Server::right();
+        let server = Server::correct();
         let mut client = Client::of(&[server.port]);
         assert_eq!(client.background(b"parent").as_deref(), Ok("H:right:0.1"));
 

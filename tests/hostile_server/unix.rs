@@ -29,7 +29,7 @@ fn assert_all_end(limit: i32, wanted: Code, script: impl Fn(Peer, &[u8]) + Copy 
 #[test]
 fn an_answer_that_comes_byte_by_byte_is_understood() {
     assert_all_end(30_000, Code::SUCCESS, |mut peer, answer| {
-        peer.say_byte_by_byte(answer);
+        peer.send_byte_by_byte(answer);
         peer.serve();
     });
 }
@@ -37,7 +37,7 @@ fn an_answer_that_comes_byte_by_byte_is_understood() {
 #[test]
 fn a_connection_closed_in_the_middle_of_the_answer_is_lost() {
     assert_all_end(30_000, Code::LOST_CONNECTION, |mut peer, answer| {
-        peer.say(&answer[..answer.len() / 2]);
+        peer.send(&answer[..answer.len() / 2]);
     });
 }
 
@@ -49,8 +49,8 @@ fn a_connection_closed_without_an_answer_is_lost() {
 #[test]
 fn zeros_are_an_invalid_magic() {
     assert_all_end(30_000, Code::INVALID_MAGIC, |mut peer, _| {
-        peer.say(&[0; 64]);
-        peer.ignore();
+        peer.send(&[0; 64]);
+        peer.wait_for_disconnect();
     });
 }
 
@@ -58,8 +58,8 @@ fn zeros_are_an_invalid_magic() {
 fn a_server_that_does_not_answer_is_a_timeout() {
     assert_all_end(200, Code::TIMEOUT, |mut peer, answer| {
         if let Some(second) = peer.receive() {
-            let right = peer.right_answer(&second);
-            peer.say(&[answer, &right].concat());
+            let right = peer.correct_answer(&second);
+            peer.send(&[answer, &right].concat());
             peer.serve();
         }
     });

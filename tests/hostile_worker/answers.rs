@@ -1,4 +1,4 @@
-//! Servers that answer workers in pieces, in the wrong order, or with nonsense.
+//! Servers that answer workers in pieces, in the wrong order, or with invalid packets.
 
 use crate::never_hangs;
 use crate::worker::{Code, Seen, Worker};
@@ -16,11 +16,11 @@ fn assignments() -> [Vec<u8>; 3] {
     ]
 }
 
-/// Answers the first request for a job with `bytes`, and all others rightly.
+/// Answers the first request for a job with `bytes`, and all others correctly.
 fn answering(bytes: Vec<u8>) -> Server {
     Server::first(move |mut peer| {
         if peer.next_grab().is_some() {
-            peer.say(&bytes);
+            peer.send(&bytes);
             peer.serve();
         }
     })
@@ -41,7 +41,7 @@ fn a_job_that_comes_byte_by_byte_is_done() {
             for (number, bytes) in assignments().into_iter().enumerate() {
                 let server = Server::new(move |mut peer| {
                     if peer.next_grab().is_some() {
-                        peer.say_byte_by_byte(&bytes);
+                        peer.send_byte_by_byte(&bytes);
                         peer.serve();
                     }
                 });
@@ -72,8 +72,8 @@ fn a_grabbed_job_can_come_byte_by_byte() {
         for bytes in assignments() {
             let server = Server::new(move |mut peer| {
                 if peer.next_grab().is_some() {
-                    peer.say_byte_by_byte(&bytes);
-                    peer.ignore();
+                    peer.send_byte_by_byte(&bytes);
+                    peer.wait_for_disconnect();
                 }
             });
             let mut worker = Worker::of(&[server.port]);
@@ -119,12 +119,12 @@ fn a_job_after_a_wake_up_is_done() {
             while let Some(request) = peer.receive() {
                 if request.command == Command::PreSleep {
                     asleep = true;
-                    peer.say(&noop());
+                    peer.send(&noop());
                 } else if request.is_grab() {
                     asked += 1;
                     let job = assign_uniq(HANDLE, b"f", b"unique", WORKLOAD);
                     let answer = if asleep { job } else { no_job() };
-                    peer.say(&answer);
+                    peer.send(&answer);
                     assert!(asked < 10, "the worker does not sleep");
                 }
             }
@@ -208,8 +208,8 @@ fn an_invalid_packet_ends_the_connection_with_its_code() {
             let sent = bytes.clone();
             let server = Server::first(move |mut peer| {
                 if peer.next_grab().is_some() {
-                    peer.say(&sent);
-                    peer.ignore();
+                    peer.send(&sent);
+                    peer.wait_for_disconnect();
                 }
             });
             let mut worker = Worker::of(&[server.port]);
@@ -232,7 +232,7 @@ fn a_job_for_an_unknown_function_is_given_back() {
             let job = assign_uniq(HANDLE, name, b"unique", WORKLOAD);
             let server = Server::first(move |mut peer| {
                 if peer.next_grab().is_some() {
-                    peer.say(&job);
+                    peer.send(&job);
                     // The worker closes the connection, so that the job is free again.
                     assert!(peer.receive().is_none());
                 }

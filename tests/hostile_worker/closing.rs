@@ -15,7 +15,7 @@ fn job() -> Vec<u8> {
 fn ending_after(cut: usize, reset: bool) -> Server {
     Server::first(move |mut peer| {
         if peer.next_grab().is_some() {
-            peer.say(&job()[..cut]);
+            peer.send(&job()[..cut]);
             if reset {
                 peer.reset();
             }
@@ -47,7 +47,7 @@ fn a_connection_that_ends_before_no_job_is_whole_is_made_again() {
         for_each_at_once(0..no_job().len(), |cut| {
             let server = Server::first(move |mut peer| {
                 if peer.next_grab().is_some() {
-                    peer.say(&no_job()[..cut]);
+                    peer.send(&no_job()[..cut]);
                 }
             });
             let mut worker = Worker::of(&[server.port]);
@@ -63,7 +63,7 @@ fn a_connection_that_ends_while_the_worker_sleeps_is_made_again() {
             let server = Server::first(move |mut peer| {
                 while let Some(request) = peer.receive() {
                     if request.is_grab() {
-                        peer.say(&no_job());
+                        peer.send(&no_job());
                     } else if request.command == Command::PreSleep {
                         break;
                     }
@@ -81,7 +81,7 @@ fn a_connection_that_ends_while_the_worker_sleeps_is_made_again() {
 #[test]
 fn when_a_server_ends_the_next_one_gives_the_job() {
     never_hangs(|| {
-        let right = Server::right();
+        let right = Server::correct();
         let ending = ending_after(7, false);
         let mut worker = Worker::of(&[right.port, ending.port]);
         worker.assert_usable();
@@ -98,7 +98,7 @@ fn a_job_whose_connection_ends_while_it_runs_cannot_be_reported() {
             let gate = gate.clone();
             Server::first(move |mut peer| {
                 if peer.next_grab().is_some() {
-                    peer.say(&job());
+                    peer.send(&job());
                     gate.wait();
                     peer.reset();
                     gate.wait();
@@ -120,7 +120,7 @@ fn a_connection_that_ends_while_a_large_result_is_sent_is_lost() {
         for reset in [false, true] {
             let server = Server::first(move |mut peer| {
                 if peer.next_grab().is_some() {
-                    peer.say(&job());
+                    peer.send(&job());
                     peer.receive_some();
                     if reset {
                         peer.reset();
@@ -145,7 +145,7 @@ fn a_declared_workload_of_4_gib_that_never_comes_is_no_job() {
         let huge = raw(Command::JobAssignUniq.number(), u32::MAX - 1, &payload);
         let server = Server::first(move |mut peer| {
             if peer.next_grab().is_some() {
-                peer.say(&huge);
+                peer.send(&huge);
             }
         });
         let mut worker = Worker::of(&[server.port]);

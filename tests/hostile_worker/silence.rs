@@ -1,5 +1,5 @@
 //! Servers that keep workers waiting: late answers, no answers, results that
-//! nobody reads; and forks.
+//! are not read; and forks.
 
 use crate::worker::{Code, Worker};
 use crate::{for_each_at_once, never_hangs};
@@ -20,9 +20,9 @@ fn in_two_parts(cut: usize, go_on: &Arc<Barrier>) -> Server {
     let go_on = go_on.clone();
     Server::first(move |mut peer| {
         if peer.next_grab().is_some() {
-            peer.say(&job()[..cut]);
+            peer.send(&job()[..cut]);
             go_on.wait();
-            peer.say(&job()[cut..]);
+            peer.send(&job()[cut..]);
             peer.serve();
         }
     })
@@ -60,12 +60,12 @@ fn a_job_that_arrives_slowly_does_not_delay_another_server() {
         for_each_at_once((0..job().len()).step_by(5), |cut| {
             let go_on = Arc::new(Barrier::new(2));
             let slow = in_two_parts(cut, &go_on);
-            let right = Server::right();
+            let right = Server::correct();
             let mut worker = Worker::of(&[right.port, slow.port]);
             worker.assert_usable();
             assert_eq!(worker.times_seen(HANDLE), 0);
             go_on.wait();
-            // The rest is on its way; until it is here there is the other server.
+            // Until the rest arrives, the worker asks the other server.
             while worker.times_seen(HANDLE) == 0 {
                 assert_eq!(worker.work(), Code::SUCCESS, "{}", worker.error());
             }
@@ -87,11 +87,11 @@ fn a_question_in_the_middle_of_a_job_leaves_the_job_whole() {
                 if peer.next_grab().is_none() {
                     return;
                 }
-                peer.say(&job()[..cut]);
+                peer.send(&job()[..cut]);
                 let Some(question) = peer.receive() else { return };
-                peer.say(&job()[cut..]);
-                let answer = peer.right_answer(&question);
-                peer.say(&answer);
+                peer.send(&job()[cut..]);
+                let answer = peer.correct_answer(&question);
+                peer.send(&answer);
                 peer.serve();
             });
             let mut worker = Worker::of(&[server.port]);
@@ -109,7 +109,7 @@ fn a_question_in_the_middle_of_a_job_leaves_the_job_whole() {
 #[test]
 fn a_server_that_never_answers_is_a_timeout() {
     never_hangs(|| {
-        let silent = Server::new(|mut peer| peer.ignore());
+        let silent = Server::new(|mut peer| peer.wait_for_disconnect());
         let mut worker = Worker::of(&[silent.port]);
         worker.set_timeout(LIMIT);
         assert_eq!(worker.work(), Code::TIMEOUT);
@@ -122,8 +122,8 @@ fn a_server_that_never_answers_is_a_timeout() {
 #[test]
 fn a_server_that_never_answers_does_not_delay_another_one() {
     never_hangs(|| {
-        let silent = Server::new(|mut peer| peer.ignore());
-        let right = Server::right();
+        let silent = Server::new(|mut peer| peer.wait_for_disconnect());
+        let right = Server::correct();
         for ports in [[silent.port, right.port], [right.port, silent.port]] {
             Worker::of(&ports).assert_usable();
         }
@@ -133,7 +133,7 @@ fn a_server_that_never_answers_does_not_delay_another_one() {
 #[test]
 fn an_unreachable_server_does_not_delay_another_one() {
     never_hangs(|| {
-        let right = Server::right();
+        let right = Server::correct();
         for ports in [[closed_port(), right.port], [right.port, closed_port()]] {
             Worker::of(&ports).assert_usable();
         }
@@ -146,9 +146,9 @@ fn a_server_that_keeps_saying_noop_does_not_prevent_a_timeout() {
         let server = Server::new(|mut peer| {
             while let Some(request) = peer.receive() {
                 if request.is_grab() {
-                    peer.say(&all(&[noop(), no_job()]));
+                    peer.send(&all(&[noop(), no_job()]));
                 } else if request.command == Command::PreSleep {
-                    peer.say(&noop());
+                    peer.send(&noop());
                 }
             }
         });
@@ -165,7 +165,8 @@ fn a_large_result_waits_for_a_server_that_is_slow_to_read_beyond_the_timeout() {
     never_hangs(|| {
         let server = Server::first(|mut peer| {
             if peer.next_grab().is_some() {
-                peer.say(&job());
+                peer.send(&job());
+                // Slow to read.
                 std::thread::sleep(Duration::from_millis(5 * LIMIT as u64));
                 peer.serve();
             }
@@ -176,7 +177,7 @@ fn a_large_result_waits_for_a_server_that_is_slow_to_read_beyond_the_timeout() {
         worker.set_result(result.clone());
         let code = loop {
             match worker.work() {
-                // The job itself may be slow to come.
+                // The job itself may arrive late.
                 Code::TIMEOUT if worker.seen().is_empty() => {}
                 code => break code,
             }
@@ -191,7 +192,7 @@ fn a_large_result_waits_for_a_server_that_is_slow_to_read_beyond_the_timeout() {
 #[test]
 fn a_worker_freed_in_a_forked_child_does_not_disturb_its_parent() {
     never_hangs(|| {
-        let server = Server::right();
+        let server = Server::correct();
         let mut worker = Worker::of(&[server.port]);
         worker.assert_usable();
         // SAFETY: the child calls nothing but the library, and exits at once.

@@ -14,7 +14,7 @@ fn a_job_that_comes_byte_by_byte_is_done() {
     never_hangs(|| {
         let server = Server::on_unix(|mut peer| {
             if peer.next_grab().is_some() {
-                peer.say_byte_by_byte(&job());
+                peer.send_byte_by_byte(&job());
                 peer.serve();
             }
         });
@@ -33,7 +33,7 @@ fn a_job_whose_connection_ends_in_the_middle_of_it_is_not_begun() {
                 if peer.number > 0 {
                     peer.serve();
                 } else if peer.next_grab().is_some() {
-                    peer.say(&job()[..cut]);
+                    peer.send(&job()[..cut]);
                 }
             });
             let mut worker = Worker::at(&server.host, server.port);
@@ -48,7 +48,7 @@ fn a_job_whose_connection_ends_in_the_middle_of_it_is_not_begun() {
 #[test]
 fn a_server_that_says_nothing_is_a_timeout() {
     never_hangs(|| {
-        let server = Server::on_unix(|mut peer| peer.ignore());
+        let server = Server::on_unix(|mut peer| peer.wait_for_disconnect());
         let mut worker = Worker::at(&server.host, server.port);
         worker.set_timeout(200);
         assert_eq!(worker.work(), Code::TIMEOUT);

@@ -31,7 +31,7 @@ pub(crate) struct Seen {
 /// What the function is given, and what it has seen.
 struct Context {
     seen: Vec<Seen>,
-    /// What it returns; the workload if nothing.
+    /// Its result; None for the workload.
     result: Option<Vec<u8>>,
     /// It waits here when it begins, and again before it returns.
     gate: Option<Arc<Barrier>>,
@@ -83,7 +83,7 @@ impl Worker {
         self.context.result = Some(result);
     }
 
-    /// Lets the next job wait here when it begins, and again before it returns.
+    /// Makes the next job wait at the gate when it begins, and again before it returns.
     pub(crate) fn set_gate(&mut self, gate: &Arc<Barrier>) {
         self.context.gate = Some(gate.clone());
     }
@@ -115,7 +115,7 @@ impl Worker {
         }
     }
 
-    /// The next job's handle and workload, or why there is none.
+    /// The next job's handle and workload, or the code of the error.
     pub(crate) fn grab(&mut self) -> Result<(String, Vec<u8>), Code> {
         let mut code = Code::UNKNOWN_STATE;
         unsafe {

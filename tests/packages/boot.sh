@@ -11,7 +11,7 @@ prepare_boot() {
     mkdir -p "$root/debs" "$root/job"
     cp "$debs"/*.deb "$root/debs/"
     cp "$here"/* "$root/job/"
-    # Here, services are to start.
+    # Services may start here.
     rm -f "$root/usr/sbin/policy-rc.d"
     : >"$root/job/said"
     cat >"$root/etc/systemd/system/proof.service" <<'EOF'
@@ -31,7 +31,7 @@ EOF
 }
 
 # A control group for the boot, below the one that this script runs in: the groups that
-# systemd makes are in there, and no other processes.
+# systemd makes are in it, and no other process.
 control_group() {
     mounted=$(findmnt --noheadings --types cgroup2 --output TARGET | head -n 1)
     [ -n "$mounted" ] || return 1
@@ -77,15 +77,15 @@ boot() {
 }
 
 must "systemd is installed beside them" apt_systemd
-must "a service waits to be started by it" prepare_boot
+must "the service waits for systemd to start it" prepare_boot
 if control_group 2>"$log"; then
     boot || :
-    check "what systemd ran in is gone" remove_control_group
+    check "the control group of systemd is gone" remove_control_group
     if grep -qx 'systemd has booted' "$root/job/said"; then
         cat "$root/job/said"
         passed=$((passed + $(grep -c '^ok: ' "$root/job/said" || :)))
         failed=$((failed + $(grep -c '^FAILED: ' "$root/job/said" || :)))
-        check "nothing ended that before its end" grep -qx 'that was all' "$root/job/said"
+        check "the script in the booted chroot ran to its end" grep -qx 'that was all' "$root/job/said"
     else
         skip "systemd does not boot in a chroot here: $(tail -n 3 "$work/boot.log")"
     fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs inside the chroot of tests/packages.sh when systemd has booted there, with the
-# distribution's job server running: puts the debs in /debs in its place and takes the
-# unit through its life. Prints lines as checks.sh does, between two of its own.
+# distribution's job server running: replaces it by the debs in /debs and tests
+# every operation of the unit. Prints lines as checks.sh does, between two of its own.
 set -eu
 
 cd "$(dirname "$0")"
@@ -31,7 +31,7 @@ main_pid() {
     systemctl show --property=MainPID --value "$unit"
 }
 
-# One process, the one that systemd knows, of our binary and under the right user.
+# One process: the one that systemd knows, of our binary, with the right user.
 runs() {
     is_active
     [ "$(readlink "/proc/$(main_pid)/exe")" = /usr/sbin/gearmand ]
@@ -101,15 +101,15 @@ is_purged() {
 
 echo "systemd has booted"
 check "the distribution's service runs" is_active
-must "the packages are installed while it does" sh -c 'dpkg --install /debs/*.deb </dev/null'
+must "the packages are installed while it runs" sh -c 'dpkg --install /debs/*.deb </dev/null'
 check "our service runs, with the distribution's options" runs
 check "jobs are done" does_jobs
 check "systemd finds nothing wrong in the unit" is_well_formed
-check "it reloads" reloads
-check "it comes back when it was killed" comes_back
-check "it runs without --daemon as well" runs_in_the_foreground
-check "it runs hardened" runs_hardened
-check "hardened it has an exposure of at most 1.5 of 10" systemd-analyze security --threshold=15 "$unit"
-check "it stops" stops
-check "purging the package ends it" is_purged
+check "the service reloads" reloads
+check "systemd restarts the service after a kill" comes_back
+check "the service runs without --daemon too" runs_in_the_foreground
+check "the service runs hardened" runs_hardened
+check "the hardened service has an exposure of at most 1.5 of 10" systemd-analyze security --threshold=15 "$unit"
+check "the service stops" stops
+check "purging the package stops the service" is_purged
 finish

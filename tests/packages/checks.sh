@@ -1,11 +1,11 @@
-# Part of tests/packages.sh, and of what it runs in the chroot: counts what held and
-# what did not. The file that $log names is for the output of the check that runs.
+# Part of tests/packages.sh and of its scripts in the chroot: counts passed and failed
+# checks. $log names the file for the output of the running check.
 
 passed=0
 failed=0
 
-# check WHAT COMMAND... : the command must succeed, and its output matters if not. Not
-# to be made a condition: then no failure inside a function would end it.
+# check WHAT COMMAND...: the command must succeed; its output is shown if it does not. Never
+# called in a condition: there a failing command would not end a function.
 check() {
     what=$1
     shift
@@ -26,13 +26,13 @@ check() {
     fi
 }
 
-# The same for what everything after it stands on.
+# must WHAT COMMAND...: the same for a step that all later ones need.
 must() {
     check "$@"
     [ "$code" -eq 0 ] || finish
 }
 
-# until_true COMMAND... : within half a minute.
+# until_true COMMAND...: repeats the command until it succeeds, for half a minute.
 until_true() {
     tries=0
     until "$@"; do

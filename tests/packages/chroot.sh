@@ -1,7 +1,7 @@
 # Part of tests/packages.sh: lays out the chroot, with the distribution's Gearman, its
 # PHP and what the scenario needs besides. Sets $library and $originals.
 
-# What the distribution gives; `php-gearman` stands for its PHP's own version of it.
+# The distribution's packages; `php-gearman` stands for its PHP's own version of it.
 # The C library's headers are for this machine's compiler, which is not installed again.
 wanted='libgearman-dev gearman-tools gearman-job-server gearman libgearman-doc
     php-cli php-gearman logrotate libc6-dev'
@@ -27,11 +27,11 @@ bootstrap() {
     cp /etc/hosts "$root/etc/hosts"
     # How to reach the mirror, which includes a proxy if there is one.
     apt-config dump | grep '^Acquire::' >"$root/etc/apt/apt.conf.d/90here" || :
-    # It does not have to survive a power cut.
+    # The chroot need not survive a power cut.
     echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
-    # minbase images leave out documentation, and its files are looked at here.
+    # minbase images leave out documentation, which is checked here.
     rm -f "$root"/etc/dpkg/dpkg.cfg.d/docker*
-    # No service starts by being installed.
+    # Installing a package starts no service.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     apt update

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs inside the chroot of tests/packages.sh, on a loopback of its own: starts the
 # installed gearmand and a PHP worker, has PHP and the gearman tool submit jobs, and
-# asks gearadmin. Prints what came back, a line each. A program that is named as the
-# first argument is run as one more client.
+# asks gearadmin. Prints each answer on a line. A program that is the first
+# argument runs as one more client.
 set -eu
 
 here=$(dirname "$0")

@@ -1,5 +1,5 @@
-# Part of tests/packages.sh: what is done with the packages in the chroot, and what must
-# come of it.
+# Part of tests/packages.sh: the steps with the packages in the chroot, and the checks
+# after each.
 
 ours='libgearman8 libgearman-dev gearman-tools gearman-job-server'
 default=etc/default/gearman-job-server
@@ -9,7 +9,7 @@ version() {
     inside alone dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2>/dev/null | sed -n 's/^ii //p'
 }
 
-# Path of a package's .deb file.
+# The path of the deb of a file.
 deb() {
     echo "$debs/$1"_*.deb
 }
@@ -43,7 +43,7 @@ install_originals() {
     apt --allow-downgrades install $originals_by_version
 }
 
-# The job that all of this is for.
+# The main job: a client's job is done by a worker.
 main_job() {
     mkdir -p "$root/job"
     cp "$here"/* "$root/job/"
@@ -69,7 +69,7 @@ php_at_work() {
         "\`tests/packages.sh\` | $((code == 0))/1"
 }
 
-# --- What is looked at
+# --- Checks
 
 are_newer() {
     for package in $ours; do
@@ -190,7 +190,7 @@ completions_and_example_of_gearmand_are_installed() {
     inside alone gearmand --config-file="$example" --check-args
 }
 
-# The administrator hears what that option means, and apt-listchanges has it too.
+# The installation explains that option, and so does apt-listchanges.
 zero_retries_are_explained() {
     grep "^gearman-job-server: /$default has --job-retries=0" "$work/installed"
     zgrep -- '--job-retries=0' "$root/usr/share/doc/gearman-job-server/NEWS.Debian.gz"
@@ -244,10 +244,10 @@ nothing_remembers() {
     [ -z "$(find "$root/etc/systemd/system" "$root"/etc/rc?.d -name 'gearman*' -o -name '*gearman-job-server')" ]
 }
 
-# --- In the place of the distribution's
+# --- Ours replace the distribution's
 
 must "the versions are above the distribution's" are_newer
-must "the distribution's files are known" record_originals
+must "the distribution's files are recorded" record_originals
 must "PHP's job is done with the distribution's" main_job
 leave_traces
 must "apt-get puts ours in their place" install_ours
@@ -257,16 +257,16 @@ check "dependencies are met and files are whole" all_is_well $ours
 check "the meaning of --job-retries=0 is explained" zero_retries_are_explained
 check "the documents are installed" documents_are_there
 check "no file of the distribution's is left" no_original_is_left
-check "no switch for tests is in what is shipped" nothing_for_tests_is_shipped
+check "what ships has no test switch" nothing_for_tests_is_shipped
 check "gearmand's completions and example are installed and valid" \
     completions_and_example_of_gearmand_are_installed
 check "the loader finds our library, and no other" linker_finds_ours
 check "options, user, log and queue directory are kept" traces_are_kept
 must "a C program compiles against the headers" compiles
 php_at_work "PHP's job is done, and the tools' and the C program's" /job/client 127.0.0.1
-check "the service goes through its life" inside alone sh /job/service.sh
+check "the service starts, reloads, rotates its log and stops" inside alone sh /job/service.sh
 
-# --- And back
+# --- The distribution's replace ours
 
 must "apt-get puts the distribution's in the place of ours" install_originals
 check "all of the distribution's are installed" are_installed $originals_by_version
@@ -275,10 +275,10 @@ check "no file of ours is left" nothing_of_ours_is_left
 check "options, user, log and queue directory are still kept" traces_are_kept
 check "PHP's job is done with the distribution's again" main_job
 
-# --- Where there was nothing before
+# --- A fresh installation
 
-must "nothing is installed any more" purge_all $originals
-must "ours are installed where there was nothing" install_ours
+must "all packages are purged" purge_all $originals
+must "ours are installed without the distribution's" install_ours
 check "user, options and directories are there" is_set_up
 must "apt-get installs PHP's extension beside them" apt install php-gearman
 check "and keeps ours" are_installed $ours
@@ -286,12 +286,12 @@ php_at_work "PHP's job is done, and the tools'"
 must "apt-get asks nothing on the way to the distribution's" install_originals
 check "those are installed" are_installed $originals_by_version
 
-# --- Until nothing is left
+# --- Purging
 
 must "apt-get puts ours in their place once more" install_ours
 must "apt-get purges ours" purge_all $ours
 check "no file is left" no_file_is_left
-check "nor anything that was made on the way" nothing_remembers
-must "apt-get gives the distribution's to who installs" apt install $wanted
+check "nothing else that was made is left" nothing_remembers
+must "apt-get installs the distribution's" apt install $wanted
 check "all of the distribution's are back" are_installed $originals_by_version
 check "PHP's job is done with them" main_job

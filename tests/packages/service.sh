@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs inside the chroot of tests/packages.sh, on a loopback of its own: takes the
-# installed service through its life with the sysvinit script, and logrotate through
-# its log. Says what was not as it should be, and fails.
+# Runs inside the chroot of tests/packages.sh, on a loopback of its own: tests
+# every action of the sysvinit script, and rotates the log with logrotate. Prints what is
+# wrong, and fails.
 set -eu
 
 log=/var/log/gearman-job-server/gearmand.log

@@ -1,9 +1,9 @@
 //! The original's `gearman` tool as client and as worker, with ours preloaded.
 
 use crate::{World, have, same_on};
-use gearman_test_support::library::{Library, put_on};
+use gearman_test_support::library::{Library, set_library};
 use gearman_test_support::normalise::normalise;
-use gearman_test_support::outcome::{Outcome, finish};
+use gearman_test_support::outcome::{Outcome, run_for};
 use gearman_test_support::programs::trial;
 use std::fs::File;
 use std::io::Write;
@@ -14,8 +14,8 @@ use std::thread::{self, JoinHandle};
 
 const GEARMAN: &str = "/usr/bin/gearman";
 
-/// Seconds after which a process is ended, which shows in what it told.
-const PATIENCE: u64 = 20;
+/// Seconds after which a process is killed, which its output shows.
+const TIMEOUT_S: u64 = 20;
 
 /// Plays a story on the original and on ours. A story returns what it printed.
 fn same(story: impl Fn(&World) -> String + Sync) {
@@ -32,7 +32,7 @@ impl World {
         let mut command = Command::new(GEARMAN);
         command.args(["-h", "127.0.0.1", "-p", &self.server.port.to_string()]).args(args);
         command.env_remove("GEARMAN_SERVER");
-        put_on(&mut command, self.library);
+        set_library(&mut command, self.library);
         command
     }
 
@@ -40,22 +40,22 @@ impl World {
     fn run(&self, args: &[&str], input: &[u8]) -> String {
         let mut command = self.gearman(args);
         command.stdin(File::open(file(input)).expect("the input can be read"));
-        told(args, &finish(command, "gearman", PATIENCE))
+        report(args, &run_for(command, "gearman", TIMEOUT_S))
     }
 
-    /// Starts a worker that does so many jobs. `args` name function and command.
+    /// Starts a worker that does this number of jobs. `args` name function and command.
     fn worker(&self, jobs: u32, args: &[&str]) -> Worker {
         let mut command = self.gearman(&["-w", "-c", &jobs.to_string()]);
         command.args(args).stdin(Stdio::null());
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         Worker(thread::spawn(move || {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            told(&args, &finish(command, "gearman-w", PATIENCE))
+            report(&args, &run_for(command, "gearman-w", TIMEOUT_S))
         }))
     }
 }
 
-fn told(args: &[&str], outcome: &Outcome) -> String {
+fn report(args: &[&str], outcome: &Outcome) -> String {
     let code = outcome.status.and_then(|status| status.code());
     let stderr = normalise(&outcome.stderr);
     format!("gearman {args:?}: {code:?}\n{}--\n{stderr}--\n", outcome.stdout)

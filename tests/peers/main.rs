@@ -14,7 +14,7 @@ use gearman_test_support::requirements::have_file;
 use gearman_test_support::server::Server;
 use std::thread;
 
-/// A library, and the job servers to use it with.
+/// A library, and the job servers that a story uses.
 struct World {
     library: Library,
     server: Server,

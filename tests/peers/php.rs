@@ -2,8 +2,8 @@
 //! original and on ours.
 
 use crate::{World, gives_on, have, on_the_original};
-use gearman_test_support::library::{Library, original_library, own_library, put_on};
-use gearman_test_support::outcome::finish;
+use gearman_test_support::library::{Library, original_library, own_library, set_library};
+use gearman_test_support::outcome::run_for;
 use gearman_test_support::paths::{ORIGINAL_GEARMAND, repository};
 use gearman_test_support::programs::{meant_to_differ_in, trial};
 use std::collections::BTreeSet;
@@ -28,14 +28,14 @@ impl World {
         command.arg(directory().join(script).with_extension("php"));
         command.args([&self.server, &self.other].map(|server| server.port.to_string()));
         command.stdin(Stdio::null());
-        put_on(&mut command, self.library);
+        set_library(&mut command, self.library);
         command
     }
 
     /// Runs a script to its end and returns what it printed.
     fn php(&self, script: &str) -> String {
-        let outcome = finish(self.php_command(script), script, 120);
-        outcome.assert_ended_well(&format!("{script} on {:?}", self.library));
+        let outcome = run_for(self.php_command(script), script, 120);
+        outcome.assert_succeeded(&format!("{script} on {:?}", self.library));
         assert_eq!(outcome.stderr, "", "{script} on {:?}", self.library);
         outcome.stdout
     }

@@ -2,8 +2,8 @@
 //! process, which keeps the library from request to request.
 
 use crate::{World, have, php};
-use gearman_test_support::library::{Library, original_library, own_library, put_on};
-use gearman_test_support::outcome::finish;
+use gearman_test_support::library::{Library, original_library, own_library, set_library};
+use gearman_test_support::outcome::run_for;
 use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand};
 use gearman_test_support::programs::trial;
 use gearman_test_support::wait::wait_until;
@@ -40,7 +40,7 @@ impl Fpm {
         let mut command = Command::new(PHP_FPM);
         command.arg("--allow-to-run-as-root").arg("--fpm-config").arg(&config);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        put_on(&mut command, library);
+        set_library(&mut command, library);
         let mut child = command.spawn().expect("php-fpm starts");
         wait_until("php-fpm's socket", || {
             let ended = child.try_wait().expect("php-fpm can be waited for");
@@ -57,8 +57,8 @@ impl Fpm {
         command.arg("-bind").arg("-connect").arg(&self.socket).stdin(Stdio::null());
         command.env("REQUEST_METHOD", "GET").env("SCRIPT_FILENAME", script);
         command.env("QUERY_STRING", format!("what={what}&port={}", world.server.port));
-        let outcome = finish(command, "cgi-fcgi", 60);
-        outcome.assert_ended_well(what);
+        let outcome = run_for(command, "cgi-fcgi", 60);
+        outcome.assert_succeeded(what);
         let (_, body) = outcome.stdout.split_once("\r\n\r\n").expect("headers and a body");
         body.to_owned()
     }
@@ -74,7 +74,7 @@ impl Drop for Fpm {
 }
 
 /// What all requests are answered with, and the process and library of the last.
-fn told(library: Library, gearmand: &str) -> (String, String) {
+fn report(library: Library, gearmand: &str) -> (String, String) {
     let world = World::new(library, gearmand);
     // By the command-line PHP of the same library: requests need a worker.
     let worker = world.start_php("fpm/worker");
@@ -97,10 +97,10 @@ fn requests_of_one_process_are_answered() {
     if !php::installed() || !have(&files) {
         return;
     }
-    let (wanted, _) = told(Library::Original, ORIGINAL_GEARMAND);
+    let (wanted, _) = report(Library::Original, ORIGINAL_GEARMAND);
     assert!(wanted.contains("!dlroW olleH"), "{wanted}");
     if let Some(own) = own_gearmand() {
-        assert_eq!(wanted, told(Library::Original, own).0, "the original with {own}");
+        assert_eq!(wanted, report(Library::Original, own).0, "the original with {own}");
     }
     for &library in Library::ways() {
         trial(
@@ -109,7 +109,7 @@ fn requests_of_one_process_are_answered() {
             "`bindings/php/tests/fpm`",
             || {
                 for gearmand in [Some(ORIGINAL_GEARMAND), own_gearmand()].into_iter().flatten() {
-                    let (got, who) = told(library, gearmand);
+                    let (got, who) = report(library, gearmand);
                     assert_eq!(wanted, got, "{library:?} with {gearmand}");
                     let place = original_library();
                     let own = own_library().canonicalize().expect("our library");

@@ -1,7 +1,7 @@
 //! The examples in C: built with the flags of pkg-config, and run on a job server.
 
 use crate::installed::{fresh, root, run, under_prefix};
-use gearman_test_support::outcome::{Outcome, finish};
+use gearman_test_support::outcome::{Outcome, run_for};
 use gearman_test_support::paths::own_gearmand;
 use gearman_test_support::requirements::{have_program, skip};
 use gearman_test_support::server::Server;
@@ -104,8 +104,8 @@ impl World {
 
     fn run(&self, name: &str, arguments: &[&str]) -> Outcome {
         let command = example(name, &self.arguments(arguments));
-        let outcome = finish(command, name, 30);
-        outcome.assert_ended_well(name);
+        let outcome = run_for(command, name, 30);
+        outcome.assert_succeeded(name);
         outcome
     }
 }
@@ -191,8 +191,8 @@ fn map_and_reduce_count_words() {
     std::fs::write(&text, "one two three\n\n  four five\nsix\n").expect("the text is written");
     let mut count = example("word_count", &world.arguments(&["count"]));
     count.stdin(std::fs::File::open(&text).expect("the text"));
-    let outcome = finish(count, "word_count", 30);
-    outcome.assert_ended_well("word_count");
+    let outcome = run_for(count, "word_count", 30);
+    outcome.assert_succeeded("word_count");
     assert_eq!(outcome.stdout, "6 words\n");
     drop(workers);
 }
@@ -223,7 +223,7 @@ fn a_client_without_a_server_ends_with_one_message_and_code_1() {
     let options = at_closed_port();
     for name in ["reverse_client", "concurrent_tasks", "background_status", "nonblocking_poll"] {
         let arguments: Vec<&str> = options.iter().map(String::as_str).chain(["reverse"]).collect();
-        let outcome = finish(example(name, &arguments), name, 30);
+        let outcome = run_for(example(name, &arguments), name, 30);
         assert_eq!(outcome.status.and_then(|status| status.code()), Some(1), "{name}");
         assert!(outcome.stderr.starts_with(&format!("{name}: ")), "{}", outcome.stderr);
         assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
@@ -259,7 +259,7 @@ fn a_wrong_command_line_ends_an_example_with_its_usage_and_code_2() {
         ("delayed", &["tomorrow", "reverse", "text"]),
         ("word_count", &["neither"]),
     ] {
-        let outcome = finish(example(name, arguments), name, 30);
+        let outcome = run_for(example(name, arguments), name, 30);
         assert_eq!(outcome.status.and_then(|status| status.code()), Some(2), "{name}");
         assert!(outcome.stderr.contains(" [-h HOST] [-p PORT]"), "{}", outcome.stderr);
     }

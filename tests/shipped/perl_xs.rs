@@ -2,7 +2,7 @@
 
 use crate::installed::{installed, root, run, under_prefix};
 use crate::php_extension::copied;
-use gearman_test_support::outcome::finish;
+use gearman_test_support::outcome::run_for;
 use gearman_test_support::paths::own_gearmand;
 use gearman_test_support::programs::trial;
 use gearman_test_support::requirements::{have_program, skip};
@@ -44,8 +44,8 @@ fn a_perl_module_builds_against_the_installed_library_and_passes_its_tests() {
         tests.arg("-Mblib").arg(source.join("t/probe.t")).current_dir(&directory);
         tests.env("GEARMAN_TEST_PORT", server.port.to_string());
         tests.env("LD_LIBRARY_PATH", under_prefix("lib"));
-        let outcome = finish(tests, "probe.t", 120);
-        outcome.assert_ended_well("probe.t");
+        let outcome = run_for(tests, "probe.t", 120);
+        outcome.assert_succeeded("probe.t");
         let tap = outcome.stdout;
         assert!(passed(&tap) >= 9 && !tap.contains("not ok"), "{tap}");
     });

@@ -2,7 +2,7 @@
 //! and library, as extensions for libgearman are.
 
 use crate::installed::{fresh, root, run, under_prefix};
-use gearman_test_support::outcome::finish;
+use gearman_test_support::outcome::run_for;
 use gearman_test_support::paths::own_gearmand;
 use gearman_test_support::programs::trial;
 use gearman_test_support::requirements::{have_program, skip};
@@ -56,8 +56,8 @@ fn a_php_extension_builds_against_the_installed_library() {
             php.arg(format!("extension={}", directory.join("modules/gearman_probe.so").display()));
             php.arg(directory.join("probe.php")).arg(server.port.to_string());
             php.stdin(Stdio::null()).env("LD_LIBRARY_PATH", under_prefix("lib"));
-            let outcome = finish(php, "probe.php", 60);
-            outcome.assert_ended_well("probe.php");
+            let outcome = run_for(php, "probe.php", 60);
+            outcome.assert_succeeded("probe.php");
             let version = env!("CARGO_PKG_VERSION");
             let wanted = format!(
                 "string(12) \"!dlroW olleH\"\nstring(7) \"1000000\"\nint(0)\nbool(false)\n1\n{version}\n"

@@ -11,7 +11,7 @@ const UNIT: &str = "etc/systemd/system/gearman-job-server.service";
 const DROP_IN: &str = "etc/systemd/system/gearman-job-server.service.d/local.conf";
 
 /// What the script says of a system that has these files.
-fn said(name: &str, files: &[(&str, &str)]) -> String {
+fn output(name: &str, files: &[(&str, &str)]) -> String {
     let system = fresh(name);
     for (file, text) in files {
         let path = system.join(file);
@@ -39,7 +39,7 @@ fn zero_retries_are_found_wherever_the_server_gets_its_options() {
         (DROP_IN, "[Service]\nExecStart=\nExecStart=/usr/sbin/gearmand --job-retries=0 $PARAMS\n"),
         (DROP_IN, "[Service]\nEnvironment=\"PARAMS=-j 0\"\n"),
     ] {
-        let said = said("zero-retries", &[(file, text)]);
+        let said = output("zero-retries", &[(file, text)]);
         let first = format!("gearman-job-server: /{file} has --job-retries=0.\n");
         assert!(said.starts_with(&first) && said.contains("--job-retries=1"), "{text}: {said}");
     }
@@ -56,13 +56,13 @@ fn nothing_is_printed_without_zero_retries() {
         (DROP_IN, "[Service]\nExecStart=/usr/sbin/gearmand -w 0 -j 05\n"),
         ("etc/elsewhere", "-j 0"),
     ] {
-        assert_eq!(said("more-retries", &[(file, text)]), "", "{text}");
+        assert_eq!(output("more-retries", &[(file, text)]), "", "{text}");
     }
 }
 
 #[test]
 fn a_configuration_file_that_the_options_name_is_looked_at() {
     let options = "PARAMS=\"--config-file=/etc/site.conf -d\"\n";
-    let said = said("named-file", &[(DEFAULT, options), ("etc/site.conf", "-j 0\n")]);
+    let said = output("named-file", &[(DEFAULT, options), ("etc/site.conf", "-j 0\n")]);
     assert!(said.starts_with("gearman-job-server: /etc/site.conf has --job-retries=0"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Running C and C++ compilers over sources that tests make up.
+//! Running C and C++ compilers on sources that tests generate.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ pub fn have(compiler: &str) -> bool {
 }
 
 /// Runs a compiler on `source`, given on its standard input, in the language that
-/// `-x` in `args` names. Returns what it printed, or what it had to say against
-/// the source.
+/// `-x` in `args` names. Returns what it printed, or its
+/// diagnostics.
 pub fn compile(program: &str, args: &[&str], source: &str) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(args)
@@ -39,7 +39,7 @@ pub fn compile(program: &str, args: &[&str], source: &str) -> Result<String, Str
     }
 }
 
-/// Whether the distribution's own headers are there to compare with.
+/// Whether the original's headers are installed; skips if not.
 pub fn have_original_headers() -> bool {
     let found =
         compile("gcc", &["-x", "c", "-fsyntax-only"], "#include <libgearman/gearman.h>").is_ok();

@@ -15,14 +15,14 @@ use std::sync::OnceLock;
 use crate::paths::scratch;
 use crate::requirements::skip;
 
-/// The shared library that cargo has built beside this test, in a directory of its own under the
-/// name that the programs ask for.
+/// A directory that holds the shared library that cargo built with this test, under the names that
+/// programs and linkers look for.
 pub fn own_library_dir() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
         let dir = scratch().join(format!("lib-{}", std::process::id()));
         fs::create_dir_all(&dir).expect("a directory for the library");
-        // What a program asks for when it starts, and what the linker looks for.
+        // The first is what a program loads when it starts, the second what the linker looks for.
         for name in ["libgearman.so.8", "libgearman.so"] {
             let link = dir.join(name);
             let _ = fs::remove_file(&link);
@@ -52,13 +52,13 @@ pub enum Library {
     Ours,
     /// Ours, put in front of the distribution's by `LD_PRELOAD`.
     Preloaded,
-    /// Ours, in the very place of the distribution's: mounted over its file, for
-    /// the program and its children alone. Needs root.
+    /// Ours, mounted over the file of the distribution's for the program and its children
+    /// alone. Needs root.
     InPlace,
 }
 
 impl Library {
-    /// How the program comes to use this library, for people.
+    /// The name of this way, as the table of consumers has it.
     pub fn how(self) -> &'static str {
         match self {
             Library::Original => "the original",
@@ -68,7 +68,7 @@ impl Library {
         }
     }
 
-    /// Every way to use ours that this user has.
+    /// Every way to use ours that this user may take.
     pub fn ways() -> &'static [Library] {
         // SAFETY: geteuid has no preconditions.
         if unsafe { libc::geteuid() } == 0 {
@@ -80,8 +80,9 @@ impl Library {
     }
 }
 
-/// Has a command find the given library, and nothing else of the caller's environment.
-pub fn put_on(command: &mut Command, library: Library) {
+/// Makes a command load the given library, without the variables of the caller's environment that
+/// would change that.
+pub fn set_library(command: &mut Command, library: Library) {
     command.env_remove("LD_LIBRARY_PATH").env_remove("LD_PRELOAD").env_remove("GEARMAN_SERVERS");
     match library {
         Library::Original => {}
@@ -102,7 +103,7 @@ pub fn original_library() -> PathBuf {
     link.canonicalize().expect("the distribution's library")
 }
 
-/// Has a command see ours where the distribution's library is.
+/// Mounts our library over the distribution's in a command's own namespace.
 fn mount_own_library(command: &mut Command) {
     let name = |path: PathBuf| CString::new(path.into_os_string().into_vec()).expect("no NUL");
     let own = name(own_library().canonicalize().expect("our library"));
@@ -112,7 +113,7 @@ fn mount_own_library(command: &mut Command) {
         let no_text = std::ptr::null();
         let private = libc::MS_REC | libc::MS_PRIVATE;
         // SAFETY: unshare takes a number; mount takes strings that end with NUL
-        // and live in the closure, and allows NULL where nothing is to be said.
+        // and live in the closure, and allows NULL for what it does not need.
         unsafe {
             check(libc::unshare(libc::CLONE_NEWNS))?;
             check(libc::mount(no_text, c"/".as_ptr(), no_text, private, no_text.cast()))?;

@@ -1,6 +1,6 @@
 //! Making the output of two runs comparable, and showing where two texts differ.
 
-/// How many bytes at the start of a text are to be replaced, if any.
+/// Returns how many bytes at the start of a text it replaces, if any.
 type Rule = fn(&str) -> Option<usize>;
 
 /// Replaces what differs from run to run: job handles, UUIDs, process ids, source positions and

@@ -1,4 +1,4 @@
-//! Running a program to its end, and what it left behind.
+//! Running a program to its end: its output and its exit code.
 //!
 //! Must not: know what the program is.
 
@@ -13,22 +13,22 @@ use std::time::{Duration, Instant};
 use crate::normalise::normalise;
 use crate::paths::scratch;
 
-/// What a program left behind.
+/// A program's output and how it ended.
 #[derive(Debug)]
 pub struct Outcome {
     /// Normalised.
     pub stdout: String,
     /// As it was written.
     pub stderr: String,
-    /// None when it had to be stopped.
+    /// None when the program was killed after its time limit.
     pub status: Option<ExitStatus>,
 }
 
 impl Outcome {
     /// Panics unless the program ended by itself with code 0.
-    pub fn assert_ended_well(&self, what: &str) {
+    pub fn assert_succeeded(&self, what: &str) {
         let ended = match self.status {
-            None => "was stopped after its time".to_owned(),
+            None => "was killed after its time limit".to_owned(),
             Some(status) if status.success() => return,
             Some(status) => match status.signal() {
                 Some(signal) => format!("died of signal {signal}"),
@@ -39,8 +39,8 @@ impl Outcome {
     }
 }
 
-/// Runs a command to its end, at most for so many seconds, and ends what it left running.
-pub fn finish(mut command: Command, name: &str, seconds: u64) -> Outcome {
+/// Runs a command for at most `seconds`, and kills the processes that it left running.
+pub fn run_for(mut command: Command, name: &str, seconds: u64) -> Outcome {
     let name = unique_name(name);
     let (out, err) = (name.with_extension("out"), name.with_extension("err"));
     command
@@ -77,10 +77,10 @@ fn wait_at_most(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     None
 }
 
-/// Ends what is left of a child's process group.
+/// Kills the remaining processes of a child's group.
 fn end_group(child: &Child) {
     let group = libc::pid_t::try_from(child.id()).expect("a process id");
-    // SAFETY: kill takes numbers only; the group was made for this child, and as long as it has a
-    // member or the child is unreaped its number is not given to anybody else.
+    // SAFETY: kill takes numbers only. The group was made for this child, and its number is not
+    // reused while it has a member or the child is not reaped.
     unsafe { libc::kill(-group, libc::SIGKILL) };
 }

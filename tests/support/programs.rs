@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
-use crate::library::{Library, own_library_dir, put_on};
-use crate::outcome::{Outcome, finish};
+use crate::library::{Library, own_library_dir, set_library};
+use crate::outcome::{Outcome, run_for};
 use crate::paths::{ORIGINAL_GEARMAND, repository, scratch};
 use crate::requirements::{have_file, have_program};
 use crate::server::Server;
@@ -220,6 +220,6 @@ pub fn run(program: &str, library: Library, gearmand: &str, checker: Checker) ->
         }
     };
     command.args(servers.iter().map(|server| server.port.to_string())).stdin(Stdio::null());
-    put_on(&mut command, library);
-    finish(command, program, if checker == Checker::None { 60 } else { 300 })
+    set_library(&mut command, library);
+    run_for(command, program, if checker == Checker::None { 60 } else { 300 })
 }

@@ -1,5 +1,5 @@
-//! What a test needs from the system. A test without it is skipped: it prints a line that
-//! begins with `skipped: `, and `tests/run.sh` lists those lines (with `CI=true`, it fails).
+//! What a test needs from the system. A test that lacks it is skipped: it prints a line that
+//! begins with `skipped: `, and `tests/run.sh` lists those lines (with `CI=true` it fails).
 
 use std::path::Path;
 use std::process::Command;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::paths::scratch;
 
-/// A job server on a free loopback port, ended when dropped.
+/// A job server on a free loopback port, killed when dropped.
 pub struct Server {
     child: Child,
     /// The port that it listens on, on 127.0.0.1.
@@ -26,7 +26,7 @@ impl Server {
         panic!("{gearmand} does not start");
     }
 
-    /// Starts one on a port where another has been.
+    /// Starts one on the port of an earlier one.
     pub fn start_at(gearmand: &str, port: u16) -> Self {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(20) {
@@ -38,7 +38,7 @@ impl Server {
         panic!("{gearmand} does not start again");
     }
 
-    /// The answer to a text command that is answered by a list.
+    /// The list that answers a text command.
     pub fn ask(&self, command: &str) -> String {
         let mut stream =
             TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("a connection");
@@ -54,7 +54,7 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// None when the port was taken by somebody else in the meantime.
+    /// None when another process took the port in the meantime.
     fn try_start(gearmand: &str, port: u16) -> Option<Self> {
         let mut child = Command::new(gearmand)
             .args(["--listen=127.0.0.1", &format!("--port={port}"), "--log-file=none"])
@@ -71,7 +71,7 @@ impl Server {
             }
             match process_behind(port) {
                 Some(id) if id == child.id() => return Some(Self { child, port }),
-                // Somebody else's server was faster.
+                // Another server took the port first.
                 Some(_) => break,
                 None => {}
             }
@@ -82,7 +82,7 @@ impl Server {
     }
 }
 
-/// The process id that a job server tells of itself.
+/// The process id that the job server at a port answers to `getpid`.
 fn process_behind(port: u16) -> Option<u32> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;

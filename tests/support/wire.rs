@@ -1,4 +1,4 @@
-//! Packets by the name of their command, with any arguments, right or wrong.
+//! Packets by the name of their command, with valid or invalid arguments.
 
 pub use gearman_protocol::Command;
 use gearman_protocol::Magic;
@@ -20,7 +20,7 @@ pub fn response(command: Command, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
     packet(Magic::Response, command.number(), parts)
 }
 
-/// A packet to the server whose number need not be a command's.
+/// A packet to the server with any number.
 pub fn numbered_request(number: u32, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
     packet(Magic::Request, number, parts)
 }

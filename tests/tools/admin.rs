@@ -1,4 +1,4 @@
-//! `gearadmin`: what is shared is printed as the original prints it, and the rest.
+//! `gearadmin`: operations that the original has, printed as it prints them, and the others.
 
 use crate::processes::*;
 use gearman_test_support::normalise::normalise;
@@ -23,7 +23,7 @@ fn beside_the_original(story: impl Fn(&Server)) {
     }
 }
 
-/// What the original prints for a command that changes nothing, ours prints too.
+/// Ours prints what the original prints for a command that changes nothing.
 #[track_caller]
 fn same(server: &Server, args: &[&str]) {
     let (wanted, got) = (original(server, args), admin(server, args));
@@ -54,7 +54,7 @@ fn lists_are_printed_as_the_original_prints_them() {
         for operation in ["--status", "--priority-status", "--show-jobs", "--show-unique-jobs"] {
             same(server, &[operation]);
         }
-        // Each is a connection itself, under a number of its own.
+        // Each run of a tool is a connection with another number.
         let fd = |text: String| -> String {
             let lines =
                 text.lines().map(|line| line.split_once(' ').map_or(line, |(_, rest)| rest));

@@ -1,4 +1,4 @@
-//! A client: what is submitted, and what is printed.
+//! `gearman` as a client: the jobs that it submits, and its output.
 
 use crate::processes::*;
 use gearman::engine::worker::Report;
@@ -7,8 +7,7 @@ use gearman_test_support::server::Server;
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What jobs that were left in queues were, in the order in which a worker gets
-/// them.
+/// The data of queued jobs, in the order in which a worker gets them.
 #[track_caller]
 fn queued(server: &Server, count: usize) -> String {
     let count = count.to_string();

@@ -4,7 +4,7 @@ use crate::processes::*;
 use gearman_test_support::server::Server;
 use std::net::TcpListener;
 
-/// Runs `gearman` and expects a code, and a complaint with something in it.
+/// Runs `gearman` and expects an exit code and a part of its error message.
 #[track_caller]
 fn ends(server: &Server, args: &[&str], code: i32, complaint: &str) {
     let done = run(gearman(server, args), b"");
@@ -187,7 +187,7 @@ fn a_ping_ends_with_code_0_or_prints_the_error() {
         (done.code, done.stderr.as_str()),
         (Some(3), "gearman: 127.0.0.1:1: Connection refused\n")
     );
-    // One that accepts and says nothing has 2 seconds.
+    // A server that accepts and does not answer has 2 seconds.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     let began = std::time::Instant::now();

@@ -1,4 +1,4 @@
-//! `-n` and `-N` in a client: each line is a job, whatever is in it.
+//! `-n` and `-N` in a client: each line is a job, with any bytes.
 
 use crate::processes::*;
 use gearman_test_support::server::Server;
@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// The jobs that lines become, and what is printed.
+/// Submits lines; the jobs that they become, and the output.
 #[track_caller]
 fn jobs(server: &Server, option: &str, input: &[u8], count: usize) -> Vec<Vec<u8>> {
     let (sender, jobs) = channel();
@@ -63,7 +63,7 @@ fn several_lines_are_in_flight_at_once() {
     let status = || run(tool(GEARADMIN, ["-p", &server.port.to_string(), "--status"]), b"").text();
     wait_for("three jobs", || status().contains("f\t3\t0\t0").then_some(()));
     drop(client.child.stdin.take());
-    // The pieces of a result stay together, although other results arrive between them.
+    // The pieces of a result stay together, though those of other jobs arrive between them.
     let workers = [(); 3].map(|()| {
         let script = "read n; echo $n; sleep 0.0$n; echo $n";
         worker(&server, &["-n", "-f", "f", "--", "sh", "-c", script])
@@ -87,8 +87,8 @@ fn lines_wait_for_a_server_that_is_away() {
     client.stdin().write_all(b"one\n").expect("written");
     assert!(client.line().starts_with("Task created: H:"));
     drop(server);
-    // A connection that was heard of in the last 10 ms is not looked at before
-    // it is used, and a line that was sent on it counts as lost.
+    // The client is idle for longer than 10 ms: a connection that received something in the last
+    // 10 ms is not checked before it is used, and a line that was sent on it counts as lost.
     sleep(Duration::from_millis(20));
     client.stdin().write_all(b"two\nthree\n").expect("written");
     let complaint = client.complaint();

@@ -1,6 +1,5 @@
-//! Options with unusual values, on the original's tools and on ours:
-//! both must get through to the server, or both must not, but for what
-//! [`DIFFERING`] lists. Exit codes are another matter.
+//! Options with unusual values, on the original's tools and on ours: both must reach the server,
+//! or neither, except for what [`DIFFERING`] lists. Exit codes are not compared.
 
 use crate::processes::*;
 use gearman_test_support::server::Server;
@@ -34,7 +33,7 @@ const LONG: &str = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn
 const TABLE: &[(&str, &str, &[&str])] = &[
     ("gearman", "-h", HOSTS),
     ("gearman", "-p", PORTS),
-    // Of 0, and of what the original takes for 0, chance is the judge.
+    // Not 0, nor what the original takes for 0: whether that is in time depends on chance.
     ("gearman", "-t", &["-1", "-2", "20000", " 20000", "2147483647"]),
     ("gearman", "-c", NUMBERS),
     ("gearman", "-u", &["", "*", "0", " ", "-", "#", LONG]),
@@ -45,8 +44,8 @@ const TABLE: &[(&str, &str, &[&str])] = &[
     ("gearadmin", "--port", PORTS),
 ];
 
-/// Where ours is meant to do otherwise: the option, whether ours gets through, and
-/// the values. The reasons are in COMPAT.md.
+/// Where ours is meant to differ: the option, whether ours reaches the server, and the
+/// values. The reasons are in COMPAT.md.
 const DIFFERING: &[(&str, &str, bool, &[&str])] = &[
     ("gearman", "-h", true, &["127.0.0.1:PORT", "127.0.0.1,"]),
     ("gearman", "-p", false, &[" PORT", "PORT "]),
@@ -58,7 +57,7 @@ const DIFFERING: &[(&str, &str, bool, &[&str])] = &[
     ("gearadmin", "--port", false, &[" PORT"]),
 ];
 
-/// What a tool asks the server for, and what it prints when it gets it.
+/// A tool's request to the server, and its output when it succeeds.
 fn request(program: &str, pid: &str) -> (&'static [&'static str], String) {
     match program {
         "gearman" => (&["-f", "upper", "data"], "DATA".into()),
@@ -66,7 +65,7 @@ fn request(program: &str, pid: &str) -> (&'static [&'static str], String) {
     }
 }
 
-/// Whether a tool got through to the server.
+/// Whether a tool reached the server.
 fn gets_through(program: &str, tool_name: &str, option: &[String], server: &Server) -> bool {
     let pid = run(tool(GEARADMIN, ["-p", &server.port.to_string(), "--getpid"]), b"").text();
     let (words, wanted) = request(tool_name, pid.trim());

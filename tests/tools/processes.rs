@@ -1,4 +1,4 @@
-//! Starting the tools, and workers whose every word a test decides.
+//! Starting the tools, and workers in the test whose every report the test decides.
 
 use gearman::engine::ReturnCode;
 use gearman::engine::slab::SlabId;
@@ -24,7 +24,7 @@ pub(crate) const GEARMAND: &str = env!("CARGO_BIN_EXE_gearmand");
 /// The original's, where a distribution puts them.
 pub(crate) const ORIGINAL_GEARADMIN: &str = "/usr/bin/gearadmin";
 
-/// Plays a story with our server, and with the original's if it is there.
+/// Runs a story with our server, and with the original's if it is installed.
 pub(crate) fn with_each_server(story: impl Fn(&Server)) {
     story(&Server::start(GEARMAND));
     if have_file(ORIGINAL_GEARMAND, "gearman-job-server") {
@@ -32,7 +32,7 @@ pub(crate) fn with_each_server(story: impl Fn(&Server)) {
     }
 }
 
-/// A directory of its own for each call.
+/// A new directory for each call.
 pub(crate) fn scratch() -> PathBuf {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +42,7 @@ pub(crate) fn scratch() -> PathBuf {
     path
 }
 
-/// A tool with arguments, and none of the caller's environment that it heeds.
+/// A tool with arguments, without the environment variables that it reads.
 pub(crate) fn tool<A: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(program);
     command.args(args).env_remove("GEARMAN_SERVER").env_remove("GEARMAN_SERVERS");
@@ -55,7 +55,7 @@ pub(crate) fn gearman(server: &Server, args: &[&str]) -> Command {
     tool(GEARMAN, ["-h", "127.0.0.1", "-p", &port].iter().chain(args))
 }
 
-/// What a program left behind.
+/// A program's output and its exit code.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
@@ -68,7 +68,7 @@ impl Done {
         String::from_utf8(self.stdout.clone()).expect("text")
     }
 
-    /// Printed this, said nothing else, and ended well.
+    /// Asserts that it printed this, no error, and ended with code 0.
     #[track_caller]
     pub(crate) fn printed(&self, text: &str) {
         assert_eq!((self.text().as_str(), self.stderr.as_str(), self.code), (text, "", Some(0)));
@@ -82,7 +82,7 @@ pub(crate) fn run(command: Command, input: &[u8]) -> Done {
     let mut stdin = running.child.stdin.take().expect("a pipe");
     let input = input.to_vec();
     let feeder = thread::spawn(move || {
-        // A program need not read it all.
+        // A program may end before it has read all of it.
         let _ = stdin.write_all(&input);
     });
     let done = running.end();
@@ -90,7 +90,7 @@ pub(crate) fn run(command: Command, input: &[u8]) -> Done {
     done
 }
 
-/// A program that runs, ended with its whole group when dropped.
+/// A running program, killed with its whole group when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) child: Child,
@@ -133,7 +133,7 @@ impl Running {
         self.lines.recv_timeout(TIMEOUT).expect("a line")
     }
 
-    /// The next line that it complains with.
+    /// The next line of its standard error.
     #[track_caller]
     pub(crate) fn complaint(&self) -> String {
         self.errors.recv_timeout(TIMEOUT).expect("a complaint")
@@ -160,18 +160,17 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let group = libc::pid_t::try_from(self.child.id()).expect("a process id");
-        // A group that is gone, or another's by now, is left alone: the child was
-        // reaped then.
+        // Only while the child is not reaped: later the number may be another group's.
         if matches!(self.child.try_wait(), Ok(None)) {
             // SAFETY: kill takes numbers only; the child is not reaped, so that its
-            // number still belongs to it.
+            // number still not reused.
             unsafe { libc::kill(-group, libc::SIGKILL) };
             let _ = self.child.wait();
         }
     }
 }
 
-/// Reads to the end, and tells each line.
+/// Reads to the end, and passes on each line.
 fn collect(from: impl Read, tell: impl Fn(String)) -> Vec<u8> {
     let (mut from, mut all) = (BufReader::new(from), Vec::new());
     loop {
@@ -193,12 +192,11 @@ pub(crate) fn worker(server: &Server, args: &[&str]) -> Running {
     Running::start(gearman(server, &all))
 }
 
-/// What a worker in the test says about a job.
+/// Sends what a worker in the test reports about a job.
 pub(crate) type Tell<'a> = &'a mut dyn FnMut(Report, &[u8]);
 
-/// A worker in the test that does so many jobs of the function `f`: what `job`
-/// does with the data is all that is told, and its result ends the job, unless
-/// it told an end itself.
+/// A worker in the test that does `jobs` jobs of the function `f`. It sends the reports that
+/// `job` sends, and ends the job with its result, unless `job` ended it.
 pub(crate) fn scripted(
     server: &Server,
     jobs: usize,

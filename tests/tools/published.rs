@@ -1,4 +1,4 @@
-//! The lines that talks and manuals print, as they are printed.
+//! Command lines that talks and manuals publish, unchanged.
 
 use crate::processes::*;
 use gearman_test_support::server::Server;
@@ -7,8 +7,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-/// A shell that finds the tools, and the server where a line names none. What it
-/// starts in the background is ended with it.
+/// A shell that finds the tools, and the server if a line names none. Its background processes
+/// are killed with it.
 fn shell(server: &Server, script: &str) -> Command {
     let bin = Path::new(GEARMAN).parent().expect("a directory");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
@@ -24,7 +24,7 @@ fn shell(server: &Server, script: &str) -> Command {
 /// Runs a script that starts a worker first, and ends the worker.
 #[track_caller]
 fn with_worker(server: &Server, worker: &str, line: &str, input: &[u8]) -> Done {
-    // The line's own code, whatever the worker's is.
+    // The exit code of the line, not of the worker.
     let script = format!("{worker} & worker=$!\n{line}\ncode=$?\nkill $worker\nexit $code");
     run(shell(server, &script), input)
 }
@@ -90,8 +90,7 @@ fn megabytes_go_there_and_back() {
     });
 }
 
-/// Lines that are appended to a log arrive one by one, each before the next is
-/// written.
+/// Lines that are appended to a log arrive each before the next is written.
 #[track_caller]
 fn lines_arrive(server: &Server, follower: &str) {
     let worker = worker(server, &["-f", "logger"]);
@@ -147,7 +146,7 @@ fn a_worker_command_without_w_submits_and_prints_a_hint() {
         let client = Running::start(shell(server, "exec gearman -p $PORT -f count_lines -- wc -l"));
         let hint = client.complaint();
         assert!(hint.contains("gearman -w -f count_lines -- wc -l"), "{hint}");
-        // They are jobs all the same.
+        // They are jobs nevertheless.
         let worker = worker(server, &["-c", "2", "-f", "count_lines", "--", "cat"]);
         assert_eq!(worker.end().code, Some(0));
         let done = client.end();

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::Duration;
 
-/// Submits a job and says where it went: whether the server has it.
+/// Submits a job, and asserts that the server has it.
 #[track_caller]
 fn reaches(server: &Server, command: Command) {
     let port = server.port.to_string();
@@ -54,11 +54,11 @@ fn the_environment_names_servers() {
     let mut command = submit(&[]);
     command.env("GEARMAN_SERVERS", &full);
     reaches(&server, command);
-    // The singular one takes the place of options.
+    // GEARMAN_SERVER replaces the options.
     let mut command = submit(&["-h", "127.0.0.1:1"]);
     command.env("GEARMAN_SERVER", &full);
     reaches(&server, command);
-    // The plural one stands behind them.
+    // GEARMAN_SERVERS comes after them.
     let mut command = submit(&["-h", "127.0.0.1:1"]);
     command.env("GEARMAN_SERVERS", &full);
     reaches(&server, command);

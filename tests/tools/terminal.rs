@@ -1,4 +1,4 @@
-//! What is shown on a terminal: tmux is one.
+//! Output on a terminal, which tmux provides.
 
 use crate::processes::*;
 use gearman::engine::worker::Report;
@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 
 const TMUX: &str = "/usr/bin/tmux";
 
-/// A terminal with a program in it, ended when dropped.
+/// A terminal that runs a program, killed when dropped.
 struct Terminal {
     socket: PathBuf,
 }
@@ -92,7 +92,7 @@ fn progress_shows_jobs_and_how_far_each_is() {
         let screen = terminal.shows(&["0/2 done, 1 sent", " 3"]);
         assert!(screen.contains("f H:"), "{screen}");
         go.send(()).expect("the worker listens");
-        // The result stands above the bar, which goes on below it.
+        // The result is above the bar, which is drawn again below it.
         let screen = terminal.shows(&["one is done\n", "1/2 done, 2 sent", "25% (25/100)"]);
         assert!(screen.starts_with("one is done\n"), "{screen}");
         (0..2).for_each(|_| go.send(()).expect("the worker listens"));

@@ -1,4 +1,4 @@
-//! A worker: commands, their output, counting, and ending.
+//! `gearman -w`: commands, their output, counting, and ending.
 
 use crate::processes::*;
 use gearman::engine::worker::Report;
@@ -45,7 +45,7 @@ fn without_a_command_workloads_are_printed_and_results_empty() {
 fn each_line_of_output_is_sent_once_and_as_it_comes() {
     with_each_server(|server| {
         let directory = scratch();
-        // The second line comes when the client has seen the first.
+        // The command prints its second line when the client has printed the first.
         let script = "echo one; while [ ! -e seen ]; do sleep 0.01; done; echo two; printf three";
         let mut command = gearman(server, &["-w", "-n", "-f", "f", "--", "sh", "-c", script]);
         command.current_dir(&directory);
@@ -174,7 +174,7 @@ fn a_signal_lets_the_running_job_finish() {
         let waiting = Running::start(gearman(&server, &["-f", "f", "later"]));
         assert_eq!(worker.complaint(), "started");
         worker.signal(signal);
-        // It takes no job any more, though one waits.
+        // It takes no further job, though one waits.
         fs::write(directory.join("go"), "").expect("written");
         let done = worker.end();
         assert_eq!((done.code, done.stderr.as_str()), (Some(0), "started\n"));
@@ -211,7 +211,7 @@ fn a_worker_without_servers_reports_it_once_and_reconnects() {
     drop(server);
     let complaint = worker.complaint();
     assert!(complaint.starts_with(&format!("gearman: 127.0.0.1:{port}: ")), "{complaint}");
-    // Time for several attempts: 0.1 s, 0.2 s and 0.4 s apart.
+    // No event shows a failed attempt: this is the time of three, 0.1 s, 0.2 s and 0.4 s apart.
     std::thread::sleep(std::time::Duration::from_millis(1000));
     let server = Server::start_at(GEARMAND, port);
     assert_eq!(worker.complaint(), format!("gearman: 127.0.0.1:{port}: connected again"));
@@ -246,7 +246,9 @@ fn a_result_that_is_lost_with_its_server_is_reported() {
     let server = Server::start(GEARMAND);
     let port = server.port;
     let directory = scratch();
-    let script = "echo started >&2; while [ ! -e go ]; do sleep 0.01; done; cat";
+    // A job of more than 10 ms: a connection that received something in the last 10 ms is not
+    // checked before it is used, and the result that was sent on it would count as delivered.
+    let script = "echo started >&2; sleep 0.05; while [ ! -e go ]; do sleep 0.01; done; cat";
     let mut command = gearman(&server, &["-w", "-c", "1", "-f", "f", "--", "sh", "-c", script]);
     command.current_dir(&directory);
     let worker = Running::start(command);
@@ -256,7 +258,7 @@ fn a_result_that_is_lost_with_its_server_is_reported() {
     fs::write(directory.join("go"), "").expect("written");
     let complaint = worker.complaint();
     assert!(complaint.contains("the result is lost"), "{complaint}");
-    // It has done no job, and goes on.
+    // It counts no job as done, and works on.
     let server = Server::start_at(GEARMAND, port);
     job(&server, &["y"], b"").printed("y");
     assert_eq!(worker.end().code, Some(0));
@@ -314,7 +316,7 @@ fn a_verbose_worker_prints_its_jobs() {
 
 #[test]
 fn a_worker_passes_states_on_unchecked() {
-    // What a client shows is up to the client.
+    // The client decides what to show of a state.
     let server = Server::start(GEARMAND);
     let worker = scripted(&server, 1, |_, tell| {
         tell(Report::Status { numerator: 1, denominator: 0 }, b"");

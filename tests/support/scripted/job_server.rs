@@ -2,7 +2,7 @@
 //!
 //! Each connection is a thread that runs the script with a [`Peer`]; when the
 //! script returns, the connection is closed. A script ends early when its client
-//! is gone, and everything ends when the [`Server`] is dropped.
+//! disconnects, and all threads end when the [`Server`] is dropped.
 
 use super::packets::{self, Command};
 use gearman_protocol::packet::{Decoded, decode};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-/// What a client asked.
+/// A packet or a line from a client.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// [`Command::Text`] for a line.
@@ -52,7 +52,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The next request; none when the client is gone.
+    /// The next request. None when the client has disconnected.
     pub fn receive(&mut self) -> Option<Request> {
         loop {
             if let Some(request) = self.buffered() {
@@ -81,7 +81,7 @@ impl Peer {
         Some(Request { command, args, body })
     }
 
-    /// The next request for a job, after whatever else a worker has to say.
+    /// The next request for a job; other packets of the worker are passed over.
     pub fn next_grab(&mut self) -> Option<Request> {
         loop {
             let request = self.receive()?;
@@ -91,30 +91,29 @@ impl Peer {
         }
     }
 
-    /// Sends bytes. Returns whether the client is still there, which most scripts
-    /// need not know.
-    pub fn say(&mut self, bytes: &[u8]) -> bool {
+    /// Sends bytes. Returns whether the client is still connected, which most scripts ignore.
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
     /// Sends each byte in a segment of its own.
-    pub fn say_byte_by_byte(&mut self, bytes: &[u8]) {
+    pub fn send_byte_by_byte(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.say(&[*byte]);
+            self.send(&[*byte]);
         }
     }
 
-    /// Answers like a right server until the client is gone. A foreground job's
+    /// Answers like a correct server until the client disconnects. A foreground job's
     /// result is its workload.
     pub fn serve(&mut self) {
         while let Some(request) = self.receive() {
-            let answer = self.right_answer(&request);
-            self.say(&answer);
+            let answer = self.correct_answer(&request);
+            self.send(&answer);
         }
     }
 
-    /// What a right server answers.
-    pub fn right_answer(&mut self, request: &Request) -> Vec<u8> {
+    /// The answer of a correct server.
+    pub fn correct_answer(&mut self, request: &Request) -> Vec<u8> {
         match request.command {
             Command::SubmitJob
             | Command::SubmitJobHigh
@@ -155,8 +154,8 @@ impl Peer {
         let _ = self.stream.read(&mut [0; 1000]);
     }
 
-    /// Waits until the client is gone, and reads nothing that it sends.
-    pub fn ignore(&mut self) {
+    /// Waits until the client disconnects, and reads nothing that it sends.
+    pub fn wait_for_disconnect(&mut self) {
         let mut poll =
             libc::pollfd { fd: self.stream.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
         // SAFETY: `poll` is one entry with a live descriptor.
@@ -187,14 +186,14 @@ impl Drop for Peer {
     }
 }
 
-/// Where clients come in.
+/// A listening socket.
 enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
 impl Listener {
-    /// The next client. None when nobody listens any more.
+    /// The next client. None when the socket was shut down.
     fn accept(&self) -> Option<TcpStream> {
         match self {
             Listener::Tcp(listener) => {
@@ -202,7 +201,7 @@ impl Listener {
                 stream.set_nodelay(true).unwrap();
                 Some(stream)
             }
-            // Whatever is done with a stream here works on any kind of socket.
+            // Everything that is done with a stream here works on any kind of socket.
             Listener::Unix(listener) => Some(OwnedFd::from(listener.accept().ok()?.0).into()),
         }
     }
@@ -215,7 +214,7 @@ impl Listener {
     }
 }
 
-/// A path for a Unix socket that nobody has had.
+/// A path for a Unix socket that was not used before.
 pub fn fresh_path() -> CString {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let number = LAST.fetch_add(1, Ordering::Relaxed);
@@ -265,34 +264,34 @@ impl Server {
         Server { host, port, listener, open, asked, thread: Some(thread) }
     }
 
-    /// The script for the first connection; later ones are answered rightly.
+    /// The script for the first connection; later ones get correct answers.
     pub fn first(script: impl Fn(Peer) + Clone + Send + 'static) -> Server {
         Server::new(move |mut peer| if peer.number == 0 { script(peer) } else { peer.serve() })
     }
 
-    /// Answers everything rightly.
-    pub fn right() -> Server {
+    /// Answers every request correctly.
+    pub fn correct() -> Server {
         Server::new(|mut peer| peer.serve())
     }
 
-    /// Answers the first request with these bytes, and all others rightly.
+    /// Answers the first request with these bytes, and all others correctly.
     pub fn answering(bytes: Vec<u8>) -> Server {
         Server::first(move |mut peer| {
             if peer.receive().is_some() {
-                peer.say(&bytes);
+                peer.send(&bytes);
                 peer.serve();
             }
         })
     }
 
-    /// What was asked until now, without what workers say of their functions.
+    /// The requests so far, without those by which workers offer functions.
     pub fn asked(&self) -> Vec<Request> {
         let asked = self.asked.lock().unwrap();
         let told = [Command::CanDo, Command::CantDo, Command::ResetAbilities];
         asked.iter().filter(|request| !told.contains(&request.command)).cloned().collect()
     }
 
-    /// The results that workers have sent until now, as (handle, result).
+    /// The results that workers have sent so far, as (handle, result).
     pub fn results(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let asked = self.asked();
         let results = asked.into_iter().filter(|request| request.command == Command::WorkComplete);
