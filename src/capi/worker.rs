@@ -108,7 +108,7 @@ pub(super) unsafe fn clone(
                 return ptr::null_mut();
             }
         }
-        copy.set_time_limit(source.timeout, source.engine.sleep_ends);
+        copy.set_timeout(source.timeout_ms, source.engine.sleep_ends);
         copy.shell
     }
 }
