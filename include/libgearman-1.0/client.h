@@ -31,7 +31,7 @@ extern "C" {
  * sent.
  *
  * Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
- * Free the client with gearman_client_free(), whoever provided the memory.
+ * Free the client with gearman_client_free(), also if the program provided the memory.
  *
  * Requires: `client` is NULL or writable memory that is not a live client.
  */

@@ -49,7 +49,7 @@ GEARMAN_API void gearman_job_free_all(gearman_worker_st *worker);
  *
  * Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
  * or the process has no file descriptors left. Free the worker with
- * gearman_worker_free(), whoever provided the memory.
+ * gearman_worker_free(), also if the program provided the memory.
  *
  * Requires: `worker` is NULL or writable memory that is not a live worker.
  */

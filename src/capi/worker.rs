@@ -19,7 +19,7 @@ use std::ptr;
 ///
 /// Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
 /// or the process has no file descriptors left. Free the worker with
-/// gearman_worker_free(), whoever provided the memory.
+/// gearman_worker_free(), also if the program provided the memory.
 ///
 /// # Safety
 /// `worker` is NULL or writable memory that is not a live worker.
