@@ -417,8 +417,8 @@ pub unsafe extern "C-unwind" fn gearman_client_set_memory_allocators(
 
 /// Sets the prefix that the client puts before every function name.
 ///
-/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
-/// there is no prefix.
+/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL or
+/// empty, there is no prefix.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `namespace_key` is NULL or readable for

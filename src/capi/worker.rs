@@ -337,8 +337,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_memory_allocators(
 /// Sets the prefix that the worker puts before the names of functions that are added
 /// later.
 ///
-/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
-/// there is no prefix.
+/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL or
+/// empty, there is no prefix.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `namespace_key` is NULL or readable for
