@@ -31,7 +31,7 @@ extern "C" {
  * sent.
  *
  * Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
- * Free the client with gearman_client_free(), whoever provided the memory.
+ * Free the client with gearman_client_free(), also if the program provided the memory.
  *
  * Requires: `client` is NULL or writable memory that is not a live client.
  */
@@ -215,8 +215,8 @@ gearman_return_t gearman_client_set_memory_allocators(gearman_client_st *client,
 
 /* Sets the prefix that the client puts before every function name.
  *
- * `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
- * there is no prefix.
+ * `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL or
+ * empty, there is no prefix.
  *
  * Requires: `client` is NULL or a live client; `namespace_key` is NULL or readable for
  * `namespace_key_size` bytes.
@@ -449,7 +449,7 @@ GEARMAN_API gearman_client_options_t gearman_client_options(const gearman_client
 
 /* Turns the client's options on or off, each as its bit in `options` says.
  *
- * `GEARMAN_CLIENT_SSL` and `GEARMAN_CLIENT_NO_NEW` are never turned off. If
+ * `GEARMAN_CLIENT_EXCEPTION` and `GEARMAN_CLIENT_SSL` are never turned off. If
  * `GEARMAN_CLIENT_EXCEPTION` is among the bits, the servers are asked for exceptions,
  * and the function waits for their answers.
  *

@@ -16,7 +16,7 @@ extern "C" {
  *
  * A foreground task is run until its job has ended, a background or epoch task until a
  * server has queued it. In non-blocking mode the task is returned unfinished, and
- * gearman_client_run_tasks() runs it on. The callbacks of the client are not called.
+ * gearman_client_run_tasks() continues it. The callbacks of the client are not called.
  *
  * `function_name` has `function_name_length` bytes, and `unique` has `unique_length`;
  * if `unique` is NULL, the library makes one. `task_attr` says how the task is run, as
@@ -33,8 +33,8 @@ extern "C" {
  * Errors:
  * - `GEARMAN_ARGUMENT_TOO_LARGE`: the workload is larger than a packet can hold.
  * - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
- * - `GEARMAN_INVALID_ARGUMENT`: a name is empty or longer than 512 bytes, `unique` is
- *   longer than 64 bytes.
+ * - `GEARMAN_INVALID_ARGUMENT`: a name is empty or longer than 512 bytes; or `unique`
+ *   is longer than 64 bytes.
  *
  * Requires: `client` is NULL or a live client; `function_name` is NULL or readable for
  * `function_name_length` bytes, `unique` for `unique_length`; `task_attr` and
@@ -67,9 +67,9 @@ gearman_task_st *gearman_execute(gearman_client_st *client,
  * Errors:
  * - `GEARMAN_ARGUMENT_TOO_LARGE`: the workload is larger than a packet can hold.
  * - `GEARMAN_MEMORY_ALLOCATION_FAILURE`: there is no memory for the workload.
- * - `GEARMAN_INVALID_ARGUMENT`: a name is empty or longer than 512 bytes, `unique` is
- *   longer than 64 bytes, `arguments` has no workload, or `task_attr` is of the kind
- *   `GEARMAN_TASK_ATTR_EPOCH`.
+ * - `GEARMAN_INVALID_ARGUMENT`: a name is empty or longer than 512 bytes; or `unique`
+ *   is longer than 64 bytes; or `arguments` has no workload; or `task_attr` is of the
+ *   kind `GEARMAN_TASK_ATTR_EPOCH`.
  *
  * Requires: `client` is NULL or a live client; `partition_function`, `function_name` and
  * `unique` are NULL or readable for their lengths; `task_attr` and `arguments` are

@@ -81,7 +81,9 @@ GEARMAN_API gearman_function_t gearman_function_create_v1(gearman_worker_fn *fun
  *
  * `func` is the function. It returns `GEARMAN_SUCCESS` to complete the job,
  * `GEARMAN_ERROR` to have the server give the job to a worker again, and
- * `GEARMAN_FATAL` or `GEARMAN_WORK_EXCEPTION` to fail it.
+ * `GEARMAN_FATAL` or `GEARMAN_WORK_EXCEPTION` to fail it. `GEARMAN_SHUTDOWN` completes
+ * the job too, and gearman_worker_work() returns it. Any other code is an error, and
+ * gives the job back to the server.
  *
  * Returns the description, by value, for gearman_worker_define_function().
  */

@@ -49,7 +49,7 @@ GEARMAN_API void gearman_job_free_all(gearman_worker_st *worker);
  *
  * Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
  * or the process has no file descriptors left. Free the worker with
- * gearman_worker_free(), whoever provided the memory.
+ * gearman_worker_free(), also if the program provided the memory.
  *
  * Requires: `worker` is NULL or writable memory that is not a live worker.
  */
@@ -208,8 +208,8 @@ gearman_return_t gearman_worker_set_memory_allocators(gearman_worker_st *worker,
 /* Sets the prefix that the worker puts before the names of functions that are added
  * later.
  *
- * `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
- * there is no prefix.
+ * `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL or
+ * empty, there is no prefix.
  *
  * Requires: `worker` is NULL or a live worker; `namespace_key` is NULL or readable for
  * `namespace_key_size` bytes.
@@ -359,8 +359,8 @@ bool gearman_worker_set_server_option(gearman_worker_st *worker,
 /* Offers a function whose jobs the program gets with gearman_worker_grab_job().
  *
  * The servers are told with the next call that asks for jobs. `function_name` has at
- * most 512 bytes. `timeout` is the time in milliseconds within which a job has to end:
- * the server then gives it to another worker. 0 is no limit.
+ * most 512 bytes. `timeout` is the time in milliseconds after which the server gives
+ * an unfinished job to another worker; 0 is no limit.
  *
  * Returns `GEARMAN_SUCCESS` or an error.
  *
@@ -423,13 +423,14 @@ bool gearman_worker_function_exist(gearman_worker_st *worker,
  *
  * The servers are told with the next call that asks for jobs. `function_name` has at
  * most 512 bytes; a function that was added before under this name is not called any
- * more. `timeout` is the time in milliseconds within which a job has to end: the
- * server then gives it to another worker. 0 is no limit. `function` is called with a
- * job and `context`. It returns its result in memory that the library frees, with the
- * function of gearman_worker_set_workload_free_fn(), and stores the size of the result
- * and its code: `GEARMAN_SUCCESS` completes the job, `GEARMAN_LOST_CONNECTION` gives
- * it back to the server, any other code fails it. gearman_worker_define_function()
- * takes functions of other kinds.
+ * more. `timeout` is the time in milliseconds after which the server gives an
+ * unfinished job to another worker; 0 is no limit. `function` is called with a job and
+ * `context`. It returns its result in memory that the library frees, with the function
+ * of gearman_worker_set_workload_free_fn(), and stores the size of the result and its
+ * code: `GEARMAN_SUCCESS` completes the job. `GEARMAN_SHUTDOWN` does too, and
+ * gearman_worker_work() returns it. `GEARMAN_LOST_CONNECTION` gives the job back to
+ * the server, and any other code fails it. gearman_worker_define_function() takes
+ * functions of other kinds.
  *
  * Returns `GEARMAN_SUCCESS` or an error.
  *
@@ -454,8 +455,8 @@ gearman_return_t gearman_worker_add_function(gearman_worker_st *worker,
  * this name is not called any more. `function` is what gearman_function_create(),
  * gearman_function_create_v1(), gearman_function_create_v2() or
  * gearman_function_create_partition() returned; it is called with a job and `context`.
- * `timeout` is the time in milliseconds within which a job has to end: the server then
- * gives it to another worker. 0 is no limit.
+ * `timeout` is the time in milliseconds after which the server gives an unfinished job
+ * to another worker; 0 is no limit.
  *
  * Returns `GEARMAN_SUCCESS` or an error.
  *

@@ -34,12 +34,12 @@ static NOT_KNOWN: c_char = 0;
 
 /// Whether the process has one thread, which no other can cancel.
 #[inline(always)]
-pub(super) fn is_alone() -> bool {
-    says_single() || (!SEVERAL_THREADS.load(Ordering::Relaxed) && look_up())
+pub(super) fn is_single_threaded() -> bool {
+    has_single_flag() || (!SEVERAL_THREADS.load(Ordering::Relaxed) && look_up_flag())
 }
 
 #[inline(always)]
-fn says_single() -> bool {
+fn has_single_flag() -> bool {
     // SAFETY: the variable is glibc's or `NOT_KNOWN`, and both live until the process
     // ends. glibc writes it only in a process of one thread, as it creates the second.
     unsafe { SINGLE_THREADED.load(Ordering::Relaxed).read_volatile() != 0 }
@@ -48,46 +48,46 @@ fn says_single() -> bool {
 /// Looks up glibc's flag. A libc without it counts as having several threads.
 #[cold]
 #[inline(never)]
-fn look_up() -> bool {
+fn look_up_flag() -> bool {
     // SAFETY: the name is NUL-terminated.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
     if !found.is_null() {
         SINGLE_THREADED.store(found.cast(), Ordering::Relaxed);
     }
-    let single = says_single();
+    let single = has_single_flag();
     SEVERAL_THREADS.store(!single, Ordering::Relaxed);
     single
 }
 
-/// The state that [`interrupt`] passes to [`go_on`].
+/// The state that [`leave_library`] passes to [`reenter_library`].
 #[derive(Clone, Copy)]
-pub(super) struct Interrupted {
+pub(super) struct Left {
     /// The process had one thread.
-    alone: bool,
+    single: bool,
     /// Cancellation was disabled, and the program's setting is restored for now.
     begun: bool,
 }
 
-/// Begins user code or a wait: the program's setting is in force until [`go_on`].
+/// Begins user code or a wait: the program's setting is in force until [`reenter_library`].
 #[inline(always)]
-pub(super) fn interrupt() -> Interrupted {
-    let alone = is_alone();
-    Interrupted { alone, begun: !alone && restore() }
+pub(super) fn leave_library() -> Left {
+    let single = is_single_threaded();
+    Left { single, begun: !single && restore() }
 }
 
 /// Ends user code or a wait. If user code has created the second thread, the call that is
 /// under way has [`disabled`] nothing; this disables cancellation, and the end of the
 /// call restores it.
 #[inline(always)]
-pub(super) fn go_on(interrupted: Interrupted) {
-    if interrupted.begun || (interrupted.alone && !is_alone()) {
+pub(super) fn reenter_library(left: Left) {
+    if left.begun || (left.single && !is_single_threaded()) {
         disable();
     }
 }
 
 /// Ends a call that began in a process of one thread.
 #[inline(always)]
-pub(super) fn end_alone() {
+pub(super) fn end_single_threaded() {
     if SEVERAL_THREADS.load(Ordering::Relaxed) {
         restore();
     }
@@ -114,13 +114,13 @@ fn restore() -> bool {
 /// `body` and its result are plain data where the program's setting is restored.
 #[inline(always)]
 pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
-    let alone = is_alone();
-    if !alone {
+    let single = is_single_threaded();
+    if !single {
         disable();
     }
-    let result = apart(body);
-    if alone {
-        end_alone();
+    let result = in_separate_frame(body);
+    if single {
+        end_single_threaded();
     } else {
         restore();
     }
@@ -129,7 +129,7 @@ pub(super) fn disabled<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
 
 /// Runs `body` with cancellation disabled, inside a call or after its end.
 pub(super) fn disabled_inside(body: impl FnOnce()) {
-    let begins = !is_alone() && BEFORE.get().is_none();
+    let begins = !is_single_threaded() && BEFORE.get().is_none();
     if begins {
         disable();
     }
@@ -143,7 +143,7 @@ pub(super) fn disabled_inside(body: impl FnOnce()) {
 /// does not have to wait, so that a loop of such calls can be cancelled.
 #[inline(always)]
 pub(super) fn point<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
-    if !is_alone() {
+    if !is_single_threaded() {
         // Only the arguments of a call that has not begun are alive here.
         cancel_state::point();
     }
@@ -154,7 +154,7 @@ pub(super) fn point<R: Copy>(body: impl FnOnce() -> R + Copy) -> R {
 /// then has no destructors and no panics to catch, and can be unwound at any instruction:
 /// a thread that is cancelled asynchronously may be just before or after its work.
 #[inline(never)]
-fn apart<R>(body: impl FnOnce() -> R + Copy) -> R {
+fn in_separate_frame<R>(body: impl FnOnce() -> R + Copy) -> R {
     body()
 }
 
@@ -191,11 +191,11 @@ mod tests {
                 assert_eq!(setting(), no);
                 disabled_inside(|| assert_eq!(setting(), no));
                 assert_eq!(setting(), no);
-                let interrupted = interrupt();
+                let left = leave_library();
                 assert_eq!(setting(), enabled);
                 disabled(|| assert_eq!(setting(), no));
                 assert_eq!(setting(), enabled);
-                go_on(interrupted);
+                reenter_library(left);
                 assert_eq!(setting(), no);
             });
             assert_eq!(setting(), enabled);
@@ -207,9 +207,9 @@ mod tests {
         among_several(|_, no| {
             let before = cancel_state::disable();
             disabled(|| {
-                let interrupted = interrupt();
+                let left = leave_library();
                 assert_eq!(setting(), no);
-                go_on(interrupted);
+                reenter_library(left);
             });
             assert_eq!(setting(), no);
             cancel_state::restore(before);
@@ -220,9 +220,9 @@ mod tests {
     fn after_user_code_creates_the_second_thread_cancellation_is_disabled() {
         among_several(|enabled, no| {
             // The state of a call that began in a process of one thread.
-            go_on(Interrupted { alone: true, begun: false });
+            reenter_library(Left { single: true, begun: false });
             assert_eq!(setting(), no);
-            end_alone();
+            end_single_threaded();
             assert_eq!(setting(), enabled);
         });
     }

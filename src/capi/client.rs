@@ -23,7 +23,7 @@ use std::time::Duration;
 /// sent.
 ///
 /// Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
-/// Free the client with gearman_client_free(), whoever provided the memory.
+/// Free the client with gearman_client_free(), also if the program provided the memory.
 ///
 /// # Safety
 /// `client` is NULL or writable memory that is not a live client.
@@ -78,7 +78,7 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
         copy.actions = source.actions.clone();
         copy.log_fn = source.log_fn;
         copy.log_context = source.log_context;
-        copy.timeout = source.timeout;
+        copy.timeout_ms = source.timeout_ms;
         copy.generate_unique = source.generate_unique;
         copy.no_new = source.no_new;
         let (to, from) = (&mut copy.engine, &source.engine);
@@ -228,7 +228,7 @@ pub unsafe extern "C-unwind" fn gearman_client_errno(client: *const gearman_clie
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_timeout(client: *mut gearman_client_st) -> c_int {
     // SAFETY: the caller guarantees a live client.
-    unsafe { ClientBlock::peek(client) }.map_or(-1, |b| b.timeout)
+    unsafe { ClientBlock::peek(client) }.map_or(-1, |b| b.timeout_ms)
 }
 
 /// Sets the client's timeout.
@@ -247,7 +247,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_timeout(
 ) {
     // SAFETY: the caller guarantees a live client.
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        block.timeout = timeout;
+        block.timeout_ms = timeout;
         block.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
     }
 }
@@ -417,8 +417,8 @@ pub unsafe extern "C-unwind" fn gearman_client_set_memory_allocators(
 
 /// Sets the prefix that the client puts before every function name.
 ///
-/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
-/// there is no prefix.
+/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL or
+/// empty, there is no prefix.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `namespace_key` is NULL or readable for

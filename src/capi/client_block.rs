@@ -49,7 +49,7 @@ pub(super) struct ClientBlock {
     /// The handle of the last background job.
     pub(super) do_handle: [c_char; 64],
     /// The timeout in milliseconds as it was set, which is what the getter returns.
-    pub(super) timeout: c_int,
+    pub(super) timeout_ms: c_int,
     pub(super) generate_unique: bool,
     pub(super) no_new: bool,
     pub(super) exceptions: bool,
@@ -158,7 +158,7 @@ impl ClientBlock {
             log_context: std::ptr::null_mut(),
             task_context_free_fn: None,
             do_handle: [0; 64],
-            timeout: -1,
+            timeout_ms: -1,
             generate_unique: false,
             no_new: false,
             exceptions: false,

@@ -146,7 +146,7 @@ pub unsafe extern "C-unwind" fn gearman_client_options(
 
 /// Turns the client's options on or off, each as its bit in `options` says.
 ///
-/// `GEARMAN_CLIENT_SSL` and `GEARMAN_CLIENT_NO_NEW` are never turned off. If
+/// `GEARMAN_CLIENT_EXCEPTION` and `GEARMAN_CLIENT_SSL` are never turned off. If
 /// `GEARMAN_CLIENT_EXCEPTION` is among the bits, the servers are asked for exceptions,
 /// and the function waits for their answers.
 ///

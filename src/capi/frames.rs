@@ -94,7 +94,7 @@ impl<P> Frame<P> {
 }
 
 /// The state of a noted call, as far as it can be told.
-enum Fate {
+enum CallState {
     /// It is under way, and so are the thread's older calls.
     Standing,
     /// Only a call of another thread can tell.
@@ -106,7 +106,7 @@ enum Fate {
 }
 
 /// The position from which the stack is read.
-struct Look {
+struct StackView {
     /// The lower end of the reading function's frame.
     low: usize,
     /// The upper end of that frame.
@@ -115,7 +115,7 @@ struct Look {
     own: Range<usize>,
 }
 
-impl Look {
+impl StackView {
     /// Whether a frame mark overlaps the frame of the reading function.
     fn overlaps(&self, address: usize) -> bool {
         address < self.here && self.low < address + FRAME_MARK_BYTES
@@ -136,7 +136,7 @@ pub(super) struct Frames<P> {
     /// The purposes of calls that were left without returning, for the handle to settle.
     abandoned: Vec<P>,
     /// Whether `elsewhere` or `abandoned` has entries.
-    stirred: bool,
+    has_unsettled: bool,
     /// Whether the handle was freed: its block is then freed with the last call.
     pub(super) freed: bool,
     /// Whether the program has declared that user code of this handle always returns.
@@ -151,7 +151,7 @@ impl<P: Copy> Frames<P> {
             elsewhere: BTreeMap::new(),
             last_serial: 0,
             abandoned: Vec::new(),
-            stirred: false,
+            has_unsettled: false,
             freed: false,
             all_return: false,
         }
@@ -165,7 +165,7 @@ impl<P: Copy> Frames<P> {
     /// Whether the next call on the handle has no noted call to check or to settle.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
-        self.list.is_empty() && self.wait.is_none() && !self.stirred
+        self.list.is_empty() && self.wait.is_none() && !self.has_unsettled
     }
 
     /// Finds the upcalls that were left without returning. Called at the start of each call
@@ -179,7 +179,7 @@ impl<P: Copy> Frames<P> {
         // left.
         let mut room = MaybeUninit::<FrameMark>::uninit();
         let low = std::hint::black_box(room.as_mut_ptr()) as usize;
-        let look = Look {
+        let view = StackView {
             low,
             here: low + FRAME_MARK_BYTES,
             own: if self.list.is_empty() && self.wait.is_none() {
@@ -188,58 +188,58 @@ impl<P: Copy> Frames<P> {
                 own_stack::bounds()
             },
         };
-        let is_over = |wait: &Frame<P>| match self.fate(wait, &look) {
-            Fate::Left => true,
+        let is_over = |wait: &Frame<P>| match self.state_of(wait, &view) {
+            CallState::Left => true,
             // Unlike a callback, a wait cannot continue in another thread.
-            Fate::Unknown => !wait.thread.exists(),
-            Fate::Standing | Fate::Elsewhere => false,
+            CallState::Unknown => !wait.thread.exists(),
+            CallState::Standing | CallState::Elsewhere => false,
         };
         if self.wait.as_ref().is_some_and(is_over) {
             self.abandoned.extend(self.wait.take().map(|wait| wait.purpose));
         }
         if !self.all_return {
-            self.abandon_between(look.low, look.here);
+            self.abandon_between(view.low, view.here);
         }
         let mut at = self.list.len();
         while at > 0 {
             at -= 1;
-            match self.fate(&self.list[at], &look) {
-                Fate::Standing => break,
-                Fate::Unknown => {}
-                Fate::Elsewhere => {
+            match self.state_of(&self.list[at], &view) {
+                CallState::Standing => break,
+                CallState::Unknown => {}
+                CallState::Elsewhere => {
                     let frame = self.list.remove(at);
                     self.put_elsewhere(frame);
                 }
-                Fate::Left => {
+                CallState::Left => {
                     let frame = self.list.remove(at);
                     self.abandoned.push(frame.purpose);
                 }
             }
         }
-        self.stirred = !self.elsewhere.is_empty() || !self.abandoned.is_empty();
+        self.has_unsettled = !self.elsewhere.is_empty() || !self.abandoned.is_empty();
     }
 
     /// The state of a call of the list.
-    fn fate(&self, frame: &Frame<P>, look: &Look) -> Fate {
+    fn state_of(&self, frame: &Frame<P>, view: &StackView) -> CallState {
         let is_mine = frame.thread.is_current();
         if self.all_return {
-            return if is_mine { Fate::Elsewhere } else { Fate::Unknown };
+            return if is_mine { CallState::Elsewhere } else { CallState::Unknown };
         }
-        if look.overlaps(frame.address) {
-            return Fate::Left;
+        if view.overlaps(frame.address) {
+            return CallState::Left;
         }
         if !is_mine {
-            return Fate::Unknown;
+            return CallState::Unknown;
         }
-        if !look.own.contains(&frame.address) {
-            return Fate::Elsewhere;
+        if !view.own.contains(&frame.address) {
+            return CallState::Elsewhere;
         }
-        if !look.own.contains(&look.here) {
+        if !view.own.contains(&view.here) {
             // The calls on the own stack cannot be checked from another stack.
-            return Fate::Standing;
+            return CallState::Standing;
         }
         // SAFETY: both addresses are on the thread's own stack, and it runs there.
-        if unsafe { frame.is_standing(look.here) } { Fate::Standing } else { Fate::Left }
+        if unsafe { frame.is_standing(view.here) } { CallState::Standing } else { CallState::Left }
     }
 
     /// Abandons the calls of `elsewhere` whose frame marks overlap this memory.
@@ -277,7 +277,7 @@ impl<P: Copy> Frames<P> {
     pub(super) fn take_abandoned(&mut self) -> Option<P> {
         let taken = self.abandoned.pop();
         if taken.is_none() {
-            self.stirred = !self.elsewhere.is_empty();
+            self.has_unsettled = !self.elsewhere.is_empty();
         }
         taken
     }
@@ -361,9 +361,9 @@ pub(super) unsafe fn upcall<B: Block, R: Copy, F: FnOnce() -> R + Copy>(
     // SAFETY: the caller guarantees a live block that is not borrowed.
     let serial = unsafe { (*block).frames().enter(mark, purpose) };
     // User code runs with the program's own setting.
-    let interrupted = cancellation::interrupt();
+    let left = cancellation::leave_library();
     let result = call();
-    cancellation::go_on(interrupted);
+    cancellation::reenter_library(left);
     // SAFETY: a block with a noted upcall is not freed.
     let frames = unsafe { (*block).frames() };
     frames.leave(mark, serial);
@@ -403,9 +403,9 @@ pub(super) unsafe fn wait<B: Block>(
         return unsafe { upcall(block, purpose, move || call.make()) };
     }
     frames.wait = Some(frames.note(mark, purpose));
-    let interrupted = cancellation::interrupt();
+    let left = cancellation::leave_library();
     let result = call.make();
-    cancellation::go_on(interrupted);
+    cancellation::reenter_library(left);
     // SAFETY: a block with a noted wait is not freed.
     let frames = unsafe { (*block).frames() };
     frames.wait = None;

@@ -18,17 +18,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, OnceLock};
 
 /// Bytes that are kept of the end of a panic's "file:line".
-const PLACE_SIZE: usize = 48;
+const PLACE_BYTES: usize = 48;
 
 thread_local! {
     /// How many guards are on this thread's stack.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     /// The end of "file:line" of the last panic inside a guard.
-    static PLACE: Cell<[u8; PLACE_SIZE]> = const { Cell::new([b' '; PLACE_SIZE]) };
+    static PLACE: Cell<[u8; PLACE_BYTES]> = const { Cell::new([b' '; PLACE_BYTES]) };
 }
 
 /// `DEPTH` for a process of one thread, where a static is faster than a thread-local.
-static DEPTH_ALONE: AtomicU32 = AtomicU32::new(0);
+static DEPTH_SINGLE_THREADED: AtomicU32 = AtomicU32::new(0);
 
 static HOOK: Once = Once::new();
 /// The panic hook that was set before.
@@ -50,10 +50,10 @@ pub fn prepare() {
 /// and does not use it again.
 #[inline(always)]
 pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T {
-    let alone = cancellation::is_alone();
-    count(alone, 1);
+    let single = cancellation::is_single_threaded();
+    count(single, 1);
     let caught = catch_unwind(AssertUnwindSafe(body));
-    count(alone, u32::MAX);
+    count(single, u32::MAX);
     caught.unwrap_or_else(|payload| {
         let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => text,
@@ -70,10 +70,10 @@ pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T
 
 /// Adds to the number of guards on the thread's stack, modulo 2^32.
 #[inline(always)]
-fn count(alone: bool, change: u32) {
-    if alone {
-        let depth = DEPTH_ALONE.load(Ordering::Relaxed);
-        DEPTH_ALONE.store(depth.wrapping_add(change), Ordering::Relaxed);
+fn count(single: bool, change: u32) {
+    if single {
+        let depth = DEPTH_SINGLE_THREADED.load(Ordering::Relaxed);
+        DEPTH_SINGLE_THREADED.store(depth.wrapping_add(change), Ordering::Relaxed);
     } else {
         count_of_several(change);
     }
@@ -94,20 +94,20 @@ fn install() {
 }
 
 fn hook(info: &PanicHookInfo<'_>) {
-    if DEPTH.get() == 0 && DEPTH_ALONE.load(Ordering::Relaxed) == 0 {
+    if DEPTH.get() == 0 && DEPTH_SINGLE_THREADED.load(Ordering::Relaxed) == 0 {
         if let Some(previous) = PREVIOUS.get() {
             previous(info);
         }
     } else {
-        PLACE.set(info.location().map_or([b' '; PLACE_SIZE], place));
+        PLACE.set(info.location().map_or([b' '; PLACE_BYTES], place));
     }
 }
 
-fn place(location: &Location<'_>) -> [u8; PLACE_SIZE] {
+fn place(location: &Location<'_>) -> [u8; PLACE_BYTES] {
     let text = format!("{}:{}", location.file(), location.line());
-    let end = &text.as_bytes()[text.len().saturating_sub(PLACE_SIZE)..];
-    let mut place = [b' '; PLACE_SIZE];
-    place[PLACE_SIZE - end.len()..].copy_from_slice(end);
+    let end = &text.as_bytes()[text.len().saturating_sub(PLACE_BYTES)..];
+    let mut place = [b' '; PLACE_BYTES];
+    place[PLACE_BYTES - end.len()..].copy_from_slice(end);
     place
 }
 

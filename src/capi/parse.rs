@@ -10,10 +10,11 @@ use std::ffi::CStr;
 
 /// Calls a function for each server of a list.
 ///
-/// `servers` is a list such as "host:4730,other,[::1]:4731,/run/gearmand.sock".
-/// `callback` is called in the order of the list with a host, which is valid during the
-/// call, a port, which is 0 if the list has none, and `context`. If `servers` is NULL,
-/// it is called once with a NULL host; if the list is empty, once with an empty host.
+/// `servers` is a list such as "host:4730,other,/run/gearmand.sock", with IPv6
+/// addresses in brackets. `callback` is called in the order of the list with a host,
+/// which is valid during the call, a port, which is 0 if the list has none, and
+/// `context`. If `servers` is NULL, it is called once with a NULL host; if the list is
+/// empty, once with an empty host.
 ///
 /// Returns `GEARMAN_SUCCESS`, or the first other code that `callback` returned, after
 /// which it is not called again.

@@ -31,7 +31,7 @@ impl ThreadId {
     /// one thread.
     #[inline(always)]
     pub(super) fn current() -> ThreadId {
-        if cancellation::is_alone() { ONLY } else { ThreadId::of_several() }
+        if cancellation::is_single_threaded() { ONLY } else { ThreadId::of_several() }
     }
 
     // Never inlined, so that the address of a thread-local is not used in another thread.

@@ -19,7 +19,7 @@ use std::ptr;
 ///
 /// Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
 /// or the process has no file descriptors left. Free the worker with
-/// gearman_worker_free(), whoever provided the memory.
+/// gearman_worker_free(), also if the program provided the memory.
 ///
 /// # Safety
 /// `worker` is NULL or writable memory that is not a live worker.
@@ -108,7 +108,7 @@ pub(super) unsafe fn clone(
                 return ptr::null_mut();
             }
         }
-        copy.set_time_limit(source.timeout, source.engine.timeout_ends_sleep);
+        copy.set_timeout(source.timeout_ms, source.engine.timeout_ends_sleep);
         copy.shell
     }
 }
@@ -337,8 +337,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_memory_allocators(
 /// Sets the prefix that the worker puts before the names of functions that are added
 /// later.
 ///
-/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL,
-/// there is no prefix.
+/// `namespace_key` has `namespace_key_size` bytes, which are copied. If it is NULL or
+/// empty, there is no prefix.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `namespace_key` is NULL or readable for

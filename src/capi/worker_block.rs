@@ -74,7 +74,7 @@ pub(super) struct WorkerBlock {
     pub(super) log_fn: gearman_log_fn,
     pub(super) log_context: *mut c_void,
     /// The timeout in milliseconds as it was set.
-    pub(super) timeout: c_int,
+    pub(super) timeout_ms: c_int,
     /// Flags that only the option functions read.
     pub(super) changed: bool,
     pub(super) grabs_unique: bool,
@@ -173,7 +173,7 @@ impl WorkerBlock {
             context: ptr::null_mut(),
             log_fn: None,
             log_context: ptr::null_mut(),
-            timeout: -1,
+            timeout_ms: -1,
             changed: false,
             grabs_unique: true,
             grabs_all: true,

@@ -16,8 +16,8 @@ use libc::{c_char, c_void};
 /// Offers a function whose jobs the program gets with gearman_worker_grab_job().
 ///
 /// The servers are told with the next call that asks for jobs. `function_name` has at
-/// most 512 bytes. `timeout` is the time in milliseconds within which a job has to end:
-/// the server then gives it to another worker. 0 is no limit.
+/// most 512 bytes. `timeout` is the time in milliseconds after which the server gives
+/// an unfinished job to another worker; 0 is no limit.
 ///
 /// Returns `GEARMAN_SUCCESS` or an error.
 ///
@@ -138,13 +138,14 @@ pub unsafe extern "C-unwind" fn gearman_worker_function_exist(
 ///
 /// The servers are told with the next call that asks for jobs. `function_name` has at
 /// most 512 bytes; a function that was added before under this name is not called any
-/// more. `timeout` is the time in milliseconds within which a job has to end: the
-/// server then gives it to another worker. 0 is no limit. `function` is called with a
-/// job and `context`. It returns its result in memory that the library frees, with the
-/// function of gearman_worker_set_workload_free_fn(), and stores the size of the result
-/// and its code: `GEARMAN_SUCCESS` completes the job, `GEARMAN_LOST_CONNECTION` gives
-/// it back to the server, any other code fails it. gearman_worker_define_function()
-/// takes functions of other kinds.
+/// more. `timeout` is the time in milliseconds after which the server gives an
+/// unfinished job to another worker; 0 is no limit. `function` is called with a job and
+/// `context`. It returns its result in memory that the library frees, with the function
+/// of gearman_worker_set_workload_free_fn(), and stores the size of the result and its
+/// code: `GEARMAN_SUCCESS` completes the job. `GEARMAN_SHUTDOWN` does too, and
+/// gearman_worker_work() returns it. `GEARMAN_LOST_CONNECTION` gives the job back to
+/// the server, and any other code fails it. gearman_worker_define_function() takes
+/// functions of other kinds.
 ///
 /// Returns `GEARMAN_SUCCESS` or an error.
 ///
@@ -187,8 +188,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_add_function(
 /// this name is not called any more. `function` is what gearman_function_create(),
 /// gearman_function_create_v1(), gearman_function_create_v2() or
 /// gearman_function_create_partition() returned; it is called with a job and `context`.
-/// `timeout` is the time in milliseconds within which a job has to end: the server then
-/// gives it to another worker. 0 is no limit.
+/// `timeout` is the time in milliseconds after which the server gives an unfinished job
+/// to another worker; 0 is no limit.
 ///
 /// Returns `GEARMAN_SUCCESS` or an error.
 ///

@@ -64,16 +64,16 @@ impl WorkerBlock {
                 self.engine.grabs_with = if on { Command::GrabJobAll } else { Command::GrabJob };
             }
             Options::TIMEOUT_RETURN => {
-                let limit = if on { self.timeout } else { WAIT_TIMEOUT_MS };
-                self.set_time_limit(limit, on);
+                let limit = if on { self.timeout_ms } else { WAIT_TIMEOUT_MS };
+                self.set_timeout(limit, on);
             }
             _ => {}
         }
     }
 
     /// Sets the timeout, and whether it ends a sleep.
-    pub(super) fn set_time_limit(&mut self, timeout: c_int, ends_sleep: bool) {
-        self.timeout = timeout;
+    pub(super) fn set_timeout(&mut self, timeout: c_int, ends_sleep: bool) {
+        self.timeout_ms = timeout;
         self.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
         self.engine.timeout_ends_sleep = ends_sleep;
     }
@@ -169,7 +169,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_remove_options(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_timeout(worker: *mut gearman_worker_st) -> c_int {
     // SAFETY: the caller guarantees a live worker.
-    unsafe { WorkerBlock::peek(worker) }.map_or(0, |b| b.timeout)
+    unsafe { WorkerBlock::peek(worker) }.map_or(0, |b| b.timeout_ms)
 }
 
 /// Sets the worker's timeout, and turns the option `GEARMAN_WORKER_TIMEOUT_RETURN` on.
@@ -187,6 +187,6 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_timeout(
 ) {
     // SAFETY: the caller guarantees a live worker.
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.set_time_limit(timeout, true);
+        block.set_timeout(timeout, true);
     }
 }

@@ -53,10 +53,10 @@ use std::task::Poll;
 pub unsafe extern "C-unwind" fn gearman_worker_work(
     worker: *mut gearman_worker_st,
 ) -> gearman_return_t {
-    if cancellation::is_alone() {
+    if cancellation::is_single_threaded() {
         // SAFETY: the caller guarantees a live worker.
         let code = unsafe { enter_and_work::<false>(worker) };
-        cancellation::end_alone();
+        cancellation::end_single_threaded();
         return code;
     }
     // SAFETY: as above.

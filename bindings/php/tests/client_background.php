@@ -13,8 +13,8 @@ foreach (['doBackground', 'doHighBackground', 'doLowBackground'] as $method) {
     show('status by unique', client()->jobStatusByUniqueKey("unique $method"));
 }
 show('same unique', $client->doBackground('wait', 'x', 'unique doBackground') === $handles['doBackground']);
-show('unknown', $client->jobStatus('H:nobody:1'));
-show('unknown unique', client()->jobStatusByUniqueKey('nobody'));
+show('unknown', $client->jobStatus('H:unknown:1'));
+show('unknown unique', client()->jobStatusByUniqueKey('unknown'));
 
 // A worker that reports its progress and then waits for a signal to continue.
 $order = tempnam(sys_get_temp_dir(), 'gearman');

@@ -14,7 +14,7 @@ show('context', $client->context(), $client->setContext('a context'), $client->c
 show('add server', $client->addServers(servers()), $client->returnCode());
 show('ping', $client->ping('are you there'), $client->returnCode());
 
-echo "nobody listens\n";
+echo "no server listens\n";
 // Port 1 of the loopback address: it is privileged, and no server listens there.
 $client = new GearmanClient();
 show('add server', $client->addServer('127.0.0.1', 1, false), $client->returnCode());
@@ -22,7 +22,7 @@ show('do', @$client->doNormal('x', 'y'), $client->returnCode(), $client->getErrn
 show('background', @$client->doBackground('x', 'y'), $client->returnCode());
 show('ping', @$client->ping('x'), $client->returnCode());
 
-echo "nobody answers\n";
+echo "no server answers\n";
 $client = client();
 $client->setTimeout(50);
-show('do', @$client->doNormal('nobody does this', 'y'), $client->returnCode());
+show('do', @$client->doNormal('no worker does this', 'y'), $client->returnCode());

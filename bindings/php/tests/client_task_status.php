@@ -7,8 +7,8 @@ $client = client();
 $client->setStatusCallback(function (GearmanTask $task, $context) {
     show("status of $context", $task->isKnown(), $task->isRunning(), $task->taskNumerator(), $task->taskDenominator());
 });
-$handle = $client->doBackground('nobody does this', 'x');
+$handle = $client->doBackground('no worker does this', 'x');
 $client->addTaskStatus($handle, 'a queued job');
 show('run', $client->runTasks(), $client->returnCode());
-$client->addTaskStatus('H:nobody:1', 'an unknown job');
+$client->addTaskStatus('H:unknown:1', 'an unknown job');
 show('run', $client->runTasks(), $client->returnCode());

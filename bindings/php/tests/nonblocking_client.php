@@ -42,7 +42,7 @@ $worker = gearman_worker_create();
 gearman_worker_add_servers($worker, servers());
 gearman_worker_add_options($worker, GEARMAN_WORKER_NON_BLOCKING);
 gearman_worker_add_function($worker, 'later', fn(GearmanJob $job) => show('job', $job->workload()));
-client()->doBackground('later', 'patience');
+client()->doBackground('later', 'a text');
 do {
     $worked = @gearman_worker_work($worker);
     $code = gearman_worker_return_code($worker);

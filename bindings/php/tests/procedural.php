@@ -68,8 +68,8 @@ foreach (['gearman_client_do_background', 'gearman_client_do_high_background', '
     show($do, preg_match('/^H:.+:\d+$/', $handle), gearman_client_do_job_handle($client) === $handle);
     show('forgotten', forgotten($client, $handle));
 }
-show('unknown', gearman_client_job_status($client, 'H:nobody:1'));
-show('unknown', gearman_client_job_status_by_unique_key(client(), 'nobody'));
+show('unknown', gearman_client_job_status($client, 'H:unknown:1'));
+show('unknown', gearman_client_job_status_by_unique_key(client(), 'unknown'));
 
 echo "tasks\n";
 $client = gearman_client_create();
@@ -109,7 +109,7 @@ foreach ($adders as $add) {
 foreach (['sends', 'fails', 'excepts'] as $name) {
     gearman_client_add_task($client, $name, 'x', null, $name);
 }
-show('status task', get_class(gearman_client_add_task_status($client, 'H:nobody:1')));
+show('status task', get_class(gearman_client_add_task_status($client, 'H:unknown:1')));
 show('run', gearman_client_run_tasks($client), gearman_client_return_code($client));
 ksort($seen);
 foreach ($seen as $unique => $events) {

@@ -44,6 +44,6 @@ $caught = [];
 $client = client();
 $client->setTimeout(300);
 $child = signal_when_waiting(SIGTERM);
-show('do', @$client->doNormal('nobody does this', 'x'), $client->returnCode());
+show('do', @$client->doNormal('no worker does this', 'x'), $client->returnCode());
 ended($child);
 show('caught', $caught === [SIGTERM]);

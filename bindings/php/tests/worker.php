@@ -65,7 +65,7 @@ $worker = new GearmanWorker();
 $worker->addServers(servers());
 $worker->addOptions(GEARMAN_WORKER_NON_BLOCKING);
 $worker->addFunction('later', fn(GearmanJob $job) => show('job', $job->workload()));
-$client->doBackground('later', 'patience');
+$client->doBackground('later', 'a text');
 while (!@$worker->work()) {
     $code = $worker->returnCode();
     if ($code !== GEARMAN_IO_WAIT && $code !== GEARMAN_NO_JOBS) {

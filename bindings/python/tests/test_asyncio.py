@@ -122,7 +122,7 @@ def test_background_jobs_states_and_priorities(server: Server, name: str) -> Non
             for status in (await client.status(handle), await client.unique_status(name)):
                 assert status.known and not status.running
             assert (await client.status(later)).known
-            assert not (await client.status("H:nobody:1")).known
+            assert not (await client.status("H:unknown:1")).known
 
     run(main())
     assert server.queued(name) >= 1

@@ -272,7 +272,7 @@ def test_a_waiting_job_can_be_cancelled(server: Server, client: Client, name: st
 
 def test_cancelling_an_unknown_job_is_a_server_error(client: Client) -> None:
     with pytest.raises(ServerError) as caught:
-        client.cancel("H:nobody:1")
+        client.cancel("H:unknown:1")
     assert caught.value.code is ReturnCode.JOB_NOT_FOUND
 
 

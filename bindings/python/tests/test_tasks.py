@@ -180,7 +180,7 @@ def test_states_are_asked_for_together(client: Client, name: str) -> None:
     handle = client.do_background(name, unique=name)
     by_handle = client.add_status_task(handle)
     by_unique = client.add_status_task(unique=name)
-    unknown = client.add_status_task("H:nobody:1")
+    unknown = client.add_status_task("H:unknown:1")
     client.run_tasks()
     assert by_handle.status.known and by_unique.status.known
     assert not unknown.status.known and unknown.result() == b""
