@@ -89,8 +89,8 @@ GEARMAN_API void gearman_worker_free(gearman_worker_st *worker);
  * name of the code alone.
  *
  * Returns the text, which belongs to the worker and is valid until the next call on
- * it; NULL if `worker` is NULL, or if it has had no error and was never asked for a
- * job. A worker that was asked for a job and has had no error has the text
+ * it; NULL if `worker` is NULL, or if it has no error and was never asked for a
+ * job. A worker that was asked for a job and has no error has the text
  * "GEARMAN_UNKNOWN_STATE".
  *
  * Requires: `worker` is NULL or a live worker.

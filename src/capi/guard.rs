@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn guards_nest() {
+    fn a_guard_inside_a_guard_catches_its_own_panic() {
         prepare();
         let inner = guard(|_| 0, || guard(|_| 1, || panic!("inner")));
         assert_eq!((inner, DEPTH.get()), (1, 0));

@@ -135,7 +135,7 @@ pub(super) unsafe fn outcome(
             return Ok((outcome, Some(Owned::new())));
         };
         // On the heap, since no value with a destructor may be on the stack. It belongs to
-        // the job until the aggregator returns, or for good if it does not.
+        // the job until the aggregator returns, and is leaked if it does not.
         let aggregation = Box::into_raw(Box::new(Aggregation {
             aggregator: gearman_aggregator_st::new(definition.context),
             value: gearman_result_st::new(),

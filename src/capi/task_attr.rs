@@ -1,5 +1,5 @@
-//! `task_attr.h`: the attributes of a task for gearman_execute(). (`gearman_next`, of the
-//! same header, is in `task_attr_next.rs`.)
+//! `task_attr.h`: the attributes of a task for gearman_execute(). `gearman_next`, of the
+//! same header, is in `task_attr_next.rs`.
 //!
 //! Values are not checked here; gearman_execute() checks them.
 

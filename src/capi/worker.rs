@@ -139,8 +139,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_free(worker: *mut gearman_worker_
 /// name of the code alone.
 ///
 /// Returns the text, which belongs to the worker and is valid until the next call on
-/// it; NULL if `worker` is NULL, or if it has had no error and was never asked for a
-/// job. A worker that was asked for a job and has had no error has the text
+/// it; NULL if `worker` is NULL, or if it has no error and was never asked for a
+/// job. A worker that was asked for a job and has no error has the text
 /// "GEARMAN_UNKNOWN_STATE".
 ///
 /// # Safety

@@ -55,7 +55,7 @@ pub(crate) fn find_user(name: &str) -> io::Result<User> {
     }
 }
 
-/// Changes the user for good, with no group but the user's primary one.
+/// Changes the user permanently, with no group but the user's primary one.
 ///
 /// # Errors
 /// When the process runs as neither root nor that user.

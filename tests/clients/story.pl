@@ -121,9 +121,9 @@ for my $server (@servers) {
     $result = Gearman::Client->new(job_servers => [$server])->do_task(both => 'x');
     print "two servers: $$result\n";
 }
-my $nobody = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp', Listen => 1);
-my $down = '127.0.0.1:' . $nobody->sockport;
-close $nobody;
+my $closed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp', Listen => 1);
+my $down = '127.0.0.1:' . $closed->sockport;
+close $closed;
 my $both = Gearman::Client->new(job_servers => [$down, $servers[1]]);
 my %results = map { ${ $both->do_task(both => "$_") // \'nothing' } => 1 } 1 .. 8;
 print "one server down: ", join(', ', sort keys %results), "\n";

@@ -152,9 +152,9 @@ print("lost worker:", text(request.result))
 start_worker(SERVERS, both=lambda _, job: b"from both")
 for server in SERVERS:
     print("two servers:", text(submit("both", b"x", gearman.GearmanClient([server])).result))
-with socket.socket() as nobody:
-    nobody.bind(("127.0.0.1", 0))
-    down = "127.0.0.1:%d" % nobody.getsockname()[1]
+with socket.socket() as closed:
+    closed.bind(("127.0.0.1", 0))
+    down = "127.0.0.1:%d" % closed.getsockname()[1]
 both = gearman.GearmanClient([down, SERVERS[1]])
 results = {text(submit("both", b"x", both, max_retries=3).result) for _ in range(8)}
 print("one server down:", ", ".join(sorted(results)))

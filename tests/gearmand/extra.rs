@@ -115,13 +115,9 @@ fn the_lists_come_as_json() {
     assert_eq!((&about["queued"], &about["draining"]), (&json!(0), &json!(false)));
 }
 
-#[test]
-fn json_status_has_every_count_of_a_function() {
-    let server = Server::start(&[]);
-    let (mut client, mut worker, mut admin) =
-        (server.connect(), server.connect(), server.connect());
-    // In the background 3 of normal priority, 4 of low, 5 of high and 6 for later; in the
-    // foreground 8 of high priority.
+/// Submits jobs of function `f`: in the background 3 of normal priority, 4 of low, 5 of high and
+/// 6 delayed ones; in the foreground 8 of high priority.
+fn submit_jobs_of_every_kind(client: &mut Peer) {
     let mut jobs = [SubmitJobBg; 3].to_vec();
     jobs.extend(
         [[SubmitJobLowBg; 4].as_slice(), &[SubmitJobHighBg; 5], &[SubmitJobEpoch; 6]].concat(),
@@ -137,6 +133,14 @@ fn json_status_has_every_count_of_a_function() {
             &response(JobCreated, &[format!("H:t:{}", number + 1)]),
         );
     }
+}
+
+#[test]
+fn json_status_has_every_count_of_a_function() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker, mut admin) =
+        (server.connect(), server.connect(), server.connect());
+    submit_jobs_of_every_kind(&mut client);
     let mut other = server.connect();
     for _ in 0..2 {
         other.send(&request(CanDo, &["f"]));

@@ -6,6 +6,7 @@
 
 #![allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 
+use super::callbacks::*;
 use gearman::capi::client::*;
 use gearman::capi::client_ask::*;
 use gearman::capi::client_background::*;
@@ -38,10 +39,10 @@ pub(crate) enum Event {
 
 /// What the callbacks of a task were told. Its address is the task's context.
 #[derive(Default)]
-struct Events {
-    list: Vec<Event>,
+pub(super) struct Events {
+    pub(super) list: Vec<Event>,
     /// What is left of a workload that a callback sends.
-    unsent: Vec<u8>,
+    pub(super) unsent: Vec<u8>,
 }
 
 /// A task that was added, and what its callbacks were told.
@@ -403,7 +404,7 @@ fn lend(bytes: &[u8]) -> (*const c_void, usize) {
 }
 
 /// A copy of what C points at.
-unsafe fn bytes(start: *const c_void, size: usize) -> Vec<u8> {
+pub(super) unsafe fn bytes(start: *const c_void, size: usize) -> Vec<u8> {
     if start.is_null() {
         assert_eq!(size, 0);
         return Vec::new();
@@ -411,105 +412,9 @@ unsafe fn bytes(start: *const c_void, size: usize) -> Vec<u8> {
     unsafe { std::slice::from_raw_parts(start.cast::<u8>(), size) }.to_vec()
 }
 
-fn text(start: *const c_char) -> String {
+pub(super) fn text(start: *const c_char) -> String {
     if start.is_null() {
         return String::new();
     }
     unsafe { CStr::from_ptr(start) }.to_string_lossy().into_owned()
-}
-
-/// Records an event for the task, in the list that its context points at.
-unsafe fn push(task: *mut gearman_task_st, event: Event) -> Code {
-    unsafe {
-        if let Some(events) = gearman_task_context(task).cast::<Events>().as_mut() {
-            events.list.push(event);
-        }
-    }
-    Code::SUCCESS
-}
-
-/// Records an event with the data that came with it.
-unsafe fn record(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
-    unsafe { push(task, event(bytes(gearman_task_data(task), gearman_task_data_size(task)))) }
-}
-
-unsafe extern "C-unwind" fn on_created(task: *mut gearman_task_st) -> Code {
-    unsafe { record(task, |_| Event::Created(text(gearman_task_job_handle(task)))) }
-}
-
-unsafe extern "C-unwind" fn on_data(task: *mut gearman_task_st) -> Code {
-    unsafe { record(task, Event::Data) }
-}
-
-unsafe extern "C-unwind" fn on_warning(task: *mut gearman_task_st) -> Code {
-    unsafe { record(task, Event::Warning) }
-}
-
-unsafe extern "C-unwind" fn on_status(task: *mut gearman_task_st) -> Code {
-    unsafe {
-        let (done, of) = (gearman_task_numerator(task), gearman_task_denominator(task));
-        record(task, |_| Event::Status(done, of))
-    }
-}
-
-unsafe extern "C-unwind" fn on_complete(task: *mut gearman_task_st) -> Code {
-    unsafe { record(task, Event::Complete) }
-}
-
-unsafe extern "C-unwind" fn on_exception(task: *mut gearman_task_st) -> Code {
-    unsafe { record(task, Event::Exception) }
-}
-
-unsafe extern "C-unwind" fn on_fail(task: *mut gearman_task_st) -> Code {
-    unsafe { record(task, |_| Event::Fail) }
-}
-
-/// Sends what is left of the workload, byte by byte.
-unsafe extern "C-unwind" fn on_workload(task: *mut gearman_task_st) -> Code {
-    unsafe {
-        let events = &mut *gearman_task_context(task).cast::<Events>();
-        while let Some(&byte) = events.unsent.first() {
-            let mut code = Code::UNKNOWN_STATE;
-            let bytes = (&raw const byte).cast();
-            let sent = gearman_task_send_workload(task, bytes, 1, &raw mut code);
-            if code != Code::SUCCESS {
-                assert_eq!(sent, 0);
-                return code;
-            }
-            events.unsent.drain(..sent);
-        }
-        Code::SUCCESS
-    }
-}
-
-/// Receives a body, three bytes at a time, and records it.
-unsafe fn receive(task: *mut gearman_task_st, event: impl FnOnce(Vec<u8>) -> Event) -> Code {
-    let mut body = Vec::new();
-    loop {
-        let (mut piece, mut code) = ([0u8; 3], Code::UNKNOWN_STATE);
-        let got = unsafe {
-            let space = piece.as_mut_ptr().cast();
-            gearman_task_recv_data(task, space, piece.len(), &raw mut code)
-        };
-        if code != Code::SUCCESS {
-            assert_eq!(got, 0);
-            return code;
-        }
-        if got == 0 {
-            return unsafe { push(task, event(body)) };
-        }
-        body.extend_from_slice(&piece[..got]);
-    }
-}
-
-unsafe extern "C-unwind" fn on_data_to_receive(task: *mut gearman_task_st) -> Code {
-    unsafe { receive(task, Event::Data) }
-}
-
-unsafe extern "C-unwind" fn on_warning_to_receive(task: *mut gearman_task_st) -> Code {
-    unsafe { receive(task, Event::Warning) }
-}
-
-unsafe extern "C-unwind" fn on_complete_to_receive(task: *mut gearman_task_st) -> Code {
-    unsafe { receive(task, Event::Complete) }
 }

@@ -1,6 +1,7 @@
 //! Clients against a job server that misbehaves: every call ends with the right
 //! code, never hangs, and leaves a client that still works.
 
+mod callbacks;
 mod client;
 mod closing;
 mod malformed;

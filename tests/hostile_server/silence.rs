@@ -82,7 +82,7 @@ fn a_timeout_of_zero_does_not_wait() {
 
 #[test]
 fn a_server_that_does_not_accept_is_a_timeout() {
-    // The kernel accepts for it, so that the request goes out all the same.
+    // The kernel accepts for it, so the request is sent nevertheless.
     never_hangs(|| {
         let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = silent.local_addr().unwrap().port();

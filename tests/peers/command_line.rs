@@ -187,7 +187,7 @@ fn a_wrong_command_line_ends_with_the_same_exit_code() {
 
 #[test]
 fn a_timeout_ends_a_client() {
-    same(|world| world.run(&["-t", "50", "-f", "nobody", "x"], NOTHING));
+    same(|world| world.run(&["-t", "50", "-f", "absent", "x"], NOTHING));
 }
 
 #[test]

@@ -11,8 +11,10 @@ const TOP_LEVEL: [&str; 4] = ["README.md", "CHANGELOG.md", "Cargo.toml", "build.
 const PRODUCTS: [&str; 6] =
     ["target", "artifacts", "corpus", "__pycache__", "build", "node_modules"];
 /// Extensions of text that people read.
-const TEXT: [&str; 14] =
-    ["awk", "c", "cpp", "h", "hpp", "js", "md", "php", "pl", "pm", "py", "rs", "sh", "toml"];
+const TEXT: [&str; 17] = [
+    "awk", "c", "cpp", "differs", "h", "hpp", "js", "md", "php", "pl", "pm", "py", "rs", "sh", "t",
+    "toml", "xs",
+];
 
 /// A file with its text.
 pub(crate) struct File {

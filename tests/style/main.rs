@@ -22,7 +22,14 @@ fn assert_none(violations: &[String]) {
 #[test]
 fn no_text_uses_a_banned_phrase() {
     let phrases = phrases::compile(rules::BANNED_PHRASES);
-    let violations: Vec<_> = files::texts().iter().flat_map(|file| phrases.search(file)).collect();
+    let mut texts = files::texts();
+    for (path, text) in rules::PHRASE_EXCEPTIONS {
+        let file = texts.iter_mut().find(|file| file.path == *path);
+        let file = file.unwrap_or_else(|| panic!("an exception for {path}, which does not exist"));
+        assert!(file.text.contains(text), "an exception that {path} does not need: {text}");
+        file.text = file.text.replace(text, "");
+    }
+    let violations: Vec<_> = texts.iter().flat_map(|file| phrases.search(file)).collect();
     assert_none(&violations);
 }
 

@@ -124,7 +124,7 @@ fn a_lost_server_ends_with_code_3() {
 #[test]
 fn a_silent_server_ends_with_code_4() {
     with_each_server(|server| {
-        ends(server, &["-t", "100", "-f", "nobody", "x"], 4, "within 100 ms (GEARMAN_TIMEOUT)");
+        ends(server, &["-t", "100", "-f", "absent", "x"], 4, "within 100 ms (GEARMAN_TIMEOUT)");
     });
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();

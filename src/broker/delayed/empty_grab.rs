@@ -59,7 +59,7 @@ impl EmptyGrabs {
     }
 
     /// Records that the worker sent another packet than PRE_SLEEP. After an empty grab
-    /// that is a miss: another server may have had a job for the worker.
+    /// that is a miss: another server may have handed the worker a job.
     pub(crate) fn other_packet(&mut self) {
         if matches!(self.last, EmptyGrab::Answered(_)) {
             self.last = EmptyGrab::None;

@@ -50,7 +50,7 @@ pub(crate) fn detach(options: &GearmanOptions) -> io::Result<()> {
         return Ok(());
     }
     rustix::process::setsid()?;
-    // The starter may have been killed: this process runs all the same.
+    // The starter may have been killed: this process runs without it.
     let _ = io::stdout().write_all(READY_MESSAGE).and_then(|()| io::stdout().flush());
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
