@@ -277,13 +277,13 @@ fn checked(request: Result<Request, NoWord>) -> Result<Request, String> {
 fn max_queue(values: &[&[u8]]) -> Result<Request, String> {
     let (function, limits) = values.split_first().ok_or("expected a function")?;
     if !matches!(limits.len(), 0 | 1 | 3) {
-        return Err(format!("expected one limit, or three, not {}", limits.len()));
+        return Err(format!("expected no limit, one, or three, not {}", limits.len()));
     }
     let read = |text: &&[u8]| {
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
         number.ok_or_else(|| {
             let text = text.escape_ascii();
-            format!("invalid limit '{text}': expected a number of jobs, of at most {}", u32::MAX)
+            format!("expected a limit from 0 to {} instead of '{text}'", u32::MAX)
         })
     };
     let limits: Vec<u32> = limits.iter().map(read).collect::<Result<_, _>>()?;
