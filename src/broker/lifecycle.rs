@@ -112,7 +112,7 @@ impl Broker {
         let state = self.connections[worker].state;
         assert_eq!(state, WorkerState::Awake, "a job is handed to a worker in a waiting state");
         self.dequeue(id);
-        // Part of the current millisecond has already passed, hence one more.
+        // Part of the current millisecond has already passed: one more is added.
         let deadline = match timeout_ms {
             0 => Millis::NEVER,
             limit => now.monotonic + Millis(u64::from(limit) + 1),

@@ -274,15 +274,9 @@ impl ClientBlock {
                 }
                 Poll::Ready(TaskStep::Done(code)) => return Ok(code),
                 Poll::Ready(TaskStep::Call(TaskUpcall::Callback(id, which), ticket)) => {
+                    let purpose = UpcallPurpose { ticket: Some(ticket), single };
                     // SAFETY: as above.
-                    let code = unsafe {
-                        ClientBlock::call_back(
-                            block,
-                            id,
-                            which,
-                            UpcallPurpose { ticket: Some(ticket), single },
-                        )
-                    }?;
+                    let code = unsafe { ClientBlock::call_back(block, id, which, purpose) }?;
                     // SAFETY: as above.
                     let ended =
                         unsafe { (*block).guarded(None, |engine| engine.resume(ticket, code)) };

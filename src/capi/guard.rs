@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn guards_nest() {
+    fn an_inner_guard_catches_a_panic_before_the_outer_one() {
         prepare();
         let inner = guard(|_| 0, || guard(|_| 1, || panic!("inner")));
         assert_eq!((inner, DEPTH.get()), (1, 0));

@@ -1,7 +1,7 @@
-//! `task_attr.h`: the attributes of a task for gearman_execute(). (`gearman_next`, of the
-//! same header, is in `task_attr_next.rs`.)
+//! `task_attr.h`: the attributes of a task for gearman_execute(). The header's
+//! gearman_next() is in `task_attr_next.rs`.
 //!
-//! Values are not checked here; gearman_execute() checks them.
+//! Must not: check values; gearman_execute() does that.
 
 use super::types::{gearman_job_priority_t, gearman_task_attr_kind_t, gearman_task_attr_t};
 use libc::time_t;

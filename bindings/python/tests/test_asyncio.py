@@ -261,7 +261,7 @@ def test_connecting_does_not_keep_the_loop(name: str) -> None:
     run(main())
 
 
-def test_closing_ends_whoever_waits(server: Server, name: str) -> None:
+def test_closing_ends_a_waiting_call(server: Server, name: str) -> None:
     async def main() -> None:
         client = AsyncClient(server.address)
         job = asyncio.create_task(client.do(name))

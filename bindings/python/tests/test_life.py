@@ -191,14 +191,14 @@ import multiprocessing, signal, sys
 from libgearman import *
 address, name = sys.argv[1:]
 context = multiprocessing.get_context("fork")
-everybody = context.Barrier(3)
+all_three = context.Barrier(3)
 def serve(address, name):
     with Worker(address) as worker:
         @worker.function(name)
         def act(job):
             # The first three jobs can only be done together.
             if job.workload in (b"00", b"10", b"20"):
-                everybody.wait()
+                all_three.wait()
             return job.workload
         worker.run(stop_on=[signal.SIGTERM])
 children = [context.Process(target=serve, args=(address, name)) for _ in range(3)]

@@ -14,13 +14,13 @@ enum gearman_task_state_t {
   GEARMAN_TASK_STATE_SUBMIT, /* Being sent. */
   GEARMAN_TASK_STATE_WORKLOAD, /* Its workload is being sent by the workload callback. */
   GEARMAN_TASK_STATE_WORK, /* Sent; or its callback is running. */
-  GEARMAN_TASK_STATE_CREATED, /* Its created callback is to be called. */
-  GEARMAN_TASK_STATE_DATA, /* Its data callback is to be called. */
-  GEARMAN_TASK_STATE_WARNING, /* Its warning callback is to be called. */
-  GEARMAN_TASK_STATE_STATUS, /* Its status callback is to be called. */
-  GEARMAN_TASK_STATE_COMPLETE, /* Its complete callback is to be called. */
-  GEARMAN_TASK_STATE_EXCEPTION, /* Its exception callback is to be called. */
-  GEARMAN_TASK_STATE_FAIL, /* Its fail callback is to be called. */
+  GEARMAN_TASK_STATE_CREATED, /* Its created callback is called next. */
+  GEARMAN_TASK_STATE_DATA, /* Its data callback is called next. */
+  GEARMAN_TASK_STATE_WARNING, /* Its warning callback is called next. */
+  GEARMAN_TASK_STATE_STATUS, /* Its status callback is called next. */
+  GEARMAN_TASK_STATE_COMPLETE, /* Its complete callback is called next. */
+  GEARMAN_TASK_STATE_EXCEPTION, /* Its exception callback is called next. */
+  GEARMAN_TASK_STATE_FAIL, /* Its fail callback is called next. */
   GEARMAN_TASK_STATE_FINISHED /* Finished. */
 };
 

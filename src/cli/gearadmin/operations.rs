@@ -144,7 +144,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "show-jobs",
         values: NO_VALUES,
-        help: "List the handle of every job, with its retries and whether it is ignored and queued",
+        help: "List the handle of every job, with its retries, whether it is ignored, and whether \
+               it is a background job (column QUEUED)",
         request: |_| Ok(Request::show_jobs()),
         shape: Shape::Rows(&[
             text("HANDLE", "handle"),
@@ -165,7 +166,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "cancel-job",
         values: (&["HANDLE"], 1, 1),
-        help: "Remove a queued job",
+        help: "Cancel the job with this handle, queued or running",
         request: |values| checked(Request::cancel_job(values[0])),
         shape: Shape::Done,
         json: None,
@@ -213,8 +214,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "maxqueue",
         values: (&["FUNCTION", "LIMIT"], 1, 4),
-        help: "Limit the queued jobs of the function: one number for each priority, or three numbers \
-               for high, normal and low priority. Without a number, or with 0, there is no limit",
+        help: "Limit the jobs of the function, running ones included: one number for each \
+               priority, or three numbers for high, normal and low priority. Without a number, or \
+               with 0, there is no limit",
         request: max_queue,
         shape: Shape::Done,
         json: None,

@@ -57,7 +57,7 @@ class AsyncWorker(AsyncHandle):
         self._prefix = arguments.shown(prefix)
         self._functions: dict[str, AsyncFunction] = {}
         self._jobs: set[asyncio.Task[None]] = set()
-        # Jobs that are to be given back, by closing the connections.
+        # Jobs to give back to their server, by closing the connections.
         self._returned: list[Job] = []
         # Pending while `run` is under way; its result ends `run`.
         self._running: asyncio.Future[None] | None = None
