@@ -285,7 +285,7 @@ fn max_queue(values: &[&[u8]]) -> Result<Request, String> {
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
         number.ok_or_else(|| {
             let text = text.escape_ascii();
-            format!("expected a limit from 0 to {} instead of '{text}'", u32::MAX)
+            format!("invalid limit '{text}': expected a number from 0 to {}", u32::MAX)
         })
     };
     let limits: Vec<u32> = limits.iter().map(read).collect::<Result<_, _>>()?;

@@ -298,7 +298,7 @@ mod tests {
             (
                 "--maxqueue f x",
                 "invalid value for '--maxqueue': \
-                 expected a limit from 0 to 4294967295 instead of 'x'",
+                 invalid limit 'x': expected a number from 0 to 4294967295",
             ),
             ("-h a,b --status", "2 servers for '--host <HOST>': expected a single one"),
             (

@@ -55,8 +55,8 @@ pub(crate) fn message(error: &clap::Error) -> String {
     let (arg, value) = (named(ContextKind::InvalidArg), named(ContextKind::InvalidValue));
     let similar = named(ContextKind::SuggestedArg);
     let valid = match error.get(ContextKind::ValidValue) {
-        Some(ContextValue::Strings(valid)) => &valid[..],
-        _ => &[],
+        Some(ContextValue::Strings(valid)) => valid.join(", "),
+        _ => String::new(),
     };
     match error.kind() {
         ErrorKind::UnknownArgument if !arg.starts_with('-') => {
@@ -69,6 +69,10 @@ pub(crate) fn message(error: &clap::Error) -> String {
         ErrorKind::InvalidValue if value.is_empty() && valid.is_empty() => {
             format!("option '{arg}' needs a value")
         }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            format!("option '{arg}' needs a value: {valid}")
+        }
+        ErrorKind::InvalidValue => invalid_value(value, arg, &format!("use one of {valid}")),
         _ => {
             let text = error.render().to_string();
             let first = text.lines().next().unwrap_or_default();
@@ -105,6 +109,11 @@ mod tests {
         assert_eq!(text(&["tool", "--nothing-like-it"]), "unknown option '--nothing-like-it'");
         assert_eq!(text(&["tool", "word"]), "unexpected argument 'word'");
         assert_eq!(text(&["tool", "--host"]), "option '--host <host>' needs a value");
+        let shells =
+            |command: Command| command.arg(Arg::new("s").long("s").value_parser(["a", "b"]));
+        let wrong =
+            shells(command()).try_get_matches_from(["tool", "--s", "c"]).expect_err("wrong");
+        assert_eq!(message(&wrong), "invalid value 'c' for '--s <s>': use one of a, b");
         assert_eq!(
             text(&["tool", "--host", "a", "--host", "b"]),
             "the argument '--host <host>' cannot be used multiple times"
