@@ -32,6 +32,10 @@ for option in "$@"; do
             sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
             exit 0
             ;;
+        --prefix | --libdir | --destdir)
+            echo "install.sh: $option needs a value: $option=DIR" >&2
+            exit 2
+            ;;
         *)
             echo "install.sh: unknown option $option; install.sh --help lists the options" >&2
             exit 2

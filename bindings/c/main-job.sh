@@ -21,13 +21,25 @@ cc=${CC:-cc}
 pkg_config=${PKG_CONFIG:-pkg-config}
 
 say() {
-    printf 'main job: %s\n' "$*" >&2
+    printf 'main-job.sh: %s\n' "$*" >&2
 }
 
 fail() {
     say "$*"
     exit 1
 }
+
+case ${1:-} in
+    '') ;;
+    --help)
+        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+        exit 0
+        ;;
+    *)
+        say "unknown argument $1: it takes none but --help"
+        exit 2
+        ;;
+esac
 
 # Ends the processes that this script started, by their ids.
 worker=

@@ -237,7 +237,7 @@ sub function_page {
     my @all = ($function, @{$function->{variants}});
     my @names = map { $_->{name} } @all;
     my @variants = map { my $v = $_; $v->{description}[0] =~ s/^Like/$v->{name}() is like/r } @{$function->{variants}};
-    my @caveats = map { /^As for/ ? $_ : "The program guarantees that $_" } @{$function->{requires}};
+    my @caveats = map { /^As for/ ? $_ : "The program must ensure that $_" } @{$function->{requires}};
     my $text = join ' ', @{$function->{description}}, @{$function->{returns}}, map { $_->{prototype} } @all;
     write_page(
         $name, title($name),

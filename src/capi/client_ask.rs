@@ -131,7 +131,7 @@ pub unsafe extern "C-unwind" fn gearman_client_unique_status(
                 let (kind, callbacks) = (TaskKind::Do, Callbacks::default());
                 let added =
                     engine.add_status_by_unique(unique.bytes(), kind, callbacks, Token::NONE);
-                // As above.
+                // The original's code here, too.
                 added.map_err(|_| engine.link.error.set_named(ReturnCode::UNKNOWN_STATE))
             },
             |task| task.status,

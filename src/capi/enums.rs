@@ -7,7 +7,7 @@
 //! same either way, and "is it below MAX" is then one comparison.
 //!
 //! The enums themselves are written out in `bindings/c/prelude`, with their tags
-//! and aliases; `tests/abi.rs` compares every value with [`ENUMS`].
+//! and aliases; `tests/abi` compares every value with [`ENUMS`].
 //!
 //! Must not: interpret a value.
 

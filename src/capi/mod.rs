@@ -1,11 +1,10 @@
 //! The C API: `extern` functions, one file (or a few) per public header, and the
 //! only place that holds raw pointers from C.
 //!
-//! It adapts every historical oddity to the clean engine, which knows none of
-//! them. Every exported function keeps our panics inside ([`guard`]), takes NULL
-//! without harm, and never calls another exported function: in a shared library
-//! such a call can be interposed. The files named `a_b.rs` share the header of
-//! `a.rs`; `tests/headers.rs` generates the headers from them.
+//! It has every historical oddity of the API, so that the engine has none. Every
+//! exported function catches panics ([`guard`]), accepts NULL, and never calls
+//! another exported function: in a shared library such a call can be interposed. The files named `a_b.rs` share the header of
+//! `a.rs`; `tests/headers` generates the headers from them.
 
 #![allow(non_camel_case_types)]
 

@@ -2,7 +2,7 @@
 //!
 //! Programs embed the 16-byte shells in their own objects, so no struct here can
 //! ever grow; the assertions at the end hold sizes and offsets for 64-bit
-//! targets, and `tests/abi.rs` holds the C side to the same numbers.
+//! targets, and `tests/abi` compares them with a C compiler's.
 //!
 //! Must not: have behaviour. The block that a shell's `_impl` points at belongs to the
 //! file that makes it.
@@ -51,7 +51,7 @@ pub struct task_shell_options {
 pub struct gearman_client_st {
     /// Flags that programs read.
     pub options: shell_options,
-    /// The client itself.
+    /// The library's block of the client.
     pub _impl: *mut c_void,
 }
 
@@ -61,7 +61,7 @@ pub struct gearman_client_st {
 pub struct gearman_worker_st {
     /// Flags that programs read.
     pub options: shell_options,
-    /// The worker itself.
+    /// The library's block of the worker.
     pub _impl: *mut c_void,
 }
 
@@ -71,7 +71,7 @@ pub struct gearman_worker_st {
 pub struct gearman_job_st {
     /// Flags that programs read.
     pub options: shell_options,
-    /// The job itself.
+    /// The library's block of the job.
     pub _impl: *mut c_void,
 }
 
@@ -81,7 +81,7 @@ pub struct gearman_job_st {
 pub struct gearman_task_st {
     /// Flags that programs read.
     pub options: task_shell_options,
-    /// The task itself.
+    /// The library's block of the task.
     pub _impl: *mut c_void,
 }
 
@@ -91,7 +91,7 @@ pub struct gearman_task_st {
 pub struct gearman_string_t {
     /// The bytes; not always NUL-terminated.
     pub c_str: *const c_char,
-    /// How many bytes there are.
+    /// The number of bytes.
     pub size: usize,
 }
 
@@ -99,7 +99,7 @@ pub struct gearman_string_t {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct gearman_argument_t {
-    /// Its name, which nothing reads.
+    /// Its name, which the library does not read.
     pub name: gearman_string_t,
     /// The workload.
     pub value: gearman_string_t,
@@ -109,7 +109,7 @@ pub struct gearman_argument_t {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct gearman_task_attr_t {
-    /// Foreground, background or at a time.
+    /// Foreground, background, or background at a given time.
     pub kind: gearman_task_attr_kind_t,
     /// The priority among the jobs of the function.
     pub priority: gearman_job_priority_t,
@@ -161,7 +161,7 @@ pub union gearman_function_callback {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct gearman_function_t {
-    /// Which member of `callback` holds.
+    /// The valid member of `callback`.
     pub kind: gearman_function_kind_t,
     /// The pointers.
     pub callback: gearman_function_callback,
@@ -177,9 +177,9 @@ pub struct gearman_status_v1_t {
     pub is_known: c_bool,
     /// Whether a worker has the job.
     pub is_running: c_bool,
-    /// The progress.
+    /// The part of the work that is done, in units of the worker's choice.
     pub numerator: u32,
-    /// What the progress is out of.
+    /// The whole work, in the same units.
     pub denominator: u32,
     /// The number of clients that wait for the job.
     pub client_count: u32,
@@ -217,7 +217,7 @@ pub struct gearman_allocator_t {
     pub malloc: gearman_malloc_fn,
     /// Resizes memory.
     pub realloc: gearman_realloc_fn,
-    /// Passed to each.
+    /// The pointer passed to each of them.
     pub context: *mut c_void,
 }
 

@@ -2,8 +2,8 @@
  *
  *   reverse_worker [-h HOST] [-p PORT]
  *
- * SIGTERM and SIGINT let it finish its job and then stop with code 0. While the job server
- * is down the worker tries again, after pauses of 1 to 32 seconds. Any other error ends it
+ * After SIGTERM or SIGINT it finishes its job and stops with code 0. While the job server is
+ * down the worker tries again, after pauses of 1 to 32 seconds. Any other error ends it
  * with code 1.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -16,9 +16,13 @@
  * handle is a pair of descriptors, and is set before the signal handler is. */
 static gearman_id_t worker_id;
 
+/* Set when a signal has asked the worker to stop. */
+static volatile sig_atomic_t stopping;
+
 static void on_signal(int number)
 {
   (void)number;
+  stopping= 1;
   (void)gearman_kill(worker_id, GEARMAN_INTERRUPT);
 }
 
@@ -54,8 +58,8 @@ static gearman_return_t reverse(gearman_job_st *job, void *context)
   return gearman_failed(rc) ? GEARMAN_ERROR : GEARMAN_SUCCESS;
 }
 
-/* Does jobs until the worker is asked to stop, or until an error that trying again does
- * not cure. */
+/* Does jobs until the worker is asked to stop, or until an error after which another
+ * attempt would fail, too. */
 static int run(gearman_worker_st *worker)
 {
   unsigned int pause= 1;
@@ -72,6 +76,10 @@ static int run(gearman_worker_st *worker)
 
     case GEARMAN_COULD_NOT_CONNECT:
     case GEARMAN_LOST_CONNECTION:
+      if (stopping)
+      {
+        return EXIT_SUCCESS;
+      }
       fprintf(stderr, "reverse_worker: %s; trying again in %u s\n", gearman_strerror(rc), pause);
       (void)sleep(pause);  /* A signal ends it. */
       pause= pause < 32 ? pause * 2 : pause;
@@ -113,7 +121,7 @@ int main(int argc, char *argv[])
            gearman_failed(gearman_worker_define_function(worker,
                                                          function_name, strlen(function_name),
                                                          gearman_function_create(reverse),
-                                                         0,        /* No limit of time for a job. */
+                                                         0,        /* No time limit for a job. */
                                                          NULL)))   /* No context. */
   {
     fprintf(stderr, "reverse_worker: %s\n", gearman_worker_error(worker));

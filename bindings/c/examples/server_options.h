@@ -15,15 +15,15 @@ struct server_st
   in_port_t port;
 };
 
-/* Prints how the program is called and ends it with code 2. */
+/* Prints the usage of the program and ends it with code 2. */
 static void usage(const char *program, const char *arguments)
 {
   fprintf(stderr, "usage: %s [-h HOST] [-p PORT]%s%s\n", program, *arguments ? " " : "", arguments);
   exit(2);
 }
 
-/* Reads -h and -p. Returns the index of the first other argument; if there are fewer than
- * `minimum`, or an option is wrong, it ends the program with its usage. */
+/* Reads -h and -p. Returns the index of the first other argument. If there are fewer than
+ * `minimum` of them, or an option is wrong, ends the program with its usage. */
 static int read_options(int argc, char *argv[], const char *arguments, int minimum,
                         struct server_st *server)
 {
@@ -35,9 +35,14 @@ static int read_options(int argc, char *argv[], const char *arguments, int minim
   {
     char *rest= NULL;
     long port= option == 'p' ? strtol(optarg, &rest, 10) : 1;
-    if (option == '?' || port < 1 || port > 65535 || (rest != NULL && *rest != '\0'))
+    if (port < 1 || port > 65535 || (rest != NULL && *rest != '\0'))
     {
+      fprintf(stderr, "%s: invalid port '%s' for -p: use a number from 1 to 65535\n", argv[0], optarg);
       usage(argv[0], arguments);
+    }
+    if (option == '?')
+    {
+      usage(argv[0], arguments);  /* getopt() has printed what is wrong. */
     }
     if (option == 'h')
     {

@@ -13,7 +13,7 @@ use gearman_protocol::Command;
 const JOB_TIMEOUT_MS_MIN: u32 = 1000;
 
 /// Parses the timeout of CAN_DO_TIMEOUT, in milliseconds. 0 means no limit: the result
-/// for text that is not a positive number. A larger number than `u32::MAX` is cut to that.
+/// for text that is not a positive number. `u32::MAX` is the result for any larger number.
 pub(super) fn parse_timeout_ms(text: &[u8]) -> u32 {
     match parse_number(text) {
         Some(..=0) => 0,
@@ -30,7 +30,7 @@ impl Broker {
         })
     }
 
-    /// CAN_DO and CAN_DO_TIMEOUT. A job may run `timeout_ms`; 0 is no limit.
+    /// CAN_DO and CAN_DO_TIMEOUT. A job may run for `timeout_ms` milliseconds; 0 is no limit.
     pub(in super::super) fn can_do(
         &mut self,
         worker: Id<Connection>,

@@ -144,7 +144,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "show-jobs",
         values: NO_VALUES,
-        help: "List the handle of every job, with its retries and whether it is ignored and queued",
+        help: "List the handle of every job, with its retries, whether it is ignored, and whether \
+               it is a background job (column QUEUED)",
         request: |_| Ok(Request::show_jobs()),
         shape: Shape::Rows(&[
             text("HANDLE", "handle"),
@@ -165,7 +166,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "cancel-job",
         values: (&["HANDLE"], 1, 1),
-        help: "Remove a queued job",
+        help: "Cancel the job with this handle, queued or running",
         request: |values| checked(Request::cancel_job(values[0])),
         shape: Shape::Done,
         json: None,
@@ -213,8 +214,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "maxqueue",
         values: (&["FUNCTION", "LIMIT"], 1, 4),
-        help: "Limit the queued jobs of the function: one number for each priority, or three numbers \
-               for high, normal and low priority. Without a number, or with 0, there is no limit",
+        help: "Limit the jobs of the function, running ones included: one number for each \
+               priority, or three numbers for high, normal and low priority. Without a number, or \
+               with 0, there is no limit",
         request: max_queue,
         shape: Shape::Done,
         json: None,
@@ -277,13 +279,13 @@ fn checked(request: Result<Request, NoWord>) -> Result<Request, String> {
 fn max_queue(values: &[&[u8]]) -> Result<Request, String> {
     let (function, limits) = values.split_first().ok_or("expected a function")?;
     if !matches!(limits.len(), 0 | 1 | 3) {
-        return Err(format!("expected one limit, or three, not {}", limits.len()));
+        return Err(format!("expected no limit, one, or three, not {}", limits.len()));
     }
     let read = |text: &&[u8]| {
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
         number.ok_or_else(|| {
             let text = text.escape_ascii();
-            format!("invalid limit '{text}': expected a number of jobs, of at most {}", u32::MAX)
+            format!("invalid limit '{text}': expected a number from 0 to {}", u32::MAX)
         })
     };
     let limits: Vec<u32> = limits.iter().map(read).collect::<Result<_, _>>()?;

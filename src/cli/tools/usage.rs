@@ -5,6 +5,8 @@
 
 use std::io::{self, Write};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
 use crate::tools::Exit;
 
 /// Prints what clap has to say, and returns how to exit: help and version go to
@@ -13,7 +15,7 @@ pub(crate) fn report(program: &str, error: &clap::Error) -> Exit {
     if error.use_stderr() {
         return refuse(program, &message(error));
     }
-    // A closed standard output is not an error: the reader has seen enough.
+    // A closed standard output is not an error: its reader needs no more.
     let _ = error.print();
     Exit::Done
 }
@@ -43,14 +45,40 @@ pub(crate) fn failed_to(action: &str, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {action}: {}", system_error(&error)))
 }
 
-/// The error and its tip, without clap's prefix, usage and pointer to the help.
+/// An error of clap in one line, in the words of `gearmand`: without clap's prefix, usage and
+/// pointer to the help.
 pub(crate) fn message(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let parts = text.trim_end().split("\n\n").filter(|part| {
-        !["Usage:", "For more information"].iter().any(|left_out| part.starts_with(left_out))
-    });
-    let message = parts.collect::<Vec<_>>().join("\n");
-    message.strip_prefix("error: ").map(str::to_owned).unwrap_or(message)
+    let named = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    let (arg, value) = (named(ContextKind::InvalidArg), named(ContextKind::InvalidValue));
+    let similar = named(ContextKind::SuggestedArg);
+    let valid = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(valid)) => valid.join(", "),
+        _ => String::new(),
+    };
+    match error.kind() {
+        ErrorKind::UnknownArgument if !arg.starts_with('-') => {
+            format!("unexpected argument '{arg}'")
+        }
+        ErrorKind::UnknownArgument if !similar.is_empty() => {
+            format!("unknown option '{arg}'; did you mean '{similar}'?")
+        }
+        ErrorKind::UnknownArgument => format!("unknown option '{arg}'"),
+        ErrorKind::InvalidValue if value.is_empty() && valid.is_empty() => {
+            format!("option '{arg}' needs a value")
+        }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            format!("option '{arg}' needs a value: {valid}")
+        }
+        ErrorKind::InvalidValue => invalid_value(value, arg, &format!("use one of {valid}")),
+        _ => {
+            let text = error.render().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            first.trim_start_matches("error: ").to_owned()
+        }
+    }
 }
 
 /// The text of a value that clap did not check itself, in the form of clap's own.
@@ -73,17 +101,22 @@ mod tests {
     use clap::{Arg, Command};
 
     #[test]
-    fn a_message_is_claps_error_and_tip_without_the_usage() {
+    fn an_error_of_the_command_line_is_one_line_in_the_words_of_gearmand() {
         let command = || Command::new("tool").arg(Arg::new("host").long("host"));
         let text =
             |words: &[&str]| message(&command().try_get_matches_from(words).expect_err("wrong"));
+        assert_eq!(text(&["tool", "--hots"]), "unknown option '--hots'; did you mean '--host'?");
+        assert_eq!(text(&["tool", "--nothing-like-it"]), "unknown option '--nothing-like-it'");
+        assert_eq!(text(&["tool", "word"]), "unexpected argument 'word'");
+        assert_eq!(text(&["tool", "--host"]), "option '--host <host>' needs a value");
+        let shells =
+            |command: Command| command.arg(Arg::new("s").long("s").value_parser(["a", "b"]));
+        let wrong =
+            shells(command()).try_get_matches_from(["tool", "--s", "c"]).expect_err("wrong");
+        assert_eq!(message(&wrong), "invalid value 'c' for '--s <s>': use one of a, b");
         assert_eq!(
-            text(&["tool", "--hots"]),
-            "unexpected argument '--hots' found\n  tip: a similar argument exists: '--host'"
-        );
-        assert_eq!(
-            text(&["tool", "--host"]),
-            "a value is required for '--host <host>' but none was supplied"
+            text(&["tool", "--host", "a", "--host", "b"]),
+            "the argument '--host <host>' cannot be used multiple times"
         );
     }
 

@@ -14,7 +14,7 @@ use gearman_net::Transport;
 use gearman_protocol::packet::decode;
 use gearman_protocol::{Decoded, ProtocolError, admin};
 
-/// The destination of a body of which `missing` bytes are still to receive.
+/// The destination of a body of which `missing` bytes have not been received.
 #[derive(Debug, Default)]
 pub(super) enum ClientIncoming {
     /// No body is being received.
@@ -166,7 +166,7 @@ impl<T: Transport> Client<T> {
             }
             Ok(Decoded::Whole { packet, used }) => {
                 let task = self.task_of(key, &packet);
-                // A streamed body is handled as if it was not received yet.
+                // A streamed body is handled as if it had not been received yet.
                 let apart = self.streams(task, &packet);
                 let used = if apart { used - packet.body_size() } else { used };
                 (used, self.on_packet(key, &packet, task, !apart, deliver))

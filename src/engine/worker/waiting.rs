@@ -66,8 +66,8 @@ impl<T: Transport> Worker<T> {
         self.ready.iter().any(|&id| self.jobs.get(id).is_some_and(|job| job.conn == key))
     }
 
-    /// Reports connections with such a job. Returns whether any of them was not reported
-    /// before.
+    /// Marks the connections that have such a job as reported. Returns whether any of them
+    /// was not reported before.
     fn report_ready_jobs(&mut self) -> bool {
         let mut any = false;
         for &id in &self.ready {
@@ -85,7 +85,7 @@ impl<T: Transport> Worker<T> {
                 .any(|c| c.readable || c.writable || (!c.inbuf.is_empty() && !c.partial))
     }
 
-    /// A descriptor that is readable when a call has something to do, or -1.
+    /// A descriptor that is readable when a call has something to do; -1 if there is none.
     pub fn poll_fd(&mut self) -> i32 {
         self.check_fork();
         self.in_event_loop = true;
@@ -102,7 +102,7 @@ impl<T: Transport> Worker<T> {
         // else once in a round, and never before the turn of an earlier server has ended.
         let any_up = self.any_up();
         let asks = !self.functions.is_empty() && self.stop.is_none();
-        let rests = (self.link.conns.iter().zip(&self.servers).enumerate())
+        let retries = (self.link.conns.iter().zip(&self.servers).enumerate())
             .filter(|(_, (conn, server))| {
                 asks && conn.state == ConnState::Down && (any_up || self.may_try(server))
             })
@@ -111,7 +111,7 @@ impl<T: Transport> Worker<T> {
                 server.reconnect_at.max(turn).unwrap_or(now)
             });
         let turn = self.turn.map(|(_, end)| end);
-        let next = rests.chain(self.link.connect_deadline()).chain(turn).min()?;
+        let next = retries.chain(self.link.connect_deadline()).chain(turn).min()?;
         Some(next.saturating_duration_since(now))
     }
 }

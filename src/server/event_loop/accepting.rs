@@ -58,10 +58,10 @@ impl EventLoop {
                     return;
                 }
                 // That connection is gone; another may be waiting.
-                Err(e) => self
-                    .jobs
-                    .journal
-                    .complain(Level::Warning, format_args!("Cannot accept a connection: {e}")),
+                Err(e) => self.jobs.journal.write_about_peer(
+                    Level::Warning,
+                    format_args!("Cannot accept a connection: {e}"),
+                ),
             }
         }
         // The poller does not report the remaining ones again.

@@ -22,13 +22,13 @@ impl Journal for Log {
     fn closed(&mut self, origin: Origin, reason: &CloseReason) {
         let line = format_args!("Disconnected {origin}: {}", reason.text);
         match reason.is_fault {
-            true => self.complain(Level::Error, line),
+            true => self.write_about_peer(Level::Error, line),
             false => self.write(Level::Info, line),
         }
     }
 
     fn refused(&mut self, origin: Origin, why: &[u8]) {
-        self.complain(
+        self.write_about_peer(
             Level::Info,
             format_args!("Refused a packet from {origin}: {}", why.escape_ascii()),
         );
@@ -43,7 +43,7 @@ impl Journal for Log {
     #[cold]
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8) {
         let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
-        self.complain(
+        self.write_about_peer(
             Level::Error,
             format_args!(
                 "Failed job {handle} of function {function}, unique {unique}: no result after \

@@ -1,4 +1,4 @@
-//! Log lines: a level, the time, one line of text. They go to a file, which is reopened
+//! Log lines: a level, the time, a text. They go to a file, which is reopened
 //! on request, to standard error, to syslog, or to none of these.
 //!
 //! Must not: be called for every packet at a level that is on by default.
@@ -59,18 +59,20 @@ impl Level {
     }
 }
 
+/// The destination of log lines other than syslog.
 enum Sink {
-    Nowhere,
+    None,
     Stderr,
     File(PathBuf, File),
 }
 
-/// The log: where lines go, and the level from which on they are written.
+/// The log: where lines go, and the least important level that is written.
 pub(crate) struct Log {
     level: Level,
     sink: Sink,
     syslog: Option<Syslog>,
-    complaints: Throttle,
+    /// Limits the lines about faulty peers.
+    peer_lines: Throttle,
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -79,18 +81,19 @@ fn open(path: &Path) -> io::Result<File> {
 
 impl Log {
     fn new(level: Level, sink: Sink) -> Log {
-        let complaints = Throttle::new(PEER_LINES_PER_SECOND, Duration::from_secs(1));
-        Log { level, sink, syslog: None, complaints }
+        let peer_lines = Throttle::new(PEER_LINES_PER_SECOND, Duration::from_secs(1));
+        Log { level, sink, syslog: None, peer_lines }
     }
 
-    /// A log to a file, or for `stderr` to standard error, or for `none` to nothing.
+    /// Opens a log: to the file `path`, to standard error for `stderr`, or to nothing for
+    /// `none`.
     ///
     /// # Errors
     /// When the file cannot be opened.
     pub(crate) fn open(path: &Path, level: Level) -> io::Result<Log> {
         let sink = match path.to_str() {
             Some("stderr") => Sink::Stderr,
-            Some("none") => Sink::Nowhere,
+            Some("none") => Sink::None,
             _ => Sink::File(path.to_path_buf(), open(path)?),
         };
         Ok(Log::new(level, sink))
@@ -108,7 +111,7 @@ impl Log {
 
     /// A log to syslog only.
     pub(crate) fn syslog(level: Level) -> Log {
-        Log::new(level, Sink::Nowhere).with_syslog()
+        Log::new(level, Sink::None).with_syslog()
     }
 
     /// Whether lines go to standard error.
@@ -150,7 +153,7 @@ impl Log {
         let line = format!("{:>7} {} [  main ] {text}\n", level.name(), Timestamp::now());
         // A failure of the log cannot be reported anywhere.
         let _ = match &mut self.sink {
-            Sink::Nowhere => Ok(()),
+            Sink::None => Ok(()),
             Sink::Stderr => io::stderr().write_all(line.as_bytes()),
             Sink::File(_, file) => file.write_all(line.as_bytes()),
         };
@@ -161,26 +164,26 @@ impl Log {
 
     /// Writes a line about a faulty peer, unless there were too many in this second: a
     /// peer must not be able to fill the disk.
-    pub(crate) fn complain(&mut self, level: Level, text: Arguments<'_>) {
+    pub(crate) fn write_about_peer(&mut self, level: Level, text: Arguments<'_>) {
         if level > self.level {
             return;
         }
         self.report_suppressed();
-        if self.complaints.admits(Instant::now()) {
+        if self.peer_lines.admits(Instant::now()) {
             self.write(level, text);
         }
     }
 
     /// Reports how many lines about peers were left out, once their second is over.
     pub(crate) fn report_suppressed(&mut self) {
-        if self.complaints.has_suppressed() && self.complaints.is_over(Instant::now()) {
+        if self.peer_lines.has_suppressed() && self.peer_lines.is_over(Instant::now()) {
             self.report_all_suppressed();
         }
     }
 
     /// Reports the lines left out so far.
     pub(crate) fn report_all_suppressed(&mut self) {
-        match self.complaints.take_suppressed() {
+        match self.peer_lines.take_suppressed() {
             0 => {}
             count => {
                 self.write(

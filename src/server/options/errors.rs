@@ -30,7 +30,7 @@ impl From<String> for OptionsError {
     }
 }
 
-/// What an error of clap says, in one line.
+/// An error of clap, in one line.
 pub(super) fn message(error: &clap::Error) -> String {
     let named = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
@@ -38,7 +38,7 @@ pub(super) fn message(error: &clap::Error) -> String {
     };
     let (arg, value) = (named(ContextKind::InvalidArg), named(ContextKind::InvalidValue));
     let valid = match error.get(ContextKind::ValidValue) {
-        Some(ContextValue::Strings(valid)) if !valid.is_empty() => valid.join(", "),
+        Some(ContextValue::Strings(valid)) => valid.join(", "),
         _ => String::new(),
     };
     match error.kind() {
@@ -48,7 +48,7 @@ pub(super) fn message(error: &clap::Error) -> String {
                 similar => format!("unknown option '{arg}'; did you mean '{similar}'?"),
             }
         }
-        ErrorKind::UnknownArgument => format!("'{arg}' is not an option"),
+        ErrorKind::UnknownArgument => format!("'{arg}' is not an option: options begin with '-'"),
         ErrorKind::ArgumentConflict => format!("option '{arg}' is given more than once"),
         ErrorKind::TooManyValues => format!("option '{arg}' takes no value, but has '{value}'"),
         ErrorKind::InvalidValue if value.is_empty() && valid.is_empty() => {
@@ -58,7 +58,8 @@ pub(super) fn message(error: &clap::Error) -> String {
             format!("option '{arg}' needs a value: {valid}")
         }
         ErrorKind::InvalidValue => {
-            format!("invalid value '{value}' for '{arg}': use one of {valid}")
+            let one_of = if valid.contains(',') { "one of " } else { "" };
+            format!("invalid value '{value}' for '{arg}': use {one_of}{valid}")
         }
         _ => {
             let text = error.to_string();

@@ -108,7 +108,8 @@ impl ServerOptions {
         self.queue.error().map_or(Ok(()), Err)
     }
 
-    /// Prints what was asked for instead of a start. Returns whether anything was.
+    /// Prints what an option such as `--generate-man` asks for. Returns whether there is such an
+    /// option, so that the server does not start.
     fn print(&self) -> io::Result<bool> {
         let to = &mut io::stdout();
         if self.output.generate_man {
@@ -126,7 +127,7 @@ impl ServerOptions {
 
 /// The option of a word that ends with its equal sign. The original refuses such a
 /// word, although it accepts an empty word as the next argument: `--listen=$UNSET`
-/// must not open the server to the world.
+/// must not make the server listen on every address.
 fn empty_assignment(word: &OsStr) -> Option<&str> {
     let (option, value) = word.to_str()?.split_once('=')?;
     (option.starts_with("--") && value.is_empty()).then_some(option)
@@ -331,7 +332,7 @@ mod tests {
                 "--verbose=LOUD",
                 &*format!("invalid value 'LOUD' for '--verbose [<LEVEL>]': use one of {levels}"),
             ),
-            ("-r gopher", "invalid value 'gopher' for '--protocol <NAME>': use one of http"),
+            ("-r gopher", "invalid value 'gopher' for '--protocol <NAME>': use http"),
             (
                 "-t 1s",
                 "invalid value '1s' for '--threads <N>': not a whole number of threads from 0 to \
@@ -349,7 +350,7 @@ mod tests {
             ),
             ("--lisen ::1", "unknown option '--lisen'; did you mean '--listen'?"),
             ("--nonsense", "unknown option '--nonsense'"),
-            ("a-word", "'a-word' is not an option"),
+            ("a-word", "'a-word' is not an option: options begin with '-'"),
             ("--port", "option '--port <PORT>' needs a value"),
             ("--user=", "option '--user' has no value after its equal sign"),
             ("-p 1 --port=2", "option '--port <PORT>' is given more than once"),

@@ -85,6 +85,8 @@ def servers(value: Servers) -> list[tuple[bytes, int | None]]:
     """The servers: each a host and its port, or a list in one text and None."""
     if isinstance(value, (str, bytes)):
         return [(name(value, "servers"), None)]
+    if not isinstance(value, Iterable):
+        raise TypeError(f"servers must be text or a list, not {type(value).__name__}")
     found: list[tuple[bytes, int | None]] = []
     for one in value:
         if isinstance(one, str):

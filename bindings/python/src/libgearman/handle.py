@@ -39,7 +39,7 @@ class _Use:
             raise UsageError(f"{handle!r} is in use by another thread")
         if handle._closed:
             handle._lock.release()
-            raise ClosedError(f"{handle!r} is closed")
+            raise ClosedError(f"the {type(handle).__name__} of {handle._addresses()} is closed")
         handle._depth += 1
         return handle._pointer
 

@@ -77,6 +77,10 @@ pub(crate) fn explain(client: &Client<MioNet>, code: ReturnCode) -> String {
             let limit = client.link.settings.timeout.unwrap_or_default().as_millis();
             format!("no answer within {limit} ms (GEARMAN_TIMEOUT)")
         }
+        ReturnCode::INVALID_MAGIC | ReturnCode::INVALID_COMMAND | ReturnCode::INVALID_PACKET => {
+            let words = client.link.error.message().unwrap_or("no details");
+            format!("not a Gearman server, or a broken one: {words} ({})", code.name())
+        }
         code => match client.link.error.message() {
             Some(words) => format!("the server refused the job: {words} ({})", code.name()),
             None => format!("the server refused the job ({})", code.name()),

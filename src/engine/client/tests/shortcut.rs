@@ -255,7 +255,7 @@ fn perform(client: &mut Client<ScriptNet>, world: &World, action: &Action) -> St
 
 /// Runs a script. Returns what was observed after each action, and how many background jobs
 /// the shortcut completed.
-fn play(actions: &[Action], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
+fn run_script(actions: &[Action], servers: usize, shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut client, world) = client(servers);
     client.link.shortcuts_off = shortcuts_off;
     world.when_stuck(Stuck::Closes);
@@ -284,8 +284,8 @@ fn compare(seed: u64) -> Result<usize, String> {
     let mut random = Random(seed);
     let servers = random.pick(&[1, 1, 2, 3]);
     let actions = script(&mut random, servers);
-    let (ordinary, none) = play(&actions, servers, true);
-    let (quick, taken) = play(&actions, servers, false);
+    let (ordinary, none) = run_script(&actions, servers, true);
+    let (quick, taken) = run_script(&actions, servers, false);
     assert_eq!(none, 0);
     differences(seed, &actions, &quick, &ordinary).map(|()| taken)
 }

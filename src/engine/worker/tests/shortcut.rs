@@ -231,7 +231,7 @@ fn perform(worker: &mut Worker<ScriptNet>, world: &World, action: &Action) -> St
 
 /// Runs a script. Returns what was observed after each action, and how many jobs the
 /// shortcut received.
-fn play(actions: &[Action], shortcuts_off: bool) -> (Vec<String>, usize) {
+fn run_script(actions: &[Action], shortcuts_off: bool) -> (Vec<String>, usize) {
     let (mut worker, world) = worker(1);
     worker.link.shortcuts_off = shortcuts_off;
     let began = world.now();
@@ -254,7 +254,8 @@ fn play(actions: &[Action], shortcuts_off: bool) -> (Vec<String>, usize) {
 fn compare(seed: u64) -> Result<usize, String> {
     let _seed = Seed(seed);
     let actions = script(&mut Random(seed));
-    let ((ordinary, none), (quick, taken)) = (play(&actions, true), play(&actions, false));
+    let ((ordinary, none), (quick, taken)) =
+        (run_script(&actions, true), run_script(&actions, false));
     assert_eq!(none, 0);
     differences(seed, &actions, &quick, &ordinary).map(|()| taken)
 }
