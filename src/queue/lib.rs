@@ -1,0 +1,26 @@
+//! Durable storage of background jobs.
+//!
+//! Owns the interface of a store ([`Store`]), the batches that are written to it ([`Batch`]), the
+//! thread that commits them ([`QueueThread`]), and the back ends, one file or directory and one
+//! cargo feature each. The event loop never waits for a store: it hands batches to the thread and
+//! hears of their commits.
+//!
+//! Must not: know connections, packets or the order in which jobs are assigned.
+
+mod batch;
+mod committer;
+mod record;
+#[cfg(any(test, feature = "simulated"))]
+pub mod simulated;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+mod store;
+mod thread;
+
+pub use batch::{Batch, BatchOperation};
+pub use committer::{Committer, QueueStats, RejectedRow, StoreReport};
+pub use record::{JobNumber, NewRecord, StoredJob, UnixSeconds};
+pub use store::{
+    RowOutcome, Store, StoreError, SurveyPage, SurveyedJob, SurveyedUnique, fingerprint,
+};
+pub use thread::QueueThread;

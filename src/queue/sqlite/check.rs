@@ -1,0 +1,100 @@
+//! Examining and repairing a file.
+//!
+//! Must not: run while a server has the file open; the lock sees to that.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::{create_private, failure, lock::FileLock};
+use crate::store::StoreError;
+
+/// What an examination found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Damage, one line each; empty if the file is sound.
+    pub damage: Vec<String>,
+}
+
+/// Examines a file that no server has open.
+///
+/// # Errors
+/// If the file cannot be opened or a server has it open.
+pub fn check(file: &Path) -> Result<CheckReport, StoreError> {
+    // Neither the lock nor SQLite may create what is not there.
+    fs::metadata(file).map_err(|error| StoreError::NotCommitted(error.to_string()))?;
+    let _lock = FileLock::acquire(file)?;
+    let connection = Connection::open(file).map_err(failure)?;
+    let mut statement = connection.prepare("PRAGMA integrity_check").map_err(failure)?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failure)?;
+    let mut damage = Vec::new();
+    for line in lines {
+        match line.map_err(failure) {
+            Ok(line) if line == "ok" => {}
+            Ok(line) => damage.push(line),
+            // The examination itself can stumble over the damage.
+            Err(StoreError::Corrupt(reason)) => damage.push(reason),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(CheckReport { damage })
+}
+
+/// Writes everything that can be read into a new file and puts it in the place of the old one.
+///
+/// After a failed sync the kernel may have dropped pages that it reports as written. Reading them
+/// through this connection and writing them to new blocks is the only way to trust the file again.
+pub(super) fn rewrite(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let new = beside(file, "-new");
+    let io = |error: io::Error| StoreError::Unknown(format!("{}: {error}", new.display()));
+    remove(&new).map_err(io)?;
+    // Readable by its owner only: SQLite would give it other permissions.
+    create_private(&new)?;
+    let target = new.to_string_lossy().into_owned();
+    connection.execute("VACUUM INTO ?1", [target]).map_err(failure)?;
+    fs::File::open(&new).and_then(|file| file.sync_all()).map_err(io)?;
+    fs::rename(&new, beside(file, WHOLE_COPY)).map_err(io)?;
+    sync_directory(file).map_err(io)?;
+    finish_rewriting(file)
+}
+
+/// Name behind that of a file whose content replaces it. From the moment at which there is such a
+/// file, the old one with its WAL does not count.
+const WHOLE_COPY: &str = "-rewritten";
+
+/// Puts a whole copy in the place of the file, also after a crash. The old WAL goes first: SQLite
+/// would apply it to the new file.
+pub(super) fn finish_rewriting(file: &Path) -> Result<(), StoreError> {
+    let copy = beside(file, WHOLE_COPY);
+    let io = |error: io::Error| StoreError::Unknown(format!("{}: {error}", copy.display()));
+    if !fs::exists(&copy).map_err(io)? {
+        return Ok(());
+    }
+    for suffix in ["-wal", "-shm"] {
+        remove(&beside(file, suffix)).map_err(io)?;
+    }
+    sync_directory(file).map_err(io)?;
+    fs::rename(&copy, file).map_err(io)?;
+    sync_directory(file).map_err(io)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn sync_directory(file: &Path) -> io::Result<()> {
+    let directory = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(directory)?.sync_all()
+}
+
+/// The path of a file beside another.
+pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut path = file.to_owned().into_os_string();
+    path.push(suffix);
+    PathBuf::from(path)
+}

@@ -1,0 +1,57 @@
+//! The lock that keeps a second server away from a file.
+//!
+//! SQLite's own locks allow several processes, and a backup needs that. So the server holds a lock
+//! on a file beside the database, which ends with its process.
+//!
+//! Must not: touch the database.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::check::beside;
+use crate::store::StoreError;
+
+/// A held lock.
+pub(super) struct FileLock(File);
+
+impl FileLock {
+    /// Whether the locked file is still beside the database, where another server looks.
+    pub(super) fn is_in_place(&self, database: &Path) -> bool {
+        let found = std::fs::metadata(beside(database, "-lock"));
+        let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        found.is_ok_and(|found| self.0.metadata().is_ok_and(|own| id(own) == id(found)))
+    }
+
+    /// Locks `FILE-lock` and writes this process's id into it.
+    pub(super) fn acquire(database: &Path) -> Result<FileLock, StoreError> {
+        let path = beside(database, "-lock");
+        let shown = path.display().to_string();
+        let failed = |error: std::io::Error| StoreError::NotCommitted(format!("{shown}: {error}"));
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                // Who holds it only makes the message better.
+                let _ = file.read_to_string(&mut owner);
+                let owner = owner.trim();
+                return Err(StoreError::NotCommitted(format!(
+                    "in use by another gearmand, process {owner}"
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        Ok(FileLock(file))
+    }
+}
