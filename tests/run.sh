@@ -117,7 +117,8 @@ run_tests() {
 
 # In a build of their own: no program that ships has a defect.
 run_deliberate_defects() {
-    "$cargo" test --locked -p gearman-cluster --features defects defects -- --nocapture
+    "$cargo" test --locked -p gearman-cluster --features defects defects -- --nocapture &&
+        "$cargo" test --locked -p gearman-broker --features defects --lib before_the_commit -- --nocapture
 }
 
 run_packages() {

@@ -129,6 +129,7 @@ pub(super) const COMMANDS: &[TextCommand] = &[
             list("workers", |call| json::workers(call.text)),
             list("jobs [FUNCTION]", |call| json::jobs(call.job_cursor(), call.text)),
             text("server", |call| json::server(call.context, call.text)),
+            text("queue", |call| json::queue(call.context, call.text)),
         ],
         misfit: Misfit::Refused(b"ERR UNKNOWN_JSON_ARGUMENTS\r\n"),
     },

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::Context;
 use super::lists::{self, AdminList};
+use super::{Context, QueueView};
 use gearman_broker::delayed::HeldReplies;
 use gearman_broker::{
     ConnectionCursor, ConnectionView, FunctionCursor, FunctionView, JobCursor, JobState, JobView,
@@ -219,6 +219,23 @@ impl From<HeldReplies> for HeldRepliesJson {
     }
 }
 
+#[derive(Serialize)]
+struct QueueJson<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    suspended: Option<&'a str>,
+    loading: bool,
+    found: u64,
+    parked: usize,
+    pending: usize,
+    retained: u64,
+    commits: u64,
+    operations: u64,
+    commit_seconds: f64,
+    errors: u64,
+    bytes: u64,
+}
+
 fn write(text: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(text, value)
         .expect("a vector accepts all bytes, and all keys are strings");
@@ -271,5 +288,27 @@ pub(super) fn server(context: &Context<'_>, text: &mut Vec<u8>) {
         },
     };
     write(text, &server);
+    text.push(b'\n');
+}
+
+/// `json queue`.
+pub(super) fn queue(context: &Context<'_>, text: &mut Vec<u8>) {
+    let counts = context.broker.durable_counts();
+    let QueueView { kind, suspended, stats } = context.queue;
+    let queue = QueueJson {
+        kind,
+        suspended,
+        loading: counts.is_loading,
+        found: counts.found,
+        parked: counts.parked,
+        pending: counts.pending,
+        retained: stats.retained,
+        commits: stats.commits,
+        operations: stats.operations,
+        commit_seconds: stats.commit_time.as_micros() as f64 / 1e6,
+        errors: stats.errors,
+        bytes: stats.store_bytes,
+    };
+    write(text, &queue);
     text.push(b'\n');
 }

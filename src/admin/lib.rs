@@ -21,6 +21,7 @@ use form::{CommandCall, Handler};
 use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, Outbox};
 use gearman_protocol::percent::{Malformed, unescape};
+use gearman_queue::QueueStats;
 
 /// Highest number of words in a line.
 const WORDS_PER_LINE_MAX: usize = 5;
@@ -28,6 +29,17 @@ const WORDS_PER_LINE_MAX: usize = 5;
 const OK: &[u8] = b"OK\r\n";
 const MALFORMED_ARGUMENT: &[u8] =
     b"ERR INVALID_ARGUMENTS A+percent+sign+stands+before+two+hexadecimal+digits\r\n";
+
+/// The queue of background jobs, without what the broker knows of it.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueView<'a> {
+    /// Its name, as `--queue-type` has it.
+    pub kind: &'static str,
+    /// Why its store takes no jobs, if so.
+    pub suspended: Option<&'a str>,
+    /// Counters of the queue thread; 0 without a store.
+    pub stats: QueueStats,
+}
 
 /// What commands can read and change.
 pub struct Context<'a> {
@@ -43,6 +55,8 @@ pub struct Context<'a> {
     pub uptime_seconds: u64,
     /// Held replies, counted by kind and outcome.
     pub delayed_replies: DelayedReplyCounts,
+    /// The queue of background jobs.
+    pub queue: QueueView<'a>,
 }
 
 /// What the server must do after it has sent the text of the answer.
@@ -81,6 +95,27 @@ pub fn answer(line: &[u8], context: &mut Context<'_>, text: &mut Vec<u8>) -> Ans
     };
     let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
     run(command, word, &arguments, context, text)
+}
+
+/// The job that a line is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedJob<'a> {
+    /// The job with this handle.
+    Handle(&'a [u8]),
+    /// The job of this function with this unique id.
+    Unique(Vec<u8>, Vec<u8>),
+}
+
+/// The job that a line names, if the answer depends on whether it exists.
+pub fn named_job(line: &[u8]) -> Option<NamedJob<'_>> {
+    let words = split(gearman_protocol::packet::until_nul(line));
+    let &[word, first, second] = &words[..] else { return None };
+    if word.eq_ignore_ascii_case(b"cancel") && first.eq_ignore_ascii_case(b"job") {
+        return Some(NamedJob::Handle(second));
+    }
+    let is_unique = word.eq_ignore_ascii_case(b"cancelunique");
+    let unique = || Some(NamedJob::Unique(unescape(first).ok()?, unescape(second).ok()?));
+    is_unique.then(unique).flatten()
 }
 
 /// Runs a command. Arguments are already unescaped; `word` is the first word of the line.

@@ -4,6 +4,8 @@
 
 use std::ops::Add;
 
+pub use gearman_queue::UnixSeconds;
+
 /// Milliseconds on the monotonic clock: a time since an arbitrary start, or a duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Millis(pub u64);
@@ -30,11 +32,6 @@ impl Add for Millis {
         Millis(self.0 + duration.0)
     }
 }
-
-/// Seconds since 1970-01-01 00:00:00 UTC. This clock goes back when the system's clock is
-/// set back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct UnixSeconds(pub u64);
 
 /// The time on both clocks.
 #[derive(Clone, Copy, Debug, Default)]

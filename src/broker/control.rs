@@ -36,7 +36,13 @@ impl Broker {
                 self.fail(job, out);
                 Cancelled::Yes
             }
-            None => Cancelled::Unknown,
+            None => {
+                let number = self.jobs.parse_handle(handle);
+                match number.is_some_and(|number| self.cancel_parked(number)) {
+                    true => Cancelled::Yes,
+                    false => Cancelled::Unknown,
+                }
+            }
         }
     }
 
@@ -103,11 +109,12 @@ impl Broker {
         let own = |(job, found): (_, &super::job::Job)| (found.function == id).then_some(job);
         // The function has no list of its delayed jobs. This command is rare, so it may
         // search all jobs.
-        let jobs: Vec<_> = match function.total() {
+        let jobs: Vec<_> = match function.total() + function.admitted {
             0 => Vec::new(),
             _ => self.jobs.iter().filter_map(own).collect(),
         };
         jobs.into_iter().for_each(|job| self.fail(job, out));
+        self.cancel_all_parked(id);
         self.functions.remove(id);
         Dropped::Yes
     }

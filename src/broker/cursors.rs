@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::buckets::{BUCKETS, Hash};
 use super::connection::WorkerState;
 use super::function::{Function, Rank};
-use super::job::Job;
+use super::job::{Job, Stage};
 use super::slab::{Id, Key};
 use super::view::{ConnectionView, FunctionView, JobView};
 use super::{Broker, ConnectionKey};
@@ -116,8 +116,12 @@ impl JobCursor {
         }
         let Some(id) = broker.jobs.first_from(self.place) else { return CursorStep::End };
         self.place = id.index() + 1;
+        let job = &broker.jobs[id];
+        // A job exists for others once it is committed.
+        let is_admitted = matches!(job.stage, Stage::Admitted { .. });
         match function {
-            Some(function) if Some(broker.jobs[id].function) != function => CursorStep::Skip,
+            _ if is_admitted => CursorStep::Skip,
+            Some(function) if Some(job.function) != function => CursorStep::Skip,
             _ => CursorStep::Item(id),
         }
     }
@@ -140,9 +144,9 @@ pub struct OrderedJobCursor {
     search: JobCursor,
     is_sorted: bool,
     /// The jobs of each bucket that has not been reached.
-    buckets: VecDeque<Vec<(u32, Key<Job>)>>,
+    buckets: VecDeque<Vec<(u64, Key<Job>)>>,
     /// The jobs of the current bucket that were not returned yet, the newest last.
-    current: Vec<(u32, Key<Job>)>,
+    current: Vec<(u64, Key<Job>)>,
 }
 
 impl OrderedJobCursor {

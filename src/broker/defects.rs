@@ -41,6 +41,8 @@ pub enum Defect {
     SendNotResumed,
     /// A byte is sent twice after a partial write.
     ByteSentTwice,
+    /// JOB_CREATED for a durable job is sent before the job is stored.
+    AcknowledgedBeforeCommit,
 }
 
 #[cfg(feature = "defects")]
@@ -56,8 +58,15 @@ mod switch {
     const STRIKE_INTERVAL: u32 = 3;
 
     thread_local! {
-        static ACTIVE_DEFECT: Cell<Option<Defect>> = const { Cell::new(None) };
+        static ACTIVE_DEFECT: Cell<Option<Defect>> = Cell::new(chosen());
         static OPPORTUNITIES: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// The defect of a whole process, such as a `gearmand` that a test starts.
+    fn chosen() -> Option<Defect> {
+        let name = std::env::var("GEARMAND_DEFECT").ok()?;
+        let defect = Defect::AcknowledgedBeforeCommit;
+        (name == format!("{defect:?}")).then_some(defect)
     }
 
     /// Activates a defect in this thread, and deactivates every other.

@@ -1,13 +1,16 @@
 //! Draining: a graceful shutdown that loses no job which a connected worker can still do.
 //!
-//! A draining broker accepts no job. Running jobs, and queued jobs of functions that have a
-//! worker, are finished, background jobs too: jobs are kept in memory only, so no later run
-//! could do them. The remaining jobs are those without a worker, those of paused functions,
-//! and delayed ones.
+//! A draining broker accepts no job. Running jobs, and queued jobs in memory of functions that
+//! have a worker, are finished, background jobs too: without a durable queue no later run could do
+//! them. The remaining jobs are those without a worker, those of paused functions, and delayed
+//! ones; a durable queue keeps those of them that are background jobs.
 //!
 //! Must not: close a connection or end the process.
 
+use super::durable::Durability;
 use super::function::Function;
+use super::job::Job;
+use super::slab::Id;
 use super::{Broker, Outbox};
 
 impl Broker {
@@ -23,15 +26,21 @@ impl Broker {
 
     /// Whether the broker is draining and no connected worker has, or can get, a job.
     pub fn is_drained(&self) -> bool {
-        self.draining && self.functions.iter().all(|(_, function)| is_done(function))
+        self.draining
+            && self.pending_insertions() == 0
+            && self.functions.iter().all(|(_, function)| is_done(function))
     }
 
-    /// Fails all remaining jobs: clients that wait for them get WORK_FAIL. Returns the
-    /// number of jobs.
+    /// Fails all remaining jobs: clients that wait for them get WORK_FAIL. Jobs of the durable
+    /// queue stay in the store. Returns the number of the other jobs.
     pub fn fail_remaining_jobs(&mut self, out: &mut dyn Outbox) -> usize {
+        self.store_at_shutdown();
+        self.close_store();
         let remaining: Vec<_> = self.jobs.iter().map(|(id, _)| id).collect();
+        let is_lost = |job: &&Id<Job>| self.jobs[**job].durability == Durability::Volatile;
+        let lost = remaining.iter().filter(is_lost).count();
         remaining.iter().for_each(|&job| self.fail(job, out));
-        remaining.len()
+        lost
     }
 }
 

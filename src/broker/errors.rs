@@ -14,6 +14,8 @@ pub(super) const UNRECOGNIZED_OPTION: Refusal =
 pub(super) const UNIQUE_TOO_LARGE: Refusal = (b"ARGUMENT_TOO_LARGE", b"Unique value too large");
 pub(super) const JOB_TOO_LARGE: Refusal =
     (b"ARGUMENT_TOO_LARGE", b"No packet to a worker can hold this job");
+pub(super) const TOO_LARGE_TO_STORE: Refusal =
+    (b"QUEUE_ERROR", b"The durable queue cannot hold a payload of this size");
 pub(super) const EPOCH_TOO_LARGE: Refusal = (b"INVALID_ARGUMENTS", b"Epoch value too large");
 pub(super) const QUEUE_FULL: Refusal = (b"QUEUE_ERROR", b"Job queue is full");
 pub(super) const DRAINING: Refusal =

@@ -12,6 +12,7 @@ use std::ops::Bound;
 
 use super::buckets::bucket;
 use super::connection::{Ability, Asleep, ByFunction};
+use super::durable::NumberQueue;
 use super::index::Index;
 use super::job::{Job, PRIORITIES, StageList};
 use super::list::List;
@@ -27,6 +28,15 @@ pub(crate) struct Function {
     pub(super) delayed: u32,
     /// Number of running jobs.
     pub(super) running: u32,
+    /// Number of jobs whose insertion into the store is not committed, and which are queued or
+    /// delayed afterwards.
+    pub(super) admitted: u32,
+    /// Numbers of queued jobs that are only in the store, by priority.
+    pub(super) parked: [NumberQueue; PRIORITIES],
+    /// Number of parked jobs that are being fetched, by priority.
+    pub(super) fetching: [u32; PRIORITIES],
+    /// Number of delayed jobs that are only in the store.
+    pub(super) parked_delayed: u32,
     /// Whether its queued jobs are not handed out.
     pub(super) paused: bool,
     /// For each priority the number of jobs of the function from which a submission is
@@ -76,6 +86,10 @@ impl Function {
             queues: [const { List::new() }; PRIORITIES],
             delayed: 0,
             running: 0,
+            admitted: 0,
+            parked: Default::default(),
+            fetching: [0; PRIORITIES],
+            parked_delayed: 0,
             limits: [0; PRIORITIES],
             abilities: List::new(),
             sleepers: List::new(),
@@ -87,9 +101,28 @@ impl Function {
         }
     }
 
-    /// Number of queued jobs.
+    /// Number of queued jobs in memory.
     pub(crate) fn queued(&self) -> u32 {
         self.queues.iter().map(List::len).sum()
+    }
+
+    /// Number of queued jobs of a priority, in memory or not.
+    pub(crate) fn queued_of(&self, priority: usize) -> u32 {
+        let parked = u32::try_from(self.parked[priority].len()).unwrap_or(u32::MAX);
+        let fetching = self.fetching[priority];
+        self.queues[priority].len().saturating_add(fetching).saturating_add(parked)
+    }
+
+    /// Whether it has jobs that are only in the store, and are not being fetched.
+    pub(super) fn has_parked(&self) -> bool {
+        self.parked.iter().any(|numbers| !numbers.is_empty())
+    }
+
+    /// Number of jobs that are only in the store, those that are being fetched included.
+    pub(super) fn parked_jobs(&self) -> usize {
+        let parked: usize = self.parked.iter().map(NumberQueue::len).sum();
+        let fetching: u32 = self.fetching.iter().sum();
+        parked + (fetching + self.parked_delayed) as usize
     }
 
     /// Number of queued jobs that a worker can get now.
@@ -97,9 +130,10 @@ impl Function {
         if self.paused { 0 } else { self.queued() }
     }
 
-    /// Number of jobs in any stage.
+    /// Number of jobs in any stage, without those that are not committed.
     pub(crate) fn total(&self) -> u32 {
-        self.queued() + self.delayed + self.running
+        let queued = (0..PRIORITIES).map(|priority| self.queued_of(priority));
+        queued.fold(self.delayed + self.parked_delayed + self.running, u32::saturating_add)
     }
 }
 
@@ -184,7 +218,9 @@ impl Functions {
     pub(super) fn remove(&mut self, id: Id<Function>) {
         let function = self.slab.remove(id);
         assert!(
-            function.total() == 0 && function.abilities.is_empty() && function.sleepers.is_empty(),
+            function.total() + function.admitted == 0
+                && function.abilities.is_empty()
+                && function.sleepers.is_empty(),
             "a removed function has jobs or workers"
         );
         self.by_name.remove(self.tag(&function.name), id);

@@ -12,11 +12,11 @@ use super::job::Job;
 use super::slab::{Id, Slab};
 
 /// Numbers per page: a long-lived job pins at most a kilobyte.
-const NUMBERS_PER_PAGE: u32 = 256;
+const NUMBERS_PER_PAGE: u64 = 256;
 
 struct Page {
     /// The numbers on this page, divided by `NUMBERS_PER_PAGE`.
-    number: u32,
+    number: u64,
     used: u32,
     jobs: [Option<Id<Job>>; NUMBERS_PER_PAGE as usize],
 }
@@ -36,23 +36,28 @@ impl JobHandleIndex {
         JobHandleIndex { pages: Slab::new(), index: Index::new(), latest: None }
     }
 
-    fn page(&self, number: u32) -> Option<Id<Page>> {
+    /// The tag of a page. Pages with the same tag are 2^32 pages apart.
+    fn tag(page: u64) -> u32 {
+        page as u32
+    }
+
+    fn page(&self, number: u64) -> Option<Id<Page>> {
         let page = number / NUMBERS_PER_PAGE;
-        self.index.find(page, |id| self.pages[id].number == page)
+        self.index.find(Self::tag(page), |id| self.pages[id].number == page)
     }
 
     /// The job with this number.
-    pub(super) fn find(&self, number: u32) -> Option<Id<Job>> {
+    pub(super) fn find(&self, number: u64) -> Option<Id<Job>> {
         self.pages[self.page(number)?].jobs[(number % NUMBERS_PER_PAGE) as usize]
     }
 
     /// Adds a job under a number that no other job has.
-    pub(super) fn insert(&mut self, number: u32, job: Id<Job>) {
+    pub(super) fn insert(&mut self, number: u64, job: Id<Job>) {
         let id = self.page(number).unwrap_or_else(|| {
             let jobs = [None; NUMBERS_PER_PAGE as usize];
             let page = Page { number: number / NUMBERS_PER_PAGE, used: 0, jobs };
             let id = self.pages.insert(page);
-            self.index.insert(number / NUMBERS_PER_PAGE, id);
+            self.index.insert(Self::tag(number / NUMBERS_PER_PAGE), id);
             id
         });
         let page = &mut self.pages[id];
@@ -67,7 +72,7 @@ impl JobHandleIndex {
     }
 
     /// Removes the job with this number.
-    pub(super) fn remove(&mut self, number: u32) {
+    pub(super) fn remove(&mut self, number: u64) {
         let id = self.page(number).expect("the number of a removed job has no page");
         let page = &mut self.pages[id];
         let job = page.jobs[(number % NUMBERS_PER_PAGE) as usize].take();
@@ -81,7 +86,7 @@ impl JobHandleIndex {
     fn remove_if_empty(&mut self, id: Id<Page>) {
         let Page { number, used, .. } = self.pages[id];
         if used == 0 {
-            self.index.remove(number, id);
+            self.index.remove(Self::tag(number), id);
             self.pages.remove(id);
         }
     }
@@ -98,8 +103,8 @@ mod tests {
         for (number, &id) in (3..).step_by(7).zip(&ids) {
             index.insert(number, id);
         }
-        for number in 0..8000 {
-            let place = u32::checked_sub(number, 3).filter(|n| n % 7 == 0).map(|n| n as usize / 7);
+        for number in 0..8000_u64 {
+            let place = u64::checked_sub(number, 3).filter(|n| n % 7 == 0).map(|n| n as usize / 7);
             let expected = place.and_then(|place| ids.get(place).copied());
             assert_eq!(index.find(number), expected, "{number}");
         }
@@ -109,11 +114,11 @@ mod tests {
     fn a_removed_number_can_be_used_again() {
         let mut index = JobHandleIndex::new();
         let ids = Id::first(2);
-        index.insert(u32::MAX, ids[0]);
-        index.remove(u32::MAX);
-        assert_eq!(index.find(u32::MAX), None);
-        index.insert(u32::MAX, ids[1]);
-        assert_eq!(index.find(u32::MAX), Some(ids[1]));
+        index.insert(u64::MAX, ids[0]);
+        index.remove(u64::MAX);
+        assert_eq!(index.find(u64::MAX), None);
+        index.insert(u64::MAX, ids[1]);
+        assert_eq!(index.find(u64::MAX), Some(ids[1]));
     }
 
     #[test]

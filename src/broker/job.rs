@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use super::connection::{ByJob, Connection, Waiter};
+use super::durable::Durability;
 use super::function::Function;
 use super::list::{Links, List, linked};
 use super::slab::Id;
@@ -22,14 +23,25 @@ pub enum Priority {
     Low,
 }
 
+impl Priority {
+    /// The priority with this number; the lowest for a number that is too large.
+    pub(crate) fn of_number(number: u8) -> Priority {
+        match number {
+            0 => Priority::High,
+            1 => Priority::Normal,
+            _ => Priority::Low,
+        }
+    }
+}
+
 /// Number of priorities.
 pub(crate) const PRIORITIES: usize = 3;
 
 /// Stage of a job between its submission and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Stored, but not acknowledged: no worker can get it.
-    Admitted,
+    /// Not acknowledged: no worker can get it. Then it is queued, at `due` if that is later.
+    Admitted { due: UnixSeconds },
     /// It is queued at `due`.
     Delayed { due: UnixSeconds },
     /// It waits for a worker since `since`.
@@ -42,13 +54,13 @@ impl Stage {
     /// Whether a job can change from this stage to `next`. It can end in any stage.
     pub(crate) fn may_become(self, next: Stage) -> bool {
         match (self, next) {
-            (Stage::Admitted, Stage::Delayed { .. } | Stage::Queued { .. })
+            (Stage::Admitted { .. }, Stage::Delayed { .. } | Stage::Queued { .. })
             | (Stage::Delayed { .. }, Stage::Queued { .. })
             | (Stage::Queued { .. }, Stage::Running { .. })
             | (Stage::Running { .. }, Stage::Queued { .. }) => true,
             (
                 _,
-                Stage::Admitted
+                Stage::Admitted { .. }
                 | Stage::Delayed { .. }
                 | Stage::Queued { .. }
                 | Stage::Running { .. },
@@ -70,7 +82,7 @@ impl Stage {
     pub(crate) fn queued_since(self) -> Option<Millis> {
         match self {
             Stage::Queued { since } => Some(since),
-            Stage::Admitted | Stage::Delayed { .. } | Stage::Running { .. } => None,
+            Stage::Admitted { .. } | Stage::Delayed { .. } | Stage::Running { .. } => None,
         }
     }
 }
@@ -83,7 +95,7 @@ pub(crate) struct StageList;
 /// short unique takes about 100 bytes besides its payload, without the indexes.
 pub(crate) struct Job {
     /// The number in its handle.
-    pub(super) number: u32,
+    pub(super) number: u64,
     pub(super) function: Id<Function>,
     bytes: JobBytes,
     reducer_len: u16,
@@ -95,6 +107,8 @@ pub(crate) struct Job {
     pub(super) background: bool,
     /// How often a worker lost it.
     pub(super) retries: u8,
+    /// What the store has of it.
+    pub(super) durability: Durability,
     by_stage: Links<Job>,
     /// The submissions that get its packets.
     pub(super) waiters: List<Waiter, ByJob>,
@@ -119,13 +133,15 @@ pub(super) struct NewJob<'a> {
     pub(super) memory: Option<&'a Bytes>,
     pub(super) priority: Priority,
     pub(super) background: bool,
+    /// Time before which it is not queued; 0 for none.
+    pub(super) due: UnixSeconds,
     /// Seconds of the monotonic clock.
     pub(super) submitted_seconds: u32,
 }
 
 impl Job {
     /// A job in no list yet.
-    pub(super) fn new(number: u32, new: NewJob<'_>) -> Job {
+    pub(super) fn new(number: u64, new: NewJob<'_>) -> Job {
         Job {
             number,
             function: new.function,
@@ -135,9 +151,10 @@ impl Job {
             reducer_len: new.reducer.len() as u16,
             unique_len: new.unique.len() as u8,
             priority: new.priority,
-            stage: Stage::Admitted,
+            stage: Stage::Admitted { due: new.due },
             background: new.background,
             retries: 0,
+            durability: Durability::Volatile,
             by_stage: Links::new(),
             waiters: List::new(),
             numerator: 0,
@@ -181,6 +198,14 @@ impl Job {
                 (bytes, [0, reducer, reducer + usize::from(self.reducer_len)])
             }
             JobBytes::Large(large) => (&large.memory, large.starts),
+        }
+    }
+
+    /// Bytes of names and payload.
+    pub(super) fn data_bytes(&self) -> usize {
+        match &self.bytes {
+            JobBytes::Small(bytes) => bytes.len(),
+            JobBytes::Large(large) => large.memory.len(),
         }
     }
 
@@ -254,6 +279,7 @@ mod tests {
                 memory: None,
                 priority: Priority::Normal,
                 background: true,
+                due: UnixSeconds(0),
                 submitted_seconds: 0,
             },
         ))
@@ -264,7 +290,7 @@ mod tests {
         let delayed = Stage::Delayed { due: UnixSeconds(1) };
         let queued = Stage::Queued { since: Millis(1) };
         let running = Stage::Running { worker: Id::first(1)[0], deadline: Millis::NEVER };
-        let stages = [Stage::Admitted, delayed, queued, running];
+        let stages = [Stage::Admitted { due: UnixSeconds(0) }, delayed, queued, running];
         let nexts = stages.map(|stage| stages.map(|next| u8::from(stage.may_become(next))));
         assert_eq!(nexts, [[0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 1, 0]]);
     }
@@ -290,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_takes_at_most_88_bytes() {
-        assert!(size_of::<Job>() <= 88, "{}", size_of::<Job>());
+    fn a_job_takes_at_most_96_bytes() {
+        assert!(size_of::<Job>() <= 96, "{}", size_of::<Job>());
     }
 }

@@ -33,7 +33,14 @@ impl Deref for Handle {
 pub const HANDLE_PREFIX_BYTES_MAX: usize = JOB_HANDLE_SIZE - 1 - 1 - NUMBER_DIGITS_MAX;
 
 /// Digits of the largest job number.
-const NUMBER_DIGITS_MAX: usize = 10;
+const NUMBER_DIGITS_MAX: usize = 15;
+
+/// Largest job number. A million jobs a second reach it after 31 years.
+const NUMBER_MAX: u64 = 10_u64.pow(NUMBER_DIGITS_MAX as u32) - 1;
+
+/// Bytes of memory that a job takes besides its names and payload: its place in the slab, and its
+/// entries in the indexes.
+pub(super) const JOB_OVERHEAD_BYTES: usize = 130;
 
 /// All jobs.
 pub(crate) struct Jobs {
@@ -46,7 +53,9 @@ pub(crate) struct Jobs {
     by_function_and_unique: Index<Job>,
     hasher: RandomState,
     prefix: Box<str>,
-    last_number: u32,
+    last_number: u64,
+    /// Bytes of names and payloads of all jobs.
+    data_bytes: usize,
 }
 
 impl Deref for Jobs {
@@ -98,6 +107,7 @@ impl Jobs {
             hasher: RandomState::new(),
             prefix: prefix.into(),
             last_number: 0,
+            data_bytes: 0,
         }
     }
 
@@ -130,15 +140,19 @@ impl Jobs {
 
     /// The job with this handle.
     pub(crate) fn find_handle(&self, handle: &[u8]) -> Option<Id<Job>> {
+        self.by_number.find(self.parse_handle(handle)?)
+    }
+
+    /// The number in a handle, if it is one of this server.
+    pub(crate) fn parse_handle(&self, handle: &[u8]) -> Option<u64> {
         let digits = handle.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b":")?;
         // Handles are compared as text: `+1` and `01` are not the handle of job 1.
         if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > NUMBER_DIGITS_MAX {
             return None;
         }
-        let number = digits.iter().try_fold(0_u64, |number, digit| {
+        digits.iter().try_fold(0_u64, |number, digit| {
             digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
-        });
-        self.by_number.find(u32::try_from(number?).ok()?)
+        })
     }
 
     /// The tag of a job in `by_function_and_unique`, if it can be joined.
@@ -182,8 +196,14 @@ impl Jobs {
     /// Adds a job that can join no other: `find_joinable` returned `None`.
     pub(super) fn insert(&mut self, new: NewJob<'_>) -> Id<Job> {
         let number = self.next_number();
+        self.insert_numbered(number, new)
+    }
+
+    /// Adds a job that had this number before.
+    pub(super) fn insert_numbered(&mut self, number: u64, new: NewJob<'_>) -> Id<Job> {
         let id = self.slab.insert(Job::new(number, new));
         self.by_number.insert(number, id);
+        self.data_bytes += self.slab[id].data_bytes();
         if is_identifier(new.unique) {
             let tag = self.tag(new.unique);
             match self.newest(tag, new.unique) {
@@ -214,14 +234,32 @@ impl Jobs {
         }
     }
 
-    /// The next number that no job has.
-    fn next_number(&mut self) -> u32 {
-        loop {
-            self.last_number = self.last_number.checked_add(1).unwrap_or(1);
-            if self.by_number.find(self.last_number).is_none() {
-                return self.last_number;
-            }
-        }
+    /// The job with this number.
+    pub(super) fn find_number(&self, number: u64) -> Option<Id<Job>> {
+        self.by_number.find(number)
+    }
+
+    /// The largest number that a job had.
+    pub(super) fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// Continues after this number. Called before the first job.
+    pub(super) fn set_last_number(&mut self, number: u64) {
+        assert!(self.slab.len() == 0, "numbers are set while jobs exist");
+        self.last_number = number;
+    }
+
+    /// Bytes of memory that all jobs take, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.data_bytes + self.slab.len() * JOB_OVERHEAD_BYTES
+    }
+
+    /// The next number, which no job had before.
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        assert!(self.last_number <= NUMBER_MAX, "all job numbers are used up");
+        self.last_number
     }
 
     /// Removes a job that is in no list.
@@ -246,6 +284,8 @@ impl Jobs {
         let job = self.slab.remove(id);
         assert!(job.is_unlinked(), "a removed job is in a list or has waiters");
         self.by_number.remove(job.number);
+        let left = self.data_bytes.checked_sub(job.data_bytes());
+        self.data_bytes = left.expect("the bytes of a removed job were not counted");
         if strikes(Defect::HandleReused) {
             self.last_number = job.number.saturating_sub(1);
         }
@@ -256,6 +296,7 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::UnixSeconds;
     use crate::function::Functions;
     use crate::job::Priority;
     use gearman_test_support::random::Random;
@@ -269,6 +310,7 @@ mod tests {
             memory: None,
             priority: Priority::Normal,
             background: true,
+            due: UnixSeconds(0),
             submitted_seconds: 0,
         }
     }
@@ -342,7 +384,7 @@ mod tests {
     #[test]
     fn the_longest_prefix_leaves_room_for_any_number_and_a_nul() {
         let mut jobs = Jobs::new(&"h".repeat(HANDLE_PREFIX_BYTES_MAX));
-        jobs.last_number = u32::MAX - 1;
+        jobs.last_number = NUMBER_MAX - 1;
         let id = jobs.insert(new(Functions::new().get_or_create(b"f"), b"", b""));
         assert_eq!(jobs.handle(id).len(), JOB_HANDLE_SIZE - 1);
     }
@@ -365,21 +407,5 @@ mod tests {
         assert_eq!(jobs.find_joinable(f, b"-", b""), None);
         assert_eq!(jobs.find_joinable(f, b"", b"x"), None);
         assert_eq!(jobs.find_unique(b"-"), None);
-    }
-
-    #[test]
-    fn numbers_wrap_around_and_skip_those_in_use() {
-        let mut functions = Functions::new();
-        let f = functions.get_or_create(b"f");
-        let mut jobs = Jobs::new("H");
-        jobs.insert(new(f, b"", b""));
-        jobs.last_number = u32::MAX - 1;
-        let numbers = [(); 2].map(|()| {
-            let id = jobs.insert(new(f, b"", b""));
-            jobs[id].number
-        });
-        assert_eq!(numbers, [u32::MAX, 2]);
-        let last = jobs.find_handle(b"H:4294967295").expect("the last number");
-        assert_eq!(*jobs.handle(last), *b"H:4294967295");
     }
 }

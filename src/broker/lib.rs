@@ -16,6 +16,7 @@ mod cursors;
 pub mod defects;
 pub mod delayed;
 mod drain;
+mod durable;
 mod errors;
 mod function;
 mod handle_index;
@@ -40,17 +41,19 @@ pub use cursors::{
     ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, OrderedJobCursor,
 };
 pub use delayed::DelayedReplies;
+pub use durable::{DurableConfig, FunctionPattern};
 pub use function::Totals;
 pub use job::Priority;
 pub use jobs::HANDLE_PREFIX_BYTES_MAX;
 pub use timers::DriverTimer;
-pub use view::{ConnectionView, Counts, FunctionView, JobState, JobView, PeerView};
+pub use view::{ConnectionView, Counts, DurableCounts, FunctionView, JobState, JobView, PeerView};
 pub use waking::Wakeup;
 
 use bytes::Bytes;
 use connection::{Ability, Connection, Waiter};
 use defects::{Defect, strikes};
 use delayed::HeldReplies;
+use durable::Durable;
 use function::{Function, Functions};
 use gearman_protocol::{Command, Packet};
 use index::Index;
@@ -118,6 +121,13 @@ pub trait Outbox {
         self.send(to, command, args, body);
     }
 
+    /// Sends JOB_CREATED when an operation is committed, and every later packet to the same
+    /// connection behind it. If the operation fails, ERROR goes out in its place.
+    fn send_after_commit(&mut self, to: ConnectionKey, handle: &[u8], operation: u64) {
+        let _ = operation;
+        self.send(to, Command::JobCreated, &[handle], b"");
+    }
+
     /// Reports an accepted submission. `due` is the epoch of a SUBMIT_JOB_EPOCH.
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>);
 
@@ -158,6 +168,8 @@ pub struct Broker {
     connected: u64,
     /// Whether submissions are refused because the server is shutting down.
     draining: bool,
+    /// Jobs that survive the server, if a store keeps them.
+    durable: Option<Box<Durable>>,
 }
 
 impl Broker {
@@ -179,6 +191,7 @@ impl Broker {
             now: Now::default(),
             connected: 0,
             draining: false,
+            durable: None,
         }
     }
 
@@ -232,6 +245,7 @@ impl Broker {
             self.end_delay(job);
             self.enqueue(job, out);
         }
+        self.fetch_due();
         // Held grabs expire last: a job of this tick may have been handed to one.
         for (worker, due) in expired {
             self.expire_long_poll(worker, due, out);
@@ -240,7 +254,8 @@ impl Broker {
 
     /// The next deadline on each clock, at which [`Broker::tick`] must be called.
     pub fn next_due(&self) -> (Option<Millis>, Option<UnixSeconds>) {
-        (self.timers.next(), self.delayed.next())
+        let unix = [self.delayed.next(), self.next_parked_due()].into_iter().flatten().min();
+        (self.timers.next(), unix)
     }
 
     /// Sets a timer of the driver. [`Broker::tick`] reports it to [`Outbox::timer`].

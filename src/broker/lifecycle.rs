@@ -6,6 +6,7 @@
 //! Must not: parse packets, or decide which workers a job wakes.
 
 use super::connection::{Connection, Waiter, WorkerState};
+use super::durable::Durability;
 use super::job::{Job, Stage};
 use super::slab::Id;
 use super::timers::Timer;
@@ -22,6 +23,8 @@ pub(super) enum JobEnd {
     Failed,
     /// It was dropped because no client waited for it.
     Abandoned,
+    /// It never was a job: the store did not take it.
+    Refused,
 }
 
 impl Broker {
@@ -56,6 +59,26 @@ impl Broker {
         *stage = next;
     }
 
+    /// Queues a job that was admitted, or delays it until `due`.
+    pub(super) fn activate(&mut self, id: Id<Job>, due: UnixSeconds, out: &mut dyn Outbox) {
+        self.functions[self.jobs[id].function].totals.submitted += 1;
+        match due > self.now.unix {
+            true => self.delay(id, due),
+            false => self.enqueue(id, out),
+        }
+    }
+
+    /// Reports that a submission was accepted.
+    pub(super) fn report_accepted(
+        &self,
+        id: Id<Job>,
+        due: Option<UnixSeconds>,
+        out: &mut dyn Outbox,
+    ) {
+        let job = &self.jobs[id];
+        out.accepted(&self.functions[job.function].name, job.unique(), due);
+    }
+
     /// Adds a job at the end of its queue, and wakes workers for it.
     pub(super) fn enqueue(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
         self.set_stage(id, Stage::Queued { since: self.now.monotonic });
@@ -83,6 +106,7 @@ impl Broker {
             *queued = queued.checked_sub(1).expect("a queued job was not counted");
         }
         self.functions[function].queues[priority].remove(self.jobs.slab_mut(), id);
+        self.refill(function);
     }
 
     /// Delays a job until `due`.
@@ -163,6 +187,7 @@ impl Broker {
         } else {
             self.stop(id, worker, deadline);
             self.functions[self.jobs[id].function].totals.retried += 1;
+            self.store_attempts(id);
             self.enqueue(id, out);
         }
     }
@@ -183,14 +208,21 @@ impl Broker {
 
     /// Removes a job in any stage.
     pub(super) fn finish(&mut self, id: Id<Job>, end: JobEnd) {
-        let totals = &mut self.functions[self.jobs[id].function].totals;
+        let job = &self.jobs[id];
+        let (number, durability) = (job.number, job.durability);
+        let function = &mut self.functions[job.function];
+        if matches!(job.stage, Stage::Admitted { .. }) && !matches!(end, JobEnd::Refused) {
+            function.totals.submitted += 1;
+            function.admitted -= 1;
+        }
         match end {
-            JobEnd::Completed => totals.completed += 1,
-            JobEnd::Failed => totals.failed += 1,
-            JobEnd::Abandoned => totals.abandoned += 1,
+            JobEnd::Completed => function.totals.completed += 1,
+            JobEnd::Failed => function.totals.failed += 1,
+            JobEnd::Abandoned => function.totals.abandoned += 1,
+            JobEnd::Refused => {}
         }
         match self.jobs[id].stage {
-            Stage::Admitted => {}
+            Stage::Admitted { .. } => {}
             Stage::Queued { .. } => self.dequeue(id),
             Stage::Delayed { due } => self.cancel_delay(id, due),
             Stage::Running { worker, deadline } => self.stop(id, worker, deadline),
@@ -199,6 +231,9 @@ impl Broker {
             self.detach(waiter);
         }
         self.jobs.remove(id);
+        if durability != Durability::Volatile {
+            self.forget_stored(number);
+        }
     }
 
     /// Sends a packet to each submission that waits for a job.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::connection::WorkerState;
+use crate::durable::Durability;
 use crate::job::Stage;
 use crate::timers::Timer;
 use crate::{Broker, Function, Millis, Wakeup};
@@ -22,7 +23,7 @@ impl Broker {
     }
 
     fn recount_jobs(&self) {
-        let mut queued = [0; 3];
+        let (mut queued, mut admitted) = ([0; 3], HashMap::new());
         let (mut running, mut delayed, mut timed, mut waiters) = (HashMap::new(), 0, 0, 0);
         for (id, job) in self.jobs.iter() {
             assert_eq!(self.jobs.find_handle(&self.jobs.handle(id)), Some(id));
@@ -33,7 +34,15 @@ impl Broker {
             waiters += job.waiters.len() as usize;
             assert_eq!(job.waiters.iter(&self.waiters).count(), job.waiters.len() as usize);
             match job.stage {
-                Stage::Admitted => panic!("a job was admitted, but not accepted"),
+                Stage::Admitted { .. } => {
+                    let is_stored =
+                        job.durability == Durability::Stored && self.survey_progress().1;
+                    assert!(
+                        is_stored || job.durability == Durability::Pending,
+                        "a job is admitted, and waits for nothing"
+                    );
+                    *admitted.entry(job.function.index()).or_insert(0) += 1;
+                }
                 Stage::Delayed { .. } => delayed += 1,
                 Stage::Queued { .. } => {
                     queued[job.priority as usize] +=
@@ -47,6 +56,9 @@ impl Broker {
             assert!(job.stage.is_running() || !job.is_abandoned(), "an abandoned job");
         }
         assert_eq!(queued, self.queued);
+        for (id, function) in self.functions.iter() {
+            assert_eq!(admitted.remove(&id.index()).unwrap_or(0), function.admitted);
+        }
         assert_eq!(running.values().sum::<u32>() as usize, self.running);
         assert_eq!(delayed, self.delayed.len());
         let is_timeout = |timer: &Timer| matches!(timer, Timer::JobTimeout(_));
@@ -63,7 +75,8 @@ impl Broker {
         let mut total = 0;
         for (id, function) in self.functions.iter() {
             assert_eq!(self.functions.find(&function.name), Some(id));
-            total += function.total() as usize;
+            let in_memory = function.queued() + function.delayed + function.running;
+            total += (in_memory + function.admitted) as usize;
             for (priority, queue) in function.queues.iter().enumerate() {
                 assert_eq!(queue.iter(&self.jobs).count(), queue.len() as usize);
                 let mut last = Millis(0);

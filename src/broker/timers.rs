@@ -28,6 +28,12 @@ pub enum DriverTimer {
     DrainDeadline,
     /// Free memory is returned to the system.
     TrimMemory,
+    /// A session may have waited long enough for the store.
+    StoreWait,
+    /// Jobs that could not be read are requested again.
+    FetchRetry,
+    /// The driver requests the next part of the survey again, which could not be read.
+    SurveyRetry,
 }
 
 /// A deadline on the monotonic clock.
@@ -45,7 +51,7 @@ pub(crate) enum Timer {
 
 /// Timers on one clock, whose times are of type `C`; sorted by time, then by `order`.
 pub(super) struct TimerQueue<C, T> {
-    due: BTreeSet<(C, u32, T)>,
+    due: BTreeSet<(C, u64, T)>,
 }
 
 impl<C, T> Default for TimerQueue<C, T> {
@@ -56,12 +62,12 @@ impl<C, T> Default for TimerQueue<C, T> {
 
 impl<C: Copy + Ord, T: Copy + Ord> TimerQueue<C, T> {
     /// Sets a timer.
-    pub(super) fn set(&mut self, due: C, order: u32, timer: T) {
+    pub(super) fn set(&mut self, due: C, order: u64, timer: T) {
         self.due.insert((due, order, timer));
     }
 
     /// Cancels a timer. Returns whether it was set.
-    pub(super) fn cancel(&mut self, due: C, order: u32, timer: T) -> bool {
+    pub(super) fn cancel(&mut self, due: C, order: u64, timer: T) -> bool {
         self.due.remove(&(due, order, timer))
     }
 

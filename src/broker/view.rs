@@ -126,7 +126,7 @@ pub struct Counts {
     pub connections: usize,
     /// Functions.
     pub functions: usize,
-    /// Jobs in any stage.
+    /// Jobs in any stage, in memory or not, without those that are not committed.
     pub jobs: usize,
     /// Running jobs.
     pub running: usize,
@@ -134,15 +134,46 @@ pub struct Counts {
     pub delayed: usize,
 }
 
+/// Number of jobs of the durable queue, by state. All are 0 without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DurableCounts {
+    /// Jobs whose insertion is not committed.
+    pub pending: usize,
+    /// Jobs that are only in the store, delayed ones included.
+    pub parked: usize,
+    /// Jobs that the survey has found.
+    pub found: u64,
+    /// Whether the survey has not ended.
+    pub is_loading: bool,
+}
+
 impl Broker {
+    /// The number of jobs of the durable queue, by state.
+    pub fn durable_counts(&self) -> DurableCounts {
+        if !self.has_store() {
+            return DurableCounts::default();
+        }
+        let (found, is_loading) = self.survey_progress();
+        let parked = self.functions.iter().map(|(_, function)| function.parked_jobs()).sum();
+        DurableCounts { pending: self.pending_insertions(), parked, found, is_loading }
+    }
+
     /// The number of connections, functions and jobs.
     pub fn counts(&self) -> Counts {
+        let (mut parked, mut parked_delayed, mut admitted) = (0, 0, 0);
+        if self.has_store() {
+            for (_, function) in self.functions.iter() {
+                parked += function.parked_jobs();
+                parked_delayed += function.parked_delayed as usize;
+                admitted += function.admitted as usize;
+            }
+        }
         Counts {
             connections: self.connections.len(),
             functions: self.functions.len(),
-            jobs: self.jobs.len(),
+            jobs: self.jobs.len() - admitted + parked,
             running: self.running,
-            delayed: self.delayed.len(),
+            delayed: self.delayed.len() + parked_delayed,
         }
     }
 
@@ -160,8 +191,8 @@ impl Broker {
         let since = heads.filter_map(|job| self.jobs[job].stage.queued_since()).min();
         FunctionView {
             name: &function.name,
-            queued: [0, 1, 2].map(|priority: usize| function.queues[priority].len()),
-            delayed: function.delayed,
+            queued: [0, 1, 2].map(|priority: usize| function.queued_of(priority)),
+            delayed: function.delayed + function.parked_delayed,
             running: function.running,
             offers: function.offers,
             paused: function.paused,
@@ -182,8 +213,10 @@ impl Broker {
             state: match job.stage {
                 Stage::Delayed { due } => JobState::Delayed(due),
                 Stage::Running { worker, .. } => JobState::Running(self.peer(worker)),
-                Stage::Admitted | Stage::Queued { .. } if function.paused => JobState::Paused,
-                Stage::Admitted | Stage::Queued { .. } => JobState::Queued,
+                Stage::Admitted { .. } | Stage::Queued { .. } if function.paused => {
+                    JobState::Paused
+                }
+                Stage::Admitted { .. } | Stage::Queued { .. } => JobState::Queued,
             },
             age_seconds: now_seconds.saturating_sub(job.submitted_seconds),
             retries: job.retries,

@@ -14,6 +14,7 @@ mod log;
 mod memory_trimmer;
 mod options;
 mod privileges;
+mod queue;
 mod startup;
 mod state_file;
 mod systemd;
@@ -29,6 +30,9 @@ pub fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if options.queue.check_queue {
+        return queue::examine(&options.queue);
+    }
     let detaches = options.process.daemon && !options.process.daemon_child;
     let run = if detaches { daemon::launch } else { startup::run };
     match run(&options) {

@@ -13,9 +13,11 @@ use crate::event_loop::{
 use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
 use crate::options::{
-    FileChoice, HttpOptions, JobOptions, NetworkOptions, ProcessOptions, Protocol, ServerOptions,
+    FileChoice, HttpOptions, JobOptions, NetworkOptions, ProcessOptions, Protocol, QueueOptions,
+    ServerOptions,
 };
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
+use crate::queue;
 use crate::state_file::StateFile;
 use crate::systemd;
 use gearman_broker::{Broker, Config, Wakeup};
@@ -31,7 +33,7 @@ const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is hande
 /// # Errors
 /// When the server cannot start, or when waiting for events fails.
 pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
-    let ServerOptions { process, network, jobs, http, .. } = options;
+    let ServerOptions { process, network, jobs, http, queue, .. } = options;
     if process.daemon_child {
         daemon::detach()?;
     }
@@ -52,15 +54,19 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
     warn_of_versions(jobs, &mut log);
     let port = listeners.iter().find_map(Listener::port);
-    let broker = Broker::new(Config {
+    let mut broker = Broker::new(Config {
         handle_prefix: handle_prefix(jobs),
         attempts: attempts(jobs.job_retries),
         wakeup: wakeup(jobs.worker_wakeup),
         delayed_replies: jobs.delayed_replies(),
         exceptions: jobs.exceptions,
     });
+    let store = queue::open(queue, &mut broker)?;
+    if let (Some(_), Some(file)) = (&store, &queue.libsqlite3_db) {
+        log.write(Level::Info, format_args!("Keeping background jobs in {}", file.display()));
+    }
     let keep_stderr = log.is_stderr();
-    let settings = settings(process, network);
+    let settings = settings(process, network, queue);
     let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
     if let Some(listeners) = http {
         let limits = Limits {
@@ -68,6 +74,9 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
             result_bytes: network.unread_bytes_max,
         };
         server.start_http_bridge(listeners, limits)?;
+    }
+    if let Some(store) = store {
+        server.start_store(store)?;
     }
 
     let _pid_file = match process.pid_file() {
@@ -162,11 +171,17 @@ fn handle_prefix(jobs: &JobOptions) -> String {
     })
 }
 
-fn settings(process: &ProcessOptions, network: &NetworkOptions) -> JobServerSettings {
+fn settings(
+    process: &ProcessOptions,
+    network: &NetworkOptions,
+    queue: &QueueOptions,
+) -> JobServerSettings {
     JobServerSettings {
         output_limit: network.unread_bytes_max,
         packet_limit: network.packet_bytes_max,
         allow_shutdown: process.allow_shutdown,
+        queue_wait_ms: u64::from(queue.queue_wait) * 1000,
+        queue_type: queue.kind().name(),
     }
 }
 

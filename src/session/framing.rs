@@ -12,7 +12,8 @@ use crate::host::{Clock, Host, Journal};
 use crate::job_server::{DriverRequest, JobServer};
 use crate::outlet::{Outlet, SendClass};
 use crate::session::{FOLLOWING_PACKET_BYTES, Received, SMALL_PACKET_BYTES_MAX};
-use gearman_admin::{Answer, Context};
+use crate::storage::Gate;
+use gearman_admin::{Answer, Context, QueueView};
 use gearman_broker::{ConnectionKey, Incoming, Now, Outbox};
 use gearman_protocol::admin::{Line, is_text, line};
 use gearman_protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
@@ -25,6 +26,8 @@ enum InputStep {
     Used(usize),
     /// The buffer must hold this many bytes before it can be parsed.
     Need(usize),
+    /// The next packet waits for the store.
+    Wait,
     /// The bytes violate the protocol, for this reason.
     Broken(String),
 }
@@ -165,6 +168,10 @@ impl<H: Host> JobServer<H> {
                     session.need = need;
                     return used;
                 }
+                InputStep::Wait => {
+                    session.need = 1;
+                    return used;
+                }
                 InputStep::Broken(why) => {
                     self.interrupt(key);
                     self.sessions.close(key.index(), CloseReason::fault(why));
@@ -183,6 +190,9 @@ impl<H: Host> JobServer<H> {
             }
             Line::Whole(text, used) => (text, used),
         };
+        if self.must_line_wait(key, text) {
+            return InputStep::Wait;
+        }
         let mut reply = Vec::new();
         self.interrupt(key);
         let level = self.journal.level_name();
@@ -195,6 +205,11 @@ impl<H: Host> JobServer<H> {
             allow_shutdown: self.settings.allow_shutdown,
             uptime_seconds,
             delayed_replies,
+            queue: QueueView {
+                kind: self.settings.queue_type,
+                suspended: self.store.suspended.as_deref(),
+                stats: self.store.stats,
+            },
         };
         let answer = gearman_admin::answer(text, &mut context, &mut reply);
         self.sessions.append(key, SendClass::Normal, |output| output.bytes().append(&mut reply));
@@ -229,6 +244,14 @@ impl<H: Host> JobServer<H> {
                 InputStep::Used(HEADER_SIZE + packet.header.length as usize)
             }
             Ok(Decoded::Whole { packet, used }) => {
+                match self.must_wait(key, &packet) {
+                    Gate::Open => {}
+                    Gate::Closed => return InputStep::Wait,
+                    Gate::Refused => {
+                        self.refuse_late(key);
+                        return InputStep::Used(used);
+                    }
+                }
                 self.journal.packet(key, packet.command());
                 let outlet =
                     &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };

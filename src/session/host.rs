@@ -79,6 +79,24 @@ pub trait Journal {
 
     /// A job failed because it was handed out `attempts` times, which is the limit.
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
+
+    /// Something happened to the store of durable jobs.
+    fn store(&mut self, event: StoreEvent<'_>);
+}
+
+/// What happens to the store of durable jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreEvent<'a> {
+    /// It takes no jobs, for this reason.
+    Suspended(&'a str),
+    /// It takes jobs again.
+    Resumed,
+    /// All jobs that it had at the start are known; there are so many.
+    Loaded(u64),
+    /// Jobs in it cannot be read, for this reason.
+    Unreadable(&'a str),
+    /// So many jobs were not stored, for this reason.
+    NotStored(usize, &'a str),
 }
 
 /// Connections of the broker that have no session, such as HTTP calls.

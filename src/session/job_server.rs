@@ -15,10 +15,12 @@ use crate::list_writer;
 use crate::outlet::Outlet;
 use crate::session::Session;
 use crate::sessions::Sessions;
+use crate::storage::StoreState;
 use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, ConnectionKey, DriverTimer, Millis, Now, UnixSeconds};
 use gearman_protocol::{Decoded, decode};
+use gearman_queue::JobNumber;
 
 /// Size of the receive buffer that all sessions share.
 const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
@@ -32,6 +34,10 @@ pub struct JobServerSettings {
     pub packet_limit: u32,
     /// Whether the text command `shutdown` is enabled.
     pub allow_shutdown: bool,
+    /// Milliseconds that a submission waits for a store that is behind.
+    pub queue_wait_ms: u64,
+    /// Name of the queue, as `--queue-type` has it.
+    pub queue_type: &'static str,
 }
 
 /// A request to the driver, made by a text command.
@@ -67,6 +73,13 @@ pub struct JobServer<H: Host> {
     pub(crate) now: Now,
     started: Millis,
     pub(crate) request: Option<DriverRequest>,
+    pub(crate) store: StoreState,
+    /// Sessions whose next packet waits for the store.
+    pub(crate) waiting: Vec<ConnectionKey>,
+    /// Packets of connections without a session that wait for the store.
+    pub(crate) bridged_waiting: Vec<(ConnectionKey, Vec<u8>)>,
+    /// Jobs that could not be read.
+    pub(crate) unread: Vec<JobNumber>,
 }
 
 impl<H: Host> JobServer<H> {
@@ -93,6 +106,10 @@ impl<H: Host> JobServer<H> {
             started: clock.monotonic(),
             clock,
             request: None,
+            store: StoreState::default(),
+            waiting: Vec::new(),
+            bridged_waiting: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -107,6 +124,7 @@ impl<H: Host> JobServer<H> {
     /// Removes a session as if its connection had broken, and returns its stream.
     pub fn disconnect(&mut self, key: ConnectionKey) -> Option<H::Stream> {
         let session = self.sessions.remove(key);
+        self.sessions.drop_bridged(key);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.disconnect(key, outlet);
         session.map(|session| session.stream)
@@ -133,6 +151,10 @@ impl<H: Host> JobServer<H> {
     pub fn bridged_packets(&mut self, key: ConnectionKey, packets: &[u8]) {
         let mut rest = packets;
         while let Ok(Decoded::Whole { packet, used }) = decode(rest) {
+            if self.must_bridged_wait(&packet) {
+                self.bridged_waiting.push((key, rest.to_vec()));
+                return;
+            }
             let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
             self.broker.packet(key, (&packet).into(), self.now, outlet);
             rest = &rest[used..];
@@ -178,6 +200,12 @@ impl<H: Host> JobServer<H> {
         self.sessions.tick(self.now.monotonic);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.tick(self.now, outlet);
+        if std::mem::take(&mut self.sessions.is_store_wait_over) {
+            self.resume_waiting();
+        }
+        if std::mem::take(&mut self.sessions.is_fetch_due) {
+            self.retry_fetch();
+        }
         // A session with more to receive is added to the new `ready`.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         for index in ready.drain(..) {

@@ -12,6 +12,7 @@
 
 mod close;
 mod framing;
+mod held_output;
 mod host;
 mod job_server;
 mod list_writer;
@@ -19,9 +20,11 @@ mod outlet;
 mod send_queue;
 mod session;
 mod sessions;
+mod storage;
 #[cfg(test)]
 mod tests;
 
 pub use close::CloseReason;
-pub use host::{Bridge, Clock, Host, Journal, NoBridge, Origin, Poller, Stream};
+pub use host::{Bridge, Clock, Host, Journal, NoBridge, Origin, Poller, StoreEvent, Stream};
 pub use job_server::{DriverRequest, JobServer, JobServerSettings};
+pub use storage::{StoreRequest, StoreState};

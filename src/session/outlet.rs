@@ -102,6 +102,10 @@ impl<H: Host> Outbox for Outlet<'_, H> {
         self.sessions.has_large = true;
     }
 
+    fn send_after_commit(&mut self, to: ConnectionKey, handle: &[u8], operation: u64) {
+        self.sessions.acknowledge_after_commit(to, handle, operation);
+    }
+
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
         self.journal.accepted(function, unique, due);
     }
@@ -114,6 +118,8 @@ impl<H: Host> Outbox for Outlet<'_, H> {
     fn timer(&mut self, timer: DriverTimer, due: Millis) {
         match timer {
             DriverTimer::DelayedAck(key) => self.sessions.expire_ack(key, due),
+            DriverTimer::StoreWait => self.sessions.is_store_wait_over = true,
+            DriverTimer::FetchRetry => self.sessions.is_fetch_due = true,
             other => self.sessions.fired.push(other),
         }
     }

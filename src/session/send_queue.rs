@@ -48,10 +48,32 @@ impl SendQueue {
     /// Appends another queue, of which nothing was sent.
     pub(crate) fn append(&mut self, other: SendQueue) {
         assert_eq!(other.sent, 0, "part of the appended queue was sent");
+        if self.len() == 0 && self.bytes.is_empty() {
+            *self = other;
+            return;
+        }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
         self.body_bytes += other.body_bytes;
+    }
+
+    /// Removes the first bytes, with the bodies before and among them. Nothing of the queue was
+    /// sent. Bodies do not count.
+    ///
+    /// # Panics
+    /// If there are not so many bytes.
+    pub(crate) fn split_to(&mut self, end: usize) -> SendQueue {
+        assert_eq!(self.sent, 0, "part of the divided queue was sent");
+        if end == 0 && self.bodies.is_empty() {
+            return SendQueue::default();
+        }
+        let rest = self.bodies.partition_point(|&(place, _)| place <= end);
+        let bodies: VecDeque<_> = self.bodies.drain(..rest).collect();
+        self.bodies.iter_mut().for_each(|(place, _)| *place -= end);
+        let body_bytes = bodies.iter().map(|(_, body)| body.len()).sum();
+        self.body_bytes -= body_bytes;
+        SendQueue { bytes: self.bytes.drain(..end).collect(), sent: 0, bodies, body_bytes }
     }
 
     /// All unsent bytes in one buffer, for a bridge.

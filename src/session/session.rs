@@ -6,15 +6,15 @@
 //!
 //! Must not: parse the bytes.
 
-use std::io::{self, ErrorKind};
+mod stream_io;
 
 use crate::CloseReason;
-use crate::host::{Origin, Poller, Stream};
+use crate::held_output::{CommitOutcome, HeldOutput};
+use crate::host::Origin;
 use crate::list_writer::Listing;
 use crate::send_queue::SendQueue;
-use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedAck;
-use gearman_broker::{Broker, ConnectionKey};
+use gearman_broker::{Broker, ConnectionKey, Millis};
 
 /// Number of unsent bytes from which a peer's requests are not read.
 const BACKPRESSURE_BYTES: usize = 1 << 20;
@@ -53,6 +53,12 @@ pub(crate) struct Session<S> {
     /// Number of bytes to discard, at the start of `input` or not received yet.
     pub(super) skip: usize,
     output: SendQueue,
+    /// Packets that wait for a commit, if any do.
+    held_output: Option<Box<HeldOutput>>,
+    /// Whether the next packet waits for the store.
+    pub(super) is_waiting: bool,
+    /// When the next packet began to wait for the store, if it ever had to.
+    pub(super) wait_began: Option<Millis>,
     /// Acknowledgements in `output` that may be held for another packet.
     pub(super) delayed_ack: DelayedAck,
     /// Whether the stream may have bytes to read.
@@ -88,6 +94,9 @@ impl<S> Session<S> {
             expected_bytes: 0,
             skip: 0,
             output: SendQueue::default(),
+            held_output: None,
+            is_waiting: false,
+            wait_began: None,
             delayed_ack: DelayedAck::default(),
             unread: false,
             half_closed: false,
@@ -126,6 +135,7 @@ impl<S> Session<S> {
     pub(super) fn is_ready(&self) -> bool {
         !self.is_backpressured()
             && self.listing.is_none()
+            && !self.is_waiting
             && !self.ended
             && (self.unread || self.input.len() >= self.need)
     }
@@ -138,7 +148,35 @@ impl<S> Session<S> {
     /// The number of unsent bytes.
     pub(super) fn backlog(&self) -> usize {
         let held = self.listing.as_ref().map_or(0, |listing| listing.held.len());
-        self.output.len() + held
+        let uncommitted = self.held_output.as_ref().map_or(0, |held| held.len());
+        self.output.len() + held + uncommitted
+    }
+
+    /// Whether packets wait for a commit.
+    pub(super) fn is_held(&self) -> bool {
+        self.held_output.is_some()
+    }
+
+    /// The packets that wait for a commit. A list that is being written ends before them.
+    pub(super) fn held_output(&mut self) -> &mut HeldOutput {
+        self.held_output.get_or_insert_default()
+    }
+
+    /// Queues the packets that waited for operations up to this one. Returns whether any did.
+    pub(super) fn release(
+        &mut self,
+        operations: u64,
+        outcome: impl Fn(u64) -> CommitOutcome,
+    ) -> bool {
+        let Some(mut held) = self.held_output.take() else { return false };
+        if self.close_reason.is_some() {
+            return false;
+        }
+        let is_any = held.release(operations, outcome, self.output());
+        if !held.is_empty() {
+            self.held_output = Some(held);
+        }
+        is_any
     }
 
     /// The queue to which answers are appended: after a list that is being written.
@@ -165,140 +203,6 @@ impl<S> Session<S> {
     /// Whether the peer's next packet is expected to be large.
     pub(super) fn expects_large(&self) -> bool {
         self.expected_bytes > 0 && self.input.is_empty()
-    }
-}
-
-impl<S: Stream> Session<S> {
-    /// Receives once into a buffer for a packet of the expected size, which the packet can
-    /// keep. Uses `large_buffer` if its capacity fits.
-    ///
-    /// # Errors
-    /// If the connection is broken.
-    pub(super) fn receive_large(&mut self, large_buffer: &mut Vec<u8>) -> io::Result<Received> {
-        let room = self.expected_bytes + FOLLOWING_PACKET_BYTES;
-        self.input = std::mem::take(large_buffer);
-        self.input.clear();
-        if self.input.capacity() < room || self.input.capacity() > room + room / 8 {
-            self.input = Vec::with_capacity(room);
-        }
-        self.receive_into_input()
-    }
-
-    /// Stores the received bytes that were not handled: the beginning of a packet, for
-    /// which `need` is set.
-    pub(super) fn keep(&mut self, bytes: &[u8]) {
-        assert!(self.input.is_empty(), "bytes were received before earlier ones were handled");
-        if self.need > SMALL_PACKET_BYTES_MAX {
-            self.input.reserve_exact(self.need.min(bytes.len() + self.expected_bytes));
-        } else if self.unread {
-            // Small packets filled the receive buffer.
-            self.expected_bytes = 0;
-        }
-        let lost = usize::from(bytes.len() > 1 && strikes(Defect::PartialPacketCut));
-        self.input.extend_from_slice(&bytes[..bytes.len() - lost]);
-    }
-
-    /// Whether `input` has part of a large packet, and more of it may have arrived.
-    pub(super) fn is_amid_large(&self) -> bool {
-        self.unread && self.need > SMALL_PACKET_BYTES_MAX && self.input.len() < self.need
-    }
-
-    /// Records the size of a complete packet.
-    pub(super) fn note_size(&mut self, size: usize) {
-        if size > SMALL_PACKET_BYTES_MAX {
-            self.expected_bytes = size.min(EXPECTED_BYTES_MAX);
-        }
-    }
-
-    /// Receives once into `buffer`.
-    ///
-    /// # Errors
-    /// If the connection is broken.
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
-        let read = self.stream.read(buffer);
-        self.note_received(read, buffer.len())
-    }
-
-    /// Converts the result of a read into `room` bytes.
-    fn note_received(&mut self, read: io::Result<usize>, room: usize) -> io::Result<Received> {
-        match read {
-            Ok(0) => Ok(Received::End),
-            Ok(n) => {
-                // A short read has emptied the stream, and the driver reports the next
-                // byte. But it does not report the end of the stream again.
-                self.unread = n == room || self.half_closed;
-                Ok(Received::Bytes(n))
-            }
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                self.unread = false;
-                Ok(Received::Nothing)
-            }
-            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Received::Nothing),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// Receives once and appends to `input`. Memory is allocated in proportion to the bytes
-    /// received for this or the last packet, not by the length in a header. The buffer of a
-    /// large packet ends with the packet, so that the packet can keep it.
-    ///
-    /// # Errors
-    /// If the connection is broken.
-    pub(super) fn receive_more(&mut self) -> io::Result<Received> {
-        let have = self.input.len();
-        if self.need > SMALL_PACKET_BYTES_MAX {
-            let missing = self.need.saturating_sub(have);
-            self.input.reserve_exact(
-                missing.min(have.max(SMALL_PACKET_BYTES_MAX).max(self.expected_bytes)),
-            );
-        } else {
-            self.input.reserve(SMALL_PACKET_BYTES_MAX);
-        }
-        self.receive_into_input()
-    }
-
-    /// Receives once into the spare capacity of `input`.
-    fn receive_into_input(&mut self) -> io::Result<Received> {
-        let room = self.input.capacity() - self.input.len();
-        let read = self.stream.read_spare(&mut self.input);
-        self.note_received(read, room)
-    }
-
-    /// Removes the first bytes of `input`. Returns the buffer of an expected large packet if
-    /// small packets were received into it.
-    pub(super) fn consume(&mut self, used: usize) -> Option<Vec<u8>> {
-        if self.input.capacity() <= SMALL_PACKET_BYTES_MAX || self.need > SMALL_PACKET_BYTES_MAX {
-            self.input.drain(..used);
-            return None;
-        }
-        if self.unread {
-            // Small packets filled the buffer.
-            self.expected_bytes = 0;
-        }
-        let rest = self.input[used..].to_vec();
-        let memory = std::mem::replace(&mut self.input, rest);
-        (memory.capacity() <= EXPECTED_BYTES_MAX + FOLLOWING_PACKET_BYTES).then_some(memory)
-    }
-
-    /// Sends until the queue is empty or the stream accepts no more. Only after a partial
-    /// write the stream is watched until it is writable.
-    ///
-    /// # Errors
-    /// If the connection is broken.
-    pub(super) fn flush(&mut self, poller: &mut impl Poller<S>) -> io::Result<()> {
-        if self.blocked || self.output.len() == 0 {
-            return Ok(());
-        }
-        let index = self.key.index();
-        if !self.output.send(&mut self.stream)? {
-            self.blocked = true;
-            self.watching = true;
-            return poller.watch_writable(index, &mut self.stream, true);
-        }
-        if std::mem::take(&mut self.watching) {
-            poller.watch_writable(index, &mut self.stream, false)?;
-        }
-        Ok(())
     }
 }
 

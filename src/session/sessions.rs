@@ -3,7 +3,10 @@
 //!
 //! Must not: receive.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use crate::CloseReason;
+use crate::held_output::{CommitOutcome, HeldOutput};
 use crate::host::{Bridge, Host, Poller};
 use crate::outlet::SendClass;
 use crate::send_queue::SendQueue;
@@ -27,8 +30,16 @@ pub(crate) struct Sessions<H: Host> {
     pub(super) has_large: bool,
     /// Connections of the broker that have no session.
     pub(super) bridge: H::Bridge,
+    /// Their packets that wait for a commit.
+    bridged_held: BTreeMap<ConnectionKey, HeldOutput>,
+    /// Connections with an acknowledgement that waits for an operation, in its order.
+    holding: VecDeque<(u64, ConnectionKey)>,
     /// Timers of the driver that have fired.
     pub(super) fired: Vec<DriverTimer>,
+    /// Whether the time that a session waited for the store may be over.
+    pub(super) is_store_wait_over: bool,
+    /// Whether jobs that could not be read are requested again in this turn.
+    pub(super) is_fetch_due: bool,
     /// Limit of unsent bytes of one session.
     output_limit: usize,
     /// Limit of held acknowledgements, and their counts by outcome.
@@ -46,7 +57,11 @@ impl<H: Host> Sessions<H> {
             now: Millis(0),
             has_large: false,
             bridge,
+            bridged_held: BTreeMap::new(),
+            holding: VecDeque::new(),
             fired: Vec::new(),
+            is_store_wait_over: false,
+            is_fetch_due: false,
             output_limit,
             acks: AckDelays::new(ack_delay),
         }
@@ -191,6 +206,61 @@ impl<H: Host> Sessions<H> {
         self.slots.iter().flatten().map(|session| session.key).collect()
     }
 
+    /// Adds JOB_CREATED that waits for the commit of an operation, and holds every later packet
+    /// to the connection behind it.
+    pub(super) fn acknowledge_after_commit(
+        &mut self,
+        to: ConnectionKey,
+        handle: &[u8],
+        operation: u64,
+    ) {
+        self.holding.push_back((operation, to));
+        let Some(Some(session)) = self.slots.get_mut(to.index()) else {
+            let held = self.bridged_held.entry(to).or_default();
+            return held.acknowledge(handle, operation);
+        };
+        if session.key == to && session.close_reason.is_none() {
+            session.delayed_ack.answer(&mut self.acks);
+            session.held_output().acknowledge(handle, operation);
+        }
+    }
+
+    /// Sends the packets that waited for operations up to this one.
+    pub(super) fn release(&mut self, operations: u64, outcome: impl Fn(u64) -> CommitOutcome) {
+        while let Some((_, key)) = self.holding.pop_front_if(|held| held.0 <= operations) {
+            let index = key.index();
+            match self.slots.get_mut(index) {
+                Some(Some(session)) if session.key == key => {
+                    if session.release(operations, &outcome) {
+                        self.queue_flush(index, false);
+                    }
+                }
+                _ => self.release_bridged(key, operations, &outcome),
+            }
+        }
+    }
+
+    fn release_bridged(
+        &mut self,
+        key: ConnectionKey,
+        operations: u64,
+        outcome: impl Fn(u64) -> CommitOutcome,
+    ) {
+        let Some(held) = self.bridged_held.get_mut(&key) else { return };
+        let mut packets = SendQueue::default();
+        if held.release(operations, outcome, &mut packets) {
+            self.bridge.send(key, packets.into_bytes(), self.output_limit);
+        }
+        if self.bridged_held.get(&key).is_some_and(HeldOutput::is_empty) {
+            self.bridged_held.remove(&key);
+        }
+    }
+
+    /// Forgets the held packets of a connection without a session.
+    pub(super) fn drop_bridged(&mut self, key: ConnectionKey) {
+        self.bridged_held.remove(&key);
+    }
+
     /// Appends a packet to a session's send queue. Does nothing if the session has a close
     /// reason, and gives it one if it has too many unsent bytes. Returns the time until
     /// which the packet is held, if it is.
@@ -202,6 +272,10 @@ impl<H: Host> Sessions<H> {
     ) -> Option<Millis> {
         let index = to.index();
         let Some(Some(session)) = self.slots.get_mut(index) else {
+            if let Some(held) = self.bridged_held.get_mut(&to) {
+                held.append(write);
+                return None;
+            }
             let mut packet = SendQueue::default();
             write(&mut packet);
             self.bridge.send(to, packet.into_bytes(), self.output_limit);
@@ -214,6 +288,10 @@ impl<H: Host> Sessions<H> {
             let limit = self.output_limit;
             let reason = format!("more than {limit} bytes of output are unread (--output-limit)");
             self.close(index, CloseReason::fault(reason));
+            return None;
+        }
+        if session.is_held() {
+            session.held_output().append(write);
             return None;
         }
         // Unsent bytes are sent before this packet, so it is not alone.

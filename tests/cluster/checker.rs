@@ -3,7 +3,8 @@
 //!
 //! | rule | name |
 //! |---|---|
-//! | an acknowledged background job is done, unless its server crashed | `lost` |
+//! | an acknowledged background job is done, unless its server crashed without a store | `lost` |
+//! | a job whose end is committed is not assigned again, after a crash neither | `again` |
 //! | a job is run again only if its worker was lost or exceeded the time limit | `twice` |
 //! | a client gets the result of the job that it submitted | `result` |
 //! | every call of a client returns in time, and succeeds if the script has no faults | `call` |
@@ -303,7 +304,7 @@ impl Checker {
                     let is_delayed = due.is_some();
                     waiting.push(Waiting { function, unique, priority, turn, is_delayed });
                 }
-                ServerEvent::Assigned { function, unique, is_late } => {
+                ServerEvent::Assigned { function, unique, is_late, .. } => {
                     let mut all = waiting.iter();
                     let found = all.position(|w| w.function == *function && w.unique == *unique);
                     let Some(at) = found else { continue };

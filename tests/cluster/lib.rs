@@ -17,6 +17,7 @@ pub mod scenario;
 mod script;
 mod server;
 mod shrink;
+mod store;
 #[cfg(test)]
 mod tests;
 mod transport;

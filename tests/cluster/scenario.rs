@@ -8,7 +8,7 @@
 //!
 //! Must not: expect a certain answer; the model of the broker's simulation does.
 
-use gearman_admin::{Answer, Context};
+use gearman_admin::{Answer, Context, QueueView};
 use gearman_broker::delayed::{DelayedReplyCounts, GRAB_HOLD_MS_DEFAULT};
 use gearman_broker::{
     Broker, Config, ConnectionKey, DelayedReplies, Millis, Now, Outbox, UnixSeconds, Wakeup,
@@ -169,6 +169,7 @@ fn step(
                 allow_shutdown: choice >= 128,
                 uptime_seconds: 1,
                 delayed_replies,
+                queue: QueueView { kind: "builtin", suspended: None, stats: Default::default() },
             };
             let mut text = Vec::new();
             if let Answer::List(mut list) = gearman_admin::answer(&line, &mut context, &mut text) {

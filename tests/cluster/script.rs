@@ -5,6 +5,7 @@
 //! Must not: run anything.
 
 use crate::network::Quality;
+use crate::store::{StoreQuality, UNLIMITED_BYTES};
 use gearman_test_support::random::Random;
 
 /// Number of functions.
@@ -53,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) job_limit_s: u32,
     /// Whether an empty GRAB_JOB is held and JOB_CREATED is delayed.
     pub(crate) delays_replies: bool,
+    /// The store of each server, if background jobs are durable.
+    pub(crate) store: Option<StoreQuality>,
 }
 
 /// How a job is submitted.
@@ -160,6 +163,11 @@ fn plan(random: &mut Random) -> Plan {
         job_us: random.pick(&[1, 500, 5_000, 100_000]),
         job_limit_s: random.pick(&[0, 0, 1]),
         delays_replies: random.below(4) > 0,
+        store: random.one_in(2).then(|| StoreQuality {
+            delay_us: random.pick(&[1, 200, 5_000, 50_000]),
+            fails_in: if has_faults { random.pick(&[0, 0, 4, 30]) } else { 0 },
+            memory_bytes: random.pick(&[UNLIMITED_BYTES, 1_000, 20_000]),
+        }),
     }
 }
 

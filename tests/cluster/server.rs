@@ -13,11 +13,13 @@ use gearman_protocol::limits::HEADER_SIZE;
 use gearman_protocol::{Command, Decoded, Packet, decode};
 use gearman_session::{
     Clock, CloseReason, Host, JobServer, JobServerSettings, Journal, NoBridge, Origin, Poller,
+    StoreEvent,
 };
 
 use crate::checker::HeldReplies;
 use crate::network::{LinkId, Shared, Side};
 use crate::script::FUNCTIONS;
+use crate::store::SimQueue;
 use crate::transport::SimStream;
 
 /// Start of every simulation, in seconds since 1970.
@@ -26,6 +28,8 @@ pub(crate) const EPOCH_S: u64 = 1_800_000_000;
 const GRAB_HOLD_US: u64 = 4_000;
 /// Documented limit for which JOB_CREATED is held, in microseconds.
 const ACK_DELAY_US: u64 = 10_000;
+/// Time in which a durable job is acknowledged, however often its store fails, in microseconds.
+const COMMIT_US_MAX: u64 = 20_000_000;
 /// Tolerance for these limits, because the server's clock counts milliseconds.
 const CLOCK_TOLERANCE_US: u64 = 2_000;
 /// Time after a partial write in which packets may be sent late.
@@ -38,6 +42,7 @@ pub(crate) enum ServerEvent {
     Accepted { function: Vec<u8>, unique: Vec<u8>, due: Option<UnixSeconds> },
     /// It sent a job to a worker.
     Assigned {
+        handle: Vec<u8>,
         function: Vec<u8>,
         unique: Vec<u8>,
         /// Whether it may have been assigned earlier than it was sent, because a stream was
@@ -82,6 +87,8 @@ impl Journal for SimJournal {
     fn gave_up(&mut self, handle: &[u8], _function: &[u8], _unique: &[u8], _attempts: u8) {
         self.gave_up.push(handle.to_vec());
     }
+
+    fn store(&mut self, _event: StoreEvent<'_>) {}
 }
 
 /// A server's clocks.
@@ -156,6 +163,8 @@ pub(crate) struct Server {
     hold_us: (u64, u64),
     /// Time of the last partial write on any connection; 0 for none.
     last_blocked_us: u64,
+    /// The queue thread, if background jobs are durable.
+    pub(crate) queue: Option<SimQueue>,
 }
 
 impl Server {
@@ -167,6 +176,7 @@ impl Server {
         settings: JobServerSettings,
         delays_replies: bool,
         calendar_error_s: Rc<Cell<i64>>,
+        queue: Option<SimQueue>,
     ) -> Server {
         let clock =
             SimClock { network: network.clone(), calendar_error_s: calendar_error_s.clone() };
@@ -178,9 +188,21 @@ impl Server {
             sessions: BTreeMap::new(),
             taps: BTreeMap::new(),
             held_too_long: None,
-            hold_us: if delays_replies { (GRAB_HOLD_US, ACK_DELAY_US) } else { (0, 0) },
+            hold_us: match (delays_replies, &queue) {
+                // An acknowledgement waits for commits, and for those that fail.
+                (true, Some(_)) => (GRAB_HOLD_US, COMMIT_US_MAX),
+                (false, Some(_)) => (0, COMMIT_US_MAX),
+                (true, None) => (GRAB_HOLD_US, ACK_DELAY_US),
+                (false, None) => (0, 0),
+            },
             last_blocked_us: 0,
+            queue,
         }
+    }
+
+    /// Ends the process; its queue thread may be in the middle of a commit.
+    pub(crate) fn stop(self) -> Option<SimQueue> {
+        self.queue
     }
 
     /// The time of the server's calendar.
@@ -217,7 +239,8 @@ impl Server {
             // At the start of the second in which it is due.
             if left == 0 { now } else { (now / 1_000_000 + left) * 1_000_000 }
         });
-        [monotonic.map(|due| due.0 * 1000), calendar].into_iter().flatten().min()
+        let queue = self.queue.as_ref().and_then(SimQueue::due_us);
+        [monotonic.map(|due| due.0 * 1000), calendar, queue].into_iter().flatten().min()
     }
 
     /// Runs one turn. Returns its events: accepted submissions first, then packets sent.
@@ -241,7 +264,14 @@ impl Server {
             }
         }
         let mut poller = SimPoller { closed: Vec::new() };
+        let now_us = self.now_us();
+        if let Some(queue) = &mut self.queue {
+            queue.report(now_us, &mut self.jobs);
+        }
         self.jobs.turn(&mut poller);
+        if let Some(queue) = &mut self.queue {
+            queue.take(now_us, &mut self.jobs);
+        }
         self.jobs.flush(&mut poller);
         let mut events = std::mem::take(&mut self.jobs.journal.events);
         self.record_traffic(&mut events);
@@ -300,7 +330,8 @@ impl Server {
                         let (function, unique) = (text(1), text(2));
                         let is_late =
                             *last_blocked_us > 0 && *last_blocked_us + LATE_AFTER_BLOCK_US > now;
-                        events.push(ServerEvent::Assigned { function, unique, is_late });
+                        let handle = text(0);
+                        events.push(ServerEvent::Assigned { handle, function, unique, is_late });
                         (replies.job_or_none(now), hold_us.0)
                     }
                     Command::NoJob => (replies.job_or_none(now), hold_us.0),

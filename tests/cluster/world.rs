@@ -4,19 +4,22 @@
 //! Must not: check rules that the checker can check.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
 
 use gearman_broker::delayed::DelayedReplies;
-use gearman_broker::{Broker, Config, Wakeup};
+use gearman_broker::{Broker, Config, DurableConfig, Wakeup};
+use gearman_queue::simulated::Medium;
+use gearman_queue::{Batch, Store};
 use gearman_session::JobServerSettings;
 
 use crate::checker::{Checker, Failure};
 use crate::client::ClientActor;
 use crate::network::{Network, Shared};
 use crate::script::{FUNCTIONS, Plan, Script, Timed};
-use crate::server::Server;
+use crate::server::{Server, ServerEvent};
+use crate::store::{SimQueue, StoreQuality, UNLIMITED_BYTES};
 use crate::worker::WorkerActor;
 use gearman_test_support::random::Random;
 
@@ -65,6 +68,10 @@ struct ServerHost {
     server: Option<Server>,
     life: usize,
     calendar_error_s: Rc<Cell<i64>>,
+    /// What survives the process, if background jobs are durable.
+    medium: Medium,
+    /// Jobs whose end was committed by earlier processes.
+    ended: BTreeSet<u64>,
 }
 
 /// The scheduled end of a fault.
@@ -122,7 +129,13 @@ impl<'a> World<'a> {
         let network = Network::new(script.seed ^ 0xABCD, plan.quality, plan.servers);
         let epoch = Instant::now();
         let server_hosts = (0..plan.servers)
-            .map(|_| ServerHost { server: None, life: 0, calendar_error_s: Rc::default() })
+            .map(|_| ServerHost {
+                server: None,
+                life: 0,
+                calendar_error_s: Rc::default(),
+                medium: Medium::default(),
+                ended: BTreeSet::new(),
+            })
             .collect();
         let client = |host| ClientActor::new(&network, host, epoch, &plan);
         let worker = |index| WorkerActor::new(&network, plan.clients + index, epoch, &plan);
@@ -160,8 +173,9 @@ impl<'a> World<'a> {
             Some(0) => Wakeup::All,
             Some(count) => Wakeup::AtMost(count),
         };
-        let broker = Broker::new(Config {
-            handle_prefix: life(number, host.life),
+        let mut broker = Broker::new(Config {
+            // Handles of durable jobs survive the process.
+            handle_prefix: life(number, if self.plan.store.is_some() { 1 } else { host.life }),
             attempts: self.plan.attempts,
             wakeup,
             delayed_replies: match self.plan.delays_replies {
@@ -174,8 +188,18 @@ impl<'a> World<'a> {
             output_limit: 64 << 20,
             packet_limit: 64 << 20,
             allow_shutdown: false,
+            queue_wait_ms: 5000,
+            queue_type: "builtin",
         };
         let calendar = host.calendar_error_s.clone();
+        let now_us = self.network.borrow().now_us();
+        let queue = self.plan.store.map(|quality| {
+            let store = open_store(&mut broker, &host.medium, quality);
+            let random = Random(self.random.bits());
+            let mut queue = SimQueue::new(&host.medium, store, quality, random, now_us);
+            queue.ended = std::mem::take(&mut host.ended);
+            queue
+        });
         host.server = Some(Server::new(
             &self.network,
             number,
@@ -183,6 +207,7 @@ impl<'a> World<'a> {
             settings,
             self.plan.delays_replies,
             calendar,
+            queue,
         ));
         self.network.borrow_mut().start_server(number);
     }
@@ -222,7 +247,10 @@ impl<'a> World<'a> {
     fn is_done(&self) -> bool {
         self.clients.iter().all(ClientActor::is_idle)
             && self.network.borrow().is_quiet()
-            && self.servers().all(|(_, server)| server.jobs.broker.job_count() == 0)
+            && self.servers().all(|(_, server)| {
+                let broker = &server.jobs.broker;
+                broker.job_count() + broker.parked_count() == 0 && !broker.survey_progress().1
+            })
     }
 
     /// Describes the unfinished work.
@@ -329,14 +357,49 @@ impl<'a> World<'a> {
             self.checker.fail("call", format!("server {number} disconnects {fault}"));
         }
         self.checker.given_up.extend(journal.gave_up.drain(..));
+        if let Some(text) = assigned_again(server, &events) {
+            self.checker.fail("again", text);
+        }
+        let journal = &mut server.jobs.journal;
         if let Some(refusal) = journal.refused.pop() {
             self.checker
                 .fail_unless_faults(&format!("server {number} refuses a packet of {refusal}"));
         }
-        if !self.plan.has_faults {
+        // A foreground job does not wait for jobs that have to be read first.
+        let may_park = self.plan.store.is_some_and(|store| store.memory_bytes < UNLIMITED_BYTES);
+        if !self.plan.has_faults && !may_park {
             self.checker.check_order(number, self.turn, &events);
         }
     }
+}
+
+/// Opens the store of a server, and makes its jobs durable.
+fn open_store(broker: &mut Broker, medium: &Medium, quality: StoreQuality) -> Box<dyn Store> {
+    let mut store = medium.open();
+    broker.set_durable(DurableConfig {
+        last_number: store.last_number(),
+        volatile: Vec::new(),
+        memory_bytes_max: quality.memory_bytes,
+        at_shutdown_only: false,
+        payload_bytes_max: usize::MAX,
+    });
+    let mut batch = Batch::default();
+    broker.take_operations(&mut batch);
+    let count = batch.len() as u64;
+    store.apply(&batch).expect("no fault is planned before the start");
+    broker.start_operations_at(count);
+    Box::new(store)
+}
+
+/// Describes a job that was assigned although its end is committed.
+fn assigned_again(server: &Server, events: &[ServerEvent]) -> Option<String> {
+    let ended = &server.queue.as_ref()?.ended;
+    events.iter().find_map(|event| {
+        let ServerEvent::Assigned { handle, is_late: false, .. } = event else { return None };
+        let handle = String::from_utf8_lossy(handle);
+        let number = handle.rsplit(':').next()?.parse().ok()?;
+        ended.contains(&number).then(|| format!("{handle} was assigned after its end"))
+    })
 }
 
 /// Describes state that a server has kept after all clients and workers disconnected.

@@ -46,6 +46,7 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
         command.args(["--listen=127.0.0.1", "--port=0", "--metrics-port=0", "--verbose=INFO"]);
         command.args(["--config-file", "", "--log-file=stderr", "--pid-file=none"]);
+        command.args(["-q", "libsqlite3", "--libsqlite3-db"]).arg(directory.join("queue.db"));
         command.env_remove("GEARMAND_PORT").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the server starts");
         let log = BufReader::new(process.stderr.take().expect("a pipe"));

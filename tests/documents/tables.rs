@@ -87,7 +87,7 @@ fn the_members_of_json_answers_are_those_of_the_server() {
     assert!(server.shell(script).status.success());
     let document = Document::read(Path::new("src/docs/protocol.md"));
     let mut failures = Vec::new();
-    for command in ["json status", "json jobs", "json workers", "json server"] {
+    for command in ["json status", "json jobs", "json workers", "json server", "json queue"] {
         let (mut found, mut documented) = (BTreeSet::new(), BTreeSet::new());
         let answer = server.ask(command);
         members(&serde_json::from_str(&answer).expect("JSON"), &mut found);

@@ -4,6 +4,8 @@
 
 mod admin;
 mod draining;
+mod durable;
+mod durable_original;
 mod extra;
 mod hostile;
 mod http;

@@ -117,7 +117,7 @@ pub(super) const VALUED: &[(&str, Option<char>, &[&str])] = &[
     ("pid-file", Some('P'), TEXTS),
     ("port", Some('p'), PORTS),
     ("protocol", Some('r'), &["", "*", "0", "x", " ", "http", "HTTP", "http,x"]),
-    ("queue-type", Some('q'), &["", "*", "0", "x", " ", "builtin", "BUILTIN"]),
+    ("queue-type", Some('q'), &["", "*", "0", "x", " ", "builtin", "BUILTIN", "libsqlite3", "LIBSQLITE3"]),
     ("redis-password", None, NAMES),
     ("redis-port", None, NAMES),
     ("redis-prefix", None, NAMES),
@@ -174,12 +174,13 @@ pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
     ("protocol", Starts, &["HTTP"]),
     ("verbose", Starts, &["debug"]),
     // The original cuts handles, so that all jobs have the same.
-    ("job-handle-prefix", Refuses, &["ppppppppppppppppppppppppppppppppppppppppppppppppppp!!"]),
+    ("job-handle-prefix", Refuses, &["ppppppppppppppppppppppppppppppppppppppppppppppppppp!", "ppppppppppppppppppppppppppppppppppppppppppppppppppp!!"]),
+    // Any name is quoted for SQL.
+    ("file", Starts, &["--queue-type=libsqlite3 --libsqlite3-db=queue.db --libsqlite3-table=select"]),
     // A configuration that cannot be read is refused.
     ("config-file", Refuses, &["."]),
     // Parts that are not built in do not look at their options.
     ("mysql-port", Starts, &["", "*", "x"]),
-    ("--store-queue-on-shutdown", Starts, &["0", "1", "*"]),
     // The original, built without TLS, speaks in the clear.
     ("--ssl", Refuses, &["(none)"]),
     ("file", Refuses, &["x", "*", "--port *", "--round-robin 1", "--help", "--version"]),
@@ -214,6 +215,15 @@ pub(super) const FILES: &[&str] = &[
     "--keepalive=1",
     "--worker-wakeup=0",
     "--config-file=",
+    "--queue-type=libsqlite3 --libsqlite3-db=queue.db",
+    "--queue-type=LIBsqlite3 --libsqlite3-db=queue.db",
+    "--queue-type=libsqlite3 --libsqlite3-db=queue.db --libsqlite3-table=jobs",
+    "--queue-type=libsqlite3 --libsqlite3-db=queue.db --libsqlite3-table=",
+    "--queue-type=libsqlite3 --libsqlite3-db=queue.db --libsqlite3-table=select",
+    "--queue-type=libsqlite3 --libsqlite3-db=queue.db --store-queue-on-shutdown",
+    "--queue-type=libsqlite3 --libsqlite3-db=",
+    "--queue-type=libsqlite3 --libsqlite3-db=.",
+    "--queue-type=libsqlite3 --libsqlite3-db=nowhere/queue.db",
     "--nonsense",
     "x",
     "*",
@@ -240,5 +250,7 @@ pub(super) const PUBLISHED: &[(&str, &str)] = &[
     ("a manual of PHP", "--verbose DEBUG"),
     ("scripts", "-L 127.0.0.1 -l gearmand.log"),
     ("scripts that set nothing", "-l stderr"),
+    ("a note on persistence", "--queue-type=libsqlite3 --libsqlite3-db=gearmand.db --log-file=none"),
+    ("another", "-q libsqlite3 --libsqlite3-db=persist.sqlite --libsqlite3-table=gearman_queue"),
     ("a note on poison jobs", "--job-retries=3"),
 ];

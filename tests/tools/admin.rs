@@ -267,14 +267,18 @@ fn our_server_pauses_functions() {
 }
 
 #[test]
-fn our_server_answers_server_info_and_the_original_refuses() {
+fn our_server_answers_server_info_and_queue_info_and_the_original_refuses() {
     with_each_server(|server| {
-        let done = admin(server, &["--server-info"]);
-        if done.code == Some(0) {
-            assert!(done.text().starts_with("{\"version\":\""), "{done:?}");
-        } else {
-            assert_eq!((done.code, done.text().as_str()), (Some(5), ""));
-            assert!(done.stderr.contains("UNKNOWN_COMMAND"), "{}", done.stderr);
+        for (option, start) in
+            [("--server-info", "{\"version\":\""), ("--queue-info", "{\"type\":\"builtin\",")]
+        {
+            let done = admin(server, &[option]);
+            if done.code == Some(0) {
+                assert!(done.text().starts_with(start), "{done:?}");
+            } else {
+                assert_eq!((done.code, done.text().as_str()), (Some(5), ""));
+                assert!(done.stderr.contains("UNKNOWN_COMMAND"), "{}", done.stderr);
+            }
         }
     });
 }

@@ -115,6 +115,7 @@ fn requests() -> Result<Vec<(&'static str, Request)>, NoWord> {
         ("json_status", Request::json_status()),
         ("json_workers", Request::json_workers()),
         ("json_server", Request::json_server()),
+        ("json_queue", Request::json_queue()),
         ("cancel_unique", Request::cancel_unique(b"idle", b"u")?),
         ("pause_function", Request::pause_function(name)?),
         ("resume_function", Request::resume_function(name)?),

@@ -13,12 +13,13 @@ use super::world::World;
 use crate::commands::COMMANDS;
 
 /// The texts that are appended to the name of every command.
-const ARGUMENTS: [&[u8]; 32] = [
+const ARGUMENTS: [&[u8]; 33] = [
     b"",
     b" ",
     b" status",
     b" WORKERS",
     b" server",
+    b" queue",
     b" jobs",
     b" jobs f",
     b" jobs n%fFm%20%25",

@@ -9,8 +9,9 @@ use gearman_broker::{
     Outbox, UnixSeconds, Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
+use gearman_queue::QueueStats;
 
-use crate::{Answer, Context, answer};
+use crate::{Answer, Context, QueueView, answer};
 
 /// Number of jobs submitted per priority to find a function's limits.
 const PROBES: usize = 9;
@@ -97,6 +98,7 @@ impl World {
             allow_shutdown,
             uptime_seconds: 42,
             delayed_replies: DelayedReplyCounts::default(),
+            queue: QueueView { kind: "builtin", suspended: None, stats: QueueStats::default() },
         };
         let kind = match answer(line, &mut context, &mut text) {
             Answer::Text => "text",

@@ -70,6 +70,7 @@ impl Broker {
         }
         // A grab tries the function that was offered last first.
         self.connections[worker].abilities.push_front(&mut self.abilities, id);
+        self.refill(function);
         id
     }
 

@@ -67,7 +67,7 @@ impl Broker {
             | Command::SubmitJobEpoch
             | Command::SubmitReduceJob
             | Command::SubmitReduceJobBackground => {
-                self.submit(from, Submission::parse(incoming)?, now, out)
+                self.submit(from, Submission::parse(incoming)?, out)
             }
 
             Command::GetStatus => self.get_status(from, packet.text_arg(0), out),

@@ -22,7 +22,10 @@ impl Broker {
     /// GET_STATUS.
     pub(super) fn get_status(&self, from: Id<Connection>, handle: &[u8], out: &mut dyn Outbox) {
         let job = self.jobs.find_handle(handle).map(|id| &self.jobs[id]);
-        let [known, running, numerator, denominator, _] = fields(job);
+        let [mut known, running, numerator, denominator, _] = fields(job);
+        if job.is_none() && self.jobs.parse_handle(handle).is_some_and(|n| self.is_parked(n)) {
+            known = "1".to_owned();
+        }
         let counts = [known, running, numerator, denominator];
         let [known, running, numerator, denominator] = counts.each_ref().map(|c| c.as_bytes());
         let args = [handle, known, running, numerator, denominator];

@@ -6,11 +6,12 @@
 use bytes::Bytes;
 
 use super::super::connection::Connection;
+use super::super::durable::Durability;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, NewJob, Priority, Stage};
 use super::super::slab::Id;
 use super::super::timers::DriverTimer;
-use super::super::{Broker, Incoming, Now, Outbox, UnixSeconds};
+use super::super::{Broker, Incoming, Outbox, UnixSeconds};
 use super::parse_number;
 use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
@@ -97,11 +98,10 @@ impl Broker {
         &mut self,
         from: Id<Connection>,
         submission: Submission<'_>,
-        now: Now,
         out: &mut dyn Outbox,
     ) {
         match self.admit(from, &submission) {
-            Ok(job) => self.accept(from, job, &submission, now, out),
+            Ok(job) => self.accept(from, job, &submission, out),
             Err(refusal) => self.refuse(from, refusal, out),
         }
     }
@@ -123,6 +123,9 @@ impl Broker {
             return Err(errors::UNIQUE_TOO_LARGE);
         }
         let function = self.functions.get_or_create(submission.function);
+        if background && self.is_durable(function) && self.is_too_large_to_store(payload) {
+            return Err(errors::TOO_LARGE_TO_STORE);
+        }
         let job = match self.jobs.find_joinable(function, unique, payload) {
             Some(job) => {
                 // After a background submission, the job is done even without a client.
@@ -134,7 +137,9 @@ impl Broker {
             }
             None => {
                 let limit = self.functions[function].limits[priority as usize];
-                if limit > 0 && self.functions[function].total() >= limit {
+                if limit > 0
+                    && self.functions[function].total() + self.functions[function].admitted >= limit
+                {
                     return Err(errors::QUEUE_FULL);
                 }
                 self.jobs.insert(NewJob {
@@ -145,6 +150,7 @@ impl Broker {
                     memory,
                     priority,
                     background,
+                    due: submission.epoch.unwrap_or(UnixSeconds(0)),
                     submitted_seconds: self.now.monotonic.as_seconds() as u32,
                 })
             }
@@ -155,32 +161,51 @@ impl Broker {
         Ok(job)
     }
 
-    /// Acknowledges a submission and, if its job is new, queues or delays it.
+    /// Acknowledges a submission and, if its job is new, queues or delays it: at once, or when
+    /// it is in the store.
     fn accept(
         &mut self,
         from: Id<Connection>,
         job: Id<Job>,
         submission: &Submission<'_>,
-        now: Now,
         out: &mut dyn Outbox,
     ) {
         let &Submission { epoch, background, .. } = submission;
+        let found = &self.jobs[job];
+        if background && found.durability == Durability::Volatile && self.is_durable(found.function)
+        {
+            self.persist(job);
+        }
+        self.acknowledge(from, job, background, out);
+        let found = &self.jobs[job];
+        let is_new = matches!(found.stage, Stage::Admitted { .. });
+        if is_new && found.durability == Durability::Pending {
+            return;
+        }
+        self.report_accepted(job, epoch, out);
+        if is_new {
+            self.activate(job, epoch.unwrap_or(UnixSeconds(0)), out);
+        }
+    }
+
+    fn acknowledge(
+        &mut self,
+        from: Id<Connection>,
+        job: Id<Job>,
+        background: bool,
+        out: &mut dyn Outbox,
+    ) {
         let (key, handle) = (self.key(from), self.jobs.handle(job));
-        if background {
+        // A foreground submission needs the store only if its job does not exist yet.
+        let needs_commit = background || matches!(self.jobs[job].stage, Stage::Admitted { .. });
+        if let Some(operation) = self.commit_of(job).filter(|_| needs_commit)
+            && !strikes(Defect::AcknowledgedBeforeCommit)
+        {
+            out.send_after_commit(key, &handle, operation);
+        } else if background {
             out.send(key, Command::JobCreated, &[&handle], b"");
         } else if let Some(due) = out.send_delayable(key, Command::JobCreated, &[&handle], b"") {
             self.set_timer(due, DriverTimer::DelayedAck(key));
-        }
-        let found = &self.jobs[job];
-        let name = &self.functions[found.function].name;
-        out.accepted(name, found.unique(), epoch);
-        if self.jobs[job].stage != Stage::Admitted {
-            return;
-        }
-        self.functions[found.function].totals.submitted += 1;
-        match epoch {
-            Some(due) if due > now.unix => self.delay(job, due),
-            _ => self.enqueue(job, out),
         }
     }
 }

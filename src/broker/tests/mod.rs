@@ -10,6 +10,7 @@ mod coalescing;
 mod cursors;
 mod draining;
 mod driver;
+mod durable;
 mod long_poll;
 mod model;
 mod order;
@@ -45,6 +46,8 @@ struct Mailbox {
     delayable: Vec<String>,
     /// Sizes of bodies that were not copied.
     shared: Vec<usize>,
+    /// JOB_CREATED packets that wait for the commit of an operation, by receiver and handle.
+    held: Vec<(ConnectionKey, String, u64)>,
     /// Timers of the driver that fired, with their due times.
     fired: Vec<(DriverTimer, Millis)>,
 }
@@ -80,6 +83,10 @@ impl Outbox for Mailbox {
     fn send_shared(&mut self, to: ConnectionKey, command: Command, args: &[&[u8]], body: &Bytes) {
         self.shared.push(body.len());
         self.send(to, command, args, body);
+    }
+
+    fn send_after_commit(&mut self, to: ConnectionKey, handle: &[u8], operation: u64) {
+        self.held.push((to, handle.escape_ascii().to_string(), operation));
     }
 
     fn timer(&mut self, timer: DriverTimer, due: Millis) {

@@ -254,6 +254,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         json: None,
     },
     Operation {
+        name: "queue-info",
+        values: NO_VALUES,
+        help: "Print the state of the queue of background jobs: whether it takes jobs, how many \
+               wait for their commit, its size (*)",
+        request: |_| Ok(Request::json_queue()),
+        shape: Shape::Object,
+        json: None,
+    },
+    Operation {
         name: "shutdown",
         values: NO_VALUES,
         help: "Stop the server at once, if it was started with --allow-shutdown (*)",

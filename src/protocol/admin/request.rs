@@ -177,6 +177,11 @@ impl Request {
         Request::text("json server", Framing::Line)
     }
 
+    /// Asks for the state of the queue of background jobs, as JSON.
+    pub fn json_queue() -> Request {
+        Request::text("json queue", Framing::Line)
+    }
+
     /// Removes the job with this function and unique id.
     ///
     /// # Errors

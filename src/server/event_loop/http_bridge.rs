@@ -7,13 +7,13 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::mpsc::Receiver;
 
-use mio::Waker;
 use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
-use super::{EventLoop, HTTP_BRIDGE_TOKEN};
+use super::EventLoop;
 use crate::http::{
     BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, Limits, Listeners, Phase,
+    QueueFigures, QueueReadiness,
 };
 use crate::log::Level;
 use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, FunctionView};
@@ -134,8 +134,7 @@ impl EventLoop {
                 self.jobs.journal.write(Level::Info, format_args!("Serving {name} at {address}"));
             }
         }
-        let (handle, requests) =
-            EventLoopHandle::new(Waker::new(self.poll.registry(), HTTP_BRIDGE_TOKEN)?);
+        let (handle, requests) = EventLoopHandle::new(self.waker()?);
         self.bridge =
             Some(HttpBridge::new(HttpThread::start(listeners, limits, handle)?, requests));
         Ok(())
@@ -167,8 +166,12 @@ impl EventLoop {
             let counts = self.jobs.broker.counts();
             let uptime_seconds = self.jobs.uptime_seconds();
             let delayed_replies = self.jobs.delayed_reply_counts();
+            let queue = self.jobs.broker.has_store().then(|| QueueFigures {
+                counts: self.jobs.broker.durable_counts(),
+                stats: self.jobs.store_state().stats,
+            });
             // The HTTP thread may have given up on the answer.
-            let _ = to.send(Figures { functions, counts, delayed_replies, uptime_seconds });
+            let _ = to.send(Figures { functions, counts, delayed_replies, uptime_seconds, queue });
         }
         self.bridge = Some(bridge);
     }
@@ -183,11 +186,20 @@ impl EventLoop {
             }
             BridgeRequest::Figures(to) => counts.push_back(FiguresScan::new(to)),
             BridgeRequest::Ping(to) => {
-                let _ = to.send(());
+                let _ = to.send(self.queue_readiness());
             }
             BridgeRequest::Log(level, line) => {
                 self.jobs.journal.write(level, format_args!("{line}"))
             }
+        }
+    }
+
+    fn queue_readiness(&self) -> QueueReadiness {
+        let (found, is_loading) = self.jobs.broker.survey_progress();
+        match &self.jobs.store_state().suspended {
+            _ if is_loading => QueueReadiness::Loading(found),
+            Some(reason) => QueueReadiness::Suspended(reason.clone()),
+            None => QueueReadiness::Ready,
         }
     }
 

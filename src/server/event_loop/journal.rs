@@ -5,7 +5,7 @@
 use crate::log::{Level, Log};
 use gearman_broker::{ConnectionKey, UnixSeconds};
 use gearman_protocol::Command;
-use gearman_session::{CloseReason, Journal, Origin};
+use gearman_session::{CloseReason, Journal, Origin, StoreEvent};
 
 impl Journal for Log {
     fn level_name(&self) -> &'static str {
@@ -50,5 +50,31 @@ impl Journal for Log {
                  {attempts} attempts (--job-retries)"
             ),
         );
+    }
+
+    #[cold]
+    fn store(&mut self, event: StoreEvent<'_>) {
+        match event {
+            StoreEvent::Suspended(reason) => self.write(
+                Level::Error,
+                format_args!(
+                    "The queue takes no jobs: {reason}; submissions get QUEUE_ERROR until it does"
+                ),
+            ),
+            StoreEvent::Resumed => {
+                self.write(Level::Notice, format_args!("The queue takes jobs again"));
+            }
+            StoreEvent::Loaded(jobs) => {
+                self.write(Level::Info, format_args!("Found {jobs} jobs in the queue"));
+            }
+            StoreEvent::Unreadable(reason) => self.write_about_peer(
+                Level::Error,
+                format_args!("Cannot read jobs from the queue: {reason}"),
+            ),
+            StoreEvent::NotStored(count, reason) => self.write_about_peer(
+                Level::Error,
+                format_args!("Refused {count} background jobs with QUEUE_ERROR: {reason}"),
+            ),
+        }
     }
 }

@@ -12,16 +12,18 @@ mod http_bridge;
 mod journal;
 mod listener;
 mod shutdown;
+mod store;
 mod timer_fd;
 
 pub(crate) use binding::{Binding, TcpBinding, bind, bind_tcp, path};
 pub(crate) use listener::{Keepalive, Listener};
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::http::Phase;
@@ -30,12 +32,15 @@ use crate::memory_trimmer::MemoryTrimmer;
 use crate::systemd;
 use accepted_socket::AcceptedSocket;
 use gearman_broker::{Broker, DriverTimer, Millis, Now, UnixSeconds};
+use gearman_queue::StoreError;
 use gearman_session::{Clock, DriverRequest, Host, JobServer, JobServerSettings, Poller};
 use http_bridge::{BridgedCalls, HttpBridge};
+use store::StoreLink;
 use timer_fd::TimerFd;
 
 const SIGNALS_TOKEN: Token = Token(usize::MAX);
-const HTTP_BRIDGE_TOKEN: Token = Token(usize::MAX - 1);
+/// The HTTP thread or the queue thread has something.
+const THREADS_TOKEN: Token = Token(usize::MAX - 1);
 const TIMER_TOKEN: Token = Token(usize::MAX - 2);
 /// Tokens of listeners start here, tokens of sessions at 0.
 const FIRST_LISTENER_TOKEN: usize = usize::MAX / 2;
@@ -118,8 +123,16 @@ pub(crate) struct EventLoop {
     trimmer: MemoryTrimmer,
     running: bool,
     drain_progress: DrainProgress,
+    /// Wakes the loop, for other threads; made for the first of them.
+    waker: Option<Arc<Waker>>,
     /// The HTTP bridge, if HTTP or metrics are served.
     bridge: Option<HttpBridge>,
+    /// The durable queue, if there is one.
+    store: Option<StoreLink>,
+    /// Whether the jobs of the store are not all known.
+    is_loading: bool,
+    /// Damage of the store, for which the server ends.
+    damage: Option<StoreError>,
 }
 
 /// How far a drain has come.
@@ -181,8 +194,25 @@ impl EventLoop {
             trimmer: MemoryTrimmer::default(),
             running: true,
             drain_progress: DrainProgress::JobsLeft,
+            waker: None,
             bridge: None,
+            store: None,
+            damage: None,
+            is_loading: false,
         })
+    }
+
+    /// The waker of the loop, which all threads share: a poller can have one only.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    fn waker(&mut self) -> io::Result<Arc<Waker>> {
+        if let Some(waker) = &self.waker {
+            return Ok(Arc::clone(waker));
+        }
+        let waker = Arc::new(Waker::new(self.poll.registry(), THREADS_TOKEN)?);
+        self.waker = Some(Arc::clone(&waker));
+        Ok(waker)
     }
 
     /// Serves until shutdown.
@@ -191,7 +221,7 @@ impl EventLoop {
     /// When waiting for events fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        self.enter(Phase::Serving);
+        self.enter(if self.is_loading { Phase::Loading } else { Phase::Serving });
         while self.running && !self.is_finished() {
             let timeout = self.poll_timeout()?;
             match self.poll.poll(&mut events, timeout) {
@@ -204,6 +234,7 @@ impl EventLoop {
             self.turn();
         }
         systemd::stopping();
+        self.close_store();
         self.jobs.release_held_acks();
         self.flush();
         self.jobs.journal.report_all_suppressed();
@@ -215,15 +246,17 @@ impl EventLoop {
             bridge.close();
         }
         self.jobs.journal.write(Level::Info, format_args!("Shutdown complete"));
-        Ok(())
+        let damage = self.damage.take();
+        damage.map_or(Ok(()), |error| Err(io::Error::other(format!("--libsqlite3-db {error}"))))
     }
 
     fn note(&mut self, event: &Event) {
         match event.token() {
             SIGNALS_TOKEN => self.take_signals(),
             TIMER_TOKEN => self.timer.fired(),
-            HTTP_BRIDGE_TOKEN => {
-                self.bridge.iter_mut().for_each(|bridge| bridge.has_requests = true)
+            THREADS_TOKEN => {
+                self.store.iter_mut().for_each(|store| store.has_reports = true);
+                self.bridge.iter_mut().for_each(|bridge| bridge.has_requests = true);
             }
             Token(number) if number >= FIRST_LISTENER_TOKEN => {
                 self.accept(number - FIRST_LISTENER_TOKEN)
@@ -256,6 +289,7 @@ impl EventLoop {
             None => {}
         }
         self.serve_http_bridge();
+        self.serve_store();
         self.flush();
         self.note_closed(has_closed);
         self.jobs.journal.report_suppressed();
@@ -266,7 +300,8 @@ impl EventLoop {
 
     fn fire(&mut self, timer: DriverTimer) {
         match timer {
-            DriverTimer::DelayedAck(_) => {}
+            DriverTimer::DelayedAck(_) | DriverTimer::StoreWait | DriverTimer::FetchRetry => {}
+            DriverTimer::SurveyRetry => self.retry_survey(),
             DriverTimer::Accept => {
                 self.is_accepting_timed = false;
                 self.accept_all();

@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::log::Level;
 use gearman_broker::delayed::DelayedReplyCounts;
-use gearman_broker::{Counts, FunctionView};
+use gearman_broker::{Counts, DurableCounts, FunctionView};
+use gearman_queue::QueueStats;
 
 /// A request to the event loop.
 pub(crate) enum BridgeRequest {
@@ -28,7 +29,7 @@ pub(crate) enum BridgeRequest {
     /// Asks for the figures of the metrics.
     Figures(oneshot::Sender<Figures>),
     /// Asks for a sign of life.
-    Ping(oneshot::Sender<()>),
+    Ping(oneshot::Sender<QueueReadiness>),
     /// Writes a log line.
     Log(Level, String),
 }
@@ -61,6 +62,26 @@ pub(crate) struct Figures {
     pub(crate) delayed_replies: DelayedReplyCounts,
     /// Time since the server started.
     pub(crate) uptime_seconds: u64,
+    /// The durable queue, if there is one.
+    pub(crate) queue: Option<QueueFigures>,
+}
+
+/// The figures of the durable queue.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct QueueFigures {
+    pub(crate) counts: DurableCounts,
+    pub(crate) stats: QueueStats,
+}
+
+/// Whether durable jobs can be submitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum QueueReadiness {
+    /// They can, or there is no durable queue.
+    Ready,
+    /// The survey has found so many jobs, and has not ended.
+    Loading(u64),
+    /// The store takes none, for this reason.
+    Suspended(String),
 }
 
 /// The event loop has ended.
@@ -70,13 +91,13 @@ pub(super) struct EventLoopEnded;
 /// The HTTP thread's end of the channel.
 pub(crate) struct EventLoopHandle {
     requests: mpsc::Sender<BridgeRequest>,
-    waker: Waker,
+    waker: Arc<Waker>,
     calls: AtomicU64,
 }
 
 impl EventLoopHandle {
     /// Makes a channel. Returns its two ends.
-    pub(crate) fn new(waker: Waker) -> (Arc<EventLoopHandle>, mpsc::Receiver<BridgeRequest>) {
+    pub(crate) fn new(waker: Arc<Waker>) -> (Arc<EventLoopHandle>, mpsc::Receiver<BridgeRequest>) {
         let (requests, receiver) = mpsc::channel();
         (Arc::new(EventLoopHandle { requests, waker, calls: AtomicU64::new(0) }), receiver)
     }
@@ -110,8 +131,8 @@ impl EventLoopHandle {
         receiver.await.map_err(|_| EventLoopEnded)
     }
 
-    /// Waits for a sign of life from the event loop.
-    pub(super) async fn ping(&self) -> Result<(), EventLoopEnded> {
+    /// Waits for a sign of life from the event loop, which says how its queue does.
+    pub(super) async fn ping(&self) -> Result<QueueReadiness, EventLoopEnded> {
         let (sender, receiver) = oneshot::channel();
         self.send(BridgeRequest::Ping(sender))?;
         receiver.await.map_err(|_| EventLoopEnded)

@@ -10,7 +10,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 
-use super::Figures;
+use super::{Figures, QueueFigures};
 use gearman_broker::FunctionView;
 use gearman_broker::delayed::{DelayedReplyCounts, HeldReplies};
 use gearman_protocol::percent::escape;
@@ -59,6 +59,69 @@ const COUNTERS: [PerFunction; 5] = [
     }),
 ];
 
+/// A metric of the durable queue: name, help text, kind, and value.
+type QueueMetric = (&'static str, &'static str, MetricType, fn(&QueueFigures) -> f64);
+
+const QUEUE: [QueueMetric; 11] = [
+    ("gearman_queue_up", "whether the durable queue takes jobs", MetricType::GAUGE, |queue| {
+        f64::from(u8::from(!queue.stats.is_suspended))
+    }),
+    (
+        "gearman_queue_loading",
+        "whether the jobs that were in the durable queue at the start are not all known",
+        MetricType::GAUGE,
+        |queue| f64::from(u8::from(queue.counts.is_loading)),
+    ),
+    (
+        "gearman_queue_jobs_found",
+        "number of jobs that were in the durable queue at the start",
+        MetricType::GAUGE,
+        |queue| queue.counts.found as f64,
+    ),
+    (
+        "gearman_queue_jobs_pending",
+        "number of jobs that wait for their commit",
+        MetricType::GAUGE,
+        |queue| queue.counts.pending as f64,
+    ),
+    (
+        "gearman_queue_jobs_parked",
+        "number of jobs that are in the durable queue and not in memory",
+        MetricType::GAUGE,
+        |queue| queue.counts.parked as f64,
+    ),
+    (
+        "gearman_queue_operations_retained",
+        "number of ends of jobs that wait until the durable queue can be written again",
+        MetricType::GAUGE,
+        |queue| queue.stats.retained as f64,
+    ),
+    ("gearman_queue_bytes", "size of the durable queue on its disk", MetricType::GAUGE, |queue| {
+        queue.stats.store_bytes as f64
+    }),
+    (
+        "gearman_queue_commits_total",
+        "batches that the durable queue has committed",
+        MetricType::COUNTER,
+        |queue| queue.stats.commits as f64,
+    ),
+    (
+        "gearman_queue_operations_total",
+        "insertions, removals and other operations in these batches",
+        MetricType::COUNTER,
+        |queue| queue.stats.operations as f64,
+    ),
+    (
+        "gearman_queue_commit_seconds_total",
+        "time inside commits, failed ones included",
+        MetricType::COUNTER,
+        |queue| queue.stats.commit_time.as_secs_f64(),
+    ),
+    ("gearman_queue_errors_total", "commits that failed", MetricType::COUNTER, |queue| {
+        queue.stats.errors as f64
+    }),
+];
+
 /// All metrics, those of the process included.
 ///
 /// # Errors
@@ -82,6 +145,12 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
 
     let (name, help) = DELAYED_REPLIES;
     text.family(name, help, MetricType::COUNTER, delayed_replies(&figures.delayed_replies))?;
+
+    if let Some(queue) = &figures.queue {
+        for (name, help, kind, value) in QUEUE {
+            text.family(name, help, kind, vec![metric(kind, Vec::new(), value(queue))])?;
+        }
+    }
 
     let counts = &figures.counts;
     text.gauge("gearman_connections", "number of open connections", counts.connections as f64)?;
@@ -189,7 +258,9 @@ fn labelled(functions: &[FunctionFigures]) -> Vec<(LabelPair, &FunctionFigures)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gearman_broker::{Counts, Millis, Totals};
+    use gearman_broker::{Counts, DurableCounts, Millis, Totals};
+    use gearman_queue::QueueStats;
+    use std::time::Duration;
 
     fn function(name: &[u8]) -> FunctionFigures {
         FunctionView {
@@ -209,7 +280,20 @@ mod tests {
         let counts = Counts { connections: 8, functions: 1, jobs: 15, running: 5, delayed: 4 };
         let held = |held| HeldReplies { held, served: 3, expired: 2, interrupted: 1 };
         let delayed_replies = DelayedReplyCounts { grab: held(6), ack: held(7) };
-        let text = text(&Figures { functions, counts, delayed_replies, uptime_seconds: 9 })
+        let queue = Some(QueueFigures {
+            counts: DurableCounts { pending: 11, parked: 12, found: 13, is_loading: true },
+            stats: QueueStats {
+                commits: 14,
+                operations: 15,
+                commit_time: Duration::from_millis(1600),
+                errors: 17,
+                retained: 18,
+                store_bytes: 19,
+                is_suspended: false,
+                is_undecided: false,
+            },
+        });
+        let text = text(&Figures { functions, counts, delayed_replies, uptime_seconds: 9, queue })
             .expect("encodes");
         String::from_utf8(text).expect("text").lines().map(String::from).collect()
     }
@@ -242,6 +326,18 @@ mod tests {
             "gearman_delayed_replies_total{outcome=\"served\",reply=\"grab\"} 3",
             "gearman_delayed_replies_total{outcome=\"expired\",reply=\"ack\"} 2",
             "gearman_delayed_replies_total{outcome=\"interrupted\",reply=\"ack\"} 1",
+            "gearman_queue_up 1",
+            "gearman_queue_loading 1",
+            "gearman_queue_jobs_pending 11",
+            "gearman_queue_jobs_parked 12",
+            "gearman_queue_jobs_found 13",
+            "gearman_queue_commits_total 14",
+            "# TYPE gearman_queue_operations_total counter",
+            "gearman_queue_operations_total 15",
+            "gearman_queue_commit_seconds_total 1.6",
+            "gearman_queue_errors_total 17",
+            "gearman_queue_operations_retained 18",
+            "gearman_queue_bytes 19",
             "gearman_connections 8",
             "gearman_functions 1",
             "gearman_uptime_seconds 9",

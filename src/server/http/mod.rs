@@ -15,7 +15,9 @@ mod probes;
 mod reply;
 mod write_timeout;
 
-pub(crate) use channel::{BridgeRequest, BridgedCall, EventLoopHandle, Figures};
+pub(crate) use channel::{
+    BridgeRequest, BridgedCall, EventLoopHandle, Figures, QueueFigures, QueueReadiness,
+};
 
 use std::io;
 use std::net::TcpListener;

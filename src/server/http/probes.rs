@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::accepting::Shared;
 use super::reply::{Response, explain, method_not_allowed, with_body};
-use super::{Phase, metrics};
+use super::{Phase, QueueReadiness, metrics};
 
 /// Longest time that the event loop may take to respond.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub(super) async fn answer<B>(request: &Request<B>, shared: &Shared) -> Response
     }
     match path {
         "/metrics" => metrics(shared).await,
-        "/healthz" => healthy(shared).await.map_or_else(|response| response, |()| ok()),
+        "/healthz" => healthy(shared).await.map_or_else(|response| response, |_| ok()),
         _ => ready(shared).await,
     }
 }
@@ -43,9 +43,9 @@ fn unavailable(why: &str) -> Response {
     explain(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
-async fn healthy(shared: &Shared) -> Result<(), Response> {
+async fn healthy(shared: &Shared) -> Result<QueueReadiness, Response> {
     match timeout(PROBE_TIMEOUT, shared.event_loop.ping()).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(queue)) => Ok(queue),
         Ok(Err(_)) => Err(unavailable("ending")),
         Err(_) => Err(unavailable(NO_RESPONSE)),
     }
@@ -54,8 +54,19 @@ async fn healthy(shared: &Shared) -> Result<(), Response> {
 async fn ready(shared: &Shared) -> Response {
     let phase = *shared.phase.borrow();
     match phase {
-        Phase::Loading => unavailable("loading"),
-        Phase::Serving => healthy(shared).await.map_or_else(|response| response, |()| ok()),
+        Phase::Loading => match healthy(shared).await {
+            Ok(QueueReadiness::Loading(found)) => {
+                unavailable(&format!("loading, {found} jobs found"))
+            }
+            _ => unavailable("loading"),
+        },
+        Phase::Serving => match healthy(shared).await {
+            Ok(QueueReadiness::Suspended(reason)) => {
+                unavailable(&format!("the queue takes no jobs: {reason}"))
+            }
+            Ok(QueueReadiness::Ready | QueueReadiness::Loading(_)) => ok(),
+            Err(response) => response,
+        },
         Phase::Draining => unavailable("draining"),
         Phase::Ending => unavailable("ending"),
     }
@@ -82,17 +93,30 @@ async fn metrics(shared: &Shared) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{EventLoopHandle, Limits};
+    use super::super::{BridgeRequest, EventLoopHandle, Limits};
     use super::*;
     use http_body_util::BodyExt;
     use mio::{Poll, Token, Waker};
+    use std::sync::Arc;
     use tokio::sync::watch;
 
     /// The response in a phase, from a server whose event loop has ended.
     fn answer_to(path: &str, phase: Phase) -> (u16, String) {
+        answer_with(path, phase, None)
+    }
+
+    /// The response in a phase. The event loop answers one question with `queue`, or has ended.
+    fn answer_with(path: &str, phase: Phase, queue: Option<QueueReadiness>) -> (u16, String) {
         let poll = Poll::new().expect("a poller");
-        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
-        let (event_loop, _) = EventLoopHandle::new(waker);
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).expect("a waker"));
+        let (event_loop, requests) = EventLoopHandle::new(waker);
+        std::thread::spawn(move || {
+            if let Some(queue) = queue
+                && let Ok(BridgeRequest::Ping(to)) = requests.recv()
+            {
+                to.send(queue).expect("it is waited for");
+            }
+        });
         let (_sender, phase) = watch::channel(phase);
         let shared =
             Shared { event_loop, limits: Limits { packet_bytes: 0, result_bytes: 0 }, phase };
@@ -115,6 +139,20 @@ mod tests {
         ] {
             assert_eq!(answer_to("/readyz", phase), (503, text.into()), "{phase:?}");
         }
+    }
+
+    #[test]
+    fn readiness_says_why_the_queue_takes_no_jobs() {
+        let suspended = || Some(QueueReadiness::Suspended("disk full".into()));
+        for (phase, queue, expected) in [
+            (Phase::Loading, Some(QueueReadiness::Loading(7)), (503, "loading, 7 jobs found\n")),
+            (Phase::Serving, suspended(), (503, "the queue takes no jobs: disk full\n")),
+            (Phase::Serving, Some(QueueReadiness::Ready), (200, "ok\n")),
+        ] {
+            let (status, text) = answer_with("/readyz", phase, queue);
+            assert_eq!((status, text.as_str()), expected, "{phase:?}");
+        }
+        assert_eq!(answer_with("/healthz", Phase::Serving, suspended()), (200, "ok\n".into()));
     }
 
     #[test]

@@ -59,7 +59,10 @@ fn setting(arg: &Arg) -> String {
         return format!("--{long}");
     }
     let default = arg.get_default_values().first().map(|value| value.to_string_lossy().into());
-    let value: String = default.unwrap_or_else(|| value_name(arg));
+    let value: String = default.unwrap_or_else(|| match value_name(arg).as_str() {
+        "SIZE" => "10G".to_owned(),
+        other => other.to_owned(),
+    });
     format!("--{long}={value}")
 }
 

@@ -19,14 +19,14 @@ const SIGNALS_SECTION: SectionRows<'_> = (
     &[
         (
             "SIGTERM, SIGINT",
-            "Shut down at once. A second signal ends the process without waiting for the first \
+            "Commit what was completed and shut down. A second signal ends the process without waiting for the first \
              one to be handled, with exit status 1.",
         ),
         (
             "SIGUSR1",
             "Drain and shut down: connections and jobs are no longer accepted. Jobs that run, and \
              jobs that a connected worker can run, are finished. The others are dropped, and the \
-             clients that wait for them get WORK_FAIL.",
+             clients that wait for them get WORK_FAIL; jobs of the durable queue stay in its file.",
         ),
         ("SIGHUP", "Reopen the log file, after it was renamed by log rotation."),
     ],
@@ -46,22 +46,35 @@ const ENVIRONMENT_SECTION: SectionRows<'_> = (
 
 const FILES_SECTION: SectionRows<'_> = (
     "FILES",
-    &[(
-        CONFIG_FILE,
-        "Options as on the command line, one or more per line. Quotes hold words together, \
-         and a # starts a comment. The command line overrides the file, option by option. \
-         gearmand --generate-config prints an example.",
-    )],
+    &[
+        (
+            CONFIG_FILE,
+            "Options as on the command line, one or more per line. Quotes hold words together, \
+             and a # starts a comment. The command line overrides the file, option by option. \
+             gearmand --generate-config prints an example.",
+        ),
+        (
+            "FILE, FILE-wal, FILE-shm, FILE-lock",
+            "The durable queue that --libsqlite3-db names, its last commits, and the lock that \
+             keeps a second server away. While the server runs, copy them with the command \
+             .backup of sqlite3(1) only.",
+        ),
+    ],
 );
 
 const STATUS_SECTION: SectionRows<'_> = (
     "EXIT STATUS",
     &[
-        ("0", "The server was told to shut down; with --daemon, it listens in the background."),
+        (
+            "0",
+            "The server was told to shut down; with --daemon, it listens in the background; with \
+             --check-queue, the file is sound.",
+        ),
         (
             "1",
             "The server could not start, for example because its port is in use, or could not \
-             continue. Standard error says why.",
+             continue. Standard error says why. With --check-queue, the file is damaged or \
+             cannot be read.",
         ),
         (
             "2",

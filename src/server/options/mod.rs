@@ -21,6 +21,7 @@ pub(crate) use http::{HttpOptions, Protocol};
 pub(crate) use jobs::JobOptions;
 pub(crate) use network::NetworkOptions;
 pub(crate) use process::{FileChoice, ProcessOptions};
+pub(crate) use queue::{QueueKind, QueueOptions, SyncChoice};
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -32,7 +33,6 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use errors::OptionsError;
 use gearman_protocol::limits::DEFAULT_PORT;
 use output::OutputOptions;
-use queue::QueueOptions;
 
 /// The configuration file that is read if it exists.
 const CONFIG_FILE: &str = "/etc/gearmand.conf";
@@ -62,7 +62,7 @@ pub(crate) struct ServerOptions {
     #[command(flatten)]
     pub(crate) http: HttpOptions,
     #[command(flatten)]
-    queue: QueueOptions,
+    pub(crate) queue: QueueOptions,
 }
 
 impl ServerOptions {
@@ -300,9 +300,11 @@ mod tests {
     fn a_part_that_is_not_in_this_build_is_refused_by_name() {
         for (line, name) in [
             ("gearmand --ssl", "--ssl"),
-            ("gearmand -q libsqlite3", "'libsqlite3' for '--queue-type <TYPE>': not in this build"),
+            ("gearmand -q libsqlite3", "option '--libsqlite3-db <FILE>' is missing"),
+            ("gearmand --check-queue", "option '--libsqlite3-db <FILE>' is missing"),
+            ("gearmand -q MySQL", "'MySQL' for '--queue-type <TYPE>': not in this build"),
             ("gearmand -q REDIS", "'REDIS' for '--queue-type <TYPE>': not in this build"),
-            ("gearmand -q nonsense", "not a queue; use builtin"),
+            ("gearmand -q nonsense", "not a queue; use builtin or libsqlite3"),
         ] {
             let error = options(line).check().expect_err(line);
             assert!(error.contains(name), "{error}");

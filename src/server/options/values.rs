@@ -54,9 +54,35 @@ pub(super) fn parse_port_or<const DEFAULT: u16>(text: &str) -> Result<u16, Strin
     if text.is_empty() { Ok(DEFAULT) } else { parse_port(text) }
 }
 
+/// Parses a number of bytes, with a unit of K, M, G or T: 1024 and its powers.
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => Some(1),
+        "K" => Some(1 << 10),
+        "M" => Some(1 << 20),
+        "G" => Some(1 << 30),
+        "T" => Some(1_u64 << 40),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f));
+    bytes.ok_or_else(|| "not a number of bytes such as 500000, 256M or 10G".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_may_have_a_unit() {
+        for (text, bytes) in [("0", 0), ("17", 17), ("1k", 1 << 10), ("256M", 256 << 20)] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        assert_eq!(parse_size("2G").and_then(|_| parse_size("3T")), Ok(3 << 40));
+        for text in ["", "M", "1 M", "1MB", "-1", "1.5G", "99999999999999999999", "99999999T"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_number_out_of_range_or_with_a_unit_is_refused_with_its_unit_and_range() {

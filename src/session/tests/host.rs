@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
 
 use crate::{Bridge, Clock, CloseReason, Host, JobServer, JobServerSettings};
-use crate::{Journal, Origin, Poller, Stream};
+use crate::{Journal, Origin, Poller, StoreEvent, Stream};
 use gearman_broker::{
     Broker, Config, ConnectionKey, DelayedReplies, Millis, Now, UnixSeconds, Wakeup,
 };
@@ -148,6 +148,10 @@ impl Journal for Lines {
         let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
         self.jobs.push(format!("gave up {handle} {function} {unique} {attempts}"));
     }
+
+    fn store(&mut self, event: StoreEvent<'_>) {
+        self.jobs.push(format!("{event:?}"));
+    }
 }
 
 /// A poller that records its calls.
@@ -211,6 +215,8 @@ pub(crate) fn server(broker: Broker, clock: &Rc<Cell<u64>>) -> JobServer<TestHos
         output_limit: OUTPUT_LIMIT,
         packet_limit: PACKET_LIMIT,
         allow_shutdown: true,
+        queue_wait_ms: 5000,
+        queue_type: "builtin",
     };
     let (journal, bridge) = (Lines::default(), TestBridge::default());
     JobServer::new(broker, settings, TestClock(clock.clone()), journal, bridge)

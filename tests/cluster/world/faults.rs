@@ -73,11 +73,15 @@ impl World<'_> {
             Action::ServerDies { server, silent, for_us } => {
                 repair_after(for_us, Repair::Start(server));
                 let host = &mut self.server_hosts[server];
-                if host.server.is_some() {
-                    self.checker.crashed.insert(life(server, host.life));
+                if let Some(process) = host.server.take() {
                     // Before the drop of the process closes its connections.
                     self.network.borrow_mut().stop_server(server, silent);
-                    host.server = None;
+                    match process.stop() {
+                        Some(queue) => host.ended = queue.crash(),
+                        None => {
+                            self.checker.crashed.insert(life(server, host.life));
+                        }
+                    }
                 }
             }
             Action::BlackHole { host, server, there, back, for_us } => {

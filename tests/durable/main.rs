@@ -1,0 +1,17 @@
+//! Acknowledged jobs survive: `gearmand` on a real file, killed, faulted and cut off from its disk.
+//!
+//! `crash` kills it under load; `power` does the same over a disk that loses unsynced writes;
+//! `faults` makes each system call on the file fail; `outside` does to the file what other programs
+//! do; `backup` takes copies under load; `damaged` opens damaged files.
+
+mod backup;
+mod crash;
+mod damaged;
+mod faults;
+mod ledger;
+mod load;
+mod outside;
+mod peer;
+mod power;
+mod server;
+mod shim;
