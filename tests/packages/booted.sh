@@ -83,6 +83,20 @@ runs_hardened() {
     does_jobs
 }
 
+# The options of a new installation, under the restrictions of the drop-in.
+keeps_jobs() {
+    install -m 644 "/usr/share/$unit/default" "$default"
+    systemctl restart "$unit"
+    runs
+    gearadmin --queue-info | grep '"type":"libsqlite3"'
+    gearman -b -f later 'a job'
+    kill -KILL "$(main_pid)"
+    is_there() { gearadmin --status | grep -P '^later\t1\t0\t0$'; }
+    until_true is_there
+    # In a container, systemd does not wait for the end of a daemon that it did not start.
+    runs_in_the_foreground
+}
+
 stops() {
     systemctl stop "$unit"
     [ "$(systemctl show --property=ActiveState,Result --value "$unit" | xargs)" = "success inactive" ]
@@ -110,6 +124,7 @@ check "systemd restarts the service after a kill" comes_back
 check "the service runs without --daemon too" runs_in_the_foreground
 check "the service runs hardened" runs_hardened
 check "the hardened service has an exposure of at most 1.5 of 10" systemd-analyze security --threshold=15 "$unit"
+check "the hardened service keeps a background job when it is killed" keeps_jobs
 check "the service stops" stops
 check "purging the package stops the service" is_purged
 finish

@@ -229,6 +229,7 @@ traces_are_kept() {
 # A fresh installation has made what the service needs.
 is_set_up() {
     cmp "$root/usr/share/gearman-job-server/default" "$root/$default"
+    [ "$(inside alone stat -c '%U %a' /var/lib/gearman/queue)" = 'gearman 700' ]
     [ "$(cd "$root" && inside alone stat -c %U "/$logs" /var/lib/gearman | uniq)" = gearman ]
 }
 
@@ -263,8 +264,9 @@ check "gearmand's completions and example are installed and valid" \
 check "the loader finds our library, and no other" linker_finds_ours
 check "options, user, log and queue directory are kept" traces_are_kept
 must "a C program compiles against the headers" compiles
-php_at_work "PHP's job is done, and the tools' and the C program's" /job/client 127.0.0.1
+php_at_work "PHP's job is done, and the tools' and the C program's" /job/client -h 127.0.0.1
 check "the service starts, reloads, rotates its log and stops" inside alone sh /job/service.sh
+check "the upgrade kept the queue in memory" inside alone sh /job/queue.sh builtin
 
 # --- The distribution's replace ours
 
@@ -280,6 +282,7 @@ check "PHP's job is done with the distribution's again" main_job
 must "all packages are purged" purge_all $originals
 must "ours are installed without the distribution's" install_ours
 check "user, options and directories are there" is_set_up
+check "a background job survives a restart of the service" inside alone sh /job/queue.sh libsqlite3
 must "apt-get installs PHP's extension beside them" apt install php-gearman
 check "and keeps ours" are_installed $ours
 php_at_work "PHP's job is done, and the tools'"
