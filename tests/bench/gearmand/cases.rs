@@ -9,18 +9,28 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Queueing, Shape, drain};
+use super::durable;
 use super::load::{ECHO_REQ, Load, Scenario, append_request};
 use super::relay::relay;
 use super::report::{Figure, Target, median, percentile};
 use super::server::{Kind, Server, ask_list, cpu_of, own_seconds};
 
-/// Divisor of the number of jobs: 1 to measure, 1000 to see that a case works.
+/// How many jobs are measured.
 #[derive(Clone, Copy)]
-pub(crate) struct Scale(pub(crate) usize);
+pub(crate) struct Scale {
+    /// Divisor of the number of jobs: 1 to measure, 1000 to see that a case works.
+    pub(crate) divisor: usize,
+    /// Jobs in the file of a durable queue at the start.
+    pub(crate) queued: usize,
+}
 
 impl Scale {
+    pub(crate) fn new(divisor: usize) -> Scale {
+        Scale { divisor, queued: 1_000_000 }
+    }
+
     pub(crate) fn of(self, count: usize) -> usize {
-        (count / self.0).max(20)
+        (count / self.divisor).max(20)
     }
 }
 
@@ -68,6 +78,42 @@ pub(crate) const CASES: &[Case] = &[
         about: "10,000 sleeping workers of one function",
         run: sleepers,
         runs: 3,
+    },
+    Case {
+        name: "durable",
+        about: "durable submits of 64 bytes, 8 clients with 16 each",
+        run: durable::durable,
+        runs: 3,
+    },
+    Case {
+        name: "durable-wide",
+        about: "durable submits, 64 clients with 64 each",
+        run: durable::durable_wide,
+        runs: 3,
+    },
+    Case {
+        name: "durable-lone",
+        about: "durable submits, 1 client that waits for each",
+        run: durable::durable_lone,
+        runs: 3,
+    },
+    Case {
+        name: "durable-life",
+        about: "durable jobs submitted and completed, 8 clients, 8 workers (ours only)",
+        run: durable::durable_life,
+        runs: 3,
+    },
+    Case {
+        name: "durable-start",
+        about: "a start on a file with a million jobs, or --queued (ours only)",
+        run: durable::durable_start,
+        runs: 1,
+    },
+    Case {
+        name: "durable-memory",
+        about: "the same with 1 KiB each and --queue-memory=256M (ours only)",
+        run: durable::durable_memory,
+        runs: 1,
     },
 ];
 

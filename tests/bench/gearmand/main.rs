@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench gearmand` runs all cases. Arguments after `--` select cases by name and
 //! servers (`ours`, `original`); `--runs N` sets the number of runs. `--against PROGRAM` replaces
-//! the original by another server, such as an earlier build. `delays` compares our server with
+//! the original by another server, such as an earlier build. `--queued N` sets the number of jobs that a file of the
+//! durable queue has at the start. `delays` compares our server with
 //! and without each delayed reply, in the cases that follow. `--soak SECONDS` loads our server
 //! with clients and workers that connect and disconnect, and checks that no job is lost.
 //!
@@ -11,14 +12,17 @@
 //! server's processor time is compared. The load's own is printed too, because on a machine with
 //! few cores the two compete.
 
+mod background;
 mod cases;
 mod crowd;
 mod delays;
+mod durable;
 mod load;
 mod relay;
 mod report;
 mod server;
 mod soak;
+mod stores;
 
 use cases::{CASES, Case, Scale};
 use report::Runs;
@@ -44,7 +48,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
         kinds: Vec::new(),
         cases: Vec::new(),
         runs: Some(1),
-        scale: Scale(1000),
+        scale: Scale::new(1000),
         soak: None,
         delays: None,
         against: None,
@@ -53,11 +57,16 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
     while let Some(argument) = arguments.next() {
         match &argument[..] {
             "--bench" => {
-                (settings.runs, settings.scale) = (settings.runs.filter(|&n| n > 1), Scale(1))
+                settings.runs = settings.runs.filter(|&n| n > 1);
+                settings.scale.divisor = 1;
             }
             "--runs" => {
                 let count = arguments.next().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
                 settings.runs = Some(count.ok_or("--runs needs a number")?);
+            }
+            "--queued" => {
+                let count = arguments.next().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
+                settings.scale.queued = count.ok_or("--queued needs a number of jobs")?;
             }
             "--soak" => {
                 let seconds = arguments.next().and_then(|n| n.parse().ok());
@@ -112,7 +121,7 @@ fn main() {
             println!("skipped: there is no {}", kind.program());
         }
     }
-    println!("  {:<44} {:>10} {:>10} {:>7}", "", "original", "ours", "ratio");
+    println!("  {:<46} {:>10} {:>10} {:>7}", "", "original", "ours", "ratio");
     let mut missed = 0;
     for case in settings.cases {
         let mut runs = Runs::default();

@@ -15,6 +15,8 @@ pub(crate) enum Target {
     RatioAtLeast(f64),
     /// At most this value.
     AtMost(f64),
+    /// At least this value.
+    AtLeast(f64),
 }
 
 /// A measured value of one run.
@@ -72,6 +74,9 @@ impl Runs {
                     (format!("at least {least} times"), ratio.map(|ratio| ratio >= least))
                 }
                 Target::AtMost(most) => (format!("at most {most}"), ours.map(|ours| ours <= most)),
+                Target::AtLeast(least) => {
+                    (format!("at least {least}"), ours.map(|ours| ours >= least))
+                }
             };
             let verdict = match met {
                 Some(true) => "met",
@@ -79,9 +84,9 @@ impl Runs {
                 None => "",
             };
             missed += usize::from(met == Some(false));
-            let [original, ours, ratio] = [(original, 1), (ours, 1), (ratio, 2)]
+            let [original, ours, ratio] = [(original, 2), (ours, 2), (ratio, 2)]
                 .map(|(value, digits)| value.map_or("-".into(), |v| format!("{v:.digits$}")));
-            println!("  {name:<44} {original:>10} {ours:>10} {ratio:>7}  {text} {verdict}");
+            println!("  {name:<46} {original:>10} {ours:>10} {ratio:>7}  {text} {verdict}");
         }
         missed
     }

@@ -53,6 +53,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port and waits until it listens.
     pub(crate) fn start(kind: Kind, arguments: &[&str]) -> Server {
+        let server = Server::launch(kind, arguments);
+        let began = Instant::now();
+        while TcpStream::connect(server.address()).is_err() {
+            assert!(began.elapsed() < START_TIMEOUT, "{} does not listen", kind.program());
+            thread::sleep(Duration::from_millis(2));
+        }
+        server
+    }
+
+    /// Starts a server on a free port, on which it need not listen yet.
+    pub(crate) fn launch(kind: Kind, arguments: &[&str]) -> Server {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
         let port = port.expect("a free port").port();
         // The original unlinks its pid file, so each server gets its own path.
@@ -64,18 +75,16 @@ impl Server {
             .args(arguments)
             .spawn()
             .expect("the server starts");
-        let server = Server { child, port };
-        let began = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(began.elapsed() < START_TIMEOUT, "{} does not listen", kind.program());
-            thread::sleep(Duration::from_millis(2));
-        }
-        server
+        Server { child, port }
+    }
+
+    pub(crate) fn address(&self) -> (Ipv4Addr, u16) {
+        (Ipv4Addr::LOCALHOST, self.port)
     }
 
     /// Opens a blocking connection.
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("connects");
+        let stream = TcpStream::connect(self.address()).expect("connects");
         stream.set_nodelay(true).expect("sets nodelay");
         stream.set_read_timeout(Some(START_TIMEOUT)).expect("sets a timeout");
         stream
@@ -84,6 +93,23 @@ impl Server {
     /// Seconds of processor time since the start.
     pub(crate) fn cpu(&self) -> f64 {
         cpu_of(&self.child.id().to_string())
+    }
+
+    /// Seconds of processor time of the threads with this name; 0 if there is none.
+    pub(crate) fn cpu_of_thread(&self, name: &str) -> f64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("threads");
+        let paths = threads.map(|thread| thread.expect("a thread").path());
+        let is_named = |path: &std::path::PathBuf| {
+            fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+        };
+        paths.filter(is_named).map(|path| thread_seconds(&path)).sum()
+    }
+
+    /// Bytes that the system has written to the disk for the server.
+    pub(crate) fn written_bytes(&self) -> f64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).expect("io");
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        line.and_then(|bytes| bytes.parse().ok()).expect("write_bytes")
     }
 
     /// Resident memory in bytes.
@@ -119,6 +145,19 @@ pub(crate) fn ask_list(stream: &mut TcpStream, command: &str, answer: &mut Vec<u
         let count = stream.read(&mut buffer).expect("an answer in time");
         assert!(count > 0, "the server closed the connection");
         answer.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// Sends a text command and waits for its line.
+pub(crate) fn ask_line(stream: &mut TcpStream, command: &str) {
+    stream.write_all(format!("{command}\n").as_bytes()).expect("sends");
+    let mut buffer = [0; 4096];
+    loop {
+        let count = stream.read(&mut buffer).expect("an answer in time");
+        assert!(count > 0, "the server closed the connection");
+        if buffer[..count].ends_with(b"\n") {
+            return;
+        }
     }
 }
 
