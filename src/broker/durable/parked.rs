@@ -6,7 +6,7 @@
 //!
 //! Must not: read the store; it asks the driver for jobs by number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gearman_queue::{JobNumber, StoredJob, SurveyPage, SurveyedUnique, fingerprint};
 
@@ -35,6 +35,9 @@ pub(crate) struct Parked {
     wanted: Vec<JobNumber>,
     /// Jobs that are being fetched.
     fetching: NumberMap<Fetch>,
+    /// Jobs that the survey has found and that are not indexed by a unique, because that is `-`.
+    /// They are on their way into memory.
+    unidentified: BTreeSet<u64>,
     memory_bytes_max: usize,
     /// Average bytes of the jobs that were fetched.
     average_bytes: usize,
@@ -60,6 +63,7 @@ impl Parked {
             delayed: BTreeMap::new(),
             wanted: Vec::new(),
             fetching: NumberMap::default(),
+            unidentified: BTreeSet::new(),
             memory_bytes_max,
             average_bytes: FETCHED_BYTES_MAX / 64,
             is_surveying: true,
@@ -94,6 +98,7 @@ impl Broker {
                 self.functions[function].parked[usize::from(job.priority)].push(number);
             }
             if !is_indexed {
+                durable.parked.unidentified.insert(number);
                 self.fetch_now(function, number);
             }
         }
@@ -232,7 +237,7 @@ impl Broker {
         if unique.is_empty() {
             return false;
         }
-        if durable.parked.is_surveying {
+        if durable.parked.is_surveying || !durable.parked.unidentified.is_empty() {
             return true;
         }
         if durable.parked.uniques.is_empty() {
@@ -268,6 +273,7 @@ impl Broker {
         let mut touched = Vec::new();
         for (JobNumber(number), job) in jobs {
             let durable = self.durable.as_mut().expect("only durable jobs are fetched");
+            durable.parked.unidentified.remove(&number);
             // A job that was cancelled meanwhile is not expected any more.
             let Some(fetch) = durable.parked.fetching.remove(&number) else { continue };
             let Some(function) = self.functions.find_key(fetch.function) else { continue };

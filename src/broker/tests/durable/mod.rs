@@ -56,11 +56,16 @@ impl Durable {
     }
 
     fn survey(&mut self) {
+        self.survey_without_fetching();
+        self.fetch();
+    }
+
+    fn survey_without_fetching(&mut self) {
         loop {
             let page = self.store.survey(3).expect("a page");
             self.world.broker.surveyed(&page, &mut self.world.mailbox);
             if page.is_last {
-                return self.fetch();
+                return;
             }
         }
     }

@@ -120,3 +120,17 @@ fn new_jobs_stand_behind_those_that_are_being_fetched() {
     durable.world.disconnect(worker);
     assert_eq!(durable.work("f"), ["old", "new"]);
 }
+
+#[test]
+fn a_job_that_its_payload_identifies_is_joined_after_a_restart() {
+    let mut durable = Durable::started();
+    let handle = durable.submit("f", "-", "x");
+    durable.crash();
+    durable.survey_without_fetching();
+    assert!(durable.world.broker.must_wait_for(Some(b"f"), b"-"), "it is on its way");
+    durable.fetch();
+    assert!(!durable.world.broker.must_wait_for(Some(b"f"), b"-"));
+    assert_eq!(durable.submit("f", "-", "x"), handle);
+    assert_ne!(durable.submit("f", "-", "y"), handle);
+    assert_eq!(durable.work("f"), ["x", "y"]);
+}
