@@ -8,14 +8,14 @@ use gearman_broker::defects::{Defect, activate};
 use crate::check;
 
 /// Each defect, and the number of steps within which it must be found.
-const DEFECTS: [(Defect, u64); 16] = [
+const DEFECTS: [(Defect, u64); 17] = [
     (Defect::NoopDropped, 1_000_000),
     (Defect::HandleReused, 1_000_000),
     (Defect::HeldGrabForgotten, 30_000_000),
     (Defect::HeldAckForgotten, 60_000_000),
     (Defect::ResultMisdirected, 1_000_000),
     (Defect::JobLostWithWorker, 30_000_000),
-    (Defect::PriorityInverted, 1_000_000),
+    (Defect::PriorityInverted, 10_000_000),
     (Defect::QueueInverted, 1_000_000),
     (Defect::JoinForgotten, 1_000_000),
     (Defect::DelayedJobDropped, 1_000_000),
@@ -25,6 +25,7 @@ const DEFECTS: [(Defect, u64); 16] = [
     (Defect::PartialPacketCut, 1_000_000),
     (Defect::SendNotResumed, 1_000_000),
     (Defect::ByteSentTwice, 1_000_000),
+    (Defect::AcknowledgedBeforeCommit, 30_000_000),
 ];
 
 /// Runs seeds until one fails. Returns the rule, the number of seeds, and of all steps.
