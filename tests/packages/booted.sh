@@ -64,7 +64,12 @@ reloads() {
 comes_back() {
     before=$(main_pid)
     kill -KILL "$before"
-    is_another() { is_active && [ "$(main_pid)" != "$before" ]; }
+    # The process first: between two calls systemd may notice the end of the old one,
+    # whose number is 0 from then on.
+    is_another() {
+        now=$(main_pid)
+        [ "$now" != 0 ] && [ "$now" != "$before" ] && is_active
+    }
     until_true is_another
     runs
 }
