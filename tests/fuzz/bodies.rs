@@ -50,8 +50,8 @@ fn packet(data: &[u8]) -> Option<usize> {
                 assert_eq!(used, *whole_used);
                 assert_eq!(parts(&packet), parts(whole));
             }
-            // Nothing that arrives later can mend a packet. (A wrong magic that is
-            // not whole yet is told as far as it is there.)
+            // A packet that is invalid stays so, whatever arrives later. (An error about
+            // the magic names the bytes of it that have arrived.)
             Err(ProtocolError::Magic(_)) => {
                 assert!(matches!(last, Err(ProtocolError::Magic(_))), "{last:?}");
             }

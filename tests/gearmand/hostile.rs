@@ -117,13 +117,13 @@ fn a_flood_of_refused_packets_is_not_a_flood_of_lines() {
 #[test]
 fn a_peer_that_does_not_read_its_answers_is_not_read() {
     let server = Server::start(&[]);
-    let mut deaf = server.connect();
-    deaf.stream.set_nonblocking(true).expect("nonblocking");
+    let mut unresponsive = server.connect();
+    unresponsive.stream.set_nonblocking(true).expect("nonblocking");
     let question = request(EchoReq, &["x".repeat(1000)]);
     let mut sent = 0;
     // The sockets' buffers, and the megabyte that may wait, are soon full.
     loop {
-        match deaf.stream.write(&question[sent % question.len()..]) {
+        match unresponsive.stream.write(&question[sent % question.len()..]) {
             Ok(n) => sent += n,
             Err(_) if resident(&server) > 0 && sent > 0 => break,
             Err(e) => panic!("{e}"),
@@ -131,18 +131,18 @@ fn a_peer_that_does_not_read_its_answers_is_not_read() {
     }
     server.connect().settle();
     assert!(resident(&server) < 100_000, "{} kB", resident(&server));
-    deaf.stream.set_nonblocking(false).expect("blocking");
+    unresponsive.stream.set_nonblocking(false).expect("blocking");
     let answer = response(EchoRes, &["x".repeat(1000)]);
     for _ in 0..sent / question.len() {
-        deaf.expect(&answer);
+        unresponsive.expect(&answer);
     }
 }
 
 #[test]
 fn a_client_that_never_reads_its_results_is_disconnected_in_the_end() {
     let server = Server::start(&["--output-limit", "1000000"]);
-    let (mut deaf, mut worker) = (server.connect(), server.connect());
-    deaf.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
+    let (mut unresponsive, mut worker) = (server.connect(), server.connect());
+    unresponsive.ask(&request(SubmitJob, &["f", "u", "x"]), &response(JobCreated, &["H:t:1"]));
     worker.send(&request(CanDo, &["f"]));
     worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
     let data = request(WorkData, &["H:t:1", &"x".repeat(1 << 20)]);

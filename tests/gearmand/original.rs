@@ -41,16 +41,16 @@ pub(super) fn send_turns(server: &Server, connections: usize, turns: &[Turn]) ->
     peers.iter_mut().for_each(|peer| {
         peer.settle();
     });
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for (who, bytes) in turns {
         peers[*who].send(bytes);
         // The sender first: when it is answered, its packet has been handled.
-        for listener in std::iter::once(*who).chain((0..connections).filter(|n| n != who)) {
-            let text = peers[listener].transcript().escape_ascii().to_string();
-            heard.push(format!("{} -> {listener} hears {text}", bytes.escape_ascii()));
+        for receiver in std::iter::once(*who).chain((0..connections).filter(|n| n != who)) {
+            let text = peers[receiver].transcript().escape_ascii().to_string();
+            received.push(format!("{} -> {receiver} receives {text}", bytes.escape_ascii()));
         }
     }
-    heard
+    received
 }
 
 #[track_caller]
@@ -433,7 +433,7 @@ fn lists_are_in_the_same_order() {
 /// descriptors left out.
 fn workers_list(server: &Server) -> Vec<String> {
     let mut peers = Vec::new();
-    let mut heard = Vec::new();
+    let mut lists = Vec::new();
     for number in 0..5 {
         let mut peer = server.connect();
         if number > 0 {
@@ -450,7 +450,7 @@ fn workers_list(server: &Server) -> Vec<String> {
     let mut ask = |peers: &mut Vec<Peer>| {
         let list = peers[0].list("workers x");
         let without_descriptor = |line: &str| line.split_once(' ').map(|(_, rest)| rest.into());
-        heard.extend(list.lines().map(|line| without_descriptor(line).unwrap_or(line.to_string())));
+        lists.extend(list.lines().map(|line| without_descriptor(line).unwrap_or(line.to_string())));
     };
     ask(&mut peers);
     for function in ["f", "g", "h", "h"] {
@@ -461,7 +461,7 @@ fn workers_list(server: &Server) -> Vec<String> {
     peers[2].send(&request(CantDo, &["g"])).settle();
     peers[3].send(&request(ResetAbilities, NOTHING)).settle();
     ask(&mut peers);
-    heard
+    lists
 }
 
 #[test]

@@ -23,7 +23,7 @@ enum State {
 /// Connections by their role.
 const CLIENT: usize = 0;
 const WORKER: usize = 1;
-const BYSTANDER: usize = 2;
+const OTHER_CLIENT: usize = 2;
 
 /// A packet of this command, with the arguments that it has, or of an unknown one.
 fn packet(command: Option<Command>, function: &str, handle: &str) -> Vec<u8> {
@@ -61,7 +61,7 @@ fn scene(command: Option<Command>, state: State, jobs: &mut u32) -> Vec<Turn> {
     let unique = format!("unique of {function}");
     let mut turns: Vec<Turn> = vec![(CLIENT, request(SubmitJob, &[&function[..], &unique, "x"]))];
     let sender = match state {
-        State::Fresh => BYSTANDER,
+        State::Fresh => OTHER_CLIENT,
         State::Client => CLIENT,
         State::Asleep => {
             turns.push((WORKER, request(CanDo, &[format!("{function} too")])));
@@ -79,7 +79,7 @@ fn scene(command: Option<Command>, state: State, jobs: &mut u32) -> Vec<Turn> {
         // The server has closed the connection.
         return turns;
     }
-    let watcher = if sender == CLIENT { BYSTANDER } else { CLIENT };
+    let watcher = if sender == CLIENT { OTHER_CLIENT } else { CLIENT };
     // The state of the job afterwards.
     turns.push((watcher, request(GetStatus, &[&handle])));
     turns.push((watcher, request(GetStatusUnique, &[&unique])));

@@ -201,8 +201,8 @@ fn a_server_that_does_not_read_a_large_workload_does_not_stop_another() {
     for blocking in [true, false] {
         never_hangs(move || {
             let right = Server::correct();
-            let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
-            let mut client = Client::of(&[right.port, deaf.port]);
+            let unresponsive = Server::new(|mut peer| peer.wait_for_disconnect());
+            let mut client = Client::of(&[right.port, unresponsive.port]);
             client.set_timeout(3000);
             let large = client.add(&vec![b'x'; 32 << 20]);
             let small: Vec<_> = (0..10).map(|_| client.add(b"small")).collect();
@@ -226,8 +226,8 @@ fn a_server_that_does_not_read_a_large_workload_does_not_stop_another() {
 fn a_server_that_does_not_read_a_large_workload_is_a_timeout() {
     never_hangs(|| {
         let workload = vec![b'x'; 32 << 20];
-        let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
-        let mut client = Client::of(&[deaf.port]);
+        let unresponsive = Server::new(|mut peer| peer.wait_for_disconnect());
+        let mut client = Client::of(&[unresponsive.port]);
         client.set_timeout(LIMIT);
         assert_eq!(client.job(&workload), Err(Code::TIMEOUT));
         assert_eq!(client.background(&workload), Err(Code::TIMEOUT));
@@ -240,7 +240,7 @@ fn a_server_that_does_not_read_a_large_workload_is_a_timeout() {
 fn progress_on_another_connection_does_not_hide_a_silent_one() {
     never_hangs(|| {
         // Sends data of a job of its own until the client disconnects.
-        let talking = Server::new(|mut peer| {
+        let sending = Server::new(|mut peer| {
             use gearman_test_support::scripted::packets::{HANDLE, created, data};
             if peer.receive().is_some() {
                 peer.send(&created(HANDLE));
@@ -249,8 +249,8 @@ fn progress_on_another_connection_does_not_hide_a_silent_one() {
                 }
             }
         });
-        let deaf = Server::new(|mut peer| peer.wait_for_disconnect());
-        let mut client = Client::of(&[talking.port, deaf.port]);
+        let unresponsive = Server::new(|mut peer| peer.wait_for_disconnect());
+        let mut client = Client::of(&[sending.port, unresponsive.port]);
         client.set_timeout(2 * LIMIT);
         // More than the connection can take, so that the next task goes elsewhere.
         let _tasks = [client.add(&vec![b'x'; 32 << 20]), client.add(b"small")];
