@@ -216,20 +216,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn record<'a>(number: u64, payload: &'a [u8]) -> NewRecord<'a> {
-        NewRecord {
-            number: JobNumber(number),
-            function: b"resize",
-            unique: b"u",
-            reducer: b"",
-            payload,
-            priority: 1,
-            due: None,
-            attempts: 0,
-            submitted: UnixSeconds(5),
-        }
-    }
+    use crate::record::samples::record;
 
     #[test]
     fn a_batch_returns_its_operations_in_their_order() {

@@ -59,3 +59,23 @@ pub struct StoredJob {
     /// `None` in a row that another program wrote.
     pub submitted: Option<UnixSeconds>,
 }
+
+/// Records for tests.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::{JobNumber, NewRecord, UnixSeconds};
+
+    pub(crate) fn record<'a>(number: u64, payload: &'a [u8]) -> NewRecord<'a> {
+        NewRecord {
+            number: JobNumber(number),
+            function: b"resize",
+            unique: b"u",
+            reducer: b"",
+            payload,
+            priority: 1,
+            due: None,
+            attempts: 0,
+            submitted: UnixSeconds(5),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use crate::client::{Client, Code};
 use crate::never_hangs;
 use crate::operation::Operation;
-use gearman_test_support::scripted::job_server::Server;
+use gearman_test_support::scripted::job_server::{Peer, Server};
 
 #[test]
 fn an_answer_that_comes_byte_by_byte_is_understood() {
@@ -22,9 +22,10 @@ fn an_answer_that_comes_byte_by_byte_is_understood() {
     });
 }
 
-#[test]
-fn a_connection_closed_at_any_byte_of_the_answer_is_lost() {
-    never_hangs(|| {
+/// Runs each operation with a server that sends a part of its answer, of every length, and then
+/// ends the connection: each time it is lost.
+fn assert_each_cut_is_a_lost_connection(end: fn(Peer)) {
+    never_hangs(move || {
         for operation in Operation::ALL {
             let answer = operation.answer();
             for cut in 0..answer.len() {
@@ -32,11 +33,12 @@ fn a_connection_closed_at_any_byte_of_the_answer_is_lost() {
                 let server = Server::first(move |mut peer| {
                     if peer.receive().is_some() {
                         peer.send(&part);
+                        end(peer);
                     }
                 });
                 let mut client = Client::of(&[server.port]);
                 let code = operation.run(&mut client);
-                assert_eq!(code, Code::LOST_CONNECTION, "{operation:?} closed after {cut} bytes");
+                assert_eq!(code, Code::LOST_CONNECTION, "{operation:?} after {cut} bytes");
                 client.assert_usable();
             }
         }
@@ -44,23 +46,11 @@ fn a_connection_closed_at_any_byte_of_the_answer_is_lost() {
 }
 
 #[test]
+fn a_connection_closed_at_any_byte_of_the_answer_is_lost() {
+    assert_each_cut_is_a_lost_connection(drop);
+}
+
+#[test]
 fn a_connection_reset_at_any_byte_of_the_answer_is_lost() {
-    never_hangs(|| {
-        for operation in Operation::ALL {
-            let answer = operation.answer();
-            for cut in 0..answer.len() {
-                let part = answer[..cut].to_vec();
-                let server = Server::first(move |mut peer| {
-                    if peer.receive().is_some() {
-                        peer.send(&part);
-                        peer.reset();
-                    }
-                });
-                let mut client = Client::of(&[server.port]);
-                let code = operation.run(&mut client);
-                assert_eq!(code, Code::LOST_CONNECTION, "{operation:?} reset after {cut} bytes");
-                client.assert_usable();
-            }
-        }
-    });
+    assert_each_cut_is_a_lost_connection(Peer::reset);
 }

@@ -2,22 +2,9 @@
 
 use super::*;
 use crate::batch::BatchOperation;
+use crate::record::samples::record;
 use crate::record::{NewRecord, StoredJob, UnixSeconds};
 use crate::store::{SurveyedJob, SurveyedUnique};
-
-fn record<'a>(number: u64, payload: &'a [u8]) -> NewRecord<'a> {
-    NewRecord {
-        number: JobNumber(number),
-        function: b"resize",
-        unique: b"u",
-        reducer: b"",
-        payload,
-        priority: 1,
-        due: None,
-        attempts: 0,
-        submitted: UnixSeconds(5),
-    }
-}
 
 struct Directory(tempfile::TempDir);
 
