@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use gearman_broker::{ConnectionKey, Millis, Now, UnixSeconds};
 use gearman_protocol::Command;
@@ -35,6 +36,30 @@ pub trait Stream: Read + Write {
     /// # Errors
     /// If the connection is broken, or `WouldBlock` if nothing has arrived.
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize>;
+
+    /// The names of the peer's certificate, if it has shown one that was verified.
+    fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
+        None
+    }
+}
+
+/// The names in a peer's verified certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerIdentity {
+    /// The common name of the subject.
+    pub common_name: Option<String>,
+    /// The subject's alternative names: host names, IP addresses, mail addresses and URIs, as
+    /// text.
+    pub alternative_names: Vec<String>,
+}
+
+impl fmt::Display for PeerIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.common_name, self.alternative_names.first()) {
+            (Some(name), _) | (None, Some(name)) => name.escape_debug().fmt(f),
+            (None, None) => f.write_str("a certificate without names"),
+        }
+    }
 }
 
 /// The driver's poller, lent for one call.
@@ -139,5 +164,25 @@ impl fmt::Display for Origin {
             Origin::Inet(address) => address.fmt(f),
             Origin::Local(process) => write!(f, "unix:{process}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_shown_by_its_common_name_or_its_first_other_name() {
+        let shown = |common: Option<&str>, others: &[&str]| {
+            PeerIdentity {
+                common_name: common.map(str::to_owned),
+                alternative_names: others.iter().map(ToString::to_string).collect(),
+            }
+            .to_string()
+        };
+        assert_eq!(shown(Some("w1"), &["w1.example"]), "w1");
+        assert_eq!(shown(None, &["w1.example", "10.0.0.1"]), "w1.example");
+        assert_eq!(shown(None, &[]), "a certificate without names");
+        assert_eq!(shown(Some("two\nlines"), &[]), "two\\nlines");
     }
 }

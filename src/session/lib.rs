@@ -25,6 +25,8 @@ mod storage;
 mod tests;
 
 pub use close::CloseReason;
-pub use host::{Bridge, Clock, Host, Journal, NoBridge, Origin, Poller, StoreEvent, Stream};
+pub use host::{
+    Bridge, Clock, Host, Journal, NoBridge, Origin, PeerIdentity, Poller, StoreEvent, Stream,
+};
 pub use job_server::{DriverRequest, JobServer, JobServerSettings};
 pub use storage::{StoreRequest, StoreState};
