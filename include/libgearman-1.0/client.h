@@ -545,6 +545,32 @@ GEARMAN_API bool gearman_client_has_tasks(const gearman_client_st *client);
  */
 GEARMAN_API bool gearman_client_has_active_tasks(gearman_client_st *client);
 
+/* Chooses the server of each job by the job's unique id.
+ *
+ * By default, the server that was added last gets all jobs that it can take. If `enable`
+ * is true, jobs with the same unique id go to the same server, from every client that has
+ * the same servers: their hosts have to be written alike, their order does not matter. If
+ * that server cannot be reached, all clients agree on the one that takes its place.
+ *
+ * This holds for submissions. Requests for the state of a job, and jobs for which
+ * `unique` is NULL or empty, go to the server added last as before. It is off in a new
+ * client, is no bit of gearman_client_options_t, and is taken over by
+ * gearman_client_clone().
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API
+void gearman_client_set_server_selection_by_unique(gearman_client_st *client,
+                                                   bool enable);
+
+/* Tells whether the client chooses the server of each job by the job's unique id.
+ *
+ * Returns true if it does; false if it does not or `client` is NULL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API bool gearman_client_server_selection_by_unique(const gearman_client_st *client);
+
 /* Adds a server to the client.
  *
  * The host is looked up; nothing is sent. The server that was added last is tried

@@ -20,6 +20,7 @@ pub mod client_background;
 mod client_block;
 pub mod client_options;
 pub mod client_run;
+pub mod client_selection;
 pub mod client_servers;
 pub mod client_setters;
 pub mod client_single;

@@ -16,6 +16,7 @@ pub mod error;
 pub mod exchange;
 pub mod handles;
 pub mod link;
+mod ring;
 pub mod settings;
 pub mod slab;
 pub mod task;

@@ -23,6 +23,8 @@ pub struct Settings {
     pub non_blocking: bool,
     /// End a wait when a signal arrives.
     pub stop_on_signal: bool,
+    /// Choose the server of a job by its unique id, if the caller gave one.
+    pub by_unique: bool,
     /// TLS was requested, which this build does not support: connecting fails.
     pub tls: bool,
 }

@@ -217,6 +217,8 @@ pub struct Task {
     pub(super) function_len: u16,
     pub(super) unique_at: u16,
     pub(super) unique_len: u8,
+    /// The caller gave the unique id of the job; otherwise the library has made it.
+    pub(super) has_own_unique: bool,
     /// Rarely used fields.
     rare: Option<Box<Rare>>,
     /// The job's handle.
@@ -267,6 +269,7 @@ impl Task {
             function_len: 0,
             unique_at: 0,
             unique_len: 0,
+            has_own_unique: false,
             rare: None,
             handle: JobHandle::EMPTY,
             data: None,
@@ -300,6 +303,7 @@ impl Task {
         self.function_len = 0;
         self.unique_at = 0;
         self.unique_len = 0;
+        self.has_own_unique = false;
         self.rare = None;
         self.handle.clear();
         self.data = None;

@@ -210,6 +210,7 @@ programs! {
     rarely_asked
     reentrancy
     server_options
+    server_selection
     servers
     setter_values
     signals

@@ -80,6 +80,7 @@ fn the_library_depends_on_these_crates_alone() {
         "gearman-protocol",
         "libc",
         "log",
+        "md5",
         "mio",
         "thiserror",
     ];

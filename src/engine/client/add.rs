@@ -154,6 +154,7 @@ impl<T: Transport> Client<T> {
         task.function_len = full as u16;
         task.unique_at = (HEADER_SIZE + full + 1) as u16;
         task.unique_len = unique.len() as u8;
+        task.has_own_unique = !new.unique.is_empty();
         if !matches!(workload, Workload::None) {
             task.rare_mut().workload = workload;
         }

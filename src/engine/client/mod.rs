@@ -29,6 +29,7 @@ pub use stream::Piece;
 use super::ReturnCode;
 use super::handles::{ChainLinks, HandleIndex, NO_SLOT};
 use super::link::{ConnState, Link};
+use super::ring::Ring;
 use super::slab::{BoxSlab, SlabId};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
@@ -135,6 +136,8 @@ pub struct Client<T: Transport> {
     refused: Option<(SlabId, ReturnCode)>,
     /// The connection on which a request or a piece of a workload is partly sent.
     half_sent: Option<usize>,
+    /// The places of the servers, made when a job is first placed by its unique id.
+    ring: Option<Ring>,
     /// The background job that was submitted without a task.
     quick: Option<quick::QuickSubmit>,
     /// The reply to the current exchange, with its number.
@@ -176,6 +179,7 @@ impl<T: Transport> Client<T> {
             run_unfinished: false,
             last_exchange: 0,
             half_sent: None,
+            ring: None,
             quick: None,
             reply: None,
             clock,
@@ -192,6 +196,7 @@ impl<T: Transport> Client<T> {
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
         self.link.add_server(host, port)?;
         self.servers.push(ClientServer::default());
+        self.ring = None;
         Ok(())
     }
 
@@ -202,6 +207,7 @@ impl<T: Transport> Client<T> {
         }
         self.link.remove_servers();
         self.servers.clear();
+        self.ring = None;
     }
 
     /// A task, unless it was removed.

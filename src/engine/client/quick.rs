@@ -147,6 +147,7 @@ impl<T: Transport> Client<T> {
         let (key, server) = (others.len(), self.servers.last()?);
         // A wait that a signal may end is not the normal case.
         let idle = !self.link.settings.stop_on_signal
+            && !self.link.settings.by_unique
             && self.active == 0
             && self.todo.is_empty()
             && self.refused.is_none()

@@ -7,10 +7,11 @@ use super::{Client, ClientOwed, Expect, Sending};
 use crate::ReturnCode;
 use crate::at;
 use crate::link::{ConnState, Flush};
+use crate::ring::Ring;
 use crate::slab::SlabId;
 use crate::task::TaskState;
 use gearman_net::{Liveness, Transport};
-use gearman_protocol::limits::HEADER_SIZE;
+use gearman_protocol::limits::{HEADER_SIZE, UNIQUE_SIZE};
 
 /// Number of buffered bytes at which a connection is flushed before more packets are added.
 const SEND_BATCH_BYTES: usize = 128 * 1024;
@@ -21,6 +22,16 @@ enum Choice {
     Use(usize),
     /// Wait for a connection.
     Wait,
+}
+
+/// What a server is for a task.
+enum Candidate {
+    /// It takes the packet, or will when it is connected.
+    Usable(Choice),
+    /// It is connected and cannot take another packet yet.
+    Busy,
+    /// It cannot be used in this run.
+    Failed,
 }
 
 impl<T: Transport> Client<T> {
@@ -47,7 +58,7 @@ impl<T: Transport> Client<T> {
                 self.stale_new = self.stale_new.saturating_sub(1);
                 continue;
             }
-            match self.choose(run)? {
+            match self.choose(id, run)? {
                 Choice::Wait => break,
                 Choice::Use(key) => {
                     self.new.pop_front();
@@ -103,8 +114,8 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// Chooses the first server, the last added first, that can take a packet now.
-    fn choose(&mut self, run: &TaskRun) -> Result<Choice, ReturnCode> {
+    /// Chooses a server for a task that can take a packet now.
+    fn choose(&mut self, id: SlabId, run: &TaskRun) -> Result<Choice, ReturnCode> {
         if self.servers.is_empty() {
             return Err(self.link.error.set(
                 ReturnCode::NO_SERVERS,
@@ -112,42 +123,88 @@ impl<T: Transport> Client<T> {
                 "no servers provided",
             ));
         }
-        let mut busy = false;
-        for key in self.link.keys() {
-            if self.servers[key].failed_in_run == run.number {
-                continue;
+        let task = self.tasks.get(id);
+        let choice = match task.filter(|t| self.link.settings.by_unique && t.has_own_unique) {
+            None => self.choose_in_order(run),
+            Some(task) => {
+                let mut unique = [0; UNIQUE_SIZE];
+                let len = task.unique().len();
+                unique[..len].copy_from_slice(task.unique());
+                self.choose_by_unique(&unique[..len], run)
             }
-            if self.link.check_liveness(key, self.clock) == Liveness::Dead {
-                if self.has_unread_end(key) {
-                    return Ok(Choice::Wait);
-                }
-                // Nothing was sent on it, so a retry is safe.
-                self.link.ended(key);
-                self.link.error.reset();
-                self.lose(key, ReturnCode::LOST_CONNECTION);
-            }
-            match self.link.conns[key].state {
-                ConnState::Up if self.is_busy(key) => busy = true,
-                ConnState::Up => return Ok(Choice::Use(key)),
-                ConnState::Connecting => return Ok(Choice::Wait),
-                ConnState::Down => match self.open(key, run) {
-                    Ok(()) => return Ok(Choice::Wait),
-                    Err(_) => self.servers[key].failed_in_run = run.number,
-                },
-            }
-        }
-        if busy {
-            return Ok(Choice::Wait);
+        };
+        if let Some(choice) = choice {
+            return Ok(choice);
         }
         let code = match self.link.error.code() {
             code
             @ (ReturnCode::GETADDRINFO | ReturnCode::LOST_CONNECTION | ReturnCode::TIMEOUT) => code,
             _ => ReturnCode::COULD_NOT_CONNECT,
         };
-        if let Some(task) = self.new.front().and_then(|&id| self.tasks.get_mut(id)) {
+        if let Some(task) = self.tasks.get_mut(id) {
             task.code = code;
         }
         Err(code)
+    }
+
+    /// Chooses the first server, the last added first. None if none can be used in this run.
+    fn choose_in_order(&mut self, run: &TaskRun) -> Option<Choice> {
+        let mut busy = false;
+        for key in self.link.keys() {
+            if self.servers[key].failed_in_run == run.number {
+                continue;
+            }
+            match self.consider(key, run) {
+                Candidate::Usable(choice) => return Some(choice),
+                Candidate::Busy => busy = true,
+                Candidate::Failed => {}
+            }
+        }
+        busy.then_some(Choice::Wait)
+    }
+
+    /// Chooses the server to which a unique id belongs. None if none can be used in this
+    /// run. A busy server is waited for: jobs with the same id have to meet.
+    fn choose_by_unique(&mut self, unique: &[u8], run: &TaskRun) -> Option<Choice> {
+        let names = || self.link.conns.iter().map(|conn| (&conn.host[..], conn.port));
+        let ring = self.ring.take().unwrap_or_else(|| Ring::new(names()));
+        let choice = loop {
+            let usable = |key: usize| self.servers[key].failed_in_run != run.number;
+            let Some(key) = ring.choose(unique, usable) else { break None };
+            match self.consider(key, run) {
+                Candidate::Usable(choice) => break Some(choice),
+                Candidate::Busy => break Some(Choice::Wait),
+                Candidate::Failed => {}
+            }
+        };
+        self.ring = Some(ring);
+        choice
+    }
+
+    /// Looks whether a server can take a packet, and begins to connect to one that is not
+    /// connected.
+    fn consider(&mut self, key: usize, run: &TaskRun) -> Candidate {
+        if self.link.check_liveness(key, self.clock) == Liveness::Dead {
+            if self.has_unread_end(key) {
+                return Candidate::Usable(Choice::Wait);
+            }
+            // Nothing was sent on it, so a retry is safe.
+            self.link.ended(key);
+            self.link.error.reset();
+            self.lose(key, ReturnCode::LOST_CONNECTION);
+        }
+        match self.link.conns[key].state {
+            ConnState::Up if self.is_busy(key) => Candidate::Busy,
+            ConnState::Up => Candidate::Usable(Choice::Use(key)),
+            ConnState::Connecting => Candidate::Usable(Choice::Wait),
+            ConnState::Down => match self.open(key, run) {
+                Ok(()) => Candidate::Usable(Choice::Wait),
+                Err(_) => {
+                    self.servers[key].failed_in_run = run.number;
+                    Candidate::Failed
+                }
+            },
+        }
     }
 
     /// Whether a closed connection holds received packets that are not read. They are read

@@ -13,6 +13,7 @@ mod connections;
 mod jobs;
 mod lost;
 mod non_blocking;
+mod placement;
 mod requests;
 mod shortcut;
 mod streaming;
