@@ -89,9 +89,11 @@ tools="$work/build/bin"
     skip "pip cannot install what is needed: $(tail -n 1 "$work/log")"
 echo "building with $builder"
 
-"$cargo" build --quiet --locked --bin gearmand --manifest-path "$root/Cargo.toml" --target-dir "$target"
+"$cargo" build --quiet --locked --bins --manifest-path "$root/Cargo.toml" --target-dir "$target"
 ours=$target/debug/gearmand
 servers=$ours
+# The tool of an example's log pipeline.
+export GEARMAN="$target/debug/gearman"
 if [ -x /usr/sbin/gearmand ]; then
     servers=$servers:/usr/sbin/gearmand
 else
@@ -100,9 +102,9 @@ else
 fi
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 
-# The types, of the package and of its tests.
+# The types, of the package, its tests and its examples.
 types() {
-    (cd "$binding" && "$tools/mypy" --strict --cache-dir "$work/mypy" src tests)
+    (cd "$binding" && "$tools/mypy" --strict --cache-dir "$work/mypy" src tests examples)
 }
 
 build_wheel() {

@@ -5,6 +5,7 @@
 mod command_line;
 mod mapped;
 mod php;
+mod php_examples;
 mod php_fpm;
 
 use gearman_test_support::library::Library;

@@ -2,8 +2,8 @@
 
 use crate::installed::{fresh, root, run, under_prefix};
 use gearman_test_support::outcome::{Outcome, run_for};
-use gearman_test_support::paths::own_gearmand;
-use gearman_test_support::requirements::{have_program, skip};
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand, profile_dir};
+use gearman_test_support::requirements::{have_file, have_program, skip};
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_until;
 use std::io::{BufRead, BufReader, Read};
@@ -195,6 +195,81 @@ fn map_and_reduce_count_words() {
     outcome.assert_succeeded("word_count");
     assert_eq!(outcome.stdout, "6 words\n");
     drop(workers);
+}
+
+/// What an example that starts its own workers prints, with our job server and with the
+/// original's.
+fn does_its_work(name: &str, printed: &str) {
+    if !have_program("pkg-config", &["--version"]) {
+        return;
+    }
+    let original = Some(ORIGINAL_GEARMAND).filter(|file| have_file(file, "gearman-job-server"));
+    for gearmand in [own_gearmand(), original].into_iter().flatten() {
+        let server = Server::start(gearmand);
+        let options = at_port(server.port);
+        let mut command = example(name, &options.each_ref().map(String::as_str));
+        command.env("GEARMAN", profile_dir().join("gearman"));
+        let outcome = run_for(command, name, 120);
+        outcome.assert_succeeded(&format!("{name} with {gearmand}"));
+        assert_eq!(outcome.stdout, printed, "{name} with {gearmand}");
+    }
+}
+
+#[test]
+fn map_and_reduce_sort_numbers() {
+    does_its_work(
+        "merge_sort",
+        "20000 numbers in 6 pieces sorted by 4 workers\nfrom 28 to 999998, in order\n",
+    );
+}
+
+#[test]
+fn a_picture_is_resized_and_the_progress_is_printed() {
+    let printed = "\
+row 12 of 60, 20%
+row 24 of 60, 40%
+row 36 of 60, 60%
+row 48 of 60, 80%
+row 60 of 60, 100%
+640x480 became 80x60, FNV-1a 8cbf9104
+";
+    does_its_work("resize", printed);
+}
+
+#[test]
+fn a_log_that_is_piped_into_the_tool_is_summarised() {
+    let printed = "\
+12 requests, 49600 bytes
+    10 with status 200
+     2 with status 404
+";
+    does_its_work("log_summary", printed);
+}
+
+#[test]
+fn one_command_builds_and_runs_an_example_with_a_server_of_its_own() {
+    let run_example = |arguments: &[&str]| {
+        let mut command = Command::new(root().join("bindings/example.sh"));
+        command.args(arguments).env("GEARMAN_BUILT", profile_dir()).stdin(Stdio::null());
+        run_for(command, "example-sh", 120)
+    };
+    let sorted = run_example(&["c", "merge_sort"]);
+    sorted.assert_succeeded("example.sh c merge_sort");
+    assert!(sorted.stdout.ends_with("from 28 to 999998, in order\n"), "{}", sorted.stdout);
+
+    let listed = run_example(&[]);
+    listed.assert_succeeded("example.sh");
+    for line in [
+        "c: log_summary merge_sort resize\n",
+        "python: crawl log_summary merge_sort nightly resize\n",
+        "php: crawl log_summary merge_sort nightly resize\n",
+    ] {
+        assert!(listed.stdout.contains(line), "{line}{}", listed.stdout);
+    }
+
+    let unknown = run_example(&["c", "mergesort"]);
+    assert_eq!(unknown.status.and_then(|status| status.code()), Some(1));
+    assert!(unknown.stderr.starts_with("example.sh: no example mergesort in c"), "{unknown:?}");
 }
 
 #[test]
