@@ -3,7 +3,10 @@
 //!
 //! Must not: read lines or write answers.
 
-use super::form::{Form, Handler, drain, list, stop, text};
+use gearman_access::Permission;
+
+use super::authority::Needs;
+use super::form::{Form, administer, change, drain, list, stop, text};
 use super::{Context, json, lists, texts};
 
 /// Who defined a command, which decides how its arguments are read.
@@ -41,59 +44,64 @@ pub(super) struct TextCommand {
     pub(super) misfit: Misfit,
 }
 
+/// What dropping a function needs.
+const DROP: Needs = Needs::OnFunctionInAnyCase(Permission::Admin);
+/// What cancelling by unique id needs.
+const CANCEL: Needs = Needs::OnFunction(Permission::Cancel);
+
 /// All commands: those of the original, then the extensions.
 pub(super) const COMMANDS: &[TextCommand] = &[
     TextCommand {
         name: "workers",
         origin: CommandOrigin::Original,
-        forms: &[list("", |_| lists::workers())],
+        forms: &[list("", |call| lists::workers(call.filter()))],
         misfit: Misfit::Ignored,
     },
     TextCommand {
         name: "status",
         origin: CommandOrigin::Original,
-        forms: &[list("", |_| lists::status())],
+        forms: &[list("", |call| lists::status(call.filter()))],
         misfit: Misfit::Ignored,
     },
     TextCommand {
         name: "prioritystatus",
         origin: CommandOrigin::Original,
-        forms: &[list("", |_| lists::priority_status())],
+        forms: &[list("", |call| lists::priority_status(call.filter()))],
         misfit: Misfit::Ignored,
     },
     TextCommand {
         name: "show",
         origin: CommandOrigin::Original,
         forms: &[
-            list("jobs", |_| lists::show_jobs()),
-            list("unique jobs", |_| lists::show_unique_jobs()),
+            list("jobs", |call| lists::show_jobs(call.filter())),
+            list("unique jobs", |call| lists::show_unique_jobs(call.filter())),
         ],
         misfit: Misfit::RefusedFrom(1, b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"),
     },
     TextCommand {
         name: "cancel",
         origin: CommandOrigin::Original,
-        forms: &[text("job HANDLE", texts::cancel_job)],
+        forms: &[change("job HANDLE", texts::cancel_job, Needs::CancelJob)],
         misfit: Misfit::RefusedFrom(2, b"ERR UNKNOWN_ERROR\r\n"),
     },
     TextCommand {
         name: "create",
         origin: CommandOrigin::Original,
-        forms: &[text("function FUNCTION", texts::create_function)],
+        forms: &[administer("function FUNCTION", texts::create_function)],
         misfit: Misfit::Incomplete,
     },
     TextCommand {
         name: "drop",
         origin: CommandOrigin::Original,
-        forms: &[text("function FUNCTION", texts::drop_function)],
+        forms: &[change("function FUNCTION", texts::drop_function, DROP)],
         misfit: Misfit::Incomplete,
     },
     TextCommand {
         name: "maxqueue",
         origin: CommandOrigin::Original,
         forms: &[
-            text("FUNCTION [LIMIT]", texts::limit_queue),
-            text("FUNCTION HIGH NORMAL [LOW]", texts::limit_queue),
+            administer("FUNCTION [LIMIT]", texts::limit_queue),
+            administer("FUNCTION HIGH NORMAL [LOW]", texts::limit_queue),
         ],
         misfit: Misfit::Incomplete,
     },
@@ -118,16 +126,16 @@ pub(super) const COMMANDS: &[TextCommand] = &[
     TextCommand {
         name: "jobs",
         origin: CommandOrigin::Extension,
-        forms: &[list("[FUNCTION]", |call| lists::jobs(call.job_cursor()))],
+        forms: &[list("[FUNCTION]", |call| lists::jobs(call.job_cursor(), call.filter()))],
         misfit: Misfit::Incomplete,
     },
     TextCommand {
         name: "json",
         origin: CommandOrigin::Extension,
         forms: &[
-            list("status", |call| json::status(call.text)),
-            list("workers", |call| json::workers(call.text)),
-            list("jobs [FUNCTION]", |call| json::jobs(call.job_cursor(), call.text)),
+            list("status", |call| json::status(call.filter(), call.text)),
+            list("workers", |call| json::workers(call.filter(), call.text)),
+            list("jobs [FUNCTION]", |call| json::jobs(call.job_cursor(), call.filter(), call.text)),
             text("server", |call| json::server(call.context, call.text)),
             text("queue", |call| json::queue(call.context, call.text)),
         ],
@@ -136,19 +144,19 @@ pub(super) const COMMANDS: &[TextCommand] = &[
     TextCommand {
         name: "cancelunique",
         origin: CommandOrigin::Extension,
-        forms: &[text("FUNCTION UNIQUE", texts::cancel_unique)],
+        forms: &[change("FUNCTION UNIQUE", texts::cancel_unique, CANCEL)],
         misfit: Misfit::Incomplete,
     },
     TextCommand {
         name: "pause",
         origin: CommandOrigin::Extension,
-        forms: &[text("function FUNCTION", texts::pause_function)],
+        forms: &[administer("function FUNCTION", texts::pause_function)],
         misfit: Misfit::Incomplete,
     },
     TextCommand {
         name: "resume",
         origin: CommandOrigin::Extension,
-        forms: &[text("function FUNCTION", texts::resume_function)],
+        forms: &[administer("function FUNCTION", texts::resume_function)],
         misfit: Misfit::Incomplete,
     },
     TextCommand {
@@ -170,12 +178,12 @@ impl TextCommand {
         })
     }
 
-    /// The handler of the form that the arguments match, and the values among them.
-    pub(super) fn handler<'a>(&self, arguments: &[&'a [u8]]) -> Option<(Handler, Vec<&'a [u8]>)> {
+    /// The form that the arguments match, and the values among them.
+    pub(super) fn form<'a>(&self, arguments: &[&'a [u8]]) -> Option<(Form, Vec<&'a [u8]>)> {
         let arguments = match self.misfit {
             Misfit::Ignored => &[],
             _ => arguments,
         };
-        self.forms.iter().find_map(|form| Some((form.handler, form.values(arguments)?)))
+        self.forms.iter().find_map(|form| Some((*form, form.values(arguments)?)))
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Must not: know a command.
 
+use gearman_access::Permission;
 use gearman_broker::JobCursor;
 
+use super::authority::{ListFilter, Needs};
 use super::{AdminList, Context};
 
 /// A call of a handler.
@@ -16,6 +18,11 @@ pub(super) struct CommandCall<'a, 'c> {
 }
 
 impl CommandCall<'_, '_> {
+    /// What the caller may see.
+    pub(super) fn filter(&self) -> ListFilter {
+        ListFilter::of(self.context)
+    }
+
     /// A cursor over the jobs of the function that the first value names, or over all jobs
     /// without a value.
     pub(super) fn job_cursor(&self) -> JobCursor {
@@ -47,25 +54,41 @@ pub(super) struct Form {
     /// is last.
     pub(super) usage: &'static str,
     pub(super) handler: Handler,
+    /// What the caller needs.
+    pub(super) needs: Needs,
 }
 
 pub(super) const fn text(usage: &'static str, handler: fn(&mut CommandCall<'_, '_>)) -> Form {
-    Form { usage, handler: Handler::Text(handler) }
+    Form { usage, handler: Handler::Text(handler), needs: Needs::ViewSome }
+}
+
+/// A form that changes something.
+pub(super) const fn change(
+    usage: &'static str,
+    handler: fn(&mut CommandCall<'_, '_>),
+    needs: Needs,
+) -> Form {
+    Form { usage, handler: Handler::Text(handler), needs }
+}
+
+/// A form that changes the function that its first value names.
+pub(super) const fn administer(usage: &'static str, handler: fn(&mut CommandCall<'_, '_>)) -> Form {
+    change(usage, handler, Needs::OnFunction(Permission::Admin))
 }
 
 pub(super) const fn list(
     usage: &'static str,
     handler: fn(&mut CommandCall<'_, '_>) -> AdminList,
 ) -> Form {
-    Form { usage, handler: Handler::List(handler) }
+    Form { usage, handler: Handler::List(handler), needs: Needs::ViewSome }
 }
 
 pub(super) const fn stop(usage: &'static str) -> Form {
-    Form { usage, handler: Handler::Stop }
+    Form { usage, handler: Handler::Stop, needs: Needs::AdminAll }
 }
 
 pub(super) const fn drain(usage: &'static str) -> Form {
-    Form { usage, handler: Handler::Drain }
+    Form { usage, handler: Handler::Drain, needs: Needs::AdminAll }
 }
 
 impl Form {

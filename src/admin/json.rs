@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::authority::ListFilter;
 use super::lists::{self, AdminList};
 use super::{Context, QueueView};
 use gearman_broker::delayed::HeldReplies;
@@ -62,6 +63,11 @@ struct ConnectionJson<'a> {
     /// All names in hexadecimal, if any of them is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     functions_hex: Option<Vec<String>>,
+    /// Functions that it offers and may not work on, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_hex: Option<Vec<String>>,
     sleeping: bool,
     running: usize,
     waiting: usize,
@@ -70,11 +76,16 @@ struct ConnectionJson<'a> {
 impl<'a> ConnectionJson<'a> {
     fn new(connection: ConnectionView<'a>) -> ConnectionJson<'a> {
         let names = &connection.functions;
-        let all_text = names.iter().all(|name| is_text(name));
+        let all_hex = |names: &[&[u8]]| {
+            let has_other = names.iter().any(|name| !is_text(name));
+            has_other.then(|| names.iter().map(|name| all_hex(name)).collect())
+        };
         ConnectionJson {
             peer: PeerJson::new(connection.peer),
             functions: names.iter().map(|name| text(name)).collect(),
-            functions_hex: (!all_text).then(|| names.iter().map(|name| all_hex(name)).collect()),
+            functions_hex: all_hex(names),
+            refused: connection.refused.iter().map(|name| text(name)).collect(),
+            refused_hex: all_hex(&connection.refused),
             sleeping: connection.sleeping,
             running: connection.running,
             waiting: connection.waiting,
@@ -242,29 +253,39 @@ fn write(text: &mut Vec<u8>, value: &impl Serialize) {
 }
 
 /// `json workers`.
-pub(super) fn workers(text: &mut Vec<u8>) -> AdminList {
+pub(super) fn workers(filter: ListFilter, text: &mut Vec<u8>) -> AdminList {
     text.extend_from_slice(b"{\"workers\":[");
     let mut cursor = None;
     AdminList::json(Box::new(move |broker, text| {
         let cursor = cursor.get_or_insert_with(|| ConnectionCursor::new(broker));
-        cursor.next(broker).map(|c| write(text, &ConnectionJson::new(c)))
+        cursor.next(broker).filter_map(|connection| {
+            let connection = lists::visible(connection, &filter)?;
+            write(text, &ConnectionJson::new(connection));
+            Some(())
+        })
     }))
 }
 
 /// `json status`.
-pub(super) fn status(text: &mut Vec<u8>) -> AdminList {
+pub(super) fn status(filter: ListFilter, text: &mut Vec<u8>) -> AdminList {
     text.extend_from_slice(b"{\"functions\":[");
     let mut cursor = FunctionCursor::default();
     AdminList::json(Box::new(move |broker, text| {
-        cursor.next(broker).map(|f| write(text, &FunctionJson::new(f)))
+        cursor
+            .next(broker)
+            .keep(|f| filter.shows(f.name))
+            .map(|f| write(text, &FunctionJson::new(f)))
     }))
 }
 
 /// `json jobs`.
-pub(super) fn jobs(mut cursor: JobCursor, text: &mut Vec<u8>) -> AdminList {
+pub(super) fn jobs(mut cursor: JobCursor, filter: ListFilter, text: &mut Vec<u8>) -> AdminList {
     text.extend_from_slice(b"{\"jobs\":[");
     AdminList::json(Box::new(move |broker, text| {
-        cursor.next(broker).map(|job| write(text, &JobJson::new(&job)))
+        cursor
+            .next(broker)
+            .keep(|job| filter.shows(job.function))
+            .map(|job| write(text, &JobJson::new(&job)))
     }))
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Must not: name a command, or know connections.
 
+mod authority;
 mod commands;
 mod form;
 mod json;
@@ -14,6 +15,7 @@ mod lists;
 mod tests;
 mod texts;
 
+pub use authority::{Authority, CommandOutcome, PermissionTarget};
 pub use lists::AdminList;
 
 use commands::{CommandOrigin, Misfit, TextCommand};
@@ -57,6 +59,10 @@ pub struct Context<'a> {
     pub delayed_replies: DelayedReplyCounts,
     /// The queue of background jobs.
     pub queue: QueueView<'a>,
+    /// Decides what the caller may do; without it everything is allowed.
+    pub authority: Option<&'a mut dyn Authority>,
+    /// What became of the command.
+    pub outcome: CommandOutcome,
 }
 
 /// What the server must do after it has sent the text of the answer.
@@ -126,11 +132,19 @@ fn run(
     context: &mut Context<'_>,
     text: &mut Vec<u8>,
 ) -> Answer {
-    let Some((handler, values)) = command.handler(arguments) else {
+    let Some((form, values)) = command.form(arguments) else {
         return refuse(command, word, arguments, text);
     };
+    if let Err(denial) = form.needs.check(context, &values) {
+        context.outcome = CommandOutcome::Denied(denial);
+        authority::refuse(denial, text);
+        return Answer::Text;
+    }
+    if form.needs.is_change() {
+        context.outcome = CommandOutcome::Changed;
+    }
     let mut call = CommandCall { context, values: &values, text };
-    match handler {
+    match form.handler {
         Handler::Text(write) => {
             write(&mut call);
             Answer::Text

@@ -8,10 +8,12 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use gearman_broker::{
-    Broker, ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, JobState, JobView,
-    OrderedJobCursor, PeerView, Priority,
+    Broker, ConnectionCursor, ConnectionView, CursorStep, FunctionCursor, JobCursor, JobOrder,
+    JobState, JobView, OrderedJobCursor, PeerView, Priority,
 };
 use gearman_protocol::percent;
+
+use super::authority::ListFilter;
 
 /// Time limit for writing a piece.
 const PIECE_TIME_MAX: Duration = Duration::from_micros(300);
@@ -84,20 +86,42 @@ fn append(text: &mut Vec<u8>, what: impl Display) {
 }
 
 /// `workers`: every connection with the functions that it offers.
-pub(super) fn workers() -> AdminList {
+/// Behind them, after a `!`, those that it offers and may not work on.
+pub(super) fn workers(filter: ListFilter) -> AdminList {
     let mut cursor = None;
     AdminList::lines(Box::new(move |broker, text| {
         let cursor = cursor.get_or_insert_with(|| ConnectionCursor::new(broker));
-        cursor.next(broker).map(|connection| {
+        cursor.next(broker).filter_map(|connection| {
+            let connection = visible(connection, &filter)?;
             peer(text, connection.peer);
             text.extend_from_slice(b" :");
             for function in connection.functions {
                 text.push(b' ');
                 text.extend_from_slice(function);
             }
+            for function in connection.refused {
+                text.extend_from_slice(b" !");
+                text.extend_from_slice(function);
+            }
             text.push(b'\n');
+            Some(())
         })
     }))
+}
+
+/// A connection with the functions that the reader may see. A reader who may not see all
+/// functions sees only connections with one of these.
+pub(super) fn visible<'a>(
+    mut connection: ConnectionView<'a>,
+    filter: &ListFilter,
+) -> Option<ConnectionView<'a>> {
+    if filter.shows_all() {
+        return Some(connection);
+    }
+    connection.functions.retain(|function| filter.shows(function));
+    connection.refused.retain(|function| filter.shows(function));
+    let is_empty = connection.functions.is_empty() && connection.refused.is_empty();
+    (!is_empty).then_some(connection)
 }
 
 fn peer(text: &mut Vec<u8>, peer: PeerView<'_>) {
@@ -107,10 +131,10 @@ fn peer(text: &mut Vec<u8>, peer: PeerView<'_>) {
 }
 
 /// `status`: every function with its number of jobs, of running jobs and of workers.
-pub(super) fn status() -> AdminList {
+pub(super) fn status(filter: ListFilter) -> AdminList {
     let mut cursor = FunctionCursor::default();
     AdminList::lines(Box::new(move |broker, text| {
-        cursor.next(broker).map(|f| {
+        cursor.next(broker).keep(|f| filter.shows(f.name)).map(|f| {
             fields(text, f.name, &[&f.total(), &f.running, &f.offers]);
         })
     }))
@@ -118,10 +142,10 @@ pub(super) fn status() -> AdminList {
 
 /// `prioritystatus`: every function with its number of queued jobs by priority, where
 /// delayed jobs count as normal, and of workers.
-pub(super) fn priority_status() -> AdminList {
+pub(super) fn priority_status(filter: ListFilter) -> AdminList {
     let mut cursor = FunctionCursor::default();
     AdminList::lines(Box::new(move |broker, text| {
-        cursor.next(broker).map(|f| {
+        cursor.next(broker).keep(|f| filter.shows(f.name)).map(|f| {
             let [high, normal, low] = f.queued;
             fields(text, f.name, &[&high, &(normal + f.delayed), &low, &f.offers]);
         })
@@ -131,10 +155,10 @@ pub(super) fn priority_status() -> AdminList {
 /// `show jobs`: every job with its retries, whether it is ignored (it runs without a
 /// waiting client), and whether it is a background job, which the original stores in its
 /// durable queue.
-pub(super) fn show_jobs() -> AdminList {
+pub(super) fn show_jobs(filter: ListFilter) -> AdminList {
     let mut cursor = OrderedJobCursor::new(JobOrder::ByHandle);
     AdminList::lines(Box::new(move |broker, text| {
-        cursor.next(broker).map(|job| {
+        cursor.next(broker).keep(|job| filter.shows(job.function)).map(|job| {
             let (ignored, queued) = (u8::from(job.is_ignored()), u8::from(job.background));
             fields(text, &job.handle, &[&job.retries, &ignored, &queued]);
         })
@@ -142,10 +166,10 @@ pub(super) fn show_jobs() -> AdminList {
 }
 
 /// `show unique jobs`: the unique of every job.
-pub(super) fn show_unique_jobs() -> AdminList {
+pub(super) fn show_unique_jobs(filter: ListFilter) -> AdminList {
     let mut cursor = OrderedJobCursor::new(JobOrder::ByUnique);
     AdminList::lines(Box::new(move |broker, text| {
-        cursor.next(broker).map(|job| {
+        cursor.next(broker).keep(|job| filter.shows(job.function)).map(|job| {
             text.extend_from_slice(job.unique);
             text.push(b'\n');
         })
@@ -153,9 +177,9 @@ pub(super) fn show_unique_jobs() -> AdminList {
 }
 
 /// `jobs`: every job with function, unique, priority, state, age and worker.
-pub(super) fn jobs(mut cursor: JobCursor) -> AdminList {
+pub(super) fn jobs(mut cursor: JobCursor, filter: ListFilter) -> AdminList {
     AdminList::lines(Box::new(move |broker, text| {
-        cursor.next(broker).map(|job| {
+        cursor.next(broker).keep(|job| filter.shows(job.function)).map(|job| {
             text.extend_from_slice(&job.handle);
             text.push(b'\t');
             percent::escape(job.function, text);

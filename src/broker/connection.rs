@@ -7,6 +7,7 @@ use super::Millis;
 use super::function::Function;
 use super::job::{Job, StageList};
 use super::list::{Links, List, linked};
+use super::refused::RefusedFunctions;
 use super::slab::{Id, Key};
 use crate::delayed::EmptyGrabs;
 use gearman_protocol::Command;
@@ -37,6 +38,8 @@ pub struct Connection {
     pub(super) abilities: List<Ability, ByConnection>,
     /// The peer's submissions that wait for a job.
     pub(super) waiters: List<Waiter, ByConnection>,
+    /// Functions that the peer offers and may not work on.
+    pub(super) refused: Option<Box<RefusedFunctions>>,
     /// The jobs that the peer runs.
     pub(super) running: List<Job, StageList>,
 }
@@ -54,6 +57,7 @@ impl Connection {
             empty_grabs: EmptyGrabs::default(),
             abilities: List::new(),
             waiters: List::new(),
+            refused: None,
             running: List::new(),
         }
     }

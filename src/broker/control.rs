@@ -119,6 +119,21 @@ impl Broker {
         Dropped::Yes
     }
 
+    /// The name of the function that [`Broker::drop_function`] removes for this name.
+    pub fn name_in_any_case(&self, name: &[u8]) -> Option<&[u8]> {
+        let found = self.functions.find(name).or_else(|| self.find_in_any_case(name))?;
+        Some(&self.functions[found].name)
+    }
+
+    /// The name of the function of the job with this handle.
+    pub fn function_of_job(&self, handle: &[u8]) -> Option<&[u8]> {
+        let function = match self.jobs.find_handle(handle) {
+            Some(job) => self.jobs[job].function,
+            None => self.parked_function(self.jobs.parse_handle(handle)?)?,
+        };
+        Some(&self.functions[function].name)
+    }
+
     fn find_in_any_case(&self, name: &[u8]) -> Option<Id<Function>> {
         let mut all = self.functions.iter();
         all.find(|(_, f)| f.name.eq_ignore_ascii_case(name)).map(|(id, _)| id)

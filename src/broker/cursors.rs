@@ -38,6 +38,20 @@ impl<T> CursorStep<T> {
             CursorStep::End => CursorStep::End,
         }
     }
+
+    /// Converts the item, if any, or leaves it out.
+    pub fn filter_map<U>(self, convert: impl FnOnce(T) -> Option<U>) -> CursorStep<U> {
+        match self {
+            CursorStep::Item(item) => convert(item).map_or(CursorStep::Skip, CursorStep::Item),
+            CursorStep::Skip => CursorStep::Skip,
+            CursorStep::End => CursorStep::End,
+        }
+    }
+
+    /// Leaves the item out unless the condition holds.
+    pub fn keep(self, condition: impl FnOnce(&T) -> bool) -> CursorStep<T> {
+        self.filter_map(|item| condition(&item).then_some(item))
+    }
 }
 
 /// A cursor over all connections, the newest first.
@@ -61,9 +75,11 @@ impl ConnectionCursor {
         let connection = &broker.connections[id];
         let abilities = connection.abilities.iter(&broker.abilities);
         let name = |ability| &*broker.functions[broker.abilities[ability].function].name;
+        let refused = connection.refused.iter().flat_map(|refused| refused.keys());
         CursorStep::Item(ConnectionView {
             peer: broker.peer(id),
             functions: abilities.map(name).collect(),
+            refused: refused.map(|name| &**name).collect(),
             sleeping: connection.state == WorkerState::Sleeping,
             running: connection.running.len() as usize,
             waiting: connection.waiters.len() as usize,

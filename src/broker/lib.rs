@@ -27,6 +27,7 @@ mod lifecycle;
 mod list;
 mod long_poll;
 mod recount;
+mod refused;
 mod slab;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@ pub struct ConnectionView<'a> {
     pub peer: PeerView<'a>,
     /// Names of the functions that it offers.
     pub functions: Vec<&'a [u8]>,
+    /// Names of functions that it offers and may not work on.
+    pub refused: Vec<&'a [u8]>,
     /// Whether it sent PRE_SLEEP and waits for NOOP.
     pub sleeping: bool,
     /// Number of jobs that it runs.

@@ -8,12 +8,13 @@ use std::io;
 use bytes::Bytes;
 
 use crate::CloseReason;
+use crate::access::SessionAuthority;
 use crate::host::{Clock, Host, Journal};
 use crate::job_server::{DriverRequest, JobServer};
 use crate::outlet::{Outlet, SendClass};
 use crate::session::{FOLLOWING_PACKET_BYTES, Received, SMALL_PACKET_BYTES_MAX};
 use crate::storage::Gate;
-use gearman_admin::{Answer, Context, QueueView};
+use gearman_admin::{Answer, Authority, CommandOutcome, Context, QueueView};
 use gearman_broker::{ConnectionKey, Incoming, Now, Outbox};
 use gearman_protocol::admin::{Line, is_text, line};
 use gearman_protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
@@ -198,6 +199,8 @@ impl<H: Host> JobServer<H> {
         let level = self.journal.level_name();
         let (uptime_seconds, delayed_replies) =
             (self.uptime_seconds(), self.delayed_reply_counts());
+        let profile = self.profile(key);
+        let mut authority = self.access.as_deref_mut().zip(profile).map(SessionAuthority::new);
         let mut context = Context {
             broker: &mut self.broker,
             packets: &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal },
@@ -210,8 +213,12 @@ impl<H: Host> JobServer<H> {
                 suspended: self.store.suspended.as_deref(),
                 stats: self.store.stats,
             },
+            authority: authority.as_mut().map(|authority| authority as &mut dyn Authority),
+            outcome: CommandOutcome::Read,
         };
         let answer = gearman_admin::answer(text, &mut context, &mut reply);
+        let outcome = context.outcome;
+        self.audit(key, text, &reply, outcome);
         self.sessions.append(key, SendClass::Normal, |output| output.bytes().append(&mut reply));
         match answer {
             Answer::Text => {}
@@ -244,6 +251,9 @@ impl<H: Host> JobServer<H> {
                 InputStep::Used(HEADER_SIZE + packet.header.length as usize)
             }
             Ok(Decoded::Whole { packet, used }) => {
+                if self.access.is_some() && !self.admits(key, &packet) {
+                    return InputStep::Used(used);
+                }
                 match self.must_wait(key, &packet) {
                     Gate::Open => {}
                     Gate::Closed => return InputStep::Wait,

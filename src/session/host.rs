@@ -4,13 +4,14 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use gearman_broker::{ConnectionKey, Millis, Now, UnixSeconds};
 use gearman_protocol::Command;
 
 use crate::CloseReason;
+use gearman_access::{Denial, PeerIdentity, Permission, UnixCredentials};
 
 /// The types that a driver provides.
 pub trait Host {
@@ -40,25 +41,6 @@ pub trait Stream: Read + Write {
     /// The names of the peer's certificate, if it has shown one that was verified.
     fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
         None
-    }
-}
-
-/// The names in a peer's verified certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PeerIdentity {
-    /// The common name of the subject.
-    pub common_name: Option<String>,
-    /// The subject's alternative names: host names, IP addresses, mail addresses and URIs, as
-    /// text.
-    pub alternative_names: Vec<String>,
-}
-
-impl fmt::Display for PeerIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.common_name, self.alternative_names.first()) {
-            (Some(name), _) | (None, Some(name)) => name.escape_debug().fmt(f),
-            (None, None) => f.write_str("a certificate without names"),
-        }
     }
 }
 
@@ -105,6 +87,17 @@ pub trait Journal {
     /// A job failed because it was handed out `attempts` times, which is the limit.
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
 
+    /// A peer was refused what the access rules or its listener do not allow: `permission` on
+    /// this function, or on none in particular if it is empty.
+    fn denied(&mut self, who: &Requester, permission: Permission, on: &[u8], why: Denial) {
+        let _ = (who, permission, on, why);
+    }
+
+    /// A text command was answered that changes something, or that was refused.
+    fn administered(&mut self, who: &Requester, line: &[u8], answer: &[u8], is_denied: bool) {
+        let _ = (who, line, answer, is_denied);
+    }
+
     /// Something happened to the store of durable jobs.
     fn store(&mut self, event: StoreEvent<'_>);
 }
@@ -144,11 +137,50 @@ impl Bridge for NoBridge {
 pub enum Origin {
     /// An address and a port.
     Inet(SocketAddr),
-    /// A local process, by its id; 0 if the id is unknown, as in another pid namespace.
-    Local(i32),
+    /// A local process.
+    Local(LocalPeer),
+}
+
+/// A process that connected over a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalPeer {
+    /// Its id; 0 if the id is unknown, as in another pid namespace.
+    pub process: i32,
+    /// Its user and group when it connected, if they are known.
+    pub credentials: Option<UnixCredentials>,
+}
+
+/// Who asks for something: where a peer is, and the names of its certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// Where it is; `None` for an HTTP call, whose address is `address`.
+    pub origin: Option<Origin>,
+    /// Its IP address; `None` for a Unix socket.
+    pub address: Option<IpAddr>,
+    /// The names of its certificate.
+    pub identity: Option<Arc<PeerIdentity>>,
+}
+
+impl fmt::Display for Requester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.origin, self.address) {
+            (Some(origin), _) => origin.fmt(f)?,
+            (None, Some(address)) => write!(f, "{address} (HTTP)")?,
+            (None, None) => f.write_str("an unknown peer")?,
+        }
+        if let Some(Origin::Local(LocalPeer { credentials: Some(peer), .. })) = &self.origin {
+            write!(f, " (uid {}, gid {})", peer.uid, peer.gid)?;
+        }
+        self.identity.iter().try_for_each(|identity| write!(f, " (certificate of {identity})"))
+    }
 }
 
 impl Origin {
+    /// A local process about which only its id is known.
+    pub fn local(process: i32) -> Origin {
+        Origin::Local(LocalPeer { process, credentials: None })
+    }
+
     /// The origin as administrators see it: one word, without a port.
     pub fn host(&self) -> String {
         match self {
@@ -162,27 +194,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Inet(address) => address.fmt(f),
-            Origin::Local(process) => write!(f, "unix:{process}"),
+            Origin::Local(peer) => write!(f, "unix:{}", peer.process),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peer_is_shown_by_its_common_name_or_its_first_other_name() {
-        let shown = |common: Option<&str>, others: &[&str]| {
-            PeerIdentity {
-                common_name: common.map(str::to_owned),
-                alternative_names: others.iter().map(ToString::to_string).collect(),
-            }
-            .to_string()
-        };
-        assert_eq!(shown(Some("w1"), &["w1.example"]), "w1");
-        assert_eq!(shown(None, &["w1.example", "10.0.0.1"]), "w1.example");
-        assert_eq!(shown(None, &[]), "a certificate without names");
-        assert_eq!(shown(Some("two\nlines"), &[]), "two\\nlines");
     }
 }

@@ -8,14 +8,15 @@
 //!
 //! Must not: know the meaning of packets; the broker does.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::host::{Clock, Host, Journal, Origin, Poller};
+use crate::host::{Clock, Host, Journal, Origin, Poller, Requester};
 use crate::list_writer;
 use crate::outlet::Outlet;
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::storage::StoreState;
+use gearman_access::{AccessControl, ListenerRole};
 use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, ConnectionKey, DriverTimer, Millis, Now, UnixSeconds};
@@ -80,6 +81,12 @@ pub struct JobServer<H: Host> {
     pub(crate) bridged_waiting: Vec<(ConnectionKey, Vec<u8>)>,
     /// Jobs that could not be read.
     pub(crate) unread: Vec<JobNumber>,
+    /// Decides what peers may do; `None` if everything is allowed.
+    pub(crate) access: Option<Box<AccessControl>>,
+    /// Peers of connections without a session, if `access` decides about them.
+    pub(crate) bridged_peers: BTreeMap<ConnectionKey, Requester>,
+    /// Connections whose functions the new rules were not applied to yet.
+    pub(crate) reviews: Vec<ConnectionKey>,
 }
 
 impl<H: Host> JobServer<H> {
@@ -110,14 +117,30 @@ impl<H: Host> JobServer<H> {
             waiting: Vec::new(),
             bridged_waiting: Vec::new(),
             unread: Vec::new(),
+            access: None,
+            bridged_peers: BTreeMap::new(),
+            reviews: Vec::new(),
         }
     }
 
     /// Adds a session. `descriptor` is shown in the list `workers`. The driver reports the
     /// session's stream with the index of the returned key.
     pub fn connect(&mut self, stream: H::Stream, origin: Origin, descriptor: i32) -> ConnectionKey {
+        self.connect_to(ListenerRole::Jobs, stream, origin, descriptor)
+    }
+
+    /// Adds a session of a listener with this role.
+    pub fn connect_to(
+        &mut self,
+        role: ListenerRole,
+        stream: H::Stream,
+        origin: Origin,
+        descriptor: i32,
+    ) -> ConnectionKey {
         let key = self.broker.connect(descriptor, &origin.host());
-        self.sessions.insert(Session::new(stream, origin, key));
+        let mut session = Session::new(stream, origin, key);
+        session.role = role;
+        self.sessions.insert(session);
         key
     }
 
@@ -125,6 +148,7 @@ impl<H: Host> JobServer<H> {
     pub fn disconnect(&mut self, key: ConnectionKey) -> Option<H::Stream> {
         let session = self.sessions.remove(key);
         self.sessions.drop_bridged(key);
+        self.bridged_peers.remove(&key);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.disconnect(key, outlet);
         session.map(|session| session.stream)
@@ -155,9 +179,12 @@ impl<H: Host> JobServer<H> {
                 self.bridged_waiting.push((key, rest.to_vec()));
                 return;
             }
+            rest = &rest[used..];
+            if self.access.is_some() && !self.admits_bridged(key, &packet) {
+                continue;
+            }
             let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
             self.broker.packet(key, (&packet).into(), self.now, outlet);
-            rest = &rest[used..];
         }
         debug_assert!(rest.is_empty(), "a bridge sent an incomplete packet");
     }
@@ -218,6 +245,7 @@ impl<H: Host> JobServer<H> {
         }
         self.served = ready;
         self.write_list();
+        self.review_functions();
     }
 
     /// Flushes the queued sessions, and closes sessions that have a close reason.
@@ -248,7 +276,7 @@ impl<H: Host> JobServer<H> {
 
     /// Whether the next turn has work, even if the driver reports nothing.
     pub fn is_busy(&self) -> bool {
-        !self.ready.is_empty() || !self.listing.is_empty()
+        !self.ready.is_empty() || !self.listing.is_empty() || !self.reviews.is_empty()
     }
 
     /// The next deadline on each clock, at which a turn is due.

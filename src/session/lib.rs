@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod close;
 mod framing;
 mod held_output;
@@ -25,8 +26,10 @@ mod storage;
 mod tests;
 
 pub use close::CloseReason;
+pub use gearman_access::PeerIdentity;
 pub use host::{
-    Bridge, Clock, Host, Journal, NoBridge, Origin, PeerIdentity, Poller, StoreEvent, Stream,
+    Bridge, Clock, Host, Journal, LocalPeer, NoBridge, Origin, Poller, Requester, StoreEvent,
+    Stream,
 };
 pub use job_server::{DriverRequest, JobServer, JobServerSettings};
 pub use storage::{StoreRequest, StoreState};

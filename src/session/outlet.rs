@@ -65,6 +65,11 @@ impl<H: Host> Outlet<'_, H> {
         })
     }
 
+    /// Sends an ERROR that is reported elsewhere.
+    pub(crate) fn send_denial(&mut self, to: ConnectionKey, code: &[u8], text: &[u8]) {
+        self.write(SendClass::Urgent, to, Command::Error, &[code, text], b"");
+    }
+
     #[cold]
     fn report_refusal(&mut self, to: ConnectionKey, args: &[&[u8]]) {
         if let Some(session) = self.sessions.get_mut(to.index()) {

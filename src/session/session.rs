@@ -13,6 +13,7 @@ use crate::held_output::{CommitOutcome, HeldOutput};
 use crate::host::Origin;
 use crate::list_writer::Listing;
 use crate::send_queue::SendQueue;
+use gearman_access::{ListenerRole, ProfileId};
 use gearman_broker::delayed::DelayedAck;
 use gearman_broker::{Broker, ConnectionKey, Millis};
 
@@ -43,6 +44,10 @@ pub(crate) struct Session<S> {
     pub(crate) stream: S,
     pub(super) origin: Origin,
     pub(super) key: ConnectionKey,
+    /// The role of the listener that accepted it.
+    pub(super) role: ListenerRole,
+    /// What its peer may do, once that was asked under the current rules.
+    pub(super) profile: Option<ProfileId>,
     /// Received bytes that were not handled: part of a packet, or whole packets while the
     /// session is backpressured.
     pub(super) input: Vec<u8>,
@@ -89,6 +94,8 @@ impl<S> Session<S> {
             stream,
             origin,
             key,
+            role: ListenerRole::Jobs,
+            profile: None,
             input: Vec::new(),
             need: 1,
             expected_bytes: 0,
@@ -215,7 +222,7 @@ mod tests {
     fn session(expected_bytes: usize) -> Session<Memory> {
         let mut broker = broker(0);
         let key = broker.connect(7, "local");
-        let mut session = Session::new(Memory::default(), Origin::Local(7), key);
+        let mut session = Session::new(Memory::default(), Origin::local(7), key);
         session.note_size(expected_bytes);
         session
     }

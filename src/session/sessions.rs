@@ -201,6 +201,11 @@ impl<H: Host> Sessions<H> {
         None
     }
 
+    /// All sessions.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Session<H::Stream>> {
+        self.slots.iter_mut().flatten()
+    }
+
     /// The keys of all sessions.
     pub(super) fn keys(&self) -> Vec<ConnectionKey> {
         self.slots.iter().flatten().map(|session| session.key).collect()
@@ -331,7 +336,7 @@ mod tests {
         for place in 0..count {
             let key = broker.connect(7, "local");
             assert_eq!(key.index(), place);
-            sessions.insert(Session::new(Memory::default(), Origin::Local(7), key));
+            sessions.insert(Session::new(Memory::default(), Origin::local(7), key));
         }
         for left in (0..count).rev() {
             let before = sessions.slots.capacity();

@@ -8,7 +8,7 @@
 //!
 //! Must not: expect a certain answer; the model of the broker's simulation does.
 
-use gearman_admin::{Answer, Context, QueueView};
+use gearman_admin::{Answer, CommandOutcome, Context, QueueView};
 use gearman_broker::delayed::{DelayedReplyCounts, GRAB_HOLD_MS_DEFAULT};
 use gearman_broker::{
     Broker, Config, ConnectionKey, DelayedReplies, Millis, Now, Outbox, UnixSeconds, Wakeup,
@@ -170,6 +170,8 @@ fn step(
                 uptime_seconds: 1,
                 delayed_replies,
                 queue: QueueView { kind: "builtin", suspended: None, stats: Default::default() },
+                authority: None,
+                outcome: CommandOutcome::default(),
             };
             let mut text = Vec::new();
             if let Answer::List(mut list) = gearman_admin::answer(&line, &mut context, &mut text) {

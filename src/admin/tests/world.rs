@@ -11,7 +11,7 @@ use gearman_broker::{
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 use gearman_queue::QueueStats;
 
-use crate::{Answer, Context, QueueView, answer};
+use crate::{Answer, CommandOutcome, Context, QueueView, answer};
 
 /// Number of jobs submitted per priority to find a function's limits.
 const PROBES: usize = 9;
@@ -99,6 +99,8 @@ impl World {
             uptime_seconds: 42,
             delayed_replies: DelayedReplyCounts::default(),
             queue: QueueView { kind: "builtin", suspended: None, stats: QueueStats::default() },
+            authority: None,
+            outcome: CommandOutcome::default(),
         };
         let kind = match answer(line, &mut context, &mut text) {
             Answer::Text => "text",

@@ -7,19 +7,29 @@ use super::super::function::Function;
 use super::super::slab::Id;
 use super::super::{Broker, Outbox};
 use super::parse_number;
-use gearman_protocol::Command;
+use gearman_protocol::{Command, Packet};
 
 /// Shortest time limit of a job that a worker can set. A shorter one is raised to this.
 const JOB_TIMEOUT_MS_MIN: u32 = 1000;
 
 /// Parses the timeout of CAN_DO_TIMEOUT, in milliseconds. 0 means no limit: the result
 /// for text that is not a positive number. `u32::MAX` is the result for any larger number.
-pub(super) fn parse_timeout_ms(text: &[u8]) -> u32 {
+fn parse_timeout_ms(text: &[u8]) -> u32 {
     match parse_number(text) {
         Some(..=0) => 0,
         Some(millis) => u32::try_from(millis).unwrap_or(u32::MAX).max(JOB_TIMEOUT_MS_MIN),
         None => u32::MAX,
     }
+}
+
+/// The function that a CAN_DO or CAN_DO_TIMEOUT packet offers, and the time limit of its jobs in
+/// milliseconds; 0 is no limit.
+pub(in super::super) fn offered_function<'a>(packet: &Packet<'a>) -> (&'a [u8], u32) {
+    let timeout_ms = match packet.command() {
+        Command::CanDoTimeout => parse_timeout_ms(packet.arg(1)),
+        _ => 0,
+    };
+    (packet.text_arg(0), timeout_ms)
 }
 
 impl Broker {
@@ -76,6 +86,7 @@ impl Broker {
 
     /// CANT_DO. The worker's running jobs of that function go to other workers.
     pub(super) fn cant_do(&mut self, worker: Id<Connection>, name: &[u8], out: &mut dyn Outbox) {
+        self.forget_refused(worker, name);
         let Some(function) = self.functions.find(name) else { return };
         let Some(ability) = self.find_ability(worker, function) else { return };
         self.remove_ability(ability, out);
@@ -91,6 +102,7 @@ impl Broker {
         worker: Id<Connection>,
         out: &mut dyn Outbox,
     ) {
+        self.connections[worker].refused = None;
         while let Some(ability) = self.connections[worker].abilities.front() {
             self.remove_ability(ability, out);
         }
@@ -99,7 +111,7 @@ impl Broker {
         }
     }
 
-    fn remove_ability(&mut self, id: Id<Ability>, out: &mut dyn Outbox) {
+    pub(in super::super) fn remove_ability(&mut self, id: Id<Ability>, out: &mut dyn Outbox) {
         let Ability { connection, function, count, .. } = self.abilities[id];
         if self.connections[connection].state != WorkerState::Awake {
             self.functions[function].sleepers.remove(&mut self.abilities, id);

@@ -17,6 +17,8 @@ use super::{Broker, ConnectionKey, Incoming, Now, Outbox, SHARED_BODY_BYTES_MIN}
 use gearman_protocol::{Command, Magic};
 use submit::Submission;
 
+pub(super) use abilities::offered_function;
+
 impl Broker {
     /// Handles a packet. A packet of a removed connection is ignored.
     pub fn packet(
@@ -73,10 +75,9 @@ impl Broker {
             Command::GetStatus => self.get_status(from, packet.text_arg(0), out),
             Command::GetStatusUnique => self.get_status_unique(from, packet.text_arg(0), out),
 
-            Command::CanDo => self.can_do(from, packet.text_arg(0), 0, out),
-            Command::CanDoTimeout => {
-                let timeout_ms = abilities::parse_timeout_ms(packet.arg(1));
-                self.can_do(from, packet.text_arg(0), timeout_ms, out)
+            Command::CanDo | Command::CanDoTimeout => {
+                let (name, timeout_ms) = offered_function(packet);
+                self.can_do(from, name, timeout_ms, out);
             }
             Command::CantDo => self.cant_do(from, packet.text_arg(0), out),
             Command::ResetAbilities => self.forget_abilities(from, out),

@@ -347,7 +347,7 @@ impl Broker {
     }
 
     /// The function of a parked job, or of one that is being fetched.
-    fn parked_function(&self, number: u64) -> Option<Id<Function>> {
+    pub(in super::super) fn parked_function(&self, number: u64) -> Option<Id<Function>> {
         let parked = &self.durable.as_ref()?.parked;
         if let Some(fetch) = parked.fetching.get(&number) {
             return self.functions.find_key(fetch.function);

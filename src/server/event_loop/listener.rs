@@ -16,7 +16,8 @@ use nix::unistd::User;
 use rustix::net::sockopt;
 
 use super::accepted_socket::AcceptedSocket;
-use gearman_session::Origin;
+use gearman_access::UnixCredentials;
+use gearman_session::{LocalPeer, Origin};
 
 /// A listening socket.
 #[derive(Debug)]
@@ -44,8 +45,12 @@ impl Listener {
                 // The process id is 0 for a process in another container, which
                 // rustix cannot represent.
                 let peer = getsockopt(&stream, PeerCredentials).ok();
-                let process = peer.map_or(0, |peer| peer.pid());
-                Ok((AcceptedSocket::Unix(stream), Origin::Local(process)))
+                let local = LocalPeer {
+                    process: peer.map_or(0, |peer| peer.pid()),
+                    credentials: peer
+                        .map(|peer| UnixCredentials { uid: peer.uid(), gid: peer.gid() }),
+                };
+                Ok((AcceptedSocket::Unix(stream), Origin::Local(local)))
             }
         }
     }
@@ -203,6 +208,6 @@ mod tests {
             (origin.host(), origin.to_string()),
             ("2001:db8::1".into(), "[2001:db8::1]:4730".into())
         );
-        assert_eq!(Origin::Local(7).host(), "unix:7");
+        assert_eq!(Origin::local(7).host(), "unix:7");
     }
 }

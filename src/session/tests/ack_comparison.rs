@@ -42,7 +42,7 @@ impl ServerPair {
         let mut keys = Vec::new();
         for server in &mut servers {
             keys = (0..PEERS)
-                .map(|number| server.connect(Memory::default(), Origin::Local(number as i32), 7))
+                .map(|number| server.connect(Memory::default(), Origin::local(number as i32), 7))
                 .collect();
         }
         let mut pair = ServerPair {

@@ -126,7 +126,7 @@ fn a_session_is_found_after_sessions_with_higher_indexes_ended() {
 fn an_origin_is_shown_with_its_port_and_to_administrators_without() {
     let inet = Origin::Inet("192.0.2.1:4730".parse().expect("an address"));
     assert_eq!((inet.to_string(), inet.host()), ("192.0.2.1:4730".into(), "192.0.2.1".into()));
-    let local = Origin::Local(42);
+    let local = Origin::local(42);
     assert_eq!((local.to_string(), local.host()), ("unix:42".into(), "unix:42".into()));
     let mut world = World::new();
     world.server.connect(Memory::default(), inet, 9);

@@ -8,9 +8,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::{Bridge, Clock, CloseReason, Host, JobServer, JobServerSettings};
-use crate::{Journal, Origin, Poller, StoreEvent, Stream};
+use crate::{Journal, Origin, PeerIdentity, Poller, Requester, StoreEvent, Stream};
+use gearman_access::{Denial, Permission};
 use gearman_broker::{
     Broker, Config, ConnectionKey, DelayedReplies, Millis, Now, UnixSeconds, Wakeup,
 };
@@ -30,6 +32,8 @@ pub(crate) struct Memory {
     pub(crate) room: usize,
     /// Number of the peer, and the record of all sends, to which each send appends it.
     pub(crate) sends: (i32, Rc<RefCell<Vec<i32>>>),
+    /// The names of the peer's certificate.
+    pub(crate) identity: Option<Arc<PeerIdentity>>,
     /// Number of receives.
     pub(crate) receives: usize,
     /// Duration of a receive in milliseconds, and the clock that it advances.
@@ -45,6 +49,7 @@ impl Default for Memory {
             output: Vec::new(),
             room: usize::MAX,
             sends: Default::default(),
+            identity: None,
             receives: 0,
             receive_ms: Default::default(),
         }
@@ -100,6 +105,10 @@ impl Stream for Memory {
         into.extend_from_slice(&space[..count]);
         Ok(count)
     }
+
+    fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
+        self.identity.clone()
+    }
 }
 
 /// A clock set by the test, in milliseconds.
@@ -118,6 +127,8 @@ pub(crate) struct Lines {
     pub(crate) refused: Vec<String>,
     pub(crate) jobs: Vec<String>,
     pub(crate) packets: Vec<Command>,
+    /// Refusals by the access rules, and text commands that change something.
+    pub(crate) audit: Vec<String>,
 }
 
 impl Journal for Lines {
@@ -147,6 +158,17 @@ impl Journal for Lines {
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8) {
         let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
         self.jobs.push(format!("gave up {handle} {function} {unique} {attempts}"));
+    }
+
+    fn denied(&mut self, who: &Requester, permission: Permission, on: &[u8], why: Denial) {
+        let on = on.escape_ascii();
+        self.audit.push(format!("{who} {} {on}: {why}", permission.name()));
+    }
+
+    fn administered(&mut self, who: &Requester, line: &[u8], answer: &[u8], is_denied: bool) {
+        let denied = if is_denied { " denied" } else { "" };
+        let [line, answer] = [line, answer].map(|text| text.trim_ascii_end().escape_ascii());
+        self.audit.push(format!("{who} {line}: {answer}{denied}"));
     }
 
     fn store(&mut self, event: StoreEvent<'_>) {
@@ -257,7 +279,7 @@ impl World {
         self.peers += 1;
         let sends = (self.peers, self.sends.clone());
         let stream = Memory { sends, receive_ms: (0, self.clock.clone()), ..Memory::default() };
-        self.server.connect(stream, Origin::Local(self.peers), 7)
+        self.server.connect(stream, Origin::local(self.peers), 7)
     }
 
     /// A session whose peer offers a function and has sent PRE_SLEEP.

@@ -1,5 +1,6 @@
 //! Tests of sessions and of the job server around them, over byte streams in memory.
 
+mod access;
 mod ack_comparison;
 mod acknowledgements;
 mod closing;
