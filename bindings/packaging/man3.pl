@@ -339,6 +339,8 @@ Functions return a `gearman_return_t`, or store one at `ret_ptr`. gearman_strerr
 TEXT
         '.SH ENVIRONMENT', '.TP', 'GEARMAN_SERVERS',
         'A list of servers that every new client and worker gets, in the form of ' . roff('gearman_client_add_servers().'),
+        '.TP', 'GEARMAN_RESUBMISSIONS',
+        'How often a new client may submit a lost job again; see ' . roff('gearman_client_set_resubmissions().'),
         '.SH FILES', '.TP', '\fI/usr/share/doc/libgearman\-dev/examples\fR',
         'Programs for the most common uses.',
         '.SH FUNCTIONS AND TYPES',

@@ -27,8 +27,8 @@ extern "C" {
  *
  * `client` is memory that the program provides, or NULL for memory of the library. The
  * memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
- * set, its servers are added as gearman_client_add_servers() adds them. Nothing is
- * sent.
+ * set, its servers are added as gearman_client_add_servers() adds them; for
+ * `GEARMAN_RESUBMISSIONS` see gearman_client_set_resubmissions(). Nothing is sent.
  *
  * Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
  * Free the client with gearman_client_free(), also if the program provided the memory.
@@ -552,8 +552,8 @@ GEARMAN_API bool gearman_client_has_active_tasks(gearman_client_st *client);
  * the same servers: their hosts have to be written alike, their order does not matter. If
  * that server cannot be reached, all clients agree on the one that takes its place.
  *
- * This holds for submissions. Requests for the state of a job, and jobs for which
- * `unique` is NULL or empty, go to the server added last as before. It is off in a new
+ * This holds for submissions. Requests for the state of a job, and jobs that are submitted
+ * without a unique id, go to the server added last as before. It is off in a new
  * client, is no bit of gearman_client_options_t, and is taken over by
  * gearman_client_clone().
  *

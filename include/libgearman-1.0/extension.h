@@ -14,6 +14,35 @@
 extern "C" {
 #endif
 
+/* Sets how often a job may be submitted again after its server was lost.
+ *
+ * If a connection ends after a job was sent, the job may or may not have been queued or
+ * done. By default, the call then ends with `GEARMAN_LOST_CONNECTION`, and the job is
+ * never submitted twice. With a `limit` above 0, a job that a caller waits for is
+ * submitted again to the next server, and so is a background job with a unique id of the
+ * caller; up to `limit` times. Then the job is done at least once, and possibly more than
+ * once, so its function has to bear that. Callbacks may be called for both attempts. The
+ * same happens when a server has not acknowledged a job within the timeout.
+ *
+ * A background job without a unique id, a status request, a job whose workload comes from
+ * a callback, and a job that is lost inside its own callback are never submitted again.
+ *
+ * A new client has the number in the environment variable `GEARMAN_RESUBMISSIONS`, or 0.
+ * gearman_client_clone() takes it over. Numbers above 65535 are 65535.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API void gearman_client_set_resubmissions(gearman_client_st *client, uint32_t limit);
+
+/* Gets how often a job may be submitted again after its server was lost.
+ *
+ * Returns the number that gearman_client_set_resubmissions() or the environment has set;
+ * 0 if `client` is NULL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API uint32_t gearman_client_resubmissions(const gearman_client_st *client);
+
 /* Gets the descriptor that becomes readable when a non-blocking client can make
  * progress.
  *

@@ -5,6 +5,7 @@
 use super::callbacks::*;
 use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
+use super::client_resubmission;
 use super::client_servers::add_servers;
 use super::handle;
 use super::task_block::TaskBlock;
@@ -19,8 +20,8 @@ use std::time::Duration;
 ///
 /// `client` is memory that the program provides, or NULL for memory of the library. The
 /// memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
-/// set, its servers are added as gearman_client_add_servers() adds them. Nothing is
-/// sent.
+/// set, its servers are added as gearman_client_add_servers() adds them; for
+/// `GEARMAN_RESUBMISSIONS` see gearman_client_set_resubmissions(). Nothing is sent.
 ///
 /// Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
 /// Free the client with gearman_client_free(), also if the program provided the memory.
@@ -46,6 +47,7 @@ unsafe fn create(client: *mut gearman_client_st) -> *mut gearman_client_st {
                 return ptr::null_mut();
             }
         }
+        client_resubmission::read_environment(&mut *block);
         (*block).shell
     }
 }

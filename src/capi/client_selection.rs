@@ -12,8 +12,8 @@ use super::types::*;
 /// the same servers: their hosts have to be written alike, their order does not matter. If
 /// that server cannot be reached, all clients agree on the one that takes its place.
 ///
-/// This holds for submissions. Requests for the state of a job, and jobs for which
-/// `unique` is NULL or empty, go to the server added last as before. It is off in a new
+/// This holds for submissions. Requests for the state of a job, and jobs that are submitted
+/// without a unique id, go to the server added last as before. It is off in a new
 /// client, is no bit of gearman_client_options_t, and is taken over by
 /// gearman_client_clone().
 ///

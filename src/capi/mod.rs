@@ -19,6 +19,7 @@ pub mod client_ask;
 pub mod client_background;
 mod client_block;
 pub mod client_options;
+pub mod client_resubmission;
 pub mod client_run;
 pub mod client_selection;
 pub mod client_servers;

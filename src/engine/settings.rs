@@ -25,6 +25,9 @@ pub struct Settings {
     pub stop_on_signal: bool,
     /// Choose the server of a job by its unique id, if the caller gave one.
     pub by_unique: bool,
+    /// How often a task may be submitted again after its server was lost. Its job may then
+    /// run more than once.
+    pub resubmissions: u16,
     /// TLS was requested, which this build does not support: connecting fails.
     pub tls: bool,
 }

@@ -120,7 +120,7 @@ impl JobHandle {
         self.len = len as u8;
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.bytes[0] = 0;
         self.len = 0;
     }
@@ -219,6 +219,8 @@ pub struct Task {
     pub(super) unique_len: u8,
     /// The caller gave the unique id of the job; otherwise the library has made it.
     pub(super) has_own_unique: bool,
+    /// How often the task was submitted again after its server was lost.
+    pub(super) resubmissions: u16,
     /// Rarely used fields.
     rare: Option<Box<Rare>>,
     /// The job's handle.
@@ -270,6 +272,7 @@ impl Task {
             unique_at: 0,
             unique_len: 0,
             has_own_unique: false,
+            resubmissions: 0,
             rare: None,
             handle: JobHandle::EMPTY,
             data: None,
@@ -304,6 +307,7 @@ impl Task {
         self.unique_at = 0;
         self.unique_len = 0;
         self.has_own_unique = false;
+        self.resubmissions = 0;
         self.rare = None;
         self.handle.clear();
         self.data = None;
@@ -387,6 +391,24 @@ impl Task {
             _ => false,
         };
         due && at_its_end || self.rare().and_then(|r| r.backlog.back()).is_some_and(ends)
+    }
+
+    /// Drops the events of a job that is lost.
+    pub(super) fn drop_backlog(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.backlog.clear();
+        }
+    }
+
+    /// Whether the task can be submitted again after its server was lost: a job whose result
+    /// is waited for, or a background job that its unique id keeps from being queued twice.
+    /// Not from inside its own callback, and not if its body came from `workload_fn`.
+    pub(super) fn can_be_submitted_again(&self) -> bool {
+        !self.asks_status()
+            && (!self.ends_when_created() || self.has_own_unique)
+            && self.callback == CallbackState::Idle
+            && matches!(self.state, TaskState::Submit | TaskState::Work)
+            && self.streamed().is_none()
     }
 
     /// Takes the first event of the backlog.

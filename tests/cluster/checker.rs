@@ -6,6 +6,7 @@
 //! | an acknowledged background job is done, unless its server crashed without a store | `lost` |
 //! | a job whose end is committed is not assigned again, after a crash neither | `again` |
 //! | a job is run again only if its worker was lost or exceeded the time limit | `twice` |
+//! | a submission becomes one job, and one more for each resubmission that is allowed | `copies` |
 //! | a client gets the result of the job that it submitted | `result` |
 //! | every call of a client returns in time, and succeeds if the script has no faults | `call` |
 //! | without faults, workers get a function's jobs by priority, then in order | `order` |
@@ -125,6 +126,8 @@ pub(crate) struct Checker {
     failure: Option<Failure>,
     /// Whether the script has faults.
     has_faults: bool,
+    /// How often clients may submit a lost job again.
+    resubmissions: u16,
     /// Number of job runs, and of calls that returned.
     pub(crate) jobs: u64,
     pub(crate) calls: u64,
@@ -132,8 +135,8 @@ pub(crate) struct Checker {
 
 impl Checker {
     /// A checker for a script with or without faults.
-    pub(crate) fn new(has_faults: bool) -> Checker {
-        Checker { has_faults, ..Checker::default() }
+    pub(crate) fn new(has_faults: bool, resubmissions: u16) -> Checker {
+        Checker { has_faults, resubmissions, ..Checker::default() }
     }
 
     /// Records the violation of a rule. The first one is kept.
@@ -263,17 +266,18 @@ impl Checker {
         }
     }
 
-    /// Checks that a submission is one job, unless its client had to send it again, and that
-    /// a delayed job is not run too early.
+    /// Checks that a submission is one job, and one more for each resubmission that its client
+    /// is allowed, and that a delayed job is not run too early.
     fn check_run(&mut self, handle: &[u8], number: usize, at_us: u64) {
         let Some(submission) = self.submissions.get_mut(number) else { return };
         submission.handles.insert(handle.to_vec());
         let (count, due_s) = (submission.handles.len(), submission.due_s);
+        let again = if self.has_faults { usize::from(self.resubmissions) } else { 0 };
+        if count > 1 + again {
+            self.fail("copies", format!("submission {number} has become {count} jobs"));
+        }
         if self.has_faults {
             return;
-        }
-        if count > 1 {
-            self.fail("twice", format!("submission {number} has become {count} jobs"));
         }
         if due_s.is_some_and(|due_s| EPOCH_S + at_us / 1_000_000 < due_s) {
             self.fail("order", format!("submission {number} runs at {at_us}, before it is due"));

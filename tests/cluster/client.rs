@@ -102,6 +102,8 @@ impl ClientActor {
     pub(crate) fn new(network: &Shared, host: Host, epoch: Instant, plan: &Plan) -> ClientActor {
         let mut engine = Client::new(SimTransport::new(network, host, epoch));
         engine.link.settings.timeout = plan.timeout_ms.map(Duration::from_millis);
+        engine.link.settings.resubmissions = plan.resubmissions;
+        engine.link.settings.by_unique = plan.by_unique;
         for server in 0..plan.servers {
             // Each client has its own order of servers.
             let port = FIRST_PORT + ((server + host) % plan.servers) as u16;
@@ -111,7 +113,8 @@ impl ClientActor {
         // server's connection separately.
         let call_limit_us = plan
             .timeout_ms
-            .map(|limit| 1000 * limit * (plan.servers as u64 + 6) + 20 * plan.job_us + 5_000_000);
+            .map(|limit| 1000 * limit * (plan.servers as u64 + 6) + 20 * plan.job_us + 5_000_000)
+            .map(|limit| limit * (u64::from(plan.resubmissions) + 1));
         ClientActor {
             engine,
             planned: VecDeque::new(),
@@ -334,9 +337,12 @@ impl ClientActor {
                     if let Some(data) = self.engine.task(id).and_then(|task| task.data.as_ref()) {
                         got.extend_from_slice(data.as_slice());
                     }
+                    let code = self.engine.task(id).map(|task| task.code);
                     match which {
                         Callbacks::COMPLETE => checker.answer(*number, got, false),
-                        Callbacks::FAIL => checker.answer(*number, got, true),
+                        Callbacks::FAIL if code == Some(ReturnCode::WORK_FAIL) => {
+                            checker.answer(*number, got, true);
+                        }
                         _ => {}
                     }
                     assert_eq!(self.engine.resume(ticket, ReturnCode::SUCCESS), None);

@@ -44,6 +44,10 @@ pub(crate) struct Plan {
     pub(crate) has_faults: bool,
     /// The time limit of clients' calls, in milliseconds.
     pub(crate) timeout_ms: Option<u64>,
+    /// How often clients may submit a lost job again.
+    pub(crate) resubmissions: u16,
+    /// Whether clients place jobs by their unique ids.
+    pub(crate) by_unique: bool,
     /// Sleeping workers that a job wakes: as needed (`None`), all (0), or at most this many.
     pub(crate) wakeup: Option<u8>,
     /// Attempts before a job fails.
@@ -168,6 +172,8 @@ fn plan(random: &mut Random) -> Plan {
             fails_in: if has_faults { random.pick(&[0, 0, 4, 30]) } else { 0 },
             memory_bytes: random.pick(&[UNLIMITED_BYTES, 1_000, 20_000]),
         }),
+        resubmissions: random.pick(&[0, 0, 1, 3]),
+        by_unique: random.one_in(3),
     }
 }
 

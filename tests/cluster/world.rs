@@ -149,7 +149,7 @@ impl<'a> World<'a> {
             server_hosts,
             actions: script.actions.iter().peekable(),
             repairs: BTreeMap::new(),
-            checker: Checker::new(plan.has_faults),
+            checker: Checker::new(plan.has_faults, plan.resubmissions),
             turn: 0,
             steps: 0,
             stalled_since: BTreeMap::new(),

@@ -209,6 +209,7 @@ programs! {
     published_loops
     rarely_asked
     reentrancy
+    server_dies
     server_options
     server_selection
     servers

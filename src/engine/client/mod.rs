@@ -8,7 +8,9 @@
 //! Must not: call user code.
 
 mod add;
+mod avoiding;
 mod dispatch;
+mod lost;
 mod quick;
 mod read;
 mod request;
@@ -90,6 +92,11 @@ struct ClientServer {
     has_received: bool,
     /// The run in which the server could not be used.
     failed_in_run: u64,
+    /// The server did not answer in time: others are preferred, and from this time on it is
+    /// probed.
+    avoided_until: Option<Instant>,
+    /// The connection is made only to find out whether the server is back.
+    is_probe: bool,
     /// Number of unfinished tasks that were sent on this connection.
     inflight: usize,
 }
@@ -203,7 +210,7 @@ impl<T: Transport> Client<T> {
     /// Closes all connections and removes all servers. Tasks that were sent are lost.
     pub fn remove_servers(&mut self) {
         for key in 0..self.servers.len() {
-            self.lose(key, ReturnCode::LOST_CONNECTION);
+            self.lose_for_good(key, ReturnCode::LOST_CONNECTION);
         }
         self.link.remove_servers();
         self.servers.clear();
@@ -323,108 +330,12 @@ impl<T: Transport> Client<T> {
             || server.streaming_out.is_some_and(|(task, _)| task == id)
     }
 
-    /// Resets the state of a connection that is closed or about to be. Tasks whose packet
-    /// was not sent completely are queued again; the others end with `code`. Returns the
-    /// number of the latter.
-    fn lose(&mut self, key: usize, code: ReturnCode) -> usize {
-        self.lost_connection = true;
-        let unsent = self.link.conns[key].take_unsent() as u64;
-        let server = &mut self.servers[key];
-        // The packet of a submission without a task is counted once it is sent.
-        let went_out = server.written_bytes.saturating_sub(unsent);
-        let owed = std::mem::take(&mut server.owed);
-        let sending = server.sending.take().map(|s| s.task);
-        let streaming = server.streaming_out.take();
-        self.streaming -= usize::from(streaming.is_some());
-        server.incoming = ClientIncoming::None;
-        server.written_bytes = 0;
-        let mut again = Vec::new();
-        for ClientOwed { what, end } in owed {
-            if let Expect::Created(id) | Expect::Status(id) = what
-                && let Some(task) = self.tasks.get_mut(id)
-                && match streaming.filter(|&(streamed, _)| streamed == id) {
-                    // `workload_fn` cannot be asked for the start of the body again.
-                    Some((_, missing)) => task.waits_for_workload(missing),
-                    None => {
-                        (end > went_out || sending == Some(id))
-                            && matches!(task.state, TaskState::Submit | TaskState::Work)
-                    }
-                }
-            {
-                task.state = TaskState::New;
-                task.conn = None;
-                self.servers[key].inflight -= 1;
-                again.push(id);
-            }
-        }
-        for id in again.into_iter().rev() {
-            self.new.push_front(id);
-        }
-        if self.servers[key].inflight == 0 {
-            return 0;
-        }
-        let lost: Vec<SlabId> = self
-            .tasks
-            .iter()
-            .filter(|(_, t)| t.conn == Some(key as u32) && t.is_active())
-            .map(|(id, _)| id)
-            .collect();
-        let mut count = 0;
-        for id in lost {
-            if let Some(task) = self.tasks.get_mut(id) {
-                task.stream = None;
-                // Its callback is still called: the data was received.
-                if task.has_final_packet() {
-                    task.conn = None;
-                    self.servers[key].inflight -= 1;
-                    continue;
-                }
-                task.code = code;
-            }
-            count += 1;
-            self.finish(id);
-            self.note_unreported(id);
-        }
-        count
-    }
-
-    /// Notes an added task whose failure was not reported. A single call returns its own
-    /// result.
-    fn note_unreported(&mut self, id: SlabId) {
-        if let Some(task) = self.tasks.get_mut(id)
-            && task.kind == TaskKind::Add
-            && !task.unreported
-        {
-            task.unreported = true;
-            self.unreported += 1;
-        }
-    }
-
-    /// The code of the first unreported task, if any. Marks all as reported.
-    fn report(&mut self) -> Option<ReturnCode> {
-        if self.unreported == 0 {
-            return None;
-        }
-        self.unreported = 0;
-        let mut code = None;
-        let mut next = self.first_task();
-        while let Some(id) = next {
-            if let Some(task) = self.tasks.get_mut(id)
-                && std::mem::take(&mut task.unreported)
-            {
-                code = code.or(Some(task.code));
-            }
-            next = self.next_task(id);
-        }
-        code
-    }
-
     /// Detects a fork. In the child, tasks that were sent are lost: they belong to the
     /// parent.
     fn check_fork(&mut self) {
         if self.link.forked() {
             for key in 0..self.servers.len() {
-                self.lose(key, ReturnCode::LOST_CONNECTION);
+                self.lose_for_good(key, ReturnCode::LOST_CONNECTION);
             }
             // The parent reports them.
             self.report();

@@ -58,7 +58,7 @@ enum BodyStep {
 
 impl<T: Transport> Client<T> {
     /// Reads every connection that may hold bytes.
-    pub(super) fn read_all(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
+    pub(super) fn read_all(&mut self, run: &TaskRun) -> Option<TaskStep> {
         for key in 0..self.servers.len() {
             let conn = &self.link.conns[key];
             let due = conn.readable
@@ -69,13 +69,11 @@ impl<T: Transport> Client<T> {
             }
             match self.read(key, true) {
                 Ok(None) => {}
-                Ok(Some(step)) => return Ok(Some(step)),
-                Err(code) => {
-                    self.connection_failed(key, code, run)?;
-                }
+                Ok(Some(step)) => return Some(step),
+                Err(code) => self.connection_failed(key, code, run),
             }
         }
-        Ok(None)
+        None
     }
 
     /// Reads one connection until it is empty. With `deliver` false, events that need user
@@ -116,7 +114,9 @@ impl<T: Transport> Client<T> {
                 Ok(Some(step)) => return Ok(Some(step)),
                 Ok(None) if used > 0 => {
                     self.link.conns[key].last_received = self.clock;
-                    self.servers[key].has_received = true;
+                    let server = &mut self.servers[key];
+                    server.has_received = true;
+                    server.avoided_until = None;
                 }
                 Ok(None) => {
                     if self.link.fill(key)? == Fill::Empty {

@@ -155,9 +155,14 @@ impl<T: Transport> Client<T> {
                 Wait::Ready | Wait::Woken | Wait::TimedOut => {}
             }
             self.link.conns[key].writable = false;
-            if let Err(code) = self.link.finish_connect(key) {
-                self.lose(key, code);
-                return Poll::Ready(Err(code));
+            match self.link.finish_connect(key) {
+                Ok(true) => self.no_longer_avoid(key),
+                Ok(false) => {}
+                Err(code) => {
+                    self.avoid_if_silent(key);
+                    self.lose(key, code);
+                    return Poll::Ready(Err(code));
+                }
             }
         }
         loop {

@@ -144,10 +144,8 @@ impl<T: Transport> Client<T> {
                     Err(code) => return Poll::Ready(TaskStep::Done(code)),
                 }
             }
-            match self.read_all(run) {
-                Ok(None) => {}
-                Ok(Some(step)) => return Poll::Ready(step),
-                Err(code) => return Poll::Ready(TaskStep::Done(code)),
+            if let Some(step) = self.read_all(run) {
+                return Poll::Ready(step);
             }
             if !self.todo.is_empty() || self.refused.is_some() {
                 continue;
@@ -231,13 +229,18 @@ impl<T: Transport> Client<T> {
     }
 
     /// Handles a passed deadline. Returns a code if it ends the run.
-    fn timed_out(&mut self, run: &TaskRun) -> Option<ReturnCode> {
+    fn timed_out(&mut self, run: &mut TaskRun) -> Option<ReturnCode> {
         let now = self.link.net.now();
         self.clock = now;
-        let over =
-            run.began.and_then(|began| self.silence_deadline(began)).is_some_and(|end| end <= now);
-        if over {
-            return Some(self.link.timed_out());
+        if let Some(began) = run.began
+            && self.silence_deadline(began).is_some_and(|end| end <= now)
+        {
+            if !self.give_up_silent(run, began, now) {
+                return Some(self.link.timed_out());
+            }
+            // The next server gets the whole timeout.
+            run.began = Some(now);
+            return None;
         }
         // Only an attempt to connect has expired: the next server is tried.
         self.link.expire_connects();

@@ -3,7 +3,7 @@
 //! Must not: receive.
 
 use super::run::{TaskRun, TaskStep};
-use super::{Client, ClientOwed, Expect, Sending};
+use super::{Client, ClientOwed, ClientServer, Expect, Sending};
 use crate::ReturnCode;
 use crate::at;
 use crate::link::{ConnState, Flush};
@@ -46,7 +46,7 @@ impl<T: Transport> Client<T> {
     pub(super) fn submit(&mut self, run: &TaskRun) -> Result<Option<TaskStep>, ReturnCode> {
         for key in 0..self.servers.len() {
             if self.link.conns[key].writable {
-                self.on_writable(key, run)?;
+                self.on_writable(key, run);
             }
             if let Some(step) = self.offer_workload(key) {
                 return Ok(Some(step));
@@ -64,7 +64,7 @@ impl<T: Transport> Client<T> {
                     self.new.pop_front();
                     self.append_packet(key, id);
                     if self.must_flush(key) {
-                        self.push_out(key, run)?;
+                        self.push_out(key, run);
                     }
                     if let Some(step) = self.offer_workload(key) {
                         return Ok(Some(step));
@@ -74,44 +74,35 @@ impl<T: Transport> Client<T> {
         }
         for key in 0..self.servers.len() {
             if !self.link.conns[key].out.is_empty() && !self.link.conns[key].is_blocked() {
-                self.push_out(key, run)?;
+                self.push_out(key, run);
             }
         }
         Ok(None)
     }
 
     /// Handles a connection that the poller reported as writable.
-    fn on_writable(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+    fn on_writable(&mut self, key: usize, run: &TaskRun) {
         let conn = &mut self.link.conns[key];
         (conn.writable, conn.reported) = (false, false);
         if conn.state == ConnState::Connecting {
             match self.link.finish_connect(key) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
+                Ok(true) => self.no_longer_avoid(key),
+                Ok(false) => return,
                 Err(code) => return self.connection_failed(key, code, run),
             }
         }
-        self.push_out(key, run)
+        self.push_out(key, run);
     }
 
-    /// Handles a connection that was closed on an error. The run ends if a task was lost;
-    /// unsent tasks go to the next server.
-    pub(super) fn connection_failed(
-        &mut self,
-        key: usize,
-        code: ReturnCode,
-        run: &TaskRun,
-    ) -> Result<(), ReturnCode> {
+    /// Handles a connection that was closed on an error: unsent tasks go to the next server,
+    /// and tasks of other servers go on. The run reports the lost ones at its end.
+    pub(super) fn connection_failed(&mut self, key: usize, code: ReturnCode, run: &TaskRun) {
         // A connection that has worked may only be stale: its server is tried again.
         if !self.servers[key].has_received {
             self.servers[key].failed_in_run = run.number;
         }
-        let lost = self.lose(key, code);
-        if lost > 0 && run.until.is_none() {
-            self.report();
-            return Err(code);
-        }
-        Ok(())
+        self.avoid_if_silent(key);
+        self.lose(key, code);
     }
 
     /// Chooses a server for a task that can take a packet now.
@@ -141,14 +132,49 @@ impl<T: Transport> Client<T> {
             @ (ReturnCode::GETADDRINFO | ReturnCode::LOST_CONNECTION | ReturnCode::TIMEOUT) => code,
             _ => ReturnCode::COULD_NOT_CONNECT,
         };
-        if let Some(task) = self.tasks.get_mut(id) {
-            task.code = code;
+        let Some(task) = self.tasks.get_mut(id) else { return Err(code) };
+        if task.resubmissions > 0 {
+            // It was sent before: the program must not take it for a task that never was.
+            let text = "the server was lost, and no other takes the task";
+            task.code = ReturnCode::LOST_CONNECTION;
+            return Err(self.link.error.set(task.code, at!("_client_run_task"), text));
         }
+        task.code = code;
         Err(code)
     }
 
     /// Chooses the first server, the last added first. None if none can be used in this run.
     fn choose_in_order(&mut self, run: &TaskRun) -> Option<Choice> {
+        let (mut busy, mut avoided) = (false, false);
+        for key in self.link.keys() {
+            let server = &self.servers[key];
+            if server.failed_in_run == run.number {
+                continue;
+            }
+            if server.avoided_until.is_some() {
+                avoided = true;
+                continue;
+            }
+            match self.consider(key, run) {
+                Candidate::Usable(choice) => {
+                    if avoided {
+                        self.probe_avoided(run);
+                    }
+                    return Some(choice);
+                }
+                Candidate::Busy => busy = true,
+                Candidate::Failed => {}
+            }
+        }
+        if busy {
+            return Some(Choice::Wait);
+        }
+        avoided.then(|| self.choose_avoided(run)).flatten()
+    }
+
+    /// Chooses a server that is avoided, since there is no other.
+    #[cold]
+    fn choose_avoided(&mut self, run: &TaskRun) -> Option<Choice> {
         let mut busy = false;
         for key in self.link.keys() {
             if self.servers[key].failed_in_run == run.number {
@@ -169,8 +195,14 @@ impl<T: Transport> Client<T> {
         let names = || self.link.conns.iter().map(|conn| (&conn.host[..], conn.port));
         let ring = self.ring.take().unwrap_or_else(|| Ring::new(names()));
         let choice = loop {
-            let usable = |key: usize| self.servers[key].failed_in_run != run.number;
-            let Some(key) = ring.choose(unique, usable) else { break None };
+            let has_failed = |server: &ClientServer| server.failed_in_run == run.number;
+            let is_good = |s: &ClientServer| !has_failed(s) && s.avoided_until.is_none();
+            let any_good = self.servers.iter().any(is_good);
+            let is_usable = |key: usize| {
+                let server = &self.servers[key];
+                if any_good { is_good(server) } else { !has_failed(server) }
+            };
+            let Some(key) = ring.choose(unique, is_usable) else { break None };
             match self.consider(key, run) {
                 Candidate::Usable(choice) => break Some(choice),
                 Candidate::Busy => break Some(Choice::Wait),
@@ -178,6 +210,7 @@ impl<T: Transport> Client<T> {
             }
         };
         self.ring = Some(ring);
+        self.probe_avoided(run);
         choice
     }
 
@@ -196,11 +229,15 @@ impl<T: Transport> Client<T> {
         match self.link.conns[key].state {
             ConnState::Up if self.is_busy(key) => Candidate::Busy,
             ConnState::Up => Candidate::Usable(Choice::Use(key)),
-            ConnState::Connecting => Candidate::Usable(Choice::Wait),
+            ConnState::Connecting => {
+                self.servers[key].is_probe = false;
+                Candidate::Usable(Choice::Wait)
+            }
             ConnState::Down => match self.open(key, run) {
                 Ok(()) => Candidate::Usable(Choice::Wait),
                 Err(_) => {
                     self.servers[key].failed_in_run = run.number;
+                    self.avoid_if_silent(key);
                     Candidate::Failed
                 }
             },
@@ -216,7 +253,7 @@ impl<T: Transport> Client<T> {
         unread
     }
 
-    fn open(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+    pub(super) fn open(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
         let connect_timeout = self.connect_timeout(run);
         self.servers[key].has_received = false;
         self.link.open(key, connect_timeout)?;
@@ -286,10 +323,9 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends what a connection has buffered.
-    pub(super) fn push_out(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
-        match self.flush(key) {
-            Ok(_) => Ok(()),
-            Err(code) => self.connection_failed(key, code, run),
+    pub(super) fn push_out(&mut self, key: usize, run: &TaskRun) {
+        if let Err(code) = self.flush(key) {
+            self.connection_failed(key, code, run);
         }
     }
 
@@ -308,8 +344,10 @@ impl<T: Transport> Client<T> {
         if flushed == Flush::Done {
             self.servers[key].sending = None;
             task.state = TaskState::Work;
-            // The memory is not needed while the job runs.
-            task.drop_workload();
+            // The memory is not needed while the job runs, unless it may have to be sent again.
+            if task.resubmissions >= self.link.settings.resubmissions {
+                task.drop_workload();
+            }
         } else {
             self.servers[key].sending = Some(Sending { task: id, sent });
         }

@@ -7,6 +7,7 @@ use gearman_protocol::Command;
 use std::time::Duration;
 
 mod abandoned;
+mod avoiding;
 mod background;
 mod callbacks;
 mod connections;
@@ -15,6 +16,7 @@ mod lost;
 mod non_blocking;
 mod placement;
 mod requests;
+mod resubmission;
 mod shortcut;
 mod streaming;
 

@@ -30,7 +30,7 @@ impl<T: Transport> Client<T> {
         for (conn, server) in self.link.conns.iter_mut().zip(&self.servers) {
             conn.expected = match conn.state {
                 ConnState::Down => false,
-                ConnState::Connecting => true,
+                ConnState::Connecting => !server.is_probe,
                 ConnState::Up => {
                     conn.is_blocked()
                         || !server.owed.is_empty()

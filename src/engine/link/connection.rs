@@ -97,6 +97,18 @@ impl Conn {
         self.last_failure.as_ref().map(system_text)
     }
 
+    /// Whether the last attempt to connect ended without an answer of the host.
+    pub fn has_not_answered(&self) -> bool {
+        self.last_failure.as_ref().is_some_and(|failure| {
+            matches!(
+                failure.kind(),
+                io::ErrorKind::TimedOut
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+            )
+        })
+    }
+
     /// Number of unsent bytes. For a closed connection: the number when it was closed,
     /// returned once.
     pub fn take_unsent(&mut self) -> usize {

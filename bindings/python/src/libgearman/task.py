@@ -152,6 +152,12 @@ class Task:
             self._told = False
             return ReturnCode.SUCCESS
         kind = EventKind(number)
+        if kind is EventKind.FAIL:
+            code = return_code(lib.gearman_task_return(pointer))
+            if code is not ReturnCode.WORK_FAIL:
+                # The server was lost, not the job.
+                kind, self._code = EventKind.ERROR, code
+                self._error_text = self._client._error_text()
         self._note(kind, pointer, data)
         self._told = True
         self._tell(kind, data)
@@ -173,7 +179,7 @@ class Task:
             self._code = ReturnCode.WORK_EXCEPTION
         elif kind is EventKind.FAIL:
             self._code = ReturnCode.WORK_FAIL
-        elif data and self._keep_data:
+        elif data and self._keep_data and kind is not EventKind.ERROR:
             self._pieces.append(data)
         if kind is EventKind.COMPLETE or kind is self._ends_with:
             self._code = ReturnCode.SUCCESS

@@ -255,6 +255,12 @@ impl<'a> Submitter<'a> {
             match self.client.step(&mut run) {
                 TaskStep::Done(ReturnCode::SUCCESS | ReturnCode::IO_WAIT) => return Ok(()),
                 TaskStep::Done(code) => return self.handle_error(code),
+                // The end of the run reports it, with its reason.
+                TaskStep::Call(TaskUpcall::Callback(id, Callbacks::FAIL), ticket)
+                    if self.is_lost(id) =>
+                {
+                    self.client.resume(ticket, ReturnCode::SUCCESS);
+                }
                 TaskStep::Call(TaskUpcall::Callback(id, which), ticket) => {
                     self.last_activity = Instant::now();
                     self.on_event(id, which)?;
@@ -265,6 +271,11 @@ impl<'a> Submitter<'a> {
                 TaskStep::Call(TaskUpcall::Alloc(..) | TaskUpcall::Release(_), _) => {}
             }
         }
+    }
+
+    /// Whether a task failed because its server was lost.
+    fn is_lost(&self, id: SlabId) -> bool {
+        self.client.task(id).is_some_and(|task| task.code != ReturnCode::WORK_FAIL)
     }
 
     /// Handles an event of a task.
