@@ -245,6 +245,10 @@ struct QueueJson<'a> {
     commit_seconds: f64,
     errors: u64,
     bytes: u64,
+    /// `null` without a connection, as in a file.
+    connected: Option<bool>,
+    connects: u64,
+    connect_failures: u64,
 }
 
 fn write(text: &mut Vec<u8>, value: &impl Serialize) {
@@ -329,6 +333,9 @@ pub(super) fn queue(context: &Context<'_>, text: &mut Vec<u8>) {
         commit_seconds: stats.commit_time.as_micros() as f64 / 1e6,
         errors: stats.errors,
         bytes: stats.store_bytes,
+        connected: stats.connection.map(|state| state.is_connected),
+        connects: stats.connection.map_or(0, |state| state.connects),
+        connect_failures: stats.connection.map_or(0, |state| state.failures),
     };
     write(text, &queue);
     text.push(b'\n');

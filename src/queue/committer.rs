@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, BatchOperation};
 use crate::record::{JobNumber, StoredJob};
-use crate::store::{RowOutcome, Store, StoreError, SurveyPage};
+use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
 
 /// What became of an insertion that was not carried out although its batch was committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct QueueStats {
     pub retained: u64,
     /// Bytes that the store takes on its medium.
     pub store_bytes: u64,
+    /// State of the connection, if the store is another program.
+    pub connection: Option<ConnectionState>,
     /// Whether the store takes nothing at the moment.
     pub is_suspended: bool,
     /// Whether it is unknown what became of the last batch: no other one is committed until the
@@ -129,7 +131,11 @@ impl Committer {
 
     /// The counters as of now.
     pub fn stats(&self) -> QueueStats {
-        QueueStats { is_undecided: self.is_undecided(), ..self.stats }
+        QueueStats {
+            is_undecided: self.is_undecided(),
+            connection: self.store.connection(),
+            ..self.stats
+        }
     }
 
     /// Whether [`Committer::retry`] has something to write, or to find out: the store takes no
@@ -243,7 +249,13 @@ impl Committer {
     /// committed.
     fn recover(&mut self, batch: &Batch, reason: String) {
         self.set_suspended(Some(reason));
-        match self.store.reopen().and_then(|()| self.is_committed(batch)) {
+        let reopened = self.store.reopen();
+        let is_committed = match reopened {
+            Ok(Reopened { has_batch: Some(has_batch), .. }) => Ok(has_batch),
+            Ok(_) => self.is_committed(batch),
+            Err(ref error) => Err(error.clone()),
+        };
+        match is_committed {
             Ok(true) => {
                 self.operations += batch.len() as u64;
                 self.reports
@@ -251,13 +263,15 @@ impl Committer {
                 self.set_suspended(None);
             }
             Ok(false) => self.commit_once_more(batch),
+            // What another server took over is known to it alone.
+            Err(error @ StoreError::Fenced(_)) => return self.fail(batch, error),
             // Whether it was committed has to be found out before it is reported as failed.
             Err(_) => {
                 self.undecided = Some(batch.slice(0..batch.len()));
                 return;
             }
         }
-        self.reports.push(StoreReport::Rewritten);
+        self.report_rewriting(reopened);
     }
 
     /// Commits a batch that was not committed, in a store that was just opened.
@@ -271,6 +285,13 @@ impl Committer {
             }
             Err(StoreError::Unknown(_)) => self.undecided = Some(batch.slice(0..batch.len())),
             Err(error) => self.fail(batch, error),
+        }
+    }
+
+    /// Has jobs inserted again that a store may lack which was opened again.
+    fn report_rewriting(&mut self, reopened: Result<Reopened, StoreError>) {
+        if reopened.is_ok_and(|reopened| reopened.may_lack_jobs) {
+            self.reports.push(StoreReport::Rewritten);
         }
     }
 
@@ -302,8 +323,9 @@ impl Committer {
             Err(error) => {
                 self.retained = retained;
                 // Deletions can be repeated, so it need not be known whether they were written.
-                if matches!(error, StoreError::Unknown(_)) && self.store.reopen().is_ok() {
-                    self.reports.push(StoreReport::Rewritten);
+                if matches!(error, StoreError::Unknown(_)) {
+                    let reopened = self.store.reopen();
+                    self.report_rewriting(reopened);
                 }
             }
         }

@@ -9,18 +9,24 @@
 
 mod batch;
 mod committer;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod record;
+pub mod remote;
 #[cfg(any(test, feature = "simulated"))]
 pub mod simulated;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod store;
+#[cfg(test)]
+mod suite;
 mod thread;
 
 pub use batch::{Batch, BatchOperation};
 pub use committer::{Committer, QueueStats, RejectedRow, StoreReport};
 pub use record::{JobNumber, NewRecord, StoredJob, UnixSeconds};
 pub use store::{
-    RowOutcome, Store, StoreError, SurveyPage, SurveyedJob, SurveyedUnique, fingerprint,
+    ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage, SurveyedJob,
+    SurveyedUnique, fingerprint,
 };
 pub use thread::QueueThread;

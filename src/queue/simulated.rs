@@ -13,7 +13,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::batch::{Batch, BatchOperation};
 use crate::record::{JobNumber, NewRecord, StoredJob};
-use crate::store::{RowOutcome, Store, StoreError, SurveyPage, SurveyedJob, SurveyedUnique};
+use crate::store::{
+    Reopened, RowOutcome, Store, StoreError, SurveyPage, SurveyedJob, SurveyedUnique,
+};
 
 /// What happens to a call of [`Store::apply`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,11 +209,11 @@ impl Store for SimulatedStore {
         Ok(false)
     }
 
-    fn reopen(&mut self) -> Result<(), StoreError> {
+    fn reopen(&mut self) -> Result<Reopened, StoreError> {
         let mut contents = self.medium.0.contents.lock();
         contents.reopened += 1;
         if contents.reopen_failures == 0 {
-            return Ok(());
+            return Ok(Reopened::UNRECORDED);
         }
         contents.reopen_failures -= 1;
         Err(StoreError::Unknown("the directory is gone".to_owned()))
@@ -219,5 +221,9 @@ impl Store for SimulatedStore {
 
     fn size_bytes(&self) -> u64 {
         0
+    }
+
+    fn place(&self) -> String {
+        "memory".to_owned()
     }
 }

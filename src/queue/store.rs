@@ -124,6 +124,32 @@ pub fn fingerprint(unique: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// What a store knows after it was opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reopened {
+    /// Whether the batch whose outcome was unknown is in the store. `None` if the store keeps no
+    /// record of its batches: then the jobs of the batch are looked up.
+    pub has_batch: Option<bool>,
+    /// Whether earlier batches may be lost: jobs that memory holds are inserted again.
+    pub may_lack_jobs: bool,
+}
+
+impl Reopened {
+    /// For a store that keeps no record of its batches, and was read back or written anew.
+    pub const UNRECORDED: Reopened = Reopened { has_batch: None, may_lack_jobs: true };
+}
+
+/// State of the connection of a store that is another program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionState {
+    /// Whether there is a connection.
+    pub is_connected: bool,
+    /// Connections that were made since the start.
+    pub connects: u64,
+    /// Attempts to connect that failed.
+    pub failures: u64,
+}
+
 /// A place where jobs survive the server.
 pub trait Store: Send {
     /// Writes a batch and makes it durable.
@@ -172,12 +198,30 @@ pub trait Store: Send {
     /// As [`Store::apply`].
     fn maintain(&mut self, is_idle: bool) -> Result<bool, StoreError>;
 
-    /// Opens the store again after [`StoreError::Unknown`].
+    /// Opens the store again after [`StoreError::Unknown`], and finds out what it has of the batch
+    /// that [`Store::apply`] wrote last.
+    ///
+    /// A store that is another program first makes sure that the old connection can commit nothing
+    /// any more.
     ///
     /// # Errors
-    /// If it cannot be opened.
-    fn reopen(&mut self) -> Result<(), StoreError>;
+    /// If it cannot be opened. [`StoreError::Fenced`] if another server has it.
+    fn reopen(&mut self) -> Result<Reopened, StoreError>;
 
     /// Bytes that the store takes on its medium, as far as it knows.
     fn size_bytes(&self) -> u64;
+
+    /// State of the connection; `None` if the store is no other program.
+    fn connection(&self) -> Option<ConnectionState> {
+        None
+    }
+
+    /// Where the jobs are, for the log and for administrators: without passwords.
+    fn place(&self) -> String;
+
+    /// Takes the lines for the log that opening has brought: a conversion, or a setting of the
+    /// store that weakens what an acknowledgement promises.
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -5,11 +5,18 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use crate::options::{QueueKind, QueueOptions, SyncChoice};
+use crate::log::{Level, Log};
+use crate::options::{QueueKind, QueueOptions, QueueTlsChoice, SyncChoice};
 use gearman_broker::{Broker, DurableConfig, FunctionPattern};
+use gearman_queue::postgres::{PostgresOptions, PostgresStore};
+use gearman_queue::remote::{RemoteLimits, Secret, TlsMode, TlsSettings};
 use gearman_queue::sqlite::{Salvage, SqliteOptions, SqliteStore, Syncing, check, salvage};
 use gearman_queue::{Batch, Store, StoreError};
+
+/// Variable with the password of the queue's server.
+const PASSWORD_VARIABLE: &str = "GEARMAND_QUEUE_PASSWORD";
 
 /// Opens the store that was chosen, and makes the jobs of a broker durable with it. Returns
 /// `None` if jobs are kept in memory.
@@ -19,11 +26,18 @@ use gearman_queue::{Batch, Store, StoreError};
 pub(crate) fn open(
     options: &QueueOptions,
     broker: &mut Broker,
+    log: &mut Log,
 ) -> io::Result<Option<Box<dyn Store>>> {
-    let mut store: Box<dyn Store> = match options.kind() {
-        QueueKind::Memory => return Ok(None),
-        QueueKind::Sqlite => Box::new(SqliteStore::open(sqlite_options(options)).map_err(failed)?),
-    };
+    let kind = options.kind();
+    if kind == QueueKind::Memory {
+        return Ok(None);
+    }
+    let failed = |error: StoreError| io::Error::other(format!("{}{error}", kind.error_prefix()));
+    let mut store = open_store(options, kind).map_err(failed)?;
+    log.write(Level::Info, format_args!("Keeping background jobs in {}", store.place()));
+    for notice in store.take_notices() {
+        log.write(Level::Warning, format_args!("Queue: {notice}"));
+    }
     let patterns = options.volatile.iter();
     broker.set_durable(DurableConfig {
         last_number: store.last_number(),
@@ -41,6 +55,20 @@ pub(crate) fn open(
     Ok(Some(store))
 }
 
+/// Opens a store of this kind.
+fn open_store(options: &QueueOptions, kind: QueueKind) -> Result<Box<dyn Store>, StoreError> {
+    let options_error = StoreError::NotCommitted;
+    Ok(match kind {
+        QueueKind::Memory => {
+            return Err(options_error("\"builtin\" keeps jobs in memory only".to_owned()));
+        }
+        QueueKind::Sqlite => Box::new(SqliteStore::open(sqlite_options(options))?),
+        QueueKind::Postgres => {
+            Box::new(PostgresStore::open(&postgres_options(options).map_err(options_error)?)?)
+        }
+    })
+}
+
 fn sqlite_options(options: &QueueOptions) -> SqliteOptions {
     let file = options.libsqlite3_db.clone().expect("checked with the other options");
     SqliteOptions {
@@ -55,8 +83,53 @@ fn sqlite_options(options: &QueueOptions) -> SqliteOptions {
     }
 }
 
-fn failed(error: StoreError) -> io::Error {
-    io::Error::other(format!("--libsqlite3-db {error}"))
+fn postgres_options(options: &QueueOptions) -> Result<PostgresOptions, String> {
+    Ok(PostgresOptions {
+        conninfo: options.postgres.libpq_conninfo.clone().unwrap_or_default(),
+        password: password(options, None)?,
+        default_user: user_name(),
+        table: options.postgres.libpq_table.clone(),
+        tls: tls(options),
+        is_synchronous: options.queue_sync == SyncChoice::Full,
+        limits: limits(options),
+    })
+}
+
+/// The password of the queue's server: of the file, of the command line, or of the environment.
+fn password(options: &QueueOptions, given: Option<&Secret>) -> Result<Option<Secret>, String> {
+    if let Some(file) = &options.queue_password_file {
+        let read = Secret::read(file).map_err(|why| format!("--queue-password-file {why}"));
+        return read.map(Some);
+    }
+    let variable = || std::env::var(PASSWORD_VARIABLE).ok().map(Secret::new);
+    Ok(given.cloned().or_else(variable).filter(|password| !password.is_empty()))
+}
+
+/// Name of the user that this process runs as.
+fn user_name() -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective());
+    user.ok().flatten().map(|user| user.name)
+}
+
+fn limits(options: &QueueOptions) -> RemoteLimits {
+    RemoteLimits::new(Duration::from_secs(options.queue_timeout.into()))
+}
+
+/// TLS to the queue's server, if an option says something about it.
+fn tls(options: &QueueOptions) -> Option<TlsSettings> {
+    let mode = match options.queue_tls {
+        QueueTlsChoice::Auto => return None,
+        QueueTlsChoice::Off => TlsMode::Off,
+        QueueTlsChoice::Require => TlsMode::Encrypt,
+        QueueTlsChoice::VerifyCa => TlsMode::Authority,
+        QueueTlsChoice::VerifyFull => TlsMode::Full,
+    };
+    Some(TlsSettings {
+        mode,
+        authorities: options.queue_tls_ca.clone(),
+        certificate: options.queue_tls_cert.clone(),
+        key: options.queue_tls_key.clone(),
+    })
 }
 
 /// Examines the file of the queue and prints what is wrong with it. The jobs of a damaged file are

@@ -61,10 +61,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         delayed_replies: jobs.delayed_replies(),
         exceptions: jobs.exceptions,
     });
-    let store = queue::open(queue, &mut broker)?;
-    if let (Some(_), Some(file)) = (&store, &queue.libsqlite3_db) {
-        log.write(Level::Info, format_args!("Keeping background jobs in {}", file.display()));
-    }
+    let store = queue::open(queue, &mut broker, &mut log)?;
     let keep_stderr = log.is_stderr();
     let settings = settings(process, network, queue);
     let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
@@ -76,7 +73,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         server.start_http_bridge(listeners, limits)?;
     }
     if let Some(store) = store {
-        server.start_store(store)?;
+        server.start_store(store, queue.kind().error_prefix())?;
     }
 
     let _pid_file = match process.pid_file() {

@@ -26,7 +26,8 @@ const READ_RETRY_MS: u64 = 1000;
 pub enum StoreRequest {
     /// The next part of the survey is wanted.
     Survey,
-    /// The store is damaged: a server that went on would miss jobs without notice.
+    /// The store is damaged, or another server has taken its jobs over: a server that went on
+    /// would miss jobs without notice, or run them twice.
     Stop(StoreError),
 }
 
@@ -119,6 +120,7 @@ impl<H: Host> JobServer<H> {
                 StoreReport::Fenced(reason) => {
                     self.journal.store(StoreEvent::Suspended(&reason));
                     self.store.is_fenced = true;
+                    request = Some(StoreRequest::Stop(StoreError::Fenced(reason)));
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! test programs use it.
 
 pub mod compile;
+pub mod databases;
 pub mod library;
 pub mod normalise;
 pub mod outcome;

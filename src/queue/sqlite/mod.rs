@@ -30,7 +30,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi, params};
 
 use crate::batch::Batch;
 use crate::record::{JobNumber, StoredJob};
-use crate::store::{RowOutcome, Store, StoreError, SurveyPage};
+use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
 pub use check::{CheckReport, check};
 use lock::FileLock;
 use place::{FilePlace, Placement};
@@ -292,13 +292,17 @@ impl Store for SqliteStore {
         self.noted(result)
     }
 
-    fn reopen(&mut self) -> Result<(), StoreError> {
-        let result = self.write_anew();
+    fn reopen(&mut self) -> Result<Reopened, StoreError> {
+        let result = self.write_anew().map(|()| Reopened::UNRECORDED);
         self.noted(result)
     }
 
     fn size_bytes(&self) -> u64 {
         fs::metadata(&self.options.file).map_or(0, |metadata| metadata.len()) + self.wal_bytes()
+    }
+
+    fn place(&self) -> String {
+        self.options.file.display().to_string()
     }
 }
 

@@ -81,26 +81,6 @@ fn a_deleted_job_is_gone_and_its_number_is_not_used_again() {
 }
 
 #[test]
-fn reserved_numbers_are_remembered_and_never_fall() {
-    let directory = Directory::new();
-    let mut batch = Batch::default();
-    batch.reserve_numbers(JobNumber(65_536));
-    batch.reserve_numbers(JobNumber(7));
-    directory.open().apply(&batch).expect("commits");
-    assert_eq!(directory.open().last_number(), JobNumber(65_536));
-}
-
-#[test]
-fn attempts_are_remembered() {
-    let directory = Directory::new();
-    let mut batch = Batch::default();
-    batch.insert(&record(1, b"x"), None);
-    batch.set_attempts(JobNumber(1), 4);
-    directory.open().apply(&batch).expect("commits");
-    assert_eq!(all_jobs(&mut directory.open())[0].attempts, 4);
-}
-
-#[test]
 fn a_job_whose_number_is_taken_is_refused_alone() {
     let directory = Directory::new();
     let mut store = directory.open();
@@ -118,20 +98,6 @@ impl Directory {
         drop(store);
         self.open()
     }
-}
-
-#[test]
-fn jobs_are_fetched_by_number_in_the_order_asked_for() {
-    let directory = Directory::new();
-    let mut store = directory.open();
-    let mut batch = Batch::default();
-    batch.insert(&record(1, b"one"), None);
-    batch.insert(&record(2, b"two"), None);
-    store.apply(&batch).expect("commits");
-    let jobs = store.fetch(&[JobNumber(2), JobNumber(3), JobNumber(1)]).expect("reads");
-    let payloads: Vec<_> =
-        jobs.iter().map(|job| job.as_ref().map(|job| &job.payload[..])).collect();
-    assert_eq!(payloads, [Some(&b"two"[..]), None, Some(&b"one"[..])]);
 }
 
 #[test]
@@ -483,4 +449,21 @@ fn a_wal_that_has_grown_is_checkpointed_once_and_not_after_every_commit() {
     assert!(first < second && second == left && second < 20, "{first} {second} {left}");
     store.maintain(true).expect("upkeep");
     assert_eq!(store.wal_pages.load(Ordering::Relaxed), 0);
+}
+
+impl crate::suite::Place for Directory {
+    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(SqliteStore::open(self.options())?))
+    }
+
+    fn empty(&self) {
+        for entry in std::fs::read_dir(self.0.path()).expect("lists") {
+            std::fs::remove_file(entry.expect("an entry").path()).expect("removes");
+        }
+    }
+}
+
+#[test]
+fn the_file_keeps_the_rules_of_a_store() {
+    crate::suite::keeps_the_rules_of_a_store(&Directory::new(), &[]);
 }

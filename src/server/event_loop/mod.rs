@@ -32,7 +32,6 @@ use crate::memory_trimmer::MemoryTrimmer;
 use crate::systemd;
 use accepted_socket::AcceptedSocket;
 use gearman_broker::{Broker, DriverTimer, Millis, Now, UnixSeconds};
-use gearman_queue::StoreError;
 use gearman_session::{Clock, DriverRequest, Host, JobServer, JobServerSettings, Poller};
 use http_bridge::{BridgedCalls, HttpBridge};
 use store::StoreLink;
@@ -132,7 +131,7 @@ pub(crate) struct EventLoop {
     /// Whether the jobs of the store are not all known.
     is_loading: bool,
     /// Damage of the store, for which the server ends.
-    damage: Option<StoreError>,
+    damage: Option<String>,
 }
 
 /// How far a drain has come.
@@ -247,7 +246,7 @@ impl EventLoop {
         }
         self.jobs.journal.write(Level::Info, format_args!("Shutdown complete"));
         let damage = self.damage.take();
-        damage.map_or(Ok(()), |error| Err(io::Error::other(format!("--libsqlite3-db {error}"))))
+        damage.map_or(Ok(()), |error| Err(io::Error::other(error)))
     }
 
     fn note(&mut self, event: &Event) {

@@ -17,16 +17,22 @@ pub(super) struct StoreLink {
     thread: QueueThread,
     batch: Batch,
     wanted: Vec<JobNumber>,
+    error_prefix: &'static str,
     /// Whether the thread has reported something.
     pub(super) has_reports: bool,
 }
 
 impl EventLoop {
-    /// Starts the queue thread, and the survey of what the store has.
+    /// Starts the queue thread, and the survey of what the store has. `error_prefix` stands before
+    /// the error with which a damaged or lost store ends the server.
     ///
     /// # Errors
     /// When the system refuses a waker or a thread.
-    pub(crate) fn start_store(&mut self, store: Box<dyn Store>) -> io::Result<()> {
+    pub(crate) fn start_store(
+        &mut self,
+        store: Box<dyn Store>,
+        error_prefix: &'static str,
+    ) -> io::Result<()> {
         let waker = self.waker()?;
         let thread = QueueThread::start(store, move || {
             // The loop has ended if this fails, and takes the last reports by itself.
@@ -34,7 +40,7 @@ impl EventLoop {
         })?;
         thread.request_survey(SURVEY_JOBS);
         let (batch, wanted) = (Batch::default(), Vec::new());
-        self.store = Some(StoreLink { thread, batch, wanted, has_reports: false });
+        self.store = Some(StoreLink { thread, batch, wanted, error_prefix, has_reports: false });
         self.is_loading = true;
         Ok(())
     }
@@ -49,7 +55,7 @@ impl EventLoop {
             match self.jobs.store_reports(reports) {
                 Some(StoreRequest::Survey) => store.thread.request_survey(SURVEY_JOBS),
                 Some(StoreRequest::Stop(error)) => {
-                    self.damage = Some(error);
+                    self.damage = Some(format!("{}{error}", store.error_prefix));
                     self.stop();
                 }
                 None => {}

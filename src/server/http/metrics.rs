@@ -62,7 +62,7 @@ const COUNTERS: [PerFunction; 5] = [
 /// A metric of the durable queue: name, help text, kind, and value.
 type QueueMetric = (&'static str, &'static str, MetricType, fn(&QueueFigures) -> f64);
 
-const QUEUE: [QueueMetric; 11] = [
+const QUEUE: [QueueMetric; 14] = [
     ("gearman_queue_up", "whether the durable queue takes jobs", MetricType::GAUGE, |queue| {
         f64::from(u8::from(!queue.stats.is_suspended))
     }),
@@ -120,6 +120,24 @@ const QUEUE: [QueueMetric; 11] = [
     ("gearman_queue_errors_total", "commits that failed", MetricType::COUNTER, |queue| {
         queue.stats.errors as f64
     }),
+    (
+        "gearman_queue_connected",
+        "whether there is a connection to the durable queue, or none is needed",
+        MetricType::GAUGE,
+        |queue| f64::from(u8::from(queue.stats.connection.is_none_or(|state| state.is_connected))),
+    ),
+    (
+        "gearman_queue_connects_total",
+        "connections to the durable queue that were made",
+        MetricType::COUNTER,
+        |queue| queue.stats.connection.map_or(0, |state| state.connects) as f64,
+    ),
+    (
+        "gearman_queue_connect_failures_total",
+        "attempts to connect to the durable queue that failed",
+        MetricType::COUNTER,
+        |queue| queue.stats.connection.map_or(0, |state| state.failures) as f64,
+    ),
 ];
 
 /// All metrics, those of the process included.
@@ -259,7 +277,7 @@ fn labelled(functions: &[FunctionFigures]) -> Vec<(LabelPair, &FunctionFigures)>
 mod tests {
     use super::*;
     use gearman_broker::{Counts, DurableCounts, Millis, Totals};
-    use gearman_queue::QueueStats;
+    use gearman_queue::{ConnectionState, QueueStats};
     use std::time::Duration;
 
     fn function(name: &[u8]) -> FunctionFigures {
@@ -289,6 +307,11 @@ mod tests {
                 errors: 17,
                 retained: 18,
                 store_bytes: 19,
+                connection: Some(ConnectionState {
+                    is_connected: true,
+                    connects: 20,
+                    failures: 21,
+                }),
                 is_suspended: false,
                 is_undecided: false,
             },
@@ -336,6 +359,9 @@ mod tests {
             "gearman_queue_operations_total 15",
             "gearman_queue_commit_seconds_total 1.6",
             "gearman_queue_errors_total 17",
+            "gearman_queue_connected 1",
+            "gearman_queue_connects_total 20",
+            "gearman_queue_connect_failures_total 21",
             "gearman_queue_operations_retained 18",
             "gearman_queue_bytes 19",
             "gearman_connections 8",

@@ -14,6 +14,7 @@ mod network;
 mod output;
 mod process;
 mod queue;
+mod sql_stores;
 mod unsupported;
 mod values;
 
@@ -21,7 +22,7 @@ pub(crate) use http::{HttpOptions, Protocol};
 pub(crate) use jobs::JobOptions;
 pub(crate) use network::NetworkOptions;
 pub(crate) use process::{FileChoice, ProcessOptions};
-pub(crate) use queue::{QueueKind, QueueOptions, SyncChoice};
+pub(crate) use queue::{QueueKind, QueueOptions, QueueTlsChoice, SyncChoice};
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -43,7 +44,7 @@ const EXIT_CODE_USAGE: u8 = 2;
 
 /// Text behind the options of `--help`.
 const AFTER_HELP: &str = "Options of TLS and of queues that this build does not have (--ssl-key, \
-     --mysql-host, ...) are accepted and ignored; gearmand(8) lists them.\n\
+     --redis-server, ...) are accepted and ignored; gearmand(8) lists them.\n\
      gearmand --generate-config prints an example of the configuration file.";
 
 /// The Gearman job server: takes jobs from clients and hands them to workers.
@@ -303,8 +304,12 @@ mod tests {
             ("gearmand -q libsqlite3", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand --check-queue", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand -q MySQL", "'MySQL' for '--queue-type <TYPE>': not in this build"),
+            (
+                "gearmand -q libmemcached",
+                "'libmemcached' for '--queue-type <TYPE>': not in this build",
+            ),
             ("gearmand -q REDIS", "'REDIS' for '--queue-type <TYPE>': not in this build"),
-            ("gearmand -q nonsense", "not a queue; use builtin or libsqlite3"),
+            ("gearmand -q nonsense", "not a queue; use one of builtin, libsqlite3, Postgres"),
         ] {
             let error = options(line).check().expect_err(line);
             assert!(error.contains(name), "{error}");

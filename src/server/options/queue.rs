@@ -7,14 +7,9 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::sql_stores::LibpqOptions;
 use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
 use super::values::{number, parse_size};
-
-/// Queues that this build has.
-const BUILT_IN: &[&str] = &["builtin", "libsqlite3"];
-/// Queues of the original that this build does not have.
-const KNOWN: &[&str] =
-    &["libdrizzle", "libmemcached", "libtokyocabinet", "MySQL", "Postgres", "redis"];
 
 /// When a commit is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,23 +29,67 @@ pub(crate) enum QueueKind {
     Memory,
     /// A file of SQLite.
     Sqlite,
+    /// A database of PostgreSQL.
+    Postgres,
 }
 
+/// Queues of this build by name. Case does not matter.
+const KINDS: &[(&str, QueueKind)] = &[
+    ("builtin", QueueKind::Memory),
+    ("libsqlite3", QueueKind::Sqlite),
+    ("Postgres", QueueKind::Postgres),
+];
+/// Queues of the original that this build does not have.
+const KNOWN: &[&str] = &["libdrizzle", "libmemcached", "libtokyocabinet", "MySQL", "redis"];
+
 impl QueueKind {
+    /// The queue with this name.
+    pub(crate) fn named(name: &str) -> Option<QueueKind> {
+        let mut kinds = KINDS.iter();
+        kinds.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
+    }
+
     /// Its name, as the option has it.
     pub(crate) fn name(self) -> &'static str {
+        KINDS.iter().find(|(_, kind)| *kind == self).expect("every queue has a name").0
+    }
+
+    /// What stands before its errors.
+    pub(crate) fn error_prefix(self) -> &'static str {
         match self {
-            QueueKind::Memory => "builtin",
-            QueueKind::Sqlite => "libsqlite3",
+            QueueKind::Memory => "",
+            QueueKind::Sqlite => "--libsqlite3-db ",
+            QueueKind::Postgres => "--queue-type Postgres: ",
         }
     }
+
+    /// Whether it is another program, which is reached over a connection.
+    pub(crate) fn is_remote(self) -> bool {
+        !matches!(self, QueueKind::Memory | QueueKind::Sqlite)
+    }
+}
+
+/// How much of the certificate of a queue's server is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueueTlsChoice {
+    /// What the connection string says, and no TLS without one.
+    Auto,
+    /// No TLS.
+    Off,
+    /// TLS without verification.
+    Require,
+    /// The certificate comes from the authorities.
+    VerifyCa,
+    /// And it has the name of the host.
+    VerifyFull,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Queues")]
 pub(crate) struct QueueOptions {
     /// Where background jobs are kept: "builtin" is memory, which is lost when the
-    /// server ends; "libsqlite3" is the file of --libsqlite3-db, in which jobs survive.
+    /// server ends; "libsqlite3" is the file of --libsqlite3-db, in which jobs survive;
+    /// "Postgres" is a table in a database server.
     #[arg(short = 'q', long, value_name = "TYPE", default_value = "builtin")]
     queue_type: String,
 
@@ -81,7 +120,8 @@ pub(crate) struct QueueOptions {
     pub(crate) queue_size: Option<u64>,
 
     /// When a commit is on disk. "full": always. "normal": power loss, not a crash, can
-    /// lose the last seconds. "off": power loss can damage the file.
+    /// lose the last seconds. "off": power loss can damage the file. With "Postgres" all but "full"
+    /// switches synchronous_commit off.
     #[arg(long, value_name = "WHEN", default_value = "full")]
     pub(crate) queue_sync: SyncChoice,
 
@@ -100,6 +140,37 @@ pub(crate) struct QueueOptions {
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) volatile: Vec<String>,
 
+    /// File whose first line is the password of the queue's server. Environment:
+    /// GEARMAND_QUEUE_PASSWORD.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queue_password_file: Option<PathBuf>,
+
+    /// Seconds that the queue's server may take for a request, before its connection is given up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = number::<u32>(1..=3600, "seconds"))]
+    pub(crate) queue_timeout: u32,
+
+    /// TLS to the queue's server: "off"; "require": encrypted, not verified; "verify-ca": its
+    /// certificate comes from --queue-tls-ca; "verify-full": and has the name of the host.
+    /// "auto": what --libpq-conninfo says; off with another queue.
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    pub(crate) queue_tls: QueueTlsChoice,
+
+    /// Certificates of authorities for --queue-tls. Default: those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queue_tls_ca: Option<PathBuf>,
+
+    /// Certificate that is shown to the queue's server.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queue_tls_cert: Option<PathBuf>,
+
+    /// Key of that certificate.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queue_tls_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) postgres: LibpqOptions,
+
     #[command(flatten)]
     modules: UnsupportedOptions<Modules>,
 }
@@ -107,27 +178,48 @@ pub(crate) struct QueueOptions {
 impl QueueOptions {
     /// The queue that was chosen. [`QueueOptions::error`] is checked before.
     pub(crate) fn kind(&self) -> QueueKind {
-        match self.queue_type.eq_ignore_ascii_case("libsqlite3") {
-            true => QueueKind::Sqlite,
-            false => QueueKind::Memory,
-        }
+        QueueKind::named(&self.queue_type).unwrap_or(QueueKind::Memory)
     }
 
     /// The error if this build does not have the queue, or an option of it is missing. Case
     /// does not matter.
     pub(super) fn error(&self) -> Option<String> {
         let wanted = &self.queue_type;
-        let is_in = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-        if is_in(BUILT_IN) {
-            let needs_file = self.kind() == QueueKind::Sqlite || self.check_queue;
-            let has_file = self.libsqlite3_db.as_ref().is_some_and(|f| !f.as_os_str().is_empty());
-            return (needs_file && !has_file).then(|| {
-                "option '--libsqlite3-db <FILE>' is missing: it names the file of the queue".into()
-            });
+        let Some(kind) = QueueKind::named(wanted) else {
+            let is_known = KNOWN.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+            let what = if is_known { "not in this build" } else { "not a queue" };
+            let names: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
+            return Some(format!(
+                "invalid value '{wanted}' for '--queue-type <TYPE>': {what}; use one of {}",
+                names.join(", ")
+            ));
+        };
+        if self.check_queue && kind.is_remote() {
+            return Some(format!(
+                "option '--check-queue' is for libsqlite3; the tools of the database examine {}",
+                kind.name()
+            ));
         }
-        let what = if is_in(KNOWN) { "not in this build" } else { "not a queue" };
-        let choices = BUILT_IN.join(" or ");
-        Some(format!("invalid value '{wanted}' for '--queue-type <TYPE>': {what}; use {choices}"))
+        if self.queue_size.is_some() && kind.is_remote() {
+            return Some(format!(
+                "option '--queue-size' is for libsqlite3; limit the database of {} by its own means",
+                kind.name()
+            ));
+        }
+        let kind = if self.check_queue { QueueKind::Sqlite } else { kind };
+        self.missing_option(kind)
+    }
+
+    /// The error if an option that a queue needs is missing.
+    pub(crate) fn missing_option(&self, kind: QueueKind) -> Option<String> {
+        let has_file = self.libsqlite3_db.as_ref().is_some_and(|f| !f.as_os_str().is_empty());
+        let missing = match kind {
+            QueueKind::Sqlite if !has_file => {
+                "--libsqlite3-db <FILE>' is missing: it names the file"
+            }
+            _ => return None,
+        };
+        Some(format!("option '{missing} of the queue"))
     }
 }
 
@@ -137,6 +229,17 @@ struct Modules;
 
 impl UnsupportedTable for Modules {
     const OPTIONS: &'static [OptionGroup] = &[
+        (
+            "Queue MySQL, not in this build",
+            &[
+                ("mysql-host", Some(("HOST", Some("localhost"))), "Host of the database"),
+                ("mysql-port", Some(("PORT", Some("3306"))), "Port of the database"),
+                ("mysql-user", Some(("USER", None)), "User name"),
+                ("mysql-password", Some(("PASSWORD", None)), "Password"),
+                ("mysql-db", Some(("NAME", None)), "Database"),
+                ("mysql-table", Some(("NAME", Some("gearman_queue"))), "Table"),
+            ],
+        ),
         (
             "Queue libdrizzle, not in this build",
             &[
@@ -162,24 +265,6 @@ impl UnsupportedTable for Modules {
             &[
                 ("libtokyocabinet-file", Some(("FILE", None)), "Database"),
                 ("libtokyocabinet-optimize", None, "Optimize the database at startup"),
-            ],
-        ),
-        (
-            "Queue MySQL, not in this build",
-            &[
-                ("mysql-host", Some(("HOST", Some("localhost"))), "Host of the database"),
-                ("mysql-port", Some(("PORT", Some("3306"))), "Port of the database"),
-                ("mysql-user", Some(("USER", None)), "User name"),
-                ("mysql-password", Some(("PASSWORD", None)), "Password"),
-                ("mysql-db", Some(("NAME", None)), "Database"),
-                ("mysql-table", Some(("NAME", Some("gearman_queue"))), "Table"),
-            ],
-        ),
-        (
-            "Queue Postgres, not in this build",
-            &[
-                ("libpq-conninfo", Some(("TEXT", None)), "Connection string of the database"),
-                ("libpq-table", Some(("NAME", Some("queue"))), "Table"),
             ],
         ),
         (

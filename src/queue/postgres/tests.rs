@@ -1,0 +1,221 @@
+//! The store against a real server.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use gearman_test_support::databases::Postgres;
+
+use super::*;
+use crate::record::samples::record;
+use crate::suite::{self, Place, all_jobs};
+
+/// A table in a schema of its own, on a server that the tests of one moment share.
+struct Table {
+    server: Arc<Postgres>,
+    schema: String,
+}
+
+impl Table {
+    fn new() -> Option<Table> {
+        static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let mut shared = SHARED.lock().expect("not poisoned");
+        let server = match shared.upgrade() {
+            Some(server) => server,
+            None => Arc::new(Postgres::start()?),
+        };
+        *shared = Arc::downgrade(&server);
+        let schema = format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        server.query(&format!("CREATE SCHEMA {schema}"));
+        Some(Table { server, schema })
+    }
+
+    fn query(&self, statement: &str) -> String {
+        self.server.query(&format!("SET search_path = {}; {statement}", self.schema))
+    }
+
+    fn options(&self) -> PostgresOptions {
+        let Table { server, schema } = self;
+        let schema = format!("options='-c search_path={schema}'");
+        PostgresOptions::new(format!("{} {schema}", server.conninfo()))
+    }
+
+    fn store(&self) -> PostgresStore {
+        PostgresStore::open(&self.options()).expect("opens")
+    }
+}
+
+impl Place for Table {
+    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(PostgresStore::open(&self.options())?))
+    }
+
+    fn empty(&self) {
+        self.query("DROP TABLE IF EXISTS queue, queue_server");
+    }
+}
+
+fn insert(store: &mut PostgresStore, number: u64) -> Result<Vec<RowOutcome>, StoreError> {
+    let mut batch = Batch::default();
+    batch.insert(&record(number, b"x"), None);
+    store.apply(&batch)
+}
+
+#[test]
+fn the_table_keeps_the_rules_of_a_store() {
+    let Some(table) = Table::new() else { return };
+    suite::keeps_the_rules_of_a_store(&table, &[]);
+}
+
+#[test]
+fn a_table_of_the_original_is_taken_over_in_its_order() {
+    let Some(table) = Table::new() else { return };
+    table.query(
+        "CREATE TABLE queue (unique_key VARCHAR(64), function_name VARCHAR(255), priority INTEGER,
+             data BYTEA, when_to_run INTEGER, UNIQUE (unique_key, function_name));
+         INSERT INTO queue VALUES ('b', 'f', 1, '\\x00ff', 0), ('a', 'fü', 0, NULL, 2000000000),
+             ('c', 'g', 2, 'text', 0)",
+    );
+    let mut store = table.store();
+    assert!(store.take_notices().concat().contains("3 jobs of the original"));
+    let jobs = all_jobs(&mut store);
+    let found: Vec<_> = jobs
+        .iter()
+        .map(|job| (job.number.0, &*job.unique, &*job.function, job.priority, &*job.payload))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (1, &b"b"[..], &b"f"[..], 1, &b"\0\xff"[..]),
+            (2, b"a", "fü".as_bytes(), 0, b""),
+            (3, b"c", b"g", 2, b"text"),
+        ]
+    );
+    assert_eq!(jobs[1].due.map(|due| due.0), Some(2_000_000_000));
+    assert_eq!(store.last_number(), JobNumber(3));
+}
+
+#[test]
+fn a_row_that_the_original_adds_later_gets_a_number_above_all_others() {
+    let Some(table) = Table::new() else { return };
+    let mut batch = Batch::default();
+    batch.reserve_numbers(JobNumber(65_536));
+    table.store().apply(&batch).expect("commits");
+    drop(table.store());
+    table.query(
+        "INSERT INTO queue (priority, unique_key, function_name, data, when_to_run)
+         VALUES (1, 'u', 'f', 'x', 0)",
+    );
+    let mut store = table.store();
+    assert_eq!(store.last_number(), JobNumber(65_537));
+    assert_eq!(all_jobs(&mut store)[0].number, JobNumber(65_537));
+}
+
+#[test]
+fn a_table_that_is_no_queue_and_one_of_a_newer_version_are_refused_and_left() {
+    let Some(table) = Table::new() else { return };
+    table.query("CREATE TABLE queue (name text)");
+    let error = PostgresStore::open(&table.options()).err().expect("refused").to_string();
+    assert!(error.contains("no queue: it has no column unique_key"), "{error}");
+    table.empty();
+    drop(table.store());
+    table.query("UPDATE queue_server SET schema_version = 99");
+    let error = PostgresStore::open(&table.options()).err().expect("refused").to_string();
+    assert!(error.contains("written by a newer gearmand (schema 99"), "{error}");
+}
+
+#[test]
+fn a_session_that_was_ended_before_a_batch_costs_nothing() {
+    let Some(table) = Table::new() else { return };
+    let mut store = table.store();
+    insert(&mut store, 1).expect("commits");
+    table.query(&format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+         AND objid::bigint = hashtext('{}' || '\"queue\"')::bigint & 4294967295",
+        table.schema
+    ));
+    // Whether the client knows of it already, or hears of it instead of an answer.
+    match insert(&mut store, 2) {
+        Ok(_) => {}
+        Err(StoreError::Unknown(_)) => {
+            let reopened = store.reopen().expect("connects");
+            assert_eq!(reopened, Reopened { has_batch: Some(false), may_lack_jobs: false });
+            insert(&mut store, 2).expect("commits");
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+    assert_eq!(store.connection().map(|state| state.connects), Some(2));
+    assert_eq!(table.query("SELECT count(*) FROM queue"), "2");
+}
+
+#[test]
+fn a_batch_whose_answer_was_lost_is_found_in_the_table() {
+    let Some(table) = Table::new() else { return };
+    let mut store = table.store();
+    insert(&mut store, 1).expect("commits");
+    insert(&mut store, 2).expect("commits");
+    // As if the second answer had not arrived.
+    store.committed -= 1;
+    let reopened = store.reopen().expect("connects");
+    assert_eq!(reopened, Reopened { has_batch: Some(true), may_lack_jobs: false });
+    insert(&mut store, 3).expect("commits");
+}
+
+#[test]
+fn a_database_that_lost_commits_gets_the_jobs_in_memory_again() {
+    let Some(table) = Table::new() else { return };
+    let mut store = table.store();
+    (1..=3).for_each(|number| drop(insert(&mut store, number).expect("commits")));
+    table.query("UPDATE queue_server SET last_batch = last_batch - 2");
+    let reopened = store.reopen().expect("connects");
+    assert_eq!(reopened, Reopened { has_batch: Some(false), may_lack_jobs: true });
+    insert(&mut store, 4).expect("commits");
+    assert!(!store.reopen().expect("connects").may_lack_jobs);
+}
+
+#[test]
+fn a_server_whose_table_another_has_taken_is_fenced() {
+    let Some(table) = Table::new() else { return };
+    let mut store = table.store();
+    insert(&mut store, 1).expect("commits");
+    table.query("UPDATE queue_server SET epoch = epoch + 1, owner = 'process 7 on mars'");
+    let error = insert(&mut store, 2).expect_err("is fenced");
+    assert!(matches!(error, StoreError::Fenced(_)), "{error:?}");
+    assert!(error.to_string().contains("process 7 on mars"), "{error}");
+    assert_eq!(table.query("SELECT count(*) FROM queue"), "1");
+}
+
+#[test]
+fn a_database_that_is_gone_refuses_batches_until_it_is_back() {
+    let Some(mut server) = Postgres::start() else { return };
+    let options = PostgresOptions::new(server.conninfo());
+    let mut store = PostgresStore::open(&options).expect("opens");
+    insert(&mut store, 1).expect("commits");
+    server.stop_immediately();
+    let mut was_refused = false;
+    for _ in 0..3 {
+        match insert(&mut store, 2).expect_err("is gone") {
+            StoreError::Unknown(_) => drop(store.reopen().expect_err("is gone")),
+            StoreError::NotCommitted(_) => was_refused = true,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(was_refused);
+    server.run();
+    gearman_test_support::wait::wait_until("a commit", || insert(&mut store, 2).is_ok());
+    assert_eq!(server.query("SELECT count(*) FROM queue"), "2");
+}
+
+#[test]
+fn a_batch_with_a_row_that_cannot_be_stored_is_a_bad_row() {
+    let Some(table) = Table::new() else { return };
+    let mut store = table.store();
+    table.query("ALTER TABLE queue ADD CHECK (length(data) < 100)");
+    let mut batch = Batch::default();
+    batch.insert(&record(1, b"x"), None);
+    batch.insert(&record(2, &[7; 200]), None);
+    let error = store.apply(&batch).expect_err("has a bad row");
+    assert!(matches!(error, StoreError::BadRow(_)), "{error:?}");
+    insert(&mut store, 3).expect("commits");
+    assert_eq!(table.query("SELECT id FROM queue"), "3");
+}

@@ -1,0 +1,56 @@
+//! What all stores share that are another program, reached over a connection.
+//!
+//! Owns the pace of reconnecting ([`Backoff`]), passwords that are never shown ([`Secret`]), TLS
+//! ([`TlsSettings`]), the time that a connection has ([`RemoteLimits`]), and the net effect of a
+//! batch ([`NetBatch`]).
+//!
+//! The rules that a back end keeps with these:
+//!
+//! * A connection that breaks inside a batch is [`StoreError::Unknown`](crate::StoreError). `reopen`
+//!   first makes sure that the old connection can commit nothing any more, then reads a record of
+//!   the last batch, and tells whether it was committed. Nothing is guessed.
+//! * A connection that was found broken before the batch was sent is made anew. If it cannot be
+//!   made, that is [`StoreError::NotCommitted`](crate::StoreError).
+//! * One server owns the jobs. A second one is refused at its start with the name of the first; one
+//!   that lost its ownership while it was cut off gets [`StoreError::Fenced`](crate::StoreError).
+//!
+//! Must not: know a particular store.
+
+mod backoff;
+mod net_batch;
+mod owner;
+mod secret;
+mod tls;
+
+use std::time::Duration;
+
+pub use backoff::Backoff;
+pub use net_batch::NetBatch;
+pub use owner::owner_name;
+pub use secret::Secret;
+pub use tls::{TlsMode, TlsSettings};
+
+/// Time that a connection has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteLimits {
+    /// Longest time for connecting, TLS and login included.
+    pub connect_timeout: Duration,
+    /// Longest time for one request. A store that needs longer counts as gone.
+    pub request_timeout: Duration,
+}
+
+impl RemoteLimits {
+    /// Limits with this much time for a request, and at most five seconds for connecting.
+    pub fn new(request_timeout: Duration) -> RemoteLimits {
+        RemoteLimits {
+            connect_timeout: request_timeout.min(Duration::from_secs(5)),
+            request_timeout,
+        }
+    }
+}
+
+impl Default for RemoteLimits {
+    fn default() -> RemoteLimits {
+        RemoteLimits::new(Duration::from_secs(10))
+    }
+}
