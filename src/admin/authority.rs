@@ -61,7 +61,7 @@ pub(super) enum Needs {
 impl Needs {
     /// Whether the command changes something.
     pub(super) fn is_change(self) -> bool {
-        self != Needs::ViewSome
+        !matches!(self, Needs::ViewSome | Needs::OnFunction(Permission::View))
     }
 
     /// Whether the caller has what is needed for a call with these values.

@@ -148,6 +148,12 @@ pub(super) const COMMANDS: &[TextCommand] = &[
         misfit: Misfit::Incomplete,
     },
     TextCommand {
+        name: "dropqueue",
+        origin: CommandOrigin::Extension,
+        forms: &[administer("FUNCTION", texts::drop_queue), change("dryrun FUNCTION", texts::count_queue, Needs::OnFunction(Permission::View))],
+        misfit: Misfit::Incomplete,
+    },
+    TextCommand {
         name: "pause",
         origin: CommandOrigin::Extension,
         forms: &[administer("function FUNCTION", texts::pause_function)],

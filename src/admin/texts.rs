@@ -48,6 +48,25 @@ pub(super) fn drop_function(call: &mut CommandCall<'_, '_>) {
     });
 }
 
+/// Drops the waiting jobs of a function, and answers their number.
+pub(super) fn drop_queue(call: &mut CommandCall<'_, '_>) {
+    let number = call.context.broker.drop_queue(call.values[0], call.context.packets);
+    number_of_jobs(number, call.text);
+}
+
+/// Answers the number of jobs that [`drop_queue`] would drop.
+pub(super) fn count_queue(call: &mut CommandCall<'_, '_>) {
+    let number = call.context.broker.queue_length(call.values[0]);
+    number_of_jobs(number, call.text);
+}
+
+fn number_of_jobs(number: Option<u32>, text: &mut Vec<u8>) {
+    match number {
+        Some(number) => value(text, &number.to_string()),
+        None => text.extend_from_slice(UNKNOWN_FUNCTION),
+    }
+}
+
 /// Pauses a function: its jobs are not handed out.
 pub(super) fn pause_function(call: &mut CommandCall<'_, '_>) {
     let is_known = call.context.broker.pause(call.values[0]);

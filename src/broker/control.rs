@@ -3,7 +3,7 @@
 //! Must not: know the commands of administrators.
 
 use super::function::Function;
-use super::job::PRIORITIES;
+use super::job::{PRIORITIES, Stage};
 use super::slab::Id;
 use super::{Broker, Outbox};
 
@@ -106,14 +106,9 @@ impl Broker {
             return Dropped::InUse;
         }
         assert_eq!(function.running, 0, "a function without workers has running jobs");
-        let own = |(job, found): (_, &super::job::Job)| (found.function == id).then_some(job);
-        // The function has no list of its delayed jobs. This command is rare, so it may
-        // search all jobs.
-        let jobs: Vec<_> = match function.total() + function.admitted {
-            0 => Vec::new(),
-            _ => self.jobs.iter().filter_map(own).collect(),
-        };
-        jobs.into_iter().for_each(|job| self.fail(job, out));
+        if function.total() + function.admitted > 0 {
+            self.fail_jobs(id, |_| true, out);
+        }
         self.cancel_all_parked(id);
         self.functions.remove(id);
         Dropped::Yes
@@ -132,6 +127,38 @@ impl Broker {
             None => self.parked_function(self.jobs.parse_handle(handle)?)?,
         };
         Some(&self.functions[function].name)
+    }
+
+    /// Fails those jobs of a function that are in memory and in one of these stages.
+    fn fail_jobs(&mut self, id: Id<Function>, within: fn(&Stage) -> bool, out: &mut dyn Outbox) {
+        // The function has no list of its delayed jobs. Such commands are rare, so they may
+        // search all jobs.
+        let own = self.jobs.iter().filter(|(_, job)| job.function == id && within(&job.stage));
+        let jobs: Vec<_> = own.map(|(job, _)| job).collect();
+        jobs.into_iter().for_each(|job| self.fail(job, out));
+    }
+
+    /// Number of the queued and delayed jobs of a function, those in the store included. `None` if
+    /// the function does not exist.
+    pub fn queue_length(&self, name: &[u8]) -> Option<u32> {
+        let function = &self.functions[self.functions.find(name)?];
+        Some(function.total() - function.running)
+    }
+
+    /// Fails the queued and delayed jobs of a function. The function, its workers and its running
+    /// jobs stay, and so does a job whose submission is not acknowledged. Returns how many jobs
+    /// were failed; `None` if the function does not exist.
+    pub fn drop_queue(&mut self, name: &[u8], out: &mut dyn Outbox) -> Option<u32> {
+        let id = self.functions.find(name)?;
+        let length = self.queue_length(name)?;
+        if length > 0 {
+            let waits =
+                |stage: &Stage| matches!(stage, Stage::Queued { .. } | Stage::Delayed { .. });
+            self.fail_jobs(id, waits, out);
+            self.cancel_all_parked(id);
+        }
+        assert_eq!(self.queue_length(name), Some(0), "every waiting job of a function is failed");
+        Some(length)
     }
 
     fn find_in_any_case(&self, name: &[u8]) -> Option<Id<Function>> {

@@ -255,6 +255,18 @@ fn our_server_cancels_by_unique_id() {
 }
 
 #[test]
+fn our_server_drops_the_queue_of_a_function() {
+    let server = Server::start(GEARMAND);
+    let submitted = run(gearman(&server, &["-b", "-n", "-f", "f"]), b"1\n2\n3\n");
+    assert_eq!(submitted.code, Some(0));
+    admin(&server, &["--drop-queue", "f", "dry-run", "--drop-queue", "f"]).printed("3\n3\n");
+    admin(&server, &["--status"]).printed("f\t0\t0\t0\n.\n");
+    assert_eq!(admin(&server, &["--drop-queue", "unknown"]).code, Some(5));
+    let refused = admin(&server, &["--drop-queue", "f", "dry"]);
+    assert!(refused.stderr.contains("expected dry-run, not 'dry'"), "{}", refused.stderr);
+}
+
+#[test]
 fn our_server_pauses_functions() {
     let server = Server::start(GEARMAND);
     admin(&server, &["--create-function", "f", "--pause-function", "f"]).printed("OK\nOK\n");

@@ -117,6 +117,8 @@ fn requests() -> Result<Vec<(&'static str, Request)>, NoWord> {
         ("json_server", Request::json_server()),
         ("json_queue", Request::json_queue()),
         ("cancel_unique", Request::cancel_unique(b"idle", b"u")?),
+        ("drop_queue", Request::drop_queue(name, false)?),
+        ("drop_queue", Request::drop_queue(name, true)?),
         ("pause_function", Request::pause_function(name)?),
         ("resume_function", Request::resume_function(name)?),
         ("shutdown", Request::shutdown(false)),

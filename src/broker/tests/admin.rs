@@ -65,6 +65,28 @@ fn dropping_a_function_fails_its_jobs() {
 }
 
 #[test]
+fn dropping_a_queue_fails_waiting_jobs_and_keeps_the_function_and_its_running_job() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.worker(&["f"]));
+    let later = (world.now.unix.0 + 10).to_string();
+    world.send(client, Command::SubmitJob, &["f", "u", "x"]);
+    world.drain(worker);
+    world.send(client, Command::SubmitJob, &["f", "v", "x"]);
+    world.send(client, Command::SubmitJobEpoch, &["f", "", &later, "x"]);
+    world.send(client, BG, &["other", "", "x"]);
+    world.mail(client);
+    assert_eq!(world.broker.queue_length(b"f"), Some(2));
+    assert_eq!(world.broker.drop_queue(b"f", &mut world.mailbox), Some(2));
+    assert_eq!(world.mail(client), ["WORK_FAIL H:2"]);
+    assert_eq!(world.broker.queue_length(b"f"), Some(0));
+    assert_eq!(world.status("f"), Some((1, 1, 1)));
+    assert_eq!(world.status("other"), Some((1, 0, 0)));
+    world.send(worker, Command::WorkComplete, &["H:1", "done"]);
+    assert_eq!(world.mail(client), ["WORK_COMPLETE H:1 done"]);
+    assert_eq!(world.broker.drop_queue(b"unknown", &mut world.mailbox), None);
+}
+
+#[test]
 fn a_created_function_is_listed() {
     let mut world = World::new();
     world.broker.create_function(b"f");

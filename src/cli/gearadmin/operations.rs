@@ -196,6 +196,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         json: None,
     },
     Operation {
+        name: "drop-queue",
+        values: (&["FUNCTION", "dry-run"], 1, 2),
+        help: "Fail the queued jobs of the function, and print their number; the function, its \
+               workers and running jobs stay. With dry-run, only print the number (*)",
+        request: drop_queue,
+        shape: Shape::Value(ColumnKind::Number),
+        json: None,
+    },
+    Operation {
         name: "pause-function",
         values: ONE_FUNCTION,
         help: "Assign no more jobs of the function to workers; running jobs are finished (*)",
@@ -283,6 +292,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 
 fn checked(request: Result<Request, NoWord>) -> Result<Request, String> {
     request.map_err(|error| error.to_string())
+}
+
+fn drop_queue(values: &[&[u8]]) -> Result<Request, String> {
+    match values {
+        [function] => checked(Request::drop_queue(function, false)),
+        [function, b"dry-run"] => checked(Request::drop_queue(function, true)),
+        [_, word, ..] => Err(format!("expected dry-run, not '{}'", word.escape_ascii())),
+        [] => Err("expected a function".to_owned()),
+    }
 }
 
 fn max_queue(values: &[&[u8]]) -> Result<Request, String> {

@@ -190,6 +190,15 @@ impl Request {
         Request::escaped(&["cancelunique"], &[function, unique], Framing::Line)
     }
 
+    /// Fails the queued and delayed jobs of a function, or with `dry_run` only counts them.
+    ///
+    /// # Errors
+    /// As for `jobs`.
+    pub fn drop_queue(name: &[u8], dry_run: bool) -> Result<Request, NoWord> {
+        let words: &[&str] = if dry_run { &["dropqueue", "dryrun"] } else { &["dropqueue"] };
+        Request::escaped(words, &[name], Framing::Line)
+    }
+
     /// Pauses a function: no more of its jobs are assigned to workers.
     ///
     /// # Errors

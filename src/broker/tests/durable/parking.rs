@@ -38,6 +38,20 @@ fn a_parked_job_can_be_cancelled_and_its_function_dropped() {
 }
 
 #[test]
+fn dropping_a_queue_removes_its_parked_jobs_from_the_store() {
+    let mut durable = Durable::started();
+    durable.submit("f", "u", "x");
+    durable.submit("f", "", "y");
+    durable.submit("g", "", "z");
+    durable.restart();
+    let World { broker, mailbox, .. } = &mut durable.world;
+    assert_eq!(broker.drop_queue(b"f", mailbox), Some(2));
+    durable.commit();
+    assert_eq!(durable.medium.numbers(), [3]);
+    assert_eq!(durable.work("g"), ["z"]);
+}
+
+#[test]
 fn a_shutdown_keeps_the_jobs_that_no_worker_could_do() {
     let mut durable = Durable::started();
     durable.submit("f", "", "x");
