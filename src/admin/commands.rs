@@ -150,7 +150,10 @@ pub(super) const COMMANDS: &[TextCommand] = &[
     TextCommand {
         name: "dropqueue",
         origin: CommandOrigin::Extension,
-        forms: &[administer("FUNCTION", texts::drop_queue), change("dryrun FUNCTION", texts::count_queue, Needs::OnFunction(Permission::View))],
+        forms: &[
+            administer("FUNCTION", texts::drop_queue),
+            change("dryrun FUNCTION", texts::count_queue, Needs::OnFunction(Permission::View)),
+        ],
         misfit: Misfit::Incomplete,
     },
     TextCommand {

@@ -104,14 +104,15 @@ impl Owned {
         if self.capacity - self.len >= more && self.capacity > 0 {
             return Ok(());
         }
-        let capacity = self.len.checked_add(more).ok_or(OutOfMemory)?;
+        // 0 would mean that there is no allocation.
+        let capacity = self.len.checked_add(more).ok_or(OutOfMemory)?.max(1);
         let size = capacity.checked_add(1).ok_or(OutOfMemory)?;
         let old = if self.capacity == 0 { ptr::null_mut() } else { self.ptr.as_ptr() };
         // SAFETY: `old` is null or memory from realloc that `self` owns. If realloc fails, it
         // leaves that memory as it is.
         let new = unsafe { libc::realloc(old.cast(), size) };
         self.ptr = NonNull::new(new.cast()).ok_or(OutOfMemory)?;
-        self.capacity = capacity.max(1);
+        self.capacity = capacity;
         Ok(())
     }
 
@@ -167,6 +168,16 @@ impl Owned {
     pub unsafe fn advance(&mut self, more: usize) {
         debug_assert!(more <= self.capacity - self.len);
         self.len += more;
+    }
+
+    /// As [`Owned::copy_of`], with a NUL behind the last byte.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn terminated_copy_of(bytes: &[u8]) -> Result<Owned, OutOfMemory> {
+        let mut copy = Owned::copy_of(bytes)?;
+        copy.terminate()?;
+        Ok(copy)
     }
 
     /// Writes a NUL behind the last byte, so that the bytes can be read as a C string. It

@@ -164,7 +164,8 @@ unsafe fn finish(
 /// Gets the data that a callback was called for.
 ///
 /// Returns the data, which belongs to the task and is valid until the callback returns;
-/// gearman_task_data_size() gives its size. NULL without data and if `task` is NULL.
+/// gearman_task_data_size() gives its size. A NUL follows it, unless the memory is from the
+/// function of gearman_client_set_workload_malloc_fn(). NULL without data and if `task` is NULL.
 ///
 /// # Safety
 /// `task` is NULL or a live task.

@@ -202,6 +202,7 @@ programs! {
     nonblocking_worker_states
     nonblocking_worker_trouble
     nonblocking_worker_unwaited
+    nul_behind_data
     null_arguments
     option_with_one_server_down
     parse_servers

@@ -197,7 +197,7 @@ impl<T: Transport> Client<T> {
                 task.out_of_memory = true;
             }
         } else if wanted && !body.is_empty() {
-            match Owned::copy_of(body) {
+            match Owned::terminated_copy_of(body) {
                 Ok(copy) => event.data = Some(Bytes::Owned(copy)),
                 Err(_) => {
                     self.out_of_memory("gearman_packet_unpack");

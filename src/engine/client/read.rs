@@ -242,6 +242,9 @@ impl<T: Transport> Client<T> {
             _ => Owned::new(),
         };
         let got = self.receive(key, &mut data, missing)?;
+        if got == missing {
+            data.terminate().expect("the body has an allocation");
+        }
         event.data = Some(Bytes::Owned(data));
         if got == missing {
             return Ok(self.route_whole(key, task, event, deliver));
