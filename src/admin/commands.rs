@@ -130,6 +130,12 @@ pub(super) const COMMANDS: &[TextCommand] = &[
         misfit: Misfit::Incomplete,
     },
     TextCommand {
+        name: "priorities",
+        origin: CommandOrigin::Extension,
+        forms: &[list("", |_| lists::priorities())],
+        misfit: Misfit::Incomplete,
+    },
+    TextCommand {
         name: "json",
         origin: CommandOrigin::Extension,
         forms: &[

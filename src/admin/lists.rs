@@ -127,7 +127,13 @@ pub(super) fn visible<'a>(
 fn peer(text: &mut Vec<u8>, peer: PeerView<'_>) {
     let id = if peer.client_id.is_empty() { b"-" } else { peer.client_id };
     append(text, format_args!("{} {} ", peer.descriptor, peer.address));
-    text.extend_from_slice(id);
+    // A line stays a line, whatever a peer calls itself.
+    for &byte in id {
+        match byte.is_ascii_control() {
+            true => append(text, format_args!("%{byte:02X}")),
+            false => text.push(byte),
+        }
+    }
 }
 
 /// `status`: every function with its number of jobs, of running jobs and of workers.
@@ -148,6 +154,18 @@ pub(super) fn priority_status(filter: ListFilter) -> AdminList {
         cursor.next(broker).keep(|f| filter.shows(f.name)).map(|f| {
             let [high, normal, low] = f.queued;
             fields(text, f.name, &[&high, &(normal + f.delayed), &low, &f.offers]);
+        })
+    }))
+}
+
+/// `priorities`: as `prioritystatus`, with delayed jobs in a column of their own and with running
+/// jobs.
+pub(super) fn priorities() -> AdminList {
+    let mut cursor = FunctionCursor::default();
+    AdminList::lines(Box::new(move |broker, text| {
+        cursor.next(broker).map(|f| {
+            let [high, normal, low] = f.queued;
+            fields(text, f.name, &[&high, &normal, &low, &f.delayed, &f.running, &f.offers]);
         })
     }))
 }

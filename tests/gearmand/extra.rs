@@ -1,6 +1,7 @@
 //! Commands of the text protocol that the original does not have.
 
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::support::*;
 
@@ -230,6 +231,30 @@ fn a_job_is_cancelled_by_function_and_unique() {
     admin.ask(b"CancelUnique g u\r\n", b"OK\r\n");
     client.expect(&response(WorkFail, &["H:t:2"])).settle();
     admin.ask(b"cancelunique g u\n", b"ERR UNKNOWN_JOB\r\n");
+}
+
+#[test]
+fn a_client_id_with_a_line_break_is_one_line_of_the_list_of_workers() {
+    let server = Server::start(&[]);
+    let (mut worker, mut admin) = (server.connect(), server.connect());
+    worker.send(&request(SetClientId, &["a\r\n.\n\x7f%"])).settle();
+    let workers = admin.list("workers");
+    assert!(workers.contains(" 127.0.0.1 a%0D%0A.%0A%7F% :\n"), "{workers}");
+}
+
+#[test]
+fn the_list_of_priorities_counts_delayed_and_running_jobs() {
+    let server = Server::start(&[]);
+    let (mut client, mut worker, mut admin) =
+        (server.connect(), server.connect(), server.connect());
+    client.ask(&request(SubmitJobHigh, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
+    client.ask(&request(SubmitJobLowBg, &["f", "", "2"]), &response(JobCreated, &["H:t:2"]));
+    let later = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs() + 60;
+    let delayed = request(SubmitJobEpoch, &["f", "", &later.to_string(), "3"]);
+    client.ask(&delayed, &response(JobCreated, &["H:t:3"]));
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "1"]));
+    assert_eq!(admin.list("priorities"), "f\t0\t0\t1\t1\t1\t1\n.\n");
 }
 
 #[test]

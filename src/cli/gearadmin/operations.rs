@@ -114,6 +114,22 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         json: None,
     },
     Operation {
+        name: "priorities",
+        values: NO_VALUES,
+        help: "As --priority-status, with the delayed and the running jobs of every function (*)",
+        request: |_| Ok(Request::priorities()),
+        shape: Shape::Rows(&[
+            text("FUNCTION", "function"),
+            number("HIGH", "high"),
+            number("NORMAL", "normal"),
+            number("LOW", "low"),
+            number("DELAYED", "delayed"),
+            number("RUNNING", "running"),
+            number("WORKERS", "workers"),
+        ]),
+        json: None,
+    },
+    Operation {
         name: "workers",
         values: NO_VALUES,
         help: "List every connection with its address, client ID and registered functions",

@@ -154,6 +154,12 @@ impl Request {
         Request::escaped(&["jobs"], function.as_slice(), Framing::List)
     }
 
+    /// Lists every function with its queued jobs by priority, its delayed and its running jobs,
+    /// and its workers.
+    pub fn priorities() -> Request {
+        Request::text("priorities", Framing::List)
+    }
+
     /// As `jobs`, with more members, as JSON.
     ///
     /// # Errors
