@@ -2,7 +2,7 @@
 # Usage: install.sh [--prefix=DIR] [--libdir=DIR] [--destdir=DIR]
 #
 # Builds the C library with cargo and installs it: libgearman.so.8.0.0 and its two links,
-# libgearman.a, the headers, and gearmand.pc for pkg-config.
+# libgearman.a, the headers, and gearmand.pc for pkg-config, also as libgearman.pc.
 #
 # Options, with the environment variables that mean the same:
 #   --prefix=DIR   PREFIX   the directory to install below [/usr/local]
@@ -101,6 +101,8 @@ ln -sf libgearman.so.8.0.0 "$destdir$libdir/libgearman.so.8"
 ln -sf libgearman.so.8.0.0 "$destdir$libdir/libgearman.so"
 put 644 "$libdir" "$work/libgearman.a"
 put 644 "$libdir/pkgconfig" "$work/gearmand.pc"
+# The name under which people look for the library.
+ln -sf gearmand.pc "$destdir$libdir/pkgconfig/libgearman.pc"
 put 644 "$prefix/include/libgearman" "$root"/include/libgearman/*.h
 put 644 "$prefix/include/libgearman-1.0" "$root"/include/libgearman-1.0/*.h*
 put 644 "$prefix/include/libgearman-1.0/interface" "$root"/include/libgearman-1.0/interface/*.h

@@ -27,15 +27,24 @@ pub unsafe extern "C-unwind" fn gearman_client_set_task_context_free_fn(
     }
 }
 
-/// Changes the callbacks for tasks that are added later.
+/// Changes the callbacks for tasks that are added later. `setter` is the function that does it.
 unsafe fn set_callback(
     client: *mut gearman_client_st,
+    setter: &str,
     set: impl FnOnce(&mut gearman_actions_t) + Copy,
 ) {
     cancellation::disabled(|| {
         // SAFETY: the callers guarantee a live client.
         if let Some(block) = unsafe { ClientBlock::peek(client) } {
             set(Rc::make_mut(&mut block.actions));
+            // People set callbacks after adding, and wonder that they are not called.
+            let added = block.engine.unfinished();
+            let error = &mut block.engine.link.error;
+            if added > 0 && error.wants_info {
+                error.inform(format!(
+                    "{setter}: {added} unfinished tasks were added before, and keep their callbacks"
+                ));
+            }
         }
     });
 }
@@ -54,7 +63,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_workload_fn(
     function: gearman_workload_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.workload_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_workload_fn", |actions| {
+            actions.workload_fn = function
+        })
+    }
 }
 
 /// Sets the callback that is called when a server has queued a job.
@@ -71,7 +84,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_created_fn(
     function: gearman_created_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.created_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_created_fn", |actions| {
+            actions.created_fn = function
+        })
+    }
 }
 
 /// Sets the callback that is called for each piece of a result.
@@ -89,7 +106,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_data_fn(
     function: gearman_data_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.data_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_data_fn", |actions| actions.data_fn = function)
+    }
 }
 
 /// Sets the callback that is called for each warning of a job.
@@ -107,7 +126,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_warning_fn(
     function: gearman_warning_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.warning_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_warning_fn", |actions| {
+            actions.warning_fn = function
+        })
+    }
 }
 
 /// Sets the callback that is called for each progress report and each answer to a
@@ -126,7 +149,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_status_fn(
     function: gearman_universal_status_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.status_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_status_fn", |actions| actions.status_fn = function)
+    }
 }
 
 /// Sets the callback that is called when a job is complete.
@@ -144,7 +169,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_complete_fn(
     function: gearman_complete_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.complete_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_complete_fn", |actions| {
+            actions.complete_fn = function
+        })
+    }
 }
 
 /// Sets the callback that is called when a job has raised an exception.
@@ -163,7 +192,11 @@ pub unsafe extern "C-unwind" fn gearman_client_set_exception_fn(
     function: gearman_exception_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.exception_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_exception_fn", |actions| {
+            actions.exception_fn = function
+        })
+    }
 }
 
 /// Sets the callback that is called when a job has failed.
@@ -180,7 +213,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_fail_fn(
     function: gearman_fail_fn,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe { set_callback(client, |actions| actions.fail_fn = function) }
+    unsafe {
+        set_callback(client, "gearman_client_set_fail_fn", |actions| actions.fail_fn = function)
+    }
 }
 
 /// Removes all callbacks of the client.

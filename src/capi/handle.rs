@@ -10,7 +10,7 @@ use super::guard::guard;
 use super::hooks::Hooks;
 use crate::buf::Bin;
 use crate::engine::ReturnCode;
-use crate::engine::error::ErrorState;
+use crate::engine::error::{ErrorState, LogLevel};
 use crate::engine::link::Link;
 use crate::net::MioNet;
 use gearman_engine::at;
@@ -178,13 +178,17 @@ unsafe fn hand_out<H: HandleBlock>(block: *mut H, purpose: H::Purpose) -> Result
         // SAFETY: the caller guarantees it, and after an upcall that succeeded
         // the block is still there.
         let this = unsafe { &mut *block };
-        let Some(line) = this.error().lend_log_line() else { return Ok(()) };
+        let Some((level, line)) = this.error().lend_log_line() else { return Ok(()) };
+        let verbosity = match level {
+            LogLevel::Error => gearman_verbose_t::ERROR,
+            LogLevel::Info => gearman_verbose_t::INFO,
+        };
         if let (Some(log_fn), context) = this.log() {
             // SAFETY: `line` is a NUL-terminated string that the handle keeps until
             // it is taken back, or to its end.
             unsafe {
                 upcall(block, purpose, move || {
-                    log_fn(line, gearman_verbose_t::ERROR, context);
+                    log_fn(line, verbosity, context);
                 })
             }?;
         }

@@ -100,6 +100,7 @@ pub(super) unsafe fn clone(
         to.link.settings.server_options.clear();
         to.link.settings.non_blocking = false;
         to.link.error.wants_log = from.link.error.wants_log;
+        to.link.error.wants_info = from.link.error.wants_info;
         to.grabs_with = from.grabs_with;
         to.offer_functions_of(from);
         for server in &from.link.conns {
@@ -252,8 +253,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_log_fn(
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
         block.log_fn = function;
         block.log_context = context;
-        block.engine.link.error.wants_log =
-            function.is_some() && verbose.0 >= gearman_verbose_t::ERROR.0;
+        let wants = |level: gearman_verbose_t| function.is_some() && verbose.0 >= level.0;
+        block.engine.link.error.wants_log = wants(gearman_verbose_t::ERROR);
+        block.engine.link.error.wants_info = wants(gearman_verbose_t::INFO);
     }
 }
 

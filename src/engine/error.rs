@@ -33,6 +33,15 @@ macro_rules! at {
     };
 }
 
+/// How much a line for the log function matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// An error, whose text is the line.
+    Error,
+    /// Nothing failed, and something probably does not happen as it is meant to.
+    Info,
+}
+
 /// A handle's last error.
 #[derive(Debug, Default)]
 pub struct ErrorState {
@@ -42,11 +51,13 @@ pub struct ErrorState {
     /// The message alone, from the system, the resolver, the server or the library.
     message: Option<String>,
     /// Lines for the log function, oldest first.
-    log: VecDeque<CString>,
+    log: VecDeque<(LogLevel, CString)>,
     /// Lines lent to the log function, including those of log calls that never returned.
     lent: Vec<CString>,
     /// Whether errors are queued for a log function.
     pub wants_log: bool,
+    /// Whether other lines are queued for it, too.
+    pub wants_info: bool,
 }
 
 impl ErrorState {
@@ -91,11 +102,19 @@ impl ErrorState {
 
     /// Lends the next line to the log function. Its address is valid until
     /// [`ErrorState::take_back`].
-    pub fn lend_log_line(&mut self) -> Option<*const c_char> {
-        let line = self.log.pop_front()?;
+    pub fn lend_log_line(&mut self) -> Option<(LogLevel, *const c_char)> {
+        let (level, line) = self.log.pop_front()?;
         let lent = line.as_ptr();
         self.lent.push(line);
-        Some(lent)
+        Some((level, lent))
+    }
+
+    /// Queues a line about something that is no error, for a log function that wants such
+    /// lines.
+    #[cold]
+    pub fn inform(&mut self, text: String) {
+        debug_assert!(self.wants_info && !text.contains('\0'));
+        self.log.push_back((LogLevel::Info, CString::new(text).unwrap_or_default()));
     }
 
     /// Frees all lent lines. Must not be called while a log function runs.
@@ -192,7 +211,7 @@ impl ErrorState {
         // Cannot fail: the NUL bytes were removed.
         let full = CString::new(bytes).unwrap_or_default();
         if self.wants_log {
-            self.log.push_back(full.clone());
+            self.log.push_back((LogLevel::Error, full.clone()));
         }
         self.code = code;
         self.text = Some(full);
@@ -272,9 +291,13 @@ mod tests {
         assert!(!error.has_log());
         error.wants_log = true;
         error.set(ReturnCode::TIMEOUT, at(), "");
-        let line = error.lend_log_line().expect("a line");
+        let (level, line) = error.lend_log_line().expect("a line");
+        assert_eq!(level, LogLevel::Error);
         error.take_back(line);
         assert!(error.lent.is_empty());
         assert!(!error.has_log());
+        error.wants_info = true;
+        error.inform("a line".to_owned());
+        assert_eq!(error.lend_log_line().map(|(level, _)| level), Some(LogLevel::Info));
     }
 }

@@ -176,6 +176,7 @@ programs! {
     kill_before_work
     kill_from_handler
     kill_worker
+    late_callback
     limits
     limits_beyond
     loaded_library

@@ -242,6 +242,11 @@ impl<T: Transport> Client<T> {
         self.tasks.len()
     }
 
+    /// The number of unfinished tasks.
+    pub fn unfinished(&self) -> usize {
+        self.active
+    }
+
     /// Whether any task waits for a server.
     pub fn awaits_servers(&self) -> bool {
         self.active > 0 && self.tasks.iter().any(|(_, task)| task.awaits_server())
