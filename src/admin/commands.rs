@@ -130,9 +130,9 @@ pub(super) const COMMANDS: &[TextCommand] = &[
         misfit: Misfit::Incomplete,
     },
     TextCommand {
-        name: "priorities",
+        name: "queues",
         origin: CommandOrigin::Extension,
-        forms: &[list("", |_| lists::priorities())],
+        forms: &[list("", |_| lists::queues())],
         misfit: Misfit::Incomplete,
     },
     TextCommand {

@@ -158,9 +158,9 @@ pub(super) fn priority_status(filter: ListFilter) -> AdminList {
     }))
 }
 
-/// `priorities`: as `prioritystatus`, with delayed jobs in a column of their own and with running
+/// `queues`: as `prioritystatus`, with delayed jobs in a column of their own and with running
 /// jobs.
-pub(super) fn priorities() -> AdminList {
+pub(super) fn queues() -> AdminList {
     let mut cursor = FunctionCursor::default();
     AdminList::lines(Box::new(move |broker, text| {
         cursor.next(broker).map(|f| {

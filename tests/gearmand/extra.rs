@@ -243,7 +243,7 @@ fn a_client_id_with_a_line_break_is_one_line_of_the_list_of_workers() {
 }
 
 #[test]
-fn the_list_of_priorities_counts_delayed_and_running_jobs() {
+fn the_list_of_queues_counts_delayed_and_running_jobs() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
@@ -254,7 +254,7 @@ fn the_list_of_priorities_counts_delayed_and_running_jobs() {
     client.ask(&delayed, &response(JobCreated, &["H:t:3"]));
     worker.send(&request(CanDo, &["f"]));
     worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "1"]));
-    assert_eq!(admin.list("priorities"), "f\t0\t0\t1\t1\t1\t1\n.\n");
+    assert_eq!(admin.list("queues"), "f\t0\t0\t1\t1\t1\t1\n.\n");
 }
 
 #[test]

@@ -279,6 +279,24 @@ fn a_counting_worker_waits_no_longer_than_its_timeout() {
 }
 
 #[test]
+fn a_worker_that_exits_when_idle_works_off_the_queue_first() {
+    let server = Server::start(GEARMAND);
+    let submitted = run(gearman(&server, &["-b", "-n", "-f", "f"]), b"a\nb\nc\n");
+    assert_eq!(submitted.code, Some(0));
+    let worker = worker(&server, &["--exit-when-idle", "200ms", "-f", "f"]);
+    worker.end().printed("a\nb\nc\n");
+    assert_eq!(server.ask("status"), "f\t0\t0\t0\n.\n");
+}
+
+#[test]
+fn a_worker_that_exits_when_idle_and_reaches_no_server_ends_with_code_3() {
+    let nowhere = ["-h", "127.0.0.1:1", "-w", "--exit-when-idle", "200ms", "-f", "f"];
+    let done = Running::start(tool(GEARMAN, nowhere)).end();
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    assert!(done.stderr.contains("no server could be reached within 200 ms"), "{}", done.stderr);
+}
+
+#[test]
 fn a_daemon_is_ready_when_its_starter_returns() {
     with_each_server(|server| {
         let pid_file = scratch().join("pid");

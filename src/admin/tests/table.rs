@@ -110,7 +110,7 @@ fn requests() -> Result<Vec<(&'static str, Request)>, NoWord> {
         ("max_queue", Request::max_queue(name, &[])?),
         ("jobs", Request::jobs(None)?),
         ("jobs", Request::jobs(Some(name))?),
-        ("priorities", Request::priorities()),
+        ("queues", Request::queues()),
         ("json_jobs", Request::json_jobs(None)?),
         ("json_jobs", Request::json_jobs(Some(name))?),
         ("json_status", Request::json_status()),

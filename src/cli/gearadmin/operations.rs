@@ -114,10 +114,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         json: None,
     },
     Operation {
-        name: "priorities",
+        name: "queues",
         values: NO_VALUES,
         help: "As --priority-status, with the delayed and the running jobs of every function (*)",
-        request: |_| Ok(Request::priorities()),
+        request: |_| Ok(Request::queues()),
         shape: Shape::Rows(&[
             text("FUNCTION", "function"),
             number("HIGH", "high"),

@@ -156,8 +156,8 @@ impl Request {
 
     /// Lists every function with its queued jobs by priority, its delayed and its running jobs,
     /// and its workers.
-    pub fn priorities() -> Request {
-        Request::text("priorities", Framing::List)
+    pub fn queues() -> Request {
+        Request::text("queues", Framing::List)
     }
 
     /// As `jobs`, with more members, as JSON.

@@ -151,6 +151,12 @@ pub(super) struct CommandLine {
     #[arg(value_parser = values::parse_count, allow_negative_numbers = true)]
     pub(super) count: Option<i64>,
 
+    /// Exit with code 0 when no job was assigned for this time: seconds, or 500ms, 10m,
+    /// "1h 30m". With all servers unreachable for as long, exit with code 3.
+    #[arg(long, value_name = "DURATION", help_heading = "Worker options")]
+    #[arg(value_parser = values::parse_seconds)]
+    pub(super) exit_when_idle: Option<Duration>,
+
     /// Print this help.
     #[arg(short = 'H', long, action = clap::ArgAction::HelpLong)]
     help: Option<bool>,

@@ -76,6 +76,8 @@ pub(crate) struct GearmanOptions {
     pub(crate) progress: bool,
     /// The number of jobs after which a worker exits.
     pub(crate) count: Option<u64>,
+    /// How long a worker without a job stays.
+    pub(crate) exit_when_idle: Option<Duration>,
     /// The data of jobs, or a worker's command.
     pub(crate) arguments: Vec<OsString>,
     /// The command line has a `--`, so that the arguments may begin with a dash.
@@ -170,6 +172,7 @@ fn check(
         json: line.json,
         progress: line.progress,
         count: line.count.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0),
+        exit_when_idle: line.exit_when_idle,
         arguments: line.arguments,
         after_dashes,
     })

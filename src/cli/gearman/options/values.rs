@@ -33,6 +33,15 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
         .map_err(|_| "expected a duration such as 90s, 10m, \"1h 30m\" or 2days")
 }
 
+/// Reads a duration: a number of seconds, or with its unit.
+pub(super) fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text)
+            .map_err(|_| "expected seconds, or a duration such as 500ms, 10m or \"1h 30m\""),
+    }
+}
+
 /// Reads a time: seconds since 1970, or a date. Returns seconds since 1970.
 pub(super) fn parse_time(text: &str) -> Result<i64, &'static str> {
     let expected = "expected seconds since 1970, or a date such as 2030-01-31T12:00:00Z";

@@ -233,8 +233,8 @@ impl Pool<'_> {
             false => None,
         };
         let retry = retry.map(|pause| now + if pause.is_zero() { pause } else { jittered(pause) });
-        let idle_deadline = match (self.options.timeout, self.options.count) {
-            (Some(limit), Some(_)) if self.running.is_empty() => self.idle_since.checked_add(limit),
+        let idle_deadline = match self.idle_limit() {
+            Some((limit, _)) if self.running.is_empty() => self.idle_since.checked_add(limit),
             _ => None,
         };
         let deadline = earliest([retry, idle_deadline, self.looks_up_at]);
@@ -321,13 +321,24 @@ impl Pool<'_> {
         self.finish(running.ticket, Outcome::Fail(ReturnCode::WORK_FAIL), b"");
     }
 
-    /// The exit code when no job was assigned within the timeout.
+    /// How long the worker stays without a job, and the exit code after that.
+    fn idle_limit(&self) -> Option<(Duration, Exit)> {
+        // With a number of jobs, a silence is a failure to get them.
+        let timeout = self.options.timeout.filter(|_| self.options.count.is_some());
+        let timeout = timeout.map(|limit| (limit, Exit::Timeout));
+        let idle = self.options.exit_when_idle.map(|limit| (limit, Exit::Done));
+        timeout.into_iter().chain(idle).min_by_key(|(limit, _)| *limit)
+    }
+
+    /// The exit code when no job was assigned within the limit.
     fn idle_timeout(&self) -> Exit {
-        let limit = self.options.timeout.unwrap_or_default().as_millis();
-        let link = &self.worker.link;
-        if link.any_open() {
-            notify(&format!("no job within {limit} ms (GEARMAN_TIMEOUT)"));
-            return Exit::Timeout;
+        let (limit, exit) = self.idle_limit().expect("only a limit expires");
+        let limit = limit.as_millis();
+        if self.worker.link.any_open() {
+            if matches!(exit, Exit::Timeout) {
+                notify(&format!("no job within {limit} ms (GEARMAN_TIMEOUT)"));
+            }
+            return exit;
         }
         notify(&format!("no server could be reached within {limit} ms"));
         Exit::Connect
