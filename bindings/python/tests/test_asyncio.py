@@ -411,6 +411,26 @@ def test_a_worker_goes_on_when_its_server_comes_back(
     run(main())
 
 
+def test_an_idle_worker_stops_when_it_was_told_to(server: Server, name: str) -> None:
+    async def main() -> list[bytes]:
+        done = []
+        async with AsyncWorker(server.address) as worker:
+
+            @worker.function(name)
+            async def act(job: Job) -> None:
+                # Longer than the limit: a running job is no idleness.
+                await asyncio.sleep(0.4)
+                done.append(job.workload)
+
+            async with AsyncClient(server.address) as client:
+                await client.do_background(name, b"a")
+                await client.do_background(name, b"b")
+            await worker.run(stop_when_idle=0.2)
+        return done
+
+    assert run(main()) == [b"a", b"b"]
+
+
 def test_a_stop_signal_ends_run(server: Server, name: str) -> None:
     script = """
 import asyncio, os, signal, sys

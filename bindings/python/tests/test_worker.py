@@ -305,6 +305,29 @@ def test_run_goes_on_when_its_server_comes_back(
             assert client.do(name, b"2") == b"2"
 
 
+def test_an_idle_worker_stops_when_it_was_told_to(
+    server: Server, client: Client, name: str
+) -> None:
+    for text in (b"a", b"b"):
+        client.do_background(name, text)
+    done = []
+    with Worker(server.address) as worker:
+        worker.add_function(name, lambda job: done.append(job.workload))
+        worker.run(stop_when_idle=0.2)
+        assert not worker.stopped
+    assert done == [b"a", b"b"]
+    assert server.queued(name) == 0
+
+
+def test_an_idle_worker_without_a_server_says_so(name: str) -> None:
+    with Worker([("127.0.0.1", free_port())]) as worker:
+        worker.add_function(name, lambda job: None)
+        with pytest.raises(ConnectionFailed):
+            worker.run(stop_when_idle=0.2)
+        with pytest.raises(ValueError):
+            worker.run(stop_when_idle=-1)
+
+
 def test_stop_lets_the_job_at_hand_be_done(server: Server, client: Client, name: str) -> None:
     with Worker(server.address) as worker:
 

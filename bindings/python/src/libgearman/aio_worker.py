@@ -61,6 +61,9 @@ class AsyncWorker(AsyncHandle):
         self._returned: list[Job] = []
         # Pending while `run` is under way; its result ends `run`.
         self._running: asyncio.Future[None] | None = None
+        # Seconds without a job after which `run` returns, and the timer for that.
+        self._idle_limit: Seconds = None
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """Closes the connections and frees everything. `run` must have ended."""
@@ -106,8 +109,10 @@ class AsyncWorker(AsyncHandle):
         if self._running is not None and not self._running.done():
             self._running.set_result(None)
 
-    async def run(self, *, stop_on: Iterable[int] = ()) -> None:
+    async def run(self, *, stop_on: Iterable[int] = (), stop_when_idle: Seconds = None) -> None:
         """Does jobs until `stop`, or until one of the signals ``stop_on`` arrives.
+
+        With ``stop_when_idle`` it also returns when no job has come for so many seconds.
 
         If it is cancelled, the functions that run are cancelled too, and their jobs
         are given back to the servers.
@@ -116,7 +121,12 @@ class AsyncWorker(AsyncHandle):
             raise UsageError(f"{self!r} is running already")
         self._loop = loop = asyncio.get_running_loop()
         signals = [int(number) for number in stop_on]
+        if stop_when_idle is not None:
+            # Refuses what is no time.
+            arguments.milliseconds(stop_when_idle)
         self._running = loop.create_future()
+        self._idle_limit = stop_when_idle
+        self._begin_idle()
         try:
             for number in signals:
                 loop.add_signal_handler(number, self.stop)
@@ -129,6 +139,7 @@ class AsyncWorker(AsyncHandle):
             for number in signals:
                 loop.remove_signal_handler(number)
             self._rest()
+            self._end_idle()
             await self._abandon_jobs()
             self._running = None
             if not self.closed:
@@ -158,6 +169,7 @@ class AsyncWorker(AsyncHandle):
                     return self._pause_after(pointer, code[0])
                 job = Job(self._worker, found)
             task = asyncio.get_running_loop().create_task(self._do(job))
+            self._end_idle()
             self._jobs.add(task)
             task.add_done_callback(self._note_end)
         return None
@@ -198,7 +210,19 @@ class AsyncWorker(AsyncHandle):
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._jobs.discard(task)
         if self._running is not None:
+            self._begin_idle()
             self._come_soon()
+
+    def _begin_idle(self) -> None:
+        """Stops the worker after its time without jobs, if it has such a limit."""
+        self._end_idle()
+        if self._idle_limit is not None and not self._jobs:
+            self._idle_timer = asyncio.get_running_loop().call_later(self._idle_limit, self.stop)
+
+    def _end_idle(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     async def _do(self, job: Job) -> None:
         """Does one job."""

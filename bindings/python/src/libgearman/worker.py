@@ -77,6 +77,34 @@ def fail_job(job: Job, exception: Exception) -> ReturnCode:
     return ReturnCode.SUCCESS
 
 
+class Idleness:
+    """The time for which a worker has had no job, and its limit."""
+
+    def __init__(self, limit: Seconds) -> None:
+        if limit is not None:
+            # Refuses what is no time.
+            arguments.milliseconds(limit)
+        self._limit = limit
+        self._since = time.monotonic()
+        # Why no job can come at the moment.
+        self.trouble: ConnectionFailed | None = None
+
+    def begin(self) -> None:
+        """A job has ended."""
+        self._since = time.monotonic()
+
+    def shorter_of(self, timeout: Seconds) -> Seconds:
+        """What is left of the limit, or this time if that is shorter."""
+        if self._limit is None:
+            return timeout
+        left = max(self._limit - (time.monotonic() - self._since), 0.001)
+        return left if timeout is None else min(left, timeout)
+
+    def is_over(self) -> bool:
+        """Whether the limit has passed."""
+        return self._limit is not None and time.monotonic() - self._since >= self._limit
+
+
 def offering(
     add: Callable[..., None], name: Name | _Any | None, timeout: Seconds
 ) -> _Any | Callable[[_Any], _Any]:
@@ -196,14 +224,19 @@ class Worker(Handle):
         A `KeyboardInterrupt` or `SystemExit` during a job gives the job back to its
         server.
         """
+        return self._work(self._timeout)
+
+    def _work(self, timeout: Seconds) -> bool:
+        """`work` with another timeout."""
         with self._use() as pointer:
             self._notice_fork()
             start = time.monotonic()
-            code: int = lib.gearman_worker_work(pointer)
+            code = self._work_for(pointer, timeout)
             while code == ReturnCode.IO_WAIT:
                 # A signal has arrived, and its handler has run.
                 raise_stashed()
-                code = self._work_on(pointer, start)
+                left = None if timeout is None else timeout - (time.monotonic() - start)
+                code = self._work_for(pointer, None if left is None else max(left, 0))
             if code in (ReturnCode.SHUTDOWN, ReturnCode.SHUTDOWN_GRACEFUL):
                 self._stopped = True
             if code in (ReturnCode.TIMEOUT, ReturnCode.SHUTDOWN, ReturnCode.SHUTDOWN_GRACEFUL):
@@ -212,18 +245,21 @@ class Worker(Handle):
             self._check(code)
             return True
 
-    def _work_on(self, pointer: Any, start: float) -> int:
-        """Continues the wait after a signal, for the rest of the timeout."""
-        if self._timeout is None:
+    def _work_for(self, pointer: Any, timeout: Seconds) -> int:
+        """One call of the library, which takes at most this time."""
+        if timeout == self._timeout:
             return int(lib.gearman_worker_work(pointer))
-        self._limit(max(self._timeout - (time.monotonic() - start), 0))
+        self._limit(timeout)
         try:
             return int(lib.gearman_worker_work(pointer))
         finally:
             self._limit(self._timeout)
 
-    def run(self, *, stop_on: Iterable[int] = ()) -> None:
+    def run(self, *, stop_on: Iterable[int] = (), stop_when_idle: Seconds = None) -> None:
         """Does jobs until `stop`, or until one of the signals ``stop_on`` arrives.
+
+        With ``stop_when_idle`` it also returns when no job has come for so many seconds, or
+        raises `ConnectionFailed` if at that time no server can be reached.
 
         Such a signal does not interrupt a job: the worker stops when the job is done.
         If no server can be reached, the worker tries again until one can. That, and
@@ -232,14 +268,21 @@ class Worker(Handle):
         with self._use():
             self._notice_fork()
             with stopped_by(self._id, stop_on):
-                while not self._stopped and not self._closed:
+                idle = Idleness(stop_when_idle)
+                while not self._stopped and not self._closed and not idle.is_over():
                     try:
-                        self.work()
+                        if self._work(idle.shorter_of(self._timeout)):
+                            idle.begin()
+                        idle.trouble = None
                     except ConnectionFailed as error:
+                        idle.trouble = error
                         log.info("waiting for a job server: %s", error)
                     except ServerError as error:
                         # For example, the server has given the job to another worker.
+                        idle.begin()
                         log.warning("%s", error)
+                if idle.trouble is not None and idle.is_over():
+                    raise idle.trouble
 
     def stop(self) -> None:
         """Makes `work` and `run` return after the current job. Any thread may call it.
