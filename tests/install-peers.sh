@@ -21,8 +21,8 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman php8.2-gd php8.2-sqlite3 libfcgi-bin
     libgearman-client-perl libperl-dev libboost-context-dev
     python3-venv python3-dev
-    postgresql mariadb-server
-    gcc g++ clang binutils pkg-config valgrind strace tmux curl'
+    gcc g++ clang binutils make pkg-config valgrind strace tmux curl
+    mariadb-server libmariadb-dev postgresql postgresql-server-dev-all'
 # What building the packages and testing them takes.
 packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
 # Clients from PyPI, each with a virtual environment of its own, as both are called gearman

@@ -132,7 +132,7 @@ pub(super) const COMMANDS: &[TextCommand] = &[
     TextCommand {
         name: "queues",
         origin: CommandOrigin::Extension,
-        forms: &[list("", |_| lists::queues())],
+        forms: &[list("", |call| lists::queues(call.filter()))],
         misfit: Misfit::Incomplete,
     },
     TextCommand {

@@ -160,10 +160,10 @@ pub(super) fn priority_status(filter: ListFilter) -> AdminList {
 
 /// `queues`: as `prioritystatus`, with delayed jobs in a column of their own and with running
 /// jobs.
-pub(super) fn queues() -> AdminList {
+pub(super) fn queues(filter: ListFilter) -> AdminList {
     let mut cursor = FunctionCursor::default();
     AdminList::lines(Box::new(move |broker, text| {
-        cursor.next(broker).map(|f| {
+        cursor.next(broker).keep(|f| filter.shows(f.name)).map(|f| {
             let [high, normal, low] = f.queued;
             fields(text, f.name, &[&high, &normal, &low, &f.delayed, &f.running, &f.offers]);
         })

@@ -1,0 +1,133 @@
+//! MariaDB with the functions of `bindings/mysql`.
+//!
+//! Must not: look at what a function returns.
+
+use crate::build::built;
+use crate::shared_process::{SharedProcess, command_as_nobody, new_home};
+use gearman_test_support::library::own_library_dir;
+use gearman_test_support::paths::repository;
+use gearman_test_support::requirements::{have_file, have_program};
+use gearman_test_support::wait::wait_until;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, OnceLock, RwLock};
+
+/// A server that all tests share.
+pub(crate) struct MariaDb {
+    home: PathBuf,
+    _process: Mutex<SharedProcess>,
+    /// Held for writing while a setting of the whole server is not the default.
+    settings: RwLock<()>,
+}
+
+/// The server, started by the first test; `None`, and a line, without what it takes.
+pub(crate) fn mariadb() -> Option<&'static MariaDb> {
+    static SERVER: OnceLock<Option<MariaDb>> = OnceLock::new();
+    SERVER.get_or_init(|| installed().then(MariaDb::start)).as_ref()
+}
+
+fn installed() -> bool {
+    have_file("/usr/sbin/mariadbd", "mariadb-server")
+        && have_file("/usr/bin/mariadb_config", "libmariadb-dev")
+        && have_program("pkg-config", &["--version"])
+        && have_program("make", &["--version"])
+}
+
+impl MariaDb {
+    fn start() -> MariaDb {
+        let library = built("mysql", &[]).join("libgearman_mysql_udf.so");
+        let home = new_home("gearman-mariadb");
+        let path = |name: &str| home.join(name);
+        let option = |name: &str, place: &str| format!("--{name}={}", path(place).display());
+        fs::create_dir(path("plugin")).expect("a directory");
+        fs::copy(library, path("plugin/libgearman_mysql_udf.so")).expect("the library");
+        // A user that is not root may not be able to enter the directory of the build.
+        fs::copy(own_library_dir().join("libgearman.so.8"), path("plugin/libgearman.so.8"))
+            .expect("the library");
+        let data = option("datadir", "data");
+        let output = command_as_nobody("mariadb-install-db")
+            .args(["--no-defaults", &data, "--auth-root-authentication-method=normal"])
+            .args(["--skip-test-db", "--innodb-log-file-size=4M"])
+            .output()
+            .expect("mariadb-install-db runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (socket, plugin) = (option("socket", "socket"), option("plugin-dir", "plugin"));
+        let pid = option("pid-file", "pid");
+        let command = [
+            "mariadbd",
+            "--no-defaults",
+            "--skip-networking",
+            "--innodb-log-file-size=4M",
+            &data,
+            &socket,
+            &plugin,
+            &pid,
+        ];
+        let variables = [("LD_LIBRARY_PATH", path("plugin"))];
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_path()));
+        let mut process = SharedProcess::start(&home, &command, &variables);
+        let socket = path("socket");
+        wait_until("MariaDB", || {
+            process.assert_alive();
+            client(&socket).args(["-e", ""]).output().is_ok_and(|done| done.status.success())
+        });
+        let (process, settings) = (Mutex::new(process), RwLock::new(()));
+        let server = MariaDb { home, _process: process, settings };
+        server.run_file("install.sql");
+        server
+    }
+
+    /// Runs a script of `bindings/mysql`.
+    pub(crate) fn run_file(&self, name: &str) {
+        let script = fs::File::open(repository().join("bindings/mysql").join(name));
+        let output =
+            client(&self.socket()).stdin(script.expect("a script")).output().expect("mariadb runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.home.join("socket")
+    }
+
+    /// Sets something for the whole server, which no other statement may see, and back. Returns the
+    /// output of the statements between.
+    pub(crate) fn with_setting(&self, set: &str, statements: &str, back: &str) -> Output {
+        let _alone = self.settings.write().expect("no test has panicked with it");
+        self.run(set);
+        let output = self.run(statements);
+        self.run(back);
+        output
+    }
+
+    fn try_query(&self, statements: &str) -> Output {
+        let _shared = self.settings.read().expect("no test has panicked with it");
+        self.run(statements)
+    }
+
+    /// Runs statements in one session; the output of the client, and its exit.
+    fn run(&self, statements: &str) -> Output {
+        client(&self.socket()).args(["-N", "-e", statements]).output().expect("mariadb runs")
+    }
+
+    /// The rows that statements return, their fields between tabs.
+    pub(crate) fn query(&self, statements: &str) -> String {
+        let output = self.try_query(statements);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{statements}: {error}");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// The error of statements, of which one must fail.
+    pub(crate) fn error(&self, statements: &str) -> String {
+        let output = self.try_query(statements);
+        assert!(!output.status.success(), "{statements} does not fail");
+        String::from_utf8_lossy(&output.stderr).trim_end().to_owned()
+    }
+}
+
+fn client(socket: &std::path::Path) -> Command {
+    let mut command = Command::new("mariadb");
+    command.args(["--no-defaults", "-u", "root", "-S"]).arg(socket).stdin(Stdio::null());
+    command
+}
