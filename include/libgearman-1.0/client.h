@@ -148,9 +148,8 @@ GEARMAN_API void gearman_client_set_context(gearman_client_st *client, void *con
 /* Sets the function that gets the client's log lines.
  *
  * `function` is called with `context` once for each error, with the level
- * `GEARMAN_VERBOSE_ERROR`, if `verbose` is that level or a higher one. From
- * `GEARMAN_VERBOSE_INFO` on it is also told of callbacks that are set while unfinished tasks
- * keep their earlier ones. If `function` is NULL, nothing is logged.
+ * `GEARMAN_VERBOSE_ERROR`, if `verbose` is that level or a higher one; from INFO on also for
+ * callbacks that are set too late for tasks. If `function` is NULL, nothing is logged.
  *
  * Requires: `client` is NULL or a live client; `function` is NULL or a function of its declared
  * type.

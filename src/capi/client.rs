@@ -88,8 +88,7 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
         to.unbuffered = from.unbuffered;
         to.link.settings = from.link.settings.clone();
         to.link.settings.server_options.clear();
-        to.link.error.wants_log = from.link.error.wants_log;
-        to.link.error.wants_info = from.link.error.wants_info;
+        to.link.error.want_same_lines(&from.link.error);
         for server in &from.link.conns {
             if to.add_server(&server.host, server.port).is_err() {
                 free(block);
@@ -313,9 +312,8 @@ pub unsafe extern "C-unwind" fn gearman_client_set_context(
 /// Sets the function that gets the client's log lines.
 ///
 /// `function` is called with `context` once for each error, with the level
-/// `GEARMAN_VERBOSE_ERROR`, if `verbose` is that level or a higher one. From
-/// `GEARMAN_VERBOSE_INFO` on it is also told of callbacks that are set while unfinished tasks
-/// keep their earlier ones. If `function` is NULL, nothing is logged.
+/// `GEARMAN_VERBOSE_ERROR`, if `verbose` is that level or a higher one; from INFO on also for
+/// callbacks that are set too late for tasks. If `function` is NULL, nothing is logged.
 ///
 /// # Safety
 /// `client` is NULL or a live client; `function` is NULL or a function of its declared
@@ -331,9 +329,7 @@ pub unsafe extern "C-unwind" fn gearman_client_set_log_fn(
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
         block.log_fn = function;
         block.log_context = context;
-        let wants = |level: gearman_verbose_t| function.is_some() && verbose.0 >= level.0;
-        block.engine.link.error.wants_log = wants(gearman_verbose_t::ERROR);
-        block.engine.link.error.wants_info = wants(gearman_verbose_t::INFO);
+        handle::want_lines(&mut block.engine.link.error, function.is_some(), verbose);
     }
 }
 

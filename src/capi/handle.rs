@@ -105,6 +105,12 @@ fn break_down<H: HandleBlock>(handle: &mut H, text: &str) {
     handle.error().set(ReturnCode::UNKNOWN_STATE, at!("libgearman"), text);
 }
 
+/// Notes which lines the log function of a handle gets, if it has one.
+pub(super) fn want_lines(error: &mut ErrorState, has_function: bool, verbose: gearman_verbose_t) {
+    error.wants_log = has_function && verbose.0 >= gearman_verbose_t::ERROR.0;
+    error.wants_info = has_function && verbose.0 >= gearman_verbose_t::INFO.0;
+}
+
 /// Passes the waiting log lines to the log function and the memory in the bin to the free
 /// hook, the oldest first.
 ///

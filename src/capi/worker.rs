@@ -3,6 +3,7 @@
 //! Must not: request jobs; `worker_run.rs` does.
 
 use super::cancellation;
+use super::handle;
 use super::text::{self, CStrArg};
 use super::types::*;
 use super::worker_block::WorkerBlock;
@@ -99,8 +100,7 @@ pub(super) unsafe fn clone(
         to.link.settings = from.link.settings.clone();
         to.link.settings.server_options.clear();
         to.link.settings.non_blocking = false;
-        to.link.error.wants_log = from.link.error.wants_log;
-        to.link.error.wants_info = from.link.error.wants_info;
+        to.link.error.want_same_lines(&from.link.error);
         to.grabs_with = from.grabs_with;
         to.offer_functions_of(from);
         for server in &from.link.conns {
@@ -253,9 +253,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_log_fn(
     if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
         block.log_fn = function;
         block.log_context = context;
-        let wants = |level: gearman_verbose_t| function.is_some() && verbose.0 >= level.0;
-        block.engine.link.error.wants_log = wants(gearman_verbose_t::ERROR);
-        block.engine.link.error.wants_info = wants(gearman_verbose_t::INFO);
+        handle::want_lines(&mut block.engine.link.error, function.is_some(), verbose);
     }
 }
 

@@ -109,6 +109,11 @@ impl ErrorState {
         Some((level, lent))
     }
 
+    /// Has the lines queued that another handle has queued.
+    pub fn want_same_lines(&mut self, other: &ErrorState) {
+        (self.wants_log, self.wants_info) = (other.wants_log, other.wants_info);
+    }
+
     /// Queues a line about something that is no error, for a log function that wants such
     /// lines.
     #[cold]

@@ -3,7 +3,7 @@
 //! Must not: look at what a function returns.
 
 use crate::build::built;
-use crate::shared_process::{SharedProcess, command_as_nobody, new_home};
+use crate::shared_process::{SharedProcess, command_as_server_user, new_home};
 use gearman_test_support::library::own_library_dir;
 use gearman_test_support::paths::repository;
 use gearman_test_support::requirements::{have_file, have_program};
@@ -46,7 +46,7 @@ impl MariaDb {
         fs::copy(own_library_dir().join("libgearman.so.8"), path("plugin/libgearman.so.8"))
             .expect("the library");
         let data = option("datadir", "data");
-        let output = command_as_nobody("mariadb-install-db")
+        let output = command_as_server_user("mariadb-install-db")
             .args(["--no-defaults", &data, "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--innodb-log-file-size=4M"])
             .output()

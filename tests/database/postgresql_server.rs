@@ -5,7 +5,7 @@
 
 use crate::build::built;
 use crate::job_server::JobServer;
-use crate::shared_process::{SharedProcess, command_as_nobody, new_home};
+use crate::shared_process::{SharedProcess, command_as_server_user, new_home};
 use gearman_test_support::library::own_library_dir;
 use gearman_test_support::requirements::{have_program, skip};
 use gearman_test_support::wait::wait_until;
@@ -76,11 +76,12 @@ impl PostgreSql {
                 .expect("the extension");
         }
         let postgres = path(&format!("{programs}/bin/postgres"));
-        let initdb = command_as_nobody(&path(&format!("{programs}/bin/initdb")).to_string_lossy())
-            .args(["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "-D"])
-            .arg(path("data"))
-            .output()
-            .expect("initdb runs");
+        let initdb =
+            command_as_server_user(&path(&format!("{programs}/bin/initdb")).to_string_lossy())
+                .args(["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "-D"])
+                .arg(path("data"))
+                .output()
+                .expect("initdb runs");
         assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
         let (data, directory) = (path("data"), home.clone());
         let text = |path: &Path| path.to_str().expect("a text").to_owned();

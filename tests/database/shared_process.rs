@@ -7,6 +7,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// The user, and group, of servers if the tests run as root.
+const SERVER_USER: &str = "daemon";
+
 /// What the shell runs: the program of its arguments, until its own input ends. Then it removes the
 /// directory of the first argument.
 const GUARD: &str = r#"home=$1; shift; "$@" </dev/null & child=$!
@@ -16,12 +19,12 @@ const GUARD: &str = r#"home=$1; shift; "$@" </dev/null & child=$!
 pub(crate) struct SharedProcess(Child);
 
 impl SharedProcess {
-    /// Starts a program as the user `nobody`, if the tests run as root: servers of databases refuse
+    /// Starts a program as another user, if the tests run as root: servers of databases refuse
     /// root. Its errors go to the file `log` of its directory, which goes with it.
     pub(crate) fn start(home: &Path, command: &[&str], variables: &[(&str, &Path)]) -> Self {
         let log = File::create(home.join("log")).expect("a log");
         let mut shell = Command::new("sh");
-        shell.args(["-c", GUARD, "guard"]).arg(home).args(as_nobody()).args(command);
+        shell.args(["-c", GUARD, "guard"]).arg(home).args(as_server_user()).args(command);
         shell.envs(variables.iter().copied()).env("LC_ALL", "C").stdin(Stdio::piped());
         shell.stdout(Stdio::null()).stderr(log);
         SharedProcess(shell.spawn().expect("sh runs"))
@@ -35,17 +38,17 @@ impl SharedProcess {
 }
 
 /// The program and arguments before a command that must not run as root.
-pub(crate) fn as_nobody() -> &'static [&'static str] {
+pub(crate) fn as_server_user() -> &'static [&'static str] {
     // SAFETY: geteuid takes nothing and always succeeds.
     match unsafe { libc::geteuid() } {
-        0 => &["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"],
+        0 => &["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--clear-groups", "--"],
         _ => &["env"],
     }
 }
 
 /// A command that does not run as root.
-pub(crate) fn command_as_nobody(program: &str) -> Command {
-    let (first, rest) = as_nobody().split_first().expect("a program");
+pub(crate) fn command_as_server_user(program: &str) -> Command {
+    let (first, rest) = as_server_user().split_first().expect("a program");
     let mut command = Command::new(first);
     command.args(rest).arg(program).current_dir("/").env("LC_ALL", "C");
     command
@@ -55,7 +58,7 @@ pub(crate) fn command_as_nobody(program: &str) -> Command {
 pub(crate) fn new_home(name: &str) -> PathBuf {
     let home = tempfile::Builder::new().prefix(name).tempdir().expect("a directory");
     let path = home.path().to_str().expect("a text");
-    let owner = if as_nobody().len() > 1 { "nobody" } else { "" };
+    let owner = if as_server_user().len() > 1 { SERVER_USER } else { "" };
     if !owner.is_empty() {
         let done = Command::new("chown").args([owner, path]).status().expect("chown runs");
         assert!(done.success(), "chown {owner} {path}");

@@ -78,7 +78,7 @@ def fail_job(job: Job, exception: Exception) -> ReturnCode:
 
 
 class Idleness:
-    """The time for which a worker has had no job, and its limit."""
+    """The time since a worker's last job, and its limit."""
 
     def __init__(self, limit: Seconds) -> None:
         if limit is not None:
