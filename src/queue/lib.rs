@@ -9,6 +9,7 @@
 
 mod batch;
 mod committer;
+pub mod migrate;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod record;

@@ -7,6 +7,7 @@
 //! Must not: be needed by the library.
 #![deny(unsafe_code)]
 
+mod command_line;
 mod daemon;
 mod event_loop;
 mod http;
@@ -33,8 +34,16 @@ pub fn main() -> ExitCode {
     if options.queue.check_queue {
         return queue::examine(&options.queue);
     }
+    if let Some(names) = &options.queue.migrate_queue {
+        command_line::hide_passwords();
+        return queue::copy(&options.queue, names);
+    }
     let detaches = options.process.daemon && !options.process.daemon_child;
     let run = if detaches { daemon::launch } else { startup::run };
+    // A child that is started gets the command line as it is, and hides it itself.
+    if !detaches {
+        command_line::hide_passwords();
+    }
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::log::{Level, Log};
 use crate::options::{QueueKind, QueueOptions, QueueTlsChoice, SyncChoice};
 use gearman_broker::{Broker, DurableConfig, FunctionPattern};
+use gearman_queue::migrate::{Migrated, migrate};
 use gearman_queue::postgres::{PostgresOptions, PostgresStore};
 use gearman_queue::remote::{RemoteLimits, Secret, TlsMode, TlsSettings};
 use gearman_queue::sqlite::{Salvage, SqliteOptions, SqliteStore, Syncing, check, salvage};
@@ -130,6 +131,42 @@ fn tls(options: &QueueOptions) -> Option<TlsSettings> {
         certificate: options.queue_tls_cert.clone(),
         key: options.queue_tls_key.clone(),
     })
+}
+
+/// Copies one queue into another and prints what became of it. Returns the exit code of the program:
+/// 0 if the target has every job.
+pub(crate) fn copy(options: &QueueOptions, names: &[String]) -> ExitCode {
+    let open = |name: &String| {
+        let kind = QueueKind::named(name).expect("checked with the other options");
+        open_store(options, kind).map_err(|error| format!("{}{error}", kind.error_prefix()))
+    };
+    let copied = open(&names[0]).and_then(|mut source| {
+        let mut target = open(&names[1])?;
+        let mut reported = 0;
+        let progress = |done: usize, all: usize| {
+            let percent = (done * 100).checked_div(all).unwrap_or(100);
+            if percent >= reported + 10 {
+                reported = percent;
+                println!("{percent} %");
+            }
+        };
+        migrate(&mut *source, &mut *target, progress).map_err(|error| error.to_string())
+    });
+    match copied {
+        Ok(Migrated { copied, found, failed }) => {
+            println!("{copied} jobs copied, {found} found already, {} not copied", failed.len());
+            for (number, reason) in &failed {
+                eprintln!("gearmand: the job with the number {} is not copied: {reason}", number.0);
+            }
+            if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!(
+                "gearmand: {error}; what was copied stays, and the next copy goes on from there"
+            );
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Examines the file of the queue and prints what is wrong with it. The jobs of a damaged file are

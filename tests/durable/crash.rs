@@ -12,7 +12,7 @@ use crate::server::{Directory, Gearmand, Start};
 /// Rounds of the short run.
 const ROUNDS: u32 = 10;
 /// Time after which what is not worked off is lost: more than the longest delay of a job.
-const DRAINED_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const DRAINED_AFTER: Duration = Duration::from_secs(5);
 
 /// Number of rounds; `GEARMAND_CRASH_ROUNDS` sets it.
 pub(crate) fn rounds() -> u32 {

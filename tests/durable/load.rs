@@ -32,6 +32,8 @@ struct Stage {
     address: Option<SocketAddr>,
     is_submitting: bool,
     is_over: bool,
+    /// Whether submissions may be refused with QUEUE_ERROR.
+    may_refuse: bool,
 }
 
 /// The load of one test.
@@ -51,8 +53,17 @@ struct Actor {
 impl Load {
     /// Starts clients and workers, which wait for a server.
     pub(crate) fn start(seed: u64) -> Load {
-        let stage = Arc::new((Mutex::new(Stage::default()), Condvar::new()));
-        stage.0.lock().expect("not poisoned").is_submitting = true;
+        Load::start_as(seed, false)
+    }
+
+    /// The same, with a store that may take no jobs for a while.
+    pub(crate) fn start_with_refusals(seed: u64) -> Load {
+        Load::start_as(seed, true)
+    }
+
+    fn start_as(seed: u64, may_refuse: bool) -> Load {
+        let stage = Stage { is_submitting: true, may_refuse, ..Stage::default() };
+        let stage = Arc::new((Mutex::new(stage), Condvar::new()));
         let ledger = Arc::new(Ledger::default());
         let actor = |number: u64| Actor {
             stage: Arc::clone(&stage),
@@ -131,6 +142,12 @@ impl Actor {
         }
     }
 
+    /// Whether an error is the refusal of a store that takes no jobs.
+    fn may_be_refused(&self, error: &[u8]) -> bool {
+        let stage = self.stage.0.lock().expect("not poisoned");
+        stage.may_refuse && error.starts_with(b"QUEUE_ERROR\0")
+    }
+
     fn must_go_on(&self, submits: bool) -> bool {
         let stage = self.stage.0.lock().expect("not poisoned");
         !stage.is_over && (!submits || stage.is_submitting)
@@ -183,6 +200,9 @@ impl Client {
                         }
                     }
                     Command::WorkComplete => {}
+                    Command::Error if self.actor.may_be_refused(&body) => {
+                        sent.pop_front();
+                    }
                     other => {
                         let what = format!("{other:?} {}", body.escape_ascii());
                         self.actor.ledger.note(format!("a submission got {what}"));

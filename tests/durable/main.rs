@@ -2,7 +2,7 @@
 //!
 //! `crash` kills it under load; `power` does the same over a disk that loses unsynced writes;
 //! `faults` makes each system call on the file fail; `outside` does to the file what other programs
-//! do; `backup` takes copies under load; `damaged` opens damaged files.
+//! do; `postgres` has the jobs in a database that fails; `backup` takes copies under load; `damaged` opens damaged files.
 
 mod backup;
 mod crash;
@@ -12,6 +12,7 @@ mod ledger;
 mod load;
 mod outside;
 mod peer;
+mod postgres;
 mod power;
 mod server;
 mod shim;

@@ -16,6 +16,8 @@ use crate::peer::Peer;
 /// How a server is started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Start {
+    /// Options of the queue, if it is not a file.
+    pub(crate) queue: Vec<String>,
     /// Further arguments.
     pub(crate) arguments: Vec<String>,
     /// Further environment variables.
@@ -47,8 +49,14 @@ impl Gearmand {
     pub(crate) fn try_start(file: &Path, start: &Start) -> Result<Gearmand, (ExitStatus, String)> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
         command.args(["--listen=127.0.0.1", "--port=0", "--pid-file=none", "--log-file=stderr"]);
-        command.args(["--verbose=INFO", "--job-handle-prefix=H:t", "--queue-type=libsqlite3"]);
-        command.arg(format!("--libsqlite3-db={}", file.display())).args(&start.arguments);
+        command.args(["--job-handle-prefix=H:t"]);
+        if start.queue.is_empty() {
+            command.args(["--verbose=INFO", "--queue-type=libsqlite3"]);
+            command.arg(format!("--libsqlite3-db={}", file.display()));
+        } else if !start.queue.iter().any(|option| option.starts_with("--verbose")) {
+            command.arg("--verbose=INFO");
+        }
+        command.args(&start.queue).args(&start.arguments);
         command.envs(start.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
@@ -100,6 +108,11 @@ impl Gearmand {
 
     pub(crate) fn connect(&self) -> Peer {
         Peer::connect(self.address).expect("the server accepts")
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it still runs.

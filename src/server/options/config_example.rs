@@ -49,7 +49,9 @@ pub(super) fn write(to: &mut dyn Write) -> io::Result<()> {
 fn is_configurable(arg: &Arg) -> bool {
     let is_hidden = arg.is_hide_set() || is_unsupported(arg);
     let prints = arg.get_help_heading().is_none();
-    !is_hidden && !prints && arg.get_long().is_some_and(|long| long != "config-file")
+    !is_hidden
+        && !prints
+        && arg.get_long().is_some_and(|long| !["config-file", "migrate-queue"].contains(&long))
 }
 
 /// The option with its default, or with the name of its value.

@@ -59,7 +59,7 @@ pub(super) fn arguments(
         if id == "config_file" {
             return Err(wrong("a configuration file cannot name another"));
         }
-        if id.starts_with("generate_") {
+        if id.starts_with("generate_") || id == "migrate_queue" {
             return Err(wrong(&not_here(&entry)));
         }
         let is_single = matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue);

@@ -109,6 +109,12 @@ pub(crate) struct QueueOptions {
     #[arg(long)]
     pub(crate) check_queue: bool,
 
+    /// Copy the jobs of one queue into another, compare them, and exit. Both are named as for
+    /// --queue-type, each with its options, and no server may use them. A copy that was
+    /// interrupted is continued.
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
+    pub(crate) migrate_queue: Option<Vec<String>>,
+
     /// Bytes of memory for waiting jobs, such as 256M. Further jobs of the durable
     /// queue are kept in the file only, and read ahead of need.
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_size)]
@@ -206,8 +212,29 @@ impl QueueOptions {
                 kind.name()
             ));
         }
+        if let Some(names) = &self.migrate_queue {
+            return self.migration_error(names);
+        }
         let kind = if self.check_queue { QueueKind::Sqlite } else { kind };
         self.missing_option(kind)
+    }
+
+    fn migration_error(&self, names: &[String]) -> Option<String> {
+        let mut kinds = Vec::new();
+        for name in names {
+            match QueueKind::named(name) {
+                Some(kind) if kind != QueueKind::Memory && !kinds.contains(&kind) => {
+                    kinds.push(kind);
+                }
+                _ => {
+                    return Some(format!(
+                        "invalid value '{name}' for '--migrate-queue <FROM> <TO>': name two queues \
+                         that keep jobs"
+                    ));
+                }
+            }
+        }
+        kinds.into_iter().find_map(|kind| self.missing_option(kind))
     }
 
     /// The error if an option that a queue needs is missing.

@@ -61,8 +61,10 @@ impl Postgres {
         self.child = Some(server.spawn().expect("setpriv runs"));
         wait_until("PostgreSQL that accepts", || {
             let child = self.child.as_mut().expect("was started");
-            let status = child.try_wait().expect("can be waited for");
-            assert!(status.is_none(), "PostgreSQL has ended: {}", self.log());
+            if child.try_wait().expect("can be waited for").is_some() {
+                // A process of the server before it has not ended yet.
+                *child = server.spawn().expect("setpriv runs");
+            }
             let mut ready = Command::new(self.programs.join("pg_isready"));
             let ready = ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
             ready.status().is_ok_and(|status| status.success())
