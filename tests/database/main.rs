@@ -1,5 +1,5 @@
 //! The SQL functions of `bindings/mysql` and `bindings/postgresql` in real servers of the
-//! distribution, with our library, job server and workers.
+//! distribution, from their packages, with our library, job server and workers.
 
 mod build;
 mod job_server;

@@ -2,11 +2,10 @@
 //!
 //! Must not: look at what a function returns.
 
-use crate::build::built;
+use crate::build::{can_be_built, packages};
 use crate::shared_process::{SharedProcess, command_as_server_user, new_home};
 use gearman_test_support::library::own_library_dir;
-use gearman_test_support::paths::repository;
-use gearman_test_support::requirements::{have_file, have_program};
+use gearman_test_support::requirements::have_file;
 use gearman_test_support::wait::wait_until;
 use std::fs;
 use std::path::PathBuf;
@@ -28,15 +27,12 @@ pub(crate) fn mariadb() -> Option<&'static MariaDb> {
 }
 
 fn installed() -> bool {
-    have_file("/usr/sbin/mariadbd", "mariadb-server")
-        && have_file("/usr/bin/mariadb_config", "libmariadb-dev")
-        && have_program("pkg-config", &["--version"])
-        && have_program("make", &["--version"])
+    have_file("/usr/sbin/mariadbd", "mariadb-server") && can_be_built()
 }
 
 impl MariaDb {
     fn start() -> MariaDb {
-        let library = built("mysql", &[]).join("libgearman_mysql_udf.so");
+        let library = packages().join("usr/lib/mysql/plugin/libgearman_mysql_udf.so");
         let home = new_home("gearman-mariadb");
         let path = |name: &str| home.join(name);
         let option = |name: &str, place: &str| format!("--{name}={}", path(place).display());
@@ -78,9 +74,9 @@ impl MariaDb {
         server
     }
 
-    /// Runs a script of `bindings/mysql`.
+    /// Runs a script of the package.
     pub(crate) fn run_file(&self, name: &str) {
-        let script = fs::File::open(repository().join("bindings/mysql").join(name));
+        let script = fs::File::open(packages().join("usr/share/mariadb-plugin-gearman").join(name));
         let output =
             client(&self.socket()).stdin(script.expect("a script")).output().expect("mariadb runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

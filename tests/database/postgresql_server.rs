@@ -3,11 +3,11 @@
 //! Must not: look at what a function returns, or write into the system's directories: the server
 //! runs from a copy of its programs, beside which it finds the extension.
 
-use crate::build::built;
+use crate::build::{can_be_built, packages};
 use crate::job_server::JobServer;
 use crate::shared_process::{SharedProcess, command_as_server_user, new_home};
 use gearman_test_support::library::own_library_dir;
-use gearman_test_support::requirements::{have_program, skip};
+use gearman_test_support::requirements::skip;
 use gearman_test_support::wait::wait_until;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub(crate) fn postgresql() -> Option<&'static PostgreSql> {
 
 /// The newest version that is installed with its headers.
 fn newest() -> Option<String> {
-    if !have_program("pkg-config", &["--version"]) || !have_program("make", &["--version"]) {
+    if !can_be_built() {
         return None;
     }
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -57,8 +57,7 @@ impl PostgreSql {
         let path = |name: &str| home.join(name);
         let (programs, share) =
             (format!("lib/postgresql/{version}"), format!("share/postgresql/{version}"));
-        let pg_config = format!("PG_CONFIG=/usr/{programs}/bin/pg_config");
-        let extension = built("postgresql", &[&pg_config, "with_llvm=no"]);
+        let extension = packages().join("usr");
         fs::create_dir_all(path(&format!("{programs}/bin"))).expect("a directory");
         fs::create_dir_all(path("share/postgresql")).expect("a directory");
         for program in ["postgres", "initdb"] {
@@ -68,12 +67,16 @@ impl PostgreSql {
         link_tree(&Path::new("/usr").join(&programs).join("lib"), &path(&programs));
         link_tree(&Path::new("/usr").join(&share), &path("share/postgresql"));
         let library = path(&programs).join("lib");
-        fs::copy(extension.join("gearman.so"), library.join("gearman.so")).expect("the extension");
+        fs::copy(extension.join(&programs).join("lib/gearman.so"), library.join("gearman.so"))
+            .expect("the extension");
         fs::copy(own_library_dir().join("libgearman.so.8"), library.join("libgearman.so.8"))
             .expect("the library");
         for file in ["gearman.control", "gearman--1.0.sql"] {
-            fs::copy(extension.join(file), path(&share).join("extension").join(file))
-                .expect("the extension");
+            fs::copy(
+                extension.join(&share).join("extension").join(file),
+                path(&share).join("extension").join(file),
+            )
+            .expect("the extension");
         }
         let postgres = path(&format!("{programs}/bin/postgres"));
         let initdb =
