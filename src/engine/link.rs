@@ -28,6 +28,9 @@ pub use waiting::{Limit, Wait, earlier};
 /// that is gone is then found before anything is sent, so that a retry is safe.
 const LIVENESS_CHECK_IDLE_MIN: Duration = Duration::from_millis(10);
 
+/// Time for connecting to one address, without a timeout of the caller.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// The result of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
@@ -171,7 +174,8 @@ impl<T: Transport> Link<T> {
         liveness
     }
 
-    /// Starts connecting. All addresses together may take `timeout`.
+    /// Starts connecting. All addresses together may take `timeout`; without one, each may
+    /// take four seconds.
     ///
     /// # Errors
     /// `COULD_NOT_CONNECT`, or `GETADDRINFO` if the host no longer resolves.
@@ -200,7 +204,7 @@ impl<T: Transport> Link<T> {
         conn.used_addresses = true;
         conn.next_address = 0;
         // Resolving counts, but connecting gets at least a tenth of the timeout.
-        conn.deadline = timeout.and_then(|limit| {
+        conn.connects_until = timeout.and_then(|limit| {
             let spent = self.net.now().saturating_duration_since(now);
             now.checked_add(spent + limit.saturating_sub(spent).max(limit / 10))
         });
@@ -216,7 +220,13 @@ impl<T: Transport> Link<T> {
                 return Err(self.unreachable(key));
             };
             let address: Address = address.clone();
+            let left = (conn.addresses.len() - conn.next_address) as u32;
             conn.next_address += 1;
+            let now = self.net.now();
+            let share = conn
+                .connects_until
+                .map_or(ADDRESS_TIMEOUT, |end| end.saturating_duration_since(now) / left);
+            conn.deadline = now.checked_add(share);
             // Only the last attempt's outcome counts.
             match self.net.connect(key, &address) {
                 Ok(()) => {
@@ -252,11 +262,16 @@ impl<T: Transport> Link<T> {
                 Ok(true)
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                if self.conns[key].deadline.is_some_and(|d| d <= self.net.now()) {
-                    self.connect_timed_out(key)
-                } else {
-                    Ok(false)
+                let conn = &mut self.conns[key];
+                if conn.deadline.is_none_or(|deadline| deadline > self.net.now()) {
+                    return Ok(false);
                 }
+                conn.last_failure = Some(io::ErrorKind::TimedOut.into());
+                if conn.next_address == conn.addresses.len() {
+                    return self.connect_timed_out(key);
+                }
+                self.connect_next(key)?;
+                Ok(false)
             }
             Err(e) => {
                 self.conns[key].last_failure = Some(e);
@@ -455,22 +470,6 @@ impl<T: Transport> Link<T> {
         conn.inbuf.filled(got);
         conn.partial = false;
         Ok(Fill::Data)
-    }
-
-    /// Records that the timeout has expired.
-    #[cold]
-    pub fn timed_out(&mut self) -> ReturnCode {
-        let polled = self.conns.iter().filter(|c| c.state != ConnState::Down).count();
-        let text = format!(
-            "timeout reached, {polled} servers were poll(), no servers were available, pipe:{}",
-            self.has_wake_pipe
-        );
-        self.error.set(ReturnCode::TIMEOUT, at!("gearman_wait"), &text)
-    }
-
-    /// The earliest connect deadline.
-    pub fn connect_deadline(&self) -> Option<Instant> {
-        self.conns.iter().filter_map(|c| c.deadline).min()
     }
 
     /// Buffers SET_CLIENT_ID and OPTION_REQ packets on a new connection. Returns the number

@@ -22,7 +22,9 @@ pub fn is_name(host: &str) -> bool {
     !host.starts_with('/') && host.parse::<IpAddr>().is_err()
 }
 
-/// Looks up every address of `host`, in the order of the resolver.
+/// Looks up every address of `host`, in the order in which to try them: the families take
+/// turns, beginning with the resolver's first address (RFC 8305), so that a network that
+/// lacks one of them costs one attempt.
 ///
 /// # Errors
 /// Those of the resolver; `NotFound` if the name has no address.
@@ -42,7 +44,22 @@ pub fn resolve(host: &str, port: u16) -> io::Result<Vec<Address>> {
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     }
-    Ok(found)
+    Ok(interleaved(found))
+}
+
+/// The addresses with the two families in turn.
+fn interleaved(found: Vec<Address>) -> Vec<Address> {
+    let is_v6 = |address: &Address| matches!(address, Address::Inet(a) if a.is_ipv6());
+    let starts_with_v6 = found.first().is_some_and(is_v6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|address| is_v6(address) == starts_with_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut all = Vec::with_capacity(first.len() + second.len());
+    while first.len() + second.len() > 0 {
+        all.extend(first.next());
+        all.extend(second.next());
+    }
+    all
 }
 
 /// The TCP port of a service in `/etc/services`, by its name or an alias. `gearman` is
@@ -73,6 +90,18 @@ mod tests {
         assert_eq!(find_service(services, "job"), Some(4730));
         assert_eq!(find_service(services, "x"), None);
         assert!(service_port("gearman").is_some() && service_port("no-such-service").is_none());
+    }
+
+    #[test]
+    fn the_families_of_a_names_addresses_take_turns() {
+        let inet = |text: &str| Address::Inet(text.parse().expect("literal"));
+        let found = ["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1", "1.0.0.2:1"].map(inet);
+        let wanted = ["[::1]:1", "1.0.0.1:1", "[::2]:1", "1.0.0.2:1", "[::3]:1"].map(inet);
+        assert_eq!(interleaved(found.into()), wanted);
+        let found = ["1.0.0.1:1", "1.0.0.2:1", "[::1]:1"].map(inet);
+        let wanted = ["1.0.0.1:1", "[::1]:1", "1.0.0.2:1"].map(inet);
+        assert_eq!(interleaved(found.into()), wanted);
+        assert_eq!(interleaved(Vec::new()), []);
     }
 
     #[test]

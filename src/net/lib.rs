@@ -8,6 +8,7 @@
 pub mod address;
 pub mod cancel_state;
 pub mod fork;
+mod low_descriptors;
 mod mio_net;
 mod random;
 mod socket;

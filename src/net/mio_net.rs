@@ -7,6 +7,7 @@
 //!
 //! Must not: interpret bytes.
 
+use super::low_descriptors::made_above;
 use super::socket::Socket;
 use super::wait_call::{self, WaitCall};
 use super::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited, WakePipe, address, fork};
@@ -78,7 +79,7 @@ impl MioNet {
     #[inline(never)]
     fn poller(&mut self) -> io::Result<&mut Poll> {
         if self.poll.is_none() {
-            let poll = Poll::new()?;
+            let poll = made_above(Poll::new)?;
             if let Some(pipe) = &self.wake {
                 let fd = pipe.read_fd();
                 poll.registry().register(

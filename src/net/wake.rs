@@ -3,6 +3,7 @@
 //!
 //! Must not: interpret the bytes.
 
+use super::low_descriptors::moved;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -26,7 +27,7 @@ impl WakePipe {
         }
         // SAFETY: pipe2 has just created both descriptors, and nothing else owns them.
         let [read, write] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-        Ok(WakePipe { read, write })
+        Ok(WakePipe { read: moved(read)?, write: moved(write)? })
     }
 
     /// The end to read from. The pipe keeps owning it.

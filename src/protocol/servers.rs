@@ -1,8 +1,10 @@
 //! Lists of job servers: `host:port,host,[::1]:4730,/run/gearmand.sock`.
 //!
-//! Reads a list exactly as the original does, except for IPv6 addresses, in brackets or as a
-//! whole entry, which the original reads as a host and a port. The path of a Unix socket
-//! needs no rule: it has no colon.
+//! Reads a list as the original does, with two exceptions. IPv6 addresses, in brackets or as
+//! a whole entry, are hosts; the original reads them as a host and a port. Lists are taken as
+//! people write them: blanks around hosts and entries are no part of them, and nothing
+//! between two commas is no server; the original looks up a host " b", and adds this machine
+//! for a comma at the end. The path of a Unix socket needs no rule: it has no colon.
 //!
 //! Must not: look up or check hosts; a wrong host fails when it is used.
 
@@ -15,10 +17,16 @@ pub const HOST_BYTES_MAX: usize = 1024;
 const PORT_TEXT_BYTES_MAX: usize = 31;
 
 /// The host and port of each server in a list, borrowed from it. An empty host is the
-/// default host, and port 0 the default port. Every comma separates two entries, so an
-/// empty list is one entry. A number too large for a port wraps around; other text is 0.
+/// default host, and port 0 the default port. A list without entries is one of the default
+/// host. A number too large for a port wraps around; other text is 0.
 pub fn parse_server_list(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
-    list.split(|&b| b == b',').map(entry)
+    let default = entries(list).next().is_none().then_some(&b""[..]);
+    default.into_iter().chain(entries(list)).map(entry)
+}
+
+/// The entries of a list without the blanks around them.
+pub fn entries(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty())
 }
 
 fn entry(text: &[u8]) -> (&[u8], u16) {
@@ -30,6 +38,7 @@ fn entry(text: &[u8]) -> (&[u8], u16) {
     }
     let colon = text.iter().position(|&b| b == b':').unwrap_or(text.len());
     let (host, rest) = text.split_at(colon);
+    let host = host.trim_ascii_end();
     (&host[..host.len().min(HOST_BYTES_MAX)], port(rest))
 }
 
@@ -74,11 +83,8 @@ mod tests {
     fn a_list_is_read_as_the_original_reads_it() {
         same("", &[("", 0)]);
         same("a", &[("a", 0)]);
-        same("a:1,b:2,", &[("a", 1), ("b", 2), ("", 0)]);
-        same("a,,b", &[("a", 0), ("", 0), ("b", 0)]);
         same(":", &[("", 0)]);
         same(":1", &[("", 1)]);
-        same(" a : 12 , b ", &[(" a ", 12), (" b ", 0)]);
         same("a:x", &[("a", 0)]);
         same("a:5x", &[("a", 5)]);
         same("a:99999", &[("a", 34463)]);
@@ -88,6 +94,20 @@ mod tests {
         same("a:1;b:2", &[("a", 1)]);
         same("/tmp/x.sock", &[("/tmp/x.sock", 0)]);
         same("[x]:1", &[("[x]", 1)]);
+    }
+
+    #[test]
+    fn blanks_and_superfluous_commas_are_no_servers() {
+        same("a:1, b:2", &[("a", 1), ("b", 2)]);
+        same(" a : 12 ,\tb\n", &[("a", 12), ("b", 0)]);
+        same("a:1,b:2,", &[("a", 1), ("b", 2)]);
+        same(",a,,b, ,", &[("a", 0), ("b", 0)]);
+        same(
+            " [::1]:4730 , ::1 ,/run/a b.sock ",
+            &[("::1", 4730), ("::1", 0), ("/run/a b.sock", 0)],
+        );
+        same(",", &[("", 0)]);
+        same(" , ", &[("", 0)]);
     }
 
     #[test]

@@ -12,10 +12,9 @@ int main(int argc, char **argv)
 {
   static const char *const lists[] = {
       "localhost",        "localhost:1234",      "a,b,c",           "a:1,b:2,c:3",
-      "a:1,,c:3",         ",a",                  "a,",              ":55",
-      "a:",               "a:notanumber",        "a:99999",         "a:-1",
-      "a:0",              " a : 1 , b ",         "10.0.0.1:4731",   "a:1:2",
-      "a:12x",            ",",                   ":",               "h.example.org:1,h2"};
+      ":55",              "a:",                  "a:notanumber",    "a:99999",
+      "a:-1",             "a:0",                 "10.0.0.1:4731",   "a:1:2",
+      "a:12x",            ":",                   "h.example.org:1,h2"};
   setup(argc, argv);
   for (size_t x = 0; x < sizeof(lists) / sizeof(lists[0]); ++x)
   {

@@ -151,6 +151,7 @@ programs! {
     coroutine_threads
     coroutine_worker
     counted_names
+    descriptors
     do_results
     exception_without_option
     exceptions
@@ -207,6 +208,7 @@ programs! {
     null_arguments
     option_with_one_server_down
     parse_servers
+    parse_servers_as_written
     parse_servers_ipv6
     published_loops
     rarely_asked

@@ -40,8 +40,11 @@ pub(crate) struct ServerList(Vec<(String, Option<u16>)>);
 /// The first entry that is not a server. The library reads anything, with a default
 /// for what is wrong; a tool with a mistyped port must not talk to another server.
 pub(crate) fn parse_list(text: &str) -> Result<ServerList, String> {
-    let entries = text.split(',').zip(parse_server_list(text.as_bytes()));
-    let servers = entries.map(|(entry, (host, port))| {
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    // A list without entries is the default host.
+    let entries = entries
+        .chain(text.trim_matches(|c: char| c == ',' || c.is_whitespace()).is_empty().then_some(""));
+    let servers = entries.zip(parse_server_list(text.as_bytes())).map(|(entry, (host, port))| {
         let host = String::from_utf8_lossy(host).into_owned();
         let forms_of = |host: &str| [host.to_owned(), format!("{host}:{port}")];
         let [plain, full] = forms_of(&host);
@@ -53,7 +56,7 @@ pub(crate) fn parse_list(text: &str) -> Result<ServerList, String> {
         } else {
             let forms = "HOST, HOST:PORT, [IPV6]:PORT or the path of a Unix socket, \
                          with a port from 1 to 65535";
-            Err(match entry == text {
+            Err(match entry == text.trim() {
                 true => format!("expected {forms}"),
                 false => format!("expected {forms} instead of '{entry}'"),
             })

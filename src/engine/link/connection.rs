@@ -34,8 +34,10 @@ pub struct Conn {
     pub(super) used_addresses: bool,
     /// The state of the connection.
     pub state: ConnState,
-    /// Deadline for connecting.
+    /// Deadline for connecting to the current address.
     pub deadline: Option<Instant>,
+    /// Deadline for connecting to any address; None without a timeout.
+    pub(super) connects_until: Option<Instant>,
     /// Time of the last complete packet, or of connecting.
     pub last_received: Instant,
     /// Time of the last liveness check.
@@ -75,6 +77,7 @@ impl Conn {
             used_addresses: false,
             state: ConnState::Down,
             deadline: None,
+            connects_until: None,
             last_received: now,
             last_checked: now,
             inbuf: InBuf::default(),

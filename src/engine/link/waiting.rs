@@ -183,6 +183,22 @@ impl<T: Transport> Link<T> {
         }
     }
 
+    /// Records that the timeout has expired.
+    #[cold]
+    pub fn timed_out(&mut self) -> ReturnCode {
+        let polled = self.conns.iter().filter(|c| c.state != ConnState::Down).count();
+        let text = format!(
+            "timeout reached, {polled} servers were poll(), no servers were available, pipe:{}",
+            self.has_wake_pipe
+        );
+        self.error.set(ReturnCode::TIMEOUT, at!("gearman_wait"), &text)
+    }
+
+    /// The earliest connect deadline.
+    pub fn connect_deadline(&self) -> Option<Instant> {
+        self.conns.iter().filter_map(|c| c.deadline).min()
+    }
+
     /// Marks connections whose connect deadline has passed, so that the next step handles
     /// them.
     pub fn expire_connects(&mut self) {

@@ -45,7 +45,8 @@ impl Transport for ScriptNet {
         if host.ends_with(".invalid") {
             return Err(io::Error::other("Name or service not known"));
         }
-        Ok(vec![Address::Inet(([127, 0, 0, 1], port).into())])
+        let address = Address::Inet(([127, 0, 0, 1], port).into());
+        Ok(vec![address; if host.starts_with("two-addresses") { 2 } else { 1 }])
     }
 
     fn connect(&mut self, key: usize, _: &Address) -> io::Result<()> {

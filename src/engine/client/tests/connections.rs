@@ -28,6 +28,37 @@ fn a_server_that_never_accepts_leaves_the_next_one_its_share_of_the_time() {
 }
 
 #[test]
+fn an_address_that_never_accepts_leaves_the_next_one_its_share_of_the_time() {
+    let timeouts = [(Some(Duration::from_secs(2)), 1), (None, 4)];
+    for (timeout, seconds) in timeouts {
+        let (net, world) = ScriptNet::new();
+        let mut client = Client::new(net);
+        client.add_server("two-addresses.example", 4730).expect("addresses");
+        client.link.settings.timeout = timeout;
+        world.peer(0).meets(&[Connect::Ignore, Connect::Accept]);
+        world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b""));
+        let began = world.now();
+        let id = client.add(&new_task(TaskKind::Do, b"in")).expect("a valid task");
+        assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+        assert_eq!(world.now() - began, Duration::from_secs(seconds));
+        world.assert_done();
+    }
+}
+
+#[test]
+fn every_failure_to_connect_moves_on_to_the_next_address() {
+    let (net, world) = ScriptNet::new();
+    let mut client = Client::new(net);
+    client.add_server("two-addresses.example", 4730).expect("addresses");
+    world.peer(0).meets(&[Connect::Refuse, Connect::Accept]);
+    world.peer(0).expects(&submit(b"in")).sends(&created()).sends(&complete(b""));
+    let id = client.add(&new_task(TaskKind::Do, b"in")).expect("a valid task");
+    assert_eq!(run_until(&mut client, id), ReturnCode::SUCCESS);
+    assert_eq!(world.peer(0).connected, 2);
+    world.assert_done();
+}
+
+#[test]
 fn a_task_stays_new_while_no_server_can_be_reached() {
     let (mut client, world) = client(1);
     world.peer(0).meets(&[Connect::Refuse]);
