@@ -58,6 +58,10 @@ gearman_return_t gearman_client_cancel_job(gearman_client_st *client, char *hand
 gearman_task_st *gearman_client_add_task_status(gearman_client_st *client,
         gearman_task_st *task, void *context, const char *handle, gearman_return_t *code);
 gearman_return_t gearman_client_run_tasks(gearman_client_st *client);
+void gearman_client_set_server_selection_by_unique(gearman_client_st *client, bool enable);
+bool gearman_client_server_selection_by_unique(const gearman_client_st *client);
+void gearman_client_set_resubmissions(gearman_client_st *client, uint32_t limit);
+uint32_t gearman_client_resubmissions(const gearman_client_st *client);
 
 /* Tasks. */
 void gearman_task_free(gearman_task_st *task);

@@ -46,6 +46,8 @@ class AsyncClient(AsyncHandle):
         namespace: Name | None = None,
         identifier: Name | None = None,
         exceptions: bool = True,
+        select_by_unique: bool = False,
+        resubmissions: int | None = None,
     ) -> None:
         self._client = Client(
             servers,
@@ -53,6 +55,8 @@ class AsyncClient(AsyncHandle):
             namespace=namespace,
             identifier=identifier,
             exceptions=exceptions,
+            select_by_unique=select_by_unique,
+            resubmissions=resubmissions,
         )
         super().__init__(self._client)
         self._listeners: dict[Task, _Listener] = {}

@@ -24,6 +24,10 @@ from .handle import Handle
 from .task import Event, EventFunction, JobStatus, Task
 
 
+# The most that the library keeps.
+_RESUBMISSIONS_MAX = 65535
+
+
 class Client(Handle):
     """Submits jobs.
 
@@ -33,6 +37,12 @@ class Client(Handle):
 
     With ``exceptions`` the servers are asked, before the first job, to forward the
     exceptions of workers. Without it, such a job raises `JobFailed`.
+
+    With ``select_by_unique`` a job goes to the server of its unique id, so that equal
+    ids meet at one server from all clients with the same servers. ``resubmissions`` is
+    how often a job may be submitted again after its server was lost: a background job
+    only with a unique id. The job may then be done more than once. None is the
+    environment variable ``GEARMAN_RESUBMISSIONS``, or 0.
 
     Only one thread may use a client at a time. It is a context manager.
     """
@@ -47,6 +57,8 @@ class Client(Handle):
         namespace: Name | None = None,
         identifier: Name | None = None,
         exceptions: bool = True,
+        select_by_unique: bool = False,
+        resubmissions: int | None = None,
     ) -> None:
         self._tasks: dict[int, Task] = {}
         # Tasks that the library does not free when they are finished.
@@ -58,8 +70,36 @@ class Client(Handle):
         super().__init__(servers, timeout, namespace, identifier)
         options = lib.GEARMAN_CLIENT_FREE_TASKS | lib.GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL
         lib.gearman_client_add_options(self._pointer, options)
+        if select_by_unique:
+            self.select_by_unique = True
+        if resubmissions is not None:
+            self.resubmissions = resubmissions
         if exceptions:
             self._check(lib.gearman_client_greet_with_option(self._pointer, b"exceptions", 10))
+
+    @property
+    def select_by_unique(self) -> bool:
+        """Whether a job goes to the server of its unique id."""
+        with self._use() as pointer:
+            return bool(lib.gearman_client_server_selection_by_unique(pointer))
+
+    @select_by_unique.setter
+    def select_by_unique(self, enable: bool) -> None:
+        with self._use() as pointer:
+            lib.gearman_client_set_server_selection_by_unique(pointer, bool(enable))
+
+    @property
+    def resubmissions(self) -> int:
+        """How often a job may be submitted again after its server was lost."""
+        with self._use() as pointer:
+            return int(lib.gearman_client_resubmissions(pointer))
+
+    @resubmissions.setter
+    def resubmissions(self, limit: int) -> None:
+        if not 0 <= limit <= _RESUBMISSIONS_MAX:
+            raise ValueError(f"resubmissions is {limit}, not 0 to {_RESUBMISSIONS_MAX}")
+        with self._use() as pointer:
+            lib.gearman_client_set_resubmissions(pointer, limit)
 
     # One job.
 

@@ -155,7 +155,10 @@ class Task:
         if kind is EventKind.FAIL:
             code = return_code(lib.gearman_task_return(pointer))
             if code is not ReturnCode.WORK_FAIL:
-                # The server was lost, not the job.
+                # The server was lost, not the job: `take_end` tells it, unless the run has
+                # to end with this task.
+                if not self._ends_run:
+                    return ReturnCode.SUCCESS
                 kind, self._code = EventKind.ERROR, code
                 self._error_text = self._client._error_text()
         self._note(kind, pointer, data)
