@@ -225,10 +225,10 @@ fn a_full_queue_refuses_jobs_until_some_are_completed() {
 }
 
 /// A small file system in memory, unmounted at the end.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
-    fn mount(place: PathBuf) -> Option<SmallDisk> {
+    pub(crate) fn mount(place: PathBuf) -> Option<SmallDisk> {
         fs::create_dir_all(&place).expect("a directory");
         let size = format!("size={SMALL}");
         let output =
@@ -242,7 +242,7 @@ impl SmallDisk {
         }
     }
 
-    fn remount(&self, option: &str) {
+    pub(crate) fn remount(&self, option: &str) {
         let options = format!("remount,{option}");
         let status = Process::new("mount").args(["-o", &options]).arg(&self.0).status();
         assert!(status.expect("mount runs").success(), "{option}");

@@ -19,6 +19,7 @@ use gearman_test_support::wire::{Command, NOTHING, request};
 
 use crate::crash::{DRAINED_AFTER, assert_kept, rounds, seed};
 use crate::load::Load;
+use crate::outside::SmallDisk;
 use crate::peer::Peer;
 use crate::server::{Gearmand, Start};
 
@@ -308,6 +309,41 @@ fn a_password_is_neither_in_the_list_of_processes_nor_in_the_log() {
     server.wait_for_line("Keeping background jobs in PostgreSQL at 127.0.0.1");
     let (_, log) = server.terminate();
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn a_full_disk_behind_the_database_refuses_jobs_until_there_is_room() {
+    let Some(database) = Postgres::start() else { return };
+    let Some(disk) = SmallDisk::mount(database.home().join("small")) else { return };
+    let place = disk.0.display();
+    // The file system belongs to root, who mounted it.
+    let done = Process::new("chown").arg("--reference").arg(database.home()).arg(&disk.0).status();
+    assert!(done.expect("chown runs").success());
+    database.query(&format!("CREATE TABLESPACE small LOCATION '{place}'"));
+    database.query("ALTER DATABASE gearman SET default_tablespace = small");
+    let server = start(&start_with(&database.conninfo(), &["--queue-wait=1"]));
+    let mut client = server.connect();
+    let mut random = Random(1);
+    // The database compresses what it can.
+    let mut submit = || {
+        let payload: Vec<u8> = (0..12_500).flat_map(|_| random.bits().to_le_bytes()).collect();
+        let parts: [&[u8]; 3] = [b"f", b"", &payload];
+        match client.ask(Command::SubmitJobBg, &parts).expect("an answer") {
+            (Command::JobCreated, _) => true,
+            (Command::Error, body) if body.starts_with(b"QUEUE_ERROR\0") => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut stored = 0;
+    while submit() {
+        stored += 1;
+        assert!(stored < 100, "more jobs than there is room for");
+    }
+    let line = server.wait_for_line("The queue takes no jobs: ");
+    assert!(line.contains("No space left on device"), "{line}");
+    disk.remount("size=64M");
+    wait_until("acknowledgement", &mut submit);
+    assert_eq!(database.query("SELECT count(*) FROM queue"), (stored + 1).to_string());
 }
 
 #[test]

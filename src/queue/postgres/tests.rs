@@ -219,3 +219,43 @@ fn a_batch_with_a_row_that_cannot_be_stored_is_a_bad_row() {
     insert(&mut store, 3).expect("commits");
     assert_eq!(table.query("SELECT id FROM queue"), "3");
 }
+
+#[test]
+fn tls_verifies_what_the_connection_string_asks_for() {
+    let Some(server) = Postgres::start() else { return };
+    let authority = server.enable_tls();
+    let other = server.home().join("server.pem");
+    let open = |host: &str, tls: &str| {
+        let conninfo = server.conninfo().replace("host=127.0.0.1", &format!("host={host}"));
+        let opened = PostgresStore::open(&PostgresOptions::new(format!("{conninfo} {tls}")));
+        opened.map_err(|error| error.to_string())
+    };
+    let with = |mode: &str, file: &std::path::Path| {
+        format!("sslmode={mode} sslrootcert={}", file.display())
+    };
+    let encrypted = || {
+        let statement = "SELECT ssl FROM pg_stat_ssl NATURAL JOIN pg_stat_activity
+             WHERE application_name = 'gearmand'";
+        server.query(statement) == "t"
+    };
+    for (host, tls) in [
+        ("localhost", with("verify-full", &authority)),
+        ("127.0.0.1", with("verify-ca", &authority)),
+        // A certificate that is itself trusted.
+        ("127.0.0.1", with("verify-ca", &other)),
+        ("127.0.0.1", "sslmode=require".to_owned()),
+        ("127.0.0.1", String::new()),
+    ] {
+        let store = open(host, &tls).unwrap_or_else(|error| panic!("{tls}: {error}"));
+        assert!(encrypted(), "{tls}");
+        drop(store);
+    }
+    let error = open("127.0.0.1", &with("verify-full", &authority)).err().expect("another name");
+    assert!(error.contains("certificate"), "{error}");
+    let system = "sslmode=verify-ca";
+    let error = open("localhost", system).err().expect("an unknown authority");
+    assert!(error.contains("certificate") || error.contains("no file of authorities"), "{error}");
+    let plain = open("127.0.0.1", "sslmode=disable").expect("opens");
+    assert!(!encrypted());
+    drop(plain);
+}

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Queueing, Shape, drain};
+use super::databases;
 use super::durable;
 use super::load::{ECHO_REQ, Load, Scenario, append_request};
 use super::relay::relay;
@@ -113,6 +114,18 @@ pub(crate) const CASES: &[Case] = &[
         name: "durable-memory",
         about: "the same with 1 KiB each and --queue-memory=256M (ours only)",
         run: durable::durable_memory,
+        runs: 1,
+    },
+    Case {
+        name: "postgres",
+        about: "durable submits of 64 bytes to PostgreSQL, 8 clients with 16 each",
+        run: databases::postgres,
+        runs: 3,
+    },
+    Case {
+        name: "postgres-start",
+        about: "a start on a table with a million jobs, or --queued (ours only)",
+        run: databases::postgres_start,
         runs: 1,
     },
 ];

@@ -197,7 +197,7 @@ struct StartRun {
 }
 
 /// Jobs of the only function, as `status` has them.
-fn queued(server: &Server) -> u64 {
+pub(crate) fn queued(server: &Server) -> u64 {
     let list = server.list("status");
     let text = String::from_utf8_lossy(&list);
     let mut fields = text.lines().next().unwrap_or_default().split('\t');

@@ -15,6 +15,7 @@
 mod background;
 mod cases;
 mod crowd;
+mod databases;
 mod delays;
 mod durable;
 mod load;

@@ -95,7 +95,7 @@ pub(crate) fn unique(number: u64) -> String {
     format!("unique-{number:029}")
 }
 
-fn append(batch: &mut Batch, number: u64, unique: &str, payload: &[u8]) {
+pub(crate) fn append(batch: &mut Batch, number: u64, unique: &str, payload: &[u8]) {
     let record = NewRecord {
         number: JobNumber(number),
         function: b"queue",
