@@ -26,6 +26,9 @@ const ERRORS_MAX: usize = 20;
 /// used, so that a small text cannot take much memory.
 const SUBJECTS_MAX: usize = 100_000;
 
+/// Most levels of definitions that are joined by 'and' and stand in each other.
+const DEPTH_MAX: usize = 16;
+
 const SUBJECT_FORMS: &str = "any, local, unix, net:NETWORK, cert:NAME, cn:NAME, san:NAME, \
      user:NAME, uid:NUMBER, group:NAME, gid:NUMBER or @DEFINITION";
 
@@ -126,34 +129,36 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The peers that words describe. 'and' joins the two descriptions beside it.
+    /// The peers that words describe: those that any of the returned descriptions has. 'and'
+    /// joins the two descriptions beside it.
     fn subjects(&mut self, words: &[Word]) -> Result<Vec<Subject>, String> {
         if words.is_empty() {
             return Err(format!("no peer is named: use {SUBJECT_FORMS}"));
         }
-        let mut all: Vec<Subject> = Vec::new();
-        let mut words = words.iter();
+        let mut all: Vec<Vec<Subject>> = Vec::new();
         let mut is_joined = false;
-        while let Some(word) = words.next() {
+        for (place, word) in words.iter().enumerate() {
             if word.is("and") {
-                if is_joined || all.is_empty() || words.as_slice().is_empty() {
+                if is_joined || all.is_empty() || place + 1 == words.len() {
                     return Err("'and' does not stand between two descriptions of peers".into());
                 }
                 is_joined = true;
                 continue;
             }
-            let mut found = self.subject(word)?;
-            if is_joined {
-                let first = all.pop().into_iter().collect();
-                all.push(joined(first, found)?);
-            } else if found.len() > 1 && words.as_slice().first().is_some_and(|w| w.is("and")) {
-                return Err(several(word));
-            } else {
-                all.append(&mut found);
+            let found = self.subject(word)?;
+            match all.last_mut().filter(|_| is_joined) {
+                Some(first) => *first = vec![both(std::mem::take(first), found)],
+                None => all.push(found),
             }
             is_joined = false;
         }
-        Ok(all)
+        let all: Vec<Subject> = all.into_iter().flatten().collect();
+        match all.iter().map(Subject::depth).max() {
+            Some(depth) if depth > DEPTH_MAX => {
+                Err(format!("definitions with 'and' are nested more than {DEPTH_MAX} deep"))
+            }
+            _ => Ok(all),
+        }
     }
 
     /// The peers that a word describes: any of the returned ones.
@@ -231,23 +236,20 @@ fn permissions(words: &[Word]) -> Result<PermissionSet, String> {
     }
 }
 
-/// The peers that both describe.
-fn joined(first: Vec<Subject>, mut second: Vec<Subject>) -> Result<Subject, String> {
-    if second.len() != 1 {
-        return Err("a definition of several descriptions cannot stand beside 'and'".into());
+/// The peers that one of the first and one of the second descriptions has.
+fn both(first: Vec<Subject>, second: Vec<Subject>) -> Subject {
+    let mut all = Vec::new();
+    for mut part in [first, second] {
+        match part.pop() {
+            Some(Subject::Every(mut parts)) if part.is_empty() => all.append(&mut parts),
+            Some(only) if part.is_empty() => all.push(only),
+            last => {
+                part.extend(last);
+                all.push(Subject::OneOf(part));
+            }
+        }
     }
-    let mut all = match <[Subject; 1]>::try_from(first) {
-        Ok([Subject::Every(all)]) => all,
-        Ok(first) => first.into(),
-        Err(first) => first,
-    };
-    all.append(&mut second);
-    Ok(Subject::Every(all))
-}
-
-fn several(word: &Word) -> String {
-    let name = shown(&word.text());
-    format!("'{name}' is a definition of several descriptions: it cannot stand beside 'and'")
+    Subject::Every(all)
 }
 
 /// A word for an error: printable, and not too long.

@@ -84,6 +84,8 @@ pub(crate) enum Subject {
     Group(GroupMembers),
     /// Peers that every one of these describes.
     Every(Vec<Subject>),
+    /// Peers that one of these describes.
+    OneOf(Vec<Subject>),
 }
 
 /// Which names of a certificate count.
@@ -119,6 +121,17 @@ impl Subject {
                 .credentials
                 .is_some_and(|peer| peer.gid == group.gid || group.uids.contains(&peer.uid)),
             Subject::Every(all) => all.iter().all(|subject| subject.has(peer)),
+            Subject::OneOf(some) => some.iter().any(|subject| subject.has(peer)),
+        }
+    }
+
+    /// The number of levels of descriptions in each other.
+    pub(crate) fn depth(&self) -> usize {
+        match self {
+            Subject::Every(parts) | Subject::OneOf(parts) => {
+                1 + parts.iter().map(Subject::depth).max().unwrap_or(0)
+            }
+            _ => 0,
         }
     }
 }

@@ -264,20 +264,34 @@ fn every_wrong_line_is_named_with_what_is_wrong() {
 }
 
 #[test]
-fn definitions_are_named_when_they_are_wrong() {
-    let text = b"define a any\ndefine a local\ndefine b any local\nallow view from @b and any\n\
-                 allow view from any and @b";
-    let expected = [
-        "line 2: 'a' is defined twice",
-        "line 4: '@b' is a definition of several",
-        "line 5: a definition of several",
-    ];
-    let errors = errors(text);
-    assert_eq!(errors.len(), 3, "{errors:?}");
-    errors
-        .iter()
-        .zip(expected)
-        .for_each(|(error, start)| assert!(error.starts_with(start), "{error}"));
+fn a_name_is_defined_once() {
+    assert_eq!(errors(b"define a any\ndefine a local\n"), ["line 2: 'a' is defined twice"]);
+}
+
+#[test]
+fn a_definition_of_several_stands_beside_and() {
+    let text = "define office net:10.0.0.0/8 net:192.168.0.0/16\n\
+                define late @office and local\n\
+                allow submit from @office and net:10.0.0.0/8 net:192.0.2.1 and @office and any\n\
+                allow work from net:0.0.0.0/0 and @office\n\
+                allow view from @late";
+    for (address, submits, works) in
+        [("10.0.0.1", true, true), ("192.168.0.1", false, true), ("192.0.2.1", false, false)]
+    {
+        assert_eq!(decide(text, at(address), Submit, "f").is_ok(), submits, "{address}");
+        assert_eq!(decide(text, at(address), Work, "f").is_ok(), works, "{address}");
+        assert!(decide(text, at(address), View, "f").is_err(), "{address}");
+    }
+}
+
+#[test]
+fn definitions_in_each_other_have_a_limited_depth() {
+    let mut text = String::from("define d0 any unix\n");
+    for number in 1..5000 {
+        text.push_str(&format!("define d{number} @d{} and any unix\n", number - 1));
+    }
+    let errors = errors(text.as_bytes());
+    assert!(errors[0].contains("nested more than 16 deep"), "{errors:?}");
 }
 
 #[test]

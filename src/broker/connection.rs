@@ -40,6 +40,10 @@ pub struct Connection {
     pub(super) waiters: List<Waiter, ByConnection>,
     /// Functions that the peer offers and may not work on.
     pub(super) refused: Option<Box<RefusedFunctions>>,
+    /// Number of functions that it has brought into being, if there is a limit.
+    pub(super) created_functions: u32,
+    /// Number of jobs in memory with a unique id that it has submitted, if there is a limit.
+    pub(super) unique_jobs: u32,
     /// The jobs that the peer runs.
     pub(super) running: List<Job, StageList>,
 }
@@ -58,6 +62,8 @@ impl Connection {
             abilities: List::new(),
             waiters: List::new(),
             refused: None,
+            created_functions: 0,
+            unique_jobs: 0,
             running: List::new(),
         }
     }

@@ -18,6 +18,15 @@ pub(super) const TOO_LARGE_TO_STORE: Refusal =
     (b"QUEUE_ERROR", b"The durable queue cannot hold a payload of this size");
 pub(super) const EPOCH_TOO_LARGE: Refusal = (b"INVALID_ARGUMENTS", b"Epoch value too large");
 pub(super) const QUEUE_FULL: Refusal = (b"QUEUE_ERROR", b"Job queue is full");
+pub(super) const TOO_MANY_FUNCTIONS: Refusal = (
+    b"LIMIT_EXCEEDED",
+    b"This connection has as many functions as it may have (--functions-per-connection)",
+);
+pub(super) const TOO_MANY_UNIQUES: Refusal = (
+    b"LIMIT_EXCEEDED",
+    b"This connection has as many jobs with unique ids as it may have \
+      (--unique-ids-per-connection)",
+);
 pub(super) const DRAINING: Refusal =
     (b"SHUTDOWN_GRACEFUL", b"The server finishes its jobs and takes no new ones");
 pub(super) const NO_JOB_FOR_RESULT: Refusal =

@@ -24,6 +24,7 @@ mod index;
 mod job;
 mod jobs;
 mod lifecycle;
+mod limits;
 mod list;
 mod long_poll;
 mod recount;
@@ -46,6 +47,7 @@ pub use durable::{DurableConfig, FunctionPattern};
 pub use function::Totals;
 pub use job::Priority;
 pub use jobs::HANDLE_PREFIX_BYTES_MAX;
+pub use limits::{ConnectionLimits, LimitCounts};
 pub use timers::DriverTimer;
 pub use view::{ConnectionView, Counts, DurableCounts, FunctionView, JobState, JobView, PeerView};
 pub use waking::Wakeup;
@@ -61,6 +63,7 @@ use index::Index;
 use job::{Job, PRIORITIES};
 use jobs::Jobs;
 use lifecycle::JobEnd;
+use limits::LimitedConnections;
 use slab::{Id, Slab};
 use timers::{Timer, TimerQueue};
 
@@ -136,6 +139,12 @@ pub trait Outbox {
     /// the limit.
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
 
+    /// Reports that a function which a worker offered was refused, with code and text. The
+    /// worker gets no answer.
+    fn offer_refused(&mut self, worker: ConnectionKey, function: &[u8], why: &[&[u8]]) {
+        let _ = (worker, function, why);
+    }
+
     /// Reports that a timer of the driver, set for `due`, has fired.
     fn timer(&mut self, timer: DriverTimer, due: Millis) {
         let _ = (timer, due);
@@ -171,6 +180,8 @@ pub struct Broker {
     draining: bool,
     /// Jobs that survive the server, if a store keeps them.
     durable: Option<Box<Durable>>,
+    /// Limits of connections, if there are any.
+    limited: Option<Box<LimitedConnections>>,
 }
 
 impl Broker {
@@ -193,6 +204,7 @@ impl Broker {
             connected: 0,
             draining: false,
             durable: None,
+            limited: None,
         }
     }
 

@@ -230,6 +230,7 @@ impl Broker {
         while let Some(waiter) = self.jobs[id].waiters.front() {
             self.detach(waiter);
         }
+        self.uncount_unique(id);
         self.jobs.remove(id);
         if durability != Durability::Volatile {
             self.forget_stored(number);

@@ -120,6 +120,11 @@ impl<H: Host> Outbox for Outlet<'_, H> {
         self.journal.gave_up(handle, function, unique, attempts);
     }
 
+    #[cold]
+    fn offer_refused(&mut self, worker: ConnectionKey, function: &[u8], why: &[&[u8]]) {
+        self.report_refusal(worker, &[&[&b"CAN_DO"[..], function], why].concat());
+    }
+
     fn timer(&mut self, timer: DriverTimer, due: Millis) {
         match timer {
             DriverTimer::DelayedAck(key) => self.sessions.expire_ack(key, due),

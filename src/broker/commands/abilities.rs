@@ -48,11 +48,19 @@ impl Broker {
         timeout_ms: u32,
         out: &mut dyn Outbox,
     ) {
-        let function = self.functions.get_or_create(name);
-        let ability = match self.find_ability(worker, function) {
+        let known = self.functions.find(name).and_then(|id| self.find_ability(worker, id));
+        let ability = match known {
             Some(ability) => ability,
-            None => self.add_ability(worker, function, out),
+            None => {
+                if let Err((code, text)) = self.may_offer(worker, name) {
+                    self.remember_refused(worker, name, timeout_ms);
+                    return out.offer_refused(self.key(worker), name, &[code, text]);
+                }
+                let function = self.functions.get_or_create(name);
+                self.add_ability(worker, function, out)
+            }
         };
+        let function = self.abilities[ability].function;
         let ability = &mut self.abilities[ability];
         ability.timeout_ms = timeout_ms;
         ability.count += 1;

@@ -122,6 +122,7 @@ impl Broker {
         if unique.len() > UNIQUE_SIZE {
             return Err(errors::UNIQUE_TOO_LARGE);
         }
+        self.may_name(from, submission.function)?;
         let function = self.functions.get_or_create(submission.function);
         if background && self.is_durable(function) && self.is_too_large_to_store(payload) {
             return Err(errors::TOO_LARGE_TO_STORE);
@@ -142,7 +143,11 @@ impl Broker {
                 {
                     return Err(errors::QUEUE_FULL);
                 }
-                self.jobs.insert(NewJob {
+                let is_limited = !unique.is_empty();
+                if is_limited {
+                    self.may_add_unique(from)?;
+                }
+                let job = self.jobs.insert(NewJob {
                     function,
                     unique,
                     reducer,
@@ -152,7 +157,11 @@ impl Broker {
                     background,
                     due: submission.epoch.unwrap_or(UnixSeconds(0)),
                     submitted_seconds: self.now.monotonic.as_seconds() as u32,
-                })
+                });
+                if is_limited {
+                    self.count_unique(from, job);
+                }
+                job
             }
         };
         if !background {

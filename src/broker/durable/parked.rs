@@ -170,6 +170,7 @@ impl Broker {
         } else {
             self.functions[function].parked[priority].push(number);
         }
+        self.uncount_unique(id);
         self.jobs.remove(id);
         self.refill(function);
         true
