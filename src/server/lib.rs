@@ -7,6 +7,8 @@
 //! Must not: be needed by the library.
 #![deny(unsafe_code)]
 
+mod access;
+mod address_gate;
 mod command_line;
 mod daemon;
 mod event_loop;
@@ -31,6 +33,9 @@ pub fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if let Some(path) = options.check_access() {
+        return access::check(path);
+    }
     if options.queue.check_queue {
         return queue::examine(&options.queue);
     }

@@ -6,6 +6,8 @@
 use std::io;
 use std::net::TcpListener;
 
+use crate::access::{self, LoadedRules};
+use crate::address_gate::AddressGate;
 use crate::daemon;
 use crate::event_loop::{
     Binding, EventLoop, Keepalive, Listener, TcpBinding, bind, bind_tcp, path,
@@ -13,14 +15,15 @@ use crate::event_loop::{
 use crate::http::{Limits, Listeners};
 use crate::log::{Level, Log};
 use crate::options::{
-    FileChoice, HttpOptions, JobOptions, NetworkOptions, ProcessOptions, Protocol, QueueOptions,
-    ServerOptions,
+    AccessOptions, AdminAddress, FileChoice, HttpOptions, JobOptions, NetworkOptions,
+    ProcessOptions, Protocol, QueueOptions, ServerOptions,
 };
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::queue;
 use crate::state_file::StateFile;
 use crate::systemd;
-use gearman_broker::{Broker, Config, Wakeup};
+use gearman_access::{AccessControl, AdminScope, ConnectionSettings, ListenerRole};
+use gearman_broker::{Broker, Config, ConnectionLimits, Wakeup};
 use gearman_session::JobServerSettings;
 
 /// Warning about `--job-retries=0`, whose meaning depends on the version.
@@ -33,14 +36,16 @@ const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is hande
 /// # Errors
 /// When the server cannot start, or when waiting for events fails.
 pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
-    let ServerOptions { process, network, jobs, http, queue, .. } = options;
+    let ServerOptions { process, network, jobs, access, http, queue, .. } = options;
     if process.daemon_child {
         daemon::detach()?;
     }
     let user = process.user().map(find_user).transpose()?;
     limit_files(process.file_descriptors)?;
     // Before the user changes: ports below 1024 need root.
-    let listeners = listen(network)?;
+    let mut listeners = listen(network)?;
+    let port = listeners.iter().find_map(Listener::port);
+    let roles = listen_for_administrators(access, network, &mut listeners)?;
     let http = listen_http(http, network)?;
     if let Some(user) = &user {
         listeners.iter().try_for_each(|listener| listener.give_to(user))?;
@@ -49,11 +54,50 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     if process.coredump {
         allow_core_dumps()?;
     }
-    let mut log = open_log(process);
+    let mut log = open_audit_log(access, open_log(process))?;
     let (pid, level) = (std::process::id(), log.level().name());
     log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
     warn_of_versions(jobs, &mut log);
-    let port = listeners.iter().find_map(Listener::port);
+    // As the user that reads the file again on SIGHUP.
+    let control = access_control(access, !roles.is_empty(), &mut log)?;
+    if access.access_rules.is_none() {
+        warn_of_openness(&listeners, &mut log);
+    }
+    let mut broker = broker(jobs, access);
+    let store = queue::open(queue, &mut broker, &mut log)?;
+    let keep_stderr = log.is_stderr();
+    let settings = settings(process, network, queue);
+    let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
+    let gate = AddressGate::new(ConnectionSettings {
+        connections_max: access.connections_per_address,
+        per_second_max: access.connection_rate,
+    });
+    server.set_gate(gate.clone());
+    if let Some(control) = control {
+        server.start_access(control, roles, access.access_rules.clone());
+    }
+    if let Some(listeners) = http {
+        let limits = Limits {
+            packet_bytes: network.packet_bytes_max,
+            result_bytes: network.unread_bytes_max,
+        };
+        server.start_http_bridge(listeners, limits, gate)?;
+    }
+    if let Some(store) = store {
+        server.start_store(store, queue.kind().error_prefix())?;
+    }
+
+    let _files = state_files(process, network, port)?;
+    // Before the parent that systemd started exits.
+    systemd::ready();
+    if process.daemon_child {
+        daemon::ready(keep_stderr)?;
+    }
+    server.run()
+}
+
+/// The broker, before it has jobs.
+fn broker(jobs: &JobOptions, access: &AccessOptions) -> Broker {
     let mut broker = Broker::new(Config {
         handle_prefix: handle_prefix(jobs),
         attempts: attempts(jobs.job_retries),
@@ -61,27 +105,26 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         delayed_replies: jobs.delayed_replies(),
         exceptions: jobs.exceptions,
     });
-    let store = queue::open(queue, &mut broker, &mut log)?;
-    let keep_stderr = log.is_stderr();
-    let settings = settings(process, network, queue);
-    let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
-    if let Some(listeners) = http {
-        let limits = Limits {
-            packet_bytes: network.packet_bytes_max,
-            result_bytes: network.unread_bytes_max,
-        };
-        server.start_http_bridge(listeners, limits)?;
-    }
-    if let Some(store) = store {
-        server.start_store(store, queue.kind().error_prefix())?;
-    }
+    broker.set_connection_limits(ConnectionLimits {
+        functions_max: access.functions_per_connection,
+        unique_jobs_max: access.unique_ids_per_connection,
+    });
+    broker
+}
 
-    let _pid_file = match process.pid_file() {
+/// Writes the pid file and the port file, which are removed on drop.
+fn state_files(
+    process: &ProcessOptions,
+    network: &NetworkOptions,
+    port: Option<u16>,
+) -> io::Result<[Option<StateFile>; 2]> {
+    let pid = std::process::id();
+    let pid_file = match process.pid_file() {
         None => None,
         Some(FileChoice::Named(path)) => Some(StateFile::write("--pid-file", path, pid)?),
         Some(FileChoice::Default(path)) => StateFile::write("--pid-file", path, pid).ok(),
     };
-    let _port_file = match (&network.port_file, port) {
+    let port_file = match (&network.port_file, port) {
         (None, _) => None,
         (Some(path), Some(port)) => Some(StateFile::write("--port-file", path, port)?),
         (Some(path), None) => {
@@ -91,12 +134,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
             )));
         }
     };
-    // Before the parent that systemd started exits.
-    systemd::ready();
-    if process.daemon_child {
-        daemon::ready(keep_stderr)?;
-    }
-    server.run()
+    Ok([pid_file, port_file])
 }
 
 /// The listeners that systemd passed, or else those of `--listen` and `--port`.
@@ -111,6 +149,89 @@ fn listen(network: &NetworkOptions) -> io::Result<Vec<Listener>> {
         backlog: network.backlog,
         mode: network.socket_mode,
     })
+}
+
+/// Adds the listeners for administrators. Returns the role of every listener, or none if there
+/// are no such listeners.
+fn listen_for_administrators(
+    access: &AccessOptions,
+    network: &NetworkOptions,
+    listeners: &mut Vec<Listener>,
+) -> io::Result<Vec<ListenerRole>> {
+    let mut roles = vec![ListenerRole::Jobs; listeners.len()];
+    for (option, addresses, scope) in [
+        ("--admin-listen", &access.admin_listen, AdminScope::All),
+        ("--admin-listen-read-only", &access.admin_listen_read_only, AdminScope::ReadOnly),
+    ] {
+        for address in addresses {
+            let opened = match address {
+                AdminAddress::Tcp(host, port) => bind_tcp(TcpBinding {
+                    names: &[host],
+                    names_option: option,
+                    port: *port,
+                    port_option: option,
+                    backlog: network.backlog,
+                })?
+                .into_iter()
+                .map(Listener::Tcp)
+                .collect(),
+                AdminAddress::Unix(path) => bind(Binding {
+                    names: std::slice::from_ref(path),
+                    port: 0,
+                    backlog: network.backlog,
+                    mode: network.socket_mode,
+                })
+                .map_err(|error| {
+                    let text = error.to_string().replacen("--listen", option, 1);
+                    io::Error::new(error.kind(), text)
+                })?,
+            };
+            listeners.extend(opened);
+            roles.resize(listeners.len(), ListenerRole::Admin(scope));
+        }
+    }
+    let has_admin = roles.iter().any(|role| *role != ListenerRole::Jobs);
+    Ok(if has_admin { roles } else { Vec::new() })
+}
+
+/// What decides about peers, unless everything is allowed.
+fn access_control(
+    access: &AccessOptions,
+    has_roles: bool,
+    log: &mut Log,
+) -> io::Result<Option<AccessControl>> {
+    let rules = match &access.access_rules {
+        None if !has_roles && access.scope() == AdminScope::All => return Ok(None),
+        None => None,
+        Some(path) => {
+            let failed = |errors: Vec<String>| {
+                io::Error::other(format!("--access-rules {}", errors.join("\ngearmand: ")))
+            };
+            let LoadedRules { rules, warning } = access::load(path).map_err(failed)?;
+            if let Some(warning) = &warning {
+                log.write(Level::Warning, format_args!("{warning}"));
+            }
+            Some(rules)
+        }
+    };
+    Ok(Some(AccessControl::new(rules, access.scope())))
+}
+
+/// Says in the log, whatever its level, that other machines can use the server without any
+/// restriction.
+fn warn_of_openness(listeners: &[Listener], log: &mut Log) {
+    let open = listeners.iter().filter(|listener| listener.is_beyond_loopback());
+    let open: Vec<String> = open.map(ToString::to_string).collect();
+    if !open.is_empty() {
+        let addresses = open.join(", ");
+        log.write_always(
+            Level::Notice,
+            format_args!(
+                "Any machine that can reach {addresses} may submit jobs, run them and administer \
+                 the server: it runs without --access-rules"
+            ),
+        );
+    }
 }
 
 /// Opens the listeners of the HTTP bridge and of the metrics, if there are any.
@@ -155,6 +276,13 @@ fn open_log(process: &ProcessOptions) -> Log {
             }),
     };
     if process.syslog { log.with_syslog() } else { log }
+}
+
+fn open_audit_log(access: &AccessOptions, log: Log) -> io::Result<Log> {
+    let Some(path) = &access.audit_log else { return Ok(log) };
+    log.with_audit(path).map_err(|error| {
+        io::Error::new(error.kind(), format!("--audit-log {}: {error}", path.display()))
+    })
 }
 
 fn handle_prefix(jobs: &JobOptions) -> String {

@@ -4,6 +4,8 @@
 //! Every script also runs with the original's job server, where it is installed, and must print
 //! the same there: what a package cannot do does not depend on the server.
 
+mod access;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

@@ -1,6 +1,11 @@
 //! What must hold for any bytes: the bodies of the fuzz targets, which
 //! `tests/fuzz/main.rs` also runs on generated input. Each panics when it does not.
 
+use gearman_access::{
+    AccessControl, AdminScope, GroupMembers, ListenerRole, NameLookup, Peer, PeerIdentity,
+    Permission, Rules, UnixCredentials,
+};
+
 use gearman::protocol::admin::{Framing, Line, ReplyEnd, line, words};
 use gearman::protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
 use gearman::protocol::servers::{HOST_BYTES_MAX, parse_server_list};
@@ -183,4 +188,70 @@ pub fn servers(data: &[u8]) {
         assert!(host.len() <= HOST_BYTES_MAX && !host.contains(&b','));
     }
     assert_eq!(entries, commas + 1);
+}
+
+/// A system with one user and one group.
+struct OneAccount;
+
+impl NameLookup for OneAccount {
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        Ok((name == "root").then_some(0))
+    }
+
+    fn group(&self, name: &str) -> Result<Option<GroupMembers>, String> {
+        Ok((name == "root").then(|| GroupMembers { gid: 0, uids: vec![7] }))
+    }
+}
+
+/// Any bytes are access rules or have wrong lines, which exist. Decisions are the same each time,
+/// a permission on every function includes each, and a permission on one needs some.
+pub fn access(data: &[u8]) {
+    let lines = data.split(|&byte| byte == b'\n').count();
+    let rules = match Rules::parse(data, &OneAccount) {
+        Ok(rules) => rules,
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            for error in errors {
+                assert!((1..=lines).contains(&(error.line as usize)), "{error}");
+                assert!(!error.text.is_empty() && !error.text.contains('\n'), "{error}");
+            }
+            return;
+        }
+    };
+    assert!(rules.len() <= lines);
+    let identity = PeerIdentity {
+        common_name: Some("Web".into()),
+        alternative_names: vec!["web.example.org".into()],
+    };
+    let at = |address: &str| address.parse().ok();
+    let peers = [
+        Peer { address: at("10.0.0.1"), credentials: None, identity: None },
+        Peer { address: at("::ffff:127.0.0.1"), credentials: None, identity: Some(&identity) },
+        Peer { address: at("fd00::1"), credentials: None, identity: Some(&identity) },
+        Peer {
+            address: None,
+            credentials: Some(UnixCredentials { uid: 7, gid: 9 }),
+            identity: None,
+        },
+        Peer { address: None, credentials: None, identity: None },
+    ];
+    let mut control = AccessControl::new(Some(rules), AdminScope::All);
+    for peer in &peers {
+        let profile = control.profile(ListenerRole::Jobs, peer);
+        assert_eq!(profile, control.profile(ListenerRole::Jobs, peer));
+        for permission in Permission::ALL {
+            let on_all = control.check_all(profile, permission);
+            for function in [&b"f"[..], b"mail.send", b"", b"\xff*"] {
+                let decision = control.check(profile, permission, function);
+                assert_eq!(decision, control.check(profile, permission, function));
+                assert!(decision.is_ok() || on_all.is_err(), "all, and not {function:?}");
+                let is_some = control.allows_some(profile, permission).is_ok();
+                assert!(decision.is_err() || is_some, "{function:?}, and not some");
+            }
+        }
+        if let Some(viewer) = control.viewer(profile) {
+            let sees = control.decide(profile, Permission::View, b"f").is_ok();
+            assert_eq!(viewer.sees(b"f"), sees);
+        }
+    }
 }

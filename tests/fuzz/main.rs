@@ -3,7 +3,7 @@
 //!
 //! For a long one, with coverage: `cargo install cargo-fuzz`, then
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz packets` (or `admin`,
-//! or `servers`). The target `broker` has its short
+//! `servers` or `access`). The target `broker` has its short
 //! run in `tests/cluster/scenario.rs`.
 
 pub mod bodies;
@@ -100,6 +100,76 @@ fn some_servers(random: &mut Random, out: &mut Vec<u8>) {
     for _ in 0..random.small(12) {
         out.extend_from_slice(random.pick(&PARTS));
     }
+}
+
+fn some_rules(random: &mut Random, out: &mut Vec<u8>) {
+    const WORDS: [&[u8]; 40] = [
+        b"allow",
+        b"deny",
+        b"define",
+        b"from",
+        b"for",
+        b"and",
+        b"submit",
+        b"work",
+        b"cancel",
+        b"view",
+        b"admin",
+        b"all",
+        b"any",
+        b"local",
+        b"unix",
+        b"net:10.0.0.0/8",
+        b"net:::/0",
+        b"net:10.0.0.1/8",
+        b"cert:*.example.org",
+        b"cn:web",
+        b"san:*",
+        b"user:root",
+        b"uid:7",
+        b"group:root",
+        b"gid:9",
+        b"user:none",
+        b"@a",
+        b"@b",
+        b"a",
+        b"b",
+        b"mail.*",
+        b"f",
+        b"*",
+        b"\"",
+        b"\\",
+        b"\\x2a",
+        b"#",
+        b"\r",
+        b"\xff",
+        b"\0",
+    ];
+    const RULES: [&[u8]; 8] = [
+        b"define a any unix\n",
+        b"define b @a and local net:10.0.0.0/8\n",
+        b"allow submit from any for ",
+        b"deny all from @a and @b for ",
+        b"allow admin work from ",
+        b"deny view from ",
+        b"allow all from local\n",
+        b"allow view from @b\n",
+    ];
+    for _ in 0..random.small(8) {
+        if random.one_in(2) {
+            out.extend_from_slice(random.pick(&RULES));
+        }
+        for _ in 0..random.small(5) {
+            out.extend_from_slice(random.pick(&WORDS));
+            out.extend_from_slice(random.pick(&[&b" "[..], b",", b"\t", b"\n", b""]));
+        }
+        out.push(b'\n');
+    }
+}
+
+#[test]
+fn access_rules_are_read_or_refused_by_line_and_decide_consistently() {
+    run(bodies::access, some_rules);
 }
 
 #[test]

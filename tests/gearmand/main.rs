@@ -2,6 +2,7 @@
 //!
 //! `original` sends the same bytes to the original server, where it is installed.
 
+mod access;
 mod admin;
 mod draining;
 mod durable;

@@ -146,7 +146,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    fn connect(to: impl ToSocketAddrs) -> Peer {
+    pub(crate) fn connect(to: impl ToSocketAddrs) -> Peer {
         let stream = TcpStream::connect(to).expect("connects");
         stream.set_read_timeout(Some(TIMEOUT)).expect("sets a timeout");
         stream.set_nodelay(true).expect("sets nodelay");

@@ -18,8 +18,13 @@ pub struct Server {
 impl Server {
     /// Starts one and waits until it accepts connections.
     pub fn start(gearmand: &str) -> Self {
+        Self::start_with(gearmand, &[])
+    }
+
+    /// Starts one with more arguments. It must answer `getpid` at 127.0.0.1.
+    pub fn start_with(gearmand: &str, arguments: &[&str]) -> Self {
         for _ in 0..10 {
-            if let Some(server) = Self::try_start(gearmand, free_port()) {
+            if let Some(server) = Self::try_start(gearmand, free_port(), arguments) {
                 return server;
             }
         }
@@ -30,7 +35,7 @@ impl Server {
     pub fn start_at(gearmand: &str, port: u16) -> Self {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(20) {
-            if let Some(server) = Self::try_start(gearmand, port) {
+            if let Some(server) = Self::try_start(gearmand, port, &[]) {
                 return server;
             }
             sleep(Duration::from_millis(20));
@@ -55,10 +60,11 @@ impl Server {
     }
 
     /// None when another process took the port in the meantime.
-    fn try_start(gearmand: &str, port: u16) -> Option<Self> {
+    fn try_start(gearmand: &str, port: u16, arguments: &[&str]) -> Option<Self> {
         let mut child = Command::new(gearmand)
             .args(["--listen=127.0.0.1", &format!("--port={port}"), "--log-file=none"])
             .arg(format!("--pid-file={}", scratch().join(format!("{port}.pid")).display()))
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

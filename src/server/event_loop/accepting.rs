@@ -11,6 +11,7 @@ use mio::{Interest, Token};
 use super::EventLoop;
 use super::accepted_socket::AcceptedSocket;
 use crate::log::Level;
+use gearman_access::ListenerRole;
 use gearman_broker::DriverTimer;
 use gearman_session::Origin;
 
@@ -34,10 +35,14 @@ impl EventLoop {
             let Some(listener) = self.listeners.get(index) else { return };
             match listener.accept(self.keepalive) {
                 Ok((stream, origin)) => {
+                    let role = self.role(index);
+                    if !self.admits(origin, role, stream.as_raw_fd()) {
+                        continue;
+                    }
                     self.jobs
                         .journal
                         .write(Level::Info, format_args!("Accepted connection from {origin}"));
-                    self.register(stream, origin);
+                    self.register(stream, origin, role);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_full(&e) => {
@@ -68,9 +73,9 @@ impl EventLoop {
         self.is_accepting_due = true;
     }
 
-    fn register(&mut self, stream: AcceptedSocket, origin: Origin) {
+    fn register(&mut self, stream: AcceptedSocket, origin: Origin, role: ListenerRole) {
         let descriptor = stream.as_raw_fd();
-        let key = self.jobs.connect(stream, origin, descriptor);
+        let key = self.jobs.connect_to(role, stream, origin, descriptor);
         let Some(stream) = self.jobs.stream(key.index()) else { return };
         let token = Token(key.index());
         let registry = self.poll.registry();

@@ -11,11 +11,13 @@ use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
 use super::EventLoop;
+use crate::address_gate::AddressGate;
 use crate::http::{
     BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, Limits, Listeners, Phase,
     QueueFigures, QueueReadiness,
 };
 use crate::log::Level;
+use gearman_access::{AdminScope, Denial, ListenerRole, Viewer};
 use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, FunctionView};
 use gearman_session::Bridge;
 
@@ -66,18 +68,25 @@ impl Bridge for BridgedCalls {
 struct FiguresScan {
     cursor: FunctionCursor,
     functions: Vec<FunctionView<Vec<u8>>>,
-    to: oneshot::Sender<Figures>,
+    /// The functions that the reader may see, unless it may see all.
+    viewer: Option<Viewer>,
+    to: oneshot::Sender<Result<Figures, Denial>>,
 }
 
 impl FiguresScan {
-    fn new(to: oneshot::Sender<Figures>) -> FiguresScan {
-        FiguresScan { cursor: FunctionCursor::default(), functions: Vec::new(), to }
+    fn new(viewer: Option<Viewer>, to: oneshot::Sender<Result<Figures, Denial>>) -> FiguresScan {
+        FiguresScan { cursor: FunctionCursor::default(), functions: Vec::new(), viewer, to }
+    }
+
+    fn shows(viewer: Option<&Viewer>, function: &[u8]) -> bool {
+        viewer.is_none_or(|viewer| viewer.sees(function))
     }
 
     /// Counts the functions of one turn. Returns whether all are counted.
     fn scan(&mut self, broker: &Broker) -> bool {
         for _ in 0..FUNCTIONS_PER_TURN {
-            match self.cursor.next(broker) {
+            let step = self.cursor.next(broker);
+            match step.keep(|function| Self::shows(self.viewer.as_ref(), function.name)) {
                 CursorStep::Item(function) => self.functions.push(function.into_owned()),
                 CursorStep::Skip => {}
                 CursorStep::End => return true,
@@ -124,6 +133,7 @@ impl EventLoop {
         &mut self,
         listeners: Listeners,
         limits: Limits,
+        gate: Option<AddressGate>,
     ) -> io::Result<()> {
         for (name, listeners) in [("HTTP", &listeners.jobs), ("metrics", &listeners.metrics)] {
             for listener in listeners {
@@ -136,7 +146,7 @@ impl EventLoop {
         }
         let (handle, requests) = EventLoopHandle::new(self.waker()?);
         self.bridge =
-            Some(HttpBridge::new(HttpThread::start(listeners, limits, handle)?, requests));
+            Some(HttpBridge::new(HttpThread::start(listeners, limits, gate, handle)?, requests));
         Ok(())
     }
 
@@ -171,7 +181,14 @@ impl EventLoop {
                 stats: self.jobs.store_state().stats,
             });
             // The HTTP thread may have given up on the answer.
-            let _ = to.send(Figures { functions, counts, delayed_replies, uptime_seconds, queue });
+            let _ = to.send(Ok(Figures {
+                functions,
+                counts,
+                delayed_replies,
+                uptime_seconds,
+                queue,
+                access: self.access_figures(),
+            }));
         }
         self.bridge = Some(bridge);
     }
@@ -184,7 +201,17 @@ impl EventLoop {
                     self.jobs.disconnect(key);
                 }
             }
-            BridgeRequest::Figures(to) => counts.push_back(FiguresScan::new(to)),
+            BridgeRequest::Figures(reader, to) => {
+                let role = ListenerRole::Admin(AdminScope::ReadOnly);
+                match self.jobs.viewer(role, reader.address, reader.identity.as_deref()) {
+                    Ok(viewer) => counts.push_back(FiguresScan::new(viewer, to)),
+                    // The HTTP thread may have given up on the answer.
+                    Err(denial) => drop(to.send(Err(denial))),
+                }
+            }
+            BridgeRequest::LogAboutPeer(level, line) => {
+                self.jobs.journal.write_about_peer(level, format_args!("{line}"));
+            }
             BridgeRequest::Ping(to) => {
                 let _ = to.send(self.queue_readiness());
             }
@@ -204,7 +231,7 @@ impl EventLoop {
     }
 
     fn open_call(&mut self, call: BridgedCall, packets: &[u8]) {
-        let key = self.jobs.connect_bridged(call.descriptor, &call.address.to_string());
+        let key = self.jobs.connect_bridged_as(call.descriptor, call.address, None);
         self.jobs.bridge().insert(key, call);
         self.jobs.bridged_packets(key, packets);
     }

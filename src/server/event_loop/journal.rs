@@ -3,9 +3,10 @@
 //! Must not: leave out events; the log level and the throttle do.
 
 use crate::log::{Level, Log};
+use gearman_access::{Denial, Permission};
 use gearman_broker::{ConnectionKey, UnixSeconds};
 use gearman_protocol::Command;
-use gearman_session::{CloseReason, Journal, Origin, StoreEvent};
+use gearman_session::{CloseReason, Journal, Origin, Requester, StoreEvent};
 
 impl Journal for Log {
     fn level_name(&self) -> &'static str {
@@ -50,6 +51,22 @@ impl Journal for Log {
                  {attempts} attempts (--job-retries)"
             ),
         );
+    }
+
+    #[cold]
+    fn denied(&mut self, who: &Requester, permission: Permission, on: &[u8], why: Denial) {
+        let (permission, on) = (permission.name(), on.escape_ascii());
+        self.write_about_peer(
+            Level::Warning,
+            format_args!("Denied {who}: {permission} of {on}: {why}"),
+        );
+    }
+
+    #[cold]
+    fn administered(&mut self, who: &Requester, line: &[u8], answer: &[u8], is_denied: bool) {
+        let answer = answer.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let [line, answer] = [line, answer].map(|text| text.trim_ascii_end().escape_ascii());
+        self.audit(format_args!("{who}: {line} -> {answer}"), is_denied);
     }
 
     #[cold]

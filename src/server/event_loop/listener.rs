@@ -63,6 +63,16 @@ impl Listener {
         }
     }
 
+    /// Whether other machines can reach it.
+    pub(crate) fn is_beyond_loopback(&self) -> bool {
+        match self {
+            Listener::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| !address.ip().to_canonical().is_loopback()),
+            Listener::Unix(..) => false,
+        }
+    }
+
     /// Gives the file of a Unix socket to a user.
     ///
     /// # Errors

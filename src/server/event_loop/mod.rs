@@ -7,6 +7,7 @@
 
 mod accepted_socket;
 mod accepting;
+mod access;
 mod binding;
 mod http_bridge;
 mod journal;
@@ -18,7 +19,9 @@ mod timer_fd;
 pub(crate) use binding::{Binding, TcpBinding, bind, bind_tcp, path};
 pub(crate) use listener::{Keepalive, Listener};
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -26,11 +29,14 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use signal_hook_mio::v1_0::Signals;
 
+use crate::address_gate::{AddressGate, AddressSlot};
 use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
 use crate::memory_trimmer::MemoryTrimmer;
 use crate::systemd;
 use accepted_socket::AcceptedSocket;
+use access::AccessRules;
+use gearman_access::ListenerRole;
 use gearman_broker::{Broker, DriverTimer, Millis, Now, UnixSeconds};
 use gearman_session::{Clock, DriverRequest, Host, JobServer, JobServerSettings, Poller};
 use http_bridge::{BridgedCalls, HttpBridge};
@@ -74,9 +80,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// The connections that count towards the limits per address, by descriptor.
+type AddressSlots = HashMap<RawFd, AddressSlot>;
+
 /// The poller, and whether a connection was closed during one call.
 struct Registrar<'a> {
     registry: &'a Registry,
+    slots: &'a mut AddressSlots,
     has_closed: bool,
 }
 
@@ -95,6 +105,7 @@ impl Poller<AcceptedSocket> for Registrar<'_> {
     fn closed(&mut self, mut stream: AcceptedSocket) {
         // If this fails, closing the socket deregisters it.
         let _ = self.registry.deregister(stream.as_source());
+        self.slots.remove(&stream.as_raw_fd());
         self.has_closed = true;
     }
 }
@@ -126,6 +137,13 @@ pub(crate) struct EventLoop {
     waker: Option<Arc<Waker>>,
     /// The HTTP bridge, if HTTP or metrics are served.
     bridge: Option<HttpBridge>,
+    /// What each listener is for; those without an entry are for jobs.
+    roles: Vec<ListenerRole>,
+    /// Limits of connections per address, if there are any, and the connections that count.
+    gate: Option<AddressGate>,
+    slots: AddressSlots,
+    /// The file of the access rules, if there are any.
+    access_rules: Option<AccessRules>,
     /// The durable queue, if there is one.
     store: Option<StoreLink>,
     /// Whether the jobs of the store are not all known.
@@ -195,6 +213,10 @@ impl EventLoop {
             drain_progress: DrainProgress::JobsLeft,
             waker: None,
             bridge: None,
+            roles: Vec::new(),
+            gate: None,
+            slots: HashMap::new(),
+            access_rules: None,
             store: None,
             damage: None,
             is_loading: false,
@@ -256,6 +278,7 @@ impl EventLoop {
             THREADS_TOKEN => {
                 self.store.iter_mut().for_each(|store| store.has_reports = true);
                 self.bridge.iter_mut().for_each(|bridge| bridge.has_requests = true);
+                self.take_rules();
             }
             Token(number) if number >= FIRST_LISTENER_TOKEN => {
                 self.accept(number - FIRST_LISTENER_TOKEN)
@@ -276,7 +299,8 @@ impl EventLoop {
         if std::mem::take(&mut self.is_accepting_due) {
             self.accept_all();
         }
-        let mut registrar = Registrar { registry: self.poll.registry(), has_closed: false };
+        let mut registrar =
+            Registrar { registry: self.poll.registry(), slots: &mut self.slots, has_closed: false };
         self.jobs.turn(&mut registrar);
         let has_closed = registrar.has_closed;
         while let Some(timer) = self.jobs.take_fired() {
@@ -318,7 +342,8 @@ impl EventLoop {
 
     /// Sends queued packets, and closes connections that are done.
     fn flush(&mut self) {
-        let mut registrar = Registrar { registry: self.poll.registry(), has_closed: false };
+        let mut registrar =
+            Registrar { registry: self.poll.registry(), slots: &mut self.slots, has_closed: false };
         self.jobs.flush(&mut registrar);
         let has_closed = registrar.has_closed;
         self.note_closed(has_closed);

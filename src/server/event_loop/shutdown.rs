@@ -55,7 +55,10 @@ impl EventLoop {
         let pending: Vec<_> = self.signals.pending().collect();
         for signal in pending {
             match signal {
-                SIGHUP => self.jobs.journal.reopen(),
+                SIGHUP => {
+                    self.jobs.journal.reopen();
+                    self.reload_access();
+                }
                 SIGUSR1 => {
                     let count = self.jobs.broker.job_count();
                     self.jobs.journal.write(

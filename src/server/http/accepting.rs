@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use super::reply::Response;
 use super::write_timeout::WriteTimeoutStream;
 use super::{EventLoopHandle, Limits, Listeners, Phase, jobs, probes};
+use crate::address_gate::AddressGate;
 use crate::log::Level;
 
 /// Longest time until the head of a request is received.
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) event_loop: Arc<EventLoopHandle>,
     pub(super) limits: Limits,
     pub(super) phase: watch::Receiver<Phase>,
+    /// Limits of connections for jobs per address, if there are any.
+    pub(super) gate: Option<AddressGate>,
 }
 
 /// The peer of a connection.
@@ -57,10 +60,11 @@ pub(super) struct HttpPeer {
 pub(super) async fn serve(
     listeners: Listeners,
     limits: Limits,
+    gate: Option<AddressGate>,
     event_loop: Arc<EventLoopHandle>,
     phase: watch::Receiver<Phase>,
 ) {
-    let shared = Arc::new(Shared { event_loop, limits, phase });
+    let shared = Arc::new(Shared { event_loop, limits, phase, gate });
     // Every task holds a sender. The channel closes when the last task ends.
     let (task_guard, mut done) = mpsc::channel::<Infallible>(1);
     let jobs = listeners.jobs.into_iter().map(|listener| (listener, ListenerPurpose::Jobs));
@@ -105,10 +109,19 @@ async fn accept_all(
         };
         match accepted {
             Ok((stream, address)) => {
+                let gate = shared.gate.as_ref().filter(|_| purpose == ListenerPurpose::Jobs);
+                let slot = match gate.map(|gate| gate.open(address.ip())).transpose() {
+                    Ok(slot) => slot,
+                    Err(why) => {
+                        let line = format!("Refused an HTTP connection from {address}: {why}");
+                        shared.event_loop.log_about_peer(Level::Warning, line);
+                        continue;
+                    }
+                };
                 let (shared, task_guard) = (Arc::clone(&shared), task_guard.clone());
                 tokio::spawn(async move {
                     serve_connection(stream, address.ip(), purpose, shared).await;
-                    drop(task_guard);
+                    drop((slot, task_guard));
                 });
             }
             // No descriptor is left, or the connection is gone.
@@ -162,6 +175,6 @@ async fn answer(
 ) -> Response {
     match purpose {
         ListenerPurpose::Jobs => jobs::answer(request, peer, shared).await,
-        ListenerPurpose::Metrics => probes::answer(&request, shared).await,
+        ListenerPurpose::Metrics => probes::answer(&request, peer, shared).await,
     }
 }

@@ -128,8 +128,12 @@ fn with_job_headers(mut response: Response, handle: &[u8], command: Command) -> 
 
 fn refused(code: &[u8], text: &[u8]) -> Response {
     let is_temporary = matches!(code, b"QUEUE_ERROR" | b"SHUTDOWN_GRACEFUL");
-    let status =
-        if is_temporary { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
+    let status = match code {
+        _ if is_temporary => StatusCode::SERVICE_UNAVAILABLE,
+        b"PERMISSION_DENIED" => StatusCode::FORBIDDEN,
+        b"LIMIT_EXCEEDED" => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::BAD_REQUEST,
+    };
     let mut response = explain(status, &String::from_utf8_lossy(text));
     if is_temporary {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -15,9 +15,11 @@ use mio::Waker;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
+use crate::address_gate::RefusedConnections;
 use crate::log::Level;
+use gearman_access::{Denial, PeerIdentity, RefusalCounts};
 use gearman_broker::delayed::DelayedReplyCounts;
-use gearman_broker::{Counts, DurableCounts, FunctionView};
+use gearman_broker::{Counts, DurableCounts, FunctionView, LimitCounts};
 use gearman_queue::QueueStats;
 
 /// A request to the event loop.
@@ -27,11 +29,21 @@ pub(crate) enum BridgeRequest {
     /// Closes the HTTP call with this number.
     Close(u64),
     /// Asks for the figures of the metrics.
-    Figures(oneshot::Sender<Figures>),
+    Figures(MetricsReader, oneshot::Sender<Result<Figures, Denial>>),
     /// Asks for a sign of life.
     Ping(oneshot::Sender<QueueReadiness>),
     /// Writes a log line.
     Log(Level, String),
+    /// Writes a log line about a peer, unless there were too many.
+    LogAboutPeer(Level, String),
+}
+
+/// Who asks for the metrics.
+#[derive(Clone)]
+pub(crate) struct MetricsReader {
+    pub(crate) address: IpAddr,
+    /// The names of its certificate, if it has shown one.
+    pub(crate) identity: Option<Arc<PeerIdentity>>,
 }
 
 /// An open HTTP call, as the event loop holds it.
@@ -64,6 +76,21 @@ pub(crate) struct Figures {
     pub(crate) uptime_seconds: u64,
     /// The durable queue, if there is one.
     pub(crate) queue: Option<QueueFigures>,
+    /// What was refused.
+    pub(crate) access: AccessFigures,
+}
+
+/// What was refused, and whether there are rules.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct AccessFigures {
+    /// By the access rules and the roles of listeners, if anything is.
+    pub(crate) refusals: Option<RefusalCounts>,
+    /// The number of rules, and whether their file could not be used when it was last read.
+    pub(crate) rules: Option<(usize, bool)>,
+    /// By the limits per address, if there are any.
+    pub(crate) connections: Option<RefusedConnections>,
+    /// By the limits of connections.
+    pub(crate) limits: LimitCounts,
 }
 
 /// The figures of the durable queue.
@@ -125,9 +152,12 @@ impl EventLoopHandle {
     }
 
     /// Asks for the figures of the metrics.
-    pub(super) async fn figures(&self) -> Result<Figures, EventLoopEnded> {
+    pub(super) async fn figures(
+        &self,
+        reader: MetricsReader,
+    ) -> Result<Result<Figures, Denial>, EventLoopEnded> {
         let (sender, receiver) = oneshot::channel();
-        self.send(BridgeRequest::Figures(sender))?;
+        self.send(BridgeRequest::Figures(reader, sender))?;
         receiver.await.map_err(|_| EventLoopEnded)
     }
 
@@ -142,6 +172,12 @@ impl EventLoopHandle {
     pub(super) fn log(&self, level: Level, line: String) {
         // The log ends with the event loop.
         let _ = self.send(BridgeRequest::Log(level, line));
+    }
+
+    /// Writes a log line about a peer, unless there were too many.
+    pub(super) fn log_about_peer(&self, level: Level, line: String) {
+        // The log ends with the event loop.
+        let _ = self.send(BridgeRequest::LogAboutPeer(level, line));
     }
 }
 

@@ -10,7 +10,8 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 
-use super::{Figures, QueueFigures};
+use super::{AccessFigures, Figures, QueueFigures};
+use gearman_access::Permission;
 use gearman_broker::FunctionView;
 use gearman_broker::delayed::{DelayedReplyCounts, HeldReplies};
 use gearman_protocol::percent::escape;
@@ -170,6 +171,8 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
         }
     }
 
+    text.access(&figures.access)?;
+
     let counts = &figures.counts;
     text.gauge("gearman_connections", "number of open connections", counts.connections as f64)?;
     text.gauge("gearman_functions", "number of known functions", counts.functions as f64)?;
@@ -204,6 +207,46 @@ fn delayed_replies(counts: &DelayedReplyCounts) -> Vec<Metric> {
 struct MetricsText(Vec<u8>);
 
 impl MetricsText {
+    /// What was refused, and the rules.
+    fn access(&mut self, access: &AccessFigures) -> prometheus::Result<()> {
+        if let Some((rules, is_stale)) = access.rules {
+            self.gauge("gearman_access_rules", "number of access rules in force", rules as f64)?;
+            self.gauge(
+                "gearman_access_rules_stale",
+                "whether the file of the access rules could not be used when it was last read",
+                f64::from(u8::from(is_stale)),
+            )?;
+        }
+        if let Some(refusals) = &access.refusals {
+            let of = |permission: Permission| {
+                let labels = vec![label("permission", permission.name().into())];
+                metric(MetricType::COUNTER, labels, refusals.of(permission) as f64)
+            };
+            self.family(
+                "gearman_access_refused_total",
+                "requests that the access rules or the role of the address refused",
+                MetricType::COUNTER,
+                Permission::ALL.map(of).into(),
+            )?;
+        }
+        let connections = access.connections.unwrap_or_default();
+        let of = |(limit, count): (&str, u64)| {
+            metric(MetricType::COUNTER, vec![label("limit", limit.into())], count as f64)
+        };
+        let counts = [
+            ("connections_per_address", connections.too_many),
+            ("connection_rate", connections.too_fast),
+            ("functions_per_connection", access.limits.functions),
+            ("unique_ids_per_connection", access.limits.unique_jobs),
+        ];
+        self.family(
+            "gearman_limit_refused_total",
+            "connections, functions and jobs that a limit refused",
+            MetricType::COUNTER,
+            counts.map(of).into(),
+        )
+    }
+
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> prometheus::Result<()> {
         let only = metric(MetricType::GAUGE, Vec::new(), value);
         self.family(name, help, MetricType::GAUGE, vec![only])
@@ -276,7 +319,8 @@ fn labelled(functions: &[FunctionFigures]) -> Vec<(LabelPair, &FunctionFigures)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gearman_broker::{Counts, DurableCounts, Millis, Totals};
+    use crate::address_gate::RefusedConnections;
+    use gearman_broker::{Counts, DurableCounts, LimitCounts, Millis, Totals};
     use gearman_queue::{ConnectionState, QueueStats};
     use std::time::Duration;
 
@@ -290,6 +334,15 @@ mod tests {
             paused: true,
             oldest_wait: Some(Millis(1500)),
             totals: Totals { submitted: 100, completed: 50, failed: 20, retried: 7, abandoned: 15 },
+        }
+    }
+
+    fn access() -> AccessFigures {
+        AccessFigures {
+            refusals: Some(Default::default()),
+            rules: Some((20, true)),
+            connections: Some(RefusedConnections { too_many: 21, too_fast: 22 }),
+            limits: LimitCounts { functions: 23, unique_jobs: 24 },
         }
     }
 
@@ -316,8 +369,15 @@ mod tests {
                 is_undecided: false,
             },
         });
-        let text = text(&Figures { functions, counts, delayed_replies, uptime_seconds: 9, queue })
-            .expect("encodes");
+        let text = text(&Figures {
+            functions,
+            counts,
+            delayed_replies,
+            uptime_seconds: 9,
+            queue,
+            access: access(),
+        })
+        .expect("encodes");
         String::from_utf8(text).expect("text").lines().map(String::from).collect()
     }
 
@@ -364,6 +424,14 @@ mod tests {
             "gearman_queue_connect_failures_total 21",
             "gearman_queue_operations_retained 18",
             "gearman_queue_bytes 19",
+            "gearman_access_rules 20",
+            "gearman_access_rules_stale 1",
+            "gearman_access_refused_total{permission=\"submit\"} 0",
+            "gearman_access_refused_total{permission=\"admin\"} 0",
+            "gearman_limit_refused_total{limit=\"connections_per_address\"} 21",
+            "gearman_limit_refused_total{limit=\"connection_rate\"} 22",
+            "gearman_limit_refused_total{limit=\"functions_per_connection\"} 23",
+            "gearman_limit_refused_total{limit=\"unique_ids_per_connection\"} 24",
             "gearman_connections 8",
             "gearman_functions 1",
             "gearman_uptime_seconds 9",

@@ -16,7 +16,8 @@ mod reply;
 mod write_timeout;
 
 pub(crate) use channel::{
-    BridgeRequest, BridgedCall, EventLoopHandle, Figures, QueueFigures, QueueReadiness,
+    AccessFigures, BridgeRequest, BridgedCall, EventLoopHandle, Figures, MetricsReader,
+    QueueFigures, QueueReadiness,
 };
 
 use std::io;
@@ -27,6 +28,8 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+use crate::address_gate::AddressGate;
 
 /// Longest time that responses may take at shutdown.
 const HTTP_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -75,13 +78,14 @@ impl HttpThread {
     pub(crate) fn start(
         listeners: Listeners,
         limits: Limits,
+        gate: Option<AddressGate>,
         event_loop: Arc<EventLoopHandle>,
     ) -> io::Result<HttpThread> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (phase, phases) = watch::channel(Phase::Loading);
         let (end, ended) = mpsc::channel();
         let serve = move || {
-            runtime.block_on(accepting::serve(listeners, limits, event_loop, phases));
+            runtime.block_on(accepting::serve(listeners, limits, gate, event_loop, phases));
             // The event loop may have stopped waiting.
             let _ = end.send(());
         };

@@ -9,9 +9,9 @@ use hyper::{Method, Request, StatusCode};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::accepting::Shared;
+use super::accepting::{HttpPeer, Shared};
 use super::reply::{Response, explain, method_not_allowed, with_body};
-use super::{Phase, QueueReadiness, metrics};
+use super::{MetricsReader, Phase, QueueReadiness, metrics};
 
 /// Longest time that the event loop may take to respond.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const NO_RESPONSE: &str = "the event loop does not respond";
 
 /// Answers a request.
-pub(super) async fn answer<B>(request: &Request<B>, shared: &Shared) -> Response {
+pub(super) async fn answer<B>(request: &Request<B>, peer: HttpPeer, shared: &Shared) -> Response {
     let path = request.uri().path();
     if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
         let why = "The paths are /metrics, /healthz and /readyz.";
@@ -29,7 +29,7 @@ pub(super) async fn answer<B>(request: &Request<B>, shared: &Shared) -> Response
         return method_not_allowed("GET, HEAD");
     }
     match path {
-        "/metrics" => metrics(shared).await,
+        "/metrics" => metrics(peer, shared).await,
         "/healthz" => healthy(shared).await.map_or_else(|response| response, |_| ok()),
         _ => ready(shared).await,
     }
@@ -72,9 +72,13 @@ async fn ready(shared: &Shared) -> Response {
     }
 }
 
-async fn metrics(shared: &Shared) -> Response {
-    let figures = match timeout(PROBE_TIMEOUT, shared.event_loop.figures()).await {
-        Ok(Ok(figures)) => figures,
+async fn metrics(peer: HttpPeer, shared: &Shared) -> Response {
+    let reader = MetricsReader { address: peer.address, identity: None };
+    let figures = match timeout(PROBE_TIMEOUT, shared.event_loop.figures(reader)).await {
+        Ok(Ok(Ok(figures))) => figures,
+        Ok(Ok(Err(denial))) => {
+            return explain(StatusCode::FORBIDDEN, &format!("{denial}: view"));
+        }
         Ok(Err(_)) => return unavailable("ending"),
         Err(_) => return unavailable(NO_RESPONSE),
     };
@@ -118,12 +122,17 @@ mod tests {
             }
         });
         let (_sender, phase) = watch::channel(phase);
-        let shared =
-            Shared { event_loop, limits: Limits { packet_bytes: 0, result_bytes: 0 }, phase };
+        let shared = Shared {
+            event_loop,
+            limits: Limits { packet_bytes: 0, result_bytes: 0 },
+            phase,
+            gate: None,
+        };
+        let peer = HttpPeer { descriptor: 0, address: [127, 0, 0, 1].into() };
         let request = Request::builder().uri(path).body(()).expect("a request");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async {
-            let response = answer(&request, &shared).await;
+            let response = answer(&request, peer, &shared).await;
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.expect("a body").to_bytes();
             (status, String::from_utf8(body.into()).expect("text"))

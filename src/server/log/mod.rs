@@ -3,6 +3,7 @@
 //!
 //! Must not: be called for every packet at a level that is on by default.
 
+mod audit;
 mod syslog;
 mod throttle;
 mod timestamp;
@@ -15,6 +16,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use audit::AuditLog;
 use syslog::Syslog;
 use timestamp::Timestamp;
 
@@ -71,6 +73,7 @@ pub(crate) struct Log {
     level: Level,
     sink: Sink,
     syslog: Option<Syslog>,
+    audit: Option<AuditLog>,
     /// Limits the lines about faulty peers.
     peer_lines: Throttle,
 }
@@ -82,7 +85,7 @@ fn open(path: &Path) -> io::Result<File> {
 impl Log {
     fn new(level: Level, sink: Sink) -> Log {
         let peer_lines = Throttle::new(PEER_LINES_PER_SECOND, Duration::from_secs(1));
-        Log { level, sink, syslog: None, peer_lines }
+        Log { level, sink, syslog: None, audit: None, peer_lines }
     }
 
     /// Opens a log: to the file `path`, to standard error for `stderr`, or to nothing for
@@ -109,6 +112,14 @@ impl Log {
         Log { syslog: Some(Syslog::new()), ..self }
     }
 
+    /// Adds an audit log.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub(crate) fn with_audit(self, path: &Path) -> io::Result<Log> {
+        Ok(Log { audit: Some(AuditLog::open(path)?), ..self })
+    }
+
     /// A log to syslog only.
     pub(crate) fn syslog(level: Level) -> Log {
         Log::new(level, Sink::None).with_syslog()
@@ -127,6 +138,7 @@ impl Log {
     /// Reopens the file after log rotation. If that fails, the old file stays in use.
     pub(crate) fn reopen(&mut self) {
         self.write(Level::Notice, format_args!("SIGHUP, reopening log file"));
+        self.reopen_audit();
         if let Sink::File(path, file) = &mut self.sink {
             match open(path) {
                 Ok(fresh) => *file = fresh,
@@ -139,6 +151,25 @@ impl Log {
                 }
             }
         }
+    }
+
+    /// Reopens the audit log after log rotation. If that fails, the old file stays in use.
+    fn reopen_audit(&mut self) {
+        let Some(audit) = &mut self.audit else { return };
+        let Err(error) = audit.reopen() else { return };
+        let path = audit.path().display().to_string();
+        let text = format_args!("Cannot reopen audit log {path}: {error}; writing to the old file");
+        self.write(Level::Error, text);
+    }
+
+    /// Writes a line about a text command that was run, or that was refused: to the log, and to
+    /// the audit log.
+    pub(crate) fn audit(&mut self, text: Arguments<'_>, is_denied: bool) {
+        match is_denied {
+            true => self.write_about_peer(Level::Warning, text),
+            false => self.write(Level::Notice, text),
+        }
+        self.audit.iter_mut().for_each(|audit| audit.write(text, is_denied));
     }
 
     /// Writes a line, if its level is logged.

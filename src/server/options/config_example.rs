@@ -126,6 +126,8 @@ mod tests {
         // A name in capitals stands for what only the administrator knows.
         let values = [
             ("=FILE", "=/tmp/x"),
+            ("=ADDRESS:PORT", "=127.0.0.1:4731"),
+            ("=WHICH", "=all"),
             ("=USER", "=gearman"),
             ("=LEVEL", "=INFO"),
             ("=ADDRESS", "=127.0.0.1"),

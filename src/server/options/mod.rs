@@ -3,6 +3,7 @@
 //!
 //! Must not: act on options.
 
+mod access;
 mod completion;
 mod config_example;
 mod config_file;
@@ -18,6 +19,7 @@ mod sql_stores;
 mod unsupported;
 mod values;
 
+pub(crate) use access::{AccessOptions, AdminAddress};
 pub(crate) use http::{HttpOptions, Protocol};
 pub(crate) use jobs::JobOptions;
 pub(crate) use network::NetworkOptions;
@@ -40,7 +42,7 @@ const CONFIG_FILE: &str = "/etc/gearmand.conf";
 
 /// Exit code of a wrong command line, environment or configuration file. Code 1 means
 /// that the start failed for another reason.
-const EXIT_CODE_USAGE: u8 = 2;
+pub(crate) const EXIT_CODE_USAGE: u8 = 2;
 
 /// Text behind the options of `--help`.
 const AFTER_HELP: &str = "Options of TLS and of queues that this build does not have (--ssl-key, \
@@ -61,12 +63,19 @@ pub(crate) struct ServerOptions {
     #[command(flatten)]
     pub(crate) jobs: JobOptions,
     #[command(flatten)]
+    pub(crate) access: AccessOptions,
+    #[command(flatten)]
     pub(crate) http: HttpOptions,
     #[command(flatten)]
     pub(crate) queue: QueueOptions,
 }
 
 impl ServerOptions {
+    /// The file of access rules to check instead of starting, if any.
+    pub(crate) fn check_access(&self) -> Option<&Path> {
+        self.output.check_access.as_deref()
+    }
+
     /// Reads a command line and the configuration file. `port` is the value of
     /// GEARMAND_PORT.
     fn read(line: Vec<OsString>, port: Option<&str>) -> Result<ServerOptions, OptionsError> {
@@ -356,7 +365,7 @@ mod tests {
                  from 0 to 1000",
             ),
             ("--lisen ::1", "unknown option '--lisen'; did you mean '--listen'?"),
-            ("--nonsense", "unknown option '--nonsense'"),
+            ("--xyzzy", "unknown option '--xyzzy'"),
             ("a-word", "'a-word' is not an option: options begin with '-'"),
             ("--port", "option '--port <PORT>' needs a value"),
             ("--user=", "option '--user' has no value after its equal sign"),

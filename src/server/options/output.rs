@@ -2,10 +2,16 @@
 //!
 //! Must not: print anything itself.
 
-use clap::{ArgAction, Args, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 #[derive(Debug, Args)]
 pub(super) struct OutputOptions {
+    /// Check a file of access rules, print what is wrong with it, and exit.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) check_access: Option<PathBuf>,
+
     /// Check the command line and the configuration file, and exit.
     #[arg(long)]
     pub(super) check_args: bool,
