@@ -271,7 +271,7 @@ impl<T: Transport> Worker<T> {
 
     /// Asks a server for a job.
     pub(super) fn grab_from(&mut self, key: usize) -> Result<(), ReturnCode> {
-        let command = self.grabs_with;
+        let command = self.grab_command(key);
         self.servers[key].owed.push_back(WorkerOwed::Grab);
         self.servers[key].noop = false;
         self.send_command(key, command)

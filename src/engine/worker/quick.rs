@@ -26,7 +26,7 @@ impl<T: Transport> Worker<T> {
         if !self.is_idle() {
             return false;
         }
-        let ask = Header { magic: Magic::Request, command: self.grabs_with, length: 0 };
+        let ask = Header { magic: Magic::Request, command: self.grab_command(0), length: 0 };
         self.quick = true;
         if self.link.send_now(0, &ask.bytes(), &[]).is_some() {
             // `search` sends the rest.

@@ -211,8 +211,23 @@ impl<T: Transport> Worker<T> {
                 self.reply = Some((number, ExchangeReply::Refused));
                 Ok(())
             }
+            Some(WorkerOwed::Grab) if self.falls_back_to_grab_job(key, name) => Ok(()),
             Some(WorkerOwed::Grab) | None => Err(self.unexpected(Command::Error)),
         }
+    }
+
+    /// Whether the server has refused GRAB_JOB_ALL or GRAB_JOB_UNIQ as a request that it does not
+    /// know, as servers of other projects do. It is asked with GRAB_JOB then. A gearmand knows
+    /// every request, and refuses with a code that the library has.
+    #[cold]
+    fn falls_back_to_grab_job(&mut self, key: usize, name: &[u8]) -> bool {
+        let is_unknown =
+            self.grab_command(key) != Command::GrabJob && ReturnCode::from_server(name).is_none();
+        if is_unknown {
+            self.servers[key].grabs_plainly = true;
+            self.servers[key].queue = QueueState::Unknown;
+        }
+        is_unknown
     }
 
     #[cold]

@@ -9,6 +9,7 @@ use crate::ReturnCode;
 use crate::link::ConnState;
 use gearman_buf::Owned;
 use gearman_net::{Liveness, Transport};
+use gearman_protocol::Command;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,8 @@ pub(super) struct WorkerServer {
     pub(super) ability_changes: Vec<u8>,
     /// A job's function never returned: the server must give the job to another worker.
     pub(super) abandoned: bool,
+    /// The server knows no other request for a job than GRAB_JOB.
+    pub(super) grabs_plainly: bool,
     /// Number of consecutive failures.
     failures: u32,
     /// Earliest time of the next attempt to connect.
@@ -112,6 +115,12 @@ impl WorkerServer {
 }
 
 impl<T: Transport> Worker<T> {
+    /// The request for a job that a server understands.
+    #[inline(always)]
+    pub(super) fn grab_command(&self, key: usize) -> Command {
+        if self.servers[key].grabs_plainly { Command::GrabJob } else { self.grabs_with }
+    }
+
     /// Starts connecting, without waiting.
     ///
     /// # Errors
@@ -188,6 +197,8 @@ impl<T: Transport> Worker<T> {
         server.passed_over = false;
         server.incoming = None;
         server.abandoned = false;
+        // Another version may be listening there by now.
+        server.grabs_plainly = false;
         server.connected_at = None;
         if !self.ready.is_empty() {
             let (jobs, spare) = (&mut self.jobs, &mut self.spare);

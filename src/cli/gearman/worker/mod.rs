@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use gearman_engine::ReturnCode;
 use gearman_engine::worker::{Outcome, Report, WorkStep, WorkTicket, Worker};
 use gearman_net::MioNet;
+use gearman_protocol::Command;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::gearman::options::{Division, GearmanOptions};
@@ -44,6 +45,9 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     }
     let mut worker = Worker::new(MioNet::new());
     worker.link.settings.non_blocking = true;
+    // Gives all that a command is told about its job. OpenStack's geard leaves GRAB_JOB_ALL, the
+    // library's default, unanswered.
+    worker.grabs_with = Command::GrabJobUniq;
     for name in &options.functions {
         if worker.add_function(name.as_bytes(), 0, Some(0)).is_err() {
             let why = worker.link.error.message().unwrap_or_default();

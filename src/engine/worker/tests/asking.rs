@@ -177,6 +177,39 @@ fn every_grab_command_accepts_every_kind_of_assignment() {
 }
 
 #[test]
+fn a_server_that_does_not_know_the_request_is_asked_with_grab_job() {
+    for command in [Command::GrabJobUniq, Command::GrabJobAll] {
+        let (mut worker, world) = worker(1);
+        worker.grabs_with = command;
+        let hello = [can_do(), request(command, &[], b"")].concat();
+        let plain = request(Command::GrabJob, &[], b"");
+        let refused = response(Command::Error, &[b"server_error", b"no such method"], b"");
+        let assigned = response(Command::JobAssign, &[b"H:1", b"f"], b"w");
+        world.peer(0).expects(&hello).sends(&refused).expects(&plain).sends(&assigned);
+        world.peer(0).expects(&complete("H:1", b"ok"));
+        assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+        // The server is not asked twice on a connection.
+        world.peer(0).expects(&plain).sends(&assigned).expects(&complete("H:1", b"ok")).closes();
+        assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+        // After a new connection it may be another server.
+        world.peer(0).expects(&hello).sends(&assigned).expects(&complete("H:1", b"ok"));
+        assert_eq!(work(&mut worker), ReturnCode::SUCCESS);
+        world.assert_done();
+    }
+}
+
+#[test]
+fn a_refusal_of_grab_job_itself_is_an_unexpected_packet() {
+    let (mut worker, world) = worker(1);
+    worker.grabs_with = Command::GrabJob;
+    let hello = [can_do(), request(Command::GrabJob, &[], b"")].concat();
+    let refused = response(Command::Error, &[b"server_error", b"no such method"], b"");
+    world.peer(0).expects(&hello).sends(&refused);
+    assert_eq!(work(&mut worker), ReturnCode::UNEXPECTED_PACKET);
+    world.assert_done();
+}
+
+#[test]
 fn a_job_split_anywhere_with_long_pauses_is_returned_once() {
     let whole = assign("H:1");
     for cut in 1..whole.len() {
