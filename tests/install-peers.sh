@@ -19,16 +19,18 @@ mkdir -p "$target"
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman php8.2-gd php8.2-sqlite3 libfcgi-bin
-    libgearman-client-perl libperl-dev libboost-context-dev
+    libgearman-client-perl gearman-server libperl-dev libboost-context-dev
     python3-venv python3-dev
     gcc g++ clang binutils make pkg-config valgrind strace tmux curl
     mariadb-server libmariadb-dev postgresql postgresql-server-dev-all'
 # What building the packages and testing them takes.
 packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
-# Clients from PyPI, each with a virtual environment of its own, as both are called gearman
-# there, and from npm.
-python_clients='gearman3==0.2.1 pygearman==0.2.6'
-node_clients='gearman@2.1.0 gearmanode@0.9.2'
+# Clients from PyPI, each with a virtual environment of its own, as two are called gearman
+# there, and from npm. They are old and do not change: nothing newer is looked for. Behind a
+# plus are the packages that a client runs with, in the place of those that it names.
+python_clients='gearman3==0.2.1 pygearman==0.2.6 py3gearman==0.2.0 aiogear==0.2.6 gear==0.16.0
+    nagios-gearman-plugin==0.1+nagiosplugin==1.4.0+pygearman==0.2.6'
+node_clients='gearman@2.1.0 gearmanode@0.9.2 node-gearman@0.2.2'
 # The version of cargo-c that goes with the oldest Rust this package builds with, and the
 # library that building it needs.
 cargo_c=0.10.24+cargo-0.98.0
@@ -132,8 +134,13 @@ debian_packages() {
 clients_of_pypi() {
     for client in $python_clients; do
         home=$target/tools/${client%%==*}
+        packages=$(echo "$client" | tr + ' ')
+        alone=
+        [ "$packages" = "$client" ] || alone=--no-deps
         if [ ! -e "$home/installed" ] && [ "$check" = no ] && has python3; then
-            { python3 -m venv "$home" && "$home/bin/pip" install -q "$client" &&
+            # The packages are words.
+            # shellcheck disable=SC2086
+            { python3 -m venv "$home" && "$home/bin/pip" install -q $alone $packages &&
                 touch "$home/installed"; } || rm -rf "$home"
         fi
         [ -e "$home/installed" ] || echo "not installed: $client of PyPI"
@@ -143,12 +150,12 @@ clients_of_pypi() {
 clients_of_npm() {
     # The tests name the directory of each package.
     modules=$target/tools/node/node_modules
-    if [ ! -d "$modules/gearmanode" ] && [ "$check" = no ] && has npm; then
+    if [ ! -d "$modules/node-gearman" ] && [ "$check" = no ] && has npm; then
         # shellcheck disable=SC2086
         npm install --prefix "$target/tools/node" --ignore-scripts --no-audit --no-fund \
             --loglevel error $node_clients || :
     fi
-    [ -d "$modules/gearmanode" ] || echo "not installed: $node_clients of npm"
+    [ -d "$modules/node-gearman" ] || echo "not installed: $node_clients of npm"
 }
 
 cargo_c() {

@@ -5,6 +5,8 @@
 //! the same there: what a package cannot do does not depend on the server.
 
 mod access;
+mod servers;
+mod watching;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,10 +18,10 @@ use gearman_test_support::requirements::{have_file, skip};
 use gearman_test_support::server::Server;
 
 /// Seconds that a story may take on a busy machine.
-const TIMEOUT_S: u64 = 120;
+pub(crate) const TIMEOUT_S: u64 = 120;
 
 /// Where `tests/run.sh` puts what does not come from the distribution.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     target_dir().join("tools")
 }
 
@@ -37,17 +39,41 @@ fn play(gearmand: &str, name: &str, command: &[&str], more: &[&str]) -> String {
     outcome.stdout
 }
 
-/// Plays a story on ours and on the original: both must come to `expected`.
-fn story(package: &Path, name: &str, command: &[&str], more: &[&str], expected: &str) {
+/// How the table of consumers names a job server.
+pub(crate) fn server_name(gearmand: &str) -> &'static str {
+    if gearmand == ORIGINAL_GEARMAND { "the original's job server" } else { "our job server" }
+}
+
+/// Counts the steps of a story that came to what was expected, for the table of consumers.
+pub(crate) fn count_steps(consumer: &str, how: &str, suite: &str, told: &str, expected: &str) {
+    let steps = expected.lines().count();
+    let passed = expected.lines().zip(told.lines()).filter(|(want, got)| want == got).count();
+    println!("consumer: {consumer} | {how} | {suite}, by step | {passed}/{steps}");
+}
+
+/// Plays a story on ours and on the original: both must come to `expected`, of which the table of
+/// consumers counts each step.
+fn story(
+    consumer: &str,
+    package: &Path,
+    name: &str,
+    command: &[&str],
+    more: &[&str],
+    expected: &str,
+) {
     if !package.exists() {
         skip(&format!("{} is missing: tests/run.sh installs it", package.display()));
         return;
     }
     let own = own_gearmand().expect("this test is built with the server");
-    assert_eq!(play(own, name, command, more), expected, "ours is on the left");
-    if Path::new(ORIGINAL_GEARMAND).exists() {
-        let theirs = play(ORIGINAL_GEARMAND, name, command, more);
-        assert_eq!(theirs, expected, "the original is on the left");
+    for gearmand in [own, ORIGINAL_GEARMAND] {
+        if !Path::new(gearmand).exists() {
+            continue;
+        }
+        let told = play(gearmand, name, command, more);
+        let suite = format!("`tests/clients/{name}`");
+        count_steps(consumer, server_name(gearmand), &suite, &told, expected);
+        assert_eq!(told, expected, "{gearmand} is on the left");
     }
 }
 
@@ -73,7 +99,8 @@ two servers: from both
 one server down: from both
 ";
     let package = Path::new("/usr/share/perl5/Gearman/Client.pm");
-    story(package, "story.pl", &["perl"], &[], expected);
+    let name = "Debian's `libgearman-client-perl`";
+    story(name, package, "story.pl", &["perl"], &[], expected);
 }
 
 const PYTHON: &str = "\
@@ -92,6 +119,92 @@ two servers: from both
 one server down: from both
 ";
 
+/// What an administrator sees of the workers of `story.py`.
+const LISTS: &str = "\
+admin: reverse 0 queued 0 running 1 workers
+admin: workers of boo both bytes empty lost report reverse wait
+";
+
+/// `py3gearman` of PyPI. It takes text alone, counts its characters for bytes, and submits in the
+/// background unless it is told otherwise. It cannot ask for exceptions.
+#[test]
+fn py3gearman_of_pypi() {
+    let python = tools().join("py3gearman/bin/python");
+    let command = [python.to_str().expect("UTF-8")];
+    let expected = format!("{PYTHON}{LISTS}");
+    story("PyPI's `py3gearman`", &python, "story.py", &command, &["admin", "text"], &expected);
+}
+
+/// `aiogear` of PyPI. It takes results for text, in the order of the submissions.
+#[test]
+fn aiogear_of_pypi() {
+    let expected = "\
+foreground: olleh
+large: 10194485 the same
+exception that was not asked for: WorkFail
+exception: WorkException boo
+status: known True running True progress 3/7
+status at the end: known False
+order: high high normal normal low low
+lost worker: by another worker
+two servers: unique from both
+two servers: unique from both
+admin: reverse 0 queued 0 running 1 workers
+admin: workers of boo both large lost order reverse wait
+admin: a version
+";
+    let python = tools().join("aiogear/bin/python");
+    let command = [python.to_str().expect("UTF-8")];
+    story("PyPI's `aiogear`", &python, "story_aiogear.py", &command, &[], expected);
+}
+
+/// `gear` of PyPI: OpenStack's client and worker.
+#[test]
+fn gear_of_pypi() {
+    let expected = "\
+foreground: olleh
+empty: []
+large: 10485760 the same
+failure: True
+exception that was not asked for: True None
+exception: True b'boo'
+reports: part one careful the end warned True
+many at once: 20 01 boj
+status: known True running True progress 3/7
+status at the end: known False
+order: high high normal normal low low
+lost worker: by another worker
+two servers: from both
+two servers: from both
+one server down: from both
+admin: reverse 0 0 1
+admin: version told
+";
+    let python = tools().join("gear/bin/python");
+    let command = [python.to_str().expect("UTF-8")];
+    story("PyPI's `gear`", &python, "story_gear.py", &command, &[], expected);
+}
+
+/// `node-gearman` of npm. It knows one server per client, no status, no warnings and no
+/// exceptions, and mixes up the handles of background and foreground jobs.
+#[test]
+fn node_gearman_of_npm() {
+    let expected = "\
+foreground: olleh
+empty: \"\"
+large: 10485760 the same
+failure: true
+reports: part one, the end
+many at once: 20 01 boj
+order: high high normal normal low low
+lost worker: by another worker
+two servers: from both
+two servers: from both
+";
+    let package = tools().join("node/node_modules/node-gearman");
+    story("npm's `node-gearman`", &package, "story_node_gearman.js", &["node"], &[], expected);
+}
+
 /// `gearman3` of PyPI. With a Python of today it works only with two methods that
 /// the script gives back to it. It takes every job for unknown, and cannot read an
 /// administrator's lists. It cannot ask for exceptions.
@@ -99,7 +212,7 @@ one server down: from both
 fn gearman3_of_pypi() {
     let python = tools().join("gearman3/bin/python");
     let command = [python.to_str().expect("UTF-8")];
-    story(&python, "story.py", &command, &[], PYTHON);
+    story("PyPI's `gearman3`", &python, "story.py", &command, &[], PYTHON);
 }
 
 /// `pygearman` of PyPI. It cannot ask for exceptions.
@@ -107,13 +220,8 @@ fn gearman3_of_pypi() {
 fn pygearman_of_pypi() {
     let python = tools().join("pygearman/bin/python");
     let command = [python.to_str().expect("UTF-8")];
-    let expected = format!(
-        "{PYTHON}\
-admin: reverse 0 queued 0 running 1 workers
-admin: workers of boo both bytes empty lost report reverse wait
-"
-    );
-    story(&python, "story.py", &command, &["admin"], &expected);
+    let expected = format!("{PYTHON}{LISTS}");
+    story("PyPI's `pygearman`", &python, "story.py", &command, &["admin"], &expected);
 }
 
 /// `gearman` of npm, which speaks the protocol packet by packet and over one
@@ -136,7 +244,7 @@ two servers: from both
 admin: reverse 0 queued 0 running 1 workers
 ";
     let package = tools().join("node/node_modules/gearman");
-    story(&package, "gearman.js", &["node"], &[], expected);
+    story("npm's `gearman`", &package, "gearman.js", &["node"], &[], expected);
 }
 
 /// `gearmanode` of npm. It cannot send bytes that are no text as a result. A client
@@ -159,7 +267,7 @@ two servers: from both
 one server down: from both
 ";
     let package = tools().join("node/node_modules/gearmanode");
-    story(&package, "gearmanode.js", &["node"], &[], expected);
+    story("npm's `gearmanode`", &package, "gearmanode.js", &["node"], &[], expected);
 }
 
 /// Debian's `gearadmin`, for each of its commands: what it prints, and its exit

@@ -1,7 +1,9 @@
-"""PyPI's gearman3, or pygearman, on two job servers: what each step of the story
-came to, a line per step. Arguments: two ports; "admin" to ask for the server's lists."""
+"""PyPI's gearman3, pygearman or py3gearman on two job servers: what each step of the story
+came to, a line per step. Arguments: two ports; "admin" to ask for the server's lists, "text" for
+py3gearman, which takes text and counts its characters for bytes."""
 
 import array
+import importlib
 import multiprocessing
 import os
 import socket
@@ -9,10 +11,26 @@ import sys
 import time
 import types
 
-import gearman
-import gearman.connection
+TEXT = "text" in sys.argv[3:]
+gearman = importlib.import_module("py3gearman" if TEXT else "gearman")
+connection = importlib.import_module(gearman.__name__ + ".connection")
 
-if not hasattr(array.array, "fromstring"):
+if TEXT:
+    from py3gearman.connection_manager import DataEncoder, GearmanConnectionManager
+
+    class Ascii(DataEncoder):
+        """Bytes for the story, text for the package."""
+
+        @classmethod
+        def encode(cls, data):
+            return data.decode("ascii")
+
+        @classmethod
+        def decode(cls, data):
+            return data.encode("ascii")
+
+    GearmanConnectionManager.data_encoder = Ascii
+elif not hasattr(array.array, "fromstring"):
 
     class Array(array.array):
         """With the methods that Python lost in 3.9, and gearman3 uses."""
@@ -24,7 +42,7 @@ if not hasattr(array.array, "fromstring"):
             found = super().__getitem__(place)
             return Array(self.typecode, found) if isinstance(place, slice) else found
 
-    gearman.connection.array = types.SimpleNamespace(array=Array)
+    connection.array = types.SimpleNamespace(array=Array)
 
 SERVERS = ["127.0.0.1:" + port for port in sys.argv[1:3]]
 WORKERS = []
@@ -35,8 +53,8 @@ def work(servers, functions):
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     worker = gearman.GearmanWorker(servers)
     for name, function in functions.items():
-        # Functions come back from a server as bytes.
-        worker.register_task(name.encode(), function)
+        # Functions come back from a server as bytes, or as text.
+        worker.register_task(name if TEXT else name.encode(), function)
     worker.work()
 
 
@@ -84,7 +102,7 @@ def text(data):
 
 GO, ORDER, STARTED = os.pipe(), os.pipe(), os.pipe()
 # Every byte value, in a size that no buffer has.
-DATA = bytes(n * 7 & 255 for n in range(256)) * (10 * 4096)
+DATA = bytes(n * 7 & (127 if TEXT else 255) for n in range(256)) * (10 * 4096)
 
 start_worker(
     SERVERS[:1],
@@ -99,7 +117,8 @@ client = gearman.GearmanClient(SERVERS[:1])
 
 
 def submit(name, data, by=client, **options):
-    # pygearman takes no limit for none at all.
+    # pygearman takes no limit for none at all, and py3gearman submits in the background.
+    options.setdefault("background", False)
     return by.submit_job(name, data, poll_timeout=60, **options)
 
 
@@ -116,7 +135,9 @@ request = submit("boo", b"x")
 print("exception that was not asked for:", request.state)
 
 requests = client.submit_multiple_jobs(
-    [dict(task="reverse", data=b"job %d" % n) for n in range(1, 21)], poll_timeout=60
+    [dict(task="reverse", data=b"job %d" % n) for n in range(1, 21)],
+    background=False,
+    poll_timeout=60,
 )
 results = sorted(text(request.result) for request in requests)
 print("many at once:", len(results), results[0])
@@ -159,7 +180,7 @@ both = gearman.GearmanClient([down, SERVERS[1]])
 results = {text(submit("both", b"x", both, max_retries=3).result) for _ in range(8)}
 print("one server down:", ", ".join(sorted(results)))
 
-if sys.argv[3:] == ["admin"]:
+if "admin" in sys.argv[3:]:
     admin = gearman.GearmanAdminClient(SERVERS[:1])
     status = {text(line["task"]): line for line in admin.get_status()}
     print("admin: reverse %(queued)d queued %(running)d running %(workers)d workers" % status["reverse"])
