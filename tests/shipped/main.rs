@@ -1,6 +1,7 @@
 //! What ships: the files that an installation gives, the names that they export,
 //! and programs that build against them.
 
+mod container;
 mod examples;
 mod installed;
 mod perl_xs;
