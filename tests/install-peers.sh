@@ -22,7 +22,8 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     libgearman-client-perl gearman-server libperl-dev libboost-context-dev
     python3-venv python3-dev
     gcc g++ clang binutils make pkg-config valgrind strace tmux curl
-    mariadb-server libmariadb-dev postgresql postgresql-server-dev-all'
+    mariadb-server libmariadb-dev postgresql postgresql-server-dev-all
+    redis-server memcached'
 # What building the packages and testing them takes.
 packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
 # Clients from PyPI, each with a virtual environment of its own, as two are called gearman

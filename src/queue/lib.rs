@@ -9,11 +9,19 @@
 
 mod batch;
 mod committer;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod found_jobs;
+#[cfg(feature = "memcached")]
+pub mod memcached;
 pub mod migrate;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod remote;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod side_record;
 #[cfg(any(test, feature = "simulated"))]
 pub mod simulated;
 #[cfg(feature = "sqlite")]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 /// Number of a job: its row in the store and the number in its handle. A number is never used
 /// twice, across restarts neither.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JobNumber(pub u64);
 
 /// Seconds since 1970-01-01 00:00:00 UTC. This clock goes back when the system's clock is

@@ -10,8 +10,10 @@ use std::time::Duration;
 use crate::log::{Level, Log};
 use crate::options::{QueueKind, QueueOptions, QueueTlsChoice, SyncChoice};
 use gearman_broker::{Broker, DurableConfig, FunctionPattern};
+use gearman_queue::memcached::{MemcachedOptions, MemcachedStore};
 use gearman_queue::migrate::{Migrated, migrate};
 use gearman_queue::postgres::{PostgresOptions, PostgresStore};
+use gearman_queue::redis::{RedisOptions, RedisStore};
 use gearman_queue::remote::{RemoteLimits, Secret, TlsMode, TlsSettings};
 use gearman_queue::sqlite::{Salvage, SqliteOptions, SqliteStore, Syncing, check, salvage};
 use gearman_queue::{Batch, Store, StoreError};
@@ -67,6 +69,10 @@ fn open_store(options: &QueueOptions, kind: QueueKind) -> Result<Box<dyn Store>,
         QueueKind::Postgres => {
             Box::new(PostgresStore::open(&postgres_options(options).map_err(options_error)?)?)
         }
+        QueueKind::Redis => {
+            Box::new(RedisStore::open(redis_options(options).map_err(options_error)?)?)
+        }
+        QueueKind::Memcached => Box::new(MemcachedStore::open(memcached_options(options))?),
     })
 }
 
@@ -94,6 +100,36 @@ fn postgres_options(options: &QueueOptions) -> Result<PostgresOptions, String> {
         is_synchronous: options.queue_sync == SyncChoice::Full,
         limits: limits(options),
     })
+}
+
+fn redis_options(options: &QueueOptions) -> Result<RedisOptions, String> {
+    let given = &options.redis;
+    Ok(RedisOptions {
+        user: given.redis_user.clone(),
+        password: password(options, given.redis_password.as_ref())?,
+        database: given.redis_database.into(),
+        prefix: given.redis_prefix.clone(),
+        tls: tls(options).unwrap_or_default(),
+        limits: limits(options),
+        connect_wait: wait(options),
+        ..RedisOptions::new(given.redis_server.clone(), given.port()?)
+    })
+}
+
+fn memcached_options(options: &QueueOptions) -> MemcachedOptions {
+    let given = &options.memcached;
+    let servers = given.libmemcached_servers.clone().expect("checked with the other options");
+    MemcachedOptions {
+        prefix: given.libmemcached_prefix.clone(),
+        limits: limits(options),
+        connect_wait: wait(options),
+        ..MemcachedOptions::new(servers)
+    }
+}
+
+/// Time for which submissions wait for a connection.
+fn wait(options: &QueueOptions) -> Duration {
+    Duration::from_secs(options.queue_wait.into())
 }
 
 /// The password of the queue's server: of the file, of the command line, or of the environment.

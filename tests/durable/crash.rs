@@ -56,16 +56,21 @@ pub(crate) fn crash(
     load.stop_submitting();
     let server = Gearmand::start_with(file, start);
     load.server_started(server.address);
+    work_off(&load, &server);
+    let ledger = load.end();
+    println!("{} in {rounds} rounds", ledger.summary());
+    server.terminate();
+    ledger.verdict()
+}
+
+/// Waits until a server has nothing to do any more.
+pub(crate) fn work_off(load: &Load, server: &Gearmand) {
     let began = Instant::now();
     wait_until("end of the work", || {
         load.ledger.unfinished() == 0 || (began.elapsed() > DRAINED_AFTER && server.jobs() == 0)
     });
     // Jobs that were stored but not acknowledged, and repeated ones.
     wait_until("empty queue", || server.jobs() == 0);
-    let ledger = load.end();
-    println!("{} in {rounds} rounds", ledger.summary());
-    server.terminate();
-    ledger.verdict()
 }
 
 /// Asserts that no rule was broken.

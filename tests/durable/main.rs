@@ -2,17 +2,20 @@
 //!
 //! `crash` kills it under load; `power` does the same over a disk that loses unsynced writes;
 //! `faults` makes each system call on the file fail; `outside` does to the file what other programs
-//! do; `postgres` has the jobs in a database that fails; `backup` takes copies under load; `damaged` opens damaged files.
+//! do; `key_value` and `postgres` have the jobs in a store that fails; `backup` takes copies under
+//! load; `damaged` opens damaged files.
 
 mod backup;
 mod crash;
 mod damaged;
 mod faults;
+mod key_value;
 mod ledger;
 mod load;
 mod outside;
 mod peer;
 mod postgres;
 mod power;
+mod proxy;
 mod server;
 mod shim;

@@ -33,7 +33,7 @@ pub(crate) struct Gearmand {
 }
 
 impl Gearmand {
-    /// Starts a server on a file.
+    /// Starts a server on a file, unless the arguments name another queue.
     #[track_caller]
     pub(crate) fn start(file: &Path) -> Gearmand {
         Self::start_with(file, &Start::default())

@@ -17,6 +17,8 @@
 //! Must not: know a particular store.
 
 mod backoff;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+pub(crate) mod lease;
 mod net_batch;
 mod owner;
 mod secret;

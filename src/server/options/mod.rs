@@ -10,6 +10,7 @@ mod config_file;
 mod errors;
 mod http;
 mod jobs;
+mod key_value_stores;
 mod manual;
 mod network;
 mod output;
@@ -46,7 +47,7 @@ pub(crate) const EXIT_CODE_USAGE: u8 = 2;
 
 /// Text behind the options of `--help`.
 const AFTER_HELP: &str = "Options of TLS and of queues that this build does not have (--ssl-key, \
-     --redis-server, ...) are accepted and ignored; gearmand(8) lists them.\n\
+     --mysql-host, ...) are accepted and ignored; gearmand(8) lists them.\n\
      gearmand --generate-config prints an example of the configuration file.";
 
 /// The Gearman job server: takes jobs from clients and hands them to workers.
@@ -314,10 +315,11 @@ mod tests {
             ("gearmand --check-queue", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand -q MySQL", "'MySQL' for '--queue-type <TYPE>': not in this build"),
             (
-                "gearmand -q libmemcached",
-                "'libmemcached' for '--queue-type <TYPE>': not in this build",
+                "gearmand -q LIBTOKYOCABINET",
+                "'LIBTOKYOCABINET' for '--queue-type <TYPE>': not in this build",
             ),
-            ("gearmand -q REDIS", "'REDIS' for '--queue-type <TYPE>': not in this build"),
+            ("gearmand -q libmemcached", "option '--libmemcached-servers <LIST>' is missing"),
+            ("gearmand -q redis --redis-port x", "'x' for '--redis-port <PORT>'"),
             ("gearmand -q nonsense", "not a queue; use one of builtin, libsqlite3, Postgres"),
         ] {
             let error = options(line).check().expect_err(line);
@@ -327,7 +329,7 @@ mod tests {
 
     #[test]
     fn unsupported_options_alone_have_no_effect() {
-        for line in ["gearmand --redis-server h -q BuiltIn", "gearmand --ssl-key k"] {
+        for line in ["gearmand --mysql-host h -q BuiltIn", "gearmand --ssl-key k"] {
             options(line).check().expect(line);
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::key_value_stores::{LibmemcachedOptions, RedisQueueOptions};
 use super::sql_stores::LibpqOptions;
 use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
 use super::values::{number, parse_size};
@@ -31,6 +32,10 @@ pub(crate) enum QueueKind {
     Sqlite,
     /// A database of PostgreSQL.
     Postgres,
+    /// A database of Redis or Valkey.
+    Redis,
+    /// memcached servers.
+    Memcached,
 }
 
 /// Queues of this build by name. Case does not matter.
@@ -38,9 +43,11 @@ const KINDS: &[(&str, QueueKind)] = &[
     ("builtin", QueueKind::Memory),
     ("libsqlite3", QueueKind::Sqlite),
     ("Postgres", QueueKind::Postgres),
+    ("redis", QueueKind::Redis),
+    ("libmemcached", QueueKind::Memcached),
 ];
 /// Queues of the original that this build does not have.
-const KNOWN: &[&str] = &["libdrizzle", "libmemcached", "libtokyocabinet", "MySQL", "redis"];
+const KNOWN: &[&str] = &["libdrizzle", "libtokyocabinet", "MySQL"];
 
 impl QueueKind {
     /// The queue with this name.
@@ -60,6 +67,8 @@ impl QueueKind {
             QueueKind::Memory => "",
             QueueKind::Sqlite => "--libsqlite3-db ",
             QueueKind::Postgres => "--queue-type Postgres: ",
+            QueueKind::Redis => "--queue-type redis: ",
+            QueueKind::Memcached => "--queue-type libmemcached: ",
         }
     }
 
@@ -89,7 +98,8 @@ pub(crate) enum QueueTlsChoice {
 pub(crate) struct QueueOptions {
     /// Where background jobs are kept: "builtin" is memory, which is lost when the
     /// server ends; "libsqlite3" is the file of --libsqlite3-db, in which jobs survive;
-    /// "Postgres" is a table in a database server.
+    /// "Postgres" is a table in a database server, "redis" a database of Redis or Valkey;
+    /// "libmemcached" servers forget their jobs when they end.
     #[arg(short = 'q', long, value_name = "TYPE", default_value = "builtin")]
     queue_type: String,
 
@@ -178,6 +188,12 @@ pub(crate) struct QueueOptions {
     pub(crate) postgres: LibpqOptions,
 
     #[command(flatten)]
+    pub(crate) redis: RedisQueueOptions,
+
+    #[command(flatten)]
+    pub(crate) memcached: LibmemcachedOptions,
+
+    #[command(flatten)]
     modules: UnsupportedOptions<Modules>,
 }
 
@@ -240,9 +256,19 @@ impl QueueOptions {
     /// The error if an option that a queue needs is missing.
     pub(crate) fn missing_option(&self, kind: QueueKind) -> Option<String> {
         let has_file = self.libsqlite3_db.as_ref().is_some_and(|f| !f.as_os_str().is_empty());
+        if kind == QueueKind::Redis
+            && let Err(error) = self.redis.port()
+        {
+            return Some(error);
+        }
+        let servers = &self.memcached.libmemcached_servers;
+        let has_servers = servers.as_ref().is_some_and(|servers| !servers.is_empty());
         let missing = match kind {
             QueueKind::Sqlite if !has_file => {
                 "--libsqlite3-db <FILE>' is missing: it names the file"
+            }
+            QueueKind::Memcached if !has_servers => {
+                "--libmemcached-servers <LIST>' is missing: it names the servers"
             }
             _ => return None,
         };
@@ -281,26 +307,10 @@ impl UnsupportedTable for Modules {
             ],
         ),
         (
-            "Queue libmemcached, not in this build",
-            &[
-                ("libmemcached-servers", Some(("LIST", None)), "Servers, separated by commas"),
-                ("libmemcached-prefix", Some(("PREFIX", Some("gear_"))), "Prefix of keys"),
-            ],
-        ),
-        (
             "Queue libtokyocabinet, not in this build",
             &[
                 ("libtokyocabinet-file", Some(("FILE", None)), "Database"),
                 ("libtokyocabinet-optimize", None, "Optimize the database at startup"),
-            ],
-        ),
-        (
-            "Queue redis, not in this build",
-            &[
-                ("redis-server", Some(("HOST", Some("127.0.0.1"))), "Host of the server"),
-                ("redis-port", Some(("PORT", Some("6379"))), "Port of the server"),
-                ("redis-password", Some(("PASSWORD", None)), "Password"),
-                ("redis-prefix", Some(("PREFIX", Some("_gear_"))), "Prefix of keys"),
             ],
         ),
     ];

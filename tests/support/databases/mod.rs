@@ -3,7 +3,11 @@
 //!
 //! Must not: touch a server that the system runs.
 
+mod memcached;
 mod postgres;
 mod process;
+mod redis;
 
+pub use memcached::Memcached;
 pub use postgres::Postgres;
+pub use redis::{Redis, SYNCING};
