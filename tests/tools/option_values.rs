@@ -47,12 +47,12 @@ const TABLE: &[(&str, &str, &[&str])] = &[
 /// Where ours is meant to differ: the option, whether ours reaches the server, and the
 /// values. The reasons are in COMPAT.md.
 const DIFFERING: &[(&str, &str, bool, &[&str])] = &[
-    ("gearman", "-h", true, &["127.0.0.1:PORT", "127.0.0.1,"]),
+    ("gearman", "-h", true, &["127.0.0.1:PORT", "127.0.0.1,", " "]),
     ("gearman", "-p", false, &[" PORT", "PORT "]),
     ("gearman", "-t", false, &[" 20000"]),
     ("gearman", "-c", false, &["", "*", "x", " 20000"]),
-    ("gearadmin", "-h", true, &["", "127.0.0.1:PORT"]),
-    ("gearadmin", "--host", true, &["", "127.0.0.1:PORT"]),
+    ("gearadmin", "-h", true, &["", "127.0.0.1:PORT", "127.0.0.1,", " "]),
+    ("gearadmin", "--host", true, &["", "127.0.0.1:PORT", "127.0.0.1,", " "]),
     ("gearadmin", "-p", false, &[" PORT"]),
     ("gearadmin", "--port", false, &[" PORT"]),
 ];
