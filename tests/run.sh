@@ -84,7 +84,8 @@ check_lints() {
 }
 
 check_lints_of_library() {
-    "$cargo" clippy --locked --no-default-features --lib -- -D warnings
+    "$cargo" clippy --locked --no-default-features --lib -- -D warnings &&
+        "$cargo" clippy --locked --no-default-features --features tls --lib -- -D warnings
 }
 
 check_documentation() {

@@ -53,7 +53,7 @@ mkdir -p "$work"
 
 # One crate type per build: with several, cargo does no link-time optimisation.
 build() {
-    (cd "$root" && "${CARGO:-cargo}" rustc --lib --release --no-default-features \
+    (cd "$root" && "${CARGO:-cargo}" rustc --lib --release --no-default-features --features tls \
         --target-dir "$target" --crate-type "$@")
 }
 

@@ -96,7 +96,7 @@ class BuildNative(build_ext):
         target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
         command = [os.environ.get("CARGO", "cargo"), "rustc", "--manifest-path", str(manifest)]
         command += ["--target-dir", str(target), "--locked", "--lib", "--release"]
-        command += ["--no-default-features", "--crate-type", "cdylib"]
+        command += ["--no-default-features", "--features", "tls", "--crate-type", "cdylib"]
         subprocess.run(command, check=True)
         copy = Path(self.build_temp) / SONAME
         copy.parent.mkdir(parents=True, exist_ok=True)

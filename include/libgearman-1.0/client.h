@@ -40,8 +40,8 @@ GEARMAN_API gearman_client_st *gearman_client_create(gearman_client_st *client);
 /* Creates a client with the settings of another one.
  *
  * The new client gets the servers of `from` in the same order, its settings and its
- * callbacks. It does not get the tasks, the context, the server options, the TLS files
- * and the allocators. If `from` is NULL, this is gearman_client_create(). `client` is
+ * callbacks. It does not get the tasks, the context, the server options and the
+ * allocators. If `from` is NULL, this is gearman_client_create(). `client` is
  * memory for the new client, or NULL for memory of the library.
  *
  * Returns the new client, or NULL if a server of `from` has no address any more. Free
@@ -112,22 +112,6 @@ GEARMAN_API int gearman_client_timeout(gearman_client_st *client);
  * Requires: `client` is NULL or a live client.
  */
 GEARMAN_API void gearman_client_set_timeout(gearman_client_st *client, int timeout);
-
-/* Turns TLS on or off.
- *
- * The library has no TLS: if `ssl` is true, connecting fails with an error that says
- * so, and nothing is sent unencrypted. `ca_file`, `certificate` and `key_file` are
- * ignored.
- *
- * Requires: `client` is NULL or a live client; `ca_file`, `certificate` and `key_file` are NULL
- * or NUL-terminated.
- */
-GEARMAN_API
-void gearman_client_set_ssl(gearman_client_st *client,
-                            bool ssl,
-                            const char *ca_file,
-                            const char *certificate,
-                            const char *key_file);
 
 /* Gets the pointer that gearman_client_set_context() stored.
  *
@@ -494,6 +478,27 @@ bool gearman_client_has_option(gearman_client_st *client,
 GEARMAN_API
 void gearman_client_remove_options(gearman_client_st *client,
                                    gearman_client_options_t options);
+
+/* Turns TLS on or off for connections that are made later.
+ *
+ * `ca_file` has the certificates of the authorities that may sign a server's
+ * certificate, and may have their revocation lists; `certificate` and `key_file` are the
+ * client's own, which a server may require. All are PEM. For a file that is NULL, the
+ * environment's is used (`GEARMAND_CA_CERTIFICATE`, `GEARMAN_CLIENT_PEM`,
+ * `GEARMAN_CLIENT_KEY`), or the one below /etc/ssl/certs, if it exists. What is verified
+ * is said by `GEARMAN_TLS_VERIFY`: `ca`, which is the default, `full` or `none`. The
+ * files are read when a connection is made; if one is wrong, connecting fails with an
+ * error that names it. Unix sockets stay without TLS.
+ *
+ * Requires: `client` is NULL or a live client; `ca_file`, `certificate` and `key_file` are NULL
+ * or NUL-terminated.
+ */
+GEARMAN_API
+void gearman_client_set_ssl(gearman_client_st *client,
+                            bool ssl,
+                            const char *ca_file,
+                            const char *certificate,
+                            const char *key_file);
 
 /* Sends the tasks that were added, and calls their callbacks until all are finished.
  *

@@ -170,6 +170,48 @@ GEARMAN_API int gearman_worker_next_timeout(gearman_worker_st *worker);
  */
 GEARMAN_API void gearman_worker_set_functions_return(gearman_worker_st *worker, bool always);
 
+/* Turns TLS on for connections of the client that are made later.
+ *
+ * `ca_file`, `certificate` and `key_file` are as for gearman_client_set_ssl().
+ * `server_name` is the name that the server's certificate must have; NULL means the
+ * name of its host. `verify` is "full" (authority and name), "ca" (authority) or "none";
+ * NULL means `GEARMAN_TLS_VERIFY`, or else "ca". gearman_client_set_ssl() turns TLS off.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL, or `verify` is another word.
+ *
+ * Requires: `client` is NULL or a live client; all others are NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_set_tls(gearman_client_st *client,
+                                        const char *ca_file,
+                                        const char *certificate,
+                                        const char *key_file,
+                                        const char *server_name,
+                                        const char *verify);
+
+/* Turns TLS on for connections of the worker that are made later.
+ *
+ * The arguments are those of gearman_client_set_tls(). gearman_worker_set_ssl() turns
+ * TLS off.
+ *
+ * Returns `GEARMAN_SUCCESS` or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `verify` is another word.
+ *
+ * Requires: `worker` is NULL or a live worker; all others are NULL or NUL-terminated.
+ */
+GEARMAN_API
+gearman_return_t gearman_worker_set_tls(gearman_worker_st *worker,
+                                        const char *ca_file,
+                                        const char *certificate,
+                                        const char *key_file,
+                                        const char *server_name,
+                                        const char *verify);
+
 #ifdef __cplusplus
 }
 #endif

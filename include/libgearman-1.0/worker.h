@@ -59,7 +59,7 @@ GEARMAN_API gearman_worker_st *gearman_worker_create(gearman_worker_st *worker);
  *
  * The new worker gets the servers of `from` in the same order, its settings, and its
  * functions with their contexts. It does not get the jobs, the worker's own context,
- * the server options, the option `GEARMAN_WORKER_NON_BLOCKING`, the TLS files and the
+ * the server options, the option `GEARMAN_WORKER_NON_BLOCKING`, and the
  * allocators. If `from` is NULL, this is gearman_worker_create(). `worker` is memory
  * for the new worker, or NULL for memory of the library.
  *
@@ -106,11 +106,16 @@ GEARMAN_API const char *gearman_worker_error(const gearman_worker_st *worker);
  */
 GEARMAN_API int gearman_worker_errno(gearman_worker_st *worker);
 
-/* Turns TLS on or off.
+/* Turns TLS on or off for connections that are made later.
  *
- * The library has no TLS: if `ssl` is true, connecting fails with an error that says
- * so, and nothing is sent unencrypted. `ca_file`, `certificate` and `key_file` are
- * ignored.
+ * `ca_file` has the certificates of the authorities that may sign a server's
+ * certificate, and may have their revocation lists; `certificate` and `key_file` are the
+ * worker's own, which a server may require. All are PEM. For a file that is NULL, the
+ * environment's is used (`GEARMAND_CA_CERTIFICATE`, `GEARMAN_CLIENT_PEM`,
+ * `GEARMAN_CLIENT_KEY`), or the one below /etc/ssl/certs, if it exists. What is verified
+ * is said by `GEARMAN_TLS_VERIFY`: `ca`, which is the default, `full` or `none`. The
+ * files are read when a connection is made; if one is wrong, connecting fails with an
+ * error that names it. Unix sockets stay without TLS.
  *
  * Requires: `worker` is NULL or a live worker; `ca_file`, `certificate` and `key_file` are NULL
  * or NUL-terminated.

@@ -32,6 +32,10 @@ pub enum DriverTimer {
     StoreWait,
     /// Jobs that could not be read are requested again.
     FetchRetry,
+    /// A TLS hand-shake may have taken too long.
+    Handshake,
+    /// The driver looks whether its certificate expires soon.
+    CertificateExpiry,
     /// The driver requests the next part of the survey again, which could not be read.
     SurveyRetry,
 }

@@ -55,8 +55,8 @@ unsafe fn create(client: *mut gearman_client_st) -> *mut gearman_client_st {
 /// Creates a client with the settings of another one.
 ///
 /// The new client gets the servers of `from` in the same order, its settings and its
-/// callbacks. It does not get the tasks, the context, the server options, the TLS files
-/// and the allocators. If `from` is NULL, this is gearman_client_create(). `client` is
+/// callbacks. It does not get the tasks, the context, the server options and the
+/// allocators. If `from` is NULL, this is gearman_client_create(). `client` is
 /// memory for the new client, or NULL for memory of the library.
 ///
 /// Returns the new client, or NULL if a server of `from` has no address any more. Free
@@ -90,7 +90,7 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
         to.link.settings.server_options.clear();
         to.link.error.want_same_lines(&from.link.error);
         for server in &from.link.conns {
-            if to.add_server(&server.host, server.port).is_err() {
+            if to.add_server(&server.host_with_scheme(), server.port).is_err() {
                 free(block);
                 return ptr::null_mut();
             }
@@ -251,30 +251,6 @@ pub unsafe extern "C-unwind" fn gearman_client_set_timeout(
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
         block.timeout_ms = timeout;
         block.engine.link.settings.timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
-    }
-}
-
-/// Turns TLS on or off.
-///
-/// The library has no TLS: if `ssl` is true, connecting fails with an error that says
-/// so, and nothing is sent unencrypted. `ca_file`, `certificate` and `key_file` are
-/// ignored.
-///
-/// # Safety
-/// `client` is NULL or a live client; `ca_file`, `certificate` and `key_file` are NULL
-/// or NUL-terminated.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn gearman_client_set_ssl(
-    client: *mut gearman_client_st,
-    ssl: c_bool,
-    ca_file: *const c_char,
-    certificate: *const c_char,
-    key_file: *const c_char,
-) {
-    let _ = (ca_file, certificate, key_file);
-    // SAFETY: the caller guarantees a live client.
-    if let Some(block) = unsafe { ClientBlock::peek(client) } {
-        block.engine.link.settings.tls = ssl != 0;
     }
 }
 

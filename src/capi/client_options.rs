@@ -6,10 +6,12 @@ use super::cancellation;
 use super::client_block::{ClientBlock, UNTICKETED};
 use super::enums::gearman_client_options_t as Options;
 use super::frames::Freed;
+use super::tls;
 use super::types::*;
 use super::waiting::block_on;
 use crate::engine::ReturnCode;
 use crate::engine::client::Broadcast;
+use libc::c_char;
 
 /// The options that gearman_client_set_options() turns on and off, in the order
 /// in which it does.
@@ -224,5 +226,36 @@ pub unsafe extern "C-unwind" fn gearman_client_remove_options(
     // SAFETY: the caller guarantees a live client.
     if let Some(block) = unsafe { ClientBlock::peek(client) } {
         block.remove_options(options);
+    }
+}
+
+/// Turns TLS on or off for connections that are made later.
+///
+/// `ca_file` has the certificates of the authorities that may sign a server's
+/// certificate, and may have their revocation lists; `certificate` and `key_file` are the
+/// client's own, which a server may require. All are PEM. For a file that is NULL, the
+/// environment's is used (`GEARMAND_CA_CERTIFICATE`, `GEARMAN_CLIENT_PEM`,
+/// `GEARMAN_CLIENT_KEY`), or the one below /etc/ssl/certs, if it exists. What is verified
+/// is said by `GEARMAN_TLS_VERIFY`: `ca`, which is the default, `full` or `none`. The
+/// files are read when a connection is made; if one is wrong, connecting fails with an
+/// error that names it. Unix sockets stay without TLS.
+///
+/// # Safety
+/// `client` is NULL or a live client; `ca_file`, `certificate` and `key_file` are NULL
+/// or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_ssl(
+    client: *mut gearman_client_st,
+    ssl: c_bool,
+    ca_file: *const c_char,
+    certificate: *const c_char,
+    key_file: *const c_char,
+) {
+    // SAFETY: the caller guarantees a live client and the names.
+    unsafe {
+        if let Some(block) = ClientBlock::peek(client) {
+            let files = [ca_file, certificate, key_file];
+            tls::set_ssl(&mut block.engine.link.settings, ssl != 0, files);
+        }
     }
 }

@@ -64,9 +64,10 @@ pub(super) unsafe fn client_of(worker: *mut WorkerBlock) -> Option<*mut ClientBl
     unsafe {
         let (engine, link) = (&mut (*client).engine, &(*worker).engine.link);
         engine.link.settings.tls = link.settings.tls;
+        engine.link.settings.tls_settings = link.settings.tls_settings.clone();
         engine.link.settings.identifier = link.settings.identifier.clone();
         for server in &link.conns {
-            if engine.add_server(&server.host, server.port).is_err() {
+            if engine.add_server(&server.host_with_scheme(), server.port).is_err() {
                 super::client::free(client);
                 return None;
             }

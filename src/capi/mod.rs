@@ -52,6 +52,7 @@ mod task_block;
 pub mod task_data;
 mod text;
 mod thread_id;
+pub mod tls;
 pub mod types;
 pub mod util;
 mod waiting;

@@ -5,6 +5,7 @@
 use super::cancellation;
 use super::handle;
 use super::text::{self, CStrArg};
+use super::tls;
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use super::worker_servers::add_servers;
@@ -51,7 +52,7 @@ unsafe fn create(worker: *mut gearman_worker_st) -> *mut gearman_worker_st {
 ///
 /// The new worker gets the servers of `from` in the same order, its settings, and its
 /// functions with their contexts. It does not get the jobs, the worker's own context,
-/// the server options, the option `GEARMAN_WORKER_NON_BLOCKING`, the TLS files and the
+/// the server options, the option `GEARMAN_WORKER_NON_BLOCKING`, and the
 /// allocators. If `from` is NULL, this is gearman_worker_create(). `worker` is memory
 /// for the new worker, or NULL for memory of the library.
 ///
@@ -104,7 +105,7 @@ pub(super) unsafe fn clone(
         to.grabs_with = from.grabs_with;
         to.offer_functions_of(from);
         for server in &from.link.conns {
-            if to.add_server(&server.host, server.port).is_err() {
+            if to.add_server(&server.host_with_scheme(), server.port).is_err() {
                 WorkerBlock::free(block);
                 return ptr::null_mut();
             }
@@ -178,11 +179,16 @@ pub unsafe extern "C-unwind" fn gearman_worker_errno(worker: *mut gearman_worker
     unsafe { WorkerBlock::peek(worker) }.map_or(libc::EINVAL, |b| b.engine.link.error.errno())
 }
 
-/// Turns TLS on or off.
+/// Turns TLS on or off for connections that are made later.
 ///
-/// The library has no TLS: if `ssl` is true, connecting fails with an error that says
-/// so, and nothing is sent unencrypted. `ca_file`, `certificate` and `key_file` are
-/// ignored.
+/// `ca_file` has the certificates of the authorities that may sign a server's
+/// certificate, and may have their revocation lists; `certificate` and `key_file` are the
+/// worker's own, which a server may require. All are PEM. For a file that is NULL, the
+/// environment's is used (`GEARMAND_CA_CERTIFICATE`, `GEARMAN_CLIENT_PEM`,
+/// `GEARMAN_CLIENT_KEY`), or the one below /etc/ssl/certs, if it exists. What is verified
+/// is said by `GEARMAN_TLS_VERIFY`: `ca`, which is the default, `full` or `none`. The
+/// files are read when a connection is made; if one is wrong, connecting fails with an
+/// error that names it. Unix sockets stay without TLS.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker; `ca_file`, `certificate` and `key_file` are NULL
@@ -195,10 +201,12 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_ssl(
     certificate: *const c_char,
     key_file: *const c_char,
 ) {
-    let _ = (ca_file, certificate, key_file);
-    // SAFETY: the caller guarantees a live worker.
-    if let Some(block) = unsafe { WorkerBlock::peek(worker) } {
-        block.engine.link.settings.tls = ssl != 0;
+    // SAFETY: the caller guarantees a live worker and the names.
+    unsafe {
+        if let Some(block) = WorkerBlock::peek(worker) {
+            let files = [ca_file, certificate, key_file];
+            tls::set_ssl(&mut block.engine.link.settings, ssl != 0, files);
+        }
     }
 }
 

@@ -10,13 +10,15 @@ use super::ReturnCode;
 use super::error::ErrorState;
 use super::settings::Settings;
 use crate::at;
-use gearman_net::{Address, Liveness, Transport, Waited, address};
+use gearman_net::{Address, Liveness, Transport, Waited, address, is_tls_in_environment};
 use gearman_protocol::limits::{DEFAULT_HOST, DEFAULT_PORT};
+use gearman_protocol::servers::tls_server;
 use std::io;
 use std::time::{Duration, Instant};
 
 mod buffers;
 mod connection;
+mod secure;
 mod waiting;
 
 pub(crate) use buffers::BUFFERED_BODY_BYTES_MAX;
@@ -96,11 +98,17 @@ impl<T: Transport> Link<T> {
     }
 
     /// Adds a server and resolves its host. An empty host is the default host, port 0 the
-    /// default port, and a host that starts with `/` a Unix socket.
+    /// default port, and a host that starts with `/` a Unix socket. A host that starts with
+    /// `tls://` is connected to with TLS only.
     ///
     /// # Errors
     /// `GETADDRINFO` if the host has no address.
     pub fn add_server(&mut self, host: &str, port: u16) -> Result<(), ReturnCode> {
+        let (host, port, is_tls) = match tls_server(host) {
+            Some((host, 0)) => (host, port, true),
+            Some((host, port)) => (host, port, true),
+            None => (host, port, false),
+        };
         let host = if host.is_empty() { DEFAULT_HOST } else { host };
         let port = if port == 0 { DEFAULT_PORT } else { port };
         let addresses = match self.net.resolve(host, port) {
@@ -109,7 +117,9 @@ impl<T: Transport> Link<T> {
                 return Err(self.error.set_lookup(host, port, &e));
             }
         };
-        self.conns.push(Conn::new(host.to_owned(), port, addresses));
+        let mut conn = Conn::new(host.to_owned(), port, addresses);
+        (conn.is_tls, conn.is_tls_in_environment) = (is_tls, is_tls_in_environment());
+        self.conns.push(conn);
         Ok(())
     }
 
@@ -180,13 +190,6 @@ impl<T: Transport> Link<T> {
     /// # Errors
     /// `COULD_NOT_CONNECT`, or `GETADDRINFO` if the host no longer resolves.
     pub fn open(&mut self, key: usize, timeout: Option<Duration>) -> Result<(), ReturnCode> {
-        if self.settings.tls {
-            return Err(self.error.set(
-                ReturnCode::COULD_NOT_CONNECT,
-                at!("gearman_connection_st::connect"),
-                "TLS was requested, but this libgearman is built without it",
-            ));
-        }
         let now = self.net.now();
         let conn = &mut self.conns[key];
         // The addresses from `add_server` are used once. Later connections resolve the name
@@ -228,7 +231,7 @@ impl<T: Transport> Link<T> {
                 .map_or(ADDRESS_TIMEOUT, |end| end.saturating_duration_since(now) / left);
             conn.deadline = now.checked_add(share);
             // Only the last attempt's outcome counts.
-            match self.net.connect(key, &address) {
+            match self.begin_connect(key, &address) {
                 Ok(()) => {
                     self.conns[key].state = ConnState::Connecting;
                     return Ok(());
@@ -241,7 +244,10 @@ impl<T: Transport> Link<T> {
     #[cold]
     fn unreachable(&mut self, key: usize) -> ReturnCode {
         let conn = &self.conns[key];
-        let text = format!("Connection to {}:{} failed", conn.host, conn.port);
+        let mut text = format!("Connection to {}:{} failed", conn.host, conn.port);
+        if let Some(why) = secure::reason(conn.last_failure.as_ref()) {
+            text = format!("{text}: {why}");
+        }
         self.error.set(ReturnCode::COULD_NOT_CONNECT, at!("flush"), &text)
     }
 
@@ -254,7 +260,10 @@ impl<T: Transport> Link<T> {
         match self.net.finish_connect(key) {
             Ok(()) => {
                 let now = self.net.now();
+                let is_secure = self.is_secure(key);
                 let conn = &mut self.conns[key];
+                // What came with the end of the hand-shake was reported before it.
+                conn.readable = is_secure;
                 conn.state = ConnState::Up;
                 conn.deadline = None;
                 conn.last_received = now;

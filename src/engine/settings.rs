@@ -4,6 +4,7 @@
 //! Must not: do I/O.
 
 use super::ReturnCode;
+use gearman_net::ClientTlsSettings;
 use gearman_protocol::limits::MAX_IDENTIFIER;
 use std::ffi::CString;
 use std::time::{Duration, Instant};
@@ -28,8 +29,10 @@ pub struct Settings {
     /// How often a task may be submitted again after its server was lost. Its job may then
     /// run more than once.
     pub resubmissions: u16,
-    /// TLS was requested, which this build does not support: connecting fails.
+    /// Every TCP connection has TLS.
     pub tls: bool,
+    /// Files and verification of TLS.
+    pub tls_settings: ClientTlsSettings,
 }
 
 impl Settings {

@@ -12,6 +12,9 @@ mod low_descriptors;
 mod mio_net;
 mod random;
 mod socket;
+mod tls_settings;
+#[cfg(feature = "tls")]
+mod tls_socket;
 mod uncancelled;
 mod wait_call;
 mod wake;
@@ -19,6 +22,7 @@ mod wake;
 pub use address::Address;
 pub use mio_net::MioNet;
 pub use random::random;
+pub use tls_settings::{CA_VARIABLE, ClientTlsSettings, TlsVerify, is_tls_in_environment};
 pub use wait_call::{WaitCall, wait_for};
 pub use wake::WakePipe;
 
@@ -91,6 +95,23 @@ pub trait Transport {
     /// # Errors
     /// When the attempt fails at once.
     fn connect(&mut self, key: usize, address: &Address) -> io::Result<()>;
+
+    /// As `connect`, with TLS. The attempt to connect ends with the hand-shake. `host` is the
+    /// name that is verified, unless the settings have one.
+    ///
+    /// # Errors
+    /// Also if a file of the settings is wrong, or the transport has no TLS.
+    fn connect_tls(
+        &mut self,
+        key: usize,
+        address: &Address,
+        host: &str,
+        tls: &ClientTlsSettings,
+    ) -> io::Result<()> {
+        let _ = (key, address, host, tls);
+        let text = "TLS was requested, but this libgearman is built without it";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
 
     /// Returns the outcome of an attempt to connect.
     ///

@@ -9,6 +9,8 @@
 
 use super::low_descriptors::made_above;
 use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::tls_socket::{self, TlsSocket};
 use super::wait_call::{self, WaitCall};
 use super::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited, WakePipe, address, fork};
 use gearman_buf::Owned;
@@ -32,6 +34,9 @@ pub struct MioNet {
     wake: Option<WakePipe>,
     /// The generation of the process that opened the descriptors.
     generation: u64,
+    /// The files of TLS, as they were read.
+    #[cfg(feature = "tls")]
+    tls: gearman_tls::ClientContext,
 }
 
 /// The most events that one wait returns; the next wait returns the others.
@@ -47,6 +52,8 @@ impl MioNet {
             sockets: Vec::new(),
             wake: None,
             generation: fork::generation(),
+            #[cfg(feature = "tls")]
+            tls: gearman_tls::ClientContext::default(),
         }
     }
 
@@ -136,6 +143,17 @@ impl MioNet {
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    /// The socket under `key`, if it is open and has no TLS.
+    #[inline(always)]
+    fn plain(&self, key: usize) -> Option<&Socket> {
+        match self.sockets.get(key) {
+            #[cfg(feature = "tls")]
+            Some(Some(Socket::Tls(_))) => None,
+            Some(Some(socket)) => Some(socket),
+            Some(None) | None => None,
+        }
+    }
+
     /// Closes the descriptors that a forked child has inherited.
     #[cold]
     fn close_inherited(&mut self) -> bool {
@@ -155,6 +173,58 @@ impl MioNet {
             // Fails only for a descriptor that is not registered; then the next send or
             // receive returns an error.
             let _ = poll.registry().reregister(socket.as_source(), Token(key), interest);
+        }
+    }
+}
+
+/// What streams with TLS do instead of the system calls.
+#[cfg(feature = "tls")]
+impl MioNet {
+    #[cold]
+    #[inline(never)]
+    fn send_encrypted(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize> {
+        match self.sockets.get_mut(key) {
+            Some(Some(Socket::Tls(socket))) => socket.send(head, body),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn receive_encrypted(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
+        match self.sockets.get_mut(key) {
+            Some(Some(Socket::Tls(socket))) => socket.receive(space),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+/// Without TLS, a socket that is not plain is not open.
+#[cfg(not(feature = "tls"))]
+impl MioNet {
+    #[cold]
+    fn send_encrypted(&mut self, _: usize, _: &[u8], _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::NotConnected.into())
+    }
+
+    #[cold]
+    fn receive_encrypted(&mut self, _: usize, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::NotConnected.into())
+    }
+}
+
+/// Fills memory, so that safe code can receive into it. Decryption costs far more.
+fn initialised(space: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    space.fill(MaybeUninit::new(0));
+    // SAFETY: every byte was written just now.
+    unsafe { &mut *(std::ptr::from_mut(space) as *mut [u8]) }
+}
+
+/// The peers of streams with TLS are told of the end, except by a forked child.
+impl Drop for MioNet {
+    fn drop(&mut self) {
+        if cfg!(feature = "tls") {
+            (0..self.sockets.len()).for_each(|key| self.close(key));
         }
     }
 }
@@ -194,7 +264,31 @@ impl Transport for MioNet {
         Ok(())
     }
 
+    #[cfg(feature = "tls")]
+    fn connect_tls(
+        &mut self,
+        key: usize,
+        address: &Address,
+        host: &str,
+        tls: &super::ClientTlsSettings,
+    ) -> io::Result<()> {
+        let records = tls_socket::records(&mut self.tls, tls, host)?;
+        self.connect(key, address)?;
+        if let Some(open) = self.sockets.get_mut(key)
+            && let Some(socket) = open.take()
+        {
+            *open = Some(Socket::Tls(Box::new(TlsSocket::new(socket, records))));
+        }
+        Ok(())
+    }
+
     fn finish_connect(&mut self, key: usize) -> io::Result<()> {
+        #[cfg(feature = "tls")]
+        if let Some(Some(Socket::Tls(socket))) = self.sockets.get_mut(key) {
+            socket.finish_connect()?;
+            self.set_interest(key, Interest::READABLE);
+            return Ok(());
+        }
         self.socket(key)?.finish_connect()?;
         self.set_interest(key, Interest::READABLE);
         Ok(())
@@ -202,31 +296,48 @@ impl Transport for MioNet {
 
     #[inline(always)]
     fn send(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize> {
-        self.socket(key)?.send(head, body)
+        match self.plain(key) {
+            Some(socket) => socket.send(head, body),
+            None => self.send_encrypted(key, head, body),
+        }
     }
 
     #[inline]
     fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
         // SAFETY: the same memory, borrowed alone. Its bytes are initialised and stay so: the
         // kernel only overwrites them.
-        let space = unsafe { &mut *(std::ptr::from_mut(space) as *mut [MaybeUninit<u8>]) };
-        self.socket(key)?.recv(space)
+        let raw = unsafe { &mut *(std::ptr::from_mut(space) as *mut [MaybeUninit<u8>]) };
+        match self.plain(key) {
+            Some(socket) => socket.recv(raw),
+            None => self.receive_encrypted(key, space),
+        }
     }
 
     fn recv_owned(&mut self, key: usize, into: &mut Owned, limit: usize) -> io::Result<usize> {
         let space = into.spare();
         let limit = limit.min(space.len());
-        let got = self.socket(key)?.recv(&mut space[..limit])?;
-        // SAFETY: the kernel wrote `got` bytes at the start of the spare capacity.
+        let space = &mut space[..limit];
+        let got = match self.plain(key) {
+            Some(socket) => socket.recv(space)?,
+            None => self.receive_encrypted(key, initialised(space))?,
+        };
+        // SAFETY: the kernel or the record layer wrote `got` bytes at the start of the spare capacity.
         unsafe { into.advance(got) };
         Ok(got)
     }
 
     fn recv_raw(&mut self, key: usize, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        self.socket(key)?.recv(space)
+        match self.plain(key) {
+            Some(socket) => socket.recv(space),
+            None => self.receive_encrypted(key, initialised(space)),
+        }
     }
 
     fn liveness(&mut self, key: usize) -> Liveness {
+        #[cfg(feature = "tls")]
+        if let Some(Some(Socket::Tls(socket))) = self.sockets.get_mut(key) {
+            return socket.liveness();
+        }
         self.socket(key).map_or(Liveness::Dead, Socket::liveness)
     }
 
@@ -238,10 +349,14 @@ impl Transport for MioNet {
     fn close(&mut self, key: usize) {
         let Some(mut socket) = self.sockets.get_mut(key).and_then(Option::take) else { return };
         // Without deregistering, the socket stays in the epoll set while a forked child has a
-        // copy of it. A child must not change its parent's set.
+        // copy of it. A child must not change its parent's set, nor speak for its parent.
         if let Some(poll) = &self.poll
             && fork::generation() == self.generation
         {
+            #[cfg(feature = "tls")]
+            if let Socket::Tls(socket) = &mut socket {
+                socket.say_goodbye();
+            }
             let _ = poll.registry().deregister(socket.as_source());
         }
     }

@@ -14,6 +14,10 @@ use std::os::fd::{AsRawFd, RawFd};
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// Either of them, with TLS. Plain streams do not pay for it: whether a socket is open and
+    /// whether it has TLS is one comparison.
+    #[cfg(feature = "tls")]
+    Tls(Box<super::tls_socket::TlsSocket>),
 }
 
 impl Socket {
@@ -35,6 +39,8 @@ impl Socket {
         let (error, peer) = match self {
             Socket::Tcp(s) => (s.take_error()?, s.peer_addr().map(drop)),
             Socket::Unix(s) => (s.take_error()?, s.peer_addr().map(drop)),
+            #[cfg(feature = "tls")]
+            Socket::Tls(s) => return s.socket.finish_connect(),
         };
         if let Some(error) = error {
             return Err(error);
@@ -49,6 +55,8 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s,
             Socket::Unix(s) => s,
+            #[cfg(feature = "tls")]
+            Socket::Tls(s) => s.socket.as_source(),
         }
     }
 
@@ -56,6 +64,8 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.as_raw_fd(),
             Socket::Unix(s) => s.as_raw_fd(),
+            #[cfg(feature = "tls")]
+            Socket::Tls(s) => s.socket.fd(),
         }
     }
 
@@ -79,6 +89,26 @@ impl Socket {
         // SAFETY: the message points at `parts`, and those at slices that are borrowed
         // during the call.
         unsafe { uncancelled::send_message(self.fd(), &message) }
+    }
+
+    /// Sends all parts with one system call.
+    #[cfg(feature = "tls")]
+    pub(super) fn send_parts(&self, parts: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        // SAFETY: all zeros is a valid msghdr: null pointers with sizes of 0.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        // An `IoSlice` is an iovec, and the kernel does not write to it.
+        message.msg_iov = parts.as_ptr().cast_mut().cast();
+        message.msg_iovlen = parts.len();
+        // SAFETY: the message points at slices that are borrowed during the call.
+        unsafe { uncancelled::send_message(self.fd(), &message) }
+    }
+
+    /// Receives into initialised memory.
+    #[cfg(feature = "tls")]
+    pub(super) fn recv_into(&self, space: &mut [u8]) -> io::Result<usize> {
+        // SAFETY: the same memory, borrowed alone. Its bytes are initialised and stay so: the
+        // kernel only overwrites them.
+        self.recv(unsafe { &mut *(std::ptr::from_mut(space) as *mut [MaybeUninit<u8>]) })
     }
 
     /// Receives into memory that may be uninitialised.

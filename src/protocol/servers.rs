@@ -16,12 +16,30 @@ pub const HOST_BYTES_MAX: usize = 1024;
 /// The most bytes of the text of a port; the rest is dropped.
 const PORT_TEXT_BYTES_MAX: usize = 31;
 
+/// The scheme of a server that is only talked to with TLS.
+pub const TLS_SCHEME: &str = "tls://";
+
+/// The host and port of a server with the scheme `tls://`, if the text is one: `tls://host`,
+/// `tls://host:port`, `tls://[::1]:port`. Port 0 is none.
+pub fn tls_server(text: &str) -> Option<(&str, u16)> {
+    let rest = text.strip_prefix(TLS_SCHEME)?;
+    let (host, port) = entry(rest.as_bytes());
+    // Cut at an ASCII character, so it is text.
+    Some((std::str::from_utf8(host).ok()?, port))
+}
+
 /// The host and port of each server in a list, borrowed from it. An empty host is the
 /// default host, and port 0 the default port. A list without entries is one of the default
-/// host. A number too large for a port wraps around; other text is 0.
+/// host. An entry with the scheme `tls://` is the host as a whole; see [`tls_server`]. A
+/// number too large for a port wraps around; other text is 0.
 pub fn parse_server_list(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
     let default = entries(list).next().is_none().then_some(&b""[..]);
-    default.into_iter().chain(entries(list)).map(entry)
+    default.into_iter().chain(entries(list)).map(|text| {
+        match text.starts_with(TLS_SCHEME.as_bytes()) {
+            true => (text, 0),
+            false => entry(text),
+        }
+    })
 }
 
 /// The entries of a list without the blanks around them.
@@ -115,6 +133,17 @@ mod tests {
         same("[::1]:4730,[fe80::1%eth0]", &[("::1", 4730), ("fe80::1%eth0", 0)]);
         same("::1,b", &[("::1", 0), ("b", 0)]);
         same("[::1]4730", &[("[", 0)]);
+    }
+
+    #[test]
+    fn a_server_with_the_scheme_of_tls_has_a_host_and_a_port() {
+        same("a,tls://b:1", &[("a", 0), ("tls://b:1", 0)]);
+        assert_eq!(tls_server("tls://b:1"), Some(("b", 1)));
+        assert_eq!(tls_server("tls://b"), Some(("b", 0)));
+        assert_eq!(tls_server("tls://[::1]:4731"), Some(("::1", 4731)));
+        assert_eq!(tls_server("tls://::1"), Some(("::1", 0)));
+        assert_eq!(tls_server("tls:///run/g.sock"), Some(("/run/g.sock", 0)));
+        assert_eq!((tls_server("tls:/b"), tls_server("b:1")), (None, None));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod queue;
 mod startup;
 mod state_file;
 mod systemd;
+mod tls;
 
 pub use memory_trimmer::{Allocator, MIMALLOC};
 

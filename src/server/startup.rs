@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use crate::access::{self, LoadedRules};
 use crate::address_gate::AddressGate;
@@ -12,16 +13,17 @@ use crate::daemon;
 use crate::event_loop::{
     Binding, EventLoop, Keepalive, Listener, TcpBinding, bind, bind_tcp, path,
 };
-use crate::http::{Limits, Listeners};
+use crate::http::{HttpTls, Limits, Listeners};
 use crate::log::{Level, Log};
 use crate::options::{
     AccessOptions, AdminAddress, FileChoice, HttpOptions, JobOptions, NetworkOptions,
-    ProcessOptions, Protocol, QueueOptions, ServerOptions,
+    ProcessOptions, Protocol, QueueOptions, ServerOptions, TlsAddress, TlsOptions,
 };
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::queue;
 use crate::state_file::StateFile;
 use crate::systemd;
+use crate::tls::{Certificate, TlsPolicy};
 use gearman_access::{AccessControl, AdminScope, ConnectionSettings, ListenerRole};
 use gearman_broker::{Broker, Config, ConnectionLimits, Wakeup};
 use gearman_session::JobServerSettings;
@@ -36,16 +38,18 @@ const ZERO_RETRIES: &str = "--job-retries=0: a job whose worker is lost is hande
 /// # Errors
 /// When the server cannot start, or when waiting for events fails.
 pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
-    let ServerOptions { process, network, jobs, access, http, queue, .. } = options;
+    let ServerOptions { process, network, jobs, access, http, queue, tls, .. } = options;
     if process.daemon_child {
         daemon::detach()?;
     }
     let user = process.user().map(find_user).transpose()?;
     limit_files(process.file_descriptors)?;
-    // Before the user changes: ports below 1024 need root.
-    let mut listeners = listen(network)?;
+    // Before the user changes: ports below 1024 and the key may need root.
+    let certificate = certificate(tls)?;
+    let (mut listeners, mut policies) = listen(network, tls)?;
     let port = listeners.iter().find_map(Listener::port);
     let roles = listen_for_administrators(access, network, &mut listeners)?;
+    policies.resize(listeners.len(), main_policy(tls));
     let http = listen_http(http, network)?;
     if let Some(user) = &user {
         listeners.iter().try_for_each(|listener| listener.give_to(user))?;
@@ -77,11 +81,11 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         server.start_access(control, roles, access.access_rules.clone());
     }
     if let Some(listeners) = http {
-        let limits = Limits {
-            packet_bytes: network.packet_bytes_max,
-            result_bytes: network.unread_bytes_max,
-        };
-        server.start_http_bridge(listeners, limits, gate)?;
+        let tls = certificate.as_ref().map(|certificate| http_tls(certificate, tls));
+        server.start_http_bridge(listeners, http_limits(network), gate, tls)?;
+    }
+    if let Some(certificate) = certificate {
+        server.start_tls(certificate, handshake_timeout(tls), policies);
     }
     if let Some(store) = store {
         server.start_store(store, queue.kind().error_prefix())?;
@@ -137,18 +141,73 @@ fn state_files(
     Ok([pid_file, port_file])
 }
 
-/// The listeners that systemd passed, or else those of `--listen` and `--port`.
-fn listen(network: &NetworkOptions) -> io::Result<Vec<Listener>> {
-    let inherited = systemd::listeners()?;
-    if !inherited.is_empty() {
-        return Ok(inherited);
+/// The listeners that systemd passed, or else those of `--listen` and `--port`, and those of
+/// `--ssl-listen`; and which of their connections have TLS.
+fn listen(
+    network: &NetworkOptions,
+    tls: &TlsOptions,
+) -> io::Result<(Vec<Listener>, Vec<TlsPolicy>)> {
+    let mut listeners = systemd::listeners()?;
+    if listeners.is_empty() {
+        listeners = bind(Binding {
+            names: &network.listen,
+            port: network.port,
+            backlog: network.backlog,
+            mode: network.socket_mode,
+        })?;
     }
-    bind(Binding {
-        names: &network.listen,
-        port: network.port,
-        backlog: network.backlog,
-        mode: network.socket_mode,
-    })
+    let mut policies = vec![main_policy(tls); listeners.len()];
+    for TlsAddress { host, port } in &tls.ssl_listen {
+        let opened = bind_tcp(TcpBinding {
+            names: &[host],
+            names_option: "--ssl-listen",
+            port: *port,
+            port_option: "--ssl-listen",
+            backlog: network.backlog,
+        })?;
+        listeners.extend(opened.into_iter().map(Listener::Tcp));
+        policies.resize(listeners.len(), TlsPolicy::Required);
+    }
+    Ok((listeners, policies))
+}
+
+/// Which connections of the ports without an option of their own have TLS.
+fn main_policy(tls: &TlsOptions) -> TlsPolicy {
+    match (tls.ssl, tls.ssl_optional) {
+        (false, _) => TlsPolicy::Plain,
+        (true, true) => TlsPolicy::Either,
+        (true, false) => TlsPolicy::Required,
+    }
+}
+
+/// The certificate, if anything has TLS.
+fn certificate(tls: &TlsOptions) -> io::Result<Option<Certificate>> {
+    let load = || Certificate::load(tls.settings()).map_err(io::Error::other);
+    tls.is_enabled().then(load).transpose()
+}
+
+fn http_limits(network: &NetworkOptions) -> Limits {
+    Limits { packet_bytes: network.packet_bytes_max, result_bytes: network.unread_bytes_max }
+}
+
+fn http_tls(certificate: &Certificate, tls: &TlsOptions) -> HttpTls {
+    HttpTls {
+        certificate: certificate.clone(),
+        policy: http_policy(tls),
+        handshake_timeout: handshake_timeout(tls),
+    }
+}
+
+/// Which HTTP connections have TLS: beside a TLS port of their own, both are accepted.
+fn http_policy(tls: &TlsOptions) -> TlsPolicy {
+    match main_policy(tls) {
+        TlsPolicy::Plain => TlsPolicy::Either,
+        policy => policy,
+    }
+}
+
+fn handshake_timeout(tls: &TlsOptions) -> Duration {
+    Duration::from_secs(tls.handshake_seconds.into())
 }
 
 /// Adds the listeners for administrators. Returns the role of every listener, or none if there

@@ -45,7 +45,7 @@ class Bench:
         if library is None:
             subprocess.run(
                 ["cargo", "rustc", "--lib", "--release", "--no-default-features",
-                 "--crate-type", "cdylib"], cwd=ROOT, check=True)
+                 "--features", "tls", "--crate-type", "cdylib"], cwd=ROOT, check=True)
             target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
             library = ROOT / target / "release" / "libgearman.so"
         directory = self.work / "ours"

@@ -114,10 +114,10 @@ fn version_and_help_are_printed() {
 #[test]
 fn an_option_that_cannot_be_met_is_refused_by_name() {
     for (arguments, code, name) in [
-        (&["--ssl"][..], 2, "--ssl"),
-        (&["-q", "libsqlite3"], 2, "libsqlite3"),
+        (&["-q", "libsqlite3"][..], 2, "libsqlite3"),
         (&["--nonsense"], 2, "--nonsense"),
         (&["-j", "256"], 2, "256"),
+        (&["--ssl", "--ssl-key", "/nonexistent/k", "-p", "0"], 1, "TLS: cannot read /"),
         (&["-P", "/nonexistent/pid", "-l", "none", "-p", "0"], 1, "--pid-file /nonexistent/pid"),
     ] {
         let refused = gearmand(arguments);

@@ -181,7 +181,7 @@ pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
     ("config-file", Refuses, &["."]),
     // Parts that are not built in do not look at their options.
     ("mysql-port", Starts, &["", "*", "x"]),
-    // The original, built without TLS, speaks in the clear.
+    // The original, built without TLS, speaks in the clear. Here no certificate is named.
     ("--ssl", Refuses, &["(none)"]),
     ("file", Refuses, &["x", "*", "--port *", "--round-robin 1", "--help", "--version"]),
     ("file", Starts, &["--verbose", "--listen ''", "--verbose=debug # more"]),

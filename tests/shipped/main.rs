@@ -62,7 +62,7 @@ fn the_shared_library_has_its_name_and_calls_itself_directly() {
 }
 
 #[test]
-fn the_library_depends_on_these_crates_alone() {
+fn the_library_without_tls_depends_on_these_crates_alone() {
     let listing = run(Command::new(cargo()).current_dir(root()).args([
         "tree",
         "--offline",
@@ -205,7 +205,7 @@ fn cargo_c_gives_the_same_tree() {
     let destdir = fresh("cargo-c");
     run(Command::new(cargo())
         .current_dir(root())
-        .args(["cinstall", "--offline", "--no-default-features", "--libdir=lib"])
+        .args(["cinstall", "--offline", "--no-default-features", "--features=tls", "--libdir=lib"])
         .arg(format!("--prefix={PREFIX}"))
         .arg("--destdir")
         .arg(&destdir)

@@ -182,7 +182,7 @@ fn a_wrong_gearadmin_command_line_ends_with_code_2() {
         (&[][..], "gearadmin: no operation given"),
         (&["--nix"], "--nix"),
         (&["--server"], "--server"),
-        (&["-S", "--status"], "TLS"),
+        (&["--ssl-verify", "all", "--status"], "use full, ca or none"),
         (&["--create-function", "a b"], "spaces"),
         (&["--create-function"], "--create-function"),
         (&["--maxqueue", "f", "many"], "invalid limit 'many'"),

@@ -28,7 +28,7 @@ fn a_wrong_command_line_ends_with_code_2() {
         (&["x"][..], "gearman: no function given"),
         (&["-f", "f", ""], "argument 1 is empty"),
         (&["-f", "", "x"], "expected a name"),
-        (&["-S", "-f", "f", "x"], "TLS"),
+        (&["--ssl-verify", "all", "-f", "f", "x"], "use full, ca or none"),
         (&["-t", "soon", "-f", "f", "x"], "'soon' for '--timeout"),
         (&["-Q"], "-Q"),
         (&["-f", "f", "-u", &"x".repeat(65), "y"], "'--unique <KEY>' is too long"),

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint, value_parser};
 use gearman_protocol::admin::Request;
 
 use crate::gearadmin::operations::{OPERATIONS, Operation};
@@ -15,12 +15,15 @@ use crate::gearadmin::show::Format;
 use crate::tools::generated::{self, HelpSection};
 use crate::tools::servers::{self, ServerAddress, ServerList};
 use crate::tools::timeout::{Timeout, parse_timeout};
-use crate::tools::{Exit, NO_TLS, TOOLS_VERSION, usage};
+use crate::tools::tls::TlsArguments;
+use crate::tools::{Exit, TOOLS_VERSION, usage};
 
 /// The options of `gearadmin`, checked.
 #[derive(Debug)]
 pub(crate) struct GearadminOptions {
     pub(crate) server: ServerAddress,
+    /// TLS to it.
+    pub(crate) tls: TlsArguments,
     pub(crate) timeout: Option<Duration>,
     pub(crate) format: Format,
     /// In the order in which they were given.
@@ -89,11 +92,12 @@ pub(crate) fn command() -> Command {
         .next_line_help(false)
         .args(common_options())
         .args(OPERATIONS.iter().map(argument));
+    let command = TlsArguments::augment_args(command);
     generated::complete_table(command, GEARADMIN_SECTIONS)
 }
 
 /// The options that are not operations.
-fn common_options() -> [Arg; 6] {
+fn common_options() -> [Arg; 5] {
     [
         Arg::new("host")
             .short('h')
@@ -119,11 +123,6 @@ fn common_options() -> [Arg; 6] {
         Arg::new("json")
             .long("json")
             .help("Print one line of JSON for each operation")
-            .action(ArgAction::SetTrue),
-        Arg::new("ssl")
-            .short('S')
-            .long("ssl")
-            .help("Connect with TLS (not supported by this build)")
             .action(ArgAction::SetTrue),
         Arg::new("help")
             .short('H')
@@ -174,9 +173,7 @@ pub(crate) fn parse(
 
 /// Checks the options together.
 fn check(matches: &ArgMatches) -> Result<GearadminOptions, String> {
-    if matches.get_flag("ssl") {
-        return Err(NO_TLS.into());
-    }
+    let tls = TlsArguments::from_arg_matches(matches).map_err(|error| error.to_string())?;
     let hosts: Vec<ServerList> =
         matches.get_one::<ServerList>("host").cloned().into_iter().collect();
     let ports: Vec<u16> = matches.get_one::<u16>("port").copied().into_iter().collect();
@@ -197,7 +194,7 @@ fn check(matches: &ArgMatches) -> Result<GearadminOptions, String> {
         Format::Raw
     };
     let timeout = matches.get_one::<Timeout>("timeout").and_then(|timeout| timeout.0);
-    Ok(GearadminOptions { server: server.clone(), timeout, format, operations })
+    Ok(GearadminOptions { server: server.clone(), tls, timeout, format, operations })
 }
 
 /// The operations in the order in which they were given: clap keeps them by name, with
@@ -290,7 +287,6 @@ mod tests {
     fn a_wrong_command_line_is_answered_with_option_value_and_expectation() {
         for (line, message) in [
             ("", "no operation given: name one, such as '--status' or '--workers'"),
-            ("-S --status", "'--ssl' is not supported: this build has no TLS"),
             (
                 "--maxqueue f 1 2",
                 "invalid value for '--maxqueue': expected no limit, one, or three, not 2",

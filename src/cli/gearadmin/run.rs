@@ -28,6 +28,7 @@ pub(crate) fn run(options: &GearadminOptions) -> Exit {
         }
     };
     admin.link.settings.timeout = options.timeout;
+    options.tls.apply(&mut admin.link.settings, false);
     let mut exit = Exit::Done;
     let mut output = io::stdout().lock();
     for given in &options.operations {

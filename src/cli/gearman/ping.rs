@@ -17,6 +17,7 @@ use crate::gearman::notify;
 use crate::gearman::options::GearmanOptions;
 use crate::tools::Exit;
 use crate::tools::servers::ServerAddress;
+use crate::tools::tls::TlsArguments;
 
 /// Time in which all servers have to answer, without `-t`.
 const PING_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
@@ -28,9 +29,10 @@ pub(crate) fn run(options: &GearmanOptions) -> Exit {
     let (sender, answers) = mpsc::channel();
     for (number, server) in options.servers.iter().cloned().enumerate() {
         let sender = sender.clone();
+        let tls = options.tls.clone();
         thread::spawn(move || {
             let began = Instant::now();
-            let answer = ask(&server, limit).map(|()| began.elapsed());
+            let answer = ask(&server, &tls, limit).map(|()| began.elapsed());
             // After the timeout the receiver is gone.
             let _ = sender.send((number, answer));
         });
@@ -84,9 +86,10 @@ fn print(line: &dyn Display) {
 ///
 /// # Errors
 /// The exit code and why there was no echo.
-fn ask(server: &ServerAddress, limit: Duration) -> Result<(), (Exit, String)> {
+fn ask(server: &ServerAddress, tls: &TlsArguments, limit: Duration) -> Result<(), (Exit, String)> {
     let mut client = Client::new(MioNet::new());
     client.link.settings.timeout = Some(limit);
+    tls.apply(&mut client.link.settings, TlsArguments::is_in_environment());
     client
         .add_server(&server.host, server.port)
         .and_then(|()| client.broadcast(Broadcast::Echo(b"ping")))

@@ -8,12 +8,10 @@ pub(crate) mod generated;
 pub(crate) mod json;
 pub(crate) mod servers;
 pub(crate) mod timeout;
+pub(crate) mod tls;
 pub(crate) mod usage;
 
 pub(crate) use exit::Exit;
 
 /// The version that `--version` prints.
 pub(crate) const TOOLS_VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The answer to `-S`, which must not fall back to an unencrypted connection.
-pub(crate) const NO_TLS: &str = "'--ssl' is not supported: this build has no TLS";

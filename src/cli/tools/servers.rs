@@ -4,7 +4,7 @@
 
 use gearman_net::address::service_port;
 use gearman_protocol::limits::DEFAULT_PORT;
-use gearman_protocol::servers::parse_server_list;
+use gearman_protocol::servers::{TLS_SCHEME, parse_server_list};
 
 /// A server's host and port. An empty host is the default host, and a path is a
 /// Unix socket.
@@ -22,6 +22,9 @@ impl std::fmt::Display for ServerAddress {
 
 /// A server's address as people write it.
 pub(crate) fn address_text(host: &str, port: u16) -> String {
+    if let Some(host) = host.strip_prefix(TLS_SCHEME) {
+        return format!("{TLS_SCHEME}{}", address_text(host, port));
+    }
     match host {
         path if path.starts_with('/') => path.to_owned(),
         ip if ip.contains(':') => format!("[{ip}]:{port}"),
@@ -44,21 +47,24 @@ pub(crate) fn parse_list(text: &str) -> Result<ServerList, String> {
     // A list without entries is the default host.
     let entries = entries
         .chain(text.trim_matches(|c: char| c == ',' || c.is_whitespace()).is_empty().then_some(""));
-    let servers = entries.zip(parse_server_list(text.as_bytes())).map(|(entry, (host, port))| {
+    let servers = entries.map(|whole| {
+        let entry = whole.strip_prefix(TLS_SCHEME).unwrap_or(whole);
+        let scheme = &whole[..whole.len() - entry.len()];
+        let (host, port) = parse_server_list(entry.as_bytes()).next().unwrap_or_default();
         let host = String::from_utf8_lossy(host).into_owned();
         let forms_of = |host: &str| [host.to_owned(), format!("{host}:{port}")];
         let [plain, full] = forms_of(&host);
         let [bracketed, bracketed_full] = forms_of(&format!("[{host}]"));
         if entry == plain || (entry == bracketed && host.contains(':')) {
-            Ok((host, None))
+            Ok((format!("{scheme}{host}"), None))
         } else if port > 0 && (entry == full || entry == bracketed_full) {
-            Ok((host, Some(port)))
+            Ok((format!("{scheme}{host}"), Some(port)))
         } else {
             let forms = "HOST, HOST:PORT, [IPV6]:PORT or the path of a Unix socket, \
                          with a port from 1 to 65535";
-            Err(match entry == text.trim() {
+            Err(match whole == text.trim() {
                 true => format!("expected {forms}"),
-                false => format!("expected {forms} instead of '{entry}'"),
+                false => format!("expected {forms} instead of '{whole}'"),
             })
         }
     });
@@ -146,6 +152,16 @@ mod tests {
             &["[::1]:9", "[::1]:4730", "[fe80::1%eth0]:4730"],
         );
         assert_combined(&["/run/gearmand.sock,a"], &[], &["/run/gearmand.sock", "a:4730"]);
+    }
+
+    #[test]
+    fn a_scheme_stays_with_its_host() {
+        assert_combined(
+            &["tls://a,tls://b:9,tls://[::1]:7,c"],
+            &[5],
+            &["tls://a:5", "tls://b:9", "tls://[::1]:7", "c:5"],
+        );
+        assert!(parse_list("tls://a:x").is_err());
     }
 
     #[test]

@@ -5,6 +5,8 @@
 use super::buffers::{InBuf, OutBuf};
 use crate::error::system_text;
 use gearman_net::Address;
+use gearman_protocol::servers::TLS_SCHEME;
+use std::borrow::Cow;
 use std::io;
 use std::time::Instant;
 
@@ -26,6 +28,10 @@ pub struct Conn {
     pub host: String,
     /// The port, which a Unix socket ignores.
     pub port: u16,
+    /// The server was added with the scheme `tls://`: it is only talked to with TLS.
+    pub is_tls: bool,
+    /// The environment asks for TLS.
+    pub(super) is_tls_in_environment: bool,
     /// The addresses of the host.
     pub(super) addresses: Vec<Address>,
     /// Index of the next address to try.
@@ -72,6 +78,8 @@ impl Conn {
         Conn {
             host,
             port,
+            is_tls: false,
+            is_tls_in_environment: false,
             addresses,
             next_address: 0,
             used_addresses: false,
@@ -91,6 +99,14 @@ impl Conn {
             reported: false,
             unsent_when_closed: 0,
             last_failure: None,
+        }
+    }
+
+    /// The host as [`Link::add_server`](super::Link::add_server) takes it, with its scheme.
+    pub fn host_with_scheme(&self) -> Cow<'_, str> {
+        match self.is_tls {
+            true => Cow::Owned(format!("{TLS_SCHEME}{}", self.host)),
+            false => Cow::Borrowed(&self.host),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The socket of an accepted connection, TCP or Unix.
+//! The socket of an accepted connection: TCP, Unix, or TCP with TLS.
 //!
 //! Must not: know the protocol.
 
@@ -9,16 +9,32 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use rustix::buffer::spare_capacity;
 
+use super::tls_stream::TlsStream;
+use gearman_session::PeerIdentity;
+use std::sync::Arc;
+
 /// A connected socket.
 #[derive(Debug)]
 pub(crate) enum AcceptedSocket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// TCP, with TLS.
+    Tls(Box<TlsStream>),
 }
 
 impl gearman_session::Stream for AcceptedSocket {
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        if let AcceptedSocket::Tls(stream) = self {
+            return stream.read_spare(into);
+        }
         Ok(rustix::io::read(&*self, spare_capacity(into))?)
+    }
+
+    fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
+        match self {
+            AcceptedSocket::Tls(stream) => stream.identity(),
+            AcceptedSocket::Tcp(_) | AcceptedSocket::Unix(_) => None,
+        }
     }
 }
 
@@ -27,6 +43,7 @@ impl Read for AcceptedSocket {
         match self {
             AcceptedSocket::Tcp(stream) => stream.read(buffer),
             AcceptedSocket::Unix(stream) => stream.read(buffer),
+            AcceptedSocket::Tls(stream) => stream.read(buffer),
         }
     }
 }
@@ -36,6 +53,7 @@ impl Write for AcceptedSocket {
         match self {
             AcceptedSocket::Tcp(stream) => stream.write(bytes),
             AcceptedSocket::Unix(stream) => stream.write(bytes),
+            AcceptedSocket::Tls(stream) => stream.write(bytes),
         }
     }
 
@@ -43,6 +61,7 @@ impl Write for AcceptedSocket {
         match self {
             AcceptedSocket::Tcp(stream) => stream.write_vectored(parts),
             AcceptedSocket::Unix(stream) => stream.write_vectored(parts),
+            AcceptedSocket::Tls(stream) => stream.write_vectored(parts),
         }
     }
 
@@ -57,6 +76,7 @@ impl AsFd for AcceptedSocket {
         match self {
             AcceptedSocket::Tcp(stream) => stream.as_fd(),
             AcceptedSocket::Unix(stream) => stream.as_fd(),
+            AcceptedSocket::Tls(stream) => stream.socket.as_fd(),
         }
     }
 }
@@ -73,6 +93,7 @@ impl AcceptedSocket {
         match self {
             AcceptedSocket::Tcp(stream) => stream,
             AcceptedSocket::Unix(stream) => stream,
+            AcceptedSocket::Tls(stream) => &mut stream.socket,
         }
     }
 }

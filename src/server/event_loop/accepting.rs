@@ -11,6 +11,7 @@ use mio::{Interest, Token};
 use super::EventLoop;
 use super::accepted_socket::AcceptedSocket;
 use crate::log::Level;
+use crate::tls::TlsPolicy;
 use gearman_access::ListenerRole;
 use gearman_broker::DriverTimer;
 use gearman_session::Origin;
@@ -42,7 +43,12 @@ impl EventLoop {
                     self.jobs
                         .journal
                         .write(Level::Info, format_args!("Accepted connection from {origin}"));
-                    self.register(stream, origin, role);
+                    match (stream, self.policy(index)) {
+                        (AcceptedSocket::Tcp(socket), policy) if policy != TlsPolicy::Plain => {
+                            self.begin_handshake(socket, origin, role, policy);
+                        }
+                        (stream, _) => self.register(stream, origin, role),
+                    }
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_full(&e) => {
@@ -73,8 +79,9 @@ impl EventLoop {
         self.is_accepting_due = true;
     }
 
-    fn register(&mut self, stream: AcceptedSocket, origin: Origin, role: ListenerRole) {
+    pub(super) fn register(&mut self, stream: AcceptedSocket, origin: Origin, role: ListenerRole) {
         let descriptor = stream.as_raw_fd();
+        let is_tls = matches!(stream, AcceptedSocket::Tls(_));
         let key = self.jobs.connect_to(role, stream, origin, descriptor);
         let Some(stream) = self.jobs.stream(key.index()) else { return };
         let token = Token(key.index());
@@ -85,6 +92,11 @@ impl EventLoop {
                 format_args!("Dropped {origin}: cannot watch its socket: {error}"),
             );
             self.jobs.disconnect(key);
+            return;
+        }
+        if is_tls {
+            // Bytes behind the hand-shake are received already, and the poller does not know.
+            self.jobs.readable(key.index(), false);
         }
     }
 }

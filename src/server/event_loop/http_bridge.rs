@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use super::EventLoop;
 use crate::address_gate::AddressGate;
 use crate::http::{
-    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, Limits, Listeners, Phase,
-    QueueFigures, QueueReadiness,
+    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, HttpTls, Limits, Listeners,
+    Phase, QueueFigures, QueueReadiness, TlsFigures,
 };
 use crate::log::Level;
 use gearman_access::{AdminScope, Denial, ListenerRole, Viewer};
@@ -134,6 +134,7 @@ impl EventLoop {
         listeners: Listeners,
         limits: Limits,
         gate: Option<AddressGate>,
+        tls: Option<HttpTls>,
     ) -> io::Result<()> {
         for (name, listeners) in [("HTTP", &listeners.jobs), ("metrics", &listeners.metrics)] {
             for listener in listeners {
@@ -145,8 +146,10 @@ impl EventLoop {
             }
         }
         let (handle, requests) = EventLoopHandle::new(self.waker()?);
-        self.bridge =
-            Some(HttpBridge::new(HttpThread::start(listeners, limits, gate, handle)?, requests));
+        self.bridge = Some(HttpBridge::new(
+            HttpThread::start(listeners, limits, gate, tls, handle)?,
+            requests,
+        ));
         Ok(())
     }
 
@@ -180,15 +183,15 @@ impl EventLoop {
                 counts: self.jobs.broker.durable_counts(),
                 stats: self.jobs.store_state().stats,
             });
+            let tls = self.handshakes.as_ref().map(|handshakes| TlsFigures {
+                expires_unix_seconds: handshakes.certificate().expires_unix_seconds(),
+                handshakes: handshakes.counts,
+            });
+            let access = self.access_figures();
+            let figures =
+                Figures { functions, counts, delayed_replies, uptime_seconds, queue, access, tls };
             // The HTTP thread may have given up on the answer.
-            let _ = to.send(Ok(Figures {
-                functions,
-                counts,
-                delayed_replies,
-                uptime_seconds,
-                queue,
-                access: self.access_figures(),
-            }));
+            let _ = to.send(Ok(figures));
         }
         self.bridge = Some(bridge);
     }

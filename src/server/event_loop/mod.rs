@@ -9,14 +9,18 @@ mod accepted_socket;
 mod accepting;
 mod access;
 mod binding;
+mod handshakes;
 mod http_bridge;
 mod journal;
 mod listener;
 mod shutdown;
 mod store;
 mod timer_fd;
+mod tls_accepting;
+mod tls_stream;
 
 pub(crate) use binding::{Binding, TcpBinding, bind, bind_tcp, path};
+pub(crate) use handshakes::HandshakeCounts;
 pub(crate) use listener::{Keepalive, Listener};
 
 use std::collections::HashMap;
@@ -34,11 +38,13 @@ use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
 use crate::memory_trimmer::MemoryTrimmer;
 use crate::systemd;
+use crate::tls::TlsPolicy;
 use accepted_socket::AcceptedSocket;
 use access::AccessRules;
 use gearman_access::ListenerRole;
 use gearman_broker::{Broker, DriverTimer, Millis, Now, UnixSeconds};
 use gearman_session::{Clock, DriverRequest, Host, JobServer, JobServerSettings, Poller};
+use handshakes::Handshakes;
 use http_bridge::{BridgedCalls, HttpBridge};
 use store::StoreLink;
 use timer_fd::TimerFd;
@@ -47,6 +53,8 @@ const SIGNALS_TOKEN: Token = Token(usize::MAX);
 /// The HTTP thread or the queue thread has something.
 const THREADS_TOKEN: Token = Token(usize::MAX - 1);
 const TIMER_TOKEN: Token = Token(usize::MAX - 2);
+/// Tokens of hand-shakes start here.
+const FIRST_HANDSHAKE_TOKEN: usize = usize::MAX / 4;
 /// Tokens of listeners start here, tokens of sessions at 0.
 const FIRST_LISTENER_TOKEN: usize = usize::MAX / 2;
 /// Most events handled in one turn.
@@ -144,6 +152,10 @@ pub(crate) struct EventLoop {
     slots: AddressSlots,
     /// The file of the access rules, if there are any.
     access_rules: Option<AccessRules>,
+    /// Connections that are not sessions yet, if anything has TLS.
+    handshakes: Option<Handshakes>,
+    /// Which connections have TLS, by listener.
+    tls_policies: Vec<TlsPolicy>,
     /// The durable queue, if there is one.
     store: Option<StoreLink>,
     /// Whether the jobs of the store are not all known.
@@ -217,6 +229,8 @@ impl EventLoop {
             gate: None,
             slots: HashMap::new(),
             access_rules: None,
+            handshakes: None,
+            tls_policies: Vec::new(),
             store: None,
             damage: None,
             is_loading: false,
@@ -283,6 +297,10 @@ impl EventLoop {
             Token(number) if number >= FIRST_LISTENER_TOKEN => {
                 self.accept(number - FIRST_LISTENER_TOKEN)
             }
+            Token(number) if number >= FIRST_HANDSHAKE_TOKEN => {
+                let place = number - FIRST_HANDSHAKE_TOKEN;
+                self.handshakes.iter_mut().for_each(|handshakes| handshakes.note(place));
+            }
             Token(index) => {
                 if event.is_writable() {
                     self.jobs.writable(index);
@@ -299,6 +317,7 @@ impl EventLoop {
         if std::mem::take(&mut self.is_accepting_due) {
             self.accept_all();
         }
+        self.advance_handshakes();
         let mut registrar =
             Registrar { registry: self.poll.registry(), slots: &mut self.slots, has_closed: false };
         self.jobs.turn(&mut registrar);
@@ -336,6 +355,8 @@ impl EventLoop {
                 }
             }
             DriverTimer::DrainDeadline => self.drain_progress = DrainProgress::DeadlinePassed,
+            DriverTimer::Handshake => self.expire_handshakes(),
+            DriverTimer::CertificateExpiry => self.check_expiry(),
             DriverTimer::TrimMemory => self.trimmer.trim(self.jobs.broker.job_count()),
         }
     }
@@ -363,7 +384,8 @@ impl EventLoop {
     /// When the system refuses to set the timer.
     fn poll_timeout(&mut self) -> io::Result<Option<Duration>> {
         let has_requests = self.bridge.as_ref().is_some_and(HttpBridge::is_busy);
-        let is_busy = self.jobs.is_busy() || self.is_accepting_due || has_requests;
+        let is_shaking = self.handshakes.as_ref().is_some_and(Handshakes::is_busy);
+        let is_busy = self.jobs.is_busy() || self.is_accepting_due || has_requests || is_shaking;
         let may_wait = !is_busy
             && match self.next_due() {
                 Some(due) => self.timer.fire_by(due)?,

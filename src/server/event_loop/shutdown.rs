@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook_mio::v1_0::Signals;
 
+use super::handshakes::Handshakes;
 use super::{DrainProgress, EventLoop};
 use crate::http::Phase;
 use crate::log::Level;
@@ -48,6 +49,7 @@ impl EventLoop {
         self.jobs.broker.drain();
         self.is_accepting_due = false;
         self.listeners.clear();
+        self.handshakes.iter_mut().for_each(Handshakes::clear);
     }
 
     /// Handles pending signals.
@@ -58,6 +60,7 @@ impl EventLoop {
                 SIGHUP => {
                     self.jobs.journal.reopen();
                     self.reload_access();
+                    self.reload_certificate();
                 }
                 SIGUSR1 => {
                     let count = self.jobs.broker.job_count();

@@ -19,10 +19,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::reply::Response;
+use super::tls_accepting::{HttpStream, HttpTls};
 use super::write_timeout::WriteTimeoutStream;
 use super::{EventLoopHandle, Limits, Listeners, Phase, jobs, probes};
 use crate::address_gate::AddressGate;
 use crate::log::Level;
+use gearman_session::PeerIdentity;
 
 /// Longest time until the head of a request is received.
 const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,13 +49,17 @@ pub(super) struct Shared {
     pub(super) phase: watch::Receiver<Phase>,
     /// Limits of connections for jobs per address, if there are any.
     pub(super) gate: Option<AddressGate>,
+    /// None without TLS.
+    pub(super) tls: Option<HttpTls>,
 }
 
 /// The peer of a connection.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct HttpPeer {
     pub(super) descriptor: i32,
     pub(super) address: IpAddr,
+    /// The names of its certificate, if it has shown one.
+    pub(super) identity: Option<Arc<PeerIdentity>>,
 }
 
 /// Serves all listeners until the server shuts down and the last response is sent.
@@ -61,10 +67,11 @@ pub(super) async fn serve(
     listeners: Listeners,
     limits: Limits,
     gate: Option<AddressGate>,
+    tls: Option<HttpTls>,
     event_loop: Arc<EventLoopHandle>,
     phase: watch::Receiver<Phase>,
 ) {
-    let shared = Arc::new(Shared { event_loop, limits, phase, gate });
+    let shared = Arc::new(Shared { event_loop, limits, phase, gate, tls });
     // Every task holds a sender. The channel closes when the last task ends.
     let (task_guard, mut done) = mpsc::channel::<Infallible>(1);
     let jobs = listeners.jobs.into_iter().map(|listener| (listener, ListenerPurpose::Jobs));
@@ -144,10 +151,23 @@ async fn serve_connection(
     purpose: ListenerPurpose,
     shared: Arc<Shared>,
 ) {
-    let peer = HttpPeer { descriptor: stream.as_raw_fd(), address };
+    let descriptor = stream.as_raw_fd();
+    let stream = match HttpStream::accept(stream, shared.tls.as_ref()).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            let line = format!("Disconnected {address} in its TLS hand-shake for HTTP: {error}");
+            shared.event_loop.log_about_peer(Level::Warning, line);
+            return;
+        }
+    };
+    let peer = HttpPeer { descriptor, address, identity: stream.identity() };
+    if let Some(identity) = &peer.identity {
+        let line = format!("HTTP: {address} has TLS and is {identity}");
+        shared.event_loop.log_about_peer(Level::Info, line);
+    }
     let mut phase = shared.phase.clone();
     let service = service_fn(|request| {
-        let shared = Arc::clone(&shared);
+        let (shared, peer) = (Arc::clone(&shared), peer.clone());
         async move { Ok::<_, Infallible>(answer(request, peer, purpose, &shared).await) }
     });
     let connection = http1::Builder::new()

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::address_gate::RefusedConnections;
+use crate::event_loop::HandshakeCounts;
 use crate::log::Level;
 use gearman_access::{Denial, PeerIdentity, RefusalCounts};
 use gearman_broker::delayed::DelayedReplyCounts;
@@ -76,6 +77,8 @@ pub(crate) struct Figures {
     pub(crate) uptime_seconds: u64,
     /// The durable queue, if there is one.
     pub(crate) queue: Option<QueueFigures>,
+    /// TLS, if anything has it.
+    pub(crate) tls: Option<TlsFigures>,
     /// What was refused.
     pub(crate) access: AccessFigures,
 }
@@ -91,6 +94,13 @@ pub(crate) struct AccessFigures {
     pub(crate) connections: Option<RefusedConnections>,
     /// By the limits of connections.
     pub(crate) limits: LimitCounts,
+}
+
+/// The figures of TLS.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct TlsFigures {
+    pub(crate) expires_unix_seconds: i64,
+    pub(crate) handshakes: HandshakeCounts,
 }
 
 /// The figures of the durable queue.

@@ -10,7 +10,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 
-use super::{AccessFigures, Figures, QueueFigures};
+use super::{AccessFigures, Figures, QueueFigures, TlsFigures};
 use gearman_access::Permission;
 use gearman_broker::FunctionView;
 use gearman_broker::delayed::{DelayedReplyCounts, HeldReplies};
@@ -141,6 +141,36 @@ const QUEUE: [QueueMetric; 14] = [
     ),
 ];
 
+/// A metric of TLS: name, help text, kind, and value.
+type TlsMetric = (&'static str, &'static str, MetricType, fn(&TlsFigures) -> f64);
+
+const TLS: [TlsMetric; 4] = [
+    (
+        "gearman_tls_certificate_expires_seconds",
+        "when the server's certificate expires, in seconds since 1970",
+        MetricType::GAUGE,
+        |tls| tls.expires_unix_seconds as f64,
+    ),
+    (
+        "gearman_tls_handshakes_total",
+        "TLS hand-shakes that were completed",
+        MetricType::COUNTER,
+        |tls| tls.handshakes.complete as f64,
+    ),
+    (
+        "gearman_tls_handshakes_failed_total",
+        "TLS hand-shakes that failed or took too long",
+        MetricType::COUNTER,
+        |tls| (tls.handshakes.failed + tls.handshakes.timed_out) as f64,
+    ),
+    (
+        "gearman_tls_handshake_steps_in_turn_max",
+        "most steps of TLS hand-shakes in one turn of the event loop",
+        MetricType::GAUGE,
+        |tls| tls.handshakes.steps_in_turn_max as f64,
+    ),
+];
+
 /// All metrics, those of the process included.
 ///
 /// # Errors
@@ -172,6 +202,11 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
     }
 
     text.access(&figures.access)?;
+    if let Some(tls) = &figures.tls {
+        for (name, help, kind, value) in TLS {
+            text.family(name, help, kind, vec![metric(kind, Vec::new(), value(tls))])?;
+        }
+    }
 
     let counts = &figures.counts;
     text.gauge("gearman_connections", "number of open connections", counts.connections as f64)?;
@@ -376,6 +411,7 @@ mod tests {
             uptime_seconds: 9,
             queue,
             access: access(),
+            tls: None,
         })
         .expect("encodes");
         String::from_utf8(text).expect("text").lines().map(String::from).collect()

@@ -13,12 +13,15 @@ mod jobs;
 mod metrics;
 mod probes;
 mod reply;
+mod tls_accepting;
 mod write_timeout;
 
 pub(crate) use channel::{
     AccessFigures, BridgeRequest, BridgedCall, EventLoopHandle, Figures, MetricsReader,
-    QueueFigures, QueueReadiness,
+    QueueFigures, QueueReadiness, TlsFigures,
 };
+
+pub(crate) use tls_accepting::HttpTls;
 
 use std::io;
 use std::net::TcpListener;
@@ -79,13 +82,14 @@ impl HttpThread {
         listeners: Listeners,
         limits: Limits,
         gate: Option<AddressGate>,
+        tls: Option<HttpTls>,
         event_loop: Arc<EventLoopHandle>,
     ) -> io::Result<HttpThread> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (phase, phases) = watch::channel(Phase::Loading);
         let (end, ended) = mpsc::channel();
         let serve = move || {
-            runtime.block_on(accepting::serve(listeners, limits, gate, event_loop, phases));
+            runtime.block_on(accepting::serve(listeners, limits, gate, tls, event_loop, phases));
             // The event loop may have stopped waiting.
             let _ = end.send(());
         };

@@ -127,8 +127,9 @@ mod tests {
             limits: Limits { packet_bytes: 0, result_bytes: 0 },
             phase,
             gate: None,
+            tls: None,
         };
-        let peer = HttpPeer { descriptor: 0, address: [127, 0, 0, 1].into() };
+        let peer = HttpPeer { descriptor: 0, address: [127, 0, 0, 1].into(), identity: None };
         let request = Request::builder().uri(path).body(()).expect("a request");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async {

@@ -1,4 +1,4 @@
-//! A TCP connection that fails when its peer reads nothing for too long.
+//! An HTTP connection that fails when its peer reads nothing for too long.
 //!
 //! Must not: limit how long a peer waits for its response; only unread output counts.
 
@@ -8,22 +8,23 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use super::tls_accepting::HttpStream;
 
 /// Longest time that a peer may leave output unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A TCP connection with a timeout for writing.
+/// A connection with a timeout for writing.
 pub(super) struct WriteTimeoutStream {
-    stream: TcpStream,
+    stream: HttpStream,
     /// Set while output is unread.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl WriteTimeoutStream {
     /// Wraps an accepted connection.
-    pub(super) fn new(stream: TcpStream) -> WriteTimeoutStream {
+    pub(super) fn new(stream: HttpStream) -> WriteTimeoutStream {
         WriteTimeoutStream { stream, timer: None }
     }
 

@@ -17,6 +17,7 @@ mod output;
 mod process;
 mod queue;
 mod sql_stores;
+mod tls;
 mod unsupported;
 mod values;
 
@@ -26,6 +27,7 @@ pub(crate) use jobs::JobOptions;
 pub(crate) use network::NetworkOptions;
 pub(crate) use process::{FileChoice, ProcessOptions};
 pub(crate) use queue::{QueueKind, QueueOptions, QueueTlsChoice, SyncChoice};
+pub(crate) use tls::{TlsAddress, TlsOptions};
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -46,8 +48,8 @@ const CONFIG_FILE: &str = "/etc/gearmand.conf";
 pub(crate) const EXIT_CODE_USAGE: u8 = 2;
 
 /// Text behind the options of `--help`.
-const AFTER_HELP: &str = "Options of TLS and of queues that this build does not have (--ssl-key, \
-     --mysql-host, ...) are accepted and ignored; gearmand(8) lists them.\n\
+const AFTER_HELP: &str = "Options of queues that this build does not have (--mysql-host, \
+     ...) are accepted and ignored; gearmand(8) lists them.\n\
      gearmand --generate-config prints an example of the configuration file.";
 
 /// The Gearman job server: takes jobs from clients and hands them to workers.
@@ -67,6 +69,8 @@ pub(crate) struct ServerOptions {
     pub(crate) access: AccessOptions,
     #[command(flatten)]
     pub(crate) http: HttpOptions,
+    #[command(flatten)]
+    pub(crate) tls: TlsOptions,
     #[command(flatten)]
     pub(crate) queue: QueueOptions,
 }
@@ -113,9 +117,6 @@ impl ServerOptions {
 
     /// Refuses options that select what this build does not have.
     fn check(&self) -> Result<(), String> {
-        if self.network.ssl {
-            return Err("option '--ssl' is not available: this build has no TLS".into());
-        }
         self.queue.error().map_or(Ok(()), Err)
     }
 
@@ -310,7 +311,6 @@ mod tests {
     #[test]
     fn a_part_that_is_not_in_this_build_is_refused_by_name() {
         for (line, name) in [
-            ("gearmand --ssl", "--ssl"),
             ("gearmand -q libsqlite3", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand --check-queue", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand -q MySQL", "'MySQL' for '--queue-type <TYPE>': not in this build"),
@@ -329,9 +329,8 @@ mod tests {
 
     #[test]
     fn unsupported_options_alone_have_no_effect() {
-        for line in ["gearmand --mysql-host h -q BuiltIn", "gearmand --ssl-key k"] {
-            options(line).check().expect(line);
-        }
+        let line = "gearmand --mysql-host h -q BuiltIn";
+        options(line).check().expect(line);
     }
 
     /// The message about a wrong command line.

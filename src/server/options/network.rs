@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
 use super::values::{number, parse_mode, parse_port_or};
 use gearman_protocol::limits::{DEFAULT_PORT, MAX_PAYLOAD};
 
@@ -84,29 +83,4 @@ pub(crate) struct NetworkOptions {
     /// Permissions of Unix sockets, as an octal mode.
     #[arg(long, value_name = "MODE", default_value = "660", value_parser = parse_mode)]
     pub(crate) socket_mode: u32,
-
-    /// Serve TLS.
-    #[arg(long, hide = true, help_heading = TLS_HEADING)]
-    pub(super) ssl: bool,
-
-    #[command(flatten)]
-    tls: UnsupportedOptions<Tls>,
-}
-
-/// Heading of the options for TLS.
-const TLS_HEADING: &str = "TLS, not in this build";
-
-/// The options for certificates.
-#[derive(Debug)]
-struct Tls;
-
-impl UnsupportedTable for Tls {
-    const OPTIONS: &'static [OptionGroup] = &[(
-        TLS_HEADING,
-        &[
-            ("ssl-ca-file", Some(("FILE", None)), "Certificates of trusted authorities"),
-            ("ssl-certificate", Some(("FILE", None)), "The server's certificate"),
-            ("ssl-key", Some(("FILE", None)), "The certificate's key"),
-        ],
-    )];
 }

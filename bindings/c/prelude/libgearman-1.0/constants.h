@@ -65,7 +65,7 @@ typedef enum {
   GEARMAN_CLIENT_GENERATE_UNIQUE = (1 << 6),
   /* Ask the servers to forward exceptions of jobs. */
   GEARMAN_CLIENT_EXCEPTION = (1 << 7),
-  /* Connect with TLS, which fails: see gearman_client_set_ssl(). */
+  /* Connect with TLS: see gearman_client_set_ssl(). */
   GEARMAN_CLIENT_SSL = (1 << 8),
   /* Not an option. */
   GEARMAN_CLIENT_MAX = (1 << 9),
@@ -95,7 +95,7 @@ typedef enum {
   GEARMAN_WORKER_TIMEOUT_RETURN = (1 << 8),
   /* Ask servers for the unique id and the reducer of each job. */
   GEARMAN_WORKER_GRAB_ALL = (1 << 9),
-  /* Connect with TLS, which fails: see gearman_worker_set_ssl(). */
+  /* Connect with TLS: see gearman_worker_set_ssl(). */
   GEARMAN_WORKER_SSL = (1 << 10),
   /* The worker has an identifier: see gearman_worker_set_identifier(). */
   GEARMAN_WORKER_IDENTIFIER = (1 << 11),

@@ -29,6 +29,7 @@ use crate::gearman::signals::Signals;
 use crate::gearman::waiting::{self, WaitFor, earliest};
 use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
+use crate::tools::tls::TlsArguments;
 use hint::Hint;
 use input::{Input, NextData};
 use job::SubmittedJob;
@@ -53,6 +54,8 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     let pid_file = PidFile::write(options.pid_file.as_deref())?;
     let mut client = Client::new(MioNet::new());
     client.link.settings.non_blocking = true;
+    let is_in_environment = TlsArguments::is_in_environment();
+    options.tls.apply(&mut client.link.settings, is_in_environment);
     // Only for connecting: the loop here measures the time without a packet.
     client.link.settings.timeout = Some(options.timeout.unwrap_or(CONNECT_TIMEOUT_DEFAULT));
     client.link.settings.server_options.push(b"exceptions".to_vec());

@@ -14,6 +14,7 @@ use crate::tools::TOOLS_VERSION;
 use crate::tools::generated::{self, HelpSection};
 use crate::tools::servers::{self, ServerList};
 use crate::tools::timeout::{Timeout, parse_timeout};
+use crate::tools::tls::TlsArguments;
 
 /// Submit jobs to Gearman job servers, or run jobs as a worker.
 ///
@@ -86,9 +87,8 @@ pub(super) struct CommandLine {
     #[arg(short, long)]
     pub(super) verbose: bool,
 
-    /// Connect with TLS (not supported by this build).
-    #[arg(short = 'S', long)]
-    pub(super) ssl: bool,
+    #[command(flatten)]
+    pub(super) tls: TlsArguments,
 
     /// Submit background jobs: do not wait for results.
     #[arg(short, long, help_heading = "Client options")]

@@ -16,10 +16,11 @@ use std::time::Duration;
 use clap::FromArgMatches;
 use gearman_protocol::limits::{FUNCTION_MAX_SIZE, UNIQUE_SIZE};
 
+use crate::tools::Exit;
 use crate::tools::generated;
 use crate::tools::servers::{self, ServerAddress, ServerList};
+use crate::tools::tls::TlsArguments;
 use crate::tools::usage::{self, invalid_value};
-use crate::tools::{Exit, NO_TLS};
 use command_line::{CommandLine, GEARMAN_SECTIONS, command};
 
 /// How the program runs.
@@ -56,6 +57,8 @@ pub(crate) struct GearmanOptions {
     pub(crate) functions: Vec<OsString>,
     /// The last one is tried first.
     pub(crate) servers: Vec<ServerAddress>,
+    /// TLS to the servers.
+    pub(crate) tls: TlsArguments,
     pub(crate) timeout: Option<Duration>,
     pub(crate) division: Division,
     /// The most jobs in flight, or commands that run at the same time.
@@ -127,9 +130,6 @@ fn check(
     only: Option<&str>,
     further: Option<&str>,
 ) -> Result<GearmanOptions, String> {
-    if line.ssl {
-        return Err(NO_TLS.into());
-    }
     let mode = match (line.ping, line.worker) {
         (true, _) => Mode::Ping,
         (false, true) => Mode::Worker,
@@ -156,6 +156,7 @@ fn check(
         mode,
         functions: line.function,
         servers,
+        tls: line.tls,
         timeout: line.timeout.and_then(|timeout| timeout.0),
         division,
         jobs: line.jobs,
@@ -318,7 +319,6 @@ mod tests {
                 "gearman -f f a  b",
                 "argument 2 is empty: use '--no-input' (-s) for a job without data",
             ),
-            ("gearman -f f -S x", "'--ssl' is not supported: this build has no TLS"),
             (
                 "gearman -f f -t 1s x",
                 "invalid value '1s' for '--timeout <MILLISECONDS>': \

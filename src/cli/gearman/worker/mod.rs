@@ -25,6 +25,7 @@ use crate::gearman::waiting::{self, WaitFor, earliest, jittered};
 use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
 use crate::tools::servers::ServerAddress;
+use crate::tools::tls::TlsArguments;
 use crate::tools::usage::{failed_to, system_error};
 use command::RunningCommand;
 use watch::Watch;
@@ -48,6 +49,8 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     // Gives all that a command is told about its job. OpenStack's geard leaves GRAB_JOB_ALL, the
     // library's default, unanswered.
     worker.grabs_with = Command::GrabJobUniq;
+    let is_in_environment = TlsArguments::is_in_environment();
+    options.tls.apply(&mut worker.link.settings, is_in_environment);
     for name in &options.functions {
         if worker.add_function(name.as_bytes(), 0, Some(0)).is_err() {
             let why = worker.link.error.message().unwrap_or_default();
