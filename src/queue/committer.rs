@@ -343,7 +343,10 @@ impl Committer {
     /// Reads jobs by number.
     pub fn fetch(&mut self, numbers: Vec<JobNumber>) {
         let report = match self.store.fetch(&numbers) {
-            Ok(jobs) => StoreReport::Fetched(numbers.into_iter().zip(jobs).collect()),
+            Ok(jobs) => {
+                assert_eq!(jobs.len(), numbers.len(), "a store answers for each number");
+                StoreReport::Fetched(numbers.into_iter().zip(jobs).collect())
+            }
             Err(error) => StoreReport::FetchFailed(numbers, error),
         };
         self.reports.push(report);

@@ -14,6 +14,8 @@ use crate::send_queue::SendQueue;
 /// The packets behind the commit of one operation.
 struct HeldPart {
     operation: u64,
+    /// What the commit brought, if it was reported while an earlier part still waited.
+    outcome: Option<CommitOutcome>,
     /// Length of JOB_CREATED, which comes first.
     acknowledgement_len: u32,
     /// Length of the packets behind it, without bodies that are not copied.
@@ -24,6 +26,9 @@ struct HeldPart {
 #[derive(Default)]
 pub(crate) struct HeldOutput {
     parts: VecDeque<HeldPart>,
+    /// Whether a part may wait for an earlier operation than a part before it: a submission that
+    /// joined a job whose commit was under way.
+    is_out_of_order: bool,
     /// The packets of all parts. Most commits release them as they are.
     packets: SendQueue,
 }
@@ -54,7 +59,9 @@ impl HeldOutput {
         let before = bytes.len();
         encode(bytes, Magic::Response, Command::JobCreated, &[handle], b"");
         let len = u32::try_from(bytes.len() - before).expect("a handle is short");
-        self.parts.push_back(HeldPart { operation, acknowledgement_len: len, rest_len: 0 });
+        self.is_out_of_order |= self.parts.back().is_some_and(|last| operation < last.operation);
+        let part = HeldPart { operation, outcome: None, acknowledgement_len: len, rest_len: 0 };
+        self.parts.push_back(part);
     }
 
     /// Adds a packet behind the others.
@@ -76,13 +83,22 @@ impl HeldOutput {
         outcome: impl Fn(u64) -> CommitOutcome,
         queue: &mut SendQueue,
     ) -> bool {
+        if self.is_out_of_order {
+            // A report is about its own operations alone: what it says of a part that stays behind
+            // another one is noted.
+            let reported = self.parts.iter_mut().filter(|part| part.operation <= operations);
+            reported.for_each(|part| {
+                part.outcome.get_or_insert_with(|| outcome(part.operation));
+            });
+        }
         // Bytes at the start of `packets` that are sent as they are.
         let mut ready = 0;
         let mut is_any = false;
         while let Some(part) = self.parts.pop_front_if(|part| part.operation <= operations) {
             is_any = true;
             let acknowledgement_len = part.acknowledgement_len as usize;
-            if outcome(part.operation) == CommitOutcome::Failed {
+            let outcome = part.outcome.unwrap_or_else(|| outcome(part.operation));
+            if outcome == CommitOutcome::Failed {
                 queue.append(self.packets.split_to(ready));
                 self.packets.split_to(acknowledgement_len);
                 let args: [&[u8]; 2] = [b"QUEUE_ERROR", NOT_STORED];
@@ -92,6 +108,7 @@ impl HeldOutput {
                 ready += acknowledgement_len + part.rest_len;
             }
         }
+        self.is_out_of_order &= !self.parts.is_empty();
         queue.append(match self.parts.is_empty() {
             true => std::mem::take(&mut self.packets),
             false => self.packets.split_to(ready),
@@ -149,6 +166,18 @@ mod tests {
         let text = released(&mut held, 3, CommitOutcome::Stored);
         assert!(text.ends_with("H:3") && !text.contains("body"), "{text}");
         assert_eq!((held.is_empty(), held.len()), (true, 0));
+    }
+
+    #[test]
+    fn a_part_behind_a_later_operation_keeps_what_its_own_commit_brought() {
+        let mut held = HeldOutput::default();
+        held.acknowledge(b"H:7", 7);
+        // It joined the job of operation 5, which another connection had submitted before.
+        held.acknowledge(b"H:5", 5);
+        assert_eq!(released(&mut held, 6, CommitOutcome::Failed), "");
+        let text = released(&mut held, 7, CommitOutcome::Stored);
+        assert!(text.contains("H:7") && text.contains("QUEUE_ERROR"), "{text}");
+        assert!(!text.contains("H:5") && held.is_empty(), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::fetches::Fetches;
 use crate::host::{Clock, Host, Journal, Origin, Poller, Requester};
 use crate::list_writer;
 use crate::outlet::Outlet;
@@ -21,7 +22,6 @@ use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedReplyCounts;
 use gearman_broker::{Broker, ConnectionKey, DriverTimer, Millis, Now, UnixSeconds};
 use gearman_protocol::{Decoded, decode};
-use gearman_queue::JobNumber;
 
 /// Size of the receive buffer that all sessions share.
 const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
@@ -79,8 +79,8 @@ pub struct JobServer<H: Host> {
     pub(crate) waiting: Vec<ConnectionKey>,
     /// Packets of connections without a session that wait for the store.
     pub(crate) bridged_waiting: Vec<(ConnectionKey, Vec<u8>)>,
-    /// Jobs that could not be read.
-    pub(crate) unread: Vec<JobNumber>,
+    /// Requests for jobs that are only in the store.
+    pub(crate) fetches: Fetches,
     /// Decides what peers may do; `None` if everything is allowed.
     pub(crate) access: Option<Box<AccessControl>>,
     /// Peers of connections without a session, if `access` decides about them.
@@ -116,7 +116,7 @@ impl<H: Host> JobServer<H> {
             store: StoreState::default(),
             waiting: Vec::new(),
             bridged_waiting: Vec::new(),
-            unread: Vec::new(),
+            fetches: Fetches::default(),
             access: None,
             bridged_peers: BTreeMap::new(),
             reviews: Vec::new(),

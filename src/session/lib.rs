@@ -12,6 +12,7 @@
 
 mod access;
 mod close;
+mod fetches;
 mod framing;
 mod held_output;
 mod host;

@@ -60,7 +60,11 @@ impl<H: Host> JobServer<H> {
 
     /// Moves the numbers of the jobs to fetch behind those of `numbers`.
     pub fn take_wanted(&mut self, numbers: &mut Vec<JobNumber>) {
-        self.broker.take_wanted(numbers);
+        if self.fetches.may_request() {
+            let before = numbers.len();
+            self.broker.take_wanted(numbers);
+            self.fetches.requested(numbers.len() - before);
+        }
     }
 
     /// Takes note of the queue thread's counters.
@@ -99,13 +103,14 @@ impl<H: Host> JobServer<H> {
                     }
                 }
                 StoreReport::Fetched(jobs) => {
+                    let jobs = self.fetches.fetched(jobs);
                     let outlet =
                         &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
                     self.broker.fetched(jobs, outlet);
                 }
                 StoreReport::FetchFailed(numbers, error) => {
                     self.journal.store(StoreEvent::Unreadable(&error.to_string()));
-                    self.unread.extend(numbers);
+                    self.fetches.failed(numbers);
                     self.set_timer(READ_RETRY_MS, DriverTimer::FetchRetry);
                 }
                 StoreReport::Suspended(reason) => {
@@ -164,8 +169,10 @@ impl<H: Host> JobServer<H> {
 
     /// Requests jobs again that could not be read.
     pub(crate) fn retry_fetch(&mut self) {
-        let numbers = std::mem::take(&mut self.unread);
-        self.broker.want_again(&numbers);
+        match self.fetches.retry() {
+            Some(numbers) => self.broker.want_again(&numbers),
+            None => self.set_timer(READ_RETRY_MS, DriverTimer::FetchRetry),
+        }
     }
 
     /// Lets the sessions go on whose next packet waited for the store.
