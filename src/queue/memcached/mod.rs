@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 use crate::batch::Batch;
 use crate::found_jobs::FoundJobs;
 use crate::record::{JobNumber, StoredJob};
-use crate::remote::RemoteLimits;
 use crate::remote::lease::{self, LEASE_LOOK, LEASE_RENEWAL, LeaseOwner, Life};
+use crate::remote::{RemoteLimits, read_within};
 use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
 use link::{Commands, MemcachedAddress, MemcachedLink};
 use names::MemcachedNames;
@@ -373,10 +373,10 @@ impl Store for MemcachedStore {
     }
 
     fn fetch(&mut self, numbers: &[JobNumber]) -> Result<Vec<Option<StoredJob>>, StoreError> {
-        let result = match self.link.connect_within(Duration::ZERO) {
-            Ok(()) => survey::fetch(&mut self.link, &self.names, numbers),
-            Err(error) => Err(error),
-        };
+        let result = read_within(self.options.connect_wait, || {
+            self.link.connect_within(Duration::ZERO)?;
+            survey::fetch(&mut self.link, &self.names, numbers)
+        });
         self.named(result)
     }
 

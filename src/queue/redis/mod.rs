@@ -26,7 +26,7 @@ use crate::batch::{Batch, BatchOperation};
 use crate::found_jobs::FoundJobs;
 use crate::record::{JobNumber, StoredJob};
 use crate::remote::lease::{self, LEASE_LOOK, LEASE_RENEWAL, LeaseOwner, Life};
-use crate::remote::{RemoteLimits, Secret, TlsSettings};
+use crate::remote::{RemoteLimits, Secret, TlsSettings, read_within};
 use crate::side_record::{JobPlace, SideRecord};
 use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
 use link::{LinkError, RedisLink, Script};
@@ -355,10 +355,10 @@ impl Store for RedisStore {
     }
 
     fn fetch(&mut self, numbers: &[JobNumber]) -> Result<Vec<Option<StoredJob>>, StoreError> {
-        let result = match self.connected(Duration::ZERO) {
-            Ok(()) => survey::fetch(&mut self.link, &self.names, numbers),
-            Err(error) => Err(error),
-        };
+        let result = read_within(self.options.connect_wait, || {
+            self.connected(Duration::ZERO)?;
+            survey::fetch(&mut self.link, &self.names, numbers)
+        });
         self.named(result)
     }
 

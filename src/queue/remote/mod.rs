@@ -25,12 +25,41 @@ mod secret;
 mod tls;
 
 use std::time::Duration;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+use std::time::Instant;
+
+#[cfg(any(feature = "memcached", feature = "redis"))]
+use crate::store::StoreError;
 
 pub use backoff::Backoff;
 pub use net_batch::NetBatch;
 pub use owner::owner_name;
 pub use secret::Secret;
 pub use tls::{TlsMode, TlsSettings};
+
+/// Time between two attempts to read.
+#[cfg(any(feature = "memcached", feature = "redis"))]
+const READ_PAUSE: Duration = Duration::from_millis(50);
+
+/// Reads until it succeeds, for as long as the store is not to be waited for longer: jobs that are
+/// read later than their successors run behind them. Reading can be repeated.
+#[cfg(any(feature = "memcached", feature = "redis"))]
+pub(crate) fn read_within<T>(
+    limit: Duration,
+    mut read: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let began = Instant::now();
+    loop {
+        match read() {
+            Err(StoreError::Unknown(_) | StoreError::NotCommitted(_))
+                if began.elapsed() + READ_PAUSE < limit =>
+            {
+                std::thread::sleep(READ_PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
 
 /// Time that a connection has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
