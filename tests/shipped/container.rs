@@ -16,8 +16,8 @@ fn packaging(name: &str) -> PathBuf {
 
 /// The JSON arrays of the last instruction of a kind in the Containerfile, as words.
 fn words(containerfile: &str, instruction: &str) -> Vec<String> {
-    let lines = containerfile.lines().map(str::trim_start);
-    let line = lines.filter(|line| line.starts_with(instruction)).next_back();
+    let mut lines = containerfile.lines().map(str::trim_start);
+    let line = lines.rfind(|line| line.starts_with(instruction));
     let line = line.unwrap_or_else(|| panic!("no {instruction}"));
     let array = &line[line.find('[').expect("an array")..];
     serde_json::from_str(array).expect("an array of words")
