@@ -117,7 +117,8 @@ impl ServerOptions {
 
     /// Refuses options that select what this build does not have.
     fn check(&self) -> Result<(), String> {
-        self.queue.error().map_or(Ok(()), Err)
+        let error = self.tls.error().or_else(|| self.queue.error());
+        error.map_or(Ok(()), Err)
     }
 
     /// Prints what an option such as `--generate-man` asks for. Returns whether there is such an
@@ -311,6 +312,7 @@ mod tests {
     #[test]
     fn a_part_that_is_not_in_this_build_is_refused_by_name() {
         for (line, name) in [
+            ("gearmand --ssl-optional", "'--ssl-optional' needs '--ssl'"),
             ("gearmand -q libsqlite3", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand --check-queue", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand -q MySQL", "'MySQL' for '--queue-type <TYPE>': not in this build"),

@@ -29,7 +29,7 @@ pub(crate) struct TlsOptions {
 
     /// With --ssl: accept connections without TLS on the same ports, told by their first
     /// byte.
-    #[arg(long, requires = "ssl")]
+    #[arg(long)]
     pub(crate) ssl_optional: bool,
 
     /// The server's certificate, followed by those between it and its authority, in PEM.
@@ -82,6 +82,12 @@ fn parse_listen(text: &str) -> Result<TlsAddress, String> {
 }
 
 impl TlsOptions {
+    /// What is wrong with the options together.
+    pub(super) fn error(&self) -> Option<String> {
+        let text = "option '--ssl-optional' needs '--ssl'";
+        (self.ssl_optional && !self.ssl).then(|| text.into())
+    }
+
     /// Whether anything has TLS.
     pub(crate) fn is_enabled(&self) -> bool {
         self.ssl || !self.ssl_listen.is_empty()
