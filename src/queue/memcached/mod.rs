@@ -5,7 +5,7 @@
 //! jobs back and takes over what the original wrote.
 //!
 //! A job that the original can read is in the original's item `PREFIXFUNCTION-UNIQUE`; every other
-//! payload is in an item of our own. A second item of our own has a [`SideRecord`] for every job.
+//! payload is in an item of our own. A second item of our own has a `SideRecord` for every job.
 //!
 //! memcached has no transactions and no disk. What can be promised without them is that a batch
 //! can be written again when it is unknown how much of it was written: every operation can be

@@ -4,7 +4,7 @@
 //! jobs back and takes over what the original wrote, `settings` finds out what the server promises.
 //!
 //! A job that the original can read is in the original's hash `PREFIX-FUNCTION-UNIQUE`; every
-//! other payload is in a hash of our own. A second hash of our own has a [`SideRecord`] for every
+//! other payload is in a hash of our own. A second hash of our own has a `SideRecord` for every
 //! job. A batch is one script, so Redis carries it out as a whole, and writes it to its log as a
 //! whole. The script checks that the queue is still this server's, and that no newer connection
 //! has replaced its own: what an old connection sent late has no effect.
