@@ -148,6 +148,7 @@ fn argument(operation: &Operation) -> Arg {
         // Short forms that are unique among the original's options, but not among ours.
         "getpid" => arg.aliases(["g", "ge"]),
         "cancel-job" => arg.aliases(["ca", "can", "canc", "cance", "cancel", "cancel-"]),
+        "drop-function" => arg.aliases(["d", "dr", "dro", "drop", "drop-"]),
         _ => arg,
     };
     // clap stores the place on the command line of values only, so each occurrence needs one.
