@@ -106,7 +106,7 @@ fn a_silent_connection_is_closed_at_the_deadline_of_its_hand_shake() {
 }
 
 #[test]
-fn two_hundred_clients_shake_hands_at_once_while_plain_jobs_go_on() {
+fn two_hundred_clients_shake_hands_at_once_while_plain_requests_are_answered() {
     let mut server = Server::start(&["--ssl-listen", "127.0.0.1:0", "--metrics-port=0"]);
     let plain = server.port;
     server.port = server.port_in("Listening on ");
@@ -147,7 +147,7 @@ fn two_hundred_clients_shake_hands_at_once_while_plain_jobs_go_on() {
 }
 
 #[test]
-fn certificates_are_read_again_and_open_connections_stay() {
+fn certificates_are_read_again_and_a_broken_one_leaves_the_old_in_force() {
     let (certificate, key) = (certificates().join("live.pem"), certificates().join("live.key"));
     std::fs::copy(file("gearmand.pem"), &certificate).expect("copied");
     std::fs::copy(file("gearmand.key"), &key).expect("copied");
