@@ -21,7 +21,8 @@ die "usage: $0 INCLUDE-DIRECTORY OUTPUT-DIRECTORY VERSION\n" unless @ARGV == 3;
 my ($include, $output, $version) = @ARGV;
 
 # Words in backquotes that are not parameters.
-my %words = map { $_ => 1 } qw(malloc free errno gearman_client_options_t gearman_worker_options_t);
+my %words = map { $_ => 1 } qw(malloc free errno gearman_client_options_t gearman_worker_options_t
+    ca full none);
 
 my @headers = map { header($_) } sort glob("$include/libgearman-1.0/*.h $include/libgearman-1.0/interface/*.h");
 my %functions = map { $_->{name} => $_ } map { @{$_->{functions}} } @headers;
