@@ -479,7 +479,7 @@ GEARMAN_API
 void gearman_client_remove_options(gearman_client_st *client,
                                    gearman_client_options_t options);
 
-/* Turns TLS on or off for connections that are made later.
+/* Turns TLS on, or off if `ssl` is false, for connections that are made later.
  *
  * `ca_file` has the certificates of the authorities that may sign a server's
  * certificate, and may have their revocation lists; `certificate` and `key_file` are the

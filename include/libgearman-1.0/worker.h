@@ -106,7 +106,7 @@ GEARMAN_API const char *gearman_worker_error(const gearman_worker_st *worker);
  */
 GEARMAN_API int gearman_worker_errno(gearman_worker_st *worker);
 
-/* Turns TLS on or off for connections that are made later.
+/* Turns TLS on, or off if `ssl` is false, for connections that are made later.
  *
  * `ca_file` has the certificates of the authorities that may sign a server's
  * certificate, and may have their revocation lists; `certificate` and `key_file` are the

@@ -179,7 +179,7 @@ pub unsafe extern "C-unwind" fn gearman_worker_errno(worker: *mut gearman_worker
     unsafe { WorkerBlock::peek(worker) }.map_or(libc::EINVAL, |b| b.engine.link.error.errno())
 }
 
-/// Turns TLS on or off for connections that are made later.
+/// Turns TLS on, or off if `ssl` is false, for connections that are made later.
 ///
 /// `ca_file` has the certificates of the authorities that may sign a server's
 /// certificate, and may have their revocation lists; `certificate` and `key_file` are the
