@@ -173,14 +173,22 @@ fn a_packet_that_no_worker_asks_for_is_unexpected_and_hides_no_job() {
 }
 
 #[test]
-fn a_refused_grab_is_asked_again() {
+fn a_grab_that_is_refused_with_a_code_of_the_library_is_an_unexpected_packet() {
     never_hangs(|| {
-        for answer in
-            [error(b"INVALID", b"text"), misfit(Command::Error, b""), error(b"SUCCESS", b"")]
-        {
+        let server = answering(error(b"QUEUE_ERROR", b"text"));
+        let mut worker = Worker::of(&[server.port]);
+        assert_eq!(worker.work(), Code::UNEXPECTED_PACKET);
+        worker.assert_usable();
+    });
+}
+
+#[test]
+fn a_grab_that_is_refused_with_another_code_is_asked_again_as_grab_job() {
+    never_hangs(|| {
+        for answer in [error(b"INVALID", b"text"), misfit(Command::Error, b"")] {
             let server = answering(answer);
             let mut worker = Worker::of(&[server.port]);
-            assert_eq!(worker.work(), Code::UNEXPECTED_PACKET);
+            assert_eq!(worker.work(), Code::SUCCESS);
             worker.assert_usable();
         }
     });
