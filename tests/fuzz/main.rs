@@ -183,6 +183,6 @@ fn text_splits_into_lines_and_words_without_loss() {
 }
 
 #[test]
-fn server_lists_give_an_entry_per_comma() {
+fn server_lists_give_their_entries_that_are_not_blank() {
     run(bodies::servers, some_servers);
 }
