@@ -24,7 +24,7 @@ fn the_ledger_is_sorted_in_its_blocks() {
         .map(|block| block.lines().filter(|line| !line.starts_with('#')).collect())
         .collect();
     assert_eq!(blocks.len(), 2);
-    assert_eq!(blocks[0].len(), 174);
+    assert_eq!(blocks[0].len(), 176);
     assert!(blocks.iter().all(|block| block.is_sorted()));
 }
 
