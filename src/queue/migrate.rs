@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use crate::batch::Batch;
-use crate::record::{JobNumber, NewRecord, StoredJob, UnixSeconds};
+use crate::record::{JobNumber, StoredJob};
 use crate::store::{Store, StoreError};
 
 /// Jobs that are read at once.
@@ -91,7 +91,7 @@ fn copy(
             migrated.failed.push((job.number, reason));
             continue;
         }
-        batch.insert(&record(&job), Some(&job.payload));
+        batch.insert(&job.to_record(), Some(&job.payload));
         migrated.copied += 1;
     }
     // Refused rows are found by the comparison, but not why.
@@ -141,24 +141,10 @@ fn dated(job: StoredJob) -> StoredJob {
     StoredJob { submitted: Some(job.submitted.unwrap_or_default()), ..job }
 }
 
-fn record(job: &StoredJob) -> NewRecord<'_> {
-    NewRecord {
-        number: job.number,
-        function: &job.function,
-        unique: &job.unique,
-        reducer: &job.reducer,
-        payload: &job.payload,
-        priority: job.priority,
-        due: job.due,
-        attempts: job.attempts,
-        submitted: job.submitted.unwrap_or(UnixSeconds(0)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::samples;
+    use crate::record::{NewRecord, UnixSeconds, samples};
     use crate::simulated::Medium;
 
     fn fill(medium: &Medium, numbers: std::ops::RangeInclusive<u64>) {

@@ -60,6 +60,23 @@ pub struct StoredJob {
     pub submitted: Option<UnixSeconds>,
 }
 
+impl StoredJob {
+    /// The job as one to store anew. An unknown time of submission is 1970.
+    pub(crate) fn to_record(&self) -> NewRecord<'_> {
+        NewRecord {
+            number: self.number,
+            function: &self.function,
+            unique: &self.unique,
+            reducer: &self.reducer,
+            payload: &self.payload,
+            priority: self.priority,
+            due: self.due,
+            attempts: self.attempts,
+            submitted: self.submitted.unwrap_or_default(),
+        }
+    }
+}
+
 /// Records for tests.
 #[cfg(test)]
 pub(crate) mod samples {

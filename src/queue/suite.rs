@@ -82,8 +82,20 @@ pub(crate) fn all_jobs(store: &mut dyn Store) -> Vec<StoredJob> {
     jobs.into_iter().map(|job| job.expect("a surveyed job")).collect()
 }
 
-fn numbers(jobs: &[StoredJob]) -> Vec<u64> {
+/// The numbers of jobs.
+pub(crate) fn numbers(jobs: &[StoredJob]) -> Vec<u64> {
     jobs.iter().map(|job| job.number.0).collect()
+}
+
+/// The numbers of all jobs, surveyed and then fetched.
+pub(crate) fn all_numbers(store: &mut dyn Store) -> Vec<u64> {
+    numbers(&all_jobs(store))
+}
+
+/// Inserts jobs, which must be stored.
+#[track_caller]
+pub(crate) fn insert(store: &mut dyn Store, records: &[NewRecord<'_>]) {
+    apply(store, |batch| records.iter().for_each(|record| batch.insert(record, None)));
 }
 
 /// Writes with one store, and reads with another that is opened after it.

@@ -7,7 +7,7 @@ use gearman_test_support::databases::Memcached;
 use super::*;
 use crate::record::samples::record;
 use crate::record::{NewRecord, UnixSeconds};
-use crate::suite::{self, Place as _, all_jobs};
+use crate::suite::{self, Place as _, all_jobs, all_numbers, insert};
 
 /// Servers, and a queue in them.
 struct TestServers {
@@ -53,16 +53,6 @@ impl suite::Place for TestServers {
             server.start_again();
         }
     }
-}
-
-fn insert(store: &mut dyn Store, records: &[NewRecord<'_>]) {
-    let mut batch = Batch::default();
-    records.iter().for_each(|record| batch.insert(record, None));
-    assert_eq!(store.apply(&batch), Ok(vec![]));
-}
-
-fn numbers(store: &mut dyn Store) -> Vec<u64> {
-    all_jobs(store).iter().map(|job| job.number.0).collect()
 }
 
 #[test]
@@ -124,7 +114,7 @@ fn jobs_that_other_servers_wrote_are_taken_over_behind_those_of_this_one() {
     assert_eq!(found, [(&b"u"[..], &b"own"[..], 1), (b"u-2", b"two", 1), (b"u1", b"one", 0)]);
     assert_eq!(jobs[0].number, JobNumber(7));
     drop(store);
-    assert_eq!(numbers(&mut place.opened()), [7, 8, 9]);
+    assert_eq!(all_numbers(&mut place.opened()), [7, 8, 9]);
 }
 
 #[test]
@@ -134,7 +124,7 @@ fn a_job_that_another_server_has_worked_off_is_forgotten_and_its_name_is_free() 
     insert(&mut place.opened(), &[record(1, b"x"), second]);
     assert_eq!(place.ask("delete gear_resize-u"), ["DELETED"]);
     let mut store = place.opened();
-    assert_eq!(numbers(&mut store), [2]);
+    assert_eq!(all_numbers(&mut store), [2]);
     insert(&mut store, &[record(3, b"again")]);
     assert_eq!(place.ask("get gear_resize-u")[1..], ["again", "END"]);
 }
@@ -208,7 +198,7 @@ fn a_job_that_does_not_fit_is_refused_alone() {
     assert_eq!(refused, [(1, true), (2, true)]);
     assert!(store.payload_bytes_max() < 1 << 20);
     drop(store);
-    assert_eq!(numbers(&mut place.opened()), [1]);
+    assert_eq!(all_numbers(&mut place.opened()), [1]);
 }
 
 #[test]
@@ -238,7 +228,7 @@ fn a_full_server_refuses_jobs_until_some_are_removed() {
     insert(&mut store, &[NewRecord { unique: b"new", ..record(2000, &payload) }]);
     stored.push(2000);
     drop(store);
-    assert_eq!(numbers(&mut place.opened()), stored);
+    assert_eq!(all_numbers(&mut place.opened()), stored);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use gearman_test_support::databases::{Redis, SYNCING};
 use super::*;
 use crate::record::samples::record;
 use crate::record::{NewRecord, UnixSeconds};
-use crate::suite::{self, Place as _, all_jobs};
+use crate::suite::{self, Place as _, all_jobs, all_numbers, insert};
 
 /// A server, and a queue in it.
 struct TestServers {
@@ -40,16 +40,6 @@ impl suite::Place for TestServers {
     fn empty(&self) {
         assert_eq!(self.ask(&["FLUSHALL"]), "OK");
     }
-}
-
-fn insert(store: &mut dyn Store, records: &[NewRecord<'_>]) {
-    let mut batch = Batch::default();
-    records.iter().for_each(|record| batch.insert(record, None));
-    assert_eq!(store.apply(&batch), Ok(vec![]));
-}
-
-fn numbers(store: &mut dyn Store) -> Vec<u64> {
-    all_jobs(store).iter().map(|job| job.number.0).collect()
 }
 
 #[test]
@@ -120,7 +110,7 @@ fn jobs_that_other_servers_wrote_are_taken_over_behind_those_of_this_one() {
     assert!(store.last_number() >= jobs[3].number);
     drop(store);
     // They have their numbers permanently.
-    assert_eq!(numbers(&mut place.opened()), found);
+    assert_eq!(all_numbers(&mut place.opened()), found);
 }
 
 #[test]
@@ -131,7 +121,7 @@ fn a_job_that_another_server_has_worked_off_is_forgotten() {
     place.ask(&["DEL", "_gear_-resize-u"]);
     let mut store = place.opened();
     assert_eq!(store.take_notices()[0], "1 jobs were worked off by another server");
-    assert_eq!(numbers(&mut store), [2]);
+    assert_eq!(all_numbers(&mut store), [2]);
     assert_eq!(place.ask(&["HLEN", ":gearmand:_gear_:jobs"]), "1");
 }
 
@@ -207,7 +197,7 @@ fn a_full_server_refuses_jobs_and_still_takes_removals() {
     place.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(store.apply(&batch), Ok(vec![]));
     drop(store);
-    assert_eq!(numbers(&mut place.opened()), [2]);
+    assert_eq!(all_numbers(&mut place.opened()), [2]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::lock::FileLock;
 use super::schema::Table;
 use super::{SqliteOptions, SqliteStore, failure, read};
 use crate::batch::Batch;
-use crate::record::{JobNumber, NewRecord, StoredJob, UnixSeconds};
+use crate::record::JobNumber;
 use crate::store::{Store, StoreError};
 
 /// Jobs that are copied in one transaction.
@@ -132,7 +132,7 @@ impl SalvageCopy {
         self.last = self.last.max(number);
         match read::fetch(damaged, statements, &[JobNumber(number)]).map(|mut jobs| jobs.pop()) {
             Ok(Some(Some(job))) => {
-                self.batch.insert(&record(&job), None);
+                self.batch.insert(&job.to_record(), None);
                 self.saved += 1;
             }
             Ok(_) | Err(_) => self.unreadable += 1,
@@ -158,18 +158,4 @@ fn next_number(
     let sql =
         format!("SELECT id FROM {} WHERE id >= ?1 ORDER BY id LIMIT 1", statements.quoted_name);
     damaged.prepare_cached(&sql)?.query_row([from], |row| row.get(0)).optional()
-}
-
-fn record(job: &StoredJob) -> NewRecord<'_> {
-    NewRecord {
-        number: job.number,
-        function: &job.function,
-        unique: &job.unique,
-        reducer: &job.reducer,
-        payload: &job.payload,
-        priority: job.priority,
-        due: job.due,
-        attempts: job.attempts,
-        submitted: job.submitted.unwrap_or(UnixSeconds(0)),
-    }
 }

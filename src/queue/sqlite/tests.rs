@@ -5,6 +5,7 @@ use crate::batch::BatchOperation;
 use crate::record::samples::record;
 use crate::record::{NewRecord, StoredJob, UnixSeconds};
 use crate::store::{SurveyedJob, SurveyedUnique};
+use crate::suite::numbers;
 
 struct Directory(tempfile::TempDir);
 
@@ -34,10 +35,6 @@ fn all_jobs(store: &mut SqliteStore) -> Vec<StoredJob> {
     }
     let jobs = store.fetch(&numbers).expect("reads");
     jobs.into_iter().map(|job| job.expect("a surveyed job")).collect()
-}
-
-fn numbers(jobs: &[StoredJob]) -> Vec<u64> {
-    jobs.iter().map(|job| job.number.0).collect()
 }
 
 #[test]
