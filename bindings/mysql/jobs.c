@@ -8,34 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the functions that submit a job keep while a statement runs. */
-typedef struct
-{
-  /* The result of the last row, until the next one. */
-  char *result;
-} job_state;
-
+/* The pointer that the database keeps for a function is the result of the last row, from malloc(),
+ * until the next row. */
 static my_bool prepare_job(UDF_INIT *initid, UDF_ARGS *args, char *message, const char *name)
 {
-  if (prepare(initid, args, message, 2, 3, STRING_RESULT, name,
-              "give a function, a workload and, if wanted, a unique id"))
-  {
-    return 1;
-  }
-  job_state *state= calloc(1, sizeof *state);
-  if (state == NULL)
-  {
-    return refuse(message, name, "out of memory");
-  }
-  initid->ptr= (char *)state;
-  return 0;
+  initid->ptr= NULL;
+  return prepare(initid, args, message, 2, 3, STRING_RESULT, name,
+                 "give a function, a workload and, if wanted, a unique id");
 }
 
 static void finish_job(UDF_INIT *initid)
 {
-  job_state *state= (job_state *)initid->ptr;
-  free(state->result);
-  free(state);
+  free(initid->ptr);
 }
 
 /* Makes one call with a client and gives the client back. Returns false with the reason in
@@ -60,7 +44,6 @@ static bool run_call(borrowed_client *borrowed, gman_call *call, char problem[GM
 static char *submit(UDF_INIT *initid, UDF_ARGS *args, char *buffer, unsigned long *length,
                     char *is_null, char *error, gman_kind kind, const char *name)
 {
-  job_state *state= (job_state *)initid->ptr;
   char problem[GMAN_PROBLEM_SIZE];
   char *function= NULL;
   char *unique= NULL;
@@ -68,8 +51,8 @@ static char *submit(UDF_INIT *initid, UDF_ARGS *args, char *buffer, unsigned lon
   borrowed_client borrowed;
   bool done= false;
 
-  free(state->result);
-  state->result= NULL;
+  free(initid->ptr);
+  initid->ptr= NULL;
   if (args->args[0] == NULL)
   {
     snprintf(problem, sizeof problem, "the function is NULL");
@@ -103,7 +86,7 @@ static char *submit(UDF_INIT *initid, UDF_ARGS *args, char *buffer, unsigned lon
   else
   {
     *length= call.result_size;
-    state->result= call.result;
+    initid->ptr= call.result;
   }
   free(function);
   free(unique);

@@ -63,6 +63,21 @@ char *gman_servers_set(UDF_INIT *initid, UDF_ARGS *args, char *result, unsigned 
   return args->args[0];
 }
 
+/* Takes the number of a setting. Returns false, and fails the statement with `problem`, if it is
+ * not from 0 to `most`. */
+static bool take_number(UDF_ARGS *args, char *is_null, char *error, const char *name,
+                        long long most, const char *problem, long long *value)
+{
+  *value= args->args[0] != NULL ? *(long long *)(void *)args->args[0] : -1;
+  if (*value < 0 || *value > most)
+  {
+    fail(error, name, "", problem);
+    *is_null= 1;
+    return false;
+  }
+  return true;
+}
+
 EXPORT my_bool gman_timeout_set_init(UDF_INIT *initid, UDF_ARGS *args, char *message);
 EXPORT long long gman_timeout_set(UDF_INIT *initid, UDF_ARGS *args, char *is_null, char *error);
 
@@ -75,11 +90,10 @@ my_bool gman_timeout_set_init(UDF_INIT *initid, UDF_ARGS *args, char *message)
 long long gman_timeout_set(UDF_INIT *initid, UDF_ARGS *args, char *is_null, char *error)
 {
   (void)initid;
-  long long value= args->args[0] != NULL ? *(long long *)(void *)args->args[0] : -1;
-  if (value < 0 || value > INT_MAX)
+  long long value;
+  if (!take_number(args, is_null, error, "gman_timeout_set", INT_MAX,
+                   "the milliseconds must be from 0 to 2147483647", &value))
   {
-    fail(error, "gman_timeout_set", "", "the milliseconds must be from 0 to 2147483647");
-    *is_null= 1;
     return 0;
   }
   set_timeout((unsigned int)value);
@@ -98,11 +112,9 @@ my_bool gman_errors_set_init(UDF_INIT *initid, UDF_ARGS *args, char *message)
 long long gman_errors_set(UDF_INIT *initid, UDF_ARGS *args, char *is_null, char *error)
 {
   (void)initid;
-  long long value= args->args[0] != NULL ? *(long long *)(void *)args->args[0] : -1;
-  if (value != 0 && value != 1)
+  long long value;
+  if (!take_number(args, is_null, error, "gman_errors_set", 1, "the value must be 0 or 1", &value))
   {
-    fail(error, "gman_errors_set", "", "the value must be 0 or 1");
-    *is_null= 1;
     return 0;
   }
   set_errors_are_raised(value != 0);
