@@ -3,12 +3,13 @@
 //! Must not: look at what a function returns.
 
 use crate::build::{can_be_built, packages};
-use crate::shared_process::{SharedProcess, command_as_server_user, new_home};
+use crate::shared_process::SharedProcess;
+use gearman_test_support::databases::process::{Home, command};
 use gearman_test_support::library::own_library_dir;
 use gearman_test_support::requirements::have_file;
 use gearman_test_support::wait::wait_until;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, RwLock};
 
@@ -33,7 +34,7 @@ fn installed() -> bool {
 impl MariaDb {
     fn start() -> MariaDb {
         let library = packages().join("usr/lib/mysql/plugin/libgearman_mysql_udf.so");
-        let home = new_home("gearman-mariadb");
+        let home = Home::new("mariadb-functions").keep();
         let path = |name: &str| home.join(name);
         let option = |name: &str, place: &str| format!("--{name}={}", path(place).display());
         fs::create_dir(path("plugin")).expect("a directory");
@@ -42,27 +43,17 @@ impl MariaDb {
         fs::copy(own_library_dir().join("libgearman.so.8"), path("plugin/libgearman.so.8"))
             .expect("the library");
         let data = option("datadir", "data");
-        let output = command_as_server_user("mariadb-install-db")
+        let output = command(Path::new("mariadb-install-db"))
             .args(["--no-defaults", &data, "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--innodb-log-file-size=4M"])
             .output()
             .expect("mariadb-install-db runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let (socket, plugin) = (option("socket", "socket"), option("plugin-dir", "plugin"));
-        let pid = option("pid-file", "pid");
-        let command = [
-            "mariadbd",
-            "--no-defaults",
-            "--skip-networking",
-            "--innodb-log-file-size=4M",
-            &data,
-            &socket,
-            &plugin,
-            &pid,
-        ];
-        let variables = [("LD_LIBRARY_PATH", path("plugin"))];
-        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_path()));
-        let mut process = SharedProcess::start(&home, &command, &variables);
+        let mut mariadbd = command(Path::new("mariadbd"));
+        mariadbd.args(["--no-defaults", "--skip-networking", "--innodb-log-file-size=4M", &data]);
+        mariadbd.args([option("socket", "socket"), option("plugin-dir", "plugin")]);
+        mariadbd.arg(option("pid-file", "pid")).env("LD_LIBRARY_PATH", path("plugin"));
+        let mut process = SharedProcess::start(&home, &mariadbd);
         let socket = path("socket");
         wait_until("MariaDB", || {
             process.assert_alive();
@@ -122,7 +113,7 @@ impl MariaDb {
     }
 }
 
-fn client(socket: &std::path::Path) -> Command {
+fn client(socket: &Path) -> Command {
     let mut command = Command::new("mariadb");
     command.args(["--no-defaults", "-u", "root", "-S"]).arg(socket).stdin(Stdio::null());
     command

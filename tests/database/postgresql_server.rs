@@ -5,7 +5,8 @@
 
 use crate::build::{can_be_built, packages};
 use crate::job_server::JobServer;
-use crate::shared_process::{SharedProcess, command_as_server_user, new_home};
+use crate::shared_process::SharedProcess;
+use gearman_test_support::databases::process::{Home, command};
 use gearman_test_support::library::own_library_dir;
 use gearman_test_support::requirements::skip;
 use gearman_test_support::wait::wait_until;
@@ -53,7 +54,7 @@ fn link_tree(from: &Path, to: &Path) {
 
 impl PostgreSql {
     fn start(version: &str) -> PostgreSql {
-        let home = new_home("gearman-postgresql");
+        let home = Home::new("postgresql-functions").keep();
         let path = |name: &str| home.join(name);
         let (programs, share) =
             (format!("lib/postgresql/{version}"), format!("share/postgresql/{version}"));
@@ -78,30 +79,20 @@ impl PostgreSql {
             )
             .expect("the extension");
         }
-        let postgres = path(&format!("{programs}/bin/postgres"));
-        let initdb =
-            command_as_server_user(&path(&format!("{programs}/bin/initdb")).to_string_lossy())
-                .args(["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "-D"])
-                .arg(path("data"))
-                .output()
-                .expect("initdb runs");
+        let program = |name: &str| path(&format!("{programs}/bin/{name}"));
+        let initdb = command(&program("initdb"))
+            .args(["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "-D"])
+            .arg(path("data"))
+            .output()
+            .expect("initdb runs");
         assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
-        let (data, directory) = (path("data"), home.clone());
-        let text = |path: &Path| path.to_str().expect("a text").to_owned();
-        let command = [
-            text(&postgres),
-            "-D".into(),
-            text(&data),
-            "-k".into(),
-            text(&directory),
-            "-h".into(),
-            String::new(),
-        ];
-        let command: Vec<&str> = command.iter().map(String::as_str).collect();
-        let mut process = SharedProcess::start(&home, &command, &[("LD_LIBRARY_PATH", &library)]);
+        let mut postgres = command(&program("postgres"));
+        postgres.arg("-D").arg(path("data")).arg("-k").arg(&home).args(["-h", ""]);
+        postgres.env("LD_LIBRARY_PATH", &library);
+        let mut process = SharedProcess::start(&home, &postgres);
         wait_until("PostgreSQL", || {
             process.assert_alive();
-            let probe = client(&directory, "").args(["-c", ""]).output();
+            let probe = client(&home, "").args(["-c", ""]).output();
             probe.is_ok_and(|done| done.status.success())
         });
         let server = PostgreSql { home, _process: Mutex::new(process) };

@@ -4,11 +4,8 @@
 //! Must not: know a particular server.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-
-/// The user, and group, of servers if the tests run as root.
-const SERVER_USER: &str = "daemon";
 
 /// What the shell runs: the program of its arguments, until its own input ends. Then it removes the
 /// directory of the first argument.
@@ -19,13 +16,15 @@ const GUARD: &str = r#"home=$1; shift; "$@" </dev/null & child=$!
 pub(crate) struct SharedProcess(Child);
 
 impl SharedProcess {
-    /// Starts a program as another user, if the tests run as root: servers of databases refuse
-    /// root. Its errors go to the file `log` of its directory, which goes with it.
-    pub(crate) fn start(home: &Path, command: &[&str], variables: &[(&str, &Path)]) -> Self {
+    /// Starts the server of a directory. Its errors go to the file `log` there, and the directory
+    /// goes with it.
+    pub(crate) fn start(home: &Path, server: &Command) -> Self {
         let log = File::create(home.join("log")).expect("a log");
         let mut shell = Command::new("sh");
-        shell.args(["-c", GUARD, "guard"]).arg(home).args(as_server_user()).args(command);
-        shell.envs(variables.iter().copied()).env("LC_ALL", "C").stdin(Stdio::piped());
+        shell.args(["-c", GUARD, "guard"]).arg(home);
+        shell.arg(server.get_program()).args(server.get_args());
+        let variables = server.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        shell.envs(variables).current_dir("/").stdin(Stdio::piped());
         shell.stdout(Stdio::null()).stderr(log);
         SharedProcess(shell.spawn().expect("sh runs"))
     }
@@ -35,33 +34,4 @@ impl SharedProcess {
         let status = self.0.try_wait().expect("can be waited for");
         assert!(status.is_none(), "the server has ended: {status:?}");
     }
-}
-
-/// The program and arguments before a command that must not run as root.
-pub(crate) fn as_server_user() -> &'static [&'static str] {
-    // SAFETY: geteuid takes nothing and always succeeds.
-    match unsafe { libc::geteuid() } {
-        0 => &["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--clear-groups", "--"],
-        _ => &["env"],
-    }
-}
-
-/// A command that does not run as root.
-pub(crate) fn command_as_server_user(program: &str) -> Command {
-    let (first, rest) = as_server_user().split_first().expect("a program");
-    let mut command = Command::new(first);
-    command.args(rest).arg(program).current_dir("/").env("LC_ALL", "C");
-    command
-}
-
-/// A new directory outside the build's, which other users may not be able to enter.
-pub(crate) fn new_home(name: &str) -> PathBuf {
-    let home = tempfile::Builder::new().prefix(name).tempdir().expect("a directory");
-    let path = home.path().to_str().expect("a text");
-    let owner = if as_server_user().len() > 1 { SERVER_USER } else { "" };
-    if !owner.is_empty() {
-        let done = Command::new("chown").args([owner, path]).status().expect("chown runs");
-        assert!(done.success(), "chown {owner} {path}");
-    }
-    home.keep()
 }

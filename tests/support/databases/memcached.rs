@@ -3,16 +3,16 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use super::process::{command, free_port, signal};
+use super::process::{Process, accepts, command, free_port};
 use crate::requirements::have_program;
-use crate::wait::wait_until;
+use crate::wait::wait_for;
 
 /// A server, killed when dropped.
 pub struct Memcached {
-    child: Child,
+    process: Process,
     arguments: Vec<String>,
     /// Port on 127.0.0.1.
     pub port: u16,
@@ -25,43 +25,30 @@ impl Memcached {
             return None;
         }
         let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        for _ in 0..10 {
-            let port = free_port();
-            let child = spawn(port, &arguments);
-            let mut server = Memcached { child, arguments: arguments.clone(), port };
-            if server.wait_until_ready() {
-                return Some(server);
-            }
-        }
-        panic!("memcached does not start");
+        let mut servers = (0..10).map(|_| free_port()).filter_map(|port| {
+            Some(Memcached { process: run(port, &arguments)?, arguments: arguments.clone(), port })
+        });
+        Some(servers.next().expect("memcached starts"))
     }
 
     /// Ends it as a crash would: it forgets everything.
     pub fn kill(&mut self) {
-        self.child.kill().expect("can be killed");
-        self.child.wait().expect("can be waited for");
+        self.process.kill();
     }
 
     /// Starts it again on its port, after [`Memcached::kill`].
     pub fn start_again(&mut self) {
-        let began = Instant::now();
-        loop {
-            self.child = spawn(self.port, &self.arguments);
-            if self.wait_until_ready() {
-                return;
-            }
-            assert!(began.elapsed() < Duration::from_secs(30), "memcached does not start again");
-        }
+        self.process = wait_for("memcached again", || run(self.port, &self.arguments));
     }
 
     /// Stops its process, which keeps its connections.
     pub fn stop(&self) {
-        signal(&self.child, libc::SIGSTOP);
+        self.process.stop();
     }
 
     /// Lets a stopped process go on.
     pub fn go_on(&self) {
-        signal(&self.child, libc::SIGCONT);
+        self.process.go_on();
     }
 
     /// The lines that answer a command, up to the last one, which is END or says what was done.
@@ -81,27 +68,12 @@ impl Memcached {
         }
         lines
     }
-
-    fn wait_until_ready(&mut self) -> bool {
-        let mut has_ended = false;
-        wait_until("memcached", || {
-            has_ended = self.child.try_wait().expect("can be waited for").is_some();
-            has_ended || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
-        });
-        !has_ended
-    }
 }
 
-fn spawn(port: u16, arguments: &[String]) -> Child {
+/// Starts a server; `None` if it cannot have the port.
+fn run(port: u16, arguments: &[String]) -> Option<Process> {
     let mut command = command(Path::new("memcached"));
     command.args(["-l", "127.0.0.1", "-U", "0", "-p", &port.to_string()]);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("memcached starts")
-}
-
-impl Drop for Memcached {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    Process::ready("memcached", command.spawn().expect("setpriv runs"), || accepts(port))
 }

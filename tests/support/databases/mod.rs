@@ -5,7 +5,7 @@
 
 mod memcached;
 mod postgres;
-mod process;
+pub mod process;
 mod redis;
 
 pub use memcached::Memcached;

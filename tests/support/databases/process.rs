@@ -3,22 +3,24 @@
 //! Must not: know a particular server.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use crate::wait::wait_until;
+
 /// The user under whom servers run if the tests run as root.
 const SERVER_USER: &str = "daemon";
 
 /// A directory for one server, removed when the test has passed.
-pub(super) struct Home(pub(super) PathBuf);
+pub struct Home(PathBuf);
 
 impl Home {
     /// A new directory that the server's user may write.
-    pub(super) fn new(name: &str) -> Home {
+    pub fn new(name: &str) -> Home {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("gearman-{name}-{}-{number}", std::process::id());
@@ -35,8 +37,14 @@ impl Home {
         Home(path)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// The directory.
+    pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Leaves the directory to the caller, who removes it.
+    pub fn keep(self) -> PathBuf {
+        std::mem::ManuallyDrop::new(self).0.clone()
     }
 }
 
@@ -57,13 +65,58 @@ fn is_root() -> bool {
 }
 
 /// A command that runs as the server's user.
-pub(super) fn command(program: &Path) -> Command {
+pub fn command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if is_root() {
         command.args(["--reuid", SERVER_USER, "--regid", SERVER_USER, "--clear-groups"]);
     }
     command.arg("--").arg(program).stdin(Stdio::null()).env("LC_ALL", "C").current_dir("/");
     command
+}
+
+/// A server that a test ends, starts again, stops and lets go on. Killed when dropped.
+pub(super) struct Process(Child);
+
+impl Process {
+    /// Waits until a server that was just started is ready; `None` if it ends before: another
+    /// program may have its port.
+    pub(super) fn ready(what: &str, child: Child, is_ready: impl Fn() -> bool) -> Option<Process> {
+        let mut process = Process(child);
+        let mut has_ended = false;
+        wait_until(what, || {
+            has_ended = process.0.try_wait().expect("can be waited for").is_some();
+            has_ended || is_ready()
+        });
+        (!has_ended).then_some(process)
+    }
+
+    /// Ends it as a crash would.
+    pub(super) fn kill(&mut self) {
+        self.0.kill().expect("can be killed");
+        self.0.wait().expect("can be waited for");
+    }
+
+    /// Stops the process, which keeps its connections.
+    pub(super) fn stop(&self) {
+        signal(&self.0, libc::SIGSTOP);
+    }
+
+    /// Lets a stopped process go on.
+    pub(super) fn go_on(&self) {
+        signal(&self.0, libc::SIGCONT);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Whether a server accepts connections on this port.
+pub(super) fn accepts(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// A port that nothing listens on.

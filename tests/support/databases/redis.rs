@@ -1,21 +1,19 @@
 //! A Redis server of a test's own.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use super::process::{Home, command, free_port, signal};
+use super::process::{Home, Process, accepts, command, free_port};
 use crate::requirements::have_program;
-use crate::wait::wait_until;
+use crate::wait::wait_for;
 
 /// Settings with which Redis promises that what it answered is on disk.
 pub const SYNCING: [&str; 2] = ["appendonly yes", "appendfsync always"];
 
 /// A server in a directory of its own, killed when dropped.
 pub struct Redis {
-    child: Child,
+    process: Process,
     home: Home,
     settings: Vec<String>,
     /// Port on 127.0.0.1.
@@ -29,54 +27,38 @@ impl Redis {
             return None;
         }
         let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        for _ in 0..10 {
-            let port = free_port();
+        let mut servers = (0..10).map(|_| free_port()).filter_map(|port| {
             let home = Home::new("redis");
-            let child = spawn(home.path(), port, &settings);
-            let mut redis = Redis { child, home, settings: settings.clone(), port };
-            if redis.wait_until_ready() {
-                return Some(redis);
-            }
-        }
-        panic!("redis-server does not start");
+            let process = run(home.path(), port, &settings)?;
+            Some(Redis { process, home, settings: settings.clone(), port })
+        });
+        Some(servers.next().expect("redis-server starts"))
     }
 
     /// Ends it as a crash would. What it wrote to its files stays.
     pub fn kill(&mut self) {
-        self.child.kill().expect("can be killed");
-        self.child.wait().expect("can be waited for");
+        self.process.kill();
     }
 
     /// Starts it again on its files and port, after [`Redis::kill`].
     pub fn start_again(&mut self) {
-        let began = Instant::now();
-        loop {
-            self.child = spawn(self.home.path(), self.port, &self.settings);
-            if self.wait_until_ready() {
-                return;
-            }
-            assert!(began.elapsed() < Duration::from_secs(30), "redis-server does not start again");
-        }
+        let again = || run(self.home.path(), self.port, &self.settings);
+        self.process = wait_for("Redis again", again);
     }
 
     /// Stops its process, which keeps its connections.
     pub fn stop(&self) {
-        signal(&self.child, libc::SIGSTOP);
+        self.process.stop();
     }
 
     /// Lets a stopped process go on.
     pub fn go_on(&self) {
-        signal(&self.child, libc::SIGCONT);
+        self.process.go_on();
     }
 
     /// What redis-cli prints for a command.
     pub fn ask(&self, command: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string()])
-            .args(command)
-            .output()
-            .expect("redis-cli runs");
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        ask(self.port, command)
     }
 
     /// The file that Redis appends its writes to, in the version that is written at the moment.
@@ -85,20 +67,19 @@ impl Redis {
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         paths.filter(|path| path.to_string_lossy().ends_with(".incr.aof")).max()
     }
-
-    fn wait_until_ready(&mut self) -> bool {
-        let mut has_ended = false;
-        wait_until("Redis", || {
-            has_ended = self.child.try_wait().expect("can be waited for").is_some();
-            has_ended
-                || (TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
-                    && ["PONG", "NOAUTH"].iter().any(|word| self.ask(&["PING"]).contains(word)))
-        });
-        !has_ended
-    }
 }
 
-fn spawn(directory: &Path, port: u16, settings: &[String]) -> Child {
+fn ask(port: u16, command: &[&str]) -> String {
+    let output = Command::new("redis-cli")
+        .args(["-p", &port.to_string()])
+        .args(command)
+        .output()
+        .expect("redis-cli runs");
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+/// Starts a server; `None` if it cannot have the port.
+fn run(directory: &Path, port: u16, settings: &[String]) -> Option<Process> {
     let mut command = command(Path::new("redis-server"));
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""]);
     command.arg("--dir").arg(directory);
@@ -107,12 +88,8 @@ fn spawn(directory: &Path, port: u16, settings: &[String]) -> Child {
         command.arg(format!("--{}", words.next().expect("a name"))).args(words);
     }
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("redis-server starts")
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    // One that reads its files does not answer yet, and one with a password refuses.
+    Process::ready("Redis", command.spawn().expect("setpriv runs"), || {
+        accepts(port) && ["PONG", "NOAUTH"].iter().any(|word| ask(port, &["PING"]).contains(word))
+    })
 }
