@@ -7,13 +7,14 @@
 //! Must not: return to C with its task in the client.
 
 use super::cancellation;
-use super::client_block::{ClientBlock, ClientEngine, UpcallPurpose};
+use super::client_block::{BROKEN, ClientBlock, ClientEngine, UNTICKETED, UpcallPurpose};
 use super::frames::Freed;
 use super::text::CStrArg;
 use super::types::*;
+use super::waiting::block_on;
 use crate::buf::{Borrowed, Owned};
 use crate::engine::ReturnCode;
-use crate::engine::client::{NewTask, TaskBody, TaskRun, TaskStep};
+use crate::engine::client::{Awaited, AwaitedCall, NewTask, TaskBody, TaskRun, TaskStep};
 use crate::engine::slab::SlabId;
 use crate::engine::task::{Callbacks, Task, TaskKind, Token};
 use crate::protocol::Command;
@@ -147,8 +148,56 @@ unsafe fn end_single<R>(
 
 /// The outcome of a finished foreground job.
 struct Collected {
+    code: ReturnCode,
     result: Option<Owned>,
     out_of_memory: bool,
+    /// What the hook has allocated for the result, if one is set.
+    room: Option<*mut c_void>,
+}
+
+impl Collected {
+    /// The outcome of a job that ended with `code`, and with `result`.
+    fn new(code: ReturnCode, result: Option<Owned>) -> Collected {
+        Collected { code, result, out_of_memory: false, room: None }
+    }
+}
+
+/// Submits a foreground job and waits until it has ended.
+///
+/// # Errors
+/// [`Freed`] if user code freed the client.
+///
+/// # Safety
+/// `block` is live and not borrowed.
+unsafe fn await_job(
+    block: *mut ClientBlock,
+    new: &NewTask<'_>,
+) -> Result<Collected, Freed<ReturnCode>> {
+    // SAFETY: the caller guarantees the block, which is live after every wait and upcall that
+    // did not return `Freed`.
+    unsafe {
+        (*block).engine.link.error.reset();
+        let mut call = AwaitedCall::default();
+        let broken = Err(ReturnCode::UNKNOWN_STATE);
+        let awaited =
+            block_on(block, UNTICKETED, broken, |engine| engine.poll_awaited(&mut call, new))
+                .map_err(|Freed(())| Freed(ReturnCode::SUCCESS))?;
+        match awaited {
+            Err(code) => Ok(Collected::new(code, None)),
+            Ok(Awaited::Complete) => {
+                Ok(Collected::new(ReturnCode::SUCCESS, (*block).engine.take_result()))
+            }
+            Ok(Awaited::Task(id, mut run)) => {
+                let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
+                let code = ClientBlock::run_steps(block, run, step, Some(id))?;
+                let room = make_room(block, id)?;
+                let take = |task: &mut Task| (task.result.take(), task.out_of_memory);
+                let (code, taken) = end_single(block, id, code, take);
+                let (result, out_of_memory) = taken.unwrap_or_default();
+                Ok(Collected { code, result, out_of_memory, room })
+            }
+        }
+    }
 }
 
 /// Submits a foreground job, waits, and hands out its result.
@@ -175,26 +224,17 @@ unsafe fn run_job(
             return ptr::null_mut();
         };
         let new = submit(command, function.bytes(), unique.bytes(), lent(workload, size));
-        let ended = match begin_single(block, |engine| engine.add(&new)) {
-            Ok((id, run, step)) => ClientBlock::run_steps(block, run, step, Some(id))
-                .and_then(|code| Ok((id, code, make_room(block, id)?))),
-            Err(code) => Ok((SlabId::NONE, code, None)),
-        };
-        let (id, code, room) = match ended {
-            Ok(ended) => ended,
+        let outcome = match await_job(block, &new) {
+            Ok(outcome) => outcome,
             Err(Freed(code)) => {
                 *ret_ptr = code.into();
                 return ptr::null_mut();
             }
         };
-        let take = |task: &mut Task| Collected {
-            result: task.result.take(),
-            out_of_memory: task.out_of_memory,
-        };
-        let (mut code, collected) = end_single(block, id, code, take);
+        let mut code = outcome.code;
         let mut result = ptr::null_mut();
-        if let Some(collected) = collected.filter(|_| !code.failed()) {
-            match hand_out(collected, room) {
+        if !code.failed() {
+            match hand_out(outcome) {
                 Some((pointer, size)) => {
                     result = pointer;
                     *result_size = size;
@@ -246,11 +286,9 @@ unsafe fn make_room(
 /// None if no memory was available for it.
 ///
 /// # Safety
-/// `room`, if the hook was called, is NULL or has room for the result and a NUL.
-unsafe fn hand_out(
-    Collected { result, out_of_memory }: Collected,
-    room: Option<*mut c_void>,
-) -> Option<(*mut c_void, usize)> {
+/// The room of `outcome`, if the hook was called, is NULL or has room for the result and a NUL.
+unsafe fn hand_out(outcome: Collected) -> Option<(*mut c_void, usize)> {
+    let Collected { result, out_of_memory, room, .. } = outcome;
     if out_of_memory {
         return None;
     }

@@ -169,9 +169,7 @@ impl<T: Transport> Link<T> {
     pub fn check_liveness(&mut self, key: usize, now: Instant) -> Liveness {
         let conn = &mut self.conns[key];
         let last = conn.last_received.max(conn.last_checked);
-        if conn.state != ConnState::Up
-            || now.saturating_duration_since(last) < LIVENESS_CHECK_IDLE_MIN
-        {
+        if conn.state != ConnState::Up || now < last + LIVENESS_CHECK_IDLE_MIN {
             return Liveness::Quiet;
         }
         let liveness = self.net.liveness(key);

@@ -209,7 +209,7 @@ def instructions(bench, name, port, command, n):
 def instructions_per_call(bench, table):
     port = bench.options.port or bench.scripted_peer()
     for what, command, target in (("do_background", "do-background", 0.4),
-                                  ("worked job", "work", 0.4), ("do", "do", None)):
+                                  ("worked job", "work", 0.4), ("do", "do", 0.5)):
         if command in bench.options.skip:
             continue
 

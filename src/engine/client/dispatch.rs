@@ -74,6 +74,16 @@ impl<T: Transport> Client<T> {
         }
     }
 
+    /// Handles JOB_CREATED for the oldest submission that awaits it, whose task has no
+    /// callbacks.
+    pub(super) fn job_created(&mut self, key: usize, handle: &[u8]) {
+        if let Some(Expect::Created(id)) = self.take_owed(key, |e| matches!(e, Expect::Created(_)))
+        {
+            let is_done = self.set_handle(id, handle);
+            debug_assert!(is_done, "a job without a task has no callbacks");
+        }
+    }
+
     /// Sets the handle of a task and adds the task to the index, so that its packets are
     /// found even while its CREATED callback is deferred. Returns whether nothing is left
     /// to do: the task is gone, or has no such callback.

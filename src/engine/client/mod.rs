@@ -23,7 +23,7 @@ mod waiting;
 
 pub use super::exchange::Broadcast;
 pub use add::{NewTask, TaskBody};
-pub use quick::Submitted;
+pub use quick::{Awaited, AwaitedCall, Submitted};
 pub use request::{Cancelling, ClientExchange};
 pub use run::{TaskRun, TaskStep, TaskTicket, TaskUpcall};
 pub use stream::Piece;
@@ -35,6 +35,7 @@ use super::ring::Ring;
 use super::slab::{BoxSlab, SlabId};
 use super::task::{Task, TaskKind, TaskState};
 use super::uuid::UuidSource;
+use gearman_buf::Owned;
 use gearman_net::Transport;
 use gearman_protocol::{Command, Magic, encode};
 use read::ClientIncoming;
@@ -145,8 +146,10 @@ pub struct Client<T: Transport> {
     half_sent: Option<usize>,
     /// The places of the servers, made when a job is first placed by its unique id.
     ring: Option<Ring>,
-    /// The background job that was submitted without a task.
+    /// The job that was submitted without a task.
     quick: Option<quick::QuickSubmit>,
+    /// The result of a job that ended without a task, until the caller takes it.
+    result: Option<Owned>,
     /// The reply to the current exchange, with its number.
     reply: Option<(u32, super::exchange::ExchangeReply)>,
     /// The time when the clock was last read, also used as the time of received packets.
@@ -188,6 +191,7 @@ impl<T: Transport> Client<T> {
             half_sent: None,
             ring: None,
             quick: None,
+            result: None,
             reply: None,
             clock,
             unbuffered: false,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod abandoned;
 mod avoiding;
+mod awaited;
 mod background;
 mod callbacks;
 mod connections;

@@ -1,4 +1,4 @@
-//! The shortcut for background jobs, compared with the regular path: the same script of
+//! The shortcuts for single jobs, compared with the regular path: the same script of
 //! calls and servers runs once with each, and everything observable must be equal: bytes,
 //! codes, handles, results, errors, and elapsed time.
 
@@ -21,8 +21,11 @@ enum Action {
         size: usize,
         abandoned: bool,
     },
-    /// A job whose result is waited for.
-    Foreground,
+    /// A job whose result is waited for, or which is abandoned at the first or second wait.
+    Foreground {
+        size: usize,
+        abandoned_at: Option<usize>,
+    },
     /// A run of this many tasks.
     RunAll(usize),
     /// A task that is removed after one step without waiting.
@@ -71,14 +74,37 @@ fn answer(random: &mut Random, number: usize, ends: bool) -> Vec<Turn> {
         3 => {}
         _ => bytes.extend(response(Command::JobCreated, &[&handle], b"")),
     }
+    let mut turns = Vec::new();
     if ends {
-        bytes.extend(response(Command::WorkData, &[&handle], b"da"));
-        bytes.extend(response(Command::WorkComplete, &[&handle], b"ta"));
+        if random.one_in(2) {
+            turns = arrival(random, &std::mem::take(&mut bytes));
+        }
+        bytes.extend(result(random, &handle));
     }
     if random.one_in(10) {
         bytes.extend(strange(random));
     }
-    arrival(random, &bytes)
+    turns.extend(arrival(random, &bytes));
+    turns
+}
+
+/// What a job sends, mostly its result in one packet.
+fn result(random: &mut Random, handle: &[u8]) -> Vec<u8> {
+    let other = random.pick(&[&b"H:other"[..], handle]);
+    match random.below(16) {
+        0 => response(Command::WorkFail, &[handle], b""),
+        1 => response(Command::WorkException, &[handle], b"why"),
+        2 => response(Command::WorkComplete, &[handle], b""),
+        3 => response(Command::WorkComplete, &[handle], &[b'r'; 20_000]),
+        4 => response(Command::WorkStatus, &[handle, b"1", b"2"], b""),
+        5..8 => {
+            let mut bytes = response(Command::WorkData, &[other], b"da");
+            bytes.extend(response(Command::WorkComplete, &[handle], b"ta"));
+            bytes
+        }
+        8 => response(Command::WorkComplete, &[other], b"data"),
+        _ => response(Command::WorkComplete, &[handle], b"data"),
+    }
 }
 
 /// The script of a seed.
@@ -87,7 +113,7 @@ fn script(random: &mut Random, servers: usize) -> Vec<Action> {
     for number in 0..4 + random.below(16) {
         // The last server is the first to be tried.
         let key = if random.one_in(6) { random.below(servers) } else { servers - 1 };
-        match random.below(40) {
+        match random.below(43) {
             0..20 => {
                 let command = random.pick(&SUBMITS[..3]);
                 let size = random.pick(&[0, 3, 3, 3, 4096, 4097, 20_000]);
@@ -95,11 +121,13 @@ fn script(random: &mut Random, servers: usize) -> Vec<Action> {
                 actions.push(Action::Server(key, SUBMITS, answer(random, number, false)));
                 actions.push(Action::Background { command, size, abandoned });
             }
-            20..23 => {
+            20..27 => {
+                let size = random.pick(&[0, 2, 2, 2, 4096, 4097, 20_000]);
+                let abandoned_at = random.one_in(10).then(|| random.below(2));
                 actions.push(Action::Server(key, SUBMITS, answer(random, number, true)));
-                actions.push(Action::Foreground);
+                actions.push(Action::Foreground { size, abandoned_at });
             }
-            23 => {
+            27 => {
                 let tasks = 1 + random.below(3);
                 for task in 0..tasks {
                     let turns = answer(random, number + 100 * task, true);
@@ -107,8 +135,8 @@ fn script(random: &mut Random, servers: usize) -> Vec<Action> {
                 }
                 actions.push(Action::RunAll(tasks));
             }
-            24 => actions.push(Action::GiveUp),
-            25..28 => {
+            28 => actions.push(Action::GiveUp),
+            29..31 => {
                 for key in 0..servers {
                     let echo = response(Command::EchoRes, &[], b"echo");
                     let turns = arrival(random, &echo);
@@ -116,29 +144,29 @@ fn script(random: &mut Random, servers: usize) -> Vec<Action> {
                 }
                 actions.push(Action::Echo);
             }
-            28 => actions.push(Action::Wait),
-            29 => actions.push(Action::NonBlocking(random.one_in(2))),
-            30 => actions.push(Action::TimeoutMs(random.pick(&[
+            31 => actions.push(Action::Wait),
+            32 => actions.push(Action::NonBlocking(random.one_in(2))),
+            33 => actions.push(Action::TimeoutMs(random.pick(&[
                 None,
                 Some(15),
                 Some(100),
                 Some(1000),
             ]))),
-            31..33 => actions.push(Action::SleepMs(random.pick(&[1, 9, 11, 200]))),
-            33..35 => {
+            34..36 => actions.push(Action::SleepMs(random.pick(&[1, 9, 11, 200]))),
+            36..38 => {
                 let bytes = strange(random);
                 actions.push(Action::Server(key, &[], arrival(random, &bytes)));
             }
-            35 => {
+            38 => {
                 let how = random.pick(&[Connect::Accept, Connect::Refuse, Connect::Ignore]);
                 actions.push(Action::Meets(key, how));
             }
-            36 => {
+            39 => {
                 let sizes = random.pick(&[&[0][..], &[5, 0], &[0, 0], &[5, 0, 3, 0], &[40, 0]]);
                 actions.push(Action::Takes(key, sizes.to_vec()));
             }
-            37 => actions.push(Action::Breaks(key)),
-            38 => actions.push(Action::Interrupts),
+            40 => actions.push(Action::Breaks(key)),
+            41 => actions.push(Action::Interrupts),
             _ if random.one_in(4) => actions.push(Action::Forks),
             _ => actions.push(Action::Server(key, &[], vec![Turn::Closes])),
         }
@@ -146,21 +174,28 @@ fn script(random: &mut Random, servers: usize) -> Vec<Action> {
     actions
 }
 
-/// Runs a task to its end and removes it.
-fn finish(client: &mut Client<ScriptNet>, id: SlabId, mut run: TaskRun) -> String {
-    let code = match client.step(&mut run) {
-        TaskStep::Done(code) => code,
-        call => panic!("unexpected {call:?}"),
-    };
+fn outcome(code: ReturnCode, result: Option<&gearman_buf::Owned>) -> String {
+    let result = result.map(|result| String::from_utf8_lossy(result.as_slice()));
+    format!("{code:?} {result:?}")
+}
+
+/// Removes a task whose run has ended with this step. Returns its code, handle and result.
+fn end_with_handle(client: &mut Client<ScriptNet>, id: SlabId, step: TaskStep) -> [String; 2] {
+    let TaskStep::Done(code) = step else { panic!("unexpected {step:?}") };
     let task = client.remove_task(id).expect("the task exists");
-    let ended = match task.code {
+    let code = match task.code {
         ReturnCode::UNKNOWN_STATE | ReturnCode::COULD_NOT_CONNECT => code,
         ended => ended,
     };
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let result = task.result.as_ref().map(|result| text(result.as_slice()));
-    let outcome = format!("{ended:?} {} {result:?}", text(task.handle.as_slice()));
+    let handle = String::from_utf8_lossy(task.handle.as_slice()).into_owned();
+    let outcome = outcome(code, task.result.as_ref());
     client.recycle(task);
+    [handle, outcome]
+}
+
+/// The same without the handle, which a waiting call does not return.
+fn end(client: &mut Client<ScriptNet>, id: SlabId, step: TaskStep) -> String {
+    let [_, outcome] = end_with_handle(client, id, step);
     outcome
 }
 
@@ -169,10 +204,13 @@ fn background(client: &mut Client<ScriptNet>, command: Command, size: usize) -> 
     let new = NewTask { command, ..new_task(TaskKind::Do, &body) };
     match client.submit_and_wait(&new) {
         Err(code) => format!("{code:?}"),
-        Ok(Submitted::Task(id, run)) => finish(client, id, run),
+        Ok(Submitted::Task(id, mut run)) => {
+            let step = client.step(&mut run);
+            end_with_handle(client, id, step).join(" ")
+        }
         Ok(Submitted::Created(handle)) => {
             let handle = String::from_utf8_lossy(handle.as_slice()).into_owned();
-            format!("{:?} {handle} None", ReturnCode::SUCCESS)
+            format!("{handle} {}", outcome(ReturnCode::SUCCESS, None))
         }
     }
 }
@@ -192,6 +230,44 @@ fn abandoned(client: &mut Client<ScriptNet>, command: Command, size: usize) -> S
     }
     client.remove_task(id);
     format!("{step:?}")
+}
+
+/// Submits a job and waits for its result, or abandons it at its first or second wait.
+fn foreground(client: &mut Client<ScriptNet>, size: usize, abandoned_at: Option<usize>) -> String {
+    let body = vec![b'b'; size];
+    let new = new_task(TaskKind::Do, &body);
+    let (mut call, mut task) = (AwaitedCall::default(), None);
+    for wait in 0.. {
+        let step = match &mut task {
+            Some((_, run)) => client.poll_step(run),
+            None => match client.poll_awaited(&mut call, &new) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Err(code)) => return format!("{code:?}"),
+                Poll::Ready(Ok(Awaited::Complete)) => {
+                    let result = client.take_result().filter(|result| !result.is_empty());
+                    return outcome(ReturnCode::SUCCESS, result.as_ref());
+                }
+                Poll::Ready(Ok(Awaited::Task(id, mut run))) => {
+                    let step = client.poll_step(&mut run);
+                    task = Some((id, run));
+                    step
+                }
+            },
+        };
+        if let Poll::Ready(step) = step {
+            let (id, _) = task.expect("only a run is ready");
+            return end(client, id, step);
+        }
+        if abandoned_at == Some(wait) {
+            break;
+        }
+        client.link.sleep();
+    }
+    client.abandon_wait();
+    if let Some((id, _)) = task {
+        client.remove_task(id);
+    }
+    "abandoned".into()
 }
 
 fn run_tasks(client: &mut Client<ScriptNet>, tasks: usize) -> String {
@@ -223,11 +299,7 @@ fn perform(client: &mut Client<ScriptNet>, world: &World, action: &Action) -> St
             background(client, *command, *size)
         }
         Action::Background { command, size, abandoned: true } => abandoned(client, *command, *size),
-        Action::Foreground => {
-            let id = client.add(&new_task(TaskKind::Do, b"in")).expect("a valid task");
-            let run = client.run_until(id);
-            finish(client, id, run)
-        }
+        Action::Foreground { size, abandoned_at } => foreground(client, *size, *abandoned_at),
         Action::RunAll(tasks) => run_tasks(client, *tasks),
         Action::GiveUp => give_up(client),
         Action::Echo => format!("{:?}", client.broadcast(Broadcast::Echo(b"echo"))),
@@ -291,7 +363,7 @@ fn compare(seed: u64) -> Result<usize, String> {
 }
 
 #[test]
-fn a_background_job_has_the_same_outcome_with_and_without_the_shortcut() {
+fn a_single_job_has_the_same_outcome_with_and_without_the_shortcuts() {
     let taken = same_for_every_seed(compare);
     assert!(taken > SEEDS as usize / 2, "the shortcut was taken {taken} times");
 }
