@@ -93,6 +93,8 @@ struct ScriptState {
     /// Bytes in the wake-up pipe.
     woken: Vec<u8>,
     interrupts: usize,
+    /// Every random number.
+    random: u32,
     forked: bool,
     calls: Calls,
     stuck: Stuck,
@@ -152,6 +154,7 @@ impl ScriptNet {
             wake: VecDeque::new(),
             woken: Vec::new(),
             interrupts: 0,
+            random: 0,
             forked: false,
             calls: Calls::default(),
             stuck: Stuck::Fails,
@@ -213,6 +216,11 @@ impl World {
     /// A signal ends the next wait.
     pub(crate) fn interrupts(&self) {
         self.0.borrow_mut().interrupts += 1;
+    }
+
+    /// Sets every random number from now on. The first is 0.
+    pub(crate) fn draws(&self, random: u32) {
+        self.0.borrow_mut().random = random;
     }
 
     /// From now on the engine runs in a forked child.

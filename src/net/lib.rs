@@ -78,6 +78,9 @@ pub trait Transport {
     /// The time on the clock of all deadlines.
     fn now(&self) -> Instant;
 
+    /// A random number, for delays that differ between processes. May make a system call.
+    fn random(&mut self) -> u32;
+
     /// Whether this process was forked since the last call. In the child, closes every
     /// inherited descriptor without sending anything, and returns true once.
     fn forked(&mut self) -> bool;

@@ -240,6 +240,10 @@ impl Transport for MioNet {
         Instant::now()
     }
 
+    fn random(&mut self) -> u32 {
+        crate::random() as u32
+    }
+
     #[inline]
     fn forked(&mut self) -> bool {
         fork::generation() != self.generation && self.close_inherited()

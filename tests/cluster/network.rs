@@ -158,7 +158,7 @@ struct Listener {
 #[derive(Debug)]
 pub(crate) struct Network {
     now_us: u64,
-    random: Random,
+    pub(crate) random: Random,
     quality: Quality,
     links: Vec<Link>,
     listeners: Vec<Listener>,

@@ -63,6 +63,10 @@ impl Transport for SimTransport {
         self.epoch + Duration::from_micros(self.network.borrow().now_us())
     }
 
+    fn random(&mut self) -> u32 {
+        self.network.borrow_mut().random.bits() as u32
+    }
+
     fn forked(&mut self) -> bool {
         false
     }

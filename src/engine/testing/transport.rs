@@ -31,6 +31,10 @@ impl Transport for ScriptNet {
         self.0.borrow().now
     }
 
+    fn random(&mut self) -> u32 {
+        self.0.borrow().random
+    }
+
     fn forked(&mut self) -> bool {
         let mut state = self.0.borrow_mut();
         let forked = std::mem::take(&mut state.forked);

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 /// Lower limit of the timeout for connecting. Connecting continues while jobs of other
 /// servers run, so a shorter timeout of a call need not end it.
 const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(4);
-/// Delay before the first attempt to reconnect to a server. It doubles with each failure.
+/// Delay before the first attempt to reconnect to a server. It doubles with each failure. Up to
+/// half of it is left out at random, so that the workers of a server do not return all at once.
 const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(100);
 /// Upper limit of the reconnect delay.
 const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(5);
@@ -106,11 +107,12 @@ impl WorkerServer {
         WorkerServer { generation, ..WorkerServer::default() }
     }
 
-    fn delay_reconnect(&mut self, now: Instant) {
+    fn delay_reconnect(&mut self, now: Instant, random: u32) {
         let doublings = self.failures.min(10);
         self.failures += 1;
-        self.reconnect_at =
-            Some(now + (RECONNECT_DELAY_MIN * (1 << doublings)).min(RECONNECT_DELAY_MAX));
+        let delay = (RECONNECT_DELAY_MIN * (1 << doublings)).min(RECONNECT_DELAY_MAX);
+        let left_out = delay.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0);
+        self.reconnect_at = Some(now + delay - left_out);
     }
 }
 
@@ -180,7 +182,7 @@ impl<T: Transport> Worker<T> {
         if was_stable {
             server.failures = 0;
         } else {
-            server.delay_reconnect(now);
+            server.delay_reconnect(now, self.link.net.random());
         }
         self.forget(key);
     }

@@ -22,6 +22,19 @@ fn a_refused_connection_is_reported_and_tried_again_after_the_reconnect_delay() 
 }
 
 #[test]
+fn up_to_half_of_a_reconnect_delay_is_left_out_at_random() {
+    let (mut worker, world) = worker(1);
+    world.peer(0).meets(&[Connect::Refuse; 4]);
+    let began = world.now();
+    for (random, milliseconds) in [(0, 0), (u32::MAX / 2, 100), (u32::MAX, 250), (0, 450)] {
+        world.draws(random);
+        assert_eq!(work(&mut worker), ReturnCode::COULD_NOT_CONNECT);
+        let passed = (world.now() - began).as_micros();
+        assert_eq!(passed.div_ceil(1000), milliseconds, "the number is drawn after the attempt");
+    }
+}
+
+#[test]
 fn with_a_timeout_work_tries_that_long_although_every_server_is_down() {
     let (mut worker, world) = worker(1);
     timeout(&mut worker, 550);
