@@ -165,10 +165,9 @@ impl<E> Broadcasting<E> {
 /// Sends a request to every server, the last added first.
 ///
 /// # Errors
-/// For an echo: the error of the first server that cannot be asked, or
-/// `ECHO_DATA_CORRUPTION` if its reply differs. For an option: `UNKNOWN_OPTION` if a server
-/// refuses it. A server that is down gets the option with its next connection; if no server
-/// can be asked, the error of the last one.
+/// `ECHO_DATA_CORRUPTION` if the reply to an echo differs, `UNKNOWN_OPTION` if a server refuses
+/// an option. A server that is down gets the option with its next connection. If no server can
+/// be asked, the error of the last one.
 pub(super) fn poll_broadcast<T, A: Ask<T>>(
     asker: &mut A,
     call: &mut Broadcasting<A::Exchange>,
@@ -189,16 +188,16 @@ pub(super) fn poll_broadcast<T, A: Ask<T>>(
         let reply = ready!(reply);
         call.exchange = None;
         left = key;
-        match (what, check_reply(asker.link(), key, what, reply)) {
-            (_, Ok(())) => call.accepted = true,
-            (Broadcast::Option(_), Err(Fault::Down(code))) => call.down = Some(code),
-            (_, Err(Fault::Down(code) | Fault::Refused(code))) => return Poll::Ready(Err(code)),
+        match check_reply(asker.link(), key, what, reply) {
+            Ok(()) => call.accepted = true,
+            Err(Fault::Down(code)) => call.down = Some(code),
+            Err(Fault::Refused(code)) => return Poll::Ready(Err(code)),
         }
     }
+    if !call.accepted {
+        return Poll::Ready(Err(call.down.unwrap_or(ReturnCode::NO_SERVERS)));
+    }
     if let Broadcast::Option(option) = what {
-        if !call.accepted {
-            return Poll::Ready(Err(call.down.unwrap_or(ReturnCode::NO_SERVERS)));
-        }
         asker.link().settings.remember_option(option);
     }
     Poll::Ready(Ok(()))

@@ -44,7 +44,6 @@ int main(int argc, char **argv)
   snprintf(list, sizeof(list), "127.0.0.1:%u,127.0.0.1:%u", dead, second_port);
   show("add a list", gearman_client_add_servers(client, list));
   submit("the first one is down", client);
-  show("echo with one down", gearman_client_echo(client, "x", 1));
   gearman_client_free(client);
 
   printf("== default host and port\n");

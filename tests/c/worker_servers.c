@@ -31,7 +31,6 @@ int main(int argc, char **argv)
   show("work", gearman_worker_work(worker));
   submit(server_port, "first server");
   show("work", gearman_worker_work(worker));
-  show("echo with one down", gearman_worker_echo(worker, "x", 1));
   show("a bad host", gearman_worker_add_server(worker, "no-such-host.invalid", 1));
   show_worker_error(worker);
   gearman_worker_free(worker);
