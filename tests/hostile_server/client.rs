@@ -11,6 +11,7 @@ use gearman::capi::client::*;
 use gearman::capi::client_ask::*;
 use gearman::capi::client_background::*;
 use gearman::capi::client_options::*;
+use gearman::capi::client_resubmission::*;
 use gearman::capi::client_run::*;
 use gearman::capi::client_servers::*;
 use gearman::capi::client_setters::*;
@@ -148,6 +149,11 @@ impl Client {
         }
     }
 
+    /// How often a lost job is submitted again.
+    pub(crate) fn set_resubmissions(&mut self, most: u32) {
+        unsafe { gearman_client_set_resubmissions(self.raw(), most) }
+    }
+
     pub(crate) fn error_code(&mut self) -> Code {
         unsafe { gearman_client_error_code(self.raw()) }
     }
@@ -175,18 +181,24 @@ impl Client {
 
     /// The handle of a background job, or the code of the error.
     pub(crate) fn background(&mut self, workload: &[u8]) -> Result<String, Code> {
+        self.background_of(ptr::null(), workload)
+    }
+
+    /// The same with a unique id.
+    pub(crate) fn background_with_unique(
+        &mut self,
+        unique: &CStr,
+        workload: &[u8],
+    ) -> Result<String, Code> {
+        self.background_of(unique.as_ptr(), workload)
+    }
+
+    fn background_of(&mut self, unique: *const c_char, workload: &[u8]) -> Result<String, Code> {
         let mut handle: [c_char; 64] = [0; 64];
         let code = unsafe {
             let (client, (workload, length)) = (self.raw(), lend(workload));
             let handle = handle.as_mut_ptr();
-            gearman_client_do_background(
-                client,
-                c"f".as_ptr(),
-                ptr::null(),
-                workload,
-                length,
-                handle,
-            )
+            gearman_client_do_background(client, c"f".as_ptr(), unique, workload, length, handle)
         };
         if code == Code::SUCCESS { Ok(text(handle.as_ptr())) } else { Err(code) }
     }

@@ -1,13 +1,15 @@
-//! Clients against a job server that misbehaves: every call ends with the right
-//! code, never hangs, and leaves a client that still works.
+//! Clients against a job server, or a network before it, that misbehaves: every call ends with
+//! the right code, never hangs, and leaves a client that still works.
 
 mod callbacks;
 mod client;
 mod closing;
+mod faults;
 mod malformed;
 mod operation;
 mod order;
 mod outcomes;
+mod proxy;
 mod silence;
 mod unix;
 

@@ -16,7 +16,7 @@ const AVOIDED_FOR: Duration = Duration::from_secs(2);
 
 impl<T: Transport> Client<T> {
     /// Prefers other servers from now on.
-    fn avoid(&mut self, key: usize) {
+    pub(super) fn avoid(&mut self, key: usize) {
         self.servers[key].avoided_until = self.clock.checked_add(AVOIDED_FOR);
     }
 
@@ -24,6 +24,20 @@ impl<T: Transport> Client<T> {
     pub(super) fn avoid_if_silent(&mut self, key: usize) {
         if self.link.conns[key].has_not_answered() {
             self.avoid(key);
+        }
+    }
+
+    /// Closes a connection on which a reply did not come in time, before anything else is sent on
+    /// it: its host may be gone, and a new connection finds the one that is there now. A
+    /// connection with unfinished tasks is kept, since the next run may continue them.
+    pub(super) fn close_if_overdue(&mut self, key: usize) {
+        let server = &self.servers[key];
+        let is_overdue = server.avoided_until.is_some()
+            && server.inflight == 0
+            && server.owed.front().is_some_and(|owed| owed.what != Expect::Greeting);
+        if is_overdue && self.link.conns[key].state == ConnState::Up {
+            self.link.close(key);
+            self.lose(key, ReturnCode::LOST_CONNECTION);
         }
     }
 

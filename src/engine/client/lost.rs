@@ -108,10 +108,7 @@ impl<T: Transport> Client<T> {
     fn submits_again(&mut self, id: SlabId, code: ReturnCode) -> bool {
         let limit = self.link.settings.resubmissions;
         let Some(task) = self.tasks.get_mut(id) else { return false };
-        if !matches!(code, ReturnCode::LOST_CONNECTION | ReturnCode::TIMEOUT)
-            || task.resubmissions >= limit
-            || !task.can_be_submitted_again()
-        {
+        if !ends_connection(code) || task.resubmissions >= limit || !task.can_be_submitted_again() {
             return false;
         }
         task.resubmissions += 1;
@@ -187,4 +184,16 @@ impl<T: Transport> Client<T> {
         }
         code
     }
+}
+
+/// Whether a failure is that of a connection or of what came on it, and not the server's answer.
+fn ends_connection(code: ReturnCode) -> bool {
+    matches!(
+        code,
+        ReturnCode::LOST_CONNECTION
+            | ReturnCode::TIMEOUT
+            | ReturnCode::INVALID_MAGIC
+            | ReturnCode::INVALID_COMMAND
+            | ReturnCode::INVALID_PACKET
+    )
 }

@@ -188,8 +188,10 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Starts connecting to a server that is not connected or whose connection has ended.
+    /// Starts connecting to a server that is not connected, or whose connection has ended or owes
+    /// a reply for too long.
     fn connect_if_down(&mut self, key: usize, run: &TaskRun) -> Result<(), ReturnCode> {
+        self.close_if_overdue(key);
         if self.link.check_liveness(key, self.clock) == Liveness::Dead {
             // Packets received before the end still count. The connection is closed in any
             // case.
@@ -341,7 +343,12 @@ impl<T: Transport> Ask<T> for Client<T> {
             if self.link.conns[key].state != ConnState::Up {
                 return Poll::Ready(Err(ReturnCode::LOST_CONNECTION));
             }
-            ready!(self.poll_serve(key, &mut exchange.limit))?;
+            if let Err(code) = ready!(self.poll_serve(key, &mut exchange.limit)) {
+                if code == ReturnCode::TIMEOUT {
+                    self.avoid(key);
+                }
+                return Poll::Ready(Err(code));
+            }
         }
     }
 }

@@ -217,6 +217,7 @@ impl<T: Transport> Client<T> {
     /// Looks whether a server can take a packet, and begins to connect to one that is not
     /// connected.
     fn consider(&mut self, key: usize, run: &TaskRun) -> Candidate {
+        self.close_if_overdue(key);
         if self.link.check_liveness(key, self.clock) == Liveness::Dead {
             if self.has_unread_end(key) {
                 return Candidate::Usable(Choice::Wait);

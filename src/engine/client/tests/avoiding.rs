@@ -86,6 +86,31 @@ fn a_server_that_did_not_answer_is_tried_when_there_is_no_other() {
 }
 
 #[test]
+fn the_only_server_is_connected_to_anew_when_its_acknowledgement_is_overdue() {
+    let (mut client, world) = client(1);
+    client.link.settings.timeout = Some(Duration::from_millis(1000));
+    world.peer(0).expects(&submit(b"lost"));
+    let id = client.add(&new_task(TaskKind::Do, b"lost")).expect("a valid task");
+    assert_eq!(run_until(&mut client, id), ReturnCode::TIMEOUT);
+    client.remove_task(id);
+    assert_eq!(call(&mut client, &world), Duration::ZERO);
+    assert_eq!(world.peer(0).connected, 2);
+    world.assert_done();
+}
+
+#[test]
+fn a_connection_with_an_unfinished_task_is_kept_although_its_acknowledgement_is_overdue() {
+    let (mut client, world) = client(1);
+    client.link.settings.timeout = Some(Duration::from_millis(1000));
+    world.peer(0).expects(&submit(b"in")).pauses(1500).sends(&created()).sends(&complete(b""));
+    client.add(&new_task(TaskKind::Add, b"in")).expect("a valid task");
+    assert_eq!(run_all(&mut client), ReturnCode::TIMEOUT);
+    assert_eq!(run_all(&mut client), ReturnCode::SUCCESS);
+    assert_eq!(world.peer(0).connected, 1);
+    world.assert_done();
+}
+
+#[test]
 fn tasks_of_other_servers_go_on_when_one_is_lost() {
     let (mut client, world) = client(2);
     client.link.settings.by_unique = true;

@@ -138,7 +138,7 @@ fn an_error_packet_ends_its_task_and_the_run() {
 fn a_late_reply_to_a_removed_task_is_ignored() {
     let (mut client, world) = client(1);
     client.link.settings.timeout = Some(Duration::from_millis(10));
-    world.peer(0).expects(&submit(b"1")).pauses(50).sends(&created()).sends(&complete(b"old"));
+    world.peer(0).expects(&submit(b"1")).sends(&created()).pauses(50).sends(&complete(b"old"));
     let id = client.add(&new_task(TaskKind::Do, b"1")).expect("a valid task");
     assert_eq!(run_until(&mut client, id), ReturnCode::TIMEOUT);
     client.remove_task(id);

@@ -1,0 +1,243 @@
+//! A proxy between a client and a job server that works, which does one harm to one packet.
+
+use gearman_test_support::scripted::packets::Command;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// The length of a packet's header, in bytes.
+const HEADER_BYTES: usize = 12;
+/// How long [`Harm::Delayed`] keeps a packet.
+const DELAY: Duration = Duration::from_millis(40);
+
+/// What is done to a packet and to its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Harm {
+    /// It comes later.
+    Delayed,
+    /// It is withheld, and the connection is closed.
+    Closed,
+    /// It is withheld, and the connection is reset.
+    Reset,
+    /// It is withheld, and nothing follows.
+    Silent,
+    /// Its first half is passed on, and the connection is closed.
+    CutAndClosed,
+    /// Its first half is passed on, and nothing follows.
+    CutAndSilent,
+    /// The first byte is another one.
+    OtherMagic,
+    /// The number of the command is unknown.
+    OtherCommand,
+    /// The size is four gigabytes.
+    OtherSize,
+}
+
+/// The packet that is harmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The next request. The server does not get it.
+    Request,
+    /// The server's answer to the next request.
+    Answer,
+    /// The next WORK_COMPLETE.
+    Result,
+}
+
+/// The harm that is still to be done, if any.
+type Plan = Arc<Mutex<Option<(Target, Harm)>>>;
+
+/// A proxy in front of one job server. Its connections to the server stay open when those to
+/// the client end: as after a failure of the network, the server does not notice.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    plan: Plan,
+    /// Both ends of each connection: of the client, and to the server.
+    connections: Arc<Mutex<Vec<(TcpStream, TcpStream)>>>,
+}
+
+impl Proxy {
+    /// A proxy for the server on this port. It passes everything on.
+    pub(crate) fn new(server: u16) -> Proxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let proxy = Proxy { port, plan: Plan::default(), connections: Arc::default() };
+        let (plan, connections) = (Arc::clone(&proxy.plan), Arc::clone(&proxy.connections));
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                // The server of a finished test is gone.
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { return };
+                let copies = [&client, &server].map(|stream| stream.try_clone().expect("a copy"));
+                let [client_copy, server_copy] = copies;
+                connections.lock().expect("no panic").push((client_copy, server_copy));
+                serve(client, server, &plan);
+            }
+        });
+        proxy
+    }
+
+    /// Plans a harm.
+    pub(crate) fn harms(&self, target: Target, harm: Harm) {
+        *self.plan.lock().expect("no panic") = Some((target, harm));
+    }
+
+    /// Whether the planned harm is done.
+    pub(crate) fn has_harmed(&self) -> bool {
+        self.plan.lock().expect("no panic").is_none()
+    }
+
+    /// Does a harm to every connection of a client, between two packets.
+    pub(crate) fn harms_idle(&self, harm: Harm) {
+        for (client, _) in &*self.connections.lock().expect("no panic") {
+            match harm {
+                Harm::Closed => _ = client.shutdown(Shutdown::Both),
+                Harm::Reset => reset(client),
+                other => panic!("{other:?} needs a packet"),
+            }
+        }
+    }
+
+    /// Ends every connection.
+    pub(crate) fn ends_all(&self) {
+        for (client, server) in self.connections.lock().expect("no panic").drain(..) {
+            let _ = client.shutdown(Shutdown::Both);
+            let _ = server.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.ends_all();
+        // The listening thread ends with the next connection, whose server is gone.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    }
+}
+
+/// A port whose queue of connections is full: an attempt to connect is not answered.
+pub(crate) struct UnansweringPort {
+    pub(crate) port: u16,
+    _listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+impl UnansweringPort {
+    pub(crate) fn new() -> UnansweringPort {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        // SAFETY: the descriptor is a listening socket, which `listener` keeps open.
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
+        let queued = std::iter::from_fn(connect).collect();
+        UnansweringPort { port: address.port(), _listener: listener, _queued: queued }
+    }
+}
+
+/// Passes both directions of a connection on, in two threads that end with their streams.
+fn serve(client: TcpStream, server: TcpStream, plan: &Plan) {
+    let from_client = client.try_clone().expect("a copy");
+    let to_server = server.try_clone().expect("a copy");
+    let (requests, answers) = (Arc::clone(plan), Arc::clone(plan));
+    thread::spawn(move || {
+        pass_on(from_client, to_server, &requests, |_| Target::Request);
+    });
+    thread::spawn(move || {
+        pass_on(server, client, &answers, |unit| match command(unit) {
+            Some(Command::WorkComplete) => Target::Result,
+            _ => Target::Answer,
+        });
+    });
+}
+
+/// Passes packets and lines on until the stream ends or a harm ends it.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, plan: &Plan, target: fn(&[u8]) -> Target) {
+    while let Some(unit) = receive(&mut from) {
+        let mut planned = plan.lock().expect("no panic");
+        let harm = planned.filter(|(wanted, _)| *wanted == target(&unit)).map(|(_, harm)| harm);
+        if harm.is_some() {
+            *planned = None;
+        }
+        drop(planned);
+        match harm {
+            None => _ = to.write_all(&unit),
+            Some(Harm::Delayed) => {
+                thread::sleep(DELAY);
+                let _ = to.write_all(&unit);
+            }
+            // A request ends the connection that it came on.
+            Some(harm) if target(&unit) == Target::Request => return end(&from, &unit, harm),
+            Some(harm) => return end(&to, &unit, harm),
+        }
+    }
+}
+
+/// Does a harm that ends a connection of the client, in which no packet follows.
+fn end(client: &TcpStream, unit: &[u8], harm: Harm) {
+    let mut writer = client;
+    let mut changed = unit.to_vec();
+    match harm {
+        Harm::CutAndClosed | Harm::CutAndSilent => changed.truncate(unit.len() / 2),
+        Harm::OtherMagic => changed[0] = b'?',
+        Harm::OtherCommand => changed[4..8].copy_from_slice(&1000u32.to_be_bytes()),
+        Harm::OtherSize => changed[8..12].copy_from_slice(&u32::MAX.to_be_bytes()),
+        Harm::Delayed | Harm::Closed | Harm::Reset | Harm::Silent => changed.clear(),
+    }
+    let _ = writer.write_all(&changed);
+    match harm {
+        Harm::Closed | Harm::CutAndClosed => _ = client.shutdown(Shutdown::Both),
+        Harm::Reset => reset(client),
+        _ => {}
+    }
+}
+
+/// Resets a connection, whatever copies of the descriptor exist.
+fn reset(stream: &TcpStream) {
+    // Connecting a socket to no address ends its connection with a reset.
+    let nowhere =
+        libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
+    // SAFETY: the address is a whole sockaddr, and the descriptor that of an open socket.
+    let code = unsafe {
+        libc::connect(stream.as_raw_fd(), &raw const nowhere, size_of_val(&nowhere) as u32)
+    };
+    assert_eq!(code, 0, "the connection is reset");
+}
+
+/// The next packet or line. None when the stream has ended.
+fn receive(from: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut unit = vec![0];
+    read(from, &mut unit)?;
+    if unit[0] != 0 {
+        while unit.last() != Some(&b'\n') {
+            let mut byte = [0];
+            read(from, &mut byte)?;
+            unit.push(byte[0]);
+        }
+        return Some(unit);
+    }
+    unit.resize(HEADER_BYTES, 0);
+    read(from, &mut unit[1..])?;
+    let size = u32::from_be_bytes(unit[8..12].try_into().expect("four bytes"));
+    unit.resize(HEADER_BYTES + size as usize, 0);
+    read(from, &mut unit[HEADER_BYTES..])?;
+    Some(unit)
+}
+
+fn read(from: &mut TcpStream, space: &mut [u8]) -> Option<()> {
+    loop {
+        match from.read_exact(space) {
+            Ok(()) => return Some(()),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The command of a packet; None for a line.
+fn command(unit: &[u8]) -> Option<Command> {
+    let number = unit.get(4..8).filter(|_| unit[0] == 0)?;
+    Command::from_number(u32::from_be_bytes(number.try_into().expect("four bytes")))
+}
