@@ -219,7 +219,14 @@ impl<H: Host> Sessions<H> {
         handle: &[u8],
         operation: u64,
     ) {
-        self.holding.push_back((operation, to));
+        // A submission that joined a job whose commit is under way comes behind later ones.
+        let at = match self.holding.back() {
+            Some(&(last, _)) if operation < last => {
+                self.holding.partition_point(|&(held, _)| held <= operation)
+            }
+            _ => self.holding.len(),
+        };
+        self.holding.insert(at, (operation, to));
         let Some(Some(session)) = self.slots.get_mut(to.index()) else {
             let held = self.bridged_held.entry(to).or_default();
             return held.acknowledge(handle, operation);

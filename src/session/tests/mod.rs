@@ -4,6 +4,7 @@ mod access;
 mod ack_comparison;
 mod acknowledgements;
 mod closing;
+mod commits;
 mod driver;
 mod framing;
 pub(crate) mod host;
