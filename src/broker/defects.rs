@@ -43,6 +43,10 @@ pub enum Defect {
     ByteSentTwice,
     /// JOB_CREATED for a durable job is sent before the job is stored.
     AcknowledgedBeforeCommit,
+    /// New rules do not take a function from its worker.
+    RefusedFunctionKept,
+    /// New rules do not give a worker a function that was refused.
+    FunctionNotRegained,
 }
 
 #[cfg(feature = "defects")]

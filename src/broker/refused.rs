@@ -9,6 +9,7 @@ use super::commands::offered_function;
 use super::connection::{Ability, Connection};
 use super::slab::Id;
 use super::{Broker, ConnectionKey, Outbox};
+use crate::defects::{Defect, strikes};
 use gearman_protocol::Packet;
 
 /// Most refused functions of a connection that are remembered.
@@ -68,7 +69,10 @@ impl Broker {
         let refused = self.connections[id].refused.as_deref().into_iter().flatten();
         let gained = refused.filter(|(name, _)| may_work(name));
         let gained: Vec<_> = gained.map(|(name, timeout_ms)| (name.clone(), *timeout_ms)).collect();
-        if lost.is_empty() && gained.is_empty() {
+        if lost.is_empty() && gained.is_empty()
+            || !lost.is_empty() && strikes(Defect::RefusedFunctionKept)
+            || !gained.is_empty() && strikes(Defect::FunctionNotRegained)
+        {
             return;
         }
         self.interrupt(worker, out);

@@ -11,6 +11,7 @@
 //! | every call of a client returns in time, and succeeds if the script has no faults | `call` |
 //! | without faults, workers get a function's jobs by priority, then in order | `order` |
 //! | a queued job does not wait, while a worker is idle, for longer than a wake-up takes | `stall` |
+//! | a worker gets no job of a function that the rules of the server refuse it | `refused` |
 //! | a reply is not held longer than documented | `held` |
 //! | after all peers have disconnected, servers have no jobs, sessions or timers | `left` |
 //!
@@ -56,6 +57,11 @@ pub(crate) struct Submission {
 /// The name of a function.
 pub(crate) fn function_name(function: usize) -> String {
     format!("f{function}")
+}
+
+/// The function of a name.
+pub(crate) fn function_number(name: &[u8]) -> usize {
+    usize::from(name[1] - b'0')
 }
 
 /// The number of a submission in its payload. It determines how its worker runs it.
@@ -390,7 +396,7 @@ impl HeldReplies {
         self.grabs.pop_front().map_or(0, |since| at_us - since)
     }
 
-    /// Records a JOB_CREATED; returns how long it took.
+    /// Records the reply to a submission; returns how long it took.
     pub(crate) fn acknowledged(&mut self, at_us: u64) -> u64 {
         self.submissions.pop_front().map_or(0, |since| at_us - since)
     }

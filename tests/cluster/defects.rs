@@ -8,7 +8,7 @@ use gearman_broker::defects::{Defect, activate};
 use crate::check;
 
 /// Each defect, and the number of steps within which it must be found.
-const DEFECTS: [(Defect, u64); 17] = [
+const DEFECTS: [(Defect, u64); 19] = [
     (Defect::NoopDropped, 1_000_000),
     (Defect::HandleReused, 1_000_000),
     (Defect::HeldGrabForgotten, 30_000_000),
@@ -26,6 +26,8 @@ const DEFECTS: [(Defect, u64); 17] = [
     (Defect::SendNotResumed, 1_000_000),
     (Defect::ByteSentTwice, 1_000_000),
     (Defect::AcknowledgedBeforeCommit, 30_000_000),
+    (Defect::RefusedFunctionKept, 30_000_000),
+    (Defect::FunctionNotRegained, 30_000_000),
 ];
 
 /// Runs seeds until one fails. Returns the rule, the number of seeds, and of all steps.

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod checker;
 mod client;
 #[cfg(all(test, feature = "defects"))]

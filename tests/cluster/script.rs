@@ -4,6 +4,7 @@
 //!
 //! Must not: run anything.
 
+use crate::access::RefusedAct;
 use crate::network::Quality;
 use crate::store::{StoreQuality, UNLIMITED_BYTES};
 use gearman_test_support::random::Random;
@@ -106,6 +107,8 @@ pub(crate) enum Action {
     BlackHole { host: usize, server: usize, there: bool, back: bool, for_us: u64 },
     /// A host's connections to a server are reset.
     Reset { host: usize, server: usize },
+    /// The rules of a server refuse a host a function, and allow it again later.
+    Refuse { server: usize, host: usize, act: RefusedAct, function: usize, for_us: u64 },
     /// A server's calendar is set.
     ClockJump { server: usize, by_s: i64 },
 }
@@ -210,7 +213,7 @@ fn fault(random: &mut Random, plan: &Plan) -> Action {
     let client = random.below(plan.clients);
     let host = random.below(plan.clients + plan.workers);
     let for_us = random.pick(&[1_000, 50_000, 400_000, 1_500_000]);
-    match random.below(13) {
+    match random.below(15) {
         0 => Action::ClientDies { client },
         1 | 2 => Action::WorkerDies { worker },
         3 => Action::WorkerForgets { worker, function: random.below(FUNCTIONS), for_us },
@@ -222,6 +225,14 @@ fn fault(random: &mut Random, plan: &Plan) -> Action {
         }
         9 | 10 => Action::Reset { host, server },
         11 => Action::Stall { host: plan.clients + worker, for_us: 2 * for_us },
+        12 => {
+            let function = random.below(FUNCTIONS);
+            Action::Refuse { server, host: client, act: RefusedAct::Submit, function, for_us }
+        }
+        13 => {
+            let (host, function) = (plan.clients + worker, random.below(FUNCTIONS));
+            Action::Refuse { server, host, act: RefusedAct::Work, function, for_us }
+        }
         _ => Action::ClockJump { server, by_s: random.pick(&[-3, -1, 1, 4]) },
     }
 }

@@ -16,8 +16,9 @@ use gearman_session::{
     StoreEvent,
 };
 
-use crate::checker::HeldReplies;
-use crate::network::{LinkId, Shared, Side};
+use crate::access::host_address;
+use crate::checker::{HeldReplies, function_number};
+use crate::network::{self, LinkId, Shared, Side};
 use crate::script::FUNCTIONS;
 use crate::store::SimQueue;
 use crate::transport::SimStream;
@@ -45,6 +46,8 @@ pub(crate) enum ServerEvent {
         handle: Vec<u8>,
         function: Vec<u8>,
         unique: Vec<u8>,
+        /// The worker's host.
+        to: network::Host,
         /// Whether it may have been assigned earlier than it was sent, because a stream was
         /// full.
         is_late: bool,
@@ -249,7 +252,7 @@ impl Server {
             let accepted = self.network.borrow_mut().accept(self.number);
             let Some((link, host)) = accepted else { break };
             let stream = SimStream::new(&self.network, link);
-            let origin = Origin::Inet(([10, 0, 0, (host % 250) as u8], 4000).into());
+            let origin = Origin::Inet((host_address(host), 4000).into());
             let key = self.jobs.connect(stream, origin, link.0 as i32);
             self.sessions.insert(link, key);
         }
@@ -291,6 +294,7 @@ impl Server {
             if stream.link != link {
                 continue;
             }
+            let host = self.network.borrow().client_of(link);
             let tap = self.taps.entry(link).or_default();
             tap.received.append(&mut stream.received);
             tap.sent.append(&mut stream.sent);
@@ -331,11 +335,17 @@ impl Server {
                         let is_late =
                             *last_blocked_us > 0 && *last_blocked_us + LATE_AFTER_BLOCK_US > now;
                         let handle = text(0);
-                        events.push(ServerEvent::Assigned { handle, function, unique, is_late });
+                        events.push(ServerEvent::Assigned {
+                            handle,
+                            function,
+                            unique,
+                            to: host,
+                            is_late,
+                        });
                         (replies.job_or_none(now), hold_us.0)
                     }
                     Command::NoJob => (replies.job_or_none(now), hold_us.0),
-                    Command::JobCreated => (replies.acknowledged(now), hold_us.1),
+                    Command::JobCreated | Command::Error => (replies.acknowledged(now), hold_us.1),
                     _ => (0, 0),
                 };
                 if took > limit + CLOCK_TOLERANCE_US && blocked_us < now - took {
@@ -375,7 +385,7 @@ impl Server {
         loop {
             match functions.next(&self.jobs.broker) {
                 CursorStep::Item(function) => {
-                    let number = usize::from(function.name[1] - b'0');
+                    let number = function_number(&function.name);
                     queued[number] = function.queued.iter().sum::<u32>() > 0;
                 }
                 CursorStep::Skip => {}

@@ -207,7 +207,9 @@ impl WorkerActor {
             }
             Poll::Ready(WorkStep::Done(code))
                 if self.engine.link.settings.non_blocking
-                    && code != ReturnCode::NO_REGISTERED_FUNCTIONS =>
+                    && code != ReturnCode::NO_REGISTERED_FUNCTIONS
+                    // An ERROR that nobody asked for: the call has not looked further.
+                    && code != ReturnCode::UNEXPECTED_PACKET =>
             {
                 let next = match self.engine.has_buffered_work() {
                     true => Some(Duration::ZERO),

@@ -14,7 +14,8 @@ use gearman_queue::simulated::Medium;
 use gearman_queue::{Batch, Store};
 use gearman_session::JobServerSettings;
 
-use crate::checker::{Checker, Failure};
+use crate::access::{RefusedAct, RuleFile};
+use crate::checker::{Checker, Failure, function_number};
 use crate::client::ClientActor;
 use crate::network::{Network, Shared};
 use crate::script::{FUNCTIONS, Plan, Script, Timed};
@@ -72,6 +73,19 @@ struct ServerHost {
     medium: Medium,
     /// Jobs whose end was committed by earlier processes.
     ended: BTreeSet<u64>,
+    /// Who may do what.
+    rules: RuleFile,
+    /// The rules that its last turn has applied.
+    applied_rules: RuleFile,
+}
+
+impl ServerHost {
+    /// The process, if one runs, takes the rules of the file.
+    fn reload_rules(&mut self) {
+        if let Some(server) = &mut self.server {
+            server.jobs.replace_rules(self.rules.rules());
+        }
+    }
 }
 
 /// The scheduled end of a fault.
@@ -80,6 +94,7 @@ enum Repair {
     Start(usize),
     Heal { host: usize, server: usize, there: bool, back: bool },
     Offer { worker: usize, function: usize },
+    Allow { server: usize, number: usize },
 }
 
 struct World<'a> {
@@ -135,6 +150,8 @@ impl<'a> World<'a> {
                 calendar_error_s: Rc::default(),
                 medium: Medium::default(),
                 ended: BTreeSet::new(),
+                rules: RuleFile::default(),
+                applied_rules: RuleFile::default(),
             })
             .collect();
         let client = |host| ClientActor::new(&network, host, epoch, &plan);
@@ -200,7 +217,7 @@ impl<'a> World<'a> {
             queue.ended = std::mem::take(&mut host.ended);
             queue
         });
-        host.server = Some(Server::new(
+        let mut server = Server::new(
             &self.network,
             number,
             broker,
@@ -208,7 +225,10 @@ impl<'a> World<'a> {
             self.plan.delays_replies,
             calendar,
             queue,
-        ));
+        );
+        server.jobs.set_access(host.rules.access());
+        host.applied_rules = host.rules.clone();
+        host.server = Some(server);
         self.network.borrow_mut().start_server(number);
     }
 
@@ -349,7 +369,8 @@ impl<'a> World<'a> {
 
     fn turn(&mut self, number: usize) {
         self.turn += 1;
-        let Some(server) = &mut self.server_hosts[number].server else { return };
+        let host = &mut self.server_hosts[number];
+        let Some(server) = &mut host.server else { return };
         let events = server.turn();
         server.jobs.recount();
         let journal = &mut server.jobs.journal;
@@ -360,6 +381,11 @@ impl<'a> World<'a> {
         if let Some(text) = assigned_again(server, &events) {
             self.checker.fail("again", text);
         }
+        let files = [&host.rules, &host.applied_rules];
+        if let Some(text) = assigned_although_refused(&files, &events) {
+            self.checker.fail("refused", format!("server {number}: {text}"));
+        }
+        host.applied_rules = host.rules.clone();
         let journal = &mut server.jobs.journal;
         if let Some(refusal) = journal.refused.pop() {
             self.checker
@@ -399,6 +425,16 @@ fn assigned_again(server: &Server, events: &[ServerEvent]) -> Option<String> {
         let handle = String::from_utf8_lossy(handle);
         let number = handle.rsplit(':').next()?.parse().ok()?;
         ended.contains(&number).then(|| format!("{handle} was assigned after its end"))
+    })
+}
+
+/// Describes a job that was assigned to a host although all these rules refuse it the function.
+fn assigned_although_refused(files: &[&RuleFile], events: &[ServerEvent]) -> Option<String> {
+    events.iter().find_map(|event| {
+        let ServerEvent::Assigned { function, to, is_late: false, .. } = event else { return None };
+        let number = function_number(function);
+        let is_refused = files.iter().all(|file| file.refuses(*to, RefusedAct::Work, number));
+        is_refused.then(|| format!("host {to} gets a job of f{number}, which it is refused"))
     })
 }
 

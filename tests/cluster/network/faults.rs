@@ -92,6 +92,11 @@ impl Network {
             .collect()
     }
 
+    /// The client or worker of a connection.
+    pub(crate) fn client_of(&self, id: LinkId) -> Host {
+        self.links[id.0].client
+    }
+
     /// The server of a connection.
     pub(crate) fn server_of(&self, id: LinkId) -> usize {
         self.links[id.0].server - SERVERS

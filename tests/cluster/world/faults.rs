@@ -3,6 +3,7 @@
 //! Must not: step a client, a worker or a server.
 
 use super::{Repair, World, life};
+use crate::access::Refusal;
 use crate::client::{ClientActor, PlannedCall};
 use crate::network::{LinkId, SERVERS};
 use crate::script::{Action, Submit, Timed};
@@ -27,6 +28,10 @@ impl World<'_> {
                 Repair::Start(server) => self.start_server(server),
                 Repair::Heal { host, server, there, back } => {
                     self.black_hole(host, server, there, back, false);
+                }
+                Repair::Allow { server, number } => {
+                    self.server_hosts[server].rules.allow(number);
+                    self.server_hosts[server].reload_rules();
                 }
                 Repair::Offer { worker, function } => self.workers[worker].offer(function),
             }
@@ -96,6 +101,12 @@ impl World<'_> {
                         self.network.borrow_mut().reset(link);
                     }
                 }
+            }
+            Action::Refuse { server, host, act, function, for_us } => {
+                repair_after(for_us, Repair::Allow { server, number: timed.number });
+                let refusal = Refusal { host, act, function };
+                self.server_hosts[server].rules.refuse(timed.number, refusal);
+                self.server_hosts[server].reload_rules();
             }
             Action::ClockJump { server, by_s } => {
                 let error = &self.server_hosts[server].calendar_error_s;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{STALL_PER_SERVER_US_MAX, STALL_US_MAX, World};
+use crate::access::RefusedAct;
 use crate::network::SERVERS;
 use crate::script::{BODY_MAX, FUNCTIONS};
 use crate::server::Server;
@@ -47,7 +48,8 @@ impl World<'_> {
                     && network.is_up(link)
                     && network.is_clear(worker.host, SERVERS + number);
                 for function in (0..FUNCTIONS).filter(|&f| queued[f] && worker.offers[f]) {
-                    if can_work {
+                    let rules = &self.server_hosts[number].rules;
+                    if can_work && !rules.refuses(worker.host, RefusedAct::Work, function) {
                         stalls.insert((number, index, function), link);
                     }
                 }
