@@ -87,14 +87,18 @@ impl ClientContext {
         {
             return Ok(Arc::clone(&loaded.config));
         }
-        let config = Arc::new(load(settings)?);
+        let config = Arc::new(client_config(settings)?);
         self.loaded =
             Some(LoadedConfig { settings: settings.clone(), state, config: Arc::clone(&config) });
         Ok(config)
     }
 }
 
-fn load(settings: &ClientSettings) -> Result<ClientConfig, TlsError> {
+/// Reads the files: a configuration for clients that have a record layer of their own.
+///
+/// # Errors
+/// If a file is missing or wrong. The text names it.
+pub fn client_config(settings: &ClientSettings) -> Result<ClientConfig, TlsError> {
     let ClientSettings { ca_file, certificate_file, key_file, verification, .. } = settings;
     let verifier = match (ca_file, verification) {
         (_, Verification::Nothing) => {

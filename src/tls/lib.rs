@@ -20,7 +20,7 @@ mod server;
 mod tests;
 mod verifier;
 
-pub use client::{ClientContext, ClientRecords, ClientSettings, Verification};
+pub use client::{ClientContext, ClientRecords, ClientSettings, Verification, client_config};
 pub use error::TlsError;
 #[cfg(feature = "server")]
 pub use identity::CertificateNames;
@@ -37,7 +37,7 @@ use std::sync::Arc;
 pub const HANDSHAKE_BYTE: u8 = 0x16;
 
 /// The cryptography that this build has.
-fn provider() -> Arc<CryptoProvider> {
+pub fn provider() -> Arc<CryptoProvider> {
     #[cfg(feature = "aws-lc-rs")]
     return Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     #[cfg(not(feature = "aws-lc-rs"))]

@@ -2,7 +2,7 @@
 //!
 //! The chain is checked by rustls. Two things are decided here. A server's certificate that is
 //! itself in the CA file is accepted even if it is marked as an authority, as self-signed
-//! certificates are. And whether a wrong name is an error.
+//! certificates are, or if its own authority is not. And whether a wrong name is an error.
 //!
 //! Must not: accept a chain that rustls refuses for another reason.
 
@@ -62,10 +62,16 @@ fn chain_verifier(authorities: &Authorities) -> Result<Arc<WebPkiServerVerifier>
         .map_err(|error| TlsError::new(format!("a revocation list in it is wrong: {error}")))
 }
 
-/// Whether webpki refused a certificate only because it is marked as an authority.
-fn is_marked_as_authority(error: &Error) -> bool {
-    matches!(error, Error::InvalidCertificate(CertificateError::Other(other))
-        if other.to_string().contains("CaUsedAsEndEntity"))
+/// Whether webpki refused a certificate only because it is marked as an authority, or because no
+/// authority that has signed it is trusted.
+fn is_only_untrusted(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        Error::InvalidCertificate(CertificateError::Other(other)) => {
+            other.to_string().contains("CaUsedAsEndEntity")
+        }
+        _ => false,
+    }
 }
 
 impl ServerCertVerifier for ServerVerifier {
@@ -85,9 +91,9 @@ impl ServerCertVerifier for ServerVerifier {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.checks_name => Ok(ServerCertVerified::assertion()),
-            // Its time was checked before its mark.
+            // Its time and its purpose were checked before its mark and its authority.
             Err(error)
-                if is_marked_as_authority(&error)
+                if is_only_untrusted(&error)
                     && self.trusted.iter().any(|trusted| trusted == certificate) =>
             {
                 if self.checks_name {

@@ -385,7 +385,7 @@ impl Server {
         loop {
             match functions.next(&self.jobs.broker) {
                 CursorStep::Item(function) => {
-                    let number = function_number(&function.name);
+                    let number = function_number(function.name);
                     queued[number] = function.queued.iter().sum::<u32>() > 0;
                 }
                 CursorStep::Skip => {}

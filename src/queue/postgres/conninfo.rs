@@ -33,7 +33,7 @@ const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 /// Where to connect to, and how.
 pub(super) struct Target {
     pub(super) config: Config,
-    pub(super) tls_client: rustls::ClientConfig,
+    pub(super) tls_client: gearman_tls::rustls::ClientConfig,
     pub(super) table: String,
     pub(super) is_synchronous: bool,
     pub(super) limits: RemoteLimits,

@@ -23,7 +23,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::batch::Batch;
 use crate::record::{JobNumber, StoredJob};
-use crate::remote::{Backoff, NetBatch, RemoteLimits, Secret, TlsSettings};
+use crate::remote::{Backoff, NetBatch, RemoteLimits, Secret, TlsSettings, tls_failure};
 use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
 use conninfo::Target;
 use read::TableCursor;
@@ -338,7 +338,10 @@ fn failure(error: &tokio_postgres::Error) -> StoreError {
 }
 
 /// The text of an error with the errors behind it, which often have the reason.
-fn with_causes(error: &dyn std::error::Error) -> String {
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(text) = tls_failure(error) {
+        return text;
+    }
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -12,7 +12,7 @@ use redis::{
 
 use super::RedisOptions;
 use crate::remote::lease;
-use crate::remote::{Backoff, RemoteLimits, TlsMode, TlsSettings};
+use crate::remote::{Backoff, RemoteLimits, TlsMode, TlsSettings, tls_failure};
 use crate::store::{ConnectionState, StoreError};
 
 /// Time without an answer after which a connection may have ended.
@@ -61,11 +61,7 @@ impl RedisLink {
         let info = connection_info(options).map_err(invalid)?;
         let client = match options.tls.mode {
             TlsMode::Off => Client::open(info),
-            _ => {
-                // The library takes the provider of the process. Another part may have set one.
-                let _ = rustls::crypto::ring::default_provider().install_default();
-                Client::build_with_tls(info, certificates(&options.tls)?)
-            }
+            _ => tls_client(info, &options.tls)?,
         }
         .map_err(invalid)?;
         Ok(RedisLink {
@@ -243,6 +239,9 @@ fn meaning(error: &RedisError) -> StoreError {
 
 /// The server's words, or the system's.
 fn describe(error: &RedisError) -> String {
+    if let Some(text) = tls_failure(error) {
+        return text;
+    }
     match (error.code(), error.detail()) {
         (Some("FOREIGN" | "NEWER"), Some(detail)) => detail.to_owned(),
         (Some(code), Some(detail)) => format!("Redis answered {code} {detail}"),
@@ -252,25 +251,50 @@ fn describe(error: &RedisError) -> String {
     }
 }
 
+/// A client that makes connections with TLS.
+fn tls_client(
+    info: ConnectionInfo,
+    tls: &TlsSettings,
+) -> Result<Result<Client, RedisError>, StoreError> {
+    // The library takes the provider of the process. Another part may have set one.
+    let _ = gearman_tls::provider().as_ref().clone().install_default();
+    let built = Client::build_with_tls(info, certificates(tls)?);
+    Ok(built.and_then(|client| {
+        // Building has replaced the address with one that verifies the name.
+        let info = client.get_connection_info().clone();
+        let mut address = info.addr().clone();
+        address.set_danger_accept_invalid_hostnames(tls.mode == TlsMode::Authority);
+        Client::open(info.set_addr(address))
+    }))
+}
+
 /// Reads the files of certificates.
 fn certificates(tls: &TlsSettings) -> Result<TlsCertificates, StoreError> {
     let read = |file: &Path| {
         std::fs::read(file)
             .map_err(|error| StoreError::NotCommitted(format!("{}: {error}", file.display())))
     };
-    let client_tls = match (&tls.certificate, &tls.key) {
-        (Some(certificate), Some(key)) => {
+    // The library says less of a file that is wrong.
+    tls.client_config().map_err(StoreError::NotCommitted)?;
+    let client_tls = match &tls.certificate {
+        Some(certificate) => {
+            let key = tls.key.as_ref().unwrap_or(certificate);
             Some(ClientTlsConfig { client_cert: read(certificate)?, client_key: read(key)? })
         }
-        _ => None,
+        None => None,
     };
-    let root_cert = tls.authorities.as_deref().map(read).transpose()?;
+    let root_cert = match tls.mode {
+        TlsMode::Off | TlsMode::Encrypt => None,
+        TlsMode::Authority | TlsMode::Full => {
+            Some(read(&tls.authorities_file().map_err(StoreError::NotCommitted)?)?)
+        }
+    };
     Ok(TlsCertificates { client_tls, root_cert })
 }
 
 fn connection_info(options: &RedisOptions) -> Result<ConnectionInfo, RedisError> {
     let server = options.server.clone();
-    let mut address = match (options.tls.mode, server.starts_with('/')) {
+    let address = match (options.tls.mode, server.starts_with('/')) {
         (_, true) => ConnectionAddr::Unix(server.into()),
         (TlsMode::Off, false) => ConnectionAddr::Tcp(server, options.port),
         (mode, false) => ConnectionAddr::TcpTls {
@@ -280,9 +304,6 @@ fn connection_info(options: &RedisOptions) -> Result<ConnectionInfo, RedisError>
             tls_params: None,
         },
     };
-    if options.tls.mode == TlsMode::Authority {
-        address.set_danger_accept_invalid_hostnames(true);
-    }
     let mut settings = RedisConnectionInfo::default()
         .set_protocol(ProtocolVersion::RESP2)
         .set_db(options.database)

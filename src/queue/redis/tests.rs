@@ -7,6 +7,7 @@ use gearman_test_support::databases::{Redis, SYNCING};
 use super::*;
 use crate::record::samples::record;
 use crate::record::{NewRecord, UnixSeconds};
+use crate::remote::TlsMode;
 use crate::suite::{self, Place as _, all_jobs, all_numbers, insert};
 
 /// A server, and a queue in it.
@@ -251,4 +252,38 @@ fn a_wrong_password_is_an_error_that_does_not_show_it() {
     assert!(error.contains("authentication failed") && !error.contains("wrong"), "{error}");
     let options = RedisOptions { password: Some(Secret::new("right")), ..place.options() };
     RedisStore::open(options).expect("opens");
+}
+
+#[test]
+fn tls_verifies_what_the_options_ask_for() {
+    let Some((server, port, files)) = Redis::start_with_tls() else { return };
+    let file = |name: &str| Some(files.path().join(name));
+    let open = |host: &str, mode: TlsMode, authorities| {
+        let tls = TlsSettings { mode, authorities, ..TlsSettings::default() };
+        let options =
+            RedisOptions { tls, connect_wait: Duration::ZERO, ..RedisOptions::new(host, port) };
+        RedisStore::open(options).map_err(|error| error.to_string())
+    };
+    for (host, mode, authorities) in [
+        ("localhost", TlsMode::Full, file("ca.pem")),
+        ("127.0.0.1", TlsMode::Authority, file("ca.pem")),
+        ("127.0.0.1", TlsMode::Encrypt, None),
+    ] {
+        let store = open(host, mode, authorities);
+        let mut store = store.unwrap_or_else(|error| panic!("{mode:?} {host}: {error}"));
+        insert(&mut store, &[record(1, b"payload")]);
+        assert_eq!(server.ask(&["KEYS", "_gear_*"]), "_gear_-resize-u");
+        let mut batch = Batch::default();
+        batch.delete(JobNumber(1));
+        store.apply(&batch).expect("commits");
+    }
+    for (host, mode, authorities, expected) in [
+        ("127.0.0.1", TlsMode::Full, file("ca.pem"), "not for '127.0.0.1'"),
+        ("localhost", TlsMode::Authority, None, "is not signed by an authority of the CA file"),
+        ("localhost", TlsMode::Authority, file("server.key"), "has no certificate in PEM"),
+        ("localhost", TlsMode::Authority, file("none.pem"), "none.pem"),
+    ] {
+        let error = open(host, mode, authorities).err().expect(expected);
+        assert!(error.contains(expected), "{mode:?} {host}: {error}");
+    }
 }

@@ -35,6 +35,8 @@ pub use backoff::Backoff;
 pub use net_batch::NetBatch;
 pub use owner::owner_name;
 pub use secret::Secret;
+#[cfg(feature = "tls")]
+pub(crate) use tls::tls_failure;
 pub use tls::{TlsMode, TlsSettings};
 
 /// Time between two attempts to read.

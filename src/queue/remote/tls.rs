@@ -1,4 +1,4 @@
-//! TLS to a store: rustls with ring.
+//! TLS to a store, with the verification of `gearman-tls`.
 //!
 //! Must not: open a connection.
 
@@ -50,18 +50,14 @@ impl TlsSettings {
 
 #[cfg(feature = "tls")]
 mod client {
-    //! The configuration of a client in rustls.
+    //! The configuration of a client, and its failures in words.
 
-    use std::path::Path;
+    use std::error::Error;
+    use std::io;
     use std::sync::Arc;
 
-    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-    use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-    use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-    use rustls::server::ParsedCertificate;
-    use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+    use gearman_tls::rustls::{self, ClientConfig};
+    use gearman_tls::{ClientSettings, TlsError, Verification, client_config};
 
     use super::{TlsMode, TlsSettings};
 
@@ -71,115 +67,43 @@ mod client {
         /// # Errors
         /// If a file cannot be read or has nothing usable. The text names the file.
         pub fn client_config(&self) -> Result<ClientConfig, String> {
-            let provider = Arc::new(ring::default_provider());
-            let verifier = Verifier {
-                mode: self.mode,
-                authorities: match self.mode {
-                    TlsMode::Off | TlsMode::Encrypt => Vec::new(),
-                    TlsMode::Authority | TlsMode::Full => certificates(&self.authorities_file()?)?,
-                },
-                provider: Arc::clone(&provider),
+            let (verification, ca_file) = match self.mode {
+                TlsMode::Off | TlsMode::Encrypt => (Verification::Nothing, None),
+                TlsMode::Authority => (Verification::Authority, Some(self.authorities_file()?)),
+                TlsMode::Full => (Verification::Full, Some(self.authorities_file()?)),
             };
-            let builder = ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|error| format!("TLS: {error}"))?
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier));
-            let Some(file) = &self.certificate else { return Ok(builder.with_no_client_auth()) };
-            let key_file = self.key.as_ref().unwrap_or(file);
-            let key = PrivateKeyDer::from_pem_file(key_file)
-                .map_err(|error| format!("{}: no usable key: {error}", key_file.display()))?;
-            builder
-                .with_client_auth_cert(certificates(file)?, key)
-                .map_err(|error| format!("{}: {error}", file.display()))
+            let settings = ClientSettings {
+                ca_file,
+                certificate_file: self.certificate.clone(),
+                // A certificate without a file for its key has the key in its own.
+                key_file: self.key.clone().or_else(|| self.certificate.clone()),
+                verification,
+                server_name: None,
+            };
+            client_config(&settings).map_err(|error| error.to_string())
         }
     }
 
-    fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-        let found = CertificateDer::pem_file_iter(file).map_err(|error| named(&error))?;
-        let found = found.collect::<Result<Vec<_>, _>>().map_err(|error| named(&error))?;
-        match found.is_empty() {
-            true => Err(named(&"no certificate in this file")),
-            false => Ok(found),
-        }
-    }
-
-    /// Verifies as much as its mode asks for. Signatures of the handshake are always verified.
-    #[derive(Debug)]
-    struct Verifier {
-        mode: TlsMode,
-        authorities: Vec<CertificateDer<'static>>,
-        provider: Arc<CryptoProvider>,
-    }
-
-    impl Verifier {
-        /// A certificate that is itself among the authorities is accepted, as by OpenSSL: databases
-        /// often have one without another signature.
-        fn verify_chain(
-            &self,
-            leaf: &CertificateDer<'_>,
-            parsed: &ParsedCertificate<'_>,
-            intermediates: &[CertificateDer<'_>],
-            now: UnixTime,
-        ) -> Result<(), Error> {
-            if self.authorities.iter().any(|known| known.as_ref() == leaf.as_ref()) {
-                return Ok(());
-            }
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(self.authorities.iter().cloned());
-            let algorithms = self.provider.signature_verification_algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(
-                parsed,
-                &roots,
-                intermediates,
-                now,
-                algorithms,
-            )
-        }
-    }
-
-    impl ServerCertVerifier for Verifier {
-        fn verify_server_cert(
-            &self,
-            leaf: &CertificateDer<'_>,
-            intermediates: &[CertificateDer<'_>],
-            name: &ServerName<'_>,
-            _ocsp: &[u8],
-            now: UnixTime,
-        ) -> Result<ServerCertVerified, Error> {
-            if matches!(self.mode, TlsMode::Authority | TlsMode::Full) {
-                let parsed = ParsedCertificate::try_from(leaf)?;
-                self.verify_chain(leaf, &parsed, intermediates, now)?;
-                if self.mode == TlsMode::Full {
-                    verify_server_name(&parsed, name)?;
-                }
-            }
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            verify_tls12_signature(message, certificate, signed, algorithms)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            verify_tls13_signature(message, certificate, signed, algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.provider.signature_verification_algorithms.supported_schemes()
-        }
+    /// The failure of TLS among the causes of a library's error, in the words of our own
+    /// connections.
+    pub(crate) fn tls_failure(error: &(dyn Error + 'static)) -> Option<String> {
+        let mut causes = std::iter::successors(Some(error), |&error| error.source());
+        causes.find_map(|cause| {
+            // The redis crate shares its causes.
+            let shared = cause.downcast_ref::<Arc<dyn Error + Send + Sync>>();
+            let cause: &(dyn Error + 'static) = match shared {
+                Some(shared) => shared.as_ref(),
+                None => cause,
+            };
+            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            let found = match inner {
+                Some(inner) => inner.downcast_ref::<rustls::Error>(),
+                None => cause.downcast_ref::<rustls::Error>(),
+            };
+            found.map(|error| TlsError::from(error.clone()).to_string())
+        })
     }
 }
+
+#[cfg(feature = "tls")]
+pub(crate) use client::tls_failure;

@@ -135,6 +135,52 @@ fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_file() {
 }
 
 #[test]
+fn a_certificate_in_the_ca_file_is_accepted_without_its_authority() {
+    let authority = Authority::new("not-named");
+    for year in [2120, 2020] {
+        let server = authority.server(|params| params.not_after = date_time_ymd(year, 1, 1));
+        for verification in [Verification::Authority, Verification::Full] {
+            let client = ClientSettings {
+                ca_file: Some(server.certificate_file.clone()),
+                verification,
+                ..ClientSettings::default()
+            };
+            let error = refusal(&client, &server);
+            assert_eq!(error.is_none(), year == 2120, "{error:?}");
+            assert!(error.is_none_or(|error| error.contains("has expired")));
+            let other = ClientSettings { server_name: Some("elsewhere".into()), ..client };
+            let is_refused = refusal(&other, &server).is_some();
+            assert_eq!(is_refused, verification == Verification::Full || year == 2020);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_shows_half_its_chain_is_refused_and_the_rest_of_it_is_named_as_missing() {
+    let authority = Authority::new("root");
+    let mut params = CertificateParams::new([]).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "between");
+    let key = KeyPair::generate().expect("a key");
+    let between =
+        CertifiedIssuer::signed_by(params, key, &authority.issuer).expect("a certificate");
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(["localhost".to_owned()]).expect("parameters");
+    let leaf = params.signed_by(&key, &between).expect("a certificate").pem();
+    let key_file = authority.directory.file("leaf.key", &key.serialize_pem());
+    let served = |name: &str, text: &str| ServerSettings {
+        certificate_file: authority.directory.file(name, text),
+        key_file: key_file.clone(),
+        ..ServerSettings::default()
+    };
+    let half = served("half.pem", &leaf);
+    let error = refusal(&authority.client(), &half).expect("half a chain");
+    assert!(error.contains("certificates between the two are missing"), "{error}");
+    let whole = served("whole.pem", &(leaf + &between.pem()));
+    assert_eq!(refusal(&authority.client(), &whole), None);
+}
+
+#[test]
 fn a_client_shows_its_certificate_if_the_server_asks_for_it() {
     let (authority, other) = (Authority::new("clients"), Authority::new("strangers"));
     let with = |authority: &Authority, client: ClientSettings| {

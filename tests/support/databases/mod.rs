@@ -3,6 +3,7 @@
 //!
 //! Must not: touch a server that the system runs.
 
+mod certificates;
 mod memcached;
 mod postgres;
 pub mod process;

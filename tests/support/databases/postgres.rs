@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use super::certificates;
 use super::process::{Home, children, command, free_port, signal};
 use crate::requirements::skip;
 use crate::wait::wait_until;
@@ -120,15 +121,7 @@ impl Postgres {
     /// the authority's certificate.
     pub fn enable_tls(&self) -> PathBuf {
         let home = self.home.path();
-        let script = "umask 077; openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key \
-             -out ca.pem -subj /CN=authority 2>&1 &&
-             openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr \
-             -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>&1 &&
-             openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-             -copy_extensions copy -out server.pem 2>&1";
-        let mut shell = command(Path::new("/bin/sh"));
-        let output = shell.current_dir(home).args(["-c", script]).output().expect("a shell runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        certificates::make(home);
         for (setting, value) in [
             ("ssl_cert_file", home.join("server.pem").display().to_string()),
             ("ssl_key_file", home.join("server.key").display().to_string()),

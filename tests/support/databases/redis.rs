@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::certificates;
 use super::process::{Home, Process, accepts, command, free_port};
 use crate::requirements::have_program;
 use crate::wait::wait_for;
@@ -33,6 +34,22 @@ impl Redis {
             Some(Redis { process, home, settings: settings.clone(), port })
         });
         Some(servers.next().expect("redis-server starts"))
+    }
+
+    /// Starts a server that also speaks TLS, with a certificate for `localhost` of a new authority.
+    /// Returns its port for TLS, and the directory with `ca.pem`.
+    pub fn start_with_tls() -> Option<(Redis, u16, Home)> {
+        let (files, port) = (Home::new("redis-tls"), free_port());
+        certificates::make(files.path());
+        let file = |name: &str| files.path().join(name).display().to_string();
+        let server = Redis::start(&[
+            &format!("tls-port {port}"),
+            &format!("tls-cert-file {}", file("server.pem")),
+            &format!("tls-key-file {}", file("server.key")),
+            &format!("tls-ca-cert-file {}", file("ca.pem")),
+            "tls-auth-clients no",
+        ])?;
+        Some((server, port, files))
     }
 
     /// Ends it as a crash would. What it wrote to its files stays.
