@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use super::EventLoop;
 use crate::address_gate::AddressGate;
 use crate::http::{
-    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpThread, HttpTls, Limits, Listeners,
-    Phase, QueueFigures, QueueReadiness, TlsFigures,
+    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpPeer, HttpThread, HttpTls, Limits,
+    Listeners, Phase, QueueFigures, QueueReadiness, TlsFigures,
 };
 use crate::log::Level;
 use gearman_access::{AdminScope, Denial, ListenerRole, Viewer};
@@ -234,7 +234,8 @@ impl EventLoop {
     }
 
     fn open_call(&mut self, call: BridgedCall, packets: &[u8]) {
-        let key = self.jobs.connect_bridged_as(call.descriptor, call.address, None);
+        let HttpPeer { descriptor, address, identity } = call.peer.clone();
+        let key = self.jobs.connect_bridged_as(descriptor, address, identity);
         self.jobs.bridge().insert(key, call);
         self.jobs.bridged_packets(key, packets);
     }

@@ -21,10 +21,9 @@ use tokio::time::sleep;
 use super::reply::Response;
 use super::tls_accepting::{HttpStream, HttpTls};
 use super::write_timeout::WriteTimeoutStream;
-use super::{EventLoopHandle, Limits, Listeners, Phase, jobs, probes};
+use super::{EventLoopHandle, HttpPeer, Limits, Listeners, Phase, jobs, probes};
 use crate::address_gate::AddressGate;
 use crate::log::Level;
-use gearman_session::PeerIdentity;
 
 /// Longest time until the head of a request is received.
 const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,15 +50,6 @@ pub(super) struct Shared {
     pub(super) gate: Option<AddressGate>,
     /// None without TLS.
     pub(super) tls: Option<HttpTls>,
-}
-
-/// The peer of a connection.
-#[derive(Clone)]
-pub(super) struct HttpPeer {
-    pub(super) descriptor: i32,
-    pub(super) address: IpAddr,
-    /// The names of its certificate, if it has shown one.
-    pub(super) identity: Option<Arc<PeerIdentity>>,
 }
 
 /// Serves all listeners until the server shuts down and the last response is sent.

@@ -30,7 +30,7 @@ pub(crate) enum BridgeRequest {
     /// Closes the HTTP call with this number.
     Close(u64),
     /// Asks for the figures of the metrics.
-    Figures(MetricsReader, oneshot::Sender<Result<Figures, Denial>>),
+    Figures(HttpPeer, oneshot::Sender<Result<Figures, Denial>>),
     /// Asks for a sign of life.
     Ping(oneshot::Sender<QueueReadiness>),
     /// Writes a log line.
@@ -39,9 +39,11 @@ pub(crate) enum BridgeRequest {
     LogAboutPeer(Level, String),
 }
 
-/// Who asks for the metrics.
+/// The peer of a connection.
 #[derive(Clone)]
-pub(crate) struct MetricsReader {
+pub(crate) struct HttpPeer {
+    /// The descriptor that the `workers` list shows.
+    pub(crate) descriptor: i32,
     pub(crate) address: IpAddr,
     /// The names of its certificate, if it has shown one.
     pub(crate) identity: Option<Arc<PeerIdentity>>,
@@ -50,9 +52,7 @@ pub(crate) struct MetricsReader {
 /// An open HTTP call, as the event loop holds it.
 pub(crate) struct BridgedCall {
     pub(crate) number: u64,
-    /// The descriptor that the `workers` list shows.
-    pub(crate) descriptor: i32,
-    pub(crate) address: IpAddr,
+    pub(crate) peer: HttpPeer,
     answers: UnboundedSender<Vec<u8>>,
     /// Bytes of packets that the HTTP thread has not received yet.
     waiting: Arc<AtomicUsize>,
@@ -148,15 +148,13 @@ impl EventLoopHandle {
     /// Opens an HTTP call with these packets.
     pub(super) fn call(
         self: &Arc<EventLoopHandle>,
-        descriptor: i32,
-        address: IpAddr,
+        peer: HttpPeer,
         packets: Vec<u8>,
     ) -> Result<HttpCall, EventLoopEnded> {
         let (answers, receiver) = unbounded_channel();
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let call =
-            BridgedCall { number, descriptor, address, answers, waiting: Arc::clone(&waiting) };
+        let call = BridgedCall { number, peer, answers, waiting: Arc::clone(&waiting) };
         self.send(BridgeRequest::Open(call, packets))?;
         Ok(HttpCall { number, packets: receiver, waiting, event_loop: Arc::clone(self) })
     }
@@ -164,7 +162,7 @@ impl EventLoopHandle {
     /// Asks for the figures of the metrics.
     pub(super) async fn figures(
         &self,
-        reader: MetricsReader,
+        reader: HttpPeer,
     ) -> Result<Result<Figures, Denial>, EventLoopEnded> {
         let (sender, receiver) = oneshot::channel();
         self.send(BridgeRequest::Figures(reader, sender))?;

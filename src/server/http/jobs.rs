@@ -11,9 +11,9 @@ use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::timeout;
 
-use super::accepting::{HttpPeer, Shared};
+use super::accepting::Shared;
 use super::answer::{self, Delivery};
-use super::channel::HttpCall;
+use super::channel::{HttpCall, HttpPeer};
 use super::reply::{Response, explain, method_not_allowed};
 use gearman_protocol::limits::MAX_ARGS_SIZE;
 use gearman_protocol::percent::unescape;
@@ -77,7 +77,7 @@ async fn submit(
     encode(&mut packets, Magic::Request, Command::OptionReq, &[b"exceptions"], b"");
     encode(&mut packets, Magic::Request, command, &[&function, unique], &payload);
     drop(payload);
-    let Ok(call) = shared.event_loop.call(peer.descriptor, peer.address, packets) else {
+    let Ok(call) = shared.event_loop.call(peer, packets) else {
         return Err(RequestError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The server is shutting down.",

@@ -17,8 +17,8 @@ mod tls_accepting;
 mod write_timeout;
 
 pub(crate) use channel::{
-    AccessFigures, BridgeRequest, BridgedCall, EventLoopHandle, Figures, MetricsReader,
-    QueueFigures, QueueReadiness, TlsFigures,
+    AccessFigures, BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpPeer, QueueFigures,
+    QueueReadiness, TlsFigures,
 };
 
 pub(crate) use tls_accepting::HttpTls;

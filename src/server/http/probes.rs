@@ -9,9 +9,9 @@ use hyper::{Method, Request, StatusCode};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::accepting::{HttpPeer, Shared};
+use super::accepting::Shared;
 use super::reply::{Response, explain, method_not_allowed, with_body};
-use super::{MetricsReader, Phase, QueueReadiness, metrics};
+use super::{HttpPeer, Phase, QueueReadiness, metrics};
 
 /// Longest time that the event loop may take to respond.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,8 +73,7 @@ async fn ready(shared: &Shared) -> Response {
 }
 
 async fn metrics(peer: HttpPeer, shared: &Shared) -> Response {
-    let reader = MetricsReader { address: peer.address, identity: None };
-    let figures = match timeout(PROBE_TIMEOUT, shared.event_loop.figures(reader)).await {
+    let figures = match timeout(PROBE_TIMEOUT, shared.event_loop.figures(peer)).await {
         Ok(Ok(Ok(figures))) => figures,
         Ok(Ok(Err(denial))) => {
             return explain(StatusCode::FORBIDDEN, &format!("{denial}: view"));
