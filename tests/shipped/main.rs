@@ -8,6 +8,7 @@ mod perl_xs;
 mod php_extension;
 mod zero_retries;
 
+use gearman_test_support::paths::scratch;
 use gearman_test_support::requirements::have_program;
 use installed::*;
 use std::collections::BTreeSet;
@@ -59,6 +60,15 @@ fn the_shared_library_has_its_name_and_calls_itself_directly() {
         .filter(|line| line.split([' ', '@']).any(|word| names.contains(word)))
         .collect();
     assert!(ours.is_empty(), "can be interposed: {ours:#?}");
+}
+
+#[test]
+fn the_stripped_shared_library_has_at_most_2_mb() {
+    let stripped = scratch().join("libgearman-stripped.so");
+    let library = under_prefix("lib/libgearman.so.8.0.0");
+    tool("strip", [OsStr::new("-o"), stripped.as_os_str(), library.as_os_str()]);
+    let size = fs::metadata(&stripped).expect("the stripped library").len();
+    assert!(size <= 2_000_000, "{size} bytes");
 }
 
 #[test]
