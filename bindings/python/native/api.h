@@ -36,6 +36,12 @@ bool gearman_client_set_server_option(gearman_client_st *client, const char *opt
         size_t size);
 bool gearman_worker_set_server_option(gearman_worker_st *worker, const char *option,
         size_t size);
+gearman_return_t gearman_client_set_tls(gearman_client_st *client, const char *ca_file,
+        const char *certificate, const char *key_file, const char *server_name,
+        const char *verify);
+gearman_return_t gearman_worker_set_tls(gearman_worker_st *worker, const char *ca_file,
+        const char *certificate, const char *key_file, const char *server_name,
+        const char *verify);
 int gearman_client_poll_fd(gearman_client_st *client);
 int gearman_worker_poll_fd(gearman_worker_st *worker);
 bool gearman_client_has_buffered_work(gearman_client_st *client);

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 import pytest
 
@@ -28,13 +28,15 @@ LONG = 60
 class Server:
     """A job server on a free port of the loopback address."""
 
-    def __init__(self, program: str, port: int, directory: Path) -> None:
+    def __init__(
+        self, program: str, port: int, directory: Path, arguments: Sequence[str] = ()
+    ) -> None:
         self.address = f"127.0.0.1:{port}"
         self.port = port
         log = directory / f"gearmand-{port}.log"
         command = [program, "--listen=127.0.0.1", f"--port={port}", f"--log-file={log}"]
         command.append(f"--pid-file={directory / f'gearmand-{port}.pid'}")
-        self.process = subprocess.Popen(command)
+        self.process = subprocess.Popen([*command, *arguments])
         try:
             self._await()
         except BaseException:
@@ -123,8 +125,9 @@ def own_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers that the test may stop."""
     started: list[Server] = []
 
-    def start(port: int | None = None) -> Server:
-        started.append(Server(PROGRAMS[0], free_port() if port is None else port, tmp_path))
+    def start(port: int | None = None, arguments: Sequence[str] = ()) -> Server:
+        chosen = free_port() if port is None else port
+        started.append(Server(PROGRAMS[0], chosen, tmp_path, arguments))
         return started[-1]
 
     yield start

@@ -28,6 +28,7 @@ from .errors import (
 )
 from .job import Job
 from .task import Event, JobStatus, Task
+from .tls import SslSettings
 from .worker import Worker
 
 #: The version of the C library that is loaded.
@@ -52,6 +53,7 @@ __all__ = [
     "RetryJob",
     "ReturnCode",
     "ServerError",
+    "SslSettings",
     "Task",
     "TimedOut",
     "UsageError",

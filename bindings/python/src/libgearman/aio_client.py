@@ -21,6 +21,7 @@ from .client import Client
 from .codes import EventKind, Priority
 from .errors import ClosedError, UsageError
 from .task import Event, JobStatus, Task
+from .tls import Ssl
 
 # What the waiter for a task gets: its events, or the reason for their end.
 _News = Union[Event, Exception]
@@ -48,6 +49,7 @@ class AsyncClient(AsyncHandle):
         exceptions: bool = True,
         select_by_unique: bool = False,
         resubmissions: int | None = None,
+        ssl: Ssl = None,
     ) -> None:
         self._client = Client(
             servers,
@@ -57,6 +59,7 @@ class AsyncClient(AsyncHandle):
             exceptions=exceptions,
             select_by_unique=select_by_unique,
             resubmissions=resubmissions,
+            ssl=ssl,
         )
         super().__init__(self._client)
         self._listeners: dict[Task, _Listener] = {}

@@ -18,6 +18,7 @@ from .callbacks import raise_stashed
 from .codes import ReturnCode
 from .errors import ServerError, UsageError
 from .job import Job
+from .tls import Ssl
 from .worker import Worker, fail_job, offering
 
 log = logging.getLogger("libgearman.worker")
@@ -43,13 +44,14 @@ class AsyncWorker(AsyncHandle):
         concurrency: int = 1,
         namespace: Name | None = None,
         identifier: Name | None = None,
+        ssl: Ssl = None,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             raise TypeError(f"concurrency must be an int, not {type(concurrency).__name__}")
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         self._concurrency = concurrency
-        self._worker = Worker(servers, namespace=namespace, identifier=identifier)
+        self._worker = Worker(servers, namespace=namespace, identifier=identifier, ssl=ssl)
         super().__init__(self._worker)
         lib.gearman_worker_add_options(self._worker._pointer, lib.GEARMAN_WORKER_NON_BLOCKING)
         self._servers = list(self._worker._servers)

@@ -22,6 +22,7 @@ from .codes import EventKind, Priority, ReturnCode
 from .errors import ClosedError, UsageError, error_of
 from .handle import Handle
 from .task import Event, EventFunction, JobStatus, Task
+from .tls import Ssl
 
 
 # The most that the library keeps.
@@ -44,6 +45,10 @@ class Client(Handle):
     only with a unique id. The job may then be done more than once. None is the
     environment variable ``GEARMAN_RESUBMISSIONS``, or 0.
 
+    With ``ssl`` every TCP connection has TLS: True takes the files of the environment,
+    and `SslSettings` or a dict with its fields tells them. Without it, servers that are
+    written as ``tls://host`` have TLS, and all with ``GEARMAN_TLS=on`` in the environment.
+
     Only one thread may use a client at a time. It is a context manager.
     """
 
@@ -59,6 +64,7 @@ class Client(Handle):
         exceptions: bool = True,
         select_by_unique: bool = False,
         resubmissions: int | None = None,
+        ssl: Ssl = None,
     ) -> None:
         self._tasks: dict[int, Task] = {}
         # Tasks that the library does not free when they are finished.
@@ -67,7 +73,7 @@ class Client(Handle):
         self._events: deque[Event] = deque()
         self._iterating = False
         self._heard = 0.0
-        super().__init__(servers, timeout, namespace, identifier)
+        super().__init__(servers, timeout, namespace, identifier, ssl)
         options = lib.GEARMAN_CLIENT_FREE_TASKS | lib.GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL
         lib.gearman_client_add_options(self._pointer, options)
         if select_by_unique:

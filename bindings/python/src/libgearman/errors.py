@@ -205,8 +205,9 @@ def _text(code: ReturnCode, detail: str, servers: str, timeout: float | None) ->
     template = _TEXTS.get(code, f"the library failed with the code {code.name}")
     limit = "" if timeout is None else f" within {timeout:g} seconds"
     text = template.format(servers=f" {servers}" if servers else "", limit=limit).rstrip(":")
-    # The middle of the library's text is the reason that the server gave.
-    given = re.search(r"\) (.*) -> ", detail) if code is ReturnCode.SERVER_ERROR else None
+    # The middle of the library's text is the reason that the server gave, or that TLS has.
+    pattern = r"\) (.*) -> " if code is ReturnCode.SERVER_ERROR else r"(TLS: .*) -> "
+    given = re.search(pattern, detail)
     return f"{text}: {given[1]}" if given else text
 
 

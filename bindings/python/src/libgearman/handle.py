@@ -15,7 +15,7 @@ import weakref
 from types import TracebackType
 from typing import Any, Callable, ClassVar, TypeVar
 
-from . import arguments
+from . import arguments, tls
 from ._native import ffi, lib
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
@@ -63,6 +63,7 @@ class Handle:
         timeout: Seconds,
         namespace: Name | None,
         identifier: Name | None,
+        ssl: tls.Ssl,
     ) -> None:
         # Set first, since `close` and `__repr__` need them if anything below fails.
         self._lock = threading.RLock()
@@ -71,6 +72,7 @@ class Handle:
         self._pointer: Any = None
         self._servers: list[tuple[bytes, int | None]] = []
         chosen = None if servers is None else arguments.servers(servers)
+        chosen_ssl = tls.settings(ssl)
         self._timeout: Seconds = None
         pointer = self._function("create")(ffi.NULL)
         if pointer == ffi.NULL:
@@ -89,6 +91,7 @@ class Handle:
         self._closed = False
         try:
             self._settle_in(chosen, timeout, namespace, identifier)
+            self._set_ssl(chosen_ssl)
         except BaseException:
             self.close()
             raise
@@ -113,6 +116,10 @@ class Handle:
             self._add_servers([(b"localhost", 4730)])
         else:
             self._servers = [(os.fsencode(os.environ["GEARMAN_SERVERS"]), None)]
+
+    def _set_ssl(self, settings: tls.SslSettings | None) -> None:
+        if settings is not None:
+            self._check(self._function("set_tls")(self._pointer, *settings.arguments()))
 
     def _function(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(lib, f"gearman_{self._kind}_{name}")

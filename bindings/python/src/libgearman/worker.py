@@ -21,6 +21,7 @@ from .errors import ConnectionFailed, GearmanError, JobFailed, RetryJob, ServerE
 from .handle import Handle
 from .job import Job
 from .signals import stopped_by
+from .tls import Ssl
 
 log = logging.getLogger("libgearman.worker")
 
@@ -146,12 +147,13 @@ class Worker(Handle):
         timeout: Seconds = None,
         namespace: Name | None = None,
         identifier: Name | None = None,
+        ssl: Ssl = None,
     ) -> None:
         self._functions: dict[str, Function] = {}
         # Reentrant, since a signal's handler may stop the worker.
         self._stopping = threading.RLock()
         self._stopped = False
-        super().__init__(servers, timeout, namespace, identifier)
+        super().__init__(servers, timeout, namespace, identifier, ssl)
         lib.gearman_worker_add_options(self._pointer, lib.GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL)
         self._process = os.getpid()
         self._id = lib.gearman_worker_id(self._pointer)
