@@ -208,7 +208,7 @@ impl WorkerActor {
             Poll::Ready(WorkStep::Done(code))
                 if self.engine.link.settings.non_blocking
                     && code != ReturnCode::NO_REGISTERED_FUNCTIONS
-                    // An ERROR that nobody asked for: the call has not looked further.
+                    // An ERROR that answers no request: the call has not looked further.
                     && code != ReturnCode::UNEXPECTED_PACKET =>
             {
                 let next = match self.engine.has_buffered_work() {

@@ -200,6 +200,15 @@ pub enum Checker {
     Memcheck,
 }
 
+/// Runs a program on our library with two job servers and an environment.
+pub fn run_in(program: &str, servers: &[Server; 2], environment: &[(&str, &str)]) -> Outcome {
+    let mut command = Command::new(compiled(program));
+    command.args(servers.iter().map(|server| server.port.to_string())).stdin(Stdio::null());
+    set_library(&mut command, Library::Ours);
+    command.envs(environment.iter().copied());
+    run_for(command, program, 60)
+}
+
 /// Runs a program with two fresh job servers of the given kind.
 pub fn run(program: &str, library: Library, gearmand: &str, checker: Checker) -> Outcome {
     let executable = compiled(program);

@@ -1,8 +1,8 @@
 //! The job server: OpenSSL and Python as peers, wrong peers, ports with and without TLS.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use gearman_test_support::wait::TIMEOUT;
 
@@ -147,7 +147,8 @@ fn two_hundred_clients_shake_hands_at_once_while_plain_requests_are_answered() {
 }
 
 #[test]
-fn certificates_are_read_again_and_a_broken_one_leaves_the_old_in_force() {
+fn certificates_are_read_again_without_ending_a_connection_and_a_broken_one_leaves_the_old_in_force()
+ {
     let (certificate, key) = (certificates().join("live.pem"), certificates().join("live.key"));
     std::fs::copy(file("gearmand.pem"), &certificate).expect("copied");
     std::fs::copy(file("gearmand.key"), &key).expect("copied");
@@ -161,6 +162,32 @@ fn certificates_are_read_again_and_a_broken_one_leaves_the_old_in_force() {
         let sent = Command::new("kill").args(["-s", "HUP", &pid]).status();
         assert!(sent.expect("kill runs").success());
     };
+    let script = format!(
+        "import socket, ssl, sys\n\
+         context = ssl.create_default_context(cafile={:?})\n\
+         stream = context.wrap_socket(socket.create_connection(('localhost', {})),\n\
+         \x20   server_hostname='localhost')\n\
+         for _ in sys.stdin:\n\
+         \x20   stream.sendall(b'version\\n')\n\
+         \x20   print(stream.recv(100).decode().strip(), flush=True)\n",
+        file("ca.pem"),
+        server.port
+    );
+    let mut open = Command::new("python3")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 starts");
+    let mut asked = open.stdin.take().expect("a pipe");
+    let mut answers = BufReader::new(open.stdout.take().expect("a pipe"));
+    let mut is_open_one_served = || {
+        asked.write_all(b"ask\n").expect("it runs");
+        let mut line = String::new();
+        answers.read_line(&mut line).expect("an answer");
+        line.starts_with("OK ")
+    };
+    assert!(is_open_one_served());
     let subject = || server.s_client(&["-quiet"], "version\n", "OK ").1;
     assert!(subject().contains("CN = gearmand"), "{}", subject());
     std::fs::write(&certificate, "broken").expect("written");
@@ -179,6 +206,9 @@ fn certificates_are_read_again_and_a_broken_one_leaves_the_old_in_force() {
     server.wait_for_line("certificates are read again");
     server.wait_for_line("live.pem expires in ");
     assert!(subject().contains("CN = second"), "{}", subject());
+    assert!(is_open_one_served(), "the connection from before");
+    drop(asked);
+    assert!(open.wait().expect("it ends").success());
 }
 
 #[test]

@@ -96,6 +96,21 @@ impl Server {
         }
     }
 
+    /// The lines of the log with this in them, up to those of a connection that is refused now.
+    pub(crate) fn lines_with(&self, part: &str) -> Vec<String> {
+        self.ask_plainly(self.port, "status\n");
+        let mut found = Vec::new();
+        loop {
+            let line = self.lines.recv_timeout(TIMEOUT).expect("a line about the refused one");
+            if line.contains("does not speak TLS") {
+                return found;
+            }
+            if line.contains(part) {
+                found.push(line);
+            }
+        }
+    }
+
     /// Asks for the value of a text command over a connection without TLS.
     pub(crate) fn ask_plainly(&self, port: u16, line: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connects");

@@ -120,7 +120,7 @@ pub(super) fn accepts(port: u16) -> bool {
 }
 
 /// A port that nothing listens on.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
