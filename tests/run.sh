@@ -160,6 +160,17 @@ skipped() {
     ' "$log" | sort -u
 }
 
+# What the failed tests of the log printed, without stack traces. The names stand between the
+# second of two lines "failures:" and the result.
+failed_tests() {
+    awk '
+        /^failures:$/ { details = !details; next }
+        /^test result: / { details = 0 }
+        details && / stdout ----$/ { lines = 0 }
+        details && lines < 40 && !/^ +([0-9]+:|at) / { lines++; print }
+    ' "$log"
+}
+
 # Prints what was skipped, the times and the counts, and ends with the exit code.
 summary() {
     headline "skipped"
@@ -180,6 +191,7 @@ summary() {
         END { print passed + 0 " passed; " failed + 0 " failed; " ignored + 0 " ignored" }
     ' "$log"
     if [ -s "$failures" ]; then
+        failed_tests
         sed 's/^/FAILED: /' "$failures"
         exit 1
     fi
