@@ -2,3 +2,4 @@
 //! when servers fail.
 
 mod placement;
+mod restarts;

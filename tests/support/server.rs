@@ -33,9 +33,14 @@ impl Server {
 
     /// Starts one on the port of an earlier one.
     pub fn start_at(gearmand: &str, port: u16) -> Self {
+        Self::start_again_with(gearmand, port, &[])
+    }
+
+    /// Starts one with more arguments on the port of an earlier one.
+    pub fn start_again_with(gearmand: &str, port: u16, arguments: &[&str]) -> Self {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(20) {
-            if let Some(server) = Self::try_start(gearmand, port, &[]) {
+            if let Some(server) = Self::try_start(gearmand, port, arguments) {
                 return server;
             }
             sleep(Duration::from_millis(20));
