@@ -116,6 +116,7 @@ macro_rules! programs {
 
 programs! {
     aggregator_context
+    all_servers_down
     allocator_calls_beside
     allocator_calls_client
     allocator_calls_worker

@@ -16,8 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const PHP: &str = "/usr/bin/php8.2";
-const EXTENSION: &str = "/usr/lib/php/20220829/gearman.so";
+pub(crate) const PHP: &str = "/usr/bin/php8.2";
+pub(crate) const EXTENSION: &str = "/usr/lib/php/20220829/gearman.so";
 
 /// How long servers are killed.
 const DEFAULT_SECONDS: u64 = 6;
