@@ -1,6 +1,11 @@
 //! What must hold for any bytes: the bodies of the fuzz targets, which
 //! `tests/fuzz/main.rs` also runs on generated input. Each panics when it does not.
 
+#[path = "handshake.rs"]
+mod handshake;
+
+pub use handshake::handshake;
+
 use gearman_access::{
     AccessControl, AdminScope, GroupMembers, ListenerRole, NameLookup, Peer, PeerIdentity,
     Permission, Rules, UnixCredentials,

@@ -3,21 +3,28 @@
 //!
 //! For a long one, with coverage: `cargo install cargo-fuzz`, then
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz packets` (or `admin`,
-//! `servers` or `access`). The target `broker` has its short
+//! `servers`, `access` or `handshake`). The target `broker` has its short
 //! run in `tests/cluster/scenario.rs`.
 
 pub mod bodies;
+mod hellos;
 
 use gearman::protocol::{Command, Header, Magic};
 use gearman_test_support::random::Random;
 
 /// Inputs per target.
 const RUNS: u64 = 200_000;
+/// The same for hand-shakes, each of which may take a signature.
+const HANDSHAKE_RUNS: u64 = 3_000;
 
 /// Runs a body on generated input; a failure names the input.
 fn run(body: fn(&[u8]), generate: fn(&mut Random, &mut Vec<u8>)) {
+    run_times(RUNS, body, generate);
+}
+
+fn run_times(runs: u64, body: fn(&[u8]), generate: fn(&mut Random, &mut Vec<u8>)) {
     let mut input = Vec::new();
-    for seed in 0..RUNS {
+    for seed in 0..runs {
         input.clear();
         generate(&mut Random(seed), &mut input);
         if let Err(panic) = std::panic::catch_unwind(|| body(&input)) {
@@ -170,6 +177,11 @@ fn some_rules(random: &mut Random, out: &mut Vec<u8>) {
 #[test]
 fn access_rules_are_read_or_refused_by_line_and_decide_consistently() {
     run(bodies::access, some_rules);
+}
+
+#[test]
+fn no_first_bytes_complete_a_hand_shake_or_cost_it_more_than_a_bounded_answer() {
+    run_times(HANDSHAKE_RUNS, bodies::handshake, hellos::some_handshakes);
 }
 
 #[test]
