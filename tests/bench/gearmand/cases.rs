@@ -15,6 +15,7 @@ use super::load::{ECHO_REQ, Load, Scenario, append_request};
 use super::relay::relay;
 use super::report::{Figure, Target, median, percentile};
 use super::server::{Kind, Server, ask_list, cpu_of, own_seconds};
+use super::tls;
 
 /// How many jobs are measured.
 #[derive(Clone, Copy)]
@@ -52,6 +53,13 @@ pub(crate) const CASES: &[Case] = &[
         name: "large",
         about: "100 KB there and back, 8 clients, 8 workers",
         run: large,
+        runs: 3,
+    },
+    Case { name: "tls", about: "busy with and without TLS (ours only)", run: tls::tls, runs: 5 },
+    Case {
+        name: "tls-large",
+        about: "large with TLS, beside a relay with rustls (ours only)",
+        run: tls::tls_large,
         runs: 3,
     },
     Case {
@@ -136,7 +144,8 @@ const RELAY: &str = "a relay that only passes bytes on, us per job";
 const CPU: Target = Target::RatioAtMost(0.33);
 
 pub(crate) fn shape(clients: usize, outstanding: usize, workers: usize) -> Shape {
-    Shape { clients, outstanding, workers, functions: vec!["function".into()], payload: 64 }
+    let functions = vec!["function".into()];
+    Shape { clients, outstanding, workers, functions, payload: 64, tls: false }
 }
 
 /// Cost and speed of a run.

@@ -20,6 +20,8 @@ pub(crate) struct Shape {
     pub(crate) functions: Vec<String>,
     /// Bytes of a workload and of a result.
     pub(crate) payload: usize,
+    /// Whether connections have TLS.
+    pub(crate) tls: bool,
 }
 
 /// Connected clients and workers.
@@ -52,7 +54,7 @@ impl Crowd {
     /// Like [`Crowd::new`], with clients and workers spread over several servers.
     pub(crate) fn between(ports: &[u16], shape: Shape) -> Crowd {
         let port = |number| ports[number % ports.len()];
-        let mut load = Load::new();
+        let mut load = Load::with(shape.tls);
         let share = (shape.functions.len() / shape.workers.max(1)).max(1);
         let clients = 0..shape.clients;
         clients.clone().for_each(|number| {

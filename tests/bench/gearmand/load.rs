@@ -7,11 +7,11 @@
 //! Must not: know jobs, or use the package's own protocol code, which is under measurement.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+
+use super::wire::Wire;
 
 /// Longest silence of a server before the benchmark fails.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
@@ -71,7 +71,7 @@ pub(crate) trait Scenario {
 }
 
 struct Peer {
-    stream: TcpStream,
+    stream: Wire,
     /// Start of an incomplete packet.
     input: Vec<u8>,
     /// Bytes of the current payload still to skip.
@@ -84,6 +84,7 @@ struct Peer {
 /// Connections and their event loop.
 pub(crate) struct Load {
     poll: Poll,
+    has_tls: bool,
     peers: Vec<Peer>,
     scratch: Vec<u8>,
     dirty: Vec<usize>,
@@ -91,20 +92,21 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn new() -> Load {
+        Load::with(false)
+    }
+
+    /// With or without TLS.
+    pub(crate) fn with(has_tls: bool) -> Load {
         let poll = Poll::new().expect("a poller");
-        Load { poll, peers: Vec::new(), scratch: vec![0; 1 << 18], dirty: Vec::new() }
+        Load { poll, has_tls, peers: Vec::new(), scratch: vec![0; 1 << 18], dirty: Vec::new() }
     }
 
     /// Opens a connection and returns its index, from 0.
     pub(crate) fn connect(&mut self, port: u16) -> usize {
         let number = self.peers.len();
-        let stream = std::net::TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let stream = stream.expect("connects");
-        stream.set_nodelay(true).expect("sets nodelay");
-        stream.set_nonblocking(true).expect("does not block");
-        let mut stream = TcpStream::from_std(stream);
+        let mut stream = Wire::connect(port, self.has_tls);
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, Token(number), both).expect("registers");
+        self.poll.registry().register(stream.stream(), Token(number), both).expect("registers");
         let (input, output) = (Vec::new(), Vec::new());
         self.peers.push(Peer { stream, input, skip: 0, output, sent: 0, dirty: false });
         number

@@ -24,6 +24,8 @@ mod report;
 mod server;
 mod soak;
 mod stores;
+mod tls;
+mod wire;
 
 use cases::{CASES, Case, Scale};
 use report::Runs;

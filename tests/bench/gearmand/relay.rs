@@ -16,10 +16,23 @@ use super::server::own_seconds;
 /// Microseconds of processor time per job in a relay between `clients` clients, with
 /// `outstanding` jobs each, and as many workers.
 pub(crate) fn relay(pairs: usize, outstanding: usize, payload: usize, jobs: usize) -> f64 {
+    load_relay(pairs, outstanding, payload, jobs, false, pass_on)
+}
+
+/// The same in another relay: a function that accepts connections and relays until one closes, and
+/// returns its seconds of processor time.
+pub(crate) fn load_relay(
+    pairs: usize,
+    outstanding: usize,
+    payload: usize,
+    jobs: usize,
+    has_tls: bool,
+    pass_on: fn(&TcpListener, usize) -> f64,
+) -> f64 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listens");
     let port = listener.local_addr().expect("an address").port();
     let relay = thread::spawn(move || pass_on(&listener, pairs));
-    let mut load = Load::new();
+    let mut load = Load::with(has_tls);
     (0..2 * pairs).for_each(|_| {
         load.connect(port);
     });
