@@ -22,6 +22,8 @@ use gearman_protocol::{Command, Packet, percent};
 const PERMISSION_DENIED: &[u8] = b"PERMISSION_DENIED";
 /// Most bytes of a function's name in an ERROR packet.
 const SHOWN_NAME_BYTES_MAX: usize = 128;
+/// Longest name of a function that a session remembers, in bytes.
+const REMEMBERED_NAME_BYTES_MAX: usize = 256;
 /// Connections that new rules are applied to in one turn.
 const REVIEWS_PER_TURN: usize = 64;
 
@@ -57,6 +59,13 @@ impl<'a> PacketNeeds<'a> {
             _ => PacketNeeds::Nothing,
         }
     }
+}
+
+/// What a session's peer may do, as far as it is known.
+pub(crate) struct SessionProfile {
+    id: ProfileId,
+    /// The function that it was allowed to submit last.
+    submits: Option<Vec<u8>>,
 }
 
 /// Decides about the text commands of a session.
@@ -152,9 +161,29 @@ impl<H: Host> JobServer<H> {
                 Origin::Local(local) => (None, local.credentials),
             };
             let peer = Peer { address, credentials, identity: identity.as_deref() };
-            session.profile = Some(access.profile(session.role, &peer));
+            let id = access.profile(session.role, &peer);
+            session.profile = Some(Box::new(SessionProfile { id, submits: None }));
         }
-        session.profile
+        session.profile.as_ref().map(|profile| profile.id)
+    }
+
+    /// Whether a session's peer was allowed to submit this function last.
+    fn submits_again(&mut self, key: ConnectionKey, function: &[u8]) -> bool {
+        let session = self.sessions.get_mut(key.index());
+        let profile = session.and_then(|session| session.profile.as_ref());
+        profile.is_some_and(|profile| profile.submits.as_deref() == Some(function))
+    }
+
+    fn remember_submission(&mut self, key: ConnectionKey, function: &[u8]) {
+        let session = self.sessions.get_mut(key.index());
+        let profile = session.and_then(|session| session.profile.as_mut());
+        if function.len() <= REMEMBERED_NAME_BYTES_MAX
+            && let Some(profile) = profile
+        {
+            let submits = profile.submits.get_or_insert_default();
+            submits.clear();
+            submits.extend_from_slice(function);
+        }
     }
 
     /// Whether a session's peer may send a packet. Otherwise the packet is refused, and handled
@@ -164,8 +193,17 @@ impl<H: Host> JobServer<H> {
         if matches!(needs, PacketNeeds::Nothing) {
             return true;
         }
+        if let PacketNeeds::Submit(function, b"") = needs
+            && self.submits_again(key, function)
+        {
+            return true;
+        }
         let Some(profile) = self.profile(key) else { return true };
-        self.admits_needs(key, profile, packet, &needs)
+        let is_admitted = self.admits_needs(key, profile, packet, &needs);
+        if is_admitted && let PacketNeeds::Submit(function, b"") = needs {
+            self.remember_submission(key, function);
+        }
+        is_admitted
     }
 
     /// As [`JobServer::admits`], for a connection without a session.

@@ -9,11 +9,12 @@
 mod stream_io;
 
 use crate::CloseReason;
+use crate::access::SessionProfile;
 use crate::held_output::{CommitOutcome, HeldOutput};
 use crate::host::Origin;
 use crate::list_writer::Listing;
 use crate::send_queue::SendQueue;
-use gearman_access::{ListenerRole, ProfileId};
+use gearman_access::ListenerRole;
 use gearman_broker::delayed::DelayedAck;
 use gearman_broker::{Broker, ConnectionKey, Millis};
 
@@ -47,7 +48,7 @@ pub(crate) struct Session<S> {
     /// The role of the listener that accepted it.
     pub(super) role: ListenerRole,
     /// What its peer may do, once that was asked under the current rules.
-    pub(super) profile: Option<ProfileId>,
+    pub(super) profile: Option<Box<SessionProfile>>,
     /// Received bytes that were not handled: part of a packet, or whole packets while the
     /// session is backpressured.
     pub(super) input: Vec<u8>,

@@ -65,6 +65,23 @@ fn a_refused_submission_is_answered_with_an_error_that_names_the_rule() {
 }
 
 #[test]
+fn a_session_that_has_submitted_one_function_is_still_refused_another() {
+    let mut world = world("deny submit from any for secret\nallow submit from any");
+    let client = world.connect();
+    for (function, expected) in [
+        ("open", "JOB_CREATED"),
+        ("secret", "ERROR"),
+        ("open", "JOB_CREATED"),
+        ("other", "JOB_CREATED"),
+        ("", "JOB_CREATED"),
+        ("secret", "ERROR"),
+    ] {
+        let answer = world.ask(client, Command::SubmitJobBg, &[function, ""], b"x");
+        assert!(answer[0].starts_with(expected), "{function}: {answer:?}");
+    }
+}
+
+#[test]
 fn every_kind_of_submission_is_refused() {
     let mut world = world("allow submit from any for f");
     let client = world.connect();
