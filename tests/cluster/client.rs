@@ -101,6 +101,7 @@ fn new_task<'a>(
 impl ClientActor {
     pub(crate) fn new(network: &Shared, host: Host, epoch: Instant, plan: &Plan) -> ClientActor {
         let mut engine = Client::new(SimTransport::new(network, host, epoch));
+        engine.link.settings.tls = plan.has_tls;
         engine.link.settings.timeout = plan.timeout_ms.map(Duration::from_millis);
         engine.link.settings.resubmissions = plan.resubmissions;
         engine.link.settings.by_unique = plan.by_unique;

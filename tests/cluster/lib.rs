@@ -16,6 +16,7 @@ mod defects;
 mod network;
 pub mod scenario;
 mod script;
+mod secure;
 mod server;
 mod shrink;
 mod store;

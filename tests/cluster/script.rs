@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) timeout_ms: Option<u64>,
     /// How often clients may submit a lost job again.
     pub(crate) resubmissions: u16,
+    /// Whether connections have TLS.
+    pub(crate) has_tls: bool,
     /// Whether clients place jobs by their unique ids.
     pub(crate) by_unique: bool,
     /// Sleeping workers that a job wakes: as needed (`None`), all (0), or at most this many.
@@ -177,6 +179,8 @@ fn plan(random: &mut Random) -> Plan {
         }),
         resubmissions: random.pick(&[0, 0, 1, 3]),
         by_unique: random.one_in(3),
+        // Hand-shakes take most of the time of a simulation that has them.
+        has_tls: random.one_in(25),
     }
 }
 

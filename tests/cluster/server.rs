@@ -15,11 +15,13 @@ use gearman_session::{
     Clock, CloseReason, Host, JobServer, JobServerSettings, Journal, NoBridge, Origin, Poller,
     StoreEvent,
 };
+use gearman_tls::ServerRecords;
 
 use crate::access::host_address;
 use crate::checker::{HeldReplies, function_number};
 use crate::network::{self, LinkId, Shared, Side};
-use crate::script::FUNCTIONS;
+use crate::script::{FUNCTIONS, Plan};
+use crate::secure::{self, NetworkEnd};
 use crate::store::SimQueue;
 use crate::transport::SimStream;
 
@@ -160,6 +162,9 @@ pub(crate) struct Server {
     number: usize,
     calendar_error_s: Rc<Cell<i64>>,
     sessions: BTreeMap<LinkId, ConnectionKey>,
+    /// Accepted connections whose hand-shake is not complete.
+    handshakes: BTreeMap<LinkId, ServerRecords>,
+    has_tls: bool,
     taps: BTreeMap<LinkId, Tap>,
     held_too_long: Option<String>,
     /// Limits in microseconds for which an empty GRAB_JOB, and JOB_CREATED, may be held.
@@ -177,7 +182,7 @@ impl Server {
         number: usize,
         broker: Broker,
         settings: JobServerSettings,
-        delays_replies: bool,
+        plan: &Plan,
         calendar_error_s: Rc<Cell<i64>>,
         queue: Option<SimQueue>,
     ) -> Server {
@@ -189,9 +194,11 @@ impl Server {
             number,
             calendar_error_s,
             sessions: BTreeMap::new(),
+            handshakes: BTreeMap::new(),
+            has_tls: plan.has_tls,
             taps: BTreeMap::new(),
             held_too_long: None,
-            hold_us: match (delays_replies, &queue) {
+            hold_us: match (plan.delays_replies, &queue) {
                 // An acknowledgement waits for commits, and for those that fail.
                 (true, Some(_)) => (GRAB_HOLD_US, COMMIT_US_MAX),
                 (false, Some(_)) => (0, COMMIT_US_MAX),
@@ -216,7 +223,7 @@ impl Server {
 
     /// The number of sessions.
     pub(crate) fn session_count(&self) -> usize {
-        self.sessions.len()
+        self.sessions.len() + self.handshakes.len()
     }
 
     /// Whether a turn has something to do now.
@@ -226,7 +233,11 @@ impl Server {
         }
         let network = self.network.borrow();
         network.has_accepts(self.number)
-            || self.sessions.keys().any(|&link| network.has_reports(link, Side::Server))
+            || self
+                .handshakes
+                .keys()
+                .chain(self.sessions.keys())
+                .any(|&link| network.has_reports(link, Side::Server))
     }
 
     fn now_us(&self) -> u64 {
@@ -251,11 +262,12 @@ impl Server {
         loop {
             let accepted = self.network.borrow_mut().accept(self.number);
             let Some((link, host)) = accepted else { break };
-            let stream = SimStream::new(&self.network, link);
-            let origin = Origin::Inet((host_address(host), 4000).into());
-            let key = self.jobs.connect(stream, origin, link.0 as i32);
-            self.sessions.insert(link, key);
+            match self.has_tls {
+                true => drop(self.handshakes.insert(link, secure::accept())),
+                false => self.begin_session(link, host, None),
+            }
         }
+        self.shake_hands();
         for (&link, key) in &self.sessions {
             let reports = self.network.borrow_mut().take_reports(link, Side::Server);
             let Some((readable, writable, closed)) = reports else { continue };
@@ -283,6 +295,48 @@ impl Server {
             self.taps.remove(&link);
         }
         events
+    }
+
+    /// Continues the hand-shakes that can be. One that has failed ends its connection.
+    fn shake_hands(&mut self) {
+        let network = self.network.clone();
+        let mut complete = Vec::new();
+        self.handshakes.retain(|&link, records| {
+            if network.borrow_mut().take_reports(link, Side::Server).is_none() {
+                return true;
+            }
+            let mut end = NetworkEnd { network: &network, link, side: Side::Server };
+            match end.shake(records) {
+                Ok(false) => true,
+                Ok(true) => {
+                    complete.push(link);
+                    true
+                }
+                Err(_) => {
+                    network.borrow_mut().close(link, Side::Server);
+                    false
+                }
+            }
+        });
+        for link in complete {
+            let records = self.handshakes.remove(&link).map(Box::new);
+            let host = network.borrow().client_of(link);
+            self.begin_session(link, host, records);
+            // What came behind the hand-shake was received with it.
+            self.jobs.readable(self.sessions[&link].index(), false);
+        }
+    }
+
+    fn begin_session(
+        &mut self,
+        link: LinkId,
+        host: network::Host,
+        records: Option<Box<ServerRecords>>,
+    ) {
+        let stream = SimStream::new(&self.network, link, records);
+        let origin = Origin::Inet((host_address(host), 4000).into());
+        let key = self.jobs.connect(stream, origin, link.0 as i32);
+        self.sessions.insert(link, key);
     }
 
     /// Parses the bytes that the server received and sent.

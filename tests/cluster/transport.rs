@@ -4,14 +4,17 @@
 //! Must not: block. The simulation steps an engine when it has something to read or its
 //! deadline has passed.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 use gearman_buf::Owned;
-use gearman_net::{Address, Liveness, Ready, Transport, Waited};
+use gearman_net::{Address, ClientTlsSettings, Liveness, Ready, Transport, Waited};
+use gearman_tls::{ClientRecords, ServerRecords};
 
 use crate::network::{Host, LinkId, Shared, Side};
+use crate::secure::{self, NetworkEnd};
 
 /// The port of the first server; the others follow.
 pub(crate) const FIRST_PORT: u16 = 5000;
@@ -24,11 +27,19 @@ pub(crate) struct SimTransport {
     /// The start of the simulation's clock.
     epoch: Instant,
     links: Vec<Option<LinkId>>,
+    /// The record layers of connections with TLS, by key.
+    records: BTreeMap<usize, ClientRecords>,
 }
 
 impl SimTransport {
     pub(crate) fn new(network: &Shared, host: Host, epoch: Instant) -> SimTransport {
-        SimTransport { network: network.clone(), host, epoch, links: Vec::new() }
+        SimTransport {
+            network: network.clone(),
+            host,
+            epoch,
+            links: Vec::new(),
+            records: BTreeMap::new(),
+        }
     }
 
     /// The connection with this key.
@@ -48,14 +59,29 @@ impl SimTransport {
 
     fn receive(&mut self, key: usize, most: usize) -> io::Result<Vec<u8>> {
         let link = self.open(key)?;
-        self.network.borrow_mut().receive(link, Side::Client, most)
+        match self.records.get_mut(&key) {
+            None => self.network.borrow_mut().receive(link, Side::Client, most),
+            Some(records) => secure::receive(records, &mut end(&self.network, link), most),
+        }
+    }
+
+    /// Closes as the end of the process does: without a word to the peer.
+    fn drop_link(&mut self, key: usize) {
+        self.records.remove(&key);
+        if let Some(link) = self.links.get_mut(key).and_then(Option::take) {
+            self.network.borrow_mut().close(link, Side::Client);
+        }
     }
 }
 
 impl Drop for SimTransport {
     fn drop(&mut self) {
-        (0..self.links.len()).for_each(|key| self.close(key));
+        (0..self.links.len()).for_each(|key| self.drop_link(key));
     }
+}
+
+fn end(network: &Shared, link: LinkId) -> NetworkEnd<'_> {
+    NetworkEnd { network, link, side: Side::Client }
 }
 
 impl Transport for SimTransport {
@@ -87,14 +113,37 @@ impl Transport for SimTransport {
         Ok(())
     }
 
+    fn connect_tls(
+        &mut self,
+        key: usize,
+        address: &Address,
+        _host: &str,
+        _tls: &ClientTlsSettings,
+    ) -> io::Result<()> {
+        self.connect(key, address)?;
+        self.records.insert(key, secure::connect()?);
+        Ok(())
+    }
+
     fn finish_connect(&mut self, key: usize) -> io::Result<()> {
         let link = self.open(key)?;
-        self.network.borrow_mut().finish_connect(link)
+        self.network.borrow_mut().finish_connect(link)?;
+        let Some(records) = self.records.get_mut(&key) else { return Ok(()) };
+        match end(&self.network, link).shake(records)? {
+            true => Ok(()),
+            false => Err(secure::not_complete()),
+        }
     }
 
     fn send(&mut self, key: usize, head: &[u8], body: &[u8]) -> io::Result<usize> {
         let link = self.open(key)?;
-        self.network.borrow_mut().send(link, Side::Client, &[head, body].concat())
+        match self.records.get_mut(&key) {
+            None => self.network.borrow_mut().send(link, Side::Client, &[head, body].concat()),
+            Some(records) => {
+                let parts = [IoSlice::new(head), IoSlice::new(body)];
+                records.send(&mut end(&self.network, link), &parts)
+            }
+        }
     }
 
     fn recv(&mut self, key: usize, space: &mut [u8]) -> io::Result<usize> {
@@ -119,10 +168,16 @@ impl Transport for SimTransport {
 
     fn liveness(&mut self, key: usize) -> Liveness {
         let Some(link) = self.link(key) else { return Liveness::Dead };
-        match self.network.borrow_mut().look(link, Side::Client) {
-            (true, _) => Liveness::Readable,
-            (false, true) => Liveness::Dead,
-            (false, false) => Liveness::Quiet,
+        let looked = self.network.borrow_mut().look(link, Side::Client);
+        match (looked, self.records.get_mut(&key)) {
+            ((true, _), Some(records)) => match records.look(&mut end(&self.network, link)) {
+                Ok(true) => Liveness::Readable,
+                Ok(false) => Liveness::Quiet,
+                Err(_) => Liveness::Dead,
+            },
+            ((true, _), None) => Liveness::Readable,
+            ((false, true), _) => Liveness::Dead,
+            ((false, false), _) => Liveness::Quiet,
         }
     }
 
@@ -133,9 +188,10 @@ impl Transport for SimTransport {
     }
 
     fn close(&mut self, key: usize) {
-        if let Some(link) = self.links.get_mut(key).and_then(Option::take) {
-            self.network.borrow_mut().close(link, Side::Client);
+        if let (Some(link), Some(records)) = (self.link(key), self.records.get_mut(&key)) {
+            records.close(&mut end(&self.network, link));
         }
+        self.drop_link(key);
     }
 
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
@@ -173,6 +229,8 @@ impl Transport for SimTransport {
 #[derive(Debug)]
 pub(crate) struct SimStream {
     network: Shared,
+    /// The record layer of a connection with TLS, whose hand-shake is complete.
+    records: Option<Box<ServerRecords>>,
     pub(crate) link: LinkId,
     /// Bytes received and sent since the last turn, for the record of traffic.
     pub(crate) received: Vec<u8>,
@@ -184,9 +242,14 @@ pub(crate) struct SimStream {
 }
 
 impl SimStream {
-    pub(crate) fn new(network: &Shared, link: LinkId) -> SimStream {
+    pub(crate) fn new(
+        network: &Shared,
+        link: LinkId,
+        records: Option<Box<ServerRecords>>,
+    ) -> SimStream {
         SimStream {
             network: network.clone(),
+            records,
             link,
             received: Vec::new(),
             sent: Vec::new(),
@@ -198,30 +261,52 @@ impl SimStream {
     pub(crate) fn watch_room(&self, wanted: bool) {
         self.network.borrow_mut().watch_room(self.link, Side::Server, wanted);
     }
+
+    fn receive(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        let mut end = NetworkEnd { network: &self.network, link: self.link, side: Side::Server };
+        let bytes = match &mut self.records {
+            None => self.network.borrow_mut().receive(self.link, Side::Server, most),
+            Some(records) => secure::receive(records, &mut end, most),
+        }?;
+        self.received.extend_from_slice(&bytes);
+        Ok(bytes)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut end = NetworkEnd { network: &self.network, link: self.link, side: Side::Server };
+        match &mut self.records {
+            None => self.network.borrow_mut().send(self.link, Side::Server, bytes),
+            Some(records) => records.send(&mut end, &[IoSlice::new(bytes)]),
+        }
+    }
 }
 
 impl Drop for SimStream {
     fn drop(&mut self) {
+        // A killed process says nothing.
+        let is_open = self.network.borrow().is_open_at_server(self.link);
+        if let Some(records) = self.records.as_mut().filter(|_| is_open) {
+            let (network, link) = (&self.network, self.link);
+            records.close(&mut NetworkEnd { network, link, side: Side::Server });
+        }
         self.network.borrow_mut().close(self.link, Side::Server);
     }
 }
 
 impl Read for SimStream {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.network.borrow_mut().receive(self.link, Side::Server, space.len())?;
+        let bytes = self.receive(space.len())?;
         space[..bytes.len()].copy_from_slice(&bytes);
-        self.received.extend_from_slice(&bytes);
         Ok(bytes.len())
     }
 }
 
 impl Write for SimStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut network = self.network.borrow_mut();
-        let taken = network.send(self.link, Side::Server, bytes);
+        let taken = self.send(bytes);
         let is_short = taken.as_ref().map_or(0, |&count| count) < bytes.len();
         if std::mem::replace(&mut self.is_blocked, is_short) || is_short {
-            self.blocked_us = network.now_us();
+            self.blocked_us = self.network.borrow().now_us();
         }
         let count = taken?;
         self.sent.extend_from_slice(&bytes[..count]);
@@ -241,9 +326,8 @@ impl Write for SimStream {
 impl gearman_session::Stream for SimStream {
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         let room = into.capacity() - into.len();
-        let bytes = self.network.borrow_mut().receive(self.link, Side::Server, room)?;
+        let bytes = self.receive(room)?;
         into.extend_from_slice(&bytes);
-        self.received.extend_from_slice(&bytes);
         Ok(bytes.len())
     }
 }

@@ -72,6 +72,7 @@ impl WorkerActor {
         let mut engine = Worker::new(SimTransport::new(network, host, epoch));
         // Every other worker is driven by an event loop, without calls that wait.
         engine.link.settings.non_blocking = host % 2 == 1;
+        engine.link.settings.tls = plan.has_tls;
         engine.link.settings.timeout = Some(Duration::from_millis(WORK_TIMEOUT_MS));
         for server in 0..plan.servers {
             engine.add_server("127.0.0.1", FIRST_PORT + server as u16).expect("an address");

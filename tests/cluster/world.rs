@@ -19,6 +19,7 @@ use crate::checker::{Checker, Failure, function_number};
 use crate::client::ClientActor;
 use crate::network::{Network, Shared};
 use crate::script::{FUNCTIONS, Plan, Script, Timed};
+use crate::secure;
 use crate::server::{Server, ServerEvent};
 use crate::store::{SimQueue, StoreQuality, UNLIMITED_BYTES};
 use crate::worker::WorkerActor;
@@ -141,6 +142,9 @@ pub(crate) fn run(script: &Script) -> Result<Summary, Failure> {
 impl<'a> World<'a> {
     fn new(script: &'a Script) -> World<'a> {
         let plan = script.plan;
+        if plan.has_tls {
+            secure::forget_sessions();
+        }
         let network = Network::new(script.seed ^ 0xABCD, plan.quality, plan.servers);
         let epoch = Instant::now();
         let server_hosts = (0..plan.servers)
@@ -217,15 +221,8 @@ impl<'a> World<'a> {
             queue.ended = std::mem::take(&mut host.ended);
             queue
         });
-        let mut server = Server::new(
-            &self.network,
-            number,
-            broker,
-            settings,
-            self.plan.delays_replies,
-            calendar,
-            queue,
-        );
+        let mut server =
+            Server::new(&self.network, number, broker, settings, &self.plan, calendar, queue);
         server.jobs.set_access(host.rules.access());
         host.applied_rules = host.rules.clone();
         host.server = Some(server);

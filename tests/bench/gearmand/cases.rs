@@ -63,6 +63,12 @@ pub(crate) const CASES: &[Case] = &[
         runs: 3,
     },
     Case {
+        name: "tls-idle",
+        about: "1,000 silent connections with TLS (ours only)",
+        run: tls::tls_idle,
+        runs: 1,
+    },
+    Case {
         name: "loops",
         about: "the same as busy with two servers that share nothing (ours only)",
         run: loops,

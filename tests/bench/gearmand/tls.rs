@@ -3,6 +3,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
 
 use gearman_tls::rustls::ServerConnection;
 use mio::net::TcpStream;
@@ -13,7 +15,7 @@ use super::crowd::{Crowd, Shape};
 use super::relay::load_relay;
 use super::report::{Figure, Target};
 use super::server::{Kind, Server, own_seconds};
-use super::wire::{server_arguments, server_context};
+use super::wire::{Wire, server_arguments, server_context};
 
 /// Small jobs in flight, with and without TLS.
 pub(crate) fn tls(kind: Kind, scale: Scale) -> Vec<Figure> {
@@ -44,6 +46,41 @@ pub(crate) fn tls_large(kind: Kind, scale: Scale) -> Vec<Figure> {
         Figure::new("server beside relay", secure / relayed, Target::AtMost(1.3)),
     ]
 }
+
+/// Connections that say nothing, before their hand-shake and after it.
+pub(crate) fn tls_idle(kind: Kind, scale: Scale) -> Vec<Figure> {
+    if kind == Kind::Original {
+        return Vec::new();
+    }
+    let arguments = server_arguments();
+    let mut all: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    all.push("--ssl-handshake-timeout=600");
+    let server = Server::start(Kind::Ours, &all);
+    let count = scale.of(1_000);
+    let mut figures = Vec::new();
+    // The first connections bring what is shared.
+    let first: Vec<Wire> = (0..20).map(|_| Wire::connect(server.port, true)).collect();
+    let mut one = |what: &'static str, open: &dyn Fn() -> Wire| {
+        let before = server.memory();
+        let connections: Vec<Wire> = (0..count).map(|_| open()).collect();
+        // Served behind all of them.
+        drop(Wire::connect(server.port, true));
+        let each = (server.memory() - before) / count as f64;
+        let cpu = server.cpu();
+        thread::sleep(IDLE_TIME);
+        let share = (server.cpu() - cpu) / IDLE_TIME.as_secs_f64();
+        figures.push(Figure::new(what, each, Target::AtMost(40.0 * 1024.0)));
+        figures.push(Figure::new("share of a processor while idle", share, Target::AtMost(0.001)));
+        connections
+    };
+    let silent = one("bytes each, before the hand-shake", &|| Wire::connect(server.port, false));
+    let ready = one("bytes each, after the hand-shake", &|| Wire::connect(server.port, true));
+    drop((first, silent, ready));
+    figures
+}
+
+/// Time for which idle connections are watched.
+const IDLE_TIME: Duration = Duration::from_secs(2);
 
 const TLS_THROUGHPUT: Target = Target::AtLeast(0.6);
 

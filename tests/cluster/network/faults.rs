@@ -97,6 +97,11 @@ impl Network {
         self.links[id.0].client
     }
 
+    /// Whether the server's end of a connection is open.
+    pub(crate) fn is_open_at_server(&self, id: LinkId) -> bool {
+        self.links[id.0].server_end.open
+    }
+
     /// The server of a connection.
     pub(crate) fn server_of(&self, id: LinkId) -> usize {
         self.links[id.0].server - SERVERS
