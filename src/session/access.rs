@@ -23,7 +23,7 @@ const PERMISSION_DENIED: &[u8] = b"PERMISSION_DENIED";
 /// Most bytes of a function's name in an ERROR packet.
 const SHOWN_NAME_BYTES_MAX: usize = 128;
 /// Longest name of a function that a session remembers, in bytes.
-const REMEMBERED_NAME_BYTES_MAX: usize = 256;
+const SUBMITTED_NAME_BYTES_MAX: usize = 256;
 /// Connections that new rules are applied to in one turn.
 const REVIEWS_PER_TURN: usize = 64;
 
@@ -177,7 +177,7 @@ impl<H: Host> JobServer<H> {
     fn remember_submission(&mut self, key: ConnectionKey, function: &[u8]) {
         let session = self.sessions.get_mut(key.index());
         let profile = session.and_then(|session| session.profile.as_mut());
-        if function.len() <= REMEMBERED_NAME_BYTES_MAX
+        if function.len() <= SUBMITTED_NAME_BYTES_MAX
             && let Some(profile) = profile
         {
             let submits = profile.submits.get_or_insert_default();
