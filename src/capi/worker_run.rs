@@ -301,7 +301,8 @@ unsafe fn end_specially(
             return end_by_copy(block, job, ticket, outcome, returned.result, result);
         }
         let reduced = reduce::outcome(block, job, definition, Some(ticket), outcome, result);
-        let (outcome, Some(reduced)) = reduced? else {
+        let (outcome, reduced) = reduced?;
+        let Some(reduced) = reduced else {
             return end_by_copy(block, job, ticket, outcome, returned.result, result);
         };
         // The library's own result needs no copy. It becomes plain memory, since no value

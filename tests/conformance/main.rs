@@ -189,6 +189,7 @@ programs! {
     longjmp_client
     longjmp_worker
     map_reduce
+    map_reduce_failing_part
     memory_flat
     namespaces
     nested_run_tasks
