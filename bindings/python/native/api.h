@@ -6,6 +6,7 @@ typedef ... gearman_client_st;
 typedef ... gearman_worker_st;
 typedef ... gearman_task_st;
 typedef ... gearman_job_st;
+typedef ... gearman_result_st;
 typedef int... gearman_signal_t;
 typedef struct { int read_fd; int write_fd; } gearman_id_t;
 
@@ -79,6 +80,12 @@ uint32_t gearman_task_numerator(const gearman_task_st *task);
 uint32_t gearman_task_denominator(const gearman_task_st *task);
 gearman_return_t gearman_task_return(const gearman_task_st *task);
 bool gearman_task_is_finished(const gearman_task_st *task);
+gearman_result_st *gearman_task_result(gearman_task_st *task);
+gearman_task_st *gearman_next(gearman_task_st *task);
+const char *gearman_result_value(const gearman_result_st *result);
+size_t gearman_result_size(const gearman_result_st *result);
+gearman_return_t gearman_result_store_value(gearman_result_st *result, const void *value,
+        size_t size);
 
 /* Workers. */
 #define GEARMAN_INTERRUPT ...
@@ -123,11 +130,17 @@ gearman_task_st *add_task(gearman_client_st *client, uintptr_t key, const char *
 gearman_task_st *add_epoch_task(gearman_client_st *client, uintptr_t key,
         const char *function, const char *unique, const void *workload, size_t size,
         int64_t epoch);
+gearman_task_st *add_partition_task(gearman_client_st *client, uintptr_t key,
+        const char *splitter, const char *function, const char *unique, const void *workload,
+        size_t size);
 gearman_task_st *add_unique_status_task(gearman_client_st *client, uintptr_t key,
         const char *unique, gearman_return_t *code);
 gearman_return_t unique_status(gearman_client_st *client, const char *unique, bool *known,
         bool *running, uint32_t *numerator, uint32_t *denominator, uint32_t *clients);
 gearman_return_t define_function(gearman_worker_st *worker, const char *name,
+        uint32_t timeout, uintptr_t key);
+const char *task_exception(const gearman_task_st *task, size_t *size);
+gearman_return_t define_splitter(gearman_worker_st *worker, const char *name,
         uint32_t timeout, uintptr_t key);
 void stop_signals_for(gearman_id_t id);
 int stop_signal_on(int number);
@@ -138,5 +151,6 @@ extern "Python+C" {
         size_t size);
     void py_task_freed(uintptr_t key, gearman_task_st *task);
     int py_function(uintptr_t key, gearman_job_st *job);
+    int py_combine(uintptr_t key, gearman_task_st *first, gearman_result_st *result);
     void py_log(const char *line, int verbose, int is_worker);
 }

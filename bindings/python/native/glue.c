@@ -29,6 +29,7 @@ enum
 int py_task_event(uintptr_t key, int kind, gearman_task_st *task, const void *data, size_t size);
 void py_task_freed(uintptr_t key, gearman_task_st *task);
 int py_function(uintptr_t key, gearman_job_st *job);
+int py_combine(uintptr_t key, gearman_task_st *first, gearman_result_st *result);
 void py_log(const char *line, int verbose, int is_worker);
 
 static gearman_return_t task_event(gearman_task_st *task, int kind)
@@ -86,6 +87,13 @@ static void on_log(const char *line, gearman_verbose_t verbose, void *context)
 static gearman_return_t on_job(gearman_job_st *job, void *context)
 {
   return (gearman_return_t)py_function((uintptr_t)context, job);
+}
+
+static gearman_return_t on_parts(gearman_aggregator_st *aggregator, gearman_task_st *first,
+                                 gearman_result_st *result)
+{
+  uintptr_t key= (uintptr_t)gearman_aggegator_context(aggregator);
+  return (gearman_return_t)py_combine(key, first, result);
 }
 
 /* Sets the callbacks. No exception passes through C, so every callback returns, also one
@@ -154,6 +162,19 @@ static gearman_task_st *add_epoch_task(gearman_client_st *client, uintptr_t key,
                          (void *)key);
 }
 
+/* Adds a task that a splitter divides into jobs of a function. The client must be in
+ * non-blocking mode; the task calls no callbacks. */
+static gearman_task_st *add_partition_task(gearman_client_st *client, uintptr_t key,
+                                           const char *splitter, const char *function,
+                                           const char *unique, const void *workload, size_t size)
+{
+  gearman_argument_t argument= gearman_argument_make(NULL, 0, (const char *)workload, size);
+  return gearman_execute_by_partition(client, splitter, strlen(splitter), function,
+                                      strlen(function), unique,
+                                      unique == NULL ? 0 : strlen(unique), NULL, &argument,
+                                      (void *)key);
+}
+
 static gearman_task_st *add_unique_status_task(gearman_client_st *client, uintptr_t key,
                                                const char *unique, gearman_return_t *code)
 {
@@ -180,6 +201,21 @@ static gearman_return_t define_function(gearman_worker_st *worker, const char *n
 {
   return gearman_worker_define_function(worker, name, strlen(name),
                                         gearman_function_create_v2(on_job), timeout, (void *)key);
+}
+
+static const char *task_exception(const gearman_task_st *task, size_t *size)
+{
+  gearman_string_t exception= gearman_task_exception(task);
+  *size= exception.size;
+  return exception.c_str;
+}
+
+static gearman_return_t define_splitter(gearman_worker_st *worker, const char *name,
+                                        uint32_t timeout, uintptr_t key)
+{
+  return gearman_worker_define_function(worker, name, strlen(name),
+                                        gearman_function_create_partition(on_job, on_parts),
+                                        timeout, (void *)key);
 }
 
 /* Signals that stop a worker. The handler is in C, not in Python, so that it requests the

@@ -149,9 +149,14 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @contextlib.contextmanager
 def working_on(
-    server: Server, functions: dict[str, WorkerFunction], **settings: Any
+    server: Server,
+    functions: dict[str, WorkerFunction],
+    *,
+    prepare: Callable[[Worker], None] = lambda worker: None,
+    **settings: Any,
 ) -> Iterator[Worker]:
     with Worker(server.address, **settings) as worker:
+        prepare(worker)
         for name, call in functions.items():
             worker.add_function(name, call)
         thread = threading.Thread(target=worker.run)

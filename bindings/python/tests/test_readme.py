@@ -48,4 +48,4 @@ def test_an_example_prints_the_output_below_it(server: Server, number: int) -> N
 
 
 def test_there_are_examples_of_both_kinds() -> None:
-    assert (len(WORKERS), len(PROGRAMS)) == (2, 4)
+    assert (len(WORKERS), len(PROGRAMS)) == (2, 5)

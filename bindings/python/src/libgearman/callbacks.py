@@ -92,6 +92,16 @@ def py_function(key: int, pointer: Any) -> int:
     return function.run(pointer)
 
 
+# An error fails the job.
+@ffi.def_extern(error=ReturnCode.WORK_FAIL, onerror=_stash)
+def py_combine(key: int, first: Any, result: Any) -> int:
+    """Called with the results of the parts of a job."""
+    function = functions.get(key)
+    if function is None:
+        return ReturnCode.WORK_FAIL
+    return function.take_parts(first, result)
+
+
 @ffi.def_extern(onerror=_stash)
 def py_log(line: Any, verbose: int, is_worker: int) -> None:
     """Called for each log line of the library."""

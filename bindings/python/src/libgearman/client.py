@@ -12,7 +12,7 @@ import select
 import time
 from collections import deque
 from datetime import datetime
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from . import arguments, callbacks
 from ._native import ffi, lib
@@ -147,6 +147,30 @@ class Client(Handle):
         self._wait_for(task).result()
         return task.handle
 
+    def map_reduce(
+        self,
+        splitter: Name,
+        function: Name,
+        workload: Data = b"",
+        *,
+        unique: Name | None = None,
+    ) -> bytes:
+        """Submits a job that is divided into others, waits for it and returns its result.
+
+        A worker that offers ``splitter`` (`Worker.add_splitter`) divides the workload.
+        Each part is a job of ``function``, and the splitter's worker combines their
+        results. Raises as `do` does; if a part fails, the job fails.
+        """
+        splitting, name = arguments.name(splitter, "splitter"), arguments.name(function, "function")
+        data, size = arguments.payload(workload, "workload")
+        id_ = ffi.NULL if unique is None else arguments.name(unique, "unique")
+        task = Task(self, arguments.shown(splitting), ends_with=EventKind.COMPLETE)
+
+        def add(pointer: Any, key: int) -> Any:
+            return lib.add_partition_task(pointer, key, splitting, name, id_, data, size)
+
+        return self._wait_for(self._execute(task, add)).result()
+
     # Many jobs at a time.
 
     def add_task(
@@ -252,9 +276,17 @@ class Client(Handle):
     ) -> Task:
         data, size = arguments.payload(workload, "workload")
         id_ = ffi.NULL if unique is None else arguments.name(unique, "unique")
+
+        def add(pointer: Any, key: int) -> Any:
+            return lib.add_epoch_task(pointer, key, name, id_, data, size, epoch)
+
+        return self._execute(task, add)
+
+    def _execute(self, task: Task, add: Callable[[Any, int], Any]) -> Task:
+        """Adds a task by a call that would wait for it, without waiting."""
         with self._use() as pointer:
             lib.gearman_client_add_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
-            made = lib.add_epoch_task(pointer, self._announce(task), name, id_, data, size, epoch)
+            made = add(pointer, self._announce(task))
             lib.gearman_client_remove_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
             self._added(task, made, lib.gearman_client_error_code(pointer))
             self._unfreed.add(task)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from . import exception_body
-from ._native import lib
+from ._native import ffi, lib
 from .arguments import text
 from .codes import EventKind, ReturnCode
 from .errors import ClosedError, GearmanError, JobFailed, UsageError, error_of, return_code
@@ -202,12 +202,26 @@ class Task:
         if self._code is None and not self._discarded:
             self._code = return_code(lib.gearman_task_return(pointer))
             self._error_text = self._client._error_text()
+            self._exception = _exception(pointer)
             if self._code is ReturnCode.SUCCESS and self._ends_with is not None:
                 # A task without callbacks: its state is read now.
-                self._note(self._ends_with, pointer, b"")
-                self._tell(self._ends_with, b"")
+                data = _result(pointer) if self._ends_with is EventKind.COMPLETE else b""
+                self._note(self._ends_with, pointer, data)
+                self._tell(self._ends_with, data)
             else:
                 self._tell(EventKind.ERROR, b"")
+
+
+def _result(pointer: Any) -> bytes:
+    result = lib.gearman_task_result(pointer)
+    size = 0 if result == ffi.NULL else lib.gearman_result_size(result)
+    return ffi.buffer(lib.gearman_result_value(result), size)[:] if size else b""
+
+
+def _exception(pointer: Any) -> bytes:
+    size = ffi.new("size_t *")
+    data = lib.task_exception(pointer, size)
+    return ffi.buffer(data, size[0])[:] if size[0] else b""
 
 
 def _status(pointer: Any) -> JobStatus:

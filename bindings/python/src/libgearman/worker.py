@@ -10,10 +10,10 @@ import logging
 import os
 import threading
 import time
-from typing import Any, Callable, Iterable, Iterator, TypeVar, Union, overload
+from typing import Any, Callable, Iterable, Iterator, List, TypeVar, Union, overload
 
 from . import arguments, callbacks, exception_body
-from ._native import lib
+from ._native import ffi, lib
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import ReturnCode
@@ -29,6 +29,10 @@ log = logging.getLogger("libgearman.worker")
 Result = Union[Data, Iterator[Data], None]
 #: A worker's function.
 WorkerFunction = Callable[[Job], Result]
+#: A function that divides a job into the workloads of its parts.
+Splitter = Callable[[Job], Iterable[Data]]
+#: A function that makes the result of a job of those of its parts.
+Combiner = Callable[[List[bytes]], Data]
 
 _Call = TypeVar("_Call", bound=WorkerFunction)
 _Any = TypeVar("_Any", bound=Callable[..., Any])
@@ -56,13 +60,61 @@ class Function:
         # A worker that the function has closed gives its job back.
         return ReturnCode.WORK_ERROR if self.worker.closed else code
 
-    def _send(self, job: Job, result: Result) -> None:
+    def _send(self, job: Job, result: Any) -> None:
         if isinstance(result, Iterator):
             for piece in result:
                 job.send_data(piece)
             result = None
         if not self.worker.closed:
             job.send_complete(b"" if result is None else result)
+
+    def take_parts(self, first: Any, result: Any) -> int:
+        """Takes the results of a job's parts. Only those of a `SplittingFunction` have any."""
+        return ReturnCode.WORK_FAIL
+
+
+class SplittingFunction(Function):
+    """A function whose jobs are divided into jobs of another one."""
+
+    def __init__(self, worker: Worker, name: str, split: Splitter, combine: Combiner) -> None:
+        super().__init__(worker, name, split)  # type: ignore[arg-type]
+        self.combine = combine
+        # The job whose parts are awaited.
+        self._job: Any = None
+
+    def run(self, pointer: Any) -> int:
+        self._job = pointer
+        return super().run(pointer)
+
+    def _send(self, job: Job, result: Any) -> None:
+        # The library submits each piece, and ends the job with what `take_parts` stores.
+        for piece in result:
+            job.send_data(piece)
+
+    def take_parts(self, first: Any, result: Any) -> int:
+        """Combines the results of the parts. Returns the library's code for the job."""
+        job = Job(self.worker, self._job)
+        try:
+            value, size = arguments.payload(self.combine(_results(first)), "the combined result")
+        except Exception as exception:
+            return fail_job(job, exception)
+        finally:
+            job._pointer = None
+        return int(lib.gearman_result_store_value(result, value, size))
+
+
+def _results(task: Any) -> list[bytes]:
+    """The results of a job's parts. Raises `JobFailed` if a part has none."""
+    results = []
+    while task != ffi.NULL:
+        code = lib.gearman_task_return(task)
+        if code != ReturnCode.SUCCESS:
+            raise JobFailed(f"a part of the job failed: {ReturnCode(code).name}")
+        result = lib.gearman_task_result(task)
+        size = 0 if result == ffi.NULL else lib.gearman_result_size(result)
+        results.append(ffi.buffer(lib.gearman_result_value(result), size)[:] if size else b"")
+        task = lib.gearman_next(task)
+    return results
 
 
 def fail_job(job: Job, exception: Exception) -> ReturnCode:
@@ -119,6 +171,15 @@ def offering(
         return call
 
     return decorate
+
+
+def _synchronous(call: _Any, what: str) -> _Any:
+    """A function that this worker can call."""
+    if not callable(call):
+        raise TypeError(f"{what} must be callable, not {type(call).__name__}")
+    if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+        raise TypeError(f"{call!r} is asynchronous: use an AsyncWorker for it")
+    return call
 
 
 def _report(job: Job, send: Callable[[], None]) -> None:
@@ -183,19 +244,41 @@ class Worker(Handle):
         ``timeout`` is the time in seconds, at least 1, after which the server gives an
         unfinished job to another worker; None is no limit.
         """
-        encoded = arguments.name(name, "name")
-        if not callable(call):
-            raise TypeError(f"call must be callable, not {type(call).__name__}")
-        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
-            raise TypeError(f"{call!r} is asynchronous: use an AsyncWorker for it")
-        text = arguments.shown(encoded)
+        shown = arguments.shown(arguments.name(name, "name"))
+        self._define(Function(self, shown, _synchronous(call, "call")), timeout)
+
+    def add_splitter(
+        self,
+        name: Name,
+        split: Splitter,
+        combine: Combiner = b"".join,
+        *,
+        timeout: Seconds = None,
+    ) -> None:
+        """Offers a function for `Client.map_reduce`.
+
+        ``split`` is called with a `Job` and returns the workloads of its parts, which
+        workers of the client's function do at the same time; this worker waits for them.
+        ``combine`` is called with their results and returns that of the job. By default
+        they are joined. If a part fails, the job fails. A job without parts has an empty
+        result.
+
+        Exceptions of both and ``timeout`` are as for `add_function`.
+        """
+        shown = arguments.shown(arguments.name(name, "name"))
+        split, combine = _synchronous(split, "split"), _synchronous(combine, "combine")
+        self._define(SplittingFunction(self, shown, split, combine), timeout)
+
+    def _define(self, function: Function, timeout: Seconds) -> None:
+        is_splitting = isinstance(function, SplittingFunction)
+        define = lib.define_splitter if is_splitting else lib.define_function
         limit = 0 if timeout is None else arguments.milliseconds(timeout)
         with self._use() as pointer:
-            self._withdraw(pointer, text)
-            function = Function(self, text, call)
+            self._withdraw(pointer, function.name)
             callbacks.functions[function.key] = function
-            self._check(lib.define_function(pointer, encoded, limit, function.key))
-            self._functions[text] = function
+            encoded = arguments.name(function.name, "name")
+            self._check(define(pointer, encoded, limit, function.key))
+            self._functions[function.name] = function
 
     def remove_function(self, name: Name) -> None:
         """Withdraws a function."""
@@ -244,7 +327,9 @@ class Worker(Handle):
             if code in (ReturnCode.TIMEOUT, ReturnCode.SHUTDOWN, ReturnCode.SHUTDOWN_GRACEFUL):
                 raise_stashed()
                 return False
-            self._check(code)
+            if code != ReturnCode.WORK_FAIL:
+                # That is a job with a part that failed.
+                self._check(code)
             return True
 
     def _work_for(self, pointer: Any, timeout: Seconds) -> int:
