@@ -6,8 +6,8 @@
 #
 # It builds what the example needs (the job server, the tools, the library, the Python binding),
 # starts gearmand on a free port of 127.0.0.1, runs the example, and ends the server. Needs a
-# Rust toolchain and, depending on the language, a C compiler, Python with venv and pip, or PHP
-# with its extension gearman (and sqlite3, gd). Writes only below target/.
+# Rust toolchain and, depending on the language, a C compiler (and SQLite's headers), Python with
+# venv and pip, or PHP with its extension gearman (and sqlite3, gd). Writes only below target/.
 #
 # The environment variables CARGO, CC, PYTHON and PHP name the tools. GEARMAN_BUILT is a directory
 # with gearmand, gearman and libgearman.so: then none of these is built.
@@ -111,7 +111,10 @@ python() {
 
 case $language in
     c)
-        "${CC:-cc}" -std=c99 -o "$work/$name" "$source" -I"$root/include" -L"$work" -lgearman
+        libraries=-lgearman
+        ! grep -q '#include <sqlite3.h>' "$source" || libraries="$libraries -lsqlite3"
+        # shellcheck disable=SC2086
+        "${CC:-cc}" -std=c99 -o "$work/$name" "$source" -I"$root/include" -L"$work" $libraries
         "$work/$name" -h 127.0.0.1 -p "$port" "$@"
         ;;
     python)

@@ -19,7 +19,7 @@ mkdir -p "$target"
 # The Debian packages of the peers.
 peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     php8.2-cli php8.2-fpm php8.2-dev php8.2-gearman php8.2-gd php8.2-sqlite3 libfcgi-bin
-    libgearman-client-perl gearman-server libperl-dev libboost-context-dev
+    libgearman-client-perl gearman-server libperl-dev libboost-context-dev libsqlite3-dev
     python3-venv python3-dev
     gcc g++ clang binutils make pkg-config valgrind strace tmux curl
     mariadb-server libmariadb-dev postgresql postgresql-server-dev-all

@@ -11,7 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-/// Builds every example with the flags that pkg-config gives.
+/// What an example that needs SQLite has, and the header that it then needs.
+const SQLITE_INCLUDE: &str = "#include <sqlite3.h>";
+const SQLITE_HEADER: &str = "/usr/include/sqlite3.h";
+
+/// Builds every example with the flags that pkg-config gives, except what needs SQLite where that
+/// is missing.
 fn examples() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -26,11 +31,17 @@ fn examples() -> &'static Path {
             if source.extension().is_none_or(|extension| extension != "c") {
                 continue;
             }
+            let text = std::fs::read_to_string(&source).expect("the source");
+            let uses_sqlite = text.contains(SQLITE_INCLUDE);
+            if uses_sqlite && !Path::new(SQLITE_HEADER).exists() {
+                continue;
+            }
             run(Command::new("cc")
                 .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-o"])
                 .arg(directory.join(source.file_stem().expect("a stem")))
                 .arg(&source)
-                .args(flags.split_whitespace()));
+                .args(flags.split_whitespace())
+                .args(uses_sqlite.then_some("-lsqlite3")));
         }
         directory
     })
@@ -247,6 +258,36 @@ fn a_log_that_is_piped_into_the_tool_is_summarised() {
 }
 
 #[test]
+fn a_crawl_pipeline_in_c_stores_every_page_once() {
+    if !have_file(SQLITE_HEADER, "libsqlite3-dev") {
+        return;
+    }
+    let printed = "\
+/          200  171 bytes  4 links  Front page
+/about     200  140 bytes  1 links  About this site
+/archive   200  194 bytes  4 links  Archive
+/news      200  169 bytes  4 links  News
+/news/1    200  117 bytes  2 links  A server was started
+/news/2    200  155 bytes  3 links  A worker was added
+/news/3    200  117 bytes  2 links  A job was done
+/picture   404    0 bytes  0 links
+8 pages stored, 1 of them missing at the site
+";
+    does_its_work("crawl", printed);
+}
+
+#[test]
+fn a_nightly_job_in_c_submits_itself_for_the_next_night() {
+    let printed = "\
+submitted twice: one job
+night 1: logs: 1, lines: 10
+night 2: logs: 1, lines: 20
+night 3: logs: 1, lines: 30
+";
+    does_its_work("nightly", printed);
+}
+
+#[test]
 fn one_command_builds_and_runs_an_example_with_a_server_of_its_own() {
     let run_example = |arguments: &[&str]| {
         let mut command = Command::new(root().join("bindings/example.sh"));
@@ -260,7 +301,7 @@ fn one_command_builds_and_runs_an_example_with_a_server_of_its_own() {
     let listed = run_example(&[]);
     listed.assert_succeeded("example.sh");
     for line in [
-        "c: log_summary merge_sort resize\n",
+        "c: crawl log_summary merge_sort nightly resize\n",
         "python: crawl log_summary merge_sort nightly resize\n",
         "php: crawl log_summary merge_sort nightly resize\n",
     ] {

@@ -29,7 +29,12 @@ static void stop_workers(void)
     (void)kill(worker_processes[x], SIGKILL);
     (void)waitpid(worker_processes[x], NULL, 0);
   }
+  worker_count= 0;
 }
+
+/* Milliseconds after which a sleeping worker asks again: gearmand 1.1.20 of the original does not
+ * wake it when the time of a job has come. */
+#define WORKER_TIMEOUT_MS 500
 
 /* Does jobs until the process is killed, or until an error that another attempt would not mend. */
 static void work(const struct server_st *server, const struct offer_st *offers, size_t offer_count,
@@ -43,33 +48,55 @@ static void work(const struct server_st *server, const struct offer_st *offers, 
     rc= gearman_worker_define_function(worker, offers[x].name, strlen(offers[x].name),
                                        offers[x].function, 0, context);
   }
-  while (gearman_success(rc) || rc == GEARMAN_WORK_FAIL)
+  if (worker != NULL)
+  {
+    gearman_worker_set_timeout(worker, WORKER_TIMEOUT_MS);
+  }
+  while (gearman_success(rc) || rc == GEARMAN_WORK_FAIL || rc == GEARMAN_TIMEOUT)
   {
     rc= gearman_worker_work(worker);
   }
   fprintf(stderr, "worker: %s\n", worker ? gearman_worker_error(worker) : gearman_strerror(rc));
 }
 
+/* Starts a process that ends with the program. True in the new process, which ends with _exit():
+ * the atexit() functions are the program's. */
+static bool is_new_process(void)
+{
+  if (worker_count == WORKERS_MAX)
+  {
+    fprintf(stderr, "more than %d processes\n", WORKERS_MAX);
+    exit(EXIT_FAILURE);
+  }
+  if (worker_count == 0)
+  {
+    (void)atexit(stop_workers);
+  }
+  pid_t pid= fork();
+  if (pid == -1)
+  {
+    perror("fork");
+    exit(EXIT_FAILURE);
+  }
+  if (pid != 0)
+  {
+    worker_processes[worker_count++]= pid;
+  }
+
+  return pid == 0;
+}
+
 /* Starts processes that offer the functions. `context` is passed to each function. */
 static void start_workers(size_t count, const struct server_st *server,
                           const struct offer_st *offers, size_t offer_count, void *context)
 {
-  (void)atexit(stop_workers);
-  while (worker_count < count && worker_count < WORKERS_MAX)
+  for (size_t x= 0; x < count; x++)
   {
-    pid_t pid= fork();
-    if (pid == -1)
-    {
-      perror("fork");
-      exit(EXIT_FAILURE);
-    }
-    if (pid == 0)
+    if (is_new_process())
     {
       work(server, offers, offer_count, context);
-      /* Without the atexit() functions of the parent. */
       _exit(EXIT_FAILURE);
     }
-    worker_processes[worker_count++]= pid;
   }
 }
 
