@@ -25,7 +25,7 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     mariadb-server libmariadb-dev postgresql postgresql-server-dev-all
     redis-server memcached'
 # What building the packages and testing them takes.
-packaging='debhelper debootstrap dpkg-dev iproute2 lintian'
+packaging='debhelper debootstrap dpkg-dev iproute2 lintian rpm'
 # Clients from PyPI, each with a virtual environment of its own, as two are called gearman
 # there, and from npm. They are old and do not change: nothing newer is looked for. Behind a
 # plus are the packages that a client runs with, in the place of those that it names.

@@ -20,7 +20,7 @@ fn serve(database: &MariaDb, server: &JobServer, functions: &[&str]) {
 fn a_job_of_each_priority_returns_its_result() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("upper", "tr a-z A-Z")]);
-    serve(database, &server, &["upper"]);
+    serve(&database, &server, &["upper"]);
     let all = "SELECT gman_do('upper', 'a'), gman_do_high('upper', 'b', 'unique'), \
                gman_do_low('upper', 42), gman_do('upper', NULL)";
     assert_eq!(database.query(all), "A\tB\t42");
@@ -30,7 +30,7 @@ fn a_job_of_each_priority_returns_its_result() {
 fn a_result_may_be_larger_than_the_buffer_of_the_database() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("large", "cat")]);
-    serve(database, &server, &["large"]);
+    serve(&database, &server, &["large"]);
     for size in [254, 255, 256, 5_000_000] {
         let query = format!("SELECT gman_do('large', REPEAT('x', {size})) = REPEAT('x', {size})");
         assert_eq!(database.query(&query), "1", "{size}");
@@ -41,7 +41,7 @@ fn a_result_may_be_larger_than_the_buffer_of_the_database() {
 fn a_result_may_hold_any_bytes() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("bytes", "cat")]);
-    serve(database, &server, &["bytes"]);
+    serve(&database, &server, &["bytes"]);
     assert_eq!(database.query("SELECT HEX(gman_do('bytes', X'00FF0A41'))"), "00FF0A41");
 }
 
@@ -49,7 +49,7 @@ fn a_result_may_hold_any_bytes() {
 fn a_background_job_returns_its_handle_and_has_a_status() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[]);
-    serve(database, &server, &["later"]);
+    serve(&database, &server, &["later"]);
     for name in ["gman_do_background", "gman_do_high_background", "gman_do_low_background"] {
         let handle = database.query(&format!("SELECT {name}('later', 'x')"));
         assert!(handle.starts_with("H:"), "{handle}");
@@ -66,7 +66,7 @@ fn a_background_job_returns_its_handle_and_has_a_status() {
 fn jobs_with_one_unique_id_are_one_job() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[]);
-    serve(database, &server, &["joined"]);
+    serve(&database, &server, &["joined"]);
     let twice = "SELECT gman_do_background('joined', 'x', 'u') = \
                  gman_do_background('joined', 'y', 'u')";
     assert_eq!(database.query(twice), "1");
@@ -77,7 +77,7 @@ fn jobs_with_one_unique_id_are_one_job() {
 fn a_sum_runs_one_job_for_each_row_and_adds_the_results_of_a_group() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("size", "wc -c")]);
-    serve(database, &server, &["size"]);
+    serve(&database, &server, &["size"]);
     let rows = "SELECT g, gman_sum('size', s) FROM \
                 (SELECT 1 AS g, 'a' AS s UNION ALL SELECT 1, 'bb' UNION ALL SELECT 2, 'ccc') AS t \
                 GROUP BY g";
@@ -93,7 +93,7 @@ fn a_sum_runs_one_job_for_each_row_and_adds_the_results_of_a_group() {
 fn a_sum_of_results_that_are_no_numbers_is_an_error() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("text", "cat")]);
-    serve(database, &server, &["text"]);
+    serve(&database, &server, &["text"]);
     let error = database.error("SELECT gman_sum('text', 'abc')");
     assert!(error.contains("gman_sum('text'): the result 'abc' is not an integer"), "{error}");
     let error = database.error(
@@ -107,7 +107,7 @@ fn a_sum_of_results_that_are_no_numbers_is_an_error() {
 fn a_failed_job_is_an_sql_error_or_null_where_that_was_chosen() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("fails", "false")]);
-    serve(database, &server, &["fails"]);
+    serve(&database, &server, &["fails"]);
     let error = database.error("SELECT gman_do('fails', 'x')");
     let reason = "(HY000) at line 1: gman_do('fails'): the worker reported a failure";
     assert!(error.contains(reason), "{error}");
@@ -123,7 +123,7 @@ fn a_failed_job_is_an_sql_error_or_null_where_that_was_chosen() {
 fn a_statement_waits_no_longer_than_the_time_limit_of_all_jobs() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[]);
-    serve(database, &server, &["never"]);
+    serve(&database, &server, &["never"]);
     let output = database.with_setting(
         "SELECT gman_timeout_set(200)",
         "SELECT gman_do('never', 'x')",
@@ -162,7 +162,7 @@ fn wrong_arguments_are_refused_with_what_is_wanted() {
 fn a_killed_statement_ends_while_its_job_goes_on() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[]);
-    serve(database, &server, &["endless"]);
+    serve(&database, &server, &["endless"]);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| database.error("SELECT gman_do('endless', 'x')"));
         wait_until("the job", || server.status("endless") == Some([1, 0, 0]));
@@ -180,7 +180,7 @@ fn a_killed_statement_ends_while_its_job_goes_on() {
 fn a_statement_has_the_time_limit_of_its_session() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[]);
-    serve(database, &server, &["slow"]);
+    serve(&database, &server, &["slow"]);
     let error = database.error(
         "SET STATEMENT max_statement_time = 0.2 FOR \
                                 SELECT gman_do('slow', 'x')",
@@ -192,7 +192,7 @@ fn a_statement_has_the_time_limit_of_its_session() {
 fn a_connection_is_used_again_by_the_next_statement() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("again", "cat")]);
-    serve(database, &server, &["again"]);
+    serve(&database, &server, &["again"]);
     for _ in 0..5 {
         assert_eq!(database.query("SELECT gman_do('again', 'x')"), "x");
     }
@@ -204,7 +204,7 @@ fn a_connection_is_used_again_by_the_next_statement() {
 fn the_example_trigger_queues_a_job_for_each_row() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[]);
-    serve(database, &server, &["order_placed"]);
+    serve(&database, &server, &["order_placed"]);
     let script = repository().join("bindings/mysql/examples/trigger.sql");
     let script = fs::read_to_string(script).expect("the example");
     database.query(&format!("CREATE DATABASE shop; USE shop; {script}"));
@@ -215,7 +215,7 @@ fn the_example_trigger_queues_a_job_for_each_row() {
 fn the_example_of_monitoring_stores_what_workers_measure() {
     let Some(database) = mariadb() else { return };
     let server = JobServer::start(&[("replica_status", "read -r host; echo \"${#host}\"")]);
-    serve(database, &server, &["replica_status"]);
+    serve(&database, &server, &["replica_status"]);
     let script = repository().join("bindings/mysql/examples/monitoring.sql");
     let script = fs::read_to_string(script).expect("the example");
     let rows = database.query(&format!("CREATE DATABASE monitoring; USE monitoring; {script}"));

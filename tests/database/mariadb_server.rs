@@ -2,6 +2,7 @@
 //!
 //! Must not: look at what a function returns.
 
+use crate::Counted;
 use crate::build::{can_be_built, packages};
 use crate::shared_process::SharedProcess;
 use gearman_test_support::databases::process::{Home, command};
@@ -22,9 +23,10 @@ pub(crate) struct MariaDb {
 }
 
 /// The server, started by the first test; `None`, and a line, without what it takes.
-pub(crate) fn mariadb() -> Option<&'static MariaDb> {
+pub(crate) fn mariadb() -> Option<Counted<MariaDb>> {
     static SERVER: OnceLock<Option<MariaDb>> = OnceLock::new();
-    SERVER.get_or_init(|| installed().then(MariaDb::start)).as_ref()
+    let server = SERVER.get_or_init(|| installed().then(MariaDb::start)).as_ref()?;
+    Some(Counted::begin(server, "Debian's `mariadb-server`"))
 }
 
 fn installed() -> bool {

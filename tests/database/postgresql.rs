@@ -119,8 +119,8 @@ fn a_statement_that_is_cancelled_leaves_a_session_that_works_and_no_connection()
 fn an_administrator_can_cancel_a_statement_that_waits() {
     let Some(database) = postgresql() else { return };
     let server = JobServer::start(&[]);
+    let (database, address) = (&database, server.address());
     thread::scope(|scope| {
-        let address = server.address();
         let waiting = scope.spawn(move || database.error(&address, "SELECT gman_do('hangs', 'x')"));
         wait_until("the job", || server.status("hangs") == Some([1, 0, 0]));
         let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \

@@ -3,6 +3,7 @@
 //! Must not: look at what a function returns, or write into the system's directories: the server
 //! runs from a copy of its programs, beside which it finds the extension.
 
+use crate::Counted;
 use crate::build::{can_be_built, packages};
 use crate::job_server::JobServer;
 use crate::shared_process::SharedProcess;
@@ -22,9 +23,10 @@ pub(crate) struct PostgreSql {
 }
 
 /// The server, started by the first test; `None`, and a line, without what it takes.
-pub(crate) fn postgresql() -> Option<&'static PostgreSql> {
+pub(crate) fn postgresql() -> Option<Counted<PostgreSql>> {
     static SERVER: OnceLock<Option<PostgreSql>> = OnceLock::new();
-    SERVER.get_or_init(|| Some(PostgreSql::start(&newest()?))).as_ref()
+    let server = SERVER.get_or_init(|| Some(PostgreSql::start(&newest()?))).as_ref()?;
+    Some(Counted::begin(server, "Debian's `postgresql`"))
 }
 
 /// The newest version that is installed with its headers.

@@ -3,6 +3,7 @@
 use crate::installed::{fresh, root, run, under_prefix};
 use gearman_test_support::outcome::{Outcome, run_for};
 use gearman_test_support::paths::{ORIGINAL_GEARMAND, own_gearmand, profile_dir};
+use gearman_test_support::programs::trial;
 use gearman_test_support::requirements::{have_file, have_program, skip};
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_until;
@@ -215,14 +216,18 @@ fn does_its_work(name: &str, printed: &str) {
         return;
     }
     let original = Some(ORIGINAL_GEARMAND).filter(|file| have_file(file, "gearman-job-server"));
-    for gearmand in [own_gearmand(), original].into_iter().flatten() {
-        let server = Server::start(gearmand);
-        let options = at_port(server.port);
-        let mut command = example(name, &options.each_ref().map(String::as_str));
-        command.env("GEARMAN", profile_dir().join("gearman"));
-        let outcome = run_for(command, name, 120);
-        outcome.assert_succeeded(&format!("{name} with {gearmand}"));
-        assert_eq!(outcome.stdout, printed, "{name} with {gearmand}");
+    let servers = [(own_gearmand(), "our job server"), (original, "the original's job server")];
+    for (gearmand, how) in servers {
+        let Some(gearmand) = gearmand else { continue };
+        trial("our examples in C", how, "`bindings/c/examples`", || {
+            let server = Server::start(gearmand);
+            let options = at_port(server.port);
+            let mut command = example(name, &options.each_ref().map(String::as_str));
+            command.env("GEARMAN", profile_dir().join("gearman"));
+            let outcome = run_for(command, name, 120);
+            outcome.assert_succeeded(&format!("{name} with {gearmand}"));
+            assert_eq!(outcome.stdout, printed, "{name} with {gearmand}");
+        });
     }
 }
 

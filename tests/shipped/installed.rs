@@ -12,6 +12,9 @@ use std::sync::OnceLock;
 
 pub(crate) const PREFIX: &str = "/opt/gearman";
 
+/// Passes and gets structs of every size by value, uses a callback, and prints.
+pub(crate) const PROGRAM: &str = include_str!("program.c");
+
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -6,6 +6,7 @@ mod examples;
 mod installed;
 mod perl_xs;
 mod php_extension;
+mod release;
 mod zero_retries;
 
 use gearman_test_support::paths::scratch;
@@ -149,9 +150,6 @@ fn pkg_config_builds_a_program_both_ways() {
         assert_eq!(needed.contains("libgearman.so.8"), extra.is_none(), "{needed}");
     }
 }
-
-/// Passes and gets structs of every size by value, uses a callback, and prints.
-const PROGRAM: &str = include_str!("program.c");
 
 #[test]
 fn the_shared_library_leaves_nothing_behind_when_it_is_unloaded() {

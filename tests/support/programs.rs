@@ -191,6 +191,29 @@ pub fn trial(consumer: &str, how: &str, suite: &str, case: impl FnOnce()) {
     println!("consumer: {consumer} | {how} | {suite} | 1/0");
 }
 
+/// A case of a consumer's suite that is the rest of a test: it has passed if the value is dropped
+/// without a panic. Counted as by [`trial`].
+pub struct Case {
+    row: String,
+}
+
+impl Case {
+    /// Begins the case.
+    pub fn begin(consumer: &str, how: &str, suite: &str) -> Self {
+        let row = format!("consumer: {consumer} | {how} | {suite}");
+        println!("{row} | 0/1");
+        Self { row }
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            println!("{} | 1/0", self.row);
+        }
+    }
+}
+
 /// How a program is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checker {
