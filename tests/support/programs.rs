@@ -253,5 +253,11 @@ pub fn run(program: &str, library: Library, gearmand: &str, checker: Checker) ->
     };
     command.args(servers.iter().map(|server| server.port.to_string())).stdin(Stdio::null());
     set_library(&mut command, library);
-    run_for(command, program, if checker == Checker::None { 60 } else { 300 })
+    run_for(command, program, if checker == Checker::None { seconds() } else { 300 })
+}
+
+/// Seconds that a program may run: `GEARMAN_PROGRAM_SECONDS`, for machines that are emulated.
+fn seconds() -> u64 {
+    let given = std::env::var("GEARMAN_PROGRAM_SECONDS").ok();
+    given.map_or(60, |value| value.parse().expect("GEARMAN_PROGRAM_SECONDS is a number"))
 }
