@@ -33,16 +33,19 @@ for option in "$@"; do
     esac
 done
 chosen=${chosen:---archive --cargo-install}
+# Both builds are of this one, whatever is committed meanwhile: its time is in the archive.
+commit=$(git rev-parse HEAD)
 
 fail() {
     echo "FAILED: $*" >&2
     exit 1
 }
 
-# archive_in DIRECTORY: clones the last commit there, builds the archive, and prints its path.
+# archive_in DIRECTORY: clones the commit there, builds the archive, and prints its path.
 archive_in() {
     rm -rf "$1"
     git clone --quiet "file://$root" "$1"
+    git -C "$1" checkout --quiet --detach "$commit"
     CARGO_TARGET_DIR=$1/built sh "$1/bindings/packaging/build-archive.sh" --output="$1/out" >&2
     echo "$1"/out/*.tar.gz
 }
