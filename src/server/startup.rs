@@ -363,6 +363,7 @@ fn settings(
     JobServerSettings {
         output_limit: network.unread_bytes_max,
         packet_limit: network.packet_bytes_max,
+        worker_ack_timeout: network.worker_ack_timeout(),
         allow_shutdown: process.allow_shutdown,
         queue_wait_ms: u64::from(queue.queue_wait) * 1000,
         queue_type: queue.kind().name(),

@@ -263,6 +263,12 @@ impl<H: Host> JobServer<H> {
                     }
                 }
                 self.journal.packet(key, packet.command());
+                if matches!(packet.command(), Command::CanDo | Command::CanDoTimeout)
+                    && let Some(limit) = self.settings.worker_ack_timeout
+                    && let Some(session) = self.sessions.get_mut(key.index())
+                {
+                    session.begin_to_work(limit);
+                }
                 let outlet =
                     &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
                 self.broker.packet(key, Incoming { packet: &packet, memory }, now, outlet);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use gearman_broker::{ConnectionKey, Millis, Now, UnixSeconds};
 use gearman_protocol::Command;
@@ -37,6 +38,12 @@ pub trait Stream: Read + Write {
     /// # Errors
     /// If the connection is broken, or `WouldBlock` if nothing has arrived.
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize>;
+
+    /// Sets the time after which the connection is broken if its peer has not acknowledged sent
+    /// bytes, or had no room for more.
+    fn limit_unacknowledged(&mut self, limit: Duration) {
+        let _ = limit;
+    }
 
     /// The names of the peer's certificate, if it has shown one that was verified.
     fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {

@@ -9,6 +9,7 @@
 //! Must not: know the meaning of packets; the broker does.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::fetches::Fetches;
 use crate::host::{Clock, Host, Journal, Origin, Poller, Requester};
@@ -33,6 +34,9 @@ pub struct JobServerSettings {
     pub output_limit: usize,
     /// Largest size of a packet in bytes, without its header.
     pub packet_limit: u32,
+    /// Time after which a worker that acknowledges nothing is disconnected; None for the
+    /// system's.
+    pub worker_ack_timeout: Option<Duration>,
     /// Whether the text command `shutdown` is enabled.
     pub allow_shutdown: bool,
     /// Milliseconds that a submission waits for a store that is behind.

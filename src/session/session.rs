@@ -69,6 +69,8 @@ pub(crate) struct Session<S> {
     pub(super) delayed_ack: DelayedAck,
     /// Whether the stream may have bytes to read.
     unread: bool,
+    /// Whether the peer has offered to work on a function.
+    works: bool,
     /// Whether the driver reported the end of the stream.
     half_closed: bool,
     /// Whether the end of the stream was read: the session ends when `output` is empty.
@@ -107,6 +109,7 @@ impl<S> Session<S> {
             wait_began: None,
             delayed_ack: DelayedAck::default(),
             unread: false,
+            works: false,
             half_closed: false,
             ended: false,
             listing: None,

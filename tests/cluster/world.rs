@@ -208,6 +208,7 @@ impl<'a> World<'a> {
         let settings = JobServerSettings {
             output_limit: 64 << 20,
             packet_limit: 64 << 20,
+            worker_ack_timeout: None,
             allow_shutdown: false,
             queue_wait_ms: 5000,
             queue_type: "builtin",

@@ -8,10 +8,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use rustix::buffer::spare_capacity;
+use rustix::net::sockopt;
 
 use super::tls_stream::TlsStream;
 use gearman_session::PeerIdentity;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -28,6 +30,15 @@ impl gearman_session::Stream for AcceptedSocket {
             return stream.read_spare(into);
         }
         Ok(rustix::io::read(&*self, spare_capacity(into))?)
+    }
+
+    fn limit_unacknowledged(&mut self, limit: Duration) {
+        let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        // A Unix socket has no such limit, and needs none: its peer is on this machine.
+        if !matches!(self, AcceptedSocket::Unix(_)) {
+            // A socket that refuses it works without.
+            let _ = sockopt::set_tcp_user_timeout(&*self, milliseconds);
+        }
     }
 
     fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
@@ -95,5 +106,21 @@ impl AcceptedSocket {
             AcceptedSocket::Unix(stream) => stream,
             AcceptedSocket::Tls(stream) => &mut stream.socket,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gearman_session::Stream;
+
+    #[test]
+    fn the_kernel_breaks_a_connection_whose_peer_acknowledges_nothing_for_the_limit() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let stream = std::net::TcpStream::connect(address).expect("connects");
+        let mut socket = AcceptedSocket::Tcp(TcpStream::from_std(stream));
+        socket.limit_unacknowledged(Duration::from_secs(120));
+        assert_eq!(sockopt::tcp_user_timeout(&socket).expect("a number"), 120_000);
     }
 }

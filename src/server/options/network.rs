@@ -3,6 +3,7 @@
 //! Must not: resolve names, or open anything.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
@@ -18,6 +19,9 @@ const BACKLOG: i32 = 4096;
 const KEEPALIVE_SECONDS_MAX: i32 = 32_767;
 /// Most keepalive probes that Linux accepts.
 const KEEPALIVE_COUNT_MAX: i32 = 127;
+
+/// Default time after which a worker that acknowledges nothing is disconnected: that of keepalive.
+const WORKER_ACK_TIMEOUT_SECONDS: u64 = 120;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
@@ -54,6 +58,13 @@ pub(crate) struct NetworkOptions {
     #[arg(value_parser = number(-1..=KEEPALIVE_COUNT_MAX, "probes"))]
     pub(crate) keepalive_probes: i32,
 
+    /// Seconds after which a worker is disconnected that does not acknowledge sent bytes, as one
+    /// whose machine vanished when it was given a job; -1 means 120, 0 the system's value.
+    #[arg(long = "worker-ack-timeout", value_name = "SECONDS", default_value_t = -1)]
+    #[arg(allow_negative_numbers = true)]
+    #[arg(value_parser = number(-1..=KEEPALIVE_SECONDS_MAX, "seconds"))]
+    pub(crate) worker_ack_timeout_seconds: i32,
+
     /// Address, host name or path of a Unix socket (/path or unix:path) to listen
     /// on; may be given more than once. "*" and "" are every address. Default: every
     /// address.
@@ -83,4 +94,14 @@ pub(crate) struct NetworkOptions {
     /// Permissions of Unix sockets, as an octal mode.
     #[arg(long, value_name = "MODE", default_value = "660", value_parser = parse_mode)]
     pub(crate) socket_mode: u32,
+}
+
+impl NetworkOptions {
+    /// The time after which a worker that acknowledges nothing is disconnected, unless it is the
+    /// system's.
+    pub(crate) fn worker_ack_timeout(&self) -> Option<Duration> {
+        let seconds = u64::try_from(self.worker_ack_timeout_seconds);
+        Some(Duration::from_secs(seconds.unwrap_or(WORKER_ACK_TIMEOUT_SECONDS)))
+            .filter(|timeout| !timeout.is_zero())
+    }
 }

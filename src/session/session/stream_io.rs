@@ -5,6 +5,7 @@
 //! Must not: parse the bytes.
 
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use super::{
     EXPECTED_BYTES_MAX, FOLLOWING_PACKET_BYTES, Received, SMALL_PACKET_BYTES_MAX, Session,
@@ -13,6 +14,15 @@ use crate::host::{Poller, Stream};
 use gearman_broker::defects::{Defect, strikes};
 
 impl<S: Stream> Session<S> {
+    /// Notes that the peer offers to work on a function. If its host vanishes before it has read a
+    /// job, the connection breaks after this time: keepalive probes begin only when all sent bytes
+    /// are acknowledged.
+    pub(crate) fn begin_to_work(&mut self, limit: Duration) {
+        if !std::mem::replace(&mut self.works, true) {
+            self.stream.limit_unacknowledged(limit);
+        }
+    }
+
     /// Receives once into a buffer for a packet of the expected size, which the packet can
     /// keep. Uses `large_buffer` if its capacity fits.
     ///

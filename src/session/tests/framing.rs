@@ -1,6 +1,8 @@
 //! Framing of packets and lines, however the bytes are split, and of bytes that violate
 //! the protocol.
 
+use std::time::Duration;
+
 use super::host::{PACKET_LIMIT, World, request};
 use gearman_broker::{Broker, Config, DelayedReplies, Millis, Wakeup};
 use gearman_protocol::Command;
@@ -228,4 +230,15 @@ fn an_oversized_packet_after_another_one_is_skipped_if_it_arrives_in_parts() {
     assert_eq!(received.len(), 3, "{received:?}");
     assert_eq!((&received[0][..], &received[2][..]), ("ECHO_RES before", "ECHO_RES behind"));
     assert!(received[1].starts_with("ERROR"), "{received:?}");
+}
+
+#[test]
+fn only_a_worker_has_a_limit_for_bytes_that_it_does_not_acknowledge() {
+    let mut world = World::new();
+    let (client, worker) = (world.connect(), world.connect());
+    world.ask(client, Command::SubmitJobBg, &["f", ""], b"");
+    world.ask(worker, Command::CanDo, &["f"], b"");
+    world.ask(worker, Command::CanDoTimeout, &["g", "10"], b"");
+    assert!(world.stream(client).unacknowledged_limits.is_empty());
+    assert_eq!(world.stream(worker).unacknowledged_limits, vec![Duration::from_secs(120)]);
 }

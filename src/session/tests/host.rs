@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Bridge, Clock, CloseReason, Host, JobServer, JobServerSettings};
 use crate::{Journal, Origin, PeerIdentity, Poller, Requester, StoreEvent, Stream};
@@ -34,6 +35,8 @@ pub(crate) struct Memory {
     pub(crate) sends: (i32, Rc<RefCell<Vec<i32>>>),
     /// The names of the peer's certificate.
     pub(crate) identity: Option<Arc<PeerIdentity>>,
+    /// Each limit of unacknowledged bytes that was set.
+    pub(crate) unacknowledged_limits: Vec<Duration>,
     /// Number of receives.
     pub(crate) receives: usize,
     /// Duration of a receive in milliseconds, and the clock that it advances.
@@ -50,6 +53,7 @@ impl Default for Memory {
             room: usize::MAX,
             sends: Default::default(),
             identity: None,
+            unacknowledged_limits: Vec::new(),
             receives: 0,
             receive_ms: Default::default(),
         }
@@ -104,6 +108,10 @@ impl Stream for Memory {
         let count = self.read(&mut space)?;
         into.extend_from_slice(&space[..count]);
         Ok(count)
+    }
+
+    fn limit_unacknowledged(&mut self, limit: Duration) {
+        self.unacknowledged_limits.push(limit);
     }
 
     fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
@@ -236,6 +244,7 @@ pub(crate) fn server(broker: Broker, clock: &Rc<Cell<u64>>) -> JobServer<TestHos
     let settings = JobServerSettings {
         output_limit: OUTPUT_LIMIT,
         packet_limit: PACKET_LIMIT,
+        worker_ack_timeout: Some(Duration::from_secs(120)),
         allow_shutdown: true,
         queue_wait_ms: 5000,
         queue_type: "builtin",
