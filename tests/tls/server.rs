@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use gearman_test_support::wait::TIMEOUT;
+use gearman_tls::{ClientContext, ClientSettings, HandshakeStep};
 
 use crate::support::{Server, certificates, file};
 
@@ -103,6 +104,40 @@ fn a_silent_connection_is_closed_at_the_deadline_of_its_hand_shake() {
     }
     let line = server.wait_for_line("in its TLS hand-shake");
     assert!(line.contains("not complete after 1 s (--ssl-handshake-timeout)"), "{line}");
+}
+
+#[test]
+fn a_silent_connection_takes_at_most_40_kib_before_and_after_its_hand_shake() {
+    let server = Server::start(&["--ssl", "--ssl-handshake-timeout=600"]);
+    let settings =
+        ClientSettings { ca_file: Some(file("ca.pem").into()), ..ClientSettings::default() };
+    let mut context = ClientContext::default();
+    let silent = || TcpStream::connect(("127.0.0.1", server.port)).expect("connects");
+    let mut ready = || {
+        let mut stream = silent();
+        let mut records = context.connect(&settings, "localhost").expect("a client");
+        while records.step(&mut stream).expect("a hand-shake") != HandshakeStep::Complete {}
+        (stream, records)
+    };
+    let memory = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id()));
+        let status = status.expect("the server runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number")
+    };
+    const COUNT: usize = 200;
+    // What is shared comes with the first ones.
+    let first: Vec<_> = (0..10).map(|_| ready()).collect();
+    let before = memory();
+    let without: Vec<_> = (0..COUNT).map(|_| silent()).collect();
+    // Served behind all of them.
+    let last = ready();
+    let between = memory();
+    let with: Vec<_> = (0..COUNT).map(|_| ready()).collect();
+    let after = memory();
+    assert!(between.saturating_sub(before) <= 40 * COUNT, "{before} kB, then {between} kB");
+    assert!(after.saturating_sub(between) <= 40 * COUNT, "{between} kB, then {after} kB");
+    drop((first, without, last, with));
 }
 
 #[test]
