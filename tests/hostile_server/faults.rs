@@ -5,9 +5,9 @@
 //! `src/docs/faults.md`, which `UPDATE_FAULTS=1` writes.
 
 use crate::client::{Client, Code};
-use crate::proxy::{Harm, Proxy, Target, UnansweringPort};
 use crate::{for_each_at_once, never_hangs};
-use gearman_test_support::paths::{own_gearmand, repository};
+use gearman_test_support::paths::own_gearmand;
+use gearman_test_support::proxy::{Harm, Proxy, ServerSide, Target, UnansweringPort};
 use gearman_test_support::scripted::job_server::closed_port;
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_until;
@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{fs, thread};
+use std::thread;
 
 /// Timeouts of calls that have to run into them, in milliseconds. The next one is taken when
 /// what should come in time did not.
@@ -291,7 +291,7 @@ impl Place {
             harmed: Worked::start(gearmand),
             other: Worked::start(gearmand),
             closed: closed_port(),
-            unanswering: UnansweringPort::new(),
+            unanswering: UnansweringPort::open(),
         }
     }
 
@@ -314,7 +314,7 @@ impl Place {
         fault: Fault,
         mode: Mode,
     ) -> Result<Outcome, String> {
-        let proxy = Proxy::new(self.harmed.server.port);
+        let proxy = Proxy::new(self.harmed.server.port, ServerSide::StaysOpen);
         let port = match fault {
             Fault::Refused => self.closed,
             Fault::Unanswered => self.unanswering.port,
@@ -465,9 +465,6 @@ fn name_of(code: Code) -> &'static str {
     name.to_str().expect("ASCII").trim_start_matches("GEARMAN_")
 }
 
-/// The text between the mark of the tables and the end of the document.
-const MARK: &str = "<!-- The tables below are written by tests/hostile_server/faults.rs. -->\n";
-
 #[test]
 fn every_call_has_the_documented_outcome_of_every_fault() {
     let Some(gearmand) = own_gearmand() else { panic!("the tests build gearmand") };
@@ -475,15 +472,8 @@ fn every_call_has_the_documented_outcome_of_every_fault() {
         let mut tables = String::new();
         for (mode, title) in MODES {
             let table = table(&columns(gearmand, mode));
-            tables += &format!("\n## {title}\n\n{table}");
+            tables += &format!("\n### {title}\n\n{table}");
         }
-        let path = repository().join("src/docs/faults.md");
-        let document = fs::read_to_string(&path).expect("the document");
-        let (text, documented) = document.split_once(MARK).expect("a mark");
-        if std::env::var_os("UPDATE_FAULTS").is_some() {
-            fs::write(&path, format!("{text}{MARK}{tables}")).expect("the document is written");
-            return;
-        }
-        assert!(documented == tables, "{path:?} has other tables than these:\n{tables}");
+        gearman_test_support::faults::documented("calls of a client", &tables);
     });
 }

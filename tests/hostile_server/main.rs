@@ -9,7 +9,6 @@ mod malformed;
 mod operation;
 mod order;
 mod outcomes;
-mod proxy;
 mod silence;
 mod unix;
 

@@ -3,6 +3,7 @@
 
 mod answers;
 mod closing;
+mod faults;
 mod silence;
 mod unix;
 mod worker;

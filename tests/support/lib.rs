@@ -6,11 +6,13 @@
 
 pub mod compile;
 pub mod databases;
+pub mod faults;
 pub mod library;
 pub mod normalise;
 pub mod outcome;
 pub mod paths;
 pub mod programs;
+pub mod proxy;
 pub mod random;
 pub mod requirements;
 pub mod scripted;

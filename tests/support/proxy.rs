@@ -1,6 +1,8 @@
-//! A proxy between a client and a job server that works, which does one harm to one packet.
+//! A proxy before a job server that works, which does one harm to one packet.
+//!
+//! Must not: know what the packets are about.
 
-use gearman_test_support::scripted::packets::Command;
+use gearman_protocol::Command;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -15,7 +17,7 @@ const DELAY: Duration = Duration::from_millis(40);
 
 /// What is done to a packet and to its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Harm {
+pub enum Harm {
     /// It comes later.
     Delayed,
     /// It is withheld, and the connection is closed.
@@ -36,24 +38,61 @@ pub(crate) enum Harm {
     OtherSize,
 }
 
-/// The packet that is harmed.
+/// The packet that is harmed: the next one of its kind. A harmed request does not reach the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// The next request. The server does not get it.
+pub enum Target {
+    /// Any request.
     Request,
-    /// The server's answer to the next request.
+    /// A request for a job.
+    Grab,
+    /// WORK_COMPLETE of a worker.
+    Report,
+    /// Anything from the server but WORK_COMPLETE.
     Answer,
-    /// The next WORK_COMPLETE.
+    /// A job for a worker.
+    Assignment,
+    /// WORK_COMPLETE for a client.
     Result,
+}
+
+impl Target {
+    fn is_request(self) -> bool {
+        matches!(self, Target::Request | Target::Grab | Target::Report)
+    }
+
+    /// Whether this is the packet, or line, in this direction.
+    fn fits(self, unit: &[u8], is_request: bool) -> bool {
+        use Command::*;
+        let command = command(unit);
+        is_request == self.is_request()
+            && match self {
+                Target::Request => true,
+                Target::Grab => matches!(command, Some(GrabJob | GrabJobUniq | GrabJobAll)),
+                Target::Report | Target::Result => command == Some(WorkComplete),
+                Target::Answer => command != Some(WorkComplete),
+                Target::Assignment => {
+                    matches!(command, Some(JobAssign | JobAssignUniq | JobAssignAll))
+                }
+            }
+    }
+}
+
+/// What the server notices of a connection that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerSide {
+    /// Nothing, as after a failure of the network.
+    StaysOpen,
+    /// Its connection ends, too.
+    Ends,
 }
 
 /// The harm that is still to be done, if any.
 type Plan = Arc<Mutex<Option<(Target, Harm)>>>;
 
-/// A proxy in front of one job server. Its connections to the server stay open when those to
-/// the client end: as after a failure of the network, the server does not notice.
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
+/// A proxy before one job server.
+pub struct Proxy {
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
     plan: Plan,
     /// Both ends of each connection: of the client, and to the server.
     connections: Arc<Mutex<Vec<(TcpStream, TcpStream)>>>,
@@ -61,7 +100,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A proxy for the server on this port. It passes everything on.
-    pub(crate) fn new(server: u16) -> Proxy {
+    pub fn new(server: u16, server_side: ServerSide) -> Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let proxy = Proxy { port, plan: Plan::default(), connections: Arc::default() };
@@ -73,24 +112,24 @@ impl Proxy {
                 let copies = [&client, &server].map(|stream| stream.try_clone().expect("a copy"));
                 let [client_copy, server_copy] = copies;
                 connections.lock().expect("no panic").push((client_copy, server_copy));
-                serve(client, server, &plan);
+                serve(client, server, &plan, server_side);
             }
         });
         proxy
     }
 
     /// Plans a harm.
-    pub(crate) fn harms(&self, target: Target, harm: Harm) {
+    pub fn harms(&self, target: Target, harm: Harm) {
         *self.plan.lock().expect("no panic") = Some((target, harm));
     }
 
     /// Whether the planned harm is done.
-    pub(crate) fn has_harmed(&self) -> bool {
+    pub fn has_harmed(&self) -> bool {
         self.plan.lock().expect("no panic").is_none()
     }
 
     /// Does a harm to every connection of a client, between two packets.
-    pub(crate) fn harms_idle(&self, harm: Harm) {
+    pub fn harms_idle(&self, harm: Harm) {
         for (client, _) in &*self.connections.lock().expect("no panic") {
             match harm {
                 Harm::Closed => _ = client.shutdown(Shutdown::Both),
@@ -101,7 +140,7 @@ impl Proxy {
     }
 
     /// Ends every connection.
-    pub(crate) fn ends_all(&self) {
+    pub fn ends_all(&self) {
         for (client, server) in self.connections.lock().expect("no panic").drain(..) {
             let _ = client.shutdown(Shutdown::Both);
             let _ = server.shutdown(Shutdown::Both);
@@ -119,14 +158,16 @@ impl Drop for Proxy {
 }
 
 /// A port whose queue of connections is full: an attempt to connect is not answered.
-pub(crate) struct UnansweringPort {
-    pub(crate) port: u16,
+pub struct UnansweringPort {
+    /// The port on 127.0.0.1.
+    pub port: u16,
     _listener: TcpListener,
     _queued: Vec<TcpStream>,
 }
 
 impl UnansweringPort {
-    pub(crate) fn new() -> UnansweringPort {
+    /// Fills the queue of a port.
+    pub fn open() -> UnansweringPort {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         // SAFETY: the descriptor is a listening socket, which `listener` keeps open.
@@ -138,45 +179,54 @@ impl UnansweringPort {
 }
 
 /// Passes both directions of a connection on, in two threads that end with their streams.
-fn serve(client: TcpStream, server: TcpStream, plan: &Plan) {
-    let from_client = client.try_clone().expect("a copy");
-    let to_server = server.try_clone().expect("a copy");
-    let (requests, answers) = (Arc::clone(plan), Arc::clone(plan));
-    thread::spawn(move || {
-        pass_on(from_client, to_server, &requests, |_| Target::Request);
-    });
-    thread::spawn(move || {
-        pass_on(server, client, &answers, |unit| match command(unit) {
-            Some(Command::WorkComplete) => Target::Result,
-            _ => Target::Answer,
-        });
-    });
+fn serve(client: TcpStream, server: TcpStream, plan: &Plan, server_side: ServerSide) {
+    let pairs = [(&client, &server, true), (&server, &client, false)];
+    for (from, to, is_request) in pairs {
+        let [from, to] = [from, to].map(|stream| stream.try_clone().expect("a copy"));
+        let plan = Arc::clone(plan);
+        thread::spawn(move || pass_on(from, to, is_request, &plan, server_side));
+    }
 }
 
 /// Passes packets and lines on until the stream ends or a harm ends it.
-fn pass_on(mut from: TcpStream, mut to: TcpStream, plan: &Plan, target: fn(&[u8]) -> Target) {
+fn pass_on(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    is_request: bool,
+    plan: &Plan,
+    server_side: ServerSide,
+) {
     while let Some(unit) = receive(&mut from) {
         let mut planned = plan.lock().expect("no panic");
-        let harm = planned.filter(|(wanted, _)| *wanted == target(&unit)).map(|(_, harm)| harm);
+        let harm = planned.filter(|(target, _)| target.fits(&unit, is_request));
         if harm.is_some() {
             *planned = None;
         }
         drop(planned);
         match harm {
             None => _ = to.write_all(&unit),
-            Some(Harm::Delayed) => {
+            Some((_, Harm::Delayed)) => {
                 thread::sleep(DELAY);
                 let _ = to.write_all(&unit);
             }
-            // A request ends the connection that it came on.
-            Some(harm) if target(&unit) == Target::Request => return end(&from, &unit, harm),
-            Some(harm) => return end(&to, &unit, harm),
+            Some((_, harm)) => {
+                let (client, server) = if is_request { (&from, &to) } else { (&to, &from) };
+                end(client, &unit, harm, is_request);
+                if server_side == ServerSide::Ends {
+                    let _ = server.shutdown(Shutdown::Both);
+                }
+                return;
+            }
         }
+    }
+    if server_side == ServerSide::Ends && is_request {
+        let _ = to.shutdown(Shutdown::Both);
     }
 }
 
-/// Does a harm that ends a connection of the client, in which no packet follows.
-fn end(client: &TcpStream, unit: &[u8], harm: Harm) {
+/// Does a harm that ends a connection of the client, in which no packet follows. A request is
+/// withheld in any case.
+fn end(client: &TcpStream, unit: &[u8], harm: Harm, is_request: bool) {
     let mut writer = client;
     let mut changed = unit.to_vec();
     match harm {
@@ -186,7 +236,9 @@ fn end(client: &TcpStream, unit: &[u8], harm: Harm) {
         Harm::OtherSize => changed[8..12].copy_from_slice(&u32::MAX.to_be_bytes()),
         Harm::Delayed | Harm::Closed | Harm::Reset | Harm::Silent => changed.clear(),
     }
-    let _ = writer.write_all(&changed);
+    if !is_request {
+        let _ = writer.write_all(&changed);
+    }
     match harm {
         Harm::Closed | Harm::CutAndClosed => _ = client.shutdown(Shutdown::Both),
         Harm::Reset => reset(client),
