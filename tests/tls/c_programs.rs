@@ -95,7 +95,7 @@ fn run(program: &str, arguments: &[String]) -> Option<Outcome> {
         .arg(compile::include())
         .arg("-L")
         .arg(own_library_dir())
-        .args(["-lgearman", "-lpthread"])
+        .args(["-Wl,--as-needed", "-lgearman", "-lpthread", "-ldl"])
         .output()
         .expect("gcc starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -126,4 +126,12 @@ fn a_forked_child_sends_nothing_over_its_parents_connection() {
     // A record or close_notify of a child would have ended the connection of the parent, who would
     // have made another one.
     assert_eq!(server.lines_with("has TLS").len(), 2, "one of the parent, one of a child");
+}
+
+#[test]
+fn the_library_is_unloaded_after_it_has_used_tls() {
+    let server = Server::start(&["--ssl"]);
+    let Some(outcome) = run("unload", &[server.port.to_string(), file("ca.pem")]) else { return };
+    outcome.assert_succeeded("unload");
+    assert_eq!(outcome.stdout, "echo, 0 mappings\n".repeat(5));
 }
