@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 /// Lower limit of the timeout for connecting. Connecting continues while jobs of other
 /// servers run, so a shorter timeout of a call need not end it.
 const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(4);
-/// Delay before the first attempt to reconnect to a server. It doubles with each failure. Up to
-/// half of it is left out at random, so that the workers of a server do not return all at once.
+/// Delay before the first attempt to reconnect to a server. It doubles with each failure.
 const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(100);
+/// Number of reconnect delays that are exact. Of later ones up to half is left out at random, so that
+/// the workers of a server that was away for longer do not return all at once.
+const EXACT_RECONNECT_DELAYS: u32 = 2;
 /// Upper limit of the reconnect delay.
 const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(5);
 /// Age at which a connection counts as stable. A stable connection that is lost is made
@@ -110,9 +112,11 @@ impl WorkerServer {
     fn delay_reconnect(&mut self, now: Instant, random: u32) {
         let doublings = self.failures.min(10);
         self.failures += 1;
-        let delay = (RECONNECT_DELAY_MIN * (1 << doublings)).min(RECONNECT_DELAY_MAX);
-        let left_out = delay.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0);
-        self.reconnect_at = Some(now + delay - left_out);
+        let mut delay = (RECONNECT_DELAY_MIN * (1 << doublings)).min(RECONNECT_DELAY_MAX);
+        if self.failures > EXACT_RECONNECT_DELAYS {
+            delay -= delay.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0);
+        }
+        self.reconnect_at = Some(now + delay);
     }
 }
 

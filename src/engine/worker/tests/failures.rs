@@ -22,11 +22,14 @@ fn a_refused_connection_is_reported_and_tried_again_after_the_reconnect_delay() 
 }
 
 #[test]
-fn up_to_half_of_a_reconnect_delay_is_left_out_at_random() {
+fn up_to_half_of_a_later_reconnect_delay_is_left_out_at_random() {
     let (mut worker, world) = worker(1);
-    world.peer(0).meets(&[Connect::Refuse; 4]);
+    world.peer(0).meets(&[Connect::Refuse; 5]);
     let began = world.now();
-    for (random, milliseconds) in [(0, 0), (u32::MAX / 2, 100), (u32::MAX, 250), (0, 450)] {
+    let half = u32::MAX / 2;
+    for (random, milliseconds) in
+        [(u32::MAX, 0), (u32::MAX, 100), (half, 300), (u32::MAX, 600), (0, 1_000)]
+    {
         world.draws(random);
         assert_eq!(work(&mut worker), ReturnCode::COULD_NOT_CONNECT);
         let passed = (world.now() - began).as_micros();
