@@ -19,6 +19,7 @@ use gearman::capi::client_single::*;
 use gearman::capi::client_tasks::*;
 use gearman::capi::task::*;
 use gearman::capi::task_data::*;
+use gearman::capi::tls::*;
 use gearman::capi::types::*;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -147,6 +148,15 @@ impl Client {
         unsafe {
             gearman_client_remove_options(self.raw(), gearman_client_options_t::NON_BLOCKING);
         }
+    }
+
+    /// Connections have TLS, with servers of this authority.
+    pub(crate) fn set_tls(&mut self, ca_file: &str) {
+        let ca_file = CString::new(ca_file).unwrap();
+        let none = ptr::null();
+        let code =
+            unsafe { gearman_client_set_tls(self.raw(), ca_file.as_ptr(), none, none, none, none) };
+        assert_eq!(code, Code::SUCCESS);
     }
 
     /// How often a lost job is submitted again.

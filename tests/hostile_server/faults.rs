@@ -5,17 +5,12 @@
 //! `src/docs/faults.md`, which `UPDATE_FAULTS=1` writes.
 
 use crate::client::{Client, Code};
+use crate::worked::Worked;
 use crate::{for_each_at_once, never_hangs};
+use gearman_test_support::certificates;
 use gearman_test_support::paths::own_gearmand;
 use gearman_test_support::proxy::{Harm, Proxy, ServerSide, Target, UnansweringPort};
 use gearman_test_support::scripted::job_server::closed_port;
-use gearman_test_support::server::Server;
-use gearman_test_support::wait::wait_until;
-use gearman_test_support::wire::{self, Command};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Timeouts of calls that have to run into them, in milliseconds. The next one is taken when
@@ -190,84 +185,16 @@ enum Mode {
     Alone,
     Beside,
     BesideResubmitting,
+    /// As `Beside`, with TLS.
+    BesideSecure,
 }
 
-const MODES: [(Mode, &str); 3] = [
+const MODES: [(Mode, &str); 4] = [
     (Mode::Beside, "Two servers"),
     (Mode::BesideResubmitting, "Two servers, one resubmission allowed"),
     (Mode::Alone, "One server"),
+    (Mode::BesideSecure, "Two servers, with TLS: records are harmed"),
 ];
-
-/// A job server with a worker for the function `f`, which returns its workload and counts the
-/// jobs that it does.
-struct Worked {
-    server: Server,
-    done: Arc<AtomicUsize>,
-}
-
-impl Worked {
-    fn start(gearmand: &str) -> Worked {
-        let server = Server::start(gearmand);
-        let done = Arc::new(AtomicUsize::new(0));
-        let (port, count) = (server.port, Arc::clone(&done));
-        thread::spawn(move || work(port, &count));
-        wait_until("a worker", || server.ask("status").contains("f\t0\t0\t1\n"));
-        Worked { server, done }
-    }
-
-    /// The number of jobs done since the last call, when no job is left.
-    fn take_done(&self) -> usize {
-        wait_until("the end of all jobs", || self.server.ask("status").contains("f\t0\t0\t1\n"));
-        self.done.swap(0, Ordering::Relaxed)
-    }
-
-    /// The handle of a new job that no worker does.
-    fn waiting_job(&self) -> Vec<u8> {
-        let mut stream = connect(self.server.port);
-        send(&mut stream, Command::SubmitJobBg, &[b"unworked", b"waiting", b""]);
-        receive(&mut stream).expect("JOB_CREATED").1
-    }
-}
-
-/// Does every job of a server until the server ends.
-fn work(port: u16, done: &AtomicUsize) {
-    let mut stream = connect(port);
-    send(&mut stream, Command::CanDo, &[b"f"]);
-    send(&mut stream, Command::GrabJob, &[]);
-    while let Some((command, payload)) = receive(&mut stream) {
-        match command {
-            Command::JobAssign => {
-                done.fetch_add(1, Ordering::Relaxed);
-                let mut parts = payload.splitn(3, |&byte| byte == 0);
-                let handle = parts.next().expect("a handle");
-                let workload = parts.nth(1).expect("a function and a workload");
-                send(&mut stream, Command::WorkComplete, &[handle, workload]);
-                send(&mut stream, Command::GrabJob, &[]);
-            }
-            Command::NoJob => send(&mut stream, Command::PreSleep, &[]),
-            _ => send(&mut stream, Command::GrabJob, &[]),
-        }
-    }
-}
-
-fn connect(port: u16) -> TcpStream {
-    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection")
-}
-
-fn send(stream: &mut TcpStream, command: Command, parts: &[&[u8]]) {
-    // A server that has ended is noticed by reading.
-    let _ = stream.write_all(&wire::request(command, parts));
-}
-
-/// The next packet: its command and what follows the header.
-fn receive(stream: &mut TcpStream) -> Option<(Command, Vec<u8>)> {
-    let mut header = [0; 12];
-    stream.read_exact(&mut header).ok()?;
-    let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four"));
-    let mut payload = vec![0; number(8) as usize];
-    stream.read_exact(&mut payload).ok()?;
-    Some((Command::from_number(number(4))?, payload))
-}
 
 /// A cell of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,10 +213,10 @@ struct Place {
 }
 
 impl Place {
-    fn new(gearmand: &str) -> Place {
+    fn new(gearmand: &str, mode: Mode) -> Place {
         Place {
-            harmed: Worked::start(gearmand),
-            other: Worked::start(gearmand),
+            harmed: Worked::start(gearmand, mode == Mode::BesideSecure),
+            other: Worked::start(gearmand, mode == Mode::BesideSecure),
             closed: closed_port(),
             unanswering: UnansweringPort::open(),
         }
@@ -322,8 +249,17 @@ impl Place {
         };
         let mut client = match mode {
             Mode::Alone => Client::of(&[port]),
-            Mode::Beside | Mode::BesideResubmitting => Client::of(&[self.other.server.port, port]),
+            Mode::Beside | Mode::BesideResubmitting | Mode::BesideSecure => {
+                Client::of(&[self.other.server.port, port])
+            }
         };
+        if mode == Mode::BesideSecure {
+            client.set_tls(&certificates::file("ca.pem"));
+            if matches!(fault, Fault::Packet(..)) {
+                // Records of the hand-shake are not harmed.
+                assert_eq!(client.echo(b"first"), Code::SUCCESS);
+            }
+        }
         client.set_timeout(timeout);
         client.set_resubmissions(u32::from(mode == Mode::BesideResubmitting));
         let handle = self.harmed.waiting_job();
@@ -404,8 +340,10 @@ fn check(
     None
 }
 
-fn applies(operation: Operation, fault: Fault) -> bool {
+fn applies(operation: Operation, fault: Fault, mode: Mode) -> bool {
     match fault {
+        // What is in a record cannot be seen.
+        Fault::Packet(Target::Result, _) if mode == Mode::BesideSecure => false,
         Fault::Packet(Target::Result, _) => operation.awaits_result(),
         // A line has no header.
         Fault::Packet(_, Harm::OtherMagic | Harm::OtherCommand | Harm::OtherSize) => {
@@ -420,9 +358,9 @@ fn columns(gearmand: &str, mode: Mode) -> Vec<Vec<String>> {
     let columns = std::sync::Mutex::new(vec![Vec::new(); OPERATIONS.len()]);
     let operations = OPERATIONS.iter().enumerate();
     for_each_at_once(operations, |(number, &(operation, _))| {
-        let place = Place::new(gearmand);
+        let place = Place::new(gearmand, mode);
         let column = faults().into_iter().map(|(fault, _)| {
-            if !applies(operation, fault) {
+            if !applies(operation, fault, mode) {
                 return String::new();
             }
             cell(operation, &place.try_one(operation, fault, mode))
@@ -451,6 +389,9 @@ fn table(columns: &[Vec<String>]) -> String {
     shared.iter().for_each(|(names, _)| text += &format!(" {} |", names.join("; ")));
     text += &format!("\n|---|{}\n", "---|".repeat(shared.len()));
     for (row, (_, name)) in faults().iter().enumerate() {
+        if shared.iter().all(|(_, column)| column[row].is_empty()) {
+            continue;
+        }
         text += &format!("| {name} |");
         shared.iter().for_each(|(_, column)| text += &format!(" {} |", column[row]));
         text += "\n";

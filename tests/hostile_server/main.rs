@@ -11,6 +11,7 @@ mod order;
 mod outcomes;
 mod silence;
 mod unix;
+mod worked;
 
 use gearman::capi::guard::prepare;
 use gearman_test_support::scripted;

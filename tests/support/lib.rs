@@ -4,6 +4,7 @@
 //! Must not: be needed by anything that is shipped, or depend on the package `gearman`, whose
 //! test programs use it.
 
+pub mod certificates;
 pub mod compile;
 pub mod databases;
 pub mod faults;

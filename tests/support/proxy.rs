@@ -1,4 +1,5 @@
-//! A proxy before a job server that works, which does one harm to one packet.
+//! A proxy before a job server that works, which does one harm to one packet, or under TLS to one
+//! record.
 //!
 //! Must not: know what the packets are about.
 
@@ -6,12 +7,17 @@ use gearman_protocol::Command;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 /// The length of a packet's header, in bytes.
 const HEADER_BYTES: usize = 12;
+/// The first byte of a TLS record: change of cipher, alert, hand-shake, data.
+const RECORD_TYPES: std::ops::RangeInclusive<u8> = 20..=23;
+/// The length of a record's header, in bytes.
+const RECORD_HEADER_BYTES: usize = 5;
 /// How long [`Harm::Delayed`] keeps a packet.
 const DELAY: Duration = Duration::from_millis(40);
 
@@ -32,9 +38,9 @@ pub enum Harm {
     CutAndSilent,
     /// The first byte is another one.
     OtherMagic,
-    /// The number of the command is unknown.
+    /// The number of the command is unknown. In a record: another length.
     OtherCommand,
-    /// The size is four gigabytes.
+    /// The size is four gigabytes. In a record: other encrypted bytes.
     OtherSize,
 }
 
@@ -181,10 +187,11 @@ impl UnansweringPort {
 /// Passes both directions of a connection on, in two threads that end with their streams.
 fn serve(client: TcpStream, server: TcpStream, plan: &Plan, server_side: ServerSide) {
     let pairs = [(&client, &server, true), (&server, &client, false)];
+    let is_harmed = Arc::new(AtomicBool::new(false));
     for (from, to, is_request) in pairs {
         let [from, to] = [from, to].map(|stream| stream.try_clone().expect("a copy"));
-        let plan = Arc::clone(plan);
-        thread::spawn(move || pass_on(from, to, is_request, &plan, server_side));
+        let (plan, is_harmed) = (Arc::clone(plan), Arc::clone(&is_harmed));
+        thread::spawn(move || pass_on(from, to, is_request, (&plan, &is_harmed), server_side));
     }
 }
 
@@ -193,10 +200,14 @@ fn pass_on(
     mut from: TcpStream,
     mut to: TcpStream,
     is_request: bool,
-    plan: &Plan,
+    (plan, is_harmed): (&Plan, &AtomicBool),
     server_side: ServerSide,
 ) {
     while let Some(unit) = receive(&mut from) {
+        // The server gets nothing more, not even that the client gives the connection up.
+        if is_harmed.load(Ordering::Relaxed) {
+            continue;
+        }
         let mut planned = plan.lock().expect("no panic");
         let harm = planned.filter(|(target, _)| target.fits(&unit, is_request));
         if harm.is_some() {
@@ -210,6 +221,7 @@ fn pass_on(
                 let _ = to.write_all(&unit);
             }
             Some((_, harm)) => {
+                is_harmed.store(true, Ordering::Relaxed);
                 let (client, server) = if is_request { (&from, &to) } else { (&to, &from) };
                 end(client, &unit, harm, is_request);
                 if server_side == ServerSide::Ends {
@@ -258,10 +270,18 @@ fn reset(stream: &TcpStream) {
     assert_eq!(code, 0, "the connection is reset");
 }
 
-/// The next packet or line. None when the stream has ended.
+/// The next packet, line or record. None when the stream has ended.
 fn receive(from: &mut TcpStream) -> Option<Vec<u8>> {
     let mut unit = vec![0];
     read(from, &mut unit)?;
+    if RECORD_TYPES.contains(&unit[0]) {
+        unit.resize(RECORD_HEADER_BYTES, 0);
+        read(from, &mut unit[1..])?;
+        let size = u16::from_be_bytes([unit[3], unit[4]]);
+        unit.resize(RECORD_HEADER_BYTES + usize::from(size), 0);
+        read(from, &mut unit[RECORD_HEADER_BYTES..])?;
+        return Some(unit);
+    }
     if unit[0] != 0 {
         while unit.last() != Some(&b'\n') {
             let mut byte = [0];

@@ -1,44 +1,14 @@
 //! A directory with certificates, and servers that use them.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use gearman_test_support::paths::{repository, scratch};
+use gearman_test_support::certificates::server_options;
+pub(crate) use gearman_test_support::certificates::{certificates, documented_blocks, file};
 use gearman_test_support::wait::TIMEOUT;
-
-/// The blocks of shell in the documentation: how certificates are made, and how they are used.
-pub(crate) fn documented_blocks() -> Vec<String> {
-    let text = fs::read_to_string(repository().join("src/docs/tls.md")).expect("the document");
-    let blocks = text.split("```sh\n").skip(1);
-    blocks.map(|block| block.split("```").next().expect("an end").to_owned()).collect()
-}
-
-/// A directory whose `tls` has the documented certificates.
-pub(crate) fn certificates() -> &'static PathBuf {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    DIRECTORY.get_or_init(|| {
-        let directory = scratch().join(format!("tls-{}", std::process::id()));
-        fs::create_dir_all(&directory).expect("a directory");
-        let made = Command::new("sh")
-            .args(["-euc", &documented_blocks()[0]])
-            .current_dir(&directory)
-            .output()
-            .expect("sh runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        directory
-    })
-}
-
-/// The path of a certificate or key.
-pub(crate) fn file(name: &str) -> String {
-    certificates().join("tls").join(name).to_str().expect("a plain path").to_owned()
-}
 
 /// A job server, killed at the end.
 pub(crate) struct Server {
@@ -50,9 +20,7 @@ pub(crate) struct Server {
 impl Server {
     /// A server with the documented certificate on a free port, with more arguments.
     pub(crate) fn start(arguments: &[&str]) -> Server {
-        let mut all = vec![format!("--ssl-certificate={}", file("gearmand.pem"))];
-        all.push(format!("--ssl-key={}", file("gearmand.key")));
-        all.push(format!("--ssl-ca-file={}", file("ca.pem")));
+        let mut all = server_options().to_vec();
         all.extend(arguments.iter().map(ToString::to_string));
         Server::run(&all)
     }
