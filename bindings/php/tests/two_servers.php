@@ -36,7 +36,6 @@ foreach (["$first,$away", "$away,$first"] as $servers) {
     $handle = $client->doBackground('waits', 'x');
     show('background', preg_match('/^H:.+:\d+$/', $handle), $client->returnCode());
     show('known', client_of($first)->jobStatus($handle)[0]);
-    show('ping', @$client->ping('x'), $client->returnCode());
 }
 echo "both are away\n";
 $client = client_of("$away,$away");

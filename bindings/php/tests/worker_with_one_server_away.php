@@ -1,5 +1,5 @@
 <?php
-// A worker starts although one of its servers is down.
+// A worker starts, and a client's ping succeeds, although one of their servers is down.
 
 require __DIR__ . '/common.php';
 
@@ -18,4 +18,10 @@ foreach ([servers() . ",$away", "$away," . servers(), $away] as $servers) {
     $worker->addFunction('f', fn(GearmanJob $job) => show('job', $job->workload()));
     show('work', @$worker->work(), $worker->returnCode());
     client()->doBackground('f', 'another');
+}
+
+foreach ([servers() . ",$away", "$away," . servers(), $away] as $servers) {
+    $client = new GearmanClient();
+    @$client->addServers($servers, false);
+    show('ping', @$client->ping('x'), $client->returnCode());
 }
