@@ -5,7 +5,7 @@
 //! byte of a call counts as unsent until its record has left: the user then calls again, with
 //! that byte first, and never withdraws a packet of which the peer has received a part.
 //!
-//! Must not: send anything by itself; a forked child drops its parent's connections in silence.
+//! Must not: send anything but in a call; a forked child drops its parent's connections in silence.
 
 use crate::TlsError;
 use rustls::{ConnectionCommon, SideData};
@@ -170,9 +170,16 @@ where
         Ok(state.peer_has_closed())
     }
 
-    /// Decrypts what was received.
+    /// Decrypts what was received, and sends what the layer answers to it.
     fn process(&mut self, stream: &mut impl Write) -> io::Result<()> {
-        let Err(error) = self.connection.process_new_packets() else { return Ok(()) };
+        let Err(error) = self.connection.process_new_packets() else {
+            // An answer of the layer itself, as the refusal to negotiate again. An incomplete call
+            // of `send` sends it when it is repeated.
+            if self.encrypted_before == 0 {
+                let _ = self.push(stream);
+            }
+            return Ok(());
+        };
         let failure = TlsError::from(error);
         self.failure = Some(failure.clone());
         // The alert, which says why.

@@ -291,3 +291,13 @@ impl Piped {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
+
+#[test]
+fn a_renegotiation_is_refused_at_once_and_the_server_lives() {
+    let server = Server::start(&["--ssl"]);
+    let (_, errors) = server.s_client(&["-tls1_2"], "R\n", "an end that never comes");
+    assert!(errors.contains("RENEGOTIATING"), "{errors}");
+    assert!(errors.contains("no renegotiation"), "{errors}");
+    let (answer, errors) = server.s_client(&["-quiet"], "version\n", "OK ");
+    assert!(answer.contains("OK "), "{answer}{errors}");
+}
