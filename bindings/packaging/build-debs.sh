@@ -58,7 +58,7 @@ export SOURCE_DATE_EPOCH
 tree=$work/gearman
 rm -rf "$tree" "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes
 mkdir -p "$tree"
-(cd "$root" && tar -c --exclude=tests/fuzz -f - Cargo.toml Cargo.lock build.rs src include tests \
+(cd "$root" && tar -c --exclude=tests/fuzz/target -f - Cargo.toml Cargo.lock build.rs src include tests \
     bindings/c bindings/packaging README.md CHANGELOG.md LICENSE) | tar -x -C "$tree" -f -
 cp -R "$here/debian" "$tree/debian"
 date=$(date --utc --date="@$SOURCE_DATE_EPOCH" --rfc-email)

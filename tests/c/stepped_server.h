@@ -62,7 +62,12 @@ static inline void inside_bind(in_port_t port)
   address.sin_port = htons(port);
   inside.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   setsockopt(inside.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-  if (bind(inside.listener, (struct sockaddr *)&address, sizeof(address)) != 0) die("inside_bind");
+  /* Another process may have the port for a connection of its own meanwhile. */
+  for (long long since = now_ms();; breathe(since))
+  {
+    if (bind(inside.listener, (struct sockaddr *)&address, sizeof(address)) == 0) break;
+    if (errno != EADDRINUSE) die("inside_bind");
+  }
 }
 
 static inline void inside_hang_up(int x)
