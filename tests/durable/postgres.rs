@@ -361,10 +361,12 @@ fn a_second_server_on_the_table_is_refused_by_name() {
 fn json_queue_shows_the_connection() {
     let Some(database) = Postgres::start() else { return };
     let server = start(&start_with(&database.conninfo(), &[]));
-    assert!(server.ask("json queue").contains("\"connected\":true,\"connects\":1,"));
+    // The queue's thread reports its connection once the server answers.
+    let shows = |part: &str| server.ask("json queue").contains(part);
+    wait_until("the connection", || shows("\"connected\":true,\"connects\":1,"));
     database.query(END_SESSIONS);
     submit(&mut server.connect(), Command::SubmitJobBg, &["f", "", "x"]);
-    assert!(server.ask("json queue").contains("\"connected\":true,\"connects\":2,"));
+    wait_until("another connection", || shows("\"connected\":true,\"connects\":2,"));
 }
 
 #[test]

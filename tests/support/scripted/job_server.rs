@@ -342,7 +342,23 @@ impl Drop for Server {
     }
 }
 
-/// A port that nothing listens on.
+/// A port that nothing listens on, now or later: a socket of this process keeps it, without
+/// listening, so that no other server gets it.
 pub fn closed_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    let mut address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: 0,
+        sin_addr: libc::in_addr { s_addr: u32::from(Ipv4Addr::LOCALHOST).to_be() },
+        sin_zero: [0; 8],
+    };
+    let mut size = size_of_val(&address) as libc::socklen_t;
+    let pointer = (&raw mut address).cast();
+    // SAFETY: the address is a whole sockaddr_in of the size that is given, and may be written.
+    unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+        assert!(socket >= 0, "a socket");
+        assert_eq!(libc::bind(socket, pointer, size), 0, "a free port");
+        assert_eq!(libc::getsockname(socket, pointer, &raw mut size), 0, "its number");
+    }
+    u16::from_be(address.sin_port)
 }
