@@ -4,7 +4,8 @@
 // milliseconds of the call. Arguments: two ports.
 
 $client = new GearmanClient();
-$client->setTimeout(2000);
+// Longer than a commit takes on a busy disk: no server is silent here.
+$client->setTimeout(20000);
 try {
     $client->addServers("127.0.0.1:$argv[1],127.0.0.1:$argv[2]");
 } catch (GearmanException $exception) {
