@@ -3,8 +3,8 @@
 //!
 //! Must not: avoid a server that refuses or closes connections: those are tried at once.
 
+use super::Client;
 use super::run::TaskRun;
-use super::{Client, Expect};
 use crate::ReturnCode;
 use crate::link::ConnState;
 use gearman_net::Transport;
@@ -32,9 +32,8 @@ impl<T: Transport> Client<T> {
     /// connection with unfinished tasks is kept, since the next run may continue them.
     pub(super) fn close_if_overdue(&mut self, key: usize) {
         let server = &self.servers[key];
-        let is_overdue = server.avoided_until.is_some()
-            && server.inflight == 0
-            && server.owed.front().is_some_and(|owed| owed.what != Expect::Greeting);
+        let is_overdue =
+            server.avoided_until.is_some() && server.inflight == 0 && server.owes_reply();
         if is_overdue && self.link.conns[key].state == ConnState::Up {
             self.link.close(key);
             self.lose(key, ReturnCode::LOST_CONNECTION);
@@ -75,7 +74,7 @@ impl<T: Transport> Client<T> {
         for key in 0..self.servers.len() {
             let (conn, server) = (&self.link.conns[key], &self.servers[key]);
             let is_silent = conn.state == ConnState::Up
-                && server.owed.front().is_some_and(|owed| owed.what != Expect::Greeting)
+                && server.owes_reply()
                 && conn.last_received.max(began) + timeout <= now;
             if !is_silent {
                 continue;

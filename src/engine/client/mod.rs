@@ -102,6 +102,13 @@ struct ClientServer {
     inflight: usize,
 }
 
+impl ClientServer {
+    /// Whether the server owes a reply to something that the caller has asked.
+    fn owes_reply(&self) -> bool {
+        self.owed.front().is_some_and(|owed| owed.what != Expect::Greeting)
+    }
+}
+
 /// A client: its tasks, and the connections on which they are sent.
 #[derive(Debug)]
 pub struct Client<T: Transport> {
