@@ -13,7 +13,7 @@ pub(crate) use gearman_test_support::requirements::{have_file, skip};
 pub(crate) use gearman_test_support::wait::TIMEOUT;
 pub(crate) use gearman_test_support::wire::Command::*;
 pub(crate) use gearman_test_support::wire::{
-    Command, NOTHING, UNKNOWN_COMMANDS, numbered_request, request, response,
+    Command, NOTHING, UNKNOWN_COMMANDS, numbered_request, receive, request, response,
 };
 
 /// A running server, killed at the end.
@@ -214,12 +214,7 @@ impl Peer {
 
     /// The next packet: its command and what follows the header.
     pub(crate) fn packet(&mut self) -> (Command, Vec<u8>) {
-        let mut header = [0; 12];
-        self.stream.read_exact(&mut header).expect("a header");
-        let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four"));
-        let mut body = vec![0; number(8) as usize];
-        self.stream.read_exact(&mut body).expect("a body");
-        (Command::from_number(number(4)).expect("a command"), body)
+        receive(&mut self.stream).expect("a packet")
     }
 
     /// Sends a text line; returns the answer up to a line with only a full stop.

@@ -4,7 +4,7 @@ use gearman_test_support::certificates;
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_until;
 use gearman_test_support::wire::{self, Command};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,7 +46,7 @@ impl Worked {
     pub(crate) fn waiting_job(&self) -> Vec<u8> {
         let mut stream = connect(self.server.port);
         send(&mut stream, Command::SubmitJobBg, &[b"unworked", b"waiting", b""]);
-        receive(&mut stream).expect("JOB_CREATED").1
+        wire::receive(&mut stream).expect("JOB_CREATED").1
     }
 }
 
@@ -55,7 +55,7 @@ fn work(port: u16, done: &AtomicUsize) {
     let mut stream = connect(port);
     send(&mut stream, Command::CanDo, &[b"f"]);
     send(&mut stream, Command::GrabJob, &[]);
-    while let Some((command, payload)) = receive(&mut stream) {
+    while let Some((command, payload)) = wire::receive(&mut stream) {
         match command {
             Command::JobAssign => {
                 done.fetch_add(1, Ordering::Relaxed);
@@ -78,14 +78,4 @@ fn connect(port: u16) -> TcpStream {
 fn send(stream: &mut TcpStream, command: Command, parts: &[&[u8]]) {
     // A server that has ended is noticed by reading.
     let _ = stream.write_all(&wire::request(command, parts));
-}
-
-/// The next packet: its command and what follows the header.
-fn receive(stream: &mut TcpStream) -> Option<(Command, Vec<u8>)> {
-    let mut header = [0; 12];
-    stream.read_exact(&mut header).ok()?;
-    let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four"));
-    let mut payload = vec![0; number(8) as usize];
-    stream.read_exact(&mut payload).ok()?;
-    Some((Command::from_number(number(4))?, payload))
 }

@@ -10,7 +10,7 @@ use gearman_test_support::paths::own_gearmand;
 use gearman_test_support::proxy::{Harm, Proxy, ServerSide, Target};
 use gearman_test_support::server::Server;
 use gearman_test_support::wire::{self, Command};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -52,16 +52,12 @@ fn submit(server: u16) -> Receiver<Vec<u8>> {
     let job = wire::request(Command::SubmitJob, &[&b"f"[..], b"", b"work"]);
     stream.write_all(&job).expect("the job is sent");
     thread::spawn(move || {
-        let complete = [&b"\0RES"[..], &Command::WorkComplete.number().to_be_bytes()].concat();
-        let mut received = Vec::new();
-        while !received.windows(8).any(|window| window == complete) {
-            let mut piece = [0; 1024];
-            match stream.read(&mut piece) {
-                Ok(size @ 1..) => received.extend_from_slice(&piece[..size]),
-                _ => return,
+        while let Some((command, payload)) = wire::receive(&mut stream) {
+            if command == Command::WorkComplete {
+                let _ = done.send(payload);
+                return;
             }
         }
-        let _ = done.send(received);
     });
     result
 }

@@ -4,7 +4,7 @@
 //! Must not: know what the packets are about.
 
 use gearman_protocol::Command;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -273,39 +273,29 @@ fn reset(stream: &TcpStream) {
 /// The next packet, line or record. None when the stream has ended.
 fn receive(from: &mut TcpStream) -> Option<Vec<u8>> {
     let mut unit = vec![0];
-    read(from, &mut unit)?;
+    from.read_exact(&mut unit).ok()?;
     if RECORD_TYPES.contains(&unit[0]) {
         unit.resize(RECORD_HEADER_BYTES, 0);
-        read(from, &mut unit[1..])?;
+        from.read_exact(&mut unit[1..]).ok()?;
         let size = u16::from_be_bytes([unit[3], unit[4]]);
         unit.resize(RECORD_HEADER_BYTES + usize::from(size), 0);
-        read(from, &mut unit[RECORD_HEADER_BYTES..])?;
+        from.read_exact(&mut unit[RECORD_HEADER_BYTES..]).ok()?;
         return Some(unit);
     }
     if unit[0] != 0 {
         while unit.last() != Some(&b'\n') {
             let mut byte = [0];
-            read(from, &mut byte)?;
+            from.read_exact(&mut byte).ok()?;
             unit.push(byte[0]);
         }
         return Some(unit);
     }
     unit.resize(HEADER_BYTES, 0);
-    read(from, &mut unit[1..])?;
+    from.read_exact(&mut unit[1..]).ok()?;
     let size = u32::from_be_bytes(unit[8..12].try_into().expect("four bytes"));
     unit.resize(HEADER_BYTES + size as usize, 0);
-    read(from, &mut unit[HEADER_BYTES..])?;
+    from.read_exact(&mut unit[HEADER_BYTES..]).ok()?;
     Some(unit)
-}
-
-fn read(from: &mut TcpStream, space: &mut [u8]) -> Option<()> {
-    loop {
-        match from.read_exact(space) {
-            Ok(()) => return Some(()),
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return None,
-        }
-    }
 }
 
 /// The command of a packet; None for a line.

@@ -2,6 +2,7 @@
 
 pub use gearman_protocol::Command;
 use gearman_protocol::Magic;
+use std::io::Read;
 
 /// The arguments of a packet without a payload.
 pub const NOTHING: &[&str] = &[];
@@ -18,6 +19,17 @@ pub fn request(command: Command, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
 /// A packet from the server. NUL separates the parts.
 pub fn response(command: Command, parts: &[impl AsRef<[u8]>]) -> Vec<u8> {
     packet(Magic::Response, command.number(), parts)
+}
+
+/// Reads the next packet: its command and what follows the header. None at the end of the stream,
+/// and for a number that is no command's.
+pub fn receive(stream: &mut impl Read) -> Option<(Command, Vec<u8>)> {
+    let mut header = [0; 12];
+    stream.read_exact(&mut header).ok()?;
+    let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four"));
+    let mut payload = vec![0; number(8) as usize];
+    stream.read_exact(&mut payload).ok()?;
+    Some((Command::from_number(number(4))?, payload))
 }
 
 /// A packet to the server with any number.

@@ -102,6 +102,25 @@ fn each_wrong_certificate_of_a_server_is_named() {
     assert_eq!(refusal(&authority.client(), &nameless), None);
 }
 
+/// Asserts that a certificate which is itself in the CA file is accepted until the end of its time,
+/// under its name alone if that is verified.
+#[track_caller]
+fn assert_is_pinned(server: &ServerSettings, year: i32) {
+    for verification in [Verification::Authority, Verification::Full] {
+        let client = ClientSettings {
+            ca_file: Some(server.certificate_file.clone()),
+            verification,
+            ..ClientSettings::default()
+        };
+        let error = refusal(&client, server);
+        assert_eq!(error.is_none(), year == 2120, "{year} {error:?}");
+        assert!(error.is_none_or(|error| error.contains("has expired")));
+        let other = ClientSettings { server_name: Some("elsewhere".into()), ..client };
+        let is_refused = refusal(&other, server).is_some();
+        assert_eq!(is_refused, verification == Verification::Full || year == 2020);
+    }
+}
+
 #[test]
 fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_file() {
     let directory = Directory::new("self-signed");
@@ -118,19 +137,7 @@ fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_file() {
             key_file: directory.file("self.key", &key.serialize_pem()),
             ..ServerSettings::default()
         };
-        for verification in [Verification::Authority, Verification::Full] {
-            let client = ClientSettings {
-                ca_file: Some(server.certificate_file.clone()),
-                verification,
-                ..ClientSettings::default()
-            };
-            let error = refusal(&client, &server);
-            assert_eq!(error.is_none(), year == 2120, "{is_ca} {year} {error:?}");
-            assert!(error.is_none_or(|error| error.contains("has expired")));
-            let other = ClientSettings { server_name: Some("elsewhere".into()), ..client.clone() };
-            let is_refused = refusal(&other, &server).is_some();
-            assert_eq!(is_refused, verification == Verification::Full || year == 2020);
-        }
+        assert_is_pinned(&server, year);
     }
 }
 
@@ -139,19 +146,7 @@ fn a_certificate_in_the_ca_file_is_accepted_without_its_authority() {
     let authority = Authority::new("not-named");
     for year in [2120, 2020] {
         let server = authority.server(|params| params.not_after = date_time_ymd(year, 1, 1));
-        for verification in [Verification::Authority, Verification::Full] {
-            let client = ClientSettings {
-                ca_file: Some(server.certificate_file.clone()),
-                verification,
-                ..ClientSettings::default()
-            };
-            let error = refusal(&client, &server);
-            assert_eq!(error.is_none(), year == 2120, "{error:?}");
-            assert!(error.is_none_or(|error| error.contains("has expired")));
-            let other = ClientSettings { server_name: Some("elsewhere".into()), ..client };
-            let is_refused = refusal(&other, &server).is_some();
-            assert_eq!(is_refused, verification == Verification::Full || year == 2020);
-        }
+        assert_is_pinned(&server, year);
     }
 }
 
