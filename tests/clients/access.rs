@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use gearman_test_support::outcome::{Outcome, run_for};
-use gearman_test_support::paths::{own_gearmand, repository, scratch};
+use gearman_test_support::paths::{PHP, PHP_EXTENSION, own_gearmand, repository, scratch};
 use gearman_test_support::requirements::{have_file, skip};
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_for;
@@ -93,10 +93,7 @@ fn refused_and_allowed_clients_of_the_distribution() {
 
 #[test]
 fn a_refused_job_is_an_error_in_php_and_the_next_one_is_done() {
-    const PHP: &str = "/usr/bin/php8.2";
-    if !have_file(PHP, "php8.2-cli")
-        || !have_file("/usr/lib/php/20220829/gearman.so", "php8.2-gearman")
-    {
+    if !have_file(PHP, "php8.2-cli") || !have_file(PHP_EXTENSION, "php8.2-gearman") {
         return;
     }
     let Some(guarded) = Guarded::start("php") else { return };

@@ -1,8 +1,7 @@
 //! An idle worker, as the kernel sees it.
 
-use crate::restarts::{EXTENSION, PHP};
 use gearman_test_support::library::{Library, set_library};
-use gearman_test_support::paths::{own_gearmand, scratch};
+use gearman_test_support::paths::{PHP, PHP_EXTENSION, own_gearmand, scratch};
 use gearman_test_support::requirements::have_file;
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_until;
@@ -24,7 +23,7 @@ const COUNTED: Duration = Duration::from_secs(3);
 fn a_worker_with_three_idle_servers_makes_fewer_than_5_system_calls_a_second() {
     let strace = "/usr/bin/strace";
     if !(have_file(strace, "strace") & have_file(PHP, "php8.2-cli"))
-        || !have_file(EXTENSION, "php8.2-gearman")
+        || !have_file(PHP_EXTENSION, "php8.2-gearman")
     {
         return;
     }

@@ -5,7 +5,9 @@
 
 use gearman::capi::types::gearman_return_t as Code;
 use gearman_test_support::library::{Library, set_library};
-use gearman_test_support::paths::{own_gearmand, repository, scratch, target_dir};
+use gearman_test_support::paths::{
+    PHP, PHP_EXTENSION, own_gearmand, repository, scratch, target_dir,
+};
 use gearman_test_support::requirements::have_file;
 use gearman_test_support::server::Server;
 use gearman_test_support::wait::wait_until;
@@ -15,9 +17,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-
-pub(crate) const PHP: &str = "/usr/bin/php8.2";
-pub(crate) const EXTENSION: &str = "/usr/lib/php/20220829/gearman.so";
 
 /// How long servers are killed.
 const DEFAULT_SECONDS: u64 = 6;
@@ -149,7 +148,7 @@ fn restart_in_turn(pair: &mut Pair, seconds: u64) -> usize {
 #[test]
 fn every_acknowledged_job_runs_although_servers_are_killed_in_turn() {
     let python = target_dir().join("tools/py3gearman/bin/python");
-    if !(have_file(PHP, "php8.2-cli") & have_file(EXTENSION, "php8.2-gearman"))
+    if !(have_file(PHP, "php8.2-cli") & have_file(PHP_EXTENSION, "php8.2-gearman"))
         || !have_file(&python, "py3gearman of PyPI")
     {
         return;

@@ -4,17 +4,14 @@
 use crate::{World, gives_on, have, on_the_original};
 use gearman_test_support::library::{Library, original_library, own_library, set_library};
 use gearman_test_support::outcome::run_for;
-use gearman_test_support::paths::{ORIGINAL_GEARMAND, repository};
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, PHP, PHP_EXTENSION, repository};
 use gearman_test_support::programs::{meant_to_differ_in, trial};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-const PHP: &str = "/usr/bin/php8.2";
-const EXTENSION: &str = "/usr/lib/php/20220829/gearman.so";
-
 pub(crate) fn installed() -> bool {
-    have(&[(PHP, "php8.2-cli"), (EXTENSION, "php8.2-gearman")])
+    have(&[(PHP, "php8.2-cli"), (PHP_EXTENSION, "php8.2-gearman")])
 }
 
 pub(crate) fn directory() -> PathBuf {

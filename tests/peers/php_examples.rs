@@ -4,11 +4,10 @@
 use crate::{World, gives_on, have, on_the_original};
 use gearman_test_support::library::{Library, set_library};
 use gearman_test_support::outcome::run_for;
-use gearman_test_support::paths::{ORIGINAL_GEARMAND, profile_dir, repository};
+use gearman_test_support::paths::{ORIGINAL_GEARMAND, PHP, profile_dir, repository};
 use gearman_test_support::programs::trial;
 use std::process::{Command, Stdio};
 
-const PHP: &str = "/usr/bin/php8.2";
 const MODULES: &str = "/usr/lib/php/20220829";
 
 /// Runs an example to its end and returns what it printed.

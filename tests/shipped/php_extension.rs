@@ -3,15 +3,13 @@
 
 use crate::installed::{fresh, root, run, under_prefix};
 use gearman_test_support::outcome::run_for;
-use gearman_test_support::paths::own_gearmand;
+use gearman_test_support::paths::{PHP, own_gearmand};
 use gearman_test_support::programs::trial;
 use gearman_test_support::requirements::{have_program, skip};
 use gearman_test_support::server::Server;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-const PHP: &str = "/usr/bin/php8.2";
 
 /// Copies the sources of a directory, without its subdirectories, to a fresh one.
 pub(crate) fn copied(sources: &Path, name: &str) -> PathBuf {

@@ -7,6 +7,11 @@ use std::sync::OnceLock;
 /// The original's job server, where Debian installs it.
 pub const ORIGINAL_GEARMAND: &str = "/usr/sbin/gearmand";
 
+/// PHP's command line, where Debian installs it.
+pub const PHP: &str = "/usr/bin/php8.2";
+/// PHP's extension for Gearman, where Debian installs it.
+pub const PHP_EXTENSION: &str = "/usr/lib/php/20220829/gearman.so";
+
 /// The root directory of this repository.
 pub fn repository() -> &'static Path {
     let support = Path::new(env!("CARGO_MANIFEST_DIR"));

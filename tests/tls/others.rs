@@ -6,13 +6,11 @@ use std::process::{Child, Command, Stdio};
 
 use gearman_test_support::library::{Library, set_library};
 use gearman_test_support::outcome::run_for;
+use gearman_test_support::paths::{PHP, PHP_EXTENSION};
 use gearman_test_support::requirements::{have_file, skip};
 use gearman_test_support::wait::wait_for;
 
 use crate::support::{Server, file, gearman};
-
-const PHP: &str = "/usr/bin/php8.2";
-const PHP_EXTENSION: &str = "/usr/lib/php/20220829/gearman.so";
 
 /// A program that is killed at the end.
 struct Running(Child);
