@@ -51,7 +51,6 @@ enum Ending {
 /// # Errors
 /// When input or output fails.
 pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
-    let pid_file = PidFile::write(options.pid_file.as_deref())?;
     let mut client = Client::new(MioNet::new());
     client.link.settings.non_blocking = true;
     let is_in_environment = TlsArguments::is_in_environment();
@@ -71,7 +70,10 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     // Signals are caught later: while a whole input is read, they end the program.
     daemon::detach(options)?;
     let input = Input::open(options)?;
-    let ending = Submitter::new(options, client, input)?.run();
+    let submitter = Submitter::new(options, client, input)?;
+    // After the signals are caught: none may end the process and leave the file.
+    let pid_file = PidFile::write(options.pid_file.as_deref())?;
+    let ending = submitter.run();
     drop(pid_file);
     match ending? {
         Ending::Ended(exit) => Ok(exit),
