@@ -97,16 +97,21 @@ pub(super) fn end_single_threaded() {
 /// handler has jumped out of the call that stored it.
 #[inline(never)]
 fn disable() {
+    // Before anything else: a thread with asynchronous cancellation may end at any
+    // instruction until here, and not inside a frame that has destructors, as std's
+    // thread-locals have without optimisation.
+    let before = cancel_state::disable();
     if BEFORE.get().is_none() {
-        BEFORE.set(Some(cancel_state::disable()));
+        BEFORE.set(Some(before));
     }
 }
 
 #[inline(never)]
 fn restore() -> bool {
-    let before = BEFORE.take();
+    let Some(before) = BEFORE.take() else { return false };
     // The thread may end here. Every caller guarantees that only plain data is alive.
-    before.map(cancel_state::restore).is_some()
+    cancel_state::restore(before);
+    true
 }
 
 /// Runs `body` with cancellation disabled, except in its waits and its user code.

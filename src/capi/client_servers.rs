@@ -171,11 +171,13 @@ pub unsafe extern "C-unwind" fn gearman_client_compare(
     first: *const gearman_client_st,
     second: *const gearman_client_st,
 ) -> bool {
-    // One after the other, since both may be the same client.
-    let server = |client| {
-        // SAFETY: the caller guarantees live clients, which are only read.
-        let block = unsafe { ClientBlock::peek(client) }?;
-        block.engine.link.conns.last().map(|c| (c.host.clone(), c.port))
-    };
-    server(first).is_some_and(|one| server(second) == Some(one))
+    cancellation::disabled(|| {
+        // One after the other, since both may be the same client.
+        let server = |client| {
+            // SAFETY: the caller guarantees live clients, which are only read.
+            let block = unsafe { ClientBlock::peek(client) }?;
+            block.engine.link.conns.last().map(|c| (c.host.clone(), c.port))
+        };
+        server(first).is_some_and(|one| server(second) == Some(one))
+    })
 }

@@ -27,8 +27,10 @@ use libc::{c_char, c_int};
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_client_poll_fd(client: *mut gearman_client_st) -> c_int {
     // SAFETY: the caller guarantees a live client.
-    unsafe { ClientBlock::enter(client).map(|b| (*b).guarded(-1, |engine| engine.poll_fd())) }
-        .unwrap_or(-1)
+    cancellation::disabled(|| unsafe {
+        let Some(block) = ClientBlock::enter(client) else { return -1 };
+        (*block).guarded(-1, |engine| engine.poll_fd())
+    })
 }
 
 /// Tells whether gearman_client_run_tasks() can make progress without waiting.
@@ -46,8 +48,10 @@ pub unsafe extern "C-unwind" fn gearman_client_has_buffered_work(
     client: *mut gearman_client_st,
 ) -> bool {
     // SAFETY: the caller guarantees a live client.
-    unsafe { ClientBlock::enter(client).map(|b| (*b).guarded(false, |e| e.has_buffered_work())) }
-        .unwrap_or(false)
+    cancellation::disabled(|| unsafe {
+        let Some(block) = ClientBlock::enter(client) else { return false };
+        (*block).guarded(false, |engine| engine.has_buffered_work())
+    })
 }
 
 /// Gets the time until the client's next deadline.
@@ -66,11 +70,12 @@ pub unsafe extern "C-unwind" fn gearman_client_next_timeout(
     client: *mut gearman_client_st,
 ) -> c_int {
     // SAFETY: the caller guarantees a live client.
-    let next = unsafe {
-        ClientBlock::enter(client).and_then(|b| (*b).guarded(None, |engine| engine.next_timeout()))
-    };
-    // Rounded up: an early call would only have to be repeated.
-    next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
+    cancellation::disabled(|| unsafe {
+        let Some(block) = ClientBlock::enter(client) else { return -1 };
+        let next = (*block).guarded(None, |engine| engine.next_timeout());
+        // Rounded up: an early call would only have to be repeated.
+        next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
+    })
 }
 
 /// Turns an option of the servers on, such as "exceptions", for connections that are

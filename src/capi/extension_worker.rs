@@ -3,6 +3,7 @@
 //!
 //! Must not: wait.
 
+use super::cancellation;
 use super::frames::Block as _;
 use super::types::*;
 use super::worker_block::WorkerBlock;
@@ -23,8 +24,10 @@ use libc::c_int;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_poll_fd(worker: *mut gearman_worker_st) -> c_int {
     // SAFETY: the caller guarantees a live worker.
-    unsafe { WorkerBlock::enter(worker).map(|b| (*b).guarded(-1, |engine| engine.poll_fd())) }
-        .unwrap_or(-1)
+    cancellation::disabled(|| unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else { return -1 };
+        (*block).guarded(-1, |engine| engine.poll_fd())
+    })
 }
 
 /// Tells whether gearman_worker_work() can make progress without waiting.
@@ -42,8 +45,10 @@ pub unsafe extern "C-unwind" fn gearman_worker_has_buffered_work(
     worker: *mut gearman_worker_st,
 ) -> bool {
     // SAFETY: the caller guarantees a live worker.
-    unsafe { WorkerBlock::enter(worker).map(|b| (*b).guarded(false, |e| e.has_buffered_work())) }
-        .unwrap_or(false)
+    cancellation::disabled(|| unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else { return false };
+        (*block).guarded(false, |engine| engine.has_buffered_work())
+    })
 }
 
 /// Gets the time until the worker's next deadline.
@@ -62,11 +67,12 @@ pub unsafe extern "C-unwind" fn gearman_worker_next_timeout(
     worker: *mut gearman_worker_st,
 ) -> c_int {
     // SAFETY: the caller guarantees a live worker.
-    let next = unsafe {
-        WorkerBlock::enter(worker).and_then(|b| (*b).guarded(None, |engine| engine.next_timeout()))
-    };
-    // Rounded up: an early call would only have to be repeated.
-    next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
+    cancellation::disabled(|| unsafe {
+        let Some(block) = WorkerBlock::enter(worker) else { return -1 };
+        let next = (*block).guarded(None, |engine| engine.next_timeout());
+        // Rounded up: an early call would only have to be repeated.
+        next.map_or(-1, |t| c_int::try_from(t.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX))
+    })
 }
 
 /// Declares whether every function of the worker returns.

@@ -362,7 +362,12 @@ unsafe fn workload<'a>(job: *const gearman_job_st) -> &'a [u8] {
         if !block.hooked.is_null() {
             return block.hooked.cast_const().sized(block.hooked_size);
         }
-        (*block.worker).engine.job_mut(block.id).map_or(&[], |job| job.workload())
+        // No `map_or`: without optimisation its frame has destructors, and a thread with
+        // asynchronous cancellation cannot end in it.
+        match (*block.worker).engine.job_mut(block.id) {
+            Some(job) => job.workload(),
+            None => &[],
+        }
     }
 }
 

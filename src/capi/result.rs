@@ -7,6 +7,7 @@
 //! Must not: abort on a lack of memory. A store then keeps the old value and returns an
 //! error.
 
+use super::cancellation;
 use super::types::{gearman_return_t, gearman_string_t};
 use crate::buf::{OutOfMemory, Owned};
 use crate::protocol::number::leading_integer;
@@ -155,10 +156,12 @@ pub unsafe extern "C-unwind" fn gearman_result_store_integer(
     result: *mut gearman_result_st,
     value: i64,
 ) {
-    // SAFETY: the caller passes NULL or a live result.
-    if let Some(result) = unsafe { result.as_mut() } {
-        result.value = Value::Integer(value);
-    }
+    cancellation::disabled(|| {
+        // SAFETY: the caller passes NULL or a live result.
+        if let Some(result) = unsafe { result.as_mut() } {
+            result.value = Value::Integer(value);
+        }
+    });
 }
 
 /// Stores a copy of bytes in a result.

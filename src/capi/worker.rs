@@ -428,6 +428,6 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_identifier(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gearman_worker_id(worker: *mut gearman_worker_st) -> gearman_id_t {
     // SAFETY: the caller guarantees a live worker.
-    let id = unsafe { WorkerBlock::id_of(worker) };
+    let id = cancellation::disabled(|| unsafe { WorkerBlock::id_of(worker) });
     id.unwrap_or(gearman_id_t { read_fd: -1, write_fd: -1 })
 }

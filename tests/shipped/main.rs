@@ -63,6 +63,42 @@ fn the_shared_library_has_its_name_and_calls_itself_directly() {
     assert!(ours.is_empty(), "can be interposed: {ours:#?}");
 }
 
+/// A thread with asynchronous cancellation may end at an exported function's first or last
+/// instruction, where a frame with destructors would abort the process.
+#[test]
+fn no_exported_function_has_a_frame_with_destructors() {
+    let library = under_prefix("lib/libgearman.so.8.0.0");
+    let frames = tool("readelf", [OsStr::new("-wf"), library.as_os_str()]);
+    let with_destructors = first_addresses_of_frames_with_handlers(&frames);
+    assert!(!with_destructors.is_empty(), "the library's own functions have some");
+    let symbols = tool("nm", [OsStr::new("-D"), OsStr::new("--defined-only"), library.as_os_str()]);
+    let found: Vec<&str> = symbols
+        .lines()
+        .filter_map(|line| line.split_once(" T "))
+        .filter(|(address, _)| with_destructors.contains(*address))
+        .map(|(_, name)| name)
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// The first address of each function for which `readelf -wf` shows a table of handlers: the
+/// augmentation data of its entry are not empty and not 0.
+fn first_addresses_of_frames_with_handlers(frames: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    let mut function = None;
+    for line in frames.lines() {
+        if line.contains(" CIE") {
+            function = None;
+        } else if let Some((_, range)) = line.split_once(" pc=") {
+            function = range.split_once("..").map(|(first, _)| first);
+        } else if let Some(data) = line.trim_start().strip_prefix("Augmentation data:") {
+            let has_handlers = data.split_whitespace().any(|byte| byte != "00");
+            found.extend(function.filter(|_| has_handlers));
+        }
+    }
+    found
+}
+
 #[test]
 fn the_stripped_shared_library_has_at_most_2_mb() {
     let stripped = scratch().join("libgearman-stripped.so");
