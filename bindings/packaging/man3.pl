@@ -342,6 +342,8 @@ TEXT
         'A list of servers that every new client and worker gets, in the form of ' . roff('gearman_client_add_servers().'),
         '.TP', 'GEARMAN_RESUBMISSIONS',
         'How often a new client may submit a lost job again; see ' . roff('gearman_client_set_resubmissions().'),
+        '.TP', 'GEARMAN_KEEPALIVE',
+        'After how many seconds a new client or worker gives up a server whose host has vanished; see ' . roff('gearman_client_set_keepalive().'),
         '.SH FILES', '.TP', '\fI/usr/share/doc/libgearman\-dev/examples\fR',
         'Programs for the most common uses.',
         '.SH FUNCTIONS AND TYPES',

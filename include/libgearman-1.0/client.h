@@ -28,7 +28,8 @@ extern "C" {
  * `client` is memory that the program provides, or NULL for memory of the library. The
  * memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
  * set, its servers are added as gearman_client_add_servers() adds them; for
- * `GEARMAN_RESUBMISSIONS` see gearman_client_set_resubmissions(). Nothing is sent.
+ * `GEARMAN_RESUBMISSIONS` see gearman_client_set_resubmissions(), for `GEARMAN_KEEPALIVE`
+ * gearman_client_set_keepalive(). Nothing is sent.
  *
  * Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
  * Free the client with gearman_client_free(), also if the program provided the memory.

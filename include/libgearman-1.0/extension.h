@@ -170,6 +170,62 @@ GEARMAN_API int gearman_worker_next_timeout(gearman_worker_st *worker);
  */
 GEARMAN_API void gearman_worker_set_functions_return(gearman_worker_st *worker, bool always);
 
+/* Sets after which time a client notices that a server's host has vanished.
+ *
+ * A host that loses its power or its network sends nothing more, not even the end of its
+ * connections. After `seconds` without an answer of the host a connection is lost, whether
+ * the client waits for a job or has sent a request. 0 leaves this to the system, which by
+ * default takes two hours, or a quarter of one with a request on its way. It is the time
+ * of TCP's probes and of `TCP_USER_TIMEOUT`, for connections that are made later. It
+ * does not apply to Unix sockets, and does not limit how long a job may take.
+ *
+ * A new client has the time in the environment variable `GEARMAN_KEEPALIVE`, or 120
+ * seconds. gearman_client_clone() takes it over.
+ *
+ * Returns `GEARMAN_SUCCESS`, or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL, or `seconds` is 1 or above 32767.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API
+gearman_return_t gearman_client_set_keepalive(gearman_client_st *client,
+                                              uint32_t seconds);
+
+/* Gets after which time a client notices that a server's host has vanished.
+ *
+ * Returns the time in seconds, 0 for that of the system; 0 if `client` is NULL.
+ *
+ * Requires: `client` is NULL or a live client.
+ */
+GEARMAN_API uint32_t gearman_client_keepalive(const gearman_client_st *client);
+
+/* Sets after which time a worker notices that a server's host has vanished.
+ *
+ * After `seconds` without an answer of the host a connection is lost, and the worker
+ * connects again. All else is as for gearman_client_set_keepalive(), with
+ * gearman_worker_clone().
+ *
+ * Returns `GEARMAN_SUCCESS`, or an error.
+ *
+ * Errors:
+ * - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `seconds` is 1 or above 32767.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API
+gearman_return_t gearman_worker_set_keepalive(gearman_worker_st *worker,
+                                              uint32_t seconds);
+
+/* Gets after which time a worker notices that a server's host has vanished.
+ *
+ * Returns the time in seconds, 0 for that of the system; 0 if `worker` is NULL.
+ *
+ * Requires: `worker` is NULL or a live worker.
+ */
+GEARMAN_API uint32_t gearman_worker_keepalive(const gearman_worker_st *worker);
+
 /* Turns TLS on for connections of the client that are made later.
  *
  * `ca_file`, `certificate` and `key_file` are as for gearman_client_set_ssl().

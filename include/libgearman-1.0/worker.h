@@ -44,8 +44,8 @@ GEARMAN_API void gearman_job_free_all(gearman_worker_st *worker);
  *
  * `worker` is memory that the program provides, or NULL for memory of the library. The
  * memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
- * set, its servers are added as gearman_worker_add_servers() adds them. Nothing is
- * sent.
+ * set, its servers are added as gearman_worker_add_servers() adds them; for
+ * `GEARMAN_KEEPALIVE` see gearman_worker_set_keepalive(). Nothing is sent.
  *
  * Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
  * or the process has no file descriptors left. Free the worker with

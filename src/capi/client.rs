@@ -8,10 +8,11 @@ use super::client_block::{ClientBlock, UNTICKETED};
 use super::client_resubmission;
 use super::client_servers::add_servers;
 use super::handle;
+use super::keepalive;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, error_text};
 use super::types::*;
-use crate::engine::ReturnCode;
+use crate::engine::{ReturnCode, at};
 use libc::{c_char, c_int, c_void};
 use std::ptr;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use std::time::Duration;
 /// `client` is memory that the program provides, or NULL for memory of the library. The
 /// memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
 /// set, its servers are added as gearman_client_add_servers() adds them; for
-/// `GEARMAN_RESUBMISSIONS` see gearman_client_set_resubmissions(). Nothing is sent.
+/// `GEARMAN_RESUBMISSIONS` see gearman_client_set_resubmissions(), for `GEARMAN_KEEPALIVE`
+/// gearman_client_set_keepalive(). Nothing is sent.
 ///
 /// Returns the client, or NULL if `GEARMAN_SERVERS` names a host that has no address.
 /// Free the client with gearman_client_free(), also if the program provided the memory.
@@ -48,6 +50,8 @@ unsafe fn create(client: *mut gearman_client_st) -> *mut gearman_client_st {
             }
         }
         client_resubmission::read_environment(&mut *block);
+        let at = at!("gearman_client_create");
+        keepalive::read_environment(&mut (*block).engine.link, at);
         (*block).shell
     }
 }

@@ -38,6 +38,7 @@ mod hooks;
 pub mod job;
 mod job_block;
 pub mod job_worker;
+pub mod keepalive;
 pub mod kill;
 mod own_stack;
 pub mod parse;

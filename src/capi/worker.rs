@@ -4,11 +4,13 @@
 
 use super::cancellation;
 use super::handle;
+use super::keepalive;
 use super::text::{self, CStrArg};
 use super::tls;
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use super::worker_servers::add_servers;
+use crate::engine::at;
 use libc::{c_char, c_int, c_void};
 use std::ptr;
 
@@ -16,8 +18,8 @@ use std::ptr;
 ///
 /// `worker` is memory that the program provides, or NULL for memory of the library. The
 /// memory need not be initialised. If the environment variable `GEARMAN_SERVERS` is
-/// set, its servers are added as gearman_worker_add_servers() adds them. Nothing is
-/// sent.
+/// set, its servers are added as gearman_worker_add_servers() adds them; for
+/// `GEARMAN_KEEPALIVE` see gearman_worker_set_keepalive(). Nothing is sent.
 ///
 /// Returns the worker, or NULL if `GEARMAN_SERVERS` names a host that has no address,
 /// or the process has no file descriptors left. Free the worker with
@@ -44,6 +46,8 @@ unsafe fn create(worker: *mut gearman_worker_st) -> *mut gearman_worker_st {
                 return ptr::null_mut();
             }
         }
+        let at = at!("gearman_worker_create");
+        keepalive::read_environment(&mut (*block).engine.link, at);
         (*block).shell
     }
 }

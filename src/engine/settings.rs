@@ -4,7 +4,7 @@
 //! Must not: do I/O.
 
 use super::ReturnCode;
-use gearman_net::ClientTlsSettings;
+use gearman_net::{ClientTlsSettings, KeepaliveTime};
 use gearman_protocol::limits::MAX_IDENTIFIER;
 use std::ffi::CString;
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ pub struct Settings {
     /// How often a task may be submitted again after its server was lost. Its job may then
     /// run more than once.
     pub resubmissions: u16,
+    /// When a vanished host is noticed, on connections that are made later.
+    pub keepalive: KeepaliveTime,
     /// Every TCP connection has TLS.
     pub tls: bool,
     /// Files and verification of TLS.

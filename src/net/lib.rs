@@ -8,6 +8,7 @@
 pub mod address;
 pub mod cancel_state;
 pub mod fork;
+mod keepalive;
 mod low_descriptors;
 mod mio_net;
 mod random;
@@ -20,6 +21,7 @@ mod wait_call;
 mod wake;
 
 pub use address::Address;
+pub use keepalive::KeepaliveTime;
 pub use mio_net::MioNet;
 pub use random::random;
 pub use tls_settings::{CA_VARIABLE, ClientTlsSettings, TlsVerify, is_tls_in_environment};
@@ -97,7 +99,12 @@ pub trait Transport {
     ///
     /// # Errors
     /// When the attempt fails at once.
-    fn connect(&mut self, key: usize, address: &Address) -> io::Result<()>;
+    fn connect(
+        &mut self,
+        key: usize,
+        address: &Address,
+        keepalive: KeepaliveTime,
+    ) -> io::Result<()>;
 
     /// As `connect`, with TLS. The attempt to connect ends with the hand-shake. `host` is the
     /// name that is verified, unless the settings have one.
@@ -110,8 +117,9 @@ pub trait Transport {
         address: &Address,
         host: &str,
         tls: &ClientTlsSettings,
+        keepalive: KeepaliveTime,
     ) -> io::Result<()> {
-        let _ = (key, address, host, tls);
+        let _ = (key, address, host, tls, keepalive);
         let text = "TLS was requested, but this libgearman is built without it";
         Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }

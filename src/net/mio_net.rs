@@ -253,9 +253,14 @@ impl Transport for MioNet {
         address::resolve(host, port)
     }
 
-    fn connect(&mut self, key: usize, address: &Address) -> io::Result<()> {
+    fn connect(
+        &mut self,
+        key: usize,
+        address: &Address,
+        keepalive: super::KeepaliveTime,
+    ) -> io::Result<()> {
         self.close(key);
-        let mut socket = Socket::connect(address)?;
+        let mut socket = Socket::connect(address, keepalive)?;
         self.poller()?.registry().register(
             socket.as_source(),
             Token(key),
@@ -275,9 +280,10 @@ impl Transport for MioNet {
         address: &Address,
         host: &str,
         tls: &super::ClientTlsSettings,
+        keepalive: super::KeepaliveTime,
     ) -> io::Result<()> {
         let records = tls_socket::records(&mut self.tls, tls, host)?;
-        self.connect(key, address)?;
+        self.connect(key, address, keepalive)?;
         if let Some(open) = self.sockets.get_mut(key)
             && let Some(socket) = open.take()
         {

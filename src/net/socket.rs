@@ -3,7 +3,7 @@
 //! Must not: wait.
 
 use super::low_descriptors::moved;
-use super::{Address, Liveness, uncancelled};
+use super::{Address, KeepaliveTime, Liveness, uncancelled};
 use mio::net::{TcpStream, UnixStream};
 use std::io;
 use std::mem::MaybeUninit;
@@ -22,12 +22,12 @@ pub(super) enum Socket {
 
 impl Socket {
     /// Starts to connect a new stream.
-    pub(super) fn connect(address: &Address) -> io::Result<Socket> {
+    pub(super) fn connect(address: &Address, keepalive: KeepaliveTime) -> io::Result<Socket> {
         match address {
             Address::Inet(address) => {
                 let stream = moved(TcpStream::connect(*address)?)?;
                 stream.set_nodelay(true)?;
-                notice_vanished_peer(stream.as_raw_fd());
+                keepalive.set(stream.as_raw_fd());
                 Ok(Socket::Tcp(stream))
             }
             Address::Unix(path) => Ok(Socket::Unix(moved(UnixStream::connect(path)?)?)),
@@ -134,34 +134,6 @@ fn iovec(bytes: &[u8]) -> libc::iovec {
     libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
 }
 
-/// Makes the kernel notice within two minutes that the peer's host has vanished, both on an
-/// idle connection and with bytes on their way. Errors are ignored: a connection works
-/// without it.
-///
-/// `TCP_USER_TIMEOUT` also ends a connection whose peer has not read for that time. Servers
-/// read at once, so it harms no one here.
-fn notice_vanished_peer(fd: RawFd) {
-    /// Seconds without a packet before the first probe.
-    const IDLE_S: libc::c_int = 60;
-    /// Seconds between probes.
-    const INTERVAL_S: libc::c_int = 10;
-    /// Probes without an answer after which the connection is broken.
-    const PROBES: libc::c_int = 6;
-    /// Milliseconds without an acknowledgement after which the connection is broken.
-    const UNACKNOWLEDGED_MS: libc::c_int = 120_000;
-    set_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, IDLE_S);
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, INTERVAL_S);
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_KEEPCNT, PROBES);
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS);
-}
-
-fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) {
-    let size = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the option is read from `value`, with its size, during the call.
-    unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), size) };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,15 +149,31 @@ mod tests {
         value
     }
 
-    #[test]
-    fn a_vanished_server_is_noticed_after_two_minutes() {
+    /// The values of the four options of a connection's TCP socket.
+    fn options(keepalive: KeepaliveTime) -> [libc::c_int; 4] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
-        let socket = Socket::connect(&Address::Inet(address)).expect("a socket");
-        let tcp = |name| option(socket.fd(), libc::IPPROTO_TCP, name);
+        let socket = Socket::connect(&Address::Inet(address), keepalive).expect("a socket");
         assert_eq!(option(socket.fd(), libc::SOL_SOCKET, libc::SO_KEEPALIVE), 1);
-        let seconds = tcp(libc::TCP_KEEPIDLE) + tcp(libc::TCP_KEEPINTVL) * tcp(libc::TCP_KEEPCNT);
-        assert_eq!(seconds, 120);
-        assert_eq!(tcp(libc::TCP_USER_TIMEOUT), 120_000);
+        [libc::TCP_KEEPIDLE, libc::TCP_KEEPINTVL, libc::TCP_KEEPCNT, libc::TCP_USER_TIMEOUT]
+            .map(|name| option(socket.fd(), libc::IPPROTO_TCP, name))
+    }
+
+    #[test]
+    fn a_vanished_server_is_noticed_after_two_minutes() {
+        assert_eq!(options(KeepaliveTime::default()), [60, 10, 6, 120_000]);
+    }
+
+    #[test]
+    fn a_vanished_server_is_noticed_after_the_time_that_was_set() {
+        let keepalive = KeepaliveTime::from_seconds(5).expect("a time");
+        assert_eq!(options(keepalive), [3, 1, 2, 5000]);
+    }
+
+    #[test]
+    fn the_system_notices_a_vanished_server_if_the_time_is_0() {
+        let keepalive = KeepaliveTime::from_seconds(0).expect("a time");
+        let [idle_s, _, probes, unacknowledged_ms] = options(keepalive);
+        assert_eq!((idle_s, probes, unacknowledged_ms), (7200, 9, 0), "Linux's own times");
     }
 }

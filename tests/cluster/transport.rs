@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 use gearman_buf::Owned;
-use gearman_net::{Address, ClientTlsSettings, Liveness, Ready, Transport, Waited};
+use gearman_net::{Address, ClientTlsSettings, KeepaliveTime, Liveness, Ready, Transport, Waited};
 use gearman_tls::{ClientRecords, ServerRecords};
 
 use crate::network::{Host, LinkId, Shared, Side};
@@ -101,7 +101,7 @@ impl Transport for SimTransport {
         Ok(vec![Address::Inet(([127, 0, 0, 1], port).into())])
     }
 
-    fn connect(&mut self, key: usize, address: &Address) -> io::Result<()> {
+    fn connect(&mut self, key: usize, address: &Address, _: KeepaliveTime) -> io::Result<()> {
         self.close(key);
         let Address::Inet(address) = address else { return Err(ErrorKind::Unsupported.into()) };
         let server = usize::from(address.port() - FIRST_PORT);
@@ -119,8 +119,9 @@ impl Transport for SimTransport {
         address: &Address,
         _host: &str,
         _tls: &ClientTlsSettings,
+        keepalive: KeepaliveTime,
     ) -> io::Result<()> {
-        self.connect(key, address)?;
+        self.connect(key, address, keepalive)?;
         self.records.insert(key, secure::connect()?);
         Ok(())
     }

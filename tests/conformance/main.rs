@@ -234,6 +234,7 @@ programs! {
     unbuffered_result
     uniques
     uniques_across_fork
+    vanished_host
     wait_states
     work_results
     worker_clone

@@ -17,6 +17,10 @@ const char *gearman_client_error(const gearman_client_st *client);
 const char *gearman_worker_error(const gearman_worker_st *worker);
 void gearman_client_set_timeout(gearman_client_st *client, int timeout);
 void gearman_worker_set_timeout(gearman_worker_st *worker, int timeout);
+gearman_return_t gearman_client_set_keepalive(gearman_client_st *client, uint32_t seconds);
+gearman_return_t gearman_worker_set_keepalive(gearman_worker_st *worker, uint32_t seconds);
+uint32_t gearman_client_keepalive(const gearman_client_st *client);
+uint32_t gearman_worker_keepalive(const gearman_worker_st *worker);
 void gearman_client_set_namespace(gearman_client_st *client, const char *key, size_t size);
 void gearman_worker_set_namespace(gearman_worker_st *worker, const char *key, size_t size);
 gearman_return_t gearman_client_set_identifier(gearman_client_st *client, const char *id,

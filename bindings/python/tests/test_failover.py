@@ -8,7 +8,15 @@ from typing import Any, Iterator
 
 import pytest
 
-from libgearman import AsyncClient, Client, ConnectionFailed, EventKind, ReturnCode
+from libgearman import (
+    AsyncClient,
+    AsyncWorker,
+    Client,
+    ConnectionFailed,
+    EventKind,
+    ReturnCode,
+    Worker,
+)
 
 
 @pytest.fixture
@@ -98,6 +106,28 @@ def test_a_number_of_resubmissions_that_is_out_of_range_is_refused(server: Any) 
     for number in (-1, 65536):
         with pytest.raises(ValueError, match=str(number)):
             Client(server.address, resubmissions=number)
+
+
+@pytest.mark.parametrize("kind", [Client, Worker])
+def test_a_vanished_host_is_noticed_after_the_time_of_the_caller_or_the_environment(
+    server: Any, kind: type[Client] | type[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with kind(server.address) as handle:
+        assert handle.keepalive == 120
+        handle.keepalive = 0
+        assert handle.keepalive == 0
+    monkeypatch.setenv("GEARMAN_KEEPALIVE", "30")
+    with kind(server.address) as handle:
+        assert handle.keepalive == 30
+    with kind(server.address, keepalive=45) as handle:
+        assert handle.keepalive == 45
+
+
+@pytest.mark.parametrize("kind", [Client, Worker, AsyncClient, AsyncWorker])
+def test_a_time_that_the_system_does_not_take_is_refused(server: Any, kind: Any) -> None:
+    for seconds in (-1, 1, 32768):
+        with pytest.raises(ValueError, match=str(seconds)):
+            kind(server.address, keepalive=seconds)
 
 
 def test_a_lost_task_is_told_once_as_an_error(

@@ -17,11 +17,12 @@ impl<T: Transport> Link<T> {
 
     /// Starts one attempt to connect.
     pub(super) fn begin_connect(&mut self, key: usize, address: &Address) -> io::Result<()> {
+        let keepalive = self.settings.keepalive;
         if !self.is_secure(key) {
-            return self.net.connect(key, address);
+            return self.net.connect(key, address, keepalive);
         }
         let (host, settings) = (&self.conns[key].host, &self.settings.tls_settings);
-        self.net.connect_tls(key, address, host, settings)
+        self.net.connect_tls(key, address, host, settings, keepalive)
     }
 }
 

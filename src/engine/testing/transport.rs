@@ -4,7 +4,7 @@
 
 use super::{Connect, ScriptNet, ScriptPeer, packets};
 use gearman_buf::Owned;
-use gearman_net::{Address, Liveness, Ready, Transport, WAKE_KEY, Waited};
+use gearman_net::{Address, KeepaliveTime, Liveness, Ready, Transport, WAKE_KEY, Waited};
 use std::cell::RefMut;
 use std::io;
 use std::mem::MaybeUninit;
@@ -53,7 +53,7 @@ impl Transport for ScriptNet {
         Ok(vec![address; if host.starts_with("two-addresses") { 2 } else { 1 }])
     }
 
-    fn connect(&mut self, key: usize, _: &Address) -> io::Result<()> {
+    fn connect(&mut self, key: usize, _: &Address, _: KeepaliveTime) -> io::Result<()> {
         self.0.borrow_mut().calls.connect += 1;
         let mut peer = self.peer(key);
         peer.shut();

@@ -49,6 +49,7 @@ class AsyncClient(AsyncHandle):
         exceptions: bool = True,
         select_by_unique: bool = False,
         resubmissions: int | None = None,
+        keepalive: int | None = None,
         ssl: Ssl = None,
     ) -> None:
         self._client = Client(
@@ -59,6 +60,7 @@ class AsyncClient(AsyncHandle):
             exceptions=exceptions,
             select_by_unique=select_by_unique,
             resubmissions=resubmissions,
+            keepalive=keepalive,
             ssl=ssl,
         )
         super().__init__(self._client)

@@ -44,6 +44,7 @@ class AsyncWorker(AsyncHandle):
         concurrency: int = 1,
         namespace: Name | None = None,
         identifier: Name | None = None,
+        keepalive: int | None = None,
         ssl: Ssl = None,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
@@ -51,7 +52,9 @@ class AsyncWorker(AsyncHandle):
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         self._concurrency = concurrency
-        self._worker = Worker(servers, namespace=namespace, identifier=identifier, ssl=ssl)
+        self._worker = Worker(
+            servers, namespace=namespace, identifier=identifier, keepalive=keepalive, ssl=ssl
+        )
         super().__init__(self._worker)
         lib.gearman_worker_add_options(self._worker._pointer, lib.GEARMAN_WORKER_NON_BLOCKING)
         self._servers = list(self._worker._servers)

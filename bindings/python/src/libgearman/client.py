@@ -45,6 +45,10 @@ class Client(Handle):
     only with a unique id. The job may then be done more than once. None is the
     environment variable ``GEARMAN_RESUBMISSIONS``, or 0.
 
+    ``keepalive`` is after how many seconds a server is given up whose host has vanished
+    from the network, 0 for the system's hours. None is the environment variable
+    ``GEARMAN_KEEPALIVE``, or 120.
+
     With ``ssl`` every TCP connection has TLS: True takes the files of the environment,
     and `SslSettings` or a dict with its fields tells them. Without it, servers that are
     written as ``tls://host`` have TLS, and all with ``GEARMAN_TLS=on`` in the environment.
@@ -64,6 +68,7 @@ class Client(Handle):
         exceptions: bool = True,
         select_by_unique: bool = False,
         resubmissions: int | None = None,
+        keepalive: int | None = None,
         ssl: Ssl = None,
     ) -> None:
         self._tasks: dict[int, Task] = {}
@@ -74,6 +79,8 @@ class Client(Handle):
         self._iterating = False
         self._heard = 0.0
         super().__init__(servers, timeout, namespace, identifier, ssl)
+        if keepalive is not None:
+            self.keepalive = keepalive
         options = lib.GEARMAN_CLIENT_FREE_TASKS | lib.GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL
         lib.gearman_client_add_options(self._pointer, options)
         if select_by_unique:

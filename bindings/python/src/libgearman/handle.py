@@ -24,6 +24,10 @@ from .errors import ClosedError, GearmanError, UsageError, error_of
 
 Self = TypeVar("Self", bound="Handle")
 
+# The times that the library takes.
+_KEEPALIVE_MIN = 2
+_KEEPALIVE_MAX = 32767
+
 
 class _Use:
     """The use of a handle by one thread, for one call or several nested ones."""
@@ -207,6 +211,25 @@ class Handle:
         with self._use() as pointer:
             self._function("set_timeout")(pointer, limit)
             self._timeout = seconds
+
+    @property
+    def keepalive(self) -> int:
+        """After how many seconds a server is given up whose host has vanished.
+
+        0 leaves that to the system, which takes hours. It applies to connections that
+        are made later.
+        """
+        with self._use() as pointer:
+            return int(self._function("keepalive")(pointer))
+
+    @keepalive.setter
+    def keepalive(self, seconds: int) -> None:
+        if seconds != 0 and not _KEEPALIVE_MIN <= seconds <= _KEEPALIVE_MAX:
+            raise ValueError(
+                f"keepalive is {seconds}, not 0 or {_KEEPALIVE_MIN} to {_KEEPALIVE_MAX} seconds"
+            )
+        with self._use() as pointer:
+            self._check(self._function("set_keepalive")(pointer, seconds))
 
     def _limit(self, seconds: Seconds) -> None:
         """Sets the library's timeout; `timeout` stays as it is."""

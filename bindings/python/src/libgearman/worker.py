@@ -208,6 +208,7 @@ class Worker(Handle):
         timeout: Seconds = None,
         namespace: Name | None = None,
         identifier: Name | None = None,
+        keepalive: int | None = None,
         ssl: Ssl = None,
     ) -> None:
         self._functions: dict[str, Function] = {}
@@ -215,6 +216,8 @@ class Worker(Handle):
         self._stopping = threading.RLock()
         self._stopped = False
         super().__init__(servers, timeout, namespace, identifier, ssl)
+        if keepalive is not None:
+            self.keepalive = keepalive
         lib.gearman_worker_add_options(self._pointer, lib.GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL)
         self._process = os.getpid()
         self._id = lib.gearman_worker_id(self._pointer)

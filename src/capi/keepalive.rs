@@ -1,0 +1,147 @@
+//! `extension.h`: after which time a client or a worker notices that a server's host has
+//! vanished.
+//!
+//! Must not: change connections that are open.
+
+use super::client_block::ClientBlock;
+use super::types::*;
+use super::worker_block::WorkerBlock;
+use crate::engine::ReturnCode;
+use crate::engine::error::At;
+use crate::engine::link::Link;
+use crate::net::{KeepaliveTime, MioNet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// The environment variable that sets the time for programs that do not.
+const KEEPALIVE_VARIABLE: &str = "GEARMAN_KEEPALIVE";
+
+/// Sets after which time a client notices that a server's host has vanished.
+///
+/// A host that loses its power or its network sends nothing more, not even the end of its
+/// connections. After `seconds` without an answer of the host a connection is lost, whether
+/// the client waits for a job or has sent a request. 0 leaves this to the system, which by
+/// default takes two hours, or a quarter of one with a request on its way. It is the time
+/// of TCP's probes and of `TCP_USER_TIMEOUT`, for connections that are made later. It
+/// does not apply to Unix sockets, and does not limit how long a job may take.
+///
+/// A new client has the time in the environment variable `GEARMAN_KEEPALIVE`, or 120
+/// seconds. gearman_client_clone() takes it over.
+///
+/// Returns `GEARMAN_SUCCESS`, or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `client` is NULL, or `seconds` is 1 or above 32767.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_set_keepalive(
+    client: *mut gearman_client_st,
+    seconds: u32,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live client.
+    let block = unsafe { ClientBlock::peek(client) };
+    set(block.map(|block| &mut block.engine.link), seconds)
+}
+
+/// Gets after which time a client notices that a server's host has vanished.
+///
+/// Returns the time in seconds, 0 for that of the system; 0 if `client` is NULL.
+///
+/// # Safety
+/// `client` is NULL or a live client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_client_keepalive(client: *const gearman_client_st) -> u32 {
+    // SAFETY: the caller guarantees a live client.
+    let block = unsafe { ClientBlock::peek(client) };
+    block.map_or(0, |block| block.engine.link.settings.keepalive.seconds().into())
+}
+
+/// Sets after which time a worker notices that a server's host has vanished.
+///
+/// After `seconds` without an answer of the host a connection is lost, and the worker
+/// connects again. All else is as for gearman_client_set_keepalive(), with
+/// gearman_worker_clone().
+///
+/// Returns `GEARMAN_SUCCESS`, or an error.
+///
+/// # Errors
+/// - `GEARMAN_INVALID_ARGUMENT`: `worker` is NULL, or `seconds` is 1 or above 32767.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_set_keepalive(
+    worker: *mut gearman_worker_st,
+    seconds: u32,
+) -> gearman_return_t {
+    // SAFETY: the caller guarantees a live worker.
+    let block = unsafe { WorkerBlock::peek(worker) };
+    set(block.map(|block| &mut block.engine.link), seconds)
+}
+
+/// Gets after which time a worker notices that a server's host has vanished.
+///
+/// Returns the time in seconds, 0 for that of the system; 0 if `worker` is NULL.
+///
+/// # Safety
+/// `worker` is NULL or a live worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gearman_worker_keepalive(worker: *const gearman_worker_st) -> u32 {
+    // SAFETY: the caller guarantees a live worker.
+    let block = unsafe { WorkerBlock::peek(worker) };
+    block.map_or(0, |block| block.engine.link.settings.keepalive.seconds().into())
+}
+
+fn set(link: Option<&mut Link<MioNet>>, seconds: u32) -> gearman_return_t {
+    match (link, KeepaliveTime::from_seconds(seconds)) {
+        (Some(link), Some(keepalive)) => {
+            link.settings.keepalive = keepalive;
+            gearman_return_t::SUCCESS
+        }
+        _ => gearman_return_t::INVALID_ARGUMENT,
+    }
+}
+
+/// Takes the time of a new client or worker from the environment. A value that is no such
+/// time leaves an error in the handle, which keeps the default.
+pub(super) fn read_environment(link: &mut Link<MioNet>, at: At) {
+    let Some(value) = std::env::var_os(KEEPALIVE_VARIABLE) else { return };
+    match time(&value) {
+        Some(keepalive) => link.settings.keepalive = keepalive,
+        None => {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let text = format!(
+                "{KEEPALIVE_VARIABLE} is \"{value}\", not 0 or a number of seconds from 2 to 32767"
+            );
+            link.error.set(ReturnCode::INVALID_ARGUMENT, at, &text);
+        }
+    }
+}
+
+/// The time in a value of the variable. An empty value is the default.
+fn time(value: &OsStr) -> Option<KeepaliveTime> {
+    match value.to_str()?.trim() {
+        "" => Some(KeepaliveTime::default()),
+        text => KeepaliveTime::from_seconds(text.parse().ok()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_is_0_or_a_time_in_seconds() {
+        let seconds = |value| time(OsStr::new(value)).map(KeepaliveTime::seconds);
+        for (value, expected) in [("30", 30), (" 30 ", 30), ("0", 0), ("", 120), ("32767", 32_767)]
+        {
+            assert_eq!(seconds(value), Some(expected), "{value:?}");
+        }
+        for value in ["-1", "1", "32768", "30s", "yes"] {
+            assert_eq!(seconds(value), None, "{value:?}");
+        }
+        assert_eq!(time(OsStr::from_bytes(b"\xff")), None);
+    }
+}
