@@ -28,7 +28,8 @@ extern "C" {
  *
  * Returns the task; gearman_task_return() tells how it ended and gearman_task_result()
  * gives its result. Free it with gearman_task_free(). Returns NULL if the task could
- * not be added; gearman_client_error_code() then gives the code.
+ * not be added; gearman_client_error_code() then gives the code. Also NULL if a callback
+ * of another task has freed the task or the client.
  *
  * Errors:
  * - `GEARMAN_ARGUMENT_TOO_LARGE`: the workload is larger than a packet can hold.

@@ -99,14 +99,20 @@ impl Owned {
         self.ptr.as_ptr()
     }
 
+    /// The capacity for `more` bytes behind the last one, and the bytes to allocate: one more, for
+    /// a NUL also behind a buffer that was allocated for no byte.
+    fn sizes(&self, more: usize) -> Result<(usize, usize), OutOfMemory> {
+        // 0 would mean that there is no allocation.
+        let capacity = self.len.checked_add(more).ok_or(OutOfMemory)?.max(1);
+        Ok((capacity, capacity.checked_add(1).ok_or(OutOfMemory)?))
+    }
+
     /// Grows the capacity so that exactly `more` bytes fit behind the last one.
     fn reserve_exact(&mut self, more: usize) -> Result<(), OutOfMemory> {
         if self.capacity - self.len >= more && self.capacity > 0 {
             return Ok(());
         }
-        // 0 would mean that there is no allocation.
-        let capacity = self.len.checked_add(more).ok_or(OutOfMemory)?.max(1);
-        let size = capacity.checked_add(1).ok_or(OutOfMemory)?;
+        let (capacity, size) = self.sizes(more)?;
         let old = if self.capacity == 0 { ptr::null_mut() } else { self.ptr.as_ptr() };
         // SAFETY: `old` is null or memory from realloc that `self` owns. If realloc fails, it
         // leaves that memory as it is.
@@ -263,6 +269,22 @@ mod tests {
         // SAFETY: `terminate` has written a NUL, and the buffer does not change.
         let text = unsafe { std::ffi::CStr::from_ptr(buffer.as_ptr().cast()) };
         assert_eq!((text, buffer.len()), (c"ab", 2));
+    }
+
+    #[test]
+    fn an_allocation_has_a_byte_more_than_its_capacity_also_for_an_empty_copy() {
+        let buffer = Owned::new();
+        for more in [0, 1, 2, 100] {
+            let (capacity, size) = buffer.sizes(more).expect("fits");
+            assert!(capacity >= more.max(1) && size == capacity + 1, "{more}: {capacity}, {size}");
+        }
+        // The byte fits without growing, and the NUL behind it is in the allocation.
+        let mut copy = Owned::copy_of(b"").expect("memory");
+        copy.extend(b"x").expect("memory");
+        copy.terminate().expect("memory");
+        // SAFETY: `terminate` has written a NUL, and the buffer does not change.
+        let text = unsafe { std::ffi::CStr::from_ptr(copy.as_ptr().cast()) };
+        assert_eq!((text, copy.capacity()), (c"x", 1));
     }
 
     #[test]

@@ -103,11 +103,11 @@ unsafe fn run(
                 if failed {
                     (*block).engine.link.error.set_code(code);
                 }
-                let ended = (*block).engine.task(id).map(|task| task.code);
-                let is_refused = matches!(
-                    ended,
-                    Some(code) if code.failed() && !JOB_CODES.contains(&code)
-                );
+                // A callback of another task may have freed this one.
+                let Some(ended) = (*block).engine.task(id).map(|task| task.code) else {
+                    return ptr::null_mut();
+                };
+                let is_refused = ended.failed() && !JOB_CODES.contains(&ended);
                 if !new.reducer.is_empty() && (failed || is_refused) {
                     // Neither task nor client is touched any more.
                     let _ = TaskBlock::free(task);
@@ -136,7 +136,8 @@ unsafe fn run(
 ///
 /// Returns the task; gearman_task_return() tells how it ended and gearman_task_result()
 /// gives its result. Free it with gearman_task_free(). Returns NULL if the task could
-/// not be added; gearman_client_error_code() then gives the code.
+/// not be added; gearman_client_error_code() then gives the code. Also NULL if a callback
+/// of another task has freed the task or the client.
 ///
 /// # Errors
 /// - `GEARMAN_ARGUMENT_TOO_LARGE`: the workload is larger than a packet can hold.

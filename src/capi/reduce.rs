@@ -56,7 +56,10 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
         let (worker, id) = ((*block).worker, (*block).id);
         if (*block).reducer.is_null() {
             match client_of(worker) {
-                Some(client) => (*block).reducer = client,
+                Some(client) => {
+                    limit_silence(client, worker);
+                    (*block).reducer = client;
+                }
                 None => return refuse(worker, ReturnCode::GETADDRINFO, "a server has no address"),
             }
         }
@@ -93,6 +96,24 @@ pub(super) unsafe fn add(block: *mut JobBlock, data: &[u8]) -> ReturnCode {
         match added {
             Ok(_) => ReturnCode::SUCCESS,
             Err(code) => refuse(worker, code.into(), "the part could not be added"),
+        }
+    }
+}
+
+/// Gives the client of the parts its worker's time limit: a worker that is to return in time cannot
+/// wait for ever for a server that never answers. A worker whose limit does not end its calls has
+/// none.
+///
+/// # Safety
+/// Both are live and not borrowed.
+unsafe fn limit_silence(client: *mut ClientBlock, worker: *mut WorkerBlock) {
+    // SAFETY: the caller guarantees both.
+    unsafe {
+        let engine = &(*worker).engine;
+        if engine.timeout_ends_sleep {
+            // 0 means that the worker looks for jobs without waiting. Parts take their time.
+            let limit = engine.link.settings.timeout.filter(|limit| !limit.is_zero());
+            (*client).engine.link.settings.timeout = limit;
         }
     }
 }

@@ -176,7 +176,8 @@ pub unsafe extern "C-unwind" fn gearman_worker_timeout(worker: *mut gearman_work
 ///
 /// `timeout` is in milliseconds: gearman_worker_work() returns `GEARMAN_TIMEOUT` if no
 /// job arrives within it. A negative number is no limit; with 0 the worker does not
-/// wait. Sending results is not limited.
+/// wait. Sending results is not limited. While the parts of a partitioned job are run, a
+/// server that is silent for this time makes the job fail; 0 is no limit there.
 ///
 /// # Safety
 /// `worker` is NULL or a live worker.

@@ -11,6 +11,7 @@ use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 
 use crate::options::ServerOptions;
+use crate::systemd;
 
 /// The line that the child writes to its standard output once it is ready.
 const READY_LINE: &[u8] = b"ready\n";
@@ -22,10 +23,12 @@ const READY_LINE: &[u8] = b"ready\n";
 pub(crate) fn launch(_: &ServerOptions) -> io::Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
     // Inherited sockets and systemd's watchdog are for the child.
-    for name in ["LISTEN_PID", "WATCHDOG_PID"] {
-        if std::env::var(name).is_ok_and(|pid| pid == std::process::id().to_string()) {
-            command.env_remove(name);
-        }
+    if std::env::var("WATCHDOG_PID").is_ok_and(|pid| pid == std::process::id().to_string()) {
+        command.env_remove("WATCHDOG_PID");
+    }
+    command.env_remove("LISTEN_PID");
+    if !systemd::is_for_this_process() {
+        command.env_remove("LISTEN_FDS");
     }
     let mut child = command
         .args(std::env::args_os().skip(1))

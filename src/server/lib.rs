@@ -19,7 +19,6 @@ mod options;
 mod privileges;
 mod queue;
 mod startup;
-mod state_file;
 mod systemd;
 mod tls;
 

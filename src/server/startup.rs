@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::access::{self, LoadedRules};
@@ -21,11 +22,11 @@ use crate::options::{
 };
 use crate::privileges::{allow_core_dumps, become_user, find_user, limit_files};
 use crate::queue;
-use crate::state_file::StateFile;
 use crate::systemd;
 use crate::tls::{Certificate, TlsPolicy};
 use gearman_access::{AccessControl, AdminScope, ConnectionSettings, ListenerRole};
 use gearman_broker::{Broker, Config, ConnectionLimits, Wakeup};
+use gearman_files::StateFile;
 use gearman_session::JobServerSettings;
 
 /// Warning about `--job-retries=0`, whose meaning depends on the version.
@@ -46,7 +47,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     limit_files(process.file_descriptors)?;
     // Before the user changes: ports below 1024 and the key may need root.
     let certificate = certificate(tls)?;
-    let (mut listeners, mut policies) = listen(network, tls)?;
+    let (mut listeners, mut policies) = listen(process, network, tls)?;
     let port = listeners.iter().find_map(Listener::port);
     let roles = listen_for_administrators(access, network, &mut listeners)?;
     policies.resize(listeners.len(), main_policy(tls));
@@ -58,7 +59,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     if process.coredump {
         allow_core_dumps()?;
     }
-    let mut log = open_audit_log(access, open_log(process))?;
+    let mut log = open_audit_log(access, open_log(process)?)?;
     let (pid, level) = (std::process::id(), log.level().name());
     log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
     warn_of_versions(jobs, &mut log);
@@ -71,6 +72,9 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     let store = queue::open(queue, &mut broker, &mut log)?;
     let keep_stderr = log.is_stderr();
     let settings = settings(process, network, queue);
+    if let Some(certificate) = &certificate {
+        certificate.report_readable_key(&mut log);
+    }
     let mut server = EventLoop::new(listeners, broker, log, settings, keepalive(network))?;
     let gate = AddressGate::new(ConnectionSettings {
         connections_max: access.connections_per_address,
@@ -123,14 +127,22 @@ fn state_files(
     port: Option<u16>,
 ) -> io::Result<[Option<StateFile>; 2]> {
     let pid = std::process::id();
+    let named = |option: &'static str, path: &Path| {
+        let path = path.display().to_string();
+        move |e: io::Error| io::Error::new(e.kind(), format!("{option} {path}: cannot write: {e}"))
+    };
     let pid_file = match process.pid_file() {
         None => None,
-        Some(FileChoice::Named(path)) => Some(StateFile::write("--pid-file", path, pid)?),
-        Some(FileChoice::Default(path)) => StateFile::write("--pid-file", path, pid).ok(),
+        Some(FileChoice::Named(path)) => {
+            Some(StateFile::write(path, pid).map_err(named("--pid-file", path))?)
+        }
+        Some(FileChoice::Default(path)) => StateFile::write(path, pid).ok(),
     };
     let port_file = match (&network.port_file, port) {
         (None, _) => None,
-        (Some(path), Some(port)) => Some(StateFile::write("--port-file", path, port)?),
+        (Some(path), Some(port)) => {
+            Some(StateFile::write(path, port).map_err(named("--port-file", path))?)
+        }
         (Some(path), None) => {
             return Err(io::Error::other(format!(
                 "--port-file {}: the server listens on Unix sockets only, which have no port",
@@ -144,10 +156,11 @@ fn state_files(
 /// The listeners that systemd passed, or else those of `--listen` and `--port`, and those of
 /// `--ssl-listen`; and which of their connections have TLS.
 fn listen(
+    process: &ProcessOptions,
     network: &NetworkOptions,
     tls: &TlsOptions,
 ) -> io::Result<(Vec<Listener>, Vec<TlsPolicy>)> {
-    let mut listeners = systemd::listeners()?;
+    let mut listeners = systemd::listeners(process.daemon_child)?;
     if listeners.is_empty() {
         listeners = bind(Binding {
             names: &network.listen,
@@ -321,20 +334,28 @@ fn listen_http(http: &HttpOptions, network: &NetworkOptions) -> io::Result<Optio
     Ok(is_enabled.then_some(listeners))
 }
 
-fn open_log(process: &ProcessOptions) -> Log {
+/// Opens the log. Without its file it is standard error; what can never be a log, such as a FIFO,
+/// is an error.
+fn open_log(process: &ProcessOptions) -> io::Result<Log> {
     let level = process.level();
-    let log = match process.log_file() {
-        FileChoice::Default(_) if process.syslog => return Log::syslog(level),
-        FileChoice::Named(path) | FileChoice::Default(path) => Log::open(path, level)
-            .unwrap_or_else(|error| {
-                let path = path.display();
-                eprintln!(
-                    "gearmand: --log-file {path}: cannot open: {error}; logging to standard error"
-                );
-                Log::stderr(level)
-            }),
+    let (FileChoice::Named(path) | FileChoice::Default(path)) = process.log_file();
+    if process.syslog && matches!(process.log_file(), FileChoice::Default(_)) {
+        return Ok(Log::syslog(level));
+    }
+    let log = match Log::open(path, level) {
+        Ok(log) => log,
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            return Err(io::Error::other(format!("--log-file {}: {error}", path.display())));
+        }
+        Err(error) => {
+            let path = path.display();
+            eprintln!(
+                "gearmand: --log-file {path}: cannot open: {error}; logging to standard error"
+            );
+            Log::stderr(level)
+        }
     };
-    if process.syslog { log.with_syslog() } else { log }
+    Ok(if process.syslog { log.with_syslog() } else { log })
 }
 
 fn open_audit_log(access: &AccessOptions, log: Log) -> io::Result<Log> {

@@ -11,13 +11,26 @@ use sd_notify::NotifyState;
 
 use crate::event_loop::Listener;
 
-/// The listening sockets that systemd passed to this process.
+/// The listening sockets that systemd passed to this process: those of LISTEN_FDS, if LISTEN_PID is
+/// this process. Without it the variables may be another program's, which this one inherited with
+/// its environment; the sockets would be any of its files.
+///
+/// A daemon's child has no LISTEN_PID: the process that started it has compared, and keeps
+/// LISTEN_FDS back from it unless the sockets are for the child.
 ///
 /// # Errors
 /// When one of them is not a listening TCP or Unix socket.
-pub(crate) fn listeners() -> io::Result<Vec<Listener>> {
+pub(crate) fn listeners(is_daemon_child: bool) -> io::Result<Vec<Listener>> {
+    if !is_daemon_child && !is_for_this_process() {
+        return Ok(Vec::new());
+    }
     let mut inherited = ListenFd::from_env();
     (0..inherited.len()).map(|index| take(&mut inherited, index)).collect()
+}
+
+/// Whether LISTEN_PID names this process.
+pub(crate) fn is_for_this_process() -> bool {
+    std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string())
 }
 
 fn take(inherited: &mut ListenFd, index: usize) -> io::Result<Listener> {

@@ -3,6 +3,7 @@
 //!
 //! Must not: know connections.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -61,6 +62,22 @@ impl Certificate {
     /// When the certificate expires, in seconds since 1970.
     pub(crate) fn expires_unix_seconds(&self) -> i64 {
         self.current().names().expires_unix_seconds
+    }
+
+    /// Warns if every user of the machine can read the key.
+    pub(crate) fn report_readable_key(&self, log: &mut Log) {
+        let file = &self.settings.key_file;
+        let mode = std::fs::metadata(file).map_or(0, |found| found.permissions().mode() & 0o777);
+        if mode & 0o007 != 0 {
+            let file = file.display();
+            log.write_always(
+                Level::Warning,
+                format_args!(
+                    "{file}: every user can read or write the key (mode {mode:o}); \
+                     chmod 600 or 640 it"
+                ),
+            );
+        }
     }
 
     /// Warns if the certificate has expired or soon will.

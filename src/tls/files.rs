@@ -5,6 +5,9 @@
 use crate::TlsError;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -68,14 +71,20 @@ fn no_certificate(path: &Path) -> TlsError {
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |error| TlsError::new(format!("cannot read {}: {error}", path.display()));
-    let found = std::fs::metadata(path).map_err(failed)?;
-    if !found.is_file() {
+    // Opening a FIFO would wait for its writer, and a server reads its files again while it runs.
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
+    // The open file, not the path: what that names may change in between.
+    if !file.metadata().map_err(failed)?.is_file() {
         return Err(wrong(path, "is not a file"));
     }
-    if found.len() > FILE_BYTES_MAX {
+    let mut text = Vec::new();
+    // One byte more shows that the file is too large.
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
         return Err(wrong(path, "is larger than 16 MiB"));
     }
-    std::fs::read(path).map_err(failed)
+    Ok(text)
 }
 
 /// What tells that a file was replaced or written: its inode, size and time of change.

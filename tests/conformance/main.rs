@@ -157,6 +157,7 @@ programs! {
     exception_without_option
     exceptions
     execute
+    execute_freed_task
     failed_job_then_work
     failed_status_then_submit
     fork_in_callback

@@ -8,6 +8,7 @@ mod draining;
 mod durable;
 mod durable_original;
 mod extra;
+mod files;
 mod hostile;
 mod http;
 mod http_connections;

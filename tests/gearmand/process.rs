@@ -9,7 +9,7 @@ use std::process::Command;
 use super::support::*;
 
 /// A user that every Debian has, and its numbers.
-const UNPRIVILEGED: (&str, u32, u32) = ("nobody", 65534, 65534);
+pub(crate) const UNPRIVILEGED: (&str, u32, u32) = ("nobody", 65534, 65534);
 
 /// A line of a file about a process, by how it starts.
 fn line_of(server: &Server, file: &str, start: &str) -> String {

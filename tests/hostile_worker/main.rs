@@ -4,6 +4,7 @@
 mod answers;
 mod closing;
 mod faults;
+mod reducing;
 mod silence;
 mod unix;
 mod worker;

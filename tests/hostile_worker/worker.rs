@@ -6,7 +6,10 @@
 
 #![allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 
+use gearman::capi::aggregator::gearman_aggregator_st;
+use gearman::capi::function::*;
 use gearman::capi::job::*;
+use gearman::capi::result::gearman_result_st;
 use gearman::capi::types::*;
 use gearman::capi::worker::*;
 use gearman::capi::worker_ask::*;
@@ -72,6 +75,16 @@ impl Worker {
         };
         assert_eq!(code, Code::SUCCESS);
         worker
+    }
+
+    /// Offers the function "split" too, whose jobs have one part.
+    pub(crate) fn add_splitting_function(&mut self) {
+        let none = std::ptr::null_mut();
+        let code = unsafe {
+            let split = gearman_function_create_partition(Some(split), Some(aggregate));
+            gearman_worker_define_function(self.raw(), c"split".as_ptr(), 5, split, 0, none)
+        };
+        assert_eq!(code, Code::SUCCESS);
     }
 
     fn raw(&mut self) -> *mut gearman_worker_st {
@@ -165,6 +178,18 @@ impl Drop for Worker {
     fn drop(&mut self) {
         unsafe { gearman_worker_free(self.raw()) }
     }
+}
+
+unsafe extern "C-unwind" fn split(job: *mut gearman_job_st, _: *mut c_void) -> Code {
+    unsafe { gearman_job_send_data(job, c"part".as_ptr().cast(), 4) }
+}
+
+unsafe extern "C-unwind" fn aggregate(
+    _: *mut gearman_aggregator_st,
+    _: *mut gearman_task_st,
+    _: *mut gearman_result_st,
+) -> Code {
+    Code::SUCCESS
 }
 
 unsafe fn look(job: *mut gearman_job_st) -> Seen {

@@ -134,3 +134,22 @@ fn a_second_signal_ends_a_client_at_once() {
     client.signal("INT");
     assert_eq!(client.end().code, None, "the signal ended it");
 }
+
+#[test]
+fn a_stopped_client_gives_up_when_no_server_comes_back() {
+    let server = Server::start(GEARMAND);
+    let mut client = Running::start(gearman(&server, &["-b", "-v", "-N", "-f", "f"]));
+    client.stdin().write_all(b"one\n").expect("written");
+    assert!(client.line().starts_with("Task created: H:"));
+    drop(server);
+    // As above: an idle connection is checked before it is used.
+    sleep(Duration::from_millis(20));
+    client.stdin().write_all(b"two\nthree\nfour\n").expect("written");
+    let complaint = client.complaint();
+    assert!(complaint.ends_with("; trying again"), "{complaint}");
+    client.signal("TERM");
+    // It ends by itself, after the time that its help states.
+    let done = client.end();
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    assert!(done.stderr.contains("not submitted, though already read: 2 lines"), "{}", done.stderr);
+}

@@ -2,15 +2,17 @@
 //!
 //! Must not: check whether another process uses the same file.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use gearman_files::StateFile;
 
 use crate::tools::usage::failed_to;
 
 /// A file with the process id, removed when dropped.
 #[derive(Debug)]
-pub(crate) struct PidFile(Option<PathBuf>);
+#[expect(dead_code, reason = "the file is removed when the value is dropped")]
+pub(crate) struct PidFile(Option<StateFile>);
 
 impl PidFile {
     /// Writes the file, if the command line names one.
@@ -18,21 +20,11 @@ impl PidFile {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn write(path: Option<&Path>) -> io::Result<PidFile> {
-        if let Some(path) = path {
-            fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
-                let path = path.display();
-                failed_to(&format!("write '{path}' for '--pid-file <FILE>'"), error)
-            })?;
-        }
-        Ok(PidFile(path.map(Path::to_path_buf)))
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // The file may have been removed already.
-            let _ = fs::remove_file(path);
-        }
+        let Some(path) = path else { return Ok(PidFile(None)) };
+        let file = StateFile::write(path, std::process::id()).map_err(|error| {
+            let path = path.display();
+            failed_to(&format!("write '{path}' for '--pid-file <FILE>'"), error)
+        })?;
+        Ok(PidFile(Some(file)))
     }
 }

@@ -3,8 +3,11 @@
 //! Must not: print one.
 
 use std::fmt;
-use std::fs;
+use std::io;
 use std::path::Path;
+
+/// Largest file with a password that is read, in bytes.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// A password, or a text that contains one.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -22,15 +25,16 @@ impl Secret {
     /// If the file cannot be read, or every user may read it. The text names the file.
     pub fn read(file: &Path) -> Result<Secret, String> {
         use std::os::unix::fs::PermissionsExt;
-        let named = |error: std::io::Error| format!("{}: {error}", file.display());
-        let mode = fs::metadata(file).map_err(named)?.permissions().mode();
+        let named = |error: io::Error| format!("{}: {error}", file.display());
+        let (text, found) = gearman_files::read_regular(file, SECRET_BYTES_MAX).map_err(named)?;
+        let mode = found.permissions().mode();
         if mode & 0o007 != 0 {
             return Err(format!(
                 "{}: every user may read this password; chmod 600 or 640 it",
                 file.display()
             ));
         }
-        let text = fs::read_to_string(file).map_err(named)?;
+        let text = String::from_utf8(text).map_err(|_| named(io::Error::other("is not UTF-8")))?;
         Ok(Secret(text.lines().next().unwrap_or_default().to_owned()))
     }
 
@@ -54,6 +58,7 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_secret_is_not_shown() {

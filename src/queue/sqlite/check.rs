@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::{create_private, failure, lock::FileLock};
+use super::{create_private, failure, lock::FileLock, resolved};
 use crate::store::StoreError;
 
 /// What an examination found.
@@ -25,6 +25,7 @@ pub struct CheckReport {
 pub fn check(file: &Path) -> Result<CheckReport, StoreError> {
     // Neither the lock nor SQLite may create what is not there.
     fs::metadata(file).map_err(|error| StoreError::NotCommitted(error.to_string()))?;
+    let file = &resolved(file)?;
     let _lock = FileLock::acquire(file)?;
     let connection = Connection::open(file).map_err(failure)?;
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(failure)?;

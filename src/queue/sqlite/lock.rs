@@ -5,10 +5,11 @@
 //!
 //! Must not: touch the database.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+use gearman_files::FileId;
 
 use super::check::beside;
 use crate::store::StoreError;
@@ -20,7 +21,7 @@ impl FileLock {
     /// Whether the locked file is still beside the database, where another server looks.
     pub(super) fn is_in_place(&self, database: &Path) -> bool {
         let found = std::fs::metadata(beside(database, "-lock"));
-        let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let id = |found: std::fs::Metadata| FileId::from(&found);
         found.is_ok_and(|found| self.0.metadata().is_ok_and(|own| id(own) == id(found)))
     }
 
@@ -29,14 +30,7 @@ impl FileLock {
         let path = beside(database, "-lock");
         let shown = path.display().to_string();
         let failed = |error: std::io::Error| StoreError::NotCommitted(format!("{shown}: {error}"));
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        let mut file = gearman_files::open_private(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -124,7 +124,8 @@ impl SqliteStore {
         Self::open_unnamed(options).map_err(|error| error.context(file))
     }
 
-    fn open_unnamed(options: SqliteOptions) -> Result<SqliteStore, StoreError> {
+    fn open_unnamed(mut options: SqliteOptions) -> Result<SqliteStore, StoreError> {
+        options.file = resolved(&options.file)?;
         let lock = FileLock::acquire(&options.file)?;
         check::finish_rewriting(&options.file)?;
         create_private(&options.file)?;
@@ -309,9 +310,15 @@ impl Store for SqliteStore {
 /// Creates the file if there is none, readable by its owner only: SQLite gives the files beside it
 /// the same permissions.
 fn create_private(file: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let result = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file);
+    let result = gearman_files::open_private(file);
     result.map(drop).map_err(|error| StoreError::NotCommitted(error.to_string()))
+}
+
+/// The file that a path leads to. The files beside it are beside this one, as SQLite's own are, and
+/// another user's link is not followed.
+fn resolved(file: &Path) -> Result<PathBuf, StoreError> {
+    let result = gearman_files::trusted_target(file);
+    result.map_err(|error| StoreError::NotCommitted(error.to_string()))
 }
 
 /// Opens the file. `wal_pages` gets the number of pages in the WAL at each commit.

@@ -3,13 +3,11 @@
 //! Must not: open or change a file.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::check::beside;
+use gearman_files::FileId;
 
-/// Device and inode of a file.
-type FileId = (u64, u64);
+use super::check::beside;
 
 /// The files that a connection has open.
 pub(super) struct FilePlace {
@@ -60,5 +58,5 @@ impl FilePlace {
 
 /// `None` also for a file that cannot be reached.
 fn id(path: &Path) -> Option<FileId> {
-    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    fs::metadata(path).ok().map(|metadata| FileId::from(&metadata))
 }

@@ -4,15 +4,17 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use mio::net::{TcpListener, UnixListener};
-use rustix::fs::Mode;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use super::listener::{Listener, SocketFile};
+use gearman_files::{FileId, hidden_name, take_place};
 
 /// Number of ports to try until one is free on every address, if the port is 0.
 const PORT_TRIES: usize = 16;
@@ -151,7 +153,6 @@ fn bind_all(addresses: &[BindAddress], binding: TcpBinding<'_>) -> io::Result<Ve
 }
 
 fn is_family_missing(error: &io::Error) -> bool {
-    use rustix::io::Errno;
     let found = error.raw_os_error();
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|e| found == Some(e.raw_os_error()))
 }
@@ -168,43 +169,74 @@ fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-fn stream_socket(family: AddressFamily) -> io::Result<std::os::fd::OwnedFd> {
+fn stream_socket(family: AddressFamily) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     Ok(net::socket_with(family, SocketType::STREAM, flags, None)?)
 }
 
+/// Listens on a socket under a random name, and gives it its own name then: a client
+/// that finds the file is accepted, and no file that appears meanwhile is replaced.
 fn listen_unix(path: &Path, backlog: i32, mode: u32) -> io::Result<Listener> {
-    remove_stale(path)?;
+    // Whether the path fits into an address.
+    SocketAddrUnix::new(path)?;
+    let replaced = stale_socket(path)?;
+    let hidden = hidden_name(path)?;
     let socket = stream_socket(AddressFamily::UNIX)?;
-    let address = SocketAddrUnix::new(path)?;
+    let (address, _directory) = address_of(&hidden)?;
     // With the umask, the file has its final permissions from the start. No other
     // thread runs yet whose files the umask could affect.
     let before = rustix::process::umask(!Mode::from_raw_mode(mode) & Mode::from_raw_mode(0o777));
     let bound = net::bind(&socket, &address);
     rustix::process::umask(before);
     bound?;
-    let file = SocketFile::new(path.to_path_buf())?;
-    net::listen(&socket, backlog)?;
+    let placed = net::listen(&socket, backlog)
+        .map_err(io::Error::from)
+        .and_then(|()| take_place(&hidden, path, replaced))
+        .and_then(|()| SocketFile::new(path.to_path_buf()));
+    let file = placed.inspect_err(|_| {
+        let _ = std::fs::remove_file(&hidden);
+    })?;
     Ok(Listener::Unix(UnixListener::from_std(socket.into()), Some(file)))
 }
 
-/// Removes the socket of a server that no longer runs: one that refuses connections.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(
-                ErrorKind::AlreadyExists,
-                "the file exists and is not a socket",
-            ));
-        }
-        Ok(_) => {}
+/// The address of a socket's file. Where the path is too long, the directory is named by its
+/// descriptor, which is open as long as the second value lives.
+fn address_of(path: &Path) -> io::Result<(SocketAddrUnix, Option<OwnedFd>)> {
+    if let Ok(address) = SocketAddrUnix::new(path) {
+        return Ok((address, None));
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        _ => Err(ErrorKind::AddrInUse.into()),
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Errno::NAMETOOLONG.into());
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
+    let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+    Ok((SocketAddrUnix::new(&short)?, Some(directory)))
+}
+
+/// The socket of a server that no longer runs, if there is one: one that refuses connections, of
+/// root or of this process's user.
+fn stale_socket(path: &Path) -> io::Result<Option<FileId>> {
+    let found = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    if !found.file_type().is_socket() {
+        let text = "the file exists and is not a socket";
+        return Err(io::Error::new(ErrorKind::AlreadyExists, text));
     }
+    // Without waiting: the queue of a server that hangs may be full.
+    let socket = stream_socket(AddressFamily::UNIX)?;
+    match net::connect(&socket, &SocketAddrUnix::new(path)?) {
+        Err(Errno::CONNREFUSED) => {}
+        _ => return Err(ErrorKind::AddrInUse.into()),
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if user != 0 && found.uid() != 0 && found.uid() != user {
+        let text = format!("the file exists and belongs to user {}", found.uid());
+        return Err(io::Error::new(ErrorKind::PermissionDenied, text));
+    }
+    Ok(Some(FileId::from(&found)))
 }
 
 #[cfg(test)]
@@ -275,6 +307,46 @@ mod tests {
         let error = bind_to(&[&path]).expect_err("not a socket");
         assert!(error.to_string().contains("is not a socket"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).expect("still there"), "precious");
+        std::fs::remove_file(&path).expect("removed");
+    }
+
+    #[test]
+    fn a_path_of_the_greatest_length_is_listened_on_and_leaves_no_other_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let room = 107 - directory.path().as_os_str().len() - 1;
+        let path = directory.path().join("x".repeat(room));
+        let listeners = bind_to(&[path.to_str().expect("text")]).expect("listens");
+        assert_eq!(listeners[0].to_string(), path.to_str().expect("text"));
+        let found = std::fs::read_dir(directory.path()).expect("listed");
+        assert_eq!(found.count(), 1);
+        std::os::unix::net::UnixStream::connect(&path).expect("connects");
+        drop(listeners);
+        assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 0);
+    }
+
+    #[test]
+    fn a_server_whose_queue_is_full_is_in_use_and_not_waited_for() {
+        let path = socket("full");
+        let _listeners = bind_to(&[&path]).expect("listens");
+        // The queue of `bind_to` has one place; it is not accepted from.
+        let peer = || stream_socket(AddressFamily::UNIX).expect("a socket");
+        let address = SocketAddrUnix::new(&*path).expect("an address");
+        let peers: Vec<_> = std::iter::repeat_with(peer)
+            .map(|peer| (net::connect(&peer, &address), peer))
+            .take(8)
+            .collect();
+        assert!(peers.iter().any(|(connected, _)| *connected == Err(Errno::AGAIN)));
+        assert_eq!(bind_to(&[&path]).expect_err("in use").kind(), ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_socket_is_neither_followed_nor_replaced() {
+        let path = socket("link");
+        let target = socket("link-target");
+        std::os::unix::fs::symlink(&target, &path).expect("linked");
+        let error = bind_to(&[&path]).expect_err("a link");
+        assert!(error.to_string().contains("is not a socket"), "{error}");
+        assert!(!Path::new(&target).exists() && Path::new(&path).is_symlink());
         std::fs::remove_file(&path).expect("removed");
     }
 

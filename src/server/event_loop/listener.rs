@@ -3,6 +3,7 @@
 //! Must not: know the protocol of a connection.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -13,10 +14,12 @@ use mio::net::{TcpListener, UnixListener};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::User;
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
 use rustix::net::sockopt;
 
 use super::accepted_socket::AcceptedSocket;
 use gearman_access::UnixCredentials;
+use gearman_files::FileId;
 use gearman_session::{LocalPeer, Origin};
 
 /// A listening socket.
@@ -79,8 +82,7 @@ impl Listener {
     /// As the system call.
     pub(crate) fn give_to(&self, user: &User) -> io::Result<()> {
         let Listener::Unix(_, Some(file)) = self else { return Ok(()) };
-        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-        std::os::unix::fs::lchown(&file.path, Some(uid), Some(gid))
+        file.give_to(user)
             .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.path.display())))
     }
 
@@ -100,7 +102,9 @@ impl fmt::Display for Listener {
                 Ok(address) => address.fmt(f),
                 Err(error) => error.fmt(f),
             },
-            Listener::Unix(listener, _) => {
+            // The socket itself knows the name under which it was made.
+            Listener::Unix(_, Some(file)) => file.path.display().fmt(f),
+            Listener::Unix(listener, None) => {
                 let address = listener.local_addr().ok();
                 let path = address.as_ref().and_then(|address| address.as_pathname());
                 match path {
@@ -116,8 +120,7 @@ impl fmt::Display for Listener {
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
+    id: FileId,
 }
 
 impl SocketFile {
@@ -126,20 +129,27 @@ impl SocketFile {
     /// # Errors
     /// When it does not exist.
     pub(super) fn new(path: PathBuf) -> io::Result<SocketFile> {
-        let identity = identity(&path)?;
-        Ok(SocketFile { path, identity })
+        let id = FileId::of(&path)?;
+        Ok(SocketFile { path, id })
     }
-}
 
-fn identity(path: &std::path::Path) -> io::Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let found = std::fs::symlink_metadata(path)?;
-    Ok((found.dev(), found.ino()))
+    /// Makes the file a user's. A file that another process has put in its place meanwhile is not
+    /// given away.
+    fn give_to(&self, user: &User) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(CWD, &self.path, flags, Mode::empty())?);
+        if FileId::from(&file.metadata()?) != self.id {
+            return Err(io::Error::other("another file has taken the place of the socket"));
+        }
+        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        Ok(rustix::fs::chownat(&file, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?)
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+        if FileId::of(&self.path).is_ok_and(|found| found == self.id) {
             // Without write permission it stays; the next server removes it.
             let _ = std::fs::remove_file(&self.path);
         }

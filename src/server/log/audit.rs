@@ -3,13 +3,12 @@
 //! Must not: know which commands these are.
 
 use std::fmt::Arguments;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
+use gearman_files::{LinkPolicy, open_log};
 
 use super::throttle::Throttle;
 use super::timestamp::Timestamp;
@@ -24,11 +23,12 @@ pub(super) struct AuditLog {
     denied: Throttle,
 }
 
-/// Opens the file. A symbolic link is not followed, and a FIFO that no process reads is an error.
+/// Permissions of a new file.
+const AUDIT_FILE_MODE: u32 = 0o640;
+
+/// Opens the file. A symbolic link or a FIFO is an error.
 fn open_file(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o640).custom_flags(flags.bits() as i32).open(path)
+    open_log(path, AUDIT_FILE_MODE, LinkPolicy::Refused)
 }
 
 impl AuditLog {

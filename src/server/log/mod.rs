@@ -11,17 +11,21 @@ mod timestamp;
 pub(crate) use throttle::Throttle;
 
 use std::fmt::Arguments;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use audit::AuditLog;
+use gearman_files::{LinkPolicy, open_log};
 use syslog::Syslog;
 use timestamp::Timestamp;
 
 /// Most log lines per second about faulty peers.
 const PEER_LINES_PER_SECOND: u32 = 10;
+
+/// Permissions of a new log file, without those that the umask takes.
+const LOG_FILE_MODE: u32 = 0o666;
 
 /// The importance of a line. The names are the original's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -78,8 +82,9 @@ pub(crate) struct Log {
     peer_lines: Throttle,
 }
 
+/// Never waits: the event loop opens it again on SIGHUP.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    open_log(path, LOG_FILE_MODE, LinkPolicy::Trusted)
 }
 
 impl Log {

@@ -16,6 +16,9 @@ use super::{ServerOptions, empty_assignment, no_value};
 /// Two options that set the log level: either on the command line overrides both.
 const LEVELS: [&str; 2] = ["verbose", "more_verbose"];
 
+/// Largest configuration file that is read, in bytes.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
 /// An option of the file, and its value if that is a separate word.
 struct Entry {
     line: usize,
@@ -24,7 +27,10 @@ struct Entry {
 
 /// The text of the file; `None` if it is missing and no option named it.
 pub(super) fn read(path: &Path, is_named: bool) -> Result<Option<String>, String> {
-    match std::fs::read_to_string(path) {
+    let text = gearman_files::read_regular(path, CONFIG_BYTES_MAX).and_then(|(text, _)| {
+        String::from_utf8(text).map_err(|_| std::io::Error::other("is not UTF-8"))
+    });
+    match text {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound && !is_named => Ok(None),
         Err(error) => {

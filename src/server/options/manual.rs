@@ -36,7 +36,10 @@ const ENVIRONMENT_SECTION: SectionRows<'_> = (
     "ENVIRONMENT",
     &[
         ("GEARMAND_PORT", "Port to listen on in place of 4730."),
-        ("LISTEN_FDS, LISTEN_PID", "Sockets opened by systemd. They replace --listen and --port."),
+        (
+            "LISTEN_FDS, LISTEN_PID",
+            "Sockets opened by systemd for this process. They replace --listen and --port.",
+        ),
         (
             "NOTIFY_SOCKET, WATCHDOG_USEC",
             "Where the server reports to systemd that it is ready, alive and stopping.",

@@ -100,6 +100,16 @@ impl Input {
         Ok(())
     }
 
+    /// Ends the input with everything that was read. Returns how many jobs are left out.
+    pub(crate) fn discard(&mut self) -> usize {
+        self.stop();
+        let mut count = 0;
+        while let NextData::Data(_) = self.next() {
+            count += 1;
+        }
+        count
+    }
+
     /// Ends the input. Lines that were read are still returned.
     pub(crate) fn stop(&mut self) {
         if let Input::Lines(_, lines) = self {

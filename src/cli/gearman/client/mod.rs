@@ -5,6 +5,7 @@
 mod hint;
 mod input;
 mod job;
+mod losses;
 mod outage;
 mod output;
 mod progress;
@@ -23,7 +24,7 @@ use gearman_net::MioNet;
 use gearman_protocol::Command;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::gearman::options::{Division, GearmanOptions, JobPriority};
+use crate::gearman::options::{GearmanOptions, JobPriority};
 use crate::gearman::pid_file::PidFile;
 use crate::gearman::signals::Signals;
 use crate::gearman::waiting::{self, WaitFor, earliest};
@@ -103,8 +104,8 @@ struct Submitter<'a> {
     hint: Hint,
     outage: Outage,
     signals: Option<Signals>,
-    /// A first signal has arrived.
-    signalled: bool,
+    /// When a first signal arrived, which ends the input.
+    stopped_at: Option<Instant>,
     /// When a packet was last received, or a job submitted while none was in flight.
     last_activity: Instant,
     /// A server has accepted a job.
@@ -148,7 +149,7 @@ impl<'a> Submitter<'a> {
             hint: Hint::new(options),
             outage: Outage::default(),
             signals,
-            signalled: false,
+            stopped_at: None,
             last_activity: Instant::now(),
             reached: false,
             exit: Exit::Done,
@@ -352,77 +353,6 @@ impl<'a> Submitter<'a> {
         }
     }
 
-    /// Handles an error of the engine: reports the jobs that ended with it. Others may not
-    /// have been sent yet.
-    fn handle_error(&mut self, code: ReturnCode) -> io::Result<()> {
-        let client = &self.client;
-        let is_over = |id: &SlabId| client.task(*id).is_none_or(|task| !task.is_active());
-        let ended: Vec<SlabId> = self.jobs.keys().copied().filter(is_over).collect();
-        let mut reported = Vec::new();
-        for id in ended {
-            let code = self.client.task(id).map_or(code, |task| task.code);
-            let why = outage::explain(&self.client, code);
-            self.lose(id, Exit::from_code(code), &why, !reported.contains(&why))?;
-            reported.push(why);
-        }
-        if !self.jobs.is_empty() && !self.client.link.any_open() {
-            return self.handle_outage(code);
-        }
-        Ok(())
-    }
-
-    /// Handles that no server can be reached. Once a server has accepted a job, a stream
-    /// of lines waits for one to come back; otherwise all jobs end.
-    fn handle_outage(&mut self, code: ReturnCode) -> io::Result<()> {
-        let streams = self.reached && self.options.division != Division::Whole;
-        let code = match code {
-            ReturnCode::TIMEOUT if self.options.timeout.is_none() => ReturnCode::COULD_NOT_CONNECT,
-            code => code,
-        };
-        let why = outage::explain(&self.client, code);
-        if streams && !self.outage.exceeds(self.options.timeout) {
-            if self.outage.note_failure() {
-                return Ok(());
-            }
-            return self.output.notify(&format!("{why}; trying again"));
-        }
-        self.lose_all(Exit::from_code(code), &why)?;
-        self.outage.ends();
-        if !streams {
-            self.current = None;
-            self.input = Input::Complete(Vec::new().into_iter());
-        }
-        Ok(())
-    }
-
-    fn lose_all(&mut self, exit: Exit, why: &str) -> io::Result<()> {
-        let ids: Vec<SlabId> = self.jobs.keys().copied().collect();
-        for (number, id) in ids.into_iter().enumerate() {
-            self.lose(id, exit, why, number == 0)?;
-        }
-        Ok(())
-    }
-
-    fn lose(&mut self, id: SlabId, exit: Exit, why: &str, first: bool) -> io::Result<()> {
-        self.client.remove_task(id);
-        let Some(mut job) = self.jobs.remove(&id) else { return Ok(()) };
-        self.report_lost(&mut job, exit, why, first)
-    }
-
-    fn report_lost(
-        &mut self,
-        job: &mut SubmittedJob,
-        exit: Exit,
-        why: &str,
-        first: bool,
-    ) -> io::Result<()> {
-        self.exit = self.exit.or(exit);
-        if let Some(progress) = self.output.progress() {
-            progress.end(job, false);
-        }
-        self.output.lost(job, why, first)
-    }
-
     /// Waits for the next event. Returns the signal that ends the process, if one does.
     fn wait(&mut self, steps: bool) -> io::Result<Option<i32>> {
         let silence_deadline = match self.options.timeout {
@@ -433,7 +363,9 @@ impl<'a> Submitter<'a> {
         let redraw = self.output.progress().map(|_| Instant::now() + progress::REDRAW_INTERVAL);
         // While an attempt is made, its own time has passed already.
         let next_attempt = self.outage.next_attempt().filter(|at| !steps || *at > Instant::now());
-        let wake_ups = [silence_deadline, connect_deadline, self.hint.due(), next_attempt, redraw];
+        let give_up = self.outage.stop_deadline(self.stopped_at);
+        let hint = self.hint.due();
+        let wake_ups = [silence_deadline, connect_deadline, hint, next_attempt, redraw, give_up];
 
         let mut descriptors = Vec::new();
         let input = self.input.descriptor().filter(|_| self.needs_input);
@@ -457,6 +389,9 @@ impl<'a> Submitter<'a> {
             let why = outage::explain(&self.client, ReturnCode::TIMEOUT);
             self.lose_all(Exit::Timeout, &why)?;
         }
+        if give_up.is_some_and(|deadline| deadline <= now) {
+            self.give_up()?;
+        }
         self.hint.ask(&mut self.client);
         if let Some(progress) = self.output.progress() {
             progress.tick();
@@ -469,7 +404,7 @@ impl<'a> Submitter<'a> {
     fn take_signals(&mut self) -> Option<i32> {
         let pending = self.signals.as_mut().map(Signals::pending).unwrap_or_default();
         for signal in pending {
-            let was_signalled = std::mem::replace(&mut self.signalled, true);
+            let was_signalled = self.stopped_at.replace(Instant::now()).is_some();
             if was_signalled || !matches!(self.input, Input::Lines(..)) {
                 return Some(signal);
             }

@@ -17,6 +17,9 @@ const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause between attempts.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// Time without a server after which a client that was told to stop gives up.
+pub(crate) const STOP_OUTAGE_MAX: Duration = Duration::from_secs(10);
+
 /// A time in which no server can be reached, if there is one now.
 #[derive(Debug, Default)]
 pub(crate) struct Outage(Option<OutageState>);
@@ -57,6 +60,12 @@ impl Outage {
         self.0.as_ref().map(|state| state.until)
     }
 
+    /// When a client that was told to stop at this time gives up, unless a server is reached before.
+    pub(crate) fn stop_deadline(&self, stopped_at: Option<Instant>) -> Option<Instant> {
+        let state = self.0.as_ref()?;
+        Some(stopped_at?.max(state.since) + STOP_OUTAGE_MAX)
+    }
+
     /// Whether the outage has lasted for the timeout of a job.
     pub(crate) fn exceeds(&self, limit: Option<Duration>) -> bool {
         self.0.as_ref().is_some_and(|state| limit.is_some_and(|l| state.since.elapsed() >= l))
@@ -95,4 +104,24 @@ fn troubles(client: &Client<MioNet>) -> String {
         Some(format!("{}: {why}", address_text(&conn.host, conn.port)))
     });
     down.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_client_gives_up_10_s_after_the_signal_or_the_loss_whichever_is_later() {
+        let (mut outage, early) = (Outage::default(), Instant::now());
+        assert_eq!(outage.stop_deadline(Some(early)), None, "a server is reached");
+        outage.note_failure();
+        let since = outage.0.as_ref().expect("an outage").since;
+        assert_eq!(outage.stop_deadline(None), None, "it was not stopped");
+        assert_eq!(outage.stop_deadline(Some(early)), Some(since + STOP_OUTAGE_MAX));
+        let late = since + Duration::from_secs(3);
+        outage.note_failure();
+        assert_eq!(outage.stop_deadline(Some(late)), Some(late + STOP_OUTAGE_MAX));
+        outage.ends();
+        assert_eq!(outage.stop_deadline(Some(late)), None);
+    }
 }

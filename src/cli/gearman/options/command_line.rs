@@ -194,7 +194,8 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
         "Signals",
         &[
             "After SIGTERM or SIGINT a worker finishes its running jobs and exits. A client",
-            "with -n stops reading, waits for the jobs of the lines it has read, and exits.",
+            "with -n stops reading, waits for the jobs of the lines it has read, and exits;",
+            "while no server can be reached, it gives up after 10 seconds (exit code 3).",
             "A second signal ends either at once.",
         ],
     ),
