@@ -9,6 +9,7 @@ use super::job::{Job, StageList};
 use super::list::{Links, List, linked};
 use super::refused::RefusedFunctions;
 use super::slab::{Id, Key};
+use super::worker_index::{AvailableFunctions, RunningJobs};
 use crate::delayed::EmptyGrabs;
 use gearman_protocol::Command;
 
@@ -32,6 +33,8 @@ pub struct Connection {
     pub(super) exceptions: bool,
     /// Whether the peer waits for a job, and how.
     pub(super) state: WorkerState,
+    /// When it began to wait for a job: a number that rises with each worker that does.
+    pub(super) slept: i64,
     /// The peer's empty grabs.
     pub(super) empty_grabs: EmptyGrabs,
     /// The functions that the peer offers, in the order in which a grab tries them.
@@ -46,6 +49,10 @@ pub struct Connection {
     pub(super) unique_jobs: u32,
     /// The jobs that the peer runs.
     pub(super) running: List<Job, StageList>,
+    /// Its functions with available jobs, if it offers many.
+    pub(super) available: Option<Box<AvailableFunctions>>,
+    /// Its running jobs by function, if they are many.
+    pub(super) running_jobs: Option<Box<RunningJobs>>,
 }
 
 impl Connection {
@@ -58,6 +65,7 @@ impl Connection {
             client_id: Box::default(),
             exceptions,
             state: WorkerState::Awake,
+            slept: 0,
             empty_grabs: EmptyGrabs::default(),
             abilities: List::new(),
             waiters: List::new(),
@@ -65,12 +73,14 @@ impl Connection {
             created_functions: 0,
             unique_jobs: 0,
             running: List::new(),
+            available: None,
+            running_jobs: None,
         }
     }
 }
 
 /// Whether a worker waits for a job, and how. A waiting worker is in the list `sleepers`
-/// of each of its functions.
+/// of each of its functions, unless it has an index of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkerState {
     /// It does not wait, or is not a worker.
@@ -87,7 +97,8 @@ pub(crate) struct ByConnection;
 pub(crate) struct ByFunction;
 /// Marks the links of lists that belong to a job.
 pub(crate) struct ByJob;
-/// Marks the links of a function's list of workers that wait for a job.
+/// Marks the links of a function's lists of workers that wait for a job, or that may wait and
+/// have an index.
 pub(crate) struct Asleep;
 
 /// A function that a worker offers.
@@ -98,6 +109,8 @@ pub(crate) struct Ability {
     pub(super) count: u32,
     /// Time limit of a job in milliseconds; 0 for no limit.
     pub(super) timeout_ms: u32,
+    /// Its place among the functions of a worker with an index.
+    pub(super) place: i64,
     by_connection: Links<Ability>,
     by_function: Links<Ability>,
     asleep: Links<Ability>,
@@ -115,6 +128,7 @@ impl Ability {
             function,
             count: 0,
             timeout_ms: 0,
+            place: 0,
             by_connection: Links::new(),
             by_function: Links::new(),
             asleep: Links::new(),

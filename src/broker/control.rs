@@ -74,6 +74,7 @@ impl Broker {
                 let left = all.checked_sub(queue.len() as usize);
                 *all = left.expect("a paused function has more jobs than all functions");
             }
+            (0..PRIORITIES).for_each(|priority| self.index_queue(id, priority));
         }
         true
     }
@@ -86,6 +87,7 @@ impl Broker {
             for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
                 *all += queue.len() as usize;
             }
+            (0..PRIORITIES).for_each(|priority| self.index_queue(id, priority));
             self.wake_for_all(id, out);
         }
         true

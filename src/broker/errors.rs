@@ -27,6 +27,8 @@ pub(super) const TOO_MANY_UNIQUES: Refusal = (
     b"This connection has as many jobs with unique ids as it may have \
       (--unique-ids-per-connection)",
 );
+pub(super) const TOO_MANY_RUNNING: Refusal =
+    (b"LIMIT_EXCEEDED", b"This worker runs as many jobs as it may (--jobs-per-worker)");
 pub(super) const DRAINING: Refusal =
     (b"SHUTDOWN_GRACEFUL", b"The server finishes its jobs and takes no new ones");
 pub(super) const NO_JOB_FOR_RESULT: Refusal =

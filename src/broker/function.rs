@@ -47,6 +47,8 @@ pub(crate) struct Function {
     /// The abilities whose worker waits for a job: long polls first, then sleeping
     /// workers, the longest asleep first.
     pub(super) sleepers: List<Ability, Asleep>,
+    /// The abilities whose worker has an index, whether it waits or not.
+    pub(super) indexed: List<Ability, Asleep>,
     /// The next check whether its queued jobs need more awake workers.
     pub(super) wakeup_check: Option<WakeupCheck>,
     /// Number of CAN_DO packets of its workers.
@@ -93,6 +95,7 @@ impl Function {
             limits: [0; PRIORITIES],
             abilities: List::new(),
             sleepers: List::new(),
+            indexed: List::new(),
             wakeup_check: None,
             paused: false,
             offers: 0,

@@ -3,7 +3,8 @@
 //! A pure state machine: (connection, packet, time) in, (connection, packet)
 //! out through an [`Outbox`]. The cost of a packet does not depend on the number
 //! of jobs, functions, connections or sleeping workers. It grows only with what the
-//! packet is about: a worker's own functions, or the clients that wait for one job.
+//! packet is about: the clients that wait for one job, or up to 256 functions of a worker.
+//! [`Broker::take_work`] counts it.
 //!
 //! Must not: do I/O, read a clock, or know how packets are framed.
 
@@ -35,6 +36,7 @@ mod tests;
 mod timers;
 mod view;
 mod waking;
+mod worker_index;
 
 pub use clock::{Millis, Now, UnixSeconds};
 pub use connection::ConnectionKey;
@@ -182,6 +184,12 @@ pub struct Broker {
     durable: Option<Box<Durable>>,
     /// Limits of connections, if there are any.
     limited: Option<Box<LimitedConnections>>,
+    /// Number of functions or running jobs above which a worker has an index.
+    indexed_from: u32,
+    /// Number of workers that have begun to wait for a job.
+    slept: i64,
+    /// Work since the last [`Broker::take_work`], besides one unit per packet.
+    work: u32,
 }
 
 impl Broker {
@@ -205,6 +213,9 @@ impl Broker {
             draining: false,
             durable: None,
             limited: None,
+            indexed_from: worker_index::INDEXED_FUNCTIONS_MIN,
+            slept: 0,
+            work: 0,
         }
     }
 
@@ -284,6 +295,12 @@ impl Broker {
     /// Held grabs since the broker was created, counted by outcome.
     pub fn long_polls(&self) -> HeldReplies {
         self.long_polls
+    }
+
+    /// The work since the last call, beside that of the packets themselves: about the number of
+    /// further jobs, workers and clients that they were about.
+    pub fn take_work(&mut self) -> u32 {
+        std::mem::take(&mut self.work)
     }
 
     /// The number of jobs in any stage.

@@ -92,6 +92,9 @@ impl Broker {
             true => queue.push_front(self.jobs.slab_mut(), id),
             false => queue.push_back(self.jobs.slab_mut(), id),
         }
+        if queue.len() == 1 && !self.functions[function].indexed.is_empty() {
+            self.index_queue(function, priority);
+        }
         self.wake(function, out);
     }
 
@@ -105,7 +108,11 @@ impl Broker {
             let queued = &mut self.queued[priority];
             *queued = queued.checked_sub(1).expect("a queued job was not counted");
         }
-        self.functions[function].queues[priority].remove(self.jobs.slab_mut(), id);
+        let queue = &mut self.functions[function].queues[priority];
+        queue.remove(self.jobs.slab_mut(), id);
+        if queue.is_empty() && !self.functions[function].indexed.is_empty() {
+            self.index_queue(function, priority);
+        }
         self.refill(function);
     }
 
@@ -149,10 +156,12 @@ impl Broker {
             self.timers.set(deadline, job.number, Timer::JobTimeout(id));
         }
         self.connections[worker].running.push_back(self.jobs.slab_mut(), id);
+        self.index_running(worker, id);
     }
 
     fn stop(&mut self, id: Id<Job>, worker: Id<Connection>, deadline: Millis) {
         self.connections[worker].running.remove(self.jobs.slab_mut(), id);
+        self.unindex_running(worker, id);
         let job = &self.jobs[id];
         let running = &mut self.functions[job.function].running;
         *running = running.checked_sub(1).expect("a running job was not counted by its function");

@@ -1,5 +1,5 @@
 //! Limits on what one connection may bring into being: functions, which exist until they are
-//! dropped, and jobs with unique ids.
+//! dropped, and jobs with unique ids; and on the jobs that it may hold at a time.
 //!
 //! Must not: limit what administrators do.
 
@@ -18,6 +18,8 @@ pub struct ConnectionLimits {
     pub functions_max: u32,
     /// Most jobs in memory with a unique id that a connection may have submitted.
     pub unique_jobs_max: u32,
+    /// Most jobs that a worker may run at a time.
+    pub running_jobs_max: u32,
 }
 
 /// Number of requests that a limit has refused.
@@ -27,6 +29,8 @@ pub struct LimitCounts {
     pub functions: u64,
     /// By [`ConnectionLimits::unique_jobs_max`].
     pub unique_jobs: u64,
+    /// By [`ConnectionLimits::running_jobs_max`].
+    pub running_jobs: u64,
 }
 
 /// The limits, and what counts towards them.
@@ -77,6 +81,17 @@ impl Broker {
             return Err(errors::TOO_MANY_FUNCTIONS);
         }
         self.may_name(worker, name)
+    }
+
+    /// Whether a worker runs fewer jobs than it may.
+    pub(super) fn may_run(&mut self, worker: Id<Connection>) -> Result<(), Refusal> {
+        let Some(limited) = &mut self.limited else { return Ok(()) };
+        let most = limited.limits.running_jobs_max;
+        if most > 0 && self.connections[worker].running.len() >= most {
+            limited.refused.running_jobs += 1;
+            return Err(errors::TOO_MANY_RUNNING);
+        }
+        Ok(())
     }
 
     /// Whether a connection may submit one more job with a unique id.

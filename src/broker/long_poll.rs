@@ -35,7 +35,7 @@ impl Broker {
     /// Hands a function's queued jobs to workers whose grab is held.
     pub(super) fn serve_long_polls(&mut self, function: Id<Function>, out: &mut dyn Outbox) {
         while self.functions[function].available() > 0 {
-            let Some(ability) = self.functions[function].sleepers.front() else { return };
+            let Some(ability) = self.first_sleeper(function) else { return };
             let worker = self.abilities[ability].connection;
             let WorkerState::LongPoll { grab, .. } = self.connections[worker].state else { return };
             self.long_polls.served += 1;

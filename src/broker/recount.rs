@@ -105,7 +105,12 @@ impl Broker {
         let is_held = |id: &_| matches!(state(*id), WorkerState::LongPoll { .. });
         let all: Vec<_> = function.abilities.iter(&self.abilities).collect();
         let waiting = all.iter().filter(|&&id| is_waiting(id)).count();
-        assert_eq!(waiting, function.sleepers.len() as usize);
+        let is_indexed = |id| self.is_indexed(self.abilities[id].connection);
+        let in_index = all.iter().filter(|&&id| is_indexed(id)).count();
+        assert_eq!(in_index, function.indexed.iter(&self.abilities).count());
+        assert!(function.indexed.iter(&self.abilities).all(is_indexed));
+        let without_index = all.iter().filter(|&&id| is_waiting(id) && !is_indexed(id)).count();
+        assert_eq!(without_index, function.sleepers.len() as usize);
         assert!(function.sleepers.iter(&self.abilities).all(is_waiting));
         let sleepers: Vec<_> = function.sleepers.iter(&self.abilities).collect();
         let held = sleepers.iter().take_while(|id| is_held(id)).count();
@@ -130,6 +135,7 @@ impl Broker {
             for ability in connection.abilities.iter(&self.abilities).map(|a| &self.abilities[a]) {
                 assert_eq!(ability.connection, id);
             }
+            self.recount_index(connection);
         }
         assert_eq!(held, self.long_polls.pending());
         assert_eq!(abilities, self.abilities.len());

@@ -20,6 +20,9 @@ const VALUES_PER_CHUNK: usize = 256;
 pub(crate) struct Id<T>(NonZeroU32, PhantomData<fn() -> T>);
 
 impl<T> Id<T> {
+    /// The first place.
+    pub(crate) const FIRST: Id<T> = Id(NonZeroU32::MIN, PhantomData);
+
     fn new(index: usize) -> Id<T> {
         let place = u32::try_from(index + 1).expect("fewer than 2^32 values fit into memory");
         Id(NonZeroU32::new(place).expect("one more than an index"), PhantomData)

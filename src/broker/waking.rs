@@ -36,6 +36,9 @@ const WAKE_MORE_AFTER: Millis = Millis(2);
 /// Factor by which the number of woken workers grows with each check.
 const WOKEN_WORKERS_FACTOR: u32 = 4;
 
+/// Functions of a worker that are walked through in about the time of a small packet.
+pub(super) const FUNCTIONS_PER_UNIT: u32 = 16;
+
 /// The next check whether a function needs more awake workers, and how many are woken then.
 #[derive(Clone, Copy)]
 pub(super) struct WakeupCheck {
@@ -75,8 +78,22 @@ impl Broker {
 
     /// Wakes up to `count` workers of a function, the longest asleep first.
     fn wake_some(&mut self, function: Id<Function>, count: u32, out: &mut dyn Outbox) {
+        let mut indexed = match self.functions[function].indexed.is_empty() {
+            true => Vec::new(),
+            false => self.indexed_sleepers(function),
+        }
+        .into_iter()
+        .peekable();
         for _ in 0..count {
-            let Some(ability) = self.functions[function].sleepers.front() else { return };
+            let listed = self.functions[function].sleepers.front();
+            let listed = listed.and_then(|id| Some((self.wake_order(id)?, id)));
+            let next = match (listed, indexed.peek()) {
+                (Some(listed), Some(&indexed)) if listed < indexed => Some(listed),
+                (_, Some(_)) => indexed.next(),
+                (listed, None) => listed,
+            };
+            let Some((_, ability)) = next else { return };
+            self.work += 1;
             let worker = self.abilities[ability].connection;
             let state = self.connections[worker].state;
             assert_eq!(state, WorkerState::Sleeping, "a worker is woken while a grab is held");
@@ -91,10 +108,10 @@ impl Broker {
     fn set_wakeup_check(&mut self, id: Id<Function>) {
         let key = self.functions.key(id);
         let due = self.now.monotonic + WAKE_MORE_AFTER;
-        let function = &mut self.functions[id];
-        if function.sleepers.is_empty() {
+        if !self.has_sleeper(id) {
             return;
         }
+        let function = &mut self.functions[id];
         // Further jobs do not postpone a check. The first job after the queue was empty
         // does: the check was set for an earlier job.
         let is_first = function.queued() == 1;
@@ -123,8 +140,7 @@ impl Broker {
             if self.functions[id].available() > 0 {
                 self.wake_some(id, check.count, out);
             }
-            let function = &self.functions[id];
-            if function.available() == 0 || function.sleepers.is_empty() {
+            if self.functions[id].available() == 0 || !self.has_sleeper(id) {
                 return;
             }
             let count = check.count.saturating_mul(WOKEN_WORKERS_FACTOR);
@@ -140,6 +156,12 @@ impl Broker {
         assert_ne!(state, WorkerState::Awake, "an awake worker is added to the sleepers");
         let before = std::mem::replace(&mut self.connections[worker].state, state);
         assert_eq!(before, WorkerState::Awake, "a worker is added to the sleepers twice");
+        self.slept += 1;
+        self.connections[worker].slept = self.slept;
+        if self.is_indexed(worker) {
+            return;
+        }
+        self.work += self.connections[worker].abilities.len() / FUNCTIONS_PER_UNIT;
         let mut next = self.connections[worker].abilities.front();
         while let Some(ability) = next {
             let sleepers = &mut self.functions[self.abilities[ability].function].sleepers;
@@ -162,6 +184,10 @@ impl Broker {
             }
             WorkerState::Sleeping => {}
         }
+        if self.is_indexed(worker) {
+            return;
+        }
+        self.work += self.connections[worker].abilities.len() / FUNCTIONS_PER_UNIT;
         let mut next = self.connections[worker].abilities.front();
         while let Some(ability) = next {
             let function = self.abilities[ability].function;

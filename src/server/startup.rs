@@ -116,6 +116,7 @@ fn broker(jobs: &JobOptions, access: &AccessOptions) -> Broker {
     broker.set_connection_limits(ConnectionLimits {
         functions_max: access.functions_per_connection,
         unique_jobs_max: access.unique_ids_per_connection,
+        running_jobs_max: access.jobs_per_worker,
     });
     broker
 }

@@ -421,3 +421,22 @@ fn a_connection_has_no_more_jobs_with_unique_ids_than_its_limit() {
     worker.send(&request(WorkComplete, &["H:t:1", ""])).settle();
     client.ask(&submit("y"), &response(JobCreated, &["H:t:5"]));
 }
+
+#[test]
+fn a_worker_runs_no_more_jobs_than_its_limit() {
+    let server = Server::start(&["--jobs-per-worker=1"]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    for number in [1, 2] {
+        let created = response(JobCreated, &[format!("H:t:{number}")]);
+        client.ask(&request(SubmitJobBg, &["f", "", "x"]), &created);
+    }
+    worker.send(&request(CanDo, &["f"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
+    worker.send(&request(GrabJob, NOTHING));
+    assert_eq!(
+        error(&mut worker),
+        "LIMIT_EXCEEDED This worker runs as many jobs as it may (--jobs-per-worker)"
+    );
+    worker.send(&request(WorkComplete, &["H:t:1", ""]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:2", "f", "x"]));
+}

@@ -83,11 +83,12 @@ impl Broker {
         if sleeping && self.functions[function].available() > 0 {
             self.wake_worker(worker);
             self.reply(worker, Command::Noop, &[], b"", out);
-        } else if sleeping {
+        } else if sleeping && !self.is_indexed(worker) {
             self.functions[function].sleepers.push_back(&mut self.abilities, id);
         }
         // A grab tries the function that was offered last first.
         self.connections[worker].abilities.push_front(&mut self.abilities, id);
+        self.index_ability(worker, id);
         self.refill(function);
         id
     }
@@ -98,8 +99,7 @@ impl Broker {
         let Some(function) = self.functions.find(name) else { return };
         let Some(ability) = self.find_ability(worker, function) else { return };
         self.remove_ability(ability, out);
-        let running = self.connections[worker].running.iter(&self.jobs);
-        let lost: Vec<_> = running.filter(|&job| self.jobs[job].function == function).collect();
+        let lost = self.running_of(worker, function);
         lost.into_iter().for_each(|job| self.requeue(job, out));
     }
 
@@ -121,7 +121,8 @@ impl Broker {
 
     pub(in super::super) fn remove_ability(&mut self, id: Id<Ability>, out: &mut dyn Outbox) {
         let Ability { connection, function, count, .. } = self.abilities[id];
-        if self.connections[connection].state != WorkerState::Awake {
+        let is_indexed = self.unindex_ability(connection, id);
+        if !is_indexed && self.connections[connection].state != WorkerState::Awake {
             self.functions[function].sleepers.remove(&mut self.abilities, id);
         }
         self.connections[connection].abilities.remove(&mut self.abilities, id);

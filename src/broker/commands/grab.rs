@@ -3,14 +3,39 @@
 //! Must not: change which functions a worker offers.
 
 use super::super::connection::{Ability, Connection, WorkerState};
+use super::super::errors::Refusal;
 use super::super::job::PRIORITIES;
 use super::super::slab::Id;
+use super::super::waking::FUNCTIONS_PER_UNIT;
 use super::super::{Broker, Now, Outbox};
 use crate::defects::{Defect, strikes};
 use gearman_protocol::Command;
 use gearman_protocol::limits::UNIQUE_SIZE;
 
 impl Broker {
+    /// GRAB_JOB, GRAB_JOB_UNIQ and GRAB_JOB_ALL. A worker that runs as many jobs as it may gets an
+    /// error if there is one more for it.
+    pub(super) fn grab_packet(
+        &mut self,
+        worker: Id<Connection>,
+        grab: Command,
+        now: Now,
+        out: &mut dyn Outbox,
+    ) -> Result<(), Refusal> {
+        if let Err(refusal) = self.may_run(worker) {
+            self.wake_worker(worker);
+            let Some((ability, _)) = self.most_urgent(worker) else {
+                self.reply(worker, Command::NoJob, &[], b"", out);
+                return Ok(());
+            };
+            // The job may have woken only this worker.
+            self.wake(self.abilities[ability].function, out);
+            return Err(refusal);
+        }
+        self.grab(worker, grab, now, out);
+        Ok(())
+    }
+
     /// Hands out the job of the highest priority among the worker's functions. Functions
     /// with jobs of equal priority take turns.
     pub(in super::super) fn grab(
@@ -26,9 +51,7 @@ impl Broker {
         };
         let hold = self.config.delayed_replies.grab_hold();
         self.connections[worker].empty_grabs.job(self.now.monotonic, hold);
-        let abilities = &mut self.connections[worker].abilities;
-        abilities.remove(&mut self.abilities, ability);
-        abilities.push_back(&mut self.abilities, ability);
+        self.move_to_back(worker, ability);
 
         let Ability { function, timeout_ms, .. } = self.abilities[ability];
         let priority = match strikes(Defect::PriorityInverted) {
@@ -61,9 +84,13 @@ impl Broker {
     }
 
     /// The highest priority of a queued job among the worker's functions, and the first
-    /// function with such a job. Visits each of the worker's functions at most once.
-    fn most_urgent(&self, worker: Id<Connection>) -> Option<(Id<Ability>, usize)> {
+    /// function with such a job. Visits each function of a worker without an index at most once.
+    fn most_urgent(&mut self, worker: Id<Connection>) -> Option<(Id<Ability>, usize)> {
         let highest = (0..PRIORITIES).find(|&p| self.queued[p] > 0)?;
+        if let Some(first) = self.first_available(worker) {
+            return first;
+        }
+        self.work += self.connections[worker].abilities.len() / FUNCTIONS_PER_UNIT;
         let mut best: Option<(Id<Ability>, usize)> = None;
         for ability in self.connections[worker].abilities.iter(&self.abilities) {
             let function = &self.functions[self.abilities[ability].function];

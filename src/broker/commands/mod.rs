@@ -83,7 +83,7 @@ impl Broker {
             Command::ResetAbilities => self.forget_abilities(from, out),
             Command::PreSleep => self.pre_sleep(from, out),
             Command::GrabJob | Command::GrabJobUniq | Command::GrabJobAll => {
-                self.grab(from, packet.command(), now, out)
+                return self.grab_packet(from, packet.command(), now, out);
             }
 
             Command::WorkStatus => return self.work_status(from, packet, out),

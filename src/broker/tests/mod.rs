@@ -24,15 +24,16 @@ mod submitting;
 mod totals;
 mod two_servers;
 mod views;
+mod work;
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 
 use super::{
-    Broker, Cancelled, Config, ConnectionCursor, ConnectionKey, CursorStep, DelayedReplies,
-    DriverTimer, Dropped, FunctionCursor, FunctionView, JobCursor, JobOrder, JobState, JobView,
-    Millis, Now, OrderedJobCursor, Outbox, UnixSeconds, Wakeup,
+    Broker, Cancelled, Config, ConnectionCursor, ConnectionKey, ConnectionLimits, CursorStep,
+    DelayedReplies, DriverTimer, Dropped, FunctionCursor, FunctionView, JobCursor, JobOrder,
+    JobState, JobView, Millis, Now, OrderedJobCursor, Outbox, UnixSeconds, Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 

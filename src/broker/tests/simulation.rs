@@ -44,11 +44,13 @@ impl Simulation {
         let grab_hold_ms =
             random.pick(&[0, GRAB_HOLD_MS_DEFAULT, GRAB_HOLD_MS_DEFAULT, 300, 100_000]);
         let idle_tenths = random.pick(&[0, 5, 7]);
-        let world = World::with(|config| {
+        let mut world = World::with(|config| {
             config.attempts = attempts;
             config.wakeup = wakeup;
             config.delayed_replies.grab_hold_ms = grab_hold_ms;
         });
+        // Some workers have an index of their functions or running jobs, and some get one.
+        world.broker.set_indexed_from(random.pick(&[0, 1, 2, u32::MAX]));
         let model = Model::new(attempts, grab_hold_ms);
         Simulation {
             random,

@@ -273,10 +273,11 @@ impl MetricsText {
             ("connection_rate", connections.too_fast),
             ("functions_per_connection", access.limits.functions),
             ("unique_ids_per_connection", access.limits.unique_jobs),
+            ("jobs_per_worker", access.limits.running_jobs),
         ];
         self.family(
             "gearman_limit_refused_total",
-            "connections, functions and jobs that a limit refused",
+            "connections, functions, jobs and grabs that a limit refused",
             MetricType::COUNTER,
             counts.map(of).into(),
         )
@@ -377,7 +378,7 @@ mod tests {
             refusals: Some(Default::default()),
             rules: Some((20, true)),
             connections: Some(RefusedConnections { too_many: 21, too_fast: 22 }),
-            limits: LimitCounts { functions: 23, unique_jobs: 24 },
+            limits: LimitCounts { functions: 23, unique_jobs: 24, running_jobs: 25 },
         }
     }
 
@@ -468,6 +469,7 @@ mod tests {
             "gearman_limit_refused_total{limit=\"connection_rate\"} 22",
             "gearman_limit_refused_total{limit=\"functions_per_connection\"} 23",
             "gearman_limit_refused_total{limit=\"unique_ids_per_connection\"} 24",
+            "gearman_limit_refused_total{limit=\"jobs_per_worker\"} 25",
             "gearman_connections 8",
             "gearman_functions 1",
             "gearman_uptime_seconds 9",

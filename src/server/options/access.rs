@@ -48,6 +48,12 @@ pub(crate) struct AccessOptions {
     #[arg(value_parser = number(0..=u32::MAX, "jobs"))]
     pub(crate) unique_ids_per_connection: u32,
 
+    /// Most jobs that a worker may run at a time on one connection; a request for one more
+    /// is answered with an error. 0 for no limit.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = number(0..=u32::MAX, "jobs"))]
+    pub(crate) jobs_per_worker: u32,
+
     /// Most connections of one address, or of one IPv6 network of 64 bits; 0 for no
     /// limit. Addresses of --admin-listen are not limited.
     #[arg(long, value_name = "N", default_value_t = 0)]
