@@ -20,6 +20,13 @@ use gearman_protocol::admin::{Line, is_text, line};
 use gearman_protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
 use gearman_protocol::{Command, Decoded, Header, Packet, ProtocolError, decode};
 
+/// Work of one session in one turn, in packets. A session with more to handle goes on in the next
+/// turn, behind the others, so that many requests in few bytes delay nobody for long. What a packet
+/// is about, such as the clients that wait for a job, counts as well.
+pub(crate) const WORK_PER_TURN: u32 = 512;
+/// Bytes of a packet that count as one more.
+const BYTES_PER_WORK: usize = 16 << 10;
+
 /// Result of parsing the start of a buffer.
 enum InputStep {
     /// This many bytes were handled. If the buffer has fewer, the rest is discarded when it
@@ -52,6 +59,9 @@ impl<H: Host> JobServer<H> {
             return;
         }
         let key = session.key;
+        self.work_left = WORK_PER_TURN;
+        // Timers and other sessions have caused it.
+        self.broker.take_work();
         let mut received = if session.input.len() >= session.need {
             // Received earlier, and not handled because of backpressure, which has ended.
             Ok(Received::Nothing)
@@ -145,7 +155,11 @@ impl<H: Host> JobServer<H> {
             session.skip -= skipped;
             used += skipped;
             let rest = &input[used..];
-            if session.is_backpressured() || session.listing.is_some() || rest.is_empty() {
+            if self.work_left == 0 && rest.len() >= session.need
+                || session.is_backpressured()
+                || session.listing.is_some()
+                || rest.is_empty()
+            {
                 session.need = 1;
                 return used;
             }
@@ -159,6 +173,8 @@ impl<H: Host> JobServer<H> {
             let Some(session) = self.sessions.get_mut(key.index()) else { return used };
             match step {
                 InputStep::Used(count) => {
+                    let work = 1 + self.broker.take_work() + (count / BYTES_PER_WORK) as u32;
+                    self.work_left = self.work_left.saturating_sub(work);
                     if count <= rest.len() {
                         session.note_size(count);
                     }

@@ -74,6 +74,8 @@ pub struct JobServer<H: Host> {
     pub(crate) listing: VecDeque<usize>,
     /// An empty vector that replaces `ready` during a turn, kept for its capacity.
     served: Vec<usize>,
+    /// Work that the session which is served may still cause in this turn.
+    pub(crate) work_left: u32,
     /// The time of this turn.
     pub(crate) now: Now,
     started: Millis,
@@ -113,6 +115,7 @@ impl<H: Host> JobServer<H> {
             ready: Vec::new(),
             listing: VecDeque::new(),
             served: Vec::new(),
+            work_left: 0,
             now: clock.now(),
             started: clock.monotonic(),
             clock,

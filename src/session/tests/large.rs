@@ -41,3 +41,35 @@ fn the_second_of_two_large_packets_takes_one_receive() {
     receives(&mut world, peer, &large);
     assert_eq!(receives(&mut world, peer, &large), (1, 1));
 }
+
+#[test]
+fn a_session_goes_on_in_the_next_turn_when_it_has_used_its_share() {
+    let mut world = World::new();
+    let (greedy, modest) = (world.connect(), world.connect());
+    let echo = request(Command::EchoReq, &[], b"x");
+    world.deliver(greedy, &echo.repeat(1300));
+    world.deliver(modest, &echo);
+    let mut handled = Vec::new();
+    while world.server.is_busy() {
+        world.turn();
+        handled.push((world.received(greedy).len(), world.received(modest).len()));
+    }
+    assert_eq!(handled, [(512, 1), (512, 0), (276, 0)]);
+    assert_eq!(world.stream(greedy).receives, 1, "what was received is not received again");
+}
+
+#[test]
+fn what_a_packet_is_about_counts_towards_the_share() {
+    let mut world = World::new();
+    let worker = world.connect();
+    // 240 functions are walked through, three times for each pair.
+    let offers: Vec<u8> = (0..240)
+        .flat_map(|number| request(Command::CanDo, &[&format!("f{number}")], b""))
+        .collect();
+    world.deliver(worker, &offers);
+    world.settle();
+    let pair = [request(Command::PreSleep, &[], b""), request(Command::GrabJob, &[], b"")];
+    world.deliver(worker, &pair.concat().repeat(100));
+    world.turn();
+    assert_eq!(world.received(worker).len(), 16, "32 units for each pair");
+}
