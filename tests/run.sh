@@ -68,7 +68,31 @@ section() {
     printf '%5d s  %s\n' "$(($(date +%s) - began))" "$name" >>"$times"
 }
 
-# The same for what has to succeed before anything else is worth running.
+# begin NAME COMMAND...: runs a section beside those that follow, until `collect NAME`.
+begin() {
+    name=$1
+    shift
+    began=$(date +%s)
+    beside=$target/test.beside.$(echo "$name" | tr ' ' -)
+    {
+        "$@" >"$beside.log" 2>&1 && echo ended >"$beside.code" || echo failed >"$beside.code"
+        printf '%5d s  %s, beside others\n' "$(($(date +%s) - began))" "$name" >"$beside.time"
+    } &
+}
+
+# collect NAME: waits for what `begin` has begun, and prints and notes it as `section` does. What
+# is begun next waits with it: there is one of them at a time.
+collect() {
+    name=$1
+    wait
+    beside=$target/test.beside.$(echo "$name" | tr ' ' -)
+    headline "$name" | tee -a "$log"
+    tee -a "$log" <"$beside.log"
+    cat "$beside.time" >>"$times"
+    grep -q ended "$beside.code" || echo "$name" >>"$failures"
+}
+
+# The same as `section` for what has to succeed before anything else is worth running.
 first() {
     section "$@"
     [ ! -s "$failures" ] || summary
@@ -173,6 +197,8 @@ failed_tests() {
 
 # Prints what was skipped, the times and the counts, and ends with the exit code.
 summary() {
+    # A section that was begun may still run.
+    wait
     headline "skipped"
     left_out=$(skipped)
     echo "${left_out:-nothing}"
@@ -206,19 +232,22 @@ if [ "$quick" = yes ]; then
     summary
 fi
 
+# What waits for the network goes on beside what takes the processors.
 if [ "$install" = yes ]; then
-    section "peers" sh tests/install-peers.sh
+    begin "peers" sh tests/install-peers.sh
 else
-    section "peers" sh tests/install-peers.sh --check
+    begin "peers" sh tests/install-peers.sh --check
 fi
 first "format" check_format
 first "lints" check_lints
 first "lints of the library alone" check_lints_of_library
 first "documentation" check_documentation
 first "main job" sh bindings/c/main-job.sh
+collect "peers"
 section "tests" run_tests
 section "deliberate defects" run_deliberate_defects
-section "Python binding" sh tests/python.sh
+begin "Python binding" sh tests/python.sh
 section "packages" run_packages
+collect "Python binding"
 section "consumers" compare_consumers
 summary
