@@ -24,6 +24,8 @@ pub enum DriverTimer {
     Accept,
     /// The next watchdog notification to systemd is due.
     Heartbeat,
+    /// The next report of a drain to systemd is due.
+    DrainReport,
     /// Deadline for sending the last results of a drained server.
     DrainDeadline,
     /// Free memory is returned to the system.

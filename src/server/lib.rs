@@ -43,7 +43,9 @@ pub fn main() -> ExitCode {
         command_line::hide_passwords();
         return queue::copy(&options.queue, names);
     }
-    let detaches = options.process.daemon && !options.process.daemon_child;
+    // systemd watches the process that it has started: it stays, as without `--daemon`.
+    let is_told_to_detach = options.process.daemon && !systemd::has_started_this_process();
+    let detaches = is_told_to_detach && !options.process.daemon_child;
     let run = if detaches { daemon::launch } else { startup::run };
     // A child that is started gets the command line as it is, and hides it itself.
     if !detaches {

@@ -11,6 +11,9 @@ use sd_notify::NotifyState;
 
 use crate::event_loop::Listener;
 
+/// How long systemd waits for the next report of a server that drains.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The listening sockets that systemd passed to this process: those of LISTEN_FDS, if LISTEN_PID is
 /// this process. Without it the variables may be another program's, which this one inherited with
 /// its environment; the sockets would be any of its files.
@@ -56,7 +59,27 @@ pub(crate) fn ready() {
     notify(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
 }
 
-/// Reports that the server shuts down.
+/// Whether systemd has started this process, and not one that this process descends from.
+/// Before systemd 248 the two cannot be told apart.
+pub(crate) fn has_started_this_process() -> bool {
+    let started = std::env::var("SYSTEMD_EXEC_PID");
+    is_notified() && started.map_or(true, |pid| pid == std::process::id().to_string())
+}
+
+/// Whether systemd wants to know the server's state.
+pub(crate) fn is_notified() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
+/// Reports that the server drains, and how many jobs are left. This has to be repeated within
+/// [`DRAIN_TIMEOUT`], or a stop by systemd ends with a kill.
+pub(crate) fn draining(jobs: usize) {
+    let status = format!("Draining: {jobs} jobs left");
+    let timeout_us = DRAIN_TIMEOUT.as_micros() as u32;
+    notify(&[NotifyState::Status(&status), NotifyState::ExtendTimeoutUsec(timeout_us)]);
+}
+
+/// Reports that the server shuts down. From now on systemd waits for `TimeoutStopSec=`.
 pub(crate) fn stopping() {
     notify(&[NotifyState::Stopping]);
 }

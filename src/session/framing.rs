@@ -21,7 +21,7 @@ use gearman_protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
 use gearman_protocol::{Command, Decoded, Header, Packet, ProtocolError, decode};
 
 /// Work of one session in one turn, in packets. A session with more to handle goes on in the next
-/// turn, behind the others, so that many requests in few bytes delay nobody for long. What a packet
+/// turn, behind the others, so that many requests in few bytes delay no other for long. What a packet
 /// is about, such as the clients that wait for a job, counts as well.
 pub(crate) const WORK_PER_TURN: u32 = 512;
 /// Bytes of a packet that count as one more.

@@ -4,10 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use std::{fs, io};
 
 use super::support::*;
@@ -156,64 +155,4 @@ fn a_unix_socket_that_systemd_opened_stays_when_the_server_ends() {
     assert!(Command::new("kill").arg(&pid).status().expect("kill runs").success());
     assert!(child.wait().expect("ends").success());
     assert!(Path::new(&path).exists(), "the socket was systemd's");
-}
-
-/// The socket that receives a server's notifications for systemd.
-struct Notified(UnixDatagram);
-
-impl Notified {
-    fn at(path: &str) -> Notified {
-        let socket = UnixDatagram::bind(path).expect("binds");
-        socket.set_read_timeout(Some(TIMEOUT)).expect("sets a timeout");
-        Notified(socket)
-    }
-
-    fn next(&self) -> String {
-        let mut buffer = [0; 100];
-        let count = self.0.recv(&mut buffer).expect("a message");
-        String::from_utf8_lossy(&buffer[..count]).trim_end().to_string()
-    }
-}
-
-/// The variables by which systemd asks for a sign of life every tenth of a second.
-fn watched(command: &mut Command, path: &str) {
-    let period = Duration::from_millis(200).as_micros().to_string();
-    command.env("NOTIFY_SOCKET", path).env("WATCHDOG_USEC", period);
-}
-
-#[test]
-fn systemd_is_notified_of_the_servers_state() {
-    let directory = Directory::new("notify");
-    let path = directory.file("notify.sock");
-    let notified = Notified::at(&path);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
-    command.args(["-L", "127.0.0.1", "-p", "0", "-l", "stderr", "-v", "--pid-file=none"]);
-    watched(&mut command, &path);
-    let mut server = Server::run(command);
-    assert_eq!(notified.next(), format!("MAINPID={}\nREADY=1", server.pid()));
-    assert_eq!(notified.next(), "WATCHDOG=1");
-    assert_eq!(notified.next(), "WATCHDOG=1");
-    server.signal("TERM");
-    assert!(server.wait().success());
-    let mut rest = std::iter::repeat_with(|| notified.next());
-    assert_eq!(rest.find(|message| message != "WATCHDOG=1").as_deref(), Some("STOPPING=1"));
-}
-
-#[test]
-fn systemd_is_told_the_daemons_pid_before_its_parent_returns() {
-    let directory = Directory::new("notify-daemon");
-    let (path, port_file) = (directory.file("notify.sock"), directory.file("port"));
-    let notified = Notified::at(&path);
-    let mut command = Command::new("sh");
-    command.args(["-c", "WATCHDOG_PID=$$ exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_gearmand")]);
-    command.args(["--daemon", "-L", "127.0.0.1", "-p", "0", "-l", "none", "--pid-file=none"]);
-    command.args(["--port-file", &port_file]);
-    watched(&mut command, &path);
-    assert!(command.status().expect("starts").success());
-    let daemon = Daemon::find(&port_file);
-    // The notification has arrived already: this does not wait.
-    notified.0.set_nonblocking(true).expect("does not wait");
-    assert_eq!(notified.next(), format!("MAINPID={}\nREADY=1", daemon.pid));
-    notified.0.set_nonblocking(false).expect("waits");
-    assert_eq!(notified.next(), "WATCHDOG=1");
 }

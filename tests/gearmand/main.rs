@@ -29,4 +29,5 @@ mod process;
 mod retries;
 mod states;
 mod support;
+mod systemd;
 mod time;

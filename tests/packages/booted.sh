@@ -10,7 +10,8 @@ log=/job/booted.check
 
 unit=gearman-job-server
 default=/etc/default/$unit
-drop_in=/etc/systemd/system/$unit.service.d/hardening.conf
+drop_ins=/etc/systemd/system/$unit.service.d
+drop_in=$drop_ins/hardening.conf
 own_version=$(dpkg-deb -f /debs/gearman-job-server_*.deb Version)
 
 finish() {
@@ -31,9 +32,10 @@ main_pid() {
     systemctl show --property=MainPID --value "$unit"
 }
 
-# One process: the one that systemd knows, of our binary, with the right user.
+# One process: the one that systemd has started, of our binary, with the right user.
 runs() {
     is_active
+    tr '\0' ' ' <"/proc/$(main_pid)/cmdline" | grep -v -e --daemon-child
     [ "$(readlink "/proc/$(main_pid)/exe")" = /usr/sbin/gearmand ]
     [ "$(stat -c %U "/proc/$(main_pid)")" = gearman ]
     [ "$(cat /run/gearman/gearmand.pid)" = "$(main_pid)" ]
@@ -74,9 +76,36 @@ comes_back() {
     runs
 }
 
-runs_in_the_foreground() {
-    echo 'PARAMS="--listen=localhost"' >"$default"
+runs_as_a_daemon() {
+    echo 'PARAMS="--listen=localhost --daemon"' >"$default"
     systemctl restart "$unit"
+    runs
+}
+
+# A stop under drain.conf waits for a job that takes three times as long as TimeoutStopSec.
+drains() {
+    install -D -m 644 "/usr/share/doc/$unit/examples/drain.conf" "$drop_ins/drain.conf"
+    printf '[Service]\nTimeoutStopSec=2s\n' >"$drop_ins/timeout.conf"
+    systemctl daemon-reload
+    systemctl restart "$unit"
+    runs
+    gearman -w -n 1 -f slow -- sh -c 'sleep 6; echo finished' &
+    worker=$!
+    gearman -f slow 'a job' >/job/slow.out &
+    client=$!
+    is_running() { gearadmin --status | grep -P '^slow\t1\t1\t1$'; }
+    until_true is_running
+    systemctl stop --no-block "$unit"
+    is_shown() { systemctl show --property=StatusText --value "$unit" | grep 'Draining: 1 jobs left'; }
+    until_true is_shown
+    wait "$client"
+    [ "$(cat /job/slow.out)" = finished ]
+    wait "$worker"
+    has_ended() { [ "$(systemctl show --property=ActiveState,Result --value "$unit" | xargs)" = "success inactive" ]; }
+    until_true has_ended
+    rm "$drop_ins/drain.conf" "$drop_ins/timeout.conf"
+    systemctl daemon-reload
+    systemctl start "$unit"
     runs
 }
 
@@ -98,8 +127,6 @@ keeps_jobs() {
     kill -KILL "$(main_pid)"
     is_there() { gearadmin --status | grep -P '^later\t1\t0\t0$'; }
     until_true is_there
-    # In a container, systemd does not wait for the end of a daemon that it did not start.
-    runs_in_the_foreground
 }
 
 stops() {
@@ -126,7 +153,8 @@ check "jobs are done" does_jobs
 check "systemd finds nothing wrong in the unit" is_well_formed
 check "the service reloads" reloads
 check "systemd restarts the service after a kill" comes_back
-check "the service runs without --daemon too" runs_in_the_foreground
+check "the service does not detach with --daemon" runs_as_a_daemon
+check "a stop waits for a drain" drains
 check "the service runs hardened" runs_hardened
 check "the hardened service has an exposure of at most 1.5 of 10" systemd-analyze security --threshold=15 "$unit"
 check "the hardened service keeps a background job when it is killed" keeps_jobs

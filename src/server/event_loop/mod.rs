@@ -354,6 +354,7 @@ impl EventLoop {
                     self.jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
                 }
             }
+            DriverTimer::DrainReport => self.report_drain(),
             DriverTimer::DrainDeadline => self.drain_progress = DrainProgress::DeadlinePassed,
             DriverTimer::Handshake => self.expire_handshakes(),
             DriverTimer::CertificateExpiry => self.check_expiry(),

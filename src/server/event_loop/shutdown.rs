@@ -44,12 +44,21 @@ impl EventLoop {
 
     /// Starts a drain: refuses connections and jobs, and shuts down after the last job.
     pub(super) fn drain(&mut self) {
-        systemd::stopping();
+        if systemd::is_notified() {
+            self.report_drain();
+        }
         self.enter(Phase::Draining);
         self.jobs.broker.drain();
         self.is_accepting_due = false;
         self.listeners.clear();
         self.handshakes.iter_mut().for_each(Handshakes::clear);
+    }
+
+    /// Tells systemd that the server drains, and sets the timer for the next time.
+    pub(super) fn report_drain(&mut self) {
+        systemd::draining(self.jobs.broker.job_count());
+        let period_ms = systemd::DRAIN_TIMEOUT.as_millis() as u64 / 4;
+        self.jobs.set_timer(period_ms, DriverTimer::DrainReport);
     }
 
     /// Handles pending signals.

@@ -32,7 +32,7 @@ pub(crate) struct ProcessOptions {
     pub(crate) coredump: bool,
 
     /// Detach and run in the background. The command returns once the server
-    /// listens.
+    /// listens. Started by systemd, the server stays in the foreground.
     #[arg(short = 'd', long)]
     pub(crate) daemon: bool,
 
