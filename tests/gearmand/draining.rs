@@ -48,6 +48,26 @@ fn a_draining_server_finishes_running_jobs_and_jobs_of_connected_workers() {
 }
 
 #[test]
+fn a_draining_server_can_be_inspected_and_its_jobs_cancelled_at_the_address_of_administrators() {
+    let directory = Directory::new("drain-admin");
+    let socket = directory.file("admin.sock");
+    let mut server = Server::start(&["--admin-listen", &socket]);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    worker.send(&request(CanDo, &["f"])).settle();
+    client.ask(&request(SubmitJob, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
+    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "1"]));
+    server.signal("USR1");
+    server.wait_for_line("SIGUSR1, draining: 1 jobs to finish");
+    client.settle();
+    assert!(std::net::TcpStream::connect(server.address).is_err(), "it still takes clients");
+    let ask = |line: &str| ask_at(&socket, line).expect("an answer");
+    assert_eq!(ask("status\n"), "f\t1\t1\t1\n");
+    assert_eq!(ask("cancel job H:t:1\n"), "OK\r\n");
+    client.expect(&response(WorkFail, &["H:t:1"]));
+    assert!(server.wait().success());
+}
+
+#[test]
 fn the_last_result_arrives_whole_however_slowly_it_is_read() {
     let (mut server, mut client, mut worker) = draining_server();
     // More than sockets hold by themselves.

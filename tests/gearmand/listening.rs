@@ -1,25 +1,14 @@
 //! Addresses that the server listens on: ports, Unix sockets, sockets from systemd.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
 use super::support::*;
-
-/// Asks for one line over a Unix socket.
-fn ask_at(path: &str, line: &str) -> io::Result<String> {
-    let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.write_all(line.as_bytes())?;
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer)?;
-    Ok(answer)
-}
 
 #[test]
 fn a_unix_socket_is_as_good_as_a_port() {

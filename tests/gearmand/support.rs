@@ -1,8 +1,9 @@
 //! Starting servers, and speaking bytes to them.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -287,4 +288,14 @@ impl Drop for Directory {
 pub(crate) fn gearmand(arguments: &[&str]) -> Output {
     let mut command = process::Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.args(arguments).stdin(Stdio::null()).output().expect("gearmand runs")
+}
+
+/// Asks for one line over a Unix socket.
+pub(crate) fn ask_at(path: &str, line: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.write_all(line.as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    Ok(answer)
 }

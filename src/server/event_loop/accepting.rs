@@ -33,7 +33,7 @@ impl EventLoop {
     /// Accepts waiting connections from a listener.
     pub(super) fn accept(&mut self, index: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listener) = self.listeners.get(index) else { return };
+            let Some(Some(listener)) = self.listeners.get(index) else { return };
             match listener.accept(self.keepalive) {
                 Ok((stream, origin)) => {
                     let role = self.role(index);

@@ -123,7 +123,8 @@ pub(crate) struct EventLoop {
     poll: Poll,
     signals: Signals,
     timer: TimerFd,
-    listeners: Vec<Listener>,
+    /// By number. A drain closes those for clients and workers.
+    listeners: Vec<Option<Listener>>,
     keepalive: Keepalive,
     jobs: JobServer<Sockets>,
     /// Whether to accept again without an event: a turn left connections waiting, or a
@@ -211,7 +212,7 @@ impl EventLoop {
             poll,
             signals,
             timer,
-            listeners,
+            listeners: listeners.into_iter().map(Some).collect(),
             keepalive,
             jobs,
             is_accepting_due: false,

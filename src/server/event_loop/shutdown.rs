@@ -15,6 +15,7 @@ use super::{DrainProgress, EventLoop};
 use crate::http::Phase;
 use crate::log::Level;
 use crate::systemd;
+use gearman_access::ListenerRole;
 use gearman_broker::DriverTimer;
 
 /// Deadline for sending the last results after all jobs of a drain are done.
@@ -43,6 +44,7 @@ impl EventLoop {
     }
 
     /// Starts a drain: refuses connections and jobs, and shuts down after the last job.
+    /// Administrators can still connect to addresses of their own.
     pub(super) fn drain(&mut self) {
         if systemd::is_notified() {
             self.report_drain();
@@ -50,7 +52,11 @@ impl EventLoop {
         self.enter(Phase::Draining);
         self.jobs.broker.drain();
         self.is_accepting_due = false;
-        self.listeners.clear();
+        for index in 0..self.listeners.len() {
+            if self.role(index) == ListenerRole::Jobs {
+                self.listeners[index] = None;
+            }
+        }
         self.handshakes.iter_mut().for_each(Handshakes::clear);
     }
 
