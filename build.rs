@@ -15,8 +15,10 @@ fn main() {
     ] {
         println!("cargo:rustc-cdylib-link-arg={argument}");
     }
-    // A fuzzer's counters are defined in the program that links the library.
-    if std::env::var_os("CARGO_CFG_FUZZING").is_none() {
+    // A fuzzer's counters and a sanitizer's functions are defined in the program that loads the
+    // library.
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if !is_set("CARGO_CFG_FUZZING") && !is_set("CARGO_CFG_SANITIZE") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--no-undefined");
     }
 }

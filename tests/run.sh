@@ -146,6 +146,10 @@ run_deliberate_defects() {
         "$cargo" test --locked -p gearman-broker --features defects --lib before_the_commit -- --nocapture
 }
 
+run_sanitizers() {
+    sh tests/sanitizers.sh --quick
+}
+
 run_packages() {
     suites=
     if [ "${CI:-}" = true ]; then
@@ -246,6 +250,7 @@ first "main job" sh bindings/c/main-job.sh
 collect "peers"
 section "tests" run_tests
 section "deliberate defects" run_deliberate_defects
+section "sanitizers" run_sanitizers
 begin "Python binding" sh tests/python.sh
 section "packages" run_packages
 collect "Python binding"

@@ -169,6 +169,7 @@ programs! {
     free_unsent_task
     give_workload
     grab_job
+    hostile_loops
     huge_sizes
     identifier
     job_helpers
@@ -209,6 +210,7 @@ programs! {
     nonblocking_worker_unwaited
     nul_behind_data
     null_arguments
+    one_handle_each
     option_with_one_server_down
     parse_servers
     parse_servers_as_written

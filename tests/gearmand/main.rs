@@ -4,6 +4,7 @@
 
 mod access;
 mod admin;
+mod attack;
 mod draining;
 mod durable;
 mod durable_original;

@@ -16,6 +16,7 @@ pub mod programs;
 pub mod proxy;
 pub mod random;
 pub mod requirements;
+pub mod sanitizer;
 pub mod scripted;
 pub mod server;
 pub mod wait;

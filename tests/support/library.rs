@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 
 use crate::paths::scratch;
 use crate::requirements::skip;
+use crate::sanitizer::Sanitizer;
 
 /// A directory that holds the shared library that cargo built with this test, under the names that
 /// programs and linkers look for.
@@ -32,8 +33,11 @@ pub fn own_library_dir() -> &'static Path {
     })
 }
 
-/// The newest `libgearman.so` beside the test executable or one level up.
+/// The one that is built with the sanitizer that is asked for, or else the newest `libgearman.so` beside the test executable or one level up.
 pub fn own_library() -> PathBuf {
+    if let Some(sanitizer) = Sanitizer::wanted() {
+        return sanitizer.library();
+    }
     let executable = std::env::current_exe().expect("the test's own path");
     let deps = executable.parent().expect("a directory");
     [deps.join("libgearman.so"), deps.parent().expect("a profile").join("libgearman.so")]

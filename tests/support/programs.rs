@@ -15,6 +15,7 @@ use crate::library::{Library, own_library_dir, set_library};
 use crate::outcome::{Outcome, run_for};
 use crate::paths::{ORIGINAL_GEARMAND, repository, scratch};
 use crate::requirements::{have_file, have_program};
+use crate::sanitizer::Sanitizer;
 use crate::server::Server;
 
 /// One of the original's headers, where Debian installs them.
@@ -142,7 +143,11 @@ fn compile_if_stale(program: &str) -> PathBuf {
 
 /// Where executables are kept: those that link the original's library, or those that link ours.
 fn executables_dir() -> PathBuf {
-    let linked = if Path::new(ORIGINAL_HEADER).exists() { "original" } else { "ours" };
+    let linked = match Sanitizer::wanted() {
+        Some(sanitizer) => sanitizer.name(),
+        None if Path::new(ORIGINAL_HEADER).exists() => "original",
+        None => "ours",
+    };
     let dir = scratch().join(format!("programs-{linked}"));
     fs::create_dir_all(&dir).expect("a directory for executables");
     dir
@@ -176,6 +181,7 @@ fn compile(program: &str, source: &Path, target: &Path, args: &[&str]) {
     if !Path::new(ORIGINAL_HEADER).exists() {
         command.arg("-I").arg(repository().join("include")).arg("-L").arg(own_library_dir());
     }
+    command.args(Sanitizer::wanted().map_or(Vec::new(), Sanitizer::compiler_arguments));
     command.args(args).args(["-ldl", "-lpthread"]);
     command.args(companion(program).map(|companion| companion.flag));
     let output = command.output().expect("the compiler starts");
@@ -186,6 +192,10 @@ fn compile(program: &str, source: &Path, target: &Path, args: &[&str]) {
 /// Runs one case of a consumer's suite. What it prints is counted for the table
 /// of consumers in `src/COMPAT.md`: see `tests/consumers.awk`.
 pub fn trial(consumer: &str, how: &str, suite: &str, case: impl FnOnce()) {
+    if Sanitizer::wanted().is_some() {
+        // The same suite is counted without one.
+        return case();
+    }
     println!("consumer: {consumer} | {how} | {suite} | 0/1");
     case();
     println!("consumer: {consumer} | {how} | {suite} | 1/0");
@@ -253,6 +263,9 @@ pub fn run(program: &str, library: Library, gearmand: &str, checker: Checker) ->
     };
     command.args(servers.iter().map(|server| server.port.to_string())).stdin(Stdio::null());
     set_library(&mut command, library);
+    if let (Some(sanitizer), Library::Ours) = (Sanitizer::wanted(), library) {
+        sanitizer.configure(&mut command);
+    }
     run_for(command, program, if checker == Checker::None { seconds() } else { 300 })
 }
 

@@ -164,19 +164,24 @@ impl Peer {
 
     /// Closes the connection with RST.
     pub fn reset(self) {
-        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-        // SAFETY: the option's value is a live `linger` of that size.
-        let failed = unsafe {
-            libc::setsockopt(
-                self.stream.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size_of_val(&linger) as libc::socklen_t,
-            )
-        };
-        assert_eq!(failed, 0);
+        reset_when_closed(&self.stream);
     }
+}
+
+/// Makes the end of a connection a RST.
+pub fn reset_when_closed(stream: &TcpStream) {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    // SAFETY: the option's value is a live `linger` of that size.
+    let failed = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            size_of_val(&linger) as libc::socklen_t,
+        )
+    };
+    assert_eq!(failed, 0);
 }
 
 impl Drop for Peer {
