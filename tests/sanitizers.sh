@@ -49,7 +49,7 @@ run() {
 }
 
 # Programs whose threads are cancelled, or whose coroutines or modules are left without returning:
-# AddressSanitizer keeps the marks of the frames that were left and reports those who use that stack
+# AddressSanitizer keeps the marks of the frames that were left and reports the calls that use that stack
 # next (https://github.com/google/sanitizers/issues/189). They run under valgrind.
 left_stacks='--skip broker_ --skip cancelled_ --skip boost_context --skip coroutine_jumps'
 

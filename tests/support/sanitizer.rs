@@ -21,7 +21,7 @@ impl Sanitizer {
     /// The one that the environment asks for.
     ///
     /// # Panics
-    /// If there is none of this name.
+    /// If no sanitizer has this name.
     pub fn wanted() -> Option<Sanitizer> {
         let name = std::env::var("GEARMAN_SANITIZER").ok()?;
         match name.as_str() {
