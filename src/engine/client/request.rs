@@ -171,11 +171,7 @@ impl<T: Transport> Client<T> {
             }
             let server = &self.servers[key];
             if server.streaming_out.is_some() || server.incoming.is_stalled() {
-                return Poll::Ready(Err(self.link.error.set(
-                    ReturnCode::INVALID_ARGUMENT,
-                    at!("gearman_universal"),
-                    "the connection is in the middle of a streamed workload or result",
-                )));
+                return Poll::Ready(Err(self.in_the_middle()));
             }
             match self.flush(key) {
                 Ok(Flush::Done) => return Poll::Ready(Ok(())),

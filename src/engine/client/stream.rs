@@ -143,14 +143,28 @@ impl<T: Transport> Client<T> {
     ) -> Poll<Result<(), ReturnCode>> {
         ready!(self.poll_conn(key, limit))?;
         self.clock = self.link.net.now();
-        self.link.conns[key].writable = false;
+        let could_send = std::mem::take(&mut self.link.conns[key].writable);
         if self.link.conns[key].readable
             && let Err(code) = self.read(key, false)
         {
             self.lose(key, code);
             return Poll::Ready(Err(code));
         }
+        // The body of a result that only a callback can receive has arrived in front of what this
+        // call waits for: it would find the same bytes for ever.
+        if !could_send && self.servers[key].incoming.is_stalled() {
+            return Poll::Ready(Err(self.in_the_middle()));
+        }
         Poll::Ready(Ok(()))
+    }
+
+    /// The error of a call for which a connection is not free.
+    pub(super) fn in_the_middle(&mut self) -> ReturnCode {
+        self.link.error.set(
+            ReturnCode::INVALID_ARGUMENT,
+            at!("gearman_universal"),
+            "the connection is in the middle of a streamed workload or result",
+        )
     }
 
     /// Waits for one connection, for at most the timeout.

@@ -100,3 +100,30 @@ fn an_unbuffered_result_is_received_by_the_callback_and_its_rest_skipped() {
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     world.assert_done();
 }
+
+#[test]
+fn a_request_whose_answer_stands_behind_an_unbuffered_result_ends_with_an_error() {
+    let (mut client, world) = client(1);
+    client.unbuffered = true;
+    world.peer(0).expects(&submit(b"")).sends(&created());
+    let data = response(Command::WorkData, &[HANDLE], b"abcdef");
+    let ask = request(Command::EchoReq, &[], b"hello");
+    let answer = response(Command::EchoRes, &[], b"hello");
+    world.peer(0).expects(&ask).sends(&[data, answer, complete(b"")].concat());
+    let callbacks = Callbacks(Callbacks::CREATED.0 | Callbacks::DATA.0 | Callbacks::COMPLETE.0);
+    client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
+    let mut run = client.run_all();
+    let (which, ticket) = next_call(&mut client, &mut run);
+    assert_eq!(which, Callbacks::CREATED);
+    // Only the callback for data, which runs after this one, can receive the result.
+    let answered = client.broadcast(Broadcast::Echo(b"hello"));
+    assert_eq!(answered, Err(ReturnCode::INVALID_ARGUMENT));
+    assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    for wanted in [Callbacks::DATA, Callbacks::COMPLETE] {
+        let (which, ticket) = next_call(&mut client, &mut run);
+        assert_eq!(which, wanted);
+        assert_eq!(client.resume(ticket, ReturnCode::SUCCESS), None);
+    }
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
+    world.assert_done();
+}
