@@ -165,7 +165,7 @@ impl<T: Transport> Client<T> {
                 return Poll::Ready(TaskStep::Done(self.link.error.set_code(ReturnCode::IO_WAIT)));
             }
             let until = self.deadline(run);
-            let wait = self.link.poll_wait(until);
+            let wait = self.poll_progress(until);
             run.waits = wait.is_pending();
             match ready!(wait) {
                 Ok(Wait::Ready | Wait::Woken) => {}
@@ -206,6 +206,19 @@ impl<T: Transport> Client<T> {
             .iter()
             .zip(&self.servers)
             .any(|(conn, server)| conn.state != ConnState::Down && !server.incoming.is_stalled())
+    }
+
+    /// Waits until a connection can go on. What has arrived on a reserved connection stays unread,
+    /// so that it would end every wait at once.
+    #[inline]
+    fn poll_progress(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
+        let mut all = self.link.conns.iter().zip(&self.servers);
+        match all
+            .any(|(conn, server)| conn.writable || conn.readable && !server.incoming.is_stalled())
+        {
+            true => Poll::Ready(Ok(Wait::Ready)),
+            false => self.link.poll_event(until),
+        }
     }
 
     /// The deadline of a wait: the first connect deadline, or the time when a connection

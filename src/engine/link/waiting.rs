@@ -42,6 +42,15 @@ impl<T: Transport> Link<T> {
         self.poll_outcome(until)
     }
 
+    /// As [`Link::poll_wait`], for a caller that has looked whether a connection is ready.
+    ///
+    /// # Errors
+    /// The poller's error.
+    #[inline(always)]
+    pub fn poll_event(&mut self, until: Option<Instant>) -> Poll<Result<Wait, ReturnCode>> {
+        self.poll_outcome(until)
+    }
+
     /// Whether one connection is ready or `until` has passed. The readiness of others is
     /// noted for later.
     ///

@@ -1,6 +1,7 @@
 //! Large workloads, and bodies that callbacks send or receive in pieces.
 
 use super::*;
+use crate::client::Submitted;
 
 #[test]
 fn a_workload_larger_than_the_socket_buffer_is_sent_in_parts() {
@@ -126,4 +127,30 @@ fn a_request_whose_answer_stands_behind_an_unbuffered_result_ends_with_an_error(
     }
     assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::SUCCESS));
     world.assert_done();
+}
+
+#[test]
+fn a_call_beside_an_unread_unbuffered_result_waits_for_its_own_server_and_times_out() {
+    let (mut client, world) = client(2);
+    client.unbuffered = true;
+    client.link.settings.timeout = Some(Duration::from_secs(1));
+    // Both connections are open.
+    for server in [0, 1] {
+        let answer = response(Command::EchoRes, &[], b"hello");
+        world.peer(server).expects(&request(Command::EchoReq, &[], b"hello")).sends(&answer);
+    }
+    assert_eq!(client.broadcast(Broadcast::Echo(b"hello")), Ok(()));
+    let data = response(Command::WorkData, &[HANDLE], b"abcdef");
+    world.peer(1).expects(&submit(b"")).sends(&[created(), data].concat());
+    let callbacks = Callbacks::DATA;
+    client.add(&NewTask { callbacks, ..new_task(TaskKind::Add, b"") }).expect("a valid task");
+    let mut run = client.run_all();
+    let (which, _ticket) = next_call(&mut client, &mut run);
+    assert_eq!(which, Callbacks::DATA);
+    // In the callback, with the result unread, no server has anything for this call.
+    let background = NewTask { command: Command::SubmitJobBg, ..new_task(TaskKind::Add, b"") };
+    let Ok(Submitted::Task(_, mut run)) = client.submit_and_wait(&background) else {
+        panic!("the shortcut has waited for the server");
+    };
+    assert_eq!(client.step(&mut run), TaskStep::Done(ReturnCode::TIMEOUT));
 }
