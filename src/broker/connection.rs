@@ -7,6 +7,7 @@ use super::Millis;
 use super::function::Function;
 use super::job::{Job, StageList};
 use super::list::{Links, List, linked};
+use super::pieces::Relay;
 use super::refused::RefusedFunctions;
 use super::slab::{Id, Key};
 use super::worker_index::{AvailableFunctions, RunningJobs};
@@ -31,6 +32,10 @@ pub struct Connection {
     pub(super) client_id: Box<[u8]>,
     /// Whether the peer gets WORK_EXCEPTION packets.
     pub(super) exceptions: bool,
+    /// Whether it is being removed.
+    pub(super) is_closing: bool,
+    /// The number of its report that was relayed in part.
+    pub(super) report: Option<u32>,
     /// Whether the peer waits for a job, and how.
     pub(super) state: WorkerState,
     /// When it began to wait for a job: a number that rises with each worker that does.
@@ -64,6 +69,8 @@ impl Connection {
             address: address.into(),
             client_id: Box::default(),
             exceptions,
+            is_closing: false,
+            report: None,
             state: WorkerState::Awake,
             slept: 0,
             empty_grabs: EmptyGrabs::default(),
@@ -140,7 +147,12 @@ impl Ability {
 /// even if two came over the same connection.
 pub(crate) struct Waiter {
     pub(super) connection: Id<Connection>,
+    /// The job, which is gone if there is a relay.
     pub(super) job: Id<Job>,
+    /// The last report on the job, which the submission has not got yet.
+    pub(super) relay: Option<Id<Relay>>,
+    /// The last report in pieces that it has got, or that has begun before it came.
+    pub(super) report: u32,
     by_connection: Links<Waiter>,
     by_job: Links<Waiter>,
 }
@@ -150,7 +162,8 @@ linked!(Waiter, ByJob, by_job);
 
 impl Waiter {
     /// A waiter in no list yet.
-    pub(super) fn new(connection: Id<Connection>, job: Id<Job>) -> Waiter {
-        Waiter { connection, job, by_connection: Links::new(), by_job: Links::new() }
+    pub(super) fn new(connection: Id<Connection>, job: Id<Job>, report: u32) -> Waiter {
+        let (by_connection, by_job) = (Links::new(), Links::new());
+        Waiter { connection, job, relay: None, report, by_connection, by_job }
     }
 }

@@ -73,6 +73,9 @@ impl ConnectionCursor {
         let Some(key) = self.left.pop() else { return CursorStep::End };
         let Some(id) = broker.connections.find(key) else { return CursorStep::Skip };
         let connection = &broker.connections[id];
+        if connection.is_closing {
+            return CursorStep::Skip;
+        }
         let abilities = connection.abilities.iter(&broker.abilities);
         let name = |ability| &*broker.functions[broker.abilities[ability].function].name;
         let refused = connection.refused.iter().flat_map(|refused| refused.keys());

@@ -28,6 +28,7 @@ impl Broker {
     pub fn is_drained(&self) -> bool {
         self.draining
             && self.pending_insertions() == 0
+            && !self.has_backlog()
             && self.functions.iter().all(|(_, function)| is_done(function))
     }
 

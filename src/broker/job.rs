@@ -310,7 +310,7 @@ mod tests {
     fn a_job_is_linked_while_a_submission_waits_for_it() {
         let (mut slab, mut waiters) = (Slab::new(), Slab::new());
         let job = inserted(&mut slab);
-        let waiter = waiters.insert(Waiter::new(Id::first(1)[0], job));
+        let waiter = waiters.insert(Waiter::new(Id::first(1)[0], job, 0));
         slab[job].waiters.push_back(&mut waiters, waiter);
         assert!(!slab[job].is_unlinked());
     }

@@ -28,6 +28,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod long_poll;
+mod pieces;
 mod recount;
 mod refused;
 mod slab;
@@ -66,6 +67,7 @@ use job::{Job, PRIORITIES};
 use jobs::Jobs;
 use lifecycle::JobEnd;
 use limits::LimitedConnections;
+use pieces::Backlog;
 use slab::{Id, Slab};
 use timers::{Timer, TimerQueue};
 
@@ -83,6 +85,9 @@ pub struct Config {
     /// Whether connections get WORK_EXCEPTION packets without an OPTION_REQ.
     pub exceptions: bool,
 }
+
+/// Most timers on either clock that are handled in one tick.
+const TIMERS_PER_TICK: usize = 4096;
 
 /// Size from which a body is kept and passed on in the memory that it was received
 /// into, instead of being copied.
@@ -188,6 +193,8 @@ pub struct Broker {
     indexed_from: u32,
     /// Number of workers that have begun to wait for a job.
     slept: i64,
+    /// Work for the next turns.
+    backlog: Backlog,
     /// Work since the last [`Broker::take_work`], besides one unit per packet.
     work: u32,
 }
@@ -215,6 +222,7 @@ impl Broker {
             limited: None,
             indexed_from: worker_index::INDEXED_FUNCTIONS_MIN,
             slept: 0,
+            backlog: Backlog::default(),
             work: 0,
         }
     }
@@ -228,32 +236,13 @@ impl Broker {
         self.connections.key(id)
     }
 
-    /// Removes a connection: the jobs that it runs go to other workers, and jobs that
-    /// no other client waits for are dropped.
-    pub fn disconnect(&mut self, key: ConnectionKey, out: &mut dyn Outbox) {
-        let Some(connection) = self.connections.find(key) else { return };
-        // Waits are removed first, so that a job which it runs for itself is not requeued.
-        while let Some(waiter) = self.connections[connection].waiters.front() {
-            let job = self.waiters[waiter].job;
-            self.detach(waiter);
-            self.drop_if_abandoned(job);
-        }
-        self.forget_abilities(connection, out);
-        self.drop_long_poll(connection);
-        let removed = self.connections.remove(connection);
-        assert!(
-            removed.abilities.is_empty()
-                && removed.waiters.is_empty()
-                && removed.running.is_empty(),
-            "a removed connection has abilities, waiters or running jobs"
-        );
-    }
-
-    /// Advances the clocks and handles every timer that is due.
+    /// Advances the clocks and handles the timers that are due, the earliest first. If they are too
+    /// many for one turn, [`Broker::next_due`] stays in the past.
     pub fn tick(&mut self, now: Now, out: &mut dyn Outbox) {
         self.now = now;
         let mut expired = Vec::new();
-        while let Some((due, timer)) = self.timers.pop(now.monotonic) {
+        for _ in 0..TIMERS_PER_TICK {
+            let Some((due, timer)) = self.timers.pop(now.monotonic) else { break };
             match timer {
                 Timer::JobTimeout(job) => self.expire_job(job, due, out),
                 Timer::WakeMore(function) => self.wake_more(function, out),
@@ -261,7 +250,8 @@ impl Broker {
                 Timer::Driver(timer) => out.timer(timer, due),
             }
         }
-        while let Some((_, job)) = self.delayed.pop(now.unix) {
+        for _ in 0..TIMERS_PER_TICK {
+            let Some((_, job)) = self.delayed.pop(now.unix) else { break };
             if strikes(Defect::DelayedJobDropped) {
                 self.finish(job, JobEnd::Abandoned);
                 continue;

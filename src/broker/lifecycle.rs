@@ -8,6 +8,7 @@
 use super::connection::{Connection, Waiter, WorkerState};
 use super::durable::Durability;
 use super::job::{Job, Stage};
+use super::pieces::Report;
 use super::slab::Id;
 use super::timers::Timer;
 use super::{Broker, Millis, Now, Outbox, UnixSeconds};
@@ -30,15 +31,18 @@ pub(super) enum JobEnd {
 impl Broker {
     /// Adds a submission that waits for a job.
     pub(super) fn attach(&mut self, connection: Id<Connection>, job: Id<Job>) {
-        let waiter = self.waiters.insert(Waiter::new(connection, job));
+        let waiter = self.waiters.insert(Waiter::new(connection, job, self.backlog.last_report()));
         self.jobs[job].waiters.push_back(&mut self.waiters, waiter);
         self.connections[connection].waiters.push_back(&mut self.waiters, waiter);
     }
 
     /// Removes a submission that waits for a job.
     pub(super) fn detach(&mut self, waiter: Id<Waiter>) {
-        let Waiter { connection, job, .. } = self.waiters[waiter];
-        self.jobs[job].waiters.remove(&mut self.waiters, waiter);
+        let Waiter { connection, job, relay, .. } = self.waiters[waiter];
+        match relay {
+            None => self.jobs[job].waiters.remove(&mut self.waiters, waiter),
+            Some(relay) => self.backlog.relays[relay].waiters.remove(&mut self.waiters, waiter),
+        }
         self.connections[connection].waiters.remove(&mut self.waiters, waiter);
         self.waiters.remove(waiter);
     }
@@ -162,6 +166,7 @@ impl Broker {
     fn stop(&mut self, id: Id<Job>, worker: Id<Connection>, deadline: Millis) {
         self.connections[worker].running.remove(self.jobs.slab_mut(), id);
         self.unindex_running(worker, id);
+        self.connections[worker].report = None;
         let job = &self.jobs[id];
         let running = &mut self.functions[job.function].running;
         *running = running.checked_sub(1).expect("a running job was not counted by its function");
@@ -211,7 +216,9 @@ impl Broker {
     /// Fails a job on behalf of the server: waiting clients get WORK_FAIL.
     pub(super) fn fail(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
         let handle = self.jobs.handle(id);
-        self.forward(id, Command::WorkFail, &[&handle], b"", out);
+        let args: &[&[u8]] = &[&handle];
+        let report = Report { command: Command::WorkFail, args, body: b"", memory: None };
+        self.report_end(id, report, out);
         self.finish(id, JobEnd::Failed);
     }
 
@@ -243,20 +250,6 @@ impl Broker {
         self.jobs.remove(id);
         if durability != Durability::Volatile {
             self.forget_stored(number);
-        }
-    }
-
-    /// Sends a packet to each submission that waits for a job.
-    pub(super) fn forward(
-        &self,
-        id: Id<Job>,
-        command: Command,
-        args: &[&[u8]],
-        body: &[u8],
-        out: &mut dyn Outbox,
-    ) {
-        for waiter in self.jobs[id].waiters.iter(&self.waiters) {
-            out.send(self.key(self.waiters[waiter].connection), command, args, body);
         }
     }
 }

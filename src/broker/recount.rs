@@ -63,6 +63,9 @@ impl Broker {
         assert_eq!(delayed, self.delayed.len());
         let is_timeout = |timer: &Timer| matches!(timer, Timer::JobTimeout(_));
         assert_eq!(timed, self.timers.iter().filter(is_timeout).count());
+        for (_, relay) in self.backlog.relays.iter() {
+            waiters += relay.waiters.iter(&self.waiters).count();
+        }
         assert_eq!(waiters, self.waiters.len());
         for (id, connection) in self.connections.iter() {
             let expected = running.remove(&id.index()).unwrap_or(0);

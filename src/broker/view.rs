@@ -171,7 +171,7 @@ impl Broker {
             }
         }
         Counts {
-            connections: self.connections.len(),
+            connections: self.connections.len() - self.backlog.closing,
             functions: self.functions.len(),
             jobs: self.jobs.len() - admitted + parked,
             running: self.running,

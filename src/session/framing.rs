@@ -21,8 +21,8 @@ use gearman_protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
 use gearman_protocol::{Command, Decoded, Header, Packet, ProtocolError, decode};
 
 /// Work of one session in one turn, in packets. A session with more to handle goes on in the next
-/// turn, behind the others, so that many requests in few bytes delay no other for long. What a packet
-/// is about, such as the clients that wait for a job, counts as well.
+/// turn, behind the others, however many requests its bytes hold. What a packet is about, such as
+/// the clients that wait for a job, counts as well.
 pub(crate) const WORK_PER_TURN: u32 = 512;
 /// Bytes of a packet that count as one more.
 const BYTES_PER_WORK: usize = 16 << 10;
@@ -36,6 +36,8 @@ enum InputStep {
     Need(usize),
     /// The next packet waits for the store.
     Wait,
+    /// The packet has more work than a turn has room for, and is handled again in the next one.
+    Unfinished,
     /// The bytes violate the protocol, for this reason.
     Broken(String),
 }
@@ -185,7 +187,8 @@ impl<H: Host> JobServer<H> {
                     session.need = need;
                     return used;
                 }
-                InputStep::Wait => {
+                InputStep::Wait | InputStep::Unfinished => {
+                    session.is_unfinished = matches!(step, InputStep::Unfinished);
                     session.need = 1;
                     return used;
                 }
@@ -278,7 +281,10 @@ impl<H: Host> JobServer<H> {
                         return InputStep::Used(used);
                     }
                 }
-                self.journal.packet(key, packet.command());
+                let session = self.sessions.get_mut(key.index());
+                if !session.is_some_and(|session| std::mem::take(&mut session.is_unfinished)) {
+                    self.journal.packet(key, packet.command());
+                }
                 if matches!(packet.command(), Command::CanDo | Command::CanDoTimeout)
                     && let Some(limit) = self.settings.worker_ack_timeout
                     && let Some(session) = self.sessions.get_mut(key.index())
@@ -288,7 +294,10 @@ impl<H: Host> JobServer<H> {
                 let outlet =
                     &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
                 self.broker.packet(key, Incoming { packet: &packet, memory }, now, outlet);
-                InputStep::Used(used)
+                match self.broker.take_unfinished() {
+                    true => InputStep::Unfinished,
+                    false => InputStep::Used(used),
+                }
             }
             Ok(Decoded::Head { packet, .. }) => {
                 InputStep::Need(HEADER_SIZE + packet.header.length as usize)

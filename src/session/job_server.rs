@@ -192,6 +192,8 @@ impl<H: Host> JobServer<H> {
             }
             let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
             self.broker.packet(key, (&packet).into(), self.now, outlet);
+            // A call offers no function and reports nothing.
+            debug_assert!(!self.broker.take_unfinished(), "a bridge sent a worker's packet");
         }
         debug_assert!(rest.is_empty(), "a bridge sent an incomplete packet");
     }
@@ -234,6 +236,7 @@ impl<H: Host> JobServer<H> {
         self.sessions.tick(self.now.monotonic);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.tick(self.now, outlet);
+        self.broker.work_off(outlet);
         if std::mem::take(&mut self.sessions.is_store_wait_over) {
             self.resume_waiting();
         }
@@ -283,7 +286,10 @@ impl<H: Host> JobServer<H> {
 
     /// Whether the next turn has work, even if the driver reports nothing.
     pub fn is_busy(&self) -> bool {
-        !self.ready.is_empty() || !self.listing.is_empty() || !self.reviews.is_empty()
+        !self.ready.is_empty()
+            || !self.listing.is_empty()
+            || !self.reviews.is_empty()
+            || self.broker.has_backlog()
     }
 
     /// The next deadline on each clock, at which a turn is due.

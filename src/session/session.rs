@@ -61,6 +61,8 @@ pub(crate) struct Session<S> {
     output: SendQueue,
     /// Packets that wait for a commit, if any do.
     held_output: Option<Box<HeldOutput>>,
+    /// Whether the next packet was handled in part.
+    pub(super) is_unfinished: bool,
     /// Whether the next packet waits for the store.
     pub(super) is_waiting: bool,
     /// When the next packet began to wait for the store, if it ever had to.
@@ -105,6 +107,7 @@ impl<S> Session<S> {
             skip: 0,
             output: SendQueue::default(),
             held_output: None,
+            is_unfinished: false,
             is_waiting: false,
             wait_began: None,
             delayed_ack: DelayedAck::default(),

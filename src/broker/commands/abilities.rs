@@ -103,22 +103,6 @@ impl Broker {
         lost.into_iter().for_each(|job| self.requeue(job, out));
     }
 
-    /// RESET_ABILITIES, or the end of the connection. All running jobs of the worker go to
-    /// other workers.
-    pub(in super::super) fn forget_abilities(
-        &mut self,
-        worker: Id<Connection>,
-        out: &mut dyn Outbox,
-    ) {
-        self.connections[worker].refused = None;
-        while let Some(ability) = self.connections[worker].abilities.front() {
-            self.remove_ability(ability, out);
-        }
-        while let Some(job) = self.connections[worker].running.front() {
-            self.requeue(job, out);
-        }
-    }
-
     pub(in super::super) fn remove_ability(&mut self, id: Id<Ability>, out: &mut dyn Outbox) {
         let Ability { connection, function, count, .. } = self.abilities[id];
         let is_indexed = self.unindex_ability(connection, id);

@@ -13,7 +13,7 @@ mod work;
 use super::connection::Connection;
 use super::errors::{self, Refusal};
 use super::slab::Id;
-use super::{Broker, ConnectionKey, Incoming, Now, Outbox, SHARED_BODY_BYTES_MIN};
+use super::{Broker, ConnectionKey, Incoming, Now, Outbox};
 use gearman_protocol::{Command, Magic};
 use submit::Submission;
 
@@ -80,7 +80,7 @@ impl Broker {
                 self.can_do(from, name, timeout_ms, out);
             }
             Command::CantDo => self.cant_do(from, packet.text_arg(0), out),
-            Command::ResetAbilities => self.forget_abilities(from, out),
+            Command::ResetAbilities => self.reset_abilities(from, out),
             Command::PreSleep => self.pre_sleep(from, out),
             Command::GrabJob | Command::GrabJobUniq | Command::GrabJobAll => {
                 return self.grab_packet(from, packet.command(), now, out);
@@ -125,25 +125,6 @@ impl Broker {
         out: &mut dyn Outbox,
     ) {
         out.send(self.key(to), command, args, body);
-    }
-
-    /// Forwards the body of a packet, without a copy if it is large and its memory can be
-    /// kept.
-    fn pass_on(
-        &self,
-        to: Id<Connection>,
-        command: Command,
-        args: &[&[u8]],
-        from: Incoming<'_>,
-        out: &mut dyn Outbox,
-    ) {
-        let body = from.packet.body();
-        match from.memory {
-            Some(memory) if body.len() >= SHARED_BODY_BYTES_MIN => {
-                out.send_shared(self.key(to), command, args, &memory.slice_ref(body));
-            }
-            _ => out.send(self.key(to), command, args, body),
-        }
     }
 
     fn refuse(&self, to: Id<Connection>, (code, text): Refusal, out: &mut dyn Outbox) {

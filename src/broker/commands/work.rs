@@ -6,6 +6,7 @@ use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::Job;
 use super::super::lifecycle::JobEnd;
+use super::super::pieces::Report;
 use super::super::slab::Id;
 use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
@@ -25,19 +26,16 @@ impl Broker {
         self.jobs[job].stage.is_running_at(worker).then_some(job)
     }
 
-    /// Forwards a packet with a handle and a body to each submission that waits for a job.
-    fn forward_body(&self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
-        let (command, handle) = (incoming.packet.command(), incoming.packet.arg(0));
-        if command == Command::WorkComplete
+    /// Sends the body of a packet that ends a job to each submission that waits for it.
+    fn forward_end(&mut self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
+        let report = Report { args: &[incoming.packet.arg(0)], ..Report::of(incoming) };
+        if report.command == Command::WorkComplete
             && strikes(Defect::ResultMisdirected)
             && let Some((other, _)) = self.connections.iter().next()
         {
-            return self.pass_on(other, command, &[handle], incoming, out);
+            return self.reply(other, report.command, report.args, report.body, out);
         }
-        for waiter in self.jobs[id].waiters.iter(&self.waiters) {
-            let client = self.waiters[waiter].connection;
-            self.pass_on(client, command, &[handle], incoming, out);
-        }
+        self.report_end(id, report, out);
     }
 
     /// Handles a packet that was skipped because it is too large. If it is a report on a
@@ -74,7 +72,8 @@ impl Broker {
         let args = [packet.arg(0), packet.arg(1), packet.arg(2)];
         let job = &mut self.jobs[id];
         (job.numerator, job.denominator) = (parse_count(args[1]), parse_count(args[2]));
-        self.forward(id, Command::WorkStatus, &args, b"", out);
+        let report = Report { command: Command::WorkStatus, args: &args, body: b"", memory: None };
+        self.report(id, worker, report, out);
         Ok(())
     }
 
@@ -86,7 +85,8 @@ impl Broker {
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
         let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_DATA)?;
-        self.forward_body(id, incoming, out);
+        let args: &[&[u8]] = &[incoming.packet.arg(0)];
+        self.report(id, worker, Report { args, ..Report::of(incoming) }, out);
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl Broker {
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
         let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_RESULT)?;
-        self.forward_body(id, incoming, out);
+        self.forward_end(id, incoming, out);
         let is_done = incoming.packet.command() == Command::WorkComplete;
         if strikes(Defect::DoneJobRequeued) {
             self.requeue(id, out);
@@ -118,16 +118,7 @@ impl Broker {
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
         let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_EXCEPTION)?;
-        let handle = incoming.packet.arg(0);
-        let failed = [handle, b"\0"].concat();
-        for waiter in self.jobs[id].waiters.iter(&self.waiters) {
-            let client = self.waiters[waiter].connection;
-            if self.connections[client].exceptions {
-                self.pass_on(client, Command::WorkException, &[handle], incoming, out);
-            } else {
-                self.reply(client, Command::WorkFail, &[&failed], b"", out);
-            }
-        }
+        self.forward_end(id, incoming, out);
         self.finish(id, JobEnd::Failed);
         Ok(())
     }

@@ -132,3 +132,107 @@ fn a_worker_that_runs_as_many_jobs_as_it_may_gets_an_error_and_another_one_is_wo
     assert_eq!(world.ask(busy, Command::GrabJob, &[]), ["JOB_ASSIGN H:2 f 2"]);
     assert_eq!(world.ask(busy, Command::GrabJob, &[]), ["NO_JOB"]);
 }
+
+/// A job of a worker for which each of these clients waits, and its worker.
+fn awaited_job(world: &mut World, clients: &[ConnectionKey]) -> ConnectionKey {
+    let worker = world.worker(&["f"]);
+    for &client in clients {
+        world.ask(client, Command::SubmitJob, &["f", "same", ""]);
+    }
+    assert_eq!(world.ask(worker, Command::GrabJob, &[]), ["JOB_ASSIGN H:1 f "]);
+    worker
+}
+
+#[test]
+fn a_report_to_many_clients_is_sent_in_pieces_and_once_to_each() {
+    let mut world = World::new();
+    world.broker.set_piece(3);
+    let clients = [(); 8].map(|()| world.connect());
+    let worker = awaited_job(&mut world, &clients);
+    let status = ["H:1", "1", "2"];
+    world.send(worker, Command::WorkStatus, &status);
+    assert!(world.broker.take_unfinished());
+    let got = clients.map(|client| world.mail(client).len());
+    assert_eq!(got, [1, 1, 1, 0, 0, 0, 0, 0]);
+    // One client comes and two go, of which one has the report.
+    let late = world.connect();
+    world.ask(late, Command::SubmitJob, &["f", "same", ""]);
+    world.disconnect(clients[0]);
+    world.disconnect(clients[4]);
+    while {
+        world.send(worker, Command::WorkStatus, &status);
+        world.broker.take_unfinished()
+    } {}
+    let got: Vec<_> = clients[1..].iter().map(|&client| world.mail(client).len()).collect();
+    assert_eq!(got, [0, 0, 1, 0, 1, 1, 1]);
+    assert_eq!((world.mail(late), world.mail(worker)), (vec![], vec![]));
+    world.broker.recount();
+    // The next report is another one.
+    world.send(worker, Command::WorkStatus, &["H:1", "2", "2"]);
+    assert_eq!(world.mail(clients[1]), ["WORK_STATUS H:1 2 2"]);
+}
+
+#[test]
+fn a_job_is_gone_before_its_last_report_has_reached_the_last_client() {
+    let mut world = World::new();
+    world.broker.set_piece(3);
+    let clients = [(); 8].map(|()| world.connect());
+    let worker = awaited_job(&mut world, &clients);
+    world.send(worker, Command::WorkException, &["H:1", "why"]);
+    assert!(!world.broker.take_unfinished() && world.broker.has_backlog());
+    assert_eq!((world.broker.job_count(), world.status("f")), (0, Some((0, 0, 1))));
+    world.broker.recount();
+    world.disconnect(worker);
+    world.disconnect(clients[5]);
+    let mut pieces = 0;
+    while world.broker.has_backlog() {
+        world.broker.work_off(&mut world.mailbox);
+        world.broker.recount();
+        pieces += 1;
+    }
+    assert_eq!(pieces, 3);
+    let got = clients.map(|client| world.mail(client));
+    let lost = got.iter().filter(|mail| mail.is_empty()).count();
+    assert_eq!((lost, &got[7][..]), (1, &["WORK_FAIL H:1\\x00".to_owned()][..]));
+}
+
+#[test]
+fn a_connection_with_much_is_removed_in_pieces_and_not_listed_meanwhile() {
+    let mut world = World::new();
+    world.broker.set_piece(4);
+    let (worker, other) = (worker_of_many(&mut world, 20), world.worker(&["f3"]));
+    for number in 0..6 {
+        world.background("f3", &number.to_string());
+        world.ask(worker, Command::GrabJob, &[]);
+    }
+    world.send(other, Command::PreSleep, &[]);
+    world.disconnect(worker);
+    let mut cursor = ConnectionCursor::new(&world.broker);
+    assert_eq!(collect_items(|| cursor.next(&world.broker)).len(), 1);
+    assert_eq!(world.broker.counts().connections, 1);
+    let mut pieces = 1;
+    while world.broker.has_backlog() {
+        world.broker.work_off(&mut world.mailbox);
+        world.broker.recount();
+        pieces += 1;
+    }
+    assert_eq!(pieces, 7, "20 functions and 6 jobs, 4 at a time");
+    assert_eq!(world.mail(other), ["NOOP"]);
+    assert_eq!(world.drain(other), ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn reset_abilities_of_many_functions_is_brought_again_until_all_are_gone() {
+    let mut world = World::new();
+    world.broker.set_piece(4);
+    let worker = worker_of_many(&mut world, 10);
+    let mut count = 1;
+    while {
+        world.send(worker, Command::ResetAbilities, &[]);
+        world.broker.take_unfinished()
+    } {
+        count += 1;
+        world.broker.recount();
+    }
+    assert_eq!((count, world.status("f9")), (3, Some((0, 0, 0))));
+}

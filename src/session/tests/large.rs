@@ -73,3 +73,40 @@ fn what_a_packet_is_about_counts_towards_the_share() {
     world.turn();
     assert_eq!(world.received(worker).len(), 16, "32 units for each pair");
 }
+
+#[test]
+fn reports_to_many_clients_take_several_turns_and_keep_their_order() {
+    let mut world = World::new();
+    let (client, last, other) = (world.connect(), world.connect(), world.connect());
+    let worker = world.worker("f");
+    let submit = request(Command::SubmitJob, &["f", "same"], b"");
+    for part in [(client, 2500), (last, 1)] {
+        world.deliver(part.0, &submit.repeat(part.1));
+        world.settle();
+    }
+    world.ask(worker, Command::GrabJob, &[], b"");
+    [client, last].iter().for_each(|&peer| drop(world.bytes(peer)));
+    let reports = [
+        request(Command::WorkStatus, &["H:1", "1", "2"], b""),
+        request(Command::WorkData, &["H:1"], b"x"),
+        request(Command::WorkComplete, &["H:1"], b"y"),
+    ];
+    world.server.journal.packets.clear();
+    world.deliver(worker, &reports.concat());
+    let (mut turns, mut order) = (0, Vec::new());
+    while world.server.is_busy() {
+        world.deliver(other, &request(Command::EchoReq, &[], b"x"));
+        world.turn();
+        assert_eq!(world.received(other), ["ECHO_RES x"]);
+        let own = world.received(client);
+        assert!(own.len() <= 2 * 1024, "{} reports in a turn", own.len());
+        order.extend(own.into_iter().map(|packet| packet[..7].to_owned()));
+        turns += 1;
+    }
+    order.dedup();
+    assert_eq!(order, ["WORK_ST", "WORK_DA", "WORK_CO"]);
+    assert!(turns >= 8, "{turns} turns");
+    assert_eq!(world.received(last).len(), 3);
+    let reported = world.server.journal.packets.iter();
+    assert_eq!(reported.filter(|packet| format!("{packet:?}").contains("Work")).count(), 3);
+}

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""How long one connection can make others wait, and how much memory it takes.
+
+For each case a server is started and a prober sends one ECHO_REQ after the other while one
+connection does something expensive. Printed are the longest and the 99th percentile wait of the
+prober, and the server's largest memory beside the bytes that were sent. The medians of several
+runs are compared: `hostile.py PROGRAM [PROGRAM ...] [--runs N] [--cases NAME,...]`.
+
+Must not: judge; the numbers depend on the machine.
+"""
+
+import argparse
+import os
+import socket
+import statistics
+import struct
+import subprocess
+import threading
+import time
+
+CAN_DO, CANT_DO, PRE_SLEEP, SUBMIT_JOB, GRAB_JOB, WORK_STATUS = 1, 2, 4, 7, 9, 12
+WORK_COMPLETE, ECHO_REQ, SUBMIT_JOB_BG = 13, 16, 18
+NO_JOB, NOOP, JOB_ASSIGN = 10, 6, 11
+
+
+def packet(kind, *parts):
+    body = b"\0".join(parts)
+    return b"\0REQ" + struct.pack(">II", kind, len(body)) + body
+
+
+class Peer:
+    """A connection."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return len(data)
+
+    def receive(self):
+        """The next packet: kind and body."""
+        while True:
+            if len(self.rest) >= 12:
+                kind, length = struct.unpack(">II", self.rest[4:12])
+                if len(self.rest) >= 12 + length:
+                    body, self.rest = self.rest[12:12 + length], self.rest[12 + length:]
+                    return kind, body
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError("the server has closed the connection")
+            self.rest += data
+
+    def settle(self):
+        """Waits until everything that was sent is handled. Other answers are dropped."""
+        mark = os.urandom(8)
+        self.send(packet(ECHO_REQ, mark))
+        tail = b""
+        while mark not in tail:
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError("the server has closed the connection")
+            tail = tail[-32:] + data
+
+
+def offer(peer, count):
+    for first in range(0, count, 10_000):
+        names = range(first, min(first + 10_000, count))
+        peer.send(b"".join(packet(CAN_DO, b"f%d" % name) for name in names))
+    peer.settle()
+
+
+class Functions:
+    """100,000 functions and 200 pairs of PRE_SLEEP and GRAB_JOB."""
+
+    def prepare(self, port):
+        self.peer = Peer(port)
+        offer(self.peer, 100_000)
+
+    def run(self, port):
+        sent = self.peer.send((packet(PRE_SLEEP) + packet(GRAB_JOB)) * 200)
+        self.peer.settle()
+        return sent
+
+
+class CantDo:
+    """20,000 running jobs of one function, and 2,000 times another function taken back."""
+
+    def prepare(self, port):
+        self.peer = Peer(port)
+        self.peer.send(packet(CAN_DO, b"f"))
+        for _ in range(20):
+            self.peer.send(packet(SUBMIT_JOB_BG, b"f", b"", b"") * 1000)
+            self.peer.send(packet(GRAB_JOB) * 1000)
+            self.peer.settle()
+
+    def run(self, port):
+        pairs = packet(CAN_DO, b"g") + packet(CANT_DO, b"g")
+        sent = self.peer.send(pairs * 2000)
+        self.peer.settle()
+        return sent
+
+
+class Waiters:
+    """50,000 waiting submissions of one job, and 50 reports on its progress."""
+
+    def prepare(self, port):
+        self.clients = [Peer(port) for _ in range(50)]
+        for client in self.clients:
+            client.send(packet(SUBMIT_JOB, b"f", b"same", b"") * 1000)
+            client.settle()
+        self.peer = Peer(port)
+        self.peer.send(packet(CAN_DO, b"f") + packet(GRAB_JOB))
+        kind, body = self.peer.receive()
+        assert kind == JOB_ASSIGN, kind
+        self.handle = body.split(b"\0")[0]
+
+    def run(self, port):
+        reports = packet(WORK_STATUS, self.handle, b"1", b"2") * 50
+        sent = self.peer.send(reports + packet(WORK_COMPLETE, self.handle, b""))
+        self.peer.settle()
+        return sent
+
+
+class Close:
+    """A connection with 500,000 functions is closed."""
+
+    def prepare(self, port):
+        self.peer = Peer(port)
+        offer(self.peer, 500_000)
+
+    def run(self, port):
+        self.peer.socket.close()
+        time.sleep(0.5)
+        return 0
+
+
+class Large:
+    """A background job of 300 MB."""
+
+    def prepare(self, port):
+        self.peer = Peer(port)
+
+    def run(self, port):
+        body = b"x" * 300_000_000
+        head = b"\0REQ" + struct.pack(">II", SUBMIT_JOB_BG, len(body) + 3) + b"f\0\0"
+        self.peer.send(head)
+        for first in range(0, len(body), 1_000_000):
+            self.peer.send(body[first:first + 1_000_000])
+        self.peer.settle()
+        return len(body)
+
+
+CASES = {"functions": Functions, "cant-do": CantDo, "waiters": Waiters, "close": Close,
+         "large": Large}
+
+
+class Prober(threading.Thread):
+    """Sends one ECHO_REQ after the other, and keeps the waits in seconds."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.peer, self.waits, self.over = Peer(port), [], False
+
+    def run(self):
+        echo = packet(ECHO_REQ, b"x")
+        while not self.over:
+            began = time.monotonic()
+            self.peer.send(echo)
+            self.peer.receive()
+            self.waits.append(time.monotonic() - began)
+            time.sleep(0.0005)
+
+
+def status(process, field):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as lines:
+        line = next(line for line in lines if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+def measure(program, case):
+    """One run: longest wait and 99th percentile in ms, bytes sent, growth of memory."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, f"--port={port}", "--listen=127.0.0.1", "--log-file=none"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                Peer(port)
+                break
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        attack = CASES[case]()
+        attack.prepare(port)
+        before = status(process, "VmRSS")
+        prober = Prober(port)
+        prober.start()
+        time.sleep(0.2)
+        sent = attack.run(port)
+        time.sleep(0.2)
+        prober.over = True
+        prober.join()
+        waits = sorted(prober.waits)
+        grown = max(0, status(process, "VmHWM") - before)
+        return waits[-1] * 1e3, waits[len(waits) * 99 // 100] * 1e3, sent, grown
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("programs", nargs="+")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--cases", default=",".join(CASES))
+    options = parser.parse_args()
+    print(f"{'case':10} {'program':30} {'longest wait':>12} {'p99':>9} {'sent':>9} {'memory':>9}")
+    for case in options.cases.split(","):
+        runs = {program: [] for program in options.programs}
+        for _ in range(options.runs):
+            for program in options.programs:
+                runs[program].append(measure(program, case))
+        for program, results in runs.items():
+            worst, high, sent, grown = (statistics.median(column) for column in zip(*results))
+            print(f"{case:10} {program[-30:]:30} {worst:9.1f} ms {high:6.1f} ms "
+                  f"{sent / 1e6:6.1f} MB {grown / 1e6:6.1f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
