@@ -43,6 +43,29 @@ fn the_second_of_two_large_packets_takes_one_receive() {
 }
 
 #[test]
+fn the_buffer_of_a_large_packet_grows_sixteenfold_and_ends_with_the_packet() {
+    let mut world = World::new();
+    let peer = world.connect();
+    let large = request(Command::EchoReq, &[], &vec![b'x'; 2_000_000]);
+    let (mut capacities, mut received) = (vec![0], 0);
+    for part in large.chunks(5000) {
+        world.deliver(peer, part);
+        world.turn();
+        received += part.len();
+        let session = world.server.sessions.get_mut(peer.index()).expect("a session");
+        let capacity = session.input.capacity();
+        assert!(capacity <= (16 * received + (16 << 10)).min(large.len()), "{capacity}");
+        if capacity != capacities[capacities.len() - 1] && !session.input.is_empty() {
+            capacities.push(capacity);
+        }
+    }
+    world.settle();
+    assert_eq!(world.server.journal.packets.len(), 1);
+    let moved: usize = capacities[..capacities.len() - 1].iter().sum();
+    assert!(moved * 10 < large.len(), "few bytes are moved: {capacities:?}");
+}
+
+#[test]
 fn a_session_goes_on_in_the_next_turn_when_it_has_used_its_share() {
     let mut world = World::new();
     let (greedy, modest) = (world.connect(), world.connect());
