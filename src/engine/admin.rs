@@ -10,7 +10,7 @@ use super::error::ErrorState;
 use super::link::{ConnState, Fill, Flush, Link, Wait};
 use crate::at;
 use gearman_net::Transport;
-use gearman_protocol::admin::{Reply, ReplyEnd, Request};
+use gearman_protocol::admin::{REPLY_LINE_BYTES_MAX, Reply, ReplyEnd, Request};
 use std::time::Instant;
 
 /// A connection for text commands to one server.
@@ -37,7 +37,7 @@ impl<T: Transport> Admin<T> {
     ///
     /// # Errors
     /// `COULD_NOT_CONNECT`, `LOST_CONNECTION` if the server closes before its reply is
-    /// complete, or `TIMEOUT`. The connection is closed then.
+    /// complete, `TIMEOUT`, or `UNEXPECTED_PACKET` if a line is too long. The connection is closed then.
     pub fn ask(&mut self, request: &Request) -> Result<Reply, ReturnCode> {
         let outcome = self.exchange(request);
         if outcome.is_err() {
@@ -61,6 +61,12 @@ impl<T: Transport> Admin<T> {
             if let Some((reply, used)) = end.find(conn.inbuf.unread()) {
                 conn.inbuf.read(used);
                 return Ok(reply);
+            }
+            if end.is_too_long() {
+                let text =
+                    format!("a line of the reply has more than {REPLY_LINE_BYTES_MAX} bytes");
+                let error = &mut self.link.error;
+                return Err(error.set(ReturnCode::UNEXPECTED_PACKET, at!("gearman_admin"), &text));
             }
             if self.link.fill(0)? == Fill::Empty {
                 let until = self.reply_deadline();

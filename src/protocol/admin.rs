@@ -5,7 +5,7 @@
 mod reply;
 mod request;
 
-pub use reply::{Reply, ReplyEnd, Row};
+pub use reply::{REPLY_LINE_BYTES_MAX, Reply, ReplyEnd, Row};
 pub use request::{Framing, NoWord, Request};
 
 use super::limits::MAX_TEXT_LINE;

@@ -49,6 +49,9 @@ impl Reply {
     }
 }
 
+/// Longest line of a reply. A worker with a million functions has a line of some megabytes.
+pub const REPLY_LINE_BYTES_MAX: usize = 64 << 20;
+
 /// Searches for the end of a reply in bytes that arrive in pieces. Each byte is searched
 /// once.
 #[derive(Clone, Copy, Debug)]
@@ -56,19 +59,22 @@ pub struct ReplyEnd {
     framing: Framing,
     /// The offset of the first line whose end has not arrived.
     line: usize,
+    /// The number of bytes that were searched.
+    searched: usize,
 }
 
 impl ReplyEnd {
     /// A search before anything has arrived.
     pub fn new(framing: Framing) -> ReplyEnd {
-        ReplyEnd { framing, line: 0 }
+        ReplyEnd { framing, line: 0, searched: 0 }
     }
 
     /// Searches all bytes that have arrived since the request was sent. Returns the reply and
     /// its size in bytes, or None while it is incomplete.
     pub fn find(&mut self, bytes: &[u8]) -> Option<(Reply, usize)> {
-        while let Some(length) = bytes[self.line..].iter().position(|&b| b == b'\n') {
-            let end = self.line + length + 1;
+        while let Some(length) = bytes[self.searched..].iter().position(|&b| b == b'\n') {
+            let end = self.searched + length + 1;
+            self.searched = end;
             let is_last = match self.framing {
                 Framing::Line => true,
                 Framing::List => {
@@ -81,7 +87,13 @@ impl ReplyEnd {
             }
             self.line = end;
         }
+        self.searched = bytes.len();
         None
+    }
+
+    /// Whether the line that has not ended is longer than any line of a server should be.
+    pub fn is_too_long(&self) -> bool {
+        self.searched - self.line > REPLY_LINE_BYTES_MAX
     }
 }
 
@@ -101,6 +113,29 @@ fn refusal(bytes: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_of_a_line_that_were_searched_are_not_searched_again() {
+        let mut end = ReplyEnd::new(Framing::Line);
+        let mut line = vec![b'x'; 1000];
+        assert!(end.find(&line).is_none());
+        assert_eq!((end.searched, end.is_too_long()), (1000, false));
+        // A newline among them would be seen only by a second search.
+        line[500] = b'\n';
+        assert!(end.find(&line).is_none());
+        line.push(b'\n');
+        assert_eq!(end.find(&line).map(|(_, used)| used), Some(1001));
+    }
+
+    #[test]
+    fn a_line_above_64_mib_is_too_long() {
+        let mut end = ReplyEnd::new(Framing::List);
+        let mut line = b"first\n".to_vec();
+        line.resize(6 + REPLY_LINE_BYTES_MAX, b'x');
+        assert!(end.find(&line).is_none() && !end.is_too_long());
+        line.push(b'x');
+        assert!(end.find(&line).is_none() && end.is_too_long());
+    }
 
     /// The reply in bytes that arrive one at a time, and its size.
     fn reply_in(bytes: &[u8], framing: Framing) -> Option<(Reply, usize)> {
