@@ -8,7 +8,7 @@
 use super::connection::{Connection, Waiter, WorkerState};
 use super::durable::Durability;
 use super::job::{Job, Stage};
-use super::pieces::Report;
+use super::pieces::WorkReport;
 use super::slab::Id;
 use super::timers::Timer;
 use super::{Broker, Millis, Now, Outbox, UnixSeconds};
@@ -217,7 +217,7 @@ impl Broker {
     pub(super) fn fail(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
         let handle = self.jobs.handle(id);
         let args: &[&[u8]] = &[&handle];
-        let report = Report { command: Command::WorkFail, args, body: b"", memory: None };
+        let report = WorkReport { command: Command::WorkFail, args, body: b"", memory: None };
         self.report_end(id, report, out);
         self.finish(id, JobEnd::Failed);
     }

@@ -25,7 +25,7 @@ const SHARED_PIECES: u32 = 16;
 
 /// A report of a worker, or of the server on its behalf.
 #[derive(Clone, Copy)]
-pub(super) struct Report<'a> {
+pub(super) struct WorkReport<'a> {
     pub(super) command: Command,
     pub(super) args: &'a [&'a [u8]],
     pub(super) body: &'a [u8],
@@ -33,12 +33,12 @@ pub(super) struct Report<'a> {
     pub(super) memory: Option<&'a Bytes>,
 }
 
-impl<'a> Report<'a> {
+impl<'a> WorkReport<'a> {
     /// The command and the body of a packet, without arguments.
-    pub(super) fn of(incoming: Incoming<'a>) -> Report<'a> {
+    pub(super) fn of(incoming: Incoming<'a>) -> WorkReport<'a> {
         let packet = incoming.packet;
         let (command, body) = (packet.command(), packet.body());
-        Report { command, args: &[], body, memory: incoming.memory }
+        WorkReport { command, args: &[], body, memory: incoming.memory }
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Relay {
 }
 
 /// What has to be done in the next turns.
-enum Task {
+enum BacklogTask {
     Relay(Id<Relay>),
     Close(Id<Connection>),
 }
@@ -59,7 +59,7 @@ enum Task {
 /// Unfinished work.
 pub(super) struct Backlog {
     pub(super) relays: Slab<Relay>,
-    tasks: VecDeque<Task>,
+    tasks: VecDeque<BacklogTask>,
     /// Number of connections that are being removed.
     pub(super) closing: usize,
     /// Number of reports that were relayed in pieces.
@@ -109,8 +109,8 @@ impl Broker {
     pub fn work_off(&mut self, out: &mut dyn Outbox) {
         let Some(task) = self.backlog.tasks.pop_front() else { return };
         let is_done = match task {
-            Task::Relay(relay) => self.relay_piece(relay, out),
-            Task::Close(connection) => self.close_piece(connection, out),
+            BacklogTask::Relay(relay) => self.relay_piece(relay, out),
+            BacklogTask::Close(connection) => self.close_piece(connection, out),
         };
         if !is_done {
             self.backlog.tasks.push_back(task);
@@ -119,8 +119,8 @@ impl Broker {
 
     /// Sends a report to one waiting client. Clients without the option `exceptions` get WORK_FAIL
     /// for WORK_EXCEPTION, as from the original: its handle ends with a NUL.
-    fn send_report(&self, client: Id<Connection>, report: Report<'_>, out: &mut dyn Outbox) {
-        let Report { command, args, body, memory } = report;
+    fn send_report(&self, client: Id<Connection>, report: WorkReport<'_>, out: &mut dyn Outbox) {
+        let WorkReport { command, args, body, memory } = report;
         if command == Command::WorkException && !self.connections[client].exceptions {
             let failed = [args[0], b"\0"].concat();
             return self.reply(client, Command::WorkFail, &[&failed], b"", out);
@@ -133,7 +133,7 @@ impl Broker {
         }
     }
 
-    fn report_to_all(&self, id: Id<Job>, report: Report<'_>, out: &mut dyn Outbox) {
+    fn report_to_all(&self, id: Id<Job>, report: WorkReport<'_>, out: &mut dyn Outbox) {
         for waiter in self.jobs[id].waiters.iter(&self.waiters) {
             self.send_report(self.waiters[waiter].connection, report, out);
         }
@@ -145,7 +145,7 @@ impl Broker {
         &mut self,
         id: Id<Job>,
         worker: Id<Connection>,
-        report: Report<'_>,
+        report: WorkReport<'_>,
         out: &mut dyn Outbox,
     ) {
         let count = self.jobs[id].waiters.len();
@@ -179,7 +179,7 @@ impl Broker {
 
     /// Sends the report that ends a job, now or in pieces. The job then has no waiting clients,
     /// unless they are few.
-    pub(super) fn report_end(&mut self, id: Id<Job>, report: Report<'_>, out: &mut dyn Outbox) {
+    pub(super) fn report_end(&mut self, id: Id<Job>, report: WorkReport<'_>, out: &mut dyn Outbox) {
         let count = self.jobs[id].waiters.len();
         self.work += count.min(self.backlog.piece);
         if count <= self.backlog.piece {
@@ -200,7 +200,7 @@ impl Broker {
             self.waiters[waiter].relay = Some(relay);
             next = self.backlog.relays[relay].waiters.after(&self.waiters, waiter);
         }
-        self.backlog.tasks.push_back(Task::Relay(relay));
+        self.backlog.tasks.push_back(BacklogTask::Relay(relay));
     }
 
     fn relay_piece(&mut self, id: Id<Relay>, out: &mut dyn Outbox) -> bool {
@@ -209,7 +209,7 @@ impl Broker {
             let client = self.waiters[waiter].connection;
             let Relay { command, args, body, .. } = &self.backlog.relays[id];
             let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
-            let report = Report { command: *command, args: &args, body, memory: Some(body) };
+            let report = WorkReport { command: *command, args: &args, body, memory: Some(body) };
             self.send_report(client, report, out);
             self.detach(waiter);
         }
@@ -232,7 +232,7 @@ impl Broker {
         self.connections[connection].is_closing = true;
         self.backlog.closing += 1;
         if !self.close_piece(connection, out) {
-            self.backlog.tasks.push_back(Task::Close(connection));
+            self.backlog.tasks.push_back(BacklogTask::Close(connection));
         }
     }
 

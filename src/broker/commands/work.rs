@@ -6,7 +6,7 @@ use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::job::Job;
 use super::super::lifecycle::JobEnd;
-use super::super::pieces::Report;
+use super::super::pieces::WorkReport;
 use super::super::slab::Id;
 use super::super::{Broker, ConnectionKey, Incoming, Outbox};
 use super::parse_number;
@@ -28,7 +28,7 @@ impl Broker {
 
     /// Sends the body of a packet that ends a job to each submission that waits for it.
     fn forward_end(&mut self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
-        let report = Report { args: &[incoming.packet.arg(0)], ..Report::of(incoming) };
+        let report = WorkReport { args: &[incoming.packet.arg(0)], ..WorkReport::of(incoming) };
         if report.command == Command::WorkComplete
             && strikes(Defect::ResultMisdirected)
             && let Some((other, _)) = self.connections.iter().next()
@@ -72,7 +72,8 @@ impl Broker {
         let args = [packet.arg(0), packet.arg(1), packet.arg(2)];
         let job = &mut self.jobs[id];
         (job.numerator, job.denominator) = (parse_count(args[1]), parse_count(args[2]));
-        let report = Report { command: Command::WorkStatus, args: &args, body: b"", memory: None };
+        let report =
+            WorkReport { command: Command::WorkStatus, args: &args, body: b"", memory: None };
         self.report(id, worker, report, out);
         Ok(())
     }
@@ -86,7 +87,7 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_DATA)?;
         let args: &[&[u8]] = &[incoming.packet.arg(0)];
-        self.report(id, worker, Report { args, ..Report::of(incoming) }, out);
+        self.report(id, worker, WorkReport { args, ..WorkReport::of(incoming) }, out);
         Ok(())
     }
 
