@@ -212,6 +212,7 @@ impl Checker {
     pub(crate) fn answer(&mut self, number: usize, got: &[u8], failed: bool) {
         let submission = &self.submissions[number];
         let key = (submission.function, submission.unique.clone());
+        let may_join_itself = self.has_faults && self.resubmissions > 0;
         let is_right = |&joined: &usize| {
             let payload = &self.submissions[joined].payload;
             let is_alone = joined == number && self.by_unique[&key].len() == 1;
@@ -219,8 +220,11 @@ impl Checker {
                 true => fails(payload) || !self.given_up.is_empty(),
                 false if is_alone && !self.has_faults => !fails(payload) && got == result(payload),
                 // If a worker was lost after some WORK_DATA, another starts from the beginning.
-                // A submission that joins a running job misses the data sent before.
-                false if joined == number => !fails(payload) && got.ends_with(&result(payload)),
+                // A submission that joins a running job misses the data sent before; its own job
+                // may run, too, when it is submitted again.
+                false if joined == number && !may_join_itself => {
+                    !fails(payload) && got.ends_with(&result(payload))
+                }
                 false => !fails(payload) && got.ends_with(&last_piece(payload)),
             }
         };
