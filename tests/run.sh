@@ -80,8 +80,8 @@ begin() {
     } &
 }
 
-# collect NAME: waits for what `begin` has begun, and prints and notes it as `section` does. What
-# is begun next waits with it: there is one of them at a time.
+# collect NAME: waits for what `begin` has begun, all of it, and prints and notes the one section as
+# `section` does.
 collect() {
     name=$1
     wait
@@ -250,9 +250,10 @@ first "main job" sh bindings/c/main-job.sh
 collect "peers"
 section "tests" run_tests
 section "deliberate defects" run_deliberate_defects
-section "sanitizers" run_sanitizers
+begin "sanitizers" run_sanitizers
 begin "Python binding" sh tests/python.sh
 section "packages" run_packages
+collect "sanitizers"
 collect "Python binding"
 section "consumers" compare_consumers
 summary
