@@ -89,7 +89,7 @@ drains() {
     systemctl daemon-reload
     systemctl restart "$unit"
     runs
-    gearman -w -n 1 -f slow -- sh -c 'sleep 6; echo finished' &
+    gearman -w -c 1 -f slow -- sh -c 'sleep 6; echo finished' &
     worker=$!
     gearman -f slow 'a job' >/job/slow.out &
     client=$!
