@@ -5,10 +5,10 @@ use super::support::*;
 const REFUSED: &[&str] =
     &["SHUTDOWN_GRACEFUL", "The server finishes its jobs and takes no new ones"];
 
-/// A server that drains while a worker has the first job, which a client waits
-/// for.
-fn draining_server() -> (Server, Peer, Peer) {
-    let server = Server::start(&[]);
+/// A server with these arguments that drains while a worker has the first job, which a client
+/// waits for.
+fn draining_server(arguments: &[&str]) -> (Server, Peer, Peer) {
+    let server = Server::start(arguments);
     let (mut client, mut worker) = (server.connect(), server.connect());
     worker.send(&request(CanDo, &["f"])).settle();
     client.ask(&request(SubmitJob, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
@@ -51,13 +51,7 @@ fn a_draining_server_finishes_running_jobs_and_jobs_of_connected_workers() {
 fn a_draining_server_can_be_inspected_and_its_jobs_cancelled_at_the_address_of_administrators() {
     let directory = Directory::new("drain-admin");
     let socket = directory.file("admin.sock");
-    let mut server = Server::start(&["--admin-listen", &socket]);
-    let (mut client, mut worker) = (server.connect(), server.connect());
-    worker.send(&request(CanDo, &["f"])).settle();
-    client.ask(&request(SubmitJob, &["f", "", "1"]), &response(JobCreated, &["H:t:1"]));
-    worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "1"]));
-    server.signal("USR1");
-    server.wait_for_line("SIGUSR1, draining: 1 jobs to finish");
+    let (mut server, mut client, _worker) = draining_server(&["--admin-listen", &socket]);
     client.settle();
     assert!(std::net::TcpStream::connect(server.address).is_err(), "it still takes clients");
     let ask = |line: &str| ask_at(&socket, line).expect("an answer");
@@ -69,7 +63,7 @@ fn a_draining_server_can_be_inspected_and_its_jobs_cancelled_at_the_address_of_a
 
 #[test]
 fn the_last_result_arrives_whole_however_slowly_it_is_read() {
-    let (mut server, mut client, mut worker) = draining_server();
+    let (mut server, mut client, mut worker) = draining_server(&[]);
     // More than sockets hold by themselves.
     let result = "x".repeat(24 << 20);
     worker.send(&request(WorkComplete, &["H:t:1", &result])).settle();
@@ -98,7 +92,7 @@ fn jobs_without_a_connected_worker_do_not_delay_a_drain() {
 
 #[test]
 fn a_job_fails_when_its_worker_disconnects_during_a_drain() {
-    let (mut server, mut client, worker) = draining_server();
+    let (mut server, mut client, worker) = draining_server(&[]);
     drop(worker);
     client.expect(&response(WorkFail, &["H:t:1"]));
     assert!(server.wait().success());
@@ -106,7 +100,7 @@ fn a_job_fails_when_its_worker_disconnects_during_a_drain() {
 
 #[test]
 fn a_signal_to_stop_does_not_wait_for_jobs() {
-    let (mut server, _client, mut worker) = draining_server();
+    let (mut server, _client, mut worker) = draining_server(&[]);
     worker.settle();
     server.signal("TERM");
     assert!(server.wait().success());

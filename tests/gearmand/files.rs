@@ -45,23 +45,7 @@ fn a_fifo_as_log_or_configuration_ends_the_start_with_its_name() {
 #[test]
 fn a_log_that_became_a_fifo_is_not_waited_for_on_sighup() {
     let directory = Directory::new("fifo-later");
-    let (log, port) = (directory.file("log"), directory.file("port"));
-    let started = gearmand(&[
-        "-d",
-        "-L",
-        "127.0.0.1",
-        "-p",
-        "0",
-        "-l",
-        &log,
-        "--verbose",
-        "NOTICE",
-        "--pid-file=none",
-        "--port-file",
-        &port,
-    ]);
-    assert!(started.status.success());
-    let server = Daemon::find(&port);
+    let (log, server) = (directory.file("log"), Daemon::with_log(&directory));
     fs::rename(&log, directory.file("old")).expect("moved");
     fifo(&directory, "log");
     server.signal("HUP");

@@ -19,23 +19,7 @@ fn a_stop_signal_ends_the_server_with_code_0() {
 #[test]
 fn a_signal_reopens_the_log() {
     let directory = Directory::new("reopen");
-    let (log, port) = (directory.file("log"), directory.file("port"));
-    let daemon = gearmand(&[
-        "-d",
-        "-L",
-        "127.0.0.1",
-        "-p",
-        "0",
-        "-l",
-        &log,
-        "--verbose",
-        "NOTICE",
-        "--pid-file=none",
-        "--port-file",
-        &port,
-    ]);
-    assert!(daemon.status.success());
-    let server = Daemon::find(&port);
+    let (log, server) = (directory.file("log"), Daemon::with_log(&directory));
     fs::rename(&log, directory.file("old")).expect("moved");
     server.signal("HUP");
     // A signal is handled before what is sent after it is answered, or with it.

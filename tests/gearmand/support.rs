@@ -109,6 +109,27 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    /// Ours, with its log in the file `log` of a directory.
+    pub(crate) fn with_log(directory: &Directory) -> Daemon {
+        let (log, port) = (directory.file("log"), directory.file("port"));
+        let started = gearmand(&[
+            "-d",
+            "-L",
+            "127.0.0.1",
+            "-p",
+            "0",
+            "-l",
+            &log,
+            "--verbose",
+            "NOTICE",
+            "--pid-file=none",
+            "--port-file",
+            &port,
+        ]);
+        assert!(started.status.success());
+        Daemon::find(&port)
+    }
+
     pub(crate) fn find(port_file: &str) -> Daemon {
         let port = fs::read_to_string(port_file).expect("the port file");
         let mut daemon = Daemon { pid: String::new(), port: port.trim().parse().expect("a port") };
