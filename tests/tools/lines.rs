@@ -120,7 +120,48 @@ fn a_signal_lets_the_lines_that_were_read_go_out() {
         let done = client.end();
         worker.join().expect("the worker ends");
         assert_eq!((done.text().as_str(), done.code), ("onetwo", Some(0)));
+        let message = "gearman: stopping: finishing 1 job and the lines that were read; \
+                       a second signal ends it\n";
+        assert_eq!(done.stderr, message);
     }
+}
+
+#[test]
+fn an_interrupted_client_submits_nothing_more_and_ends_by_the_signal() {
+    let server = Server::start(GEARMAND);
+    let mut client = Running::start(gearman(&server, &["-v", "-N", "-j", "2", "-f", "f"]));
+    client.stdin().write_all(b"one\ntwo\nthree\nfour\nfive\n").expect("written");
+    for _ in 0..2 {
+        assert!(client.line().starts_with("Task created: H:"));
+    }
+    client.signal("INT");
+    let message = "gearman: interrupted: finishing 2 jobs, not submitting 3 lines that were read; \
+                   a second Control-C ends it at once";
+    assert_eq!(client.complaint(), message);
+    scripted(&server, 2, |data, _| Ok([data, b"\n"].concat())).join().expect("the worker ends");
+    let done = client.end();
+    assert_eq!(done.code, None, "the signal ended it");
+    let mut text: Vec<String> = done.text().lines().skip(2).map(str::to_owned).collect();
+    text.sort_unstable();
+    assert_eq!(text, ["one", "two"]);
+    assert_eq!(server.ask("status"), "f\t0\t0\t0\n.\n");
+}
+
+#[test]
+fn an_interrupted_client_whose_lines_are_all_submitted_ends_as_without_the_signal() {
+    let server = Server::start(GEARMAND);
+    let mut client = Running::start(gearman(&server, &["-v", "-N", "-j", "2", "-f", "f"]));
+    // A line without newline is submitted when the end of the input was read.
+    client.stdin().write_all(b"one\ntwo").expect("written");
+    drop(client.child.stdin.take());
+    for _ in 0..2 {
+        assert!(client.line().starts_with("Task created: H:"));
+    }
+    client.signal("INT");
+    let message = "gearman: interrupted: finishing 2 jobs; a second Control-C ends it at once";
+    assert_eq!(client.complaint(), message);
+    scripted(&server, 2, |_, _| Ok(Vec::new())).join().expect("the worker ends");
+    assert_eq!(client.end().code, Some(0));
 }
 
 #[test]

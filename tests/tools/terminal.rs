@@ -44,6 +44,11 @@ impl Terminal {
         command
     }
 
+    /// Types a key, such as `C-c`.
+    fn types(&self, key: &str) {
+        assert!(self.tmux(&["send-keys", key]).status().expect("tmux runs").success());
+    }
+
     /// What the screen shows.
     fn screen(&self) -> String {
         let output = self.tmux(&["capture-pane", "-p"]).output().expect("tmux runs");
@@ -116,6 +121,26 @@ fn progress_of_lines_knows_its_end_when_the_input_ends() {
             Terminal::start(&format!("seq 1 3 | {}", line(GEARMAN, server, "--progress -N -f f")));
         terminal.shows(&["Job failed", "3/3 done, 3 sent, 1 failed", "code 1"]);
         worker.join().expect("the worker ends");
+    });
+}
+
+#[test]
+fn control_c_says_what_is_still_done_and_a_second_one_ends_the_client() {
+    if !have_file(TMUX, "tmux") {
+        return;
+    }
+    with_each_server(|server| {
+        // The shell outlives Control-C, and shows the exit code.
+        let client = line(GEARMAN, server, "-v -N -j 2 -f f");
+        let terminal = Terminal::start(&format!("trap : INT; seq 1 5 | {client}"));
+        let screen = terminal.shows(&["Task created"]);
+        assert!(!screen.contains("interrupted"), "{screen}");
+        wait_for("both jobs", || (terminal.screen().matches("created").count() == 2).then_some(()));
+        terminal.types("C-c");
+        terminal.shows(&["gearman: interrupted: finishing 2 jobs, not submitting 3", "at once"]);
+        assert!(!terminal.screen().contains("code "), "{}", terminal.screen());
+        terminal.types("C-c");
+        terminal.shows(&["code 130"]);
     });
 }
 

@@ -100,6 +100,14 @@ impl Input {
         Ok(())
     }
 
+    /// Whether all of the input was read.
+    pub(crate) fn has_ended(&self) -> bool {
+        match self {
+            Input::Complete(_) => true,
+            Input::Lines(_, lines) => lines.ended,
+        }
+    }
+
     /// Ends the input with everything that was read. Returns how many jobs are left out.
     pub(crate) fn discard(&mut self) -> usize {
         self.stop();

@@ -68,13 +68,17 @@ impl Submitter<'_> {
 
     /// Submits nothing more, and says how many lines that were read are left out.
     fn discard_input(&mut self) -> io::Result<()> {
-        let current = usize::from(self.current.take().is_some());
-        let unsent = current + self.input.discard();
+        let unsent = self.leave_out_input();
         if self.stopped_at.is_some() && unsent > 0 {
             self.exit = self.exit.or(Exit::Connect);
             self.output.notify(&format!("not submitted, though already read: {unsent} lines"))?;
         }
         Ok(())
+    }
+
+    /// Ends the input with everything that was read. Returns how many lines are left out.
+    pub(super) fn leave_out_input(&mut self) -> usize {
+        usize::from(self.current.take().is_some()) + self.input.discard()
     }
 
     pub(super) fn lose_all(&mut self, exit: Exit, why: &str) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod losses;
 mod outage;
 mod output;
 mod progress;
+mod stopping;
 
 use std::collections::HashMap;
 use std::io;
@@ -106,6 +107,8 @@ struct Submitter<'a> {
     signals: Option<Signals>,
     /// When a first signal arrived, which ends the input.
     stopped_at: Option<Instant>,
+    /// The signal because of which data was not submitted.
+    cut_off_by: Option<i32>,
     /// When a packet was last received, or a job submitted while none was in flight.
     last_activity: Instant,
     /// A server has accepted a job.
@@ -150,6 +153,7 @@ impl<'a> Submitter<'a> {
             outage: Outage::default(),
             signals,
             stopped_at: None,
+            cut_off_by: None,
             last_activity: Instant::now(),
             reached: false,
             exit: Exit::Done,
@@ -160,7 +164,7 @@ impl<'a> Submitter<'a> {
         loop {
             self.submit_data()?;
             if self.ended && self.jobs.is_empty() {
-                return Ok(Ending::Ended(self.exit));
+                return Ok(self.ending());
             }
             let steps = !self.jobs.is_empty() && self.outage.may_try();
             if steps {
@@ -396,21 +400,6 @@ impl<'a> Submitter<'a> {
         if let Some(progress) = self.output.progress() {
             progress.tick();
         }
-        Ok(self.take_signals())
-    }
-
-    /// Handles signals. If lines are read, the first signal ends the input; otherwise, and
-    /// the second time, the signal ends the process.
-    fn take_signals(&mut self) -> Option<i32> {
-        let pending = self.signals.as_mut().map(Signals::pending).unwrap_or_default();
-        for signal in pending {
-            let was_signalled = self.stopped_at.replace(Instant::now()).is_some();
-            if was_signalled || !matches!(self.input, Input::Lines(..)) {
-                return Some(signal);
-            }
-            self.input.stop();
-            self.needs_input = false;
-        }
-        None
+        self.take_signals()
     }
 }

@@ -194,9 +194,12 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
         "Signals",
         &[
             "After SIGTERM or SIGINT a worker finishes its running jobs and exits. A client",
-            "with -n stops reading, waits for the jobs of the lines it has read, and exits;",
-            "while no server can be reached, it gives up after 10 seconds (exit code 3).",
-            "A second signal ends either at once.",
+            "with -n stops reading, and says how many jobs it still waits for. After SIGTERM",
+            "it also submits the lines that it has read. After SIGINT (Control-C) it submits",
+            "nothing more, and ends by that signal if lines were left out. While no server",
+            "can be reached, it gives up after 10 seconds (exit code 3). A second signal ends",
+            "either at once: a worker with exit code 1, a client by that signal (130 and 143",
+            "in a shell).",
         ],
     ),
     (
