@@ -6,11 +6,7 @@ use super::client_block::ClientBlock;
 use super::types::*;
 use crate::engine::ReturnCode;
 use crate::engine::at;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
-/// The environment variable that sets the number for clients of programs that do not.
-const VARIABLE: &str = "GEARMAN_RESUBMISSIONS";
+use crate::engine::environment;
 
 /// Sets how often a job may be submitted again after its server was lost.
 ///
@@ -60,40 +56,11 @@ pub unsafe extern "C-unwind" fn gearman_client_resubmissions(
 /// Takes the number of a new client from the environment. A value that is no number leaves
 /// an error in the client, which works without resubmissions.
 pub(super) fn read_environment(block: &mut ClientBlock) {
-    let Some(value) = std::env::var_os(VARIABLE) else { return };
-    match number(&value) {
-        Some(limit) => block.engine.link.settings.resubmissions = limit,
-        None => {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let text = format!("{VARIABLE} is \"{value}\", not a number from 0 to 65535");
-            let at = at!("gearman_client_create");
-            block.engine.link.error.set(ReturnCode::INVALID_ARGUMENT, at, &text);
+    let link = &mut block.engine.link;
+    match environment::resubmissions() {
+        Ok(limit) => link.settings.resubmissions = limit.unwrap_or_default(),
+        Err(text) => {
+            link.error.set(ReturnCode::INVALID_ARGUMENT, at!("gearman_client_create"), &text);
         }
-    }
-}
-
-/// The number in a value of the variable. An empty value is 0.
-fn number(value: &OsStr) -> Option<u16> {
-    match value.to_str()?.trim() {
-        "" => Some(0),
-        text => text.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_variable_is_a_number_of_16_bits() {
-        for (value, expected) in
-            [("3", Some(3)), (" 3 ", Some(3)), ("", Some(0)), ("65535", Some(65535))]
-        {
-            assert_eq!(number(OsStr::new(value)), expected, "{value:?}");
-        }
-        for value in ["-1", "65536", "yes", "3x", "1.5"] {
-            assert_eq!(number(OsStr::new(value)), None, "{value:?}");
-        }
-        assert_eq!(number(OsStr::from_bytes(b"\xff")), None);
     }
 }

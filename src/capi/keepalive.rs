@@ -7,14 +7,10 @@ use super::client_block::ClientBlock;
 use super::types::*;
 use super::worker_block::WorkerBlock;
 use crate::engine::ReturnCode;
+use crate::engine::environment;
 use crate::engine::error::At;
 use crate::engine::link::Link;
 use crate::net::{KeepaliveTime, MioNet};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
-/// The environment variable that sets the time for programs that do not.
-const KEEPALIVE_VARIABLE: &str = "GEARMAN_KEEPALIVE";
 
 /// Sets after which time a client notices that a server's host has vanished.
 ///
@@ -107,41 +103,10 @@ fn set(link: Option<&mut Link<MioNet>>, seconds: u32) -> gearman_return_t {
 /// Takes the time of a new client or worker from the environment. A value that is no such
 /// time leaves an error in the handle, which keeps the default.
 pub(super) fn read_environment(link: &mut Link<MioNet>, at: At) {
-    let Some(value) = std::env::var_os(KEEPALIVE_VARIABLE) else { return };
-    match time(&value) {
-        Some(keepalive) => link.settings.keepalive = keepalive,
-        None => {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let text = format!(
-                "{KEEPALIVE_VARIABLE} is \"{value}\", not 0 or a number of seconds from 2 to 32767"
-            );
+    match environment::keepalive() {
+        Ok(keepalive) => link.settings.keepalive = keepalive.unwrap_or_default(),
+        Err(text) => {
             link.error.set(ReturnCode::INVALID_ARGUMENT, at, &text);
         }
-    }
-}
-
-/// The time in a value of the variable. An empty value is the default.
-fn time(value: &OsStr) -> Option<KeepaliveTime> {
-    match value.to_str()?.trim() {
-        "" => Some(KeepaliveTime::default()),
-        text => KeepaliveTime::from_seconds(text.parse().ok()?),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_variable_is_0_or_a_time_in_seconds() {
-        let seconds = |value| time(OsStr::new(value)).map(KeepaliveTime::seconds);
-        for (value, expected) in [("30", 30), (" 30 ", 30), ("0", 0), ("", 120), ("32767", 32_767)]
-        {
-            assert_eq!(seconds(value), Some(expected), "{value:?}");
-        }
-        for value in ["-1", "1", "32768", "30s", "yes"] {
-            assert_eq!(seconds(value), None, "{value:?}");
-        }
-        assert_eq!(time(OsStr::from_bytes(b"\xff")), None);
     }
 }

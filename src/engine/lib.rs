@@ -12,6 +12,7 @@
 pub mod admin;
 pub mod client;
 pub mod code;
+pub mod environment;
 pub mod error;
 pub mod exchange;
 pub mod handles;

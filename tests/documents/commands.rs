@@ -18,7 +18,7 @@ const PROGRAMS: [(&str, &str); 3] = [
 ];
 
 /// The help of each program.
-fn helps() -> &'static BTreeMap<&'static str, String> {
+pub(crate) fn helps() -> &'static BTreeMap<&'static str, String> {
     static HELPS: OnceLock<BTreeMap<&str, String>> = OnceLock::new();
     HELPS.get_or_init(|| {
         let help = |(name, path)| {

@@ -9,6 +9,7 @@ use std::path::Path;
 use gearman::protocol::command::{Sender, Spec, TABLE};
 use serde_json::Value;
 
+use crate::commands::helps;
 use crate::document::{Document, assert_none};
 use crate::programs::Server;
 
@@ -104,6 +105,33 @@ fn the_members_of_json_answers_are_those_of_the_server() {
     }
     drop(worker);
     assert_none(failures);
+}
+
+/// The environment variables of Gearman that a text names.
+fn variables(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+    words.filter(|word| word.starts_with("GEARMAN")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_environment_variables_of_the_tools_are_those_of_their_page() {
+    let document = Document::read(Path::new("src/docs/shell.md"));
+    let of_rows = |column: usize| -> BTreeSet<String> {
+        let rows = document.rows();
+        let cells_of = |row: &str| cells(row).get(column).map(|cell| variables(cell));
+        rows.iter().filter_map(|row| cells_of(&row.text)).flatten().collect()
+    };
+    let named: BTreeSet<String> =
+        document.spans().iter().flat_map(|span| variables(&span.text)).collect();
+    let mut read = BTreeSet::new();
+    for help in helps().iter().filter(|(name, _)| **name != "gearmand").map(|(_, help)| help) {
+        let of_tool = variables(help);
+        let missing: Vec<_> = of_tool.difference(&named).collect();
+        assert!(missing.is_empty(), "not on the page: {missing:?}");
+        read.extend(of_tool);
+    }
+    let missing: Vec<_> = of_rows(0).difference(&read).cloned().collect();
+    assert!(missing.is_empty(), "not in the help of a tool: {missing:?}");
 }
 
 /// The words of a text that could be metrics with this beginning.

@@ -12,6 +12,7 @@ use gearman_protocol::admin::Request;
 
 use crate::gearadmin::operations::{OPERATIONS, Operation};
 use crate::gearadmin::show::Format;
+use crate::tools::environment::{Environment, SERVER_VARIABLE, SERVERS_VARIABLE};
 use crate::tools::generated::{self, HelpSection};
 use crate::tools::servers::{self, ServerAddress, ServerList};
 use crate::tools::timeout::{Timeout, parse_timeout};
@@ -24,6 +25,8 @@ pub(crate) struct GearadminOptions {
     pub(crate) server: ServerAddress,
     /// TLS to it.
     pub(crate) tls: TlsArguments,
+    /// Settings of the connection.
+    pub(crate) environment: Environment,
     pub(crate) timeout: Option<Duration>,
     pub(crate) format: Format,
     /// In the order in which they were given.
@@ -58,6 +61,16 @@ const GEARADMIN_SECTIONS: &[HelpSection] = &[
         &[
             "Operations marked with (*) need the gearmand of this package. The original gearmand",
             "(1.1 and 2.0) refuses them.",
+        ],
+    ),
+    (
+        "Environment",
+        &[
+            "GEARMAN_SERVER   job server, without -h and -p: HOST:PORT",
+            "GEARMAN_SERVERS  the same, without GEARMAN_SERVER. Of several servers none is",
+            "                 taken: name one with -h.",
+            "GEARMAN_KEEPALIVE, GEARMAN_TLS, GEARMAN_TLS_VERIFY, GEARMAND_CA_CERTIFICATE,",
+            "GEARMAN_CLIENT_PEM and GEARMAN_CLIENT_KEY are those of the library.",
         ],
     ),
     (
@@ -103,7 +116,7 @@ fn common_options() -> [Arg; 5] {
             .short('h')
             .long("host")
             .value_name("HOST")
-            .help("Job server: a name or an address, also as HOST:PORT and [IPV6]:PORT, or the path of a Unix socket [default: localhost]")
+            .help("Job server: a name or an address, also as HOST:PORT and [IPV6]:PORT, or the path of a Unix socket [default: GEARMAN_SERVER, or localhost]")
             .value_hint(ValueHint::Hostname)
             .value_parser(servers::parse_list),
         Arg::new("port")
@@ -169,20 +182,14 @@ pub(crate) fn parse(
     if let Some(exit) = generated::print_if_asked(&matches, command, GEARADMIN_SECTIONS) {
         return Err(exit);
     }
-    check(&matches).map_err(|error| usage::refuse("gearadmin", &error))
+    let options = Environment::read().and_then(|environment| check(&matches, environment));
+    options.map_err(|error| usage::refuse("gearadmin", &error))
 }
 
 /// Checks the options together.
-fn check(matches: &ArgMatches) -> Result<GearadminOptions, String> {
+fn check(matches: &ArgMatches, environment: Environment) -> Result<GearadminOptions, String> {
     let tls = TlsArguments::from_arg_matches(matches).map_err(|error| error.to_string())?;
-    let hosts: Vec<ServerList> =
-        matches.get_one::<ServerList>("host").cloned().into_iter().collect();
-    let ports: Vec<u16> = matches.get_one::<u16>("port").copied().into_iter().collect();
-    let servers = servers::combine(&hosts, &ports)?;
-    let [server] = &servers[..] else {
-        let count = servers.len();
-        return Err(format!("{count} servers for '--host <HOST>': expected a single one"));
-    };
+    let server = single_server(matches, &environment)?;
     let operations = given_operations(matches)?;
     if operations.is_empty() {
         return Err("no operation given: name one, such as '--status' or '--workers'".into());
@@ -195,7 +202,28 @@ fn check(matches: &ArgMatches) -> Result<GearadminOptions, String> {
         Format::Raw
     };
     let timeout = matches.get_one::<Timeout>("timeout").and_then(|timeout| timeout.0);
-    Ok(GearadminOptions { server: server.clone(), tls, timeout, format, operations })
+    Ok(GearadminOptions { server, tls, environment, timeout, format, operations })
+}
+
+/// The server of `--host` and `--port`, or else of the environment. The original's tool does
+/// not read the environment, so its options always count.
+fn single_server(matches: &ArgMatches, environment: &Environment) -> Result<ServerAddress, String> {
+    let host = matches.get_one::<ServerList>("host").cloned();
+    let port = matches.get_one::<u16>("port").copied();
+    let is_given = host.is_some() || port.is_some();
+    let (source, list) = match (&environment.server, &environment.servers) {
+        (Some(list), _) if !is_given => (SERVER_VARIABLE, Some(list)),
+        (None, Some(list)) if !is_given => (SERVERS_VARIABLE, Some(list)),
+        _ => ("'--host <HOST>'", host.as_ref()),
+    };
+    let hosts = list.map(std::slice::from_ref).unwrap_or_default();
+    match &servers::combine(hosts, port.as_slice())?[..] {
+        [server] => Ok(server.clone()),
+        servers => {
+            let count = servers.len();
+            Err(format!("{count} servers for {source}: expected a single one, named with -h"))
+        }
+    }
 }
 
 /// The operations in the order in which they were given: clap keeps them by name, with
@@ -230,7 +258,7 @@ mod tests {
         let arguments = ["gearadmin"].into_iter().chain(line.split(' ').filter(|w| !w.is_empty()));
         let matches =
             command().try_get_matches_from(arguments).map_err(|error| usage::message(&error))?;
-        let options = check(&matches)?;
+        let options = check(&matches, Environment::default())?;
         let lines = options.operations.iter().map(|a| String::from_utf8_lossy(a.request.line()));
         Ok(lines.collect::<String>().replace("\r\n", ";"))
     }
@@ -297,7 +325,10 @@ mod tests {
                 "invalid value for '--maxqueue': \
                  invalid limit 'x': expected a number from 0 to 4294967295",
             ),
-            ("-h a,b --status", "2 servers for '--host <HOST>': expected a single one"),
+            (
+                "-h a,b --status",
+                "2 servers for '--host <HOST>': expected a single one, named with -h",
+            ),
             (
                 "-p x --status",
                 "invalid value 'x' for '--port <PORT>': \

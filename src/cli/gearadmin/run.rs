@@ -29,6 +29,7 @@ pub(crate) fn run(options: &GearadminOptions) -> Exit {
     };
     admin.link.settings.timeout = options.timeout;
     options.tls.apply(&mut admin.link.settings, false);
+    options.environment.apply(&mut admin.link.settings);
     let mut exit = Exit::Done;
     let mut output = io::stdout().lock();
     for given in &options.operations {

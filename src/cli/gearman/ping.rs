@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::gearman::notify;
 use crate::gearman::options::GearmanOptions;
 use crate::tools::Exit;
+use crate::tools::environment::Environment;
 use crate::tools::servers::ServerAddress;
 use crate::tools::tls::TlsArguments;
 
@@ -29,10 +30,10 @@ pub(crate) fn run(options: &GearmanOptions) -> Exit {
     let (sender, answers) = mpsc::channel();
     for (number, server) in options.servers.iter().cloned().enumerate() {
         let sender = sender.clone();
-        let tls = options.tls.clone();
+        let (tls, environment) = (options.tls.clone(), options.environment.clone());
         thread::spawn(move || {
             let began = Instant::now();
-            let answer = ask(&server, &tls, limit).map(|()| began.elapsed());
+            let answer = ask(&server, &tls, &environment, limit).map(|()| began.elapsed());
             // After the timeout the receiver is gone.
             let _ = sender.send((number, answer));
         });
@@ -86,10 +87,16 @@ fn print(line: &dyn Display) {
 ///
 /// # Errors
 /// The exit code and why there was no echo.
-fn ask(server: &ServerAddress, tls: &TlsArguments, limit: Duration) -> Result<(), (Exit, String)> {
+fn ask(
+    server: &ServerAddress,
+    tls: &TlsArguments,
+    environment: &Environment,
+    limit: Duration,
+) -> Result<(), (Exit, String)> {
     let mut client = Client::new(MioNet::new());
     client.link.settings.timeout = Some(limit);
     tls.apply(&mut client.link.settings, TlsArguments::is_in_environment());
+    environment.apply(&mut client.link.settings);
     client
         .add_server(&server.host, server.port)
         .and_then(|()| client.broadcast(Broadcast::Echo(b"ping")))

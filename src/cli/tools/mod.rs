@@ -3,6 +3,7 @@
 //!
 //! Must not: hold what only one of them needs, or speak the protocol.
 
+pub(crate) mod environment;
 pub(crate) mod exit;
 pub(crate) mod generated;
 pub(crate) mod json;

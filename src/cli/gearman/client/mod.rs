@@ -57,6 +57,7 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     client.link.settings.non_blocking = true;
     let is_in_environment = TlsArguments::is_in_environment();
     options.tls.apply(&mut client.link.settings, is_in_environment);
+    options.environment.apply(&mut client.link.settings);
     // Only for connecting: the loop here measures the time without a packet.
     client.link.settings.timeout = Some(options.timeout.unwrap_or(CONNECT_TIMEOUT_DEFAULT));
     client.link.settings.server_options.push(b"exceptions".to_vec());

@@ -184,8 +184,13 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
     (
         "Environment",
         &[
-            "GEARMAN_SERVER   job servers instead of those of -h and -p: HOST:PORT,...",
-            "GEARMAN_SERVERS  more job servers, tried after the others",
+            "GEARMAN_SERVER   job servers instead of those of -h and -p: HOST:PORT,... If they",
+            "                 differ, a message says so. With --ping, -h and -p count.",
+            "GEARMAN_SERVERS  more job servers, tried after the others; with --ping, only",
+            "                 without -h and -p",
+            "GEARMAN_KEEPALIVE, GEARMAN_RESUBMISSIONS, GEARMAN_TLS, GEARMAN_TLS_VERIFY,",
+            "GEARMAN_CLIENT_PEM and GEARMAN_CLIENT_KEY are those of the library.",
+            "GEARMAND_CA_CERTIFICATE is, too, and turns TLS on.",
             "A worker sets GEARMAN_JOB_HANDLE, GEARMAN_FUNCTION and GEARMAN_UNIQUE for",
             "its command.",
         ],

@@ -1,13 +1,14 @@
 //! [`GearmanOptions`]: what the command line and the environment ask for.
 //!
-//! `command_line` is the table of options, `values` reads their values.
+//! `command_line` is the table of options, `values` reads their values, `servers` chooses
+//! the servers.
 //!
 //! Must not: act on options.
 
 mod command_line;
+mod servers;
 mod values;
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,9 +17,11 @@ use std::time::Duration;
 use clap::FromArgMatches;
 use gearman_protocol::limits::{FUNCTION_MAX_SIZE, UNIQUE_SIZE};
 
+use crate::gearman::notify;
 use crate::tools::Exit;
+use crate::tools::environment::Environment;
 use crate::tools::generated;
-use crate::tools::servers::{self, ServerAddress, ServerList};
+use crate::tools::servers::ServerAddress;
 use crate::tools::tls::TlsArguments;
 use crate::tools::usage::{self, invalid_value};
 use command_line::{CommandLine, GEARMAN_SECTIONS, command};
@@ -57,6 +60,10 @@ pub(crate) struct GearmanOptions {
     pub(crate) functions: Vec<OsString>,
     /// The last one is tried first.
     pub(crate) servers: Vec<ServerAddress>,
+    /// What the user is told about the choice of servers.
+    servers_note: Option<String>,
+    /// Settings of connections.
+    pub(crate) environment: Environment,
     /// TLS to the servers.
     pub(crate) tls: TlsArguments,
     pub(crate) timeout: Option<Duration>,
@@ -107,28 +114,19 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Gea
         return Err(exit);
     }
     let line = CommandLine::from_arg_matches(&matches).map_err(report)?;
-    let options = variable("GEARMAN_SERVER").and_then(|only| {
-        let further = variable("GEARMAN_SERVERS")?;
-        check(line, after_dashes, only.as_deref(), further.as_deref())
-    });
-    options.map_err(|error| usage::refuse("gearman", &error))
-}
-
-/// A variable of the environment. An empty one counts as unset.
-fn variable(name: &str) -> Result<Option<String>, String> {
-    match env::var_os(name).map(OsString::into_string) {
-        Some(Err(_)) => Err(format!("the value of {name} is not UTF-8")),
-        Some(Ok(text)) if !text.is_empty() => Ok(Some(text)),
-        Some(Ok(_)) | None => Ok(None),
+    let options = Environment::read().and_then(|found| check(line, after_dashes, found));
+    let options = options.map_err(|error| usage::refuse("gearman", &error))?;
+    if let Some(note) = options.servers_note.as_ref().filter(|_| !options.daemon_child) {
+        notify(note);
     }
+    Ok(options)
 }
 
-/// Checks the options together. `only` is GEARMAN_SERVER, `further` GEARMAN_SERVERS.
+/// Checks the options together.
 fn check(
     line: CommandLine,
     after_dashes: bool,
-    only: Option<&str>,
-    further: Option<&str>,
+    environment: Environment,
 ) -> Result<GearmanOptions, String> {
     let mode = match (line.ping, line.worker) {
         (true, _) => Mode::Ping,
@@ -136,7 +134,8 @@ fn check(
         (false, false) => Mode::Client,
     };
     check_names(mode, &line)?;
-    let servers = servers_of(&line.host, &line.port, only, further)?;
+    let is_ours_alone = mode == Mode::Ping;
+    let chosen = servers::choose(&line.host, &line.port, &environment, is_ours_alone)?;
     let in_too_late = |error| format!("invalid value for '--in <DURATION>': {error}");
     let run_at_unix_seconds = match line.r#in {
         Some(delay) => Some(values::time_after(delay).map_err(in_too_late)?),
@@ -155,7 +154,9 @@ fn check(
     Ok(GearmanOptions {
         mode,
         functions: line.function,
-        servers,
+        servers: chosen.servers,
+        servers_note: chosen.note,
+        environment,
         tls: line.tls,
         timeout: line.timeout.and_then(|timeout| timeout.0),
         division,
@@ -223,48 +224,15 @@ fn check_length(
     }
 }
 
-/// The servers, the last to be tried first. As in the library, those of
-/// GEARMAN_SERVERS come before the others; without others there is no default server.
-fn servers_of(
-    hosts: &[ServerList],
-    ports: &[u16],
-    only: Option<&str>,
-    further: Option<&str>,
-) -> Result<Vec<ServerAddress>, String> {
-    let read = |name: &str, list: &str| {
-        let list = servers::parse_list(list).map_err(|error| invalid_value(list, name, &error))?;
-        servers::combine(&[list], &[])
-    };
-    let mut servers = match further {
-        Some(list) => read("GEARMAN_SERVERS", list)?,
-        None => Vec::new(),
-    };
-    match only {
-        Some(list) => servers.extend(read("GEARMAN_SERVER", list)?),
-        None if further.is_some() && hosts.is_empty() && ports.is_empty() => {}
-        None => servers.extend(servers::combine(hosts, ports)?),
-    }
-    Ok(servers)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::Parser;
 
-    fn options(
-        line: &str,
-        only: Option<&str>,
-        further: Option<&str>,
-    ) -> Result<GearmanOptions, String> {
+    fn options(line: &str) -> Result<GearmanOptions, String> {
         let words: Vec<&str> = line.split(' ').collect();
         let line = CommandLine::try_parse_from(&words).map_err(|error| usage::message(&error))?;
-        check(line, words.contains(&"--"), only, further)
-    }
-
-    fn servers(line: &str, only: Option<&str>, further: Option<&str>) -> String {
-        let servers = options(line, only, further).expect(line).servers;
-        servers.iter().map(ServerAddress::to_string).collect::<Vec<_>>().join(" ")
+        check(line, words.contains(&"--"), Environment::default())
     }
 
     #[test]
@@ -274,14 +242,14 @@ mod tests {
 
     #[test]
     fn options_may_follow_data() {
-        let options = options("gearman x -f f y -b -- -z", None, None).expect("parses");
+        let options = options("gearman x -f f y -b -- -z").expect("parses");
         assert_eq!(options.arguments, ["x", "y", "-z"]);
         assert!(options.background && options.after_dashes);
     }
 
     #[test]
     fn the_options_of_a_workers_command_are_its_own() {
-        let options = options("gearman -w -f count -- wc -l", None, None).expect("parses");
+        let options = options("gearman -w -f count -- wc -l").expect("parses");
         assert_eq!(
             (options.mode, options.arguments),
             (Mode::Worker, vec!["wc".into(), "-l".into()])
@@ -289,22 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_adds_or_replaces_servers() {
-        assert_eq!(servers("gearman -f f", None, None), "localhost:4730");
-        assert_eq!(servers("gearman -f f -h a -p 1", Some("b:2,c"), None), "b:2 c:4730");
-        assert_eq!(servers("gearman -f f", None, Some("b:2")), "b:2");
-        assert_eq!(servers("gearman -f f -h a", None, Some("b:2")), "b:2 a:4730");
-        assert_eq!(servers("gearman -f f", Some("a"), Some("b")), "b:4730 a:4730");
-        assert!(
-            options("gearman -f f", Some("a:x"), None)
-                .expect_err("wrong")
-                .contains("GEARMAN_SERVER")
-        );
-    }
-
-    #[test]
     fn a_job_with_a_time_is_a_background_job() {
-        let options = options("gearman -f f --epoch 5 x", None, None).expect("parses");
+        let options = options("gearman -f f --epoch 5 x").expect("parses");
         assert_eq!((options.run_at_unix_seconds, options.background), (Some(5), true));
     }
 
@@ -343,7 +297,7 @@ mod tests {
             ),
             ("gearman -Q", "unknown option '-Q'"),
         ] {
-            assert_eq!(options(line, None, None).map(drop).expect_err(line), message, "{line}");
+            assert_eq!(options(line).map(drop).expect_err(line), message, "{line}");
         }
     }
 }

@@ -51,6 +51,7 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
     worker.grabs_with = Command::GrabJobUniq;
     let is_in_environment = TlsArguments::is_in_environment();
     options.tls.apply(&mut worker.link.settings, is_in_environment);
+    options.environment.apply(&mut worker.link.settings);
     for name in &options.functions {
         if worker.add_function(name.as_bytes(), 0, Some(0)).is_err() {
             let why = worker.link.error.message().unwrap_or_default();
