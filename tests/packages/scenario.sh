@@ -29,6 +29,8 @@ for package in $originals; do
     originals_by_version="$originals_by_version $package=$(version "$package")"
 done
 
+server_by_version="$library=$(version "$library") gearman-job-server=$(version gearman-job-server)"
+
 # --- Steps
 
 install_ours() {
@@ -38,9 +40,14 @@ install_ours() {
         >"$work/installed" 2>&1 || { cat "$work/installed"; return 1; }
 }
 
+# The options of the command that the documents give for the way back.
+way_back=$(sed -n 's/^sudo apt-get install \(.*--allow-downgrades\) .*/\1/p' src/docs/operating.md)
+
+# install_originals PACKAGE...: that command, with these packages.
 install_originals() {
+    [ -n "$way_back" ] || { echo "operating.md has no command for the way back"; return 1; }
     # shellcheck disable=SC2086
-    apt --allow-downgrades install $originals_by_version
+    inside network apt-get --quiet --yes install $way_back "$@"
 }
 
 # The main job: a client's job is done by a worker.
@@ -86,6 +93,23 @@ are_installed() {
         case $package in *=*) wanted_version=${package#*=} ;; esac
         [ -n "$found" ] && [ "$found" = "$wanted_version" ] ||
             { echo "$package: found version '$found'"; return 1; }
+    done
+}
+
+# The names of all packages that are installed.
+all_packages() {
+    inside alone dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' | sed -n 's/^ii //p'
+}
+
+no_package_was_added() {
+    all_packages | diff -u "$work/packages" -
+}
+
+# The original's job server recommends memcached.
+only_wanted_packages_came() {
+    are_installed $server_by_version
+    for package in libgearman-dev gearman-tools memcached; do
+        [ -z "$(version "$package")" ] || { echo "$package is installed"; return 1; }
     done
 }
 
@@ -250,6 +274,7 @@ nothing_remembers() {
 must "the versions are above the distribution's" are_newer
 must "the distribution's files are recorded" record_originals
 must "PHP's job is done with the distribution's" main_job
+all_packages >"$work/packages"
 leave_traces
 must "apt-get puts ours in their place" install_ours
 check "all of them are installed" are_installed $ours
@@ -270,8 +295,10 @@ check "the upgrade kept the queue in memory" inside alone sh /job/queue.sh built
 
 # --- The distribution's replace ours
 
-must "apt-get puts the distribution's in the place of ours" install_originals
+must "apt-get puts the distribution's in the place of ours, as documented" \
+    install_originals $originals_by_version
 check "all of the distribution's are installed" are_installed $originals_by_version
+check "and no package that was not there before" no_package_was_added
 check "dependencies are met and files are whole again" all_is_well $originals
 check "no file of ours is left" nothing_of_ours_is_left
 check "options, user, log and queue directory are still kept" traces_are_kept
@@ -286,8 +313,9 @@ check "a background job survives a restart of the service" inside alone sh /job/
 must "apt-get installs PHP's extension beside them" apt install php-gearman
 check "and keeps ours" are_installed $ours
 php_at_work "PHP's job is done, and the tools'"
-must "apt-get asks nothing on the way to the distribution's" install_originals
-check "those are installed" are_installed $originals_by_version
+must "apt-get asks nothing on the way to the distribution's job server alone" \
+    install_originals $server_by_version libgearman-dev- gearman-tools-
+check "that is installed with its library, and nothing else" only_wanted_packages_came
 
 # --- Purging
 
