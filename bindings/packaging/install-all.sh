@@ -80,4 +80,4 @@ documents=share/doc/gearman
 put 644 $documents README.md CHANGELOG.md LICENSE "$generated/programs/linked-crates" src/docs/*.md
 put 644 $documents/library "$generated/library/linked-crates"
 put 644 $documents/examples bindings/c/examples/*.[ch] bindings/packaging/access-rules.example \
-    "$generated/gearmand.conf"
+    bindings/packaging/monitoring/* "$generated/gearmand.conf"

@@ -6,6 +6,8 @@
 mod commands;
 mod document;
 mod links;
+mod monitoring;
 mod programs;
+mod prometheus;
 mod sizes;
 mod tables;

@@ -19,7 +19,7 @@ use crate::document::{Document, assert_none};
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A process that is ended when the value is dropped.
-pub(crate) struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -31,16 +31,29 @@ impl Drop for Running {
 /// A job server of ours, which is ended when the value is dropped.
 pub(crate) struct Server {
     _process: Running,
-    directory: PathBuf,
+    pub(crate) directory: PathBuf,
     pub(crate) port: u16,
     pub(crate) metrics_port: u16,
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
 impl Server {
     pub(crate) fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// Starts a server with these further options.
+    pub(crate) fn start_with(options: &[String]) -> Server {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("documents-{count}"));
+        // Of this process, too: each test may be one.
+        let name = format!("documents-{}-{count}", std::process::id());
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).expect("a directory");
         let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
@@ -49,7 +62,7 @@ impl Server {
         command.args(["-q", "libsqlite3", "--libsqlite3-db"]).arg(directory.join("queue.db"));
         let rules = directory.join("access-rules");
         fs::write(&rules, "allow all from local\n").expect("rules are written");
-        command.arg("--access-rules").arg(rules);
+        command.arg("--access-rules").arg(rules).args(options);
         command.env_remove("GEARMAND_PORT").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the server starts");
         let log = BufReader::new(process.stderr.take().expect("a pipe"));
@@ -66,13 +79,9 @@ impl Server {
         answer
     }
 
-    /// The body of a page of the metrics port.
+    /// A page of the metrics port.
     pub(crate) fn page(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.metrics_port)).expect("connects");
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("sends");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answers");
-        answer
+        get(self.metrics_port, path)
     }
 
     /// Starts a worker that runs a command for each job of a function.
@@ -103,6 +112,15 @@ impl Server {
         command.env_remove("GEARMAN_SERVER").env_remove("GEARMAN_SERVERS");
         command.output().expect("the shell starts")
     }
+}
+
+/// A page of the HTTP server at a port, with its head.
+pub(crate) fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connects");
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("sends");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answers");
+    answer
 }
 
 /// Reads the two ports from the log. A thread keeps reading it, so that the server never

@@ -135,7 +135,7 @@ fn the_environment_variables_of_the_tools_are_those_of_their_page() {
 }
 
 /// The words of a text that could be metrics with this beginning.
-fn names<'a>(text: &'a str, prefix: &'static str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn names<'a>(text: &'a str, prefix: &'static str) -> impl Iterator<Item = &'a str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(move |word| word.starts_with(prefix))
 }

@@ -214,6 +214,13 @@ completions_and_example_of_gearmand_are_installed() {
     inside alone gearmand --config-file="$example" --check-args
 }
 
+monitoring_is_installed() {
+    for file in gearman-alerts.yml gearman-dashboard.json; do
+        cmp "bindings/packaging/monitoring/$file" \
+            "$root/usr/share/doc/gearman-job-server/examples/$file"
+    done
+}
+
 # The installation explains that option, and so does apt-listchanges.
 zero_retries_are_explained() {
     grep "^gearman-job-server: /$default has --job-retries=0" "$work/installed"
@@ -286,6 +293,7 @@ check "no file of the distribution's is left" no_original_is_left
 check "what ships has no test switch" nothing_for_tests_is_shipped
 check "gearmand's completions and example are installed and valid" \
     completions_and_example_of_gearmand_are_installed
+check "alerts and dashboard are installed, to be copied" monitoring_is_installed
 check "the loader finds our library, and no other" linker_finds_ours
 check "options, user, log and queue directory are kept" traces_are_kept
 must "a C program compiles against the headers" compiles

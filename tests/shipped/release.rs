@@ -92,6 +92,8 @@ fn the_release_archive_has_programs_library_manuals_and_completions() {
         "sbin/gearmand",
         "share/bash-completion/completions/gearmand",
         "share/doc/gearman/LICENSE",
+        "share/doc/gearman/examples/gearman-alerts.yml",
+        "share/doc/gearman/examples/gearman-dashboard.json",
         "share/doc/gearman/linked-crates",
         "share/doc/gearman/operating.md",
         "share/fish/vendor_completions.d/gearadmin.fish",
