@@ -37,7 +37,7 @@ pub enum CommandOutcome {
     /// It only reads, or is not a command.
     #[default]
     Read,
-    /// It may have changed something.
+    /// It may have changed something, or has shown payloads.
     Changed,
     /// It was refused.
     Denied(Denial),
@@ -59,8 +59,8 @@ pub(super) enum Needs {
 }
 
 impl Needs {
-    /// Whether the command changes something.
-    pub(super) fn is_change(self) -> bool {
+    /// Whether the command is one for the audit log: it changes something or shows payloads.
+    pub(super) fn is_audited(self) -> bool {
         !matches!(self, Needs::ViewSome | Needs::OnFunction(Permission::View))
     }
 

@@ -6,7 +6,7 @@
 use gearman_access::Permission;
 
 use super::authority::Needs;
-use super::form::{Form, administer, change, drain, list, stop, text};
+use super::form::{Form, administer, change, drain, list, read, stop, text};
 use super::{Context, json, lists, texts};
 
 /// Who defined a command, which decides how its arguments are read.
@@ -160,6 +160,18 @@ pub(super) const COMMANDS: &[TextCommand] = &[
             administer("FUNCTION", texts::drop_queue),
             change("dryrun FUNCTION", texts::count_queue, Needs::OnFunction(Permission::View)),
         ],
+        misfit: Misfit::Incomplete,
+    },
+    TextCommand {
+        name: "dropfunction",
+        origin: CommandOrigin::Extension,
+        forms: &[change("FUNCTION", texts::drop_function_counted, DROP)],
+        misfit: Misfit::Incomplete,
+    },
+    TextCommand {
+        name: "peek",
+        origin: CommandOrigin::Extension,
+        forms: &[read("FUNCTION [COUNT]", texts::peek, Needs::OnFunction(Permission::Admin))],
         misfit: Misfit::Incomplete,
     },
     TextCommand {

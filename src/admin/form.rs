@@ -71,6 +71,15 @@ pub(super) const fn change(
     Form { usage, handler: Handler::Text(handler), needs }
 }
 
+/// A form that reads, and needs more than to see the function.
+pub(super) const fn read(
+    usage: &'static str,
+    handler: fn(&mut CommandCall<'_, '_>),
+    needs: Needs,
+) -> Form {
+    Form { usage, handler: Handler::Text(handler), needs }
+}
+
 /// A form that changes the function that its first value names.
 pub(super) const fn administer(usage: &'static str, handler: fn(&mut CommandCall<'_, '_>)) -> Form {
     change(usage, handler, Needs::OnFunction(Permission::Admin))

@@ -14,8 +14,8 @@ use super::lists::{self, AdminList};
 use super::{Context, QueueView};
 use gearman_broker::delayed::HeldReplies;
 use gearman_broker::{
-    ConnectionCursor, ConnectionView, FunctionCursor, FunctionView, JobCursor, JobState, JobView,
-    Millis, PeerView,
+    Broker, CancelledRunView, ConnectionCursor, ConnectionView, FunctionCursor, FunctionView,
+    JobCursor, JobState, JobView, Millis, PeerView,
 };
 
 /// The bytes of a name that is not UTF-8, in hexadecimal.
@@ -39,6 +39,8 @@ fn text(name: &[u8]) -> Cow<'_, str> {
 struct PeerJson<'a> {
     fd: i32,
     address: &'a str,
+    /// `null` for a Unix socket.
+    port: Option<u16>,
     id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_hex: Option<String>,
@@ -49,6 +51,7 @@ impl<'a> PeerJson<'a> {
         PeerJson {
             fd: peer.descriptor,
             address: peer.address,
+            port: (peer.port != 0).then_some(peer.port),
             id: (!peer.client_id.is_empty()).then(|| text(peer.client_id)),
             id_hex: hex(peer.client_id),
         }
@@ -71,10 +74,31 @@ struct ConnectionJson<'a> {
     sleeping: bool,
     running: usize,
     waiting: usize,
+    /// Jobs that were cancelled and that it may be busy with, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cancelled: Vec<CancelledRunJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CancelledRunJson<'a> {
+    handle: String,
+    function: Cow<'a, str>,
+    /// Seconds.
+    runs: u32,
+}
+
+impl<'a> CancelledRunJson<'a> {
+    fn new(run: CancelledRunView<'a>) -> CancelledRunJson<'a> {
+        CancelledRunJson {
+            handle: text(&run.handle).into_owned(),
+            function: text(run.function),
+            runs: run.running_seconds,
+        }
+    }
 }
 
 impl<'a> ConnectionJson<'a> {
-    fn new(connection: ConnectionView<'a>) -> ConnectionJson<'a> {
+    fn new(connection: ConnectionView<'a>, broker: &'a Broker) -> ConnectionJson<'a> {
         let names = &connection.functions;
         let all_hex = |names: &[&[u8]]| {
             let has_other = names.iter().any(|name| !is_text(name));
@@ -89,6 +113,7 @@ impl<'a> ConnectionJson<'a> {
             sleeping: connection.sleeping,
             running: connection.running,
             waiting: connection.waiting,
+            cancelled: broker.cancelled_runs(connection.key).map(CancelledRunJson::new).collect(),
         }
     }
 }
@@ -106,11 +131,15 @@ struct FunctionJson<'a> {
     delayed: u32,
     workers: u32,
     paused: bool,
+    /// Jobs with HIGH, NORMAL and LOW priority from which on none is accepted; 0 is no limit.
+    limits: [u32; 3],
     /// Seconds.
     oldest: Option<u64>,
     submitted: u64,
     completed: u64,
     failed: u64,
+    cancelled: u64,
+    dropped: u64,
     retried: u64,
     abandoned: u64,
 }
@@ -130,10 +159,13 @@ impl<'a> FunctionJson<'a> {
             delayed: function.delayed,
             workers: function.offers,
             paused: function.paused,
+            limits: function.limits,
             oldest: function.oldest_wait.map(Millis::as_seconds),
             submitted: totals.submitted,
             completed: totals.completed,
             failed: totals.failed,
+            cancelled: totals.cancelled,
+            dropped: totals.dropped,
             retried: totals.retried,
             abandoned: totals.abandoned,
         }
@@ -152,6 +184,8 @@ struct JobJson<'a> {
     priority: &'static str,
     state: &'static str,
     age: u32,
+    /// Seconds that it has run; `null` unless it runs.
+    runs: Option<u32>,
     background: bool,
     retries: u8,
     numerator: u32,
@@ -173,12 +207,13 @@ impl<'a> JobJson<'a> {
             priority: lists::priority_name(job.priority),
             state: lists::state_name(job),
             age: job.age_seconds,
+            runs: job.running_seconds,
             background: job.background,
             retries: job.retries,
             numerator: job.numerator,
             denominator: job.denominator,
             clients: job.clients,
-            bytes: job.payload_bytes,
+            bytes: job.payload.len(),
             due: match job.state {
                 JobState::Delayed(due) => Some(due.0),
                 _ => None,
@@ -264,7 +299,7 @@ pub(super) fn workers(filter: ListFilter, text: &mut Vec<u8>) -> AdminList {
         let cursor = cursor.get_or_insert_with(|| ConnectionCursor::new(broker));
         cursor.next(broker).filter_map(|connection| {
             let connection = lists::visible(connection, &filter)?;
-            write(text, &ConnectionJson::new(connection));
+            write(text, &ConnectionJson::new(connection, broker));
             Some(())
         })
     }))

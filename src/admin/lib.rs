@@ -103,25 +103,33 @@ pub fn answer(line: &[u8], context: &mut Context<'_>, text: &mut Vec<u8>) -> Ans
     run(command, word, &arguments, context, text)
 }
 
-/// The job that a line is about.
+/// The jobs that a line is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NamedJob<'a> {
+pub enum NamedJobs<'a> {
     /// The job with this handle.
     Handle(&'a [u8]),
     /// The job of this function with this unique id.
     Unique(Vec<u8>, Vec<u8>),
+    /// The jobs at the head of the queue of this function.
+    Head(Vec<u8>),
 }
 
-/// The job that a line names, if the answer depends on whether it exists.
-pub fn named_job(line: &[u8]) -> Option<NamedJob<'_>> {
+/// The jobs that a line names, if the answer depends on what is in memory.
+pub fn named_jobs(line: &[u8]) -> Option<NamedJobs<'_>> {
     let words = split(gearman_protocol::packet::until_nul(line));
-    let &[word, first, second] = &words[..] else { return None };
-    if word.eq_ignore_ascii_case(b"cancel") && first.eq_ignore_ascii_case(b"job") {
-        return Some(NamedJob::Handle(second));
+    let named = |word: &[u8]| words[0].eq_ignore_ascii_case(word);
+    match words[1..] {
+        [first, handle] if named(b"cancel") && first.eq_ignore_ascii_case(b"job") => {
+            Some(NamedJobs::Handle(handle))
+        }
+        [function, unique] if named(b"cancelunique") => {
+            Some(NamedJobs::Unique(unescape(function).ok()?, unescape(unique).ok()?))
+        }
+        [function] | [function, _] if named(b"peek") => {
+            Some(NamedJobs::Head(unescape(function).ok()?))
+        }
+        _ => None,
     }
-    let is_unique = word.eq_ignore_ascii_case(b"cancelunique");
-    let unique = || Some(NamedJob::Unique(unescape(first).ok()?, unescape(second).ok()?));
-    is_unique.then(unique).flatten()
 }
 
 /// Runs a command. Arguments are already unescaped; `word` is the first word of the line.
@@ -140,7 +148,7 @@ fn run(
         authority::refuse(denial, text);
         return Answer::Text;
     }
-    if form.needs.is_change() {
+    if form.needs.is_audited() {
         context.outcome = CommandOutcome::Changed;
     }
     let mut call = CommandCall { context, values: &values, text };

@@ -8,8 +8,8 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use gearman_broker::{
-    Broker, ConnectionCursor, ConnectionView, CursorStep, FunctionCursor, JobCursor, JobOrder,
-    JobState, JobView, OrderedJobCursor, PeerView, Priority,
+    Broker, CancelledRunView, ConnectionCursor, ConnectionView, CursorStep, FunctionCursor,
+    JobCursor, JobOrder, JobState, JobView, OrderedJobCursor, PeerView, Priority,
 };
 use gearman_protocol::percent;
 
@@ -194,32 +194,86 @@ pub(super) fn show_unique_jobs(filter: ListFilter) -> AdminList {
     }))
 }
 
-/// `jobs`: every job with function, unique, priority, state, age and worker.
+/// `jobs`: every job with function, unique, priority, state, age, worker, and how long that has
+/// it. Last come the jobs that were cancelled while they ran, with the workers that are busy with
+/// them.
 pub(super) fn jobs(mut cursor: JobCursor, filter: ListFilter) -> AdminList {
+    let mut connections = None;
     AdminList::lines(Box::new(move |broker, text| {
-        cursor.next(broker).keep(|job| filter.shows(job.function)).map(|job| {
-            text.extend_from_slice(&job.handle);
-            text.push(b'\t');
-            percent::escape(job.function, text);
-            text.push(b'\t');
-            percent::escape(job.unique, text);
-            let (priority, state) = (priority_name(job.priority), state_name(&job));
-            append(text, format_args!("\t{priority}\t{state}\t{}\t", job.age_seconds));
-            match job.state {
-                JobState::Running(worker) => escaped_peer(text, worker),
-                _ => text.push(b'-'),
-            }
-            text.push(b'\n');
+        let connections = match &mut connections {
+            Some(connections) => connections,
+            slot => match cursor.next(broker).keep(|job| filter.shows(job.function)) {
+                CursorStep::End => slot.insert(ConnectionCursor::new(broker)),
+                step => return step.map(|job| job_line(text, &job)),
+            },
+        };
+        connections.next(broker).filter_map(|connection| {
+            let before = text.len();
+            let runs = broker.cancelled_runs(connection.key);
+            let is_asked = |run: &CancelledRunView<'_>| {
+                filter.shows(run.function) && cursor.is_about(broker, run.function)
+            };
+            runs.filter(is_asked).for_each(|run| cancelled_line(text, &run, connection.peer));
+            (text.len() > before).then_some(())
         })
     }))
 }
 
+fn job_line(text: &mut Vec<u8>, job: &JobView<'_>) {
+    let (priority, state) = (priority_name(job.priority), state_name(job));
+    job_fields(text, [&job.handle, job.function, job.unique], priority, state, job.age_seconds);
+    match (job.state, job.running_seconds) {
+        (JobState::Running(worker), Some(seconds)) => {
+            escaped_peer(text, worker);
+            append(text, format_args!("\t{seconds}\n"));
+        }
+        _ => text.extend_from_slice(b"-\t-\n"),
+    }
+}
+
+fn cancelled_line(text: &mut Vec<u8>, run: &CancelledRunView<'_>, worker: PeerView<'_>) {
+    let (priority, names) = (priority_name(run.priority), [&*run.handle, run.function, run.unique]);
+    job_fields(text, names, priority, "cancelled", run.age_seconds);
+    escaped_peer(text, worker);
+    append(text, format_args!("\t{}\n", run.running_seconds));
+}
+
+/// The columns of `jobs` before the worker: handle, function and unique, and the others.
+fn job_fields(text: &mut Vec<u8>, names: [&[u8]; 3], priority: &str, state: &str, age: u32) {
+    let [handle, names @ ..] = names;
+    text.extend_from_slice(handle);
+    for name in names {
+        text.push(b'\t');
+        percent::escape(name, text);
+    }
+    append(text, format_args!("\t{priority}\t{state}\t{age}\t"));
+}
+
 fn escaped_peer(text: &mut Vec<u8>, worker: PeerView<'_>) {
-    append(text, format_args!("{} {} ", worker.descriptor, worker.address));
+    append(text, format_args!("{} {} ", worker.descriptor, worker.without_id()));
     match worker.client_id {
         b"" => text.push(b'-'),
         id => percent::escape(id, text),
     }
+}
+
+/// Bytes of a payload that `peek` shows.
+const PEEKED_BYTES_MAX: usize = 1024;
+
+/// `peek`: the jobs at the head of a function's queue, with the beginning of their payloads.
+pub(super) fn peek(jobs: &[JobView<'_>], text: &mut Vec<u8>) {
+    for job in jobs {
+        let payload = job.payload;
+        text.extend_from_slice(&job.handle);
+        text.push(b'\t');
+        percent::escape(job.unique, text);
+        let (priority, state) = (priority_name(job.priority), state_name(job));
+        let (age, bytes) = (job.age_seconds, payload.len());
+        append(text, format_args!("\t{priority}\t{state}\t{age}\t{bytes}\t"));
+        percent::escape(&payload[..bytes.min(PEEKED_BYTES_MAX)], text);
+        text.push(b'\n');
+    }
+    text.extend_from_slice(b".\n");
 }
 
 /// The name of a priority.

@@ -1,12 +1,13 @@
 //! Handlers of commands with a one-line answer: they change a job or a function, or
 //! report one value. A call has as many values as its form in `commands`.
 //!
-//! Must not: write a list.
+//! Must not: write a list that can be long.
 
 use gearman_broker::{Cancelled, Dropped};
 
 use super::OK;
 use super::form::CommandCall;
+use super::lists;
 
 const UNKNOWN_JOB: &[u8] = b"ERR UNKNOWN_JOB\r\n";
 const UNKNOWN_FUNCTION: &[u8] = b"ERR function not found\r\n";
@@ -42,10 +43,41 @@ pub(super) fn create_function(call: &mut CommandCall<'_, '_>) {
 pub(super) fn drop_function(call: &mut CommandCall<'_, '_>) {
     let how = call.context.broker.drop_function(call.values[0], call.context.packets);
     call.text.extend_from_slice(match how {
-        Dropped::Yes => OK,
+        Dropped::Yes(_) => OK,
         Dropped::Unknown => UNKNOWN_FUNCTION,
         Dropped::InUse => FUNCTION_IN_USE,
     });
+}
+
+/// As [`drop_function`], and answers the number of jobs that went with it.
+pub(super) fn drop_function_counted(call: &mut CommandCall<'_, '_>) {
+    match call.context.broker.drop_function(call.values[0], call.context.packets) {
+        Dropped::Yes(jobs) => value(call.text, &jobs.to_string()),
+        Dropped::Unknown => call.text.extend_from_slice(UNKNOWN_FUNCTION),
+        Dropped::InUse => call.text.extend_from_slice(FUNCTION_IN_USE),
+    }
+}
+
+/// Most jobs that `peek` shows.
+const PEEKED_JOBS_MAX: usize = 100;
+/// Jobs that it shows unless a number is given.
+const PEEKED_JOBS: usize = 10;
+
+/// Lists the jobs at the head of a function's queue, with their payloads.
+pub(super) fn peek(call: &mut CommandCall<'_, '_>) {
+    let count = match call.values {
+        [_, count] => str::from_utf8(count).ok().and_then(|count| count.parse().ok()),
+        _ => Some(PEEKED_JOBS),
+    };
+    let Some(count) = count.filter(|count| *count <= PEEKED_JOBS_MAX) else {
+        return call
+            .text
+            .extend_from_slice(b"ERR INVALID_ARGUMENTS A+number+up+to+100+is+expected\r\n");
+    };
+    match call.context.broker.queue_head(call.values[0], count) {
+        Some(jobs) => lists::peek(&jobs, call.text),
+        None => call.text.extend_from_slice(UNKNOWN_FUNCTION),
+    }
 }
 
 /// Drops the waiting jobs of a function, and answers their number.

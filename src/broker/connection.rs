@@ -4,6 +4,7 @@
 //! Must not: know sockets; address and descriptor are only shown to administrators.
 
 use super::Millis;
+use super::cancelled_runs::CancelledRun;
 use super::function::Function;
 use super::job::{Job, StageList};
 use super::list::{Links, List, linked};
@@ -28,6 +29,8 @@ pub struct Connection {
     pub(super) descriptor: i32,
     /// The peer's address without its port.
     pub(super) address: Box<str>,
+    /// The peer's port; 0 without one.
+    pub(super) port: u16,
     /// The id from SET_CLIENT_ID; empty without one.
     pub(super) client_id: Box<[u8]>,
     /// Whether the peer gets WORK_EXCEPTION packets.
@@ -58,6 +61,8 @@ pub struct Connection {
     pub(super) available: Option<Box<AvailableFunctions>>,
     /// Its running jobs by function, if they are many.
     pub(super) running_jobs: Option<Box<RunningJobs>>,
+    /// The jobs that were cancelled while the peer ran them.
+    pub(super) cancelled_runs: Vec<CancelledRun>,
 }
 
 impl Connection {
@@ -67,6 +72,7 @@ impl Connection {
             number,
             descriptor,
             address: address.into(),
+            port: 0,
             client_id: Box::default(),
             exceptions,
             is_closing: false,
@@ -82,6 +88,7 @@ impl Connection {
             running: List::new(),
             available: None,
             running_jobs: None,
+            cancelled_runs: Vec::new(),
         }
     }
 }

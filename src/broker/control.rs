@@ -3,8 +3,10 @@
 //! Must not: know the commands of administrators.
 
 use super::function::Function;
-use super::job::{PRIORITIES, Stage};
+use super::job::{Job, PRIORITIES, Stage};
+use super::lifecycle::JobEnd;
 use super::slab::Id;
+use super::view::JobView;
 use super::{Broker, Outbox};
 
 /// Result of cancelling a job.
@@ -19,8 +21,8 @@ pub enum Cancelled {
 /// Result of dropping a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dropped {
-    /// The function was removed.
-    Yes,
+    /// The function was removed, and so many jobs with it.
+    Yes(u32),
     /// The function does not exist.
     Unknown,
     /// The function has workers, and was not removed.
@@ -33,7 +35,7 @@ impl Broker {
     pub fn cancel(&mut self, handle: &[u8], out: &mut dyn Outbox) -> Cancelled {
         match self.jobs.find_handle(handle) {
             Some(job) => {
-                self.fail(job, out);
+                self.cancel_found(job, out);
                 Cancelled::Yes
             }
             None => {
@@ -57,11 +59,16 @@ impl Broker {
         let function = self.functions.find(function);
         match function.and_then(|function| self.jobs.find_joinable(function, unique, b"")) {
             Some(job) => {
-                self.fail(job, out);
+                self.cancel_found(job, out);
                 Cancelled::Yes
             }
             None => Cancelled::Unknown,
         }
+    }
+
+    fn cancel_found(&mut self, job: Id<Job>, out: &mut dyn Outbox) {
+        self.note_cancelled_run(job);
+        self.fail(job, JobEnd::Cancelled, out);
     }
 
     /// Pauses a function: its queued jobs are not handed out. Returns whether the function
@@ -108,12 +115,14 @@ impl Broker {
             return Dropped::InUse;
         }
         assert_eq!(function.running, 0, "a function without workers has running jobs");
-        if function.total() + function.admitted > 0 {
+        let jobs = function.total() + function.admitted;
+        if jobs > 0 {
             self.fail_jobs(id, |_| true, out);
         }
-        self.cancel_all_parked(id);
+        self.drop_all_parked(id);
+        self.report_dropped(id, jobs, out);
         self.functions.remove(id);
-        Dropped::Yes
+        Dropped::Yes(jobs)
     }
 
     /// The name of the function that [`Broker::drop_function`] removes for this name.
@@ -137,7 +146,7 @@ impl Broker {
         // search all jobs.
         let own = self.jobs.iter().filter(|(_, job)| job.function == id && within(&job.stage));
         let jobs: Vec<_> = own.map(|(job, _)| job).collect();
-        jobs.into_iter().for_each(|job| self.fail(job, out));
+        jobs.into_iter().for_each(|job| self.fail(job, JobEnd::Dropped, out));
     }
 
     /// Number of the queued and delayed jobs of a function, those in the store included. `None` if
@@ -145,6 +154,14 @@ impl Broker {
     pub fn queue_length(&self, name: &[u8]) -> Option<u32> {
         let function = &self.functions[self.functions.find(name)?];
         Some(function.total() - function.running)
+    }
+
+    /// The first jobs of a function's queue, in the order in which workers get them, as far as they
+    /// are in memory. `None` if the function does not exist.
+    pub fn queue_head(&self, name: &[u8], count: usize) -> Option<Vec<JobView<'_>>> {
+        let function = &self.functions[self.functions.find(name)?];
+        let queued = function.queues.iter().flat_map(|queue| queue.iter(&self.jobs));
+        Some(queued.take(count).map(|job| self.view_job(job)).collect())
     }
 
     /// Fails the queued and delayed jobs of a function. The function, its workers and its running
@@ -157,7 +174,8 @@ impl Broker {
             let waits =
                 |stage: &Stage| matches!(stage, Stage::Queued { .. } | Stage::Delayed { .. });
             self.fail_jobs(id, waits, out);
-            self.cancel_all_parked(id);
+            self.drop_all_parked(id);
+            self.report_dropped(id, length, out);
         }
         assert_eq!(self.queue_length(name), Some(0), "every waiting job of a function is failed");
         Some(length)

@@ -80,6 +80,7 @@ impl ConnectionCursor {
         let name = |ability| &*broker.functions[broker.abilities[ability].function].name;
         let refused = connection.refused.iter().flat_map(|refused| refused.keys());
         CursorStep::Item(ConnectionView {
+            key,
             peer: broker.peer(id),
             functions: abilities.map(name).collect(),
             refused: refused.map(|name| &**name).collect(),
@@ -121,6 +122,12 @@ impl JobCursor {
     pub fn of_function(broker: &Broker, name: &[u8]) -> JobCursor {
         let found = broker.functions.find(name).map(|id| broker.functions.key(id));
         JobCursor { place: 0, only: Some(found) }
+    }
+
+    /// Whether the cursor is about the function with this name.
+    pub fn is_about(&self, broker: &Broker, name: &[u8]) -> bool {
+        let found = || broker.functions.find(name).map(|id| broker.functions.key(id));
+        self.only.is_none_or(|only| only.is_some() && only == found())
     }
 
     /// Moves to the next job.

@@ -7,10 +7,9 @@
 //!
 //! Must not: close a connection or end the process.
 
-use super::durable::Durability;
+use super::events::LostJobs;
 use super::function::Function;
-use super::job::Job;
-use super::slab::Id;
+use super::lifecycle::JobEnd;
 use super::{Broker, Outbox};
 
 impl Broker {
@@ -33,14 +32,13 @@ impl Broker {
     }
 
     /// Fails all remaining jobs: clients that wait for them get WORK_FAIL. Jobs of the durable
-    /// queue stay in the store. Returns the number of the other jobs.
-    pub fn fail_remaining_jobs(&mut self, out: &mut dyn Outbox) -> usize {
+    /// queue stay in the store. Returns the other jobs by function.
+    pub fn fail_remaining_jobs(&mut self, out: &mut dyn Outbox) -> Vec<LostJobs> {
         self.store_at_shutdown();
         self.close_store();
+        let lost = self.volatile_jobs();
         let remaining: Vec<_> = self.jobs.iter().map(|(id, _)| id).collect();
-        let is_lost = |job: &&Id<Job>| self.jobs[**job].durability == Durability::Volatile;
-        let lost = remaining.iter().filter(is_lost).count();
-        remaining.iter().for_each(|&job| self.fail(job, out));
+        remaining.iter().for_each(|&job| self.fail(job, JobEnd::Dropped, out));
         lost
     }
 }

@@ -64,16 +64,20 @@ pub(crate) struct Function {
 pub(crate) type Rank = (u16, Reverse<u32>);
 
 /// Jobs of a function since it was created. Every submitted job still exists, or was
-/// completed, failed or abandoned.
+/// completed, failed, cancelled, dropped or abandoned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// New jobs; a submission that joins an existing job is not counted.
     pub submitted: u64,
     /// Jobs that ended with WORK_COMPLETE.
     pub completed: u64,
-    /// Jobs that ended with WORK_FAIL or WORK_EXCEPTION, were cancelled, or were failed by
-    /// the server.
+    /// Jobs that ended with WORK_FAIL or WORK_EXCEPTION of their worker.
     pub failed: u64,
+    /// Jobs that an administrator cancelled.
+    pub cancelled: u64,
+    /// Jobs that the server ended without their worker's word: attempts used up, a result larger
+    /// than a packet may be, a dropped queue or function, the end of a drain.
+    pub dropped: u64,
     /// How often a job was queued again because its worker lost it.
     pub retried: u64,
     /// Foreground jobs dropped because no client waited for them.

@@ -118,6 +118,8 @@ pub(crate) struct Job {
     pub(super) same_unique: (Option<Id<Job>>, Option<Id<Job>>),
     /// When it was submitted, in seconds of the monotonic clock.
     pub(super) submitted_seconds: u32,
+    /// When its worker got it, in seconds of the monotonic clock; without meaning unless it runs.
+    pub(super) started_seconds: u32,
 }
 
 linked!(Job, StageList, by_stage);
@@ -161,6 +163,7 @@ impl Job {
             denominator: 0,
             same_unique: (None, None),
             submitted_seconds: new.submitted_seconds,
+            started_seconds: 0,
         }
     }
 

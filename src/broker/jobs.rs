@@ -122,8 +122,13 @@ impl Jobs {
 
     /// The handle of a job.
     pub(crate) fn handle(&self, id: Id<Job>) -> Handle {
+        self.handle_of(self.slab[id].number)
+    }
+
+    /// The handle of the job with this number.
+    pub(crate) fn handle_of(&self, mut number: u64) -> Handle {
         let mut digits = [0; NUMBER_DIGITS_MAX];
-        let (mut first, mut number) = (NUMBER_DIGITS_MAX, self.slab[id].number);
+        let mut first = NUMBER_DIGITS_MAX;
         // Not `write!`, which is slower: this runs twice per job.
         while number > 0 {
             first -= 1;

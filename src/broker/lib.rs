@@ -9,6 +9,7 @@
 //! Must not: do I/O, read a clock, or know how packets are framed.
 
 mod buckets;
+mod cancelled_runs;
 mod clock;
 mod commands;
 mod connection;
@@ -19,6 +20,7 @@ pub mod delayed;
 mod drain;
 mod durable;
 mod errors;
+mod events;
 mod function;
 mod handle_index;
 mod index;
@@ -47,12 +49,16 @@ pub use cursors::{
 };
 pub use delayed::DelayedReplies;
 pub use durable::{DurableConfig, FunctionPattern};
+pub use events::{BrokerEvent, LostJobs};
 pub use function::Totals;
 pub use job::Priority;
 pub use jobs::HANDLE_PREFIX_BYTES_MAX;
 pub use limits::{ConnectionLimits, LimitCounts};
 pub use timers::DriverTimer;
-pub use view::{ConnectionView, Counts, DurableCounts, FunctionView, JobState, JobView, PeerView};
+pub use view::{
+    CancelledRunView, ConnectionView, Counts, DurableCounts, FunctionView, JobState, JobView,
+    PeerView,
+};
 pub use waking::Wakeup;
 
 use bytes::Bytes;
@@ -152,6 +158,11 @@ pub trait Outbox {
         let _ = (worker, function, why);
     }
 
+    /// Reports what may be of interest in a log.
+    fn event(&mut self, event: BrokerEvent<'_>) {
+        let _ = event;
+    }
+
     /// Reports that a timer of the driver, set for `due`, has fired.
     fn timer(&mut self, timer: DriverTimer, due: Millis) {
         let _ = (timer, due);
@@ -234,6 +245,13 @@ impl Broker {
             Connection::new(self.connected, descriptor, address, self.config.exceptions);
         let id = self.connections.insert(connection);
         self.connections.key(id)
+    }
+
+    /// Sets the port of a connection's peer, which administrators see behind its address.
+    pub fn set_peer_port(&mut self, key: ConnectionKey, port: u16) {
+        if let Some(id) = self.connections.find(key) {
+            self.connections[id].port = port;
+        }
     }
 
     /// Advances the clocks and handles the timers that are due, the earliest first. If they are too

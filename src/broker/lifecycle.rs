@@ -20,8 +20,12 @@ use gearman_protocol::Command;
 pub(super) enum JobEnd {
     /// Its worker completed it.
     Completed,
-    /// Its worker, the server or an administrator failed it.
+    /// Its worker failed it.
     Failed,
+    /// An administrator cancelled it.
+    Cancelled,
+    /// The server ended it without its worker's word.
+    Dropped,
     /// It was dropped because no client waited for it.
     Abandoned,
     /// It never was a job: the store did not take it.
@@ -153,6 +157,8 @@ impl Broker {
             limit => now.monotonic + Millis(u64::from(limit) + 1),
         };
         self.set_stage(id, Stage::Running { worker, deadline });
+        let job = &mut self.jobs[id];
+        job.started_seconds = now.monotonic.as_seconds() as u32;
         let job = &self.jobs[id];
         self.functions[job.function].running += 1;
         self.running += 1;
@@ -197,7 +203,7 @@ impl Broker {
             self.finish(id, JobEnd::Abandoned);
         } else if exhausted {
             self.report_giving_up(id, out);
-            self.fail(id, out);
+            self.fail(id, JobEnd::Dropped, out);
         } else {
             self.stop(id, worker, deadline);
             self.functions[self.jobs[id].function].totals.retried += 1;
@@ -213,13 +219,13 @@ impl Broker {
         out.gave_up(&self.jobs.handle(id), function, job.unique(), job.retries);
     }
 
-    /// Fails a job on behalf of the server: waiting clients get WORK_FAIL.
-    pub(super) fn fail(&mut self, id: Id<Job>, out: &mut dyn Outbox) {
+    /// Ends a job without its worker's word: waiting clients get WORK_FAIL.
+    pub(super) fn fail(&mut self, id: Id<Job>, end: JobEnd, out: &mut dyn Outbox) {
         let handle = self.jobs.handle(id);
         let args: &[&[u8]] = &[&handle];
         let report = WorkReport { command: Command::WorkFail, args, body: b"", memory: None };
         self.report_end(id, report, out);
-        self.finish(id, JobEnd::Failed);
+        self.finish(id, end);
     }
 
     /// Removes a job in any stage.
@@ -234,6 +240,8 @@ impl Broker {
         match end {
             JobEnd::Completed => function.totals.completed += 1,
             JobEnd::Failed => function.totals.failed += 1,
+            JobEnd::Cancelled => function.totals.cancelled += 1,
+            JobEnd::Dropped => function.totals.dropped += 1,
             JobEnd::Abandoned => function.totals.abandoned += 1,
             JobEnd::Refused => {}
         }

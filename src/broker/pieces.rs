@@ -229,6 +229,7 @@ impl Broker {
         }
         self.drop_long_poll(connection);
         self.wake_worker(connection);
+        self.report_leaving(connection, out);
         self.connections[connection].is_closing = true;
         self.backlog.closing += 1;
         if !self.close_piece(connection, out) {

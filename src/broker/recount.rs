@@ -91,7 +91,8 @@ impl Broker {
                 }
             }
             let totals = function.totals;
-            let ended = totals.completed + totals.failed + totals.abandoned;
+            let by_server = totals.cancelled + totals.dropped + totals.abandoned;
+            let ended = totals.completed + totals.failed + by_server;
             assert_eq!(totals.submitted, ended + u64::from(function.total()));
             let offers = function.abilities.iter(&self.abilities).map(|a| self.abilities[a].count);
             assert_eq!(offers.sum::<u32>(), function.offers);

@@ -2,15 +2,19 @@
 //!
 //! Must not: change anything, or know how a view is shown.
 
+use std::fmt;
+
 use super::connection::Connection;
 use super::function::{Function, Totals};
 use super::job::{Job, Priority, Stage};
 use super::jobs::Handle;
 use super::slab::Id;
-use super::{Broker, Millis, UnixSeconds};
+use super::{Broker, ConnectionKey, Millis, UnixSeconds};
 
 /// One connection.
 pub struct ConnectionView<'a> {
+    /// Identifies it in the broker.
+    pub key: ConnectionKey,
     /// Descriptor, address and client id.
     pub peer: PeerView<'a>,
     /// Names of the functions that it offers.
@@ -25,6 +29,22 @@ pub struct ConnectionView<'a> {
     pub waiting: usize,
 }
 
+/// A job that was cancelled while a worker ran it, and on which the worker has not reported since.
+pub struct CancelledRunView<'a> {
+    /// The handle that it had.
+    pub handle: Handle,
+    /// The name of its function.
+    pub function: &'a [u8],
+    /// The unique id; empty without one.
+    pub unique: &'a [u8],
+    /// The priority that it had.
+    pub priority: Priority,
+    /// Seconds since it was submitted.
+    pub age_seconds: u32,
+    /// Seconds since the worker got it.
+    pub running_seconds: u32,
+}
+
 /// How administrators identify a connection.
 #[derive(Clone, Copy)]
 pub struct PeerView<'a> {
@@ -32,8 +52,32 @@ pub struct PeerView<'a> {
     pub descriptor: i32,
     /// Its address without the port.
     pub address: &'a str,
+    /// Its port; 0 without one.
+    pub port: u16,
     /// The id from SET_CLIENT_ID; empty without one.
     pub client_id: &'a [u8],
+}
+
+impl fmt::Display for PeerView<'_> {
+    /// Address with port, and the client id in parentheses if there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.port, self.address.contains(':')) {
+            (0, _) => f.write_str(self.address)?,
+            (port, false) => write!(f, "{}:{port}", self.address)?,
+            (port, true) => write!(f, "[{}]:{port}", self.address)?,
+        }
+        match self.client_id {
+            b"" => Ok(()),
+            id => write!(f, " ({})", id.escape_ascii()),
+        }
+    }
+}
+
+impl PeerView<'_> {
+    /// The peer without its client id.
+    pub fn without_id(self) -> Self {
+        PeerView { client_id: b"", ..self }
+    }
 }
 
 /// One function. `Name` is the type of its name: borrowed or owned.
@@ -50,6 +94,8 @@ pub struct FunctionView<Name> {
     pub offers: u32,
     /// Whether its jobs are not handed out.
     pub paused: bool,
+    /// Number of jobs from which a submission is refused, by priority; 0 for no limit.
+    pub limits: [u32; 3],
     /// How long the oldest of its queued jobs has waited.
     pub oldest_wait: Option<Millis>,
     /// Jobs since the function was created, counted by outcome.
@@ -59,10 +105,19 @@ pub struct FunctionView<Name> {
 impl FunctionView<&[u8]> {
     /// A copy that owns its name.
     pub fn into_owned(self) -> FunctionView<Vec<u8>> {
-        let FunctionView { name, queued, delayed, running, offers, paused, oldest_wait, totals } =
-            self;
+        let FunctionView {
+            name,
+            queued,
+            delayed,
+            running,
+            offers,
+            paused,
+            limits,
+            oldest_wait,
+            totals,
+        } = self;
         let name = name.to_vec();
-        FunctionView { name, queued, delayed, running, offers, paused, oldest_wait, totals }
+        FunctionView { name, queued, delayed, running, offers, paused, limits, oldest_wait, totals }
     }
 }
 
@@ -87,6 +142,8 @@ pub struct JobView<'a> {
     pub state: JobState<'a>,
     /// Seconds since it was submitted.
     pub age_seconds: u32,
+    /// Seconds since its worker got it; `None` unless it runs.
+    pub running_seconds: Option<u32>,
     /// How often a worker lost it.
     pub retries: u8,
     /// Whether it is done even if no client waits for it.
@@ -97,8 +154,8 @@ pub struct JobView<'a> {
     pub denominator: u32,
     /// Number of submissions that wait for it.
     pub clients: usize,
-    /// Size of its payload.
-    pub payload_bytes: usize,
+    /// Its payload.
+    pub payload: &'a [u8],
 }
 
 /// The state of a job, as administrators see it.
@@ -184,6 +241,7 @@ impl Broker {
         PeerView {
             descriptor: connection.descriptor,
             address: &connection.address,
+            port: connection.port,
             client_id: &connection.client_id,
         }
     }
@@ -198,6 +256,7 @@ impl Broker {
             running: function.running,
             offers: function.offers,
             paused: function.paused,
+            limits: function.limits,
             oldest_wait: since.map(|since| self.now.monotonic.since(since)),
             totals: function.totals,
         }
@@ -221,12 +280,14 @@ impl Broker {
                 Stage::Admitted { .. } | Stage::Queued { .. } => JobState::Queued,
             },
             age_seconds: now_seconds.saturating_sub(job.submitted_seconds),
+            running_seconds: (job.stage.is_running())
+                .then(|| now_seconds.saturating_sub(job.started_seconds)),
             retries: job.retries,
             background: job.background,
             numerator: job.numerator,
             denominator: job.denominator,
             clients: job.waiters.len() as usize,
-            payload_bytes: job.payload().len(),
+            payload: job.payload(),
         }
     }
 }

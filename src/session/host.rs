@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_broker::{ConnectionKey, Millis, Now, UnixSeconds};
+use gearman_broker::{BrokerEvent, ConnectionKey, Millis, Now, UnixSeconds};
 use gearman_protocol::Command;
 
 use crate::CloseReason;
@@ -93,6 +93,11 @@ pub trait Journal {
 
     /// A job failed because it was handed out `attempts` times, which is the limit.
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8);
+
+    /// Something happened to a function, a worker or jobs.
+    fn event(&mut self, event: BrokerEvent<'_>) {
+        let _ = event;
+    }
 
     /// A peer was refused what the access rules or its listener do not allow: `permission` on
     /// this function, or on none in particular if it is empty.
@@ -186,6 +191,14 @@ impl Origin {
     /// A local process about which only its id is known.
     pub fn local(process: i32) -> Origin {
         Origin::Local(LocalPeer { process, credentials: None })
+    }
+
+    /// The port; 0 for a local process.
+    pub fn port(&self) -> u16 {
+        match self {
+            Origin::Inet(address) => address.port(),
+            Origin::Local(_) => 0,
+        }
     }
 
     /// The origin as administrators see it: one word, without a port.

@@ -21,7 +21,7 @@ use crate::storage::StoreState;
 use gearman_access::{AccessControl, ListenerRole};
 use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedReplyCounts;
-use gearman_broker::{Broker, ConnectionKey, DriverTimer, Millis, Now, UnixSeconds};
+use gearman_broker::{Broker, ConnectionKey, DriverTimer, LostJobs, Millis, Now, UnixSeconds};
 use gearman_protocol::{Decoded, decode};
 
 /// Size of the receive buffer that all sessions share.
@@ -145,6 +145,7 @@ impl<H: Host> JobServer<H> {
         descriptor: i32,
     ) -> ConnectionKey {
         let key = self.broker.connect(descriptor, &origin.host());
+        self.broker.set_peer_port(key, origin.port());
         let mut session = Session::new(stream, origin, key);
         session.role = role;
         self.sessions.insert(session);
@@ -312,8 +313,8 @@ impl<H: Host> JobServer<H> {
         self.request.take()
     }
 
-    /// Fails all remaining jobs. Returns the number of jobs.
-    pub fn fail_remaining_jobs(&mut self) -> usize {
+    /// Fails all remaining jobs. Returns those that no store has, by function.
+    pub fn fail_remaining_jobs(&mut self) -> Vec<LostJobs> {
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.fail_remaining_jobs(outlet)
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::host::{Host, Journal};
 use crate::sessions::Sessions;
 use gearman_broker::{
-    ConnectionKey, DriverTimer, Millis, Outbox, SHARED_BODY_BYTES_MIN, UnixSeconds,
+    BrokerEvent, ConnectionKey, DriverTimer, Millis, Outbox, SHARED_BODY_BYTES_MIN, UnixSeconds,
 };
 use gearman_protocol::{Command, Magic, encode, encode_head};
 
@@ -123,6 +123,11 @@ impl<H: Host> Outbox for Outlet<'_, H> {
     #[cold]
     fn offer_refused(&mut self, worker: ConnectionKey, function: &[u8], why: &[&[u8]]) {
         self.report_refusal(worker, &[&[&b"CAN_DO"[..], function], why].concat());
+    }
+
+    #[cold]
+    fn event(&mut self, event: BrokerEvent<'_>) {
+        self.journal.event(event);
     }
 
     fn timer(&mut self, timer: DriverTimer, due: Millis) {

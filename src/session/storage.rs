@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use gearman_admin::NamedJob;
+use gearman_admin::NamedJobs;
 use gearman_broker::{DriverTimer, Millis};
 use gearman_protocol::{Command, Packet};
 use gearman_queue::{Batch, JobNumber, QueueStats, RejectedRow, StoreError, StoreReport};
@@ -266,12 +266,13 @@ impl<H: Host> JobServer<H> {
         if !self.broker.has_store() {
             return false;
         }
-        let must_wait = match gearman_admin::named_job(line) {
+        let must_wait = match gearman_admin::named_jobs(line) {
             None => false,
-            Some(NamedJob::Unique(function, unique)) => {
+            Some(NamedJobs::Unique(function, unique)) => {
                 self.broker.must_wait_for(Some(&function), &unique)
             }
-            Some(NamedJob::Handle(handle)) => self.broker.must_wait_for_handle(handle),
+            Some(NamedJobs::Handle(handle)) => self.broker.must_wait_for_handle(handle),
+            Some(NamedJobs::Head(function)) => self.broker.must_wait_for_head(&function),
         };
         must_wait && matches!(self.wait(key, &WaitReason::Job), Gate::Closed)
     }

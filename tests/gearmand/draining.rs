@@ -86,7 +86,7 @@ fn jobs_without_a_connected_worker_do_not_delay_a_drain() {
     server.signal("USR1");
     // Waiting clients get WORK_FAIL.
     client.expect(&response(WorkFail, &["H:t:1"]));
-    server.wait_for_line("Dropped 3 jobs: no connected worker can run them");
+    server.wait_for_line("Dropped 3 jobs of function f: no connected worker can run them");
     assert!(server.wait().success());
 }
 

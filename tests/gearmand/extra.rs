@@ -11,13 +11,21 @@ fn json(admin: &mut Peer, line: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// Removes the descriptor and the port of a peer.
+fn remove_place(peer: &mut serde_json::Map<String, Value>) {
+    peer.remove("fd");
+    if let Some(port) = peer.remove("port") {
+        assert!(port.as_u64().is_some_and(|port| port > 0), "{port}");
+    }
+}
+
 /// Replaces what differs from run to run.
 fn without_descriptors(mut value: Value) -> Value {
     let rows = value.as_object_mut().and_then(|o| o.values_mut().next());
     for row in rows.and_then(Value::as_array_mut).expect("rows") {
         if let Some(object) = row.as_object_mut() {
-            object.remove("fd");
-            object.get_mut("worker").and_then(Value::as_object_mut).map(|w| w.remove("fd"));
+            remove_place(object);
+            object.get_mut("worker").and_then(Value::as_object_mut).map(remove_place);
         }
     }
     value
@@ -45,8 +53,9 @@ fn jobs_shows_what_is_known_of_each_job() {
     let workers = admin.list("workers");
     let descriptor = workers.lines().find(|line| line.contains("my id")).expect("the worker");
     let descriptor = descriptor.split(' ').next().expect("a descriptor");
-    assert_eq!(fields[0][6], format!("{descriptor} 127.0.0.1 my%20id"));
-    assert_eq!(fields[1][6], "-");
+    let place = worker.local_address();
+    assert_eq!(fields[0][6..], [&*format!("{descriptor} {place} my%20id"), "0"]);
+    assert_eq!(fields[1][6..], ["-", "-"]);
     fields[..3].iter().for_each(|line| assert!(line[5].parse::<u32>().is_ok(), "{line:?}"));
     assert_eq!(admin.list("jobs g").lines().count(), 2);
     assert_eq!(admin.list("jobs nothing"), ".\n");
@@ -76,13 +85,13 @@ fn the_lists_come_as_json() {
     });
     let running = json!({
         "handle": "H:t:1", "function": "f", "unique": "u\"", "priority": "normal",
-        "state": "running", "age": null, "background": false, "retries": 0, "numerator": 1,
+        "state": "running", "age": null, "runs": 0, "background": false, "retries": 0, "numerator": 1,
         "denominator": 3, "clients": 1, "bytes": 4, "due": null,
         "worker": {"address": "127.0.0.1", "id": "w"},
     });
     let delayed = json!({
         "handle": "H:t:2", "function": "g", "unique": "", "priority": "normal",
-        "state": "delayed", "age": null, "background": true, "retries": 0, "numerator": 0,
+        "state": "delayed", "age": null, "runs": null, "background": true, "retries": 0, "numerator": 0,
         "denominator": 0, "clients": 0, "bytes": 1, "due": 4000000000_u64, "worker": null,
     });
     assert_eq!(jobs, json!({"jobs": [running, delayed]}));
@@ -101,8 +110,9 @@ fn the_lists_come_as_json() {
     let status = json(&mut admin, "json status");
     let g = json!({
         "function": "g", "total": 1, "running": 0, "high": 0, "normal": 0, "low": 0,
-        "delayed": 1, "workers": 0, "paused": false, "oldest": null, "submitted": 1,
-        "completed": 0, "failed": 0, "retried": 0, "abandoned": 0,
+        "delayed": 1, "workers": 0, "paused": false, "limits": [0, 0, 0], "oldest": null,
+        "submitted": 1, "completed": 0, "failed": 0, "cancelled": 0, "dropped": 0, "retried": 0,
+        "abandoned": 0,
     });
     assert!(status["functions"].as_array().is_some_and(|all| all.contains(&g)), "{status}");
     let about = json(&mut admin, "json server");
@@ -171,8 +181,9 @@ fn json_status_has_every_count_of_a_function() {
     assert!(status["oldest"].take().is_u64());
     let expected = json!({
         "function": "f", "total": 23, "running": 7, "high": 3, "normal": 3, "low": 4,
-        "delayed": 6, "workers": 3, "paused": false, "oldest": null, "submitted": 26,
-        "completed": 2, "failed": 1, "retried": 1, "abandoned": 0,
+        "delayed": 6, "workers": 3, "paused": false, "limits": [0, 0, 0], "oldest": null,
+        "submitted": 26, "completed": 2, "failed": 1, "cancelled": 0, "dropped": 0, "retried": 1,
+        "abandoned": 0,
     });
     assert_eq!(status, expected);
     let about = json(&mut admin, "json server");

@@ -20,6 +20,7 @@ mod lifetime;
 mod listening;
 mod long_lists;
 mod metrics;
+mod operations;
 mod option_tables;
 mod option_values;
 mod options;

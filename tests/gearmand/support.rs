@@ -175,6 +175,11 @@ impl Peer {
         Peer { stream }
     }
 
+    /// Its address as the server sees it.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("a connected socket")
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) -> &mut Peer {
         self.stream.write_all(bytes).expect("the server takes it");
         self

@@ -120,6 +120,8 @@ fn requests() -> Result<Vec<(&'static str, Request)>, NoWord> {
         ("cancel_unique", Request::cancel_unique(b"idle", b"u")?),
         ("drop_queue", Request::drop_queue(name, false)?),
         ("drop_queue", Request::drop_queue(name, true)?),
+        ("drop_function_counted", Request::drop_function_counted(b"e")?),
+        ("peek", Request::peek(name, 3)?),
         ("pause_function", Request::pause_function(name)?),
         ("resume_function", Request::resume_function(name)?),
         ("shutdown", Request::shutdown(false)),

@@ -13,7 +13,7 @@ use super::world::World;
 use crate::commands::COMMANDS;
 
 /// The texts that are appended to the name of every command.
-const ARGUMENTS: [&[u8]; 33] = [
+const ARGUMENTS: [&[u8]; 34] = [
     b"",
     b" ",
     b" status",
@@ -37,6 +37,7 @@ const ARGUMENTS: [&[u8]; 33] = [
     b" graceful x",
     b" e",
     b" e 7",
+    b" p 1",
     b" f u%25%FF",
     b" e 1 9 -2x",
     b" e 1 2 3 4",

@@ -90,6 +90,8 @@ impl Broker {
         self.connections[worker].abilities.push_front(&mut self.abilities, id);
         self.index_ability(worker, id);
         self.refill(function);
+        let is_first = self.connections[worker].abilities.len() == 1;
+        self.report_offer(function, self.peer(worker), is_first, out);
         id
     }
 
@@ -115,6 +117,7 @@ impl Broker {
         *offers = offers.checked_sub(count).expect("a function has fewer offers than its workers");
         self.abilities_index.remove(Self::ability_tag(connection, function), id);
         self.abilities.remove(id);
+        self.report_withdrawal(function, self.peer(connection), out);
         // A queued job may have woken only this worker.
         self.wake(function, out);
     }

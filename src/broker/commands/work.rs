@@ -26,6 +26,15 @@ impl Broker {
         self.jobs[job].stage.is_running_at(worker).then_some(job)
     }
 
+    /// The job whose end the packet reports, if its sender runs it.
+    fn ending_job(&mut self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
+        let found = self.running_job(worker, packet);
+        if found.is_none() && !self.connections[worker].cancelled_runs.is_empty() {
+            self.end_cancelled_run(worker, packet.text_arg(0));
+        }
+        found
+    }
+
     /// Sends the body of a packet that ends a job to each submission that waits for it.
     fn forward_end(&mut self, id: Id<Job>, incoming: Incoming<'_>, out: &mut dyn Outbox) {
         let report = WorkReport { args: &[incoming.packet.arg(0)], ..WorkReport::of(incoming) };
@@ -57,7 +66,7 @@ impl Broker {
             && is_result
             && let Some(job) = self.running_job(from, packet)
         {
-            self.fail(job, out);
+            self.fail(job, JobEnd::Dropped, out);
         }
     }
 
@@ -99,12 +108,15 @@ impl Broker {
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_RESULT)?;
+        let id = self.ending_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_RESULT)?;
         self.forward_end(id, incoming, out);
         let is_done = incoming.packet.command() == Command::WorkComplete;
         if strikes(Defect::DoneJobRequeued) {
             self.requeue(id, out);
             return Ok(());
+        }
+        if !is_done {
+            self.report_failed(id, self.peer(worker), out);
         }
         self.finish(id, if is_done { JobEnd::Completed } else { JobEnd::Failed });
         Ok(())
@@ -118,8 +130,9 @@ impl Broker {
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_EXCEPTION)?;
+        let id = self.ending_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_EXCEPTION)?;
         self.forward_end(id, incoming, out);
+        self.report_failed(id, self.peer(worker), out);
         self.finish(id, JobEnd::Failed);
         Ok(())
     }

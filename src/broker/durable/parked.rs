@@ -179,9 +179,25 @@ impl Broker {
     /// Fetches the next parked jobs of a function that has workers, if few are in memory.
     pub(in super::super) fn refill(&mut self, id: Id<Function>) {
         let function = &self.functions[id];
-        if function.abilities.is_empty() || !function.has_parked() {
-            return;
+        if !function.abilities.is_empty() && function.has_parked() {
+            self.fetch_head(id);
         }
+    }
+
+    /// Whether an answer about the head of a function's queue must wait, because its jobs are not
+    /// in memory. They are then fetched.
+    pub fn must_wait_for_head(&mut self, name: &[u8]) -> bool {
+        let Some(durable) = &self.durable else { return false };
+        if durable.parked.is_surveying {
+            return true;
+        }
+        let Some(id) = self.functions.find(name) else { return false };
+        self.fetch_head(id);
+        self.functions[id].fetching.iter().any(|&jobs| jobs > 0)
+    }
+
+    /// Fetches the next parked jobs of a function, if few are in memory.
+    fn fetch_head(&mut self, id: Id<Function>) {
         for priority in 0..PRIORITIES {
             let function = &mut self.functions[id];
             let ready = function.queues[priority].len() + function.fetching[priority];
@@ -378,13 +394,13 @@ impl Broker {
             parked.delayed.retain(|&(_, other), _| other != number);
             function.parked_delayed -= 1;
         }
-        function.totals.failed += 1;
+        function.totals.cancelled += 1;
         self.forget_stored(number);
         true
     }
 
     /// Removes all parked jobs of a function.
-    pub(in super::super) fn cancel_all_parked(&mut self, id: Id<Function>) {
+    pub(in super::super) fn drop_all_parked(&mut self, id: Id<Function>) {
         let key = self.functions.key(id);
         let Some(durable) = &mut self.durable else { return };
         let mut numbers: Vec<u64> = Vec::new();
@@ -397,7 +413,7 @@ impl Broker {
         parked.delayed.retain(|_, owner| *owner != key);
         let function = &mut self.functions[id];
         function.parked.iter_mut().for_each(|queue| numbers.extend(std::mem::take(queue).iter()));
-        function.totals.failed += numbers.len() as u64;
+        function.totals.dropped += numbers.len() as u64;
         (function.fetching, function.parked_delayed) = ([0; PRIORITIES], 0);
         numbers.into_iter().for_each(|number| self.forget_stored(number));
     }

@@ -45,7 +45,7 @@ fn a_function_with_workers_is_not_dropped() {
     let worker = world.worker(&["f"]);
     assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::InUse);
     world.disconnect(worker);
-    assert_eq!(world.broker.drop_function(b"F", &mut world.mailbox), Dropped::Yes);
+    assert_eq!(world.broker.drop_function(b"F", &mut world.mailbox), Dropped::Yes(0));
     assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Unknown);
 }
 
@@ -58,7 +58,7 @@ fn dropping_a_function_fails_its_jobs() {
     world.send(client, Command::SubmitJobEpoch, &["f", "", &later, "x"]);
     world.send(client, BG, &["other", "", "x"]);
     world.mail(client);
-    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Yes);
+    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Yes(2));
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
     assert_eq!(world.broker.job_count(), 1);
     assert_eq!(world.ask(client, BG, &["f", "u", "x"]), ["JOB_CREATED H:4"]);

@@ -61,7 +61,7 @@ fn a_large_job_keeps_the_memory_of_its_packet() {
         let body = body(size);
         let args = ["f", "unique", "reducer", ""];
         world.send_in_memory(client, Command::SubmitReduceJob, &args, &body);
-        assert_eq!(world.jobs()[0].payload_bytes, size);
+        assert_eq!(world.jobs()[0].payload.len(), size);
         let job = world.ask(worker, Command::GrabJobAll, &[]);
         let text = body.escape_ascii();
         assert_eq!(job, [format!("JOB_ASSIGN_ALL H:1 f unique reducer {text}")]);

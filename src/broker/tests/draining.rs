@@ -62,7 +62,8 @@ fn clients_that_wait_for_a_remaining_job_get_work_fail() {
     world.ask(client, Command::SubmitJob, &["f", "", "x"]);
     world.background("f", "y");
     world.broker.drain();
-    assert_eq!(world.broker.fail_remaining_jobs(&mut world.mailbox), 2);
+    let lost = world.broker.fail_remaining_jobs(&mut world.mailbox);
+    assert_eq!(lost, [LostJobs { function: b"f".as_slice().into(), jobs: 2 }]);
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
     assert_eq!(world.broker.job_count(), 0);
 }

@@ -11,6 +11,7 @@ mod cursors;
 mod draining;
 mod driver;
 mod durable;
+mod events;
 mod long_poll;
 mod model;
 mod order;
@@ -31,9 +32,10 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::{
-    Broker, Cancelled, Config, ConnectionCursor, ConnectionKey, ConnectionLimits, CursorStep,
-    DelayedReplies, DriverTimer, Dropped, FunctionCursor, FunctionView, JobCursor, JobOrder,
-    JobState, JobView, Millis, Now, OrderedJobCursor, Outbox, UnixSeconds, Wakeup,
+    Broker, BrokerEvent, Cancelled, Config, ConnectionCursor, ConnectionKey, ConnectionLimits,
+    CursorStep, DelayedReplies, DriverTimer, Dropped, FunctionCursor, FunctionView, JobCursor,
+    JobOrder, JobState, JobView, LostJobs, Millis, Now, OrderedJobCursor, Outbox, UnixSeconds,
+    Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
@@ -43,6 +45,7 @@ struct Mailbox {
     mail: HashMap<usize, (ConnectionKey, Vec<String>)>,
     accepted: Vec<String>,
     given_up: Vec<String>,
+    events: Vec<String>,
     /// Packets that the driver may hold.
     delayable: Vec<String>,
     /// Sizes of bodies that were not copied.
@@ -99,9 +102,37 @@ impl Outbox for Mailbox {
         self.accepted.push(format!("{} {unique} {due}", function.escape_ascii()));
     }
 
+    fn event(&mut self, event: BrokerEvent<'_>) {
+        self.events.push(event_text(event));
+    }
+
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8) {
         let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
         self.given_up.push(format!("{handle} {function} {unique} {attempts}"));
+    }
+}
+
+fn event_text(event: BrokerEvent<'_>) -> String {
+    let text = |name: &[u8]| name.escape_ascii().to_string();
+    match event {
+        BrokerEvent::WorkerCame { worker, function } => {
+            format!("{worker} came with {}", text(function))
+        }
+        BrokerEvent::WorkerLeft { worker, functions, running } => {
+            format!("{worker} left with {functions} functions, {running} jobs")
+        }
+        BrokerEvent::FunctionOffered { function, worker } => {
+            format!("{} is offered by {worker}", text(function))
+        }
+        BrokerEvent::FunctionAbandoned { function, worker, waiting } => {
+            format!("{} lost {worker}, {waiting} waiting", text(function))
+        }
+        BrokerEvent::JobFailed { handle, function, worker, .. } => {
+            format!("{worker} failed {} of {}", text(handle), text(function))
+        }
+        BrokerEvent::JobsDropped { function, jobs } => {
+            format!("{jobs} jobs of {} dropped", text(function))
+        }
     }
 }
 

@@ -23,7 +23,15 @@ fn every_end_of_a_job_is_counted_once() {
     world.broker.cancel(b"H:4", &mut world.mailbox);
     world.send(worker, Command::ResetAbilities, &[]);
     world.disconnect(client);
-    let all = Totals { submitted: 5, completed: 1, failed: 3, retried: 1, abandoned: 1 };
+    let all = Totals {
+        submitted: 5,
+        completed: 1,
+        failed: 2,
+        cancelled: 1,
+        dropped: 0,
+        retried: 1,
+        abandoned: 1,
+    };
     assert_eq!(world.totals("f"), all);
 }
 
@@ -38,7 +46,7 @@ fn a_submission_that_joins_a_job_is_not_counted() {
 }
 
 #[test]
-fn a_job_whose_attempts_are_exhausted_counts_as_failed() {
+fn a_job_whose_attempts_are_exhausted_counts_as_dropped() {
     let mut world = World::with(|config| config.attempts = Some(2));
     world.background("f", "x");
     for _ in 0..2 {
@@ -46,8 +54,23 @@ fn a_job_whose_attempts_are_exhausted_counts_as_failed() {
         world.drain(worker);
         world.disconnect(worker);
     }
-    let all = Totals { submitted: 1, failed: 1, retried: 1, ..Totals::default() };
+    let all = Totals { submitted: 1, dropped: 1, retried: 1, ..Totals::default() };
     assert_eq!(world.totals("f"), all);
+}
+
+#[test]
+fn jobs_that_an_administrator_or_a_drain_drops_count_as_dropped() {
+    let mut world = World::new();
+    for function in ["queue", "function", "drain"] {
+        world.background(function, "x");
+    }
+    world.broker.drop_queue(b"queue", &mut world.mailbox);
+    assert_eq!(world.totals("queue"), Totals { submitted: 1, dropped: 1, ..Totals::default() });
+    let dropped = world.broker.drop_function(b"function", &mut world.mailbox);
+    assert_eq!(dropped, Dropped::Yes(1));
+    world.broker.drain();
+    world.broker.fail_remaining_jobs(&mut world.mailbox);
+    assert_eq!(world.totals("drain"), Totals { submitted: 1, dropped: 1, ..Totals::default() });
 }
 
 #[test]

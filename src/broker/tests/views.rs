@@ -42,7 +42,7 @@ fn a_job_view_has_its_age_its_progress_and_its_clients() {
     let jobs = world.jobs();
     let [job] = &jobs[..] else { panic!("{} jobs", jobs.len()) };
     assert_eq!((job.age_seconds, job.numerator, job.denominator), (61, 3, 7));
-    assert_eq!((job.clients, job.payload_bytes, job.background), (2, 7, false));
+    assert_eq!((job.clients, job.payload, job.background), (2, &b"payload"[..], false));
     assert_eq!((job.function, job.unique), (&b"f"[..], &b"u"[..]));
     assert_eq!(job.priority, Priority::High);
     let JobState::Running(peer) = job.state else { panic!("it runs") };
@@ -102,7 +102,7 @@ fn a_function_view_counts_its_jobs_by_stage() {
 /// The payload sizes of all jobs in this order.
 fn payload_sizes(world: &World, order: JobOrder) -> Vec<usize> {
     let mut cursor = OrderedJobCursor::new(order);
-    collect_items(|| cursor.next(&world.broker)).iter().map(|job| job.payload_bytes).collect()
+    collect_items(|| cursor.next(&world.broker)).iter().map(|job| job.payload.len()).collect()
 }
 
 #[test]

@@ -205,6 +205,22 @@ impl Request {
         Request::escaped(words, &[name], Framing::Line)
     }
 
+    /// As `drop_function`, and asks for the number of jobs that go with it.
+    ///
+    /// # Errors
+    /// As for `jobs`.
+    pub fn drop_function_counted(name: &[u8]) -> Result<Request, NoWord> {
+        Request::escaped(&["dropfunction"], &[name], Framing::Line)
+    }
+
+    /// Lists the first `count` jobs of a function's queue, with the beginning of their payloads.
+    ///
+    /// # Errors
+    /// As for `jobs`.
+    pub fn peek(function: &[u8], count: u32) -> Result<Request, NoWord> {
+        Request::escaped(&["peek"], &[function, count.to_string().as_bytes()], Framing::List)
+    }
+
     /// Pauses a function: no more of its jobs are assigned to workers.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 
 use crate::log::{Level, Log};
 use gearman_access::{Denial, Permission};
-use gearman_broker::{ConnectionKey, UnixSeconds};
+use gearman_broker::{BrokerEvent, ConnectionKey, UnixSeconds};
 use gearman_protocol::Command;
 use gearman_session::{CloseReason, Journal, Origin, Requester, StoreEvent};
 
@@ -51,6 +51,47 @@ impl Journal for Log {
                  {attempts} attempts (--job-retries)"
             ),
         );
+    }
+
+    #[cold]
+    fn event(&mut self, event: BrokerEvent<'_>) {
+        match event {
+            BrokerEvent::WorkerCame { worker, function } => {
+                let function = function.escape_ascii();
+                self.write_event(format_args!("Worker {worker} offers function {function}"));
+            }
+            BrokerEvent::WorkerLeft { worker, functions, running } => {
+                self.write_event(format_args!(
+                    "Worker {worker} has left: it offered {functions} functions and ran {running} \
+                     jobs"
+                ));
+            }
+            BrokerEvent::FunctionOffered { function, worker } => {
+                let function = function.escape_ascii();
+                self.write_event(format_args!("Function {function} has a worker: {worker}"));
+            }
+            BrokerEvent::FunctionAbandoned { function, worker, waiting } => {
+                let function = function.escape_ascii();
+                self.write_event(format_args!(
+                    "Function {function} has no worker any more: {worker} was the last, {waiting} \
+                     jobs wait"
+                ));
+            }
+            BrokerEvent::JobFailed { handle, function, unique, worker } => {
+                let [handle, function, unique] =
+                    [handle, function, unique].map(<[u8]>::escape_ascii);
+                self.write_event(format_args!(
+                    "Worker {worker} failed job {handle} of function {function}, unique {unique}"
+                ));
+            }
+            BrokerEvent::JobsDropped { function, jobs } => {
+                let function = function.escape_ascii();
+                self.write(
+                    Level::Warning,
+                    format_args!("Dropped {jobs} jobs of function {function}: by a command"),
+                );
+            }
+        }
     }
 
     #[cold]

@@ -271,6 +271,8 @@ impl EventLoop {
         }
         systemd::stopping();
         self.close_store();
+        let lost = self.jobs.broker.volatile_jobs();
+        self.report_lost(Level::Error, &lost, "the server ends");
         self.jobs.release_held_acks();
         self.flush();
         self.jobs.journal.report_all_suppressed();

@@ -16,10 +16,17 @@ use crate::http::Phase;
 use crate::log::Level;
 use crate::systemd;
 use gearman_access::ListenerRole;
-use gearman_broker::DriverTimer;
+use gearman_broker::{DriverTimer, LostJobs};
 
 /// Deadline for sending the last results after all jobs of a drain are done.
 const DRAIN_DEADLINE_MS: u64 = 10_000;
+
+/// Time between two reports of a drain. systemd waits for several of them.
+const DRAIN_REPORT_PERIOD_MS: u64 = 5_000;
+const _: () = assert!(DRAIN_REPORT_PERIOD_MS * 4 <= systemd::DRAIN_TIMEOUT.as_millis() as u64);
+
+/// Functions that are named when their jobs are lost. The others are summed up.
+const LOST_FUNCTIONS_NAMED: usize = 20;
 
 impl EventLoop {
     /// Whether a drain is complete: no job is left that a connected worker can run, and
@@ -30,13 +37,8 @@ impl EventLoop {
         }
         if self.drain_progress == DrainProgress::JobsLeft {
             self.drain_progress = DrainProgress::Flushing;
-            let count = self.jobs.fail_remaining_jobs();
-            if count > 0 {
-                self.jobs.journal.write(
-                    Level::Warning,
-                    format_args!("Dropped {count} jobs: no connected worker can run them"),
-                );
-            }
+            let dropped = self.jobs.fail_remaining_jobs();
+            self.report_lost(Level::Warning, &dropped, "no connected worker can run them");
             self.jobs.set_timer(DRAIN_DEADLINE_MS, DriverTimer::DrainDeadline);
         }
         self.flush();
@@ -46,9 +48,7 @@ impl EventLoop {
     /// Starts a drain: refuses connections and jobs, and shuts down after the last job.
     /// Administrators can still connect to addresses of their own.
     pub(super) fn drain(&mut self) {
-        if systemd::is_notified() {
-            self.report_drain();
-        }
+        self.report_drain();
         self.enter(Phase::Draining);
         self.jobs.broker.drain();
         self.is_accepting_due = false;
@@ -60,11 +60,31 @@ impl EventLoop {
         self.handshakes.iter_mut().for_each(Handshakes::clear);
     }
 
-    /// Tells systemd that the server drains, and sets the timer for the next time.
+    /// Says how far a drain has come, in the log and to systemd, and sets the timer for the next
+    /// time.
     pub(super) fn report_drain(&mut self) {
-        systemd::draining(self.jobs.broker.job_count());
-        let period_ms = systemd::DRAIN_TIMEOUT.as_millis() as u64 / 4;
-        self.jobs.set_timer(period_ms, DriverTimer::DrainReport);
+        let counts = self.jobs.broker.counts();
+        let (left, running) = (counts.jobs, counts.running);
+        let line = format_args!("Draining: {left} jobs left, {running} of them run");
+        self.jobs.journal.write(Level::Notice, line);
+        systemd::draining(left);
+        self.jobs.set_timer(DRAIN_REPORT_PERIOD_MS, DriverTimer::DrainReport);
+    }
+
+    /// Reports the jobs that the end of the server loses, by function.
+    pub(super) fn report_lost(&mut self, level: Level, lost: &[LostJobs], why: &str) {
+        let (named, others) = lost.split_at(lost.len().min(LOST_FUNCTIONS_NAMED));
+        for LostJobs { function, jobs } in named {
+            let function = function.escape_ascii();
+            let line = format_args!("Dropped {jobs} jobs of function {function}: {why}");
+            self.jobs.journal.write(level, line);
+        }
+        if !others.is_empty() {
+            let (jobs, functions) =
+                (others.iter().map(|lost| lost.jobs).sum::<u64>(), others.len());
+            let line = format_args!("Dropped {jobs} jobs of {functions} other functions: {why}");
+            self.jobs.journal.write(level, line);
+        }
     }
 
     /// Handles pending signals.

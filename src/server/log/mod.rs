@@ -21,8 +21,8 @@ use gearman_files::{LinkPolicy, open_log};
 use syslog::Syslog;
 use timestamp::Timestamp;
 
-/// Most log lines per second about faulty peers.
-const PEER_LINES_PER_SECOND: u32 = 10;
+/// Most log lines per second about faulty peers, and about workers and their jobs.
+const LIMITED_LINES_PER_SECOND: u32 = 10;
 
 /// Permissions of a new log file, without those that the umask takes.
 const LOG_FILE_MODE: u32 = 0o666;
@@ -80,6 +80,8 @@ pub(crate) struct Log {
     audit: Option<AuditLog>,
     /// Limits the lines about faulty peers.
     peer_lines: Throttle,
+    /// Limits the lines about workers and their jobs.
+    event_lines: Throttle,
 }
 
 /// Never waits: the event loop opens it again on SIGHUP.
@@ -89,8 +91,9 @@ fn open(path: &Path) -> io::Result<File> {
 
 impl Log {
     fn new(level: Level, sink: Sink) -> Log {
-        let peer_lines = Throttle::new(PEER_LINES_PER_SECOND, Duration::from_secs(1));
-        Log { level, sink, syslog: None, audit: None, peer_lines }
+        let throttle = || Throttle::new(LIMITED_LINES_PER_SECOND, Duration::from_secs(1));
+        let (peer_lines, event_lines) = (throttle(), throttle());
+        Log { level, sink, syslog: None, audit: None, peer_lines, event_lines }
     }
 
     /// Opens a log: to the file `path`, to standard error for `stderr`, or to nothing for
@@ -210,26 +213,51 @@ impl Log {
         }
     }
 
-    /// Reports how many lines about peers were left out, once their second is over.
+    /// Writes a line about a worker or its jobs, unless there were too many in this second.
+    pub(crate) fn write_event(&mut self, text: Arguments<'_>) {
+        if Level::Info > self.level {
+            return;
+        }
+        self.report_suppressed();
+        if self.event_lines.admits(Instant::now()) {
+            self.write(Level::Info, text);
+        }
+    }
+
+    /// Reports how many lines were left out, once their second is over.
     pub(crate) fn report_suppressed(&mut self) {
-        if self.peer_lines.has_suppressed() && self.peer_lines.is_over(Instant::now()) {
-            self.report_all_suppressed();
+        let is_due = |lines: &Throttle| lines.has_suppressed() && lines.is_over(Instant::now());
+        if is_due(&self.peer_lines) {
+            self.report_left_out_about_peers();
+        }
+        if is_due(&self.event_lines) {
+            self.report_left_out_events();
         }
     }
 
     /// Reports the lines left out so far.
     pub(crate) fn report_all_suppressed(&mut self) {
-        match self.peer_lines.take_suppressed() {
-            0 => {}
-            count => {
-                self.write(
-                    Level::Error,
-                    format_args!(
-                        "Left out {count} lines about faulty peers: more than \
-                         {PEER_LINES_PER_SECOND} in one second"
-                    ),
-                );
-            }
+        self.report_left_out_about_peers();
+        self.report_left_out_events();
+    }
+
+    fn report_left_out_about_peers(&mut self) {
+        let count = self.peer_lines.take_suppressed();
+        self.report_left_out(Level::Error, count, "faulty peers");
+    }
+
+    fn report_left_out_events(&mut self) {
+        let count = self.event_lines.take_suppressed();
+        self.report_left_out(Level::Info, count, "workers and their jobs");
+    }
+
+    fn report_left_out(&mut self, level: Level, count: u64, about: &str) {
+        if count > 0 {
+            let limit = LIMITED_LINES_PER_SECOND;
+            let line = format_args!(
+                "Left out {count} lines about {about}: more than {limit} in one second"
+            );
+            self.write(level, line);
         }
     }
 }

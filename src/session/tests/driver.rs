@@ -2,7 +2,7 @@
 
 use super::host::{OUTPUT_LIMIT, World, packets, request};
 use crate::DriverRequest;
-use gearman_broker::{DriverTimer, Millis, UnixSeconds};
+use gearman_broker::{DriverTimer, LostJobs, Millis, UnixSeconds};
 use gearman_protocol::Command;
 
 #[test]
@@ -50,10 +50,11 @@ fn remaining_jobs_fail_and_their_clients_get_work_fail() {
     for _ in 0..3 {
         world.ask(client, Command::SubmitJob, &["f", ""], b"");
     }
-    assert_eq!(world.server.fail_remaining_jobs(), 3);
+    let lost = LostJobs { function: b"f".as_slice().into(), jobs: 3 };
+    assert_eq!(world.server.fail_remaining_jobs(), [lost]);
     world.settle();
     assert_eq!(world.received(client), ["WORK_FAIL H:1", "WORK_FAIL H:2", "WORK_FAIL H:3"]);
-    assert_eq!(world.server.fail_remaining_jobs(), 0);
+    assert_eq!(world.server.fail_remaining_jobs(), []);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_parked_job_can_be_cancelled_and_its_function_dropped() {
     assert_eq!(broker.cancel(handle.as_bytes(), mailbox), Cancelled::Unknown);
     assert_eq!(durable.world.status("f"), Some((2, 0, 0)));
     let World { broker, mailbox, .. } = &mut durable.world;
-    assert_eq!(broker.drop_function(b"f", mailbox), Dropped::Yes);
+    assert_eq!(broker.drop_function(b"f", mailbox), Dropped::Yes(2));
     durable.commit();
     assert_eq!(durable.medium.numbers(), [0; 0]);
 }
