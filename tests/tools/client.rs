@@ -175,20 +175,24 @@ fn json_has_a_line_for_each_event() {
             (
                 "works",
                 0,
-                "{\"event\":\"warning\",\"function\":\"f\",\"handle\":\"HANDLE\",\"warning\":\"careful\"}\n\
-                 {\"event\":\"status\",\"function\":\"f\",\"handle\":\"HANDLE\",\"numerator\":1,\"denominator\":4}\n\
-                 {\"event\":\"complete\",\"function\":\"f\",\"handle\":\"HANDLE\",\"result\":\"one\\ntwo\"}\n",
+                "{\"event\":\"warning\",\"line\":1,\"function\":\"f\",\"handle\":\"HANDLE\",\"warning\":\"careful\"}\n\
+                 {\"event\":\"status\",\"line\":1,\"function\":\"f\",\"handle\":\"HANDLE\",\"numerator\":1,\"denominator\":4}\n\
+                 {\"event\":\"complete\",\"line\":1,\"function\":\"f\",\"handle\":\"HANDLE\",\"input\":\"works\",\"result\":\"one\\ntwo\"}\n",
             ),
             (
                 "binary",
                 0,
-                "{\"event\":\"complete\",\"function\":\"f\",\"handle\":\"HANDLE\",\"result_base64\":\"/wA=\"}\n",
+                "{\"event\":\"complete\",\"line\":1,\"function\":\"f\",\"handle\":\"HANDLE\",\"input\":\"binary\",\"result_base64\":\"/wA=\"}\n",
             ),
-            ("fails", 1, "{\"event\":\"fail\",\"function\":\"f\",\"handle\":\"HANDLE\"}\n"),
+            (
+                "fails",
+                1,
+                "{\"event\":\"fail\",\"line\":1,\"function\":\"f\",\"handle\":\"HANDLE\",\"input\":\"fails\"}\n",
+            ),
             (
                 "raises",
                 1,
-                "{\"event\":\"exception\",\"function\":\"f\",\"handle\":\"HANDLE\",\"exception\":\"boom\"}\n",
+                "{\"event\":\"exception\",\"line\":1,\"function\":\"f\",\"handle\":\"HANDLE\",\"input\":\"raises\",\"exception\":\"boom\"}\n",
             ),
         ] {
             let done = run(gearman(server, &["--json", "-f", "f", data]), b"");
@@ -199,7 +203,7 @@ fn json_has_a_line_for_each_event() {
         let done = run(gearman(server, &["--json", "-b", "-f", "f", "x"]), b"");
         assert_eq!(
             normalise(&done.text()),
-            "{\"event\":\"created\",\"function\":\"f\",\"handle\":\"HANDLE\"}\n"
+            "{\"event\":\"created\",\"line\":1,\"function\":\"f\",\"handle\":\"HANDLE\",\"input\":\"x\"}\n"
         );
     });
 }

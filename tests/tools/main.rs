@@ -2,6 +2,7 @@
 //! with our job server and with the original's.
 
 mod admin;
+mod batches;
 mod client;
 mod completion;
 mod exits;

@@ -133,6 +133,11 @@ impl Running {
         self.lines.recv_timeout(TIMEOUT).expect("a line")
     }
 
+    /// The next line that it has printed already, if any.
+    pub(crate) fn printed_line(&self) -> Option<String> {
+        self.lines.try_recv().ok()
+    }
+
     /// The next line of its standard error.
     #[track_caller]
     pub(crate) fn complaint(&self) -> String {

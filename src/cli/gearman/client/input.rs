@@ -1,4 +1,4 @@
-//! [`Input`]: the data of jobs, from arguments or from the standard input.
+//! [`Input`]: the data of jobs, from arguments, the standard input or a job log.
 //!
 //! Must not: wait for a line, or keep more lines than one read returns.
 
@@ -7,26 +7,47 @@ use std::io::{self, Read, Stdin};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 
+use super::joblog::RetriedLog;
+use super::retry;
 use crate::gearman::options::{Division, GearmanOptions};
 use crate::tools::usage::failed_to;
 
 /// The most bytes of lines that are read at once.
 const INPUT_READ_BYTES_MAX: usize = 64 * 1024;
 
-/// The source of the data of jobs.
+/// The data of jobs, numbered.
 #[derive(Debug)]
-pub(crate) enum Input {
+pub(crate) struct Input {
+    source: InputSource,
+    /// The number of the last line or argument that was returned.
+    line: u64,
+}
+
+#[derive(Debug)]
+enum InputSource {
     /// Arguments, or the whole standard input: all data is in memory.
     Complete(std::vec::IntoIter<OsString>),
+    /// Jobs of a job log, with their numbers.
+    Retried(std::vec::IntoIter<InputItem>, RetriedLog),
     /// Lines of the standard input, each a job.
     Lines(Stdin, Lines),
 }
 
+/// The data of a job for each function.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct InputItem {
+    /// The number of the line or argument, from 1.
+    pub(crate) line: u64,
+    pub(crate) data: Vec<u8>,
+    /// The only function, if it is not that of the options.
+    pub(crate) function: Option<Vec<u8>>,
+}
+
 /// The answer of [`Input::next`].
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NextData {
+pub(crate) enum NextData<T = InputItem> {
     /// The data of a job.
-    Data(Vec<u8>),
+    Data(T),
     /// No complete line was read yet.
     Later,
     /// There is no more data.
@@ -40,45 +61,62 @@ impl Input {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn open(options: &GearmanOptions) -> io::Result<Input> {
-        let complete = |all: Vec<OsString>| Input::Complete(all.into_iter());
-        if options.no_input {
-            return Ok(complete(vec![OsString::new()]));
-        }
-        if !options.arguments.is_empty() {
-            return Ok(complete(options.arguments.clone()));
-        }
-        match options.division {
-            Division::Whole => {
-                let mut all = Vec::new();
-                io::stdin().read_to_end(&mut all).map_err(unreadable)?;
-                Ok(complete(vec![OsString::from_vec(all)]))
-            }
-            division => Ok(Input::Lines(io::stdin(), Lines::new(division == Division::BareLines))),
-        }
+        Ok(Input { source: InputSource::open(options)?, line: 0 })
     }
 
     /// The next job's data.
     pub(crate) fn next(&mut self) -> NextData {
-        match self {
-            Input::Complete(all) => {
+        let data = match &mut self.source {
+            InputSource::Complete(all) => {
                 all.next().map_or(NextData::End, |data| NextData::Data(data.into_vec()))
             }
-            Input::Lines(_, lines) => lines.next(),
+            InputSource::Retried(items, _) => {
+                return items.next().map_or(NextData::End, NextData::Data);
+            }
+            InputSource::Lines(_, lines) => lines.next(),
+        };
+        match data {
+            NextData::Data(data) => {
+                self.line += 1;
+                NextData::Data(InputItem { line: self.line, data, function: None })
+            }
+            NextData::Later => NextData::Later,
+            NextData::End => NextData::End,
         }
     }
 
-    /// The number of jobs that are left, if it is known.
+    /// The number of items that are left, if it is known.
     pub(crate) fn left(&self) -> Option<usize> {
-        match self {
-            Input::Complete(all) => Some(all.len()),
-            Input::Lines(..) => None,
+        match &self.source {
+            InputSource::Complete(all) => Some(all.len()),
+            InputSource::Retried(items, _) => Some(items.len()),
+            InputSource::Lines(..) => None,
+        }
+    }
+
+    /// Whether jobs are submitted a few at a time, without an end that is near: signals
+    /// then end the input first.
+    pub(crate) fn is_batch(&self) -> bool {
+        !matches!(self.source, InputSource::Complete(_))
+    }
+
+    /// Whether it is lines of the standard input, which are lost if they are not submitted.
+    pub(crate) fn is_lines(&self) -> bool {
+        matches!(self.source, InputSource::Lines(..))
+    }
+
+    /// The log whose jobs it is.
+    pub(crate) fn retried_log(&self) -> Option<RetriedLog> {
+        match &self.source {
+            InputSource::Retried(_, log) => Some(*log),
+            _ => None,
         }
     }
 
     /// The descriptor to wait for before reading, if the input has not ended.
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Input::Lines(stdin, lines) if !lines.ended => Some(stdin.as_fd()),
+        match &self.source {
+            InputSource::Lines(stdin, lines) if !lines.ended => Some(stdin.as_fd()),
             _ => None,
         }
     }
@@ -88,7 +126,7 @@ impl Input {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn read(&mut self) -> io::Result<()> {
-        let Input::Lines(stdin, lines) = self else { return Ok(()) };
+        let InputSource::Lines(stdin, lines) = &mut self.source else { return Ok(()) };
         let mut buffer = vec![0; INPUT_READ_BYTES_MAX];
         // Without the standard library's buffer, whose lines `poll` does not see.
         match rustix::io::read(stdin.as_fd(), &mut buffer) {
@@ -102,26 +140,42 @@ impl Input {
 
     /// Whether all of the input was read.
     pub(crate) fn has_ended(&self) -> bool {
-        match self {
-            Input::Complete(_) => true,
-            Input::Lines(_, lines) => lines.ended,
+        match &self.source {
+            InputSource::Complete(_) | InputSource::Retried(..) => true,
+            InputSource::Lines(_, lines) => lines.ended,
         }
-    }
-
-    /// Ends the input with everything that was read. Returns how many jobs are left out.
-    pub(crate) fn discard(&mut self) -> usize {
-        self.stop();
-        let mut count = 0;
-        while let NextData::Data(_) = self.next() {
-            count += 1;
-        }
-        count
     }
 
     /// Ends the input. Lines that were read are still returned.
     pub(crate) fn stop(&mut self) {
-        if let Input::Lines(_, lines) = self {
+        if let InputSource::Lines(_, lines) = &mut self.source {
             lines.ended = true;
+        }
+    }
+}
+
+impl InputSource {
+    fn open(options: &GearmanOptions) -> io::Result<InputSource> {
+        let complete = |all: Vec<OsString>| InputSource::Complete(all.into_iter());
+        if let Some(log) = &options.retry_failed {
+            let (items, log) = retry::read(log, &options.functions)?;
+            return Ok(InputSource::Retried(items.into_iter(), log));
+        }
+        if options.no_input {
+            return Ok(complete(vec![OsString::new()]));
+        }
+        if !options.arguments.is_empty() {
+            return Ok(complete(options.arguments.clone()));
+        }
+        match options.division {
+            Division::Whole => {
+                let mut all = Vec::new();
+                io::stdin().read_to_end(&mut all).map_err(unreadable)?;
+                Ok(complete(vec![OsString::from_vec(all)]))
+            }
+            division => {
+                Ok(InputSource::Lines(io::stdin(), Lines::new(division == Division::BareLines)))
+            }
         }
     }
 }
@@ -156,7 +210,7 @@ impl Lines {
         self.bytes.extend_from_slice(more);
     }
 
-    fn next(&mut self) -> NextData {
+    fn next(&mut self) -> NextData<Vec<u8>> {
         let newline = self.bytes[self.searched..].iter().position(|&b| b == b'\n');
         let Some(newline) = newline else {
             self.searched = self.bytes.len();

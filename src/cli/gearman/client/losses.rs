@@ -8,9 +8,9 @@ use std::time::Instant;
 use gearman_engine::ReturnCode;
 use gearman_engine::slab::SlabId;
 
+use super::input::NextData;
 use super::job::SubmittedJob;
 use super::{Submitter, outage};
-use crate::gearman::options::Division;
 use crate::tools::Exit;
 
 impl Submitter<'_> {
@@ -36,7 +36,7 @@ impl Submitter<'_> {
     /// Handles that no server can be reached. Once a server has accepted a job, a stream
     /// of lines waits for one to come back; otherwise all jobs end.
     fn handle_outage(&mut self, code: ReturnCode) -> io::Result<()> {
-        let streams = self.reached && self.options.division != Division::Whole;
+        let streams = self.reached && self.input.is_batch();
         let code = match code {
             ReturnCode::TIMEOUT if self.options.timeout.is_none() => ReturnCode::COULD_NOT_CONNECT,
             code => code,
@@ -68,7 +68,7 @@ impl Submitter<'_> {
 
     /// Submits nothing more, and says how many lines that were read are left out.
     fn discard_input(&mut self) -> io::Result<()> {
-        let unsent = self.leave_out_input();
+        let unsent = self.leave_out_input()?;
         if self.stopped_at.is_some() && unsent > 0 {
             self.exit = self.exit.or(Exit::Connect);
             self.output.notify(&format!("not submitted, though already read: {unsent} lines"))?;
@@ -77,8 +77,23 @@ impl Submitter<'_> {
     }
 
     /// Ends the input with everything that was read. Returns how many lines are left out.
-    pub(super) fn leave_out_input(&mut self) -> usize {
-        usize::from(self.current.take().is_some()) + self.input.discard()
+    pub(super) fn leave_out_input(&mut self) -> io::Result<usize> {
+        self.input.stop();
+        let mut count = 0;
+        loop {
+            let (item, function) = match self.current.take() {
+                Some(current) => current,
+                None => match self.input.next() {
+                    NextData::Data(item) => (item, 0),
+                    NextData::Later | NextData::End => return Ok(count),
+                },
+            };
+            count += 1;
+            for function in function..self.function_count(&item) {
+                let function = self.function_of(&item, function).to_vec();
+                self.output.unsent(item.line, &function, &item.data)?;
+            }
+        }
     }
 
     pub(super) fn lose_all(&mut self, exit: Exit, why: &str) -> io::Result<()> {
@@ -102,10 +117,7 @@ impl Submitter<'_> {
         why: &str,
         first: bool,
     ) -> io::Result<()> {
-        self.exit = self.exit.or(exit);
-        if let Some(progress) = self.output.progress() {
-            progress.end(job, false);
-        }
-        self.output.lost(job, why, first)
+        self.output.lost(job, why, first)?;
+        self.end_job(job, exit)
     }
 }

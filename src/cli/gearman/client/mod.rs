@@ -2,30 +2,33 @@
 //!
 //! Must not: print results itself; `output` does.
 
+mod escape;
 mod hint;
 mod input;
 mod job;
+mod joblog;
 mod losses;
+mod order;
 mod outage;
 mod output;
 mod progress;
+mod retry;
 mod stopping;
+mod submitting;
 
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use gearman_engine::ReturnCode;
-use gearman_engine::client::{Client, NewTask, TaskBody, TaskStep, TaskUpcall};
+use gearman_engine::client::{Client, TaskStep, TaskUpcall};
 use gearman_engine::slab::SlabId;
-use gearman_engine::task::{Callbacks, TaskKind, Token};
+use gearman_engine::task::Callbacks;
 use gearman_net::MioNet;
-use gearman_protocol::Command;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::gearman::options::{GearmanOptions, JobPriority};
+use crate::gearman::options::GearmanOptions;
 use crate::gearman::pid_file::PidFile;
 use crate::gearman::signals::Signals;
 use crate::gearman::waiting::{self, WaitFor, earliest};
@@ -33,7 +36,7 @@ use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
 use crate::tools::tls::TlsArguments;
 use hint::Hint;
-use input::{Input, NextData};
+use input::{Input, InputItem};
 use job::SubmittedJob;
 use outage::Outage;
 use output::Output;
@@ -93,7 +96,9 @@ struct Submitter<'a> {
     input: Input,
     /// Data that is not yet submitted to every function, and the number of functions that
     /// it is submitted to.
-    current: Option<(Vec<u8>, usize)>,
+    current: Option<(InputItem, usize)>,
+    /// The number of jobs that were submitted.
+    submitted: u64,
     /// All data is submitted.
     ended: bool,
     /// The next job's data was not read yet.
@@ -124,27 +129,29 @@ impl<'a> Submitter<'a> {
         client: Client<MioNet>,
         input: Input,
     ) -> io::Result<Submitter<'a>> {
-        let lines = matches!(input, Input::Lines(..));
+        let batch = input.is_batch();
         let jobs_max = match options.jobs {
             Some(jobs) => jobs.get(),
-            None if lines => 1,
+            None if batch => 1,
             None => usize::MAX,
         };
         // Otherwise signals are not caught: they end the process, with nothing to clean up.
-        let signals = if lines || options.pid_file.is_some() {
+        let signals = if batch || options.pid_file.is_some() {
             Some(Signals::new(&[SIGTERM, SIGINT])?)
         } else {
             None
         };
-        let mut output = Output::new(options, options.jobs.is_some_and(|jobs| jobs.get() > 1));
+        let mut output = Output::new(options, input.retried_log())?;
         if let (Some(progress), Some(left)) = (output.progress(), input.left()) {
-            progress.expect((left * options.functions.len()) as u64);
+            let functions = if input.is_batch() { 1 } else { options.functions.len() };
+            progress.expect((left * functions) as u64);
         }
         Ok(Submitter {
             options,
             client,
             input,
             current: None,
+            submitted: 0,
             ended: false,
             needs_input: false,
             jobs_max,
@@ -182,81 +189,7 @@ impl<'a> Submitter<'a> {
 
     /// Whether another job can be submitted without waiting.
     fn has_room(&self) -> bool {
-        self.jobs.len() < self.jobs_max && !self.ended && !self.needs_input
-    }
-
-    /// Submits data that was read, until the most jobs are in flight.
-    fn submit_data(&mut self) -> io::Result<()> {
-        while self.jobs.len() < self.jobs_max {
-            let Some((data, function)) = self.current.take() else {
-                match self.input.next() {
-                    NextData::Data(data) => self.current = Some((data, 0)),
-                    NextData::Later => {
-                        self.needs_input = true;
-                        return Ok(());
-                    }
-                    NextData::End => {
-                        self.ended = true;
-                        if let Some(progress) = self.output.progress() {
-                            progress.expect(progress.sent());
-                        }
-                        return Ok(());
-                    }
-                }
-                continue;
-            };
-            self.submit(function, &data)?;
-            if function + 1 < self.options.functions.len() {
-                self.current = Some((data, function + 1));
-            }
-        }
-        Ok(())
-    }
-
-    /// Submits a job to one function, given by its index.
-    fn submit(&mut self, function: usize, data: &[u8]) -> io::Result<()> {
-        let function = self.options.functions[function].as_bytes();
-        let command = match (
-            self.options.run_at_unix_seconds,
-            self.options.background,
-            self.options.priority,
-        ) {
-            (Some(_), ..) => Command::SubmitJobEpoch,
-            (None, true, JobPriority::High) => Command::SubmitJobHighBg,
-            (None, true, JobPriority::Normal) => Command::SubmitJobBg,
-            (None, true, JobPriority::Low) => Command::SubmitJobLowBg,
-            (None, false, JobPriority::High) => Command::SubmitJobHigh,
-            (None, false, JobPriority::Normal) => Command::SubmitJob,
-            (None, false, JobPriority::Low) => Command::SubmitJobLow,
-        };
-        let mut job = SubmittedJob { function: function.to_vec(), ..SubmittedJob::default() };
-        let added = self.client.add(&NewTask {
-            kind: TaskKind::Add,
-            command,
-            function,
-            unique: self.options.unique.as_bytes(),
-            body: TaskBody::Copy(data),
-            epoch_seconds: self.options.run_at_unix_seconds.unwrap_or_default(),
-            reducer: b"",
-            callbacks: Callbacks(!Callbacks::WORKLOAD.0),
-            token: Token::NONE,
-        });
-        if self.jobs.is_empty() {
-            self.last_activity = Instant::now();
-        }
-        if let Some(progress) = self.output.progress() {
-            progress.count_sent();
-        }
-        match added {
-            Ok(id) => {
-                self.jobs.insert(id, job);
-            }
-            Err(code) => {
-                let why = self.client.link.error.message().unwrap_or(code.name()).to_owned();
-                self.report_lost(&mut job, Exit::from_code(code), &why, true)?;
-            }
-        }
-        Ok(())
+        self.may_submit() && !self.ended && !self.needs_input
     }
 
     /// Runs the engine as far as it gets without waiting.
@@ -340,14 +273,17 @@ impl<'a> Submitter<'a> {
             self.output.notify("connected again")?;
         }
         if let Some(exit) = ended {
-            self.exit = self.exit.or(exit);
-            if let Some(progress) = self.output.progress() {
-                progress.end(&job, exit == Exit::Done);
-            }
+            self.end_job(&mut job, exit)?;
         } else {
             self.jobs.insert(id, job);
         }
         Ok(())
+    }
+
+    /// Notes the end of a job, after its output: exit code, progress, log and order.
+    fn end_job(&mut self, job: &mut SubmittedJob, exit: Exit) -> io::Result<()> {
+        self.exit = self.exit.or(exit);
+        self.output.end(job, exit)
     }
 
     fn forget_if_ended(&mut self, id: SlabId) {

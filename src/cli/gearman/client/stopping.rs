@@ -7,17 +7,16 @@ use std::time::Instant;
 
 use signal_hook::consts::SIGINT;
 
-use super::input::Input;
 use super::{Ending, Submitter};
 use crate::gearman::signals::Signals;
 
 impl Submitter<'_> {
-    /// Handles signals. If lines are read, the first signal ends the input; otherwise, and
+    /// Handles signals. The first signal ends the input of a batch; otherwise, and
     /// the second time, the signal ends the process and is returned.
     pub(super) fn take_signals(&mut self) -> io::Result<Option<i32>> {
         let pending = self.signals.as_mut().map(Signals::pending).unwrap_or_default();
         for signal in pending {
-            if self.stopped_at.is_some() || !matches!(self.input, Input::Lines(..)) {
+            if self.stopped_at.is_some() || !self.input.is_batch() {
                 return Ok(Some(signal));
             }
             self.stopped_at = Some(Instant::now());
@@ -27,16 +26,18 @@ impl Submitter<'_> {
     }
 
     /// Ends the input. Who types Control-C wants nothing more to be submitted; a log that is
-    /// written to a program that gets SIGTERM must not lose the lines that were read.
+    /// written to a program that gets SIGTERM must not lose the lines that were read. A job
+    /// log loses nothing.
     fn stop(&mut self, signal: i32) -> io::Result<()> {
         let was_whole = self.input.has_ended();
         self.needs_input = false;
-        let text = if signal == SIGINT {
-            let unsent = self.leave_out_input();
+        let text = if signal == SIGINT || !self.input.is_lines() {
+            let unsent = self.leave_out_input()?;
             if !was_whole || unsent > 0 {
                 self.cut_off_by = Some(signal);
             }
-            interrupted(self.jobs.len(), unsent)
+            let again = if signal == SIGINT { "Control-C" } else { "signal" };
+            interrupted(self.jobs.len(), unsent, again)
         } else {
             self.input.stop();
             stopped(self.jobs.len())
@@ -54,8 +55,9 @@ impl Submitter<'_> {
     }
 }
 
-/// The message after a first Control-C.
-fn interrupted(jobs: usize, unsent: usize) -> String {
+/// The message after a first signal that leaves out the rest of the input. `again` is what
+/// ends the client at once.
+fn interrupted(jobs: usize, unsent: usize, again: &str) -> String {
     let unsent = match unsent {
         0 => String::new(),
         1 => ", not submitting 1 line that was read".to_owned(),
@@ -64,7 +66,7 @@ fn interrupted(jobs: usize, unsent: usize) -> String {
     match jobs {
         0 => format!("interrupted{unsent}"),
         jobs => format!(
-            "interrupted: finishing {}{unsent}; a second Control-C ends it at once",
+            "interrupted: finishing {}{unsent}; a second {again} ends it at once",
             count_of_jobs(jobs)
         ),
     }
@@ -99,7 +101,7 @@ mod tests {
                 ),
             ),
         ] {
-            assert_eq!(interrupted(jobs, unsent), message);
+            assert_eq!(interrupted(jobs, unsent, "Control-C"), message);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, ValueHint};
@@ -64,7 +65,7 @@ pub(super) struct CommandLine {
     #[arg(short = 'N', long)]
     pub(super) bare_lines: bool,
 
-    /// Client: the most jobs in flight [default: 1 with -n, else all]; above 1, each
+    /// Client: the most jobs in flight [default: 1 with -n and --retry-failed, else all]; above 1, each
     /// result is printed when its job has ended. Worker: the most commands that run at
     /// the same time [default: 1].
     #[arg(short, long, value_name = "N", value_parser = values::parse_job_limit)]
@@ -126,9 +127,34 @@ pub(super) struct CommandLine {
     #[arg(value_parser = values::parse_duration, conflicts_with_all = ["high", "low"])]
     pub(super) r#in: Option<Duration>,
 
-    /// Print one line of JSON for each result, warning and status of a job.
+    /// Print one line of JSON for each result, warning and status of a job, with the number
+    /// of its line or argument and, except for warnings and states, that itself.
     #[arg(long, help_heading = "Client options")]
     pub(super) json: bool,
+
+    /// Print the output of jobs in the order of their lines or arguments. Output of later jobs
+    /// is held; with more than 64 MiB of it, no further job is submitted.
+    #[arg(short = 'k', long, help_heading = "Client options", conflicts_with = "worker")]
+    pub(super) keep_order: bool,
+
+    /// Print the line or argument of the job and a tab before each line of its output.
+    #[arg(long, help_heading = "Client options", conflicts_with_all = ["json", "worker"])]
+    pub(super) tag: bool,
+
+    /// Write a row for each job that has ended to this file: line, function, outcome, handle,
+    /// start, seconds and input, with tabs between them. A line that begins with # notes a
+    /// job before it is submitted. The file must be new, or the one to retry.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = "Client options", conflicts_with = "worker")]
+    pub(super) joblog: Option<PathBuf>,
+
+    /// Submit again the jobs of this job log that failed or did not end, to the same
+    /// functions, or only those of the functions given with -f. The standard input is not
+    /// read.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = "Client options")]
+    #[arg(conflicts_with_all = ["worker", "no_input"])]
+    pub(super) retry_failed: Option<PathBuf>,
 
     /// Show a progress bar on standard error, if it is a terminal: jobs sent and done,
     /// jobs per second, and the status of each running job.
@@ -214,7 +240,8 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
             "gearman -f count_lines < /etc/passwd",
             "gearman -f resize < large.jpg > thumb.jpg",
             "tail -f access_log | gearman -n -f logger",
-            "ls *.jpg | gearman -N -j 8 --progress -f thumbnail",
+            "ls *.jpg | gearman -N -j 8 --progress --joblog log -f thumbnail",
+            "gearman -j 8 --retry-failed log --joblog log",
             "gearman -b --in 10m -f remind \"call back\"",
         ],
     ),

@@ -83,6 +83,11 @@ pub(crate) struct GearmanOptions {
     /// When jobs run, in seconds since 1970.
     pub(crate) run_at_unix_seconds: Option<i64>,
     pub(crate) json: bool,
+    pub(crate) keep_order: bool,
+    pub(crate) tag: bool,
+    pub(crate) joblog: Option<PathBuf>,
+    /// The job log whose jobs are submitted again.
+    pub(crate) retry_failed: Option<PathBuf>,
     pub(crate) progress: bool,
     /// The number of jobs after which a worker exits.
     pub(crate) count: Option<u64>,
@@ -97,7 +102,17 @@ pub(crate) struct GearmanOptions {
 impl GearmanOptions {
     /// Whether a client reads its standard input.
     pub(crate) fn reads_input(&self) -> bool {
-        self.mode == Mode::Client && !self.no_input && self.arguments.is_empty()
+        self.mode == Mode::Client
+            && !self.no_input
+            && self.arguments.is_empty()
+            && self.retry_failed.is_none()
+    }
+
+    /// Whether each job has a line or an argument of its own, not a whole input.
+    pub(crate) fn has_lines(&self) -> bool {
+        !self.arguments.is_empty()
+            || self.retry_failed.is_some()
+            || (self.division != Division::Whole && !self.no_input)
     }
 }
 
@@ -134,6 +149,7 @@ fn check(
         (false, false) => Mode::Client,
     };
     check_names(mode, &line)?;
+    check_batch(&line)?;
     let is_ours_alone = mode == Mode::Ping;
     let chosen = servers::choose(&line.host, &line.port, &environment, is_ours_alone)?;
     let in_too_late = |error| format!("invalid value for '--in <DURATION>': {error}");
@@ -172,6 +188,10 @@ fn check(
         unique: line.unique.unwrap_or_default(),
         run_at_unix_seconds,
         json: line.json,
+        keep_order: line.keep_order,
+        tag: line.tag,
+        joblog: line.joblog,
+        retry_failed: line.retry_failed,
         progress: line.progress,
         count: line.count.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0),
         exit_when_idle: line.exit_when_idle,
@@ -185,7 +205,7 @@ fn check_names(mode: Mode, line: &CommandLine) -> Result<(), String> {
     if mode == Mode::Ping {
         return Ok(());
     }
-    if line.function.is_empty() {
+    if line.function.is_empty() && line.retry_failed.is_none() {
         return Err("no function given: name one with '--function <NAME>' (-f)".into());
     }
     for name in &line.function {
@@ -207,6 +227,29 @@ fn check_names(mode: Mode, line: &CommandLine) -> Result<(), String> {
             Err(format!("argument {at} is empty: use '--no-input' (-s) for a job without data"))
         }
         None => Ok(()),
+    }
+}
+
+/// Checks the options about lines and arguments.
+fn check_batch(line: &CommandLine) -> Result<(), String> {
+    let has_lines = line.lines || line.bare_lines || line.retry_failed.is_some();
+    if line.tag && !has_lines && line.arguments.is_empty() {
+        return Err("'--tag' needs lines ('-n' or '-N') or arguments".into());
+    }
+    if let (Some(_), Some(data)) = (&line.retry_failed, line.arguments.first()) {
+        let data = data.to_string_lossy();
+        return Err(format!(
+            "unexpected data '{data}' with '--retry-failed <FILE>', which has the data"
+        ));
+    }
+    let mut names = line.function.iter().enumerate();
+    let repeated = names.find(|(at, name)| line.function[..*at].contains(name));
+    match repeated {
+        Some((_, name)) if line.joblog.is_some() => Err(format!(
+            "function '{}' is given twice: '--joblog <FILE>' knows a job by its line and function",
+            name.to_string_lossy()
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -296,6 +339,16 @@ mod tests {
                  expected a duration such as 90s, 10m, \"1h 30m\" or 2days",
             ),
             ("gearman -Q", "unknown option '-Q'"),
+            ("gearman -f f --tag", "'--tag' needs lines ('-n' or '-N') or arguments"),
+            (
+                "gearman -n -f f -f f --joblog x",
+                "function 'f' is given twice: \
+                 '--joblog <FILE>' knows a job by its line and function",
+            ),
+            (
+                "gearman --retry-failed x y",
+                "unexpected data 'y' with '--retry-failed <FILE>', which has the data",
+            ),
         ] {
             assert_eq!(options(line).map(drop).expect_err(line), message, "{line}");
         }
