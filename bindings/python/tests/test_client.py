@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from datetime import datetime, timedelta, timezone
-from typing import Callable
 
 import pytest
 
@@ -62,13 +61,44 @@ def test_no_workload_and_no_result_are_empty_bytes(
 
 def test_a_job_that_fails_raises_job_failed(server: Server, client: Client, name: str) -> None:
     def fail(job: Job) -> bytes:
-        raise JobFailed("not today")
+        raise JobFailed
 
     with working_on(server, {name: fail}):
         with pytest.raises(JobFailed) as caught:
             client.do(name)
-    assert caught.value.code is ReturnCode.WORK_FAIL
-    assert caught.value.task is not None and caught.value.task.done
+    error = caught.value
+    assert (error.code, error.reason) == (ReturnCode.WORK_FAIL, None)
+    assert error.task is not None and error.task.done
+    assert str(error) == f"the job {error.task.handle} of {name!r} failed"
+
+
+@pytest.mark.parametrize("reason", ["not today", "schön \udcff", "{}"])
+def test_the_reason_of_a_failed_job_reaches_its_client(
+    server: Server, client: Client, name: str, reason: str
+) -> None:
+    def fail(job: Job) -> bytes:
+        raise JobFailed(reason)
+
+    sent = reason.encode("utf-8", "backslashreplace")
+    with working_on(server, {name: fail}):
+        with pytest.raises(JobFailed) as caught:
+            client.do(name)
+        assert str(caught.value) == caught.value.reason == sent.decode()
+        # On the wire it is plain text, which every language can show.
+        assert isinstance(caught.value, JobException) and caught.value.body == sent
+        with Client(server.address, timeout=LONG, exceptions=False) as other:
+            with pytest.raises(JobFailed) as caught:
+                other.do(name)
+            assert caught.value.reason is None
+
+
+def test_an_error_may_be_the_reason(server: Server, client: Client, name: str) -> None:
+    def fail(job: Job) -> bytes:
+        raise JobFailed(ValueError("too large"))
+
+    with working_on(server, {name: fail}):
+        with pytest.raises(JobFailed, match="^too large$"):
+            client.do(name)
 
 
 def test_what_a_worker_raises_arrives_with_type_message_and_traceback(
@@ -367,22 +397,6 @@ def test_a_time_limit_is_not_negative(timeout: float) -> None:
         Client("127.0.0.1", timeout="1")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("servers", "error"),
-    [
-        ([], ValueError),
-        ("", ValueError),
-        (12, TypeError),
-        ([12], TypeError),
-        ([("localhost", "4730")], TypeError),
-        ([("localhost", 70000)], ValueError),
-    ],
-)
-def test_what_is_no_server_is_refused(servers: list[str], error: type[Exception]) -> None:
-    with pytest.raises(error):
-        Client(servers)
-
-
 def test_a_priority_is_one_of_three(client: Client) -> None:
     with pytest.raises(ValueError):
         client.do("f", priority=7)  # type: ignore[arg-type]
@@ -395,46 +409,7 @@ def test_a_moment_is_a_datetime_or_seconds(client: Client) -> None:
         client.do_background("f", at=-1)
 
 
-# Servers and timeouts.
-
-
-def test_the_last_server_is_tried_first(own_server: Callable[..., Server], name: str) -> None:
-    first, last = own_server(), own_server()
-    servers: list[str | tuple[str, int]] = [("127.0.0.1", first.port), last.address]
-    with Client(servers) as client:
-        client.do_background(name)
-    assert (first.queued(name), last.queued(name)) == (0, 1)
-    last.stop()
-    with Client(servers) as client:
-        client.do_background(name)
-    assert first.queued(name) == 1
-
-
-def test_servers_come_from_the_environment(
-    server: Server, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GEARMAN_SERVERS", server.address)
-    with Client() as client:
-        client.do_background(name)
-    assert server.queued(name) == 1
-
-
-def test_given_servers_go_before_the_environment_s(
-    server: Server, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GEARMAN_SERVERS", f"127.0.0.1:{free_port()}")
-    with Client(server.address) as client:
-        client.echo()
-
-
-def test_servers_can_be_changed(server: Server, name: str) -> None:
-    with Client([("127.0.0.1", free_port())]) as client:
-        client.remove_servers()
-        with pytest.raises(ConnectionFailed) as caught:
-            client.do_background(name)
-        assert caught.value.code is ReturnCode.NO_SERVERS
-        client.add_servers(server.address)
-        client.do_background(name)
+# Timeouts.
 
 
 def test_no_server_is_a_connection_failure_and_the_job_is_given_up(name: str) -> None:

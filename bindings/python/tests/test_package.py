@@ -83,6 +83,19 @@ def test_the_library_s_lines_go_to_logging(caplog: pytest.LogCaptureFixture) -> 
     assert record.getMessage() == caught.value.detail
 
 
+def test_a_program_without_logging_gets_no_lines_on_its_stderr() -> None:
+    code = f"""
+import libgearman
+try:
+    libgearman.Client("127.0.0.1:{free_port()}").echo()
+except libgearman.ConnectionFailed:
+    print("failed")
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert (done.stdout, done.stderr) == ("failed\n", "")
+
+
 def test_importing_needs_nothing_from_the_environment() -> None:
     code = "import libgearman; print(libgearman.library_version)"
     done = subprocess.run([sys.executable, "-I", "-c", code], stdout=subprocess.PIPE, text=True)

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from conftest import LONG, Server, until
+from libgearman import Client
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```(python|text)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -48,4 +49,24 @@ def test_an_example_prints_the_output_below_it(server: Server, number: int) -> N
 
 
 def test_there_are_examples_of_both_kinds() -> None:
-    assert (len(WORKERS), len(PROGRAMS)) == (2, 5)
+    assert (len(WORKERS), len(PROGRAMS)) == (2, 7)
+
+
+def test_the_worker_command_runs_as_documented(
+    server: Server, client: Client, tmp_path: pathlib.Path
+) -> None:
+    section = README.read_text(encoding="utf-8").split("## The worker command")[1]
+    command, module = re.findall(r"```(?:sh|py)\n(.*?)```", section, re.DOTALL)[:2]
+    (tmp_path / "tasks.py").write_text(module)
+    words = command.replace("localhost:4730", server.address).split()
+    assert words.pop(0) == "python"
+    worker = subprocess.Popen([sys.executable, *words], cwd=tmp_path)
+    try:
+        assert client.call("add", [1, 2]) == 3
+        until(lambda: server.workers("add") == 4)
+        # As its service does, except for the path of the program.
+        (unit,) = re.findall(r"^ExecStart=\S+ (.*)$", section, re.MULTILINE)
+        assert unit.split() == words[: words.index("--server")]
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(LONG) == 0

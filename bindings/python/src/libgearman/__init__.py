@@ -6,6 +6,8 @@ asyncio. The README has examples.
 
 from __future__ import annotations
 
+import logging as _logging
+
 from . import callbacks as _callbacks  # noqa: F401  (the library calls it)
 from ._native import ffi as _ffi
 from ._native import lib as _lib
@@ -27,14 +29,21 @@ from .errors import (
     UsageError,
 )
 from .job import Job
+from .retry import Retry
+from .serializers import JSON, TEXT, Serializer
 from .task import Event, JobStatus, Task
 from .tls import SslSettings
 from .worker import Worker
+
+# A program that configures no logging gets no lines of this package on its stderr.
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
 #: The version of the C library that is loaded.
 library_version: str = _ffi.string(_lib.gearman_version()).decode()
 
 __all__ = [
+    "JSON",
+    "TEXT",
     "AsyncClient",
     "AsyncWorker",
     "Client",
@@ -50,8 +59,10 @@ __all__ = [
     "JobFailed",
     "JobStatus",
     "Priority",
+    "Retry",
     "RetryJob",
     "ReturnCode",
+    "Serializer",
     "ServerError",
     "SslSettings",
     "Task",

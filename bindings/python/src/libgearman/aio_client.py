@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
-from typing import AsyncIterator, Callable, Union
+from functools import partial
+from typing import Any, AsyncIterator, Callable, Union
 
 from . import arguments
 from ._native import lib
@@ -19,7 +20,9 @@ from .aio_handle import AsyncHandle
 from .arguments import Data, Name, Seconds, Servers
 from .client import Client
 from .codes import EventKind, Priority
-from .errors import ClosedError, UsageError
+from .errors import ClosedError, GearmanError, UsageError
+from .retry import Call, Retry
+from .serializers import JSON, Serializer, encode
 from .task import Event, JobStatus, Task
 from .tls import Ssl
 
@@ -51,7 +54,11 @@ class AsyncClient(AsyncHandle):
         resubmissions: int | None = None,
         keepalive: int | None = None,
         ssl: Ssl = None,
+        retry: Retry | None = None,
+        serializer: Serializer = JSON,
     ) -> None:
+        self._serializer = serializer
+        self._retry = retry
         self._client = Client(
             servers,
             timeout=timeout,
@@ -62,6 +69,8 @@ class AsyncClient(AsyncHandle):
             resubmissions=resubmissions,
             keepalive=keepalive,
             ssl=ssl,
+            retry=retry,
+            serializer=serializer,
         )
         super().__init__(self._client)
         self._listeners: dict[Task, _Listener] = {}
@@ -80,12 +89,11 @@ class AsyncClient(AsyncHandle):
         *,
         unique: Name | None = None,
         priority: Priority = Priority.NORMAL,
+        timeout: Seconds = None,
     ) -> bytes:
-        """Submits a job, waits for it and returns its result; raises as `Client.do` does."""
-        task = await self._finish(
-            lambda: self._client.add_task(function, workload, unique=unique, priority=priority)
-        )
-        return task.result()
+        """Submits a job, waits for it and returns its result; see `Client.do`."""
+        add = partial(self._client.add_task, function, workload, unique=unique, priority=priority)
+        return (await self._submit_one(add, timeout)).data
 
     async def do_background(
         self,
@@ -95,15 +103,21 @@ class AsyncClient(AsyncHandle):
         unique: Name | None = None,
         priority: Priority = Priority.NORMAL,
         at: datetime | float | None = None,
+        timeout: Seconds = None,
     ) -> str:
         """Submits a background job and returns its handle; see `Client.do_background`."""
-        task = await self._finish(
-            lambda: self._client.add_background_task(
-                function, workload, unique=unique, priority=priority, at=at
-            )
-        )
-        task.result()
-        return task.handle
+        background = self._client.add_background_task
+        add = partial(background, function, workload, unique=unique, priority=priority, at=at)
+        return (await self._submit_one(add, timeout)).handle
+
+    async def call(self, function: Name, value: Any = None, **options: Any) -> Any:
+        """Submits a job with a value and returns that of its result; see `Client.call`."""
+        result = await self.do(function, encode(self._serializer, value), **options)
+        return self._serializer.loads(result)
+
+    async def call_background(self, function: Name, value: Any = None, **options: Any) -> str:
+        """Submits a background job with a value; see `Client.call_background`."""
+        return await self.do_background(function, encode(self._serializer, value), **options)
 
     async def stream(
         self,
@@ -149,6 +163,27 @@ class AsyncClient(AsyncHandle):
         return task.status
 
     # Tasks and their waiters.
+
+    async def _submit_one(self, add: Callable[[], Task], timeout: Seconds) -> Task:
+        """Adds a task and waits for it, again while no server accepts it and the client may."""
+        call = Call(timeout, self._retry)
+        while True:
+            # Each attempt is a task of its own.
+            added: list[Task] = []
+            try:
+                left = call.left()
+                # With no time at all, asyncio would not begin the wait, which adds the task.
+                limit = None if left is None else max(left, 0.001)
+                await asyncio.wait_for(self._finish(lambda: _kept(add(), added)), limit)
+                added[0].result()
+                return added[0]
+            except GearmanError as error:
+                if added and added[0].handle:
+                    raise
+                wait = call.wait_after(error)
+            except asyncio.TimeoutError:
+                raise added[0].late(call.timeout) from None
+            await asyncio.sleep(wait)
 
     async def _finish(self, add: Callable[[], Task]) -> Task:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -224,3 +259,8 @@ class AsyncClient(AsyncHandle):
         limits = (lib.gearman_client_next_timeout(pointer), arguments.milliseconds(left))
         wait = min((one for one in limits if one >= 0), default=None)
         self._come_after(None if wait is None else wait / 1000)
+
+
+def _kept(task: Task, tasks: list[Task]) -> Task:
+    tasks.append(task)
+    return task

@@ -18,6 +18,7 @@ from .callbacks import raise_stashed
 from .codes import ReturnCode
 from .errors import ServerError, UsageError
 from .job import Job
+from .serializers import JSON, Serializer, checked, encode
 from .tls import Ssl
 from .worker import Worker, fail_job, offering
 
@@ -46,7 +47,9 @@ class AsyncWorker(AsyncHandle):
         identifier: Name | None = None,
         keepalive: int | None = None,
         ssl: Ssl = None,
+        serializer: Serializer = JSON,
     ) -> None:
+        self._serializer = checked(serializer)
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             raise TypeError(f"concurrency must be an int, not {type(concurrency).__name__}")
         if concurrency < 1:
@@ -104,6 +107,19 @@ class AsyncWorker(AsyncHandle):
                 self._worker._check(lib.gearman_worker_unregister(pointer, encoded))
             self._worker._check(lib.gearman_worker_register(pointer, encoded, limit))
             self._functions[text] = call
+
+    def add_callable(
+        self, name: Name, call: Callable[[Any], Awaitable[Any]], *, timeout: Seconds = None
+    ) -> None:
+        """Offers a coroutine function of a value, as `Worker.add_callable` does."""
+        if not inspect.iscoroutinefunction(call):
+            raise TypeError(f"{call!r} is no coroutine function: use a Worker for it")
+        serializer = self._serializer
+
+        async def do(job: Job) -> bytes:
+            return encode(serializer, await call(serializer.loads(job.workload)))
+
+        self.add_function(name, do, timeout=timeout)
 
     def stop(self) -> None:
         """Makes `run` return when the current jobs are done.

@@ -5,7 +5,10 @@ Must not: call the library.
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import math
+import re
 from datetime import datetime
 from typing import Any, Iterable, Optional, Tuple, Union
 
@@ -15,11 +18,13 @@ from ._native import ffi
 Data = Union[bytes, bytearray, memoryview]
 #: A name in a packet; text is sent as UTF-8.
 Name = Union[str, bytes]
-#: ``"host:port,host"``, or a list of such texts and of (host, port) pairs.
-Servers = Union[str, Iterable[Union[str, Tuple[str, int]]]]
+#: ``"host:port,host"``, a (host, port) pair, or a list of such texts and pairs.
+Servers = Union[str, Tuple[str, int], Iterable[Union[str, Tuple[str, int]]]]
 #: Seconds, or None for no limit.
 Seconds = Optional[float]
 
+# How a server is written, for messages.
+_FORMS = '"host:port", ("host", port), or a list of these'
 _MAX_MILLISECONDS = 2**31 - 1
 
 
@@ -84,23 +89,55 @@ def epoch(when: datetime | float) -> int:
 def servers(value: Servers) -> list[tuple[bytes, int | None]]:
     """The servers: each a host and its port, or a list in one text and None."""
     if isinstance(value, (str, bytes)):
-        return [(name(value, "servers"), None)]
-    if not isinstance(value, Iterable):
-        raise TypeError(f"servers must be text or a list, not {type(value).__name__}")
-    found: list[tuple[bytes, int | None]] = []
-    for one in value:
-        if isinstance(one, str):
-            found.append((name(one, "a server"), None))
-            continue
-        try:
-            host, port = one
-        except (TypeError, ValueError):
-            raise TypeError(f"a server must be text or (host, port), not {one!r}") from None
-        if isinstance(port, bool) or not isinstance(port, int):
-            raise TypeError(f"a server's port must be an int, not {type(port).__name__}")
-        if not 0 < port < 2**16:
-            raise ValueError(f"a server's port must be from 1 to 65535, not {port}")
-        found.append((name(host, "a server's host"), port))
-    if not found:
+        return [(_listed(value), None)]
+    if not isinstance(value, Iterable) or isinstance(value, dict):
+        raise TypeError(f"servers must be {_FORMS}, not {value!r}")
+    all_ = list(value)
+    if not all_:
         raise ValueError("no servers given; None is for the default")
-    return found
+    if len(all_) == 2 and isinstance(all_[1], int):
+        # One pair, which is no list.
+        return [_pair(all_)]
+    return [(_listed(one), None) if isinstance(one, (str, bytes)) else _pair(one) for one in all_]
+
+
+def _pair(value: Any) -> tuple[bytes, int]:
+    """A server that is a host and a port."""
+    try:
+        host, port = value
+    except (TypeError, ValueError):
+        raise TypeError(f"a server must be {_FORMS}, not {value!r}") from None
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise TypeError(f"a server's port must be an int, as in ({host!r}, 4730), not {port!r}")
+    if not 0 < port < 2**16:
+        raise ValueError(f"a server's port must be from 1 to 65535, not {port}")
+    return name(host, "a server's host"), port
+
+
+def _listed(value: str | bytes) -> bytes:
+    """Servers in one text, each of which the C library reads as it is meant."""
+    encoded = name(value, "servers")
+    entries = [one.strip() for one in shown(encoded).split(",")]
+    if not any(entries):
+        raise ValueError(f"no servers given in {value!r}; None is for the default")
+    for entry in filter(None, entries):
+        if not _is_server(entry):
+            raise ValueError(f"a server must be {_FORMS}, not {entry!r}")
+    return encoded
+
+
+def _is_server(entry: str) -> bool:
+    """Whether a text is a host with or without a port, or the path of a socket."""
+    if entry.startswith("/"):
+        return True
+    text = entry[len("tls://") :] if entry.startswith("tls://") else entry
+    bare = text.strip("[]").split("%")[0]
+    with contextlib.suppress(ValueError):
+        ipaddress.IPv6Address(bare)
+        return True
+    found = re.fullmatch(r"(\[[^\]]+\]|[^\s:/]*)(?:\s*:\s*([0-9]{1,5}))?", text)
+    if found is None:
+        return False
+    host, port = found.groups()
+    # A number alone is a port whose host was forgotten.
+    return not host.isdigit() and (port is None or 0 < int(port) < 2**16)

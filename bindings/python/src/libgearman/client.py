@@ -3,24 +3,26 @@
 Every job is a task of the library, also one that is waited for: only a task can be
 continued after a signal has ended a wait.
 
-Must not: wait in an event loop; `aio_client` does.
+Must not: wait in an event loop, which `aio_client` does, or run tasks, which `running` does.
 """
 
 from __future__ import annotations
 
-import select
 import time
 from collections import deque
 from datetime import datetime
+from functools import partial
 from typing import Any, Callable, Iterator
 
 from . import arguments, callbacks
 from ._native import ffi, lib
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
-from .codes import EventKind, Priority, ReturnCode
-from .errors import ClosedError, UsageError, error_of
-from .handle import Handle
+from .codes import EventKind, Priority
+from .errors import UsageError
+from .retry import Retry
+from .running import Running
+from .serializers import JSON, Serializer, checked, encode
 from .task import Event, EventFunction, JobStatus, Task
 from .tls import Ssl
 
@@ -29,7 +31,7 @@ from .tls import Ssl
 _RESUBMISSIONS_MAX = 65535
 
 
-class Client(Handle):
+class Client(Running):
     """Submits jobs.
 
     ``servers`` is ``"host:port,host,..."`` or a list; the last server is tried
@@ -53,10 +55,12 @@ class Client(Handle):
     and `SslSettings` or a dict with its fields tells them. Without it, servers that are
     written as ``tls://host`` have TLS, and all with ``GEARMAN_TLS=on`` in the environment.
 
+    With a `Retry`, a call that submits one job does it again while no server accepts it: none
+    can be reached, or the one that answers has no room or is about to end. A job that a server
+    may have is not submitted again. ``serializer`` is that of `call`.
+
     Only one thread may use a client at a time. It is a context manager.
     """
-
-    _kind = "client"
 
     def __init__(
         self,
@@ -70,14 +74,18 @@ class Client(Handle):
         resubmissions: int | None = None,
         keepalive: int | None = None,
         ssl: Ssl = None,
+        retry: Retry | None = None,
+        serializer: Serializer = JSON,
     ) -> None:
-        self._tasks: dict[int, Task] = {}
-        # Tasks that the library does not free when they are finished.
-        self._unfreed: set[Task] = set()
-        # The events that events() has not yielded yet.
-        self._events: deque[Event] = deque()
+        if retry is not None and not isinstance(retry, Retry):
+            raise TypeError(f"retry must be a Retry, as in Retry(attempts=5), not {retry!r}")
+        self._tasks = {}
+        self._unfreed = set()
+        self._events = deque()
         self._iterating = False
         self._heard = 0.0
+        self._retry = retry
+        self._serializer = checked(serializer)
         super().__init__(servers, timeout, namespace, identifier, ssl)
         if keepalive is not None:
             self.keepalive = keepalive
@@ -124,17 +132,22 @@ class Client(Handle):
         unique: Name | None = None,
         priority: Priority = Priority.NORMAL,
         on_event: EventFunction | None = None,
+        timeout: Seconds = None,
     ) -> bytes:
         """Submits a job, waits for it and returns its result.
 
+        ``timeout`` is the limit of the whole call in seconds, however much the worker
+        reports; the client's own is that of a silence, and holds too.
+
         Raises `JobFailed` or `JobException` if the job failed or raised an exception,
-        and another `GearmanError` if its outcome is not known. Then, and if the wait
-        is interrupted, the job is ignored; a worker may still do it.
+        `TimedOut` after the timeout, and another `GearmanError` if its outcome is not
+        known. Then, and if the wait is interrupted, the job is ignored; a worker may
+        still do it.
         """
-        task = self.add_task(
-            function, workload, unique=unique, priority=priority, on_event=on_event
+        add = partial(
+            self.add_task, function, workload, unique=unique, priority=priority, on_event=on_event
         )
-        return self._wait_for(task).result()
+        return self._submit(add, timeout).data
 
     def do_background(
         self,
@@ -144,15 +157,32 @@ class Client(Handle):
         unique: Name | None = None,
         priority: Priority = Priority.NORMAL,
         at: datetime | float | None = None,
+        timeout: Seconds = None,
     ) -> str:
         """Submits a background job and returns its handle.
 
         ``at`` is the time before which the job does not start; the server keeps no
-        priority for such a job. A `datetime` without a zone is local time.
+        priority for such a job. A `datetime` without a zone is local time. ``timeout``
+        is as for `do`.
         """
-        task = self.add_background_task(function, workload, unique=unique, priority=priority, at=at)
-        self._wait_for(task).result()
-        return task.handle
+        add = partial(
+            self.add_background_task, function, workload, unique=unique, priority=priority, at=at
+        )
+        return self._submit(add, timeout).handle
+
+    def call(self, function: Name, value: Any = None, **options: Any) -> Any:
+        """Submits a job with a value, waits for it and returns the value of its result.
+
+        The client's serializer turns both into bytes and back. The options are those of
+        `do`, which it raises as.
+        """
+        return self._serializer.loads(
+            self.do(function, encode(self._serializer, value), **options)
+        )
+
+    def call_background(self, function: Name, value: Any = None, **options: Any) -> str:
+        """Submits a background job with a value; the options are those of `do_background`."""
+        return self.do_background(function, encode(self._serializer, value), **options)
 
     def map_reduce(
         self,
@@ -161,22 +191,26 @@ class Client(Handle):
         workload: Data = b"",
         *,
         unique: Name | None = None,
+        timeout: Seconds = None,
     ) -> bytes:
         """Submits a job that is divided into others, waits for it and returns its result.
 
         A worker that offers ``splitter`` (`Worker.add_splitter`) divides the workload.
         Each part is a job of ``function``, and the splitter's worker combines their
-        results. Raises as `do` does; if a part fails, the job fails.
+        results. ``timeout`` and exceptions are those of `do`; if a part fails, the job fails.
         """
         splitting, name = arguments.name(splitter, "splitter"), arguments.name(function, "function")
         data, size = arguments.payload(workload, "workload")
         id_ = ffi.NULL if unique is None else arguments.name(unique, "unique")
-        task = Task(self, arguments.shown(splitting), ends_with=EventKind.COMPLETE)
 
         def add(pointer: Any, key: int) -> Any:
             return lib.add_partition_task(pointer, key, splitting, name, id_, data, size)
 
-        return self._wait_for(self._execute(task, add)).result()
+        def add_task() -> Task:
+            task = Task(self, arguments.shown(splitting), ends_with=EventKind.COMPLETE)
+            return self._execute(task, add)
+
+        return self._submit(add_task, timeout).data
 
     # Many jobs at a time.
 
@@ -349,16 +383,6 @@ class Client(Handle):
         finally:
             self._iterating = False
 
-    @property
-    def tasks(self) -> list[Task]:
-        """The unfinished tasks, in the order in which they were added."""
-        return list(self._tasks.values())
-
-    def discard_tasks(self) -> None:
-        """Discards all unfinished tasks."""
-        for task in self.tasks:
-            task.discard()
-
     # Requests.
 
     def status(self, handle: Name) -> JobStatus:
@@ -383,111 +407,3 @@ class Client(Handle):
         Raises `ServerError` if no server knows the job.
         """
         self._ask(lib.gearman_client_cancel_job, arguments.name(handle, "handle"))
-
-    # Running.
-
-    def _wait_for(self, task: Task) -> Task:
-        """Runs until one task is done. On an error the task is discarded."""
-        try:
-            with self._use():
-                # The run ends with this task; later runs continue the others.
-                task._ends_run = len(self._tasks) > 1
-                start = time.monotonic()
-                # A callback may have discarded the task.
-                while not task.done and task._pointer is not None:
-                    self._advance(start)
-        finally:
-            task.discard()
-        return task
-
-    def _advance(self, start: float) -> bool:
-        """Runs until the next signal, waiting. Returns whether all tasks are finished."""
-        left = self._time_left(start)
-        if left is not None:
-            # The timeout counts from the last packet, which a signal does not change.
-            self._limit(left)
-        tasks = len(self._tasks)
-        try:
-            code = lib.gearman_client_run_tasks(self._pointer)
-        finally:
-            if left is not None:
-                self._limit(self._timeout)
-        return self._outcome(code, tasks)
-
-    def _time_left(self, start: float) -> Seconds:
-        """The rest of the timeout, which counts from the last event."""
-        if self._timeout is None:
-            return None
-        left = self._timeout - (time.monotonic() - max(start, self._heard))
-        if left <= 0 < self._timeout:
-            raise error_of(ReturnCode.TIMEOUT, "", self._addresses(), self._timeout)
-        return max(left, 0)
-
-    def _step(self) -> bool:
-        """Runs without waiting. Returns whether all tasks are finished."""
-        with self._use() as pointer:
-            tasks = len(self._tasks)
-            lib.gearman_client_add_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
-            try:
-                code = lib.gearman_client_run_tasks(pointer)
-            finally:
-                lib.gearman_client_remove_options(pointer, lib.GEARMAN_CLIENT_NON_BLOCKING)
-            return self._outcome(code, tasks)
-
-    def _outcome(self, code: int, tasks: int) -> bool:
-        text = self._error_text()
-        raise_stashed()
-        if self._closed:
-            raise ClosedError(f"{self!r} was closed meanwhile")
-        goes_on = code in (ReturnCode.IO_WAIT, ReturnCode.PAUSE)
-        # A run ends with an error for tasks that were lost or refused: they are freed then.
-        self._free_finished(list(self._unfreed) if goes_on else self.tasks)
-        if code == ReturnCode.SUCCESS:
-            return True
-        if goes_on or len(self._tasks) < tasks:
-            # The code belongs to a task that has ended with it, and which tells it.
-            return False
-        raise error_of(code, text, self._addresses(), self._timeout)
-
-    def _free_finished(self, tasks: list[Task]) -> None:
-        """Frees the finished tasks, since the library does not free all of them."""
-        for task in tasks:
-            if task._pointer is not None and lib.gearman_task_is_finished(task._pointer):
-                lib.gearman_task_free(task._pointer)
-        raise_stashed()
-
-    def _sleep(self, limit: Seconds) -> None:
-        """Waits until the client can make progress. Signals are handled meanwhile."""
-        with self._use() as pointer:
-            if lib.gearman_client_has_buffered_work(pointer):
-                return
-            poll = select.poll()
-            poll.register(lib.gearman_client_poll_fd(pointer), select.POLLIN)
-            limits = (lib.gearman_client_next_timeout(pointer), arguments.milliseconds(limit))
-            poll.poll(min((one for one in limits if one >= 0), default=None))
-
-    def _discard(self, task: Task) -> None:
-        if task._pointer is None:
-            return
-        with self._use():
-            # A task that has ended was not discarded.
-            task._discarded = task._code is None
-            lib.gearman_task_free(task._pointer)
-            raise_stashed()
-
-    def _forget(self, task: Task) -> None:
-        self._tasks.pop(task._key, None)
-        self._unfreed.discard(task)
-        callbacks.tasks.pop(task._key, None)
-
-    def _take_event(self, event: Event) -> None:
-        self._heard = time.monotonic()
-        if self._iterating:
-            self._events.append(event)
-
-    def _free(self) -> None:
-        for task in self.tasks:
-            task._pointer = None
-            task._discarded = task._code is None
-            self._forget(task)
-        super()._free()

@@ -63,17 +63,21 @@ class JobError(GearmanError):
 
 
 class JobFailed(JobError):
-    """The job failed.
+    """The job failed. ``reason`` is the text that the worker gave for it, or None.
 
-    A worker's function raises it to fail its job without an exception.
+    A worker's function raises it to fail its job. Its text goes to clients that ask for
+    exceptions, where it is a `JobException`, which has it as its text too.
     """
 
-    def __init__(self, text: str = "the job failed", task: Task | None = None) -> None:
-        super().__init__(text, ReturnCode.WORK_FAIL, task)
+    def __init__(self, reason: object = "", task: Task | None = None) -> None:
+        given = str(reason)
+        whose = "" if task is None else f" {task.handle} of {task.function!r}"
+        super().__init__(given or f"the job{whose} failed", ReturnCode.WORK_FAIL, task)
+        self.reason: str | None = given or None
 
 
-class JobException(JobError):
-    """The worker's function raised an exception.
+class JobException(JobFailed):
+    """The worker's function raised an exception, or failed its job with a reason.
 
     ``body`` is the bytes that the worker sent. If the worker uses this package, or
     another program with the same encoding (see the README), ``type``, ``message``
@@ -92,7 +96,8 @@ class JobException(JobError):
             text = body.decode("utf-8", "backslashreplace")
         else:
             text = f"{type}: {message}" if message else type
-        super().__init__(text, ReturnCode.WORK_EXCEPTION, task)
+        super().__init__(text, task)
+        self.code = ReturnCode.WORK_EXCEPTION
         self.body = body
         self.type = type
         self.message = message

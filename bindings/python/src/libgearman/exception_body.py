@@ -1,6 +1,7 @@
 """The body of an exception packet: how a worker's exception travels to its client.
 
-The body is a JSON object in ASCII. ``"gearman_exception": 1`` distinguishes it from
+The reason of a `JobFailed` is sent as it is, in UTF-8. For any other exception the body is a
+JSON object in ASCII. ``"gearman_exception": 1`` distinguishes it from
 other contents of such a packet; ``type``, ``message`` and ``traceback`` are strings. Any
 language can read it.
 
@@ -44,6 +45,11 @@ def encode(exception: BaseException) -> bytes:
         "traceback": "".join(lines),
     }
     return json.dumps(body).encode("ascii")
+
+
+def encode_reason(reason: str) -> bytes:
+    """The body for the reason of a failed job."""
+    return reason.encode("utf-8", "backslashreplace")
 
 
 def decode(body: bytes, task: Task | None = None) -> JobException:

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from . import exception_body
 from ._native import ffi, lib
-from .arguments import text
+from .arguments import Seconds, text
 from .codes import EventKind, ReturnCode
-from .errors import ClosedError, GearmanError, JobFailed, UsageError, error_of, return_code
+from .errors import (
+    ClosedError,
+    GearmanError,
+    JobFailed,
+    TimedOut,
+    UsageError,
+    error_of,
+    return_code,
+)
 
 if TYPE_CHECKING:
     from .client import Client
@@ -128,9 +136,17 @@ class Task:
         if self._code == ReturnCode.WORK_EXCEPTION:
             return exception_body.decode(self._exception, self)
         if self._code == ReturnCode.WORK_FAIL:
-            return JobFailed(f"the job {self.handle} of {self.function!r} failed", self)
+            return JobFailed(task=self)
         detail = self._error_text or f"GEARMAN_{self._code.name}"
         return error_of(self._code, detail, self._client._addresses(), self._client._timeout)
+
+    def late(self, timeout: Seconds) -> TimedOut:
+        """The exception for a task that is not finished after the time of its call."""
+        what = f"the job {self.handle} of {self.function!r} did not end"
+        if not self.handle:
+            addresses = self._client._addresses()
+            what = f"no job server took the job of {self.function!r} ({addresses})"
+        return TimedOut(f"{what} within {timeout:g} seconds", ReturnCode.TIMEOUT)
 
     def result(self) -> bytes:
         """The job's result. Raises the exception of `error`, if any."""

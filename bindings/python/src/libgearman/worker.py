@@ -17,9 +17,17 @@ from ._native import ffi, lib
 from .arguments import Data, Name, Seconds, Servers
 from .callbacks import raise_stashed
 from .codes import ReturnCode
-from .errors import ConnectionFailed, GearmanError, JobFailed, RetryJob, ServerError
+from .errors import (
+    ConnectionFailed,
+    GearmanError,
+    JobException,
+    JobFailed,
+    RetryJob,
+    ServerError,
+)
 from .handle import Handle
 from .job import Job
+from .serializers import JSON, Serializer, checked, encode
 from .signals import stopped_by
 from .tls import Ssl
 
@@ -121,9 +129,10 @@ def fail_job(job: Job, exception: Exception) -> ReturnCode:
     """Ends a job after an exception of its function. WORK_ERROR gives the job back."""
     if isinstance(exception, RetryJob):
         return ReturnCode.WORK_ERROR
-    if isinstance(exception, JobFailed):
+    if isinstance(exception, JobFailed) and not isinstance(exception, JobException):
         log.info("%r failed: %s", job, exception)
-        _report(job, job.send_fail)
+        body = exception_body.encode_reason(exception.reason or "")
+        _report(job, (lambda: job.send_exception(body)) if body else job.send_fail)
     else:
         log.error("%r raised", job, exc_info=exception)
         _report(job, lambda: job.send_exception(exception_body.encode(exception)))
@@ -193,7 +202,8 @@ def _report(job: Job, send: Callable[[], None]) -> None:
 class Worker(Handle):
     """Does jobs, one at a time.
 
-    The arguments are those of `Client`; ``timeout`` is how long `work` waits for a job.
+    The arguments are those of `Client`; ``timeout`` is how long `work` waits for a job, and
+    ``serializer`` is that of `callable`.
 
     Only one thread may use a worker at a time, except for `stop`. It is a context
     manager. When it is closed, servers give its unfinished jobs to other workers.
@@ -210,7 +220,9 @@ class Worker(Handle):
         identifier: Name | None = None,
         keepalive: int | None = None,
         ssl: Ssl = None,
+        serializer: Serializer = JSON,
     ) -> None:
+        self._serializer = checked(serializer)
         self._functions: dict[str, Function] = {}
         # Reentrant, since a signal's handler may stop the worker.
         self._stopping = threading.RLock()
@@ -249,6 +261,35 @@ class Worker(Handle):
         """
         shown = arguments.shown(arguments.name(name, "name"))
         self._define(Function(self, shown, _synchronous(call, "call")), timeout)
+
+    @overload
+    def callable(self, name: _Any) -> _Any: ...
+
+    @overload
+    def callable(
+        self, name: Name | None = None, *, timeout: Seconds = None
+    ) -> Callable[[_Any], _Any]: ...
+
+    def callable(
+        self, name: Name | _Any | None = None, *, timeout: Seconds = None
+    ) -> _Any | Callable[[_Any], _Any]:
+        """Offers the decorated function of a value, as `add_callable` does."""
+        return offering(self.add_callable, name, timeout)
+
+    def add_callable(
+        self, name: Name, call: Callable[[Any], Any], *, timeout: Seconds = None
+    ) -> None:
+        """Offers a function for `Client.call`: it is called with a value and returns one.
+
+        The worker's serializer makes the value of the job's workload, and the result of
+        the value that is returned. The rest is as for `add_function`.
+        """
+        call, serializer = _synchronous(call, "call"), self._serializer
+
+        def do(job: Job) -> bytes:
+            return encode(serializer, call(serializer.loads(job.workload)))
+
+        self.add_function(name, do, timeout=timeout)
 
     def add_splitter(
         self,
