@@ -343,3 +343,41 @@ fn a_worker_passes_states_on_unchecked() {
     job(&server, &["x"], b"").printed("1/0 Complete\ndone");
     worker.join().expect("the worker ends");
 }
+
+#[test]
+fn the_data_of_a_job_takes_the_place_of_an_argument() {
+    with_each_server(|server| {
+        let script = r#"for word; do printf '<%s>' "$word"; done; wc -c"#;
+        let command = ["-f", "f", "--", "sh", "-c", script, "sh", "before", "{}", "x{}", "{}"];
+        let _worker = worker(server, &command);
+        // No shell reads the data, and none of it is on the standard input.
+        for data in ["$(touch no) 'a' \"b\" *;|&", "-n", "two\nlines", "ü", "\u{1}%s\\n"] {
+            let quoted = format!("<before><{data}><x{{}}><{data}>0\n");
+            job(server, &[], data.as_bytes()).printed(&quoted);
+        }
+        job(server, &["-n"], b"a line\n").printed("<before><a line><x{}><a line>0\n");
+        job(server, &[], b"").printed("<before><><x{}><>0\n");
+    });
+}
+
+#[test]
+fn data_that_no_argument_can_hold_fails_its_job_and_not_the_worker() {
+    with_each_server(|server| {
+        let worker = worker(server, &["-c", "3", "-f", "f", "--", "echo", "{}"]);
+        assert_eq!(job(server, &[], b"a\0b").code, Some(1));
+        let complaint = worker.complaint();
+        assert!(complaint.contains("failed: its data cannot be an argument: "), "{complaint}");
+        assert_eq!(job(server, &[], &vec![b'x'; 1 << 20]).code, Some(1));
+        assert!(worker.complaint().contains("Argument list too long"));
+        job(server, &["good"], b"").printed("good\n");
+        assert_eq!(worker.end().code, Some(0));
+    });
+}
+
+#[test]
+fn the_braces_of_xargs_are_its_own() {
+    with_each_server(|server| {
+        let _worker = worker(server, &["-f", "f", "--", "xargs", "-I", "{}", "echo", "<{}>", "{}"]);
+        job(server, &[], b"a\nb\n").printed("<a> a\n<b> b\n");
+    });
+}

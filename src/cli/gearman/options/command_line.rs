@@ -167,7 +167,8 @@ pub(super) struct CommandLine {
     pub(super) ping: bool,
 
     /// Run as a worker: run COMMAND for each job, or, without COMMAND, print each job's data
-    /// and return an empty result.
+    /// and return an empty result. In place of an argument {} COMMAND gets the job's data,
+    /// without a newline at its end, and then nothing on its standard input.
     #[arg(short, long, help_heading = "Worker options")]
     pub(super) worker: bool,
 
@@ -238,6 +239,7 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
         &[
             "gearman -w -f count_lines -- wc -l",
             "gearman -f count_lines < /etc/passwd",
+            "gearman -w -j 4 -f to_png -- convert {} png:-",
             "gearman -f resize < large.jpg > thumb.jpg",
             "tail -f access_log | gearman -n -f logger",
             "ls *.jpg | gearman -N -j 8 --progress --joblog log -f thumbnail",

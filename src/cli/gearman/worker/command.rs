@@ -4,10 +4,11 @@
 //! Must not: wait, or know servers.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use gearman_engine::worker::{AssignedJob, WorkTicket};
@@ -16,6 +17,23 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The most bytes read from a command at once.
 const COMMAND_READ_BYTES_MAX: usize = 64 * 1024;
+
+/// The argument in whose place the data of a job is passed.
+const PLACEHOLDER: &str = "{}";
+/// Programs that give the placeholder a meaning of their own; the data is on their standard
+/// input, as for the original's workers.
+const PLACEHOLDER_PROGRAMS: [&str; 4] = ["fd", "find", "parallel", "xargs"];
+
+/// Whether the data of jobs takes the place of arguments. Only a whole argument counts: in
+/// a part of one, such as a script for a shell, data could be read as commands.
+pub(crate) fn has_placeholder(words: &[OsString]) -> bool {
+    let Some(at) = words.iter().skip(1).position(|word| word == PLACEHOLDER) else { return false };
+    let is_their_own = |word: &OsString| {
+        let name = Path::new(word).file_name().unwrap_or_default();
+        PLACEHOLDER_PROGRAMS.iter().any(|program| name == *program)
+    };
+    !words[..=at].iter().any(is_their_own)
+}
 
 /// The process that runs a job.
 #[derive(Debug)]
@@ -36,22 +54,30 @@ pub(crate) struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Starts a command for a job.
+    /// Starts a command for a job. With placeholders among its words it gets the data, without a
+    /// newline at its end, as those arguments, and nothing on its standard input.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When it cannot be started. [`ErrorKind::InvalidInput`] and
+    /// [`ErrorKind::ArgumentListTooLong`] are about data that no argument can hold.
     pub(crate) fn start(
         words: &[OsString],
         ticket: WorkTicket,
         job: &AssignedJob,
     ) -> io::Result<RunningCommand> {
-        let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let (program, arguments) = words.split_first().ok_or(ErrorKind::NotFound)?;
+        let takes_argument = has_placeholder(words);
+        let line = job.workload().strip_suffix(b"\n").unwrap_or(job.workload());
+        let arguments = arguments.iter().map(|word| match word {
+            word if takes_argument && word == PLACEHOLDER => OsStr::from_bytes(line),
+            word => word,
+        });
         let mut child = Command::new(program)
             .args(arguments)
             .env("GEARMAN_JOB_HANDLE", OsStr::from_bytes(job.handle()))
             .env("GEARMAN_FUNCTION", OsStr::from_bytes(job.function()))
             .env("GEARMAN_UNIQUE", OsStr::from_bytes(job.unique()))
-            .stdin(Stdio::piped())
+            .stdin(if takes_argument { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             // Ctrl-C reaches only the worker, which finishes the job before it exits.
             .process_group(0)
@@ -141,5 +167,27 @@ impl RunningCommand {
 }
 
 fn would_block(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placeholder_is_a_whole_argument_of_a_program_that_has_none_of_its_own() {
+        for (line, expected) in [
+            ("convert {} out", true),
+            ("nice convert -- {}", true),
+            ("wc -l", false),
+            ("{}", false),
+            ("sh -c {};", false),
+            ("xargs -I {} rm {}", false),
+            ("nice /usr/bin/xargs -I {} rm {}", false),
+            ("find . -name {}", false),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(has_placeholder(&words), expected, "{line}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod command;
 mod program;
 mod watch;
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
@@ -197,6 +197,14 @@ impl Pool<'_> {
         }
         match RunningCommand::start(&self.options.arguments, ticket, job) {
             Ok(running) => self.running.push(running),
+            // Another job may have data that an argument can hold.
+            Err(error)
+                if command::has_placeholder(&self.options.arguments) && is_about_data(&error) =>
+            {
+                let why = system_error(&error);
+                notify(&format!("{} failed: its data cannot be an argument: {why}", name(job)));
+                self.finish(ticket, Outcome::Fail(ReturnCode::WORK_FAIL), b"");
+            }
             Err(error) => {
                 // The server keeps the job. All others would fail the same way: stop.
                 let command = self.options.arguments[0].to_string_lossy();
@@ -367,6 +375,11 @@ impl Pool<'_> {
         }
         None
     }
+}
+
+/// Whether a command did not start because of its arguments.
+fn is_about_data(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong)
 }
 
 /// A job in messages.
