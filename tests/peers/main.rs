@@ -7,6 +7,7 @@ mod mapped;
 mod php;
 mod php_examples;
 mod php_fpm;
+mod php_page;
 
 use gearman_test_support::library::Library;
 use gearman_test_support::normalise::difference;

@@ -86,6 +86,7 @@ scripts! {
     client_settings
     client_task_status
     client_tasks
+    errors
     fibers
     fibers_same_handle
     fork_keeps_connection
