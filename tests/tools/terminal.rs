@@ -91,18 +91,20 @@ fn progress_shows_jobs_and_how_far_each_is() {
         });
         let terminal = Terminal::start(&line(GEARMAN, server, "--progress -j 1 -f f one two"));
         let screen = terminal.shows(&["0/2 done, 1 sent", "25% (25/100)", "=>"]);
-        assert!(screen.contains("f H:"), "{screen}");
+        assert!(screen.contains("f H:") && !screen.contains(" left"), "{screen}");
         assert!(!screen.contains("Complete"), "{screen}");
         go.send(()).expect("the worker listens");
         let screen = terminal.shows(&["0/2 done, 1 sent", " 3"]);
         assert!(screen.contains("f H:"), "{screen}");
         go.send(()).expect("the worker listens");
         // The result is above the bar, which is drawn again below it.
-        let screen = terminal.shows(&["one is done\n", "1/2 done, 2 sent", "25% (25/100)"]);
+        let screen =
+            terminal.shows(&["one is done\n", "1/2 done, 2 sent", " left", "25% (25/100)"]);
         assert!(screen.starts_with("one is done\n"), "{screen}");
         (0..2).for_each(|_| go.send(()).expect("the worker listens"));
         let screen = terminal.shows(&["two is done\n", "2/2 done, 2 sent", "/s", "code 0"]);
         assert!(!screen.contains("25%"), "bars of jobs are gone: {screen}");
+        assert!(!screen.contains(" left"), "{screen}");
         worker.join().expect("the worker ends");
     });
 }
@@ -122,6 +124,27 @@ fn progress_of_lines_knows_its_end_when_the_input_ends() {
         terminal.shows(&["Job failed", "3/3 done, 3 sent, 1 failed", "code 1"]);
         worker.join().expect("the worker ends");
     });
+}
+
+#[test]
+fn progress_of_lines_reads_ahead_to_estimate_the_time_that_is_left() {
+    if !have_file(TMUX, "tmux") {
+        return;
+    }
+    let server = Server::start(GEARMAND);
+    let (go, told_to) = channel();
+    let worker = scripted(&server, 3, move |_, _| {
+        told_to.recv().expect("told to");
+        Ok(Vec::new())
+    });
+    let client = line(GEARMAN, &server, "--progress -N -f f");
+    let terminal = Terminal::start(&format!("seq 1 3 | {client}"));
+    terminal.shows(&["0/3 done, 1 sent"]);
+    go.send(()).expect("the worker listens");
+    terminal.shows(&["1/3 done, 2 sent", ", about ", " left"]);
+    (0..2).for_each(|_| go.send(()).expect("the worker listens"));
+    terminal.shows(&["3/3 done, 3 sent", "code 0"]);
+    worker.join().expect("the worker ends");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! [`Input`]: the data of jobs, from arguments, the standard input or a job log.
 //!
-//! Must not: wait for a line, or keep more lines than one read returns.
+//! Must not: wait for a line, or keep more lines than one read returns, or than
+//! `READ_AHEAD_BYTES_MAX` where their number is asked for.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Stdin};
@@ -14,6 +15,9 @@ use crate::tools::usage::failed_to;
 
 /// The most bytes of lines that are read at once.
 const INPUT_READ_BYTES_MAX: usize = 64 * 1024;
+
+/// The most bytes of lines that are kept so that their number is known.
+const READ_AHEAD_BYTES_MAX: usize = 1024 * 1024;
 
 /// The data of jobs, numbered.
 #[derive(Debug)]
@@ -90,7 +94,16 @@ impl Input {
         match &self.source {
             InputSource::Complete(all) => Some(all.len()),
             InputSource::Retried(items, _) => Some(items.len()),
+            InputSource::Lines(_, lines) if lines.ended => Some(lines.left()),
             InputSource::Lines(..) => None,
+        }
+    }
+
+    /// Whether lines may be read before they can be submitted, to find the end of the input.
+    pub(crate) fn may_read_ahead(&self) -> bool {
+        match &self.source {
+            InputSource::Lines(_, lines) => lines.unread_bytes() < READ_AHEAD_BYTES_MAX,
+            _ => false,
         }
     }
 
@@ -210,6 +223,17 @@ impl Lines {
         self.bytes.extend_from_slice(more);
     }
 
+    fn unread_bytes(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// The number of lines that `next` returns, if there come no more.
+    fn left(&self) -> usize {
+        let unread = &self.bytes[self.start..];
+        let newlines = unread.iter().filter(|&&byte| byte == b'\n').count();
+        newlines + usize::from(unread.last().is_some_and(|&last| last != b'\n'))
+    }
+
     fn next(&mut self) -> NextData<Vec<u8>> {
         let newline = self.bytes[self.searched..].iter().position(|&b| b == b'\n');
         let Some(newline) = newline else {
@@ -262,6 +286,16 @@ mod tests {
         assert_eq!(lines(true, &[b"a\n\nno end"]), [&b"a"[..], b"", b"no end"]);
         assert_eq!(lines(false, &[b"a\0b\n\0"]), [&b"a\0b\n"[..], b"\0"]);
         assert!(lines(false, &[]).is_empty());
+    }
+
+    #[test]
+    fn the_lines_that_are_left_are_counted() {
+        for (text, count) in [("", 0), ("a", 1), ("a\n", 1), ("\n\nb", 3)] {
+            let mut lines = Lines::new(true);
+            lines.push(format!("first\n{text}").as_bytes());
+            lines.next();
+            assert_eq!(lines.left(), count, "{text:?}");
+        }
     }
 
     #[test]

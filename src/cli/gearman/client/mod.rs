@@ -141,12 +141,8 @@ impl<'a> Submitter<'a> {
         } else {
             None
         };
-        let mut output = Output::new(options, input.retried_log())?;
-        if let (Some(progress), Some(left)) = (output.progress(), input.left()) {
-            let functions = if input.is_batch() { 1 } else { options.functions.len() };
-            progress.expect((left * functions) as u64);
-        }
-        Ok(Submitter {
+        let output = Output::new(options, input.retried_log())?;
+        let mut submitter = Submitter {
             options,
             client,
             input,
@@ -165,7 +161,9 @@ impl<'a> Submitter<'a> {
             last_activity: Instant::now(),
             reached: false,
             exit: Exit::Done,
-        })
+        };
+        submitter.expect_jobs();
+        Ok(submitter)
     }
 
     fn run(mut self) -> io::Result<Ending> {
@@ -309,7 +307,8 @@ impl<'a> Submitter<'a> {
         let wake_ups = [silence_deadline, connect_deadline, hint, next_attempt, redraw, give_up];
 
         let mut descriptors = Vec::new();
-        let input = self.input.descriptor().filter(|_| self.needs_input);
+        let reads_ahead = self.output.progress().is_some() && self.input.may_read_ahead();
+        let input = self.input.descriptor().filter(|_| self.needs_input || reads_ahead);
         let reads = input.is_some();
         descriptors.extend(input.map(|fd| (fd, WaitFor::Readable)));
         if steps {
@@ -321,6 +320,7 @@ impl<'a> Submitter<'a> {
         if reads && ready[0] {
             self.input.read()?;
             self.needs_input = false;
+            self.expect_jobs();
         }
 
         let now = Instant::now();

@@ -8,7 +8,9 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 
 use super::job::SubmittedJob;
 
@@ -31,13 +33,19 @@ pub(crate) struct Progress {
 /// The style of a bar.
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template);
-    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ").with_key(
-        "rate",
-        |state: &ProgressState, out: &mut dyn fmt::Write| {
+    style
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
             // Writing into the bar's own text does not fail.
             let _ = write!(out, "{:.1}/s", state.per_sec());
-        },
-    )
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // Without a job that is done there is nothing to estimate from.
+            if state.pos() > 0 && state.len().is_some_and(|jobs| state.pos() < jobs) {
+                let _ = write!(out, ", about {:#} left", HumanDuration(state.eta()));
+            }
+        })
 }
 
 impl Progress {
@@ -57,7 +65,7 @@ impl Progress {
     /// Sets the number of jobs, once it is known.
     pub(crate) fn expect(&mut self, jobs: u64) {
         self.total.set_length(jobs);
-        self.total.set_style(style("[{bar:24}] {pos}/{len} done, {msg}, {rate}, {elapsed}"));
+        self.total.set_style(style("[{bar:24}] {pos}/{len} done, {msg}, {rate}, {elapsed}{left}"));
     }
 
     /// The number of jobs that were sent.

@@ -50,6 +50,20 @@ impl Submitter<'_> {
         Ok(())
     }
 
+    /// Tells the progress bar the number of jobs, once it is known.
+    pub(super) fn expect_jobs(&mut self) {
+        let Some(left) = self.input.left() else { return };
+        let functions = match self.input.retried_log() {
+            Some(_) => 1,
+            None => self.options.functions.len(),
+        };
+        let current = self.current.as_ref();
+        let current = current.map_or(0, |(item, done)| self.function_count(item) - done);
+        if let Some(progress) = self.output.progress() {
+            progress.expect(progress.sent() + (left * functions + current) as u64);
+        }
+    }
+
     /// The number of functions that data is submitted to.
     pub(super) fn function_count(&self, item: &InputItem) -> usize {
         if item.function.is_some() { 1 } else { self.options.functions.len() }

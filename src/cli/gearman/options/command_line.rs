@@ -157,7 +157,8 @@ pub(super) struct CommandLine {
     pub(super) retry_failed: Option<PathBuf>,
 
     /// Show a progress bar on standard error, if it is a terminal: jobs sent and done,
-    /// jobs per second, and the status of each running job.
+    /// jobs per second, the time that is left once the number of jobs is known, and the
+    /// status of each running job. Up to 1 MiB of lines is read ahead to find their number.
     #[arg(long, help_heading = "Client options")]
     pub(super) progress: bool,
 
