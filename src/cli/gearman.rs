@@ -1,6 +1,6 @@
 //! gearman: submits jobs from the command line, and runs jobs with commands.
 //!
-//! `options` reads the command line; `client`, `worker` and `ping` are the three
+//! `options` reads the command line; `client`, `worker`, `ping` and `status` are the
 //! modes. Client and worker are loops around the library's engine, which never waits
 //! itself here: the loop waits for servers, input, commands and signals together.
 //!
@@ -12,6 +12,7 @@ mod options;
 mod pid_file;
 mod ping;
 mod signals;
+mod status;
 mod waiting;
 mod worker;
 
@@ -34,6 +35,8 @@ pub(crate) fn main() -> ExitCode {
 fn run(options: &GearmanOptions) -> Exit {
     let outcome = match options.mode {
         Mode::Ping => Ok(ping::run(options)),
+        Mode::Status => Ok(status::show(options)),
+        Mode::Wait => Ok(status::wait(options)),
         _ if options.daemon && !options.daemon_child => daemon::launch(options),
         Mode::Client => client::run(options),
         Mode::Worker => worker::run(options),

@@ -11,5 +11,6 @@ mod option_values;
 mod processes;
 mod published;
 mod servers;
+mod status;
 mod terminal;
 mod worker;

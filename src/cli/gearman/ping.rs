@@ -100,14 +100,18 @@ fn ask(
     client
         .add_server(&server.host, server.port)
         .and_then(|()| client.broadcast(Broadcast::Echo(b"ping")))
-        .map_err(|code| {
-            let trouble = client.link.conns.first().and_then(|conn| conn.last_failure());
-            let words = client.link.error.message().map(str::to_owned);
-            let why = match code {
-                ReturnCode::TIMEOUT => Some(format!("no answer within {} ms", limit.as_millis())),
-                ReturnCode::GETADDRINFO => words,
-                _ => trouble.or(words),
-            };
-            (Exit::from_code(code), why.unwrap_or_else(|| code.name().to_owned()))
-        })
+        .map_err(|code| failure(&client, code))
+}
+
+/// The exit code and the words for a request that failed, of a client with one server.
+pub(crate) fn failure(client: &Client<MioNet>, code: ReturnCode) -> (Exit, String) {
+    let trouble = client.link.conns.first().and_then(|conn| conn.last_failure());
+    let words = client.link.error.message().map(str::to_owned);
+    let limit = client.link.settings.timeout.unwrap_or_default();
+    let why = match code {
+        ReturnCode::TIMEOUT => Some(format!("no answer within {} ms", limit.as_millis())),
+        ReturnCode::GETADDRINFO => words,
+        _ => trouble.or(words),
+    };
+    (Exit::from_code(code), why.unwrap_or_else(|| code.name().to_owned()))
 }

@@ -28,7 +28,7 @@ use crate::tools::tls::TlsArguments;
 #[command(name = "gearman", version = TOOLS_VERSION, disable_help_flag = true)]
 #[command(args_override_self = true)]
 #[command(
-    override_usage = "gearman [OPTIONS] -f NAME [DATA]...\n       gearman -w [OPTIONS] -f NAME [--] [COMMAND [ARGUMENT]...]\n       gearman --ping [OPTIONS]"
+    override_usage = "gearman [OPTIONS] -f NAME [DATA]...\n       gearman -w [OPTIONS] -f NAME [--] [COMMAND [ARGUMENT]...]\n       gearman --ping [OPTIONS]\n       gearman --status HANDLE | --wait HANDLE [OPTIONS]"
 )]
 pub(super) struct CommandLine {
     /// Function of the jobs. May be given more than once: a client submits each job to
@@ -83,8 +83,9 @@ pub(super) struct CommandLine {
     #[arg(long, hide = true)]
     pub(super) daemon_child: bool,
 
-    /// Client: print the handle of each job to standard output. Worker: print the start
-    /// and the end of each job to standard error.
+    /// Client: print the handle of each job to standard output; with --wait, the states of
+    /// jobs when they change. Worker: print the start and the end of each job to standard
+    /// error.
     #[arg(short, long)]
     pub(super) verbose: bool,
 
@@ -167,6 +168,18 @@ pub(super) struct CommandLine {
     #[arg(long, help_heading = "Client options", conflicts_with_all = ["worker", "background"])]
     pub(super) ping: bool,
 
+    /// Print the state of the job with this handle: queued, running or unknown, and how far
+    /// its worker is. May be given more than once.
+    #[arg(long, value_name = "HANDLE", help_heading = "Client options")]
+    #[arg(conflicts_with_all = ["worker", "background", "ping", "wait"])]
+    pub(super) status: Vec<OsString>,
+
+    /// Wait until the job with this handle has ended, for no longer than -t in all. A server
+    /// does not say how it ended. May be given more than once.
+    #[arg(long, value_name = "HANDLE", help_heading = "Client options")]
+    #[arg(conflicts_with_all = ["worker", "background", "ping"])]
+    pub(super) wait: Vec<OsString>,
+
     /// Run as a worker: run COMMAND for each job, or, without COMMAND, print each job's data
     /// and return an empty result. In place of an argument {} COMMAND gets the job's data,
     /// without a newline at its end, and then nothing on its standard input.
@@ -206,16 +219,18 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
             "4  a timeout expired",
             "5  the server refused a job: its queue is full, or it cannot store the job",
             "6  a local error: input, output, or a command that cannot be run",
-            "If several jobs fail, the first failure is the exit status.",
+            "If several jobs fail, the first failure is the exit status. --status: 1, no server",
+            "knows a job. --wait: 0, every job has ended, or none was known; 4, after -t.",
         ],
     ),
     (
         "Environment",
         &[
             "GEARMAN_SERVER   job servers instead of those of -h and -p: HOST:PORT,... If they",
-            "                 differ, a message says so. With --ping, -h and -p count.",
-            "GEARMAN_SERVERS  more job servers, tried after the others; with --ping, only",
-            "                 without -h and -p",
+            "                 differ, a message says so. With --ping, --status and --wait,",
+            "                 -h and -p count.",
+            "GEARMAN_SERVERS  more job servers, tried after the others; with --ping, --status",
+            "                 and --wait, only without -h and -p",
             "GEARMAN_KEEPALIVE, GEARMAN_RESUBMISSIONS, GEARMAN_TLS, GEARMAN_TLS_VERIFY,",
             "GEARMAN_CLIENT_PEM and GEARMAN_CLIENT_KEY are those of the library.",
             "GEARMAND_CA_CERTIFICATE is, too, and turns TLS on.",
@@ -245,6 +260,7 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
             "tail -f access_log | gearman -n -f logger",
             "ls *.jpg | gearman -N -j 8 --progress --joblog log -f thumbnail",
             "gearman -j 8 --retry-failed log --joblog log",
+            "gearman --wait \"$(gearman -b --json -f resize picture | jq -r .handle)\"",
             "gearman -b --in 10m -f remind \"call back\"",
         ],
     ),

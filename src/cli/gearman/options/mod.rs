@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::FromArgMatches;
-use gearman_protocol::limits::{FUNCTION_MAX_SIZE, UNIQUE_SIZE};
+use gearman_protocol::limits::{FUNCTION_MAX_SIZE, JOB_HANDLE_SIZE, UNIQUE_SIZE};
 
 use crate::gearman::notify;
 use crate::tools::Exit;
@@ -32,6 +32,27 @@ pub(crate) enum Mode {
     Client,
     Worker,
     Ping,
+    /// Shows the state of jobs.
+    Status,
+    /// Waits until jobs have ended.
+    Wait,
+}
+
+impl Mode {
+    fn of(line: &CommandLine) -> Mode {
+        match line {
+            line if line.ping => Mode::Ping,
+            line if !line.status.is_empty() => Mode::Status,
+            line if !line.wait.is_empty() => Mode::Wait,
+            line if line.worker => Mode::Worker,
+            _ => Mode::Client,
+        }
+    }
+
+    /// Whether the original has no such mode, so that no script of its users asks for it.
+    fn is_ours_alone(self) -> bool {
+        !matches!(self, Mode::Client | Mode::Worker)
+    }
 }
 
 /// How a client divides its input into jobs, and a worker its output into packets.
@@ -89,6 +110,8 @@ pub(crate) struct GearmanOptions {
     /// The job log whose jobs are submitted again.
     pub(crate) retry_failed: Option<PathBuf>,
     pub(crate) progress: bool,
+    /// The handles of the jobs whose state is asked for.
+    pub(crate) handles: Vec<OsString>,
     /// The number of jobs after which a worker exits.
     pub(crate) count: Option<u64>,
     /// How long a worker without a job stays.
@@ -143,15 +166,11 @@ fn check(
     after_dashes: bool,
     environment: Environment,
 ) -> Result<GearmanOptions, String> {
-    let mode = match (line.ping, line.worker) {
-        (true, _) => Mode::Ping,
-        (false, true) => Mode::Worker,
-        (false, false) => Mode::Client,
-    };
+    let mode = Mode::of(&line);
     check_names(mode, &line)?;
     check_batch(&line)?;
-    let is_ours_alone = mode == Mode::Ping;
-    let chosen = servers::choose(&line.host, &line.port, &environment, is_ours_alone)?;
+    let options_win = mode.is_ours_alone();
+    let chosen = servers::choose(&line.host, &line.port, &environment, options_win)?;
     let in_too_late = |error| format!("invalid value for '--in <DURATION>': {error}");
     let run_at_unix_seconds = match line.r#in {
         Some(delay) => Some(values::time_after(delay).map_err(in_too_late)?),
@@ -193,6 +212,7 @@ fn check(
         joblog: line.joblog,
         retry_failed: line.retry_failed,
         progress: line.progress,
+        handles: if mode == Mode::Status { line.status } else { line.wait },
         count: line.count.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0),
         exit_when_idle: line.exit_when_idle,
         arguments: line.arguments,
@@ -202,8 +222,8 @@ fn check(
 
 /// Checks the names of functions, the unique key and the data.
 fn check_names(mode: Mode, line: &CommandLine) -> Result<(), String> {
-    if mode == Mode::Ping {
-        return Ok(());
+    if mode.is_ours_alone() {
+        return check_handles(line);
     }
     if line.function.is_empty() && line.retry_failed.is_none() {
         return Err("no function given: name one with '--function <NAME>' (-f)".into());
@@ -228,6 +248,24 @@ fn check_names(mode: Mode, line: &CommandLine) -> Result<(), String> {
         }
         None => Ok(()),
     }
+}
+
+/// Checks the handles of jobs.
+fn check_handles(line: &CommandLine) -> Result<(), String> {
+    for (option, handles) in [("--status <HANDLE>", &line.status), ("--wait <HANDLE>", &line.wait)]
+    {
+        if let (false, Some(data)) = (handles.is_empty(), line.arguments.first()) {
+            let data = data.to_string_lossy();
+            return Err(format!("unexpected argument '{data}': each handle needs '{option}'"));
+        }
+        for handle in handles {
+            if handle.is_empty() {
+                return Err(invalid_value("", option, "expected the handle of a job"));
+            }
+            check_length(handle, option, JOB_HANDLE_SIZE - 1, JOB_HANDLE_SIZE - 1)?;
+        }
+    }
+    Ok(())
 }
 
 /// Checks the options about lines and arguments.
@@ -337,6 +375,14 @@ mod tests {
                 "gearman -f f --in tomorrow x",
                 "invalid value 'tomorrow' for '--in <DURATION>': \
                  expected a duration such as 90s, 10m, \"1h 30m\" or 2days",
+            ),
+            (
+                "gearman --wait H:a:1 H:a:2",
+                "unexpected argument 'H:a:2': each handle needs '--wait <HANDLE>'",
+            ),
+            (
+                "gearman --status ",
+                "invalid value '' for '--status <HANDLE>': expected the handle of a job",
             ),
             ("gearman -Q", "unknown option '-Q'"),
             ("gearman -f f --tag", "'--tag' needs lines ('-n' or '-N') or arguments"),
