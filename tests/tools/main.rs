@@ -8,6 +8,7 @@ mod completion;
 mod exits;
 mod lines;
 mod option_values;
+mod patterns;
 mod processes;
 mod published;
 mod servers;

@@ -186,6 +186,13 @@ pub(super) struct CommandLine {
     #[arg(short, long, help_heading = "Worker options")]
     pub(super) worker: bool,
 
+    /// Run the jobs of all functions that a server knows and whose names match this pattern,
+    /// in which * stands for any bytes: img.* for img.crop and img.rotate. The servers are
+    /// asked at the start and every 10 seconds. May be given more than once, and beside -f,
+    /// in which * is itself.
+    #[arg(long, value_name = "PATTERN", help_heading = "Worker options", requires = "worker")]
+    pub(super) functions: Vec<OsString>,
+
     /// Exit after this number of jobs. Without it, or with 0 or a negative number, there is
     /// no limit.
     #[arg(short, long, value_name = "N", help_heading = "Worker options")]
@@ -256,6 +263,7 @@ pub(super) const GEARMAN_SECTIONS: &[HelpSection] = &[
             "gearman -w -f count_lines -- wc -l",
             "gearman -f count_lines < /etc/passwd",
             "gearman -w -j 4 -f to_png -- convert {} png:-",
+            "gearman -w --functions 'img.*' -- ./image-job",
             "gearman -f resize < large.jpg > thumb.jpg",
             "tail -f access_log | gearman -n -f logger",
             "ls *.jpg | gearman -N -j 8 --progress --joblog log -f thumbnail",

@@ -79,6 +79,8 @@ pub(crate) enum JobPriority {
 pub(crate) struct GearmanOptions {
     pub(crate) mode: Mode,
     pub(crate) functions: Vec<OsString>,
+    /// Patterns of functions that servers know.
+    pub(crate) function_patterns: Vec<OsString>,
     /// The last one is tried first.
     pub(crate) servers: Vec<ServerAddress>,
     /// What the user is told about the choice of servers.
@@ -189,6 +191,7 @@ fn check(
     Ok(GearmanOptions {
         mode,
         functions: line.function,
+        function_patterns: line.functions,
         servers: chosen.servers,
         servers_note: chosen.note,
         environment,
@@ -225,14 +228,15 @@ fn check_names(mode: Mode, line: &CommandLine) -> Result<(), String> {
     if mode.is_ours_alone() {
         return check_handles(line);
     }
-    if line.function.is_empty() && line.retry_failed.is_none() {
+    if line.function.is_empty() && line.functions.is_empty() && line.retry_failed.is_none() {
         return Err("no function given: name one with '--function <NAME>' (-f)".into());
     }
-    for name in &line.function {
+    let names = line.function.iter().map(|name| (name, "--function <NAME>"));
+    for (name, option) in names.chain(line.functions.iter().map(|p| (p, "--functions <PATTERN>"))) {
         if name.is_empty() {
-            return Err(invalid_value("", "--function <NAME>", "expected a name"));
+            return Err(invalid_value("", option, "expected a name"));
         }
-        check_length(name, "--function <NAME>", FUNCTION_MAX_SIZE, FUNCTION_MAX_SIZE)?;
+        check_length(name, option, FUNCTION_MAX_SIZE, FUNCTION_MAX_SIZE)?;
     }
     if mode == Mode::Worker {
         return Ok(());
@@ -383,6 +387,10 @@ mod tests {
             (
                 "gearman --status ",
                 "invalid value '' for '--status <HANDLE>': expected the handle of a job",
+            ),
+            (
+                "gearman --functions  -w",
+                "invalid value '' for '--functions <PATTERN>': expected a name",
             ),
             ("gearman -Q", "unknown option '-Q'"),
             ("gearman -f f --tag", "'--tag' needs lines ('-n' or '-N') or arguments"),

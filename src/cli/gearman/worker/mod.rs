@@ -4,6 +4,7 @@
 //! failed, and assigns it to another worker when this process ends.
 
 mod command;
+mod lister;
 mod program;
 mod watch;
 
@@ -28,6 +29,7 @@ use crate::tools::servers::ServerAddress;
 use crate::tools::tls::TlsArguments;
 use crate::tools::usage::{failed_to, system_error};
 use command::RunningCommand;
+use lister::{FunctionLister, Listed};
 use watch::Watch;
 
 /// The pause before a server whose name has no address is looked up again.
@@ -72,6 +74,8 @@ pub(crate) fn run(options: &GearmanOptions) -> io::Result<Exit> {
         idle_since: Instant::now(),
         stops: None,
         signalled: false,
+        lister: FunctionLister::start(options)?,
+        offers_functions: !options.functions.is_empty(),
     };
     pool.add_servers(options.servers.clone());
     let pid_file = PidFile::write(options.pid_file.as_deref())?;
@@ -99,6 +103,10 @@ struct Pool<'a> {
     stops: Option<Exit>,
     /// A first signal has arrived.
     signalled: bool,
+    /// Finds functions, if the options have patterns.
+    lister: Option<FunctionLister>,
+    /// A function is registered: without one there are no jobs to ask for.
+    offers_functions: bool,
 }
 
 impl Pool<'_> {
@@ -156,7 +164,7 @@ impl Pool<'_> {
     /// worker waits for a server's next job.
     fn take_jobs(&mut self) -> io::Result<bool> {
         while self.free_slots() > 0 {
-            if self.worker.link.conns.is_empty() {
+            if self.worker.link.conns.is_empty() || !self.offers_functions {
                 return Ok(false);
             }
             let step = self.worker.work();
@@ -263,9 +271,11 @@ impl Pool<'_> {
         if awaits_jobs {
             descriptors.push((self.worker.link.net.poller_fd()?, WaitFor::Readable));
         }
+        descriptors.extend(self.lister.as_ref().map(|lister| (lister.as_fd(), WaitFor::Readable)));
         let ready = waiting::wait(&descriptors, deadline)?;
 
         self.serve_commands(&ready[1..])?;
+        self.offer_found_functions();
         let now = Instant::now();
         if self.looks_up_at.is_some_and(|at| at <= now) {
             let unknown = std::mem::take(&mut self.unknown);
@@ -275,6 +285,28 @@ impl Pool<'_> {
             return Ok(Some(self.idle_timeout()));
         }
         Ok(self.take_signals())
+    }
+
+    /// Registers functions that match a pattern and were found since the last call.
+    fn offer_found_functions(&mut self) {
+        for listed in self.lister.as_mut().map(FunctionLister::take).unwrap_or_default() {
+            match listed {
+                Listed::Function(name) if self.worker.has_function(&name) => {}
+                Listed::Function(name) => {
+                    let shown = String::from_utf8_lossy(&name);
+                    if self.worker.add_function(&name, 0, Some(0)).is_err() {
+                        let why = self.worker.link.error.message().unwrap_or_default();
+                        notify(&format!("cannot register function '{shown}': {why}"));
+                        continue;
+                    }
+                    self.offers_functions = true;
+                    if self.options.verbose {
+                        notify(&format!("function {shown}: registered"));
+                    }
+                }
+                Listed::Refused(text) => notify(&text),
+            }
+        }
     }
 
     /// Writes to and reads from the commands whose pipes are ready, and finishes the jobs
