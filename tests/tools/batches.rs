@@ -33,6 +33,7 @@ fn output_comes_in_the_order_of_the_lines_when_jobs_end_in_another_one() {
         for name in ["3", "4", "2"] {
             fs::write(directory.join(name), "").expect("written");
         }
+        wait_for("the last job", || directory.join("started-4").exists().then_some(()));
         wait_for("the later jobs", || server.ask("status").contains("f\t1\t1\t").then_some(()));
         assert_eq!(client.printed_line(), None, "the first job has not ended");
         fs::write(directory.join("1"), "").expect("written");
@@ -81,7 +82,8 @@ fn no_further_job_is_submitted_while_too_much_output_is_held() {
     let mut client = Running::start(gearman(&server, &["-k", "-N", "-j", "2", "-f", "f"]));
     client.stdin().write_all(b"1\n2\n3\n4\n").expect("written");
     drop(client.child.stdin.take());
-    wait_for("the second job", || server.ask("status").contains("f\t1\t1\t").then_some(()));
+    wait_for("the second job", || directory.join("started-2").exists().then_some(()));
+    wait_for("its end", || server.ask("status").contains("f\t1\t1\t").then_some(()));
     // Without the limit the third job would be submitted as soon as the second has ended.
     for _ in 0..100 {
         assert!(server.ask("status").contains("f\t1\t1\t"));
@@ -274,6 +276,25 @@ fn lines_that_control_c_leaves_out_are_in_the_job_log() {
     run(gearman(&server, &["--retry-failed", text(&log), "-f", "f"]), b"").printed("");
     worker.join().expect("the worker ends");
     assert_eq!(seen.iter().collect::<Vec<_>>(), [b"two"]);
+}
+
+#[test]
+fn a_signal_leaves_out_jobs_that_stay_in_the_log() {
+    let server = Server::start(GEARMAND);
+    let log = scratch().join("log");
+    let header = "line\tfunction\toutcome\thandle\tstart\tseconds\tinput";
+    fs::write(&log, format!("{header}\n#4\tf\tone\n#5\tf\ttwo\n#9\tf\tthree\n")).expect("written");
+    let again = ["-v", "--retry-failed", text(&log), "--joblog", text(&log)];
+    let client = Running::start(gearman(&server, &again));
+    assert!(client.line().starts_with("Task created"));
+    client.signal("TERM");
+    let message = "gearman: interrupted: finishing 1 job, not submitting 2 lines that were read; \
+                   a second signal ends it at once";
+    assert_eq!(client.complaint(), message);
+    let (worker, _) = failing(&server, 1, |_| false);
+    worker.join().expect("the worker ends");
+    assert_eq!(client.end().code, None, "the signal ended it");
+    assert_eq!(outcomes(&log), ["5 f unsent two", "9 f unsent three", "4 f done one"]);
 }
 
 #[test]
