@@ -53,10 +53,3 @@ fn a_server_that_does_not_list_its_functions_is_reported_once_and_asked_again() 
     let done = worker.end();
     assert_eq!((done.code, done.stderr.lines().count()), (Some(0), 1), "{}", done.stderr);
 }
-
-#[test]
-fn patterns_are_for_workers() {
-    let server = Server::start(GEARMAND);
-    let done = run(gearman(&server, &["--functions", "f*", "x"]), b"");
-    assert_eq!(done.code, Some(2), "{}", done.stderr);
-}

@@ -190,7 +190,7 @@ pub(super) struct CommandLine {
     /// in which * stands for any bytes: img.* for img.crop and img.rotate. The servers are
     /// asked at the start and every 10 seconds. May be given more than once, and beside -f,
     /// in which * is itself.
-    #[arg(long, value_name = "PATTERN", help_heading = "Worker options", requires = "worker")]
+    #[arg(long, value_name = "PATTERN", help_heading = "Worker options")]
     pub(super) functions: Vec<OsString>,
 
     /// Exit after this number of jobs. Without it, or with 0 or a negative number, there is

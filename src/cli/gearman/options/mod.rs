@@ -228,6 +228,9 @@ fn check_names(mode: Mode, line: &CommandLine) -> Result<(), String> {
     if mode.is_ours_alone() {
         return check_handles(line);
     }
+    if mode != Mode::Worker && !line.functions.is_empty() {
+        return Err("'--functions <PATTERN>' needs '--worker' (-w)".into());
+    }
     if line.function.is_empty() && line.functions.is_empty() && line.retry_failed.is_none() {
         return Err("no function given: name one with '--function <NAME>' (-f)".into());
     }
@@ -388,6 +391,7 @@ mod tests {
                 "gearman --status ",
                 "invalid value '' for '--status <HANDLE>': expected the handle of a job",
             ),
+            ("gearman --functions f* x", "'--functions <PATTERN>' needs '--worker' (-w)"),
             (
                 "gearman --functions  -w",
                 "invalid value '' for '--functions <PATTERN>': expected a name",
