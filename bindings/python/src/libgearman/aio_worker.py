@@ -29,6 +29,7 @@ log = logging.getLogger("libgearman.worker")
 AsyncFunction = Callable[[Job], Union[Awaitable[Union[Data, None]], AsyncIterator[Data]]]
 
 _Call = TypeVar("_Call", bound=AsyncFunction)
+_Any = TypeVar("_Any", bound=Callable[..., Any])
 
 
 class AsyncWorker(AsyncHandle):
@@ -107,6 +108,20 @@ class AsyncWorker(AsyncHandle):
                 self._worker._check(lib.gearman_worker_unregister(pointer, encoded))
             self._worker._check(lib.gearman_worker_register(pointer, encoded, limit))
             self._functions[text] = call
+
+    @overload
+    def callable(self, name: _Any) -> _Any: ...
+
+    @overload
+    def callable(
+        self, name: Name | None = None, *, timeout: Seconds = None
+    ) -> Callable[[_Any], _Any]: ...
+
+    def callable(
+        self, name: Name | _Any | None = None, *, timeout: Seconds = None
+    ) -> _Any | Callable[[_Any], _Any]:
+        """Offers the decorated coroutine function of a value, as `add_callable` does."""
+        return offering(self.add_callable, name, timeout)
 
     def add_callable(
         self, name: Name, call: Callable[[Any], Awaitable[Any]], *, timeout: Seconds = None
