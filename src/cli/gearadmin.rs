@@ -1,14 +1,18 @@
 //! gearadmin: sends admin commands to a job server, and prints the replies.
 //!
 //! `operations` is the table of operations, `options` the command line; `run` sends the
-//! requests, and `show` formats the replies.
+//! requests, and `show` formats the replies, lists as a `table`. `watch` repeats all that, and
+//! `rates` is what only it shows.
 //!
 //! Must not: speak the protocol, which is the engine's.
 
 mod operations;
 mod options;
+mod rates;
 mod run;
 mod show;
+mod table;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

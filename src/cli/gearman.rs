@@ -11,9 +11,7 @@ mod daemon;
 mod options;
 mod pid_file;
 mod ping;
-mod signals;
 mod status;
-mod waiting;
 mod worker;
 
 use std::io::{ErrorKind, Write};

@@ -240,6 +240,7 @@ fn our_server_lists_jobs_with_all_that_is_known() {
     let line = text.lines().next().expect("a job");
     let fields: Vec<&str> = line.split('\t').collect();
     assert_eq!(fields[..5], ["HANDLE", "run", "four", "normal", "running"], "{text}");
+    assert!(fields[6].contains("127.0.0.1:") && fields[7].parse::<u32>().is_ok(), "{text}");
     assert_eq!(admin(&server, &["--jobs"]).text().lines().count(), 5);
     let json = admin(&server, &["--json", "--jobs", "queue"]).text();
     assert!(json.starts_with("{\"operation\":\"jobs\",\"result\":[{\"handle\":"), "{json}");
@@ -264,6 +265,71 @@ fn our_server_drops_the_queue_of_a_function() {
     assert_eq!(admin(&server, &["--drop-queue", "unknown"]).code, Some(5));
     let refused = admin(&server, &["--drop-queue", "f", "dry"]);
     assert!(refused.stderr.contains("expected dry-run, not 'dry'"), "{}", refused.stderr);
+}
+
+#[test]
+fn purge_is_another_name_of_drop_queue() {
+    let server = Server::start(GEARMAND);
+    assert_eq!(run(gearman(&server, &["-b", "-n", "-f", "f"]), b"1\n2\n").code, Some(0));
+    admin(&server, &["--purge", "f", "--status"]).printed("2\nf\t0\t0\t0\n.\n");
+}
+
+#[test]
+fn payloads_of_queued_jobs_are_shown_as_text_or_in_hexadecimal() {
+    let server = Server::start(GEARMAND);
+    for payload in ["two\nlines", "\u{1}"] {
+        assert_eq!(run(gearman(&server, &["-b", "-f", "f", payload]), b"").code, Some(0));
+    }
+    let table = admin(&server, &["--table", "--peek", "f"]).text();
+    let shown: Vec<&str> =
+        table.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    assert_eq!(shown, ["PAYLOAD", "two\\nlines", "0x01"], "{table}");
+    let first = admin(&server, &["--json", "--peek", "f", "1"]).text();
+    assert!(first.contains("\"bytes\":9,\"payload\":\"two\\nlines\"}]}"), "{first}");
+    let wrong = admin(&server, &["--peek", "f", "0"]);
+    assert!(wrong.stderr.contains("a number of jobs from 1 to 100"), "{}", wrong.stderr);
+    assert_eq!(admin(&server, &["--peek", "unknown"]).code, Some(5));
+}
+
+#[test]
+fn the_number_of_jobs_that_a_dropped_function_had_is_in_json_where_the_server_tells_it() {
+    with_each_server(|server| {
+        admin(server, &["--create-function", "f"]).printed("OK\n");
+        let dropped = admin(server, &["--json", "--drop-function", "f"]).text();
+        let known = [
+            "{\"operation\":\"drop-function\",\"result\":\"OK\"}\n",
+            "{\"operation\":\"drop-function\",\"result\":\"OK\",\"jobs\":0}\n",
+        ];
+        assert!(known.contains(&&*dropped), "{dropped}");
+    });
+}
+
+#[test]
+fn a_table_can_be_printed_into_a_pipe() {
+    with_each_server(|server| {
+        admin(server, &["--create-function", "f"]).printed("OK\n");
+        let table = admin(server, &["--table", "--status"]).text();
+        assert!(table.starts_with("FUNCTION  TOTAL  RUNNING  WORKERS"), "{table}");
+        assert_eq!(table.lines().count(), 2, "{table}");
+    });
+}
+
+#[test]
+fn operations_are_repeated_until_a_signal_ends_them() {
+    with_each_server(|server| {
+        admin(server, &["--create-function", "f"]).printed("OK\n");
+        let port = server.port.to_string();
+        let args = ["-h", "127.0.0.1", "-p", &port, "--watch", "0.1", "--status"];
+        let watching = Running::start(tool(GEARADMIN, args));
+        let row = || watching.line();
+        assert_eq!([row(), row(), row()], ["f\t0\t0\t0", ".", "f\t0\t0\t0"]);
+        watching.signal("INT");
+        assert_eq!(watching.end().code, Some(0));
+    });
+    for wrong in ["0", "x", "-1"] {
+        let done = run(tool(GEARADMIN, [&format!("--watch={wrong}"), "--status"]), b"");
+        assert!(done.stderr.contains("expected a number of seconds"), "{}", done.stderr);
+    }
 }
 
 #[test]

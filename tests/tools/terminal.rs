@@ -190,12 +190,54 @@ fn lists_are_tables_on_a_terminal() {
         let terminal = Terminal::start(&line(GEARADMIN, server, "--status --show-unique-jobs"));
         let screen = terminal.shows(&["code 0"]);
         for part in [
-            "FUNCTION       TOTAL  RUNNING  WORKERS\n",
-            "short              1        0        0\n",
-            "a_longer_name      1        0        0\n",
+            "FUNCTION       TOTAL  RUNNING  WORKERS",
+            "short              1        0        0",
+            "a_longer_name      1        0        0",
             "\nUNIQUE\n",
         ] {
             assert!(screen.contains(part), "{part:?} in\n{screen}");
         }
     });
+}
+
+#[test]
+fn tables_on_a_terminal_show_pauses_limits_and_ports_and_fit_its_width() {
+    if !have_file(TMUX, "tmux") {
+        return;
+    }
+    let server = Server::start(GEARMAND);
+    let long = "f".repeat(120);
+    let admin = line(GEARADMIN, &server, "");
+    let terminal = Terminal::start(&format!(
+        "{admin} --create-function {long} --maxqueue {long} 7 --pause-function {long} \
+         --status --workers --drop-function {long}"
+    ));
+    let screen = terminal.shows(&["code 0"]);
+    let titles = screen.lines().find(|line| line.starts_with("FUNCTION")).expect("titles");
+    assert!(titles.ends_with("TOTAL  RUNNING  WORKERS  PAUSED  LIMIT"), "{screen}");
+    let row = screen.lines().find(|line| line.starts_with("fff")).expect("the function");
+    assert!(row.contains("f…  ") && row.ends_with("yes     7"), "{screen}");
+    assert!(screen.lines().all(|line| line.chars().count() <= 100), "{screen}");
+    assert!(screen.contains("CANCELLED  FUNCTIONS"), "{screen}");
+    assert!(screen.lines().any(|line| line.contains(" 127.0.0.1:")), "{screen}");
+    assert!(screen.contains("OK, 0 queued jobs were dropped with it"), "{screen}");
+}
+
+#[test]
+fn a_live_view_is_painted_in_place_and_gives_the_screen_back() {
+    if !have_file(TMUX, "tmux") {
+        return;
+    }
+    let server = Server::start(GEARMAND);
+    let admin = line(GEARADMIN, &server, "--watch 0.1");
+    let terminal = Terminal::start(&format!("echo before; trap : INT; {admin}"));
+    let screen = terminal.shows(&["every 100ms; Control-C ends", "FUNCTION", "IN/S"]);
+    assert!(!screen.contains("before"), "{screen}");
+    let submitted = run(gearman(&server, &["-b", "-n", "-f", "work"]), b"1\n2\n3\n");
+    assert_eq!(submitted.code, Some(0));
+    let screen = terminal.shows(&["work"]);
+    assert_eq!(screen.matches("FUNCTION").count(), 1, "{screen}");
+    terminal.types("C-c");
+    let screen = terminal.shows(&["before", "code 0"]);
+    assert!(!screen.contains("FUNCTION"), "{screen}");
 }

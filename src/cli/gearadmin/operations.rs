@@ -4,15 +4,9 @@
 //! Must not: send or print.
 
 use gearman_protocol::admin::{NoWord, Request};
+use serde_json::Value;
 
-/// The type of a column, for JSON and for its alignment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ColumnKind {
-    Text,
-    Number,
-    /// 0 or 1.
-    Flag,
-}
+use crate::gearadmin::table::{ColumnKind, printable};
 
 /// A column of a list: its title in a table, and its name in JSON.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +33,33 @@ pub(crate) enum Shape {
     Object,
 }
 
-/// The request for the same list as JSON with more members, which not every server knows.
+/// A column of a table whose rows are members of a JSON list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct JsonRequest {
+pub(crate) struct JsonColumn {
+    pub(crate) title: &'static str,
+    pub(crate) kind: ColumnKind,
+    pub(crate) cell: fn(&Value) -> String,
+}
+
+/// The answer to a request that not every server knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PreferredKind {
+    /// The same list as JSON, with more members.
+    Json {
+        /// The member of the reply that holds the list.
+        member: &'static str,
+        /// The columns of a table of it; none if the plain reply has all that a table shows.
+        columns: &'static [JsonColumn],
+    },
+    /// The number of jobs that were dropped, in place of `OK`.
+    Dropped,
+}
+
+/// A request that is tried first, because its answer says more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preferred {
     pub(crate) request: fn(&[&[u8]]) -> Result<Request, String>,
-    /// The member of the reply that holds the list.
-    pub(crate) member: &'static str,
+    pub(crate) kind: PreferredKind,
 }
 
 /// One operation.
@@ -57,7 +72,7 @@ pub(crate) struct Operation {
     pub(crate) help: &'static str,
     pub(crate) request: fn(&[&[u8]]) -> Result<Request, String>,
     pub(crate) shape: Shape,
-    pub(crate) json: Option<JsonRequest>,
+    pub(crate) preferred: Option<Preferred>,
 }
 
 const fn text(title: &'static str, name: &'static str) -> Column {
@@ -80,6 +95,73 @@ pub(crate) const WORKERS: &[Column] = &[
     text("FUNCTIONS", "functions"),
 ];
 
+const fn json_number(title: &'static str, cell: fn(&Value) -> String) -> JsonColumn {
+    JsonColumn { title, kind: ColumnKind::Number, cell }
+}
+
+const fn json_text(title: &'static str, cell: fn(&Value) -> String) -> JsonColumn {
+    JsonColumn { title, kind: ColumnKind::Text, cell }
+}
+
+/// The columns of a table of `json status`.
+const FUNCTION_COLUMNS: &[JsonColumn] = &[
+    json_text("FUNCTION", |function| member(function, "function")),
+    json_number("TOTAL", |function| member(function, "total")),
+    json_number("RUNNING", |function| member(function, "running")),
+    json_number("WORKERS", |function| member(function, "workers")),
+    json_text("PAUSED", |function| if function["paused"] == true { "yes" } else { "-" }.to_owned()),
+    json_text("LIMIT", |function| limits(&function["limits"])),
+];
+
+/// The columns of a table of `json workers`.
+const WORKER_COLUMNS: &[JsonColumn] = &[
+    json_number("FD", |peer| member(peer, "fd")),
+    json_text("ADDRESS", |peer| address(&member(peer, "address"), &peer["port"])),
+    json_text("ID", |peer| member(peer, "id")),
+    json_number("RUNNING", |peer| member(peer, "running")),
+    json_number("CANCELLED", |peer| peer["cancelled"].as_array().map_or(0, Vec::len).to_string()),
+    json_text("FUNCTIONS", |peer| {
+        let all = |list: &Value, mark: &str| -> Vec<String> {
+            let names = list.as_array().into_iter().flatten().map(plain);
+            names.map(|name| format!("{mark}{name}")).collect()
+        };
+        [all(&peer["functions"], ""), all(&peer["refused"], "!")].concat().join(" ")
+    }),
+];
+
+/// A JSON value as text, without quotes; `-` for null.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => printable(text.as_bytes()),
+        value => value.to_string(),
+    }
+}
+
+fn member(object: &Value, name: &str) -> String {
+    plain(&object[name])
+}
+
+/// An address with its port, if it has one.
+fn address(host: &str, port: &Value) -> String {
+    match port.as_u64() {
+        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// The limits of a function by priority: one number if they are equal, `-` for none.
+fn limits(limits: &Value) -> String {
+    let all: Vec<u64> = limits.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+    let text = |limit: &u64| if *limit == 0 { "-".to_owned() } else { limit.to_string() };
+    match &all[..] {
+        [] => "-".to_owned(),
+        [first, rest @ ..] if rest.iter().all(|limit| limit == first) => text(first),
+        all => all.iter().map(text).collect::<Vec<_>>().join("/"),
+    }
+}
+
 const ONE_FUNCTION: (&[&str], usize, usize) = (&["FUNCTION"], 1, 1);
 const NO_VALUES: (&[&str], usize, usize) = (&[], 0, 0);
 
@@ -89,7 +171,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         name: "status",
         values: NO_VALUES,
         help: "List every function with the number of its jobs, of its running jobs, and of its \
-               workers",
+               workers; on a terminal also whether it is paused, and its limits (--maxqueue)",
         request: |_| Ok(Request::status()),
         shape: Shape::Rows(&[
             text("FUNCTION", "function"),
@@ -97,7 +179,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             number("RUNNING", "running"),
             number("WORKERS", "workers"),
         ]),
-        json: Some(JsonRequest { request: |_| Ok(Request::json_status()), member: "functions" }),
+        preferred: Some(Preferred {
+            request: |_| Ok(Request::json_status()),
+            kind: PreferredKind::Json { member: "functions", columns: FUNCTION_COLUMNS },
+        }),
     },
     Operation {
         name: "priority-status",
@@ -111,7 +196,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             number("LOW", "low"),
             number("WORKERS", "workers"),
         ]),
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "queues",
@@ -127,7 +212,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             number("RUNNING", "running"),
             number("WORKERS", "workers"),
         ]),
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "workers",
@@ -135,13 +220,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "List every connection with its address, client ID and registered functions",
         request: |_| Ok(Request::workers()),
         shape: Shape::Workers,
-        json: Some(JsonRequest { request: |_| Ok(Request::json_workers()), member: "workers" }),
+        preferred: Some(Preferred {
+            request: |_| Ok(Request::json_workers()),
+            kind: PreferredKind::Json { member: "workers", columns: WORKER_COLUMNS },
+        }),
     },
     Operation {
         name: "jobs",
         values: (&["FUNCTION"], 0, 1),
-        help: "List the jobs of a function, or all jobs: unique ID, priority, state, age in seconds \
-               and worker (*)",
+        help: "List the jobs of a function, or all jobs: unique ID, priority, state, age in \
+               seconds, worker, and how many seconds that has run it. A cancelled job is shown \
+               until its worker reports an end (*)",
         request: |values| checked(Request::jobs(values.first().copied())),
         shape: Shape::EscapedRows(&[
             text("HANDLE", "handle"),
@@ -151,10 +240,11 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             text("STATE", "state"),
             number("AGE", "age"),
             text("WORKER", "worker"),
+            number("RUNS", "runs"),
         ]),
-        json: Some(JsonRequest {
+        preferred: Some(Preferred {
             request: |values| checked(Request::json_jobs(values.first().copied())),
-            member: "jobs",
+            kind: PreferredKind::Json { member: "jobs", columns: &[] },
         }),
     },
     Operation {
@@ -169,7 +259,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             flag("IGNORED", "ignored"),
             flag("QUEUED", "queued"),
         ]),
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "show-unique-jobs",
@@ -177,7 +267,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "List the unique ID of every job",
         request: |_| Ok(Request::show_unique_jobs()),
         shape: Shape::Rows(&[text("UNIQUE", "unique")]),
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "cancel-job",
@@ -185,7 +275,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Cancel the job with this handle, queued or running",
         request: |values| checked(Request::cancel_job(values[0])),
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "cancel-unique",
@@ -193,7 +283,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Remove the job with this function and unique ID (*)",
         request: |values| checked(Request::cancel_unique(values[0], values[1])),
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "create-function",
@@ -201,15 +291,19 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Create a function before any job or worker uses it",
         request: |values| checked(Request::create_function(values[0])),
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "drop-function",
         values: ONE_FUNCTION,
-        help: "Remove a function that no worker has registered, and its queued jobs",
+        help: "Remove a function that no worker has registered, and its queued jobs. On a terminal, \
+               and with --json, their number is printed",
         request: |values| checked(Request::drop_function(values[0])),
         shape: Shape::Done,
-        json: None,
+        preferred: Some(Preferred {
+            request: |values| checked(Request::drop_function_counted(values[0])),
+            kind: PreferredKind::Dropped,
+        }),
     },
     Operation {
         name: "drop-queue",
@@ -218,7 +312,32 @@ pub(crate) const OPERATIONS: &[Operation] = &[
                workers and running jobs stay. With dry-run, only print the number (*)",
         request: drop_queue,
         shape: Shape::Value(ColumnKind::Number),
-        json: None,
+        preferred: None,
+    },
+    Operation {
+        name: "purge",
+        values: ONE_FUNCTION,
+        help: "As --drop-queue FUNCTION (*)",
+        request: drop_queue,
+        shape: Shape::Value(ColumnKind::Number),
+        preferred: None,
+    },
+    Operation {
+        name: "peek",
+        values: (&["FUNCTION", "COUNT"], 1, 2),
+        help: "List the first COUNT jobs (10, at most 100) of the function's queue, with the first \
+               1024 bytes of their payloads (*)",
+        request: peek,
+        shape: Shape::EscapedRows(&[
+            text("HANDLE", "handle"),
+            text("UNIQUE", "unique"),
+            text("PRIORITY", "priority"),
+            text("STATE", "state"),
+            number("AGE", "age"),
+            number("BYTES", "bytes"),
+            Column { title: "PAYLOAD", name: "payload", kind: ColumnKind::Payload },
+        ]),
+        preferred: None,
     },
     Operation {
         name: "pause-function",
@@ -226,7 +345,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Assign no more jobs of the function to workers; running jobs are finished (*)",
         request: |values| checked(Request::pause_function(values[0])),
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "resume-function",
@@ -234,17 +353,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Assign jobs of a paused function again (*)",
         request: |values| checked(Request::resume_function(values[0])),
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "maxqueue",
         values: (&["FUNCTION", "LIMIT"], 1, 4),
         help: "Limit the jobs of the function, running ones included: one number for each \
                priority, or three numbers for high, normal and low priority. Without a number, or \
-               with 0, there is no limit",
+               with 0, there is no limit. --status shows the limits",
         request: max_queue,
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "getpid",
@@ -252,7 +371,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Print the process ID of the server",
         request: |_| Ok(Request::getpid()),
         shape: Shape::Value(ColumnKind::Number),
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "server-version",
@@ -260,7 +379,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Print the version of the server",
         request: |_| Ok(Request::version()),
         shape: Shape::Value(ColumnKind::Text),
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "server-verbose",
@@ -268,7 +387,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Print the log level of the server",
         request: |_| Ok(Request::verbose()),
         shape: Shape::Value(ColumnKind::Text),
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "server-info",
@@ -276,7 +395,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Print the server's version, uptime, number of connections, and counts of jobs (*)",
         request: |_| Ok(Request::json_server()),
         shape: Shape::Object,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "queue-info",
@@ -285,7 +404,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
                wait for their commit, its size (*)",
         request: |_| Ok(Request::json_queue()),
         shape: Shape::Object,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "shutdown",
@@ -293,7 +412,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Stop the server at once, if it was started with --allow-shutdown (*)",
         request: |_| Ok(Request::shutdown(false)),
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
     Operation {
         name: "shutdown-graceful",
@@ -302,7 +421,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
                --allow-shutdown (*)",
         request: |_| Ok(Request::shutdown(true)),
         shape: Shape::Done,
-        json: None,
+        preferred: None,
     },
 ];
 
@@ -317,6 +436,16 @@ fn drop_queue(values: &[&[u8]]) -> Result<Request, String> {
         [_, word, ..] => Err(format!("expected dry-run, not '{}'", word.escape_ascii())),
         [] => Err("expected a function".to_owned()),
     }
+}
+
+fn peek(values: &[&[u8]]) -> Result<Request, String> {
+    let (function, count) = match values {
+        [function, count] => (function, str::from_utf8(count).ok().and_then(|c| c.parse().ok())),
+        [function] => (function, Some(10)),
+        _ => return Err("expected a function".to_owned()),
+    };
+    let count = count.filter(|count| (1..=100).contains(count));
+    checked(Request::peek(function, count.ok_or("expected a number of jobs from 1 to 100")?))
 }
 
 fn max_queue(values: &[&[u8]]) -> Result<Request, String> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint, value_parser};
 use gearman_protocol::admin::Request;
 
-use crate::gearadmin::operations::{OPERATIONS, Operation};
+use crate::gearadmin::operations::{OPERATIONS, Operation, PreferredKind};
 use crate::gearadmin::show::Format;
 use crate::tools::environment::{Environment, SERVER_VARIABLE, SERVERS_VARIABLE};
 use crate::tools::generated::{self, HelpSection};
@@ -29,6 +29,8 @@ pub(crate) struct GearadminOptions {
     pub(crate) environment: Environment,
     pub(crate) timeout: Option<Duration>,
     pub(crate) format: Format,
+    /// The time between two rounds of a live view.
+    pub(crate) watch: Option<Duration>,
     /// In the order in which they were given.
     pub(crate) operations: Vec<GivenOperation>,
 }
@@ -38,8 +40,8 @@ pub(crate) struct GearadminOptions {
 pub(crate) struct GivenOperation {
     pub(crate) operation: &'static Operation,
     pub(crate) request: Request,
-    /// The request that is tried first with `--json`.
-    pub(crate) json: Option<Request>,
+    /// The request that may be tried first.
+    pub(crate) preferred: Option<(Request, PreferredKind)>,
 }
 
 /// The sections of the help behind the options.
@@ -76,9 +78,9 @@ const GEARADMIN_SECTIONS: &[HelpSection] = &[
     (
         "Output",
         &[
-            "On a terminal, lists are printed as tables. In a pipe or a file they are printed",
-            "as the server sends them: fields separated by tabs, and a last line with a full",
-            "stop. With --json each operation prints one line: {\"operation\": NAME,",
+            "On a terminal, lists are printed as tables of its width; what does not fit is cut,",
+            "with a mark. In a pipe or a file they are printed as the server sends them: fields",
+            "separated by tabs, and a last line with a full stop. With --json each operation prints one line: {\"operation\": NAME,",
             "\"result\": ...}, or \"error\" in place of \"result\".",
         ],
     ),
@@ -87,6 +89,7 @@ const GEARADMIN_SECTIONS: &[HelpSection] = &[
         &[
             "gearadmin --status",
             "gearadmin -h 10.0.0.1:4730 --getpid --server-version",
+            "gearadmin --watch --status",
             "gearadmin --maxqueue resize 1000",
             "gearadmin --json --status | jq '.result[] | select(.workers == 0)'",
         ],
@@ -110,7 +113,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The options that are not operations.
-fn common_options() -> [Arg; 5] {
+fn common_options() -> [Arg; 7] {
     [
         Arg::new("host")
             .short('h')
@@ -137,12 +140,33 @@ fn common_options() -> [Arg; 5] {
             .long("json")
             .help("Print one line of JSON for each operation")
             .action(ArgAction::SetTrue),
+        Arg::new("table")
+            .long("table")
+            .help("Print lists as tables, also into a pipe")
+            .action(ArgAction::SetTrue)
+            .overrides_with("json"),
+        Arg::new("watch")
+            .long("watch")
+            .value_name("SECONDS")
+            .help("Run the operations, or --status, every SECONDS (2) until Control-C; on a terminal in place, with the jobs of each function that came, were done and failed per second")
+            .num_args(0..=1)
+            .default_missing_value("2")
+            .value_parser(parse_period),
         Arg::new("help")
             .short('H')
             .long("help")
             .help("Print this help")
             .action(ArgAction::Help),
     ]
+}
+
+/// The shortest time between two rounds of a live view.
+const WATCH_SECONDS_MIN: f64 = 0.1;
+
+fn parse_period(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds >= WATCH_SECONDS_MIN);
+    let period = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    period.ok_or_else(|| format!("expected a number of seconds, at least {WATCH_SECONDS_MIN}"))
 }
 
 /// The value of an operation whose optional value is left out. No argument holds a NUL.
@@ -160,6 +184,7 @@ fn argument(operation: &Operation) -> Arg {
     let arg = match operation.name {
         // Short forms that are unique among the original's options, but not among ours.
         "getpid" => arg.aliases(["g", "ge"]),
+        "workers" => arg.aliases(["w"]),
         "cancel-job" => arg.aliases(["ca", "can", "canc", "cance", "cancel", "cancel-"]),
         "drop-function" => arg.aliases(["d", "dr", "dro", "drop", "drop-"]),
         _ => arg,
@@ -190,19 +215,23 @@ pub(crate) fn parse(
 fn check(matches: &ArgMatches, environment: Environment) -> Result<GearadminOptions, String> {
     let tls = TlsArguments::from_arg_matches(matches).map_err(|error| error.to_string())?;
     let server = single_server(matches, &environment)?;
-    let operations = given_operations(matches)?;
+    let watch = matches.get_one::<Duration>("watch").copied();
+    let mut operations = given_operations(matches)?;
+    if operations.is_empty() && watch.is_some() {
+        operations.push(given_operation(&OPERATIONS[0], &[])?);
+    }
     if operations.is_empty() {
         return Err("no operation given: name one, such as '--status' or '--workers'".into());
     }
     let format = if matches.get_flag("json") {
         Format::Json
-    } else if std::io::stdout().is_terminal() {
+    } else if matches.get_flag("table") || std::io::stdout().is_terminal() {
         Format::Table
     } else {
         Format::Raw
     };
     let timeout = matches.get_one::<Timeout>("timeout").and_then(|timeout| timeout.0);
-    Ok(GearadminOptions { server, tls, environment, timeout, format, operations })
+    Ok(GearadminOptions { server, tls, environment, timeout, format, watch, operations })
 }
 
 /// The server of `--host` and `--port`, or else of the environment. The original's tool does
@@ -239,15 +268,25 @@ fn given_operations(matches: &ArgMatches) -> Result<Vec<GivenOperation>, String>
             let mut values: Vec<&[u8]> = values.map(|value| value.as_bytes()).collect();
             let place = places.by_ref().take(values.len()).last();
             values.retain(|&value| value != LEFT_OUT_VALUE.as_bytes());
-            let named = |error| format!("invalid value for '--{}': {error}", operation.name);
-            let request = (operation.request)(&values).map_err(named)?;
-            let json = operation.json.map(|json| (json.request)(&values)).transpose();
-            let json = json.map_err(named)?;
-            given.push((place, GivenOperation { operation, request, json }));
+            given.push((place, given_operation(operation, &values)?));
         }
     }
     given.sort_by_key(|(place, _)| *place);
     Ok(given.into_iter().map(|(_, operation)| operation).collect())
+}
+
+/// An operation with its values.
+fn given_operation(
+    operation: &'static Operation,
+    values: &[&[u8]],
+) -> Result<GivenOperation, String> {
+    let named = |error| format!("invalid value for '--{}': {error}", operation.name);
+    let request = (operation.request)(values).map_err(named)?;
+    let preferred = operation
+        .preferred
+        .map(|preferred| (preferred.request)(values).map(|request| (request, preferred.kind)));
+    let preferred = preferred.transpose().map_err(named)?;
+    Ok(GivenOperation { operation, request, preferred })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Must not: know what an operation means.
 
 use std::io::{self, Write};
+use std::time::Instant;
 
 use gearman_engine::ReturnCode;
 use gearman_engine::admin::Admin;
@@ -11,12 +12,13 @@ use gearman_protocol::admin::Reply;
 
 use crate::gearadmin::notify;
 use crate::gearadmin::options::{GearadminOptions, GivenOperation};
-use crate::gearadmin::show::{self, Format};
+use crate::gearadmin::show::{Answered, View};
+use crate::gearadmin::watch::{self, Round};
 use crate::tools::Exit;
 use crate::tools::usage;
 
 /// Runs every operation, until the connection is lost. Returns the exit code for the first
-/// one that failed.
+/// one that failed. A live view runs them again and again.
 pub(crate) fn run(options: &GearadminOptions) -> Exit {
     let server = &options.server;
     let mut admin = match Admin::new(MioNet::new(), &server.host, server.port) {
@@ -28,47 +30,104 @@ pub(crate) fn run(options: &GearadminOptions) -> Exit {
         }
     };
     admin.link.settings.timeout = options.timeout;
-    options.tls.apply(&mut admin.link.settings, false);
     options.environment.apply(&mut admin.link.settings);
+    options.tls.apply(&mut admin.link.settings, false);
+    let mut view = View::new(options.format, options.watch.is_some());
+    match options.watch {
+        None => run_once(&mut admin, options, &mut view),
+        Some(period) => {
+            let about = format!("gearadmin {server}");
+            watch::watch(period, options.format, &about, || round(&mut admin, options, &mut view))
+        }
+    }
+}
+
+fn run_once(admin: &mut Admin<MioNet>, options: &GearadminOptions, view: &mut View) -> Exit {
     let mut exit = Exit::Done;
     let mut output = io::stdout().lock();
     for given in &options.operations {
-        let shown = match ask(&mut admin, given, options.format) {
-            Ok((reply, shown)) => {
-                if let Reply::Refused(why) = &reply {
-                    exit = exit.or(Exit::Refused);
-                    let (name, why) = (given.operation.name, String::from_utf8_lossy(why));
-                    notify(&format!("{server} refused --{name}: {why}"));
-                }
-                shown
-            }
-            Err(code) => {
-                notify(&failure(&admin, code, &server.to_string()));
-                return exit.or(Exit::from_code(code));
-            }
-        };
-        if let Err(error) = output.write_all(&shown).and_then(|()| output.flush()) {
+        let outcome = answer(admin, options, given, view);
+        outcome.complaint.iter().for_each(|complaint| notify(complaint));
+        exit = exit.or(outcome.exit);
+        if let Err(error) = output.write_all(&outcome.shown).and_then(|()| output.flush()) {
             return exit.or(usage::cannot_print("gearadmin", error));
+        }
+        if outcome.is_lost {
+            return exit;
         }
     }
     exit
 }
 
-/// Sends a request, and formats the reply. With `--json` the request for JSON is sent
-/// first; a server that does not know it gets the other one.
+/// Runs every operation once, for a live view.
+fn round(admin: &mut Admin<MioNet>, options: &GearadminOptions, view: &mut View) -> Round {
+    view.fit_to_terminal();
+    let mut round = Round { text: Vec::new(), complaints: Vec::new() };
+    for given in &options.operations {
+        let outcome = answer(admin, options, given, view);
+        round.text.extend(outcome.shown);
+        round.complaints.extend(outcome.complaint);
+        if outcome.is_lost {
+            break;
+        }
+    }
+    round
+}
+
+/// What became of an operation.
+struct OperationOutcome {
+    shown: Vec<u8>,
+    complaint: Option<String>,
+    exit: Exit,
+    /// Whether the connection is lost, so that the next operation would fail as well.
+    is_lost: bool,
+}
+
+fn answer(
+    admin: &mut Admin<MioNet>,
+    options: &GearadminOptions,
+    given: &GivenOperation,
+    view: &mut View,
+) -> OperationOutcome {
+    let server = &options.server;
+    match ask(admin, given, view) {
+        Ok((reply, shown)) => {
+            let why = match &reply {
+                Reply::Refused(why) => Some(String::from_utf8_lossy(why)),
+                Reply::Done(_) | Reply::List(_) => None,
+            };
+            let name = given.operation.name;
+            let complaint = why.map(|why| format!("{server} refused --{name}: {why}"));
+            let exit = if complaint.is_some() { Exit::Refused } else { Exit::Done };
+            OperationOutcome { shown, complaint, exit, is_lost: false }
+        }
+        Err(code) => OperationOutcome {
+            shown: Vec::new(),
+            complaint: Some(failure(admin, code, &server.to_string())),
+            exit: Exit::from_code(code),
+            is_lost: true,
+        },
+    }
+}
+
+/// Sends a request, and formats the reply. A request that not every server knows is sent first; a
+/// server that does not know it gets the other one.
 fn ask(
     admin: &mut Admin<MioNet>,
     given: &GivenOperation,
-    format: Format,
+    view: &mut View,
 ) -> Result<(Reply, Vec<u8>), ReturnCode> {
-    if let (Format::Json, Some(request), Some(json)) = (format, &given.json, given.operation.json) {
+    if let Some((request, kind)) = &given.preferred
+        && view.wants(*kind)
+    {
         let reply = admin.ask(request)?;
-        if let Some(shown) = show::from_json(given.operation, json.member, &reply) {
+        let answered = Answered::Preferred(*kind, Instant::now());
+        if let Some(shown) = view.show(given.operation, &reply, answered) {
             return Ok((reply, shown));
         }
     }
     let reply = admin.ask(&given.request)?;
-    let shown = show::show(given.operation, &reply, format);
+    let shown = view.show(given.operation, &reply, Answered::Plain).unwrap_or_default();
     Ok((reply, shown))
 }
 

@@ -1,14 +1,20 @@
-//! Formats a reply: as the server sent it, as a table, or as JSON.
+//! [`View`]: formats replies, as the server sent them, as tables, or as JSON.
 //!
 //! Must not: send requests.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use gearman_protocol::admin::{Reply, Row};
 use gearman_protocol::percent::unescape;
 use serde_json::{Map, Value, json};
 
-use crate::gearadmin::operations::{Column, ColumnKind, Operation, Shape, WORKERS};
+use crate::gearadmin::operations::{
+    Column, JsonColumn, Operation, PreferredKind, Shape, WORKERS, plain,
+};
+use crate::gearadmin::rates::{RATES, Rates};
+use crate::gearadmin::table::{self, ColumnKind, Heading, printable};
+use crate::gearadmin::watch::terminal_size;
 use crate::tools::json::put;
 
 /// The format of the output.
@@ -22,54 +28,146 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Formats a reply.
-pub(crate) fn show(operation: &Operation, reply: &Reply, format: Format) -> Vec<u8> {
-    match (format, reply, operation.shape) {
-        (Format::Json, ..) => {
-            let mut line = as_json(operation, reply).to_string();
-            line.push('\n');
-            line.into_bytes()
+/// The request that was answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answered {
+    /// The one that every server knows.
+    Plain,
+    /// The preferred one, at this time.
+    Preferred(PreferredKind, Instant),
+}
+
+/// How replies are shown.
+pub(crate) struct View {
+    format: Format,
+    /// Columns of the terminal, if a table must fit one.
+    width: Option<usize>,
+    /// In a live view, what is counted from one list to the next.
+    rates: Option<Rates>,
+}
+
+impl View {
+    pub(crate) fn new(format: Format, is_live: bool) -> View {
+        let mut view = View { format, width: None, rates: is_live.then(Rates::default) };
+        view.fit_to_terminal();
+        view
+    }
+
+    /// Takes the terminal's width, which may change.
+    pub(crate) fn fit_to_terminal(&mut self) {
+        self.width = terminal_size().map(|(columns, _)| columns);
+    }
+
+    /// Whether the preferred request says more than this format shows of the plain reply.
+    pub(crate) fn wants(&self, kind: PreferredKind) -> bool {
+        match (self.format, kind) {
+            (Format::Raw, _) => false,
+            (Format::Table, PreferredKind::Json { columns, .. }) => !columns.is_empty(),
+            (Format::Table | Format::Json, _) => true,
         }
-        (_, Reply::Refused(_), _) => Vec::new(),
-        (Format::Table, Reply::List(_), Shape::Rows(columns)) => {
-            table(columns, reply.rows().map(|row| cells(columns, &row)).collect())
+    }
+
+    /// Formats a reply; `None` if the server does not know the preferred request.
+    pub(crate) fn show(
+        &mut self,
+        operation: &Operation,
+        reply: &Reply,
+        answered: Answered,
+    ) -> Option<Vec<u8>> {
+        match answered {
+            Answered::Plain => Some(self.plain_reply(operation, reply)),
+            Answered::Preferred(PreferredKind::Json { member, columns }, at) => {
+                self.json_list(operation, reply, member, columns, at)
+            }
+            Answered::Preferred(PreferredKind::Dropped, _) => self.dropped(operation, reply),
         }
-        (Format::Table, Reply::List(_), Shape::Workers) => {
-            table(WORKERS, reply.rows().map(|row| cells(WORKERS, &worker_fields(&row))).collect())
+    }
+
+    fn plain_reply(&self, operation: &Operation, reply: &Reply) -> Vec<u8> {
+        match (self.format, reply, operation.shape) {
+            (Format::Json, ..) => line(&as_json(operation, reply)),
+            (_, Reply::Refused(_), _) => Vec::new(),
+            (Format::Table, Reply::List(_), Shape::Rows(columns)) => {
+                self.table(columns, reply.rows().map(|row| cells(columns, &row)).collect())
+            }
+            (Format::Table, Reply::List(_), Shape::Workers) => {
+                let rows = reply.rows().map(|row| cells(WORKERS, &worker_fields(&row)));
+                self.table(WORKERS, rows.collect())
+            }
+            (Format::Table, Reply::List(_), Shape::EscapedRows(columns)) => {
+                self.table(columns, reply.rows().map(|row| escaped_cells(columns, &row)).collect())
+            }
+            (Format::Table, Reply::Done(text), Shape::Object) => {
+                let object: Map<String, Value> = serde_json::from_slice(text).unwrap_or_default();
+                let lines = object.iter().map(|(name, value)| vec![name.clone(), plain(value)]);
+                self.table(&[], lines.collect())
+            }
+            (_, Reply::List(text), _) => text.clone(),
+            (_, Reply::Done(text), _) => {
+                let mut line = if text.is_empty() { b"OK".to_vec() } else { text.clone() };
+                line.push(b'\n');
+                line
+            }
         }
-        (Format::Table, Reply::List(_), Shape::EscapedRows(columns)) => {
-            table(columns, reply.rows().map(|row| escaped_cells(columns, &row)).collect())
+    }
+
+    fn table(&self, columns: &[Column], rows: Vec<Vec<String>>) -> Vec<u8> {
+        let titles: Vec<Heading> = columns.iter().map(|c| (c.title, c.kind)).collect();
+        table::format(&titles, rows, self.width)
+    }
+
+    fn json_list(
+        &mut self,
+        operation: &Operation,
+        reply: &Reply,
+        member: &str,
+        columns: &[JsonColumn],
+        at: Instant,
+    ) -> Option<Vec<u8>> {
+        let Reply::Done(text) = reply else { return None };
+        let mut object: Map<String, Value> = serde_json::from_slice(text).ok()?;
+        let list = object.remove(member)?;
+        if self.format == Format::Json {
+            return Some(line(&json!({"operation": operation.name, "result": list})));
         }
-        (Format::Table, Reply::Done(text), Shape::Object) => {
-            let object: Map<String, Value> = serde_json::from_slice(text).unwrap_or_default();
-            let lines = object.iter().map(|(name, value)| vec![name.clone(), plain(value)]);
-            table(&[], lines.collect())
+        let rates = self.rates.as_mut().filter(|_| member == "functions");
+        let mut titles: Vec<Heading> = columns.iter().map(|c| (c.title, c.kind)).collect();
+        let cells = |item: &Value| columns.iter().map(|column| (column.cell)(item)).collect();
+        let items = list.as_array().into_iter().flatten();
+        let mut rows: Vec<Vec<String>> = items.clone().map(cells).collect();
+        if let Some(rates) = rates {
+            rates.update(&list, at);
+            titles.extend(RATES.map(|(_, title)| (title, ColumnKind::Number)));
+            for (row, item) in rows.iter_mut().zip(items) {
+                row.extend(rates.cells(item));
+            }
         }
-        (_, Reply::List(text), _) => text.clone(),
-        (_, Reply::Done(text), _) => {
-            let mut line = if text.is_empty() { b"OK".to_vec() } else { text.clone() };
-            line.push(b'\n');
-            line
+        Some(table::format(&titles, rows, self.width))
+    }
+
+    /// Formats the number of jobs that were dropped with a function.
+    fn dropped(&self, operation: &Operation, reply: &Reply) -> Option<Vec<u8>> {
+        match reply {
+            Reply::Refused(why) if why.starts_with(b"UNKNOWN_COMMAND") => None,
+            Reply::Done(jobs) if self.format == Format::Json => {
+                let mut object = Map::new();
+                object.insert("operation".into(), operation.name.into());
+                object.insert("result".into(), "OK".into());
+                field(&mut object, "jobs", ColumnKind::Number, jobs);
+                Some(line(&Value::Object(object)))
+            }
+            Reply::Done(jobs) => {
+                let jobs = String::from_utf8_lossy(jobs);
+                Some(format!("OK, {jobs} queued jobs were dropped with it\n").into_bytes())
+            }
+            _ => Some(self.plain_reply(operation, reply)),
         }
     }
 }
 
-/// Formats a reply to a JSON request. None if the server does not know the request.
-pub(crate) fn from_json(operation: &Operation, member: &str, reply: &Reply) -> Option<Vec<u8>> {
-    let Reply::Done(text) = reply else { return None };
-    let mut object: Map<String, Value> = serde_json::from_slice(text).ok()?;
-    let result = object.remove(member)?;
-    let mut line = json!({"operation": operation.name, "result": result}).to_string();
-    line.push('\n');
-    Some(line.into_bytes())
-}
-
-/// A JSON value as text, without quotes.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => printable(text.as_bytes()),
-        value => value.to_string(),
-    }
+/// A value as a line of JSON.
+fn line(value: &Value) -> Vec<u8> {
+    format!("{value}\n").into_bytes()
 }
 
 /// The fields of a row of `workers`: `FD ADDRESS ID : FUNCTION...`.
@@ -87,7 +185,12 @@ fn worker_fields<'a>(row: &Row<'a>) -> Row<'a> {
 fn cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
     let cells =
         (0..columns.len().max(row.len())).map(|at| row.get(at).copied().unwrap_or_default());
-    cells.map(printable).collect()
+    let kinds = columns.iter().map(|column| column.kind).chain(std::iter::repeat(ColumnKind::Text));
+    let shown = cells.zip(kinds).map(|(cell, kind)| match kind {
+        ColumnKind::Payload => table::payload(cell),
+        ColumnKind::Text | ColumnKind::Number | ColumnKind::Flag => printable(cell),
+    });
+    shown.collect()
 }
 
 /// A row's cells as text, from percent-encoded fields.
@@ -98,40 +201,6 @@ fn escaped_cells(columns: &[Column], row: &Row<'_>) -> Vec<String> {
 
 fn unescaped(field: &[u8]) -> Vec<u8> {
     unescape(field).unwrap_or_else(|_| field.to_vec())
-}
-
-/// Text without control characters, which could change the terminal: any client chooses
-/// the names of functions and jobs.
-fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-fn table(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<u8> {
-    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
-    let titles = (!titles.is_empty()).then_some(titles);
-    let lines: Vec<Vec<String>> = titles.into_iter().chain(rows).collect();
-    let count = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..count)
-        .map(|at| lines.iter().filter_map(|l| l.get(at)).map(|c| c.chars().count()).max())
-        .map(Option::unwrap_or_default)
-        .collect();
-    let mut out = String::new();
-    for line in &lines {
-        let cells: Vec<Cow<'_, str>> = line
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(at, (cell, &width))| match columns.get(at).map(|column| column.kind) {
-                Some(ColumnKind::Number | ColumnKind::Flag) => format!("{cell:>width$}").into(),
-                _ if at + 1 == line.len() => cell.as_str().into(),
-                _ => format!("{cell:<width$}").into(),
-            })
-            .collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out.into_bytes()
 }
 
 fn as_json(operation: &Operation, reply: &Reply) -> Value {
@@ -191,7 +260,7 @@ fn fields(columns: &[Column], row: &Row<'_>) -> Map<String, Value> {
 /// Adds a field as a member of its column's type, or else as text.
 fn field(object: &mut Map<String, Value>, name: &str, kind: ColumnKind, bytes: &[u8]) {
     let value = std::str::from_utf8(bytes).ok().and_then(|text| match kind {
-        ColumnKind::Text => None,
+        ColumnKind::Text | ColumnKind::Payload => None,
         ColumnKind::Number => text.parse::<i64>().ok().map(Value::from),
         ColumnKind::Flag => text.parse::<u8>().ok().map(|flag| Value::from(flag != 0)),
     });
@@ -210,7 +279,9 @@ mod tests {
 
     fn shown(operation: &str, reply: &Reply, format: Format) -> String {
         let operation = OPERATIONS.iter().find(|o| o.name == operation).expect("in the table");
-        String::from_utf8(show(operation, reply, format)).expect("text")
+        let mut view = View { format, width: None, rates: None };
+        let shown = view.show(operation, reply, Answered::Plain).expect("plain");
+        String::from_utf8(shown).expect("text")
     }
 
     fn list(text: &str) -> Reply {

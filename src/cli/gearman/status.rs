@@ -15,10 +15,10 @@ use gearman_net::MioNet;
 use serde_json::{Map, Value};
 
 use crate::gearman::options::GearmanOptions;
-use crate::gearman::waiting::jittered;
 use crate::gearman::{notify, ping};
 use crate::tools::servers::ServerAddress;
 use crate::tools::tls::TlsArguments;
+use crate::tools::waiting::jittered;
 use crate::tools::{Exit, json};
 
 /// Time in which a server has to answer, without `-t`.

@@ -8,9 +8,11 @@ pub(crate) mod exit;
 pub(crate) mod generated;
 pub(crate) mod json;
 pub(crate) mod servers;
+pub(crate) mod signals;
 pub(crate) mod timeout;
 pub(crate) mod tls;
 pub(crate) mod usage;
+pub(crate) mod waiting;
 
 pub(crate) use exit::Exit;
 

@@ -30,11 +30,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::gearman::options::GearmanOptions;
 use crate::gearman::pid_file::PidFile;
-use crate::gearman::signals::Signals;
-use crate::gearman::waiting::{self, WaitFor, earliest};
 use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
+use crate::tools::signals::Signals;
 use crate::tools::tls::TlsArguments;
+use crate::tools::waiting::{self, WaitFor, earliest};
 use hint::Hint;
 use input::{Input, InputItem};
 use job::SubmittedJob;

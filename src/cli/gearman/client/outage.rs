@@ -9,8 +9,8 @@ use gearman_engine::ReturnCode;
 use gearman_engine::client::Client;
 use gearman_net::MioNet;
 
-use crate::gearman::waiting::jittered;
 use crate::tools::servers::address_text;
+use crate::tools::waiting::jittered;
 
 /// The pause before the first new attempt; each failure doubles it.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(100);

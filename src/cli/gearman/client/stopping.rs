@@ -8,7 +8,7 @@ use std::time::Instant;
 use signal_hook::consts::SIGINT;
 
 use super::{Ending, Submitter};
-use crate::gearman::signals::Signals;
+use crate::tools::signals::Signals;
 
 impl Submitter<'_> {
     /// Handles signals. The first signal ends the input of a batch; otherwise, and

@@ -18,9 +18,9 @@ use gearman_net::MioNet;
 use gearman_protocol::admin::{Reply, Request};
 
 use crate::gearman::options::GearmanOptions;
-use crate::gearman::waiting::jittered;
 use crate::tools::servers::ServerAddress;
 use crate::tools::tls::TlsArguments;
+use crate::tools::waiting::jittered;
 
 /// The pause between two questions to the servers.
 const LIST_PAUSE: Duration = Duration::from_secs(10);

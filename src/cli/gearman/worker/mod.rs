@@ -21,13 +21,13 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::gearman::options::{Division, GearmanOptions};
 use crate::gearman::pid_file::PidFile;
-use crate::gearman::signals::Signals;
-use crate::gearman::waiting::{self, WaitFor, earliest, jittered};
 use crate::gearman::{daemon, notify};
 use crate::tools::Exit;
 use crate::tools::servers::ServerAddress;
+use crate::tools::signals::Signals;
 use crate::tools::tls::TlsArguments;
 use crate::tools::usage::{failed_to, system_error};
+use crate::tools::waiting::{self, WaitFor, earliest, jittered};
 use command::RunningCommand;
 use lister::{FunctionLister, Listed};
 use watch::Watch;
