@@ -29,7 +29,43 @@ pub enum Dropped {
     InUse,
 }
 
+/// What administrators have set for a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// The function's name.
+    pub function: Box<[u8]>,
+    /// The limits of its jobs by priority; 0 is none.
+    pub limits: [u32; PRIORITIES],
+    /// Whether its jobs are not handed out.
+    pub is_paused: bool,
+}
+
 impl Broker {
+    /// Sets the limits of a function and pauses it, and creates it if it does not exist.
+    pub fn set_function(&mut self, settings: &FunctionSettings) {
+        self.create_function(&settings.function);
+        self.limit_queue(&settings.function, settings.limits);
+        if settings.is_paused {
+            self.pause(&settings.function);
+        }
+    }
+
+    /// The functions that have limits or are paused.
+    pub fn function_settings(&self) -> Vec<FunctionSettings> {
+        let is_set = |f: &&Function| f.paused || f.limits != [0; PRIORITIES];
+        let settings = |f: &Function| FunctionSettings {
+            function: f.name.clone(),
+            limits: f.limits,
+            is_paused: f.paused,
+        };
+        self.functions.iter().map(|(_, f)| f).filter(is_set).map(settings).collect()
+    }
+
+    /// Counts the changes of what [`Broker::function_settings`] returns.
+    pub fn setting_changes(&self) -> u64 {
+        self.setting_changes
+    }
+
     /// Removes a job in any stage. Waiting clients get WORK_FAIL; a worker that runs it
     /// gets JOB_NOT_FOUND when it next reports on it.
     pub fn cancel(&mut self, handle: &[u8], out: &mut dyn Outbox) -> Cancelled {
@@ -77,6 +113,7 @@ impl Broker {
         let Some(id) = self.functions.find(name) else { return false };
         let function = &mut self.functions[id];
         if !std::mem::replace(&mut function.paused, true) {
+            self.setting_changes += 1;
             for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
                 let left = all.checked_sub(queue.len() as usize);
                 *all = left.expect("a paused function has more jobs than all functions");
@@ -91,6 +128,7 @@ impl Broker {
         let Some(id) = self.functions.find(name) else { return false };
         let function = &mut self.functions[id];
         if std::mem::replace(&mut function.paused, false) {
+            self.setting_changes += 1;
             for (all, queue) in self.queued.iter_mut().zip(&function.queues) {
                 *all += queue.len() as usize;
             }
@@ -122,6 +160,7 @@ impl Broker {
         self.drop_all_parked(id);
         self.report_dropped(id, jobs, out);
         self.functions.remove(id);
+        self.setting_changes += 1;
         Dropped::Yes(jobs)
     }
 
@@ -190,6 +229,7 @@ impl Broker {
     pub fn limit_queue(&mut self, name: &[u8], limits: [u32; PRIORITIES]) {
         if let Some(id) = self.functions.find(name) {
             self.functions[id].limits = limits;
+            self.setting_changes += 1;
         }
     }
 }

@@ -43,7 +43,7 @@ mod worker_index;
 
 pub use clock::{Millis, Now, UnixSeconds};
 pub use connection::ConnectionKey;
-pub use control::{Cancelled, Dropped};
+pub use control::{Cancelled, Dropped, FunctionSettings};
 pub use cursors::{
     ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, OrderedJobCursor,
 };
@@ -194,6 +194,8 @@ pub struct Broker {
     now: Now,
     /// Number of connections since the broker was created.
     connected: u64,
+    /// Number of changes of limits and pauses.
+    setting_changes: u64,
     /// Whether submissions are refused because the server is shutting down.
     draining: bool,
     /// Jobs that survive the server, if a store keeps them.
@@ -228,6 +230,7 @@ impl Broker {
             delayed: TimerQueue::default(),
             now: Now::default(),
             connected: 0,
+            setting_changes: 0,
             draining: false,
             durable: None,
             limited: None,

@@ -57,6 +57,24 @@ impl StateFile {
     }
 }
 
+/// Replaces a regular file by one with this text, in one step, or creates it. A link of root's or of
+/// our own stays, and its target is replaced.
+///
+/// # Errors
+/// If it cannot be written, belongs to another user, or is no regular file.
+pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let target = trusted_target(path)?;
+    let found = match File::open(&target) {
+        Ok(file) => {
+            check_owner(&file)?;
+            Some(FileId::from(&file.metadata()?))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    replace(&target, text, found).map(drop)
+}
+
 /// Writes the text into a new file and puts it in the place of the file that was found.
 fn replace(path: &Path, text: &str, found: Option<FileId>) -> io::Result<FileId> {
     let fresh = hidden_name(path)?;

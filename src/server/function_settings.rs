@@ -12,10 +12,11 @@ use gearman_files::{read_regular, write_whole};
 use gearman_protocol::percent::{escape, unescape};
 
 /// Largest size of the file, in bytes.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+const SETTINGS_BYTES_MAX: u64 = 64 << 20;
 
 /// First line of the file.
-const HEADER: &str = "# Limits (HIGH NORMAL LOW; 0 is none) and pauses of functions, by gearmand";
+const SETTINGS_HEADER: &str =
+    "# Limits (HIGH NORMAL LOW; 0 is none) and pauses of functions, by gearmand";
 
 /// The file, and what it has.
 pub(crate) struct SettingsFile {
@@ -30,7 +31,7 @@ impl SettingsFile {
     /// # Errors
     /// When the file cannot be read, with the line that is wrong.
     pub(crate) fn load(path: &Path, broker: &mut Broker) -> io::Result<SettingsFile> {
-        let text = match read_regular(path, FILE_BYTES_MAX) {
+        let text = match read_regular(path, SETTINGS_BYTES_MAX) {
             Ok((text, _)) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
@@ -70,7 +71,7 @@ impl SettingsFile {
 }
 
 fn text(all: &[FunctionSettings]) -> String {
-    let mut text = format!("{HEADER}\n");
+    let mut text = format!("{SETTINGS_HEADER}\n");
     for FunctionSettings { function, limits: [high, normal, low], is_paused } in all {
         let mut name = Vec::new();
         escape(function, &mut name);

@@ -12,6 +12,7 @@ mod address_gate;
 mod command_line;
 mod daemon;
 mod event_loop;
+mod function_settings;
 mod http;
 mod log;
 mod memory_trimmer;

@@ -14,6 +14,7 @@ use crate::daemon;
 use crate::event_loop::{
     Binding, EventLoop, Keepalive, Listener, TcpBinding, bind, bind_tcp, path,
 };
+use crate::function_settings::SettingsFile;
 use crate::http::{HttpTls, Limits, Listeners};
 use crate::log::{Level, Log};
 use crate::options::{
@@ -60,6 +61,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         allow_core_dumps()?;
     }
     let mut log = open_audit_log(access, open_log(process)?)?;
+    log = log.with_submissions(process.log_submissions);
     let (pid, level) = (std::process::id(), log.level().name());
     log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
     warn_of_versions(jobs, &mut log);
@@ -69,6 +71,8 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         warn_of_openness(&listeners, &mut log);
     }
     let mut broker = broker(jobs, access);
+    let kept = load_settings(jobs, queue, &mut broker)?;
+    jobs.set_functions(&mut broker);
     let store = queue::open(queue, &mut broker, &mut log)?;
     let keep_stderr = log.is_stderr();
     let settings = settings(process, network, queue);
@@ -81,6 +85,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         per_second_max: access.connection_rate,
     });
     server.set_gate(gate.clone());
+    server.keep_settings_in(kept);
     if let Some(control) = control {
         server.start_access(control, roles, access.access_rules.clone());
     }
@@ -119,6 +124,20 @@ fn broker(jobs: &JobOptions, access: &AccessOptions) -> Broker {
         running_jobs_max: access.jobs_per_worker,
     });
     broker
+}
+
+/// Gives functions the limits and pauses that a file keeps, if there is one.
+fn load_settings(
+    jobs: &JobOptions,
+    queue: &QueueOptions,
+    broker: &mut Broker,
+) -> io::Result<Option<SettingsFile>> {
+    let named = jobs.function_settings.clone();
+    let Some(path) = named.or_else(|| queue.settings_beside()) else { return Ok(None) };
+    SettingsFile::load(&path, broker).map(Some).map_err(|error| {
+        let path = path.display();
+        io::Error::new(error.kind(), format!("--function-settings {path}: {error}"))
+    })
 }
 
 /// Writes the pid file and the port file, which are removed on drop.

@@ -10,6 +10,7 @@ mod durable;
 mod durable_original;
 mod extra;
 mod files;
+mod function_settings;
 mod hostile;
 mod http;
 mod http_connections;

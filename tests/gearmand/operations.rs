@@ -173,3 +173,13 @@ fn a_drain_reports_how_far_it_has_come() {
     worker.settle();
     server.wait_for_line("Draining: 1 jobs left, 0 of them run");
 }
+
+#[test]
+fn lines_about_accepted_jobs_can_be_left_out_of_the_log() {
+    let server = Server::start(&["--log-submissions=no"]);
+    submit(&mut server.connect(), "f", 1);
+    server.signal("TERM");
+    let lines = server.remaining_lines();
+    assert!(lines.iter().any(|line| line.contains("Shutdown complete")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("accepted,f")), "{lines:?}");
+}

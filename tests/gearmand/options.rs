@@ -193,7 +193,7 @@ fn bash_completes_the_options_and_their_values() {
     let script = gearmand(&["--generate-completion", "bash"]);
     assert!(script.status.success());
     for (words, expected) in [
-        (&["gearmand", "--lo"][..], "--log-file\n"),
+        (&["gearmand", "--log-f"][..], "--log-file\n"),
         (&["gearmand", "-d", "--job-r"], "--job-retries\n"),
         (&["gearmand", "--verbose", "W"], "WARNING\n"),
         (&["gearmand", "--generate-completion", "z"], "zsh\n"),

@@ -76,6 +76,41 @@ comes_back() {
     runs
 }
 
+# An upgrade that would not start leaves the running server alone, and says what to do.
+is_refused_for_its_queue() {
+    before=$(main_pid)
+    cp "$default" /job/default
+    echo 'PARAMS="--listen=localhost -q MySQL"' >"$default"
+    if dpkg --install /debs/gearman-job-server_*.deb >/job/refused.out 2>&1 </dev/null; then return 1; fi
+    cat /job/refused.out
+    grep -q 'nothing was changed' /job/refused.out
+    is_active
+    [ "$(main_pid)" = "$before" ]
+    dpkg-query -W -f '${db:Status-Abbrev}' "$unit" | grep -q '^ii'
+}
+
+is_refused_for_its_options() {
+    before=$(main_pid)
+    echo 'PARAMS="--listen=localhost --no-such-option"' >"$default"
+    if dpkg --install /debs/*.deb >/job/refused.out 2>&1 </dev/null; then return 1; fi
+    cat /job/refused.out
+    grep -q "unknown option '--no-such-option'" /job/refused.out
+    grep -q 'the old one was not stopped' /job/refused.out
+    is_active
+    [ "$(main_pid)" = "$before" ]
+    cp /job/default "$default"
+}
+
+# The log says who did what, and what is set is kept.
+keeps_what_administrators_do() {
+    gearadmin --create-function kept --maxqueue kept 7
+    grep 'maxqueue kept 7 -> OK' /var/log/gearman-job-server/gearmand.log
+    systemctl restart "$unit"
+    runs
+    gearadmin --json --status | grep '"function":"kept".*"limits":\[7,7,7\]'
+    gearadmin --drop-function kept
+}
+
 runs_as_a_daemon() {
     echo 'PARAMS="--listen=localhost --daemon"' >"$default"
     systemctl restart "$unit"
@@ -147,11 +182,14 @@ is_purged() {
 
 echo "systemd has booted"
 check "the distribution's service runs" is_active
+check "an upgrade to a server without its queue changes nothing" is_refused_for_its_queue
+check "an upgrade with an option that the new server refuses stops nothing" is_refused_for_its_options
 must "the packages are installed while it runs" sh -c 'dpkg --install /debs/*.deb </dev/null'
 check "our service runs, with the distribution's options" runs
 check "jobs are done" does_jobs
 check "systemd finds nothing wrong in the unit" is_well_formed
 check "the service reloads" reloads
+check "the log names commands, and what they set survives a restart" keeps_what_administrators_do
 check "systemd restarts the service after a kill" comes_back
 check "the service does not detach with --daemon" runs_as_a_daemon
 check "a stop waits for a drain" drains

@@ -36,6 +36,9 @@ impl Journal for Log {
     }
 
     fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
+        if !self.has_submissions() {
+            return;
+        }
         let (function, unique) = (function.escape_ascii(), unique.escape_ascii());
         let due = due.map_or(0, |due| due.0);
         self.write(Level::Notice, format_args!("accepted,{function},{unique},{due}"));

@@ -34,6 +34,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::address_gate::{AddressGate, AddressSlot};
+use crate::function_settings::SettingsFile;
 use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
 use crate::memory_trimmer::MemoryTrimmer;
@@ -157,6 +158,8 @@ pub(crate) struct EventLoop {
     handshakes: Option<Handshakes>,
     /// Which connections have TLS, by listener.
     tls_policies: Vec<TlsPolicy>,
+    /// The file of limits and pauses, if they are kept.
+    settings: Option<SettingsFile>,
     /// The durable queue, if there is one.
     store: Option<StoreLink>,
     /// Whether the jobs of the store are not all known.
@@ -232,6 +235,7 @@ impl EventLoop {
             access_rules: None,
             handshakes: None,
             tls_policies: Vec::new(),
+            settings: None,
             store: None,
             damage: None,
             is_loading: false,
@@ -335,11 +339,29 @@ impl EventLoop {
         }
         self.serve_http_bridge();
         self.serve_store();
+        // Before the answers that say so are sent.
+        self.keep_settings();
         self.flush();
         self.note_closed(has_closed);
         self.jobs.journal.report_suppressed();
         if let Some(rest) = self.trimmer.note(self.jobs.broker.job_count()) {
             self.jobs.set_timer(rest.as_millis() as u64, DriverTimer::TrimMemory);
+        }
+    }
+
+    /// Sets the file that keeps limits and pauses.
+    pub(crate) fn keep_settings_in(&mut self, file: Option<SettingsFile>) {
+        self.settings = file;
+    }
+
+    fn keep_settings(&mut self) {
+        let Some(file) = &mut self.settings else { return };
+        if let Err(error) = file.keep(&self.jobs.broker) {
+            let path = file.path().display();
+            let line = format_args!(
+                "Limits and pauses of functions will not survive the server: {path}: {error}"
+            );
+            self.jobs.journal.write(Level::Error, line);
         }
     }
 

@@ -82,6 +82,8 @@ pub(crate) struct Log {
     peer_lines: Throttle,
     /// Limits the lines about workers and their jobs.
     event_lines: Throttle,
+    /// Whether accepted jobs have lines.
+    has_submissions: bool,
 }
 
 /// Never waits: the event loop opens it again on SIGHUP.
@@ -93,7 +95,15 @@ impl Log {
     fn new(level: Level, sink: Sink) -> Log {
         let throttle = || Throttle::new(LIMITED_LINES_PER_SECOND, Duration::from_secs(1));
         let (peer_lines, event_lines) = (throttle(), throttle());
-        Log { level, sink, syslog: None, audit: None, peer_lines, event_lines }
+        Log {
+            level,
+            sink,
+            syslog: None,
+            audit: None,
+            peer_lines,
+            event_lines,
+            has_submissions: true,
+        }
     }
 
     /// Opens a log: to the file `path`, to standard error for `stderr`, or to nothing for
@@ -126,6 +136,16 @@ impl Log {
     /// When the file cannot be opened.
     pub(crate) fn with_audit(self, path: &Path) -> io::Result<Log> {
         Ok(Log { audit: Some(AuditLog::open(path)?), ..self })
+    }
+
+    /// Leaves out the lines about accepted jobs, unless they are wanted.
+    pub(crate) fn with_submissions(self, has_submissions: bool) -> Log {
+        Log { has_submissions, ..self }
+    }
+
+    /// Whether accepted jobs have lines.
+    pub(crate) fn has_submissions(&self) -> bool {
+        self.has_submissions
     }
 
     /// A log to syslog only.

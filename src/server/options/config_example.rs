@@ -125,6 +125,8 @@ mod tests {
     fn the_options_of_the_example_are_accepted_without_their_comment_signs() {
         // A name in capitals stands for what only the administrator knows.
         let values = [
+            ("=FUNCTION=LIMIT", "=f=7"),
+            ("=FUNCTION", "=f"),
             ("=FILE", "=/tmp/x"),
             ("=ADDRESS:PORT", "=127.0.0.1:4731"),
             ("=WHICH", "=all"),

@@ -2,11 +2,13 @@
 //!
 //! Must not: know what the broker makes of them.
 
-use clap::Args;
+use std::path::PathBuf;
 
-use super::values::{number, parse_prefix};
-use gearman_broker::DelayedReplies;
+use clap::{Args, ValueHint};
+
+use super::values::{number, parse_limits, parse_prefix};
 use gearman_broker::delayed::{ACK_DELAY_MS_DEFAULT, DELAY_MS_MAX, GRAB_HOLD_MS_DEFAULT};
+use gearman_broker::{Broker, DelayedReplies, FunctionSettings};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jobs")]
@@ -44,6 +46,24 @@ pub(crate) struct JobOptions {
     #[arg(value_parser = number::<i16>(-1..=255, "attempts"))]
     pub(crate) job_retries: i16,
 
+    /// Refuse jobs of a function from this number of its jobs on, as the command
+    /// maxqueue does: FUNCTION=LIMIT, or FUNCTION=HIGH,NORMAL,LOW by priority; 0 is no
+    /// limit. May be given more than once.
+    #[arg(long, value_name = "FUNCTION=LIMIT", value_parser = parse_limits)]
+    maxqueue: Vec<FunctionSettings>,
+
+    /// Pause a function at the start, as the command "pause function" does. May be given
+    /// more than once.
+    #[arg(long, value_name = "FUNCTION")]
+    pause: Vec<String>,
+
+    /// Keep limits and pauses that administrators set in this file, so that they survive
+    /// the server. --maxqueue and --pause come after it. Default with the queue
+    /// "libsqlite3": the file of --libsqlite3-db with "-functions" behind its name.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(overrides_with = "function_settings")]
+    pub(crate) function_settings: Option<PathBuf>,
+
     /// Ignored, accepted for compatibility: a worker's functions always take turns.
     #[arg(short = 'R', long)]
     round_robin: bool,
@@ -55,6 +75,15 @@ pub(crate) struct JobOptions {
 }
 
 impl JobOptions {
+    /// Gives functions the limits and pauses of the command line.
+    pub(crate) fn set_functions(&self, broker: &mut Broker) {
+        self.maxqueue.iter().for_each(|settings| broker.set_function(settings));
+        for name in &self.pause {
+            broker.create_function(name.as_bytes());
+            broker.pause(name.as_bytes());
+        }
+    }
+
     /// The limits on how long replies are held.
     pub(crate) fn delayed_replies(&self) -> DelayedReplies {
         DelayedReplies { grab_hold_ms: self.grab_hold_ms, ack_delay_ms: self.ack_delay_ms }

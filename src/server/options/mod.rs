@@ -207,6 +207,9 @@ mod tests {
             ("gearmand -vv", Level::Debug),
             ("gearmand --verbose", Level::Info),
             ("gearmand --verbose NOTICE", Level::Notice),
+            ("gearmand --verbose=NOTICE --verbose=ERROR", Level::Error),
+            ("gearmand --verbose=NOTICE -v", Level::Info),
+            ("gearmand --verbose=DEBUG -v", Level::Debug),
             ("gearmand --verbose critical", Level::Critical),
             ("gearmand --verbose=FATAL -p 1", Level::Fatal),
         ] {

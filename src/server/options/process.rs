@@ -5,6 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueHint};
 
 use super::values::number;
@@ -51,6 +52,12 @@ pub(crate) struct ProcessOptions {
     #[arg(short = 'l', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     log_file: Option<OsString>,
 
+    /// Whether the level NOTICE has a line for each accepted job, as in the original:
+    /// yes or no.
+    #[arg(long, value_name = "WHETHER", default_value = "yes", action = ArgAction::Set)]
+    #[arg(value_parser = BoolishValueParser::new(), overrides_with = "log_submissions")]
+    pub(crate) log_submissions: bool,
+
     /// Write the process id to this file; "none" writes no file. Default:
     /// /var/gearmand.pid, if it can be written.
     #[arg(short = 'P', long, visible_alias = "pidfile", value_name = "FILE")]
@@ -71,12 +78,13 @@ pub(crate) struct ProcessOptions {
     user: Option<String>,
 
     /// Log level: FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG.
-    /// Default: ERROR; without a value: INFO.
+    /// Default: ERROR; without a value: INFO. Given more than once, the last counts.
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "INFO")]
-    #[arg(ignore_case = true, hide_possible_values = true)]
+    #[arg(ignore_case = true, hide_possible_values = true, overrides_with = "verbose")]
     verbose: Option<Level>,
 
-    /// Log more: -v is --verbose=INFO, -vv is --verbose=DEBUG.
+    /// Log more: -v is --verbose=INFO, -vv is --verbose=DEBUG. With --verbose, the one that
+    /// shows more counts.
     #[arg(short = 'v', action = ArgAction::Count)]
     more_verbose: u8,
 }
@@ -89,14 +97,18 @@ pub(crate) enum FileChoice<'a> {
 }
 
 impl ProcessOptions {
-    /// The least important level that is logged.
+    /// The least important level that is logged: that of `--verbose`, or that of `-v` if it shows
+    /// more.
     pub(crate) fn level(&self) -> Level {
         let more = match self.more_verbose {
             0 => Level::Error,
             1 => Level::Info,
             _ => Level::Debug,
         };
-        self.verbose.unwrap_or(more)
+        match self.verbose {
+            Some(named) if self.more_verbose > 0 => named.max(more),
+            named => named.unwrap_or(more),
+        }
     }
 
     /// The user to run as, if another.

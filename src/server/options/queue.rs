@@ -198,6 +198,14 @@ pub(crate) struct QueueOptions {
 }
 
 impl QueueOptions {
+    /// The file of limits and pauses beside the file of the queue, if there is one.
+    pub(crate) fn settings_beside(&self) -> Option<PathBuf> {
+        let file = self.libsqlite3_db.as_ref().filter(|_| self.kind() == QueueKind::Sqlite)?;
+        let mut name = file.clone().into_os_string();
+        name.push("-functions");
+        Some(name.into())
+    }
+
     /// The queue that was chosen. [`QueueOptions::error`] is checked before.
     pub(crate) fn kind(&self) -> QueueKind {
         QueueKind::named(&self.queue_type).unwrap_or(QueueKind::Memory)

@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use gearman_broker::HANDLE_PREFIX_BYTES_MAX;
+use gearman_broker::{FunctionSettings, HANDLE_PREFIX_BYTES_MAX};
 use gearman_net::address::service_port;
 
 /// Parses a whole number within `range`. `what` is the unit, in the plural.
@@ -22,6 +22,20 @@ where
             format!("not a whole number of {what} from {} to {}", range.start(), range.end())
         })
     }
+}
+
+/// Parses limits of a function's jobs: one for every priority, or one for each.
+pub(super) fn parse_limits(text: &str) -> Result<FunctionSettings, String> {
+    let settings = text.rsplit_once('=').and_then(|(function, limits)| {
+        let limits: Option<Vec<u32>> = limits.split(',').map(|limit| limit.parse().ok()).collect();
+        let limits = match limits?[..] {
+            [all] => [all; 3],
+            [high, normal, low] => [high, normal, low],
+            _ => return None,
+        };
+        Some(FunctionSettings { function: function.as_bytes().into(), limits, is_paused: false })
+    });
+    settings.ok_or_else(|| "not FUNCTION=LIMIT or FUNCTION=HIGH,NORMAL,LOW".into())
 }
 
 /// Parses a prefix of job handles.
