@@ -77,28 +77,25 @@ comes_back() {
 }
 
 # An upgrade that would not start leaves the running server alone, and says what to do.
-is_refused_for_its_queue() {
+is_refused() {
     before=$(main_pid)
     cp "$default" /job/default
-    echo 'PARAMS="--listen=localhost -q MySQL"' >"$default"
-    if dpkg --install /debs/gearman-job-server_*.deb >/job/refused.out 2>&1 </dev/null; then return 1; fi
-    cat /job/refused.out
-    grep -q 'nothing was changed' /job/refused.out
-    is_active
-    [ "$(main_pid)" = "$before" ]
-    dpkg-query -W -f '${db:Status-Abbrev}' "$unit" | grep -q '^ii'
-}
-
-is_refused_for_its_options() {
-    before=$(main_pid)
-    echo 'PARAMS="--listen=localhost --no-such-option"' >"$default"
-    if dpkg --install /debs/*.deb >/job/refused.out 2>&1 </dev/null; then return 1; fi
-    cat /job/refused.out
-    grep -q "unknown option '--no-such-option'" /job/refused.out
-    grep -q 'the old one was not stopped' /job/refused.out
-    is_active
-    [ "$(main_pid)" = "$before" ]
+    for options in '-q MySQL' --no-such-option; do
+        echo "PARAMS=\"--listen=localhost $options\"" >"$default"
+        if dpkg --install /debs/*.deb >/job/refused.out 2>&1 </dev/null; then
+            echo "installed with $options"
+            return 1
+        fi
+        cat /job/refused.out
+        grep -q -e "${options##* }" /job/refused.out
+        grep -q 'the old one was not stopped' /job/refused.out
+        is_active
+        [ "$(main_pid)" = "$before" ]
+        gearadmin --status
+    done
     cp /job/default "$default"
+    dpkg --configure -a
+    [ "$(main_pid)" != "$before" ]
 }
 
 # The log says who did what, and what is set is kept.
@@ -114,6 +111,62 @@ keeps_what_administrators_do() {
 runs_as_a_daemon() {
     echo 'PARAMS="--listen=localhost --daemon"' >"$default"
     systemctl restart "$unit"
+    runs
+}
+
+# Options that packages of the original and guides to it have published, each after an upgrade.
+takes_published_options() {
+    log_file=/var/log/gearman-job-server/gearmand.log
+    for options in \
+        "--listen=localhost" \
+        "--listen=localhost --daemon --log-file=$log_file" \
+        "--listen=127.0.0.1 -d -l $log_file" \
+        "--listen=0.0.0.0 --port=4730 --threads=4 --verbose=INFO" \
+        "-L localhost -p 4730 -t 4 -R -w 1 -j 3 -b 64 -v" \
+        "--listen=localhost --job-retries=1 --round-robin --worker-wakeup=1 --syslog" \
+        "--listen=localhost --queue-type=builtin --file-descriptors=1024" \
+        "--listen=localhost -q libsqlite3 --libsqlite3-db=/var/lib/gearman/published.db" \
+        "--listen=localhost --protocol=http --http-port=8080"; do
+        echo "$options"
+        echo "PARAMS=\"$options\"" >"$default"
+        dpkg --install /debs/gearman-job-server_*.deb </dev/null
+        runs
+        does_jobs
+    done
+}
+
+# systemd ends a server that hangs, and starts another.
+is_watched() {
+    install -d "$drop_ins"
+    printf '[Service]\nWatchdogSec=2s\n' >"$drop_ins/watchdog.conf"
+    systemctl daemon-reload
+    systemctl restart "$unit"
+    runs
+    before=$(main_pid)
+    kill -STOP "$before"
+    is_another() {
+        now=$(main_pid)
+        [ "$now" != 0 ] && [ "$now" != "$before" ] && is_active
+    }
+    until_true is_another
+    rm "$drop_ins/watchdog.conf"
+    systemctl daemon-reload
+    systemctl restart "$unit"
+    runs
+}
+
+is_started_by_its_socket() {
+    printf '[Socket]\nListenStream=127.0.0.1:4799\n' >/etc/systemd/system/$unit.socket
+    systemctl daemon-reload
+    systemctl stop "$unit"
+    systemctl start "$unit.socket"
+    ! is_active
+    gearadmin -p 4799 --server-version | grep -F "${own_version%-*}"
+    is_active
+    systemctl stop "$unit.socket" "$unit"
+    rm /etc/systemd/system/$unit.socket
+    systemctl daemon-reload
+    systemctl start "$unit"
     runs
 }
 
@@ -182,8 +235,7 @@ is_purged() {
 
 echo "systemd has booted"
 check "the distribution's service runs" is_active
-check "an upgrade to a server without its queue changes nothing" is_refused_for_its_queue
-check "an upgrade with an option that the new server refuses stops nothing" is_refused_for_its_options
+check "an upgrade with options that the new server refuses stops nothing" is_refused
 must "the packages are installed while it runs" sh -c 'dpkg --install /debs/*.deb </dev/null'
 check "our service runs, with the distribution's options" runs
 check "jobs are done" does_jobs
@@ -192,7 +244,10 @@ check "the service reloads" reloads
 check "the log names commands, and what they set survives a restart" keeps_what_administrators_do
 check "systemd restarts the service after a kill" comes_back
 check "the service does not detach with --daemon" runs_as_a_daemon
+check "systemd replaces a server that hangs" is_watched
+check "systemd starts the service for its socket" is_started_by_its_socket
 check "a stop waits for a drain" drains
+check "upgrades with published options leave a running service" takes_published_options
 check "the service runs hardened" runs_hardened
 check "the hardened service has an exposure of at most 1.5 of 10" systemd-analyze security --threshold=15 "$unit"
 check "the hardened service keeps a background job when it is killed" keeps_jobs
