@@ -56,6 +56,17 @@ pub enum BrokerEvent<'a> {
         /// The worker.
         worker: PeerView<'a>,
     },
+    /// A job has failed because its worker sent a packet about it that is too large.
+    ResultTooLarge {
+        /// The job's handle.
+        handle: &'a [u8],
+        /// Its function.
+        function: &'a [u8],
+        /// Its unique id.
+        unique: &'a [u8],
+        /// The worker.
+        worker: PeerView<'a>,
+    },
     /// Waiting jobs of a function were dropped by an administrator.
     JobsDropped {
         /// Its name.
@@ -124,6 +135,15 @@ impl Broker {
         let function = &*self.functions[job.function].name;
         let unique = job.unique();
         out.event(BrokerEvent::JobFailed { handle: &handle, function, unique, worker });
+    }
+
+    /// Reports that a job fails because of a packet of its worker that is too large.
+    #[cold]
+    pub(super) fn report_oversized(&self, id: Id<Job>, worker: PeerView<'_>, out: &mut dyn Outbox) {
+        let (job, handle) = (&self.jobs[id], self.jobs.handle(id));
+        let function = &*self.functions[job.function].name;
+        let unique = job.unique();
+        out.event(BrokerEvent::ResultTooLarge { handle: &handle, function, unique, worker });
     }
 
     /// Reports that waiting jobs of a function were dropped, if there were any.

@@ -24,6 +24,8 @@ pub enum DriverTimer {
     Accept,
     /// The next watchdog notification to systemd is due.
     Heartbeat,
+    /// Lines that were left out of the log may be reported.
+    LeftOutLines,
     /// The next report of a drain to systemd is due.
     DrainReport,
     /// Deadline for sending the last results of a drained server.

@@ -66,6 +66,7 @@ impl Broker {
             && is_result
             && let Some(job) = self.running_job(from, packet)
         {
+            self.report_oversized(job, self.peer(from), out);
             self.fail(job, JobEnd::Dropped, out);
         }
     }

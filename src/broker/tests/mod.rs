@@ -130,6 +130,9 @@ fn event_text(event: BrokerEvent<'_>) -> String {
         BrokerEvent::JobFailed { handle, function, worker, .. } => {
             format!("{worker} failed {} of {}", text(handle), text(function))
         }
+        BrokerEvent::ResultTooLarge { handle, function, worker, .. } => {
+            format!("{worker} sent too much for {} of {}", text(handle), text(function))
+        }
         BrokerEvent::JobsDropped { function, jobs } => {
             format!("{jobs} jobs of {} dropped", text(function))
         }

@@ -46,9 +46,11 @@ impl Journal for Log {
 
     #[cold]
     fn gave_up(&mut self, handle: &[u8], function: &[u8], unique: &[u8], attempts: u8) {
+        let name = function;
         let [handle, function, unique] = [handle, function, unique].map(<[u8]>::escape_ascii);
-        self.write_about_peer(
-            Level::Error,
+        self.write_loss(
+            "no result after the last attempt (--job-retries)",
+            name,
             format_args!(
                 "Failed job {handle} of function {function}, unique {unique}: no result after \
                  {attempts} attempts (--job-retries)"
@@ -86,6 +88,19 @@ impl Journal for Log {
                 self.write_event(format_args!(
                     "Worker {worker} failed job {handle} of function {function}, unique {unique}"
                 ));
+            }
+            BrokerEvent::ResultTooLarge { handle, function, unique, worker } => {
+                let name = function;
+                let [handle, function, unique] =
+                    [handle, function, unique].map(<[u8]>::escape_ascii);
+                self.write_loss(
+                    "a result above --max-packet-size",
+                    name,
+                    format_args!(
+                        "Failed job {handle} of function {function}, unique {unique}: worker \
+                         {worker} sent a result above --max-packet-size"
+                    ),
+                );
             }
             BrokerEvent::JobsDropped { function, jobs } => {
                 let function = function.escape_ascii();

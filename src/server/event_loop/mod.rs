@@ -60,6 +60,8 @@ const FIRST_HANDSHAKE_TOKEN: usize = usize::MAX / 4;
 const FIRST_LISTENER_TOKEN: usize = usize::MAX / 2;
 /// Most events handled in one turn.
 const EVENTS_PER_TURN: usize = 1024;
+/// Milliseconds after which lines that were left out are reported; a second is over then.
+const LEFT_OUT_REPORT_MS: u64 = 1100;
 /// Longest sleep while jobs wait for a time of day, since the clock may be set.
 const CALENDAR_SLEEP_MAX: Duration = Duration::from_secs(5);
 
@@ -135,6 +137,8 @@ pub(crate) struct EventLoop {
     is_full: bool,
     /// Whether a timer will retry accepting.
     is_accepting_timed: bool,
+    /// Whether a timer will report lines that were left out.
+    is_report_timed: bool,
     /// Limits the log lines about accepting.
     accept_failures: Throttle,
     /// Time between two signs of life for systemd's watchdog, if it is enabled.
@@ -221,6 +225,7 @@ impl EventLoop {
             is_accepting_due: false,
             is_full: false,
             is_accepting_timed: false,
+            is_report_timed: false,
             accept_failures: Throttle::new(1, accepting::ACCEPT_FAILURE_LOG_PERIOD),
             heartbeat,
             started,
@@ -343,9 +348,19 @@ impl EventLoop {
         self.keep_settings();
         self.flush();
         self.note_closed(has_closed);
-        self.jobs.journal.report_suppressed();
+        self.report_left_out_lines();
         if let Some(rest) = self.trimmer.note(self.jobs.broker.job_count()) {
             self.jobs.set_timer(rest.as_millis() as u64, DriverTimer::TrimMemory);
+        }
+    }
+
+    /// Reports what the log has left out, and sees to it that this is done without a further event,
+    /// too.
+    fn report_left_out_lines(&mut self) {
+        self.jobs.journal.report_suppressed();
+        if self.jobs.journal.has_suppressed() && !self.is_report_timed {
+            self.is_report_timed = true;
+            self.jobs.set_timer(LEFT_OUT_REPORT_MS, DriverTimer::LeftOutLines);
         }
     }
 
@@ -379,6 +394,8 @@ impl EventLoop {
                     self.jobs.set_timer(period.as_millis() as u64, DriverTimer::Heartbeat);
                 }
             }
+            // They are reported at the end of this turn.
+            DriverTimer::LeftOutLines => self.is_report_timed = false,
             DriverTimer::DrainReport => self.report_drain(),
             DriverTimer::DrainDeadline => self.drain_progress = DrainProgress::DeadlinePassed,
             DriverTimer::Handshake => self.expire_handshakes(),

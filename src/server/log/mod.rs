@@ -4,6 +4,7 @@
 //! Must not: be called for every packet at a level that is on by default.
 
 mod audit;
+mod losses;
 mod syslog;
 mod throttle;
 mod timestamp;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use audit::AuditLog;
 use gearman_files::{LinkPolicy, open_log};
+use losses::LossLines;
 use syslog::Syslog;
 use timestamp::Timestamp;
 
@@ -82,6 +84,8 @@ pub(crate) struct Log {
     peer_lines: Throttle,
     /// Limits the lines about workers and their jobs.
     event_lines: Throttle,
+    /// Limits the lines about jobs that the server ended.
+    loss_lines: LossLines,
     /// Whether accepted jobs have lines.
     has_submissions: bool,
 }
@@ -95,6 +99,7 @@ impl Log {
     fn new(level: Level, sink: Sink) -> Log {
         let throttle = || Throttle::new(LIMITED_LINES_PER_SECOND, Duration::from_secs(1));
         let (peer_lines, event_lines) = (throttle(), throttle());
+        let loss_lines = LossLines::new(LIMITED_LINES_PER_SECOND);
         Log {
             level,
             sink,
@@ -102,6 +107,7 @@ impl Log {
             audit: None,
             peer_lines,
             event_lines,
+            loss_lines,
             has_submissions: true,
         }
     }
@@ -244,6 +250,22 @@ impl Log {
         }
     }
 
+    /// Writes an error about a job that the server ended for this reason, unless there were too
+    /// many in this second: then the number is written later, by function.
+    pub(crate) fn write_loss(&mut self, why: &'static str, function: &[u8], text: Arguments<'_>) {
+        self.report_suppressed();
+        if self.loss_lines.admits(why, function, Instant::now()) {
+            self.write(Level::Error, text);
+        }
+    }
+
+    /// Whether something was left out that was not reported.
+    pub(crate) fn has_suppressed(&self) -> bool {
+        self.peer_lines.has_suppressed()
+            || self.event_lines.has_suppressed()
+            || self.loss_lines.has_left_out()
+    }
+
     /// Reports how many lines were left out, once their second is over.
     pub(crate) fn report_suppressed(&mut self) {
         let is_due = |lines: &Throttle| lines.has_suppressed() && lines.is_over(Instant::now());
@@ -253,12 +275,24 @@ impl Log {
         if is_due(&self.event_lines) {
             self.report_left_out_events();
         }
+        if self.loss_lines.is_due(Instant::now()) {
+            self.report_losses();
+        }
     }
 
     /// Reports the lines left out so far.
     pub(crate) fn report_all_suppressed(&mut self) {
         self.report_left_out_about_peers();
         self.report_left_out_events();
+        self.report_losses();
+    }
+
+    fn report_losses(&mut self) {
+        for ((why, function), jobs) in self.loss_lines.take() {
+            let function = function.escape_ascii();
+            let line = format_args!("Failed {jobs} more jobs of function {function}: {why}");
+            self.write(Level::Error, line);
+        }
     }
 
     fn report_left_out_about_peers(&mut self) {
