@@ -37,8 +37,10 @@ pub enum CommandOutcome {
     /// It only reads, or is not a command.
     #[default]
     Read,
-    /// It may have changed something, or has shown payloads.
+    /// It may have changed something.
     Changed,
+    /// It has shown payloads.
+    Shown,
     /// It was refused.
     Denied(Denial),
 }
@@ -59,11 +61,6 @@ pub(super) enum Needs {
 }
 
 impl Needs {
-    /// Whether the command is one for the audit log: it changes something or shows payloads.
-    pub(super) fn is_audited(self) -> bool {
-        !matches!(self, Needs::ViewSome | Needs::OnFunction(Permission::View))
-    }
-
     /// Whether the caller has what is needed for a call with these values.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use gearman_access::Permission;
 
 use super::authority::Needs;
-use super::form::{Form, administer, change, drain, list, read, stop, text};
+use super::form::{Form, administer, change, drain, list, read, reveal, stop, text};
 use super::{Context, json, lists, texts};
 
 /// Who defined a command, which decides how its arguments are read.
@@ -158,7 +158,7 @@ pub(super) const COMMANDS: &[TextCommand] = &[
         origin: CommandOrigin::Extension,
         forms: &[
             administer("FUNCTION", texts::drop_queue),
-            change("dryrun FUNCTION", texts::count_queue, Needs::OnFunction(Permission::View)),
+            read("dryrun FUNCTION", texts::count_queue, Needs::OnFunction(Permission::View)),
         ],
         misfit: Misfit::Incomplete,
     },
@@ -171,7 +171,7 @@ pub(super) const COMMANDS: &[TextCommand] = &[
     TextCommand {
         name: "peek",
         origin: CommandOrigin::Extension,
-        forms: &[read("FUNCTION [COUNT]", texts::peek, Needs::OnFunction(Permission::Admin))],
+        forms: &[reveal("FUNCTION [COUNT]", texts::peek)],
         misfit: Misfit::Incomplete,
     },
     TextCommand {

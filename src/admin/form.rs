@@ -5,7 +5,7 @@
 use gearman_access::Permission;
 use gearman_broker::JobCursor;
 
-use super::authority::{ListFilter, Needs};
+use super::authority::{CommandOutcome, ListFilter, Needs};
 use super::{AdminList, Context};
 
 /// A call of a handler.
@@ -56,10 +56,12 @@ pub(super) struct Form {
     pub(super) handler: Handler,
     /// What the caller needs.
     pub(super) needs: Needs,
+    /// What becomes of the command when it is run, for the audit log.
+    pub(super) outcome: CommandOutcome,
 }
 
 pub(super) const fn text(usage: &'static str, handler: fn(&mut CommandCall<'_, '_>)) -> Form {
-    Form { usage, handler: Handler::Text(handler), needs: Needs::ViewSome }
+    read(usage, handler, Needs::ViewSome)
 }
 
 /// A form that changes something.
@@ -68,16 +70,22 @@ pub(super) const fn change(
     handler: fn(&mut CommandCall<'_, '_>),
     needs: Needs,
 ) -> Form {
-    Form { usage, handler: Handler::Text(handler), needs }
+    Form { usage, handler: Handler::Text(handler), needs, outcome: CommandOutcome::Changed }
 }
 
-/// A form that reads, and needs more than to see the function.
+/// A form that reads, and may need more than to see some function.
 pub(super) const fn read(
     usage: &'static str,
     handler: fn(&mut CommandCall<'_, '_>),
     needs: Needs,
 ) -> Form {
-    Form { usage, handler: Handler::Text(handler), needs }
+    Form { usage, handler: Handler::Text(handler), needs, outcome: CommandOutcome::Read }
+}
+
+/// A form that shows payloads.
+pub(super) const fn reveal(usage: &'static str, handler: fn(&mut CommandCall<'_, '_>)) -> Form {
+    let needs = Needs::OnFunction(Permission::Admin);
+    Form { usage, handler: Handler::Text(handler), needs, outcome: CommandOutcome::Shown }
 }
 
 /// A form that changes the function that its first value names.
@@ -89,15 +97,18 @@ pub(super) const fn list(
     usage: &'static str,
     handler: fn(&mut CommandCall<'_, '_>) -> AdminList,
 ) -> Form {
-    Form { usage, handler: Handler::List(handler), needs: Needs::ViewSome }
+    let (handler, needs) = (Handler::List(handler), Needs::ViewSome);
+    Form { usage, handler, needs, outcome: CommandOutcome::Read }
 }
 
 pub(super) const fn stop(usage: &'static str) -> Form {
-    Form { usage, handler: Handler::Stop, needs: Needs::AdminAll }
+    let (handler, needs) = (Handler::Stop, Needs::AdminAll);
+    Form { usage, handler, needs, outcome: CommandOutcome::Changed }
 }
 
 pub(super) const fn drain(usage: &'static str) -> Form {
-    Form { usage, handler: Handler::Drain, needs: Needs::AdminAll }
+    let (handler, needs) = (Handler::Drain, Needs::AdminAll);
+    Form { usage, handler, needs, outcome: CommandOutcome::Changed }
 }
 
 impl Form {

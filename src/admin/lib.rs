@@ -148,9 +148,7 @@ fn run(
         authority::refuse(denial, text);
         return Answer::Text;
     }
-    if form.needs.is_audited() {
-        context.outcome = CommandOutcome::Changed;
-    }
+    context.outcome = form.outcome;
     let mut call = CommandCall { context, values: &values, text };
     match form.handler {
         Handler::Text(write) => {

@@ -1,5 +1,5 @@
 //! Jobs that were cancelled while they ran. Their workers do not know it, and are busy with them
-//! until they report an end or disconnect.
+//! until they report an end or disconnect. What they report is ignored.
 //!
 //! Must not: keep a job; it has ended.
 
@@ -42,11 +42,22 @@ impl Broker {
         runs.push(run);
     }
 
-    /// Forgets the cancelled job with this handle, on which its worker reports the end.
+    /// Whether this is the handle of a job that was cancelled while the worker ran it. At its end it
+    /// is forgotten.
     #[cold]
-    pub(super) fn end_cancelled_run(&mut self, worker: Id<Connection>, handle: &[u8]) {
-        let Some(number) = self.jobs.parse_handle(handle) else { return };
-        self.connections[worker].cancelled_runs.retain(|run| run.number != number);
+    pub(super) fn is_cancelled_run(
+        &mut self,
+        worker: Id<Connection>,
+        handle: &[u8],
+        is_end: bool,
+    ) -> bool {
+        let Some(number) = self.jobs.parse_handle(handle) else { return false };
+        let runs = &mut self.connections[worker].cancelled_runs;
+        let place = runs.iter().position(|run| run.number == number);
+        if let Some(place) = place.filter(|_| is_end) {
+            runs.remove(place);
+        }
+        place.is_some()
     }
 
     /// The cancelled jobs that a connection may still be busy with, the oldest first.

@@ -66,8 +66,8 @@ impl Broker {
         self.setting_changes
     }
 
-    /// Removes a job in any stage. Waiting clients get WORK_FAIL; a worker that runs it
-    /// gets JOB_NOT_FOUND when it next reports on it.
+    /// Removes a job in any stage. Waiting clients get WORK_FAIL; what a worker that
+    /// runs it reports on it is ignored.
     pub fn cancel(&mut self, handle: &[u8], out: &mut dyn Outbox) -> Cancelled {
         match self.jobs.find_handle(handle) {
             Some(job) => {

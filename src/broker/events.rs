@@ -42,7 +42,7 @@ pub enum BrokerEvent<'a> {
         worker: PeerView<'a>,
         /// Number of functions that it offered.
         functions: u32,
-        /// Number of jobs that it ran.
+        /// Number of jobs that it had not finished.
         running: u32,
     },
     /// A worker has failed a job.
@@ -113,7 +113,8 @@ impl Broker {
     ) {
         let function = &self.functions[function];
         if function.abilities.is_empty() {
-            let waiting = function.total() - function.running - function.delayed;
+            // The jobs that it ran are queued again.
+            let waiting = function.total() - function.delayed;
             let function = &*function.name;
             out.event(BrokerEvent::FunctionAbandoned { function, worker, waiting });
         }

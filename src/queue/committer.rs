@@ -166,10 +166,12 @@ impl Committer {
     /// If another batch is undecided.
     pub fn commit_batch(&mut self, batch: &mut Batch) {
         assert!(!self.is_undecided(), "a batch overtakes one that may have been committed");
-        if !self.retained.is_empty() {
-            self.retry();
+        // A small job may fit where an end does not. It must not be acknowledged before that: its
+        // server would begin again with jobs that were done.
+        match self.write_retained() {
+            Ok(()) => self.commit(batch),
+            Err(error) => self.fail(batch, error),
         }
-        self.commit(batch);
         batch.clear();
         self.upkeep_left = true;
     }
@@ -314,22 +316,28 @@ impl Committer {
                 return;
             }
         }
+        if self.write_retained().is_ok() {
+            self.probe();
+        }
+    }
+
+    /// Writes what was kept of earlier batches.
+    fn write_retained(&mut self) -> Result<(), StoreError> {
         if self.retained.is_empty() {
-            return self.probe();
+            return Ok(());
         }
         let retained = std::mem::take(&mut self.retained);
-        match self.apply(&retained) {
-            Ok(_) => self.probe(),
-            Err(error) => {
-                self.retained = retained;
-                // Deletions can be repeated, so it need not be known whether they were written.
-                if matches!(error, StoreError::Unknown(_)) {
-                    let reopened = self.store.reopen();
-                    self.report_rewriting(reopened);
-                }
+        let result = self.apply(&retained).map(drop);
+        if let Err(error) = &result {
+            self.retained = retained;
+            // Deletions can be repeated, so it need not be known whether they were written.
+            if matches!(error, StoreError::Unknown(_)) {
+                let reopened = self.store.reopen();
+                self.report_rewriting(reopened);
             }
         }
         self.stats.retained = self.retained.len() as u64;
+        result
     }
 
     /// Finds out whether the store takes jobs again: none is submitted while it does not, if

@@ -112,14 +112,14 @@ impl QueueThread {
         *self.shared.stats.lock()
     }
 
-    /// Ends the thread after what was handed over is committed, or has failed. Its last reports
-    /// are returned.
+    /// Ends the thread after what was handed over is committed, or has failed. Returns its last
+    /// reports and counters.
     ///
     /// # Panics
     /// If the thread has panicked.
-    pub fn stop(mut self) -> Vec<StoreReport> {
+    pub fn stop(mut self) -> (Vec<StoreReport>, QueueStats) {
         self.end().expect("the queue thread has panicked");
-        self.take_reports()
+        (self.take_reports(), self.stats())
     }
 
     fn end(&mut self) -> std::thread::Result<()> {

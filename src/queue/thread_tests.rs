@@ -126,6 +126,22 @@ fn a_store_that_took_no_job_is_tried_again_without_a_job() {
 }
 
 #[test]
+fn a_job_is_refused_while_the_end_of_another_cannot_be_written() {
+    let medium = Medium::default();
+    let fixture = start(&medium);
+    fixture.hand_over(|batch| insert(batch, 1));
+    fixture.reports_until(|report| matches!(report, StoreReport::Committed { .. }));
+    medium.plan([Some(StoreFault::Refused(full())), Some(StoreFault::Refused(full()))]);
+    fixture.hand_over(|batch| batch.delete(JobNumber(1)));
+    fixture.reports_until(|report| matches!(report, StoreReport::Failed { .. }));
+    fixture.hand_over(|batch| insert(batch, 2));
+    fixture.reports_until(|report| matches!(report, StoreReport::Failed { operations: 3, .. }));
+    assert_eq!(medium.numbers(), [1]);
+    fixture.reports_until(|report| matches!(report, StoreReport::Resumed));
+    assert_eq!(medium.numbers(), Vec::<u64>::new());
+}
+
+#[test]
 fn what_was_kept_is_written_before_a_later_batch() {
     let medium = Medium::default();
     let fixture = start(&medium);
@@ -228,7 +244,7 @@ fn a_stop_commits_what_was_handed_over() {
     let medium = Medium::default();
     let fixture = start(&medium);
     fixture.hand_over(|batch| (1..=1000).for_each(|number| insert(batch, number)));
-    let reports = fixture.thread.stop();
+    let (reports, _) = fixture.thread.stop();
     assert!(matches!(reports.last(), Some(StoreReport::Committed { operations: 1000, .. })));
     assert_eq!(medium.numbers().len(), 1000);
 }

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use gearman_broker::{Broker, FunctionSettings};
 use gearman_files::{read_regular, write_whole};
@@ -18,11 +19,18 @@ const SETTINGS_BYTES_MAX: u64 = 64 << 20;
 const SETTINGS_HEADER: &str =
     "# Limits (HIGH NORMAL LOW; 0 is none) and pauses of functions, by gearmand";
 
+/// Time between two attempts to write the file.
+const RETRY_PERIOD: Duration = Duration::from_secs(10);
+
 /// The file, and what it has.
 pub(crate) struct SettingsFile {
     path: PathBuf,
     /// The broker's number of changes when it was written last.
     written: u64,
+    /// What the configuration sets, which the file does not have.
+    configured: Vec<FunctionSettings>,
+    /// When writing is tried again after it has failed.
+    retry_at: Option<Instant>,
 }
 
 impl SettingsFile {
@@ -49,19 +57,35 @@ impl SettingsFile {
             })?;
             broker.set_function(&settings);
         }
-        Ok(SettingsFile { path: path.to_path_buf(), written: broker.setting_changes() })
+        Ok(SettingsFile {
+            path: path.to_path_buf(),
+            written: 0,
+            configured: Vec::new(),
+            retry_at: None,
+        })
+    }
+
+    /// Begins to keep changes. `configured` is what the configuration has set in the meantime.
+    pub(crate) fn begin(&mut self, configured: Vec<FunctionSettings>, broker: &Broker) {
+        self.configured = configured;
+        self.written = broker.setting_changes();
     }
 
     /// Writes the file if a limit or a pause was changed since the last time.
     ///
     /// # Errors
-    /// When it cannot be written. It is tried again after the next change.
+    /// When it cannot be written. It is tried again in later calls.
     pub(crate) fn keep(&mut self, broker: &Broker) -> io::Result<()> {
-        if self.written == broker.setting_changes() {
+        let is_retry = self.retry_at.is_some_and(|due| Instant::now() >= due);
+        if self.written == broker.setting_changes() && !is_retry {
             return Ok(());
         }
         self.written = broker.setting_changes();
-        write_whole(&self.path, &text(&broker.function_settings()))
+        let mut all = broker.function_settings();
+        all.retain(|settings| !self.configured.contains(settings));
+        let result = write_whole(&self.path, &text(&all));
+        self.retry_at = result.is_err().then(|| Instant::now() + RETRY_PERIOD);
+        result
     }
 
     /// Its path.

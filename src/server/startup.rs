@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::access::{self, LoadedRules};
@@ -63,7 +63,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     let mut log = open_audit_log(access, open_log(process)?)?;
     log = log.with_submissions(process.log_submissions);
     let (pid, level) = (std::process::id(), log.level().name());
-    log.write(Level::Info, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
+    log.write(Level::Notice, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
     warn_of_versions(jobs, &mut log);
     // As the user that reads the file again on SIGHUP.
     let control = access_control(access, !roles.is_empty(), &mut log)?;
@@ -71,8 +71,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
         warn_of_openness(&listeners, &mut log);
     }
     let mut broker = broker(jobs, access);
-    let kept = load_settings(jobs, queue, &mut broker)?;
-    jobs.set_functions(&mut broker);
+    let kept = set_functions(jobs, queue, &mut broker)?;
     let store = queue::open(queue, &mut broker, &mut log)?;
     let keep_stderr = log.is_stderr();
     let settings = settings(process, network, queue);
@@ -126,18 +125,27 @@ fn broker(jobs: &JobOptions, access: &AccessOptions) -> Broker {
     broker
 }
 
-/// Gives functions the limits and pauses that a file keeps, if there is one.
-fn load_settings(
+/// Gives functions the limits and pauses that a file keeps, if there is one, and then those of the
+/// configuration.
+fn set_functions(
     jobs: &JobOptions,
     queue: &QueueOptions,
     broker: &mut Broker,
 ) -> io::Result<Option<SettingsFile>> {
-    let named = jobs.function_settings.clone();
-    let Some(path) = named.or_else(|| queue.settings_beside()) else { return Ok(None) };
-    SettingsFile::load(&path, broker).map(Some).map_err(|error| {
-        let path = path.display();
-        io::Error::new(error.kind(), format!("--function-settings {path}: {error}"))
-    })
+    let path = jobs.function_settings.clone().or_else(|| queue.settings_beside());
+    let load = |path: PathBuf| {
+        SettingsFile::load(&path, broker).map_err(|error| {
+            let path = path.display();
+            io::Error::new(error.kind(), format!("--function-settings {path}: {error}"))
+        })
+    };
+    let mut kept = path.map(load).transpose()?;
+    let configured = jobs.configured_functions();
+    configured.iter().for_each(|settings| broker.set_function(settings));
+    if let Some(kept) = &mut kept {
+        kept.begin(configured, broker);
+    }
+    Ok(kept)
 }
 
 /// Writes the pid file and the port file, which are removed on drop.

@@ -86,7 +86,7 @@ fn lists_show_functions_jobs_and_workers() {
 }
 
 #[test]
-fn a_cancelled_job_fails_for_its_client_and_is_gone_for_its_worker() {
+fn a_cancelled_job_fails_for_its_client_and_its_workers_reports_are_ignored() {
     let server = Server::start(&[]);
     let (mut client, mut worker, mut admin) =
         (server.connect(), server.connect(), server.connect());
@@ -95,8 +95,10 @@ fn a_cancelled_job_fails_for_its_client_and_is_gone_for_its_worker() {
     worker.ask(&request(GrabJob, NOTHING), &response(JobAssign, &["H:t:1", "f", "x"]));
     admin.ask(b"cancel job H:t:1\n", b"OK\r\n");
     client.expect(&response(WorkFail, &["H:t:1"]));
+    worker.send(&request(WorkStatus, &["H:t:1", "1", "2"]));
+    worker.send(&request(WorkComplete, &["H:t:1", "late"])).settle();
     let gone = response(Error, &["JOB_NOT_FOUND", "Job given in work result not found"]);
-    worker.ask(&request(WorkComplete, &["H:t:1", "late"]), &gone);
+    worker.ask(&request(WorkComplete, &["H:t:1", "twice"]), &gone);
     client.settle();
 }
 

@@ -116,3 +116,15 @@ fn a_file_that_cannot_be_written_is_reported_and_the_setting_holds() {
     server.wait_for_line(&format!("functions will not survive the server: {file}: No such file"));
     assert_eq!(settings(&server), [json!(["f", [1, 1, 1], true])]);
 }
+
+#[test]
+fn what_the_configuration_sets_ends_with_it() {
+    let directory = Directory::new("settings-configured");
+    let file = directory.file("functions");
+    let configured = ["--function-settings", &file, "--maxqueue=f=5", "--pause=g"];
+    let server = Server::start(&configured);
+    server.connect().ask(b"create function h\nmaxqueue h 2\n", b"OK\r\nOK\r\n");
+    stop(server);
+    let server = Server::start(&["--function-settings", &file]);
+    assert_eq!(settings(&server), [json!(["h", [2, 2, 2], false])]);
+}

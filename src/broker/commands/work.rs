@@ -26,13 +26,20 @@ impl Broker {
         self.jobs[job].stage.is_running_at(worker).then_some(job)
     }
 
-    /// The job whose end the packet reports, if its sender runs it.
-    fn ending_job(&mut self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
-        let found = self.running_job(worker, packet);
-        if found.is_none() && !self.connections[worker].cancelled_runs.is_empty() {
-            self.end_cancelled_run(worker, packet.text_arg(0));
+    /// The job that the packet reports on, if its sender runs it. `None` if the job was cancelled
+    /// while the sender ran it: the sender cannot know that, and an ERROR would end its loop.
+    fn reported_job(
+        &mut self,
+        worker: Id<Connection>,
+        packet: &Packet<'_>,
+        is_end: bool,
+        refusal: Refusal,
+    ) -> Result<Option<Id<Job>>, Refusal> {
+        match self.running_job(worker, packet) {
+            Some(job) => Ok(Some(job)),
+            None if self.is_cancelled_run(worker, packet.text_arg(0), is_end) => Ok(None),
+            None => Err(refusal),
         }
-        found
     }
 
     /// Sends the body of a packet that ends a job to each submission that waits for it.
@@ -78,7 +85,8 @@ impl Broker {
         packet: &Packet<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, packet).ok_or(errors::NO_JOB_FOR_RESULT)?;
+        let found = self.reported_job(worker, packet, false, errors::NO_JOB_FOR_RESULT)?;
+        let Some(id) = found else { return Ok(()) };
         let args = [packet.arg(0), packet.arg(1), packet.arg(2)];
         let job = &mut self.jobs[id];
         (job.numerator, job.denominator) = (parse_count(args[1]), parse_count(args[2]));
@@ -95,7 +103,8 @@ impl Broker {
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.running_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_DATA)?;
+        let found = self.reported_job(worker, incoming.packet, false, errors::NO_JOB_FOR_DATA)?;
+        let Some(id) = found else { return Ok(()) };
         let args: &[&[u8]] = &[incoming.packet.arg(0)];
         self.report(id, worker, WorkReport { args, ..WorkReport::of(incoming) }, out);
         Ok(())
@@ -109,7 +118,8 @@ impl Broker {
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.ending_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_RESULT)?;
+        let found = self.reported_job(worker, incoming.packet, true, errors::NO_JOB_FOR_RESULT)?;
+        let Some(id) = found else { return Ok(()) };
         self.forward_end(id, incoming, out);
         let is_done = incoming.packet.command() == Command::WorkComplete;
         if strikes(Defect::DoneJobRequeued) {
@@ -131,7 +141,9 @@ impl Broker {
         incoming: Incoming<'_>,
         out: &mut dyn Outbox,
     ) -> Result<(), Refusal> {
-        let id = self.ending_job(worker, incoming.packet).ok_or(errors::NO_JOB_FOR_EXCEPTION)?;
+        let refusal = errors::NO_JOB_FOR_EXCEPTION;
+        let found = self.reported_job(worker, incoming.packet, true, refusal)?;
+        let Some(id) = found else { return Ok(()) };
         self.forward_end(id, incoming, out);
         self.report_failed(id, self.peer(worker), out);
         self.finish(id, JobEnd::Failed);

@@ -15,15 +15,22 @@ fn a_cancelled_queued_job_is_removed_and_its_client_gets_work_fail() {
 }
 
 #[test]
-fn the_worker_of_a_cancelled_job_gets_job_not_found_when_it_reports() {
+fn what_the_worker_of_a_cancelled_job_reports_is_ignored_until_it_has_ended() {
     let mut world = World::new();
     let (client, worker) = (world.connect(), world.worker(&["f"]));
     world.send(client, Command::SubmitJob, &["f", "u", "x"]);
     world.drain(worker);
     world.mail(client);
     assert_eq!(world.broker.cancel(b"H:1", &mut world.mailbox), Cancelled::Yes);
-    let late = world.ask(worker, Command::WorkComplete, &["H:1", "done"]);
-    assert_eq!(late, ["ERROR JOB_NOT_FOUND Job given in work result not found"]);
+    for (command, parts) in [
+        (Command::WorkData, &["H:1", "some"][..]),
+        (Command::WorkStatus, &["H:1", "1", "2"]),
+        (Command::WorkComplete, &["H:1", "done"]),
+    ] {
+        assert_eq!(world.ask(worker, command, parts), [""; 0]);
+    }
+    let twice = world.ask(worker, Command::WorkFail, &["H:1"]);
+    assert_eq!(twice, ["ERROR JOB_NOT_FOUND Job given in work result not found"]);
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
 }
 

@@ -67,6 +67,8 @@ pub(super) struct Model {
     /// Jobs submitted, completed, failed, retried and abandoned.
     pub(super) totals: BTreeMap<String, [u64; 5]>,
     pub(super) last_job: u32,
+    /// Jobs that were cancelled while a worker ran them, with that worker.
+    pub(super) cancelled: BTreeSet<(usize, u32)>,
 }
 
 // Indexes of the counts in `Model::totals`.
@@ -91,6 +93,7 @@ impl Model {
             paused: BTreeSet::new(),
             totals: BTreeMap::new(),
             last_job: 0,
+            cancelled: BTreeSet::new(),
         }
     }
 
@@ -261,6 +264,14 @@ impl Model {
         }
     }
 
+    /// A job is cancelled. Its worker, if it has one, goes on.
+    pub(super) fn cancel(&mut self, number: u32) {
+        if let Place::Running { worker, .. } = self.jobs[&number].place {
+            self.cancelled.insert((worker, number));
+        }
+        self.fail(number);
+    }
+
     pub(super) fn fail(&mut self, number: u32) {
         self.expect_all(number, &format!("WORK_FAIL H:{number}"));
         self.remove(number, FAILED);
@@ -274,7 +285,14 @@ impl Model {
 
     /// A worker reports on a job: the packet's name, and the arguments after the handle.
     pub(super) fn report(&mut self, worker: usize, number: u32, name: &str, rest: &str) {
+        let is_end = matches!(name, "WORK_COMPLETE" | "WORK_FAIL" | "WORK_EXCEPTION");
         if !self.running(worker).contains(&number) {
+            if self.cancelled.contains(&(worker, number)) {
+                if is_end {
+                    self.cancelled.remove(&(worker, number));
+                }
+                return;
+            }
             let text = match name {
                 "WORK_DATA" | "WORK_WARNING" => "Job does not exist on server",
                 "WORK_EXCEPTION" => "An exception was received for a job that does not exist",
@@ -289,7 +307,7 @@ impl Model {
                 self.expect(waiter, format!("{name} H:{number}{rest}"));
             }
         }
-        if matches!(name, "WORK_COMPLETE" | "WORK_FAIL" | "WORK_EXCEPTION") {
+        if is_end {
             let is_done = name == "WORK_COMPLETE";
             self.remove(number, if is_done { COMPLETED } else { FAILED });
         }
@@ -297,6 +315,7 @@ impl Model {
 
     pub(super) fn disconnect(&mut self, peer: usize) {
         self.mail.remove(&peer);
+        self.cancelled.retain(|&(worker, _)| worker != peer);
         for number in self.jobs.keys().copied().collect::<Vec<_>>() {
             let job = self.jobs.get_mut(&number).expect("a listed job");
             job.waiters.retain(|&waiter| waiter != peer);

@@ -290,7 +290,7 @@ impl Simulation {
         let cancelled = self.world.broker.cancel(handle.as_bytes(), &mut self.world.mailbox);
         assert_eq!(cancelled == Cancelled::Yes, self.model.jobs.contains_key(&number));
         if cancelled == Cancelled::Yes {
-            self.model.fail(number);
+            self.model.cancel(number);
         }
     }
 
@@ -304,7 +304,7 @@ impl Simulation {
         let (broker, mailbox) = (&mut self.world.broker, &mut self.world.mailbox);
         let cancelled = broker.cancel_unique(function.as_bytes(), unique.as_bytes(), mailbox);
         assert_eq!(cancelled == Cancelled::Yes, number.is_some());
-        number.into_iter().for_each(|number| self.model.fail(number));
+        number.into_iter().for_each(|number| self.model.cancel(number));
     }
 
     fn pause(&mut self) {

@@ -96,11 +96,13 @@ const GEARADMIN_SECTIONS: &[HelpSection] = &[
     ),
 ];
 
+/// The first line of the help.
+const ABOUT: &str = "Show the state of a Gearman job server, and control it";
+
 /// The command line's table.
 pub(crate) fn command() -> Command {
     let command = Command::new("gearadmin")
         .version(TOOLS_VERSION)
-        .about("Show the state of a Gearman job server, and control it")
         .override_usage("gearadmin [OPTIONS] OPERATION...")
         .disable_help_flag(true)
         .infer_long_args(true)
@@ -108,7 +110,8 @@ pub(crate) fn command() -> Command {
         .next_line_help(false)
         .args(common_options())
         .args(OPERATIONS.iter().map(argument));
-    let command = TlsArguments::augment_args(command);
+    // The comment of the arguments is no description of the program.
+    let command = TlsArguments::augment_args(command).about(ABOUT);
     generated::complete_table(command, GEARADMIN_SECTIONS)
 }
 
@@ -144,7 +147,7 @@ fn common_options() -> [Arg; 7] {
             .long("table")
             .help("Print lists as tables, also into a pipe")
             .action(ArgAction::SetTrue)
-            .overrides_with("json"),
+            .conflicts_with("json"),
         Arg::new("watch")
             .long("watch")
             .value_name("SECONDS")
@@ -310,6 +313,7 @@ mod tests {
     #[test]
     fn the_table_of_options_is_consistent() {
         command().debug_assert();
+        assert_eq!(command().get_about().map(ToString::to_string).as_deref(), Some(ABOUT));
     }
 
     #[test]

@@ -67,8 +67,8 @@ impl Journal for Log {
             }
             BrokerEvent::WorkerLeft { worker, functions, running } => {
                 self.write_event(format_args!(
-                    "Worker {worker} has left: it offered {functions} functions and ran {running} \
-                     jobs"
+                    "Worker {worker} has left: it offered {functions} functions and had {running} \
+                     unfinished jobs"
                 ));
             }
             BrokerEvent::FunctionOffered { function, worker } => {

@@ -282,6 +282,7 @@ impl EventLoop {
         self.close_store();
         let lost = self.jobs.broker.volatile_jobs();
         self.report_lost(Level::Error, &lost, "the server ends");
+        self.report_unrecorded();
         self.jobs.release_held_acks();
         self.flush();
         self.jobs.journal.report_all_suppressed();
@@ -292,7 +293,7 @@ impl EventLoop {
             self.jobs.close_all();
             bridge.close();
         }
-        self.jobs.journal.write(Level::Info, format_args!("Shutdown complete"));
+        self.jobs.journal.write(Level::Notice, format_args!("Shutdown complete"));
         let damage = self.damage.take();
         damage.map_or(Ok(()), |error| Err(io::Error::other(error)))
     }

@@ -63,8 +63,8 @@ impl EventLoop {
     /// Says how far a drain has come, in the log and to systemd, and sets the timer for the next
     /// time.
     pub(super) fn report_drain(&mut self) {
-        let counts = self.jobs.broker.counts();
-        let (left, running) = (counts.jobs, counts.running);
+        // Jobs that are only in the store are not waited for.
+        let (left, running) = (self.jobs.broker.job_count(), self.jobs.broker.counts().running);
         let line = format_args!("Draining: {left} jobs left, {running} of them run");
         self.jobs.journal.write(Level::Notice, line);
         systemd::draining(left);

@@ -6,6 +6,7 @@ use std::io;
 
 use super::EventLoop;
 use crate::http::Phase;
+use crate::log::Level;
 use gearman_queue::{Batch, JobNumber, QueueThread, Store};
 use gearman_session::StoreRequest;
 
@@ -92,7 +93,22 @@ impl EventLoop {
         self.jobs.broker.store_at_shutdown();
         self.jobs.take_operations(&mut store.batch);
         store.thread.hand_over(&mut store.batch);
-        let reports = store.thread.stop();
+        let (reports, stats) = store.thread.stop();
+        self.jobs.set_store_stats(stats);
         self.jobs.store_reports(reports);
+    }
+
+    /// Reports the ends of jobs that could not be written before the server ends.
+    pub(super) fn report_unrecorded(&mut self) {
+        let ends = self.jobs.store_state().stats.retained;
+        if ends > 0 {
+            self.jobs.journal.write(
+                Level::Error,
+                format_args!(
+                    "The ends of {ends} jobs could not be written to the queue: they run again \
+                     after the next start"
+                ),
+            );
+        }
     }
 }

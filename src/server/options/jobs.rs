@@ -2,13 +2,14 @@
 //!
 //! Must not: know what the broker makes of them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
 use super::values::{number, parse_limits, parse_prefix};
 use gearman_broker::delayed::{ACK_DELAY_MS_DEFAULT, DELAY_MS_MAX, GRAB_HOLD_MS_DEFAULT};
-use gearman_broker::{Broker, DelayedReplies, FunctionSettings};
+use gearman_broker::{DelayedReplies, FunctionSettings};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jobs")]
@@ -75,13 +76,21 @@ pub(crate) struct JobOptions {
 }
 
 impl JobOptions {
-    /// Gives functions the limits and pauses of the command line.
-    pub(crate) fn set_functions(&self, broker: &mut Broker) {
-        self.maxqueue.iter().for_each(|settings| broker.set_function(settings));
-        for name in &self.pause {
-            broker.create_function(name.as_bytes());
-            broker.pause(name.as_bytes());
+    /// The functions that the command line limits or pauses.
+    pub(crate) fn configured_functions(&self) -> Vec<FunctionSettings> {
+        let mut all: BTreeMap<&[u8], FunctionSettings> = BTreeMap::new();
+        for settings in &self.maxqueue {
+            all.insert(&settings.function, settings.clone());
         }
+        for name in &self.pause {
+            let settings = all.entry(name.as_bytes()).or_insert_with(|| FunctionSettings {
+                function: name.as_bytes().into(),
+                limits: [0; 3],
+                is_paused: true,
+            });
+            settings.is_paused = true;
+        }
+        all.into_values().collect()
     }
 
     /// The limits on how long replies are held.
