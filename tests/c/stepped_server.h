@@ -6,7 +6,7 @@
 #ifndef GEARMAN_TESTS_STEPPED_SERVER_H
 #define GEARMAN_TESTS_STEPPED_SERVER_H
 
-#include "common.h"
+#include "warm_up.h"
 
 #include <netinet/tcp.h>
 
@@ -388,6 +388,7 @@ static inline void row(void (*body)(const void *argument), const void *argument)
 {
   int status = 0;
   pid_t parent = getpid();
+  warm_up();
   fflush(stdout);
   pid_t pid = fork();
   if (pid < 0) die("fork");

@@ -3,7 +3,7 @@
 #ifndef GEARMAN_TESTS_TABLES_H
 #define GEARMAN_TESTS_TABLES_H
 
-#include "common.h"
+#include "warm_up.h"
 
 #include <netinet/tcp.h>
 #include <sys/mman.h>
@@ -17,6 +17,7 @@ static inline void in_child(void (*entry)(void *argument), void *argument)
 {
   int status = 0;
   pid_t parent = getpid();
+  warm_up();
   fflush(stdout);
   pid_t pid = fork();
   if (pid < 0) die("fork");
