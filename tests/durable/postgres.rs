@@ -179,14 +179,16 @@ fn acknowledged_jobs_survive_whatever_happens_to_the_database_and_to_the_server(
 #[test]
 fn acknowledged_jobs_are_lost_with_the_database_if_commits_are_not_synchronous() {
     let Some(mut database) = Postgres::start() else { return };
+    // Nothing but a full buffer or a checkpoint writes the log.
     database.query("ALTER SYSTEM SET wal_writer_delay = '10s'");
+    database.query("ALTER SYSTEM SET wal_writer_flush_after = '1GB'");
     database.query("SELECT pg_reload_conf()");
     let how = start_with(&database.conninfo(), &["--queue-sync=off"]);
     let seed = seed();
     let load = Load::start_with_refusals(seed);
     let mut server = start(&how);
     load.server_started(server.address);
-    for _ in 0..2 {
+    for _ in 0..4 {
         thread::sleep(Duration::from_millis(300));
         // Both at once: a server that lives writes what its database has lost again.
         server.kill();
