@@ -21,6 +21,8 @@ pub(crate) struct Column {
 pub(crate) enum Shape {
     /// `OK`, without a value.
     Done,
+    /// The number of jobs that the operation has dropped.
+    Dropped,
     /// One value.
     Value(ColumnKind),
     /// Lines whose fields are separated by tabs.
@@ -73,6 +75,20 @@ pub(crate) struct Operation {
     pub(crate) request: fn(&[&[u8]]) -> Result<Request, String>,
     pub(crate) shape: Shape,
     pub(crate) preferred: Option<Preferred>,
+}
+
+impl Operation {
+    /// Whether it changes something, and so must not be repeated.
+    pub(crate) fn is_change(&self) -> bool {
+        match self.shape {
+            Shape::Done | Shape::Dropped => true,
+            Shape::Value(_)
+            | Shape::Rows(_)
+            | Shape::EscapedRows(_)
+            | Shape::Workers
+            | Shape::Object => false,
+        }
+    }
 }
 
 const fn text(title: &'static str, name: &'static str) -> Column {
@@ -311,7 +327,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         help: "Fail the queued jobs of the function, and print their number; the function, its \
                workers and running jobs stay. With dry-run, only print the number (*)",
         request: drop_queue,
-        shape: Shape::Value(ColumnKind::Number),
+        shape: Shape::Dropped,
         preferred: None,
     },
     Operation {
@@ -319,7 +335,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         values: ONE_FUNCTION,
         help: "As --drop-queue FUNCTION (*)",
         request: drop_queue,
-        shape: Shape::Value(ColumnKind::Number),
+        shape: Shape::Dropped,
         preferred: None,
     },
     Operation {

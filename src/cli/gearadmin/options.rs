@@ -223,6 +223,12 @@ fn check(matches: &ArgMatches, environment: Environment) -> Result<GearadminOpti
     if operations.is_empty() && watch.is_some() {
         operations.push(given_operation(&OPERATIONS[0], &[])?);
     }
+    if let (Some(_), Some(given)) =
+        (watch, operations.iter().find(|given| given.operation.is_change()))
+    {
+        let name = given.operation.name;
+        return Err(format!("'--{name}' with '--watch <SECONDS>': what changes is done once"));
+    }
     if operations.is_empty() {
         return Err("no operation given: name one, such as '--status' or '--workers'".into());
     }
@@ -381,6 +387,10 @@ mod tests {
                 "-t 1s --status",
                 "invalid value '1s' for '--timeout <MILLISECONDS>': \
                  expected milliseconds (1000 is 1 second), or -1 for no limit",
+            ),
+            (
+                "--watch 1 --status --purge f",
+                "'--purge' with '--watch <SECONDS>': what changes is done once",
             ),
             ("--status extra", "unexpected argument 'extra'"),
             ("--nix", "unknown option '--nix'"),

@@ -237,8 +237,11 @@ fn as_json(operation: &Operation, reply: &Reply) -> Value {
             }
             Err(_) => put(&mut object, "result", text),
         },
-        (Reply::List(text), Shape::Done | Shape::Value(_) | Shape::Object) => {
+        (Reply::List(text), Shape::Done | Shape::Dropped | Shape::Value(_) | Shape::Object) => {
             put(&mut object, "result", text)
+        }
+        (Reply::Done(text), Shape::Dropped) => {
+            field(&mut object, "result", ColumnKind::Number, text);
         }
         (Reply::Done(text), Shape::Value(kind)) => field(&mut object, "result", kind, text),
         (Reply::Done(text), _) if text.is_empty() => {

@@ -105,7 +105,8 @@ fn try_watch(
             Some(screen) => {
                 let every = humantime::format_duration(period);
                 let text = String::from_utf8_lossy(&round.text);
-                let complaints = round.complaints.join("\n");
+                let again = |complaint: &String| format!("{complaint}; trying again\n");
+                let complaints: String = round.complaints.iter().map(again).collect();
                 screen.paint(&format!(
                     "{about}, every {every}; Control-C ends\n\n{text}{complaints}"
                 ))?;

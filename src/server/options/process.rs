@@ -5,10 +5,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueHint};
 
-use super::values::number;
+use super::values::{number, parse_whether};
 use crate::log::Level;
 
 /// Default log file.
@@ -55,7 +54,7 @@ pub(crate) struct ProcessOptions {
     /// Whether the level NOTICE has a line for each accepted job, as in the original:
     /// yes or no.
     #[arg(long, value_name = "WHETHER", default_value = "yes", action = ArgAction::Set)]
-    #[arg(value_parser = BoolishValueParser::new(), overrides_with = "log_submissions")]
+    #[arg(value_parser = parse_whether, overrides_with = "log_submissions")]
     pub(crate) log_submissions: bool,
 
     /// Write the process id to this file; "none" writes no file. Default:

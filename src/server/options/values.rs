@@ -35,7 +35,18 @@ pub(super) fn parse_limits(text: &str) -> Result<FunctionSettings, String> {
         };
         Some(FunctionSettings { function: function.as_bytes().into(), limits, is_paused: false })
     });
-    settings.ok_or_else(|| "not FUNCTION=LIMIT or FUNCTION=HIGH,NORMAL,LOW".into())
+    settings.ok_or_else(|| {
+        format!("not FUNCTION=LIMIT or FUNCTION=HIGH,NORMAL,LOW with limits from 0 to {}", u32::MAX)
+    })
+}
+
+/// Parses yes or no.
+pub(super) fn parse_whether(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".into()),
+    }
 }
 
 /// Parses a prefix of job handles.
