@@ -12,7 +12,6 @@ mod address_limits;
 mod control;
 mod denial;
 mod parser;
-mod pattern;
 mod peer;
 mod permission;
 mod rules;

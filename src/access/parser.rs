@@ -11,12 +11,12 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::pattern::Pattern;
 use crate::peer::NameLookup;
 use crate::permission::{Permission, PermissionSet};
 use crate::rules::Rule;
 use crate::subject::{NameKind, Network, Subject};
 use crate::words::{Word, split};
+use gearman_protocol::pattern::Pattern;
 
 /// Largest text of rules, in bytes.
 pub const RULES_BYTES_MAX: usize = 1 << 20;
@@ -104,7 +104,7 @@ impl Parser<'_> {
         let end = rest.iter().position(|word| word.is("for")).unwrap_or(rest.len());
         let subjects = self.subjects(&rest[..end])?;
         let functions = match rest.get(end + 1..) {
-            None => vec![Pattern::new(&[(b'*', false)])],
+            None => vec![Pattern::of_text(b"*")],
             Some([]) => return Err("no function behind 'for'".into()),
             Some(words) => words.iter().map(|word| Pattern::new(&word.0)).collect(),
         };

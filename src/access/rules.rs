@@ -5,10 +5,10 @@
 
 use crate::denial::Denial;
 use crate::parser::{self, RuleError};
-use crate::pattern::Pattern;
 use crate::peer::{NameLookup, Peer};
 use crate::permission::{Permission, PermissionSet};
 use crate::subject::Subject;
+use gearman_protocol::pattern::Pattern;
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

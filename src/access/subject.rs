@@ -4,8 +4,8 @@
 
 use std::net::IpAddr;
 
-use crate::pattern::Pattern;
 use crate::peer::{GroupMembers, Peer};
+use gearman_protocol::pattern::Pattern;
 
 /// A network: an address and the number of its bits that count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -41,21 +41,27 @@ pub(super) fn create_function(call: &mut CommandCall<'_, '_>) {
 
 /// Drops a function that has no workers and no running jobs.
 pub(super) fn drop_function(call: &mut CommandCall<'_, '_>) {
-    let how = call.context.broker.drop_function(call.values[0], call.context.packets);
-    call.text.extend_from_slice(match how {
-        Dropped::Yes(_) => OK,
-        Dropped::Unknown => UNKNOWN_FUNCTION,
-        Dropped::InUse => FUNCTION_IN_USE,
-    });
+    if dropped_jobs(call).is_some() {
+        call.text.extend_from_slice(OK);
+    }
 }
 
 /// As [`drop_function`], and answers the number of jobs that went with it.
 pub(super) fn drop_function_counted(call: &mut CommandCall<'_, '_>) {
-    match call.context.broker.drop_function(call.values[0], call.context.packets) {
-        Dropped::Yes(jobs) => value(call.text, &jobs.to_string()),
-        Dropped::Unknown => call.text.extend_from_slice(UNKNOWN_FUNCTION),
-        Dropped::InUse => call.text.extend_from_slice(FUNCTION_IN_USE),
+    if let Some(jobs) = dropped_jobs(call) {
+        value(call.text, &jobs.to_string());
     }
+}
+
+/// Drops a function, and returns the number of its jobs. If it stays, the answer says why.
+fn dropped_jobs(call: &mut CommandCall<'_, '_>) -> Option<u32> {
+    let refusal = match call.context.broker.drop_function(call.values[0], call.context.packets) {
+        Dropped::Yes(jobs) => return Some(jobs),
+        Dropped::Unknown => UNKNOWN_FUNCTION,
+        Dropped::InUse => FUNCTION_IN_USE,
+    };
+    call.text.extend_from_slice(refusal);
+    None
 }
 
 /// Most jobs that `peek` shows.

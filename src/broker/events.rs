@@ -3,7 +3,11 @@
 //!
 //! Must not: decide what is logged, or how often.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::connection::Connection;
+use super::durable::Durability;
 use super::function::Function;
 use super::job::Job;
 use super::slab::Id;
@@ -45,19 +49,10 @@ pub enum BrokerEvent<'a> {
         /// Number of jobs that it had not finished.
         running: u32,
     },
-    /// A worker has failed a job.
+    /// A job has failed at its worker.
     JobFailed {
-        /// The job's handle.
-        handle: &'a [u8],
-        /// Its function.
-        function: &'a [u8],
-        /// Its unique id.
-        unique: &'a [u8],
-        /// The worker.
-        worker: PeerView<'a>,
-    },
-    /// A job has failed because its worker sent a packet about it that is too large.
-    ResultTooLarge {
+        /// Why.
+        cause: FailureCause,
         /// The job's handle.
         handle: &'a [u8],
         /// Its function.
@@ -74,6 +69,15 @@ pub enum BrokerEvent<'a> {
         /// Their number.
         jobs: u32,
     },
+}
+
+/// Why a job has failed at its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureCause {
+    /// The worker has failed it.
+    Worker,
+    /// The worker sent a packet about it that is too large.
+    TooLarge,
 }
 
 /// Jobs of one function that end without their worker's word.
@@ -129,22 +133,19 @@ impl Broker {
         }
     }
 
-    /// Reports that the worker of a job has failed it.
+    /// Reports that a job fails at its worker.
     #[cold]
-    pub(super) fn report_failed(&self, id: Id<Job>, worker: PeerView<'_>, out: &mut dyn Outbox) {
+    pub(super) fn report_failed(
+        &self,
+        id: Id<Job>,
+        worker: Id<Connection>,
+        cause: FailureCause,
+        out: &mut dyn Outbox,
+    ) {
         let (job, handle) = (&self.jobs[id], self.jobs.handle(id));
-        let function = &*self.functions[job.function].name;
-        let unique = job.unique();
-        out.event(BrokerEvent::JobFailed { handle: &handle, function, unique, worker });
-    }
-
-    /// Reports that a job fails because of a packet of its worker that is too large.
-    #[cold]
-    pub(super) fn report_oversized(&self, id: Id<Job>, worker: PeerView<'_>, out: &mut dyn Outbox) {
-        let (job, handle) = (&self.jobs[id], self.jobs.handle(id));
-        let function = &*self.functions[job.function].name;
-        let unique = job.unique();
-        out.event(BrokerEvent::ResultTooLarge { handle: &handle, function, unique, worker });
+        let (function, unique) = (&*self.functions[job.function].name, job.unique());
+        let (handle, worker) = (&*handle, self.peer(worker));
+        out.event(BrokerEvent::JobFailed { cause, handle, function, unique, worker });
     }
 
     /// Reports that waiting jobs of a function were dropped, if there were any.
@@ -158,15 +159,15 @@ impl Broker {
     /// The jobs that only memory has, by function, the most first: those that the end of the server
     /// loses.
     pub fn volatile_jobs(&self) -> Vec<LostJobs> {
-        let mut counts = std::collections::BTreeMap::<&[u8], u64>::new();
+        let mut counts = BTreeMap::<&[u8], u64>::new();
         for (_, job) in self.jobs.iter() {
-            if job.durability == super::durable::Durability::Volatile {
+            if job.durability == Durability::Volatile {
                 *counts.entry(&self.functions[job.function].name).or_default() += 1;
             }
         }
         let lost = |(name, jobs): (&[u8], u64)| LostJobs { function: name.into(), jobs };
         let mut all: Vec<LostJobs> = counts.into_iter().map(lost).collect();
-        all.sort_by_key(|lost| std::cmp::Reverse(lost.jobs));
+        all.sort_by_key(|lost| Reverse(lost.jobs));
         all
     }
 }

@@ -48,8 +48,8 @@ pub use cursors::{
     ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, OrderedJobCursor,
 };
 pub use delayed::DelayedReplies;
-pub use durable::{DurableConfig, FunctionPattern};
-pub use events::{BrokerEvent, LostJobs};
+pub use durable::DurableConfig;
+pub use events::{BrokerEvent, FailureCause, LostJobs};
 pub use function::Totals;
 pub use job::Priority;
 pub use jobs::HANDLE_PREFIX_BYTES_MAX;

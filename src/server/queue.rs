@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::log::{Level, Log};
 use crate::options::{QueueKind, QueueOptions, QueueTlsChoice, SyncChoice};
-use gearman_broker::{Broker, DurableConfig, FunctionPattern};
+use gearman_broker::{Broker, DurableConfig};
+use gearman_protocol::pattern::Pattern;
 use gearman_queue::memcached::{MemcachedOptions, MemcachedStore};
 use gearman_queue::migrate::{Migrated, migrate};
 use gearman_queue::postgres::{PostgresOptions, PostgresStore};
@@ -44,7 +45,7 @@ pub(crate) fn open(
     let patterns = options.volatile.iter();
     broker.set_durable(DurableConfig {
         last_number: store.last_number(),
-        volatile: patterns.map(|name| FunctionPattern::new(name.as_bytes())).collect(),
+        volatile: patterns.map(|name| Pattern::of_text(name.as_bytes())).collect(),
         memory_bytes_max: usize::try_from(options.queue_memory).unwrap_or(usize::MAX),
         at_shutdown_only: options.store_queue_on_shutdown,
         payload_bytes_max: store.payload_bytes_max(),

@@ -4,6 +4,7 @@
 
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
+use super::super::events::FailureCause;
 use super::super::job::Job;
 use super::super::lifecycle::JobEnd;
 use super::super::pieces::WorkReport;
@@ -73,7 +74,7 @@ impl Broker {
             && is_result
             && let Some(job) = self.running_job(from, packet)
         {
-            self.report_oversized(job, self.peer(from), out);
+            self.report_failed(job, from, FailureCause::TooLarge, out);
             self.fail(job, JobEnd::Dropped, out);
         }
     }
@@ -127,7 +128,7 @@ impl Broker {
             return Ok(());
         }
         if !is_done {
-            self.report_failed(id, self.peer(worker), out);
+            self.report_failed(id, worker, FailureCause::Worker, out);
         }
         self.finish(id, if is_done { JobEnd::Completed } else { JobEnd::Failed });
         Ok(())
@@ -145,7 +146,7 @@ impl Broker {
         let found = self.reported_job(worker, incoming.packet, true, refusal)?;
         let Some(id) = found else { return Ok(()) };
         self.forward_end(id, incoming, out);
-        self.report_failed(id, self.peer(worker), out);
+        self.report_failed(id, worker, FailureCause::Worker, out);
         self.finish(id, JobEnd::Failed);
         Ok(())
     }

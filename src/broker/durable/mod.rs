@@ -12,11 +12,11 @@
 
 mod numbers;
 mod parked;
-mod pattern;
 mod uniques;
 
 use std::collections::VecDeque;
 
+use gearman_protocol::pattern::Pattern;
 use gearman_queue::{Batch, JobNumber, NewRecord, RejectedRow};
 
 use super::function::Function;
@@ -27,7 +27,6 @@ use super::{Broker, Now, Outbox, UnixSeconds};
 use numbers::NumberMap;
 pub(crate) use numbers::NumberQueue;
 use parked::Parked;
-pub use pattern::FunctionPattern;
 
 /// Numbers that are reserved at a time. So many are skipped at most after a restart.
 const NUMBERS_RESERVED: u64 = 1 << 16;
@@ -54,7 +53,7 @@ pub struct DurableConfig {
     /// Largest job number that was used or reserved before.
     pub last_number: JobNumber,
     /// Functions whose jobs are not stored.
-    pub volatile: Vec<FunctionPattern>,
+    pub volatile: Vec<Pattern>,
     /// Bytes of memory for waiting jobs; beyond it new ones are kept in the store only.
     pub memory_bytes_max: usize,
     /// Whether jobs are stored when the server shuts down, not before.
@@ -74,7 +73,7 @@ struct PendingJob {
 
 /// The state of durable jobs.
 pub(crate) struct Durable {
-    volatile: Vec<FunctionPattern>,
+    volatile: Vec<Pattern>,
     /// Operations that the driver has not taken.
     batch: Batch,
     /// Operations since the start, taken ones included.

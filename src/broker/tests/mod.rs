@@ -33,9 +33,9 @@ use bytes::Bytes;
 
 use super::{
     Broker, BrokerEvent, Cancelled, Config, ConnectionCursor, ConnectionKey, ConnectionLimits,
-    CursorStep, DelayedReplies, DriverTimer, Dropped, FunctionCursor, FunctionView, JobCursor,
-    JobOrder, JobState, JobView, LostJobs, Millis, Now, OrderedJobCursor, Outbox, UnixSeconds,
-    Wakeup,
+    CursorStep, DelayedReplies, DriverTimer, Dropped, FailureCause, FunctionCursor, FunctionView,
+    JobCursor, JobOrder, JobState, JobView, LostJobs, Millis, Now, OrderedJobCursor, Outbox,
+    UnixSeconds, Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
@@ -127,11 +127,12 @@ fn event_text(event: BrokerEvent<'_>) -> String {
         BrokerEvent::FunctionAbandoned { function, worker, waiting } => {
             format!("{} lost {worker}, {waiting} waiting", text(function))
         }
-        BrokerEvent::JobFailed { handle, function, worker, .. } => {
-            format!("{worker} failed {} of {}", text(handle), text(function))
-        }
-        BrokerEvent::ResultTooLarge { handle, function, worker, .. } => {
-            format!("{worker} sent too much for {} of {}", text(handle), text(function))
+        BrokerEvent::JobFailed { cause, handle, function, worker, .. } => {
+            let what = match cause {
+                FailureCause::Worker => "failed",
+                FailureCause::TooLarge => "sent too much for",
+            };
+            format!("{worker} {what} {} of {}", text(handle), text(function))
         }
         BrokerEvent::JobsDropped { function, jobs } => {
             format!("{jobs} jobs of {} dropped", text(function))

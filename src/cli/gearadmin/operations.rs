@@ -7,6 +7,7 @@ use gearman_protocol::admin::{NoWord, Request};
 use serde_json::Value;
 
 use crate::gearadmin::table::{ColumnKind, printable};
+use crate::tools::servers::address_text;
 
 /// A column of a list: its title in a table, and its name in JSON.
 #[derive(Clone, Copy, Debug)]
@@ -160,11 +161,8 @@ fn member(object: &Value, name: &str) -> String {
 
 /// An address with its port, if it has one.
 fn address(host: &str, port: &Value) -> String {
-    match port.as_u64() {
-        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
+    let port = port.as_u64().and_then(|port| u16::try_from(port).ok());
+    port.map_or_else(|| host.to_owned(), |port| address_text(host, port))
 }
 
 /// The limits of a function by priority: one number if they are equal, `-` for none.

@@ -80,8 +80,9 @@ const GEARADMIN_SECTIONS: &[HelpSection] = &[
         &[
             "On a terminal, lists are printed as tables of its width; what does not fit is cut,",
             "with a mark. In a pipe or a file they are printed as the server sends them: fields",
-            "separated by tabs, and a last line with a full stop. With --json each operation prints one line: {\"operation\": NAME,",
-            "\"result\": ...}, or \"error\" in place of \"result\".",
+            "separated by tabs, and a last line with a full stop. With --json each operation",
+            "prints one line: {\"operation\": NAME, \"result\": ...}, or \"error\" in place of",
+            "\"result\".",
         ],
     ),
     (

@@ -4,7 +4,7 @@
 
 use crate::log::{Level, Log};
 use gearman_access::{Denial, Permission};
-use gearman_broker::{BrokerEvent, ConnectionKey, UnixSeconds};
+use gearman_broker::{BrokerEvent, ConnectionKey, FailureCause, UnixSeconds};
 use gearman_protocol::Command;
 use gearman_session::{CloseReason, Journal, Origin, Requester, StoreEvent};
 
@@ -82,25 +82,22 @@ impl Journal for Log {
                      jobs wait"
                 ));
             }
-            BrokerEvent::JobFailed { handle, function, unique, worker } => {
-                let [handle, function, unique] =
-                    [handle, function, unique].map(<[u8]>::escape_ascii);
-                self.write_event(format_args!(
-                    "Worker {worker} failed job {handle} of function {function}, unique {unique}"
-                ));
-            }
-            BrokerEvent::ResultTooLarge { handle, function, unique, worker } => {
-                let name = function;
-                let [handle, function, unique] =
-                    [handle, function, unique].map(<[u8]>::escape_ascii);
-                self.write_loss(
-                    "a result above --max-packet-size",
-                    name,
-                    format_args!(
-                        "Failed job {handle} of function {function}, unique {unique}: worker \
-                         {worker} sent a result above --max-packet-size"
+            BrokerEvent::JobFailed { cause, handle, function: name, unique, worker } => {
+                let [handle, function, unique] = [handle, name, unique].map(<[u8]>::escape_ascii);
+                match cause {
+                    FailureCause::Worker => self.write_event(format_args!(
+                        "Worker {worker} failed job {handle} of function {function}, unique \
+                         {unique}"
+                    )),
+                    FailureCause::TooLarge => self.write_loss(
+                        "a result above --max-packet-size",
+                        name,
+                        format_args!(
+                            "Failed job {handle} of function {function}, unique {unique}: worker \
+                             {worker} sent a result above --max-packet-size"
+                        ),
                     ),
-                );
+                }
             }
             BrokerEvent::JobsDropped { function, jobs } => {
                 let function = function.escape_ascii();

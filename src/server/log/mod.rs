@@ -266,16 +266,21 @@ impl Log {
             || self.loss_lines.has_left_out()
     }
 
-    /// Reports how many lines were left out, once their second is over.
+    /// Reports how many lines were left out, once their second is over. Called in every turn: without
+    /// such lines it does not read the clock.
     pub(crate) fn report_suppressed(&mut self) {
-        let is_due = |lines: &Throttle| lines.has_suppressed() && lines.is_over(Instant::now());
+        if !self.has_suppressed() {
+            return;
+        }
+        let now = Instant::now();
+        let is_due = |lines: &Throttle| lines.has_suppressed() && lines.is_over(now);
         if is_due(&self.peer_lines) {
             self.report_left_out_about_peers();
         }
         if is_due(&self.event_lines) {
             self.report_left_out_events();
         }
-        if self.loss_lines.is_due(Instant::now()) {
+        if self.loss_lines.is_due(now) {
             self.report_losses();
         }
     }

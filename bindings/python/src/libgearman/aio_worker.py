@@ -20,7 +20,7 @@ from .errors import ServerError, UsageError
 from .job import Job
 from .serializers import JSON, Serializer, checked, encode
 from .tls import Ssl
-from .worker import Worker, fail_job, offering
+from .worker import CallableDecorator, Worker, fail_job, offering
 
 log = logging.getLogger("libgearman.worker")
 
@@ -29,10 +29,9 @@ log = logging.getLogger("libgearman.worker")
 AsyncFunction = Callable[[Job], Union[Awaitable[Union[Data, None]], AsyncIterator[Data]]]
 
 _Call = TypeVar("_Call", bound=AsyncFunction)
-_Any = TypeVar("_Any", bound=Callable[..., Any])
 
 
-class AsyncWorker(AsyncHandle):
+class AsyncWorker(AsyncHandle, CallableDecorator):
     """Does jobs in an event loop, up to ``concurrency`` of them at a time.
 
     The other arguments are those of `Client`. Host names are looked up at once, which
@@ -108,20 +107,6 @@ class AsyncWorker(AsyncHandle):
                 self._worker._check(lib.gearman_worker_unregister(pointer, encoded))
             self._worker._check(lib.gearman_worker_register(pointer, encoded, limit))
             self._functions[text] = call
-
-    @overload
-    def callable(self, name: _Any) -> _Any: ...
-
-    @overload
-    def callable(
-        self, name: Name | None = None, *, timeout: Seconds = None
-    ) -> Callable[[_Any], _Any]: ...
-
-    def callable(
-        self, name: Name | _Any | None = None, *, timeout: Seconds = None
-    ) -> _Any | Callable[[_Any], _Any]:
-        """Offers the decorated coroutine function of a value, as `add_callable` does."""
-        return offering(self.add_callable, name, timeout)
 
     def add_callable(
         self, name: Name, call: Callable[[Any], Awaitable[Any]], *, timeout: Seconds = None

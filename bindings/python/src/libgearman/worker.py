@@ -182,6 +182,26 @@ def offering(
     return decorate
 
 
+class CallableDecorator:
+    """The decorator `callable`, for workers of either kind."""
+
+    add_callable: Callable[..., None]
+
+    @overload
+    def callable(self, name: _Any) -> _Any: ...
+
+    @overload
+    def callable(
+        self, name: Name | None = None, *, timeout: Seconds = None
+    ) -> Callable[[_Any], _Any]: ...
+
+    def callable(
+        self, name: Name | _Any | None = None, *, timeout: Seconds = None
+    ) -> _Any | Callable[[_Any], _Any]:
+        """Offers the decorated function of a value, as `add_callable` does."""
+        return offering(self.add_callable, name, timeout)
+
+
 def _synchronous(call: _Any, what: str) -> _Any:
     """A function that this worker can call."""
     if not callable(call):
@@ -199,7 +219,7 @@ def _report(job: Job, send: Callable[[], None]) -> None:
         log.warning("the end of %r could not be sent: %s", job, error)
 
 
-class Worker(Handle):
+class Worker(Handle, CallableDecorator):
     """Does jobs, one at a time.
 
     The arguments are those of `Client`; ``timeout`` is how long `work` waits for a job, and
@@ -261,20 +281,6 @@ class Worker(Handle):
         """
         shown = arguments.shown(arguments.name(name, "name"))
         self._define(Function(self, shown, _synchronous(call, "call")), timeout)
-
-    @overload
-    def callable(self, name: _Any) -> _Any: ...
-
-    @overload
-    def callable(
-        self, name: Name | None = None, *, timeout: Seconds = None
-    ) -> Callable[[_Any], _Any]: ...
-
-    def callable(
-        self, name: Name | _Any | None = None, *, timeout: Seconds = None
-    ) -> _Any | Callable[[_Any], _Any]:
-        """Offers the decorated function of a value, as `add_callable` does."""
-        return offering(self.add_callable, name, timeout)
 
     def add_callable(
         self, name: Name, call: Callable[[Any], Any], *, timeout: Seconds = None

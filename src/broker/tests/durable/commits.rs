@@ -29,7 +29,7 @@ fn a_foreground_job_is_acknowledged_at_once_and_never_stored() {
 
 #[test]
 fn a_job_of_a_volatile_function_is_not_stored() {
-    let volatile = vec![FunctionPattern::new(b"log_*")];
+    let volatile = vec![Pattern::of_text(b"log_*")];
     let mut durable = Durable::new(DurableConfig { volatile, ..settings() });
     durable.survey();
     let client = durable.world.connect();

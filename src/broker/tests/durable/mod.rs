@@ -1,12 +1,13 @@
 //! Durable jobs, over a simulated store: what is acknowledged is stored, what has ended is not,
 //! and a restarted broker has the jobs of the one before.
 
+use gearman_protocol::pattern::Pattern;
 use gearman_queue::simulated::{Medium, SimulatedStore, StoreFault};
 use gearman_queue::{Batch, JobNumber, RejectedRow, RowOutcome, Store, StoreError};
 use gearman_test_support::random::Random;
 
 use super::*;
-use crate::{DurableConfig, FunctionPattern};
+use crate::DurableConfig;
 
 mod commits;
 mod crashes;

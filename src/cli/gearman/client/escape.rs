@@ -29,34 +29,17 @@ fn put_codes(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The bytes of a field. None if a `%` is not followed by two hexadecimal digits.
-pub(crate) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let (code, after) = rest.split_at_checked(2)?;
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        bytes.push(u8::try_from(digit(code[0])? * 16 + digit(code[1])?).ok()?);
-        rest = after;
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gearman_protocol::percent::{Malformed, unescape};
 
     #[test]
     fn every_byte_survives_in_a_field_without_tabs_and_newlines() {
         let all: Vec<u8> = (0..=255).collect();
         let text = escaped(&all);
         assert!(!text.chars().any(char::is_control));
-        assert_eq!(unescaped(text.as_bytes()), Some(all));
+        assert_eq!(unescape(text.as_bytes()), Ok(all));
         assert_eq!(escaped("50% ü\t\n".as_bytes()), "50%25 ü%09%0A");
         assert_eq!(escaped(b"a\xff\xc3"), "a%FF%C3");
     }
@@ -64,7 +47,7 @@ mod tests {
     #[test]
     fn a_percent_sign_without_two_digits_is_no_field() {
         for text in ["%", "a%4", "%4x", "%+1", "%\u{e9}"] {
-            assert_eq!(unescaped(text.as_bytes()), None, "{text}");
+            assert_eq!(unescape(text.as_bytes()), Err(Malformed), "{text}");
         }
     }
 }

@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use gearman_files::{FileId, read_regular};
+use gearman_protocol::percent::unescape;
 
-use super::escape::unescaped;
 use super::input::InputItem;
 use super::joblog::{GOOD_OUTCOMES, HEADER, NOTE_MARK, RetriedLog};
 use crate::tools::usage::failed_to;
@@ -77,7 +77,7 @@ fn entry(line: &[u8]) -> Option<(JobName, Vec<u8>, bool)> {
         (None, &[number, function, outcome, _, _, _, data]) => (number, function, data, outcome),
         _ => return None,
     };
-    let (function, data) = (unescaped(function.as_bytes())?, unescaped(data.as_bytes())?);
+    let (function, data) = (unescape(function.as_bytes()).ok()?, unescape(data.as_bytes()).ok()?);
     Some(((number.parse().ok()?, function), data, GOOD_OUTCOMES.contains(&outcome)))
 }
 

@@ -4,31 +4,37 @@
 
 /// A name in which `*` stands for any bytes, or for none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     /// The literal parts between the stars; one part is a name without a star.
     parts: Vec<Box<[u8]>>,
 }
 
 impl Pattern {
+    /// A pattern in which every `*` is a star.
+    pub fn of_text(text: &[u8]) -> Pattern {
+        Pattern { parts: text.split(|&byte| byte == b'*').map(Into::into).collect() }
+    }
+
     /// A pattern from bytes, each with a flag whether it is literal: another `*` is a star.
-    pub(crate) fn new(bytes: &[(u8, bool)]) -> Pattern {
+    pub fn new(bytes: &[(u8, bool)]) -> Pattern {
         let parts = bytes.split(|&byte| byte == (b'*', false));
         Pattern { parts: parts.map(|part| part.iter().map(|&(byte, _)| byte).collect()).collect() }
     }
 
     /// The pattern in lower case.
-    pub(crate) fn into_lower_case(mut self) -> Pattern {
+    #[must_use]
+    pub fn into_lower_case(mut self) -> Pattern {
         self.parts.iter_mut().for_each(|part| part.make_ascii_lowercase());
         self
     }
 
     /// Whether it matches every name.
-    pub(crate) fn is_any(&self) -> bool {
+    pub fn is_any(&self) -> bool {
         self.parts.len() > 1 && self.parts.iter().all(|part| part.is_empty())
     }
 
     /// Whether a name matches.
-    pub(crate) fn matches(&self, name: &[u8]) -> bool {
+    pub fn matches(&self, name: &[u8]) -> bool {
         let (first, rest) = self.parts.split_first().expect("a pattern has a part");
         let Some((last, middle)) = rest.split_last() else { return *name == **first };
         let Some(mut left) =
@@ -51,18 +57,15 @@ impl Pattern {
 mod tests {
     use super::*;
 
-    fn pattern(text: &str) -> Pattern {
-        Pattern::new(&text.bytes().map(|byte| (byte, false)).collect::<Vec<_>>())
-    }
-
     #[test]
-    fn a_star_stands_for_any_bytes() {
+    fn a_star_stands_for_any_bytes_and_nothing_else_does() {
         for (text, name, expected) in [
             ("resize", "resize", true),
             ("resize", "resize2", false),
             ("", "", true),
             ("", "x", false),
             ("*", "", true),
+            ("*", "anything", true),
             ("log_*", "log_", true),
             ("log_*", "log", false),
             ("*_log", "access_log", true),
@@ -71,15 +74,39 @@ mod tests {
             ("a*a", "a", false),
             ("a**b", "ab", true),
             ("a*bc*bcd", "abcbcd", true),
+            ("img.*", "img.", true),
+            ("img.*", "img.a", true),
+            ("img.*", "img.*", true),
+            ("img.*", "img", false),
+            ("img.*", "imgXa", false),
+            ("img.*", "x.img.a", false),
+            ("*", "a", true),
+            ("f", "f", true),
+            ("f", "", false),
+            ("f", "ff", false),
+            ("*_a*b", "_ab", true),
+            ("*_a*b", "x_a_ab", true),
+            ("*_a*b", "_a_ab", true),
+            ("*_a*b", "_a", false),
+            ("*_a*b", "ab", false),
+            ("*_a*b", "_abx", false),
+            ("a*a", "aa", true),
+            ("a*a", "aba", true),
+            ("a**b", "axb", true),
+            ("a**b", "a", false),
+            ("?[a]", "?[a]", true),
+            ("?[a]", "xa", false),
         ] {
-            assert_eq!(pattern(text).matches(name.as_bytes()), expected, "{text} {name}");
+            let found = Pattern::of_text(text.as_bytes()).matches(name.as_bytes());
+            assert_eq!(found, expected, "{text} {name}");
         }
     }
 
     #[test]
     fn only_stars_match_everything() {
-        assert!(pattern("*").is_any() && pattern("**").is_any());
-        assert!(!pattern("").is_any() && !pattern("*x").is_any());
+        let is_any = |text: &str| Pattern::of_text(text.as_bytes()).is_any();
+        assert!(is_any("*") && is_any("**"));
+        assert!(!is_any("") && !is_any("*x"));
         let literal = Pattern::new(&[(b'*', true)]);
         assert!(!literal.is_any() && literal.matches(b"*") && !literal.matches(b"x"));
     }
