@@ -1,6 +1,10 @@
 //! Jobs that survive the server: `-q libsqlite3`, as its peers and its operator see it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{self, Stdio};
+
+use gearman_test_support::requirements::have_program;
 
 use super::http_support::{HttpServer, post, report, take};
 use super::support::*;
@@ -433,4 +437,56 @@ fn jobs_beyond_the_memory_limit_keep_their_order() {
     payloads.iter().for_each(|payload| assert!(work(&mut worker).1 == *payload));
     worker.settle();
     assert_eq!(status(&server, "f"), "0\t0\t1");
+}
+
+/// Holds SQLite's lock for writing until its input ends.
+const LOCKER: &str = "import sqlite3, sys\n\
+                      a = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                      a.execute('BEGIN IMMEDIATE')\n\
+                      print('locked', flush=True)\n\
+                      sys.stdin.read()\n";
+
+#[test]
+fn ends_of_jobs_that_were_never_written_are_reported_and_their_jobs_run_again() {
+    if !have_program("python3", &["-c", "import sqlite3"]) {
+        return;
+    }
+    let directory = Directory::new("durable-unwritten");
+    let file = directory.file("queue.db");
+    let mut server = start(&file, &[]);
+    submit(&server, &[background("f", "", "x")]);
+    let mut locker = process::Command::new("python3");
+    locker.args(["-c", LOCKER, &file]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut locker = locker.spawn().expect("python3 runs");
+    let mut line = String::new();
+    let output = locker.stdout.take().expect("a pipe");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    assert_eq!(line, "locked\n");
+    work(&mut worker(&server, "f"));
+    let mut admin = server.connect();
+    while !admin.line("json queue").contains("\"retained\":1,") {}
+    server.signal("TERM");
+    server.wait_for_line("The ends of 1 jobs could not be written to the queue: they run again");
+    assert!(server.wait().success());
+    drop(locker.stdin.take());
+    assert!(locker.wait().expect("it ends").success());
+    assert_eq!(status(&start(&file, &[]), "f"), "1\t0\t0");
+}
+
+#[test]
+fn jobs_that_are_only_in_the_store_are_not_among_those_that_a_drain_waits_for() {
+    let directory = Directory::new("durable-drain");
+    let file = directory.file("queue.db");
+    let server = start(&file, &[]);
+    submit(&server, &[background("g", "", "1"), background("g", "", "2")]);
+    stop(server);
+    let server = start(&file, &[]);
+    let mut client = server.connect();
+    let mut worker = worker(&server, "f");
+    client.send(&request(SubmitJob, &["f", "", "x"]));
+    created(&mut client);
+    take(&mut worker);
+    server.signal("USR1");
+    server.wait_for_line("SIGUSR1, draining: 1 jobs to finish");
+    server.wait_for_line("Draining: 1 jobs left, 1 of them run");
 }

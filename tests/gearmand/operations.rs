@@ -217,3 +217,17 @@ fn a_job_whose_result_is_too_large_has_a_line_with_its_worker() {
          --max-packet-size"
     ));
 }
+
+#[test]
+fn start_and_end_of_the_server_are_in_a_log_at_notice() {
+    let directory = Directory::new("log-notice");
+    let _daemon = Daemon::with_log(&directory);
+    let log = std::fs::read_to_string(directory.file("log")).expect("the log");
+    let first = log.lines().next().expect("a line");
+    assert!(first.starts_with(" NOTICE ") && first.contains("Starting up with pid"), "{log}");
+    let mut server = Server::start(&[]);
+    server.signal("TERM");
+    let last = server.wait_for_line("Shutdown complete");
+    assert!(last.starts_with(" NOTICE "), "{last}");
+    assert!(server.wait().success());
+}
