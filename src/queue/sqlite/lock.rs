@@ -49,3 +49,28 @@ impl FileLock {
         Ok(FileLock(file))
     }
 }
+
+impl Drop for FileLock {
+    /// Closing the file is not enough: a process that is just being started has a copy of the
+    /// descriptor until it executes its program, and the lock would last as long.
+    fn drop(&mut self) {
+        // The lock ends with the last descriptor then.
+        let _ = self.0.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_owner_although_a_new_process_still_has_the_descriptor() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let database = directory.path().join("queue.db");
+        let lock = FileLock::acquire(&database).expect("locks");
+        let copy_of_a_child = lock.0.try_clone().expect("duplicates");
+        drop(lock);
+        assert!(FileLock::acquire(&database).is_ok());
+        drop(copy_of_a_child);
+    }
+}
