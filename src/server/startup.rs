@@ -411,6 +411,7 @@ fn settings(
 ) -> JobServerSettings {
     JobServerSettings {
         output_limit: network.unread_bytes_max,
+        output_limit_total: network.all_unread_bytes_max,
         packet_limit: network.packet_bytes_max,
         worker_ack_timeout: network.worker_ack_timeout(),
         allow_shutdown: process.allow_shutdown,

@@ -24,8 +24,22 @@ use gearman_protocol::{Command, Decoded, Header, Packet, ProtocolError, decode};
 /// turn, behind the others, however many requests its bytes hold. What a packet is about, such as
 /// the clients that wait for a job, counts as well.
 pub(crate) const WORK_PER_TURN: u32 = 512;
+/// Work of all sessions in one turn. It is divided among those that are ready, so that the turn of
+/// one that has little to do comes soon, however many others have much.
+const WORK_OF_ALL_PER_TURN: u32 = 16 << 10;
+/// Smallest share of a session. Being served costs as much.
+const WORK_PER_TURN_MIN: u32 = 4;
+/// Bytes that a session may receive for each packet that it may have handled. What was received and
+/// not handled takes memory.
+const RECEIVED_PER_WORK: usize = 512;
 /// Bytes of a packet that count as one more.
 const BYTES_PER_WORK: usize = 16 << 10;
+
+/// The work that each of so many ready sessions may cause in this turn.
+pub(crate) fn share_of_turn(ready: usize) -> u32 {
+    let ready = u32::try_from(ready.max(1)).unwrap_or(u32::MAX);
+    (WORK_OF_ALL_PER_TURN / ready).clamp(WORK_PER_TURN_MIN, WORK_PER_TURN)
+}
 
 /// Result of parsing the start of a buffer.
 enum InputStep {
@@ -61,7 +75,7 @@ impl<H: Host> JobServer<H> {
             return;
         }
         let key = session.key;
-        self.work_left = WORK_PER_TURN;
+        self.work_left = self.share;
         // Timers and other sessions have caused it.
         self.broker.take_work();
         let mut received = if session.input.len() >= session.need {
@@ -70,7 +84,8 @@ impl<H: Host> JobServer<H> {
         } else if session.expects_large() {
             session.receive_large(&mut self.large_buffer)
         } else if session.input.is_empty() {
-            session.receive(&mut self.scratch)
+            let room = (self.share as usize * RECEIVED_PER_WORK).min(self.scratch.len());
+            session.receive(&mut self.scratch[..room])
         } else {
             session.receive_more()
         };

@@ -48,6 +48,11 @@ impl HeldOutput {
         self.parts.is_empty()
     }
 
+    /// All packets.
+    pub(crate) fn packets(&self) -> &SendQueue {
+        &self.packets
+    }
+
     /// Bytes of all packets.
     pub(crate) fn len(&self) -> usize {
         self.packets.len()

@@ -134,6 +134,16 @@ pub trait Bridge {
     /// Sends a packet to such a connection, or closes it if more than `limit` bytes are
     /// unsent. Other keys are ignored.
     fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize);
+
+    /// The connections that have not taken all packets, and the bytes that are left of each.
+    fn unread_by_connection(&self) -> Vec<(ConnectionKey, usize)> {
+        Vec::new()
+    }
+
+    /// Closes a connection, and drops what it has not taken.
+    fn close(&mut self, key: ConnectionKey) {
+        let _ = key;
+    }
 }
 
 /// A bridge without connections.

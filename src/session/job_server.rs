@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::fetches::Fetches;
+use crate::framing::share_of_turn;
 use crate::host::{Clock, Host, Journal, Origin, Poller, Requester};
 use crate::list_writer;
 use crate::outlet::Outlet;
@@ -32,6 +33,8 @@ const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
 pub struct JobServerSettings {
     /// Unsent bytes of a session above which it is closed.
     pub output_limit: usize,
+    /// Unsent bytes of all sessions above which those with most of them are closed.
+    pub output_limit_total: u64,
     /// Largest size of a packet in bytes, without its header.
     pub packet_limit: u32,
     /// Time after which a worker that acknowledges nothing is disconnected; None for the
@@ -74,6 +77,8 @@ pub struct JobServer<H: Host> {
     pub(crate) listing: VecDeque<usize>,
     /// An empty vector that replaces `ready` during a turn, kept for its capacity.
     served: Vec<usize>,
+    /// Work that each session may cause in this turn.
+    pub(crate) share: u32,
     /// Work that the session which is served may still cause in this turn.
     pub(crate) work_left: u32,
     /// The time of this turn.
@@ -107,7 +112,7 @@ impl<H: Host> JobServer<H> {
         let delays = broker.delayed_replies();
         JobServer {
             broker,
-            sessions: Sessions::new(settings.output_limit, Millis(delays.ack_delay_ms), bridge),
+            sessions: Sessions::new(&settings, Millis(delays.ack_delay_ms), bridge),
             journal,
             settings,
             scratch: vec![0; RECEIVE_BUFFER_BYTES],
@@ -115,6 +120,7 @@ impl<H: Host> JobServer<H> {
             ready: Vec::new(),
             listing: VecDeque::new(),
             served: Vec::new(),
+            share: 0,
             work_left: 0,
             now: clock.now(),
             started: clock.monotonic(),
@@ -246,6 +252,7 @@ impl<H: Host> JobServer<H> {
         }
         // A session with more to receive is added to the new `ready`.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
+        self.share = share_of_turn(ready.len());
         for index in ready.drain(..) {
             self.serve(index);
             // Copying a large body to the socket is most of its cost, and cheapest while
@@ -271,6 +278,7 @@ impl<H: Host> JobServer<H> {
                 }
                 list_writer::queue_next_piece(index, session, listing);
             });
+            self.sessions.enforce_unread_limit();
             let Some(session) = self.sessions.pop_closing() else { break };
             self.close(session, poller);
         }

@@ -25,6 +25,7 @@ mod sessions;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use close::CloseReason;
 pub use gearman_access::PeerIdentity;

@@ -100,9 +100,14 @@ impl<H: Host> Outbox for Outlet<'_, H> {
         if body.len() < SHARED_BODY_BYTES_MIN {
             return self.send(to, command, args, body);
         }
+        let is_payload =
+            matches!(command, Command::JobAssign | Command::JobAssignUniq | Command::JobAssignAll);
         self.sessions.append(to, SendClass::of(command), |queue| {
             encode_head(queue.bytes(), Magic::Response, command, args, body.len());
-            queue.push_body(body.clone());
+            match is_payload {
+                true => queue.push_payload(body.clone()),
+                false => queue.push_body(body.clone()),
+            }
         });
         self.sessions.has_large = true;
     }

@@ -22,15 +22,40 @@ pub(crate) struct SendQueue {
     /// Number of bytes at the start of `bytes` that were sent.
     sent: usize,
     /// Large bodies, each with the offset in `bytes` before which it is sent.
-    bodies: VecDeque<(usize, Bytes)>,
+    bodies: VecDeque<(usize, Body)>,
     /// Unsent bytes of all bodies.
     body_bytes: usize,
+    /// Those of them that are payloads of jobs.
+    payload_bytes: usize,
+}
+
+/// A large body.
+struct Body {
+    bytes: Bytes,
+    /// Whether it is the payload of a job, which the job holds, too.
+    is_payload: bool,
 }
 
 impl SendQueue {
     /// The number of unsent bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.sent + self.body_bytes
+    }
+
+    /// The number of unsent bytes that no job holds.
+    pub(crate) fn own_len(&self) -> usize {
+        self.len() - self.payload_bytes
+    }
+
+    /// The number of unsent bytes that only this queue has.
+    pub(crate) fn copied_len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// The bodies that other queues may have, too, without payloads of jobs.
+    pub(crate) fn shared_bodies(&self) -> impl Iterator<Item = &Bytes> {
+        let bodies = self.bodies.iter().map(|(_, body)| body);
+        bodies.filter(|body| !body.is_payload).map(|body| &body.bytes)
     }
 
     /// The buffer to which packets are appended.
@@ -40,8 +65,18 @@ impl SendQueue {
 
     /// Appends a body without copying it.
     pub(crate) fn push_body(&mut self, body: Bytes) {
-        assert!(!body.is_empty(), "an empty body was queued");
-        self.body_bytes += body.len();
+        self.push(Body { bytes: body, is_payload: false });
+    }
+
+    /// Appends the payload of a job without copying it.
+    pub(crate) fn push_payload(&mut self, payload: Bytes) {
+        self.payload_bytes += payload.len();
+        self.push(Body { bytes: payload, is_payload: true });
+    }
+
+    fn push(&mut self, body: Body) {
+        assert!(!body.bytes.is_empty(), "an empty body was queued");
+        self.body_bytes += body.bytes.len();
         self.bodies.push_back((self.bytes.len(), body));
     }
 
@@ -56,6 +91,7 @@ impl SendQueue {
         self.bytes.extend_from_slice(&other.bytes);
         self.bodies.extend(other.bodies.into_iter().map(|(place, body)| (start + place, body)));
         self.body_bytes += other.body_bytes;
+        self.payload_bytes += other.payload_bytes;
     }
 
     /// Removes the first bytes, with the bodies before and among them. Nothing of the queue was
@@ -71,9 +107,11 @@ impl SendQueue {
         let rest = self.bodies.partition_point(|&(place, _)| place <= end);
         let bodies: VecDeque<_> = self.bodies.drain(..rest).collect();
         self.bodies.iter_mut().for_each(|(place, _)| *place -= end);
-        let body_bytes = bodies.iter().map(|(_, body)| body.len()).sum();
+        let (body_bytes, payload_bytes) = sizes(&bodies);
         self.body_bytes -= body_bytes;
-        SendQueue { bytes: self.bytes.drain(..end).collect(), sent: 0, bodies, body_bytes }
+        self.payload_bytes -= payload_bytes;
+        let bytes = self.bytes.drain(..end).collect();
+        SendQueue { bytes, sent: 0, bodies, body_bytes, payload_bytes }
     }
 
     /// All unsent bytes in one buffer, for a bridge.
@@ -85,7 +123,7 @@ impl SendQueue {
         let mut from = self.sent;
         for (place, body) in &self.bodies {
             all.extend_from_slice(&self.bytes[from..*place]);
-            all.extend_from_slice(body);
+            all.extend_from_slice(&body.bytes);
             from = *place;
         }
         all.extend_from_slice(&self.bytes[from..]);
@@ -134,7 +172,7 @@ impl SendQueue {
         let (mut count, mut from) = (0, self.sent);
         for (place, body) in self.bodies.iter().take(SEND_SLICES_MAX / 2) {
             pieces[count] = IoSlice::new(&self.bytes[from..*place]);
-            pieces[count + 1] = IoSlice::new(body);
+            pieces[count + 1] = IoSlice::new(&body.bytes);
             (count, from) = (count + 2, *place);
         }
         if count < SEND_SLICES_MAX {
@@ -156,11 +194,14 @@ impl SendQueue {
             if count == 0 {
                 return;
             }
-            let large = count.min(body.len());
-            body.advance(large);
+            let large = count.min(body.bytes.len());
+            body.bytes.advance(large);
             self.body_bytes -= large;
+            if body.is_payload {
+                self.payload_bytes -= large;
+            }
             count -= large;
-            if body.is_empty() {
+            if body.bytes.is_empty() {
                 self.bodies.pop_front();
             }
         }
@@ -170,8 +211,8 @@ impl SendQueue {
     fn check_counts(&self) {
         assert!(self.sent <= self.bytes.len(), "more bytes were sent than were queued");
         debug_assert_eq!(
-            self.body_bytes,
-            self.bodies.iter().map(|(_, body)| body.len()).sum::<usize>(),
+            (self.body_bytes, self.payload_bytes),
+            sizes(&self.bodies),
             "the count of body bytes is wrong"
         );
         debug_assert!(
@@ -189,6 +230,13 @@ impl SendQueue {
             self.sent = 0;
         }
     }
+}
+
+/// Bytes of all bodies, and of the payloads among them.
+fn sizes(bodies: &VecDeque<(usize, Body)>) -> (usize, usize) {
+    bodies.iter().fold((0, 0), |(all, payloads), (_, Body { bytes, is_payload })| {
+        (all + bytes.len(), payloads + if *is_payload { bytes.len() } else { 0 })
+    })
 }
 
 /// The number of bytes to send twice: 0, unless a deliberate defect strikes.

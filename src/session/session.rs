@@ -59,6 +59,8 @@ pub(crate) struct Session<S> {
     /// Number of bytes to discard, at the start of `input` or not received yet.
     pub(super) skip: usize,
     output: SendQueue,
+    /// Unread bytes that were recorded in the limit of all sessions.
+    pub(super) recorded_unread: usize,
     /// Packets that wait for a commit, if any do.
     held_output: Option<Box<HeldOutput>>,
     /// Whether the next packet was handled in part.
@@ -106,6 +108,7 @@ impl<S> Session<S> {
             expected_bytes: 0,
             skip: 0,
             output: SendQueue::default(),
+            recorded_unread: 0,
             held_output: None,
             is_unfinished: false,
             is_waiting: false,
@@ -164,6 +167,24 @@ impl<S> Session<S> {
         let held = self.listing.as_ref().map_or(0, |listing| listing.held.len());
         let uncommitted = self.held_output.as_ref().map_or(0, |held| held.len());
         self.output.len() + held + uncommitted
+    }
+
+    /// The queues with unsent bytes.
+    pub(super) fn queues(&self) -> impl Iterator<Item = &SendQueue> {
+        let after_list = self.listing.as_ref().map(|listing| &listing.held);
+        let uncommitted = self.held_output.as_ref().map(|held| held.packets());
+        [Some(&self.output), after_list, uncommitted].into_iter().flatten()
+    }
+
+    /// The number of unsent bytes that no job holds.
+    pub(super) fn unread(&self) -> usize {
+        self.queues().map(SendQueue::own_len).sum()
+    }
+
+    /// Frees the unsent bytes of a session that is to be closed.
+    pub(super) fn drop_output(&mut self) {
+        assert!(self.close_reason.is_some(), "unsent bytes of an open session were dropped");
+        (self.output, self.listing, self.held_output) = (SendQueue::default(), None, None);
     }
 
     /// Whether packets wait for a commit.

@@ -10,7 +10,9 @@ use crate::held_output::{CommitOutcome, HeldOutput};
 use crate::host::{Bridge, Host, Poller};
 use crate::outlet::SendClass;
 use crate::send_queue::SendQueue;
+use crate::job_server::JobServerSettings;
 use crate::session::Session;
+use crate::unread::{UnreadCount, UnreadLimit};
 use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::{AckDelays, AckFate};
 use gearman_broker::{ConnectionKey, DriverTimer, Millis};
@@ -42,13 +44,19 @@ pub(crate) struct Sessions<H: Host> {
     pub(super) is_fetch_due: bool,
     /// Limit of unsent bytes of one session.
     output_limit: usize,
+    /// Limit of those of all.
+    unread: UnreadLimit,
     /// Limit of held acknowledgements, and their counts by outcome.
     pub(super) acks: AckDelays,
 }
 
 impl<H: Host> Sessions<H> {
-    /// No sessions. `output_limit` is the limit of unsent bytes of each.
-    pub(super) fn new(output_limit: usize, ack_delay: Millis, bridge: H::Bridge) -> Sessions<H> {
+    /// No sessions.
+    pub(super) fn new(
+        settings: &JobServerSettings,
+        ack_delay: Millis,
+        bridge: H::Bridge,
+    ) -> Sessions<H> {
         Sessions {
             slots: Vec::new(),
             urgent: Vec::new(),
@@ -62,7 +70,8 @@ impl<H: Host> Sessions<H> {
             fired: Vec::new(),
             is_store_wait_over: false,
             is_fetch_due: false,
-            output_limit,
+            output_limit: settings.output_limit,
+            unread: UnreadLimit::new(settings.output_limit_total),
             acks: AckDelays::new(ack_delay),
         }
     }
@@ -107,6 +116,7 @@ impl<H: Host> Sessions<H> {
         let mut session = slot.take_if(|session| session.key == key);
         if let Some(session) = &mut session {
             session.delayed_ack.release(&mut self.acks);
+            self.unread.record(&mut session.recorded_unread, 0);
         }
         while let Some(None) = self.slots.last() {
             self.slots.pop();
@@ -132,7 +142,10 @@ impl<H: Host> Sessions<H> {
                 *session.listed(urgent) = false;
                 // A held acknowledgement is in the queue, and is sent by any flush.
                 session.delayed_ack.release(&mut self.acks);
-                if let Err(error) = session.flush(poller) {
+                let flushed = session.flush(poller);
+                let unread = session.unread();
+                self.unread.record(&mut session.recorded_unread, unread);
+                if let Err(error) = flushed {
                     self.close(index, CloseReason::broken(&error));
                 } else if session.ended && session.backlog() == 0 {
                     self.close(index, CloseReason::PEER_CLOSED);
@@ -146,6 +159,59 @@ impl<H: Host> Sessions<H> {
 
     fn list(&mut self, urgent: bool) -> &mut Vec<usize> {
         if urgent { &mut self.urgent } else { &mut self.normal }
+    }
+
+    /// If the unread bytes of all connections are above their limit, closes those with most of
+    /// them until they are not.
+    pub(super) fn enforce_unread_limit(&mut self) {
+        if self.unread.is_check_due() {
+            self.check_unread_limit();
+        }
+    }
+
+    #[cold]
+    fn check_unread_limit(&mut self) {
+        let by_unread = self.bridge.unread_by_connection();
+        let bridged = by_unread.iter().map(|&(_, unread)| unread as u64).sum();
+        match self.unread.may_exceed(bridged) {
+            true => self.close_those_that_read_least(by_unread, bridged),
+            false => self.unread.checked(bridged),
+        }
+    }
+
+    /// `by_unread` are connections without a session, for which `bridged` bytes wait.
+    fn close_those_that_read_least(
+        &mut self,
+        mut by_unread: Vec<(ConnectionKey, usize)>,
+        bridged: u64,
+    ) {
+        let limit = self.unread.bytes();
+        let mut count = UnreadCount::new(bridged);
+        for session in self.slots.iter().flatten().filter(|session| session.unread() > 0) {
+            session.queues().for_each(|queue| count.add(queue));
+            by_unread.push((session.key, session.unread()));
+        }
+        by_unread.sort_unstable_by_key(|&(_, unread)| unread);
+        while count.bytes > limit
+            && let Some((key, unread)) = by_unread.pop()
+        {
+            let index = key.index();
+            let Some(Some(session)) = self.slots.get_mut(index) else {
+                self.bridge.close(key);
+                count.bytes -= unread as u64;
+                continue;
+            };
+            session.queues().for_each(|queue| count.subtract(queue));
+            let why = format!(
+                "{unread} bytes of output are unread, more than of any other connection, and all \
+                 together have more than {limit} (--output-limit-total)"
+            );
+            self.close(index, CloseReason::fault(why));
+            let Some(Some(session)) = self.slots.get_mut(index) else { continue };
+            session.drop_output();
+            self.unread.record(&mut session.recorded_unread, 0);
+        }
+        self.unread.counted(count.bytes);
     }
 
     /// Whether no session has unsent bytes.
@@ -261,11 +327,17 @@ impl<H: Host> Sessions<H> {
         let Some(held) = self.bridged_held.get_mut(&key) else { return };
         let mut packets = SendQueue::default();
         if held.release(operations, outcome, &mut packets) {
-            self.bridge.send(key, packets.into_bytes(), self.output_limit);
+            self.send_bridged(key, packets);
         }
         if self.bridged_held.get(&key).is_some_and(HeldOutput::is_empty) {
             self.bridged_held.remove(&key);
         }
+    }
+
+    fn send_bridged(&mut self, to: ConnectionKey, packets: SendQueue) {
+        let packets = packets.into_bytes();
+        self.unread.add(packets.len());
+        self.bridge.send(to, packets, self.output_limit);
     }
 
     /// Forgets the held packets of a connection without a session.
@@ -290,7 +362,7 @@ impl<H: Host> Sessions<H> {
             }
             let mut packet = SendQueue::default();
             write(&mut packet);
-            self.bridge.send(to, packet.into_bytes(), self.output_limit);
+            self.send_bridged(to, packet);
             return None;
         };
         if session.key != to || session.close_reason.is_some() {
@@ -334,12 +406,12 @@ impl<H: Host> Sessions<H> {
 mod tests {
     use super::*;
     use crate::Origin;
-    use crate::tests::host::{Memory, TestBridge, TestHost, broker};
+    use crate::tests::host::{Memory, SETTINGS, TestBridge, TestHost, broker};
 
     #[test]
     fn the_memory_of_ended_sessions_is_freed() {
         let (mut broker, count) = (broker(0), 1000);
-        let mut sessions = Sessions::<TestHost>::new(0, Millis(0), TestBridge::default());
+        let mut sessions = Sessions::<TestHost>::new(&SETTINGS, Millis(0), TestBridge::default());
         for place in 0..count {
             let key = broker.connect(7, "local");
             assert_eq!(key.index(), place);

@@ -207,6 +207,7 @@ impl<'a> World<'a> {
         });
         let settings = JobServerSettings {
             output_limit: 64 << 20,
+            output_limit_total: 1 << 30,
             packet_limit: 64 << 20,
             worker_ack_timeout: None,
             allow_shutdown: false,

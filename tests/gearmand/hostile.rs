@@ -156,6 +156,28 @@ fn a_client_that_never_reads_its_results_is_disconnected_in_the_end() {
 }
 
 #[test]
+fn of_all_clients_that_do_not_read_the_ones_with_the_most_unread_results_are_disconnected() {
+    let server = Server::start(&["--output-limit-total", "20000000"]);
+    let mut worker = server.connect();
+    worker.send(&request(CanDo, &["f"]));
+    // What fits into the buffers of the system is not unread.
+    let sizes_mib = [8, 12, 16];
+    let clients = sizes_mib.map(|size_mib| {
+        let mut client = server.connect();
+        client.send(&request(SubmitJob, &["f", &size_mib.to_string(), "x"])).packet();
+        let (_, assigned) = worker.send(&request(GrabJob, NOTHING)).packet();
+        let handle = assigned.split(|&byte| byte == 0).next().expect("a handle").to_vec();
+        for _ in 0..size_mib {
+            worker.send(&request(WorkData, &[&handle[..], &[b'x'; 1 << 20]]));
+        }
+        worker.settle();
+        client
+    });
+    server.wait_for_line("(--output-limit-total)");
+    drop(clients);
+}
+
+#[test]
 fn invalid_packets_of_many_peers_do_not_disturb_another() {
     let server = Server::start(&[]);
     let mut witness = server.connect();

@@ -105,6 +105,7 @@ fn an_invalid_value_is_named_with_its_option() {
         ("--max-packet-size", "4294967295"),
         ("--max-packet-size", "0"),
         ("--output-limit", "1G"),
+        ("--output-limit-total", "-1"),
         ("--port", "65536"),
         ("--port", "no-such-service"),
         ("--protocol", "gopher"),

@@ -62,6 +62,16 @@ impl Bridge for BridgedCalls {
             self.by_index.remove(&to.index());
         }
     }
+
+    fn unread_by_connection(&self) -> Vec<(ConnectionKey, usize)> {
+        let calls = self.by_index.values().map(|(key, call)| (*key, call.waiting_bytes()));
+        calls.filter(|&(_, unread)| unread > 0).collect()
+    }
+
+    fn close(&mut self, key: ConnectionKey) {
+        // As after a packet above the limit.
+        self.by_index.remove(&key.index());
+    }
 }
 
 /// A count of all functions for the metrics, spread over several turns.

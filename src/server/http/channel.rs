@@ -65,6 +65,11 @@ impl BridgedCall {
         let waiting = self.waiting.fetch_add(packet.len(), Ordering::Relaxed);
         waiting <= limit && self.answers.send(packet).is_ok()
     }
+
+    /// Bytes of packets that the HTTP thread has not received yet.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
 }
 
 /// The figures of the metrics, collected over some turns of the event loop.

@@ -81,6 +81,12 @@ pub(crate) struct NetworkOptions {
     #[arg(value_parser = number(0..=usize::MAX, "bytes"))]
     pub(crate) unread_bytes_max: usize,
 
+    /// When all peers together leave more than this many bytes of replies unread, disconnect those
+    /// with the most. Payloads of jobs do not count.
+    #[arg(long = "output-limit-total", value_name = "BYTES", default_value_t = 4 << 30)]
+    #[arg(value_parser = number(0..=u64::MAX, "bytes"))]
+    pub(crate) all_unread_bytes_max: u64,
+
     /// Port to listen on, as a number or a service name; 0 picks a free port. The
     /// environment variable GEARMAND_PORT replaces 4730.
     #[arg(short = 'p', long, default_value_t = DEFAULT_PORT)]

@@ -91,7 +91,7 @@ fn packets_to_a_connection_without_a_session_are_sent_over_the_bridge() {
         request(Command::EchoReq, &[], &vec![b'x'; 20_000]),
     ];
     world.server.bridged_packets(key, &both.concat());
-    let sent = std::mem::take(&mut world.server.bridge().0);
+    let sent = std::mem::take(&mut world.server.bridge().sent);
     let [(first, one, limit), (second, two, _)] = &sent[..] else { panic!("{}", sent.len()) };
     assert_eq!((first, second, *limit), (&key, &key, OUTPUT_LIMIT));
     assert_eq!(packets(one), ["ECHO_RES one"]);
@@ -109,7 +109,7 @@ fn a_large_result_is_sent_over_the_bridge_in_one_piece() {
     world.ask(worker, Command::GrabJob, &[], b"");
     let body: Vec<u8> = (0..50_000_u32).map(|n| n as u8).collect();
     world.ask(worker, Command::WorkComplete, &["H:1"], &body);
-    let sent = std::mem::take(&mut world.server.bridge().0);
+    let sent = std::mem::take(&mut world.server.bridge().sent);
     let [(_, created, _), (_, result, _)] = &sent[..] else { panic!("{}", sent.len()) };
     assert_eq!(packets(created), ["JOB_CREATED H:1"]);
     assert!(result.ends_with(&body) && result.len() == 12 + 4 + body.len());

@@ -206,11 +206,27 @@ impl Poller<Memory> for TestPoller {
 
 /// A bridge that records its calls.
 #[derive(Default)]
-pub(crate) struct TestBridge(pub(crate) Vec<(ConnectionKey, Vec<u8>, usize)>);
+pub(crate) struct TestBridge {
+    /// Packets that were sent, with the limit.
+    pub(crate) sent: Vec<(ConnectionKey, Vec<u8>, usize)>,
+    /// Whether the connections take no packets.
+    pub(crate) is_blocked: bool,
+    pub(crate) closed: Vec<ConnectionKey>,
+}
 
 impl Bridge for TestBridge {
     fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
-        self.0.push((to, packet, limit));
+        self.sent.push((to, packet, limit));
+    }
+
+    fn unread_by_connection(&self) -> Vec<(ConnectionKey, usize)> {
+        let unread = self.sent.iter().filter(|_| self.is_blocked);
+        unread.map(|(key, packet, _)| (*key, packet.len())).collect()
+    }
+
+    fn close(&mut self, key: ConnectionKey) {
+        self.closed.push(key);
+        self.sent.retain(|sent| sent.0 != key);
     }
 }
 
@@ -239,18 +255,23 @@ pub(crate) const OUTPUT_LIMIT: usize = 4 << 20;
 /// Limit of the bytes of a packet, without its header.
 pub(crate) const PACKET_LIMIT: u32 = 2 << 20;
 
+/// Limit of the unsent bytes of all sessions.
+pub(crate) const OUTPUT_LIMIT_TOTAL: u64 = 8 << 20;
+/// The settings of the job server.
+pub(crate) const SETTINGS: JobServerSettings = JobServerSettings {
+    output_limit: OUTPUT_LIMIT,
+    output_limit_total: OUTPUT_LIMIT_TOTAL,
+    packet_limit: PACKET_LIMIT,
+    worker_ack_timeout: Some(Duration::from_secs(120)),
+    allow_shutdown: true,
+    queue_wait_ms: 5000,
+    queue_type: "builtin",
+};
+
 /// A job server with this broker and this clock.
 pub(crate) fn server(broker: Broker, clock: &Rc<Cell<u64>>) -> JobServer<TestHost> {
-    let settings = JobServerSettings {
-        output_limit: OUTPUT_LIMIT,
-        packet_limit: PACKET_LIMIT,
-        worker_ack_timeout: Some(Duration::from_secs(120)),
-        allow_shutdown: true,
-        queue_wait_ms: 5000,
-        queue_type: "builtin",
-    };
     let (journal, bridge) = (Lines::default(), TestBridge::default());
-    JobServer::new(broker, settings, TestClock(clock.clone()), journal, bridge)
+    JobServer::new(broker, SETTINGS, TestClock(clock.clone()), journal, bridge)
 }
 
 /// The bytes of a request.

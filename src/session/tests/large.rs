@@ -82,6 +82,35 @@ fn a_session_goes_on_in_the_next_turn_when_it_has_used_its_share() {
 }
 
 #[test]
+fn a_turn_is_divided_among_the_sessions_that_are_ready_however_many_they_are() {
+    let mut world = World::new();
+    let busy: Vec<_> = (0..5_000).map(|_| world.connect()).collect();
+    let echo = request(Command::EchoReq, &[], b"");
+    for &peer in &busy {
+        world.deliver(peer, &echo.repeat(1000));
+    }
+    let other = world.connect();
+    world.send(other, Command::EchoReq, &[]);
+    world.turn();
+    assert_eq!(world.received(other), ["ECHO_RES"]);
+    assert_eq!(world.server.journal.packets.len(), 4 * busy.len() + 1);
+    // What was received and not handled is little as well.
+    let kept = |world: &mut World, peer: ConnectionKey| {
+        world.server.sessions.get_mut(peer.index()).map_or(0, |session| session.input.len())
+    };
+    assert!(busy.iter().all(|&peer| kept(&mut world, peer) <= 2048));
+    // One that is alone gets more.
+    busy[1..].iter().for_each(|&peer| drop(world.server.disconnect(peer)));
+    let mut turns = 0;
+    while world.server.is_busy() {
+        world.turn();
+        turns += 1;
+    }
+    assert_eq!(world.received(busy[0]).len(), 1000);
+    assert!(turns < 10, "{turns} turns");
+}
+
+#[test]
 fn what_a_packet_is_about_counts_towards_the_share() {
     let mut world = World::new();
     let worker = world.connect();

@@ -11,3 +11,4 @@ pub(crate) mod host;
 mod large;
 mod lists;
 mod sending;
+mod unread;
