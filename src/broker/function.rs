@@ -84,6 +84,24 @@ pub struct Totals {
     pub abandoned: u64,
 }
 
+impl Totals {
+    /// Adds the totals of another function.
+    pub(super) fn add(&mut self, other: &Totals) {
+        let Totals { submitted, completed, failed, cancelled, dropped, retried, abandoned } = other;
+        for (sum, more) in [
+            (&mut self.submitted, submitted),
+            (&mut self.completed, completed),
+            (&mut self.failed, failed),
+            (&mut self.cancelled, cancelled),
+            (&mut self.dropped, dropped),
+            (&mut self.retried, retried),
+            (&mut self.abandoned, abandoned),
+        ] {
+            *sum += more;
+        }
+    }
+}
+
 impl Function {
     fn new(name: &[u8], number: u32) -> Function {
         let rank = (bucket(name), Reverse(number));

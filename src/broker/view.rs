@@ -84,6 +84,8 @@ impl PeerView<'_> {
 pub struct FunctionView<Name> {
     /// The name.
     pub name: Name,
+    /// Its place in the order of creation.
+    pub number: u32,
     /// Number of queued jobs by priority.
     pub queued: [u32; 3],
     /// Number of delayed jobs.
@@ -107,6 +109,7 @@ impl FunctionView<&[u8]> {
     pub fn into_owned(self) -> FunctionView<Vec<u8>> {
         let FunctionView {
             name,
+            number,
             queued,
             delayed,
             running,
@@ -116,8 +119,18 @@ impl FunctionView<&[u8]> {
             oldest_wait,
             totals,
         } = self;
-        let name = name.to_vec();
-        FunctionView { name, queued, delayed, running, offers, paused, limits, oldest_wait, totals }
+        FunctionView {
+            name: name.to_vec(),
+            number,
+            queued,
+            delayed,
+            running,
+            offers,
+            paused,
+            limits,
+            oldest_wait,
+            totals,
+        }
     }
 }
 
@@ -125,6 +138,23 @@ impl<Name> FunctionView<Name> {
     /// Number of jobs in any stage.
     pub fn total(&self) -> u32 {
         self.queued.iter().sum::<u32>() + self.delayed + self.running
+    }
+
+    /// Adds the figures of another function: the sum of the counts, the longer wait, and whether
+    /// any is paused. Limits are no counts, and stay.
+    pub fn add(&mut self, other: &FunctionView<Name>) {
+        let counts = [
+            (&mut self.delayed, other.delayed),
+            (&mut self.running, other.running),
+            (&mut self.offers, other.offers),
+        ];
+        let queued = self.queued.iter_mut().zip(other.queued);
+        for (count, more) in queued.chain(counts) {
+            *count = count.saturating_add(more);
+        }
+        self.paused |= other.paused;
+        self.oldest_wait = self.oldest_wait.max(other.oldest_wait);
+        self.totals.add(&other.totals);
     }
 }
 
@@ -251,6 +281,7 @@ impl Broker {
         let since = heads.filter_map(|job| self.jobs[job].stage.queued_since()).min();
         FunctionView {
             name: &function.name,
+            number: function.rank.1.0,
             queued: [0, 1, 2].map(|priority: usize| function.queued_of(priority)),
             delayed: function.delayed + function.parked_delayed,
             running: function.running,

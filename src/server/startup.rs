@@ -52,7 +52,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     let port = listeners.iter().find_map(Listener::port);
     let roles = listen_for_administrators(access, network, &mut listeners)?;
     policies.resize(listeners.len(), main_policy(tls));
-    let http = listen_http(http, network)?;
+    let http_listeners = listen_http(http, network)?;
     if let Some(user) = &user {
         listeners.iter().try_for_each(|listener| listener.give_to(user))?;
         become_user(user)?;
@@ -88,9 +88,9 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     if let Some(control) = control {
         server.start_access(control, roles, access.access_rules.clone());
     }
-    if let Some(listeners) = http {
+    if let Some(listeners) = http_listeners {
         let tls = certificate.as_ref().map(|certificate| http_tls(certificate, tls));
-        server.start_http_bridge(listeners, http_limits(network), gate, tls)?;
+        server.start_http_bridge(listeners, http_limits(network, http), gate, tls)?;
     }
     if let Some(certificate) = certificate {
         server.start_tls(certificate, handshake_timeout(tls), policies);
@@ -227,8 +227,12 @@ fn certificate(tls: &TlsOptions) -> io::Result<Option<Certificate>> {
     tls.is_enabled().then(load).transpose()
 }
 
-fn http_limits(network: &NetworkOptions) -> Limits {
-    Limits { packet_bytes: network.packet_bytes_max, result_bytes: network.unread_bytes_max }
+fn http_limits(network: &NetworkOptions, http: &HttpOptions) -> Limits {
+    Limits {
+        packet_bytes: network.packet_bytes_max,
+        result_bytes: network.unread_bytes_max,
+        metrics_functions: http.metrics_functions_max,
+    }
 }
 
 fn http_tls(certificate: &Certificate, tls: &TlsOptions) -> HttpTls {

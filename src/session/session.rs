@@ -181,7 +181,7 @@ impl<S> Session<S> {
         self.queues().map(SendQueue::own_len).sum()
     }
 
-    /// Frees the unsent bytes of a session that is to be closed.
+    /// Frees the unsent bytes of a session that will be closed.
     pub(super) fn drop_output(&mut self) {
         assert!(self.close_reason.is_some(), "unsent bytes of an open session were dropped");
         (self.output, self.listing, self.held_output) = (SendQueue::default(), None, None);

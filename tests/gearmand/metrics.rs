@@ -22,6 +22,31 @@ fn scrape(http: &HttpServer) -> BTreeMap<String, f64> {
 }
 
 #[test]
+fn functions_above_the_limit_share_one_series_and_those_that_exist_longest_have_their_own() {
+    let http = HttpServer::start(&["--metrics-functions=600"]);
+    let mut client = http.server.connect();
+    for number in 1..=1500 {
+        let function = format!("f{number}");
+        let submission = request(SubmitJobBg, &[&*function, "", "x"]);
+        client.ask(&submission, &response(JobCreated, &[format!("H:t:{number}")]));
+    }
+    for more in 0..2 {
+        let all = scrape(&http);
+        let jobs = |function: &str| all.get(&format!("gearman_jobs{{function=\"{function}\"}}"));
+        for number in 1..=1500 {
+            let own = (number <= 600).then_some(&1.0);
+            assert_eq!(jobs(&format!("f{number}")), own, "f{number}");
+        }
+        let others = 900.0 + f64::from(more);
+        assert_eq!(jobs("(other)"), Some(&others));
+        assert_eq!(all["gearman_jobs_submitted_total{function=\"(other)\"}"], others);
+        assert_eq!(all["gearman_functions_summed"], others);
+        assert_eq!(all["gearman_functions"], 1500.0 + f64::from(more));
+        client.send(&request(SubmitJobBg, &["newest", "", "x"])).packet();
+    }
+}
+
+#[test]
 fn metrics_count_jobs() {
     let http = HttpServer::start(&[]);
     let (mut client, mut worker) = (http.server.connect(), http.worker("f"));

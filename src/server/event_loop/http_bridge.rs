@@ -11,20 +11,19 @@ use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
 use super::EventLoop;
+use super::figures_scan::FiguresScan;
 use crate::address_gate::AddressGate;
 use crate::http::{
     BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpPeer, HttpThread, HttpTls, Limits,
     Listeners, Phase, QueueFigures, QueueReadiness, TlsFigures,
 };
 use crate::log::Level;
-use gearman_access::{AdminScope, Denial, ListenerRole, Viewer};
-use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, FunctionView};
+use gearman_access::{AdminScope, Denial, ListenerRole};
+use gearman_broker::ConnectionKey;
 use gearman_session::Bridge;
 
 /// Most requests handled in one turn.
 const REQUESTS_PER_TURN: usize = 256;
-/// Most functions counted for the metrics in one turn.
-const FUNCTIONS_PER_TURN: usize = 500;
 
 /// The open HTTP calls.
 #[derive(Default)]
@@ -74,51 +73,33 @@ impl Bridge for BridgedCalls {
     }
 }
 
-/// A count of all functions for the metrics, spread over several turns.
-struct FiguresScan {
-    cursor: FunctionCursor,
-    functions: Vec<FunctionView<Vec<u8>>>,
-    /// The functions that the reader may see, unless it may see all.
-    viewer: Option<Viewer>,
+/// A count of all functions for the metrics, and who waits for it.
+struct FiguresRequest {
+    scan: FiguresScan,
     to: oneshot::Sender<Result<Figures, Denial>>,
-}
-
-impl FiguresScan {
-    fn new(viewer: Option<Viewer>, to: oneshot::Sender<Result<Figures, Denial>>) -> FiguresScan {
-        FiguresScan { cursor: FunctionCursor::default(), functions: Vec::new(), viewer, to }
-    }
-
-    fn shows(viewer: Option<&Viewer>, function: &[u8]) -> bool {
-        viewer.is_none_or(|viewer| viewer.sees(function))
-    }
-
-    /// Counts the functions of one turn. Returns whether all are counted.
-    fn scan(&mut self, broker: &Broker) -> bool {
-        for _ in 0..FUNCTIONS_PER_TURN {
-            let step = self.cursor.next(broker);
-            match step.keep(|function| Self::shows(self.viewer.as_ref(), function.name)) {
-                CursorStep::Item(function) => self.functions.push(function.into_owned()),
-                CursorStep::Skip => {}
-                CursorStep::End => return true,
-            }
-        }
-        false
-    }
 }
 
 /// The HTTP bridge, as the event loop holds it.
 pub(super) struct HttpBridge {
     requests: Receiver<BridgeRequest>,
     thread: HttpThread,
-    counts: VecDeque<FiguresScan>,
+    /// One at a time is counted.
+    counts: VecDeque<FiguresRequest>,
+    /// The number of functions with metrics of their own.
+    metrics_functions_max: usize,
     /// Whether requests may be waiting: the waker was used, or a turn left some.
     pub(super) has_requests: bool,
 }
 
 impl HttpBridge {
     /// A bridge without requests.
-    pub(super) fn new(thread: HttpThread, requests: Receiver<BridgeRequest>) -> HttpBridge {
-        HttpBridge { requests, thread, counts: VecDeque::new(), has_requests: false }
+    pub(super) fn new(
+        thread: HttpThread,
+        requests: Receiver<BridgeRequest>,
+        metrics_functions_max: usize,
+    ) -> HttpBridge {
+        let counts = VecDeque::new();
+        HttpBridge { requests, thread, counts, metrics_functions_max, has_requests: false }
     }
 
     /// Whether requests or counts are waiting.
@@ -159,6 +140,7 @@ impl EventLoop {
         self.bridge = Some(HttpBridge::new(
             HttpThread::start(listeners, limits, gate, tls, handle)?,
             requests,
+            limits.metrics_functions,
         ));
         Ok(())
     }
@@ -176,16 +158,17 @@ impl EventLoop {
             bridge.has_requests =
                 (0..REQUESTS_PER_TURN).all(|_| match bridge.requests.try_recv() {
                     Ok(request) => {
-                        self.take_request(request, &mut bridge.counts);
+                        self.take_request(request, &mut bridge);
                         true
                     }
                     Err(_) => false,
                 });
         }
         if let Some(count) = bridge.counts.front_mut()
-            && count.scan(&self.jobs.broker)
-            && let Some(FiguresScan { functions, to, .. }) = bridge.counts.pop_front()
+            && count.scan.scan(&self.jobs.broker)
+            && let Some(FiguresRequest { scan, to }) = bridge.counts.pop_front()
         {
+            let functions = scan.into_functions();
             let counts = self.jobs.broker.counts();
             let uptime_seconds = self.jobs.uptime_seconds();
             let delayed_replies = self.jobs.delayed_reply_counts();
@@ -206,7 +189,7 @@ impl EventLoop {
         self.bridge = Some(bridge);
     }
 
-    fn take_request(&mut self, request: BridgeRequest, counts: &mut VecDeque<FiguresScan>) {
+    fn take_request(&mut self, request: BridgeRequest, bridge: &mut HttpBridge) {
         match request {
             BridgeRequest::Open(call, packets) => self.open_call(call, &packets),
             BridgeRequest::Close(number) => {
@@ -217,7 +200,10 @@ impl EventLoop {
             BridgeRequest::Figures(reader, to) => {
                 let role = ListenerRole::Admin(AdminScope::ReadOnly);
                 match self.jobs.viewer(role, reader.address, reader.identity.as_deref()) {
-                    Ok(viewer) => counts.push_back(FiguresScan::new(viewer, to)),
+                    Ok(viewer) => {
+                        let scan = FiguresScan::new(viewer, bridge.metrics_functions_max);
+                        bridge.counts.push_back(FiguresRequest { scan, to });
+                    }
                     // The HTTP thread may have given up on the answer.
                     Err(denial) => drop(to.send(Err(denial))),
                 }

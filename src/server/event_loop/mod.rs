@@ -9,6 +9,7 @@ mod accepted_socket;
 mod accepting;
 mod access;
 mod binding;
+mod figures_scan;
 mod handshakes;
 mod http_bridge;
 mod journal;
@@ -20,6 +21,7 @@ mod tls_accepting;
 mod tls_stream;
 
 pub(crate) use binding::{Binding, TcpBinding, bind, bind_tcp, path};
+pub(crate) use figures_scan::ScannedFunctions;
 pub(crate) use handshakes::HandshakeCounts;
 pub(crate) use listener::{Keepalive, Listener};
 

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::reply::Response;
+use super::scrape::Scrapes;
 use super::tls_accepting::{HttpStream, HttpTls};
 use super::write_timeout::WriteTimeoutStream;
 use super::{EventLoopHandle, HttpPeer, Limits, Listeners, Phase, jobs, probes};
@@ -45,6 +46,7 @@ enum ListenerPurpose {
 pub(super) struct Shared {
     pub(super) event_loop: Arc<EventLoopHandle>,
     pub(super) limits: Limits,
+    pub(super) scrapes: Scrapes,
     pub(super) phase: watch::Receiver<Phase>,
     /// Limits of connections for jobs per address, if there are any.
     pub(super) gate: Option<AddressGate>,
@@ -61,7 +63,7 @@ pub(super) async fn serve(
     event_loop: Arc<EventLoopHandle>,
     phase: watch::Receiver<Phase>,
 ) {
-    let shared = Arc::new(Shared { event_loop, limits, phase, gate, tls });
+    let shared = Arc::new(Shared { event_loop, limits, scrapes: Scrapes::new(), phase, gate, tls });
     // Every task holds a sender. The channel closes when the last task ends.
     let (task_guard, mut done) = mpsc::channel::<Infallible>(1);
     let jobs = listeners.jobs.into_iter().map(|listener| (listener, ListenerPurpose::Jobs));

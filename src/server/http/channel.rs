@@ -16,11 +16,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::address_gate::RefusedConnections;
-use crate::event_loop::HandshakeCounts;
+use crate::event_loop::{HandshakeCounts, ScannedFunctions};
 use crate::log::Level;
 use gearman_access::{Denial, PeerIdentity, RefusalCounts};
 use gearman_broker::delayed::DelayedReplyCounts;
-use gearman_broker::{Counts, DurableCounts, FunctionView, LimitCounts};
+use gearman_broker::{Counts, DurableCounts, LimitCounts};
 use gearman_queue::QueueStats;
 
 /// A request to the event loop.
@@ -74,7 +74,7 @@ impl BridgedCall {
 
 /// The figures of the metrics, collected over some turns of the event loop.
 pub(crate) struct Figures {
-    pub(crate) functions: Vec<FunctionView<Vec<u8>>>,
+    pub(crate) functions: ScannedFunctions,
     pub(crate) counts: Counts,
     /// Outcomes of all delayed replies.
     pub(crate) delayed_replies: DelayedReplyCounts,

@@ -13,32 +13,82 @@ use prometheus::{Encoder, TextEncoder};
 mod tables;
 
 use super::{AccessFigures, Figures};
+use crate::event_loop::ScannedFunctions;
 use gearman_access::Permission;
 use gearman_broker::delayed::{DelayedReplyCounts, HeldReplies};
 use gearman_protocol::percent::escape;
-use tables::{COUNTERS, DELAYED_REPLIES, FunctionFigures, GAUGES, QUEUE, TLS};
+use tables::{COUNTERS, DELAYED_REPLIES, FunctionFigures, GAUGES, PerFunction, QUEUE, TLS};
 
-/// All metrics, those of the process included.
+/// The label of the sum of all functions without metrics of their own.
+const OTHER_FUNCTIONS: &str = "(other)";
+
+/// All metrics as text, those of the process included, in parts. There is one for each metric of
+/// functions, so that no part is larger than the list of functions.
 ///
-/// # Errors
-/// When the encoder refuses a metric, which it never should.
-pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
+/// An item is an error when the encoder refuses a metric, which it never should.
+pub(super) struct MetricsParts {
+    figures: Figures,
+    /// All functions, with their labels.
+    functions: Vec<(LabelPair, FunctionFigures)>,
+    next: usize,
+}
+
+impl MetricsParts {
+    /// The parts of these figures.
+    pub(super) fn new(mut figures: Figures) -> MetricsParts {
+        let ScannedFunctions { listed, others, .. } = &mut figures.functions;
+        let mut functions = labelled(std::mem::take(listed));
+        let others = others.take();
+        functions.extend(others.map(|sum| (label("function", OTHER_FUNCTIONS.into()), sum)));
+        MetricsParts { figures, functions, next: 0 }
+    }
+
+    fn of_functions(
+        &self,
+        kind: MetricType,
+        (name, help, value): &PerFunction,
+    ) -> prometheus::Result<Vec<u8>> {
+        let mut text = MetricsText::default();
+        let of = |(name, function): &(LabelPair, FunctionFigures)| {
+            metric(kind, vec![name.clone()], value(function))
+        };
+        text.family(name, help, kind, self.functions.iter().map(of).collect())?;
+        Ok(text.0)
+    }
+}
+
+impl Iterator for MetricsParts {
+    type Item = prometheus::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<prometheus::Result<Vec<u8>>> {
+        let part = self.next;
+        self.next += 1;
+        let gauge = |metric| self.of_functions(MetricType::GAUGE, metric);
+        let counter = |metric| self.of_functions(MetricType::COUNTER, metric);
+        match part.checked_sub(1) {
+            None => Some(of_program()),
+            Some(0) => Some(of_server(&self.figures)),
+            Some(part) => {
+                let gauges = GAUGES.get(part - 1).map(gauge);
+                gauges.or_else(|| COUNTERS.get(part - 1 - GAUGES.len()).map(counter))
+            }
+        }
+    }
+}
+
+/// That the server runs, and its version.
+fn of_program() -> prometheus::Result<Vec<u8>> {
     let mut text = MetricsText::default();
     text.gauge("gearman_up", "is gearman up", 1.0)?;
     let version = label("version", env!("CARGO_PKG_VERSION").into());
     let version = metric(MetricType::GAUGE, vec![version], 1.0);
     text.family("gearman_version_info", "gearman version", MetricType::GAUGE, vec![version])?;
+    Ok(text.0)
+}
 
-    let functions = labelled(&figures.functions);
-    for (kind, metrics) in [(MetricType::GAUGE, &GAUGES[..]), (MetricType::COUNTER, &COUNTERS)] {
-        for (name, help, value) in metrics {
-            let of = |(name, function): &(LabelPair, &FunctionFigures)| {
-                metric(kind, vec![name.clone()], value(function))
-            };
-            text.family(name, help, kind, functions.iter().map(of).collect())?;
-        }
-    }
-
+/// What is not about a function.
+fn of_server(figures: &Figures) -> prometheus::Result<Vec<u8>> {
+    let mut text = MetricsText::default();
     let (name, help) = DELAYED_REPLIES;
     text.family(name, help, MetricType::COUNTER, delayed_replies(&figures.delayed_replies))?;
 
@@ -58,6 +108,11 @@ pub(super) fn text(figures: &Figures) -> prometheus::Result<Vec<u8>> {
     let counts = &figures.counts;
     text.gauge("gearman_connections", "number of open connections", counts.connections as f64)?;
     text.gauge("gearman_functions", "number of known functions", counts.functions as f64)?;
+    text.gauge(
+        "gearman_functions_summed",
+        "number of functions whose metrics are summed up under the name (other)",
+        figures.functions.others_count as f64,
+    )?;
     text.gauge(
         "gearman_uptime_seconds",
         "seconds since the server started",
@@ -180,11 +235,11 @@ fn label(name: &str, value: String) -> LabelPair {
 /// Functions with their labels. Labels must be UTF-8 and unique, or Prometheus rejects
 /// the whole response: other names are escaped, and get a percent sign appended while
 /// they equal another label.
-fn labelled(functions: &[FunctionFigures]) -> Vec<(LabelPair, &FunctionFigures)> {
-    let (text, other): (Vec<&FunctionFigures>, Vec<&FunctionFigures>) =
-        functions.iter().partition(|function| str::from_utf8(&function.name).is_ok());
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+fn labelled(functions: Vec<FunctionFigures>) -> Vec<(LabelPair, FunctionFigures)> {
     let mut all = Vec::with_capacity(functions.len());
+    let (text, other): (Vec<_>, Vec<_>) =
+        functions.into_iter().partition(|function| str::from_utf8(&function.name).is_ok());
+    let mut taken = BTreeSet::from([OTHER_FUNCTIONS.to_string()]);
     for function in text.into_iter().chain(other) {
         let mut name = String::from_utf8(function.name.clone()).unwrap_or_else(|_| {
             let mut escaped = Vec::new();
@@ -211,6 +266,7 @@ mod tests {
     fn function(name: &[u8]) -> FunctionFigures {
         FunctionView {
             name: name.into(),
+            number: 0,
             queued: [1, 2, 3],
             delayed: 4,
             running: 5,
@@ -240,7 +296,11 @@ mod tests {
     }
 
     fn lines(names: &[&[u8]]) -> Vec<String> {
-        let functions = names.iter().map(|name| function(name)).collect();
+        let listed = names.iter().map(|name| function(name)).collect();
+        lines_of(ScannedFunctions { listed, ..ScannedFunctions::default() })
+    }
+
+    fn lines_of(functions: ScannedFunctions) -> Vec<String> {
         let counts = Counts { connections: 8, functions: 1, jobs: 15, running: 5, delayed: 4 };
         let held = |held| HeldReplies { held, served: 3, expired: 2, interrupted: 1 };
         let delayed_replies = DelayedReplyCounts { grab: held(6), ack: held(7) };
@@ -262,7 +322,7 @@ mod tests {
                 is_undecided: false,
             },
         });
-        let text = text(&Figures {
+        let parts = MetricsParts::new(Figures {
             functions,
             counts,
             delayed_replies,
@@ -270,9 +330,9 @@ mod tests {
             queue,
             access: access(),
             tls: None,
-        })
-        .expect("encodes");
-        String::from_utf8(text).expect("text").lines().map(String::from).collect()
+        });
+        let parts: Vec<_> = parts.map(|part| part.expect("encodes")).collect();
+        String::from_utf8(parts.concat()).expect("text").lines().map(String::from).collect()
     }
 
     #[test]
@@ -338,6 +398,41 @@ mod tests {
     #[test]
     fn a_server_without_functions_has_metrics() {
         assert!(lines(&[]).contains(&"gearman_up 1".into()));
+    }
+
+    #[test]
+    fn functions_above_the_limit_are_summed_up_under_a_label_of_their_own() {
+        let mut others = function(b"");
+        others.add(&FunctionFigures {
+            oldest_wait: Some(Millis(2500)),
+            paused: false,
+            ..function(b"g")
+        });
+        let lines = lines_of(ScannedFunctions {
+            listed: vec![function(b"f"), function(b"(other)")],
+            others: Some(others),
+            others_count: 2,
+        });
+        for line in [
+            "gearman_jobs{function=\"f\"} 15",
+            "gearman_jobs{function=\"(other)%\"} 15",
+            "gearman_jobs{function=\"(other)\"} 30",
+            "gearman_jobs_running{function=\"(other)\"} 10",
+            "gearman_workers{function=\"(other)\"} 12",
+            "gearman_jobs_delayed{function=\"(other)\"} 8",
+            "gearman_oldest_waiting_job_age_seconds{function=\"(other)\"} 2.5",
+            "gearman_function_paused{function=\"(other)\"} 1",
+            "gearman_jobs_submitted_total{function=\"(other)\"} 200",
+            "gearman_jobs_completed_total{function=\"(other)\"} 100",
+            "gearman_jobs_failed_total{function=\"(other)\"} 40",
+            "gearman_jobs_cancelled_total{function=\"(other)\"} 62",
+            "gearman_jobs_dropped_total{function=\"(other)\"} 64",
+            "gearman_jobs_retried_total{function=\"(other)\"} 14",
+            "gearman_jobs_abandoned_total{function=\"(other)\"} 30",
+            "gearman_functions_summed 2",
+        ] {
+            assert!(lines.iter().any(|found| found == line), "{line}: {lines:#?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! hyper serves HTTP in a thread and a tokio runtime apart from the event loop. `channel`
 //! connects the two; `accepting` serves connections, `jobs` turns requests into packets,
-//! `answer` turns packets into responses, and `metrics` and `probes` report on the server.
+//! `answer` turns packets into responses, and `metrics`, `scrape` and `probes` report on the server.
 //!
 //! Must not: touch the broker; the event loop does that.
 
@@ -13,6 +13,7 @@ mod jobs;
 mod metrics;
 mod probes;
 mod reply;
+mod scrape;
 mod tls_accepting;
 mod write_timeout;
 
@@ -57,13 +58,15 @@ pub(crate) struct Listeners {
     pub(crate) metrics: Vec<TcpListener>,
 }
 
-/// Limits on requests and results.
+/// Limits on requests, results and metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Largest packet.
     pub(crate) packet_bytes: u32,
     /// Largest result that is buffered until it is complete.
     pub(crate) result_bytes: usize,
+    /// Functions with metrics of their own.
+    pub(crate) metrics_functions: usize,
 }
 
 /// The running HTTP thread, as the event loop holds it.

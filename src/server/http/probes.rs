@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::accepting::Shared;
-use super::reply::{Response, explain, method_not_allowed, with_body};
-use super::{HttpPeer, Phase, QueueReadiness, metrics};
+use super::metrics::MetricsParts;
+use super::reply::{self, Response, explain, method_not_allowed};
+use super::{HttpPeer, Phase, QueueReadiness};
 
 /// Longest time that the event loop may take to respond.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,6 +41,12 @@ fn ok() -> Response {
 
 fn unavailable(why: &str) -> Response {
     explain(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+fn temporarily(why: &str) -> Response {
+    let mut response = unavailable(why);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 async fn healthy(shared: &Shared) -> Result<QueueReadiness, Response> {
@@ -73,6 +79,9 @@ async fn ready(shared: &Shared) -> Response {
 }
 
 async fn metrics(peer: HttpPeer, shared: &Shared) -> Response {
+    let Some(scrape) = shared.scrapes.begin() else {
+        return temporarily("too many read the metrics at once");
+    };
     let figures = match timeout(PROBE_TIMEOUT, shared.event_loop.figures(peer)).await {
         Ok(Ok(Ok(figures))) => figures,
         Ok(Ok(Err(denial))) => {
@@ -81,21 +90,12 @@ async fn metrics(peer: HttpPeer, shared: &Shared) -> Response {
         Ok(Err(_)) => return unavailable("ending"),
         Err(_) => return unavailable(NO_RESPONSE),
     };
-    // With thousands of functions it takes long enough to delay other connections.
-    let text = spawn_blocking(move || metrics::text(&figures).map_err(|error| error.to_string()));
-    match text.await.unwrap_or_else(|error| Err(error.to_string())) {
-        Ok(text) => {
-            let mut response = with_body(StatusCode::OK, text);
-            let kind = HeaderValue::from_static(prometheus::TEXT_FORMAT);
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-            response
-        }
-        Err(error) => explain(StatusCode::INTERNAL_SERVER_ERROR, &error),
-    }
+    reply::metrics(scrape.stream(MetricsParts::new(figures)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::scrape::Scrapes;
     use super::super::{BridgeRequest, EventLoopHandle, Limits};
     use super::*;
     use http_body_util::BodyExt;
@@ -123,7 +123,8 @@ mod tests {
         let (_sender, phase) = watch::channel(phase);
         let shared = Shared {
             event_loop,
-            limits: Limits { packet_bytes: 0, result_bytes: 0 },
+            limits: Limits { packet_bytes: 0, result_bytes: 0, metrics_functions: 0 },
+            scrapes: Scrapes::new(),
             phase,
             gate: None,
             tls: None,

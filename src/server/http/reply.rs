@@ -8,9 +8,10 @@ use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, SERVER};
 
 use super::answer::StreamedResult;
+use super::scrape::MetricsBody;
 
 /// A complete body, or a streamed one.
-pub(super) type ResponseBody = Either<Full<Bytes>, StreamedResult>;
+pub(super) type ResponseBody = Either<Full<Bytes>, Either<StreamedResult, MetricsBody>>;
 /// A response to an HTTP request.
 pub(super) type Response = hyper::Response<ResponseBody>;
 
@@ -21,7 +22,15 @@ pub(super) fn with_body(status: StatusCode, body: impl Into<Bytes>) -> Response 
 
 /// A response with a streamed body.
 pub(super) fn streamed(status: StatusCode, pieces: StreamedResult) -> Response {
-    build(status, Either::Right(pieces))
+    build(status, Either::Right(Either::Left(pieces)))
+}
+
+/// A response with metrics.
+pub(super) fn metrics(parts: MetricsBody) -> Response {
+    let mut response = build(StatusCode::OK, Either::Right(Either::Right(parts)));
+    let kind = HeaderValue::from_static(prometheus::TEXT_FORMAT);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 fn build(status: StatusCode, body: ResponseBody) -> Response {

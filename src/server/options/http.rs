@@ -5,7 +5,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::values::{parse_port, parse_port_or};
+use super::values::{number, parse_port, parse_port_or};
 
 /// Default port of the HTTP bridge.
 const HTTP_PORT: u16 = 8080;
@@ -32,6 +32,12 @@ pub(crate) struct HttpOptions {
     /// name; 0 picks a free port. Default: they are not served.
     #[arg(long, value_name = "PORT", value_parser = parse_port)]
     pub(crate) metrics_port: Option<u16>,
+
+    /// Functions with metrics of their own: those that exist longest. All others are summed up
+    /// under the name "(other)".
+    #[arg(long = "metrics-functions", value_name = "NUMBER", default_value_t = 10_000)]
+    #[arg(value_parser = number(0..=usize::MAX, "functions"))]
+    pub(crate) metrics_functions_max: usize,
 }
 
 /// A protocol beside Gearman's own.
