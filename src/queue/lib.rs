@@ -14,6 +14,8 @@ mod found_jobs;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 pub mod migrate;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod record;

@@ -13,6 +13,7 @@ use gearman_broker::{Broker, DurableConfig};
 use gearman_protocol::pattern::Pattern;
 use gearman_queue::memcached::{MemcachedOptions, MemcachedStore};
 use gearman_queue::migrate::{Migrated, migrate};
+use gearman_queue::mysql::{MySqlOptions, MySqlStore};
 use gearman_queue::postgres::{PostgresOptions, PostgresStore};
 use gearman_queue::redis::{RedisOptions, RedisStore};
 use gearman_queue::remote::{RemoteLimits, Secret, TlsMode, TlsSettings};
@@ -74,6 +75,12 @@ fn open_store(options: &QueueOptions, kind: QueueKind) -> Result<Box<dyn Store>,
             Box::new(RedisStore::open(redis_options(options).map_err(options_error)?)?)
         }
         QueueKind::Memcached => Box::new(MemcachedStore::open(memcached_options(options))?),
+        QueueKind::MySql => {
+            Box::new(MySqlStore::open(&mysql_options(options).map_err(options_error)?)?)
+        }
+        QueueKind::Libdrizzle => {
+            Box::new(MySqlStore::open(&libdrizzle_options(options).map_err(options_error)?)?)
+        }
     })
 }
 
@@ -126,6 +133,41 @@ fn memcached_options(options: &QueueOptions) -> MemcachedOptions {
         connect_wait: wait(options),
         ..MemcachedOptions::new(servers)
     }
+}
+
+fn mysql_options(options: &QueueOptions) -> Result<MySqlOptions, String> {
+    let given = &options.mysql;
+    Ok(MySqlOptions {
+        host: given.mysql_host.clone(),
+        port: given.port()?,
+        user: given.mysql_user.clone(),
+        password: password(options, given.mysql_password.as_ref())?,
+        database: given.mysql_db.clone(),
+        default_user: user_name(),
+        table: given.mysql_table.clone(),
+        tls: tls(options),
+        limits: limits(options),
+        ..MySqlOptions::default()
+    })
+}
+
+/// The original reads no option file with this queue.
+fn libdrizzle_options(options: &QueueOptions) -> Result<MySqlOptions, String> {
+    let given = &options.libdrizzle;
+    Ok(MySqlOptions {
+        host: Some(given.libdrizzle_host.clone()),
+        port: given.port()?,
+        socket: given.libdrizzle_uds.clone(),
+        is_localhost_a_socket: false,
+        user: Some(given.libdrizzle_user.clone()),
+        password: password(options, given.libdrizzle_password.as_ref())?,
+        database: Some(given.libdrizzle_db.clone()),
+        table: given.libdrizzle_table.clone(),
+        tls: tls(options),
+        limits: limits(options),
+        option_files: Vec::new(),
+        ..MySqlOptions::default()
+    })
 }
 
 /// Time for which submissions wait for a connection.

@@ -5,13 +5,13 @@
 use crate::Counted;
 use crate::build::{can_be_built, packages};
 use crate::shared_process::SharedProcess;
-use gearman_test_support::databases::process::{Home, command};
+use gearman_test_support::databases::process::Home;
+use gearman_test_support::databases::{create_mariadb, has_mariadb, mariadb_client, mariadbd};
 use gearman_test_support::library::own_library_dir;
-use gearman_test_support::requirements::have_file;
 use gearman_test_support::wait::wait_until;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::Output;
 use std::sync::{Mutex, OnceLock, RwLock};
 
 /// A server that all tests share.
@@ -30,7 +30,7 @@ pub(crate) fn mariadb() -> Option<Counted<MariaDb>> {
 }
 
 fn installed() -> bool {
-    have_file("/usr/sbin/mariadbd", "mariadb-server") && can_be_built()
+    has_mariadb() && can_be_built()
 }
 
 impl MariaDb {
@@ -38,28 +38,20 @@ impl MariaDb {
         let library = packages().join("usr/lib/mysql/plugin/libgearman_mysql_udf.so");
         let home = Home::new("mariadb-functions").keep();
         let path = |name: &str| home.join(name);
-        let option = |name: &str, place: &str| format!("--{name}={}", path(place).display());
         fs::create_dir(path("plugin")).expect("a directory");
         fs::copy(library, path("plugin/libgearman_mysql_udf.so")).expect("the library");
         // A user that is not root may not be able to enter the directory of the build.
         fs::copy(own_library_dir().join("libgearman.so.8"), path("plugin/libgearman.so.8"))
             .expect("the library");
-        let data = option("datadir", "data");
-        let output = command(Path::new("mariadb-install-db"))
-            .args(["--no-defaults", &data, "--auth-root-authentication-method=normal"])
-            .args(["--skip-test-db", "--innodb-log-file-size=4M"])
-            .output()
-            .expect("mariadb-install-db runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let mut mariadbd = command(Path::new("mariadbd"));
-        mariadbd.args(["--no-defaults", "--skip-networking", "--innodb-log-file-size=4M", &data]);
-        mariadbd.args([option("socket", "socket"), option("plugin-dir", "plugin")]);
-        mariadbd.arg(option("pid-file", "pid")).env("LD_LIBRARY_PATH", path("plugin"));
+        create_mariadb(&home);
+        let mut mariadbd = mariadbd(&home);
+        mariadbd.arg("--skip-networking");
+        mariadbd.arg(format!("--plugin-dir={}", path("plugin").display()));
+        mariadbd.env("LD_LIBRARY_PATH", path("plugin"));
         let mut process = SharedProcess::start(&home, &mariadbd);
-        let socket = path("socket");
         wait_until("MariaDB", || {
             process.assert_alive();
-            client(&socket).args(["-e", ""]).output().is_ok_and(|done| done.status.success())
+            mariadb_client(&home).args(["-e", ""]).output().is_ok_and(|done| done.status.success())
         });
         let (process, settings) = (Mutex::new(process), RwLock::new(()));
         let server = MariaDb { home, _process: process, settings };
@@ -70,13 +62,11 @@ impl MariaDb {
     /// Runs a script of the package.
     pub(crate) fn run_file(&self, name: &str) {
         let script = fs::File::open(packages().join("usr/share/mariadb-plugin-gearman").join(name));
-        let output =
-            client(&self.socket()).stdin(script.expect("a script")).output().expect("mariadb runs");
+        let output = mariadb_client(&self.home)
+            .stdin(script.expect("a script"))
+            .output()
+            .expect("mariadb runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.home.join("socket")
     }
 
     /// Sets something for the whole server, which no other statement may see, and back. Returns the
@@ -96,7 +86,7 @@ impl MariaDb {
 
     /// Runs statements in one session; the output of the client, and its exit.
     fn run(&self, statements: &str) -> Output {
-        client(&self.socket()).args(["-N", "-e", statements]).output().expect("mariadb runs")
+        mariadb_client(&self.home).args(["-N", "-e", statements]).output().expect("mariadb runs")
     }
 
     /// The rows that statements return, their fields between tabs.
@@ -113,10 +103,4 @@ impl MariaDb {
         assert!(!output.status.success(), "{statements} does not fail");
         String::from_utf8_lossy(&output.stderr).trim_end().to_owned()
     }
-}
-
-fn client(socket: &Path) -> Command {
-    let mut command = Command::new("mariadb");
-    command.args(["--no-defaults", "-u", "root", "-S"]).arg(socket).stdin(Stdio::null());
-    command
 }

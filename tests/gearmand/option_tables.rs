@@ -179,7 +179,7 @@ pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
     ("file", Starts, &["--queue-type=libsqlite3 --libsqlite3-db=queue.db --libsqlite3-table=select"]),
     // A configuration that cannot be read is refused.
     ("config-file", Refuses, &["."]),
-    // Parts that are not built in do not look at their options.
+    // The options of a queue that is not used are not looked at.
     ("mysql-port", Starts, &["", "*", "x"]),
     // The original, built without TLS, speaks in the clear. Here no certificate is named.
     ("--ssl", Refuses, &["(none)"]),

@@ -80,7 +80,7 @@ comes_back() {
 is_refused() {
     before=$(main_pid)
     cp "$default" /job/default
-    for options in '-q MySQL' --no-such-option; do
+    for options in '-q no-such-queue' --no-such-option; do
         echo "PARAMS=\"--listen=localhost $options\"" >"$default"
         if dpkg --install /debs/*.deb >/job/refused.out 2>&1 </dev/null; then
             echo "installed with $options"

@@ -117,7 +117,7 @@ mod tests {
             let is_it = |line: &str| line == start || line.starts_with(&format!("{start}="));
             assert_eq!(text.lines().filter(|line| is_it(line)).count(), 1, "{start}");
         }
-        assert!(!text.contains("--mysql-host") && !text.contains("--generate"), "{text}");
+        assert!(!text.contains("--libtokyocabinet-file") && !text.contains("--generate"), "{text}");
         assert!(text.lines().all(|line| line.len() <= LINE_WIDTH), "{text}");
     }
 

@@ -148,6 +148,6 @@ mod tests {
                     || page.contains(&format!(".SH {title}"))
             );
         }
-        assert!(page.contains("--mysql-host") && !page.contains("--daemon-child"));
+        assert!(page.contains("--libtokyocabinet-file") && !page.contains("--daemon-child"));
     }
 }

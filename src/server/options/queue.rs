@@ -8,7 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::key_value_stores::{LibmemcachedOptions, RedisQueueOptions};
-use super::sql_stores::LibpqOptions;
+use super::sql_stores::{LibdrizzleOptions, LibpqOptions, MySqlQueueOptions};
 use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
 use super::values::{number, parse_size};
 
@@ -36,6 +36,10 @@ pub(crate) enum QueueKind {
     Redis,
     /// memcached servers.
     Memcached,
+    /// A database of MySQL or MariaDB.
+    MySql,
+    /// The same, with the options of a client library of old.
+    Libdrizzle,
 }
 
 /// Queues of this build by name. Case does not matter.
@@ -45,9 +49,11 @@ const KINDS: &[(&str, QueueKind)] = &[
     ("Postgres", QueueKind::Postgres),
     ("redis", QueueKind::Redis),
     ("libmemcached", QueueKind::Memcached),
+    ("MySQL", QueueKind::MySql),
+    ("libdrizzle", QueueKind::Libdrizzle),
 ];
 /// Queues of the original that this build does not have.
-const KNOWN: &[&str] = &["libdrizzle", "libtokyocabinet", "MySQL"];
+const KNOWN: &[&str] = &["libtokyocabinet"];
 
 impl QueueKind {
     /// The queue with this name.
@@ -69,6 +75,8 @@ impl QueueKind {
             QueueKind::Postgres => "--queue-type Postgres: ",
             QueueKind::Redis => "--queue-type redis: ",
             QueueKind::Memcached => "--queue-type libmemcached: ",
+            QueueKind::MySql => "--queue-type MySQL: ",
+            QueueKind::Libdrizzle => "--queue-type libdrizzle: ",
         }
     }
 
@@ -98,8 +106,9 @@ pub(crate) enum QueueTlsChoice {
 pub(crate) struct QueueOptions {
     /// Where background jobs are kept: "builtin" is memory, which is lost when the
     /// server ends; "libsqlite3" is the file of --libsqlite3-db, in which jobs survive;
-    /// "Postgres" is a table in a database server, "redis" a database of Redis or Valkey;
-    /// "libmemcached" servers forget their jobs when they end.
+    /// "Postgres" is a table in a database server, and "MySQL" too, for MySQL and MariaDB;
+    /// "redis" is a database of Redis or Valkey; "libmemcached" servers forget their jobs when
+    /// they end; "libdrizzle" is "MySQL" with options of its own.
     #[arg(short = 'q', long, value_name = "TYPE", default_value = "builtin")]
     queue_type: String,
 
@@ -168,7 +177,7 @@ pub(crate) struct QueueOptions {
 
     /// TLS to the queue's server: "off"; "require": encrypted, not verified; "verify-ca": its
     /// certificate comes from --queue-tls-ca; "verify-full": and has the name of the host.
-    /// "auto": what --libpq-conninfo says; off with another queue.
+    /// "auto": what --libpq-conninfo or my.cnf says; off with another queue.
     #[arg(long, value_name = "MODE", default_value = "auto")]
     pub(crate) queue_tls: QueueTlsChoice,
 
@@ -192,6 +201,12 @@ pub(crate) struct QueueOptions {
 
     #[command(flatten)]
     pub(crate) memcached: LibmemcachedOptions,
+
+    #[command(flatten)]
+    pub(crate) mysql: MySqlQueueOptions,
+
+    #[command(flatten)]
+    pub(crate) libdrizzle: LibdrizzleOptions,
 
     #[command(flatten)]
     modules: UnsupportedOptions<Modules>,
@@ -264,9 +279,13 @@ impl QueueOptions {
     /// The error if an option that a queue needs is missing.
     pub(crate) fn missing_option(&self, kind: QueueKind) -> Option<String> {
         let has_file = self.libsqlite3_db.as_ref().is_some_and(|f| !f.as_os_str().is_empty());
-        if kind == QueueKind::Redis
-            && let Err(error) = self.redis.port()
-        {
+        let port = match kind {
+            QueueKind::Redis => self.redis.port().map(drop),
+            QueueKind::MySql => self.mysql.port().map(drop),
+            QueueKind::Libdrizzle => self.libdrizzle.port().map(drop),
+            _ => Ok(()),
+        };
+        if let Err(error) = port {
             return Some(error);
         }
         let servers = &self.memcached.libmemcached_servers;
@@ -289,37 +308,11 @@ impl QueueOptions {
 struct Modules;
 
 impl UnsupportedTable for Modules {
-    const OPTIONS: &'static [OptionGroup] = &[
-        (
-            "Queue MySQL, not in this build",
-            &[
-                ("mysql-host", Some(("HOST", Some("localhost"))), "Host of the database"),
-                ("mysql-port", Some(("PORT", Some("3306"))), "Port of the database"),
-                ("mysql-user", Some(("USER", None)), "User name"),
-                ("mysql-password", Some(("PASSWORD", None)), "Password"),
-                ("mysql-db", Some(("NAME", None)), "Database"),
-                ("mysql-table", Some(("NAME", Some("gearman_queue"))), "Table"),
-            ],
-        ),
-        (
-            "Queue libdrizzle, not in this build",
-            &[
-                ("libdrizzle-host", Some(("HOST", None)), "Host of the database"),
-                ("libdrizzle-port", Some(("PORT", None)), "Port of the database"),
-                ("libdrizzle-uds", Some(("PATH", None)), "Unix socket of the database"),
-                ("libdrizzle-user", Some(("USER", Some("root"))), "User name"),
-                ("libdrizzle-password", Some(("PASSWORD", None)), "Password"),
-                ("libdrizzle-db", Some(("NAME", Some("gearman"))), "Database"),
-                ("libdrizzle-table", Some(("NAME", Some("queue"))), "Table"),
-                ("libdrizzle-mysql", None, "Use the protocol of MySQL"),
-            ],
-        ),
-        (
-            "Queue libtokyocabinet, not in this build",
-            &[
-                ("libtokyocabinet-file", Some(("FILE", None)), "Database"),
-                ("libtokyocabinet-optimize", None, "Optimize the database at startup"),
-            ],
-        ),
-    ];
+    const OPTIONS: &'static [OptionGroup] = &[(
+        "Queue libtokyocabinet, not in this build",
+        &[
+            ("libtokyocabinet-file", Some(("FILE", None)), "Database"),
+            ("libtokyocabinet-optimize", None, "Optimize the database at startup"),
+        ],
+    )];
 }

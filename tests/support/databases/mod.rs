@@ -4,11 +4,13 @@
 //! Must not: touch a server that the system runs.
 
 mod certificates;
+mod mariadb;
 mod memcached;
 mod postgres;
 pub mod process;
 mod redis;
 
+pub use mariadb::{MariaDbServer, create_mariadb, has_mariadb, mariadb_client, mariadbd};
 pub use memcached::Memcached;
 pub use postgres::Postgres;
 pub use redis::{Redis, SYNCING};
