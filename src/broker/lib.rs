@@ -319,6 +319,12 @@ impl Broker {
         self.jobs.len()
     }
 
+    /// The number of values in memory: jobs, connections, functions, and what joins these.
+    pub fn value_count(&self) -> usize {
+        let joins = self.abilities.len() + self.waiters.len();
+        self.jobs.len() + self.connections.len() + self.functions.len() + joins
+    }
+
     fn key(&self, connection: Id<Connection>) -> ConnectionKey {
         self.connections.key(connection)
     }

@@ -13,6 +13,6 @@ mod place;
 mod state_file;
 
 pub use links::trusted_target;
-pub use opening::{LinkPolicy, check_owner, open_log, open_private, read_regular};
+pub use opening::{LinkPolicy, check_owner, directory_risk, open_log, open_private, read_regular};
 pub use place::{FileId, hidden_name, take_place};
 pub use state_file::{StateFile, write_whole};

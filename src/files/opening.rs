@@ -128,6 +128,27 @@ fn wrong(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, what)
 }
 
+/// What lets other users remove or replace a file in spite of its own permissions: who owns its
+/// directory, or who may write to it. `None` if they cannot, or if the directory cannot be
+/// examined.
+pub fn directory_risk(file: &Path) -> Option<String> {
+    let directory = match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let found = std::fs::metadata(directory).ok()?;
+    let (name, owner, mode) = (directory.display(), found.uid(), found.mode());
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Some(format!("user {owner}, who owns its directory {name}, can replace the file"));
+    }
+    // In a sticky directory, only the owner of a file removes it.
+    let is_open = mode & 0o022 != 0 && mode & 0o1000 == 0;
+    let bits = mode & 0o7777;
+    is_open.then(|| {
+        format!("users who may write to its directory {name} (mode {bits:o}) can replace the file")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +159,29 @@ mod tests {
 
     fn message<T>(result: io::Result<T>) -> String {
         result.err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn a_directory_in_which_other_users_can_replace_a_file_is_named() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().join("place");
+        fs::create_dir(&place).expect("made");
+        let file = place.join("file");
+        let risk_with = |mode: u32| {
+            fs::set_permissions(&place, fs::Permissions::from_mode(mode)).expect("changed");
+            directory_risk(&file)
+        };
+        let name = place.display();
+        for mode in [0o770, 0o757] {
+            let expected = format!(
+                "users who may write to its directory {name} (mode {mode:o}) can replace the file"
+            );
+            assert_eq!(risk_with(mode), Some(expected));
+        }
+        for mode in [0o700, 0o755, 0o1777] {
+            assert_eq!(risk_with(mode), None, "{mode:o}");
+        }
+        assert_eq!(directory_risk(&place.join("missing/file")), None);
     }
 
     #[test]

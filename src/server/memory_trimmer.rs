@@ -1,9 +1,9 @@
 //! The allocator, and the memory trimmer, which returns unused memory to the kernel.
 //!
 //! An allocator keeps freed memory for later allocations, and reviews what it keeps only
-//! when it is called. A server whose queue has drained hardly calls it, and would stay as
-//! large as its queue was. So the event loop reports the number of jobs, and a second
-//! after most of them are gone all unused memory is returned.
+//! when it is called. A server whose queue has drained, or whose largest connections have closed,
+//! hardly calls it, and would stay as large as it was. So the event loop reports how much jobs and
+//! connections take, and a second after most of that is gone all unused memory is returned.
 //!
 //! This needs small pages. A huge page stays resident as a whole for any byte in use, and
 //! the kernel builds huge pages from ranges with small holes, holes included.
@@ -20,13 +20,13 @@ pub const MIMALLOC: Allocator = mimalloc::MiMalloc;
 /// The type of [`MIMALLOC`].
 pub type Allocator = mimalloc::MiMalloc;
 
-/// Delay of a trim after most jobs are gone, since new ones may need the memory.
+/// Delay of a trim after most is gone, since what comes next may need the memory.
 const TRIM_DELAY: Duration = Duration::from_secs(1);
 
 /// Decides when to return unused memory.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryTrimmer {
-    /// Largest number of jobs since the last trim.
+    /// Largest measure since the last trim.
     high: usize,
     is_due: bool,
 }
@@ -39,16 +39,17 @@ pub(crate) fn use_small_pages() {
 }
 
 impl MemoryTrimmer {
-    /// Notes the number of jobs. Returns the delay after which to call
+    /// Notes how much memory is in use, in any measure. Returns the delay after which to call
     /// [`MemoryTrimmer::trim`], if a trim has become due.
-    pub(crate) fn note(&mut self, jobs: usize) -> Option<Duration> {
-        self.high = self.high.max(jobs);
-        (jobs * 2 < self.high && !std::mem::replace(&mut self.is_due, true)).then_some(TRIM_DELAY)
+    pub(crate) fn note(&mut self, measure: usize) -> Option<Duration> {
+        self.high = self.high.max(measure);
+        (measure * 2 < self.high && !std::mem::replace(&mut self.is_due, true))
+            .then_some(TRIM_DELAY)
     }
 
     /// Returns unused memory to the kernel.
-    pub(crate) fn trim(&mut self, jobs: usize) {
-        (self.high, self.is_due) = (jobs, false);
+    pub(crate) fn trim(&mut self, measure: usize) {
+        (self.high, self.is_due) = (measure, false);
         collect();
     }
 }

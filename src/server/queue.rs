@@ -40,7 +40,8 @@ pub(crate) fn open(
     let failed = |error: StoreError| io::Error::other(format!("{}{error}", kind.error_prefix()));
     let mut store = open_store(options, kind).map_err(failed)?;
     log.write(Level::Info, format_args!("Keeping background jobs in {}", store.place()));
-    for notice in store.take_notices() {
+    let risk = options.file().and_then(gearman_files::directory_risk);
+    for notice in store.take_notices().into_iter().chain(risk) {
         log.write(Level::Warning, format_args!("Queue: {notice}"));
     }
     let patterns = options.volatile.iter();

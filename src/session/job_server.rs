@@ -337,6 +337,12 @@ impl<H: Host> JobServer<H> {
         self.sessions.is_all_sent()
     }
 
+    /// How much memory jobs, connections and unread bytes take, as a number to compare with an
+    /// earlier one: about one for each small allocation.
+    pub fn memory_measure(&self) -> usize {
+        self.broker.value_count() + self.sessions.unread_kibibytes()
+    }
+
     /// Held replies, counted by kind and outcome.
     pub fn delayed_reply_counts(&self) -> DelayedReplyCounts {
         DelayedReplyCounts { grab: self.broker.long_polls(), ack: self.sessions.acks.counts() }

@@ -214,6 +214,11 @@ impl<H: Host> Sessions<H> {
         self.unread.counted(count.bytes);
     }
 
+    /// Unread bytes of all sessions, in KiB.
+    pub(super) fn unread_kibibytes(&self) -> usize {
+        (self.unread.total() >> 10) as usize
+    }
+
     /// Whether no session has unsent bytes.
     pub(super) fn is_all_sent(&self) -> bool {
         self.slots.iter().flatten().all(|session| session.backlog() == 0)

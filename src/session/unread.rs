@@ -33,6 +33,11 @@ impl UnreadLimit {
         self.limit
     }
 
+    /// Unread bytes of all sessions. A body counts once for each session that sends it.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
     /// Records the unread bytes of a session, of which `counted` were recorded before.
     #[inline]
     pub(crate) fn record(&mut self, counted: &mut usize, unread: usize) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, chown, lchown, symlink};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown, lchown, symlink};
 use std::process::{Command, Stdio};
 
 use super::support::*;
@@ -128,6 +128,19 @@ fn a_stale_socket_is_replaced_and_one_that_appears_as_another_file_is_not() {
 }
 
 #[test]
+fn a_queue_in_a_directory_where_others_may_write_is_reported() {
+    let directory = Directory::new("open-queue");
+    let queue = directory.file("queue");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("changed");
+    let options = ["-q", "libsqlite3", "--libsqlite3-db", &queue];
+    let _server = Daemon::with_log_and(&directory, &options);
+    let said = fs::read_to_string(directory.file("log")).expect("a log");
+    let warning = "Queue: users who may write to its directory";
+    assert!(said.contains("WARNING") && said.contains(warning), "{said}");
+    assert!(said.contains("(mode 777) can replace the file"), "{said}");
+}
+
+#[test]
 fn a_queue_of_another_user_is_not_written_by_one_who_is_not_root() {
     let directory = Directory::new("foreign-queue");
     let queue = directory.file("queue");
@@ -135,10 +148,8 @@ fn a_queue_of_another_user_is_not_written_by_one_who_is_not_root() {
     if chown(&queue, Some(1), None).is_err() {
         return skip("only root can give files away");
     }
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    fs::set_permissions(directory.path(), mode).expect("changed");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    fs::set_permissions(&queue, mode).expect("changed");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("changed");
+    fs::set_permissions(&queue, fs::Permissions::from_mode(0o666)).expect("changed");
     let options =
         ["-u", super::process::UNPRIVILEGED.0, "--pid-file=none", "-l", "none", "-q", "libsqlite3"];
     let said = refusal(&[&options[..], &["--libsqlite3-db", &queue]].concat());
@@ -150,8 +161,7 @@ fn a_key_that_every_user_can_read_is_warned_of() {
     let directory = Directory::new("open-key");
     let (key, certificate) = (directory.file("key"), file("gearmand.pem"));
     fs::copy(file("gearmand.key"), &key).expect("copied");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    fs::set_permissions(&key, mode).expect("changed");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("changed");
     // The pid file ends the start behind the warning.
     let options = ["--ssl", "--ssl-certificate", &certificate, "--ssl-key", &key, "-l", "stderr"];
     let said = refusal(&[&options[..], &["--pid-file", "/nonexistent/pid"]].concat());

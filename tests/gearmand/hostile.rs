@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use super::support::*;
+use gearman_test_support::wait::wait_until;
 
 /// A number of `/proc/PID/status`, in kilobytes.
 fn memory_status(server: &Server, name: &str) -> u64 {
@@ -37,6 +38,24 @@ fn a_declared_size_of_4_gib_takes_no_memory() {
     server.connect().settle();
     let after = resident(&server);
     assert!(after < before + 10_000, "{before} kB became {after} kB");
+}
+
+#[test]
+fn the_memory_of_a_closed_connection_is_returned_to_the_system() {
+    let server = Server::start(&[]);
+    server.connect().settle();
+    let before = resident(&server);
+    let (mut client, mut worker) = (server.connect(), server.connect());
+    client.send(&request(SubmitJob, &["f", "", "x"])).packet();
+    worker.send(&request(CanDo, &["f"])).send(&request(GrabJob, NOTHING)).packet();
+    // The buffers of the system take some of it.
+    for _ in 0..50 {
+        worker.send(&request(WorkData, &[&b"H:t:1"[..], &[b'x'; 1 << 20]]));
+    }
+    worker.settle();
+    assert!(resident(&server) > before + 30_000, "the result takes memory");
+    drop((client, worker));
+    wait_until("the memory is returned", || resident(&server) < before + 6_000);
 }
 
 #[test]

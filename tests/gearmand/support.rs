@@ -111,8 +111,13 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Ours, with its log in the file `log` of a directory.
     pub(crate) fn with_log(directory: &Directory) -> Daemon {
+        Daemon::with_log_and(directory, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn with_log_and(directory: &Directory, arguments: &[&str]) -> Daemon {
         let (log, port) = (directory.file("log"), directory.file("port"));
-        let started = gearmand(&[
+        let common = [
             "-d",
             "-L",
             "127.0.0.1",
@@ -125,7 +130,8 @@ impl Daemon {
             "--pid-file=none",
             "--port-file",
             &port,
-        ]);
+        ];
+        let started = gearmand(&[&common[..], arguments].concat());
         assert!(started.status.success());
         Daemon::find(&port)
     }

@@ -352,7 +352,7 @@ impl EventLoop {
         self.flush();
         self.note_closed(has_closed);
         self.report_left_out_lines();
-        if let Some(rest) = self.trimmer.note(self.jobs.broker.job_count()) {
+        if let Some(rest) = self.trimmer.note(self.jobs.memory_measure()) {
             self.jobs.set_timer(rest.as_millis() as u64, DriverTimer::TrimMemory);
         }
     }
@@ -403,7 +403,7 @@ impl EventLoop {
             DriverTimer::DrainDeadline => self.drain_progress = DrainProgress::DeadlinePassed,
             DriverTimer::Handshake => self.expire_handshakes(),
             DriverTimer::CertificateExpiry => self.check_expiry(),
-            DriverTimer::TrimMemory => self.trimmer.trim(self.jobs.broker.job_count()),
+            DriverTimer::TrimMemory => self.trimmer.trim(self.jobs.memory_measure()),
         }
     }
 

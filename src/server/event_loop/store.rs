@@ -65,7 +65,7 @@ impl EventLoop {
             if self.is_loading && !is_surveying {
                 self.is_loading = false;
                 // The parts of the survey, and index tables that have grown.
-                self.trimmer.trim(self.jobs.broker.job_count());
+                self.trimmer.trim(self.jobs.memory_measure());
                 self.enter(Phase::Serving);
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Must not: open a queue.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -213,10 +213,14 @@ pub(crate) struct QueueOptions {
 }
 
 impl QueueOptions {
+    /// The file of the queue, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.libsqlite3_db.as_deref().filter(|_| self.kind() == QueueKind::Sqlite)
+    }
+
     /// The file of limits and pauses beside the file of the queue, if there is one.
     pub(crate) fn settings_beside(&self) -> Option<PathBuf> {
-        let file = self.libsqlite3_db.as_ref().filter(|_| self.kind() == QueueKind::Sqlite)?;
-        let mut name = file.clone().into_os_string();
+        let mut name = self.file()?.to_path_buf().into_os_string();
         name.push("-functions");
         Some(name.into())
     }
