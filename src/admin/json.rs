@@ -11,11 +11,12 @@ use serde::Serialize;
 
 use super::authority::ListFilter;
 use super::lists::{self, AdminList};
+use super::workers::{WorkerFormat, WorkerList};
 use super::{Context, QueueView};
 use gearman_broker::delayed::HeldReplies;
 use gearman_broker::{
-    Broker, CancelledRunView, ConnectionCursor, ConnectionView, FunctionCursor, FunctionView,
-    JobCursor, JobState, JobView, Millis, PeerView,
+    Broker, CancelledRunView, ConnectionView, FunctionCursor, FunctionView, JobCursor, JobState,
+    JobView, Millis, PeerView,
 };
 
 /// The bytes of a name that is not UTF-8, in hexadecimal.
@@ -28,7 +29,8 @@ fn is_text(name: &[u8]) -> bool {
 }
 
 fn all_hex(name: &[u8]) -> String {
-    name.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    name.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn text(name: &[u8]) -> Cow<'_, str> {
@@ -58,14 +60,9 @@ impl<'a> PeerJson<'a> {
     }
 }
 
+/// What `json workers` has of a connection, behind its peer and the names of its functions.
 #[derive(Serialize)]
 struct ConnectionJson<'a> {
-    #[serde(flatten)]
-    peer: PeerJson<'a>,
-    functions: Vec<Cow<'a, str>>,
-    /// All names in hexadecimal, if any of them is not UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    functions_hex: Option<Vec<String>>,
     /// Functions that it offers and may not work on, if there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<Cow<'a, str>>,
@@ -97,23 +94,59 @@ impl<'a> CancelledRunJson<'a> {
     }
 }
 
-impl<'a> ConnectionJson<'a> {
-    fn new(connection: ConnectionView<'a>, broker: &'a Broker) -> ConnectionJson<'a> {
-        let names = &connection.functions;
-        let all_hex = |names: &[&[u8]]| {
-            let has_other = names.iter().any(|name| !is_text(name));
-            has_other.then(|| names.iter().map(|name| all_hex(name)).collect())
-        };
-        ConnectionJson {
-            peer: PeerJson::new(connection.peer),
-            functions: names.iter().map(|name| text(name)).collect(),
-            functions_hex: all_hex(names),
-            refused: connection.refused.iter().map(|name| text(name)).collect(),
-            refused_hex: all_hex(&connection.refused),
+/// The items of `json workers`.
+#[derive(Default)]
+struct WorkersJson {
+    /// The names of the item in hexadecimal, as the items of an array.
+    hex: Vec<u8>,
+    /// Whether any of them is not UTF-8.
+    has_other: bool,
+}
+
+impl WorkerFormat for WorkersJson {
+    fn frame(
+        &mut self,
+        connection: &ConnectionView<'_>,
+        refused: &[&[u8]],
+        broker: &Broker,
+    ) -> [Vec<u8>; 2] {
+        *self = WorkersJson::default();
+        let has_other = refused.iter().any(|name| !is_text(name));
+        let rest = ConnectionJson {
+            refused: refused.iter().map(|name| text(name)).collect(),
+            refused_hex: has_other.then(|| refused.iter().map(|name| all_hex(name)).collect()),
             sleeping: connection.sleeping,
             running: connection.running,
             waiting: connection.waiting,
             cancelled: broker.cancelled_runs(connection.key).map(CancelledRunJson::new).collect(),
+        };
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        write(&mut head, &PeerJson::new(connection.peer));
+        write(&mut tail, &rest);
+        // One object, with the names between its first and its last members.
+        assert_eq!(head.pop(), Some(b'}'), "a structure is an object");
+        head.extend_from_slice(b",\"functions\":[");
+        assert_eq!(tail.first(), Some(&b'{'), "a structure is an object");
+        tail[0] = b',';
+        [head, tail]
+    }
+
+    fn name(&mut self, name: &[u8], to: &mut Vec<u8>) {
+        if !self.hex.is_empty() {
+            to.push(b',');
+            self.hex.push(b',');
+        }
+        write(to, &text(name));
+        write(&mut self.hex, &all_hex(name));
+        self.has_other |= !is_text(name);
+    }
+
+    fn end_names(&mut self, text: &mut Vec<u8>) {
+        text.push(b']');
+        if self.has_other {
+            text.extend_from_slice(b",\"functions_hex\":[");
+            text.append(&mut self.hex);
+            text.push(b']');
         }
     }
 }
@@ -294,15 +327,8 @@ fn write(text: &mut Vec<u8>, value: &impl Serialize) {
 /// `json workers`.
 pub(super) fn workers(filter: ListFilter, text: &mut Vec<u8>) -> AdminList {
     text.extend_from_slice(b"{\"workers\":[");
-    let mut cursor = None;
-    AdminList::json(Box::new(move |broker, text| {
-        let cursor = cursor.get_or_insert_with(|| ConnectionCursor::new(broker));
-        cursor.next(broker).filter_map(|connection| {
-            let connection = lists::visible(connection, &filter)?;
-            write(text, &ConnectionJson::new(connection, broker));
-            Some(())
-        })
-    }))
+    let mut list = WorkerList::new(filter, WorkersJson::default());
+    AdminList::json_in_steps(Box::new(move |broker, text| list.step(broker, text)))
 }
 
 /// `json status`.

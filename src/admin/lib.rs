@@ -14,6 +14,7 @@ mod lists;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod workers;
 
 pub use authority::{Authority, CommandOutcome, PermissionTarget};
 pub use lists::AdminList;

@@ -14,35 +14,70 @@ use gearman_broker::{
 use gearman_protocol::percent;
 
 use super::authority::ListFilter;
+use super::workers::{WorkerFormat, WorkerList};
 
 /// Time limit for writing a piece.
 const PIECE_TIME_MAX: Duration = Duration::from_micros(300);
 /// Size from which a piece ends with the current line.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
+/// What a step of writing a list has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ListStep {
+    /// An item was written, or its last part.
+    Item,
+    /// A part of an item was written.
+    Part,
+    /// Nothing was written; the next step may write something.
+    Skip,
+    /// There is no further item.
+    End,
+}
+
+impl From<CursorStep<()>> for ListStep {
+    fn from(step: CursorStep<()>) -> ListStep {
+        match step {
+            CursorStep::Item(()) => ListStep::Item,
+            CursorStep::Skip => ListStep::Skip,
+            CursorStep::End => ListStep::End,
+        }
+    }
+}
+
+/// Does a step.
+type WriteStep = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> ListStep>;
 /// Writes the next item.
 type WriteLine = Box<dyn FnMut(&Broker, &mut Vec<u8>) -> CursorStep<()>>;
 
 /// A list that is being written.
 pub struct AdminList {
-    line: WriteLine,
+    step: WriteStep,
     /// Text between items.
     separator: &'static str,
     /// Text after the last item.
     end: &'static str,
-    /// Whether no item was written yet.
-    is_empty: bool,
+    /// Text before the next step's: the separator, unless no item or only a part of one was written.
+    before_next: &'static str,
 }
 
 impl AdminList {
     /// A list of the text protocol.
     fn lines(line: WriteLine) -> AdminList {
-        AdminList { line, separator: "", end: ".\n", is_empty: true }
+        AdminList::lines_in_steps(in_steps(line))
+    }
+
+    fn lines_in_steps(step: WriteStep) -> AdminList {
+        AdminList { step, separator: "", end: ".\n", before_next: "" }
     }
 
     /// The items of a JSON array, and the end of the object that contains the array.
     pub(super) fn json(line: WriteLine) -> AdminList {
-        AdminList { line, separator: ",", end: "]}\n", is_empty: true }
+        AdminList::json_in_steps(in_steps(line))
+    }
+
+    /// The same, where an item may take several steps.
+    pub(super) fn json_in_steps(step: WriteStep) -> AdminList {
+        AdminList { step, separator: ",", end: "]}\n", before_next: "" }
     }
 
     /// Writes the next piece, within the limits of time and size. Returns whether the list
@@ -52,15 +87,14 @@ impl AdminList {
         let limit = text.len() + PIECE_BYTES_MAX;
         loop {
             let before = text.len();
-            if !self.is_empty {
-                text.extend_from_slice(self.separator.as_bytes());
-            }
-            let step = (self.line)(broker, text);
+            text.extend_from_slice(self.before_next.as_bytes());
+            let step = (self.step)(broker, text);
             match step {
-                CursorStep::Item(()) => self.is_empty = false,
-                CursorStep::Skip | CursorStep::End => text.truncate(before),
+                ListStep::Item => self.before_next = self.separator,
+                ListStep::Part => self.before_next = "",
+                ListStep::Skip | ListStep::End => text.truncate(before),
             }
-            if let CursorStep::End = step {
+            if step == ListStep::End {
                 text.extend_from_slice(self.end.as_bytes());
                 return true;
             }
@@ -69,6 +103,10 @@ impl AdminList {
             }
         }
     }
+}
+
+fn in_steps(mut line: WriteLine) -> WriteStep {
+    Box::new(move |broker, text| line(broker, text).into())
 }
 
 fn fields(text: &mut Vec<u8>, name: &[u8], counts: &[&dyn Display]) {
@@ -88,40 +126,37 @@ fn append(text: &mut Vec<u8>, what: impl Display) {
 /// `workers`: every connection with the functions that it offers.
 /// Behind them, after a `!`, those that it offers and may not work on.
 pub(super) fn workers(filter: ListFilter) -> AdminList {
-    let mut cursor = None;
-    AdminList::lines(Box::new(move |broker, text| {
-        let cursor = cursor.get_or_insert_with(|| ConnectionCursor::new(broker));
-        cursor.next(broker).filter_map(|connection| {
-            let connection = visible(connection, &filter)?;
-            peer(text, connection.peer);
-            text.extend_from_slice(b" :");
-            for function in connection.functions {
-                text.push(b' ');
-                text.extend_from_slice(function);
-            }
-            for function in connection.refused {
-                text.extend_from_slice(b" !");
-                text.extend_from_slice(function);
-            }
-            text.push(b'\n');
-            Some(())
-        })
-    }))
+    let mut list = WorkerList::new(filter, WorkerLines);
+    AdminList::lines_in_steps(Box::new(move |broker, text| list.step(broker, text)))
 }
 
-/// A connection with the functions that the reader may see. A reader who may not see all
-/// functions sees only connections with one of these.
-pub(super) fn visible<'a>(
-    mut connection: ConnectionView<'a>,
-    filter: &ListFilter,
-) -> Option<ConnectionView<'a>> {
-    if filter.shows_all() {
-        return Some(connection);
+/// The lines of `workers`.
+struct WorkerLines;
+
+impl WorkerFormat for WorkerLines {
+    fn frame(
+        &mut self,
+        connection: &ConnectionView<'_>,
+        refused: &[&[u8]],
+        _broker: &Broker,
+    ) -> [Vec<u8>; 2] {
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        peer(&mut head, connection.peer);
+        head.extend_from_slice(b" :");
+        for function in refused {
+            tail.extend_from_slice(b" !");
+            tail.extend_from_slice(function);
+        }
+        tail.push(b'\n');
+        [head, tail]
     }
-    connection.functions.retain(|function| filter.shows(function));
-    connection.refused.retain(|function| filter.shows(function));
-    let is_empty = connection.functions.is_empty() && connection.refused.is_empty();
-    (!is_empty).then_some(connection)
+
+    fn name(&mut self, name: &[u8], text: &mut Vec<u8>) {
+        text.push(b' ');
+        text.extend_from_slice(name);
+    }
+
+    fn end_names(&mut self, _text: &mut Vec<u8>) {}
 }
 
 fn peer(text: &mut Vec<u8>, peer: PeerView<'_>) {

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::buckets::{BUCKETS, Hash};
-use super::connection::WorkerState;
+use super::connection::{Ability, WorkerState};
 use super::function::{Function, Rank};
 use super::job::{Job, Stage};
 use super::slab::{Id, Key};
@@ -76,18 +76,70 @@ impl ConnectionCursor {
         if connection.is_closing {
             return CursorStep::Skip;
         }
-        let abilities = connection.abilities.iter(&broker.abilities);
-        let name = |ability| &*broker.functions[broker.abilities[ability].function].name;
         let refused = connection.refused.iter().flat_map(|refused| refused.keys());
         CursorStep::Item(ConnectionView {
             key,
             peer: broker.peer(id),
-            functions: abilities.map(name).collect(),
             refused: refused.map(|name| &**name).collect(),
             sleeping: connection.state == WorkerState::Sleeping,
             running: connection.running.len() as usize,
             waiting: connection.waiters.len() as usize,
         })
+    }
+}
+
+/// A cursor over the functions that a connection offers, the newest first.
+pub struct OfferCursor {
+    connection: ConnectionKey,
+    place: OfferPlace,
+}
+
+/// Where an [`OfferCursor`] is.
+enum OfferPlace {
+    Start,
+    /// Behind one function and before another. If one of them is no longer offered, the other one
+    /// shows the place.
+    Between(Key<Ability>, Key<Ability>),
+    End,
+}
+
+impl OfferCursor {
+    /// A cursor over the functions of a connection.
+    pub fn new(connection: ConnectionKey) -> OfferCursor {
+        OfferCursor { connection, place: OfferPlace::Start }
+    }
+
+    /// Whether all functions were returned.
+    pub fn is_at_end(&self) -> bool {
+        matches!(self.place, OfferPlace::End)
+    }
+
+    /// The names of the next functions, at most so many.
+    pub fn next<'a>(&mut self, broker: &'a Broker, names_max: usize) -> Vec<&'a [u8]> {
+        let place = std::mem::replace(&mut self.place, OfferPlace::End);
+        let Some(id) = broker.connections.find(self.connection) else { return Vec::new() };
+        let (offered, abilities) = (&broker.connections[id].abilities, &broker.abilities);
+        let mut next = match place {
+            OfferPlace::Start => offered.front(),
+            OfferPlace::Between(before, behind) => abilities.find(behind).or_else(|| {
+                abilities.find(before).and_then(|before| offered.after(abilities, before))
+            }),
+            OfferPlace::End => None,
+        };
+        let mut names = Vec::new();
+        while let Some(ability) = next
+            && names.len() < names_max
+        {
+            names.push(&*broker.functions[abilities[ability].function].name);
+            next = offered.after(abilities, ability);
+            if let Some(next) = next {
+                self.place = OfferPlace::Between(abilities.key(ability), abilities.key(next));
+            }
+        }
+        if next.is_none() {
+            self.place = OfferPlace::End;
+        }
+        names
     }
 }
 

@@ -45,7 +45,8 @@ pub use clock::{Millis, Now, UnixSeconds};
 pub use connection::ConnectionKey;
 pub use control::{Cancelled, Dropped, FunctionSettings};
 pub use cursors::{
-    ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, OrderedJobCursor,
+    ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, OfferCursor,
+    OrderedJobCursor,
 };
 pub use delayed::DelayedReplies;
 pub use durable::DurableConfig;

@@ -11,14 +11,12 @@ use super::jobs::Handle;
 use super::slab::Id;
 use super::{Broker, ConnectionKey, Millis, UnixSeconds};
 
-/// One connection.
+/// One connection, but for the functions that it offers: see [`OfferCursor`](crate::OfferCursor).
 pub struct ConnectionView<'a> {
     /// Identifies it in the broker.
     pub key: ConnectionKey,
     /// Descriptor, address and client id.
     pub peer: PeerView<'a>,
-    /// Names of the functions that it offers.
-    pub functions: Vec<&'a [u8]>,
     /// Names of functions that it offers and may not work on.
     pub refused: Vec<&'a [u8]>,
     /// Whether it sent PRE_SLEEP and waits for NOOP.

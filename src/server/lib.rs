@@ -9,6 +9,7 @@
 
 mod access;
 mod address_gate;
+mod allocator;
 mod command_line;
 mod daemon;
 mod event_loop;
@@ -23,7 +24,7 @@ mod startup;
 mod systemd;
 mod tls;
 
-pub use memory_trimmer::{Allocator, MIMALLOC};
+pub use allocator::{ALLOCATOR, Allocator};
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The allocator, and the memory trimmer, which returns unused memory to the kernel.
+//! The memory trimmer, which returns unused memory to the kernel.
 //!
 //! An allocator keeps freed memory for later allocations, and reviews what it keeps only
 //! when it is called. A server whose queue has drained, or whose largest connections have closed,
@@ -12,13 +12,6 @@
 #![allow(unsafe_code)]
 
 use std::time::Duration;
-
-/// The allocator of the process. That of the C library returns memory only from the end
-/// of its heap, where one small allocation can keep all of it.
-pub const MIMALLOC: Allocator = mimalloc::MiMalloc;
-
-/// The type of [`MIMALLOC`].
-pub type Allocator = mimalloc::MiMalloc;
 
 /// Delay of a trim after most is gone, since what comes next may need the memory.
 const TRIM_DELAY: Duration = Duration::from_secs(1);

@@ -38,9 +38,9 @@ fn connections_are_listed_with_the_functions_that_they_offer() {
     let mut cursor = ConnectionCursor::new(&world.broker);
     let seen: Vec<_> = collect_items(|| cursor.next(&world.broker))
         .into_iter()
-        .map(|c| (c.peer.client_id.len(), c.functions.concat(), c.peer.address, c.peer.descriptor))
+        .map(|c| (c.peer.client_id.len(), offers(&world, c.key), c.peer.address, c.peer.descriptor))
         .collect();
-    assert_eq!(seen, [(0, vec![], "127.0.0.1", 7), (127, b"ab".to_vec(), "127.0.0.1", 7)]);
+    assert_eq!(seen, [(0, "".into(), "127.0.0.1", 7), (127, "a b".into(), "127.0.0.1", 7)]);
 }
 
 #[test]

@@ -32,6 +32,38 @@ fn a_connection_cursor_skips_a_connection_that_was_removed_meanwhile() {
 }
 
 #[test]
+fn an_offer_cursor_keeps_its_place_while_functions_come_and_go() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..10).map(|number| format!("f{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let next = |world: &World, cursor: &mut OfferCursor, count: usize| {
+        let names = cursor.next(&world.broker, count);
+        names.iter().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    for (removed, rest) in [
+        (&[][..], "f6 f5 f4 f3 f2 f1 f0"),
+        (&["f6"], "f5 f4 f3 f2 f1 f0"),
+        (&["f7"], "f6 f5 f4 f3 f2 f1 f0"),
+        (&["f6", "f5", "f2"], "f4 f3 f1 f0"),
+        (&["f9", "f8", "f7", "f0"], "f6 f5 f4 f3 f2 f1"),
+    ] {
+        let worker = world.worker(&names);
+        let mut cursor = OfferCursor::new(worker);
+        assert_eq!(next(&world, &mut cursor, 3), "f9 f8 f7");
+        removed.iter().for_each(|function| world.send(worker, Command::CantDo, &[function]));
+        world.send(worker, Command::CanDo, &["new"]);
+        assert!(!cursor.is_at_end());
+        assert_eq!(next(&world, &mut cursor, 100), rest, "without {removed:?}");
+        assert!(cursor.is_at_end());
+        assert_eq!(next(&world, &mut cursor, 100), "");
+        world.disconnect(worker);
+        let mut gone = OfferCursor::new(worker);
+        assert_eq!(next(&world, &mut gone, 1), "");
+        assert!(gone.is_at_end());
+    }
+}
+
+#[test]
 fn a_function_cursor_keeps_its_order_while_functions_are_added_and_dropped() {
     let mut world = World::new();
     // In the original's order: c, b, z, a.

@@ -34,8 +34,8 @@ use bytes::Bytes;
 use super::{
     Broker, BrokerEvent, Cancelled, Config, ConnectionCursor, ConnectionKey, ConnectionLimits,
     CursorStep, DelayedReplies, DriverTimer, Dropped, FailureCause, FunctionCursor, FunctionView,
-    JobCursor, JobOrder, JobState, JobView, LostJobs, Millis, Now, OrderedJobCursor, Outbox,
-    UnixSeconds, Wakeup,
+    JobCursor, JobOrder, JobState, JobView, LostJobs, Millis, Now, OfferCursor, OrderedJobCursor,
+    Outbox, UnixSeconds, Wakeup,
 };
 use gearman_protocol::{Command, Decoded, Magic, decode, encode};
 
@@ -138,6 +138,12 @@ fn event_text(event: BrokerEvent<'_>) -> String {
             format!("{jobs} jobs of {} dropped", text(function))
         }
     }
+}
+
+/// The names of the functions that a connection offers.
+fn offers(world: &World, connection: ConnectionKey) -> String {
+    let names = OfferCursor::new(connection).next(&world.broker, usize::MAX);
+    names.iter().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// All items of a cursor.

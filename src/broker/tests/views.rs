@@ -17,8 +17,7 @@ fn a_connection_view_has_its_functions_its_jobs_and_its_submissions() {
         let mut cursor = ConnectionCursor::new(&world.broker);
         let all = collect_items(|| cursor.next(&world.broker));
         let row = |c: &crate::ConnectionView<'_>| {
-            let functions = c.functions.iter().map(|name| name.escape_ascii().to_string());
-            let functions = functions.collect::<Vec<_>>().join(" ");
+            let functions = offers(world, c.key);
             let name = c.peer.client_id.escape_ascii();
             format!("{name}[{functions}] {} {} {}", c.sleeping, c.running, c.waiting)
         };

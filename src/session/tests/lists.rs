@@ -1,6 +1,6 @@
 //! Lists for administrators: they are written in pieces, and delay no other session.
 
-use super::host::World;
+use super::host::{World, request};
 use gearman_broker::ConnectionKey;
 use gearman_protocol::Command;
 
@@ -46,6 +46,33 @@ fn a_list_is_written_in_one_piece_per_turn_and_other_peers_are_served_between() 
     assert_eq!(world.received(other), ["ECHO_RES"]);
     world.settle();
     assert_eq!(first.len() + world.text(peer).len(), 5000 * 60 + 2);
+}
+
+#[test]
+fn a_connection_with_many_functions_is_written_in_several_pieces() {
+    let mut world = World::new();
+    let worker = world.connect();
+    let names: Vec<String> = (0..20_000).map(|number| format!("function-{number:06}")).collect();
+    let offers: Vec<u8> =
+        names.iter().flat_map(|name| request(Command::CanDo, &[name], b"")).collect();
+    world.deliver(worker, &offers);
+    world.settle();
+    let peer = world.connect();
+    for line in ["workers\n", "json workers\n"] {
+        world.deliver(peer, line.as_bytes());
+        let mut pieces = Vec::new();
+        while world.server.is_busy() {
+            world.turn();
+            pieces.push(world.text(peer));
+        }
+        let longest = pieces.iter().map(String::len).max().unwrap_or(0);
+        assert!(pieces.len() >= 4 && longest < 100 << 10, "{} pieces, {longest}", pieces.len());
+        let all = pieces.concat();
+        // The newest function comes first.
+        let places: Vec<_> = names.iter().rev().map(|name| all.find(name)).collect();
+        assert!(places.is_sorted() && places[0].is_some(), "{line}");
+        assert_eq!(all.matches("function-").count(), names.len(), "{line}");
+    }
 }
 
 #[test]
