@@ -23,7 +23,7 @@ peers='libgearman8 libgearman-dev gearman-job-server gearman-tools
     python3-venv python3-dev
     gcc g++ clang binutils make pkg-config valgrind strace tmux curl
     mariadb-server libmariadb-dev postgresql postgresql-server-dev-all
-    redis-server memcached prometheus supervisor'
+    redis-server memcached libtokyocabinet9 prometheus supervisor'
 # What building the packages and testing them takes.
 packaging='debhelper debootstrap dpkg-dev iproute2 lintian rpm'
 # Clients from PyPI, each with a virtual environment of its own, as two are called gearman

@@ -9,8 +9,10 @@
 
 mod batch;
 mod committer;
-#[cfg(any(feature = "memcached", feature = "redis"))]
+#[cfg(any(feature = "memcached", feature = "redis", feature = "tokyocabinet"))]
 mod found_jobs;
+#[cfg(any(feature = "sqlite", feature = "tokyocabinet"))]
+mod local_file;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 pub mod migrate;
@@ -22,7 +24,7 @@ mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub mod remote;
-#[cfg(any(feature = "memcached", feature = "redis"))]
+#[cfg(any(feature = "memcached", feature = "redis", feature = "tokyocabinet"))]
 mod side_record;
 #[cfg(any(test, feature = "simulated"))]
 pub mod simulated;
@@ -32,6 +34,8 @@ mod store;
 #[cfg(test)]
 mod suite;
 mod thread;
+#[cfg(feature = "tokyocabinet")]
+pub mod tokyocabinet;
 
 pub use batch::{Batch, BatchOperation};
 pub use committer::{Committer, QueueStats, RejectedRow, StoreReport};

@@ -18,6 +18,7 @@ use gearman_queue::postgres::{PostgresOptions, PostgresStore};
 use gearman_queue::redis::{RedisOptions, RedisStore};
 use gearman_queue::remote::{RemoteLimits, Secret, TlsMode, TlsSettings};
 use gearman_queue::sqlite::{Salvage, SqliteOptions, SqliteStore, Syncing, check, salvage};
+use gearman_queue::tokyocabinet::{TokyoOptions, TokyoStore, TokyoSyncing};
 use gearman_queue::{Batch, Store, StoreError};
 
 /// Variable with the password of the queue's server.
@@ -40,7 +41,7 @@ pub(crate) fn open(
     let failed = |error: StoreError| io::Error::other(format!("{}{error}", kind.error_prefix()));
     let mut store = open_store(options, kind).map_err(failed)?;
     log.write(Level::Info, format_args!("Keeping background jobs in {}", store.place()));
-    let risk = options.file().and_then(gearman_files::directory_risk);
+    let risk = options.file().and_then(|file| gearman_files::directory_risk(&file));
     for notice in store.take_notices().into_iter().chain(risk) {
         log.write(Level::Warning, format_args!("Queue: {notice}"));
     }
@@ -82,6 +83,7 @@ fn open_store(options: &QueueOptions, kind: QueueKind) -> Result<Box<dyn Store>,
         QueueKind::Libdrizzle => {
             Box::new(MySqlStore::open(&libdrizzle_options(options).map_err(options_error)?)?)
         }
+        QueueKind::TokyoCabinet => Box::new(TokyoStore::open(tokyo_options(options))?),
     })
 }
 
@@ -169,6 +171,21 @@ fn libdrizzle_options(options: &QueueOptions) -> Result<MySqlOptions, String> {
         option_files: Vec::new(),
         ..MySqlOptions::default()
     })
+}
+
+fn tokyo_options(options: &QueueOptions) -> TokyoOptions {
+    let given = &options.tokyo_cabinet;
+    let file = given.libtokyocabinet_file.clone().expect("checked with the other options");
+    TokyoOptions {
+        optimizes: given.libtokyocabinet_optimize,
+        syncing: match options.queue_sync {
+            SyncChoice::Full => TokyoSyncing::EveryChange,
+            SyncChoice::Normal => TokyoSyncing::EveryBatch,
+            SyncChoice::Off => TokyoSyncing::Never,
+        },
+        size_bytes_max: options.queue_size,
+        ..TokyoOptions::new(file)
+    }
 }
 
 /// Time for which submissions wait for a connection.

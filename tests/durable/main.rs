@@ -2,8 +2,8 @@
 //!
 //! `crash` kills it under load; `power` does the same over a disk that loses unsynced writes;
 //! `faults` makes each system call on the file fail; `outside` does to the file what other programs
-//! do; `key_value`, `mysql` and `postgres` have the jobs in a store that fails; `backup` takes copies under
-//! load; `damaged` opens damaged files.
+//! do; `key_value`, `mysql` and `postgres` have the jobs in a store that fails, `tokyo_cabinet` in
+//! another kind of file; `backup` takes copies under load; `damaged` opens damaged files.
 
 mod backup;
 mod crash;
@@ -21,3 +21,4 @@ mod power;
 mod proxy;
 mod server;
 mod shim;
+mod tokyo_cabinet;

@@ -1,6 +1,8 @@
 /* Preloaded into gearmand by tests/durable: counts the system calls on the files of a queue, makes
  * chosen ones fail, and writes a log from which the content that was synced can be rebuilt.
  *
+ * What is written through a mapping of the file is recorded when it is synced.
+ *
  * Environment: SHIM_PREFIX, the beginning of the paths that are meant; SHIM_CONTROL, a file of
  * sixteen 64-bit numbers that the test shares (enum word); SHIM_LOG, the log, or unset. */
 #define _GNU_SOURCE
@@ -35,6 +37,14 @@ static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_close)(int);
+static int (*real_unlink)(const char *);
+static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
+static int (*real_munmap)(void *, size_t);
+static int (*real_msync)(void *, size_t, int);
+
+/* The mapping of the database, and the content of it that was recorded last. */
+static char *mapped, *recorded;
+static size_t mapped_size;
 
 __attribute__((constructor)) static void prepare(void) {
     real_open = dlsym(RTLD_NEXT, "open");
@@ -44,12 +54,16 @@ __attribute__((constructor)) static void prepare(void) {
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate");
     real_close = dlsym(RTLD_NEXT, "close");
+    real_unlink = dlsym(RTLD_NEXT, "unlink");
+    real_mmap = dlsym(RTLD_NEXT, "mmap");
+    real_munmap = dlsym(RTLD_NEXT, "munmap");
+    real_msync = dlsym(RTLD_NEXT, "msync");
     control = unused;
     prefix = getenv("SHIM_PREFIX");
     const char *path = getenv("SHIM_CONTROL");
     if (path) {
         int fd = real_open(path, O_RDWR | O_CLOEXEC);
-        void *shared = mmap(NULL, sizeof unused, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        void *shared = real_mmap(NULL, sizeof unused, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (shared == MAP_FAILED) abort();
         control = shared;
         real_close(fd);
@@ -88,18 +102,34 @@ static void record(char operation, int file, uint64_t offset, const void *bytes,
     free(text);
 }
 
-static int open_any(const char *path, int flags, mode_t mode) {
+/* Which file of the queue a path names. */
+static int file_named(const char *path) {
     size_t length = prefix ? strlen(prefix) : 0;
-    int is_ours = length && strncmp(path, prefix, length) == 0;
-    const char *rest = is_ours ? path + length : "";
+    if (!length || strncmp(path, prefix, length) != 0) return 0;
+    const char *rest = path + length;
     /* The lock beside the file is no part of it. */
-    if (strcmp(rest, "-lock") == 0) is_ours = 0;
-    if (is_ours && fails(OPEN)) return -1;
-    int fd = real_open(path, flags, mode);
-    if (fd >= 0 && fd < FDS) {
-        files[fd] = 0;
-        if (is_ours) files[fd] = *rest == 0 ? DATABASE : strcmp(rest, "-wal") == 0 ? WAL : OTHER;
+    if (strcmp(rest, "-lock") == 0) return 0;
+    if (*rest == 0) return DATABASE;
+    return strcmp(rest, "-wal") == 0 || strcmp(rest, ".wal") == 0 ? WAL : OTHER;
+}
+
+/* Records what was written through the mapping. */
+static void record_mapping(void) {
+    enum { PIECE = 512 };
+    for (size_t at = 0; at < mapped_size; at += PIECE) {
+        size_t size = mapped_size - at < PIECE ? mapped_size - at : PIECE;
+        if (memcmp(mapped + at, recorded + at, size) == 0) continue;
+        memcpy(recorded + at, mapped + at, size);
+        record('w', DATABASE, at, recorded + at, size);
     }
+}
+
+static int open_any(const char *path, int flags, mode_t mode) {
+    int file = file_named(path);
+    if (file && fails(OPEN)) return -1;
+    int fd = real_open(path, flags, mode);
+    if (fd >= 0 && fd < FDS) files[fd] = (unsigned char)file;
+    if (fd >= 0 && file && flags & O_TRUNC) record('t', file, 0, NULL, 0);
     return fd;
 }
 
@@ -148,6 +178,7 @@ static int sync_with(int fd, int (*real)(int)) {
     if (fails(SYNC)) return -1;
     int result = real(fd);
     if (result == 0) {
+        if (file == DATABASE) record_mapping();
         record('s', file, 0, NULL, 0);
         __atomic_add_fetch(&control[SYNCS], 1, __ATOMIC_SEQ_CST);
     }
@@ -171,4 +202,51 @@ int ftruncate(int fd, off_t size) {
 
 int ftruncate64(int fd, off_t size) {
     return ftruncate(fd, size);
+}
+
+/* A removed file is begun anew, with nothing in it. */
+int unlink(const char *path) {
+    int file = file_named(path);
+    int result = real_unlink(path);
+    if (result == 0 && file) {
+        record('t', file, 0, NULL, 0);
+        record('s', file, 0, NULL, 0);
+    }
+    return result;
+}
+
+void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
+    /* Called before the constructor, too. */
+    if (!real_mmap) real_mmap = dlsym(RTLD_NEXT, "mmap");
+    void *memory = real_mmap(address, size, protection, flags, fd, offset);
+    if (memory != MAP_FAILED && file_of(fd) == DATABASE && log_fd >= 0 && flags & MAP_SHARED &&
+        protection & PROT_WRITE && offset == 0) {
+        mapped = memory;
+        mapped_size = size;
+        recorded = malloc(size);
+        memcpy(recorded, mapped, size);
+    }
+    return memory;
+}
+
+void *mmap64(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
+    return mmap(address, size, protection, flags, fd, offset);
+}
+
+int munmap(void *address, size_t size) {
+    if (address && address == mapped) {
+        record_mapping();
+        free(recorded);
+        mapped = recorded = NULL;
+        mapped_size = 0;
+    }
+    return real_munmap(address, size);
+}
+
+int msync(void *address, size_t size, int flags) {
+    if (!address || address != mapped) return real_msync(address, size, flags);
+    if (fails(SYNC)) return -1;
+    int result = real_msync(address, size, flags);
+    if (result == 0) record_mapping();
+    return result;
 }

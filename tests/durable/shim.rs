@@ -35,19 +35,26 @@ const SECTOR_BYTES: usize = 512;
 /// The control file and log of one queue.
 pub(crate) struct Shim {
     file: PathBuf,
+    log_of_file: PathBuf,
     control: fs::File,
     control_path: PathBuf,
     log: PathBuf,
 }
 
 impl Shim {
-    /// A shim for a file, with its own files in `directory`.
+    /// A shim for a file of SQLite, with its own files in `directory`.
     pub(crate) fn new(directory: &Path, file: &Path) -> Shim {
+        Shim::with_log(directory, file, "-wal")
+    }
+
+    /// A shim for a file whose log has this behind its name.
+    pub(crate) fn with_log(directory: &Path, file: &Path, suffix: &str) -> Shim {
         let control_path = directory.join("control");
         fs::write(&control_path, [0; 8 * WORDS]).expect("a control file");
         let control = fs::File::options().read(true).write(true).open(&control_path);
         Shim {
             file: file.to_owned(),
+            log_of_file: beside(file, suffix),
             control: control.expect("a control file"),
             control_path,
             log: directory.join("log"),
@@ -114,12 +121,13 @@ impl Shim {
     /// and of the rest what `random` chooses. The files must be those of the last call, or there
     /// was no earlier call and no file.
     pub(crate) fn lose_power(&self, random: &mut Random) {
-        let images = HashMap::from([(1, self.file.clone()), (2, beside(&self.file, "-wal"))]);
+        let images = HashMap::from([(1, self.file.clone()), (2, self.log_of_file.clone())]);
         let log = fs::read(&self.log).unwrap_or_default();
         let keeps = random.pick(&[Keeps::Nothing, Keeps::Sectors, Keeps::Everything]);
         for (number, path) in images {
             let mut disk = Disk::new(fs::read(saved(&path)).unwrap_or_default());
             records(&log).filter(|record| record.file == number).for_each(|r| disk.apply(&r));
+            disk.add_mapped(&fs::read(&path).unwrap_or_default());
             let content = disk.after_power_loss(keeps, random);
             fs::write(&path, &content).expect("the rebuilt file");
             fs::write(saved(&path), &content).expect("the rebuilt file");
@@ -199,6 +207,19 @@ impl Disk {
             }
         }
         change(&mut self.cached, record.offset, Some(record.bytes).filter(|b| !b.is_empty()));
+    }
+
+    /// Adds the changes that were made through a mapping since the last sync, in which the file as
+    /// it is differs from what was recorded.
+    fn add_mapped(&mut self, found: &[u8]) {
+        for (index, sector) in found.chunks(SECTOR_BYTES).enumerate() {
+            let offset = index * SECTOR_BYTES;
+            let known = self.cached.get(offset..offset + sector.len());
+            if known.is_some_and(|known| known != sector) {
+                self.pending.push((offset, Some(sector.to_vec())));
+                change(&mut self.cached, offset, Some(sector));
+            }
+        }
     }
 
     fn after_power_loss(self, keeps: Keeps, random: &mut Random) -> Vec<u8> {

@@ -4,11 +4,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{create_private, failure, lock::FileLock, resolved};
+use super::failure;
+use crate::local_file::{FileLock, beside, create_private, remove, resolved, sync_directory};
 use crate::store::StoreError;
 
 /// What an examination found.
@@ -79,23 +80,4 @@ pub(super) fn finish_rewriting(file: &Path) -> Result<(), StoreError> {
     sync_directory(file).map_err(io)?;
     fs::rename(&copy, file).map_err(io)?;
     sync_directory(file).map_err(io)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn sync_directory(file: &Path) -> io::Result<()> {
-    let directory = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(directory)?.sync_all()
-}
-
-/// The path of a file beside another.
-pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut path = file.to_owned().into_os_string();
-    path.push(suffix);
-    PathBuf::from(path)
 }

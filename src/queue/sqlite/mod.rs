@@ -10,7 +10,6 @@
 //! Must not: know jobs that are not in the file.
 
 mod check;
-mod lock;
 mod place;
 mod read;
 mod salvage;
@@ -20,7 +19,7 @@ mod tests;
 mod write;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -29,10 +28,10 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi, params};
 
 use crate::batch::Batch;
+use crate::local_file::{FileLock, beside, create_private, resolved};
 use crate::record::{JobNumber, StoredJob};
 use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
 pub use check::{CheckReport, check};
-use lock::FileLock;
 use place::{FilePlace, Placement};
 use read::SurveyCursor;
 pub use salvage::{Salvage, salvage};
@@ -216,7 +215,7 @@ impl SqliteStore {
     }
 
     fn wal_bytes(&self) -> u64 {
-        fs::metadata(check::beside(&self.options.file, "-wal")).map_or(0, |metadata| metadata.len())
+        fs::metadata(beside(&self.options.file, "-wal")).map_or(0, |metadata| metadata.len())
     }
 
     fn pragma(&self, name: &str) -> Result<u64, StoreError> {
@@ -305,20 +304,6 @@ impl Store for SqliteStore {
     fn place(&self) -> String {
         self.options.file.display().to_string()
     }
-}
-
-/// Creates the file if there is none, readable by its owner only: SQLite gives the files beside it
-/// the same permissions.
-fn create_private(file: &Path) -> Result<(), StoreError> {
-    let result = gearman_files::open_private(file);
-    result.map(drop).map_err(|error| StoreError::NotCommitted(error.to_string()))
-}
-
-/// The file that a path leads to. The files beside it are beside this one, as SQLite's own are, and
-/// another user's link is not followed.
-fn resolved(file: &Path) -> Result<PathBuf, StoreError> {
-    let result = gearman_files::trusted_target(file);
-    result.map_err(|error| StoreError::NotCommitted(error.to_string()))
 }
 
 /// Opens the file. `wal_pages` gets the number of pages in the WAL at each commit.

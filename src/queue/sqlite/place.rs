@@ -7,7 +7,7 @@ use std::path::Path;
 
 use gearman_files::FileId;
 
-use super::check::beside;
+use crate::local_file::beside;
 
 /// The files that a connection has open.
 pub(super) struct FilePlace {

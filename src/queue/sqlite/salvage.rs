@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::lock::FileLock;
 use super::schema::Table;
 use super::{SqliteOptions, SqliteStore, failure, read};
 use crate::batch::Batch;
+use crate::local_file::{FileLock, resolved};
 use crate::record::JobNumber;
 use crate::store::{Store, StoreError};
 
@@ -42,7 +42,7 @@ pub fn salvage(file: &Path, table: &str) -> Result<Salvage, StoreError> {
         let shown = repaired.display();
         return Err(StoreError::NotCommitted(format!("{shown} exists: move it away first")));
     }
-    let file = &super::resolved(file)?;
+    let file = &resolved(file)?;
     let _lock = FileLock::acquire(file)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let damaged = Connection::open_with_flags(file, flags).map_err(failure)?;

@@ -277,14 +277,14 @@ fn a_crash_amid_rewriting_leaves_the_old_file_or_the_new_one() {
     batch.clear();
     batch.insert(&record(4, b"of the old file and its WAL"), None);
     store.apply(&batch).expect("commits");
-    let (old, wal) = (std::fs::read(&file), std::fs::read(check::beside(&file, "-wal")));
+    let (old, wal) = (std::fs::read(&file), std::fs::read(beside(&file, "-wal")));
     drop(store);
     // The new file is whole, but not in its place, and the old WAL is there.
     std::fs::write(&file, old.expect("reads")).expect("writes");
-    std::fs::write(check::beside(&file, "-wal"), wal.expect("reads")).expect("writes");
-    std::fs::write(check::beside(&file, "-rewritten"), whole).expect("writes");
+    std::fs::write(beside(&file, "-wal"), wal.expect("reads")).expect("writes");
+    std::fs::write(beside(&file, "-rewritten"), whole).expect("writes");
     assert_eq!(numbers(&all_jobs(&mut directory.open())), [3]);
-    assert!(!check::beside(&file, "-rewritten").exists());
+    assert!(!beside(&file, "-rewritten").exists());
 }
 
 #[test]
@@ -320,8 +320,8 @@ fn a_store_does_not_overwrite_a_file_that_was_put_in_its_place() {
     let mut batch = Batch::default();
     batch.insert(&record(1, b"x"), None);
     store.apply(&batch).expect("commits");
-    std::fs::write(check::beside(&file, "-other"), b"another").expect("writes");
-    std::fs::rename(check::beside(&file, "-other"), &file).expect("renames");
+    std::fs::write(beside(&file, "-other"), b"another").expect("writes");
+    std::fs::rename(beside(&file, "-other"), &file).expect("renames");
     let error = store.apply(&batch).expect_err("another file");
     assert!(error.to_string().contains("another file is in the place"), "{error}");
     assert_eq!(std::fs::read(&file).expect("reads"), b"another");

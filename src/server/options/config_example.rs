@@ -6,7 +6,6 @@ use std::io::{self, Write};
 
 use clap::{Arg, ArgAction, CommandFactory};
 
-use super::unsupported::is_unsupported;
 use super::{CONFIG_FILE, ServerOptions};
 
 /// Longest line, in characters, unless one word is longer.
@@ -47,7 +46,7 @@ pub(super) fn write(to: &mut dyn Write) -> io::Result<()> {
 
 /// Whether an option makes sense in a configuration file.
 fn is_configurable(arg: &Arg) -> bool {
-    let is_hidden = arg.is_hide_set() || is_unsupported(arg);
+    let is_hidden = arg.is_hide_set();
     let prints = arg.get_help_heading().is_none();
     !is_hidden
         && !prints
@@ -117,7 +116,7 @@ mod tests {
             let is_it = |line: &str| line == start || line.starts_with(&format!("{start}="));
             assert_eq!(text.lines().filter(|line| is_it(line)).count(), 1, "{start}");
         }
-        assert!(!text.contains("--libtokyocabinet-file") && !text.contains("--generate"), "{text}");
+        assert!(!text.contains("--daemon-child") && !text.contains("--generate"), "{text}");
         assert!(text.lines().all(|line| line.len() <= LINE_WIDTH), "{text}");
     }
 

@@ -1,10 +1,13 @@
-//! Options of the queues in a key-value store: "redis" and "libmemcached".
+//! Options of the queues in a key-value store: "redis", "libmemcached" and "libtokyocabinet".
 //!
 //! Their names and defaults are the original's; further ones are ours.
 //!
 //! Must not: connect.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, Args};
 use gearman_queue::remote::Secret;
 
 use super::sql_stores::secret;
@@ -62,4 +65,19 @@ pub(crate) struct LibmemcachedOptions {
     /// What the keys of jobs begin with.
     #[arg(long, value_name = "PREFIX", default_value = gearman_queue::memcached::MEMCACHED_PREFIX)]
     pub(crate) libmemcached_prefix: String,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Queue libtokyocabinet")]
+pub(crate) struct LibtokyocabinetOptions {
+    /// File of Tokyo Cabinet, whose library is opened if it is installed. The name ends with .tch
+    /// for a hash table, or .tcb for a B+ tree.
+    #[arg(long, value_name = "FILE")]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub(crate) libtokyocabinet_file: Option<PathBuf>,
+
+    /// Write the file without free space when it is opened; "=false" leaves it as it is.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) libtokyocabinet_optimize: bool,
 }

@@ -8,7 +8,6 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::unsupported::is_unsupported;
 use super::{CONFIG_FILE, ServerOptions};
 
 /// A section: its title, and its entries, each a name and a text.
@@ -114,7 +113,7 @@ pub(super) fn write(to: &mut dyn Write) -> io::Result<()> {
     roff.to_writer(to)
 }
 
-/// The table of options, with those that `--help` leaves out.
+/// The table of options.
 fn command() -> Command {
     ServerOptions::command()
         .about("the Gearman job server")
@@ -124,7 +123,6 @@ fn command() -> Command {
              gearadmin(1) shows and changes its queues, workers and functions.",
         )
         .override_usage("gearmand [OPTIONS]")
-        .mut_args(|arg| if is_unsupported(&arg) { arg.hide(false) } else { arg })
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ mod process;
 mod queue;
 mod sql_stores;
 mod tls;
-mod unsupported;
 mod values;
 
 pub(crate) use access::{AccessOptions, AdminAddress};
@@ -48,9 +47,7 @@ const CONFIG_FILE: &str = "/etc/gearmand.conf";
 pub(crate) const EXIT_CODE_USAGE: u8 = 2;
 
 /// Text behind the options of `--help`.
-const AFTER_HELP: &str = "Options of queues that this build does not have \
-     (--libtokyocabinet-file, ...) are accepted and ignored; gearmand(8) lists them.\n\
-     gearmand --generate-config prints an example of the configuration file.";
+const AFTER_HELP: &str = "gearmand --generate-config prints an example of the configuration file.";
 
 /// The Gearman job server: takes jobs from clients and hands them to workers.
 #[derive(Debug, Parser)]
@@ -318,9 +315,10 @@ mod tests {
             ("gearmand --ssl-optional", "'--ssl-optional' needs '--ssl'"),
             ("gearmand -q libsqlite3", "option '--libsqlite3-db <FILE>' is missing"),
             ("gearmand --check-queue", "option '--libsqlite3-db <FILE>' is missing"),
+            ("gearmand -q LIBTOKYOCABINET", "option '--libtokyocabinet-file <FILE>' is missing"),
             (
-                "gearmand -q LIBTOKYOCABINET",
-                "'LIBTOKYOCABINET' for '--queue-type <TYPE>': not in this build",
+                "gearmand -q libtokyocabinet --libtokyocabinet-file q.tch --check-queue",
+                "option '--check-queue' is for libsqlite3",
             ),
             ("gearmand -q libmemcached", "option '--libmemcached-servers <LIST>' is missing"),
             ("gearmand -q redis --redis-port x", "'x' for '--redis-port <PORT>'"),
@@ -334,8 +332,36 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_options_alone_have_no_effect() {
-        let line = "gearmand --libtokyocabinet-file f -q BuiltIn";
+    fn the_file_of_tokyo_cabinet_is_optimized_unless_the_option_says_false() {
+        for (option, wanted) in [
+            ("-R", true),
+            ("--libtokyocabinet-optimize", true),
+            ("--libtokyocabinet-optimize=true", true),
+            ("--libtokyocabinet-optimize=false", false),
+        ] {
+            let options = options(&format!("gearmand {option}"));
+            assert_eq!(options.queue.tokyo_cabinet.libtokyocabinet_optimize, wanted, "{option}");
+        }
+    }
+
+    #[test]
+    fn function_settings_are_beside_the_file_of_the_queue() {
+        for (line, wanted) in [
+            ("gearmand", None),
+            ("gearmand -q libsqlite3 --libsqlite3-db a/q.db", Some("a/q.db-functions")),
+            (
+                "gearmand -q libtokyocabinet --libtokyocabinet-file a/q.tch#bnum=7",
+                Some("a/q.tch-functions"),
+            ),
+        ] {
+            let beside = options(line).queue.settings_beside();
+            assert_eq!(beside.as_deref(), wanted.map(Path::new), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_of_a_queue_that_was_not_chosen_have_no_effect() {
+        let line = "gearmand --libtokyocabinet-file f --mysql-port x -q BuiltIn";
         options(line).check().expect(line);
     }
 

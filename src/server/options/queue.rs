@@ -2,14 +2,13 @@
 //!
 //! Must not: open a queue.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::key_value_stores::{LibmemcachedOptions, RedisQueueOptions};
+use super::key_value_stores::{LibmemcachedOptions, LibtokyocabinetOptions, RedisQueueOptions};
 use super::sql_stores::{LibdrizzleOptions, LibpqOptions, MySqlQueueOptions};
-use super::unsupported::{OptionGroup, UnsupportedOptions, UnsupportedTable};
 use super::values::{number, parse_size};
 
 /// When a commit is on disk.
@@ -40,6 +39,8 @@ pub(crate) enum QueueKind {
     MySql,
     /// The same, with the options of a client library of old.
     Libdrizzle,
+    /// A file of Tokyo Cabinet.
+    TokyoCabinet,
 }
 
 /// Queues of this build by name. Case does not matter.
@@ -51,9 +52,8 @@ const KINDS: &[(&str, QueueKind)] = &[
     ("libmemcached", QueueKind::Memcached),
     ("MySQL", QueueKind::MySql),
     ("libdrizzle", QueueKind::Libdrizzle),
+    ("libtokyocabinet", QueueKind::TokyoCabinet),
 ];
-/// Queues of the original that this build does not have.
-const KNOWN: &[&str] = &["libtokyocabinet"];
 
 impl QueueKind {
     /// The queue with this name.
@@ -77,12 +77,13 @@ impl QueueKind {
             QueueKind::Memcached => "--queue-type libmemcached: ",
             QueueKind::MySql => "--queue-type MySQL: ",
             QueueKind::Libdrizzle => "--queue-type libdrizzle: ",
+            QueueKind::TokyoCabinet => "--libtokyocabinet-file ",
         }
     }
 
     /// Whether it is another program, which is reached over a connection.
     pub(crate) fn is_remote(self) -> bool {
-        !matches!(self, QueueKind::Memory | QueueKind::Sqlite)
+        !matches!(self, QueueKind::Memory | QueueKind::Sqlite | QueueKind::TokyoCabinet)
     }
 }
 
@@ -108,7 +109,8 @@ pub(crate) struct QueueOptions {
     /// server ends; "libsqlite3" is the file of --libsqlite3-db, in which jobs survive;
     /// "Postgres" is a table in a database server, and "MySQL" too, for MySQL and MariaDB;
     /// "redis" is a database of Redis or Valkey; "libmemcached" servers forget their jobs when
-    /// they end; "libdrizzle" is "MySQL" with options of its own.
+    /// they end; "libdrizzle" is "MySQL" with options of its own; "libtokyocabinet" is a file of
+    /// Tokyo Cabinet.
     #[arg(short = 'q', long, value_name = "TYPE", default_value = "builtin")]
     queue_type: String,
 
@@ -209,20 +211,30 @@ pub(crate) struct QueueOptions {
     pub(crate) libdrizzle: LibdrizzleOptions,
 
     #[command(flatten)]
-    modules: UnsupportedOptions<Modules>,
+    pub(crate) tokyo_cabinet: LibtokyocabinetOptions,
 }
 
 impl QueueOptions {
     /// The file of the queue, if it is one.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        self.libsqlite3_db.as_deref().filter(|_| self.kind() == QueueKind::Sqlite)
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match self.kind() {
+            QueueKind::Sqlite => self.libsqlite3_db.clone(),
+            QueueKind::TokyoCabinet => self.tokyo_cabinet_file(),
+            _ => None,
+        }
     }
 
     /// The file of limits and pauses beside the file of the queue, if there is one.
     pub(crate) fn settings_beside(&self) -> Option<PathBuf> {
-        let mut name = self.file()?.to_path_buf().into_os_string();
+        let mut name = self.file()?.into_os_string();
         name.push("-functions");
         Some(name.into())
+    }
+
+    /// The file of the queue "libtokyocabinet", without the settings behind its name.
+    fn tokyo_cabinet_file(&self) -> Option<PathBuf> {
+        let file = self.tokyo_cabinet.libtokyocabinet_file.clone()?;
+        Some(gearman_queue::tokyocabinet::TokyoOptions::new(file).path())
     }
 
     /// The queue that was chosen. [`QueueOptions::error`] is checked before.
@@ -230,20 +242,18 @@ impl QueueOptions {
         QueueKind::named(&self.queue_type).unwrap_or(QueueKind::Memory)
     }
 
-    /// The error if this build does not have the queue, or an option of it is missing. Case
+    /// The error if there is no such queue, or an option of it is missing. Case
     /// does not matter.
     pub(super) fn error(&self) -> Option<String> {
         let wanted = &self.queue_type;
         let Some(kind) = QueueKind::named(wanted) else {
-            let is_known = KNOWN.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-            let what = if is_known { "not in this build" } else { "not a queue" };
             let names: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
             return Some(format!(
-                "invalid value '{wanted}' for '--queue-type <TYPE>': {what}; use one of {}",
+                "invalid value '{wanted}' for '--queue-type <TYPE>': not a queue; use one of {}",
                 names.join(", ")
             ));
         };
-        if self.check_queue && kind.is_remote() {
+        if self.check_queue && !matches!(kind, QueueKind::Memory | QueueKind::Sqlite) {
             return Some(format!(
                 "option '--check-queue' is for libsqlite3; the tools of the database examine {}",
                 kind.name()
@@ -251,7 +261,8 @@ impl QueueOptions {
         }
         if self.queue_size.is_some() && kind.is_remote() {
             return Some(format!(
-                "option '--queue-size' is for libsqlite3; limit the database of {} by its own means",
+                "option '--queue-size' is for a queue in a file; limit the database of {} by its own \
+                 means",
                 kind.name()
             ));
         }
@@ -282,7 +293,8 @@ impl QueueOptions {
 
     /// The error if an option that a queue needs is missing.
     pub(crate) fn missing_option(&self, kind: QueueKind) -> Option<String> {
-        let has_file = self.libsqlite3_db.as_ref().is_some_and(|f| !f.as_os_str().is_empty());
+        let is_named =
+            |file: &Option<PathBuf>| file.as_ref().is_some_and(|f| !f.as_os_str().is_empty());
         let port = match kind {
             QueueKind::Redis => self.redis.port().map(drop),
             QueueKind::MySql => self.mysql.port().map(drop),
@@ -295,28 +307,17 @@ impl QueueOptions {
         let servers = &self.memcached.libmemcached_servers;
         let has_servers = servers.as_ref().is_some_and(|servers| !servers.is_empty());
         let missing = match kind {
-            QueueKind::Sqlite if !has_file => {
+            QueueKind::Sqlite if !is_named(&self.libsqlite3_db) => {
                 "--libsqlite3-db <FILE>' is missing: it names the file"
             }
             QueueKind::Memcached if !has_servers => {
                 "--libmemcached-servers <LIST>' is missing: it names the servers"
             }
+            QueueKind::TokyoCabinet if !is_named(&self.tokyo_cabinet.libtokyocabinet_file) => {
+                "--libtokyocabinet-file <FILE>' is missing: it names the file"
+            }
             _ => return None,
         };
         Some(format!("option '{missing} of the queue"))
     }
-}
-
-/// The options of those queues.
-#[derive(Debug)]
-struct Modules;
-
-impl UnsupportedTable for Modules {
-    const OPTIONS: &'static [OptionGroup] = &[(
-        "Queue libtokyocabinet, not in this build",
-        &[
-            ("libtokyocabinet-file", Some(("FILE", None)), "Database"),
-            ("libtokyocabinet-optimize", None, "Optimize the database at startup"),
-        ],
-    )];
 }

@@ -1,7 +1,8 @@
 //! The lock that keeps a second server away from a file.
 //!
-//! SQLite's own locks allow several processes, and a backup needs that. So the server holds a lock
-//! on a file beside the database, which ends with its process.
+//! SQLite's own locks allow several processes, and a backup needs that; the lock of Tokyo Cabinet
+//! does not say whose it is. So the server holds a lock on a file beside the database, which ends
+//! with its process.
 //!
 //! Must not: touch the database.
 
@@ -11,22 +12,22 @@ use std::path::Path;
 
 use gearman_files::FileId;
 
-use super::check::beside;
+use super::beside;
 use crate::store::StoreError;
 
 /// A held lock.
-pub(super) struct FileLock(File);
+pub(crate) struct FileLock(File);
 
 impl FileLock {
     /// Whether the locked file is still beside the database, where another server looks.
-    pub(super) fn is_in_place(&self, database: &Path) -> bool {
+    pub(crate) fn is_in_place(&self, database: &Path) -> bool {
         let found = std::fs::metadata(beside(database, "-lock"));
         let id = |found: std::fs::Metadata| FileId::from(&found);
         found.is_ok_and(|found| self.0.metadata().is_ok_and(|own| id(own) == id(found)))
     }
 
     /// Locks `FILE-lock` and writes this process's id into it.
-    pub(super) fn acquire(database: &Path) -> Result<FileLock, StoreError> {
+    pub(crate) fn acquire(database: &Path) -> Result<FileLock, StoreError> {
         let path = beside(database, "-lock");
         let shown = path.display().to_string();
         let failed = |error: std::io::Error| StoreError::NotCommitted(format!("{shown}: {error}"));
