@@ -84,8 +84,8 @@ pub struct PostgresStore {
     committed: i64,
     /// Number of the last batch that was sent.
     attempted: i64,
-    /// Whether the database has been found without batches that it had committed.
-    has_lost: bool,
+    /// Commits that the database has lost, until the store is opened again.
+    lost: Option<i64>,
     size_bytes: u64,
     notices: Vec<String>,
 }
@@ -118,7 +118,7 @@ impl PostgresStore {
             last_number,
             committed: opened.last_batch,
             attempted: opened.last_batch,
-            has_lost: false,
+            lost: None,
             size_bytes: opened.size_bytes,
             notices: opened.notices,
         })
@@ -156,19 +156,19 @@ impl PostgresStore {
 
     /// Makes sure that there is a connection before anything is sent.
     fn connect_if_needed(&mut self) -> Result<(), StoreError> {
-        if self.session.as_ref().is_some_and(TableSession::is_usable) {
-            return Ok(());
+        if !self.session.as_ref().is_some_and(TableSession::is_usable) {
+            let last_batch = self.reconnect().map_err(not_sent)?;
+            // No batch is open here: what is missing was lost by the database.
+            if last_batch < self.committed {
+                self.lost = Some(self.committed - last_batch);
+            }
         }
-        let last_batch = self.reconnect().map_err(not_sent)?;
-        // No batch is open here: what is missing was lost by the database.
-        if last_batch < self.committed {
-            self.has_lost = true;
-            let lost = self.committed - last_batch;
-            return Err(StoreError::Unknown(format!(
+        match self.lost {
+            None => Ok(()),
+            Some(lost) => Err(StoreError::Unknown(format!(
                 "the database has lost its last {lost} commits; jobs in memory are written again"
-            )));
+            ))),
         }
-        Ok(())
     }
 
     fn write(&mut self, batch: &Batch) -> Result<Vec<RowOutcome>, StoreError> {
@@ -277,7 +277,7 @@ impl Store for PostgresStore {
         let result = self.reconnect();
         let last_batch = self.named(result)?;
         let has_batch = last_batch == self.attempted && self.attempted > self.committed;
-        let has_lost = std::mem::take(&mut self.has_lost) || last_batch < self.committed;
+        let has_lost = self.lost.take().is_some() || last_batch < self.committed;
         if has_batch {
             self.committed = self.attempted;
         } else if has_lost {

@@ -235,6 +235,11 @@ async fn own(client: &Client, names: &Names, before: Option<&Owner>) -> Result<i
             .map_err(failed)?;
         let holder: Option<i32> = holder.map(|row| row.get(0));
         let row = server_row(client, names).await?;
+        if let (Some(before), Some((epoch, name, _))) = (before, &row)
+            && before.epoch != *epoch
+        {
+            return Err(fenced(&format!("another gearmand, {name},")));
+        }
         let is_own = before.is_some_and(|before| {
             Some(before.backend) == holder && row.as_ref().is_some_and(|row| row.0 == before.epoch)
         });

@@ -40,6 +40,15 @@ impl Table {
         PostgresOptions::new(format!("{} {schema}", server.conninfo()))
     }
 
+    /// Ends the session that owns the table.
+    fn end_session(&self) {
+        self.query(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+             AND objid::bigint = hashtext('{}' || '\"queue\"')::bigint & 4294967295",
+            self.schema
+        ));
+    }
+
     fn store(&self) -> PostgresStore {
         PostgresStore::open(&self.options()).expect("opens")
     }
@@ -129,11 +138,7 @@ fn a_session_that_was_ended_before_a_batch_costs_nothing() {
     let Some(table) = Table::new() else { return };
     let mut store = table.store();
     insert(&mut store, 1).expect("commits");
-    table.query(&format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
-         AND objid::bigint = hashtext('{}' || '\"queue\"')::bigint & 4294967295",
-        table.schema
-    ));
+    table.end_session();
     // Whether the client knows of it already, or hears of it instead of an answer.
     match insert(&mut store, 2) {
         Ok(_) => {}
@@ -171,6 +176,15 @@ fn a_database_that_lost_commits_gets_the_jobs_in_memory_again() {
     assert_eq!(reopened, Reopened { has_batch: Some(false), may_lack_jobs: true });
     insert(&mut store, 4).expect("commits");
     assert!(!store.reopen().expect("connects").may_lack_jobs);
+    // A loss that a reader finds first is not forgotten.
+    (5..=7).for_each(|number| drop(insert(&mut store, number).expect("commits")));
+    table.query("UPDATE queue_server SET last_batch = last_batch - 2");
+    store.disconnect();
+    store.fetch(&[JobNumber(1)]).expect_err("finds the loss");
+    let error = insert(&mut store, 8).expect_err("jobs are missing");
+    assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+    assert!(store.reopen().expect("connects").may_lack_jobs);
+    insert(&mut store, 8).expect("commits");
 }
 
 #[test]
@@ -183,6 +197,22 @@ fn a_server_whose_table_another_has_taken_is_fenced() {
     assert!(matches!(error, StoreError::Fenced(_)), "{error:?}");
     assert!(error.to_string().contains("process 7 on mars"), "{error}");
     assert_eq!(table.query("SELECT count(*) FROM queue"), "1");
+}
+
+#[test]
+fn a_server_that_was_cut_off_and_replaced_is_fenced_while_the_other_one_runs() {
+    let Some(table) = Table::new() else { return };
+    let mut first = table.store();
+    insert(&mut first, 1).expect("commits");
+    table.end_session();
+    let mut second = table.store();
+    let error = match insert(&mut first, 2).expect_err("is fenced") {
+        StoreError::Unknown(_) => first.reopen().expect_err("is fenced"),
+        error => error,
+    };
+    assert!(matches!(error, StoreError::Fenced(_)), "{error:?}");
+    insert(&mut second, 2).expect("commits");
+    assert_eq!(table.query("SELECT count(*) FROM queue"), "2");
 }
 
 #[test]
