@@ -142,6 +142,18 @@ pub(crate) const CASES: &[Case] = &[
         run: databases::postgres_start,
         runs: 1,
     },
+    Case {
+        name: "mysql",
+        about: "durable submits of 64 bytes to MariaDB, 8 clients with 16 each (ours only)",
+        run: databases::mysql,
+        runs: 3,
+    },
+    Case {
+        name: "mysql-start",
+        about: "a start on a table of MariaDB with a million jobs, or --queued (ours only)",
+        run: databases::mysql_start,
+        runs: 1,
+    },
 ];
 
 /// Label of the floor: the cost of a relay that only passes bytes on.

@@ -5,9 +5,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gearman_queue::mysql::{MySqlOptions, MySqlStore};
 use gearman_queue::postgres::{PostgresOptions, PostgresStore};
+use gearman_queue::remote::Secret;
 use gearman_queue::{Batch, Store};
-use gearman_test_support::databases::Postgres;
+use gearman_test_support::databases::{MariaDbServer, Postgres};
 
 use super::background::Submits;
 use super::cases::Scale;
@@ -21,37 +23,124 @@ const SMALL_PAYLOAD: [u8; 64] = [b'x'; 64];
 /// Jobs per batch of a table that is filled.
 const FILLED_AT_ONCE: u64 = 20_000;
 
-fn start(kind: Kind, database: &Postgres) -> Server {
-    let conninfo = format!("--libpq-conninfo={}", database.conninfo());
-    let server = Server::start(kind, &["-q", "Postgres", &conninfo]);
+/// A database server that both job servers can use.
+trait BenchDatabase: Sized {
+    /// Whether Debian's build of the original has this queue.
+    const HAS_ORIGINAL: bool;
+
+    /// Starts one; `None` if there is none.
+    fn begin() -> Option<Self>;
+
+    /// Options of a job server on it.
+    fn options(&self) -> Vec<String>;
+
+    /// Our store on it.
+    fn open(&self) -> Box<dyn Store>;
+
+    /// Batches that our job server has committed.
+    fn commits(&self) -> f64;
+}
+
+impl BenchDatabase for Postgres {
+    const HAS_ORIGINAL: bool = true;
+
+    fn begin() -> Option<Postgres> {
+        Postgres::start()
+    }
+
+    fn options(&self) -> Vec<String> {
+        vec!["--queue-type=Postgres".to_owned(), format!("--libpq-conninfo={}", self.conninfo())]
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        let options = PostgresOptions::new(self.conninfo());
+        Box::new(PostgresStore::open(&options).expect("the store opens"))
+    }
+
+    fn commits(&self) -> f64 {
+        self.query("SELECT last_batch FROM queue_server").parse().expect("a number")
+    }
+}
+
+impl BenchDatabase for MariaDbServer {
+    const HAS_ORIGINAL: bool = false;
+
+    fn begin() -> Option<MariaDbServer> {
+        // As large a log as servers have by default.
+        MariaDbServer::start(&["--innodb-log-file-size=96M"])
+    }
+
+    fn options(&self) -> Vec<String> {
+        vec![
+            "--queue-type=MySQL".to_owned(),
+            "--mysql-host=127.0.0.1".to_owned(),
+            format!("--mysql-port={}", self.port),
+            format!("--mysql-user={}", self.user()),
+            format!("--mysql-password={}", self.password()),
+            format!("--mysql-db={}", self.user()),
+        ]
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        let options = MySqlOptions {
+            host: Some("127.0.0.1".to_owned()),
+            port: Some(self.port),
+            user: Some(self.user().to_owned()),
+            password: Some(Secret::new(self.password())),
+            database: Some(self.user().to_owned()),
+            ..MySqlOptions::default()
+        };
+        Box::new(MySqlStore::open(&options).expect("the store opens"))
+    }
+
+    fn commits(&self) -> f64 {
+        let number = self.query("SELECT last_batch FROM gearman.gearman_queue_server");
+        number.parse().expect("a number")
+    }
+}
+
+fn start(kind: Kind, database: &impl BenchDatabase) -> Server {
+    let options = database.options();
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    let server = Server::start(kind, &options);
     // Its port may be open before its table.
     server.list("status");
     server
 }
 
-/// Acknowledged submits, 8 clients with 16 each; the original's take a transaction each.
+/// Acknowledged submits to PostgreSQL.
 pub(crate) fn postgres(kind: Kind, scale: Scale) -> Vec<Figure> {
-    let Some(database) = Postgres::start() else { return Vec::new() };
+    submits::<Postgres>(kind, scale)
+}
+
+/// Acknowledged submits to MariaDB. Debian's original cannot do it.
+pub(crate) fn mysql(kind: Kind, scale: Scale) -> Vec<Figure> {
+    submits::<MariaDbServer>(kind, scale)
+}
+
+/// Acknowledged submits, 8 clients with 16 each; the original's take a transaction each.
+fn submits<D: BenchDatabase>(kind: Kind, scale: Scale) -> Vec<Figure> {
+    if kind == Kind::Original && !D::HAS_ORIGINAL {
+        return Vec::new();
+    }
+    let Some(database) = D::begin() else { return Vec::new() };
     let jobs = scale.of(100_000);
     let jobs = if kind == Kind::Original { (jobs / 50).max(128) } else { jobs };
     let server = start(kind, &database);
     let mut submits = Submits::new(server.port, 8, 16, SMALL_PAYLOAD.len());
     submits.play((jobs / 10).max(1));
-    let commits = || -> f64 {
-        let number = database.query("SELECT last_batch FROM queue_server");
-        number.parse().expect("a number")
-    };
-    let before = if kind == Kind::Ours { commits() } else { 0.0 };
+    let before = if kind == Kind::Ours { database.commits() } else { 0.0 };
     let (cpu, began) = (server.cpu(), Instant::now());
     submits.play(jobs);
     let rate = jobs as f64 / began.elapsed().as_secs_f64();
     let cpu = (server.cpu() - cpu) * 1e6 / jobs as f64;
+    let target = if D::HAS_ORIGINAL { Target::RatioAtLeast(20.0) } else { Target::None };
     let mut figures = vec![
-        Figure::new("acknowledged submits per second", rate, Target::RatioAtLeast(20.0)),
+        Figure::new("acknowledged submits per second", rate, target),
         Figure::new("server CPU, us per job", cpu, Target::None),
     ];
     if kind == Kind::Ours {
-        let size = jobs as f64 / (commits() - before);
+        let size = jobs as f64 / (database.commits() - before);
         drop((submits, server));
         let bare = bare_rate(&database, jobs as u64, size.round() as u64);
         figures.extend([
@@ -63,13 +152,9 @@ pub(crate) fn postgres(kind: Kind, scale: Scale) -> Vec<Figure> {
     figures
 }
 
-fn open(database: &Postgres) -> PostgresStore {
-    PostgresStore::open(&PostgresOptions::new(database.conninfo())).expect("the store opens")
-}
-
 /// Writes jobs in batches of one size. Returns jobs per second.
-fn bare_rate(database: &Postgres, jobs: u64, batch_size: u64) -> f64 {
-    let mut store = open(database);
+fn bare_rate(database: &impl BenchDatabase, jobs: u64, batch_size: u64) -> f64 {
+    let mut store = database.open();
     let mut number = store.last_number().0;
     let last = number + jobs;
     let (mut batch, began) = (Batch::default(), Instant::now());
@@ -84,12 +169,22 @@ fn bare_rate(database: &Postgres, jobs: u64, batch_size: u64) -> f64 {
     jobs as f64 / began.elapsed().as_secs_f64()
 }
 
-/// A start on a table with jobs.
+/// A start on a table of PostgreSQL.
 pub(crate) fn postgres_start(kind: Kind, scale: Scale) -> Vec<Figure> {
+    start_on_a_table::<Postgres>(kind, scale)
+}
+
+/// A start on a table of MariaDB.
+pub(crate) fn mysql_start(kind: Kind, scale: Scale) -> Vec<Figure> {
+    start_on_a_table::<MariaDbServer>(kind, scale)
+}
+
+/// A start on a table with jobs.
+fn start_on_a_table<D: BenchDatabase>(kind: Kind, scale: Scale) -> Vec<Figure> {
     if kind == Kind::Original {
         return Vec::new();
     }
-    let Some(database) = Postgres::start() else { return Vec::new() };
+    let Some(database) = D::begin() else { return Vec::new() };
     let jobs = scale.of(scale.queued) as u64;
     bare_rate(&database, jobs, FILLED_AT_ONCE);
     let began = Instant::now();
