@@ -214,3 +214,7 @@ fn prove(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;
