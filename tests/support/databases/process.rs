@@ -59,7 +59,7 @@ impl Drop for Home {
     }
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and always succeeds.
     unsafe { libc::geteuid() == 0 }
 }
