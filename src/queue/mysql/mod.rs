@@ -195,6 +195,11 @@ impl MySqlStore {
                 self.lost = Some(self.committed - last_batch);
             }
         }
+        Ok(())
+    }
+
+    /// The error of a store that jobs in memory must be written to again.
+    fn check_loss(&self) -> Result<(), StoreError> {
         match self.lost {
             None => Ok(()),
             Some(lost) => Err(StoreError::Unknown(format!(
@@ -205,6 +210,7 @@ impl MySqlStore {
 
     fn write(&mut self, batch: &Batch) -> Result<Vec<RowOutcome>, StoreError> {
         self.connect_if_needed()?;
+        self.check_loss()?;
         let net = NetBatch::new(batch);
         let session = self.session.as_mut().expect("is connected");
         let mark = BatchMark { batch: self.attempted + 1, epoch: self.owner.epoch };
@@ -314,16 +320,14 @@ impl Store for MySqlStore {
 
     fn maintain(&mut self, is_idle: bool) -> Result<bool, StoreError> {
         if is_idle && (self.answered.elapsed() >= MYSQL_IDLE || !self.state.is_connected) {
-            match self.read(|session, target| session.size_bytes(target)) {
-                Ok(bytes) => self.size_bytes = bytes,
-                // What the database has lost is written again.
-                Err(error @ StoreError::Unknown(_)) => return self.named(Err(error)),
-                // A store that is gone is reported by the next batch.
-                Err(_) => {}
+            // A store that is gone is noticed by the next batch.
+            if let Ok(bytes) = self.read(|session, target| session.size_bytes(target)) {
+                self.size_bytes = bytes;
             }
         }
+        let result = self.check_loss();
         // The session, and the lock with it, ends without commands.
-        Ok(true)
+        self.named(result).map(|()| true)
     }
 
     fn reopen(&mut self) -> Result<Reopened, StoreError> {

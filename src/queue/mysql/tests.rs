@@ -171,9 +171,10 @@ fn a_database_that_lost_commits_gets_the_jobs_in_memory_again() {
     (5..=7).for_each(|number| drop(insert(&mut store, number).expect("commits")));
     table.query(lose);
     store.disconnect();
-    store.fetch(&[JobNumber(1)]).expect_err("finds the loss");
-    let error = insert(&mut store, 8).expect_err("jobs are missing");
-    assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+    store.fetch(&[JobNumber(1)]).expect("reads");
+    for error in [store.maintain(true).map(drop), insert(&mut store, 8).map(drop)] {
+        assert!(matches!(error, Err(StoreError::Unknown(_))), "{error:?}");
+    }
     assert!(store.reopen().expect("connects").may_lack_jobs);
     insert(&mut store, 8).expect("commits");
 }
@@ -426,6 +427,17 @@ fn tls_verifies_what_the_options_ask_for() {
     );
     let mut plain = open("127.0.0.1", TlsMode::Off, None).expect("opens");
     assert_eq!(cipher(&mut plain), "");
+    drop(plain);
+    server.query("ALTER USER gearman@'%' REQUIRE X509");
+    let with = |certificate: Option<PathBuf>| {
+        let key = certificate.as_ref().map(|_| server.home().join("server.key"));
+        let mode = TlsMode::Encrypt;
+        let tls = Some(TlsSettings { mode, authorities: None, certificate, key });
+        MySqlStore::open(&MySqlOptions { tls, ..options(&server) }).map(drop)
+    };
+    with(Some(other)).expect("opens");
+    let error = with(None).expect_err("shows no certificate").to_string();
+    assert!(error.contains("Access denied"), "{error}");
 }
 
 #[test]

@@ -163,6 +163,11 @@ impl PostgresStore {
                 self.lost = Some(self.committed - last_batch);
             }
         }
+        Ok(())
+    }
+
+    /// The error of a store that jobs in memory must be written to again.
+    fn check_loss(&self) -> Result<(), StoreError> {
         match self.lost {
             None => Ok(()),
             Some(lost) => Err(StoreError::Unknown(format!(
@@ -173,6 +178,7 @@ impl PostgresStore {
 
     fn write(&mut self, batch: &Batch) -> Result<Vec<RowOutcome>, StoreError> {
         self.connect_if_needed()?;
+        self.check_loss()?;
         let net = NetBatch::new(batch);
         if batch.len() > 1 && net.insert_bytes() > POSTGRES_BATCH_BYTES_MAX {
             return Err(StoreError::BadRow("more than fits into one message".to_owned()));
@@ -270,7 +276,8 @@ impl Store for PostgresStore {
         {
             self.size_bytes = bytes;
         }
-        Ok(false)
+        let result = self.check_loss();
+        self.named(result).map(|()| false)
     }
 
     fn reopen(&mut self) -> Result<Reopened, StoreError> {
