@@ -76,12 +76,8 @@ impl MySqlTarget {
 
 /// "localhost" is the socket of this machine, as everywhere with MySQL, if there is one.
 fn address(options: &MySqlOptions, file: &OptionFile) -> Result<MySqlAddress, String> {
-    let socket = options.socket.clone().or_else(|| {
-        let named = options.host.is_none().then(|| file.get("socket")).flatten();
-        named.filter(|path| !path.is_empty()).map(PathBuf::from)
-    });
-    if let Some(path) = socket {
-        return Ok(MySqlAddress::Unix(path));
+    if let Some(path) = &options.socket {
+        return Ok(MySqlAddress::Unix(path.clone()));
     }
     let host = options.host.as_deref().or(file.get("host")).filter(|host| !host.is_empty());
     let host = host.unwrap_or("localhost");
@@ -89,9 +85,9 @@ fn address(options: &MySqlOptions, file: &OptionFile) -> Result<MySqlAddress, St
         return Ok(MySqlAddress::Unix(PathBuf::from(host)));
     }
     if host == "localhost" && options.is_localhost_a_socket {
-        let named = file.get("socket").map(Path::new);
-        let mut paths = named.into_iter().chain(MYSQL_SOCKETS.iter().map(Path::new));
-        if let Some(path) = paths.find(|path| path.exists()) {
+        let named = file.get("socket").filter(|path| !path.is_empty()).map(Path::new);
+        let mut known = MYSQL_SOCKETS.iter().map(Path::new);
+        if let Some(path) = named.or_else(|| known.find(|path| path.exists())) {
             return Ok(MySqlAddress::Unix(path.to_owned()));
         }
     }
@@ -176,7 +172,7 @@ mod tests {
     fn options_count_before_the_option_file_and_that_before_the_defaults() {
         let text = "host=db\nport=77\nuser=u\npassword=hunter2\ndatabase=d\nsocket=/s";
         let found = target(options(), text).expect("is read");
-        assert_eq!(found.login.address, MySqlAddress::Unix("/s".into()));
+        assert_eq!(found.login.address, tcp("db", 77));
         assert_eq!((&*found.login.user, &*found.login.password), ("u", "hunter2"));
         assert_eq!(found.login.database.as_deref(), Some("d"));
         let given = MySqlOptions {
@@ -195,13 +191,14 @@ mod tests {
 
     #[test]
     fn localhost_is_a_socket_for_mysql_and_a_host_for_libdrizzle() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let text = format!("socket={}", directory.path().display());
+        let text = "socket=/s";
         let local = MySqlOptions { host: Some("localhost".into()), ..options() };
-        let found = target(local.clone(), &text).expect("is read");
-        assert_eq!(found.login.address, MySqlAddress::Unix(directory.path().to_owned()));
+        for given in [local.clone(), options()] {
+            let found = target(given, text).expect("is read");
+            assert_eq!(found.login.address, MySqlAddress::Unix("/s".into()));
+        }
         let plain = MySqlOptions { is_localhost_a_socket: false, ..local };
-        assert_eq!(target(plain, &text).expect("is read").login.address, tcp("localhost", 3306));
+        assert_eq!(target(plain, text).expect("is read").login.address, tcp("localhost", 3306));
     }
 
     #[test]
