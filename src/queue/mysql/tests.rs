@@ -220,6 +220,24 @@ fn a_session_that_a_lost_connection_left_is_ended_by_its_server() {
 }
 
 #[test]
+fn an_idle_session_is_used_before_the_database_ends_it() {
+    let Some(table) = MariaDbTable::new() else { return };
+    let mut store = table.store();
+    let session = store.session.as_mut().expect("is connected");
+    let rows = session.connection.rows("SELECT @@wait_timeout").expect("a row");
+    let limit = rows.row(0).integer(0).expect("a number").expect("is set").cast_unsigned();
+    assert!(MYSQL_IDLE * 3 < Duration::from_secs(limit), "{limit} s");
+    let id = session.connection.id;
+    let commands = format!("SELECT QUERY_ID FROM information_schema.PROCESSLIST WHERE ID = {id}");
+    let before = table.query(&commands);
+    assert_eq!(store.maintain(true), Ok(true), "is called again");
+    assert_eq!(table.query(&commands), before);
+    store.answered -= MYSQL_IDLE;
+    store.maintain(true).expect("no loss");
+    assert_ne!(table.query(&commands), before);
+}
+
+#[test]
 fn a_database_that_is_gone_refuses_batches_until_it_is_back() {
     let Some(mut server) = MariaDbServer::start(&[]) else { return };
     let mut store = MySqlStore::open(&options(&server)).expect("opens");
