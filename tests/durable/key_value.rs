@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
+use gearman_test_support::databases::process::Home;
 use gearman_test_support::databases::{Memcached, Redis, SYNCING};
 use gearman_test_support::paths::ORIGINAL_GEARMAND;
 use gearman_test_support::random::Random;
@@ -14,6 +15,7 @@ use gearman_test_support::wire::{Command, request};
 
 use crate::crash::{assert_kept, crash, rounds, seed, work_off};
 use crate::load::Load;
+use crate::outside::SmallDisk;
 use crate::peer::Peer;
 use crate::proxy::Proxy;
 use crate::server::{Directory, Gearmand, Start};
@@ -206,6 +208,59 @@ fn submissions_wait_for_a_store_that_is_away_and_are_refused_after_queue_wait() 
     let jobs = worked(&mut gearmand.connect(), &["f"], 2);
     let uniques: Vec<_> = jobs.iter().map(|[_, unique, _]| &unique[..]).collect();
     assert_eq!(uniques, [b"u1", b"u3"]);
+}
+
+/// With `always`, Redis ends when its log cannot be written; otherwise it refuses writes.
+#[test]
+fn a_full_disk_behind_redis_refuses_jobs_until_there_is_room() {
+    for syncing in ["appendfsync always", "appendfsync everysec"] {
+        let home = Home::new("redis-small");
+        let Some(disk) = SmallDisk::mount(home.path().join("disk")) else { return };
+        // The file system belongs to root, who mounted it.
+        let done = Process::new("chown").arg("--reference").arg(home.path()).arg(&disk.0).status();
+        assert!(done.expect("chown runs").success());
+        let place = format!("dir {}", disk.0.display());
+        let Some(mut server) = Redis::start(&["appendonly yes", syncing, &place]) else { return };
+        let mut options = redis(server.port);
+        options.arguments.push("--queue-wait=1".to_owned());
+        let gearmand = start(&options);
+        let mut client = gearmand.connect();
+        let payload = vec![b'x'; 100_000];
+        let (mut stored, mut is_unanswered) = (0, false);
+        let mut is_full = false;
+        while !is_full {
+            let unique = format!("u{stored}");
+            let parts: [&[u8]; 3] = [b"f", unique.as_bytes(), &payload];
+            client.send(&request(Command::SubmitJobBg, &parts)).expect("sends");
+            match client.receive_within(Duration::from_secs(3)).expect("gearmand goes on") {
+                Some((Command::JobCreated, _)) => stored += 1,
+                Some((Command::Error, _)) => is_full = true,
+                // Whether it is stored is found out when Redis is back.
+                None => (is_full, is_unanswered) = (true, true),
+                other => panic!("{other:?}"),
+            }
+            assert!(stored < 100, "more jobs than there is room for");
+        }
+        gearmand.wait_for_line("The queue takes no jobs: ");
+        assert!(!submit(&mut gearmand.connect(), [b"f", b"refused", b"x"]));
+        disk.remount("size=64M");
+        if server.ask(&["PING"]) != "PONG" {
+            server.start_again();
+        }
+        if is_unanswered {
+            let (answer, _) = client.receive().expect("an answer");
+            stored += usize::from(answer == Command::JobCreated);
+        }
+        wait_until("acknowledgement", || submit(&mut client, [b"f", b"again", b"x"]));
+        gearmand.kill();
+        // What was acknowledged is on the disk.
+        server.kill();
+        server.start_again();
+        let gearmand = start(&options);
+        gearmand.wait_for_line(&format!("Found {} jobs in the queue", stored + 1));
+        gearmand.terminate();
+        server.kill();
+    }
 }
 
 #[test]

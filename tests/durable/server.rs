@@ -126,11 +126,25 @@ impl Gearmand {
         self.child.wait().expect("can be waited for");
     }
 
-    /// Ends it by SIGTERM. Returns its exit status and log.
-    pub(crate) fn terminate(self) -> (ExitStatus, String) {
+    /// Stops its process, which keeps its connections and locks.
+    pub(crate) fn stop(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    /// Lets a stopped process go on.
+    pub(crate) fn go_on(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: libc::c_int) {
         let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
         // SAFETY: kill takes numbers only; the child is not reaped, so its number is not reused.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
+        unsafe { libc::kill(pid, signal) };
+    }
+
+    /// Ends it by SIGTERM. Returns its exit status and log.
+    pub(crate) fn terminate(self) -> (ExitStatus, String) {
+        self.signal(libc::SIGTERM);
         self.wait_for_end()
     }
 

@@ -117,7 +117,7 @@ pub(super) const VALUED: &[(&str, Option<char>, &[&str])] = &[
     ("pid-file", Some('P'), TEXTS),
     ("port", Some('p'), PORTS),
     ("protocol", Some('r'), &["", "*", "0", "x", " ", "http", "HTTP", "http,x"]),
-    ("queue-type", Some('q'), &["", "*", "0", "x", " ", "builtin", "BUILTIN", "libsqlite3", "LIBSQLITE3"]),
+    ("queue-type", Some('q'), &["", "*", "0", "x", " ", "builtin", "BUILTIN", "libsqlite3", "LIBSQLITE3", "libmemcached", "libtokyocabinet", "nonsense"]),
     ("redis-password", None, NAMES),
     ("redis-port", None, NAMES),
     ("redis-prefix", None, NAMES),
@@ -177,6 +177,8 @@ pub(super) const DIFFERING: &[(&str, Ours, &[&str])] = &[
     ("job-handle-prefix", Refuses, &["ppppppppppppppppppppppppppppppppppppppppppppppppppp!", "ppppppppppppppppppppppppppppppppppppppppppppppppppp!!"]),
     // Any name is quoted for SQL.
     ("file", Starts, &["--queue-type=libsqlite3 --libsqlite3-db=queue.db --libsqlite3-table=select"]),
+    // The original asks its memcached servers with the first job.
+    ("file", Refuses, &["--queue-type=libmemcached --libmemcached-servers=127.0.0.1:1", "--queue-type=LIBMEMCACHED --libmemcached-servers=127.0.0.1:1 --libmemcached-prefix=x"]),
     // A configuration that cannot be read is refused.
     ("config-file", Refuses, &["."]),
     // The options of a queue that is not used are not looked at.
@@ -224,6 +226,21 @@ pub(super) const FILES: &[&str] = &[
     "--queue-type=libsqlite3 --libsqlite3-db=",
     "--queue-type=libsqlite3 --libsqlite3-db=.",
     "--queue-type=libsqlite3 --libsqlite3-db=nowhere/queue.db",
+    // Nothing listens on port 1.
+    "--queue-type=Postgres --libpq-conninfo=postgresql://127.0.0.1:1/x",
+    "--queue-type=POSTGRES --libpq-conninfo=postgresql://127.0.0.1:1/x --libpq-table=jobs",
+    "--queue-type=Postgres --libpq-conninfo=nonsense",
+    "--queue-type=redis --redis-server=127.0.0.1 --redis-port=1",
+    "--queue-type=Redis --redis-server=127.0.0.1 --redis-port=1 --redis-prefix=x",
+    "--queue-type=redis --redis-server=nowhere.invalid",
+    "--queue-type=MySQL --mysql-host=127.0.0.1 --mysql-port=1 --mysql-user=x --mysql-db=x",
+    "--queue-type=mysql --mysql-host=127.0.0.1 --mysql-port=1 --mysql-table=jobs",
+    "--queue-type=libmemcached",
+    "--queue-type=libmemcached --libmemcached-servers=127.0.0.1:1",
+    "--queue-type=LIBMEMCACHED --libmemcached-servers=127.0.0.1:1 --libmemcached-prefix=x",
+    "--queue-type=libdrizzle --libdrizzle-host=127.0.0.1 --libdrizzle-port=1",
+    "--queue-type=libtokyocabinet",
+    "--queue-type=libtokyocabinet --libtokyocabinet-file=nowhere/queue.tch",
     "--nonsense",
     "x",
     "*",
