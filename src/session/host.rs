@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use gearman_broker::{BrokerEvent, ConnectionKey, Millis, Now, UnixSeconds};
 use gearman_protocol::Command;
 
@@ -131,9 +132,9 @@ pub enum StoreEvent<'a> {
 
 /// Connections of the broker that have no session, such as HTTP calls.
 pub trait Bridge {
-    /// Sends a packet to such a connection, or closes it if more than `limit` bytes are
-    /// unsent. Other keys are ignored.
-    fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize);
+    /// Sends a packet, which consists of two parts, to such a connection, or closes it if more than
+    /// `limit` bytes are unsent. Other keys are ignored.
+    fn send(&mut self, to: ConnectionKey, head: Vec<u8>, body: Bytes, limit: usize);
 
     /// The connections that have not taken all packets, and the bytes that are left of each.
     fn unread_by_connection(&self) -> Vec<(ConnectionKey, usize)> {
@@ -151,7 +152,7 @@ pub trait Bridge {
 pub struct NoBridge;
 
 impl Bridge for NoBridge {
-    fn send(&mut self, _to: ConnectionKey, _packet: Vec<u8>, _limit: usize) {}
+    fn send(&mut self, _to: ConnectionKey, _head: Vec<u8>, _body: Bytes, _limit: usize) {}
 }
 
 /// The other end of a connection.

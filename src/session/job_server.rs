@@ -11,6 +11,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::fetches::Fetches;
 use crate::framing::share_of_turn;
 use crate::host::{Clock, Host, Journal, Origin, Poller, Requester};
@@ -22,7 +24,9 @@ use crate::storage::StoreState;
 use gearman_access::{AccessControl, ListenerRole};
 use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::delayed::DelayedReplyCounts;
-use gearman_broker::{Broker, ConnectionKey, DriverTimer, LostJobs, Millis, Now, UnixSeconds};
+use gearman_broker::{
+    Broker, ConnectionKey, DriverTimer, Incoming, LostJobs, Millis, Now, UnixSeconds,
+};
 use gearman_protocol::{Decoded, decode};
 
 /// Size of the receive buffer that all sessions share.
@@ -89,7 +93,7 @@ pub struct JobServer<H: Host> {
     /// Sessions whose next packet waits for the store.
     pub(crate) waiting: Vec<ConnectionKey>,
     /// Packets of connections without a session that wait for the store.
-    pub(crate) bridged_waiting: Vec<(ConnectionKey, Vec<u8>)>,
+    pub(crate) bridged_waiting: Vec<(ConnectionKey, Bytes)>,
     /// Requests for jobs that are only in the store.
     pub(crate) fetches: Fetches,
     /// Decides what peers may do; `None` if everything is allowed.
@@ -186,23 +190,25 @@ impl<H: Host> JobServer<H> {
     }
 
     /// Handles complete packets of a connection without a session.
-    pub fn bridged_packets(&mut self, key: ConnectionKey, packets: &[u8]) {
-        let mut rest = packets;
-        while let Ok(Decoded::Whole { packet, used }) = decode(rest) {
+    pub fn bridged_packets(&mut self, key: ConnectionKey, packets: &Bytes) {
+        let mut at = 0;
+        while let Ok(Decoded::Whole { packet, used }) = decode(&packets[at..]) {
             if self.must_bridged_wait(&packet) {
-                self.bridged_waiting.push((key, rest.to_vec()));
+                self.bridged_waiting.push((key, packets.slice(at..)));
                 return;
             }
-            rest = &rest[used..];
+            at += used;
             if self.access.is_some() && !self.admits_bridged(key, &packet) {
                 continue;
             }
             let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
-            self.broker.packet(key, (&packet).into(), self.now, outlet);
+            // A job keeps the memory of its packet, unless most of it is not the job's.
+            let memory = Some(packets).filter(|_| used > packets.len() - packets.len() / 8);
+            self.broker.packet(key, Incoming { packet: &packet, memory }, self.now, outlet);
             // A call offers no function and reports nothing.
             debug_assert!(!self.broker.take_unfinished(), "a bridge sent a worker's packet");
         }
-        debug_assert!(rest.is_empty(), "a bridge sent an incomplete packet");
+        debug_assert!(at == packets.len(), "a bridge sent an incomplete packet");
     }
 
     /// The bridge to connections without a session.

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod buffer_growth;
 mod close;
 mod fetches;
 mod framing;
@@ -27,6 +28,7 @@ mod storage;
 mod tests;
 mod unread;
 
+pub use buffer_growth::buffer_capacity;
 pub use close::CloseReason;
 pub use gearman_access::PeerIdentity;
 pub use host::{

@@ -114,7 +114,20 @@ impl SendQueue {
         SendQueue { bytes, sent: 0, bodies, body_bytes, payload_bytes }
     }
 
-    /// All unsent bytes in one buffer, for a bridge.
+    /// All unsent bytes, for a bridge: a buffer, and what comes behind it without being copied.
+    pub(crate) fn into_parts(mut self) -> (Vec<u8>, Bytes) {
+        let is_last = |(place, _): &(usize, Body)| self.sent == 0 && *place == self.bytes.len();
+        let body = match self.bodies.len() {
+            1 => self.bodies.pop_front_if(|body| is_last(body)),
+            _ => None,
+        };
+        match body {
+            Some((_, body)) => (self.bytes, body.bytes),
+            None => (self.into_bytes(), Bytes::new()),
+        }
+    }
+
+    /// All unsent bytes in one buffer.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         if self.bodies.is_empty() {
             return self.bytes;

@@ -340,9 +340,9 @@ impl<H: Host> Sessions<H> {
     }
 
     fn send_bridged(&mut self, to: ConnectionKey, packets: SendQueue) {
-        let packets = packets.into_bytes();
-        self.unread.add(packets.len());
-        self.bridge.send(to, packets, self.output_limit);
+        let (head, body) = packets.into_parts();
+        self.unread.add(head.len() + body.len());
+        self.bridge.send(to, head, body, self.output_limit);
     }
 
     /// Forgets the held packets of a connection without a session.

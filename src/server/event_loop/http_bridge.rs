@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::mpsc::Receiver;
 
+use bytes::Bytes;
 use rustix::net::sockopt;
 use tokio::sync::oneshot;
 
@@ -14,8 +15,8 @@ use super::EventLoop;
 use super::figures_scan::FiguresScan;
 use crate::address_gate::AddressGate;
 use crate::http::{
-    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpPeer, HttpThread, HttpTls, Limits,
-    Listeners, Phase, QueueFigures, QueueReadiness, TlsFigures,
+    BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpPacket, HttpPeer, HttpThread,
+    HttpTls, Limits, Listeners, Phase, QueueFigures, QueueReadiness, TlsFigures,
 };
 use crate::log::Level;
 use gearman_access::{AdminScope, Denial, ListenerRole};
@@ -52,10 +53,10 @@ impl BridgedCalls {
 }
 
 impl Bridge for BridgedCalls {
-    fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
+    fn send(&mut self, to: ConnectionKey, head: Vec<u8>, body: Bytes, limit: usize) {
         if let Some((key, call)) = self.by_index.get(&to.index())
             && *key == to
-            && !call.send(packet, limit)
+            && !call.send(HttpPacket { head, body }, limit)
         {
             // The HTTP thread sees the channel close, and closes the call.
             self.by_index.remove(&to.index());
@@ -191,7 +192,7 @@ impl EventLoop {
 
     fn take_request(&mut self, request: BridgeRequest, bridge: &mut HttpBridge) {
         match request {
-            BridgeRequest::Open(call, packets) => self.open_call(call, &packets),
+            BridgeRequest::Open(call, packets) => self.open_call(call, packets),
             BridgeRequest::Close(number) => {
                 if let Some(key) = self.jobs.bridge().remove(number) {
                     self.jobs.disconnect(key);
@@ -229,10 +230,10 @@ impl EventLoop {
         }
     }
 
-    fn open_call(&mut self, call: BridgedCall, packets: &[u8]) {
+    fn open_call(&mut self, call: BridgedCall, packets: Vec<u8>) {
         let HttpPeer { descriptor, address, identity } = call.peer.clone();
         let key = self.jobs.connect_bridged_as(descriptor, address, identity);
         self.jobs.bridge().insert(key, call);
-        self.jobs.bridged_packets(key, packets);
+        self.jobs.bridged_packets(key, &packets.into());
     }
 }

@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Frame};
 use hyper::header::{HeaderValue, RETRY_AFTER};
 
-use super::channel::HttpCall;
+use super::channel::{HttpCall, HttpPacket};
 use super::reply::{Response, explain, streamed, with_body};
 use gearman_protocol::{Command, Decoded, decode};
 
@@ -47,11 +47,17 @@ enum JobEvent {
     Other,
 }
 
-fn read(bytes: Vec<u8>) -> JobEvent {
-    let bytes = Bytes::from(bytes);
-    let Ok(Decoded::Whole { packet, .. }) = decode(&bytes) else { return JobEvent::Other };
-    // The body is a slice of the packet, not a copy.
-    let body = || bytes.slice(bytes.len() - packet.body().len()..);
+fn read(packet: HttpPacket) -> JobEvent {
+    let HttpPacket { head, body } = packet;
+    let head = Bytes::from(head);
+    let (packet, body_at) = match decode(&head) {
+        Ok(Decoded::Whole { packet, used }) => (packet, used - packet.body().len()),
+        // The body is a part of its own.
+        Ok(Decoded::Head { packet, .. }) => (packet, head.len()),
+        _ => return JobEvent::Other,
+    };
+    // Not a copy, wherever it is.
+    let body = || if body.is_empty() { head.slice(body_at..) } else { body.clone() };
     let command = packet.command();
     match command {
         Command::JobCreated => JobEvent::Created(packet.arg(0).to_vec()),
@@ -68,7 +74,10 @@ fn read(bytes: Vec<u8>) -> JobEvent {
 pub(super) async fn wait(mut call: HttpCall, delivery: Delivery) -> Response {
     let mut handle = Vec::new();
     let mut result = Vec::new();
-    while let Some(packet) = call.next().await {
+    let mut kept = 0;
+    while let Some(packet) = call.packets.recv().await {
+        // A piece that is kept still waits for the peer.
+        kept += packet.len();
         match read(packet) {
             JobEvent::Created(created) => {
                 handle = created;
@@ -82,6 +91,7 @@ pub(super) async fn wait(mut call: HttpCall, delivery: Delivery) -> Response {
                 if delivery.can_stream
                     && (delivery.stream_at_once || result.len() > STREAM_THRESHOLD_BYTES)
                 {
+                    call.note_taken(kept);
                     let pieces = StreamedResult { call, next: Some(result.into()), is_over: false };
                     return with_job_headers(
                         streamed(StatusCode::OK, pieces),
@@ -168,7 +178,7 @@ impl Body for StreamedResult {
             }
             let packet = ready!(self.call.packets.poll_recv(context));
             let Some(packet) = packet else { return Poll::Ready(Some(Err(broken()))) };
-            self.call.note_received(&packet);
+            self.call.note_taken(packet.len());
             match read(packet) {
                 JobEvent::Piece(piece) => self.next = Some(piece),
                 JobEvent::End(Command::WorkComplete, rest) => {

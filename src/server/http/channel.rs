@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use bytes::Bytes;
 use mio::Waker;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -49,24 +50,40 @@ pub(crate) struct HttpPeer {
     pub(crate) identity: Option<Arc<PeerIdentity>>,
 }
 
+/// A packet for an HTTP call.
+pub(crate) struct HttpPacket {
+    /// All of it, or all but the body.
+    pub(crate) head: Vec<u8>,
+    /// The body, which other connections may share; empty if `head` has it.
+    pub(crate) body: Bytes,
+}
+
+impl HttpPacket {
+    /// Its size in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+}
+
 /// An open HTTP call, as the event loop holds it.
 pub(crate) struct BridgedCall {
     pub(crate) number: u64,
     pub(crate) peer: HttpPeer,
-    answers: UnboundedSender<Vec<u8>>,
-    /// Bytes of packets that the HTTP thread has not received yet.
+    answers: UnboundedSender<HttpPacket>,
+    /// Bytes of packets that the HTTP thread has not received yet, or keeps until a result is
+    /// complete.
     waiting: Arc<AtomicUsize>,
 }
 
 impl BridgedCall {
     /// Sends a packet, unless more than `limit` bytes are waiting or the call is closed.
     /// Returns whether it was sent.
-    pub(crate) fn send(&self, packet: Vec<u8>, limit: usize) -> bool {
+    pub(crate) fn send(&self, packet: HttpPacket, limit: usize) -> bool {
         let waiting = self.waiting.fetch_add(packet.len(), Ordering::Relaxed);
         waiting <= limit && self.answers.send(packet).is_ok()
     }
 
-    /// Bytes of packets that the HTTP thread has not received yet.
+    /// Bytes of packets that wait for the peer.
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -197,22 +214,15 @@ impl EventLoopHandle {
 /// An HTTP call, as the HTTP thread holds it. It is closed on drop.
 pub(super) struct HttpCall {
     number: u64,
-    pub(super) packets: UnboundedReceiver<Vec<u8>>,
+    pub(super) packets: UnboundedReceiver<HttpPacket>,
     waiting: Arc<AtomicUsize>,
     event_loop: Arc<EventLoopHandle>,
 }
 
 impl HttpCall {
-    /// Notes that a packet was received.
-    pub(super) fn note_received(&self, packet: &[u8]) {
-        self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
-    }
-
-    /// The next packet; `None` if the event loop has dropped the call.
-    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
-        let packet = self.packets.recv().await?;
-        self.note_received(&packet);
-        Some(packet)
+    /// Notes that so many bytes of packets were received, and are not kept any more.
+    pub(super) fn note_taken(&self, bytes: usize) {
+        self.waiting.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

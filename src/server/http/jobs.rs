@@ -17,10 +17,13 @@ use super::channel::{HttpCall, HttpPeer};
 use super::reply::{Response, explain, method_not_allowed};
 use gearman_protocol::limits::MAX_ARGS_SIZE;
 use gearman_protocol::percent::unescape;
-use gearman_protocol::{Command, Magic, encode};
+use gearman_protocol::{Command, Header, Magic, encode, encode_head};
+use gearman_session::buffer_capacity;
 
 /// Longest silence of a peer inside a body.
 const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Smallest buffer for a request whose size is known, unless that is smaller.
+const REQUEST_BUFFER_BYTES_MIN: usize = 64 << 10;
 /// The unique of a request without one. Equal requests share a job, as in the original.
 const DEFAULT_UNIQUE: &[u8] = b"-";
 
@@ -70,13 +73,17 @@ async fn submit(
             "The names of function and unique are too long.",
         ));
     }
-    let room = (shared.limits.packet_bytes as usize).saturating_sub(arguments);
-    let payload = receive(body, room).await?;
-
-    let mut packets = Vec::with_capacity(payload.len() + arguments + 64);
+    let mut packets = Vec::new();
     encode(&mut packets, Magic::Request, Command::OptionReq, &[b"exceptions"], b"");
-    encode(&mut packets, Magic::Request, command, &[&function, unique], &payload);
-    drop(payload);
+    let submission = packets.len();
+    // The payload is received to its place, and its size is known at the end.
+    encode_head(&mut packets, Magic::Request, command, &[&function, unique], 0);
+    let payload = packets.len();
+    let room = (shared.limits.packet_bytes as usize).saturating_sub(arguments);
+    receive(body, room, &mut packets).await?;
+    let length = u32::try_from(arguments + packets.len() - payload).expect("a limited packet");
+    let header = Header { magic: Magic::Request, command, length }.bytes();
+    packets[submission..][..header.len()].copy_from_slice(&header);
     let Ok(call) = shared.event_loop.call(peer, packets) else {
         return Err(RequestError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -141,8 +148,21 @@ fn command(headers: &HeaderMap, background: bool) -> Result<Command, RequestErro
     })
 }
 
-/// Receives a body of at most `limit` bytes.
-async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, RequestError> {
+/// Makes room for so many bytes in a buffer that will have `expected` bytes, if its peer has said the
+/// truth. Memory grows with the bytes received, and few of them are moved.
+fn make_room(buffer: &mut Vec<u8>, bytes: usize, expected: usize) {
+    let have = buffer.len();
+    if bytes > buffer.capacity() - have {
+        let arrived = (have + bytes).max(REQUEST_BUFFER_BYTES_MIN);
+        let capacity = buffer_capacity(expected, have, arrived);
+        buffer.reserve_exact(capacity.saturating_sub(have));
+    }
+    // More than its peer has said, or nothing was said.
+    buffer.reserve(bytes);
+}
+
+/// Receives a body of at most `limit` bytes, and appends it.
+async fn receive(mut body: Incoming, limit: usize, to: &mut Vec<u8>) -> Result<(), RequestError> {
     let too_large = || {
         let why = format!("The payload is larger than {limit} bytes.");
         RequestError(StatusCode::PAYLOAD_TOO_LARGE, why)
@@ -151,7 +171,9 @@ async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, RequestErr
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let mut payload = Vec::new();
+    let before = to.len();
+    let expected =
+        usize::try_from(body.size_hint().lower()).map_or(usize::MAX, |size| before + size);
     loop {
         let frame = match timeout(BODY_READ_TIMEOUT, body.frame()).await {
             Err(_) => {
@@ -160,15 +182,22 @@ async fn receive(mut body: Incoming, limit: usize) -> Result<Vec<u8>, RequestErr
                     "The body was not received in time.",
                 ));
             }
-            Ok(None) => return Ok(payload),
+            Ok(None) => {
+                // The job will keep it.
+                if to.capacity() - to.len() > to.len() / 8 {
+                    to.shrink_to_fit();
+                }
+                return Ok(());
+            }
             Ok(Some(Err(error))) => return Err(bad(&format!("The body is broken: {error}."))),
             Ok(Some(Ok(frame))) => frame,
         };
         if let Some(bytes) = frame.data_ref() {
-            if bytes.len() > limit - payload.len() {
+            if bytes.len() > limit - (to.len() - before) {
                 return Err(too_large());
             }
-            payload.extend_from_slice(bytes);
+            make_room(to, bytes.len(), expected);
+            to.extend_from_slice(bytes);
         }
     }
 }
@@ -179,6 +208,24 @@ mod tests {
 
     fn status<T>(result: Result<T, RequestError>) -> Option<u16> {
         result.err().map(|RequestError(status, _)| status.as_u16())
+    }
+
+    #[test]
+    fn the_buffer_of_a_request_grows_sixteenfold_and_ends_with_what_its_peer_has_announced() {
+        let mut buffer = vec![b'x'; 50];
+        let mut capacities = Vec::new();
+        while buffer.len() < 5_000_000 {
+            make_room(&mut buffer, 10_000, 5_000_050);
+            capacities.push(buffer.capacity());
+            buffer.extend_from_slice(&[b'x'; 10_000]);
+        }
+        capacities.dedup();
+        assert_eq!(capacities, [312_504, 5_000_050]);
+        // One that sends more, or has announced nothing.
+        for expected in [0, 5_000_050] {
+            make_room(&mut buffer, 10_000, expected);
+            assert!(buffer.capacity() >= buffer.len() + 10_000);
+        }
     }
 
     #[test]

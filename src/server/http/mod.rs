@@ -18,8 +18,8 @@ mod tls_accepting;
 mod write_timeout;
 
 pub(crate) use channel::{
-    AccessFigures, BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpPeer, QueueFigures,
-    QueueReadiness, TlsFigures,
+    AccessFigures, BridgeRequest, BridgedCall, EventLoopHandle, Figures, HttpPacket, HttpPeer,
+    QueueFigures, QueueReadiness, TlsFigures,
 };
 
 pub(crate) use tls_accepting::HttpTls;

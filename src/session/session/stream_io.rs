@@ -10,28 +10,9 @@ use std::time::Duration;
 use super::{
     EXPECTED_BYTES_MAX, FOLLOWING_PACKET_BYTES, Received, SMALL_PACKET_BYTES_MAX, Session,
 };
+use crate::buffer_growth::buffer_capacity;
 use crate::host::{Poller, Stream};
 use gearman_broker::defects::{Defect, strikes};
-
-/// Factor by which the buffer of a packet above [`EXPECTED_BYTES_MAX`] grows when it is full. Its
-/// last size but one is this part of the packet, so that old and new buffer together need little
-/// more memory than the packet, and few bytes are moved. Memory that was reserved and not written
-/// costs nothing.
-const BUFFER_GROWTH: usize = 16;
-
-/// Capacity of the buffer for a packet of `need` bytes of which `have` have arrived, and of which
-/// `known` can be vouched for. A smaller buffer is doubled. A larger one gets what is left after
-/// dividing `need` by the growth as long as the result is larger than `known`.
-fn capacity_for(need: usize, have: usize, known: usize) -> usize {
-    if need <= EXPECTED_BYTES_MAX {
-        return need.min(have + known);
-    }
-    let mut capacity = need;
-    while capacity.div_ceil(BUFFER_GROWTH) > known {
-        capacity = capacity.div_ceil(BUFFER_GROWTH);
-    }
-    capacity
-}
 
 impl<S: Stream> Session<S> {
     /// Notes that the peer offers to work on a function. If its host vanishes before it has read a
@@ -127,7 +108,7 @@ impl<S: Stream> Session<S> {
             let missing = self.need.saturating_sub(have);
             if self.input.capacity() - have < missing.min(SMALL_PACKET_BYTES_MAX) {
                 let known = have.max(SMALL_PACKET_BYTES_MAX).max(self.expected_bytes);
-                let capacity = capacity_for(self.need, have, known);
+                let capacity = buffer_capacity(self.need, have, known);
                 self.input.reserve_exact(capacity.saturating_sub(have));
             }
         } else {

@@ -2,6 +2,7 @@
 
 use super::host::{OUTPUT_LIMIT, World, packets, request};
 use crate::DriverRequest;
+use bytes::Bytes;
 use gearman_broker::{DriverTimer, LostJobs, Millis, UnixSeconds};
 use gearman_protocol::Command;
 
@@ -90,7 +91,7 @@ fn packets_to_a_connection_without_a_session_are_sent_over_the_bridge() {
         request(Command::EchoReq, &[], b"one"),
         request(Command::EchoReq, &[], &vec![b'x'; 20_000]),
     ];
-    world.server.bridged_packets(key, &both.concat());
+    world.server.bridged_packets(key, &both.concat().into());
     let sent = std::mem::take(&mut world.server.bridge().sent);
     let [(first, one, limit), (second, two, _)] = &sent[..] else { panic!("{}", sent.len()) };
     assert_eq!((first, second, *limit), (&key, &key, OUTPUT_LIMIT));
@@ -105,14 +106,33 @@ fn a_large_result_is_sent_over_the_bridge_in_one_piece() {
     let mut world = World::new();
     let (key, worker) = (world.server.connect_bridged(3, "http"), world.worker("f"));
     let submission = request(Command::SubmitJob, &["f", ""], b"");
-    world.server.bridged_packets(key, &submission);
+    world.server.bridged_packets(key, &submission.into());
     world.ask(worker, Command::GrabJob, &[], b"");
-    let body: Vec<u8> = (0..50_000_u32).map(|n| n as u8).collect();
+    let body: Vec<u8> = (0..500_000_u32).map(|n| n as u8).collect();
     world.ask(worker, Command::WorkComplete, &["H:1"], &body);
     let sent = std::mem::take(&mut world.server.bridge().sent);
     let [(_, created, _), (_, result, _)] = &sent[..] else { panic!("{}", sent.len()) };
     assert_eq!(packets(created), ["JOB_CREATED H:1"]);
     assert!(result.ends_with(&body) && result.len() == 12 + 4 + body.len());
+    assert_eq!(world.server.bridge().bodies.last().map(Bytes::len), Some(body.len()), "no copy");
+}
+
+#[test]
+fn a_job_keeps_the_memory_of_a_large_packet_of_the_bridge() {
+    let mut world = World::new();
+    let key = world.server.connect_bridged(3, "http");
+    let option = request(Command::OptionReq, &["exceptions"], b"");
+    for (size, is_kept) in [(100_000, true), (10, false)] {
+        let submission = request(Command::SubmitJobBg, &["f", ""], &vec![b'x'; size]);
+        let packets = Bytes::from([&option[..], &submission].concat());
+        world.server.bridged_packets(key, &packets);
+        assert_eq!(packets.is_unique(), !is_kept, "{size} bytes");
+    }
+    let worker = world.worker("f");
+    world.send(worker, Command::GrabJob, &[]);
+    world.settle();
+    let assigned = world.bytes(worker);
+    assert!(assigned.ends_with(&[b'x'; 100_000]), "{} bytes", assigned.len());
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::{Bridge, Clock, CloseReason, Host, JobServer, JobServerSettings};
 use crate::{Journal, Origin, PeerIdentity, Poller, Requester, StoreEvent, Stream};
 use gearman_access::{Denial, Permission};
@@ -212,11 +214,14 @@ pub(crate) struct TestBridge {
     /// Whether the connections take no packets.
     pub(crate) is_blocked: bool,
     pub(crate) closed: Vec<ConnectionKey>,
+    /// The second parts of all packets.
+    pub(crate) bodies: Vec<Bytes>,
 }
 
 impl Bridge for TestBridge {
-    fn send(&mut self, to: ConnectionKey, packet: Vec<u8>, limit: usize) {
-        self.sent.push((to, packet, limit));
+    fn send(&mut self, to: ConnectionKey, head: Vec<u8>, body: Bytes, limit: usize) {
+        self.bodies.push(body.clone());
+        self.sent.push((to, [&head[..], &body].concat(), limit));
     }
 
     fn unread_by_connection(&self) -> Vec<(ConnectionKey, usize)> {

@@ -103,7 +103,8 @@ fn a_connection_without_a_session_that_takes_nothing_is_closed_like_a_session() 
     world.server.bridge().is_blocked = true;
     let keys = [4, 5].map(|descriptor| world.server.connect_bridged(descriptor, "http"));
     for (key, bytes) in [(keys[0], 1_900_000), (keys[1], 2_000_000)] {
-        world.server.bridged_packets(key, &request(Command::EchoReq, &[], &vec![b'x'; bytes]));
+        let echo = request(Command::EchoReq, &[], &vec![b'x'; bytes]);
+        world.server.bridged_packets(key, &echo.into());
     }
     for _ in 0..3 {
         unread(&mut world, 1_490_000);
