@@ -143,6 +143,24 @@ pub(crate) const CASES: &[Case] = &[
         runs: 1,
     },
     Case {
+        name: "redis",
+        about: "durable submits of 64 bytes to Redis with a synced log, 8 clients with 16 each",
+        run: databases::redis,
+        runs: 3,
+    },
+    Case {
+        name: "memcached",
+        about: "submits of 64 bytes to memcached, 8 clients with 16 each",
+        run: databases::memcached,
+        runs: 3,
+    },
+    Case {
+        name: "tokyocabinet",
+        about: "durable submits of 64 bytes to a file of Tokyo Cabinet (ours only)",
+        run: databases::tokyo_cabinet,
+        runs: 3,
+    },
+    Case {
         name: "mysql",
         about: "durable submits of 64 bytes to MariaDB, 8 clients with 16 each (ours only)",
         run: databases::mysql,

@@ -1,15 +1,20 @@
-//! The cases of the durable queue in a database server, which both job servers use in turn.
+//! The cases of the durable queue in a store other than SQLite, which both job servers use in turn.
 //!
 //! Must not: compare servers; that is `report`.
 
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gearman_queue::memcached::{MemcachedOptions, MemcachedStore};
 use gearman_queue::mysql::{MySqlOptions, MySqlStore};
 use gearman_queue::postgres::{PostgresOptions, PostgresStore};
+use gearman_queue::redis::{RedisOptions, RedisStore};
 use gearman_queue::remote::Secret;
+use gearman_queue::tokyocabinet::{TokyoOptions, TokyoStore};
 use gearman_queue::{Batch, Store};
-use gearman_test_support::databases::{MariaDbServer, Postgres};
+use gearman_test_support::databases::{MariaDbServer, Memcached, Postgres, Redis, SYNCING};
+use gearman_test_support::paths::scratch;
 
 use super::background::Submits;
 use super::cases::Scale;
@@ -23,10 +28,12 @@ const SMALL_PAYLOAD: [u8; 64] = [b'x'; 64];
 /// Jobs per batch of a table that is filled.
 const FILLED_AT_ONCE: u64 = 20_000;
 
-/// A database server that both job servers can use.
+/// A store that both job servers can use.
 trait BenchDatabase: Sized {
-    /// Whether Debian's build of the original has this queue.
-    const HAS_ORIGINAL: bool;
+    /// Rate beside the original's that is aimed at; `None` if Debian's build does not have this queue.
+    const RATIO: Option<f64>;
+    /// Jobs of ours for one of the original's, which is slower.
+    const JOBS_PER_ORIGINAL: usize = 50;
 
     /// Starts one; `None` if there is none.
     fn begin() -> Option<Self>;
@@ -36,13 +43,10 @@ trait BenchDatabase: Sized {
 
     /// Our store on it.
     fn open(&self) -> Box<dyn Store>;
-
-    /// Batches that our job server has committed.
-    fn commits(&self) -> f64;
 }
 
 impl BenchDatabase for Postgres {
-    const HAS_ORIGINAL: bool = true;
+    const RATIO: Option<f64> = Some(20.0);
 
     fn begin() -> Option<Postgres> {
         Postgres::start()
@@ -56,14 +60,10 @@ impl BenchDatabase for Postgres {
         let options = PostgresOptions::new(self.conninfo());
         Box::new(PostgresStore::open(&options).expect("the store opens"))
     }
-
-    fn commits(&self) -> f64 {
-        self.query("SELECT last_batch FROM queue_server").parse().expect("a number")
-    }
 }
 
 impl BenchDatabase for MariaDbServer {
-    const HAS_ORIGINAL: bool = false;
+    const RATIO: Option<f64> = None;
 
     fn begin() -> Option<MariaDbServer> {
         // As large a log as servers have by default.
@@ -92,10 +92,79 @@ impl BenchDatabase for MariaDbServer {
         };
         Box::new(MySqlStore::open(&options).expect("the store opens"))
     }
+}
 
-    fn commits(&self) -> f64 {
-        let number = self.query("SELECT last_batch FROM gearman.gearman_queue_server");
-        number.parse().expect("a number")
+impl BenchDatabase for Redis {
+    const RATIO: Option<f64> = Some(20.0);
+
+    fn begin() -> Option<Redis> {
+        Redis::start(&SYNCING)
+    }
+
+    fn options(&self) -> Vec<String> {
+        let server = "--redis-server=127.0.0.1".to_owned();
+        vec!["--queue-type=redis".to_owned(), server, format!("--redis-port={}", self.port)]
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        let options = RedisOptions::new("127.0.0.1", self.port);
+        Box::new(RedisStore::open(options).expect("the store opens"))
+    }
+}
+
+impl BenchDatabase for Memcached {
+    const RATIO: Option<f64> = Some(3.0);
+    const JOBS_PER_ORIGINAL: usize = 4;
+
+    fn begin() -> Option<Memcached> {
+        Memcached::start(&["-M", "-m", "1024"])
+    }
+
+    fn options(&self) -> Vec<String> {
+        let servers = format!("--libmemcached-servers=127.0.0.1:{}", self.port);
+        vec!["--queue-type=libmemcached".to_owned(), servers]
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        let options = MemcachedOptions::new(format!("127.0.0.1:{}", self.port));
+        Box::new(MemcachedStore::open(options).expect("the store opens"))
+    }
+}
+
+/// A file of Tokyo Cabinet, removed when dropped.
+struct TokyoFile(PathBuf);
+
+impl BenchDatabase for TokyoFile {
+    const RATIO: Option<f64> = None;
+
+    fn begin() -> Option<TokyoFile> {
+        let directory = scratch().join(format!("bench-{}-tokyo", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let file = TokyoFile(directory);
+        // There is nothing to measure without the library.
+        TokyoStore::open(TokyoOptions::new(file.path())).ok().map(drop)?;
+        Some(file)
+    }
+
+    fn options(&self) -> Vec<String> {
+        let file = format!("--libtokyocabinet-file={}", self.path().display());
+        vec!["--queue-type=libtokyocabinet".to_owned(), file]
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(TokyoStore::open(TokyoOptions::new(self.path())).expect("the store opens"))
+    }
+}
+
+impl TokyoFile {
+    fn path(&self) -> PathBuf {
+        self.0.join("queue.tch")
+    }
+}
+
+impl Drop for TokyoFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -118,29 +187,44 @@ pub(crate) fn mysql(kind: Kind, scale: Scale) -> Vec<Figure> {
     submits::<MariaDbServer>(kind, scale)
 }
 
+/// Acknowledged submits to Redis, which syncs its log for each batch.
+pub(crate) fn redis(kind: Kind, scale: Scale) -> Vec<Figure> {
+    submits::<Redis>(kind, scale)
+}
+
+/// Acknowledged submits to memcached.
+pub(crate) fn memcached(kind: Kind, scale: Scale) -> Vec<Figure> {
+    submits::<Memcached>(kind, scale)
+}
+
+/// Acknowledged submits to a file of Tokyo Cabinet. Debian's original cannot do it.
+pub(crate) fn tokyo_cabinet(kind: Kind, scale: Scale) -> Vec<Figure> {
+    submits::<TokyoFile>(kind, scale)
+}
+
 /// Acknowledged submits, 8 clients with 16 each; the original's take a transaction each.
 fn submits<D: BenchDatabase>(kind: Kind, scale: Scale) -> Vec<Figure> {
-    if kind == Kind::Original && !D::HAS_ORIGINAL {
+    if kind == Kind::Original && D::RATIO.is_none() {
         return Vec::new();
     }
     let Some(database) = D::begin() else { return Vec::new() };
     let jobs = scale.of(100_000);
-    let jobs = if kind == Kind::Original { (jobs / 50).max(128) } else { jobs };
+    let jobs = if kind == Kind::Original { (jobs / D::JOBS_PER_ORIGINAL).max(128) } else { jobs };
     let server = start(kind, &database);
     let mut submits = Submits::new(server.port, 8, 16, SMALL_PAYLOAD.len());
     submits.play((jobs / 10).max(1));
-    let before = if kind == Kind::Ours { database.commits() } else { 0.0 };
+    let before = if kind == Kind::Ours { server.commits() } else { 0.0 };
     let (cpu, began) = (server.cpu(), Instant::now());
     submits.play(jobs);
     let rate = jobs as f64 / began.elapsed().as_secs_f64();
     let cpu = (server.cpu() - cpu) * 1e6 / jobs as f64;
-    let target = if D::HAS_ORIGINAL { Target::RatioAtLeast(20.0) } else { Target::None };
+    let target = D::RATIO.map_or(Target::None, Target::RatioAtLeast);
     let mut figures = vec![
         Figure::new("acknowledged submits per second", rate, target),
         Figure::new("server CPU, us per job", cpu, Target::None),
     ];
     if kind == Kind::Ours {
-        let size = jobs as f64 / (database.commits() - before);
+        let size = jobs as f64 / (server.commits() - before);
         drop((submits, server));
         let bare = bare_rate(&database, jobs as u64, size.round() as u64);
         figures.extend([

@@ -128,6 +128,13 @@ impl Server {
         ask_list(&mut stream, command, &mut answer);
         answer
     }
+
+    /// Batches that our server has committed.
+    pub(crate) fn commits(&self) -> f64 {
+        let shown = ask_line(&mut self.connect(), "json queue");
+        let count = shown.split("\"commits\":").nth(1).and_then(|rest| rest.split(',').next());
+        count.and_then(|count| count.parse().ok()).expect("a number of commits")
+    }
 }
 
 impl Drop for Server {
@@ -148,17 +155,16 @@ pub(crate) fn ask_list(stream: &mut TcpStream, command: &str, answer: &mut Vec<u
     }
 }
 
-/// Sends a text command and waits for its line.
-pub(crate) fn ask_line(stream: &mut TcpStream, command: &str) {
+/// Sends a text command and returns its line.
+pub(crate) fn ask_line(stream: &mut TcpStream, command: &str) -> String {
     stream.write_all(format!("{command}\n").as_bytes()).expect("sends");
-    let mut buffer = [0; 4096];
-    loop {
+    let (mut buffer, mut line) = ([0; 4096], Vec::new());
+    while !line.ends_with(b"\n") {
         let count = stream.read(&mut buffer).expect("an answer in time");
         assert!(count > 0, "the server closed the connection");
-        if buffer[..count].ends_with(b"\n") {
-            return;
-        }
+        line.extend_from_slice(&buffer[..count]);
     }
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 /// Seconds of processor time of a process, over all threads.
