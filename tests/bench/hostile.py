@@ -11,6 +11,7 @@ Must not: judge; the numbers depend on the machine.
 
 import argparse
 import os
+import resource
 import socket
 import statistics
 import struct
@@ -73,14 +74,24 @@ def offer(peer, count):
     peer.settle()
 
 
+def grab(peer):
+    """Waits until there is a job, and returns its handle."""
+    while True:
+        peer.send(packet(GRAB_JOB))
+        kind, body = peer.receive()
+        if kind == JOB_ASSIGN:
+            return body.split(b"\0")[0]
+        time.sleep(0.01)
+
+
 class Functions:
     """100,000 functions and 200 pairs of PRE_SLEEP and GRAB_JOB."""
 
-    def prepare(self, port):
-        self.peer = Peer(port)
+    def prepare(self, server):
+        self.peer = Peer(server.port)
         offer(self.peer, 100_000)
 
-    def run(self, port):
+    def run(self, server):
         sent = self.peer.send((packet(PRE_SLEEP) + packet(GRAB_JOB)) * 200)
         self.peer.settle()
         return sent
@@ -89,15 +100,15 @@ class Functions:
 class CantDo:
     """20,000 running jobs of one function, and 2,000 times another function taken back."""
 
-    def prepare(self, port):
-        self.peer = Peer(port)
+    def prepare(self, server):
+        self.peer = Peer(server.port)
         self.peer.send(packet(CAN_DO, b"f"))
         for _ in range(20):
             self.peer.send(packet(SUBMIT_JOB_BG, b"f", b"", b"") * 1000)
             self.peer.send(packet(GRAB_JOB) * 1000)
             self.peer.settle()
 
-    def run(self, port):
+    def run(self, server):
         pairs = packet(CAN_DO, b"g") + packet(CANT_DO, b"g")
         sent = self.peer.send(pairs * 2000)
         self.peer.settle()
@@ -107,18 +118,18 @@ class CantDo:
 class Waiters:
     """50,000 waiting submissions of one job, and 50 reports on its progress."""
 
-    def prepare(self, port):
-        self.clients = [Peer(port) for _ in range(50)]
+    def prepare(self, server):
+        self.clients = [Peer(server.port) for _ in range(50)]
         for client in self.clients:
             client.send(packet(SUBMIT_JOB, b"f", b"same", b"") * 1000)
             client.settle()
-        self.peer = Peer(port)
+        self.peer = Peer(server.port)
         self.peer.send(packet(CAN_DO, b"f") + packet(GRAB_JOB))
         kind, body = self.peer.receive()
         assert kind == JOB_ASSIGN, kind
         self.handle = body.split(b"\0")[0]
 
-    def run(self, port):
+    def run(self, server):
         reports = packet(WORK_STATUS, self.handle, b"1", b"2") * 50
         sent = self.peer.send(reports + packet(WORK_COMPLETE, self.handle, b""))
         self.peer.settle()
@@ -128,11 +139,11 @@ class Waiters:
 class Close:
     """A connection with 500,000 functions is closed."""
 
-    def prepare(self, port):
-        self.peer = Peer(port)
+    def prepare(self, server):
+        self.peer = Peer(server.port)
         offer(self.peer, 500_000)
 
-    def run(self, port):
+    def run(self, server):
         self.peer.socket.close()
         time.sleep(0.5)
         return 0
@@ -141,10 +152,10 @@ class Close:
 class Large:
     """A background job of 300 MB."""
 
-    def prepare(self, port):
-        self.peer = Peer(port)
+    def prepare(self, server):
+        self.peer = Peer(server.port)
 
-    def run(self, port):
+    def run(self, server):
         body = b"x" * 300_000_000
         head = b"\0REQ" + struct.pack(">II", SUBMIT_JOB_BG, len(body) + 3) + b"f\0\0"
         self.peer.send(head)
@@ -157,10 +168,10 @@ class Large:
 class Crowd:
     """2,000 connections that send 64 KiB of small packets each."""
 
-    def prepare(self, port):
-        self.peers = [Peer(port) for _ in range(2000)]
+    def prepare(self, server):
+        self.peers = [Peer(server.port) for _ in range(2000)]
 
-    def run(self, port):
+    def run(self, server):
         echoes = packet(GRAB_JOB) * 5461
         sent = sum(peer.send(echoes) for peer in self.peers)
         for peer in self.peers:
@@ -171,11 +182,11 @@ class Crowd:
 class List:
     """A list of workers, one of which has 500,000 functions."""
 
-    def prepare(self, port):
-        self.worker, self.peer = Peer(port), Peer(port)
+    def prepare(self, server):
+        self.worker, self.peer = Peer(server.port), Peer(server.port)
         offer(self.worker, 500_000)
 
-    def run(self, port):
+    def run(self, server):
         sent = self.peer.send(b"workers\n")
         tail = b""
         while not tail.endswith(b"\n.\n"):
@@ -186,18 +197,18 @@ class List:
 class Result:
     """A result of 300 MB, for a client that reads it."""
 
-    def prepare(self, port):
-        self.client, self.peer = Peer(port), Peer(port)
+    def prepare(self, server):
+        self.client, self.peer = Peer(server.port), Peer(server.port)
         self.client.send(packet(SUBMIT_JOB, b"f", b"", b""))
-        self.peer.send(packet(CAN_DO, b"f") + packet(GRAB_JOB))
-        self.handle = self.peer.receive()[1].split(b"\0")[0]
+        self.peer.send(packet(CAN_DO, b"f"))
+        self.handle = grab(self.peer)
         self.left = 300_000_000
 
     def read(self):
         while self.left > 0:
             self.left -= len(self.client.socket.recv(1 << 20))
 
-    def run(self, port):
+    def run(self, server):
         reader = threading.Thread(target=self.read)
         reader.start()
         body = b"x" * self.left
@@ -211,19 +222,48 @@ class Result:
 
 
 
+class HttpJob:
+    """A background job of 300 MB over HTTP."""
+
+    def prepare(self, server):
+        self.socket = socket.create_connection(("127.0.0.1", server.http_port))
+
+    def run(self, server):
+        head = ("POST /f HTTP/1.1\r\nHost: x\r\nX-Gearman-Background: true\r\n"
+                "Content-Length: 300000000\r\n\r\n")
+        self.socket.sendall(head.encode())
+        for _ in range(300):
+            self.socket.sendall(b"x" * 1_000_000)
+        answer = self.socket.recv(1 << 16)
+        assert answer.startswith(b"HTTP/1.1 202 "), answer
+        return 300_000_000
+
+
+class HttpResult(Result):
+    """A result of 300 MB, for an HTTP client that reads it."""
+
+    def prepare(self, server):
+        self.client, self.peer = Peer(server.http_port), Peer(server.port)
+        self.client.send(b"POST /f HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        self.peer.send(packet(CAN_DO, b"f"))
+        self.handle = grab(self.peer)
+        self.left = 300_000_000
+
+
 class Nothing:
     """No other connection does anything: what the machine itself makes others wait."""
 
-    def prepare(self, port):
+    def prepare(self, server):
         pass
 
-    def run(self, port):
+    def run(self, server):
         time.sleep(1)
         return 0
 
 
 CASES = {"nothing": Nothing, "functions": Functions, "cant-do": CantDo, "waiters": Waiters,
-         "close": Close, "large": Large, "crowd": Crowd, "list": List, "result": Result}
+         "close": Close, "large": Large, "crowd": Crowd, "list": List, "result": Result,
+         "http-job": HttpJob, "http-result": HttpResult}
 
 
 def probe(port):
@@ -256,45 +296,77 @@ class Prober:
         return [float(wait) for wait in self.process.communicate("")[0].split()]
 
 
-def status(process, field):
-    with open(f"/proc/{process.pid}/status", encoding="ascii") as lines:
-        line = next(line for line in lines if line.startswith(field))
-    return int(line.split()[1]) * 1024
+class Server:
+    """A server that runs as long as the block that it is entered with."""
 
+    def __init__(self, program):
+        self.port, self.http_port = free_port(), free_port()
+        command = [program, f"--port={self.port}", "--listen=127.0.0.1", "--log-file=none"]
+        command += ["--protocol=http", f"--http-port={self.http_port}"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, **quiet)
 
-def measure(program, case):
-    """One run: longest wait and 99th percentile in ms, bytes sent, growth of memory."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [program, f"--port={port}", "--listen=127.0.0.1", "--log-file=none"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if os.geteuid() == 0:
-        # The attack comes from another machine.
-        os.setpriority(os.PRIO_PROCESS, process.pid, -5)
-    try:
+    def __enter__(self):
+        if os.geteuid() == 0:
+            # The attack comes from another machine.
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, -5)
         deadline = time.monotonic() + 10
         while True:
             try:
-                Peer(port)
-                break
+                Peer(self.port).settle()
+                return self
             except ConnectionRefusedError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def memory(self, field):
+        """A number of bytes in the process's status."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as lines:
+            line = next(line for line in lines if line.startswith(field))
+        return int(line.split()[1]) * 1024
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def measure(program, case):
+    """One run: longest wait and 99th percentile in ms, bytes sent, growth of memory."""
+    with Server(program) as server:
         attack = CASES[case]()
-        attack.prepare(port)
-        before = status(process, "VmRSS")
-        prober = Prober(port)
+        attack.prepare(server)
+        before = server.memory("VmRSS")
+        prober = Prober(server.port)
         time.sleep(0.2)
-        sent = attack.run(port)
+        sent = attack.run(server)
         time.sleep(0.2)
         waits = sorted(prober.waits())
-        grown = max(0, status(process, "VmHWM") - before)
+        grown = max(0, server.memory("VmHWM") - before)
         return waits[-1] * 1e3, waits[len(waits) * 99 // 100] * 1e3, sent, grown
-    finally:
-        process.terminate()
-        process.wait()
+
+
+def measure_connections(program, count):
+    """Prints the memory of a connection for some kinds of peers."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    kinds = {"idle": b"", "worker": packet(CAN_DO, b"f") + packet(PRE_SLEEP),
+             "client": packet(SUBMIT_JOB_BG, b"g", b"", b"x")}
+    for kind, said in kinds.items():
+        with Server(program) as server:
+            before = server.memory("VmRSS")
+            peers = [Peer(server.port) for _ in range(count)]
+            for peer in peers:
+                peer.send(said)
+                peer.settle()
+            grown = server.memory("VmRSS") - before
+            print(f"{count} connections, {kind}: {grown / count:.0f} bytes each", flush=True)
 
 
 def main():
@@ -302,7 +374,13 @@ def main():
     parser.add_argument("programs", nargs="+")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--connections", type=int, metavar="COUNT",
+                        help="measure only the memory of so many connections")
     options = parser.parse_args()
+    if options.connections:
+        for program in options.programs:
+            measure_connections(program, options.connections)
+        return
     print(f"{'case':10} {'program':30} {'longest wait':>12} {'p99':>9} {'sent':>9} {'memory':>9}")
     for case in options.cases.split(","):
         runs = {program: [] for program in options.programs}
