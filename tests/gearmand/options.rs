@@ -199,7 +199,6 @@ fn bash_completes_the_options_and_their_values() {
         (&["gearmand", "--verbose", "W"], "WARNING\n"),
         (&["gearmand", "--generate-completion", "z"], "zsh\n"),
         (&["gearmand", "--mysql-h"], "--mysql-host\n"),
-        (&["gearmand", "--libtokyo"], ""),
     ] {
         let [.., previous, current] = words else { panic!("two words") };
         let call = format!(
