@@ -15,6 +15,7 @@ use super::types::*;
 use crate::engine::{ReturnCode, at};
 use libc::{c_char, c_int, c_void};
 use std::ptr;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Creates a client.
@@ -81,7 +82,9 @@ pub unsafe extern "C-unwind" fn gearman_client_clone(
         };
         let block = ClientBlock::create(client);
         let copy = &mut *block;
-        copy.actions = source.actions.clone();
+        // A copy of its own: the count of an `Rc` is not for two threads, and each of the
+        // two clients may be in another one.
+        copy.actions = Rc::new(*source.actions);
         copy.log_fn = source.log_fn;
         copy.log_context = source.log_context;
         copy.timeout_ms = source.timeout_ms;
@@ -158,13 +161,15 @@ pub(super) unsafe fn free_tasks(block: *mut ClientBlock) -> Result<(), super::fr
         loop {
             let engine = &(*block).engine;
             let next = match after {
-                None => engine.first_task(),
-                Some(id) => engine.next_task(id),
+                Some(id) if engine.task(id).is_some() => engine.next_task(id),
+                // User code has ended the call that was freeing it.
+                Some(_) | None => engine.first_task(),
             };
             let Some(id) = next else { return Ok(()) };
             let token = engine.task(id).map_or(ptr::null_mut(), |t| t.token.0);
             if token.is_null() {
-                // The call that waits for this task removes it.
+                // The call that waits for this task removes it; or its block was freed after
+                // a panic.
                 after = Some(id);
                 continue;
             }
