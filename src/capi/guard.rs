@@ -12,6 +12,7 @@
 //! memory after dlclose.
 
 use super::cancellation;
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,18 +55,23 @@ pub fn guard<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T) -> T
     count(single, 1);
     let caught = catch_unwind(AssertUnwindSafe(body));
     count(single, u32::MAX);
-    caught.unwrap_or_else(|payload| {
-        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-            (Some(text), _) => text,
-            (_, Some(text)) => text.as_str(),
-            _ => "panic",
-        };
-        let place = PLACE.get();
-        let value = fallback(&format!("{text} ({})", String::from_utf8_lossy(&place).trim_start()));
-        // A payload of an unknown type could panic again when it is dropped.
-        std::mem::forget(payload);
-        value
-    })
+    caught.unwrap_or_else(|payload| fallback(&text_of(payload)))
+}
+
+/// The text of the panic that was caught last, and its place.
+// Never inlined, for the reason of `count_of_several`.
+#[cold]
+#[inline(never)]
+fn text_of(payload: Box<dyn Any + Send>) -> String {
+    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text.as_str(),
+        _ => "panic",
+    };
+    let text = format!("{text} ({})", String::from_utf8_lossy(&PLACE.get()).trim_start());
+    // A payload of an unknown type could panic again when it is dropped.
+    std::mem::forget(payload);
+    text
 }
 
 /// Adds to the number of guards on the thread's stack, modulo 2^32.
