@@ -58,8 +58,9 @@ if [ "$quick" = yes ]; then
     build address
     # shellcheck disable=SC2086
     run address $left_stacks with_own_server::hostile_loops with_own_server::execute \
-        with_own_server::free_ with_own_server::calls_in with_own_server::null_arguments \
-        with_own_server::argument_errors with_own_server::huge_sizes with_own_server::map_reduce \
+        with_own_server::free_ with_own_server::freed_ with_own_server::given_again \
+        with_own_server::calls_in with_own_server::null_arguments with_own_server::argument_errors \
+        with_own_server::huge_sizes with_own_server::map_reduce \
         with_own_server::streaming with_own_server::give_workload with_own_server::task_ \
         with_own_server::job_ with_own_server::unbuffered with_own_server::server_dies
 else

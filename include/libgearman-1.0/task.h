@@ -161,7 +161,10 @@ GEARMAN_API bool gearman_task_is_finished(const gearman_task_st *task);
 /* Gives a task its workload, before it is run.
  *
  * `workload` has `workload_size` bytes. The memory then belongs to the library, which
- * frees it with the task, by the function of gearman_client_set_workload_free_fn().
+ * frees it with the task, by the function of gearman_client_set_workload_free_fn(). If
+ * another workload is given later, the earlier one is freed then. A task that is being
+ * sent keeps the workload that was given before. One that no packet can hold is not
+ * sent, and gearman_client_error_code() is `GEARMAN_ARGUMENT_TOO_LARGE`.
  *
  * Requires: `task` is NULL or a live task; `workload` is readable for `workload_size` bytes
  * until the task is freed, and freed by the library only.

@@ -74,8 +74,11 @@ unsafe fn run_background(
             }
             Ok(Submitted::Task(id, mut run)) => {
                 let step = (*block).guarded(BROKEN, |engine| engine.poll_step(&mut run));
-                match finish_single(block, id, run, step, |task| keep(&task.handle)) {
-                    Ok((code, _)) => code,
+                match finish_single(block, id, run, step, |task| task.handle) {
+                    Ok((code, handle)) => {
+                        handle.iter().for_each(keep);
+                        code
+                    }
                     Err(Freed(code)) => return code.into(),
                 }
             }

@@ -64,23 +64,26 @@ impl ClientBlock {
 
     /// Turns options on. `EXCEPTION` asks the servers.
     ///
+    /// # Errors
+    /// [`Freed`] if a signal handler freed the client meanwhile.
+    ///
     /// # Safety
     /// `block` is live and not borrowed.
-    unsafe fn add_options(block: *mut ClientBlock, options: Options) {
+    unsafe fn add_options(block: *mut ClientBlock, options: Options) -> Result<(), Freed<()>> {
         for one in SETTABLE_CLIENT_OPTIONS.into_iter().filter(|one| has(options, *one)) {
-            // SAFETY: the caller guarantees the block, and no user code ran.
-            let this = unsafe { &mut *block };
             if one == Options::EXCEPTION {
-                // SAFETY: as above; nothing is borrowed meanwhile.
-                match unsafe { ClientBlock::request_option(block, b"exceptions") } {
-                    // SAFETY: the client is still there.
-                    Ok(accepted) => unsafe { (*block).exceptions = accepted },
-                    Err(Freed(())) => return,
+                // SAFETY: the caller guarantees the block, which is live after a wait that did
+                // not return `Freed`.
+                unsafe {
+                    let accepted = ClientBlock::request_option(block, b"exceptions")?;
+                    (*block).exceptions = accepted;
                 }
             } else {
-                this.set_flag(one, true);
+                // SAFETY: as above.
+                unsafe { (*block).set_flag(one, true) };
             }
         }
+        Ok(())
     }
 
     fn remove_options(&mut self, options: Options) {
@@ -163,9 +166,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_options(
     cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client) {
             (*block).remove_options(Options(!options.0));
-            ClientBlock::add_options(block, options);
-            // The client is not touched any more, whatever the log function does.
-            let _ = ClientBlock::flush_log(block);
+            // The client is not touched any more, freed or not.
+            let _ = ClientBlock::add_options(block, options)
+                .and_then(|()| ClientBlock::flush_log(block));
         }
     })
 }
@@ -186,9 +189,9 @@ pub unsafe extern "C-unwind" fn gearman_client_add_options(
     // SAFETY: the caller guarantees a live client.
     cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client) {
-            ClientBlock::add_options(block, options);
             // As above.
-            let _ = ClientBlock::flush_log(block);
+            let _ = ClientBlock::add_options(block, options)
+                .and_then(|()| ClientBlock::flush_log(block));
         }
     })
 }
@@ -252,10 +255,10 @@ pub unsafe extern "C-unwind" fn gearman_client_set_ssl(
     key_file: *const c_char,
 ) {
     // SAFETY: the caller guarantees a live client and the names.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::peek(client) {
             let files = [ca_file, certificate, key_file];
             tls::set_ssl(&mut block.engine.link.settings, ssl != 0, files);
         }
-    }
+    });
 }

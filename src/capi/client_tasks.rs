@@ -4,7 +4,6 @@
 
 use super::cancellation;
 use super::client_block::{ClientBlock, UpcallPurpose, callbacks_of};
-use super::frames::Freed;
 use super::task_block::TaskBlock;
 use super::text::{CStrArg, put};
 use super::types::*;
@@ -20,6 +19,9 @@ use std::ptr;
 use std::rc::Rc;
 
 /// Makes a task block, adds its task by `add`, and moves it into the program's shell.
+///
+/// # Errors
+/// The code of the call; SUCCESS if user code has freed the task before the call returns.
 ///
 /// # Safety
 /// `client` is NULL or a live client, `shell` NULL or writable memory that is not a
@@ -62,20 +64,27 @@ pub(super) unsafe fn add(
                 ReturnCode::SUCCESS
             }
             Err(code) => {
-                TaskBlock::discard(task);
+                if (*block).broken {
+                    // The engine may know the task, and its block is freed with the client.
+                    (*task).context = ptr::null_mut();
+                } else {
+                    TaskBlock::discard(task);
+                }
                 code
             }
         };
         put(ret_ptr, code.into());
-        match ClientBlock::flush_log(block) {
-            Ok(()) if !code.failed() => Ok(task),
-            Ok(()) | Err(Freed(())) => Err(code.into()),
+        match (ClientBlock::flush_log(block), added) {
+            // The log function or the free hook may have freed the task.
+            (Ok(()), Ok(id)) if (*block).engine.task(id).is_some() => Ok(task),
+            _ => Err(code.into()),
         }
     }
 }
 
 /// Copies a new task's workload into memory of the client's hooks, if they are set; the
-/// task sends it from there. If the hook returns no memory, the task is freed.
+/// task sends it from there. If the hook returns no memory, or has run the task, the task is
+/// freed: it would go on sending the caller's bytes.
 ///
 /// # Errors
 /// `MEMORY_ALLOCATION_FAILURE`, also when the hook freed the client.
@@ -97,24 +106,27 @@ unsafe fn keep_workload(
         }
         // Until the copy is made the task has the caller's bytes: if the hook is left by a
         // jump, the task is removed.
-        let memory =
-            hooks.allocate(client, UpcallPurpose::waiting_for(id), size).map_err(|_| FAILED)?;
-        let alive = (*client).engine.task(id).is_some();
-        if memory.is_null() || !alive {
-            hooks.release_orphan(memory);
-            if alive && TaskBlock::free(task).is_ok() {
-                let error = &mut (*client).engine.link.error;
-                error.set(ReturnCode::MEMORY_ALLOCATION_FAILURE, at!("add_task"), "no memory");
-                let _ = ClientBlock::flush_log(client);
+        let purpose = UpcallPurpose::waiting_for(id);
+        let memory = hooks.allocate(client, purpose, size).map_err(|_| FAILED)?;
+        if !memory.is_null() {
+            if (*client).engine.task(id).is_some() {
+                // The hook may have returned the memory that the program's bytes are in.
+                ptr::copy(workload.cast::<u8>(), memory.cast(), size);
+                let lent = Borrowed::new(memory.cast(), size);
+                if (*client).guarded(false, |engine| engine.replace_workload(id, lent)) {
+                    (*task).given = memory;
+                    return Ok(());
+                }
             }
-            return Err(FAILED);
+            hooks.release(client, purpose, memory).map_err(|_| FAILED)?;
         }
-        ptr::copy_nonoverlapping(workload.cast::<u8>(), memory.cast(), size);
-        (*task).given = memory;
-        let lent = Borrowed::new(memory.cast(), size);
-        (*client).guarded((), |engine| engine.replace_workload(id, lent));
+        if (*client).engine.task(id).is_some() && TaskBlock::free(task).is_ok() {
+            let error = &mut (*client).engine.link.error;
+            error.set(ReturnCode::MEMORY_ALLOCATION_FAILURE, at!("add_task"), "no memory");
+            let _ = ClientBlock::flush_log(client);
+        }
+        Err(FAILED)
     }
-    Ok(())
 }
 
 /// Adds a job, for the six functions that do.

@@ -133,9 +133,9 @@ pub unsafe extern "C-unwind" fn gearman_client_set_callbacks_return(
     always: c_bool,
 ) {
     // SAFETY: the caller guarantees a live client.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = ClientBlock::enter(client) {
             (*block).frames().all_return = always != 0;
         }
-    }
+    });
 }

@@ -91,9 +91,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_functions_return(
     always: c_bool,
 ) {
     // SAFETY: the caller guarantees a live worker.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::enter(worker) {
             (*block).frames().all_return = always != 0;
         }
-    }
+    });
 }

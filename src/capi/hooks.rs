@@ -132,7 +132,8 @@ impl Hooks {
                 return send(bytes.sized(size));
             }
             let from = bytes.sized(size);
-            ptr::copy_nonoverlapping(from.as_ptr(), memory.cast(), from.len());
+            // The hook may have returned the memory that the program's bytes are in.
+            ptr::copy(from.as_ptr(), memory.cast(), from.len());
             let sent = send(memory.cast_const().sized(from.len()));
             let code = sent.inspect_err(|_| self.release_orphan(memory))?;
             self.release(block, purpose, memory).map_err(|Freed(())| Freed(code))?;

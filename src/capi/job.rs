@@ -38,9 +38,8 @@ pub unsafe extern "C-unwind" fn gearman_job_free(job: *mut gearman_job_st) {
         WorkerBlock::settle((*block).worker);
         let worker = (*block).worker;
         if !(*block).running || (*block).abandoned {
-            JobBlock::free(block);
-            // The worker is not touched any more.
-            let _ = handle::flush_log(worker);
+            // The worker is not touched any more, freed or not.
+            let _ = JobBlock::free(block).and_then(|()| handle::flush_log(worker));
         }
     })
 }
@@ -57,8 +56,9 @@ pub unsafe extern "C-unwind" fn gearman_job_free_all(worker: *mut gearman_worker
     // SAFETY: the caller guarantees a live worker.
     cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::enter(worker) {
-            WorkerBlock::free_jobs(block, |job| !job.running || job.abandoned);
-            let _ = handle::flush_log(block);
+            // As above.
+            let _ = WorkerBlock::free_jobs(block, |job| !job.running || job.abandoned)
+                .and_then(|()| handle::flush_log(block));
         }
     })
 }
@@ -443,7 +443,12 @@ pub unsafe extern "C-unwind" fn gearman_job_take_workload(
             Ok(memory) if !memory.is_null() => memory,
             Ok(_) | Err(Freed(_)) => return ptr::null_mut(),
         };
-        let Some(job) = (*worker).engine.job_mut(id) else { return memory };
+        let job = (*worker).engine.job_mut(id).filter(|job| job.workload().len() == size);
+        let Some(job) = job else {
+            // The hook has taken the workload or freed the job. Nothing is touched any more.
+            let _ = hooks.release(worker, WorkerBlock::UNTICKETED, memory);
+            return ptr::null_mut();
+        };
         put(data_size, size);
         ptr::copy_nonoverlapping(job.workload().as_ptr(), memory.cast(), size);
         memory.cast::<u8>().add(size).write(0);

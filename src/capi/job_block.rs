@@ -3,8 +3,10 @@
 //!
 //! Must not: copy a field of the engine's job.
 
+use super::cancellation;
 use super::client_block::ClientBlock;
-use super::frames::Freed;
+use super::frames::{Freed, upcall};
+use super::handle::HandleBlock as _;
 use super::reduce::Aggregation;
 use super::types::*;
 use super::worker_block::WorkerBlock;
@@ -119,26 +121,32 @@ impl JobBlock {
 
     /// Frees a job with its clients. The server is told nothing.
     ///
+    /// # Errors
+    /// As for [`JobBlock::discard`].
+    ///
     /// # Safety
     /// `block` is a live job's, and nothing of it or its worker is borrowed.
-    pub(super) unsafe fn free(block: *mut JobBlock) {
+    pub(super) unsafe fn free(block: *mut JobBlock) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it; a job's worker outlives it.
         unsafe {
             let id = (*block).id;
             (*(*block).worker).guarded((), |engine| engine.remove_job(id));
-            JobBlock::discard(block);
+            JobBlock::discard(block)
         }
     }
 
     /// Frees the block of a job that the engine has removed.
     ///
+    /// # Errors
+    /// [`Freed`] if user code that freeing the job's clients calls has freed the worker.
+    ///
     /// # Safety
     /// As for [`JobBlock::free`].
     #[inline(always)]
-    pub(super) unsafe fn discard(block: *mut JobBlock) {
+    pub(super) unsafe fn discard(block: *mut JobBlock) -> Result<(), Freed<()>> {
         // SAFETY: the caller guarantees it; the block is from `Box` and is taken out of the
-        // list here, so it is freed once. A client that a call further down the stack
-        // uses is freed when that call returns.
+        // list here, so it is freed once. User code runs only at the end, when the job has
+        // no client any more and nothing is borrowed.
         unsafe {
             let this = &mut *block;
             let worker = &mut *this.worker;
@@ -162,12 +170,9 @@ impl JobBlock {
             }
             let clients = [&mut this.client, &mut this.reducer]
                 .map(|client| std::mem::replace(client, ptr::null_mut()));
+            let handle = this.worker;
             worker.spare = Some(Box::from_raw(block));
-            for client in clients {
-                if !client.is_null() {
-                    super::client::free(client);
-                }
-            }
+            if clients == [ptr::null_mut(); 2] { Ok(()) } else { free_clients(handle, clients) }
         }
     }
 
@@ -215,8 +220,11 @@ impl JobBlock {
             let memory = hooks.allocate(worker, purpose, size)?;
             let job = (*worker).engine.job_mut(id).filter(|job| job.workload().len() == size);
             let Some(job) = job.filter(|_| !memory.is_null()) else {
-                hooks.release_orphan(memory);
-                return Ok(());
+                return match NonNull::new(memory) {
+                    // The hook that frees may free the worker, too.
+                    Some(memory) => hooks.release(worker, purpose, memory.as_ptr()),
+                    None => Ok(()),
+                };
             };
             ptr::copy_nonoverlapping(job.workload().as_ptr(), memory.cast(), size);
             job.drop_workload();
@@ -232,7 +240,8 @@ impl JobBlock {
     }
 
     /// Frees the arguments of an aggregator that was left without returning, and a result
-    /// that was waiting to be sent when the thread was cancelled.
+    /// that was waiting to be sent when the thread was cancelled. The free hook gets the result
+    /// later, from the bin: it may do anything with the worker.
     ///
     /// # Safety
     /// Neither the aggregator nor the wait is on the stack, and the worker is live.
@@ -240,10 +249,13 @@ impl JobBlock {
     unsafe fn forget_results(&mut self) {
         let result = std::mem::replace(&mut self.result, ptr::null_mut());
         let reduced = std::mem::replace(&mut self.reduced, ptr::null_mut());
-        // SAFETY: the caller guarantees the worker. `result` is for its hooks to free,
-        // `reduced` is from `malloc`, and neither is used again.
+        // SAFETY: the caller guarantees the worker. `reduced` is from `malloc`, and so is
+        // `result` unless hooks were set; neither is used again.
         unsafe {
-            (*self.worker).hooks.release_orphan(result);
+            match NonNull::new(result) {
+                Some(result) if (*self.worker).hooks.used => (*self.worker).bin.put(result.cast()),
+                _ => libc::free(result),
+            }
             libc::free(reduced);
         }
         let aggregation = std::mem::replace(&mut self.aggregation, ptr::null_mut());
@@ -252,4 +264,35 @@ impl JobBlock {
             drop(unsafe { Box::from_raw(aggregation) });
         }
     }
+}
+
+/// Frees the clients of a job. Freeing their tasks calls functions of the program, so it is
+/// noted like a call of user code.
+///
+/// # Errors
+/// [`Freed`] if such a function has freed the worker.
+///
+/// # Safety
+/// `worker` is live and not borrowed; each client is null or from `client_of`, and nothing
+/// refers to it any more.
+#[cold]
+#[inline(never)]
+unsafe fn free_clients(
+    worker: *mut WorkerBlock,
+    clients: [*mut ClientBlock; 2],
+) -> Result<(), Freed<()>> {
+    let free = move || {
+        for client in clients {
+            if !client.is_null() {
+                // SAFETY: the caller guarantees a live client. If a call further down the
+                // stack uses it, its block is freed when that call returns.
+                unsafe {
+                    ClientBlock::settle(client);
+                    super::client::free(client);
+                }
+            }
+        }
+    };
+    // SAFETY: the caller guarantees the worker; the closure holds plain pointers.
+    unsafe { upcall(worker, WorkerBlock::UNTICKETED, move || cancellation::disabled(free)) }
 }

@@ -8,6 +8,7 @@
 //! Must not: borrow a block while the aggregator runs.
 
 use super::aggregator::gearman_aggregator_st;
+use super::cancellation;
 use super::client_block::{ClientBlock, NO_ACTIONS};
 use super::client_run;
 use super::client_tasks;
@@ -147,8 +148,8 @@ pub(super) unsafe fn outcome(
         if (*job).reducer.is_null() {
             return Ok((outcome, Some(Owned::new())));
         }
-        // Noted as a call of user code, since the thread may be cancelled in it.
-        let code = upcall(worker, purpose, move || run_parts(job))?;
+        // Noted as a call of user code, since the thread may be cancelled in its waits.
+        let code = upcall(worker, purpose, move || cancellation::disabled(move || run_parts(job)))?;
         if code.failed() {
             return Ok((Outcome::Fail(code), None));
         }
@@ -184,11 +185,13 @@ pub(super) unsafe fn outcome(
 /// # Safety
 /// `job` is live and has a reducer; the reducer's client is not borrowed.
 unsafe fn run_parts(job: *mut JobBlock) -> ReturnCode {
-    // SAFETY: the caller guarantees a live job and that its client is not borrowed. The
-    // client has no callbacks and no hooks, so it is live afterwards.
+    // SAFETY: the caller guarantees a live job and that its client is not borrowed. The client
+    // has no callbacks and no hooks, but a signal handler may free the worker, and the job
+    // and the client with it: then neither is touched. The worker's block is kept, because
+    // the call is noted.
     unsafe {
         let (worker, client) = ((*job).worker, (*job).reducer);
-        let code = client_run::run(client).unwrap_or_else(|Freed(code)| code);
+        let Ok(code) = client_run::run(client) else { return ReturnCode::LOST_CONNECTION };
         if code.failed() {
             return refuse(worker, code, "the parts of the job could not be run");
         }

@@ -147,11 +147,18 @@ impl TaskBlock {
             // holds plain pointers.
             called = unsafe { upcall(client, UNTICKETED, move || free_fn(shell, context)) };
         }
-        // SAFETY: `freeing` keeps the block alive, even if its client is freed.
+        // SAFETY: with `freeing` set no other call frees the block, not even one that frees its
+        // client.
         let (id, given) = unsafe { ((*block).id, (*block).given) };
         if called.is_ok() {
             // SAFETY: the client is live, or `upcall` would have said `Freed`.
-            drop(unsafe { (*client).guarded(None, |engine| engine.remove_task(id)) });
+            let removed = unsafe { (*client).guarded(None, |engine| engine.remove_task(id)) };
+            // SAFETY: as above.
+            let left = unsafe { (*client).engine.task_mut(id) };
+            if let (None, Some(left)) = (removed, left) {
+                // After a panic the engine keeps the task, which may not lead to the block.
+                left.token = Token::NONE;
+            }
         }
         // SAFETY: the block is from `Box`, and with `freeing` set no other call frees it; a
         // shell of the program is live until the task is freed.
@@ -175,3 +182,7 @@ impl TaskBlock {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "task_block_tests.rs"]
+mod tests;

@@ -21,7 +21,10 @@ use std::ptr;
 /// Gives a task its workload, before it is run.
 ///
 /// `workload` has `workload_size` bytes. The memory then belongs to the library, which
-/// frees it with the task, by the function of gearman_client_set_workload_free_fn().
+/// frees it with the task, by the function of gearman_client_set_workload_free_fn(). If
+/// another workload is given later, the earlier one is freed then. A task that is being
+/// sent keeps the workload that was given before. One that no packet can hold is not
+/// sent, and gearman_client_error_code() is `GEARMAN_ARGUMENT_TOO_LARGE`.
 ///
 /// # Safety
 /// `task` is NULL or a live task; `workload` is readable for `workload_size` bytes
@@ -32,17 +35,23 @@ pub unsafe extern "C-unwind" fn gearman_task_give_workload(
     workload: *const c_void,
     workload_size: usize,
 ) {
-    // SAFETY: the caller guarantees all of it; the block is not touched after the release
-    // of an earlier workload.
+    // SAFETY: the caller guarantees all of it; memory is released only if the task does not use
+    // it, and the block is not touched after that.
     cancellation::disabled(|| unsafe {
         let Some(block) = TaskBlock::peek(task) else { return };
         let (client, id) = (block.client, block.id);
-        let before = std::mem::replace(&mut block.given, workload.cast_mut());
         let lent = Borrowed::new(workload.cast(), workload_size);
-        (*client).guarded((), |engine| engine.replace_workload(id, lent));
-        if !before.is_null() {
+        let is_replaced = (*client).guarded(false, |engine| engine.replace_workload(id, lent));
+        let unused = if is_replaced || block.given.is_null() {
+            std::mem::replace(&mut block.given, workload.cast_mut())
+        } else {
+            // A part of the earlier workload may be sent.
+            workload.cast_mut()
+        };
+        // The program may give the same memory twice.
+        if !unused.is_null() && unused != block.given {
             // Neither task nor client is touched any more.
-            let _ = (*client).hooks.release(client, UNTICKETED, before);
+            let _ = (*client).hooks.release(client, UNTICKETED, unused);
         }
     })
 }

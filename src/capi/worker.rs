@@ -206,12 +206,12 @@ pub unsafe extern "C-unwind" fn gearman_worker_set_ssl(
     key_file: *const c_char,
 ) {
     // SAFETY: the caller guarantees a live worker and the names.
-    unsafe {
+    cancellation::disabled(|| unsafe {
         if let Some(block) = WorkerBlock::peek(worker) {
             let files = [ca_file, certificate, key_file];
             tls::set_ssl(&mut block.engine.link.settings, ssl != 0, files);
         }
-    }
+    });
 }
 
 /// Gets the pointer that gearman_worker_set_context() stored.

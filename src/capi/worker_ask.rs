@@ -59,7 +59,9 @@ pub unsafe extern "C-unwind" fn gearman_worker_grab_job(
             put(ret_ptr, gearman_return_t::INVALID_ARGUMENT);
             return ptr::null_mut();
         };
-        begin(block);
+        if let Err(Freed(())) = begin(block) {
+            return ptr::null_mut();
+        }
         let mut search = Search::for_grab();
         let broken: Result<SlabId, ReturnCode> = Err(ReturnCode::UNKNOWN_STATE);
         let grabbed = block_on(block, None, broken, |engine| engine.poll_job(&mut search));

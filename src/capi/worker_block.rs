@@ -321,12 +321,12 @@ impl WorkerBlock {
     /// # Safety
     /// `block` is live and not borrowed.
     pub(super) unsafe fn free(block: *mut WorkerBlock) {
-        // SAFETY: the caller guarantees it; freeing a job calls nothing on its worker, and
-        // a shell of the program is live until the worker is freed. After `Freed`
-        // nothing is touched.
+        // SAFETY: the caller guarantees it; a shell of the program is live until the worker
+        // is freed. After `Freed` nothing is touched.
         unsafe {
-            WorkerBlock::free_jobs(block, |_| true);
-            if handle::empty_bin(block, WorkerBlock::UNTICKETED).is_err() {
+            if WorkerBlock::free_jobs(block, |_| true).is_err()
+                || handle::empty_bin(block, WorkerBlock::UNTICKETED).is_err()
+            {
                 return;
             }
             let this = &mut *block;
@@ -348,18 +348,24 @@ impl WorkerBlock {
 
     /// Frees the jobs for which `which` returns true.
     ///
+    /// # Errors
+    /// [`Freed`] if user code that this calls has freed the worker.
+    ///
     /// # Safety
     /// `block` is live and not borrowed.
-    pub(super) unsafe fn free_jobs(block: *mut WorkerBlock, which: impl Fn(&JobBlock) -> bool) {
+    pub(super) unsafe fn free_jobs(
+        block: *mut WorkerBlock,
+        which: impl Fn(&JobBlock) -> bool,
+    ) -> Result<(), Freed<()>> {
         let mut at = 0;
         loop {
-            // SAFETY: the caller guarantees the block, and the list holds live jobs; it is
-            // read anew after each job that was freed.
+            // SAFETY: the caller guarantees the block, which is live unless `free` returned
+            // `Freed`. The list holds live jobs, and is read anew after each one that was freed.
             unsafe {
                 let jobs = &(*block).jobs;
-                let Some(&job) = jobs.get(at) else { return };
+                let Some(&job) = jobs.get(at) else { return Ok(()) };
                 if which(&*job) {
-                    JobBlock::free(job);
+                    JobBlock::free(job)?;
                 } else {
                     at += 1;
                 }

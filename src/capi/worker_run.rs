@@ -124,7 +124,7 @@ unsafe fn work<const SEVERAL: bool>(
     // SAFETY: the caller guarantees a live block that is not borrowed; it is live after
     // each upcall that did not return `Freed`.
     unsafe {
-        begin(block);
+        begin(block).map_err(|Freed(())| Freed(ReturnCode::SUCCESS))?;
         let broken = WorkStep::Done(ReturnCode::UNKNOWN_STATE);
         let step = if SEVERAL {
             work_cancellably(block)
@@ -169,15 +169,19 @@ unsafe fn work_cancellably(block: *mut WorkerBlock) -> Result<WorkStep, Freed<()
 /// Begins a call that requests jobs: frees the jobs of functions that were left without
 /// returning, and clears the flag for changed functions, of which servers are told now.
 ///
+/// # Errors
+/// [`Freed`] if user code that freeing a job calls has freed the worker.
+///
 /// # Safety
 /// `block` is live and not borrowed.
-pub(super) unsafe fn begin(block: *mut WorkerBlock) {
+pub(super) unsafe fn begin(block: *mut WorkerBlock) -> Result<(), Freed<()>> {
     // SAFETY: the callers guarantee a live block that is not borrowed.
     unsafe {
-        WorkerBlock::free_jobs(block, |job| job.abandoned);
+        WorkerBlock::free_jobs(block, |job| job.abandoned)?;
         (*block).has_run = true;
         (*block).changed &= (*block).engine.link.conns.is_empty();
     }
+    Ok(())
 }
 
 /// Calls a job's function and ends the job, which may have a reducer.
@@ -236,7 +240,10 @@ unsafe fn run<const SEVERAL: bool>(
             }
         };
         let code = ended.inspect_err(|_| hooks.release_orphan(returned.result))?;
-        JobBlock::discard(job);
+        JobBlock::discard(job).map_err(|Freed(())| {
+            hooks.release_orphan(returned.result);
+            Freed(code)
+        })?;
         if !returned.result.is_null() {
             hooks
                 .release(block, WorkerBlock::UNTICKETED, returned.result)

@@ -135,6 +135,7 @@ programs! {
     cancel_job
     cancelled_at_random
     cancelled_by_first_thread
+    cancelled_in_parts
     cancelled_threads
     cancelled_threads_beyond
     check_worker
@@ -167,7 +168,11 @@ programs! {
     free_task_in_callback
     free_tasks
     free_unsent_task
+    freed_in_handler
+    freed_while_adding
+    freed_with_a_job
     give_workload
+    given_again
     grab_job
     hostile_loops
     huge_sizes

@@ -22,6 +22,9 @@ use gearman_protocol::{Command, Magic};
 /// own memory.
 const INLINE_BODY_BYTES_MAX: usize = 4096;
 
+/// Largest workload, in bytes: a packet holds it behind its other arguments.
+const WORKLOAD_BYTES_MAX: usize = MAX_PAYLOAD as usize - 4 * FUNCTION_MAX_SIZE;
+
 /// The body of a new task.
 #[derive(Clone, Copy, Debug)]
 pub enum TaskBody<'a> {
@@ -101,12 +104,8 @@ impl<T: Transport> Client<T> {
         }
         // Checked first: the unique id "#" is a hash of the bytes.
         let size = new.body.size();
-        if size > MAX_PAYLOAD as usize - 4 * FUNCTION_MAX_SIZE {
-            return Err(self.link.error.set(
-                ReturnCode::ARGUMENT_TOO_LARGE,
-                at!("add_task"),
-                "workload is larger than a packet can be",
-            ));
+        if size > WORKLOAD_BYTES_MAX {
+            return Err(self.too_large());
         }
         let Some(unique) = Unique::choose(new.unique, new.body.bytes(), &mut self.uuids) else {
             return Err(self.invalid("unique name longer then GEARMAN_MAX_UNIQUE_SIZE"));
@@ -117,12 +116,28 @@ impl<T: Transport> Client<T> {
         Ok(unique)
     }
 
-    /// Replaces the workload of a task that was not sent yet.
-    pub fn replace_workload(&mut self, id: SlabId, workload: Borrowed) {
-        let Some(task) = self.tasks.get_mut(id) else { return };
-        if task.state == TaskState::New && !task.asks_status() {
+    /// Replaces the workload of a task that was not sent yet. Returns whether it did: if not,
+    /// the task keeps the workload that it has, of which a part may be sent. A workload that
+    /// no packet can hold is refused, and sets the error.
+    pub fn replace_workload(&mut self, id: SlabId, workload: Borrowed) -> bool {
+        if workload.as_slice().len() > WORKLOAD_BYTES_MAX {
+            self.too_large();
+            return false;
+        }
+        let Some(task) = self.tasks.get_mut(id) else { return false };
+        let is_replaced = task.state == TaskState::New && !task.asks_status();
+        if is_replaced {
             task.set_workload(workload);
         }
+        is_replaced
+    }
+
+    fn too_large(&mut self) -> ReturnCode {
+        self.link.error.set(
+            ReturnCode::ARGUMENT_TOO_LARGE,
+            at!("add_task"),
+            "workload is larger than a packet can be",
+        )
     }
 
     /// Whether a new task's body is copied into its packet.
