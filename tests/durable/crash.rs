@@ -65,6 +65,7 @@ pub(crate) fn crash(
 
 /// Waits until a server has nothing to do any more.
 pub(crate) fn work_off(load: &Load, server: &Gearmand) {
+    wait_until("answers to all submissions", || load.is_answered());
     let began = Instant::now();
     wait_until("end of the work", || {
         load.ledger.unfinished() == 0 || (began.elapsed() > DRAINED_AFTER && server.jobs() == 0)

@@ -131,6 +131,7 @@ fn pass_on(
 /// Waits until everything is worked off, and returns the rules that were broken.
 pub(crate) fn work_off(load: Load, server: Gearmand) -> Vec<String> {
     load.stop_submitting();
+    wait_until("answers to all submissions", || load.is_answered());
     let began = Instant::now();
     wait_until("end of the work", || {
         load.ledger.unfinished() == 0 || (began.elapsed() > DRAINED_AFTER && server.jobs() == 0)

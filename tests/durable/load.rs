@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,6 +21,9 @@ const CLIENTS: u32 = 4;
 const WORKERS: u64 = 3;
 /// Submissions that a client sends before it reads the answers.
 const PIPELINED_MAX: usize = 32;
+/// Pause of a client that was refused. Each refused submission takes one of the numbers that were
+/// reserved, and handles of foreground jobs behind the last one may be given again after a crash.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(50);
 /// Unfinished jobs above which clients pause.
 const BACKLOG_MAX: i64 = 3000;
 /// Completions between two questions whether they were handled.
@@ -40,6 +44,8 @@ struct Stage {
 pub(crate) struct Load {
     stage: Arc<(Mutex<Stage>, Condvar)>,
     pub(crate) ledger: Arc<Ledger>,
+    /// Clients that may still submit, or wait for an answer.
+    clients: Arc<AtomicU32>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -70,6 +76,7 @@ impl Load {
             ledger: Arc::clone(&ledger),
             random: Random(seed ^ (number << 48)),
         };
+        let clients = Arc::new(AtomicU32::new(CLIENTS));
         let mut threads = Vec::new();
         for number in 0..CLIENTS {
             let mut client = Client {
@@ -78,13 +85,17 @@ impl Load {
                 sequence: 0,
                 repeatable: VecDeque::new(),
             };
-            threads.push(thread::spawn(move || client.run()));
+            let left = Arc::clone(&clients);
+            threads.push(thread::spawn(move || {
+                client.run();
+                left.fetch_sub(1, Ordering::SeqCst);
+            }));
         }
         for number in 0..WORKERS {
             let mut worker = Worker { actor: actor(1000 + number), connection: number };
             threads.push(thread::spawn(move || worker.run()));
         }
-        Load { stage, ledger, threads }
+        Load { stage, ledger, clients, threads }
     }
 
     fn change(&self, change: impl FnOnce(&mut Stage)) {
@@ -108,6 +119,12 @@ impl Load {
     /// Lets clients submit nothing more.
     pub(crate) fn stop_submitting(&self) {
         self.change(|stage| stage.is_submitting = false);
+    }
+
+    /// Whether clients submit nothing more, and all that they have submitted is answered. What is
+    /// acknowledged later than the last job was done looks lost.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.clients.load(Ordering::SeqCst) == 0
     }
 
     /// Ends all clients and workers.
@@ -188,6 +205,7 @@ impl Client {
                 sent.push_back(submission);
             }
             peer.send(&bytes)?;
+            let mut is_refused = false;
             while !sent.is_empty() {
                 let (command, body) = peer.receive()?;
                 match command {
@@ -202,6 +220,7 @@ impl Client {
                     Command::WorkComplete => {}
                     Command::Error if self.actor.may_be_refused(&body) => {
                         sent.pop_front();
+                        is_refused = true;
                     }
                     other => {
                         let what = format!("{other:?} {}", body.escape_ascii());
@@ -211,6 +230,9 @@ impl Client {
                 }
             }
             self.repeatable.truncate(64);
+            if is_refused {
+                thread::sleep(REFUSAL_PAUSE);
+            }
         }
         Ok(())
     }
