@@ -6,13 +6,15 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command as Process;
+use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gearman_test_support::databases::process::free_port;
 use gearman_test_support::random::Random;
+use gearman_test_support::requirements::have_file;
 use gearman_test_support::wait::wait_until;
 use gearman_test_support::wire::{Command, NOTHING, request};
 
@@ -335,4 +337,71 @@ pub(crate) fn assert_a_queue_is_copied(database: &dyn QueueDatabase, kind: &str)
     assert!(copy(&kind.to_lowercase(), "libsqlite3", &back).contains("2 jobs copied"));
     let server = Gearmand::start(&back);
     assert_eq!(work(&mut server.connect(), "f", 2), ["u2 high", "u1 normal"]);
+}
+
+/// The original on a table, killed when dropped.
+struct Original {
+    child: Child,
+    port: u16,
+}
+
+impl Original {
+    /// `home` is a directory that it may write; `None` if it is not installed.
+    fn start(database: &dyn QueueDatabase, home: &Path) -> Option<Original> {
+        let program = "/usr/sbin/gearmand";
+        if !have_file(program, "gearman-job-server") {
+            return None;
+        }
+        let port = free_port();
+        let child = Process::new(program)
+            .args(["--listen=127.0.0.1", &format!("--port={port}"), "--log-file=none"])
+            .args(database.options_at(database.own_port()))
+            .arg(format!("--pid-file={}", home.join("original.pid").display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the original starts");
+        let original = Original { child, port };
+        wait_until("the original that accepts", || {
+            original.connect().is_ok_and(|mut peer| peer.ask(Command::EchoReq, &["up?"]).is_ok())
+        });
+        Some(original)
+    }
+
+    fn connect(&self) -> std::io::Result<Peer> {
+        Peer::connect(([127, 0, 0, 1], self.port).into())
+    }
+}
+
+impl Drop for Original {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asserts that jobs of the original are taken over from its table, and ours by the original.
+pub(crate) fn assert_jobs_go_from_the_original_and_back(database: &dyn QueueDatabase, home: &Path) {
+    let Some(original) = Original::start(database, home) else { return };
+    let mut peer = original.connect().expect("accepts");
+    submit(&mut peer, Command::SubmitJobLowBg, &["f", "u1", "low"]);
+    submit(&mut peer, Command::SubmitJobHighBg, &["f", "u2", "high"]);
+    submit(&mut peer, Command::SubmitJobBg, &["f", "u3", "normal"]);
+    drop((peer, original));
+    let ours = start(&database.start(&[]));
+    let mut peer = ours.connect();
+    assert_eq!(work(&mut peer, "f", 1), ["u2 high"]);
+    submit(&mut peer, Command::SubmitJobBg, &["g", "", "of ours"]);
+    submit(&mut peer, Command::SubmitJobBg, &["g", "u5", "and another"]);
+    drop(peer);
+    ours.terminate();
+    let Some(original) = Original::start(database, home) else { return };
+    let mut peer = original.connect().expect("accepts");
+    assert_eq!(work(&mut peer, "g", 2), [" of ours", "u5 and another"]);
+    submit(&mut peer, Command::SubmitJobBg, &["h", "u6", "of the original"]);
+    drop((peer, original));
+    let ours = start(&database.start(&[]));
+    assert_eq!(work(&mut ours.connect(), "h", 1), ["u6 of the original"]);
+    assert_eq!(work(&mut ours.connect(), "f", 2), ["u3 normal", "u1 low"]);
 }

@@ -98,6 +98,12 @@ fn a_table_of_the_original_is_worked_off_with_priorities_and_start_times() {
 }
 
 #[test]
+fn jobs_of_the_original_are_taken_over_from_mysql_and_ours_by_the_original() {
+    let Some(database) = MariaDbServer::start(&[]) else { return };
+    database::assert_jobs_go_from_the_original_and_back(&database, database.home());
+}
+
+#[test]
 fn libdrizzle_is_the_same_store_with_other_options() {
     let Some(database) = MariaDbServer::start(&[]) else { return };
     let server = start(&database.start(&["--mysql-table=jobs"]));

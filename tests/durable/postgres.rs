@@ -2,18 +2,14 @@
 //! between them fail at random moments.
 
 use std::fs;
-use std::process::{Child, Command as Process, Stdio};
+use std::process::Command as Process;
 
 use gearman_test_support::databases::Postgres;
-use gearman_test_support::databases::process::free_port;
-use gearman_test_support::requirements::have_file;
-use gearman_test_support::wait::wait_until;
 use gearman_test_support::wire::Command;
 
 use crate::database;
-use crate::database::{QueueDatabase, start, submit, work};
+use crate::database::{QueueDatabase, start, submit};
 use crate::outside::SmallDisk;
-use crate::peer::Peer;
 use crate::server::Start;
 
 impl QueueDatabase for Postgres {
@@ -71,71 +67,10 @@ fn acknowledged_jobs_are_lost_with_the_database_if_commits_are_not_synchronous()
     });
 }
 
-/// The original on a table, killed when dropped.
-struct Original {
-    child: Child,
-    port: u16,
-}
-
-impl Original {
-    fn start(database: &Postgres) -> Option<Original> {
-        let program = "/usr/sbin/gearmand";
-        if !have_file(program, "gearman-job-server") {
-            return None;
-        }
-        let port = free_port();
-        let child = Process::new(program)
-            .args(["--listen=127.0.0.1", &format!("--port={port}"), "--log-file=none"])
-            .args(["-q", "Postgres", &format!("--libpq-conninfo={}", database.conninfo())])
-            .arg(format!("--pid-file={}", database.home().join("original.pid").display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the original starts");
-        let original = Original { child, port };
-        wait_until("the original that accepts", || {
-            original.connect().is_ok_and(|mut peer| peer.ask(Command::EchoReq, &["up?"]).is_ok())
-        });
-        Some(original)
-    }
-
-    fn connect(&self) -> std::io::Result<Peer> {
-        Peer::connect(([127, 0, 0, 1], self.port).into())
-    }
-}
-
-impl Drop for Original {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn jobs_of_the_original_are_taken_over_from_postgres_and_ours_by_the_original() {
     let Some(database) = Postgres::start() else { return };
-    let Some(original) = Original::start(&database) else { return };
-    let mut peer = original.connect().expect("accepts");
-    submit(&mut peer, Command::SubmitJobLowBg, &["f", "u1", "low"]);
-    submit(&mut peer, Command::SubmitJobHighBg, &["f", "u2", "high"]);
-    submit(&mut peer, Command::SubmitJobBg, &["f", "u3", "normal"]);
-    drop((peer, original));
-    let ours = start(&database.start(&[]));
-    let mut peer = ours.connect();
-    assert_eq!(work(&mut peer, "f", 1), ["u2 high"]);
-    submit(&mut peer, Command::SubmitJobBg, &["g", "", "of ours"]);
-    submit(&mut peer, Command::SubmitJobBg, &["g", "u5", "and another"]);
-    drop(peer);
-    ours.terminate();
-    let Some(original) = Original::start(&database) else { return };
-    let mut peer = original.connect().expect("accepts");
-    assert_eq!(work(&mut peer, "g", 2), [" of ours", "u5 and another"]);
-    submit(&mut peer, Command::SubmitJobBg, &["h", "u6", "of the original"]);
-    drop((peer, original));
-    let ours = start(&database.start(&[]));
-    assert_eq!(work(&mut ours.connect(), "h", 1), ["u6 of the original"]);
-    assert_eq!(work(&mut ours.connect(), "f", 2), ["u3 normal", "u1 low"]);
+    database::assert_jobs_go_from_the_original_and_back(&database, database.home());
 }
 
 #[test]
