@@ -162,7 +162,7 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "mysql",
-        about: "durable submits of 64 bytes to MariaDB, 8 clients with 16 each (ours only)",
+        about: "durable submits of 64 bytes to MariaDB, 8 clients with 16 each",
         run: databases::mysql,
         runs: 3,
     },
