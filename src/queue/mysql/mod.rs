@@ -33,7 +33,9 @@ use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
 use crate::record::{JobNumber, StoredJob};
-use crate::remote::{Backoff, NetBatch, RemoteLimits, Secret, TlsSettings};
+use crate::remote::{
+    Backoff, BatchCount, NetBatch, RemoteLimits, Secret, TlsSettings, not_sent, table_is_taken,
+};
 use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
 use connection::{MySqlConnection, MySqlError};
 pub use my_cnf::option_files;
@@ -108,12 +110,7 @@ pub struct MySqlStore {
     state: ConnectionState,
     survey: MySqlCursor,
     last_number: JobNumber,
-    /// Number of the last batch that is known to be committed.
-    committed: i64,
-    /// Number of the last batch that was sent.
-    attempted: i64,
-    /// Commits that the database has lost, until the store is opened again.
-    lost: Option<i64>,
+    batches: BatchCount,
     packet_bytes_max: usize,
     size_bytes: u64,
     /// When the database answered last.
@@ -145,9 +142,7 @@ impl MySqlStore {
             state: ConnectionState { is_connected: true, connects: 1, failures: 0 },
             survey: MySqlCursor::new(last_number),
             last_number,
-            committed: opened.last_batch,
-            attempted: opened.last_batch,
-            lost: None,
+            batches: BatchCount::new(opened.last_batch),
             size_bytes: opened.size_bytes,
             answered: Instant::now(),
             notices: opened.notices,
@@ -190,38 +185,25 @@ impl MySqlStore {
     fn connect_if_needed(&mut self) -> Result<(), StoreError> {
         if !self.session.as_ref().is_some_and(|session| session.connection.is_usable()) {
             let last_batch = self.reconnect().map_err(not_sent)?;
-            // No batch is open here: what is missing was lost by the database.
-            if last_batch < self.committed {
-                self.lost = Some(self.committed - last_batch);
-            }
+            self.batches.found(last_batch);
         }
         Ok(())
     }
 
-    /// The error of a store that jobs in memory must be written to again.
-    fn check_loss(&self) -> Result<(), StoreError> {
-        match self.lost {
-            None => Ok(()),
-            Some(lost) => Err(StoreError::Unknown(format!(
-                "the database has lost its last {lost} commits; jobs in memory are written again"
-            ))),
-        }
-    }
-
     fn write(&mut self, batch: &Batch) -> Result<Vec<RowOutcome>, StoreError> {
         self.connect_if_needed()?;
-        self.check_loss()?;
+        self.batches.check_loss()?;
         let net = NetBatch::new(batch);
         let session = self.session.as_mut().expect("is connected");
-        let mark = BatchMark { batch: self.attempted + 1, epoch: self.owner.epoch };
+        let mark = BatchMark { batch: self.batches.attempted + 1, epoch: self.owner.epoch };
         let names = &self.target.names;
         let commands =
             write::commands(&net, mark, &names.table, &names.server, session.packet_bytes_max);
         let commands = commands.map_err(StoreError::BadRow)?.commands;
-        self.attempted += 1;
+        self.batches.attempted += 1;
         match run(&mut session.connection, &commands) {
             Ok(()) => {
-                self.committed = self.attempted;
+                self.batches.commit();
                 self.answered = Instant::now();
                 Ok(Vec::new())
             }
@@ -235,7 +217,9 @@ impl MySqlStore {
             Err(StoreError::Fenced(_)) => {
                 self.disconnect();
                 // Asks who owns the table now.
-                Err(self.reconnect().map_or_else(|error| error, |_| fenced("another gearmand")))
+                Err(self
+                    .reconnect()
+                    .map_or_else(|error| error, |_| table_is_taken("another gearmand")))
             }
             Err(error) => Err(error),
         }
@@ -325,7 +309,7 @@ impl Store for MySqlStore {
                 self.size_bytes = bytes;
             }
         }
-        let result = self.check_loss();
+        let result = self.batches.check_loss();
         // The session, and the lock with it, ends without commands.
         self.named(result).map(|()| true)
     }
@@ -333,15 +317,7 @@ impl Store for MySqlStore {
     fn reopen(&mut self) -> Result<Reopened, StoreError> {
         let result = self.reconnect();
         let last_batch = self.named(result)?;
-        let has_batch = last_batch == self.attempted && self.attempted > self.committed;
-        let has_lost = self.lost.take().is_some() || last_batch < self.committed;
-        if has_batch {
-            self.committed = self.attempted;
-        } else if has_lost {
-            // Batches are counted on from what the database has.
-            self.committed = last_batch;
-        }
-        Ok(Reopened { has_batch: Some(has_batch), may_lack_jobs: has_lost })
+        Ok(self.batches.reopened(last_batch))
     }
 
     fn size_bytes(&self) -> u64 {
@@ -361,18 +337,6 @@ impl Store for MySqlStore {
     }
 }
 
-/// The error of a request that cannot have written anything.
-fn not_sent(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unknown(reason) => StoreError::NotCommitted(reason),
-        other => other,
-    }
-}
-
-fn fenced(owner: &str) -> StoreError {
-    StoreError::Fenced(format!("{owner} has taken over the jobs of this table"))
-}
-
 /// Sorts the database's errors by what they mean for the batch.
 fn failure(error: &MySqlError) -> StoreError {
     let text = error.to_string();
@@ -381,7 +345,7 @@ fn failure(error: &MySqlError) -> StoreError {
     };
     match code {
         // A value with two rows: see `write`.
-        1242 => fenced("another gearmand"),
+        1242 => table_is_taken("another gearmand"),
         // Data, constraints, and limits of a row or of a transaction.
         1048 | 1118 | 1197 | 1264 | 1301 | 1366 | 1406 | 1713 | 3819 | 4025 => {
             StoreError::BadRow(text)

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use super::connection::{MySqlConnection, MySqlError, ResultRow};
+use super::failure;
 use super::schema::{self, TakenTable};
 use super::target::MySqlTarget;
-use super::{failure, fenced};
-use crate::remote::{RemoteLimits, owner_name};
+use crate::remote::{RemoteLimits, owner_name, table_is_taken};
 use crate::store::StoreError;
 
 /// Seconds that the session of a server that was killed may need to end.
@@ -89,7 +89,7 @@ impl MySqlSession {
             StoreError::NotCommitted(format!("the row of this server in {server} is gone"))
         })?;
         if row.epoch != owner.epoch {
-            return Err(fenced(&format!("another gearmand, {},", row.owner)));
+            return Err(table_is_taken(&format!("another gearmand, {},", row.owner)));
         }
         Ok((session, row.last_batch))
     }
@@ -112,7 +112,7 @@ impl MySqlSession {
         if let (Some(before), Some(found)) = (before, &found)
             && before.epoch != found.epoch
         {
-            return Err(fenced(&format!("another gearmand, {},", found.owner)));
+            return Err(table_is_taken(&format!("another gearmand, {},", found.owner)));
         }
         if before.is_some_and(|before| i64::from(before.connection) == holder) {
             // It may have ended in the meantime.

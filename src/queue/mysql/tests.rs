@@ -150,7 +150,7 @@ fn a_batch_whose_answer_was_lost_is_found_in_the_table() {
     insert(&mut store, 1).expect("commits");
     insert(&mut store, 2).expect("commits");
     // As if the second answer had not arrived.
-    store.committed -= 1;
+    store.batches.committed -= 1;
     let reopened = store.reopen().expect("connects");
     assert_eq!(reopened, Reopened { has_batch: Some(true), may_lack_jobs: false });
     insert(&mut store, 3).expect("commits");

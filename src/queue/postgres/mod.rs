@@ -23,7 +23,10 @@ use tokio_postgres::error::SqlState;
 
 use crate::batch::Batch;
 use crate::record::{JobNumber, StoredJob};
-use crate::remote::{Backoff, NetBatch, RemoteLimits, Secret, TlsSettings, tls_failure};
+use crate::remote::{
+    Backoff, BatchCount, NetBatch, RemoteLimits, Secret, TlsSettings, not_sent, table_is_taken,
+    tls_failure,
+};
 use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
 use conninfo::Target;
 use read::TableCursor;
@@ -80,12 +83,7 @@ pub struct PostgresStore {
     state: ConnectionState,
     survey: TableCursor,
     last_number: JobNumber,
-    /// Number of the last batch that is known to be committed.
-    committed: i64,
-    /// Number of the last batch that was sent.
-    attempted: i64,
-    /// Commits that the database has lost, until the store is opened again.
-    lost: Option<i64>,
+    batches: BatchCount,
     size_bytes: u64,
     notices: Vec<String>,
 }
@@ -116,9 +114,7 @@ impl PostgresStore {
             state: ConnectionState { is_connected: true, connects: 1, failures: 0 },
             survey: TableCursor::new(last_number),
             last_number,
-            committed: opened.last_batch,
-            attempted: opened.last_batch,
-            lost: None,
+            batches: BatchCount::new(opened.last_batch),
             size_bytes: opened.size_bytes,
             notices: opened.notices,
         })
@@ -158,34 +154,21 @@ impl PostgresStore {
     fn connect_if_needed(&mut self) -> Result<(), StoreError> {
         if !self.session.as_ref().is_some_and(TableSession::is_usable) {
             let last_batch = self.reconnect().map_err(not_sent)?;
-            // No batch is open here: what is missing was lost by the database.
-            if last_batch < self.committed {
-                self.lost = Some(self.committed - last_batch);
-            }
+            self.batches.found(last_batch);
         }
         Ok(())
     }
 
-    /// The error of a store that jobs in memory must be written to again.
-    fn check_loss(&self) -> Result<(), StoreError> {
-        match self.lost {
-            None => Ok(()),
-            Some(lost) => Err(StoreError::Unknown(format!(
-                "the database has lost its last {lost} commits; jobs in memory are written again"
-            ))),
-        }
-    }
-
     fn write(&mut self, batch: &Batch) -> Result<Vec<RowOutcome>, StoreError> {
         self.connect_if_needed()?;
-        self.check_loss()?;
+        self.batches.check_loss()?;
         let net = NetBatch::new(batch);
         if batch.len() > 1 && net.insert_bytes() > POSTGRES_BATCH_BYTES_MAX {
             return Err(StoreError::BadRow("more than fits into one message".to_owned()));
         }
         let session = self.session.as_mut().expect("is connected");
-        self.attempted += 1;
-        let write = write::apply(session, &net, self.attempted, self.owner.epoch);
+        self.batches.attempted += 1;
+        let write = write::apply(session, &net, self.batches.attempted, self.owner.epoch);
         let limit = self.target.limits.request_timeout;
         let result = self.runtime.block_on(async { tokio::time::timeout(limit, write).await });
         let result = result.unwrap_or_else(|_| {
@@ -193,7 +176,7 @@ impl PostgresStore {
         });
         match result {
             Ok(()) => {
-                self.committed = self.attempted;
+                self.batches.commit();
                 Ok(Vec::new())
             }
             Err(StoreError::BadRow(reason)) if net.inserts.is_empty() => {
@@ -206,7 +189,9 @@ impl PostgresStore {
             Err(StoreError::Fenced(_)) => {
                 self.disconnect();
                 // Asks who owns the table now.
-                Err(self.reconnect().map_or_else(|error| error, |_| fenced("another gearmand")))
+                Err(self
+                    .reconnect()
+                    .map_or_else(|error| error, |_| table_is_taken("another gearmand")))
             }
             Err(error) => Err(error),
         }
@@ -276,22 +261,14 @@ impl Store for PostgresStore {
         {
             self.size_bytes = bytes;
         }
-        let result = self.check_loss();
+        let result = self.batches.check_loss();
         self.named(result).map(|()| false)
     }
 
     fn reopen(&mut self) -> Result<Reopened, StoreError> {
         let result = self.reconnect();
         let last_batch = self.named(result)?;
-        let has_batch = last_batch == self.attempted && self.attempted > self.committed;
-        let has_lost = self.lost.take().is_some() || last_batch < self.committed;
-        if has_batch {
-            self.committed = self.attempted;
-        } else if has_lost {
-            // Batches are counted on from what the database has.
-            self.committed = last_batch;
-        }
-        Ok(Reopened { has_batch: Some(has_batch), may_lack_jobs: has_lost })
+        Ok(self.batches.reopened(last_batch))
     }
 
     fn size_bytes(&self) -> u64 {
@@ -311,18 +288,6 @@ impl Store for PostgresStore {
     }
 }
 
-/// The error of a request that cannot have written anything.
-fn not_sent(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unknown(reason) => StoreError::NotCommitted(reason),
-        other => other,
-    }
-}
-
-fn fenced(owner: &str) -> StoreError {
-    StoreError::Fenced(format!("{owner} has taken over the jobs of this table"))
-}
-
 /// Sorts PostgreSQL's errors by what they mean for the batch.
 fn failure(error: &tokio_postgres::Error) -> StoreError {
     let Some(reply) = error.as_db_error() else {
@@ -333,7 +298,7 @@ fn failure(error: &tokio_postgres::Error) -> StoreError {
         None => reply.message().to_owned(),
     };
     if *reply.code() == SqlState::DIVISION_BY_ZERO {
-        return fenced("another gearmand");
+        return table_is_taken("another gearmand");
     }
     match &reply.code().code()[..2] {
         // Data, constraints, limits of the program.

@@ -12,8 +12,8 @@ use tokio_postgres::{Client, Statement};
 
 use super::conninfo::Target;
 use super::schema::{self, Names, Taken};
-use super::{failure, fenced, read, with_causes, write};
-use crate::remote::owner_name;
+use super::{failure, read, with_causes, write};
+use crate::remote::{owner_name, table_is_taken};
 use crate::store::StoreError;
 
 /// First half of the lock's key; the second is a hash of the table's name.
@@ -99,7 +99,7 @@ impl TableSession {
             StoreError::NotCommitted(format!("the row of this server in {} is gone", names.server))
         })?;
         if epoch != owner.epoch {
-            return Err(fenced(&format!("another gearmand, {name},")));
+            return Err(table_is_taken(&format!("another gearmand, {name},")));
         }
         Ok((TableSession::new(client, connection, names).await?, last_batch))
     }
@@ -238,7 +238,7 @@ async fn own(client: &Client, names: &Names, before: Option<&Owner>) -> Result<i
         if let (Some(before), Some((epoch, name, _))) = (before, &row)
             && before.epoch != *epoch
         {
-            return Err(fenced(&format!("another gearmand, {name},")));
+            return Err(table_is_taken(&format!("another gearmand, {name},")));
         }
         let is_own = before.is_some_and(|before| {
             Some(before.backend) == holder && row.as_ref().is_some_and(|row| row.0 == before.epoch)

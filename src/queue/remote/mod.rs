@@ -1,8 +1,8 @@
 //! What all stores share that are another program, reached over a connection.
 //!
 //! Owns the pace of reconnecting ([`Backoff`]), passwords that are never shown ([`Secret`]), TLS
-//! ([`TlsSettings`]), the time that a connection has ([`RemoteLimits`]), and the net effect of a
-//! batch ([`NetBatch`]).
+//! ([`TlsSettings`]), the time that a connection has ([`RemoteLimits`]), the net effect of a
+//! batch ([`NetBatch`]), and which batches a database has that numbers them (`BatchCount`).
 //!
 //! The rules that a back end keeps with these:
 //!
@@ -17,6 +17,8 @@
 //! Must not: know a particular store.
 
 mod backoff;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod batch_count;
 #[cfg(any(feature = "memcached", feature = "redis"))]
 pub(crate) mod lease;
 mod net_batch;
@@ -32,6 +34,8 @@ use std::time::Instant;
 use crate::store::StoreError;
 
 pub use backoff::Backoff;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) use batch_count::{BatchCount, not_sent, table_is_taken};
 pub use net_batch::NetBatch;
 pub use owner::owner_name;
 pub use secret::Secret;

@@ -74,7 +74,7 @@ impl Bridge for BridgedCalls {
     }
 }
 
-/// A count of all functions for the metrics, and who waits for it.
+/// A count of all functions for the metrics, and where it goes.
 struct FiguresRequest {
     scan: FiguresScan,
     to: oneshot::Sender<Result<Figures, Denial>>,
