@@ -105,29 +105,17 @@ pub struct FunctionView<Name> {
 impl FunctionView<&[u8]> {
     /// A copy that owns its name.
     pub fn into_owned(self) -> FunctionView<Vec<u8>> {
-        let FunctionView {
-            name,
-            number,
-            queued,
-            delayed,
-            running,
-            offers,
-            paused,
-            limits,
-            oldest_wait,
-            totals,
-        } = self;
         FunctionView {
-            name: name.to_vec(),
-            number,
-            queued,
-            delayed,
-            running,
-            offers,
-            paused,
-            limits,
-            oldest_wait,
-            totals,
+            name: self.name.to_vec(),
+            number: self.number,
+            queued: self.queued,
+            delayed: self.delayed,
+            running: self.running,
+            offers: self.offers,
+            paused: self.paused,
+            limits: self.limits,
+            oldest_wait: self.oldest_wait,
+            totals: self.totals,
         }
     }
 }

@@ -99,6 +99,17 @@ fn restart(server: Gearmand, file: &Path, jobs: usize) -> Gearmand {
     server
 }
 
+/// Submits jobs of 100 kB until one is refused. Returns how many were stored.
+fn fill(client: &mut Peer) -> usize {
+    let payload = vec![b'x'; 100_000];
+    let mut stored = 0;
+    while submit(client, "", &payload) {
+        stored += 1;
+        assert!(stored < 100, "more jobs than there is room for");
+    }
+    stored
+}
+
 #[test]
 fn a_full_disk_below_tokyo_cabinet_refuses_jobs_until_there_is_room() {
     for name in NAMES {
@@ -107,12 +118,7 @@ fn a_full_disk_below_tokyo_cabinet_refuses_jobs_until_there_is_room() {
         let file = disk.0.join(name);
         let server = Gearmand::start_with(&file, &on(&file, &["--queue-wait=1"]));
         let mut client = server.connect();
-        let payload = vec![b'x'; 100_000];
-        let mut stored = 0;
-        while submit(&mut client, "", &payload) {
-            stored += 1;
-            assert!(stored < 100, "more jobs than there is room for");
-        }
+        let stored = fill(&mut client);
         let line = server.wait_for_line("The queue takes no jobs: ");
         assert!(line.contains("No space left on device"), "{line}");
         disk.remount("size=64M");
@@ -130,12 +136,7 @@ fn a_limited_file_of_tokyo_cabinet_refuses_jobs_until_some_are_completed() {
     let file = directory.path().join("queue.tch");
     let server = Gearmand::start_with(&file, &on(&file, &["--queue-size=4M"]));
     let mut client = server.connect();
-    let payload = vec![b'x'; 100_000];
-    let mut stored = 0;
-    while submit(&mut client, "", &payload) {
-        stored += 1;
-        assert!(stored < 100, "more jobs than there is room for");
-    }
+    let stored = fill(&mut client);
     assert!(stored > 10, "{stored} jobs");
     server.wait_for_line("the file may have 4194304 bytes");
     assert!(std::fs::metadata(&file).expect("a file").len() <= 4 << 20);
