@@ -208,9 +208,7 @@ impl WorkerActor {
             }
             Poll::Ready(WorkStep::Done(code))
                 if self.engine.link.settings.non_blocking
-                    && code != ReturnCode::NO_REGISTERED_FUNCTIONS
-                    // An ERROR that answers no request: the call has not looked further.
-                    && code != ReturnCode::UNEXPECTED_PACKET =>
+                    && code != ReturnCode::NO_REGISTERED_FUNCTIONS =>
             {
                 let next = match self.engine.has_buffered_work() {
                     true => Some(Duration::ZERO),

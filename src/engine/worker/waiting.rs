@@ -93,7 +93,8 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Time until a call has something to do although no bytes arrive: connecting or a
-    /// reply takes too long, or a server that is down can be tried again.
+    /// reply takes too long, a server that is down can be tried again, or a call has ended
+    /// before a connected server was asked, because of what another has sent.
     pub fn next_timeout(&mut self) -> Option<Duration> {
         self.check_fork();
         self.in_event_loop = true;
@@ -111,8 +112,19 @@ impl<T: Transport> Worker<T> {
                 server.reconnect_at.max(turn).unwrap_or(now)
             });
         let turn = self.turn.map(|(_, end)| end);
-        let next = retries.chain(self.link.connect_deadline()).chain(turn).min()?;
+        let ask = (asks && self.turn.is_none() && self.any_unasked()).then_some(now);
+        let next = retries.chain(self.link.connect_deadline()).chain(turn).chain(ask).min()?;
         Some(next.saturating_duration_since(now))
+    }
+
+    /// Whether a server is connected and may have a job, and the next call asks it.
+    fn any_unasked(&self) -> bool {
+        self.link.conns.iter().zip(&self.servers).any(|(conn, server)| {
+            conn.state == ConnState::Up
+                && server.queue == QueueState::Unknown
+                && !server.passed_over
+                && !server.awaits_job()
+        })
     }
 }
 

@@ -285,6 +285,25 @@ fn an_event_loop_sleeps_for_reconnect_delays_and_for_connecting() {
 }
 
 #[test]
+fn an_event_loop_asks_a_server_that_was_left_out_because_another_sent_an_invalid_packet() {
+    let (mut worker, world) = non_blocking(2);
+    for key in 0..2 {
+        world.peer(key).expects(&hello()).sends(&no_job()).expects(&pre_sleep());
+    }
+    assert_eq!(work_until_done(&mut worker).1, NO_JOBS);
+    assert_eq!(worker.next_timeout(), None);
+    world.peer(0).sends(&noop());
+    world.peer(1).sends(b"HTTP/1.1 400\r\n");
+    assert_eq!(worker.wait(), Ok(()));
+    assert_eq!(work(&mut worker), ReturnCode::INVALID_MAGIC);
+    assert!(!worker.has_buffered_work(), "the NOOP was read by the call that failed");
+    assert_eq!(worker.next_timeout(), Some(Duration::ZERO));
+    world.peer(0).expects(&grab()).sends(&assign("H:1")).expects(&complete("H:1", b"ok"));
+    assert_eq!(work_until_done(&mut worker).1, SUCCESS);
+    world.assert_done();
+}
+
+#[test]
 fn an_event_loop_makes_a_lost_stable_connection_again_at_once() {
     let (mut worker, world) = non_blocking(1);
     world.peer(0).expects(&hello()).sends(&no_job()).expects(&pre_sleep()).pauses(2_000).closes();
