@@ -17,7 +17,7 @@ use super::{Broker, ConnectionKey};
 
 /// Bytes of a payload that count when a job with the unique "-" is put in the order of
 /// [`JobOrder::ByUnique`].
-const HASHED_PAYLOAD_BYTES_MAX: usize = 64 << 10;
+const HASHED_PAYLOAD_BYTES_MAX: usize = 16 << 10;
 
 /// The result of moving a cursor.
 pub enum CursorStep<T> {
