@@ -22,7 +22,7 @@ pub use lists::AdminList;
 use commands::{CommandOrigin, Misfit, TextCommand};
 use form::{CommandCall, Handler};
 use gearman_broker::delayed::DelayedReplyCounts;
-use gearman_broker::{Broker, Outbox};
+use gearman_broker::{Broker, ConnectionKey, Outbox};
 use gearman_protocol::percent::{Malformed, unescape};
 use gearman_queue::QueueStats;
 
@@ -64,6 +64,10 @@ pub struct Context<'a> {
     pub authority: Option<&'a mut dyn Authority>,
     /// What became of the command.
     pub outcome: CommandOutcome,
+    /// The connection that the command came on.
+    pub caller: ConnectionKey,
+    /// Whether a piece of the command was done, and it has to be brought again.
+    pub is_unfinished: bool,
 }
 
 /// What the server must do after it has sent the text of the answer.
@@ -78,6 +82,8 @@ pub enum Answer {
     Drain,
     /// Close the connection; the text is empty.
     TooManyWords,
+    /// Bring the same line again in the next turn; the text is empty.
+    Unfinished,
 }
 
 /// Answers a line, which is passed without its line end.
@@ -154,7 +160,10 @@ fn run(
     match form.handler {
         Handler::Text(write) => {
             write(&mut call);
-            Answer::Text
+            match std::mem::take(&mut context.is_unfinished) {
+                true => Answer::Unfinished,
+                false => Answer::Text,
+            }
         }
         Handler::List(begin) => Answer::List(begin(&mut call)),
         Handler::Stop => {

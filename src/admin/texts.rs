@@ -5,9 +5,9 @@
 
 use gearman_broker::{Cancelled, Dropped};
 
-use super::OK;
 use super::form::CommandCall;
 use super::lists;
+use super::{Context, OK};
 
 const UNKNOWN_JOB: &[u8] = b"ERR UNKNOWN_JOB\r\n";
 const UNKNOWN_FUNCTION: &[u8] = b"ERR function not found\r\n";
@@ -41,26 +41,32 @@ pub(super) fn create_function(call: &mut CommandCall<'_, '_>) {
 
 /// Drops a function that has no workers and no running jobs.
 pub(super) fn drop_function(call: &mut CommandCall<'_, '_>) {
-    if dropped_jobs(call).is_some() {
+    if drop_whole(call).is_some() {
         call.text.extend_from_slice(OK);
     }
 }
 
 /// As [`drop_function`], and answers the number of jobs that went with it.
 pub(super) fn drop_function_counted(call: &mut CommandCall<'_, '_>) {
-    if let Some(jobs) = dropped_jobs(call) {
+    if let Some(jobs) = drop_whole(call) {
         value(call.text, &jobs.to_string());
     }
 }
 
-/// Drops a function, and returns the number of its jobs. If it stays, the answer says why.
-fn dropped_jobs(call: &mut CommandCall<'_, '_>) -> Option<u32> {
-    let refusal = match call.context.broker.drop_function(call.values[0], call.context.packets) {
+fn drop_whole(call: &mut CommandCall<'_, '_>) -> Option<u32> {
+    let Context { broker, packets, caller, .. } = &mut *call.context;
+    let outcome = broker.drop_function(*caller, call.values[0], *packets);
+    dropped_jobs(call, outcome)
+}
+
+/// The number of jobs that were dropped. If they were not, or not all yet, the answer says so.
+fn dropped_jobs(call: &mut CommandCall<'_, '_>, outcome: Dropped) -> Option<u32> {
+    match outcome {
         Dropped::Yes(jobs) => return Some(jobs),
-        Dropped::Unknown => UNKNOWN_FUNCTION,
-        Dropped::InUse => FUNCTION_IN_USE,
-    };
-    call.text.extend_from_slice(refusal);
+        Dropped::Unknown => call.text.extend_from_slice(UNKNOWN_FUNCTION),
+        Dropped::InUse => call.text.extend_from_slice(FUNCTION_IN_USE),
+        Dropped::Unfinished => call.context.is_unfinished = true,
+    }
     None
 }
 
@@ -88,20 +94,18 @@ pub(super) fn peek(call: &mut CommandCall<'_, '_>) {
 
 /// Drops the waiting jobs of a function, and answers their number.
 pub(super) fn drop_queue(call: &mut CommandCall<'_, '_>) {
-    let number = call.context.broker.drop_queue(call.values[0], call.context.packets);
-    number_of_jobs(number, call.text);
+    let Context { broker, packets, caller, .. } = &mut *call.context;
+    let outcome = broker.drop_queue(*caller, call.values[0], *packets);
+    if let Some(jobs) = dropped_jobs(call, outcome) {
+        value(call.text, &jobs.to_string());
+    }
 }
 
 /// Answers the number of jobs that [`drop_queue`] would drop.
 pub(super) fn count_queue(call: &mut CommandCall<'_, '_>) {
-    let number = call.context.broker.queue_length(call.values[0]);
-    number_of_jobs(number, call.text);
-}
-
-fn number_of_jobs(number: Option<u32>, text: &mut Vec<u8>) {
-    match number {
-        Some(number) => value(text, &number.to_string()),
-        None => text.extend_from_slice(UNKNOWN_FUNCTION),
+    match call.context.broker.queue_length(call.values[0]) {
+        Some(number) => value(call.text, &number.to_string()),
+        None => call.text.extend_from_slice(UNKNOWN_FUNCTION),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::Millis;
 use super::cancelled_runs::CancelledRun;
+use super::dropping::Dropping;
 use super::function::Function;
 use super::job::{Job, StageList};
 use super::list::{Links, List, linked};
@@ -63,6 +64,8 @@ pub struct Connection {
     pub(super) running_jobs: Option<Box<RunningJobs>>,
     /// The jobs that were cancelled while the peer ran them.
     pub(super) cancelled_runs: Vec<CancelledRun>,
+    /// What its last command is dropping.
+    pub(super) dropping: Option<Box<Dropping>>,
 }
 
 impl Connection {
@@ -89,6 +92,7 @@ impl Connection {
             available: None,
             running_jobs: None,
             cancelled_runs: Vec::new(),
+            dropping: None,
         }
     }
 }

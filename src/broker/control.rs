@@ -3,7 +3,7 @@
 //! Must not: know the commands of administrators.
 
 use super::function::Function;
-use super::job::{Job, PRIORITIES, Stage};
+use super::job::{Job, PRIORITIES};
 use super::lifecycle::JobEnd;
 use super::slab::Id;
 use super::view::JobView;
@@ -16,17 +16,6 @@ pub enum Cancelled {
     Yes,
     /// The job does not exist.
     Unknown,
-}
-
-/// Result of dropping a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dropped {
-    /// The function was removed, and so many jobs with it.
-    Yes(u32),
-    /// The function does not exist.
-    Unknown,
-    /// The function has workers, and was not removed.
-    InUse,
 }
 
 /// What administrators have set for a function.
@@ -75,6 +64,7 @@ impl Broker {
                 Cancelled::Yes
             }
             None => {
+                self.work += self.parked_search_work();
                 let number = self.jobs.parse_handle(handle);
                 match number.is_some_and(|number| self.cancel_parked(number)) {
                     true => Cancelled::Yes,
@@ -143,33 +133,6 @@ impl Broker {
         self.functions.get_or_create(name);
     }
 
-    /// Removes a function without workers, and fails its jobs. If no function has exactly
-    /// this name, case is ignored.
-    pub fn drop_function(&mut self, name: &[u8], out: &mut dyn Outbox) -> Dropped {
-        let found = self.functions.find(name).or_else(|| self.find_in_any_case(name));
-        let Some(id) = found else { return Dropped::Unknown };
-        let function = &self.functions[id];
-        if !function.abilities.is_empty() {
-            return Dropped::InUse;
-        }
-        assert_eq!(function.running, 0, "a function without workers has running jobs");
-        let jobs = function.total() + function.admitted;
-        if jobs > 0 {
-            self.fail_jobs(id, |_| true, out);
-        }
-        self.drop_all_parked(id);
-        self.report_dropped(id, jobs, out);
-        self.functions.remove(id);
-        self.setting_changes += 1;
-        Dropped::Yes(jobs)
-    }
-
-    /// The name of the function that [`Broker::drop_function`] removes for this name.
-    pub fn name_in_any_case(&self, name: &[u8]) -> Option<&[u8]> {
-        let found = self.functions.find(name).or_else(|| self.find_in_any_case(name))?;
-        Some(&self.functions[found].name)
-    }
-
     /// The name of the function of the job with this handle.
     pub fn function_of_job(&self, handle: &[u8]) -> Option<&[u8]> {
         let function = match self.jobs.find_handle(handle) {
@@ -177,15 +140,6 @@ impl Broker {
             None => self.parked_function(self.jobs.parse_handle(handle)?)?,
         };
         Some(&self.functions[function].name)
-    }
-
-    /// Fails those jobs of a function that are in memory and in one of these stages.
-    fn fail_jobs(&mut self, id: Id<Function>, within: fn(&Stage) -> bool, out: &mut dyn Outbox) {
-        // The function has no list of its delayed jobs. Such commands are rare, so they may
-        // search all jobs.
-        let own = self.jobs.iter().filter(|(_, job)| job.function == id && within(&job.stage));
-        let jobs: Vec<_> = own.map(|(job, _)| job).collect();
-        jobs.into_iter().for_each(|job| self.fail(job, JobEnd::Dropped, out));
     }
 
     /// Number of the queued and delayed jobs of a function, those in the store included. `None` if
@@ -201,28 +155,6 @@ impl Broker {
         let function = &self.functions[self.functions.find(name)?];
         let queued = function.queues.iter().flat_map(|queue| queue.iter(&self.jobs));
         Some(queued.take(count).map(|job| self.view_job(job)).collect())
-    }
-
-    /// Fails the queued and delayed jobs of a function. The function, its workers and its running
-    /// jobs stay, and so does a job whose submission is not acknowledged. Returns how many jobs
-    /// were failed; `None` if the function does not exist.
-    pub fn drop_queue(&mut self, name: &[u8], out: &mut dyn Outbox) -> Option<u32> {
-        let id = self.functions.find(name)?;
-        let length = self.queue_length(name)?;
-        if length > 0 {
-            let waits =
-                |stage: &Stage| matches!(stage, Stage::Queued { .. } | Stage::Delayed { .. });
-            self.fail_jobs(id, waits, out);
-            self.drop_all_parked(id);
-            self.report_dropped(id, length, out);
-        }
-        assert_eq!(self.queue_length(name), Some(0), "every waiting job of a function is failed");
-        Some(length)
-    }
-
-    fn find_in_any_case(&self, name: &[u8]) -> Option<Id<Function>> {
-        let mut all = self.functions.iter();
-        all.find(|(_, f)| f.name.eq_ignore_ascii_case(name)).map(|(id, _)| id)
     }
 
     /// Limits the number of jobs of a function, by priority, if it exists.

@@ -18,6 +18,7 @@ mod cursors;
 pub mod defects;
 pub mod delayed;
 mod drain;
+mod dropping;
 mod durable;
 mod errors;
 mod events;
@@ -43,12 +44,13 @@ mod worker_index;
 
 pub use clock::{Millis, Now, UnixSeconds};
 pub use connection::ConnectionKey;
-pub use control::{Cancelled, Dropped, FunctionSettings};
+pub use control::{Cancelled, FunctionSettings};
 pub use cursors::{
     ConnectionCursor, CursorStep, FunctionCursor, JobCursor, JobOrder, OfferCursor,
     OrderedJobCursor,
 };
 pub use delayed::DelayedReplies;
+pub use dropping::Dropped;
 pub use durable::DurableConfig;
 pub use events::{BrokerEvent, FailureCause, LostJobs};
 pub use function::Totals;

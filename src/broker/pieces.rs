@@ -1,5 +1,5 @@
 //! Work that is too much for one turn, and is done in pieces: a report to the many clients that
-//! wait for a job, and the end of a connection that has much.
+//! wait for a job, the end of a connection that has much, and what such a connection was dropping.
 //!
 //! A report that ends its job moves the waiting clients from the job to a [`Relay`]. Any other
 //! report, and a RESET_ABILITIES, stays unfinished: the driver brings the same packet again in its
@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::connection::{ByJob, Connection, Waiter};
+use super::dropping::Dropping;
 use super::job::Job;
 use super::list::List;
 use super::slab::{Id, Slab};
@@ -54,6 +55,7 @@ pub(super) struct Relay {
 enum BacklogTask {
     Relay(Id<Relay>),
     Close(Id<Connection>),
+    Drop(Box<Dropping>),
 }
 
 /// Unfinished work.
@@ -66,7 +68,7 @@ pub(super) struct Backlog {
     reports: u32,
     /// Whether the last packet has to be brought again.
     is_unfinished: bool,
-    piece: u32,
+    pub(super) piece: u32,
 }
 
 impl Default for Backlog {
@@ -107,10 +109,11 @@ impl Broker {
 
     /// Does one piece of the unfinished work.
     pub fn work_off(&mut self, out: &mut dyn Outbox) {
-        let Some(task) = self.backlog.tasks.pop_front() else { return };
-        let is_done = match task {
-            BacklogTask::Relay(relay) => self.relay_piece(relay, out),
-            BacklogTask::Close(connection) => self.close_piece(connection, out),
+        let Some(mut task) = self.backlog.tasks.pop_front() else { return };
+        let is_done = match &mut task {
+            BacklogTask::Relay(relay) => self.relay_piece(*relay, out),
+            BacklogTask::Close(connection) => self.close_piece(*connection, out),
+            BacklogTask::Drop(dropping) => self.drop_piece(dropping, out),
         };
         if !is_done {
             self.backlog.tasks.push_back(task);
@@ -231,6 +234,9 @@ impl Broker {
         self.wake_worker(connection);
         self.report_leaving(connection, out);
         self.connections[connection].is_closing = true;
+        if let Some(dropping) = self.connections[connection].dropping.take() {
+            self.backlog.tasks.push_back(BacklogTask::Drop(dropping));
+        }
         self.backlog.closing += 1;
         if !self.close_piece(connection, out) {
             self.backlog.tasks.push_back(BacklogTask::Close(connection));

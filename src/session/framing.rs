@@ -249,13 +249,18 @@ impl<H: Host> JobServer<H> {
             },
             authority: authority.as_mut().map(|authority| authority as &mut dyn Authority),
             outcome: CommandOutcome::Read,
+            caller: key,
+            is_unfinished: false,
         };
         let answer = gearman_admin::answer(text, &mut context, &mut reply);
+        if matches!(answer, Answer::Unfinished) {
+            return InputStep::Unfinished;
+        }
         let outcome = context.outcome;
         self.audit(key, text, &reply, outcome);
         self.sessions.append(key, SendClass::Normal, |output| output.bytes().append(&mut reply));
         match answer {
-            Answer::Text => {}
+            Answer::Text | Answer::Unfinished => {}
             Answer::List(list) => self.begin_list(key, list),
             Answer::Stop => self.request = Some(DriverRequest::Stop),
             Answer::Drain => {

@@ -172,10 +172,14 @@ fn step(
                 queue: QueueView { kind: "builtin", suspended: None, stats: Default::default() },
                 authority: None,
                 outcome: CommandOutcome::default(),
+                caller: key,
+                is_unfinished: false,
             };
             let mut text = Vec::new();
-            if let Answer::List(mut list) = gearman_admin::answer(&line, &mut context, &mut text) {
-                while !list.write_piece(broker, &mut text) {}
+            match gearman_admin::answer(&line, &mut context, &mut text) {
+                Answer::List(mut list) => while !list.write_piece(broker, &mut text) {},
+                Answer::Unfinished => panic!("a command is larger than a piece"),
+                Answer::Text | Answer::Stop | Answer::Drain | Answer::TooManyWords => {}
             }
         }
         number => packet(number % 45, key, input, broker, outbox, *now)?,

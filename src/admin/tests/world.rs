@@ -101,12 +101,15 @@ impl World {
             queue: QueueView { kind: "builtin", suspended: None, stats: QueueStats::default() },
             authority: None,
             outcome: CommandOutcome::default(),
+            caller: self.client,
+            is_unfinished: false,
         };
         let kind = match answer(line, &mut context, &mut text) {
             Answer::Text => "text",
             Answer::Stop => "text, stop",
             Answer::Drain => "text, drain",
             Answer::TooManyWords => "close",
+            Answer::Unfinished => panic!("a command is larger than a piece"),
             Answer::List(mut list) => {
                 while !list.write_piece(&self.broker, &mut text) {}
                 "list"

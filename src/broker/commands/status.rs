@@ -20,11 +20,14 @@ fn fields(job: Option<&Job>) -> [String; 5] {
 
 impl Broker {
     /// GET_STATUS.
-    pub(super) fn get_status(&self, from: Id<Connection>, handle: &[u8], out: &mut dyn Outbox) {
+    pub(super) fn get_status(&mut self, from: Id<Connection>, handle: &[u8], out: &mut dyn Outbox) {
         let job = self.jobs.find_handle(handle).map(|id| &self.jobs[id]);
         let [mut known, running, numerator, denominator, _] = fields(job);
-        if job.is_none() && self.jobs.parse_handle(handle).is_some_and(|n| self.is_parked(n)) {
-            known = "1".to_owned();
+        if job.is_none() {
+            self.work += self.parked_search_work();
+            if self.jobs.parse_handle(handle).is_some_and(|number| self.is_parked(number)) {
+                known = "1".to_owned();
+            }
         }
         let counts = [known, running, numerator, denominator];
         let [known, running, numerator, denominator] = counts.each_ref().map(|c| c.as_bytes());

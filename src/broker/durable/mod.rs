@@ -6,10 +6,12 @@
 //! are durable ([`Broker::committed`]). Packets that depend on a commit are sent with
 //! [`Outbox::send_after_commit`].
 //!
-//! `parked` has the jobs that are only in the store; `numbers` and `uniques` are its indexes.
+//! `parked` has the jobs that are only in the store; `delays`, `numbers` and `uniques` are its
+//! indexes.
 //!
 //! Must not: know stores, threads or files.
 
+mod delays;
 mod numbers;
 mod parked;
 mod uniques;
@@ -24,6 +26,7 @@ use super::job::{Job, Stage};
 use super::lifecycle::JobEnd;
 use super::slab::Id;
 use super::{Broker, Now, Outbox, UnixSeconds};
+pub(crate) use delays::DuePlace;
 use numbers::NumberMap;
 pub(crate) use numbers::NumberQueue;
 use parked::Parked;

@@ -149,7 +149,6 @@ impl NumberQueue {
     }
 
     /// The smallest number.
-    #[cfg(test)]
     pub(crate) fn front(&self) -> Option<u64> {
         self.chunks.front()?.front()
     }
@@ -204,6 +203,7 @@ impl NumberQueue {
     }
 
     /// All numbers, the smallest first.
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.chunks.iter().flat_map(NumberChunk::ranges).flat_map(|(first, last)| first..=last)
     }

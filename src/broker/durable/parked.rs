@@ -6,7 +6,7 @@
 //!
 //! Must not: read the store; it asks the driver for jobs by number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use gearman_queue::{JobNumber, StoredJob, SurveyPage, SurveyedUnique, fingerprint};
 
@@ -16,6 +16,7 @@ use super::super::jobs::JOB_OVERHEAD_BYTES;
 use super::super::slab::{Id, Key};
 use super::super::{Broker, Outbox, UnixSeconds};
 use super::Durability;
+use super::delays::{DuePlace, ParkedDelays};
 use super::numbers::{NumberMap, NumberQueue};
 use super::uniques::UniqueIndex;
 
@@ -25,12 +26,13 @@ const QUEUED_MIN: u32 = 2048;
 const FETCHED_MAX: usize = 4096;
 /// Bytes that are fetched at a time, by the average of the jobs fetched before.
 const FETCHED_BYTES_MAX: usize = 16 << 20;
+/// Functions whose queues are searched for the work of one small packet.
+const FUNCTIONS_PER_WORK: usize = 32;
 
 /// Jobs that are only in the store, apart from the numbers, which each function has.
 pub(crate) struct Parked {
     uniques: UniqueIndex,
-    /// Delayed jobs by due time and number.
-    delayed: BTreeMap<(UnixSeconds, u64), Key<Function>>,
+    delayed: ParkedDelays,
     /// Numbers to fetch that the driver has not taken.
     wanted: Vec<JobNumber>,
     /// Jobs that are being fetched.
@@ -60,7 +62,7 @@ impl Parked {
     pub(super) fn new(memory_bytes_max: usize) -> Parked {
         Parked {
             uniques: UniqueIndex::default(),
-            delayed: BTreeMap::new(),
+            delayed: ParkedDelays::default(),
             wanted: Vec::new(),
             fetching: NumberMap::default(),
             unidentified: BTreeSet::new(),
@@ -236,9 +238,10 @@ impl Broker {
     fn fetch_delayed_now(&mut self, id: Id<Function>, number: u64) -> bool {
         let key = self.functions.key(id);
         let parked = &mut self.durable.as_mut().expect("only durable jobs are parked").parked;
-        let entry = parked.delayed.iter().find(|((_, n), owner)| *n == number && **owner == key);
-        let Some((&place, _)) = entry else { return false };
-        parked.delayed.remove(&place);
+        if parked.delayed.function_of(number) != Some(key) {
+            return false;
+        }
+        parked.delayed.remove(number);
         parked.wanted.push(JobNumber(number));
         parked.fetching.insert(number, Fetch { function: key, priority: Priority::Normal as u8 });
         let function = &mut self.functions[id];
@@ -344,11 +347,7 @@ impl Broker {
     pub(in super::super) fn fetch_due(&mut self) {
         let Some(durable) = &mut self.durable else { return };
         let parked = &mut durable.parked;
-        while let Some((&(due, number), &key)) = parked.delayed.first_key_value() {
-            if due > self.now.unix {
-                break;
-            }
-            parked.delayed.pop_first();
+        while let Some((number, key)) = parked.delayed.pop_due(self.now.unix) {
             let Some(function) = self.functions.find_key(key) else { continue };
             self.functions[function].parked_delayed -= 1;
             self.functions[function].fetching[Priority::Normal as usize] += 1;
@@ -360,7 +359,7 @@ impl Broker {
 
     /// When the next parked job is due.
     pub(in super::super) fn next_parked_due(&self) -> Option<UnixSeconds> {
-        self.durable.as_ref()?.parked.delayed.keys().next().map(|&(due, _)| due)
+        self.durable.as_ref()?.parked.delayed.next_due()
     }
 
     /// The function of a parked job, or of one that is being fetched.
@@ -369,13 +368,19 @@ impl Broker {
         if let Some(fetch) = parked.fetching.get(&number) {
             return self.functions.find_key(fetch.function);
         }
+        if let Some(key) = parked.delayed.function_of(number) {
+            return self.functions.find_key(key);
+        }
         let mut functions = self.functions.iter();
         let queued = functions
             .find(|(_, function)| function.parked.iter().any(|queue| queue.contains(number)));
-        queued.map(|(id, _)| id).or_else(|| {
-            let delayed = parked.delayed.iter().find(|((_, other), _)| *other == number);
-            delayed.and_then(|(_, &key)| self.functions.find_key(key))
-        })
+        queued.map(|(id, _)| id)
+    }
+
+    /// The work of a search for a parked job, which looks at the queues of all functions.
+    pub(in super::super) fn parked_search_work(&self) -> u32 {
+        let functions = if self.has_store() { self.functions.len() } else { 0 };
+        (functions / FUNCTIONS_PER_WORK) as u32
     }
 
     /// Whether a job with this number is parked.
@@ -391,7 +396,7 @@ impl Broker {
         if let Some(fetch) = parked.fetching.remove(&number) {
             function.fetching[usize::from(fetch.priority)] -= 1;
         } else if !function.parked.iter_mut().any(|queue| queue.remove(number)) {
-            parked.delayed.retain(|&(_, other), _| other != number);
+            parked.delayed.remove(number);
             function.parked_delayed -= 1;
         }
         function.totals.cancelled += 1;
@@ -399,22 +404,50 @@ impl Broker {
         true
     }
 
-    /// Removes all parked jobs of a function.
-    pub(in super::super) fn drop_all_parked(&mut self, id: Id<Function>) {
-        let key = self.functions.key(id);
-        let Some(durable) = &mut self.durable else { return };
-        let mut numbers: Vec<u64> = Vec::new();
-        let parked = &mut durable.parked;
-        let fetched = parked.fetching.iter().filter(|(_, fetch)| fetch.function == key);
-        numbers.extend(fetched.map(|(&number, _)| number));
-        let delayed = parked.delayed.iter().filter(|(_, owner)| **owner == key);
-        numbers.extend(delayed.map(|(&(_, number), _)| number));
-        parked.fetching.retain(|_, fetch| fetch.function != key);
-        parked.delayed.retain(|_, owner| *owner != key);
+    /// Drops a queued parked job of a function, if one is not newer than `last`.
+    pub(in super::super) fn drop_parked(&mut self, id: Id<Function>, last: u64) -> bool {
         let function = &mut self.functions[id];
-        function.parked.iter_mut().for_each(|queue| numbers.extend(std::mem::take(queue).iter()));
-        function.totals.dropped += numbers.len() as u64;
-        (function.fetching, function.parked_delayed) = ([0; PRIORITIES], 0);
-        numbers.into_iter().for_each(|number| self.forget_stored(number));
+        let is_old = |queue: &&mut NumberQueue| queue.front().is_some_and(|first| first <= last);
+        let number = function.parked.iter_mut().find(is_old).and_then(NumberQueue::pop);
+        let Some(number) = number else { return false };
+        function.totals.dropped += 1;
+        self.forget_stored(number);
+        true
+    }
+
+    /// The delayed parked job, of any function, after a place; the first one for `None`.
+    pub(in super::super) fn parked_delayed_after(
+        &self,
+        place: Option<DuePlace>,
+    ) -> Option<(DuePlace, Key<Function>)> {
+        self.durable.as_ref()?.parked.delayed.after(place)
+    }
+
+    /// Drops a delayed parked job of a function.
+    pub(in super::super) fn drop_parked_delayed(&mut self, id: Id<Function>, number: u64) {
+        let parked = &mut self.durable.as_mut().expect("only durable jobs are parked").parked;
+        let owner = parked.delayed.remove(number);
+        assert_eq!(owner, Some(self.functions.key(id)), "another function's job is dropped");
+        self.functions[id].parked_delayed -= 1;
+        self.functions[id].totals.dropped += 1;
+        self.forget_stored(number);
+    }
+
+    /// Drops the jobs of a function that are being fetched and not newer than `last`. Returns how
+    /// many there were.
+    pub(in super::super) fn drop_fetching(&mut self, id: Id<Function>, last: u64) -> u32 {
+        let key = self.functions.key(id);
+        let Some(durable) = &mut self.durable else { return 0 };
+        let is_meant = |(number, fetch): &(&u64, &Fetch)| fetch.function == key && **number <= last;
+        let found = durable.parked.fetching.iter().filter(is_meant);
+        let found: Vec<_> = found.map(|(&number, &fetch)| (number, fetch)).collect();
+        for (number, fetch) in &found {
+            let parked = &mut self.durable.as_mut().expect("it was just there").parked;
+            parked.fetching.remove(number);
+            self.functions[id].fetching[usize::from(fetch.priority)] -= 1;
+            self.functions[id].totals.dropped += 1;
+            self.forget_stored(*number);
+        }
+        found.len() as u32
     }
 }

@@ -50,10 +50,10 @@ fn a_cancelled_delayed_job_is_not_queued() {
 fn a_function_with_workers_is_not_dropped() {
     let mut world = World::new();
     let worker = world.worker(&["f"]);
-    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::InUse);
+    assert_eq!(world.drop_function(b"f"), Dropped::InUse);
     world.disconnect(worker);
-    assert_eq!(world.broker.drop_function(b"F", &mut world.mailbox), Dropped::Yes(0));
-    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Unknown);
+    assert_eq!(world.drop_function(b"F"), Dropped::Yes(0));
+    assert_eq!(world.drop_function(b"f"), Dropped::Unknown);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn dropping_a_function_fails_its_jobs() {
     world.send(client, Command::SubmitJobEpoch, &["f", "", &later, "x"]);
     world.send(client, BG, &["other", "", "x"]);
     world.mail(client);
-    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Yes(2));
+    assert_eq!(world.drop_function(b"f"), Dropped::Yes(2));
     assert_eq!(world.mail(client), ["WORK_FAIL H:1"]);
     assert_eq!(world.broker.job_count(), 1);
     assert_eq!(world.ask(client, BG, &["f", "u", "x"]), ["JOB_CREATED H:4"]);
@@ -83,14 +83,14 @@ fn dropping_a_queue_fails_waiting_jobs_and_keeps_the_function_and_its_running_jo
     world.send(client, BG, &["other", "", "x"]);
     world.mail(client);
     assert_eq!(world.broker.queue_length(b"f"), Some(2));
-    assert_eq!(world.broker.drop_queue(b"f", &mut world.mailbox), Some(2));
+    assert_eq!(world.drop_queue(b"f"), Dropped::Yes(2));
     assert_eq!(world.mail(client), ["WORK_FAIL H:2"]);
     assert_eq!(world.broker.queue_length(b"f"), Some(0));
     assert_eq!(world.status("f"), Some((1, 1, 1)));
     assert_eq!(world.status("other"), Some((1, 0, 0)));
     world.send(worker, Command::WorkComplete, &["H:1", "done"]);
     assert_eq!(world.mail(client), ["WORK_COMPLETE H:1 done"]);
-    assert_eq!(world.broker.drop_queue(b"unknown", &mut world.mailbox), None);
+    assert_eq!(world.drop_queue(b"unknown"), Dropped::Unknown);
 }
 
 #[test]

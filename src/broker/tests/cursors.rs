@@ -75,8 +75,8 @@ fn a_function_cursor_keeps_its_order_while_functions_are_added_and_dropped() {
     while let CursorStep::Item(function) = cursor.next(&world.broker) {
         seen.push(function.name.to_vec());
         if seen.len() == 1 {
-            world.broker.drop_function(b"c", &mut world.mailbox);
-            world.broker.drop_function(b"b", &mut world.mailbox);
+            world.drop_function(b"c");
+            world.drop_function(b"b");
             world.broker.create_function(b"z");
         }
     }
@@ -121,7 +121,7 @@ fn a_job_cursor_of_a_function_returns_only_its_jobs() {
     assert_eq!(seen(b"g"), ["H:2"]);
     assert_eq!(seen(b"none"), [""; 0]);
     let mut cursor = JobCursor::of_function(&world.broker, b"g");
-    world.broker.drop_function(b"g", &mut world.mailbox);
+    world.drop_function(b"g");
     assert!(matches!(cursor.next(&world.broker), CursorStep::End));
 }
 
@@ -137,7 +137,7 @@ fn an_ordered_job_cursor_skips_jobs_that_ended_after_it_was_sorted() {
             CursorStep::End => panic!("fifty jobs"),
         }
     };
-    world.broker.drop_function(b"f", &mut world.mailbox);
+    world.drop_function(b"f");
     world.background("f", "takes the place of a dropped job");
     assert!(first.starts_with(b"H:"));
     assert_eq!(handles(collect_items(|| cursor.next(&world.broker))), [""; 0]);

@@ -4,7 +4,7 @@
 use super::*;
 
 impl World {
-    fn take_events(&mut self) -> Vec<String> {
+    pub(super) fn take_events(&mut self) -> Vec<String> {
         std::mem::take(&mut self.mailbox.events)
     }
 
@@ -69,9 +69,9 @@ fn dropped_jobs_are_reported_with_their_number() {
     for function in ["f", "f", "g"] {
         world.background(function, "x");
     }
-    world.broker.drop_queue(b"f", &mut world.mailbox);
-    world.broker.drop_function(b"g", &mut world.mailbox);
-    world.broker.drop_function(b"f", &mut world.mailbox);
+    world.drop_queue(b"f");
+    world.drop_function(b"g");
+    world.drop_function(b"f");
     assert_eq!(world.take_events(), ["2 jobs of f dropped", "1 jobs of g dropped"]);
 }
 

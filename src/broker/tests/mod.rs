@@ -10,6 +10,7 @@ mod coalescing;
 mod cursors;
 mod draining;
 mod driver;
+mod dropping;
 mod durable;
 mod events;
 mod long_poll;
@@ -191,6 +192,22 @@ impl World {
         let key = self.broker.connect(7, "127.0.0.1");
         self.mailbox.mail.remove(&key.index());
         key
+    }
+
+    /// Drops a function with all its jobs.
+    fn drop_function(&mut self, name: &[u8]) -> Dropped {
+        let admin = self.connect();
+        let (broker, mailbox) = (&mut self.broker, &mut self.mailbox);
+        let results = std::iter::repeat_with(|| broker.drop_function(admin, name, mailbox));
+        results.into_iter().find(|result| *result != Dropped::Unfinished).expect("an end")
+    }
+
+    /// Drops the waiting jobs of a function.
+    fn drop_queue(&mut self, name: &[u8]) -> Dropped {
+        let admin = self.connect();
+        let (broker, mailbox) = (&mut self.broker, &mut self.mailbox);
+        let results = std::iter::repeat_with(|| broker.drop_queue(admin, name, mailbox));
+        results.into_iter().find(|result| *result != Dropped::Unfinished).expect("an end")
     }
 
     /// A new connection that offers functions.

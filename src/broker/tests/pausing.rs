@@ -106,7 +106,7 @@ fn a_paused_job_can_be_cancelled_and_its_function_dropped() {
     world.background("f", "x");
     world.background("f", "y");
     assert_eq!(world.broker.cancel(b"H:1", &mut world.mailbox), Cancelled::Yes);
-    assert_eq!(world.broker.drop_function(b"f", &mut world.mailbox), Dropped::Yes(1));
+    assert_eq!(world.drop_function(b"f"), Dropped::Yes(1));
     world.broker.recount();
     world.background("f", "z");
     assert_eq!(world.function("f").map(|f| f.paused), Some(false));

@@ -64,9 +64,9 @@ fn jobs_that_an_administrator_or_a_drain_drops_count_as_dropped() {
     for function in ["queue", "function", "drain"] {
         world.background(function, "x");
     }
-    world.broker.drop_queue(b"queue", &mut world.mailbox);
+    world.drop_queue(b"queue");
     assert_eq!(world.totals("queue"), Totals { submitted: 1, dropped: 1, ..Totals::default() });
-    let dropped = world.broker.drop_function(b"function", &mut world.mailbox);
+    let dropped = world.drop_function(b"function");
     assert_eq!(dropped, Dropped::Yes(1));
     world.broker.drain();
     world.broker.fail_remaining_jobs(&mut world.mailbox);

@@ -6,6 +6,7 @@ mod acknowledgements;
 mod closing;
 mod commits;
 mod driver;
+mod drops;
 mod framing;
 pub(crate) mod host;
 mod large;

@@ -31,8 +31,7 @@ fn a_parked_job_can_be_cancelled_and_its_function_dropped() {
     assert_eq!(broker.cancel(handle.as_bytes(), mailbox), Cancelled::Yes);
     assert_eq!(broker.cancel(handle.as_bytes(), mailbox), Cancelled::Unknown);
     assert_eq!(durable.world.status("f"), Some((2, 0, 0)));
-    let World { broker, mailbox, .. } = &mut durable.world;
-    assert_eq!(broker.drop_function(b"f", mailbox), Dropped::Yes(2));
+    assert_eq!(durable.world.drop_function(b"f"), Dropped::Yes(2));
     durable.commit();
     assert_eq!(durable.medium.numbers(), [0; 0]);
 }
@@ -44,11 +43,41 @@ fn dropping_a_queue_removes_its_parked_jobs_from_the_store() {
     durable.submit("f", "", "y");
     durable.submit("g", "", "z");
     durable.restart();
-    let World { broker, mailbox, .. } = &mut durable.world;
-    assert_eq!(broker.drop_queue(b"f", mailbox), Some(2));
+    assert_eq!(durable.world.drop_queue(b"f"), Dropped::Yes(2));
     durable.commit();
     assert_eq!(durable.medium.numbers(), [3]);
     assert_eq!(durable.work("g"), ["z"]);
+}
+
+#[test]
+fn parked_jobs_are_dropped_in_pieces_wherever_they_are() {
+    let mut durable = Durable::started();
+    let later = (durable.world.now.unix.0 + 60).to_string();
+    let client = durable.world.connect();
+    for function in ["f", "g"] {
+        for n in 0..6 {
+            durable.submit(function, &format!("{function}{n}"), "x");
+            durable.world.send(client, Command::SubmitJobEpoch, &[function, "", &later, "z"]);
+        }
+    }
+    durable.commit();
+    durable.restart();
+    // One is on its way into memory.
+    assert!(durable.world.broker.must_wait_for(Some(b"f"), b"f3"));
+    durable.world.broker.set_piece(2);
+    let admin = durable.world.connect();
+    let World { broker, mailbox, .. } = &mut durable.world;
+    let pieces = std::iter::repeat_with(|| broker.drop_queue(admin, b"f", mailbox));
+    let pieces: Vec<_> = pieces.take(100).take_while(|r| *r == Dropped::Unfinished).collect();
+    assert!((6..100).contains(&pieces.len()), "{pieces:?}");
+    durable.fetch();
+    durable.world.broker.recount();
+    assert_eq!(
+        (durable.world.status("f"), durable.world.broker.parked_count()),
+        (Some((0, 0, 0)), 12)
+    );
+    durable.commit();
+    assert_eq!(durable.medium.numbers().len(), 12);
 }
 
 #[test]
