@@ -9,6 +9,7 @@ use super::dropping::Dropping;
 use super::function::Function;
 use super::job::{Job, StageList};
 use super::list::{Links, List, linked};
+use super::payload_search::PayloadSearch;
 use super::pieces::Relay;
 use super::refused::RefusedFunctions;
 use super::slab::{Id, Key};
@@ -66,6 +67,8 @@ pub struct Connection {
     pub(super) cancelled_runs: Vec<CancelledRun>,
     /// What its last command is dropping.
     pub(super) dropping: Option<Box<Dropping>>,
+    /// The search for a job with the payload of its unfinished submission.
+    pub(super) payload_search: Option<Box<PayloadSearch>>,
 }
 
 impl Connection {
@@ -93,6 +96,7 @@ impl Connection {
             running_jobs: None,
             cancelled_runs: Vec::new(),
             dropping: None,
+            payload_search: None,
         }
     }
 }

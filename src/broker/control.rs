@@ -83,7 +83,7 @@ impl Broker {
     ) -> Cancelled {
         // The unique "-" without a payload finds nothing.
         let function = self.functions.find(function);
-        match function.and_then(|function| self.jobs.find_joinable(function, unique, b"")) {
+        match function.and_then(|function| self.jobs.find_joinable(function, unique, b"", None)) {
             Some(job) => {
                 self.cancel_found(job, out);
                 Cancelled::Yes

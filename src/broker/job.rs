@@ -133,6 +133,8 @@ pub(super) struct NewJob<'a> {
     pub(super) payload: &'a [u8],
     /// The memory that contains unique, reducer and payload, if it can be kept.
     pub(super) memory: Option<&'a Bytes>,
+    /// The hash of a payload that stands for the unique id, if it is known.
+    pub(super) digest: Option<u64>,
     pub(super) priority: Priority,
     pub(super) background: bool,
     /// Time before which it is not queued; 0 for none.
@@ -193,6 +195,21 @@ impl Job {
         }
     }
 
+    /// The place in the index of a job whose large payload stands for its unique id.
+    pub(super) fn payload_tag(&self) -> Option<u32> {
+        match &self.bytes {
+            JobBytes::Small(_) => None,
+            JobBytes::Large(large) => large.tag,
+        }
+    }
+
+    /// Remembers that place, if the payload is large: it would have to be hashed again.
+    pub(super) fn set_payload_tag(&mut self, tag: u32) {
+        if let JobBytes::Large(large) = &mut self.bytes {
+            large.tag = Some(tag);
+        }
+    }
+
     /// All bytes, and the offsets of unique, reducer and payload.
     fn parts(&self) -> (&[u8], [usize; 3]) {
         match &self.bytes {
@@ -237,6 +254,8 @@ struct LargeJobBytes {
     memory: Bytes,
     /// Offsets of unique, reducer and payload.
     starts: [usize; 3],
+    /// The tag in the index, if the payload stands for the unique id.
+    tag: Option<u32>,
 }
 
 impl JobBytes {
@@ -256,7 +275,7 @@ impl JobBytes {
                 (parts.concat().into(), [0, reducer, reducer + new.reducer.len()])
             }
         };
-        JobBytes::Large(Box::new(LargeJobBytes { memory, starts }))
+        JobBytes::Large(Box::new(LargeJobBytes { memory, starts, tag: None }))
     }
 }
 
@@ -280,6 +299,7 @@ mod tests {
                 reducer: b"",
                 payload: b"",
                 memory: None,
+                digest: None,
                 priority: Priority::Normal,
                 background: true,
                 due: UnixSeconds(0),

@@ -2,7 +2,7 @@
 //!
 //! Must not: send packets, or decide what happens to a job.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::ops::{Deref, Index as At, IndexMut as AtMut};
 
 use super::function::Function;
@@ -160,19 +160,61 @@ impl Jobs {
         })
     }
 
-    /// The tag of a job in `by_function_and_unique`, if it can be joined.
-    fn joining_tag(&self, id: Id<Job>) -> Option<u32> {
-        let job = &self.slab[id];
-        let key = join_key(job.unique(), job.payload())?;
-        Some(self.tag((job.function.index(), key)))
+    /// The start of the hash of a payload that stands for its unique id.
+    pub(super) fn payload_hasher(&self) -> DefaultHasher {
+        self.hasher.build_hasher()
     }
 
-    /// The job that a submission with these values joins.
+    /// The tag in `by_function_and_unique` of a job with these values, if it can be joined. A large
+    /// payload is hashed only once: `digest` is its hash, if that is known.
+    fn joining_tag(
+        &self,
+        function: Id<Function>,
+        unique: &[u8],
+        payload: &[u8],
+        digest: Option<u64>,
+    ) -> Option<u32> {
+        let (unique, payload) = join_key(unique, payload)?;
+        if unique != b"-" {
+            return Some(self.tag((function.index(), unique)));
+        }
+        let digest = digest.unwrap_or_else(|| {
+            let mut hasher = self.payload_hasher();
+            hasher.write(payload);
+            hasher.finish()
+        });
+        Some(self.tag((function.index(), digest)))
+    }
+
+    /// The same of an existing job.
+    fn joining_tag_of(&self, id: Id<Job>) -> Option<u32> {
+        let job = &self.slab[id];
+        let compute = || self.joining_tag(job.function, job.unique(), job.payload(), None);
+        job.payload_tag().or_else(compute)
+    }
+
+    /// A job of a function whose payload stands for its unique id, and has this hash and length.
+    pub(super) fn find_alike(
+        &self,
+        function: Id<Function>,
+        digest: u64,
+        length: usize,
+    ) -> Option<Id<Job>> {
+        let tag = self.tag((function.index(), digest));
+        self.by_function_and_unique.find(tag, |id| {
+            let job = &self.slab[id];
+            job.function == function && job.unique() == b"-" && job.payload().len() == length
+        })
+    }
+
+    /// The job that a submission with these values joins; `digest` is the hash of its payload, if
+    /// that is known.
     pub(super) fn find_joinable(
         &self,
         function: Id<Function>,
         unique: &[u8],
         payload: &[u8],
+        digest: Option<u64>,
     ) -> Option<Id<Job>> {
         let key = join_key(unique, payload)?;
         if is_identifier(unique) {
@@ -183,7 +225,8 @@ impl Jobs {
             // Without an older job with this unique, the index need not be searched.
             self.slab[newest].same_unique.1?;
         }
-        self.by_function_and_unique.find(self.tag((function.index(), key)), |id| {
+        let tag = self.joining_tag(function, unique, payload, digest)?;
+        self.by_function_and_unique.find(tag, |id| {
             let job = &self.slab[id];
             job.function == function && join_key(job.unique(), job.payload()) == Some(key)
         })
@@ -221,20 +264,24 @@ impl Jobs {
                 None => self.by_unique.insert(tag, id),
             }
         } else {
-            self.add_to_join_index(id);
+            let tag = self.joining_tag(new.function, new.unique, new.payload, new.digest);
+            if let Some(tag) = tag {
+                self.slab[id].set_payload_tag(tag);
+                self.by_function_and_unique.insert(tag, id);
+            }
         }
         id
     }
 
     /// Adds a job to `by_function_and_unique`, if it can be joined.
     fn add_to_join_index(&mut self, id: Id<Job>) {
-        if let Some(tag) = self.joining_tag(id) {
+        if let Some(tag) = self.joining_tag_of(id) {
             self.by_function_and_unique.insert(tag, id);
         }
     }
 
     fn remove_from_join_index(&mut self, id: Id<Job>) {
-        if let Some(tag) = self.joining_tag(id) {
+        if let Some(tag) = self.joining_tag_of(id) {
             self.by_function_and_unique.remove(tag, id);
         }
     }
@@ -313,6 +360,7 @@ mod tests {
             reducer: b"",
             payload,
             memory: None,
+            digest: None,
             priority: Priority::Normal,
             background: true,
             due: UnixSeconds(0),
@@ -378,7 +426,7 @@ mod tests {
             }
             for function in functions {
                 let expected = existing.iter().find(|&&(owner, _)| owner == function);
-                let found = jobs.find_joinable(function, b"u", b"");
+                let found = jobs.find_joinable(function, b"u", b"", None);
                 assert_eq!(found, expected.map(|&(_, job)| job), "after step {step}");
             }
             let newest = existing.last().map(|&(_, job)| job);
@@ -407,10 +455,10 @@ mod tests {
         let f = functions.get_or_create(b"f");
         let mut jobs = Jobs::new("H");
         let id = jobs.insert(new(f, b"-", b"x"));
-        assert_eq!(jobs.find_joinable(f, b"-", b"x"), Some(id));
-        assert_eq!(jobs.find_joinable(f, b"-", b"y"), None);
-        assert_eq!(jobs.find_joinable(f, b"-", b""), None);
-        assert_eq!(jobs.find_joinable(f, b"", b"x"), None);
+        assert_eq!(jobs.find_joinable(f, b"-", b"x", None), Some(id));
+        assert_eq!(jobs.find_joinable(f, b"-", b"y", None), None);
+        assert_eq!(jobs.find_joinable(f, b"-", b"", None), None);
+        assert_eq!(jobs.find_joinable(f, b"", b"x", None), None);
         assert_eq!(jobs.find_unique(b"-"), None);
     }
 }

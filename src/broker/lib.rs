@@ -31,6 +31,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod long_poll;
+mod payload_search;
 mod pieces;
 mod recount;
 mod refused;

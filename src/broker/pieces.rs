@@ -102,6 +102,22 @@ impl Broker {
         std::mem::take(&mut self.backlog.is_unfinished)
     }
 
+    /// Has the driver bring the packet again.
+    pub(super) fn leave_unfinished(&mut self) {
+        self.backlog.is_unfinished = true;
+    }
+
+    /// The driver does not bring the unfinished packet or command of a connection again. A drop goes
+    /// on without it.
+    pub fn abandon_unfinished(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let connection = &mut self.connections[connection];
+        connection.payload_search = None;
+        if let Some(dropping) = connection.dropping.take() {
+            self.backlog.tasks.push_back(BacklogTask::Drop(dropping));
+        }
+    }
+
     /// Whether [`Broker::work_off`] has something to do.
     pub fn has_backlog(&self) -> bool {
         !self.backlog.tasks.is_empty()
@@ -234,9 +250,7 @@ impl Broker {
         self.wake_worker(connection);
         self.report_leaving(connection, out);
         self.connections[connection].is_closing = true;
-        if let Some(dropping) = self.connections[connection].dropping.take() {
-            self.backlog.tasks.push_back(BacklogTask::Drop(dropping));
-        }
+        self.abandon_unfinished(key);
         self.backlog.closing += 1;
         if !self.close_piece(connection, out) {
             self.backlog.tasks.push_back(BacklogTask::Close(connection));

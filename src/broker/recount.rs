@@ -27,8 +27,8 @@ impl Broker {
         let (mut running, mut delayed, mut timed, mut waiters) = (HashMap::new(), 0, 0, 0);
         for (id, job) in self.jobs.iter() {
             assert_eq!(self.jobs.find_handle(&self.jobs.handle(id)), Some(id));
-            if let Some(joined) = self.jobs.find_joinable(job.function, job.unique(), job.payload())
-            {
+            let (unique, payload) = (job.unique(), job.payload());
+            if let Some(joined) = self.jobs.find_joinable(job.function, unique, payload, None) {
                 assert_eq!(joined, id, "two jobs that should have been joined");
             }
             waiters += job.waiters.len() as usize;

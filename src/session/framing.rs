@@ -190,6 +190,10 @@ impl<H: Host> JobServer<H> {
             let Some(session) = self.sessions.get_mut(key.index()) else { return used };
             match step {
                 InputStep::Used(count) => {
+                    if std::mem::take(&mut session.is_unfinished) {
+                        // It was refused meanwhile.
+                        self.broker.abandon_unfinished(key);
+                    }
                     let work = 1 + self.broker.take_work() + (count / BYTES_PER_WORK) as u32;
                     self.work_left = self.work_left.saturating_sub(work);
                     if count <= rest.len() {

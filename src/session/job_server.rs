@@ -94,6 +94,8 @@ pub struct JobServer<H: Host> {
     pub(crate) waiting: Vec<ConnectionKey>,
     /// Packets of connections without a session that wait for the store.
     pub(crate) bridged_waiting: Vec<(ConnectionKey, Bytes)>,
+    /// The same of which the first was handled in part. The next turn goes on with it.
+    bridged_unfinished: Vec<(ConnectionKey, Bytes)>,
     /// Requests for jobs that are only in the store.
     pub(crate) fetches: Fetches,
     /// Decides what peers may do; `None` if everything is allowed.
@@ -133,6 +135,7 @@ impl<H: Host> JobServer<H> {
             store: StoreState::default(),
             waiting: Vec::new(),
             bridged_waiting: Vec::new(),
+            bridged_unfinished: Vec::new(),
             fetches: Fetches::default(),
             access: None,
             bridged_peers: BTreeMap::new(),
@@ -199,14 +202,17 @@ impl<H: Host> JobServer<H> {
             }
             at += used;
             if self.access.is_some() && !self.admits_bridged(key, &packet) {
+                self.broker.abandon_unfinished(key);
                 continue;
             }
             let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
             // A job keeps the memory of its packet, unless most of it is not the job's.
             let memory = Some(packets).filter(|_| used > packets.len() - packets.len() / 8);
             self.broker.packet(key, Incoming { packet: &packet, memory }, self.now, outlet);
-            // A call offers no function and reports nothing.
-            debug_assert!(!self.broker.take_unfinished(), "a bridge sent a worker's packet");
+            if self.broker.take_unfinished() {
+                self.bridged_unfinished.push((key, packets.slice(at - used..)));
+                return;
+            }
         }
         debug_assert!(at == packets.len(), "a bridge sent an incomplete packet");
     }
@@ -256,6 +262,9 @@ impl<H: Host> JobServer<H> {
         if std::mem::take(&mut self.sessions.is_fetch_due) {
             self.retry_fetch();
         }
+        for (key, packets) in std::mem::take(&mut self.bridged_unfinished) {
+            self.bridged_packets(key, &packets);
+        }
         // A session with more to receive is added to the new `ready`.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         self.share = share_of_turn(ready.len());
@@ -304,6 +313,7 @@ impl<H: Host> JobServer<H> {
         !self.ready.is_empty()
             || !self.listing.is_empty()
             || !self.reviews.is_empty()
+            || !self.bridged_unfinished.is_empty()
             || self.broker.has_backlog()
     }
 

@@ -95,6 +95,27 @@ fn ten_megabytes_go_in_and_come_out() {
 }
 
 #[test]
+fn two_calls_with_the_same_large_payload_are_one_job() {
+    let http = HttpServer::start(&[]);
+    let mut client = http.connect();
+    let bytes: Vec<u8> = (0..LARGE).map(|n| (n * 31 % 251) as u8).collect();
+    let mut other = bytes.clone();
+    other[LARGE - 1] ^= 1;
+    let handles = [&bytes, &bytes, &other].map(|payload| {
+        let response = client.post("/f", &[BACKGROUND], payload);
+        response.header("x-gearman-job-handle").map(str::to_owned)
+    });
+    let expected = ["H:t:1", "H:t:1", "H:t:2"].map(|handle| Some(handle.to_owned()));
+    assert_eq!(handles, expected);
+    let mut worker = http.worker("f");
+    for (handle, payload) in [("H:t:1", &bytes), ("H:t:2", &other)] {
+        let job = take(&mut worker);
+        assert!(job.0 == handle && job.1 == *payload, "{handle}");
+        worker.send(&report(WorkComplete, &job.0, b""));
+    }
+}
+
+#[test]
 fn curl_gets_a_workers_result() {
     if !Path::new("/usr/bin/curl").exists() {
         skip("there is no /usr/bin/curl");

@@ -9,6 +9,7 @@ use super::super::connection::Connection;
 use super::super::durable::Durability;
 use super::super::errors::{self, Refusal};
 use super::super::job::{Job, NewJob, Priority, Stage};
+use super::super::payload_search::PayloadMatch;
 use super::super::slab::Id;
 use super::super::timers::DriverTimer;
 use super::super::{Broker, Incoming, Outbox, UnixSeconds};
@@ -93,14 +94,19 @@ fn parse_epoch(text: &[u8]) -> Option<UnixSeconds> {
 }
 
 impl Broker {
-    /// Admits, acknowledges and queues a submission, or refuses it.
+    /// Admits, acknowledges and queues a submission, or refuses it. It stays unfinished while a large
+    /// payload is searched for.
     pub(super) fn submit(
         &mut self,
         from: Id<Connection>,
         submission: Submission<'_>,
         out: &mut dyn Outbox,
     ) {
-        match self.admit(from, &submission) {
+        let Submission { function, unique, payload, .. } = submission;
+        let Some(found) = self.search_payload(from, function, unique, payload) else {
+            return self.leave_unfinished();
+        };
+        match self.admit(from, &submission, found) {
             Ok(job) => self.accept(from, job, &submission, out),
             Err(refusal) => self.refuse(from, refusal, out),
         }
@@ -111,6 +117,7 @@ impl Broker {
         &mut self,
         from: Id<Connection>,
         submission: &Submission<'_>,
+        found: PayloadMatch,
     ) -> Result<Id<Job>, Refusal> {
         let &Submission { unique, reducer, payload, memory, priority, background, .. } = submission;
         if self.draining {
@@ -127,7 +134,8 @@ impl Broker {
         if background && self.is_durable(function) && self.is_too_large_to_store(payload) {
             return Err(errors::TOO_LARGE_TO_STORE);
         }
-        let job = match self.jobs.find_joinable(function, unique, payload) {
+        let find = || self.jobs.find_joinable(function, unique, payload, found.digest);
+        let job = match found.job.or_else(find) {
             Some(job) => {
                 // After a background submission, the job is done even without a client.
                 self.jobs[job].background |= background;
@@ -153,6 +161,7 @@ impl Broker {
                     reducer,
                     payload,
                     memory,
+                    digest: found.digest,
                     priority,
                     background,
                     due: submission.epoch.unwrap_or(UnixSeconds(0)),

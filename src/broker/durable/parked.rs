@@ -326,6 +326,7 @@ impl Broker {
                 reducer: &job.reducer,
                 payload: &job.payload,
                 memory: None,
+                digest: None,
                 priority: Priority::of_number(job.priority),
                 background: true,
                 due: UnixSeconds(0),

@@ -17,6 +17,7 @@ mod long_poll;
 mod model;
 mod order;
 mod pausing;
+mod payloads;
 mod results;
 mod retries;
 mod simulation;
