@@ -170,6 +170,7 @@ impl Broker {
                 if is_limited {
                     self.count_unique(from, job);
                 }
+                self.reserve_numbers();
                 job
             }
         };

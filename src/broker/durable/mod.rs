@@ -217,7 +217,6 @@ impl Broker {
         durable.pending.push_back(PendingJob { operation, number, bytes });
         durable.pending_bytes += bytes;
         durable.pending_operations.insert(number, durable.appended);
-        self.reserve_numbers();
     }
 
     fn append_insertion(&mut self, id: Id<Job>) {
@@ -243,8 +242,9 @@ impl Broker {
         durable.append(|batch| batch.insert(&record, job.shared_payload().as_ref()));
     }
 
-    /// Keeps a reserve of numbers, so that none is used twice, whatever happens.
-    fn reserve_numbers(&mut self) {
+    /// Keeps a reserve of numbers, so that none is used twice. Called for each new job, stored or not:
+    /// clients compare handles, whatever becomes of the server.
+    pub(super) fn reserve_numbers(&mut self) {
         let last = self.jobs.last_number();
         let Some(durable) = &mut self.durable else { return };
         if last + NUMBERS_RESERVED / 2 > durable.reserved {

@@ -43,6 +43,26 @@ fn a_job_keeps_its_handle_over_a_restart_and_no_handle_is_used_twice() {
 }
 
 #[test]
+fn no_handle_is_used_twice_although_only_foreground_jobs_came() {
+    let number = |answer: &[String]| -> u64 {
+        let digits = answer[0].rsplit(':').next().expect("a handle");
+        digits.parse().expect("a number")
+    };
+    let mut durable = Durable::started();
+    let client = durable.world.connect();
+    let mut last = 0;
+    for count in 0..70_000 {
+        last = number(&durable.world.ask(client, Command::SubmitJob, &["f", "", ""]));
+        if count % 20_000 == 0 {
+            durable.commit();
+        }
+    }
+    durable.restart();
+    let client = durable.world.connect();
+    assert!(number(&durable.world.ask(client, Command::SubmitJob, &["f", "", ""])) > last);
+}
+
+#[test]
 fn attempts_are_counted_over_restarts() {
     let mut durable = Durable::started();
     durable.submit("f", "", "x");
