@@ -35,40 +35,88 @@ local function original_key(record)
         string.sub(record, unique, unique + unique_len - 1)
 end
 
-local refused, at, index = {}, 8, 0
-while at <= #ARGV do
-    local operation, number = ARGV[at], ARGV[at + 1]
-    if operation == 'o' then
-        -- record, key, priority, payload
-        local record, key = ARGV[at + 2], ARGV[at + 3]
-        local is_taken = redis.call('EXISTS', key) == 1
-        if is_taken then record = 'p' .. string.sub(record, 2) end
-        if redis.call('HSETNX', jobs, number, record) == 0 then
-            refused[#refused + 1] = index
-        elseif is_taken then
-            redis.call('HSET', payloads, number, ARGV[at + 5])
+-- Operations of one kind that are applied together: Redis takes longer for a command than for one
+-- more value of it. Lua's stack has room for some thousand values.
+local TOGETHER_MAX = 500
+
+local refused = {}
+
+-- Inserts jobs. Each has a number, a record, a payload and, if the original is to find it, a key and
+-- a priority.
+local function insert(run)
+    local numbers, keys = {}, {}
+    for at, job in ipairs(run) do
+        numbers[at] = job.number
+        if job.key then keys[#keys + 1] = job.key end
+    end
+    local known = redis.call('HMGET', jobs, unpack(numbers))
+    local is_any_taken = #keys > 0 and redis.call('EXISTS', unpack(keys)) > 0
+    local records, beside, new, taken = {}, {}, {}, {}
+    for at, job in ipairs(run) do
+        local number, record, key = job.number, job.record, job.key
+        if known[at] or new[number] then
+            refused[#refused + 1] = job.index
         else
-            redis.call('HSET', key, 'data', ARGV[at + 5], 'priority', ARGV[at + 4])
+            new[number] = true
+            if key and (taken[key] or is_any_taken and redis.call('EXISTS', key) == 1) then
+                record, key = 'p' .. string.sub(record, 2), nil
+            end
+            if key then
+                taken[key] = true
+                redis.call('HSET', key, 'data', job.payload, 'priority', job.priority)
+            else
+                beside[#beside + 1], beside[#beside + 2] = number, job.payload
+            end
+            records[#records + 1], records[#records + 2] = number, record
         end
-        at = at + 6
-    elseif operation == 'p' then
-        -- record, payload
-        if redis.call('HSETNX', jobs, number, ARGV[at + 2]) == 0 then
-            refused[#refused + 1] = index
-        else
-            redis.call('HSET', payloads, number, ARGV[at + 3])
-        end
-        at = at + 4
-    elseif operation == 'd' then
-        local record = redis.call('HGET', jobs, number)
-        redis.call('HDEL', jobs, number)
+    end
+    if #records > 0 then redis.call('HSET', jobs, unpack(records)) end
+    if #beside > 0 then redis.call('HSET', payloads, unpack(beside)) end
+end
+
+local function delete(numbers)
+    local records = redis.call('HMGET', jobs, unpack(numbers))
+    local keys, beside = {}, {}
+    for at, record in ipairs(records) do
         local key = record and original_key(record)
         if key then
-            redis.call('DEL', key)
+            keys[#keys + 1] = key
         elseif record then
-            redis.call('HDEL', payloads, number)
+            beside[#beside + 1] = numbers[at]
         end
-        at = at + 2
+    end
+    redis.call('HDEL', jobs, unpack(numbers))
+    if #keys > 0 then redis.call('DEL', unpack(keys)) end
+    if #beside > 0 then redis.call('HDEL', payloads, unpack(beside)) end
+end
+
+local at, index = 8, 0
+while at <= #ARGV do
+    local operation, number = ARGV[at], ARGV[at + 1]
+    if operation == 'o' or operation == 'p' then
+        local run = {}
+        repeat
+            local kind = ARGV[at]
+            if kind == 'o' then
+                -- record, key, priority, payload
+                run[#run + 1] = { index = index, number = ARGV[at + 1], record = ARGV[at + 2],
+                    key = ARGV[at + 3], priority = ARGV[at + 4], payload = ARGV[at + 5] }
+                at, index = at + 6, index + 1
+            elseif kind == 'p' then
+                -- record, payload
+                run[#run + 1] = { index = index, number = ARGV[at + 1], record = ARGV[at + 2],
+                    payload = ARGV[at + 3] }
+                at, index = at + 4, index + 1
+            end
+        until kind ~= 'o' and kind ~= 'p' or #run == TOGETHER_MAX
+        insert(run)
+    elseif operation == 'd' then
+        local numbers = {}
+        while ARGV[at] == 'd' and #numbers < TOGETHER_MAX do
+            numbers[#numbers + 1] = ARGV[at + 1]
+            at, index = at + 2, index + 1
+        end
+        delete(numbers)
     elseif operation == 'a' then
         -- attempts
         local record = redis.call('HGET', jobs, number)
@@ -76,12 +124,11 @@ while at <= #ARGV do
             record = string.gsub(record, '^(%a %d+ %d+ )%d+', '%1' .. ARGV[at + 2], 1)
             redis.call('HSET', jobs, number, record)
         end
-        at = at + 3
+        at, index = at + 3, index + 1
     else
         -- A reservation: its number is in the last job number.
-        at = at + 2
+        at, index = at + 2, index + 1
     end
-    index = index + 1
 end
 if not inserts then note() end
 return refused

@@ -74,6 +74,25 @@ fn a_job_that_the_original_can_read_is_in_its_format_and_others_are_beside() {
 }
 
 #[test]
+fn of_two_insertions_of_a_number_in_one_batch_the_first_counts() {
+    let Some(place) = TestServers::start(&[]) else { return };
+    let mut store = place.opened();
+    let beside = NewRecord { unique: b"", ..record(1, b"third") };
+    let mut batch = Batch::default();
+    for job in [record(1, b"first"), record(1, b"second"), beside, record(2, b"x")] {
+        batch.insert(&job, None);
+    }
+    assert_eq!(store.apply(&batch).expect("commits").len(), 2);
+    drop(store);
+    let payloads: Vec<_> =
+        all_jobs(&mut place.opened()).into_iter().map(|job| job.payload).collect();
+    assert_eq!(payloads, [b"first".to_vec(), b"x".to_vec()]);
+    // The second job has the same function and unique, so only the first is where the original looks.
+    assert_eq!(place.ask(&["HGET", "_gear_-resize-u", "data"]), "first");
+    assert_eq!(place.ask(&["HKEYS", ":gearmand:_gear_:payloads"]), "2");
+}
+
+#[test]
 fn jobs_that_other_servers_wrote_are_taken_over_behind_those_of_this_one() {
     let Some(place) = TestServers::start(&[]) else { return };
     insert(&mut place.opened(), &[record(7, b"own")]);
