@@ -149,6 +149,16 @@ class Close:
         return 0
 
 
+def submit_large(peer, unique, body):
+    names = b"f\0" + unique + b"\0"
+    length = len(names) + len(body)
+    peer.send(b"\0REQ" + struct.pack(">II", SUBMIT_JOB_BG, length) + names)
+    for first in range(0, len(body), 1_000_000):
+        peer.send(body[first:first + 1_000_000])
+    peer.settle()
+    return len(body)
+
+
 class Large:
     """A background job of 300 MB."""
 
@@ -156,13 +166,42 @@ class Large:
         self.peer = Peer(server.port)
 
     def run(self, server):
-        body = b"x" * 300_000_000
-        head = b"\0REQ" + struct.pack(">II", SUBMIT_JOB_BG, len(body) + 3) + b"f\0\0"
-        self.peer.send(head)
-        for first in range(0, len(body), 1_000_000):
-            self.peer.send(body[first:first + 1_000_000])
-        self.peer.settle()
-        return len(body)
+        return submit_large(self.peer, b"", b"x" * 300_000_000)
+
+
+class Same:
+    """Two submissions of 300 MB, whose payload stands for their unique id, and the end of the job."""
+
+    def prepare(self, server):
+        self.peer = Peer(server.port)
+
+    def run(self, server):
+        sent = sum(submit_large(self.peer, b"-", b"x" * 300_000_000) for _ in range(2))
+        admin(Peer(server.port), b"drop function f\n")
+        return sent
+
+
+def admin(peer, line):
+    """Sends a line, and waits for the answer's."""
+    sent = peer.send(line)
+    answer = b""
+    while not answer.endswith(b"\n"):
+        answer += peer.socket.recv(1 << 16)
+    assert answer.startswith(b"OK"), answer
+    return sent
+
+
+class Drop:
+    """A function with a million queued jobs that is dropped."""
+
+    def prepare(self, server):
+        self.peer = Peer(server.port)
+        for _ in range(1000):
+            self.peer.send(packet(SUBMIT_JOB_BG, b"f", b"", b"x") * 1000)
+            self.peer.settle()
+
+    def run(self, server):
+        return admin(self.peer, b"drop function f\n")
 
 
 class Crowd:
@@ -220,8 +259,6 @@ class Result:
         return len(body)
 
 
-
-
 class HttpJob:
     """A background job of 300 MB over HTTP."""
 
@@ -262,8 +299,8 @@ class Nothing:
 
 
 CASES = {"nothing": Nothing, "functions": Functions, "cant-do": CantDo, "waiters": Waiters,
-         "close": Close, "large": Large, "crowd": Crowd, "list": List, "result": Result,
-         "http-job": HttpJob, "http-result": HttpResult}
+         "close": Close, "large": Large, "same": Same, "drop": Drop, "crowd": Crowd, "list": List,
+         "result": Result, "http-job": HttpJob, "http-result": HttpResult}
 
 
 def probe(port):
