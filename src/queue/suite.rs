@@ -3,6 +3,8 @@
 //! One test per back end calls [`keeps_the_rules_of_a_store`] with its [`Place`]. A rule that a
 //! back end cannot keep by its nature is left out by name, and `src/COMPAT.md` says so.
 
+pub(crate) mod sessions;
+
 use crate::batch::Batch;
 use crate::record::samples::record;
 use crate::record::{JobNumber, NewRecord, StoredJob, UnixSeconds};

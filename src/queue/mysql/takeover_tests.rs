@@ -6,6 +6,7 @@ use super::tests::{MariaDbTable, insert, options};
 use super::*;
 use crate::record::NewRecord;
 use crate::record::samples::record;
+use crate::suite::sessions::DatabaseTable;
 use crate::suite::{Place, all_jobs, all_numbers};
 
 /// The table that the original creates.

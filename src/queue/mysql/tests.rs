@@ -9,6 +9,7 @@ use super::*;
 use crate::record::NewRecord;
 use crate::record::samples::record;
 use crate::remote::TlsMode;
+use crate::suite::sessions::DatabaseTable;
 use crate::suite::{self, Place, all_jobs};
 
 /// A database of its own, on a server that the tests of one moment share.
@@ -32,23 +33,8 @@ impl MariaDbTable {
         Some(MariaDbTable { server, database })
     }
 
-    pub(super) fn query(&self, statements: &str) -> String {
-        self.server.query(&format!("USE {}; {statements}", self.database))
-    }
-
     fn options(&self) -> MySqlOptions {
         MySqlOptions { database: Some(self.database.clone()), ..options(&self.server) }
-    }
-
-    pub(super) fn store(&self) -> MySqlStore {
-        MySqlStore::open(&self.options()).expect("opens")
-    }
-
-    /// Ends the session that owns the table.
-    fn end_session(&self) {
-        let names = MySqlTarget::new(&self.options()).expect("is a target").names;
-        let id = self.query(&format!("SELECT IS_USED_LOCK({})", names.lock()));
-        self.query(&format!("KILL {id}"));
     }
 }
 
@@ -74,6 +60,33 @@ impl Place for MariaDbTable {
     }
 }
 
+impl DatabaseTable for MariaDbTable {
+    type Opened = MySqlStore;
+    const NAME: &'static str = "gearman_queue";
+
+    fn store(&self) -> MySqlStore {
+        MySqlStore::open(&self.options()).expect("opens")
+    }
+
+    fn query(&self, statement: &str) -> String {
+        self.server.query(&format!("USE {}; {statement}", self.database))
+    }
+
+    fn end_session(&self) {
+        let names = MySqlTarget::new(&self.options()).expect("is a target").names;
+        let id = self.query(&format!("SELECT IS_USED_LOCK({})", names.lock()));
+        self.query(&format!("KILL {id}"));
+    }
+
+    fn forget_answer(store: &mut MySqlStore) {
+        store.batches.committed -= 1;
+    }
+
+    fn disconnect(store: &mut MySqlStore) {
+        store.disconnect();
+    }
+}
+
 pub(super) fn insert(store: &mut MySqlStore, number: u64) -> Result<Vec<RowOutcome>, StoreError> {
     let mut batch = Batch::default();
     batch.insert(&record(number, b"x"), None);
@@ -89,6 +102,12 @@ fn refused(options: &MySqlOptions) -> String {
 fn the_table_keeps_the_rules_of_a_store() {
     let Some(table) = MariaDbTable::new() else { return };
     suite::keeps_the_rules_of_a_store(&table, &[]);
+}
+
+#[test]
+fn sessions_that_end_and_servers_that_take_over_lose_nothing() {
+    let Some(table) = MariaDbTable::new() else { return };
+    suite::sessions::keeps_the_rules_of_sessions(&table);
 }
 
 #[test]
@@ -121,90 +140,6 @@ fn a_table_that_is_no_queue_one_of_a_newer_version_and_one_without_transactions_
     table.query("ALTER TABLE gearman_queue ENGINE=MyISAM");
     let error = refused(&table.options());
     assert!(error.contains("the engine MyISAM of the table gearman_queue has no"), "{error}");
-}
-
-#[test]
-fn a_session_that_was_ended_before_a_batch_costs_nothing() {
-    let Some(table) = MariaDbTable::new() else { return };
-    let mut store = table.store();
-    insert(&mut store, 1).expect("commits");
-    table.end_session();
-    // Whether this machine knows of it already, or hears of it instead of an answer.
-    match insert(&mut store, 2) {
-        Ok(_) => {}
-        Err(StoreError::Unknown(_)) => {
-            let reopened = store.reopen().expect("connects");
-            assert_eq!(reopened, Reopened { has_batch: Some(false), may_lack_jobs: false });
-            insert(&mut store, 2).expect("commits");
-        }
-        Err(other) => panic!("{other:?}"),
-    }
-    assert_eq!(store.connection().map(|state| state.connects), Some(2));
-    assert_eq!(table.query("SELECT COUNT(*) FROM gearman_queue"), "2");
-}
-
-#[test]
-fn a_batch_whose_answer_was_lost_is_found_in_the_table() {
-    let Some(table) = MariaDbTable::new() else { return };
-    let mut store = table.store();
-    insert(&mut store, 1).expect("commits");
-    insert(&mut store, 2).expect("commits");
-    // As if the second answer had not arrived.
-    store.batches.committed -= 1;
-    let reopened = store.reopen().expect("connects");
-    assert_eq!(reopened, Reopened { has_batch: Some(true), may_lack_jobs: false });
-    insert(&mut store, 3).expect("commits");
-}
-
-#[test]
-fn a_database_that_lost_commits_gets_the_jobs_in_memory_again() {
-    let Some(table) = MariaDbTable::new() else { return };
-    let mut store = table.store();
-    (1..=3).for_each(|number| drop(insert(&mut store, number).expect("commits")));
-    let lose = "UPDATE gearman_queue_server SET last_batch = last_batch - 2";
-    table.query(lose);
-    let reopened = store.reopen().expect("connects");
-    assert_eq!(reopened, Reopened { has_batch: Some(false), may_lack_jobs: true });
-    insert(&mut store, 4).expect("commits");
-    assert!(!store.reopen().expect("connects").may_lack_jobs);
-    // A loss that a reader finds first is not forgotten.
-    (5..=7).for_each(|number| drop(insert(&mut store, number).expect("commits")));
-    table.query(lose);
-    store.disconnect();
-    store.fetch(&[JobNumber(1)]).expect("reads");
-    for error in [store.maintain(true).map(drop), insert(&mut store, 8).map(drop)] {
-        assert!(matches!(error, Err(StoreError::Unknown(_))), "{error:?}");
-    }
-    assert!(store.reopen().expect("connects").may_lack_jobs);
-    insert(&mut store, 8).expect("commits");
-}
-
-#[test]
-fn a_server_whose_table_another_has_taken_is_fenced() {
-    let Some(table) = MariaDbTable::new() else { return };
-    let mut store = table.store();
-    insert(&mut store, 1).expect("commits");
-    table.query("UPDATE gearman_queue_server SET epoch = epoch + 1, owner = 'process 7 on mars'");
-    let error = insert(&mut store, 2).expect_err("is fenced");
-    assert!(matches!(error, StoreError::Fenced(_)), "{error:?}");
-    assert!(error.to_string().contains("process 7 on mars"), "{error}");
-    assert_eq!(table.query("SELECT COUNT(*) FROM gearman_queue"), "1");
-}
-
-#[test]
-fn a_server_that_was_cut_off_and_replaced_is_fenced_while_the_other_one_runs() {
-    let Some(table) = MariaDbTable::new() else { return };
-    let mut first = table.store();
-    insert(&mut first, 1).expect("commits");
-    table.end_session();
-    let mut second = table.store();
-    let error = match insert(&mut first, 2).expect_err("is fenced") {
-        StoreError::Unknown(_) => first.reopen().expect_err("is fenced"),
-        error => error,
-    };
-    assert!(matches!(error, StoreError::Fenced(_)), "{error:?}");
-    insert(&mut second, 2).expect("commits");
-    assert_eq!(table.query("SELECT COUNT(*) FROM gearman_queue"), "2");
 }
 
 #[test]
@@ -283,20 +218,6 @@ fn a_database_that_stops_answering_is_given_up_after_the_time_limit() {
     let has_batch = reopened.and_then(|reopened| reopened.has_batch).expect("is known");
     let count = if has_batch { "2" } else { "1" };
     assert_eq!(server.query("SELECT COUNT(*) FROM gearman.gearman_queue"), count);
-}
-
-#[test]
-fn a_batch_with_a_row_that_cannot_be_stored_is_a_bad_row() {
-    let Some(table) = MariaDbTable::new() else { return };
-    let mut store = table.store();
-    table.query("ALTER TABLE gearman_queue ADD CHECK (LENGTH(data) < 100)");
-    let mut batch = Batch::default();
-    batch.insert(&record(1, b"x"), None);
-    batch.insert(&record(2, &[7; 200]), None);
-    let error = store.apply(&batch).expect_err("has a bad row");
-    assert!(matches!(error, StoreError::BadRow(_)), "{error:?}");
-    insert(&mut store, 3).expect("commits");
-    assert_eq!(table.query("SELECT id FROM gearman_queue"), "3");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use gearman_test_support::databases::Postgres;
 
 use super::*;
 use crate::record::samples::record;
+use crate::suite::sessions::DatabaseTable;
 use crate::suite::{self, Place, all_jobs};
 
 /// A table in a schema of its own, on a server that the tests of one moment share.
@@ -30,27 +31,10 @@ impl Table {
         Some(Table { server, schema })
     }
 
-    fn query(&self, statement: &str) -> String {
-        self.server.query(&format!("SET search_path = {}; {statement}", self.schema))
-    }
-
     fn options(&self) -> PostgresOptions {
         let Table { server, schema } = self;
         let schema = format!("options='-c search_path={schema}'");
         PostgresOptions::new(format!("{} {schema}", server.conninfo()))
-    }
-
-    /// Ends the session that owns the table.
-    fn end_session(&self) {
-        self.query(&format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
-             AND objid::bigint = hashtext('{}' || '\"queue\"')::bigint & 4294967295",
-            self.schema
-        ));
-    }
-
-    fn store(&self) -> PostgresStore {
-        PostgresStore::open(&self.options()).expect("opens")
     }
 }
 
@@ -64,6 +48,35 @@ impl Place for Table {
     }
 }
 
+impl DatabaseTable for Table {
+    type Opened = PostgresStore;
+    const NAME: &'static str = "queue";
+
+    fn store(&self) -> PostgresStore {
+        PostgresStore::open(&self.options()).expect("opens")
+    }
+
+    fn query(&self, statement: &str) -> String {
+        self.server.query(&format!("SET search_path = {}; {statement}", self.schema))
+    }
+
+    fn end_session(&self) {
+        self.query(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+             AND objid::bigint = hashtext('{}' || '\"queue\"')::bigint & 4294967295",
+            self.schema
+        ));
+    }
+
+    fn forget_answer(store: &mut PostgresStore) {
+        store.batches.committed -= 1;
+    }
+
+    fn disconnect(store: &mut PostgresStore) {
+        store.disconnect();
+    }
+}
+
 fn insert(store: &mut PostgresStore, number: u64) -> Result<Vec<RowOutcome>, StoreError> {
     let mut batch = Batch::default();
     batch.insert(&record(number, b"x"), None);
@@ -74,6 +87,12 @@ fn insert(store: &mut PostgresStore, number: u64) -> Result<Vec<RowOutcome>, Sto
 fn the_table_keeps_the_rules_of_a_store() {
     let Some(table) = Table::new() else { return };
     suite::keeps_the_rules_of_a_store(&table, &[]);
+}
+
+#[test]
+fn sessions_that_end_and_servers_that_take_over_lose_nothing() {
+    let Some(table) = Table::new() else { return };
+    suite::sessions::keeps_the_rules_of_sessions(&table);
 }
 
 #[test]
@@ -134,89 +153,6 @@ fn a_table_that_is_no_queue_and_one_of_a_newer_version_are_refused_and_left() {
 }
 
 #[test]
-fn a_session_that_was_ended_before_a_batch_costs_nothing() {
-    let Some(table) = Table::new() else { return };
-    let mut store = table.store();
-    insert(&mut store, 1).expect("commits");
-    table.end_session();
-    // Whether the client knows of it already, or hears of it instead of an answer.
-    match insert(&mut store, 2) {
-        Ok(_) => {}
-        Err(StoreError::Unknown(_)) => {
-            let reopened = store.reopen().expect("connects");
-            assert_eq!(reopened, Reopened { has_batch: Some(false), may_lack_jobs: false });
-            insert(&mut store, 2).expect("commits");
-        }
-        Err(other) => panic!("{other:?}"),
-    }
-    assert_eq!(store.connection().map(|state| state.connects), Some(2));
-    assert_eq!(table.query("SELECT count(*) FROM queue"), "2");
-}
-
-#[test]
-fn a_batch_whose_answer_was_lost_is_found_in_the_table() {
-    let Some(table) = Table::new() else { return };
-    let mut store = table.store();
-    insert(&mut store, 1).expect("commits");
-    insert(&mut store, 2).expect("commits");
-    // As if the second answer had not arrived.
-    store.batches.committed -= 1;
-    let reopened = store.reopen().expect("connects");
-    assert_eq!(reopened, Reopened { has_batch: Some(true), may_lack_jobs: false });
-    insert(&mut store, 3).expect("commits");
-}
-
-#[test]
-fn a_database_that_lost_commits_gets_the_jobs_in_memory_again() {
-    let Some(table) = Table::new() else { return };
-    let mut store = table.store();
-    (1..=3).for_each(|number| drop(insert(&mut store, number).expect("commits")));
-    table.query("UPDATE queue_server SET last_batch = last_batch - 2");
-    let reopened = store.reopen().expect("connects");
-    assert_eq!(reopened, Reopened { has_batch: Some(false), may_lack_jobs: true });
-    insert(&mut store, 4).expect("commits");
-    assert!(!store.reopen().expect("connects").may_lack_jobs);
-    // A loss that a reader finds first is not forgotten.
-    (5..=7).for_each(|number| drop(insert(&mut store, number).expect("commits")));
-    table.query("UPDATE queue_server SET last_batch = last_batch - 2");
-    store.disconnect();
-    store.fetch(&[JobNumber(1)]).expect("reads");
-    for error in [store.maintain(true).map(drop), insert(&mut store, 8).map(drop)] {
-        assert!(matches!(error, Err(StoreError::Unknown(_))), "{error:?}");
-    }
-    assert!(store.reopen().expect("connects").may_lack_jobs);
-    insert(&mut store, 8).expect("commits");
-}
-
-#[test]
-fn a_server_whose_table_another_has_taken_is_fenced() {
-    let Some(table) = Table::new() else { return };
-    let mut store = table.store();
-    insert(&mut store, 1).expect("commits");
-    table.query("UPDATE queue_server SET epoch = epoch + 1, owner = 'process 7 on mars'");
-    let error = insert(&mut store, 2).expect_err("is fenced");
-    assert!(matches!(error, StoreError::Fenced(_)), "{error:?}");
-    assert!(error.to_string().contains("process 7 on mars"), "{error}");
-    assert_eq!(table.query("SELECT count(*) FROM queue"), "1");
-}
-
-#[test]
-fn a_server_that_was_cut_off_and_replaced_is_fenced_while_the_other_one_runs() {
-    let Some(table) = Table::new() else { return };
-    let mut first = table.store();
-    insert(&mut first, 1).expect("commits");
-    table.end_session();
-    let mut second = table.store();
-    let error = match insert(&mut first, 2).expect_err("is fenced") {
-        StoreError::Unknown(_) => first.reopen().expect_err("is fenced"),
-        error => error,
-    };
-    assert!(matches!(error, StoreError::Fenced(_)), "{error:?}");
-    insert(&mut second, 2).expect("commits");
-    assert_eq!(table.query("SELECT count(*) FROM queue"), "2");
-}
-
-#[test]
 fn a_database_that_is_gone_refuses_batches_until_it_is_back() {
     let Some(mut server) = Postgres::start() else { return };
     let options = PostgresOptions::new(server.conninfo());
@@ -235,20 +171,6 @@ fn a_database_that_is_gone_refuses_batches_until_it_is_back() {
     server.run();
     gearman_test_support::wait::wait_until("a commit", || insert(&mut store, 2).is_ok());
     assert_eq!(server.query("SELECT count(*) FROM queue"), "2");
-}
-
-#[test]
-fn a_batch_with_a_row_that_cannot_be_stored_is_a_bad_row() {
-    let Some(table) = Table::new() else { return };
-    let mut store = table.store();
-    table.query("ALTER TABLE queue ADD CHECK (length(data) < 100)");
-    let mut batch = Batch::default();
-    batch.insert(&record(1, b"x"), None);
-    batch.insert(&record(2, &[7; 200]), None);
-    let error = store.apply(&batch).expect_err("has a bad row");
-    assert!(matches!(error, StoreError::BadRow(_)), "{error:?}");
-    insert(&mut store, 3).expect("commits");
-    assert_eq!(table.query("SELECT id FROM queue"), "3");
 }
 
 #[test]
