@@ -127,6 +127,10 @@ impl<S: Stream> Session<S> {
     /// Removes the first bytes of `input`. Returns the buffer of an expected large packet if
     /// small packets were received into it.
     pub(in super::super) fn consume(&mut self, used: usize) -> Option<Vec<u8>> {
+        if used == 0 && !self.input.is_empty() {
+            // A packet that waits, or is handled in several turns, stays where it is.
+            return None;
+        }
         if self.input.capacity() <= SMALL_PACKET_BYTES_MAX || self.need > SMALL_PACKET_BYTES_MAX {
             self.input.drain(..used);
             return None;

@@ -66,6 +66,26 @@ fn the_buffer_of_a_large_packet_grows_sixteenfold_and_ends_with_the_packet() {
 }
 
 #[test]
+fn a_large_packet_that_takes_several_turns_stays_where_it_is() {
+    let mut world = World::new();
+    world.server.settings.packet_limit = 16 << 20;
+    let peer = world.connect();
+    let large = request(Command::SubmitJobBg, &["f", "-"], &vec![b'x'; 9 << 20]);
+    world.deliver(peer, &large);
+    let mut places = Vec::new();
+    while world.server.is_busy() {
+        world.turn();
+        let session = world.server.sessions.get_mut(peer.index()).expect("a session");
+        if session.input.len() == large.len() {
+            places.push(session.input.as_ptr());
+        }
+    }
+    assert!(places.len() >= 4, "{} turns", places.len());
+    assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+    assert_eq!(world.received(peer), ["JOB_CREATED H:1"]);
+}
+
+#[test]
 fn a_session_goes_on_in_the_next_turn_when_it_has_used_its_share() {
     let mut world = World::new();
     let (greedy, modest) = (world.connect(), world.connect());
