@@ -143,8 +143,10 @@ impl<H: Host> Sessions<H> {
                 // A held acknowledgement is in the queue, and is sent by any flush.
                 session.delayed_ack.release(&mut self.acks);
                 let flushed = session.flush(poller);
-                let unread = session.unread();
-                self.unread.record(&mut session.recorded_unread, unread);
+                if !strikes(Defect::UnreadLimitIgnored) {
+                    let unread = session.unread();
+                    self.unread.record(&mut session.recorded_unread, unread);
+                }
                 if let Err(error) = flushed {
                     self.close(index, CloseReason::broken(&error));
                 } else if session.ended && session.backlog() == 0 {
