@@ -47,6 +47,12 @@ pub enum Defect {
     RefusedFunctionKept,
     /// New rules do not give a worker a function that was refused.
     FunctionNotRegained,
+    /// A report on a job that runs is accepted from any peer.
+    ForeignReportAccepted,
+    /// What a session leaves unread is not counted for the limit of all.
+    UnreadLimitIgnored,
+    /// A session handles more in a turn than its share.
+    ShareExceeded,
 }
 
 #[cfg(feature = "defects")]

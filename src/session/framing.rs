@@ -15,6 +15,7 @@ use crate::outlet::{Outlet, SendClass};
 use crate::session::{FOLLOWING_PACKET_BYTES, Received, SMALL_PACKET_BYTES_MAX};
 use crate::storage::Gate;
 use gearman_admin::{Answer, Authority, CommandOutcome, Context, QueueView};
+use gearman_broker::defects::{Defect, strikes};
 use gearman_broker::{ConnectionKey, Incoming, Now, Outbox};
 use gearman_protocol::admin::{Line, is_text, line};
 use gearman_protocol::limits::{HEADER_SIZE, MAX_TEXT_LINE};
@@ -75,7 +76,7 @@ impl<H: Host> JobServer<H> {
             return;
         }
         let key = session.key;
-        self.work_left = self.share;
+        self.work_left = if strikes(Defect::ShareExceeded) { u32::MAX } else { self.share };
         // Timers and other sessions have caused it.
         self.broker.take_work();
         let mut received = if session.input.len() >= session.need {

@@ -364,6 +364,16 @@ impl<H: Host> JobServer<H> {
         DelayedReplyCounts { grab: self.broker.long_polls(), ack: self.sessions.acks.counts() }
     }
 
+    /// The number of unsent bytes of a session; 0 if it has ended. For tests.
+    pub fn unsent_bytes(&self, key: ConnectionKey) -> usize {
+        self.sessions.unsent_bytes(key)
+    }
+
+    /// Unread bytes of all sessions, counted as for the limit of all. For tests.
+    pub fn unread_bytes(&self) -> u64 {
+        self.sessions.unread_bytes()
+    }
+
     /// Checks that broker and sessions are consistent, as [`Broker::recount`] does. For
     /// tests.
     ///

@@ -143,8 +143,10 @@ impl<H: Host> Sessions<H> {
                 // A held acknowledgement is in the queue, and is sent by any flush.
                 session.delayed_ack.release(&mut self.acks);
                 let flushed = session.flush(poller);
-                let unread = session.unread();
-                self.unread.record(&mut session.recorded_unread, unread);
+                if !strikes(Defect::UnreadLimitIgnored) {
+                    let unread = session.unread();
+                    self.unread.record(&mut session.recorded_unread, unread);
+                }
                 if let Err(error) = flushed {
                     self.close(index, CloseReason::broken(&error));
                 } else if session.ended && session.backlog() == 0 {
@@ -212,6 +214,20 @@ impl<H: Host> Sessions<H> {
             self.unread.record(&mut session.recorded_unread, 0);
         }
         self.unread.counted(count.bytes);
+    }
+
+    /// The number of unsent bytes of a session; 0 if it has ended.
+    pub(super) fn unsent_bytes(&self, key: ConnectionKey) -> usize {
+        let session = self.slots.get(key.index()).and_then(Option::as_ref);
+        session.filter(|session| session.key == key).map_or(0, Session::backlog)
+    }
+
+    /// Unread bytes of all sessions, each body counted once.
+    pub(super) fn unread_bytes(&self) -> u64 {
+        let mut count = UnreadCount::new(0);
+        let queues = self.slots.iter().flatten().flat_map(Session::queues);
+        queues.for_each(|queue| count.add(queue));
+        count.bytes
     }
 
     /// Unread bytes of all sessions, in KiB.
@@ -305,6 +321,8 @@ impl<H: Host> Sessions<H> {
         if session.key == to && session.close_reason.is_none() {
             session.delayed_ack.answer(&mut self.acks);
             session.held_output().acknowledge(handle, operation);
+            let unread = session.unread();
+            self.unread.record(&mut session.recorded_unread, unread);
         }
     }
 
@@ -381,6 +399,9 @@ impl<H: Host> Sessions<H> {
         }
         if session.is_held() {
             session.held_output().append(write);
+            // No flush follows that would record it.
+            let unread = session.unread();
+            self.unread.record(&mut session.recorded_unread, unread);
             return None;
         }
         // Unsent bytes are sent before this packet, so it is not alone.

@@ -13,6 +13,10 @@
 //! | a queued job does not wait, while a worker is idle, for longer than a wake-up takes | `stall` |
 //! | a worker gets no job of a function that the rules of the server refuse it | `refused` |
 //! | a reply is not held longer than documented | `held` |
+//! | a report of a peer that does not run the job has no effect | `foreign`, `result`, `lost` |
+//! | a server ends a connection for a fault only if the peer has committed it | `reason` |
+//! | what peers leave unread exceeds its limits by one message at most | `unread` |
+//! | a session handles its share of a turn at most, and one that is ready has its turn | `turns` |
 //! | after all peers have disconnected, servers have no jobs, sessions or timers | `left` |
 //!
 //! Must not: drive the simulation.
@@ -21,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use crate::network::LinkId;
+use crate::script::FUNCTIONS;
 use crate::server::{EPOCH_S, ServerEvent};
 
 /// A violation of a rule.
@@ -59,10 +64,18 @@ pub(crate) fn function_name(function: usize) -> String {
     format!("f{function}")
 }
 
-/// The function of a name.
-pub(crate) fn function_number(name: &[u8]) -> usize {
-    usize::from(name[1] - b'0')
+/// The function of a name; `None` for an adversary's.
+pub(crate) fn function_number(name: &[u8]) -> Option<usize> {
+    let [b'f', digit @ b'0'..=b'9'] = name else { return None };
+    Some(usize::from(digit - b'0')).filter(|&number| number < FUNCTIONS)
 }
+
+/// The beginning of the payload of an adversary's job, and of what it reports on its own.
+pub(crate) const HOSTILE: &[u8] = b"hostile";
+/// What an adversary reports on a job that it does not run.
+pub(crate) const FORGED: &[u8] = b"forged";
+/// The beginning of the uniques of an adversary's jobs for honest workers.
+const HOSTILE_UNIQUE: &[u8] = b"h";
 
 /// The number of a submission in its payload. It determines how its worker runs it.
 fn number_of(payload: &[u8]) -> usize {
@@ -117,6 +130,8 @@ struct Waiting {
 pub(crate) struct Checker {
     submissions: Vec<Submission>,
     by_unique: BTreeMap<(usize, String), Vec<usize>>,
+    /// How often an adversary has submitted the same as a submission.
+    copies: BTreeMap<usize, usize>,
     /// Handles of acknowledged background jobs.
     acknowledged: BTreeMap<Vec<u8>, usize>,
     runs: BTreeMap<Vec<u8>, Vec<JobRun>>,
@@ -201,6 +216,24 @@ impl Checker {
         &self.submissions[number]
     }
 
+    /// A submission that an adversary may repeat, and does.
+    pub(crate) fn copy_submission(&mut self, chance: u64) -> Option<&Submission> {
+        let number = chance.checked_rem(self.submissions.len() as u64)? as usize;
+        if self.submissions[number].due_s.is_some() {
+            return None;
+        }
+        *self.copies.entry(number).or_default() += 1;
+        Some(&self.submissions[number])
+    }
+
+    /// Whether the jobs of a unique are not one for each submission of an honest client.
+    fn is_joined_by_others(&self, unique: &[u8]) -> bool {
+        let mut copied = self.copies.keys().map(|&number| &self.submissions[number]);
+        unique.starts_with(b"shared")
+            || unique.starts_with(HOSTILE_UNIQUE)
+            || copied.any(|copied| copied.unique.as_bytes() == unique)
+    }
+
     /// Records the acknowledgement of a background job.
     pub(crate) fn acknowledge(&mut self, handle: &[u8], number: usize) {
         if self.submissions[number].background {
@@ -215,20 +248,22 @@ impl Checker {
         let may_join_itself = self.has_faults && self.resubmissions > 0;
         let is_right = |&joined: &usize| {
             let payload = &self.submissions[joined].payload;
-            let is_alone = joined == number && self.by_unique[&key].len() == 1;
+            let is_copied = self.copies.contains_key(&joined);
+            let is_alone = joined == number && self.by_unique[&key].len() == 1 && !is_copied;
             match failed {
                 true => fails(payload) || !self.given_up.is_empty(),
                 false if is_alone && !self.has_faults => !fails(payload) && got == result(payload),
                 // If a worker was lost after some WORK_DATA, another starts from the beginning.
                 // A submission that joins a running job misses the data sent before; its own job
                 // may run, too, when it is submitted again.
-                false if joined == number && !may_join_itself => {
+                false if joined == number && !may_join_itself && !is_copied => {
                     !fails(payload) && got.ends_with(&result(payload))
                 }
                 false => !fails(payload) && got.ends_with(&last_piece(payload)),
             }
         };
-        if !self.by_unique[&key].iter().any(is_right) {
+        let is_forged = got.windows(FORGED.len()).any(|bytes| bytes == FORGED);
+        if is_forged || !self.by_unique[&key].iter().any(is_right) {
             let shown = String::from_utf8_lossy(&got[..got.len().min(60)]).into_owned();
             self.fail(
                 "result",
@@ -254,10 +289,15 @@ impl Checker {
         self.jobs += 1;
         let shown = String::from_utf8_lossy(handle).into_owned();
         let known = self.submissions.get(number_of(payload));
-        if known.is_none_or(|known| known.payload != payload || known.function != function) {
+        let is_hostile = payload.starts_with(HOSTILE);
+        if !is_hostile
+            && known.is_none_or(|known| known.payload != payload || known.function != function)
+        {
             self.fail("result", format!("job {shown} has a payload that was not submitted"));
         }
-        self.check_run(handle, number_of(payload), at_us);
+        if !is_hostile {
+            self.check_run(handle, number_of(payload), at_us);
+        }
         let (is_withdrawn, has_faults) = (self.withdrawn.contains(&function), self.has_faults);
         let runs = self.runs.entry(handle.to_vec()).or_default();
         let unexplained = runs
@@ -283,7 +323,8 @@ impl Checker {
         submission.handles.insert(handle.to_vec());
         let (count, due_s) = (submission.handles.len(), submission.due_s);
         let again = if self.has_faults { usize::from(self.resubmissions) } else { 0 };
-        if count > 1 + again {
+        let copies = self.copies.get(&number).copied().unwrap_or(0);
+        if count > 1 + again + copies {
             self.fail("copies", format!("submission {number} has become {count} jobs"));
         }
         if self.has_faults {
@@ -305,12 +346,12 @@ impl Checker {
     /// Checks the order in which a server has assigned jobs in a turn.
     pub(crate) fn check_order(&mut self, server: usize, turn: u64, events: &[ServerEvent]) {
         let mut text = None;
-        let waiting = self.waiting.entry(server).or_default();
+        let mut waiting = self.waiting.remove(&server).unwrap_or_default();
         for event in events {
             match event {
                 ServerEvent::Accepted { function, unique, due } => {
-                    // A submission with a shared unique may have joined a running job.
-                    if unique.starts_with(b"shared") {
+                    // It may have joined a running job.
+                    if function_number(function).is_none() || self.is_joined_by_others(unique) {
                         continue;
                     }
                     let priority = usize::from(unique.last().map_or(1, |digit| digit - b'0'));
@@ -340,6 +381,7 @@ impl Checker {
                 }
             }
         }
+        self.waiting.insert(server, waiting);
         if let Some(text) = text {
             self.fail("order", text);
         }

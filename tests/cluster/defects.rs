@@ -8,7 +8,7 @@ use gearman_broker::defects::{Defect, activate};
 use crate::check;
 
 /// Each defect, and the number of steps within which it must be found.
-const DEFECTS: [(Defect, u64); 19] = [
+const DEFECTS: [(Defect, u64); 22] = [
     (Defect::NoopDropped, 1_000_000),
     (Defect::HandleReused, 1_000_000),
     (Defect::HeldGrabForgotten, 30_000_000),
@@ -28,6 +28,9 @@ const DEFECTS: [(Defect, u64); 19] = [
     (Defect::AcknowledgedBeforeCommit, 30_000_000),
     (Defect::RefusedFunctionKept, 30_000_000),
     (Defect::FunctionNotRegained, 30_000_000),
+    (Defect::ForeignReportAccepted, 10_000_000),
+    (Defect::UnreadLimitIgnored, 30_000_000),
+    (Defect::ShareExceeded, 1_000_000),
 ];
 
 /// Runs seeds until one fails. Returns the rule, the number of seeds, and of all steps.

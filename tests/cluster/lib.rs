@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod adversary;
 mod checker;
 mod client;
 #[cfg(all(test, feature = "defects"))]

@@ -5,6 +5,7 @@
 //! Must not: run anything.
 
 use crate::access::RefusedAct;
+use crate::adversary::{Attack, ServerLimits, add_attacks};
 use crate::network::Quality;
 use crate::store::{StoreQuality, UNLIMITED_BYTES};
 use gearman_test_support::random::Random;
@@ -63,6 +64,9 @@ pub(crate) struct Plan {
     pub(crate) delays_replies: bool,
     /// The store of each server, if background jobs are durable.
     pub(crate) store: Option<StoreQuality>,
+    /// Hostile hosts.
+    pub(crate) adversaries: usize,
+    pub(crate) limits: ServerLimits,
 }
 
 /// How a job is submitted.
@@ -113,13 +117,22 @@ pub(crate) enum Action {
     Refuse { server: usize, host: usize, act: RefusedAct, function: usize, for_us: u64 },
     /// A server's calendar is set.
     ClockJump { server: usize, by_s: i64 },
+    /// An adversary does something.
+    Attack(Attack),
+}
+
+impl Plan {
+    /// The number of clients and workers. The hosts behind them are hostile.
+    pub(crate) fn honest_hosts(&self) -> usize {
+        self.clients + self.workers
+    }
 }
 
 impl Script {
     /// The script of a seed.
     pub(crate) fn of(seed: u64) -> Script {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5EED);
-        let plan = plan(&mut random);
+        let mut plan = plan(&mut random);
         let count = random.pick(&[5, 20, 60, 150]);
         let mut actions: Vec<Timed> = (0..count)
             .map(|number| Timed {
@@ -129,6 +142,7 @@ impl Script {
             })
             .collect();
         burst(&mut random, &mut actions);
+        add_attacks(seed, &mut plan, &mut actions);
         actions.sort_by_key(|timed| (timed.at_us, timed.number));
         Script { seed, plan, actions }
     }
@@ -181,6 +195,8 @@ fn plan(random: &mut Random) -> Plan {
         by_unique: random.one_in(3),
         // Hand-shakes take most of the time of a simulation that has them.
         has_tls: random.one_in(25),
+        adversaries: 0,
+        limits: ServerLimits::FAR,
     }
 }
 

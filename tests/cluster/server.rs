@@ -11,19 +11,23 @@ use std::rc::Rc;
 use gearman_broker::{Broker, ConnectionKey, CursorStep, FunctionCursor, Millis, Now, UnixSeconds};
 use gearman_protocol::limits::HEADER_SIZE;
 use gearman_protocol::{Command, Decoded, Packet, decode};
-use gearman_session::{
-    Clock, CloseReason, Host, JobServer, JobServerSettings, Journal, NoBridge, Origin, Poller,
-    StoreEvent,
-};
+use gearman_session::{Clock, Host, JobServer, JobServerSettings, NoBridge, Origin, Poller};
 use gearman_tls::ServerRecords;
 
 use crate::access::host_address;
+use crate::adversary::ServerLimits;
 use crate::checker::{HeldReplies, function_number};
 use crate::network::{self, LinkId, Shared, Side};
 use crate::script::{FUNCTIONS, Plan};
 use crate::secure::{self, NetworkEnd};
 use crate::store::SimQueue;
 use crate::transport::SimStream;
+
+mod journal;
+mod limits;
+
+pub(crate) use journal::SimJournal;
+pub(crate) use limits::{BrokenLimit, link_of, port_of};
 
 /// Start of every simulation, in seconds since 1970.
 pub(crate) const EPOCH_S: u64 = 1_800_000_000;
@@ -54,46 +58,6 @@ pub(crate) enum ServerEvent {
         /// full.
         is_late: bool,
     },
-}
-
-/// The journal of a simulated server.
-#[derive(Debug, Default)]
-pub(crate) struct SimJournal {
-    events: Vec<ServerEvent>,
-    /// Sessions closed because of a fault of the peer. No simulated peer has faults.
-    pub(crate) faults: Vec<String>,
-    pub(crate) gave_up: Vec<Vec<u8>>,
-    /// Answers with ERROR.
-    pub(crate) refused: Vec<String>,
-}
-
-impl Journal for SimJournal {
-    fn level_name(&self) -> &'static str {
-        "INFO"
-    }
-
-    fn packet(&mut self, _from: ConnectionKey, _command: Command) {}
-
-    fn closed(&mut self, origin: Origin, reason: &CloseReason) {
-        if reason.is_fault {
-            self.faults.push(format!("{origin}: {}", reason.text));
-        }
-    }
-
-    fn refused(&mut self, origin: Origin, why: &[u8]) {
-        self.refused.push(format!("{origin}: {}", why.escape_ascii()));
-    }
-
-    fn accepted(&mut self, function: &[u8], unique: &[u8], due: Option<UnixSeconds>) {
-        let (function, unique) = (function.to_vec(), unique.to_vec());
-        self.events.push(ServerEvent::Accepted { function, unique, due });
-    }
-
-    fn gave_up(&mut self, handle: &[u8], _function: &[u8], _unique: &[u8], _attempts: u8) {
-        self.gave_up.push(handle.to_vec());
-    }
-
-    fn store(&mut self, _event: StoreEvent<'_>) {}
 }
 
 /// A server's clocks.
@@ -165,8 +129,15 @@ pub(crate) struct Server {
     /// Accepted connections whose hand-shake is not complete.
     handshakes: BTreeMap<LinkId, ServerRecords>,
     has_tls: bool,
+    /// The number of honest hosts; those behind them are hostile.
+    honest_hosts: usize,
+    limits: ServerLimits,
     taps: BTreeMap<LinkId, Tap>,
     held_too_long: Option<String>,
+    /// A limit that the last turn has not kept.
+    broken_limit: Option<BrokenLimit>,
+    /// Packets that the last turn has handled.
+    handled_packets: u64,
     /// Limits in microseconds for which an empty GRAB_JOB, and JOB_CREATED, may be held.
     hold_us: (u64, u64),
     /// Time of the last partial write on any connection; 0 for none.
@@ -196,8 +167,12 @@ impl Server {
             sessions: BTreeMap::new(),
             handshakes: BTreeMap::new(),
             has_tls: plan.has_tls,
+            honest_hosts: plan.honest_hosts(),
+            limits: plan.limits,
             taps: BTreeMap::new(),
             held_too_long: None,
+            broken_limit: None,
+            handled_packets: 0,
             hold_us: match (plan.delays_replies, &queue) {
                 // An acknowledgement waits for commits, and for those that fail.
                 (true, Some(_)) => (GRAB_HOLD_US, COMMIT_US_MAX),
@@ -283,11 +258,14 @@ impl Server {
         if let Some(queue) = &mut self.queue {
             queue.report(now_us, &mut self.jobs);
         }
+        let waiting = self.waiting_for_turn();
         self.jobs.turn(&mut poller);
+        self.watch_turn(&waiting);
         if let Some(queue) = &mut self.queue {
             queue.take(now_us, &mut self.jobs);
         }
         self.jobs.flush(&mut poller);
+        self.watch_unread();
         let mut events = std::mem::take(&mut self.jobs.journal.events);
         self.record_traffic(&mut events);
         for link in poller.closed {
@@ -334,7 +312,7 @@ impl Server {
         records: Option<Box<ServerRecords>>,
     ) {
         let stream = SimStream::new(&self.network, link, records);
-        let origin = Origin::Inet((host_address(host), 4000).into());
+        let origin = Origin::Inet((host_address(host), port_of(link)).into());
         let key = self.jobs.connect(stream, origin, link.0 as i32);
         self.sessions.insert(link, key);
     }
@@ -344,20 +322,21 @@ impl Server {
         let now = self.now_us();
         let is_traced = self.network.borrow().is_traced;
         for (&link, key) in &self.sessions {
-            let Some(stream) = self.jobs.stream(key.index()) else { continue };
-            if stream.link != link {
+            let stream = self.jobs.stream(key.index()).filter(|stream| stream.link == link);
+            let Some(stream) = stream else { continue };
+            let host = self.network.borrow().client_of(link);
+            if host >= self.honest_hosts {
+                limits::forget_traffic(stream, is_traced, now, host);
                 continue;
             }
-            let host = self.network.borrow().client_of(link);
             let tap = self.taps.entry(link).or_default();
             tap.received.append(&mut stream.received);
             tap.sent.append(&mut stream.sent);
             let replies = &mut tap.replies;
             // A reply that the stream does not accept is not held by the server.
             let blocked_us = stream.blocked_us;
-            let last_blocked_us = &mut self.last_blocked_us;
+            let (number, last_blocked_us) = (self.number, &mut self.last_blocked_us);
             *last_blocked_us = blocked_us.max(*last_blocked_us);
-            let number = self.number;
             let trace = |way: &str, packet: &Packet<'_>| {
                 if is_traced {
                     let (name, first) = (packet.command().name(), packet.text_arg(0));
@@ -439,8 +418,9 @@ impl Server {
         loop {
             match functions.next(&self.jobs.broker) {
                 CursorStep::Item(function) => {
-                    let number = function_number(function.name);
-                    queued[number] = function.queued.iter().sum::<u32>() > 0;
+                    if let Some(number) = function_number(function.name) {
+                        queued[number] = function.queued.iter().sum::<u32>() > 0;
+                    }
                 }
                 CursorStep::Skip => {}
                 CursorStep::End => return queued,

@@ -66,7 +66,7 @@ impl SimTransport {
     }
 
     /// Closes as the end of the process does: without a word to the peer.
-    fn drop_link(&mut self, key: usize) {
+    pub(crate) fn drop_link(&mut self, key: usize) {
         self.records.remove(&key);
         if let Some(link) = self.links.get_mut(key).and_then(Option::take) {
             self.network.borrow_mut().close(link, Side::Client);

@@ -12,15 +12,16 @@ use gearman_broker::delayed::DelayedReplies;
 use gearman_broker::{Broker, Config, DurableConfig, Wakeup};
 use gearman_queue::simulated::Medium;
 use gearman_queue::{Batch, Store};
-use gearman_session::JobServerSettings;
+use gearman_session::{JobServerSettings, Origin};
 
 use crate::access::{RefusedAct, RuleFile};
+use crate::adversary::AdversaryActor;
 use crate::checker::{Checker, Failure, function_number};
 use crate::client::ClientActor;
 use crate::network::{Network, Shared};
 use crate::script::{FUNCTIONS, Plan, Script, Timed};
 use crate::secure;
-use crate::server::{Server, ServerEvent};
+use crate::server::{Server, ServerEvent, link_of};
 use crate::store::{SimQueue, StoreQuality, UNLIMITED_BYTES};
 use crate::worker::WorkerActor;
 use gearman_test_support::random::Random;
@@ -37,6 +38,7 @@ const STALL_PER_SERVER_US_MAX: u64 = 400_000;
 /// Number of steps from which a simulation is considered endless.
 const STEPS_MAX: u64 = 2_000_000;
 
+mod attacked;
 mod faults;
 mod watch;
 
@@ -106,6 +108,7 @@ struct World<'a> {
     server_hosts: Vec<ServerHost>,
     clients: Vec<ClientActor>,
     workers: Vec<WorkerActor>,
+    adversaries: Vec<AdversaryActor>,
     actions: std::iter::Peekable<std::slice::Iter<'a, Timed>>,
     repairs: BTreeMap<(u64, usize), Repair>,
     checker: Checker,
@@ -160,9 +163,12 @@ impl<'a> World<'a> {
             .collect();
         let client = |host| ClientActor::new(&network, host, epoch, &plan);
         let worker = |index| WorkerActor::new(&network, plan.clients + index, epoch, &plan);
+        let adversary =
+            |index| AdversaryActor::new(&network, plan.honest_hosts() + index, epoch, &plan);
         let mut world = World {
             clients: (0..plan.clients).map(client).collect(),
             workers: (0..plan.workers).map(worker).collect(),
+            adversaries: (0..plan.adversaries).map(adversary).collect(),
             plan,
             network: network.clone(),
             epoch,
@@ -206,9 +212,9 @@ impl<'a> World<'a> {
             exceptions: false,
         });
         let settings = JobServerSettings {
-            output_limit: 64 << 20,
-            output_limit_total: 1 << 30,
-            packet_limit: 64 << 20,
+            output_limit: self.plan.limits.output,
+            output_limit_total: self.plan.limits.output_total,
+            packet_limit: self.plan.limits.packet,
             worker_ack_timeout: None,
             allow_shutdown: false,
             queue_wait_ms: 5000,
@@ -252,6 +258,8 @@ impl<'a> World<'a> {
         for worker in &mut self.workers {
             (0..FUNCTIONS).for_each(|function| worker.offer(function));
         }
+        let now = self.now_us();
+        self.adversaries.iter_mut().for_each(|adversary| adversary.retire(now));
         let end = self.now_us() + SETTLE_US_MAX;
         while !self.is_done() {
             if self.now_us() > end {
@@ -287,6 +295,7 @@ impl<'a> World<'a> {
     fn close(&mut self) -> Result<(), Failure> {
         self.clients.clear();
         self.workers.clear();
+        self.adversaries.iter_mut().for_each(AdversaryActor::leave);
         self.stalled_since.clear();
         let end = self.now_us() + CLOSE_US_MAX;
         while self.now_us() < end
@@ -339,7 +348,11 @@ impl<'a> World<'a> {
         match actor {
             Actor::Client(index) => self.clients[index].step(now, &mut self.checker),
             Actor::Worker(index) => self.workers[index].step(now, &mut self.checker),
-            Actor::Server(number) => self.turn(number),
+            Actor::Adversary(index) => self.adversaries[index].step(now, &mut self.checker),
+            Actor::Server(number) => {
+                self.turn(number);
+                self.take_time(number);
+            }
         }
         self.check()
     }
@@ -347,10 +360,12 @@ impl<'a> World<'a> {
     fn ready(&self, now: u64) -> Vec<Actor> {
         let clients = self.clients.iter().enumerate().filter(|(_, c)| c.is_ready(now));
         let workers = self.workers.iter().enumerate().filter(|(_, w)| w.is_ready(now));
+        let adversaries = self.adversaries.iter().enumerate().filter(|(_, a)| a.is_ready(now));
         let servers = self.servers().filter(|(_, server)| server.is_ready());
         clients
             .map(|(index, _)| Actor::Client(index))
             .chain(workers.map(|(index, _)| Actor::Worker(index)))
+            .chain(adversaries.map(|(index, _)| Actor::Adversary(index)))
             .chain(servers.map(|(number, _)| Actor::Server(number)))
             .collect()
     }
@@ -362,8 +377,9 @@ impl<'a> World<'a> {
         let event = self.network.borrow().next_event();
         let clients = self.clients.iter().filter_map(ClientActor::due_us).min();
         let workers = self.workers.iter().filter_map(WorkerActor::due_us).min();
+        let adversaries = self.adversaries.iter().filter_map(AdversaryActor::due_us).min();
         let servers = self.servers().filter_map(|(_, server)| server.due_us()).min();
-        [action, repair, event, clients, workers, servers].into_iter().flatten().min()
+        [action, repair, event, clients, workers, adversaries, servers].into_iter().flatten().min()
     }
 
     fn turn(&mut self, number: usize) {
@@ -372,9 +388,12 @@ impl<'a> World<'a> {
         let Some(server) = &mut host.server else { return };
         let events = server.turn();
         server.jobs.recount();
+        if let Some((rule, text)) = server.take_broken_limit() {
+            self.checker.fail(rule, format!("server {number}: {text}"));
+        }
         let journal = &mut server.jobs.journal;
-        if let Some(fault) = journal.faults.pop() {
-            self.checker.fail("call", format!("server {number} disconnects {fault}"));
+        for (origin, reason) in journal.faults.drain(..) {
+            attacked::judge_end(&mut self.checker, &self.plan, &self.adversaries, origin, &reason);
         }
         self.checker.given_up.extend(journal.gave_up.drain(..));
         if let Some(text) = assigned_again(server, &events) {
@@ -386,9 +405,12 @@ impl<'a> World<'a> {
         }
         host.applied_rules = host.rules.clone();
         let journal = &mut server.jobs.journal;
-        if let Some(refusal) = journal.refused.pop() {
-            self.checker
-                .fail_unless_faults(&format!("server {number} refuses a packet of {refusal}"));
+        let is_honest =
+            |(origin, _): &(Origin, String)| link_of(*origin).0 < self.plan.honest_hosts();
+        if let Some((origin, why)) = journal.refused.drain(..).rfind(is_honest) {
+            self.checker.fail_unless_faults(&format!(
+                "server {number} refuses a packet of {origin}: {why}"
+            ));
         }
         // A foreground job does not wait for jobs that have to be read first.
         let may_park = self.plan.store.is_some_and(|store| store.memory_bytes < UNLIMITED_BYTES);
@@ -431,7 +453,7 @@ fn assigned_again(server: &Server, events: &[ServerEvent]) -> Option<String> {
 fn assigned_although_refused(files: &[&RuleFile], events: &[ServerEvent]) -> Option<String> {
     events.iter().find_map(|event| {
         let ServerEvent::Assigned { function, to, is_late: false, .. } = event else { return None };
-        let number = function_number(function);
+        let number = function_number(function)?;
         let is_refused = files.iter().all(|file| file.refuses(*to, RefusedAct::Work, number));
         is_refused.then(|| format!("host {to} gets a job of f{number}, which it is refused"))
     })
@@ -456,5 +478,6 @@ fn life(server: usize, life: usize) -> String {
 enum Actor {
     Client(usize),
     Worker(usize),
+    Adversary(usize),
     Server(usize),
 }

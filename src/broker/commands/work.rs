@@ -5,7 +5,7 @@
 use super::super::connection::Connection;
 use super::super::errors::{self, Refusal};
 use super::super::events::FailureCause;
-use super::super::job::Job;
+use super::super::job::{Job, Stage};
 use super::super::lifecycle::JobEnd;
 use super::super::pieces::WorkReport;
 use super::super::slab::Id;
@@ -24,7 +24,10 @@ impl Broker {
     /// The job that the packet reports on, if its sender runs it.
     fn running_job(&self, worker: Id<Connection>, packet: &Packet<'_>) -> Option<Id<Job>> {
         let job = self.jobs.find_handle(packet.text_arg(0))?;
-        self.jobs[job].stage.is_running_at(worker).then_some(job)
+        let stage = self.jobs[job].stage;
+        let is_accepted = stage.is_running_at(worker)
+            || matches!(stage, Stage::Running { .. }) && strikes(Defect::ForeignReportAccepted);
+        is_accepted.then_some(job)
     }
 
     /// The job that the packet reports on, if its sender runs it. `None` if the job was cancelled

@@ -4,7 +4,7 @@ use gearman_broker::DurableConfig;
 use gearman_protocol::Command;
 use gearman_queue::{Batch, JobNumber, StoreReport, SurveyPage};
 
-use super::host::{World, broker};
+use super::host::{OUTPUT_LIMIT_TOTAL, World, broker, request};
 
 /// A world whose background jobs are durable, with an empty store. Only the test reports commits.
 fn durable_world() -> World {
@@ -44,4 +44,18 @@ fn a_submission_that_joins_a_pending_job_of_another_client_gets_the_report_about
     assert!(answers[1].starts_with("JOB_CREATED"), "{answers:?}");
     assert!(answers[2].starts_with("ERROR QUEUE_ERROR"), "{answers:?}");
     assert_eq!(world.server.broker.job_count(), 1);
+}
+
+#[test]
+fn output_that_waits_for_a_commit_counts_as_unread() {
+    let mut world = durable_world();
+    for number in 0..10 {
+        let client = world.connect();
+        world.ask(client, Command::SubmitJobBg, &["f", ""], b"x");
+        world.deliver(client, &request(Command::EchoReq, &[], &vec![b'x'; 850_000 + number]));
+        world.settle();
+    }
+    let closed = &world.server.journal.closed;
+    assert!(closed.len() == 1 && closed[0].contains("--output-limit-total"), "{closed:?}");
+    assert!(world.server.unread_bytes() <= OUTPUT_LIMIT_TOTAL);
 }

@@ -3,7 +3,7 @@
 //!
 //! Must not: decide when a fault happens.
 
-use super::{End, Event, Host, Link, LinkId, Network, SERVERS, Side, Stage};
+use super::{End, Event, Host, Link, LinkId, Network, SERVERS, Segment, Side, Stage};
 
 impl Network {
     /// Resets a connection at both ends.
@@ -13,6 +13,11 @@ impl Network {
                 self.plan(1, Event::Reset(id, side));
             }
         }
+    }
+
+    /// Ends what a client sends on a connection: the end arrives after the sent bytes.
+    pub(crate) fn half_close(&mut self, id: LinkId) {
+        self.dispatch(id, Side::Server, Segment::End);
     }
 
     /// Stops a server's process. If `silent`, its host stops too, and sends nothing.
@@ -112,6 +117,11 @@ impl Network {
         let link = &self.links[id.0];
         let is_fine = |end: &End| end.open && !end.reset && !end.ended;
         link.stage == Stage::Up && is_fine(&link.client_end) && is_fine(&link.server_end)
+    }
+
+    /// The bytes that have arrived at an end, and were not received.
+    pub(crate) fn unread(&mut self, id: LinkId, at: Side) -> usize {
+        self.links[id.0].end(at).inbox.len()
     }
 
     /// Whether no bytes are in flight to a server, or unread there.

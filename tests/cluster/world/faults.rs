@@ -108,6 +108,9 @@ impl World<'_> {
                 self.server_hosts[server].rules.refuse(timed.number, refusal);
                 self.server_hosts[server].reload_rules();
             }
+            Action::Attack(attack) => {
+                self.adversaries[attack.adversary].perform(&attack, now, &mut self.checker);
+            }
             Action::ClockJump { server, by_s } => {
                 let error = &self.server_hosts[server].calendar_error_s;
                 error.set(error.get() + by_s);
