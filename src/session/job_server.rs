@@ -287,11 +287,12 @@ impl<H: Host> JobServer<H> {
         // session.
         loop {
             let (ready, listing) = (&mut self.ready, &mut self.listing);
+            let output_limit = self.settings.output_limit;
             self.sessions.flush(poller, |index, session| {
                 if session.is_ready() && !std::mem::replace(&mut session.queued, true) {
                     ready.push(index);
                 }
-                list_writer::queue_next_piece(index, session, listing);
+                list_writer::queue_next_piece(index, session, output_limit, listing);
             });
             self.sessions.enforce_unread_limit();
             let Some(session) = self.sessions.pop_closing() else { break };

@@ -21,13 +21,16 @@ pub(crate) struct Listing {
     is_queued: bool,
 }
 
-/// Queues a session for the next piece of its list, unless it is backpressured.
+/// Queues a session for the next piece of its list, unless it is backpressured or has reached the
+/// limit of unsent bytes.
 pub(crate) fn queue_next_piece<S>(
     index: usize,
     session: &mut Session<S>,
+    output_limit: usize,
     queue: &mut VecDeque<usize>,
 ) {
     if !session.is_backpressured()
+        && session.backlog() < output_limit
         && let Some(listing) = &mut session.listing
         && !std::mem::replace(&mut listing.is_queued, true)
     {

@@ -144,6 +144,24 @@ fn a_list_is_paused_while_its_peer_does_not_read_it() {
 }
 
 #[test]
+fn a_list_that_is_not_read_stays_below_the_limit_of_unsent_bytes() {
+    let mut world = with_functions(10_000);
+    world.server.settings.output_limit = 100_000;
+    let peer = world.connect();
+    world.stream(peer).room = 0;
+    world.deliver(peer, b"status\n");
+    world.settle();
+    let session = world.server.sessions.get_mut(peer.index()).expect("a session");
+    let waiting = session.backlog();
+    // A piece more, of 256 lines.
+    assert!((100_000..100_000 + 256 * 60).contains(&waiting), "{waiting}");
+    world.stream(peer).room = usize::MAX;
+    world.server.writable(peer.index());
+    world.settle();
+    assert_eq!(world.text(peer).len(), 10_000 * 60 + 2);
+}
+
+#[test]
 fn a_list_ends_with_its_session() {
     let mut world = with_functions(5000);
     let peer = listing(&mut world);
