@@ -32,9 +32,11 @@ pub(crate) trait DatabaseTable: Place {
     fn disconnect(store: &mut Self::Opened);
 }
 
+type SessionRule<T> = (&'static str, fn(&T));
+
 /// Tries every rule in an empty place.
 pub(crate) fn keeps_the_rules_of_sessions<T: DatabaseTable>(table: &T) {
-    let rules: [(&str, fn(&T)); 6] = [
+    let rules: [SessionRule<T>; 6] = [
         ("ended session", a_session_that_was_ended_before_a_batch_costs_nothing),
         ("lost answer", a_batch_whose_answer_was_lost_is_found_in_the_table),
         ("lost commits", a_database_that_lost_commits_gets_the_jobs_in_memory_again),
