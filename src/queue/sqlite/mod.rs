@@ -18,7 +18,6 @@ mod schema;
 mod tests;
 mod write;
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +27,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi, params};
 
 use crate::batch::Batch;
-use crate::local_file::{FileLock, beside, create_private, resolved};
+use crate::local_file::{FileLock, create_private, resolved};
 use crate::record::{JobNumber, StoredJob};
 use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
 pub use check::{CheckReport, check};
@@ -183,7 +182,7 @@ impl SqliteStore {
     /// Makes sure that a commit lands in files that the next server finds. SQLite would go on
     /// writing to files that were removed.
     fn prepare_commit(&mut self) -> Result<(), StoreError> {
-        match self.place.check(&self.options.file) {
+        match self.place.check() {
             Placement::Kept => {}
             Placement::Removed => self.must_rewrite = true,
             Placement::Replaced => {
@@ -204,7 +203,7 @@ impl SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<Vec<RowOutcome>, StoreError> {
         self.prepare_commit()?;
         let outcomes = write::apply(&mut self.connection, &self.table, batch, &mut self.reserved)?;
-        self.place.note_wal(&self.options.file);
+        self.place.note_wal();
         Ok(outcomes)
     }
 
@@ -212,10 +211,6 @@ impl SqliteStore {
     fn noted<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.must_rewrite |= matches!(result, Err(StoreError::Unknown(_)));
         self.named(result)
-    }
-
-    fn wal_bytes(&self) -> u64 {
-        fs::metadata(beside(&self.options.file, "-wal")).map_or(0, |metadata| metadata.len())
     }
 
     fn pragma(&self, name: &str) -> Result<u64, StoreError> {
@@ -298,7 +293,7 @@ impl Store for SqliteStore {
     }
 
     fn size_bytes(&self) -> u64 {
-        fs::metadata(&self.options.file).map_or(0, |metadata| metadata.len()) + self.wal_bytes()
+        self.place.bytes()
     }
 
     fn place(&self) -> String {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::batch::BatchOperation;
+use crate::local_file::beside;
 use crate::record::samples::record;
 use crate::record::{NewRecord, StoredJob, UnixSeconds};
 use crate::store::{SurveyedJob, SurveyedUnique};
