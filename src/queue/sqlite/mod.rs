@@ -257,7 +257,7 @@ impl Store for SqliteStore {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute(&insert, params![number, PROBE_BYTES])?;
-            transaction.execute(&self.table.delete, [number])?;
+            transaction.execute(&self.table.delete, [number, number])?;
             transaction.commit()
         };
         let result = write().map_err(failure);
