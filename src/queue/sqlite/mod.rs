@@ -40,6 +40,8 @@ use schema::Table;
 /// Pages in the WAL from which on they are copied into the file after a commit, not only while
 /// idle: 16 MiB. The WAL keeps its size, since overwriting it costs less than growing.
 const CHECKPOINT_WAL_PAGES: u32 = 4096;
+/// SQLite's number for a file that keeps its free pages until they are given back.
+const INCREMENTAL_VACUUM: u32 = 2;
 /// Free pages that are given back in one step of idle time.
 const VACUUM_PAGES_PER_STEP: u32 = 1024;
 /// Free pages that are kept for the next jobs.
@@ -311,11 +313,16 @@ fn connect(options: &SqliteOptions, wal_pages: &Arc<AtomicU32>) -> Result<Connec
         Syncing::Normal => "NORMAL",
         Syncing::Off => "OFF",
     };
-    // Only a file without tables takes the first of these.
+    // Repeating it would write, and sync, at every start.
+    let vacuum: u32 =
+        connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).map_err(failure)?;
+    if vacuum != INCREMENTAL_VACUUM {
+        // Only a file without tables takes it.
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL_VACUUM).map_err(failure)?;
+    }
     connection
         .execute_batch(&format!(
-            "PRAGMA auto_vacuum = INCREMENTAL;
-             PRAGMA journal_mode = WAL;
+            "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = {synchronous};
              PRAGMA wal_autocheckpoint = 0;
              PRAGMA temp_store = MEMORY;
