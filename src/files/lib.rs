@@ -14,5 +14,5 @@ mod state_file;
 
 pub use links::trusted_target;
 pub use opening::{LinkPolicy, check_owner, directory_risk, open_log, open_private, read_regular};
-pub use place::{FileId, hidden_name, take_place};
+pub use place::{FileId, FoundFile, hidden_name, take_place};
 pub use state_file::{StateFile, write_whole};

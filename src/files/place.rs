@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, CWD, RenameFlags, StatxFlags, makedev, renameat_with, statx};
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 
@@ -31,6 +31,37 @@ impl FileId {
 impl From<&std::fs::Metadata> for FileId {
     fn from(found: &std::fs::Metadata) -> FileId {
         FileId(found.dev(), found.ino())
+    }
+}
+
+/// The file that a path leads to, and its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundFile {
+    /// Which file it is.
+    pub id: FileId,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl FoundFile {
+    /// Looks a path up without asking for the times of the file.
+    ///
+    /// A write to a file whose times were read gives it a new time, from Linux 6.13 on, which some
+    /// file systems write with the next sync: a second write to the disk for every sync.
+    ///
+    /// # Errors
+    /// If the file cannot be reached.
+    pub fn at(path: &Path) -> io::Result<FoundFile> {
+        match statx(CWD, path, AtFlags::empty(), StatxFlags::INO | StatxFlags::SIZE) {
+            Ok(found) => {
+                let device = makedev(found.stx_dev_major, found.stx_dev_minor);
+                Ok(FoundFile { id: FileId(device, found.stx_ino), bytes: found.stx_size })
+            }
+            // Linux before 4.11.
+            Err(Errno::NOSYS) => std::fs::metadata(path)
+                .map(|found| FoundFile { id: FileId::from(&found), bytes: found.len() }),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -107,6 +138,23 @@ mod tests {
         assert_eq!((text("old"), at("new").exists()), ("new".into(), false));
         take_place(&at("old"), &at("free"), None).expect("renamed");
         assert_eq!((text("free"), at("old").exists()), ("new".into(), false));
+    }
+
+    #[test]
+    fn a_found_file_is_the_target_of_a_link_until_another_takes_its_place() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), "12345").expect("written");
+        std::os::unix::fs::symlink("file", at("link")).expect("linked");
+        let found = FoundFile::at(&at("link")).expect("is there");
+        assert_eq!(found.id, FileId::of(&at("file")).expect("is there"));
+        assert_eq!(found.bytes, 5);
+        fs::write(at("new"), "1").expect("written");
+        fs::rename(at("new"), at("file")).expect("renamed");
+        assert_ne!(FoundFile::at(&at("link")).expect("is there").id, found.id);
+        fs::remove_file(at("file")).expect("removed");
+        let error = FoundFile::at(&at("link")).expect_err("is removed");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

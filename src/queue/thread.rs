@@ -146,10 +146,10 @@ impl QueueWorker {
     fn run(&mut self) {
         let mut batch = Batch::default();
         while let Some((survey, fetch)) = self.wait(&mut batch) {
-            if !batch.is_empty() {
+            let has_batch = !batch.is_empty();
+            if has_batch {
                 self.committer.commit_batch(&mut batch);
                 self.report();
-                self.committer.upkeep(false);
             } else if self.committer.has_retry() {
                 self.committer.retry();
             }
@@ -160,6 +160,11 @@ impl QueueWorker {
                 self.committer.survey(limit);
             }
             self.report();
+            // Workers have jobs that were fetched, while a WAL is copied into its file.
+            if has_batch {
+                self.committer.upkeep(false);
+                self.report();
+            }
         }
         if self.committer.has_retry() {
             self.committer.retry();

@@ -20,12 +20,15 @@ use super::delays::{DuePlace, ParkedDelays};
 use super::numbers::{NumberMap, NumberQueue};
 use super::uniques::UniqueIndex;
 
-/// Jobs in memory, of a queue with parked jobs, below which more are fetched.
-const QUEUED_MIN: u32 = 2048;
+/// Jobs in memory, of a queue with parked jobs, below which more are fetched: work for the time in
+/// which the store copies a WAL into its file, and reads nothing.
+const AHEAD_MAX: usize = 8192;
+/// The same while more than half of the memory for waiting jobs is used.
+const SHORT_AHEAD_MAX: usize = 1024;
+/// Bytes of such jobs, by the average of the jobs fetched before.
+const AHEAD_BYTES_MAX: usize = 16 << 20;
 /// Jobs that are fetched at a time.
 const FETCHED_MAX: usize = 4096;
-/// Bytes that are fetched at a time, by the average of the jobs fetched before.
-const FETCHED_BYTES_MAX: usize = 16 << 20;
 /// Functions whose queues are searched for the work of one small packet.
 const FUNCTIONS_PER_WORK: usize = 32;
 
@@ -67,11 +70,18 @@ impl Parked {
             fetching: NumberMap::default(),
             unidentified: BTreeSet::new(),
             memory_bytes_max,
-            average_bytes: FETCHED_BYTES_MAX / 64,
+            average_bytes: AHEAD_BYTES_MAX / 64,
             is_surveying: true,
             surveyed: 0,
             after_survey: Vec::new(),
         }
+    }
+
+    /// Jobs of a queue that are kept in memory ahead of need, while waiting jobs use so many bytes.
+    fn fetched_ahead(&self, memory_used: usize) -> usize {
+        let is_short = memory_used > self.memory_bytes_max / 2;
+        let most = if is_short { SHORT_AHEAD_MAX } else { AHEAD_MAX };
+        (AHEAD_BYTES_MAX / self.average_bytes.max(1)).clamp(1, most)
     }
 }
 
@@ -200,17 +210,18 @@ impl Broker {
 
     /// Fetches the next parked jobs of a function, if few are in memory.
     fn fetch_head(&mut self, id: Id<Function>) {
+        let memory_used = self.jobs.bytes();
         for priority in 0..PRIORITIES {
+            let parked = &mut self.durable.as_mut().expect("only durable jobs are parked").parked;
+            let ahead = parked.fetched_ahead(memory_used);
             let function = &mut self.functions[id];
             let ready = function.queues[priority].len() + function.fetching[priority];
-            if ready >= QUEUED_MIN || function.parked[priority].is_empty() {
+            if ready as usize >= ahead || function.parked[priority].is_empty() {
                 continue;
             }
             let key = self.functions.key(id);
-            let parked = &mut self.durable.as_mut().expect("only durable jobs are parked").parked;
-            let count = (FETCHED_BYTES_MAX / parked.average_bytes.max(1)).clamp(1, FETCHED_MAX);
             let function = &mut self.functions[id];
-            for _ in 0..count {
+            for _ in 0..ahead.min(FETCHED_MAX) {
                 let Some(number) = function.parked[priority].pop() else { break };
                 function.fetching[priority] += 1;
                 parked.fetching.insert(number, Fetch { function: key, priority: priority as u8 });

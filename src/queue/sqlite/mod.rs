@@ -18,7 +18,6 @@ mod schema;
 mod tests;
 mod write;
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +27,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi, params};
 
 use crate::batch::Batch;
-use crate::local_file::{FileLock, beside, create_private, resolved};
+use crate::local_file::{FileLock, create_private, resolved};
 use crate::record::{JobNumber, StoredJob};
 use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
 pub use check::{CheckReport, check};
@@ -41,6 +40,8 @@ use schema::Table;
 /// Pages in the WAL from which on they are copied into the file after a commit, not only while
 /// idle: 16 MiB. The WAL keeps its size, since overwriting it costs less than growing.
 const CHECKPOINT_WAL_PAGES: u32 = 4096;
+/// SQLite's number for a file that keeps its free pages until they are given back.
+const INCREMENTAL_VACUUM: u32 = 2;
 /// Free pages that are given back in one step of idle time.
 const VACUUM_PAGES_PER_STEP: u32 = 1024;
 /// Free pages that are kept for the next jobs.
@@ -183,7 +184,7 @@ impl SqliteStore {
     /// Makes sure that a commit lands in files that the next server finds. SQLite would go on
     /// writing to files that were removed.
     fn prepare_commit(&mut self) -> Result<(), StoreError> {
-        match self.place.check(&self.options.file) {
+        match self.place.check() {
             Placement::Kept => {}
             Placement::Removed => self.must_rewrite = true,
             Placement::Replaced => {
@@ -204,7 +205,7 @@ impl SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<Vec<RowOutcome>, StoreError> {
         self.prepare_commit()?;
         let outcomes = write::apply(&mut self.connection, &self.table, batch, &mut self.reserved)?;
-        self.place.note_wal(&self.options.file);
+        self.place.note_wal();
         Ok(outcomes)
     }
 
@@ -212,10 +213,6 @@ impl SqliteStore {
     fn noted<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.must_rewrite |= matches!(result, Err(StoreError::Unknown(_)));
         self.named(result)
-    }
-
-    fn wal_bytes(&self) -> u64 {
-        fs::metadata(beside(&self.options.file, "-wal")).map_or(0, |metadata| metadata.len())
     }
 
     fn pragma(&self, name: &str) -> Result<u64, StoreError> {
@@ -262,7 +259,7 @@ impl Store for SqliteStore {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute(&insert, params![number, PROBE_BYTES])?;
-            transaction.execute(&self.table.delete, [number])?;
+            transaction.execute(&self.table.delete, [number, number])?;
             transaction.commit()
         };
         let result = write().map_err(failure);
@@ -298,7 +295,7 @@ impl Store for SqliteStore {
     }
 
     fn size_bytes(&self) -> u64 {
-        fs::metadata(&self.options.file).map_or(0, |metadata| metadata.len()) + self.wal_bytes()
+        self.place.bytes()
     }
 
     fn place(&self) -> String {
@@ -316,11 +313,16 @@ fn connect(options: &SqliteOptions, wal_pages: &Arc<AtomicU32>) -> Result<Connec
         Syncing::Normal => "NORMAL",
         Syncing::Off => "OFF",
     };
-    // Only a file without tables takes the first of these.
+    // Repeating it would write, and sync, at every start.
+    let vacuum: u32 =
+        connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).map_err(failure)?;
+    if vacuum != INCREMENTAL_VACUUM {
+        // Only a file without tables takes it.
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL_VACUUM).map_err(failure)?;
+    }
     connection
         .execute_batch(&format!(
-            "PRAGMA auto_vacuum = INCREMENTAL;
-             PRAGMA journal_mode = WAL;
+            "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = {synchronous};
              PRAGMA wal_autocheckpoint = 0;
              PRAGMA temp_store = MEMORY;

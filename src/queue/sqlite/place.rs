@@ -2,18 +2,24 @@
 //!
 //! Must not: open or change a file.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use gearman_files::FileId;
+use gearman_files::FoundFile;
 
 use crate::local_file::beside;
 
 /// The files that a connection has open.
 pub(super) struct FilePlace {
-    file: Option<FileId>,
+    file: OpenedFile,
     /// Known from the first commit on, which creates the WAL.
-    wal: Option<FileId>,
+    wal: OpenedFile,
+}
+
+/// A file that was opened, by its path.
+struct OpenedFile {
+    path: PathBuf,
+    /// As it was at the last look; `None` if it was not there at the first.
+    found: Option<FoundFile>,
 }
 
 /// What became of the files.
@@ -27,36 +33,64 @@ pub(super) enum Placement {
     Replaced,
 }
 
+impl OpenedFile {
+    fn new(path: PathBuf) -> OpenedFile {
+        let mut opened = OpenedFile { path, found: None };
+        opened.note();
+        opened
+    }
+
+    /// A file that cannot be reached is not there.
+    fn note(&mut self) {
+        self.found = FoundFile::at(&self.path).ok();
+    }
+
+    /// Looks again, and takes note of the size.
+    fn check(&mut self) -> Placement {
+        match (FoundFile::at(&self.path).ok(), &mut self.found) {
+            (None, _) => Placement::Removed,
+            (Some(now), Some(found)) if now.id == found.id => {
+                *found = now;
+                Placement::Kept
+            }
+            (Some(_), _) => Placement::Replaced,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.found.map_or(0, |found| found.bytes)
+    }
+}
+
 impl FilePlace {
     /// The place of a file that was just opened.
     pub(super) fn new(file: &Path) -> FilePlace {
-        FilePlace { file: id(file), wal: None }
+        let wal = OpenedFile { path: beside(file, "-wal"), found: None };
+        FilePlace { file: OpenedFile::new(file.to_owned()), wal }
     }
 
     /// Takes note of the WAL after a commit.
-    pub(super) fn note_wal(&mut self, file: &Path) {
-        if self.wal.is_none() {
-            self.wal = id(&beside(file, "-wal"));
+    pub(super) fn note_wal(&mut self) {
+        if self.wal.found.is_none() {
+            self.wal.note();
         }
     }
 
     /// What became of the files.
-    pub(super) fn check(&self, file: &Path) -> Placement {
-        let found = id(file);
-        if found.is_none() {
-            return Placement::Removed;
-        }
-        if found != self.file {
-            return Placement::Replaced;
-        }
-        match self.wal.is_some() && id(&beside(file, "-wal")) != self.wal {
-            true => Placement::Removed,
-            false => Placement::Kept,
+    pub(super) fn check(&mut self) -> Placement {
+        match self.file.check() {
+            Placement::Kept if self.wal.found.is_none() => Placement::Kept,
+            Placement::Kept => match self.wal.check() {
+                Placement::Kept => Placement::Kept,
+                // Without its WAL, a file may lack commits.
+                Placement::Removed | Placement::Replaced => Placement::Removed,
+            },
+            file => file,
         }
     }
-}
 
-/// `None` also for a file that cannot be reached.
-fn id(path: &Path) -> Option<FileId> {
-    fs::metadata(path).ok().map(|metadata| FileId::from(&metadata))
+    /// Size of the files at the last look, which is before a commit.
+    pub(super) fn bytes(&self) -> u64 {
+        self.file.bytes() + self.wal.bytes()
+    }
 }

@@ -27,10 +27,12 @@ pub(super) struct Table {
     /// Quoted for SQL.
     pub(super) quoted_name: String,
     pub(super) insert: String,
+    /// Deletes a range of numbers, both ends included.
     pub(super) delete: String,
     pub(super) set_attempts: String,
     pub(super) reserve: String,
     pub(super) survey: String,
+    /// Reads the jobs of a range of numbers, both ends included, in their order.
     pub(super) fetch: String,
 }
 
@@ -46,7 +48,7 @@ impl Table {
                 "INSERT INTO {table} (id, unique_key, function_name, priority, data, when_to_run, \
                  reducer, attempts, submitted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
             ),
-            delete: format!("DELETE FROM {table} WHERE id = ?1"),
+            delete: format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2"),
             set_attempts: format!("UPDATE {table} SET attempts = ?2 WHERE id = ?1"),
             reserve: format!(
                 "UPDATE sqlite_sequence SET seq = ?1 WHERE name = {} AND seq < ?1",
@@ -58,7 +60,7 @@ impl Table {
             ),
             fetch: format!(
                 "SELECT id, unique_key, function_name, data, when_to_run, reducer, attempts, \
-                 submitted, priority FROM {table} WHERE id = ?1"
+                 submitted, priority FROM {table} WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
             ),
             quoted_name: table,
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::batch::BatchOperation;
+use crate::local_file::beside;
 use crate::record::samples::record;
 use crate::record::{NewRecord, StoredJob, UnixSeconds};
 use crate::store::{SurveyedJob, SurveyedUnique};
@@ -129,6 +130,28 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
     assert!(error.to_string().starts_with(&*file.display().to_string()), "{error}");
     assert!(std::fs::read_to_string(&file).expect("reads").starts_with("shopping"));
+}
+
+#[test]
+fn jobs_between_removed_ones_stay_and_are_fetched_in_their_places() {
+    let directory = Directory::new();
+    let mut store = directory.open();
+    let mut batch = Batch::default();
+    (1..=12).for_each(|number| batch.insert(&record(number, b"x"), None));
+    store.apply(&batch).expect("commits");
+    batch.clear();
+    [9, 3, 2, 4, 20].into_iter().for_each(|number| batch.delete(JobNumber(number)));
+    // Removed in the batch that inserts it, and numbers around it that were there.
+    batch.insert(&record(13, b"y"), None);
+    [13, 11].into_iter().for_each(|number| batch.delete(JobNumber(number)));
+    batch.insert(&record(14, b"z"), None);
+    store.apply(&batch).expect("commits");
+    let wanted: Vec<_> = (0..=15).chain([5, 1]).map(JobNumber).collect();
+    let fetched = store.fetch(&wanted).expect("reads");
+    let found: Vec<_> =
+        fetched.iter().map(|job| job.as_ref().map_or(0, |job| job.number.0)).collect();
+    assert_eq!(found, [0, 1, 0, 0, 0, 5, 6, 7, 8, 0, 10, 0, 12, 0, 14, 0, 5, 1]);
+    assert_eq!(numbers(&all_jobs(&mut directory.reopen(store))), [1, 5, 6, 7, 8, 10, 12, 14]);
 }
 
 #[test]

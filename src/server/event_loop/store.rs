@@ -10,8 +10,8 @@ use crate::log::Level;
 use gearman_queue::{Batch, JobNumber, QueueThread, Store};
 use gearman_session::StoreRequest;
 
-/// Jobs of one part of the survey.
-const SURVEY_JOBS: usize = 1 << 15;
+/// Jobs of one part of the survey: what the event loop takes in at a time, for some 3 ms.
+const SURVEY_JOBS: usize = 1 << 13;
 
 /// The queue thread, and memory for what it gets.
 pub(super) struct StoreLink {

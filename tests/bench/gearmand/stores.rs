@@ -19,6 +19,8 @@ const FILL_BATCH: u64 = 20_000;
 pub(crate) const GROWING_JOBS: usize = 6_000;
 pub(crate) const GROWING_PAYLOAD: usize = 4_000;
 const GROWING_BATCH: usize = 100;
+/// Job numbers that a bare loop does not exceed.
+const RESERVED_NUMBERS: u64 = 1 << 40;
 /// Bytes that a bare sync overwrites: two pages, as many as the commit of one small job.
 const SYNCED_BYTES: usize = 8192;
 
@@ -65,7 +67,8 @@ impl Database {
         SqliteStore::open(options).expect("the store opens")
     }
 
-    /// Inserts `jobs` jobs of function `queue`.
+    /// Inserts `jobs` jobs of function `queue`. The file is on the disk then: a sync of another one
+    /// need not wait for it.
     pub(crate) fn fill(&self, jobs: u64, payload: usize, has_unique: bool) {
         let mut store = self.open(Syncing::Off);
         let payload = vec![b'x'; payload];
@@ -81,6 +84,8 @@ impl Database {
             batch.clear();
             number = last;
         }
+        drop(store);
+        File::open(&self.0).and_then(|file| file.sync_all()).expect("syncs");
     }
 }
 
@@ -126,7 +131,10 @@ pub(crate) fn floor(jobs: u64, batch_size: u64, payload: usize) -> Floor {
     let mut store = database.open(Syncing::Full);
     let payload = vec![b'x'; payload];
     let (mut batch, mut number, mut slowest) = (Batch::default(), 0, Duration::ZERO);
-    // The WAL gets its size first, as in the servers.
+    // As in the servers: numbers are not reserved with every commit, and the WAL has its size.
+    batch.reserve_numbers(JobNumber(RESERVED_NUMBERS));
+    store.apply(&batch).expect("numbers are reserved");
+    batch.clear();
     while number < GROWING_JOBS as u64 {
         number += 1;
         append(&mut batch, number, "", &[b'x'; GROWING_PAYLOAD]);

@@ -18,6 +18,25 @@ fn jobs_beyond_the_memory_limit_are_parked_and_come_back_in_their_order() {
 }
 
 #[test]
+fn large_jobs_are_fetched_by_their_bytes() {
+    let payload = "x".repeat(1 << 20);
+    let config = DurableConfig { payload_bytes_max: payload.len(), ..settings() };
+    let mut durable = Durable::new(config);
+    durable.survey();
+    (0..80).for_each(|_| {
+        durable.submit("f", "", &payload);
+    });
+    durable.restart();
+    assert_eq!(durable.world.broker.job_count(), 0);
+    durable.world.worker(&["f"]);
+    durable.fetch();
+    // How large they are is known from the first ones.
+    let fetched = durable.world.broker.job_count();
+    assert!((16..=64).contains(&fetched), "{fetched}");
+    assert_eq!(durable.work("f").len(), 80);
+}
+
+#[test]
 fn a_parked_job_can_be_cancelled_and_its_function_dropped() {
     let mut durable = Durable::started();
     let handle = durable.submit("f", "u", "x");
