@@ -2,14 +2,15 @@
 //!
 //! Large memory goes back to the kernel when it is freed, which takes 10 ms for 100 MB: a result that
 //! was delivered would stop the event loop as long. So another thread frees it, in pieces, since
-//! the kernel lets no thread map memory meanwhile.
+//! the kernel lets no thread map memory meanwhile. It is started when large memory is allocated for
+//! the first time: in a process with one thread system calls cost less.
 //!
 //! Must not: free memory that is in use, which no caller of an allocator does.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
 use mimalloc::MiMalloc;
@@ -22,6 +23,15 @@ const LARGE_BYTES_MIN: usize = 8 << 20;
 const PIECE_BYTES: usize = 4 << 20;
 /// Most blocks that wait for the thread. Further ones are freed at once.
 const WAITING_BLOCKS_MAX: usize = 64;
+/// No large memory was allocated, so there is no thread.
+const UNUSED: u8 = 0;
+/// Large memory was allocated, and the event loop has to start the thread.
+const WANTED: u8 = 1;
+/// There is a thread.
+const RUNNING: u8 = 2;
+/// The system has refused a thread.
+const REFUSED: u8 = 3;
+
 /// Pages of every size begin at its multiples.
 const ALIGNMENT_OF_PAGES: usize = 64 << 10;
 
@@ -46,8 +56,8 @@ unsafe impl Send for FreedBlock {}
 struct Disposal {
     waiting: Mutex<WaitingBlocks>,
     has_come: Condvar,
-    /// Whether there is a thread.
-    is_running: AtomicBool,
+    /// Whether there is a thread: one of the constants above.
+    state: AtomicU8,
 }
 
 /// A stack of fixed size: an allocator cannot allocate to free.
@@ -64,13 +74,22 @@ impl Disposal {
         Disposal {
             waiting: Mutex::new(WaitingBlocks { blocks, count: 0 }),
             has_come: Condvar::new(),
-            is_running: AtomicBool::new(false),
+            state: AtomicU8::new(UNUSED),
+        }
+    }
+
+    /// Notes that memory of this size was allocated.
+    fn note_allocation(&self, size: usize) {
+        if size >= LARGE_BYTES_MIN && self.state.load(Ordering::Relaxed) == UNUSED {
+            // Whichever thread loses the race finds a state that is none of its own concern.
+            let _ =
+                self.state.compare_exchange(UNUSED, WANTED, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
     /// Keeps a block for the thread. Returns it if there is none, or if too many wait.
     fn offer(&self, block: FreedBlock) -> Option<FreedBlock> {
-        if !self.is_running.load(Ordering::Relaxed) {
+        if self.state.load(Ordering::Relaxed) != RUNNING {
             return Some(block);
         }
         let mut waiting = self.waiting.lock();
@@ -121,16 +140,19 @@ impl FreedBlock {
 // freeing is put off is unknown to its former owner, and stays allocated until it is freed.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        DISPOSAL.note_allocation(layout.size());
         // SAFETY: the caller's obligations are the same.
         unsafe { self.0.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        DISPOSAL.note_allocation(layout.size());
         // SAFETY: the caller's obligations are the same.
         unsafe { self.0.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        DISPOSAL.note_allocation(size);
         // SAFETY: the caller's obligations are the same.
         unsafe { self.0.realloc(start, layout, size) }
     }
@@ -146,6 +168,11 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
+/// Whether [`start_disposal`] has to be called.
+pub(crate) fn is_disposal_wanted() -> bool {
+    DISPOSAL.state.load(Ordering::Relaxed) == WANTED
+}
+
 /// Starts the thread that frees large memory.
 ///
 /// # Errors
@@ -156,9 +183,10 @@ pub(crate) fn start_disposal() -> io::Result<()> {
             DISPOSAL.take().free();
         }
     };
-    thread::Builder::new().name("free".into()).spawn(run)?;
-    DISPOSAL.is_running.store(true, Ordering::Relaxed);
-    Ok(())
+    let started = thread::Builder::new().name("free".into()).spawn(run);
+    let state = if started.is_ok() { RUNNING } else { REFUSED };
+    DISPOSAL.state.store(state, Ordering::Relaxed);
+    started.map(drop)
 }
 
 #[cfg(test)]
@@ -179,7 +207,11 @@ mod tests {
     fn a_block_waits_for_the_thread_as_long_as_there_is_one_and_few_wait() {
         let disposal = Disposal::new();
         disposal.offer(block()).expect("no thread takes it").free();
-        disposal.is_running.store(true, Ordering::Relaxed);
+        disposal.note_allocation(LARGE_BYTES_MIN - 1);
+        assert_eq!(disposal.state.load(Ordering::Relaxed), UNUSED);
+        disposal.note_allocation(LARGE_BYTES_MIN);
+        assert_eq!(disposal.state.load(Ordering::Relaxed), WANTED);
+        disposal.state.store(RUNNING, Ordering::Relaxed);
         let blocks: Vec<_> = (0..WAITING_BLOCKS_MAX).map(|_| block()).collect();
         let mut starts: Vec<_> = blocks.iter().map(|block| block.start).collect();
         assert!(blocks.into_iter().all(|block| disposal.offer(block).is_none()));

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use crate::access::{self, LoadedRules};
 use crate::address_gate::AddressGate;
-use crate::allocator;
 use crate::daemon;
 use crate::event_loop::{
     Binding, EventLoop, Keepalive, Listener, TcpBinding, bind, bind_tcp, path,
@@ -65,7 +64,6 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     log = log.with_submissions(process.log_submissions);
     let (pid, level) = (std::process::id(), log.level().name());
     log.write(Level::Notice, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
-    start_disposal(&mut log);
     warn_of_versions(jobs, &mut log);
     // As the user that reads the file again on SIGHUP.
     let control = access_control(access, !roles.is_empty(), &mut log)?;
@@ -220,15 +218,6 @@ fn main_policy(tls: &TlsOptions) -> TlsPolicy {
         (false, _) => TlsPolicy::Plain,
         (true, true) => TlsPolicy::Either,
         (true, false) => TlsPolicy::Required,
-    }
-}
-
-/// Lets a thread free large memory. The user of the process was changed before, which changes the
-/// calling thread only.
-fn start_disposal(log: &mut Log) {
-    if let Err(error) = allocator::start_disposal() {
-        let line = format_args!("No thread to free large memory: {error}; others wait meanwhile");
-        log.write(Level::Warning, line);
     }
 }
 

@@ -262,8 +262,10 @@ impl<H: Host> JobServer<H> {
         if std::mem::take(&mut self.sessions.is_fetch_due) {
             self.retry_fetch();
         }
-        for (key, packets) in std::mem::take(&mut self.bridged_unfinished) {
-            self.bridged_packets(key, &packets);
+        if !self.bridged_unfinished.is_empty() {
+            for (key, packets) in std::mem::take(&mut self.bridged_unfinished) {
+                self.bridged_packets(key, &packets);
+            }
         }
         // A session with more to receive is added to the new `ready`.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));

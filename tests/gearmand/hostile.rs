@@ -6,7 +6,7 @@ use std::io::Write;
 use super::support::*;
 use gearman_test_support::wait::wait_until;
 
-/// A number of `/proc/PID/status`, in kilobytes.
+/// A number of `/proc/PID/status`; sizes are in kilobytes.
 fn memory_status(server: &Server, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("status");
     let line = status.lines().find(|line| line.starts_with(name)).expect(name);
@@ -38,6 +38,19 @@ fn a_declared_size_of_4_gib_takes_no_memory() {
     server.connect().settle();
     let after = resident(&server);
     assert!(after < before + 10_000, "{before} kB became {after} kB");
+}
+
+#[test]
+fn a_server_has_one_thread_until_large_memory_has_to_be_freed() {
+    let server = Server::start(&[]);
+    let mut peer = server.connect();
+    peer.send(&request(SubmitJobBg, &["f", "small", &"x".repeat(1 << 20)]));
+    peer.expect(&response(JobCreated, &["H:t:1"]));
+    assert_eq!(memory_status(&server, "Threads:"), 1);
+    peer.send(&request(SubmitJobBg, &["f", "large", &"x".repeat(10 << 20)]));
+    peer.expect(&response(JobCreated, &["H:t:2"]));
+    peer.settle();
+    assert_eq!(memory_status(&server, "Threads:"), 2);
 }
 
 #[test]

@@ -36,6 +36,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::address_gate::{AddressGate, AddressSlot};
+use crate::allocator;
 use crate::function_settings::SettingsFile;
 use crate::http::Phase;
 use crate::log::{Level, Log, Throttle};
@@ -333,6 +334,9 @@ impl EventLoop {
             self.accept_all();
         }
         self.advance_handshakes();
+        if allocator::is_disposal_wanted() {
+            self.start_disposal();
+        }
         let mut registrar =
             Registrar { registry: self.poll.registry(), slots: &mut self.slots, has_closed: false };
         self.jobs.turn(&mut registrar);
@@ -354,6 +358,16 @@ impl EventLoop {
         self.report_left_out_lines();
         if let Some(rest) = self.trimmer.note(self.jobs.memory_measure()) {
             self.jobs.set_timer(rest.as_millis() as u64, DriverTimer::TrimMemory);
+        }
+    }
+
+    /// Lets a thread free large memory.
+    #[cold]
+    fn start_disposal(&mut self) {
+        if let Err(error) = allocator::start_disposal() {
+            let line =
+                format_args!("No thread to free large memory: {error}; others wait meanwhile");
+            self.jobs.journal.write(Level::Warning, line);
         }
     }
 
