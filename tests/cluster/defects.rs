@@ -38,8 +38,11 @@ const DEFECTS: [(Defect, u64); 22] = [
     (Defect::ShareExceeded, 1_000_000),
 ];
 
-/// Runs seeds until one fails. Returns the rule, the number of seeds, and of all steps.
-fn find(defect: Defect, most: u64) -> Option<(&'static str, u64, u64)> {
+/// The rule that found a defect, the number of seeds, and of all steps.
+type Finding = (&'static str, u64, u64);
+
+/// Runs seeds until one fails.
+fn find(defect: Defect, most: u64) -> Option<Finding> {
     let mut steps = 0;
     for seed in 0.. {
         activate(Some(defect));
@@ -57,7 +60,7 @@ fn find(defect: Defect, most: u64) -> Option<(&'static str, u64, u64)> {
 }
 
 /// Tries to find each defect, on all processors. A defect is active in one thread only.
-fn find_all() -> Vec<(Defect, Option<(&'static str, u64, u64)>)> {
+fn find_all() -> Vec<(Defect, Option<Finding>)> {
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(&(defect, most)) = DEFECTS.get(next.fetch_add(1, Ordering::Relaxed)) {
