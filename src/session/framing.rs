@@ -71,6 +71,10 @@ impl<H: Host> JobServer<H> {
     /// Receives from a session, and handles the received packets and lines.
     pub(crate) fn serve(&mut self, index: usize) {
         let Some(session) = self.sessions.get_mut(index) else { return };
+        // A session that was closed while it was queued has left its index, which a new one may have.
+        if std::mem::replace(&mut session.served_in, self.turns) == self.turns {
+            return;
+        }
         session.queued = false;
         if !session.is_ready() {
             return;

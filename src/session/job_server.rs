@@ -85,6 +85,8 @@ pub struct JobServer<H: Host> {
     pub(crate) share: u32,
     /// Work that the session which is served may still cause in this turn.
     pub(crate) work_left: u32,
+    /// Number of turns until now.
+    pub(crate) turns: u64,
     /// The time of this turn.
     pub(crate) now: Now,
     started: Millis,
@@ -128,6 +130,7 @@ impl<H: Host> JobServer<H> {
             served: Vec::new(),
             share: 0,
             work_left: 0,
+            turns: 0,
             now: clock.now(),
             started: clock.monotonic(),
             clock,
@@ -252,6 +255,7 @@ impl<H: Host> JobServer<H> {
     /// session, and one piece of a list.
     pub fn turn(&mut self, poller: &mut impl Poller<H::Stream>) {
         self.now = self.clock.now();
+        self.turns += 1;
         self.sessions.tick(self.now.monotonic);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.tick(self.now, outlet);

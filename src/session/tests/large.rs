@@ -182,3 +182,20 @@ fn reports_to_many_clients_take_several_turns_and_keep_their_order() {
     let reported = world.server.journal.packets.iter();
     assert_eq!(reported.filter(|packet| format!("{packet:?}").contains("Work")).count(), 3);
 }
+
+#[test]
+fn a_session_has_one_share_although_its_place_was_queued_for_an_earlier_one() {
+    let mut world = World::new();
+    let earlier = world.connect();
+    let echoes = request(Command::EchoReq, &[], b"x").repeat(1300);
+    world.deliver(earlier, &echoes);
+    world.turn();
+    world.server.disconnect(earlier);
+    let later = world.connect();
+    assert_eq!(later.index(), earlier.index());
+    world.deliver(later, &echoes);
+    world.turn();
+    assert_eq!(world.received(later).len(), 512);
+    world.settle();
+    assert_eq!(world.received(later).len(), 1300 - 512);
+}
