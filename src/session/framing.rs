@@ -69,17 +69,17 @@ fn is_mostly_one_large_packet(input: &Vec<u8>) -> bool {
 
 impl<H: Host> JobServer<H> {
     /// Receives from a session, and handles the received packets and lines.
-    pub(crate) fn serve(&mut self, index: usize) {
+    pub(crate) fn serve(&mut self, key: ConnectionKey) {
+        let index = key.index();
         let Some(session) = self.sessions.get_mut(index) else { return };
-        // A session that was closed while it was queued has left its index, which a new one may have.
-        if std::mem::replace(&mut session.served_in, self.turns) == self.turns {
+        if session.key != key {
+            // The session has ended, and another one has its place.
             return;
         }
         session.queued = false;
         if !session.is_ready() {
             return;
         }
-        let key = session.key;
         self.work_left = if strikes(Defect::ShareExceeded) { u32::MAX } else { self.share };
         // Timers and other sessions have caused it.
         self.broker.take_work();

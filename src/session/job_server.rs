@@ -76,17 +76,15 @@ pub struct JobServer<H: Host> {
     /// A buffer for the next large packet, which keeps it.
     pub(crate) large_buffer: Vec<u8>,
     /// Sessions with something to receive or handle.
-    pub(crate) ready: Vec<usize>,
+    pub(crate) ready: Vec<ConnectionKey>,
     /// Sessions whose list can be continued.
     pub(crate) listing: VecDeque<usize>,
     /// An empty vector that replaces `ready` during a turn, kept for its capacity.
-    served: Vec<usize>,
+    served: Vec<ConnectionKey>,
     /// Work that each session may cause in this turn.
     pub(crate) share: u32,
     /// Work that the session which is served may still cause in this turn.
     pub(crate) work_left: u32,
-    /// Number of turns until now.
-    pub(crate) turns: u64,
     /// The time of this turn.
     pub(crate) now: Now,
     started: Millis,
@@ -130,7 +128,6 @@ impl<H: Host> JobServer<H> {
             served: Vec::new(),
             share: 0,
             work_left: 0,
-            turns: 0,
             now: clock.now(),
             started: clock.monotonic(),
             clock,
@@ -247,7 +244,7 @@ impl<H: Host> JobServer<H> {
             && session.is_ready()
             && !std::mem::replace(&mut session.queued, true)
         {
-            self.ready.push(index);
+            self.ready.push(session.key);
         }
     }
 
@@ -255,7 +252,6 @@ impl<H: Host> JobServer<H> {
     /// session, and one piece of a list.
     pub fn turn(&mut self, poller: &mut impl Poller<H::Stream>) {
         self.now = self.clock.now();
-        self.turns += 1;
         self.sessions.tick(self.now.monotonic);
         let outlet = &mut Outlet { sessions: &mut self.sessions, journal: &mut self.journal };
         self.broker.tick(self.now, outlet);
@@ -274,8 +270,8 @@ impl<H: Host> JobServer<H> {
         // A session with more to receive is added to the new `ready`.
         let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.served));
         self.share = share_of_turn(ready.len());
-        for index in ready.drain(..) {
-            self.serve(index);
+        for key in ready.drain(..) {
+            self.serve(key);
             // Copying a large body to the socket is most of its cost, and cheapest while
             // it is in the processor's cache.
             if self.sessions.take_large() {
@@ -296,7 +292,7 @@ impl<H: Host> JobServer<H> {
             let output_limit = self.settings.output_limit;
             self.sessions.flush(poller, |index, session| {
                 if session.is_ready() && !std::mem::replace(&mut session.queued, true) {
-                    ready.push(index);
+                    ready.push(session.key);
                 }
                 list_writer::queue_next_piece(index, session, output_limit, listing);
             });

@@ -63,8 +63,6 @@ pub(crate) struct Session<S> {
     pub(super) recorded_unread: usize,
     /// Packets that wait for a commit, if any do.
     held_output: Option<Box<HeldOutput>>,
-    /// The turn in which it was served last.
-    pub(super) served_in: u64,
     /// Whether the next packet was handled in part.
     pub(super) is_unfinished: bool,
     /// Whether the next packet waits for the store.
@@ -112,7 +110,6 @@ impl<S> Session<S> {
             output: SendQueue::default(),
             recorded_unread: 0,
             held_output: None,
-            served_in: 0,
             is_unfinished: false,
             is_waiting: false,
             wait_began: None,

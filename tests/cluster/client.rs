@@ -65,20 +65,27 @@ pub(crate) struct ClientActor {
 
 const ECHO: &[u8] = b"echo";
 
-fn new_task<'a>(
-    submission: &'a Submission,
-    function: &'a str,
-    kind: TaskKind,
-    epoch: Option<i64>,
-) -> NewTask<'a> {
-    let command = match (submission.background, submission.priority) {
-        _ if epoch.is_some() => Command::SubmitJobEpoch,
+/// The command that submits a job at once.
+pub(crate) fn submit_command(background: bool, priority: usize) -> Command {
+    match (background, priority) {
         (false, 0) => Command::SubmitJobHigh,
         (false, 1) => Command::SubmitJob,
         (false, _) => Command::SubmitJobLow,
         (true, 0) => Command::SubmitJobHighBg,
         (true, 1) => Command::SubmitJobBg,
         (true, _) => Command::SubmitJobLowBg,
+    }
+}
+
+fn new_task<'a>(
+    submission: &'a Submission,
+    function: &'a str,
+    kind: TaskKind,
+    epoch: Option<i64>,
+) -> NewTask<'a> {
+    let command = match epoch {
+        Some(_) => Command::SubmitJobEpoch,
+        None => submit_command(submission.background, submission.priority),
     };
     let collects = kind == TaskKind::Add;
     NewTask {

@@ -13,6 +13,7 @@ use gearman_test_support::random::Random;
 use super::attack::{Deed, HOSTILE_BODY_MAX, Malformed};
 use super::fault::PeerFault;
 use crate::checker::{FORGED, HOSTILE, Submission, function_name};
+use crate::client::submit_command;
 use crate::script::FUNCTIONS;
 use crate::server::EPOCH_S;
 
@@ -96,14 +97,7 @@ pub(super) fn offers() -> Vec<u8> {
 
 /// The submission of what an honest client submits.
 pub(super) fn copy_of(submission: &Submission, background: bool) -> Vec<u8> {
-    let command = match (background, submission.priority) {
-        (false, 0) => Command::SubmitJobHigh,
-        (false, 1) => Command::SubmitJob,
-        (false, _) => Command::SubmitJobLow,
-        (true, 0) => Command::SubmitJobHighBg,
-        (true, 1) => Command::SubmitJobBg,
-        (true, _) => Command::SubmitJobLowBg,
-    };
+    let command = submit_command(background, submission.priority);
     let function = function_name(submission.function);
     packet(command, &[function.as_bytes(), submission.unique.as_bytes()], &submission.payload)
 }
@@ -214,14 +208,7 @@ impl Author<'_> {
     fn submission(&mut self) -> Vec<u8> {
         let priority = self.random.below(3);
         let background = self.random.one_in(2);
-        let command = match (background, priority) {
-            (false, 0) => Command::SubmitJobHigh,
-            (false, 1) => Command::SubmitJob,
-            (false, _) => Command::SubmitJobLow,
-            (true, 0) => Command::SubmitJobHighBg,
-            (true, 1) => Command::SubmitJobBg,
-            (true, _) => Command::SubmitJobLowBg,
-        };
+        let command = submit_command(background, priority);
         let unique = format!("h{}p{priority}", self.random.below(6));
         let (function, unique) = match self.random.below(4) {
             // Equal payloads are one job.
