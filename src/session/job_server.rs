@@ -78,7 +78,7 @@ pub struct JobServer<H: Host> {
     /// Sessions with something to receive or handle.
     pub(crate) ready: Vec<ConnectionKey>,
     /// Sessions whose list can be continued.
-    pub(crate) listing: VecDeque<usize>,
+    pub(crate) listing: VecDeque<ConnectionKey>,
     /// An empty vector that replaces `ready` during a turn, kept for its capacity.
     served: Vec<ConnectionKey>,
     /// Work that each session may cause in this turn.
@@ -290,11 +290,11 @@ impl<H: Host> JobServer<H> {
         loop {
             let (ready, listing) = (&mut self.ready, &mut self.listing);
             let output_limit = self.settings.output_limit;
-            self.sessions.flush(poller, |index, session| {
+            self.sessions.flush(poller, |session| {
                 if session.is_ready() && !std::mem::replace(&mut session.queued, true) {
                     ready.push(session.key);
                 }
-                list_writer::queue_next_piece(index, session, output_limit, listing);
+                list_writer::queue_next_piece(session, output_limit, listing);
             });
             self.sessions.enforce_unread_limit();
             let Some(session) = self.sessions.pop_closing() else { break };

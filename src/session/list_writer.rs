@@ -24,17 +24,16 @@ pub(crate) struct Listing {
 /// Queues a session for the next piece of its list, unless it is backpressured or has reached the
 /// limit of unsent bytes.
 pub(crate) fn queue_next_piece<S>(
-    index: usize,
     session: &mut Session<S>,
     output_limit: usize,
-    queue: &mut VecDeque<usize>,
+    queue: &mut VecDeque<ConnectionKey>,
 ) {
     if !session.is_backpressured()
         && session.backlog() < output_limit
         && let Some(listing) = &mut session.listing
         && !std::mem::replace(&mut listing.is_queued, true)
     {
-        queue.push_back(index);
+        queue.push_back(session.key);
     }
 }
 
@@ -44,13 +43,17 @@ impl<H: Host> JobServer<H> {
         let Some(session) = self.sessions.get_mut(to.index()) else { return };
         session.listing =
             Some(Box::new(Listing { list, held: SendQueue::default(), is_queued: true }));
-        self.listing.push_back(to.index());
+        self.listing.push_back(to);
     }
 
     /// Writes one piece of the next list.
     pub(crate) fn write_list(&mut self) {
-        let Some(index) = self.listing.pop_front() else { return };
-        let Some(session) = self.sessions.get_mut(index) else { return };
+        let Some(key) = self.listing.pop_front() else { return };
+        let Some(session) = self.sessions.get_mut(key.index()) else { return };
+        if session.key != key {
+            // The session has ended, and another one has its place.
+            return;
+        }
         let Some(listing) = &mut session.listing else { return };
         listing.is_queued = false;
         if session.close_reason.is_some() {
@@ -58,6 +61,6 @@ impl<H: Host> JobServer<H> {
         }
         // The flush of this piece queues the next one.
         session.write_list(&self.broker);
-        self.sessions.queue_flush(index, false);
+        self.sessions.queue_flush(key.index(), false);
     }
 }

@@ -133,7 +133,7 @@ impl<H: Host> Sessions<H> {
     pub(super) fn flush(
         &mut self,
         poller: &mut impl Poller<H::Stream>,
-        mut ready: impl FnMut(usize, &mut Session<H::Stream>),
+        mut ready: impl FnMut(&mut Session<H::Stream>),
     ) {
         for urgent in [true, false] {
             let mut indexes = std::mem::take(self.list(urgent));
@@ -152,7 +152,7 @@ impl<H: Host> Sessions<H> {
                 } else if session.ended && session.backlog() == 0 {
                     self.close(index, CloseReason::PEER_CLOSED);
                 } else {
-                    ready(index, session);
+                    ready(session);
                 }
             }
             *self.list(urgent) = indexes;
