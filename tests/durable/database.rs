@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use gearman_test_support::databases::process::free_port;
 use gearman_test_support::random::Random;
 use gearman_test_support::requirements::have_file;
-use gearman_test_support::wait::wait_until;
+use gearman_test_support::wait::{uninterrupted, wait_until};
 use gearman_test_support::wire::{Command, NOTHING, request};
 
 use crate::crash::{DRAINED_AFTER, assert_kept, rounds, seed};
@@ -113,7 +113,7 @@ fn pass_on(
     from.set_read_timeout(Some(Duration::from_millis(5))).expect("a time limit");
     let mut piece = [0; 16384];
     while generation.load(Ordering::SeqCst) == own {
-        match from.read(&mut piece) {
+        match uninterrupted(|| from.read(&mut piece)) {
             Ok(0) => break,
             Ok(size) if !swallows.load(Ordering::SeqCst) => {
                 if to.write_all(&piece[..size]).is_err() {

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use gearman_test_support::wait::TIMEOUT;
+use gearman_test_support::wait::{TIMEOUT, uninterrupted};
 use gearman_test_support::wire::{Command, request};
 
 /// Packets in, packets out.
@@ -54,9 +54,9 @@ impl Peer {
         limit: Duration,
     ) -> io::Result<Option<(Command, Vec<u8>)>> {
         self.stream.get_ref().set_read_timeout(Some(limit))?;
-        let begun = match self.stream.fill_buf() {
-            Ok([]) => Err(ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(true),
+        let begun = match uninterrupted(|| self.stream.fill_buf().map(<[u8]>::is_empty)) {
+            Ok(true) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(false) => Ok(true),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
         };

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use gearman_test_support::wait::uninterrupted;
+
 /// A way to a store on this machine.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
@@ -75,7 +77,7 @@ fn join(shared: &Arc<Shared>, server: TcpStream, store: TcpStream) {
 /// Copies until one side ends, and ends the other then.
 fn copy((mut from, mut to): (TcpStream, TcpStream), swallows: impl Fn() -> bool) {
     let mut piece = [0; 1 << 16];
-    while let Ok(size) = from.read(&mut piece) {
+    while let Ok(size) = uninterrupted(|| from.read(&mut piece)) {
         if size == 0 || (!swallows() && to.write_all(&piece[..size]).is_err()) {
             break;
         }

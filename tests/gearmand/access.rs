@@ -323,6 +323,11 @@ fn log_of_a_start(arguments: &[&str]) -> String {
     fs::read_to_string(&log).expect("a log")
 }
 
+/// Whether the server answers instead of closing the connection.
+fn is_answered(peer: &Peer) -> bool {
+    uninterrupted(|| peer.stream.peek(&mut [0])).is_ok_and(|count| count > 0)
+}
+
 #[test]
 fn an_address_has_no_more_connections_than_its_limit() {
     let http = HttpServer::start(&["--connections-per-address=3"]);
@@ -340,8 +345,7 @@ fn an_address_has_no_more_connections_than_its_limit() {
     // The end of the HTTP connection is noticed by another thread.
     let is_open = || {
         let mut peer = http.server.connect();
-        peer.stream.write_all(b"version\n").is_ok()
-            && peer.stream.peek(&mut [0]).is_ok_and(|n| n > 0)
+        peer.stream.write_all(b"version\n").is_ok() && is_answered(&peer)
     };
     wait_for("room for a connection", || is_open().then_some(()));
     let [first, mut second] = peers;
@@ -366,7 +370,7 @@ fn an_address_opens_connections_no_faster_than_its_rate() {
     let refused = (0..40).filter(|_| {
         let mut peer = server.connect();
         let sent = peer.stream.write_all(b"version\n");
-        sent.is_err() || !peer.stream.peek(&mut [0]).is_ok_and(|count| count > 0)
+        sent.is_err() || !is_answered(&peer)
     });
     assert!(refused.count() > 0);
     server.wait_for_line("opens more than 1 connections per second (--connection-rate)");

@@ -131,7 +131,8 @@ impl Http {
 
     fn fill(&mut self) -> bool {
         let mut buffer = [0; 65536];
-        let count = self.stream.read(&mut buffer).unwrap_or_else(|e| match e.kind() {
+        let read = uninterrupted(|| self.stream.read(&mut buffer));
+        let count = read.unwrap_or_else(|e| match e.kind() {
             std::io::ErrorKind::ConnectionReset => 0,
             kind => panic!("{kind} after {}", self.input.escape_ascii()),
         });

@@ -11,7 +11,7 @@ use std::thread;
 
 pub(crate) use gearman_test_support::paths::ORIGINAL_GEARMAND;
 pub(crate) use gearman_test_support::requirements::{have_file, skip};
-pub(crate) use gearman_test_support::wait::TIMEOUT;
+pub(crate) use gearman_test_support::wait::{TIMEOUT, uninterrupted};
 pub(crate) use gearman_test_support::wire::Command::*;
 pub(crate) use gearman_test_support::wire::{
     Command, NOTHING, UNKNOWN_COMMANDS, numbered_request, receive, request, response,
@@ -197,11 +197,9 @@ impl Peer {
         let mut got = vec![0; bytes.len()];
         let mut filled = 0;
         while filled < got.len() {
-            match self.stream.read(&mut got[filled..]) {
-                Ok(0) => break,
+            match uninterrupted(|| self.stream.read(&mut got[filled..])) {
+                Ok(0) | Err(_) => break,
                 Ok(n) => filled += n,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break,
             }
         }
         assert_eq!(got[..filled].escape_ascii().to_string(), bytes.escape_ascii().to_string());
@@ -228,7 +226,7 @@ impl Peer {
         let mut got = Vec::new();
         let mut buffer = [0; 4096];
         while !got.ends_with(&end) {
-            match self.stream.read(&mut buffer) {
+            match uninterrupted(|| self.stream.read(&mut buffer)) {
                 Ok(0) => {
                     got.extend_from_slice(b"(closed)");
                     return got;
@@ -266,7 +264,7 @@ impl Peer {
     fn read_until(&mut self, is_answer: impl Fn(&[u8]) -> bool) -> String {
         let (mut text, mut buffer) = (Vec::new(), [0; 16384]);
         loop {
-            let there = self.stream.peek(&mut buffer).expect("an answer");
+            let there = uninterrupted(|| self.stream.peek(&mut buffer)).expect("an answer");
             assert!(there > 0, "closed behind {}", text.escape_ascii());
             let have = text.len();
             let end = buffer[..there].iter().position(|&byte| {
@@ -283,7 +281,7 @@ impl Peer {
     /// Asserts that the server closes the connection.
     #[track_caller]
     pub(crate) fn expect_closed(&mut self) {
-        match self.stream.read(&mut [0]) {
+        match uninterrupted(|| self.stream.read(&mut [0])) {
             Ok(0) => {}
             Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
             other => panic!("not closed: {other:?}"),

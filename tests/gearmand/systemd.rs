@@ -18,7 +18,7 @@ impl Notified {
 
     fn next(&self) -> String {
         let mut buffer = [0; 100];
-        let count = self.0.recv(&mut buffer).expect("a message");
+        let count = uninterrupted(|| self.0.recv(&mut buffer)).expect("a message");
         String::from_utf8_lossy(&buffer[..count]).trim_end().to_string()
     }
 }

@@ -7,6 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::paths::scratch;
+use crate::wait::uninterrupted;
 
 /// A job server on a free loopback port, killed when dropped.
 pub struct Server {
@@ -57,7 +58,7 @@ impl Server {
         let mut answer = Vec::new();
         while !answer.ends_with(b".\n") {
             let mut piece = [0; 4096];
-            let size = stream.read(&mut piece).expect("an answer");
+            let size = uninterrupted(|| stream.read(&mut piece)).expect("an answer");
             assert_ne!(size, 0, "the answer to {command} ends with a dot");
             answer.extend_from_slice(&piece[..size]);
         }

@@ -1,5 +1,6 @@
 //! Waiting for an event that sends no notification, with a deadline.
 
+use std::io::{self, ErrorKind};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,20 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_millis(2);
+
+/// Repeats a call that a signal interrupts. A socket with a time limit is interrupted without any
+/// handler, by the stop of its process, such as when a container is frozen.
+///
+/// # Errors
+/// The call's own.
+pub fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
 
 /// Waits until `look` returns something, and returns that.
 #[track_caller]

@@ -8,7 +8,7 @@ use std::thread;
 
 use gearman_test_support::certificates::server_options;
 pub(crate) use gearman_test_support::certificates::{certificates, documented_blocks, file};
-use gearman_test_support::wait::TIMEOUT;
+use gearman_test_support::wait::{TIMEOUT, uninterrupted};
 
 /// A job server, killed at the end.
 pub(crate) struct Server {
@@ -85,7 +85,7 @@ impl Server {
         stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
         stream.write_all(line.as_bytes()).expect("sent");
         let mut answer = vec![0; 100];
-        let count = stream.read(&mut answer).unwrap_or(0);
+        let count = uninterrupted(|| stream.read(&mut answer)).unwrap_or(0);
         answer.truncate(count);
         answer
     }

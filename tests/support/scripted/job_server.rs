@@ -5,6 +5,7 @@
 //! disconnects, and all threads end when the [`Server`] is dropped.
 
 use super::packets::{self, Command};
+use crate::wait::uninterrupted;
 use gearman_protocol::packet::{Decoded, decode};
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -60,7 +61,7 @@ impl Peer {
                 return Some(request);
             }
             let mut chunk = [0; 64 * 1024];
-            match self.stream.read(&mut chunk) {
+            match uninterrupted(|| self.stream.read(&mut chunk)) {
                 Ok(n @ 1..) => self.received.extend_from_slice(&chunk[..n]),
                 _ => return None,
             }
@@ -151,7 +152,7 @@ impl Peer {
 
     /// Receives part of what the client sends.
     pub fn receive_some(&mut self) {
-        let _ = self.stream.read(&mut [0; 1000]);
+        let _ = uninterrupted(|| self.stream.read(&mut [0; 1000]));
     }
 
     /// Waits until the client disconnects, and reads nothing that it sends.
