@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::connection::{ByJob, Connection, Waiter};
 use super::durable::Durability;
 use super::function::Function;
+use super::jobs::IdentityHash;
 use super::list::{Links, List, linked};
 use super::slab::Id;
 use super::{Millis, SHARED_BODY_BYTES_MIN, UnixSeconds};
@@ -133,8 +134,8 @@ pub(super) struct NewJob<'a> {
     pub(super) payload: &'a [u8],
     /// The memory that contains unique, reducer and payload, if it can be kept.
     pub(super) memory: Option<&'a Bytes>,
-    /// The hash of a payload that stands for the unique id, if it is known.
-    pub(super) digest: Option<u64>,
+    /// The hash of its identity, if that is known.
+    pub(super) identity: Option<IdentityHash>,
     pub(super) priority: Priority,
     pub(super) background: bool,
     /// Time before which it is not queued; 0 for none.
@@ -195,18 +196,11 @@ impl Job {
         }
     }
 
-    /// The place in the index of a job whose large payload stands for its unique id.
-    pub(super) fn payload_tag(&self) -> Option<u32> {
+    /// The hash of its identity, if it is known: that of a large payload takes long.
+    pub(super) fn known_identity(&self) -> Option<IdentityHash> {
         match &self.bytes {
             JobBytes::Small(_) => None,
-            JobBytes::Large(large) => large.tag,
-        }
-    }
-
-    /// Remembers that place, if the payload is large: it would have to be hashed again.
-    pub(super) fn set_payload_tag(&mut self, tag: u32) {
-        if let JobBytes::Large(large) = &mut self.bytes {
-            large.tag = Some(tag);
+            JobBytes::Large(large) => large.identity,
         }
     }
 
@@ -254,8 +248,8 @@ struct LargeJobBytes {
     memory: Bytes,
     /// Offsets of unique, reducer and payload.
     starts: [usize; 3],
-    /// The tag in the index, if the payload stands for the unique id.
-    tag: Option<u32>,
+    /// The hash of the job's identity.
+    identity: Option<IdentityHash>,
 }
 
 impl JobBytes {
@@ -275,7 +269,7 @@ impl JobBytes {
                 (parts.concat().into(), [0, reducer, reducer + new.reducer.len()])
             }
         };
-        JobBytes::Large(Box::new(LargeJobBytes { memory, starts, tag: None }))
+        JobBytes::Large(Box::new(LargeJobBytes { memory, starts, identity: new.identity }))
     }
 }
 
@@ -299,7 +293,7 @@ mod tests {
                 reducer: b"",
                 payload: b"",
                 memory: None,
-                digest: None,
+                identity: None,
                 priority: Priority::Normal,
                 background: true,
                 due: UnixSeconds(0),

@@ -2,7 +2,7 @@
 //!
 //! Must not: send packets, or decide what happens to a job.
 
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::ops::{Deref, Index as At, IndexMut as AtMut};
 
 use super::function::Function;
@@ -91,6 +91,24 @@ fn join_key<'a>(unique: &'a [u8], payload: &'a [u8]) -> Option<(&'a [u8], &'a [u
     }
 }
 
+/// The hash of what identifies a job among those of its function: its unique id, or the payload that
+/// stands for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct IdentityHash(u32);
+
+/// An [`IdentityHash`] that is computed in pieces.
+pub(super) struct IdentityHasher(DefaultHasher);
+
+impl IdentityHasher {
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    pub(super) fn finish(&self) -> IdentityHash {
+        IdentityHash(self.0.finish() as u32)
+    }
+}
+
 /// Whether a unique identifies a job without its function.
 fn is_identifier(unique: &[u8]) -> bool {
     !matches!(unique, b"" | b"-")
@@ -114,10 +132,6 @@ impl Jobs {
     /// The slab, for the lists that link jobs.
     pub(super) fn slab_mut(&mut self) -> &mut Slab<Job> {
         &mut self.slab
-    }
-
-    fn tag(&self, what: impl Hash) -> u32 {
-        self.hasher.hash_one(what) as u32
     }
 
     /// The handle of a job.
@@ -160,72 +174,69 @@ impl Jobs {
         })
     }
 
-    /// The start of the hash of a payload that stands for its unique id.
-    pub(super) fn payload_hasher(&self) -> DefaultHasher {
-        self.hasher.build_hasher()
+    /// The start of an [`IdentityHash`].
+    pub(super) fn identity_hasher(&self) -> IdentityHasher {
+        IdentityHasher(self.hasher.build_hasher())
     }
 
-    /// The tag in `by_function_and_unique` of a job with these values, if it can be joined. A large
-    /// payload is hashed only once: `digest` is its hash, if that is known.
-    fn joining_tag(
-        &self,
-        function: Id<Function>,
-        unique: &[u8],
-        payload: &[u8],
-        digest: Option<u64>,
-    ) -> Option<u32> {
+    /// The hash of a job with these values, if it can be joined.
+    pub(super) fn identity_hash(&self, unique: &[u8], payload: &[u8]) -> Option<IdentityHash> {
         let (unique, payload) = join_key(unique, payload)?;
-        if unique != b"-" {
-            return Some(self.tag((function.index(), unique)));
-        }
-        let digest = digest.unwrap_or_else(|| {
-            let mut hasher = self.payload_hasher();
-            hasher.write(payload);
-            hasher.finish()
-        });
-        Some(self.tag((function.index(), digest)))
+        let mut hasher = self.identity_hasher();
+        hasher.write(if is_identifier(unique) { unique } else { payload });
+        Some(hasher.finish())
     }
 
     /// The same of an existing job.
-    fn joining_tag_of(&self, id: Id<Job>) -> Option<u32> {
+    fn identity_of(&self, id: Id<Job>) -> Option<IdentityHash> {
         let job = &self.slab[id];
-        let compute = || self.joining_tag(job.function, job.unique(), job.payload(), None);
-        job.payload_tag().or_else(compute)
+        job.known_identity().or_else(|| self.identity_hash(job.unique(), job.payload()))
+    }
+
+    /// The tag in `by_function_and_unique` of a job that can be joined.
+    fn joining_tag(&self, function: Id<Function>, identity: IdentityHash) -> u32 {
+        self.hasher.hash_one((function.index(), identity.0)) as u32
+    }
+
+    fn joining_tag_of(&self, id: Id<Job>) -> Option<u32> {
+        let identity = self.identity_of(id)?;
+        Some(self.joining_tag(self.slab[id].function, identity))
     }
 
     /// A job of a function whose payload stands for its unique id, and has this hash and length.
     pub(super) fn find_alike(
         &self,
         function: Id<Function>,
-        digest: u64,
+        identity: IdentityHash,
         length: usize,
     ) -> Option<Id<Job>> {
-        let tag = self.tag((function.index(), digest));
+        let tag = self.joining_tag(function, identity);
         self.by_function_and_unique.find(tag, |id| {
             let job = &self.slab[id];
             job.function == function && job.unique() == b"-" && job.payload().len() == length
         })
     }
 
-    /// The job that a submission with these values joins; `digest` is the hash of its payload, if
+    /// The job that a submission with these values joins; `identity` is their [`IdentityHash`], if
     /// that is known.
     pub(super) fn find_joinable(
         &self,
         function: Id<Function>,
         unique: &[u8],
         payload: &[u8],
-        digest: Option<u64>,
+        identity: Option<IdentityHash>,
     ) -> Option<Id<Job>> {
         let key = join_key(unique, payload)?;
+        let identity = identity.or_else(|| self.identity_hash(unique, payload))?;
         if is_identifier(unique) {
-            let newest = self.find_unique(unique)?;
+            let newest = self.newest(identity, unique)?;
             if self.slab[newest].function == function {
                 return Some(newest);
             }
             // Without an older job with this unique, the index need not be searched.
             self.slab[newest].same_unique.1?;
         }
-        let tag = self.joining_tag(function, unique, payload, digest)?;
+        let tag = self.joining_tag(function, identity);
         self.by_function_and_unique.find(tag, |id| {
             let job = &self.slab[id];
             job.function == function && join_key(job.unique(), job.payload()) == Some(key)
@@ -234,11 +245,14 @@ impl Jobs {
 
     /// The newest job with this unique, of any function.
     pub(crate) fn find_unique(&self, unique: &[u8]) -> Option<Id<Job>> {
-        is_identifier(unique).then(|| self.newest(self.tag(unique), unique)).flatten()
+        if !is_identifier(unique) {
+            return None;
+        }
+        self.newest(self.identity_hash(unique, b"")?, unique)
     }
 
-    fn newest(&self, tag: u32, unique: &[u8]) -> Option<Id<Job>> {
-        self.by_unique.find(tag, |id| self.slab[id].unique() == unique)
+    fn newest(&self, identity: IdentityHash, unique: &[u8]) -> Option<Id<Job>> {
+        self.by_unique.find(identity.0, |id| self.slab[id].unique() == unique)
     }
 
     /// Adds a job that can join no other: `find_joinable` returned `None`.
@@ -249,26 +263,23 @@ impl Jobs {
 
     /// Adds a job that had this number before.
     pub(super) fn insert_numbered(&mut self, number: u64, new: NewJob<'_>) -> Id<Job> {
-        let id = self.slab.insert(Job::new(number, new));
+        let identity = new.identity.or_else(|| self.identity_hash(new.unique, new.payload));
+        let id = self.slab.insert(Job::new(number, NewJob { identity, ..new }));
         self.by_number.insert(number, id);
         self.data_bytes += self.slab[id].data_bytes();
+        let Some(identity) = identity else { return id };
         if is_identifier(new.unique) {
-            let tag = self.tag(new.unique);
-            match self.newest(tag, new.unique) {
+            match self.newest(identity, new.unique) {
                 Some(older) => {
                     self.slab[id].same_unique.1 = Some(older);
                     self.slab[older].same_unique.0 = Some(id);
-                    self.by_unique.replace(tag, older, id);
+                    self.by_unique.replace(identity.0, older, id);
                     self.add_to_join_index(older);
                 }
-                None => self.by_unique.insert(tag, id),
+                None => self.by_unique.insert(identity.0, id),
             }
         } else {
-            let tag = self.joining_tag(new.function, new.unique, new.payload, new.digest);
-            if let Some(tag) = tag {
-                self.slab[id].set_payload_tag(tag);
-                self.by_function_and_unique.insert(tag, id);
-            }
+            self.add_to_join_index(id);
         }
         id
     }
@@ -318,11 +329,11 @@ impl Jobs {
     pub(super) fn remove(&mut self, id: Id<Job>) -> Job {
         let job = &self.slab[id];
         let (newer, older) = job.same_unique;
-        let tag = is_identifier(job.unique()).then(|| self.tag(job.unique()));
-        match (tag, newer, older) {
-            (Some(tag), None, None) => self.by_unique.remove(tag, id),
-            (Some(tag), None, Some(older)) => {
-                self.by_unique.replace(tag, id, older);
+        let identity = self.identity_of(id).filter(|_| is_identifier(job.unique()));
+        match (identity, newer, older) {
+            (Some(identity), None, None) => self.by_unique.remove(identity.0, id),
+            (Some(identity), None, Some(older)) => {
+                self.by_unique.replace(identity.0, id, older);
                 self.remove_from_join_index(older);
             }
             _ => self.remove_from_join_index(id),
@@ -360,7 +371,7 @@ mod tests {
             reducer: b"",
             payload,
             memory: None,
-            digest: None,
+            identity: None,
             priority: Priority::Normal,
             background: true,
             due: UnixSeconds(0),
@@ -445,7 +456,8 @@ mod tests {
     #[test]
     fn different_uniques_have_different_tags() {
         let jobs = Jobs::new("H");
-        let tags: std::collections::HashSet<_> = (0..1000).map(|n| jobs.tag(n)).collect();
+        let hash = |n: u32| jobs.identity_hash(&n.to_be_bytes(), b"").map(|IdentityHash(tag)| tag);
+        let tags: std::collections::HashSet<_> = (0..1000).map(hash).collect();
         assert!(tags.len() > 990, "{}", tags.len());
     }
 

@@ -4,11 +4,10 @@
 //!
 //! Must not: decide what becomes of the submission.
 
-use std::hash::{DefaultHasher, Hasher};
-
 use super::Broker;
 use super::connection::Connection;
 use super::job::Job;
+use super::jobs::{IdentityHash, IdentityHasher};
 use super::slab::{Id, Key};
 
 /// Bytes of a payload that are hashed or compared in a turn. A payload up to this size is not
@@ -19,14 +18,14 @@ pub(super) const PAYLOAD_PIECE_BYTES: usize = 2 << 20;
 #[derive(Clone, Copy, Default)]
 pub(super) struct PayloadMatch {
     /// The hash of a large payload that stands for its unique id.
-    pub(super) digest: Option<u64>,
+    pub(super) identity: Option<IdentityHash>,
     /// The job with the same payload, if one was found by its hash.
     pub(super) job: Option<Id<Job>>,
 }
 
 /// A search that is under way.
 pub(super) struct PayloadSearch {
-    hasher: DefaultHasher,
+    hasher: IdentityHasher,
     /// Number of bytes that were hashed.
     hashed: usize,
     /// A job with the same hash, and the number of bytes that are the same.
@@ -48,7 +47,7 @@ impl Broker {
         }
         let under_way = self.connections[from].payload_search.take();
         let mut search = under_way.unwrap_or_else(|| {
-            let hasher = self.jobs.payload_hasher();
+            let hasher = self.jobs.identity_hasher();
             Box::new(PayloadSearch { hasher, hashed: 0, alike: None })
         });
         let found = self.continue_search(&mut search, function, payload);
@@ -74,11 +73,11 @@ impl Broker {
             search.hashed = end;
             return None;
         }
-        let digest = search.hasher.finish();
+        let identity = search.hasher.finish();
         let function = self.functions.find(function);
-        let alike = function.and_then(|id| self.jobs.find_alike(id, digest, payload.len()));
+        let alike = function.and_then(|id| self.jobs.find_alike(id, identity, payload.len()));
         let Some(job) = alike else {
-            return Some(PayloadMatch { digest: Some(digest), job: None });
+            return Some(PayloadMatch { identity: Some(identity), job: None });
         };
         let key = self.jobs.key(job);
         let begin = match search.alike {
@@ -88,10 +87,10 @@ impl Broker {
         let end = payload.len().min(begin + PAYLOAD_PIECE_BYTES);
         if payload[begin..end] != self.jobs[job].payload()[begin..end] {
             // Only the hashes are the same.
-            return Some(PayloadMatch { digest: Some(digest), job: None });
+            return Some(PayloadMatch { identity: Some(identity), job: None });
         }
         search.alike = Some((key, end));
         let is_same = end == payload.len();
-        is_same.then_some(PayloadMatch { digest: Some(digest), job: Some(job) })
+        is_same.then_some(PayloadMatch { identity: Some(identity), job: Some(job) })
     }
 }

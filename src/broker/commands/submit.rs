@@ -134,7 +134,8 @@ impl Broker {
         if background && self.is_durable(function) && self.is_too_large_to_store(payload) {
             return Err(errors::TOO_LARGE_TO_STORE);
         }
-        let find = || self.jobs.find_joinable(function, unique, payload, found.digest);
+        let identity = found.identity.or_else(|| self.jobs.identity_hash(unique, payload));
+        let find = || self.jobs.find_joinable(function, unique, payload, identity);
         let job = match found.job.or_else(find) {
             Some(job) => {
                 // After a background submission, the job is done even without a client.
@@ -161,7 +162,7 @@ impl Broker {
                     reducer,
                     payload,
                     memory,
-                    digest: found.digest,
+                    identity,
                     priority,
                     background,
                     due: submission.epoch.unwrap_or(UnixSeconds(0)),

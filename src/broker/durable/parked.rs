@@ -337,7 +337,7 @@ impl Broker {
                 reducer: &job.reducer,
                 payload: &job.payload,
                 memory: None,
-                digest: None,
+                identity: None,
                 priority: Priority::of_number(job.priority),
                 background: true,
                 due: UnixSeconds(0),
