@@ -255,10 +255,11 @@ first "documentation" check_documentation
 first "main job" sh bindings/c/main-job.sh
 collect "peers"
 section "tests" run_tests
-section "deliberate defects" run_deliberate_defects
+begin "deliberate defects" run_deliberate_defects
 begin "sanitizers" run_sanitizers
 begin "Python binding" sh tests/python.sh
 section "packages" run_packages
+collect "deliberate defects"
 collect "sanitizers"
 collect "Python binding"
 section "consumers" compare_consumers
