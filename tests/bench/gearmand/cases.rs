@@ -119,6 +119,12 @@ pub(crate) const CASES: &[Case] = &[
         runs: 3,
     },
     Case {
+        name: "durable-life-wide",
+        about: "durable jobs submitted and completed, 64 clients, 64 workers (ours only)",
+        run: durable::durable_life_wide,
+        runs: 3,
+    },
+    Case {
         name: "durable-start",
         about: "a start on a file with a million jobs, or --queued (ours only)",
         run: durable::durable_start,

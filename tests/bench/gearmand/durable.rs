@@ -136,14 +136,23 @@ pub(crate) fn durable_lone(kind: Kind, scale: Scale) -> Vec<Figure> {
     figures
 }
 
-/// Jobs that are submitted, assigned and completed, in memory and in a file, in turn.
 pub(crate) fn durable_life(kind: Kind, scale: Scale) -> Vec<Figure> {
+    life(kind, scale, 8)
+}
+
+pub(crate) fn durable_life_wide(kind: Kind, scale: Scale) -> Vec<Figure> {
+    life(kind, scale, 64)
+}
+
+/// Jobs that are submitted by so many clients, assigned and completed, in memory and in a file, in
+/// turn.
+fn life(kind: Kind, scale: Scale, clients: usize) -> Vec<Figure> {
     if kind == Kind::Original {
         return Vec::new();
     }
     let jobs = scale.of(150_000);
     let live = |server: &Server| {
-        let mut lives = Lives::new(server.port, 8, 16, 8, PAYLOAD);
+        let mut lives = Lives::new(server.port, clients, 16, clients, PAYLOAD);
         lives.play((jobs / 10).max(1));
         thread::sleep(SETTLING);
         let (cpu, storage, written) =
