@@ -1,15 +1,17 @@
-//! What the stores in a file of this machine share: paths, permissions, and the lock that keeps a
-//! second server away.
+//! What the stores in a file of this machine share: paths, permissions, whether a file is still in its
+//! place, and the lock that keeps a second server away.
 //!
 //! Must not: know what is in a file.
 
 mod lock;
+mod placement;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::store::StoreError;
 pub(crate) use lock::FileLock;
+pub(crate) use placement::Placement;
 
 /// The path of a file beside another.
 pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {

@@ -31,7 +31,7 @@ use crate::local_file::{FileLock, create_private, resolved};
 use crate::record::{JobNumber, StoredJob};
 use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
 pub use check::{CheckReport, check};
-use place::{FilePlace, Placement};
+use place::FilePlace;
 use read::SurveyCursor;
 pub use salvage::{Salvage, salvage};
 pub use schema::DEFAULT_TABLE;
@@ -184,17 +184,7 @@ impl SqliteStore {
     /// Makes sure that a commit lands in files that the next server finds. SQLite would go on
     /// writing to files that were removed.
     fn prepare_commit(&mut self) -> Result<(), StoreError> {
-        match self.place.check() {
-            Placement::Kept => {}
-            Placement::Removed => self.must_rewrite = true,
-            Placement::Replaced => {
-                return Err(StoreError::NotCommitted(
-                    "another file is in the place of the one that was opened; restart gearmand \
-                     to use it, or put the old one back"
-                        .to_owned(),
-                ));
-            }
-        }
+        self.must_rewrite |= self.place.check().must_rewrite()?;
         if self.must_rewrite {
             // Nothing of the batch was written, whatever this fails with.
             self.write_anew().map_err(|error| StoreError::NotCommitted(error.to_string()))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gearman_files::FoundFile;
 
-use crate::local_file::beside;
+use crate::local_file::{Placement, beside};
 
 /// The files that a connection has open.
 pub(super) struct FilePlace {
@@ -20,17 +20,6 @@ struct OpenedFile {
     path: PathBuf,
     /// As it was at the last look; `None` if it was not there at the first.
     found: Option<FoundFile>,
-}
-
-/// What became of the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Placement {
-    /// They are where they were.
-    Kept,
-    /// The file or its WAL was removed.
-    Removed,
-    /// The path names another file.
-    Replaced,
 }
 
 impl OpenedFile {
@@ -47,14 +36,16 @@ impl OpenedFile {
 
     /// Looks again, and takes note of the size.
     fn check(&mut self) -> Placement {
-        match (FoundFile::at(&self.path).ok(), &mut self.found) {
-            (None, _) => Placement::Removed,
-            (Some(now), Some(found)) if now.id == found.id => {
-                *found = now;
-                Placement::Kept
-            }
-            (Some(_), _) => Placement::Replaced,
+        let now = FoundFile::at(&self.path).ok();
+        let placement = match self.found {
+            Some(opened) => Placement::of(opened.id, now.map(|now| now.id)),
+            None if now.is_none() => Placement::Removed,
+            None => Placement::Replaced,
+        };
+        if placement == Placement::Kept {
+            self.found = now;
         }
+        placement
     }
 
     fn bytes(&self) -> u64 {

@@ -22,7 +22,7 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
 use super::TokyoSyncing;
-use crate::local_file::{beside, create_private, remove, sync_directory};
+use crate::local_file::{Placement, beside, create_private, remove, sync_directory};
 use crate::store::StoreError;
 
 /// Name of the log behind that of its file.
@@ -45,14 +45,6 @@ const HASH_CHANGE_BYTES: u64 = 1 << 10;
 const TREE_CHANGE_BYTES: u64 = 64 << 10;
 /// What is said of a write that the library believes in and that is not in the file.
 const LOST_WRITE: &str = "a record that was written cannot be read back; the disk may be full";
-
-/// What became of the file at its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokyoPlacement {
-    Kept,
-    Removed,
-    Replaced,
-}
 
 /// An open file.
 pub(super) struct TokyoFile {
@@ -112,12 +104,8 @@ impl TokyoFile {
     }
 
     /// What became of the file.
-    pub(super) fn placement(&self) -> TokyoPlacement {
-        match FileId::of(&self.path) {
-            Err(_) => TokyoPlacement::Removed,
-            Ok(found) if found == self.id => TokyoPlacement::Kept,
-            Ok(_) => TokyoPlacement::Replaced,
-        }
+    pub(super) fn placement(&self) -> Placement {
+        Placement::of(self.id, FileId::of(&self.path).ok())
     }
 
     /// Notes how large a record is.

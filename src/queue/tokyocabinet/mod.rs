@@ -25,7 +25,7 @@ use crate::found_jobs::FoundJobs;
 use crate::local_file::{FileLock, resolved};
 use crate::record::{JobNumber, StoredJob};
 use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
-use file::{CopyError, TokyoFile, TokyoPlacement, failure};
+use file::{CopyError, TokyoFile, failure};
 use layout::TokyoRecord;
 pub use options::{TokyoOptions, TokyoSyncing};
 
@@ -239,17 +239,8 @@ impl TokyoStore {
 
     /// Makes sure that a commit lands in a file that the next server finds.
     fn prepare_commit(&mut self) -> Result<(), StoreError> {
-        let placement = self.file.as_ref().map_or(TokyoPlacement::Kept, TokyoFile::placement);
-        match placement {
-            TokyoPlacement::Kept => {}
-            TokyoPlacement::Removed => self.must_rewrite = true,
-            TokyoPlacement::Replaced => {
-                return Err(StoreError::NotCommitted(
-                    "another file is in the place of the one that was opened; restart gearmand \
-                     to use it, or put the old one back"
-                        .to_owned(),
-                ));
-            }
+        if let Some(file) = &self.file {
+            self.must_rewrite |= file.placement().must_rewrite()?;
         }
         if self.must_rewrite {
             // Nothing of the batch was written, whatever this fails with.
