@@ -41,7 +41,7 @@ pub use batch::{Batch, BatchOperation};
 pub use committer::{Committer, QueueStats, RejectedRow, StoreReport};
 pub use record::{JobNumber, NewRecord, StoredJob, UnixSeconds};
 pub use store::{
-    ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage, SurveyedJob,
+    ConnectionState, IfMissing, Reopened, RowOutcome, Store, StoreError, SurveyPage, SurveyedJob,
     SurveyedUnique, fingerprint,
 };
 pub use thread::QueueThread;

@@ -13,6 +13,26 @@ use thiserror::Error;
 use crate::batch::Batch;
 use crate::record::{JobNumber, StoredJob, UnixSeconds};
 
+/// What is done at the start where a store has no file or no table yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfMissing {
+    /// It is made.
+    #[default]
+    Create,
+    /// The store is not opened, and nothing is made.
+    Refuse,
+}
+
+impl IfMissing {
+    /// Refuses what is missing, unless it may be made. `what` names it.
+    pub(crate) fn check(self, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+        match self {
+            IfMissing::Create => Ok(()),
+            IfMissing::Refuse => Err(StoreError::NotCommitted(format!("there is no {}", what()))),
+        }
+    }
+}
+
 /// Why a store did not do what it was asked to.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StoreError {

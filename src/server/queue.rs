@@ -19,7 +19,7 @@ use gearman_queue::redis::{RedisOptions, RedisStore};
 use gearman_queue::remote::{RemoteLimits, Secret, TlsMode, TlsSettings};
 use gearman_queue::sqlite::{Salvage, SqliteOptions, SqliteStore, Syncing, check, salvage};
 use gearman_queue::tokyocabinet::{TokyoOptions, TokyoStore, TokyoSyncing};
-use gearman_queue::{Batch, Store, StoreError};
+use gearman_queue::{Batch, IfMissing, Store, StoreError};
 
 /// Variable with the password of the queue's server.
 const PASSWORD_VARIABLE: &str = "GEARMAND_QUEUE_PASSWORD";
@@ -39,7 +39,7 @@ pub(crate) fn open(
         return Ok(None);
     }
     let failed = |error: StoreError| io::Error::other(format!("{}{error}", kind.error_prefix()));
-    let mut store = open_store(options, kind).map_err(failed)?;
+    let mut store = open_store(options, kind, IfMissing::Create).map_err(failed)?;
     log.write(Level::Info, format_args!("Keeping background jobs in {}", store.place()));
     let risk = options.file().and_then(|file| gearman_files::directory_risk(&file));
     for notice in store.take_notices().into_iter().chain(risk) {
@@ -63,27 +63,40 @@ pub(crate) fn open(
 }
 
 /// Opens a store of this kind.
-fn open_store(options: &QueueOptions, kind: QueueKind) -> Result<Box<dyn Store>, StoreError> {
+fn open_store(
+    options: &QueueOptions,
+    kind: QueueKind,
+    if_missing: IfMissing,
+) -> Result<Box<dyn Store>, StoreError> {
     let options_error = StoreError::NotCommitted;
     Ok(match kind {
         QueueKind::Memory => {
             return Err(options_error("\"builtin\" keeps jobs in memory only".to_owned()));
         }
-        QueueKind::Sqlite => Box::new(SqliteStore::open(sqlite_options(options))?),
+        QueueKind::Sqlite => {
+            let options = SqliteOptions { if_missing, ..sqlite_options(options) };
+            Box::new(SqliteStore::open(options)?)
+        }
         QueueKind::Postgres => {
-            Box::new(PostgresStore::open(&postgres_options(options).map_err(options_error)?)?)
+            let options = postgres_options(options).map_err(options_error)?;
+            Box::new(PostgresStore::open(&PostgresOptions { if_missing, ..options })?)
         }
         QueueKind::Redis => {
             Box::new(RedisStore::open(redis_options(options).map_err(options_error)?)?)
         }
         QueueKind::Memcached => Box::new(MemcachedStore::open(memcached_options(options))?),
         QueueKind::MySql => {
-            Box::new(MySqlStore::open(&mysql_options(options).map_err(options_error)?)?)
+            let options = mysql_options(options).map_err(options_error)?;
+            Box::new(MySqlStore::open(&MySqlOptions { if_missing, ..options })?)
         }
         QueueKind::Libdrizzle => {
-            Box::new(MySqlStore::open(&libdrizzle_options(options).map_err(options_error)?)?)
+            let options = libdrizzle_options(options).map_err(options_error)?;
+            Box::new(MySqlStore::open(&MySqlOptions { if_missing, ..options })?)
         }
-        QueueKind::TokyoCabinet => Box::new(TokyoStore::open(tokyo_options(options))?),
+        QueueKind::TokyoCabinet => {
+            let options = TokyoOptions { if_missing, ..tokyo_options(options) };
+            Box::new(TokyoStore::open(options)?)
+        }
     })
 }
 
@@ -107,6 +120,7 @@ fn postgres_options(options: &QueueOptions) -> Result<PostgresOptions, String> {
         password: password(options, None)?,
         default_user: user_name(),
         table: options.postgres.libpq_table.clone(),
+        if_missing: IfMissing::Create,
         tls: tls(options),
         is_synchronous: options.queue_sync == SyncChoice::Full,
         limits: limits(options),
@@ -233,23 +247,29 @@ fn tls(options: &QueueOptions) -> Option<TlsSettings> {
 /// Copies one queue into another and prints what became of it. Returns the exit code of the program:
 /// 0 if the target has every job.
 pub(crate) fn copy(options: &QueueOptions, names: &[String]) -> ExitCode {
-    let open = |name: &String| {
+    let open = |name: &String, if_missing: IfMissing| {
         let kind = QueueKind::named(name).expect("checked with the other options");
-        open_store(options, kind).map_err(|error| format!("{}{error}", kind.error_prefix()))
+        open_store(options, kind, if_missing)
+            .map_err(|error| format!("{}{error}", kind.error_prefix()))
     };
-    let copied = open(&names[0]).and_then(|mut source| {
-        let mut target = open(&names[1])?;
-        let mut reported = 0;
-        let progress = |done: usize, all: usize| {
-            let percent = (done * 100).checked_div(all).unwrap_or(100);
-            if percent >= reported + 10 {
-                reported = percent;
-                println!("{percent} %");
-            }
-        };
-        migrate(&mut *source, &mut *target, progress).map_err(|error| error.to_string())
-    });
-    match copied {
+    let stores = open(&names[0], IfMissing::Refuse)
+        .and_then(|source| Ok((source, open(&names[1], IfMissing::Create)?)));
+    let (mut source, mut target) = match stores {
+        Ok(stores) => stores,
+        Err(error) => {
+            eprintln!("gearmand: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut reported = 0;
+    let progress = |done: usize, all: usize| {
+        let percent = (done * 100).checked_div(all).unwrap_or(100);
+        if percent >= reported + 10 {
+            reported = percent;
+            println!("{percent} %");
+        }
+    };
+    match migrate(&mut *source, &mut *target, progress) {
         Ok(Migrated { copied, found, failed }) => {
             println!("{copied} jobs copied, {found} found already, {} not copied", failed.len());
             for (number, reason) in &failed {
@@ -272,7 +292,7 @@ pub(crate) fn copy(options: &QueueOptions, names: &[String]) -> ExitCode {
 pub(crate) fn examine(options: &QueueOptions) -> ExitCode {
     let file = options.libsqlite3_db.as_ref().expect("checked with the other options");
     let shown = file.display();
-    match check(file) {
+    match check(file, &options.libsqlite3_table) {
         Ok(report) if report.damage.is_empty() => {
             println!("{shown}: sound");
             ExitCode::SUCCESS
@@ -294,9 +314,9 @@ fn repair(file: &Path, table: &str) {
     let shown = file.display();
     match salvage(file, table) {
         Ok(Salvage { file: repaired, saved, unreadable }) => println!(
-            "{shown}: damaged; the {saved} jobs that can be read are saved in {}, {unreadable} \
-             others are known and cannot be read. Move {shown} away, with {shown}-wal and {shown}-shm, and give \
-             the new file its name",
+            "{shown}: damaged; the {saved} jobs that can be read are saved in {}. {unreadable} others \
+             have a number and cannot be read; how many are lost with whole pages is not known. \
+             Move {shown} away, with {shown}-wal and {shown}-shm, and give the new file its name",
             repaired.display()
         ),
         Err(error) => println!("{shown}: damaged, and no job was saved: {error}"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use gearman_queue::sqlite::{SqliteOptions, SqliteStore, check};
+use gearman_queue::sqlite::{DEFAULT_TABLE, SqliteOptions, SqliteStore, check};
 use gearman_queue::{Batch, JobNumber, NewRecord, Store, StoreError, UnixSeconds};
 use gearman_test_support::random::Random;
 
@@ -111,7 +111,7 @@ fn a_damaged_file_is_read_or_refused() {
         let began = Instant::now();
         refused += u32::from(use_file(&file).is_err());
         // An examination of what is left.
-        let _ = check(&file);
+        let _ = check(&file, DEFAULT_TABLE);
         assert!(began.elapsed() < READ_TIME, "file {number}: {:?}", began.elapsed());
         fs::remove_dir_all(&place).expect("removes");
     }

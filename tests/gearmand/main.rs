@@ -21,6 +21,7 @@ mod lifetime;
 mod listening;
 mod long_lists;
 mod metrics;
+mod migrating;
 mod operations;
 mod option_tables;
 mod option_values;

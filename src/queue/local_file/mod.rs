@@ -9,7 +9,7 @@ mod placement;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::store::StoreError;
+use crate::store::{IfMissing, StoreError};
 pub(crate) use lock::FileLock;
 pub(crate) use placement::Placement;
 
@@ -31,6 +31,14 @@ pub(crate) fn create_private(file: &Path) -> Result<(), StoreError> {
 pub(crate) fn resolved(file: &Path) -> Result<PathBuf, StoreError> {
     let result = gearman_files::trusted_target(file);
     result.map_err(|error| StoreError::NotCommitted(error.to_string()))
+}
+
+/// Refuses a file that is not there, unless it may be made.
+pub(crate) fn refuse_missing(file: &Path, if_missing: IfMissing) -> Result<(), StoreError> {
+    if fs::exists(file).unwrap_or(true) {
+        return Ok(());
+    }
+    if_missing.check(|| "such file".to_owned())
 }
 
 /// Removes a file, which need not be there.

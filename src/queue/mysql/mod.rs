@@ -36,7 +36,9 @@ use crate::record::{JobNumber, StoredJob};
 use crate::remote::{
     Backoff, BatchCount, NetBatch, RemoteLimits, Secret, TlsSettings, not_sent, table_is_taken,
 };
-use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
+use crate::store::{
+    ConnectionState, IfMissing, Reopened, RowOutcome, Store, StoreError, SurveyPage,
+};
 use connection::{MySqlConnection, MySqlError};
 pub use my_cnf::option_files;
 use read::MySqlCursor;
@@ -73,6 +75,8 @@ pub struct MySqlOptions {
     pub default_user: Option<String>,
     /// Name of the table, with its database if it is another one.
     pub table: String,
+    /// What is done if there is no such table.
+    pub if_missing: IfMissing,
     /// TLS, if it is not what the option files say.
     pub tls: Option<TlsSettings>,
     /// Time that the connection has.
@@ -94,6 +98,7 @@ impl Default for MySqlOptions {
             database: None,
             default_user: None,
             table: MYSQL_TABLE.to_owned(),
+            if_missing: IfMissing::Create,
             tls: None,
             limits: RemoteLimits::default(),
             option_files: option_files(),

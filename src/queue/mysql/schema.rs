@@ -16,6 +16,7 @@
 
 use super::connection::{MySqlConnection, ResultRow};
 use super::failure;
+use super::target::MySqlTarget;
 use crate::store::StoreError;
 
 /// Version of the schema, in the row of the server.
@@ -106,29 +107,31 @@ struct TableColumn {
 /// lock.
 ///
 /// # Errors
-/// If a newer version wrote the table, it has other columns than a queue, or its engine has no
-/// transactions.
+/// If a newer version wrote the table, it has other columns than a queue, its engine has no
+/// transactions, or there is none and it may not be made.
 pub(super) fn take(
     connection: &mut MySqlConnection,
-    names: &MySqlNames,
+    target: &MySqlTarget,
     owner: &str,
 ) -> Result<TakenTable, StoreError> {
     // A conversion takes as long as it takes.
     let limit = connection.set_limit(None);
-    let result = take_table(connection, names, owner);
+    let result = take_table(connection, target, owner);
     connection.set_limit(limit);
     result
 }
 
 fn take_table(
     connection: &mut MySqlConnection,
-    names: &MySqlNames,
+    target: &MySqlTarget,
     owner: &str,
 ) -> Result<TakenTable, StoreError> {
+    let names = &target.names;
     check_version(connection, names)?;
     let columns = columns(connection, names)?;
     let mut converted = None;
     if columns.is_empty() {
+        target.if_missing.check(|| format!("table {}", names.table))?;
         run(connection, &create_statement(&names.table))?;
     } else if !columns.iter().any(|column| column.name == "submitted") {
         converted = Some(convert(connection, names, &columns)?);

@@ -61,7 +61,7 @@ impl MySqlSession {
         session.own(target, None)?;
         let connection = &mut session.connection;
         let TakenTable { epoch, last_batch, last_number, converted } =
-            schema::take(connection, &target.names, &owner_name())?;
+            schema::take(connection, target, &owner_name())?;
         let mut notices = weak_settings(connection)?;
         notices.extend(converted.map(|jobs| {
             let table = &target.names.table;

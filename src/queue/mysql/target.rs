@@ -14,6 +14,7 @@ use super::my_cnf::OptionFile;
 use super::schema::MySqlNames;
 use super::socket::MySqlAddress;
 use crate::remote::{RemoteLimits, Secret, TlsMode, TlsSettings};
+use crate::store::IfMissing;
 
 /// Port of a server.
 const MYSQL_PORT: u16 = 3306;
@@ -29,6 +30,7 @@ const MYSQL_SOCKETS: [&str; 4] = [
 pub(super) struct MySqlTarget {
     pub(super) login: Login,
     pub(super) names: MySqlNames,
+    pub(super) if_missing: IfMissing,
     pub(super) limits: RemoteLimits,
     /// The place for people: without the password.
     pub(super) shown: String,
@@ -70,7 +72,8 @@ impl MySqlTarget {
             tls,
         };
         let names = MySqlNames::new(&options.table)?;
-        Ok(MySqlTarget { login, names, limits: options.limits, shown })
+        let MySqlOptions { if_missing, limits, .. } = *options;
+        Ok(MySqlTarget { login, names, if_missing, limits, shown })
     }
 }
 

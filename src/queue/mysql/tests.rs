@@ -125,6 +125,16 @@ fn uniques_that_a_collation_takes_for_one_are_kept_apart() {
 }
 
 #[test]
+fn a_table_that_must_be_there_is_not_made() {
+    let Some(table) = MariaDbTable::new() else { return };
+    let options = MySqlOptions { if_missing: IfMissing::Refuse, ..table.options() };
+    let error = refused(&options);
+    assert!(error.ends_with("there is no table `gearman_queue`"), "{error}");
+    drop(table.store());
+    MySqlStore::open(&options).expect("opens what is there");
+}
+
+#[test]
 fn a_table_that_is_no_queue_one_of_a_newer_version_and_one_without_transactions_are_refused() {
     let Some(table) = MariaDbTable::new() else { return };
     table.query("CREATE TABLE gearman_queue (name TEXT)");

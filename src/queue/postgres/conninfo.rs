@@ -13,6 +13,7 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::PostgresOptions;
 use crate::remote::{RemoteLimits, TlsMode, TlsSettings};
+use crate::store::IfMissing;
 
 /// Keys of libpq that have no meaning here.
 const IGNORED_KEYS: [&str; 10] = [
@@ -35,6 +36,7 @@ pub(super) struct Target {
     pub(super) config: Config,
     pub(super) tls_client: gearman_tls::rustls::ClientConfig,
     pub(super) table: String,
+    pub(super) if_missing: IfMissing,
     pub(super) is_synchronous: bool,
     pub(super) limits: RemoteLimits,
     /// The place for people: without the password.
@@ -82,6 +84,7 @@ impl Target {
             shown: shown(&config, &options.table),
             config,
             table: options.table.clone(),
+            if_missing: options.if_missing,
             is_synchronous: options.is_synchronous,
             limits: options.limits,
         })

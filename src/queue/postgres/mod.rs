@@ -27,7 +27,9 @@ use crate::remote::{
     Backoff, BatchCount, NetBatch, RemoteLimits, Secret, TlsSettings, not_sent, table_is_taken,
     tls_failure,
 };
-use crate::store::{ConnectionState, Reopened, RowOutcome, Store, StoreError, SurveyPage};
+use crate::store::{
+    ConnectionState, IfMissing, Reopened, RowOutcome, Store, StoreError, SurveyPage,
+};
 use conninfo::Target;
 use read::TableCursor;
 use session::{Owner, TableSession};
@@ -50,6 +52,8 @@ pub struct PostgresOptions {
     pub default_user: Option<String>,
     /// Name of the table, with its schema if it is not in the search path.
     pub table: String,
+    /// What is done if there is no such table.
+    pub if_missing: IfMissing,
     /// TLS, if it is not what the string says.
     pub tls: Option<TlsSettings>,
     /// Whether commits are on disk when they return. Otherwise `synchronous_commit` is switched off.
@@ -66,6 +70,7 @@ impl PostgresOptions {
             password: None,
             default_user: None,
             table: POSTGRES_TABLE.to_owned(),
+            if_missing: IfMissing::Create,
             tls: None,
             is_synchronous: true,
             limits: RemoteLimits::default(),

@@ -14,7 +14,7 @@
 use tokio_postgres::{Client, Transaction};
 
 use super::failure;
-use crate::store::StoreError;
+use crate::store::{IfMissing, StoreError};
 
 /// Version of the schema, in the row of the server.
 const TABLE_VERSION: i32 = 1;
@@ -59,11 +59,13 @@ pub(super) struct Taken {
 /// Creates or converts the table, and takes it for a server with this name.
 ///
 /// # Errors
-/// If a newer version wrote the table, or it has other columns than a queue.
+/// If a newer version wrote the table, it has other columns than a queue, or there is none and it may
+/// not be made.
 pub(super) async fn take(
     client: &mut Client,
     names: &Names,
     owner: &str,
+    if_missing: IfMissing,
 ) -> Result<Taken, StoreError> {
     let transaction = client.transaction().await.map_err(|error| failure(&error))?;
     // A conversion takes as long as it takes.
@@ -72,6 +74,7 @@ pub(super) async fn take(
     let columns = columns(&transaction, names).await?;
     let mut converted = None;
     if columns.is_empty() {
+        if_missing.check(|| format!("table {}", names.table))?;
         run(&transaction, &create_statement(names)).await?;
     } else if !columns.iter().any(|column| column == "submitted") {
         converted = Some(convert(&transaction, names, &columns).await?);

@@ -69,7 +69,7 @@ impl TableSession {
         let names = Names::new(&target.table);
         let backend = own(&client, &names, None).await?;
         let Taken { epoch, last_batch, last_number, converted } =
-            schema::take(&mut client, &names, &owner_name()).await?;
+            schema::take(&mut client, &names, &owner_name(), target.if_missing).await?;
         let mut notices = weak_settings(&client).await?;
         notices.extend(converted.map(|jobs| {
             format!(

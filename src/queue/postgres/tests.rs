@@ -153,6 +153,16 @@ fn a_table_that_is_no_queue_and_one_of_a_newer_version_are_refused_and_left() {
 }
 
 #[test]
+fn a_table_that_must_be_there_is_not_made() {
+    let Some(table) = Table::new() else { return };
+    let options = PostgresOptions { if_missing: IfMissing::Refuse, ..table.options() };
+    let error = PostgresStore::open(&options).err().expect("refused").to_string();
+    assert!(error.ends_with("there is no table \"queue\""), "{error}");
+    drop(table.store());
+    PostgresStore::open(&options).expect("opens what is there");
+}
+
+#[test]
 fn a_database_that_is_gone_refuses_batches_until_it_is_back() {
     let Some(mut server) = Postgres::start() else { return };
     let options = PostgresOptions::new(server.conninfo());

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::failure;
+use super::schema::columns;
+use super::{examined_failure, failure};
 use crate::local_file::{FileLock, beside, create_private, remove, resolved, sync_directory};
 use crate::store::StoreError;
 
@@ -22,26 +23,36 @@ pub struct CheckReport {
 /// Examines a file that no server has open.
 ///
 /// # Errors
-/// If the file cannot be opened or a server has it open.
-pub fn check(file: &Path) -> Result<CheckReport, StoreError> {
+/// If the file cannot be opened, a server has it open, or a sound file has no such table.
+pub fn check(file: &Path, table: &str) -> Result<CheckReport, StoreError> {
     // Neither the lock nor SQLite may create what is not there.
     fs::metadata(file).map_err(|error| StoreError::NotCommitted(error.to_string()))?;
     let file = &resolved(file)?;
     let _lock = FileLock::acquire(file)?;
-    let connection = Connection::open(file).map_err(failure)?;
-    let mut statement = connection.prepare("PRAGMA integrity_check").map_err(failure)?;
-    let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failure)?;
+    let connection = Connection::open(file).map_err(examined_failure)?;
     let mut damage = Vec::new();
-    for line in lines {
-        match line.map_err(failure) {
-            Ok(line) if line == "ok" => {}
-            Ok(line) => damage.push(line),
-            // The examination itself can stumble over the damage.
-            Err(StoreError::Corrupt(reason)) => damage.push(reason),
-            Err(error) => return Err(error),
-        }
+    match examine(&connection, &mut damage).map_err(examined_failure) {
+        // The examination itself can stumble over the damage.
+        Err(StoreError::Corrupt(reason)) => damage.push(reason),
+        outcome => outcome?,
+    }
+    if damage.is_empty() && columns(&connection, table)?.is_empty() {
+        return Err(StoreError::NotCommitted(format!("there is no table {table}")));
     }
     Ok(CheckReport { damage })
+}
+
+/// Adds the lines in which SQLite describes damage.
+fn examine(connection: &Connection, damage: &mut Vec<String>) -> Result<(), rusqlite::Error> {
+    let mut statement = connection.prepare("PRAGMA integrity_check")?;
+    let mut lines = statement.query([])?;
+    while let Some(line) = lines.next()? {
+        let line: String = line.get(0)?;
+        if line != "ok" {
+            damage.push(line);
+        }
+    }
+    Ok(())
 }
 
 /// Writes everything that can be read into a new file and puts it in the place of the old one.

@@ -10,6 +10,8 @@
 //! Must not: know jobs that are not in the file.
 
 mod check;
+#[cfg(test)]
+mod damage_tests;
 mod place;
 mod read;
 mod salvage;
@@ -27,9 +29,9 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi, params};
 
 use crate::batch::Batch;
-use crate::local_file::{FileLock, create_private, resolved};
+use crate::local_file::{FileLock, create_private, refuse_missing, resolved};
 use crate::record::{JobNumber, StoredJob};
-use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
+use crate::store::{IfMissing, Reopened, RowOutcome, Store, StoreError, SurveyPage};
 pub use check::{CheckReport, check};
 use place::FilePlace;
 use read::SurveyCursor;
@@ -77,6 +79,8 @@ pub struct SqliteOptions {
     pub syncing: Syncing,
     /// Bytes that the file may have, its WAL left out; `None` is without limit.
     pub size_bytes_max: Option<u64>,
+    /// What is done if there is no such file or no such table.
+    pub if_missing: IfMissing,
 }
 
 impl SqliteOptions {
@@ -87,6 +91,7 @@ impl SqliteOptions {
             table: DEFAULT_TABLE.to_owned(),
             syncing: Syncing::Full,
             size_bytes_max: None,
+            if_missing: IfMissing::Create,
         }
     }
 }
@@ -126,12 +131,13 @@ impl SqliteStore {
 
     fn open_unnamed(mut options: SqliteOptions) -> Result<SqliteStore, StoreError> {
         options.file = resolved(&options.file)?;
+        refuse_missing(&options.file, options.if_missing)?;
         let lock = FileLock::acquire(&options.file)?;
         check::finish_rewriting(&options.file)?;
         create_private(&options.file)?;
         let wal_pages = Arc::default();
         let connection = connect(&options, &wal_pages)?;
-        let table = Table::prepare(&connection, &options.table)?;
+        let table = Table::prepare(&connection, &options.table, options.if_missing)?;
         let last_number = table.last_number(&connection)?;
         let survey = SurveyCursor::new(last_number);
         let reserved = last_number;
@@ -175,7 +181,8 @@ impl SqliteStore {
         }
         check::rewrite(&self.connection, file)?;
         self.connection = connect(&self.options, &self.wal_pages)?;
-        self.table = Table::prepare(&self.connection, &self.options.table)?;
+        self.table =
+            Table::prepare(&self.connection, &self.options.table, self.options.if_missing)?;
         self.place = FilePlace::new(&self.options.file);
         self.must_rewrite = false;
         Ok(())
@@ -344,6 +351,14 @@ const EXAMINE: &str =
 
 /// Sorts SQLite's errors by what they mean for the batch.
 fn failure(error: rusqlite::Error) -> StoreError {
+    match examined_failure(error) {
+        StoreError::Corrupt(text) => StoreError::Corrupt(format!("{text}; {EXAMINE}")),
+        failure => failure,
+    }
+}
+
+/// The same without what to do, for the command that does it.
+fn examined_failure(error: rusqlite::Error) -> StoreError {
     let text = error.to_string();
     let Some(code) = error.sqlite_error() else { return StoreError::Corrupt(text) };
     let text = match attempted(code.extended_code) {
@@ -353,7 +368,7 @@ fn failure(error: rusqlite::Error) -> StoreError {
     match (code.extended_code, code.code) {
         (ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC, _) => StoreError::Unknown(text),
         (_, ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase) => {
-            StoreError::Corrupt(format!("{text}; {EXAMINE}"))
+            StoreError::Corrupt(text)
         }
         _ => StoreError::NotCommitted(text),
     }

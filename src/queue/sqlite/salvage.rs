@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::schema::Table;
-use super::{SqliteOptions, SqliteStore, failure, read};
+use super::{SqliteOptions, SqliteStore, examined_failure, read};
 use crate::batch::Batch;
 use crate::local_file::{FileLock, resolved};
 use crate::record::JobNumber;
@@ -45,10 +45,12 @@ pub fn salvage(file: &Path, table: &str) -> Result<Salvage, StoreError> {
     let file = &resolved(file)?;
     let _lock = FileLock::acquire(file)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let damaged = Connection::open_with_flags(file, flags).map_err(failure)?;
+    let damaged = Connection::open_with_flags(file, flags).map_err(examined_failure)?;
+    // Otherwise SQLite reads nothing of a file that is shorter than its header says.
+    damaged.pragma_update(None, "writable_schema", true).map_err(examined_failure)?;
     let statements = Table::new(table);
     // Fails if not even the schema can be read, before a file is created.
-    damaged.prepare(&statements.fetch).map_err(failure)?;
+    damaged.prepare(&statements.fetch).map_err(examined_failure)?;
     let options = SqliteOptions { table: table.to_owned(), ..SqliteOptions::new(&repaired) };
     let mut copy = SalvageCopy {
         store: SqliteStore::open(options)?,
@@ -113,7 +115,7 @@ impl SalvageCopy {
             "SELECT id FROM {} WHERE id < ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1",
             statements.quoted_name
         );
-        let mut statement = damaged.prepare(&sql).map_err(failure)?;
+        let mut statement = damaged.prepare(&sql).map_err(examined_failure)?;
         while let Ok(Some(found)) =
             statement.query_row([number, from], |row| row.get::<_, i64>(0)).optional()
         {

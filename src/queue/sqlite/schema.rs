@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::failure;
 use crate::record::JobNumber;
-use crate::store::StoreError;
+use crate::store::{IfMissing, StoreError};
 
 /// Name of the table if none is given; the original's.
 pub const DEFAULT_TABLE: &str = "gearman_queue";
@@ -69,8 +69,13 @@ impl Table {
     /// Creates the table, converts it, or finds that it is current.
     ///
     /// # Errors
-    /// If a newer version wrote the file, or the table has other columns than a queue.
-    pub(super) fn prepare(connection: &Connection, name: &str) -> Result<Table, StoreError> {
+    /// If a newer version wrote the file, the table has other columns than a queue, or there is none
+    /// and it may not be made.
+    pub(super) fn prepare(
+        connection: &Connection,
+        name: &str,
+        if_missing: IfMissing,
+    ) -> Result<Table, StoreError> {
         let version: i64 = connection
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(failure)?;
@@ -83,6 +88,7 @@ impl Table {
         let table = Table::new(name);
         let columns = columns(connection, name)?;
         if columns.is_empty() {
+            if_missing.check(|| format!("table {name}"))?;
             table.create(connection, name)?;
         } else if !columns.iter().any(|column| column == "submitted") {
             table.convert(connection, name, &columns)?;
@@ -180,7 +186,8 @@ fn begin_sequence(connection: &Connection, name: &str) -> Result<(), rusqlite::E
     ))
 }
 
-fn columns(connection: &Connection, table: &str) -> Result<Vec<String>, StoreError> {
+/// The names of a table's columns; none if there is no such table.
+pub(super) fn columns(connection: &Connection, table: &str) -> Result<Vec<String>, StoreError> {
     let mut statement =
         connection.prepare("SELECT name FROM pragma_table_info(?1)").map_err(failure)?;
     let names = statement.query_map([table], |row| row.get(0)).map_err(failure)?;

@@ -8,24 +8,24 @@ use crate::record::{NewRecord, StoredJob, UnixSeconds};
 use crate::store::{SurveyedJob, SurveyedUnique};
 use crate::suite::numbers;
 
-struct Directory(tempfile::TempDir);
+pub(super) struct Directory(pub(super) tempfile::TempDir);
 
 impl Directory {
-    fn new() -> Directory {
+    pub(super) fn new() -> Directory {
         Directory(tempfile::tempdir().expect("a directory"))
     }
 
-    fn options(&self) -> SqliteOptions {
+    pub(super) fn options(&self) -> SqliteOptions {
         SqliteOptions::new(self.0.path().join("queue.db"))
     }
 
-    fn open(&self) -> SqliteStore {
+    pub(super) fn open(&self) -> SqliteStore {
         SqliteStore::open(self.options()).expect("opens")
     }
 }
 
 /// All jobs, as a server finds them: surveyed, then fetched.
-fn all_jobs(store: &mut SqliteStore) -> Vec<StoredJob> {
+pub(super) fn all_jobs(store: &mut SqliteStore) -> Vec<StoredJob> {
     let mut numbers = Vec::new();
     loop {
         let page = store.survey(2).expect("a page");
@@ -92,7 +92,7 @@ fn a_job_whose_number_is_taken_is_refused_alone() {
 }
 
 impl Directory {
-    fn reopen(&self, store: SqliteStore) -> SqliteStore {
+    pub(super) fn reopen(&self, store: SqliteStore) -> SqliteStore {
         drop(store);
         self.open()
     }
@@ -348,59 +348,6 @@ fn a_store_does_not_overwrite_a_file_that_was_put_in_its_place() {
     let error = store.apply(&batch).expect_err("another file");
     assert!(error.to_string().contains("another file is in the place"), "{error}");
     assert_eq!(std::fs::read(&file).expect("reads"), b"another");
-}
-
-#[test]
-fn an_examination_finds_a_sound_file_sound_and_names_damage() {
-    let directory = Directory::new();
-    let mut store = directory.open();
-    let payload = vec![7; 3000];
-    let mut batch = Batch::default();
-    (1..=200).for_each(|number| batch.insert(&record(number, &payload), None));
-    store.apply(&batch).expect("commits");
-    store.maintain(true).expect("checkpoints");
-    drop(store);
-    let file = directory.options().file;
-    assert_eq!(check(&file).expect("examines").damage, Vec::<String>::new());
-    let mut bytes = std::fs::read(&file).expect("reads");
-    bytes[40_960..45_056].fill(0xa5);
-    std::fs::write(&file, bytes).expect("writes");
-    assert!(!check(&file).expect("examines").damage.is_empty());
-}
-
-#[test]
-fn the_jobs_around_damaged_pages_are_saved_with_their_numbers() {
-    let directory = Directory::new();
-    let mut store = directory.open();
-    let payload = vec![7; 300];
-    let mut batch = Batch::default();
-    (1..=2000).for_each(|number| batch.insert(&record(number * 3, &payload), None));
-    batch.reserve_numbers(JobNumber(70_000));
-    store.apply(&batch).expect("commits");
-    let all = all_jobs(&mut directory.reopen(store));
-    let file = directory.options().file;
-    let mut bytes = std::fs::read(&file).expect("reads");
-    for page in [10, 11, 40] {
-        bytes[page * 4096..(page + 1) * 4096].fill(0xa5);
-    }
-    std::fs::write(&file, &bytes).expect("writes");
-    let salvage = salvage(&file, DEFAULT_TABLE).expect("saves");
-    assert!((1900..2000).contains(&salvage.saved), "{salvage:?}");
-    assert_eq!(std::fs::read(&file).expect("reads"), bytes, "the damaged file is as it was");
-    let options = SqliteOptions { file: salvage.file, ..directory.options() };
-    let mut repaired = SqliteStore::open(options).expect("opens");
-    assert_eq!(repaired.last_number(), JobNumber(70_000));
-    let saved = all_jobs(&mut repaired);
-    assert_eq!(saved.len() as u64, salvage.saved);
-    assert!(saved.iter().all(|job| all.contains(job)), "a job has changed");
-    super::salvage(&file, DEFAULT_TABLE).expect_err("the new file is not overwritten");
-}
-
-#[test]
-fn an_examination_of_a_missing_file_fails_and_creates_nothing() {
-    let directory = Directory::new();
-    check(&directory.options().file).expect_err("there is no file");
-    assert_eq!(std::fs::read_dir(directory.0.path()).expect("a directory").count(), 0);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use gearman_tokyocabinet::{OPAQUE_BYTES, TokyoKind};
 
 use crate::batch::Batch;
 use crate::found_jobs::FoundJobs;
-use crate::local_file::{FileLock, resolved};
+use crate::local_file::{FileLock, refuse_missing, resolved};
 use crate::record::{JobNumber, StoredJob};
 use crate::store::{Reopened, RowOutcome, Store, StoreError, SurveyPage};
 use file::{CopyError, TokyoFile, failure};
@@ -91,6 +91,7 @@ impl TokyoStore {
 
     fn open_unnamed(mut options: TokyoOptions, kind: TokyoKind) -> Result<TokyoStore, StoreError> {
         options.file = resolved(&options.file)?;
+        refuse_missing(&options.file, options.if_missing)?;
         let lock = FileLock::acquire(&options.file)?;
         let file = TokyoFile::open(&options.file, kind, options.syncing)?;
         let mut store = TokyoStore {

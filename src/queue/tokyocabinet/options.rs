@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use gearman_tokyocabinet::TokyoKind;
 
+use crate::store::IfMissing;
+
 /// When a commit is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokyoSyncing {
@@ -33,6 +35,8 @@ pub struct TokyoOptions {
     pub syncing: TokyoSyncing,
     /// Bytes that the file may have; `None` is without limit.
     pub size_bytes_max: Option<u64>,
+    /// What is done if there is no such file.
+    pub if_missing: IfMissing,
 }
 
 impl TokyoOptions {
@@ -43,6 +47,7 @@ impl TokyoOptions {
             optimizes: true,
             syncing: TokyoSyncing::EveryChange,
             size_bytes_max: None,
+            if_missing: IfMissing::Create,
         }
     }
 

@@ -203,6 +203,17 @@ fn the_files_are_their_owners_only() {
 }
 
 #[test]
+fn a_file_that_must_be_there_is_not_made() {
+    let Some(file) = TestFile::new("queue.tch") else { return };
+    let options = TokyoOptions { if_missing: crate::IfMissing::Refuse, ..file.options() };
+    let error = TokyoStore::open(options.clone()).err().expect("refused").to_string();
+    assert_eq!(error, format!("{}: there is no such file", file.path().display()));
+    assert_eq!(std::fs::read_dir(file.directory.path()).expect("a directory").count(), 0);
+    drop(file.opened());
+    TokyoStore::open(options).expect("opens what is there");
+}
+
+#[test]
 fn a_name_says_the_kind_and_its_settings_are_ignored() {
     let Some(file) = TestFile::new("queue.tch#bnum=1000#mode=wct") else { return };
     let mut store = file.opened();

@@ -282,8 +282,8 @@ impl QueueOptions {
                 }
                 _ => {
                     return Some(format!(
-                        "invalid value '{name}' for '--migrate-queue <FROM> <TO>': name two queues \
-                         that keep jobs"
+                        "invalid value '{name}' for '--migrate-queue <FROM> <TO>': name two \
+                         different queues that keep jobs"
                     ));
                 }
             }
