@@ -83,7 +83,10 @@ impl TlsSocket {
 
     pub(super) fn send(&mut self, head: &[u8], body: &[u8]) -> io::Result<usize> {
         let parts = [IoSlice::new(head), IoSlice::new(body)];
-        self.records.send(&mut Calls(&self.socket), &parts)
+        let mut calls = Calls(&self.socket);
+        self.records
+            .send(&mut calls, &parts)
+            .map_err(|error| self.records.reason(&mut calls, error))
     }
 
     pub(super) fn receive(&mut self, space: &mut [u8]) -> io::Result<usize> {

@@ -129,6 +129,21 @@ where
         }
     }
 
+    /// Why a stream takes no more bytes: what the peer said before it closed, if that has arrived,
+    /// instead of the system's error for it.
+    pub fn reason(&mut self, stream: &mut (impl Read + Write), error: io::Error) -> io::Error {
+        if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
+            return error;
+        }
+        loop {
+            match self.receive_records(stream) {
+                Ok(_) => {}
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return if self.failure.is_some() { e } else { error },
+            }
+        }
+    }
+
     /// Looks for bytes without receiving them. Returns whether there are any.
     ///
     /// # Errors

@@ -86,6 +86,17 @@ fn a_required_certificate_is_named_by_the_client() {
 }
 
 #[test]
+fn a_submission_without_the_required_certificate_fails_with_the_reason() {
+    let server = Server::start(&["--ssl", "--ssl-verify-client=required"]);
+    let address = format!("tls://localhost:{}", server.port);
+    let trusted = ("GEARMAND_CA_CERTIFICATE", &*file("ca.pem"));
+    let output = gearman(&[trusted], &["-h", &address, "-b", "-f", "f", "x"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("it requires a certificate of this side"), "{text}");
+    assert!(!output.status.success());
+}
+
+#[test]
 fn a_server_without_tls_is_never_talked_to_in_the_clear() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("tls://{}", listener.local_addr().expect("an address"));

@@ -210,6 +210,27 @@ fn a_client_shows_its_certificate_if_the_server_asks_for_it() {
 }
 
 #[test]
+fn a_stream_that_takes_no_more_bytes_has_the_reason_that_the_peer_sent() {
+    let authority = Authority::new("reason");
+    let client = authority.client();
+    let server = ServerSettings {
+        ca_file: Some(authority.ca_file()),
+        client_certificates: ClientCertificates::Required,
+        ..authority.server(|_| {})
+    };
+    let mut pair = Pair::new(&client, &server);
+    let (of_client, of_server) = pair.shake().expect_err("the certificate is required");
+    assert!(of_client.is_none() && of_server.is_some(), "the client does not know it yet");
+    let (layer, mut end) = pair.client();
+    let broken = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+    let reason = layer.reason(&mut end, broken()).to_string();
+    assert!(reason.contains("it requires a certificate of this side"), "{reason}");
+    let (layer, mut end) = pair.client();
+    let again = layer.reason(&mut end, broken()).to_string();
+    assert_eq!(again, reason);
+}
+
+#[test]
 fn a_revoked_certificate_is_refused_by_the_list_in_the_ca_file() {
     let authority = Authority::new("revoking");
     let serial = SerialNumber::from(77_u64);
