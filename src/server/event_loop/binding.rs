@@ -134,7 +134,12 @@ fn bind_all(addresses: &[BindAddress], binding: TcpBinding<'_>) -> io::Result<Ve
     for &(mut address, is_optional) in addresses {
         address.set_port(port);
         let named = |e: io::Error| {
-            let text = format!("{port_option} {}: cannot listen on {address}: {e}", binding.port);
+            // An address that this machine does not have is not the port's fault.
+            let option = match e.kind() {
+                ErrorKind::AddrNotAvailable => format!("{} {}", binding.names_option, address.ip()),
+                _ => format!("{port_option} {}", binding.port),
+            };
+            let text = format!("{option}: cannot listen on {address}: {e}");
             io::Error::new(e.kind(), text)
         };
         match listen(address, backlog) {
@@ -252,6 +257,12 @@ mod tests {
     fn socket(name: &str) -> String {
         let name = format!("gearmand-{}-{name}.sock", std::process::id());
         std::env::temp_dir().join(name).to_str().expect("a plain path").into()
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named_with_its_option() {
+        let error = bind_to(&["192.0.2.1"]).expect_err("it is for documentation").to_string();
+        assert!(error.starts_with("--listen 192.0.2.1: cannot listen on 192.0.2.1:"), "{error}");
     }
 
     #[test]
