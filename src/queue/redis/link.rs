@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use redis::{
-    Client, ClientTlsConfig, Cmd, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError, TlsCertificates, Value,
+    Client, ClientTlsConfig, Cmd, Connection, ConnectionAddr, ConnectionInfo, ErrorKind,
+    IntoConnectionInfo, Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError,
+    TlsCertificates, Value,
 };
 
 use super::RedisOptions;
@@ -247,6 +248,7 @@ fn describe(error: &RedisError) -> String {
         (Some(code), Some(detail)) => format!("Redis answered {code} {detail}"),
         (Some(code), None) => format!("Redis answered {code}"),
         (None, _) if error.is_timeout() => "no answer in time".to_owned(),
+        (None, _) if error.kind() == ErrorKind::Parse => "what answers is not Redis".to_owned(),
         (None, _) => error.to_string(),
     }
 }

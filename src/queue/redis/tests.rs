@@ -1,6 +1,7 @@
 //! The store against a real server.
 
 use std::cell::RefCell;
+use std::io::Write;
 
 use gearman_test_support::databases::{Redis, SYNCING};
 
@@ -257,6 +258,22 @@ fn a_server_that_does_not_sync_is_warned_of() {
     let Some(place) = TestServers::start(&[]) else { return };
     let notices = place.opened().take_notices();
     assert!(notices[0].contains("appendonly yes"), "{notices:?}");
+}
+
+#[test]
+fn a_server_that_is_not_redis_is_named_so() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // What memcached says to a command that it does not know; the client may be gone.
+            let _ = stream.write_all(b"ERROR\r\nERROR\r\n");
+        }
+    });
+    let wait = Duration::from_millis(100);
+    let options = RedisOptions { connect_wait: wait, ..RedisOptions::new("127.0.0.1", port) };
+    let error = RedisStore::open(options).err().expect("refused").to_string();
+    assert!(error.ends_with("what answers is not Redis") && !error.contains('\n'), "{error}");
 }
 
 #[test]
