@@ -64,7 +64,7 @@ pub(crate) fn run(options: &ServerOptions) -> io::Result<()> {
     log = log.with_submissions(process.log_submissions);
     let (pid, level) = (std::process::id(), log.level().name());
     log.write(Level::Notice, format_args!("Starting up with pid {pid}, verbose is set to {level}"));
-    warn_of_versions(jobs, &mut log);
+    warn_of_options(options, &mut log);
     // As the user that reads the file again on SIGHUP.
     let control = access_control(access, !roles.is_empty(), &mut log)?;
     if access.access_rules.is_none() {
@@ -441,13 +441,14 @@ fn attempts(retries: i16) -> Option<u8> {
     u8::try_from(retries).ok().filter(|attempts| *attempts > 0)
 }
 
-/// Warns of an option with another meaning in other versions: in the log, whatever its
-/// level, and on standard error.
-fn warn_of_versions(jobs: &JobOptions, log: &mut Log) {
-    if jobs.job_retries == 0 {
-        log.write_always(Level::Warning, format_args!("{ZERO_RETRIES}"));
+/// Warns of options without effect, and of one with another meaning in other versions: in the
+/// log, whatever its level, and on standard error.
+fn warn_of_options(options: &ServerOptions, log: &mut Log) {
+    let retries = (options.jobs.job_retries == 0).then_some(ZERO_RETRIES);
+    for warning in retries.into_iter().chain(options.warnings.iter().map(String::as_str)) {
+        log.write_always(Level::Warning, format_args!("{warning}"));
         if !log.is_stderr() {
-            eprintln!("gearmand: {ZERO_RETRIES}");
+            eprintln!("gearmand: {warning}");
         }
     }
 }

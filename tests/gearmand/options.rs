@@ -137,6 +137,57 @@ fn an_option_that_ends_with_its_equal_sign_is_refused() {
 }
 
 #[test]
+fn an_empty_word_after_config_file_reads_no_file() {
+    let checked = gearmand(&["--config-file", "", "--check-args"]);
+    assert_eq!((checked.status.code(), text(&checked.stderr)), (Some(0), String::new()));
+    let output = gearmand(&["--config-file=", "--check-args"]);
+    assert_error(&output, USAGE, &["'--config-file' has no value after its equal sign"]);
+}
+
+#[test]
+fn the_help_has_the_limit_of_the_handle_prefix() {
+    let prefix = "x".repeat(47);
+    let limit = "Prefix of job handles, at most 47 bytes";
+    assert!(text(&gearmand(&["--help"]).stdout).contains(limit));
+    assert!(text(&gearmand(&["--generate-man"]).stdout).contains(limit));
+    let checked = gearmand(&["--check-args", "--job-handle-prefix", &prefix]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    let output = gearmand(&["--check-args", "--job-handle-prefix", &format!("{prefix}x")]);
+    assert_error(&output, USAGE, &["longer than 47 bytes"]);
+}
+
+#[test]
+fn queue_options_without_a_queue_are_named_in_one_warning() {
+    let directory = Directory::new("no-queue-type");
+    let config = directory.file("conf");
+    fs::write(&config, "--libsqlite3-db=q.db --ssl-key=k\n").expect("written");
+    let daemon = Daemon::with_log_and(&directory, &["--config-file", &config, "--volatile=f"]);
+    daemon.connect().settle();
+    let lines = fs::read_to_string(directory.file("log")).expect("a log");
+    for warning in [
+        "--libsqlite3-db, --volatile have no effect without --queue-type: jobs are kept in memory \
+         only\n",
+        "--ssl-key has no effect without --ssl or --ssl-listen: connections are not encrypted\n",
+    ] {
+        assert_eq!(lines.matches(warning).count(), 1, "{lines}");
+    }
+    assert_eq!(lines.matches("WARNING").count(), 2, "{lines}");
+}
+
+#[test]
+fn variables_and_options_of_a_named_queue_have_no_warning() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    // The start fails at its last step, with all of the log on standard error.
+    command.args(["-L", "127.0.0.1", "-p", "0", "-P", "/nonexistent/pid", "-l", "stderr"]);
+    command.args(["--queue-type=builtin", "--volatile=f"]);
+    for variable in ["SERVER_PEM", "SERVER_KEY", "CA_CERTIFICATE", "QUEUE_PASSWORD"] {
+        command.env(format!("GEARMAND_{variable}"), "/nonexistent");
+    }
+    let output = command.output().expect("starts");
+    assert_error(&output, FAILURE, &["--pid-file /nonexistent/pid: cannot write"]);
+}
+
+#[test]
 fn without_its_log_file_the_log_is_standard_error() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.args(["-L", "127.0.0.1", "-p", "0", "-v", "-P", "none", "-l", "/nonexistent/log"]);

@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 
 use super::values::{number, parse_limits, parse_prefix};
 use gearman_broker::delayed::{ACK_DELAY_MS_DEFAULT, DELAY_MS_MAX, GRAB_HOLD_MS_DEFAULT};
-use gearman_broker::{DelayedReplies, FunctionSettings};
+use gearman_broker::{DelayedReplies, FunctionSettings, HANDLE_PREFIX_BYTES_MAX};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jobs")]
@@ -36,8 +36,8 @@ pub(crate) struct JobOptions {
     #[arg(value_parser = number(1..=u32::MAX, "buckets"))]
     hashtable_buckets: u32,
 
-    /// Prefix of job handles, at most 52 bytes. Default: "H:" and the host name.
-    #[arg(long, value_name = "PREFIX", value_parser = parse_prefix)]
+    // The help has the number of bytes from the constant.
+    #[arg(long, value_name = "PREFIX", value_parser = parse_prefix, help = prefix_help())]
     pub(crate) job_handle_prefix: Option<String>,
 
     /// Number of times a job is handed to a worker before it fails, if every worker
@@ -73,6 +73,14 @@ pub(crate) struct JobOptions {
     /// more while the job stays queued.
     #[arg(short = 'w', long, value_name = "N", value_parser = number::<u8>(0..=255, "workers"))]
     pub(crate) worker_wakeup: Option<u8>,
+}
+
+/// The help of `--job-handle-prefix`, with the limit of the broker.
+fn prefix_help() -> String {
+    format!(
+        "Prefix of job handles, at most {HANDLE_PREFIX_BYTES_MAX} bytes. Default: \"H:\" and the \
+         host name"
+    )
 }
 
 impl JobOptions {

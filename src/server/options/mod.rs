@@ -9,6 +9,7 @@ mod config_example;
 mod config_file;
 mod errors;
 mod http;
+mod ineffective;
 mod jobs;
 mod key_value_stores;
 mod manual;
@@ -70,6 +71,9 @@ pub(crate) struct ServerOptions {
     pub(crate) tls: TlsOptions,
     #[command(flatten)]
     pub(crate) queue: QueueOptions,
+    /// Warnings about options that were given and have no effect.
+    #[arg(skip)]
+    pub(crate) warnings: Vec<String>,
 }
 
 impl ServerOptions {
@@ -94,7 +98,9 @@ impl ServerOptions {
             let more = config_file::arguments(&text, path, &given)?;
             all.splice(1..1, more.into_iter().map(OsString::from));
         }
-        let mut options = ServerOptions::try_parse_from(all)?;
+        let given = ServerOptions::command().try_get_matches_from(all)?;
+        let mut options = ServerOptions::from_arg_matches(&given)?;
+        options.warnings = ineffective::warnings(&given);
         options.take_port(port)?;
         options.check()?;
         Ok(options)

@@ -23,7 +23,8 @@ pub(crate) struct ProcessOptions {
     pub(crate) allow_shutdown: bool,
 
     /// Read further options from this file; the command line overrides them.
-    /// Default: /etc/gearmand.conf if it exists; "" reads no file.
+    /// Default: /etc/gearmand.conf if it exists; --config-file "", written as two words,
+    /// reads no file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) config_file: Option<OsString>,
 
